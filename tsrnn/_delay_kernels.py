@@ -1,0 +1,294 @@
+"""The delay network: a feed-forward net whose layers look back in time, and its derivatives.
+
+    z_1(t) = b_1 + sum_k x(t - k) W_1[x, k] + sum_k y(t - k) W_1[y, k]
+    z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k]          l = 2 ... n
+    h_l(t) = f_l(z_l(t)),   the output is h_n
+
+y(t - k) is the measured value where there is one (open loop) and the net's own output where there is not
+(closed loop): a TDNN has no y, a NARX has no delay above the first layer, a stack of dilated causal
+convolutions has layers that see the lags 0, d, 2d ...
+
+Sequences.  B sequences of T steps lie anywhere in the flat series x (N F,) and y (N O,); ``x_at``, ``y_at``
+(B,) say where each one's step 0 begins, and the lags reach back from there.  Layer l needs ``lead`` steps
+before step 0, so that later layers can look back on it.
+
+Storage.  ``h``, and ``d`` of the same layout, hold layer after layer, (B, lead + T, H) each; the last is the
+output (B, T, O).  ``theta`` holds for each layer W (lags x width of its sources, H), then b (H,).  The rows
+of W follow memory: x before y, the oldest lag first.
+
+Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of consecutive
+lags; their columns are named below.
+"""
+
+import numpy as np
+
+from ._jit import kernel
+from ._simd_v1 import add_outer, add_product, add_product_t, sigmoid, tanh
+
+
+WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
+SOURCE, OLDEST, SPAN, WEIGHT = range(4)  # columns of runs: where from, oldest lag, numbers a row, offset of W
+X, Y = -2, -1  # sources that are not layers
+IDENTITY, TANH, LOGISTIC, RELU = range(4)
+
+
+@kernel
+def _activate(kind, Z):
+    """Z : (M, H), in: z, out: f(z)."""
+    z = Z.reshape(Z.size)
+    if kind == TANH:
+        for i in range(z.size):
+            z[i] = tanh(z[i])
+    elif kind == LOGISTIC:
+        for i in range(z.size):
+            z[i] = sigmoid(z[i])
+    elif kind == RELU:
+        for i in range(z.size):
+            z[i] = z[i] if z[i] > 0 or np.isnan(z[i]) else 0 * z[i]
+
+
+@kernel
+def _through_activation(kind, h, d):
+    """h : (H,), f(z).   d : (H,), in: dL/df, out: dL/dz."""
+    if kind == TANH:
+        for j in range(h.size):
+            d[j] -= d[j] * (h[j] * h[j])
+    elif kind == LOGISTIC:
+        for j in range(h.size):
+            d[j] *= h[j] - h[j] * h[j]
+    elif kind == RELU:
+        for j in range(h.size):
+            d[j] = d[j] if h[j] > 0 else 0 * d[j]
+
+
+@kernel
+def _window_rows(at, first, steps, stride, rows):
+    """Offsets of the windows: rows[b * steps + p] = at[b] + (first + p) * stride."""
+    for b in range(len(at)):
+        for p in range(steps):
+            rows[b * steps + p] = at[b] + (first + p) * stride
+
+
+@kernel
+def _layer_starts(B, base, lead, T, H, at):
+    """at : (B,) out, offset in h of step 0 of each sequence, for the layer that begins at ``base``."""
+    for b in range(B):
+        at[b] = base + (b * (lead + T) + lead) * H
+
+
+@kernel
+def _sizes(layers, B, T):
+    """Offset in h of each layer, (n + 1,)."""
+    base = np.zeros(len(layers) + 1, np.int64)
+    for k in range(len(layers)):
+        base[k + 1] = base[k] + B * (layers[k, LEAD] + T) * layers[k, WIDTH]
+    return base
+
+
+@kernel
+def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h):
+    """Run B sequences over T steps.
+
+    own : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
+    private copy.  (0, 0) where every lag of y is measured: all steps are then taken at once.   h : out.
+    """
+    B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
+    closed = own.size > 0
+    step = 1 if closed else T
+    base = _sizes(layers, B, T)
+    widest = np.max(layers[:, WIDTH])
+    longest = np.max(layers[:, LEAD]) + step
+    rows = np.empty(B * longest, np.int64)
+    scratch = np.empty(B * longest * widest if closed and B > 1 else 0, theta.dtype)
+    at = np.empty(B, np.int64)
+    for t in range(0, T, step):
+        for k in range(n):
+            H, lead, kind, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, ACTIVATION], layers[k, BIAS]
+            first = t if t > 0 else -lead
+            steps = t + step - first
+            M = B * steps
+            dense = steps == lead + T or B == 1
+            if dense:
+                o = base[k] + (lead + first) * H
+                Z = h[o : o + M * H].reshape(M, H)
+            else:
+                Z = scratch[: M * H].reshape(M, H)
+            for i in range(M):
+                for j in range(H):
+                    Z[i, j] = theta[bias + j]
+            for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
+                source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
+                if source == X:
+                    src = x
+                    _window_rows(x_at, first - oldest, steps, F, rows)
+                elif source == Y:
+                    src = y
+                    _window_rows(y_at, first - oldest, steps, O, rows)
+                else:
+                    src = h
+                    _layer_starts(B, base[source], layers[source, LEAD], T, layers[source, WIDTH], at)
+                    _window_rows(at, first - oldest, steps, layers[source, WIDTH], rows)
+                add_product(src, rows[:M], theta[w : w + span * H].reshape(span, H), Z)
+            _activate(kind, Z)
+            if not dense:
+                for b in range(B):
+                    o = base[k] + (b * (lead + T) + lead + first) * H
+                    for j in range(steps * H):
+                        h[o + j] = scratch[b * steps * H + j]
+        if closed:
+            for b in range(B):
+                for j in range(t * O, (t + 1) * O):
+                    if own[b, j]:
+                        y[y_at[b] + j] = h[base[n - 1] + b * T * O + j]
+
+
+@kernel
+def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
+    """Back through the layers, and through time where the net fed itself.
+
+    d : in: dL/dh of the output layer, 0 elsewhere; out: dL/dz of every layer.   dy : (B (y_lead + T) O,),
+    in: 0, out: dL/dy of the lags, or empty.   scratch, rows : work space for one pass.
+    """
+    n, O = len(layers), layers[len(layers) - 1, WIDTH]
+    B = h.size // np.sum((layers[:, LEAD] + T) * layers[:, WIDTH])
+    closed = own.size > 0
+    step = 1 if closed else T
+    base = _sizes(layers, B, T)
+    at = np.empty(B, np.int64)
+    for t in range(T - step, -1, -step):
+        if closed:
+            for b in range(B):
+                for j in range(t * O, (t + 1) * O):
+                    if own[b, j]:
+                        d[base[n - 1] + b * T * O + j] += dy[(b * (y_lead + T) + y_lead) * O + j]
+        for k in range(n - 1, -1, -1):
+            H, lead, kind = layers[k, WIDTH], layers[k, LEAD], layers[k, ACTIVATION]
+            first = t if t > 0 else -lead
+            steps = t + step - first
+            M = B * steps
+            for b in range(B):
+                o = base[k] + (b * (lead + T) + lead + first) * H
+                _through_activation(kind, h[o : o + steps * H], d[o : o + steps * H])
+            if k == 0 and dy.size == 0:
+                continue
+            if steps == lead + T or B == 1:
+                o = base[k] + (lead + first) * H
+                D = d[o : o + M * H].reshape(M, H)
+            else:
+                D = scratch[: M * H].reshape(M, H)
+                for b in range(B):
+                    o = base[k] + (b * (lead + T) + lead + first) * H
+                    for j in range(steps * H):
+                        scratch[b * steps * H + j] = d[o + j]
+            for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
+                source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
+                if source == X:
+                    continue
+                if source == Y:
+                    dst = dy
+                    _layer_starts(B, 0, y_lead, T, O, at)
+                    _window_rows(at, first - oldest, steps, O, rows)
+                else:
+                    dst = d
+                    _layer_starts(B, base[source], layers[source, LEAD], T, layers[source, WIDTH], at)
+                    _window_rows(at, first - oldest, steps, layers[source, WIDTH], rows)
+                add_product_t(D, theta[w : w + span * H].reshape(span, H), dst, rows[:M])
+
+
+@kernel
+def _work_space(layers, B, T, dtype_like):
+    """scratch and rows for one pass over all steps."""
+    longest = np.max(layers[:, LEAD]) + T
+    return np.empty(B * longest * np.max(layers[:, WIDTH]), dtype_like.dtype), np.empty(B * longest, np.int64)
+
+
+@kernel
+def backward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h, d, y_lead, dy, grad):
+    """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,) out."""
+    B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
+    scratch, rows = _work_space(layers, B, T, theta)
+    _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows)
+    base = _sizes(layers, B, T)
+    at = np.empty(B, np.int64)
+    grad[:] = 0
+    for k in range(n):
+        H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
+        M = B * (lead + T)
+        D = d[base[k] : base[k + 1]].reshape(M, H)
+        for i in range(M):
+            for j in range(H):
+                grad[bias + j] += D[i, j]
+        for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
+            source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
+            if source == X:
+                src = x
+                _window_rows(x_at, -lead - oldest, lead + T, F, rows)
+            elif source == Y:
+                src = y
+                _window_rows(y_at, -lead - oldest, lead + T, O, rows)
+            else:
+                src = h
+                _layer_starts(B, base[source], layers[source, LEAD], T, layers[source, WIDTH], at)
+                _window_rows(at, -lead - oldest, lead + T, layers[source, WIDTH], rows)
+            add_outer(src, rows[:M], D, grad[w : w + span * H].reshape(span, H))
+
+
+@kernel
+def jacobian(layers, runs, theta, x, x_at, F, y, y_at, h, d, y_lead, dy, J):
+    """Derivatives of B single outputs, every lag of y taken as given.
+
+    h : as ``forward`` left it for T = 1.   d : scratch like h.   J : (B, O, P) out, dout[b, o] / dtheta.
+    dy : (O, B (y_lead + 1) O) out, dout[:, o] / dy of the lags, or (O, 0).
+    """
+    B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
+    own = np.empty((0, 0), np.bool_)
+    scratch, rows = _work_space(layers, B, 1, theta)
+    base = _sizes(layers, B, 1)
+    J[:] = 0
+    for o in range(O):
+        d[:] = 0
+        dy[o] = 0
+        for b in range(B):
+            d[base[n - 1] + b * O + o] = 1
+        _deltas(layers, runs, theta, own, 1, h, d, y_lead, dy[o], scratch, rows)
+        for b in range(B):
+            for k in range(n):
+                H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
+                for p in range(lead + 1):
+                    D = d[base[k] + (b * (lead + 1) + p) * H :]
+                    for j in range(H):
+                        J[b, o, bias + j] += D[j]
+                    for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
+                        source, span, w = runs[r, SOURCE], runs[r, SPAN], runs[r, WEIGHT]
+                        back = p - lead - runs[r, OLDEST]
+                        if source == X:
+                            src = x[x_at[b] + back * F :]
+                        elif source == Y:
+                            src = y[y_at[b] + back * O :]
+                        else:
+                            width, src_lead = layers[source, WIDTH], layers[source, LEAD]
+                            src = h[base[source] + (b * (src_lead + 1) + src_lead + back) * width :]
+                        for i in range(span):
+                            a = src[i]
+                            for j in range(H):
+                                J[b, o, w + i * H + j] += a * D[j]
+
+
+@kernel
+def close_jacobian(G, J):
+    """Total derivatives of a closed loop from those with the lags given: J(t) += sum_k G(t, k) J(t - k).
+
+    G : (O, B, T, K + 1, O), G[o, b, t, i] = dout[o](t) / dy(t - K + i).
+    J : (B, K + T, O, P), the first K steps final already (0 before the loop began), the rest in and out.
+    """
+    O, B, T, K1, _ = G.shape
+    K = K1 - 1
+    for b in range(B):
+        for t in range(T):
+            for i in range(K):
+                for o in range(O):
+                    for m in range(O):
+                        g = G[o, b, t, i, m]
+                        if g != 0:
+                            for j in range(J.shape[3]):
+                                J[b, K + t, o, j] += g * J[b, t + i, m, j]

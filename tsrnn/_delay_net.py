@@ -1,0 +1,335 @@
+"""What TDNN and NARX share: the plan of a delay network, its objective, its runs over a series.
+
+The equations are in ``_delay_kernels.py``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _delay_kernels as kernels
+from ._losses import squared
+from ._params import glorot
+from ._windows import runs
+
+
+ACTIVATIONS = {
+    "identity": kernels.IDENTITY,
+    "tanh": kernels.TANH,
+    "logistic": kernels.LOGISTIC,
+    "relu": kernels.RELU,
+}
+BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
+OPEN = np.empty((0, 0), np.bool_)
+
+
+class Layer(NamedTuple):
+    """Weights (n_lags x width of its sources, H) and biases (H,) of one layer, views into theta."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+
+class Plan(NamedTuple):
+    """A delay network as the kernels read it.
+
+    layers, runs : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
+    x_lead, y_lead : rows of history that the first step needs.
+    """
+
+    n_inputs: int
+    n_outputs: int
+    layers: np.ndarray
+    runs: np.ndarray
+    shapes: tuple
+    x_lead: int
+    y_lead: int
+
+    @property
+    def lead(self):
+        """Rows of history, of either kind."""
+        return max(self.x_lead, self.y_lead)
+
+    @property
+    def size(self):
+        """Number of parameters."""
+        return sum((fan_in + 1) * H for fan_in, H in self.shapes)
+
+    def views(self, theta):
+        """Theta as a tuple of layers."""
+        layers, at = [], 0
+        for fan_in, H in self.shapes:
+            W, at = theta[at : at + fan_in * H].reshape(fan_in, H), at + fan_in * H
+            b, at = theta[at : at + H], at + H
+            layers.append(Layer(W, b))
+        return tuple(layers)
+
+    def initial(self, rng):
+        """Glorot weights, zero biases."""
+        theta = np.zeros(self.size)
+        for W, b in self.views(theta):
+            W[:] = glorot(rng, W.shape)
+        return theta
+
+    def penalised(self):
+        """True for weights, False for biases, (P,)."""
+        mask = np.zeros(self.size, bool)
+        for W, _ in self.views(mask):
+            W[:] = True
+        return mask
+
+    def work_space(self, B, T, dtype):
+        """An array for h or d of B sequences of T steps."""
+        lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
+        return np.empty(B * int(np.sum((lead + T) * width)), dtype)
+
+
+def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags):
+    """Lay out a delay network.
+
+    hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags
+    of every later layer, the output layer last, on the one below it.
+    """
+    widths = [*hidden, n_outputs]
+    lags = [((kernels.X, n_inputs, input_lags), (kernels.Y, n_outputs, output_lags))]
+    lags += [((k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
+    leads = [0] * len(widths)
+    for k in range(len(hidden) - 1, -1, -1):
+        leads[k] = leads[k + 1] + max(layer_lags[k])
+    layers, table, shapes, at = [], [], [], 0
+    for k, H in enumerate(widths):
+        first, fan_in = len(table), 0
+        for source, width, lag in lags[k]:
+            for run in runs(lag) if width else ():
+                table.append((source, run.oldest, run.length * width, at + fan_in * H))
+                fan_in += run.length * width
+        kind = ACTIVATIONS[activation if k < len(hidden) else "identity"]
+        layers.append((H, leads[k], kind, at + fan_in * H, first, len(table)))
+        shapes.append((fan_in, H))
+        at += (fan_in + 1) * H
+    return Plan(
+        n_inputs,
+        n_outputs,
+        np.array(layers, np.int64),
+        np.array(table, np.int64).reshape(-1, 4),
+        tuple(shapes),
+        leads[0] + max(input_lags) if n_inputs and input_lags else 0,
+        leads[0] + max(output_lags) if output_lags else 0,
+    )
+
+
+class Series(NamedTuple):
+    """One series in the model's units: X (N, F), Y (N, O) with NaN where unknown, w (N, O) weights."""
+
+    X: np.ndarray
+    Y: np.ndarray
+    w: np.ndarray
+
+
+class Objective:
+    """Half the weighted sum of squared errors of a delay network over a list of series.
+
+    A sample is a sequence of ``steps`` rows that begins at ``at``; each row of a series that has its full
+    history is in exactly one.  In open loop the lags of y are the measured values, and a row with an unknown
+    one among them has no weight; in closed loop a sequence starts from measured y and then feeds itself.
+
+    The series are laid one behind the other, each followed by ``steps - 1`` rows of no weight, so that the
+    last sequence may run over its end.
+    """
+
+    def __init__(self, plan, series, steps, closed, alpha, dtype):
+        self.plan, self.steps, self.closed = plan, steps, closed
+        self.penalised = plan.penalised()
+        self.decay = alpha * self.penalised
+        F, O = plan.n_inputs, plan.n_outputs
+        N = sum(len(s.Y) + steps - 1 for s in series)
+        X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
+        at, begin = [], 0
+        for s in series:
+            end = begin + len(s.Y)
+            X[begin:end], Y[begin:end] = s.X, np.nan_to_num(s.Y, nan=0.0)
+            known = np.isfinite(s.Y).all(axis=1)
+            first = plan.lead
+            w[begin + first : end] = np.where(np.isfinite(s.Y[first:]), s.w[first:], 0.0)
+            if closed:
+                at += [begin + t for t in _closed_starts(known, first, plan.y_lead, steps)]
+            else:
+                w[begin:end][_blind_rows(known, plan)] = 0.0
+                at += range(begin + first, end, steps)
+            begin = end + steps - 1
+        at = np.array(at, np.int64)
+        weights = np.array([w[t : t + steps].sum() for t in at]) if steps > 1 else w[at].sum(axis=1)
+        self.at = at[weights > 0]
+        self.weight = float(weights.sum())
+        self.n = len(self.at)
+        self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
+
+    def _run(self, theta, at, steps, closed):
+        """Forward pass: the positional arguments common to the kernels, and h."""
+        plan, B = self.plan, len(at)
+        O = plan.n_outputs
+        if closed:
+            y = np.full((B, plan.y_lead + steps, O), np.nan, theta.dtype)
+            rows = at[:, None] + np.arange(-plan.y_lead, 0)
+            y[:, : plan.y_lead] = self.y.reshape(-1, O)[rows]
+            y, own = y.ravel(), np.ones((B, steps * O), np.bool_)
+            y_at = (np.arange(B) * (plan.y_lead + steps) + plan.y_lead) * O
+        else:
+            y, own, y_at = self.y, OPEN, at * O
+        h = plan.work_space(B, steps, theta.dtype)
+        common = (plan.layers, plan.runs, theta, self.x, at * plan.n_inputs, plan.n_inputs, y, y_at)
+        kernels.forward(*common, own, steps, h)
+        return common, own, h
+
+    def _blocks(self, batch):
+        size = max(1, BLOCK // self.steps)
+        for i in range(0, len(batch), size):
+            yield self.at[batch[i : i + size]]
+
+    def loss_grad(self, theta, batch):
+        """Half the weighted sum of squares over a batch of samples, and its gradient (P,)."""
+        plan, T, O = self.plan, self.steps, self.plan.n_outputs
+        total, grad = 0.0, None
+        for at in self._blocks(batch):
+            B = len(at)
+            common, own, h = self._run(theta, at, T, self.closed)
+            d, part = np.zeros_like(h), np.empty_like(theta)
+            dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
+            size = B * T * O
+            total += squared(h[-size:].reshape(B, T, O), self.y, self.w, at * O, d[-size:].reshape(B, T, O))
+            kernels.backward(*common, own, T, h, d, plan.y_lead, dy, part)
+            grad = part if grad is None else grad + part
+        return total, grad
+
+    def sum_of_squares(self, theta):
+        """Weighted sum of squared errors over all samples."""
+        T, O = self.steps, self.plan.n_outputs
+        total = 0.0
+        for at in self._blocks(np.arange(self.n)):
+            _, _, h = self._run(theta, at, T, self.closed)
+            out = h[-len(at) * T * O :].reshape(len(at), T, O)
+            total += 2 * squared(out, self.y, self.w, at * O, np.empty_like(out))
+        return total
+
+    def jacobian_blocks(self, theta):
+        """Yield residuals (M,), their Jacobian (M, P) and weights (M,), a block of rows at a time."""
+        plan, T, O, P = self.plan, self.steps, self.plan.n_outputs, len(theta)
+        K = plan.y_lead if self.closed else 0
+        limit = max(1, min(BLOCK, 2**21 // P))  # at most 16 MB of Jacobian
+        some = max(1, limit // T)
+        for i in range(0, self.n, some):
+            at = self.at[i : i + some]
+            B, carry = len(at), None
+            if self.closed:
+                common, _, _ = self._run(theta, at, T, True)
+                y, y_at = common[6], common[7]
+            else:
+                y, y_at = self.y, at * O
+            for t in range(0, T, limit):
+                S = min(limit, T - t)
+                rows = at[:, None] + np.arange(t, t + S)  # (B, S)
+                y_rows = y_at[:, None] + np.arange(t, t + S) * O
+                M = B * S
+                h = plan.work_space(M, 1, theta.dtype)
+                x_at = rows.ravel() * plan.n_inputs
+                common = (plan.layers, plan.runs, theta, self.x, x_at, plan.n_inputs, y, y_rows.ravel())
+                kernels.forward(*common, OPEN, 1, h)
+                J = np.empty((M, O, P))
+                dy = np.empty((O, M * (K + 1) * O if self.closed else 0))
+                kernels.jacobian(*common, h, np.empty_like(h), plan.y_lead, dy, J)
+                if self.closed:
+                    total = np.zeros((B, K + S, O, P))
+                    if carry is not None:
+                        total[:, :K] = carry
+                    total[:, K:] = J.reshape(B, S, O, P)
+                    kernels.close_jacobian(dy.reshape(O, B, S, K + 1, O), total)
+                    carry, J = total[:, S:], total[:, K:]
+                flat = (rows[:, :, None] * O + np.arange(O)).ravel()
+                yield h[-M * O :] - self.y[flat], J.reshape(M * O, P), self.w[flat]
+
+    def gauss_newton(self, theta):
+        """r'r, J'r (P,) and J'J (P, P), weighted, over all samples."""
+        P = len(theta)
+        rr, Jr, JJ = 0.0, np.zeros(P), np.zeros((P, P))
+        for r, J, w in self.jacobian_blocks(theta):
+            root = np.sqrt(w)
+            r *= root
+            J = J * root[:, None]
+            rr += r @ r
+            Jr += J.T @ r
+            JJ += J.T @ J
+        return rr, Jr, JJ
+
+
+def _blind_rows(known, plan):
+    """Rows of a series, (N,) bool, that would look back on an unknown y."""
+    blind = np.zeros(len(known), bool)
+    for t in np.flatnonzero(~known) if plan.y_lead else ():
+        blind[t + 1 : t + plan.y_lead + 1] = True
+    return blind
+
+
+def _closed_starts(known, first, y_lead, steps):
+    """First rows of closed-loop sequences: every ``steps`` rows, later where y before it is not known."""
+    t, starts = first, []
+    gap = np.cumsum(np.concatenate([[0], ~known]))
+    while t < len(known):
+        if gap[t] == gap[t - y_lead]:
+            starts.append(t)
+            t += steps
+        else:
+            t += 1
+    return starts
+
+
+def run(plan, theta, X, Y, X_before, Y_before):
+    """Follow a series: measured y where there is one, the net's own where it is NaN.
+
+    Parameters
+    ----------
+    X, Y : (N, F), (N, O)
+    X_before, Y_before : (lead, F), (lead, O), finite
+
+    Returns
+    -------
+    out : (N, O), the output at each row, from what precedes it
+    filled : (N, O), Y with its unknown values filled by the output
+    """
+    F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
+    x = np.concatenate([X_before, X]).ravel()
+    y = np.concatenate([Y_before, Y]).ravel()
+    closed = bool(plan.y_lead) and bool(np.isnan(Y[:-1]).any())
+    out = np.empty((N, O))
+    for t in range(0, N, BLOCK):
+        T = min(BLOCK, N - t)
+        own = np.isnan(Y[t : t + T]).reshape(1, T * O) if closed else OPEN
+        h = plan.work_space(1, T, np.float64)
+        at = np.array([lead + t], np.int64)
+        kernels.forward(plan.layers, plan.runs, theta, x, at * F, F, y, at * O, own, T, h)
+        out[t : t + T] = h[-T * O :].reshape(T, O)
+    return out, np.where(np.isnan(Y), out, Y)
+
+
+def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
+    """Forecast each row from ``steps`` rows before; arguments as for ``run``, but Y without NaN.
+
+    The first ``steps - 1`` rows start from the row before the first.
+    """
+    F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
+    head = min(steps - 1, N)
+    out = np.empty((N, O))
+    out[:head] = run(plan, theta, X[:head], np.full((head, O), np.nan), X_before, Y_before)[0]
+    x = np.concatenate([X_before, X]).ravel()
+    Y = np.concatenate([Y_before, Y])
+    some = max(1, BLOCK // steps)
+    for t in range(head, N, some):
+        B = min(some, N - t)
+        at = lead + t - head + np.arange(B)  # first step of each
+        y = np.full((B, plan.y_lead + steps, O), np.nan)
+        y[:, : plan.y_lead] = Y[at[:, None] + np.arange(-plan.y_lead, 0)]
+        y_at = (np.arange(B) * (plan.y_lead + steps) + plan.y_lead) * O
+        own = np.ones((B, steps * O), np.bool_) if plan.y_lead else OPEN
+        h = plan.work_space(B, steps, np.float64)
+        kernels.forward(plan.layers, plan.runs, theta, x, at * F, F, y.ravel(), y_at, own, steps, h)
+        out[t : t + B] = h[-B * steps * O :].reshape(B, steps, O)[:, -1]
+    return out

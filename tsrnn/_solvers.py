@@ -1,0 +1,403 @@
+"""Solvers: minimise a function of one vector.  They know nothing of networks.
+
+An *objective* offers
+
+    n                              samples (a sample is whatever ``batch`` indexes)
+    weight                         sum of the weights of all targets
+    decay (P,)                     weight decay of each parameter
+    loss_grad(theta, batch)        half the weighted sum of squares over a batch, and its gradient
+    gauss_newton(theta)            r'r, J'r, J'J over all samples
+    sum_of_squares(theta)          r'r over all samples
+
+and each solver minimises (r'r + sum decay theta^2) / (2 weight).  A *monitor* is called with every iterate,
+``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import differential_evolution, dual_annealing, minimize
+from sklearn.base import BaseEstimator
+
+from ._jit import kernel
+
+
+def check_number(name, value, low=None, high=None, *, integer=False, low_open=False):
+    """Raise unless ``value`` is a finite number in the range; the message says the cure."""
+    kind = Integral if integer else Real
+    word = "an int" if integer else "a number"
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name}={value!r} is not {word}.")
+    below = low is not None and (value <= low if low_open else value < low)
+    if below or (high is not None and value > high) or not np.isfinite(value):
+        left = "" if low is None else f" {'>' if low_open else '>='} {low}"
+        right = "" if high is None else f"{' and' if left else ''} <= {high}"
+        raise ValueError(f"{name}={value!r} is out of range: give {word}{left}{right}.")
+
+
+def _penalised(objective, theta):
+    """The whole objective at theta."""
+    return (objective.sum_of_squares(theta) + objective.decay @ theta**2) / (2 * objective.weight)
+
+
+class Adam(BaseEstimator):
+    """Stochastic gradient descent with adaptive moments, in float32.
+
+    m and v are running means of the gradient and of its square;
+
+        theta <- theta - learning_rate * m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.003
+        Size of a step.
+    batch_size : int, default=200
+        Rows in a mini-batch.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the two running means.
+    epsilon : float, default=1e-8
+        Added to the root.
+    clip_norm : float or None, default=None
+        The gradient is scaled down to this Euclidean norm where it is longer.
+    clip_value : float or None, default=None
+        Each element of the gradient is clipped to [-clip_value, clip_value] first.
+
+    References
+    ----------
+    .. [1] D. P. Kingma, J. Ba. "Adam: A method for stochastic optimization." ICLR 2015.
+    .. [2] R. Pascanu, T. Mikolov, Y. Bengio. "On the difficulty of training recurrent neural networks."
+       ICML 2013 (clipping by norm).
+
+    Examples
+    --------
+    >>> from tsrnn import Adam, NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(500, random_state=0)
+    >>> model = NARXRegressor(solver=Adam(learning_rate=0.01, clip_norm=1.0), random_state=0).fit(X, y)
+    """
+
+    dtype = np.float32
+
+    def __init__(
+        self,
+        learning_rate=0.003,
+        *,
+        batch_size=200,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        clip_norm=None,
+        clip_value=None,
+    ):
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+
+    def _check(self):
+        check_number("learning_rate", self.learning_rate, 0, low_open=True)
+        check_number("batch_size", self.batch_size, 1, integer=True)
+        check_number("beta_1", self.beta_1, 0, 1)
+        check_number("beta_2", self.beta_2, 0, 1)
+        check_number("epsilon", self.epsilon, 0)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, low_open=True)
+
+    def minimize(self, objective, theta, monitor, rng):
+        """Step from mini-batch to mini-batch until the monitor says stop."""
+        self._check()
+        theta = theta.astype(self.dtype)
+        m, v, t = np.zeros_like(theta), np.zeros_like(theta), 0
+        decay = (objective.decay / objective.weight).astype(self.dtype)
+        settings = np.array(
+            [self.learning_rate, self.beta_1, self.beta_2, self.epsilon]
+            + [clip or np.inf for clip in (self.clip_norm, self.clip_value)]
+        )
+        size = max(1, self.batch_size // objective.steps)
+        share = objective.weight / objective.n  # the weight of an average sample
+        while True:
+            order, total = rng.permutation(objective.n), 0.0
+            for i in range(0, objective.n, size):
+                batch = order[i : i + size]
+                loss, grad = objective.loss_grad(theta, batch)
+                t += 1
+                _adam_step(theta, grad, 1 / (len(batch) * share), m, v, t, decay, settings)
+                total += loss
+            if monitor(theta, total / objective.weight + 0.5 * float(decay @ theta**2)):
+                return
+
+
+@kernel
+def _adam_step(theta, grad, scale, m, v, t, decay, settings):
+    """One step in place; the arrays are (P,).   settings : see Adam.minimize."""
+    rate, beta_1, beta_2, epsilon, clip_norm, clip_value = settings
+    P = theta.size
+    square = 0.0
+    for j in range(P):
+        g = grad[j] * scale + decay[j] * theta[j]
+        g = min(max(g, -clip_value), clip_value)
+        grad[j] = g
+        square += g * g
+    shrink = min(1.0, clip_norm / np.sqrt(square)) if square > 0 else 1.0
+    c1 = rate / (1 - beta_1**t)
+    c2 = 1 / (1 - beta_2**t)
+    for j in range(P):
+        g = grad[j] * shrink
+        m[j] += (1 - beta_1) * (g - m[j])
+        v[j] += (1 - beta_2) * (g * g - v[j])
+        theta[j] -= c1 * m[j] / (np.sqrt(v[j] * c2) + epsilon)
+
+
+class LBFGS(BaseEstimator):
+    """Limited-memory quasi-Newton method on all rows at once (scipy's L-BFGS-B), in float64.
+
+    Parameters
+    ----------
+    memory : int, default=20
+        Pairs of steps and gradients kept to model the curvature.
+    gtol : float, default=1e-9
+        Stops when no element of the gradient is larger.
+
+    References
+    ----------
+    .. [1] D. C. Liu, J. Nocedal. "On the limited memory BFGS method for large scale optimization."
+       Mathematical Programming 45, 1989.
+
+    Examples
+    --------
+    >>> from tsrnn import LBFGS, TDNNRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(500, random_state=0)
+    >>> model = TDNNRegressor(input_lags=10, solver=LBFGS(), random_state=0).fit(X, y)
+    """
+
+    dtype = np.float64
+
+    def __init__(self, memory=20, *, gtol=1e-9):
+        self.memory = memory
+        self.gtol = gtol
+
+    def minimize(self, objective, theta, monitor, rng):
+        """Run scipy's iterations until it or the monitor says stop."""
+        check_number("memory", self.memory, 1, integer=True)
+        check_number("gtol", self.gtol, 0)
+        everything = np.arange(objective.n)
+        decay = objective.decay
+
+        def value_gradient(theta):
+            loss, grad = objective.loss_grad(theta, everything)
+            if not np.isfinite(loss):
+                return np.inf, np.zeros_like(theta)  # the line search shortens the step
+            scale = 1 / objective.weight
+            return (loss + 0.5 * decay @ theta**2) * scale, (grad + decay * theta) * scale
+
+        def callback(intermediate_result):
+            if monitor(intermediate_result.x, intermediate_result.fun):
+                raise StopIteration
+
+        options = {"maxiter": 10**9, "maxfun": 10**9, "maxcor": self.memory, "gtol": self.gtol, "ftol": 0.0}
+        found = minimize(
+            value_gradient, theta, jac=True, method="L-BFGS-B", callback=callback, options=options
+        )
+        if monitor.n_iter == 0:  # already at a minimum
+            monitor(found.x, found.fun)
+
+
+class LevenbergMarquardt(BaseEstimator):
+    """Damped Gauss-Newton: the control engineer's way to train a small net, in float64.
+
+    Each iteration solves
+
+        (J'J + diag(decay) + mu I) step = -(J'r + decay theta)
+
+    with J'J accumulated over blocks of rows, so that the memory does not grow with the series.  mu falls
+    when the quadratic model foretold the gain well and rises when it did not.
+
+    Parameters
+    ----------
+    damping : float, default=1e-3
+        First mu, relative to the largest diagonal element of J'J.
+    bayesian : bool, default=True
+        Re-estimate one weight decay for all weights after each step, by MacKay's evidence approximation:
+        gamma = P - decay trace((J'J + decay I)^-1) well-determined parameters give
+        decay = gamma r'r / (theta'theta (N - gamma)).  A noisy series then gets a smooth net, a noise-free
+        one an exact fit; `alpha` is only the start.
+    gtol : float, default=1e-10
+        Stops when a step would gain less than this share of the objective.
+
+    References
+    ----------
+    .. [1] M. T. Hagan, M. B. Menhaj. "Training feedforward networks with the Marquardt algorithm."
+       IEEE Transactions on Neural Networks 5(6), 1994.
+    .. [2] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
+    .. [3] F. D. Foresee, M. T. Hagan. "Gauss-Newton approximation to Bayesian learning." ICNN 1997.
+    .. [4] H. B. Nielsen. "Damping parameter in Marquardt's method." Technical University of Denmark, 1999.
+
+    Examples
+    --------
+    >>> from tsrnn import LevenbergMarquardt, NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(500, random_state=0)
+    >>> solver = LevenbergMarquardt(bayesian=False)
+    >>> model = NARXRegressor(solver=solver, max_iter=50, random_state=0).fit(X, y)
+    """
+
+    dtype = np.float64
+
+    def __init__(self, damping=1e-3, *, bayesian=True, gtol=1e-10):
+        self.damping = damping
+        self.bayesian = bayesian
+        self.gtol = gtol
+
+    def minimize(self, objective, theta, monitor, rng):
+        """Iterate until no step gains, or the monitor says stop."""
+        check_number("damping", self.damping, 0, low_open=True)
+        check_number("gtol", self.gtol, 0)
+        theta, decay = theta.copy(), objective.decay.copy()
+        sse, Jr, JJ = objective.gauss_newton(theta)
+        mu, growth = None, 2.0
+        while True:
+            H, g = JJ + np.diag(decay), Jr + decay * theta
+            E = sse + decay @ theta**2
+            if mu is None:
+                mu = self.damping * max(JJ.diagonal().max(), np.finfo(float).tiny)
+            while True:  # until a step lowers E
+                try:
+                    step = -cho_solve(cho_factor(H + mu * np.eye(len(g)), check_finite=False), g)
+                except LinAlgError:
+                    step = None
+                if step is not None:
+                    foretold = step @ (mu * step - g)  # what the model says E loses
+                    if not foretold > self.gtol * E:
+                        monitor(theta, E / (2 * objective.weight))
+                        return
+                    trial = theta + step
+                    gain = (E - objective.sum_of_squares(trial) - decay @ trial**2) / foretold
+                    if gain > 0:
+                        break
+                if not mu < 1e100:
+                    monitor(theta, E / (2 * objective.weight))
+                    return
+                mu, growth = mu * growth, growth * 2
+            mu, growth = mu * max(1 / 3, 1 - (2 * gain - 1) ** 3), 2.0
+            theta = trial
+            sse, Jr, JJ = objective.gauss_newton(theta)
+            if self.bayesian:
+                decay = self._evidence(objective, theta, decay, sse, JJ)
+            if monitor(theta, (sse + decay @ theta**2) / (2 * objective.weight)):
+                return
+
+    @staticmethod
+    def _evidence(objective, theta, decay, sse, JJ):
+        """MacKay's update of the decay; biases (decay 0) stay free."""
+        decayed = objective.penalised
+        H = JJ + np.diag(np.maximum(decay, 1e-12 * JJ.diagonal().max()))
+        try:
+            inverse = cho_solve(cho_factor(H, check_finite=False), np.eye(len(theta)))
+        except LinAlgError:
+            return decay
+        gamma = decayed.sum() - decay[decayed] @ inverse.diagonal()[decayed]
+        free = objective.weight - gamma - (~decayed).sum()
+        if not (gamma > 0 and free > 0):
+            return decay
+        return np.where(decayed, gamma * sse / (free * (theta[decayed] @ theta[decayed])), 0.0)
+
+
+class Evolution(BaseEstimator):
+    """Gradient-free global search by scipy, as the solar and wind NARX literature trains.
+
+    Slow beside the others, and good only for small nets: its worth is that it needs no gradient and leaves
+    local minima.
+
+    Parameters
+    ----------
+    method : {"differential_evolution", "annealing"}, default="differential_evolution"
+        ``scipy.optimize.differential_evolution`` or ``scipy.optimize.dual_annealing``.
+    population : int, default=40
+        Members of the population (differential evolution).
+    bound : float, default=3.0
+        Parameters are sought in [-bound, bound].
+    polish : bool, default=True
+        Finish with L-BFGS from the best member.
+
+    References
+    ----------
+    .. [1] R. Storn, K. Price. "Differential evolution." Journal of Global Optimization 11, 1997.
+    .. [2] Y. Xiang et al. "Generalized simulated annealing algorithm." Physics Letters A 233, 1997.
+
+    Examples
+    --------
+    >>> from tsrnn import Evolution, NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(200, random_state=0)
+    >>> solver = Evolution(population=10)
+    >>> model = NARXRegressor((2,), solver=solver, max_iter=20, random_state=0).fit(X, y)
+    """
+
+    dtype = np.float64
+
+    def __init__(self, method="differential_evolution", *, population=40, bound=3.0, polish=True):
+        self.method = method
+        self.population = population
+        self.bound = bound
+        self.polish = polish
+
+    def minimize(self, objective, theta, monitor, rng):
+        """Search generation by generation until the monitor says stop."""
+        check_number("population", self.population, 5, integer=True)
+        check_number("bound", self.bound, 0, low_open=True)
+        box = [(-self.bound, self.bound)] * len(theta)
+        seed = np.random.default_rng(rng.randint(2**31))
+        start = np.clip(theta, -self.bound, self.bound)
+
+        def value(theta):
+            loss = _penalised(objective, theta)
+            return loss if np.isfinite(loss) else 1e300
+
+        if self.method == "differential_evolution":
+            crowd = start + seed.normal(scale=0.3, size=(self.population, len(theta)))
+            crowd[0] = start
+
+            def callback(intermediate_result):
+                if monitor(intermediate_result.x, intermediate_result.fun):
+                    raise StopIteration
+
+            crowd = np.clip(crowd, -self.bound, self.bound)
+            differential_evolution(
+                value, box, init=crowd, rng=seed, polish=False, maxiter=10**9, tol=0, callback=callback
+            )
+        elif self.method == "annealing":
+            left = monitor.max_iter - 1
+
+            def callback(theta, loss, context):
+                return monitor(theta, loss)
+
+            monitor(start, value(start))
+            dual_annealing(
+                value, box, x0=start, rng=seed, maxiter=max(1, left), no_local_search=True, callback=callback
+            )
+        else:
+            raise ValueError(
+                f"method={self.method!r} is unknown: give 'differential_evolution' or 'annealing'."
+            )
+        if self.polish:
+            LBFGS().minimize(objective, monitor.best_theta.copy(), monitor.again(), rng)
+
+
+SOLVERS = {"adam": Adam, "lbfgs": LBFGS, "lm": LevenbergMarquardt, "evolution": Evolution}
+
+
+def resolve_solver(solver):
+    """The object that a word stands for; an object passes through."""
+    if isinstance(solver, str):
+        if solver not in SOLVERS:
+            raise ValueError(f"solver={solver!r} is unknown: give 'auto', {', '.join(map(repr, SOLVERS))} or an object.")
+        return SOLVERS[solver]()
+    if not hasattr(solver, "minimize"):
+        raise TypeError(f"solver={solver!r} has no method minimize: give a word or a solver such as Adam().")
+    return solver

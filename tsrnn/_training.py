@@ -1,0 +1,62 @@
+"""What watches a fit: iterations, validation, patience, the best parameters, progress."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+
+class Monitor:
+    """Called by a solver with every iterate; says when to stop.
+
+    Parameters
+    ----------
+    max_iter : int
+    tol, n_iter_no_change : float, int
+        Stop when ``n_iter_no_change`` iterations in a row did not lower the watched loss by a share of
+        ``tol``.  The watched loss is the validation loss where there is one, else the training loss.
+    validate : callable(theta) -> float, optional
+        Loss on the validation rows.
+    progress : callable(str), optional
+        Told of every iteration.
+    """
+
+    def __init__(self, max_iter, tol, n_iter_no_change, validate=None, progress=None):
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.validate = validate
+        self.progress = progress
+        self.n_iter = 0
+        self.loss_curve = []
+        self.validation_curve = []
+        self.best_theta = None
+        self.best = np.inf
+        self._stale = 0
+
+    def __call__(self, theta, loss):
+        """Take note of an iterate; True asks the solver to stop."""
+        self.n_iter += 1
+        if not np.isfinite(loss) or not np.all(np.isfinite(theta)):
+            warnings.warn(
+                f"The training loss became {loss} in iteration {self.n_iter}; the parameters before it are kept. "
+                "Lower the learning rate or set clip_norm.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+            return True
+        self.loss_curve.append(float(loss))
+        watched = loss
+        if self.validate is not None:
+            watched = self.validate(theta)
+            self.validation_curve.append(float(watched))
+        if watched < self.best or self.validate is None:
+            self.best_theta = theta.astype(np.float64)
+        self._stale = 0 if watched < self.best * (1 - self.tol) else self._stale + 1
+        self.best = min(self.best, watched)
+        if self.progress is not None:
+            text = f"iteration {self.n_iter}: loss {loss:.3e}"
+            if self.validate is not None:
+                text += f", validation {watched:.3e}"
+            self.progress(text)
+        return self.n_iter >= self.max_iter or self._stale >= self.n_iter_no_change

@@ -1,0 +1,62 @@
+"""Lags: how far back a layer looks, and where those rows lie in memory.
+
+A series Z (N, D), row-major, is its own lag matrix: the rows t - b ... t - a are one contiguous piece of
+memory, (b - a + 1) D numbers that begin at offset (t - b) D.  So a set of lags is a list of *runs* of
+consecutive lags, and a kernel reads each run in place.  Nothing is ever copied out.
+"""
+
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Run(NamedTuple):
+    """Consecutive lags: t - oldest, ..., t - oldest + length - 1."""
+
+    oldest: int
+    length: int
+
+
+def parse_lags(lags, name, smallest):
+    """The lags that a parameter names, as a sorted tuple of distinct ints.
+
+    Parameters
+    ----------
+    lags : int or sequence of int
+        An int L stands for ``smallest ... L``; a sequence for exactly those lags.
+    name : str
+        The parameter, for the message.
+    smallest : int
+        0 where the present may be seen (inputs), 1 where it may not (outputs).
+    """
+    cure = f"give an int L >= 0 for the lags {smallest}..L, or a sequence of distinct ints >= {smallest}"
+    if isinstance(lags, Integral) and not isinstance(lags, bool):
+        if lags < 0:
+            raise ValueError(f"{name}={lags!r} is negative: {cure}.")
+        return tuple(range(smallest, int(lags) + 1))
+    if isinstance(lags, (str, bytes, bool)) or not np.iterable(lags):
+        raise TypeError(f"{name}={lags!r} is not a set of lags: {cure}.")
+    lags = list(lags)
+    if not all(isinstance(k, Integral) and not isinstance(k, bool) for k in lags):
+        raise TypeError(f"{name}={lags!r} holds something that is not an int: {cure}.")
+    if any(k < smallest for k in lags):
+        raise ValueError(f"{name}={lags!r} holds a lag below {smallest}: {cure}.")
+    if len(set(lags)) < len(lags):
+        raise ValueError(f"{name}={lags!r} holds a lag twice: {cure}.")
+    return tuple(sorted(int(k) for k in lags))
+
+
+def runs(lags):
+    """Cut sorted lags into runs of consecutive ones, the oldest run first.
+
+    >>> runs((0, 1, 2, 24))
+    [Run(oldest=24, length=1), Run(oldest=2, length=3)]
+    """
+    found = []
+    for k in sorted(lags, reverse=True):
+        if found and found[-1].oldest - found[-1].length == k:
+            found[-1] = Run(found[-1].oldest, found[-1].length + 1)
+        else:
+            found.append(Run(k, 1))
+    return found
