@@ -1,8 +1,8 @@
 """The one decorator of every compiled kernel.
 
-Single-threaded, without the GIL, division as NumPy does it, and cached on disk.  Never ``fastmath``: it removes
-NaN guards, and lets the result depend on the machine.  Numba's disk cache does not see the options, so an edit
-of them leaves old machine code in use wherever a kernel's own file stays the same.
+Single-threaded, without the GIL, division as NumPy does it, and cached on disk.  Never ``fastmath``: it
+removes NaN guards, and lets a result depend on the machine.  Numba's disk cache does not see these options:
+an edit of them leaves old machine code in use wherever a kernel's own file stays the same.
 """
 
 import logging
@@ -23,20 +23,18 @@ def kernel(function):
     """Compile a function for numba, with the disk cache where there is a place to write one."""
     try:
         return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError as error:  # numba raises on decoration, that is when tsrnn is imported
-        compiled = njit(**OPTIONS)(function)
-        _warn_of_no_cache(str(error))
-        return compiled
+    except RuntimeError:  # numba raises it on decoration, that is when tsrnn is imported
+        _warn_of_no_cache()
+        return njit(**OPTIONS)(function)
 
 
 @cache  # once a process, not once a kernel
-def _warn_of_no_cache(reason):
+def _warn_of_no_cache():
     message = (
-        "tsrnn finds no folder to keep its compiled code in, so every process spends a few seconds compiling; "
-        "set NUMBA_CACHE_DIR to a folder you may write to."
+        "tsrnn finds no folder to keep its compiled code in, so each process spends seconds on compiling; "
+        "set NUMBA_CACHE_DIR to a folder you may write to"
     )
     try:
         warnings.warn(message, CacheWarning, stacklevel=4)  # the line that imports the kernels' module
     except CacheWarning:  # under "-W error" an import must still succeed
         logging.getLogger("tsrnn").warning(message)
-    logging.getLogger("tsrnn").debug(reason)
