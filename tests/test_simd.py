@@ -232,7 +232,7 @@ def test_tanh_is_accurate_relative_to_its_value(dtype):
     x = points(dtype)
     y = mapped(map_tanh, x)
     assert y.dtype == dtype
-    assert ulps(y, np.tanh(x.astype(LONGER[dtype]))) < 2.5
+    assert ulps(y, np.tanh(x.astype(LONGER[dtype]))) < 3
     assert (np.abs(y) <= 1).all()
 
 
@@ -245,7 +245,7 @@ def test_sigmoid_is_accurate_relative_to_its_value(dtype):
     x = x[x >= low]
     y = mapped(map_sigmoid, x)
     assert y.dtype == dtype
-    assert ulps(y, 1 / (1 + np.exp(-x.astype(LONGER[dtype])))) < 2.5
+    assert ulps(y, 1 / (1 + np.exp(-x.astype(LONGER[dtype])))) < 3
     assert (y >= 0).all()
     assert (y <= 1).all()
 
