@@ -396,7 +396,7 @@ def test_without_a_place_for_the_cache_one_warning():
 
 def test_options_of_every_kernel():
     # The disk cache does not see them: to change them, change every file that has kernels too.
-    assert _jit.OPTIONS == {"error_model": "numpy", "nogil": True}
+    assert _jit.OPTIONS == {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 
 # Numba caches by the content of the calling file: kernels may not reach into other files, but frozen ones.

@@ -12,7 +12,11 @@ from functools import cache
 from numba import njit
 
 
-OPTIONS = {"error_model": "numpy", "nogil": True}
+OPTIONS = {
+    "error_model": "numpy",
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+}  # the last: a tenth less to compile
 
 
 class CacheWarning(UserWarning):
