@@ -3,14 +3,19 @@
 The equations are in ``_delay_kernels.py``.
 """
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from . import _delay_kernels as kernels
+from ._base import SequenceRegressor, Series
 from ._losses import squared
 from ._params import glorot
-from ._windows import runs
+from ._solvers import Adam, LevenbergMarquardt, check_number, resolve_solver
+from ._training import Monitor, progress
+from ._windows import parse_lags, runs
 
 
 ACTIVATIONS = {
@@ -19,6 +24,7 @@ ACTIVATIONS = {
     "logistic": kernels.LOGISTIC,
     "relu": kernels.RELU,
 }
+MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
 BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
 OPEN = np.empty((0, 0), np.bool_)
 
@@ -65,10 +71,13 @@ class Plan(NamedTuple):
         return tuple(layers)
 
     def initial(self, rng):
-        """Glorot weights, zero biases."""
+        """Glorot weights; hidden biases in [-1, 1], so that the units bend at different places."""
         theta = np.zeros(self.size)
-        for W, b in self.views(theta):
+        *hidden, output = self.views(theta)
+        for W, b in hidden:
             W[:] = glorot(rng, W.shape)
+            b[:] = rng.uniform(-1, 1, len(b))
+        output.W[:] = glorot(rng, output.W.shape)
         return theta
 
     def penalised(self):
@@ -118,14 +127,6 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     )
 
 
-class Series(NamedTuple):
-    """One series in the model's units: X (N, F), Y (N, O) with NaN where unknown, w (N, O) weights."""
-
-    X: np.ndarray
-    Y: np.ndarray
-    w: np.ndarray
-
-
 class Objective:
     """Half the weighted sum of squared errors of a delay network over a list of series.
 
@@ -135,9 +136,11 @@ class Objective:
 
     The series are laid one behind the other, each followed by ``steps - 1`` rows of no weight, so that the
     last sequence may run over its end.
+
+    ``held`` chooses the rows that count: the training rows (False) or the validation rows (True).
     """
 
-    def __init__(self, plan, series, steps, closed, alpha, dtype):
+    def __init__(self, plan, series, steps, closed, alpha, dtype, held=False):
         self.plan, self.steps, self.closed = plan, steps, closed
         self.penalised = plan.penalised()
         self.decay = alpha * self.penalised
@@ -150,7 +153,8 @@ class Objective:
             X[begin:end], Y[begin:end] = s.X, np.nan_to_num(s.Y, nan=0.0)
             known = np.isfinite(s.Y).all(axis=1)
             first = plan.lead
-            w[begin + first : end] = np.where(np.isfinite(s.Y[first:]), s.w[first:], 0.0)
+            weight = np.where(s.held == held, s.w, 0.0)[:, None]
+            w[begin + first : end] = np.where(np.isfinite(s.Y), weight, 0.0)[first:]
             if closed:
                 at += [begin + t for t in _closed_starts(known, first, plan.y_lead, steps)]
             else:
@@ -163,6 +167,9 @@ class Objective:
         self.weight = float(weights.sum())
         self.n = len(self.at)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
+        self.linear = np.zeros(plan.size, bool)
+        if not closed:
+            self.linear[plan.size - (plan.shapes[-1][0] + 1) * O :] = True
 
     def _run(self, theta, at, steps, closed):
         """Forward pass: the positional arguments common to the kernels, and h."""
@@ -210,6 +217,32 @@ class Objective:
             out = h[-len(at) * T * O :].reshape(len(at), T, O)
             total += 2 * squared(out, self.y, self.w, at * O, np.empty_like(out))
         return total
+
+    def solve_linear(self, theta, decay):
+        """Theta with its linear parameters, those of the output layer, at their best for the others."""
+        H, O = self.plan.shapes[-1]
+        if self.closed or len(self.plan.shapes) == 1:
+            return theta
+        T = self.steps
+        A, c = np.zeros((O, H + 1, H + 1)), np.zeros((O, H + 1))
+        for at in self._blocks(np.arange(self.n)):
+            M = len(at) * T
+            _, _, h = self._run(theta, at, T, False)
+            Z = np.ones((M, H + 1))
+            Z[:, :H] = h[-M * (H + O) : -M * O].reshape(M, H)
+            rows = ((at[:, None] + np.arange(T)).ravel() * O)[:, None] + np.arange(O)  # (M, O)
+            for o in range(O):
+                Zw = Z * self.w[rows[:, o], None]
+                A[o] += Z.T @ Zw
+                c[o] += self.y[rows[:, o]] @ Zw
+        theta = theta.copy()
+        W, b = self.plan.views(theta)[-1]
+        shrink = self.plan.views(decay)[-1]
+        for o in range(O):
+            A[o] += np.diag(np.append(shrink.W[:, o], shrink.b[o]) + 1e-12 * A[o].diagonal().max())
+            solution = cho_solve(cho_factor(A[o], check_finite=False), c[o], check_finite=False)
+            W[:, o], b[o] = solution[:H], solution[H]
+        return theta
 
     def jacobian_blocks(self, theta):
         """Yield residuals (M,), their Jacobian (M, P) and weights (M,), a block of rows at a time."""
@@ -333,3 +366,170 @@ def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
         kernels.forward(plan.layers, plan.runs, theta, x, at * F, F, y.ravel(), y_at, own, steps, h)
         out[t : t + B] = h[-B * steps * O :].reshape(B, steps, O)[:, -1]
     return out
+
+
+class Memory(NamedTuple):
+    """The last rows of a series: X (lead, F), Y (lead, O), finite, in the model's units."""
+
+    X: np.ndarray
+    Y: np.ndarray
+
+
+class DelayNetwork(SequenceRegressor):
+    """Estimator around a delay network; a subclass brings parameters and ``_lags``."""
+
+    # ---------------------------------------------------------------------------------- parameters
+
+    def _check_params(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        self._hidden()
+        self._lags()
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
+        if not (isinstance(self.solver, str) and self.solver == "auto"):
+            resolve_solver(self.solver)
+        check_number("alpha", self.alpha, 0)
+        check_number("max_iter", self.max_iter, 1, integer=True)
+        check_number("tol", self.tol, 0)
+        check_number("validation_fraction", self.validation_fraction, 0, 0.9, low_open=True)
+        check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
+        check_number("n_restarts", self.n_restarts, 1, integer=True)
+
+    def _hidden(self):
+        """Widths of the hidden layers, a tuple."""
+        sizes = self.hidden_layer_sizes
+        sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+        if not all(isinstance(H, Integral) and not isinstance(H, bool) and H > 0 for H in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1, one a layer; () for "
+                "a linear model."
+            )
+        return tuple(int(H) for H in sizes)
+
+    def _wants_inputs(self):
+        return bool(self._lags()[0])
+
+    def _can_do_without_inputs(self):
+        return bool(self._lags()[1])
+
+    def _least_input_lag(self):
+        return min(self._lags()[0], default=np.inf)
+
+    def _n_validation_rows(self, n):
+        """Rows at the end that are held back from training."""
+        if not self.early_stopping and self.n_restarts == 1:
+            return 0
+        return max(1, int(n * self.validation_fraction))
+
+    # ---------------------------------------------------------------------------------- learning
+
+    def _plan(self, n_inputs, n_outputs):
+        input_lags, output_lags, layer_lags = self._lags()
+        if not (n_inputs and input_lags) and not output_lags:
+            raise ValueError(
+                f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
+            )
+        hidden = self._hidden()
+        return make_plan(n_inputs, n_outputs, hidden, self.activation, input_lags, output_lags, layer_lags)
+
+    def _stages(self, series):
+        """(steps, closed) of each stage of training, in turn."""
+        lead = int(self._net.layers[0, kernels.LEAD])
+        return [(1 if lead == 0 else max(32, lead), False)]
+
+    def _fit_series(self, series, rng):
+        """Train from ``n_restarts`` starts, keep the best."""
+        O = series[0].Y.shape[1]
+        plan = self._net = self._plan(series[0].X.shape[1], O)
+        self.lead_ = plan.lead
+        self._check_enough_rows(series)
+        old = getattr(self, "theta_", None) if self.warm_start else None
+        best = np.inf
+        for _ in range(self.n_restarts):
+            theta = old if old is not None and len(old) == plan.size else plan.initial(rng)
+            monitors = []
+            for steps, closed in self._stages(series):
+                theta, monitor = self._train(series, steps, closed, theta, rng)
+                monitors.append(monitor)
+            value = monitors[-1].best
+            if value < best or self.n_restarts == 1:
+                best, self.theta_ = value, theta
+                self.n_iter_ = sum(m.n_iter for m in monitors)
+                self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
+                self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
+            old = None
+
+    def _train(self, series, steps, closed, theta, rng):
+        """One stage: the parameters it ends with and its monitor."""
+        solver = self._solver(sum(len(s.Y) for s in series))
+        objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
+        if objective.n == 0:
+            raise ValueError(
+                f"No row has its {self._net.lead} rows of history measured: y holds too many NaN for these lags. "
+                "Give shorter lags, or training='closed_loop', which needs only one complete stretch."
+            )
+        validate = None
+        if any(s.held.any() for s in series):
+            held = Objective(self._net, series, steps, closed, 0.0, np.float64, held=True)
+            if held.n:
+                validate = lambda theta: held.sum_of_squares(theta.astype(np.float64)) / (2 * held.weight)  # noqa: E731
+        with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
+            monitor = Monitor(self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
+            solver.minimize(objective, theta, monitor, rng)
+        return (theta if monitor.best_theta is None else monitor.best_theta), monitor
+
+    def _solver(self, n):
+        """The solver; "auto" weighs parameters against rows."""
+        if not (isinstance(self.solver, str) and self.solver == "auto"):
+            return resolve_solver(self.solver)
+        P = self._net.size
+        return LevenbergMarquardt() if P <= MAX_LM_PARAMETERS and n * P**2 <= MAX_LM_WORK else Adam()
+
+    def _fit_more(self, series, memory, rng):
+        """One pass of stochastic gradient over rows that go on from a memory."""
+        n = len(memory.Y)
+        known = Series(
+            np.concatenate([memory.X, series.X]),
+            np.concatenate([memory.Y, series.Y]),
+            np.concatenate([np.zeros(n), series.w]),
+            np.zeros(n + len(series.Y), bool),
+        )
+        solver = self.solver if isinstance(self.solver, Adam) else Adam()
+        lead = int(self._net.layers[0, kernels.LEAD])
+        objective = Objective(self._net, [known], max(1, lead), False, self.alpha, solver.dtype)
+        if objective.n:
+            monitor = Monitor(1, 0.0, 1)
+            solver.minimize(objective, self.theta_, monitor, rng)
+            if monitor.best_theta is not None:
+                self.theta_ = monitor.best_theta
+                self.loss_curve_.append(monitor.loss_curve[0])
+                self.n_iter_ += 1
+
+    def _check_enough_rows(self, series):
+        """Some piece must be longer than the lags reach."""
+        rows = max(int((~s.held).sum()) for s in series)
+        if rows <= self.lead_:
+            raise ValueError(
+                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} for "
+                f"training without a gap, but the longest stretch has {rows} (n_samples = {rows}). Give more "
+                "rows or shorter lags."
+            )
+
+    # ---------------------------------------------------------------------------------- following
+
+    def _still(self, x, y):
+        return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)))
+
+    def _run(self, X, Y, memory):
+        out, filled = run(self._net, self.theta_, X, Y, *memory)
+        n = self.lead_
+        X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, filled])
+        return out, Memory(X[len(X) - n :], Y[len(Y) - n :])
+
+    def _run_ahead(self, X, Y, memory, steps):
+        return run_ahead(self._net, self.theta_, X, Y, *memory, steps)
+
+    @property
+    def params_(self):
+        """Weights W and biases b of each layer, in the scaled units of the net."""
+        return self._net.views(self.theta_)

@@ -1,6 +1,6 @@
 """Losses: value and gradient, in one pass over the targets.
 
-    squared    1/2 sum w (y - f)^2,    d/df = w (f - y)
+squared    1/2 sum w (y - f)^2,    d/df = w (f - y)
 """
 
 from ._jit import kernel

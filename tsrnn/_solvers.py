@@ -8,6 +8,8 @@ An *objective* offers
     loss_grad(theta, batch)        half the weighted sum of squares over a batch, and its gradient
     gauss_newton(theta)            r'r, J'r, J'J over all samples
     sum_of_squares(theta)          r'r over all samples
+    penalised, linear (P,)         parameters that decay; parameters in which the residuals are linear
+    solve_linear(theta, decay)     theta with the linear parameters at their best for the others
 
 and each solver minimises (r'r + sum decay theta^2) / (2 weight).  A *monitor* is called with every iterate,
 ``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
@@ -215,8 +217,10 @@ class LevenbergMarquardt(BaseEstimator):
 
         (J'J + diag(decay) + mu I) step = -(J'r + decay theta)
 
-    with J'J accumulated over blocks of rows, so that the memory does not grow with the series.  mu falls
-    when the quadratic model foretold the gain well and rises when it did not.
+    with J'J accumulated over blocks of rows, so that the memory does not grow with the series. mu falls when
+    the quadratic model foretold the gain well and rises when it did not. In open loop the outputs are linear
+    in the last layer: that layer is solved for exactly after each step of the others (variable projection),
+    which takes a fraction of the iterations.
 
     Parameters
     ----------
@@ -236,7 +240,9 @@ class LevenbergMarquardt(BaseEstimator):
        IEEE Transactions on Neural Networks 5(6), 1994.
     .. [2] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
     .. [3] F. D. Foresee, M. T. Hagan. "Gauss-Newton approximation to Bayesian learning." ICNN 1997.
-    .. [4] H. B. Nielsen. "Damping parameter in Marquardt's method." Technical University of Denmark, 1999.
+    .. [4] G. Golub, V. Pereyra. "Separable nonlinear least squares: the variable projection method and its
+       applications." Inverse Problems 19, 2003.
+    .. [5] H. B. Nielsen. "Damping parameter in Marquardt's method." Technical University of Denmark, 1999.
 
     Examples
     --------
@@ -258,25 +264,22 @@ class LevenbergMarquardt(BaseEstimator):
         """Iterate until no step gains, or the monitor says stop."""
         check_number("damping", self.damping, 0, low_open=True)
         check_number("gtol", self.gtol, 0)
-        theta, decay = theta.copy(), objective.decay.copy()
+        decay = objective.decay
+        theta = objective.solve_linear(theta, decay)
         sse, Jr, JJ = objective.gauss_newton(theta)
-        mu, growth = None, 2.0
+        mu, growth = self.damping * max(JJ.diagonal().max(), np.finfo(float).tiny), 2.0
+        damped = np.where(objective.linear, 1e-9, 1.0)  # the linear parameters are solved for, not stepped to
         while True:
-            H, g = JJ + np.diag(decay), Jr + decay * theta
+            g = Jr + decay * theta
             E = sse + decay @ theta**2
-            if mu is None:
-                mu = self.damping * max(JJ.diagonal().max(), np.finfo(float).tiny)
             while True:  # until a step lowers E
-                try:
-                    step = -cho_solve(cho_factor(H + mu * np.eye(len(g)), check_finite=False), g)
-                except LinAlgError:
-                    step = None
+                step = _solve(JJ, decay + mu * damped, -g)
                 if step is not None:
-                    foretold = step @ (mu * step - g)  # what the model says E loses
+                    foretold = step @ (mu * damped * step - g)  # what the quadratic model says E loses
                     if not foretold > self.gtol * E:
                         monitor(theta, E / (2 * objective.weight))
                         return
-                    trial = theta + step
+                    trial = objective.solve_linear(theta + step, decay)
                     gain = (E - objective.sum_of_squares(trial) - decay @ trial**2) / foretold
                     if gain > 0:
                         break
@@ -288,24 +291,32 @@ class LevenbergMarquardt(BaseEstimator):
             theta = trial
             sse, Jr, JJ = objective.gauss_newton(theta)
             if self.bayesian:
-                decay = self._evidence(objective, theta, decay, sse, JJ)
+                decay = _evidence(objective, theta, decay, sse, JJ)
             if monitor(theta, (sse + decay @ theta**2) / (2 * objective.weight)):
                 return
 
-    @staticmethod
-    def _evidence(objective, theta, decay, sse, JJ):
-        """MacKay's update of the decay; biases (decay 0) stay free."""
-        decayed = objective.penalised
-        H = JJ + np.diag(np.maximum(decay, 1e-12 * JJ.diagonal().max()))
-        try:
-            inverse = cho_solve(cho_factor(H, check_finite=False), np.eye(len(theta)))
-        except LinAlgError:
-            return decay
-        gamma = decayed.sum() - decay[decayed] @ inverse.diagonal()[decayed]
-        free = objective.weight - gamma - (~decayed).sum()
-        if not (gamma > 0 and free > 0):
-            return decay
-        return np.where(decayed, gamma * sse / (free * (theta[decayed] @ theta[decayed])), 0.0)
+
+def _solve(A, diagonal, b):
+    """x of (A + diag(diagonal)) x = b, or None where the matrix is not positive definite."""
+    A = A.copy()
+    A.flat[:: len(A) + 1] += diagonal
+    try:
+        return cho_solve(cho_factor(A, overwrite_a=True, check_finite=False), b, check_finite=False)
+    except LinAlgError:
+        return None
+
+
+def _evidence(objective, theta, decay, sse, JJ):
+    """MacKay's next decay; biases stay free of it."""
+    weights = objective.penalised
+    inverse = _solve(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()), np.eye(len(theta)))
+    if inverse is None:
+        return decay
+    gamma = weights.sum() - decay[weights] @ inverse.diagonal()[weights]
+    free = objective.weight - gamma - (~weights).sum()
+    if not (gamma > 0 and free > 0):
+        return decay
+    return np.where(weights, gamma * sse / (free * (theta[weights] @ theta[weights])), 0.0)
 
 
 class Evolution(BaseEstimator):
@@ -385,10 +396,12 @@ class Evolution(BaseEstimator):
             raise ValueError(
                 f"method={self.method!r} is unknown: give 'differential_evolution' or 'annealing'."
             )
-        if self.polish:
-            LBFGS().minimize(objective, monitor.best_theta.copy(), monitor.again(), rng)
+        if self.polish and monitor.best_theta is not None:
+            monitor.max_iter += POLISH
+            LBFGS().minimize(objective, monitor.best_theta.copy(), monitor, rng)
 
 
+POLISH = 100  # iterations of L-BFGS after an evolution
 SOLVERS = {"adam": Adam, "lbfgs": LBFGS, "lm": LevenbergMarquardt, "evolution": Evolution}
 
 
@@ -396,7 +409,9 @@ def resolve_solver(solver):
     """The object that a word stands for; an object passes through."""
     if isinstance(solver, str):
         if solver not in SOLVERS:
-            raise ValueError(f"solver={solver!r} is unknown: give 'auto', {', '.join(map(repr, SOLVERS))} or an object.")
+            raise ValueError(
+                f"solver={solver!r} is unknown: give 'auto', {', '.join(map(repr, SOLVERS))} or an object."
+            )
         return SOLVERS[solver]()
     if not hasattr(solver, "minimize"):
         raise TypeError(f"solver={solver!r} has no method minimize: give a word or a solver such as Adam().")

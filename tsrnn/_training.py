@@ -1,6 +1,7 @@
 """What watches a fit: iterations, validation, patience, the best parameters, progress."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -60,3 +61,28 @@ class Monitor:
                 text += f", validation {watched:.3e}"
             self.progress(text)
         return self.n_iter >= self.max_iter or self._stale >= self.n_iter_no_change
+
+
+@contextmanager
+def progress(verbose, name, max_iter):
+    """What to tell of every iteration: a callable(str), or None where ``verbose`` is 0.
+
+    1 shows a bar, where tqdm is installed; 2, or 1 without tqdm, prints a line an iteration.
+    """
+    if not verbose:
+        yield None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        tqdm = None
+    if tqdm is None or verbose > 1:
+        yield lambda text: print(f"{name}: {text}")
+        return
+    with tqdm(total=max_iter, desc=name, leave=False) as bar:
+
+        def tell(text):
+            bar.update()
+            bar.set_postfix_str(text.partition(": ")[2], refresh=False)
+
+        yield tell

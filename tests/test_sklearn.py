@@ -1,0 +1,30 @@
+"""scikit-learn's whole suite of estimator checks, on every public estimator."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import tsrnn
+from tsrnn._base import SequenceRegressor
+
+
+ORDER = "rows are time: their order, and the rows before them, matter"
+WEIGHT = "a weight of 0 is not deletion: the row still is history for the rows after it"
+EXPECTED = {
+    "check_methods_sample_order_invariance": ORDER,
+    "check_methods_subset_invariance": ORDER,
+    "check_sample_weight_equivalence_on_dense_data": WEIGHT,
+}
+ESTIMATORS = [
+    model()
+    for model in map(vars(tsrnn).get, tsrnn.__all__)
+    if isinstance(model, type) and issubclass(model, SequenceRegressor)
+]
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED, xfail_strict=True)
+def test_estimator(estimator, check, monkeypatch):
+    check(estimator)
+
+
+def test_every_public_model_is_checked():
+    assert {type(e).__name__ for e in ESTIMATORS} >= {"NARXRegressor", "TDNNRegressor"}
