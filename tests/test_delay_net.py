@@ -1,0 +1,405 @@
+"""The delay network's kernels, objective and runs: against the equation, and against central differences."""
+
+import naive
+import numpy as np
+import pytest
+from numba import config
+
+from tsrnn import _delay_kernels as kernels
+from tsrnn import _delay_net
+from tsrnn._base import Series
+from tsrnn._delay_net import Objective, make_plan, run, run_ahead
+
+
+# name -> n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags
+NETS = {
+    "narx": (2, 1, (5,), "tanh", (0, 1, 2), (1, 2, 3), [(0,)]),
+    "narx, sparse lags, two outputs": (1, 2, (4,), "logistic", (1, 4), (1, 2, 6), [(0,)]),
+    "narx, two layers": (3, 2, (4, 3), "tanh", (0, 2), (1, 3), [(0,), (0,)]),
+    "nar": (0, 1, (4,), "tanh", (), (1, 2, 5), [(0,)]),
+    "arx": (2, 2, (), "identity", (0, 1), (1, 2), []),
+    "narx, relu": (2, 1, (6,), "relu", (0, 1), (1, 2), [(0,)]),
+    "narx, layers with lags": (1, 1, (3, 3), "tanh", (0, 1), (1, 2), [(0, 2), (0, 1)]),
+    "tdnn": (2, 1, (5,), "logistic", (0, 1, 2, 3), (), [(0,)]),
+    "tdnn, dilated": (2, 2, (3, 4, 3), "tanh", (0, 1), (), [(0, 2), (0, 4), (0,)]),
+    "tdnn, layers that skip the present": (1, 1, (3, 3), "relu", (1, 3), (), [(1, 2, 5), (0, 2)]),
+}
+FEEDBACK = [name for name, net in NETS.items() if net[5]]
+SMOOTH = [name for name, net in NETS.items() if net[3] != "relu"]
+every_net = pytest.mark.parametrize("name", NETS)
+every_feedback = pytest.mark.parametrize("name", FEEDBACK)
+
+
+def build(name, seed=0):
+    """A plan, parameters, and the naive net with the same ones."""
+    n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags = NETS[name]
+    plan = make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags)
+    theta = np.random.default_rng(seed).normal(scale=0.4, size=plan.size)
+    outside = [("x", input_lags), ("y", output_lags)]
+    sees = [outside, *([(k, lags)] for k, lags in enumerate(layer_lags))]
+    if hidden and plan.shapes[-1][0] > hidden[-1] * len(layer_lags[-1]):  # the output layer sees them too
+        sees[-1] = sees[-1] + outside
+    return plan, theta, naive.DelayNetwork(plan.views(theta), activation, sees)
+
+
+def make_series(plan, N=40, seed=1, missing=(), split=None):
+    """A series of random rows, some of them without weight; NaN in y where ``missing``."""
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(N, plan.n_inputs)), rng.normal(size=(N, plan.n_outputs))
+    w = rng.uniform(0.2, 2, N)
+    w[rng.choice(N, 4, replace=False)] = 0
+    for t, o in missing:
+        Y[t, o % plan.n_outputs] = np.nan
+    held = np.zeros(N, bool)
+    held[split if split is not None else N :] = True
+    return Series(X, Y, w, held)
+
+
+def both_series(plan):
+    return [
+        make_series(plan, 41, missing=[(17, 0), (18, 1)]),
+        make_series(plan, 33, seed=2, missing=[(30, 1)]),
+    ]
+
+
+def naive_loss(net, series, steps=None, held=False):
+    """Half the weighted sum of squares, and the sum of weights, from the equation."""
+    loss = weight = 0.0
+    for s in series:
+        errors = naive.open_loop_errors(net, s.X, s.Y)
+        if steps:
+            errors = naive.closed_loop_errors(net, s.X, s.Y, steps)
+        w = np.where(s.held == held, s.w, 0)[:, None] * np.isfinite(errors)
+        loss += 0.5 * np.sum(w * np.nan_to_num(errors) ** 2)
+        weight += w.sum()
+    return loss, weight
+
+
+def step_for(name):
+    """Small enough that no unit crosses the kink of a relu."""
+    return 1e-3 if name in SMOOTH else 1e-6
+
+
+def assert_derivative(analytic, numeric):
+    """Within 1e-7 of each element, and of the largest where an element is next to nothing beside it."""
+    scale = np.abs(numeric).max()
+    assert scale > 0
+    np.testing.assert_allclose(analytic, numeric, rtol=1e-7, atol=1e-9 * scale)
+
+
+# ---------------------------------------------------------------------------------------- forward
+
+
+@every_net
+def test_run_follows_the_equation_in_open_loop(name):
+    plan, theta, net = build(name)
+    s = make_series(plan)
+    lead = plan.lead
+    assert lead == naive.reach(net)
+    out, filled = run(plan, theta, s.X[lead:], s.Y[lead:], s.X[:lead], s.Y[:lead])
+    np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, s.Y, lead), rtol=1e-13, atol=1e-13)
+    assert np.array_equal(filled, s.Y[lead:])
+
+
+@every_net
+@pytest.mark.parametrize("missing", ["all", "some", "one output", "last"])
+def test_run_feeds_itself_where_y_is_unknown(name, missing):
+    plan, theta, net = build(name)
+    s, lead = make_series(plan), plan.lead
+    Y = s.Y.copy()
+    where = {
+        "all": (slice(lead, None), slice(None)),
+        "some": ([lead, lead + 3, lead + 4, 30], slice(None)),
+        "one output": (slice(lead + 2, 30), 0),
+        "last": (-1, slice(None)),
+    }
+    Y[where[missing]] = np.nan
+    out, filled = run(plan, theta, s.X[lead:], Y[lead:], s.X[:lead], Y[:lead])
+    np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, Y, lead), rtol=1e-13, atol=1e-13)
+    assert np.array_equal(filled, np.where(np.isnan(Y[lead:]), out, Y[lead:]))
+
+
+@every_net
+@pytest.mark.parametrize("free", [False, True])
+def test_run_in_blocks_equals_one_run(name, free, monkeypatch):
+    plan, theta, _ = build(name)
+    s, lead = make_series(plan), plan.lead
+    Y = np.where(free, np.nan, s.Y[lead:])
+    whole = run(plan, theta, s.X[lead:], Y, s.X[:lead], s.Y[:lead])[0]
+    monkeypatch.setattr(_delay_net, "BLOCK", 7)
+    blocks = run(plan, theta, s.X[lead:], Y, s.X[:lead], s.Y[:lead])[0]
+    np.testing.assert_allclose(blocks, whole, rtol=1e-14, atol=1e-14)
+
+
+@every_net
+@pytest.mark.parametrize("steps", [2, 5, 60])
+def test_run_ahead_is_a_free_run_from_every_origin(name, steps, monkeypatch):
+    plan, theta, net = build(name)
+    s, lead = make_series(plan), plan.lead
+    expected = naive.forecast_ahead(net, s.X, s.Y, lead, steps)
+    for block in (_delay_net.BLOCK, 12):
+        monkeypatch.setattr(_delay_net, "BLOCK", block)
+        out = run_ahead(plan, theta, s.X[lead:], s.Y[lead:], s.X[:lead], s.Y[:lead], steps)
+        np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_a_net_with_one_weight():
+    """y(t) = 2 y(t-1) + 3 x(t-1) + 1, worked out by hand."""
+    plan = make_plan(1, 1, (), "identity", (1,), (1,), [])
+    theta = np.array([3.0, 2.0, 1.0])
+    X, nan = np.array([[1.0], [0.0], [5.0]]), np.full((3, 1), np.nan)
+    out, _ = run(plan, theta, X, nan, np.array([[1.0]]), np.array([[2.0]]))
+    assert out.ravel().tolist() == [8.0, 20.0, 41.0]
+
+
+# ---------------------------------------------------------------------------------------- objective
+
+
+@every_net
+def test_open_loop_loss_is_that_of_the_equation(name):
+    plan, theta, net = build(name)
+    series = both_series(plan)
+    for steps in {1, 1 + plan.layers[0, 1], 8}:
+        objective = Objective(plan, series, steps, False, 0.0, np.float64)
+        loss, weight = naive_loss(net, series)
+        assert objective.loss_grad(theta, np.arange(objective.n))[0] == pytest.approx(loss, rel=1e-12)
+        assert objective.sum_of_squares(theta) == pytest.approx(2 * loss, rel=1e-12)
+        assert objective.weight == pytest.approx(weight, rel=1e-12)
+
+
+@every_feedback
+@pytest.mark.parametrize("steps", [1, 9, 50])
+def test_closed_loop_loss_is_that_of_the_equation(name, steps):
+    plan, theta, net = build(name)
+    series = both_series(plan)
+    objective = Objective(plan, series, steps, True, 0.0, np.float64)
+    loss, weight = naive_loss(net, series, steps)
+    assert objective.loss_grad(theta, np.arange(objective.n))[0] == pytest.approx(loss, rel=1e-12)
+    assert objective.sum_of_squares(theta) == pytest.approx(2 * loss, rel=1e-12)
+    assert objective.weight == pytest.approx(weight, rel=1e-12)
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize(("steps", "closed"), [(1, False), (6, True)])
+def test_held_rows_have_the_training_rows_as_history(held, steps, closed):
+    plan, theta, net = build("narx")
+    series = [make_series(plan, split=28)]
+    objective = Objective(plan, series, steps, closed, 0.0, np.float64, held=held)
+    loss, weight = naive_loss(net, series, steps if closed else None, held)
+    assert objective.sum_of_squares(theta) == pytest.approx(2 * loss, rel=1e-12)
+    assert objective.weight == pytest.approx(weight, rel=1e-12)
+
+
+@pytest.mark.parametrize(("steps", "closed"), [(1, False), (7, True), (7, False)])
+def test_series_and_samples_do_not_mix(steps, closed):
+    """The loss of a list is the sum over its series, that of a batch the sum over its samples."""
+    plan, theta, _ = build("narx, two layers")
+    series = both_series(plan)
+    together = Objective(plan, series, steps, closed, 0.0, np.float64)
+    alone = [Objective(plan, [s], steps, closed, 0.0, np.float64) for s in series]
+    assert together.n == sum(o.n for o in alone)
+    loss, grad = together.loss_grad(theta, np.arange(together.n))
+    parts = [o.loss_grad(theta, np.arange(o.n)) for o in alone]
+    assert loss == pytest.approx(sum(p[0] for p in parts), rel=1e-13)
+    np.testing.assert_allclose(grad, sum(p[1] for p in parts), rtol=1e-11, atol=1e-13)
+    singles = [together.loss_grad(theta, np.array([i])) for i in range(together.n)]
+    assert loss == pytest.approx(sum(p[0] for p in singles), rel=1e-13)
+    np.testing.assert_allclose(grad, sum(p[1] for p in singles), rtol=1e-11, atol=1e-13)
+
+
+def test_lags_never_cross_into_the_series_before():
+    plan, theta, _ = build("narx")
+    first, second = both_series(plan)
+    far = first._replace(X=first.X + 1e6, Y=first.Y - 1e6)
+    of_second = [
+        Objective(plan, [s, second], steps, closed, 0.0, np.float64).loss_grad(theta, samples)[1]
+        for s in (first, far)
+        for steps, closed, samples in [(1, False, np.arange(-20, 0)), (8, True, np.arange(-3, 0))]
+    ]
+    assert np.array_equal(of_second[0], of_second[2])
+    assert np.array_equal(of_second[1], of_second[3])
+
+
+@pytest.mark.parametrize(("steps", "closed"), [(1, False), (6, True)])
+def test_a_batch_in_blocks_equals_one(steps, closed, monkeypatch):
+    plan, theta, _ = build("narx, sparse lags, two outputs")
+    objective = Objective(plan, both_series(plan), steps, closed, 0.0, np.float64)
+    batch = np.arange(objective.n)
+    loss, grad = objective.loss_grad(theta, batch)
+    sse = objective.sum_of_squares(theta)
+    monkeypatch.setattr(_delay_net, "BLOCK", 13)
+    in_blocks = objective.loss_grad(theta, batch)
+    assert in_blocks[0] == pytest.approx(loss, rel=1e-13)
+    np.testing.assert_allclose(in_blocks[1], grad, rtol=1e-11, atol=1e-13)
+    assert objective.sum_of_squares(theta) == pytest.approx(sse, rel=1e-13)
+
+
+def test_sparse_output_lags_lose_only_rows_that_see_the_hole():
+    """y(t - 1) and y(t - 12): an unknown y spoils two targets and itself, not twelve."""
+    plan = make_plan(0, 1, (2,), "tanh", (), (1, 12), [(0,)])
+    s = make_series(plan, 60)._replace(w=np.ones(60))
+    s.Y[30] = np.nan
+    assert Objective(plan, [s], 1, False, 0.0, np.float64).weight == 60 - 12 - 3
+
+
+# ---------------------------------------------------------------------------------------- derivatives
+
+
+@every_net
+@pytest.mark.parametrize("steps", [1, 8])
+def test_open_loop_gradient(name, steps):
+    plan, theta, _ = build(name)
+    objective = Objective(plan, both_series(plan), steps, False, 0.0, np.float64)
+    batch = np.arange(objective.n)
+    _, grad = objective.loss_grad(theta, batch)
+    assert_derivative(
+        grad, naive.central_difference(lambda p: objective.loss_grad(p, batch)[0], theta, step_for(name))
+    )
+
+
+@every_feedback
+@pytest.mark.parametrize("steps", [1, 11, 30])
+def test_closed_loop_gradient(name, steps):
+    plan, theta, _ = build(name)
+    objective = Objective(plan, both_series(plan), steps, True, 0.0, np.float64)
+    batch = np.arange(objective.n)
+    _, grad = objective.loss_grad(theta, batch)
+    assert_derivative(
+        grad, naive.central_difference(lambda p: objective.loss_grad(p, batch)[0], theta, step_for(name))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "closed"),
+    [(name, 1, False) for name in NETS]
+    + [("tdnn, dilated", 9, False)]
+    + [(name, steps, True) for name in FEEDBACK for steps in (1, 13)],
+)
+@pytest.mark.parametrize("block", [2048, 5])
+def test_jacobian(name, steps, closed, block, monkeypatch):
+    """Also where a free run is cut in blocks of time, and where a block holds several runs."""
+    plan, theta, _ = build(name)
+    objective = Objective(plan, both_series(plan), steps, closed, 0.0, np.float64)
+    monkeypatch.setattr(_delay_net, "BLOCK", block)
+    r, J, w = map(np.concatenate, zip(*objective.jacobian_blocks(theta)))
+    assert r @ (w * r) == pytest.approx(objective.sum_of_squares(theta), rel=1e-12)
+
+    def residuals(p):
+        blocks = list(objective.jacobian_blocks(p))
+        return np.concatenate([b[0] * np.sqrt(b[2]) for b in blocks])
+
+    numeric = naive.central_difference(residuals, theta, step_for(name)).T
+    assert_derivative(J * np.sqrt(w)[:, None], numeric)
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "closed"),
+    [(name, 1, False) for name in NETS] + [(name, 13, True) for name in FEEDBACK],
+)
+def test_gauss_newton_sums_are_the_gradient(name, steps, closed):
+    plan, theta, _ = build(name)
+    objective = Objective(plan, both_series(plan), steps, closed, 0.0, np.float64)
+    loss, grad = objective.loss_grad(theta, np.arange(objective.n))
+    rr, Jr, JJ = objective.gauss_newton(theta)
+    assert rr == pytest.approx(2 * loss, rel=1e-12)
+    np.testing.assert_allclose(Jr, grad, rtol=1e-10, atol=1e-12 * np.abs(grad).max())
+    r, J, w = map(np.concatenate, zip(*objective.jacobian_blocks(theta)))
+    np.testing.assert_allclose(JJ, J.T @ (w[:, None] * J), rtol=1e-10, atol=1e-12 * JJ.max())
+    assert len(r) == len(w)
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "closed"),
+    [(name, 8, False) for name in NETS] + [(name, 8, True) for name in FEEDBACK],
+)
+def test_single_precision_gradient(name, steps, closed):
+    plan, theta, _ = build(name)
+    theta = theta.astype(np.float32)
+    found = []
+    for dtype in (np.float32, np.float64):
+        objective = Objective(plan, both_series(plan), steps, closed, 0.0, dtype)
+        loss, grad = objective.loss_grad(theta.astype(dtype), np.arange(objective.n))
+        assert grad.dtype == dtype
+        found.append((loss, grad))
+    (loss32, grad32), (loss64, grad64) = found
+    assert loss32 == pytest.approx(loss64, rel=1e-4)
+    assert np.abs(grad32 - grad64).max() <= 1e-4 * np.abs(grad64).max()
+
+
+# ---------------------------------------------------------------------------------------- the linear part
+
+
+@pytest.mark.parametrize("name", ["narx", "narx, sparse lags, two outputs", "tdnn, dilated", "tdnn"])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_solve_linear_is_stationary_in_the_last_layer(name, decay):
+    plan, theta, _ = build(name)
+    objective = Objective(plan, both_series(plan), 4 if "dilated" in name else 1, False, decay, np.float64)
+    solved = objective.solve_linear(theta, objective.decay)
+    assert np.array_equal(solved[~objective.linear], theta[~objective.linear])
+
+    def slope(p):
+        return objective.loss_grad(p, np.arange(objective.n))[1] + objective.decay * p
+
+    assert np.abs(slope(solved)[objective.linear]).max() < 1e-8 * np.abs(slope(theta)).max()
+    assert objective.linear.sum() == (plan.shapes[-1][0] + 1) * plan.n_outputs
+
+
+def test_only_weights_decay():
+    plan, theta, _ = build("narx, two layers")
+    decays = plan.views(plan.penalised())
+    assert all(W.all() for W, _ in decays)
+    assert not any(b.any() for _, b in decays)
+    objective = Objective(plan, both_series(plan), 1, False, 0.7, np.float64)
+    assert np.array_equal(objective.decay, 0.7 * plan.penalised())
+    assert plan.size == len(theta) == sum(W.size + b.size for W, b in plan.views(theta))
+
+
+# ---------------------------------------------------------------------------------------- hygiene
+
+
+@pytest.mark.parametrize(("steps", "closed"), [(1, False), (7, True)])
+def test_no_argument_is_modified(steps, closed):
+    plan, theta, _ = build("narx, two layers")
+    series = both_series(plan)
+    lead = plan.lead
+    s = series[0]
+    X_before, Y_before = s.X[:lead].copy(), s.Y[:lead].copy()
+    free = np.full_like(s.Y[lead:], np.nan)
+    full = np.nan_to_num(s.Y)
+    arrays = [theta, X_before, Y_before, free, full, *(a for s in series for a in s)]
+    copies = [a.copy() for a in arrays]
+    objective = Objective(plan, series, steps, closed, 0.1, np.float64)
+    inner = [objective.x.copy(), objective.y.copy(), objective.w.copy(), objective.at.copy()]
+    objective.loss_grad(theta, np.arange(objective.n))
+    objective.gauss_newton(theta)
+    objective.sum_of_squares(theta)
+    objective.solve_linear(theta, objective.decay)
+    run(plan, theta, s.X[lead:], free, X_before, Y_before)
+    run_ahead(plan, theta, s.X[lead:], full[lead:], X_before, Y_before, 3)
+    for a, copy in zip(arrays, copies):
+        assert np.array_equal(a, copy, equal_nan=a.dtype.kind == "f")
+    for a, copy in zip([objective.x, objective.y, objective.w, objective.at], inner):
+        assert np.array_equal(a, copy)
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
+def test_read_only_parameters_compile_nothing_new():
+    """A model in a joblib worker or loaded with mmap_mode has read-only parameters: another type, to numba."""
+    plan, theta, _ = build("narx")
+    s, lead = make_series(plan), plan.lead
+    history = s.X[:lead], s.Y[:lead]
+    out = run(plan, theta, s.X[lead:], s.Y[lead:], *history)[0]
+    before = len(kernels.forward.signatures)
+    theta.flags.writeable = False
+    assert np.array_equal(run(plan, theta, s.X[lead:], s.Y[lead:], *history)[0], out)
+    assert len(kernels.forward.signatures) == before
+
+
+def test_windows_are_read_in_place():
+    """One copy of the series, whatever the lags: 168 of them cost no more memory than one."""
+    sizes = []
+    for lags in (1, 168):
+        plan = make_plan(4, 1, (2,), "tanh", tuple(range(lags)), (), [(0,)])
+        objective = Objective(plan, [make_series(plan, 3000)], 1, False, 0.0, np.float32)
+        sizes.append(sum(a.nbytes for a in (objective.x, objective.y, objective.w)))
+    assert sizes[0] == sizes[1] == 3000 * 6 * 4

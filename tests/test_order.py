@@ -1,0 +1,301 @@
+"""Time order: what an estimator that leaks the future, or that a call changes, cannot pass.
+
+scikit-learn's two order checks cannot hold where rows are time.  These hold instead, for every public model.
+"""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import tsrnn
+from tsrnn._base import SequenceRegressor
+from tsrnn.datasets import make_narendra
+
+
+PUBLIC = [
+    model
+    for model in map(vars(tsrnn).get, tsrnn.__all__)
+    if isinstance(model, type) and issubclass(model, SequenceRegressor)
+]
+QUICK = {"max_iter": 4, "random_state": 0}
+MODELS = {model.__name__: model(**QUICK) for model in PUBLIC} | {
+    "NARX, inputs not known ahead": tsrnn.NARXRegressor(
+        (4,), input_lags=range(1, 4), output_lags=(1, 2, 5), training="closed_loop", **QUICK
+    ),
+    "NARX, Adam, early stopping": tsrnn.NARXRegressor((4, 3), solver="adam", early_stopping=True, **QUICK),
+    "NARX, restarts": tsrnn.NARXRegressor((3,), output_lags=(3, 7), n_restarts=2, **QUICK),
+    "linear ARX": tsrnn.NARXRegressor((), solver="lbfgs", scale="robust", **QUICK),
+    "TDNN, dilated": tsrnn.TDNNRegressor((4, 4, 4), input_lags=1, layer_lags=1, dilations=(1, 2, 4), **QUICK),
+    "TDNN, no lags": tsrnn.TDNNRegressor((4,), input_lags=0, scale=None, **QUICK),
+}
+X, y = make_narendra(400, random_state=0)
+HISTORY = slice(0, 250)
+NEW = slice(250, 330)
+LATER = slice(330, 400)
+
+every_model = pytest.mark.parametrize("name", MODELS)
+to_rounding = {"rtol": 1e-12, "atol": 1e-12}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Each model, fitted once; tests take a copy."""
+    cache = {}
+
+    def get(name):
+        if name not in cache:
+            cache[name] = clone(MODELS[name]).fit(X[HISTORY], y[HISTORY])
+        return copy.deepcopy(cache[name])
+
+    return get
+
+
+def contents(model):
+    """All a model is, as bytes."""
+    return pickle.dumps(vars(model))
+
+
+def test_every_public_model_is_here():
+    assert {type(model) for model in MODELS.values()} == set(PUBLIC)
+    assert len(PUBLIC) >= 2
+
+
+# ---------------------------------------------------------------------------------------- causal, prefix
+
+
+@every_model
+@pytest.mark.parametrize("start", ["auto", "cold", "zeros"])
+def test_causal(name, start, fitted):
+    model = fitted(name)
+    whole = model.predict(X[NEW], start=start)
+    for k in (1, 17, 79):
+        other = X[NEW].copy()
+        other[k:] += 10
+        changed = model.predict(other, start=start)
+        np.testing.assert_allclose(changed[:k], whole[:k], **to_rounding)
+        assert not np.allclose(changed[k:], whole[k:]) or k == 79
+
+
+@every_model
+def test_prefix(name, fitted):
+    model = fitted(name)
+    whole = model.predict(X[NEW])
+    for k in (1, 2, 30):
+        np.testing.assert_allclose(model.predict(X[NEW][:k]), whole[:k], **to_rounding)
+
+
+@every_model
+@pytest.mark.parametrize("steps", [1, 3, 12])
+def test_predict_ahead_is_causal_and_a_prefix(name, steps, fitted):
+    """Row t depends on x up to t and on y up to t - steps."""
+    model = fitted(name)
+    whole = model.predict_ahead(X[NEW], y[NEW], steps=steps)
+    t = 40
+    X_other, y_other = X[NEW].copy(), y[NEW].copy()
+    X_other[t + 1 :] -= 10
+    y_other[t - steps + 1 :] += 10
+    changed = model.predict_ahead(X_other, y_other, steps=steps)
+    np.testing.assert_allclose(changed[: t + 1], whole[: t + 1], **to_rounding)
+    part = model.predict_ahead(X[NEW][: t + 1], y[NEW][: t + 1], steps=steps)
+    np.testing.assert_allclose(part, whole[: t + 1], **to_rounding)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 12])
+def test_predict_ahead_does_see_the_last_row_it_may(steps, fitted):
+    model = fitted("NARXRegressor")
+    whole = model.predict_ahead(X[NEW], y[NEW], steps=steps)
+    other = y[NEW].copy()
+    other[40 - steps] += 1
+    changed = model.predict_ahead(X[NEW], other, steps=steps)
+    assert np.array_equal(changed[:40], whole[:40])
+    assert changed[40] != whole[40]
+
+
+@every_model
+@pytest.mark.parametrize("steps", [1, 4, 9])
+def test_predict_ahead_is_update_then_forecast(name, steps, fitted):
+    model = fitted(name)
+    whole = model.predict_ahead(X[NEW], y[NEW], steps=steps)
+    for t in (0, 1, steps - 1, steps, 23, 79):
+        known = max(0, t - steps + 1)  # rows whose y is known
+        at_t = copy.deepcopy(model)
+        if known:
+            at_t.update(X[NEW][:known], y[NEW][:known])
+        forecast = at_t.forecast(t + 1 - known, X[NEW][known : t + 1])
+        np.testing.assert_allclose(forecast[-1], whole[t], **to_rounding)
+
+
+@every_model
+def test_forecast_is_predict(name, fitted):
+    model = fitted(name)
+    np.testing.assert_allclose(model.forecast(80, X[NEW]), model.predict(X[NEW]), **to_rounding)
+
+
+# ---------------------------------------------------------------------------------------- chunks
+
+
+@every_model
+@pytest.mark.parametrize("cuts", [(1,), (1, 2, 3), (40,), (7, 50, 79)])
+def test_chunks_of_update(name, cuts, fitted):
+    whole = fitted(name).update(X[NEW], y[NEW])
+    pieces = fitted(name)
+    for rows in np.split(np.arange(NEW.start, NEW.stop), cuts):
+        pieces.update(X[rows], y[rows])
+    for a, b in zip(whole.state_, pieces.state_):
+        np.testing.assert_allclose(b, a, **to_rounding)
+    np.testing.assert_allclose(pieces.predict(X[LATER]), whole.predict(X[LATER]), **to_rounding)
+    np.testing.assert_allclose(pieces.forecast(9, X[LATER]), whole.forecast(9, X[LATER]), **to_rounding)
+    ahead = [m.predict_ahead(X[LATER], y[LATER], steps=5) for m in (pieces, whole)]
+    np.testing.assert_allclose(*ahead, **to_rounding)
+
+
+@every_model
+def test_chunks_of_a_free_run(name, fitted):
+    """update without y lets the model run on, as predict does."""
+    model = fitted(name)
+    whole = model.predict(X[250:400])
+    first = model.predict(X[NEW])
+    model.update(X[NEW])
+    np.testing.assert_allclose(first, whole[:80], **to_rounding)
+    np.testing.assert_allclose(model.predict(X[LATER]), whole[80:], **to_rounding)
+
+
+@every_model
+def test_history_as_start_equals_update(name, fitted):
+    """Enough history wipes out the memory it began with."""
+    model = fitted(name)
+    by_tuple = model.predict(X[LATER], start=(X[NEW], y[NEW]))
+    np.testing.assert_allclose(model.update(X[NEW], y[NEW]).predict(X[LATER]), by_tuple, **to_rounding)
+
+
+# ---------------------------------------------------------------------------------------- pure
+
+
+@every_model
+def test_pure(name, fitted):
+    model = fitted(name)
+    before = contents(model)
+    first = model.predict(X[NEW])
+    calls = [
+        lambda: model.predict(X[NEW]),
+        lambda: model.predict(X[NEW], start="cold"),
+        lambda: model.predict(X[NEW], start="zeros"),
+        lambda: model.predict(X[NEW], start=(X[HISTORY], y[HISTORY])),
+        lambda: model.predict(X[NEW], y=y[NEW], steps=3),
+        lambda: model.predict_ahead(X[NEW], y[NEW], steps=7),
+        lambda: model.forecast(5, X[NEW]),
+        lambda: model.score(X[NEW], y[NEW]),
+        lambda: tsrnn.forecast(model, 5, X[NEW]),
+        lambda: model.params_,
+    ]
+    for call in calls:
+        call()
+        assert contents(model) == before
+    assert np.array_equal(model.predict(X[NEW]), first)
+
+
+@every_model
+def test_the_answer_does_not_share_memory_with_the_model(name, fitted):
+    model = fitted(name)
+    first = model.predict(X[NEW])
+    kept = first.copy()
+    first[:] = 99
+    model.forecast(3, X[NEW])[:] = 99
+    assert np.array_equal(model.predict(X[NEW]), kept)
+
+
+@every_model
+def test_the_input_is_not_kept(name):
+    """Changing the arrays after fit and update changes nothing."""
+    X_own, y_own = X[HISTORY].copy(), y[HISTORY].copy()
+    model = clone(MODELS[name]).fit(X_own, y_own)
+    X_more, y_more = X[NEW].copy(), y[NEW].copy()
+    model.update(X_more, y_more)
+    kept = model.predict(X[LATER])
+    for a in (X_own, y_own, X_more, y_more):
+        a[:] = 99
+    assert np.array_equal(model.predict(X[LATER]), kept)
+
+
+@every_model
+def test_refit_forgets(name, fitted):
+    fresh = clone(MODELS[name]).fit(X[NEW], y[NEW])
+    again = fitted(name).update(X[NEW], y[NEW]).fit(X[NEW], y[NEW])
+    assert np.array_equal(again.theta_, fresh.theta_)
+    assert np.array_equal(again.predict(X[LATER]), fresh.predict(X[LATER]))
+    assert contents(again) == contents(fresh)
+
+
+@every_model
+def test_update_does_not_learn(name, fitted):
+    model = fitted(name)
+    theta = model.theta_.copy()
+    scalers = pickle.dumps((model.x_scaler_, model.y_scaler_))
+    model.update(X[NEW], y[NEW])
+    assert np.array_equal(model.theta_, theta)
+    assert pickle.dumps((model.x_scaler_, model.y_scaler_)) == scalers
+
+
+@every_model
+def test_partial_fit_learns_and_advances(name, fitted):
+    model, updated = fitted(name), fitted(name)
+    theta = model.theta_.copy()
+    model.partial_fit(X[NEW], y[NEW])
+    updated.update(X[NEW], y[NEW])
+    assert not np.array_equal(model.theta_, theta)
+    for a, b in zip(model.state_, updated.state_):
+        np.testing.assert_allclose(a, b, **to_rounding)
+
+
+# ---------------------------------------------------------------------------------------- seeds, copies
+
+
+@every_model
+def test_same_seed_same_bits(name, fitted):
+    first = fitted(name)
+    for global_seed in (1, 2):
+        np.random.seed(global_seed)  # noqa: NPY002
+        state = np.random.get_state()[1].copy()  # noqa: NPY002
+        again = clone(MODELS[name]).fit(X[HISTORY], y[HISTORY])
+        assert np.array_equal(again.theta_, first.theta_)
+        assert again.loss_curve_ == first.loss_curve_
+        again.partial_fit(X[NEW], y[NEW])
+        first_more = fitted(name).partial_fit(X[NEW], y[NEW])
+        assert np.array_equal(again.theta_, first_more.theta_)
+        assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@every_model
+def test_another_seed_other_bits(name, fitted):
+    other = clone(MODELS[name]).set_params(random_state=1).fit(X[HISTORY], y[HISTORY])
+    same = np.array_equal(other.theta_, fitted(name).theta_)
+    assert same is False or name == "linear ARX"
+
+
+@every_model
+def test_copies_predict_alike(name, fitted):
+    model = fitted(name)
+    ahead = model.predict_ahead(X[NEW], y[NEW], steps=3)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+        assert np.array_equal(other.predict(X[NEW]), model.predict(X[NEW]))
+        assert np.array_equal(other.predict_ahead(X[NEW], y[NEW], steps=3), ahead)
+        other.update(X[NEW], y[NEW])
+        other.partial_fit(X[LATER], y[LATER])
+    assert np.array_equal(model.predict_ahead(X[NEW], y[NEW], steps=3), ahead)
+    twin = clone(model)
+    assert not hasattr(twin, "theta_")
+    assert np.array_equal(twin.fit(X[HISTORY], y[HISTORY]).theta_, model.theta_)
+
+
+@every_model
+def test_threads_do_not_matter(name, fitted):
+    """Fits side by side in threads give the bits of a fit alone."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        fits = list(pool.map(lambda _: clone(MODELS[name]).fit(X[HISTORY], y[HISTORY]), range(2)))
+    for fit in fits:
+        assert np.array_equal(fit.theta_, fitted(name).theta_)
