@@ -69,7 +69,7 @@ def reach(net, wanted="xy", k=-1):
 
 
 def run_delay_network(net, X, Y, first):
-    """Outputs (N - first, O) at the rows from ``first`` on; where Y is NaN there, the output takes its place."""
+    """Outputs (N - first, O) at the rows from ``first`` on; where Y is NaN there, they take its place."""
     Y = np.array(Y, float)
     out, known = np.empty((len(Y) - first, Y.shape[1])), {}
     for t in range(first, len(Y)):
@@ -105,7 +105,7 @@ def closed_loop_errors(net, X, Y, steps):
 
 
 def forecast_ahead(net, X, Y, first, steps):
-    """Output at each row from ``first`` on, y known up to ``steps`` rows before it, but at least to ``first``."""
+    """Output at each row from ``first`` on, y known up to ``steps`` rows before it, at least to ``first``."""
     out = np.empty((len(Y) - first, Y.shape[1]))
     for t in range(first, len(Y)):
         origin = max(first, t - steps + 1)  # the first row whose y is not known

@@ -384,7 +384,7 @@ def test_no_argument_is_modified(steps, closed):
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 def test_read_only_parameters_compile_nothing_new():
-    """A model in a joblib worker or loaded with mmap_mode has read-only parameters: another type, to numba."""
+    """A model in a joblib worker or loaded with mmap_mode has read-only arrays: another type, to numba."""
     plan, theta, _ = build("narx")
     s, lead = make_series(plan), plan.lead
     history = s.X[:lead], s.Y[:lead]

@@ -1,0 +1,729 @@
+"""Bad input: the right answer, or an error that names the argument, the value and the cure.
+
+Tables of cases, each for every public model it applies to.
+"""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+import tsrnn
+from tsrnn import LBFGS, Adam, Evolution, LevenbergMarquardt, NARXRegressor, TDNNRegressor
+
+
+NARX = NARXRegressor((3,), max_iter=3, random_state=0)
+TDNN = TDNNRegressor((3,), input_lags=3, max_iter=3, random_state=0)
+both = pytest.mark.parametrize("model", [NARX, TDNN], ids=["NARX", "TDNN"])
+
+rng = np.random.default_rng(0)
+N = 80
+X = rng.normal(size=(N, 2))
+y = np.convolve(X[:, 0], [0.5, 0.3, 0.1])[:N] + 0.1 * X[:, 1] ** 2
+HOURS = pd.date_range("2024-01-01", periods=N, freq="h")
+FRAME, SERIES = pd.DataFrame(X, HOURS, columns=["a", "b"]), pd.Series(y, HOURS, name="y")
+
+
+def fit(model, X=X, y=y, **kw):
+    return clone(model).fit(X, y, **kw)
+
+
+def put(a, at, value):
+    """A copy with one element replaced."""
+    a = a.copy()
+    a[at] = value
+    return a
+
+
+def assert_says(error, *words):
+    """The message holds every word; each says what is wrong, where, or what to do."""
+    text = str(error.value)
+    for word in words:
+        assert word.lower() in text.lower(), f"{word!r} is missing in: {text}"
+
+
+# ---------------------------------------------------------------------------------------- values
+
+
+BAD_FITS = {
+    "NaN in X": ((put(X, (5, 1), np.nan), y), ["X", "NaN"]),
+    "inf in X": ((put(X, (5, 1), np.inf), y), ["X", "infinity"]),
+    "y all NaN": ((X, np.full(N, np.nan)), ["y", "no measured value", "NaN"]),
+    "a column of y all NaN": ((X, np.c_[y, np.full(N, np.nan)]), ["y", "column 1", "NaN"]),
+    "inf in y": ((X, put(y, 3, np.inf)), ["y", "infinity"]),
+    "minus inf in y": ((X, put(y, 3, -np.inf)), ["y", "infinity"]),
+    "y is None": ((X, None), ["y", "None"]),
+    "strings in X": ((X.astype(str).astype(object) + "z", y), ["could not convert string"]),
+    "strings in y": ((X, np.array(["low"] * N, object)), ["could not convert string"]),
+    "complex X": ((X + 1j, y), ["Complex data not supported"]),
+    "complex y": ((X, y + 1j), ["Complex data not supported"]),
+    "dates as values": ((pd.DataFrame({"t": HOURS, "a": y}), y), []),
+    "empty": ((X[:0], y[:0]), ["0 sample(s)"]),
+    "empty frame": ((FRAME.iloc[:0], SERIES.iloc[:0]), ["0 sample(s)"]),
+    "X is one-dimensional": ((X[:, 0], y), ["2D array", "reshape"]),
+    "X is a scalar": ((3.0, y), ["2D array"]),
+    "X has three dimensions": ((X[None], y[:1]), ["dim 3"]),
+    "y has three dimensions": ((X, y[:, None, None]), ["dim 3"]),
+    "y is a scalar": ((X, 3.0), ["y"]),
+    "y without columns": ((X, np.empty((N, 0))), ["y", "shape"]),
+    "X shorter than y": ((X[:50], y), ["inconsistent numbers of samples", "50", "80"]),
+    "y shorter than X": ((X, y[:50]), ["inconsistent numbers of samples", "50", "80"]),
+    "ragged X": (([[1, 2], [3]] * 40, y), []),
+    "X without columns": ((np.empty((N, 0)), y), ["0 feature(s)", "minimum of 1"]),
+}
+
+
+@both
+@pytest.mark.parametrize("case", BAD_FITS)
+def test_fit_refuses(case, model):
+    (X_bad, y_bad), words = BAD_FITS[case]
+    with pytest.raises((ValueError, TypeError)) as error:
+        fit(model, X_bad, y_bad)
+    assert_says(error, *words)
+
+
+@both
+def test_sparse_input_is_refused(model):
+    for bad in (sparse.csr_array(X), sparse.coo_matrix(X)):
+        with pytest.raises(TypeError) as error:
+            fit(model, bad, y)
+        assert_says(error, "sparse", "dense")
+
+
+BAD_INPUTS = ["NaN in X", "inf in X", "strings in X", "complex X", "empty", "X has three dimensions"]
+
+
+@both
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_every_verb_refuses_what_fit_refuses(case, model):
+    X_bad = BAD_FITS[case][0][0]
+    y_bad = y[: len(X_bad)]
+    fitted = fit(model)
+    state = fitted.state_
+    for verb in (
+        lambda: fitted.predict(X_bad),
+        lambda: fitted.predict_ahead(X_bad, y_bad),
+        lambda: fitted.forecast(1, X_bad),
+        lambda: fitted.update(X_bad, y_bad),
+        lambda: fitted.partial_fit(X_bad, y_bad),
+        lambda: fitted.score(X_bad, y_bad),
+        lambda: fitted.predict(X[:3], start=(X_bad, y_bad)),
+    ):
+        with pytest.raises((ValueError, TypeError)) as error:
+            verb()
+        assert_says(error, *BAD_FITS[case][1])
+        assert fitted.state_ is state
+
+
+@both
+@pytest.mark.parametrize("width", [0, 1, 4])
+def test_wrong_width(width, model):
+    fitted, bad = fit(model), np.c_[X, X][:, :width]
+    for verb in (
+        lambda: fitted.predict(bad),
+        lambda: fitted.update(bad, y),
+        lambda: fitted.partial_fit(bad, y),
+        lambda: fitted.forecast(3, bad),
+        lambda: fitted.predict_ahead(bad, y),
+    ):
+        with pytest.raises(ValueError, match=rf"X has {bad.shape[1]} features?, but .* expecting 2 features"):
+            verb()
+
+
+@both
+def test_wrong_number_of_outputs(model):
+    fitted = fit(model)
+    for verb in (fitted.update, fitted.partial_fit, fitted.predict_ahead):
+        with pytest.raises(ValueError, match="y has 2 outputs, but the model was fitted with 1"):
+            verb(X, np.c_[y, y])
+
+
+@both
+def test_inf_in_y_of_later_rows(model):
+    fitted = fit(model)
+    for verb in (fitted.update, fitted.partial_fit, fitted.predict_ahead):
+        with pytest.raises(ValueError, match="y contains infinity"):
+            verb(X, put(y, 2, np.inf))
+
+
+@both
+def test_columns_in_another_order(model):
+    fitted = fit(model, FRAME, SERIES)
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.predict(FRAME[["b", "a"]])
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.forecast(3, FRAME[["b", "a"]].shift(N, freq="h"))
+
+
+def test_a_model_without_inputs_refuses_some():
+    fitted = fit(NARX, None, y)
+    with pytest.raises(ValueError, match="2 features"):
+        fitted.predict(X)
+    with pytest.raises(ValueError, match="X is None"):
+        fitted.predict(None)
+
+
+def test_not_fitted_yet():
+    from sklearn.exceptions import NotFittedError
+
+    for verb, arguments in [
+        ("predict", (X,)),
+        ("predict_ahead", (X, y)),
+        ("forecast", (3,)),
+        ("update", (X, y)),
+        ("score", (X, y)),
+    ]:
+        with pytest.raises(NotFittedError, match="fit"):
+            getattr(clone(NARX), verb)(*arguments)
+
+
+# ---------------------------------------------------------------------------------------- other clothes
+
+
+def as_memmap(a, folder, name):
+    np.save(folder / f"{name}.npy", a)
+    return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+def strided(a):
+    wide = np.repeat(a, 2, axis=0)
+    return wide[::2]
+
+
+def backwards(a):
+    return a[::-1].copy()[::-1]
+
+
+CLOTHES = {
+    "lists": lambda a: a.tolist(),
+    "object": lambda a: a.astype(object),
+    "read-only": read_only,
+    "Fortran": np.asfortranarray,
+    "strided": strided,
+    "negative strides": backwards,
+    "big endian": lambda a: a.astype(">f8"),
+    "subclass": lambda a: a.view(type("Sub", (np.ndarray,), {})),
+    "numeric strings": lambda a: a.astype(str),
+}
+
+
+@both
+@pytest.mark.parametrize("kind", CLOTHES)
+def test_layout_and_container_do_not_matter(kind, model):
+    plain, dressed = fit(model), fit(model, CLOTHES[kind](X), CLOTHES[kind](y))
+    np.testing.assert_allclose(dressed.theta_, plain.theta_, rtol=1e-12, atol=1e-15)
+    assert np.array_equal(plain.predict(CLOTHES[kind](X)), plain.predict(X))
+    ahead = plain.predict_ahead(X, y, steps=2)
+    assert np.array_equal(plain.predict_ahead(CLOTHES[kind](X), CLOTHES[kind](y), steps=2), ahead)
+
+
+@both
+def test_memory_maps(model, tmp_path):
+    X_map, y_map = as_memmap(X, tmp_path, "X"), as_memmap(y, tmp_path, "y")
+    plain, mapped = fit(model), fit(model, X_map, y_map)
+    assert np.array_equal(mapped.theta_, plain.theta_)
+    assert np.array_equal(mapped.update(X_map, y_map).predict(X_map), plain.update(X, y).predict(X))
+
+
+@both
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.longdouble, int, np.int8, np.uint8, bool])
+def test_other_number_types(dtype, model):
+    X_int, y_int = np.round(X * 3).clip(0, 9), np.round(y * 3).clip(0, 9)
+    source = (X_int, y_int) if np.dtype(dtype).kind in "iub" else (X, y)
+    X_other, y_other = (a.astype(dtype) for a in source)
+    plain, other = fit(model, X_other.astype(float), y_other.astype(float)), fit(model, X_other, y_other)
+    assert np.array_equal(other.theta_, plain.theta_)
+    out = other.predict(X_other)
+    assert out.dtype == np.float64
+    assert np.array_equal(out, plain.predict(X_other.astype(float)))
+
+
+@both
+@pytest.mark.parametrize("dtype", ["Float64", "Int64", "boolean", "double[pyarrow]"])
+def test_nullable_pandas(dtype, model):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    numbers = {"Int64": lambda a: np.round(a * 3), "boolean": lambda a: a > 0}.get(dtype, lambda a: a)
+    X_own, y_own = pd.DataFrame(numbers(X), HOURS).add_prefix("c"), pd.Series(numbers(y), HOURS)
+    y_missing = y_own.astype(float)
+    y_missing.iloc[[4, 5, 60]] = np.nan
+    y_nullable = y_own.astype(dtype)
+    y_nullable.iloc[[4, 5, 60]] = pd.NA
+    plain = fit(model, X_own.astype(float), y_missing)
+    nullable = fit(model, X_own.astype(dtype), y_nullable)
+    assert np.array_equal(nullable.theta_, plain.theta_)
+    two = fit(model, X_own, y_nullable.to_frame("y"))
+    assert np.array_equal(two.theta_, plain.theta_)
+    nullable.update(X_own.shift(N, freq="h").astype(dtype), y_nullable.shift(N, freq="h"))
+    bad = X_own.astype(dtype)
+    bad.iloc[3, 0] = pd.NA
+    with pytest.raises((ValueError, TypeError), match=r"NaN|NA"):
+        fit(model, bad, y_own.astype(float))
+
+
+@both
+def test_y_as_a_column(model):
+    """(n, 1) in, (n, 1) out; the same weights."""
+    flat, column = fit(model), fit(model, y=y[:, None])
+    assert np.array_equal(flat.theta_, column.theta_)
+    assert flat.predict(X).shape == (N,)
+    assert column.predict(X).shape == column.predict_ahead(X, y[:, None], steps=2).shape == (N, 1)
+    assert np.array_equal(column.predict(X)[:, 0], flat.predict(X))
+
+
+@both
+def test_one_row(model):
+    fitted = fit(model)
+    assert fitted.predict(X[:1]).shape == (1,)
+    assert np.isfinite(fitted.forecast(1, X[:1])).all()
+    assert fitted.predict_ahead(X[:1], y[:1], steps=5).shape == (1,)
+    fitted.update(X[:1], y[:1]).partial_fit(X[1:2], y[1:2])
+
+
+@both
+@pytest.mark.parametrize("scale", ["standard", "minmax", "robust", None])
+def test_constant_columns(scale, model):
+    """A constant input teaches nothing; a constant output is learnt."""
+    X_constant = np.c_[X[:, 0], np.full(N, 7.0), np.full(N, 1e-300), np.full(N, 1e9)]
+    model = clone(model).set_params(scale=scale, max_iter=30)
+    if scale is None:
+        X_constant[:, 3] = 1.0
+    fitted = fit(model, X_constant, y)
+    assert np.isfinite(fitted.predict(X_constant)).all()
+    flat = fit(model, X, np.full(N, 42.0))
+    np.testing.assert_allclose(flat.predict(X), 42, rtol=1e-3)
+
+
+@both
+@pytest.mark.parametrize("unit", [1e-100, 1e-30, 1e30, 1e150])
+def test_tiny_and_huge_units(unit, model):
+    fitted, plain = fit(model, X * unit, y * unit), fit(model)
+    np.testing.assert_allclose(fitted.predict(X * unit) / unit, plain.predict(X), rtol=1e-6, atol=1e-9)
+
+
+# ---------------------------------------------------------------------------------------- length
+
+
+@both
+def test_shortest_series(model):
+    """One row beyond the lags is enough to fit; the lags alone are not, and the error says both numbers."""
+    lead = 3
+    fitted = fit(model, X[: lead + 1], y[: lead + 1])
+    assert np.isfinite(fitted.predict(X)).all()
+    for rows in (1, lead):
+        with pytest.raises(ValueError) as error:
+            fit(model, X[:rows], y[:rows])
+        assert_says(error, str(lead), str(lead + 1), str(rows), "shorter lags")
+
+
+@both
+def test_lags_longer_than_the_series(model):
+    with pytest.raises(ValueError) as error:
+        fit(clone(model).set_params(input_lags=(0, 500)))
+    assert_says(error, "500", "80", "shorter lags")
+
+
+@both
+def test_too_few_rows_beside_the_validation_rows(model):
+    model = clone(model).set_params(early_stopping=True, validation_fraction=0.9)
+    with pytest.raises(ValueError) as error:
+        fit(model, X[:12], y[:12])
+    assert_says(error, "rows")
+
+
+def test_all_complete_histories_have_holes():
+    holes = y.copy()
+    holes[::3] = np.nan
+    with pytest.raises(ValueError) as error:
+        fit(NARX, X, holes)
+    assert_says(error, "3 rows", "NaN", "lags")
+
+
+@both
+def test_y_known_only_in_the_validation_rows(model):
+    unknown = y.copy()
+    unknown[:72] = np.nan
+    with pytest.raises(ValueError) as error:
+        fit(clone(model).set_params(early_stopping=True), X, unknown)
+    assert_says(error, "y", "validation_fraction")
+
+
+# ---------------------------------------------------------------------------------------- indexes
+
+
+def at(rows, index=HOURS):
+    return FRAME.set_axis(index).iloc[rows], SERIES.set_axis(index).iloc[rows]
+
+
+BAD_INDEXES = {
+    "unsorted": (
+        at([*range(10), 11, 10, *range(12, N)]),
+        ["index", "not in time order", str(HOURS[10]), "sort_index"],
+    ),
+    "reversed": (at(slice(None, None, -1)), ["not in time order", "sort_index"]),
+    "twice": (at([*range(10), 9, *range(10, N)]), ["twice", str(HOURS[9]), "duplicated"]),
+    "NaT": (at(slice(None), HOURS.where(np.arange(N) != 7)), ["NaT", "row 7"]),
+    "shuffled integers": (at(slice(None), pd.Index(rng.permutation(N))), ["not in time order", "shuffle"]),
+    "several series": (
+        at(slice(None), pd.MultiIndex.from_product([["u", "v"], HOURS[: N // 2]], names=["unit", "time"])),
+        ["MultiIndex", "unit", "one series"],
+    ),
+}
+
+
+@both
+@pytest.mark.parametrize("case", BAD_INDEXES)
+def test_bad_index(case, model):
+    (X_bad, y_bad), words = BAD_INDEXES[case]
+    fitted = fit(model, FRAME, SERIES)
+    for verb in (
+        lambda: fit(model, X_bad, y_bad),
+        lambda: fit(model, X, y_bad),
+        lambda: fitted.predict(X_bad),
+        lambda: fitted.predict_ahead(X_bad, y_bad),
+        lambda: fitted.update(X_bad, y_bad),
+        lambda: fitted.partial_fit(X_bad, y_bad),
+        lambda: fitted.forecast(2, X_bad),
+    ):
+        with pytest.raises(ValueError) as error:
+            verb()
+        assert_says(error, *words)
+
+
+@both
+def test_misaligned_indexes(model):
+    for other in (HOURS + pd.Timedelta("1h"), HOURS.tz_localize("UTC"), HOURS + pd.Timedelta("1min")):
+        for verb in (lambda other=other: fit(model, FRAME, SERIES.set_axis(other)),):
+            with pytest.raises(ValueError) as error:
+                verb()
+            assert_says(error, "X and y have different stamps", str(HOURS[0]), str(other[0]), "align")
+    with pytest.raises(ValueError) as error:
+        fit(model, FRAME, SERIES.iloc[5:])
+    assert_says(error, "X and y", "80", "75")
+    fitted = fit(model, FRAME, SERIES)
+    later = FRAME.shift(N, freq="h")
+    with pytest.raises(ValueError, match="different stamps"):
+        fitted.update(later, SERIES)
+
+
+@both
+@pytest.mark.parametrize("zones", [(None, "Europe/Berlin"), ("Europe/Berlin", None)])
+def test_naive_after_aware(zones, model):
+    first, then = (HOURS.tz_localize(zone) for zone in zones)
+    fitted = fit(model, FRAME.set_axis(first), SERIES.set_axis(first))
+    later = FRAME.set_axis(then + pd.Timedelta(f"{N}h"))
+    for verb in (
+        lambda: fitted.predict(later),
+        lambda: fitted.update(later, SERIES.set_axis(later.index)),
+        lambda: fitted.forecast(3, later),
+    ):
+        with pytest.raises(ValueError) as error:
+            verb()
+        assert_says(error, "time zone", "tz_localize")
+
+
+@both
+def test_another_zone_is_the_same_time(model):
+    fitted = fit(model, FRAME.set_axis(HOURS.tz_localize("UTC")), SERIES.set_axis(HOURS.tz_localize("UTC")))
+    later = FRAME.set_axis(HOURS.tz_localize("UTC") + pd.Timedelta(f"{N}h"))
+    there = later.set_axis(later.index.tz_convert("Asia/Tokyo"))
+    assert np.array_equal(fitted.predict(there), fitted.predict(later))
+
+
+@both
+def test_another_kind_of_index_counts_as_none(model):
+    """Strings, floats, and integers after dates: nothing to compare, so the model goes on from the end."""
+    fitted = fit(model, FRAME, SERIES)
+    from_end = fitted.predict(FRAME.iloc[:20], start="end")
+    for index in (
+        pd.Index([f"row {k}" for k in range(20)]),
+        pd.Index(np.arange(20) / 2),
+        pd.RangeIndex(100, 120),
+        pd.Index(np.arange(5, 25)),
+        pd.timedelta_range("1h", periods=20, freq="h"),
+    ):
+        assert np.array_equal(fitted.predict(FRAME.iloc[:20].set_axis(index)), from_end)
+    ticks = pd.timedelta_range("0h", periods=N, freq="h")
+    fitted = fit(model, FRAME.set_axis(ticks), SERIES.set_axis(ticks))
+    numbered = FRAME.iloc[:20].set_axis(np.arange(5, 25))
+    assert np.array_equal(fitted.predict(numbered), fitted.predict(numbered, start="end"))
+
+
+@both
+def test_a_gap_in_training_cuts_the_series(model):
+    """The weights are those of the whole series where rows that would see over the gap do not count."""
+    lead = 3
+    model = clone(model).set_params(scale=None, max_iter=5)
+    if "training" in model.get_params():
+        model.set_params(training="open_loop")
+    keep = np.r_[0:40, 50:N]
+    cut = fit(model, FRAME.iloc[keep], SERIES.iloc[keep])
+    weight = np.ones(N)
+    weight[40 : 50 + lead] = 0
+    masked = fit(model, X, y, sample_weight=weight)
+    np.testing.assert_allclose(cut.theta_, masked.theta_, rtol=1e-9, atol=1e-12)
+    across = fit(model, X[keep], y[keep])
+    assert not np.allclose(across.theta_, cut.theta_)
+
+
+@both
+def test_a_gap_in_closed_loop_training(model):
+    if "training" not in model.get_params():
+        pytest.skip("the model has no loop")
+    model = clone(model).set_params(training="closed_loop", sequence_length=5)
+    keep = np.r_[0:43, 50:N]
+    cut = fit(model, FRAME.iloc[keep], SERIES.iloc[keep])
+    wider = HOURS[keep].to_series()
+    wider.iloc[43:] += pd.Timedelta("1000h")
+    other = fit(model, FRAME.iloc[keep].set_axis(wider.values), SERIES.iloc[keep].set_axis(wider.values))
+    assert np.array_equal(cut.theta_, other.theta_)
+
+
+@both
+def test_pieces_all_too_short(model):
+    keep = np.arange(N)[np.arange(N) % 20 > 0][: 2 * N]
+    long_lags = clone(model).set_params(input_lags=25)
+    with pytest.raises(ValueError) as error:
+        fit(long_lags, FRAME.iloc[keep], SERIES.iloc[keep])
+    assert_says(error, "25", "without a gap", "19")
+
+
+@both
+def test_a_gap_in_predict_warns(model):
+    fitted = fit(model, FRAME, SERIES)
+    later = FRAME.shift(N, freq="h")
+    keep = np.r_[0:30, 34:N]
+    message = rf"4 row\(s\) are missing between {later.index[29]} and {later.index[34]}"
+    with pytest.warns(UserWarning, match=message):
+        out = fitted.predict(later.iloc[keep])
+    assert np.array_equal(out[:30], fitted.predict(later.iloc[:30]))
+    far = np.r_[0:30, 60:N]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = fitted.predict(later.iloc[far])
+    np.testing.assert_allclose(out[30:], fitted.predict(later.iloc[60:], start="cold"), rtol=1e-12)
+
+
+# ---------------------------------------------------------------------------------------- sample_weight
+
+
+BAD_WEIGHTS = {
+    "too short": (np.ones(N - 1), ["sample_weight", "80"]),
+    "two columns": (np.ones((N, 2)), ["weight", "1D"]),
+    "negative": (put(np.ones(N), 3, -1.0), ["negative", "sample_weight"]),
+    "NaN": (put(np.ones(N), 3, np.nan), ["sample_weight", "NaN"]),
+    "inf": (put(np.ones(N), 3, np.inf), ["sample_weight", "infinity"]),
+    "all zero": (np.zeros(N), ["weight", "zero"]),
+    "a word": ("balanced", []),
+}
+
+
+@both
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_bad_sample_weight(case, model):
+    weight, words = BAD_WEIGHTS[case]
+    fitted = fit(model)
+    for verb in (lambda: fit(model, sample_weight=weight), lambda: fitted.partial_fit(X, y, weight)):
+        with pytest.raises((ValueError, TypeError)) as error:
+            verb()
+        assert_says(error, *words)
+
+
+@both
+def test_weight_only_where_no_row_has_its_history(model):
+    weight = np.zeros(N)
+    weight[:2] = 1
+    with pytest.raises(ValueError) as error:
+        fit(model, sample_weight=weight)
+    assert_says(error, "history")
+    assert "sample_weight" in str(error.value), "y holds no NaN: the weights are to blame"
+
+
+# ---------------------------------------------------------------------------------------- parameters
+
+
+BAD_PARAMETERS = [
+    ("hidden_layer_sizes", [0, -3, (4, 0), (4, -1), (2.5,), 2.5, "ab", ("a",), (True,), None, [[4]]]),
+    ("input_lags", [-1, 2.5, "3", None, True, (0, 0), (-1, 2), (1, 2.5), (True, 2), {"a": 1}, np.nan]),
+    ("activation", ["softmax", None, 3, "", ["tanh"], np.tanh]),
+    ("solver", ["sgdd", "", None, 3, Adam, object()]),
+    ("alpha", [-1e-3, np.nan, np.inf, "1", None, True, [0.1]]),
+    ("max_iter", [0, -1, 2.5, "10", None, np.inf, True]),
+    ("tol", [-1, np.nan, "a", None]),
+    ("validation_fraction", [0, 1.0, -0.1, 1.5, np.nan, "a", None]),
+    ("n_iter_no_change", [0, -1, 1.5, None]),
+    ("n_restarts", [0, -1, 1.5, "3", None, True]),
+    ("scale", ["standart", "", 3, True, ["standard"]]),
+    ("start", ["begin", "", 3, None, True, (X,), (X, y, y)]),
+    ("early_stopping", ["yes", 2]),
+    ("warm_start", ["yes", 2]),
+    ("verbose", ["yes", -1]),
+]
+BAD_NARX = [
+    ("output_lags", [-1, 2.5, "3", None, True, (0, 1), (1, 1), (-1,), (1.5,)]),
+    ("training", ["open", "", None, 3, ["both"]]),
+    ("sequence_length", [0, -1, 2.5, "32", None, True]),
+]
+BAD_TDNN = [
+    ("layer_lags", [None, 2.5, "a", -1, True, (1, 2), (0, 0), ((),), ((-1,),), ((0, 0),)]),
+    ("dilations", [2, (1,), (1, 2, 3), (0, 1), (-1, 1), (1.5, 1), "ab", (True, 2)]),
+]
+CASES = [
+    (model, name, value)
+    for model, table in [(NARX, BAD_PARAMETERS + BAD_NARX), (TDNN, BAD_PARAMETERS + BAD_TDNN)]
+    for name, values in table
+    for value in values
+]
+
+
+def short(v):
+    text = v if isinstance(v, str) else re.sub(r"\s+", " ", repr(v))
+    return text[:24] or "''"
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value"), CASES, ids=[f"{type(m).__name__}-{n}={short(v)}" for m, n, v in CASES]
+)
+def test_bad_parameter(model, name, value):
+    """Fit refuses it at once, and the message holds the parameter's name and the value."""
+    model = clone(model)
+    if name in ("layer_lags", "dilations"):
+        model.set_params(hidden_layer_sizes=(3, 3))
+    setattr(model, name, value)
+    with pytest.raises((ValueError, TypeError)) as error:
+        model.fit(X, y)
+    text = str(error.value)
+    assert name in text
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        assert repr(value) in text
+    assert not hasattr(model, "theta_")
+
+
+BAD_SOLVERS = [
+    (Adam, "learning_rate", [0, -1, np.nan, np.inf, "fast", None, True]),
+    (Adam, "batch_size", [0, -1, 1.5, "auto", None]),
+    (Adam, "beta_1", [-0.1, 1.1, 1.0, np.nan, None]),
+    (Adam, "beta_2", [-0.1, 1.1, 1.0, np.nan, None]),
+    (Adam, "epsilon", [-1, np.nan, None]),
+    (Adam, "clip_norm", [0, -1, np.nan, "a"]),
+    (Adam, "clip_value", [0, -1, np.nan, "a"]),
+    (LBFGS, "memory", [0, -1, 1.5, None]),
+    (LBFGS, "gtol", [-1, np.nan, None]),
+    (LevenbergMarquardt, "damping", [0, -1, np.nan, None]),
+    (LevenbergMarquardt, "gtol", [-1, np.nan, None]),
+    (LevenbergMarquardt, "bayesian", ["yes", 2]),
+    (Evolution, "method", ["genetic", None, 3]),
+    (Evolution, "population", [4, -1, 10.5, None]),
+    (Evolution, "bound", [0, -1, np.nan, None]),
+    (Evolution, "polish", ["yes", 2]),
+]
+SOLVER_CASES = [(s, name, value) for s, name, values in BAD_SOLVERS for value in values]
+
+
+@pytest.mark.parametrize(
+    ("solver", "name", "value"),
+    SOLVER_CASES,
+    ids=[f"{s.__name__}-{n}={short(v)}" for s, n, v in SOLVER_CASES],
+)
+def test_bad_solver_parameter(solver, name, value):
+    model = clone(TDNN).set_params(solver=solver(**{name: value}))
+    with pytest.raises((ValueError, TypeError)) as error:
+        model.fit(X, y)
+    assert name in str(error.value)
+    assert repr(value) in str(error.value)
+
+
+@both
+@pytest.mark.parametrize("seed", ["zero", -1, 2.5])
+def test_bad_seed(seed, model):
+    with pytest.raises(ValueError, match=r"seed|Seed"):
+        fit(clone(model).set_params(random_state=seed))
+
+
+def test_numpy_scalars_are_numbers():
+    fit(
+        clone(NARX).set_params(
+            hidden_layer_sizes=(np.int64(3),),
+            input_lags=np.int32(2),
+            output_lags=np.array([1, 3]),
+            alpha=np.float32(0.1),
+            max_iter=np.int64(2),
+            early_stopping=np.bool_(True),
+            warm_start=np.bool_(False),
+            n_restarts=np.int64(1),
+            solver=Adam(np.float32(0.01), batch_size=np.int64(8)),
+        )
+    )
+    fit(clone(TDNN).set_params(hidden_layer_sizes=[3, 3], layer_lags=np.int64(1), dilations=np.array([1, 2])))
+    fit(clone(TDNN).set_params(hidden_layer_sizes=np.int64(3)))
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, "3", None, True, np.nan])
+def test_bad_steps(steps):
+    fitted = fit(NARX)
+    for verb in (
+        lambda: fitted.forecast(steps, X),
+        lambda: fitted.predict_ahead(X, y, steps=steps),
+        lambda: fitted.predict(X, y=y, steps=steps),
+        lambda: tsrnn.forecast(fitted, steps, X),
+    ):
+        with pytest.raises((ValueError, TypeError)) as error:
+            verb()
+        assert_says(error, f"steps={steps!r}", "int >= 1")
+    with pytest.raises(ValueError, match="measured y"):
+        fitted.predict(X, steps=3)
+    with pytest.raises(ValueError, match="measured y"):
+        fitted.predict_ahead(X, None)
+
+
+@pytest.mark.parametrize("start", ["begin", 3, (X,), (X, y, y), [X, y], True, b"end"])
+def test_bad_start_of_a_call(start):
+    fitted = fit(NARX)
+    for verb in (
+        lambda: fitted.predict(X, start=start),
+        lambda: fitted.predict_ahead(X, y, start=start),
+    ):
+        with pytest.raises(ValueError) as error:
+            verb()
+        assert_says(error, "start=", "'auto'", "'end'", "'cold'", "'zeros'", "(X_hist, y_hist)")
+
+
+# ---------------------------------------------------------------------------------------- X_future
+
+
+def test_bad_future():
+    fitted = fit(NARX, FRAME, SERIES)
+    later = FRAME.shift(N, freq="h")
+    cases = {
+        "missing": (None, ["forecast(5)", "X_future", "2 inputs", "5 rows"]),
+        "too short": (later.iloc[:4], ["X_future", "4 rows", "needs 5"]),
+        "overlaps": (FRAME.iloc[-10:], ["X_future begins at", str(HOURS[-10]), str(HOURS[-1]), "update"]),
+        "begins late": (later.iloc[2:], ["X_future begins at", str(later.index[2]), "update"]),
+        "one twice": (later.iloc[[0, 1, 1, 2, 3]], ["twice"]),
+        "a hole": (later.iloc[[0, 1, 3, 4, 5, 6]], ["X_future", "missing", str(later.index[3])]),
+    }
+    for X_future, words in cases.values():
+        with pytest.raises(ValueError) as error:
+            fitted.forecast(5, X_future)
+        assert_says(error, *words)
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.forecast(5, later.where(later.index != later.index[2]))
+    assert len(fitted.forecast(5, later)) == 5  # more rows than needed
+
+
+def test_rows_seen_twice():
+    fitted = fit(NARX, FRAME, SERIES)
+    for verb in (fitted.update, fitted.partial_fit):
+        with pytest.raises(ValueError) as error:
+            verb(FRAME.iloc[-5:], SERIES.iloc[-5:])
+        assert_says(error, str(HOURS[-5]), str(HOURS[-1]), "later rows")
