@@ -3,13 +3,14 @@
 A model is a subclass with four hooks, which see finite float64 arrays in the model's own units, rows in time
 order, and never check anything again:
 
+    _prepare(n_inputs, n_outputs)           what depends on the widths of X and y alone
     _fit_series(series, rng)                learn from a list of series
     _fit_more(series, memory, rng)          learn a little more, from one series that goes on from a memory
     _still(x, y) -> memory                  the memory of a series that always was x (F,), y (O,)
     _run(X, Y, memory) -> out, memory       follow a series; Y is NaN where the model feeds itself
     _run_ahead(X, Y, memory, steps) -> out  forecast each row from ``steps`` rows before; Y without NaN
 
-and attributes ``lead_``, the rows of measured history it needs, and ``n_iter_``, ``loss_curve_``.  A memory is
+and attributes ``lead_``, the rows of measured history it needs, ``n_iter_`` and ``loss_curve_``.  A memory is
 whatever a model carries from one row to the next; it is passed in and returned, never changed.
 """
 
@@ -118,6 +119,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self : the fitted estimator
         """
         X, Y, index, weight = self._check_fit(X, y, sample_weight)
+        self._prepare(X.shape[1], Y.shape[1])
         held = np.zeros(len(Y), bool)
         held[len(Y) - self._n_validation_rows(len(Y)) :] = True
         if not (self.warm_start and hasattr(self, "x_scaler_")):
@@ -155,7 +157,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         memory = self._go_on(index)
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         with one_blas_thread():
-            for p in _pieces(index, len(Y)):
+            for p in self._pieces(index, len(Y)):
                 memory = self._over_gap(memory, index, p)
                 series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
                 self._fit_more(series, memory, check_random_state(self.random_state))
@@ -304,7 +306,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         out = np.empty_like(Y)
         with one_blas_thread():
-            for p in _pieces(index, len(Y)):
+            for p in self._pieces(index, len(Y)):
                 memory = self._over_gap(memory, index, p)
                 out[p], after = self._run(X[p], Y[p], memory)
                 if steps > 1:
@@ -312,11 +314,16 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 memory = after
         return self.y_scaler_.inverse(out), memory
 
+    def _pieces(self, index, n):
+        """Slices of rows without a gap, by the spacing of the rows seen if the index can be compared."""
+        return _pieces(index, n, self.timeline_ if self._can_place(index) else None)
+
     def _over_gap(self, memory, index, piece):
         """The memory with which a piece of rows starts, from that at the end of the piece before."""
         if piece.start == 0:
             return memory
-        return self._bridge(memory, timelines.read(index[: piece.start]), index[piece.start])
+        seen = self.timeline_ if self._can_place(index) else None
+        return self._bridge(memory, timelines.extend(seen, index[: piece.start]), index[piece.start])
 
     def _bridge(self, memory, timeline, stamp):
         """The memory, if the gap between a timeline and a later stamp is short, else the mean state."""
@@ -335,13 +342,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _resume(self, start, X, index):
         """The memory before the first row of X, and measured y (k, O) of the first rows, where it is known."""
         nothing = np.empty((0, self.n_outputs_))
-        if isinstance(start, tuple) and len(start) == 2:
+        if isinstance(_check_start(start), tuple):
             X_hist, Y_hist, hist_index = self._check_rows(*start)
             return self._walk(X_hist, Y_hist, hist_index, self._still(*self._mean))[1], nothing
-        if not isinstance(start, str) or start not in ("auto", "end", "cold", "zeros"):
-            raise ValueError(
-                f"start={start!r} is unknown: give 'auto', 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist)."
-            )
         if start == "cold":
             return self._still(*self._mean), nothing
         if start == "zeros":
@@ -405,6 +408,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
         self._check_params()
+        _check_start(self.start)
         X, index = self._check_X(X, y, reset)
         Y, ndim = _check_y(y)
         check_consistent_length(X, Y)
@@ -506,14 +510,17 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                     f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after "
                     "it. To skip rows, bring the model up to date with update(X, y) first."
                 )
+            holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
+            if holes:
+                raise ValueError(f"X_future has a gap before {holes[0]}: give every row up to the last one.")
         if len(X) < steps:  # rows that no lag looks at
             return np.concatenate([X, np.zeros((steps - len(X), X.shape[1]))]), None
         return X[:steps], None if index is None else index[:steps]
 
 
-def _pieces(index, n):
+def _pieces(index, n, timeline=None):
     """Slices of rows without a gap between them."""
-    starts = [0, *(timelines.gap_starts(index) if index is not None else ())]
+    starts = [0, *(timelines.gap_starts(index, timeline) if index is not None else ())]
     return [slice(a, b) for a, b in zip(starts, [*starts[1:], n])]
 
 
@@ -539,6 +546,16 @@ def _has_nullable(y):
     """Whether a pandas object has a column of an extension type."""
     dtypes = y.dtypes if y.ndim == 2 else [y.dtype]
     return any(pd.api.types.is_extension_array_dtype(dtype) for dtype in dtypes)
+
+
+def _check_start(start):
+    """A word or a pair for where predict starts."""
+    pair = isinstance(start, tuple) and len(start) == 2
+    if not pair and not (isinstance(start, str) and start in ("auto", "end", "cold", "zeros")):
+        raise ValueError(
+            f"start={start!r} is unknown: give 'auto', 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist)."
+        )
+    return start
 
 
 def _check_steps(steps):

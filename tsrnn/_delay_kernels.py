@@ -146,7 +146,7 @@ def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h):
 def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
     """Back through the layers, and through time where the net fed itself.
 
-    d : in: dL/dh of the output layer, 0 elsewhere; out: dL/dz of every layer.   dy : (B (y_lead + T) O,),
+    d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : (B (y_lead + T) O,),
     in: 0, out: dL/dy of the lags, or empty.   scratch, rows : work space for one pass.
     """
     n, O = len(layers), layers[len(layers) - 1, WIDTH]
@@ -154,6 +154,8 @@ def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
     closed = own.size > 0
     step = 1 if closed else T
     base = _sizes(layers, B, T)
+    for j in range(base[n - 1]):
+        d[j] = 0
     at = np.empty(B, np.int64)
     for t in range(T - step, -1, -step):
         if closed:
@@ -166,23 +168,20 @@ def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
             first = t if t > 0 else -lead
             steps = t + step - first
             M = B * steps
-            for b in range(B):
-                o = base[k] + (b * (lead + T) + lead + first) * H
-                _through_activation(kind, h[o : o + steps * H], d[o : o + steps * H])
-            if k == 0 and dy.size == 0:
-                continue
             if steps == lead + T or B == 1:
                 o = base[k] + (lead + first) * H
+                _through_activation(kind, h[o : o + M * H], d[o : o + M * H])
                 D = d[o : o + M * H].reshape(M, H)
             else:
                 D = scratch[: M * H].reshape(M, H)
                 for b in range(B):
                     o = base[k] + (b * (lead + T) + lead + first) * H
+                    _through_activation(kind, h[o : o + steps * H], d[o : o + steps * H])
                     for j in range(steps * H):
                         scratch[b * steps * H + j] = d[o + j]
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-                if source == X:
+                if source == X or (source == Y and dy.size == 0):
                     continue
                 if source == Y:
                     dst = dy
@@ -246,8 +245,8 @@ def jacobian(layers, runs, theta, x, x_at, F, y, y_at, h, d, y_lead, dy, J):
     base = _sizes(layers, B, 1)
     J[:] = 0
     for o in range(O):
-        d[:] = 0
         dy[o] = 0
+        d[base[n - 1] :] = 0
         for b in range(B):
             d[base[n - 1] + b * O + o] = 1
         _deltas(layers, runs, theta, own, 1, h, d, y_lead, dy[o], scratch, rows)

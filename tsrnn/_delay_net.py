@@ -13,7 +13,7 @@ from . import _delay_kernels as kernels
 from ._base import SequenceRegressor, Series
 from ._losses import squared
 from ._params import glorot
-from ._solvers import Adam, LevenbergMarquardt, check_number, resolve_solver
+from ._solvers import Adam, LevenbergMarquardt, check_flag, check_number, resolve_solver
 from ._training import Monitor, progress
 from ._windows import parse_lags, runs
 
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     """A delay network as the kernels read it.
 
     layers, runs : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
-    x_lead, y_lead : rows of history that the first step needs.
+    x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output feels y.
     """
 
     n_inputs: int
@@ -50,6 +50,7 @@ class Plan(NamedTuple):
     shapes: tuple
     x_lead: int
     y_lead: int
+    y_seen: tuple
 
     @property
     def lead(self):
@@ -105,6 +106,9 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     leads = [0] * len(widths)
     for k in range(len(hidden) - 1, -1, -1):
         leads[k] = leads[k + 1] + max(layer_lags[k])
+    y_seen = set(output_lags)
+    for above in layer_lags:
+        y_seen = {a + b for a in y_seen for b in above}
     layers, table, shapes, at = [], [], [], 0
     for k, H in enumerate(widths):
         first, fan_in = len(table), 0
@@ -124,6 +128,7 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         tuple(shapes),
         leads[0] + max(input_lags) if n_inputs and input_lags else 0,
         leads[0] + max(output_lags) if output_lags else 0,
+        tuple(sorted(y_seen)),
     )
 
 
@@ -200,7 +205,7 @@ class Objective:
         for at in self._blocks(batch):
             B = len(at)
             common, own, h = self._run(theta, at, T, self.closed)
-            d, part = np.zeros_like(h), np.empty_like(theta)
+            d, part = np.empty_like(h), np.empty_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
             total += squared(h[-size:].reshape(B, T, O), self.y, self.w, at * O, d[-size:].reshape(B, T, O))
@@ -220,29 +225,44 @@ class Objective:
 
     def solve_linear(self, theta, decay):
         """Theta with its linear parameters, those of the output layer, at their best for the others."""
-        H, O = self.plan.shapes[-1]
-        if self.closed or len(self.plan.shapes) == 1:
+        if self.closed:
             return theta
+        fan_in, O = self.plan.shapes[-1]
         T = self.steps
-        A, c = np.zeros((O, H + 1, H + 1)), np.zeros((O, H + 1))
+        A, c = np.zeros((O, fan_in + 1, fan_in + 1)), np.zeros((O, fan_in + 1))
         for at in self._blocks(np.arange(self.n)):
-            M = len(at) * T
-            _, _, h = self._run(theta, at, T, False)
-            Z = np.ones((M, H + 1))
-            Z[:, :H] = h[-M * (H + O) : -M * O].reshape(M, H)
-            rows = ((at[:, None] + np.arange(T)).ravel() * O)[:, None] + np.arange(O)  # (M, O)
+            rows = (at[:, None] + np.arange(T)).ravel()
+            Z = self._readout_inputs(theta, at, rows)
             for o in range(O):
-                Zw = Z * self.w[rows[:, o], None]
+                Zw = Z * self.w[rows * O + o, None]
                 A[o] += Z.T @ Zw
-                c[o] += self.y[rows[:, o]] @ Zw
+                c[o] += self.y[rows * O + o] @ Zw
         theta = theta.copy()
         W, b = self.plan.views(theta)[-1]
         shrink = self.plan.views(decay)[-1]
         for o in range(O):
             A[o] += np.diag(np.append(shrink.W[:, o], shrink.b[o]) + 1e-12 * A[o].diagonal().max())
             solution = cho_solve(cho_factor(A[o], check_finite=False), c[o], check_finite=False)
-            W[:, o], b[o] = solution[:H], solution[H]
+            W[:, o], b[o] = solution[:-1], solution[-1]
         return theta
+
+    def _readout_inputs(self, theta, at, rows):
+        """What the output layer sees at each row, and a 1 for its bias, (M, fan_in + 1)."""
+        plan = self.plan
+        output = plan.layers[-1]
+        _, _, h = self._run(theta, at, self.steps, False)
+        Z = np.ones((len(rows), plan.shapes[-1][0] + 1))
+        column = 0
+        for source, oldest, span, _ in plan.runs[output[kernels.FIRST_RUN] : output[kernels.END_RUN]]:
+            if source >= 0:
+                end = len(h) - len(rows) * plan.n_outputs
+                part = h[end - len(rows) * span : end].reshape(-1, span)
+            else:
+                series, width = (self.x, plan.n_inputs) if source == kernels.X else (self.y, plan.n_outputs)
+                part = series[((rows - oldest) * width)[:, None] + np.arange(span)]
+            Z[:, column : column + span] = part
+            column += span
+        return Z
 
     def jacobian_blocks(self, theta):
         """Yield residuals (M,), their Jacobian (M, P) and weights (M,), a block of rows at a time."""
@@ -297,8 +317,8 @@ class Objective:
 def _blind_rows(known, plan):
     """Rows of a series, (N,) bool, that would look back on an unknown y."""
     blind = np.zeros(len(known), bool)
-    for t in np.flatnonzero(~known) if plan.y_lead else ():
-        blind[t + 1 : t + plan.y_lead + 1] = True
+    for lag in plan.y_seen:
+        blind[lag:] |= ~known[: len(known) - lag]
     return blind
 
 
@@ -368,6 +388,11 @@ def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
     return out
 
 
+def _is_count(value):
+    """Whether a value is an int >= 1, and not True."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+
+
 class Memory(NamedTuple):
     """The last rows of a series: X (lead, F), Y (lead, O), finite, in the model's units."""
 
@@ -384,7 +409,7 @@ class DelayNetwork(SequenceRegressor):
         """Raise where a parameter is out of range or of the wrong type."""
         self._hidden()
         self._lags()
-        if self.activation not in ACTIVATIONS:
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
         if not (isinstance(self.solver, str) and self.solver == "auto"):
             resolve_solver(self.solver)
@@ -394,12 +419,17 @@ class DelayNetwork(SequenceRegressor):
         check_number("validation_fraction", self.validation_fraction, 0, 0.9, low_open=True)
         check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
         check_number("n_restarts", self.n_restarts, 1, integer=True)
+        check_number(
+            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0, integer=True
+        )
+        check_flag("early_stopping", self.early_stopping)
+        check_flag("warm_start", self.warm_start)
 
     def _hidden(self):
         """Widths of the hidden layers, a tuple."""
         sizes = self.hidden_layer_sizes
-        sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-        if not all(isinstance(H, Integral) and not isinstance(H, bool) and H > 0 for H in sizes):
+        sizes = (sizes,) if isinstance(sizes, Integral) else sizes
+        if isinstance(sizes, str) or not np.iterable(sizes) or not all(_is_count(H) for H in sizes):
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1, one a layer; () for "
                 "a linear model."
@@ -423,14 +453,17 @@ class DelayNetwork(SequenceRegressor):
 
     # ---------------------------------------------------------------------------------- learning
 
-    def _plan(self, n_inputs, n_outputs):
+    def _prepare(self, n_inputs, n_outputs):
         input_lags, output_lags, layer_lags = self._lags()
         if not (n_inputs and input_lags) and not output_lags:
             raise ValueError(
                 f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
             )
         hidden = self._hidden()
-        return make_plan(n_inputs, n_outputs, hidden, self.activation, input_lags, output_lags, layer_lags)
+        self._net = make_plan(
+            n_inputs, n_outputs, hidden, self.activation, input_lags, output_lags, layer_lags
+        )
+        self.lead_ = self._net.lead
 
     def _stages(self, series):
         """(steps, closed) of each stage of training, in turn."""
@@ -439,9 +472,7 @@ class DelayNetwork(SequenceRegressor):
 
     def _fit_series(self, series, rng):
         """Train from ``n_restarts`` starts, keep the best."""
-        O = series[0].Y.shape[1]
-        plan = self._net = self._plan(series[0].X.shape[1], O)
-        self.lead_ = plan.lead
+        plan = self._net
         self._check_enough_rows(series)
         old = getattr(self, "theta_", None) if self.warm_start else None
         best = np.inf
@@ -465,8 +496,8 @@ class DelayNetwork(SequenceRegressor):
         objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
         if objective.n == 0:
             raise ValueError(
-                f"No row has its {self._net.lead} rows of history measured: y holds too many NaN for these lags. "
-                "Give shorter lags, or training='closed_loop', which needs only one complete stretch."
+                f"No row that counts (y measured, sample_weight > 0) has its {self._net.lead} rows of history "
+                "measured: give shorter lags, or more rows."
             )
         validate = None
         if any(s.held.any() for s in series):
@@ -499,7 +530,7 @@ class DelayNetwork(SequenceRegressor):
         objective = Objective(self._net, [known], max(1, lead), False, self.alpha, solver.dtype)
         if objective.n:
             monitor = Monitor(1, 0.0, 1)
-            solver.minimize(objective, self.theta_, monitor, rng)
+            solver.minimize(objective, self._theta, monitor, rng)
             if monitor.best_theta is not None:
                 self.theta_ = monitor.best_theta
                 self.loss_curve_.append(monitor.loss_curve[0])
@@ -521,13 +552,18 @@ class DelayNetwork(SequenceRegressor):
         return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)))
 
     def _run(self, X, Y, memory):
-        out, filled = run(self._net, self.theta_, X, Y, *memory)
+        out, filled = run(self._net, self._theta, X, Y, *memory)
         n = self.lead_
         X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, filled])
         return out, Memory(X[len(X) - n :], Y[len(Y) - n :])
 
     def _run_ahead(self, X, Y, memory, steps):
-        return run_ahead(self._net, self.theta_, X, Y, *memory, steps)
+        return run_ahead(self._net, self._theta, X, Y, *memory, steps)
+
+    @property
+    def _theta(self):
+        """theta_ as the kernels were compiled for: joblib hands it to workers as read-only memory."""
+        return np.require(self.theta_, np.float64, ["C", "A", "W"])
 
     @property
     def params_(self):

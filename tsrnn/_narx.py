@@ -45,7 +45,7 @@ class NARXRegressor(DelayNetwork):
         Iterations (epochs, for Adam) of each stage of training.
     tol : float, default=1e-4
         A stage ends when ``n_iter_no_change`` iterations in a row did not lower the loss by this share.
-    early_stopping : bool, default=False
+    early_stopping : bool, default=True
         Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
     validation_fraction : float, default=0.1
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
@@ -125,7 +125,7 @@ class NARXRegressor(DelayNetwork):
         alpha=1e-4,
         max_iter=100,
         tol=1e-4,
-        early_stopping=False,
+        early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,
         n_restarts=1,

@@ -38,6 +38,12 @@ def check_number(name, value, low=None, high=None, *, integer=False, low_open=Fa
         raise ValueError(f"{name}={value!r} is out of range: give {word}{left}{right}.")
 
 
+def check_flag(name, value):
+    """Raise unless ``value`` is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}={value!r} is neither True nor False.")
+
+
 def _penalised(objective, theta):
     """The whole objective at theta."""
     return (objective.sum_of_squares(theta) + objective.decay @ theta**2) / (2 * objective.weight)
@@ -103,8 +109,8 @@ class Adam(BaseEstimator):
     def _check(self):
         check_number("learning_rate", self.learning_rate, 0, low_open=True)
         check_number("batch_size", self.batch_size, 1, integer=True)
-        check_number("beta_1", self.beta_1, 0, 1)
-        check_number("beta_2", self.beta_2, 0, 1)
+        check_number("beta_1", self.beta_1, 0, 1 - 1e-12)
+        check_number("beta_2", self.beta_2, 0, 1 - 1e-12)
         check_number("epsilon", self.epsilon, 0)
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
@@ -136,23 +142,34 @@ class Adam(BaseEstimator):
 
 @kernel
 def _adam_step(theta, grad, scale, m, v, t, decay, settings):
-    """One step in place; the arrays are (P,).   settings : see Adam.minimize."""
+    """One step in place; the arrays are (P,) float32.   settings : see Adam.minimize.
+
+    Short loops, each of one kind, because those LLVM vectorises.
+    """
     rate, beta_1, beta_2, epsilon, clip_norm, clip_value = settings
-    P = theta.size
-    square = 0.0
-    for j in range(P):
-        g = grad[j] * scale + decay[j] * theta[j]
-        g = min(max(g, -clip_value), clip_value)
-        grad[j] = g
-        square += g * g
-    shrink = min(1.0, clip_norm / np.sqrt(square)) if square > 0 else 1.0
-    c1 = rate / (1 - beta_1**t)
-    c2 = 1 / (1 - beta_2**t)
-    for j in range(P):
-        g = grad[j] * shrink
-        m[j] += (1 - beta_1) * (g - m[j])
-        v[j] += (1 - beta_2) * (g * g - v[j])
-        theta[j] -= c1 * m[j] / (np.sqrt(v[j] * c2) + epsilon)
+    f32 = np.float32
+    scale = f32(scale)
+    for j in range(theta.size):
+        grad[j] = grad[j] * scale + decay[j] * theta[j]
+    if clip_value < np.inf:
+        for j in range(theta.size):
+            grad[j] = min(max(grad[j], f32(-clip_value)), f32(clip_value))
+    if clip_norm < np.inf:
+        square = 0.0
+        for j in range(theta.size):
+            square += np.float64(grad[j]) ** 2
+        if square > clip_norm**2:
+            shrink = f32(clip_norm / np.sqrt(square))
+            for j in range(theta.size):
+                grad[j] *= shrink
+    c1, c2, e = f32(rate / (1 - beta_1**t)), f32(1 / (1 - beta_2**t)), f32(epsilon)
+    b1, b2 = f32(1 - beta_1), f32(1 - beta_2)
+    for j in range(theta.size):
+        m[j] += b1 * (grad[j] - m[j])
+    for j in range(theta.size):
+        v[j] += b2 * (grad[j] * grad[j] - v[j])
+    for j in range(theta.size):
+        theta[j] -= c1 * m[j] / (np.sqrt(v[j] * c2) + e)
 
 
 class LBFGS(BaseEstimator):
@@ -263,6 +280,7 @@ class LevenbergMarquardt(BaseEstimator):
     def minimize(self, objective, theta, monitor, rng):
         """Iterate until no step gains, or the monitor says stop."""
         check_number("damping", self.damping, 0, low_open=True)
+        check_flag("bayesian", self.bayesian)
         check_number("gtol", self.gtol, 0)
         decay = objective.decay
         theta = objective.solve_linear(theta, decay)
@@ -362,6 +380,7 @@ class Evolution(BaseEstimator):
         """Search generation by generation until the monitor says stop."""
         check_number("population", self.population, 5, integer=True)
         check_number("bound", self.bound, 0, low_open=True)
+        check_flag("polish", self.polish)
         box = [(-self.bound, self.bound)] * len(theta)
         seed = np.random.default_rng(rng.randint(2**31))
         start = np.clip(theta, -self.bound, self.bound)
@@ -413,6 +432,6 @@ def resolve_solver(solver):
                 f"solver={solver!r} is unknown: give 'auto', {', '.join(map(repr, SOLVERS))} or an object."
             )
         return SOLVERS[solver]()
-    if not hasattr(solver, "minimize"):
-        raise TypeError(f"solver={solver!r} has no method minimize: give a word or a solver such as Adam().")
+    if isinstance(solver, type) or not hasattr(solver, "minimize"):
+        raise TypeError(f"solver={solver!r} is not a solver: give a word, or an object such as Adam().")
     return solver

@@ -8,8 +8,15 @@ with delays of its own.
 
 from numbers import Integral
 
+import numpy as np
+
 from ._delay_net import DelayNetwork
 from ._windows import parse_lags
+
+
+def _is_int(value):
+    """Whether a value is an int, and not True or False."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 class TDNNRegressor(DelayNetwork):
@@ -79,7 +86,7 @@ feature_names_in_
         alpha=1e-4,
         max_iter=100,
         tol=1e-4,
-        early_stopping=False,
+        early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,
         n_restarts=1,
@@ -121,8 +128,8 @@ feature_names_in_
         names = ["input_lags", *(f"layer_lags[{k}]" for k in range(n - 1))]
         lags = [parse_lags(spec, name, 0) for spec, name in zip([self.input_lags, *later], names)]
         if self.dilations is not None:
-            dilations = list(self.dilations)
-            if len(dilations) != n or not all(isinstance(d, Integral) and d > 0 for d in dilations):
+            dilations = list(self.dilations) if np.iterable(self.dilations) else [self.dilations] * (n + 1)
+            if len(dilations) != n or not all(_is_int(d) and d > 0 for d in dilations):
                 raise ValueError(
                     f"dilations={self.dilations!r}: give one int >= 1 for each of the {n} hidden layers."
                 )

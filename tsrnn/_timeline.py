@@ -94,15 +94,16 @@ def read(index):
 def comparable(timeline, index):
     """Raise where naive and aware stamps meet; False where the kinds of index differ."""
     first = index[0]
-    if isinstance(first, pd.Timestamp) != isinstance(timeline.last, pd.Timestamp):
-        return False
+    for kind in (pd.Timestamp, pd.Timedelta):
+        if isinstance(first, kind) != isinstance(timeline.last, kind):
+            return False
     if isinstance(first, pd.Timestamp) and (first.tz is None) != (timeline.last.tz is None):
         with_zone, without = ("X", "the training rows") if first.tz else ("the training rows", "X")
         raise ValueError(
             f"The index of {with_zone} has a time zone and that of {without} has none: give both one, with "
             "tz_localize, or neither."
         )
-    return isinstance(first, type(timeline.last)) or not isinstance(first, (pd.Timestamp, pd.Timedelta))
+    return True
 
 
 def missing_between(timeline, stamp):
@@ -116,12 +117,12 @@ def missing_between(timeline, stamp):
     return int(np.ceil((stamp - timeline.last) / timeline.longest)) - 1
 
 
-def gap_starts(index):
-    """Rows of an index before which other rows are missing, ascending."""
-    timeline = read(index)
+def gap_starts(index, timeline=None):
+    """Rows of an index before which others are missing, by its own step or that of a timeline, ascending."""
+    timeline = timeline or read(index)
     if timeline is None or timeline.step is None:
         return []
-    return [int(k) + 1 for k in np.flatnonzero(index[1:] - index[:-1] != timeline.step)]
+    return [int(k) + 1 for k in np.flatnonzero(index[1:] - index[:-1] > timeline.step)]
 
 
 def future(timeline, steps):
@@ -139,5 +140,5 @@ def extend(timeline, index):
     new = read(index)
     if timeline is None or new is None or not comparable(timeline, index):
         return new
-    known = new if new.step is not None or new.freq is not None else timeline
-    return known._replace(first=timeline.first, last=new.last, n=timeline.n + new.n)
+    spaced = new if timeline.n == 1 else timeline
+    return spaced._replace(first=timeline.first, last=new.last, n=timeline.n + new.n)
