@@ -15,7 +15,9 @@ whatever a model carries from one row to the next; it is passed in and returned,
 """
 
 import warnings
+from contextlib import contextmanager
 from numbers import Integral
+from threading import Lock
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -85,15 +87,28 @@ def make_scaler(kind, V, name):
     return Scaler(center, np.where(constant, 1.0, scale))
 
 
-_controller = None
+_blas = {"libraries": None, "limit": None, "inside": 0, "lock": Lock()}
 
 
+@contextmanager
 def one_blas_thread():
-    """Context in which BLAS has one thread: the products are small, and a second thread only waits."""
-    global _controller
-    if _controller is None:  # finding the libraries takes milliseconds
-        _controller = ThreadpoolController()
-    return _controller.limit(limits=1, user_api="blas")
+    """BLAS with one thread: the products are small, and a second thread would only wait.
+
+    The setting is the whole process's, so where several threads fit at once the last one out restores it.
+    """
+    with _blas["lock"]:
+        if _blas["libraries"] is None:  # finding them takes milliseconds
+            _blas["libraries"] = ThreadpoolController()
+        if _blas["inside"] == 0:
+            _blas["limit"] = _blas["libraries"].limit(limits=1, user_api="blas")
+        _blas["inside"] += 1
+    try:
+        yield
+    finally:
+        with _blas["lock"]:
+            _blas["inside"] -= 1
+            if _blas["inside"] == 0:
+                _blas["limit"].restore_original_limits()
 
 
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -162,7 +177,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
                 self._fit_more(series, memory, check_random_state(self.random_state))
                 _, memory = self._run(X[p], Y[p], memory)
-        self._seen(memory, index)
+        self._seen(memory, index, len(Y))
         return self
 
     def update(self, X, y=None):
@@ -182,7 +197,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X, Y, index = self._check_rows(X, y)
         _, memory = self._walk(X, Y, index, self._go_on(index))
-        self._seen(memory, index)
+        self._seen(memory, index, len(Y))
         return self
 
     # ---------------------------------------------------------------------------------- forecasting
@@ -376,11 +391,13 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
         )
 
-    def _seen(self, memory, index):
-        """Take over a memory as the end of what was seen."""
+    def _seen(self, memory, index, n):
+        """Take over the memory at the end of n new rows."""
         self.state_ = memory
-        if index is not None:
+        if self._can_place(index):
             self.timeline_ = timelines.extend(self.timeline_, index)
+        else:
+            self.timeline_ = timelines.advance(self.timeline_, n)
         _one_row_calls.pop(self, None)
 
     def _note_one_row_call(self):
@@ -512,7 +529,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
             holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
             if holes:
-                raise ValueError(f"X_future has a gap before {holes[0]}: give every row up to the last one.")
+                raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
         if len(X) < steps:  # rows that no lag looks at
             return np.concatenate([X, np.zeros((steps - len(X), X.shape[1]))]), None
         return X[:steps], None if index is None else index[:steps]

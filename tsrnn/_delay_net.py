@@ -335,6 +335,11 @@ def _closed_starts(known, first, y_lead, steps):
     return starts
 
 
+def _writable(theta):
+    """Theta as the kernels were compiled for: joblib hands a model to its workers as read-only memory."""
+    return np.require(theta, np.float64, ["C", "A", "W"])
+
+
 def run(plan, theta, X, Y, X_before, Y_before):
     """Follow a series: measured y where there is one, the net's own where it is NaN.
 
@@ -349,6 +354,7 @@ def run(plan, theta, X, Y, X_before, Y_before):
     filled : (N, O), Y with its unknown values filled by the output
     """
     F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
+    theta = _writable(theta)
     x = np.concatenate([X_before, X]).ravel()
     y = np.concatenate([Y_before, Y]).ravel()
     closed = bool(plan.y_lead) and bool(np.isnan(Y[:-1]).any())
@@ -369,6 +375,7 @@ def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
     The first ``steps - 1`` rows start from the row before the first.
     """
     F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
+    theta = _writable(theta)
     head = min(steps - 1, N)
     out = np.empty((N, O))
     out[:head] = run(plan, theta, X[:head], np.full((head, O), np.nan), X_before, Y_before)[0]
@@ -449,7 +456,7 @@ class DelayNetwork(SequenceRegressor):
         """Rows at the end that are held back from training."""
         if not self.early_stopping and self.n_restarts == 1:
             return 0
-        return max(1, int(n * self.validation_fraction))
+        return int(n * self.validation_fraction)
 
     # ---------------------------------------------------------------------------------- learning
 
@@ -497,7 +504,7 @@ class DelayNetwork(SequenceRegressor):
         if objective.n == 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) has its {self._net.lead} rows of history "
-                "measured: give shorter lags, or more rows."
+                "without NaN: give shorter lags, or more rows."
             )
         validate = None
         if any(s.held.any() for s in series):
@@ -530,7 +537,7 @@ class DelayNetwork(SequenceRegressor):
         objective = Objective(self._net, [known], max(1, lead), False, self.alpha, solver.dtype)
         if objective.n:
             monitor = Monitor(1, 0.0, 1)
-            solver.minimize(objective, self._theta, monitor, rng)
+            solver.minimize(objective, _writable(self.theta_), monitor, rng)
             if monitor.best_theta is not None:
                 self.theta_ = monitor.best_theta
                 self.loss_curve_.append(monitor.loss_curve[0])
@@ -540,10 +547,11 @@ class DelayNetwork(SequenceRegressor):
         """Some piece must be longer than the lags reach."""
         rows = max(int((~s.held).sum()) for s in series)
         if rows <= self.lead_:
+            n, held = sum(len(s.Y) for s in series), sum(int(s.held.sum()) for s in series)
             raise ValueError(
-                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} for "
-                f"training without a gap, but the longest stretch has {rows} (n_samples = {rows}). Give more "
-                "rows or shorter lags."
+                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
+                f"stretch without a gap, but the longest has {rows} (n_samples = {n}, {held} of them held back for "
+                "validation). Give more rows or shorter lags."
             )
 
     # ---------------------------------------------------------------------------------- following
@@ -552,18 +560,13 @@ class DelayNetwork(SequenceRegressor):
         return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)))
 
     def _run(self, X, Y, memory):
-        out, filled = run(self._net, self._theta, X, Y, *memory)
+        out, filled = run(self._net, self.theta_, X, Y, *memory)
         n = self.lead_
         X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, filled])
         return out, Memory(X[len(X) - n :], Y[len(Y) - n :])
 
     def _run_ahead(self, X, Y, memory, steps):
-        return run_ahead(self._net, self._theta, X, Y, *memory, steps)
-
-    @property
-    def _theta(self):
-        """theta_ as the kernels were compiled for: joblib hands it to workers as read-only memory."""
-        return np.require(self.theta_, np.float64, ["C", "A", "W"])
+        return run_ahead(self._net, self.theta_, X, Y, *memory, steps)
 
     @property
     def params_(self):

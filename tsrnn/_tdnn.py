@@ -117,9 +117,13 @@ feature_names_in_
 
     def _lags(self):
         n = len(self._hidden())
-        later = (
-            [self.layer_lags] * (n - 1) if isinstance(self.layer_lags, Integral) else list(self.layer_lags)
-        )
+        later = self.layer_lags
+        if _is_int(later):
+            later = [later] * max(0, n - 1)
+        if not np.iterable(later) or isinstance(later, str):
+            raise TypeError(
+                f"layer_lags={later!r}: give an int, or one entry for each hidden layer after the first."
+            )
         if len(later) != max(0, n - 1):
             raise ValueError(
                 f"layer_lags={self.layer_lags!r} has {len(later)} entries: give one for each of the {n - 1} hidden "
@@ -127,6 +131,10 @@ feature_names_in_
             )
         names = ["input_lags", *(f"layer_lags[{k}]" for k in range(n - 1))]
         lags = [parse_lags(spec, name, 0) for spec, name in zip([self.input_lags, *later], names)]
+        if not all(lags[1:]):
+            raise ValueError(
+                f"layer_lags={self.layer_lags!r}: a layer that sees nothing; give each at least one lag."
+            )
         if self.dilations is not None:
             dilations = list(self.dilations) if np.iterable(self.dilations) else [self.dilations] * (n + 1)
             if len(dilations) != n or not all(_is_int(d) and d > 0 for d in dilations):

@@ -81,10 +81,14 @@ def read(index):
     if len(index) > 1:
         apart = np.diff(index.asi8 if hasattr(index, "asi8") else index.to_numpy())
         shortest = apart.min()
-        if np.mean(apart == shortest) >= REGULAR and not (apart % shortest).any():
-            step = index[1:][apart == shortest][0] - index[:-1][apart == shortest][0]
-        else:
-            if isinstance(index, pd.DatetimeIndex) and len(index) > 2:
+        at = int(np.argmin(apart))
+        step = index[at + 1] - index[at]
+        whole_days = (
+            isinstance(index, pd.DatetimeIndex) and index.tz is not None and step >= pd.Timedelta("23h")
+        )
+        if whole_days or np.mean(apart == shortest) < REGULAR or (apart % shortest).any():
+            step = None
+            if isinstance(index, pd.DatetimeIndex) and len(index) > 2:  # days of 23 to 25 hours, months ...
                 freq = pd.tseries.frequencies.to_offset(index.freq or pd.infer_freq(index))
             if freq is None:
                 longest = (index[1:] - index[:-1]).max()
@@ -128,17 +132,22 @@ def gap_starts(index, timeline=None):
 def future(timeline, steps):
     """The index of the next ``steps`` rows; None where the stamps are irregular."""
     if timeline.step is not None:
-        stamps = [timeline.last + k * timeline.step for k in range(1, steps + 1)]
-        return pd.Index(stamps)
+        return pd.Index([timeline.last + k * timeline.step for k in range(1, steps + 1)])
     if timeline.freq is not None:
         return pd.date_range(timeline.last, periods=steps + 1, freq=timeline.freq)[1:]
     return None
 
 
 def extend(timeline, index):
-    """The timeline after more rows were seen."""
+    """The timeline after more rows were seen; how they are spaced is known from the first ones."""
     new = read(index)
-    if timeline is None or new is None or not comparable(timeline, index):
+    if timeline is None or new is None:
         return new
     spaced = new if timeline.n == 1 else timeline
     return spaced._replace(first=timeline.first, last=new.last, n=timeline.n + new.n)
+
+
+def advance(timeline, steps):
+    """The timeline after ``steps`` rows that came without stamps; None where those cannot be told."""
+    ahead = None if timeline is None else future(timeline, steps)
+    return None if ahead is None else timeline._replace(last=ahead[-1], n=timeline.n + steps)
