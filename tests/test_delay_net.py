@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numba import config
 
+from tsrnn import NARXRegressor, _delay_net
 from tsrnn import _delay_kernels as kernels
-from tsrnn import _delay_net
 from tsrnn._base import Series
 from tsrnn._delay_net import Objective, make_plan, run, run_ahead
 
@@ -385,14 +385,23 @@ def test_no_argument_is_modified(steps, closed):
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 def test_read_only_parameters_compile_nothing_new():
     """A model in a joblib worker or loaded with mmap_mode has read-only arrays: another type, to numba."""
-    plan, theta, _ = build("narx")
-    s, lead = make_series(plan), plan.lead
-    history = s.X[:lead], s.Y[:lead]
-    out = run(plan, theta, s.X[lead:], s.Y[lead:], *history)[0]
-    before = len(kernels.forward.signatures)
-    theta.flags.writeable = False
-    assert np.array_equal(run(plan, theta, s.X[lead:], s.Y[lead:], *history)[0], out)
-    assert len(kernels.forward.signatures) == before
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, 50, 1))
+    model = NARXRegressor((3,), max_iter=2, random_state=0).fit(X, y[:, 0])
+    verbs = [
+        lambda: model.predict(X),
+        lambda: model.predict_ahead(X, y[:, 0], steps=3),
+        lambda: model.partial_fit(X, y[:, 0]),
+    ]
+    for verb in verbs:
+        verb()
+    everything = [k for k in vars(kernels).values() if hasattr(k, "signatures")]
+    before = [len(k.signatures) for k in everything]
+    for a in (model.theta_, *model.state_, *model.x_scaler_, *model.y_scaler_, X, y):
+        a.flags.writeable = False
+    for verb in verbs:
+        verb()
+    assert [len(k.signatures) for k in everything] == before
 
 
 def test_windows_are_read_in_place():

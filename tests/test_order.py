@@ -27,7 +27,7 @@ MODELS = {model.__name__: model(**QUICK) for model in PUBLIC} | {
     ),
     "NARX, Adam, early stopping": tsrnn.NARXRegressor((4, 3), solver="adam", early_stopping=True, **QUICK),
     "NARX, restarts": tsrnn.NARXRegressor((3,), output_lags=(3, 7), n_restarts=2, **QUICK),
-    "linear ARX": tsrnn.NARXRegressor((), solver="lbfgs", scale="robust", **QUICK),
+    "linear ARX": tsrnn.NARXRegressor((), solver="lbfgs", scale="robust", early_stopping=False, **QUICK),
     "TDNN, dilated": tsrnn.TDNNRegressor((4, 4, 4), input_lags=1, layer_lags=1, dilations=(1, 2, 4), **QUICK),
     "TDNN, no lags": tsrnn.TDNNRegressor((4,), input_lags=0, scale=None, **QUICK),
 }
