@@ -1,0 +1,871 @@
+"""What each verb and each parameter means, on generated and measured series, alone and in scikit-learn."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.ensemble import BaggingRegressor
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import tsrnn
+from tsrnn import LBFGS, Adam, LevenbergMarquardt, NARXRegressor, TDNNRegressor
+from tsrnn.datasets import load_oil_price, load_sunspots, load_wind_farm, make_narendra
+
+
+X, y = make_narendra(400, random_state=0)
+TRAIN, TEST = slice(0, 300), slice(300, 400)
+HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
+QUICK = {"max_iter": 5, "early_stopping": False, "random_state": 0}
+NARX, TDNN = NARXRegressor((4,), **QUICK), TDNNRegressor((4,), input_lags=3, **QUICK)
+NAR = NARXRegressor((4,), input_lags=(), **QUICK)
+both = pytest.mark.parametrize("model", [NARX, TDNN], ids=["NARX", "TDNN"])
+exact = {"rtol": 1e-12, "atol": 1e-12}
+frame, series = pd.DataFrame(X, HOURS, columns=["u"]), pd.Series(y, HOURS, name="level")
+
+
+def fit(model, X=X[TRAIN], y=y[TRAIN], **kw):
+    return clone(model).set_params(**kw).fit(X, y)
+
+
+def quiet(call):
+    """The result of a call that must not warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return call()
+
+
+# ---------------------------------------------------------------------------------------- on data
+
+
+def test_free_run_of_a_driven_system():
+    model = NARXRegressor(random_state=0).fit(X[TRAIN], y[TRAIN])
+    error = model.predict(X[TEST]) - y[TEST]
+    assert np.std(error) < 0.05 * np.std(y)
+    assert model.score(X[TEST], y[TEST]) == pytest.approx(r2_score(y[TEST], y[TEST] + error))
+
+
+def test_defaults_on_measured_series():
+    """One step ahead, better than persistence, on each series with the least said."""
+    wind, power = load_wind_farm(return_X_y=True)
+    rows, later = slice(0, 1500), slice(1500, 2000)
+    model = NARXRegressor(random_state=0).fit(wind.iloc[rows].ffill().bfill(), power.iloc[rows])
+    ahead = model.predict_ahead(wind.iloc[later].ffill().bfill(), power.iloc[later])
+    error, persistence = (ahead - power.iloc[later]), power.diff().iloc[later]
+    assert error.pow(2).mean() < 0.3 * persistence.pow(2).mean()
+    spots = load_sunspots().target.dropna()
+    years = pd.DataFrame(index=spots.index)
+    nar = NARXRegressor(output_lags=12, random_state=0).fit(years.iloc[:-50], spots.iloc[:-50])
+    error = quiet(lambda: nar.predict_ahead(years.iloc[-50:], spots.iloc[-50:])) - spots.iloc[-50:]
+    assert error.pow(2).mean() < 0.9 * spots.diff().iloc[-50:].pow(2).mean()
+
+
+# ---------------------------------------------------------------------------------------- lags and inputs
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"input_lags": 3}, {"input_lags": (0, 1, 2, 3)}),
+        ({"input_lags": 3}, {"input_lags": [3, 0, 2, 1]}),
+        ({"input_lags": range(1, 3)}, {"input_lags": np.array([2, 1])}),
+        ({"output_lags": 2}, {"output_lags": (1, 2)}),
+        ({"output_lags": 0}, {"output_lags": ()}),
+        ({"hidden_layer_sizes": 4}, {"hidden_layer_sizes": [4]}),
+    ],
+)
+def test_two_ways_to_say_it(one, other):
+    first, second = fit(NARX, **one), fit(NARX, **other)
+    assert np.array_equal(first.theta_, second.theta_)
+    assert first.lead_ == second.lead_
+
+
+def test_a_narx_without_output_lags_is_a_tdnn():
+    narx = fit(NARX, input_lags=3, output_lags=0, training="open_loop")
+    tdnn = fit(TDNN, input_lags=3)
+    np.testing.assert_allclose(narx.predict(X[TEST]), tdnn.predict(X[TEST]), **exact)
+
+
+def test_dilations_are_lags():
+    kw = {"hidden_layer_sizes": (3, 3, 3)}
+    stack = fit(TDNN, input_lags=1, layer_lags=1, dilations=(1, 2, 4), **kw)
+    spelt = fit(TDNN, input_lags=(0, 1), layer_lags=((0, 2), (0, 4)), **kw)
+    assert np.array_equal(stack.theta_, spelt.theta_)
+    assert stack.lead_ == 7
+
+
+def test_lags_reach_no_further_than_they_say():
+    model = fit(NARX, input_lags=(1, 4), output_lags=(2, 3))
+    assert model.lead_ == 4
+    whole = model.predict_ahead(X[TEST], y[TEST])
+    for rows, lags in ((X, {1, 4}), (y, {2, 3})):
+        for lag in range(7):
+            other = rows[TEST].copy()
+            other[50 - lag] += 1
+            changed = model.predict_ahead(*((other, y[TEST]) if rows is X else (X[TEST], other)))
+            assert (changed[50] != whole[50]) == (lag in lags), lag
+
+
+NOTHING = {
+    "None": lambda rows: None,
+    "frame": lambda rows: pd.DataFrame(index=pd.RangeIndex(len(range(400)[rows]))),
+    "array": lambda rows: np.empty((len(range(400)[rows]), 0)),
+}
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+def test_a_model_of_y_alone(kind):
+    target = np.sin(np.arange(400) / 3)
+    rows = NOTHING[kind]
+    model = clone(NAR).fit(rows(TRAIN), target[TRAIN])
+    assert model.n_features_in_ == 0
+    reference = clone(NAR).fit(None, target[TRAIN])
+    assert np.array_equal(model.theta_, reference.theta_)
+    ahead = model.forecast(100)
+    far = model.predict_ahead(rows(TEST), target[TEST], steps=100)
+    np.testing.assert_allclose(far, ahead, **exact)
+    if kind != "None":
+        np.testing.assert_allclose(model.predict(rows(TEST)), ahead, **exact)
+    score = model.score(rows(TEST), target[TEST])
+    assert score == pytest.approx(r2_score(target[TEST], ahead))
+    model.update(rows(TEST), target[TEST]).partial_fit(rows(TEST), target[TEST])
+
+
+def test_without_inputs_input_lags_do_not_matter():
+    frame_only = pd.DataFrame(index=HOURS)
+    one, two = fit(NARX, frame_only, series), fit(NAR, frame_only, series)
+    assert np.array_equal(one.theta_, two.theta_)
+
+
+def test_inputs_given_but_not_looked_at():
+    model = fit(NAR)
+    assert model.n_features_in_ == 1
+    assert np.array_equal(model.theta_, fit(NAR, None, y[TRAIN]).theta_)
+    assert np.array_equal(model.predict(X[TEST]), model.forecast(100))
+
+
+@both
+def test_several_outputs(model):
+    Y = np.c_[y, np.roll(y, 1) * 100 + 7]
+    fitted = fit(model, X[TRAIN], Y[TRAIN], hidden_layer_sizes=(8,), max_iter=50)
+    assert fitted.n_outputs_ == 2
+    ahead = fitted.predict_ahead(X[TEST], Y[TEST])
+    assert ahead.shape == fitted.predict(X[TEST]).shape == (100, 2)
+    assert fitted.forecast(5, X[TEST]).shape == (5, 2)
+    if model is NARX:
+        assert np.all(np.std(ahead - Y[TEST], axis=0) < 0.2 * np.std(Y, axis=0))
+    frames = fit(model, frame[TRAIN], pd.DataFrame(Y[TRAIN], HOURS[TRAIN], columns=["a", "b"]))
+    forecast = frames.forecast(5, frame[TEST])
+    assert list(forecast.columns) == ["a", "b"]
+    assert forecast.index.equals(HOURS[300:305])
+
+
+# ---------------------------------------------------------------------------------------- scaling
+
+
+@both
+@pytest.mark.parametrize("scale", ["standard", "minmax", "robust"])
+def test_units_do_not_matter(scale, model):
+    """X in other units and y in other units: the predictions in the other units."""
+    model = clone(model).set_params(scale=scale, max_iter=4)
+    plain, other = fit(model), fit(model, 1.8 * X[TRAIN] + 32, 1e-3 * y[TRAIN] - 0.2)
+    X_other, y_other = 1.8 * X[TEST] + 32, 1e-3 * y[TEST] - 0.2
+    close = {"rtol": 1e-9, "atol": 1e-9}
+    np.testing.assert_allclose((other.predict(X_other) + 0.2) * 1e3, plain.predict(X[TEST]), **close)
+    ahead = other.predict_ahead(X_other, y_other, steps=3)
+    np.testing.assert_allclose((ahead + 0.2) * 1e3, plain.predict_ahead(X[TEST], y[TEST], steps=3), **close)
+    assert other.score(X_other, y_other) == pytest.approx(plain.score(X[TEST], y[TEST]), rel=1e-8)
+
+
+def test_scale_none_takes_the_data_as_they_are():
+    plain, same = fit(NARX, scale=None), fit(NARX, scale="standard")
+    assert not np.allclose(plain.theta_, same.theta_)
+    assert not np.allclose(plain.predict(X[TEST]), same.predict(X[TEST]))
+    np.testing.assert_array_equal(plain.state_[1][:, 0], y[TRAIN][-plain.lead_ :])
+
+
+@pytest.mark.parametrize(
+    ("scale", "center", "width"),
+    [
+        ("standard", np.mean, np.std),
+        ("minmax", lambda v: (v.max() + v.min()) / 2, lambda v: np.ptp(v) / 2),
+        ("robust", np.median, lambda v: np.subtract(*np.percentile(v, [75, 25])) / 1.349),
+    ],
+)
+def test_scales(scale, center, width):
+    """Learnt from the training rows, the rows held back left out."""
+    model = fit(NARX, scale=scale, early_stopping=True, validation_fraction=0.2)
+    rows = slice(0, 240)
+    for scaler, values in ((model.x_scaler_, X[rows, 0]), (model.y_scaler_, y[rows])):
+        assert scaler.center[0] == pytest.approx(center(values), rel=1e-12)
+        assert scaler.scale[0] == pytest.approx(width(values), rel=1e-12)
+
+
+# ---------------------------------------------------------------------------------------- rows held back
+
+
+@both
+@pytest.mark.parametrize("kw", [{"early_stopping": True}, {"n_restarts": 2, "early_stopping": False}])
+def test_the_last_rows_are_held_back(kw, model):
+    """They choose when to stop, but with one iteration there is nothing to choose: no trace of them."""
+    kw = {**kw, "max_iter": 1, "validation_fraction": 0.2, "random_state": 0}
+    if "n_restarts" in kw:
+        kw["hidden_layer_sizes"] = ()  # all starts end at one minimum
+        kw["solver"] = LevenbergMarquardt(bayesian=False)
+        if model is NARX:
+            kw["training"] = "open_loop"
+    base = fit(model, **kw)
+    other_y, other_X = y[TRAIN].copy(), X[TRAIN].copy()
+    other_y[240:] += 3.0
+    other_X[240:] *= -1
+    np.testing.assert_allclose(fit(model, other_X, other_y, **kw).theta_, base.theta_, rtol=1e-9)
+    other_y[239] += 3.0
+    assert not np.allclose(fit(model, other_X, other_y, **kw).theta_, base.theta_, rtol=1e-9)
+
+
+def test_validation_loss_is_that_of_the_held_rows():
+    """Their history is the training rows: the memory is carried over."""
+    model = fit(NARX, early_stopping=True, validation_fraction=0.25, training="open_loop", max_iter=30)
+    rows = slice(225, 300)
+    ahead = model.predict_ahead(X[rows], y[rows], start=(X[:225], y[:225]))
+    loss = 0.5 * np.mean(((ahead - y[rows]) / model.y_scaler_.scale) ** 2)
+    assert min(model.validation_curve_) == pytest.approx(loss, rel=1e-10)
+
+
+def test_early_stopping_stops():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(80, 1)), rng.normal(size=80)
+    kw = {"solver": Adam(0.03), "max_iter": 300, "hidden_layer_sizes": (30,), "n_iter_no_change": 5, "tol": 0}
+    stopped = fit(TDNN, *noise, early_stopping=True, **kw)
+    assert stopped.n_iter_ < 300
+    assert len(stopped.validation_curve_) == stopped.n_iter_
+    assert np.argmin(stopped.validation_curve_) < stopped.n_iter_ - 1
+    assert fit(TDNN, *noise, early_stopping=False, **kw).validation_curve_ == []
+
+
+def test_restarts_keep_the_best():
+    """The same seeds one at a time: the weights kept are those of the least validation loss."""
+    kw = {"training": "open_loop", "solver": "lbfgs", "max_iter": 8, "early_stopping": True}
+    one_seed = np.random.RandomState(5)
+    singles = [fit_with(one_seed, kw) for _ in range(4)]
+    losses = [min(m.validation_curve_) for m in singles]
+    best = fit_with(np.random.RandomState(5), {**kw, "n_restarts": 4})
+    assert np.array_equal(best.theta_, singles[int(np.argmin(losses))].theta_)
+    assert min(best.validation_curve_) == min(losses) < max(losses)
+
+
+def fit_with(seed, kw):
+    model = clone(NARX).set_params(**kw)
+    model.random_state = seed  # clone would copy it
+    return model.fit(X[TRAIN], y[TRAIN])
+
+
+# ---------------------------------------------------------------------------------------- weights and holes
+
+
+@both
+@pytest.mark.parametrize("factor", [0.25, 16.0])
+def test_weights_count_relative_to_each_other(factor, model):
+    w = np.random.default_rng(0).uniform(0.5, 2, 300)
+    model = clone(model).set_params(solver=LevenbergMarquardt(bayesian=False), alpha=0.0)
+    one = clone(model).fit(X[TRAIN], y[TRAIN], sample_weight=w)
+    assert np.array_equal(clone(model).fit(X[TRAIN], y[TRAIN], factor * w).theta_, one.theta_)
+    assert not np.allclose(clone(model).fit(X[TRAIN], y[TRAIN]).theta_, one.theta_)
+
+
+def test_rows_without_weight_are_not_in_the_loss():
+    w = np.ones(300)
+    w[[50, 51, 120, 299]] = 0
+    wrong = y[TRAIN].copy()
+    wrong[w == 0] = 50
+    right = clone(TDNN).set_params(scale=None).fit(X[TRAIN], y[TRAIN], w)
+    assert np.array_equal(clone(right).fit(X[TRAIN], wrong, w).theta_, right.theta_)
+
+
+def test_weight_two_is_the_row_twice():
+    """For a model without memory, where rows may be repeated."""
+    model = TDNNRegressor((3,), input_lags=0, scale=None, **QUICK)
+    w = np.random.default_rng(1).integers(1, 4, 100)
+    weighted = clone(model).fit(X[:100], y[:100], w)
+    repeated = clone(model).fit(np.repeat(X[:100], w, axis=0), np.repeat(y[:100], w))
+    np.testing.assert_allclose(weighted.theta_, repeated.theta_, rtol=1e-7, atol=1e-9)
+
+
+def test_missing_y_is_weight_zero_where_no_lag_sees_it():
+    holes = [5, 100, 101, 102, 299]
+    missing, w = y[TRAIN].copy(), np.ones(300)
+    missing[holes], w[holes] = np.nan, 0
+    model = clone(TDNN).set_params(scale=None)
+    weighted = clone(model).fit(X[TRAIN], y[TRAIN], w)
+    assert np.array_equal(clone(model).fit(X[TRAIN], missing).theta_, weighted.theta_)
+
+
+def test_missing_y_spoils_the_rows_that_see_it():
+    """A NARX in open loop: as if those rows had no weight, whatever stood in the hole."""
+    missing, w = y[TRAIN].copy(), np.ones(300)
+    missing[100], w[100] = np.nan, 0
+    w[[101, 104]] = 0
+    model = clone(NARX).set_params(scale=None, output_lags=(1, 4), training="open_loop")
+    weighted = clone(model).fit(X[TRAIN], y[TRAIN], w)
+    np.testing.assert_allclose(clone(model).fit(X[TRAIN], missing).theta_, weighted.theta_, rtol=1e-9)
+
+
+def test_one_missing_output():
+    Y = np.c_[y, y**2][TRAIN]
+    Y[50, 1] = np.nan
+    both_outputs = fit(TDNN, X[TRAIN], Y)
+    assert np.isfinite(both_outputs.theta_).all()
+    moved = Y.copy()
+    moved[50, 0] += 5  # the output that is known does count
+    assert not np.allclose(fit(TDNN, X[TRAIN], moved).theta_, both_outputs.theta_)
+
+
+def test_missing_y_at_the_end_is_filled_by_the_model():
+    model = clone(NARX).set_params(scale=None, training="open_loop")
+    missing = y[TRAIN].copy()
+    missing[-3:] = np.nan
+    with_holes = clone(model).fit(X[TRAIN], missing)
+    without = clone(model).fit(X[:297], y[:297])
+    np.testing.assert_allclose(with_holes.theta_, without.theta_, rtol=1e-9)
+    own = without.predict(X[297:300])
+    np.testing.assert_allclose(with_holes.state_[1][:, 0], own, rtol=1e-8)
+    expected = without.update(X[297:300]).predict(X[TEST])
+    np.testing.assert_allclose(with_holes.predict(X[TEST]), expected, rtol=1e-7)
+
+
+def test_missing_y_in_later_rows():
+    model = fit(NARX)
+    holes = y[TEST].copy()
+    holes[[10, 11, 40]] = np.nan
+    ahead = model.predict_ahead(X[TEST], holes)
+    first = fit(NARX).update(X[300:310], y[300:310]).predict(X[310:312])
+    np.testing.assert_allclose(ahead[10:12], first, **exact)
+    filled = np.where(np.isnan(holes), ahead, holes)
+    np.testing.assert_allclose(model.predict_ahead(X[TEST], filled), ahead, **exact)
+    known = np.isfinite(holes)
+    expected = r2_score(y[TEST][known], model.predict(X[TEST])[known])
+    assert model.score(X[TEST], holes) == pytest.approx(expected)
+
+
+# ---------------------------------------------------------------------------------------- training
+
+
+def test_closed_loop_training_sees_through_measurement_noise():
+    """y(t) = 0.95 y(t-1) + u(t-1), measured with noise: open loop puts the pole far too low."""
+    rng = np.random.default_rng(0)
+    u, clean = rng.normal(size=(1500, 1)), np.zeros(1500)
+    for t in range(1, 1500):
+        clean[t] = 0.95 * clean[t - 1] + u[t - 1, 0]
+    noisy = clean + rng.normal(size=1500)
+    model = NARXRegressor((), input_lags=(1,), output_lags=1, sequence_length=100, random_state=0)
+    pole, score = {}, {}
+    for training in ("open_loop", "closed_loop", "both"):
+        fitted = fit(model, u[:1000], noisy[:1000], training=training)
+        pole[training], score[training] = fitted.theta_[1], fitted.score(u[1000:], clean[1000:])
+    assert pole["open_loop"] < 0.9
+    assert pole["closed_loop"] == pytest.approx(0.95, abs=0.005)
+    assert pole["both"] == pytest.approx(0.95, abs=0.005)
+    assert min(score["both"], score["closed_loop"]) > 0.99 > score["open_loop"]
+
+
+def test_both_is_open_then_closed():
+    open_loop = fit(NARX, training="open_loop", max_iter=3)
+    closed = fit(NARX, training="both", max_iter=3)
+    assert closed.loss_curve_[: open_loop.n_iter_] == open_loop.loss_curve_
+    assert closed.n_iter_ > open_loop.n_iter_
+
+
+def test_sequences_longer_than_the_series():
+    long = fit(NARX, X[:50], y[:50], training="closed_loop", sequence_length=10**6)
+    same = fit(NARX, X[:50], y[:50], training="closed_loop", sequence_length=50 - long.lead_)
+    assert np.array_equal(long.theta_, same.theta_)
+
+
+def test_closed_loop_of_the_whole_series_is_a_free_run():
+    """Its loss is the error of predict from the same start."""
+    model = fit(NARX, training="closed_loop", sequence_length=10**6, alpha=0.0, scale=None, solver=LBFGS())
+    lead = model.lead_
+    free = model.predict(X[lead:300], start=(X[:lead], y[:lead]))
+    assert model.loss_curve_[-1] == pytest.approx(0.5 * np.mean((free - y[lead:300]) ** 2), rel=1e-9)
+
+
+def test_warm_start_goes_on():
+    kw = {"training": "open_loop", "solver": "lbfgs", "max_iter": 5, "tol": 0.0}
+    model = fit(NARX, warm_start=True, **kw)
+    first = model.loss_curve_[-1]
+    model.fit(X[TRAIN], y[TRAIN])
+    assert model.loss_curve_[0] < first
+    cold = fit(NARX, warm_start=False, **kw)
+    theta = cold.theta_.copy()
+    assert np.array_equal(cold.fit(X[TRAIN], y[TRAIN]).theta_, theta)
+
+
+@pytest.mark.parametrize(
+    "change", [{"input_lags": 1, "output_lags": 4}, {"hidden_layer_sizes": (5,)}, {"input_lags": (0, 1, 7)}]
+)
+def test_warm_start_of_another_net_starts_anew(change):
+    """The old weights mean something else, even where there are as many of them."""
+    model = fit(NARX, warm_start=True).set_params(max_iter=1, **change).fit(X[TRAIN], y[TRAIN])
+    fresh = fit(NARX, warm_start=True, max_iter=1, **change)
+    assert np.array_equal(model.theta_, fresh.theta_)
+
+
+def test_warm_start_with_other_columns():
+    model = fit(NARX, warm_start=True)
+    two = np.c_[X, X**2][TRAIN]
+    assert np.isfinite(model.fit(two, y[TRAIN]).predict(two)).all()
+    assert model.n_features_in_ == 2
+
+
+def test_partial_fit_follows_a_change():
+    """A system whose gain doubles: the weights go along, and the scaling stays."""
+    model = fit(TDNN, max_iter=50)
+    scaler = model.y_scaler_
+    before = model.score(X[:300], 2 * y[:300])
+    for _ in range(60):
+        model.partial_fit(X[:300], 2 * y[:300])
+    assert model.score(X[:300], 2 * y[:300]) > before + 0.05
+    assert model.y_scaler_ is scaler
+
+
+def test_partial_fit_first_is_fit():
+    assert np.array_equal(clone(NARX).partial_fit(X[TRAIN], y[TRAIN]).theta_, fit(NARX).theta_)
+
+
+def test_partial_fit_sees_the_rows_before():
+    """One new row is enough: its history is what was seen."""
+    model = fit(NARX)
+    theta = model.theta_.copy()
+    model.partial_fit(X[300:301], y[300:301])
+    assert not np.array_equal(model.theta_, theta)
+    np.testing.assert_allclose(model.y_scaler_.inverse(model.state_[1])[-1, 0], y[300])
+
+
+def test_verbose(capsys):
+    fit(NARX, verbose=2, max_iter=2, training="open_loop")
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 2
+    assert out[0].startswith("NARXRegressor: iteration 1: loss ")
+    fit(NARX, verbose=2, max_iter=1, early_stopping=True)
+    assert "validation" in capsys.readouterr().out
+    fit(NARX, verbose=0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_verbose_bar(capsys, monkeypatch):
+    pytest.importorskip("tqdm")
+    fit(TDNN, verbose=1)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "TDNNRegressor" in captured.err
+    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    fit(TDNN, verbose=1)
+    assert "TDNNRegressor: iteration 1" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------------------------- start
+
+
+@pytest.fixture(scope="module")
+def stamped():
+    """Models fitted on the first 300 hours."""
+    return {id(model): fit(model, frame[TRAIN], series[TRAIN]) for model in (NARX, TDNN)}
+
+
+@both
+def test_rows_that_follow_start_from_the_end(model, stamped):
+    fitted = stamped[id(model)]
+    out = quiet(lambda: fitted.predict(frame[TEST]))
+    np.testing.assert_allclose(out, fitted.predict(frame[TEST], start="end"), **exact)
+    np.testing.assert_allclose(out, fitted.forecast(100, frame[TEST]), **exact)
+    assert not np.allclose(out[:2], fitted.predict(frame[TEST], start="cold")[:2])
+
+
+@both
+def test_the_training_rows_are_replayed(model, stamped):
+    """From training's own start: the first rows are those measured, the rest runs freely."""
+    fitted = stamped[id(model)]
+    lead = fitted.lead_
+    out = quiet(lambda: fitted.predict(frame[TRAIN]))
+    expected = fitted.predict(frame[lead:300], start=(frame[:lead], series[:lead]))
+    np.testing.assert_allclose(out[lead:], expected, **exact)
+    np.testing.assert_allclose(quiet(lambda: fitted.predict(frame[:50])), out[:50], **exact)
+    np.testing.assert_allclose(quiet(lambda: fitted.predict(frame[:2])), out[:2], **exact)
+
+
+@both
+def test_a_short_gap(model, stamped):
+    fitted = stamped[id(model)]
+    with pytest.warns(UserWarning, match=rf"4 row\(s\) are missing between {HOURS[299]} and {HOURS[304]}"):
+        out = fitted.predict(frame[304:])
+    np.testing.assert_allclose(out, fitted.predict(frame[304:], start="end"), **exact)
+
+
+@both
+def test_a_long_gap_earlier_rows_and_other_inputs_are_cold(model, stamped):
+    fitted = stamped[id(model)]
+    other = frame[TRAIN] + 1.0
+    for rows in (frame[350:], frame[5:200], frame.set_axis(HOURS - pd.Timedelta("900h")), other):
+        out = quiet(lambda rows=rows: fitted.predict(rows))
+        np.testing.assert_allclose(out, fitted.predict(rows, start="cold"), **exact)
+
+
+@both
+def test_cold_is_the_mean(model):
+    """As after a long time at the mean of x and y."""
+    fitted = fit(model)
+    n = fitted.lead_
+    still = np.full((n, 1), X[TRAIN].mean()), np.full(n, y[TRAIN].mean())
+    np.testing.assert_allclose(
+        fitted.predict(X[TEST], start="cold"), fitted.predict(X[TEST], start=still), rtol=1e-9, atol=1e-9
+    )
+    zeros = np.zeros((n, 1)), np.zeros(n)
+    np.testing.assert_allclose(
+        fitted.predict(X[TEST], start="zeros"), fitted.predict(X[TEST], start=zeros), rtol=1e-9, atol=1e-9
+    )
+
+
+@both
+def test_arrays_go_on_from_the_end(model):
+    fitted = fit(model)
+    for rows in (X[TEST], X[TRAIN], X[:5]):
+        np.testing.assert_allclose(fitted.predict(rows), fitted.predict(rows, start="end"), **exact)
+
+
+@both
+def test_start_of_the_constructor_and_of_the_call(model):
+    for start in ("end", "cold", "zeros", (X[TEST], y[TEST])):
+        fitted = fit(model, start=start)
+        expected = fit(model).predict(X[TRAIN], start=start)
+        assert np.array_equal(fitted.predict(X[TRAIN]), expected)
+        ahead = fit(model).predict_ahead(X[TRAIN], y[TRAIN], steps=3, start=start)
+        assert np.array_equal(fitted.predict_ahead(X[TRAIN], y[TRAIN], steps=3), ahead)
+        cold = fit(model, start="cold").predict(X[TRAIN])
+        assert np.array_equal(fitted.predict(X[TRAIN], start="cold"), cold)
+
+
+def test_slices_of_a_frame_without_stamps():
+    """pandas' own 0, 1, 2 ... tells time once it is a slice of what was fitted."""
+    plain, target = frame.reset_index(drop=True), series.reset_index(drop=True)
+    model = fit(NARX, plain[TRAIN], target[TRAIN])
+    np.testing.assert_allclose(model.predict(plain[TEST]), model.predict(plain[TEST], start="end"), **exact)
+    with pytest.warns(UserWarning, match=r"5 row\(s\) are missing between 299 and 305"):
+        model.predict(plain[305:])
+    cold = model.predict(plain[350:], start="cold")
+    np.testing.assert_allclose(quiet(lambda: model.predict(plain[350:])), cold, **exact)
+    fresh = plain[TEST].reset_index(drop=True)  # another frame, which begins at 0 as all do
+    np.testing.assert_allclose(model.predict(fresh), model.predict(fresh, start="end"), **exact)
+
+
+def test_update_moves_the_end():
+    model = fit(NARX, frame[TRAIN], series[TRAIN]).update(frame[300:320], series[300:320])
+    np.testing.assert_allclose(
+        quiet(lambda: model.predict(frame[320:])), model.predict(frame[320:], start="end"), **exact
+    )
+    assert model.forecast(3, frame[320:]).index[0] == HOURS[320]
+    quiet(lambda: model.predict(frame[TRAIN]))  # still a replay
+    before = fit(NARX, frame[TRAIN], series[TRAIN])
+    np.testing.assert_allclose(model.predict(frame[TRAIN]), before.predict(frame[TRAIN]))
+
+
+@pytest.mark.parametrize("kind", ["array", "fresh frame"])
+def test_rows_without_stamps_move_the_end_too(kind):
+    """Stamps in fit, none in update: the forecast is of the rows after the update all the same."""
+    plain = frame.reset_index(drop=True)
+    model = fit(NARX, frame[TRAIN], series[TRAIN])
+    rows = plain[300:320].reset_index(drop=True)
+    if kind == "array":
+        model = fit(NARX, X[TRAIN], series[TRAIN])
+        rows = rows.to_numpy()
+    model.update(rows, y[300:320])
+    future = X[320:325] if kind == "array" else frame[320:325].reset_index(drop=True)
+    forecast = model.forecast(5, future)
+    assert forecast.index.equals(HOURS[320:325])
+    if kind != "array":
+        out = quiet(lambda: model.predict(frame[320:]))
+        np.testing.assert_allclose(out, model.predict(frame[320:], start="end"), **exact)
+
+
+def test_a_fresh_frame_does_not_turn_back_the_clock():
+    plain, target = frame.reset_index(drop=True), series.reset_index(drop=True)
+    model = fit(NARX, plain[TRAIN], target[TRAIN])
+    model.update(plain[300:320].reset_index(drop=True), y[300:320])
+    out = quiet(lambda: model.predict(plain[320:]))
+    np.testing.assert_allclose(out, model.predict(plain[320:], start="end"), **exact)
+
+
+def test_two_rows_with_a_hole_between_them():
+    """The step is that of training, not that of the rows given."""
+    model = fit(NARX, frame[TRAIN], series[TRAIN])
+    with pytest.warns(UserWarning, match=r"4 row\(s\) are missing"):
+        model.predict(frame.iloc[[300, 305]])
+
+
+# ---------------------------------------------------------------------------------------- forecast
+
+
+INDEXES = {
+    "hours": pd.date_range("2024-01-01", periods=120, freq="h"),
+    "days": pd.date_range("2024-01-01", periods=120, freq="D"),
+    "days over the clock change": pd.date_range("2023-12-10", periods=120, freq="D", tz="Europe/Berlin"),
+    "hours with a zone": pd.date_range("2024-03-27", periods=120, freq="h", tz="Europe/Berlin"),
+    "business days": pd.bdate_range("2024-01-01", periods=120),
+    "month ends": pd.date_range("2010-01-31", periods=120, freq="ME"),
+    "month starts": pd.date_range("2010-01-01", periods=120, freq="MS"),
+    "years": pd.date_range("1900-12-31", periods=120, freq="YE"),
+    "integers": pd.RangeIndex(120),
+    "integers from 7": pd.RangeIndex(7, 127),
+    "months as periods": pd.period_range("2010-01", periods=120, freq="M"),
+    "hours as periods": pd.period_range("2024-01-01", periods=120, freq="h"),
+}
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_the_index_of_a_forecast(kind):
+    """In fit, after an update of a few rows, with and without X_future; and nothing warns on the way."""
+    index = INDEXES[kind]
+    inputs, target = pd.DataFrame(X[:120], index, columns=["u"]), pd.Series(y[:120], index, name="level")
+
+    def follow():
+        model = fit(NARX, inputs[:90], target[:90])
+        nar = fit(NAR, None, target[:90])
+        for a, b in [(90, 92), (92, 93), (93, 100), (100, 104)]:
+            for out in (model.forecast(16, inputs[a : a + 16]), nar.forecast(16)):
+                assert isinstance(out, pd.Series)
+                assert out.name == "level"
+                assert out.index.equals(index[a : a + 16]), f"{out.index} after row {a}"
+            step = model.predict(inputs[a:120])
+            np.testing.assert_allclose(step, model.predict(inputs[a:120], start="end"), **exact)
+            model.update(inputs[a:b], target[a:b])
+            nar.update(None, target[a:b])
+
+    quiet(follow)
+
+
+def test_arrays_in_arrays_out():
+    assert type(fit(NARX).forecast(3, X[TEST])) is np.ndarray
+    assert type(fit(NARX, frame[TRAIN], y[TRAIN]).forecast(3, frame[TEST])) is np.ndarray
+    out = fit(NARX, X[TRAIN], series[TRAIN]).forecast(3, X[TEST])
+    assert out.index.equals(HOURS[300:303])
+
+
+def test_business_days_with_holidays():
+    """No rule gives the next trading day for certain: X_future may, and a forecast works without too."""
+    oil = load_oil_price().target.dropna().iloc[-500:]
+    model = fit(NAR, None, oil)
+    assert len(quiet(lambda: model.forecast(5))) == 5
+    stamps = pd.DataFrame(index=pd.bdate_range(oil.index[-1], periods=6)[1:])
+    assert quiet(lambda: model.forecast(5, stamps)).index.equals(stamps.index)
+    assert len(quiet(lambda: model.predict(stamps))) == 5
+
+
+@pytest.mark.parametrize(
+    ("lags", "steps", "needed"), [((5, 7), 5, 0), ((5, 7), 6, 1), ((1, 2), 4, 3), (2, 3, 3)]
+)
+def test_a_forecast_needs_no_inputs_it_does_not_look_at(lags, steps, needed):
+    model = fit(NARX, input_lags=lags)
+    expected = model.predict(X[300 : 300 + steps])
+    if needed:
+        np.testing.assert_allclose(model.forecast(steps, X[300 : 300 + needed]), expected, **exact)
+        with pytest.raises(ValueError, match=rf"X_future.*{needed} row"):
+            model.forecast(steps)
+    else:
+        np.testing.assert_allclose(model.forecast(steps), expected, **exact)
+
+
+def test_a_forecast_with_fewer_inputs_has_every_stamp():
+    model = fit(NARX, frame[TRAIN], series[TRAIN], input_lags=(3, 4))
+    assert model.forecast(8, frame[300:305]).index.equals(HOURS[300:308])
+
+
+def test_predict_with_y_is_predict_ahead():
+    model = fit(NARX)
+    for steps in (1, 6):
+        ahead = model.predict_ahead(X[TEST], y[TEST], steps=steps)
+        assert np.array_equal(model.predict(X[TEST], y=y[TEST], steps=steps), ahead)
+
+
+def test_nearer_is_better():
+    """An autoregression with noise: the error grows with the horizon, up to that of the mean."""
+    noise, target = np.random.default_rng(0).normal(size=600), np.zeros(600)
+    for t in range(1, 600):
+        target[t] = 0.9 * target[t - 1] + noise[t]
+    model = fit(NAR, None, target[:500], max_iter=30)
+    errors = [np.std(model.predict_ahead(None, target[500:], steps=s) - target[500:]) for s in (1, 3, 12)]
+    assert errors == sorted(errors)
+    assert errors[0] < 1.2 < errors[2]
+
+
+def test_score_with_weights_and_outputs():
+    w = np.random.default_rng(0).uniform(size=100)
+    model = fit(NARX)
+    expected = r2_score(y[TEST], model.predict(X[TEST]), sample_weight=w)
+    assert model.score(X[TEST], y[TEST], sample_weight=w) == pytest.approx(expected)
+    Y = np.c_[y, -(y**2)]
+    model = fit(NARX, X[TRAIN], Y[TRAIN])
+    assert model.score(X[TEST], Y[TEST]) == pytest.approx(r2_score(Y[TEST], model.predict(X[TEST])))
+
+
+# ---------------------------------------------------------------------------------------- one row at a time
+
+
+def test_one_row_at_a_time_warns_once():
+    model = fit(NARX)
+    model.predict(X[:1])
+    with pytest.warns(UserWarning, match=r"one row twice in a row.*forecast.*update"):
+        model.predict(X[1:2])
+    quiet(lambda: model.predict(X[2:3]))
+
+
+def test_one_row_frames_at_a_time_warn():
+    """A frame made for one row begins at 0 as every frame does: no stamp."""
+    model = fit(NARX, frame[TRAIN].reset_index(drop=True), y[TRAIN])
+    model.predict(pd.DataFrame({"u": [0.1]}))
+    with pytest.warns(UserWarning, match="one row twice in a row"):
+        model.predict(pd.DataFrame({"u": [0.2]}))
+
+
+def test_one_row_with_the_memory_moved_does_not_warn():
+    model = fit(NARX)
+
+    def drive():
+        for t in range(300, 305):
+            model.predict(X[t : t + 1])
+            model.update(X[t : t + 1], y[t : t + 1])
+        for t in range(305, 310):
+            model.predict(X[t : t + 1], start=(X[:t], y[:t]))
+        stamped = fit(NARX, frame[TRAIN], series[TRAIN])
+        stamped.predict(frame[300:301])
+        stamped.predict(frame[300:301])
+
+    quiet(drive)
+
+
+# ---------------------------------------------------------------------------------------- in scikit-learn
+
+
+def pandas_pipeline(model):
+    return Pipeline([("scale", StandardScaler().set_output(transform="pandas")), ("model", clone(model))])
+
+
+@both
+def test_pipeline_keeps_stamps(model):
+    pipeline = pandas_pipeline(model).fit(frame[TRAIN], series[TRAIN])
+    assert pipeline[-1].timeline_.last == HOURS[299]
+    np.testing.assert_allclose(
+        quiet(lambda: pipeline.predict(frame[TEST])), pipeline.predict(frame[TEST], start="end"), **exact
+    )
+    with pytest.warns(UserWarning, match="missing between"):
+        pipeline.predict(frame[304:])
+
+
+@both
+@pytest.mark.parametrize("make", [pandas_pipeline, lambda m: make_pipeline(StandardScaler(), clone(m))])
+def test_module_functions_see_through(make, model):
+    pipeline = make(model).fit(frame[TRAIN], series[TRAIN])
+    grid = {f"{pipeline.steps[-1][0]}__alpha": [1e-4, 1e-3]}
+    search = GridSearchCV(make(model), grid, cv=TimeSeriesSplit(2)).fit(frame[TRAIN], series[TRAIN])
+    for outer in (pipeline, search, Pipeline([("search", search)])):
+        ahead = tsrnn.predict_ahead(outer, frame[TEST], series[TEST], steps=4)
+        assert ahead.shape == (100,)
+        if outer is pipeline:
+            assert np.array_equal(outer.predict(frame[TEST], y=series[TEST], steps=4), ahead)
+        forecast = tsrnn.forecast(outer, 5, frame[TEST])
+        assert forecast.index.equals(HOURS[300:305])
+        np.testing.assert_allclose(forecast, outer.predict(frame[TEST])[:5], **exact)
+        assert tsrnn.update(outer, frame[300:304], series[300:304]) is outer
+        np.testing.assert_allclose(tsrnn.forecast(outer, 1, frame[304:])[0:1], ahead_of(outer), **exact)
+        if outer is search:
+            break  # the pipeline around it shares its model
+
+
+def ahead_of(outer):
+    """The row after four that were updated, asked in another way."""
+    inner = outer if isinstance(outer, Pipeline) else outer.best_estimator_
+    return inner.predict(frame[304:305], start="end")
+
+
+def test_a_bare_model_through_module_functions():
+    model = fit(NAR, None, series[TRAIN])
+    pd.testing.assert_series_equal(tsrnn.forecast(model, 4), model.forecast(4))
+    tsrnn.update(model, None, series[300:303])
+    assert tsrnn.forecast(model, 2).index.equals(HOURS[303:305])
+
+
+def test_grid_search_over_solver_settings():
+    model = NARXRegressor((4,), solver=Adam(), max_iter=20, random_state=0)
+    search = GridSearchCV(model, {"solver__learning_rate": [1e-6, 1e-2]}, cv=TimeSeriesSplit(2))
+    assert search.fit(frame, series).best_params_ == {"solver__learning_rate": 1e-2}
+    search = GridSearchCV(model, {"solver": [Adam(1e-6), LBFGS()]}, cv=TimeSeriesSplit(2)).fit(frame, series)
+    assert isinstance(search.best_params_["solver"], LBFGS)
+    assert model.solver.learning_rate == Adam().learning_rate
+
+
+def test_cross_validation_follows_each_fold():
+    """A fold begins where its training ended: the same as predict from the end, by hand."""
+    split = TimeSeriesSplit(3)
+    scores = quiet(lambda: cross_val_score(NARX, frame, series, cv=split))
+    for score, (train, test) in zip(scores, split.split(frame)):
+        model = clone(NARX).fit(frame.iloc[train], series.iloc[train])
+        out = model.predict(frame.iloc[test], start="end")
+        assert score == pytest.approx(r2_score(series.iloc[test], out))
+    gap = quiet(lambda: cross_val_score(NARX, frame, series, cv=TimeSeriesSplit(3, gap=48)))
+    assert np.isfinite(gap).all()
+
+
+def test_cross_validation_without_inputs():
+    only_index = pd.DataFrame(index=HOURS)
+    assert np.isfinite(cross_val_score(NAR, only_index, series, cv=TimeSeriesSplit(3))).all()
+    search = GridSearchCV(NAR, {"output_lags": [2, 4]}, cv=TimeSeriesSplit(2)).fit(only_index, series)
+    assert search.predict(only_index[:10]).shape == (10,)
+    assert len(tsrnn.forecast(search, 3)) == 3
+
+
+def test_parallel_search_gives_the_same_bits():
+    grid, cv = {"alpha": [1e-4, 1e-2]}, TimeSeriesSplit(2)
+    one = GridSearchCV(NARX, grid, cv=cv).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # joblib's own, on some systems
+        two = GridSearchCV(NARX, grid, cv=cv, n_jobs=2).fit(X, y)
+    assert np.array_equal(one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"])
+
+
+def test_bagging_keeps_rows_in_time_order():
+    bag = BaggingRegressor(clone(NARX).set_params(max_iter=30), n_estimators=4, random_state=0)
+    assert bag.fit(X[TRAIN], y[TRAIN]).score(X[TEST], y[TEST]) > 0.5
+
+
+def test_multi_output_regressor():
+    Y = np.c_[y, y * 2 + 1]
+    wrapped = MultiOutputRegressor(NARX).fit(X[TRAIN], Y[TRAIN])
+    assert wrapped.predict(X[TEST]).shape == (100, 2)
+    np.testing.assert_allclose(wrapped.predict(X[TEST])[:, 0], fit(NARX).predict(X[TEST]), **exact)
+
+
+def test_a_scorer_sees_the_estimator():
+    """Scoring at a horizon in a stock search."""
+
+    def at_six(estimator, X, y):
+        return -np.mean((estimator.predict_ahead(X, y, steps=6) - y) ** 2)
+
+    search = GridSearchCV(NARX, {"output_lags": [1, 3]}, scoring=at_six, cv=TimeSeriesSplit(2))
+    search.fit(frame, series)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_attributes():
+    model = fit(NARX, frame[TRAIN], series[TRAIN])
+    assert list(model.feature_names_in_) == ["u"]
+    assert (model.n_features_in_, model.n_outputs_, model.lead_) == (1, 1, 3)
+    assert len(model.loss_curve_) == model.n_iter_
+    W, b = model.params_[0]
+    assert W.shape == (3 + 3, 4)
+    assert b.shape == (4,)
+    assert model.theta_.shape == (6 * 4 + 4 + 4 + 1,)
+    assert [s.shape for s in model.state_] == [(3, 1), (3, 1)]
+    np.testing.assert_allclose(model.y_scaler_.inverse(model.state_[1])[:, 0], y[297:300])
