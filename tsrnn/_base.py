@@ -15,9 +15,7 @@ whatever a model carries from one row to the next; it is passed in and returned,
 """
 
 import warnings
-from contextlib import contextmanager
 from numbers import Integral
-from threading import Lock
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -28,7 +26,6 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-from threadpoolctl import ThreadpoolController
 
 from . import _timeline as timelines
 
@@ -87,30 +84,6 @@ def make_scaler(kind, V, name):
     return Scaler(center, np.where(constant, 1.0, scale))
 
 
-_blas = {"libraries": None, "limit": None, "inside": 0, "lock": Lock()}
-
-
-@contextmanager
-def one_blas_thread():
-    """BLAS with one thread: the products are small, and a second thread would only wait.
-
-    The setting is the whole process's, so where several threads fit at once the last one out restores it.
-    """
-    with _blas["lock"]:
-        if _blas["libraries"] is None:  # finding them takes milliseconds
-            _blas["libraries"] = ThreadpoolController()
-        if _blas["inside"] == 0:
-            _blas["limit"] = _blas["libraries"].limit(limits=1, user_api="blas")
-        _blas["inside"] += 1
-    try:
-        yield
-    finally:
-        with _blas["lock"]:
-            _blas["inside"] -= 1
-            if _blas["inside"] == 0:
-                _blas["limit"].restore_original_limits()
-
-
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
@@ -144,9 +117,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._mean = X[~held].mean(axis=0), np.nanmean(Y[~held], axis=0)
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
-        with one_blas_thread():
-            self._fit_series(series, check_random_state(self.random_state))
-            _, self.state_ = self._run(X[pieces[-1]], Y[pieces[-1]], self._still(*self._mean))
+        self._fit_series(series, check_random_state(self.random_state))
+        _, self.state_ = self._run(X[pieces[-1]], Y[pieces[-1]], self._still(*self._mean))
         self.timeline_ = timelines.read(index)
         self._head = X[: self.lead_ + 1].copy(), Y[: self.lead_].copy()
         _one_row_calls.pop(self, None)
@@ -171,12 +143,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, Y, index, weight = self._check_fit(X, y, sample_weight, reset=False)
         memory = self._go_on(index)
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
-        with one_blas_thread():
-            for p in self._pieces(index, len(Y)):
-                memory = self._over_gap(memory, index, p)
-                series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
-                self._fit_more(series, memory, check_random_state(self.random_state))
-                _, memory = self._run(X[p], Y[p], memory)
+        for p in self._pieces(index, len(Y)):
+            memory = self._over_gap(memory, index, p)
+            series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
+            self._fit_more(series, memory, check_random_state(self.random_state))
+            _, memory = self._run(X[p], Y[p], memory)
         self._seen(memory, index, len(Y))
         return self
 
@@ -320,13 +291,12 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Follow rows in the user's units, over gaps in their index; returns out (N, O) and the memory."""
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         out = np.empty_like(Y)
-        with one_blas_thread():
-            for p in self._pieces(index, len(Y)):
-                memory = self._over_gap(memory, index, p)
-                out[p], after = self._run(X[p], Y[p], memory)
-                if steps > 1:
-                    out[p] = self._run_ahead(X[p], np.where(np.isnan(Y[p]), out[p], Y[p]), memory, steps)
-                memory = after
+        for p in self._pieces(index, len(Y)):
+            memory = self._over_gap(memory, index, p)
+            out[p], after = self._run(X[p], Y[p], memory)
+            if steps > 1:
+                out[p] = self._run_ahead(X[p], np.where(np.isnan(Y[p]), out[p], Y[p]), memory, steps)
+            memory = after
         return self.y_scaler_.inverse(out), memory
 
     def _pieces(self, index, n):

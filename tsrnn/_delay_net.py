@@ -7,10 +7,10 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from . import _delay_kernels as kernels
 from ._base import SequenceRegressor, Series
+from ._least_squares import add_normal_equations, solve
 from ._losses import squared
 from ._params import glorot
 from ._solvers import Adam, LevenbergMarquardt, check_flag, check_number, resolve_solver
@@ -234,16 +234,15 @@ class Objective:
             rows = (at[:, None] + np.arange(T)).ravel()
             Z = self._readout_inputs(theta, at, rows)
             for o in range(O):
-                Zw = Z * self.w[rows * O + o, None]
-                A[o] += Z.T @ Zw
-                c[o] += self.y[rows * O + o] @ Zw
+                add_normal_equations(Z, self.y[rows * O + o], self.w[rows * O + o], A[o], c[o])
         theta = theta.copy()
         W, b = self.plan.views(theta)[-1]
         shrink = self.plan.views(decay)[-1]
         for o in range(O):
-            A[o] += np.diag(np.append(shrink.W[:, o], shrink.b[o]) + 1e-12 * A[o].diagonal().max())
-            solution = cho_solve(cho_factor(A[o], check_finite=False), c[o], check_finite=False)
-            W[:, o], b[o] = solution[:-1], solution[-1]
+            ridge = np.append(shrink.W[:, o], shrink.b[o]) + 1e-12 * A[o].diagonal().max()
+            best = solve(A[o], ridge, c[o])
+            if best is not None:
+                W[:, o], b[o] = best[:-1], best[-1]
         return theta
 
     def _readout_inputs(self, theta, at, rows):
@@ -305,12 +304,8 @@ class Objective:
         P = len(theta)
         rr, Jr, JJ = 0.0, np.zeros(P), np.zeros((P, P))
         for r, J, w in self.jacobian_blocks(theta):
-            root = np.sqrt(w)
-            r *= root
-            J = J * root[:, None]
-            rr += r @ r
-            Jr += J.T @ r
-            JJ += J.T @ J
+            rr += float(np.sum(w * r * r))
+            add_normal_equations(J, r, w, JJ, Jr)
         return rr, Jr, JJ
 
 
@@ -482,7 +477,7 @@ class DelayNetwork(SequenceRegressor):
         plan = self._net
         self._check_enough_rows(series)
         old = getattr(self, "theta_", None) if self.warm_start else None
-        best = np.inf
+        best = None
         for _ in range(self.n_restarts):
             theta = old if old is not None and len(old) == plan.size else plan.initial(rng)
             monitors = []
@@ -490,7 +485,7 @@ class DelayNetwork(SequenceRegressor):
                 theta, monitor = self._train(series, steps, closed, theta, rng)
                 monitors.append(monitor)
             value = monitors[-1].best
-            if value < best or self.n_restarts == 1:
+            if best is None or value < best:
                 best, self.theta_ = value, theta
                 self.n_iter_ = sum(m.n_iter for m in monitors)
                 self.loss_curve_ = [v for m in monitors for v in m.loss_curve]

@@ -18,11 +18,11 @@ and each solver minimises (r'r + sum decay theta^2) / (2 weight).  A *monitor* i
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import differential_evolution, dual_annealing, minimize
 from sklearn.base import BaseEstimator
 
 from ._jit import kernel
+from ._least_squares import solve
 
 
 def check_number(name, value, low=None, high=None, *, integer=False, low_open=False):
@@ -291,7 +291,7 @@ class LevenbergMarquardt(BaseEstimator):
             g = Jr + decay * theta
             E = sse + decay @ theta**2
             while True:  # until a step lowers E
-                step = _solve(JJ, decay + mu * damped, -g)
+                step = solve(JJ, decay + mu * damped, -g)
                 if step is not None:
                     foretold = step @ (mu * damped * step - g)  # what the quadratic model says E loses
                     if not foretold > self.gtol * E:
@@ -314,20 +314,10 @@ class LevenbergMarquardt(BaseEstimator):
                 return
 
 
-def _solve(A, diagonal, b):
-    """x of (A + diag(diagonal)) x = b, or None where the matrix is not positive definite."""
-    A = A.copy()
-    A.flat[:: len(A) + 1] += diagonal
-    try:
-        return cho_solve(cho_factor(A, overwrite_a=True, check_finite=False), b, check_finite=False)
-    except LinAlgError:
-        return None
-
-
 def _evidence(objective, theta, decay, sse, JJ):
     """MacKay's next decay; biases stay free of it."""
     weights = objective.penalised
-    inverse = _solve(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()), np.eye(len(theta)))
+    inverse = solve(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()), np.eye(len(theta)))
     if inverse is None:
         return decay
     gamma = weights.sum() - decay[weights] @ inverse.diagonal()[weights]
