@@ -15,6 +15,7 @@ whatever a model carries from one row to the next; it is passed in and returned,
 """
 
 import warnings
+from functools import wraps
 from numbers import Integral
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -84,11 +85,27 @@ def make_scaler(kind, V, name):
     return Scaler(center, np.where(constant, 1.0, scale))
 
 
+def all_or_nothing(method):
+    """Leave the estimator as it was where the method fails or is interrupted."""
+
+    @wraps(method)
+    def guarded(self, *args, **kwargs):
+        before = self.__dict__.copy()
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    return guarded
+
+
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
     # ---------------------------------------------------------------------------------- learning
 
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None):
         """Learn from a series: from the start or, with ``warm_start``, from the weights it has.
 
@@ -106,15 +123,17 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         self : the fitted estimator
         """
+        self._period = timelines.period(X, y)
         X, Y, index, weight = self._check_fit(X, y, sample_weight)
         self._prepare(X.shape[1], Y.shape[1])
         held = np.zeros(len(Y), bool)
         held[len(Y) - self._n_validation_rows(len(Y)) :] = True
-        if not (self.warm_start and hasattr(self, "x_scaler_")):
-            self.x_scaler_ = make_scaler(self.scale, X[~held], "X")
-            self.y_scaler_ = make_scaler(self.scale, Y[~held], "y")
+        counts = ~held & (weight > 0)
+        if not (self.warm_start and hasattr(self, "x_scaler_") and len(self.x_scaler_.center) == X.shape[1]):
+            self.x_scaler_ = make_scaler(self.scale, X[counts], "X")
+            self.y_scaler_ = make_scaler(self.scale, Y[counts], "y")
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
-        self._mean = X[~held].mean(axis=0), np.nanmean(Y[~held], axis=0)
+        self._mean = X[counts].mean(axis=0), np.nanmean(Y[counts], axis=0)
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
         self._fit_series(series, check_random_state(self.random_state))
@@ -124,6 +143,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         _one_row_calls.pop(self, None)
         return self
 
+    @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None):
         """Learn a little from new rows and remember them: weights and memory advance.
 
@@ -151,6 +171,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._seen(memory, index, len(Y))
         return self
 
+    @all_or_nothing
     def update(self, X, y=None):
         """Remember new rows: the memory advances, the weights do not change.
 
@@ -200,7 +221,12 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise ValueError(f"steps={steps!r} needs the measured y: give predict(X, y=y, steps={steps!r}).")
         X, Y, index = self._check_rows(X, None)
         start = self.start if start is None else start
-        if len(X) == 1 and index is None and isinstance(start, str) and start in ("auto", "end"):
+        if (
+            len(X) == 1
+            and timelines.says_nothing(index)
+            and isinstance(start, str)
+            and start in ("auto", "end")
+        ):
             self._note_one_row_call()
         memory, head = self._resume(start, X, index)
         Y[: len(head)] = head[: len(Y)]
@@ -260,8 +286,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         out = self._user_shape(self._walk(X, Y, None, self.state_)[0])
         if self._y_names is None:
             return out
-        if index is None and self.timeline_ is not None:
+        if self.timeline_ is not None and not self._can_place(index):
             index = timelines.future(self.timeline_, steps)
+        if isinstance(index, pd.DatetimeIndex) and self._period is not None:
+            index = index.to_period(self._period)
         if out.ndim == 1:
             return pd.Series(out, index=index, name=self._y_names[0])
         return pd.DataFrame(out, index=index, columns=self._y_names)

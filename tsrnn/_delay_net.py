@@ -88,6 +88,10 @@ class Plan(NamedTuple):
             W[:] = True
         return mask
 
+    def same_as(self, other):
+        """Whether parameters of the one mean the same in the other."""
+        return all(np.array_equal(a, b) for a, b in zip((self.layers, self.runs), (other.layers, other.runs)))
+
     def work_space(self, B, T, dtype):
         """An array for h or d of B sequences of T steps."""
         lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
@@ -445,7 +449,8 @@ class DelayNetwork(SequenceRegressor):
         return bool(self._lags()[1])
 
     def _least_input_lag(self):
-        return min(self._lags()[0], default=np.inf)
+        input_lags, _, layer_lags = self._lags()
+        return min(input_lags, default=np.inf) + sum(min(lags) for lags in layer_lags)
 
     def _n_validation_rows(self, n):
         """Rows at the end that are held back from training."""
@@ -461,11 +466,12 @@ class DelayNetwork(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
             )
-        hidden = self._hidden()
-        self._net = make_plan(
-            n_inputs, n_outputs, hidden, self.activation, input_lags, output_lags, layer_lags
+        net = make_plan(
+            n_inputs, n_outputs, self._hidden(), self.activation, input_lags, output_lags, layer_lags
         )
-        self.lead_ = self._net.lead
+        if not (self.warm_start and hasattr(self, "theta_") and self._net.same_as(net)):
+            self.theta_ = None
+        self._net, self.lead_ = net, net.lead
 
     def _stages(self, series):
         """(steps, closed) of each stage of training, in turn."""
@@ -474,42 +480,53 @@ class DelayNetwork(SequenceRegressor):
 
     def _fit_series(self, series, rng):
         """Train from ``n_restarts`` starts, keep the best."""
-        plan = self._net
         self._check_enough_rows(series)
-        old = getattr(self, "theta_", None) if self.warm_start else None
-        best = None
-        for _ in range(self.n_restarts):
-            theta = old if old is not None and len(old) == plan.size else plan.initial(rng)
+        best = np.inf
+        for restart in range(self.n_restarts):
+            first = restart == 0
+            theta = self.theta_ if first and self.theta_ is not None else self._net.initial(rng)
             monitors = []
             for steps, closed in self._stages(series):
-                theta, monitor = self._train(series, steps, closed, theta, rng)
-                monitors.append(monitor)
-            value = monitors[-1].best
-            if best is None or value < best:
-                best, self.theta_ = value, theta
+                monitors.append(self._train(series, steps, closed, theta, rng, after=bool(monitors)))
+                theta = monitors[-1].best_theta
+            if first or monitors[-1].best < best:
+                best, self.theta_ = monitors[-1].best, theta
                 self.n_iter_ = sum(m.n_iter for m in monitors)
                 self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
                 self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
-            old = None
 
-    def _train(self, series, steps, closed, theta, rng):
-        """One stage: the parameters it ends with and its monitor."""
+    def _train(self, series, steps, closed, theta, rng, after):
+        """One stage of training, from theta; ``after`` another one. Returns its monitor."""
         solver = self._solver(sum(len(s.Y) for s in series))
         objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
         if objective.n == 0:
             raise ValueError(
-                f"No row that counts (y measured, sample_weight > 0) has its {self._net.lead} rows of history "
-                "without NaN: give shorter lags, or more rows."
+                f"No row that counts (y measured, sample_weight > 0) has its {self.lead_} rows of history without "
+                "NaN: give shorter lags, or more rows."
             )
-        validate = None
-        if any(s.held.any() for s in series):
-            held = Objective(self._net, series, steps, closed, 0.0, np.float64, held=True)
-            if held.n:
-                validate = lambda theta: held.sum_of_squares(theta.astype(np.float64)) / (2 * held.weight)  # noqa: E731
+        validate = self._validation(series, [(steps, closed), (1, False)] if after else [(steps, closed)])
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
-            monitor = Monitor(self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
+            monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
             solver.minimize(objective, theta, monitor, rng)
-        return (theta if monitor.best_theta is None else monitor.best_theta), monitor
+        return monitor
+
+    def _validation(self, series, kinds):
+        """Loss on the validation rows as a function of theta, the geometric mean over kinds of run; or None.
+
+        A closed-loop stage that follows an open-loop one is judged by both kinds: what it gains in the free
+        run must be more than it loses one step ahead, in proportion.
+        """
+        held = [Objective(self._net, series, *kind, 0.0, np.float64, held=True) for kind in kinds]
+        held = [objective for objective in held if objective.n]
+        if not held:
+            return None
+
+        def loss(theta):
+            theta = theta.astype(np.float64)
+            losses = [objective.sum_of_squares(theta) / (2 * objective.weight) for objective in held]
+            return float(np.exp(np.mean(np.log(np.maximum(losses, np.finfo(float).tiny)))))
+
+        return loss
 
     def _solver(self, n):
         """The solver; "auto" weighs parameters against rows."""
@@ -531,12 +548,11 @@ class DelayNetwork(SequenceRegressor):
         lead = int(self._net.layers[0, kernels.LEAD])
         objective = Objective(self._net, [known], max(1, lead), False, self.alpha, solver.dtype)
         if objective.n:
-            monitor = Monitor(1, 0.0, 1)
+            monitor = Monitor(self.theta_, 1, 0.0, 1)
             solver.minimize(objective, _writable(self.theta_), monitor, rng)
-            if monitor.best_theta is not None:
-                self.theta_ = monitor.best_theta
-                self.loss_curve_.append(monitor.loss_curve[0])
-                self.n_iter_ += 1
+            self.theta_ = monitor.best_theta
+            self.loss_curve_ = [*self.loss_curve_, *monitor.loss_curve]
+            self.n_iter_ += monitor.n_iter
 
     def _check_enough_rows(self, series):
         """Some piece must be longer than the lags reach."""

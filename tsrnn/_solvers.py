@@ -405,7 +405,7 @@ class Evolution(BaseEstimator):
             raise ValueError(
                 f"method={self.method!r} is unknown: give 'differential_evolution' or 'annealing'."
             )
-        if self.polish and monitor.best_theta is not None:
+        if self.polish:
             monitor.max_iter += POLISH
             LBFGS().minimize(objective, monitor.best_theta.copy(), monitor, rng)
 

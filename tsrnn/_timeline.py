@@ -68,6 +68,14 @@ def time_index(X, name):
     return index
 
 
+def period(*frames):
+    """The frequency of the first PeriodIndex among what the user gave, or None; inside, periods are stamps."""
+    for frame in frames:
+        if isinstance(getattr(frame, "index", None), pd.PeriodIndex):
+            return frame.index.freq
+    return None
+
+
 def says_nothing(index):
     """No index, or pandas' own 0, 1, 2 ..., with which every new frame begins."""
     return index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)

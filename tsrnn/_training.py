@@ -12,6 +12,8 @@ class Monitor:
 
     Parameters
     ----------
+    theta : (P,)
+        Where the solver starts: kept unless an iterate is better on the validation rows.
     max_iter : int
     tol, n_iter_no_change : float, int
         Stop when ``n_iter_no_change`` iterations in a row did not lower the watched loss by a share of
@@ -22,7 +24,7 @@ class Monitor:
         Told of every iteration.
     """
 
-    def __init__(self, max_iter, tol, n_iter_no_change, validate=None, progress=None):
+    def __init__(self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None):
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -31,8 +33,8 @@ class Monitor:
         self.n_iter = 0
         self.loss_curve = []
         self.validation_curve = []
-        self.best_theta = None
-        self.best = np.inf
+        self.best_theta = theta
+        self.best = np.inf if validate is None else validate(theta)
         self._stale = 0
 
     def __call__(self, theta, loss):
