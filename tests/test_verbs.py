@@ -346,7 +346,9 @@ def test_missing_y_in_later_rows():
     first = fit(NARX).update(X[300:310], y[300:310]).predict(X[310:312])
     np.testing.assert_allclose(ahead[10:12], first, **exact)
     filled = np.where(np.isnan(holes), ahead, holes)
-    np.testing.assert_allclose(model.predict_ahead(X[TEST], filled), ahead, **exact)
+    for steps in (1, 3):
+        expected = model.predict_ahead(X[TEST], filled, steps=steps)
+        np.testing.assert_allclose(model.predict_ahead(X[TEST], holes, steps=steps), expected, **exact)
     known = np.isfinite(holes)
     expected = r2_score(y[TEST][known], model.predict(X[TEST])[known])
     assert model.score(X[TEST], holes) == pytest.approx(expected)
@@ -444,6 +446,18 @@ def test_partial_fit_sees_the_rows_before():
     model.partial_fit(X[300:301], y[300:301])
     assert not np.array_equal(model.theta_, theta)
     np.testing.assert_allclose(model.y_scaler_.inverse(model.state_[1])[-1, 0], y[300])
+
+
+@both
+def test_partial_fit_learns_from_what_was_seen(model):
+    """The same new row after another history teaches something else."""
+    one = fit(model).update(X[300:303], y[300:303])
+    other = fit(model).update(-X[300:303], -y[300:303])
+    before = other.theta_.copy()
+    assert np.array_equal(one.theta_, before)
+    for m in (one, other):
+        m.partial_fit(X[303:304], y[303:304])
+    assert not np.array_equal(one.theta_, other.theta_)
 
 
 def test_verbose(capsys):
