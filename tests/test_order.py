@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 import tsrnn
 from tsrnn._base import SequenceRegressor
+from tsrnn._training import Monitor
 from tsrnn.datasets import make_narendra
 
 
@@ -195,6 +196,31 @@ def test_pure(name, fitted):
         call()
         assert contents(model) == before
     assert np.array_equal(model.predict(X[NEW]), first)
+
+
+@every_model
+def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
+    """Bad input, or Ctrl-C in the middle of learning: the model is what it was."""
+    model = fitted(name)
+    before = contents(model)
+    bad = X[NEW].copy()
+    bad[3] = np.nan
+    for verb in (model.fit, model.partial_fit, model.update, model.predict_ahead):
+        with pytest.raises(ValueError, match="NaN"):
+            verb(bad, y[NEW])
+        assert contents(model) == before
+        with pytest.raises(ValueError, match="inconsistent"):
+            verb(X[NEW], y[NEW][1:])
+        assert contents(model) == before
+
+    def interrupt(self, theta, loss):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "__call__", interrupt)
+    for verb in (model.fit, model.partial_fit):
+        with pytest.raises(KeyboardInterrupt):
+            verb(X[NEW], y[NEW])
+        assert contents(model) == before
 
 
 @every_model

@@ -66,8 +66,9 @@ class Quadratic:
 
 def minimise(solver, objective, theta, max_iter=100, tol=0.0, **kw):
     """The monitor after a run."""
-    monitor = Monitor(max_iter, tol, 1000, **kw)
-    solver.minimize(objective, np.array(theta, float), monitor, np.random.RandomState(0))
+    start = np.array(theta, float)
+    monitor = Monitor(start.copy(), max_iter, tol, 1000, **kw)
+    solver.minimize(objective, start, monitor, np.random.RandomState(0))
     return monitor
 
 
@@ -292,14 +293,15 @@ def test_max_iter():
 
 
 def test_tol_and_patience():
-    monitor = Monitor(100, 0.1, 3)
+    monitor = Monitor(np.zeros(1), 100, 0.1, 3)
     losses = [1.0, 0.95, 0.94, 0.5, 0.49, 0.48, 0.47]
     assert [monitor(np.zeros(1), loss) for loss in losses] == [False] * 6 + [True]
 
 
 def test_best_by_validation_else_last():
-    watched = iter([3.0, 1.0, 2.0])
-    monitor = Monitor(3, 0, 10, validate=lambda theta: next(watched))
+    watched = iter([4.0, 3.0, 1.0, 2.0])
+    monitor = Monitor(np.full(1, -1.0), 3, 0, 10, validate=lambda theta: next(watched))
+    assert monitor.best_theta == -1.0
     for k in range(3):
         stop = monitor(np.full(1, float(k)), 9.0 - k)
     assert stop
@@ -307,10 +309,19 @@ def test_best_by_validation_else_last():
     assert monitor.best == 1.0
     assert monitor.validation_curve == [3.0, 1.0, 2.0]
     assert monitor.loss_curve == [9.0, 8.0, 7.0]
-    monitor = Monitor(3, 0, 10)
+    monitor = Monitor(np.full(1, -1.0), 3, 0, 10)
     for k in range(3):
         monitor(np.full(1, float(k)), [1.0, 3.0, 2.0][k])
     assert monitor.best_theta == 2.0
+
+
+def test_a_start_that_validates_best_is_kept():
+    watched = iter([1.0, 3.0, 2.0])
+    monitor = Monitor(np.full(1, -1.0), 2, 0, 10, validate=lambda theta: next(watched))
+    for k in range(2):
+        monitor(np.full(1, float(k)), 1.0)
+    assert monitor.best_theta == -1.0
+    assert monitor.best == 1.0
 
 
 @pytest.mark.parametrize("n_restarts", [1, 2])
