@@ -326,6 +326,17 @@ def test_single_precision_gradient(name, steps, closed):
     assert np.abs(grad32 - grad64).max() <= 1e-4 * np.abs(grad64).max()
 
 
+def test_gauss_newton_of_a_net_with_many_parameters():
+    plan = make_plan(3, 2, (20,), "tanh", (0, 1, 2), (1, 2), [(0,)])
+    theta = np.random.default_rng(0).normal(scale=0.3, size=plan.size)
+    objective = Objective(plan, both_series(plan), 1, False, 0.0, np.float64)
+    _, Jr, JJ = objective.gauss_newton(theta)
+    r, J, w = map(np.concatenate, zip(*objective.jacobian_blocks(theta)))
+    np.testing.assert_allclose(JJ, J.T @ (w[:, None] * J), rtol=1e-10, atol=1e-12 * JJ.max())
+    np.testing.assert_allclose(Jr, J.T @ (w * r), rtol=1e-10, atol=1e-12 * np.abs(Jr).max())
+    assert np.array_equal(JJ, JJ.T)
+
+
 # ---------------------------------------------------------------------------------------- the linear part
 
 

@@ -270,9 +270,10 @@ def fit_with(seed, kw):
 
 @both
 @pytest.mark.parametrize("factor", [0.25, 16.0])
-def test_weights_count_relative_to_each_other(factor, model):
+@pytest.mark.parametrize("solver", [LevenbergMarquardt(bayesian=False), Adam(), LBFGS()])
+def test_weights_count_relative_to_each_other(factor, solver, model):
     w = np.random.default_rng(0).uniform(0.5, 2, 300)
-    model = clone(model).set_params(solver=LevenbergMarquardt(bayesian=False), alpha=0.0)
+    model = clone(model).set_params(solver=solver, alpha=0.0)
     one = clone(model).fit(X[TRAIN], y[TRAIN], sample_weight=w)
     assert np.array_equal(clone(model).fit(X[TRAIN], y[TRAIN], factor * w).theta_, one.theta_)
     assert not np.allclose(clone(model).fit(X[TRAIN], y[TRAIN]).theta_, one.theta_)
@@ -285,6 +286,21 @@ def test_rows_without_weight_are_not_in_the_loss():
     wrong[w == 0] = 50
     right = clone(TDNN).set_params(scale=None).fit(X[TRAIN], y[TRAIN], w)
     assert np.array_equal(clone(right).fit(X[TRAIN], wrong, w).theta_, right.theta_)
+
+
+@both
+def test_rows_without_weight_do_not_scale_the_others(model):
+    """A sensor's fault, masked by weight 0 where no row that counts looks back on it."""
+    w = np.ones(300)
+    w[:20] = 0
+    X_wrong, y_wrong = X[TRAIN].copy(), y[TRAIN].copy()
+    X_wrong[:10], y_wrong[:10] = 1e6, -1e6
+    right = clone(model).fit(X[TRAIN], y[TRAIN], w)
+    if "training" in model.get_params():
+        right.set_params(training="open_loop").fit(X[TRAIN], y[TRAIN], w)
+    wrong = clone(right).fit(X_wrong, y_wrong, w)
+    assert np.array_equal(wrong.theta_, right.theta_)
+    assert np.array_equal(wrong.predict(X[TEST], start="cold"), right.predict(X[TEST], start="cold"))
 
 
 def test_weight_two_is_the_row_twice():
@@ -690,6 +706,14 @@ def test_a_forecast_needs_no_inputs_it_does_not_look_at(lags, steps, needed):
             model.forecast(steps)
     else:
         np.testing.assert_allclose(model.forecast(steps), expected, **exact)
+
+
+def test_lags_of_later_layers_count_too():
+    """Layers that skip the present: the input is not needed for as many rows as they skip together."""
+    model = fit(TDNN, hidden_layer_sizes=(3, 3), input_lags=(1, 2), layer_lags=((2, 4),))
+    np.testing.assert_allclose(model.forecast(3), model.predict(X[300:303]), **exact)
+    with pytest.raises(ValueError, match=r"X_future.*1 row"):
+        model.forecast(4)
 
 
 def test_a_forecast_with_fewer_inputs_has_every_stamp():
