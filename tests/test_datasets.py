@@ -609,3 +609,11 @@ def test_public_names():
         doc = inspect.getdoc(getattr(datasets, name))
         for heading in ("Parameters", "Returns", "References", "Examples"):
             assert f"\n{heading}\n---" in doc, f"{name}: {heading}"
+
+
+@pytest.mark.parametrize("make", [datasets.make_mackey_glass, datasets.make_lorenz])
+def test_random_state_gives_another_stretch_of_the_attractor(make):
+    same = make(200, random_state=3)
+    assert_array_equal(same, make(200, random_state=3))
+    assert np.abs(same - make(200, random_state=4)).max() > 0.1
+    assert np.abs(same - make(200)).max() > 0.1

@@ -307,7 +307,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             1 is perfect, 0 no better than the mean of y.
         """
         check_is_fitted(self)
-        out, (Y, _) = self.predict(X), _check_y(y)
+        Y, _ = _check_y(y)
+        out = self.predict(np.empty((len(Y), 0)) if X is None else X)
         check_consistent_length(out, Y)
         known = np.isfinite(Y).all(axis=1)
         weight = None if sample_weight is None else np.asarray(sample_weight)[known]

@@ -16,14 +16,17 @@ Storage.  ``h``, and ``d`` of the same layout, hold layer after layer, (B, lead 
 output (B, T, O).  ``theta`` holds for each layer W (lags x width of its sources, H), then b (H,).  The rows
 of W follow memory: x before y, the oldest lag first.
 
+Work space.  ``base`` (n + 1,) holds where in h each layer begins, and its size; ``rows``, ``at`` (int64) and
+``scratch`` hold at least B (lead + T), B and B (lead + T) H numbers for the widest and longest layer.
+
 Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of consecutive
 lags; their columns are named below.
 """
 
 import numpy as np
 
-from ._jit import kernel
-from ._simd_v1 import add_outer, add_product, add_product_t, sigmoid, tanh
+from ._jit import kernel, part
+from ._simd_v1 import add_outer, add_product, add_product_t, flat, sigmoid, tanh
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
@@ -32,10 +35,10 @@ X, Y = -2, -1  # sources that are not layers
 IDENTITY, TANH, LOGISTIC, RELU = range(4)
 
 
-@kernel
+@part
 def _activate(kind, Z):
     """Z : (M, H), in: z, out: f(z)."""
-    z = Z.reshape(Z.size)
+    z = flat(Z)
     if kind == TANH:
         for i in range(z.size):
             z[i] = tanh(z[i])
@@ -47,7 +50,7 @@ def _activate(kind, Z):
             z[i] = z[i] if z[i] > 0 or np.isnan(z[i]) else 0 * z[i]
 
 
-@kernel
+@part
 def _through_activation(kind, h, d):
     """h : (H,), f(z).   d : (H,), in: dL/df, out: dL/dz."""
     if kind == TANH:
@@ -61,7 +64,7 @@ def _through_activation(kind, h, d):
             d[j] = d[j] if h[j] > 0 else 0 * d[j]
 
 
-@kernel
+@part
 def _window_rows(at, first, steps, stride, rows):
     """Offsets of the windows: rows[b * steps + p] = at[b] + (first + p) * stride."""
     for b in range(len(at)):
@@ -69,7 +72,7 @@ def _window_rows(at, first, steps, stride, rows):
             rows[b * steps + p] = at[b] + (first + p) * stride
 
 
-@kernel
+@part
 def _layer_starts(B, base, lead, T, H, at):
     """at : (B,) out, offset in h of step 0 of each sequence, for the layer that begins at ``base``."""
     for b in range(B):
@@ -77,16 +80,7 @@ def _layer_starts(B, base, lead, T, H, at):
 
 
 @kernel
-def _sizes(layers, B, T):
-    """Offset in h of each layer, (n + 1,)."""
-    base = np.zeros(len(layers) + 1, np.int64)
-    for k in range(len(layers)):
-        base[k + 1] = base[k] + B * (layers[k, LEAD] + T) * layers[k, WIDTH]
-    return base
-
-
-@kernel
-def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h):
+def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, scratch, h):
     """Run B sequences over T steps.
 
     own : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
@@ -95,12 +89,6 @@ def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h):
     B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
     closed = own.size > 0
     step = 1 if closed else T
-    base = _sizes(layers, B, T)
-    widest = np.max(layers[:, WIDTH])
-    longest = np.max(layers[:, LEAD]) + step
-    rows = np.empty(B * longest, np.int64)
-    scratch = np.empty(B * longest * widest if closed and B > 1 else 0, theta.dtype)
-    at = np.empty(B, np.int64)
     for t in range(0, T, step):
         for k in range(n):
             H, lead, kind, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, ACTIVATION], layers[k, BIAS]
@@ -142,21 +130,18 @@ def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h):
                         y[y_at[b] + j] = h[base[n - 1] + b * T * O + j]
 
 
-@kernel
-def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
+@part
+def _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lead, dy):
     """Back through the layers, and through time where the net fed itself.
 
     d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : (B (y_lead + T) O,),
-    in: 0, out: dL/dy of the lags, or empty.   scratch, rows : work space for one pass.
+    in: 0, out: dL/dy of the lags, or empty.
     """
     n, O = len(layers), layers[len(layers) - 1, WIDTH]
-    B = h.size // np.sum((layers[:, LEAD] + T) * layers[:, WIDTH])
     closed = own.size > 0
     step = 1 if closed else T
-    base = _sizes(layers, B, T)
     for j in range(base[n - 1]):
         d[j] = 0
-    at = np.empty(B, np.int64)
     for t in range(T - step, -1, -step):
         if closed:
             for b in range(B):
@@ -185,7 +170,7 @@ def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
                     continue
                 if source == Y:
                     dst = dy
-                    _layer_starts(B, 0, y_lead, T, O, at)
+                    _layer_starts(B, np.int64(0), y_lead, T, O, at)
                     _window_rows(at, first - oldest, steps, O, rows)
                 else:
                     dst = d
@@ -195,21 +180,14 @@ def _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows):
 
 
 @kernel
-def _work_space(layers, B, T, dtype_like):
-    """scratch and rows for one pass over all steps."""
-    longest = np.max(layers[:, LEAD]) + T
-    return np.empty(B * longest * np.max(layers[:, WIDTH]), dtype_like.dtype), np.empty(B * longest, np.int64)
-
-
-@kernel
-def backward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h, d, y_lead, dy, grad):
+def backward(
+    layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, scratch, h, d, y_lead, dy, grad
+):
     """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,) out."""
     B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
-    scratch, rows = _work_space(layers, B, T, theta)
-    _deltas(layers, runs, theta, own, T, h, d, y_lead, dy, scratch, rows)
-    base = _sizes(layers, B, T)
-    at = np.empty(B, np.int64)
-    grad[:] = 0
+    _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lead, dy)
+    for j in range(grad.size):
+        grad[j] = 0
     for k in range(n):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
         M = B * (lead + T)
@@ -233,24 +211,23 @@ def backward(layers, runs, theta, x, x_at, F, y, y_at, own, T, h, d, y_lead, dy,
 
 
 @kernel
-def jacobian(layers, runs, theta, x, x_at, F, y, y_at, h, d, y_lead, dy, J):
+def jacobian(layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, scratch, h, d, y_lead, dy, J):
     """Derivatives of B single outputs, every lag of y taken as given.
 
-    h : as ``forward`` left it for T = 1.   d : scratch like h.   J : (B, O, P) out, dout[b, o] / dtheta.
+    own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.   J : (B, O, P) out, dout[b, o] / dtheta.
     dy : (O, B (y_lead + 1) O) out, dout[:, o] / dy of the lags, or (O, 0).
     """
     B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
-    own = np.empty((0, 0), np.bool_)
-    scratch, rows = _work_space(layers, B, 1, theta)
-    base = _sizes(layers, B, 1)
-    J[:] = 0
     for o in range(O):
-        dy[o] = 0
-        d[base[n - 1] :] = 0
+        for j in range(dy.shape[1]):
+            dy[o, j] = 0
         for b in range(B):
-            d[base[n - 1] + b * O + o] = 1
-        _deltas(layers, runs, theta, own, 1, h, d, y_lead, dy[o], scratch, rows)
+            for m in range(O):
+                d[base[n - 1] + b * O + m] = 1 if m == o else 0
+        _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lead, dy[o])
         for b in range(B):
+            for j in range(J.shape[2]):
+                J[b, o, j] = 0
             for k in range(n):
                 H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
                 for p in range(lead + 1):
@@ -261,14 +238,14 @@ def jacobian(layers, runs, theta, x, x_at, F, y, y_at, h, d, y_lead, dy, J):
                         source, span, w = runs[r, SOURCE], runs[r, SPAN], runs[r, WEIGHT]
                         back = p - lead - runs[r, OLDEST]
                         if source == X:
-                            src = x[x_at[b] + back * F :]
+                            src, first = x, x_at[b] + back * F
                         elif source == Y:
-                            src = y[y_at[b] + back * O :]
+                            src, first = y, y_at[b] + back * O
                         else:
                             width, src_lead = layers[source, WIDTH], layers[source, LEAD]
-                            src = h[base[source] + (b * (src_lead + 1) + src_lead + back) * width :]
+                            src, first = h, base[source] + (b * (src_lead + 1) + src_lead + back) * width
                         for i in range(span):
-                            a = src[i]
+                            a = src[first + i]
                             for j in range(H):
                                 J[b, o, w + i * H + j] += a * D[j]
 

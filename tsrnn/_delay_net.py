@@ -93,9 +93,27 @@ class Plan(NamedTuple):
         return all(np.array_equal(a, b) for a, b in zip((self.layers, self.runs), (other.layers, other.runs)))
 
     def work_space(self, B, T, dtype):
-        """An array for h or d of B sequences of T steps."""
-        lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
-        return np.empty(B * int(np.sum((lead + T) * width)), dtype)
+        """base, rows, at, scratch and h of ``_delay_kernels`` for B sequences of T steps."""
+        steps, width = self.layers[:, kernels.LEAD] + T, self.layers[:, kernels.WIDTH]
+        base = np.concatenate([[0], np.cumsum(B * steps * width)])
+        most = B * int(steps.max())
+        return Work(
+            base,
+            np.empty(most, np.int64),
+            np.empty(B, np.int64),
+            np.empty(most * int(width.max()), dtype),
+            np.empty(base[-1], dtype),
+        )
+
+
+class Work(NamedTuple):
+    """Work space of the kernels, and h, what ``forward`` leaves in it."""
+
+    base: np.ndarray
+    rows: np.ndarray
+    at: np.ndarray
+    scratch: np.ndarray
+    h: np.ndarray
 
 
 def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags):
@@ -134,6 +152,14 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         leads[0] + max(output_lags) if output_lags else 0,
         tuple(sorted(y_seen)),
     )
+
+
+def forward(plan, theta, x, x_at, y, y_at, own, T, space):
+    """``_delay_kernels.forward``: the arguments that its companions take too, and h."""
+    *work, h = space
+    args = (plan.layers, plan.runs, theta, x, x_at, plan.n_inputs, y, y_at, own, T, *work)
+    kernels.forward(*args, h)
+    return args, h
 
 
 class Objective:
@@ -176,26 +202,25 @@ class Objective:
         self.weight = float(weights.sum())
         self.n = len(self.at)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
+        self._spaces = {}  # (B, steps) -> work space, made once
         self.linear = np.zeros(plan.size, bool)
         if not closed:
             self.linear[plan.size - (plan.shapes[-1][0] + 1) * O :] = True
 
-    def _run(self, theta, at, steps, closed):
-        """Forward pass: the positional arguments common to the kernels, and h."""
-        plan, B = self.plan, len(at)
-        O = plan.n_outputs
+    def _forward(self, theta, at, steps, closed):
+        """Run the sequences of ``steps`` rows that begin at rows ``at``, as ``forward`` does."""
+        plan, B, O = self.plan, len(at), self.plan.n_outputs
         if closed:
             y = np.full((B, plan.y_lead + steps, O), np.nan, theta.dtype)
-            rows = at[:, None] + np.arange(-plan.y_lead, 0)
-            y[:, : plan.y_lead] = self.y.reshape(-1, O)[rows]
-            y, own = y.ravel(), np.ones((B, steps * O), np.bool_)
+            y[:, : plan.y_lead] = self.y.reshape(-1, O)[at[:, None] + np.arange(-plan.y_lead, 0)]
             y_at = (np.arange(B) * (plan.y_lead + steps) + plan.y_lead) * O
+            y, own = y.ravel(), np.ones((B, steps * O), np.bool_)
         else:
             y, own, y_at = self.y, OPEN, at * O
-        h = plan.work_space(B, steps, theta.dtype)
-        common = (plan.layers, plan.runs, theta, self.x, at * plan.n_inputs, plan.n_inputs, y, y_at)
-        kernels.forward(*common, own, steps, h)
-        return common, own, h
+        if (B, steps) not in self._spaces:
+            self._spaces = {**self._spaces, (B, steps): plan.work_space(B, steps, theta.dtype)}
+        space = self._spaces[B, steps]
+        return forward(plan, theta, self.x, at * plan.n_inputs, y, y_at, own, steps, space)
 
     def _blocks(self, batch):
         size = max(1, BLOCK // self.steps)
@@ -208,12 +233,12 @@ class Objective:
         total, grad = 0.0, None
         for at in self._blocks(batch):
             B = len(at)
-            common, own, h = self._run(theta, at, T, self.closed)
+            args, h = self._forward(theta, at, T, self.closed)
             d, part = np.empty_like(h), np.empty_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
             total += squared(h[-size:].reshape(B, T, O), self.y, self.w, at * O, d[-size:].reshape(B, T, O))
-            kernels.backward(*common, own, T, h, d, plan.y_lead, dy, part)
+            kernels.backward(*args, h, d, plan.y_lead, dy, part)
             grad = part if grad is None else grad + part
         return total, grad
 
@@ -222,7 +247,7 @@ class Objective:
         T, O = self.steps, self.plan.n_outputs
         total = 0.0
         for at in self._blocks(np.arange(self.n)):
-            _, _, h = self._run(theta, at, T, self.closed)
+            _, h = self._forward(theta, at, T, self.closed)
             out = h[-len(at) * T * O :].reshape(len(at), T, O)
             total += 2 * squared(out, self.y, self.w, at * O, np.empty_like(out))
         return total
@@ -253,7 +278,7 @@ class Objective:
         """What the output layer sees at each row, and a 1 for its bias, (M, fan_in + 1)."""
         plan = self.plan
         output = plan.layers[-1]
-        _, _, h = self._run(theta, at, self.steps, False)
+        _, h = self._forward(theta, at, self.steps, False)
         Z = np.ones((len(rows), plan.shapes[-1][0] + 1))
         column = 0
         for source, oldest, span, _ in plan.runs[output[kernels.FIRST_RUN] : output[kernels.END_RUN]]:
@@ -276,23 +301,21 @@ class Objective:
         for i in range(0, self.n, some):
             at = self.at[i : i + some]
             B, carry = len(at), None
+            y, y_at = self.y, at * O
             if self.closed:
-                common, _, _ = self._run(theta, at, T, True)
-                y, y_at = common[6], common[7]
-            else:
-                y, y_at = self.y, at * O
+                args, _ = self._forward(theta, at, T, True)
+                y, y_at = args[6], args[7]  # with what the net fed itself
             for t in range(0, T, limit):
                 S = min(limit, T - t)
                 rows = at[:, None] + np.arange(t, t + S)  # (B, S)
                 y_rows = y_at[:, None] + np.arange(t, t + S) * O
                 M = B * S
-                h = plan.work_space(M, 1, theta.dtype)
+                space = plan.work_space(M, 1, theta.dtype)
                 x_at = rows.ravel() * plan.n_inputs
-                common = (plan.layers, plan.runs, theta, self.x, x_at, plan.n_inputs, y, y_rows.ravel())
-                kernels.forward(*common, OPEN, 1, h)
+                args, h = forward(plan, theta, self.x, x_at, y, y_rows.ravel(), OPEN, 1, space)
                 J = np.empty((M, O, P))
                 dy = np.empty((O, M * (K + 1) * O if self.closed else 0))
-                kernels.jacobian(*common, h, np.empty_like(h), plan.y_lead, dy, J)
+                kernels.jacobian(*args, h, np.empty_like(h), plan.y_lead, dy, J)
                 if self.closed:
                     total = np.zeros((B, K + S, O, P))
                     if carry is not None:
@@ -361,9 +384,8 @@ def run(plan, theta, X, Y, X_before, Y_before):
     for t in range(0, N, BLOCK):
         T = min(BLOCK, N - t)
         own = np.isnan(Y[t : t + T]).reshape(1, T * O) if closed else OPEN
-        h = plan.work_space(1, T, np.float64)
         at = np.array([lead + t], np.int64)
-        kernels.forward(plan.layers, plan.runs, theta, x, at * F, F, y, at * O, own, T, h)
+        _, h = forward(plan, theta, x, at * F, y, at * O, own, T, plan.work_space(1, T, theta.dtype))
         out[t : t + T] = h[-T * O :].reshape(T, O)
     return out, np.where(np.isnan(Y), out, Y)
 
@@ -388,8 +410,8 @@ def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
         y[:, : plan.y_lead] = Y[at[:, None] + np.arange(-plan.y_lead, 0)]
         y_at = (np.arange(B) * (plan.y_lead + steps) + plan.y_lead) * O
         own = np.ones((B, steps * O), np.bool_) if plan.y_lead else OPEN
-        h = plan.work_space(B, steps, np.float64)
-        kernels.forward(plan.layers, plan.runs, theta, x, at * F, F, y.ravel(), y_at, own, steps, h)
+        space = plan.work_space(B, steps, theta.dtype)
+        _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
         out[t : t + B] = h[-B * steps * O :].reshape(B, steps, O)[:, -1]
     return out
 

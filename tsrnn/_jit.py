@@ -15,21 +15,26 @@ from numba import njit
 OPTIONS = {
     "error_model": "numpy",
     "nogil": True,
-    "no_cfunc_wrapper": True,
-}  # the last: a tenth less to compile
+    "no_cfunc_wrapper": True,  # a tenth less to compile
+}
 
 
 class CacheWarning(UserWarning):
     """Compiled code cannot be kept on disk: each process compiles anew."""
 
 
-def kernel(function):
+def kernel(function, **options):
     """Compile a function for numba, with the disk cache where there is a place to write one."""
     try:
-        return njit(cache=True, **OPTIONS)(function)
+        return njit(cache=True, **OPTIONS, **options)(function)
     except RuntimeError:  # numba raises it on decoration, that is when tsrnn is imported
         _warn_of_no_cache()
-        return njit(**OPTIONS)(function)
+        return njit(**OPTIONS, **options)(function)
+
+
+def part(function):
+    """Part of a kernel: a function that only kernels of its own file call, so it needs no door to Python."""
+    return kernel(function, no_cpython_wrapper=True)
 
 
 @cache  # once a process, not once a kernel

@@ -13,27 +13,36 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
 from ._jit import kernel
-from ._simd_v1 import add_outer
+from ._simd_v1 import add_outer, flat
 
 
 STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is mirrored, not computed
 
 
-@kernel
 def add_normal_equations(A, r, w, AA, Ar):
     """Add a block of rows.   A : (M, P).   r, w : (M,).   AA : (P, P) and Ar : (P,), added to."""
     M, P = A.shape
-    a = A.reshape(M * P)
-    rows = np.empty(M, np.int64)
-    scratch = np.empty(M * P)
+    _add_normal_equations(
+        A, np.empty(M, np.int64), r, w, AA, Ar, np.empty((M, P)).ravel(), np.empty((STRIP, P)).ravel()
+    )
+
+
+@kernel
+def _add_normal_equations(A, rows, r, w, AA, Ar, scratch, strips):
+    """rows : (M,) and scratch (M P,), strips (STRIP P,): work space."""
+    M, P = A.shape
+    a = flat(A)
     for j in range(0, P, STRIP):
         height, width = min(STRIP, P - j), P - j
         weighted = scratch[: M * width].reshape(M, width)
+        strip = strips[: height * width].reshape(height, width)
         for i in range(M):
             rows[i] = i * P + j
             for k in range(width):
                 weighted[i, k] = w[i] * A[i, j + k]
-        strip = np.zeros((height, width))
+        for k in range(height):
+            for m in range(width):
+                strip[k, m] = 0
         add_outer(a, rows, weighted, strip)
         for k in range(height):
             for m in range(k, width):

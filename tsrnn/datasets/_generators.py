@@ -268,7 +268,18 @@ def make_adding_problem(n_sequences=100, n_timesteps=100, *, random_state=None):
 
 
 def make_mackey_glass(
-    n_timesteps=1000, tau=17.0, *, a=0.2, b=0.1, n=10.0, x0=1.2, history=0.0, dt=1.0, step=0.1, discard=1000
+    n_timesteps=1000,
+    tau=17.0,
+    *,
+    a=0.2,
+    b=0.1,
+    n=10.0,
+    x0=1.2,
+    history=0.0,
+    dt=1.0,
+    step=0.1,
+    discard=1000,
+    random_state=None,
 ):
     r"""Mackey-Glass delay equation: :math:`\dot x = a\, x(t-\tau) / (1 + x(t-\tau)^n) - b\, x(t)`.
 
@@ -293,6 +304,9 @@ def make_mackey_glass(
     discard : int, default=1000
         Samples computed and dropped first, so that the series returned lies on the attractor. With
         ``discard=0`` it begins with x(0).
+    random_state : int, RandomState instance or None, default=None
+        Moves x(0) by a uniform random number in [-0.1, 0.1], and so gives another stretch of the attractor;
+        None leaves it at `x0`.
 
     Returns
     -------
@@ -333,6 +347,8 @@ def make_mackey_glass(
     step, n = _check_real("step", step, 0.0, strict=True), _check_real("n", n, 0.0, strict=True)
     a, b = _check_real("a", a, 0.0), _check_real("b", b, 0.0)
     x0, history = _check_real("x0", x0, 0.0), _check_real("history", history, 0.0)
+    if random_state is not None:
+        x0 += check_random_state(random_state).uniform(-0.1, 0.1)
     delay, every = _check_whole_steps("tau", tau, step), _check_whole_steps("dt", dt, step)
     if b * step > 1.0:
         raise ValueError(f"step={step!r} is too coarse for b={b!r}: take a step of at most {1.0 / b:.3g}.")
@@ -373,6 +389,7 @@ def make_lorenz(
     beta=8.0 / 3.0,
     x0=(1.0, 1.0, 1.0),
     discard=1000,
+    random_state=None,
 ):
     """Lorenz system: dx/dt = sigma (y - x), dy/dt = x (rho - z) - y, dz/dt = x y - beta z.
 
@@ -389,6 +406,9 @@ def make_lorenz(
     discard : int, default=1000
         Samples computed and dropped first, so that the series returned lies on the attractor. With
         ``discard=0`` it begins with `x0`.
+    random_state : int, RandomState instance or None, default=None
+        Moves the state at time 0 by uniform random numbers in [-0.1, 0.1], and so gives another stretch of
+        the attractor; None leaves it at `x0`.
 
     Returns
     -------
@@ -419,7 +439,10 @@ def make_lorenz(
     discard = _check_int("discard", discard, 0)
     dt = _check_real("dt", dt, 0.0, strict=True)
     sigma, rho, beta = _check_real("sigma", sigma), _check_real("rho", rho), _check_real("beta", beta)
-    x, y, z = _check_vector("x0", x0, 3).tolist()
+    start = _check_vector("x0", x0, 3)
+    if random_state is not None:
+        start = start + check_random_state(random_state).uniform(-0.1, 0.1, size=3)
+    x, y, z = start.tolist()
     n_inner = int(np.ceil(dt / 0.01 - 1e-9))
     h = dt / n_inner
     half, sixth = h / 2, h / 6
