@@ -357,11 +357,11 @@ def test_solve_linear_is_stationary_in_the_last_layer(name, decay):
 
 def test_only_weights_decay():
     plan, theta, _ = build("narx, two layers")
-    decays = plan.views(plan.penalised())
+    decays = plan.views(plan.groups() > 0)
     assert all(W.all() for W, _ in decays)
     assert not any(b.any() for _, b in decays)
     objective = Objective(plan, both_series(plan), 1, False, 0.7, np.float64)
-    assert np.array_equal(objective.decay, 0.7 * plan.penalised())
+    assert np.array_equal(objective.decay, 0.7 * (plan.groups() > 0))
     assert plan.size == len(theta) == sum(W.size + b.size for W, b in plan.views(theta))
 
 

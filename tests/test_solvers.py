@@ -42,7 +42,7 @@ class Quadratic:
         self.w = np.ones(self.n) if w is None else np.asarray(w, float)
         self.weight = self.w.sum()
         self.decay = np.full(self.n, decay)
-        self.penalised = np.ones(self.n, bool)
+        self.groups = np.ones(self.n, int)
         self.groups = np.ones(self.n, np.int64)
         self.linear = np.zeros(self.n, bool)
         self.thetas = []
@@ -404,3 +404,17 @@ def test_auto_weighs_parameters_against_rows():
     small, large = NARXRegressor((4,), max_iter=1), NARXRegressor((400, 8), max_iter=1)
     assert type(small.fit(X, y)._solver(300)) is LevenbergMarquardt
     assert type(large.fit(X, y)._solver(300)) is Adam
+
+
+def test_relevance_finds_the_lag_that_matters():
+    """With "ard" the weights of lags that y does not depend on are all but gone."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 1))
+    y = np.tanh(np.roll(X[:, 0], 2)) + 0.1 * rng.normal(size=400)
+    solver = LevenbergMarquardt(bayesian="ard")
+    model = TDNNRegressor((3,), input_lags=4, solver=solver, early_stopping=False, random_state=0).fit(X, y)
+    strength = np.abs(model.params_[0].W).max(axis=1)  # oldest lag first
+    assert strength[2] > 20 * np.delete(strength, 2).max()
+    plain = model.set_params(solver=LevenbergMarquardt()).fit(X, y)
+    strength = np.abs(plain.params_[0].W).max(axis=1)
+    assert strength[2] < 20 * np.delete(strength, 2).max()

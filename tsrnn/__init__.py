@@ -4,6 +4,7 @@ from ._base import forecast, predict_ahead, update
 from ._narx import NARXRegressor
 from ._solvers import LBFGS, Adam, Evolution, LevenbergMarquardt
 from ._tdnn import TDNNRegressor
+from ._warmup import warmup
 
 
 __version__ = "0.1.0"
@@ -18,4 +19,5 @@ __all__ = [
     "forecast",
     "predict_ahead",
     "update",
+    "warmup",
 ]

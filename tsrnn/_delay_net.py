@@ -81,12 +81,14 @@ class Plan(NamedTuple):
         output.W[:] = glorot(rng, output.W.shape)
         return theta
 
-    def penalised(self):
-        """True for weights, False for biases, (P,)."""
-        mask = np.zeros(self.size, bool)
-        for W, _ in self.views(mask):
-            W[:] = True
-        return mask
+    def groups(self):
+        """Which weights share a decay, (P,): each row of the first layer, each later layer; 0 for biases."""
+        groups = np.zeros(self.size, np.int64)
+        (first, _), *later = self.views(groups)
+        first[:] = np.arange(1, len(first) + 1)[:, None]
+        for k, (W, _) in enumerate(later):
+            W[:] = len(first) + 1 + k
+        return groups
 
     def same_as(self, other):
         """Whether parameters of the one mean the same in the other."""
@@ -177,8 +179,8 @@ class Objective:
 
     def __init__(self, plan, series, steps, closed, alpha, dtype, held=False):
         self.plan, self.steps, self.closed = plan, steps, closed
-        self.penalised = plan.penalised()
-        self.decay = alpha * self.penalised
+        self.groups = plan.groups()
+        self.decay = alpha * (self.groups > 0)
         F, O = plan.n_inputs, plan.n_outputs
         N = sum(len(s.Y) + steps - 1 for s in series)
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)

@@ -47,7 +47,7 @@ class NARXRegressor(DelayNetwork):
         A stage ends when ``n_iter_no_change`` iterations in a row did not lower the loss by this share.
     early_stopping : bool, default=True
         Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
-    validation_fraction : float, default=0.1
+    validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
     n_iter_no_change : int, default=10
         See ``tol``.
@@ -126,7 +126,7 @@ class NARXRegressor(DelayNetwork):
         max_iter=100,
         tol=1e-4,
         early_stopping=True,
-        validation_fraction=0.1,
+        validation_fraction=0.15,
         n_iter_no_change=10,
         n_restarts=1,
         scale="standard",

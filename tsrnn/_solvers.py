@@ -8,7 +8,8 @@ An *objective* offers
     loss_grad(theta, batch)        half the weighted sum of squares over a batch, and its gradient
     gauss_newton(theta)            r'r, J'r, J'J over all samples
     sum_of_squares(theta)          r'r over all samples
-    penalised, linear (P,)         parameters that decay; parameters in which the residuals are linear
+    groups (P,)                    which parameters share a decay, 1, 2 ...; 0 for those that have none
+    linear (P,)                    True for parameters in which the residuals are linear
     solve_linear(theta, decay)     theta with the linear parameters at their best for the others
 
 and each solver minimises (r'r + sum decay theta^2) / (2 weight).  A *monitor* is called with every iterate,
@@ -243,11 +244,13 @@ class LevenbergMarquardt(BaseEstimator):
     ----------
     damping : float, default=1e-3
         First mu, relative to the largest diagonal element of J'J.
-    bayesian : bool, default=True
-        Re-estimate one weight decay for all weights after each step, by MacKay's evidence approximation:
+    bayesian : bool or "ard", default=True
+        Re-estimate the weight decay after each step, by MacKay's evidence approximation [2]_ [3]_:
         gamma = P - decay trace((J'J + decay I)^-1) well-determined parameters give
-        decay = gamma r'r / (theta'theta (N - gamma)).  A noisy series then gets a smooth net, a noise-free
-        one an exact fit; `alpha` is only the start.
+        decay = gamma r'r / (theta'theta (N - gamma)). A noisy series then gets a smooth net, a noise-free one
+        an exact fit; `alpha` is only the start. "ard" (automatic relevance determination) gives every lag of
+        every input a decay of its own, and every later layer one: good for short noisy series with many
+        lags, less so for a free run.
     gtol : float, default=1e-10
         Stops when a step would gain less than this share of the objective.
 
@@ -280,7 +283,8 @@ class LevenbergMarquardt(BaseEstimator):
     def minimize(self, objective, theta, monitor, rng):
         """Iterate until no step gains, or the monitor says stop."""
         check_number("damping", self.damping, 0, low_open=True)
-        check_flag("bayesian", self.bayesian)
+        if not (isinstance(self.bayesian, str) and self.bayesian == "ard"):
+            check_flag("bayesian", self.bayesian)
         check_number("gtol", self.gtol, 0)
         decay = objective.decay
         theta = objective.solve_linear(theta, decay)
@@ -309,22 +313,25 @@ class LevenbergMarquardt(BaseEstimator):
             theta = trial
             sse, Jr, JJ = objective.gauss_newton(theta)
             if self.bayesian:
-                decay = _evidence(objective, theta, decay, sse, JJ)
+                decay = _evidence(objective, theta, decay, sse, JJ, self.bayesian == "ard")
             if monitor(theta, (sse + decay @ theta**2) / (2 * objective.weight)):
                 return
 
 
-def _evidence(objective, theta, decay, sse, JJ):
-    """MacKay's next decay; biases stay free of it."""
-    weights = objective.penalised
+def _evidence(objective, theta, decay, sse, JJ, relevance):
+    """MacKay's next decay, of all weights or of each group of them; biases (group 0) stay free of it."""
+    groups = objective.groups if relevance else np.minimum(objective.groups, 1)
     inverse = solve(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()), np.eye(len(theta)))
     if inverse is None:
         return decay
-    gamma = weights.sum() - decay[weights] @ inverse.diagonal()[weights]
-    free = objective.weight - gamma - (~weights).sum()
-    if not (gamma > 0 and free > 0):
+    determined = np.bincount(groups, 1 - decay * inverse.diagonal())  # well-determined parameters
+    free = objective.weight - determined.sum()
+    if not (free > 0 and (determined[1:] > 0).all()):
         return decay
-    return np.where(weights, gamma * sse / (free * (theta[weights] @ theta[weights])), 0.0)
+    squares = np.maximum(np.bincount(groups, theta**2), np.finfo(float).tiny)
+    each = np.minimum(determined * sse / (free * squares), 1e12 * JJ.diagonal().max())
+    each[0] = 0.0
+    return each[groups]
 
 
 class Evolution(BaseEstimator):

@@ -87,7 +87,7 @@ feature_names_in_
         max_iter=100,
         tol=1e-4,
         early_stopping=True,
-        validation_fraction=0.1,
+        validation_fraction=0.15,
         n_iter_no_change=10,
         n_restarts=1,
         scale="standard",
