@@ -1,8 +1,10 @@
 """The scikit-learn face: the only validation, the scaling, the public verbs.
 
-A model is a subclass with four hooks, which see finite float64 arrays in the model's own units, rows in time
+A model is a subclass with these hooks, which see finite float64 arrays in the model's own units, rows in time
 order, and never check anything again:
 
+    _check_params()                         raise where a parameter is wrong
+    _wants_inputs(), _can_do_without_inputs(), _least_input_lag(), _n_validation_rows(n)
     _prepare(n_inputs, n_outputs)           what depends on the widths of X and y alone
     _fit_series(series, rng)                learn from a list of series
     _fit_more(series, memory, rng)          learn a little more, from one series that goes on from a memory
@@ -147,8 +149,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Learn a little from new rows and remember them: weights and memory advance.
 
-        On an unfitted model this is ``fit``. Later calls take one pass of stochastic gradient over the new
-        rows, which must follow those seen; the scaling stays as it was.
+        On an unfitted model this is ``fit``. Later calls learn from the new rows, which must follow those seen,
+        without forgetting the old: a small net by recursive Gauss-Newton (a linear one then is what a fit to
+        all rows gives), a large one by a pass of stochastic gradient. The scaling stays as it was.
 
         Parameters
         ----------

@@ -13,9 +13,9 @@ from ._base import SequenceRegressor, Series
 from ._least_squares import add_normal_equations, solve
 from ._losses import squared
 from ._params import glorot
-from ._solvers import Adam, LevenbergMarquardt, check_flag, check_number, resolve_solver
+from ._solvers import Adam, LevenbergMarquardt, assimilate, check_flag, check_number, resolve_solver
 from ._training import Monitor, progress
-from ._windows import parse_lags, runs
+from ._windows import runs
 
 
 ACTIVATIONS = {
@@ -467,12 +467,15 @@ class DelayNetwork(SequenceRegressor):
         return tuple(int(H) for H in sizes)
 
     def _wants_inputs(self):
+        """Whether the parameters speak of inputs."""
         return bool(self._lags()[0])
 
     def _can_do_without_inputs(self):
+        """Whether the parameters speak of past outputs."""
         return bool(self._lags()[1])
 
     def _least_input_lag(self):
+        """The most recent input that an output feels."""
         input_lags, _, layer_lags = self._lags()
         return min(input_lags, default=np.inf) + sum(min(lags) for lags in layer_lags)
 
@@ -499,8 +502,12 @@ class DelayNetwork(SequenceRegressor):
 
     def _stages(self, series):
         """(steps, closed) of each stage of training, in turn."""
+        return [self._open_loop()]
+
+    def _open_loop(self):
+        """(steps, closed) for open loop: one row at a time, or enough to share the lead of hidden layers."""
         lead = int(self._net.layers[0, kernels.LEAD])
-        return [(1 if lead == 0 else max(32, lead), False)]
+        return (1 if lead == 0 else max(32, lead)), False
 
     def _fit_series(self, series, rng):
         """Train from ``n_restarts`` starts, keep the best."""
@@ -511,16 +518,22 @@ class DelayNetwork(SequenceRegressor):
             theta = self.theta_ if first and self.theta_ is not None else self._net.initial(rng)
             monitors = []
             for steps, closed in self._stages(series):
-                monitors.append(self._train(series, steps, closed, theta, rng, after=bool(monitors)))
-                theta = monitors[-1].best_theta
+                monitor, objective = self._train(series, steps, closed, theta, rng, after=bool(monitors))
+                monitors.append(monitor)
+                theta = monitor.best_theta
             if first or monitors[-1].best < best:
                 best, self.theta_ = monitors[-1].best, theta
                 self.n_iter_ = sum(m.n_iter for m in monitors)
                 self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
                 self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
+                decay = objective.decay
+        self._information = None
+        if self._net.size <= MAX_LM_PARAMETERS:
+            known = Objective(self._net, series, *self._open_loop(), 0.0, np.float64)
+            self._information = known.gauss_newton(self.theta_)[2] + np.diag(decay)
 
     def _train(self, series, steps, closed, theta, rng, after):
-        """One stage of training, from theta; ``after`` another one. Returns its monitor."""
+        """One stage of training, from theta; ``after`` another one. Returns its monitor and objective."""
         solver = self._solver(sum(len(s.Y) for s in series))
         objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
         if objective.n == 0:
@@ -532,7 +545,7 @@ class DelayNetwork(SequenceRegressor):
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
             solver.minimize(objective, theta, monitor, rng)
-        return monitor
+        return monitor, objective
 
     def _validation(self, series, kinds):
         """Loss on the validation rows as a function of theta, the geometric mean over kinds of run; or None.
@@ -560,7 +573,7 @@ class DelayNetwork(SequenceRegressor):
         return LevenbergMarquardt() if P <= MAX_LM_PARAMETERS and n * P**2 <= MAX_LM_WORK else Adam()
 
     def _fit_more(self, series, memory, rng):
-        """One pass of stochastic gradient over rows that go on from a memory."""
+        """Recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""
         n = len(memory.Y)
         known = Series(
             np.concatenate([memory.X, series.X]),
@@ -568,15 +581,18 @@ class DelayNetwork(SequenceRegressor):
             np.concatenate([np.zeros(n), series.w]),
             np.zeros(n + len(series.Y), bool),
         )
+        theta = _writable(self.theta_)
+        if self._information is not None:
+            objective = Objective(self._net, [known], *self._open_loop(), 0.0, np.float64)
+            if objective.n:
+                self.theta_, self._information = assimilate(objective, theta, self._information)
+            return
         solver = self.solver if isinstance(self.solver, Adam) else Adam()
-        lead = int(self._net.layers[0, kernels.LEAD])
-        objective = Objective(self._net, [known], max(1, lead), False, self.alpha, solver.dtype)
+        objective = Objective(self._net, [known], *self._open_loop(), self.alpha, solver.dtype)
         if objective.n:
-            monitor = Monitor(self.theta_, 1, 0.0, 1)
-            solver.minimize(objective, _writable(self.theta_), monitor, rng)
+            monitor = Monitor(theta, 1, 0.0, 1)
+            solver.minimize(objective, theta, monitor, rng)
             self.theta_ = monitor.best_theta
-            self.loss_curve_ = [*self.loss_curve_, *monitor.loss_curve]
-            self.n_iter_ += monitor.n_iter
 
     def _check_enough_rows(self, series):
         """Some piece must be longer than the lags reach."""

@@ -174,5 +174,5 @@ class NARXRegressor(DelayNetwork):
         if self.training == "closed_loop":
             return [(steps, True)]
         if self.training == "open_loop":
-            return [(1, False)]
-        return [(1, False), (steps, True)]
+            return [self._open_loop()]
+        return [self._open_loop(), (steps, True)]

@@ -4,7 +4,7 @@ An *objective* offers
 
     n                              samples (a sample is whatever ``batch`` indexes)
     weight                         sum of the weights of all targets
-    decay (P,)                     weight decay of each parameter
+    decay (P,)                     weight decay of each parameter; a Bayesian solver leaves its estimate there
     loss_grad(theta, batch)        half the weighted sum of squares over a batch, and its gradient
     gauss_newton(theta)            r'r, J'r, J'J over all samples
     sum_of_squares(theta)          r'r over all samples
@@ -313,7 +313,7 @@ class LevenbergMarquardt(BaseEstimator):
             theta = trial
             sse, Jr, JJ = objective.gauss_newton(theta)
             if self.bayesian:
-                decay = _evidence(objective, theta, decay, sse, JJ, self.bayesian == "ard")
+                decay = objective.decay = _evidence(objective, theta, decay, sse, JJ, self.bayesian == "ard")
             if monitor(theta, (sse + decay @ theta**2) / (2 * objective.weight)):
                 return
 
@@ -332,6 +332,41 @@ def _evidence(objective, theta, decay, sse, JJ, relevance):
     each = np.minimum(determined * sse / (free * squares), 1e12 * JJ.diagonal().max())
     each[0] = 0.0
     return each[groups]
+
+
+def assimilate(objective, theta, information, max_iter=10):
+    """Learn from new samples without forgetting: recursive Gauss-Newton.
+
+    Minimises r'r + (theta - theta_0)' information (theta - theta_0), information being J'J + diag(decay) over what
+    was learnt before; an extended Kalman filter in information form. Where the residuals are linear in theta
+    the result is that of a fit to all samples, old and new.
+
+    Returns theta and the information with the new samples in it.
+
+    References
+    ----------
+    .. [1] D. P. Bertsekas. "Incremental least squares methods and the extended Kalman filter." SIAM Journal on
+       Optimization 6(3), 1996.
+    """
+    start = theta
+    sse, Jr, JJ = objective.gauss_newton(theta)
+    for _ in range(max_iter):
+        moved = theta - start
+        E = sse + moved @ information @ moved
+        step = solve(JJ + information, 1e-12 * JJ.diagonal().max(), -(Jr + information @ moved))
+        if step is None:
+            break
+        for shorter in (1.0, 0.3, 0.1, 0.01):
+            trial = theta + shorter * step
+            moved = trial - start
+            gain = E - objective.sum_of_squares(trial) - moved @ information @ moved
+            if gain > 0:
+                break
+        if not gain > 1e-9 * E:
+            break
+        theta = trial
+        sse, Jr, JJ = objective.gauss_newton(theta)
+    return theta, information + JJ
 
 
 class Evolution(BaseEstimator):
