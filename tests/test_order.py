@@ -11,6 +11,7 @@ import pytest
 from sklearn.base import clone
 
 import tsrnn
+from tsrnn import _delay_net
 from tsrnn._base import SequenceRegressor
 from tsrnn._training import Monitor
 from tsrnn.datasets import make_narendra
@@ -213,10 +214,11 @@ def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
             verb(X[NEW], y[NEW][1:])
         assert contents(model) == before
 
-    def interrupt(self, theta, loss):
+    def interrupt(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Monitor, "__call__", interrupt)
+    monkeypatch.setattr(_delay_net, "assimilate", interrupt)
     for verb in (model.fit, model.partial_fit):
         with pytest.raises(KeyboardInterrupt):
             verb(X[NEW], y[NEW])

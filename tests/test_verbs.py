@@ -907,3 +907,25 @@ def test_attributes():
     assert model.theta_.shape == (6 * 4 + 4 + 4 + 1,)
     assert [s.shape for s in model.state_] == [(3, 1), (3, 1)]
     np.testing.assert_allclose(model.y_scaler_.inverse(model.state_[1])[:, 0], y[297:300])
+
+
+def test_partial_fit_of_a_linear_model_is_a_fit_to_all_rows():
+    """Recursive least squares, exact where the residuals are linear in the parameters."""
+    settings = {"hidden_layer_sizes": (), "training": "open_loop", "early_stopping": False, "scale": None}
+    solver = LevenbergMarquardt(bayesian=False)
+    model = NARXRegressor(**settings, alpha=0.1, solver=solver).fit(X[:150], y[:150])
+    for begin in (150, 157, 230):
+        end = {150: 157, 157: 230, 230: 300}[begin]
+        model.partial_fit(X[begin:end], y[begin:end])
+    whole = NARXRegressor(**settings, alpha=0.1, solver=solver).fit(X[:300], y[:300])
+    np.testing.assert_allclose(model.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
+
+
+def test_partial_fit_does_not_forget():
+    """New rows from a corner of the input space leave the rest of the fit alone."""
+    U, v = make_narendra(1500, random_state=0)
+    model = NARXRegressor(random_state=0).fit(U[:1000], v[:1000])
+    corner, w = make_narendra(200, u=np.full(200, 0.1))
+    model.update(corner[:20], w[:20]).partial_fit(corner[20:], w[20:])
+    model.update(U[1000:1010], v[1000:1010])
+    assert model.score(U[1010:], v[1010:]) > 0.999

@@ -348,23 +348,22 @@ def assimilate(objective, theta, information, max_iter=10):
     .. [1] D. P. Bertsekas. "Incremental least squares methods and the extended Kalman filter." SIAM Journal on
        Optimization 6(3), 1996.
     """
-    start = theta
+    start, moved = theta, np.zeros_like(theta)
     sse, Jr, JJ = objective.gauss_newton(theta)
+    scale = max(JJ.diagonal().max(), information.diagonal().max())
     for _ in range(max_iter):
-        moved = theta - start
-        E = sse + moved @ information @ moved
-        step = solve(JJ + information, 1e-12 * JJ.diagonal().max(), -(Jr + information @ moved))
-        if step is None:
-            break
-        for shorter in (1.0, 0.3, 0.1, 0.01):
-            trial = theta + shorter * step
-            moved = trial - start
-            gain = E - objective.sum_of_squares(trial) - moved @ information @ moved
-            if gain > 0:
-                break
+        g, E = Jr + information @ moved, sse + moved @ information @ moved
+        gain = 0.0
+        for mu in scale * 10.0 ** np.arange(-12, 3):  # the smallest damping with which a step gains
+            step = solve(JJ + information, mu, -g)
+            if step is not None:
+                trial = moved + step
+                gain = E - objective.sum_of_squares(start + trial) - trial @ information @ trial
+                if gain > 0:
+                    break
         if not gain > 1e-9 * E:
             break
-        theta = trial
+        moved, theta = trial, start + trial
         sse, Jr, JJ = objective.gauss_newton(theta)
     return theta, information + JJ
 
