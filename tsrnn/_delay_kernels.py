@@ -8,19 +8,19 @@ y(t - k) is the measured value where there is one (open loop) and the net's own 
 (closed loop): a TDNN has no y, a NARX has no delay above the first layer, a stack of dilated causal
 convolutions has layers that see the lags 0, d, 2d ...
 
-Sequences.  B sequences of T steps lie anywhere in the flat series x (N F,) and y (N O,); ``x_at``, ``y_at``
-(B,) say where each one's step 0 begins, and the lags reach back from there.  Layer l needs ``lead`` steps
-before step 0, so that later layers can look back on it.
+Sequences.  B sequences of T steps lie anywhere in the flat series x (N F,) and y (N O,).  Layer l needs
+``lead`` steps before step 0, so that later layers can look back on it.
 
 Storage.  ``h``, and ``d`` of the same layout, hold layer after layer, (B, lead + T, H) each; the last is the
 output (B, T, O).  ``theta`` holds for each layer W (lags x width of its sources, H), then b (H,).  The rows
 of W follow memory: x before y, the oldest lag first.
 
-Work space.  ``base`` (n + 1,) holds where in h each layer begins, and its size; ``rows``, ``at`` (int64) and
-``scratch`` hold at least B (lead + T), B and B (lead + T) H numbers for the widest and longest layer.
-
 Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of consecutive
-lags; their columns are named below.
+lags; their columns are named below.  A source is 0 for x, 1 for y and 2 + l for layer l; ``widths`` (n + 2,)
+are their numbers a row, and ``starts`` (n + 2, B) says where in x, y or h step 0 of each sequence begins.
+
+Work space.  ``rows`` (int64) and ``scratch`` hold at least B (lead + T) and B (lead + T) H numbers for the
+longest and the widest layer.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ from ._simd_v1 import add_outer, add_product, add_product_t, flat, sigmoid, tanh
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
 SOURCE, OLDEST, SPAN, WEIGHT = range(4)  # columns of runs: where from, oldest lag, numbers a row, offset of W
-X, Y = -2, -1  # sources that are not layers
+X, Y, FIRST_LAYER = 0, 1, 2  # sources
 IDENTITY, TANH, LOGISTIC, RELU = range(4)
 
 
@@ -65,39 +65,33 @@ def _through_activation(kind, h, d):
 
 
 @part
-def _window_rows(at, first, steps, stride, rows):
-    """Offsets of the windows: rows[b * steps + p] = at[b] + (first + p) * stride."""
-    for b in range(len(at)):
+def _window_rows(start, first, steps, width, rows):
+    """Offsets of the windows: rows[b * steps + p] = start[b] + (first + p) * width."""
+    for b in range(len(start)):
         for p in range(steps):
-            rows[b * steps + p] = at[b] + (first + p) * stride
-
-
-@part
-def _layer_starts(B, base, lead, T, H, at):
-    """at : (B,) out, offset in h of step 0 of each sequence, for the layer that begins at ``base``."""
-    for b in range(B):
-        at[b] = base + (b * (lead + T) + lead) * H
+            rows[b * steps + p] = start[b] + (first + p) * width
 
 
 @kernel
-def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, scratch, h):
+def forward(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h):
     """Run B sequences over T steps.
 
     own : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
     private copy.  (0, 0) where every lag of y is measured: all steps are then taken at once.   h : out.
     """
-    B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
+    B, n, O = starts.shape[1], len(layers), widths[Y]
     closed = own.size > 0
     step = 1 if closed else T
     for t in range(0, T, step):
         for k in range(n):
-            H, lead, kind, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, ACTIVATION], layers[k, BIAS]
+            H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
             first = t if t > 0 else -lead
             steps = t + step - first
             M = B * steps
             dense = steps == lead + T or B == 1
+            start = starts[FIRST_LAYER + k]
             if dense:
-                o = base[k] + (lead + first) * H
+                o = start[0] + first * H
                 Z = h[o : o + M * H].reshape(M, H)
             else:
                 Z = scratch[: M * H].reshape(M, H)
@@ -106,61 +100,55 @@ def forward(layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, sc
                     Z[i, j] = theta[bias + j]
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-                if source == X:
-                    src = x
-                    _window_rows(x_at, first - oldest, steps, F, rows)
-                elif source == Y:
-                    src = y
-                    _window_rows(y_at, first - oldest, steps, O, rows)
-                else:
-                    src = h
-                    _layer_starts(B, base[source], layers[source, LEAD], T, layers[source, WIDTH], at)
-                    _window_rows(at, first - oldest, steps, layers[source, WIDTH], rows)
+                src = x if source == X else (y if source == Y else h)
+                _window_rows(starts[source], first - oldest, steps, widths[source], rows)
                 add_product(src, rows[:M], theta[w : w + span * H].reshape(span, H), Z)
-            _activate(kind, Z)
+            _activate(layers[k, ACTIVATION], Z)
             if not dense:
                 for b in range(B):
-                    o = base[k] + (b * (lead + T) + lead + first) * H
+                    o = start[b] + first * H
                     for j in range(steps * H):
                         h[o + j] = scratch[b * steps * H + j]
         if closed:
             for b in range(B):
                 for j in range(t * O, (t + 1) * O):
                     if own[b, j]:
-                        y[y_at[b] + j] = h[base[n - 1] + b * T * O + j]
+                        y[starts[Y, b] + j] = h[starts[FIRST_LAYER + n - 1, b] + j]
 
 
 @part
-def _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lead, dy):
+def _deltas(layers, runs, widths, theta, own, T, starts, rows, scratch, h, d, dy_start, dy):
     """Back through the layers, and through time where the net fed itself.
 
-    d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : (B (y_lead + T) O,),
-    in: 0, out: dL/dy of the lags, or empty.
+    d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : in: 0, out: dL/dy of the lags, step 0
+    of each sequence at dy_start (B,); or empty.
     """
-    n, O = len(layers), layers[len(layers) - 1, WIDTH]
+    B, n, O = starts.shape[1], len(layers), widths[Y]
     closed = own.size > 0
     step = 1 if closed else T
-    for j in range(base[n - 1]):
+    output = starts[FIRST_LAYER + n - 1]
+    for j in range(output[0]):
         d[j] = 0
     for t in range(T - step, -1, -step):
         if closed:
             for b in range(B):
                 for j in range(t * O, (t + 1) * O):
                     if own[b, j]:
-                        d[base[n - 1] + b * T * O + j] += dy[(b * (y_lead + T) + y_lead) * O + j]
+                        d[output[b] + j] += dy[dy_start[b] + j]
         for k in range(n - 1, -1, -1):
             H, lead, kind = layers[k, WIDTH], layers[k, LEAD], layers[k, ACTIVATION]
             first = t if t > 0 else -lead
             steps = t + step - first
             M = B * steps
+            start = starts[FIRST_LAYER + k]
             if steps == lead + T or B == 1:
-                o = base[k] + (lead + first) * H
+                o = start[0] + first * H
                 _through_activation(kind, h[o : o + M * H], d[o : o + M * H])
                 D = d[o : o + M * H].reshape(M, H)
             else:
                 D = scratch[: M * H].reshape(M, H)
                 for b in range(B):
-                    o = base[k] + (b * (lead + T) + lead + first) * H
+                    o = start[b] + first * H
                     _through_activation(kind, h[o : o + steps * H], d[o : o + steps * H])
                     for j in range(steps * H):
                         scratch[b * steps * H + j] = d[o + j]
@@ -168,86 +156,67 @@ def _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lea
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
                 if source == X or (source == Y and dy.size == 0):
                     continue
-                if source == Y:
-                    dst = dy
-                    _layer_starts(B, np.int64(0), y_lead, T, O, at)
-                    _window_rows(at, first - oldest, steps, O, rows)
-                else:
-                    dst = d
-                    _layer_starts(B, base[source], layers[source, LEAD], T, layers[source, WIDTH], at)
-                    _window_rows(at, first - oldest, steps, layers[source, WIDTH], rows)
+                dst = dy if source == Y else d
+                dst_start = dy_start if source == Y else starts[source]
+                _window_rows(dst_start, first - oldest, steps, widths[source], rows)
                 add_product_t(D, theta[w : w + span * H].reshape(span, H), dst, rows[:M])
 
 
 @kernel
-def backward(
-    layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, scratch, h, d, y_lead, dy, grad
-):
+def backward(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h, d, dy_start, dy, grad):
     """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,) out."""
-    B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
-    _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lead, dy)
+    B = starts.shape[1]
+    _deltas(layers, runs, widths, theta, own, T, starts, rows, scratch, h, d, dy_start, dy)
     for j in range(grad.size):
         grad[j] = 0
-    for k in range(n):
+    for k in range(len(layers)):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
         M = B * (lead + T)
-        D = d[base[k] : base[k + 1]].reshape(M, H)
+        o = starts[FIRST_LAYER + k, 0] - lead * H
+        D = d[o : o + M * H].reshape(M, H)
         for i in range(M):
             for j in range(H):
                 grad[bias + j] += D[i, j]
         for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
             source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-            if source == X:
-                src = x
-                _window_rows(x_at, -lead - oldest, lead + T, F, rows)
-            elif source == Y:
-                src = y
-                _window_rows(y_at, -lead - oldest, lead + T, O, rows)
-            else:
-                src = h
-                _layer_starts(B, base[source], layers[source, LEAD], T, layers[source, WIDTH], at)
-                _window_rows(at, -lead - oldest, lead + T, layers[source, WIDTH], rows)
+            src = x if source == X else (y if source == Y else h)
+            _window_rows(starts[source], -lead - oldest, lead + T, widths[source], rows)
             add_outer(src, rows[:M], D, grad[w : w + span * H].reshape(span, H))
 
 
 @kernel
-def jacobian(layers, runs, theta, x, x_at, F, y, y_at, own, T, base, rows, at, scratch, h, d, y_lead, dy, J):
+def jacobian(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h, d, dy_start, dy, J):
     """Derivatives of B single outputs, every lag of y taken as given.
 
-    own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.   J : (B, O, P) out, dout[b, o] / dtheta.
-    dy : (O, B (y_lead + 1) O) out, dout[:, o] / dy of the lags, or (O, 0).
+    own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.
+    J : (B, O, P) out, dout[b, o] / dtheta.   dy : (O, B (y_lead + 1) O) out, dout[:, o] / dy of the lags, or
+    (O, 0).
     """
-    B, n, O = len(x_at), len(layers), layers[len(layers) - 1, WIDTH]
+    B, n, O = starts.shape[1], len(layers), widths[Y]
     for o in range(O):
         for j in range(dy.shape[1]):
             dy[o, j] = 0
         for b in range(B):
             for m in range(O):
-                d[base[n - 1] + b * O + m] = 1 if m == o else 0
-        _deltas(layers, runs, theta, B, own, T, base, rows, at, scratch, h, d, y_lead, dy[o])
+                d[starts[FIRST_LAYER + n - 1, b] + m] = 1 if m == o else 0
+        _deltas(layers, runs, widths, theta, own, T, starts, rows, scratch, h, d, dy_start, dy[o])
         for b in range(B):
             for j in range(J.shape[2]):
                 J[b, o, j] = 0
             for k in range(n):
-                H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
-                for p in range(lead + 1):
-                    D = d[base[k] + (b * (lead + 1) + p) * H :]
+                H, bias = layers[k, WIDTH], layers[k, BIAS]
+                for p in range(-layers[k, LEAD], 1):
+                    at = starts[FIRST_LAYER + k, b] + p * H
                     for j in range(H):
-                        J[b, o, bias + j] += D[j]
+                        J[b, o, bias + j] += d[at + j]
                     for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
-                        source, span, w = runs[r, SOURCE], runs[r, SPAN], runs[r, WEIGHT]
-                        back = p - lead - runs[r, OLDEST]
-                        if source == X:
-                            src, first = x, x_at[b] + back * F
-                        elif source == Y:
-                            src, first = y, y_at[b] + back * O
-                        else:
-                            width, src_lead = layers[source, WIDTH], layers[source, LEAD]
-                            src, first = h, base[source] + (b * (src_lead + 1) + src_lead + back) * width
-                        for i in range(span):
+                        source, w = runs[r, SOURCE], runs[r, WEIGHT]
+                        src = x if source == X else (y if source == Y else h)
+                        first = starts[source, b] + (p - runs[r, OLDEST]) * widths[source]
+                        for i in range(runs[r, SPAN]):
                             a = src[first + i]
                             for j in range(H):
-                                J[b, o, w + i * H + j] += a * D[j]
+                                J[b, o, w + i * H + j] += a * d[at + j]
 
 
 @kernel

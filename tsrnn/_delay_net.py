@@ -39,7 +39,7 @@ class Layer(NamedTuple):
 class Plan(NamedTuple):
     """A delay network as the kernels read it.
 
-    layers, runs : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
+    layers, runs, widths : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
     x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output feels y.
     """
 
@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     n_outputs: int
     layers: np.ndarray
     runs: np.ndarray
+    widths: np.ndarray
     shapes: tuple
     x_lead: int
     y_lead: int
@@ -95,25 +96,27 @@ class Plan(NamedTuple):
         return all(np.array_equal(a, b) for a, b in zip((self.layers, self.runs), (other.layers, other.runs)))
 
     def work_space(self, B, T, dtype):
-        """base, rows, at, scratch and h of ``_delay_kernels`` for B sequences of T steps."""
-        steps, width = self.layers[:, kernels.LEAD] + T, self.layers[:, kernels.WIDTH]
-        base = np.concatenate([[0], np.cumsum(B * steps * width)])
-        most = B * int(steps.max())
+        """Work space of the kernels for B sequences of T steps, and h."""
+        lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
+        ends = np.cumsum(B * (lead + T) * width)
+        starts = np.zeros((len(self.widths), B), np.int64)
+        for k in range(len(lead)):
+            begin = ends[k - 1] if k else 0
+            starts[kernels.FIRST_LAYER + k] = begin + (np.arange(B) * (lead[k] + T) + lead[k]) * width[k]
+        most = B * int(lead.max() + T)
         return Work(
-            base,
+            starts,
             np.empty(most, np.int64),
-            np.empty(B, np.int64),
             np.empty(most * int(width.max()), dtype),
-            np.empty(base[-1], dtype),
+            np.empty(ends[-1], dtype),
         )
 
 
 class Work(NamedTuple):
     """Work space of the kernels, and h, what ``forward`` leaves in it."""
 
-    base: np.ndarray
+    starts: np.ndarray
     rows: np.ndarray
-    at: np.ndarray
     scratch: np.ndarray
     h: np.ndarray
 
@@ -126,7 +129,7 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     """
     widths = [*hidden, n_outputs]
     lags = [((kernels.X, n_inputs, input_lags), (kernels.Y, n_outputs, output_lags))]
-    lags += [((k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
+    lags += [((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
     leads = [0] * len(widths)
     for k in range(len(hidden) - 1, -1, -1):
         leads[k] = leads[k + 1] + max(layer_lags[k])
@@ -149,6 +152,7 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         n_outputs,
         np.array(layers, np.int64),
         np.array(table, np.int64).reshape(-1, 4),
+        np.array([n_inputs, n_outputs, *widths], np.int64),
         tuple(shapes),
         leads[0] + max(input_lags) if n_inputs and input_lags else 0,
         leads[0] + max(output_lags) if output_lags else 0,
@@ -157,11 +161,20 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
 
 
 def forward(plan, theta, x, x_at, y, y_at, own, T, space):
-    """``_delay_kernels.forward``: the arguments that its companions take too, and h."""
-    *work, h = space
-    args = (plan.layers, plan.runs, theta, x, x_at, plan.n_inputs, y, y_at, own, T, *work)
+    """``_delay_kernels.forward``: the arguments that its companions take too, and h.
+
+    x_at, y_at : (B,), where in x and y step 0 of each sequence begins.
+    """
+    starts, rows, scratch, h = space
+    starts[kernels.X], starts[kernels.Y] = x_at, y_at
+    args = (plan.layers, plan.runs, plan.widths, theta, x, y, own, T, starts, rows, scratch)
     kernels.forward(*args, h)
     return args, h
+
+
+def _in_pieces(B, lead, T, O):
+    """Where step 0 begins in an array (B, lead + T, O), for each of the B, (B,)."""
+    return (np.arange(B) * (lead + T) + lead) * O
 
 
 class Objective:
@@ -215,7 +228,7 @@ class Objective:
         if closed:
             y = np.full((B, plan.y_lead + steps, O), np.nan, theta.dtype)
             y[:, : plan.y_lead] = self.y.reshape(-1, O)[at[:, None] + np.arange(-plan.y_lead, 0)]
-            y_at = (np.arange(B) * (plan.y_lead + steps) + plan.y_lead) * O
+            y_at = _in_pieces(B, plan.y_lead, steps, O)
             y, own = y.ravel(), np.ones((B, steps * O), np.bool_)
         else:
             y, own, y_at = self.y, OPEN, at * O
@@ -240,7 +253,7 @@ class Objective:
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
             total += squared(h[-size:].reshape(B, T, O), self.y, self.w, at * O, d[-size:].reshape(B, T, O))
-            kernels.backward(*args, h, d, plan.y_lead, dy, part)
+            kernels.backward(*args, h, d, args[8][kernels.Y], dy, part)
             grad = part if grad is None else grad + part
         return total, grad
 
@@ -284,7 +297,7 @@ class Objective:
         Z = np.ones((len(rows), plan.shapes[-1][0] + 1))
         column = 0
         for source, oldest, span, _ in plan.runs[output[kernels.FIRST_RUN] : output[kernels.END_RUN]]:
-            if source >= 0:
+            if source >= kernels.FIRST_LAYER:
                 end = len(h) - len(rows) * plan.n_outputs
                 part = h[end - len(rows) * span : end].reshape(-1, span)
             else:
@@ -306,7 +319,7 @@ class Objective:
             y, y_at = self.y, at * O
             if self.closed:
                 args, _ = self._forward(theta, at, T, True)
-                y, y_at = args[6], args[7]  # with what the net fed itself
+                y, y_at = args[5], args[8][kernels.Y].copy()  # with what the net fed itself
             for t in range(0, T, limit):
                 S = min(limit, T - t)
                 rows = at[:, None] + np.arange(t, t + S)  # (B, S)
@@ -317,7 +330,8 @@ class Objective:
                 args, h = forward(plan, theta, self.x, x_at, y, y_rows.ravel(), OPEN, 1, space)
                 J = np.empty((M, O, P))
                 dy = np.empty((O, M * (K + 1) * O if self.closed else 0))
-                kernels.jacobian(*args, h, np.empty_like(h), plan.y_lead, dy, J)
+                dy_at = _in_pieces(M, K, 1, O)
+                kernels.jacobian(*args, h, np.empty_like(h), dy_at, dy, J)
                 if self.closed:
                     total = np.zeros((B, K + S, O, P))
                     if carry is not None:
@@ -410,7 +424,7 @@ def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
         at = lead + t - head + np.arange(B)  # first step of each
         y = np.full((B, plan.y_lead + steps, O), np.nan)
         y[:, : plan.y_lead] = Y[at[:, None] + np.arange(-plan.y_lead, 0)]
-        y_at = (np.arange(B) * (plan.y_lead + steps) + plan.y_lead) * O
+        y_at = _in_pieces(B, plan.y_lead, steps, O)
         own = np.ones((B, steps * O), np.bool_) if plan.y_lead else OPEN
         space = plan.work_space(B, steps, theta.dtype)
         _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
