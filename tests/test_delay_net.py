@@ -23,6 +23,9 @@ NETS = {
     "tdnn": (2, 1, (5,), "logistic", (0, 1, 2, 3), (), [(0,)]),
     "tdnn, dilated": (2, 2, (3, 4, 3), "tanh", (0, 1), (), [(0, 2), (0, 4), (0,)]),
     "tdnn, layers that skip the present": (1, 1, (3, 3), "relu", (1, 3), (), [(1, 2, 5), (0, 2)]),
+    "narx, two outputs, skip": (2, 2, (5, 4), "tanh", (0, 3), (1, 2, 5), [(0,), (0,)]),
+    "tdnn, dilated, skip": (2, 1, (4, 3), "tanh", (0, 1), (), [(0, 2), (0,)]),
+    "narx, layers look back, skip": (1, 1, (4, 3), "logistic", (0, 1), (1, 3), [(0, 2), (0,)]),
 }
 FEEDBACK = [name for name, net in NETS.items() if net[5]]
 SMOOTH = [name for name, net in NETS.items() if net[3] != "relu"]
@@ -33,12 +36,13 @@ every_feedback = pytest.mark.parametrize("name", FEEDBACK)
 def build(name, seed=0):
     """A plan, parameters, and the naive net with the same ones."""
     n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags = NETS[name]
-    plan = make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags)
+    skip = name.endswith("skip")
+    plan = make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags, skip)
     theta = np.random.default_rng(seed).normal(scale=0.4, size=plan.size)
     outside = [("x", input_lags), ("y", output_lags)]
     sees = [outside, *([(k, lags)] for k, lags in enumerate(layer_lags))]
-    if hidden and plan.shapes[-1][0] > hidden[-1] * len(layer_lags[-1]):  # the output layer sees them too
-        sees[-1] = sees[-1] + outside
+    if skip:
+        sees[-1] = outside + sees[-1]
     return plan, theta, naive.DelayNetwork(plan.views(theta), activation, sees)
 
 

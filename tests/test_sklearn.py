@@ -1,6 +1,5 @@
 """scikit-learn's whole suite of estimator checks, on every public estimator."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn

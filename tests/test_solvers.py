@@ -42,7 +42,6 @@ class Quadratic:
         self.w = np.ones(self.n) if w is None else np.asarray(w, float)
         self.weight = self.w.sum()
         self.decay = np.full(self.n, decay)
-        self.groups = np.ones(self.n, int)
         self.groups = np.ones(self.n, np.int64)
         self.linear = np.zeros(self.n, bool)
         self.thetas = []

@@ -121,21 +121,26 @@ class Work(NamedTuple):
     h: np.ndarray
 
 
-def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags):
+def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags, skip=False):
     """Lay out a delay network.
 
     hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags
-    of every later layer, the output layer last, on the one below it.
+    of every later layer, the output layer last, on the one below it.   skip : the output layer also sees what
+    the first one sees.
     """
     widths = [*hidden, n_outputs]
     lags = [((kernels.X, n_inputs, input_lags), (kernels.Y, n_outputs, output_lags))]
     lags += [((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
+    if skip and hidden:
+        lags[-1] = (*lags[0], *lags[-1])
     leads = [0] * len(widths)
     for k in range(len(hidden) - 1, -1, -1):
         leads[k] = leads[k + 1] + max(layer_lags[k])
     y_seen = set(output_lags)
     for above in layer_lags:
         y_seen = {a + b for a in y_seen for b in above}
+    if skip:
+        y_seen.update(output_lags)
     layers, table, shapes, at = [], [], [], 0
     for k, H in enumerate(widths):
         first, fan_in = len(table), 0
@@ -466,6 +471,7 @@ class DelayNetwork(SequenceRegressor):
         check_number(
             "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0, integer=True
         )
+        check_flag("skip_connections", self.skip_connections)
         check_flag("early_stopping", self.early_stopping)
         check_flag("warm_start", self.warm_start)
 
@@ -491,7 +497,8 @@ class DelayNetwork(SequenceRegressor):
     def _least_input_lag(self):
         """The most recent input that an output feels."""
         input_lags, _, layer_lags = self._lags()
-        return min(input_lags, default=np.inf) + sum(min(lags) for lags in layer_lags)
+        later = 0 if self.skip_connections else sum(min(lags) for lags in layer_lags)
+        return min(input_lags, default=np.inf) + later
 
     def _n_validation_rows(self, n):
         """Rows at the end that are held back from training."""
@@ -508,7 +515,14 @@ class DelayNetwork(SequenceRegressor):
                 f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
             )
         net = make_plan(
-            n_inputs, n_outputs, self._hidden(), self.activation, input_lags, output_lags, layer_lags
+            n_inputs,
+            n_outputs,
+            self._hidden(),
+            self.activation,
+            input_lags,
+            output_lags,
+            layer_lags,
+            self.skip_connections,
         )
         if not (self.warm_start and hasattr(self, "theta_") and self._net.same_as(net)):
             self.theta_ = None
@@ -529,12 +543,15 @@ class DelayNetwork(SequenceRegressor):
         best = np.inf
         for restart in range(self.n_restarts):
             first = restart == 0
-            theta = self.theta_ if first and self.theta_ is not None else self._net.initial(rng)
+            fresh = not first or self.theta_ is None
+            theta = self._net.initial(rng) if fresh else self.theta_
             monitors = []
             for steps, closed in self._stages(series):
-                monitor, objective = self._train(series, steps, closed, theta, rng, after=bool(monitors))
+                monitor, objective = self._train(
+                    series, steps, closed, theta, rng, fresh, after=bool(monitors)
+                )
                 monitors.append(monitor)
-                theta = monitor.best_theta
+                theta, fresh = monitor.best_theta, False
             if first or monitors[-1].best < best:
                 best, self.theta_ = monitors[-1].best, theta
                 self.n_iter_ = sum(m.n_iter for m in monitors)
@@ -542,12 +559,15 @@ class DelayNetwork(SequenceRegressor):
                 self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
                 decay = objective.decay
         self._information = None
-        if self._net.size <= MAX_LM_PARAMETERS:
+        if self._net.size <= MAX_LM_PARAMETERS and objective.x.dtype == np.float64:
             known = Objective(self._net, series, *self._open_loop(), 0.0, np.float64)
             self._information = known.gauss_newton(self.theta_)[2] + np.diag(decay)
 
-    def _train(self, series, steps, closed, theta, rng, after):
-        """One stage of training, from theta; ``after`` another one. Returns its monitor and objective."""
+    def _train(self, series, steps, closed, theta, rng, fresh, after):
+        """One stage of training, from a ``fresh`` theta or a trained one, ``after`` another stage or not.
+
+        Returns its monitor and objective.
+        """
         solver = self._solver(sum(len(s.Y) for s in series))
         objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
         if objective.n == 0:
@@ -555,6 +575,11 @@ class DelayNetwork(SequenceRegressor):
                 f"No row that counts (y measured, sample_weight > 0) has its {self.lead_} rows of history without "
                 "NaN: give shorter lags, or more rows."
             )
+        if fresh and not closed:  # begin with the best readout of the random features
+            exact = objective
+            if solver.dtype != np.float64:
+                exact = Objective(self._net, series, steps, closed, self.alpha, np.float64)
+            theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(series, [(steps, closed), (1, False)] if after else [(steps, closed)])
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)

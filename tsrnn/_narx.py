@@ -25,11 +25,14 @@ class NARXRegressor(DelayNetwork):
     input_lags : int or sequence of int, default=2
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
         the present input, where it is not known ahead; ``range(h, h + L)`` with ``output_lags=range(h, h + K)``
-        is a direct h-step forecaster.
+        is a direct h-step forecaster, to be trained with ``training="open_loop"``.
     output_lags : int or sequence of int, default=3
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
         Of the hidden layers.
+    skip_connections : bool, default=False
+        Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. Good
+        for a direct forecaster; in a free run a path without bounds may run away.
     training : {"both", "open_loop", "closed_loop"}, default="both"
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
         ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second.
@@ -119,6 +122,7 @@ class NARXRegressor(DelayNetwork):
         input_lags=2,
         output_lags=3,
         activation="tanh",
+        skip_connections=False,
         training="both",
         sequence_length=32,
         solver="auto",
@@ -139,6 +143,7 @@ class NARXRegressor(DelayNetwork):
         self.input_lags = input_lags
         self.output_lags = output_lags
         self.activation = activation
+        self.skip_connections = skip_connections
         self.training = training
         self.sequence_length = sequence_length
         self.solver = solver

@@ -40,6 +40,8 @@ class TDNNRegressor(DelayNetwork):
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
         Of the hidden layers.
+    skip_connections : bool, default=True
+        Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
     solver : {"auto", "lm", "lbfgs", "adam", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond.
@@ -82,6 +84,7 @@ feature_names_in_
         layer_lags=0,
         dilations=None,
         activation="tanh",
+        skip_connections=True,
         solver="auto",
         alpha=1e-4,
         max_iter=100,
@@ -101,6 +104,7 @@ feature_names_in_
         self.layer_lags = layer_lags
         self.dilations = dilations
         self.activation = activation
+        self.skip_connections = skip_connections
         self.solver = solver
         self.alpha = alpha
         self.max_iter = max_iter
