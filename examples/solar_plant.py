@@ -90,7 +90,7 @@ def forecasts(h, X, y, settings):
     X_with_power = X_h.assign(power=last.shift(h).fillna(0))  # a TDNN sees inputs only: past power is one
     lags = range(h, h + 3)
     arx = pipeline(NARXRegressor((), input_lags=2, output_lags=lags, training="open_loop"))
-    narx = NARXRegressor(output_lags=lags, training="open_loop", random_state=0)
+    narx = NARXRegressor(output_lags=lags, skip_connections=True, training="open_loop", random_state=0)
     narx = tuned(narx, h, X_h[:TRAIN], y[:TRAIN], settings)
     tdnn = tuned(TDNNRegressor(random_state=0), h, X_with_power[:TRAIN], y[:TRAIN], settings)
     return {

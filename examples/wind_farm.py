@@ -87,7 +87,8 @@ def forecasts(h, X, y, settings):
     X_with_power = X.assign(power=last)  # a TDNN sees inputs only: past power is one of them
     lags = range(h, h + 3)
     arx = pipeline(NARXRegressor((), input_lags=lags, output_lags=lags, training="open_loop"))
-    narx = tuned(NARXRegressor(training="open_loop", random_state=0), h, X[:TRAIN], y[:TRAIN], settings)
+    narx = NARXRegressor(skip_connections=True, training="open_loop", random_state=0)
+    narx = tuned(narx, h, X[:TRAIN], y[:TRAIN], settings)
     tdnn = tuned(TDNNRegressor(random_state=0), h, X_with_power[:TRAIN], y[:TRAIN], settings)
     return {
         "persistence": last.shift(h)[TEST:],
