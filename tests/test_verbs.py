@@ -942,3 +942,13 @@ def test_skip_connections_hold_the_linear_model():
         assert model.score(u[1:], v[1:], np.r_[0, np.ones(298)]) > 1 - 1e-6
         plain = fit(kind, u, v, skip_connections=False, max_iter=1, input_lags=1, **kw)
         assert plain.score(u[1:], v[1:], np.r_[0, np.ones(298)]) < 1 - 1e-4
+
+
+def test_a_free_run_that_runs_away_is_said():
+    u = np.zeros((60, 1))
+    growing = 1.3 ** np.arange(60.0)
+    model = NARXRegressor((), output_lags=1, training="open_loop", early_stopping=False).fit(u, growing)
+    model.predict(u[:3])
+    with pytest.warns(UserWarning, match=r"runs away: from row 1\d on"):
+        out = model.predict(u)
+    assert out[-1] > 1e5 * growing.max()

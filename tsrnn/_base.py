@@ -33,6 +33,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from . import _timeline as timelines
 
 
+RUN_AWAY = 100  # times the largest y of training, beyond which an output is no forecast
 SHORT_GAP = 10  # missing rows over which the memory is still worth more than the mean
 _one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
 
@@ -140,6 +141,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
         self._fit_series(series, check_random_state(self.random_state))
         _, self.state_ = self._run(X[pieces[-1]], Y[pieces[-1]], self._still(*self._mean))
+        self._reach = np.nanmax(np.abs(Y))
         self.timeline_ = timelines.read(index)
         self._head = X[: self.lead_ + 1].copy(), Y[: self.lead_].copy()
         _one_row_calls.pop(self, None)
@@ -329,6 +331,15 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if steps > 1:
                 out[p] = self._run_ahead(X[p], np.where(np.isnan(Y[p]), out[p], Y[p]), memory, steps)
             memory = after
+        astray = np.flatnonzero(~(np.abs(out) <= RUN_AWAY * self._reach + 1e-6).all(axis=1))
+        if len(astray):
+            warnings.warn(
+                f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
+                "training. Let it learn free runs (training='both' or 'closed_loop'), use hidden layers of tanh "
+                "without skip_connections, or look for inputs far from those in training.",
+                UserWarning,
+                stacklevel=3,
+            )
         return self.y_scaler_.inverse(out), memory
 
     def _pieces(self, index, n):

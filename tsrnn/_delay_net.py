@@ -204,23 +204,25 @@ class Objective:
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         at, begin = [], 0
         for s in series:
-            end = begin + len(s.Y)
+            end, first = begin + len(s.Y), plan.lead
             X[begin:end], Y[begin:end] = s.X, np.nan_to_num(s.Y, nan=0.0)
             known = np.isfinite(s.Y).all(axis=1)
-            first = plan.lead
             weight = np.where(s.held == held, s.w, 0.0)[:, None]
             w[begin + first : end] = np.where(np.isfinite(s.Y), weight, 0.0)[first:]
             if closed:
-                at += [begin + t for t in _closed_starts(known, first, plan.y_lead, steps)]
+                at.append(begin + _closed_starts(known, first, plan.y_lead, steps))
             else:
                 w[begin:end][_blind_rows(known, plan)] = 0.0
-                at += range(begin + first, end, steps)
+                at.append(np.arange(begin + first, end, steps))
             begin = end + steps - 1
-        at = np.array(at, np.int64)
-        weights = np.array([w[t : t + steps].sum() for t in at]) if steps > 1 else w[at].sum(axis=1)
-        self.at = at[weights > 0]
-        self.weight = float(weights.sum())
+        at = np.concatenate(at)
+        before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # rows that count, before each
+        self.at = at[before[at + steps] > before[at]]
         self.n = len(self.at)
+        inside = np.zeros(N + 1, np.int64)
+        inside[self.at] += 1
+        inside[self.at + steps] -= 1
+        self.weight = float(w[np.cumsum(inside)[:N] > 0].sum(dtype=np.float64))
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
         self._spaces = {}  # (B, steps) -> work space, made once
         self.linear = np.zeros(plan.size, bool)
@@ -375,7 +377,7 @@ def _closed_starts(known, first, y_lead, steps):
             t += steps
         else:
             t += 1
-    return starts
+    return np.array(starts, np.int64)
 
 
 def _writable(theta):
