@@ -63,7 +63,9 @@ def forecasts(price, quick):
     total = {"NARX": 0.0, "TDNN": 0.0}
     for seed in range(members):
         settings = {"early_stopping": False, "random_state": seed}
-        narx = NARXRegressor(hidden, output_lags=LAGS, skip_connections=True, training="open_loop", **settings)
+        narx = NARXRegressor(
+            hidden, output_lags=LAGS, skip_connections=True, training="open_loop", **settings
+        )
         narx.fit(days.loc[train.index], train)
         total["NARX"] += narx.predict_ahead(days.loc[test.index], test, steps=1) / members
         tdnn = TDNNRegressor(hidden, input_lags=LAGS - 1, **settings).fit(X.loc[train.index], train)

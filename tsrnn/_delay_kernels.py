@@ -11,16 +11,14 @@ convolutions has layers that see the lags 0, d, 2d ...
 Sequences.  B sequences of T steps lie anywhere in the flat series x (N F,) and y (N O,).  Layer l needs
 ``lead`` steps before step 0, so that later layers can look back on it.
 
-Storage.  ``h``, and ``d`` of the same layout, hold layer after layer, (B, lead + T, H) each; the last is the
-output (B, T, O).  ``theta`` holds for each layer W (lags x width of its sources, H), then b (H,).  The rows
-of W follow memory: x before y, the oldest lag first.
+Storage.  ``h``, and ``d`` of the same layout, hold layer after layer, time first: (lead + T, B, H) each; the
+last is the output (T, B, O).  ``theta`` holds for each layer W (lags x width of its sources, H), then b (H,).
+The rows of W follow the runs below: x before y, the oldest lag first.
 
-Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of consecutive
-lags; their columns are named below.  A source is 0 for x, 1 for y and 2 + l for layer l; ``widths`` (n + 2,)
-are their numbers a row, and ``starts`` (n + 2, B) says where in x, y or h step 0 of each sequence begins.
-
-Work space.  ``rows`` (int64) and ``scratch`` hold at least B (lead + T) and B (lead + T) H numbers for the
-longest and the widest layer.
+Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of lags that lie
+side by side in memory; their columns are named below.  A source is 0 for x, 1 for y and 2 + l for layer l:
+``starts`` (n + 2, B) says where in x, y or h step 0 of each sequence begins, ``strides`` (n + 2,) how many
+numbers further the next step is.  ``rows`` (int64) is work space for B (lead + T) windows.
 """
 
 import numpy as np
@@ -65,114 +63,94 @@ def _through_activation(kind, h, d):
 
 
 @part
-def _window_rows(start, first, steps, width, rows):
-    """Offsets of the windows: rows[b * steps + p] = start[b] + (first + p) * width."""
-    for b in range(len(start)):
-        for p in range(steps):
-            rows[b * steps + p] = start[b] + (first + p) * width
+def _window_rows(start, first, steps, stride, rows):
+    """Offsets of the windows, time first: rows[p * B + b] = start[b] + (first + p) * stride."""
+    B = len(start)
+    for p in range(steps):
+        for b in range(B):
+            rows[p * B + b] = start[b] + (first + p) * stride
 
 
 @kernel
-def forward(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h):
+def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, h):
     """Run B sequences over T steps.
 
     own : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
     private copy.  (0, 0) where every lag of y is measured: all steps are then taken at once.   h : out.
     """
-    B, n, O = starts.shape[1], len(layers), widths[Y]
+    B, n = starts.shape[1], len(layers)
+    O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
     closed = own.size > 0
     step = 1 if closed else T
     for t in range(0, T, step):
         for k in range(n):
-            H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
-            first = t if t > 0 else -lead
+            H, bias = layers[k, WIDTH], layers[k, BIAS]
+            first = t if t > 0 else -layers[k, LEAD]
             steps = t + step - first
-            M = B * steps
-            dense = steps == lead + T or B == 1
-            start = starts[FIRST_LAYER + k]
-            if dense:
-                o = start[0] + first * H
-                Z = h[o : o + M * H].reshape(M, H)
-            else:
-                Z = scratch[: M * H].reshape(M, H)
+            M, o = B * steps, starts[FIRST_LAYER + k, 0] + first * B * H
+            Z = h[o : o + M * H].reshape(M, H)
             for i in range(M):
                 for j in range(H):
                     Z[i, j] = theta[bias + j]
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
                 src = x if source == X else (y if source == Y else h)
-                _window_rows(starts[source], first - oldest, steps, widths[source], rows)
+                _window_rows(starts[source], first - oldest, steps, strides[source], rows)
                 add_product(src, rows[:M], theta[w : w + span * H].reshape(span, H), Z)
             _activate(layers[k, ACTIVATION], Z)
-            if not dense:
-                for b in range(B):
-                    o = start[b] + first * H
-                    for j in range(steps * H):
-                        h[o + j] = scratch[b * steps * H + j]
         if closed:
             for b in range(B):
-                for j in range(t * O, (t + 1) * O):
-                    if own[b, j]:
-                        y[starts[Y, b] + j] = h[starts[FIRST_LAYER + n - 1, b] + j]
+                for j in range(O):
+                    if own[b, t * O + j]:
+                        y[starts[Y, b] + t * O + j] = h[output + (t * B + b) * O + j]
 
 
 @part
-def _deltas(layers, runs, widths, theta, own, T, starts, rows, scratch, h, d, dy_start, dy):
+def _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, dy):
     """Back through the layers, and through time where the net fed itself.
 
     d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : in: 0, out: dL/dy of the lags, step 0
     of each sequence at dy_start (B,); or empty.
     """
-    B, n, O = starts.shape[1], len(layers), widths[Y]
+    B, n = starts.shape[1], len(layers)
+    O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
     closed = own.size > 0
     step = 1 if closed else T
-    output = starts[FIRST_LAYER + n - 1]
-    for j in range(output[0]):
+    for j in range(output):
         d[j] = 0
     for t in range(T - step, -1, -step):
         if closed:
             for b in range(B):
-                for j in range(t * O, (t + 1) * O):
-                    if own[b, j]:
-                        d[output[b] + j] += dy[dy_start[b] + j]
+                for j in range(O):
+                    if own[b, t * O + j]:
+                        d[output + (t * B + b) * O + j] += dy[dy_start[b] + t * O + j]
         for k in range(n - 1, -1, -1):
-            H, lead, kind = layers[k, WIDTH], layers[k, LEAD], layers[k, ACTIVATION]
-            first = t if t > 0 else -lead
+            H = layers[k, WIDTH]
+            first = t if t > 0 else -layers[k, LEAD]
             steps = t + step - first
-            M = B * steps
-            start = starts[FIRST_LAYER + k]
-            if steps == lead + T or B == 1:
-                o = start[0] + first * H
-                _through_activation(kind, h[o : o + M * H], d[o : o + M * H])
-                D = d[o : o + M * H].reshape(M, H)
-            else:
-                D = scratch[: M * H].reshape(M, H)
-                for b in range(B):
-                    o = start[b] + first * H
-                    _through_activation(kind, h[o : o + steps * H], d[o : o + steps * H])
-                    for j in range(steps * H):
-                        scratch[b * steps * H + j] = d[o + j]
+            M, o = B * steps, starts[FIRST_LAYER + k, 0] + first * B * H
+            _through_activation(layers[k, ACTIVATION], h[o : o + M * H], d[o : o + M * H])
+            D = d[o : o + M * H].reshape(M, H)
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
                 if source == X or (source == Y and dy.size == 0):
                     continue
                 dst = dy if source == Y else d
                 dst_start = dy_start if source == Y else starts[source]
-                _window_rows(dst_start, first - oldest, steps, widths[source], rows)
+                _window_rows(dst_start, first - oldest, steps, strides[source], rows)
                 add_product_t(D, theta[w : w + span * H].reshape(span, H), dst, rows[:M])
 
 
 @kernel
-def backward(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h, d, dy_start, dy, grad):
+def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, h, d, dy_start, dy, grad):
     """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,) out."""
     B = starts.shape[1]
-    _deltas(layers, runs, widths, theta, own, T, starts, rows, scratch, h, d, dy_start, dy)
+    _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, dy)
     for j in range(grad.size):
         grad[j] = 0
     for k in range(len(layers)):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
-        M = B * (lead + T)
-        o = starts[FIRST_LAYER + k, 0] - lead * H
+        M, o = B * (lead + T), starts[FIRST_LAYER + k, 0] - lead * B * H
         D = d[o : o + M * H].reshape(M, H)
         for i in range(M):
             for j in range(H):
@@ -180,39 +158,40 @@ def backward(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h
         for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
             source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
             src = x if source == X else (y if source == Y else h)
-            _window_rows(starts[source], -lead - oldest, lead + T, widths[source], rows)
+            _window_rows(starts[source], -lead - oldest, lead + T, strides[source], rows)
             add_outer(src, rows[:M], D, grad[w : w + span * H].reshape(span, H))
 
 
 @kernel
-def jacobian(layers, runs, widths, theta, x, y, own, T, starts, rows, scratch, h, d, dy_start, dy, J):
+def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, h, d, dy_start, dy, J):
     """Derivatives of B single outputs, every lag of y taken as given.
 
     own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.
     J : (B, O, P) out, dout[b, o] / dtheta.   dy : (O, B (y_lead + 1) O) out, dout[:, o] / dy of the lags, or
     (O, 0).
     """
-    B, n, O = starts.shape[1], len(layers), widths[Y]
+    B, n = starts.shape[1], len(layers)
+    O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
     for o in range(O):
         for j in range(dy.shape[1]):
             dy[o, j] = 0
         for b in range(B):
             for m in range(O):
-                d[starts[FIRST_LAYER + n - 1, b] + m] = 1 if m == o else 0
-        _deltas(layers, runs, widths, theta, own, T, starts, rows, scratch, h, d, dy_start, dy[o])
+                d[output + b * O + m] = 1 if m == o else 0
+        _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, dy[o])
         for b in range(B):
             for j in range(J.shape[2]):
                 J[b, o, j] = 0
             for k in range(n):
                 H, bias = layers[k, WIDTH], layers[k, BIAS]
                 for p in range(-layers[k, LEAD], 1):
-                    at = starts[FIRST_LAYER + k, b] + p * H
+                    at = starts[FIRST_LAYER + k, b] + p * B * H
                     for j in range(H):
                         J[b, o, bias + j] += d[at + j]
                     for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                         source, w = runs[r, SOURCE], runs[r, WEIGHT]
                         src = x if source == X else (y if source == Y else h)
-                        first = starts[source, b] + (p - runs[r, OLDEST]) * widths[source]
+                        first = starts[source, b] + (p - runs[r, OLDEST]) * strides[source]
                         for i in range(runs[r, SPAN]):
                             a = src[first + i]
                             for j in range(H):

@@ -15,7 +15,7 @@ from ._losses import squared
 from ._params import glorot
 from ._solvers import Adam, LevenbergMarquardt, assimilate, check_flag, check_number, resolve_solver
 from ._training import Monitor, progress
-from ._windows import runs
+from ._windows import Run, runs
 
 
 ACTIVATIONS = {
@@ -39,7 +39,7 @@ class Layer(NamedTuple):
 class Plan(NamedTuple):
     """A delay network as the kernels read it.
 
-    layers, runs, widths : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
+    layers, runs : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
     x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output feels y.
     """
 
@@ -47,7 +47,6 @@ class Plan(NamedTuple):
     n_outputs: int
     layers: np.ndarray
     runs: np.ndarray
-    widths: np.ndarray
     shapes: tuple
     x_lead: int
     y_lead: int
@@ -98,26 +97,20 @@ class Plan(NamedTuple):
     def work_space(self, B, T, dtype):
         """Work space of the kernels for B sequences of T steps, and h."""
         lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
-        ends = np.cumsum(B * (lead + T) * width)
-        starts = np.zeros((len(self.widths), B), np.int64)
-        for k in range(len(lead)):
-            begin = ends[k - 1] if k else 0
-            starts[kernels.FIRST_LAYER + k] = begin + (np.arange(B) * (lead[k] + T) + lead[k]) * width[k]
-        most = B * int(lead.max() + T)
-        return Work(
-            starts,
-            np.empty(most, np.int64),
-            np.empty(most * int(width.max()), dtype),
-            np.empty(ends[-1], dtype),
-        )
+        ends = np.cumsum((lead + T) * B * width)
+        strides = np.concatenate([[self.n_inputs, self.n_outputs], B * width])
+        starts = np.zeros((len(strides), B), np.int64)
+        starts[kernels.FIRST_LAYER :] = (ends - T * B * width)[:, None] + width[:, None] * np.arange(B)
+        rows = np.empty(B * int(lead.max() + T), np.int64)
+        return Work(starts, strides, rows, np.empty(ends[-1], dtype))
 
 
 class Work(NamedTuple):
     """Work space of the kernels, and h, what ``forward`` leaves in it."""
 
     starts: np.ndarray
+    strides: np.ndarray
     rows: np.ndarray
-    scratch: np.ndarray
     h: np.ndarray
 
 
@@ -145,9 +138,13 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     for k, H in enumerate(widths):
         first, fan_in = len(table), 0
         for source, width, lag in lags[k]:
-            for run in runs(lag) if width else ():
-                table.append((source, run.oldest, run.length * width, at + fan_in * H))
-                fan_in += run.length * width
+            if width == 0:
+                continue
+            # rows of a series lie side by side, steps of a layer do not
+            pieces = runs(lag) if source < kernels.FIRST_LAYER else [Run(step, 1) for step in reversed(lag)]
+            for oldest, length in pieces:
+                table.append((source, oldest, length * width, at + fan_in * H))
+                fan_in += length * width
         kind = ACTIVATIONS[activation if k < len(hidden) else "identity"]
         layers.append((H, leads[k], kind, at + fan_in * H, first, len(table)))
         shapes.append((fan_in, H))
@@ -157,7 +154,6 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         n_outputs,
         np.array(layers, np.int64),
         np.array(table, np.int64).reshape(-1, 4),
-        np.array([n_inputs, n_outputs, *widths], np.int64),
         tuple(shapes),
         leads[0] + max(input_lags) if n_inputs and input_lags else 0,
         leads[0] + max(output_lags) if output_lags else 0,
@@ -170,9 +166,9 @@ def forward(plan, theta, x, x_at, y, y_at, own, T, space):
 
     x_at, y_at : (B,), where in x and y step 0 of each sequence begins.
     """
-    starts, rows, scratch, h = space
+    starts, strides, rows, h = space
     starts[kernels.X], starts[kernels.Y] = x_at, y_at
-    args = (plan.layers, plan.runs, plan.widths, theta, x, y, own, T, starts, rows, scratch)
+    args = (plan.layers, plan.runs, theta, x, y, own, T, starts, strides, rows)
     kernels.forward(*args, h)
     return args, h
 
@@ -259,8 +255,8 @@ class Objective:
             d, part = np.empty_like(h), np.empty_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
-            total += squared(h[-size:].reshape(B, T, O), self.y, self.w, at * O, d[-size:].reshape(B, T, O))
-            kernels.backward(*args, h, d, args[8][kernels.Y], dy, part)
+            total += squared(h[-size:].reshape(T, B, O), self.y, self.w, at * O, d[-size:].reshape(T, B, O))
+            kernels.backward(*args, h, d, args[7][kernels.Y], dy, part)
             grad = part if grad is None else grad + part
         return total, grad
 
@@ -270,7 +266,7 @@ class Objective:
         total = 0.0
         for at in self._blocks(np.arange(self.n)):
             _, h = self._forward(theta, at, T, self.closed)
-            out = h[-len(at) * T * O :].reshape(len(at), T, O)
+            out = h[-len(at) * T * O :].reshape(T, len(at), O)
             total += 2 * squared(out, self.y, self.w, at * O, np.empty_like(out))
         return total
 
@@ -282,7 +278,7 @@ class Objective:
         T = self.steps
         A, c = np.zeros((O, fan_in + 1, fan_in + 1)), np.zeros((O, fan_in + 1))
         for at in self._blocks(np.arange(self.n)):
-            rows = (at[:, None] + np.arange(T)).ravel()
+            rows = (np.arange(T)[:, None] + at).ravel()  # time first
             Z = self._readout_inputs(theta, at, rows)
             for o in range(O):
                 add_normal_equations(Z, self.y[rows * O + o], self.w[rows * O + o], A[o], c[o])
@@ -326,7 +322,7 @@ class Objective:
             y, y_at = self.y, at * O
             if self.closed:
                 args, _ = self._forward(theta, at, T, True)
-                y, y_at = args[5], args[8][kernels.Y].copy()  # with what the net fed itself
+                y, y_at = args[4], args[7][kernels.Y].copy()  # with what the net fed itself
             for t in range(0, T, limit):
                 S = min(limit, T - t)
                 rows = at[:, None] + np.arange(t, t + S)  # (B, S)
@@ -435,7 +431,7 @@ def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
         own = np.ones((B, steps * O), np.bool_) if plan.y_lead else OPEN
         space = plan.work_space(B, steps, theta.dtype)
         _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
-        out[t : t + B] = h[-B * steps * O :].reshape(B, steps, O)[:, -1]
+        out[t : t + B] = h[-B * O :].reshape(B, O)  # the last step
     return out
 
 

@@ -10,16 +10,16 @@ from ._jit import kernel
 def squared(out, y, w, at, dout):
     """Half the weighted sum of squares.
 
-    out, dout : (B, T, O), forecasts and, out, the gradient.   y, w : (N O,), targets and weights of all
+    out, dout : (T, B, O), forecasts and, out, the gradient.   y, w : (N O,), targets and weights of all
     rows, flat.   at : (B,), where in them each sequence's first row begins.
     """
-    B, T, O = out.shape
+    T, B, O = out.shape
     total = 0.0
-    for b in range(B):
-        for t in range(T):
+    for t in range(T):
+        for b in range(B):
             for o in range(O):
                 i = at[b] + t * O + o
-                g = w[i] * (out[b, t, o] - y[i])
-                dout[b, t, o] = g
-                total += g * (out[b, t, o] - y[i])
+                g = w[i] * (out[t, b, o] - y[i])
+                dout[t, b, o] = g
+                total += g * (out[t, b, o] - y[i])
     return 0.5 * total
