@@ -89,17 +89,17 @@ def open_loop_errors(net, X, Y):
 
 
 def closed_loop_errors(net, X, Y, steps):
-    """The same for free runs of ``steps`` rows, one behind the other, each from complete measured history."""
+    """The same for free runs of ``steps`` rows, one behind the other, each from where no y it needs is unknown."""
     errors = np.full(Y.shape, np.nan)
-    back = reach(net, "y")
+    beyond = np.concatenate([X, np.zeros((steps, X.shape[1]))])  # the last run may go over the end
     t = reach(net)
     while t < len(Y):
-        if np.isnan(Y[t - back : t]).any():
+        free = np.concatenate([Y[:t], np.full((steps, Y.shape[1]), np.nan)])
+        out = run_delay_network(net, beyond[: t + steps], free, t)  # NaN from where it looks at an unknown y
+        if np.isnan(out).any():
             t += 1
             continue
-        end = min(t + steps, len(Y))
-        free = np.concatenate([Y[:t], np.full((end - t, Y.shape[1]), np.nan)])
-        errors[t:end] = run_delay_network(net, X[:end], free, t) - Y[t:end]
+        errors[t : t + steps] = out[: len(Y) - t] - Y[t : t + steps]
         t += steps
     return errors
 

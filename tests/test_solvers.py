@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from tsrnn import LBFGS, Adam, Evolution, LevenbergMarquardt, NARXRegressor, TDNNRegressor, _solvers
+from tsrnn._base import Series
 from tsrnn._solvers import resolve_solver
 from tsrnn._training import Monitor
 from tsrnn.datasets import make_narendra
@@ -401,8 +402,9 @@ def test_a_solver_is_not_changed_by_a_fit():
 
 def test_auto_weighs_parameters_against_rows():
     small, large = NARXRegressor((4,), max_iter=1), NARXRegressor((400, 8), max_iter=1)
-    assert type(small.fit(X, y)._solver(300)) is LevenbergMarquardt
-    assert type(large.fit(X, y)._solver(300)) is Adam
+    rows = [Series(X, y[:, None], np.ones(len(y)), np.zeros(len(y), bool))]
+    assert type(small.fit(X, y)._solver(rows)) is LevenbergMarquardt
+    assert type(large.fit(X, y)._solver(rows)) is Adam
 
 
 def test_relevance_finds_the_lag_that_matters():

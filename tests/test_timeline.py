@@ -160,7 +160,7 @@ def test_a_gap_does_not_become_the_step():
 
 
 def test_irregular_stamps():
-    index = hours[[0, 1, 4, 5, 11, 12, 14]]
+    index = hours[[0, 2, 5, 6, 11, 15, 17]]
     seen = timelines.read(index)
     assert seen.step is None
     assert seen.freq is None
@@ -168,6 +168,7 @@ def test_irregular_stamps():
     assert timelines.future(seen, 3) is None
     assert timelines.missing_between(seen, hours[20]) == 0
     assert timelines.missing_between(seen, hours[27]) > 0
+    assert timelines.irregular(seen)
 
 
 def test_short_and_empty():
@@ -279,3 +280,29 @@ def test_runs_cover_each_lag_once(seed):
     assert covered == sorted(lags, reverse=True)
     ends = [(run.oldest, run.oldest - run.length) for run in runs(lags)]
     assert all(end > following for (_, end), (following, _) in pairwise(ends)), "runs that touch are one"
+
+
+def test_stamps_missing_on_a_calendar_are_gaps():
+    """Years, months, days over a clock change: what is missing is seen, and the future goes on."""
+    for freq, zone in (("YS", None), ("MS", None), ("QE", None), ("D", "Europe/Berlin")):
+        whole = pd.date_range("2020-01-01", periods=60, freq=freq, tz=zone)
+        seen = timelines.read(whole.delete([20, 21, 40]))
+        assert seen.freq is not None, freq
+        assert timelines.gap_starts(whole.delete([20, 21, 40])) == [20, 38], freq
+        assert timelines.missing_between(seen, whole[-1] + 3 * whole.freq) == 2
+        assert timelines.future(seen, 2).equals(pd.date_range(whole[-1], periods=3, freq=freq)[1:])
+
+
+def test_a_third_of_the_hours_missing_is_still_hourly():
+    index = hours[np.flatnonzero(np.arange(len(hours)) % 3 != 2)]
+    assert timelines.read(index).step == pd.Timedelta("1h")
+    assert len(timelines.gap_starts(index)) == len(index) // 2 - (len(index) % 2 == 0)
+
+
+def test_holidays_are_no_gaps_of_business_days():
+    days = pd.bdate_range("2024-01-01", periods=60).delete([10, 31])
+    seen = timelines.read(days)
+    assert timelines.gap_starts(days) == []
+    assert timelines.missing_between(seen, days[-1] + pd.offsets.BDay()) == 0
+    assert timelines.future(seen, 5).equals(pd.bdate_range(days[-1], periods=6)[1:])
+    assert timelines.missing_between(seen, days[-1] + 30 * pd.offsets.BDay()) > 10

@@ -952,3 +952,67 @@ def test_a_free_run_that_runs_away_is_said():
     with pytest.warns(UserWarning, match=r"runs away: from row 1\d on"):
         out = model.predict(u)
     assert out[-1] > 1e5 * growing.max()
+
+
+def test_score_reads_the_index_of_y_and_each_output_where_it_was_measured():
+    spots = load_sunspots().target[:"1955"]
+    model = NARXRegressor(output_lags=12, max_iter=5, random_state=0).fit(None, spots)
+    assert model.score(None, spots) == model.score(pd.DataFrame(index=spots.index), spots)
+    two = np.c_[y, 2 * y]
+    model = fit(NARX, X[TRAIN], two[TRAIN])
+    measured = two[TEST].copy()
+    measured[::2, 0], measured[1::2, 1] = np.nan, np.nan
+    out = model.predict(X[TEST])
+    each = [r2_score(two[TEST][1::2, 0], out[1::2, 0]), r2_score(two[TEST][::2, 1], out[::2, 1])]
+    assert model.score(X[TEST], measured) == pytest.approx(np.mean(each))
+
+
+def test_warm_start_keeps_scales_only_with_the_weights_made_for_them():
+    model = fit(NARX, warm_start=True)
+    model.fit(X[TRAIN], np.c_[y, 1000 + 100 * y][TRAIN])
+    np.testing.assert_allclose(model.y_scaler_.center[1], 1000 + 100 * model.y_scaler_.center[0], rtol=1e-9)
+    scale = model.y_scaler_.scale.copy()
+    model.fit(X[TRAIN], np.c_[5 * y, y][TRAIN])
+    assert np.array_equal(model.y_scaler_.scale, scale)
+
+
+def test_restarts_without_early_stopping_do_not_stop_early():
+    model = fit(NARX, early_stopping=False, n_restarts=2, training="open_loop", max_iter=30)
+    assert model.validation_curve_ == []
+
+
+def test_outputs_that_are_functions_of_each_other_stay_stable():
+    U, v = make_narendra(1000, random_state=0)
+    V = np.c_[v, np.roll(v, 1)]
+    for seed in range(2, 4):
+        model = NARXRegressor((6,), random_state=seed).fit(U[:800], V[:800])
+        assert model.score(U[800:], V[800:]) > 0.8
+
+
+def test_scattered_holes_and_sparse_lags():
+    """Closed-loop sequences start where the lags see no hole, not where none is between them."""
+    holes = y.copy()
+    holes[np.random.default_rng(0).choice(300, 9, replace=False)] = np.nan
+    model = fit(NARX, X[TRAIN], holes[TRAIN], output_lags=[1, 2, 60], training="closed_loop")
+    assert np.isfinite(model.predict(X[TEST])).all()
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+def test_short_stretches_between_gaps(length):
+    keep = np.ones(300, bool)
+    keep[[100, 101 + length]] = False
+    for kind in (NARX, TDNN):
+        model = clone(kind).fit(frame.iloc[:300][keep], series.iloc[:300][keep])
+        assert np.isfinite(model.theta_).all()
+
+
+def test_free_runs_of_one_step_in_training():
+    assert fit(NARX, sequence_length=1).score(X[TEST], y[TEST]) > 0.5
+
+
+def test_a_history_must_end_where_X_begins():
+    model = fit(NARX, frame[TRAIN], series[TRAIN])
+    with pytest.raises(ValueError, match="cut the history before X"):
+        model.predict(frame[310:320], start=(frame[300:315], series[300:315]))
+    with pytest.warns(UserWarning, match="missing"):
+        model.predict(frame[317:320], start=(frame[300:315], series[300:315]))

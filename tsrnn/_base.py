@@ -4,7 +4,7 @@ A model is a subclass with these hooks, which see finite float64 arrays in the m
 order, and never check anything again:
 
     _check_params()                         raise where a parameter is wrong
-    _wants_inputs(), _can_do_without_inputs(), _least_input_lag(), _n_validation_rows(n)
+    _wants_inputs(), _can_do_without_inputs(), _least_input_lag(), _validation_share()
     _prepare(n_inputs, n_outputs)           what depends on the widths of X and y alone
     _fit_series(series, rng)                learn from a list of series
     _fit_more(series, memory, rng)          learn a little more, from one series that goes on from a memory
@@ -12,7 +12,8 @@ order, and never check anything again:
     _run(X, Y, memory) -> out, memory       follow a series; Y is NaN where the model feeds itself
     _run_ahead(X, Y, memory, steps) -> out  forecast each row from ``steps`` rows before; Y without NaN
 
-and attributes ``lead_``, the rows of measured history it needs, ``n_iter_`` and ``loss_curve_``.  A memory is
+and attributes ``lead_``, the rows of measured history it needs, ``theta_``, which ``_prepare`` sets to None unless
+``warm_start`` keeps it, ``n_iter_`` and ``loss_curve_``.  A memory is
 whatever a model carries from one row to the next; it is passed in and returned, never changed.
 """
 
@@ -120,7 +121,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Target. NaN where it was not measured: those values are in no loss.
         sample_weight : array-like of shape (n_timesteps,), optional
-            Weight of each row in the loss.
+            How often each row counts in the loss: 2 is the row twice, 0 a row that is only seen as history.
 
         Returns
         -------
@@ -129,10 +130,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._period = timelines.period(X, y)
         X, Y, index, weight = self._check_fit(X, y, sample_weight)
         self._prepare(X.shape[1], Y.shape[1])
-        held = np.zeros(len(Y), bool)
-        held[len(Y) - self._n_validation_rows(len(Y)) :] = True
-        counts = ~held & (weight > 0)
-        if not (self.warm_start and hasattr(self, "x_scaler_") and len(self.x_scaler_.center) == X.shape[1]):
+        counts = (weight > 0) & np.isfinite(Y).any(axis=1)
+        held = _last_share(counts, self._validation_share())
+        counts &= ~held
+        if self.theta_ is None:  # else warm_start goes on with weights that are made for the old scales
             self.x_scaler_ = make_scaler(self.scale, X[counts], "X")
             self.y_scaler_ = make_scaler(self.scale, Y[counts], "y")
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
@@ -143,6 +144,13 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         _, self.state_ = self._run(X[pieces[-1]], Y[pieces[-1]], self._still(*self._mean))
         self._reach = np.nanmax(np.abs(Y))
         self.timeline_ = timelines.read(index)
+        if timelines.irregular(self.timeline_):
+            warnings.warn(
+                "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
+                "regular stamps, for example with resample, if the time between them matters.",
+                UserWarning,
+                stacklevel=3,
+            )
         self._head = X[: self.lead_ + 1].copy(), Y[: self.lead_].copy()
         _one_row_calls.pop(self, None)
         return self
@@ -152,8 +160,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Learn a little from new rows and remember them: weights and memory advance.
 
         On an unfitted model this is ``fit``. Later calls learn from the new rows, which must follow those seen,
-        without forgetting the old: a small net by recursive Gauss-Newton (a linear one then is what a fit to
-        all rows gives), a large one by a pass of stochastic gradient. The scaling stays as it was.
+        without forgetting the old, in open loop: a small net by recursive Gauss-Newton (a linear one, fitted without
+        early stopping, then is what a fit to all rows gives), a large one by a pass of stochastic gradient. The
+        scaling stays as it was.
 
         Parameters
         ----------
@@ -224,7 +233,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return self.predict_ahead(X, y, steps=steps, start=start)
         if not (isinstance(steps, Integral) and steps == 1):
             raise ValueError(f"steps={steps!r} needs the measured y: give predict(X, y=y, steps={steps!r}).")
-        X, Y, index = self._check_rows(X, None)
+        X, _, index = self._check_rows(X, None)
         start = self.start if start is None else start
         if (
             len(X) == 1
@@ -233,10 +242,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             and start in ("auto", "end")
         ):
             self._note_one_row_call()
-        memory, head = self._resume(start, X, index)
-        Y[: len(head)] = head[: len(Y)]
-        out, _ = self._walk(X, Y, index, memory)
-        return self._user_shape(out)
+        return self._user_shape(self._free_run(X, index, start))
 
     def predict_ahead(self, X, y, *, steps=1, start=None):
         """Forecast every row from what was measured ``steps`` rows before it.
@@ -300,7 +306,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return pd.DataFrame(out, index=index, columns=self._y_names)
 
     def score(self, X, y, sample_weight=None):
-        """R2 of the free run ``predict(X)``; rows without a measured y do not count.
+        """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
 
         Parameters
         ----------
@@ -312,14 +318,27 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             1 is perfect, 0 no better than the mean of y.
         """
         check_is_fitted(self)
-        Y, _ = _check_y(y)
-        out = self.predict(np.empty((len(Y), 0)) if X is None else X)
-        check_consistent_length(out, Y)
-        known = np.isfinite(Y).all(axis=1)
-        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
-        return r2_score(Y[known], out.reshape(Y.shape)[known], sample_weight=weight)
+        X, Y, index = self._check_rows(X, y)
+        out = self._free_run(X, index, self.start)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        known = np.isfinite(Y)
+        return float(
+            np.mean(
+                [
+                    r2_score(Y[k, o], out[k, o], sample_weight=None if sample_weight is None else weight[k])
+                    for o, k in enumerate(known.T)
+                ]
+            )
+        )
 
     # ---------------------------------------------------------------------------------- following rows
+
+    def _free_run(self, X, index, start):
+        """Forecasts (N, O) in the user's units."""
+        Y = np.full((len(X), self.n_outputs_), np.nan)
+        memory, head = self._resume(start, X, index)
+        Y[: len(head)] = head[: len(Y)]
+        return self._walk(X, Y, index, memory)[0]
 
     def _walk(self, X, Y, index, memory, steps=1):
         """Follow rows in the user's units, over gaps in their index; returns out (N, O) and the memory."""
@@ -372,7 +391,15 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         nothing = np.empty((0, self.n_outputs_))
         if isinstance(_check_start(start), tuple):
             X_hist, Y_hist, hist_index = self._check_rows(*start)
-            return self._walk(X_hist, Y_hist, hist_index, self._still(*self._mean))[1], nothing
+            _, memory = self._walk(X_hist, Y_hist, hist_index, self._still(*self._mean))
+            past = None if timelines.says_nothing(hist_index) else timelines.read(hist_index)
+            if past is None or timelines.says_nothing(index) or not timelines.comparable(past, index):
+                return memory, nothing
+            if index[0] <= past.last:
+                raise ValueError(
+                    f"start: the history runs to {past.last}, but X begins at {index[0]}: cut the history before X."
+                )
+            return self._bridge(memory, past, index[0]), nothing
         if start == "cold":
             return self._still(*self._mean), nothing
         if start == "zeros":
@@ -546,6 +573,16 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(X) < steps:  # rows that no lag looks at
             return np.concatenate([X, np.zeros((steps - len(X), X.shape[1]))]), None
         return X[:steps], None if index is None else index[:steps]
+
+
+def _last_share(counts, share):
+    """Mark the rows, (N,) bool, from that on which begins the last ``share`` of those that count."""
+    held = np.zeros(len(counts), bool)
+    rows = np.flatnonzero(counts)
+    n = int(len(rows) * share)
+    if n:
+        held[rows[-n] :] = True
+    return held
 
 
 def _pieces(index, n, timeline=None):

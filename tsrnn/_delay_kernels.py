@@ -18,13 +18,14 @@ The rows of W follow the runs below: x before y, the oldest lag first.
 Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of lags that lie
 side by side in memory; their columns are named below.  A source is 0 for x, 1 for y and 2 + l for layer l:
 ``starts`` (n + 2, B) says where in x, y or h step 0 of each sequence begins, ``strides`` (n + 2,) how many
-numbers further the next step is.  ``rows`` (int64) is work space for B (lead + T) windows.
+numbers further the next step is.  ``rows`` (int64) is work space for B (lead + T) windows, ``turned`` (P,) for
+the weights the other way round.
 """
 
 import numpy as np
 
 from ._jit import kernel, part
-from ._simd_v1 import add_outer, add_product, add_product_t, flat, sigmoid, tanh
+from ._simd_v1 import add_outer, add_product, add_scattered, flat, sigmoid, tanh
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
@@ -72,7 +73,7 @@ def _window_rows(start, first, steps, stride, rows):
 
 
 @kernel
-def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, h):
+def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h):
     """Run B sequences over T steps.
 
     own : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
@@ -106,7 +107,7 @@ def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, h):
 
 
 @part
-def _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, dy):
+def _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy):
     """Back through the layers, and through time where the net fed itself.
 
     d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : in: 0, out: dL/dy of the lags, step 0
@@ -118,6 +119,13 @@ def _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, 
     step = 1 if closed else T
     for j in range(output):
         d[j] = 0
+    for k in range(n):
+        H = layers[k, WIDTH]
+        for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
+            span, w = runs[r, SPAN], runs[r, WEIGHT]
+            for i in range(span if runs[r, SOURCE] != X else 0):
+                for j in range(H):
+                    turned[w + j * span + i] = theta[w + i * H + j]
     for t in range(T - step, -1, -step):
         if closed:
             for b in range(B):
@@ -138,14 +146,14 @@ def _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, 
                 dst = dy if source == Y else d
                 dst_start = dy_start if source == Y else starts[source]
                 _window_rows(dst_start, first - oldest, steps, strides[source], rows)
-                add_product_t(D, theta[w : w + span * H].reshape(span, H), dst, rows[:M])
+                add_scattered(D, turned[w : w + span * H].reshape(H, span), dst, rows[:M])
 
 
 @kernel
-def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, h, d, dy_start, dy, grad):
+def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h, d, dy_start, dy, grad):
     """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,) out."""
     B = starts.shape[1]
-    _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, dy)
+    _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy)
     for j in range(grad.size):
         grad[j] = 0
     for k in range(len(layers)):
@@ -163,7 +171,7 @@ def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, h, d, dy_
 
 
 @kernel
-def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, h, d, dy_start, dy, J):
+def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h, d, dy_start, dy, J):
     """Derivatives of B single outputs, every lag of y taken as given.
 
     own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.
@@ -178,7 +186,7 @@ def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, h, d, dy_
         for b in range(B):
             for m in range(O):
                 d[output + b * O + m] = 1 if m == o else 0
-        _deltas(layers, runs, theta, own, T, starts, strides, rows, h, d, dy_start, dy[o])
+        _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy[o])
         for b in range(B):
             for j in range(J.shape[2]):
                 J[b, o, j] = 0

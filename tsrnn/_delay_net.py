@@ -25,7 +25,9 @@ ACTIVATIONS = {
     "relu": kernels.RELU,
 }
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
+TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
+NUMBERS = 2**17  # of a Jacobian or of features at a time: a megabyte, which the cache holds
 OPEN = np.empty((0, 0), np.bool_)
 
 
@@ -102,7 +104,7 @@ class Plan(NamedTuple):
         starts = np.zeros((len(strides), B), np.int64)
         starts[kernels.FIRST_LAYER :] = (ends - T * B * width)[:, None] + width[:, None] * np.arange(B)
         rows = np.empty(B * int(lead.max() + T), np.int64)
-        return Work(starts, strides, rows, np.empty(ends[-1], dtype))
+        return Work(starts, strides, rows, np.empty(self.size, dtype), np.empty(ends[-1], dtype))
 
 
 class Work(NamedTuple):
@@ -111,6 +113,7 @@ class Work(NamedTuple):
     starts: np.ndarray
     strides: np.ndarray
     rows: np.ndarray
+    turned: np.ndarray
     h: np.ndarray
 
 
@@ -166,9 +169,10 @@ def forward(plan, theta, x, x_at, y, y_at, own, T, space):
 
     x_at, y_at : (B,), where in x and y step 0 of each sequence begins.
     """
-    starts, strides, rows, h = space
+    *work, h = space
+    starts = work[0]
     starts[kernels.X], starts[kernels.Y] = x_at, y_at
-    args = (plan.layers, plan.runs, theta, x, y, own, T, starts, strides, rows)
+    args = (plan.layers, plan.runs, theta, x, y, own, T, *work)
     kernels.forward(*args, h)
     return args, h
 
@@ -206,7 +210,7 @@ class Objective:
             weight = np.where(s.held == held, s.w, 0.0)[:, None]
             w[begin + first : end] = np.where(np.isfinite(s.Y), weight, 0.0)[first:]
             if closed:
-                at.append(begin + _closed_starts(known, first, plan.y_lead, steps))
+                at.append(begin + _closed_starts(known, plan, steps))
             else:
                 w[begin:end][_blind_rows(known, plan)] = 0.0
                 at.append(np.arange(begin + first, end, steps))
@@ -240,8 +244,9 @@ class Objective:
         space = self._spaces[B, steps]
         return forward(plan, theta, self.x, at * plan.n_inputs, y, y_at, own, steps, space)
 
-    def _blocks(self, batch):
-        size = max(1, BLOCK // self.steps)
+    def _blocks(self, batch, most=BLOCK):
+        """First rows of samples, as many at a time as fit into a block of BLOCK or ``most`` rows."""
+        size = max(1, min(BLOCK, most) // self.steps)
         for i in range(0, len(batch), size):
             yield self.at[batch[i : i + size]]
 
@@ -277,7 +282,7 @@ class Objective:
         fan_in, O = self.plan.shapes[-1]
         T = self.steps
         A, c = np.zeros((O, fan_in + 1, fan_in + 1)), np.zeros((O, fan_in + 1))
-        for at in self._blocks(np.arange(self.n)):
+        for at in self._blocks(np.arange(self.n), most=NUMBERS // fan_in):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
             Z = self._readout_inputs(theta, at, rows)
             for o in range(O):
@@ -314,8 +319,8 @@ class Objective:
         """Yield residuals (M,), their Jacobian (M, P) and weights (M,), a block of rows at a time."""
         plan, T, O, P = self.plan, self.steps, self.plan.n_outputs, len(theta)
         K = plan.y_lead if self.closed else 0
-        limit = max(1, min(BLOCK, 2**21 // P))  # at most 16 MB of Jacobian
-        some = max(1, limit // T)
+        limit = max(1, min(BLOCK, NUMBERS // P))
+        some = max(1, limit // (T + K))
         for i in range(0, self.n, some):
             at = self.at[i : i + some]
             B, carry = len(at), None
@@ -341,7 +346,7 @@ class Objective:
                         total[:, :K] = carry
                     total[:, K:] = J.reshape(B, S, O, P)
                     kernels.close_jacobian(dy.reshape(O, B, S, K + 1, O), total)
-                    carry, J = total[:, S:], total[:, K:]
+                    carry, J = total[:, S:], np.ascontiguousarray(total[:, K:])
                 flat = (rows[:, :, None] * O + np.arange(O)).ravel()
                 yield h[-M * O :] - self.y[flat], J.reshape(M * O, P), self.w[flat]
 
@@ -359,20 +364,21 @@ def _blind_rows(known, plan):
     """Rows of a series, (N,) bool, that would look back on an unknown y."""
     blind = np.zeros(len(known), bool)
     for lag in plan.y_seen:
-        blind[lag:] |= ~known[: len(known) - lag]
+        blind[lag:] |= ~known[: max(0, len(known) - lag)]
     return blind
 
 
-def _closed_starts(known, first, y_lead, steps):
-    """First rows of closed-loop sequences: every ``steps`` rows, later where y before it is not known."""
-    t, starts = first, []
-    gap = np.cumsum(np.concatenate([[0], ~known]))
-    while t < len(known):
-        if gap[t] == gap[t - y_lead]:
-            starts.append(t)
-            t += steps
-        else:
-            t += 1
+def _closed_starts(known, plan, steps):
+    """First rows of closed-loop sequences: every ``steps`` rows, later where y that they start from is not known."""
+    ready = np.ones(len(known), bool)
+    ready[: plan.lead] = False
+    for back in {lag - step for lag in plan.y_seen for step in range(min(lag, steps))}:
+        ready[back:] &= known[: max(0, len(known) - back)]
+    starts, t = [], 0
+    for t_ready in np.flatnonzero(ready):
+        if t_ready >= t:
+            starts.append(t_ready)
+            t = t_ready + steps
     return np.array(starts, np.int64)
 
 
@@ -447,6 +453,19 @@ class Memory(NamedTuple):
     Y: np.ndarray
 
 
+class Attempt(NamedTuple):
+    """What training from one start came to; ``value`` is what attempts are compared by."""
+
+    theta: np.ndarray
+    value: float
+    monitors: list
+    decay: np.ndarray
+
+
+def _value(attempt):
+    return attempt.value
+
+
 class DelayNetwork(SequenceRegressor):
     """Estimator around a delay network; a subclass brings parameters and ``_lags``."""
 
@@ -498,11 +517,9 @@ class DelayNetwork(SequenceRegressor):
         later = 0 if self.skip_connections else sum(min(lags) for lags in layer_lags)
         return min(input_lags, default=np.inf) + later
 
-    def _n_validation_rows(self, n):
-        """Rows at the end that are held back from training."""
-        if not self.early_stopping and self.n_restarts == 1:
-            return 0
-        return int(n * self.validation_fraction)
+    def _validation_share(self):
+        """Share of the rows, the last ones, that is held back from training."""
+        return self.validation_fraction if self.early_stopping or self.n_restarts > 1 else 0.0
 
     # ---------------------------------------------------------------------------------- learning
 
@@ -538,35 +555,49 @@ class DelayNetwork(SequenceRegressor):
     def _fit_series(self, series, rng):
         """Train from ``n_restarts`` starts, keep the best."""
         self._check_enough_rows(series)
-        best = np.inf
-        for restart in range(self.n_restarts):
-            first = restart == 0
-            fresh = not first or self.theta_ is None
-            theta = self._net.initial(rng) if fresh else self.theta_
-            monitors = []
-            for steps, closed in self._stages(series):
-                monitor, objective = self._train(
-                    series, steps, closed, theta, rng, fresh, after=bool(monitors)
-                )
-                monitors.append(monitor)
-                theta, fresh = monitor.best_theta, False
-            if first or monitors[-1].best < best:
-                best, self.theta_ = monitors[-1].best, theta
-                self.n_iter_ = sum(m.n_iter for m in monitors)
-                self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
-                self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
-                decay = objective.decay
+        stages = self._stages(series)
+        judge = self._validation(series, stages[:2])
+        attempts = [
+            self._attempt(series, stages, rng, self.theta_ if restart == 0 else None, judge)
+            for restart in range(self.n_restarts)
+        ]
+        if self._runs_away(series, min(attempts, key=_value).theta, stages):
+            attempts.append(
+                self._attempt(series, stages[1:2], rng, None, judge)
+            )  # closed loop from the start
+        best = min(attempts, key=_value)
+        self.theta_ = best.theta
+        self.n_iter_ = sum(m.n_iter for m in best.monitors)
+        self.loss_curve_ = [v for m in best.monitors for v in m.loss_curve]
+        self.validation_curve_ = [v for m in best.monitors for v in m.validation_curve]
         self._information = None
-        if self._net.size <= MAX_LM_PARAMETERS and objective.x.dtype == np.float64:
-            known = Objective(self._net, series, *self._open_loop(), 0.0, np.float64)
-            self._information = known.gauss_newton(self.theta_)[2] + np.diag(decay)
+        if self._solver(series).dtype == np.float64 and self._is_small(series):
+            everything = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
+            known = Objective(self._net, everything, *self._open_loop(), 0.0, np.float64)
+            self._information = known.gauss_newton(self.theta_)[2] + np.diag(best.decay)
+            if self._hidden():  # J'J holds near theta only: no direction is free to go far
+                self._information += TRUST * np.diag(self._information).mean() * np.eye(self._net.size)
 
-    def _train(self, series, steps, closed, theta, rng, fresh, after):
-        """One stage of training, from a ``fresh`` theta or a trained one, ``after`` another stage or not.
+    def _attempt(self, series, stages, rng, old, judge):
+        """Train stage after stage, from the ``old`` parameters or from new ones."""
+        theta, fresh = (self._net.initial(rng), True) if old is None else (old, False)
+        monitors, kinds = [], []
+        for kind in stages:
+            if len(kinds) > 1 and not self._runs_worse_and_worse(series, theta, kinds[-1]):
+                break
+            kinds.append(kind)
+            monitor, objective = self._train(series, kinds, theta, rng, fresh)
+            monitors.append(monitor)
+            theta, fresh = monitor.best_theta, False
+        return Attempt(theta, monitors[-1].best if judge is None else judge(theta), monitors, objective.decay)
 
-        Returns its monitor and objective.
+    def _train(self, series, kinds, theta, rng, fresh):
+        """The last of some stages of training, from a ``fresh`` theta or a trained one.
+
+        kinds : (steps, closed) of this stage and those before it. Returns its monitor and objective.
         """
-        solver = self._solver(sum(len(s.Y) for s in series))
+        steps, closed = kinds[-1]
+        solver = self._solver(series)
         objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
         if objective.n == 0:
             raise ValueError(
@@ -578,18 +609,20 @@ class DelayNetwork(SequenceRegressor):
             if solver.dtype != np.float64:
                 exact = Objective(self._net, series, steps, closed, self.alpha, np.float64)
             theta = exact.solve_linear(theta, exact.decay)
-        validate = self._validation(series, [(steps, closed), (1, False)] if after else [(steps, closed)])
+        validate = self._validation(series, kinds) if self.early_stopping else None
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
             solver.minimize(objective, theta, monitor, rng)
         return monitor, objective
 
     def _validation(self, series, kinds):
-        """Loss on the validation rows as a function of theta, the geometric mean over kinds of run; or None.
+        """Loss on the validation rows as a function of theta; None where no rows are held.
 
-        A closed-loop stage that follows an open-loop one is judged by both kinds: what it gains in the free
-        run must be more than it loses one step ahead, in proportion.
+        After the first stage it is a geometric mean, over one step ahead, free runs as long as in training and
+        one free run over all held rows: what closed-loop training gains must be more than it loses elsewhere.
         """
+        if len(kinds) > 1:
+            kinds = [kinds[0], kinds[-1], (self._longest_held(series), True)]
         held = [Objective(self._net, series, *kind, 0.0, np.float64, held=True) for kind in kinds]
         held = [objective for objective in held if objective.n]
         if not held:
@@ -598,16 +631,37 @@ class DelayNetwork(SequenceRegressor):
         def loss(theta):
             theta = theta.astype(np.float64)
             losses = [objective.sum_of_squares(theta) / (2 * objective.weight) for objective in held]
-            return float(np.exp(np.mean(np.log(np.maximum(losses, np.finfo(float).tiny)))))
+            losses = np.nan_to_num(losses, nan=np.inf)
+            return float(np.exp(np.mean(np.log(np.clip(losses, np.finfo(float).tiny, 1e300)))))
 
         return loss
 
-    def _solver(self, n):
+    def _longest_held(self, series):
+        """Rows of the longest stretch of validation rows."""
+        return max(1, max(int(s.held.sum()) for s in series))
+
+    def _runs_worse_and_worse(self, series, theta, kind):
+        """Whether one free run over all held rows is far worse than runs as long as in training."""
+        short, long = (self._validation(series, [k]) for k in (kind, (self._longest_held(series), True)))
+        return short is not None and long is not None and long(theta) > 2 * short(theta)
+
+    def _runs_away(self, series, theta, stages):
+        """Whether, after both kinds of training, that free run is far worse than the mean of y would be."""
+        if len(stages) < 2:
+            return False
+        long = self._validation(series, [(self._longest_held(series), True)])
+        return long is not None and long(theta) > 1.0  # the mean: about 0.5
+
+    def _solver(self, series):
         """The solver; "auto" weighs parameters against rows."""
         if not (isinstance(self.solver, str) and self.solver == "auto"):
             return resolve_solver(self.solver)
-        P = self._net.size
-        return LevenbergMarquardt() if P <= MAX_LM_PARAMETERS and n * P**2 <= MAX_LM_WORK else Adam()
+        return LevenbergMarquardt() if self._is_small(series) else Adam()
+
+    def _is_small(self, series):
+        """Whether J'J is cheap."""
+        P, n = self._net.size, sum(len(s.Y) for s in series)
+        return P <= MAX_LM_PARAMETERS and n * P**2 <= MAX_LM_WORK
 
     def _fit_more(self, series, memory, rng):
         """Recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""

@@ -35,9 +35,10 @@ class NARXRegressor(DelayNetwork):
         for a direct forecaster; in a free run a path without bounds may run away.
     training : {"both", "open_loop", "closed_loop"}, default="both"
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
-        ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second.
+        ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second, and on
+        to longer runs while, on the validation rows, long free runs are far worse than those trained.
     sequence_length : int, default=32
-        Steps of a free run in closed-loop training.
+        Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
     solver : {"auto", "lm", "lbfgs", "adam", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond.
@@ -180,4 +181,5 @@ class NARXRegressor(DelayNetwork):
             return [(steps, True)]
         if self.training == "open_loop":
             return [self._open_loop()]
-        return [self._open_loop(), (steps, True)]
+        longer = (steps * 4**k for k in range(1, 10))  # reached only while long free runs stay worse
+        return [self._open_loop(), (steps, True), *((n, True) for n in longer if n <= longest)]

@@ -1,24 +1,6 @@
-"""One flat vector of parameters, many named views.
-
-A solver sees a vector ``theta``; a model sees ``p.W``, ``p.b``.  They are the same memory: ``shapes`` is a
-named tuple of shapes, ``views`` the same named tuple with arrays in place of shapes.
-"""
-
-from math import prod
+"""Initialisers of parameters."""
 
 import numpy as np
-
-
-def size(shapes):
-    """Number of parameters."""
-    return sum(prod(shape) for shape in shapes)
-
-
-def views(theta, shapes):
-    """Reshaped views into ``theta``, in the order of ``shapes``."""
-    ends = np.cumsum([prod(shape) for shape in shapes])
-    parts = np.split(theta, ends[:-1])
-    return type(shapes)(*(part.reshape(shape) for part, shape in zip(parts, shapes)))
 
 
 def glorot(rng, shape):

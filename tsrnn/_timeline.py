@@ -3,19 +3,22 @@
 A *timeline* is what is remembered of the rows seen last: the first and the last stamp and what lies between
 two stamps.  That is one of
 
-- a fixed step (seconds, hours, days; 1 for integers), found when most neighbours are one step apart and the
-  others several: what is missing is then a gap;
-- a calendar frequency (months, business days), as pandas infers it;
-- neither: irregular stamps, where a row follows if it is no further away than neighbours have been.
+- a fixed step (seconds, hours, days; 1 for integers), found when at least half of the neighbours are one step
+  apart and the others several: what is missing is then a gap;
+- a calendar frequency (months, years, days of 23 to 25 hours), found likewise; business days too, but a holiday
+  is no gap;
+- neither: irregular stamps, where a row follows if it is not much further away than neighbours usually are.
 """
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 
-REGULAR = 0.85  # share of neighbours one step apart, above which a step is a step (business days reach 0.8)
+REGULAR = 0.5  # share of neighbours that must be one step apart
+FAR = 3  # times the median distance, beyond which irregular stamps have a gap
 
 
 class Timeline(NamedTuple):
@@ -26,7 +29,7 @@ class Timeline(NamedTuple):
     n: int
     step: Any  # Timedelta, int or None
     freq: Any  # pandas offset or None
-    longest: Any  # longest distance of neighbours, where there is neither
+    longest: Any  # distance up to which a row follows, for business days and irregular stamps
 
 
 def time_index(X, name):
@@ -88,19 +91,39 @@ def read(index):
     step = freq = longest = None
     if len(index) > 1:
         apart = np.diff(index.asi8 if hasattr(index, "asi8") else index.to_numpy())
-        shortest = apart.min()
         at = int(np.argmin(apart))
-        step = index[at + 1] - index[at]
-        whole_days = (
-            isinstance(index, pd.DatetimeIndex) and index.tz is not None and step >= pd.Timedelta("23h")
-        )
-        if whole_days or np.mean(apart == shortest) < REGULAR or (apart % shortest).any():
-            step = None
-            if isinstance(index, pd.DatetimeIndex) and len(index) > 2:  # days of 23 to 25 hours, months ...
-                freq = pd.tseries.frequencies.to_offset(index.freq or pd.infer_freq(index))
+        step, day = index[at + 1] - index[at], pd.Timedelta("23h")
+        dates = isinstance(index, pd.DatetimeIndex)
+        business = dates and day <= step <= 2 * day and len(index) > 5 and (index.day_of_week < 5).all()
+        local_days = dates and index.tz is not None and step >= day  # 23 to 25 hours long
+        if business and apart.max() > apart.min():
+            step, freq, longest = None, pd.offsets.BDay(), min((index[1:] - index[:-1]).max(), 7 * day)
+        elif local_days or np.mean(apart == apart.min()) < REGULAR or (apart % apart.min()).any():
+            step, freq = None, _calendar(index) if dates else None
             if freq is None:
-                longest = (index[1:] - index[:-1]).max()
+                longest = FAR * np.median(apart).astype(apart.dtype)
+                longest = longest if index.dtype.kind in "iu" else pd.Timedelta(int(longest), unit=index.unit)
     return Timeline(index[0], index[-1], len(index), step, freq, longest)
+
+
+def _calendar(index):
+    """The calendar frequency on which all stamps lie, most of them with no other between; or None."""
+    if len(index) < 3:
+        return None
+    windows = [index[k : k + 4] for k in np.linspace(0, max(0, len(index) - 4), 20).astype(int)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # infer_freq will return offsets; either will do
+        candidates = {pd.infer_freq(window) for window in windows} - {None}
+    for name in candidates:
+        grid = pd.date_range(index[0], index[-1], freq=name)
+        if len(index) >= REGULAR * len(grid) and index.isin(grid).all():
+            return pd.tseries.frequencies.to_offset(name)
+    return None
+
+
+def irregular(timeline):
+    """Whether stamps were seen that have neither a step nor a frequency."""
+    return timeline is not None and timeline.n > 2 and timeline.step is None and timeline.freq is None
 
 
 def comparable(timeline, index):
@@ -122,19 +145,30 @@ def missing_between(timeline, stamp):
     """Rows missing between the end of a timeline and a later stamp; 0 if it follows."""
     if timeline.step is not None:
         return int(np.ceil((stamp - timeline.last) / timeline.step)) - 1
+    if timeline.longest is not None and stamp - timeline.last <= timeline.longest:
+        return 0
     if timeline.freq is not None:
         return len(pd.date_range(timeline.last, stamp, freq=timeline.freq, inclusive="neither"))
-    if timeline.longest is None or stamp - timeline.last <= timeline.longest:
+    if timeline.longest is None:
         return 0
-    return int(np.ceil((stamp - timeline.last) / timeline.longest)) - 1
+    return int(np.ceil(FAR * (stamp - timeline.last) / timeline.longest)) - 1
 
 
 def gap_starts(index, timeline=None):
-    """Rows of an index before which others are missing, by its own step or that of a timeline, ascending."""
+    """Rows of an index before which others are missing, by its own spacing or that of a timeline, ascending."""
     timeline = timeline or read(index)
-    if timeline is None or timeline.step is None:
+    if timeline is None or len(index) < 2:
         return []
-    return [int(k) + 1 for k in np.flatnonzero(index[1:] - index[:-1] > timeline.step)]
+    if timeline.step is not None:
+        gaps = index[1:] - index[:-1] > timeline.step
+    elif timeline.longest is not None:
+        gaps = index[1:] - index[:-1] > timeline.longest
+    elif timeline.freq is not None:
+        grid = pd.date_range(index[0], index[-1], freq=timeline.freq)
+        gaps = np.diff(grid.searchsorted(index)) > 1
+    else:
+        return []
+    return [int(k) + 1 for k in np.flatnonzero(gaps)]
 
 
 def future(timeline, steps):
