@@ -67,10 +67,14 @@ class Scaler(NamedTuple):
 
 
 def make_scaler(kind, V, name):
-    """Learn a scaler from V (N, D), NaN left out; a constant column gets scale 1."""
+    """Learn a scaler from V (N, D), NaN left out.
+
+    A constant column of y gets scale 1, one of X scale inf: what never moved in training says nothing later.
+    """
     if len(V) == 0 or np.isnan(V).all(axis=0).any():
         raise ValueError(
-            f"{name} has no measured value in the rows left for training: lower validation_fraction."
+            f"{name} has no measured value in the rows left for training: lower validation_fraction, or give more "
+            "rows a positive sample_weight."
         )
     if kind is None:
         return Scaler(np.zeros(V.shape[1]), np.ones(V.shape[1]))
@@ -86,7 +90,7 @@ def make_scaler(kind, V, name):
     else:
         raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust' or None.")
     constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
-    return Scaler(center, np.where(constant, 1.0, scale))
+    return Scaler(center, np.where(constant, np.inf if name == "X" else 1.0, scale))
 
 
 def all_or_nothing(method):
@@ -177,8 +181,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, Y, index, weight = self._check_fit(X, y, sample_weight, reset=False)
         memory = self._go_on(index)
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
-        for p in self._pieces(index, len(Y)):
-            memory = self._over_gap(memory, index, p)
+        for p, missing in self._pieces(index, len(Y)):
+            memory = self._across(memory, missing)
             series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
             self._fit_more(series, memory, check_random_state(self.random_state))
             _, memory = self._run(X[p], Y[p], memory)
@@ -322,6 +326,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         out = self._free_run(X, index, self.start)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         known = np.isfinite(Y)
+        if not known.any(axis=0).all():
+            raise ValueError(
+                f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}: there is nothing to score."
+            )
         return float(
             np.mean(
                 [
@@ -344,8 +352,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Follow rows in the user's units, over gaps in their index; returns out (N, O) and the memory."""
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         out = np.empty_like(Y)
-        for p in self._pieces(index, len(Y)):
-            memory = self._over_gap(memory, index, p)
+        for p, missing in self._pieces(index, len(Y)):
+            memory = self._across(memory, missing)
             out[p], after = self._run(X[p], Y[p], memory)
             if steps > 1:
                 out[p] = self._run_ahead(X[p], np.where(np.isnan(Y[p]), out[p], Y[p]), memory, steps)
@@ -354,37 +362,45 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(astray):
             warnings.warn(
                 f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
-                "training. Let it learn free runs (training='both' or 'closed_loop'), use hidden layers of tanh "
-                "without skip_connections, or look for inputs far from those in training.",
+                "training. Let it learn free runs (training='both' or 'closed_loop'; a longer sequence_length; "
+                "n_restarts), use hidden layers of tanh without skip_connections, or look for inputs far from those "
+                "in training.",
                 UserWarning,
                 stacklevel=3,
             )
         return self.y_scaler_.inverse(out), memory
 
     def _pieces(self, index, n):
-        """Slices of rows without a gap, by the spacing of the rows seen if the index can be compared."""
-        return _pieces(index, n, self.timeline_ if self._can_place(index) else None)
-
-    def _over_gap(self, memory, index, piece):
-        """The memory with which a piece of rows starts, from that at the end of the piece before."""
-        if piece.start == 0:
-            return memory
-        seen = self.timeline_ if self._can_place(index) else None
-        return self._bridge(memory, timelines.extend(seen, index[: piece.start]), index[piece.start])
+        """Slices of rows without a gap, and how many rows are missing before each."""
+        seen = self.timeline_ if self._can_place(index) else timelines.read(index)
+        slices = _pieces(index, n, seen)
+        ends = [(seen._replace(last=index[p.start - 1]), index[p.start]) for p in slices[1:]]
+        missing = [timelines.missing_between(*end) for end in ends]
+        self._warn_of_gaps([(rows, *end) for rows, end in zip(missing, ends)])
+        return list(zip(slices, [0, *missing]))
 
     def _bridge(self, memory, timeline, stamp):
-        """The memory, if the gap between a timeline and a later stamp is short, else the mean state."""
+        """The memory at a stamp after the end of a timeline."""
         missing = timelines.missing_between(timeline, stamp)
-        if missing > max(SHORT_GAP, self.lead_):
-            return self._still(*self._mean)
-        if missing > 0:
+        self._warn_of_gaps([(missing, timeline, stamp)])
+        return self._across(memory, missing)
+
+    def _across(self, memory, missing):
+        """The memory after missing rows: itself if they are few, else the mean state."""
+        return memory if missing <= max(SHORT_GAP, self.lead_) else self._still(*self._mean)
+
+    def _warn_of_gaps(self, gaps):
+        """Say that the memory is carried over short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
+        short = [gap for gap in gaps if 0 < gap[0] <= max(SHORT_GAP, self.lead_)]
+        if short:
+            missing, timeline, stamp = short[0]
+            more = f" (and {len(short) - 1} more such gaps)" if len(short) > 1 else ""
             warnings.warn(
-                f"{missing} row(s) are missing between {timeline.last} and {stamp}; the forecast goes on as if "
+                f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the forecast goes on as if "
                 "there were none. Insert them, with NaN in y, or pass start='cold'.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        return memory
 
     def _resume(self, start, X, index):
         """The memory before the first row of X, and measured y (k, O) of the first rows, where it is known."""
@@ -502,15 +518,19 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """X (N, F) and its index, or that of y, or None."""
         index = timelines.time_index(X, "X")
         y_index = timelines.time_index(y, "y")
-        if isinstance(index, pd.DatetimeIndex) and isinstance(y_index, pd.DatetimeIndex):
+        if (
+            type(index) is type(y_index)
+            and not timelines.says_nothing(index)
+            and not timelines.says_nothing(y_index)
+        ):
             if not index.equals(y_index):
                 raise ValueError(
                     f"X and y have different stamps: X {index[0]} ... {index[-1]} ({len(index)} rows), y "
                     f"{y_index[0]} ... {y_index[-1]} ({len(y_index)} rows). Align them, for example with "
                     "X, y = X.align(y, join='inner', axis=0)."
                 )
-        elif index is None or (isinstance(index, pd.RangeIndex) and isinstance(y_index, pd.DatetimeIndex)):
-            index = y_index
+        elif timelines.says_nothing(index):
+            index = y_index if y_index is not None else index
         if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
             return self._check_no_inputs(X, y, reset), index
         X = validate_data(self, X, reset=reset, dtype=np.float64, order="C", ensure_min_samples=1)

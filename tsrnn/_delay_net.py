@@ -27,7 +27,7 @@ ACTIVATIONS = {
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
-NUMBERS = 2**17  # of a Jacobian or of features at a time: a megabyte, which the cache holds
+NUMBERS = 2**16  # of a Jacobian or of features at a time: half a megabyte, which the cache holds
 OPEN = np.empty((0, 0), np.bool_)
 
 
@@ -460,6 +460,7 @@ class Attempt(NamedTuple):
     value: float
     monitors: list
     decay: np.ndarray
+    moments: object  # what the solver goes on with in partial_fit
 
 
 def _value(attempt):
@@ -570,7 +571,7 @@ class DelayNetwork(SequenceRegressor):
         self.n_iter_ = sum(m.n_iter for m in best.monitors)
         self.loss_curve_ = [v for m in best.monitors for v in m.loss_curve]
         self.validation_curve_ = [v for m in best.monitors for v in m.validation_curve]
-        self._information = None
+        self._moments, self._information = best.moments, None
         if self._solver(series).dtype == np.float64 and self._is_small(series):
             everything = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
             known = Objective(self._net, everything, *self._open_loop(), 0.0, np.float64)
@@ -586,15 +587,17 @@ class DelayNetwork(SequenceRegressor):
             if len(kinds) > 1 and not self._runs_worse_and_worse(series, theta, kinds[-1]):
                 break
             kinds.append(kind)
-            monitor, objective = self._train(series, kinds, theta, rng, fresh)
+            monitor, objective, moments = self._train(series, kinds, theta, rng, fresh)
             monitors.append(monitor)
             theta, fresh = monitor.best_theta, False
-        return Attempt(theta, monitors[-1].best if judge is None else judge(theta), monitors, objective.decay)
+        value = monitors[-1].best if judge is None else judge(theta)
+        return Attempt(theta, value, monitors, objective.decay, moments)
 
     def _train(self, series, kinds, theta, rng, fresh):
         """The last of some stages of training, from a ``fresh`` theta or a trained one.
 
-        kinds : (steps, closed) of this stage and those before it. Returns its monitor and objective.
+        kinds : (steps, closed) of this stage and those before it. Returns its monitor, its objective and what
+        the solver would go on with.
         """
         steps, closed = kinds[-1]
         solver = self._solver(series)
@@ -612,8 +615,8 @@ class DelayNetwork(SequenceRegressor):
         validate = self._validation(series, kinds) if self.early_stopping else None
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
-            solver.minimize(objective, theta, monitor, rng)
-        return monitor, objective
+            moments = solver.minimize(objective, theta, monitor, rng)
+        return monitor, objective, moments
 
     def _validation(self, series, kinds):
         """Loss on the validation rows as a function of theta; None where no rows are held.
@@ -682,7 +685,7 @@ class DelayNetwork(SequenceRegressor):
         objective = Objective(self._net, [known], *self._open_loop(), self.alpha, solver.dtype)
         if objective.n:
             monitor = Monitor(theta, 1, 0.0, 1)
-            solver.minimize(objective, theta, monitor, rng)
+            self._moments = solver.minimize(objective, theta, monitor, rng, self._moments)
             self.theta_ = monitor.best_theta
 
     def _check_enough_rows(self, series):

@@ -117,11 +117,12 @@ class Adam(BaseEstimator):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), 0, low_open=True)
 
-    def minimize(self, objective, theta, monitor, rng):
-        """Step from mini-batch to mini-batch until the monitor says stop."""
+    def minimize(self, objective, theta, monitor, rng, moments=None):
+        """Step from mini-batch to mini-batch until the monitor says stop; returns the moments m, v and t."""
         self._check()
         theta = theta.astype(self.dtype)
-        m, v, t = np.zeros_like(theta), np.zeros_like(theta), 0
+        m, v, t = (np.zeros_like(theta), np.zeros_like(theta), 0) if moments is None else moments
+        m, v = m.copy(), v.copy()
         decay = (objective.decay / objective.weight).astype(self.dtype)
         settings = np.array(
             [self.learning_rate, self.beta_1, self.beta_2, self.epsilon]
@@ -138,7 +139,7 @@ class Adam(BaseEstimator):
                 _adam_step(theta, grad, 1 / (len(batch) * share), m, v, t, decay, settings)
                 total += loss
             if monitor(theta, total / objective.weight + 0.5 * float(decay @ theta**2)):
-                return
+                return m, v, t
 
 
 @kernel

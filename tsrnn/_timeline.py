@@ -161,13 +161,13 @@ def gap_starts(index, timeline=None):
         return []
     if timeline.step is not None:
         gaps = index[1:] - index[:-1] > timeline.step
+    elif timeline.freq is None:
+        return []  # irregular: rows are one step apart, whatever lies between
     elif timeline.longest is not None:
         gaps = index[1:] - index[:-1] > timeline.longest
-    elif timeline.freq is not None:
+    else:
         grid = pd.date_range(index[0], index[-1], freq=timeline.freq)
         gaps = np.diff(grid.searchsorted(index)) > 1
-    else:
-        return []
     return [int(k) + 1 for k in np.flatnonzero(gaps)]
 
 
@@ -191,5 +191,7 @@ def extend(timeline, index):
 
 def advance(timeline, steps):
     """The timeline after ``steps`` rows that came without stamps; None where those cannot be told."""
-    ahead = None if timeline is None else future(timeline, steps)
-    return None if ahead is None else timeline._replace(last=ahead[-1], n=timeline.n + steps)
+    if timeline is None or (timeline.step is None and timeline.freq is None):
+        return None
+    last = future(timeline, steps)[-1] if timeline.step is None else timeline.last + steps * timeline.step
+    return timeline._replace(last=last, n=timeline.n + steps)
