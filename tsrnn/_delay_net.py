@@ -185,9 +185,9 @@ def _in_pieces(B, lead, T, O):
 class Objective:
     """Half the weighted sum of squared errors of a delay network over a list of series.
 
-    A sample is a sequence of ``steps`` rows that begins at ``at``; each row of a series that has its full
-    history is in exactly one.  In open loop the lags of y are the measured values, and a row with an unknown
-    one among them has no weight; in closed loop a sequence starts from measured y and then feeds itself.
+    A sample is a sequence of ``steps`` rows that begins at ``at``; the samples cover each series behind one
+    another.  In open loop the lags of y are the measured values, and a row with an unknown one among them has
+    no weight; in closed loop a sequence starts where its lags see measured y, and then feeds itself.
 
     The series are laid one behind the other, each followed by ``steps - 1`` rows of no weight, so that the
     last sequence may run over its end.
@@ -240,7 +240,7 @@ class Objective:
         else:
             y, own, y_at = self.y, OPEN, at * O
         if (B, steps) not in self._spaces:
-            self._spaces = {**self._spaces, (B, steps): plan.work_space(B, steps, theta.dtype)}
+            self._spaces[B, steps] = plan.work_space(B, steps, theta.dtype)
         space = self._spaces[B, steps]
         return forward(plan, theta, self.x, at * plan.n_inputs, y, y_at, own, steps, space)
 
@@ -563,9 +563,8 @@ class DelayNetwork(SequenceRegressor):
             for restart in range(self.n_restarts)
         ]
         if self._runs_away(series, min(attempts, key=_value).theta, stages):
-            attempts.append(
-                self._attempt(series, stages[1:2], rng, None, judge)
-            )  # closed loop from the start
+            closed_loop_only = stages[1:2]
+            attempts.append(self._attempt(series, closed_loop_only, rng, None, judge))
         best = min(attempts, key=_value)
         self.theta_ = best.theta
         self.n_iter_ = sum(m.n_iter for m in best.monitors)
@@ -622,7 +621,7 @@ class DelayNetwork(SequenceRegressor):
         """Loss on the validation rows as a function of theta; None where no rows are held.
 
         After the first stage it is a geometric mean, over one step ahead, free runs as long as in training and
-        one free run over all held rows: what closed-loop training gains must be more than it loses elsewhere.
+        free runs as long as the held rows: what closed-loop training gains must be more than it loses elsewhere.
         """
         if len(kinds) > 1:
             kinds = [kinds[0], kinds[-1], (self._longest_held(series), True)]
@@ -644,12 +643,12 @@ class DelayNetwork(SequenceRegressor):
         return max(1, max(int(s.held.sum()) for s in series))
 
     def _runs_worse_and_worse(self, series, theta, kind):
-        """Whether one free run over all held rows is far worse than runs as long as in training."""
+        """Whether free runs as long as the held rows are far worse than those as long as in training."""
         short, long = (self._validation(series, [k]) for k in (kind, (self._longest_held(series), True)))
         return short is not None and long is not None and long(theta) > 2 * short(theta)
 
     def _runs_away(self, series, theta, stages):
-        """Whether, after both kinds of training, that free run is far worse than the mean of y would be."""
+        """Whether, after both kinds of training, the former are far worse than the mean of y would be."""
         if len(stages) < 2:
             return False
         long = self._validation(series, [(self._longest_held(series), True)])
