@@ -129,7 +129,13 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        self : the fitted estimator
+        self : the fitted estimator, or as it was before the call if that fails or is interrupted
+
+        Raises
+        ------
+        ValueError, TypeError
+            A parameter is out of range; X is not finite; X and y differ in length or in their stamps; stamps are
+            not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
         self._period = timelines.period(X, y)
         X, Y, index, weight = self._check_fit(X, y, sample_weight)
@@ -175,6 +181,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         self : the estimator
+
+        Raises
+        ------
+        ValueError
+            As in ``fit``; or the rows begin before the end of those seen.
         """
         if not hasattr(self, "state_"):
             return self.fit(X, y, sample_weight)
@@ -203,6 +214,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         self : the estimator
+
+        Raises
+        ------
+        ValueError
+            X or y does not fit the model, or the rows begin before the end of those seen.
         """
         check_is_fitted(self)
         X, Y, index = self._check_rows(X, y)
@@ -231,6 +247,17 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
             In the units of y.
+
+        Raises
+        ------
+        ValueError
+            X does not fit the model, its stamps are not in order or not unique, or ``start`` is unknown.
+
+        Warns
+        -----
+        UserWarning
+            Rows are missing before or within X; the outputs run away; or one row without an index is asked for
+            again and again.
         """
         check_is_fitted(self)
         if y is not None:
@@ -268,6 +295,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
             In the units of y.
+
+        Raises
+        ------
+        ValueError
+            As in ``predict``; or ``steps`` is no int >= 1.
         """
         check_is_fitted(self)
         steps = _check_steps(steps)
@@ -293,6 +325,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         y_pred : Series, DataFrame or ndarray of shape (steps,) or (steps, n_outputs)
             In the units of y; pandas, with the future index, if the model was fitted with a pandas y.
+
+        Raises
+        ------
+        ValueError
+            X_future is too short, does not go on from the last row seen, or has gaps.
         """
         check_is_fitted(self)
         steps = _check_steps(steps)
@@ -320,6 +357,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         r2 : float
             1 is perfect, 0 no better than the mean of y.
+
+        Raises
+        ------
+        ValueError
+            As in ``predict``; or an output has no measured value.
         """
         check_is_fitted(self)
         X, Y, index = self._check_rows(X, y)
@@ -709,6 +751,17 @@ def predict_ahead(model, X, y, *, steps=1, start=None):
     Returns
     -------
     y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
+    >>> tsrnn.predict_ahead(pipeline, X[500:], y[500:], steps=3).shape
+    (100,)
     """
     model, X = _see_through(model, X)
     return model.predict_ahead(X, y, steps=steps, start=start)
@@ -725,6 +778,17 @@ def update(model, X, y=None):
     Returns
     -------
     model : the same object, its memory advanced
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
+    >>> tsrnn.forecast(tsrnn.update(pipeline, X[500:550], y[500:550]), 24, X[550:574]).shape
+    (24,)
     """
     inner, X = _see_through(model, X)
     inner.update(X, y)

@@ -86,6 +86,11 @@ class NARXRegressor(DelayNetwork):
         Iterations run.
     loss_curve_, validation_curve_ : list of float
         Loss after each iteration: half the mean squared error in scaled units, plus the decay.
+    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
+        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant
+        in training is inf: it is ignored.
+    timeline_ : tuple or None
+        First and last stamp of the rows seen and how they are spaced, where their index tells.
     n_features_in_, n_outputs_ : int
         Columns of X and y.
     feature_names_in_ : ndarray of shape (n_features_in_,)

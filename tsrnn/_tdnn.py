@@ -51,8 +51,8 @@ warm_start, random_state, verbose
 
     Attributes
     ----------
-    theta_, params_, state_, lead_, n_iter_, loss_curve_, validation_curve_, n_features_in_, n_outputs_, \
-feature_names_in_
+    theta_, params_, state_, lead_, n_iter_, loss_curve_, validation_curve_, x_scaler_, y_scaler_, timeline_, \
+n_features_in_, n_outputs_, feature_names_in_
         As for :class:`~tsrnn.NARXRegressor`.
 
     See Also
