@@ -151,11 +151,9 @@ def _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy
 
 @kernel
 def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h, d, dy_start, dy, grad):
-    """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,) out."""
+    """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,), in: 0."""
     B = starts.shape[1]
     _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy)
-    for j in range(grad.size):
-        grad[j] = 0
     for k in range(len(layers)):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
         M, o = B * (lead + T), starts[FIRST_LAYER + k, 0] - lead * B * H
@@ -175,21 +173,17 @@ def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h
     """Derivatives of B single outputs, every lag of y taken as given.
 
     own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.
-    J : (B, O, P) out, dout[b, o] / dtheta.   dy : (O, B (y_lead + 1) O) out, dout[:, o] / dy of the lags, or
-    (O, 0).
+    J : (B, O, P), in: 0, out: dout[b, o] / dtheta.   dy : (O, B (y_lead + 1) O), in: 0, out: dout[:, o] / dy of
+    the lags; or (O, 0).
     """
     B, n = starts.shape[1], len(layers)
     O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
     for o in range(O):
-        for j in range(dy.shape[1]):
-            dy[o, j] = 0
         for b in range(B):
             for m in range(O):
                 d[output + b * O + m] = 1 if m == o else 0
         _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy[o])
         for b in range(B):
-            for j in range(J.shape[2]):
-                J[b, o, j] = 0
             for k in range(n):
                 H, bias = layers[k, WIDTH], layers[k, BIAS]
                 for p in range(-layers[k, LEAD], 1):

@@ -257,7 +257,7 @@ class Objective:
         for at in self._blocks(batch):
             B = len(at)
             args, h = self._forward(theta, at, T, self.closed)
-            d, part = np.empty_like(h), np.empty_like(theta)
+            d, part = np.empty_like(h), np.zeros_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
             total += squared(h[-size:].reshape(T, B, O), self.y, self.w, at * O, d[-size:].reshape(T, B, O))
@@ -336,8 +336,8 @@ class Objective:
                 space = plan.work_space(M, 1, theta.dtype)
                 x_at = rows.ravel() * plan.n_inputs
                 args, h = forward(plan, theta, self.x, x_at, y, y_rows.ravel(), OPEN, 1, space)
-                J = np.empty((M, O, P))
-                dy = np.empty((O, M * (K + 1) * O if self.closed else 0))
+                J = np.zeros((M, O, P))
+                dy = np.zeros((O, M * (K + 1) * O if self.closed else 0))
                 dy_at = _in_pieces(M, K, 1, O)
                 kernels.jacobian(*args, h, np.empty_like(h), dy_at, dy, J)
                 if self.closed:

@@ -12,8 +12,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
-from ._jit import kernel
-from ._simd_v1 import add_outer, flat
+from ._simd_v1 import add_outer
 
 
 STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is mirrored, not computed
@@ -22,36 +21,18 @@ STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is 
 def add_normal_equations(A, r, w, AA, Ar):
     """Add a block of rows.   A : (M, P).   r, w : (M,).   AA : (P, P) and Ar : (P,), added to."""
     M, P = A.shape
-    _add_normal_equations(
-        A, np.empty(M, np.int64), r, w, AA, Ar, np.empty((M, P)).ravel(), np.empty((STRIP, P)).ravel()
-    )
-
-
-@kernel
-def _add_normal_equations(A, rows, r, w, AA, Ar, scratch, strips):
-    """rows : (M,) and scratch (M P,), strips (STRIP P,): work space."""
-    M, P = A.shape
-    a = flat(A)
+    a, rows = A.ravel(), np.arange(M) * P
+    weighted = np.concatenate([A, r[:, None]], axis=1)  # (M, P + 1)
+    weighted *= w[:, None]
     for j in range(0, P, STRIP):
-        height, width = min(STRIP, P - j), P - j
-        weighted = scratch[: M * width].reshape(M, width)
-        strip = strips[: height * width].reshape(height, width)
-        for i in range(M):
-            rows[i] = i * P + j
-            for k in range(width):
-                weighted[i, k] = w[i] * A[i, j + k]
-        for k in range(height):
-            for m in range(width):
-                strip[k, m] = 0
-        add_outer(a, rows, weighted, strip)
-        for k in range(height):
-            for m in range(k, width):
-                AA[j + k, j + m] += strip[k, m]
-            for m in range(k + 1, width):
-                AA[j + m, j + k] = AA[j + k, j + m]
-    for i in range(M):
-        for k in range(P):
-            Ar[k] += w[i] * r[i] * A[i, k]
+        end = min(j + STRIP, P)
+        strip = np.zeros((end - j, P + 1 - j))
+        add_outer(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
+        upper = np.triu(strip[:, : end - j])
+        strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
+        AA[j:end, j:] += strip[:, :-1]
+        AA[end:, j:end] = AA[j:end, end:].T
+        Ar[j:end] += strip[:, -1]
 
 
 _lapack = None  # the loaded BLAS libraries; finding them takes milliseconds
