@@ -1016,3 +1016,11 @@ def test_a_history_must_end_where_X_begins():
         model.predict(frame[310:320], start=(frame[300:315], series[300:315]))
     with pytest.warns(UserWarning, match="missing"):
         model.predict(frame[317:320], start=(frame[300:315], series[300:315]))
+
+
+def test_the_memory_lasts_over_a_short_gap_at_the_end_of_training():
+    """Two rows after a gap of one are not all that is remembered of the series."""
+    rows = np.r_[0:297, 298:300]
+    model = fit(NARX, frame.iloc[rows], series.iloc[rows])
+    last = model.y_scaler_(series.iloc[rows].to_numpy()[-model.lead_ :, None])
+    np.testing.assert_allclose(model.state_.Y, last)

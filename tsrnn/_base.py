@@ -151,9 +151,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
         self._fit_series(series, check_random_state(self.random_state))
-        _, self.state_ = self._run(X[pieces[-1]], Y[pieces[-1]], self._still(*self._mean))
         self._reach = np.nanmax(np.abs(Y))
         self.timeline_ = timelines.read(index)
+        self.state_ = self._still(*self._mean)
+        for p, missing in self._pieces(index, len(Y), quiet=True):  # the memory lasts over a short gap
+            _, self.state_ = self._run(X[p], Y[p], self._across(self.state_, missing))
         if timelines.irregular(self.timeline_):
             warnings.warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -412,13 +414,14 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return self.y_scaler_.inverse(out), memory
 
-    def _pieces(self, index, n):
+    def _pieces(self, index, n, quiet=False):
         """Slices of rows without a gap, and how many rows are missing before each."""
         seen = self.timeline_ if self._can_place(index) else timelines.read(index)
         slices = _pieces(index, n, seen)
         ends = [(seen._replace(last=index[p.start - 1]), index[p.start]) for p in slices[1:]]
         missing = [timelines.missing_between(*end) for end in ends]
-        self._warn_of_gaps([(rows, *end) for rows, end in zip(missing, ends)])
+        if not quiet:
+            self._warn_of_gaps([(rows, *end) for rows, end in zip(missing, ends)])
         return list(zip(slices, [0, *missing]))
 
     def _bridge(self, memory, timeline, stamp):

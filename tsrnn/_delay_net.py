@@ -4,6 +4,7 @@ The equations are in ``_delay_kernels.py``.
 """
 
 from numbers import Integral
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -463,10 +464,6 @@ class Attempt(NamedTuple):
     moments: object  # what the solver goes on with in partial_fit
 
 
-def _value(attempt):
-    return attempt.value
-
-
 class DelayNetwork(SequenceRegressor):
     """Estimator around a delay network; a subclass brings parameters and ``_lags``."""
 
@@ -562,10 +559,10 @@ class DelayNetwork(SequenceRegressor):
             self._attempt(series, stages, rng, self.theta_ if restart == 0 else None, judge)
             for restart in range(self.n_restarts)
         ]
-        if self._runs_away(series, min(attempts, key=_value).theta, stages):
+        if self._runs_away(series, min(attempts, key=attrgetter("value")).theta, stages):
             closed_loop_only = stages[1:2]
             attempts.append(self._attempt(series, closed_loop_only, rng, None, judge))
-        best = min(attempts, key=_value)
+        best = min(attempts, key=attrgetter("value"))
         self.theta_ = best.theta
         self.n_iter_ = sum(m.n_iter for m in best.monitors)
         self.loss_curve_ = [v for m in best.monitors for v in m.loss_curve]

@@ -114,7 +114,7 @@ def _calendar(index):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # infer_freq will return offsets; either will do
         candidates = {pd.infer_freq(window) for window in windows} - {None}
-    for name in candidates:
+    for name in sorted(candidates, key=str):
         grid = pd.date_range(index[0], index[-1], freq=name)
         if len(index) >= REGULAR * len(grid) and index.isin(grid).all():
             return pd.tseries.frequencies.to_offset(name)
