@@ -8,19 +8,45 @@ The delay network (TDNN, NARX):
 
 The rows of W stand for x before y, the oldest lag first, one row a column of the source.  (Any layer may see
 any source: a later layer may see x and y too.)
+
+The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (the LSTM: h, c). ' is the row before
+
+    Elman   h = f(v W + h' U + b)                                                                           [1]
+    LSTM    i, f, o = sigmoid(v W + h' U + P c' + b) (o: c in place of c'),  g = tanh(v W + h' U + b),
+            c = f c' + i g,  h = o tanh(c)                                              [2], f from [3], P from [4]
+    GRU     r, z = sigmoid(v W + h' U + b),  h = (1 - z) n + z h',
+            n = tanh(v W + (r h') U + b)  [5]   or   n = tanh(v W + r (h' U + d) + b)  [6]
+    with layer normalisation [7]: every sum without its P c and b, less its mean over the units of that gate and over
+    their deviation, times a gain; with dropout on the recurrence [8]: h' m for the h' before each U, m fixed in time
+
+    out(t) = c + [what the readout sees] V
+
+[1] J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
+[2] S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9, 1997.
+[3] F. A. Gers, J. Schmidhuber, F. Cummins, "Learning to forget", Neural Computation 12, 2000.
+[4] F. A. Gers, N. Schraudolph, J. Schmidhuber, "Learning precise timing with LSTM recurrent networks", JMLR 3, 2002.
+[5] K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014.
+[6] NVIDIA cuDNN, the GRU mode of its recurrent nets: the reset comes after the product.
+[7] J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", arXiv:1607.06450, 2016.
+[8] Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016.
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 
-ACTIVATIONS = {
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+ACTIVATIONS = {  # of complex numbers too
     "identity": lambda z: z,
-    "tanh": math.tanh,
-    "logistic": lambda z: 1 / (1 + math.exp(-z)),
-    "relu": lambda z: z if math.isnan(z) else max(z, 0.0),
+    "tanh": np.tanh,
+    "logistic": logistic,
+    "relu": lambda z: np.maximum(z, 0.0),
 }
 
 
@@ -112,6 +138,99 @@ def forecast_ahead(net, X, Y, first, steps):
         free = np.concatenate([Y[:origin], np.full((t + 1 - origin, Y.shape[1]), np.nan)])
         out[t - first] = run_delay_network(net, X[: t + 1], free, origin)[-1]
     return out
+
+
+class RecurrentNetwork(NamedTuple):
+    """cell : elman, lstm or gru.   layers : [[forward, backward], ...] or [[forward], ...], parameters of that cell.
+    masks : [[(H,), ...], ...], the recurrence's.   dropout : [(T, H * directions), ...], the outputs'."""
+
+    cell: object
+    layers: list
+    V: object
+    c: object
+    input_lags: tuple
+    output_lags: tuple
+    skip: bool = False
+    masks: object = None
+    dropout: object = None
+
+
+def normalised(p, gate, z):
+    if len(p.gain):
+        z = z - np.mean(z)
+        z = p.gain[gate] * z / np.sqrt(np.mean(z * z) + 1e-5)
+    return z
+
+
+def elman(p, v, state, m, f=np.tanh):
+    (h,) = state
+    return (f(normalised(p, 0, v @ p.W[0] + (h * m) @ p.U[0]) + p.b[0]),)
+
+
+def lstm(p, v, state, m):
+    """Gates in the order i, g, o, f, peepholes i, o, f; there may be no f, and no peepholes."""
+    h, c = state
+    z = [normalised(p, k, v @ p.W[k] + (h * m) @ p.U[k]) + p.b[k] for k in range(len(p.W))]
+    of_i, of_o, of_f = [*p.P, None][:3] if len(p.P) else [np.zeros(len(c))] * 3
+    i = logistic(z[0] + of_i * c)
+    g = np.tanh(z[1])
+    f = logistic(z[3] + of_f * c) if len(z) == 4 else 1.0
+    c = f * c + i * g
+    o = logistic(z[2] + of_o * c)
+    return o * np.tanh(c), c
+
+
+def gru(p, v, state, m):
+    """Gates in the order r, z, n."""
+    (h,) = state
+    r, z = [logistic(normalised(p, k, v @ p.W[k] + (h * m) @ p.U[k]) + p.b[k]) for k in (0, 1)]
+    reset = r * ((h * m) @ p.U[2] + p.d) if len(p.d) else (r * h * m) @ p.U[2]
+    n = np.tanh(normalised(p, 2, v @ p.W[2] + reset) + p.b[2])
+    return ((1 - z) * n + z * h,)
+
+
+def run_recurrent_network(net, X, Y, first, states=None):
+    """Outputs (N - first, O) at the rows from ``first`` on, where the net starts from ``states[layer][direction]``, by
+    default what it learned or zeros; and the states it ends in.  Where Y is NaN there, outputs take its place."""
+    X, Y, out = list(X), list(Y), []
+
+    def start(k, d):
+        p = net.layers[k][d]
+        nothing = [np.zeros(len(p.b[0]))] * (1 + (net.cell is lstm))
+        return states[k][d] if states else list(p.start) if len(p.start) else nothing
+
+    @cache
+    def state(k, d, t):
+        if t in (first - 1, len(Y)):
+            return start(k, d)
+        before = state(k, d, t - 1 if d == 0 else t + 1)
+        return net.cell(net.layers[k][d], seen(k, t), before, net.masks[k][d] if net.masks else 1.0)
+
+    def seen(k, t):
+        """What layer k sees at row t; the readout comes after the last."""
+        readout = k == len(net.layers)
+        rows = []
+        if k == 0 or net.skip:
+            for source, lags in ((X, net.input_lags), (Y, net.output_lags)):
+                for lag in sorted(lags, reverse=True):
+                    assert t >= lag
+                    rows.append(source[t - lag])
+        for below in range(0 if readout and net.skip else max(k - 1, 0), k):
+            h = np.concatenate([state(below, d, t)[0] for d in range(len(net.layers[below]))])
+            rows.append(h * net.dropout[below][t - first] if net.dropout else h)
+        return np.concatenate(rows)
+
+    for t in range(first, len(Y)):
+        out.append(net.c + seen(len(net.layers), t) @ net.V)
+        Y[t] = np.where(np.isnan(Y[t]), out[-1], Y[t])
+    last = (len(Y) - 1, first)
+    return np.array(out), [[state(k, d, last[d]) for d in range(len(ps))] for k, ps in enumerate(net.layers)]
+
+
+def complex_step(f, theta):
+    """df/dtheta (P, ...) to the last digits, where f is made of analytic functions: the imaginary part of a step."""
+    e = 1e-100j * np.eye(len(theta))
+    return np.array([np.imag(f(theta + e[j])) / 1e-100 for j in range(len(theta))])
 
 
 def central_difference(f, theta, step=1e-3):
