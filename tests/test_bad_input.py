@@ -13,7 +13,16 @@ from scipy import sparse
 from sklearn.base import clone
 
 import tsrnn
-from tsrnn import LBFGS, Adam, Evolution, LevenbergMarquardt, NARXRegressor, TDNNRegressor
+from tsrnn import (
+    LBFGS,
+    SGD,
+    Adam,
+    Evolution,
+    LevenbergMarquardt,
+    NARXRegressor,
+    RMSprop,
+    TDNNRegressor,
+)
 
 
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
@@ -558,6 +567,7 @@ BAD_PARAMETERS = [
     ("activation", ["softmax", None, 3, "", ["tanh"], np.tanh]),
     ("solver", ["sgdd", "", None, 3, Adam, object()]),
     ("alpha", [-1e-3, np.nan, np.inf, "1", None, True, [0.1]]),
+    ("batch_size", [0, -1, 1.5, "auto", None, np.inf, True]),
     ("max_iter", [0, -1, 2.5, "10", None, np.inf, True]),
     ("tol", [-1, np.nan, "a", None]),
     ("validation_fraction", [0, 1.0, -0.1, 1.5, np.nan, "a", None]),
@@ -610,13 +620,24 @@ def test_bad_parameter(model, name, value):
 
 
 BAD_SOLVERS = [
-    (Adam, "learning_rate", [0, -1, np.nan, np.inf, "fast", None, True]),
-    (Adam, "batch_size", [0, -1, 1.5, "auto", None]),
     (Adam, "beta_1", [-0.1, 1.1, 1.0, np.nan, None]),
     (Adam, "beta_2", [-0.1, 1.1, 1.0, np.nan, None]),
     (Adam, "epsilon", [-1, np.nan, None]),
-    (Adam, "clip_norm", [0, -1, np.nan, "a"]),
-    (Adam, "clip_value", [0, -1, np.nan, "a"]),
+    (SGD, "momentum", [-0.1, 1.1, 1, np.nan, None, True]),
+    (SGD, "nesterov", ["yes", 2, None]),
+    (RMSprop, "rho", [-0.1, 1.1, 1.0, np.nan, None]),
+    (RMSprop, "epsilon", [-1, np.nan, None]),
+    *(
+        (rule, *case)
+        for rule in (Adam, SGD, RMSprop)
+        for case in [
+            ("learning_rate", [0, -1, np.nan, np.inf, "fast", None, True]),
+            ("schedule", ["linear", "", None, 3, ["cosine"]]),
+            ("warmup", [-0.1, 1.1, np.nan, "a", None, True]),
+            ("clip_norm", [0, -1, np.nan, "a"]),
+            ("clip_value", [0, -1, np.nan, "a"]),
+        ]
+    ),
     (LBFGS, "memory", [0, -1, 1.5, None]),
     (LBFGS, "gtol", [-1, np.nan, None]),
     (LevenbergMarquardt, "damping", [0, -1, np.nan, None]),
@@ -661,9 +682,16 @@ def test_numpy_scalars_are_numbers():
             early_stopping=np.bool_(True),
             warm_start=np.bool_(False),
             n_restarts=np.int64(1),
-            solver=Adam(np.float32(0.01), batch_size=np.int64(8)),
+            batch_size=np.int64(8),
+            solver=Adam(np.float32(0.01), warmup=np.float64(0.5), clip_norm=np.int64(2)),
         )
     )
+    fit(
+        clone(TDNN).set_params(
+            solver=SGD(np.float64(0.01), momentum=np.float64(0.5), nesterov=np.bool_(False))
+        )
+    )
+    fit(clone(TDNN).set_params(solver=RMSprop(rho=np.float64(0.5), clip_value=np.float64(0.5))))
     fit(clone(TDNN).set_params(hidden_layer_sizes=[3, 3], layer_lags=np.int64(1), dilations=np.array([1, 2])))
     fit(clone(TDNN).set_params(hidden_layer_sizes=np.int64(3)))
 

@@ -14,7 +14,15 @@ from ._base import SequenceRegressor, Series
 from ._least_squares import add_normal_equations, solve
 from ._losses import squared
 from ._params import glorot
-from ._solvers import Adam, LevenbergMarquardt, assimilate, check_flag, check_number, resolve_solver
+from ._solvers import (
+    Adam,
+    LevenbergMarquardt,
+    Stochastic,
+    assimilate,
+    check_flag,
+    check_number,
+    resolve_solver,
+)
 from ._training import Monitor, progress
 from ._windows import Run, runs
 
@@ -194,10 +202,11 @@ class Objective:
     last sequence may run over its end.
 
     ``held`` chooses the rows that count: the training rows (False) or the validation rows (True).
+    ``batch_size`` is that of the mini-batches, in rows.
     """
 
-    def __init__(self, plan, series, steps, closed, alpha, dtype, held=False):
-        self.plan, self.steps, self.closed = plan, steps, closed
+    def __init__(self, plan, series, steps, closed, alpha, dtype, held=False, batch_size=200):
+        self.plan, self.steps, self.closed, self.batch_size = plan, steps, closed, batch_size
         self.groups = plan.groups()
         self.decay = alpha * (self.groups > 0)
         F, O = plan.n_inputs, plan.n_outputs
@@ -220,6 +229,7 @@ class Objective:
         before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # rows that count, before each
         self.at = at[before[at + steps] > before[at]]
         self.n = len(self.at)
+        self.everything = np.arange(self.n)
         inside = np.zeros(N + 1, np.int64)
         inside[self.at] += 1
         inside[self.at + steps] -= 1
@@ -251,6 +261,14 @@ class Objective:
         for i in range(0, len(batch), size):
             yield self.at[batch[i : i + size]]
 
+    def batches(self, rng):
+        """Yield mini-batches of shuffled samples, each with the weight of as many average samples."""
+        order, share = rng.permutation(self.n), self.weight / self.n
+        size = max(1, self.batch_size // self.steps)
+        for i in range(0, self.n, size):
+            batch = order[i : i + size]
+            yield batch, len(batch) * share
+
     def loss_grad(self, theta, batch):
         """Half the weighted sum of squares over a batch of samples, and its gradient (P,)."""
         plan, T, O = self.plan, self.steps, self.plan.n_outputs
@@ -270,7 +288,7 @@ class Objective:
         """Weighted sum of squared errors over all samples."""
         T, O = self.steps, self.plan.n_outputs
         total = 0.0
-        for at in self._blocks(np.arange(self.n)):
+        for at in self._blocks(self.everything):
             _, h = self._forward(theta, at, T, self.closed)
             out = h[-len(at) * T * O :].reshape(T, len(at), O)
             total += 2 * squared(out, self.y, self.w, at * O, np.empty_like(out))
@@ -283,7 +301,7 @@ class Objective:
         fan_in, O = self.plan.shapes[-1]
         T = self.steps
         A, c = np.zeros((O, fan_in + 1, fan_in + 1)), np.zeros((O, fan_in + 1))
-        for at in self._blocks(np.arange(self.n), most=NUMBERS // fan_in):
+        for at in self._blocks(self.everything, most=NUMBERS // fan_in):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
             Z = self._readout_inputs(theta, at, rows)
             for o in range(O):
@@ -478,6 +496,7 @@ class DelayNetwork(SequenceRegressor):
         if not (isinstance(self.solver, str) and self.solver == "auto"):
             resolve_solver(self.solver)
         check_number("alpha", self.alpha, 0)
+        check_number("batch_size", self.batch_size, 1, integer=True)
         check_number("max_iter", self.max_iter, 1, integer=True)
         check_number("tol", self.tol, 0)
         check_number("validation_fraction", self.validation_fraction, 0, 0.9, low_open=True)
@@ -597,7 +616,9 @@ class DelayNetwork(SequenceRegressor):
         """
         steps, closed = kinds[-1]
         solver = self._solver(series)
-        objective = Objective(self._net, series, steps, closed, self.alpha, solver.dtype)
+        objective = Objective(
+            self._net, series, steps, closed, self.alpha, solver.dtype, batch_size=self.batch_size
+        )
         if objective.n == 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) has its {self.lead_} rows of history without "
@@ -677,8 +698,12 @@ class DelayNetwork(SequenceRegressor):
             if objective.n:
                 self.theta_, self._information = assimilate(objective, theta, self._information)
             return
-        solver = self.solver if isinstance(self.solver, Adam) else Adam()
-        objective = Objective(self._net, [known], *self._open_loop(), self.alpha, solver.dtype)
+        solver = self._solver([known])
+        if not isinstance(solver, Stochastic):
+            solver = Adam()
+        objective = Objective(
+            self._net, [known], *self._open_loop(), self.alpha, solver.dtype, batch_size=self.batch_size
+        )
         if objective.n:
             monitor = Monitor(theta, 1, 0.0, 1)
             self._moments = solver.minimize(objective, theta, monitor, rng, self._moments)

@@ -1,18 +1,31 @@
-"""Losses: value and gradient, in one pass over the targets.
+"""Losses: value and gradient, in one pass over the targets.  With the error e = y - f,
 
-squared    1/2 sum w (y - f)^2,    d/df = w (f - y)
+squared     sum w e^2 / 2
+absolute    sum w |e|
+huber       sum w h(e),    h(e) = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)
+pinball     sum w r(e),    r(e) = q e where e > 0, else (q - 1) e
+
+Where a loss has a kink, its gradient at e = 0 is 0, which lies between both sides.
+
+Every kernel takes
+
+out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them.   y, w : (N O,), targets and
+weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each sequence's
+first row begins.
+
+and gives a float64, NaN where a forecast is NaN.
 """
 
+import numpy as np
+from sklearn.base import BaseEstimator
+
 from ._jit import kernel
+from ._solvers import check_number
 
 
 @kernel
 def squared(out, y, w, at, dout):
-    """Half the weighted sum of squares.
-
-    out, dout : (T, B, O), forecasts and, out, the gradient.   y, w : (N O,), targets and weights of all
-    rows, flat.   at : (B,), where in them each sequence's first row begins.
-    """
+    """Half the weighted sum of squares."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -23,3 +36,141 @@ def squared(out, y, w, at, dout):
                 dout[t, b, o] = g
                 total += g * (out[t, b, o] - y[i])
     return 0.5 * total
+
+
+@kernel
+def absolute(out, y, w, at, dout):
+    """Weighted sum of absolute errors."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                d = out[t, b, o] - y[i]
+                dout[t, b, o] = w[i] * np.sign(d)
+                total += w[i] * abs(d)
+    return total
+
+
+@kernel
+def huber(out, y, w, at, dout, delta):
+    """Squared errors as far as delta, absolute ones beyond."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                d = out[t, b, o] - y[i]
+                a = abs(d)
+                if a <= delta:
+                    dout[t, b, o] = w[i] * d
+                    total += w[i] * d * d / 2
+                else:
+                    dout[t, b, o] = w[i] * delta * np.sign(d)
+                    total += w[i] * delta * (a - delta / 2)
+    return total
+
+
+@kernel
+def pinball(out, y, w, at, dout, quantile):
+    """A share of the absolute errors: ``quantile`` of those below y, the rest of those above."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                d = out[t, b, o] - y[i]
+                slope = d  # 0, or NaN
+                if d > 0:
+                    slope = 1 - quantile
+                elif d < 0:
+                    slope = -quantile
+                dout[t, b, o] = w[i] * slope
+                total += w[i] * slope * d
+    return total
+
+
+class Huber(BaseEstimator):
+    """Huber loss: squares of small errors, absolute values of large ones.
+
+    sum w h(y - f), with h(e) = e^2 / 2 where abs(e) <= delta, else delta (abs(e) - delta / 2) [1]_:
+    outliers pull with the force of an error of delta, no more.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Error from which on the loss grows linearly, in the units of the scaled y: with ``scale="standard"``,
+        in standard deviations of y.
+
+    References
+    ----------
+    .. [1] P. J. Huber. "Robust estimation of a location parameter." Annals of Mathematical Statistics 35(1),
+       1964.
+
+    Examples
+    --------
+    >>> from tsrnn import Huber
+    >>> Huber(delta=0.5)
+    Huber(delta=0.5)
+    """
+
+    def __init__(self, delta=1.0):
+        self.delta = delta
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("delta", self.delta, 0, low_open=True)
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout; arrays as for the kernels of ``_losses.py``."""
+        return huber(out, y, w, at, dout, float(self.delta))
+
+
+class Pinball(BaseEstimator):
+    """Pinball loss: its minimum is a quantile of y, where that of the squared loss is the mean.
+
+    sum w r(y - f), with r(e) = q e where e > 0, else (q - 1) e [1]_.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        Share q of the rows, between 0 and 1, that y shall be below the forecast in; 0.5 asks for the median.
+
+    References
+    ----------
+    .. [1] R. Koenker, G. Bassett. "Regression quantiles." Econometrica 46(1), 1978.
+
+    Examples
+    --------
+    >>> from tsrnn import Pinball
+    >>> Pinball(quantile=0.9)
+    Pinball(quantile=0.9)
+    """
+
+    def __init__(self, quantile=0.5):
+        self.quantile = quantile
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("quantile", self.quantile, 0, 1, low_open=True, high_open=True)
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout; arrays as for the kernels of ``_losses.py``."""
+        return pinball(out, y, w, at, dout, float(self.quantile))
+
+
+LOSSES = {"squared": squared, "absolute": absolute, "huber": Huber(), "pinball": Pinball()}
+
+
+def resolve_loss(loss):
+    """The callable(out, y, w, at, dout) -> float that a word or an object stands for."""
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    if not isinstance(loss, (Huber, Pinball)):
+        words = ", ".join(map(repr, LOSSES))
+        raise ValueError(f"loss={loss!r} is unknown: give {words} or an object such as Huber(delta=0.5).")
+    loss.check()
+    return loss

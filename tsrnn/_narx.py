@@ -39,14 +39,16 @@ class NARXRegressor(DelayNetwork):
         to longer runs while, on the validation rows, long free runs are far worse than those trained.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
-    solver : {"auto", "lm", "lbfgs", "adam", "evolution"} or object, default="auto"
+    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
         units). Only a start for a Bayesian LevenbergMarquardt.
+    batch_size : int, default=200
+        Rows in a mini-batch of a stochastic solver.
     max_iter : int, default=100
-        Iterations (epochs, for Adam) of each stage of training.
+        Iterations (epochs, for a stochastic solver) of each stage of training.
     tol : float, default=1e-4
         A stage ends when ``n_iter_no_change`` iterations in a row did not lower the loss by this share.
     early_stopping : bool, default=True
@@ -133,6 +135,7 @@ class NARXRegressor(DelayNetwork):
         sequence_length=32,
         solver="auto",
         alpha=1e-4,
+        batch_size=200,
         max_iter=100,
         tol=1e-4,
         early_stopping=True,
@@ -154,6 +157,7 @@ class NARXRegressor(DelayNetwork):
         self.sequence_length = sequence_length
         self.solver = solver
         self.alpha = alpha
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
         self.early_stopping = early_stopping

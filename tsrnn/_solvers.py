@@ -2,21 +2,35 @@
 
 An *objective* offers
 
-    n                              samples (a sample is whatever ``batch`` indexes)
     weight                         sum of the weights of all targets
     decay (P,)                     weight decay of each parameter; a Bayesian solver leaves its estimate there
-    loss_grad(theta, batch)        half the weighted sum of squares over a batch, and its gradient
+    everything                     the batch of all samples; only the objective knows what a batch is
+    loss_grad(theta, batch)        the loss summed over a batch, for instance half the weighted sum of squares,
+                                   and its gradient (P,), contiguous, of theta's dtype, which the caller may
+                                   overwrite
+
+for a stochastic solver
+
+    batches(rng)                   yields an epoch's (batch, weight), in an order of its own: the gradient over a
+                                   batch is divided by that weight, which is never 0
+
+for Levenberg-Marquardt, and partly for evolution
+
     gauss_newton(theta)            r'r, J'r, J'J over all samples
     sum_of_squares(theta)          r'r over all samples
     groups (P,)                    which parameters share a decay, 1, 2 ...; 0 for those that have none
     linear (P,)                    True for parameters in which the residuals are linear
     solve_linear(theta, decay)     theta with the linear parameters at their best for the others
 
-and each solver minimises (r'r + sum decay theta^2) / (2 weight).  A *monitor* is called with every iterate,
-``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
+and each solver minimises (loss + 1/2 sum decay theta^2) / weight, the loss being r'r / 2 where there are
+residuals.  A stochastic solver changes one theta in place, so an objective may keep views of it.  A *monitor* is
+called with every iterate, ``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
 """
 
+from itertools import count
+from math import cos, pi
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import differential_evolution, dual_annealing, minimize
@@ -26,16 +40,17 @@ from ._jit import kernel
 from ._least_squares import solve
 
 
-def check_number(name, value, low=None, high=None, *, integer=False, low_open=False):
+def check_number(name, value, low=None, high=None, *, integer=False, low_open=False, high_open=False):
     """Raise unless ``value`` is a finite number in the range; the message says the cure."""
     kind = Integral if integer else Real
     word = "an int" if integer else "a number"
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r} is not {word}.")
     below = low is not None and (value <= low if low_open else value < low)
-    if below or (high is not None and value > high) or not np.isfinite(value):
+    above = high is not None and (value >= high if high_open else value > high)
+    if below or above or not np.isfinite(value):
         left = "" if low is None else f" {'>' if low_open else '>='} {low}"
-        right = "" if high is None else f"{' and' if left else ''} <= {high}"
+        right = "" if high is None else f"{' and' if left else ''} {'<' if high_open else '<='} {high}"
         raise ValueError(f"{name}={value!r} is out of range: give {word}{left}{right}.")
 
 
@@ -50,128 +65,325 @@ def _penalised(objective, theta):
     return (objective.sum_of_squares(theta) + objective.decay @ theta**2) / (2 * objective.weight)
 
 
-class Adam(BaseEstimator):
+SCHEDULES = ("constant", "cosine", "plateau")
+
+
+class Moments(NamedTuple):
+    """What a stochastic solver goes on with: its class, its steps so far, its traces of the gradients, each (P,)."""
+
+    rule: type
+    t: int
+    traces: tuple
+
+
+class Stochastic(BaseEstimator):
+    """What Adam, SGD and RMSprop share: epochs of mini-batches, decay, clipping, the learning rate; in float32.
+
+    A subclass brings its parameters, ``n_traces`` of the gradients that start at 0, ``_check_rule()``, and
+    ``_step(theta, grad, rate, t, *traces)``, step t = 1, 2 ... in place, which may overwrite the gradient.
+    """
+
+    dtype = np.float32
+
+    def __init__(self, learning_rate, schedule, warmup, clip_norm, clip_value):
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup = warmup
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+
+    def _check(self):
+        check_number("learning_rate", self.learning_rate, 0, low_open=True)
+        if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
+            raise ValueError(
+                f"schedule={self.schedule!r} is unknown: give one of {', '.join(map(repr, SCHEDULES))}."
+            )
+        check_number("warmup", self.warmup, 0, 1)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, low_open=True)
+        self._check_rule()
+
+    @np.errstate(over="ignore", invalid="ignore")  # the monitor tells of what is not finite
+    def minimize(self, objective, theta, monitor, rng, moments=None):
+        """Step from mini-batch to mini-batch until the monitor says stop; returns the moments to go on with."""
+        self._check()
+        theta = theta.astype(self.dtype)
+        t, traces = 0, tuple(np.zeros_like(theta) for _ in range(self.n_traces))
+        if self._can_go_on_with(moments):
+            t, traces = moments.t, tuple(trace.copy() for trace in moments.traces)
+        decay = (objective.decay / objective.weight).astype(self.dtype)
+        for rate in self._rates(monitor):
+            total = 0.0
+            for batch, weight in objective.batches(rng):
+                loss, grad = objective.loss_grad(theta, batch)
+                grad *= float(1 / weight)
+                grad += decay * theta
+                self._clip(grad)
+                t += 1
+                self._step(theta, grad, rate, t, *traces)
+                total += loss
+            if monitor(theta, total / objective.weight + 0.5 * float(decay @ theta**2)):
+                return Moments(type(self), t, traces)
+
+    def _can_go_on_with(self, moments):
+        """Whether they are of the same rule, and not from a run that diverged."""
+        mine = isinstance(moments, Moments) and moments.rule is type(self)
+        return mine and bool(np.isfinite(moments.traces).all())
+
+    def _rates(self, monitor):
+        """Yield the learning rate of each epoch."""
+        rate, stale, warm = float(self.learning_rate), 0, self.warmup * monitor.max_iter
+        for epoch in count():
+            factor = min(1.0, (epoch + 1) / warm) if warm else 1.0
+            if self.schedule == "cosine":
+                share = max(0.0, epoch - warm) / max(1.0, monitor.max_iter - warm)
+                factor *= (1 + cos(pi * share)) / 2
+            before = monitor.best
+            yield factor * rate
+            if self.schedule == "plateau":
+                stale = 0 if monitor.best < before * (1 - monitor.tol) else stale + 1
+                if stale >= monitor.n_iter_no_change / 2:
+                    rate, stale = rate / 5, 0
+
+    def _clip(self, grad):
+        """Clip a gradient in place, its elements first."""
+        if self.clip_value is not None:
+            np.clip(grad, -float(self.clip_value), float(self.clip_value), out=grad)
+        if self.clip_norm is not None:
+            norm = np.sqrt(np.sum(np.square(grad, dtype=np.float64)))
+            if norm > self.clip_norm:
+                grad *= float(self.clip_norm / norm)
+
+
+class Adam(Stochastic):
     """Stochastic gradient descent with adaptive moments, in float32.
 
-    m and v are running means of the gradient and of its square;
+    m and v are running means of the gradient g and of its square,
 
+        m <- beta_1 m + (1 - beta_1) g
+        v <- beta_2 v + (1 - beta_2) g^2
         theta <- theta - learning_rate * m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    with the weight decay in g [1]_.
 
     Parameters
     ----------
     learning_rate : float, default=0.003
         Size of a step.
-    batch_size : int, default=200
-        Rows in a mini-batch.
     beta_1, beta_2 : float, default=0.9, 0.999
         Decay of the two running means.
     epsilon : float, default=1e-8
         Added to the root.
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        What becomes of the learning rate from epoch to epoch. "cosine" lowers it to 0 over ``max_iter`` epochs,
+        learning_rate (1 + cos(pi epoch / max_iter)) / 2 [3]_; "plateau" divides it by 5 whenever half of
+        ``n_iter_no_change`` epochs in a row did not lower the watched loss (the validation loss where there is
+        one) by a share of ``tol``. Each stage of training begins anew; ``partial_fit`` learns at
+        ``learning_rate``.
+    warmup : float, default=0.0
+        Share of ``max_iter`` in which the rate first rises linearly to ``learning_rate``; "cosine" falls over the
+        rest.
     clip_norm : float or None, default=None
-        The gradient is scaled down to this Euclidean norm where it is longer.
+        The gradient is scaled down to this Euclidean norm where it is longer [2]_.
     clip_value : float or None, default=None
         Each element of the gradient is clipped to [-clip_value, clip_value] first.
+
+    See Also
+    --------
+    SGD, RMSprop : other rules.
 
     References
     ----------
     .. [1] D. P. Kingma, J. Ba. "Adam: A method for stochastic optimization." ICLR 2015.
     .. [2] R. Pascanu, T. Mikolov, Y. Bengio. "On the difficulty of training recurrent neural networks."
-       ICML 2013 (clipping by norm).
+       ICML 2013.
+    .. [3] I. Loshchilov, F. Hutter. "SGDR: Stochastic gradient descent with warm restarts." ICLR 2017.
 
     Examples
     --------
     >>> from tsrnn import Adam, NARXRegressor
     >>> from tsrnn.datasets import make_narendra
     >>> X, y = make_narendra(500, random_state=0)
-    >>> model = NARXRegressor(solver=Adam(learning_rate=0.01, clip_norm=1.0), random_state=0).fit(X, y)
+    >>> solver = Adam(learning_rate=0.01, schedule="cosine", clip_norm=1.0)
+    >>> model = NARXRegressor(solver=solver, batch_size=50, random_state=0).fit(X, y)
     """
 
-    dtype = np.float32
+    n_traces = 2
 
     def __init__(
         self,
         learning_rate=0.003,
         *,
-        batch_size=200,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
+        schedule="constant",
+        warmup=0.0,
         clip_norm=None,
         clip_value=None,
     ):
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
+        super().__init__(learning_rate, schedule, warmup, clip_norm, clip_value)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
 
-    def _check(self):
-        check_number("learning_rate", self.learning_rate, 0, low_open=True)
-        check_number("batch_size", self.batch_size, 1, integer=True)
-        check_number("beta_1", self.beta_1, 0, 1 - 1e-12)
-        check_number("beta_2", self.beta_2, 0, 1 - 1e-12)
+    def _check_rule(self):
+        check_number("beta_1", self.beta_1, 0, 1, high_open=True)
+        check_number("beta_2", self.beta_2, 0, 1, high_open=True)
         check_number("epsilon", self.epsilon, 0)
-        for name in ("clip_norm", "clip_value"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), 0, low_open=True)
 
-    def minimize(self, objective, theta, monitor, rng, moments=None):
-        """Step from mini-batch to mini-batch until the monitor says stop; returns the moments m, v and t."""
-        self._check()
-        theta = theta.astype(self.dtype)
-        m, v, t = (np.zeros_like(theta), np.zeros_like(theta), 0) if moments is None else moments
-        m, v = m.copy(), v.copy()
-        decay = (objective.decay / objective.weight).astype(self.dtype)
-        settings = np.array(
-            [self.learning_rate, self.beta_1, self.beta_2, self.epsilon]
-            + [clip or np.inf for clip in (self.clip_norm, self.clip_value)]
-        )
-        size = max(1, self.batch_size // objective.steps)
-        share = objective.weight / objective.n  # the weight of an average sample
-        while True:
-            order, total = rng.permutation(objective.n), 0.0
-            for i in range(0, objective.n, size):
-                batch = order[i : i + size]
-                loss, grad = objective.loss_grad(theta, batch)
-                t += 1
-                _adam_step(theta, grad, 1 / (len(batch) * share), m, v, t, decay, settings)
-                total += loss
-            if monitor(theta, total / objective.weight + 0.5 * float(decay @ theta**2)):
-                return m, v, t
+    def _step(self, theta, grad, rate, t, m, v):
+        b1, b2 = 1 - self.beta_1, 1 - self.beta_2
+        c1, c2 = rate / (1 - self.beta_1**t), 1 / (1 - self.beta_2**t)
+        _adam_step(theta, grad, m, v, np.array([c1, c2, b1, b2, self.epsilon], theta.dtype))
 
 
 @kernel
-def _adam_step(theta, grad, scale, m, v, t, decay, settings):
-    """One step in place; the arrays are (P,) float32.   settings : see Adam.minimize.
+def _adam_step(theta, grad, m, v, settings):
+    """One step in place: all arrays (P,) but settings (5,), and of one dtype.
 
-    Short loops, each of one kind, because those LLVM vectorises.
+    Compiled, for NumPy's dozen passes cost a quarter of a small net's step. Short loops, each of one kind,
+    because those LLVM vectorises.
     """
-    rate, beta_1, beta_2, epsilon, clip_norm, clip_value = settings
-    f32 = np.float32
-    scale = f32(scale)
-    for j in range(theta.size):
-        grad[j] = grad[j] * scale + decay[j] * theta[j]
-    if clip_value < np.inf:
-        for j in range(theta.size):
-            grad[j] = min(max(grad[j], f32(-clip_value)), f32(clip_value))
-    if clip_norm < np.inf:
-        square = 0.0
-        for j in range(theta.size):
-            square += np.float64(grad[j]) ** 2
-        if square > clip_norm**2:
-            shrink = f32(clip_norm / np.sqrt(square))
-            for j in range(theta.size):
-                grad[j] *= shrink
-    c1, c2, e = f32(rate / (1 - beta_1**t)), f32(1 / (1 - beta_2**t)), f32(epsilon)
-    b1, b2 = f32(1 - beta_1), f32(1 - beta_2)
+    c1, c2, b1, b2, e = settings
     for j in range(theta.size):
         m[j] += b1 * (grad[j] - m[j])
     for j in range(theta.size):
         v[j] += b2 * (grad[j] * grad[j] - v[j])
     for j in range(theta.size):
         theta[j] -= c1 * m[j] / (np.sqrt(v[j] * c2) + e)
+
+
+class SGD(Stochastic):
+    """Stochastic gradient descent with momentum, in float32.
+
+    g being the gradient, with the weight decay in it,
+
+        v <- momentum v - learning_rate g
+        theta <- theta + v                              the heavy ball [1]_
+        theta <- theta + momentum v - learning_rate g   Nesterov's [2]_, as it reads at the point looked ahead to
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.01
+        Size of a step.
+    momentum : float, default=0.9
+        Share of its velocity v that a step keeps; 0 is plain gradient descent.
+    nesterov : bool, default=True
+        Whether the gradient is that of the point which the momentum leads to.
+    schedule, warmup, clip_norm, clip_value
+        As for :class:`~tsrnn.Adam`.
+
+    See Also
+    --------
+    Adam : needs less tuning of the learning rate.
+
+    References
+    ----------
+    .. [1] B. T. Polyak. "Some methods of speeding up the convergence of iteration methods." USSR Computational
+       Mathematics and Mathematical Physics 4(5), 1964.
+    .. [2] I. Sutskever, J. Martens, G. Dahl, G. Hinton. "On the importance of initialization and momentum in
+       deep learning." ICML 2013.
+
+    Examples
+    --------
+    >>> from tsrnn import SGD, NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(500, random_state=0)
+    >>> solver = SGD(learning_rate=0.1, schedule="plateau", clip_norm=1.0)
+    >>> model = NARXRegressor(solver=solver, batch_size=50, random_state=0).fit(X, y)
+    """
+
+    n_traces = 1
+
+    def __init__(
+        self,
+        learning_rate=0.01,
+        *,
+        momentum=0.9,
+        nesterov=True,
+        schedule="constant",
+        warmup=0.0,
+        clip_norm=None,
+        clip_value=None,
+    ):
+        super().__init__(learning_rate, schedule, warmup, clip_norm, clip_value)
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def _check_rule(self):
+        check_number("momentum", self.momentum, 0, 1, high_open=True)
+        check_flag("nesterov", self.nesterov)
+
+    def _step(self, theta, grad, rate, t, v):
+        momentum = float(self.momentum)
+        grad *= rate
+        v *= momentum
+        v -= grad
+        theta += momentum * v - grad if self.nesterov else v
+
+
+class RMSprop(Stochastic):
+    """Stochastic gradient descent on gradients divided by their running root mean square, in float32.
+
+    g being the gradient, with the weight decay in it,
+
+        v <- rho v + (1 - rho) g^2
+        theta <- theta - learning_rate * g / (sqrt(v) + epsilon)
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+        Size of a step.
+    rho : float, default=0.9
+        Decay of the running mean of squares v, which starts at 0.
+    epsilon : float, default=1e-8
+        Added to the root.
+    schedule, warmup, clip_norm, clip_value
+        As for :class:`~tsrnn.Adam`.
+
+    See Also
+    --------
+    Adam : the same with a running mean of the gradient, and both means corrected for their start.
+
+    References
+    ----------
+    .. [1] T. Tieleman, G. Hinton. "Lecture 6.5: RMSProp." Coursera, Neural Networks for Machine Learning, 2012.
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor, RMSprop
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(500, random_state=0)
+    >>> solver = RMSprop(learning_rate=0.01, schedule="cosine", warmup=0.1)
+    >>> model = NARXRegressor(solver=solver, batch_size=50, random_state=0).fit(X, y)
+    """
+
+    n_traces = 1
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        *,
+        rho=0.9,
+        epsilon=1e-8,
+        schedule="constant",
+        warmup=0.0,
+        clip_norm=None,
+        clip_value=None,
+    ):
+        super().__init__(learning_rate, schedule, warmup, clip_norm, clip_value)
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def _check_rule(self):
+        check_number("rho", self.rho, 0, 1, high_open=True)
+        check_number("epsilon", self.epsilon, 0)
+
+    def _step(self, theta, grad, rate, t, v):
+        v += float(1 - self.rho) * (grad * grad - v)
+        theta -= rate * grad / (np.sqrt(v) + float(self.epsilon))
 
 
 class LBFGS(BaseEstimator):
@@ -207,11 +419,10 @@ class LBFGS(BaseEstimator):
         """Run scipy's iterations until it or the monitor says stop."""
         check_number("memory", self.memory, 1, integer=True)
         check_number("gtol", self.gtol, 0)
-        everything = np.arange(objective.n)
         decay = objective.decay
 
         def value_gradient(theta):
-            loss, grad = objective.loss_grad(theta, everything)
+            loss, grad = objective.loss_grad(theta, objective.everything)
             if not np.isfinite(loss):
                 return np.inf, np.zeros_like(theta)  # the line search shortens the step
             scale = 1 / objective.weight
@@ -453,7 +664,14 @@ class Evolution(BaseEstimator):
 
 
 POLISH = 100  # iterations of L-BFGS after an evolution
-SOLVERS = {"adam": Adam, "lbfgs": LBFGS, "lm": LevenbergMarquardt, "evolution": Evolution}
+SOLVERS = {
+    "adam": Adam,
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+    "lbfgs": LBFGS,
+    "lm": LevenbergMarquardt,
+    "evolution": Evolution,
+}
 
 
 def resolve_solver(solver):

@@ -42,11 +42,11 @@ class TDNNRegressor(DelayNetwork):
         Of the hidden layers.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
-    solver : {"auto", "lm", "lbfgs", "adam", "evolution"} or object, default="auto"
+    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond.
-    alpha, max_iter, tol, early_stopping, validation_fraction, n_iter_no_change, n_restarts, scale, start, \
-warm_start, random_state, verbose
+    alpha, batch_size, max_iter, tol, early_stopping, validation_fraction, n_iter_no_change, n_restarts, scale, \
+start, warm_start, random_state, verbose
         As for :class:`~tsrnn.NARXRegressor`.
 
     Attributes
@@ -87,6 +87,7 @@ n_features_in_, n_outputs_, feature_names_in_
         skip_connections=True,
         solver="auto",
         alpha=1e-4,
+        batch_size=200,
         max_iter=100,
         tol=1e-4,
         early_stopping=True,
@@ -107,6 +108,7 @@ n_features_in_, n_outputs_, feature_names_in_
         self.skip_connections = skip_connections
         self.solver = solver
         self.alpha = alpha
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
         self.early_stopping = early_stopping

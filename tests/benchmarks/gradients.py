@@ -72,7 +72,7 @@ def deviations(analytic, numeric):
 
 def gradient(objective, theta):
     """Deviations of the gradient of the loss."""
-    samples = np.arange(objective.n)
+    samples = objective.everything
     numeric = central_difference(lambda p: objective.loss_grad(p, samples)[0], theta, STEP)
     return deviations(objective.loss_grad(theta, samples)[1], numeric)
 

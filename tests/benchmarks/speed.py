@@ -2,7 +2,7 @@ r"""Figure 7: speed and memory, side by side in one process.
 
 A. Epochs of Adam. ``MLPRegressor(hidden_layer_sizes=(32,), batch_size=200)`` on the lag matrix of 24 lags of
 4 features (x(t) ... x(t - 23), 96 columns, made beforehand and not timed) against ``TDNNRegressor((32,),
-input_lags=23, skip_connections=False, activation="relu", solver=Adam(batch_size=200))`` on the series: 20,000
+input_lags=23, skip_connections=False, activation="relu", solver="adam", batch_size=200)`` on the series: 20,000
 rows, the same net (3,137 parameters), ReLU, squared loss, no validation, both from float64 arrays (as most
 users hold) and both from float32 ones, which scikit-learn then computes with; tsrnn's Adam always computes in
 float32. Seconds an epoch: (CPU seconds of a fit of 25 epochs - those of 5) / 20, the kinds of fit by turns,
@@ -33,7 +33,7 @@ import numpy as np
 from common import SLOW_PEERS, clocked, cpu_seconds, pyrenn, pyrenn_net, table, verdict
 from sklearn.neural_network import MLPRegressor
 
-from tsrnn import Adam, LevenbergMarquardt, NARXRegressor, TDNNRegressor
+from tsrnn import LevenbergMarquardt, NARXRegressor, TDNNRegressor
 from tsrnn.datasets import make_narendra
 
 
@@ -66,7 +66,7 @@ def mlp(epochs):
 
 def tdnn(lags, epochs, skip=False):
     """The same net in tsrnn; with skip connections another one, of lags * FEATURES weights more."""
-    settings = {"activation": "relu", "solver": Adam(batch_size=200), "early_stopping": False}
+    settings = {"activation": "relu", "solver": "adam", "batch_size": 200, "early_stopping": False}
     return TDNNRegressor((HIDDEN,), input_lags=lags - 1, skip_connections=skip, **settings, **shared(epochs))
 
 
