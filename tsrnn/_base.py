@@ -8,7 +8,9 @@ order, and never check anything again:
     _prepare(n_inputs, n_outputs)           what depends on the widths of X and y alone
     _fit_series(series, rng)                learn from a list of series
     _fit_more(series, memory, rng)          learn a little more, from one series that goes on from a memory
-    _still(x, y) -> memory                  the memory of a series that always was x (F,), y (O,)
+    _first(), _cold() -> memory             before the first row of training; of a series with an unknown past
+    _zero(x, y) -> memory                   zeros, in the user's units: x (F,), y (O,)
+    _must_go_on(verb)                       raise where the model cannot go on from the last row seen
     _run(X, Y, memory) -> out, memory       follow a series; Y is NaN where the model feeds itself
     _run_ahead(X, Y, memory, steps) -> out  forecast each row from ``steps`` rows before; Y without NaN
 
@@ -153,7 +155,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._fit_series(series, check_random_state(self.random_state))
         self._reach = np.nanmax(np.abs(Y))
         self.timeline_ = timelines.read(index)
-        self.state_ = self._still(*self._mean)
+        self.state_ = self._first()
         for p, missing in self._pieces(index, len(Y), quiet=True):  # the memory lasts over a short gap
             _, self.state_ = self._run(X[p], Y[p], self._across(self.state_, missing))
         if timelines.irregular(self.timeline_):
@@ -191,6 +193,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         if not hasattr(self, "state_"):
             return self.fit(X, y, sample_weight)
+        self._must_go_on("partial_fit")
         X, Y, index, weight = self._check_fit(X, y, sample_weight, reset=False)
         memory = self._go_on(index)
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
@@ -223,6 +226,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             X or y does not fit the model, or the rows begin before the end of those seen.
         """
         check_is_fitted(self)
+        self._must_go_on("update")
         X, Y, index = self._check_rows(X, y)
         _, memory = self._walk(X, Y, index, self._go_on(index))
         self._seen(memory, index, len(Y))
@@ -334,6 +338,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             X_future is too short, does not go on from the last row seen, or has gaps.
         """
         check_is_fitted(self)
+        self._must_go_on("forecast")
         steps = _check_steps(steps)
         X, index = self._check_future(steps, X_future)
         Y = np.full((steps, self.n_outputs_), np.nan)
@@ -432,7 +437,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _across(self, memory, missing):
         """The memory after missing rows: itself if they are few, else the mean state."""
-        return memory if missing <= max(SHORT_GAP, self.lead_) else self._still(*self._mean)
+        return memory if missing <= max(SHORT_GAP, self.lead_) else self._cold()
 
     def _warn_of_gaps(self, gaps):
         """Say that the memory is carried over short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
@@ -452,7 +457,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         nothing = np.empty((0, self.n_outputs_))
         if isinstance(_check_start(start), tuple):
             X_hist, Y_hist, hist_index = self._check_rows(*start)
-            _, memory = self._walk(X_hist, Y_hist, hist_index, self._still(*self._mean))
+            _, memory = self._walk(X_hist, Y_hist, hist_index, self._cold())
             past = None if timelines.says_nothing(hist_index) else timelines.read(hist_index)
             if past is None or timelines.says_nothing(index) or not timelines.comparable(past, index):
                 return memory, nothing
@@ -462,10 +467,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
             return self._bridge(memory, past, index[0]), nothing
         if start == "cold":
-            return self._still(*self._mean), nothing
+            return self._cold(), nothing
         if start == "zeros":
-            x, y = np.zeros(X.shape[1]), np.zeros(self.n_outputs_)
-            return self._still(self.x_scaler_(x), self.y_scaler_(y)), nothing
+            return self._zero(*self._zeros()), nothing
         if start == "end" or not self._can_place(index):
             return self.state_, nothing
         seen, (head_X, head_Y) = self.timeline_, self._head
@@ -473,8 +477,15 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return self._bridge(self.state_, seen, index[0]), nothing
         rows = min(len(X), len(head_X))
         if index[0] == seen.first and np.array_equal(self.x_scaler_(X[:rows]), head_X[:rows]):
-            return self._still(*self._mean), self.y_scaler_.inverse(head_Y)
-        return self._still(*self._mean), nothing
+            return self._first(), self.y_scaler_.inverse(head_Y)
+        return self._cold(), nothing
+
+    def _zeros(self):
+        """x (F,) and y (O,) of zeros, in the model's units."""
+        return self.x_scaler_(np.zeros(self.n_features_in_)), self.y_scaler_(np.zeros(self.n_outputs_))
+
+    def _must_go_on(self, verb):
+        """Raise where the model cannot go on from the last row seen."""
 
     def _can_place(self, index):
         """Whether an index can be compared with that of the rows seen."""

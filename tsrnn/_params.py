@@ -9,4 +9,14 @@ def glorot(rng, shape):
     X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     AISTATS 2010.
     """
-    return rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))
+    return rng.uniform(-1, 1, shape) * np.sqrt(6 / max(1, sum(shape)))
+
+
+def orthogonal(rng, shape):
+    """A random orthogonal matrix, each as likely as another.
+
+    A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
+    neural networks", ICLR 2014.
+    """
+    Q, R = np.linalg.qr(rng.normal(size=shape))
+    return Q * np.sign(np.diag(R))

@@ -1,0 +1,771 @@
+"""What Elman, LSTM and GRU share: their objective, their training through time, their runs over a series.
+
+Training is many-to-many.  A series is cut into *tracks* that are followed side by side, ``sequence_length`` rows at
+a time; every row is a target, and the state is carried over the cut, where the gradient stops (truncated
+back-propagation through time).  A track that begins inside a series goes on from where the track before it ended
+one epoch earlier.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+
+from ._base import SequenceRegressor, Series
+from ._losses import resolve_loss
+from ._recurrent_net import Masks, Tape, make_net
+from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
+from ._training import Monitor, progress
+from ._windows import parse_lags
+
+
+SHARD = (
+    16  # sequences that a thread takes at a time; fixed, so that sums do not depend on the number of threads
+)
+BLOCK = 2048  # rows followed at a time: bounds the work space
+ORIGINS = 256  # free runs side by side
+UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
+
+
+class Batch(NamedTuple):
+    """Tracks (n,) that are followed side by side, and the step of theirs to learn from.
+
+    ``skipped`` : steps without a target that come before it.
+    """
+
+    tracks: np.ndarray
+    skipped: tuple
+    step: int
+
+
+class Teaching(NamedTuple):
+    """How a net is trained, apart from the solver."""
+
+    loss: object
+    alpha: float
+    washout: int
+    orthogonal_penalty: float
+    dropout: float
+    recurrent_dropout: float
+    feedback: str  # what stands for y in the lags: "open_loop", "closed_loop" or "scheduled_sampling"
+    epochs: int  # until scheduled sampling runs free
+
+
+class Objective:
+    """Loss of a recurrent net over a list of series; see ``_solvers.py`` for what a solver asks of it.
+
+    T, B : steps of a sequence, and sequences side by side.   held : which rows count, those of training (False) or
+    of validation (True).   pool : threads, or None.   lead_in : for each series, first rows that do not count and
+    are not run freely.   starts : states (n_states, H) that each block begins a series with, if not those of the net.
+    """
+
+    everything = None  # the batch of all tracks
+
+    def __init__(
+        self, net, series, T, B, teaching, dtype, *, held=False, pool=None, lead_in=None, starts=None
+    ):
+        self.net, self.T, self.B, self.teaching, self.dtype, self.pool = net, T, B, teaching, dtype, pool
+        F, O, lead = net.n_inputs, net.n_outputs, max(net.x_lead, net.y_lead)
+        N = sum(len(s.Y) + T for s in series)
+        X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
+        self.unknown, self.taught = np.zeros((N, O), bool), np.zeros(N, bool)
+        begin, pieces = 0, []
+        for s, rows in zip(series, lead_in or [0] * len(series)):
+            end, first = begin + len(s.Y), begin + lead
+            known = np.isfinite(s.Y)
+            X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, 0.0)
+            w[begin:end] = np.where(known, np.where(s.held == held, s.w, 0.0)[:, None], 0.0)
+            w[begin : first + max(rows, teaching.washout)] = 0.0
+            self.unknown[first:end] = ~known[lead:]
+            self.taught[first : first + rows] = True
+            pieces.append((first, end))
+            begin = end + T  # rows that the last sequence may run over
+        self.x, self.y, self.w = X.ravel(), Y.ravel(), w
+        self._flat_w = self.w.ravel()
+        self.weight = float(w.sum(dtype=np.float64))
+        self.decay = teaching.alpha * net.decays()
+        self._cut(pieces, w.any(axis=1))
+        self._theta, self._tapes, self._grads, self.epoch = None, {}, {}, 0
+        n = len(self.at)
+        self._carried = [np.zeros((net.cell.n_states, n, block.H), dtype) for block in net.blocks]
+        self._starts = starts
+
+    def _cut(self, pieces, counts):
+        """Cut pieces (first row, end) into tracks."""
+        T = self.T
+        rows = sum(max(0, end - first) for first, end in pieces)
+        length = (
+            -(-rows // (self.B * T)) * T
+        )  # the same for every track of a long series, and whole sequences
+        at, ends, before = [], [], []
+        for first, end in pieces:
+            for k, start in enumerate(range(first, end, max(length, 1))):
+                before.append(len(at) - 1 if k else -1)
+                at.append(start)
+                ends.append(min(start + length, end))
+        self.at, self.end = np.array(at, np.int64), np.array(ends, np.int64)
+        self.before = np.array(before, np.int64)  # the track that each goes on from, or -1
+        self.n_steps = -(-(self.end - self.at) // T)
+        seen = np.concatenate([[0], np.cumsum(counts)])
+        self.n = int(sum(seen[self.end] > seen[self.at]))  # tracks that count
+        self._seen = seen
+
+    def _groups(self, order):
+        """Batches, in turn, of one walk along all tracks; ``order`` of the tracks."""
+        order = order[np.argsort(self.n_steps[order], kind="stable")]  # walk with tracks of the same length
+        for i in range(0, len(order), self.B):
+            group, skipped = order[i : i + self.B], ()
+            for k in range(self.n_steps[group].max()):
+                tracks = group[self.n_steps[group] > k]
+                first = self.at[tracks] + k * self.T
+                if (self._seen[np.minimum(first + self.T, self.end[tracks])] > self._seen[first]).any():
+                    yield Batch(tracks, skipped, k)
+                    skipped = ()
+                else:
+                    skipped = (*skipped, k)
+
+    def batches(self, rng):
+        """Batches of an epoch and what the gradient of each is divided by."""
+        self._rng = rng
+        several = (self.before < 0).sum() > 1
+        groups = list(self._groups(rng.permutation(len(self.at)) if several else np.arange(len(self.at))))
+        self._share = self.weight / len(groups)
+        for batch in groups:
+            yield batch, self._share
+        self.epoch += 1
+
+    def loss_grad(self, theta, batch):
+        """Loss over a batch, and its gradient (P,); the states of the tracks advance."""
+        if batch is None:
+            total, grad = 0.0, np.zeros_like(theta)
+            groups = list(self._groups(np.arange(len(self.at))))
+            self._share = self.weight / len(groups)
+            for part in groups:
+                loss, one = self.loss_grad(theta, part)
+                total += loss
+                grad += one
+            return total, grad
+        weights = self._weights(theta)
+        for k in batch.skipped:
+            self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=False)
+        return self._step(weights, batch.tracks, batch.step, learn=True)
+
+    def value(self, theta):
+        """Mean loss over all tracks."""
+        weights, total = self.net.views(theta.astype(self.dtype)), 0.0
+        for batch in self._groups(np.arange(len(self.at))):
+            for k in (*batch.skipped, batch.step):
+                total += self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=None)
+        return total / self.weight
+
+    def _weights(self, theta):
+        """Views, made once for a vector that is updated in place."""
+        if theta is not self._theta:
+            self._theta, self._views = theta, self.net.views(theta)
+        return self._views
+
+    def _step(self, weights, tracks, k, learn):
+        """One sequence of each track; returns loss and gradient (learn), loss (None) or nothing (False)."""
+        at = self.at[tracks] + k * self.T
+        lengths = np.minimum(self.end[tracks] - at, self.T)
+        if k == 0:
+            self._begin(weights, tracks)
+        masks = self._masks(len(tracks)) if learn else None
+        own = self._own(at, learn)
+        turned = self.net.turned(weights) if learn else None
+
+        def shard(i):
+            part = slice(i, i + SHARD)
+            mine = None if masks is None else [
+                Masks(m.recurrent[part], m.output[:, part].copy()) for m in masks
+            ]  # fmt: skip
+            fed = None if own is None else own[:, part].copy()
+            return self._shard(i, weights, turned, tracks[part], at[part], lengths[part], mine, fed, k, learn)
+
+        shards = range(0, len(tracks), SHARD)
+        results = list(map(shard, shards) if self.pool is None else self.pool.map(shard, shards))
+        if learn is False:
+            return None
+        loss = sum(loss for loss, _ in results)
+        if learn is None:
+            return loss
+        grad = results[0][1]
+        for _, more in results[1:]:
+            grad += more
+        return loss + self._penalty(weights, grad), grad
+
+    def _shard(self, i, weights, turned, tracks, at, lengths, masks, own, k, learn):
+        """Forward, loss and backward for a few sequences, by one thread."""
+        net, O, B = self.net, self.net.n_outputs, len(tracks)
+        if (i, B) not in self._tapes:
+            self._tapes[i, B] = Tape(net, B, self.T, self.dtype), np.empty((self.T, B, O), self.dtype)
+        tape, dout = self._tapes[i, B]
+        y, y_at = self.y, at
+        if own is not None:
+            y_at = np.arange(B) * (net.y_lead + self.T) + net.y_lead
+            rows = at[:, None] + np.arange(-net.y_lead, self.T)
+            y = self.y.reshape(-1, O)[rows].ravel()
+        tape.place(self.x, at, y, y_at, lengths)
+        for S, carried, block, p in zip(tape.S, self._carried, net.blocks, weights):
+            S[:, 0] = carried[:, tracks]
+            if block.reverse:
+                S[:, 0] = p.start[:, None] if p.start.size else 0
+        out = tape.forward(weights, own, masks)
+        loss = grad = None
+        if learn is not False:
+            loss = self.teaching.loss(out, self.y, self._flat_w, at * O, dout)
+        if learn:
+            if i not in self._grads:
+                grad = np.zeros(net.size, self.dtype)
+                self._grads[i] = grad, net.views(grad)
+            grad, views = self._grads[i]
+            grad.fill(0)
+            for dS in tape.dS:
+                dS.fill(0)
+            tape.backward(weights, turned, dout, views)
+            fresh = (self.before[tracks] < 0) & (k == 0)
+            for g, dS, block in zip(views, tape.dS, net.blocks):
+                if g.start.size:
+                    g.start += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
+        if own is not None:
+            rows = rows[:, net.y_lead :]
+            if self.unknown[rows].any():  # what the net makes of unknown y is what lags see from now on
+                fed, whole = y.reshape(B, -1, O)[:, net.y_lead :], self.y.reshape(-1, O)
+                whole[rows] = np.where(self.unknown[rows], fed, whole[rows])
+            if self.teaching.feedback != "open_loop":
+                self._teach(tape, weights, at, lengths, tracks)
+        for S, carried in zip(tape.S, self._carried):
+            carried[:, tracks] = S[:, lengths, np.arange(B)]
+        return loss, grad
+
+    def _teach(self, tape, weights, at, lengths, tracks):
+        """Follow the measured y once more: the state is carried from there, not from a free run."""
+        tape.place(self.x, at, self.y, at, lengths)
+        for S, carried in zip(tape.S, self._carried):
+            S[:, 0] = carried[:, tracks]
+        tape.forward(weights)
+
+    def _begin(self, weights, tracks):
+        """Set the states that tracks begin with: those at the end of the track before, one walk ago, or the first."""
+        before = self.before[tracks]
+        for k, (p, carried) in enumerate(zip(weights, self._carried)):
+            first = p.start if p.start.size else np.zeros((1, 1), self.dtype)
+            if self._starts is not None:
+                first = self._starts[k]
+            carried[:, tracks] = np.where(before[:, None] >= 0, carried[:, before], first[:, None])
+
+    def _masks(self, B):
+        """New masks of dropout for a batch, or None."""
+        rates = self.teaching.recurrent_dropout, self.teaching.dropout
+        if not any(rates):
+            return None
+
+        def draw(rate, *shape):
+            keep = self._rng.random_sample(shape) >= rate
+            return (keep / (1 - rate)).astype(self.dtype)
+
+        return [
+            Masks(
+                draw(rates[0], B, block.H) if rates[0] else np.empty((0, 0), self.dtype),
+                draw(rates[1], self.T, B, block.H) if rates[1] else np.empty((0, 0, 0), self.dtype),
+            )
+            for block in self.net.blocks
+        ]
+
+    def _own(self, at, learn):
+        """Where the net feeds itself, (T, B, O) bool, or None where all lags are measured."""
+        if not self.net.y_lead:
+            return None
+        rows = at + np.arange(self.T)[:, None]
+        own = self.unknown[rows]
+        if self.teaching.feedback == "closed_loop":
+            own |= ~self.taught[rows][:, :, None]
+        elif self.teaching.feedback == "scheduled_sampling" and learn:
+            share = min(1.0, self.epoch / max(1, self.teaching.epochs - 1))
+            own |= (self._rng.random_sample(own.shape[:2]) < share)[:, :, None]
+        return own if own.any() else None
+
+    def _penalty(self, weights, grad):
+        """Penalty for recurrences that are not orthogonal: the sum of squares of U'U - I; adds its gradient."""
+        strength, total = self.teaching.orthogonal_penalty * self._share, 0.0
+        if strength:
+            for p, g in zip(weights[:-1], self.net.views(grad)):
+                for U, dU in zip(p.U, g.U):
+                    off = U.T @ U - np.eye(len(U), dtype=U.dtype)
+                    total += strength * float(np.sum(off * off))
+                    dU += 4 * strength * (U @ off)
+        return total
+
+
+def windows(series, lead, length, lead_in, held):
+    """Cut the rows that count, of training or ``held``, into overlapping series of up to ``length`` such rows.
+
+    Each begins up to ``lead_in`` rows earlier (and ``lead`` rows before that, for the lags). Returns the series and
+    how many rows of each, after those for the lags, come before those that count.
+    """
+    parts, earlier = [], []
+    for s in series:
+        rows = np.flatnonzero(s.held == held)
+        if len(rows) == 0 or rows[-1] < lead:
+            continue
+        for begin in range(max(rows[0], lead), rows[-1] + 1, length):
+            first, end = max(lead, begin - lead_in), min(begin + length, rows[-1] + 1)
+            parts.append(Series(*(a[first - lead : end] for a in s)))
+            earlier.append(begin - first)
+    return parts, earlier
+
+
+class Memory(NamedTuple):
+    """The last rows of a series, X (lead, F) and Y (lead, O) in the model's units, and the states of each block."""
+
+    X: np.ndarray
+    Y: np.ndarray
+    states: tuple
+
+
+class RecurrentRegressor(SequenceRegressor):
+    """Estimator around a recurrent net; a subclass brings parameters and ``_cell``."""
+
+    # ---------------------------------------------------------------------------------- parameters
+
+    def _check_params(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        self._hidden()
+        self._lags()
+        resolve_loss(self.loss)
+        solver = resolve_solver(self.solver)
+        if not isinstance(solver, (Stochastic, LBFGS)):
+            raise ValueError(
+                f"solver={self.solver!r} does not train {type(self).__name__}: give 'adam', 'sgd', 'rmsprop', 'lbfgs' "
+                "or an object of theirs."
+            )
+        if isinstance(solver, LBFGS) and (self.dropout or self.recurrent_dropout):
+            raise ValueError(
+                "dropout is random, which L-BFGS cannot stand: give solver='adam', or no dropout."
+            )
+        words = {
+            "initial_state": ("zeros", "learned"),
+            "recurrent_init": ("orthogonal", "glorot"),
+            "training": ("open_loop", "closed_loop", "scheduled_sampling"),
+        }
+        for name, allowed in words.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in allowed:
+                raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, allowed))}.")
+        if self.training != "open_loop" and not self._lags()[1]:
+            raise ValueError(
+                f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
+            )
+        if self.bidirectional and self._lags()[1]:
+            raise ValueError(
+                "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "
+                "output_lags=0."
+            )
+        for name in ("dropout", "recurrent_dropout"):
+            check_number(name, getattr(self, name), 0, 0.95)
+        check_number("orthogonal_penalty", self.orthogonal_penalty, 0)
+        check_number("sequence_length", self.sequence_length, 1, integer=True)
+        check_number("washout", self.washout, 0, integer=True)
+        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
+            check_number("batch_size", self.batch_size, 1, integer=True)
+        check_number("alpha", self.alpha, 0)
+        check_number("max_iter", self.max_iter, 1, integer=True)
+        check_number("tol", self.tol, 0)
+        check_number("validation_fraction", self.validation_fraction, 0, 0.9, low_open=True)
+        check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
+        check_number(
+            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0, integer=True
+        )
+        if self.n_jobs is not None and (not isinstance(self.n_jobs, Integral) or self.n_jobs == 0):
+            raise ValueError(
+                f"n_jobs={self.n_jobs!r} is no number of threads: give None, an int >= 1, or -1."
+            )
+        flags = ("bidirectional", "skip_connections", "layer_norm", "early_stopping", "warm_start")
+        for name in flags:
+            check_flag(name, getattr(self, name))
+
+    def _hidden(self):
+        """Widths of the layers, a tuple."""
+        sizes = self.hidden_layer_sizes
+        sizes = (sizes,) if isinstance(sizes, Integral) else sizes
+        if isinstance(sizes, str) or not np.iterable(sizes) or len(sizes := tuple(sizes)) == 0:
+            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
+        for H in sizes:
+            check_number("hidden_layer_sizes", H, 1, integer=True)
+        return tuple(int(H) for H in sizes)
+
+    def _lags(self):
+        return parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+
+    def _wants_inputs(self):
+        return bool(self._lags()[0])
+
+    def _can_do_without_inputs(self):
+        return bool(self._lags()[1])
+
+    def _least_input_lag(self):
+        return min(self._lags()[0], default=np.inf)
+
+    def _validation_share(self):
+        return self.validation_fraction if self.early_stopping else 0.0
+
+    # ---------------------------------------------------------------------------------- learning
+
+    def _prepare(self, n_inputs, n_outputs):
+        input_lags, output_lags = self._lags()
+        if not (n_inputs and input_lags) and not output_lags:
+            raise ValueError(
+                f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
+            )
+        options = (self._hidden(), input_lags, output_lags, self.bidirectional, self.skip_connections)
+        net = make_net(self._cell(), n_inputs, n_outputs, *options)
+        if not (self.warm_start and hasattr(self, "theta_") and _same(self._net, net)):
+            self.theta_ = None
+        self._net, self.lead_ = net, max(net.x_lead, net.y_lead)
+
+    def _fit_series(self, series, rng):
+        rows = max(int((~s.held).sum()) for s in series)
+        if rows <= self.lead_:
+            raise ValueError(
+                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
+                f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). Give "
+                "more rows or shorter lags."
+            )
+        theta = self._net.initial(rng, self.recurrent_init) if self.theta_ is None else self.theta_
+        validate = self._validation(series) if self.early_stopping else None
+        solver = resolve_solver(self.solver)
+        with self._threads() as pool, progress(self.verbose, type(self).__name__, self.max_iter) as tell:
+            objective = self._objective(series, solver, pool)
+            monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
+            self._moments = solver.minimize(objective, theta, monitor, rng)
+        self.theta_, self.n_iter_ = monitor.best_theta, monitor.n_iter
+        self.loss_curve_, self.validation_curve_ = monitor.loss_curve, monitor.validation_curve
+        self._cold_states = self._find_cold_states(series)
+
+    def _threads(self):
+        """A pool of threads, or a context that gives None."""
+        n = effective_n_jobs(self.n_jobs)
+        return ThreadPoolExecutor(n) if n > 1 else nullcontext()
+
+    def _teaching(self, feedback=None):
+        """The parameters that concern the objective."""
+        return Teaching(
+            resolve_loss(self.loss),
+            self.alpha,
+            self.washout,
+            self.orthogonal_penalty,
+            self.dropout,
+            self.recurrent_dropout,
+            feedback or self.training,
+            self.max_iter,
+        )
+
+    def _objective(self, series, solver, pool, starts=None):
+        """The loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
+        longest = max(len(s.Y) for s in series) - self.lead_
+        T, lead_in = min(self.sequence_length, longest), None
+        rows = sum(len(s.Y) - self.lead_ for s in series)
+        B = self.batch_size
+        if B == "auto":
+            B = int(np.clip(rows // (UPDATES * T), 1, 32))
+        if isinstance(solver, LBFGS):
+            series, lead_in = windows(series, self.lead_, 3 * T, T, held=False)
+            T, B = min(4 * T, longest), max(B, SHARD)
+        objective = Objective(
+            self._net, series, T, B, self._teaching(), solver.dtype, pool=pool, lead_in=lead_in, starts=starts
+        )
+        if not objective.weight > 0:
+            raise ValueError(
+                f"No row that counts (y measured, sample_weight > 0) is left after the {self.lead_} rows of the lags "
+                f"and washout={self.washout}: give a smaller washout, shorter lags or more rows."
+            )
+        return objective
+
+    def _validation(self, series):
+        """Loss on the validation rows as a function of theta; None where no rows are held.
+
+        One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
+        """
+        lead_in = max(self.sequence_length, self.washout)
+        n = sum(int(s.held.sum()) for s in series)
+        length = (
+            max(self.sequence_length, -(-n // 32)) if self.training == "open_loop" else self.sequence_length
+        )
+        parts, earlier = windows(series, self.lead_, length, lead_in, held=True)
+        if not parts:
+            return None
+        T = max(len(s.Y) for s in parts) - self.lead_
+        judges = []
+        for feedback in {"open_loop", "open_loop" if self.training == "open_loop" else "closed_loop"}:
+            teaching = self._teaching(feedback)._replace(washout=0)
+            judges.append(
+                Objective(self._net, parts, T, SHARD, teaching, np.float32, held=True, lead_in=earlier)
+            )
+        judges = [judge for judge in judges if judge.weight > 0]
+        if not judges:
+            return None
+
+        def loss(theta):
+            losses = np.nan_to_num([judge.value(theta) for judge in judges], nan=np.inf)
+            return float(np.exp(np.mean(np.log(np.clip(losses, 1e-300, 1e300)))))
+
+        return loss
+
+    def _fit_more(self, series, memory, rng):
+        """A pass of stochastic gradient over rows that go on from a memory."""
+        n = len(memory.Y)
+        known = Series(
+            np.concatenate([memory.X, series.X]),
+            np.concatenate([memory.Y, series.Y]),
+            np.concatenate([np.zeros(n), series.w]),
+            np.zeros(n + len(series.Y), bool),
+        )
+        solver = resolve_solver(self.solver)
+        solver = solver if isinstance(solver, Stochastic) else Adam()
+        T = min(self.sequence_length, len(series.Y))
+        starts = [states.astype(solver.dtype) for states in memory.states]
+        teaching = self._teaching()._replace(washout=0)
+        objective = Objective(self._net, [known], T, 1, teaching, solver.dtype, starts=starts)
+        if objective.weight > 0:
+            monitor = Monitor(self.theta_, 1, 0.0, 1)
+            self._moments = solver.minimize(objective, self.theta_, monitor, rng, self._moments)
+            self.theta_ = monitor.best_theta
+
+    # ---------------------------------------------------------------------------------- following
+
+    def _blocks(self, X, Y, memory):
+        """Follow rows from a memory, a block at a time: yield the first row of each, its tape and its length.
+
+        The states at the end of a block are taken over when the next is asked for.
+        """
+        net, weights = self._net, self._net.views(self.theta_)
+        n = len(memory.Y)
+        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
+        states, size = memory.states, len(Y) if net.bidirectional else BLOCK
+        for t in range(0, len(Y), size):
+            T = min(size, len(Y) - t)
+            tape, at = Tape(net, 1, T, np.float64), np.array([n + t])
+            own = np.isnan(y[n + t : n + t + T])[:, None] if net.y_lead else np.zeros(0, bool)
+            tape.place(x, at, y.reshape(-1), at, np.array([T]))
+            for S, state in zip(tape.S, states):
+                S[:, 0, 0] = state
+            tape.forward(weights, own if own.any() else None)
+            yield t, tape, T
+            states = [S[:, T, 0] for S in tape.S]
+
+    def _run(self, X, Y, memory):
+        out, states = np.empty_like(Y), memory.states
+        for t, tape, T in self._blocks(X, Y, memory):
+            out[t : t + T] = tape.out[:, 0]
+            states = tuple(S[:, T, 0].copy() for S in tape.S)
+        X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, np.where(np.isnan(Y), out, Y)])
+        return out, Memory(X[len(X) - self.lead_ :], Y[len(Y) - self.lead_ :], states)
+
+    def _run_ahead(self, X, Y, memory, steps):
+        if not self._net.y_lead:
+            return self._run(X, Y, memory)[0]
+        head = min(steps - 1, len(Y))
+        out = np.empty_like(Y)
+        out[:head] = self._run(X[:head], np.full_like(Y[:head], np.nan), memory)[0]
+        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
+        for t, tape, T in self._blocks(X, Y, memory):
+            last = min(t + T, len(Y) - steps + 1)
+            for first in range(t, last, ORIGINS):
+                rows = np.arange(first, min(first + ORIGINS, last))  # step 0 of each free run
+                out[rows + steps - 1] = self._free_runs(
+                    x, y, rows, [S[:, rows - t, 0] for S in tape.S], steps
+                )
+        return out
+
+    def _free_runs(self, x, y, rows, states, steps):
+        """The last outputs (B, O) of free runs that begin at some rows, from their states."""
+        net, B = self._net, len(rows)
+        at = self.lead_ + rows
+        fed = np.empty((B, net.y_lead + steps, net.n_outputs))
+        fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
+        tape = Tape(net, B, steps, np.float64)
+        y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
+        tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps))
+        for S, state in zip(tape.S, states):
+            S[:, 0] = state
+        return tape.forward(net.views(self.theta_), np.ones((steps, B, net.n_outputs), bool))[-1]
+
+    # ---------------------------------------------------------------------------------- memories
+
+    def _first(self):
+        starts = [p.start if p.start.size else None for p in self._net.views(self.theta_)[:-1]]
+        return self._memory(*self._mean, starts)
+
+    def _cold(self):
+        return self._memory(*self._mean, self._cold_states)
+
+    def _zero(self, x, y):
+        return self._memory(x, y, [None] * len(self._net.blocks))
+
+    def _memory(self, x, y, states):
+        """The memory of lags that always were x (F,), y (O,), and of states, None for zeros."""
+        n, shapes = self.lead_, [(self._net.cell.n_states, block.H) for block in self._net.blocks]
+        states = tuple(np.zeros(shape) if s is None else s for s, shape in zip(states, shapes))
+        return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), states)
+
+    def _find_cold_states(self, series):
+        """The mean state over training; or the first state of training, if that suits its many series better."""
+        first = self._first()
+        if self._net.bidirectional or self.initial_state == "learned":
+            return first.states
+        total, n = None, 0
+        for s in series:
+            for _, tape, T in self._blocks(s.X, s.Y, first):
+                sums = [S[:, 1:, 0].sum(axis=1) for S in tape.S]
+                total, n = sums if total is None else [a + b for a, b in zip(total, sums)], n + T
+        mean = tuple(a / n for a in total)
+        if len(series) == 1:
+            return mean
+        errors = [0.0, 0.0]
+        for s in series[:200]:
+            Y = s.Y[: self.sequence_length]
+            for k, states in enumerate((mean, first.states)):
+                out, _ = self._run(s.X[: len(Y)], Y, first._replace(states=states))
+                errors[k] += np.nansum((out - Y) ** 2)
+        return mean if errors[0] <= errors[1] else first.states
+
+    def _resume(self, start, X, index):
+        if not self._net.bidirectional:
+            return super()._resume(start, X, index)
+        if not isinstance(start, str) or start == "end":
+            self._must_go_on("A warm start")
+        return self._zero(*self._zeros()) if start == "zeros" else self._cold(), np.empty(
+            (0, self.n_outputs_)
+        )
+
+    def _must_go_on(self, verb):
+        if self.bidirectional:
+            raise ValueError(
+                f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
+                "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
+            )
+
+    @property
+    def params_(self):
+        """Weights of each layer and direction, then those of the readout, in the scaled units of the net."""
+        return tuple(self._net.views(self.theta_))
+
+
+def _same(net, other):
+    """Whether parameters of the one mean the same in the other."""
+    return net._replace(cell=None) == other._replace(cell=None)
+
+
+def documented(model):
+    """Fill in the part of a docstring that all recurrent models share."""
+    shared = {"{parameters}": PARAMETERS, "{attributes}": ATTRIBUTES, "{references}": REFERENCES}
+    for mark, text in shared.items():
+        model.__doc__ = (model.__doc__ or "").replace(mark, text.strip())  # none with python -OO
+    return model
+
+
+PARAMETERS = """
+    input_lags : int or sequence of int, default=0
+        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+        ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
+    output_lags : int or sequence of int, default=0
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
+        autoregressive.
+    bidirectional : bool, default=False
+        A second set of units reads each series from its end to its start, for smoothing: every row is predicted
+        from those before and after it, so there is no ``forecast``, ``update`` or warm start.
+    skip_connections : bool, default=False
+        Whether the inputs reach every layer and the readout, and every layer the readout.
+    initial_state : {"zeros", "learned"}, default="zeros"
+        What each series starts from in training.
+    dropout : float, default=0.0
+        Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
+    recurrent_dropout : float, default=0.0
+        Share of each layer's units that the recurrence does not see, the same for all steps of a sequence [11]_.
+    layer_norm : bool, default=False
+        Whether what each gate sees is normalised over its units [12]_.
+    recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"
+        How the recurrent weights start.
+    orthogonal_penalty : float, default=0.0
+        Times the sum of squares of U'U - I, added to the mean loss: keeps the recurrence near orthogonal.
+    training : {"open_loop", "closed_loop", "scheduled_sampling"}, default="open_loop"
+        What the net sees in the lags of y: measured values (teacher forcing); from the state that follows them its
+        own outputs, for ``sequence_length`` steps; or its own more and more often, as epochs go by [13]_.
+    sequence_length : int, default=64
+        Steps of back-propagation through time. The state is carried over the cuts.
+    washout : int, default=0
+        First rows of each series that are in no loss.
+    batch_size : int or "auto", default="auto"
+        Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, in scaled units.
+    solver : {"adam", "sgd", "rmsprop", "lbfgs"} or object, default="adam"
+        A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
+        takes all rows at once, in windows of 4 ``sequence_length`` of which the first quarter warms up.
+    alpha : float, default=1e-4
+        Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units).
+    max_iter : int, default=100
+        Epochs, or iterations of L-BFGS.
+    tol : float, default=1e-4
+        Training ends when ``n_iter_no_change`` epochs in a row did not lower the loss by this share.
+    early_stopping : bool, default=True
+        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
+    validation_fraction : float, default=0.15
+        Share of the rows, the last ones, that are held back.
+    n_iter_no_change : int, default=10
+        See ``tol``.
+    scale : {"standard", "minmax", "robust", None}, default="standard"
+        How X and y are scaled inside, learnt from the training rows.
+    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
+        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean state over training (the
+        learned one; or zeros if those suit the many series of training better). "zeros": from zeros. A tuple:
+        after following that history. "auto" asks the index of X: rows that go on from those seen start from the end,
+        also over a short gap, with a warning; the training rows themselves from their own start; others cold.
+        Without an index, from the end.
+    warm_start : bool, default=False
+        ``fit`` goes on from the weights it has.
+    n_jobs : int or None, default=None
+        Threads, each with a share of the sequences of a batch; the result does not depend on it. None is 1 unless
+        in a ``joblib.parallel_config``, -1 all processors.
+    random_state : int, RandomState or None, default=None
+        For the initial weights, the order of series and dropout.
+    verbose : int, default=0
+        1 shows a progress bar (with tqdm installed), 2 a line an epoch.
+"""
+
+ATTRIBUTES = """
+    theta_ : ndarray of shape (n_parameters,)
+        All parameters.
+    params_ : tuple of named tuples
+        The same: one of each layer (and direction), then the readout's, in scaled units. Weights have a gate in front.
+        Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
+    state_ : tuple (X, Y, states)
+        The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
+    lead_ : int
+        Rows of history that the lags need.
+    n_iter_ : int
+        Epochs run.
+    loss_curve_, validation_curve_ : list of float
+        Loss after each epoch, in scaled units (half the mean squared error, for "squared"), plus the decay.
+    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
+        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
+        training is inf: it is ignored.
+    timeline_ : tuple or None
+        First and last stamp of the rows seen and how they are spaced, where their index tells.
+    n_features_in_, n_outputs_ : int
+        Columns of X and y.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of X's columns, where it had them.
+"""
+
+REFERENCES = """
+    .. [10] P. J. Werbos. "Backpropagation through time: what it does and how to do it." Proceedings of the IEEE
+       78(10), 1990.
+    .. [11] Y. Gal, Z. Ghahramani. "A theoretically grounded application of dropout in recurrent neural networks."
+       NeurIPS 2016.
+    .. [12] J. L. Ba, J. R. Kiros, G. E. Hinton. "Layer normalization." arXiv:1607.06450, 2016.
+    .. [13] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
+"""
