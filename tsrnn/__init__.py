@@ -1,7 +1,10 @@
 """Recurrent neural networks for time series, as scikit-learn estimators."""
 
 from ._base import forecast, predict_ahead, update
+from ._elman import ElmanRegressor
+from ._gru import GRURegressor
 from ._losses import Huber, Pinball
+from ._lstm import LSTMRegressor
 from ._narx import NARXRegressor
 from ._solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._tdnn import TDNNRegressor
@@ -14,8 +17,11 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "ElmanRegressor",
     "Evolution",
+    "GRURegressor",
     "Huber",
+    "LSTMRegressor",
     "LevenbergMarquardt",
     "NARXRegressor",
     "Pinball",

@@ -722,8 +722,13 @@ class DelayNetwork(SequenceRegressor):
 
     # ---------------------------------------------------------------------------------- following
 
-    def _still(self, x, y):
+    def _zero(self, x, y):
         return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)))
+
+    def _cold(self):
+        return self._zero(*self._mean)
+
+    _first = _cold
 
     def _run(self, X, Y, memory):
         out, filled = run(self._net, self.theta_, X, Y, *memory)

@@ -27,7 +27,7 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     out: h, step ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H)
     out.   unit : (1, T, B, H), root : (1, T, B), of layer norm.   rows : (T B,), where in R each row begins.
     """
-    _, _, B, H = Z.shape
+    B = Z.shape[2]
     r = flat(R)
     for t in range(first, last):
         h0, h1, z = flat(S[0, t]), flat(S[0, t + 1]), flat(Z[0, t])

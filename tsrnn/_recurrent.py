@@ -431,8 +431,8 @@ class RecurrentRegressor(SequenceRegressor):
         if rows <= self.lead_:
             raise ValueError(
                 f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
-                f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). Give "
-                "more rows or shorter lags."
+                f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
+                "Give more rows or shorter lags."
             )
         theta = self._net.initial(rng, self.recurrent_init) if self.theta_ is None else self.theta_
         validate = self._validation(series) if self.early_stopping else None

@@ -9,8 +9,9 @@ a second cell that walks from the last row of a sequence to the first.  y(t - k)
 known, and the net's own output where it is not.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -256,7 +257,7 @@ class Tape:
         own : (T, B, O) bool, True where y is not known: the output is written there, so y must be a private copy;
         None where all is known.   masks : for each block, ``Masks``.
         """
-        net, T, O = self.net, self.T, self.net.n_outputs
+        net, T = self.net, self.T
         *blocks, readout = weights
         self.own = own
         self.masks = masks or [Masks(self._none, self._none)] * len(blocks)
@@ -308,7 +309,6 @@ class Tape:
         dout : (T, B, O), dL/dout, in; out: with what came back through the outputs that were fed.
         """
         net, T = self.net, self.T
-        *blocks, readout = weights
         U, V = turned
         if not self.dH:
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
@@ -320,8 +320,8 @@ class Tape:
             dy = np.zeros_like(self.y)
             steps.append(partial(kernels.feed_back, dy, own, self.y_at, dout))
         self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
-        for k in range(len(blocks) - 1, -1, -1):
-            p, g, mask = blocks[k], grads[k], self.masks[k]
+        for k in range(len(net.blocks) - 1, -1, -1):
+            p, g, mask = weights[k], grads[k], self.masks[k]
             if mask.output.size:
                 steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
             arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
