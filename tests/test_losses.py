@@ -22,7 +22,8 @@ FORMULAS = [
     ("pinball", lambda e: abs(e) / 2),
     (Pinball(quantile=0.9), lambda e: 0.9 * e if e > 0 else -0.1 * e),
 ]
-each = pytest.mark.parametrize("loss", [loss for loss, _ in FORMULAS], ids=str)
+NAMES = [str(loss) for loss, _ in FORMULAS]
+each = pytest.mark.parametrize("loss", [loss for loss, _ in FORMULAS], ids=NAMES)
 
 
 def value_gradient(loss, out=OUT, y=Y, w=W):
@@ -30,7 +31,7 @@ def value_gradient(loss, out=OUT, y=Y, w=W):
     return resolve_loss(loss)(out, y, w, AT, dout), dout
 
 
-@pytest.mark.parametrize(("loss", "formula"), FORMULAS, ids=str)
+@pytest.mark.parametrize(("loss", "formula"), FORMULAS, ids=NAMES)
 @pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_a_loss_is_its_formula(loss, formula, dtype, close):
     total = 0.0
