@@ -229,7 +229,7 @@ class Objective:
             fresh = (self.before[tracks] < 0) & (k == 0)
             for g, dS, block in zip(views, tape.dS, net.blocks):
                 if g.start.size:
-                    g.start += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
+                    g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
         if own is not None:
             rows = rows[:, net.y_lead :]
             if self.unknown[rows].any():  # what the net makes of unknown y is what lags see from now on
