@@ -234,12 +234,14 @@ def complex_step(f, theta):
 
 
 def central_difference(f, theta, step=1e-3):
-    """df/dtheta (P, ...) by the five-point rule, whose error falls with the fourth power of the step."""
+    """df/dtheta (P, ...) by the five-point rule, whose error falls with the fourth power of the step.
+
+    step : of all elements, or (P,)."""
     rows = []
-    for j in range(len(theta)):
+    for j, h in enumerate(np.broadcast_to(step, len(theta))):
         e = np.zeros(len(theta))
-        e[j] = step
+        e[j] = h
         near = f(theta + e) - f(theta - e)
         far = f(theta + 2 * e) - f(theta - 2 * e)
-        rows.append((8 * near - far) / (12 * step))
+        rows.append((8 * near - far) / (12 * h))
     return np.array(rows)

@@ -1,0 +1,235 @@
+"""Recurrent nets to try things on: variants, data, the library's run of them and the slow twin's."""
+
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+import naive
+import numpy as np
+from golden import torch_recurrent as golden
+
+from tsrnn import ElmanRegressor, GRURegressor, LSTMRegressor
+from tsrnn._recurrent_net import Masks, Tape, make_net
+
+
+CELLS = {"elman": ElmanRegressor, "lstm": LSTMRegressor, "gru": GRURegressor}
+LAYOUT = {
+    "n_inputs": 2,
+    "n_outputs": 1,
+    "hidden": (4,),
+    "input_lags": (0,),
+    "output_lags": (),
+    "bidirectional": False,
+    "skip": False,
+}
+DEEP = {"hidden": (4, 3, 3)}
+FED = {"input_lags": (0, 1), "output_lags": (1, 2, 4), "n_outputs": 2}
+BOTH = {"bidirectional": True, "input_lags": (0, 2)}
+SKIP = {"hidden": (3, 4), "skip": True}
+LEARNED, NORMED = {"initial_state": "learned"}, {"layer_norm": True}
+VARIANTS = {  # name -> cell, options of the estimator, what differs from LAYOUT
+    "elman": ("elman", {}, {}),
+    "elman, relu": ("elman", {"activation": "relu"}, {}),
+    "elman, identity": ("elman", {"activation": "identity"}, {}),
+    "elman, logistic": ("elman", {"activation": "logistic"}, {}),
+    "elman, layer norm": ("elman", NORMED, {}),
+    "elman, relu, layer norm, skip": ("elman", {"activation": "relu", **NORMED}, SKIP),
+    "elman, learned start, deep": ("elman", LEARNED, DEEP),
+    "elman, both directions, deep, skip": ("elman", LEARNED, {**BOTH, **SKIP}),
+    "elman, fed, skip": ("elman", {}, {**FED, **SKIP}),
+    "elman, relu, fed": ("elman", {"activation": "relu"}, FED),
+    "lstm": ("lstm", {}, {}),
+    "lstm, peepholes": ("lstm", {"peepholes": True}, {}),
+    "lstm, no forget gate": ("lstm", {"forget_gate": False}, {}),
+    "lstm, peepholes, no forget gate": ("lstm", {"peepholes": True, "forget_gate": False}, {}),
+    "lstm, layer norm, peepholes, learned start": ("lstm", {"peepholes": True, **NORMED, **LEARNED}, {}),
+    "lstm, layer norm, no forget gate, deep": ("lstm", {"forget_gate": False, **NORMED}, DEEP),
+    "lstm, learned start, deep": ("lstm", LEARNED, DEEP),
+    "lstm, both directions": ("lstm", LEARNED, BOTH),
+    "lstm, both directions, deep, skip": ("lstm", {"peepholes": True}, {**BOTH, **SKIP}),
+    "lstm, fed, skip": ("lstm", LEARNED, {**FED, **SKIP}),
+    "lstm, fed, no inputs": ("lstm", {"peepholes": True}, {**FED, "n_inputs": 0}),
+    "gru, reset after": ("gru", {"reset": "after"}, {}),
+    "gru, reset before": ("gru", {"reset": "before"}, {}),
+    "gru, reset after, layer norm, learned start": ("gru", {"reset": "after", **NORMED, **LEARNED}, {}),
+    "gru, reset before, layer norm, deep": ("gru", {"reset": "before", **NORMED}, DEEP),
+    "gru, reset after, both directions, deep": ("gru", {"reset": "after", **LEARNED}, {**BOTH, **DEEP}),
+    "gru, reset before, both directions, skip": ("gru", {"reset": "before"}, {**BOTH, **SKIP}),
+    "gru, reset after, fed, skip": ("gru", {"reset": "after"}, {**FED, **SKIP}),
+    "gru, reset before, fed, deep": ("gru", {"reset": "before", **LEARNED}, {**FED, **DEEP}),
+}
+FEEDBACK = [name for name, (_, _, layout) in VARIANTS.items() if "output_lags" in layout]
+
+
+def build(name, seed=0):
+    """A net and random parameters, (P,)."""
+    cell, options, layout = VARIANTS[name]
+    net = make_net(CELLS[cell](**options)._cell(), **{**LAYOUT, **layout})
+    return net, np.random.default_rng(seed).normal(scale=0.5, size=net.size)
+
+
+class Data(NamedTuple):
+    """Sequences (T, B), rows of history in front of them, and what goes with a run: masks and starts are by block.
+
+    own : where y is not known.   start : (n_states, B, H), or None for what the net learned, or zeros.
+    """
+
+    X: np.ndarray  # (lead + T, B, F)
+    Y: np.ndarray  # (lead + T, B, O)
+    w: np.ndarray  # (T, B)
+    lengths: np.ndarray
+    own: np.ndarray | None = None
+    masks: list | None = None
+    start: list | None = None
+
+    def part(self, n):
+        """Some of the sequences."""
+        return Data(
+            self.X[:, n],
+            self.Y[:, n],
+            self.w[:, n],
+            self.lengths[n],
+            self.own if self.own is None else self.own[:, n],
+            self.masks and [Masks(m.recurrent[n], m.output[:, n]) for m in self.masks],
+            self.start and [s[:, n] for s in self.start],
+        )
+
+
+def make_data(net, T=6, B=3, seed=1, own=None, masked=False, start=False):
+    """Random sequences, the last one shorter.   own : share of y that is not known."""
+    rng = np.random.default_rng(seed)
+    lead = max(net.x_lead, net.y_lead)
+    lengths = np.full(B, T)
+    lengths[-1] = T - 2
+    rows = np.arange(T)[:, None] < lengths
+    masks = [
+        Masks(rng.binomial(1, 0.7, (B, b.H)) / 0.7, rng.binomial(1, 0.7, (T, B, b.H)) / 0.7)
+        for b in net.blocks
+    ]
+    return Data(
+        rng.normal(size=(lead + T, B, net.n_inputs)),
+        rng.normal(size=(lead + T, B, net.n_outputs)),
+        rng.uniform(0.2, 2, (T, B)) * rows,
+        lengths,
+        rng.uniform(size=(T, B, net.n_outputs)) < own if own else None,
+        masks if masked else None,
+        [rng.normal(size=(net.cell.n_states, B, b.H)) for b in net.blocks] if start else None,
+    )
+
+
+def follow(net, theta, data, dtype=np.float64):
+    """The library's tape after a forward pass, and the parameters as it sees them."""
+    T, B = data.w.shape
+    rows = len(data.X)
+    weights = net.views(theta.astype(dtype))
+    x, y = (np.array(a.swapaxes(0, 1), dtype, order="C").ravel() for a in (data.X, data.Y))
+    if data.own is not None:  # what is not known must not be read
+        y.reshape(B, rows, -1)[:, rows - T :][data.own.swapaxes(0, 1)] = np.nan
+    at = np.arange(B) * rows + rows - T
+    tape = Tape(net, B, T, dtype)
+    tape.place(x, at, y, at, data.lengths)
+    for k, (S, p) in enumerate(zip(tape.S, weights)):
+        S[:, 0] = data.start[k] if data.start else p.start[:, None] if p.start.size else 0
+    masks = data.masks and [Masks(*(np.array(m, dtype, order="C") for m in pair)) for pair in data.masks]
+    own = None if data.own is None else np.ascontiguousarray(data.own)
+    tape.forward(weights, own, masks)
+    return tape, weights
+
+
+def loss(net, data, theta):
+    """Half the weighted sum of squares."""
+    out = follow(net, theta, data)[0].out
+    return 0.5 * np.sum(data.w[..., None] * (out - data.Y[-len(out) :]) ** 2)
+
+
+def gradient(net, theta, data, dtype=np.float64):
+    """Output (T, B, O), and the gradient (P,) of the loss."""
+    tape, weights = follow(net, theta, data, dtype)
+    out = tape.out.copy()
+    grad = np.zeros(net.size, dtype)
+    views = net.views(grad)
+    for dS in tape.dS:
+        dS.fill(0)
+    dout = (data.w[..., None] * (out - data.Y[-len(out) :])).astype(dtype)
+    tape.backward(weights, net.turned(weights), dout, views)
+    for g, dS in zip(views, tape.dS):
+        if g.start.size:
+            g.start[:] += dS[: net.cell.n_states].sum(axis=1)
+    return out, grad
+
+
+def naive_cell(cell, activation="tanh"):
+    if cell == "elman":
+        return partial(naive.elman, f=naive.ACTIVATIONS[activation])
+    return {"lstm": naive.lstm, "gru": naive.gru}[cell]
+
+
+def naive_run(name, net, theta, data):
+    """Outputs (T, B, O) of the twin, NaN where a sequence is over, and the states it ends in, [n][layer][direction]."""
+    cell, options, layout = VARIANTS[name]
+    layout = {**LAYOUT, **layout}
+    *blocks, readout = net.views(theta)
+    n = 1 + layout["bidirectional"]
+
+    def by_layer(items):
+        return [items[k : k + n] for k in range(0, len(items), n)]
+
+    twin = naive.RecurrentNetwork(
+        naive_cell(cell, options.get("activation", "tanh")),
+        by_layer(blocks),
+        readout.W[0],
+        readout.b[0],
+        layout["input_lags"] if layout["n_inputs"] else (),
+        layout["output_lags"],
+        layout["skip"],
+    )
+    T, B = data.w.shape
+    first = len(data.X) - T
+    out, ends = np.full((T, B, net.n_outputs), np.nan, theta.dtype), []
+    for b in range(B):
+        rows = data.lengths[b]
+        Y = data.Y[: first + rows, b].copy()
+        if data.own is not None:
+            Y[first:][data.own[:rows, b]] = np.nan
+        if data.masks:  # a block's own steps: those of the second direction begin at the end
+            steps = [m.output[:rows, b] for m in data.masks]
+            steps = [s[::-1] if block.reverse else s for s, block in zip(steps, net.blocks)]
+            twin = twin._replace(
+                masks=by_layer([m.recurrent[b] for m in data.masks]),
+                dropout=[np.concatenate(s, axis=1) for s in by_layer(steps)],
+            )
+        states = by_layer([list(s[:, b]) for s in data.start]) if data.start else None
+        out[:rows, b], end = naive.run_recurrent_network(twin, data.X[: first + rows, b], Y, first, states)
+        ends.append(end)
+    return out, ends
+
+
+def naive_loss(name, net, theta, data):
+    """The same by the twin."""
+    e = naive_run(name, net, theta, data)[0] - data.Y[-len(data.w) :]
+    return 0.5 * np.sum(np.where(data.w[..., None] > 0, data.w[..., None] * e * e, 0))
+
+
+def golden_net(name, values, gradient=False):
+    """The net of a golden run, and torch's parameters, or the gradient with respect to them, as its vector (P,)."""
+    cell, activation = golden.cell_of(name)
+    _, layers, directions = golden.NETS[name]
+    options = {"elman": {"activation": activation}, "gru": {"reset": "after"}}.get(cell, {})
+    made = CELLS[cell](initial_state="learned", **options)._cell()
+    layout = {"n_inputs": golden.F, "hidden": (golden.H,) * layers, "bidirectional": directions == 2}
+    net = make_net(made, **{**LAYOUT, **layout})
+    theta = np.zeros(net.size)
+    *blocks, readout = net.views(theta)
+    nested, V, c = golden.from_torch(name, values, gradient)
+    for p, of_torch in zip(blocks, chain(*nested), strict=True):
+        for field, a in p._asdict().items():
+            a[:] = getattr(of_torch, field)
+    readout.W[0], readout.b[0] = V, c
+    return net, theta
+
+
+def golden_run(name, g):
+    """Output and gradient by the library, and torch's gradient as it lays it out."""
+    net, theta = golden_net(name, g.theta)
+    data = Data(g.X, g.Y, g.w, np.full(golden.B, golden.T))
+    return *gradient(net, theta, data), golden_net(name, g.gradient, gradient=True)[1]
