@@ -21,7 +21,7 @@ from tsrnn import _jit, _simd_v1
 from tsrnn._simd_v1 import add_outer, add_product, add_product_t, add_scattered, flat, fma, sigmoid, tanh
 
 
-FROZEN = {"tsrnn._simd_v1": "ae132c63be46e6a5"}
+FROZEN = {"tsrnn._simd_v1": "ae132c63be46e6a5", "tsrnn._layer_norm_v1": "d06261c2d453593b"}
 
 compiled = pytest.mark.skipif(
     bool(config.DISABLE_JIT), reason="of compiled code, and NUMBA_DISABLE_JIT is set"
