@@ -15,7 +15,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from ._base import SequenceRegressor, Series
-from ._losses import resolve_loss
+from ._losses import Pinball, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
 from ._training import Monitor, progress
@@ -27,6 +27,7 @@ SHARD = (
 )
 BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS = 256  # free runs side by side
+MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
@@ -336,16 +337,19 @@ class RecurrentRegressor(SequenceRegressor):
         self._hidden()
         self._lags()
         resolve_loss(self.loss)
-        solver = resolve_solver(self.solver)
-        if not isinstance(solver, (Stochastic, LBFGS)):
-            raise ValueError(
-                f"solver={self.solver!r} does not train {type(self).__name__}: give 'adam', 'sgd', 'rmsprop', 'lbfgs' "
-                "or an object of theirs."
-            )
-        if isinstance(solver, LBFGS) and (self.dropout or self.recurrent_dropout):
-            raise ValueError(
-                "dropout is random, which L-BFGS cannot stand: give solver='adam', or no dropout."
-            )
+        if not self._chooses_solver():
+            solver = resolve_solver(self.solver)
+            if not isinstance(solver, (Stochastic, LBFGS)):
+                raise ValueError(
+                    f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', "
+                    "'rmsprop', 'lbfgs' or an object of theirs."
+                )
+            random = self.dropout or self.recurrent_dropout or self.training == "scheduled_sampling"
+            if isinstance(solver, LBFGS) and random:
+                raise ValueError(
+                    f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling "
+                    "are random: give solver='adam', or neither of them."
+                )
         words = {
             "initial_state": ("zeros", "learned"),
             "recurrent_init": ("orthogonal", "glorot"),
@@ -386,6 +390,10 @@ class RecurrentRegressor(SequenceRegressor):
         flags = ("bidirectional", "skip_connections", "layer_norm", "early_stopping", "warm_start")
         for name in flags:
             check_flag(name, getattr(self, name))
+
+    def _chooses_solver(self):
+        """Whether the solver is left to us."""
+        return isinstance(self.solver, str) and self.solver == "auto"
 
     def _hidden(self):
         """Widths of the layers, a tuple."""
@@ -436,14 +444,30 @@ class RecurrentRegressor(SequenceRegressor):
             )
         theta = self._net.initial(rng, self.recurrent_init) if self.theta_ is None else self.theta_
         validate = self._validation(series) if self.early_stopping else None
-        solver = resolve_solver(self.solver)
-        with self._threads() as pool, progress(self.verbose, type(self).__name__, self.max_iter) as tell:
-            objective = self._objective(series, solver, pool)
-            monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
-            self._moments = solver.minimize(objective, theta, monitor, rng)
-        self.theta_, self.n_iter_ = monitor.best_theta, monitor.n_iter
-        self.loss_curve_, self.validation_curve_ = monitor.loss_curve, monitor.validation_curve
+        monitors, self._moments = [], None
+        with self._threads() as pool:
+            for solver in self._solvers(series):
+                objective = self._objective(series, solver, pool)
+                with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
+                    monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
+                    moments = solver.minimize(objective, theta, monitor, rng)
+                monitors.append(monitor)
+                theta = monitor.best_theta
+                self._moments = moments or self._moments
+        self.theta_ = theta
+        self.n_iter_ = sum(m.n_iter for m in monitors)
+        self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
+        self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
         self._cold_states = self._find_cold_states(series)
+
+    def _solvers(self, series):
+        """The solvers of each stage of training; "auto": Adam, and L-BFGS from where it ended if that is cheap."""
+        if not self._chooses_solver():
+            return [resolve_solver(self.solver)]
+        rough = self.dropout or self.recurrent_dropout or self.training == "scheduled_sampling"
+        rough = rough or isinstance(resolve_loss(self.loss), Pinball) or self.loss == "absolute"
+        cheap = sum(len(s.Y) for s in series) * self._net.size <= MAX_LBFGS_WORK
+        return [Adam(0.005), LBFGS()] if cheap and not rough else [Adam(0.005)]
 
     def _threads(self):
         """A pool of threads, or a context that gives None."""
@@ -523,7 +547,7 @@ class RecurrentRegressor(SequenceRegressor):
             np.concatenate([np.zeros(n), series.w]),
             np.zeros(n + len(series.Y), bool),
         )
-        solver = resolve_solver(self.solver)
+        solver = self._solvers([series])[0]
         solver = solver if isinstance(solver, Stochastic) else Adam()
         T = min(self.sequence_length, len(series.Y))
         starts = [states.astype(solver.dtype) for states in memory.states]
@@ -702,20 +726,21 @@ PARAMETERS = """
         Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
     loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
         A word, or an object with its own settings such as ``Pinball(0.9)``, in scaled units.
-    solver : {"adam", "sgd", "rmsprop", "lbfgs"} or object, default="adam"
+    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
         A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
-        takes all rows at once, in windows of 4 ``sequence_length`` of which the first quarter warms up.
+        takes all rows at once, in windows of 4 ``sequence_length`` of which the first quarter warms up. "auto" is
+        ``Adam(0.005)`` and then, where that takes seconds and nothing is random, L-BFGS from where Adam ended.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units).
-    max_iter : int, default=100
-        Epochs, or iterations of L-BFGS.
+    max_iter : int, default=200
+        Epochs, or iterations of L-BFGS, of each stage of training.
     tol : float, default=1e-4
         Training ends when ``n_iter_no_change`` epochs in a row did not lower the loss by this share.
     early_stopping : bool, default=True
         Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
     validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=20
         See ``tol``.
     scale : {"standard", "minmax", "robust", None}, default="standard"
         How X and y are scaled inside, learnt from the training rows.
