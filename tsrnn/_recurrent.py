@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor, Series
+from ._base import SequenceRegressor, Series, _check_start
 from ._losses import Pinball, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
@@ -558,6 +559,77 @@ class RecurrentRegressor(SequenceRegressor):
             self._moments = solver.minimize(objective, self.theta_, monitor, rng, self._moments)
             self.theta_ = monitor.best_theta
 
+    def gradient_flow(self, X, y, *, steps=None):
+        """How far back the net's errors reach: norms of dL(t)/dh(t - k) against k.
+
+        L(t) is half the squared error of row t, one step ahead, in scaled units, h a layer's state (in a
+        bidirectional net that of the forward direction). Where the norms fall steeply, what happened k steps ago
+        cannot be learnt (vanishing gradients); where they rise, training will jump (exploding gradients) [1]_.
+
+        Parameters
+        ----------
+        X, y : as for ``fit``
+            Rows without gaps; at least steps + lead_ of them. They are followed from the cold state.
+        steps : int, optional
+            How many k; by default ``sequence_length``, or as many as there are rows for.
+
+        Returns
+        -------
+        norms : ndarray of shape (n_layers, steps)
+            norms[l, k]: mean over up to 256 rows t of the Euclidean norm for layer l.
+
+        Raises
+        ------
+        ValueError
+            X or y does not fit the model, or is too short.
+
+        References
+        ----------
+        .. [1] Y. Bengio, P. Simard, P. Frasconi. "Learning long-term dependencies with gradient descent is
+           difficult." IEEE Transactions on Neural Networks 5(2), 1994.
+
+        Examples
+        --------
+        >>> from tsrnn import ElmanRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(600, random_state=0)
+        >>> model = ElmanRegressor((8,), random_state=0).fit(X, y)
+        >>> model.gradient_flow(X, y, steps=20).shape
+        (1, 20)
+        """
+        check_is_fitted(self)
+        X, Y, _ = self._check_rows(X, y)
+        X, Y = self.x_scaler_(X), self.y_scaler_(Y)
+        n = len(Y) - self.lead_
+        T = min(self.sequence_length, n) if steps is None else steps
+        check_number("steps", T, 1, integer=True)
+        ends = self.lead_ + np.flatnonzero(np.isfinite(Y[self.lead_ :]).all(axis=1))
+        ends = ends[ends >= self.lead_ + T - 1]
+        if len(ends) == 0:
+            raise ValueError(
+                f"steps={T!r} needs at least {T + self.lead_} rows and a measured y at the end of some {T}, but there "
+                f"are {len(Y)} rows: give more rows, or fewer steps."
+            )
+        ends = ends[np.linspace(0, len(ends) - 1, min(ORIGINS, len(ends))).astype(int)]
+        first, net, B = ends - T + 1, self._net, len(ends)
+        y, states = np.empty_like(Y), [np.empty((net.cell.n_states, B, block.H)) for block in net.blocks]
+        cold = self._cold()
+        for t, tape, rows in self._blocks(X, Y, cold):
+            y[t : t + rows] = tape.out[:, 0]
+            here = (first >= t) & (first < t + rows)
+            for state, S in zip(states, tape.S):
+                state[:, here] = S[:, first[here] - t, 0]
+        y = np.where(np.isnan(Y), y, Y)
+        tape, weights = Tape(net, B, T, np.float64), net.views(self.theta_)
+        tape.place(X.ravel(), first, y.ravel(), first, np.full(B, T))
+        for S, state, block, begin in zip(tape.S, states, net.blocks, cold.states):
+            S[:, 0] = begin[:, None] if block.reverse else state
+        dout = np.zeros((T, B, net.n_outputs))
+        dout[-1] = tape.forward(weights)[-1] - y[ends]
+        tape.backward(weights, net.turned(weights), dout, net.views(np.zeros(net.size)))
+        forth = [dH for dH, block in zip(tape.dH, net.blocks) if not block.reverse]
+        return np.array([np.linalg.norm(dH, axis=2).mean(axis=1)[::-1] for dH in forth])
+
     # ---------------------------------------------------------------------------------- following
 
     def _blocks(self, X, Y, memory):
@@ -659,7 +731,7 @@ class RecurrentRegressor(SequenceRegressor):
     def _resume(self, start, X, index):
         if not self._net.bidirectional:
             return super()._resume(start, X, index)
-        if not isinstance(start, str) or start == "end":
+        if isinstance(_check_start(start), tuple) or start == "end":
             self._must_go_on("A warm start")
         return self._zero(*self._zeros()) if start == "zeros" else self._cold(), np.empty(
             (0, self.n_outputs_)
