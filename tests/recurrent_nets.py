@@ -61,17 +61,17 @@ VARIANTS = {  # name -> cell, options of the estimator, what differs from LAYOUT
 FEEDBACK = [name for name, (_, _, layout) in VARIANTS.items() if "output_lags" in layout]
 
 
-def build(name, seed=0):
-    """A net and random parameters, (P,)."""
+def build(name, seed=0, **changes):
+    """A net and random parameters, (P,).   changes : of its widths."""
     cell, options, layout = VARIANTS[name]
-    net = make_net(CELLS[cell](**options)._cell(), **{**LAYOUT, **layout})
+    net = make_net(CELLS[cell](**options)._cell(), **{**LAYOUT, **layout, **changes})
     return net, np.random.default_rng(seed).normal(scale=0.5, size=net.size)
 
 
 class Data(NamedTuple):
     """Sequences (T, B), rows of history in front of them, and what goes with a run: masks and starts are by block.
 
-    own : where y is not known.   start : (n_states, B, H), or None for what the net learned, or zeros.
+    own : where y is not known.   start : (n_states, B, H) for each block, or None for what it learned, or zeros.
     """
 
     X: np.ndarray  # (lead + T, B, F)
@@ -129,7 +129,8 @@ def follow(net, theta, data, dtype=np.float64):
     tape = Tape(net, B, T, dtype)
     tape.place(x, at, y, at, data.lengths)
     for k, (S, p) in enumerate(zip(tape.S, weights)):
-        S[:, 0] = data.start[k] if data.start else p.start[:, None] if p.start.size else 0
+        given = data.start and data.start[k]
+        S[:, 0] = given if given is not None else p.start[:, None] if p.start.size else 0
     masks = data.masks and [Masks(*(np.array(m, dtype, order="C") for m in pair)) for pair in data.masks]
     own = None if data.own is None else np.ascontiguousarray(data.own)
     tape.forward(weights, own, masks)
@@ -152,8 +153,8 @@ def gradient(net, theta, data, dtype=np.float64):
         dS.fill(0)
     dout = (data.w[..., None] * (out - data.Y[-len(out) :])).astype(dtype)
     tape.backward(weights, net.turned(weights), dout, views)
-    for g, dS in zip(views, tape.dS):
-        if g.start.size:
+    for k, (g, dS) in enumerate(zip(views, tape.dS)):
+        if g.start.size and (data.start is None or data.start[k] is None):
             g.start[:] += dS[: net.cell.n_states].sum(axis=1)
     return out, grad
 

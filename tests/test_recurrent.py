@@ -148,6 +148,28 @@ def test_gradient_and_twin(name, masked):
 
 @every_mask
 @every_variant
+def test_wider_nets(name, masked):
+    """More units and sequences than a vector register holds, and no whole number of them: along random directions."""
+    rng = np.random.default_rng(4)
+    for hidden, B in (((37, 18), 19), ((1,), 1)):
+        if hidden == (1,) and "norm" in name:
+            continue
+        net, theta = build(name, hidden=hidden)
+        theta *= 0.5
+        data = make_data(net, B=B, own=0.6 if name in FEEDBACK else None, masked=masked)
+        out, grad = gradient(net, theta, data)
+        expected = naive_run(name, net, theta, data)[0]
+        np.testing.assert_allclose(
+            out[: data.lengths[-1]], expected[: data.lengths[-1]], rtol=1e-11, atol=1e-12
+        )
+        for _ in range(3):
+            v = rng.normal(size=net.size)
+            along = naive.complex_step(lambda p: naive_loss(name, net, theta + p[0] * v, data), np.zeros(1))
+            assert grad @ v == pytest.approx(along[0], rel=1e-9, abs=1e-10 * np.abs(grad).max())
+
+
+@every_mask
+@every_variant
 def test_single_precision(name, masked):
     net, theta = build(name)
     data = make_data(net, own=0.6 if name in FEEDBACK else None, masked=masked)
@@ -228,6 +250,68 @@ def test_objective_carries_the_state_over_cuts(name):
     values = [objective.loss_grad(theta, objective.everything)[0] for _ in range(4)]
     assert values[0] != pytest.approx(expected, rel=1e-6)
     assert values[-1] == pytest.approx(expected, rel=1e-12)
+
+
+@every_variant
+def test_gradient_stops_at_cuts(name):
+    """Each sequence of a track is one by itself, from the state that the measured y led to: closed loops too.
+
+    A block of the other direction begins each of them anew.
+    """
+    net, theta = build(name)
+    lead = max(net.x_lead, net.y_lead)
+    s = make_series(net, lead + 11)
+    for feedback in ("open_loop", "closed_loop") if name in FEEDBACK else ("open_loop",):
+        objective = Objective(net, [s], 4, 1, teaching(feedback), np.float64)
+        start, all_of_it = None, whole(net, s, feedback)
+        batches = [batch for batch, _ in objective.batches(np.random.RandomState(0))]
+        for first, last, batch in zip((0, 4, 8), (4, 8, 11), batches, strict=True):
+            data = all_of_it._replace(
+                X=all_of_it.X[first : lead + last],
+                Y=all_of_it.Y[first : lead + last],
+                w=all_of_it.w[first:last],
+                lengths=np.array([last - first]),
+                own=all_of_it.own if all_of_it.own is None else all_of_it.own[first:last],
+                start=start,
+            )
+            value, grad = objective.loss_grad(theta, batch)
+            assert value == pytest.approx(loss(net, data, theta), rel=1e-12)
+            np.testing.assert_allclose(grad, gradient(net, theta, data)[1], rtol=1e-11, atol=1e-13)
+            ends = follow(net, theta, data._replace(own=None))[0].S
+            start = [None if block.reverse else S[:, -1] for block, S in zip(net.blocks, ends)]
+
+
+RANDOM = {
+    "dropout": {"dropout": 0.3, "recurrent_dropout": 0.4},
+    "sampling": {"feedback": "scheduled_sampling", "epochs": 3},
+    "penalty": {"orthogonal_penalty": 0.1},
+}
+
+
+@pytest.mark.parametrize("what", RANDOM)
+@every_variant
+def test_gradient_of_what_is_drawn(name, what):
+    """The same draw for both: masks, which y are the net's own. And the penalty that keeps U orthogonal."""
+    if what == "sampling" and name not in FEEDBACK:
+        pytest.skip("has no feedback")
+    net, theta = build(name)
+    series = [make_series(net, N, seed=N) for N in range(9, 27)]  # two shards
+    objective = Objective(net, series, 26, 18, teaching(**RANDOM[what]), np.float64)
+    batches = [batch for batch, _ in objective.batches(np.random.RandomState(0))]
+    objective.epoch = 1
+    plain = Objective(net, series, 26, 18, teaching(), np.float64).loss_grad(theta, None)[0]
+
+    def loss_grad(p):
+        objective._rng = np.random.RandomState(5)
+        return objective.loss_grad(p, batches[0])
+
+    assert len(batches) == 1
+    assert abs(loss_grad(theta)[0] / plain - 1) > 1e-4
+    some = np.random.default_rng(0).permutation(net.size)[:20]
+    part = np.eye(net.size)[some]
+    step = 1e-6 if "relu" in name else 1e-4
+    numeric = naive.central_difference(lambda p: loss_grad(theta + p @ part)[0], np.zeros(20), step)
+    assert_derivative(loss_grad(theta)[1][some], numeric)
 
 
 @pytest.mark.parametrize("rates", [(0.0, 0.0), (0.3, 0.4)])

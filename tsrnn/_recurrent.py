@@ -23,9 +23,7 @@ from ._training import Monitor, progress
 from ._windows import parse_lags
 
 
-SHARD = (
-    16  # sequences that a thread takes at a time; fixed, so that sums do not depend on the number of threads
-)
+SHARD = 16  # sequences a thread takes at a time: fixed, so that sums do not depend on the number of threads
 BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS = 256  # free runs side by side
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -83,37 +81,34 @@ class Objective:
             w[begin : first + max(rows, teaching.washout)] = 0.0
             self.unknown[first:end] = ~known[lead:]
             self.taught[first : first + rows] = True
-            pieces.append((first, end))
+            counts = np.flatnonzero(w[first:end].any(axis=1))
+            pieces.append((first, first + counts[-1] + 1 if len(counts) else first))
             begin = end + T  # rows that the last sequence may run over
-        self.x, self.y, self.w = X.ravel(), Y.ravel(), w
-        self._flat_w = self.w.ravel()
+        self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
         self.weight = float(w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()
         self._cut(pieces, w.any(axis=1))
         self._theta, self._tapes, self._grads, self.epoch = None, {}, {}, 0
         n = len(self.at)
         self._carried = [np.zeros((net.cell.n_states, n, block.H), dtype) for block in net.blocks]
+        self._carries = n > 0 and (self.n_steps.max() > 1 or bool((self.before >= 0).any()))
         self._starts = starts
 
     def _cut(self, pieces, counts):
-        """Cut pieces (first row, end) into tracks."""
+        """Cut pieces (first row, end) into tracks: a long series into equal ones, of whole sequences."""
         T = self.T
-        rows = sum(max(0, end - first) for first, end in pieces)
-        length = (
-            -(-rows // (self.B * T)) * T
-        )  # the same for every track of a long series, and whole sequences
+        rows = sum(end - first for first, end in pieces)
+        length = max(1, -(-rows // (self.B * T))) * T
         at, ends, before = [], [], []
         for first, end in pieces:
-            for k, start in enumerate(range(first, end, max(length, 1))):
+            for k, start in enumerate(range(first, end, length)):
                 before.append(len(at) - 1 if k else -1)
                 at.append(start)
                 ends.append(min(start + length, end))
         self.at, self.end = np.array(at, np.int64), np.array(ends, np.int64)
         self.before = np.array(before, np.int64)  # the track that each goes on from, or -1
         self.n_steps = -(-(self.end - self.at) // T)
-        seen = np.concatenate([[0], np.cumsum(counts)])
-        self.n = int(sum(seen[self.end] > seen[self.at]))  # tracks that count
-        self._seen = seen
+        self._counted = np.concatenate([[0], np.cumsum(counts)])  # rows that count, before each
 
     def _groups(self, order):
         """Batches, in turn, of one walk along all tracks; ``order`` of the tracks."""
@@ -123,7 +118,8 @@ class Objective:
             for k in range(self.n_steps[group].max()):
                 tracks = group[self.n_steps[group] > k]
                 first = self.at[tracks] + k * self.T
-                if (self._seen[np.minimum(first + self.T, self.end[tracks])] > self._seen[first]).any():
+                last = np.minimum(first + self.T, self.end[tracks])
+                if (self._counted[last] > self._counted[first]).any():
                     yield Batch(tracks, skipped, k)
                     skipped = ()
                 else:
@@ -218,7 +214,7 @@ class Objective:
         out = tape.forward(weights, own, masks)
         loss = grad = None
         if learn is not False:
-            loss = self.teaching.loss(out, self.y, self._flat_w, at * O, dout)
+            loss = self.teaching.loss(out, self.y, self.w, at * O, dout)
         if learn:
             if i not in self._grads:
                 grad = np.zeros(net.size, self.dtype)
@@ -237,10 +233,11 @@ class Objective:
             if self.unknown[rows].any():  # what the net makes of unknown y is what lags see from now on
                 fed, whole = y.reshape(B, -1, O)[:, net.y_lead :], self.y.reshape(-1, O)
                 whole[rows] = np.where(self.unknown[rows], fed, whole[rows])
-            if self.teaching.feedback != "open_loop":
+            if self._carries and self.teaching.feedback != "open_loop":
                 self._teach(tape, weights, at, lengths, tracks)
-        for S, carried in zip(tape.S, self._carried):
-            carried[:, tracks] = S[:, lengths, np.arange(B)]
+        if self._carries:
+            for S, carried in zip(tape.S, self._carried):
+                carried[:, tracks] = S[:, lengths, np.arange(B)]
         return loss, grad
 
     def _teach(self, tape, weights, at, lengths, tracks):

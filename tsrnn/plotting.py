@@ -16,7 +16,7 @@ class GradientFlowDisplay:
     norms : array-like of shape (n_layers, steps)
         From ``gradient_flow`` of a recurrent model.
     name : str, optional
-        For the title.
+        For the legend.
 
     Attributes
     ----------
@@ -76,16 +76,15 @@ class GradientFlowDisplay:
         norms = np.atleast_2d(self.norms)
         self.lines_ = []
         for k, layer in enumerate(norms):
-            label = {"label": f"layer {k + 1}"} if len(norms) > 1 else {}
-            self.lines_ += ax.plot(np.where(layer > 0, layer, np.nan), **{**label, **line_kw})
+            words = [self.name] if self.name else []
+            words += [f"layer {k + 1}"] if len(norms) > 1 else []
+            self.lines_ += ax.plot(
+                np.where(layer > 0, layer, np.nan), **{"label": ", ".join(words), **line_kw}
+            )
         ax.set_yscale("log")
-        ax.set(
-            xlabel="steps back, k",
-            ylabel=r"mean norm of $\partial L(t)\,/\,\partial h(t-k)$",
-            title=self.name or "",
-        )
+        ax.set(xlabel="steps back, k", ylabel=r"mean norm of $\partial L(t)\,/\,\partial h(t-k)$")
         ax.grid(alpha=0.3)
-        if len(norms) > 1:
+        if ax.get_legend_handles_labels()[1]:
             ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
