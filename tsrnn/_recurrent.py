@@ -801,7 +801,7 @@ PARAMETERS = """
         ``Adam(0.005)`` and then, where that takes seconds and nothing is random, L-BFGS from where Adam ended.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units).
-    max_iter : int, default=200
+    max_iter : int, default=300
         Epochs, or iterations of L-BFGS, of each stage of training.
     tol : float, default=1e-4
         Training ends when ``n_iter_no_change`` epochs in a row did not lower the loss by this share.
@@ -809,7 +809,7 @@ PARAMETERS = """
         Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
     validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back.
-    n_iter_no_change : int, default=20
+    n_iter_no_change : int, default=40
         See ``tol``.
     scale : {"standard", "minmax", "robust", None}, default="standard"
         How X and y are scaled inside, learnt from the training rows.
