@@ -17,9 +17,14 @@ from tsrnn import (
     LBFGS,
     SGD,
     Adam,
+    ElmanRegressor,
     Evolution,
+    GRURegressor,
+    Huber,
     LevenbergMarquardt,
+    LSTMRegressor,
     NARXRegressor,
+    Pinball,
     RMSprop,
     TDNNRegressor,
 )
@@ -28,7 +33,19 @@ from tsrnn import (
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
 NARX = NARXRegressor((3,), **QUICK)
 TDNN = TDNNRegressor((3,), input_lags=3, **QUICK)
-both = pytest.mark.parametrize("model", [NARX, TDNN], ids=["NARX", "TDNN"])
+ELMAN = ElmanRegressor((3,), input_lags=3, output_lags=2, **QUICK)
+LSTM = LSTMRegressor((3,), input_lags=3, **QUICK)
+GRU = GRURegressor((3,), input_lags=1, output_lags=3, **QUICK)
+STATELESS, RECURRENT = [NARX, TDNN], [ELMAN, LSTM, GRU]
+
+
+def named(*models):
+    """A test for each of some models."""
+    ids = [type(model).__name__.removesuffix("Regressor") for model in models]
+    return pytest.mark.parametrize("model", models, ids=ids)
+
+
+every, both, recurrent = named(*STATELESS, *RECURRENT), named(*STATELESS), named(*RECURRENT)
 
 rng = np.random.default_rng(0)
 N = 80
@@ -87,7 +104,7 @@ BAD_FITS = {
 }
 
 
-@both
+@every
 @pytest.mark.parametrize("case", BAD_FITS)
 def test_fit_refuses(case, model):
     (X_bad, y_bad), words = BAD_FITS[case]
@@ -96,7 +113,7 @@ def test_fit_refuses(case, model):
     assert_says(error, *words)
 
 
-@both
+@every
 def test_sparse_input_is_refused(model):
     for bad in (sparse.csr_array(X), sparse.coo_matrix(X)):
         with pytest.raises(TypeError) as error:
@@ -107,7 +124,7 @@ def test_sparse_input_is_refused(model):
 BAD_INPUTS = ["NaN in X", "inf in X", "strings in X", "complex X", "empty", "X has three dimensions"]
 
 
-@both
+@every
 @pytest.mark.parametrize("case", BAD_INPUTS)
 def test_every_verb_refuses_what_fit_refuses(case, model):
     X_bad = BAD_FITS[case][0][0]
@@ -129,7 +146,7 @@ def test_every_verb_refuses_what_fit_refuses(case, model):
         assert fitted.state_ is state
 
 
-@both
+@every
 @pytest.mark.parametrize("width", [0, 1, 4])
 def test_wrong_width(width, model):
     fitted, bad = fit(model), np.c_[X, X][:, :width]
@@ -144,7 +161,7 @@ def test_wrong_width(width, model):
             verb()
 
 
-@both
+@every
 def test_wrong_number_of_outputs(model):
     fitted = fit(model)
     for verb in (fitted.update, fitted.partial_fit, fitted.predict_ahead):
@@ -152,7 +169,7 @@ def test_wrong_number_of_outputs(model):
             verb(X, np.c_[y, y])
 
 
-@both
+@every
 def test_inf_in_y_of_later_rows(model):
     fitted = fit(model)
     for verb in (fitted.update, fitted.partial_fit, fitted.predict_ahead):
@@ -160,7 +177,7 @@ def test_inf_in_y_of_later_rows(model):
             verb(X, put(y, 2, np.inf))
 
 
-@both
+@every
 def test_columns_in_another_order(model):
     fitted = fit(model, FRAME, SERIES)
     with pytest.raises(ValueError, match="feature names"):
@@ -177,7 +194,8 @@ def test_a_model_without_inputs_refuses_some():
         fitted.predict(None)
 
 
-def test_not_fitted_yet():
+@every
+def test_not_fitted_yet(model):
     from sklearn.exceptions import NotFittedError
 
     for verb, arguments in [
@@ -186,9 +204,10 @@ def test_not_fitted_yet():
         ("forecast", (3,)),
         ("update", (X, y)),
         ("score", (X, y)),
+        *([("gradient_flow", (X, y))] if model in RECURRENT else []),
     ]:
         with pytest.raises(NotFittedError, match="fit"):
-            getattr(clone(NARX), verb)(*arguments)
+            getattr(clone(model), verb)(*arguments)
 
 
 # ---------------------------------------------------------------------------------------- other clothes
@@ -227,7 +246,7 @@ CLOTHES = {
 }
 
 
-@both
+@every
 @pytest.mark.parametrize("kind", CLOTHES)
 def test_layout_and_container_do_not_matter(kind, model):
     plain, dressed = fit(model), fit(model, CLOTHES[kind](X), CLOTHES[kind](y))
@@ -237,7 +256,7 @@ def test_layout_and_container_do_not_matter(kind, model):
     assert np.array_equal(plain.predict_ahead(CLOTHES[kind](X), CLOTHES[kind](y), steps=2), ahead)
 
 
-@both
+@every
 def test_memory_maps(model, tmp_path):
     X_map, y_map = as_memmap(X, tmp_path, "X"), as_memmap(y, tmp_path, "y")
     plain, mapped = fit(model), fit(model, X_map, y_map)
@@ -245,7 +264,7 @@ def test_memory_maps(model, tmp_path):
     assert np.array_equal(mapped.update(X_map, y_map).predict(X_map), plain.update(X, y).predict(X))
 
 
-@both
+@every
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.longdouble, int, np.int8, np.uint8, bool])
 def test_other_number_types(dtype, model):
     X_int, y_int = np.round(X * 3).clip(0, 9), np.round(y * 3).clip(0, 9)
@@ -258,7 +277,7 @@ def test_other_number_types(dtype, model):
     assert np.array_equal(out, plain.predict(X_other.astype(float)))
 
 
-@both
+@every
 @pytest.mark.parametrize("dtype", ["Float64", "Int64", "boolean"])
 def test_nullable_pandas(dtype, model):
     numbers = {"Int64": lambda a: np.round(a * 3), "boolean": lambda a: a > 0}.get(dtype, lambda a: a)
@@ -279,7 +298,7 @@ def test_nullable_pandas(dtype, model):
         fit(model, bad, y_own.astype(float))
 
 
-@both
+@every
 def test_y_as_a_column(model):
     """(n, 1) in, (n, 1) out; the same weights."""
     flat, column = fit(model), fit(model, y=y[:, None])
@@ -289,7 +308,7 @@ def test_y_as_a_column(model):
     assert np.array_equal(column.predict(X)[:, 0], flat.predict(X))
 
 
-@both
+@every
 def test_one_row(model):
     fitted = fit(model)
     assert fitted.predict(X[:1]).shape == (1,)
@@ -298,7 +317,7 @@ def test_one_row(model):
     fitted.update(X[:1], y[:1]).partial_fit(X[1:2], y[1:2])
 
 
-@both
+@every
 @pytest.mark.parametrize("scale", ["standard", "minmax", "robust", None])
 def test_constant_columns(scale, model):
     """A constant input teaches nothing; a constant output is learnt."""
@@ -312,7 +331,7 @@ def test_constant_columns(scale, model):
     np.testing.assert_allclose(flat.predict(X), 42, rtol=1e-3)
 
 
-@both
+@every
 @pytest.mark.parametrize("unit", [1e-100, 1e-30, 1e30, 1e150])
 def test_tiny_and_huge_units(unit, model):
     fitted, plain = fit(model, X * unit, y * unit), fit(model)
@@ -322,7 +341,7 @@ def test_tiny_and_huge_units(unit, model):
 # ---------------------------------------------------------------------------------------- length
 
 
-@both
+@every
 def test_shortest_series(model):
     """One row beyond the lags is enough to fit; the lags alone are not, and the error says both numbers."""
     lead = 3
@@ -334,14 +353,14 @@ def test_shortest_series(model):
         assert_says(error, str(lead), str(lead + 1), str(rows), "shorter lags")
 
 
-@both
+@every
 def test_lags_longer_than_the_series(model):
     with pytest.raises(ValueError) as error:
         fit(clone(model).set_params(input_lags=(0, 500)))
     assert_says(error, "500", "80", "shorter lags")
 
 
-@both
+@every
 def test_too_few_rows_beside_the_validation_rows(model):
     model = clone(model).set_params(early_stopping=True, validation_fraction=0.9)
     with pytest.raises(ValueError) as error:
@@ -357,7 +376,7 @@ def test_all_complete_histories_have_holes():
     assert_says(error, "3 rows of history", "y measured", "lags")
 
 
-@both
+@every
 def test_y_known_only_in_the_last_rows(model):
     """The rows held back are the last of those that count, so some are left to learn from."""
     unknown = y.copy()
@@ -392,7 +411,7 @@ BAD_INDEXES = {
 }
 
 
-@both
+@every
 @pytest.mark.parametrize("case", BAD_INDEXES)
 def test_bad_index(case, model):
     (X_bad, y_bad), words = BAD_INDEXES[case]
@@ -411,7 +430,7 @@ def test_bad_index(case, model):
         assert_says(error, *words)
 
 
-@both
+@every
 def test_misaligned_indexes(model):
     for other in (HOURS + pd.Timedelta("1h"), HOURS.tz_localize("UTC"), HOURS + pd.Timedelta("1min")):
         for verb in (lambda other=other: fit(model, FRAME, SERIES.set_axis(other)),):
@@ -427,7 +446,7 @@ def test_misaligned_indexes(model):
         fitted.update(later, SERIES)
 
 
-@both
+@every
 @pytest.mark.parametrize("zones", [(None, "Europe/Berlin"), ("Europe/Berlin", None)])
 def test_naive_after_aware(zones, model):
     first, then = (HOURS.tz_localize(zone) for zone in zones)
@@ -443,7 +462,7 @@ def test_naive_after_aware(zones, model):
         assert_says(error, "time zone", "tz_localize")
 
 
-@both
+@every
 def test_another_zone_is_the_same_time(model):
     fitted = fit(model, FRAME.set_axis(HOURS.tz_localize("UTC")), SERIES.set_axis(HOURS.tz_localize("UTC")))
     later = FRAME.set_axis(HOURS.tz_localize("UTC") + pd.Timedelta(f"{N}h"))
@@ -451,7 +470,7 @@ def test_another_zone_is_the_same_time(model):
     assert np.array_equal(fitted.predict(there), fitted.predict(later))
 
 
-@both
+@every
 def test_another_kind_of_index_counts_as_none(model):
     """Strings, floats, and integers after dates: nothing to compare, so the model goes on from the end."""
     fitted = fit(model, FRAME, SERIES)
@@ -498,7 +517,22 @@ def test_a_gap_in_closed_loop_training():
     assert np.array_equal(cut.theta_, other.theta_)
 
 
-@both
+@recurrent
+def test_a_gap_in_training_cuts_a_series_with_states_too(model):
+    """However wide the gap: neither lags nor states reach over it."""
+    model = clone(model).set_params(sequence_length=8)
+    keep = np.r_[0:40, 51:N]
+    cut = fit(model, FRAME.iloc[keep], SERIES.iloc[keep])
+    stamps = HOURS[keep].to_series()
+    stamps.iloc[40:] += pd.Timedelta("1000h")
+    wider = fit(model, FRAME.iloc[keep].set_axis(stamps.values), SERIES.iloc[keep].set_axis(stamps.values))
+    assert np.array_equal(cut.theta_, wider.theta_)
+    assert np.array_equal(cut.predict(FRAME, start="cold"), wider.predict(FRAME, start="cold"))
+    across = fit(model, X[keep], y[keep])
+    assert not np.allclose(across.theta_, cut.theta_)
+
+
+@every
 def test_pieces_all_too_short(model):
     keep = np.arange(N)[np.arange(N) % 20 > 0][: 2 * N]
     long_lags = clone(model).set_params(input_lags=25)
@@ -507,7 +541,7 @@ def test_pieces_all_too_short(model):
     assert_says(error, "25", "without a gap", "19")
 
 
-@both
+@every
 def test_a_gap_in_predict_warns(model):
     fitted = fit(model, FRAME, SERIES)
     later = FRAME.shift(N, freq="h")
@@ -537,7 +571,7 @@ BAD_WEIGHTS = {
 }
 
 
-@both
+@every
 @pytest.mark.parametrize("case", BAD_WEIGHTS)
 def test_bad_sample_weight(case, model):
     weight, words = BAD_WEIGHTS[case]
@@ -548,13 +582,13 @@ def test_bad_sample_weight(case, model):
         assert_says(error, *words)
 
 
-@both
+@every
 def test_weight_only_where_no_row_has_its_history(model):
     weight = np.zeros(N)
     weight[:2] = 1
     with pytest.raises(ValueError) as error:
         fit(model, sample_weight=weight)
-    assert_says(error, "history")
+    assert_says(error, "3 rows")
     assert "sample_weight" in str(error.value), "y holds no NaN: the weights are to blame"
 
 
@@ -564,33 +598,68 @@ def test_weight_only_where_no_row_has_its_history(model):
 BAD_PARAMETERS = [
     ("hidden_layer_sizes", [0, -3, (4, 0), (4, -1), (2.5,), 2.5, "ab", ("a",), (True,), None, [[4]]]),
     ("input_lags", [-1, 2.5, "3", None, True, (0, 0), (-1, 2), (1, 2.5), (True, 2), {"a": 1}, np.nan]),
-    ("activation", ["softmax", None, 3, "", ["tanh"], np.tanh]),
     ("solver", ["sgdd", "", None, 3, Adam, object()]),
     ("alpha", [-1e-3, np.nan, np.inf, "1", None, True, [0.1]]),
-    ("batch_size", [0, -1, 1.5, "auto", None, np.inf, True]),
     ("max_iter", [0, -1, 2.5, "10", None, np.inf, True]),
     ("tol", [-1, np.nan, "a", None]),
     ("validation_fraction", [0, 1.0, -0.1, 1.5, np.nan, "a", None]),
     ("n_iter_no_change", [0, -1, 1.5, None]),
-    ("n_restarts", [0, -1, 1.5, "3", None, True]),
     ("scale", ["standart", "", 3, True, ["standard"]]),
     ("start", ["begin", "", 3, None, True, (X,), (X, y, y)]),
     ("early_stopping", ["yes", 2]),
     ("warm_start", ["yes", 2]),
     ("verbose", ["yes", -1]),
 ]
-BAD_NARX = [
-    ("output_lags", [-1, 2.5, "3", None, True, (0, 1), (1, 1), (-1,), (1.5,)]),
-    ("training", ["open", "", None, 3, ["both"]]),
-    ("sequence_length", [0, -1, 2.5, "32", None, True]),
+BAD_ACTIVATION = ("activation", ["softmax", None, 3, "", ["tanh"], np.tanh])
+BAD_OUTPUT_LAGS = ("output_lags", [-1, 2.5, "3", None, True, (0, 1), (1, 1), (-1,), (1.5,)])
+BAD_SEQUENCE_LENGTH = ("sequence_length", [0, -1, 2.5, "32", None, True])
+BAD_STATELESS = [
+    *BAD_PARAMETERS,
+    BAD_ACTIVATION,
+    ("batch_size", [0, -1, 1.5, "auto", None, np.inf, True]),
+    ("n_restarts", [0, -1, 1.5, "3", None, True]),
 ]
+BAD_NARX = [BAD_OUTPUT_LAGS, BAD_SEQUENCE_LENGTH, ("training", ["open", "", None, 3, ["both"]])]
 BAD_TDNN = [
     ("layer_lags", [None, 2.5, "a", -1, True, (1, 2), (0, 0), ((),), ((-1,),), ((0, 0),)]),
     ("dilations", [2, (1,), (1, 2, 3), (0, 1), (-1, 1), (1.5, 1), "ab", (True, 2)]),
 ]
+SHARES = [-0.1, 1.0, 1.5, np.nan, np.inf, "0.1", None, True, [0.1]]
+FLAGS = ["yes", "True", 2, 1, 0, None, [True]]
+BAD_RECURRENT = [
+    *BAD_PARAMETERS,
+    BAD_OUTPUT_LAGS,
+    BAD_SEQUENCE_LENGTH,
+    ("hidden_layer_sizes", [(), []]),
+    ("bidirectional", FLAGS),
+    ("skip_connections", FLAGS),
+    ("layer_norm", FLAGS),
+    ("initial_state", ["zero", "", None, 0, True, ["zeros"], np.zeros(3)]),
+    ("dropout", SHARES),
+    ("recurrent_dropout", SHARES),
+    ("recurrent_init", ["uniform", "", None, 3, ["glorot"], np.eye(3)]),
+    ("orthogonal_penalty", [-1e-3, np.nan, np.inf, "1", None, True, [0.1]]),
+    ("training", ["open", "both", "", None, 3, ["open_loop"]]),
+    ("washout", [-1, 2.5, "3", None, True, np.nan]),
+    ("batch_size", [0, -1, 1.5, "all", "", None, np.inf, True]),
+    ("loss", ["mse", "", None, 3, Huber, np.square, ["squared"]]),
+    ("solver", ["lm", "evolution", LevenbergMarquardt(), Evolution()]),
+    ("n_jobs", [0, 1.5, "2", "all", np.nan, [2]]),
+]
+BAD_LSTM = [
+    ("peepholes", FLAGS),
+    ("forget_gate", FLAGS),
+    ("forget_bias", [np.nan, np.inf, "1", None, True, [1.0]]),
+]
 CASES = [
     (model, name, value)
-    for model, table in [(NARX, BAD_PARAMETERS + BAD_NARX), (TDNN, BAD_PARAMETERS + BAD_TDNN)]
+    for model, table in [
+        (NARX, BAD_STATELESS + BAD_NARX),
+        (TDNN, BAD_STATELESS + BAD_TDNN),
+        (ELMAN, [*BAD_RECURRENT, BAD_ACTIVATION]),
+        (LSTM, BAD_RECURRENT + BAD_LSTM),
+        (GRU, [*BAD_RECURRENT, ("reset", ["never", "", None, 3, True, ["after"]])]),
+    ]
     for name, values in table
     for value in values
 ]
@@ -664,7 +733,151 @@ def test_bad_solver_parameter(solver, name, value):
     assert repr(value) in str(error.value)
 
 
-@both
+BAD_LOSSES = [
+    (Huber, "delta", [0, -1, np.nan, np.inf, "a", None, True]),
+    (Pinball, "quantile", [0, 1, -0.1, 1.5, np.nan, "a", None, True]),
+]
+LOSS_CASES = [(loss, name, value) for loss, name, values in BAD_LOSSES for value in values]
+
+
+@recurrent
+@pytest.mark.parametrize(
+    ("loss", "name", "value"), LOSS_CASES, ids=[f"{loss.__name__}-{short(v)}" for loss, _, v in LOSS_CASES]
+)
+def test_bad_loss_parameter(loss, name, value, model):
+    with pytest.raises((ValueError, TypeError)) as error:
+        clone(model).set_params(loss=loss(value)).fit(X, y)
+    assert_says(error, name, repr(value))
+
+
+BAD_COMBINATIONS = {
+    "bidirectional and fed": (
+        {"bidirectional": True, "output_lags": 1},
+        ["bidirectional=True", "both ends", "output_lags=0"],
+    ),
+    "bidirectional and closed loop": (
+        {"bidirectional": True, "output_lags": (2,), "training": "closed_loop"},
+        ["bidirectional=True", "output_lags=0"],
+    ),
+    "closed loop of nothing": (
+        {"output_lags": 0, "training": "closed_loop"},
+        ["training='closed_loop'", "output_lags >= 1"],
+    ),
+    "sampling of nothing": (
+        {"output_lags": (), "training": "scheduled_sampling"},
+        ["training='scheduled_sampling'", "output_lags >= 1"],
+    ),
+    "dropout with L-BFGS": ({"dropout": 0.1, "solver": "lbfgs"}, ["'lbfgs'", "dropout", "'adam'"]),
+    "recurrent dropout with L-BFGS": (
+        {"recurrent_dropout": 0.1, "solver": LBFGS(memory=3)},
+        ["LBFGS(memory=3)", "dropout", "'adam'"],
+    ),
+    "sampling with L-BFGS": (
+        {"output_lags": 1, "training": "scheduled_sampling", "solver": "lbfgs"},
+        ["'lbfgs'", "scheduled sampling", "'adam'"],
+    ),
+    "Levenberg-Marquardt": (
+        {"solver": LevenbergMarquardt()},
+        ["LevenbergMarquardt()", "does not train", "'adam'", "'lbfgs'"],
+    ),
+    "evolution": ({"solver": "evolution"}, ["'evolution'", "does not train", "'adam'", "'lbfgs'"]),
+    "washout longer than the series": ({"washout": N}, ["washout=80", "smaller washout"]),
+    "washout longer than what is trained on": (
+        {"washout": 70, "early_stopping": True, "validation_fraction": 0.2},
+        ["washout=70", "smaller washout"],
+    ),
+    "sees nothing": ({"input_lags": (), "output_lags": 0}, ["neither", "input_lags", "output_lags"]),
+}
+
+
+@recurrent
+@pytest.mark.parametrize("case", BAD_COMBINATIONS)
+def test_parameters_that_do_not_go_together(case, model):
+    changes, words = BAD_COMBINATIONS[case]
+    model = clone(model).set_params(**changes)
+    with pytest.raises(ValueError) as error:
+        model.fit(X, y)
+    assert_says(error, type(model).__name__ if "does not train" in words else "", *words)
+    assert not hasattr(model, "theta_")
+
+
+def test_a_bad_parameter_is_blamed_before_a_bad_combination():
+    """What is no flag, no share, no word is not taken for one on the way."""
+    for changes, words in (
+        ({"bidirectional": "no"}, ["bidirectional='no'"]),
+        ({"dropout": "none", "solver": "lbfgs"}, ["dropout='none'"]),
+        ({"recurrent_dropout": np.array([0.1, 0.2]), "solver": "adam"}, ["recurrent_dropout="]),
+        ({"training": "free_run", "output_lags": 0}, ["training='free_run'"]),
+    ):
+        with pytest.raises((ValueError, TypeError)) as error:
+            clone(ELMAN).set_params(**changes).fit(X, y)
+        assert_says(error, *words)
+
+
+@recurrent
+def test_bidirectional_refuses_to_go_on(model):
+    """What follows the last row seen would have changed what was said before."""
+    fitted = fit(clone(model).set_params(bidirectional=True, output_lags=0), FRAME, SERIES)
+    later = FRAME.shift(N, freq="h")
+    before = fitted.predict(later)
+    for verb, call in {
+        "forecast": lambda: fitted.forecast(3, later),
+        "update": lambda: fitted.update(later, SERIES.shift(N, freq="h")),
+        "partial_fit": lambda: fitted.partial_fit(later, SERIES.shift(N, freq="h")),
+        "warm start": lambda: fitted.predict(later, start="end"),
+        "start": lambda: fitted.predict(later, start=(FRAME, SERIES)),
+        "start ": lambda: fitted.predict_ahead(later, SERIES.shift(N, freq="h"), start="end"),
+        "forecast ": lambda: tsrnn.forecast(fitted, 3, later),
+    }.items():
+        with pytest.raises(ValueError) as error:
+            call()
+        assert_says(error, verb.strip(), "bidirectional=True", "bidirectional=False", "predict(X)")
+    with pytest.raises(ValueError, match="'cold'"):
+        fitted.predict(later, start="begin")
+    assert np.array_equal(fitted.predict(later), before)
+    for start in ("auto", "cold", "zeros"):
+        assert np.isfinite(fitted.predict(later, start=start)).all()
+
+
+@recurrent
+def test_a_recurrent_model_without_inputs_must_be_fed(model):
+    for nothing in (None, FRAME[[]]):
+        with pytest.raises(ValueError) as error:
+            fit(clone(model).set_params(output_lags=0), nothing, SERIES)
+        assert_says(error, "output_lags")
+        fitted = fit(clone(model).set_params(output_lags=2), nothing, SERIES)
+        assert len(fitted.forecast(3)) == 3
+        with pytest.raises(ValueError, match="2 features"):
+            fitted.predict(X)
+        with pytest.raises(ValueError, match="X is None"):
+            fitted.predict(None)
+
+
+@recurrent
+def test_bad_gradient_flow(model):
+    fitted = fit(model)
+    for steps in (0, -1, 1.5, "3", True, np.nan):
+        with pytest.raises((ValueError, TypeError)) as error:
+            fitted.gradient_flow(X, y, steps=steps)
+        assert_says(error, "steps", repr(steps))
+    lead = fitted.lead_
+    for rows in (1, lead, lead + 4):
+        with pytest.raises(ValueError) as error:
+            fitted.gradient_flow(X[:rows], y[:rows], steps=5)
+        assert_says(error, "steps=5", f"{lead + 5} rows", str(rows))
+    with pytest.raises(ValueError, match="rows"):
+        fitted.gradient_flow(X[:lead], y[:lead])
+    with pytest.raises(ValueError, match="measured y"):
+        fitted.gradient_flow(X, np.full(N, np.nan))
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.gradient_flow(put(X, (3, 0), np.nan), y)
+    with pytest.raises(ValueError, match="expecting 2 features"):
+        fitted.gradient_flow(X[:, :1], y)
+    with pytest.raises(ValueError, match="inconsistent"):
+        fitted.gradient_flow(X, y[:-1])
+
+
+@every
 @pytest.mark.parametrize("seed", ["zero", -1, 2.5])
 def test_bad_seed(seed, model):
     with pytest.raises(ValueError, match=r"seed|Seed"):
@@ -696,9 +909,42 @@ def test_numpy_scalars_are_numbers():
     fit(clone(TDNN).set_params(hidden_layer_sizes=np.int64(3)))
 
 
+@recurrent
+def test_numpy_scalars_are_numbers_to_recurrent_models(model):
+    numbers = {
+        "hidden_layer_sizes": np.array([3, 2]),
+        "input_lags": np.int32(2),
+        "output_lags": np.array([1, 3]),
+        "skip_connections": np.bool_(True),
+        "layer_norm": np.bool_(True),
+        "bidirectional": np.bool_(False),
+        "dropout": np.float32(0.1),
+        "recurrent_dropout": np.float64(0.1),
+        "orthogonal_penalty": np.float32(0.1),
+        "sequence_length": np.int64(8),
+        "washout": np.int16(3),
+        "batch_size": np.uint8(4),
+        "alpha": np.float32(0.1),
+        "max_iter": np.int64(2),
+        "early_stopping": np.bool_(True),
+        "warm_start": np.bool_(False),
+        "n_jobs": np.int64(1),
+    }
+    own = {"peepholes": np.bool_(True), "forget_gate": np.bool_(False), "forget_bias": np.float32(1)}
+    plain = {k: v.tolist() for k, v in (numbers | own).items()}
+    fits = [
+        fit(clone(model).set_params(**{k: v for k, v in given.items() if k in model.get_params()}))
+        for given in (numbers | own, plain)
+    ]
+    assert np.array_equal(*(fitted.theta_ for fitted in fits))
+    fit(clone(model).set_params(dropout=0, washout=0, n_jobs=-1, hidden_layer_sizes=np.int64(3)))
+    fit(clone(model).set_params(loss=Pinball(np.float32(0.3)), solver=RMSprop(rho=np.float64(0.5))))
+
+
+@every
 @pytest.mark.parametrize("steps", [0, -1, 1.5, "3", None, True, np.nan])
-def test_bad_steps(steps):
-    fitted = fit(NARX)
+def test_bad_steps(steps, model):
+    fitted = fit(model)
     for verb in (
         lambda: fitted.forecast(steps, X),
         lambda: fitted.predict_ahead(X, y, steps=steps),
@@ -714,9 +960,10 @@ def test_bad_steps(steps):
         fitted.predict_ahead(X, None)
 
 
+@every
 @pytest.mark.parametrize("start", ["begin", 3, (X,), (X, y, y), [X, y], True, b"end"])
-def test_bad_start_of_a_call(start):
-    fitted = fit(NARX)
+def test_bad_start_of_a_call(start, model):
+    fitted = fit(model)
     for verb in (
         lambda: fitted.predict(X, start=start),
         lambda: fitted.predict_ahead(X, y, start=start),
@@ -729,8 +976,9 @@ def test_bad_start_of_a_call(start):
 # ---------------------------------------------------------------------------------------- X_future
 
 
-def test_bad_future():
-    fitted = fit(NARX, FRAME, SERIES)
+@every
+def test_bad_future(model):
+    fitted = fit(model, FRAME, SERIES)
     later = FRAME.shift(N, freq="h")
     cases = {
         "missing": (None, ["forecast(5)", "X_future", "2 inputs", "5 rows"]),
@@ -749,8 +997,9 @@ def test_bad_future():
     assert len(fitted.forecast(5, later)) == 5  # more rows than needed
 
 
-def test_rows_seen_twice():
-    fitted = fit(NARX, FRAME, SERIES)
+@every
+def test_rows_seen_twice(model):
+    fitted = fit(model, FRAME, SERIES)
     for verb in (fitted.update, fitted.partial_fit):
         with pytest.raises(ValueError) as error:
             verb(FRAME.iloc[-5:], SERIES.iloc[-5:])
