@@ -100,6 +100,17 @@ class Parameters(NamedTuple):
     gain: np.ndarray
 
 
+def cell(activation, learned, layer_norm):
+    """The cell of an Elman net."""
+    start, gain, kind = int(learned), int(layer_norm), ACTIVATIONS[activation]
+
+    def shapes(D, H):
+        return Parameters((1, D, H), (1, H), (start, H), (1, H, H), (gain, H))
+
+    options = activation, learned, layer_norm
+    return Cell(cell, options, 1, 1, (0,), shapes, partial(forward, kind), partial(backward, kind))
+
+
 @documented
 class ElmanRegressor(RecurrentRegressor):
     """Elman network, the simple recurrent network, trained through time.
@@ -210,9 +221,4 @@ class ElmanRegressor(RecurrentRegressor):
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
 
     def _cell(self):
-        kind = ACTIVATIONS[self.activation]
-        return Cell(1, 1, (0,), self._shapes, partial(forward, kind), partial(backward, kind))
-
-    def _shapes(self, D, H):
-        start, gain = self.initial_state == "learned", int(self.layer_norm)
-        return Parameters((1, D, H), (1, H), (int(start), H), (1, H, H), (gain, H))
+        return cell(self.activation, self.initial_state == "learned", self.layer_norm)

@@ -145,6 +145,17 @@ class Parameters(NamedTuple):
     gain: np.ndarray
 
 
+def cell(reset, learned, layer_norm):
+    """The cell of a GRU."""
+    start, gain = int(learned), 3 * layer_norm
+
+    def shapes(D, H):
+        d = H if reset == "after" else 0
+        return Parameters((3, D, H), (3, H), (start, H), (3, H, H), (d,), (gain, H))
+
+    return Cell(cell, (reset, learned, layer_norm), 3, 1, (0, 0, 0), shapes, forward, backward)
+
+
 @documented
 class GRURegressor(RecurrentRegressor):
     """Gated recurrent unit network, trained through time.
@@ -257,9 +268,4 @@ class GRURegressor(RecurrentRegressor):
             raise ValueError(f"reset={self.reset!r} is unknown: give 'after' or 'before'.")
 
     def _cell(self):
-        return Cell(3, 1, (0, 0, 0), self._shapes, forward, backward)
-
-    def _shapes(self, D, H):
-        start, gain = int(self.initial_state == "learned"), 3 * self.layer_norm
-        d = H if self.reset == "after" else 0
-        return Parameters((3, D, H), (3, H), (start, H), (3, H, H), (d,), (gain, H))
+        return cell(self.reset, self.initial_state == "learned", self.layer_norm)

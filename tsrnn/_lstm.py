@@ -153,6 +153,19 @@ class Parameters(NamedTuple):
     gain: np.ndarray
 
 
+def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
+    """The cell of an LSTM."""
+    bias = (0, 0, 0, forget_bias) if forget_gate else (0, 0, 0)
+    G = len(bias)
+    P, start, gain = (G - 1) * peepholes, 2 * learned, G * layer_norm
+
+    def shapes(D, H):
+        return Parameters((G, D, H), (G, H), (start, H), (G, H, H), (P, H), (gain, H))
+
+    options = peepholes, forget_gate, forget_bias, learned, layer_norm
+    return Cell(cell, options, G, 2, bias, shapes, forward, backward)
+
+
 @documented
 class LSTMRegressor(RecurrentRegressor):
     """Long short-term memory network, trained through time.
@@ -276,11 +289,5 @@ class LSTMRegressor(RecurrentRegressor):
         check_number("forget_bias", self.forget_bias)
 
     def _cell(self):
-        bias = (0, 0, 0, self.forget_bias) if self.forget_gate else (0, 0, 0)
-        return Cell(len(bias), 2, bias, self._shapes, forward, backward)
-
-    def _shapes(self, D, H):
-        G = 4 if self.forget_gate else 3
-        start = 2 if self.initial_state == "learned" else 0
-        P, gain = (G - 1) * self.peepholes, G * self.layer_norm
-        return Parameters((G, D, H), (G, H), (start, H), (G, H, H), (P, H), (gain, H))
+        learned = self.initial_state == "learned"
+        return cell(self.peepholes, self.forget_gate, self.forget_bias, learned, self.layer_norm)

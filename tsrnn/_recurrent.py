@@ -27,6 +27,8 @@ SHARD = 16  # sequences a thread takes at a time: fixed, so that sums do not dep
 BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS = 256  # free runs side by side
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
+MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
+LONGER = 5  # times max_iter, the iterations of L-BFGS after Adam
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
@@ -46,7 +48,6 @@ class Teaching(NamedTuple):
 
     loss: object
     alpha: float
-    washout: int
     orthogonal_penalty: float
     dropout: float
     recurrent_dropout: float
@@ -78,7 +79,7 @@ class Objective:
             known = np.isfinite(s.Y)
             X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, 0.0)
             w[begin:end] = np.where(known, np.where(s.held == held, s.w, 0.0)[:, None], 0.0)
-            w[begin : first + max(rows, teaching.washout)] = 0.0
+            w[begin : first + rows] = 0.0
             self.unknown[first:end] = ~known[lead:]
             self.taught[first : first + rows] = True
             counts = np.flatnonzero(w[first:end].any(axis=1))
@@ -171,17 +172,20 @@ class Objective:
         lengths = np.minimum(self.end[tracks] - at, self.T)
         if k == 0:
             self._begin(weights, tracks)
-        masks = self._masks(len(tracks)) if learn else None
-        own = self._own(at, learn)
-        turned = self.net.turned(weights) if learn else None
+        masks, own, turned, fed = None, self._own(at, learn), None, None
+        if learn:
+            masks, turned = self._masks(len(tracks)), self.net.turned(weights)
+        if own is not None:  # a copy, in which outputs take the place of y
+            rows = at[:, None] + np.arange(-self.net.y_lead, self.T)
+            fed = self.y.reshape(-1, self.net.n_outputs)[rows]
 
         def shard(i):
             part = slice(i, i + SHARD)
-            mine = None if masks is None else [
-                Masks(m.recurrent[part], m.output[:, part].copy()) for m in masks
-            ]  # fmt: skip
-            fed = None if own is None else own[:, part].copy()
-            return self._shard(i, weights, turned, tracks[part], at[part], lengths[part], mine, fed, k, learn)
+            mine = None if masks is None else [m.of(part) for m in masks]
+            loop = None if own is None else (own[:, part].copy(), fed[part])
+            return self._shard(
+                i, weights, turned, tracks[part], at[part], lengths[part], mine, loop, k, learn
+            )
 
         shards = range(0, len(tracks), SHARD)
         results = list(map(shard, shards) if self.pool is None else self.pool.map(shard, shards))
@@ -195,18 +199,22 @@ class Objective:
             grad += more
         return loss + self._penalty(weights, grad), grad
 
-    def _shard(self, i, weights, turned, tracks, at, lengths, masks, own, k, learn):
-        """Forward, loss and backward for a few sequences, by one thread."""
+    def _shard(self, i, weights, turned, tracks, at, lengths, masks, loop, k, learn):
+        """Forward, loss and backward for a few sequences, by one thread.
+
+        loop : where the net feeds itself, (T, B, O) bool, and y (B, y_lead + T, O); None where all lags are measured.
+        """
         net, O, B = self.net, self.net.n_outputs, len(tracks)
         if (i, B) not in self._tapes:
             self._tapes[i, B] = Tape(net, B, self.T, self.dtype), np.empty((self.T, B, O), self.dtype)
         tape, dout = self._tapes[i, B]
-        y, y_at = self.y, at
-        if own is not None:
+        if loop is None:
+            own = None
+            tape.place(self.x, at, self.y, at, lengths)
+        else:
+            own, fed = loop
             y_at = np.arange(B) * (net.y_lead + self.T) + net.y_lead
-            rows = at[:, None] + np.arange(-net.y_lead, self.T)
-            y = self.y.reshape(-1, O)[rows].ravel()
-        tape.place(self.x, at, y, y_at, lengths)
+            tape.place(self.x, at, fed.reshape(-1), y_at, lengths)
         for S, carried, block, p in zip(tape.S, self._carried, net.blocks, weights):
             S[:, 0] = carried[:, tracks]
             if block.reverse:
@@ -224,15 +232,14 @@ class Objective:
             for dS in tape.dS:
                 dS.fill(0)
             tape.backward(weights, turned, dout, views)
-            fresh = (self.before[tracks] < 0) & (k == 0)
+            fresh = (self.before[tracks] < 0) & (k == 0) & (self._starts is None)
             for g, dS, block in zip(views, tape.dS, net.blocks):
                 if g.start.size:
                     g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
         if own is not None:
-            rows = rows[:, net.y_lead :]
+            rows, whole = at[:, None] + np.arange(self.T), self.y.reshape(-1, O)
             if self.unknown[rows].any():  # what the net makes of unknown y is what lags see from now on
-                fed, whole = y.reshape(B, -1, O)[:, net.y_lead :], self.y.reshape(-1, O)
-                whole[rows] = np.where(self.unknown[rows], fed, whole[rows])
+                whole[rows] = np.where(self.unknown[rows], fed[:, net.y_lead :], whole[rows])
             if self._carries and self.teaching.feedback != "open_loop":
                 self._teach(tape, weights, at, lengths, tracks)
         if self._carries:
@@ -440,6 +447,8 @@ class RecurrentRegressor(SequenceRegressor):
                 f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
                 "Give more rows or shorter lags."
             )
+        first = self.lead_ + self.washout
+        series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
         theta = self._net.initial(rng, self.recurrent_init) if self.theta_ is None else self.theta_
         validate = self._validation(series) if self.early_stopping else None
         monitors, self._moments = [], None
@@ -447,7 +456,8 @@ class RecurrentRegressor(SequenceRegressor):
             for solver in self._solvers(series):
                 objective = self._objective(series, solver, pool)
                 with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
-                    monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
+                    limit = self.max_iter * (LONGER if monitors else 1)
+                    monitor = Monitor(theta, limit, self.tol, self.n_iter_no_change, validate, tell)
                     moments = solver.minimize(objective, theta, monitor, rng)
                 monitors.append(monitor)
                 theta = monitor.best_theta
@@ -477,7 +487,6 @@ class RecurrentRegressor(SequenceRegressor):
         return Teaching(
             resolve_loss(self.loss),
             self.alpha,
-            self.washout,
             self.orthogonal_penalty,
             self.dropout,
             self.recurrent_dropout,
@@ -493,9 +502,12 @@ class RecurrentRegressor(SequenceRegressor):
         B = self.batch_size
         if B == "auto":
             B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if isinstance(solver, LBFGS):
-            series, lead_in = windows(series, self.lead_, 3 * T, T, held=False)
-            T, B = min(4 * T, longest), max(B, SHARD)
+        if isinstance(
+            solver, LBFGS
+        ):  # whole series: short windows teach the net to count rows from their start
+            length = T if self.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
+            series, lead_in = windows(series, self.lead_, length, T, held=False)
+            T, B = max(len(s.Y) for s in series) - self.lead_, SHARD
         objective = Objective(
             self._net, series, T, B, self._teaching(), solver.dtype, pool=pool, lead_in=lead_in, starts=starts
         )
@@ -522,7 +534,7 @@ class RecurrentRegressor(SequenceRegressor):
         T = max(len(s.Y) for s in parts) - self.lead_
         judges = []
         for feedback in {"open_loop", "open_loop" if self.training == "open_loop" else "closed_loop"}:
-            teaching = self._teaching(feedback)._replace(washout=0)
+            teaching = self._teaching(feedback)
             judges.append(
                 Objective(self._net, parts, T, SHARD, teaching, np.float32, held=True, lead_in=earlier)
             )
@@ -549,8 +561,7 @@ class RecurrentRegressor(SequenceRegressor):
         solver = solver if isinstance(solver, Stochastic) else Adam()
         T = min(self.sequence_length, len(series.Y))
         starts = [states.astype(solver.dtype) for states in memory.states]
-        teaching = self._teaching()._replace(washout=0)
-        objective = Objective(self._net, [known], T, 1, teaching, solver.dtype, starts=starts)
+        objective = Objective(self._net, [known], T, 1, self._teaching(), solver.dtype, starts=starts)
         if objective.weight > 0:
             monitor = Monitor(self.theta_, 1, 0.0, 1)
             self._moments = solver.minimize(objective, self.theta_, monitor, rng, self._moments)
@@ -637,14 +648,15 @@ class RecurrentRegressor(SequenceRegressor):
         net, weights = self._net, self._net.views(self.theta_)
         n = len(memory.Y)
         x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
-        states, size = memory.states, len(Y) if net.bidirectional else BLOCK
+        states, firsts = memory.states, self._first().states
+        size = len(Y) if net.bidirectional else BLOCK
         for t in range(0, len(Y), size):
             T = min(size, len(Y) - t)
             tape, at = Tape(net, 1, T, np.float64), np.array([n + t])
             own = np.isnan(y[n + t : n + t + T])[:, None] if net.y_lead else np.zeros(0, bool)
             tape.place(x, at, y.reshape(-1), at, np.array([T]))
-            for S, state in zip(tape.S, states):
-                S[:, 0, 0] = state
+            for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
+                S[:, 0, 0] = first if block.reverse else state
             tape.forward(weights, own if own.any() else None)
             yield t, tape, T
             states = [S[:, T, 0] for S in tape.S]
@@ -693,7 +705,7 @@ class RecurrentRegressor(SequenceRegressor):
         return self._memory(*self._mean, starts)
 
     def _cold(self):
-        return self._memory(*self._mean, self._cold_states)
+        return self._first() if self._cold_states is None else self._memory(*self._mean, self._cold_states)
 
     def _zero(self, x, y):
         return self._memory(x, y, [None] * len(self._net.blocks))
@@ -705,10 +717,10 @@ class RecurrentRegressor(SequenceRegressor):
         return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), states)
 
     def _find_cold_states(self, series):
-        """The mean state over training; or the first state of training, if that suits its many series better."""
-        first = self._first()
+        """The mean state over training; None for the first state of training, if that suits its many series better."""
         if self._net.bidirectional or self.initial_state == "learned":
-            return first.states
+            return None
+        first = self._first()
         total, n = None, 0
         for s in series:
             for _, tape, T in self._blocks(s.X, s.Y, first):
@@ -723,7 +735,7 @@ class RecurrentRegressor(SequenceRegressor):
             for k, states in enumerate((mean, first.states)):
                 out, _ = self._run(s.X[: len(Y)], Y, first._replace(states=states))
                 errors[k] += np.nansum((out - Y) ** 2)
-        return mean if errors[0] <= errors[1] else first.states
+        return mean if errors[0] <= errors[1] else None
 
     def _resume(self, start, X, index):
         if not self._net.bidirectional:
@@ -749,7 +761,7 @@ class RecurrentRegressor(SequenceRegressor):
 
 def _same(net, other):
     """Whether parameters of the one mean the same in the other."""
-    return net._replace(cell=None) == other._replace(cell=None)
+    return net._replace(cell=net.cell.options) == other._replace(cell=other.cell.options)
 
 
 def documented(model):

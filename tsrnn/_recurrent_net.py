@@ -26,19 +26,25 @@ X, Y = -2, -1  # sources that are no block
 class Cell(NamedTuple):
     """The whole difference between one recurrent model and another.
 
-    gates : blocks of Z.   n_states : arrays carried from step to step, h first.   bias : where that of each gate
-    starts.   shapes(D, H) : a named tuple of the shapes of W (gates, D, H), b (gates, H), start (n_states, H) or
-    (0, H), U (gates, H, H), what else the model has, and gain (gates, H) or (0, H) of layer norm.
+    make(*options) : what made this cell; a pickle holds that, and no compiled code.   gates : blocks of Z.
+    n_states : arrays carried from step to step, h first.   bias : where that of each gate starts.
+    shapes(D, H) : a named tuple of the shapes of W (gates, D, H), b (gates, H), start (n_states, H) or (0, H),
+    U (gates, H, H), what else the model has, and gain (gates, H) or (0, H) of layer norm.
     forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
     dgain, first, last) : kernels, see ``_lstm.py``.
     """
 
+    make: Callable
+    options: tuple
     gates: int
     n_states: int
     bias: tuple
     shapes: Callable
     forward: Callable
     backward: Callable
+
+    def __reduce__(self):
+        return self.make, self.options
 
 
 class Source(NamedTuple):
@@ -193,6 +199,10 @@ class Masks(NamedTuple):
 
     recurrent: np.ndarray
     output: np.ndarray
+
+    def of(self, part):
+        """The masks of some of the sequences, a slice."""
+        return Masks(self.recurrent[part], self.output[:, part].copy())
 
 
 class Tape:

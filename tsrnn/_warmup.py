@@ -44,7 +44,9 @@ def warmup(*models):
     X, y = np.zeros((40, 1)), np.sin(np.arange(40.0))
     for model in models or MODELS:
         if model not in MODELS:
-            raise ValueError(f"{model!r} is no model of tsrnn: give classes such as LSTMRegressor, or nothing.")
+            raise ValueError(
+                f"{model!r} is no model of tsrnn: give classes such as LSTMRegressor, or nothing."
+            )
         for settings in MODELS[model]:
             fitted = model((2,), max_iter=1, random_state=0, **settings).fit(X, y)
             fitted.predict_ahead(X, y, steps=2)
