@@ -189,15 +189,14 @@ def make_series(net, N, seed=3, holes=()):
 
 
 def teaching(feedback="open_loop", **changes):
-    return Teaching(squared, 0.0, 0, 0.0, 0.0, 0.0, feedback, 1)._replace(**changes)
+    return Teaching(squared, 0.0, 0.0, 0.0, 0.0, feedback, 1)._replace(**changes)
 
 
-def whole(net, s, feedback="open_loop", washout=0):
+def whole(net, s, feedback="open_loop"):
     """A series as one sequence."""
     lead = max(net.x_lead, net.y_lead)
     own = np.isnan(s.Y[lead:, None]) | (feedback == "closed_loop")
     w = np.where(np.isnan(s.Y[lead:, 0]), 0, s.w[lead:])[:, None]
-    w[:washout] = 0
     return Data(s.X[:, None], np.nan_to_num(s.Y)[:, None], w, np.array([len(w)]), own if net.y_lead else None)
 
 
@@ -208,8 +207,8 @@ def test_objective(name, holes):
     net, theta = build(name)
     s = make_series(net, 17, holes=holes)
     for feedback in ("open_loop", "closed_loop") if name in FEEDBACK else ("open_loop",):
-        objective = Objective(net, [s], 20, 1, teaching(feedback, washout=2), np.float64)
-        data = whole(net, s, feedback, washout=2)
+        objective = Objective(net, [s], 20, 1, teaching(feedback), np.float64)
+        data = whole(net, s, feedback)
         expected = naive_loss(name, net, theta, data)
         value, grad = objective.loss_grad(theta, objective.everything)
         assert value == pytest.approx(expected, rel=1e-12)

@@ -153,7 +153,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
         self._fit_series(series, check_random_state(self.random_state))
-        self._reach = np.nanmax(np.abs(Y))
+        center, scale = self.y_scaler_
+        constant = 1e-3 * np.max(np.abs(center / scale))  # what counts where y never moved
+        self._reach = max(np.nanmax(np.abs(Y)), constant)
         self.timeline_ = timelines.read(index)
         self.state_ = self._first()
         for p, missing in self._pieces(index, len(Y), quiet=True):  # the memory lasts over a short gap
@@ -411,9 +413,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(astray):
             warnings.warn(
                 f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
-                "training. Let it learn free runs (training='both' or 'closed_loop'; a longer sequence_length; "
-                "n_restarts), use hidden layers of tanh without skip_connections, or look for inputs far from those "
-                "in training.",
+                "training. Let it learn free runs (training='closed_loop', a longer sequence_length), use hidden layers "
+                "of tanh without skip_connections, or look for inputs far from those in training.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -610,8 +611,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if not explicit or not self._can_do_without_inputs():
                 raise ValueError(
                     f"Found array with 0 feature(s) (shape=({n}, 0)) while a minimum of 1 is required by {name}. "
-                    "For a model of y alone use NARXRegressor with X=None, with a DataFrame without columns or "
-                    "with input_lags=()."
+                    "For a model of y alone take one with output_lags >= 1, such as NARXRegressor, and X=None, a "
+                    "DataFrame without columns or input_lags=()."
                 )
             self.n_features_in_ = 0
             if hasattr(self, "feature_names_in_"):

@@ -19,11 +19,10 @@ from ._solvers import (
     LevenbergMarquardt,
     Stochastic,
     assimilate,
-    check_flag,
     check_number,
     resolve_solver,
 )
-from ._training import Monitor, progress
+from ._training import Monitor, check_training, chooses_solver, progress
 from ._windows import Run, runs
 
 
@@ -493,21 +492,11 @@ class DelayNetwork(SequenceRegressor):
         self._lags()
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
-        if not (isinstance(self.solver, str) and self.solver == "auto"):
+        if not chooses_solver(self):
             resolve_solver(self.solver)
-        check_number("alpha", self.alpha, 0)
+        check_training(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
-        check_number("max_iter", self.max_iter, 1, integer=True)
-        check_number("tol", self.tol, 0)
-        check_number("validation_fraction", self.validation_fraction, 0, 0.9, low_open=True)
-        check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
         check_number("n_restarts", self.n_restarts, 1, integer=True)
-        check_number(
-            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0, integer=True
-        )
-        check_flag("skip_connections", self.skip_connections)
-        check_flag("early_stopping", self.early_stopping)
-        check_flag("warm_start", self.warm_start)
 
     def _hidden(self):
         """Widths of the hidden layers, a tuple."""
@@ -674,7 +663,7 @@ class DelayNetwork(SequenceRegressor):
 
     def _solver(self, series):
         """The solver; "auto" weighs parameters against rows."""
-        if not (isinstance(self.solver, str) and self.solver == "auto"):
+        if not chooses_solver(self):
             return resolve_solver(self.solver)
         return LevenbergMarquardt() if self._is_small(series) else Adam()
 

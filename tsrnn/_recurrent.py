@@ -19,7 +19,7 @@ from ._base import SequenceRegressor, Series, _check_start
 from ._losses import Pinball, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
-from ._training import Monitor, progress
+from ._training import Monitor, check_training, chooses_solver, progress
 from ._windows import parse_lags
 
 
@@ -108,6 +108,7 @@ class Objective:
                 ends.append(min(start + length, end))
         self.at, self.end = np.array(at, np.int64), np.array(ends, np.int64)
         self.before = np.array(before, np.int64)  # the track that each goes on from, or -1
+        self._followed = np.isin(np.arange(len(at)), before)
         self.n_steps = -(-(self.end - self.at) // T)
         self._counted = np.concatenate([[0], np.cumsum(counts)])  # rows that count, before each
 
@@ -120,7 +121,8 @@ class Objective:
                 tracks = group[self.n_steps[group] > k]
                 first = self.at[tracks] + k * self.T
                 last = np.minimum(first + self.T, self.end[tracks])
-                if (self._counted[last] > self._counted[first]).any():
+                left = self._followed[tracks] & (last == self.end[tracks])  # its state is wanted
+                if (left | (self._counted[last] > self._counted[first])).any():
                     yield Batch(tracks, skipped, k)
                     skipped = ()
                 else:
@@ -338,23 +340,11 @@ class RecurrentRegressor(SequenceRegressor):
     # ---------------------------------------------------------------------------------- parameters
 
     def _check_params(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise where a parameter is out of range or of the wrong type, then where some do not go together."""
         self._hidden()
-        self._lags()
+        _, output_lags = self._lags()
+        check_training(self)
         resolve_loss(self.loss)
-        if not self._chooses_solver():
-            solver = resolve_solver(self.solver)
-            if not isinstance(solver, (Stochastic, LBFGS)):
-                raise ValueError(
-                    f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', "
-                    "'rmsprop', 'lbfgs' or an object of theirs."
-                )
-            random = self.dropout or self.recurrent_dropout or self.training == "scheduled_sampling"
-            if isinstance(solver, LBFGS) and random:
-                raise ValueError(
-                    f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling "
-                    "are random: give solver='adam', or neither of them."
-                )
         words = {
             "initial_state": ("zeros", "learned"),
             "recurrent_init": ("orthogonal", "glorot"),
@@ -364,15 +354,6 @@ class RecurrentRegressor(SequenceRegressor):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in allowed:
                 raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, allowed))}.")
-        if self.training != "open_loop" and not self._lags()[1]:
-            raise ValueError(
-                f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
-            )
-        if self.bidirectional and self._lags()[1]:
-            raise ValueError(
-                "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "
-                "output_lags=0."
-            )
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)
         check_number("orthogonal_penalty", self.orthogonal_penalty, 0)
@@ -380,25 +361,41 @@ class RecurrentRegressor(SequenceRegressor):
         check_number("washout", self.washout, 0, integer=True)
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_number("batch_size", self.batch_size, 1, integer=True)
-        check_number("alpha", self.alpha, 0)
-        check_number("max_iter", self.max_iter, 1, integer=True)
-        check_number("tol", self.tol, 0)
-        check_number("validation_fraction", self.validation_fraction, 0, 0.9, low_open=True)
-        check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
-        check_number(
-            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0, integer=True
-        )
-        if self.n_jobs is not None and (not isinstance(self.n_jobs, Integral) or self.n_jobs == 0):
+        threads = self.n_jobs is None or (isinstance(self.n_jobs, Integral) and self.n_jobs != 0)
+        if not threads or isinstance(self.n_jobs, bool):
             raise ValueError(
                 f"n_jobs={self.n_jobs!r} is no number of threads: give None, an int >= 1, or -1."
             )
-        flags = ("bidirectional", "skip_connections", "layer_norm", "early_stopping", "warm_start")
-        for name in flags:
-            check_flag(name, getattr(self, name))
+        check_flag("bidirectional", self.bidirectional)
+        check_flag("layer_norm", self.layer_norm)
+        if not chooses_solver(self):
+            self._check_solver(resolve_solver(self.solver))
+        if self.training != "open_loop" and not output_lags:
+            raise ValueError(
+                f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
+            )
+        if self.bidirectional and output_lags:
+            raise ValueError(
+                "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "
+                "output_lags=0."
+            )
 
-    def _chooses_solver(self):
-        """Whether the solver is left to us."""
-        return isinstance(self.solver, str) and self.solver == "auto"
+    def _check_solver(self, solver):
+        """Raise where a solver cannot train this model."""
+        if not isinstance(solver, (Stochastic, LBFGS)):
+            raise ValueError(
+                f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', 'rmsprop', "
+                "'lbfgs' or an object of theirs."
+            )
+        if isinstance(solver, LBFGS) and self._is_random():
+            raise ValueError(
+                f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
+                "random: give solver='adam', or neither of them."
+            )
+
+    def _is_random(self):
+        """Whether two calls of the training loss differ."""
+        return bool(self.dropout or self.recurrent_dropout) or self.training == "scheduled_sampling"
 
     def _hidden(self):
         """Widths of the layers, a tuple."""
@@ -470,12 +467,11 @@ class RecurrentRegressor(SequenceRegressor):
 
     def _solvers(self, series):
         """The solvers of each stage of training; "auto": Adam, and L-BFGS from where it ended if that is cheap."""
-        if not self._chooses_solver():
+        if not chooses_solver(self):
             return [resolve_solver(self.solver)]
-        rough = self.dropout or self.recurrent_dropout or self.training == "scheduled_sampling"
-        rough = rough or isinstance(resolve_loss(self.loss), Pinball) or self.loss == "absolute"
+        smooth = not isinstance(resolve_loss(self.loss), Pinball) and self.loss != "absolute"
         cheap = sum(len(s.Y) for s in series) * self._net.size <= MAX_LBFGS_WORK
-        return [Adam(0.005), LBFGS()] if cheap and not rough else [Adam(0.005)]
+        return [Adam(0.005), LBFGS()] if cheap and smooth and not self._is_random() else [Adam(0.005)]
 
     def _threads(self):
         """A pool of threads, or a context that gives None."""
@@ -609,7 +605,7 @@ class RecurrentRegressor(SequenceRegressor):
         X, Y, _ = self._check_rows(X, y)
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         n = len(Y) - self.lead_
-        T = min(self.sequence_length, n) if steps is None else steps
+        T = max(1, min(self.sequence_length, n)) if steps is None else steps
         check_number("steps", T, 1, integer=True)
         ends = self.lead_ + np.flatnonzero(np.isfinite(Y[self.lead_ :]).all(axis=1))
         ends = ends[ends >= self.lead_ + T - 1]

@@ -6,6 +6,26 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from ._solvers import check_flag, check_number
+
+
+def check_training(model):
+    """Raise where a parameter that every trained model has is out of range or of the wrong type."""
+    check_number("alpha", model.alpha, 0)
+    check_number("max_iter", model.max_iter, 1, integer=True)
+    check_number("tol", model.tol, 0)
+    check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
+    check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
+    verbose = int(model.verbose) if isinstance(model.verbose, bool) else model.verbose
+    check_number("verbose", verbose, 0, integer=True)
+    for name in ("skip_connections", "early_stopping", "warm_start"):
+        check_flag(name, getattr(model, name))
+
+
+def chooses_solver(model):
+    """Whether the solver is left to the model."""
+    return isinstance(model.solver, str) and model.solver == "auto"
+
 
 class Monitor:
     """Called by a solver with every iterate; says when to stop.
