@@ -6,6 +6,7 @@ The same bits come for any number of threads, in this process or beside it: sums
 (``_simd_v1``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
 """
 
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -39,20 +40,27 @@ _lapack = None  # the loaded BLAS libraries; finding them takes milliseconds
 _lock = Lock()  # their number of threads belongs to the whole process
 
 
+@contextmanager
+def one_thread():
+    """Give LAPACK one thread."""
+    global _lapack
+    with _lock:
+        if _lapack is None:
+            _lapack = ThreadpoolController().select(user_api="blas")
+        with _lapack.limit(limits=1):
+            yield
+
+
 def solve(A, diagonal, b):
     """Solve (A + diag(diagonal)) x = b.
 
     A : (P, P), symmetric.   diagonal : (P,) or a number.   b : (P,) or (P, K).   Returns x of b's shape, or
     None where the matrix is not positive definite.
     """
-    global _lapack
     A = A.copy()
     A.flat[:: len(A) + 1] += diagonal
-    with _lock:
-        if _lapack is None:
-            _lapack = ThreadpoolController().select(user_api="blas")
-        with _lapack.limit(limits=1):
-            try:
-                return cho_solve(cho_factor(A, overwrite_a=True, check_finite=False), b, check_finite=False)
-            except LinAlgError:
-                return None
+    with one_thread():
+        try:
+            return cho_solve(cho_factor(A.T, overwrite_a=True, check_finite=False), b, check_finite=False)
+        except LinAlgError:
+            return None

@@ -6,11 +6,13 @@
 
 x holds the units of all layers, the first layer first, and U is what a layer sees of the one below, so U x(t)
 only needs units that are up to date.  Two successive states lie side by side in memory, so a link is a weight and
-an index into [x(t - 1), x(t)].  Links are stored link by link and not unit by unit, (K, n) for a layer of n units with K
-links each: the loop over the units then is vector code.  Above ``DENSE`` links a unit a matrix product is faster.
+an index into [x(t - 1), x(t)].  Links are stored link by link and not unit by unit, (K, n) for a layer of n units
+with K links each: the loop over the units then is vector code.  Where units have more than a share ``DENSE`` of all
+links, a matrix product is faster.
 Dimensions: T steps, R units, D columns of v, O outputs, L layers.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -128,9 +130,9 @@ def follow(
     at : (L,), where in index and weight, or in dense, a layer begins.   index, weight, dense : 1-D, see ``pack``.
     leak, b : (R,).   kind : of activation.   W_in : (D, R).   lags : (J,), of y, oldest first; the last J O columns
     of V.   bound : for what is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or (0, O).
-    fed : whether some y is not measured and there are lags of it.   V : (T, D), in, and where fed out.   Y : (T, O), NaN
-    where not measured, in, and where fed out.   A : (T, R), noise, in; overwritten.   S : (T + 1, R), out, row 0 given.
-    Q : (T, R), scratch, or (0, R).   out : (T, O), out, or (0, O) if it is not asked for and nothing is fed.
+    fed : whether some y is not measured and there are lags of it.   V : (T, D), in, and where fed out.   Y : (T, O),
+    NaN where not measured, in, and where fed out.   A : (T, R), noise, in; overwritten.   S : (T + 1, R), out, row 0
+    given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or (0, O) if it is not asked for and nothing is fed.
     """
     T, R = A.shape
     rows, row = np.arange(T) * V.shape[1], np.empty(1, np.int64)
@@ -162,7 +164,12 @@ def run_ahead(
     M, O = last.shape
     D, R = V.shape[1], S.shape[1]
     v, A, s, q = np.empty((steps, D)), np.empty((steps, R)), np.empty((steps + 1, R)), np.empty((1, R))
-    y, out, row, at_v = np.empty((steps, O)), np.empty((steps, O)), np.empty(1, np.int64), np.arange(steps) * D
+    y, out, row, at_v = (
+        np.empty((steps, O)),
+        np.empty((steps, O)),
+        np.empty(1, np.int64),
+        np.arange(steps) * D,
+    )
     for m in range(M):
         for i in range(R):
             s[0, i] = S[m, i]
@@ -217,12 +224,13 @@ def pack(W, U, begin, leak, kind, W_in, b):
     R = len(b)
     links, at, index, weight, dense = [], [], [], [], []
     both = sparse.hstack([W, U], format="csr")
-    for l, (first, last) in enumerate(zip(begin[:-1], begin[1:])):
+    for l, (first, last) in enumerate(pairwise(begin)):
         rows, n = both[first:last], last - first
         counts = np.diff(rows.indptr)
         K = counts.max(initial=0)
         below = slice(begin[l - 1], begin[l]) if l else slice(0, 0)
-        if K > DENSE * (n + (below.stop - below.start)):
+        possible = n + below.stop - below.start
+        if K > DENSE * possible:
             links.append(-1)
             at.append(sum(map(len, dense)))
             dense.append(W[first:last, first:last].toarray().T.ravel())
@@ -277,9 +285,7 @@ def sources(rng, n, below, k):
 def random_links(rng, n, below, k, draw):
     """Sparse (n, below), k links in every row."""
     places = sources(rng, n, below, k)
-    return sparse.csr_array(
-        (draw(rng, n * k), places.ravel(), np.arange(0, n * k + 1, k)), shape=(n, below)
-    )
+    return sparse.csr_array((draw(rng, n * k), places.ravel(), np.arange(0, n * k + 1, k)), shape=(n, below))
 
 
 def random_reservoir(rng, n, k, radius, draw):
@@ -301,7 +307,9 @@ def spectral_radius(W, rng):
         if n > ARPACK_FROM:
             try:
                 start = rng.uniform(-1, 1, n)
-                return np.abs(eigs(W, 4, ncv=80, v0=start, tol=1e-9, maxiter=40, return_eigenvectors=False)).max()
+                return np.abs(
+                    eigs(W, 4, ncv=80, v0=start, tol=1e-8, maxiter=40, return_eigenvectors=False)
+                ).max()
             except ArpackError:  # it did not converge
                 pass
         return np.abs(np.linalg.eigvals(W.toarray())).max()

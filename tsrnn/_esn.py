@@ -1,0 +1,725 @@
+"""Echo state networks: a fixed random reservoir, and a readout by ridge regression.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b)        v(t) = [u at its lags, y at its lags]
+    y(t) = W_out [1, v(t), x(t)]
+
+A series is followed ``BLOCK`` steps at a time; of each block only its part of the normal equations remains.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import SequenceRegressor
+from ._recurrent import Memory
+from ._reservoir import (
+    ACTIVATIONS,
+    DISTRIBUTIONS,
+    chain,
+    follow,
+    pack,
+    random_links,
+    random_reservoir,
+    run_ahead,
+)
+from ._ridge import add_rows, feature_rows, no_sums, recurse, ridge, squared_error
+from ._solvers import check_flag, check_number
+from ._training import progress
+from ._windows import parse_lags
+
+
+BLOCK = 256  # steps followed at a time: bounds the work space
+WASHOUT = 100  # steps that "auto" leaves out, of a long series
+FAR = 1000  # times the largest y of training, where what is fed back is held
+MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
+TOPOLOGIES = ("random", "cycle", "delay_line")
+
+
+class RecursiveLeastSquares(BaseEstimator):
+    """Least squares that forgets, for an ``ESNRegressor`` on a stream.
+
+    ``fit`` weights a row by ``forgetting`` to the power of its age; ``partial_fit`` then learns row by row, in
+    time proportional to the square of the number of features [1]_.
+
+    Parameters
+    ----------
+    forgetting : float, default=1.0
+        In (0, 1]. It remembers the last 1 / (1 - forgetting) rows, roughly.
+
+    References
+    ----------
+    .. [1] S. Haykin. "Adaptive Filter Theory." Prentice Hall, 2002.
+
+    Examples
+    --------
+    >>> from tsrnn import ESNRegressor, RecursiveLeastSquares
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1200, random_state=0)
+    >>> model = ESNRegressor(50, solver=RecursiveLeastSquares(0.999), random_state=0).fit(X[:1000], y[:1000])
+    >>> for t in range(1000, 1200, 50):
+    ...     model = model.partial_fit(X[t : t + 50], y[t : t + 50])
+    """
+
+    def __init__(self, forgetting=1.0):
+        self.forgetting = forgetting
+
+
+class Parameters(NamedTuple):
+    """What the equations call so, in scaled units.
+
+    W_in : (R, D), columns: the inputs, oldest lag first, then the outputs, oldest lag first.   W : (R, R), sparse,
+    row i the links into unit i.   U : (R, R), sparse, what a layer sees of the one below.   b : (R,).   W_out : (O, P).
+    """
+
+    W_in: np.ndarray
+    W: sparse.csr_array
+    U: sparse.csr_array
+    b: np.ndarray
+    W_out: np.ndarray
+
+
+class ESNRegressor(SequenceRegressor):
+    """Echo state network: a fixed random reservoir, and a readout by ridge regression."""
+
+    def __init__(
+        self,
+        n_reservoir=300,
+        *,
+        spectral_radius=0.9,
+        leak_rate=1.0,
+        connectivity=10,
+        input_scaling=0.5,
+        input_connectivity=1.0,
+        bias_scaling=0.5,
+        input_lags=0,
+        output_lags=0,
+        feedback_scaling=None,
+        noise=0.0,
+        activation="tanh",
+        topology="random",
+        groups=1,
+        weight_distribution="uniform",
+        W=None,
+        W_in=None,
+        readout_bias=True,
+        readout_input=True,
+        readout_squares=False,
+        solver="ridge",
+        alpha=1e-6,
+        washout="auto",
+        scale="standard",
+        start="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_reservoir = n_reservoir
+        self.spectral_radius = spectral_radius
+        self.leak_rate = leak_rate
+        self.connectivity = connectivity
+        self.input_scaling = input_scaling
+        self.input_connectivity = input_connectivity
+        self.bias_scaling = bias_scaling
+        self.input_lags = input_lags
+        self.output_lags = output_lags
+        self.feedback_scaling = feedback_scaling
+        self.noise = noise
+        self.activation = activation
+        self.topology = topology
+        self.groups = groups
+        self.weight_distribution = weight_distribution
+        self.W = W
+        self.W_in = W_in
+        self.readout_bias = readout_bias
+        self.readout_input = readout_input
+        self.readout_squares = readout_squares
+        self.solver = solver
+        self.alpha = alpha
+        self.washout = washout
+        self.scale = scale
+        self.start = start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ---------------------------------------------------------------------------------- parameters
+
+    def _check_params(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        self._lags()
+        self._per_layer("spectral_radius", 0)
+        self._per_layer("leak_rate", 0, 1, low_open=True)
+        if isinstance(self.connectivity, (int, np.integer)):
+            check_number("connectivity", self.connectivity, 1, integer=True)
+        else:
+            check_number("connectivity", self.connectivity, 0, 1, low_open=True)
+        check_number("input_connectivity", self.input_connectivity, 0, 1, low_open=True)
+        for name in ("bias_scaling", "noise", "alpha"):
+            check_number(name, getattr(self, name), 0)
+        for name in ("input_scaling", "feedback_scaling"):
+            for v in np.ravel(getattr(self, name)):
+                if v is not None:
+                    check_number(name, v, 0)
+        check_number("groups", self.groups, 1, integer=True)
+        self._check_matrices()
+        words = {
+            "activation": ACTIVATIONS,
+            "topology": TOPOLOGIES,
+            "weight_distribution": DISTRIBUTIONS,
+        }
+        for name, allowed in words.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in allowed:
+                raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, allowed))}.")
+        if min(self._sizes()) < self.groups:
+            raise ValueError(
+                f"groups={self.groups!r} cannot share n_reservoir={self.n_reservoir!r}: give at least one unit a group."
+            )
+        if not (isinstance(self.solver, str) and self.solver == "ridge"):
+            if not isinstance(self.solver, RecursiveLeastSquares):
+                raise ValueError(
+                    f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
+                )
+            check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
+        if not (isinstance(self.washout, str) and self.washout == "auto"):
+            check_number("washout", self.washout, 0, integer=True)
+        for name in ("readout_bias", "readout_input", "readout_squares"):
+            check_flag(name, getattr(self, name))
+
+    def _check_matrices(self):
+        """Raise where W or W_in is no matrix for a reservoir."""
+        for name, A in (("W", self.W), ("W_in", self.W_in)):
+            if A is None:
+                continue
+            shape = np.shape(A)
+            if len(shape) != 2 or (name == "W" and shape[0] != shape[1]):
+                raise ValueError(
+                    f"{name} has the shape {shape}: give a {'square ' if name == 'W' else ''}matrix."
+                )
+            values = A.data if sparse.issparse(A) else np.asarray(A, float)
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds a NaN or infinity: give finite weights.")
+
+    def _lags(self):
+        """Lags of the inputs and of the outputs, each ascending."""
+        return parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+
+    def _sizes(self):
+        """Units of each layer."""
+        if self.W is not None:
+            return (np.shape(self.W)[0],)
+        sizes = self.n_reservoir if isinstance(self.n_reservoir, (tuple, list)) else (self.n_reservoir,)
+        for n in sizes:
+            check_number("n_reservoir", n, 1, integer=True)
+        return tuple(int(n) for n in sizes)
+
+    def _per_layer(self, name, low=None, high=None, **kw):
+        """A parameter that is a number, or one number for each layer."""
+        value, n = getattr(self, name), len(self._sizes())
+        values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
+        for v in values:
+            check_number(name, v, low, high, **kw)
+        if len(values) != n:
+            raise ValueError(
+                f"{name}={value!r} has {len(values)} numbers for {n} layers: give one, or one for each."
+            )
+        return [float(v) for v in values]
+
+    def _wants_inputs(self):
+        return bool(self._lags()[0])
+
+    def _can_do_without_inputs(self):
+        return bool(self._lags()[1])
+
+    def _least_input_lag(self):
+        return min(self._lags()[0], default=np.inf)
+
+    def _validation_share(self):
+        return 0.0
+
+    # ---------------------------------------------------------------------------------- reservoir
+
+    def _prepare(self, n_inputs, n_outputs):
+        input_lags, output_lags = self._lags()
+        if not (n_inputs and input_lags) and not output_lags:
+            raise ValueError(
+                f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
+            )
+        self.theta_, self.lead_ = None, max((*input_lags, *output_lags))
+
+    def _draw(self, rng):
+        """A reservoir."""
+        sizes, draw = self._sizes(), DISTRIBUTIONS[self.weight_distribution]
+        R = sum(sizes)
+        if self.W is None:
+            W, U = self._links(rng, sizes, draw)
+        else:
+            W, U = sparse.csr_array(self.W, dtype=np.float64), sparse.csr_array((R, R))
+        pairs = zip(self._scaling(), self._lags())
+        scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
+        shape = sizes[0], len(scaling)
+        W_in = np.zeros((R, len(scaling)))
+        if self.W_in is None:
+            W_in[: sizes[0]] = draw(rng, shape) * scaling
+            if self.input_connectivity < 1:
+                W_in[: sizes[0]] *= rng.random_sample(shape) < self.input_connectivity
+        elif np.shape(self.W_in) == shape:
+            W_in[: sizes[0]] = self.W_in
+        else:
+            raise ValueError(
+                f"W_in has the shape {np.shape(self.W_in)}: give {shape}, a row for each unit (of the first layer) and "
+                "a column for each lag of each input and then of each output."
+            )
+        b = self.bias_scaling * draw(rng, R)
+        leak = np.repeat(self._per_layer("leak_rate"), sizes)
+        begin = np.concatenate([[0], np.cumsum(sizes)])
+        self._matrices = W, U
+        return pack(W, U, begin, leak, ACTIVATIONS[self.activation], W_in, b)
+
+    def _links(self, rng, sizes, draw):
+        """Links within the layers and from each to the next, sparse (R, R)."""
+        within, between, below = [], [], None
+        for n, radius in zip(sizes, self._per_layer("spectral_radius")):
+            parts = [len(p) for p in np.array_split(np.arange(n), self.groups)]
+            within += [self._part(rng, m, radius, draw) for m in parts]
+            if below is not None:
+                between += [self._upwards(rng, m, u, draw) for m, u in zip(parts, below)]
+            below = parts
+        W = sparse.block_diag(within, format="csr")
+        U = sparse.csr_array(W.shape)
+        if between:
+            V = sparse.block_diag(between, format="coo")
+            U = sparse.csr_array((V.data, (V.row + sizes[0], V.col)), shape=W.shape)
+        return W, U
+
+    def _part(self, rng, n, radius, draw):
+        if self.topology == "random":
+            return random_reservoir(rng, n, self._n_links(n), radius, draw)
+        return chain(n, radius, self.topology == "cycle")
+
+    def _upwards(self, rng, n, below, draw):
+        """Links into n units from those below; they add up to about the size of one state."""
+        k = self._n_links(below)
+        return random_links(rng, n, below, k, draw) * (1 / np.sqrt(k))
+
+    def _n_links(self, n):
+        """Links a unit, of n possible ones."""
+        if isinstance(self.connectivity, (int, np.integer)):
+            return min(int(self.connectivity), n)
+        return max(1, round(self.connectivity * n))
+
+    def _scaling(self):
+        """Sizes of the weights of each input and each output, (F,) and (O,)."""
+        fed = np.mean(self.input_scaling) if self.feedback_scaling is None else self.feedback_scaling
+        sizes = {
+            "input_scaling": (self.input_scaling, self.n_features_in_),
+            "feedback_scaling": (fed, self.n_outputs_),
+        }
+        for name, (value, n) in sizes.items():
+            if np.ndim(value) and np.shape(value) != (n,):
+                raise ValueError(f"{name}={value!r}: give one number, or {n}, one for each column.")
+        return [np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values()]
+
+    # ---------------------------------------------------------------------------------- following
+
+    def _drive(self, X, Y, memory, t, T):
+        """v(t) ... v(t + T - 1), (T, D); X, Y : rows from 0, after those of the memory."""
+        lead, columns = self.lead_, []
+        for rows, past, lags in zip((X, Y), memory[:2], self._lags()):
+            if t >= lead:
+                window = rows[t - lead : t + T]
+            else:
+                window = np.concatenate([past[t:], rows[: t + T]])
+            columns += [window[lead - lag : lead - lag + T] for lag in reversed(lags)]
+        return np.concatenate(columns, axis=1)
+
+    def _readout(self):
+        """c (O,), Wv (D, O) or (0, O), Wx (R, O), Wq (R, O) or (0, O)."""
+        R, O, D = self._reservoir.R, self.n_outputs_, len(self._reservoir.W_in)
+        c = np.zeros(O)
+        W = self.theta_.reshape(-1, O)
+        if self.readout_bias:
+            c, W = W[0], W[1:]
+        cut = D if self.readout_input else 0
+        return c, W[:cut], W[cut : cut + R], W[cut + R :]
+
+    def _blocks(self, X, Y, memory, rng=None):
+        """Follow rows from a memory, a block at a time: yield its first row, V (T, D), S (T + 1, R), out (T, O).
+
+        The arrays are used again for the next block. Where y is fed, Y gets the model's own values. ``rng`` : for
+        noise in the states, if there is any.
+        """
+        net, O, N = self._reservoir, self.n_outputs_, len(Y)
+        output_lags = np.array(self._lags()[1][::-1], np.int64)
+        c, Wv, Wx, Wq = self._readout()
+        size = min(BLOCK, N)
+        A, S = np.empty((size, net.R)), np.empty((size + 1, net.R))
+        Q, out = np.empty((size if len(Wq) else 0, net.R)), np.empty((size, O))
+        S[0] = np.concatenate(memory.states)
+        for t in range(0, N, BLOCK):
+            T = min(BLOCK, N - t)
+            V, y = self._drive(X, Y, memory, t, T), Y[t : t + T]
+            A[:T] = 0.0 if rng is None else self.noise * rng.normal(size=(T, net.R))
+            fed = len(output_lags) > 0 and bool(np.isnan(y).any())
+            rest = V, y, A[:T], S[: T + 1], Q[:T], out[:T]
+            follow(*net, output_lags, self._bound, c, Wv, Wx, Wq, fed, *rest)
+            yield t, V, S[: T + 1], out[:T]
+            S[0] = S[T]
+
+    def _after(self, X, Y, memory, x):
+        """The memory after rows X, Y at the end of which the state is x (R,)."""
+        lead, n = self.lead_, len(Y)
+        past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in zip(memory[:2], (X, Y))]
+        return Memory(*past, tuple(np.split(x.copy(), self._reservoir.begin[1:-1])))
+
+    def _run(self, X, Y, memory):
+        out, Y = np.empty_like(Y), Y.copy()
+        for t, _, S, block in self._blocks(X, Y, memory):
+            out[t : t + len(block)], state = block, S[-1]
+        return out, self._after(X, np.where(np.isnan(Y), out, Y), memory, state)
+
+    def _run_ahead(self, X, Y, memory, steps):
+        if not self._lags()[1]:
+            return self._run(X, Y, memory)[0]
+        head, out = min(steps - 1, len(Y)), np.empty_like(Y)
+        out[:head] = self._run(X[:head], np.full_like(Y[:head], np.nan), memory)[0]
+        output_lags = np.array(self._lags()[1][::-1], np.int64)
+        at_once = max(1, 4096 // steps)
+        for t, _, S, _ in self._blocks(X, Y, memory):
+            last = min(len(S) - 1, len(Y) - steps + 1 - t)
+            for first in range(0, last, at_once):
+                M = min(at_once, last - first)
+                V = self._drive(X, Y, memory, t + first, M + steps - 1)
+                ends = np.empty((M, self.n_outputs_))
+                run_ahead(
+                    *self._reservoir,
+                    output_lags,
+                    self._bound,
+                    *self._readout(),
+                    V,
+                    S[first : first + M],
+                    steps,
+                    ends,
+                )
+                out[t + first + steps - 1 :][:M] = ends
+        return out
+
+    # ---------------------------------------------------------------------------------- learning
+
+    def _parts(self):
+        """Which of 1, v, x and x^2 the readout sees."""
+        return np.array([self.readout_bias, self.readout_input, True, self.readout_squares])
+
+    def _n_columns(self):
+        """Columns that the readout sees."""
+        net = self._reservoir
+        return int(self._parts() @ [1, len(net.W_in), net.R, net.R])
+
+    def _fit_series(self, series, rng):
+        rows = max(len(s.Y) for s in series)
+        if rows <= self.lead_:
+            raise ValueError(
+                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
+                f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
+                "Give more rows or shorter lags."
+            )
+        self._reservoir = self._draw(rng)
+        self._bound = FAR * max(np.nanmax(np.abs(s.Y), initial=0) for s in series)
+        self.theta_ = np.zeros(self._n_columns() * self.n_outputs_)
+        weights = self._weights(series)
+        if self._lags()[1] and any(
+            np.isnan(s.Y).any() for s in series
+        ):  # a readout, to fill in its own values
+            self._learn(series, [_last_known(s.Y) for s in series], weights, rng)
+        self._learn(series, [s.Y.copy() for s in series], weights, rng)
+        self.n_iter_ = 1
+        self.memory_length_ = self._find_memory_length(series[0])
+
+    def _weights(self, series):
+        """What each row of each series counts."""
+        after, weights = sum(len(s.Y) for s in series), []
+        for s in series:
+            n = len(s.Y)
+            after -= n
+            washout = min(WASHOUT, n // 10) if self.washout == "auto" else self.washout
+            w = self._counted(s) * self._forgetting() ** (after + np.arange(n - 1.0, -1.0, -1.0))
+            w[: max(washout, self.lead_)] = 0.0
+            weights.append(w)
+        if not any(w.any() for w in weights):
+            raise ValueError(
+                f"No row that counts (y measured, sample_weight > 0) is left after the {self.lead_} rows of the lags "
+                f"and washout={self.washout!r}: give a smaller washout, shorter lags or more rows."
+            )
+        return weights
+
+    def _counted(self, series):
+        """The weights of a series, (N,), 0 where y is unknown; recursive least squares wants all of a row's y."""
+        known = np.isfinite(series.Y)
+        return np.where(known.all(axis=1) if self._recursive() else known.any(axis=1), series.w, 0.0)
+
+    def _recursive(self):
+        return isinstance(self.solver, RecursiveLeastSquares)
+
+    def _forgetting(self):
+        return self.solver.forgetting if self._recursive() else 1.0
+
+    def _learn(self, series, fed, weights, rng):
+        """The readout from one pass over the series; ``fed`` : what the lags of y see of each."""
+        sums = no_sums(self._n_columns(), self.n_outputs_)
+        for s, here, w, V, S in self._harvest(series, fed, weights, rng):
+            sums = add_rows(sums, self._parts(), V, S, s.Y[here], np.flatnonzero(w), w)
+        self._solve(sums)
+
+    def _harvest(self, series, fed, weights, rng):
+        """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D) and S (T + 1, R)."""
+        total, n = np.zeros(self._reservoir.R), sum(len(Y) for Y in fed)
+        with progress(self.verbose, type(self).__name__, -(-n // BLOCK)) as tell:
+            for s, Y, w in zip(series, fed, weights):
+                for t, V, S, _ in self._blocks(s.X, Y, self._first(), rng if self.noise else None):
+                    here = slice(t, t + len(V))
+                    yield s, here, w[here], V, S
+                    total += S[1:].sum(axis=0)
+                    if tell is not None:
+                        tell(f"rows: {here.stop} of {len(Y)}")
+        if not np.isfinite(total).all():
+            raise ValueError(
+                f"The states of the reservoir grow without bound, with activation={self.activation!r} and "
+                f"spectral_radius={self.spectral_radius!r}: give activation='tanh', or a smaller spectral_radius."
+            )
+        self._cold_states = tuple(np.split(total / n, self._reservoir.begin[1:-1]))
+
+    def _solve(self, sums):
+        """The readout from sums over time."""
+        W, sse, weight = np.empty((sums.P, sums.O)), 0.0, 0.0
+        for normal in sums.normal():
+            W[:, normal.outputs] = ridge(normal, self.alpha, self.readout_bias)
+            sse += squared_error(normal, W[:, normal.outputs]).sum()
+            weight += normal.weight * len(normal.outputs)
+        self.theta_ = W.ravel()
+        self.loss_curve_ = [float(sse / weight / 2)]
+        if self._recursive():
+            self._inverse = ridge(normal._replace(ZY=np.eye(sums.P)), self.alpha, self.readout_bias)
+        else:
+            self._sums = sums
+
+    def _fit_more(self, series, memory, rng):
+        w, Y = self._counted(series), series.Y.copy()
+        if self._recursive():
+            self._inverse, self.theta_ = self._inverse.copy(), self.theta_.copy()
+        else:
+            sums = self._sums._replace(gram=self._sums.gram.copy(), weight=self._sums.weight.copy())
+        for t, V, S, _ in self._blocks(series.X, Y, memory, rng if self.noise else None):
+            here = slice(t, t + len(V))
+            block = self._parts(), V, S, series.Y[here], np.flatnonzero(w[here])
+            if self._recursive():
+                self._track(*feature_rows(*block), w[here][block[-1]])
+            else:
+                sums = add_rows(sums, *block, w[here])
+        if not self._recursive():
+            self._solve(sums)
+
+    def _track(self, Z, Y, w):
+        """Recursive least squares over rows Z (M, P), Y (M, O) of weights w, in place."""
+        W = self.theta_.reshape(-1, self.n_outputs_)
+        at_once = max(1, int(1e8 / len(W) ** 2))
+        for m in range(0, len(Z), at_once):
+            here = slice(m, m + at_once)
+            recurse(Z[here], Y[here], w[here], float(self.solver.forgetting), self._inverse, W)
+
+    # ---------------------------------------------------------------------------------- memories
+
+    def _first(self):
+        return self._memory(*self._mean, [np.zeros(n) for n in self._sizes()])
+
+    def _cold(self):
+        return self._memory(*self._mean, self._cold_states)
+
+    def _zero(self, x, y):
+        return self._memory(x, y, [np.zeros(n) for n in self._sizes()])
+
+    def _memory(self, x, y, states):
+        """The memory of lags that always were x (F,), y (O,), and of states."""
+        return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)), tuple(states))
+
+    def _find_memory_length(self, series):
+        """Steps until the states from zeros and from the mean state are within 1% of their first distance."""
+        rows = slice(0, MAX_MEMORY)
+        X, Y = series.X[rows], _last_known(series.Y[rows])
+        first, cold = self._first(), self._cold()
+        start = np.linalg.norm(np.concatenate(cold.states))
+        runs = self._blocks(X, Y, first), self._blocks(X, Y, cold)
+        last = 0
+        for (t, _, S, _), (_, _, other, _) in zip(*runs):
+            apart = np.flatnonzero(np.linalg.norm(S[1:] - other[1:], axis=1) > 0.01 * start)
+            if len(apart) == 0:
+                return last
+            last = t + int(apart[-1]) + 1
+        return last if last < len(Y) else np.inf
+
+    @property
+    def params_(self):
+        """The reservoir's matrices and the readout's weights, a named tuple; see ``Parameters``."""
+        check_is_fitted(self)
+        net, readout = self._reservoir, self.theta_.reshape(-1, self.n_outputs_)
+        return Parameters(net.W_in.T.copy(), *self._matrices, net.b.copy(), readout.T.copy())
+
+    # ---------------------------------------------------------------------------------- diagnostics
+
+    def states(self, X, y=None, *, start=None):
+        """The states of the reservoir along a series.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_timesteps, n_features), or None
+        y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
+            Measured outputs, for the lags of y; without them the model feeds itself.
+        start : as for ``predict``
+
+        Returns
+        -------
+        states : ndarray of shape (n_timesteps, n_units)
+            x(t), the units of the first layer first.
+
+        Examples
+        --------
+        >>> from tsrnn import ESNRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(600, random_state=0)
+        >>> ESNRegressor(50, random_state=0).fit(X[:500], y[:500]).states(X[500:]).shape
+        (100, 50)
+        """
+        check_is_fitted(self)
+        X, Y, index = self._check_rows(X, y)
+        memory, head = self._resume(self.start if start is None else start, X, index)
+        if y is None:
+            Y[: len(head)] = head[: len(Y)]
+        X, Y = self.x_scaler_(X), self.y_scaler_(Y)
+        states = np.empty((len(Y), self._reservoir.R))
+        for p, missing in self._pieces(index, len(Y)):
+            memory, fed = self._across(memory, missing), Y[p].copy()
+            for t, _, S, _ in self._blocks(X[p], fed, memory):
+                states[p][t : t + len(S) - 1] = S[1:]
+            memory = self._after(X[p], fed, memory, S[-1])
+        return states
+
+    def memory_capacity(self, max_delay=None, *, n_timesteps=6000, random_state=0):
+        """How well the reservoir remembers: noise from k steps ago, read from its states [1]_.
+
+        White noise of unit variance enters by the first column of W_in, alone; linear readouts are fitted to the
+        noise of k = 1, 2 ... steps before on one half of the steps, and judged on the other.
+
+        Parameters
+        ----------
+        max_delay : int, optional
+            By default as many as there are units.
+        n_timesteps : int, default=6000
+            How many steps.
+        random_state : int, RandomState or None, default=0
+            For the noise.
+
+        Returns
+        -------
+        r2 : ndarray of shape (max_delay,)
+            Squared correlations. Their sum, the memory capacity, is at most the number of units.
+
+        References
+        ----------
+        .. [1] H. Jaeger. "Short term memory in echo state networks." GMD Report 152, 2001.
+
+        Examples
+        --------
+        >>> from tsrnn import ESNRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(600, random_state=0)
+        >>> model = ESNRegressor(50, random_state=0).fit(X, y)
+        >>> bool(0 < model.memory_capacity(60).sum() < 50)
+        True
+        """
+        check_is_fitted(self)
+        net = self._reservoir
+        K = net.R if max_delay is None else max_delay
+        check_number("max_delay", K, 1, integer=True)
+        check_number("n_timesteps", n_timesteps, 4 * K + 200, integer=True)
+        u = np.sqrt(3) * check_random_state(random_state).uniform(-1, 1, n_timesteps)
+        halves = [no_sums(net.R + 1, K) for _ in range(2)]
+        first, middle = max(K, WASHOUT), (n_timesteps + max(K, WASHOUT)) // 2
+        state, parts = np.zeros(net.R), np.array([True, False, True, False])
+        for t in range(0, n_timesteps, BLOCK):
+            V = np.zeros((min(BLOCK, n_timesteps - t), len(net.W_in)))
+            V[:, 0] = u[t : t + len(V)]
+            S = self._driven(V, state)
+            steps = np.arange(t, t + len(V))
+            delayed = u[np.maximum(steps[:, None] - np.arange(1, K + 1), 0)]
+            for k, mine in enumerate(((steps >= first) & (steps < middle), steps >= middle)):
+                halves[k] = add_rows(halves[k], parts, V, S, delayed, np.flatnonzero(mine), mine * 1.0)
+            state = S[-1]
+        (fitted,), (judged,) = (half.normal() for half in halves)
+        W, n = ridge(fitted, 1e-8 * fitted.weight, True), judged.weight
+        mean, mean_y = judged.ZZ[0] @ W / n, judged.ZY[0] / n
+        covariance = np.sum(W * judged.ZY, axis=0) / n - mean * mean_y
+        variance = np.sum(W * (judged.ZZ @ W), axis=0) / n - mean**2
+        return covariance**2 / np.maximum(variance * (judged.yy / n - mean_y**2), np.finfo(float).tiny)
+
+    def lyapunov_exponent(self, X, y=None, *, start=None):
+        """The conditional Lyapunov exponent: how fast two states come together, or part, under the same drive [1]_.
+
+        Parameters
+        ----------
+        X, y, start : as for ``states``
+
+        Returns
+        -------
+        exponent : float
+            Per step, natural logarithm. Below 0 the reservoir forgets its start (the echo state property) along
+            this series; above 0 it does not, and no forecast is to be trusted.
+
+        References
+        ----------
+        .. [1] L. M. Pecora, T. L. Carroll. "Synchronization in chaotic systems." Physical Review Letters 64(8), 1990.
+
+        Examples
+        --------
+        >>> from tsrnn import ESNRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(600, random_state=0)
+        >>> model = ESNRegressor(50, random_state=0).fit(X[:500], y[:500])
+        >>> model.lyapunov_exponent(X[500:]) < 0
+        True
+        """
+        check_is_fitted(self)
+        X, Y, index = self._check_rows(X, y)
+        memory, _ = self._resume(self.start if start is None else start, X, index)
+        X, Y = self.x_scaler_(X), self.y_scaler_(Y)
+        apart = np.random.default_rng(0).normal(size=self._reservoir.R)
+        total, small = 0.0, 1e-7
+        for _, V, S, _ in self._blocks(X, Y, memory):
+            for t in range(len(V)):
+                apart *= small / np.linalg.norm(apart)
+                apart = self._driven(V[t : t + 1], S[t] + apart)[1] - S[t + 1]
+                total += np.log(max(np.linalg.norm(apart), 1e-300) / small)
+        return float(total / len(Y))
+
+    def _driven(self, V, state):
+        """States S (T + 1, R) from one state, under a drive V (T, D)."""
+        R, O, T = self._reservoir.R, self.n_outputs_, len(V)
+        S = np.empty((T + 1, R))
+        S[0] = state
+        rest = (
+            np.ascontiguousarray(V),
+            np.zeros((T, O)),
+            np.zeros((T, R)),
+            S,
+            np.empty((0, R)),
+            np.empty((0, O)),
+        )
+        follow(*self._reservoir, np.empty(0, np.int64), 0.0, *self._readout(), False, *rest)
+        return S
+
+
+def _last_known(Y):
+    """Y (N, O) with the last known value, or the mean, where there is none."""
+    known = np.isfinite(Y)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(Y))[:, None], -1))
+    return np.where(last >= 0, np.take_along_axis(Y, np.maximum(last, 0), axis=0), 0.0)
