@@ -34,6 +34,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from . import _timeline as timelines
+from ._least_squares import one_thread
 
 
 RUN_AWAY = 100  # times the largest y of training, beyond which an output is no forecast
@@ -152,7 +153,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._mean = X[counts].mean(axis=0), np.nanmean(Y[counts], axis=0)
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
-        self._fit_series(series, check_random_state(self.random_state))
+        with one_thread:
+            self._fit_series(series, check_random_state(self.random_state))
         center, scale = self.y_scaler_
         constant = 1e-3 * np.max(np.abs(center / scale))  # what counts where y never moved
         self._reach = max(np.nanmax(np.abs(Y)), constant)
@@ -202,7 +204,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         for p, missing in self._pieces(index, len(Y)):
             memory = self._across(memory, missing)
             series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
-            self._fit_more(series, memory, check_random_state(self.random_state))
+            with one_thread:
+                self._fit_more(series, memory, check_random_state(self.random_state))
             _, memory = self._run(X[p], Y[p], memory)
         self._seen(memory, index, len(Y))
         return self
@@ -413,8 +416,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(astray):
             warnings.warn(
                 f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
-                "training. Let it learn free runs (training='closed_loop', a longer sequence_length), use hidden layers "
-                "of tanh without skip_connections, or look for inputs far from those in training.",
+                "training. Let it learn free runs (training='closed_loop', a longer sequence_length), with layers "
+                "of tanh and without skip_connections, or look for inputs far from those in training.",
                 UserWarning,
                 stacklevel=3,
             )

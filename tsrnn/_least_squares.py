@@ -6,7 +6,6 @@ The same bits come for any number of threads, in this process or beside it: sums
 (``_simd_v1``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
 """
 
-from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -36,19 +35,28 @@ def add_normal_equations(A, r, w, AA, Ar):
         Ar[j:end] += strip[:, -1]
 
 
-_lapack = None  # the loaded BLAS libraries; finding them takes milliseconds
-_lock = Lock()  # their number of threads belongs to the whole process
+class OneThread:
+    """While anyone is inside it, BLAS and LAPACK have one thread."""
+
+    def __init__(self):
+        self._lock, self._users, self._libraries = Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if self._libraries is None:
+                self._libraries = ThreadpoolController().select(user_api="blas")  # takes milliseconds
+            if self._users == 0:
+                self._limit = self._libraries.limit(limits=1)
+            self._users += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
 
 
-@contextmanager
-def one_thread():
-    """Give LAPACK one thread."""
-    global _lapack
-    with _lock:
-        if _lapack is None:
-            _lapack = ThreadpoolController().select(user_api="blas")
-        with _lapack.limit(limits=1):
-            yield
+one_thread = OneThread()  # the number of threads belongs to the whole process
 
 
 def solve(A, diagonal, b):
@@ -59,7 +67,7 @@ def solve(A, diagonal, b):
     """
     A = A.copy()
     A.flat[:: len(A) + 1] += diagonal
-    with one_thread():
+    with one_thread:
         try:
             return cho_solve(cho_factor(A.T, overwrite_a=True, check_finite=False), b, check_finite=False)
         except LinAlgError:
