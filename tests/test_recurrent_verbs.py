@@ -1,0 +1,860 @@
+"""What is special to recurrent models in the verbs users call: states, series side by side, feedback, variants."""
+
+import copy
+import pickle
+import threading
+import warnings
+from contextlib import nullcontext
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tsrnn import (
+    LBFGS,
+    SGD,
+    Adam,
+    ElmanRegressor,
+    GRURegressor,
+    Huber,
+    LSTMRegressor,
+    Pinball,
+    RMSprop,
+)
+from tsrnn._recurrent import LONGER, Memory, Objective
+
+
+QUICK = {"max_iter": 4, "early_stopping": False, "random_state": 0}
+MODELS = {
+    "Elman": ElmanRegressor((4,), **QUICK),
+    "LSTM": LSTMRegressor((4,), **QUICK),
+    "GRU": GRURegressor((4,), **QUICK),
+}
+FED = {
+    "Elman, fed": ElmanRegressor((4,), input_lags=1, output_lags=(1, 3), **QUICK),
+    "LSTM, fed": LSTMRegressor((4, 3), output_lags=1, **QUICK),
+    "GRU, fed": GRURegressor((4,), input_lags=(1, 2), output_lags=2, **QUICK),
+}
+
+
+def named(models):
+    """A test for each of some models."""
+    return pytest.mark.parametrize("model", models.values(), ids=list(models))
+
+
+unfed, fed, every = named(MODELS), named(FED), named(MODELS | FED)
+rng = np.random.default_rng(0)
+N = 300
+X = rng.normal(size=(N, 2))
+y = np.convolve(X[:, 0], [0.5, 0.4, 0.3, 0.2, 0.1])[:N] + 0.3 * np.tanh(X[:, 1]) + 2.0
+HOURS = pd.date_range("2024-01-01", periods=N, freq="h")
+frame, series = pd.DataFrame(X, HOURS, columns=["a", "b"]), pd.Series(y, HOURS, name="y")
+exact = {"rtol": 1e-11, "atol": 1e-11}
+
+
+def fit(model, X=X[:250], y=y[:250], sample_weight=None, **kw):
+    return clone(model).set_params(**kw).fit(X, y, sample_weight)
+
+
+def quiet(call):
+    """The result of a call that must not warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return call()
+
+
+def numbers(memory):
+    """All numbers of a memory, flat."""
+    return np.concatenate([part.ravel() for part in (*memory[:2], *memory.states)])
+
+
+def stacked(lengths, gap=20):
+    """An index with a jump after each of some lengths, and their slices."""
+    ends = np.cumsum(lengths)
+    index = np.arange(ends[-1]) + gap * np.repeat(np.arange(len(lengths)), lengths)
+    return index, [slice(end - n, end) for n, end in zip(lengths, ends)]
+
+
+# ---------------------------------------------------------------------------------------- memory
+
+
+@every
+def test_training_ends_where_predict_begins(model):
+    """One run over all rows, from the start of training, is what follows training too."""
+    fitted = fit(model, frame[:250], series[:250])
+    whole = quiet(lambda: fitted.predict_ahead(frame, series, start="auto"))
+    after = quiet(lambda: fitted.predict_ahead(frame[250:], series[250:]))
+    np.testing.assert_allclose(after, whole[250:], **exact)
+    if not fitted.lead_:
+        np.testing.assert_allclose(quiet(lambda: fitted.predict(frame[250:])), whole[250:], **exact)
+    assert not np.allclose(after[:3], fitted.predict_ahead(frame[250:], series[250:], start="zeros")[:3])
+
+
+@every
+def test_cold_is_the_mean_state_of_training(model):
+    fitted = fit(model)
+    follower = copy.deepcopy(fitted)
+    follower.state_ = fitted._first()
+    seen = []
+    for t in range(250):
+        follower.update(X[t : t + 1], y[t : t + 1])
+        seen.append(follower.state_.states)
+    np.testing.assert_allclose(numbers(follower.state_), numbers(fitted.state_), **exact)
+    for cold, *states in zip(fitted._cold().states, *seen):
+        np.testing.assert_allclose(cold, np.mean(states, axis=0), **exact)
+    for rows, scaler, values in (
+        (fitted._cold().X, fitted.x_scaler_, X),
+        (fitted._cold().Y, fitted.y_scaler_, y),
+    ):
+        assert np.allclose(scaler.inverse(rows), values[:250].mean(axis=0))
+    far = frame.set_axis(HOURS + pd.Timedelta("999h"))
+    stamped = fit(model, frame[:250], series[:250])
+    assert np.array_equal(quiet(lambda: stamped.predict(far)), fitted.predict(X, start="cold"))
+
+
+@unfed
+def test_zeros_are_zero_states(model):
+    fitted = fit(model)
+    follower = copy.deepcopy(fitted)
+    follower.state_ = Memory(*fitted._first()[:2], tuple(np.zeros_like(s) for s in fitted.state_.states))
+    assert np.array_equal(fitted.predict(X, start="zeros"), follower.predict(X))
+    assert not np.allclose(fitted.predict(X, start="zeros")[0], fitted.predict(X, start="cold")[0])
+
+
+def counting(lengths, seed=0):
+    """Series that each begin with nothing and add up."""
+    u = np.random.default_rng(seed).uniform(size=(sum(lengths), 1))
+    index, parts = stacked(lengths)
+    total = np.concatenate([np.cumsum(u[p, 0]) for p in parts])
+    return pd.DataFrame(u, index, columns=["u"]), pd.Series(total, index)
+
+
+@unfed
+def test_cold_is_the_first_state_where_every_series_begins_anew(model):
+    u, total = counting([12] * 20)
+    fitted = fit(model, u, total, max_iter=40)
+    assert all(np.array_equal(a, b) for a, b in zip(fitted._cold().states, fitted._first().states))
+    assert not any(s.any() for s in fitted._cold().states)
+    again, expected = counting([12] * 3, seed=1)
+    out = quiet(lambda: fitted.predict(again.set_axis(again.index + 10**6)))
+    assert np.mean((out - expected) ** 2) < 0.25 * np.var(expected)
+
+
+@every
+def test_learned_start(model):
+    """Training moves it from zero; the first row of training and a cold start begin with it."""
+    fitted = fit(model, frame[:250], series[:250], initial_state="learned")
+    starts = [p.start for p in fitted.params_[:-1]]
+    assert all((start != 0).any() for start in starts)
+    for memory in (fitted._first(), fitted._cold()):
+        assert all(np.array_equal(a, b) for a, b in zip(memory.states, starts))
+    cold = fitted.predict(frame, start="cold")
+    assert not np.allclose(cold[:5], fitted.predict(frame, start="zeros")[:5])
+    if not fitted.lead_:
+        assert np.array_equal(cold[:250], quiet(lambda: fitted.predict(frame[:250])))
+
+
+@every
+def test_partial_fit_leaves_the_learned_start(model):
+    """New rows begin with the memory: they teach nothing about the start of a series."""
+    fitted = fit(model, initial_state="learned", solver=SGD(0.05, momentum=0.0))
+    starts = [p.start.copy() for p in fitted.params_[:-1]]
+    theta = fitted.theta_.copy()
+    fitted.partial_fit(X[250:], y[250:])
+    assert not np.array_equal(fitted.theta_, theta)
+    for after, before in zip(fitted.params_, starts):
+        np.testing.assert_allclose(after.start, before, rtol=1e-6)  # training is in single precision
+    for memory in (fitted._first(), fitted._cold()):
+        assert all(np.array_equal(s, p.start) for s, p in zip(memory.states, fitted.params_))
+
+
+@every
+def test_rows_beyond_a_block(model):
+    """Thousands of rows at once are as many in pieces."""
+    many = np.random.default_rng(1).normal(size=(5000, 2))
+    target = np.convolve(many[:, 0], [0.5, 0.4])[:5000]
+    fitted = fit(model)
+    whole = fitted.predict(many)
+    ahead = fitted.predict_ahead(many, target, steps=3)
+    np.testing.assert_allclose(
+        copy.deepcopy(fitted).update(many[:3000]).predict(many[3000:]), whole[3000:], **exact
+    )
+    fitted.update(many[:3000], target[:3000])
+    after = fitted.predict_ahead(many[3000:], target[3000:], steps=3)
+    np.testing.assert_allclose(after[2:], ahead[3002:], **exact)
+
+
+# ---------------------------------------------------------------------------------------- several series
+
+
+@every
+def test_series_do_not_mix_in_fit(model):
+    """In whatever order they come: the gradient over all of them is the same."""
+    lengths = [40, 25, 60, 33]
+    _, parts = stacked(lengths)
+    fits = []
+    for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
+        rows = np.concatenate([np.arange(N)[parts[k]] for k in order])
+        index, _ = stacked([lengths[k] for k in order])
+        fits.append(
+            fit(model, pd.DataFrame(X[rows], index), pd.Series(y[rows], index), solver="lbfgs", alpha=0.0)
+        )
+    np.testing.assert_allclose(fits[1].theta_, fits[0].theta_, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(fits[1].loss_curve_, fits[0].loss_curve_, rtol=1e-8)
+
+
+@every
+def test_series_do_not_mix_in_predict(model):
+    """After a jump in the index, each begins cold; what was before it does not matter."""
+    fitted = fit(model, frame.reset_index(drop=True)[:250], series.reset_index(drop=True)[:250])
+    index, parts = stacked([30, 50, 20], gap=40)
+    rows = frame[:100].set_axis(index + 5000)
+    out = quiet(lambda: fitted.predict(rows))
+    for p in parts:
+        np.testing.assert_allclose(out[p], fitted.predict(rows.iloc[p], start="cold"), **exact)
+    other = rows.copy()
+    other.iloc[:30] += 7
+    changed = quiet(lambda: fitted.predict(other))
+    assert np.array_equal(changed[30:], out[30:])
+    ahead = fitted.predict_ahead(rows, series[:100].set_axis(rows.index), steps=4)
+    last = rows.iloc[parts[2]], series[:100].set_axis(rows.index).iloc[parts[2]]
+    np.testing.assert_allclose(ahead[parts[2]], fitted.predict_ahead(*last, steps=4, start="cold"), **exact)
+
+
+# ---------------------------------------------------------------------------------------- what counts
+
+
+def loss_of(model, X, y, known=None):
+    """Half the mean square of errors from the state of zeros after the first lags, as training sees the rows."""
+    lead = model.lead_
+    states = tuple(np.zeros_like(s) for s in model.state_.states)
+    given = y if known is None else np.where(known, y, np.nan)
+    out, _ = model._run(X[lead:], given[lead:, None], Memory(X[:lead], y[:lead, None], states))
+    return 0.5 * np.nanmean((out[:, 0] - y[lead:]) ** 2)
+
+
+@fed
+@pytest.mark.parametrize("training", ["open_loop", "closed_loop"])
+def test_what_training_feeds(model, training):
+    """Measured y, or the net's own where it is not known or the loop is closed: the loss is that of such a run."""
+    holes = y.copy()
+    holes[[40, 41, 90, 91, 92, 93, 200]] = np.nan
+    kw = {"scale": None, "alpha": 0.0, "sequence_length": 10**6, "solver": LBFGS(), "training": training}
+    fitted = fit(model, X, holes, **kw)
+    known = np.isfinite(holes) & (training == "open_loop")
+    assert fitted.loss_curve_[-1] == pytest.approx(loss_of(fitted, X, holes, known), rel=1e-9)
+
+
+@fed
+def test_y_measured_now_and_then_is_enough(model):
+    """No complete history of lags anywhere: the net fills in its own."""
+    rare = np.where(np.arange(N) % 4 == 0, y, np.nan)
+    kw = {"max_iter": 60, "solver": "lbfgs", "input_lags": 2}
+    fitted = fit(model, X[:250], rare[:250], **kw)
+    assert fitted.score(X[250:], y[250:]) > 0.5
+
+
+@unfed
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_rows_after_the_last_that_counts_do_not_matter(model, solver):
+    w = np.ones(250)
+    w[180:] = 0
+    kw = {"scale": None, "solver": solver, "sequence_length": 30, "batch_size": 1}
+    part = fit(model, X[:180], y[:180], **kw)
+    wrong = y[:250].copy()
+    wrong[180:] = 1e3
+    masked = fit(model, X[:250], wrong, w, **kw)
+    np.testing.assert_allclose(masked.theta_, part.theta_, rtol=1e-6, atol=1e-8)
+
+
+@every
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_washout_is_weight_zero_at_the_beginning(model, solver):
+    """Of each series once, also where it is longer than the sequences that training cuts."""
+    index, parts = stacked([150, 100])
+    inputs, target = pd.DataFrame(X[:250], index), pd.Series(y[:250], index)
+    kw = {"scale": None, "solver": solver, "sequence_length": 8}
+    for washout in (5, 20, 60):
+        w = np.ones(250)
+        for p in parts:
+            w[p.start : p.start + fit(model).lead_ + washout] = 0
+        washed = fit(model, inputs, target, washout=washout, **kw)
+        weighted = fit(model, inputs, target, w, **kw)
+        np.testing.assert_allclose(washed.theta_, weighted.theta_, rtol=1e-6, atol=1e-8)
+
+
+@unfed
+def test_washout_rows_have_no_target(model):
+    wrong = y[:250].copy()
+    wrong[:20] = -99
+    kw = {"scale": None, "washout": 20, "sequence_length": 25}
+    assert np.array_equal(fit(model, X[:250], wrong, **kw).theta_, fit(model, **kw).theta_)
+    kw["washout"] = 19
+    assert not np.allclose(fit(model, X[:250], wrong, **kw).theta_, fit(model, **kw).theta_)
+
+
+def test_a_long_washout_trains():
+    """As the benchmarks wash out: 200 rows, with everything else by default."""
+    u = np.random.default_rng(0).normal(size=(700, 1))
+    target = np.convolve(u[:, 0], [0.5, 0.4])[:700]
+    fitted = ElmanRegressor((4,), washout=290, max_iter=20, random_state=0).fit(u, target)
+    assert fitted.score(u, target) > 0.8
+
+
+# ---------------------------------------------------------------------------------------- training
+
+
+@every
+def test_threads_and_their_order_do_not_matter(model, monkeypatch):
+    """Shards may finish in any order, with y not known where one track ends and the next begins."""
+
+    class Backwards:
+        def map(self, function, items):
+            items = list(items)
+            results = [function(item) for item in reversed(items)]
+            return results[::-1]
+
+    holes = y.copy()
+    holes[np.arange(30, N, 5)] = np.nan
+    holes[np.arange(31, N, 7)] = np.nan
+    kw = {"sequence_length": 5, "batch_size": 100, "dropout": 0.1, "solver": "adam"}
+    alone = fit(model, X, holes, **kw)
+    assert np.array_equal(fit(model, X, holes, n_jobs=2, **kw).theta_, alone.theta_)
+    monkeypatch.setattr(type(model), "_threads", lambda self: nullcontext(Backwards()))
+    assert np.array_equal(fit(model, X, holes, **kw).theta_, alone.theta_)
+
+
+@every
+@pytest.mark.parametrize("kind", ["dropout", "recurrent_dropout"])
+def test_dropout_is_for_training_only(model, kind):
+    kw = {"solver": Adam(0.01), "hidden_layer_sizes": (6, 5), "max_iter": 10}
+    dropped, plain = fit(model, **kw, **{kind: 0.4}), fit(model, **kw)
+    assert not np.allclose(dropped.theta_, plain.theta_)
+    out = dropped.predict(X[250:])
+    assert np.array_equal(dropped.predict(X[250:]), out)
+    assert np.array_equal(dropped.set_params(**{kind: 0.0}).predict(X[250:]), out)
+    plain.theta_ = dropped.theta_
+    assert np.array_equal(plain.predict(X[250:], start="zeros"), dropped.predict(X[250:], start="zeros"))
+    ahead = dropped.predict_ahead(X[250:], y[250:], steps=2, start="zeros")
+    assert np.array_equal(plain.predict_ahead(X[250:], y[250:], steps=2, start="zeros"), ahead)
+
+
+def test_training_on_its_own_output_sees_through_measurement_noise():
+    """A slow mode measured with much noise: taught with measured y only, the net trusts it too much to run freely."""
+    score = dict.fromkeys(("open_loop", "scheduled_sampling", "closed_loop"), 0.0)
+    for seed in (0, 1):
+        noise = np.random.default_rng(seed)
+        u, clean = noise.normal(size=(1000, 1)), np.zeros(1000)
+        for t in range(1, 1000):
+            clean[t] = 0.9 * clean[t - 1] + u[t - 1, 0]
+        noisy = clean + 4 * noise.normal(size=1000)
+        model = GRURegressor((3,), input_lags=(1,), output_lags=1, sequence_length=40, batch_size=4)
+        model.set_params(solver=Adam(0.02, schedule="cosine"), max_iter=150)
+        model.set_params(early_stopping=False, random_state=0)
+        for training in score:
+            fitted = fit(model, u[:600], noisy[:600], training=training)
+            score[training] += fitted.score(u[600:], clean[600:]) / 2
+    assert score["scheduled_sampling"] > score["open_loop"] + 0.02, score
+    assert score["closed_loop"] > score["open_loop"] + 0.05, score
+
+
+@unfed
+def test_both_directions_smooth(model):
+    """A mean of rows before and after: from those before alone not to be had."""
+    target = np.convolve(X[:, 0], np.ones(5), "same")
+    kw = {"hidden_layer_sizes": (6,), "max_iter": 80, "sequence_length": 50, "solver": "lbfgs"}
+    one, both = (fit(model, X[:250], target[:250], bidirectional=flag, **kw) for flag in (False, True))
+    assert one.score(X[250:], target[250:]) < 0.6
+    assert both.score(X[250:], target[250:]) > 0.8
+
+
+@unfed
+def test_both_directions_read_a_series_from_its_end(model):
+    """The last row depends on the first no more than memory lasts; over a gap in the index too."""
+    fitted = fit(
+        model, frame, series, bidirectional=True, max_iter=30, sequence_length=20, initial_state="learned"
+    )
+    rows = frame.set_axis(HOURS + pd.Timedelta("5000h")).drop(HOURS[200:203] + pd.Timedelta("5000h"))
+    other = rows.copy()
+    other.iloc[:2] += 5
+    with pytest.warns(UserWarning, match="missing"):
+        out = fitted.predict(rows)
+    with pytest.warns(UserWarning, match="missing"):
+        changed = fitted.predict(other)
+    np.testing.assert_allclose(changed[150:], out[150:], rtol=0, atol=1e-6)
+    assert not np.allclose(changed[:10], out[:10], rtol=0, atol=1e-6)
+    alone = fitted.predict(rows.iloc[200:], start="cold")
+    np.testing.assert_allclose(out[-20:], alone[-20:], rtol=0, atol=1e-3)
+
+
+@unfed
+def test_both_directions_know_no_end(model):
+    """Where the rows come after training or before, whatever was seen last: a series is read by itself."""
+    fitted = fit(model, frame[:250], series[:250], bidirectional=True)
+    for rows in (frame[250:], frame[100:150], frame[:250]):
+        assert np.array_equal(fitted.predict(rows), fitted.predict(rows, start="cold"))
+    assert np.isfinite(fitted.score(frame[250:], series[250:]))
+    plain = fit(model, bidirectional=True)
+    for _ in range(3):  # no driver that should have asked for a forecast: there is none
+        quiet(lambda: plain.predict(X[:1]))
+
+
+VARIANTS = [
+    ElmanRegressor(activation="relu"),
+    ElmanRegressor(activation="logistic"),
+    ElmanRegressor(activation="identity"),
+    LSTMRegressor(peepholes=True),
+    LSTMRegressor(forget_gate=False),
+    LSTMRegressor(peepholes=True, forget_gate=False),
+    LSTMRegressor(forget_bias=-1),
+    GRURegressor(reset="before"),
+    *(
+        model(**option)
+        for model in (ElmanRegressor, LSTMRegressor, GRURegressor)
+        for option in (
+            {"layer_norm": True},
+            {"hidden_layer_sizes": (5, 4, 3)},
+            {"hidden_layer_sizes": (5, 4), "skip_connections": True},
+            {"hidden_layer_sizes": (4, 3), "bidirectional": True, "skip_connections": True},
+            {"initial_state": "learned", "recurrent_init": "glorot"},
+            {"orthogonal_penalty": 0.01},
+            {"dropout": 0.1, "recurrent_dropout": 0.1},
+            {"output_lags": 2, "training": "closed_loop"},
+            {"output_lags": 2, "training": "scheduled_sampling"},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("model", VARIANTS, ids=lambda m: repr(m).replace("Regressor", "").replace("\n", ""))
+def test_every_variant_trains(model):
+    """In float32 and float64, and not by the readout's bias alone."""
+    size = model.hidden_layer_sizes if model.hidden_layer_sizes != (32,) else (6,)
+    kw = {"hidden_layer_sizes": size, "max_iter": 25, "sequence_length": 40, "batch_size": 2}
+    random = model.dropout or model.training == "scheduled_sampling"
+    for solver in (Adam(0.02),) if random else (Adam(0.02), LBFGS()):
+        fitted = clone(model).set_params(**kw, solver=solver, random_state=0).fit(X[:250], y[:250])
+        assert fitted.loss_curve_[-1] < 0.5 * fitted.loss_curve_[0] or fitted.loss_curve_[-1] < 0.1
+        assert fitted.score(X[250:], y[250:]) > 0.4
+        assert np.isfinite(fitted.theta_).all()
+
+
+SOLVERS = [
+    Adam(0.02, schedule="cosine", warmup=0.1, clip_norm=1.0),
+    Adam(0.02, schedule="plateau", clip_value=0.1),
+    SGD(0.1, clip_norm=1.0),
+    SGD(0.1, nesterov=False, schedule="cosine"),
+    SGD(0.2, momentum=0.0, schedule="plateau"),
+    RMSprop(0.01, schedule="cosine", warmup=0.2),
+    RMSprop(0.005, clip_norm=0.5, clip_value=0.2),
+    LBFGS(memory=3),
+    "adam",
+    "sgd",
+    "rmsprop",
+    "lbfgs",
+    "auto",
+]
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+@unfed
+def test_every_solver_trains(model, solver):
+    fitted = fit(model, solver=solver, max_iter=40, sequence_length=25, batch_size=2)
+    assert fitted.loss_curve_[-1] < 0.8 * fitted.loss_curve_[0]
+
+
+def test_a_diverging_fit_warns_and_stays_finite():
+    for early_stopping in (False, True):
+        model = ElmanRegressor((4,), activation="identity", solver=SGD(1e5), early_stopping=early_stopping)
+        with pytest.warns(ConvergenceWarning, match=r"learning rate.*clip_norm"):
+            model.set_params(max_iter=20, random_state=0).fit(X, y)
+        assert np.isfinite(model.theta_).all()
+        assert np.isfinite(numbers(model.state_)).all()
+
+
+@every
+def test_curves_and_iterations(model):
+    for solver, stages in (("adam", 1), ("lbfgs", 1), ("auto", 1 + LONGER)):
+        fitted = fit(model, solver=solver, max_iter=7, tol=0.0)
+        assert fitted.n_iter_ == len(fitted.loss_curve_) == 7 * stages
+        assert fitted.validation_curve_ == []
+        assert np.isfinite(fitted.loss_curve_).all()
+        stopped = fit(model, solver=solver, max_iter=7, tol=0.0, early_stopping=True)
+        assert stopped.n_iter_ == len(stopped.loss_curve_) == len(stopped.validation_curve_) <= 7 * stages
+    patient = fit(model, solver="adam", max_iter=300, tol=0.9, n_iter_no_change=5)
+    assert patient.n_iter_ < 300
+
+
+@unfed
+def test_the_loss_curve_is_the_loss(model):
+    """Of the weights kept, for L-BFGS; the decay is in it."""
+    fitted = fit(model, solver="lbfgs", scale=None, sequence_length=10**6, alpha=0.5, max_iter=10)
+    weights = [p.W for p in fitted.params_] + [p.U for p in fitted.params_[:-1]]
+    decay = 0.5 * 0.5 * sum(np.sum(w**2) for w in weights) / 250
+    assert fitted.loss_curve_[-1] == pytest.approx(loss_of(fitted, X[:250], y[:250]) + decay, rel=1e-9)
+
+
+@unfed
+def test_decay_and_penalty(model):
+    """alpha shrinks the weights; orthogonal_penalty keeps U'U near I."""
+    kw = {"solver": Adam(0.03), "max_iter": 30}
+    weights, off = [], []
+    for alpha, penalty in ((0.0, 0.0), (30.0, 0.0), (0.0, 1.0)):
+        p = fit(model, alpha=alpha, orthogonal_penalty=penalty, **kw).params_[0]
+        weights.append(np.sum(p.W**2) + np.sum(p.U**2))
+        off.append(sum(np.linalg.norm(U.T @ U - np.eye(4)) for U in p.U))
+    assert weights[1] < 0.7 * weights[0]
+    assert off[2] < 0.5 * off[0]
+
+
+@every
+def test_warm_start_goes_on_with_the_weights(model):
+    fitted = fit(model, warm_start=True, solver="lbfgs", max_iter=10)
+    last = fitted.loss_curve_[-1]
+    fitted.set_params(max_iter=1).fit(X[:250], y[:250])
+    assert fitted.loss_curve_[0] < last
+    for change in ({"hidden_layer_sizes": (5,)}, {"layer_norm": True}, {"initial_state": "learned"}):
+        changed = copy.deepcopy(fitted).set_params(**change).fit(X[:250], y[:250])
+        fresh = fit(model, warm_start=True, solver="lbfgs", max_iter=1, **change)
+        assert np.array_equal(changed.theta_, fresh.theta_)
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (ElmanRegressor((4,), activation="tanh", **QUICK), {"activation": "relu"}),
+        (LSTMRegressor((4,), peepholes=False, **QUICK), {"peepholes": True}),
+        (LSTMRegressor((4,), **QUICK), {"forget_gate": False}),
+        (GRURegressor((4,), **QUICK), {"reset": "before"}),
+    ],
+    ids=["activation", "peepholes", "forget_gate", "reset"],
+)
+def test_warm_start_of_another_cell_starts_anew(model, change):
+    """The old weights mean something else, even where there are as many of them."""
+    changed = fit(model, warm_start=True).set_params(**change).fit(X[:250], y[:250])
+    assert np.array_equal(changed.theta_, fit(model, warm_start=True, **change).theta_)
+
+
+@every
+def test_partial_fit_learns_a_new_gain(model):
+    """Chunk by chunk: better on the changed system than the weights it had."""
+    kw = {"max_iter": 60, "solver": "adam"}
+    old, learning = fit(model, **kw), fit(model, **kw)
+    new = 2 * (y - 2) + 2
+    for begin in range(0, 200, 10):
+        rows = slice(begin, begin + 10)
+        learning.partial_fit(X[rows], new[rows])
+        old.update(X[rows], new[rows])
+    errors = [np.mean((m.predict_ahead(X[200:], new[200:]) - new[200:]) ** 2) for m in (learning, old)]
+    assert errors[0] < errors[1]
+
+
+@every
+def test_partial_fit_of_one_row_and_of_unmeasured_rows(model):
+    fitted = fit(model)
+    theta = fitted.theta_.copy()
+    fitted.partial_fit(X[250:251], y[250:251])
+    assert not np.array_equal(fitted.theta_, theta)
+    theta = fitted.theta_.copy()
+    fitted.partial_fit(X[251:255], y[251:255], np.array([0.0, 0, 0, 1e-9]))
+    with pytest.raises(ValueError, match="no measured value"):
+        fitted.partial_fit(X[255:260], np.full(5, np.nan))
+    assert np.isfinite(fitted.predict(X)).all()
+
+
+# ---------------------------------------------------------------------------------------- losses
+
+
+@unfed
+def test_pinball_is_a_quantile(model):
+    noise = np.random.default_rng(0)
+    u = noise.normal(size=(600, 1))
+    target = u[:, 0] + (0.2 + 0.5 * (u[:, 0] > 0)) * noise.normal(size=600)
+    kw = {"max_iter": 60, "solver": Adam(0.02), "sequence_length": 50, "batch_size": 2}
+    for q in (0.9, 0.2):
+        fitted = fit(model, u, target, loss=Pinball(q), **kw)
+        assert np.mean(target < fitted.predict_ahead(u, target, start="cold")) == pytest.approx(q, abs=0.06)
+    median = fit(model, u, target, loss="pinball", **kw)
+    same = fit(model, u, target, loss=Pinball(0.5), **kw)
+    assert np.array_equal(median.theta_, same.theta_)
+
+
+@unfed
+def test_robust_losses_resist_outliers(model):
+    clean, spoilt = y[:250], y[:250].copy()
+    spoilt[::10] += 30
+    kw = {"max_iter": 60, "solver": Adam(0.02), "scale": "robust", "sequence_length": 50, "batch_size": 1}
+    error = {
+        repr(loss): np.mean((fit(model, X[:250], spoilt, loss=loss, **kw).predict(X[250:]) - y[250:]) ** 2)
+        for loss in ("squared", "absolute", "huber", Huber(0.3))
+    }
+    squared = error.pop("'squared'")
+    assert max(error.values()) < 0.3 * squared, (error, squared)
+    assert np.var(clean) > max(error.values())
+
+
+# ---------------------------------------------------------------------------------------- lengths
+
+
+@every
+def test_one_row_beyond_the_lags(model):
+    lead = fit(model).lead_
+    rows = slice(0, lead + 1)
+    for kw in ({}, {"sequence_length": 1}, {"batch_size": 50}, {"solver": "lbfgs"}, {"early_stopping": True}):
+        fitted = fit(model, X[rows], y[rows], **kw)
+        assert np.isfinite(fitted.predict(X)).all()
+        assert np.isfinite(fitted.theta_).all()
+
+
+@every
+def test_sequences_longer_than_the_series(model):
+    n = 60 - fit(model).lead_
+    for solver in ("adam", "lbfgs"):
+        long = fit(model, X[:60], y[:60], sequence_length=10**6, solver=solver)
+        assert np.array_equal(
+            fit(model, X[:60], y[:60], sequence_length=n, solver=solver).theta_, long.theta_
+        )
+
+
+@every
+@pytest.mark.parametrize("batch_size", [1, 3, 17, 1000])
+@pytest.mark.parametrize("sequence_length", [1, 7, 64])
+def test_any_batch_of_any_length(model, batch_size, sequence_length):
+    kw = {"batch_size": batch_size, "sequence_length": sequence_length, "early_stopping": True}
+    fitted = fit(model, max_iter=2, solver="adam", **kw)
+    assert np.isfinite(fitted.theta_).all()
+    assert len(fitted.validation_curve_) == 2
+
+
+@every
+def test_series_of_any_length_together(model):
+    """Some shorter than the lags, some than a sequence."""
+    index, _ = stacked([1, 40, 2, 3, 100, 5, 30])
+    for kw in ({"early_stopping": True}, {"solver": "lbfgs"}, {"solver": "adam", "batch_size": 2}):
+        fitted = fit(model, pd.DataFrame(X[:181], index), pd.Series(y[:181], index), sequence_length=16, **kw)
+        assert np.isfinite(fitted.theta_).all()
+        assert np.isfinite(numbers(fitted.state_)).all()
+
+
+def test_a_direct_forecaster():
+    """Six rows ahead in one step: neither x nor y of the last five is looked at."""
+    model = GRURegressor((5,), input_lags=[6], output_lags=[6], solver="adam", **QUICK).fit(X[:250], y[:250])
+    base = model.predict_ahead(X[250:], y[250:])
+    other_X, other_y = X[250:].copy(), y[250:].copy()
+    other_X[25:], other_y[25:] = 9, 9
+    changed = model.predict_ahead(other_X, other_y)
+    assert np.array_equal(changed[:31], base[:31])
+    assert not np.isclose(changed[31], base[31])
+    np.testing.assert_allclose(model.forecast(6), base[:6], **exact)
+
+
+# ---------------------------------------------------------------------------------------- gradient flow
+
+
+@pytest.mark.parametrize("steps", [1, 12])
+def test_gradient_flow_of_a_linear_net(steps):
+    """dL(t)/dh(t - k) = e V' (U')^k."""
+    Y = np.c_[y, np.roll(y, 2)]
+    model = ElmanRegressor((3,), activation="identity", **QUICK).fit(X, Y)
+    norms = model.gradient_flow(X, Y, steps=steps)
+    assert norms.shape == (1, steps)
+    U, V = model.params_[0].U[0], model.params_[-1].W[0]
+    e = (model.predict_ahead(X, Y, start="cold") - Y) / model.y_scaler_.scale
+    ends = np.arange(steps - 1, N)
+    ends = ends[np.linspace(0, len(ends) - 1, 256).astype(int)]
+    g = e[ends] @ V.T
+    for k in range(steps):
+        assert norms[0, k] == pytest.approx(np.linalg.norm(g, axis=1).mean(), rel=1e-9)
+        g = g @ U.T
+
+
+def test_gradient_flow_by_differences():
+    """Of the last layer of any net, k = 1: a small change of the state one row before the end."""
+    model = GRURegressor((3,), **QUICK).fit(X, y)
+    rows = 40
+    n = model.gradient_flow(X[:rows], y[:rows], steps=rows)  # from one row only: the last
+    start = model._cold()
+    Z, W = model.x_scaler_(X[:rows]), model.y_scaler_(y[:rows, None])
+    _, memory = model._run(Z[:-1], W[:-1], start)
+
+    def loss(h):
+        out, _ = model._run(Z[-1:], W[-1:], memory._replace(states=(h,)))
+        return 0.5 * np.sum((out - W[-1:]) ** 2)
+
+    h, step = memory.states[0], 1e-6
+    change = [
+        loss(h + step * d.reshape(h.shape)) - loss(h - step * d.reshape(h.shape)) for d in np.eye(h.size)
+    ]
+    assert n[0, 1] == pytest.approx(np.linalg.norm(change) / (2 * step), rel=1e-6)
+
+
+@every
+def test_gradient_flow_shapes_and_purity(model):
+    fitted = fit(model, frame, series, hidden_layer_sizes=(4, 3), sequence_length=20)
+    before = pickle.dumps(vars(fitted))
+    norms = fitted.gradient_flow(frame, y)
+    assert norms.shape == (2, 20)
+    assert np.isfinite(norms).all()
+    assert (norms > 0).any(axis=1).all()
+    assert np.array_equal(fitted.gradient_flow(frame, series), norms)
+    holes = np.where(np.arange(N) % 3 == 0, np.nan, y)
+    assert np.isfinite(fitted.gradient_flow(frame, holes, steps=7)).all()
+    assert fitted.gradient_flow(frame[:30], y[:30], steps=3).shape == (2, 3)
+    assert pickle.dumps(vars(fitted)) == before
+    if not fitted.lead_:
+        both = fit(model, hidden_layer_sizes=(4, 3), bidirectional=True)
+        assert both.gradient_flow(X, y, steps=9).shape == (2, 9)
+
+
+def test_gradient_flow_tells_vanishing_from_exploding():
+    model = ElmanRegressor((4,), activation="identity", **QUICK).fit(X, y)
+    slopes = []
+    for size in (0.5, 1.0, 1.5):
+        model.params_[0].U[0] = size * np.eye(4)  # a view of theta_
+        n = model.gradient_flow(X, y, steps=10)[0]
+        slopes.append((n[9] / n[0]) ** (1 / 9))
+    np.testing.assert_allclose(slopes, [0.5, 1.0, 1.5], rtol=1e-9)
+
+
+def test_gradient_flow_display():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    from tsrnn.plotting import GradientFlowDisplay
+
+    pipeline = make_pipeline(StandardScaler(), LSTMRegressor((4, 3), **QUICK)).fit(X, y)
+    display = GradientFlowDisplay.from_estimator(pipeline, X, y, steps=8)
+    norms = pipeline[-1].gradient_flow(pipeline[:-1].transform(X), y, steps=8)
+    assert np.array_equal(display.norms, norms)
+    assert [line.get_label() for line in display.lines_] == [
+        "LSTMRegressor, layer 1",
+        "LSTMRegressor, layer 2",
+    ]
+    for line, layer in zip(display.lines_, norms):
+        np.testing.assert_array_equal(line.get_ydata(), layer)
+    assert display.ax_.get_yscale() == "log"
+    assert display.figure_ is display.ax_.figure
+    again = GradientFlowDisplay(norms[:1], name="mine").plot(display.ax_, color="k", label="other")
+    assert again.ax_ is display.ax_
+    assert again.lines_[0].get_label() == "other"
+    vanished = GradientFlowDisplay([[1.0, 0.0]]).plot()
+    assert len(vanished.lines_) == 1
+    plt.close("all")
+
+
+# ---------------------------------------------------------------------------------------- around a fit
+
+
+@every
+def test_verbose(model, capsys):
+    fitted = fit(model, verbose=2)
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == fitted.n_iter_
+    assert all(line.startswith(f"{type(model).__name__}: iteration ") for line in out)
+    fit(model, verbose=2, early_stopping=True, solver="adam")
+    assert "validation" in capsys.readouterr().out
+    fit(model, verbose=0)
+    assert capsys.readouterr() == ("", "")
+
+
+@every
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_interrupted_fit_leaves_all_as_it_was(model, n_jobs, monkeypatch):
+    """Ctrl-C amid a batch, in whatever thread: no half-trained weights, no threads left."""
+    kw = {"n_jobs": n_jobs, "batch_size": 40, "sequence_length": 5, "warm_start": True}
+    fitted = fit(model, **kw)
+    before, out = pickle.dumps(vars(fitted)), fitted.predict(X[250:])
+    whole, calls = Objective._shard, []
+
+    def interrupted(self, *args):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return whole(self, *args)
+
+    threads = threading.active_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "_shard", interrupted)
+        for verb in (fitted.fit, fitted.partial_fit):
+            calls.clear()
+            calls.extend([1] * 4 if verb == fitted.partial_fit else [])
+            with pytest.raises(KeyboardInterrupt):
+                verb(X[50:300], y[50:300])
+            assert pickle.dumps(vars(fitted)) == before
+            assert threading.active_count() == threads
+        fresh = clone(fitted)
+        calls.clear()
+        with pytest.raises(KeyboardInterrupt):
+            fresh.fit(X, y)
+        assert not hasattr(fresh, "theta_")
+    assert np.array_equal(fitted.predict(X[250:]), out)
+    fitted.fit(X, y)
+
+
+@every
+def test_pickles_hold_no_kernels(model):
+    """Arrays and settings only: old machine code or threads would come back with them."""
+    fitted = fit(model, n_jobs=2)
+    text = pickle.dumps(fitted)
+    for word in (b"numba", b"Dispatcher", b"kernel", b"Thread", b"joblib"):
+        assert word not in text, word
+    assert len(text) < 15_000
+    again = pickle.loads(text)
+    assert np.array_equal(again.predict(X), fitted.predict(X))
+    more = [m.partial_fit(X[250:], y[250:]).forecast(3, X[:3]) for m in (again, fitted)]
+    assert np.array_equal(*more)
+
+
+@every
+def test_a_copy_does_not_hold_on_to_the_original(model):
+    import gc
+    import weakref
+
+    fitted = fit(model)
+    shallow, deep = copy.copy(fitted), copy.deepcopy(fitted)
+    original = weakref.ref(fitted)
+    out = fitted.predict(X)
+    del fitted
+    gc.collect()
+    assert original() is None
+    assert np.array_equal(shallow.predict(X), out)
+    assert np.array_equal(deep.predict(X), out)
+
+
+@every
+def test_settings_changed_after_fit_do_not_reach_the_fitted_net(model):
+    """They are for the next fit."""
+    fitted = fit(model)
+    out, flow = fitted.predict(X), fitted.gradient_flow(X, y, steps=5)
+    own = {"activation": "relu", "peepholes": True, "forget_gate": False, "reset": "before"}
+    fitted.set_params(**{k: v for k, v in own.items() if k in fitted.get_params()})
+    fitted.set_params(
+        layer_norm=True, skip_connections=True, hidden_layer_sizes=(9,), initial_state="learned"
+    )
+    assert np.array_equal(fitted.predict(X), out)
+    assert np.array_equal(fitted.gradient_flow(X, y, steps=5), flow)
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict(X), out)
+
+
+@every
+def test_a_model_that_runs_away_is_told_what_it_has(model):
+    """The cure names parameters of this model."""
+    fitted = fit(model)
+    fitted.params_[-1].W[:] *= 1e6
+    with pytest.warns(UserWarning, match="runs away") as caught:
+        fitted.predict(X)
+    text = str(caught[0].message)
+    for word in ("n_restarts", "training='both'"):
+        assert word not in text
+
+
+def test_single_precision_in_double_precision_out():
+    for model in (MODELS | FED).values():
+        halves = fit(model, X[:250].astype(np.float32), y[:250].astype(np.float32))
+        same = fit(model, X[:250].astype(np.float32).astype(float), y[:250].astype(np.float32).astype(float))
+        assert halves.theta_.dtype == np.float64
+        assert np.array_equal(halves.theta_, same.theta_)
+        assert halves.predict(X.astype(np.float32)).dtype == np.float64
