@@ -583,6 +583,17 @@ def test_bad_sample_weight(case, model):
 
 
 @every
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("unit", [2.0**-300, 2.0**300])
+def test_tiny_and_huge_weights(unit, solver, model):
+    """Weights count relative to each other, in single precision too."""
+    weight = np.linspace(0.5, 2, N)
+    model = clone(model).set_params(alpha=0.0, solver=solver)
+    plain, other = fit(model, sample_weight=weight), fit(model, sample_weight=unit * weight)
+    assert np.array_equal(other.theta_, plain.theta_)
+
+
+@every
 def test_weight_only_where_no_row_has_its_history(model):
     weight = np.zeros(N)
     weight[:2] = 1

@@ -24,6 +24,7 @@ from tsrnn import (
     LSTMRegressor,
     Pinball,
     RMSprop,
+    _recurrent,
 )
 from tsrnn._recurrent import LONGER, Memory, Objective
 
@@ -247,6 +248,22 @@ def test_what_training_feeds(model, training):
     fitted = fit(model, X, holes, **kw)
     known = np.isfinite(holes) & (training == "open_loop")
     assert fitted.loss_curve_[-1] == pytest.approx(loss_of(fitted, X, holes, known), rel=1e-9)
+
+
+@fed
+@pytest.mark.parametrize("scale", [None, "minmax"])
+def test_unknown_y_in_the_first_lags_is_the_mean(model, scale):
+    """Not zero, which in the user's units may be far from everything."""
+    w = np.ones(250)
+    w[0] = 0
+    level = y[:250] + 1000
+    first_unknown, first_mean = level.copy(), level.copy()
+    first_unknown[0], first_mean[0] = np.nan, level[1:].mean()
+    for solver in ("adam", "lbfgs"):
+        kw = {"scale": scale, "solver": solver}
+        unknown = fit(model, X[:250], first_unknown, w, **kw)
+        mean = fit(model, X[:250], first_mean, w, **kw)
+        np.testing.assert_allclose(unknown.theta_, mean.theta_, rtol=1e-5, atol=1e-7)
 
 
 @fed
@@ -758,6 +775,20 @@ def test_verbose(model, capsys):
     assert "validation" in capsys.readouterr().out
     fit(model, verbose=0)
     assert capsys.readouterr() == ("", "")
+
+
+@unfed
+def test_the_bar_knows_how_long_a_stage_is(model, monkeypatch):
+    totals = []
+
+    def note(verbose, name, total):
+        totals.append(total)
+        return nullcontext()
+
+    monkeypatch.setattr(_recurrent, "progress", note)
+    for solver in ("adam", "lbfgs", "auto"):
+        totals.clear()
+        assert fit(model, solver=solver, max_iter=7, tol=0.0).n_iter_ == sum(totals)
 
 
 @every

@@ -175,6 +175,16 @@ def test_inputs_given_but_not_looked_at(model):
     assert np.array_equal(fitted.predict(X[TEST]), fitted.forecast(100))
 
 
+@nars
+@pytest.mark.parametrize("scale", ["standard", "minmax", "robust", None])
+def test_any_scale_without_inputs(scale, model):
+    target = 100 + 5 * np.sin(np.arange(300) / 3)
+    fitted = fit(model, None, target, scale=scale)
+    assert np.isfinite(fitted.update(None, target).forecast(5)).all()
+    only_index = fit(model, pd.DataFrame(index=HOURS[TRAIN]), target, scale=scale)
+    assert np.array_equal(only_index.theta_, fitted.theta_)
+
+
 @every
 def test_several_outputs(model):
     Y = np.c_[y, np.roll(y, 1) * 100 + 7]
