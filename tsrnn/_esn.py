@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,7 +28,7 @@ from ._reservoir import (
     random_reservoir,
     run_ahead,
 )
-from ._ridge import add_rows, feature_rows, no_sums, recurse, ridge, squared_error
+from ._ridge import add_rows, feature_rows, likely_alpha, no_sums, recurse, ridge, ridge_path, squared_error
 from ._solvers import check_flag, check_number
 from ._training import progress
 from ._windows import parse_lags
@@ -36,7 +38,110 @@ BLOCK = 256  # steps followed at a time: bounds the work space
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
+ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries
 TOPOLOGIES = ("random", "cycle", "delay_line")
+
+
+def documented(model):
+    """Fill in the part of a docstring that both models share."""
+    shared = {
+        "{parameters}": PARAMETERS,
+        "{more parameters}": MORE_PARAMETERS,
+        "{attributes}": ATTRIBUTES,
+        "{references}": REFERENCES,
+    }
+    for mark, text in shared.items():
+        model.__doc__ = (model.__doc__ or "").replace(mark, text.strip())  # none with python -OO
+    return model
+
+
+PARAMETERS = """
+    spectral_radius : float or sequence of float, default=0.9
+        Of W, the largest modulus of its eigenvalues; one number, or one for each layer. With ``leak_rate`` it says how
+        slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
+    leak_rate : float or sequence of float, default=0.9
+        a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
+    connectivity : int or float, default=10
+        Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
+    input_scaling : float or array-like of shape (n_features,), default=0.05
+        Size of the input weights, in scaled units; small for memory, large for nonlinearity.
+    input_connectivity : float, default=1.0
+        Share of its input weights that a unit has.
+    bias_scaling : float, default=0.5
+        Size of b.
+    input_lags : int or sequence of int, default=0
+        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+    output_lags : int or sequence of int, default=0
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
+        autoregressive: in training it sees the measured y, or its own value where y is NaN.
+    feedback_scaling : float or array-like of shape (n_outputs,), optional
+        Size of the weights of the lags of y; by default ``input_scaling`` (its mean).
+    noise : float, default=0.0
+        Standard deviation of normal noise inside f in training; steadies free runs.
+    activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
+        f.
+    topology : {"random", "cycle", "delay_line"}, default="random"
+        "cycle": each unit is fed by the one before it, the first by the last [5]_; "delay_line": not the first.
+    groups : int, default=1
+        Reservoirs side by side, without links between them, that share the units of each layer.
+    weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
+        Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
+    W : array-like or sparse of shape (n_units, n_units), optional
+        Taken as it is, row i the links that come in to unit i; then there is one layer of that size.
+    W_in : array-like of shape (n_units, n_columns), optional
+        Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
+    readout_bias, readout_input, readout_squares : bool, default=True, True, False
+        Whether the readout sees 1, v(t), and the squares of x(t).
+"""
+
+MORE_PARAMETERS = """
+    washout : int or "auto", default="auto"
+        First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series.
+    scale : {"standard", "minmax", "robust", None}, default="standard"
+        How X and y are scaled inside, learnt from the training rows.
+    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
+        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean state over training. "zeros":
+        from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from those
+        seen start from the end, also over a short gap, with a warning; the training rows themselves from their own
+        start; others cold. Without an index, from the end.
+    random_state : int, RandomState or None, default=None
+        For the reservoir and the noise.
+    verbose : int, default=0
+        1 shows a progress bar (with tqdm installed), 2 a line for each block of rows.
+"""
+
+ATTRIBUTES = """
+    params_ : named tuple (W_in, W, U, b, W_out)
+        All weights, in scaled units; U is what a layer sees of the one below.
+    theta_ : ndarray of shape (n_parameters,)
+        The weights of the readout.
+    memory_length_ : int or inf
+        Steps until the states from two starts, zeros and the mean state, are within 1% of their first distance for
+        good, along the training series.
+    state_ : tuple (X, Y, states)
+        The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
+    lead_ : int
+        Rows of history that the lags need.
+    n_iter_ : int
+        1.
+    loss_curve_ : list of float
+        Half the mean squared error of training, in scaled units.
+    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
+        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
+        training is inf: it is ignored.
+    timeline_ : tuple or None
+        First and last stamp of the rows seen and how they are spaced, where their index tells.
+    n_features_in_, n_outputs_ : int
+        Columns of X and y.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of X's columns, where it had them.
+"""
+
+REFERENCES = """
+    .. [5] A. Rodan, P. Tino. "Minimum complexity echo state network." IEEE Transactions on Neural Networks 22(1), 2011.
+    .. [6] M. Lukosevicius. "A practical guide to applying echo state networks." In: Neural Networks: Tricks of the
+       Trade, Springer, 2012.
+"""
 
 
 class RecursiveLeastSquares(BaseEstimator):
@@ -82,17 +187,73 @@ class Parameters(NamedTuple):
     W_out: np.ndarray
 
 
+@documented
 class ESNRegressor(SequenceRegressor):
-    """Echo state network: a fixed random reservoir, and a readout by ridge regression."""
+    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
+    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
+    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
+
+    Parameters
+    ----------
+    n_reservoir : int or tuple of int, default=300
+        Units. Of a tuple each layer sees the states of the one below, and the readout all of them [3]_.
+    {parameters}
+    solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
+        How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
+        what a fit to all rows gives. ``RecursiveLeastSquares(forgetting)``: for streams; a row counts if all its y are
+        measured.
+    alpha : float or "auto", default="auto"
+        alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
+        all rows, in scaled units). "auto": the one of most evidence [4]_, which costs some ten solutions.
+    {more parameters}
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+    {attributes}
+
+    See Also
+    --------
+    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
+    ElmanRegressor : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
+       communication." Science 304(5667), 2004.
+    .. [3] C. Gallicchio, A. Micheli, L. Pedrelli. "Deep reservoir computing: a critical experimental analysis."
+       Neurocomputing 268, 2017.
+    .. [4] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
+    {references}
+
+    Examples
+    --------
+    A driven system, and a chaotic one that the net goes on with by itself:
+
+    >>> from tsrnn import ESNRegressor
+    >>> from tsrnn.datasets import make_mackey_glass, make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    >>> y = make_mackey_glass(1500, random_state=0)
+    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
+    (84,)
+    """
 
     def __init__(
         self,
         n_reservoir=300,
         *,
         spectral_radius=0.9,
-        leak_rate=1.0,
+        leak_rate=0.9,
         connectivity=10,
-        input_scaling=0.5,
+        input_scaling=0.05,
         input_connectivity=1.0,
         bias_scaling=0.5,
         input_lags=0,
@@ -109,7 +270,7 @@ class ESNRegressor(SequenceRegressor):
         readout_input=True,
         readout_squares=False,
         solver="ridge",
-        alpha=1e-6,
+        alpha="auto",
         washout="auto",
         scale="standard",
         start="auto",
@@ -156,7 +317,7 @@ class ESNRegressor(SequenceRegressor):
         else:
             check_number("connectivity", self.connectivity, 0, 1, low_open=True)
         check_number("input_connectivity", self.input_connectivity, 0, 1, low_open=True)
-        for name in ("bias_scaling", "noise", "alpha"):
+        for name in ("bias_scaling", "noise"):
             check_number(name, getattr(self, name), 0)
         for name in ("input_scaling", "feedback_scaling"):
             for v in np.ravel(getattr(self, name)):
@@ -177,16 +338,22 @@ class ESNRegressor(SequenceRegressor):
             raise ValueError(
                 f"groups={self.groups!r} cannot share n_reservoir={self.n_reservoir!r}: give at least one unit a group."
             )
+        self._check_solver()
+        if not (isinstance(self.washout, str) and self.washout == "auto"):
+            check_number("washout", self.washout, 0, integer=True)
+        for name in ("readout_bias", "readout_input", "readout_squares"):
+            check_flag(name, getattr(self, name))
+
+    def _check_solver(self):
+        """Raise where the readout cannot be solved for."""
+        if not (isinstance(self.alpha, str) and self.alpha == "auto"):
+            check_number("alpha", self.alpha, 0)
         if not (isinstance(self.solver, str) and self.solver == "ridge"):
             if not isinstance(self.solver, RecursiveLeastSquares):
                 raise ValueError(
                     f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
                 )
             check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
-        if not (isinstance(self.washout, str) and self.washout == "auto"):
-            check_number("washout", self.washout, 0, integer=True)
-        for name in ("readout_bias", "readout_input", "readout_squares"):
-            check_flag(name, getattr(self, name))
 
     def _check_matrices(self):
         """Raise where W or W_in is no matrix for a reservoir."""
@@ -492,17 +659,21 @@ class ESNRegressor(SequenceRegressor):
 
     def _solve(self, sums):
         """The readout from sums over time."""
-        W, sse, weight = np.empty((sums.P, sums.O)), 0.0, 0.0
-        for normal in sums.normal():
-            W[:, normal.outputs] = ridge(normal, self.alpha, self.readout_bias)
-            sse += squared_error(normal, W[:, normal.outputs]).sum()
-            weight += normal.weight * len(normal.outputs)
-        self.theta_ = W.ravel()
-        self.loss_curve_ = [float(sse / weight / 2)]
+        normals = list(sums.normal())
+        self.alpha_ = self._penalty(normals)
+        W, sse = np.empty((sums.P, sums.O)), 0.0
+        for normal in normals:
+            W[:, normal.outputs] = ridge(normal, self.alpha_, self.readout_bias)
+            sse += squared_error(normal, W[:, normal.outputs]).sum() / normal.weight
+        self.theta_, self.loss_curve_ = W.ravel(), [float(sse / sums.O / 2)]
         if self._recursive():
-            self._inverse = ridge(normal._replace(ZY=np.eye(sums.P)), self.alpha, self.readout_bias)
+            self._inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), self.alpha_, self.readout_bias)
         else:
             self._sums = sums
+
+    def _penalty(self, normals):
+        """The alpha to take."""
+        return likely_alpha(normals, self.readout_bias) if self.alpha == "auto" else float(self.alpha)
 
     def _fit_more(self, series, memory, rng):
         w, Y = self._counted(series), series.Y.copy()
@@ -716,6 +887,195 @@ class ESNRegressor(SequenceRegressor):
         )
         follow(*self._reservoir, np.empty(0, np.int64), 0.0, *self._readout(), False, *rest)
         return S
+
+
+@documented
+class ESNRegressorCV(ESNRegressor):
+    """Echo state network, the penalty of its readout chosen by cross-validation.
+
+    The reservoir runs once: sums over the rows of each fold are added and subtracted, and the solutions for all folds
+    and penalties are found side by side. A fold is judged one step ahead, from measured y, with the state that the
+    whole series leads to; the scaling is that of all rows.
+
+    Parameters
+    ----------
+    n_reservoir : int or tuple of int, default=300
+        Units. Of a tuple each layer sees the states of the one below, and the readout all of them.
+    alphas : sequence of float, default=(1e-9, 1e-8, ..., 100.0)
+        The penalties to try: each times the squared weights of the readout, but that of 1, is added to the sum of
+        squared errors (over all rows, in scaled units).
+    cv : int, splitter or iterable of (train, test), default=5
+        An int: so many blocks of rows, each in turn the one that is judged. ``TimeSeriesSplit()``: rolling folds.
+    {parameters}
+    {more parameters}
+
+    Attributes
+    ----------
+    alpha_, best_alpha_ : float
+        The best penalty.
+    best_score_ : float
+        Its mean score: minus the mean squared error, in scaled units.
+    cv_results_ : dict of ndarrays
+        "param_alpha", "split0_test_score" ..., "mean_test_score", "std_test_score" and "rank_test_score".
+    {attributes}
+
+    See Also
+    --------
+    ESNRegressor : with ``alpha`` given, or by evidence.
+
+    References
+    ----------
+    .. [1] M. Lukosevicius, A. Uselis. "Efficient cross-validation of echo state networks." ICANN 2019.
+    {references}
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from tsrnn import ESNRegressorCV
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ESNRegressorCV(100, cv=TimeSeriesSplit(), random_state=0).fit(X, y)
+    >>> model.best_alpha_ in model.alphas
+    True
+    """
+
+    def __init__(
+        self,
+        n_reservoir=300,
+        *,
+        alphas=ALPHAS,
+        cv=5,
+        spectral_radius=0.9,
+        leak_rate=0.9,
+        connectivity=10,
+        input_scaling=0.05,
+        input_connectivity=1.0,
+        bias_scaling=0.5,
+        input_lags=0,
+        output_lags=0,
+        feedback_scaling=None,
+        noise=0.0,
+        activation="tanh",
+        topology="random",
+        groups=1,
+        weight_distribution="uniform",
+        W=None,
+        W_in=None,
+        readout_bias=True,
+        readout_input=True,
+        readout_squares=False,
+        washout="auto",
+        scale="standard",
+        start="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_reservoir,
+            spectral_radius=spectral_radius,
+            leak_rate=leak_rate,
+            connectivity=connectivity,
+            input_scaling=input_scaling,
+            input_connectivity=input_connectivity,
+            bias_scaling=bias_scaling,
+            input_lags=input_lags,
+            output_lags=output_lags,
+            feedback_scaling=feedback_scaling,
+            noise=noise,
+            activation=activation,
+            topology=topology,
+            groups=groups,
+            weight_distribution=weight_distribution,
+            W=W,
+            W_in=W_in,
+            readout_bias=readout_bias,
+            readout_input=readout_input,
+            readout_squares=readout_squares,
+            washout=washout,
+            scale=scale,
+            start=start,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.alphas = alphas
+        self.cv = cv
+
+    def _check_solver(self):
+        if isinstance(self.alphas, str) or not np.iterable(self.alphas) or len(self.alphas) == 0:
+            raise ValueError(f"alphas={self.alphas!r}: give a sequence of numbers > 0.")
+        for alpha in self.alphas:
+            check_number("alphas", alpha, 0, low_open=True)
+
+    def _penalty(self, normals):
+        return self.alpha_
+
+    def _learn(self, series, fed, weights, rng):
+        splits = self._splits(sum(len(s.Y) for s in series))
+        cells, cell = np.unique(splits, axis=0, return_inverse=True)
+        cell, sums, begins, at = cell.ravel(), [None] * len(cells), {}, 0
+        for s in series:
+            begins[id(s)], at = at, at + len(s.Y)
+        for s, here, w, V, S in self._harvest(series, fed, weights, rng):
+            mine = cell[begins[id(s)] :][here]
+            for k in np.unique(mine[w > 0]):
+                if sums[k] is None:
+                    sums[k] = no_sums(self._n_columns(), self.n_outputs_)
+                rows = np.flatnonzero((mine == k) & (w > 0))
+                sums[k] = add_rows(sums[k], self._parts(), V, S, s.Y[here], rows, w)
+        whole = [(a, cells[k]) for k, a in enumerate(sums) if a is not None]
+        self._choose(whole, splits.shape[1] // 2)
+        self._solve(_sum(a for a, _ in whole))
+
+    def _splits(self, n):
+        """Which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
+        marks = []
+        for rows in check_cv(self.cv).split(np.empty(n)):
+            for chosen in rows:
+                mark = np.zeros(n, bool)
+                mark[chosen] = True
+                marks.append(mark)
+        return np.stack(marks, axis=1)
+
+    def _choose(self, cells, n_splits):
+        """alpha_ from sums and what each is for: (2 splits,) bool, by turns training and test."""
+        everything = _sum(a for a, _ in cells)
+        errors = np.zeros((n_splits, len(self.alphas)))
+        pairs = []
+        for f in range(n_splits):
+            parts = [[a for a, marks in cells if marks[2 * f + k]] for k in range(2)]
+            if not all(parts):
+                raise ValueError(
+                    f"cv={self.cv!r}: split {f} has no row that counts to train on, or none to test on, after the "
+                    f"washout: give fewer splits, or a smaller washout."
+                )
+            pairs.append([_sum(part) for part in parts])
+        groups = max(len(a.weight) for a, _ in cells)
+        train, test = ([list(pair[k].split(groups).normal()) for pair in pairs] for k in range(2))
+        for g, total in enumerate(everything.split(groups).normal()):
+            W = ridge_path(total, [normals[g] for normals in train], self.alphas, self.readout_bias)
+            for f, normals in enumerate(test):
+                errors[f] += [squared_error(normals[g], w).sum() / normals[g].weight for w in W[f]]
+        errors /= self.n_outputs_
+        mean = errors.mean(axis=0)
+        best = int(np.argmin(mean))
+        self.alpha_ = self.best_alpha_ = float(self.alphas[best])
+        self.best_score_ = float(-mean[best])
+        self.cv_results_ = {
+            "param_alpha": np.array(self.alphas, float),
+            "params": [{"alpha": float(alpha)} for alpha in self.alphas],
+            **{f"split{f}_test_score": -e for f, e in enumerate(errors)},
+            "mean_test_score": -mean,
+            "std_test_score": errors.std(axis=0),
+            "rank_test_score": rankdata(mean, method="min").astype(int),
+        }
+
+
+def _sum(parts):
+    """The sum of ``Sums``."""
+    first, *rest = parts
+    for more in rest:
+        first = first + more
+    return first
 
 
 def _last_known(Y):

@@ -303,7 +303,7 @@ def chain(n, weight, closed):
 def spectral_radius(W, rng):
     """The largest modulus of the eigenvalues of W (n, n), sparse."""
     n = W.shape[0]
-    with one_thread():
+    with one_thread:
         if n > ARPACK_FROM:
             try:
                 start = rng.uniform(-1, 1, n)

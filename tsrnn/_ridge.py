@@ -2,6 +2,12 @@
 
     W = (Z'Z + alpha D)^-1 Z'Y          D: the unit matrix, but 0 for the bias
 
+Where alpha is to be found, it maximises the evidence, the probability of Y under a Gaussian prior of W [1]:
+
+    N log J(alpha) + log det(Z'Z + alpha D) - P log alpha          J: sum of squared errors + alpha |W|^2
+
+[1] D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992.
+
 What is summed is the Gram matrix of [Z, Y], so that Z'Z, Z'Y and Y'Y come from one product.  Its columns are cut
 into panels of ``PANEL``, and of its upper triangle only the blocks (i, j), i <= j, are kept: (G, PANEL, PANEL).
 Dimensions: M rows of a block, P columns of Z, O outputs.
@@ -11,14 +17,19 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgWarning, eigh
+from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh
+from scipy.optimize import minimize_scalar
 
 from ._jit import kernel, part
 from ._least_squares import one_thread, solve
-from ._simd_v1 import add_outer, flat
+from ._simd_v1 import add_outer, add_product, flat
 
 
 PANEL = 24  # columns of a panel: three vectors of the widest processor, and a whole number of any other's
+ALPHAS = -14, 4  # decades between which the evidence is searched, times the mean square of the columns
+ROUNDING = 4 * np.finfo(float).eps  # what is smaller by such a factor is lost
+CLOSE = 3e-7  # distance from a fold's solution where its iteration ends, in units of the fold's own error
+MAX_ITERATIONS = 20  # after which a direct solution is cheaper
 
 
 # ---------------------------------------------------------------------------------------- kernels
@@ -106,6 +117,15 @@ def recurse(Z, Y, w, forgetting, P, W):
                 W[i, o] += k * e[o]
             for j in range(F):
                 p[j] = (p[j] - u[i] * u[j] / s) / forgetting
+
+
+@kernel
+def multiply(A, X, Z):
+    """Z <- A X.   A : (P, P).   X, Z : (P, K)."""
+    for i in range(Z.shape[0]):
+        for k in range(Z.shape[1]):
+            Z[i, k] = 0.0
+    add_product(flat(A), np.arange(A.shape[0]) * A.shape[1], X, Z)
 
 
 # ---------------------------------------------------------------------------------------- sums
@@ -234,9 +254,8 @@ def _times(Z, w):
 
 
 def ridge(normal, alpha, bias):
-    """The weights (P, outputs) for penalties alpha, a number; ``bias``: whether column 0 is one, and not penalised."""
-    diagonal = np.full(len(normal.ZZ), float(alpha))
-    diagonal[:1] *= not bias
+    """The weights (P, outputs) for a penalty alpha; ``bias``: whether column 0 is one, and not penalised."""
+    diagonal = _penalties(normal, alpha, bias)
     W = solve(normal.ZZ, diagonal, normal.ZY)
     if W is None or not np.isfinite(W).all():
         warnings.warn(
@@ -245,15 +264,127 @@ def ridge(normal, alpha, bias):
             LinAlgWarning,
             stacklevel=2,
         )
-        A = normal.ZZ + np.diag(diagonal)
-        with one_thread():
-            values, Q = eigh(A)
-        keep = values > len(A) * np.finfo(float).eps * values[-1]
+        with one_thread:
+            values, Q = eigh(normal.ZZ + np.diag(diagonal))
+        keep = values > len(Q) * np.finfo(float).eps * values[-1]
         W = Q[:, keep] @ ((Q[:, keep].T @ normal.ZY) / values[keep, None])
     return W
+
+
+def _penalties(normal, alpha, bias):
+    """alpha D, (P,)."""
+    diagonal = np.full(len(normal.ZZ), float(alpha))
+    diagonal[:1] *= not bias
+    return diagonal
 
 
 def squared_error(normal, W):
     """Sum of squared errors of weights (P, outputs), (outputs,)."""
     sse = normal.yy - 2 * np.sum(W * normal.ZY, axis=0) + np.sum(W * (normal.ZZ @ W), axis=0)
     return np.maximum(sse, 0.0)
+
+
+def likely_alpha(normals, bias):
+    """The alpha of most evidence, the same for all outputs."""
+    size = max(np.trace(normal.ZZ) / len(normal.ZZ) for normal in normals)
+    low = max(ALPHAS[0], np.log10(ROUNDING * len(normals[0].ZZ)))
+
+    def badness(decade):
+        return sum(_minus_evidence(normal, size * 10.0**decade, bias) for normal in normals)
+
+    found = minimize_scalar(badness, bounds=(low, ALPHAS[1]), method="bounded", options={"xatol": 0.1})
+    return float(size * 10.0**found.x)
+
+
+def _minus_evidence(normal, alpha, bias):
+    """-2 log evidence, up to a constant."""
+    A = normal.ZZ.copy()
+    A.flat[:: len(A) + 1] += _penalties(normal, alpha, bias)
+    with one_thread:
+        try:
+            factor = cho_factor(A.T, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return np.inf
+        W = cho_solve(factor, normal.ZY, check_finite=False)
+    errors = normal.yy - np.sum(W * normal.ZY, axis=0)
+    if not (errors > ROUNDING * normal.yy).all():
+        return np.inf if (normal.yy > 0).any() else -alpha  # y is constant: nothing is to be explained
+    spread = 2 * np.log(np.diag(factor[0])).sum() - (len(A) - bias) * np.log(alpha)
+    return normal.weight * np.log(errors).sum() + len(errors) * spread
+
+
+# ---------------------------------------------------------------------------------------- many folds and alphas
+
+
+def ridge_path(total, folds, alphas, bias):
+    """The weights (S, K, P, outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
+
+    With A = Q diag(v) Q' of all rows, Q diag(s v + alpha) Q' is close to A_f + alpha of a fold with a share s of the
+    rows, so that conjugate gradients from the solution of all rows need a few steps, for all folds and alphas side by
+    side.  Columns of the arrays (P, S K O) below: the outputs of an alpha, the alphas of a fold.
+    """
+    centred = [_centred(fold, bias) for fold in folds]
+    A, B, _ = _centred(total, bias)
+    S, K, O = len(folds), len(alphas), B.shape[1]
+    with one_thread:
+        v, Q = eigh(A)
+    Q, Qt = np.ascontiguousarray(Q), np.ascontiguousarray(Q.T)
+    share = np.repeat([fold.weight / total.weight for fold in folds], K * O)
+    alpha = np.tile(np.repeat(np.asarray(alphas, float), O), S)
+    eigenvalues = np.maximum(v, 0)[:, None] * share + alpha
+
+    def near(R):
+        """Roughly, R divided by A_f + alpha."""
+        return _product(Q, _product(Qt, R) / eigenvalues)
+
+    def times(X):
+        """A_f + alpha times X."""
+        parts = np.split(X, S, axis=1)
+        return np.hstack([_product(fold[0], part) for fold, part in zip(centred, parts)]) + alpha * X
+
+    right = np.hstack([np.tile(fold[1], K) for fold in centred])
+    yy = np.concatenate([np.tile(fold[2], K) for fold in centred])
+    X = near(np.tile(B, S * K) * share)
+    R = right - times(X)
+    Z = near(R)
+    direction, left = Z, np.sum(R * Z, axis=0)
+    for _ in range(MAX_ITERATIONS):
+        if not (far := left > CLOSE**2 * (yy - np.sum(X * right, axis=0))).any():
+            break
+        ahead = times(direction)
+        step = left / np.maximum(np.sum(direction * ahead, axis=0), np.finfo(float).tiny)
+        X += step * direction
+        R -= step * ahead
+        Z = near(R)
+        now = np.sum(R * Z, axis=0)
+        direction = Z + now / np.maximum(left, np.finfo(float).tiny) * direction
+        left = now
+    far = far.reshape(S, K, O).any(axis=2)
+    X = X.reshape(len(A), S, K, O).transpose(1, 2, 0, 3)
+    W = np.empty((S, K, len(A) + bias, O))
+    W[:, :, int(bias) :] = X
+    for f, fold in enumerate(folds):
+        if bias:
+            W[f, :, 0] = (fold.ZY[0] - np.einsum("p,kpo->ko", fold.ZZ[0, 1:], X[f])) / fold.ZZ[0, 0]
+        for k in np.flatnonzero(far[f]):
+            W[f, k] = ridge(fold, alphas[k], bias)
+    return W
+
+
+def _centred(normal, bias):
+    """ZZ, ZY and yy after the bias is eliminated."""
+    if not bias:
+        return normal.ZZ, normal.ZY, normal.yy
+    n, mean, y = normal.ZZ[0, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0], normal.ZY[0]
+    return (
+        normal.ZZ[1:, 1:] - n * np.outer(mean, mean),
+        normal.ZY[1:] - np.outer(mean, y),
+        normal.yy - y**2 / n,
+    )
+
+
+def _product(A, X):
+    """A X for small matrices."""
+    Z = np.empty(X.shape)
+    multiply(A, np.ascontiguousarray(X), Z)
+    return Z
