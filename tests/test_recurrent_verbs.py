@@ -326,7 +326,8 @@ def test_a_long_washout_trains():
 
 
 @every
-def test_threads_and_their_order_do_not_matter(model, monkeypatch):
+@pytest.mark.parametrize("training", ["open_loop", "closed_loop", "scheduled_sampling"])
+def test_threads_and_their_order_do_not_matter(model, training, monkeypatch):
     """Shards may finish in any order, with y not known where one track ends and the next begins."""
 
     class Backwards:
@@ -339,6 +340,10 @@ def test_threads_and_their_order_do_not_matter(model, monkeypatch):
     holes[np.arange(30, N, 5)] = np.nan
     holes[np.arange(31, N, 7)] = np.nan
     kw = {"sequence_length": 5, "batch_size": 100, "dropout": 0.1, "solver": "adam"}
+    if model.output_lags:
+        kw["training"] = training
+    elif training != "open_loop":
+        pytest.skip("has no feedback")
     alone = fit(model, X, holes, **kw)
     assert np.array_equal(fit(model, X, holes, n_jobs=2, **kw).theta_, alone.theta_)
     monkeypatch.setattr(type(model), "_threads", lambda self: nullcontext(Backwards()))
@@ -568,6 +573,21 @@ def test_partial_fit_learns_a_new_gain(model):
         old.update(X[rows], new[rows])
     errors = [np.mean((m.predict_ahead(X[200:], new[200:]) - new[200:]) ** 2) for m in (learning, old)]
     assert errors[0] < errors[1]
+
+
+@unfed
+def test_partial_fit_goes_on_with_the_moments(model):
+    """Of training, and of the partial fits before, where the solver is the same."""
+    for solver in ("adam", "rmsprop", SGD(0.01)):
+        fitted = fit(model, solver=solver)
+        fresh = copy.deepcopy(fitted)
+        fresh._moments = None
+        again = copy.deepcopy(fitted)
+        thetas = [m.partial_fit(X[250:270], y[250:270]).theta_ for m in (fitted, fresh, again)]
+        assert not np.array_equal(thetas[0], thetas[1])
+        assert np.array_equal(thetas[0], thetas[2])
+        t = fitted._moments.t
+        assert fitted.partial_fit(X[270:], y[270:])._moments.t > t
 
 
 @every
