@@ -378,6 +378,8 @@ class ESNRegressor(SequenceRegressor):
         if self.W is not None:
             return (np.shape(self.W)[0],)
         sizes = self.n_reservoir if isinstance(self.n_reservoir, (tuple, list)) else (self.n_reservoir,)
+        if len(sizes) == 0:
+            raise ValueError("n_reservoir=() has no layer: give an int >= 1, or one for each layer.")
         for n in sizes:
             check_number("n_reservoir", n, 1, integer=True)
         return tuple(int(n) for n in sizes)

@@ -374,7 +374,7 @@ def ridge_path(total, folds, alphas, bias):
 def _centred(normal, bias):
     """ZZ, ZY and yy after the bias is eliminated."""
     if not bias:
-        return normal.ZZ, normal.ZY, normal.yy
+        return np.ascontiguousarray(normal.ZZ), normal.ZY, normal.yy
     n, mean, y = normal.ZZ[0, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0], normal.ZY[0]
     return (
         normal.ZZ[1:, 1:] - n * np.outer(mean, mean),
