@@ -79,7 +79,7 @@ def make_scaler(kind, V, name):
             f"{name} has no measured value in the rows left for training: lower validation_fraction, or give more "
             "rows a positive sample_weight."
         )
-    if kind is None:
+    if kind is None or V.shape[1] == 0:
         return Scaler(np.zeros(V.shape[1]), np.ones(V.shape[1]))
     if kind == "standard":
         center, scale = np.nanmean(V, axis=0), np.nanstd(V, axis=0)
@@ -561,6 +561,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.sum() > 0:
             raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
+        if not 1e-20 < weight.max() < 1e20:
+            raise ValueError(
+                f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
+                "divide all weights (and alpha) by that."
+            )
         return X, Y, index, weight
 
     def _check_rows(self, X, y):

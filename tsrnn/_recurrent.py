@@ -53,6 +53,7 @@ class Teaching(NamedTuple):
     recurrent_dropout: float
     feedback: str  # what stands for y in the lags: "open_loop", "closed_loop" or "scheduled_sampling"
     epochs: int  # until scheduled sampling runs free
+    mean: object = 0.0  # of y, (O,), for lags before a series of which nothing is known
 
 
 class Objective:
@@ -77,7 +78,7 @@ class Objective:
         for s, rows in zip(series, lead_in or [0] * len(series)):
             end, first = begin + len(s.Y), begin + lead
             known = np.isfinite(s.Y)
-            X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, 0.0)
+            X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, teaching.mean)
             w[begin:end] = np.where(known, np.where(s.held == held, s.w, 0.0)[:, None], 0.0)
             w[begin : first + rows] = 0.0
             self.unknown[first:end] = ~known[lead:]
@@ -215,6 +216,8 @@ class Objective:
             tape.place(self.x, at, self.y, at, lengths)
         else:
             own, fed = loop
+            teach = self._carries and self.teaching.feedback != "open_loop"
+            measured = fed.copy() if teach else None
             y_at = np.arange(B) * (net.y_lead + self.T) + net.y_lead
             tape.place(self.x, at, fed.reshape(-1), y_at, lengths)
         for S, carried, block, p in zip(tape.S, self._carried, net.blocks, weights):
@@ -239,22 +242,20 @@ class Objective:
                 if g.start.size:
                     g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
         if own is not None:
-            rows, whole = at[:, None] + np.arange(self.T), self.y.reshape(-1, O)
-            if self.unknown[rows].any():  # what the net makes of unknown y is what lags see from now on
-                whole[rows] = np.where(self.unknown[rows], fed[:, net.y_lead :], whole[rows])
-            if self._carries and self.teaching.feedback != "open_loop":
-                self._teach(tape, weights, at, lengths, tracks)
+            rows, whole, fed = at[:, None] + np.arange(self.T), self.y.reshape(-1, O), fed[:, net.y_lead :]
+            unknown = self.unknown[rows]
+            if unknown.any():  # what the net makes of unknown y is what lags see from now on
+                whole[rows] = np.where(unknown, fed, whole[rows])
+            if teach:  # the state is carried from where y was followed, not from a free run
+                measured[:, net.y_lead :] = np.where(unknown, fed, measured[:, net.y_lead :])
+                tape.place(self.x, at, measured.reshape(-1), y_at, lengths)
+                for S, carried in zip(tape.S, self._carried):
+                    S[:, 0] = carried[:, tracks]
+                tape.forward(weights)
         if self._carries:
             for S, carried in zip(tape.S, self._carried):
                 carried[:, tracks] = S[:, lengths, np.arange(B)]
         return loss, grad
-
-    def _teach(self, tape, weights, at, lengths, tracks):
-        """Follow the measured y once more: the state is carried from there, not from a free run."""
-        tape.place(self.x, at, self.y, at, lengths)
-        for S, carried in zip(tape.S, self._carried):
-            S[:, 0] = carried[:, tracks]
-        tape.forward(weights)
 
     def _begin(self, weights, tracks):
         """Set the states that tracks begin with: those at the end of the track before, one walk ago, or the first."""
@@ -452,8 +453,8 @@ class RecurrentRegressor(SequenceRegressor):
         with self._threads() as pool:
             for solver in self._solvers(series):
                 objective = self._objective(series, solver, pool)
-                with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
-                    limit = self.max_iter * (LONGER if monitors else 1)
+                limit = self.max_iter * (LONGER if monitors else 1)
+                with progress(self.verbose, type(self).__name__, limit) as tell:
                     monitor = Monitor(theta, limit, self.tol, self.n_iter_no_change, validate, tell)
                     moments = solver.minimize(objective, theta, monitor, rng)
                 monitors.append(monitor)
@@ -488,6 +489,7 @@ class RecurrentRegressor(SequenceRegressor):
             self.recurrent_dropout,
             feedback or self.training,
             self.max_iter,
+            self._mean[1],
         )
 
     def _objective(self, series, solver, pool, starts=None):
@@ -742,6 +744,10 @@ class RecurrentRegressor(SequenceRegressor):
             (0, self.n_outputs_)
         )
 
+    def _note_one_row_call(self):
+        if not self._net.bidirectional:
+            super()._note_one_row_call()
+
     def _must_go_on(self, verb):
         if self.bidirectional:
             raise ValueError(
@@ -777,7 +783,8 @@ PARAMETERS = """
         autoregressive.
     bidirectional : bool, default=False
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
-        from those before and after it, so there is no ``forecast``, ``update`` or warm start.
+        from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
+        ``partial_fit`` or warm start.
     skip_connections : bool, default=False
         Whether the inputs reach every layer and the readout, and every layer the readout.
     initial_state : {"zeros", "learned"}, default="zeros"

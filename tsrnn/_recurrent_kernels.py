@@ -7,6 +7,8 @@ lags, or the states of the layer below.  Dimensions: G gates, T steps, B sequenc
 for one source.  ``first`` and ``last`` choose steps, first <= t < last.
 """
 
+import numpy as np
+
 from ._jit import kernel
 from ._simd_v1 import add_outer, add_product, add_scattered, flat
 
@@ -20,12 +22,17 @@ def project(a, rows, W, at, K, b, Z, first, last):
     """
     G, _, B, H = Z.shape
     M = (last - first) * B
+    row = np.empty(B * H, Z.dtype)  # long loops, for H may be small
     for g in range(G):
         z = flat(Z[g])[first * B * H : last * B * H].reshape(M, H)
         if b.size > 0:
-            for i in range(M):
+            for i in range(B):
                 for j in range(H):
-                    z[i, j] = b[g, j]
+                    row[i * H + j] = b[g, j]
+            for t in range(first, last):
+                step = flat(Z[g, t])
+                for k in range(row.size):
+                    step[k] = row[k]
         if K > 0:
             add_product(a, rows[first * B : last * B], flat(W[g])[at * H : (at + K) * H].reshape(K, H), z)
 
@@ -46,14 +53,21 @@ def outer(a, rows, Z, at, K, dW, db):
     Z : (G, T, B, H), dL/dZ.   dW : (G, D, H).   db : (G, H), or (0, H) to leave them out.
     """
     G, T, B, H = Z.shape
+    row = np.empty(B * H, Z.dtype)
     for g in range(G):
         z = flat(Z[g]).reshape(T * B, H)
         if K > 0:
             add_outer(a, rows, z, flat(dW[g])[at * H : (at + K) * H].reshape(K, H))
         if db.size > 0:
-            for i in range(T * B):
+            for k in range(row.size):
+                row[k] = 0
+            for t in range(T):
+                step = flat(Z[g, t])
+                for k in range(row.size):
+                    row[k] += step[k]
+            for i in range(B):
                 for j in range(H):
-                    db[g, j] += z[i, j]
+                    db[g, j] += row[i * H + j]
 
 
 @kernel
