@@ -414,7 +414,9 @@ def test_cv_with_unknown_y_and_gaps():
 
 
 def test_cv_then_partial_fit():
-    model = ESNRegressorCV(30, alphas=(0.01, 0.1), scale=None, washout=50, random_state=0).fit(X[TRAIN], y[TRAIN])
+    model = ESNRegressorCV(30, alphas=(0.01, 0.1), scale=None, washout=50, random_state=0).fit(
+        X[TRAIN], y[TRAIN]
+    )
     plain = ESNRegressor(30, alpha=model.alpha_, scale=None, washout=50, random_state=0).fit(X, y)
     np.testing.assert_allclose(model.partial_fit(X[TEST], y[TEST]).theta_, plain.theta_, rtol=1e-6, atol=1e-8)
 
@@ -503,6 +505,25 @@ def test_states_go_on_and_start_again():
     whole = model.states(X[TEST], y[TEST])
     np.testing.assert_allclose(model.update(X[TEST], y[TEST]).state_[2][0], whole[-1], rtol=1e-12)
     assert np.allclose(model.states(X[TEST], y[TEST], start="zeros")[-1], whole[-1], atol=1e-3)
+
+
+def test_reservoir_display():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from tsrnn.plotting import ReservoirDisplay
+
+    model = ESNRegressor((40, 30), output_lags=1, leak_rate=(1.0, 0.3), random_state=0).fit(
+        X[TRAIN], y[TRAIN]
+    )
+    display = ReservoirDisplay.from_estimator(model, X[TEST], y[TEST], n_units=25)
+    assert display.points_.get_offsets().shape == (70, 2)
+    assert display.image_.get_array().shape == (25, 300)
+    assert len(display.ax_) == 2
+    again = display.plot(plt.subplots(2)[1], cmap="gray")
+    assert again.image_.get_cmap().name == "gray"
+    plt.close("all")
 
 
 def test_pickle_and_verbose(capsys):

@@ -34,7 +34,8 @@ from ._training import progress
 from ._windows import parse_lags
 
 
-BLOCK = 256  # steps followed at a time: bounds the work space
+BLOCK = 2**17  # steps times units that are followed at a time: bounds the work space
+LEAST = 256  # steps followed at a time, at least
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
@@ -305,6 +306,11 @@ class ESNRegressor(SequenceRegressor):
         self.random_state = random_state
         self.verbose = verbose
 
+    _cure = (
+        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs far "
+        "from those in training."
+    )
+
     # ---------------------------------------------------------------------------------- parameters
 
     def _check_params(self):
@@ -514,24 +520,26 @@ class ESNRegressor(SequenceRegressor):
         cut = D if self.readout_input else 0
         return c, W[:cut], W[cut : cut + R], W[cut + R :]
 
-    def _blocks(self, X, Y, memory, rng=None):
+    def _blocks(self, X, Y, memory, rng=None, *, read=True, length=None):
         """Follow rows from a memory, a block at a time: yield its first row, V (T, D), S (T + 1, R), out (T, O).
 
-        The arrays are used again for the next block. Where y is fed, Y gets the model's own values. ``rng`` : for
-        noise in the states, if there is any.
+        The arrays are used again for the next block. Where y is fed, Y gets the model's own values.   rng : for
+        noise in the states, if there is any.   read : whether ``out`` is wanted.   length : of a block.
         """
-        net, O, N = self._reservoir, self.n_outputs_, len(Y)
+        net, N = self._reservoir, len(Y)
         output_lags = np.array(self._lags()[1][::-1], np.int64)
+        fedback = len(output_lags) > 0 and bool(np.isnan(Y).any())
         c, Wv, Wx, Wq = self._readout()
-        size = min(BLOCK, N)
-        A, S = np.empty((size, net.R)), np.empty((size + 1, net.R))
-        Q, out = np.empty((size if len(Wq) else 0, net.R)), np.empty((size, O))
+        length = min(N, length or max(LEAST, BLOCK // net.R))
+        A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
+        out = np.empty((length if read or fedback else 0, self.n_outputs_))
+        Q = np.empty((length if len(Wq) else 0, net.R))
         S[0] = np.concatenate(memory.states)
-        for t in range(0, N, BLOCK):
-            T = min(BLOCK, N - t)
+        for t in range(0, N, length):
+            T = min(length, N - t)
             V, y = self._drive(X, Y, memory, t, T), Y[t : t + T]
             A[:T] = 0.0 if rng is None else self.noise * rng.normal(size=(T, net.R))
-            fed = len(output_lags) > 0 and bool(np.isnan(y).any())
+            fed = fedback and bool(np.isnan(y).any())
             rest = V, y, A[:T], S[: T + 1], Q[:T], out[:T]
             follow(*net, output_lags, self._bound, c, Wv, Wx, Wq, fed, *rest)
             yield t, V, S[: T + 1], out[:T]
@@ -556,7 +564,7 @@ class ESNRegressor(SequenceRegressor):
         out[:head] = self._run(X[:head], np.full_like(Y[:head], np.nan), memory)[0]
         output_lags = np.array(self._lags()[1][::-1], np.int64)
         at_once = max(1, 4096 // steps)
-        for t, _, S, _ in self._blocks(X, Y, memory):
+        for t, _, S, _ in self._blocks(X, Y, memory, read=False):
             last = min(len(S) - 1, len(Y) - steps + 1 - t)
             for first in range(0, last, at_once):
                 M = min(at_once, last - first)
@@ -644,14 +652,18 @@ class ESNRegressor(SequenceRegressor):
     def _harvest(self, series, fed, weights, rng):
         """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D) and S (T + 1, R)."""
         total, n = np.zeros(self._reservoir.R), sum(len(Y) for Y in fed)
-        with progress(self.verbose, type(self).__name__, -(-n // BLOCK)) as tell:
+        with progress(self.verbose, type(self).__name__, n) as tell:
             for s, Y, w in zip(series, fed, weights):
-                for t, V, S, _ in self._blocks(s.X, Y, self._first(), rng if self.noise else None):
+                for t, V, S, _ in self._blocks(
+                    s.X, Y, self._first(), rng if self.noise else None, read=False
+                ):
                     here = slice(t, t + len(V))
                     yield s, here, w[here], V, S
                     total += S[1:].sum(axis=0)
                     if tell is not None:
                         tell(f"rows: {here.stop} of {len(Y)}")
+                fed_itself = self._lags()[1] and np.isnan(s.Y).any()
+                self._last = None if self.noise or fed_itself else self._after(s.X, Y, self._first(), S[-1])
         if not np.isfinite(total).all():
             raise ValueError(
                 f"The states of the reservoir grow without bound, with activation={self.activation!r} and "
@@ -683,7 +695,7 @@ class ESNRegressor(SequenceRegressor):
             self._inverse, self.theta_ = self._inverse.copy(), self.theta_.copy()
         else:
             sums = self._sums._replace(gram=self._sums.gram.copy(), weight=self._sums.weight.copy())
-        for t, V, S, _ in self._blocks(series.X, Y, memory, rng if self.noise else None):
+        for t, V, S, _ in self._blocks(series.X, Y, memory, rng if self.noise else None, read=False):
             here = slice(t, t + len(V))
             block = self._parts(), V, S, series.Y[here], np.flatnonzero(w[here])
             if self._recursive():
@@ -712,6 +724,10 @@ class ESNRegressor(SequenceRegressor):
     def _zero(self, x, y):
         return self._memory(x, y, [np.zeros(n) for n in self._sizes()])
 
+    def _end(self):
+        """The memory after the last series of training; None where the states of fitting are others."""
+        return self._last
+
     def _memory(self, x, y, states):
         """The memory of lags that always were x (F,), y (O,), and of states."""
         return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)), tuple(states))
@@ -722,7 +738,7 @@ class ESNRegressor(SequenceRegressor):
         X, Y = series.X[rows], _last_known(series.Y[rows])
         first, cold = self._first(), self._cold()
         start = np.linalg.norm(np.concatenate(cold.states))
-        runs = self._blocks(X, Y, first), self._blocks(X, Y, cold)
+        runs = [self._blocks(X, Y, memory, read=False, length=32) for memory in (first, cold)]
         last = 0
         for (t, _, S, _), (_, _, other, _) in zip(*runs):
             apart = np.flatnonzero(np.linalg.norm(S[1:] - other[1:], axis=1) > 0.01 * start)
@@ -772,10 +788,30 @@ class ESNRegressor(SequenceRegressor):
         states = np.empty((len(Y), self._reservoir.R))
         for p, missing in self._pieces(index, len(Y)):
             memory, fed = self._across(memory, missing), Y[p].copy()
-            for t, _, S, _ in self._blocks(X[p], fed, memory):
+            for t, _, S, _ in self._blocks(X[p], fed, memory, read=False):
                 states[p][t : t + len(S) - 1] = S[1:]
             memory = self._after(X[p], fed, memory, S[-1])
         return states
+
+    def eigenvalues(self):
+        """Of (1 - a) I + a W, the linear part of a step.
+
+        Returns
+        -------
+        eigenvalues : ndarray of shape (n_units,), complex
+
+        Examples
+        --------
+        >>> from tsrnn import ESNRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(600, random_state=0)
+        >>> model = ESNRegressor(50, leak_rate=1.0, spectral_radius=0.8, random_state=0).fit(X, y)
+        >>> round(float(abs(model.eigenvalues()).max()), 6)
+        0.8
+        """
+        check_is_fitted(self)
+        W, leak = self._matrices[0].toarray(), self._reservoir.leak
+        return np.linalg.eigvals(np.diag(1 - leak) + leak[:, None] * W).astype(complex)
 
     def memory_capacity(self, max_delay=None, *, n_timesteps=6000, random_state=0):
         """How well the reservoir remembers: noise from k steps ago, read from its states [1]_.
@@ -819,8 +855,8 @@ class ESNRegressor(SequenceRegressor):
         halves = [no_sums(net.R + 1, K) for _ in range(2)]
         first, middle = max(K, WASHOUT), (n_timesteps + max(K, WASHOUT)) // 2
         state, parts = np.zeros(net.R), np.array([True, False, True, False])
-        for t in range(0, n_timesteps, BLOCK):
-            V = np.zeros((min(BLOCK, n_timesteps - t), len(net.W_in)))
+        for t in range(0, n_timesteps, LEAST):
+            V = np.zeros((min(LEAST, n_timesteps - t), len(net.W_in)))
             V[:, 0] = u[t : t + len(V)]
             S = self._driven(V, state)
             steps = np.arange(t, t + len(V))
@@ -867,7 +903,7 @@ class ESNRegressor(SequenceRegressor):
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         apart = np.random.default_rng(0).normal(size=self._reservoir.R)
         total, small = 0.0, 1e-7
-        for _, V, S, _ in self._blocks(X, Y, memory):
+        for _, V, S, _ in self._blocks(X, Y, memory, read=False):
             for t in range(len(V)):
                 apart *= small / np.linalg.norm(apart)
                 apart = self._driven(V[t : t + 1], S[t] + apart)[1] - S[t + 1]

@@ -37,15 +37,15 @@ ARPACK_FROM = 100  # units, from which on eigenvalues are sought by Arnoldi's me
 def _add_links(index, weight, K, x, z):
     """z[i] += sum_k weight[k, i] x[index[k, i]].   index, weight : (K n,), flat.   x : (2 R,).   z : (n,)."""
     n = z.size
-    for k in range(0, K - 1, 2):
-        i1, w1 = index[k * n : (k + 1) * n], weight[k * n : (k + 1) * n]
-        i2, w2 = index[(k + 1) * n : (k + 2) * n], weight[(k + 1) * n : (k + 2) * n]
-        for i in range(n):
-            z[i] = fma(w2[i], x[i2[i]], fma(w1[i], x[i1[i]], z[i]))
-    if K % 2:
-        i1, w1 = index[(K - 1) * n :], weight[(K - 1) * n :]
-        for i in range(n):
-            z[i] = fma(w1[i], x[i1[i]], z[i])
+    for k in range(0, K - 3, 4):  # four at a time: z is read and written less often
+        i, w = index[k * n : (k + 4) * n], weight[k * n : (k + 4) * n]
+        for j in range(n):
+            one = fma(w[j + n], x[i[j + n]], fma(w[j], x[i[j]], z[j]))
+            z[j] = fma(w[j + 3 * n], x[i[j + 3 * n]], fma(w[j + 2 * n], x[i[j + 2 * n]], one))
+    for k in range(K - K % 4, K):
+        i, w = index[k * n : (k + 1) * n], weight[k * n : (k + 1) * n]
+        for j in range(n):
+            z[j] = fma(w[j], x[i[j]], z[j])
 
 
 @part
@@ -63,29 +63,30 @@ def _activate(kind, z):
 
 
 @part
-def _step(begin, links, at, index, weight, dense, leak, kind, A, S, t, row):
-    """S[t + 1] from S[t] and A[t].   row : (1,), scratch.   Else as for ``follow``."""
+def _steps(begin, links, at, index, weight, dense, leak, kind, A, S, first, last):
+    """S[t + 1] from S[t] and A[t], for first <= t < last.   Arrays as for ``follow``."""
     R = A.shape[1]
-    s = flat(S)
-    x = s[t * R : (t + 2) * R]
-    for l in range(links.size):
-        first, last, here, K = begin[l], begin[l + 1], at[l], links[l]
-        n = last - first
-        z = A[t, first:last]
-        if K < 0:
-            row[0] = t * R + first
-            add_product(s, row, dense[here : here + n * n].reshape(n, n), z.reshape(1, n))
-            if l > 0:
-                here += n * n
-                below = first - begin[l - 1]
-                row[0] = (t + 1) * R + begin[l - 1]
-                add_product(s, row, dense[here : here + below * n].reshape(below, n), z.reshape(1, n))
-        else:
-            _add_links(index[here : here + K * n], weight[here : here + K * n], K, x, z)
-        _activate(kind, z)
-        old, new, a = S[t, first:last], S[t + 1, first:last], leak[first:last]
-        for i in range(n):
-            new[i] = fma(a[i], z[i], (1 - a[i]) * old[i])
+    s, row = flat(S), np.empty(1, np.int64)
+    for t in range(first, last):
+        x = s[t * R : (t + 2) * R]
+        for l in range(links.size):
+            i, j, here, K = begin[l], begin[l + 1], at[l], links[l]
+            n = j - i
+            z = A[t, i:j]
+            if K < 0:
+                row[0] = t * R + i
+                add_product(s, row, dense[here : here + n * n].reshape(n, n), z.reshape(1, n))
+                if l > 0:
+                    here += n * n
+                    below = i - begin[l - 1]
+                    row[0] = (t + 1) * R + begin[l - 1]
+                    add_product(s, row, dense[here : here + below * n].reshape(below, n), z.reshape(1, n))
+            else:
+                _add_links(index[here : here + K * n], weight[here : here + K * n], K, x, z)
+            _activate(kind, z)
+            old, new, a = S[t, i:j], S[t + 1, i:j], leak[i:j]
+            for k in range(n):
+                new[k] = fma(a[k], z[k], (1 - a[k]) * old[k])
 
 
 @part
@@ -135,21 +136,19 @@ def follow(
     given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or (0, O) if it is not asked for and nothing is fed.
     """
     T, R = A.shape
-    rows, row = np.arange(T) * V.shape[1], np.empty(1, np.int64)
+    rows = np.arange(T) * V.shape[1]
     for t in range(T):
         for i in range(R):
             A[t, i] += b[i]
-    if not fed:
-        add_product(flat(V), rows, W_in, A)
-    for t in range(T):
+    at_once = 1 if fed else T
+    for t in range(0, T, at_once):
+        end = t + at_once
+        add_product(flat(V), rows[t:end], W_in, A[t:end])
+        _steps(begin, links, at, index, weight, dense, leak, kind, A, S, t, end)
+        if out.size > 0:
+            _read(c, Wv, Wx, Wq, V, S, Q, out, t, end)
         if fed:
-            add_product(flat(V), rows[t : t + 1], W_in, A[t : t + 1])
-        _step(begin, links, at, index, weight, dense, leak, kind, A, S, t, row)
-        if fed:
-            _read(c, Wv, Wx, Wq, V, S, Q, out, t, t + 1)
             _feed(lags, bound, out, Y, V, t)
-    if not fed and out.size > 0:
-        _read(c, Wv, Wx, Wq, V, S, Q, out, 0, T)
 
 
 @kernel
@@ -164,12 +163,7 @@ def run_ahead(
     M, O = last.shape
     D, R = V.shape[1], S.shape[1]
     v, A, s, q = np.empty((steps, D)), np.empty((steps, R)), np.empty((steps + 1, R)), np.empty((1, R))
-    y, out, row, at_v = (
-        np.empty((steps, O)),
-        np.empty((steps, O)),
-        np.empty(1, np.int64),
-        np.arange(steps) * D,
-    )
+    y, out, rows = np.empty((steps, O)), np.empty((steps, O)), np.arange(steps) * D
     for m in range(M):
         for i in range(R):
             s[0, i] = S[m, i]
@@ -181,8 +175,8 @@ def run_ahead(
             for o in range(O):
                 y[t, o] = np.nan
         for t in range(steps):
-            add_product(flat(v), at_v[t : t + 1], W_in, A[t : t + 1])
-            _step(begin, links, at, index, weight, dense, leak, kind, A, s, t, row)
+            add_product(flat(v), rows[t : t + 1], W_in, A[t : t + 1])
+            _steps(begin, links, at, index, weight, dense, leak, kind, A, s, t, t + 1)
             _read(c, Wv, Wx, Wq, v, s, q, out, t, t + 1)
             _feed(lags, bound, out, y, v, t)
         for o in range(O):
@@ -230,7 +224,7 @@ def pack(W, U, begin, leak, kind, W_in, b):
         K = counts.max(initial=0)
         below = slice(begin[l - 1], begin[l]) if l else slice(0, 0)
         possible = n + below.stop - below.start
-        if K > DENSE * possible:
+        if K / possible > DENSE:
             links.append(-1)
             at.append(sum(map(len, dense)))
             dense.append(W[first:last, first:last].toarray().T.ravel())

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh
 from scipy.optimize import minimize_scalar
 
-from ._jit import kernel, part
+from ._jit import kernel
 from ._least_squares import one_thread, solve
 from ._simd_v1 import add_outer, add_product, flat
 
@@ -35,42 +35,40 @@ MAX_ITERATIONS = 20  # after which a direct solution is cheaper
 # ---------------------------------------------------------------------------------------- kernels
 
 
-@part
-def _put(Z, m, p, row):
-    """Write a row into columns p ... of Z (panels, M, PANEL); returns the column after it."""
-    width, k = Z.shape[2], 0
-    while k < row.size:
-        b, c = (p + k) // width, (p + k) % width
-        n = min(width - c, row.size - k)
-        for i in range(n):
-            Z[b, m, c + i] = row[k + i]
-        k += n
-    return p + row.size
-
-
 @kernel
 def features(rows, parts, V, S, Y, Z):
     """[1, v, x, x^2, y] of some steps, in panels; NaN in y becomes 0.
 
     rows : (M,), the steps.   parts : (4,) bool, which of 1, v, x and x^2 are wanted.   V : (T, D).   S : (T + 1, R).
-    Y : (T, O).   Z : (panels, M, PANEL), in zeros, out.
+    Y : (T, O).   Z : (panels, M, PANEL), out.
     """
-    one, square, y = np.ones(1), np.empty(S.shape[1]), np.empty(Y.shape[1])
-    for m in range(rows.size):
+    panels, M, _ = Z.shape
+    D, R, O = V.shape[1], S.shape[1], Y.shape[1]
+    z, to = np.zeros(panels * PANEL), flat(Z)
+    for m in range(M):
         t, p = rows[m], 0
         if parts[0]:
-            p = _put(Z, m, p, one)
+            z[p] = 1.0
+            p += 1
         if parts[1]:
-            p = _put(Z, m, p, V[t])
+            for d in range(D):
+                z[p + d] = V[t, d]
+            p += D
+        x = S[t + 1]
         if parts[2]:
-            p = _put(Z, m, p, S[t + 1])
+            for i in range(R):
+                z[p + i] = x[i]
+            p += R
         if parts[3]:
-            for i in range(square.size):
-                square[i] = S[t + 1, i] * S[t + 1, i]
-            p = _put(Z, m, p, square)
-        for o in range(y.size):
-            y[o] = 0.0 if np.isnan(Y[t, o]) else Y[t, o]
-        _put(Z, m, p, y)
+            for i in range(R):
+                z[p + i] = x[i] * x[i]
+            p += R
+        for o in range(O):
+            z[p + o] = 0.0 if np.isnan(Y[t, o]) else Y[t, o]
+        for b in range(panels):
+            first, here = (b * M + m) * PANEL, b * PANEL
+            for c in range(PANEL):
+                to[first + c] = z[here + c]
 
 
 @kernel
@@ -81,6 +79,21 @@ def add_gram(Z, weighted, G):
     for i in range(panels):
         for j in range(i, panels):
             add_outer(flat(Z[i]), rows, weighted[j], G[g])
+            g += 1
+
+
+@kernel
+def unpack(G, A):
+    """The whole symmetric matrix.   G : (G, PANEL, PANEL), blocks of its upper triangle.   A : (P, P), out."""
+    width, g = G.shape[1], 0
+    for first in range(0, A.shape[0], width):
+        for at in range(first, A.shape[0], width):
+            for i in range(width):
+                for j in range(i if at == first else 0, width):
+                    A[first + i, at + j] = G[g, i, j]
+            for j in range(width):
+                for i in range(width if at > first else j):
+                    A[at + j, first + i] = G[g, i, j]
             g += 1
 
 
@@ -185,14 +198,8 @@ class Sums(NamedTuple):
     def _whole(self, gram):
         """(P + O, P + O) from blocks."""
         n = panels(self.P + self.O)
-        A, blocks = np.empty((n * PANEL, n * PANEL)), iter(gram)
-        for i in range(n):
-            here = slice(i * PANEL, (i + 1) * PANEL)
-            for j in range(i, n):
-                there, block = slice(j * PANEL, (j + 1) * PANEL), next(blocks)
-                A[here, there], A[there, here] = block, block.T
-            upper = np.triu(A[here, here])
-            A[here, here] = upper + np.triu(upper, 1).T
+        A = np.empty((n * PANEL, n * PANEL))
+        unpack(gram, A)
         return A[: self.P + self.O, : self.P + self.O]
 
 
@@ -240,7 +247,7 @@ def feature_rows(parts, V, S, Y, rows):
 
 def _panelled(columns, parts, V, S, Y, rows):
     """[Z, Y] (panels, M, PANEL) of some rows of a block."""
-    Z = np.zeros((panels(columns), len(rows), PANEL))
+    Z = np.empty((panels(columns), len(rows), PANEL))
     features(rows, parts, V, S, Y, Z)
     return Z
 
