@@ -307,8 +307,8 @@ class ESNRegressor(SequenceRegressor):
         self.verbose = verbose
 
     _cure = (
-        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs far "
-        "from those in training."
+        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
+        "far from those in training."
     )
 
     # ---------------------------------------------------------------------------------- parameters
@@ -1049,8 +1049,9 @@ class ESNRegressorCV(ESNRegressor):
 
     def _learn(self, series, fed, weights, rng):
         splits = self._splits(sum(len(s.Y) for s in series))
-        cells, cell = np.unique(splits, axis=0, return_inverse=True)
-        cell, sums, begins, at = cell.ravel(), [None] * len(cells), {}, 0
+        names = splits @ np.random.default_rng(0).random(splits.shape[1])  # the same for rows of the same use
+        _, example, cell = np.unique(names, return_index=True, return_inverse=True)
+        cells, sums, begins, at = splits[example], [None] * len(example), {}, 0
         for s in series:
             begins[id(s)], at = at, at + len(s.Y)
         for s, here, w, V, S in self._harvest(series, fed, weights, rng):
@@ -1092,7 +1093,8 @@ class ESNRegressorCV(ESNRegressor):
         for g, total in enumerate(everything.split(groups).normal()):
             W = ridge_path(total, [normals[g] for normals in train], self.alphas, self.readout_bias)
             for f, normals in enumerate(test):
-                errors[f] += [squared_error(normals[g], w).sum() / normals[g].weight for w in W[f]]
+                sse = squared_error(normals[g], W[f]).reshape(len(self.alphas), -1)
+                errors[f] += sse.sum(axis=1) / normals[g].weight
         errors /= self.n_outputs_
         mean = errors.mean(axis=0)
         best = int(np.argmin(mean))

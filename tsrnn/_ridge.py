@@ -85,14 +85,14 @@ def add_gram(Z, weighted, G):
 @kernel
 def unpack(G, A):
     """The whole symmetric matrix.   G : (G, PANEL, PANEL), blocks of its upper triangle.   A : (P, P), out."""
-    width, g = G.shape[1], 0
-    for first in range(0, A.shape[0], width):
-        for at in range(first, A.shape[0], width):
-            for i in range(width):
-                for j in range(i if at == first else 0, width):
+    P, width, g = A.shape[0], G.shape[1], 0
+    for first in range(0, P, width):
+        for at in range(first, P, width):
+            for i in range(min(width, P - first)):
+                for j in range(i if at == first else 0, min(width, P - at)):
                     A[first + i, at + j] = G[g, i, j]
-            for j in range(width):
-                for i in range(width if at > first else j):
+            for j in range(min(width, P - at)):
+                for i in range(j if at == first else min(width, P - first)):
                     A[at + j, first + i] = G[g, i, j]
             g += 1
 
@@ -197,10 +197,9 @@ class Sums(NamedTuple):
 
     def _whole(self, gram):
         """(P + O, P + O) from blocks."""
-        n = panels(self.P + self.O)
-        A = np.empty((n * PANEL, n * PANEL))
+        A = np.empty((self.P + self.O, self.P + self.O))
         unpack(gram, A)
-        return A[: self.P + self.O, : self.P + self.O]
+        return A
 
 
 def panels(columns):
@@ -286,8 +285,9 @@ def _penalties(normal, alpha, bias):
 
 
 def squared_error(normal, W):
-    """Sum of squared errors of weights (P, outputs), (outputs,)."""
-    sse = normal.yy - 2 * np.sum(W * normal.ZY, axis=0) + np.sum(W * (normal.ZZ @ W), axis=0)
+    """Sum of squared errors of weights (P, K outputs), for K alphas: (K outputs,)."""
+    K = W.shape[1] // len(normal.yy)
+    sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.ZZ, W) - 2 * np.tile(normal.ZY, K)), axis=0)
     return np.maximum(sse, 0.0)
 
 
@@ -324,7 +324,7 @@ def _minus_evidence(normal, alpha, bias):
 
 
 def ridge_path(total, folds, alphas, bias):
-    """The weights (S, K, P, outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
+    """The weights (S, P, K outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
 
     With A = Q diag(v) Q' of all rows, Q diag(s v + alpha) Q' is close to A_f + alpha of a fold with a share s of the
     rows, so that conjugate gradients from the solution of all rows need a few steps, for all folds and alphas side by
@@ -356,7 +356,8 @@ def ridge_path(total, folds, alphas, bias):
     Z = near(R)
     direction, left = Z, np.sum(R * Z, axis=0)
     for _ in range(MAX_ITERATIONS):
-        if not (far := left > CLOSE**2 * (yy - np.sum(X * right, axis=0))).any():
+        far = ~(left <= CLOSE**2 * (yy - np.sum(X * right, axis=0)))  # not a number, too
+        if not far.any():
             break
         ahead = times(direction)
         step = left / np.maximum(np.sum(direction * ahead, axis=0), np.finfo(float).tiny)
@@ -366,22 +367,20 @@ def ridge_path(total, folds, alphas, bias):
         now = np.sum(R * Z, axis=0)
         direction = Z + now / np.maximum(left, np.finfo(float).tiny) * direction
         left = now
-    far = far.reshape(S, K, O).any(axis=2)
-    X = X.reshape(len(A), S, K, O).transpose(1, 2, 0, 3)
-    W = np.empty((S, K, len(A) + bias, O))
-    W[:, :, int(bias) :] = X
-    for f, fold in enumerate(folds):
+    W = np.empty((S, len(A) + bias, K * O))
+    W[:, int(bias) :] = X.reshape(len(A), S, K * O).transpose(1, 0, 2)
+    for fold, w, mine in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
         if bias:
-            W[f, :, 0] = (fold.ZY[0] - np.einsum("p,kpo->ko", fold.ZZ[0, 1:], X[f])) / fold.ZZ[0, 0]
-        for k in np.flatnonzero(far[f]):
-            W[f, k] = ridge(fold, alphas[k], bias)
+            w[0] = (np.tile(fold.ZY[0], K) - fold.ZZ[0, 1:] @ w[1:]) / fold.ZZ[0, 0]
+        for k in np.flatnonzero(mine):
+            w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
     return W
 
 
 def _centred(normal, bias):
     """ZZ, ZY and yy after the bias is eliminated."""
     if not bias:
-        return np.ascontiguousarray(normal.ZZ), normal.ZY, normal.yy
+        return normal.ZZ, normal.ZY, normal.yy
     n, mean, y = normal.ZZ[0, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0], normal.ZY[0]
     return (
         normal.ZZ[1:, 1:] - n * np.outer(mean, mean),
@@ -393,5 +392,5 @@ def _centred(normal, bias):
 def _product(A, X):
     """A X for small matrices."""
     Z = np.empty(X.shape)
-    multiply(A, np.ascontiguousarray(X), Z)
+    multiply(np.ascontiguousarray(A), np.ascontiguousarray(X), Z)
     return Z
