@@ -330,11 +330,8 @@ def test_a_long_washout_trains():
 def test_threads_and_their_order_do_not_matter(model, training, monkeypatch):
     """Shards may finish in any order, with y not known where one track ends and the next begins."""
 
-    class Backwards:
-        def map(self, function, items):
-            items = list(items)
-            results = [function(item) for item in reversed(items)]
-            return results[::-1]
+    def backwards(pool, work, items):
+        return [work(item) for item in reversed(items)][::-1]
 
     holes = y.copy()
     holes[np.arange(30, N, 5)] = np.nan
@@ -346,7 +343,7 @@ def test_threads_and_their_order_do_not_matter(model, training, monkeypatch):
         pytest.skip("has no feedback")
     alone = fit(model, X, holes, **kw)
     assert np.array_equal(fit(model, X, holes, n_jobs=2, **kw).theta_, alone.theta_)
-    monkeypatch.setattr(type(model), "_threads", lambda self: nullcontext(Backwards()))
+    monkeypatch.setattr(_recurrent, "in_threads", backwards)
     assert np.array_equal(fit(model, X, holes, **kw).theta_, alone.theta_)
 
 

@@ -190,8 +190,7 @@ class Objective:
                 i, weights, turned, tracks[part], at[part], lengths[part], mine, loop, k, learn
             )
 
-        shards = range(0, len(tracks), SHARD)
-        results = list(map(shard, shards) if self.pool is None else self.pool.map(shard, shards))
+        results = in_threads(self.pool, shard, range(0, len(tracks), SHARD))
         if learn is False:
             return None
         loss = sum(loss for loss, _ in results)
@@ -307,6 +306,21 @@ class Objective:
                     total += strength * float(np.sum(off * off))
                     dU += 4 * strength * (U @ off)
         return total
+
+
+def in_threads(pool, work, items):
+    """[work(item) for item in items]; this thread and those of a pool take what is left, one item at a time."""
+    left, results = iter(range(len(items))), [None] * len(items)
+
+    def take():
+        for i in left:
+            results[i] = work(items[i])
+
+    others = [] if pool is None else [pool.submit(take) for _ in items[1:]]
+    take()
+    for other in others:
+        other.result()
+    return results
 
 
 def windows(series, lead, length, lead_in, held):
@@ -477,7 +491,7 @@ class RecurrentRegressor(SequenceRegressor):
     def _threads(self):
         """A pool of threads, or a context that gives None."""
         n = effective_n_jobs(self.n_jobs)
-        return ThreadPoolExecutor(n) if n > 1 else nullcontext()
+        return ThreadPoolExecutor(n - 1) if n > 1 else nullcontext()
 
     def _teaching(self, feedback=None):
         """The parameters that concern the objective."""

@@ -243,17 +243,21 @@ class Tape:
         if self.net.bidirectional:  # steps beyond the end stay where they are
             self._back = np.where(steps < lengths, lengths - 1 - steps, steps)
         self._at = {X: (x_at, self.net.n_inputs), Y: (y_at, self.net.n_outputs)}
-        self._seen = {}
+        self._placed = {}
 
     def _rows(self, source, reverse):
         """Where in its array each row of a source begins, (T B,)."""
-        if source.which < 0:
-            at, width = self._at[source.which]
-            steps = self._back if reverse else self._forth
-            return ((at + steps - source.oldest) * width).ravel()
-        if reverse == self.net.blocks[source.which].reverse:
+        if source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
             return self.traces[source.which].rows
-        return ((self._back * self.B + np.arange(self.B)) * source.width).ravel()
+        if (source, reverse) not in self._placed:
+            steps = self._back if reverse else self._forth
+            if source.which < 0:
+                at, width = self._at[source.which]
+                rows = (at - source.oldest) * width + steps * width
+            else:
+                rows = (self._back * self.B + np.arange(self.B)) * source.width
+            self._placed[source, reverse] = rows.ravel()
+        return self._placed[source, reverse]
 
     def _array(self, source):
         """The array of a source, flat."""
