@@ -37,6 +37,8 @@ from ._windows import parse_lags
 BLOCK = 2**17  # steps times units that are followed at a time: bounds the work space
 LEAST = 256  # steps followed at a time, at least
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
+REACHED = 10  # units, at least, that an input reaches
+SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
 ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries
@@ -64,10 +66,11 @@ PARAMETERS = """
         a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
     connectivity : int or float, default=10
         Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
-    input_scaling : float or array-like of shape (n_features,), default=0.05
-        Size of the input weights, in scaled units; small for memory, large for nonlinearity.
-    input_connectivity : float, default=1.0
-        Share of its input weights that a unit has.
+    input_scaling : float or array-like of shape (n_features,), optional
+        Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default 0.1, or 0.5
+        for a model of y alone.
+    input_connectivity : float, default=0.1
+        Share of the units that an input reaches (all of them, or 10, if that is more).
     bias_scaling : float, default=0.5
         Size of b.
     input_lags : int or sequence of int, default=0
@@ -76,7 +79,7 @@ PARAMETERS = """
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
         autoregressive: in training it sees the measured y, or its own value where y is NaN.
     feedback_scaling : float or array-like of shape (n_outputs,), optional
-        Size of the weights of the lags of y; by default ``input_scaling`` (its mean).
+        Size of the weights of the lags of y; by default that of the inputs (their mean).
     noise : float, default=0.0
         Standard deviation of normal noise inside f in training; steadies free runs.
     activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
@@ -254,8 +257,8 @@ class ESNRegressor(SequenceRegressor):
         spectral_radius=0.9,
         leak_rate=0.9,
         connectivity=10,
-        input_scaling=0.05,
-        input_connectivity=1.0,
+        input_scaling=None,
+        input_connectivity=0.1,
         bias_scaling=0.5,
         input_lags=0,
         output_lags=0,
@@ -349,6 +352,8 @@ class ESNRegressor(SequenceRegressor):
             check_number("washout", self.washout, 0, integer=True)
         for name in ("readout_bias", "readout_input", "readout_squares"):
             check_flag(name, getattr(self, name))
+        verbose = int(self.verbose) if isinstance(self.verbose, bool) else self.verbose
+        check_number("verbose", verbose, 0, integer=True)
 
     def _check_solver(self):
         """Raise where the readout cannot be solved for."""
@@ -437,9 +442,9 @@ class ESNRegressor(SequenceRegressor):
         shape = sizes[0], len(scaling)
         W_in = np.zeros((R, len(scaling)))
         if self.W_in is None:
-            W_in[: sizes[0]] = draw(rng, shape) * scaling
-            if self.input_connectivity < 1:
-                W_in[: sizes[0]] *= rng.random_sample(shape) < self.input_connectivity
+            reached = min(sizes[0], max(REACHED, round(self.input_connectivity * sizes[0])))
+            for column, size in zip(W_in.T, scaling):
+                column[rng.permutation(sizes[0])[:reached]] = size * draw(rng, reached)
         elif np.shape(self.W_in) == shape:
             W_in[: sizes[0]] = self.W_in
         else:
@@ -487,11 +492,10 @@ class ESNRegressor(SequenceRegressor):
 
     def _scaling(self):
         """Sizes of the weights of each input and each output, (F,) and (O,)."""
-        fed = np.mean(self.input_scaling) if self.feedback_scaling is None else self.feedback_scaling
-        sizes = {
-            "input_scaling": (self.input_scaling, self.n_features_in_),
-            "feedback_scaling": (fed, self.n_outputs_),
-        }
+        F, O = self.n_features_in_, self.n_outputs_
+        size = SCALING[F > 0 and self._wants_inputs()] if self.input_scaling is None else self.input_scaling
+        fed = np.mean(size) if self.feedback_scaling is None else self.feedback_scaling
+        sizes = {"input_scaling": (size, F), "feedback_scaling": (fed, O)}
         for name, (value, n) in sizes.items():
             if np.ndim(value) and np.shape(value) != (n,):
                 raise ValueError(f"{name}={value!r}: give one number, or {n}, one for each column.")
@@ -530,7 +534,7 @@ class ESNRegressor(SequenceRegressor):
         output_lags = np.array(self._lags()[1][::-1], np.int64)
         fedback = len(output_lags) > 0 and bool(np.isnan(Y).any())
         c, Wv, Wx, Wq = self._readout()
-        length = min(N, length or max(LEAST, BLOCK // net.R))
+        length = min(N, length or self._length())
         A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
         out = np.empty((length if read or fedback else 0, self.n_outputs_))
         Q = np.empty((length if len(Wq) else 0, net.R))
@@ -544,6 +548,10 @@ class ESNRegressor(SequenceRegressor):
             follow(*net, output_lags, self._bound, c, Wv, Wx, Wq, fed, *rest)
             yield t, V, S[: T + 1], out[:T]
             S[0] = S[T]
+
+    def _length(self):
+        """Steps of a block."""
+        return max(LEAST, BLOCK // self._reservoir.R)
 
     def _after(self, X, Y, memory, x):
         """The memory after rows X, Y at the end of which the state is x (R,)."""
@@ -621,7 +629,9 @@ class ESNRegressor(SequenceRegressor):
             n = len(s.Y)
             after -= n
             washout = min(WASHOUT, n // 10) if self.washout == "auto" else self.washout
-            w = self._counted(s) * self._forgetting() ** (after + np.arange(n - 1.0, -1.0, -1.0))
+            w = self._counted(s)
+            if self._recursive():
+                w *= self.solver.forgetting ** (after + np.arange(n - 1.0, -1.0, -1.0))
             w[: max(washout, self.lead_)] = 0.0
             weights.append(w)
         if not any(w.any() for w in weights):
@@ -639,9 +649,6 @@ class ESNRegressor(SequenceRegressor):
     def _recursive(self):
         return isinstance(self.solver, RecursiveLeastSquares)
 
-    def _forgetting(self):
-        return self.solver.forgetting if self._recursive() else 1.0
-
     def _learn(self, series, fed, weights, rng):
         """The readout from one pass over the series; ``fed`` : what the lags of y see of each."""
         sums = no_sums(self._n_columns(), self.n_outputs_)
@@ -652,7 +659,8 @@ class ESNRegressor(SequenceRegressor):
     def _harvest(self, series, fed, weights, rng):
         """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D) and S (T + 1, R)."""
         total, n = np.zeros(self._reservoir.R), sum(len(Y) for Y in fed)
-        with progress(self.verbose, type(self).__name__, n) as tell:
+        blocks = sum(-(-len(Y) // self._length()) for Y in fed)
+        with progress(self.verbose, type(self).__name__, blocks) as tell:
             for s, Y, w in zip(series, fed, weights):
                 for t, V, S, _ in self._blocks(
                     s.X, Y, self._first(), rng if self.noise else None, read=False
@@ -986,8 +994,8 @@ class ESNRegressorCV(ESNRegressor):
         spectral_radius=0.9,
         leak_rate=0.9,
         connectivity=10,
-        input_scaling=0.05,
-        input_connectivity=1.0,
+        input_scaling=None,
+        input_connectivity=0.1,
         bias_scaling=0.5,
         input_lags=0,
         output_lags=0,
