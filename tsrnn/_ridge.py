@@ -17,7 +17,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh
+from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh, lapack
 from scipy.optimize import minimize_scalar
 
 from ._jit import kernel
@@ -133,12 +133,49 @@ def recurse(Z, Y, w, forgetting, P, W):
 
 
 @kernel
+def factor(d, e, share, alpha, pivot, lower):
+    """L D L' of share T + alpha, T tridiagonal, for each of K shares and alphas.
+
+    d : (P,), the diagonal of T.   e : (P - 1,), beside it.   share, alpha : (K,).   pivot : (P, K), D, out; held above
+    what rounding may make of it.   lower : (P - 1, K), L beside its diagonal, out.
+    """
+    least = 0.0
+    for i in range(d.size):
+        least = max(least, abs(d[i]))
+    least *= 1e-16
+    for i in range(d.size):
+        for k in range(share.size):
+            pivot[i, k] = share[k] * d[i] + alpha[k]
+            if i > 0:
+                pivot[i, k] -= lower[i - 1, k] * share[k] * e[i - 1]
+            pivot[i, k] = max(pivot[i, k], least * share[k] + alpha[k])
+            if i < d.size - 1:
+                lower[i, k] = share[k] * e[i] / pivot[i, k]
+
+
+@kernel
+def substitute(pivot, lower, R):
+    """R[:, k] <- (L D L')^-1 R[:, k].   pivot, lower : see ``factor``.   R : (P, K), in, out."""
+    P, K = R.shape
+    for i in range(1, P):
+        for k in range(K):
+            R[i, k] -= lower[i - 1, k] * R[i - 1, k]
+    for i in range(P - 1, -1, -1):
+        for k in range(K):
+            R[i, k] /= pivot[i, k]
+        if i < P - 1:
+            for k in range(K):
+                R[i, k] -= lower[i, k] * R[i + 1, k]
+
+
+@kernel
 def multiply(A, X, Z):
-    """Z <- A X.   A : (P, P).   X, Z : (P, K)."""
-    for i in range(Z.shape[0]):
-        for k in range(Z.shape[1]):
+    """Z <- A[:P, :P] X.   A : (>= P, >= P).   X, Z : (P, K)."""
+    P = X.shape[0]
+    for i in range(P):
+        for k in range(X.shape[1]):
             Z[i, k] = 0.0
-    add_product(flat(A), np.arange(A.shape[0]) * A.shape[1], X, Z)
+    add_product(flat(A), np.arange(P) * A.shape[1], X, Z)
 
 
 # ---------------------------------------------------------------------------------------- sums
@@ -148,6 +185,7 @@ class Normal(NamedTuple):
     """The normal equations of one or more outputs.
 
     ZZ : (P, P).   ZY : (P, O).   yy : (O,), sums of squares.   weight : of all rows.   outputs : which they are.
+    A : (>= P, >= P), contiguous, which ZZ is a part of.
     """
 
     ZZ: np.ndarray
@@ -155,6 +193,7 @@ class Normal(NamedTuple):
     yy: np.ndarray
     weight: float
     outputs: np.ndarray
+    A: np.ndarray
 
 
 class Sums(NamedTuple):
@@ -193,7 +232,7 @@ class Sums(NamedTuple):
             A = self._whole(self.gram[k])
             outputs = np.arange(self.O) if len(self.weight) == 1 else np.array([k])
             y = self.P + outputs
-            yield Normal(A[: self.P, : self.P], A[: self.P, y], A[y, y], float(weight), outputs)
+            yield Normal(A[: self.P, : self.P], A[: self.P, y], A[y, y], float(weight), outputs, A)
 
     def _whole(self, gram):
         """(P + O, P + O) from blocks."""
@@ -287,7 +326,7 @@ def _penalties(normal, alpha, bias):
 def squared_error(normal, W):
     """Sum of squared errors of weights (P, K outputs), for K alphas: (K outputs,)."""
     K = W.shape[1] // len(normal.yy)
-    sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.ZZ, W) - 2 * np.tile(normal.ZY, K)), axis=0)
+    sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.A, W) - 2 * np.tile(normal.ZY, K)), axis=0)
     return np.maximum(sse, 0.0)
 
 
@@ -309,14 +348,14 @@ def _minus_evidence(normal, alpha, bias):
     A.flat[:: len(A) + 1] += _penalties(normal, alpha, bias)
     with one_thread:
         try:
-            factor = cho_factor(A.T, overwrite_a=True, check_finite=False)
+            chol = cho_factor(A.T, overwrite_a=True, check_finite=False)
         except LinAlgError:
             return np.inf
-        W = cho_solve(factor, normal.ZY, check_finite=False)
+        W = cho_solve(chol, normal.ZY, check_finite=False)
     errors = normal.yy - np.sum(W * normal.ZY, axis=0)
     if not (errors > ROUNDING * normal.yy).all():
         return np.inf if (normal.yy > 0).any() else -alpha  # y is constant: nothing is to be explained
-    spread = 2 * np.log(np.diag(factor[0])).sum() - (len(A) - bias) * np.log(alpha)
+    spread = 2 * np.log(np.diag(chol[0])).sum() - (len(A) - bias) * np.log(alpha)
     return normal.weight * np.log(errors).sum() + len(errors) * spread
 
 
@@ -326,32 +365,35 @@ def _minus_evidence(normal, alpha, bias):
 def ridge_path(total, folds, alphas, bias):
     """The weights (S, P, K outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
 
-    With A = Q diag(v) Q' of all rows, Q diag(s v + alpha) Q' is close to A_f + alpha of a fold with a share s of the
-    rows, so that conjugate gradients from the solution of all rows need a few steps, for all folds and alphas side by
-    side.  Columns of the arrays (P, S K O) below: the outputs of an alpha, the alphas of a fold.
+    With A = Q T Q' of all rows, T tridiagonal, Q (s T + alpha) Q' is close to A_f + alpha of a fold with a share s of
+    the rows, so that conjugate gradients from the solution of all rows need a few steps, for all folds and alphas side
+    by side.  Columns of the arrays (P, S K O) below: the outputs of an alpha, the alphas of a fold.
     """
-    centred = [_centred(fold, bias) for fold in folds]
-    A, B, _ = _centred(total, bias)
-    S, K, O = len(folds), len(alphas), B.shape[1]
-    with one_thread:
-        v, Q = eigh(A)
-    Q, Qt = np.ascontiguousarray(Q), np.ascontiguousarray(Q.T)
+    P, O = total.ZY.shape
+    S, K = len(folds), len(alphas)
+    Q, d, e = _tridiagonal(total.ZZ)
+    Qt = np.ascontiguousarray(Q.T)
     share = np.repeat([fold.weight / total.weight for fold in folds], K * O)
     alpha = np.tile(np.repeat(np.asarray(alphas, float), O), S)
-    eigenvalues = np.maximum(v, 0)[:, None] * share + alpha
+    penalised = np.ones((P, 1))
+    penalised[:1] -= bias
+    pivot, lower = np.empty((len(d), len(alpha))), np.empty((len(e), len(alpha)))
+    factor(d, e, share, alpha, pivot, lower)
 
     def near(R):
         """Roughly, R divided by A_f + alpha."""
-        return _product(Q, _product(Qt, R) / eigenvalues)
+        Z = _product(Qt, R)
+        substitute(pivot, lower, Z)
+        return _product(Q, Z)
 
     def times(X):
         """A_f + alpha times X."""
-        parts = np.split(X, S, axis=1)
-        return np.hstack([_product(fold[0], part) for fold, part in zip(centred, parts)]) + alpha * X
+        parts = [_product(fold.A, part) for fold, part in zip(folds, np.split(X, S, axis=1))]
+        return np.hstack(parts) + penalised * (alpha * X)
 
-    right = np.hstack([np.tile(fold[1], K) for fold in centred])
-    yy = np.concatenate([np.tile(fold[2], K) for fold in centred])
-    X = near(np.tile(B, S * K) * share)
+    right = np.hstack([np.tile(fold.ZY, K) for fold in folds])
+    yy = np.concatenate([np.tile(fold.yy, K) for fold in folds])
+    X = near(np.tile(total.ZY, S * K) * share)
     R = right - times(X)
     Z = near(R)
     direction, left = Z, np.sum(R * Z, axis=0)
@@ -367,30 +409,28 @@ def ridge_path(total, folds, alphas, bias):
         now = np.sum(R * Z, axis=0)
         direction = Z + now / np.maximum(left, np.finfo(float).tiny) * direction
         left = now
-    W = np.empty((S, len(A) + bias, K * O))
-    W[:, int(bias) :] = X.reshape(len(A), S, K * O).transpose(1, 0, 2)
+    W = X.reshape(P, S, K * O).transpose(1, 0, 2).copy()
     for fold, w, mine in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
-        if bias:
-            w[0] = (np.tile(fold.ZY[0], K) - fold.ZZ[0, 1:] @ w[1:]) / fold.ZZ[0, 0]
         for k in np.flatnonzero(mine):
             w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
     return W
 
 
-def _centred(normal, bias):
-    """ZZ, ZY and yy after the bias is eliminated."""
-    if not bias:
-        return normal.ZZ, normal.ZY, normal.yy
-    n, mean, y = normal.ZZ[0, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0], normal.ZY[0]
-    return (
-        normal.ZZ[1:, 1:] - n * np.outer(mean, mean),
-        normal.ZY[1:] - np.outer(mean, y),
-        normal.yy - y**2 / n,
-    )
+def _tridiagonal(A):
+    """Q (P, P), d (P,), e (P - 1,): A = Q T Q', T with d on its diagonal and e beside it."""
+    P = len(A)
+    Q = np.zeros((P, P))
+    Q[0, 0] = 1
+    if P == 1:
+        return Q, A[0].copy(), np.empty(0)
+    with one_thread:
+        reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * P)
+        Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * P)[0]
+    return Q, d, e
 
 
 def _product(A, X):
-    """A X for small matrices."""
+    """The first rows and columns of A, as many as X has rows, times X."""
     Z = np.empty(X.shape)
-    multiply(np.ascontiguousarray(A), np.ascontiguousarray(X), Z)
+    multiply(A, np.ascontiguousarray(X), Z)
     return Z
