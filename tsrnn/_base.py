@@ -10,6 +10,7 @@ order, and never check anything again:
     _fit_more(series, memory, rng)          learn a little more, from one series that goes on from a memory
     _first(), _cold() -> memory             before the first row of training; of a series with an unknown past
     _zero(x, y) -> memory                   zeros, in the user's units: x (F,), y (O,)
+    _end() -> memory or None                after the one series of training, where fitting found it
     _must_go_on(verb)                       raise where the model cannot go on from the last row seen
     _run(X, Y, memory) -> out, memory       follow a series; Y is NaN where the model feeds itself
     _run_ahead(X, Y, memory, steps) -> out  forecast each row from ``steps`` rows before; Y without NaN
@@ -114,6 +115,11 @@ def all_or_nothing(method):
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
+    _cure = (  # of a free run that runs away
+        "Let it learn free runs (training='closed_loop', a longer sequence_length), with layers of tanh and without "
+        "skip_connections, or look for inputs far from those in training."
+    )
+
     # ---------------------------------------------------------------------------------- learning
 
     @all_or_nothing
@@ -159,9 +165,11 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         constant = 1e-3 * np.max(np.abs(center / scale))  # what counts where y never moved
         self._reach = max(np.nanmax(np.abs(Y)), constant)
         self.timeline_ = timelines.read(index)
-        self.state_ = self._first()
-        for p, missing in self._pieces(index, len(Y), quiet=True):  # the memory lasts over a short gap
-            _, self.state_ = self._run(X[p], Y[p], self._across(self.state_, missing))
+        self.state_ = self._end() if len(pieces) == 1 else None
+        if self.state_ is None:
+            self.state_ = self._first()
+            for p, missing in self._pieces(index, len(Y), quiet=True):  # the memory lasts over a short gap
+                _, self.state_ = self._run(X[p], Y[p], self._across(self.state_, missing))
         if timelines.irregular(self.timeline_):
             warnings.warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -416,8 +424,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(astray):
             warnings.warn(
                 f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
-                "training. Let it learn free runs (training='closed_loop', a longer sequence_length), with layers "
-                "of tanh and without skip_connections, or look for inputs far from those in training.",
+                f"training. {self._cure}",
                 UserWarning,
                 stacklevel=3,
             )
@@ -487,6 +494,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _zeros(self):
         """x (F,) and y (O,) of zeros, in the model's units."""
         return self.x_scaler_(np.zeros(self.n_features_in_)), self.y_scaler_(np.zeros(self.n_outputs_))
+
+    def _end(self):
+        """The memory after the one series of training, or None where fitting did not find it."""
+        return None
 
     def _must_go_on(self, verb):
         """Raise where the model cannot go on from the last row seen."""
