@@ -578,16 +578,8 @@ class ESNRegressor(SequenceRegressor):
                 M = min(at_once, last - first)
                 V = self._drive(X, Y, memory, t + first, M + steps - 1)
                 ends = np.empty((M, self.n_outputs_))
-                run_ahead(
-                    *self._reservoir,
-                    output_lags,
-                    self._bound,
-                    *self._readout(),
-                    V,
-                    S[first : first + M],
-                    steps,
-                    ends,
-                )
+                net = *self._reservoir, output_lags, self._bound, *self._readout()
+                run_ahead(*net, V, S[first : first + M], steps, ends)
                 out[t + first + steps - 1 :][:M] = ends
         return out
 
@@ -614,11 +606,13 @@ class ESNRegressor(SequenceRegressor):
         self._bound = FAR * max(np.nanmax(np.abs(s.Y), initial=0) for s in series)
         self.theta_ = np.zeros(self._n_columns() * self.n_outputs_)
         weights = self._weights(series)
-        if self._lags()[1] and any(
-            np.isnan(s.Y).any() for s in series
-        ):  # a readout, to fill in its own values
-            self._learn(series, [_last_known(s.Y) for s in series], weights, rng)
-        self._learn(series, [s.Y.copy() for s in series], weights, rng)
+        fed = [s.Y for s in series]
+        if self._lags()[1] and any(np.isnan(Y).any() for Y in fed):
+            self._learn(
+                series, [_last_known(Y) for Y in fed], weights, rng
+            )  # a readout, for values of its own
+            fed = [Y.copy() for Y in fed]
+        self._learn(series, fed, weights, rng)
         self.n_iter_ = 1
         self.memory_length_ = self._find_memory_length(series[0])
 
@@ -660,11 +654,10 @@ class ESNRegressor(SequenceRegressor):
         """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D) and S (T + 1, R)."""
         total, n = np.zeros(self._reservoir.R), sum(len(Y) for Y in fed)
         blocks = sum(-(-len(Y) // self._length()) for Y in fed)
+        noise = rng if self.noise else None
         with progress(self.verbose, type(self).__name__, blocks) as tell:
             for s, Y, w in zip(series, fed, weights):
-                for t, V, S, _ in self._blocks(
-                    s.X, Y, self._first(), rng if self.noise else None, read=False
-                ):
+                for t, V, S, _ in self._blocks(s.X, Y, self._first(), noise, read=False):
                     here = slice(t, t + len(V))
                     yield s, here, w[here], V, S
                     total += S[1:].sum(axis=0)
@@ -1047,6 +1040,7 @@ class ESNRegressorCV(ESNRegressor):
         self.cv = cv
 
     def _check_solver(self):
+        """Raise where there is no penalty to try."""
         if isinstance(self.alphas, str) or not np.iterable(self.alphas) or len(self.alphas) == 0:
             raise ValueError(f"alphas={self.alphas!r}: give a sequence of numbers > 0.")
         for alpha in self.alphas:
@@ -1056,8 +1050,9 @@ class ESNRegressorCV(ESNRegressor):
         return self.alpha_
 
     def _learn(self, series, fed, weights, rng):
+        """The best penalty and its readout, from one pass: rows of the same use in all splits share their sums."""
         splits = self._splits(sum(len(s.Y) for s in series))
-        names = splits @ np.random.default_rng(0).random(splits.shape[1])  # the same for rows of the same use
+        names = splits @ np.random.default_rng(0).random(splits.shape[1])  # a number for each use
         _, example, cell = np.unique(names, return_index=True, return_inverse=True)
         cells, sums, begins, at = splits[example], [None] * len(example), {}, 0
         for s in series:
@@ -1085,20 +1080,18 @@ class ESNRegressorCV(ESNRegressor):
 
     def _choose(self, cells, n_splits):
         """alpha_ from sums and what each is for: (2 splits,) bool, by turns training and test."""
-        everything = _sum(a for a, _ in cells)
-        errors = np.zeros((n_splits, len(self.alphas)))
-        pairs = []
+        errors, pairs = np.zeros((n_splits, len(self.alphas))), []
         for f in range(n_splits):
             parts = [[a for a, marks in cells if marks[2 * f + k]] for k in range(2)]
             if not all(parts):
                 raise ValueError(
                     f"cv={self.cv!r}: split {f} has no row that counts to train on, or none to test on, after the "
-                    f"washout: give fewer splits, or a smaller washout."
+                    "washout: give fewer splits, or a smaller washout."
                 )
             pairs.append([_sum(part) for part in parts])
         groups = max(len(a.weight) for a, _ in cells)
         train, test = ([list(pair[k].split(groups).normal()) for pair in pairs] for k in range(2))
-        for g, total in enumerate(everything.split(groups).normal()):
+        for g, total in enumerate(_sum(a for a, _ in cells).split(groups).normal()):
             W = ridge_path(total, [normals[g] for normals in train], self.alphas, self.readout_bias)
             for f, normals in enumerate(test):
                 sse = squared_error(normals[g], W[f]).reshape(len(self.alphas), -1)

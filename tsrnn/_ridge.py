@@ -2,7 +2,8 @@
 
     W = (Z'Z + alpha D)^-1 Z'Y          D: the unit matrix, but 0 for the bias
 
-Where alpha is to be found, it maximises the evidence, the probability of Y under a Gaussian prior of W [1]:
+Where alpha is to be found, it is that of most evidence, the probability of Y under a Gaussian prior of W [1], which
+minimises
 
     N log J(alpha) + log det(Z'Z + alpha D) - P log alpha          J: sum of squared errors + alpha |W|^2
 
@@ -209,16 +210,9 @@ class Sums(NamedTuple):
 
     def __add__(self, other):
         """Sums over the rows of both."""
-        return self._combined(other, np.add)
-
-    def __sub__(self, other):
-        """Sums over the rows of the one that are not in the other."""
-        return self._combined(other, np.subtract)
-
-    def _combined(self, other, do):
         n = max(len(self.gram), len(other.gram))
         one, two = self.split(n), other.split(n)
-        return Sums(do(one.gram, two.gram), do(one.weight, two.weight), self.P, self.O)
+        return self._replace(gram=one.gram + two.gram, weight=one.weight + two.weight)
 
     def split(self, n):
         """The same as n Gram matrices."""
