@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 import tsrnn
-from tsrnn import _delay_net
+from tsrnn import _delay_net, _esn
 from tsrnn._base import SequenceRegressor
 from tsrnn._recurrent import RecurrentRegressor
 from tsrnn._training import Monitor
@@ -24,7 +24,22 @@ PUBLIC = [
     if isinstance(model, type) and issubclass(model, SequenceRegressor)
 ]
 QUICK = {"max_iter": 4, "random_state": 0}
-MODELS = {model.__name__: model(**QUICK) for model in PUBLIC} | {
+SEEDED = {"random_state": 0}
+
+
+def quick(model):
+    """A public model with few iterations, if it has any."""
+    return model(**QUICK) if "max_iter" in model().get_params() else model(**SEEDED)
+
+
+MODELS = {model.__name__: quick(model) for model in PUBLIC} | {
+    "ESNRegressorCV": tsrnn.ESNRegressorCV(30, alphas=(1e-3, 1.0), cv=3, **SEEDED),
+    "ESN, fed": tsrnn.ESNRegressor(30, output_lags=(1, 3), input_lags=1, leak_rate=0.7, alpha=1e-3, **SEEDED),
+    "ESN, deep": tsrnn.ESNRegressor((20, 15), groups=2, readout_squares=True, noise=1e-3, **SEEDED),
+    "ESN, dense": tsrnn.ESNRegressor(30, connectivity=1.0, readout_input=False, readout_bias=False, **SEEDED),
+    "ESN, recursive": tsrnn.ESNRegressor(
+        20, solver=tsrnn.RecursiveLeastSquares(0.999), topology="cycle", **SEEDED
+    ),
     "NARX, inputs not known ahead": tsrnn.NARXRegressor(
         (4,), input_lags=range(1, 4), output_lags=(1, 2, 5), training="closed_loop", **QUICK
     ),
@@ -192,7 +207,11 @@ def test_history_as_start_equals_update(name, fitted):
     """Enough history wipes out the memory it began with: that of lags at once, that of states by and by."""
     model = fitted(name)
     by_tuple = model.predict(X[LATER], start=(X[NEW], y[NEW]))
-    close = {"rtol": 0.02, "atol": 0.02} if isinstance(model, RecurrentRegressor) else to_rounding
+    close = (
+        {"rtol": 0.02, "atol": 0.02}
+        if isinstance(model, (RecurrentRegressor, tsrnn.ESNRegressor))
+        else to_rounding
+    )
     np.testing.assert_allclose(model.update(X[NEW], y[NEW]).predict(X[LATER]), by_tuple, **close)
 
 
@@ -242,6 +261,7 @@ def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
 
     monkeypatch.setattr(Monitor, "__call__", interrupt)
     monkeypatch.setattr(_delay_net, "assimilate", interrupt)
+    monkeypatch.setattr(_esn, "follow", interrupt)
     for verb in (model.fit, model.partial_fit):
         with pytest.raises(KeyboardInterrupt):
             verb(X[NEW], y[NEW])

@@ -2,6 +2,7 @@
 
 from ._base import forecast, predict_ahead, update
 from ._elman import ElmanRegressor
+from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
 from ._gru import GRURegressor
 from ._losses import Huber, Pinball
 from ._lstm import LSTMRegressor
@@ -17,6 +18,8 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "ESNRegressor",
+    "ESNRegressorCV",
     "ElmanRegressor",
     "Evolution",
     "GRURegressor",
@@ -26,6 +29,7 @@ __all__ = [
     "NARXRegressor",
     "Pinball",
     "RMSprop",
+    "RecursiveLeastSquares",
     "TDNNRegressor",
     "forecast",
     "predict_ahead",
