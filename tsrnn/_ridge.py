@@ -29,7 +29,7 @@ from ._simd_v1 import add_outer, add_product, flat
 PANEL = 24  # columns of a panel: three vectors of the widest processor, and a whole number of any other's
 ALPHAS = -14, 4  # decades between which the evidence is searched, times the mean square of the columns
 ROUNDING = 4 * np.finfo(float).eps  # what is smaller by such a factor is lost
-CLOSE = 3e-7  # distance from a fold's solution where its iteration ends, in units of the fold's own error
+CLOSE = 3e-6  # distance from a fold's solution where its iteration ends, in units of the fold's own error
 MAX_ITERATIONS = 20  # after which a direct solution is cheaper
 
 
