@@ -19,6 +19,7 @@ from tsrnn import (
     SGD,
     Adam,
     ElmanRegressor,
+    ESNRegressor,
     GRURegressor,
     Huber,
     LSTMRegressor,
@@ -906,3 +907,54 @@ def test_single_precision_in_double_precision_out():
         assert halves.theta_.dtype == np.float64
         assert np.array_equal(halves.theta_, same.theta_)
         assert halves.predict(X.astype(np.float32)).dtype == np.float64
+
+
+# ---------------------------------------------------------------------------------------- a reservoir to begin with
+
+
+RESERVOIR = ESNRegressor(20, leak_rate=1.0)
+
+
+@pytest.mark.parametrize("lags", [{}, {"input_lags": 2, "output_lags": (1, 3)}], ids=["", "lags"])
+def test_an_elman_net_begins_as_the_reservoir(lags):
+    esn = ESNRegressor(20, leak_rate=1.0, washout=0, random_state=0, **lags).fit(X[:250], y[:250])
+    still = {"solver": SGD(1e-30, momentum=0), "max_iter": 1, "early_stopping": False, "random_state": 0}
+    init = clone(RESERVOIR).set_params(washout=0)
+    net = ElmanRegressor((20,), init=init, skip_connections=True, **still, **lags).fit(X[:250], y[:250])
+    np.testing.assert_allclose(
+        net.predict(X[250:], start="zeros"), esn.predict(X[250:], start="zeros"), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_training_improves_on_the_reservoir():
+    kw = {"skip_connections": True, "solver": "lbfgs", "early_stopping": False, "random_state": 0}
+    curve = ElmanRegressor((20,), init=RESERVOIR, max_iter=30, **kw).fit(X[:250], y[:250]).loss_curve_
+    assert curve[-1] < 0.7 * curve[0]
+
+
+def test_a_reservoir_for_a_series_with_gaps_and_no_inputs():
+    index = np.concatenate([np.arange(150), 1000 + np.arange(150)])
+    frame = pd.DataFrame(index=index)
+    net = ElmanRegressor((20,), init=RESERVOIR, output_lags=2, max_iter=2, random_state=0)
+    assert np.isfinite(net.fit(frame, y[: len(index)]).forecast(5)).all()
+
+
+@pytest.mark.parametrize(
+    ("init", "kw", "words"),
+    [
+        ("esn", {}, ("init", "ESNRegressor")),
+        (LSTMRegressor(), {}, ("init", "ESNRegressor")),
+        (ESNRegressor(20), {}, ("leak_rate", "1.0")),
+        (ESNRegressor(30, leak_rate=1.0), {}, ("n_reservoir", "30", "20")),
+        (ESNRegressor((20, 20), leak_rate=1.0), {}, ("n_reservoir", "(20, 20)")),
+        (ESNRegressor(20, leak_rate=1.0, activation="relu"), {}, ("activation", "relu")),
+        (ESNRegressor(20, leak_rate=1.0, groups=0), {}, ("groups", "0")),
+        (RESERVOIR, {"layer_norm": True}, ("init", "layer_norm")),
+        (RESERVOIR, {"bidirectional": True}, ("init", "one direction")),
+    ],
+)
+def test_a_reservoir_that_does_not_fit(init, kw, words):
+    with pytest.raises((ValueError, TypeError)) as error:
+        ElmanRegressor((20,), init=init, **kw).fit(X, y)
+    for word in words:
+        assert word in str(error.value)

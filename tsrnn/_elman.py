@@ -7,7 +7,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from sklearn.base import clone
 
+from ._base import SHORT_GAP
+from ._esn import ESNRegressor
 from ._jit import kernel
 from ._layer_norm_v1 import normalise, normalise_back
 from ._recurrent import RecurrentRegressor, documented
@@ -16,6 +20,7 @@ from ._simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 
 
 IDENTITY, TANH, LOGISTIC, RELU = range(4)
+BREAK = 10 * SHORT_GAP  # rows that keep two series apart
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "identity": IDENTITY, "logistic": LOGISTIC}
 
 
@@ -124,6 +129,11 @@ class ElmanRegressor(RecurrentRegressor):
         Units of each layer.
     activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
         f. "relu" wants ``clip_norm`` in the solver.
+    init : ESNRegressor, optional
+        A reservoir to begin with: it is fitted to the training rows, and training goes on from its weights, those
+        of its readout too (with ``skip_connections`` that sees the lags, as an ESN's does). It must have as many
+        units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate=1``; lags and scaling are
+        the net's.
     {parameters}
 
     Attributes
@@ -155,6 +165,7 @@ class ElmanRegressor(RecurrentRegressor):
         hidden_layer_sizes=(32,),
         *,
         activation="tanh",
+        init=None,
         input_lags=0,
         output_lags=0,
         bidirectional=False,
@@ -186,6 +197,7 @@ class ElmanRegressor(RecurrentRegressor):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.init = init
         self.input_lags = input_lags
         self.output_lags = output_lags
         self.bidirectional = bidirectional
@@ -219,6 +231,51 @@ class ElmanRegressor(RecurrentRegressor):
         super()._check_params()
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
+        if self.init is not None:
+            self._check_init()
+
+    def _check_init(self):
+        """Raise where the reservoir is not one that this net can begin with."""
+        if not isinstance(self.init, ESNRegressor):
+            raise TypeError(f"init={self.init!r} is no reservoir: give an ESNRegressor, or None.")
+        self.init._check_params()
+        wanted = {"n_reservoir": self._hidden(), "leak_rate": (1.0,), "activation": self.activation}
+        given = {
+            "n_reservoir": self.init._sizes(),
+            "leak_rate": tuple(self.init._per_layer("leak_rate")),
+            "activation": self.init.activation,
+        }
+        for name, value in wanted.items():
+            if given[name] != value or (name == "n_reservoir" and len(value) > 1):
+                raise ValueError(
+                    f"init has {name}={given[name]!r}, but this net can only begin with {value!r}, in one layer: "
+                    "change either of them."
+                )
+        if self.layer_norm or self.bidirectional:
+            raise ValueError("init is a reservoir, which has no layer_norm and one direction: give neither.")
 
     def _cell(self):
         return cell(self.activation, self.initial_state == "learned", self.layer_norm)
+
+    def _initial(self, series, rng):
+        if self.init is None:
+            return super()._initial(series, rng)
+        X, Y = (np.concatenate([s[k] for s in series]) for k in range(2))
+        w = np.concatenate([np.where(s.held, 0.0, s.w) for s in series])
+        starts = np.cumsum([0, *(len(s.Y) + BREAK for s in series)])
+        index = np.concatenate([start + np.arange(len(s.Y)) for start, s in zip(starts, series)])
+        esn = clone(self.init).set_params(
+            input_lags=self.input_lags,
+            output_lags=self.output_lags,
+            readout_bias=True,
+            readout_input=self.skip_connections,
+            readout_squares=False,
+            scale=None,
+            random_state=rng,
+        )
+        reservoir = esn.fit(pd.DataFrame(X, index), Y, w).params_
+        theta = np.zeros(self._net.size)
+        p, readout = self._net.views(theta)
+        p.W[0], p.U[0], p.b[0] = reservoir.W_in.T, reservoir.W.toarray().T, reservoir.b
+        readout.W[0], readout.b[0] = reservoir.W_out[:, 1:].T, reservoir.W_out[:, 0]
+        return theta

@@ -34,7 +34,7 @@ from ._training import progress
 from ._windows import parse_lags
 
 
-BLOCK = 2**17  # steps times units that are followed at a time: bounds the work space
+BLOCK = 2**15  # steps times units that are followed at a time: bounds the work space
 LEAST = 256  # steps followed at a time, at least
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 REACHED = 10  # units, at least, that an input reaches
@@ -542,9 +542,9 @@ class ESNRegressor(SequenceRegressor):
         for t in range(0, N, length):
             T = min(length, N - t)
             V, y = self._drive(X, Y, memory, t, T), Y[t : t + T]
-            A[:T] = 0.0 if rng is None else self.noise * rng.normal(size=(T, net.R))
+            noise = np.empty((0, 0)) if rng is None else self.noise * rng.normal(size=(T, net.R))
             fed = fedback and bool(np.isnan(y).any())
-            rest = V, y, A[:T], S[: T + 1], Q[:T], out[:T]
+            rest = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
             follow(*net, output_lags, self._bound, c, Wv, Wx, Wq, fed, *rest)
             yield t, V, S[: T + 1], out[:T]
             S[0] = S[T]
@@ -914,16 +914,9 @@ class ESNRegressor(SequenceRegressor):
     def _driven(self, V, state):
         """States S (T + 1, R) from one state, under a drive V (T, D)."""
         R, O, T = self._reservoir.R, self.n_outputs_, len(V)
-        S = np.empty((T + 1, R))
+        S, none, V = np.empty((T + 1, R)), np.empty((0, 0)), np.ascontiguousarray(V)
         S[0] = state
-        rest = (
-            np.ascontiguousarray(V),
-            np.zeros((T, O)),
-            np.zeros((T, R)),
-            S,
-            np.empty((0, R)),
-            np.empty((0, O)),
-        )
+        rest = none, V, np.zeros((T, O)), np.empty((T, R)), S, none, none
         follow(*self._reservoir, np.empty(0, np.int64), 0.0, *self._readout(), False, *rest)
         return S
 

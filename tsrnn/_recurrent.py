@@ -461,7 +461,7 @@ class RecurrentRegressor(SequenceRegressor):
             )
         first = self.lead_ + self.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
-        theta = self._net.initial(rng, self.recurrent_init) if self.theta_ is None else self.theta_
+        theta = self._initial(series, rng) if self.theta_ is None else self.theta_
         validate = self._validation(series) if self.early_stopping else None
         monitors, self._moments = [], None
         with self._threads() as pool:
@@ -479,6 +479,10 @@ class RecurrentRegressor(SequenceRegressor):
         self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
         self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
         self._cold_states = self._find_cold_states(series)
+
+    def _initial(self, series, rng):
+        """Where training begins, (P,)."""
+        return self._net.initial(rng, self.recurrent_init)
 
     def _solvers(self, series):
         """The solvers of each stage of training; "auto": Adam, and L-BFGS from where it ended if that is cheap."""

@@ -123,7 +123,8 @@ def _feed(lags, bound, out, Y, V, t):
 
 @kernel
 def follow(
-    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, fed, V, Y, A, S, Q, out
+    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, fed, noise,
+    V, Y, A, S, Q, out,
 ):  # fmt: skip
     """T steps.
 
@@ -132,14 +133,17 @@ def follow(
     leak, b : (R,).   kind : of activation.   W_in : (D, R).   lags : (J,), of y, oldest first; the last J O columns
     of V.   bound : for what is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or (0, O).
     fed : whether some y is not measured and there are lags of it.   V : (T, D), in, and where fed out.   Y : (T, O),
-    NaN where not measured, in, and where fed out.   A : (T, R), noise, in; overwritten.   S : (T + 1, R), out, row 0
-    given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or (0, O) if it is not asked for and nothing is fed.
+    NaN where not measured, in, and where fed out.   noise : (T, R) or (0, 0), added inside f.   A : (T, R), scratch.
+    S : (T + 1, R), out, row 0 given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is not asked for and nothing is fed.
     """
     T, R = A.shape
     rows = np.arange(T) * V.shape[1]
     for t in range(T):
         for i in range(R):
-            A[t, i] += b[i]
+            A[t, i] = b[i]
+        if noise.size > 0:
+            for i in range(R):
+                A[t, i] += noise[t, i]
     at_once = 1 if fed else T
     for t in range(0, T, at_once):
         end = t + at_once
