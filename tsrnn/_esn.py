@@ -34,7 +34,7 @@ from ._training import progress
 from ._windows import parse_lags
 
 
-BLOCK = 2**15  # steps times units that are followed at a time: bounds the work space
+BLOCK = 2**16  # steps times units that are followed at a time: bounds the work space
 LEAST = 256  # steps followed at a time, at least
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 REACHED = 10  # units, at least, that an input reaches

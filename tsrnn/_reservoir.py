@@ -134,7 +134,8 @@ def follow(
     of V.   bound : for what is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or (0, O).
     fed : whether some y is not measured and there are lags of it.   V : (T, D), in, and where fed out.   Y : (T, O),
     NaN where not measured, in, and where fed out.   noise : (T, R) or (0, 0), added inside f.   A : (T, R), scratch.
-    S : (T + 1, R), out, row 0 given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is not asked for and nothing is fed.
+    S : (T + 1, R), out, row 0 given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is not
+    asked for and nothing is fed.
     """
     T, R = A.shape
     rows = np.arange(T) * V.shape[1]
