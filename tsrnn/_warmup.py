@@ -3,20 +3,23 @@
 import numpy as np
 
 from ._elman import ElmanRegressor
+from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
 from ._gru import GRURegressor
 from ._lstm import LSTMRegressor
 from ._narx import NARXRegressor
-from ._solvers import Adam
 from ._tdnn import TDNNRegressor
 
 
-# Of each model, what together calls every kernel it has. TDNN and NARX share theirs.
-MODELS = {
-    NARXRegressor: [{"solver": "lm"}, {"solver": "lbfgs"}, {"solver": Adam()}],
-    TDNNRegressor: [{"solver": "lm", "input_lags": 2}, {"solver": Adam(), "input_lags": 2}],
-    ElmanRegressor: [{"output_lags": 1, "training": "closed_loop"}],
-    LSTMRegressor: [{"output_lags": 1, "training": "closed_loop"}],
-    GRURegressor: [{"output_lags": 1, "training": "closed_loop"}],
+TRAINED = {"max_iter": 1, "random_state": 0}
+THROUGH_TIME = {"output_lags": 1, "training": "closed_loop", **TRAINED}
+MODELS = {  # of each model, what together calls every kernel it has; TDNN and NARX share theirs
+    NARXRegressor: [{"solver": solver, **TRAINED} for solver in ("lm", "lbfgs", "adam")],
+    TDNNRegressor: [{"input_lags": 2, "solver": solver, **TRAINED} for solver in ("lm", "adam")],
+    ElmanRegressor: [THROUGH_TIME],
+    LSTMRegressor: [THROUGH_TIME],
+    GRURegressor: [THROUGH_TIME],
+    ESNRegressor: [{"output_lags": 1}, {"solver": RecursiveLeastSquares()}],
+    ESNRegressorCV: [{"cv": 2}],
 }
 
 
@@ -48,5 +51,4 @@ def warmup(*models):
                 f"{model!r} is no model of tsrnn: give classes such as LSTMRegressor, or nothing."
             )
         for settings in MODELS[model]:
-            fitted = model((2,), max_iter=1, random_state=0, **settings).fit(X, y)
-            fitted.predict_ahead(X, y, steps=2)
+            model((2,), **settings).fit(X, y).partial_fit(X, y).predict_ahead(X, y, steps=2)
