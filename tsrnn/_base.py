@@ -23,6 +23,7 @@ whatever a model carries from one row to the next; it is passed in and returned,
 import warnings
 from functools import wraps
 from numbers import Integral
+from types import NoneType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -70,31 +71,42 @@ class Scaler(NamedTuple):
         return Z * self.scale + self.center
 
 
-def make_scaler(kind, V, name):
-    """Learn a scaler from V (N, D), NaN left out.
+def make_scaler(kind, V, counts, name):
+    """Learn a scaler from those rows of V (N, D) that count, NaN left out.
 
     A constant column of y gets scale 1, one of X scale inf: what never moved in training says nothing later.
     """
-    if len(V) == 0 or np.isnan(V).all(axis=0).any():
+    if not counts.any() or any(np.isnan(v[counts]).all() for v in V.T):
         raise ValueError(
             f"{name} has no measured value in the rows left for training: lower validation_fraction, or give more "
             "rows a positive sample_weight."
         )
-    if kind is None or V.shape[1] == 0:
-        return Scaler(np.zeros(V.shape[1]), np.ones(V.shape[1]))
-    if kind == "standard":
-        center, scale = np.nanmean(V, axis=0), np.nanstd(V, axis=0)
-    elif kind == "minmax":
-        low, high = np.nanmin(V, axis=0), np.nanmax(V, axis=0)
-        center, scale = (low + high) / 2, (high - low) / 2
-    elif kind == "robust":
-        low, center, high = np.nanpercentile(V, [25, 50, 75], axis=0)
-        scale = (high - low) / 1.349  # the standard deviation, for a normal column
-        scale = np.where(scale > 0, scale, np.nanstd(V, axis=0))
-    else:
+    if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
         raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust' or None.")
+    pairs = [SCALES[kind](v[counts]) for v in V.T]  # column by column, for the memory's sake
+    center, scale = np.array(pairs, float).reshape(-1, 2).T.copy()
     constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
     return Scaler(center, np.where(constant, np.inf if name == "X" else 1.0, scale))
+
+
+def _robust(v):
+    """Median, and the quartile range in units of a normal column's standard deviation."""
+    low, center, high = np.nanpercentile(v, [25, 50, 75])
+    return center, (high - low) / 1.349 or np.nanstd(v)
+
+
+def _minmax(v):
+    """Middle and half of the range."""
+    low, high = np.nanmin(v), np.nanmax(v)
+    return (low + high) / 2, (high - low) / 2
+
+
+SCALES = {  # center and scale of a column v, NaN left out
+    None: lambda v: (0.0, 1.0),
+    "standard": lambda v: (np.nanmean(v), np.nanstd(v)),
+    "minmax": _minmax,
+    "robust": _robust,
+}
 
 
 def all_or_nothing(method):
@@ -153,10 +165,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         held = _last_share(counts, self._validation_share())
         counts &= ~held
         if self.theta_ is None:  # else warm_start goes on with weights that are made for the old scales
-            self.x_scaler_ = make_scaler(self.scale, X[counts], "X")
-            self.y_scaler_ = make_scaler(self.scale, Y[counts], "y")
+            self.x_scaler_ = make_scaler(self.scale, X, counts, "X")
+            self.y_scaler_ = make_scaler(self.scale, Y, counts, "y")
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
-        self._mean = X[counts].mean(axis=0), np.nanmean(Y[counts], axis=0)
+        self._mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (X, Y))
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
         with one_thread:

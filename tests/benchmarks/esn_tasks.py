@@ -4,7 +4,7 @@ Every task but the laser is drawn anew for each seed: training data, test data a
 chosen by a random search (``--tune``) on draws of other seeds, from 100 on, or, of the laser, on its validation rows;
 the test draws and rows were never looked at for that. Medians of 5 seeds.
 
-narma      [1]_ NARMA-10 from u alone: y(t + 1) from u(t), u(t - 1) ...; 2000 rows to train on, of which the first 200 are
+narma      [1]_ NARMA-10 from u alone: y(t + 1) from u(t), u(t - 1) ...; 2000 rows to train on, the first 200 of them
            washout, 3000 to validate, 3000 to test; the net runs on without y from the end of training. NMSE: mean
            squared error / variance of the test output; NRMSE: its root. "defaults": ``ESNRegressor(500)``.
 mackey     [2]_ Mackey-Glass at dt 1 (Runge-Kutta with step 0.1), squashed, tanh(x - 1); 3000 points to train on, of
@@ -20,10 +20,10 @@ lorenz     [4]_ Lorenz-63, 10,000 points to train on, all three coordinates fed 
 frame      The same with the data as a DataFrame with time stamps, through ``update`` and ``forecast``.
 laser      Santa Fe, data set A: rows 0 to 1999 to train on, the next 3000 to validate, the next 3000 to test: one step
            ahead, N = 200. Only the reservoir changes with the seed.
-henon      [1]_ y(t) = 1 - 1.4 y(t - 1)^2 + 0.3 y(t - 2) + z(t), z of standard deviation 0.05, within the map. Such noise
+henon      [1]_ y(t) = 1 - 1.4 y(t - 1)^2 + 0.3 y(t - 2) + z(t), z of standard deviation 0.05, within the map. That
            drives the map to infinity sooner or later: a z after which the map without noise escapes is drawn again.
-           2000 rows to train on, 3000 to validate, 3000 to test: one step ahead, N = 200. Nothing can be better than the
-           floor, mean z^2 / variance.
+           2000 rows to train on, 3000 to validate, 3000 to test: one step ahead, N = 200. Nothing can be better than
+           the floor, mean z^2 / variance.
 
     python tests/benchmarks/esn_tasks.py [narma mackey lorenz frame laser henon] [--seeds 5]
     python tests/benchmarks/esn_tasks.py narma-200 --tune 200    # so many candidates, on the validation draws
@@ -32,8 +32,8 @@ henon      [1]_ y(t) = 1 - 1.4 y(t - 1)^2 + 0.3 y(t - 2) + z(t), z of standard d
 .. [2] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148, 2001.
 .. [3] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
    communication." Science 304, 2004.
-.. [4] J. Pathak et al. "Model-free prediction of large spatiotemporally chaotic systems from data: a reservoir computing
-   approach." Physical Review Letters 120, 2018 (valid prediction time).
+.. [4] J. Pathak et al. "Model-free prediction of large spatiotemporally chaotic systems from data: a reservoir
+   computing approach." Physical Review Letters 120, 2018 (valid prediction time).
 """
 
 import argparse
@@ -289,7 +289,7 @@ def tune(name, n, seeds, first):
         settings = candidate(name, rng, seen[rng.integers(min(3, len(seen)))][1] if near else None)
         if k == 0:
             settings = dict(TASKS[name].settings)
-        worst, figures = sorted(seen)[2][0] if len(seen) > 2 else np.inf, []
+        worst, figures = seen[2][0] if len(seen) > 2 else np.inf, []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for seed in range(seeds):
