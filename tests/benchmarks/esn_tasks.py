@@ -277,7 +277,8 @@ def candidate(name, rng, best=None):
                 drawn[key] = float(f"{old * np.exp(0.5 * rng.normal()):.2g}")
             else:
                 drawn[key] = round(max(0.01, old + 0.1 * rng.normal()), 2)
-        drawn["leak_rate"] = min(1.0, drawn["leak_rate"])
+        for key in ("leak_rate", "input_connectivity"):
+            drawn[key] = min(1.0, drawn[key])
     return {**({"topology": "cycle"} if cycle else {}), **drawn}
 
 
