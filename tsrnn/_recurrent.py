@@ -830,12 +830,13 @@ PARAMETERS = """
         A word, or an object with its own settings such as ``Pinball(0.9)``, in scaled units.
     solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
         A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
-        takes all rows at once, in windows of 4 ``sequence_length`` of which the first quarter warms up. "auto" is
-        ``Adam(0.005)`` and then, where that takes seconds and nothing is random, L-BFGS from where Adam ended.
+        takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
+        through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is ``Adam(0.005)`` and
+        then, where that takes seconds and nothing is random, L-BFGS from where Adam ended.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units).
     max_iter : int, default=300
-        Epochs, or iterations of L-BFGS, of each stage of training.
+        Epochs, or iterations of L-BFGS; of those that follow Adam, five times as many.
     tol : float, default=1e-4
         Training ends when ``n_iter_no_change`` epochs in a row did not lower the loss by this share.
     early_stopping : bool, default=True

@@ -3,10 +3,10 @@ r"""Figures 5 and 6 of issue 4: speed and memory of echo state networks.
 CPU seconds of one thread (``time.thread_time``), the least of some repeats, the contenders by turns.
 
 A. States and ridge: 10,000 steps of 3 standardised inputs, one output, 100 steps of washout, alpha = 1e-6. reservoirpy
-   gets the reservoir that tsrnn drew (W, W_in, b, leak), ``Reservoir(...) >> Ridge(...)``, and sees the states and a
+   gets tsrnn's reservoir (W, W_in, b, leak), ``Reservoir(...) >> Ridge(...)``, and sees the states and a
    bias, so tsrnn has ``readout_input=False``; both must then forecast the same. tsrnn checks the data, scales it, finds
    the cold state and ``memory_length_`` in the same time. Sparse: 10 links a unit, W a CSR matrix for both. Dense: all
-   links, W an array (for N = 2000 only 1000 steps: 32 MB of weights a step). W is drawn beforehand.
+   links, W an array, 32 MB at N = 2000 (one repeat). W is drawn beforehand.
    Targets: at least 8, 3 and 2 times faster at N = 100, 500 and 2000, never slower with a dense reservoir.
 B. Peak memory (VmHWM, so Linux only; a child's ``getrusage`` begins with its parent's peak) of a process that imports
    tsrnn, makes the data and fits N = 500: a thousand steps, 100,000, a million. Target: less than 300 MB, with the
@@ -52,14 +52,14 @@ def driven(n):
 
 
 def seconds(*functions, repeats=5):
-    """CPU seconds of each, the least; by turns, after one call to compile."""
+    """CPU seconds of each, the least; by turns, after one call that does not count (but of a single repeat)."""
     least = [np.inf] * len(functions)
-    for turn in range(repeats + 1):
+    for turn in range(repeats + (repeats > 1)):
         for k, f in enumerate(functions):
             gc.collect()
             start = time.thread_time()
             f()
-            if turn:
+            if turn or repeats == 1:
                 least[k] = min(least[k], time.thread_time() - start)
     return least
 
@@ -69,12 +69,11 @@ def seconds(*functions, repeats=5):
 
 def equal_models(n, dense):
     """ours(), theirs(): each makes a model and fits it to X, y; and their greatest difference in forecasts."""
-    steps = 1000 if dense and n > 1000 else ROWS
-    X, y = driven(steps)
+    X, y = driven(ROWS)
     rng = np.random.RandomState(0)
     if dense:
         W = rng.uniform(-1, 1, (n, n))
-        W *= RADIUS / (np.sqrt(n / 3) if n > 1000 else np.abs(np.linalg.eigvals(W)).max())  # circular law
+        W *= RADIUS / np.sqrt(n / 3)  # roughly, by the circular law
     else:
         W = sparse.csr_matrix(random_reservoir(rng, n, 10, RADIUS, DISTRIBUTIONS["uniform"]))
     W_in = 0.3 * rng.uniform(-1, 1, (n, 3))
@@ -91,13 +90,12 @@ def equal_models(n, dense):
     model = ours()
     b = model.params_.b
     if reservoirpy is None:
-        return ours, theirs, np.nan, steps
-    new = driven(steps + 200)[0][steps:]
-    new = new if len(new) else X[:200]
+        return ours, theirs, np.nan
+    new = driven(200)[0]
     other = theirs()
     other.reset()
     apart = np.abs(model.predict(new, start="zeros") - np.ravel(other.run(new))).max()
-    return ours, theirs, float(apart), steps
+    return ours, theirs, float(apart)
 
 
 def states_table():
@@ -105,18 +103,18 @@ def states_table():
     wanted, rows = {100: 8, 500: 3, 2000: 2}, []
     for dense in (False, True):
         for n, least in wanted.items():
-            ours, theirs, apart, steps = equal_models(n, dense)
+            ours, theirs, apart = equal_models(n, dense)
             least = 1 if dense else least
-            repeats = 3 if n > 1000 else 6
+            repeats = 6 if n < 1000 else 1 if dense else 3
             kind = "dense" if dense else "10 links"
             if reservoirpy is None:
                 (own,) = seconds(ours, repeats=repeats)
-                rows.append([str(n), kind, str(steps), own * 1e3, "not installed"])
+                rows.append([str(n), kind, own * 1e3, "not installed"])
                 continue
             own, other = seconds(ours, theirs, repeats=repeats)
             ratio = other / own
             met = "yes" if ratio >= least else "NO"
-            rows.append([str(n), kind, str(steps), own * 1e3, other * 1e3, ratio, f">= {least}", met, apart])
+            rows.append([str(n), kind, own * 1e3, other * 1e3, ratio, f">= {least}", met, apart])
     name = "reservoirpy" if reservoirpy is None else f"reservoirpy {reservoirpy.__version__}"
     columns = [
         "N",
