@@ -119,7 +119,6 @@ def states_table():
     columns = [
         "N",
         "W",
-        "steps",
         "tsrnn ms",
         f"{name} ms",
         "times faster",

@@ -235,10 +235,10 @@ CHOSEN = {  # alpha="auto" was chosen everywhere
     "narma-100": (0.83, 0.98, 0.011, 1.0, 0.51, False),
     "narma-200": (1.08, 1.0, 0.0081, 0.8, 0.6, False),
     "narma-200-cycle": (0.75, 0.95, 0.013, 0.93, 0.48, False),
-    "narma-500": (0.83, 0.88, 0.024, 0.3, 0.39, False),
+    "narma-500": (1.13, 0.98, 0.012, 0.19, 0.52, False),
     "mackey-400": (1.24, 0.55, 1.2, 0.01, 0.41, True),
     "mackey-1000": (1.16, 0.6, 1.1, 0.1, 0.39, True),
-    "mackey-tau30": (1.16, 0.6, 1.1, 0.1, 0.39, True),
+    "mackey-tau30": (1.1, 0.53, 0.28, 0.3, 0.25, True),
     "lorenz-200": (0.58, 0.47, 0.39, 0.99, 0.92, True),
     "lorenz-800": (0.58, 0.47, 0.39, 0.99, 0.92, True),
     "lorenz-dt02-300": (0.58, 0.47, 0.39, 0.99, 0.92, True),
@@ -276,6 +276,8 @@ def candidate(name, rng, best=None):
             "input_connectivity": [0.1, 0.3, 1.0][rng.integers(3)],
             "bias_scaling": flat(0.0, 1.0),
         }
+        if "500" in name:
+            drawn["readout_squares"] = bool(rng.integers(2))
     else:
         drawn = {
             "spectral_radius": flat(0.05, 1.3),
