@@ -21,6 +21,7 @@ whatever a model carries from one row to the next; it is passed in and returned,
 """
 
 import warnings
+from copy import deepcopy
 from functools import wraps
 from numbers import Integral
 from types import NoneType
@@ -124,6 +125,11 @@ def all_or_nothing(method):
     return guarded
 
 
+def own_memory(a):
+    """An array that may be written to, where it is one; anything else as it is."""
+    return np.require(a, requirements=["C", "A", "W"]) if isinstance(a, np.ndarray) else a
+
+
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
@@ -131,6 +137,13 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "Let it learn free runs (training='closed_loop', a longer sequence_length), with layers of tanh and without "
         "skip_connections, or look for inputs far from those in training."
     )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if (
+            "theta_" in state
+        ):  # a worker may get it as read-only memory, which kernels would compile for again
+            self.theta_ = own_memory(self.theta_)
 
     # ---------------------------------------------------------------------------------- learning
 
@@ -172,7 +185,8 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         pieces = _pieces(index, len(Y))
         series = [Series(X[p], Y[p], weight[p], held[p]) for p in pieces]
         with one_thread:
-            self._fit_series(series, check_random_state(self.random_state))
+            self._rng = check_random_state(self.random_state)  # partial_fit draws on
+            self._fit_series(series, self._rng)
         center, scale = self.y_scaler_
         constant = 1e-3 * np.max(np.abs(center / scale))  # what counts where y never moved
         self._reach = max(np.nanmax(np.abs(Y)), constant)
@@ -198,9 +212,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Learn a little from new rows and remember them: weights and memory advance.
 
         On an unfitted model this is ``fit``. Later calls learn from the new rows, which must follow those seen,
-        without forgetting the old, in open loop: a small net by recursive Gauss-Newton (a linear one, fitted without
-        early stopping, then is what a fit to all rows gives), a large one by a pass of stochastic gradient. The
-        scaling stays as it was.
+        without forgetting the old: a small TDNN or NARX by recursive Gauss-Newton, in open loop (a linear one,
+        fitted without early stopping, then is what a fit to all rows gives), larger and recurrent nets by a pass of
+        stochastic gradient, an echo state network by adding to its sums. The scaling stays as it was.
 
         Parameters
         ----------
@@ -220,12 +234,13 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._must_go_on("partial_fit")
         X, Y, index, weight = self._check_fit(X, y, sample_weight, reset=False)
         memory = self._go_on(index)
+        self._rng = deepcopy(self._rng)  # the old one stays as it was, should this fail
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         for p, missing in self._pieces(index, len(Y)):
             memory = self._across(memory, missing)
             series = Series(X[p], Y[p], weight[p], np.zeros(len(Y[p]), bool))
             with one_thread:
-                self._fit_more(series, memory, check_random_state(self.random_state))
+                self._fit_more(series, memory, self._rng)
             _, memory = self._run(X[p], Y[p], memory)
         self._seen(memory, index, len(Y))
         return self

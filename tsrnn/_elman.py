@@ -133,7 +133,7 @@ class ElmanRegressor(RecurrentRegressor):
         A reservoir to begin with: it is fitted to the training rows, and training goes on from its weights, those
         of its readout too (with ``skip_connections`` that sees the lags, as an ESN's does). It must have as many
         units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate=1``; lags and scaling are
-        the net's.
+        the net's, and so is the seed if the reservoir has none.
     {parameters}
 
     Attributes
@@ -271,7 +271,7 @@ class ElmanRegressor(RecurrentRegressor):
             readout_input=self.skip_connections,
             readout_squares=False,
             scale=None,
-            random_state=rng,
+            random_state=rng if self.init.random_state is None else self.init.random_state,
         )
         reservoir = esn.fit(pd.DataFrame(X, index), Y, w).params_
         theta = np.zeros(self._net.size)

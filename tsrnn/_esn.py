@@ -16,11 +16,12 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor
+from ._base import SequenceRegressor, own_memory
 from ._recurrent import Memory
 from ._reservoir import (
     ACTIVATIONS,
     DISTRIBUTIONS,
+    Reservoir,
     chain,
     follow,
     pack,
@@ -39,6 +40,8 @@ LEAST = 256  # steps followed at a time, at least
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
+GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
+HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
 ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries
@@ -376,7 +379,7 @@ class ESNRegressor(SequenceRegressor):
                 raise ValueError(
                     f"{name} has the shape {shape}: give a {'square ' if name == 'W' else ''}matrix."
                 )
-            values = A.data if sparse.issparse(A) else np.asarray(A, float)
+            values = sparse.csr_array(A).data if sparse.issparse(A) else np.asarray(A, float)
             if not np.isfinite(values).all():
                 raise ValueError(f"{name} holds a NaN or infinity: give finite weights.")
 
@@ -388,7 +391,11 @@ class ESNRegressor(SequenceRegressor):
         """Units of each layer."""
         if self.W is not None:
             return (np.shape(self.W)[0],)
-        sizes = self.n_reservoir if isinstance(self.n_reservoir, (tuple, list)) else (self.n_reservoir,)
+        sizes = (
+            self.n_reservoir
+            if isinstance(self.n_reservoir, (tuple, list, np.ndarray))
+            else (self.n_reservoir,)
+        )
         if len(sizes) == 0:
             raise ValueError("n_reservoir=() has no layer: give an int >= 1, or one for each layer.")
         for n in sizes:
@@ -436,7 +443,7 @@ class ESNRegressor(SequenceRegressor):
         if self.W is None:
             W, U = self._links(rng, sizes, draw)
         else:
-            W, U = sparse.csr_array(self.W, dtype=np.float64), sparse.csr_array((R, R))
+            W, U = sparse.csr_array(self.W).astype(np.float64), sparse.csr_array((R, R))
         pairs = zip(self._scaling(), self._lags())
         scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
         shape = sizes[0], len(scaling)
@@ -665,7 +672,7 @@ class ESNRegressor(SequenceRegressor):
                         tell(f"rows: {here.stop} of {len(Y)}")
                 fed_itself = self._lags()[1] and np.isnan(s.Y).any()
                 self._last = None if self.noise or fed_itself else self._after(s.X, Y, self._first(), S[-1])
-        if not np.isfinite(total).all():
+        if not (np.abs(total) < HUGE * n).all():
             raise ValueError(
                 f"The states of the reservoir grow without bound, with activation={self.activation!r} and "
                 f"spectral_radius={self.spectral_radius!r}: give activation='tanh', or a smaller spectral_radius."
@@ -683,6 +690,7 @@ class ESNRegressor(SequenceRegressor):
         self.theta_, self.loss_curve_ = W.ravel(), [float(sse / sums.O / 2)]
         if self._recursive():
             self._inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), self.alpha_, self.readout_bias)
+            self._most = GROWTH * float(np.trace(self._inverse))
         else:
             self._sums = sums
 
@@ -712,7 +720,14 @@ class ESNRegressor(SequenceRegressor):
         at_once = max(1, int(1e8 / len(W) ** 2))
         for m in range(0, len(Z), at_once):
             here = slice(m, m + at_once)
-            recurse(Z[here], Y[here], w[here], float(self.solver.forgetting), self._inverse, W)
+            recurse(Z[here], Y[here], w[here], float(self.solver.forgetting), self._most, self._inverse, W)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if (
+            "_reservoir" in state
+        ):  # a worker may get it as read-only memory, which kernels would compile for again
+            self._reservoir = Reservoir(*map(own_memory, self._reservoir))
 
     # ---------------------------------------------------------------------------------- memories
 
@@ -814,7 +829,7 @@ class ESNRegressor(SequenceRegressor):
         W, leak = self._matrices[0].toarray(), self._reservoir.leak
         return np.linalg.eigvals(np.diag(1 - leak) + leak[:, None] * W).astype(complex)
 
-    def memory_capacity(self, max_delay=None, *, n_timesteps=6000, random_state=0):
+    def memory_capacity(self, max_delay=None, *, n_timesteps=None, random_state=0):
         """How well the reservoir remembers: noise from k steps ago, read from its states [1]_.
 
         White noise of unit variance enters by the first column of W_in, alone; linear readouts are fitted to the
@@ -824,8 +839,8 @@ class ESNRegressor(SequenceRegressor):
         ----------
         max_delay : int, optional
             By default as many as there are units.
-        n_timesteps : int, default=6000
-            How many steps.
+        n_timesteps : int, optional
+            How many steps; by default 6000, or as many as such delays need.
         random_state : int, RandomState or None, default=0
             For the noise.
 
@@ -851,6 +866,7 @@ class ESNRegressor(SequenceRegressor):
         net = self._reservoir
         K = net.R if max_delay is None else max_delay
         check_number("max_delay", K, 1, integer=True)
+        n_timesteps = max(6000, 4 * K + 200) if n_timesteps is None else n_timesteps
         check_number("n_timesteps", n_timesteps, 4 * K + 200, integer=True)
         u = np.sqrt(3) * check_random_state(random_state).uniform(-1, 1, n_timesteps)
         halves = [no_sums(net.R + 1, K) for _ in range(2)]
@@ -903,12 +919,16 @@ class ESNRegressor(SequenceRegressor):
         memory, _ = self._resume(self.start if start is None else start, X, index)
         X, Y = self.x_scaler_(X), self.y_scaler_(Y)
         apart = np.random.default_rng(0).normal(size=self._reservoir.R)
+        apart /= np.linalg.norm(apart)
         total, small = 0.0, 1e-7
         for _, V, S, _ in self._blocks(X, Y, memory, read=False):
             for t in range(len(V)):
-                apart *= small / np.linalg.norm(apart)
-                apart = self._driven(V[t : t + 1], S[t] + apart)[1] - S[t + 1]
-                total += np.log(max(np.linalg.norm(apart), 1e-300) / small)
+                apart = self._driven(V[t : t + 1], S[t] + small * apart)[1] - S[t + 1]
+                size = np.linalg.norm(apart)
+                if size == 0:  # they have met
+                    return -np.inf
+                total += np.log(size / small)
+                apart /= size
         return float(total / len(Y))
 
     def _driven(self, V, state):
@@ -1032,6 +1052,10 @@ class ESNRegressorCV(ESNRegressor):
         self.alphas = alphas
         self.cv = cv
 
+    def _prepare(self, n_inputs, n_outputs):
+        super()._prepare(n_inputs, n_outputs)
+        self._cv = check_cv(self.cv)  # a generator gives its splits once
+
     def _check_solver(self):
         """Raise where there is no penalty to try."""
         if isinstance(self.alphas, str) or not np.iterable(self.alphas) or len(self.alphas) == 0:
@@ -1064,7 +1088,7 @@ class ESNRegressorCV(ESNRegressor):
     def _splits(self, n):
         """Which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
         marks = []
-        for rows in check_cv(self.cv).split(np.empty(n)):
+        for rows in self._cv.split(np.empty(n)):
             for chosen in rows:
                 mark = np.zeros(n, bool)
                 mark[chosen] = True

@@ -28,6 +28,7 @@ BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS = 256  # free runs side by side
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
+GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 LONGER = 5  # times max_iter, the iterations of L-BFGS after Adam
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
@@ -473,7 +474,7 @@ class RecurrentRegressor(SequenceRegressor):
                     moments = solver.minimize(objective, theta, monitor, rng)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-                self._moments = moments or self._moments
+                self._moments = moments  # None after L-BFGS
         self.theta_ = theta
         self.n_iter_ = sum(m.n_iter for m in monitors)
         self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
@@ -573,11 +574,13 @@ class RecurrentRegressor(SequenceRegressor):
             np.concatenate([np.zeros(n), series.w]),
             np.zeros(n + len(series.Y), bool),
         )
-        solver = self._solvers([series])[0]
-        solver = solver if isinstance(solver, Stochastic) else Adam()
+        solver = None if chooses_solver(self) else resolve_solver(self.solver)
+        if not isinstance(solver, Stochastic):  # small steps, for L-BFGS has ended in a narrow valley
+            solver = Adam(GENTLE)
         T = min(self.sequence_length, len(series.Y))
         starts = [states.astype(solver.dtype) for states in memory.states]
-        objective = Objective(self._net, [known], T, 1, self._teaching(), solver.dtype, starts=starts)
+        teaching = self._teaching()._replace(alpha=0.0)  # few rows would be outweighed
+        objective = Objective(self._net, [known], T, 1, teaching, solver.dtype, starts=starts)
         if objective.weight > 0:
             monitor = Monitor(self.theta_, 1, 0.0, 1)
             self._moments = solver.minimize(objective, self.theta_, monitor, rng, self._moments)

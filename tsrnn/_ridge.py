@@ -99,12 +99,13 @@ def unpack(G, A):
 
 
 @kernel
-def recurse(Z, Y, w, forgetting, P, W):
+def recurse(Z, Y, w, forgetting, most, P, W):
     """Recursive least squares, row by row.
 
     k = P z / (forgetting / w + z'P z),   W <- W + k (y - z'W),   P <- (P - k (P z)') / forgetting
 
-    Z : (M, F).   Y : (M, O).   w : (M,), positive.   P : (F, F) and W : (F, O), in, out.
+    While the trace of P is above ``most`` nothing is forgotten: directions that the rows do not excite would
+    grow without bound.   Z : (M, F).   Y : (M, O).   w : (M,), positive.   P : (F, F) and W : (F, O), in, out.
     """
     M, F = Z.shape
     O = Y.shape[1]
@@ -117,7 +118,11 @@ def recurse(Z, Y, w, forgetting, P, W):
             p, zj = P[j], z[j]
             for i in range(F):
                 u[i] += p[i] * zj
-        s = forgetting / w[m]
+        trace = 0.0
+        for i in range(F):
+            trace += P[i, i]
+        fade = forgetting if trace <= most else 1.0
+        s = fade / w[m]
         for i in range(F):
             s += z[i] * u[i]
         for o in range(O):
@@ -130,7 +135,7 @@ def recurse(Z, Y, w, forgetting, P, W):
             for o in range(O):
                 W[i, o] += k * e[o]
             for j in range(F):
-                p[j] = (p[j] - u[i] * u[j] / s) / forgetting
+                p[j] = (p[j] - u[i] * u[j] / s) / fade
 
 
 @kernel
