@@ -243,7 +243,7 @@ CHOSEN = {  # alpha="auto" was chosen everywhere
     "narma-200-cycle": (0.75, 0.95, 0.013, 0.93, 0.48, False),
     "narma-500": (1.04, 0.93, 0.0086, 0.3, 0.33, True),
     "mackey-400": (1.24, 0.55, 1.2, 0.01, 0.41, True),
-    "mackey-400-states": (1.16, 0.64, 0.75, 0.17, 0.8, False),
+    "mackey-400-states": (0.99, 0.57, 0.23, 0.77, 0.21, False),
     "mackey-1000": (1.16, 0.6, 1.1, 0.1, 0.39, True),
     "mackey-tau30": (1.1, 0.53, 0.28, 0.3, 0.25, True),
     "lorenz-200": (0.58, 0.47, 0.39, 0.99, 0.92, True),
