@@ -29,7 +29,7 @@ ORIGINS = 256  # free runs side by side
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
-LONGER = 5  # times max_iter, the iterations of L-BFGS after Adam
+LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
@@ -466,9 +466,8 @@ class RecurrentRegressor(SequenceRegressor):
         validate = self._validation(series) if self.early_stopping else None
         monitors, self._moments = [], None
         with self._threads() as pool:
-            for solver in self._solvers(series):
+            for solver, limit in self._solvers(series):
                 objective = self._objective(series, solver, pool)
-                limit = self.max_iter * (LONGER if monitors else 1)
                 with progress(self.verbose, type(self).__name__, limit) as tell:
                     monitor = Monitor(theta, limit, self.tol, self.n_iter_no_change, validate, tell)
                     moments = solver.minimize(objective, theta, monitor, rng)
@@ -486,12 +485,19 @@ class RecurrentRegressor(SequenceRegressor):
         return self._net.initial(rng, self.recurrent_init)
 
     def _solvers(self, series):
-        """The solvers of each stage of training; "auto": Adam, and L-BFGS from where it ended if that is cheap."""
+        """The solver of each stage of training, and how many iterations it may take.
+
+        "auto": L-BFGS; where the net sees its last output, after Adam, which leads to tamer free runs; Adam alone where
+        L-BFGS is expensive or the loss is random or has kinks.
+        """
         if not chooses_solver(self):
-            return [resolve_solver(self.solver)]
+            return [(resolve_solver(self.solver), self.max_iter)]
         smooth = not isinstance(resolve_loss(self.loss), Pinball) and self.loss != "absolute"
         cheap = sum(len(s.Y) for s in series) * self._net.size <= MAX_LBFGS_WORK
-        return [Adam(0.005), LBFGS()] if cheap and smooth and not self._is_random() else [Adam(0.005)]
+        adam, lbfgs = (Adam(0.005), self.max_iter), (LBFGS(), LONGER * self.max_iter)
+        if not (cheap and smooth) or self._is_random():
+            return [adam]
+        return [adam, lbfgs] if 1 in self._lags()[1] else [lbfgs]
 
     def _threads(self):
         """A pool of threads, or a context that gives None."""
@@ -834,12 +840,13 @@ PARAMETERS = """
     solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
         A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
         takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
-        through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is ``Adam(0.005)`` and
-        then, where that takes seconds and nothing is random, L-BFGS from where Adam ended.
+        through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
+        among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
+        series, with dropout, scheduled sampling, or a loss with kinks.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units).
     max_iter : int, default=300
-        Epochs, or iterations of L-BFGS; of those that follow Adam, five times as many.
+        Epochs, or iterations of L-BFGS; five times as many of those with ``solver="auto"``.
     tol : float, default=1e-4
         Training ends when ``n_iter_no_change`` epochs in a row did not lower the loss by this share.
     early_stopping : bool, default=True
