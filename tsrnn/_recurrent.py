@@ -28,6 +28,7 @@ BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS = 256  # free runs side by side
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
+SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
@@ -482,7 +483,16 @@ class RecurrentRegressor(SequenceRegressor):
 
     def _initial(self, series, rng):
         """Where training begins, (P,)."""
-        return self._net.initial(rng, self.recurrent_init)
+        theta = self._net.initial(rng, self.recurrent_init)
+        if (
+            not self._is_fed()
+        ):  # begin near the mean: where little can be foretold, training may end near there
+            self._net.views(theta)[-1].W[:] *= SMALL
+        return theta
+
+    def _is_fed(self):
+        """Whether the net sees its last output."""
+        return 1 in self._lags()[1]
 
     def _solvers(self, series):
         """The solver of each stage of training, and how many iterations it may take.
@@ -497,7 +507,7 @@ class RecurrentRegressor(SequenceRegressor):
         adam, lbfgs = (Adam(0.005), self.max_iter), (LBFGS(), LONGER * self.max_iter)
         if not (cheap and smooth) or self._is_random():
             return [adam]
-        return [adam, lbfgs] if 1 in self._lags()[1] else [lbfgs]
+        return [adam, lbfgs] if self._is_fed() else [lbfgs]
 
     def _threads(self):
         """A pool of threads, or a context that gives None."""
