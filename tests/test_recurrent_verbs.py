@@ -610,7 +610,7 @@ def test_pinball_is_a_quantile(model):
     noise = np.random.default_rng(0)
     u = noise.normal(size=(600, 1))
     target = u[:, 0] + (0.2 + 0.5 * (u[:, 0] > 0)) * noise.normal(size=600)
-    kw = {"max_iter": 60, "solver": Adam(0.02), "sequence_length": 50, "batch_size": 2}
+    kw = {"max_iter": 60, "solver": Adam(0.02, schedule="cosine"), "sequence_length": 50, "batch_size": 2}
     for q in (0.9, 0.2):
         fitted = fit(model, u, target, loss=Pinball(q), **kw)
         assert np.mean(target < fitted.predict_ahead(u, target, start="cold")) == pytest.approx(q, abs=0.06)
