@@ -110,6 +110,17 @@ SCALES = {  # center and scale of a column v, NaN left out
 }
 
 
+def documented(**texts):
+    """Fill in the parts of a class docstring that several models share: each text where its {name} stands."""
+
+    def fill(model):
+        for name, text in texts.items():
+            model.__doc__ = (model.__doc__ or "").replace(f"{{{name}}}", text.strip())  # none with python -OO
+        return model
+
+    return fill
+
+
 def all_or_nothing(method):
     """Leave the estimator as it was where the method fails or is interrupted."""
 

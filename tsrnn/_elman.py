@@ -14,7 +14,7 @@ from ._base import SHORT_GAP
 from ._esn import ESNRegressor
 from ._jit import kernel
 from ._layer_norm_v1 import normalise, normalise_back
-from ._recurrent import RecurrentRegressor, documented
+from ._recurrent import RecurrentRegressor, shared_docs
 from ._recurrent_net import Cell
 from ._simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 
@@ -116,7 +116,7 @@ def cell(activation, learned, layer_norm):
     return Cell(cell, options, 1, 1, (0,), shapes, partial(forward, kind), partial(backward, kind))
 
 
-@documented
+@shared_docs
 class ElmanRegressor(RecurrentRegressor):
     """Elman network, the simple recurrent network, trained through time.
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor, own_memory
+from ._base import SequenceRegressor, documented, own_memory
 from ._recurrent import Memory
 from ._reservoir import (
     ACTIVATIONS,
@@ -46,19 +46,6 @@ FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
 ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries
 TOPOLOGIES = ("random", "cycle", "delay_line")
-
-
-def documented(model):
-    """Fill in the part of a docstring that both models share."""
-    shared = {
-        "{parameters}": PARAMETERS,
-        "{more parameters}": MORE_PARAMETERS,
-        "{attributes}": ATTRIBUTES,
-        "{references}": REFERENCES,
-    }
-    for mark, text in shared.items():
-        model.__doc__ = (model.__doc__ or "").replace(mark, text.strip())  # none with python -OO
-    return model
 
 
 PARAMETERS = """
@@ -151,6 +138,11 @@ REFERENCES = """
 """
 
 
+shared_docs = documented(
+    parameters=PARAMETERS, more_parameters=MORE_PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES
+)
+
+
 class RecursiveLeastSquares(BaseEstimator):
     """Least squares that forgets, for an ``ESNRegressor`` on a stream.
 
@@ -194,7 +186,7 @@ class Parameters(NamedTuple):
     W_out: np.ndarray
 
 
-@documented
+@shared_docs
 class ESNRegressor(SequenceRegressor):
     """Echo state network: a fixed random reservoir, and a readout by ridge regression.
 
@@ -214,7 +206,7 @@ class ESNRegressor(SequenceRegressor):
     alpha : float or "auto", default="auto"
         alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
         all rows, in scaled units). "auto": the one of most evidence [4]_, which costs some ten solutions.
-    {more parameters}
+    {more_parameters}
 
     Attributes
     ----------
@@ -621,7 +613,7 @@ class ESNRegressor(SequenceRegressor):
             fed = [Y.copy() for Y in fed]
         self._learn(series, fed, weights, rng)
         self.n_iter_ = 1
-        self.memory_length_ = self._find_memory_length(series[0])
+        self._probe = series[0].X[:MAX_MEMORY].copy(), _last_known(series[0].Y[:MAX_MEMORY])
 
     def _weights(self, series):
         """What each row of each series counts."""
@@ -748,10 +740,11 @@ class ESNRegressor(SequenceRegressor):
         """The memory of lags that always were x (F,), y (O,), and of states."""
         return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)), tuple(states))
 
-    def _find_memory_length(self, series):
+    @property
+    def memory_length_(self):
         """Steps until the states from zeros and from the mean state are within 1% of their first distance."""
-        rows = slice(0, MAX_MEMORY)
-        X, Y = series.X[rows], _last_known(series.Y[rows])
+        check_is_fitted(self)
+        X, Y = self._probe
         first, cold = self._first(), self._cold()
         start = np.linalg.norm(np.concatenate(cold.states))
         runs = [self._blocks(X, Y, memory, read=False, length=32) for memory in (first, cold)]
@@ -941,7 +934,7 @@ class ESNRegressor(SequenceRegressor):
         return S
 
 
-@documented
+@shared_docs
 class ESNRegressorCV(ESNRegressor):
     """Echo state network, the penalty of its readout chosen by cross-validation.
 
@@ -959,7 +952,7 @@ class ESNRegressorCV(ESNRegressor):
     cv : int, splitter or iterable of (train, test), default=5
         An int: so many blocks of rows, each in turn the one that is judged. ``TimeSeriesSplit()``: rolling folds.
     {parameters}
-    {more parameters}
+    {more_parameters}
 
     Attributes
     ----------

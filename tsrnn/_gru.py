@@ -15,7 +15,7 @@ import numpy as np
 
 from ._jit import kernel
 from ._layer_norm_v1 import normalise, normalise_back
-from ._recurrent import RecurrentRegressor, documented
+from ._recurrent import RecurrentRegressor, shared_docs
 from ._recurrent_net import Cell
 from ._simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 
@@ -156,7 +156,7 @@ def cell(reset, learned, layer_norm):
     return Cell(cell, (reset, learned, layer_norm), 3, 1, (0, 0, 0), shapes, forward, backward)
 
 
-@documented
+@shared_docs
 class GRURegressor(RecurrentRegressor):
     """Gated recurrent unit network, trained through time.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._jit import kernel
 from ._layer_norm_v1 import normalise, normalise_back
-from ._recurrent import RecurrentRegressor, documented
+from ._recurrent import RecurrentRegressor, shared_docs
 from ._recurrent_net import Cell
 from ._simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 from ._solvers import check_flag, check_number
@@ -166,7 +166,7 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     return Cell(cell, options, G, 2, bias, shapes, forward, backward)
 
 
-@documented
+@shared_docs
 class LSTMRegressor(RecurrentRegressor):
     """Long short-term memory network, trained through time.
 

@@ -15,7 +15,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor, Series, _check_start
+from ._base import SequenceRegressor, Series, _check_start, documented
 from ._losses import Pinball, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
@@ -803,14 +803,6 @@ def _same(net, other):
     return net._replace(cell=net.cell.options) == other._replace(cell=other.cell.options)
 
 
-def documented(model):
-    """Fill in the part of a docstring that all recurrent models share."""
-    shared = {"{parameters}": PARAMETERS, "{attributes}": ATTRIBUTES, "{references}": REFERENCES}
-    for mark, text in shared.items():
-        model.__doc__ = (model.__doc__ or "").replace(mark, text.strip())  # none with python -OO
-    return model
-
-
 PARAMETERS = """
     input_lags : int or sequence of int, default=0
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
@@ -917,3 +909,5 @@ REFERENCES = """
     .. [12] J. L. Ba, J. R. Kiros, G. E. Hinton. "Layer normalization." arXiv:1607.06450, 2016.
     .. [13] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
 """
+
+shared_docs = documented(parameters=PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
