@@ -73,7 +73,7 @@ def our_step(name, H, threads=1):
     net = make_net(model._cell(), F, O, (H,), (0,), ())
     n = 10 * T * B  # ten sequences a track, so that what is done once an epoch weighs as in a fit
     series = Series(rng.normal(size=(n, F)), rng.normal(size=(n, O)), np.ones(n), np.zeros(n, bool))
-    pool = ThreadPoolExecutor(threads) if threads > 1 else None
+    pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
     objective = Objective(net, [series], T, B, model._teaching(), np.float32, pool=pool)
     theta = net.initial(np.random.RandomState(0), "orthogonal").astype(np.float32)
     decay = (objective.decay / objective.weight).astype(np.float32)
