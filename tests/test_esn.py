@@ -3,6 +3,7 @@
 import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -610,3 +611,66 @@ def test_ten_rows_are_enough():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isfinite(ESNRegressor(random_state=0).fit(X[:10], y[:10]).predict(X[:10])).all()
+
+
+# ---------------------------------------------------------------------------------------- found in review
+
+
+def test_forgetting_stays_bounded_on_a_long_stream():
+    """What the rows do not excite is not forgotten for ever: the inverse would grow by 1 / forgetting a row."""
+    u, target = make_narma(6000, random_state=0)
+    model = ESNRegressor(60, solver=RecursiveLeastSquares(0.98), random_state=0).fit(u[:1000], target[:1000])
+    for t in range(1000, 5000, 500):
+        model.partial_fit(u[t : t + 500], target[t : t + 500])
+    errors = model.predict(u[5000:]) - target[5000:]
+    assert np.sqrt(np.mean(errors**2)) < 1.2 * target[5000:].std()
+    assert np.linalg.eigvalsh(model._inverse).min() > -1e-6 * np.trace(model._inverse)
+
+
+def test_states_that_meet_have_no_lyapunov_exponent():
+    model = ESNRegressor(10, topology="delay_line", leak_rate=1.0, random_state=0).fit(X, Y2)
+    assert model.lyapunov_exponent(X) == -np.inf
+
+
+def test_memory_capacity_takes_as_many_steps_as_delays_need():
+    model = ESNRegressor(20, random_state=0).fit(X, Y2)
+    assert model.memory_capacity(1500).shape == (1500,)
+    with pytest.raises(ValueError, match="n_timesteps"):
+        model.memory_capacity(1500, n_timesteps=6000)
+
+
+def test_a_reservoir_that_explodes_is_refused():
+    model = ESNRegressor(30, activation="identity", spectral_radius=1.2, leak_rate=1.0, random_state=0)
+    with pytest.raises(ValueError, match="without bound"):
+        model.fit(X, Y2)
+
+
+def test_noise_goes_on_from_call_to_call():
+    """Two models that differ in the noise drawn before differ in what a later call draws."""
+    kw = {"noise": 0.1, "alpha": 1.0, "random_state": 0}
+    once = ESNRegressor(20, **kw).fit(X[:300], Y2[:300])
+    twice = clone(once).fit(X[:300], Y2[:300])
+    once._rng.normal(size=7)
+    once.partial_fit(X[300:], Y2[300:])
+    twice.partial_fit(X[300:], Y2[300:])
+    assert not np.array_equal(once.theta_, twice.theta_)
+
+
+def test_splits_of_a_generator_serve_both_passes():
+    holes = Y2.copy()
+    holes[100:110] = np.nan
+    splits = ((np.arange(100, 400), np.arange(400, 500)) for _ in range(1))
+    model = ESNRegressorCV(20, output_lags=1, alphas=(1e-3, 1.0), cv=splits, random_state=0).fit(
+        X[:500], holes[:500]
+    )
+    assert model.best_alpha_ in (1e-3, 1.0)
+
+
+def test_read_only_memory_needs_no_second_kernel(tmp_path):
+    model = ESNRegressor(400, random_state=0).fit(X, Y2)
+    path = tmp_path / "model.joblib"
+    joblib.dump(model, path)
+    mapped = joblib.load(path, mmap_mode="r")
+    assert all(a.flags.writeable for a in mapped._reservoir if isinstance(a, np.ndarray))
+    assert mapped.theta_.flags.writeable
+    assert np.array_equal(mapped.predict(X), model.predict(X))

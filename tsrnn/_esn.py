@@ -607,9 +607,8 @@ class ESNRegressor(SequenceRegressor):
         weights = self._weights(series)
         fed = [s.Y for s in series]
         if self._lags()[1] and any(np.isnan(Y).any() for Y in fed):
-            self._learn(
-                series, [_last_known(Y) for Y in fed], weights, rng
-            )  # a readout, for values of its own
+            # First a readout from what was known last, then one from the values that it gives.
+            self._learn(series, [_last_known(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
         self._learn(series, fed, weights, rng)
         self.n_iter_ = 1
@@ -716,9 +715,7 @@ class ESNRegressor(SequenceRegressor):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if (
-            "_reservoir" in state
-        ):  # a worker may get it as read-only memory, which kernels would compile for again
+        if "_reservoir" in state:  # see SequenceRegressor
             self._reservoir = Reservoir(*map(own_memory, self._reservoir))
 
     # ---------------------------------------------------------------------------------- memories

@@ -162,7 +162,7 @@ class Objective:
         weights, total = self.net.views(theta.astype(self.dtype)), 0.0
         for batch in self._groups(np.arange(len(self.at))):
             for k in (*batch.skipped, batch.step):
-                total += self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=None)
+                total += self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=False)[0]
         return total / self.weight
 
     def _weights(self, theta):
@@ -172,7 +172,7 @@ class Objective:
         return self._views
 
     def _step(self, weights, tracks, k, learn):
-        """One sequence of each track; returns loss and gradient (learn), loss (None) or nothing (False)."""
+        """One sequence of each track; returns its loss, and its gradient (P,) or None where none is to be learnt."""
         at = self.at[tracks] + k * self.T
         lengths = np.minimum(self.end[tracks] - at, self.T)
         if k == 0:
@@ -193,11 +193,9 @@ class Objective:
             )
 
         results = in_threads(self.pool, shard, range(0, len(tracks), SHARD))
-        if learn is False:
-            return None
         loss = sum(loss for loss, _ in results)
-        if learn is None:
-            return loss
+        if not learn:
+            return loss, None
         grad = results[0][1]
         for _, more in results[1:]:
             grad += more
@@ -226,9 +224,7 @@ class Objective:
             if block.reverse:
                 S[:, 0] = p.start[:, None] if p.start.size else 0
         out = tape.forward(weights, own, masks)
-        loss = grad = None
-        if learn is not False:
-            loss = self.teaching.loss(out, self.y, self.w, at * O, dout)
+        loss, grad = self.teaching.loss(out, self.y, self.w, at * O, dout), None
         if learn:
             if i not in self._grads:
                 grad = np.zeros(net.size, self.dtype)
@@ -484,9 +480,8 @@ class RecurrentRegressor(SequenceRegressor):
     def _initial(self, series, rng):
         """Where training begins, (P,)."""
         theta = self._net.initial(rng, self.recurrent_init)
-        if (
-            not self._is_fed()
-        ):  # begin near the mean: where little can be foretold, training may end near there
+        if not self._is_fed():
+            # Begin near the mean of y: where little can be foretold, early stopping may end there.
             self._net.views(theta)[-1].W[:] *= SMALL
         return theta
 
@@ -527,7 +522,7 @@ class RecurrentRegressor(SequenceRegressor):
             self._mean[1],
         )
 
-    def _objective(self, series, solver, pool, starts=None):
+    def _objective(self, series, solver, pool):
         """The loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
         longest = max(len(s.Y) for s in series) - self.lead_
         T, lead_in = min(self.sequence_length, longest), None
@@ -535,14 +530,13 @@ class RecurrentRegressor(SequenceRegressor):
         B = self.batch_size
         if B == "auto":
             B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if isinstance(
-            solver, LBFGS
-        ):  # whole series: short windows teach the net to count rows from their start
+        if isinstance(solver, LBFGS):
+            # Whole series: short windows teach the net to count rows from their start.
             length = T if self.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
             series, lead_in = windows(series, self.lead_, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - self.lead_, SHARD
         objective = Objective(
-            self._net, series, T, B, self._teaching(), solver.dtype, pool=pool, lead_in=lead_in, starts=starts
+            self._net, series, T, B, self._teaching(), solver.dtype, pool=pool, lead_in=lead_in
         )
         if not objective.weight > 0:
             raise ValueError(
@@ -565,12 +559,12 @@ class RecurrentRegressor(SequenceRegressor):
         if not parts:
             return None
         T = max(len(s.Y) for s in parts) - self.lead_
-        judges = []
-        for feedback in {"open_loop", "open_loop" if self.training == "open_loop" else "closed_loop"}:
-            teaching = self._teaching(feedback)
-            judges.append(
-                Objective(self._net, parts, T, SHARD, teaching, np.float32, held=True, lead_in=earlier)
+        judges = [
+            Objective(
+                self._net, parts, T, SHARD, self._teaching(kind), np.float32, held=True, lead_in=earlier
             )
+            for kind in ("open_loop", "closed_loop")[: 1 if self.training == "open_loop" else 2]
+        ]
         judges = [judge for judge in judges if judge.weight > 0]
         if not judges:
             return None
@@ -786,7 +780,7 @@ class RecurrentRegressor(SequenceRegressor):
             super()._note_one_row_call()
 
     def _must_go_on(self, verb):
-        if self.bidirectional:
+        if self._net.bidirectional:
             raise ValueError(
                 f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
                 "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
