@@ -8,8 +8,8 @@ geometric mean over the series.  ``output_lags=1``, but for NARMA-10, which is r
 Run: python tests/benchmarks/defaults_recurrent.py [--seeds 2] [--models LSTM Elman GRU].
 
 What it printed on 2026-11-20 ("worst" is the worst free run of any seed and series, "seconds" the sum of the median
-fits, on two busy cores; "default" then was Adam and L-BFGS in turn for every net, as it still is where y(t - 1) is fed back, so
-only NARMA-10 among the eight would differ today):
+fits, on two busy cores; "default" then was Adam and L-BFGS in turn for every net, as it still is where y(t - 1) is fed
+back, so that only NARMA-10 among the eight would differ today):
 
     LSTM                         1 step 24 steps free run    worst  seconds
       default                     0.232    0.523    0.763    1.754    8.572
