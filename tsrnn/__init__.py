@@ -1,6 +1,7 @@
 """Recurrent neural networks for time series, as scikit-learn estimators."""
 
 from ._base import forecast, predict_ahead, update
+from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._elman import ElmanRegressor
 from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
 from ._gru import GRURegressor
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LBFGS",
     "SGD",
+    "ARXRegressor",
     "Adam",
     "ESNRegressor",
     "ESNRegressorCV",
@@ -27,9 +29,11 @@ __all__ = [
     "LSTMRegressor",
     "LevenbergMarquardt",
     "NARXRegressor",
+    "PersistenceRegressor",
     "Pinball",
     "RMSprop",
     "RecursiveLeastSquares",
+    "SeasonalNaiveRegressor",
     "TDNNRegressor",
     "forecast",
     "predict_ahead",
