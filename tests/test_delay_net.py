@@ -8,7 +8,7 @@ from numba import config
 from tsrnn import NARXRegressor, _delay_net
 from tsrnn import _delay_kernels as kernels
 from tsrnn._base import Series
-from tsrnn._delay_net import Objective, make_plan, run, run_ahead
+from tsrnn._delay_net import Objective, free_runs, make_plan, run
 
 
 # name -> n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags
@@ -135,15 +135,20 @@ def test_run_in_blocks_equals_one_run(name, free, monkeypatch):
     np.testing.assert_allclose(blocks, whole, rtol=1e-14, atol=1e-14)
 
 
-@every_net
-@pytest.mark.parametrize("steps", [2, 5, 60])
-def test_run_ahead_is_a_free_run_from_every_origin(name, steps, monkeypatch):
+@every_feedback
+@pytest.mark.parametrize("steps", [1, 2, 5, 31])
+@pytest.mark.parametrize("settle", [None, lambda which, t, out: out], ids=["", "settled"])
+def test_free_runs_from_every_row(name, steps, settle, monkeypatch):
     plan, theta, net = build(name)
     s, lead = make_series(plan), plan.lead
-    expected = naive.forecast_ahead(net, s.X, s.Y, lead, steps)
+    X, Y, before = s.X[lead:], s.Y[lead:], (s.X[:lead], s.Y[:lead])
+    first = np.arange(len(Y) - steps + 1)
+    expected = [naive.forecast_ahead(net, s.X, s.Y, lead, t + 1)[t:][: len(first)] for t in range(steps)]
     for block in (_delay_net.BLOCK, 12):
         monkeypatch.setattr(_delay_net, "BLOCK", block)
-        out = run_ahead(plan, theta, s.X[lead:], s.Y[lead:], s.X[:lead], s.Y[:lead], steps)
+        parts = list(free_runs(plan, theta, X, Y, *before, first, steps, settle))
+        out = np.concatenate([part for _, part in parts], axis=1)
+        assert [len(first[which]) for which, _ in parts] == [part.shape[1] for _, part in parts]
         np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
 
 
@@ -390,7 +395,8 @@ def test_no_argument_is_modified(steps, closed):
     objective.sum_of_squares(theta)
     objective.solve_linear(theta, objective.decay)
     run(plan, theta, s.X[lead:], free, X_before, Y_before)
-    run_ahead(plan, theta, s.X[lead:], full[lead:], X_before, Y_before, 3)
+    if closed:
+        list(free_runs(plan, theta, s.X[lead:], full[lead:], X_before, Y_before, np.arange(5), 3))
     for a, copy in zip(arrays, copies):
         assert np.array_equal(a, copy, equal_nan=a.dtype.kind == "f")
     for a, copy in zip([objective.x, objective.y, objective.w, objective.at], inner):

@@ -433,29 +433,47 @@ def run(plan, theta, X, Y, X_before, Y_before):
     return out, np.where(np.isnan(Y), out, Y)
 
 
-def run_ahead(plan, theta, X, Y, X_before, Y_before, steps):
-    """Forecast each row from ``steps`` rows before; arguments as for ``run``, but Y without NaN.
+def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
+    """Free runs from many rows of a series, side by side: the hook ``_free_runs`` of ``_base.py``.
 
-    The first ``steps - 1`` rows start from the row before the first.
+    Other arguments as for ``run``.   first : (M,), rows of X at which the runs begin, ascending.
     """
-    F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
+    F, O, K = plan.n_inputs, plan.n_outputs, plan.y_lead
     theta = _writable(theta)
-    head = min(steps - 1, N)
-    out = np.empty((N, O))
-    out[:head] = run(plan, theta, X[:head], np.full((head, O), np.nan), X_before, Y_before)[0]
     x = np.concatenate([X_before, X]).ravel()
     Y = np.concatenate([Y_before, Y])
-    some = max(1, BLOCK // steps)
-    for t in range(head, N, some):
-        B = min(some, N - t)
-        at = lead + t - head + np.arange(B)  # first step of each
-        y = np.full((B, plan.y_lead + steps, O), np.nan)
-        y[:, : plan.y_lead] = Y[at[:, None] + np.arange(-plan.y_lead, 0)]
-        y_at = _in_pieces(B, plan.y_lead, steps, O)
-        own = np.ones((B, steps * O), np.bool_) if plan.y_lead else OPEN
-        space = plan.work_space(B, steps, theta.dtype)
-        _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
-        out[t : t + B] = h[-B * O :].reshape(B, O)  # the last step
+    rows = BLOCK if settle is None else NUMBERS  # with it, a kernel call takes one step
+    some = max(1, min(BLOCK, rows // steps))
+    for i in range(0, len(first), some):
+        which = slice(i, min(i + some, len(first)))
+        at = plan.lead + first[which]
+        B = len(at)
+        y = np.full((B, K + steps, O), np.nan)
+        y[:, :K] = Y[at[:, None] + np.arange(-K, 0)]
+        y_at = _in_pieces(B, K, steps, O)
+        if settle is None:
+            own, space = np.ones((B, steps * O), np.bool_), plan.work_space(B, steps, theta.dtype)
+            _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
+            yield which, h[-steps * B * O :].reshape(steps, B, O)
+            continue
+        out, space = np.empty((steps, B, O)), plan.work_space(B, 1, theta.dtype)
+        for t in range(steps):
+            _, h = forward(plan, theta, x, (at + t) * F, y.ravel(), y_at + t * O, OPEN, 1, space)
+            out[t] = h[-B * O :].reshape(B, O)
+            y[:, K + t] = settle(which, t, out[t])
+        yield which, out
+
+
+def run_ahead(model, X, Y, memory, steps):
+    """Forecast each row from ``steps`` rows before; the first ``steps - 1`` rows from the row before the first."""
+    if not model._can_do_without_inputs():
+        return model._run(X, Y, memory)[0]
+    out, steps = np.empty_like(Y), min(steps, len(Y))
+    origins = np.arange(len(Y) - steps + 1)
+    for which, ahead in model._free_runs(X, Y, memory, origins, steps):
+        out[which.start + steps - 1 : which.stop + steps - 1] = ahead[-1]
+        if which.start == 0:
+            out[: steps - 1] = ahead[:-1, 0]
     return out
 
 
@@ -725,8 +743,10 @@ class DelayNetwork(SequenceRegressor):
         X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, filled])
         return out, Memory(X[len(X) - n :], Y[len(Y) - n :])
 
-    def _run_ahead(self, X, Y, memory, steps):
-        return run_ahead(self._net, self.theta_, X, Y, *memory, steps)
+    def _free_runs(self, X, Y, memory, first, steps, settle=None):
+        return free_runs(self._net, self.theta_, X, Y, *memory, first, steps, settle)
+
+    _run_ahead = run_ahead
 
     @property
     def params_(self):

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import SequenceRegressor, documented, own_memory
+from ._delay_net import run_ahead
 from ._recurrent import Memory
 from ._reservoir import (
     ACTIVATIONS,
@@ -24,10 +25,10 @@ from ._reservoir import (
     Reservoir,
     chain,
     follow,
+    free_runs,
     pack,
     random_links,
     random_reservoir,
-    run_ahead,
 )
 from ._ridge import add_rows, feature_rows, likely_alpha, no_sums, recurse, ridge, ridge_path, squared_error
 from ._solvers import check_flag, check_number
@@ -37,6 +38,7 @@ from ._windows import parse_lags
 
 BLOCK = 2**16  # steps times units that are followed at a time: bounds the work space
 LEAST = 256  # steps followed at a time, at least
+RUNS, RUN_ROWS = 256, 2**13  # free runs side by side, and steps of all of them
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
@@ -564,23 +566,30 @@ class ESNRegressor(SequenceRegressor):
             out[t : t + len(block)], state = block, S[-1]
         return out, self._after(X, np.where(np.isnan(Y), out, Y), memory, state)
 
-    def _run_ahead(self, X, Y, memory, steps):
-        if not self._lags()[1]:
-            return self._run(X, Y, memory)[0]
-        head, out = min(steps - 1, len(Y)), np.empty_like(Y)
-        out[:head] = self._run(X[:head], np.full_like(Y[:head], np.nan), memory)[0]
+    def _free_runs(self, X, Y, memory, first, steps, settle=None):
+        O, R, end = Y.shape[1], self._reservoir.R, first[-1] + 1
         output_lags = np.array(self._lags()[1][::-1], np.int64)
-        at_once = max(1, 4096 // steps)
-        for t, _, S, _ in self._blocks(X, Y, memory, read=False):
-            last = min(len(S) - 1, len(Y) - steps + 1 - t)
-            for first in range(0, last, at_once):
-                M = min(at_once, last - first)
-                V = self._drive(X, Y, memory, t + first, M + steps - 1)
-                ends = np.empty((M, self.n_outputs_))
-                net = *self._reservoir, output_lags, self._bound, *self._readout()
-                run_ahead(*net, V, S[first : first + M], steps, ends)
-                out[t + first + steps - 1 :][:M] = ends
-        return out
+        net = *self._reservoir, output_lags, self._bound, *self._readout()
+        past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
+        at_once = max(1, min(RUNS, RUN_ROWS // steps))
+        for t, _, states, _ in self._blocks(X[:end], past, memory, read=False):
+            low, high = np.searchsorted(first, [t, t + len(states) - 1])
+            for i in range(low, high, at_once):
+                which = slice(i, min(i + at_once, high))
+                rows = first[which]
+                V = self._drive(X, Y, memory, rows[0], rows[-1] - rows[0] + steps)
+                V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
+                S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
+                S[:, 0], fed = states[rows - t], np.full_like(out, np.nan)
+                if settle is None:
+                    free_runs(*net, V, fed, S, out, 0, steps)
+                for step in range(steps if settle is not None else 0):
+                    free_runs(*net, V, fed, S, out, step, step + 1)
+                    settled = settle(which, step, out[:, step])
+                    fed[:, step] = np.clip(settled, -self._bound, self._bound)
+                yield which, out.transpose(1, 0, 2)
+
+    _run_ahead = run_ahead
 
     # ---------------------------------------------------------------------------------- learning
 

@@ -16,6 +16,7 @@ from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import SequenceRegressor, Series, _check_start, documented
+from ._delay_net import run_ahead
 from ._losses import Pinball, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
@@ -25,7 +26,7 @@ from ._windows import parse_lags
 
 SHARD = 16  # sequences a thread takes at a time: fixed, so that sums do not depend on the number of threads
 BLOCK = 2048  # rows followed at a time: bounds the work space
-ORIGINS = 256  # free runs side by side
+ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of them: bounds the work space
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 SMALL = 0.1  # share of a Glorot start of the readout
@@ -698,34 +699,32 @@ class RecurrentRegressor(SequenceRegressor):
         X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, np.where(np.isnan(Y), out, Y)])
         return out, Memory(X[len(X) - self.lead_ :], Y[len(Y) - self.lead_ :], states)
 
-    def _run_ahead(self, X, Y, memory, steps):
-        if not self._net.y_lead:
-            return self._run(X, Y, memory)[0]
-        head = min(steps - 1, len(Y))
-        out = np.empty_like(Y)
-        out[:head] = self._run(X[:head], np.full_like(Y[:head], np.nan), memory)[0]
+    def _free_runs(self, X, Y, memory, first, steps, settle=None):
+        net, weights, O, end = self._net, self._net.views(self.theta_), Y.shape[1], first[-1] + 1
         x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
-        for t, tape, T in self._blocks(X, Y, memory):
-            last = min(t + T, len(Y) - steps + 1)
-            for first in range(t, last, ORIGINS):
-                rows = np.arange(first, min(first + ORIGINS, last))  # step 0 of each free run
-                out[rows + steps - 1] = self._free_runs(
-                    x, y, rows, [S[:, rows - t, 0] for S in tape.S], steps
-                )
-        return out
+        past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
+        at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
+        for t, followed, T in self._blocks(X[:end], past, memory):
+            low, high = np.searchsorted(first, [t, t + T])
+            for i in range(low, high, at_once):
+                which = slice(i, min(i + at_once, high))
+                rows = first[which]
+                at, B = self.lead_ + rows, len(rows)
+                fed = np.empty((B, net.y_lead + steps, O))
+                fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
+                tape = Tape(net, B, steps, np.float64)
+                y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
+                tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps))
+                for S, states in zip(tape.S, followed.S):
+                    S[:, 0] = states[:, rows - t, 0]
 
-    def _free_runs(self, x, y, rows, states, steps):
-        """The last outputs (B, O) of free runs that begin at some rows, from their states."""
-        net, B = self._net, len(rows)
-        at = self.lead_ + rows
-        fed = np.empty((B, net.y_lead + steps, net.n_outputs))
-        fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
-        tape = Tape(net, B, steps, np.float64)
-        y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
-        tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps))
-        for S, state in zip(tape.S, states):
-            S[:, 0] = state
-        return tape.forward(net.views(self.theta_), np.ones((steps, B, net.n_outputs), bool))[-1]
+                def feed(step, _, which=which, tape=tape, own=fed[:, net.y_lead :]):
+                    own[:, step] = settle(which, step, tape.out[step])
+
+                own = np.ones((steps, B, O), bool)
+                yield which, tape.forward(weights, own, feed=None if settle is None else feed)
+
+    _run_ahead = run_ahead
 
     # ---------------------------------------------------------------------------------- memories
 

@@ -265,11 +265,12 @@ class Tape:
             return self.x if source.which == X else self.y
         return self._h[source.which].reshape(-1)
 
-    def forward(self, weights, own=None, masks=None):
+    def forward(self, weights, own=None, masks=None, feed=None):
         """Run; returns ``out``.
 
         own : (T, B, O) bool, True where y is not known: the output is written there, so y must be a private copy;
-        None where all is known.   masks : for each block, ``Masks``.
+        None where all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called after step t where
+        some y is not known, to write there something else than the output.
         """
         net, T = self.net, self.T
         *blocks, readout = weights
@@ -295,7 +296,7 @@ class Tape:
             for step in late:
                 step(0, T)
         else:
-            late.append(partial(kernels.feed, self.out, own, self.y_at, self.y))
+            late.append(feed or partial(kernels.feed, self.out, own, self.y_at, self.y))
             for t in range(T):
                 for step in late:
                     step(t, t + 1)

@@ -157,35 +157,30 @@ def follow(
 
 
 @kernel
-def run_ahead(
-    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, V, S, steps, last
+def free_runs(
+    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, V, Y, S, out, first, last
 ):  # fmt: skip
-    """The last output of free runs of a few steps, one from each state.
+    """Steps first <= t < last of M free runs side by side.
 
-    V : (M + steps - 1, D), of measured y.   S : (>= M, R), the states that the runs begin from.   last : (M, O), out.
-    Else as for ``follow``.
+    V : (M, T, D), in: of measured y, and, as steps are taken, of what is fed.   Y : (M, T, O), in: what each step
+    feeds, NaN for its output; where it was NaN, out.   S : (M, 2, R), the state before a step in S[:, 0], in, out.
+    out : (M, T, O), out.   Else as for ``follow``.
     """
-    M, O = last.shape
-    D, R = V.shape[1], S.shape[1]
-    v, A, s, q = np.empty((steps, D)), np.empty((steps, R)), np.empty((steps + 1, R)), np.empty((1, R))
-    y, out, rows = np.empty((steps, O)), np.empty((steps, O)), np.arange(steps) * D
+    M, _, D = V.shape
+    R = S.shape[2]
+    A, q, row = np.empty((1, R)), np.empty((1, R)), np.zeros(1, np.int64)
     for m in range(M):
-        for i in range(R):
-            s[0, i] = S[m, i]
-        for t in range(steps):
-            for d in range(D):
-                v[t, d] = V[m + t, d]
+        for t in range(first, last):
+            if t > 0:
+                _feed(lags, bound, out[m], Y[m], V[m], t - 1)
             for i in range(R):
-                A[t, i] = b[i]
-            for o in range(O):
-                y[t, o] = np.nan
-        for t in range(steps):
-            add_product(flat(v), rows[t : t + 1], W_in, A[t : t + 1])
-            _steps(begin, links, at, index, weight, dense, leak, kind, A, s, t, t + 1)
-            _read(c, Wv, Wx, Wq, v, s, q, out, t, t + 1)
-            _feed(lags, bound, out, y, v, t)
-        for o in range(O):
-            last[m, o] = out[steps - 1, o]
+                A[0, i] = b[i]
+            row[0] = t * D
+            add_product(flat(V[m]), row, W_in, A)
+            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], 0, 1)
+            _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], 0, 1)
+            for i in range(R):
+                S[m, 0, i] = S[m, 1, i]
 
 
 # ---------------------------------------------------------------------------------------- links
