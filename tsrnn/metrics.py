@@ -1,0 +1,321 @@
+"""Measures of forecasts.
+
+    MAE  = mean |e|          RMSE = sqrt(mean e^2)          bias = mean e          e = forecast - y
+    MASE = MAE / mean |y(t) - y(t - p)| over training       sMAPE = 200 % mean |e| / (|y| + |forecast|)
+    skill = 1 - error / error of a reference
+
+Rows whose y was not measured (NaN) are left out, column by column; of several outputs the mean is taken. A forecast
+must be finite.
+"""
+
+import numpy as np
+from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_squared_error
+from sklearn.utils import check_array, check_consistent_length
+
+from ._solvers import check_number
+
+
+__all__ = ["bias", "coverage", "interval_score", "mae", "mase", "pinball_loss", "rmse", "skill", "smape"]
+
+
+def mae(y_true, y_pred):
+    """Mean absolute error, in the units of y.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs)
+        Measured values; those that are NaN are left out.
+    y_pred : array-like of the same shape
+        Forecasts.
+
+    Returns
+    -------
+    error : float
+        The mean over the outputs.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ, a forecast is not finite, or an output has no measured value.
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import mae
+    >>> mae([1.0, 2.0, float("nan")], [1.5, 1.0, 7.0])
+    0.75
+    """
+    return _mean_over_outputs(mean_absolute_error, y_true, y_pred)
+
+
+def rmse(y_true, y_pred):
+    """Root mean squared error, in the units of y.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+
+    Returns
+    -------
+    error : float
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import rmse
+    >>> rmse([1.0, 2.0, float("nan")], [4.0, 6.0, 7.0])
+    3.5355...
+    """
+    return _mean_over_outputs(root_mean_squared_error, y_true, y_pred)
+
+
+def bias(y_true, y_pred):
+    """Mean of forecast minus y, in the units of y: positive where forecasts are too high.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+
+    Returns
+    -------
+    error : float
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import bias
+    >>> bias([1.0, 2.0], [1.5, 3.0])
+    0.75
+    """
+    return _mean_over_outputs(lambda y, f: np.mean(f - y), y_true, y_pred)
+
+
+def mase(y_true, y_pred, *, y_train, period=1):
+    """Mean absolute scaled error: MAE over that of one-period-ago forecasts within training [1]_.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+    y_train : array-like of shape (n_training_timesteps,) or (n_training_timesteps, n_outputs)
+        Measured values of training, in time order; pairs with a NaN are left out.
+    period : int, default=1
+        Rows of a season; 1 compares with persistence, one step ahead.
+
+    Returns
+    -------
+    error : float
+        Below 1 is better than the naive forecast is, one period ahead, in training.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`mae`; or y_train has no two measured values a period apart, or does not vary.
+
+    References
+    ----------
+    .. [1] R. J. Hyndman, A. B. Koehler. "Another look at measures of forecast accuracy." International Journal of
+       Forecasting 22(4), 2006.
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import mase
+    >>> mase([4.0, 5.0], [4.5, 4.5], y_train=[1.0, 2.0, 3.0])
+    0.5
+    """
+    (y, f), (past,) = _checked(y_true, y_pred=y_pred), _checked(y_train, "y_train")
+    if past.shape[1] != y.shape[1]:
+        raise ValueError(f"y_train has {past.shape[1]} outputs, but y_true has {y.shape[1]}.")
+    scales = naive_error(past, period)
+    if not (scales > 0).all():  # NaN too
+        raise ValueError(
+            f"y_train ({len(past)} rows) has no change over period={period} rows that was measured: give more rows "
+            "of it, or another measure such as mae."
+        )
+    return _mean_over_outputs(mean_absolute_error, y / scales, f / scales)
+
+
+def naive_error(y_train, period):
+    """Mean absolute error of one-period-ago forecasts within training, output by output: (N, O) -> (O,)."""
+    check_number("period", period, 1, integer=True)
+    jumps = np.abs(y_train[period:] - y_train[:-period])
+    known = np.isfinite(jumps)
+    with np.errstate(invalid="ignore"):  # no pair at all: NaN
+        return np.where(known, jumps, 0.0).sum(axis=0) / known.sum(axis=0)
+
+
+def smape(y_true, y_pred):
+    """Symmetric mean absolute percentage error, from 0 to 200 %.
+
+    Mean of 200 |forecast - y| / (|forecast| + |y|), as in the M4 competition [1]_; 0 where both are 0.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+
+    Returns
+    -------
+    error : float
+        In percent.
+
+    References
+    ----------
+    .. [1] S. Makridakis, E. Spiliotis, V. Assimakopoulos. "The M4 competition: 100,000 time series and 61 forecasting
+       methods." International Journal of Forecasting 36(1), 2020.
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import smape
+    >>> smape([1.0, 0.0], [3.0, 0.0])
+    50.0
+    """
+
+    def error(y, f):
+        size = np.abs(y) + np.abs(f)
+        return 200 * np.mean(np.abs(f - y) / np.where(size > 0, size, 1.0))
+
+    return _mean_over_outputs(error, y_true, y_pred)
+
+
+def pinball_loss(y_true, y_pred, quantile=0.5):
+    """Pinball loss of forecasts of a quantile, in the units of y.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+    quantile : float, default=0.5
+        In (0, 1); at 0.5 it is half the MAE.
+
+    Returns
+    -------
+    loss : float
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import pinball_loss
+    >>> pinball_loss([1.0, 2.0], [2.0, 4.0], quantile=0.1)
+    1.35
+    """
+    check_number("quantile", quantile, 0, 1, low_open=True, high_open=True)
+    return _mean_over_outputs(lambda y, f: mean_pinball_loss(y, f, alpha=quantile), y_true, y_pred)
+
+
+def coverage(y_true, lo, hi):
+    """Share of the measured values that lie within their intervals, bounds included.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs)
+        Measured values; those that are NaN are left out.
+    lo, hi : array-likes of the same shape
+        Lower and upper ends.
+
+    Returns
+    -------
+    share : float
+        In [0, 1]; near 0.8 for good intervals of level 80.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`mae`; or a lower end is above the upper.
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import coverage
+    >>> coverage([1.0, 2.0, 3.0, 9.0], [0, 0, 0, 0], [4, 4, 4, 4])
+    0.75
+    """
+    return _mean_over_outputs(lambda y, a, b: np.mean((a <= y) & (y <= b)), y_true, lo=lo, hi=hi)
+
+
+def interval_score(y_true, lo, hi, level):
+    """Width of the intervals plus what values miss them by, times 2 / (1 - level / 100) [1]_; in the units of y.
+
+    Small for intervals that are narrow and still cover: the measure to compare methods by. Also called Winkler score.
+
+    Parameters
+    ----------
+    y_true, lo, hi : as for :func:`coverage`
+    level : float
+        The share they should cover, in percent, such as 80.
+
+    Returns
+    -------
+    score : float
+
+    References
+    ----------
+    .. [1] T. Gneiting, A. E. Raftery. "Strictly proper scoring rules, prediction, and estimation." Journal of the
+       American Statistical Association 102(477), 2007.
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import interval_score
+    >>> interval_score([1.0, 5.0], [0.0, 0.0], [4.0, 4.0], level=80)
+    9.0
+    """
+    check_number("level", level, 0, 100, low_open=True, high_open=True)
+    factor = 200 / (100 - level)
+
+    def score(y, a, b):
+        return np.mean(b - a + factor * (np.maximum(a - y, 0) + np.maximum(y - b, 0)))
+
+    return _mean_over_outputs(score, y_true, lo=lo, hi=hi)
+
+
+def skill(y_true, y_pred, y_reference, metric=rmse):
+    """What forecasts gain over those of a reference: 1 - error / error of the reference.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+    y_reference : array-like of the same shape
+        Forecasts to beat, such as those of :class:`~tsrnn.PersistenceRegressor`.
+    metric : callable(y_true, y_pred) -> float, default=rmse
+        The error.
+
+    Returns
+    -------
+    skill : float
+        1 is perfect, 0 as good as the reference, below 0 worse.
+
+    Examples
+    --------
+    >>> from tsrnn.metrics import skill
+    >>> skill([1.0, 2.0, 3.0], [1.5, 2.5, 3.5], y_reference=[0.0, 1.0, 2.0])
+    0.5
+    """
+    error, reference = metric(y_true, y_pred), metric(y_true, y_reference)
+    if not reference > 0:
+        raise ValueError(f"The error of y_reference is {reference}: there is nothing to compare with.")
+    return 1 - error / reference
+
+
+def _mean_over_outputs(metric, y_true, y_pred=None, **ends):
+    """The mean of metric(y, *forecasts) over the outputs, each at the rows where it was measured."""
+    y, *forecasts = _checked(y_true, **({"y_pred": y_pred} if y_pred is not None else ends))
+    known = np.isfinite(y)
+    if not known.any(axis=0).all():
+        raise ValueError(
+            f"y_true has no measured value in column {int(np.argmin(known.any(axis=0)))}: there is nothing to compare."
+        )
+    columns = enumerate(known.T)
+    return float(np.mean([metric(y[k, o], *(f[k, o] for f in forecasts)) for o, k in columns]))
+
+
+def _checked(y_true, name="y_true", **forecasts):
+    """Y (N, O), where NaN is allowed, and forecasts of its shape, where it is not."""
+    y = _two_dimensional(y_true, name, "allow-nan")
+    others = [_two_dimensional(value, name, True) for name, value in forecasts.items()]
+    check_consistent_length(y, *others)
+    for key, other in zip(forecasts, others):
+        if other.shape != y.shape:
+            raise ValueError(f"{key} has {other.shape[1]} columns, but {name} has {y.shape[1]}.")
+        if key == "hi" and (others[0] > other).any():
+            at = int(np.argmax((others[0] > other).any(axis=1)))
+            raise ValueError(f"lo is above hi, first in row {at}: give the lower ends first.")
+    return y, *others
+
+
+def _two_dimensional(values, name, finite):
+    values = check_array(
+        values, dtype=np.float64, ensure_2d=False, allow_nd=False, ensure_all_finite=finite, input_name=name
+    )
+    return values.reshape(len(values), -1)
