@@ -1,0 +1,153 @@
+"""The estimators as forecasters of sktime: its tuning, evaluation, panels and hierarchies (extra ``sktime``)."""
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from ._base import _see_through, forecast, predict_ahead
+
+
+try:
+    from sktime.forecasting.base import BaseForecaster
+except ImportError as error:
+    raise ImportError("tsrnn.sktime needs sktime: pip install 'tsrnn[sktime]'.") from error
+
+__all__ = ["TSRNNForecaster"]
+
+
+class TSRNNForecaster(BaseForecaster):
+    """An estimator of tsrnn as a forecaster of sktime.
+
+    ``predict`` forecasts the rows after the cutoff as one free run, over gaps in ``fh`` too; rows up to the cutoff
+    get one-step forecasts from the measured y before them. ``update(update_params=False)`` remembers new rows,
+    ``update(update_params=True)``, sktime's default, also learns from them (``partial_fit``, not a refit); of rows
+    that come twice only the new ones count. NaN in y is no target; NaN in X needs ``missing`` of the estimator.
+    A panel or hierarchy gets one model a series, a multivariate y one model.
+
+    Parameters
+    ----------
+    estimator : estimator of tsrnn, Pipeline that ends in one, or search over either
+        Cloned, never changed. Without X it must see past y (``output_lags >= 1``). It must not end a
+        ``TransformedTargetRegressor``: put transformations of y in ``target_transform`` or around the forecaster.
+
+    Attributes
+    ----------
+    estimator_ : the fitted clone.
+
+    Raises
+    ------
+    ValueError
+        What ``estimator`` raises; or ``fh`` asks for rows before the first one seen.
+
+    Examples
+    --------
+    >>> from sktime.datasets import load_airline
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.sktime import TSRNNForecaster
+    >>> y = load_airline()
+    >>> forecaster = TSRNNForecaster(NARXRegressor((), output_lags=13, training="open_loop"))
+    >>> forecaster.fit(y).predict(fh=[1, 12]).round()
+    1961-01    445.0
+    1961-12    460.0
+    Freq: M, Name: Number of airline passengers, dtype: float64
+    """
+
+    _tags: ClassVar = {
+        "authors": ["tsrnn"],
+        "capability:multivariate": True,
+        "capability:exogenous": True,
+        "capability:insample": True,
+        "capability:pred_int": False,
+        "capability:missing_values": True,
+        "capability:non_contiguous_X": False,
+        "capability:categorical_in_X": False,
+        "capability:update": True,
+        "requires-fh-in-fit": False,
+        "y_inner_mtype": "pd.DataFrame",
+        "X_inner_mtype": "pd.DataFrame",
+    }
+    _config: ClassVar = {"remember_data": False}  # the rows seen are in _seen_y and _seen_X
+    _y = _X = None  # where sktime puts them if told to remember
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+        super().__init__()
+
+    def _fit(self, y, X, fh):
+        self._seen_y = y = _stamped(y)
+        self._seen_X = X = None if X is None else _stamped(X.loc[y.index])
+        self.estimator_ = clone(self.estimator).fit(X, _target(y))
+        return self
+
+    def _update(self, y, X=None, update_params=True):
+        y = _stamped(y)
+        y = y[y.index > self._seen_y.index[-1]]
+        if y.empty:
+            return self
+        X = None if X is None else _stamped(X.loc[y.index])
+        model, inputs = _see_through(self.estimator_, X)
+        learns = update_params and y.notna().any().all()
+        (model.partial_fit if learns else model.update)(inputs, _target(y))
+        self._seen_y = pd.concat([self._seen_y, y])
+        self._seen_X = None if X is None else pd.concat([self._seen_X, X])
+        return self
+
+    def _predict(self, fh, X):
+        index = fh.to_absolute_index(self.cutoff)
+        steps = np.asarray(fh.to_relative(self.cutoff).to_pandas())
+        out = np.empty((len(steps), self._seen_y.shape[1]))
+        past = steps <= 0
+        if past.any():
+            out[past] = self._fitted(index[past])
+        if not past.all():
+            out[~past] = self._ahead(steps[-1], X)[steps[~past] - 1]
+        return pd.DataFrame(out, index=index, columns=self._seen_y.columns)
+
+    def _fitted(self, index):
+        """One-step forecasts (len(index), O) of rows already seen."""
+        rows = self._seen_y.index.get_indexer(index)
+        if (rows < 0).any():
+            raise ValueError(
+                f"fh asks for {index[np.argmin(rows)]}, but no such row was seen: the first is {self._seen_y.index[0]}."
+            )
+        out = predict_ahead(self.estimator_, self._seen_X, _target(self._seen_y))
+        return out.reshape(len(out), -1)[rows]
+
+    def _ahead(self, steps, X):
+        """Forecasts (steps, O) of the rows after the cutoff."""
+        X = None if X is None else _stamped(X[X.index > self.cutoff[0]][:steps])
+        out = np.asarray(forecast(self.estimator_, int(steps), X))
+        return out.reshape(len(out), -1)
+
+    @classmethod
+    def get_test_params(cls, parameter_set="default"):
+        """Settings sktime tests the forecaster with.
+
+        Parameters
+        ----------
+        parameter_set : str, default="default"
+            There is only one set.
+
+        Returns
+        -------
+        params : list of dict
+        """
+        from tsrnn import ESNRegressor, NARXRegressor
+
+        return [
+            {"estimator": NARXRegressor((), output_lags=2, training="open_loop")},
+            {"estimator": ESNRegressor(10, output_lags=1, random_state=0)},
+        ]
+
+
+def _stamped(frame):
+    """With an index that tells tsrnn where the rows are: pandas' own 0, 1, 2 ... tells it nothing."""
+    index = frame.index
+    return frame.set_axis(pd.Index(index.to_numpy())) if isinstance(index, pd.RangeIndex) else frame
+
+
+def _target(y):
+    """A Series where there is one column."""
+    return y.iloc[:, 0] if y.shape[1] == 1 else y
