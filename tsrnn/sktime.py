@@ -56,6 +56,7 @@ class TSRNNForecaster(BaseForecaster):
 
     _tags: ClassVar = {
         "authors": ["tsrnn"],
+        "python_dependencies": "sktime>=1.2",  # before, without remember_data no cutoff was kept
         "capability:multivariate": True,
         "capability:exogenous": True,
         "capability:insample": True,
@@ -117,9 +118,25 @@ class TSRNNForecaster(BaseForecaster):
 
     def _ahead(self, steps, X):
         """Forecasts (steps, O) of the rows after the cutoff."""
-        X = None if X is None else _stamped(X[X.index > self.cutoff[0]][:steps])
-        out = np.asarray(forecast(self.estimator_, int(steps), X))
+        cutoff, seen = self.cutoff[0], self._seen_y.index
+        X = None if X is None else _stamped(X[X.index > cutoff][:steps])
+        if cutoff == seen[-1]:
+            out = forecast(self.estimator_, int(steps), X)
+        else:  # update_predict went back to rows that were seen before
+            out = self._again(steps, X, int(seen.searchsorted(cutoff, side="right")))
+        out = np.asarray(out)
         return out.reshape(len(out), -1)
+
+    def _again(self, steps, X, n):
+        """Forecasts from the first n rows seen."""
+        if n == 0:
+            raise ValueError(
+                f"The cutoff {self.cutoff[0]} is before the first row seen, {self._seen_y.index[0]}: fit a forecaster "
+                "on the rows up to the cutoff."
+            )
+        _, history = _see_through(self.estimator_, None if X is None else self._seen_X[:n])
+        model, future = _see_through(self.estimator_, pd.DataFrame(index=range(steps)) if X is None else X)
+        return model.predict(future, start=(history, _target(self._seen_y[:n])))
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):

@@ -1,0 +1,213 @@
+"""The adapter to sktime: its own checks, and that its forecasts are the model's."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tsrnn import ESNRegressor, NARXRegressor
+from tsrnn.datasets import load_co2, load_sunspots, make_narendra
+
+
+pytest.importorskip("sktime")
+
+from sktime.forecasting.base import ForecastingHorizon
+from sktime.forecasting.model_evaluation import evaluate
+from sktime.forecasting.model_selection import ForecastingGridSearchCV
+from sktime.performance_metrics.forecasting import MeanAbsoluteError
+from sktime.split import ExpandingWindowSplitter, SlidingWindowSplitter
+from sktime.utils.estimator_checks import check_estimator
+
+from tsrnn.sktime import TSRNNForecaster
+
+
+pytestmark = pytest.mark.filterwarnings("default::FutureWarning:sktime", "default::DeprecationWarning:sktime")
+MODELS = [
+    NARXRegressor((4,), output_lags=2, random_state=0),
+    ESNRegressor(30, output_lags=1, random_state=0),
+    make_pipeline(
+        StandardScaler().set_output(transform="pandas"),
+        NARXRegressor((), output_lags=2, training="open_loop", random_state=0),
+    ),
+]
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
+
+
+@pytest.fixture(scope="module")
+def sunspots():
+    return load_sunspots().target
+
+
+@pytest.fixture(scope="module", params=["range", "late", "period", "datetime"])
+def driven(request):
+    """X, y (300 rows) of a driven system, under each kind of index that sktime knows."""
+    index = {
+        "range": pd.RangeIndex(300),
+        "late": pd.RangeIndex(1000, 1300),
+        "period": pd.period_range("1990-01", periods=300, freq="M"),
+        "datetime": pd.date_range("2020-01-01", periods=300, freq="h"),
+    }[request.param]
+    X, y = make_narendra(300, random_state=0)
+    return pd.DataFrame(X, index, columns=["u"]), pd.Series(y, index, name="y")
+
+
+def stamped(frame):
+    """For the model itself, which takes pandas' own 0, 1, 2 ... for no index."""
+    return (
+        frame.set_axis(pd.Index(frame.index.to_numpy())) if isinstance(frame.index, pd.RangeIndex) else frame
+    )
+
+
+@pytest.mark.filterwarnings("default")
+def test_sktime_checks():
+    results = check_estimator(TSRNNForecaster, verbose=False)
+    assert {name: result for name, result in results.items() if result != "PASSED"} == {}
+    assert len(results) > 600
+
+
+@each_model
+def test_horizons(model, driven):
+    X, y = driven
+    forecaster = TSRNNForecaster(model).fit(y[:250], X)  # more rows of X than of y
+    inner = forecaster.estimator_
+    own = clone(model).fit(stamped(X)[:250], stamped(y)[:250])
+    ahead = own.predict(stamped(X)[250:260])
+    fitted = own.predict(stamped(X)[:250], y=stamped(y)[:250])
+    forecast = forecaster.predict([-249, -3, 0, 1, 4, 10], X[250:])
+    np.testing.assert_array_equal(forecast, [*fitted[[0, 246, 249]], *ahead[[0, 3, 9]]])
+    assert forecast.index.equals(y.index[[0, 246, 249, 250, 253, 259]])
+    assert forecast.name == "y"
+    absolute = forecaster.predict(ForecastingHorizon(y.index[[253, 259]], is_relative=False), X[250:260])
+    np.testing.assert_array_equal(absolute, ahead[[3, 9]])
+    assert forecaster.estimator_ is inner
+    assert not hasattr(model[-1] if hasattr(model, "steps") else model, "n_features_in_")  # cloned
+
+
+@each_model
+@pytest.mark.parametrize("update_params", [False, True])
+def test_update_takes_each_new_row_once(model, update_params, driven):
+    X, y = driven
+    forecaster = TSRNNForecaster(model).fit(y[:250], X[:250])
+    for stop in (252, 260, 260):  # sktime hands over windows that overlap
+        forecaster.update(y[240:stop], X[240:stop], update_params=update_params)
+    assert list(forecaster.cutoff) == [y.index[259]]
+    own = TSRNNForecaster(model).fit(y[:250], X[:250]).estimator_
+    last, scale = (own[-1], own[:-1].transform) if hasattr(own, "steps") else (own, lambda X: X)
+    for part in (slice(250, 252), slice(252, 260)):
+        inputs, target = scale(stamped(X)[part]), stamped(y)[part]
+        (last.partial_fit if update_params else last.update)(inputs, target)
+    future = stamped(X)[260:270]
+    np.testing.assert_array_equal(forecaster.predict(range(1, 11), X[260:]), own.predict(future))
+    fitted = forecaster.predict(range(-259, 1))
+    assert np.mean(np.abs(fitted - y[:260])[20:]) < 0.5 * y.std()
+    assert fitted.index.equals(y.index[:260])
+
+
+def test_update_without_measurements_learns_nothing(sunspots):
+    y = sunspots.copy()
+    y.iloc[200:203] = np.nan
+    model = NARXRegressor((), output_lags=9, training="open_loop")
+    forecaster = TSRNNForecaster(model).fit(y[:200])
+    weights = forecaster.estimator_.theta_.copy()
+    forecaster.update(y[200:203])
+    np.testing.assert_array_equal(forecaster.estimator_.theta_, weights)
+    expected = clone(model).fit(None, y[:200]).forecast(4).iloc[3]
+    assert forecaster.predict(1).iloc[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_missing_y_is_no_target():
+    y = load_co2().target[:800]
+    assert y.isna().sum() > 30
+    model = ESNRegressor(30, output_lags=1, random_state=0)
+    forecast = TSRNNForecaster(model).fit(y).predict(range(1, 9))
+    np.testing.assert_array_equal(forecast, clone(model).fit(None, y).forecast(8))
+    assert (forecast - y.dropna().iloc[-1]).abs().max() < 5
+
+
+def test_a_cutoff_before_the_last_row_seen(driven):
+    X, y = driven
+    model = ESNRegressor(30, output_lags=1, random_state=0)
+    forecaster = TSRNNForecaster(model).fit(y[:250], X[:250])
+    cv = SlidingWindowSplitter(fh=[1, 3], window_length=100, step_length=50)
+    forecast = forecaster.update_predict(y[:203], cv, X=X, update_params=False)
+    assert list(forecast.columns) == list(y.index[[99, 149, 199]])
+    own = clone(model).fit(stamped(X)[:250], stamped(y)[:250])
+    for cutoff in (99, 149, 199):
+        history = stamped(X)[: cutoff + 1], stamped(y)[: cutoff + 1]
+        ahead = own.predict(stamped(X)[cutoff + 1 : cutoff + 4], start=history)
+        np.testing.assert_array_equal(forecast[y.index[cutoff]].dropna(), ahead[[0, 2]])
+    late = TSRNNForecaster(model).fit(y[120:250], X[120:250])
+    with pytest.raises(ValueError, match=r"cutoff .* is before the first row seen"):
+        late.update_predict(y[:110], cv, X=X, update_params=False)
+
+
+@pytest.mark.parametrize("strategy", ["refit", "update", "no-update_params"])
+def test_evaluate(strategy, sunspots):
+    model = NARXRegressor((), output_lags=11, training="open_loop")
+    cv = ExpandingWindowSplitter(fh=range(1, 12), initial_window=200, step_length=22)
+    table = evaluate(
+        TSRNNForecaster(model), cv, sunspots, strategy=strategy, scoring=MeanAbsoluteError(), return_data=True
+    )
+    assert len(table) == 5
+    own = clone(model)
+    for k, (train, test) in enumerate(cv.split(sunspots)):
+        if k == 0 or strategy == "refit":
+            own.fit(None, sunspots.iloc[train])
+        else:
+            (own.partial_fit if strategy == "update" else own.update)(None, sunspots.iloc[train[-22:]])
+        np.testing.assert_allclose(table["y_pred"][k], own.forecast(11), rtol=1e-9)
+        error = np.mean(np.abs(own.forecast(11) - sunspots.iloc[test]))
+        assert table["test_MeanAbsoluteError"][k] == pytest.approx(error)
+    naive = sunspots.diff(11).abs()[200:].mean()  # the cycle before
+    assert table["test_MeanAbsoluteError"].mean() < naive
+
+
+def test_grid_search(sunspots):
+    forecaster = TSRNNForecaster(NARXRegressor((), output_lags=11, training="open_loop"))
+    search = ForecastingGridSearchCV(
+        forecaster,
+        ExpandingWindowSplitter(fh=range(1, 6), initial_window=200, step_length=20),
+        {"estimator__output_lags": [1, 11]},
+        backend="None",  # no processes
+    ).fit(sunspots)
+    assert search.best_params_ == {"estimator__output_lags": 11}
+
+
+def test_panel_and_hierarchy_get_one_model_a_series():
+    model = NARXRegressor((4,), output_lags=2, random_state=0)
+    frames = {}
+    for k, n in enumerate((200, 150, 120, 180)):  # of unequal lengths
+        X, y = make_narendra(n + 5, random_state=k)
+        frames["ab"[k // 2], k % 2] = pd.DataFrame({"u": X[:, 0], "y": (k + 1) * y})
+    table = pd.concat(frames, names=["site", "turbine", "time"])
+    train = pd.concat({key: f[:-5] for key, f in frames.items()}, names=["site", "turbine", "time"])
+    future = pd.concat({key: f[-5:] for key, f in frames.items()}, names=["site", "turbine", "time"])
+    forecaster = TSRNNForecaster(model).fit(train[["y"]], train[["u"]])
+    forecast = forecaster.predict(range(1, 6), future[["u"]])
+    assert forecaster.forecasters_.shape == (4, 1)
+    for key, frame in frames.items():
+        own = clone(model).fit(frame[["u"]][:-5], frame["y"][:-5])
+        np.testing.assert_array_equal(forecast.loc[key]["y"], own.forecast(5, frame[["u"]][-5:]))
+    assert table.loc[forecast.index].shape == (20, 2)
+
+
+def test_many_outputs_get_one_model(sunspots):
+    Y = pd.DataFrame({"now": sunspots, "half": sunspots / 2 + 3})
+    model = NARXRegressor((), output_lags=11, training="open_loop")
+    forecast = TSRNNForecaster(model).fit(Y).predict([1, 2])
+    pd.testing.assert_frame_equal(forecast, clone(model).fit(None, Y).forecast(2), check_freq=False)
+
+
+def test_bad_input(driven):
+    X, y = driven
+    forecaster = TSRNNForecaster(NARXRegressor((4,), output_lags=2, random_state=0)).fit(y[:250], X[:250])
+    with pytest.raises(ValueError, match=r"fh asks for .* no such row was seen: the first is"):
+        forecaster.predict([-260, 1], X[250:])
+    with pytest.raises(ValueError, match="needs X_future"):
+        forecaster.predict(2)
+    with pytest.raises(ValueError, match=r"X_future has 1 rows, but forecast\(3\) needs 3"):
+        forecaster.predict([1, 3], X[250:251])
+    with pytest.raises(ValueError, match="X_future has a gap"):
+        forecaster.predict([1, 3], X.iloc[[250, 252, 253]])
