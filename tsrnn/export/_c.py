@@ -1,0 +1,298 @@
+"""A program as C99: one header, weights inside, nothing allocated."""
+
+import re
+from textwrap import dedent, fill, indent
+
+import numpy as np
+
+from ._program import Affine, Call, Links, Normalise, Span, program_of, title
+
+
+HELPERS = {  # what a program may use; T and I stand for types of numbers, F for a suffix
+    "affine": """
+        /* z[j] += sum over i of v[i] W[i, j] */
+        static inline void NAME_affine(const T *W, const T *v, int K, int H, T *z)
+        {
+            for (int i = 0; i < K; i++)
+                for (int j = 0; j < H; j++)
+                    z[j] += v[i] * W[i * H + j];
+        }
+        """,
+    "links": """
+        /* z[j] += sum over k of v[index[k, j]] W[k, j] */
+        static inline void NAME_links(const I *index, const T *W, const T *v, int K, int H, T *z)
+        {
+            for (int k = 0; k < K; k++)
+                for (int j = 0; j < H; j++)
+                    z[j] += v[index[k * H + j]] * W[k * H + j];
+        }
+        """,
+    "normalise": """
+        /* u = (z - mean(z)) / sqrt(mean((z - mean(z))^2) + 1e-5) */
+        static inline void NAME_normalise(const T *z, int H, T *u)
+        {
+            T mean = 0, square = 0;
+            for (int j = 0; j < H; j++)
+                mean += z[j] / (T)H;
+            for (int j = 0; j < H; j++) {
+                u[j] = z[j] - mean;
+                square += u[j] * u[j] / (T)H;
+            }
+            for (int j = 0; j < H; j++)
+                u[j] /= sqrtF(square + (T)1e-5);
+        }
+        """,
+    "logistic": """
+        static inline T NAME_logistic(T z) { return 1 / (1 + expF(-z)); }
+        """,
+    "relu": """
+        static inline T NAME_relu(T z) { return z > 0 || z != z ? z : 0; }
+        """,
+}
+
+
+HEAD = """
+    /* TITLE
+     *
+     *     NAME_state s;
+     *     NAME_reset(&s);                 the start
+     *     NAME_step(&s, x, NULL, out);    x(t) comes in: out is the forecast of y(t) from what came before
+     *     NAME_observe(&s, y);            y(t) was measured: it takes the place of the forecast in the past
+     *
+     * NAME_step(&s, x, y, out) is both in one. Where y is not observed, or NaN, the model feeds itself.
+     */
+    #ifndef NAME_H
+    #define NAME_H
+
+    #include <math.h>
+    #include <stdint.h>
+    #include <string.h>
+    """
+
+
+def to_c(model, name="model", *, start="end", dtype=np.float64):
+    """A fitted model as one C99 header, for a device without Python.
+
+    The header needs ``math.h`` and ``string.h`` only; weights are ``static const`` arrays in it, and nothing is
+    allocated. All numbers are in the user's units. For ``name="model"`` it has::
+
+        model_state s;                   what is remembered, a struct
+        model_reset(&s);                 the start
+        model_step(&s, x, NULL, out);    x(t) comes in: out is the forecast of y(t) from what came before
+        model_observe(&s, y);            y(t) was measured: it takes the place of the forecast in the past
+
+    With ``model_step(&s, x, y, out)`` both are one call, for replay: ``out`` does not depend on that y. Where y(t) is
+    never observed, or is NaN, the model's own output stays in the past, so without ``observe`` the model runs freely.
+    A NaN in x is not looked for: it stays in the state until the next reset.
+
+    Parameters
+    ----------
+    model : fitted TDNN, NARX, Elman, LSTM, GRU or ESN regressor, or fitted search over one
+    name : str, default="model"
+        What all names in the header begin with.
+    start : {"end", "cold", "zeros"}, default="end"
+        What ``reset`` sets: the memory after the last row seen, where ``forecast`` goes on; the mean state of training,
+        for a series with an unknown past; or zeros.
+    dtype : {numpy.float64, numpy.float32}, default=numpy.float64
+        Numbers are ``double`` or ``float``.
+
+    Returns
+    -------
+    header : str
+
+    Raises
+    ------
+    TypeError
+        The model is no such regressor.
+    ValueError
+        The model reads a series from both ends, or a parameter is out of range.
+    sklearn.exceptions.NotFittedError
+        It was not fitted.
+
+    See Also
+    --------
+    to_onnx : for onnxruntime.
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.export import to_c
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> header = to_c(NARXRegressor((4,), random_state=0).fit(X, y), "plant")
+    >>> [line for line in header.splitlines() if "plant_step(" in line]
+    ['static inline void plant_step(plant_state *s, const double *x, const double *y, double *out)']
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        raise ValueError(f"name={name!r} is no name in C: give letters, digits and _, a letter first.")
+    types = {np.dtype(np.float64): ("double", ""), np.dtype(np.float32): ("float", "f")}
+    if np.dtype(dtype) not in types:
+        raise ValueError(f"dtype={dtype!r}: give numpy.float64 or numpy.float32.")
+    program = program_of(model, start)
+    return _Writer(program, name, *types[np.dtype(dtype)]).header(title(model, program))
+
+
+class _Writer:
+    """Collects constants and helpers while it writes statements.   real, suffix : "double", "", or "float", "f"."""
+
+    def __init__(self, program, name, real, suffix):
+        self.p, self.name, self.real, self.suffix = program, name, real, suffix
+        self.rows = program.rows()
+        self.constants, self.helpers = [], set()
+
+    # ---------------------------------------------------------------------------------- expressions
+
+    def number(self, v):
+        """A literal that reads back as the same number."""
+        text = str(np.float32(v)) if self.suffix else repr(float(v))
+        if not np.isfinite(float(text)):
+            return {"inf": "INFINITY", "-inf": "-INFINITY"}.get(text, "NAN")
+        return text + self.suffix if re.search("[.e]", text) else f"{text}.0{self.suffix}"
+
+    def constant(self, name, a, kind="T"):
+        """The name of a new static array."""
+        name = f"NAME_{name}"
+        words = map(self.number if kind == "T" else str, a.ravel())
+        body = fill(", ".join(words), 100, initial_indent="    ", subsequent_indent="    ")
+        self.constants.append(f"static const {kind} {name}[{a.size}] = {{\n{body}\n}};")
+        return name
+
+    def help(self, name):
+        """The name of a helper."""
+        self.helpers.add(name)
+        return f"NAME_{name}"
+
+    def place(self, span):
+        """Where a span begins: an array, and how far into it."""
+        if span.name not in self.rows:
+            return span.name, 0
+        return f"s->{span.name}", (self.rows[span.name] - span.oldest) * self.p.size(span.name)
+
+    def pointer(self, span):
+        """A span as a pointer."""
+        array, offset = self.place(span)
+        return f"{array} + {offset}" if offset else array
+
+    def element(self, span):
+        """The i-th number of a span."""
+        array, offset = self.place(span)
+        return f"{array}[{offset} + i]" if offset else f"{array}[i]"
+
+    def term(self, name, t):
+        """An expression in i.   name : of its constants."""
+        if isinstance(t, Span):
+            return self.element(t)
+        if not isinstance(t, Call):
+            t = np.ravel(t)
+            return self.number(t[0]) if (t == t[0]).all() else f"{self.constant(name, t)}[i]"
+        args = [self.term(f"{name}_{k}", arg) for k, arg in enumerate(t.args)]
+        if t.op == "*":  # binds more tightly than what its arguments may be
+            args = [
+                f"({a})" if isinstance(arg, Call) and arg.op in "+-" else a for a, arg in zip(args, t.args)
+            ]
+        if t.op == "-" and isinstance(t.args[1], Call) and t.args[1].op in "+-":
+            args[1] = f"({args[1]})"
+        if t.op in "+-*":
+            return f"{args[0]} {t.op} {args[1]}"
+        own = {"tanh": "tanhF", "min": "fminF", "max": "fmaxF"}
+        return f"{own.get(t.op) or self.help(t.op)}({', '.join(args)})"
+
+    # ---------------------------------------------------------------------------------- statements
+
+    def assign(self, name, term, size):
+        """Fill a value with a term."""
+        return [
+            f"for (int i = 0; i < {size}; i++)",
+            f"    {self.element(Span(name))} = {self.term(name, term)};",
+        ]
+
+    def work_out(self, name, value):
+        """Statements that give a value."""
+        target, lines = Span(name), []
+        if name not in self.rows and name != "out":
+            lines.append(f"T {name}[{value.size}];")
+        if isinstance(value, Normalise):
+            u = self.pointer(target)
+            return [*lines, f"{self.help('normalise')}({self.pointer(value.z)}, {value.size}, {u});"]
+        if not isinstance(value, Affine):
+            return lines + self.assign(name, value.term, value.size)
+        lines += self.assign(name, value.b, value.size)
+        for k, (span, W) in enumerate(value.sources):
+            call = self.help("affine") + "("
+            if isinstance(W, Links):
+                call = f"{self.help('links')}({self.constant(f'{name}_index{k}', W.index, 'I')}, "
+                W = W.weight
+            shape = f"{len(W)}, {value.size}"
+            W = self.constant(f"{name}_W{k}", W)
+            lines.append(f"{call}{W}, {self.pointer(span)}, {shape}, {self.pointer(target)});")
+        return lines
+
+    def function(self, head, lines):
+        """A function's text."""
+        body = indent("\n".join(lines), "    ")
+        return f"static inline void {head}\n{{\n{body}\n}}"
+
+    def reset(self):
+        """The start."""
+        lines = ["memset(s, 0, sizeof *s);"]
+        for name, past in self.p.past.items():
+            size = past.shape[1]
+            lines.append(
+                f"memcpy(s->{name} + {size}, {self.constant(f'{name}_start', past)}, {past.size} * sizeof(T));"
+            )
+        return self.function("NAME_reset(NAME_state *s)", lines)
+
+    def observe(self):
+        """y(t), where it is known."""
+        lines = ["(void)s;", "(void)y;"]
+        if self.p.measured is not None:
+            target = self.element(Span("Y"))
+            lines = [
+                f"for (int i = 0; i < {self.p.n_outputs}; i++)",
+                "    if (!isnan(y[i]))",
+                f"        {target} = {self.term('Y_of_y', self.p.measured)};",
+            ]
+        return self.function("NAME_observe(NAME_state *s, const T *y)", lines)
+
+    def step(self):
+        """A row."""
+        p, lines = self.p, []
+        if "X" not in p.values:
+            lines.append("(void)x;")
+        if not self.rows:
+            lines.append("(void)s;")
+        for name, n in self.rows.items():
+            size = p.size(name)
+            lines.append(f"memmove(s->{name}, s->{name} + {size}, {n * size} * sizeof(T));")
+        for name, value in p.values.items():
+            lines += self.work_out(name, value)
+        if p.own is not None:
+            lines += self.assign("Y", p.own, p.n_outputs)
+        lines += ["if (y)", "    NAME_observe(s, y);"]
+        return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
+
+    def header(self, title):
+        """The whole.   title : a line that says what it is."""
+        p = self.p
+        functions = [self.reset(), self.observe(), self.step()]
+        state = [f"    T {name}[{n + 1} * {p.size(name)}];" for name, n in self.rows.items()]
+        parts = [
+            dedent(HEAD).strip().replace("TITLE", title),
+            f"enum {{ NAME_n_inputs = {p.n_inputs}, NAME_n_outputs = {p.n_outputs} }};",
+            "typedef struct {\n" + "\n".join(state or ["    char nothing;"]) + "\n} NAME_state;",
+            *self.constants,
+            *(dedent(text).strip() for name, text in HELPERS.items() if name in self.helpers),
+            *functions,
+            "#endif",
+        ]
+        text = "\n\n".join(parts) + "\n"
+        least = max((W.index.max(initial=0) for W in self.links()), default=0)
+        text = re.sub(r"\bT\b", self.real, text)
+        text = re.sub(r"\bI\b", "uint16_t" if least < 2**16 else "uint32_t", text)
+        text = re.sub(r"(tanh|sqrt|exp|fmin|fmax)F\b", rf"\1{self.suffix}", text)
+        return text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
+
+    def links(self):
+        """All links of the program."""
+        sources = [s for v in self.p.values.values() if isinstance(v, Affine) for s in v.sources]
+        return [W for _, W in sources if isinstance(W, Links)]

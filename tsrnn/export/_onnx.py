@@ -1,0 +1,231 @@
+"""A program as an ONNX graph: one Scan over the rows, whose state is the past of each value."""
+
+import numpy as np
+
+from ._program import Affine, Call, Links, Normalise, Span, program_of, title
+
+
+OPSET, IR_VERSION = 17, 8  # onnxruntime 1.12 (2022) and later
+OPERATORS = {
+    "+": "Add",
+    "-": "Sub",
+    "*": "Mul",
+    "min": "Min",
+    "max": "Max",
+    "tanh": "Tanh",
+    "logistic": "Sigmoid",
+    "relu": "Relu",
+}
+
+
+def to_onnx(model, *, start="end", dtype=np.float32):
+    """A fitted model as an ONNX graph, for onnxruntime and other runtimes.
+
+    All numbers are in the user's units. The graph has, where the model looks at them,
+
+    - inputs ``X`` (n_timesteps, n_features) and ``y`` (n_timesteps, n_outputs); where y is NaN the model feeds itself,
+      so that y of NaN gives a free run, and a measured y forecasts one step ahead;
+    - an input ``state`` (n,), where NaN stands for the start, and an output ``next_state``, from which another run can
+      go on, so that a series may come in pieces;
+    - the output ``forecast`` (n_timesteps, n_outputs).
+
+    Parameters
+    ----------
+    model : fitted TDNN, NARX, Elman, LSTM, GRU or ESN regressor, or fitted search over one
+    start : {"end", "cold", "zeros"}, default="end"
+        What a state of NaN stands for: after the last row seen, as ``forecast`` has it; the mean state of training,
+        for a series with an unknown past; or zeros.
+    dtype : {numpy.float32, numpy.float64}, default=numpy.float32
+        Of all inputs, outputs and weights.
+
+    Returns
+    -------
+    proto : onnx.ModelProto
+        ``proto.SerializeToString()`` is what onnxruntime reads.
+
+    Raises
+    ------
+    ImportError
+        onnx is not installed.
+    TypeError
+        The model is no such regressor.
+    ValueError
+        The model reads a series from both ends, or a parameter is out of range.
+    sklearn.exceptions.NotFittedError
+        It was not fitted.
+
+    See Also
+    --------
+    to_c : for a device without a runtime.
+
+    Notes
+    -----
+    With ``model.onnx`` written, in any process::
+
+        session = onnxruntime.InferenceSession("model.onnx")
+        sizes = {i.name: i.shape for i in session.get_inputs()}
+        state = np.full(sizes["state"], np.nan, np.float32)
+        for X in pieces:
+            free = np.full((len(X), sizes["y"][1]), np.nan, np.float32)
+            y_pred, state = session.run(["forecast", "next_state"], {"X": X, "y": free, "state": state})
+
+    References
+    ----------
+    .. [1] ONNX operators, Scan. https://onnx.ai/onnx/operators/onnx__Scan.html
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("to_onnx needs onnx: pip install 'tsrnn[onnx]'.") from error
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype={dtype!r}: give numpy.float32 or numpy.float64.")
+    program = program_of(model, start)
+    return _Writer(onnx, program, np.dtype(dtype)).proto(title(model, program))
+
+
+class _Writer:
+    """Collects the nodes of the Scan's body, and the constants of the graph around it.
+
+    In the body ``now_...`` is a value and ``past_...`` its rows before, one behind the other.
+    """
+
+    def __init__(self, onnx, program, dtype):
+        self.onnx, self.p, self.dtype = onnx, program, dtype
+        self.type = onnx.helper.np_dtype_to_tensor_dtype(dtype)
+        self.nodes, self.constants, self.whole = [], [], {}
+
+    # ---------------------------------------------------------------------------------- parts
+
+    def node(self, operator, *inputs, name=None, **attributes):
+        """Add a node to the body; the name of its output."""
+        name = name or f"n{len(self.nodes)}"
+        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [name], **attributes))
+        return name
+
+    def constant(self, a, dtype=None):
+        """Add an array to the graph; its name."""
+        name = f"c{len(self.constants)}"
+        a = np.asarray(a, dtype or self.dtype, order="C")
+        self.constants.append(self.onnx.numpy_helper.from_array(a, name))
+        return name
+
+    def tensor(self, name, *shape):
+        """An input or output."""
+        return self.onnx.helper.make_tensor_value_info(name, self.type, shape)
+
+    def cut(self, vector, first, last, name=None):
+        """Part of a vector."""
+        return self.node("Slice", vector, *(self.constant([v], np.int64) for v in (first, last)), name=name)
+
+    def rows(self, name):
+        """The past of a value and then its present, as one vector."""
+        if name not in self.whole:
+            self.whole[name] = self.node("Concat", f"past_{name}", f"now_{name}", axis=0)
+        return self.whole[name]
+
+    def see(self, span):
+        """A span, as one vector."""
+        if span.oldest == 0:
+            return f"now_{span.name}"
+        with_present = span.oldest < span.length
+        vector = self.rows(span.name) if with_present else f"past_{span.name}"
+        n, size = self.p.past[span.name].shape
+        if span.length == n + with_present:
+            return vector
+        first = (n - span.oldest) * size
+        return self.cut(vector, first, first + span.length * size)
+
+    def term(self, t, name=None):
+        """An expression."""
+        if isinstance(t, Span):
+            return self.see(t) if name is None else self.node("Identity", self.see(t), name=name)
+        if not isinstance(t, Call):
+            return self.constant(t)
+        return self.node(OPERATORS[t.op], *(self.term(arg) for arg in t.args), name=name)
+
+    def work_out(self, name, value):
+        """Add the nodes that give a value."""
+        if isinstance(value, Normalise):
+            z = self.see(value.z)
+            away = self.node("Sub", z, self.node("ReduceMean", z, axes=[0]))
+            square = self.node("ReduceMean", self.node("Mul", away, away), axes=[0])
+            root = self.node("Sqrt", self.node("Add", square, self.constant([1e-5])))
+            return self.node("Div", away, root, name=name)
+        if not isinstance(value, Affine):
+            return self.term(value.term, name)
+        total = self.constant(value.b)
+        for k, (span, W) in enumerate(value.sources):
+            v = self.see(span)
+            if isinstance(W, Links):
+                many = self.node("Gather", v, self.constant(W.index, np.int64))
+                many = self.node("Mul", many, self.constant(W.weight))
+                product = self.node("ReduceSum", many, self.constant([0], np.int64), keepdims=0)
+            else:
+                product = self.node("MatMul", v, self.constant(W))
+            total = self.node("Add", product, total, name=name if k == len(value.sources) - 1 else None)
+        return total
+
+    # ---------------------------------------------------------------------------------- the whole
+
+    def proto(self, doc):
+        """The model."""
+        from .. import __version__
+
+        make, p = self.onnx.helper, self.p
+        for name, value in p.values.items():
+            self.work_out(f"now_{name}", value)
+        rows = []  # that come in one by one: the name in the graph, in the body, their width
+        if "X" in p.values:
+            rows.append(("X", "now_x", p.n_inputs))
+        if p.own is not None:
+            rows.append(("y", "now_y", p.n_outputs))
+            self.node(
+                "Where", self.node("IsNaN", "now_y"), self.term(p.own), self.term(p.measured), name="now_Y"
+            )
+        for name, past in p.past.items():
+            self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
+        sizes = {name: past.size for name, past in p.past.items()}
+        body = make.make_graph(
+            self.nodes,
+            "row",
+            [
+                *(self.tensor(f"past_{name}", size) for name, size in sizes.items()),
+                *(self.tensor(inside, width) for _, inside, width in rows),
+            ],
+            [
+                *(self.tensor(f"after_{name}", size) for name, size in sizes.items()),
+                self.tensor("now_out", p.n_outputs),
+            ],
+        )
+        firsts, lasts = [f"first_{name}" for name in sizes], [f"last_{name}" for name in sizes]
+        scan = make.make_node(
+            "Scan",
+            [*firsts, *(outside for outside, _, _ in rows)],
+            [*lasts, "forecast"],
+            body=body,
+            num_scan_inputs=len(rows),
+        )
+        inputs = [self.tensor(outside, "n_timesteps", width) for outside, _, width in rows]
+        outputs = [self.tensor("forecast", "n_timesteps", p.n_outputs)]
+        nodes = [scan]
+        if sizes:
+            start = self.constant(np.concatenate([past.ravel() for past in p.past.values()]))
+            parts = self.constant(list(sizes.values()), np.int64)
+            nodes = [
+                make.make_node("IsNaN", ["state"], ["unknown"]),
+                make.make_node("Where", ["unknown", start, "state"], ["first"]),
+                make.make_node("Split", ["first", parts], firsts, axis=0),
+                scan,
+                make.make_node("Concat", lasts, ["next_state"], axis=0),
+            ]
+            inputs.append(self.tensor("state", sum(sizes.values())))
+            outputs.append(self.tensor("next_state", sum(sizes.values())))
+        proto = make.make_model(
+            make.make_graph(nodes, "tsrnn", inputs, outputs, self.constants, doc),
+            producer_name="tsrnn",
+            producer_version=__version__,
+            opset_imports=[make.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+        )
+        self.onnx.checker.check_model(proto, full_check=True)
+        return proto
