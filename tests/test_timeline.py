@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tsrnn import _rows
 from tsrnn import _timeline as timelines
 from tsrnn._windows import Run, parse_lags, runs
 
@@ -61,19 +62,18 @@ def assert_same(index, expected):
     ids=["None", "array", "list", "strings", "floats", "booleans"],
 )
 def test_no_time(X):
-    assert timelines.time_index(X, "X") is None
+    assert _rows._stamps(X, slice(None), "X") is None
 
 
 @every_regular
 def test_time(kind):
     index = REGULAR[kind]
-    assert timelines.time_index(pd.DataFrame(index=index), "X") is index
-    assert timelines.time_index(pd.Series(0.0, index), "y") is index
+    assert timelines.time_index(index, "X") is index
 
 
 def test_periods_are_their_starts():
     index = pd.period_range("2024-01", periods=5, freq="M")
-    assert timelines.time_index(pd.Series(range(5), index), "y").equals(index.to_timestamp())
+    assert timelines.time_index(index, "y").equals(index.to_timestamp())
 
 
 def test_says_nothing():

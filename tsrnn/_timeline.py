@@ -32,22 +32,14 @@ class Timeline(NamedTuple):
     longest: Any  # distance up to which a row follows, for business days and irregular stamps
 
 
-def time_index(X, name):
-    """The index of X where it tells time, checked; else None.
+def time_index(index, name):
+    """The index of one series of ``name`` where it tells time, checked; else None.
 
     Raises
     ------
     ValueError
-        The stamps are missing, not in order or not unique, or several series are stacked.
+        The stamps are missing, not in order or not unique.
     """
-    index = getattr(X, "index", None)
-    if not isinstance(index, pd.Index):
-        return None
-    if isinstance(index, pd.MultiIndex):
-        raise ValueError(
-            f"{name} has a MultiIndex {tuple(index.names)}: tsrnn takes one series at a time; select one, for "
-            f"example {name}.xs(key)."
-        )
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     time = isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex))
@@ -72,10 +64,12 @@ def time_index(X, name):
 
 
 def period(*frames):
-    """The frequency of the first PeriodIndex among what the user gave, or None; inside, periods are stamps."""
+    """The frequency of the first index of periods among what the user gave, or None; inside, periods are stamps."""
     for frame in frames:
-        if isinstance(getattr(frame, "index", None), pd.PeriodIndex):
-            return frame.index.freq
+        index = getattr(frame, "index", None)
+        index = index.levels[-1] if isinstance(index, pd.MultiIndex) else index
+        if isinstance(index, pd.PeriodIndex):
+            return index.freq
     return None
 
 

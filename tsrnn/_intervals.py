@@ -1,0 +1,154 @@
+"""Forecast intervals from a model's errors on rows that it was not trained on.
+
+Errors are of levels (see ``_targets.py``), so that with ``target_transform="log"`` they are relative ones. How large
+they are depends on the forecast: a solar plant errs at noon and not at night. So an interval around a forecast p
+comes from those errors whose forecasts were nearest to p:
+
+conformal    at each horizon step the errors of all forecasts made as many steps ahead [1]_ [2]_
+bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take
+
+References
+----------
+.. [1] V. Vovk, A. Gammerman, G. Shafer. "Algorithmic Learning in a Random World." Springer, 2005.
+.. [2] J. Lei et al. "Distribution-free predictive inference for regression." JASA 113(523), 2018.
+"""
+
+import warnings
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+MOST_ROWS = 10_000  # kept for calibration
+MOST_RUNS = 4000  # forecasts of several steps, from which errors are taken
+WARM = 100  # rows that are followed before errors count
+FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
+NEAR = 200, 0.2  # how many errors count as near: at least so many, at least this share
+PLACES = 50  # forecasts at which quantiles are found; the nearest serves
+
+
+class Segment(NamedTuple):
+    """Rows to take errors from: X (N, F) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
+
+    model : that makes the forecasts; None for the one that holds the segment.
+    """
+
+    model: Any
+    X: np.ndarray
+    U: np.ndarray
+    skip: int
+
+
+def check_levels(level):
+    """Coverages in per cent, ascending, from a number or several."""
+    levels = [level] if np.ndim(level) == 0 else list(level)
+    if not levels or not all(isinstance(p, Real) and not isinstance(p, bool) and 0 < p < 100 for p in levels):
+        raise ValueError(f"level={level!r}: give coverages in per cent, between 0 and 100, such as [80, 95].")
+    return sorted(set(levels))
+
+
+def check_method(method):
+    """The name of a method."""
+    if not isinstance(method, str) or method not in ("conformal", "bootstrap"):
+        raise ValueError(f"method={method!r} is unknown: give 'conformal' or 'bootstrap'.")
+    return method
+
+
+def forecast_errors(model, segments, steps):
+    """Forecasts and errors (n, steps, O), in levels, from origins over all segments; errors are NaN where y is."""
+    ready = [s for s in segments if len(s.U) - s.skip >= steps]
+    n = sum(len(s.U) - s.skip - steps + 1 for s in ready)
+    _check_enough(n, f"forecasts of {steps} steps")
+    forecasts, errors, every = [], [], -(-n // MOST_RUNS)
+    for s in ready:
+        maker = s.model or model
+        first = np.arange(s.skip, len(s.U) - steps + 1, every)
+        past = maker._cold_past()
+        followed = maker._follow(s.X, s.U, past)
+        rows = first[:, None] + np.arange(steps)
+        runs = maker._runs(s.X, followed, past, first, steps)
+        made = np.concatenate([out.transpose(1, 0, 2) for _, out in runs])
+        forecasts.append(made)
+        errors.append(s.U[rows] - made)
+    return np.concatenate(forecasts), np.concatenate(errors)
+
+
+def residuals(model, segments):
+    """Outputs and errors of one step (n, O), in the model's units, of all rows where all of y was measured."""
+    outputs, errors = [], []
+    for s in segments:
+        maker = s.model or model
+        past = maker._cold_past()
+        followed = maker._follow(s.X, s.U, past)
+        counts = np.isfinite(s.U).all(axis=1) & (np.arange(len(s.U)) >= s.skip)
+        outputs.append(followed.z[counts])
+        errors.append((followed.Z - followed.z)[counts])
+    outputs, errors = (np.concatenate(v) if v else np.empty((0, 1)) for v in (outputs, errors))
+    _check_enough(len(errors), "rows")
+    return outputs, errors
+
+
+def _near(n):
+    """How many of n errors count as near."""
+    return min(n, max(NEAR[0], round(NEAR[1] * n)))
+
+
+def conformal(made, forecasts, errors, levels):
+    """{level: (low, high)}, each like ``made`` (M, steps, O), from forecasts and errors (n, steps, O)."""
+    bands = {p: (np.empty_like(made), np.empty_like(made)) for p in levels}
+    for h in range(made.shape[1]):
+        for o in range(made.shape[2]):
+            counts = np.isfinite(errors[:, h, o])
+            _check_enough(int(counts.sum()), f"forecasts of step {h + 1}")
+            order = np.argsort(forecasts[counts, h, o], kind="stable")
+            near, place = _windows(forecasts[counts, h, o][order], made[:, h, o])
+            pool = np.sort(errors[counts, h, o][order][near], axis=1)  # (places, k)
+            k = pool.shape[1]
+            for p, (low, high) in bands.items():
+                tail = (1 - p / 100) / 2 * (k + 1)  # of k + 1 errors, the new one among them
+                below, above = max(0, int(np.floor(tail)) - 1), min(k - 1, int(np.ceil(k + 1 - tail)) - 1)
+                low[:, h, o] = made[:, h, o] + pool[place, below]
+                high[:, h, o] = made[:, h, o] + pool[place, above]
+    return bands
+
+
+def _check_enough(n, what):
+    """Intervals from a few errors are rough, from hardly any there are none."""
+    message = f"level: {n} {what} with a measured y were kept for calibration"
+    if n < FEW:
+        raise ValueError(
+            f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast fewer steps."
+        )
+    if n < LEAST:
+        warnings.warn(
+            f"{message}: intervals are rough. Call calibrate(X, y) with more rows.", UserWarning, stacklevel=2
+        )
+
+
+def _windows(past, made):
+    """Which of the sorted forecasts ``past`` (n,) are near some places, (places, k); the place of each of ``made``."""
+    n, k = len(past), _near(len(past))
+    starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
+    centers = past[starts + k // 2]
+    place = np.searchsorted((centers[1:] + centers[:-1]) / 2, made)  # the nearest
+    return starts[:, None] + np.arange(k), place
+
+
+def drawer(outputs, errors, rng):
+    """A callable(z (m, O)) -> errors (m, O) to add: of rows whose outputs (mean over O) were near."""
+    order = np.argsort(outputs.mean(axis=1), kind="stable")
+    key, errors = outputs.mean(axis=1)[order], errors[order]
+    n, k = len(key), _near(len(key))
+
+    def draw(z):
+        center = np.searchsorted(key, z.mean(axis=1))
+        first = np.clip(center - k // 2, 0, n - k)
+        return errors[first + rng.integers(k, size=len(z))]
+
+    return draw
+
+
+def path_bands(paths, levels):
+    """{level: (low, high)}, (..., O), of sample paths (n_paths, ..., O)."""
+    return {p: tuple(np.quantile(paths, [(1 - p / 100) / 2, (1 + p / 100) / 2], axis=0)) for p in levels}

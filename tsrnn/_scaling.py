@@ -1,0 +1,59 @@
+"""Scaling of X and y, learnt from the training rows."""
+
+from types import NoneType
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Scaler(NamedTuple):
+    """z = (v - center) / scale, column by column."""
+
+    center: np.ndarray
+    scale: np.ndarray
+
+    def __call__(self, V):
+        """To the model's units."""
+        return (V - self.center) / self.scale
+
+    def inverse(self, Z):
+        """To the user's units."""
+        return Z * self.scale + self.center
+
+
+def make_scaler(kind, V, counts, name):
+    """Learn a scaler from those rows of V (N, D) that count, NaN left out.
+
+    A constant column of y gets scale 1, one of X scale inf: what never moved in training says nothing later.
+    """
+    if not counts.any() or any(np.isnan(v[counts]).all() for v in V.T):
+        raise ValueError(
+            f"{name} has no measured value in the rows left for training: lower validation_fraction, or give more "
+            "rows a positive sample_weight."
+        )
+    if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
+        raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust' or None.")
+    pairs = [SCALES[kind](v[counts]) for v in V.T]  # column by column, for the memory's sake
+    center, scale = np.array(pairs, float).reshape(-1, 2).T.copy()
+    constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
+    return Scaler(center, np.where(constant, np.inf if name == "X" else 1.0, scale))
+
+
+def _robust(v):
+    """Median, and the quartile range in units of a normal column's standard deviation."""
+    low, center, high = np.nanpercentile(v, [25, 50, 75])
+    return center, (high - low) / 1.349 or np.nanstd(v)
+
+
+def _minmax(v):
+    """Middle and half of the range."""
+    low, high = np.nanmin(v), np.nanmax(v)
+    return (low + high) / 2, (high - low) / 2
+
+
+SCALES = {  # center and scale of a column v, NaN left out
+    None: lambda v: (0.0, 1.0),
+    "standard": lambda v: (np.nanmean(v), np.nanstd(v)),
+    "minmax": _minmax,
+    "robust": _robust,
+}
