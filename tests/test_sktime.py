@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import tsrnn
 from tsrnn import ESNRegressor, NARXRegressor
 from tsrnn.datasets import load_co2, load_sunspots, make_narendra
 
@@ -173,6 +175,16 @@ def test_grid_search(sunspots):
         backend="None",  # no processes
     ).fit(sunspots)
     assert search.best_params_ == {"estimator__output_lags": 11}
+
+
+def test_a_search_of_scikit_learn_inside(sunspots):
+    model = NARXRegressor((), output_lags=1, training="open_loop")
+    search = GridSearchCV(model, {"output_lags": [1, 11]}, cv=TimeSeriesSplit(3))
+    forecaster = TSRNNForecaster(search).fit(sunspots[:250])
+    own = clone(search).fit(pd.DataFrame(index=sunspots[:250].index), sunspots[:250])
+    np.testing.assert_array_equal(forecaster.predict([1, 2]), tsrnn.forecast(own, 2))
+    own.best_estimator_.partial_fit(None, sunspots[250:])
+    np.testing.assert_array_equal(forecaster.update(sunspots[250:]).predict(1), tsrnn.forecast(own, 1))
 
 
 def test_panel_and_hierarchy_get_one_model_a_series():

@@ -29,8 +29,7 @@ class TSRNNForecaster(BaseForecaster):
     Parameters
     ----------
     estimator : estimator of tsrnn, Pipeline that ends in one, or search over either
-        Cloned, never changed. Without X it must see past y (``output_lags >= 1``). It must not end a
-        ``TransformedTargetRegressor``: put transformations of y in ``target_transform`` or around the forecaster.
+        Cloned, never changed. Without X it must see past y (``output_lags >= 1``).
 
     Attributes
     ----------
@@ -77,22 +76,19 @@ class TSRNNForecaster(BaseForecaster):
         super().__init__()
 
     def _fit(self, y, X, fh):
-        self._seen_y = y = _stamped(y)
-        self._seen_X = X = None if X is None else _stamped(X.loc[y.index])
+        self._seen_X, self._seen_y = X, y = _rows(X, y)
         self.estimator_ = clone(self.estimator).fit(X, _target(y))
         return self
 
     def _update(self, y, X=None, update_params=True):
-        y = _stamped(y)
-        y = y[y.index > self._seen_y.index[-1]]
+        X, y = _rows(X, y[y.index > self._seen_y.index[-1]])
         if y.empty:
             return self
-        X = None if X is None else _stamped(X.loc[y.index])
         model, inputs = _see_through(self.estimator_, X)
         learns = update_params and y.notna().any().all()
         (model.partial_fit if learns else model.update)(inputs, _target(y))
         self._seen_y = pd.concat([self._seen_y, y])
-        self._seen_X = None if X is None else pd.concat([self._seen_X, X])
+        self._seen_X = pd.concat([self._seen_X, X])
         return self
 
     def _predict(self, fh, X):
@@ -134,7 +130,7 @@ class TSRNNForecaster(BaseForecaster):
                 f"The cutoff {self.cutoff[0]} is before the first row seen, {self._seen_y.index[0]}: fit a forecaster "
                 "on the rows up to the cutoff."
             )
-        _, history = _see_through(self.estimator_, None if X is None else self._seen_X[:n])
+        _, history = _see_through(self.estimator_, self._seen_X[:n])
         model, future = _see_through(self.estimator_, pd.DataFrame(index=range(steps)) if X is None else X)
         return model.predict(future, start=(history, _target(self._seen_y[:n])))
 
@@ -157,6 +153,12 @@ class TSRNNForecaster(BaseForecaster):
             {"estimator": NARXRegressor((), output_lags=2, training="open_loop")},
             {"estimator": ESNRegressor(10, output_lags=1, random_state=0)},
         ]
+
+
+def _rows(X, y):
+    """Both under the index of y; an X without columns where there is none, since a search takes no None."""
+    y = _stamped(y)
+    return pd.DataFrame(index=y.index) if X is None else _stamped(X).loc[y.index], y
 
 
 def _stamped(frame):
