@@ -1,0 +1,994 @@
+"""What a fitted model is worth, and what its errors still hold.
+
+On rows that were not trained on, with the errors e(t) = y(t) - yhat(t) of one-step forecasts and an input u(t):
+
+    autocorrelation      r(k) = sum_t e(t) e(t - k) / sum_t e(t)^2, within +-1.96 / sqrt(n) of 0 if nothing is left
+    Ljung-Box            Q = n (n + 2) sum_k r(k)^2 / (n - k), chi-square with as many degrees of freedom as lags
+    cross-correlation    of e(t) or e(t)^2 with u(t - k) or u(t - k)^2: 0 likewise, for every k >= 0
+    skill                1 - RMSE / RMSE of persistence, of the value a period ago, of a linear ARX
+    shift                the k for which yhat(t) is nearest to y(t - k): 0, or the forecast is a late copy
+    lag importance       mean |d yhat(t) / d x(t - k)| std(x) / std(y)
+
+Sums leave out what was not measured.
+"""
+
+import warnings
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.signal import detrend, find_peaks
+from scipy.stats import chi2, norm
+
+from . import _timeline as timelines
+from ._base import _see_through
+from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
+from ._windows import parse_lags
+
+
+HORIZONS = (1, 3, 6, 12, 24)
+BOUND = 1.96  # of a 95 % interval, in standard deviations
+FEWEST = 40  # measured rows
+CERTAIN = 0.05  # a baseline is beaten where the chance of such a lead by luck is below
+NEARLY = 0.95  # correlation, of values and of differences, from which an input may know the target
+TINY = 0.02  # error relative to a baseline's, below which it is suspicious
+PULSES = 200  # at least, in each input, where the rows allow
+SMALL = 0.01  # standard deviations, of a change
+FAR = 2000  # rows, beyond which no lag is looked at
+
+
+class Diagnosis(NamedTuple):
+    """What :func:`diagnose` found; ``print`` it for a report, ``plot()`` it for a picture.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    steps : int
+        Horizon of ``forecast`` and ``residuals``: 1, or the least output lag of a direct forecaster.
+    period : int or None
+        Rows of a season.
+    forecast, residuals : Series of length n_timesteps
+        In the units of y; NaN where y was not measured.
+    autocorrelation : DataFrame indexed by lag, columns "residuals", "squares", "bound"
+        Of e and of e^2 about their means.
+    ljung_box : DataFrame indexed "residuals", "squares", columns "Q", "lags", "p"
+        NaN for a direct forecaster, whose errors are correlated up to its horizon even at its best.
+    cross_correlation : DataFrame indexed by lag k = 0, 1 ..., columns (input, test)
+        The tests are "u, e", "u², e" and "u², e²", u at t - k and e at t; squares about their means.
+    cross_bounds : Series indexed by (input, test)
+        95 % bounds, widened where both the input and the residuals are autocorrelated.
+    errors : DataFrame indexed by step, columns "n", "model", "persistence", "seasonal naive", "linear ARX"
+        RMSE in the units of y, of all on the same n rows.
+    p_values : DataFrame indexed by step, a column a baseline
+        Of the hypothesis that the model is no better (Diebold and Mariano, one-sided).
+    shifts : DataFrame indexed by step, columns "lag", "rmse", "rmse_now", "correlation", "correlation_now", "shifted"
+        The lag k for which the forecast is nearest to y(t - k); its distance from that and from y(t); the correlations
+        of differences of the forecast with those of y(t - k) and y(t).
+    notes : tuple of str
+        What the forecasts were given that a real one may not have, and other reasons to look twice.
+    """
+
+    name: str
+    steps: int
+    period: Any
+    forecast: pd.Series
+    residuals: pd.Series
+    autocorrelation: pd.DataFrame
+    ljung_box: pd.DataFrame
+    cross_correlation: pd.DataFrame
+    cross_bounds: pd.Series
+    errors: pd.DataFrame
+    p_values: pd.DataFrame
+    shifts: pd.DataFrame
+    notes: tuple
+
+    @property
+    def skill(self):
+        """DataFrame indexed by step, a column a baseline: 1 - RMSE / RMSE of the baseline."""
+        baselines = self.errors.drop(columns=["n", "model"])
+        return 1 - baselines.rdiv(self.errors["model"], axis=0)
+
+    def __str__(self):
+        parts = [
+            _say_errors(self),
+            _say_skill(self),
+            *_say_shifts(self),
+            _say_residuals(self),
+            *_say_inputs(self),
+            *self.notes,
+        ]
+        return "\n\n".join(parts)
+
+    __repr__ = __str__
+
+    def plot(self, ax=None):
+        """Draw residuals and their correlations: ``tsrnn.plotting.ResidualDisplay.from_diagnosis(self)``.
+
+        Parameters
+        ----------
+        ax : as for ``ResidualDisplay.plot``
+
+        Returns
+        -------
+        display : ResidualDisplay
+        """
+        from .plotting import ResidualDisplay  # which imports this module
+
+        return ResidualDisplay.from_diagnosis(self, ax=ax)
+
+
+def diagnose(
+    model,
+    X,
+    y,
+    *,
+    X_train=None,
+    y_train=None,
+    horizons=None,
+    period=None,
+    max_lag=None,
+    output=0,
+    start=None,
+):
+    """Test a fitted model on rows that it was not trained on.
+
+    Are its errors noise, or do past errors and inputs foretell them [1]_, [2]_? Is it better than persistence, than
+    the value a period ago and than a linear ARX model, and by more than luck [3]_? Is the forecast only a late
+    copy of y, or is it too good to be true? ``print`` the answer.
+
+    Parameters
+    ----------
+    model : fitted estimator of tsrnn, or Pipeline or search over one
+    X : array-like or DataFrame of shape (n_timesteps, n_features), or None
+        Inputs of one series.
+    y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
+        Measured outputs; NaN where there are none.
+    X_train, y_train : optional
+        Rows before, that the baselines learn from, best those the model was trained on. Without them the baselines
+        learn from the first half of the rows and all are compared on the second, so that a linear model with less
+        data than yours is what is to beat.
+    horizons : sequence of int, optional
+        Rows ahead at which to compare: 1, 3, 6, 12, 24 by default, as far as there are enough rows.
+    period : int, optional
+        Rows of a season. By default a day or a week where stamps are closer, 12 for months, 4 for quarters, 52 for
+        weeks; else the strongest peak in the autocorrelation of y, if there is one.
+    max_lag : int, optional
+        Longest lag of the correlations: two periods by default, at least 10, at most a fifth of the rows.
+    output : int, default=0
+        Which column of y.
+    start : optional
+        Where the forecasts start, as for ``predict``.
+
+    Returns
+    -------
+    diagnosis : Diagnosis
+
+    Raises
+    ------
+    ValueError
+        There are fewer than 40 rows with a measured y, or fewer than the model's lags and horizons need; there is
+        more than one series; an argument is out of range.
+
+    References
+    ----------
+    .. [1] G. M. Ljung, G. E. P. Box. "On a measure of lack of fit in time series models." Biometrika 65, 1978.
+    .. [2] S. A. Billings, W. S. F. Voon. "Correlation based model validity tests for non-linear models." International
+       Journal of Control 44, 1986.
+    .. [3] F. X. Diebold, R. S. Mariano. "Comparing predictive accuracy." Journal of Business & Economic Statistics 13,
+       1995.
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor, diagnose
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = NARXRegressor(input_lags=10, output_lags=10, random_state=0).fit(X[:1000], y[:1000])
+    >>> diagnosis = diagnose(model, X[1000:], y[1000:])
+    >>> bool(diagnosis.skill.loc[1, "persistence"] > 0.5)
+    True
+    >>> diagnosis.errors.index.tolist()
+    [1, 3, 6, 12, 24]
+    """
+    if (X_train is not None) and y_train is None:
+        raise ValueError("X_train was given without y_train: give both, or neither.")
+    index, trained = _stamps(X, y), None
+    estimator, X = _see_through(model, X)
+    _check_one_series(estimator, X, y)
+    Y = _columns(y)
+    _check_output(output, Y)
+    target, inputs = Y[:, output], _inputs(X, estimator)
+    measured = int(np.isfinite(target).sum())
+    if measured < FEWEST:
+        raise ValueError(
+            f"y has {measured} measured rows, too few to tell errors from luck: give at least {FEWEST}."
+        )
+    if y_train is not None:
+        X_seen = _see_through(model, X_train)[1]
+        trained = _columns(y_train)[:, output], _inputs(X_seen, estimator), _stamps(X_train, y_train)
+    at = _positions(index, len(target))
+    series = _spread(target, at)
+    lead, least = _least_lags(estimator, inputs)
+    period = _check_period(period, index, series)
+    horizons = _check_horizons(horizons, lead, measured if trained else measured // 2)
+    max_lag = _check_max_lag(max_lag, period, lead, measured)
+
+    forecasts = {}
+    for h in sorted({lead, *horizons}):
+        out = _columns(estimator.predict_ahead(X, y, steps=h, start=start))[:, output]
+        forecasts[h] = np.where(np.arange(len(out)) < h - lead, np.nan, out)  # those start from nearer
+    residuals = target - forecasts[lead]
+    e = _spread(residuals, at)
+    auto, test = _autocorrelations(e, max_lag, lead)
+    first = least if np.isfinite(least) else 0
+    cross, bounds = _cross_correlations(
+        e, {name: _spread(u, at) for name, u in inputs.items()}, first, max_lag
+    )
+    compared = {h: forecasts[h] for h in horizons}
+    errors, p_values, trouble = _compare(
+        target, inputs, index, compared, trained, period, lead, first, getattr(estimator, "missing", "error")
+    )
+    shifts = _shifts(series, {h: _spread(f, at) for h, f in compared.items()}, period)
+    notes = [
+        *trouble,
+        *_overlap(estimator, index, trained),
+        *_knows_target(series, {name: _spread(u, at) for name, u in inputs.items()}, first, max_lag),
+        *_too_good(errors),
+        *_known_ahead(estimator, list(inputs), first, max(horizons)),
+    ]
+    label = pd.RangeIndex(len(target)) if index is None else index
+    return Diagnosis(
+        name=type(estimator).__name__,
+        steps=lead,
+        period=period,
+        forecast=pd.Series(forecasts[lead], label, name="forecast"),
+        residuals=pd.Series(residuals, label, name="residuals"),
+        autocorrelation=auto,
+        ljung_box=test,
+        cross_correlation=cross,
+        cross_bounds=bounds,
+        errors=errors,
+        p_values=p_values,
+        shifts=shifts,
+        notes=tuple(notes),
+    )
+
+
+def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
+    """How much the one-step forecast moves with what was measured k rows before.
+
+    For each input and y it is mean |d yhat(t) / d x(t - k)| std(x) / std(y): 0.5 says that a small change of x by one
+    of its standard deviations moves the forecast k rows later by half a standard deviation of y, in the mean over
+    rows. All else stays as measured, so the state of a recurrent net counts, and the coefficients of a linear model
+    come back, scaled. Where inputs move together the model may use one for another: it tells what the model does, not
+    what causes y.
+
+    Each of many rows is changed in turn by a hundredth of a standard deviation; rows far apart at the same time.
+
+    Parameters
+    ----------
+    model : fitted estimator of tsrnn, or Pipeline or search over one
+        With a pipeline the changes are made before its transformers.
+    X, y : as for :func:`diagnose`
+        Columns that are not numbers are left out.
+    max_lag : int, default=24
+        The longest lag.
+    output : int, default=0
+        Which column of y is forecast.
+    start : optional
+        As for ``predict``.
+
+    Returns
+    -------
+    importance : DataFrame indexed by lag 0 ... max_lag, a column an input and the outputs last
+        NaN for lag 0 of the outputs, which no forecast sees.
+
+    Raises
+    ------
+    ValueError
+        There are fewer rows than twice the lags.
+
+    Examples
+    --------
+    >>> from tsrnn import ARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.diagnostics import lag_importance
+    >>> X, y = make_narendra(800, random_state=0)
+    >>> model = ARXRegressor(input_lags=2, output_lags=1).fit(X[:600], y[:600])
+    >>> lag_importance(model, X[600:], y[600:], max_lag=3).round(2).shape
+    (4, 2)
+    """
+    if not (isinstance(max_lag, Integral) and max_lag >= 1):
+        raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
+    Y, index = _columns(y), _stamps(X, y)
+    _check_output(output, Y)
+    _check_one_series(_see_through(model, None)[0], X, y)
+
+    def forecast(X, y):
+        estimator, X = _see_through(model, X)
+        return _columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
+
+    usual = forecast(X, y)
+    at = _positions(index, len(Y))
+    first = (
+        getattr(_see_through(model, None)[0], "lead_", 0) + 2
+    )  # before them, ``start`` may look whose rows they are
+    rows = np.arange(first, len(Y) - max_lag)
+    rows = rows[at[rows + max_lag] - at[rows] == max_lag]  # no gap within
+    if len(rows) <= max_lag:
+        raise ValueError(
+            f"max_lag={max_lag} needs some {first + 2 * max_lag + 2} rows without a gap, but there are {len(Y)}: give "
+            "more rows or a shorter lag."
+        )
+    apart = 2 * (max_lag + 1)
+    passes = min(apart, -(-PULSES * apart // len(rows)))
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], len(Y))  # what outlasts the lags then adds no bias
+
+    def moves(values, change):
+        """Mean |change of the forecast| 0 ... max_lag rows after a change of one column, in standard deviations."""
+        size = SMALL * np.nanstd(values)
+        if not size > 0:
+            return np.zeros(max_lag + 1)
+        moved = []
+        for k in range(passes):
+            hit = rows[(rows % apart) == k * apart // passes]
+            hit = hit[np.isfinite(values[hit])]
+            pulse = np.zeros(len(Y))
+            pulse[hit] = size * signs[hit]
+            difference = forecast(*change(pulse)) - usual
+            moved.append(np.abs(difference[hit[:, None] + np.arange(max_lag + 1)]))
+        return np.concatenate(moved).mean(axis=0) / (SMALL * np.nanstd(Y[:, output]))
+
+    table = {}
+    for j, name in _numeric(X):
+        column = _columns(X)[:, j] if not isinstance(X, pd.DataFrame) else X.iloc[:, j].to_numpy(float)
+        table[name] = moves(column, lambda pulse, j=j: (_add(X, j, pulse), y))
+    for o, name in enumerate(_names(y)):
+        table[name] = moves(Y[:, o], lambda pulse, o=o: (X, _add(y, o, pulse)))
+        table[name][0] = np.nan
+    return pd.DataFrame(table, index=pd.RangeIndex(max_lag + 1, name="lag"))
+
+
+# ------------------------------------------------------------------------------------------------ correlations
+
+
+def residual_correlations(residuals, X=None, *, max_lag=24):
+    """Correlations of the errors of any one-step forecasts, as :func:`diagnose` finds them.
+
+    Parameters
+    ----------
+    residuals : Series or array-like of shape (n_timesteps,)
+        NaN where nothing was measured.
+    X : array-like or DataFrame of shape (n_timesteps, n_features), optional
+        Inputs.
+    max_lag : int, default=24
+
+    Returns
+    -------
+    autocorrelation, cross_correlation : DataFrame
+    cross_bounds : Series
+        As in :class:`Diagnosis`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn.diagnostics import residual_correlations
+    >>> noise = np.random.default_rng(0).normal(size=400)
+    >>> own, cross, bounds = residual_correlations(noise, noise[:, None], max_lag=3)
+    >>> bool((own["residuals"].abs() < own["bound"]).all())
+    True
+    >>> cross["x0", "u, e"].round(1).tolist()[0]
+    1.0
+    """
+    at = _positions(_stamps(X, residuals), len(residuals))
+    e = _spread(np.asarray(residuals, float), at)
+    inputs = {name: _spread(u, at) for name, u in _inputs(X, None).items()}
+    return _autocorrelations(e, max_lag, 1)[0], *_cross_correlations(e, inputs, 0, max_lag)
+
+
+def correlation(a, b, max_lag):
+    """Correlation of a(t) with b(t - k), for k = 0 ... max_lag.
+
+    The sum of products about the means over the whole length, as is usual, so that distant lags shrink; where values
+    are missing the pairs there are stand for all.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (n_timesteps,)
+        NaN where nothing was measured.
+    max_lag : int
+
+    Returns
+    -------
+    r : ndarray of shape (max_lag + 1,)
+        NaN where a or b is constant or no pair is measured.
+    pairs : ndarray of shape (max_lag + 1,)
+        How many pairs each is from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn.diagnostics import correlation
+    >>> x = np.array([1.0, -1.0, 1.0, -1.0])
+    >>> correlation(x, x, 2)[0]
+    array([ 1.  , -0.75,  0.5 ])
+    """
+    n = len(a)
+    max_lag = min(max_lag, n - 1)
+    known = [np.isfinite(v).astype(float) for v in (a, b)]
+    (a, s), (b, z) = (_standard(v) for v in (a, b))
+    lags = np.arange(max_lag + 1)
+    pairs = np.array([known[0][k:] @ known[1][: n - k] for k in lags])
+    sums = np.array([a[k:] @ b[: n - k] for k in lags])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return sums / pairs * (1 - lags / n) / (s * z), pairs
+
+
+def _standard(v):
+    """v about its mean, 0 where it is NaN, and its standard deviation, NaN where that is 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN
+        v = v - np.nanmean(v)
+    known = np.isfinite(v)
+    v = np.where(known, v, 0.0)
+    deviation = np.sqrt(v @ v / max(known.sum(), 1))
+    return v, deviation if deviation > 0 else np.nan
+
+
+def _autocorrelations(e, max_lag, lead):
+    """Of errors and of their squares, with a bound; and the Ljung-Box test of both."""
+    n = np.isfinite(e).sum()
+    centred = e - np.nanmean(e)
+    columns, tests = {}, {}
+    for name, v in (("residuals", centred), ("squares", centred**2)):
+        r, pairs = correlation(v, v, max_lag)
+        columns[name] = r[1:]
+        span = len(e) - np.arange(1, len(r))
+        Q = (
+            (n + 2) / n * np.sum(pairs[1:] * (r[1:] * len(e) / span) ** 2)
+        )  # n (n + 2) sum r^2 / (n - k) without gaps
+        tests[name] = (Q, len(r) - 1, chi2.sf(Q, len(r) - 1)) if lead == 1 else (np.nan, len(r) - 1, np.nan)
+    # Errors of a forecast h rows ahead are correlated over h - 1 rows even at their best, which widens the bounds.
+    width = np.sqrt(1 + 2 * np.sum(columns["residuals"][: lead - 1] ** 2))
+    table = pd.DataFrame(columns, index=pd.RangeIndex(1, len(columns["residuals"]) + 1, name="lag"))
+    table["bound"] = BOUND * width / np.sqrt(n)
+    return table, pd.DataFrame.from_dict(tests, orient="index", columns=["Q", "lags", "p"])
+
+
+def _cross_correlations(e, inputs, first, max_lag):
+    """Of errors with each input, and of squares; a lag a row from ``first`` on, with their bounds."""
+    columns, bounds = {}, {}
+    e = e - np.nanmean(e)
+    for name, u in inputs.items():
+        u = _standard(u)[0] + np.where(np.isfinite(u), 0.0, np.nan)
+        for test, a, b in (("u, e", e, u), ("u², e", e, u**2), ("u², e²", e**2, u**2)):
+            r, pairs = correlation(a, b, first + max_lag)
+            if np.isnan(r[0]):
+                continue  # an input that never moves, or an indicator, whose square does not
+            columns[name, test] = r[first:]
+            own, other = (correlation(v, v, max_lag)[0][1:] for v in (a, b))
+            spread = max(
+                1.0, 1 + 2 * np.nansum(own * other)
+            )  # Bartlett's variance, if both are autocorrelated
+            bounds[name, test] = BOUND * np.sqrt(spread / pairs[0])
+    names = pd.MultiIndex.from_tuples(list(columns), names=["input", "test"]) if columns else []
+    lags = pd.RangeIndex(first, first + max_lag + 1, name="lag")[: len(e) - first]
+    table = np.reshape(list(columns.values()), (len(columns), len(lags))).T
+    return pd.DataFrame(table, index=lags, columns=names), pd.Series(
+        list(bounds.values()), names, dtype=float
+    )
+
+
+# ------------------------------------------------------------------------------------------------ baselines
+
+
+def _compare(y, inputs, index, forecasts, trained, period, lead, first, missing):
+    """RMSE by horizon of the model and the baselines, the p-values, and what went wrong.
+
+    Without ``trained`` (y, inputs, index) the baselines learn from the first half and all are compared on the second.
+    """
+    half = 0 if trained else len(y) // 2
+    stamps = (lambda rows: None) if index is None else (lambda rows: index[rows])
+    head, tail = slice(0, half), slice(half, None)
+    learn = trained or (y[head], {name: u[head] for name, u in inputs.items()}, stamps(head))
+    test = y[tail], {name: u[tail] for name, u in inputs.items()}, stamps(tail)
+    seasonal = period is not None and period <= len(learn[0])
+    lags = {*range(lead, lead + 3), *([period] if seasonal and lead <= period <= len(learn[0]) // 4 else [])}
+    lags = {"input_lags": range(first, first + 3), "output_lags": sorted(lags)}
+    models = {
+        "persistence": (PersistenceRegressor(), False),
+        "seasonal naive": (SeasonalNaiveRegressor(period) if seasonal else None, False),
+        "linear ARX": (ARXRegressor(**lags, missing=missing), True),
+    }
+    start = "auto" if trained else "end"
+    table, p_values, trouble = {}, {}, []
+    errors = {"model": {h: (y - f)[tail] for h, f in forecasts.items()}}
+    for name, (baseline, sees_inputs) in models.items():
+        if baseline is None:
+            continue
+        try:
+            errors[name] = _baseline_errors(baseline, learn, test, list(forecasts), start, sees_inputs)
+        except ValueError as reason:
+            trouble.append(f"The {name} could not be compared: {reason}")
+    for h in forecasts:
+        rows = np.all([np.isfinite(e[h]) for e in errors.values()], axis=0)
+        rows[: h - 1] = False  # forecast from the last row before, which is nearer
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # no row at all
+            table[h] = {
+                "n": rows.sum(),
+                **{name: np.sqrt(np.mean(e[h][rows] ** 2)) for name, e in errors.items()},
+            }
+        p_values[h] = {
+            name: _no_better(e[h][rows] ** 2 - errors["model"][h][rows] ** 2, h)
+            for name, e in errors.items()
+            if name != "model"
+        }
+    table, p_values = (
+        pd.DataFrame.from_dict(t, orient="index").rename_axis("step") for t in (table, p_values)
+    )
+    return table.astype({"n": int}), p_values, trouble
+
+
+def _baseline_errors(baseline, learn, test, horizons, start, sees_inputs):
+    """{h: y - forecast} on the test rows of a baseline that learnt from others; both (y, inputs, index)."""
+    frames = [
+        (pd.DataFrame(u, index) if sees_inputs and u else None, pd.Series(y, index))
+        for y, u, index in (learn, test)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # gaps, of which the model tells, and free runs that run away
+        baseline.fit(*frames[0])
+        return {h: test[0] - baseline.predict_ahead(*frames[1], steps=h, start=start) for h in horizons}
+
+
+def _no_better(gain, steps):
+    """p-value of the hypothesis that the mean gain in squared error is not above 0.
+
+    Its variance allows for autocorrelation over the horizon and some rows more (Newey and West).
+    """
+    n = len(gain)
+    if n < 3:
+        return np.nan
+    r = correlation(gain, gain, max(steps, int(4 * (n / 100) ** (2 / 9))))[0]
+    if np.isnan(r[0]):
+        return float(gain.mean() <= 0)
+    variance = gain.var() / n * (1 + 2 * np.sum((1 - np.arange(1, len(r)) / len(r)) * r[1:]))
+    return float(norm.sf(gain.mean() / np.sqrt(max(variance, np.finfo(float).tiny))))
+
+
+# ------------------------------------------------------------------------------------------------ too late, too good
+
+
+def _shifts(y, forecasts, period):
+    """For each horizon the shift of y that the forecast is nearest to."""
+    table = {}
+    for h, f in forecasts.items():
+        last = min(max(h, period or 0) + 1, len(y) // 2)
+        late = [np.r_[np.full(k, np.nan), y[: len(y) - k]] for k in range(last + 1)]
+        known = np.all(np.isfinite([f, *late[: h + 1]]), axis=0)
+        rmse = np.array([_rms((f - v)[known & np.isfinite(v)]) for v in late])
+        if np.isnan(rmse).all():
+            continue
+        k = int(np.nanargmin(rmse))
+        moves = [correlation(np.diff(f), np.diff(late[j]), 0)[0][0] for j in (k, 0)]
+        shifted = k > 0 and rmse[k] < rmse[0] / 2 and moves[0] > moves[1]
+        table[h] = k, rmse[k], rmse[0], *moves, shifted
+    columns = ["lag", "rmse", "rmse_now", "correlation", "correlation_now", "shifted"]
+    return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("step")
+
+
+def _rms(e):
+    """Root of the mean square; NaN of nothing."""
+    return np.sqrt(np.mean(e**2)) if len(e) else np.nan
+
+
+def _knows_target(y, inputs, first, max_lag):
+    """Inputs that move as y does, in the same row or before it, nearer than what the model may see of them."""
+    notes = []
+    for name, u in inputs.items():
+        steps, values = _both_ways(np.diff(u), np.diff(y), max_lag), _both_ways(u, y, max_lag)
+        if np.isnan(steps).all():
+            continue
+        at = int(np.nanargmax(np.abs(steps)))
+        k = at - max_lag
+        if k >= first and min(abs(steps[at]), abs(values[at])) > NEARLY:
+            notes.append(
+                f"Look at {name}: its value at t correlates {values[at]:+.3f} with y({_shifted(k)}), and their changes "
+                f"{steps[at]:+.3f}. Does it know the target? Is it known when the forecast is made?"
+            )
+    return notes
+
+
+def _both_ways(u, y, max_lag):
+    """Correlation of u(t) with y(t + k), k = -max_lag ... max_lag, about pairs alone."""
+    before, after = correlation(u, y, max_lag)[0], correlation(y, u, max_lag)[0]
+    r = np.r_[before[:0:-1], after]
+    return r / (1 - np.abs(np.arange(-len(before) + 1, len(after))) / len(u))
+
+
+def _too_good(errors):
+    """Whether the errors at the shortest horizon are nearly nothing beside a baseline's."""
+    row = errors.iloc[0]
+    share = {name: row["model"] / row[name] for name in ("linear ARX", "persistence") if row.get(name, 0) > 0}
+    name = min(share, key=share.get, default=None)
+    if name is None or not share[name] < TINY:
+        return []
+    return [
+        f"Look at the errors: the RMSE is {100 * share[name]:.2g} % of that of {_THE[name]}. A system without noise "
+        "allows that; else an input, or a transformer fitted on all rows, knows the target."
+    ]
+
+
+def _overlap(estimator, index, trained):
+    """Rows that the model has seen before."""
+    notes = []
+    seen = getattr(estimator, "timeline_", None)
+    if index is not None and getattr(seen, "last", None) is not None and timelines.comparable(seen, index):
+        n = int(((index >= seen.first) & (index <= seen.last)).sum())
+        if n:
+            notes.append(
+                f"Look at the rows: {n} of {len(index)} lie between {seen.first} and {seen.last}, which the model has "
+                "seen in fit or update. Errors there are smaller than they will be; give later rows."
+            )
+    if index is not None and trained and trained[2] is not None:
+        n = len(index.intersection(trained[2]))
+        if n:
+            notes.append(f"Look at the rows: {n} stamps of X are in X_train too.")
+    return notes
+
+
+def _known_ahead(estimator, names, first, longest):
+    """Whether forecasts see rows that come after they are made."""
+    notes = []
+    if getattr(estimator, "bidirectional", False):
+        notes.append("Look at bidirectional=True: each forecast sees the inputs of all later rows.")
+    if names and first < longest:
+        notes.append(
+            f"Look at the inputs: forecasts of more than {_rows_of(first)} see some ({_few(names)}) from after they "
+            "were made, here as measured. That is right for what is known ahead, such as the clock or a plan; else "
+            "begin input_lags at the horizon, or judge the model with inputs as they were forecast."
+        )
+    return notes
+
+
+# ------------------------------------------------------------------------------------------------ in words
+
+
+_THE = {
+    "persistence": "persistence",
+    "seasonal naive": "the value a period ago",
+    "linear ARX": "a linear ARX",
+}
+
+
+def _say_errors(d):
+    """Whose errors, and how large."""
+    e = d.residuals.dropna()
+    y = (d.forecast + d.residuals).dropna()
+    ends = "" if isinstance(d.residuals.index, pd.RangeIndex) else f" from {e.index[0]} to {e.index[-1]}"
+    r2 = 1 - (e**2).sum() / max(((y - y.mean()) ** 2).sum(), np.finfo(float).tiny)
+    return (
+        f"{d.name} on {len(d.residuals)} rows{ends}, {len(e)} of them with a measured y.\n"
+        f"Forecasts {_rows_ahead(d.steps)}: RMSE {_rms(e):.4g}, MAE {e.abs().mean():.4g}, mean error {e.mean():.2g}, "
+        f"R2 {r2:.3f}."
+    )
+
+
+def _say_skill(d):
+    """A table, and at which horizons the model is better than each baseline."""
+    skill = d.skill
+    titles = {name: f"{name} ({d.period})" if name == "seasonal naive" else name for name in skill}
+    lines = [
+        f"RMSE, and skill (1 - RMSE / RMSE of a baseline), on the same {d.errors['n'].max()} rows:",
+        "  rows ahead        RMSE" + "".join(f"{title:>{len(title) + 3}s}" for title in titles.values()),
+    ]
+    for h, row in skill.iterrows():
+        cells = "".join(f"{row[name]:>+{len(title) + 3}.3f}" for name, title in titles.items())
+        lines.append(f"  {h:10d}  {d.errors.loc[h, 'model']:10.4g}{cells}")
+    for name in skill:
+        better = d.p_values[name] < CERTAIN
+        worse = d.p_values[name] > 1 - CERTAIN
+        level = ~better & ~worse
+        words = []
+        for rows, verb in ((better, "better than"), (level, "no better than"), (worse, "worse than")):
+            if rows.all():
+                words.append(f"{verb} {_THE[name]} at every horizon")
+            elif rows.any():
+                words.append(f"{verb} {_THE[name]} {_and(skill.index[rows])} ahead")
+        lines.append(f"It is {', '.join(words)}.")
+    return "\n".join(lines)
+
+
+def _say_shifts(d):
+    """Where the forecast is a late copy of y."""
+    late = d.shifts[d.shifts["shifted"].astype(bool)]
+    if late.empty:
+        return []
+    lines = []
+    for h, row in late.iterrows():
+        lines.append(
+            f"{_rows_ahead(h).capitalize()} the forecast is little more than y({_shifted(-row['lag'])}) shifted: it is "
+            f"{row['rmse']:.3g} from that (RMS) but {row['rmse_now']:.3g} from y(t), and its changes correlate "
+            f"{row['correlation']:.2f} with those of the former, {row['correlation_now']:.2f} with those of y(t)."
+        )
+    return ["\n".join(lines)]
+
+
+def _say_residuals(d):
+    """Whether the errors are white, and whether their spread is even."""
+    table = d.autocorrelation.loc[d.steps :]
+    bound = table["bound"].iloc[0] if len(table) else np.nan
+    lines = []
+    for name, what, cure in (
+        ("residuals", "Residuals", "past errors tell of the next: look at more output_lags, or a season"),
+        (
+            "squares",
+            "Squared residuals",
+            "the spread of the errors comes and goes: one width of interval will not do",
+        ),
+    ):
+        r, p = table[name].dropna(), d.ljung_box.loc[name, "p"]
+        if r.empty:
+            continue
+        outside, k = int((r.abs() > bound).sum()), r.abs().idxmax()
+        test = "" if np.isnan(p) else f"; Ljung-Box {_p(p)}"
+        fine = p >= CERTAIN if np.isfinite(p) else r.abs().max() <= bound * _wider(len(r))
+        verdict = "no sign of anything left" if fine else cure
+        lines.append(
+            f"{what}: largest autocorrelation {r[k]:+.2f}, at lag {k} ({100 * r[k] ** 2:.0f} % of their variance; 95 % "
+            f"bounds +-{bound:.2g}); {outside} of {len(r)} lags outside, by chance {0.05 * len(r):.0f}{test}: "
+            f"{verdict}."
+        )
+    return "\n".join(lines)
+
+
+def _say_inputs(d):
+    """Which inputs still tell something about the errors."""
+    table = d.cross_correlation
+    if not table.shape[1]:
+        return []
+    ratio = (table.abs() / d.cross_bounds).max() / _wider(len(table))
+    found = ratio[ratio > 1].sort_values(ascending=False).index
+    if not len(found):
+        return [
+            f"Inputs: no correlation of the residuals with any input, {table.index[0]} to {table.index[-1]} rows "
+            "before, or with its square, beyond chance."
+        ]
+    cells = []
+    for name, test in found[:5]:
+        r = table[name, test]
+        k = r.abs().idxmax()
+        cells.append(f"{name} ({test}) {r[k]:+.2f} at lag {k} (bounds +-{d.cross_bounds[name, test]:.2g})")
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return [
+        f"Inputs still correlate with the residuals: {', '.join(cells)}{more}. Look at more input_lags, or a larger "
+        "net where squares do."
+    ]
+
+
+def _wider(tests):
+    """How much wider than 95 % bounds are those that all of so many tests stay within, 95 times of 100."""
+    return norm.isf(0.025 / max(tests, 1)) / BOUND
+
+
+def _shifted(k):
+    """t, t + k or t - k."""
+    return f"t {'+' if k > 0 else '-'} {abs(int(k))}" if k else "t"
+
+
+def _rows_ahead(h):
+    return f"{_rows_of(h)} ahead"
+
+
+def _rows_of(n):
+    return f"{n} row" if n == 1 else f"{n} rows"
+
+
+def _and(values):
+    """1, 2 and 3."""
+    values = [str(v) for v in values]
+    return " and ".join([", ".join(values[:-1]), values[-1]] if len(values) > 1 else values)
+
+
+def _few(names):
+    """The first names of many."""
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _p(p):
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+# ------------------------------------------------------------------------------------------------ what was given
+
+
+def _columns(y):
+    """(N, O) in float64."""
+    Y = np.asarray(y, dtype=float)
+    return Y.reshape(len(Y), -1)
+
+
+def _names(y):
+    """Names of y's columns."""
+    if isinstance(y, pd.DataFrame):
+        return [str(name) for name in y.columns]
+    O = _columns(y).shape[1]
+    name = getattr(y, "name", None)
+    return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
+
+
+def _numeric(X):
+    """(position, name) of each column of X that is a number."""
+    if X is None:
+        return []
+    if isinstance(X, pd.DataFrame):
+        return [
+            (j, str(c)) for j, c in enumerate(X.columns) if pd.api.types.is_numeric_dtype(X.dtypes.iloc[j])
+        ]
+    return [(j, f"x{j}") for j in range(_columns(X).shape[1])]
+
+
+def _add(V, j, pulse):
+    """V of the kind that the user gave, with a change of column j."""
+    if isinstance(V, pd.DataFrame):
+        V = V.copy()
+        V.isetitem(j, V.iloc[:, j].to_numpy(float) + pulse)
+        return V
+    if isinstance(V, pd.Series):
+        return V.astype(float) + pulse
+    V = np.array(V, dtype=float)
+    V.reshape(len(V), -1)[:, j] += pulse
+    return V
+
+
+def _inputs(X, estimator):
+    """{name: (N,)}: what the model sees, without the column that tells series apart."""
+    if not isinstance(X, pd.DataFrame):
+        names = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
+        columns = np.empty((0, 0)) if X is None else _columns(X)
+        names = names if len(names) == columns.shape[1] else [f"x{j}" for j in range(columns.shape[1])]
+        return dict(zip(names, columns.T))
+    own = getattr(estimator, "series", None)
+    return {str(name): X[name].to_numpy(float) for name in X.columns if name != own}
+
+
+def _stamps(X, y):
+    """The index that tells time, that of X first; None where there is none."""
+    for frame in (X, y):
+        index = getattr(frame, "index", None)
+        if isinstance(index, pd.MultiIndex):
+            index = index.get_level_values(-1)
+        if isinstance(index, pd.PeriodIndex):
+            index = index.to_timestamp()
+        integers = isinstance(index, pd.Index) and pd.api.types.is_integer_dtype(index.dtype)
+        time = integers or isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex))
+        if time and not timelines.says_nothing(index):
+            return index
+    return None
+
+
+def _check_one_series(estimator, X, y):
+    """Raise where there are several."""
+    for frame in (X, y):
+        index, n = getattr(frame, "index", None), 1
+        if isinstance(index, pd.MultiIndex):
+            n = len(index.droplevel(-1).unique())
+        if isinstance(frame, pd.DataFrame) and getattr(estimator, "series", None) in frame.columns:
+            n = frame[estimator.series].nunique()
+        if n > 1 or (isinstance(frame, (list, np.ndarray)) and np.ndim(frame[0]) > 1):
+            raise ValueError(
+                "X and y hold several series: give one at a time, for example X.loc[[key]], y.loc[[key]]."
+            )
+
+
+def _check_output(output, Y):
+    if not (isinstance(output, Integral) and 0 <= output < Y.shape[1]):
+        raise ValueError(
+            f"output={output!r} is no column of y, which has {Y.shape[1]}: give 0 ... {Y.shape[1] - 1}."
+        )
+
+
+def _least_lags(estimator, inputs):
+    """The nearest y(t - k) that the model sees, 1 if none; the nearest input, inf if none."""
+    lags = parse_lags(getattr(estimator, "output_lags", 1), "output_lags", 1)
+    return min(lags, default=1), estimator._least_input_lag() if inputs else np.inf
+
+
+def _positions(index, n):
+    """Row numbers (N,) on the regular grid of the index: beyond a gap they jump, by FAR at most."""
+    jumps = np.ones(n, int)
+    jumps[0] = 0
+    timeline = timelines.read(index)
+    for k in timelines.gap_starts(index, timeline) if timeline is not None else ():
+        jumps[k] += min(timelines.missing_between(timeline._replace(last=index[k - 1]), index[k]), FAR)
+    return jumps.cumsum()
+
+
+def _spread(v, at):
+    """v (N,) on the regular grid, NaN in the gaps."""
+    full = np.full(at[-1] + 1, np.nan)
+    full[at] = v
+    return full
+
+
+def _check_period(period, index, y):
+    """Rows of a season, or None."""
+    if period is not None:
+        if not (isinstance(period, Integral) and period >= 2):
+            raise ValueError(f"period={period!r} is no season: give an int >= 2, or None to look for one.")
+        return int(period)
+    timeline = timelines.read(index)
+    for p in () if timeline is None else _calendar_periods(timeline):
+        if 2 <= p <= len(y) // 3:
+            return p
+    return find_period(y)
+
+
+def _calendar_periods(timeline):
+    """Rows in a day, a week, a year, whichever are whole."""
+    if isinstance(timeline.step, pd.Timedelta):
+        rows = [pd.Timedelta(cycle) / timeline.step for cycle in ("1D", "7D")]
+        weekly = [52] if timeline.step == pd.Timedelta("7D") else []
+        return [int(p) for p in rows if p == int(p)] + weekly
+    if timeline.freq is None:
+        return []
+    names = {"M": 12, "Q": 4, "D": 7, "B": 5, "W": 52}
+    name = timeline.freq.rule_code.removeprefix("B") or "B"
+    return [names.get(name[0], 0) // timeline.freq.n]
+
+
+def find_period(y):
+    """The strongest peak in the autocorrelation of a series, or None where no peak is above 0.3.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_timesteps,)
+        NaN where nothing was measured.
+
+    Returns
+    -------
+    period : int or None
+        At least 2, at most a third of the rows, and 2000.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn.diagnostics import find_period
+    >>> find_period(np.sin(2 * np.pi * np.arange(100) / 12))
+    12
+    """
+    known = np.isfinite(y)
+    trend = detrend(np.where(known, y, np.nanmean(y)))
+    r = correlation(np.where(known, trend, np.nan), np.where(known, trend, np.nan), min(len(y) // 3, FAR))[0]
+    peaks, found = find_peaks(np.nan_to_num(r), height=0.3, prominence=0.1)
+    return int(peaks[np.argmax(found["peak_heights"])]) if len(peaks) else None
+
+
+def _check_horizons(horizons, lead, n):
+    """Ascending horizons that n rows are enough for."""
+    if horizons is None:
+        return sorted({lead, *(h for h in HORIZONS if h >= lead and 10 * h <= n)})
+    chosen = list(horizons) if np.iterable(horizons) else [horizons]
+    if not chosen or not all(isinstance(h, Integral) and h >= 1 for h in chosen):
+        raise ValueError(f"horizons={horizons!r} are no horizons: give ints >= 1.")
+    if max(chosen) > n // 3:
+        raise ValueError(
+            f"horizons={horizons!r}: {max(chosen)} rows ahead needs some {3 * max(chosen)} rows to compare on, but "
+            f"there are {n}. Give more rows, X_train and y_train, or shorter horizons."
+        )
+    return sorted({int(h) for h in chosen})
+
+
+def _check_max_lag(max_lag, period, lead, n):
+    """The longest lag of the correlations."""
+    if max_lag is None:
+        return min(max(10, 2 * (period or 0), lead + 10), n // 5)
+    if not (isinstance(max_lag, Integral) and 1 <= max_lag <= n // 2):
+        raise ValueError(
+            f"max_lag={max_lag!r} is out of range: give an int from 1 to half of the {n} measured rows."
+        )
+    return int(max_lag)
