@@ -115,13 +115,6 @@ class Naive(SequenceRegressor):
                 fed[p + t] = fed[t] if settle is None else settle(which, t, fed[t])
             yield which, fed[:steps]
 
-    def _run_ahead(self, X, Y, memory, steps):
-        head = min(steps - 1, len(Y))
-        out = self._run(X, np.full_like(Y, np.nan), memory)[0]
-        for which, runs in self._free_runs(X, Y, memory, np.arange(len(Y) - head), steps):
-            out[head:][which] = runs[-1]
-        return out
-
 
 def last_known(Z, p):
     """Z (N, O) with NaN replaced by the last value whole periods before; the first p rows are finite."""
@@ -310,7 +303,8 @@ class ARXRegressor(DelayNetwork):
     array([2., 1.])
     """
 
-    hidden_layer_sizes, activation, skip_connections, warm_start = (), "identity", False, False
+    hidden_layer_sizes, activation, skip_connections, loss = (), "identity", False, "squared"
+    warm_start, batch_size = False, 1
 
     def __init__(
         self,

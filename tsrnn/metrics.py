@@ -302,8 +302,8 @@ def _mean_over_outputs(metric, y_true, y_pred=None, **ends):
 
 def _checked(y_true, name="y_true", **forecasts):
     """Y (N, O), where NaN is allowed, and forecasts of its shape, where it is not."""
-    y = _two_dimensional(y_true, name, "allow-nan")
-    others = [_two_dimensional(value, name, True) for name, value in forecasts.items()]
+    y = two_dimensional(y_true, name, "allow-nan")
+    others = [two_dimensional(value, name, True) for name, value in forecasts.items()]
     check_consistent_length(y, *others)
     for key, other in zip(forecasts, others):
         if other.shape != y.shape:
@@ -314,7 +314,7 @@ def _checked(y_true, name="y_true", **forecasts):
     return y, *others
 
 
-def _two_dimensional(values, name, finite):
+def two_dimensional(values, name, finite):
     values = check_array(
         values, dtype=np.float64, ensure_2d=False, allow_nd=False, ensure_all_finite=finite, input_name=name
     )
