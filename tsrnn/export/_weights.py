@@ -1,0 +1,429 @@
+"""Weights of Elman, LSTM and GRU nets, in the layouts of torch and of Keras.
+
+Gates lie in the order
+
+            ours       torch      Keras
+    LSTM    i g o f    i f g o    i f g o
+    GRU     r z n      r z n      z r n
+
+torch has two biases, of which only the GRU's n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)).
+Keras has one, and for such a GRU two. Neither framework knows of scaling, which is folded into the weights.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._base import Scaler
+from .._elman import ElmanRegressor
+from .._gru import GRURegressor
+from .._lstm import LSTMRegressor
+from .._recurrent import RecurrentRegressor
+from .._recurrent_net import X as INPUTS
+from .._recurrent_net import Y as OUTPUTS
+from .._solvers import Adam
+
+
+MODELS = {1: ElmanRegressor, 3: GRURegressor, 4: LSTMRegressor}  # by number of gates
+TORCH = {1: [0], 3: [0, 1, 2], 4: [0, 2, 3, 1]}  # where each of our gates lies
+KERAS = {1: [0], 3: [1, 0, 2], 4: [0, 2, 3, 1]}
+
+
+class Weights(NamedTuple):
+    """One direction of one layer, gates in our order.
+
+    W : (G, D, H).   U : (G, H, H).   b : (G, H).   d : (H,), or (0,) where no bias is inside the reset gate.
+    start : (n_states, H), learnt, or (0, H).
+    """
+
+    W: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+    d: np.ndarray
+    start: np.ndarray
+
+
+class Affine(NamedTuple):
+    """W : (D, O).   b : (O,)."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+
+class _Keep(Adam):
+    """Learns nothing: a fit with it finds everything but the weights."""
+
+    dtype = np.float64
+
+    def minimize(self, objective, theta, monitor, rng, moments=None):
+        """Leave theta as it is."""
+
+
+# ---------------------------------------------------------------------------------------- torch
+
+
+def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
+    """A fitted estimator with the weights of a torch net.
+
+    The net is a ``torch.nn.RNN``, ``LSTM`` or ``GRU``, of any depth and of one or two directions, and a ``Linear`` that
+    reads its last layer at every step. The weights are taken as they are. What else a fitted model has is found by
+    following ``X, y``: where the series ends, so that ``forecast`` goes on from there, the mean state of training, and
+    how large y may become.
+
+    Parameters
+    ----------
+    state_dict : dict of str to array-like
+        ``module.state_dict()``. The module's attributes may have any name; a learnt first state, of shape
+        (n_layers x n_directions, n_units), is called "h0", and "c0" of an LSTM.
+    X, y : as for ``fit``
+        A series, best the one the net was trained on; more than its last ``validation_fraction`` is not needed.
+    x_scaler, y_scaler : tuple (center, scale) of array-likes, optional
+        If the net sees (x - center) / scale, or forecasts (y - center) / scale; by default both are in the units of
+        ``X, y``.
+    **params
+        Of the estimator: ``activation="relu"`` for such an RNN; with ``input_lags`` or ``output_lags`` the columns that
+        the net sees are x at its lags, the oldest first, and then y at its lags.
+
+    Returns
+    -------
+    model : ElmanRegressor, LSTMRegressor or GRURegressor
+
+    Raises
+    ------
+    ValueError
+        The keys are not those of such a net, or their shapes do not fit X, y and ``params``.
+
+    See Also
+    --------
+    to_torch : the way back.
+
+    Examples
+    --------
+    A GRU of two units, its weights as torch lays them out:
+
+    >>> import numpy as np
+    >>> from tsrnn.export import from_torch
+    >>> rng = np.random.default_rng(0)
+    >>> shapes = {"rnn.weight_ih_l0": (6, 1), "rnn.weight_hh_l0": (6, 2), "rnn.bias_ih_l0": (6,)}
+    >>> shapes |= {"rnn.bias_hh_l0": (6,), "head.weight": (1, 2), "head.bias": (1,)}
+    >>> state_dict = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    >>> X, y = rng.normal(size=(50, 1)), rng.normal(size=50)
+    >>> model = from_torch(state_dict, X, y)
+    >>> model
+    GRURegressor(hidden_layer_sizes=(2,))
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+    arrays = {name: np.asarray(a, float) for name, a in state_dict.items()}
+    firsts = [name for name in arrays if name.endswith("weight_hh_l0")]
+    rest = [name for name in arrays if not name.endswith(("h0", "c0"))]
+    if len(firsts) != 1:
+        raise ValueError(
+            f"state_dict has {len(firsts)} keys that end in 'weight_hh_l0', but one recurrent net is wanted: give that "
+            f"of a module with one RNN, LSTM or GRU and one Linear; it has {sorted(arrays)}."
+        )
+    net = firsts[0].removesuffix("weight_hh_l0")
+    H = arrays[firsts[0]].shape[1]
+    G = len(arrays[firsts[0]]) // H
+    order = TORCH.get(G, [])
+    two = [False, True] if f"{net}weight_hh_l0_reverse" in arrays else [False]
+    n_layers = sum(f"{net}weight_hh_l{k}" in arrays for k in range(len(arrays)))
+    starts = [arrays[name] for name in ("h0", "c0") if name in arrays]
+    blocks, used = [], set()
+    for k in range(n_layers):
+        for reverse in two:
+            suffix = f"l{k}{'_reverse' * reverse}"
+            names = [f"{net}{word}_{suffix}" for word in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            used.update(names)
+            W, U = (arrays[name].reshape(G, H, -1)[order].swapaxes(1, 2) for name in names[:2])
+            b, more = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
+            d = more[2] if G == 3 else np.empty(0)
+            b = b + (np.vstack([more[:2], np.zeros(H)]) if G == 3 else more)
+            start = np.array([s[len(blocks)] for s in starts]).reshape(-1, H)
+            blocks.append(Weights(W, U, b, d, start))
+    heads = [name for name in rest if name not in used and name.endswith("weight")]
+    strange = [name for name in rest if name not in used and not name.endswith(("weight", "bias"))]
+    if len(heads) != 1 or strange or arrays[heads[0]].ndim != 2:
+        raise ValueError(
+            f"state_dict has, beside the recurrent net {net!r}, {sorted(set(rest) - used)}: give that of a module with "
+            "one Linear and nothing else that learns."
+        )
+    V = arrays[heads[0]].T
+    c = arrays.get(heads[0].removesuffix("weight") + "bias", np.zeros(V.shape[1]))
+    params = {"bidirectional": len(two) == 2, **params}
+    if starts:
+        params["initial_state"] = "learned"
+    return _fitted(blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
+
+
+def to_torch(model, *, net="rnn", readout="readout"):
+    """The weights of a fitted net as a torch ``state_dict``, of arrays.
+
+    For a module with an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` and an ``nn.Linear``. It then sees x and gives y in the
+    user's units (with ``target_transform``, y as that leaves it). With ``input_lags`` or ``output_lags`` its inputs are
+    x at those lags, the oldest first, and then y at its lags.
+
+    Parameters
+    ----------
+    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor
+    net, readout : str, default="rnn" and "readout"
+        The module's attributes.
+
+    Returns
+    -------
+    state_dict : dict of str to ndarray
+        For ``module.load_state_dict({name: torch.tensor(a) for name, a in state_dict.items()})``. A learnt first state
+        is "h0", and "c0" of an LSTM, each of shape (n_layers x n_directions, n_units): take it out before and give it
+        to the recurrent net in each call.
+
+    Raises
+    ------
+    TypeError, ValueError
+        torch has no such net: another model; peepholes, no forget gate, layer normalisation, ``reset="before"``, skip
+        connections, layers of different widths, or an activation other than tanh and relu.
+    sklearn.exceptions.NotFittedError
+        It was not fitted.
+
+    See Also
+    --------
+    from_torch : the way back.
+
+    Examples
+    --------
+    >>> from tsrnn import LSTMRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> from tsrnn.export import to_torch
+    >>> X, y = make_narma(300, random_state=0)
+    >>> model = LSTMRegressor((4,), max_iter=2, random_state=0).fit(X, y)
+    >>> [(name, a.shape) for name, a in to_torch(model).items() if "weight" in name]
+    [('rnn.weight_ih_l0', (16, 1)), ('rnn.weight_hh_l0', (16, 4)), ('readout.weight', (1, 4))]
+    """
+    blocks, (V, c) = _folded(model, "torch")
+    widths = {len(w.b[0]) for w in blocks}
+    if len(widths) > 1:
+        raise ValueError(
+            f"torch has no recurrent net with layers of different widths, {sorted(widths)}: try to_keras."
+        )
+    if isinstance(model, GRURegressor) and not len(blocks[0].d):
+        raise ValueError("torch has no GRU with reset='before': fit one with reset='after', or try to_keras.")
+    if isinstance(model, ElmanRegressor) and model._net.cell.options[0] not in ("tanh", "relu"):
+        raise ValueError(f"torch has no RNN with activation={model._net.cell.options[0]!r}: try to_keras.")
+    order = np.argsort(TORCH[len(blocks[0].W)])
+    directions = 1 + model._net.bidirectional
+    state_dict = {}
+    for k, w in enumerate(blocks):
+        suffix = f"l{k // directions}{'_reverse' * (k % directions)}"
+        more = np.zeros_like(w.b)
+        if len(w.d):
+            more[2] = w.d
+        arrays = {
+            "weight_ih": w.W.swapaxes(1, 2),
+            "weight_hh": w.U.swapaxes(1, 2),
+            "bias_ih": w.b,
+            "bias_hh": more,
+        }
+        for name, a in arrays.items():
+            state_dict[f"{net}.{name}_{suffix}"] = a[order].reshape(-1, *a.shape[2:])
+    state_dict[f"{readout}.weight"], state_dict[f"{readout}.bias"] = V.T.copy(), c
+    for state, name in enumerate(("h0", "c0")[: len(blocks[0].start)]):
+        state_dict[name] = np.array([w.start[state] for w in blocks])
+    return state_dict
+
+
+# ---------------------------------------------------------------------------------------- Keras
+
+
+def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
+    """A fitted estimator with the weights of a Keras net.
+
+    The net is a stack of ``SimpleRNN``, ``LSTM`` or ``GRU`` layers, all of one kind, with ``return_sequences=True`` and
+    biases, each within ``Bidirectional`` or none, and a ``Dense`` without activation. All else as in ``from_torch``.
+
+    Parameters
+    ----------
+    weights : list of array-like
+        ``model.get_weights()``: kernel, recurrent kernel and bias of each layer (and direction), then of the Dense.
+    X, y, x_scaler, y_scaler, **params : as for ``from_torch``
+
+    Returns
+    -------
+    model : ElmanRegressor, LSTMRegressor or GRURegressor
+
+    Raises
+    ------
+    ValueError
+        The weights are not those of such a net, or their shapes do not fit X, y and ``params``.
+
+    See Also
+    --------
+    to_keras : the way back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn.export import from_keras
+    >>> rng = np.random.default_rng(0)
+    >>> weights = [rng.normal(size=shape) for shape in ((1, 8), (2, 8), (8,), (2, 1), (1,))]
+    >>> X, y = rng.normal(size=(50, 1)), rng.normal(size=50)
+    >>> from_keras(weights, X, y)
+    LSTMRegressor(hidden_layer_sizes=(2,))
+    """
+    *layers, V, c = [np.asarray(a, float) for a in weights]
+    shapes = [a.shape for a in weights]
+    triples = [layers[i : i + 3] for i in range(0, len(layers), 3)]
+    G = len(triples[0][1].T) // len(triples[0][1]) if layers and len(triples[0]) == 3 else 0
+    if len(layers) % 3 or G not in MODELS or any(U.shape != (len(U), G * len(U)) for _, U, _ in triples):
+        raise ValueError(
+            f"weights have the shapes {shapes}: give kernel, recurrent kernel and bias of each SimpleRNN, LSTM or GRU "
+            "layer, all of one kind, and then kernel and bias of a Dense."
+        )
+    blocks = []
+    for W, U, b in triples:
+        H = len(U)
+        W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[KERAS[G]] for a in (W, U))
+        b, more = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, KERAS[G]]
+        after = G == 3 and triples[0][2].ndim == 2
+        d = more[2] if after else np.empty(0)
+        b = np.vstack([b[:2] + more[:2], b[2:]]) if after else b
+        blocks.append(Weights(W, U, b, d, np.empty((0, H))))
+    params = {"bidirectional": len(V) == 2 * len(blocks[-1].b[0]), **params}
+    if G == 3:
+        params["reset"] = "after" if len(blocks[0].d) else "before"
+    return _fitted(blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
+
+
+def to_keras(model):
+    """The weights of a fitted net in the layout of Keras.
+
+    For a ``keras.Sequential`` of ``SimpleRNN``, ``LSTM`` or ``GRU`` layers with ``return_sequences=True``, each within
+    ``Bidirectional`` for ``bidirectional=True``, and a ``Dense``. A GRU's ``reset_after`` is ``reset="after"``. The net
+    then sees x and gives y in the user's units; else as ``to_torch``.
+
+    Parameters
+    ----------
+    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor
+
+    Returns
+    -------
+    weights : list of ndarray
+        For ``keras_model.set_weights(weights)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Keras has no such net: another model; peepholes, no forget gate, layer normalisation, skip connections, or a
+        learnt first state.
+    sklearn.exceptions.NotFittedError
+        It was not fitted.
+
+    See Also
+    --------
+    from_keras : the way back.
+
+    Examples
+    --------
+    >>> from tsrnn import GRURegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> from tsrnn.export import to_keras
+    >>> X, y = make_narma(300, random_state=0)
+    >>> model = GRURegressor((4,), max_iter=2, random_state=0).fit(X, y)
+    >>> [a.shape for a in to_keras(model)]
+    [(1, 12), (4, 12), (2, 12), (4, 1), (1,)]
+    """
+    blocks, readout = _folded(model, "Keras")
+    if len(blocks[0].start):
+        raise ValueError(
+            "A Keras layer has no learnt first state: fit with initial_state='zeros', or try to_torch."
+        )
+    weights = []
+    for w in blocks:
+        order = np.argsort(KERAS[len(w.W)])
+        b = w.b[order].ravel()
+        if len(w.d):
+            b = np.array([b, np.concatenate([np.zeros(2 * len(w.d)), w.d])])
+        weights += [*(a[order].swapaxes(0, 1).reshape(a.shape[1], -1) for a in (w.W, w.U)), b]
+    return [*weights, *readout]
+
+
+# ---------------------------------------------------------------------------------------- our side
+
+
+def _fitted(blocks, readout, X, y, x_scaler, y_scaler, params):
+    """The estimator with these weights, that has followed X, y."""
+    kind = MODELS[len(blocks[0].W)]
+    model = kind(tuple(w.U.shape[1] for w in blocks[:: 1 + params["bidirectional"]]), **params)
+    model._check_params()
+    n_x, n_y = map(len, model._lags())
+    D, O = blocks[0].W.shape[1], len(readout.b)
+    F = (D - O * n_y) // max(n_x, 1)
+    if F < 0 or F * n_x + O * n_y != D:
+        raise ValueError(
+            f"The net sees {D} columns and gives {O}, which does not go with input_lags={model.input_lags!r} and "
+            f"output_lags={model.output_lags!r}: give those that it was trained with."
+        )
+    model._prepare(F, O)
+    theta = np.concatenate([a.ravel() for a in _laid_out(model._net, blocks, readout)])
+    model.theta_, model.x_scaler_, model.y_scaler_ = theta, _scaler(x_scaler, F), _scaler(y_scaler, O)
+    asked = model.get_params(deep=False)
+    learning = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
+    model.set_params(**learning).fit(X, y)
+    if not np.array_equal(model.theta_, theta):
+        raise ValueError(
+            f"X, y do not fit the net, which sees {F} columns of x and gives {O} of y: give such a series."
+        )
+    return model.set_params(**asked)
+
+
+def _laid_out(net, blocks, readout):
+    """The arrays of theta, in its order; raises where a shape is another."""
+    parts = [Weights._asdict(w) for w in blocks] + [{"W": readout.W[None], "b": readout.b[None]}]
+    if len(parts) != len(net.shapes):
+        raise ValueError(f"The net has {len(blocks)} layers and directions, not {len(net.shapes) - 1}.")
+    for part, shapes in zip(parts, net.shapes):
+        for name, shape in shapes._asdict().items():
+            a = part.get(name, np.empty(0))
+            if a.size != np.prod(shape) or (a.size and a.shape != shape):
+                raise ValueError(
+                    f"An array of the net, {name} (gates first), has the shape {a.shape}, not {shape}: the estimator's "
+                    "parameters are not those of the net."
+                )
+            yield a
+
+
+def _scaler(pair, n):
+    """Center and scale (n,) each, of a pair or None."""
+    center, scale = (0.0, 1.0) if pair is None else pair
+    return Scaler(*(np.broadcast_to(np.asarray(v, float), n).copy() for v in (center, scale)))
+
+
+def _folded(model, framework):
+    """Weights of each block and the readout's, in the user's units; raises where a framework has no such net."""
+    if not isinstance(model, RecurrentRegressor):
+        raise TypeError(
+            f"model={model!r} is no net that {framework} has: give an Elman, LSTM or GRU regressor."
+        )
+    check_is_fitted(model)
+    net = model._net
+    *layers, readout = net.views(model.theta_)
+    absent = {
+        "peepholes": len(getattr(layers[0], "P", ())),
+        "forget_gate=False": isinstance(model, LSTMRegressor) and len(layers[0].U) < 4,
+        "layer_norm": len(layers[0].gain),
+        "skip_connections": any(source.which < 0 for source in net.readout),
+    }
+    for option, there in absent.items():
+        if there:
+            raise ValueError(f"{framework} has no {type(model).__name__} with {option}: fit one without.")
+    scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: model.y_scaler_}, []
+    for block, w in zip(net.blocks, layers):
+        W, b = w.W.copy(), w.b.copy()
+        for source in block.sources:
+            if source.which in scalers:
+                center, scale = scalers[source.which]
+                rows = slice(source.at, source.at + source.width)
+                W[:, rows] *= np.resize(1 / scale, source.width)[:, None]
+                b -= np.resize(center, source.width) @ W[:, rows]
+        blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
+    center, scale = model.y_scaler_
+    return blocks, Affine(readout.W[0] * scale, readout.b[0] * scale + center)
