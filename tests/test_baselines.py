@@ -132,6 +132,21 @@ def test_free_runs_come_in_blocks(monkeypatch):
     np.testing.assert_array_equal(whole[5, :, 0], known[first])
 
 
+def test_what_all_models_can():
+    """Bounds, a transform of y, intervals and several series come from the base."""
+    y = np.exp(Y[:200])
+    model = SeasonalNaiveRegressor(3, target_transform="log", target_bounds=(0.9, 1.1))
+    with pytest.warns(UserWarning, match="outside target_bounds"):
+        model.fit(None, y)
+    np.testing.assert_allclose(model.forecast(6), np.tile(np.clip(y[-3:], 0.9, 1.1), 2))
+    table = PersistenceRegressor().fit(None, Y).forecast(3, level=80)
+    assert (table["lo-80"] < table["y"]).all()
+    assert (table["y"] < table["hi-80"]).all()
+    keys = np.repeat(["a", "b"], 100)
+    two = PersistenceRegressor().fit(None, Y[:200], groups=keys)
+    assert np.asarray(two.forecast(1)).ravel().tolist() == [Y[99], Y[199]]
+
+
 @pytest.mark.parametrize("period", [0, 2.0, True, None])
 def test_bad_period(period):
     with pytest.raises((ValueError, TypeError), match="period="):

@@ -67,6 +67,15 @@ def test_is_the_loop(name, horizon, step):
     np.testing.assert_array_equal(forecasts.time, forecasts.origin + forecasts.step - 1)
 
 
+@pytest.mark.parametrize("name", ["ARX", "LSTM, fed", "seasonal"])
+def test_unmeasured_values_are_the_models_own(name):
+    model, y = clone(MODELS[name]).fit(X[TRAIN], Y[TRAIN]), Y[TEST].copy()
+    y[[0, 7, 8, 9, 30]] = np.nan
+    forecasts, errors = backtest(model, X[TEST], y, 5, 2)
+    np.testing.assert_allclose(wide(forecasts), by_hand(model, X[TEST], y, range(0, 56, 2), 5), **exact)
+    assert errors.n.sum() == np.isfinite(forecasts.y).sum() < len(forecasts)
+
+
 def test_persistence_has_no_skill_over_itself():
     model = PersistenceRegressor().fit(X[TRAIN], Y[TRAIN])
     forecasts, errors = backtest(model, X[TEST], Y[TEST], 4)
@@ -315,6 +324,25 @@ def test_panel_cuts_at_stamps_and_not_at_rows():
     forecasts = backtest(ARXRegressor(), X[keep], y[keep], 1, initial=40).forecasts
     assert (forecasts.groupby("series").time.min() == pd.Timestamp("2020-02-10")).all()
     assert forecasts.groupby("series").origin.min().to_dict() == {"a": 40, "b": 10, "c": 40}
+
+
+def test_an_unknown_series_starts_cold():
+    X, y = panel()
+    known = y.index.get_level_values(0) != "a"
+    model = ARXRegressor().fit(X[known], y[known])
+    forecasts = backtest(model, X[~known], y[~known], 2, 5).forecasts
+    assert set(forecasts.series) == {"a"}
+    np.testing.assert_allclose(wide(forecasts)[0], model.predict(X[~known][:2], start="cold"), **exact)
+
+
+def test_a_pipeline_over_a_panel():
+    """An output without index: the series are told by that of y."""
+    X, y = panel()
+    forecasts = backtest(
+        make_pipeline(StandardScaler(), ARXRegressor()), X, y, 2, 3, 15, initial=40
+    ).forecasts
+    plain = backtest(ARXRegressor(), X, y, 2, 3, 15, initial=40).forecasts
+    pd.testing.assert_frame_equal(forecasts, plain, rtol=1e-5)
 
 
 def test_groups_cannot_pass_a_pipeline():

@@ -191,7 +191,7 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
     first = _first_origin(initial, n_times, 0 if as_it_is else 0.5)
 
     cuts = range(first, n_times, step if refit is True else refit) if refit else [first]
-    judged = []
+    found = [[] for _ in rows]  # (origins, values), series by series
     with progress(verbose, "backtest", len(cuts) * len(rows)) as tell:
         for cut, end in zip(cuts, [*cuts[1:], n_times]):
             here = [_origins(time, cut, end, step, first, horizon) for time in times]
@@ -201,17 +201,23 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
             if not as_it_is:
                 past = [r[(t < cut) & (t >= cut - (window or cut))] for r, t in zip(rows, times)]
                 fitted, seen = _fit(model, X, y, groups, np.sort(np.concatenate(past))), cut
-            for part, own, time, origins in zip(table.parts, rows, times, here):
+            for part, own, time, origins, made in zip(table.parts, rows, times, here, found):
                 if len(origins):
-                    begin, before = (int(k) for k in np.searchsorted(time, [seen, first]))
+                    begin = int(np.searchsorted(time, seen))
                     some = own[begin : origins[-1] + horizon]
                     values = _ahead(fitted, X, y, groups, some, horizon, origins - begin, **options)
                     over_a_gap = np.isnan(values["forecast"]).all(axis=(1, 2))
-                    values = {name: v[~over_a_gap] for name, v in values.items()}
-                    index = part.index if part.index is not None else pd.RangeIndex(len(own))
-                    judged.append(Judged(part.key, index, Y[own], before, origins[~over_a_gap], values))
+                    made.append((origins[~over_a_gap], {name: v[~over_a_gap] for name, v in values.items()}))
                 if tell is not None:
                     tell(f"from row {cut} on" + (f", series {part.key}" if table.names else ""))
+    judged = []
+    for part, own, time, made in zip(table.parts, rows, times, found):
+        if made:
+            origins, values = zip(*made)
+            values = {name: np.concatenate([v[name] for v in values]) for name in values[0]}
+            index = pd.RangeIndex(len(own)) if part.index is None else part.index
+            before = int(np.searchsorted(time, first))
+            judged.append(Judged(part.key, index, Y[own], before, np.concatenate(origins), values))
     if not any(len(one.origins) for one in judged):
         raise ValueError(
             f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(Y)}, initial = {first}): "
