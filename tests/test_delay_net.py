@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from numba import config
 
-from tsrnn import NARXRegressor, _delay_net
+from tsrnn import NARXRegressor, Pinball, _delay_net
 from tsrnn import _delay_kernels as kernels
 from tsrnn._base import Series
 from tsrnn._delay_net import Objective, free_runs, make_plan, run
+from tsrnn._losses import resolve_loss
 
 
 # name -> n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags
@@ -84,11 +85,11 @@ def step_for(name):
     return 1e-3 if name in SMOOTH else 1e-6
 
 
-def assert_derivative(analytic, numeric):
-    """Within 1e-7 of each element, and of the largest where an element is next to nothing beside it."""
+def assert_derivative(analytic, numeric, close=1e-7):
+    """Within ``close`` of each element, and of the largest where an element is next to nothing beside it."""
     scale = np.abs(numeric).max()
     assert scale > 0
-    np.testing.assert_allclose(analytic, numeric, rtol=1e-7, atol=1e-9 * scale)
+    np.testing.assert_allclose(analytic, numeric, rtol=close, atol=close / 100 * scale)
 
 
 # ---------------------------------------------------------------------------------------- forward
@@ -275,6 +276,23 @@ def test_closed_loop_gradient(name, steps):
     _, grad = objective.loss_grad(theta, batch)
     assert_derivative(
         grad, naive.central_difference(lambda p: objective.loss_grad(p, batch)[0], theta, step_for(name))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "closed"), [("tdnn, dilated", 8, False), ("narx, two layers", 11, True)]
+)
+@pytest.mark.parametrize("loss", ["huber", Pinball([0.2, 0.9]), "absolute"])
+def test_gradient_of_another_loss(name, steps, closed, loss):
+    plan, theta, _ = build(name)
+    loss = resolve_loss(loss, plan.n_outputs)
+    objective = Objective(plan, both_series(plan), steps, closed, 0.0, np.float64, loss=loss)
+    value, grad = objective.loss_grad(theta, objective.everything)
+    assert objective.sum_of_squares(theta) == pytest.approx(2 * value, rel=1e-12)
+    assert_derivative(
+        grad,
+        naive.central_difference(lambda p: objective.loss_grad(p, objective.everything)[0], theta, 1e-7),
+        1e-5,
     )
 
 

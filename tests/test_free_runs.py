@@ -152,6 +152,10 @@ def test_runs_of_one_step_and_to_the_end(case):
     )
 
 
+def test_no_run_at_all(case):
+    assert list(case[0]._free_runs(*case[1:], np.arange(0), STEPS)) == []
+
+
 def test_without_inputs():
     y = np.sin(np.arange(120.0))
     for model in (

@@ -12,9 +12,10 @@ import numpy as np
 from . import _delay_kernels as kernels
 from ._base import SequenceRegressor, Series
 from ._least_squares import add_normal_equations, solve
-from ._losses import squared
+from ._losses import ROUNDING, has_kinks, parabola, resolve_loss, reweighted, squared
 from ._params import glorot
 from ._solvers import (
+    LBFGS,
     Adam,
     LevenbergMarquardt,
     Stochastic,
@@ -191,7 +192,7 @@ def _in_pieces(B, lead, T, O):
 
 
 class Objective:
-    """Half the weighted sum of squared errors of a delay network over a list of series.
+    """A loss of a delay network over a list of series: half the weighted sum of squared errors, or another.
 
     A sample is a sequence of ``steps`` rows that begins at ``at``; the samples cover each series behind one
     another.  In open loop the lags of y are the measured values, and a row with an unknown one among them has
@@ -201,11 +202,12 @@ class Objective:
     last sequence may run over its end.
 
     ``held`` chooses the rows that count: the training rows (False) or the validation rows (True).
-    ``batch_size`` is that of the mini-batches, in rows.
+    ``batch_size`` is that of the mini-batches, in rows.   ``loss`` : see ``_losses.py``.
     """
 
-    def __init__(self, plan, series, steps, closed, alpha, dtype, held=False, batch_size=200):
+    def __init__(self, plan, series, steps, closed, alpha, dtype, held=False, batch_size=200, loss=squared):
         self.plan, self.steps, self.closed, self.batch_size = plan, steps, closed, batch_size
+        self.loss = loss
         self.groups = plan.groups()
         self.decay = alpha * (self.groups > 0)
         F, O = plan.n_inputs, plan.n_outputs
@@ -269,7 +271,7 @@ class Objective:
             yield batch, len(batch) * share
 
     def loss_grad(self, theta, batch):
-        """Half the weighted sum of squares over a batch of samples, and its gradient (P,)."""
+        """The loss over a batch of samples, and its gradient (P,)."""
         plan, T, O = self.plan, self.steps, self.plan.n_outputs
         total, grad = 0.0, None
         for at in self._blocks(batch):
@@ -278,33 +280,50 @@ class Objective:
             d, part = np.empty_like(h), np.zeros_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
-            total += squared(h[-size:].reshape(T, B, O), self.y, self.w, at * O, d[-size:].reshape(T, B, O))
+            total += self.loss(h[-size:].reshape(T, B, O), self.y, self.w, at * O, d[-size:].reshape(T, B, O))
             kernels.backward(*args, h, d, args[7][kernels.Y], dy, part)
             grad = part if grad is None else grad + part
         return total, grad
 
     def sum_of_squares(self, theta):
-        """Weighted sum of squared errors over all samples."""
+        """Weighted sum of squared errors over all samples; twice the loss, where that is another."""
         T, O = self.steps, self.plan.n_outputs
         total = 0.0
         for at in self._blocks(self.everything):
             _, h = self._forward(theta, at, T, self.closed)
             out = h[-len(at) * T * O :].reshape(T, len(at), O)
-            total += 2 * squared(out, self.y, self.w, at * O, np.empty_like(out))
+            total += 2 * self.loss(out, self.y, self.w, at * O, np.empty_like(out))
         return total
 
     def solve_linear(self, theta, decay):
         """Theta with its linear parameters, those of the output layer, at their best for the others."""
         if self.closed:
             return theta
+        theta = self._least_squares(theta, decay)
+        if self.loss is squared:
+            return theta
+        rounding = ROUNDING * self.sum_of_squares(theta) / (2 * self.weight)
+
+        def step(theta):
+            value = self.sum_of_squares(theta) + decay @ theta**2
+            return value, self._least_squares(theta, decay, rounding)
+
+        return reweighted(step, theta)[0]
+
+    def _least_squares(self, theta, decay, rounding=None):
+        """Theta with the best output layer for the squared loss or, rounded off, for parabolas above another."""
         fan_in, O = self.plan.shapes[-1]
         T = self.steps
         A, c = np.zeros((O, fan_in + 1, fan_in + 1)), np.zeros((O, fan_in + 1))
         for at in self._blocks(self.everything, most=NUMBERS // fan_in):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
-            Z = self._readout_inputs(theta, at, rows)
+            Z, out = self._readout_inputs(theta, at, rows)
+            y, w = self.y.reshape(-1, O)[rows], self.w.reshape(-1, O)[rows]
+            if rounding is not None:
+                share, shift = parabola(self.loss, y - out, rounding)
+                y, w = y + shift, w * share
             for o in range(O):
-                add_normal_equations(Z, self.y[rows * O + o], self.w[rows * O + o], A[o], c[o])
+                add_normal_equations(Z, y[:, o], w[:, o], A[o], c[o])
         theta = theta.copy()
         W, b = self.plan.views(theta)[-1]
         shrink = self.plan.views(decay)[-1]
@@ -316,7 +335,7 @@ class Objective:
         return theta
 
     def _readout_inputs(self, theta, at, rows):
-        """What the output layer sees at each row, and a 1 for its bias, (M, fan_in + 1)."""
+        """What the output layer sees at each row, and a 1 for its bias, (M, fan_in + 1); and its output (M, O)."""
         plan = self.plan
         output = plan.layers[-1]
         _, h = self._forward(theta, at, self.steps, False)
@@ -331,7 +350,7 @@ class Objective:
                 part = series[((rows - oldest) * width)[:, None] + np.arange(span)]
             Z[:, column : column + span] = part
             column += span
-        return Z
+        return Z, h[-len(rows) * plan.n_outputs :].reshape(-1, plan.n_outputs)
 
     def jacobian_blocks(self, theta):
         """Yield residuals (M,), their Jacobian (M, P) and weights (M,), a block of rows at a time."""
@@ -464,19 +483,6 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
         yield which, out
 
 
-def run_ahead(model, X, Y, memory, steps):
-    """Forecast each row from ``steps`` rows before; the first ``steps - 1`` rows from the row before the first."""
-    if not model._can_do_without_inputs():
-        return model._run(X, Y, memory)[0]
-    out, steps = np.empty_like(Y), min(steps, len(Y))
-    origins = np.arange(len(Y) - steps + 1)
-    for which, ahead in model._free_runs(X, Y, memory, origins, steps):
-        out[which.start + steps - 1 : which.stop + steps - 1] = ahead[-1]
-        if which.start == 0:
-            out[: steps - 1] = ahead[:-1, 0]
-    return out
-
-
 def _is_count(value):
     """Whether a value is an int >= 1, and not True."""
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
@@ -510,8 +516,13 @@ class DelayNetwork(SequenceRegressor):
         self._lags()
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
-        if not chooses_solver(self):
-            resolve_solver(self.solver)
+        solver = None if chooses_solver(self) else resolve_solver(self.solver)
+        if isinstance(solver, LevenbergMarquardt) and not self._is_squared():
+            raise ValueError(
+                f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', 'lbfgs' "
+                "or 'adam', or loss='squared'."
+            )
+        resolve_loss(self.loss)
         check_training(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
         check_number("n_restarts", self.n_restarts, 1, integer=True)
@@ -526,6 +537,10 @@ class DelayNetwork(SequenceRegressor):
                 "a linear model."
             )
         return tuple(int(H) for H in sizes)
+
+    def _is_squared(self):
+        """Whether the loss is a sum of squares, for which there are methods of its own."""
+        return resolve_loss(self.loss) is squared
 
     def _wants_inputs(self):
         """Whether the parameters speak of inputs."""
@@ -553,6 +568,7 @@ class DelayNetwork(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
             )
+        resolve_loss(self.loss, n_outputs)
         net = make_plan(
             n_inputs,
             n_outputs,
@@ -594,9 +610,9 @@ class DelayNetwork(SequenceRegressor):
         self.loss_curve_ = [v for m in best.monitors for v in m.loss_curve]
         self.validation_curve_ = [v for m in best.monitors for v in m.validation_curve]
         self._moments, self._information = best.moments, None
-        if self._solver(series).dtype == np.float64 and self._is_small(series):
+        if self._is_squared() and self._solver(series).dtype == np.float64 and self._is_small(series):
             everything = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
-            known = Objective(self._net, everything, *self._open_loop(), 0.0, np.float64)
+            known = self._objective(everything, self._open_loop(), 0.0)
             self._information = known.gauss_newton(self.theta_)[2] + np.diag(best.decay)
             if self._hidden():  # J'J holds near theta only: no direction is free to go far
                 self._information += TRUST * np.diag(self._information).mean() * np.eye(self._net.size)
@@ -621,11 +637,8 @@ class DelayNetwork(SequenceRegressor):
         kinds : (steps, closed) of this stage and those before it. Returns its monitor, its objective and what
         the solver would go on with.
         """
-        steps, closed = kinds[-1]
-        solver = self._solver(series)
-        objective = Objective(
-            self._net, series, steps, closed, self.alpha, solver.dtype, batch_size=self.batch_size
-        )
+        closed, solver = kinds[-1][1], self._solver(series)
+        objective = self._objective(series, kinds[-1], self.alpha, solver.dtype)
         if objective.n == 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) has its {self.lead_} rows of history without "
@@ -634,13 +647,18 @@ class DelayNetwork(SequenceRegressor):
         if fresh and not closed:  # begin with the best readout of the random features
             exact = objective
             if solver.dtype != np.float64:
-                exact = Objective(self._net, series, steps, closed, self.alpha, np.float64)
+                exact = self._objective(series, kinds[-1], self.alpha)
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(series, kinds) if self.early_stopping else None
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
             moments = solver.minimize(objective, theta, monitor, rng)
         return monitor, objective, moments
+
+    def _objective(self, series, kind, alpha, dtype=np.float64, held=False):
+        """The loss over some rows; kind : (steps, closed)."""
+        options = held, self.batch_size, resolve_loss(self.loss)
+        return Objective(self._net, series, *kind, alpha, dtype, *options)
 
     def _validation(self, series, kinds):
         """Loss on the validation rows as a function of theta; None where no rows are held.
@@ -650,7 +668,7 @@ class DelayNetwork(SequenceRegressor):
         """
         if len(kinds) > 1:
             kinds = [kinds[0], kinds[-1], (self._longest_held(series), True)]
-        held = [Objective(self._net, series, *kind, 0.0, np.float64, held=True) for kind in kinds]
+        held = [self._objective(series, kind, 0.0, held=True) for kind in kinds]
         held = [objective for objective in held if objective.n]
         if not held:
             return None
@@ -677,12 +695,14 @@ class DelayNetwork(SequenceRegressor):
         if len(stages) < 2:
             return False
         long = self._validation(series, [(self._longest_held(series), True)])
-        return long is not None and long(theta) > 1.0  # the mean: about 0.5
+        return long is not None and long(theta) > 1.0  # the mean: about 0.5, with any loss
 
     def _solver(self, series):
-        """The solver; "auto" weighs parameters against rows."""
+        """The solver; "auto" weighs parameters against rows, and asks what the loss is like."""
         if not chooses_solver(self):
             return resolve_solver(self.solver)
+        if not self._is_squared():
+            return Adam() if has_kinks(self.loss) else LBFGS()
         return LevenbergMarquardt() if self._is_small(series) else Adam()
 
     def _is_small(self, series):
@@ -701,16 +721,14 @@ class DelayNetwork(SequenceRegressor):
         )
         theta = _writable(self.theta_)
         if self._information is not None:
-            objective = Objective(self._net, [known], *self._open_loop(), 0.0, np.float64)
+            objective = self._objective([known], self._open_loop(), 0.0)
             if objective.n:
                 self.theta_, self._information = assimilate(objective, theta, self._information)
             return
         solver = self._solver([known])
         if not isinstance(solver, Stochastic):
             solver = Adam()
-        objective = Objective(
-            self._net, [known], *self._open_loop(), self.alpha, solver.dtype, batch_size=self.batch_size
-        )
+        objective = self._objective([known], self._open_loop(), self.alpha, solver.dtype)
         if objective.n:
             monitor = Monitor(theta, 1, 0.0, 1)
             self._moments = solver.minimize(objective, theta, monitor, rng, self._moments)
@@ -745,8 +763,6 @@ class DelayNetwork(SequenceRegressor):
 
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
         return free_runs(self._net, self.theta_, X, Y, *memory, first, steps, settle)
-
-    _run_ahead = run_ahead
 
     @property
     def params_(self):

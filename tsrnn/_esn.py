@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import SequenceRegressor, documented, own_memory
-from ._delay_net import run_ahead
+from ._losses import ROUNDING, parabola, resolve_loss, reweighted, squared
 from ._recurrent import Memory
 from ._reservoir import (
     ACTIVATIONS,
@@ -30,7 +30,17 @@ from ._reservoir import (
     random_links,
     random_reservoir,
 )
-from ._ridge import add_rows, feature_rows, likely_alpha, no_sums, recurse, ridge, ridge_path, squared_error
+from ._ridge import (
+    add_rows,
+    add_weighted_rows,
+    feature_rows,
+    likely_alpha,
+    no_sums,
+    recurse,
+    ridge,
+    ridge_path,
+    squared_error,
+)
 from ._solvers import check_flag, check_number
 from ._training import progress
 from ._windows import parse_lags
@@ -119,9 +129,9 @@ ATTRIBUTES = """
     lead_ : int
         Rows of history that the lags need.
     n_iter_ : int
-        1.
+        1, or passes of reweighted least squares.
     loss_curve_ : list of float
-        Half the mean squared error of training, in scaled units.
+        Mean loss of training, in scaled units (half the mean squared error, for "squared").
     x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
         z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
         training is inf: it is ignored.
@@ -137,6 +147,8 @@ REFERENCES = """
     .. [5] A. Rodan, P. Tino. "Minimum complexity echo state network." IEEE Transactions on Neural Networks 22(1), 2011.
     .. [6] M. Lukosevicius. "A practical guide to applying echo state networks." In: Neural Networks: Tricks of the
        Trade, Springer, 2012.
+    .. [7] D. R. Hunter, K. Lange. "Quantile regression via an MM algorithm." Journal of Computational and Graphical
+       Statistics 9(1), 2000.
 """
 
 
@@ -201,13 +213,19 @@ class ESNRegressor(SequenceRegressor):
     n_reservoir : int or tuple of int, default=300
         Units. Of a tuple each layer sees the states of the one below, and the readout all of them [3]_.
     {parameters}
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units. Others than the squared one by iteratively reweighted least squares [7]_: 10 to 80
+        passes over the series, each of which takes, for every output, about as long as a fit with the squared loss.
+        There is no ``partial_fit`` then.
     solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
         How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
-        what a fit to all rows gives. ``RecursiveLeastSquares(forgetting)``: for streams; a row counts if all its y are
-        measured.
+        what a fit to all rows gives. ``RecursiveLeastSquares(forgetting)``: for streams, with the squared loss; a row
+        counts if all its y are measured.
     alpha : float or "auto", default="auto"
         alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
-        all rows, in scaled units). "auto": the one of most evidence [4]_, which costs some ten solutions.
+        all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [4]_, which costs
+        some ten solutions; for another loss what means the same to it.
     {more_parameters}
 
     Attributes
@@ -270,6 +288,7 @@ class ESNRegressor(SequenceRegressor):
         readout_bias=True,
         readout_input=True,
         readout_squares=False,
+        loss="squared",
         solver="ridge",
         alpha="auto",
         washout="auto",
@@ -298,6 +317,7 @@ class ESNRegressor(SequenceRegressor):
         self.readout_bias = readout_bias
         self.readout_input = readout_input
         self.readout_squares = readout_squares
+        self.loss = loss
         self.solver = solver
         self.alpha = alpha
         self.washout = washout
@@ -354,6 +374,7 @@ class ESNRegressor(SequenceRegressor):
 
     def _check_solver(self):
         """Raise where the readout cannot be solved for."""
+        resolve_loss(self.loss)
         if not (isinstance(self.alpha, str) and self.alpha == "auto"):
             check_number("alpha", self.alpha, 0)
         if not (isinstance(self.solver, str) and self.solver == "ridge"):
@@ -362,6 +383,14 @@ class ESNRegressor(SequenceRegressor):
                     f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
                 )
             check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
+            if not self._is_squared():
+                raise ValueError(
+                    f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='ridge', or "
+                    "loss='squared'."
+                )
+
+    def _is_squared(self):
+        return resolve_loss(self.loss) is squared
 
     def _check_matrices(self):
         """Raise where W or W_in is no matrix for a reservoir."""
@@ -428,6 +457,7 @@ class ESNRegressor(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
             )
+        resolve_loss(self.loss, n_outputs)
         self.theta_, self.lead_ = None, max((*input_lags, *output_lags))
 
     def _draw(self, rng):
@@ -567,6 +597,8 @@ class ESNRegressor(SequenceRegressor):
         return out, self._after(X, np.where(np.isnan(Y), out, Y), memory, state)
 
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
+        if len(first) == 0:
+            return
         O, R, end = Y.shape[1], self._reservoir.R, first[-1] + 1
         output_lags = np.array(self._lags()[1][::-1], np.int64)
         net = *self._reservoir, output_lags, self._bound, *self._readout()
@@ -588,8 +620,6 @@ class ESNRegressor(SequenceRegressor):
                     settled = settle(which, step, out[:, step])
                     fed[:, step] = np.clip(settled, -self._bound, self._bound)
                 yield which, out.transpose(1, 0, 2)
-
-    _run_ahead = run_ahead
 
     # ---------------------------------------------------------------------------------- learning
 
@@ -620,7 +650,9 @@ class ESNRegressor(SequenceRegressor):
             self._learn(series, [_last_known(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
         self._learn(series, fed, weights, rng)
-        self.n_iter_ = 1
+        if not self._is_squared():
+            self._reweigh(series, fed, weights, rng)
+        self.n_iter_ = len(self.loss_curve_)
         self._probe = series[0].X[:MAX_MEMORY].copy(), _last_known(series[0].Y[:MAX_MEMORY])
 
     def _weights(self, series):
@@ -653,20 +685,52 @@ class ESNRegressor(SequenceRegressor):
     def _learn(self, series, fed, weights, rng):
         """The readout from one pass over the series; ``fed`` : what the lags of y see of each."""
         sums = no_sums(self._n_columns(), self.n_outputs_)
-        for s, here, w, V, S in self._harvest(series, fed, weights, rng):
+        for s, here, w, V, S, _ in self._harvest(series, fed, weights, rng):
             sums = add_rows(sums, self._parts(), V, S, s.Y[here], np.flatnonzero(w), w)
         self._solve(sums)
 
-    def _harvest(self, series, fed, weights, rng):
-        """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D) and S (T + 1, R)."""
+    def _reweigh(self, series, fed, weights, rng):
+        """The readout of least loss, from that of least squares."""
+        loss, seed, rounding = resolve_loss(self.loss), rng.randint(2**31), ROUNDING * self.loss_curve_[0]
+        P, O, losses, total = self._n_columns(), self.n_outputs_, [], 0.0
+        free = np.repeat(np.arange(P) < self.readout_bias, O)
+
+        def step(theta):
+            nonlocal total
+            self.theta_, value, pull, squares, total = theta, 0.0, 0.0, 0.0, 0.0
+            sums = [no_sums(P, 1) for _ in range(O)]
+            again = check_random_state(seed)  # the same noise in every pass
+            for s, here, w, V, S, out in self._harvest(series, fed, weights, again, read=True):
+                known, slope = np.isfinite(s.Y[here]), np.empty((len(V), 1, O))
+                Y, w = np.where(known, s.Y[here], out), np.where(known, w[:, None], 0.0)
+                value += loss(out[:, None], Y.ravel(), w.ravel(), np.zeros(1, np.int64), slope)
+                pull += np.sum(slope[:, 0] * (out - Y))
+                squares += np.sum(w * (out - Y) ** 2)
+                total += w.sum()
+                share, shift = parabola(loss, Y - out, rounding)
+                add_weighted_rows(
+                    sums, self._parts(), V, S, Y + shift, np.flatnonzero(w.any(axis=1)), w * share
+                )
+            if self.alpha == "auto" and not losses:
+                # Errors of density exp(-loss / c) against normal ones: the same size of the weights beforehand.
+                self.alpha_ *= pull / squares
+            losses.append(value)
+            W = [ridge(normal, self.alpha_, self.readout_bias) for one in sums for normal in one.normal()]
+            return value + self.alpha_ / 2 * np.sum(theta[~free] ** 2), np.hstack(W).ravel()
+
+        self.theta_, _ = reweighted(step, self.theta_)
+        self.loss_curve_ = [value / total for value in losses]
+
+    def _harvest(self, series, fed, weights, rng, *, read=False):
+        """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D), S (T + 1, R), out."""
         total, n = np.zeros(self._reservoir.R), sum(len(Y) for Y in fed)
         blocks = sum(-(-len(Y) // self._length()) for Y in fed)
         noise = rng if self.noise else None
         with progress(self.verbose, type(self).__name__, blocks) as tell:
             for s, Y, w in zip(series, fed, weights):
-                for t, V, S, _ in self._blocks(s.X, Y, self._first(), noise, read=False):
+                for t, V, S, out in self._blocks(s.X, Y, self._first(), noise, read=read):
                     here = slice(t, t + len(V))
-                    yield s, here, w[here], V, S
+                    yield s, here, w[here], V, S, out
                     total += S[1:].sum(axis=0)
                     if tell is not None:
                         tell(f"rows: {here.stop} of {len(Y)}")
@@ -726,6 +790,13 @@ class ESNRegressor(SequenceRegressor):
         super().__setstate__(state)
         if "_reservoir" in state:  # see SequenceRegressor
             self._reservoir = Reservoir(*map(own_memory, self._reservoir))
+
+    def _must_go_on(self, verb):
+        if verb == "partial_fit" and not self._is_squared():
+            raise ValueError(
+                f"partial_fit adds to sums of squares, but loss={self.loss!r}: fit to all rows anew, or give "
+                "loss='squared'."
+            )
 
     # ---------------------------------------------------------------------------------- memories
 
@@ -795,17 +866,13 @@ class ESNRegressor(SequenceRegressor):
         (100, 50)
         """
         check_is_fitted(self)
-        X, Y, index = self._check_rows(X, y)
-        memory, head = self._resume(self.start if start is None else start, X, index)
-        if y is None:
-            Y[: len(head)] = head[: len(Y)]
-        X, Y = self.x_scaler_(X), self.y_scaler_(Y)
+        X, Y, part, timeline, past = self._enter(X, y, start)
         states = np.empty((len(Y), self._reservoir.R))
-        for p, missing in self._pieces(index, len(Y)):
-            memory, fed = self._across(memory, missing), Y[p].copy()
+        for p, missing in self._pieces(part.index, len(Y), timeline):
+            memory, fed = self._across(past, missing).memory, Y[p].copy()
             for t, _, S, _ in self._blocks(X[p], fed, memory, read=False):
                 states[p][t : t + len(S) - 1] = S[1:]
-            memory = self._after(X[p], fed, memory, S[-1])
+            past = past._replace(memory=self._after(X[p], fed, memory, S[-1]))
         return states
 
     def eigenvalues(self):
@@ -914,13 +981,11 @@ class ESNRegressor(SequenceRegressor):
         True
         """
         check_is_fitted(self)
-        X, Y, index = self._check_rows(X, y)
-        memory, _ = self._resume(self.start if start is None else start, X, index)
-        X, Y = self.x_scaler_(X), self.y_scaler_(Y)
+        X, Y, _, _, past = self._enter(X, y, start)
         apart = np.random.default_rng(0).normal(size=self._reservoir.R)
         apart /= np.linalg.norm(apart)
         total, small = 0.0, 1e-7
-        for _, V, S, _ in self._blocks(X, Y, memory, read=False):
+        for _, V, S, _ in self._blocks(X, Y, past.memory, read=False):
             for t in range(len(V)):
                 apart = self._driven(V[t : t + 1], S[t] + small * apart)[1] - S[t + 1]
                 size = np.linalg.norm(apart)
@@ -1073,7 +1138,7 @@ class ESNRegressorCV(ESNRegressor):
         cells, sums, begins, at = splits[example], [None] * len(example), {}, 0
         for s in series:
             begins[id(s)], at = at, at + len(s.Y)
-        for s, here, w, V, S in self._harvest(series, fed, weights, rng):
+        for s, here, w, V, S, _ in self._harvest(series, fed, weights, rng):
             mine = cell[begins[id(s)] :][here]
             for k in np.unique(mine[w > 0]):
                 if sums[k] is None:

@@ -39,12 +39,16 @@ class NARXRegressor(DelayNetwork):
         to longer runs while, on the validation rows, long free runs are far worse than those trained.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units. Without hidden layers, pinball is linear quantile regression.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
-        :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond.
+        :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
+        than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
-        units). Only a start for a Bayesian LevenbergMarquardt.
+        units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
     batch_size : int, default=200
         Rows in a mini-batch of a stochastic solver.
     max_iter : int, default=100
@@ -87,7 +91,7 @@ class NARXRegressor(DelayNetwork):
     n_iter_ : int
         Iterations run.
     loss_curve_, validation_curve_ : list of float
-        Loss after each iteration: half the mean squared error in scaled units, plus the decay.
+        Loss after each iteration, in scaled units (half the mean squared error, for "squared"), plus the decay.
     x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
         z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant
         in training is inf: it is ignored.
@@ -133,6 +137,7 @@ class NARXRegressor(DelayNetwork):
         skip_connections=False,
         training="both",
         sequence_length=32,
+        loss="squared",
         solver="auto",
         alpha=1e-4,
         batch_size=200,
@@ -155,6 +160,7 @@ class NARXRegressor(DelayNetwork):
         self.skip_connections = skip_connections
         self.training = training
         self.sequence_length = sequence_length
+        self.loss = loss
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size

@@ -15,9 +15,8 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor, Series, _check_start, documented
-from ._delay_net import run_ahead
-from ._losses import Pinball, resolve_loss
+from ._base import SequenceRegressor, Series, documented
+from ._losses import has_kinks, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
 from ._training import Monitor, check_training, chooses_solver, progress
@@ -444,6 +443,7 @@ class RecurrentRegressor(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
             )
+        resolve_loss(self.loss, n_outputs)
         options = (self._hidden(), input_lags, output_lags, self.bidirectional, self.skip_connections)
         net = make_net(self._cell(), n_inputs, n_outputs, *options)
         if not (self.warm_start and hasattr(self, "theta_") and _same(self._net, net)):
@@ -498,10 +498,9 @@ class RecurrentRegressor(SequenceRegressor):
         """
         if not chooses_solver(self):
             return [(resolve_solver(self.solver), self.max_iter)]
-        smooth = not isinstance(resolve_loss(self.loss), Pinball) and self.loss != "absolute"
         cheap = sum(len(s.Y) for s in series) * self._net.size <= MAX_LBFGS_WORK
         adam, lbfgs = (Adam(0.005), self.max_iter), (LBFGS(), LONGER * self.max_iter)
-        if not (cheap and smooth) or self._is_random():
+        if not cheap or has_kinks(self.loss) or self._is_random():
             return [adam]
         return [adam, lbfgs] if self._is_fed() else [lbfgs]
 
@@ -636,8 +635,7 @@ class RecurrentRegressor(SequenceRegressor):
         (1, 20)
         """
         check_is_fitted(self)
-        X, Y, _ = self._check_rows(X, y)
-        X, Y = self.x_scaler_(X), self.y_scaler_(Y)
+        X, Y, *_ = self._enter(X, y, "cold")
         n = len(Y) - self.lead_
         T = max(1, min(self.sequence_length, n)) if steps is None else steps
         check_number("steps", T, 1, integer=True)
@@ -700,6 +698,8 @@ class RecurrentRegressor(SequenceRegressor):
         return out, Memory(X[len(X) - self.lead_ :], Y[len(Y) - self.lead_ :], states)
 
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
+        if len(first) == 0:
+            return
         net, weights, O, end = self._net, self._net.views(self.theta_), Y.shape[1], first[-1] + 1
         x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
@@ -723,8 +723,6 @@ class RecurrentRegressor(SequenceRegressor):
 
                 own = np.ones((steps, B, O), bool)
                 yield which, tape.forward(weights, own, feed=None if settle is None else feed)
-
-    _run_ahead = run_ahead
 
     # ---------------------------------------------------------------------------------- memories
 
@@ -765,21 +763,11 @@ class RecurrentRegressor(SequenceRegressor):
                 errors[k] += np.nansum((out - Y) ** 2)
         return mean if errors[0] <= errors[1] else None
 
-    def _resume(self, start, X, index):
-        if not self._net.bidirectional:
-            return super()._resume(start, X, index)
-        if isinstance(_check_start(start), tuple) or start == "end":
-            self._must_go_on("A warm start")
-        return self._zero(*self._zeros()) if start == "zeros" else self._cold(), np.empty(
-            (0, self.n_outputs_)
-        )
-
-    def _note_one_row_call(self):
-        if not self._net.bidirectional:
-            super()._note_one_row_call()
+    def _goes_on(self):
+        return not self._net.bidirectional
 
     def _must_go_on(self, verb):
-        if self._net.bidirectional:
+        if not self._goes_on():
             raise ValueError(
                 f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
                 "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
@@ -831,7 +819,8 @@ PARAMETERS = """
     batch_size : int or "auto", default="auto"
         Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
     loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
-        A word, or an object with its own settings such as ``Pinball(0.9)``, in scaled units.
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units.
     solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
         A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
         takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,

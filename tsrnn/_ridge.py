@@ -275,6 +275,20 @@ def add_rows(sums, parts, V, S, Y, rows, w):
     return sums
 
 
+def add_weighted_rows(sums, parts, V, S, Y, rows, w):
+    """Add some rows of a block, with weights of their own for each output, in place.
+
+    sums : those of each output alone.   Y : (T, O), finite.   w : (T, O).   Else as for ``add_rows``.
+    """
+    P = sums[0].P
+    Z = _panelled(P + 1, parts, V, S, Y[:, :1], rows)
+    panel, column = divmod(P, PANEL)
+    for one, y, each in zip(sums, Y[rows].T, w[rows].T):
+        Z[panel, :, column] = y
+        add_gram(Z, Z * each[:, None], one.gram[0])
+        one.weight[0] += each.sum()
+
+
 def feature_rows(parts, V, S, Y, rows):
     """Z (M, P) and Y (M, O) of some rows of a block; see ``features``."""
     P = int(parts @ [1, V.shape[1], S.shape[1], S.shape[1]])

@@ -42,9 +42,13 @@ class TDNNRegressor(DelayNetwork):
         Of the hidden layers.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units. Without hidden layers, pinball is linear quantile regression.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
-        :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond.
+        :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
+        than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
     alpha, batch_size, max_iter, tol, early_stopping, validation_fraction, n_iter_no_change, n_restarts, scale, \
 start, warm_start, random_state, verbose
         As for :class:`~tsrnn.NARXRegressor`.
@@ -85,6 +89,7 @@ n_features_in_, n_outputs_, feature_names_in_
         dilations=None,
         activation="tanh",
         skip_connections=True,
+        loss="squared",
         solver="auto",
         alpha=1e-4,
         batch_size=200,
@@ -106,6 +111,7 @@ n_features_in_, n_outputs_, feature_names_in_
         self.dilations = dilations
         self.activation = activation
         self.skip_connections = skip_connections
+        self.loss = loss
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
