@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tsrnn
-from tsrnn import ESNRegressor, NARXRegressor
+from tsrnn import ARXRegressor, ESNRegressor, NARXRegressor
 from tsrnn.datasets import load_co2, load_sunspots, make_narendra
 
 
@@ -19,6 +19,7 @@ from sktime.forecasting.base import ForecastingHorizon
 from sktime.forecasting.model_evaluation import evaluate
 from sktime.forecasting.model_selection import ForecastingGridSearchCV
 from sktime.performance_metrics.forecasting import MeanAbsoluteError
+from sktime.performance_metrics.forecasting.probabilistic import EmpiricalCoverage
 from sktime.split import ExpandingWindowSplitter, SlidingWindowSplitter
 from sktime.utils.estimator_checks import check_estimator
 
@@ -62,11 +63,11 @@ def stamped(frame):
     )
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")  # its series are too short for good intervals, and more
 def test_sktime_checks():
     results = check_estimator(TSRNNForecaster, verbose=False)
     assert {name: result for name, result in results.items() if result != "PASSED"} == {}
-    assert len(results) > 600
+    assert len(results) > 700
 
 
 @each_model
@@ -136,13 +137,55 @@ def test_a_cutoff_before_the_last_row_seen(driven):
     forecast = forecaster.update_predict(y[:203], cv, X=X, update_params=False)
     assert list(forecast.columns) == list(y.index[[99, 149, 199]])
     own = clone(model).fit(stamped(X)[:250], stamped(y)[:250])
+    one, three = (own.predict_ahead(stamped(X)[:250], stamped(y)[:250], steps=h) for h in (1, 3))
     for cutoff in (99, 149, 199):
-        history = stamped(X)[: cutoff + 1], stamped(y)[: cutoff + 1]
-        ahead = own.predict(stamped(X)[cutoff + 1 : cutoff + 4], start=history)
-        np.testing.assert_array_equal(forecast[y.index[cutoff]].dropna(), ahead[[0, 2]])
+        made = forecast[y.index[cutoff]].dropna()
+        np.testing.assert_allclose(made, [one[cutoff + 1], three[cutoff + 3]], rtol=1e-9)
     late = TSRNNForecaster(model).fit(y[120:250], X[120:250])
     with pytest.raises(ValueError, match=r"cutoff .* is before the first row seen"):
         late.update_predict(y[:110], cv, X=X, update_params=False)
+
+
+@pytest.mark.parametrize("method", ["conformal", "bootstrap"])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_intervals_are_those_of_the_model(method, outputs, sunspots):
+    y = sunspots if outputs == 1 else pd.DataFrame({"now": sunspots, "half": sunspots / 2 + 3})
+    model = ARXRegressor(output_lags=11, random_state=0)
+    forecaster = TSRNNForecaster(model, method=method).fit(y)
+    own = clone(model).fit(None, y).forecast(7, level=[80, 95], method=method)
+    bands = forecaster.predict_interval([2, 7], coverage=[0.95, 0.8])
+    assert list(bands.columns.unique(1)) == [0.95, 0.8]
+    bands = bands.sort_index(axis=1)
+    assert bands.index.equals(own.index[[1, 6]])
+    for name in ["sunspots"] if outputs == 1 else ["now", "half"]:
+        dash = "" if outputs == 1 else f"{name}-"
+        for percent in (80, 95):
+            expected = own[[f"{dash}lo-{percent}", f"{dash}hi-{percent}"]].iloc[[1, 6]]
+            np.testing.assert_array_equal(bands[name, percent / 100], expected)
+        quantiles = forecaster.predict_quantiles([2, 7], alpha=[0.1, 0.5, 0.9])[name]
+        np.testing.assert_array_equal(quantiles[0.5], own[name].iloc[[1, 6]])
+        np.testing.assert_allclose(quantiles[[0.1, 0.9]], bands[name, 0.8])
+
+
+def test_intervals_from_copies_and_from_earlier_cutoffs(sunspots):
+    model = ARXRegressor(output_lags=11)
+    forecaster = TSRNNForecaster(model, cv=4).fit(sunspots)
+    own = clone(model).fit(None, sunspots).calibrate(None, sunspots, cv=4)
+    bands = forecaster.predict_interval([1, 3], coverage=0.8)["sunspots", 0.8]
+    np.testing.assert_array_equal(bands, own.forecast(3, level=80)[["lo-80", "hi-80"]].iloc[[0, 2]])
+    again = forecaster.clone().fit(sunspots)
+    again._set_cutoff(sunspots.index[250:251])  # as update_predict does
+    bands = again.predict_interval([1, 3], coverage=0.8)["sunspots", 0.8]
+    made = own.trajectories(None, sunspots, 3, origins=[251], level=80)
+    np.testing.assert_allclose(bands, np.column_stack([made["lo-80"][0], made["hi-80"][0]])[[0, 2]])
+
+
+def test_intervals_cover(sunspots):
+    cv = ExpandingWindowSplitter(fh=range(1, 12), initial_window=220, step_length=11)
+    forecaster = TSRNNForecaster(ARXRegressor(output_lags=11), cv=5)
+    table = evaluate(forecaster, cv, sunspots, scoring=EmpiricalCoverage(coverage=0.8), strategy="refit")
+    assert len(table) == 8
+    assert 0.6 < table.filter(like="EmpiricalCoverage").mean().item() < 0.95
 
 
 @pytest.mark.parametrize("strategy", ["refit", "update", "no-update_params"])

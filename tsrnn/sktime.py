@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ._base import _see_through, forecast, predict_ahead
+from ._base import _see_through, predict_ahead
+from .preprocessing import future_frame
 
 
 try:
@@ -24,12 +25,18 @@ class TSRNNForecaster(BaseForecaster):
     get one-step forecasts from the measured y before them. ``update(update_params=False)`` remembers new rows,
     ``update(update_params=True)``, sktime's default, also learns from them (``partial_fit``, not a refit); of rows
     that come twice only the new ones count. NaN in y is no target; NaN in X needs ``missing`` of the estimator.
-    A panel or hierarchy gets one model a series, a multivariate y one model.
+    A panel or hierarchy gets one model a series, a multivariate y one model. Intervals and quantiles are those of
+    ``forecast(level=...)``; the quantile 0.5 is the forecast itself.
 
     Parameters
     ----------
     estimator : estimator of tsrnn, Pipeline that ends in one, or search over either
         Cloned, never changed. Without X it must see past y (``output_lags >= 1``).
+    method : {"conformal", "bootstrap"}, default="conformal"
+        Where intervals come from; see ``forecast`` of the estimator.
+    cv : int or cross-validation splitter, optional
+        Learn how wide intervals are from copies fitted without a part of the rows (``calibrate`` of the estimator):
+        for short series. By default from the last rows of training.
 
     Attributes
     ----------
@@ -59,7 +66,8 @@ class TSRNNForecaster(BaseForecaster):
         "capability:multivariate": True,
         "capability:exogenous": True,
         "capability:insample": True,
-        "capability:pred_int": False,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": False,
         "capability:missing_values": True,
         "capability:non_contiguous_X": False,
         "capability:categorical_in_X": False,
@@ -71,13 +79,18 @@ class TSRNNForecaster(BaseForecaster):
     _config: ClassVar = {"remember_data": False}  # the rows seen are in _seen_y and _seen_X
     _y = _X = None  # where sktime puts them if told to remember
 
-    def __init__(self, estimator):
+    def __init__(self, estimator, method="conformal", cv=None):
         self.estimator = estimator
+        self.method = method
+        self.cv = cv
         super().__init__()
 
     def _fit(self, y, X, fh):
         self._seen_X, self._seen_y = X, y = _rows(X, y)
         self.estimator_ = clone(self.estimator).fit(X, _target(y))
+        if self.cv is not None:
+            model, X = _see_through(self.estimator_, X)
+            model.calibrate(X, _target(y), cv=self.cv)
         return self
 
     def _update(self, y, X=None, update_params=True):
@@ -99,8 +112,18 @@ class TSRNNForecaster(BaseForecaster):
         if past.any():
             out[past] = self._fitted(index[past])
         if not past.all():
-            out[~past] = self._ahead(steps[-1], X)[steps[~past] - 1]
+            out[~past] = self._ahead(steps[-1], X)[steps[~past] - 1, :, 0]
         return pd.DataFrame(out, index=index, columns=self._seen_y.columns)
+
+    def _predict_quantiles(self, fh, X, alpha):
+        index = fh.to_absolute_index(self.cutoff)
+        steps = np.asarray(fh.to_relative(self.cutoff).to_pandas())
+        level = [round(100 * abs(1 - 2 * a), 9) for a in alpha]  # of the interval that ends there
+        levels = sorted({*level} - {0})
+        ends = [1 + 2 * levels.index(p) + (a > 0.5) if p else 0 for a, p in zip(alpha, level)]
+        out = self._ahead(steps[-1], X, levels or None)[steps - 1][:, :, ends]
+        columns = pd.MultiIndex.from_product([self._get_varnames(), alpha])
+        return pd.DataFrame(out.reshape(len(out), -1), index=index, columns=columns)
 
     def _fitted(self, index):
         """One-step forecasts (len(index), O) of rows already seen."""
@@ -112,27 +135,32 @@ class TSRNNForecaster(BaseForecaster):
         out = predict_ahead(self.estimator_, self._seen_X, _target(self._seen_y))
         return out.reshape(len(out), -1)[rows]
 
-    def _ahead(self, steps, X):
-        """Forecasts (steps, O) of the rows after the cutoff."""
-        cutoff, seen = self.cutoff[0], self._seen_y.index
+    def _ahead(self, steps, X, level=None):
+        """Forecasts of the rows after the cutoff, and ends of intervals: (steps, O, 1 + 2 * number of levels)."""
+        cutoff, seen, steps = self.cutoff[0], self._seen_y.index, int(steps)
         X = None if X is None else _stamped(X[X.index > cutoff][:steps])
         if cutoff == seen[-1]:
-            out = forecast(self.estimator_, int(steps), X)
+            model, future = _see_through(self.estimator_, X)
+            out = model.forecast(steps, future, level=level, method=self.method)
         else:  # update_predict went back to rows that were seen before
-            out = self._again(steps, X, int(seen.searchsorted(cutoff, side="right")))
-        out = np.asarray(out)
-        return out.reshape(len(out), -1)
+            out = self._again(steps, X, int(seen.searchsorted(cutoff, side="right")), level)
+        return np.asarray(out).reshape(steps, self._seen_y.shape[1], -1)
 
-    def _again(self, steps, X, n):
-        """Forecasts from the first n rows seen."""
+    def _again(self, steps, X, n, level):
+        """What ``_ahead`` returns, had only the first n rows been seen."""
         if n == 0:
             raise ValueError(
                 f"The cutoff {self.cutoff[0]} is before the first row seen, {self._seen_y.index[0]}: fit a forecaster "
                 "on the rows up to the cutoff."
             )
-        _, history = _see_through(self.estimator_, self._seen_X[:n])
-        model, future = _see_through(self.estimator_, pd.DataFrame(index=range(steps)) if X is None else X)
-        return model.predict(future, start=(history, _target(self._seen_y[:n])))
+        future = future_frame(self._seen_X[:n], steps) if X is None else X
+        if len(future) < steps:
+            raise ValueError(f"X has {len(future)} rows after the cutoff {self.cutoff[0]}: give {steps}.")
+        X = pd.concat([self._seen_X[:n], future])
+        y = _target(self._seen_y[:n].reindex(X.index))
+        model, X = _see_through(self.estimator_, X)
+        out = model.trajectories(X, y, steps, origins=[n], level=level, method=self.method)
+        return out if level is None else np.stack(list(out.values()), axis=-1)
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):
@@ -147,11 +175,11 @@ class TSRNNForecaster(BaseForecaster):
         -------
         params : list of dict
         """
-        from tsrnn import ESNRegressor, NARXRegressor
+        from tsrnn import ARXRegressor, ESNRegressor
 
         return [
-            {"estimator": NARXRegressor((), output_lags=2, training="open_loop")},
-            {"estimator": ESNRegressor(10, output_lags=1, random_state=0)},
+            {"estimator": ARXRegressor(output_lags=2), "cv": 2},
+            {"estimator": ESNRegressor(10, output_lags=1, random_state=0), "method": "bootstrap"},
         ]
 
 
