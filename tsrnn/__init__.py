@@ -11,6 +11,7 @@ from ._narx import NARXRegressor
 from ._solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._tdnn import TDNNRegressor
 from ._warmup import warmup
+from .diagnostics import diagnose
 
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
     "TDNNRegressor",
+    "diagnose",
     "forecast",
     "predict_ahead",
     "update",

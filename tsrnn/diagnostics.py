@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.signal import detrend, find_peaks
-from scipy.stats import chi2, norm
+from scipy.special import chdtrc, ndtr, ndtri
+from sklearn.utils.validation import check_is_fitted
 
 from . import _timeline as timelines
-from ._base import _see_through
+from ._base import _check_y, _see_through
 from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._windows import parse_lags
 
@@ -99,7 +99,7 @@ class Diagnosis(NamedTuple):
             *_say_inputs(self),
             *self.notes,
         ]
-        return "\n\n".join(parts)
+        return "\n\n".join(part for part in parts if part)
 
     __repr__ = __str__
 
@@ -195,8 +195,9 @@ def diagnose(
         raise ValueError("X_train was given without y_train: give both, or neither.")
     index, trained = _stamps(X, y), None
     estimator, X = _see_through(model, X)
-    _check_one_series(estimator, X, y)
-    Y = _columns(y)
+    check_is_fitted(estimator)
+    key = _the_series(estimator, X, y)
+    Y = _check_y(y)[0]
     _check_output(output, Y)
     target, inputs = Y[:, output], _inputs(X, estimator)
     measured = int(np.isfinite(target).sum())
@@ -206,7 +207,7 @@ def diagnose(
         )
     if y_train is not None:
         X_seen = _see_through(model, X_train)[1]
-        trained = _columns(y_train)[:, output], _inputs(X_seen, estimator), _stamps(X_train, y_train)
+        trained = _check_y(y_train)[0][:, output], _inputs(X_seen, estimator), _stamps(X_train, y_train)
     at = _positions(index, len(target))
     series = _spread(target, at)
     lead, least = _least_lags(estimator, inputs)
@@ -227,12 +228,12 @@ def diagnose(
     )
     compared = {h: forecasts[h] for h in horizons}
     errors, p_values, trouble = _compare(
-        target, inputs, index, compared, trained, period, lead, first, getattr(estimator, "missing", "error")
+        target, inputs, index, compared, trained, period, lead, first, _options(estimator, Y)
     )
     shifts = _shifts(series, {h: _spread(f, at) for h, f in compared.items()}, period)
     notes = [
         *trouble,
-        *_overlap(estimator, index, trained),
+        *_overlap(estimator, key, index, trained),
         *_knows_target(series, {name: _spread(u, at) for name, u in inputs.items()}, first, max_lag),
         *_too_good(errors),
         *_known_ahead(estimator, list(inputs), first, max(horizons)),
@@ -264,7 +265,8 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     come back, scaled. Where inputs move together the model may use one for another: it tells what the model does, not
     what causes y.
 
-    Each of many rows is changed in turn by a hundredth of a standard deviation; rows far apart at the same time.
+    Each of many rows is changed in turn by a hundredth of a standard deviation; rows far apart at the same time. Rows
+    followed by a y that is NaN are left out, if there are enough others.
 
     Parameters
     ----------
@@ -301,9 +303,9 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     """
     if not (isinstance(max_lag, Integral) and max_lag >= 1):
         raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
-    Y, index = _columns(y), _stamps(X, y)
+    Y, index = _check_y(y)[0], _stamps(X, y)
     _check_output(output, Y)
-    _check_one_series(_see_through(model, None)[0], X, y)
+    _the_series(_see_through(model, None)[0], X, y)
 
     def forecast(X, y):
         estimator, X = _see_through(model, X)
@@ -311,11 +313,13 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
 
     usual = forecast(X, y)
     at = _positions(index, len(Y))
-    first = (
-        getattr(_see_through(model, None)[0], "lead_", 0) + 2
-    )  # before them, ``start`` may look whose rows they are
+    # By the first rows ``start`` may see whose they are: those stay.
+    first = getattr(_see_through(model, None)[0], "lead_", 0) + 2
     rows = np.arange(first, len(Y) - max_lag)
     rows = rows[at[rows + max_lag] - at[rows] == max_lag]  # no gap within
+    clean = np.isfinite(Y).all(axis=1).cumsum()
+    clean = rows[clean[rows + max_lag] - clean[rows] == max_lag]  # elsewhere the model feeds itself
+    rows = clean if len(clean) > max_lag else rows
     if len(rows) <= max_lag:
         raise ValueError(
             f"max_lag={max_lag} needs some {first + 2 * max_lag + 2} rows without a gap, but there are {len(Y)}: give "
@@ -342,7 +346,11 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
 
     table = {}
     for j, name in _numeric(X):
-        column = _columns(X)[:, j] if not isinstance(X, pd.DataFrame) else X.iloc[:, j].to_numpy(float)
+        column = (
+            X.iloc[:, j].to_numpy(float, na_value=np.nan)
+            if isinstance(X, pd.DataFrame)
+            else _columns(X)[:, j]
+        )
         table[name] = moves(column, lambda pulse, j=j: (_add(X, j, pulse), y))
     for o, name in enumerate(_names(y)):
         table[name] = moves(Y[:, o], lambda pulse, o=o: (X, _add(y, o, pulse)))
@@ -448,7 +456,7 @@ def _autocorrelations(e, max_lag, lead):
         Q = (
             (n + 2) / n * np.sum(pairs[1:] * (r[1:] * len(e) / span) ** 2)
         )  # n (n + 2) sum r^2 / (n - k) without gaps
-        tests[name] = (Q, len(r) - 1, chi2.sf(Q, len(r) - 1)) if lead == 1 else (np.nan, len(r) - 1, np.nan)
+        tests[name] = (Q, len(r) - 1, chdtrc(len(r) - 1, Q)) if lead == 1 else (np.nan, len(r) - 1, np.nan)
     # Errors of a forecast h rows ahead are correlated over h - 1 rows even at their best, which widens the bounds.
     width = np.sqrt(1 + 2 * np.sum(columns["residuals"][: lead - 1] ** 2))
     table = pd.DataFrame(columns, index=pd.RangeIndex(1, len(columns["residuals"]) + 1, name="lag"))
@@ -483,7 +491,7 @@ def _cross_correlations(e, inputs, first, max_lag):
 # ------------------------------------------------------------------------------------------------ baselines
 
 
-def _compare(y, inputs, index, forecasts, trained, period, lead, first, missing):
+def _compare(y, inputs, index, forecasts, trained, period, lead, first, options):
     """RMSE by horizon of the model and the baselines, the p-values, and what went wrong.
 
     Without ``trained`` (y, inputs, index) the baselines learn from the first half and all are compared on the second.
@@ -499,7 +507,7 @@ def _compare(y, inputs, index, forecasts, trained, period, lead, first, missing)
     models = {
         "persistence": (PersistenceRegressor(), False),
         "seasonal naive": (SeasonalNaiveRegressor(period) if seasonal else None, False),
-        "linear ARX": (ARXRegressor(**lags, missing=missing), True),
+        "linear ARX": (ARXRegressor(**lags, **options), True),
     }
     start = "auto" if trained else "end"
     table, p_values, trouble = {}, {}, []
@@ -531,6 +539,12 @@ def _compare(y, inputs, index, forecasts, trained, period, lead, first, missing)
     return table.astype({"n": int}), p_values, trouble
 
 
+def _options(estimator, Y):
+    """What the linear model takes over from the model: how inputs are filled in, and bounds of a single output."""
+    names = ["missing", "target_bounds"] if Y.shape[1] == 1 else ["missing"]
+    return {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
+
+
 def _baseline_errors(baseline, learn, test, horizons, start, sees_inputs):
     """{h: y - forecast} on the test rows of a baseline that learnt from others; both (y, inputs, index)."""
     frames = [
@@ -557,7 +571,7 @@ def _no_better(gain, steps):
     if np.isnan(r[0]):
         return float(gain.mean() <= 0)
     variance = gain.var() / n * (1 + 2 * np.sum((1 - np.arange(1, len(r)) / len(r)) * r[1:]))
-    return float(norm.sf(gain.mean() / np.sqrt(max(variance, np.finfo(float).tiny))))
+    return float(ndtr(-gain.mean() / np.sqrt(max(variance, np.finfo(float).tiny))))
 
 
 # ------------------------------------------------------------------------------------------------ too late, too good
@@ -623,10 +637,10 @@ def _too_good(errors):
     ]
 
 
-def _overlap(estimator, index, trained):
+def _overlap(estimator, key, index, trained):
     """Rows that the model has seen before."""
     notes = []
-    seen = getattr(estimator, "timeline_", None)
+    seen = getattr(getattr(estimator, "series_", {}).get(key), "timeline", None)
     if index is not None and getattr(seen, "last", None) is not None and timelines.comparable(seen, index):
         n = int(((index >= seen.first) & (index <= seen.last)).sum())
         if n:
@@ -647,10 +661,11 @@ def _known_ahead(estimator, names, first, longest):
     if getattr(estimator, "bidirectional", False):
         notes.append("Look at bidirectional=True: each forecast sees the inputs of all later rows.")
     if names and first < longest:
+        which = f"forecasts of more than {_rows_of(first)}" if first else "the forecasts"
         notes.append(
-            f"Look at the inputs: forecasts of more than {_rows_of(first)} see some ({_few(names)}) from after they "
-            "were made, here as measured. That is right for what is known ahead, such as the clock or a plan; else "
-            "begin input_lags at the horizon, or judge the model with inputs as they were forecast."
+            f"Look at the inputs: {which} see some ({_few(names)}) from after they were made, here as measured. That "
+            "is right for what is known ahead, such as the clock or a plan; else begin input_lags at the horizon, or "
+            "judge the model with inputs as they were forecast."
         )
     return notes
 
@@ -772,7 +787,7 @@ def _say_inputs(d):
 
 def _wider(tests):
     """How much wider than 95 % bounds are those that all of so many tests stay within, 95 times of 100."""
-    return norm.isf(0.025 / max(tests, 1)) / BOUND
+    return -ndtri(0.025 / max(tests, 1)) / BOUND
 
 
 def _shifted(k):
@@ -806,17 +821,17 @@ def _p(p):
 # ------------------------------------------------------------------------------------------------ what was given
 
 
-def _columns(y):
-    """(N, O) in float64."""
-    Y = np.asarray(y, dtype=float)
-    return Y.reshape(len(Y), -1)
+def _columns(v):
+    """(N, D) in float64."""
+    V = np.asarray(v, dtype=float)
+    return V.reshape(len(V), -1)
 
 
 def _names(y):
     """Names of y's columns."""
     if isinstance(y, pd.DataFrame):
         return [str(name) for name in y.columns]
-    O = _columns(y).shape[1]
+    O = _check_y(y)[0].shape[1]
     name = getattr(y, "name", None)
     return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
 
@@ -836,7 +851,7 @@ def _add(V, j, pulse):
     """V of the kind that the user gave, with a change of column j."""
     if isinstance(V, pd.DataFrame):
         V = V.copy()
-        V.isetitem(j, V.iloc[:, j].to_numpy(float) + pulse)
+        V.isetitem(j, V.iloc[:, j].to_numpy(float, na_value=np.nan) + pulse)
         return V
     if isinstance(V, pd.Series):
         return V.astype(float) + pulse
@@ -853,7 +868,8 @@ def _inputs(X, estimator):
         names = names if len(names) == columns.shape[1] else [f"x{j}" for j in range(columns.shape[1])]
         return dict(zip(names, columns.T))
     own = getattr(estimator, "series", None)
-    return {str(name): X[name].to_numpy(float) for name in X.columns if name != own}
+    columns = [(str(name), X.iloc[:, j]) for j, name in enumerate(X.columns) if own is None or name != own]
+    return {name: column.to_numpy(float, na_value=np.nan) for name, column in columns}
 
 
 def _stamps(X, y):
@@ -871,18 +887,21 @@ def _stamps(X, y):
     return None
 
 
-def _check_one_series(estimator, X, y):
-    """Raise where there are several."""
+def _the_series(estimator, X, y):
+    """The key of the one series that X and y hold, None of a model without; raise where there are several."""
     for frame in (X, y):
-        index, n = getattr(frame, "index", None), 1
-        if isinstance(index, pd.MultiIndex):
-            n = len(index.droplevel(-1).unique())
-        if isinstance(frame, pd.DataFrame) and getattr(estimator, "series", None) in frame.columns:
-            n = frame[estimator.series].nunique()
-        if n > 1 or (isinstance(frame, (list, np.ndarray)) and np.ndim(frame[0]) > 1):
+        keys = [None]
+        if isinstance(getattr(frame, "index", None), pd.MultiIndex):
+            keys = frame.index.droplevel(-1).unique()
+        elif isinstance(frame, pd.DataFrame) and getattr(estimator, "series", None) in frame.columns:
+            keys = frame[estimator.series].unique()
+        if len(keys) > 1 or (isinstance(frame, (list, np.ndarray)) and np.ndim(frame[0]) > 1):
             raise ValueError(
                 "X and y hold several series: give one at a time, for example X.loc[[key]], y.loc[[key]]."
             )
+        if keys[0] is not None:
+            return keys[0]
+    return None
 
 
 def _check_output(output, Y):
@@ -961,11 +980,12 @@ def find_period(y):
     >>> find_period(np.sin(2 * np.pi * np.arange(100) / 12))
     12
     """
-    known = np.isfinite(y)
-    trend = detrend(np.where(known, y, np.nanmean(y)))
-    r = correlation(np.where(known, trend, np.nan), np.where(known, trend, np.nan), min(len(y) // 3, FAR))[0]
-    peaks, found = find_peaks(np.nan_to_num(r), height=0.3, prominence=0.1)
-    return int(peaks[np.argmax(found["peak_heights"])]) if len(peaks) else None
+    t, known = np.arange(len(y)), np.isfinite(y)
+    trend = np.polyval(np.polyfit(t[known], y[known], 1), t)
+    r = np.nan_to_num(correlation(y - trend, y - trend, min(len(y) // 3, FAR))[0])
+    dip = r - np.minimum.accumulate(r)
+    peaks = [k for k in range(2, len(r) - 1) if r[k - 1] < r[k] >= r[k + 1] and r[k] > 0.3 and dip[k] > 0.1]
+    return max(peaks, key=r.__getitem__, default=None)
 
 
 def _check_horizons(horizons, lead, n):

@@ -4,8 +4,26 @@ They need matplotlib: ``pip install tsrnn[plot]``.
 """
 
 import numpy as np
+import pandas as pd
 
 from ._base import _see_through
+from ._timeline import says_nothing
+from .diagnostics import diagnose, lag_importance, residual_correlations
+from .model_selection import backtest
+
+
+COLOURS = [
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+]  # Okabe, Ito: safe for the colour-blind
+GREYS = ["0.3", "0.5", "0.65"]  # of baselines
+MARKERS = "osD^vP"
+CROWD = 2000  # points, beyond which their density is drawn
+SHOWN = 4  # inputs in one picture of correlations
 
 
 class GradientFlowDisplay:
@@ -184,6 +202,699 @@ class ReservoirDisplay:
         raster.figure.colorbar(self.image_, ax=raster, label="state")
         self.ax_, self.figure_ = np.array([plane, raster]), plane.figure
         return self
+
+
+class ForecastDisplay:
+    """A forecast after its history, with a fan of intervals, sample paths and what came.
+
+    Parameters
+    ----------
+    forecast : DataFrame, Series or array-like of shape (steps,)
+        From ``forecast``; with ``level`` a DataFrame, whose columns ``lo-80``, ``hi-80`` ... are the fan.
+    history, truth : Series or array-like, optional
+        y before the forecast, and y that it is about. Without stamps the forecast follows the history, and the truth
+        begins with the forecast.
+    paths : array-like of shape (n_paths, steps), optional
+        Sample paths, from ``forecast(..., return_paths=True)``.
+    output : str, optional
+        Which output, where the forecast has several; the first by default.
+    name : str, optional
+        For the legend.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    line_ : matplotlib line of the forecast
+    bands_ : list of matplotlib collections, the widest first
+    paths_ : list of matplotlib lines
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import load_sunspots
+    >>> from tsrnn.plotting import ForecastDisplay
+    >>> y = load_sunspots().target
+    >>> model = NARXRegressor(output_lags=12, random_state=0).fit(None, y[:"1955"])
+    >>> display = ForecastDisplay(model.forecast(22), history=y[:"1955"], truth=y["1956":]).plot()
+    >>> display.ax_.get_ylabel()
+    'sunspots'
+    """
+
+    def __init__(self, forecast, *, history=None, truth=None, paths=None, output=None, name=None):
+        self.forecast = forecast
+        self.history = history
+        self.truth = truth
+        self.paths = paths
+        self.output = output
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        steps,
+        X_future=None,
+        *,
+        level=(80, 95),
+        method="conformal",
+        n_paths=0,
+        history=None,
+        truth=None,
+        output=None,
+        name=None,
+        ax=None,
+        last=None,
+        **line_kw,
+    ):
+        """Forecast and plot.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of tsrnn, or Pipeline or search over one
+        steps, X_future, level, method : as for ``forecast``
+        n_paths : int, default=0
+            Sample paths to draw.
+        history, truth, output, name, ax, last, line_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : ForecastDisplay
+        """
+        estimator, X_future = _see_through(estimator, X_future)
+        made, paths = estimator.forecast(steps, X_future, level=level, method=method), None
+        if n_paths:
+            _, paths = estimator.forecast(steps, X_future, n_paths=n_paths, return_paths=True)
+        name = name or type(estimator).__name__
+        display = cls(made, history=history, truth=truth, paths=paths, output=output, name=name)
+        return display.plot(ax, last=last, **line_kw)
+
+    def plot(self, ax=None, *, last=None, **line_kw):
+        """Draw all that there is.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        last : int, optional
+            Rows of history to show; three times the steps by default.
+        **line_kw
+            For ``ax.plot`` of the forecast.
+
+        Returns
+        -------
+        self : ForecastDisplay
+        """
+        ax = _axes(ax, figsize=(8, 4))
+        table = pd.DataFrame(self.forecast)
+        point, n = table.columns[0] if self.output is None else self.output, len(table)
+        own = "" if any(str(c).startswith("lo-") for c in table) else f"{point}-"
+        levels = [str(c).removeprefix(f"{own}lo-") for c in table if str(c).startswith(f"{own}lo-")]
+        where = table.index
+        if self.history is not None:
+            history = pd.Series(self.history).iloc[-(last or 3 * n) :]
+            if says_nothing(where):
+                where = where + len(self.history)
+            ax.plot(_dates(history.index), history, color="0.45", linewidth=1.2, label="history")
+        where = _dates(where)
+        self.bands_ = [
+            ax.fill_between(
+                where,
+                table[f"{own}lo-{level}"].astype(float),
+                table[f"{own}hi-{level}"].astype(float),
+                color=COLOURS[0],
+                alpha=0.15 + 0.2 * k / len(levels),  # narrower ones, darker, lie on wider ones
+                linewidth=0,
+                label=f"{level} %",
+            )
+            for k, level in enumerate(sorted(levels, key=float, reverse=True))
+        ]
+        paths = [] if self.paths is None else np.asarray(self.paths)
+        self.paths_ = [ax.plot(where, path, color=COLOURS[0], alpha=0.3, linewidth=0.6)[0] for path in paths]
+        if self.truth is not None:
+            truth = pd.Series(self.truth).iloc[:n]
+            at = where[: len(truth)] if says_nothing(truth.index) else _dates(truth.index)
+            ax.plot(at, truth, color="black", linewidth=1.2, label="measured")
+        options = {"color": COLOURS[0], "linewidth": 1.8, "label": self.name or "forecast"}
+        (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
+        name = getattr(self.history, "name", None) or (point if isinstance(point, str) else None)
+        ax.set_ylabel(name or "y")
+        _tidy(ax, where)
+        ax.margins(x=0.01)
+        _legend_beside(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class LossCurveDisplay:
+    """How the loss fell in training, on the rows learnt from and on those held back.
+
+    Parameters
+    ----------
+    loss, validation : array-like of shape (n_iter,)
+        ``loss_curve_`` and ``validation_curve_`` of a model; no validation by default. A model trained in several
+        stages (``training="both"``) has a loss of its own in each, one after the other.
+    name : str, optional
+        For the legend.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : list of matplotlib lines
+    best_ : int
+        The iteration, from 1 on, in which the validation loss, or else the loss, was lowest.
+
+    Examples
+    --------
+    >>> from tsrnn import LSTMRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> from tsrnn.plotting import LossCurveDisplay
+    >>> X, y = make_narma(600, random_state=0)
+    >>> model = LSTMRegressor((8,), max_iter=20, random_state=0).fit(X, y)
+    >>> display = LossCurveDisplay.from_estimator(model)
+    >>> len(display.lines_)
+    2
+    """
+
+    def __init__(self, loss, validation=None, *, name=None):
+        self.loss = loss
+        self.validation = validation
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **line_kw):
+        """Read the curves and plot.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of tsrnn, or Pipeline or search over one
+        name, ax, line_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        estimator, _ = _see_through(estimator, None)
+        validation = getattr(estimator, "validation_curve_", None) or None  # [] where no rows were held back
+        return cls(estimator.loss_curve_, validation, name=name or type(estimator).__name__).plot(
+            ax, **line_kw
+        )
+
+    def plot(self, ax=None, **line_kw):
+        """Draw one line for each curve, on a logarithmic axis, and the lowest point.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **line_kw
+            For ``ax.plot``.
+
+        Returns
+        -------
+        self : LossCurveDisplay
+        """
+        ax = _axes(ax, figsize=(6, 4))
+        self.lines_, words = [], f"{self.name}, " if self.name else ""
+        for curve, label, colour in (
+            (self.loss, "training", "0.45"),
+            (self.validation, "validation", COLOURS[0]),
+        ):
+            if curve is not None:
+                n = np.arange(1, len(curve) + 1)
+                options = {"color": colour, "label": words + label, "marker": "." if len(n) == 1 else None}
+                self.lines_ += ax.plot(n, curve, **{**options, **line_kw})
+        watched = np.asarray(self.loss if self.validation is None else self.validation, float)
+        if len(watched):
+            self.best_ = int(np.nanargmin(watched)) + 1
+            label = f"lowest, {watched[self.best_ - 1]:.3g} in iteration {self.best_}"
+            ax.plot(
+                self.best_,
+                watched[self.best_ - 1],
+                "o",
+                color=COLOURS[1],
+                markersize=6,
+                zorder=4,
+                label=label,
+            )
+        ax.set_yscale("log")
+        ax.set(xlabel="iteration", ylabel="loss, in scaled units")
+        _tidy(ax)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend(frameon=False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class BacktestDisplay:
+    """Error by horizon, of models and baselines.
+
+    Parameters
+    ----------
+    errors : DataFrame indexed by step, a column a model
+    baselines : sequence of str, default=()
+        Which columns are baselines: drawn in grey.
+    metric : str, default="RMSE"
+        What the errors are, for the axis.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : dict of matplotlib lines, by name
+
+    Examples
+    --------
+    >>> from tsrnn import ARXRegressor, NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.plotting import BacktestDisplay
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> models = {"NARX": NARXRegressor(random_state=0), "ARX": ARXRegressor()}
+    >>> models = {name: model.fit(X[:500], y[:500]) for name, model in models.items()}
+    >>> display = BacktestDisplay.from_estimator(models, X[500:], y[500:], horizon=8)
+    >>> list(display.lines_)
+    ['NARX', 'ARX', 'persistence']
+    """
+
+    def __init__(self, errors, *, baselines=(), metric="RMSE"):
+        self.errors = errors
+        self.baselines = baselines
+        self.metric = metric
+
+    @classmethod
+    def from_estimator(
+        cls, estimators, X, y, horizon, *, metric="RMSE", output=None, ax=None, line_kw=None, **options
+    ):
+        """Backtest one model or several, and plot.
+
+        Parameters
+        ----------
+        estimators : estimator of tsrnn, or dict of them by name
+            Or Pipelines or searches.
+        X, y, horizon, options : as for :func:`tsrnn.model_selection.backtest`
+        metric, output, ax : as for ``from_backtests`` and ``plot``
+        line_kw : dict, optional
+            As for ``plot``.
+
+        Returns
+        -------
+        display : BacktestDisplay
+        """
+        if not isinstance(estimators, dict):
+            estimators = {type(_see_through(estimators, None)[0]).__name__: estimators}
+        results = {name: backtest(model, X, y, horizon, **options) for name, model in estimators.items()}
+        return cls.from_backtests(results, metric=metric, output=output, ax=ax, **(line_kw or {}))
+
+    @classmethod
+    def from_backtests(cls, results, *, metric="RMSE", output=None, ax=None, **line_kw):
+        """Plot what backtests of the same rows found.
+
+        Parameters
+        ----------
+        results : dict of Backtest by name
+            Of :func:`tsrnn.model_selection.backtest`.
+        metric : str, default="RMSE"
+            A column of ``errors``. With "RMSE" persistence is drawn too, and the value a period ago, where it was
+            compared.
+        output : str, optional
+            Which output, of a y with columns; the first by default.
+        ax, line_kw : as for ``plot``
+
+        Returns
+        -------
+        display : BacktestDisplay
+        """
+        tables = {}
+        for name, result in results.items():
+            table = result.errors
+            if table.index.nlevels > 1:
+                table = table.loc[table.index[0][0] if output is None else output]
+            if metric not in table:
+                raise ValueError(f"metric={metric!r} is no column of errors: give one of {list(table)}.")
+            tables[name] = table
+        errors = pd.DataFrame({name: table[metric] for name, table in tables.items()})
+        baselines, some = {}, next(iter(tables.values()))
+        if metric == "RMSE":
+            for column, name in (("skill_persistence", "persistence"), ("skill_seasonal", "seasonal naive")):
+                if column in some:
+                    baselines[name] = some["RMSE"] / (1 - some[column])
+        return cls(errors.assign(**baselines), baselines=list(baselines), metric=metric).plot(ax, **line_kw)
+
+    @classmethod
+    def from_diagnosis(cls, diagnosis, *, ax=None, **line_kw):
+        """Plot the errors that :func:`tsrnn.diagnose` found.
+
+        Parameters
+        ----------
+        diagnosis : Diagnosis
+        ax, line_kw : as for ``plot``
+
+        Returns
+        -------
+        display : BacktestDisplay
+        """
+        errors = diagnosis.errors.drop(columns="n").rename(columns={"model": diagnosis.name})
+        return cls(errors, baselines=list(errors.columns[1:])).plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw one line a model.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **line_kw
+            For ``ax.plot``.
+
+        Returns
+        -------
+        self : BacktestDisplay
+        """
+        ax = _axes(ax, figsize=(7, 4))
+        steps, self.lines_ = self.errors.index, {}
+        models = [name for name in self.errors if name not in self.baselines]
+        for name in self.errors:
+            k = (self.baselines if name in self.baselines else models).index(name)
+            style = {"color": COLOURS[k % len(COLOURS)], "linewidth": 1.8, "zorder": 3}
+            if name in self.baselines:
+                style = {"color": GREYS[k % len(GREYS)], "linewidth": 1.2, "linestyle": "--"}
+            style |= {"marker": MARKERS[k % len(MARKERS)], "markersize": 4, "label": name}
+            (self.lines_[name],) = ax.plot(steps, self.errors[name], **{**style, **line_kw})
+        if len(steps) <= 12:
+            ax.set_xticks(steps)
+        kind, _, level = self.metric.partition("-")
+        if kind == "coverage":
+            ax.axhline(float(level) / 100, color="0.5", linewidth=0.8)
+        elif self.metric == "bias" or kind.startswith("skill"):
+            ax.axhline(0, color="0.5", linewidth=0.8)
+        else:
+            ax.set_ylim(bottom=0)
+        ax.set(xlabel="steps ahead", ylabel=self.metric.replace("_", ", against "))
+        _tidy(ax)
+        _legend_beside(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class ResidualDisplay:
+    """What errors still hold: along time, against the forecast, and their correlations with 95 % bounds.
+
+    Parameters
+    ----------
+    residuals, forecast : Series of length n_timesteps
+        y minus the forecast, and the forecast.
+    autocorrelation, cross_correlation, cross_bounds
+        As in :class:`tsrnn.diagnostics.Diagnosis`. Without inputs the last picture shows squared residuals instead.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_ : ndarray of four matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from tsrnn import ARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.plotting import ResidualDisplay
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> model = ARXRegressor().fit(X[:400], y[:400])
+    >>> display = ResidualDisplay.from_estimator(model, X[400:], y[400:])
+    >>> len(display.ax_)
+    4
+    """
+
+    def __init__(
+        self, residuals, forecast, autocorrelation, cross_correlation=None, cross_bounds=None, *, name=None
+    ):
+        self.residuals = residuals
+        self.forecast = forecast
+        self.autocorrelation = autocorrelation
+        self.cross_correlation = cross_correlation
+        self.cross_bounds = cross_bounds
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **options):
+        """Diagnose and plot.
+
+        Parameters
+        ----------
+        estimator, X, y, options : as for :func:`tsrnn.diagnose`
+        ax : as for ``plot``
+
+        Returns
+        -------
+        display : ResidualDisplay
+        """
+        return cls.from_diagnosis(diagnose(estimator, X, y, **options), ax=ax)
+
+    @classmethod
+    def from_diagnosis(cls, diagnosis, *, ax=None):
+        """Plot what :func:`tsrnn.diagnose` found.
+
+        Parameters
+        ----------
+        diagnosis : Diagnosis
+        ax : as for ``plot``
+
+        Returns
+        -------
+        display : ResidualDisplay
+        """
+        d = diagnosis
+        tables = d.autocorrelation, d.cross_correlation, d.cross_bounds
+        return cls(d.residuals, d.forecast, *tables, name=d.name).plot(ax)
+
+    @classmethod
+    def from_predictions(cls, y_true, y_pred, *, X=None, max_lag=24, name=None, ax=None):
+        """Plot the errors of any one-step forecasts.
+
+        Parameters
+        ----------
+        y_true, y_pred : Series or array-like of shape (n_timesteps,)
+            NaN where nothing was measured.
+        X : DataFrame or array-like of shape (n_timesteps, n_features), optional
+            Inputs.
+        max_lag : int, default=24
+        name, ax : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : ResidualDisplay
+        """
+        y_true = pd.Series(y_true)
+        y_pred = pd.Series(np.asarray(y_pred, float), y_true.index, name="forecast")
+        tables = residual_correlations(y_true - y_pred, X, max_lag=max_lag)
+        return cls(y_true - y_pred, y_pred, *tables, name=name).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw four pictures.
+
+        Parameters
+        ----------
+        ax : sequence of four matplotlib Axes, optional
+            A new figure's by default.
+
+        Returns
+        -------
+        self : ResidualDisplay
+        """
+        if ax is None:
+            ax = _pyplot().subplots(2, 2, figsize=(11, 7), layout="constrained")[1]
+        ax = np.ravel(ax)
+        along, against, own, cross = ax
+        e, f = (pd.Series(v) for v in (self.residuals, self.forecast))
+        where = _dates(e.index)
+        along.plot(
+            where, e, ".", color=COLOURS[0], markersize=max(1.5, 6 - np.log10(len(e)) * 1.2), alpha=0.6
+        )
+        along.set_ylabel("residual")
+        known = (np.isfinite(e) & np.isfinite(f)).to_numpy()
+        if known.sum() > CROWD:
+            from matplotlib.colors import ListedColormap
+
+            blues = ListedColormap(
+                _pyplot().get_cmap("Blues")(np.linspace(0.25, 1, 256))
+            )  # one row is not white
+            cells = against.hexbin(
+                f[known], e[known], gridsize=45, bins="log", cmap=blues, mincnt=1, linewidths=0.2
+            )
+            against.figure.colorbar(cells, ax=against, label="rows")
+        else:
+            against.plot(f[known], e[known], ".", color=COLOURS[0], alpha=0.6)
+        against.set(xlabel="forecast", ylabel="residual")
+        table = self.autocorrelation
+        _sticks(own, table["residuals"], table["bound"], "autocorrelation of residuals")
+        drawn = self.cross_correlation is not None and self.cross_correlation.shape[1] > 0
+        if drawn:
+            self._plot_inputs(cross)
+        else:
+            _sticks(cross, table["squares"], table["bound"], "autocorrelation of squares")
+        for one in ax:
+            one.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            _tidy(one, where if one is along else None)
+        if self.name:
+            along.set_title(self.name, loc="left", fontsize="medium")
+        self.ax_, self.figure_ = ax, along.figure
+        return self
+
+    def _plot_inputs(self, ax):
+        """Cross-correlations of the inputs whose go furthest beyond their bounds."""
+        table = self.cross_correlation.xs("u, e", axis=1, level="test")
+        bounds = self.cross_bounds.xs("u, e", level="test")
+        names = (table.abs() / bounds).max().sort_values(ascending=False).index[:SHOWN]
+        for k, name in enumerate(names):
+            style = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 3.5, "linewidth": 1}
+            ax.plot(table.index, table[name], label=str(name), **style)
+        widest = bounds[names].max()
+        ax.axhspan(-widest, widest, color="0.5", alpha=0.2, linewidth=0, label="95 %")
+        more = f" ({len(names)} of {table.shape[1]} inputs)" if len(names) < table.shape[1] else ""
+        ax.set(xlabel="lag of the input", ylabel=f"correlation with residuals{more}")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        top = np.nanmax(np.abs(np.r_[table[names].to_numpy().ravel(), widest]))
+        ax.set_ylim(-1.15 * top, 1.5 * top)  # room for the names
+        ax.legend(frameon=False, ncols=3, fontsize="small", loc="upper center")
+
+
+class LagImportanceDisplay:
+    """How much each lag of each input and of y moves the forecast.
+
+    Parameters
+    ----------
+    importance : DataFrame indexed by lag, a column a variable
+        From :func:`tsrnn.diagnostics.lag_importance`.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    image_ : matplotlib QuadMesh
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.plotting import LagImportanceDisplay
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> model = NARXRegressor(random_state=0).fit(X[:500], y[:500])
+    >>> display = LagImportanceDisplay.from_estimator(model, X[500:], y[500:], max_lag=6)
+    >>> display.importance.shape
+    (7, 2)
+    """
+
+    def __init__(self, importance, *, name=None):
+        self.importance = importance
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, max_lag=24, *, output=0, start=None, name=None, ax=None, **mesh_kw
+    ):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator, X, y, max_lag, output, start : as for :func:`tsrnn.diagnostics.lag_importance`
+        name, ax, mesh_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : LagImportanceDisplay
+        """
+        importance = lag_importance(estimator, X, y, max_lag, output=output, start=start)
+        name = name or type(_see_through(estimator, None)[0]).__name__
+        return cls(importance, name=name).plot(ax, **mesh_kw)
+
+    def plot(self, ax=None, **mesh_kw):
+        """Draw a row a variable, the most important on top, a cell a lag, on a logarithmic scale of colours.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **mesh_kw
+            For ``ax.pcolormesh``.
+
+        Returns
+        -------
+        self : LagImportanceDisplay
+        """
+        plt = _pyplot()
+        from matplotlib.colors import LogNorm
+
+        table = pd.DataFrame(self.importance)
+        table = table[table.sum().sort_values().index]
+        n = table.shape[1]
+        ax = _axes(ax, figsize=(8, 1.9 + 0.4 * n))
+        largest = np.nanmax(table.to_numpy(), initial=0) or 1.0
+        values = table.to_numpy(float).T
+        shades = plt.get_cmap("viridis_r").with_extremes(under="white", bad="white")
+        options = {
+            "norm": LogNorm(largest / 300, largest),
+            "cmap": shades,
+            "edgecolor": "white",
+            "linewidth": 0.5,
+        }
+        edges = np.r_[table.index, table.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
+        self.image_ = ax.pcolormesh(*edges, np.where(values > 0, values, np.nan), **{**options, **mesh_kw})
+        ax.set_yticks(np.arange(n), [str(name) for name in table])
+        ax.set_xlabel("lag, rows before the forecast row")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.tick_params(axis="y", length=0)
+        ax.spines[:].set_visible(False)
+        words = f"{self.name}: " if self.name else ""
+        ax.set_title(f"{words}change of the forecast", loc="left", fontsize="medium")
+        ax.figure.colorbar(self.image_, ax=ax, label="std of y per std", extend="min")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _sticks(ax, values, bound, label):
+    """One stick a lag, between bounds."""
+    outside = values.abs() > bound
+    for which, colour in ((~outside, COLOURS[0]), (outside, COLOURS[1])):
+        ax.vlines(values.index[which], 0, values[which], color=colour, linewidth=1.6)
+        ax.plot(values.index[which], values[which], "o", color=colour, markersize=3)
+    ax.fill_between(
+        [values.index[0] - 0.5, values.index[-1] + 0.5],
+        -bound.iloc[0],
+        bound.iloc[0],
+        color="0.5",
+        alpha=0.2,
+        linewidth=0,
+    )
+    ax.set(xlabel="lag", ylabel=label)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.margins(x=0.02)
+
+
+def _axes(ax, **options):
+    """The axes given, or those of a new figure."""
+    return _pyplot().subplots(layout="constrained", **options)[1] if ax is None else ax
+
+
+def _dates(index):
+    """An index that matplotlib can draw."""
+    return index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+
+
+def _tidy(ax, where=None):
+    """A light grid, no frame, and short dates where the x axis is an index of dates."""
+    ax.grid(alpha=0.3)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    if isinstance(where, pd.DatetimeIndex):
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(tz=where.tz, minticks=3, maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=where.tz))
+
+
+def _legend_beside(ax):
+    """A legend that hides nothing."""
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
 def _pyplot():
