@@ -93,7 +93,11 @@ BAD_FITS = {
     "empty frame": ((FRAME.iloc[:0], SERIES.iloc[:0]), ["0 sample(s)"]),
     "X is one-dimensional": ((X[:, 0], y), ["2D array", "reshape"]),
     "X is a scalar": ((3.0, y), ["2D array"]),
-    "X has three dimensions": ((X[None], y[:1]), ["dim 3"]),
+    "X has four dimensions": ((X[None, None], y[:1]), ["dim 4"]),
+    "X has three dimensions, y does not fit": (
+        (X[None], y[:1]),
+        ["y has the shape (1,)", "1 series of 80 rows"],
+    ),
     "y has three dimensions": ((X, y[:, None, None]), ["dim 3"]),
     "y is a scalar": ((X, 3.0), ["y"]),
     "y without columns": ((X, np.empty((N, 0))), ["y", "shape"]),
@@ -121,7 +125,7 @@ def test_sparse_input_is_refused(model):
         assert_says(error, "sparse", "dense")
 
 
-BAD_INPUTS = ["NaN in X", "inf in X", "strings in X", "complex X", "empty", "X has three dimensions"]
+BAD_INPUTS = ["NaN in X", "inf in X", "strings in X", "complex X", "empty", "X has four dimensions"]
 
 
 @every
@@ -404,10 +408,6 @@ BAD_INDEXES = {
     "twice": (at([*range(10), 9, *range(10, N)]), ["twice", str(HOURS[9]), "duplicated"]),
     "NaT": (at(slice(None), HOURS.where(np.arange(N) != 7)), ["NaT", "row 7"]),
     "shuffled integers": (at(slice(None), pd.Index(rng.permutation(N))), ["not in time order", "shuffle"]),
-    "several series": (
-        at(slice(None), pd.MultiIndex.from_product([["u", "v"], HOURS[: N // 2]], names=["unit", "time"])),
-        ["MultiIndex", "unit", "one series"],
-    ),
 }
 
 

@@ -96,11 +96,17 @@ def test_training_ends_where_predict_begins(model):
     assert not np.allclose(after[:3], fitted.predict_ahead(frame[250:], series[250:], start="zeros")[:3])
 
 
+def stand_at(fitted, memory):
+    """Give a model of one series another memory."""
+    place = fitted.series_[None]
+    fitted.series_ = {None: place._replace(past=place.past._replace(memory=memory))}
+
+
 @every
 def test_cold_is_the_mean_state_of_training(model):
     fitted = fit(model)
     follower = copy.deepcopy(fitted)
-    follower.state_ = fitted._first()
+    stand_at(follower, fitted._first())
     seen = []
     for t in range(250):
         follower.update(X[t : t + 1], y[t : t + 1])
@@ -122,7 +128,7 @@ def test_cold_is_the_mean_state_of_training(model):
 def test_zeros_are_zero_states(model):
     fitted = fit(model)
     follower = copy.deepcopy(fitted)
-    follower.state_ = Memory(*fitted._first()[:2], tuple(np.zeros_like(s) for s in fitted.state_.states))
+    stand_at(follower, Memory(*fitted._first()[:2], tuple(np.zeros_like(s) for s in fitted.state_.states)))
     assert np.array_equal(fitted.predict(X, start="zeros"), follower.predict(X))
     assert not np.allclose(fitted.predict(X, start="zeros")[0], fitted.predict(X, start="cold")[0])
 

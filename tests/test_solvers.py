@@ -603,3 +603,22 @@ def test_relevance_finds_the_lag_that_matters():
     plain = model.set_params(solver=LevenbergMarquardt()).fit(X, y)
     strength = np.abs(plain.params_[0].W).max(axis=1)
     assert strength[2] < 20 * np.delete(strength, 2).max()
+
+
+def test_blas_has_one_thread_in_any_thread_that_asks():
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import ThreadpoolController
+
+    from tsrnn._least_squares import one_thread
+
+    blas = ThreadpoolController().select(user_api="blas")
+
+    def inside():
+        with one_thread:
+            return [library["num_threads"] for library in blas.info()]
+
+    with blas.limit(limits=2), ThreadPoolExecutor(1) as pool:
+        for ask in (inside, lambda: pool.submit(inside).result()) * 2:
+            assert set(ask()) == {1}
+            assert {library["num_threads"] for library in blas.info()} == {2}

@@ -46,6 +46,7 @@ class OneThread:
             if self._libraries is None:
                 self._libraries = ThreadpoolController().select(user_api="blas")  # takes milliseconds
             if self._users == 0:
+                self._free_control()
                 self._limit = self._libraries.limit(limits=1)
             self._users += 1
 
@@ -53,7 +54,15 @@ class OneThread:
         with self._lock:
             self._users -= 1
             if self._users == 0:
+                self._free_control()
                 self._limit.restore_original_limits()
+                self._free_control()
+
+    def _free_control(self):
+        """Let any thread set the number: threadpoolctl 3.8 ignores all but the first one that does."""
+        for library in self._libraries.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
 
 
 one_thread = OneThread()  # the number of threads belongs to the whole process
