@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -345,6 +346,19 @@ def test_a_pipeline_over_a_panel():
     pd.testing.assert_frame_equal(forecasts, plain, rtol=1e-5)
 
 
+def test_keys_of_several_levels_and_three_dimensional_arrays():
+    X, y = panel((60, 60, 60))
+    expected = backtest(ARXRegressor(), X, y, 3, 4, initial=40).forecasts
+    cube = X.to_numpy().reshape(3, 60, 1), y.to_numpy().reshape(3, 60)
+    forecasts = backtest(ARXRegressor(), *cube, 3, 4, initial=40).forecasts
+    assert forecasts.series.unique().tolist() == [0, 1, 2]
+    np.testing.assert_allclose(forecasts.forecast, expected.forecast, **exact)
+    farms = [pd.concat({"farm": v}, names=["farm"]) for v in (X, y)]
+    forecasts = backtest(ARXRegressor(), *farms, 3, 4, initial=40).forecasts
+    assert forecasts.series.unique().tolist() == [("farm", key) for key in "cab"]
+    np.testing.assert_allclose(forecasts.forecast, expected.forecast, **exact)
+
+
 def test_groups_cannot_pass_a_pipeline():
     X, y, args, _ = shapes(*panel())["groups"]
     with pytest.raises(ValueError, match=r"Pipeline.fit cannot pass groups on: give X with a MultiIndex"):
@@ -377,6 +391,12 @@ def test_bad_arguments(arguments, message):
     arguments = {"X": X[TEST], "y": Y[TEST], "horizon": 3} | arguments
     with pytest.raises((ValueError, TypeError), match=re.escape(message)):
         backtest(model, **arguments)
+
+
+@pytest.mark.parametrize("model", [Ridge(), make_pipeline(Ridge()), GridSearchCV(Ridge(), {"alpha": [1.0]})])
+def test_models_of_others(model):
+    with pytest.raises(TypeError, match="makes no forecasts of several steps: give an estimator of tsrnn"):
+        backtest(model, X, Y, 3)
 
 
 def test_progress(capsys):

@@ -132,7 +132,7 @@ def backtest(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         An argument is out of range; no series has ``horizon`` rows after ``initial``; what ``fit`` raises.
 
     References
@@ -176,8 +176,9 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
         raise ValueError("y is None: give what was measured, to compare with.")
     if not isinstance(refit, (bool, np.bool_)):
         check_number("refit", refit, 1, integer=True)
+    inner = _innermost(model)
     as_it_is = not refit and _is_fitted(model)
-    table = gather(X, y, groups=groups, column=getattr(_innermost(model), "series", None))
+    table = gather(X, y, groups=groups, column=getattr(inner, "series", None))
     if table.form != "table":  # a list or a 3-D array: its places are the keys
         X, y = table.X, table.y
         groups = np.repeat([part.key for part in table.parts], [len(y[part.rows]) for part in table.parts])
@@ -229,15 +230,18 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
 
 def _innermost(model):
     """The estimator inside pipelines and searches, fitted or not."""
-    while True:
-        if isinstance(model, Pipeline):
-            model = model[-1]
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        elif hasattr(model, "estimator"):
-            model = model.estimator
+    inner = model
+    while not hasattr(inner, "trajectories"):
+        if isinstance(inner, Pipeline):
+            inner = inner[-1]
+        elif hasattr(inner, "best_estimator_") or hasattr(inner, "estimator"):
+            inner = getattr(inner, "best_estimator_", None) or inner.estimator
         else:
-            return model
+            raise TypeError(
+                f"model={model!r} makes no forecasts of several steps: give an estimator of tsrnn, a Pipeline that ends "
+                "in one, or a search over either."
+            )
+    return inner
 
 
 def _is_fitted(model):
@@ -286,7 +290,7 @@ def _fit(model, X, y, groups, rows):
     model = clone(getattr(model, "best_estimator_", model))
     if groups is None:
         return model.fit(_take(X, rows), _take(y, rows))
-    if model is not _innermost(model):
+    if not hasattr(model, "trajectories"):
         raise ValueError(
             f"{type(model).__name__}.fit cannot pass groups on: give X with a MultiIndex (series, time) instead."
         )
