@@ -238,8 +238,8 @@ def _innermost(model):
             inner = getattr(inner, "best_estimator_", None) or inner.estimator
         else:
             raise TypeError(
-                f"model={model!r} makes no forecasts of several steps: give an estimator of tsrnn, a Pipeline that ends "
-                "in one, or a search over either."
+                f"model={model!r} makes no forecasts of several steps: give an estimator of tsrnn, a Pipeline that "
+                "ends in one, or a search over either."
             )
     return inner
 
