@@ -337,6 +337,12 @@ def test_a_wide_huber_loss_is_the_squared_one(noise):
     assert np.array_equal(wide.theta_, clone(wide).fit(U, y, w).theta_)
 
 
+def test_every_pass_over_a_noisy_reservoir_sees_the_same_noise():
+    model = ESNRegressor(30, loss=Pinball(0.8), noise=0.3, alpha=0.1, random_state=0).fit(U, TARGET)
+    assert len(model.loss_curve_) > 8
+    assert (np.diff(model.loss_curve_) <= 1e-5).all()
+
+
 def test_penalty_of_an_echo_state_network_means_the_same_for_any_scale_of_its_loss():
     squared = ESNRegressor(40, random_state=0).fit(U, TARGET)
     assert clone(squared).set_params(loss=Huber(1e6)).fit(U, TARGET).alpha_ == pytest.approx(squared.alpha_)
