@@ -460,7 +460,8 @@ def _autocorrelations(e, max_lag, lead):
     # Errors of a forecast h rows ahead are correlated over h - 1 rows even at their best, which widens the bounds.
     width = np.sqrt(1 + 2 * np.sum(columns["residuals"][: lead - 1] ** 2))
     table = pd.DataFrame(columns, index=pd.RangeIndex(1, len(columns["residuals"]) + 1, name="lag"))
-    table["bound"] = BOUND * width / np.sqrt(n)
+    rows = len(e) * np.mean(pairs[1:] / span)  # all, where none are missing; else those that have a partner
+    table["bound"] = BOUND * width / np.sqrt(rows)
     return table, pd.DataFrame.from_dict(tests, orient="index", columns=["Q", "lags", "p"])
 
 
