@@ -262,6 +262,7 @@ def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
 
     monkeypatch.setattr(Monitor, "__call__", interrupt)
     monkeypatch.setattr(_delay_net, "assimilate", interrupt)
+    monkeypatch.setattr(_delay_net.Objective, "gauss_newton", interrupt)
     monkeypatch.setattr(_esn, "follow", interrupt)
     for verb in (model.fit, model.partial_fit):
         with pytest.raises(KeyboardInterrupt):
@@ -344,7 +345,7 @@ def test_same_seed_same_bits(name, fitted):
 def test_another_seed_other_bits(name, fitted):
     other = clone(MODELS[name]).set_params(random_state=1).fit(X[HISTORY], y[HISTORY])
     same = np.array_equal(other.theta_, fitted(name).theta_)
-    assert same is False or name == "linear ARX"
+    assert same is False or name in ("linear ARX", "ARXRegressor")
 
 
 @every_model

@@ -59,6 +59,7 @@ HELD = 0.15  # share of the rows, the last ones, that errors are taken from wher
 PATHS = 500  # that a series may take
 MOST_PATHS = 2**20  # numbers in runs side by side
 MISSING = ("error", "hold", "mean", "mask")
+_errors_found = WeakKeyDictionary()  # estimator -> what its intervals were asked of, and their errors
 _one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
 
 
@@ -107,6 +108,23 @@ class Followed(NamedTuple):
     after: Past
 
 
+SERIES_PARAMETERS = """\
+    target_transform : None, word, object or list of those, default=None
+        What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
+        of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
+        through "log" is that of the median.
+    target_bounds : None or tuple (low, high), default=None
+        What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
+        a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
+        night. Training does not know them.
+    missing : {"error", "hold", "mean", "mask"}, default="error"
+        What stands for NaN in X: an error; the last value known; the mean of training; the last value, with an input
+        beside each that tells whether it was missing.
+    series : str, optional
+        The column of X that tells several series apart.
+"""
+
+
 def documented(**texts):
     """Fill in the parts of a class docstring that several models share: each text where its {name} stands."""
 
@@ -141,7 +159,6 @@ def own_memory(a):
 class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
-    target_bounds, target_transform, missing, series = None, None, "error", None
     _cure = (  # of a free run that runs away
         "Let it learn free runs (training='closed_loop', a longer sequence_length), with layers of tanh and without "
         "skip_connections, or look for inputs far from those in training."
@@ -712,13 +729,22 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                     for band, new in zip(bands[q], pair):
                         band[m : m + some] = new
         if method == "conformal" and levels:
-            bands = intervals.conformal(made, *intervals.forecast_errors(self, self._segments, steps), levels)
+            bands = intervals.conformal(made, *self._errors_ahead(steps), levels)
             limits = self._limits(X)
             if limits is not None:
                 rows = first[:, None] + np.arange(steps)
                 low, high = (side[rows] for side in limits)
                 bands = {q: tuple(np.clip(v, low, high) for v in pair) for q, pair in bands.items()}
         return bands, paths
+
+    def _errors_ahead(self, steps):
+        """What intervals of so many steps come from; remembered, for the many series of a backtest."""
+        asked = self._segments, self.theta_, steps
+        known, found = _errors_found.get(self, ((None, None, None), None))
+        if not all(a is b for a, b in zip(asked, known)):
+            found = intervals.forecast_errors(self, self._segments, steps)
+            _errors_found[self] = asked, found
+        return found
 
     def score(self, X, y, sample_weight=None, groups=None):
         """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
@@ -807,7 +833,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 Z[here] = self.y_scaler_(W)
                 z[here], memory = self._run(Xz[here], Z[here], past.memory)
                 Z[here] = np.where(np.isnan(Z[here]), z[here], Z[here])
-                base = self._target.base(_windows(self._known(past.levels), U[here]))
+                base = self._target.base(_windows(self._known(past.levels), U[here])[:-1])
                 out[here] = base + self.y_scaler_.inverse(z[here])
                 if mine is not None:
                     out[here] = np.clip(out[here], *mine)
