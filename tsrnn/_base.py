@@ -739,11 +739,10 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _errors_ahead(self, steps):
         """What intervals of so many steps come from; remembered, for the many series of a backtest."""
-        asked = self._segments, self.theta_, steps
-        known, found = _errors_found.get(self, ((None, None, None), None))
-        if not all(a is b for a, b in zip(asked, known)):
+        segments, theta, known, found = _errors_found.get(self, (None,) * 4)
+        if segments is not self._segments or theta is not self.theta_ or known != steps:
             found = intervals.forecast_errors(self, self._segments, steps)
-            _errors_found[self] = asked, found
+            _errors_found[self] = self._segments, self.theta_, steps, found
         return found
 
     def score(self, X, y, sample_weight=None, groups=None):
