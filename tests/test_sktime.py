@@ -248,6 +248,40 @@ def test_panel_and_hierarchy_get_one_model_a_series():
     assert table.loc[forecast.index].shape == (20, 2)
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("model", MODELS[:2], ids=lambda m: type(m).__name__)
+def test_pretrain_learns_one_model_from_many_series(model, levels):
+    frames = {}
+    for k in range(4):
+        X, y = make_narendra(200 + 10 * k, random_state=k)
+        frames[k if levels == 1 else ("ab"[k // 2], k % 2)] = pd.DataFrame({"u": X[:, 0], "y": y})
+    panel = pd.concat({key: frames[key] for key in list(frames)[:3]})
+    last = list(frames.values())[3]
+    train, future = last[:-5], last[-5:]
+    forecaster = TSRNNForecaster(model).pretrain(panel[["y"]], panel[["u"]])
+    own = clone(model).fit(panel[["u"]], panel["y"])
+    for _ in range(2):
+        forecaster.fit(train["y"], train[["u"]])  # weights stay
+        ahead = own.predict(stamped(future[["u"]]), start=(stamped(train[["u"]]), stamped(train["y"])))
+        forecast = forecaster.predict(range(1, 6), future[["u"]])
+        np.testing.assert_allclose(forecast, ahead, rtol=1e-9)
+    known = TSRNNForecaster(model).pretrain(panel[["y"]], panel[["u"]]).fit(panel[["y"]], panel[["u"]])
+    assert known.forecasters_.shape == (3, 1)
+    for one in known.forecasters_["forecasters"]:  # the same weights
+        cold = one.estimator_.predict(last[["u"]], start="cold")
+        np.testing.assert_array_equal(cold, own.predict(last[["u"]], start="cold"))
+    assert list(forecaster.estimator_.series_) == [None]
+    assert len(forecaster.pretrained_.series_) == 3
+    forecaster.update(future["y"][:2], future[["u"]][:2], update_params=False)
+    np.testing.assert_allclose(
+        forecaster.predict(1, future[["u"]]),
+        own.predict(stamped(future[["u"]])[2:3], start=(stamped(last[["u"]])[:-3], stamped(last["y"])[:-3])),
+        rtol=1e-9,
+    )
+    assert forecaster.predict(-5).notna().all()
+    assert (forecaster.predict_interval(range(1, 4), future[["u"]]).diff(axis=1).iloc[:, 1] > 0).all()
+
+
 def test_many_outputs_get_one_model(sunspots):
     Y = pd.DataFrame({"now": sunspots, "half": sunspots / 2 + 3})
     model = NARXRegressor((), output_lags=11, training="open_loop")

@@ -1,5 +1,6 @@
 """The estimators as forecasters of sktime: its tuning, evaluation, panels and hierarchies (extra ``sktime``)."""
 
+from copy import deepcopy
 from typing import ClassVar
 
 import numpy as np
@@ -25,8 +26,10 @@ class TSRNNForecaster(BaseForecaster):
     get one-step forecasts from the measured y before them. ``update(update_params=False)`` remembers new rows,
     ``update(update_params=True)``, sktime's default, also learns from them (``partial_fit``, not a refit); of rows
     that come twice only the new ones count. NaN in y is no target; NaN in X needs ``missing`` of the estimator.
-    A panel or hierarchy gets one model a series, a multivariate y one model. Intervals and quantiles are those of
-    ``forecast(level=...)``; the quantile 0.5 is the forecast itself.
+    Intervals and quantiles are those of ``forecast(level=...)``; the quantile 0.5 is the forecast itself.
+
+    A multivariate y gets one model, a panel or hierarchy one a series. ``pretrain`` learns one model from all series
+    of a panel; ``fit`` then only follows its series with it, from the mean state. A second ``pretrain`` starts anew.
 
     Parameters
     ----------
@@ -41,6 +44,7 @@ class TSRNNForecaster(BaseForecaster):
     Attributes
     ----------
     estimator_ : the fitted clone.
+    pretrained_ : the clone fitted to a panel, after ``pretrain``.
 
     Raises
     ------
@@ -66,6 +70,7 @@ class TSRNNForecaster(BaseForecaster):
         "capability:multivariate": True,
         "capability:exogenous": True,
         "capability:insample": True,
+        "capability:pretrain": True,
         "capability:pred_int": True,
         "capability:pred_int:insample": False,
         "capability:missing_values": True,
@@ -85,13 +90,51 @@ class TSRNNForecaster(BaseForecaster):
         self.cv = cv
         super().__init__()
 
+    def pretrain(self, y, X=None, fh=None):
+        """Learn one model from all series of a panel, which ``fit`` then only lets follow its own.
+
+        Parameters
+        ----------
+        y : panel or hierarchy of series, in a format of sktime
+        X : the same of inputs, optional
+        fh : ignored
+
+        Returns
+        -------
+        self : the forecaster
+
+        Raises
+        ------
+        TypeError, ValueError
+            y is a single series; or as in ``fit`` of the estimator.
+        """
+        # sktime lets y alone be a panel here
+        self.set_tags(X_inner_mtype=["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"])
+        try:
+            return super().pretrain(y, X, fh)
+        finally:
+            self.set_tags(X_inner_mtype="pd.DataFrame")
+
+    def _pretrain(self, y, X=None, fh=None):
+        self.pretrained_ = self._learnt(*_rows(X, y))
+        return self
+
     def _fit(self, y, X, fh):
         self._seen_X, self._seen_y = X, y = _rows(X, y)
-        self.estimator_ = clone(self.estimator).fit(X, _target(y))
-        if self.cv is not None:
-            model, X = _see_through(self.estimator_, X)
-            model.calibrate(X, _target(y), cv=self.cv)
+        if hasattr(self, "pretrained_"):
+            self.estimator_ = deepcopy(self.pretrained_)
+            _go_on_with(self.estimator_, X, y)
+        else:
+            self.estimator_ = self._learnt(X, y)
         return self
+
+    def _learnt(self, X, y):
+        """The fitted clone, which knows how wrong it is."""
+        fitted = clone(self.estimator).fit(X, _target(y))
+        if self.cv is not None:
+            model, X = _see_through(fitted, X)
+            model.calibrate(X, _target(y), cv=self.cv)
+        return fitted
 
     def _update(self, y, X=None, update_params=True):
         X, y = _rows(X, y[y.index > self._seen_y.index[-1]])
@@ -181,6 +224,15 @@ class TSRNNForecaster(BaseForecaster):
             {"estimator": ARXRegressor(output_lags=2), "cv": 2},
             {"estimator": ESNRegressor(10, output_lags=1, random_state=0), "method": "bootstrap"},
         ]
+
+
+def _go_on_with(fitted, X, y):
+    """Let a model of many series follow one that it has not seen, and forget the others."""
+    model, _ = _see_through(fitted, None)
+    new = pd.MultiIndex.from_product([*[["new"]] * len(model._key_names), y.index])
+    _, X = _see_through(fitted, X.set_axis(new))
+    model.update(X, _target(y).set_axis(new))
+    model.series_ = {None: list(model.series_.values())[-1]}
 
 
 def _rows(X, y):
