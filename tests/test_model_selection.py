@@ -252,7 +252,7 @@ def shapes(X, y):
     flat = X.reset_index(level=0)
     return {
         "MultiIndex": (X, y, {}, {}),
-        "series": (flat.sample(frac=1, random_state=0).sort_index(kind="stable"), None, {}, {"series": "turbine"}),
+        "series": (flat.sort_index(kind="stable"), None, {}, {"series": "turbine"}),
         "groups": (X.to_numpy(), y.to_numpy(), {"groups": keys}, {}),
         "list": ([v.to_numpy() for _, v in X.groupby(level=0, sort=False)],
                  [v.to_numpy() for _, v in y.groupby(level=0, sort=False)], {}, {}),
