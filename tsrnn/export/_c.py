@@ -5,7 +5,8 @@ from textwrap import dedent, fill, indent
 
 import numpy as np
 
-from ._program import Affine, Call, Links, Normalise, Span, program_of, title
+from ._models import program_of, title
+from ._program import Affine, Call, Links, Normalise, Span
 
 
 HELPERS = {  # what a program may use; T and I stand for types of numbers, F for a suffix
@@ -70,7 +71,10 @@ HEAD = """
     """
 
 
-def to_c(model, name="model", *, start="end", dtype=np.float64):
+WORDS = {"tanh": "tanhF", "exp": "expF", "log": "logF", "pow": "powF", "min": "fminF", "max": "fmaxF"}
+
+
+def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     """A fitted model as one C99 header, for a device without Python.
 
     The header needs ``math.h`` and ``string.h`` only; weights are ``static const`` arrays in it, and nothing is
@@ -87,12 +91,14 @@ def to_c(model, name="model", *, start="end", dtype=np.float64):
 
     Parameters
     ----------
-    model : fitted TDNN, NARX, Elman, LSTM, GRU or ESN regressor, or fitted search over one
+    model : fitted regressor of tsrnn, or fitted search over one
     name : str, default="model"
         What all names in the header begin with.
-    start : {"end", "cold", "zeros"}, default="end"
+    start : {"end", "cold", "zeros"} or tuple (X_hist, y_hist), default="end"
         What ``reset`` sets: the memory after the last row seen, where ``forecast`` goes on; the mean state of training,
-        for a series with an unknown past; or zeros.
+        for a series with an unknown past; zeros; or the memory after a history.
+    series : key, optional
+        For ``start="end"`` of a model of several series: whose end.
     dtype : {numpy.float64, numpy.float32}, default=numpy.float64
         Numbers are ``double`` or ``float``.
 
@@ -105,7 +111,8 @@ def to_c(model, name="model", *, start="end", dtype=np.float64):
     TypeError
         The model is no such regressor.
     ValueError
-        The model reads a series from both ends, or a parameter is out of range.
+        The model reads a series from both ends; ``target_bounds`` are columns of X and ``target_transform`` is more
+        than differences; the start is not known; or a parameter is out of range.
     sklearn.exceptions.NotFittedError
         It was not fitted.
 
@@ -128,7 +135,7 @@ def to_c(model, name="model", *, start="end", dtype=np.float64):
     types = {np.dtype(np.float64): ("double", ""), np.dtype(np.float32): ("float", "f")}
     if np.dtype(dtype) not in types:
         raise ValueError(f"dtype={dtype!r}: give numpy.float64 or numpy.float32.")
-    program = program_of(model, start)
+    program = program_of(model, start, series)
     return _Writer(program, name, *types[np.dtype(dtype)]).header(title(model, program))
 
 
@@ -194,8 +201,11 @@ class _Writer:
             args[1] = f"({args[1]})"
         if t.op in "+-*":
             return f"{args[0]} {t.op} {args[1]}"
-        own = {"tanh": "tanhF", "min": "fminF", "max": "fmaxF"}
-        return f"{own.get(t.op) or self.help(t.op)}({', '.join(args)})"
+        if t.op == "known":
+            return f"(isnan({args[0]}) ? {args[1]} : {args[0]})"
+        if t.op == "missing":
+            return f"(isnan({args[0]}) ? {self.number(1)} : {self.number(0)})"
+        return f"{WORDS.get(t.op) or self.help(t.op)}({', '.join(args)})"
 
     # ---------------------------------------------------------------------------------- statements
 
@@ -245,19 +255,20 @@ class _Writer:
     def observe(self):
         """y(t), where it is known."""
         lines = ["(void)s;", "(void)y;"]
-        if self.p.measured is not None:
-            target = self.element(Span("Y"))
+        if self.p.fed:
+            terms = {name: self.term(f"{name}_of_y", measured) for name, (measured, _) in self.p.fed.items()}
             lines = [
                 f"for (int i = 0; i < {self.p.n_outputs}; i++)",
-                "    if (!isnan(y[i]))",
-                f"        {target} = {self.term('Y_of_y', self.p.measured)};",
+                "    if (!isnan(y[i])) {",
+                *(f"        {self.element(Span(name))} = {term};" for name, term in terms.items()),
+                "    }",
             ]
         return self.function("NAME_observe(NAME_state *s, const T *y)", lines)
 
     def step(self):
         """A row."""
         p, lines = self.p, []
-        if "X" not in p.values:
+        if not p.sees("x"):
             lines.append("(void)x;")
         if not self.rows:
             lines.append("(void)s;")
@@ -266,8 +277,8 @@ class _Writer:
             lines.append(f"memmove(s->{name}, s->{name} + {size}, {n * size} * sizeof(T));")
         for name, value in p.values.items():
             lines += self.work_out(name, value)
-        if p.own is not None:
-            lines += self.assign("Y", p.own, p.n_outputs)
+        for name, (_, own) in p.fed.items():
+            lines += self.assign(name, own, p.n_outputs)
         lines += ["if (y)", "    NAME_observe(s, y);"]
         return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
 
@@ -289,7 +300,7 @@ class _Writer:
         least = max((W.index.max(initial=0) for W in self.links()), default=0)
         text = re.sub(r"\bT\b", self.real, text)
         text = re.sub(r"\bI\b", "uint16_t" if least < 2**16 else "uint32_t", text)
-        text = re.sub(r"(tanh|sqrt|exp|fmin|fmax)F\b", rf"\1{self.suffix}", text)
+        text = re.sub(r"(tanh|sqrt|exp|log|pow|fmin|fmax)F\b", rf"\1{self.suffix}", text)
         return text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
 
     def links(self):

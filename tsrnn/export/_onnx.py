@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._program import Affine, Call, Links, Normalise, Span, program_of, title
+from ._models import program_of, title
+from ._program import Affine, Call, Links, Normalise, Span
 
 
 OPSET, IR_VERSION = 17, 8  # onnxruntime 1.12 (2022) and later
@@ -12,13 +13,16 @@ OPERATORS = {
     "*": "Mul",
     "min": "Min",
     "max": "Max",
+    "pow": "Pow",
+    "exp": "Exp",
+    "log": "Log",
     "tanh": "Tanh",
     "logistic": "Sigmoid",
     "relu": "Relu",
 }
 
 
-def to_onnx(model, *, start="end", dtype=np.float32):
+def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     """A fitted model as an ONNX graph, for onnxruntime and other runtimes.
 
     All numbers are in the user's units. The graph has, where the model looks at them,
@@ -31,10 +35,9 @@ def to_onnx(model, *, start="end", dtype=np.float32):
 
     Parameters
     ----------
-    model : fitted TDNN, NARX, Elman, LSTM, GRU or ESN regressor, or fitted search over one
-    start : {"end", "cold", "zeros"}, default="end"
-        What a state of NaN stands for: after the last row seen, as ``forecast`` has it; the mean state of training,
-        for a series with an unknown past; or zeros.
+    model : fitted regressor of tsrnn, or fitted search over one
+    start, series : as for ``to_c``
+        What a state of NaN stands for.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         Of all inputs, outputs and weights.
 
@@ -47,12 +50,8 @@ def to_onnx(model, *, start="end", dtype=np.float32):
     ------
     ImportError
         onnx is not installed.
-    TypeError
-        The model is no such regressor.
-    ValueError
-        The model reads a series from both ends, or a parameter is out of range.
-    sklearn.exceptions.NotFittedError
-        It was not fitted.
+    TypeError, ValueError, sklearn.exceptions.NotFittedError
+        As in ``to_c``.
 
     See Also
     --------
@@ -79,7 +78,7 @@ def to_onnx(model, *, start="end", dtype=np.float32):
         raise ImportError("to_onnx needs onnx: pip install 'tsrnn[onnx]'.") from error
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype={dtype!r}: give numpy.float32 or numpy.float64.")
-    program = program_of(model, start)
+    program = program_of(model, start, series)
     return _Writer(onnx, program, np.dtype(dtype)).proto(title(model, program))
 
 
@@ -141,7 +140,12 @@ class _Writer:
             return self.see(t) if name is None else self.node("Identity", self.see(t), name=name)
         if not isinstance(t, Call):
             return self.constant(t)
-        return self.node(OPERATORS[t.op], *(self.term(arg) for arg in t.args), name=name)
+        args = [self.term(arg) for arg in t.args]
+        if t.op == "known":
+            return self.node("Where", self.node("IsNaN", args[0]), args[1], args[0], name=name)
+        if t.op == "missing":
+            return self.node("Cast", self.node("IsNaN", args[0]), to=self.type, name=name)
+        return self.node(OPERATORS[t.op], *args, name=name)
 
     def work_out(self, name, value):
         """Add the nodes that give a value."""
@@ -175,13 +179,13 @@ class _Writer:
         for name, value in p.values.items():
             self.work_out(f"now_{name}", value)
         rows = []  # that come in one by one: the name in the graph, in the body, their width
-        if "X" in p.values:
+        if p.sees("x"):
             rows.append(("X", "now_x", p.n_inputs))
-        if p.own is not None:
+        if p.fed:
             rows.append(("y", "now_y", p.n_outputs))
-            self.node(
-                "Where", self.node("IsNaN", "now_y"), self.term(p.own), self.term(p.measured), name="now_Y"
-            )
+            unknown = self.node("IsNaN", "now_y")
+            for name, (measured, own) in p.fed.items():
+                self.node("Where", unknown, self.term(own), self.term(measured), name=f"now_{name}")
         for name, past in p.past.items():
             self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
         sizes = {name: past.size for name, past in p.past.items()}

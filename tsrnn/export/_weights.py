@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import Scaler
 from .._elman import ElmanRegressor
 from .._gru import GRURegressor
 from .._lstm import LSTMRegressor
 from .._recurrent import RecurrentRegressor
 from .._recurrent_net import X as INPUTS
 from .._recurrent_net import Y as OUTPUTS
+from .._scaling import Scaler
 from .._solvers import Adam
 
 
