@@ -453,9 +453,8 @@ def _autocorrelations(e, max_lag, lead):
         r, pairs = correlation(v, v, max_lag)
         columns[name] = r[1:]
         span = len(e) - np.arange(1, len(r))
-        Q = (
-            (n + 2) / n * np.sum(pairs[1:] * (r[1:] * len(e) / span) ** 2)
-        )  # n (n + 2) sum r^2 / (n - k) without gaps
+        # Without gaps n (n + 2) sum r(k)^2 / (n - k).
+        Q = (n + 2) / n * np.sum(pairs[1:] * (r[1:] * len(e) / span) ** 2)
         tests[name] = (Q, len(r) - 1, chdtrc(len(r) - 1, Q)) if lead == 1 else (np.nan, len(r) - 1, np.nan)
     # Errors of a forecast h rows ahead are correlated over h - 1 rows even at their best, which widens the bounds.
     width = np.sqrt(1 + 2 * np.sum(columns["residuals"][: lead - 1] ** 2))

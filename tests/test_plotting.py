@@ -1,0 +1,220 @@
+"""Displays: they hold and draw the numbers that they were given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tsrnn import ARXRegressor, ESNRegressor, NARXRegressor, diagnose
+from tsrnn.datasets import make_narendra
+from tsrnn.diagnostics import lag_importance, residual_correlations
+from tsrnn.model_selection import backtest
+
+
+plt = pytest.importorskip("matplotlib.pyplot")
+plt.switch_backend("Agg")
+
+from tsrnn.plotting import (  # noqa: E402
+    BacktestDisplay,
+    ForecastDisplay,
+    LagImportanceDisplay,
+    LossCurveDisplay,
+    ResidualDisplay,
+)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    for number in plt.get_fignums():  # drawing finds what building does not
+        plt.figure(number).canvas.draw()
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def hours():
+    """Inputs and outputs with stamps, and a linear model in a pipeline fitted to the first 400."""
+    X, y = make_narendra(700, random_state=0)
+    index = pd.date_range("2024-03-28", periods=700, freq="h", tz="Europe/Berlin")
+    X, y = pd.DataFrame({"feed": X[:, 0]}, index), pd.Series(y, index, name="level")
+    return make_pipeline(StandardScaler(), ARXRegressor()).fit(X[:400], y[:400]), X, y
+
+
+def labels(ax):
+    return ax.get_legend_handles_labels()[1]
+
+
+# ---------------------------------------------------------------------------------------- forecasts
+
+
+def test_a_fan_after_its_history(hours):
+    model, X, y = hours
+    display = ForecastDisplay.from_estimator(
+        model, 24, X[400:424], level=[50, 90], n_paths=5, history=y[:400], truth=y[400:], color="k"
+    )
+    made = model[-1].forecast(24, StandardScaler().fit(X[:400]).transform(X[400:424]), level=[50, 90])
+    pd.testing.assert_frame_equal(display.forecast, made)
+    assert labels(display.ax_) == ["history", "90 %", "50 %", "measured", "ARXRegressor"]
+    np.testing.assert_array_equal(display.line_.get_ydata(), made["level"])
+    assert display.line_.get_color() == "k"
+    for band, level in zip(display.bands_, (90, 50)):
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert heights.min() == made[f"lo-{level}"].min()
+        assert heights.max() == made[f"hi-{level}"].max()
+    assert len(display.paths_) == 5
+    shown = {line.get_label(): line for line in display.ax_.lines}
+    np.testing.assert_array_equal(shown["history"].get_ydata(), y[400 - 72 : 400])
+    np.testing.assert_array_equal(shown["measured"].get_ydata(), y[400:424])
+    assert display.ax_.get_ylabel() == "level"
+    assert display.figure_ is display.ax_.figure
+
+
+def test_a_forecast_without_stamps_follows_the_history():
+    display = ForecastDisplay(np.arange(5.0), history=np.zeros(30), truth=np.ones(5)).plot(last=10)
+    shown = {line.get_label(): line for line in display.ax_.lines}
+    assert shown["history"].get_xdata().tolist() == list(range(20, 30))
+    assert (
+        shown["measured"].get_xdata().tolist()
+        == shown["forecast"].get_xdata().tolist()
+        == list(range(30, 35))
+    )
+    assert display.bands_ == display.paths_ == []
+    again = ForecastDisplay(np.arange(5.0), name="mine").plot(display.ax_)
+    assert again.ax_ is display.ax_
+    assert again.line_.get_label() == "mine"
+
+
+def test_one_of_several_outputs_and_periods():
+    index = pd.period_range("2020-01", periods=3, freq="M")
+    table = {"a": 1.0, "a-lo-80": 0.0, "a-hi-80": 2.0, "b": 5.0, "b-lo-80": 4.0, "b-hi-80": 6.0}
+    table = pd.DataFrame(table, index=index)
+    for output, value in ((None, 1.0), ("b", 5.0)):
+        display = ForecastDisplay(table, output=output).plot()
+        assert set(display.line_.get_ydata()) == {value}
+        assert set(display.bands_[0].get_paths()[0].vertices[:, 1]) == {value - 1, value + 1}
+        assert len(display.bands_) == 1
+
+
+# ---------------------------------------------------------------------------------------- training
+
+
+def test_loss_curves():
+    X, y = make_narendra(500, random_state=0)
+    model = NARXRegressor((3,), training="open_loop", max_iter=15, random_state=0).fit(X, y)
+    display = LossCurveDisplay.from_estimator(make_pipeline(StandardScaler(), model).fit(X, y), linewidth=3)
+    model = NARXRegressor((3,), training="open_loop", max_iter=15, random_state=0).fit(
+        StandardScaler().fit_transform(X), y
+    )
+    for line, curve in zip(display.lines_, (model.loss_curve_, model.validation_curve_), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), curve)
+        assert line.get_linewidth() == 3
+    assert display.best_ == np.argmin(model.validation_curve_) + 1
+    assert f"in iteration {display.best_}" in labels(display.ax_)[-1]
+    assert display.ax_.get_yscale() == "log"
+    one = LossCurveDisplay.from_estimator(ESNRegressor(20, random_state=0).fit(X, y))
+    assert (len(one.lines_), one.best_) == (1, 1)
+    assert LossCurveDisplay([3.0, 2.0, 2.5]).plot().best_ == 2
+
+
+# ---------------------------------------------------------------------------------------- backtests
+
+
+def test_errors_by_horizon(hours):
+    model, X, y = hours
+    blind = ARXRegressor(input_lags=(), output_lags=2).fit(None, y[:400])
+    results = {"ARX": backtest(model, X[400:], y[400:], 6, period=24)}
+    display = BacktestDisplay.from_backtests(results)
+    assert list(display.lines_) == ["ARX", "persistence", "seasonal naive"]
+    np.testing.assert_array_equal(display.lines_["ARX"].get_ydata(), results["ARX"].errors["RMSE"])
+    measured = y[400:].to_numpy()
+    origins = np.arange(1, 300 - 6 + 1)
+    last = [np.sqrt(np.mean((measured[origins + h] - measured[origins - 1]) ** 2)) for h in range(6)]
+    np.testing.assert_allclose(display.lines_["persistence"].get_ydata(), last, rtol=0.02)  # one origin fewer
+    assert display.ax_.get_ylim()[0] == 0
+    assert display.lines_["persistence"].get_linestyle() == "--"
+    straight = BacktestDisplay.from_estimator({"ARX": model}, X[400:], y[400:], 6, line_kw={"linewidth": 4})
+    np.testing.assert_array_equal(straight.lines_["ARX"].get_ydata(), results["ARX"].errors["RMSE"])
+    assert straight.lines_["ARX"].get_linewidth() == 4
+    single = BacktestDisplay.from_estimator(blind, None, y[400:], 6, metric="MAE", level=80)
+    assert list(single.lines_) == ["ARXRegressor"]
+    with pytest.raises(ValueError, match="metric='RMS' is no column"):
+        BacktestDisplay.from_backtests(results, metric="RMS")
+    covered = {"A": backtest(model, X[400:], y[400:], 3, level=80)}
+    ax = BacktestDisplay.from_backtests(covered, metric="coverage-80").ax_
+    assert [line.get_ydata()[0] for line in ax.lines][-1] == 0.8
+    both = pd.concat([y, -2 * y], axis=1, keys=["a", "b"])
+    double = {"A": backtest(ARXRegressor().fit(X[:400], both[:400]), X[400:], both[400:], 3)}
+    a, b = (
+        BacktestDisplay.from_backtests(double, output=name).lines_["A"].get_ydata() for name in (None, "b")
+    )
+    np.testing.assert_allclose(2 * a, b, rtol=1e-6)
+
+
+def test_errors_of_a_diagnosis(hours):
+    model, X, y = hours
+    diagnosis = diagnose(model, X[400:], y[400:], horizons=[1, 3, 6])
+    display = BacktestDisplay.from_diagnosis(diagnosis)
+    assert list(display.lines_) == ["ARXRegressor", "persistence", "seasonal naive", "linear ARX"]
+    assert display.ax_.get_xticks().tolist() == [1, 3, 6]
+
+
+# ---------------------------------------------------------------------------------------- residuals
+
+
+def test_residuals_of_a_diagnosis(hours):
+    model, X, y = hours
+    diagnosis = diagnose(model, X[400:], y[400:], max_lag=12)
+    display = diagnosis.plot()
+    assert isinstance(display, ResidualDisplay)
+    along, against, own, cross = display.ax_
+    np.testing.assert_array_equal(along.lines[0].get_ydata(), diagnosis.residuals)
+    np.testing.assert_array_equal(against.lines[0].get_xdata(), diagnosis.forecast)
+    sticks = np.concatenate([stick[1:, 1] for lines in own.collections[:2] for stick in lines.get_segments()])
+    assert sorted(sticks) == sorted(diagnosis.autocorrelation["residuals"])
+    table = diagnosis.autocorrelation
+    shaded = own.collections[2].get_paths()[0].vertices[:, 1]
+    assert shaded.max() == -shaded.min() == table["bound"].iloc[0]
+    assert labels(cross) == ["feed", "95 %"]
+    np.testing.assert_array_equal(cross.lines[0].get_ydata(), diagnosis.cross_correlation["feed", "u, e"])
+    axes = plt.subplots(4)[1]
+    assert diagnosis.plot(axes).ax_[3] is axes[3]
+    again = ResidualDisplay.from_estimator(model, X[400:], y[400:], max_lag=12)
+    np.testing.assert_array_equal(again.residuals, diagnosis.residuals)
+
+
+def test_residuals_of_any_forecast(hours):
+    _, X, y = hours
+    display = ResidualDisplay.from_predictions(y, 0.8 * y, X=X, max_lag=9, name="mine")
+    own, cross, _ = residual_correlations(0.2 * y, X, max_lag=9)
+    np.testing.assert_allclose(display.autocorrelation, own, rtol=1e-9)
+    np.testing.assert_allclose(display.cross_correlation, cross, rtol=1e-9)
+    assert display.ax_[0].get_title(loc="left") == "mine"
+    outside = own.index[own["residuals"].abs() > own["bound"]]
+    assert len(outside) > 0
+    assert [stick[0, 0] for stick in display.ax_[2].collections[1].get_segments()] == outside.tolist()
+    rng = np.random.default_rng(0)
+    many = ResidualDisplay.from_predictions(rng.normal(size=3000), np.where(np.arange(3000) % 9, 0.5, np.nan))
+    assert many.ax_[3].get_ylabel() == "autocorrelation of squares"
+    wide = ResidualDisplay.from_predictions(y, 0.8 * y, X=rng.normal(size=(700, 9)))
+    assert len(labels(wide.ax_[3])) == 5
+    assert "(4 of 9 inputs)" in wide.ax_[3].get_ylabel()
+
+
+# ---------------------------------------------------------------------------------------- lags
+
+
+def test_importance_of_lags(hours):
+    model, X, y = hours
+    display = LagImportanceDisplay.from_estimator(model, X[400:], y[400:], 6)
+    table = lag_importance(model, X[400:], y[400:], 6)
+    pd.testing.assert_frame_equal(display.importance, table)
+    names = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert names == table.sum().sort_values().index.tolist()  # the most important on top
+    shown = np.ma.filled(display.image_.get_array(), np.nan)
+    np.testing.assert_array_equal(shown, table[names].where(table[names] > 0).T)
+    one = LagImportanceDisplay(table[["level"]], name="a").plot(cmap="magma")
+    assert one.image_.get_cmap().name == "magma"
+    assert one.ax_.get_title(loc="left").startswith("a: ")
+    empty = LagImportanceDisplay(table * 0).plot(plt.subplots()[1])
+    assert np.isnan(np.ma.filled(empty.image_.get_array(), np.nan)).all()
