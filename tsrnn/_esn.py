@@ -16,7 +16,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor, documented, own_memory
+from ._base import SERIES_PARAMETERS, SequenceRegressor, documented, own_memory
 from ._losses import ROUNDING, parabola, resolve_loss, reweighted, squared
 from ._recurrent import Memory
 from ._reservoir import (
@@ -100,7 +100,8 @@ PARAMETERS = """
         Whether the readout sees 1, v(t), and the squares of x(t).
 """
 
-MORE_PARAMETERS = """
+MORE_PARAMETERS = (
+    """
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series.
     scale : {"standard", "minmax", "robust", None}, default="standard"
@@ -115,6 +116,8 @@ MORE_PARAMETERS = """
     verbose : int, default=0
         1 shows a progress bar (with tqdm installed), 2 a line for each block of rows.
 """
+    + SERIES_PARAMETERS
+)
 
 ATTRIBUTES = """
     params_ : named tuple (W_in, W, U, b, W_out)
@@ -296,6 +299,10 @@ class ESNRegressor(SequenceRegressor):
         start="auto",
         random_state=None,
         verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
     ):
         self.n_reservoir = n_reservoir
         self.spectral_radius = spectral_radius
@@ -325,6 +332,10 @@ class ESNRegressor(SequenceRegressor):
         self.start = start
         self.random_state = random_state
         self.verbose = verbose
+        self.target_transform = target_transform
+        self.target_bounds = target_bounds
+        self.missing = missing
+        self.series = series
 
     _cure = (
         "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
@@ -1085,6 +1096,10 @@ class ESNRegressorCV(ESNRegressor):
         start="auto",
         random_state=None,
         verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
     ):
         super().__init__(
             n_reservoir,
@@ -1112,6 +1127,10 @@ class ESNRegressorCV(ESNRegressor):
             start=start,
             random_state=random_state,
             verbose=verbose,
+            target_transform=target_transform,
+            target_bounds=target_bounds,
+            missing=missing,
+            series=series,
         )
         self.alphas = alphas
         self.cv = cv

@@ -248,6 +248,10 @@ class LSTMRegressor(RecurrentRegressor):
         n_jobs=None,
         random_state=None,
         verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.peepholes = peepholes
@@ -281,6 +285,10 @@ class LSTMRegressor(RecurrentRegressor):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.target_transform = target_transform
+        self.target_bounds = target_bounds
+        self.missing = missing
+        self.series = series
 
     def _check_params(self):
         super()._check_params()

@@ -7,11 +7,13 @@ f is a feed-forward net: a delay network (``_delay_kernels.py``) whose first lay
 the gradient flow through them.
 """
 
+from ._base import SERIES_PARAMETERS, documented
 from ._delay_net import DelayNetwork
 from ._solvers import check_number
 from ._windows import parse_lags
 
 
+@documented(series_parameters=SERIES_PARAMETERS)
 class NARXRegressor(DelayNetwork):
     """Nonlinear autoregressive network with exogenous inputs.
 
@@ -76,6 +78,7 @@ class NARXRegressor(DelayNetwork):
         For the initial weights and mini-batches.
     verbose : int, default=0
         1 shows a progress bar (with tqdm installed), 2 a line an iteration.
+    {series_parameters}
 
     Attributes
     ----------
@@ -152,6 +155,10 @@ class NARXRegressor(DelayNetwork):
         warm_start=False,
         random_state=None,
         verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.input_lags = input_lags
@@ -175,6 +182,10 @@ class NARXRegressor(DelayNetwork):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.target_transform = target_transform
+        self.target_bounds = target_bounds
+        self.missing = missing
+        self.series = series
 
     def _check_params(self):
         super()._check_params()

@@ -15,7 +15,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SequenceRegressor, Series, documented
+from ._base import SERIES_PARAMETERS, SequenceRegressor, Series, documented
 from ._losses import has_kinks, resolve_loss
 from ._recurrent_net import Masks, Tape, make_net
 from ._solvers import LBFGS, Adam, Stochastic, check_flag, check_number, resolve_solver
@@ -784,7 +784,8 @@ def _same(net, other):
     return net._replace(cell=net.cell.options) == other._replace(cell=other.cell.options)
 
 
-PARAMETERS = """
+PARAMETERS = (
+    """
     input_lags : int or sequence of int, default=0
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
         ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
@@ -857,6 +858,8 @@ PARAMETERS = """
     verbose : int, default=0
         1 shows a progress bar (with tqdm installed), 2 a line an epoch.
 """
+    + SERIES_PARAMETERS
+)
 
 ATTRIBUTES = """
     theta_ : ndarray of shape (n_parameters,)

@@ -50,7 +50,7 @@ class TDNNRegressor(DelayNetwork):
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
         than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
     alpha, batch_size, max_iter, tol, early_stopping, validation_fraction, n_iter_no_change, n_restarts, scale, \
-start, warm_start, random_state, verbose
+start, warm_start, random_state, verbose, target_transform, target_bounds, missing, series
         As for :class:`~tsrnn.NARXRegressor`.
 
     Attributes
@@ -104,6 +104,10 @@ n_features_in_, n_outputs_, feature_names_in_
         warm_start=False,
         random_state=None,
         verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.input_lags = input_lags
@@ -126,6 +130,10 @@ n_features_in_, n_outputs_, feature_names_in_
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.target_transform = target_transform
+        self.target_bounds = target_bounds
+        self.missing = missing
+        self.series = series
 
     def _lags(self):
         n = len(self._hidden())
