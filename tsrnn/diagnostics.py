@@ -13,16 +13,19 @@ Sums leave out what was not measured.
 """
 
 import warnings
+from contextlib import suppress
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from . import _timeline as timelines
-from ._base import _check_y, _see_through
+from ._base import _check_y
+from ._through import see_through
 from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._windows import parse_lags
 
@@ -194,20 +197,24 @@ def diagnose(
     if (X_train is not None) and y_train is None:
         raise ValueError("X_train was given without y_train: give both, or neither.")
     index, trained = _stamps(X, y), None
-    estimator, X = _see_through(model, X)
+    estimator, X = see_through(model, X)
     check_is_fitted(estimator)
     key = _the_series(estimator, X, y)
     Y = _check_y(y)[0]
     _check_output(output, Y)
-    target, inputs = Y[:, output], _inputs(X, estimator)
+    target, inputs = Y[:, output], _inputs(X, estimator, model)
     measured = int(np.isfinite(target).sum())
     if measured < FEWEST:
         raise ValueError(
             f"y has {measured} measured rows, too few to tell errors from luck: give at least {FEWEST}."
         )
     if y_train is not None:
-        X_seen = _see_through(model, X_train)[1]
-        trained = _check_y(y_train)[0][:, output], _inputs(X_seen, estimator), _stamps(X_train, y_train)
+        X_seen = see_through(model, X_train)[1]
+        trained = (
+            _check_y(y_train)[0][:, output],
+            _inputs(X_seen, estimator, model),
+            _stamps(X_train, y_train),
+        )
     at = _positions(index, len(target))
     series = _spread(target, at)
     lead, least = _least_lags(estimator, inputs)
@@ -305,16 +312,16 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
         raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
     Y, index = _check_y(y)[0], _stamps(X, y)
     _check_output(output, Y)
-    _the_series(_see_through(model, None)[0], X, y)
+    _the_series(see_through(model, None)[0], X, y)
 
     def forecast(X, y):
-        estimator, X = _see_through(model, X)
+        estimator, X = see_through(model, X)
         return _columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
 
     usual = forecast(X, y)
     at = _positions(index, len(Y))
     # By the first rows ``start`` may see whose they are: those stay.
-    first = getattr(_see_through(model, None)[0], "lead_", 0) + 2
+    first = getattr(see_through(model, None)[0], "lead_", 0) + 2
     rows = np.arange(first, len(Y) - max_lag)
     rows = rows[at[rows + max_lag] - at[rows] == max_lag]  # no gap within
     clean = np.isfinite(Y).all(axis=1).cumsum()
@@ -391,7 +398,7 @@ def residual_correlations(residuals, X=None, *, max_lag=24):
     """
     at = _positions(_stamps(X, residuals), len(residuals))
     e = _spread(np.asarray(residuals, float), at)
-    inputs = {name: _spread(u, at) for name, u in _inputs(X, None).items()}
+    inputs = {name: _spread(u, at) for name, u in _inputs(X).items()}
     return _autocorrelations(e, max_lag, 1)[0], *_cross_correlations(e, inputs, 0, max_lag)
 
 
@@ -860,16 +867,26 @@ def _add(V, j, pulse):
     return V
 
 
-def _inputs(X, estimator):
-    """{name: (N,)}: what the model sees, without the column that tells series apart."""
+def _inputs(X, estimator=None, model=None):
+    """{name: (N,)}: what the estimator inside a model sees, without the column that tells series apart."""
     if not isinstance(X, pd.DataFrame):
-        names = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
         columns = np.empty((0, 0)) if X is None else _columns(X)
-        names = names if len(names) == columns.shape[1] else [f"x{j}" for j in range(columns.shape[1])]
-        return dict(zip(names, columns.T))
+        for names in (getattr(estimator, "feature_names_in_", ()), _made_names(model)):
+            if len(names) == columns.shape[1]:
+                return dict(zip(map(str, names), columns.T))
+        return {f"x{j}": column for j, column in enumerate(columns.T)}
     own = getattr(estimator, "series", None)
     columns = [(str(name), X.iloc[:, j]) for j, name in enumerate(X.columns) if own is None or name != own]
     return {name: column.to_numpy(float, na_value=np.nan) for name, column in columns}
+
+
+def _made_names(model):
+    """Names of what a pipeline's transformers make, where they tell."""
+    model = getattr(model, "best_estimator_", model)
+    if isinstance(model, Pipeline) and len(model) > 1:
+        with suppress(AttributeError, ValueError):
+            return model[:-1].get_feature_names_out()
+    return ()
 
 
 def _stamps(X, y):

@@ -6,7 +6,7 @@ They need matplotlib: ``pip install tsrnn[plot]``.
 import numpy as np
 import pandas as pd
 
-from ._base import _see_through
+from ._through import see_through
 from ._timeline import says_nothing
 from .diagnostics import diagnose, lag_importance, residual_correlations
 from .model_selection import backtest
@@ -71,7 +71,7 @@ class GradientFlowDisplay:
         -------
         display : GradientFlowDisplay
         """
-        estimator, X = _see_through(estimator, X)
+        estimator, X = see_through(estimator, X)
         norms = estimator.gradient_flow(X, y, steps=steps)
         return cls(norms, name=name or type(estimator).__name__).plot(ax, **line_kw)
 
@@ -159,7 +159,7 @@ class ReservoirDisplay:
         -------
         display : ReservoirDisplay
         """
-        estimator, X = _see_through(estimator, X)
+        estimator, X = see_through(estimator, X)
         states = estimator.states(X, y, start=start)
         chosen = np.linspace(0, states.shape[1] - 1, min(n_units, states.shape[1])).astype(int)
         display = cls(estimator.eigenvalues(), states[:, chosen], name=name or type(estimator).__name__)
@@ -280,7 +280,7 @@ class ForecastDisplay:
         -------
         display : ForecastDisplay
         """
-        estimator, X_future = _see_through(estimator, X_future)
+        estimator, X_future = see_through(estimator, X_future)
         made, paths = estimator.forecast(steps, X_future, level=level, method=method), None
         if n_paths:
             _, paths = estimator.forecast(steps, X_future, n_paths=n_paths, return_paths=True)
@@ -393,7 +393,7 @@ class LossCurveDisplay:
         -------
         display : LossCurveDisplay
         """
-        estimator, _ = _see_through(estimator, None)
+        estimator, _ = see_through(estimator, None)
         validation = getattr(estimator, "validation_curve_", None) or None  # [] where no rows were held back
         return cls(estimator.loss_curve_, validation, name=name or type(estimator).__name__).plot(
             ax, **line_kw
@@ -499,7 +499,7 @@ class BacktestDisplay:
         display : BacktestDisplay
         """
         if not isinstance(estimators, dict):
-            estimators = {type(_see_through(estimators, None)[0]).__name__: estimators}
+            estimators = {type(see_through(estimators, None)[0]).__name__: estimators}
         results = {name: backtest(model, X, y, horizon, **options) for name, model in estimators.items()}
         return cls.from_backtests(results, metric=metric, output=output, ax=ax, **(line_kw or {}))
 
@@ -803,7 +803,7 @@ class LagImportanceDisplay:
         display : LagImportanceDisplay
         """
         importance = lag_importance(estimator, X, y, max_lag, output=output, start=start)
-        name = name or type(_see_through(estimator, None)[0]).__name__
+        name = name or type(see_through(estimator, None)[0]).__name__
         return cls(importance, name=name).plot(ax, **mesh_kw)
 
     def plot(self, ax=None, **mesh_kw):
