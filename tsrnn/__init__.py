@@ -1,6 +1,5 @@
 """Recurrent neural networks for time series, as scikit-learn estimators."""
 
-from ._base import forecast, predict_ahead, update
 from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._elman import ElmanRegressor
 from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
@@ -10,6 +9,7 @@ from ._lstm import LSTMRegressor
 from ._narx import NARXRegressor
 from ._solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._tdnn import TDNNRegressor
+from ._through import forecast, predict_ahead, update
 from ._warmup import warmup
 from .diagnostics import diagnose
 

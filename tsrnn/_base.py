@@ -39,7 +39,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.metrics import r2_score
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -1176,7 +1175,9 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             index = stacked[0].append(stacked[1:])
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         X = pd.DataFrame(table.X, index=index, columns=list(names))
-        return clone(self).set_params(series=None, verbose=0).fit(X, pd.DataFrame(Y, index=index))
+        one, quiet = clone(self), {"series": None, "verbose": 0}
+        one.set_params(**{name: value for name, value in quiet.items() if name in one.get_params(deep=False)})
+        return one.fit(X, pd.DataFrame(Y, index=index))
 
     # ---------------------------------------------------------------------------------- validation
 
@@ -1435,104 +1436,3 @@ def _check_steps(steps):
     if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 1:
         raise ValueError(f"steps={steps!r} is not a horizon: give an int >= 1.")
     return int(steps)
-
-
-# -------------------------------------------------------------------------------------- through pipelines
-
-
-def _see_through(model, X):
-    """The estimator inside pipelines and fitted searches, and X as it gets it."""
-    while True:
-        if isinstance(model, Pipeline):
-            if X is not None and len(model) > 1:
-                X = model[:-1].transform(X)
-            model = model[-1]
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        else:
-            return model, X
-
-
-def forecast(model, steps, X_future=None):
-    """``model.forecast(steps, X_future)``, also of a pipeline or a fitted search.
-
-    Parameters
-    ----------
-    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
-    steps : int
-        Number of rows after the last one seen.
-    X_future : array-like of shape (>= steps, n_features), optional
-        Their inputs, before the pipeline's transformers.
-
-    Returns
-    -------
-    y_pred : as from ``NARXRegressor.forecast``
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> import tsrnn
-    >>> from tsrnn.datasets import make_narendra
-    >>> X, y = make_narendra(600, random_state=0)
-    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
-    >>> tsrnn.forecast(pipeline, 24, X[500:524]).shape
-    (24,)
-    """
-    model, X_future = _see_through(model, X_future)
-    return model.forecast(steps, X_future)
-
-
-def predict_ahead(model, X, y, *, steps=1, start=None):
-    """``model.predict_ahead(X, y, steps=steps)``, also of a pipeline or a fitted search.
-
-    Parameters
-    ----------
-    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
-    X, y, steps, start : as for ``NARXRegressor.predict_ahead``
-
-    Returns
-    -------
-    y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> import tsrnn
-    >>> from tsrnn.datasets import make_narendra
-    >>> X, y = make_narendra(600, random_state=0)
-    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
-    >>> tsrnn.predict_ahead(pipeline, X[500:], y[500:], steps=3).shape
-    (100,)
-    """
-    model, X = _see_through(model, X)
-    return model.predict_ahead(X, y, steps=steps, start=start)
-
-
-def update(model, X, y=None):
-    """``model.update(X, y)``, also of a pipeline or a fitted search.
-
-    Parameters
-    ----------
-    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
-    X, y : as for ``NARXRegressor.update``
-
-    Returns
-    -------
-    model : the same object, its memory advanced
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> import tsrnn
-    >>> from tsrnn.datasets import make_narendra
-    >>> X, y = make_narendra(600, random_state=0)
-    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
-    >>> tsrnn.forecast(tsrnn.update(pipeline, X[500:550], y[500:550]), 24, X[550:574]).shape
-    (24,)
-    """
-    inner, X = _see_through(model, X)
-    inner.update(X, y)
-    return model

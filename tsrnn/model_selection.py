@@ -18,7 +18,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from . import metrics
-from ._base import _see_through
+from ._through import see_through
 from ._baselines import last_known
 from ._rows import gather
 from ._solvers import check_number
@@ -299,7 +299,7 @@ def _fit(model, X, y, groups, rows):
 
 def _ahead(model, X, y, groups, rows, horizon, origins, **options):
     """Forecasts from some of the rows of one series: name -> (M, horizon, O)."""
-    model, X = _see_through(model, _take(X, rows))
+    model, X = see_through(model, _take(X, rows))
     if groups is not None:
         options["groups"] = _take(groups, rows)
     out = model.trajectories(X, _take(y, rows), horizon, origins=origins, **options)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ._base import _see_through, predict_ahead
+from ._through import predict_ahead, see_through
 from .preprocessing import future_frame
 
 
@@ -132,7 +132,7 @@ class TSRNNForecaster(BaseForecaster):
         """The fitted clone, which knows how wrong it is."""
         fitted = clone(self.estimator).fit(X, _target(y))
         if self.cv is not None:
-            model, X = _see_through(fitted, X)
+            model, X = see_through(fitted, X)
             model.calibrate(X, _target(y), cv=self.cv)
         return fitted
 
@@ -140,7 +140,7 @@ class TSRNNForecaster(BaseForecaster):
         X, y = _rows(X, y[y.index > self._seen_y.index[-1]])
         if y.empty:
             return self
-        model, inputs = _see_through(self.estimator_, X)
+        model, inputs = see_through(self.estimator_, X)
         learns = update_params and y.notna().any().all()
         (model.partial_fit if learns else model.update)(inputs, _target(y))
         self._seen_y = pd.concat([self._seen_y, y])
@@ -183,7 +183,7 @@ class TSRNNForecaster(BaseForecaster):
         cutoff, seen, steps = self.cutoff[0], self._seen_y.index, int(steps)
         X = None if X is None else _stamped(X[X.index > cutoff][:steps])
         if cutoff == seen[-1]:
-            model, future = _see_through(self.estimator_, X)
+            model, future = see_through(self.estimator_, X)
             out = model.forecast(steps, future, level=level, method=self.method)
         else:  # update_predict went back to rows that were seen before
             out = self._again(steps, X, int(seen.searchsorted(cutoff, side="right")), level)
@@ -201,7 +201,7 @@ class TSRNNForecaster(BaseForecaster):
             raise ValueError(f"X has {len(future)} rows after the cutoff {self.cutoff[0]}: give {steps}.")
         X = pd.concat([self._seen_X[:n], future])
         y = _target(self._seen_y[:n].reindex(X.index))
-        model, X = _see_through(self.estimator_, X)
+        model, X = see_through(self.estimator_, X)
         out = model.trajectories(X, y, steps, origins=[n], level=level, method=self.method)
         return out if level is None else np.stack(list(out.values()), axis=-1)
 
@@ -228,9 +228,9 @@ class TSRNNForecaster(BaseForecaster):
 
 def _go_on_with(fitted, X, y):
     """Let a model of many series follow one that it has not seen, and forget the others."""
-    model, _ = _see_through(fitted, None)
+    model, _ = see_through(fitted, None)
     new = pd.MultiIndex.from_product([*[["new"]] * len(model._key_names), y.index])
-    _, X = _see_through(fitted, X.set_axis(new))
+    _, X = see_through(fitted, X.set_axis(new))
     model.update(X, _target(y).set_axis(new))
     model.series_ = {None: list(model.series_.values())[-1]}
 
