@@ -296,13 +296,26 @@ def test_an_input_that_knows_the_target(ahead, least, fires):
     assert len(notes) == fires
     if fires:
         assert "Look at spy" in notes[0]
-        assert ("y(t)" if ahead == 0 else "y(t + 2)") in notes[0]
+        assert f"correlates +1.000 with {'y(t)' if ahead == 0 else 'y(t + 2)'}" in notes[0]
 
 
 def test_errors_too_small_to_be_true():
     _, y = driven()
     assert any("Look at the errors" in note for note in diagnose(Given(y + 1e-4), None, y).notes)
     assert not any("Look at the errors" in note for note in diagnose(Given(y + 0.05 * y), None, y).notes)
+
+
+def test_a_level_that_has_moved():
+    _, y = driven()
+    assert "Most errors have one sign" in str(diagnose(Given(y - 2), None, y, horizons=[1]))
+    assert "Most errors have one sign" not in str(diagnose(Given(0 * y), None, y, horizons=[1]))
+
+
+def test_a_model_that_reads_both_ways():
+    _, y = driven()
+    model = Given(0 * y)
+    model.bidirectional = True
+    assert any("bidirectional" in note for note in diagnose(model, None, y, horizons=[1]).notes)
 
 
 def test_rows_that_were_seen_in_training():
@@ -475,6 +488,14 @@ def test_importance_of_a_recurrent_model_against_one_change_at_a_time():
     np.testing.assert_allclose(table["x0"], np.mean(moved, axis=0), rtol=0.15, atol=0.01)
     assert table["x0"].idxmax() == 1
     assert lag_importance(model, X, y, max_lag=6).equals(table)  # always the same
+
+
+def test_importance_where_levels_are_fed_back():
+    y = smooth(900, 0.9, 0).cumsum()
+    model = ARXRegressor(output_lags=1, target_transform="difference").fit(None, y[:500])
+    a = model.params_[0][0][0, 0]  # y(t) = y(t - 1) + a (y(t - 1) - y(t - 2))
+    table = lag_importance(model, None, y[500:], max_lag=4)
+    np.testing.assert_allclose(table["y"][1:], [1 + a, a, 0, 0], rtol=1e-6, atol=1e-9)
 
 
 def test_importance_through_pipelines_gaps_and_missing_values():

@@ -24,9 +24,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from . import _timeline as timelines
-from ._base import _check_y
-from ._through import see_through
 from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
+from ._checks import check_y
+from ._through import see_through
 from ._windows import parse_lags
 
 
@@ -36,6 +36,7 @@ FEWEST = 40  # measured rows
 CERTAIN = 0.05  # a baseline is beaten where the chance of such a lead by luck is below
 NEARLY = 0.95  # correlation, of values and of differences, from which an input may know the target
 TINY = 0.02  # error relative to a baseline's, below which it is suspicious
+ONE_SIDED = 0.5  # mean error over RMSE, from which the level has moved
 PULSES = 200  # at least, in each input, where the rows allow
 SMALL = 0.01  # standard deviations, of a change
 FAR = 2000  # rows, beyond which no lag is looked at
@@ -200,7 +201,7 @@ def diagnose(
     estimator, X = see_through(model, X)
     check_is_fitted(estimator)
     key = _the_series(estimator, X, y)
-    Y = _check_y(y)[0]
+    Y = check_y(y)[0]
     _check_output(output, Y)
     target, inputs = Y[:, output], _inputs(X, estimator, model)
     measured = int(np.isfinite(target).sum())
@@ -211,7 +212,7 @@ def diagnose(
     if y_train is not None:
         X_seen = see_through(model, X_train)[1]
         trained = (
-            _check_y(y_train)[0][:, output],
+            check_y(y_train)[0][:, output],
             _inputs(X_seen, estimator, model),
             _stamps(X_train, y_train),
         )
@@ -310,18 +311,19 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     """
     if not (isinstance(max_lag, Integral) and max_lag >= 1):
         raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
-    Y, index = _check_y(y)[0], _stamps(X, y)
+    Y, index = check_y(y)[0], _stamps(X, y)
     _check_output(output, Y)
-    _the_series(see_through(model, None)[0], X, y)
+    estimator, _ = see_through(model, None)
+    _the_series(estimator, X, y)
 
     def forecast(X, y):
-        estimator, X = see_through(model, X)
+        _, X = see_through(model, X)
         return _columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
 
     usual = forecast(X, y)
     at = _positions(index, len(Y))
     # By the first rows ``start`` may see whose they are: those stay.
-    first = getattr(see_through(model, None)[0], "lead_", 0) + 2
+    first = getattr(estimator, "lead_", 0) + 2
     rows = np.arange(first, len(Y) - max_lag)
     rows = rows[at[rows + max_lag] - at[rows] == max_lag]  # no gap within
     clean = np.isfinite(Y).all(axis=1).cumsum()
@@ -351,18 +353,15 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
             moved.append(np.abs(difference[hit[:, None] + np.arange(max_lag + 1)]))
         return np.concatenate(moved).mean(axis=0) / (SMALL * np.nanstd(Y[:, output]))
 
-    table = {}
-    for j, name in _numeric(X):
-        column = (
-            X.iloc[:, j].to_numpy(float, na_value=np.nan)
-            if isinstance(X, pd.DataFrame)
-            else _columns(X)[:, j]
-        )
-        table[name] = moves(column, lambda pulse, j=j: (_add(X, j, pulse), y))
+    names, table = [], []
+    for j, name, column in _numeric(X, getattr(estimator, "series", None)):
+        names.append(name)
+        table.append(moves(column, lambda pulse, j=j: (_add(X, j, pulse), y)))
     for o, name in enumerate(_names(y)):
-        table[name] = moves(Y[:, o], lambda pulse, o=o: (X, _add(y, o, pulse)))
-        table[name][0] = np.nan
-    return pd.DataFrame(table, index=pd.RangeIndex(max_lag + 1, name="lag"))
+        names.append(name)
+        table.append(moves(Y[:, o], lambda pulse, o=o: (X, _add(y, o, pulse))))
+        table[-1][0] = np.nan
+    return pd.DataFrame(np.transpose(table), index=pd.RangeIndex(max_lag + 1, name="lag"), columns=names)
 
 
 # ------------------------------------------------------------------------------------------------ correlations
@@ -483,16 +482,15 @@ def _cross_correlations(e, inputs, first, max_lag):
                 continue  # an input that never moves, or an indicator, whose square does not
             columns[name, test] = r[first:]
             own, other = (correlation(v, v, max_lag)[0][1:] for v in (a, b))
-            spread = max(
+            wider = max(
                 1.0, 1 + 2 * np.nansum(own * other)
-            )  # Bartlett's variance, if both are autocorrelated
-            bounds[name, test] = BOUND * np.sqrt(spread / pairs[0])
+            )  # Bartlett's variance, where both are autocorrelated
+            bounds[name, test] = BOUND * np.sqrt(wider / pairs[0])
     names = pd.MultiIndex.from_tuples(list(columns), names=["input", "test"]) if columns else []
     lags = pd.RangeIndex(first, first + max_lag + 1, name="lag")[: len(e) - first]
     table = np.reshape(list(columns.values()), (len(columns), len(lags))).T
-    return pd.DataFrame(table, index=lags, columns=names), pd.Series(
-        list(bounds.values()), names, dtype=float
-    )
+    bounds = pd.Series(list(bounds.values()), names, dtype=float)
+    return pd.DataFrame(table, index=lags, columns=names), bounds
 
 
 # ------------------------------------------------------------------------------------------------ baselines
@@ -561,7 +559,7 @@ def _baseline_errors(baseline, learn, test, horizons, start, sees_inputs):
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
-        )  # gaps, of which the model tells, and free runs that run away
+        )  # gaps, which the model tells of, and runs that go astray
         baseline.fit(*frames[0])
         return {h: test[0] - baseline.predict_ahead(*frames[1], steps=h, start=start) for h in horizons}
 
@@ -628,7 +626,7 @@ def _both_ways(u, y, max_lag):
     """Correlation of u(t) with y(t + k), k = -max_lag ... max_lag, about pairs alone."""
     before, after = correlation(u, y, max_lag)[0], correlation(y, u, max_lag)[0]
     r = np.r_[before[:0:-1], after]
-    return r / (1 - np.abs(np.arange(-len(before) + 1, len(after))) / len(u))
+    return np.clip(r / (1 - np.abs(np.arange(-len(before) + 1, len(after))) / len(u)), -1, 1)
 
 
 def _too_good(errors):
@@ -692,11 +690,17 @@ def _say_errors(d):
     e = d.residuals.dropna()
     y = (d.forecast + d.residuals).dropna()
     ends = "" if isinstance(d.residuals.index, pd.RangeIndex) else f" from {e.index[0]} to {e.index[-1]}"
+    shift = ""
+    if abs(e.mean()) > ONE_SIDED * _rms(e):
+        shift = (
+            " Most errors have one sign: has the level of y moved since training? Look at "
+            "target_transform='difference', or fit to later rows."
+        )
     r2 = 1 - (e**2).sum() / max(((y - y.mean()) ** 2).sum(), np.finfo(float).tiny)
     return (
         f"{d.name} on {len(d.residuals)} rows{ends}, {len(e)} of them with a measured y.\n"
         f"Forecasts {_rows_ahead(d.steps)}: RMSE {_rms(e):.4g}, MAE {e.abs().mean():.4g}, mean error {e.mean():.2g}, "
-        f"R2 {r2:.3f}."
+        f"R2 {r2:.3f}.{shift}"
     )
 
 
@@ -709,7 +713,10 @@ def _say_skill(d):
         "  rows ahead        RMSE" + "".join(f"{title:>{len(title) + 3}s}" for title in titles.values()),
     ]
     for h, row in skill.iterrows():
-        cells = "".join(f"{row[name]:>+{len(title) + 3}.3f}" for name, title in titles.items())
+        cells = "".join(
+            f"{row[name]:>+{len(title) + 3}.3{'f' if row[name] > -100 else 'g'}}"
+            for name, title in titles.items()
+        )
         lines.append(f"  {h:10d}  {d.errors.loc[h, 'model']:10.4g}{cells}")
     for name in skill:
         better = d.p_values[name] < CERTAIN
@@ -838,20 +845,24 @@ def _names(y):
     """Names of y's columns."""
     if isinstance(y, pd.DataFrame):
         return [str(name) for name in y.columns]
-    O = _check_y(y)[0].shape[1]
+    O = check_y(y)[0].shape[1]
     name = getattr(y, "name", None)
     return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
 
 
-def _numeric(X):
-    """(position, name) of each column of X that is a number."""
+def _numeric(X, own):
+    """(position, name, values) of each column of X that is a number, without ``own``, the keys of series."""
     if X is None:
         return []
-    if isinstance(X, pd.DataFrame):
-        return [
-            (j, str(c)) for j, c in enumerate(X.columns) if pd.api.types.is_numeric_dtype(X.dtypes.iloc[j])
-        ]
-    return [(j, f"x{j}") for j in range(_columns(X).shape[1])]
+    if not isinstance(X, pd.DataFrame):
+        return [(j, f"x{j}", column) for j, column in enumerate(_columns(X).T)]
+    numbers = [
+        pd.api.types.is_numeric_dtype(kind) and (own is None or name != own)
+        for name, kind in X.dtypes.items()
+    ]
+    return [
+        (j, str(X.columns[j]), X.iloc[:, j].to_numpy(float, na_value=np.nan)) for j in np.flatnonzero(numbers)
+    ]
 
 
 def _add(V, j, pulse):
