@@ -433,6 +433,8 @@ def codes(code):
 def test_kernels_call_only_their_own_file_or_a_frozen_one():
     kernels = 0
     for info in pkgutil.walk_packages(tsrnn.__path__, "tsrnn."):
+        if info.name == "tsrnn.sktime":  # has no kernel, needs an extra
+            continue
         module = importlib.import_module(info.name)
         for kernel in vars(module).values():
             if not isinstance(kernel, Dispatcher) or home(kernel) != info.name:

@@ -30,81 +30,31 @@ From the user's y to the model's units (``_targets.py``, ``Scaler``), and back:
 import warnings
 from copy import deepcopy
 from functools import wraps
-from itertools import pairwise
 from numbers import Integral
-from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from . import _intervals as intervals
 from . import _timeline as timelines
+from ._checks import Checking, check_steps
+from ._following import MOST_NUMBERS, Following, Past, Place, Series, pieces
 from ._least_squares import one_thread
-from ._loop import Loop
 from ._rows import gather
 from ._scaling import make_scaler
 from ._solvers import check_flag, check_number
 from ._targets import resolve_bounds, resolve_target
 
 
-RUN_AWAY = 100  # times the largest y of training, beyond which an output is no forecast
-SHORT_GAP = 10  # missing rows over which the memory is still worth more than the mean
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 PATHS = 500  # that a series may take
-MOST_PATHS = 2**20  # numbers in runs side by side
-MISSING = ("error", "hold", "mean", "mask")
 _errors_found = WeakKeyDictionary()  # estimator -> what its intervals were asked of, and their errors
 _one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
-
-
-class Series(NamedTuple):
-    """One series in the model's units.
-
-    X : (N, F).   Y : (N, O), NaN where unknown.   w : (N,), weights.   held : (N,) bool, validation rows.
-    """
-
-    X: np.ndarray
-    Y: np.ndarray
-    w: np.ndarray
-    held: np.ndarray
-
-
-class Past(NamedTuple):
-    """What is carried from row to row.
-
-    memory : the model's own.   levels : (K, O), the last ones, NaN where unknown.   inputs : (F,), the last known.
-    """
-
-    memory: Any
-    levels: np.ndarray
-    inputs: np.ndarray
-
-
-class Place(NamedTuple):
-    """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels."""
-
-    past: Past
-    timeline: timelines.Timeline | None
-    head: tuple
-
-
-class Followed(NamedTuple):
-    """Rows that were followed.
-
-    out : (N, O), forecasts of the levels.   U : (N, O), levels, the model's own where they were unknown.
-    z, Z : (N, O), the same two in the model's units.   after : Past.
-    """
-
-    out: np.ndarray
-    U: np.ndarray
-    z: np.ndarray
-    Z: np.ndarray
-    after: Past
 
 
 SERIES_PARAMETERS = """\
@@ -155,7 +105,7 @@ def own_memory(a):
     return np.require(a, requirements=["C", "A", "W"]) if isinstance(a, np.ndarray) else a
 
 
-class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
     _cure = (  # of a free run that runs away
@@ -231,7 +181,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._bounds = resolve_bounds(self.target_bounds, names, Y.shape[1])
         U = self._target.levels(Y)
         self._prepare(self._n_filled(), Y.shape[1])
-        cuts = [(part, p) for part in table.parts for p in _pieces(part.index, part.rows)]
+        cuts = [(part, p) for part in table.parts for p in pieces(part.index, part.rows)]
         unknown = np.full((len(self._target.coef), Y.shape[1]), np.nan)
         W = np.concatenate([self._target.differences(U[p], unknown) for _, p in cuts])
         counts = (weight > 0) & np.isfinite(W).any(axis=1)
@@ -334,6 +284,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                     self._fit_more(series, past.memory, self._rng)
                 past = self._follow(filled, levels[p], past).after._replace(inputs=inputs)
             self._seen(part, past, len(X))
+        _one_row_calls.pop(self, None)
         return self
 
     @all_or_nothing
@@ -365,6 +316,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             timeline, past = self._go_on(part)
             _, past = self._walk(table.X[part.rows], U[part.rows], part.index, past, timeline)
             self._seen(part, past, part.rows.stop - part.rows.start)
+        _one_row_calls.pop(self, None)
         return self
 
     def calibrate(self, X, y, *, cv=None, groups=None):
@@ -491,7 +443,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             As in ``predict``; or ``steps`` is no int >= 1.
         """
         check_is_fitted(self)
-        steps = _check_steps(steps)
+        steps = check_steps(steps)
         if y is None:
             raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
         table = self._check_rows(X, y, groups)
@@ -539,7 +491,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._must_go_on("trajectories")
-        steps = _check_steps(steps)
+        steps = check_steps(steps)
         levels = None if level is None else intervals.check_levels(level)
         intervals.check_method(method)
         table = self._check_rows(X, y, groups)
@@ -635,7 +587,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._must_go_on("forecast")
-        steps = _check_steps(steps)
+        steps = check_steps(steps)
         levels = None if level is None else intervals.check_levels(level)
         intervals.check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
@@ -683,7 +635,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             paths = self._target.inverse(paths[:, 0])
             paths = paths[:, :, 0] if self._y_ndim == 1 else paths
         timeline = None if place is None else place.timeline
-        if timeline is not None and not _can_place(timeline, index):
+        if timeline is not None and not timelines.can_place(timeline, index):
             index = timelines.future(timeline, steps)
         if isinstance(index, pd.DatetimeIndex) and self._period is not None:
             index = index.to_period(self._period)
@@ -718,7 +670,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
             draw = intervals.drawer(*intervals.residuals(self, self._segments), rng)
             bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
-            some = max(1, MOST_PATHS // (n_paths * steps * O)) if M > 1 else 1
+            some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
             for m in range(0, M, some):
                 origins = np.repeat(first[m : m + some], n_paths)
                 runs = self._runs(X, followed, past, origins, steps, draw)
@@ -779,350 +731,6 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         )
 
-    # ---------------------------------------------------------------------------------- following rows
-
-    def _free_run(self, table, start):
-        """Forecasts (N, O) in the user's units."""
-        out = np.empty((len(table.X), self.n_outputs_))
-        for part, timeline, past, head in self._resume(table, start):
-            U = np.full_like(out[part.rows], np.nan)
-            U[: len(head)] = head[: len(U)]
-            out[part.rows], _ = self._walk(table.X[part.rows], U, part.index, past, timeline)
-        return self._target.inverse(out)
-
-    def _walk(self, X, U, index, past, timeline, steps=1, quiet=False):
-        """Follow rows of one series, over gaps; returns forecasts of the levels (N, O) and the past after them.
-
-        X : (N, F), the user's units, NaN where missing.   U : (N, O), levels, NaN where not measured.
-        """
-        out = np.empty_like(U)
-        for p, missing in self._pieces(index, len(U), timeline, quiet):
-            past = self._across(past, missing)
-            filled, inputs = self._fill(X[p], past.inputs)
-            followed = self._follow(filled, U[p], past)
-            out[p] = followed.out
-            if steps > 1:
-                head = min(steps - 1, len(filled))
-                out[p][:head] = self._follow(filled[:head], np.full_like(U[p][:head], np.nan), past).out
-                first = np.arange(len(filled) - head)
-                for which, runs in self._runs(filled, followed, past, first, steps):
-                    out[p][head:][which] = runs[-1]
-            past = followed.after._replace(inputs=inputs)
-        if not quiet:
-            self._warn_if_astray(out)
-        return out, past
-
-    def _follow(self, X, U, past):
-        """Follow rows without a gap.   X : (N, F) without NaN, the user's units.   U : (N, O), NaN where unknown."""
-        limits, Xz = self._limits(X), self.x_scaler_(X)
-        if limits is None and len(past.levels) == 0:
-            Z = self.y_scaler_(U)
-            z, memory = self._run(Xz, Z, past.memory)
-            out, unknown = self.y_scaler_.inverse(z), np.isnan(U)
-            U, Z = np.where(unknown, out, U), np.where(unknown, z, Z)
-            return Followed(out, U, z, Z, past._replace(memory=memory))
-        out, U, z, Z = np.empty_like(U), U.copy(), np.empty_like(U), np.empty_like(U)
-        measured = np.isfinite(U).all(axis=1)
-        for a, b in pairwise([0, *np.flatnonzero(np.diff(measured)) + 1, len(U)]):
-            here = slice(a, b)
-            mine = None if limits is None else [side[here] for side in limits]
-            if measured[a]:
-                W = self._target.differences(U[here], past.levels)
-                Z[here] = self.y_scaler_(W)
-                z[here], memory = self._run(Xz[here], Z[here], past.memory)
-                Z[here] = np.where(np.isnan(Z[here]), z[here], Z[here])
-                base = self._target.base(_windows(self._known(past.levels), U[here])[:-1])
-                out[here] = base + self.y_scaler_.inverse(z[here])
-                if mine is not None:
-                    out[here] = np.clip(out[here], *mine)
-            else:
-                loop = self._loop(past.levels[None], mine, b - a, given=U[here][:, None])
-                if self._can_do_without_inputs():
-                    first = np.zeros(1, int)
-                    runs = self._free_runs(Xz[here], Z[here], past.memory, first, b - a, loop)
-                    ((_, z_here),) = runs
-                    z[here] = z_here[:, 0]
-                else:
-                    z[here], _ = self._run(Xz[here], np.full_like(Z[here], np.nan), past.memory)
-                    for t in range(b - a):
-                        loop(slice(0, 1), t, z[here][t : t + 1])
-                out[here], U[here], Z[here] = loop.out[:, 0], loop.U[:, 0], loop.Z[:, 0]
-                _, memory = self._run(Xz[here], Z[here], past.memory)
-            levels = np.concatenate([past.levels, U[here]])[b - a :]
-            past = past._replace(memory=memory, levels=levels)
-        return Followed(out, U, z, Z, past)
-
-    def _runs(self, X, followed, past, first, steps, draw=None):
-        """Free runs from rows ``first`` (M,), ascending: yields (slice of first, levels (steps, m, O)).
-
-        X, past : as for ``_follow``, which gave ``followed``.   draw(z) : errors to add, like z (m, O).
-        """
-        limits, Xz, O = self._limits(X), self.x_scaler_(X), self.n_outputs_
-        plain = limits is None and draw is None and len(past.levels) == 0
-        levels = _windows(past.levels, followed.U)
-        loop = None
-
-        def settle(which, t, z):
-            nonlocal loop
-            if t == 0:
-                rows = first[which] + np.arange(steps)[:, None]
-                mine = None if limits is None else [side[rows] for side in limits]
-                loop = self._loop(levels[first[which]], mine, steps, draw=draw)
-            return loop(which, t, z)
-
-        if self._can_do_without_inputs():
-            for which, z in self._free_runs(
-                Xz, followed.Z, past.memory, first, steps, None if plain else settle
-            ):
-                yield which, self.y_scaler_.inverse(z) if plain else loop.out
-            return
-        z, some = self._run(Xz, followed.Z, past.memory)[0], max(1, MOST_PATHS // (steps * O))
-        for m in range(0, len(first), some):
-            which = slice(m, min(m + some, len(first)))
-            runs = z[first[which] + np.arange(steps)[:, None]]
-            if not plain:
-                for t in range(steps):
-                    settle(which, t, runs[t])
-            yield which, self.y_scaler_.inverse(runs) if plain else loop.out
-
-    def _loop(self, levels, limits, steps, given=None, draw=None):
-        """What turns outputs into levels, for runs that come from levels (m, K, O)."""
-        return Loop(self._target, self.y_scaler_, self._known(levels), limits, steps, given, draw)
-
-    def _known(self, levels):
-        """Levels (..., K, O) with the last known one where they are unknown, else the mean of training."""
-        if len(levels) == 0 or not np.isnan(levels).any():
-            return levels
-        levels = levels.copy()
-        before = np.broadcast_to(self._level, levels[..., 0, :].shape)
-        for k in range(levels.shape[-2]):
-            before = levels[..., k, :] = np.where(np.isnan(levels[..., k, :]), before, levels[..., k, :])
-        return levels
-
-    def _limits(self, X):
-        """Bounds of the levels (N, O) in rows of X (N, F), the user's units; None where all are open."""
-        if self._bounds is None:
-            return None
-        return self._target.bound_levels(*self._bounds(X[:, : self.n_features_in_]))
-
-    def _fill(self, X, last):
-        """X (N, F) with its missing values filled and, for "mask", where they were; and the last row's inputs."""
-        if self.missing == "error":
-            return X, last
-        gaps = np.isnan(X)
-        if self.missing == "mean":
-            filled = np.where(gaps, self._means, X)
-        else:
-            at = np.maximum.accumulate(np.where(gaps, 0, np.arange(1, len(X) + 1)[:, None]), axis=0)
-            filled = np.concatenate([last[None], X])[at, np.arange(X.shape[1])]
-        last = filled[-1]
-        return (np.concatenate([filled, gaps], axis=1) if self.missing == "mask" else filled), last
-
-    def _n_filled(self):
-        """Columns that ``_fill`` gives."""
-        return self.n_features_in_ * (2 if self.missing == "mask" else 1)
-
-    def _warn_if_astray(self, U):
-        """Say that forecasts of levels (N, O) run away."""
-        far = np.abs(U - self._level) > RUN_AWAY * self._reach + 1e-6 * np.abs(self._level)
-        astray = np.flatnonzero(
-            (far | ~(np.abs(U) <= np.finfo(float).max)).any(axis=1) & ~np.isnan(U).all(axis=1)
-        )
-        if len(astray):
-            warnings.warn(
-                f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
-                f"training. {self._cure}",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _warn_of_bounds(self, X, Y):
-        """Say that measured values lie outside ``target_bounds``."""
-        if self._bounds is None:
-            return
-        low, high = self._bounds(X[:, : self.n_features_in_])
-        outside = (low > Y) | (high < Y)
-        if outside.any():
-            row, o = np.argwhere(outside)[0]
-            warnings.warn(
-                f"{outside.sum()} values of y lie outside target_bounds, first {Y[row, o]} in row {row} (bounds "
-                f"{low[row, o]} and {high[row, o]}): they are learnt as they are, but no forecast will reach them. "
-                "Clip y if they are errors of measurement.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    # ---------------------------------------------------------------------------------- where to start
-
-    def _place(self, key):
-        """The place of a series, or None where it was not seen."""
-        if key is None and None not in self.series_:
-            some = ", ".join(map(repr, list(self.series_)[:3]))
-            raise ValueError(
-                f"The model was fitted on {len(self.series_)} series ({some} ...), but X does not tell which it is: "
-                "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
-            )
-        return self.series_.get(key)
-
-    def _first_past(self):
-        """Before the first row of training."""
-        return self._unknown_past(self._first())
-
-    def _cold_past(self):
-        """Of a series with an unknown past."""
-        return self._unknown_past(self._cold())
-
-    def _unknown_past(self, memory):
-        levels = np.full((len(self._target.coef), self.n_outputs_), np.nan)
-        return Past(memory, levels, self._means)
-
-    def _zero_past(self):
-        """Zeros in the user's units."""
-        inputs = np.zeros(self.n_features_in_)
-        filled, _ = self._fill(inputs[None], inputs)
-        with np.errstate(all="ignore"):
-            level, _ = self._target.bound_levels(*np.zeros((2, self.n_outputs_)))
-        level = np.where(np.isfinite(level), level, self._level)
-        levels = np.tile(level, (len(self._target.coef), 1))
-        change = level if len(levels) == 0 else np.zeros_like(level)
-        return Past(self._zero(self.x_scaler_(filled[0]), self.y_scaler_(change)), levels, inputs)
-
-    def _pieces(self, index, n, timeline, quiet=False):
-        """Slices of rows without a gap, and how many rows are missing before each."""
-        seen = timeline if _can_place(timeline, index) else timelines.read(index)
-        slices = _pieces(index, slice(0, n), seen)
-        ends = [(seen._replace(last=index[p.start - 1]), index[p.start]) for p in slices[1:]]
-        missing = [timelines.missing_between(*end) for end in ends]
-        if not quiet:
-            self._warn_of_gaps([(rows, *end) for rows, end in zip(missing, ends)])
-        return list(zip(slices, [0, *missing]))
-
-    def _bridge(self, past, timeline, stamp):
-        """The past at a stamp after the end of a timeline."""
-        missing = timelines.missing_between(timeline, stamp)
-        self._warn_of_gaps([(missing, timeline, stamp)])
-        return self._across(past, missing)
-
-    def _across(self, past, missing):
-        """The past after missing rows: itself if they are few, else the mean state; levels where they would be."""
-        if missing and len(past.levels):
-            shifted = np.concatenate(
-                [past.levels, np.full((min(missing, len(past.levels)), self.n_outputs_), np.nan)]
-            )
-            past = past._replace(levels=self._known(shifted)[-len(past.levels) :])
-        return past if missing <= max(SHORT_GAP, self.lead_) else past._replace(memory=self._cold())
-
-    def _warn_of_gaps(self, gaps):
-        """Say that the memory is carried over short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
-        short = [gap for gap in gaps if 0 < gap[0] <= max(SHORT_GAP, self.lead_)]
-        if short:
-            missing, timeline, stamp = short[0]
-            more = f" (and {len(short) - 1} more such gaps)" if len(short) > 1 else ""
-            warnings.warn(
-                f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the forecast goes on as if "
-                "there were none. Insert them, with NaN in y, or pass start='cold'.",
-                UserWarning,
-                stacklevel=5,
-            )
-
-    def _resume(self, table, start):
-        """Where each series of a table starts: yields its part, the timeline so far, its past and known first levels.
-
-        The last, (k, O), are those measured in the first rows of training, where the table begins with them.
-        """
-        nothing = np.empty((0, self.n_outputs_))
-        if isinstance(_check_start(start), tuple) or start == "end":
-            self._must_go_on("A warm start")
-        histories = self._histories(start) if isinstance(start, tuple) else {}
-        for part in table.parts:
-            if isinstance(start, tuple):
-                past, head = self._after_history(histories.get(part.key), part.index), nothing
-            elif start == "zeros":
-                past, head = self._zero_past(), nothing
-            elif start == "cold" or not self._goes_on():
-                past, head = self._cold_past(), nothing
-            else:
-                past, head = self._auto(self._place(part.key), start, table.X[part.rows], part.index)
-            place = self.series_.get(part.key)
-            yield part, None if place is None else place.timeline, past, head
-
-    def _auto(self, place, start, X, index):
-        """For start="auto" and "end": the past and known first levels of a series."""
-        nothing = np.empty((0, self.n_outputs_))
-        if place is None:
-            return self._cold_past(), nothing
-        seen = place.timeline
-        if start == "end" or not _can_place(seen, index):
-            return place.past, nothing
-        if index[0] > seen.last:
-            return self._bridge(place.past, seen, index[0]), nothing
-        head_X, head_U = place.head
-        rows = min(len(X), len(head_X))
-        if index[0] == seen.first and np.array_equal(X[:rows], head_X[:rows], equal_nan=True):
-            return self._first_past(), head_U
-        return self._cold_past(), nothing
-
-    def _histories(self, start):
-        """Of each series in a pair (X_hist, y_hist): its timeline and its past at the end."""
-        table = self._check_rows(*start, None)
-        U, found = self._target.levels(table.y), {}
-        for part in table.parts:
-            rows = part.rows
-            _, past = self._walk(table.X[rows], U[rows], part.index, self._cold_past(), None)
-            seen = None if timelines.says_nothing(part.index) else timelines.read(part.index)
-            found[part.key] = seen, past
-        return found
-
-    def _after_history(self, history, index):
-        """The past of a series after its history, if it has one."""
-        if history is None:
-            return self._cold_past()
-        seen, past = history
-        if seen is None or timelines.says_nothing(index) or not timelines.comparable(seen, index):
-            return past
-        if index[0] <= seen.last:
-            raise ValueError(
-                f"start: the history runs to {seen.last}, but X begins at {index[0]}: cut the history before X."
-            )
-        return self._bridge(past, seen, index[0])
-
-    def _end(self):
-        """The memory after the one series of training, or None where fitting did not find it."""
-        return None
-
-    def _goes_on(self):
-        """Whether the model can go on from the last row seen."""
-        return True
-
-    def _must_go_on(self, verb):
-        """Raise where the model cannot go on from the last row seen."""
-
-    def _go_on(self, part):
-        """The timeline and the past for rows that must come after those seen."""
-        place, index = self._place(part.key), part.index
-        if place is None:
-            return None, self._first_past()
-        seen = place.timeline
-        if not _can_place(seen, index):
-            return seen, place.past
-        if index[0] > seen.last:
-            return seen, self._bridge(place.past, seen, index[0])
-        raise ValueError(
-            f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
-        )
-
-    def _seen(self, part, past, n):
-        """Take over the past at the end of n new rows of a series."""
-        place, index = self.series_.get(part.key), part.index
-        if place is None:
-            place = Place(past, timelines.read(index), (np.empty((0, self.n_features_in_)), np.empty((0, 0))))
-        elif _can_place(place.timeline, index):
-            place = place._replace(timeline=timelines.extend(place.timeline, index))
-        else:
-            place = place._replace(timeline=timelines.advance(place.timeline, n))
-        self.series_ = {**self.series_, part.key: place._replace(past=past)}
-        _one_row_calls.pop(self, None)
-
     def _note_one_row_call(self):
         """A driver that asks for one row at a time gets the same step again and again: say so."""
         if not self._goes_on() or _is_empty(self._only().past.memory):
@@ -1148,7 +756,7 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         warm, segments = intervals.WARM + self.lead_ + len(self._target.coef), []
         for part in table.parts:
             filled, _ = self._fill(table.X[part.rows], self._means)
-            for p in _pieces(part.index, part.rows):
+            for p in pieces(part.index, part.rows):
                 for rows in tests:
                     rows = rows[(rows >= p.start) & (rows < p.stop)]
                     for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
@@ -1179,150 +787,6 @@ class SequenceRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         one.set_params(**{name: value for name, value in quiet.items() if name in one.get_params(deep=False)})
         return one.fit(X, pd.DataFrame(Y, index=index))
 
-    # ---------------------------------------------------------------------------------- validation
-
-    def _check_fit(self, X, y, sample_weight, groups, reset=True):
-        """A table of X (N, F), y (N, O), weights (N,), with the rows in order of series."""
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
-        self._check_params()
-        _check_start(self.start)
-        if not isinstance(self.missing, str) or self.missing not in MISSING:
-            raise ValueError(f"missing={self.missing!r} is unknown: give one of {MISSING}.")
-        table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset)
-        Y, ndim = _check_y(table.y)
-        check_consistent_length(X, Y)
-        if reset:
-            self._y_ndim = ndim
-            self.n_outputs_ = Y.shape[1]
-            names = getattr(table.y, "columns", None)
-            self._y_names = [getattr(table.y, "name", None)] if isinstance(table.y, pd.Series) else names
-        elif Y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}.")
-        for o in range(Y.shape[1]):
-            if np.isnan(Y[:, o]).all():
-                raise ValueError(
-                    f"y has no measured value (column {o} is all NaN): there is nothing to learn from."
-                )
-        weight = _check_sample_weight(table.weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.sum() > 0:
-            raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
-        if not 1e-20 < weight.max() < 1e20:
-            raise ValueError(
-                f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
-                "divide all weights (and alpha) by that."
-            )
-        return table.of(X, Y, weight)
-
-    def _check_rows(self, X, y, groups, sample_weight=None):
-        """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
-        table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset=False)
-        weight = _check_sample_weight(table.weight, X, dtype=np.float64)
-        if y is None:
-            return table.of(X, np.full((len(X), self.n_outputs_), np.nan), weight)
-        Y, _ = _check_y(table.y)
-        check_consistent_length(X, Y)
-        if Y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}.")
-        return table.of(X, Y, weight)
-
-    def _enter(self, X, y, start):
-        """Rows of one series, in the model's units: X, Y, its part and timeline, and where it starts, a Past."""
-        table = self._check_rows(X, y, None)
-        ((part, timeline, past, head),) = self._resume(table, self.start if start is None else start)
-        U = self._target.levels(table.y)
-        if y is None:
-            U[: len(head)] = head[: len(U)]
-        filled, _ = self._fill(table.X, past.inputs)
-        return (
-            self.x_scaler_(filled),
-            self.y_scaler_(self._target.differences(U, past.levels)),
-            part,
-            timeline,
-            past,
-        )
-
-    def _check_X(self, X, y, reset):
-        """X (N, F), NaN only where ``missing`` says what to do about it."""
-        if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
-            return self._check_no_inputs(X, y, reset)
-        finite = True if self.missing == "error" else "allow-nan"
-        options = {"dtype": np.float64, "order": "C", "ensure_min_samples": 1, "ensure_all_finite": finite}
-        try:
-            return validate_data(self, X, reset=reset, **options)
-        except ValueError as error:
-            if "contains NaN" not in str(error):
-                raise
-            first = str(error).splitlines()[0]
-            raise ValueError(
-                f"{first} Fill it, since you know best how, or give missing='hold' (the last value), 'mean' or 'mask' "
-                "(the last value, and an input that tells)."
-            ) from None
-
-    def _check_no_inputs(self, X, y, reset):
-        """X (N, 0) for a model without inputs."""
-        name = type(self).__name__
-        if X is None and y is None:
-            raise ValueError(
-                "X is None and there is no y to tell the number of rows: call forecast(steps), or give a "
-                "DataFrame without columns but with the index to predict."
-            )
-        n = len(y) if X is None else len(X)
-        if n == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape=(0, 0)) while a minimum of 1 is required by {name}."
-            )
-        if reset:
-            explicit = X is None or isinstance(X, pd.DataFrame) or not self._wants_inputs()
-            if not explicit or not self._can_do_without_inputs():
-                raise ValueError(
-                    f"Found array with 0 feature(s) (shape=({n}, 0)) while a minimum of 1 is required by {name}. "
-                    "For a model of y alone take one with output_lags >= 1, such as NARXRegressor, and X=None, a "
-                    "DataFrame without columns or input_lags=()."
-                )
-            self.n_features_in_ = 0
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        elif self.n_features_in_ != 0:
-            raise ValueError(
-                f"X has 0 features, but {name} is expecting {self.n_features_in_} features as input."
-            )
-        return np.empty((n, 0))
-
-    def _check_future(self, place, steps, X, index):
-        """X (steps, F) for the rows after the last one seen of a series, and its index or None."""
-        needed = max(0, steps - self._least_input_lag()) if self.n_features_in_ else 0
-        if self._bounds is not None and any(isinstance(b, int) for side in self._bounds for b in side):
-            needed = steps
-        if X is None:
-            if needed:
-                raise ValueError(
-                    f"forecast({steps}) needs X_future: the model has {self.n_features_in_} inputs and looks at "
-                    f"them {self._least_input_lag()} row(s) back. Give their next {needed} rows, or fit a model "
-                    f"with input_lags=range({steps}, ...) that only sees inputs already known."
-                )
-            return np.zeros((steps, self._n_filled())), None
-        if len(X) < needed:
-            raise ValueError(f"X_future has {len(X)} rows, but forecast({steps}) needs {needed}.")
-        if place is not None and _can_place(place.timeline, index):
-            seen = place.timeline
-            if index[0] <= seen.last or timelines.missing_between(seen, index[0]):
-                raise ValueError(
-                    f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after "
-                    "it. To skip rows, bring the model up to date with update(X, y) first."
-                )
-            holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
-            if holes:
-                raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
-        filled, _ = self._fill(X, self._means if place is None else place.past.inputs)
-        if len(X) < steps:  # rows that no lag looks at
-            return np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))]), None
-        return filled[:steps], None if index is None else index[:steps]
-
 
 def _last_share(counts, share):
     """Mark the rows, (N,) bool, from that on which begins the last ``share`` of those that count."""
@@ -1332,28 +796,6 @@ def _last_share(counts, share):
     if n:
         held[rows[-n] :] = True
     return held
-
-
-def _pieces(index, rows, timeline=None):
-    """Slices of ``rows`` without a gap between them."""
-    starts = [0, *(timelines.gap_starts(index, timeline) if index is not None else ())]
-    return [
-        slice(rows.start + a, b) for a, b in zip(starts, [*(rows.start + k for k in starts[1:]), rows.stop])
-    ]
-
-
-def _can_place(timeline, index):
-    """Whether an index can be compared with that of the rows seen."""
-    return (
-        timeline is not None and not timelines.says_nothing(index) and timelines.comparable(timeline, index)
-    )
-
-
-def _is_empty(memory):
-    """Whether nothing is carried from row to row."""
-    if isinstance(memory, tuple):
-        return all(map(_is_empty, memory))
-    return np.size(memory) == 0
 
 
 def _means(X, counts):
@@ -1373,14 +815,6 @@ def _reach(U):
     return level, np.where(reach > 0, reach, 1e-8)
 
 
-def _windows(levels, U):
-    """Levels before each row, (N + 1, K, O), of levels (K, O) before the first and U (N, O)."""
-    K = len(levels)
-    if K == 0:
-        return np.empty((len(U) + 1, 0, U.shape[1]))
-    return np.lib.stride_tricks.sliding_window_view(np.concatenate([levels, U]), K, axis=0).swapaxes(1, 2)
-
-
 def _folds(cv, table):
     """Pairs of rows of a table, to train on and to test on."""
     N = len(table.y)
@@ -1397,42 +831,8 @@ def _folds(cv, table):
     return [(np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(np.empty((N, 1)))]
 
 
-def _check_y(y):
-    """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
-    if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
-        y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
-    Y = check_array(
-        y,
-        dtype=np.float64,
-        order="C",
-        ensure_2d=False,
-        allow_nd=False,
-        ensure_all_finite="allow-nan",
-        input_name="y",
-    )
-    if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
-        raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
-    return Y.reshape(len(Y), -1), Y.ndim
-
-
-def _has_nullable(y):
-    """Whether a pandas object has a column of an extension type."""
-    dtypes = y.dtypes if y.ndim == 2 else [y.dtype]
-    return any(pd.api.types.is_extension_array_dtype(dtype) for dtype in dtypes)
-
-
-def _check_start(start):
-    """A word or a pair for where predict starts."""
-    pair = isinstance(start, tuple) and len(start) == 2
-    if not pair and not (isinstance(start, str) and start in ("auto", "end", "cold", "zeros")):
-        raise ValueError(
-            f"start={start!r} is unknown: give 'auto', 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist)."
-        )
-    return start
-
-
-def _check_steps(steps):
-    """A horizon as an int."""
-    if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps={steps!r} is not a horizon: give an int >= 1.")
-    return int(steps)
+def _is_empty(memory):
+    """Whether nothing is carried from row to row."""
+    if isinstance(memory, tuple):
+        return all(map(_is_empty, memory))
+    return np.size(memory) == 0

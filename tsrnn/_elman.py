@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ._base import SHORT_GAP
+from ._following import SHORT_GAP
 from ._esn import ESNRegressor
 from ._jit import kernel
 from ._layer_norm_v1 import normalise, normalise_back

@@ -135,6 +135,11 @@ def comparable(timeline, index):
     return True
 
 
+def can_place(timeline, index):
+    """Whether an index can be compared with that of the rows seen."""
+    return timeline is not None and not says_nothing(index) and comparable(timeline, index)
+
+
 def missing_between(timeline, stamp):
     """Rows missing between the end of a timeline and a later stamp; 0 if it follows."""
     if timeline.step is not None:
