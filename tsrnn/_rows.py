@@ -64,29 +64,39 @@ def gather(X, y=None, weight=None, groups=None, column=None):
     ValueError
         Series are told apart in two ways, or lists differ in length; X and y differ in their stamps.
     """
-    if _is_list(X) or (X is None and _is_list(y)):
-        return _from_list(X, y, weight, groups)
+    if _is_list(X) or (X is None and _is_list(y, 1)):
+        _told_once(groups, column, "a list")
+        return _from_list(X, y, weight)
     if getattr(X, "ndim", 0) == 3 or (X is None and getattr(y, "ndim", 0) == 3):
-        return _from_cube(X, y, weight, groups)
+        _told_once(groups, column, "a 3-D array")
+        return _from_cube(X, y, weight)
     keys, names = _keys(X, y, groups, column)
-    if column is not None and isinstance(X, pd.DataFrame):
+    if column is not None:
         X = X.drop(columns=column)
     if keys is None:
         return Table(X, y, weight, [Part(None, slice(None), _index(X, y, slice(None)))], None, "table", [])
     codes, found = pd.factorize(keys)
-    if len(codes) and codes.min() < 0:
+    lost = np.min(keys.codes, axis=0) < 0 if isinstance(keys, pd.MultiIndex) else codes < 0
+    if np.any(lost):
         raise ValueError(
-            f"The series of row {int(np.argmin(codes))} is missing (NaN): give every row its key."
+            f"The series of row {int(np.argmax(lost))} is missing (NaN): give every row its key."
         )
     order = np.argsort(codes, kind="stable")
     if (order[1:] > order[:-1]).all():
         order = None
     else:
-        X, y, weight = (None if v is None else _safe_indexing(v, order) for v in (X, y, weight))
+        X, y, weight = (None if v is None else _in_order(v, order) for v in (X, y, weight))
     ends = np.cumsum(np.bincount(codes, minlength=len(found)))
     found = found.tolist()
     parts = _parts(found, ends, lambda rows: _index(X, y, rows))
     return Table(X, y, weight, parts, order, "table", names)
+
+
+def _in_order(v, order):
+    """The rows of v in another order; an index that says nothing does not tell time after that either."""
+    nothing = isinstance(v, (pd.DataFrame, pd.Series)) and says_nothing(v.index)
+    v = _safe_indexing(v, order)
+    return v.reset_index(drop=True) if nothing else v
 
 
 def _parts(keys, ends, index):
@@ -165,16 +175,24 @@ def _stamps(v, rows, name):
     return time_index(index, name)
 
 
-def _is_list(v):
-    """Whether this is a list of series, and not of rows."""
+def _is_list(v, least=2):
+    """Whether this is a list of series, and not of rows: of arrays of at least so many dimensions, or of pandas."""
     if not isinstance(v, (list, tuple)) or len(v) == 0:
         return False
-    return all(isinstance(one, (np.ndarray, pd.DataFrame, pd.Series)) for one in v) and (
-        all(one.ndim == 2 for one in v) or all(isinstance(one, pd.Series) for one in v)
-    )
+    pandas = all(isinstance(one, (pd.DataFrame, pd.Series)) for one in v)
+    return pandas or all(isinstance(one, (np.ndarray, pd.DataFrame)) and one.ndim >= least for one in v)
 
 
-def _from_list(X, y, weight, groups):
+def _told_once(groups, column, container):
+    """Raise where a list or an array of series comes with another way to tell them."""
+    for way, given in (("groups", groups), (f"series={column!r}", column)):
+        if given is not None:
+            raise ValueError(
+                f"The series are told by {way} and by {container}, in its order: give one of them."
+            )
+
+
+def _from_list(X, y, weight):
     """A table of a list of series."""
     given = {"X": X, "y": y, "sample_weight": weight}
     n = len(y if X is None else X)
@@ -183,7 +201,6 @@ def _from_list(X, y, weight, groups):
             raise ValueError(
                 f"{name} must be a list of {n} series, as the other is; got {type(value).__name__}."
             )
-    _no_groups(groups, "a list")
     lengths = [len(one) for one in (y if X is None else X)]
     for k in range(n):
         for name, value in given.items():
@@ -208,9 +225,8 @@ def _joined(series):
     return pd.concat(series, ignore_index=True) if pandas else np.concatenate([np.asarray(s) for s in series])
 
 
-def _from_cube(X, y, weight, groups):
+def _from_cube(X, y, weight):
     """A table of a 3-D array."""
-    _no_groups(groups, "a 3-D array")
     shape = np.shape(y if X is None else X)
     n, T = shape[:2]
     flat = [None if v is None else np.asarray(v) for v in (X, y, weight)]
@@ -222,8 +238,3 @@ def _from_cube(X, y, weight, groups):
     flat = [None if v is None else v.reshape(n * T, *v.shape[2:]) for v in flat]
     parts = _parts(range(n), T * np.arange(1, n + 1), lambda rows: None)
     return Table(*flat, parts, None, "cube", ["series"])
-
-
-def _no_groups(groups, container):
-    if groups is not None:
-        raise ValueError(f"groups goes with one table; {container} of series has its keys in its order.")
