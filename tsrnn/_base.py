@@ -45,6 +45,7 @@ from . import _timeline as timelines
 from ._checks import Checking, check_steps
 from ._following import MOST_NUMBERS, Following, Past, Place, Series, pieces
 from ._least_squares import one_thread
+from ._persist import plain, revived
 from ._rows import gather
 from ._scaling import make_scaler
 from ._solvers import check_flag, check_number
@@ -113,7 +114,28 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         "skip_connections, or look for inputs far from those in training."
     )
 
+    def __getstate__(self):
+        from . import __version__  # the package imports this module
+
+        given = self._get_param_names()
+        state = {
+            name: value if name in given else plain(value) for name, value in super().__getstate__().items()
+        }
+        return {**state, "_tsrnn_version": __version__}
+
     def __setstate__(self, state):
+        from . import __version__
+
+        state = dict(state)
+        version = state.pop("_tsrnn_version", "an earlier version")
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail or "
+                "give other forecasts. Fit it again, or install the version that saved it.",
+                UserWarning,
+                stacklevel=2,
+            )
+        state = {name: revived(value) for name, value in state.items()}
         super().__setstate__(state)
         if (
             "theta_" in state

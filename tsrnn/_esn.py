@@ -1139,6 +1139,10 @@ class ESNRegressorCV(ESNRegressor):
         super()._prepare(n_inputs, n_outputs)
         self._cv = check_cv(self.cv)  # a generator gives its splits once
 
+    def _fit_series(self, series, rng):
+        super()._fit_series(series, rng)
+        del self._cv
+
     def _check_solver(self):
         """Raise where there is no penalty to try."""
         if isinstance(self.alphas, str) or not np.iterable(self.alphas) or len(self.alphas) == 0:
