@@ -213,8 +213,11 @@ def _delay_network(model, p):
         for source, oldest, span, w in net.runs[first:end]:
             seen = Span(names[source], int(oldest), int(span) // p.size(names[source]))
             sources.append((seen, theta[w : w + span * H].reshape(span, H)))
-        z = p.affine(f"z{k}", theta[bias : bias + H], sources)
-        h = p.map(f"h{k}", int(H), _activate(words[kind], z)) if words[kind] != "identity" else z
+        word, b = words[kind], theta[bias : bias + H]
+        if word == "identity":
+            h = p.affine(f"h{k}", b, sources)
+        else:
+            h = p.map(f"h{k}", int(H), call(word, p.affine(f"z{k}", b, sources)))
     return h
 
 

@@ -146,7 +146,7 @@ class Program:
         """Numbers in one row of a value."""
         if name in self.values:
             return self.values[name].size
-        return self.n_inputs if name == "x" else self.n_outputs
+        return {"x": self.n_inputs, "y": self.n_outputs, "Y": self.n_outputs, "U": self.n_outputs}[name]
 
     def prune(self):
         """Take out what has no part in the forecast."""

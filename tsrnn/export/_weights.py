@@ -269,27 +269,26 @@ def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
     >>> from_keras(weights, X, y)
     LSTMRegressor(hidden_layer_sizes=(2,))
     """
-    *layers, V, c = [np.asarray(a, float) for a in weights]
-    shapes = [a.shape for a in weights]
-    triples = [layers[i : i + 3] for i in range(0, len(layers), 3)]
-    G = len(triples[0][1].T) // len(triples[0][1]) if layers and len(triples[0]) == 3 else 0
-    if len(layers) % 3 or G not in MODELS or any(U.shape != (len(U), G * len(U)) for _, U, _ in triples):
+    arrays = [np.asarray(a, float) for a in weights]
+    ratios = {a.shape[1] / len(a) if a.ndim == 2 and len(a) else 0 for a in arrays[1:-2:3]}
+    if len(arrays) % 3 != 2 or len(ratios) != 1 or not ratios <= MODELS.keys():
         raise ValueError(
-            f"weights have the shapes {shapes}: give kernel, recurrent kernel and bias of each SimpleRNN, LSTM or GRU "
-            "layer, all of one kind, and then kernel and bias of a Dense."
+            f"weights have the shapes {[a.shape for a in arrays]}: give kernel, recurrent kernel and bias of each "
+            "SimpleRNN, LSTM or GRU layer, all of one kind, and then kernel and bias of a Dense."
         )
+    (G,), (V, c) = map(int, ratios), arrays[-2:]
+    after = G == 3 and arrays[2].ndim == 2
     blocks = []
-    for W, U, b in triples:
+    for W, U, b in zip(arrays[:-2:3], arrays[1:-2:3], arrays[2:-2:3]):
         H = len(U)
         W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[KERAS[G]] for a in (W, U))
         b, more = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, KERAS[G]]
-        after = G == 3 and triples[0][2].ndim == 2
         d = more[2] if after else np.empty(0)
         b = np.vstack([b[:2] + more[:2], b[2:]]) if after else b
         blocks.append(Weights(W, U, b, d, np.empty((0, H))))
-    params = {"bidirectional": len(V) == 2 * len(blocks[-1].b[0]), **params}
+    params = {"bidirectional": len(V) == 2 * H, **params}
     if G == 3:
-        params["reset"] = "after" if len(blocks[0].d) else "before"
+        params["reset"] = "after" if after else "before"
     return _fitted(blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
 
 
@@ -365,6 +364,7 @@ def _fitted(blocks, readout, X, y, x_scaler, y_scaler, params):
     model._prepare(F, O)
     theta = np.concatenate([a.ravel() for a in _laid_out(model._net, blocks, readout)])
     model.theta_, model.x_scaler_, model.y_scaler_ = theta, _scaler(x_scaler, F), _scaler(y_scaler, O)
+    model._means = model.x_scaler_.center[: F // (1 + (model.missing == "mask"))]
     asked = model.get_params(deep=False)
     learning = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
     model.set_params(**learning).fit(X, y)

@@ -1,0 +1,153 @@
+"""Fitted models of every kind and option, for the tests of what is made from them."""
+
+from functools import cache
+
+import numpy as np
+
+from tsrnn import (
+    ARXRegressor,
+    ElmanRegressor,
+    ESNRegressor,
+    ESNRegressorCV,
+    GRURegressor,
+    LSTMRegressor,
+    NARXRegressor,
+    PersistenceRegressor,
+    SeasonalNaiveRegressor,
+    TDNNRegressor,
+)
+from tsrnn._recurrent import RecurrentRegressor
+from tsrnn.preprocessing import Difference, Log, Logit, Power
+
+
+N, TRAIN = 400, 250
+LOW, HIGH = (92.0, 2.8), (106.0, 3.4)
+QUICK = {"max_iter": 1, "solver": "adam", "early_stopping": False}
+SMALL = {"alpha": 1e-2}  # a readout that does not magnify rounding
+NETS = {
+    "tdnn": TDNNRegressor((5, 4), input_lags=(0, 2, 3), layer_lags=[(1, 3)], dilations=(2, 1), **QUICK),
+    "tdnn, no memory": TDNNRegressor((), input_lags=0, **QUICK),
+    "tdnn, dilated": TDNNRegressor((4, 4, 3), layer_lags=1, dilations=(1, 2, 4), activation="relu", **QUICK),
+    "tdnn, no skip": TDNNRegressor((4,), input_lags=(1, 2), skip_connections=False, scale="robust", **QUICK),
+    "narx": NARXRegressor((6,), output_lags=(1, 4), **QUICK),
+    "narx, no x": NARXRegressor((6,), input_lags=(), output_lags=(2, 3), activation="logistic", **QUICK),
+    "narx, skip": NARXRegressor(
+        (4, 3), skip_connections=True, activation="identity", scale="minmax", **QUICK
+    ),
+    "arx": ARXRegressor(),
+    "elman": ElmanRegressor((4,), **QUICK),
+    "elman, relu, deep, skip, lags, layer norm, learned start": ElmanRegressor(
+        (4, 3),
+        activation="relu",
+        layer_norm=True,
+        skip_connections=True,
+        input_lags=2,
+        output_lags=(1, 3),
+        initial_state="learned",
+        **QUICK,
+    ),
+    "elman, logistic": ElmanRegressor((3,), activation="logistic", scale="minmax", **QUICK),
+    "lstm, deep": LSTMRegressor((4, 3), **QUICK),
+    "lstm, peepholes, layer norm, fed": LSTMRegressor(
+        (4,), peepholes=True, layer_norm=True, output_lags=1, **QUICK
+    ),
+    "lstm, peepholes, no forget gate": LSTMRegressor((4,), peepholes=True, forget_gate=False, **QUICK),
+    "gru, deep, fed": GRURegressor((4, 3), output_lags=2, **QUICK),
+    "gru, skip": GRURegressor((4, 3), skip_connections=True, input_lags=(1, 3), **QUICK),
+    "gru, reset before": GRURegressor((4, 3), reset="before", **QUICK),
+    "gru, layer norm": GRURegressor((4, 3), layer_norm=True, **QUICK),
+    "gru, reset before, layer norm": GRURegressor((4, 3), reset="before", layer_norm=True, **QUICK),
+    "esn": ESNRegressor(60, **SMALL),
+    "esn, deep, squares, fed": ESNRegressor(
+        (30, 20),
+        leak_rate=(0.3, 0.9),
+        connectivity=2,
+        input_lags=(0, 3),
+        output_lags=2,
+        readout_squares=True,
+        readout_bias=False,
+        **SMALL,
+    ),
+    "esn, dense": ESNRegressor(
+        (20, 20), connectivity=1.0, readout_input=False, activation="logistic", bias_scaling=0.1, **SMALL
+    ),
+    "esn, delay line, grouped": ESNRegressor(
+        40, topology="delay_line", groups=2, activation="identity", **SMALL
+    ),
+    "esn, cv": ESNRegressorCV(30, alphas=(1e-2, 1.0), cv=2, output_lags=(2,)),
+    "persistence": PersistenceRegressor(),
+    "seasonal": SeasonalNaiveRegressor(5),
+    "tdnn, bounds": TDNNRegressor((3,), input_lags=2, target_bounds=(LOW, HIGH), **QUICK),
+    "narx, bounds": NARXRegressor((3,), output_lags=(1, 3), target_bounds=((None, 2.8), HIGH), **QUICK),
+    "esn, bounds": ESNRegressor(30, output_lags=1, target_bounds=(LOW, HIGH), **SMALL),
+    "narx, bounds that are columns, differences": NARXRegressor(
+        (3,),
+        output_lags=2,
+        target_bounds=(("x2", None), ("x3", 3.4)),
+        target_transform=Difference(3),
+        **QUICK,
+    ),
+    "gru, log of differences, bounds": GRURegressor(
+        (3,), output_lags=2, target_bounds=(LOW, HIGH), target_transform=["log", Difference(2)], **QUICK
+    ),
+    "lstm, log1p": LSTMRegressor((3,), target_transform="log1p", output_lags=1, **QUICK),
+    "narx, sqrt of shares": NARXRegressor(
+        (3,), target_transform=[Logit(0, 200), Log(9), Power(1.5)], **QUICK
+    ),
+    "tdnn, differences": TDNNRegressor((3,), target_transform="difference", **QUICK),
+    "arx, differences": ARXRegressor(target_transform=["difference", Difference(4)]),
+    "gru, hold": GRURegressor((3,), missing="hold", **QUICK),
+    "narx, mask": NARXRegressor((3,), missing="mask", **QUICK),
+    "tdnn, mean": TDNNRegressor((3,), missing="mean", **QUICK),
+}
+
+
+@cache
+def data():
+    """X (N, 4), two of them limits of y, and Y (N, 2)."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack(
+        [rng.normal(10, 3, N), np.full(N, -5.0), rng.uniform(80, 90, N), rng.uniform(110, 120, N)]
+    )
+    Y = np.zeros((N, 2))
+    for t in range(2, N):
+        Y[t, 0] = 0.5 * Y[t - 1, 0] + 0.4 * (X[t - 1, 0] - 10) + 0.1 * Y[t - 2, 1]
+        Y[t, 1] = 0.4 * Y[t - 1, 1] - 0.2 * np.tanh(X[t, 0] - 10) + 0.01 * rng.normal()
+    return X, np.clip(Y * [2, 1] + [100, 3], LOW, HIGH)
+
+
+@cache
+def fitted(name):
+    """One of ``NETS``, fitted on the first rows; trained weights are moved, so that none is 0 or 1."""
+    X, Y = data()
+    model = NETS[name].set_params(random_state=0)
+    model.fit(X[:TRAIN], Y[:TRAIN])
+    if "solver" in model.get_params() and not isinstance(model, ESNRegressor):
+        far = (
+            0.3 if (isinstance(model, RecurrentRegressor) or "bounds" in name) and "relu" not in name else 0.1
+        )
+        model.theta_ = model.theta_ + np.random.default_rng(1).normal(scale=far, size=model.theta_.size)
+    return model
+
+
+def rows(name):
+    """X and Y after training: Y with some values unknown, and X, where the model takes that."""
+    X, Y = (a[TRAIN:].copy() for a in data())
+    Y[5:9] = np.nan
+    Y[20, 1] = np.nan
+    if getattr(NETS[name], "missing", "error") != "error":
+        X[[0, 1, 5, 8, 9]] = np.nan
+        X[20:30, 1] = np.nan
+    return X, Y
+
+
+def size():
+    """How far y ranges, (2,)."""
+    return np.ptp(data()[1], axis=0)
+
+
+def tolerance(name, dtype):
+    """The error allowed, (2,): of how far y ranges; in single precision of how large it is."""
+    Y = data()[1]
+    magnified = 100 if "differences" in name else 10 if "of shares" in name or "relu, deep" in name else 1
+    return magnified * (1e-12 * size() if dtype == np.float64 else 1e-6 * np.abs(Y).max(axis=0))

@@ -1,0 +1,422 @@
+"""Fitted models as C, compiled here; weights of torch and Keras."""
+
+import ctypes
+import shutil
+import subprocess
+
+import naive
+import numpy as np
+import pandas as pd
+import pytest
+from exported import HIGH, LOW, NETS, TRAIN, data, fitted, rows, size, tolerance
+from golden import keras_recurrent, torch_recurrent
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import tsrnn
+from tsrnn import ElmanRegressor, GRURegressor, LSTMRegressor, NARXRegressor, TDNNRegressor
+from tsrnn.export import from_keras, from_torch, to_c, to_keras, to_torch
+
+
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+FLAGS = [
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-Wshadow",
+    "-Wconversion",
+    "-O1",
+    "-shared",
+    "-fPIC",
+]
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+every = pytest.mark.parametrize("name", NETS)
+
+RUN = """
+void run_NAME(const REAL *x, const REAL *y, int n, int late, REAL *out)
+{
+    NAME_state s;
+    NAME_reset(&s);
+    for (int t = 0; t < n; t++, x += NAME_n_inputs, out += NAME_n_outputs) {
+        NAME_step(&s, NAME_n_inputs ? x : NULL, late ? NULL : y, out);
+        if (y && late)
+            NAME_observe(&s, y);
+        if (y)
+            y += NAME_n_outputs;
+    }
+}
+"""
+
+
+def compiled(folder, headers, dtype):
+    """Name -> function(X, Y=None, late=False) that runs a header."""
+    real = "double" if dtype == np.float64 else "float"
+    source = "".join(text + RUN.replace("NAME", name).replace("REAL", real) for name, text in headers.items())
+    (folder / "models.c").write_text(source, encoding="ascii")
+    files = ["-o", folder / "models.so", folder / "models.c", "-lm"]
+    subprocess.run([COMPILER, *FLAGS, *files], check=True)
+    library = ctypes.CDLL(str(folder / "models.so"))
+
+    def runner(name):
+        def run(X, Y=None, late=False):
+            X, Y = (None if a is None else np.ascontiguousarray(a, dtype) for a in (X, Y))
+            out = np.empty((len(X), 2), dtype)
+            pointers = [None if a is None else a.ctypes.data_as(ctypes.c_void_p) for a in (X, Y, out)]
+            getattr(library, f"run_{name}")(*pointers[:2], len(X), int(late), pointers[2])
+            return out
+
+        return run
+
+    return {name: runner(name) for name in headers}
+
+
+@pytest.fixture(scope="module", params=[np.float64, np.float32], ids=["double", "float"])
+def programs(request, tmp_path_factory):
+    """All models, compiled in one file; and their precision."""
+    dtype = request.param
+    headers = {f"m{k}": to_c(fitted(name), f"m{k}", dtype=dtype) for k, name in enumerate(NETS)}
+    runners = compiled(tmp_path_factory.mktemp("c"), headers, dtype)
+    return {name: runners[f"m{k}"] for k, name in enumerate(NETS)}, dtype
+
+
+def test_every_public_model_is_here():
+    kinds = {type(model).__name__ for model in NETS.values()}
+    assert kinds == {name for name in tsrnn.__all__ if name.endswith(("Regressor", "RegressorCV"))}
+
+
+@needs_compiler
+@every
+def test_c_gives_what_we_give(name, programs):
+    """A free run, and one-step forecasts where some y are not known, whether y comes with x or later."""
+    runners, dtype = programs
+    X, Y = rows(name)
+    most = tolerance(name, dtype)
+    free, ahead = fitted(name).predict(X, start="end"), fitted(name).predict_ahead(X, Y, start="end")
+    assert (np.abs(runners[name](X) - free) < most).all()
+    assert (np.abs(runners[name](X, np.full_like(Y, np.nan)) - free) < most).all()
+    out = runners[name](X, Y)
+    assert (np.abs(out - ahead) < most).all()
+    assert np.array_equal(runners[name](X, Y, late=True), out)
+
+
+def test_the_models_are_worth_comparing():
+    """Free runs that move, that feel y where they should, and that reach their bounds."""
+    for name, model in NETS.items():
+        X, Y = rows(name)
+        free, ahead = fitted(name).predict(X, start="end"), fitted(name).predict_ahead(X, Y, start="end")
+        assert name == "persistence" or (np.std(free, axis=0) > 5e-3 * size()).all(), name
+        feels_y = model._can_do_without_inputs() or "differences" in name
+        assert (np.abs(free - ahead).max() > 1e-3) == feels_y, name
+        if "bounds" in name:
+            bounds = (X[:, 2:3], 3.4) if "columns" in name else (LOW, HIGH)
+            assert any(np.isclose(free, bound, rtol=1e-12).any() for bound in bounds), name
+
+
+@needs_compiler
+def test_starts(tmp_path):
+    """Where reset begins."""
+    X, Y = data()
+    history = X[100:140], Y[100:140]
+    headers, expected = {}, {}
+    for name in ("tdnn", "narx", "lstm, deep", "esn, deep, squares, fed", "seasonal", "gru, hold"):
+        for start in ("end", "cold", "zeros", history):
+            one = f"m{len(headers)}"
+            headers[one] = to_c(fitted(name), one, start=start)
+            expected[one] = fitted(name).predict(X[TRAIN:], start=start)
+    runners = compiled(tmp_path, headers, np.float64)
+    for name, run in runners.items():
+        assert np.abs((run(X[TRAIN:]) - expected[name]) / size()).max() < 1e-12
+
+
+@needs_compiler
+def test_several_series(tmp_path):
+    X, Y = data()
+    groups = np.repeat(["north", "south"], [150, 100])
+    model = clone(NETS["gru, deep, fed"]).fit(X[:TRAIN], Y[:TRAIN], groups=groups)
+    headers = {key: to_c(model, key, series=key) for key in ("north", "south")}
+    runners, ends = compiled(tmp_path, headers, np.float64), {}
+    for key, run in runners.items():
+        ends[key] = model.predict(X[TRAIN:], groups=np.full(len(X) - TRAIN, key))
+        assert np.abs((run(X[TRAIN:]) - ends[key]) / size()).max() < 1e-12
+    assert not np.allclose(ends["north"], ends["south"])
+    with pytest.raises(
+        ValueError, match=r"series=None was not seen in training: give one of 'north', 'south'"
+    ):
+        to_c(model)
+
+
+def test_the_header_stands_alone():
+    """No allocation, no other header, and every name begins with the one given."""
+    text = to_c(fitted("esn"), "pump")
+    assert "malloc" not in text
+    assert [line for line in text.splitlines() if line.startswith("#include")] == [
+        "#include <math.h>",
+        "#include <stdint.h>",
+        "#include <string.h>",
+    ]
+    defined = [
+        line.split("(")[0].split("[")[0].split()[-1]
+        for line in text.splitlines()
+        if line.startswith("static")
+    ]
+    assert len(defined) > 8
+    assert all(name.startswith(("pump_", "*pump_")) for name in defined)
+    assert "PUMP_H" in text
+    assert f"ESNRegressor, 4 inputs, 2 outputs, by tsrnn {tsrnn.__version__}." in text.splitlines()[0]
+
+
+def test_a_search_is_seen_through_and_a_pipeline_is_not():
+    X, Y = data()
+    search = GridSearchCV(clone(NETS["arx"]), {"alpha": [1e-4]}, cv=2).fit(X, Y[:, 0])
+    assert to_c(search) == to_c(search.best_estimator_)
+    pipeline = make_pipeline(StandardScaler(), clone(NETS["arx"])).fit(X, Y)
+    with pytest.raises(TypeError, match=r"give its last step, model\[-1\]"):
+        to_c(pipeline)
+    assert "step" in to_c(pipeline[-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "2nd"}, "name='2nd' is no name in C"),
+        ({"name": "a-b"}, "name='a-b' is no name in C"),
+        ({"name": None}, "name=None is no name in C"),
+        ({"dtype": np.int32}, "give numpy.float64 or numpy.float32"),
+        (
+            {"start": "auto"},
+            r"start='auto' is unknown: give 'end', 'cold', 'zeros' or a tuple \(X_hist, y_hist\)",
+        ),
+        ({"start": np.zeros(3)}, "start=array"),
+        ({"series": "north"}, "series='north' was not seen in training"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        to_c(fitted("narx"), **arguments)
+
+
+def test_models_that_cannot_be_exported():
+    X, Y = data()
+    with pytest.raises(TypeError, match="give a fitted regressor of tsrnn"):
+        to_c(StandardScaler().fit(X))
+    with pytest.raises(NotFittedError):
+        to_c(NARXRegressor())
+    both = GRURegressor((3,), bidirectional=True, **{"max_iter": 1}).fit(X, Y)
+    with pytest.raises(ValueError, match="bidirectional=True needs rows that are still to come"):
+        to_c(both)
+    columns = TDNNRegressor((), target_bounds=(("x2", None), None), target_transform="log", max_iter=1).fit(
+        X, Y
+    )
+    with pytest.raises(ValueError, match="give numbers, or no transform but differences"):
+        to_c(columns)
+    with pytest.raises(ValueError, match=r"start='cold': the last 1 values of y.*are not known there"):
+        to_c(fitted("tdnn, differences"), start="cold")
+    assert to_c(fitted("tdnn, differences"), start="zeros")
+
+
+# ---------------------------------------------------------------------------------------- weights
+
+
+def series(F, O=1, n=60):
+    """Any series, for a net to follow."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, F)), rng.normal(size=(n, O))
+
+
+def torch_state(name):
+    """The golden net's state_dict, its modules called ``core`` and ``head``."""
+    g = torch_recurrent.load(name)
+    state = {
+        f"core.{k}" if k[0] != "h" and k[0] != "c" else k: a
+        for k, a in g.theta.items()
+        if k not in ("V", "c")
+    }
+    return g, {**state, "head.weight": g.theta["V"].T, "head.bias": g.theta["c"]}
+
+
+@pytest.mark.parametrize("name", torch_recurrent.NETS)
+def test_weights_of_torch(name):
+    """The outputs that torch gave, from the first state that it had; and the same weights back."""
+    g, state = torch_state(name)
+    activation = {"activation": "relu"} if "relu" in name else {}
+    model = from_torch(state, *series(torch_recurrent.F, torch_recurrent.O), **activation)
+    assert type(model).__name__.lower().startswith({"rnn": "elman"}.get(name[:3], name[:3]))
+    for b in range(torch_recurrent.B):
+        assert np.allclose(model.predict(g.X[:, b], start="cold"), g.out[:, b], rtol=0, atol=1e-12)
+    back = to_torch(model, net="core", readout="head")
+    assert back.keys() == state.keys()
+    for key, a in back.items():
+        assert a.shape == state[key].shape
+        if "bias" not in key:
+            assert np.array_equal(a, state[key])
+    biases = {
+        k.replace("ih", "hh"): a + back[k.replace("ih", "hh")] for k, a in back.items() if "bias_ih" in k
+    }
+    for key, both in biases.items():
+        assert np.allclose(both, state[key] + state[key.replace("hh", "ih")], rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", [ElmanRegressor, LSTMRegressor, GRURegressor])
+def test_a_trained_net_in_torchs_layout_is_in_the_users_units(kind):
+    X, Y = data()
+    model = kind((4, 4), max_iter=2, output_lags=2, input_lags=1, random_state=0).fit(X, Y)
+    again = from_torch(to_torch(model), X, Y, output_lags=2, input_lags=1)
+    assert np.allclose(again.x_scaler_.center, 0)
+    assert np.abs((again.predict(X, start="zeros") - model.predict(X, start="zeros")) / size()).max() < 1e-9
+    assert np.abs((again.predict_ahead(X, Y) - model.predict_ahead(X, Y))[50:] / size()).max() < 1e-9
+
+
+def test_torch_itself():
+    """A module takes what we give, and we take what it has."""
+    torch = pytest.importorskip("torch")
+    X, Y = data()
+    for kind, ours in (("RNN", ElmanRegressor), ("LSTM", LSTMRegressor), ("GRU", GRURegressor)):
+        for both in (False, True):
+            core = getattr(torch.nn, kind)(4, 5, 2, bidirectional=both, dtype=torch.float64)
+            head = torch.nn.Linear(5 * (1 + both), 2, dtype=torch.float64)
+            net = torch.nn.ModuleDict({"rnn": core, "readout": head})
+
+            def run(x, core=core, head=head):
+                with torch.no_grad():
+                    return head(core(torch.tensor(x)[:, None])[0])[:, 0].numpy()
+
+            model = from_torch(net.state_dict(), X, Y)
+            assert np.allclose(model.predict(X, start="zeros"), run(X), rtol=0, atol=1e-12)
+            trained = ours((5, 5), max_iter=2, bidirectional=both, random_state=0).fit(X, Y)
+            net.load_state_dict({key: torch.tensor(a) for key, a in to_torch(trained).items()})
+            assert np.allclose(trained.predict(X, start="zeros"), run(X), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", keras_recurrent.NETS)
+def test_weights_of_keras(name):
+    """The outputs that Keras gave (in single precision), and the same weights back."""
+    g = keras_recurrent.load(name)
+    activation = {"activation": "relu"} if "relu" in name else {}
+    model = from_keras(g.weights, *series(keras_recurrent.F, keras_recurrent.O), **activation)
+    assert np.allclose(model.predict(g.X, start="zeros"), g.out, rtol=0, atol=3e-6)
+    back = to_keras(model)
+    assert [a.shape for a in back] == [a.shape for a in g.weights]
+    for k, (a, b) in enumerate(zip(back, g.weights)):
+        if a.ndim == 2 and len(a) == 2 and "after" in name and k % 3 == 2 and k < len(back) - 2:
+            a, b = (np.array([v[0] + v[1], v[1]])[:, -3:] for v in (a, b))  # only n's two are apart
+            assert np.allclose(a[0], b[0], rtol=0, atol=1e-15)
+            a, b = a[1], b[1]
+        assert np.allclose(a, b, rtol=0, atol=1e-15)
+
+
+def test_a_trained_net_in_kerass_layout_is_in_the_users_units():
+    X, Y = data()
+    for model in (
+        GRURegressor((4, 3)),
+        GRURegressor((4,), reset="before"),
+        LSTMRegressor((3, 2), bidirectional=True),
+    ):
+        model.set_params(max_iter=2, random_state=0).fit(X, Y)
+        again = from_keras(to_keras(model), X, Y)
+        assert again.get_params()["hidden_layer_sizes"] == model.hidden_layer_sizes
+        assert (
+            np.abs((again.predict(X, start="zeros") - model.predict(X, start="zeros")) / size()).max() < 1e-9
+        )
+
+
+def test_an_imported_net_is_a_fitted_model():
+    """It forecasts with pandas and intervals, goes on learning, and keeps the parameters that were asked for."""
+    _, state = torch_state("lstm, 1 layer, 1 direction")
+    state = {k: a for k, a in state.items() if k not in ("h0", "c0")}
+    index = pd.date_range("2030-01-01", periods=200, freq="h")
+    X, y = series(torch_recurrent.F, n=200)
+    X, y = pd.DataFrame(X, index, columns=["sun", "wind"]), pd.Series(y[:, 0], index, name="power")
+    model = from_torch(state, X, y, dropout=0.2, max_iter=7)
+    assert model.get_params() == LSTMRegressor((torch_recurrent.H,), dropout=0.2, max_iter=7).get_params()
+    out = model.forecast(3, X[:3].set_axis(index[-1] + pd.timedelta_range("1h", periods=3, freq="h")))
+    assert out.index[0] == index[-1] + pd.Timedelta("1h")
+    theta = model.theta_.copy()
+    more = index[-1] + pd.timedelta_range("1h", periods=50, freq="h")
+    assert not np.array_equal(model.partial_fit(X[:50].set_axis(more), y[:50].set_axis(more)).theta_, theta)
+
+
+def test_scaling_of_an_imported_net():
+    """A net that was trained on scaled data, and the same in the user's units."""
+    _, state = torch_state("gru, 2 layers, 1 direction")
+    X, y = series(torch_recurrent.F)
+    center, scale = np.array([3.0, -1.0]), np.array([2.0, 5.0])
+    plain = from_torch(state, X, y)
+    scaled = from_torch(state, X * scale + center, y * 10 + 7, x_scaler=(center, scale), y_scaler=(7, 10))
+    out = scaled.predict(X * scale + center, start="cold")
+    assert np.allclose(out, plain.predict(X, start="cold") * 10 + 7)
+    again = from_torch(to_torch(scaled), X * scale + center, y * 10 + 7)
+    assert np.allclose(again.predict(X * scale + center, start="cold"), out)
+
+
+def test_nets_that_torch_or_keras_have_not():
+    X, Y = data()
+    q = {"max_iter": 1, "random_state": 0}
+    for model, message in (
+        (LSTMRegressor((3,), peepholes=True, **q), "no LSTMRegressor with peepholes"),
+        (LSTMRegressor((3,), forget_gate=False, **q), "no LSTMRegressor with forget_gate=False"),
+        (GRURegressor((3,), layer_norm=True, **q), "no GRURegressor with layer_norm"),
+        (GRURegressor((3,), skip_connections=True, **q), "no GRURegressor with skip_connections"),
+    ):
+        model.fit(X, Y)
+        for export in (to_torch, to_keras):
+            with pytest.raises(ValueError, match=message):
+                export(model)
+    for model, message in (
+        (GRURegressor((3,), reset="before", **q), "reset='before'"),
+        (ElmanRegressor((3,), activation="logistic", **q), "activation='logistic'"),
+        (ElmanRegressor((3, 2), **q), r"different widths, \[2, 3\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            to_torch(model.fit(X, Y))
+        assert to_keras(model)
+    with pytest.raises(ValueError, match="no learnt first state"):
+        to_keras(ElmanRegressor((3,), initial_state="learned", **q).fit(X, Y))
+    with pytest.raises(TypeError, match="give an Elman, LSTM or GRU regressor"):
+        to_torch(fitted("narx"))
+    with pytest.raises(NotFittedError):
+        to_torch(GRURegressor())
+
+
+def test_state_dicts_that_are_wrong():
+    _, state = torch_state("lstm, 1 layer, 1 direction")
+    X, y = series(torch_recurrent.F)
+    with pytest.raises(ValueError, match="0 keys that end in 'weight_hh_l0'"):
+        from_torch({"head.weight": state["head.weight"]}, X, y)
+    with pytest.raises(ValueError, match="one Linear and nothing else"):
+        from_torch({**state, "more.weight": np.ones((2, 2))}, X, y)
+    with pytest.raises(ValueError, match="one Linear and nothing else"):
+        from_torch({**state, "core.weight_hr_l0": np.ones((2, 2))}, X, y)
+    with pytest.raises(ValueError, match="are not those of the net"):
+        from_torch(state, X, y, peepholes=True)
+    with pytest.raises(ValueError, match="does not go with input_lags=0 and output_lags=5"):
+        from_torch(state, X, y, output_lags=5)
+    with pytest.raises(ValueError, match="do not fit the net, which sees 2 columns of x and gives 1 of y"):
+        from_torch(state, X[:, :1], y)
+    weights = keras_recurrent.load("lstm, 1 direction").weights
+    for wrong in (weights[1:], weights[:-2], [], [weights[0], weights[0], *weights[2:]]):
+        with pytest.raises(ValueError, match="give kernel, recurrent kernel and bias of each"):
+            from_keras(wrong, X, y)
+
+
+def test_a_gru_from_its_equations():
+    """The two forms, in plain loops, with Keras's layout written out once more."""
+    rng = np.random.default_rng(0)
+    X, y = series(2)
+    for after in (True, False):
+        W, U, b = rng.normal(size=(2, 9)), rng.normal(size=(3, 9)), rng.normal(size=(2, 9) if after else 9)
+        V, c = rng.normal(size=(3, 1)), rng.normal(size=1)
+        model, h, out = from_keras([W, U, b, V, c], X, y), np.zeros(3), []
+        for x in X:
+            bias, inner = b if after else (b, np.zeros(9))
+            xz, xr, xn = np.split(x @ W + bias, 3)
+            hz, hr, hn = np.split(h @ U + inner, 3)
+            z, r = naive.logistic(xz + hz), naive.logistic(xr + hr)
+            n = np.tanh(xn + (r * hn if after else (r * h) @ U[:, 6:]))
+            h = z * h + (1 - z) * n
+            out.append(h @ V + c)
+        assert np.allclose(model.predict(X, start="zeros"), np.array(out), rtol=0, atol=1e-12)

@@ -1,0 +1,95 @@
+"""Fitted models as ONNX graphs, run by onnxruntime."""
+
+import sys
+
+import numpy as np
+import pytest
+from exported import NETS, TRAIN, data, fitted, rows, size, tolerance
+
+import tsrnn
+from tsrnn.export import to_onnx
+
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+every = pytest.mark.parametrize("name", NETS)
+both = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+def start(proto):
+    """A session, and what it takes besides X and y."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    shapes = {i.name: i.shape for i in session.get_inputs()}
+    return session, {"state": np.full(shapes["state"], np.nan)} if "state" in shapes else {}
+
+
+def run(session, feed, names=("forecast",)):
+    """Outputs; whatever the graph does not take is left out."""
+    types = {"tensor(double)": np.float64, "tensor(float)": np.float32}
+    taken = {i.name: feed[i.name].astype(types[i.type]) for i in session.get_inputs()}
+    return session.run(list(names), taken)
+
+
+@both
+@every
+def test_onnx_gives_what_we_give(name, dtype):
+    """A free run, and one-step forecasts where some y are not known."""
+    X, Y = rows(name)
+    session, state = start(to_onnx(fitted(name), dtype=dtype))
+    (free,) = run(session, {"X": X, "y": np.full_like(Y, np.nan), **state})
+    (ahead,) = run(session, {"X": X, "y": Y, **state})
+    assert free.dtype == dtype
+    assert (np.abs(free - fitted(name).predict(X, start="end")) < tolerance(name, dtype)).all()
+    assert (np.abs(ahead - fitted(name).predict_ahead(X, Y, start="end")) < tolerance(name, dtype)).all()
+
+
+@every
+def test_pieces_are_the_whole(name):
+    """What one run ends in is what the next begins with."""
+    X, Y = rows(name)
+    session, state = start(to_onnx(fitted(name), dtype=np.float64))
+    (whole,) = run(session, {"X": X, "y": Y, **state})
+    if not state:
+        return
+    parts = []
+    for cut in (slice(0, 7), slice(7, 8), slice(8, None)):
+        out, state["state"] = run(session, {"X": X[cut], "y": Y[cut], **state}, ["forecast", "next_state"])
+        parts.append(out)
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("begin", ["cold", "zeros", "history"])
+@pytest.mark.parametrize("name", ["tdnn", "gru, deep, fed", "esn, deep, squares, fed"])
+def test_starts(name, begin):
+    X, Y = data()
+    begin = (X[100:140], Y[100:140]) if begin == "history" else begin
+    session, state = start(to_onnx(fitted(name), start=begin, dtype=np.float64))
+    X, free = X[TRAIN:], np.full_like(Y[TRAIN:], np.nan)
+    (out,) = run(session, {"X": X, "y": free, **state})
+    assert np.abs((out - fitted(name).predict(X, start=begin)) / size()).max() < 1e-12
+
+
+def test_what_the_graph_says_of_itself():
+    """Inputs and outputs by name, the standard's own check, who made it."""
+    proto = to_onnx(fitted("lstm, peepholes, layer norm, fed"))
+    onnx.checker.check_model(proto, full_check=True)
+    assert [i.name for i in proto.graph.input] == ["X", "y", "state"]
+    assert [o.name for o in proto.graph.output] == ["forecast", "next_state"]
+    assert [i.name for i in to_onnx(fitted("tdnn, no memory")).graph.input] == ["X"]
+    assert [i.name for i in to_onnx(fitted("narx, no x")).graph.input] == ["y", "state"]
+    assert (proto.producer_name, proto.producer_version) == ("tsrnn", tsrnn.__version__)
+    assert {opset.domain for opset in proto.opset_import} == {""}
+
+
+def test_errors(monkeypatch):
+    with pytest.raises(ValueError, match=r"give numpy\.float32 or numpy\.float64"):
+        to_onnx(fitted("narx"), dtype=int)
+    with pytest.raises(ValueError, match="start='auto' is unknown"):
+        to_onnx(fitted("narx"), start="auto")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"pip install 'tsrnn\[onnx\]'"):
+        to_onnx(fitted("narx"))
