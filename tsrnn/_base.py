@@ -43,7 +43,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _intervals as intervals
 from . import _timeline as timelines
 from ._checks import Checking, check_steps
-from ._following import MOST_NUMBERS, Following, Past, Place, Series, pieces
+from ._following import MOST_NUMBERS, Following, Past, Series, pieces
 from ._least_squares import one_thread
 from ._persist import plain, revived
 from ._rows import gather
@@ -249,8 +249,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             )  # the memory lasts over a short gap
         else:
             past = Past(end, first.levels, self._fill(X, first.inputs)[1])
-        n = self.lead_ + len(self._target.coef)
-        return Place(past, timelines.read(part.index), (X[: self.lead_ + 1].copy(), U[:n].copy()))
+        return self._begin(part, X, U, past)
 
     def _held_segments(self, cuts, filled, U, held):
         """The held rows of each piece, or else its last share, with some before them to warm up."""
@@ -305,7 +304,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                 with one_thread:
                     self._fit_more(series, past.memory, self._rng)
                 past = self._follow(filled, levels[p], past).after._replace(inputs=inputs)
-            self._seen(part, past, len(X))
+            self._seen(part, X, levels, past)
         _one_row_calls.pop(self, None)
         return self
 
@@ -336,8 +335,9 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         U = self._target.levels(table.y)
         for part in table.parts:
             timeline, past = self._go_on(part)
-            _, past = self._walk(table.X[part.rows], U[part.rows], part.index, past, timeline)
-            self._seen(part, past, part.rows.stop - part.rows.start)
+            X, levels = table.X[part.rows], U[part.rows]
+            _, past = self._walk(X, levels, part.index, past, timeline)
+            self._seen(part, X, levels, past)
         _one_row_calls.pop(self, None)
         return self
 
@@ -429,13 +429,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             raise ValueError(f"steps={steps!r} needs the measured y: give predict(X, y=y, steps={steps!r}).")
         table = self._check_rows(X, None, groups)
         start = self.start if start is None else start
-        if (
-            len(table.X) == 1
-            and timelines.says_nothing(table.parts[0].index)
-            and isinstance(start, str)
-            and start in ("auto", "end")
-        ):
-            self._note_one_row_call()
+        if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
+            self._note_one_row_call(table.parts[0])
         return table.give_back(self._user_shape(self._free_run(table, start)))
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
@@ -753,9 +748,11 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             )
         )
 
-    def _note_one_row_call(self):
+    def _note_one_row_call(self, part):
         """A driver that asks for one row at a time gets the same step again and again: say so."""
-        if not self._goes_on() or _is_empty(self._only().past.memory):
+        place = self.series_.get(part.key)
+        stands_still = place is None or _is_empty(place.past.memory) or not self._goes_on()
+        if stands_still or not timelines.says_nothing(part.index):
             return
         _one_row_calls[self] = _one_row_calls.get(self, 0) + 1
         if _one_row_calls[self] == 2:

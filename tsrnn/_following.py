@@ -324,6 +324,12 @@ class Following:
         if isinstance(check_start(start), tuple) or start == "end":
             self._must_go_on("A warm start")
         histories = self._histories(start) if isinstance(start, tuple) else {}
+        if histories and (None in histories) != (table.parts[0].key is None):
+            which, other = ("X", "the history") if None in histories else ("the history", "X")
+            raise ValueError(
+                f"start: {which} tells its series apart, but {other} does not: give both in the same way, for example "
+                "with a MultiIndex (series, time)."
+            )
         for part in table.parts:
             if isinstance(start, tuple):
                 past, head = self._after_history(histories.get(part.key), part.index), nothing
@@ -401,15 +407,20 @@ class Following:
             f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
         )
 
-    def _seen(self, part, past, n):
-        """Take over the past at the end of n new rows of a series."""
+    def _begin(self, part, X, U, past):
+        """The place of a series whose first rows are X, U, and whose past at their end is given."""
+        n = self.lead_ + len(self._target.coef)
+        return Place(past, timelines.read(part.index), (X[: self.lead_ + 1].copy(), U[:n].copy()))
+
+    def _seen(self, part, X, U, past):
+        """Take over the past at the end of new rows X, U of a series."""
         place, index = self.series_.get(part.key), part.index
         if place is None:
-            place = Place(past, timelines.read(index), (np.empty((0, self.n_features_in_)), np.empty((0, 0))))
+            place = self._begin(part, X, U, past)
         elif timelines.can_place(place.timeline, index):
             place = place._replace(timeline=timelines.extend(place.timeline, index))
         else:
-            place = place._replace(timeline=timelines.advance(place.timeline, n))
+            place = place._replace(timeline=timelines.advance(place.timeline, len(U)))
         self.series_ = {**self.series_, part.key: place._replace(past=past)}
 
 

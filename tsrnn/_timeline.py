@@ -30,6 +30,7 @@ class Timeline(NamedTuple):
     step: Any  # Timedelta, int or None
     freq: Any  # pandas offset or None
     longest: Any  # distance up to which a row follows, for business days and irregular stamps
+    name: Any  # of the index
 
 
 def time_index(index, name):
@@ -97,7 +98,7 @@ def read(index):
             if freq is None:
                 longest = FAR * np.median(apart).astype(apart.dtype)
                 longest = longest if index.dtype.kind in "iu" else pd.Timedelta(int(longest), unit=index.unit)
-    return Timeline(index[0], index[-1], len(index), step, freq, longest)
+    return Timeline(index[0], index[-1], len(index), step, freq, longest, index.name)
 
 
 def _calendar(index):
@@ -173,9 +174,9 @@ def gap_starts(index, timeline=None):
 def future(timeline, steps):
     """The index of the next ``steps`` rows; None where the stamps are irregular."""
     if timeline.step is not None:
-        return pd.Index([timeline.last + k * timeline.step for k in range(1, steps + 1)])
+        return pd.Index([timeline.last + k * timeline.step for k in range(1, steps + 1)], name=timeline.name)
     if timeline.freq is not None:
-        return pd.date_range(timeline.last, periods=steps + 1, freq=timeline.freq)[1:]
+        return pd.date_range(timeline.last, periods=steps + 1, freq=timeline.freq, name=timeline.name)[1:]
     return None
 
 
