@@ -127,7 +127,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     >>> from tsrnn.export import to_c
     >>> X, y = make_narendra(600, random_state=0)
     >>> header = to_c(NARXRegressor((4,), random_state=0).fit(X, y), "plant")
-    >>> [line for line in header.splitlines() if "plant_step(" in line]
+    >>> [line for line in header.splitlines() if line.startswith("static inline void plant_step")]
     ['static inline void plant_step(plant_state *s, const double *x, const double *y, double *out)']
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
