@@ -61,7 +61,7 @@ def forecast_errors(model, segments, steps):
     """Forecasts and errors (n, steps, O), in levels, from origins over all segments; errors are NaN where y is."""
     ready = [s for s in segments if len(s.U) - s.skip >= steps]
     n = [len(s.U) - s.skip - steps + 1 for s in ready]
-    _check_enough(sum(n), f"forecasts of {steps} steps")
+    check_enough(sum(n), f"forecasts of {steps} steps")
     ends = np.cumsum(n)
     some = np.sort(
         np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]
@@ -93,7 +93,7 @@ def residuals(model, segments):
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])
     outputs, errors = (np.concatenate(v) if v else np.empty((0, 1)) for v in (outputs, errors))
-    _check_enough(len(errors), "rows")
+    check_enough(len(errors), "rows")
     return outputs, errors
 
 
@@ -114,7 +114,7 @@ def conformal(made, forecasts, errors, levels):
     for h in range(made.shape[1]):
         for o in range(made.shape[2]):
             counts = np.isfinite(errors[:, h, o])
-            _check_enough(int(counts.sum()), f"forecasts of step {h + 1}")
+            check_enough(int(counts.sum()), f"forecasts of step {h + 1}")
             order = np.argsort(forecasts[counts, h, o], kind="stable")
             near, place = _windows(forecasts[counts, h, o][order], made[:, h, o])
             pool = np.sort(errors[counts, h, o][order][near], axis=1)  # (places, k)
@@ -127,7 +127,7 @@ def conformal(made, forecasts, errors, levels):
     return bands
 
 
-def _check_enough(n, what):
+def check_enough(n, what):
     """Intervals from a few errors are rough, from hardly any there are none."""
     message = f"level: {n} {what} with a measured y were kept for calibration"
     if n < FEW:
