@@ -87,7 +87,8 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
 
     With ``model_step(&s, x, y, out)`` both are one call, for replay: ``out`` does not depend on that y. Where y(t) is
     never observed, or is NaN, the model's own output stays in the past, so without ``observe`` the model runs freely.
-    A NaN in x is not looked for: it stays in the state until the next reset.
+    With ``missing="error"`` a NaN in x is not looked for, and with ``target_transform`` no y outside its domain: they
+    stay in the state until the next reset. There is no warning of a run that runs away.
 
     Parameters
     ----------
