@@ -148,7 +148,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     target_bounds = _of_estimator("target_bounds")
     missing = _of_estimator("missing", "error")
     series = _of_estimator("series")
-    _cure = _of_estimator("_cure")
+    _cure = "Look for inputs far from those in training, or give target_bounds."
 
     def __init__(
         self,
@@ -166,6 +166,12 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         self.quantiles = quantiles
         self.known_ahead = known_ahead
         self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        all_ahead = isinstance(self.known_ahead, str) and self.known_ahead == "all"
+        tags.regressor_tags.poor_score = not all_ahead  # a free run that does not see the row's own inputs
+        return tags
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -212,14 +218,14 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         return self.estimator._wants_inputs()
 
     def _can_do_without_inputs(self):
-        return bool(self._parts) if hasattr(self, "_parts") else self.estimator._can_do_without_inputs()
+        return self.strategy != "recursive" or self.estimator._can_do_without_inputs()
 
     def _least_input_lag(self):
         """How many rows less than ``steps`` of X_future are looked at."""
         if not self._parts:
             return self.estimators_[0]._least_input_lag()
         seen = np.concatenate([part.ahead for part in self._parts])
-        return self._horizon - max(0, seen.max(initial=0)) if self._known.any() else np.inf
+        return self._horizon - max(0, seen.max(initial=0)) if self._is_ahead.any() else np.inf
 
     def _validation_share(self):
         return self.estimator._validation_share()
@@ -229,7 +235,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         self._horizon, self._quantiles = int(self.horizon), None
         F = self.n_features_in_
         known = self._columns_known_ahead()
-        self._known = np.tile(known, n_inputs // F if F else 1)  # of "mask", what tells is known too
+        self._is_ahead = np.tile(known, n_inputs // F if F else 1)  # of "mask", what tells is known too
         self._parts, least = (), 0
         if self.strategy == "recursive":
             least = self.estimator._least_input_lag() if F else np.inf
@@ -329,7 +335,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         return [list(column) for column in zip(*found)]
 
     def _pairs(self, part, X, Y, w, rows, new):
-        """Z, targets and weights at some rows t of a series; only of pairs that are complete at row ``new`` or later."""
+        """Z, targets and weights at some rows t of a series; of pairs that are complete at row ``new`` or later."""
         filled = np.concatenate([np.broadcast_to(self._mean[1], (1, Y.shape[1])), Y])
         filled = last_known(filled, 1)[1:]
         blind = np.isnan(Y[rows[:, None] + self._y_back]).any(axis=(1, 2))
@@ -347,7 +353,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
 
     def _features(self, part, X, Y, rows):
         """Z (R, D) at rows t."""
-        looks = (X[:, ~self._known], self._x_back), (X[:, self._known], part.ahead), (Y, self._y_back)
+        looks = (X[:, ~self._is_ahead], self._x_back), (X[:, self._is_ahead], part.ahead), (Y, self._y_back)
         return np.concatenate([V[rows[:, None] + back].reshape(len(rows), -1) for V, back in looks], axis=1)
 
     def _fit_more(self, series, memory, rng):
@@ -471,10 +477,10 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
                     self._horizon if all_unknown else 1,
                 )
             else:
-                for at, point, _, after in self._outlooks(X[a:], Y[a:b], memory):
-                    rows = out[a + at : b][:BLOCK]
+                for at, point, _, seen in self._outlooks(X[a:], Y[a:b], memory):
+                    rows, after = out[a + at : b][:BLOCK], seen
                     rows[:] = point[: len(rows), 0]
-                memory = after  # noqa: B007
+                memory = after
         return out, memory
 
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
@@ -579,7 +585,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
             )
         if return_paths:
             self._refuse_paths()
-        whole = self._known.any() and len(self._parts[0].steps) > 1
+        whole = self._is_ahead.any() and len(self._parts[0].steps) > 1
         wide = self._horizon if whole else steps
         made = super().forecast(wide, self._complete(X_future), **options)
         if isinstance(made, list):
@@ -598,7 +604,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     def _complete(self, X):
         """X_future with zeros in the columns that are not known ahead, which nothing looks at."""
         F = self.n_features_in_
-        known = self._known[:F]
+        known = self._is_ahead[:F]
         if X is None or known.all():
             return X
         if isinstance(X, (list, tuple)):
@@ -664,7 +670,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         return np.concatenate([fan for *_, fan in runs])
 
     def _misses(self, steps, ends):
-        """How much wider intervals, {level: two quantiles}, must be to hold on the rows of ``calibrate``, (steps, O)."""
+        """How much wider intervals {level: two quantiles} must be to hold in ``calibrate``, (steps, O)."""
         out = {p: [] for p in ends}
         for s in self._segments:
             maker, first = s.model or self, np.arange(s.skip, len(s.U) - steps + 1)

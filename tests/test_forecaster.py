@@ -1,0 +1,567 @@
+"""Forecaster: several horizons at once, quantiles, and what may be known when."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import tsrnn
+from tsrnn import (
+    ARXRegressor,
+    ESNRegressor,
+    GRURegressor,
+    NARXRegressor,
+    PersistenceRegressor,
+    SeasonalNaiveRegressor,
+    TDNNRegressor,
+)
+from tsrnn._forecaster import Forecaster
+from tsrnn.model_selection import backtest, forecast_scorer
+
+
+H = 4
+QUICK = {"max_iter": 4, "random_state": 0}
+MODELS = {
+    "ARX": ARXRegressor(2, 3),
+    "TDNN": TDNNRegressor((4,), input_lags=3, **QUICK),
+    "NARX": NARXRegressor((4,), input_lags=(0, 4), output_lags=(1, 3), **QUICK),
+    "GRU": GRURegressor((4,), **QUICK),
+    "ESN": ESNRegressor(20, random_state=0),
+}
+NOT_RECURSIVE = ("multi_output", "direct")
+to_rounding = {"rtol": 1e-12, "atol": 1e-12}
+
+
+def driven(n, seed=0):
+    """Two inputs, the second one known ahead, and what they drive."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 2))
+    y = np.zeros(n)
+    for t in range(1, n):
+        y[t] = 0.6 * y[t - 1] + 0.5 * X[t - 1, 0] + X[t, 1] + 0.1 * rng.standard_normal()
+    return X, y
+
+
+X, y = driven(400)
+HISTORY, NEW = slice(0, 300), slice(300, 380)
+
+
+def frames(X, y, start="2020-01-01"):
+    index = pd.date_range(start, periods=len(y), freq="h")
+    return pd.DataFrame(X, index=index, columns=["wind", "sun"]), pd.Series(y, index=index, name="power")
+
+
+# ---------------------------------------------------------------------------------------- what is learnt
+
+
+def handmade(rows, X, y, s, ahead):
+    """z_s(t) for input_lags=2, output_lags=3, with the second input known ahead at offsets ``ahead``."""
+    return np.array(
+        [[X[t - 1, 0], X[t, 0], *(X[t + a, 1] for a in ahead), y[t - 2], y[t - 1], y[t]] for t in rows]
+    )
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_direct_is_shifting_by_hand(step):
+    model = Forecaster(ARXRegressor(2, 3), H, strategy="direct", known_ahead=[1]).fit(X[HISTORY], y[HISTORY])
+    rows = np.arange(2, 300 - step)
+    ahead = [step - 2, step - 1, step]
+    own = ARXRegressor(0, 0).fit(handmade(rows, X, y, step, ahead), y[rows + step])
+    first = np.arange(80 - H)
+    made = model.trajectories(X[NEW], y[NEW], H, origins=first)[:, step - 1]
+    expected = own.predict(handmade(first + 299, X, y, step, ahead))
+    np.testing.assert_allclose(made, expected, **to_rounding)
+
+
+def test_multi_output_is_all_targets_by_hand():
+    model = Forecaster(ARXRegressor(2, 3), H, known_ahead=[1]).fit(X[HISTORY], y[HISTORY])
+    rows, ahead = np.arange(2, 300 - H), range(-1, H + 1)
+    targets = np.stack([y[rows + s] for s in range(1, H + 1)], axis=1)
+    own = ARXRegressor(0, 0).fit(handmade(rows, X, y, None, ahead), targets)
+    first = np.arange(80 - H)
+    made = model.trajectories(X[NEW], y[NEW], H, origins=first)
+    np.testing.assert_allclose(made, own.predict(handmade(first + 299, X, y, None, ahead)), **to_rounding)
+
+
+def test_targets_are_unknown_after_the_end():
+    model = Forecaster(ARXRegressor(2, 3, alpha=0.0), H).fit(X[HISTORY], y[HISTORY])
+    single = Forecaster(ARXRegressor(2, 3, alpha=0.0), H, strategy="direct").fit(X[HISTORY], y[HISTORY])
+    a, b = (m.trajectories(X[NEW], y[NEW], H) for m in (model, single))
+    np.testing.assert_allclose(
+        a, b, rtol=1e-8, atol=1e-8
+    )  # a linear model learns each step from the same rows
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_recursive_is_the_estimator(name):
+    inner = clone(MODELS[name]).fit(X[HISTORY], y[HISTORY])
+    outer = Forecaster(MODELS[name], H, strategy="recursive", known_ahead="all").fit(X[HISTORY], y[HISTORY])
+    for model in (inner, outer):
+        model.update(X[300:310], y[300:310])
+    later = X[310:330], y[310:330]
+    np.testing.assert_allclose(outer.predict(later[0]), inner.predict(later[0]), **to_rounding)
+    np.testing.assert_allclose(outer.forecast(H, later[0]), inner.forecast(H, later[0]), **to_rounding)
+    a, b = (m.trajectories(*later, H, level=80) for m in (outer, inner))
+    np.testing.assert_allclose(a["forecast"], b["forecast"], **to_rounding)
+    np.testing.assert_allclose(a["hi-80"], b["hi-80"], rtol=1e-6)
+
+
+def test_recursive_shifts_bounds_and_differences_into_the_loop():
+    inner = ARXRegressor(2, 3, target_transform="difference", target_bounds=(-1, 1.5))
+    outer = Forecaster(inner, H, strategy="recursive", known_ahead="all")
+    for model in (outer, inner):
+        with pytest.warns(UserWarning, match="outside target_bounds"):
+            model.fit(X[HISTORY], y[HISTORY])
+    np.testing.assert_allclose(outer.predict(X[NEW]), inner.predict(X[NEW]), rtol=1e-9, atol=1e-9)
+
+
+def test_weights_are_of_targets():
+    weight = np.ones(300)
+    weight[100:200] = 0
+    wrong = y[HISTORY].copy()
+    wrong[100:200] = np.nan
+    for strategy in NOT_RECURSIVE:
+        # output lags from unweighted rows are seen; so y(t) is none of the inputs here that can be unknown
+        a = Forecaster(ARXRegressor(2, 1), 2, strategy=strategy).fit(X[HISTORY], y[HISTORY], weight)
+        b = Forecaster(ARXRegressor(2, 1), 2, strategy=strategy)
+        seen = y[HISTORY].copy()
+        seen[150:160] = 50.0  # targets that must not count, and inputs of rows that must not
+        b.fit(X[HISTORY], np.where((np.arange(300) >= 150) & (np.arange(300) < 160), 50.0, seen), weight)
+        np.testing.assert_allclose(a.theta_, b.theta_, rtol=1e-9, atol=1e-9)
+        unknown = Forecaster(ARXRegressor(2, 1), 2, strategy=strategy).fit(X[HISTORY], wrong)
+        assert np.isfinite(unknown.theta_).all()
+        doubled = Forecaster(ARXRegressor(2, 1, alpha=0.0), 2, strategy=strategy)
+        twice = doubled.fit(X[HISTORY], y[HISTORY], np.full(300, 2.0)).theta_
+        np.testing.assert_allclose(twice, doubled.fit(X[HISTORY], y[HISTORY]).theta_, rtol=1e-9, atol=1e-9)
+
+
+# ---------------------------------------------------------------------------------------- what is known when
+
+
+@pytest.fixture(scope="module", params=[(name, s) for name in MODELS for s in NOT_RECURSIVE], ids="-".join)
+def fitted(request):
+    name, strategy = request.param
+    return Forecaster(MODELS[name], H, strategy=strategy, known_ahead=[1]).fit(X[HISTORY], y[HISTORY])
+
+
+def test_a_forecast_knows_the_past_and_no_more(fitted):
+    new, measured, k = X[NEW], y[NEW], 40
+    made = fitted.trajectories(new, measured, H)
+    other, later = new.copy(), measured.copy()
+    later[k:] += 5
+    other[k:, 0] -= 3  # not known ahead
+    other[k + H :, 1] += 7  # known ahead, but not as far
+    np.testing.assert_array_equal(fitted.trajectories(other, later, H)[: k + 1], made[: k + 1])
+    assert not np.allclose(fitted.trajectories(other, measured, H)[k + 1], made[k + 1])
+    other = new.copy()
+    other[k + 1, 1] += 7  # known ahead: the second row of the forecast from k
+    assert not np.allclose(fitted.trajectories(other, measured, H)[k], made[k])
+    other = new.copy()
+    other[k - 1, 0] += 7  # the last one known
+    assert not np.allclose(fitted.trajectories(other, measured, H)[k], made[k])
+    later = measured.copy()
+    later[k - 1] += 7
+    assert not np.allclose(fitted.trajectories(new, later, H)[k], made[k])
+
+
+def test_all_verbs_tell_the_same(fitted):
+    new, measured = X[NEW], y[NEW]
+    made = fitted.trajectories(new, measured, H)
+    for steps in (1, 3, H):
+        ahead = fitted.predict_ahead(new, measured, steps=steps)
+        rows = np.arange(steps - 1, len(new) - H + steps)
+        np.testing.assert_allclose(ahead[rows], made[rows - steps + 1, steps - 1], **to_rounding)
+    np.testing.assert_allclose(fitted.forecast(H, new), made[0], **to_rounding)
+    np.testing.assert_allclose(fitted.forecast(2, new[:, 1:]), made[0, :2], **to_rounding)
+    np.testing.assert_allclose(fitted.predict(new)[:H], made[0], **to_rounding)
+    updated = copy.deepcopy(fitted)
+    for rows in (slice(0, 3), slice(3, 4), slice(4, 30)):
+        updated.update(new[rows], measured[rows])
+    np.testing.assert_allclose(updated.forecast(H, new[30 : 30 + H]), made[30], **to_rounding)
+    np.testing.assert_allclose(updated.trajectories(new[30:], measured[30:], H), made[30:], **to_rounding)
+
+
+def test_predict_goes_on_from_its_own_forecasts_after_each_horizon(fitted):
+    new = X[NEW][:10]
+    own = fitted.predict(X[NEW])[:10]
+    after = copy.deepcopy(fitted).update(new[:H], own[:H])
+    np.testing.assert_allclose(after.predict(X[NEW][H:])[: 10 - H], own[H:], **to_rounding)
+
+
+def test_unmeasured_rows_are_fed_with_forecasts(fitted):
+    new, measured = X[NEW], y[NEW].copy()
+    measured[20 : 20 + H] = np.nan
+    whole = y[NEW].copy()
+    whole[20 : 20 + H] = fitted.trajectories(new, y[NEW], H, origins=[20])[0]
+    np.testing.assert_allclose(
+        fitted.trajectories(new, measured, H), fitted.trajectories(new, whole, H), **to_rounding
+    )
+
+
+def test_nothing_changes_the_model_and_it_can_be_copied(fitted):
+    made = fitted.predict(X[NEW])
+    fitted.trajectories(X[NEW], y[NEW], H, level=80)
+    fitted.predict_ahead(X[NEW], y[NEW], steps=2)
+    np.testing.assert_array_equal(fitted.predict(X[NEW]), made)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(X[NEW]), made)
+    again = clone(fitted).fit(X[HISTORY], y[HISTORY])
+    np.testing.assert_array_equal(again.predict(X[NEW]), made)
+
+
+def test_all_starts(fitted):
+    cold, zeros = (fitted.predict(X[NEW], start=start) for start in ("cold", "zeros"))
+    assert np.isfinite(cold).all()
+    assert np.isfinite(zeros).all()
+    assert not np.allclose(cold, zeros)
+    history = X[280:300], y[280:300]
+    after = fitted.predict(X[NEW], start=history)
+    np.testing.assert_allclose(after, fitted.predict(X[NEW]), rtol=0.05, atol=0.05)
+
+
+def test_threads_do_not_matter():
+    one, two = (
+        Forecaster(MODELS["NARX"], H, strategy="direct", n_jobs=n).fit(X[HISTORY], y[HISTORY])
+        for n in (None, 2)
+    )
+    np.testing.assert_array_equal(one.theta_, two.theta_)
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_partial_fit_learns_each_pair_once(strategy):
+    model = Forecaster(ARXRegressor(2, 3, alpha=0.0, scale=None), H, strategy=strategy, known_ahead=[1])
+    whole = clone(model).fit(X, y)
+    parts = clone(model).fit(X[:200], y[:200])
+    for rows in (slice(200, 201), slice(201, 203), slice(203, 300), slice(300, 400)):
+        parts.partial_fit(X[rows], y[rows])
+    np.testing.assert_allclose(parts.theta_, whole.theta_, rtol=1e-7, atol=1e-7)
+    known = np.random.default_rng(1).standard_normal((H, 2))
+    np.testing.assert_allclose(parts.forecast(H, known), whole.forecast(H, known), rtol=1e-7)
+
+
+# ---------------------------------------------------------------------------------------- quantiles
+
+
+def heteroscedastic(n, seed=0):
+    """y(t) = 0.7 y(t - 1) + s(t) e(t), with a spread s that goes with the hour of the day; s is the input."""
+    rng = np.random.default_rng(seed)
+    s = 1 + 0.8 * np.sin(2 * np.pi * np.arange(n) / 24)
+    y = np.zeros(n)
+    for t in range(1, n):
+        y[t] = 0.7 * y[t - 1] + s[t] * rng.standard_normal()
+    return s[:, None], y
+
+
+def covered(band, y, p=80):
+    rows = np.arange(len(band["forecast"]))[:, None] + np.arange(band["forecast"].shape[1])
+    return ((band[f"lo-{p}"] <= y[rows]) & (y[rows] <= band[f"hi-{p}"])).mean(axis=0)
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_quantiles_cover_where_the_spread_changes(strategy):
+    S, v = heteroscedastic(6000)
+    inner = TDNNRegressor((), input_lags=1, early_stopping=False, solver="lbfgs", max_iter=60)
+    model = Forecaster(inner, 3, strategy=strategy, quantiles=(0.05, 0.1, 0.5, 0.9, 0.95), known_ahead="all")
+    model.fit(S[:4000], v[:4000])
+    band = model.trajectories(S[4000:], v[4000:], 3, level=[80, 90])
+    np.testing.assert_allclose(covered(band, v[4000:], 80), 0.8, atol=0.03)
+    np.testing.assert_allclose(covered(band, v[4000:], 90), 0.9, atol=0.03)
+    width = band["hi-80"] - band["lo-80"]
+    calm, rough = (S[4000 : 4000 + len(width), 0] < 0.5), (S[4000 : 4000 + len(width), 0] > 1.5)
+    assert width[rough, 0].mean() > 2 * width[calm, 0].mean()
+    for low, high in (("lo-90", "lo-80"), ("lo-80", "forecast"), ("forecast", "hi-80"), ("hi-80", "hi-90")):
+        assert (band[low] <= band[high]).all()
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_quantiles_never_cross(strategy):
+    model = Forecaster(  # hardly trained, so that they would
+        TDNNRegressor((8,), max_iter=1, random_state=0),
+        H,
+        strategy=strategy,
+        quantiles=(0.4, 0.5, 0.6, 0.45, 0.55),
+    ).fit(X[:120], y[:120])
+    raw = [
+        m.predict(np.random.default_rng(0).standard_normal((50, m.n_features_in_)), start="cold")
+        for m in model.estimators_
+    ]
+    assert any((np.diff(v.reshape(50, -1, 5), axis=-1) < 0).any() for v in raw)
+    wild = 4 * X[NEW]
+    band = model.trajectories(wild, y[NEW], H, level=[10, 20])
+    for low, high in (("lo-20", "lo-10"), ("lo-10", "forecast"), ("forecast", "hi-10"), ("hi-10", "hi-20")):
+        assert (band[low] <= band[high]).all()
+
+
+def test_without_the_median_the_forecast_is_that_of_the_estimator():
+    inner = TDNNRegressor((), input_lags=2)
+    plain = Forecaster(inner, H).fit(X[HISTORY], y[HISTORY])
+    model = Forecaster(inner, H, quantiles=(0.9, 0.1)).fit(X[HISTORY], y[HISTORY])
+    np.testing.assert_array_equal(model.forecast(H), plain.forecast(H))
+    frame = model.forecast(2, level=80)
+    assert list(frame.columns) == ["y", "lo-80", "hi-80"]
+    assert len(model.estimators_) == 2
+    assert (frame["lo-80"] < frame["hi-80"]).all()
+
+
+def test_calibrate_moves_quantiles_to_where_they_hold():
+    S, v = heteroscedastic(3000)
+    model = Forecaster(TDNNRegressor((), input_lags=1), 2, quantiles=(0.2, 0.5, 0.8)).fit(S[:800], v[:800])
+    new = S[2000:], 2.5 * v[2000:]  # rougher than in training
+    before = covered(model.trajectories(*new, 2, level=60, start="cold"), new[1], 60)
+    model.calibrate(S[800:2000], 2.5 * v[800:2000])
+    band = model.trajectories(*new, 2, level=60, start="cold")
+    assert (before < 0.5).all()
+    np.testing.assert_allclose(covered(band, new[1], 60), 0.6, atol=0.06)
+    assert (band["lo-60"] <= band["forecast"]).all()
+    assert (band["forecast"] <= band["hi-60"]).all()
+
+
+def test_bounds_and_transforms_hold_for_quantiles():
+    positive = np.exp(0.5 * y)
+    inner = TDNNRegressor((4,), target_transform="log", target_bounds=(0, 1.5), **QUICK)
+    model = Forecaster(inner, H, quantiles=(0.1, 0.5, 0.9))
+    with pytest.warns(UserWarning, match="outside target_bounds"):
+        model.fit(X[HISTORY], positive[HISTORY])
+    band = model.trajectories(X[NEW], positive[NEW], H, level=80)
+    assert band["lo-80"].min() > 0
+    assert band["hi-80"].max() == 1.5
+
+
+# ---------------------------------------------------------------------------------------- bounds, gaps, panels
+
+
+def test_bounds_may_be_columns_known_ahead():
+    Xf, yf = frames(X, np.abs(y))
+    Xf["sun"] = np.abs(Xf["sun"])
+    inner = ARXRegressor(2, 3, target_bounds=(0, "sun"))
+    model = Forecaster(inner, H, known_ahead=["sun"])
+    with pytest.warns(UserWarning, match="outside target_bounds"):
+        model.fit(Xf[:300], yf[:300])
+    made = model.trajectories(Xf[300:], yf[300:], H)
+    limit = Xf["sun"].to_numpy()[300:][np.arange(len(made))[:, None] + np.arange(H)]
+    assert (made >= 0).all()
+    assert (made <= limit).all()
+    assert (made == limit).any()
+    with pytest.raises(ValueError, match="known_ahead"):
+        Forecaster(inner, H).fit(Xf[:300], yf[:300])
+
+
+def test_differences_add_up():
+    trend = np.arange(300.0)
+    model = Forecaster(ARXRegressor(0, 1, target_transform="difference"), H).fit(None, trend)
+    np.testing.assert_allclose(model.forecast(H), 300 + np.arange(H), rtol=1e-9)
+
+
+def test_pandas_and_stamps():
+    Xf, yf = frames(X, y)
+    model = Forecaster(ARXRegressor(), H, known_ahead=["sun"]).fit(Xf[:300], yf[:300])
+    made = model.forecast(3, Xf[300 : 300 + H], level=[50, 80])
+    assert list(made.columns) == ["power", "lo-50", "hi-50", "lo-80", "hi-80"]
+    assert made.index.equals(Xf.index[300:303])
+    only = Xf[["sun"]][300 : 300 + H]
+    pd.testing.assert_series_equal(model.forecast(3, only), made["power"], check_freq=False)
+    lost = Xf[300:].assign(wind=np.nan)
+    pd.testing.assert_series_equal(model.forecast(3, lost), made["power"], check_freq=False)
+    with pytest.raises(ValueError, match="'sun'"):
+        model.forecast(3, Xf[["wind"]][300:])
+    with pytest.raises(ValueError, match="2 rows, but 4"):
+        model.forecast(2, Xf[300:302])
+    none_ahead = Forecaster(ARXRegressor(), H).fit(Xf[:300], yf[:300])
+    assert none_ahead.forecast(H).index.equals(Xf.index[300 : 300 + H])
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_targets_do_not_reach_over_a_gap(strategy):
+    Xf, yf = frames(X[:360], y[:360])
+    Xf, yf = (v.drop(v.index[150:200]) for v in (Xf, yf))
+    model = Forecaster(ARXRegressor(2, 3, scale=None), H, strategy=strategy, known_ahead=[1]).fit(Xf, yf)
+    apart = Forecaster(ARXRegressor(2, 3, scale=None), H, strategy=strategy, known_ahead=[1])
+    apart.fit([X[:150], X[200:360]], [y[:150, None], y[200:360, None]])
+    np.testing.assert_allclose(model.theta_, apart.theta_, **to_rounding)
+
+
+def test_panels_go_on_each_from_its_own_end():
+    A, B = driven(200, 1), driven(150, 2)
+    model = Forecaster(ARXRegressor(), H, known_ahead=[1])
+    keys = pd.MultiIndex.from_arrays(
+        [["b"] * 120 + ["a"] * 180, [*range(120), *range(180)]], names=["unit", "t"]
+    )
+    stacked = pd.DataFrame(np.concatenate([B[0][:120], A[0][:180]]), index=keys, columns=["wind", "sun"])
+    target = pd.Series(np.concatenate([B[1][:120], A[1][:180]]), index=keys, name="power")
+    model.fit(stacked, target)
+    ahead = pd.MultiIndex.from_arrays(
+        [["a"] * H + ["b"] * H, [*range(180, 180 + H), *range(120, 120 + H)]], names=["unit", "t"]
+    )
+    ahead = pd.DataFrame(
+        np.concatenate([A[0][180 : 180 + H], B[0][120 : 120 + H]]), index=ahead, columns=["wind", "sun"]
+    )
+    made = model.forecast(2, ahead, level=80)
+    assert made.index.tolist() == [("a", 180), ("a", 181), ("b", 120), ("b", 121)]
+    for key, (inputs, measured), n in (("a", A, 180), ("b", B, 120)):
+        rows = slice(n - 30, n + H)
+        one = pd.DataFrame(inputs[rows], columns=["wind", "sun"])
+        alone = model.trajectories(one, measured[rows], H, origins=[30], start="cold")
+        np.testing.assert_allclose(made.loc[key]["power"], alone[0, :2], **to_rounding)
+
+
+def test_without_inputs_and_with_several_outputs():
+    Y = np.stack([y, np.roll(y, 3)], axis=1)[10:]
+    model = Forecaster(TDNNRegressor((), input_lags=5), H, quantiles=(0.1, 0.5, 0.9)).fit(None, Y[:300])
+    assert model.forecast(H).shape == (H, 2)
+    frame = model.forecast(H, level=80)
+    assert list(frame.columns) == ["y0", "y0-lo-80", "y0-hi-80", "y1", "y1-lo-80", "y1-hi-80"]
+    made = model.trajectories(None, Y[300:], H)
+    np.testing.assert_allclose(made[:-3, :3, 1].shape, (len(made) - 3, 3))
+    error = made[:, :3, 1] - Y[300:][np.arange(len(made))[:, None] + np.arange(3), 1]
+    assert np.abs(error).mean() < 0.5 * np.abs(Y[:, 1]).mean()  # it is the first one, three rows late
+
+
+def test_missing_inputs():
+    gaps = X.copy()
+    gaps[::7, 0] = np.nan
+    gaps[::11, 1] = np.nan
+    for missing in ("hold", "mean", "mask"):
+        model = Forecaster(ARXRegressor(missing=missing), H, known_ahead=[1]).fit(gaps[HISTORY], y[HISTORY])
+        assert np.isfinite(model.trajectories(gaps[NEW], y[NEW], H)).all()
+        assert np.isfinite(model.forecast(H, gaps[NEW])).all()
+    with pytest.raises(ValueError, match="missing='hold'"):
+        Forecaster(ARXRegressor(), H).fit(gaps, y)
+
+
+# ---------------------------------------------------------------------------------------- which strategy wins
+
+
+def rmse(model, X, y, steps, train):
+    result = backtest(
+        model.fit(None if X is None else X[:train], y[:train]),
+        None if X is None else X[train:],
+        y[train:],
+        steps,
+    )
+    return result.errors.RMSE.to_numpy()
+
+
+def test_direct_wins_where_the_estimator_cannot_see_the_law():
+    """A season in noise: one lag of y tells little, and what a loop makes of it tells less with each step."""
+    rng = np.random.default_rng(0)
+    t = np.arange(3000)
+    v = np.sin(2 * np.pi * t / 12) + 0.5 * rng.standard_normal(3000)
+    inner = ARXRegressor(0, 2)
+    loop, direct, at_once = (
+        rmse(Forecaster(inner, 12, strategy=s), None, v, 12, 2000)
+        for s in ("recursive", "direct", "multi_output")
+    )
+    assert direct.mean() < 0.85 * loop.mean()
+    assert at_once.mean() < 0.85 * loop.mean()
+
+
+def test_recursive_wins_where_it_is_the_law_and_rows_are_few():
+    rng = np.random.default_rng(0)
+    v = np.zeros(1080)
+    for t in range(1, 1080):
+        v[t] = 0.95 * v[t - 1] + rng.standard_normal()
+    inner = ARXRegressor(0, 8)
+    loop, direct = (rmse(Forecaster(inner, 12, strategy=s), None, v, 12, 80) for s in ("recursive", "direct"))
+    assert loop.mean() < 0.97 * direct.mean()
+
+
+# ---------------------------------------------------------------------------------------- with scikit-learn
+
+
+def test_search_and_scorer():
+    model = Forecaster(ARXRegressor(), H, known_ahead="all")
+    grid = {"strategy": ["multi_output", "direct", "recursive"], "estimator__output_lags": [1, 3]}
+    search = GridSearchCV(model, grid, cv=TimeSeriesSplit(2), scoring=forecast_scorer("rmse", horizon=H)).fit(
+        X, y
+    )
+    assert search.best_score_ < 0
+    assert len(search.cv_results_["params"]) == 6
+    assert tsrnn.forecast(search, H, X[:H]).shape == (H,)
+    scores = cross_val_score(make_pipeline(StandardScaler(), model), X, y, cv=TimeSeriesSplit(2))
+    assert scores.shape == (2,)
+    assert (scores > 0.5).all()
+    assert model.get_params()["estimator__alpha"] == 1e-4
+
+
+@parametrize_with_checks(
+    [
+        Forecaster(ARXRegressor(), 2),
+        Forecaster(TDNNRegressor((2,), max_iter=20, random_state=0), 2, strategy="direct", known_ahead="all"),
+        Forecaster(ARXRegressor(), 2, strategy="recursive", known_ahead="all"),
+    ],
+    expected_failed_checks=lambda estimator: {
+        "check_methods_sample_order_invariance": "rows are time",
+        "check_methods_subset_invariance": "rows are time",
+        "check_sample_weight_equivalence_on_dense_data": "a weight of 0 is not deletion",
+    },
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+# ---------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "words"),
+    [
+        (Forecaster(StandardScaler()), TypeError, "no estimator of tsrnn"),
+        (Forecaster(make_pipeline(StandardScaler(), ARXRegressor())), TypeError, "Pipeline that ends in it"),
+        (Forecaster(ARXRegressor(), 0), ValueError, "horizon"),
+        (Forecaster(ARXRegressor(), 2.5), TypeError, "horizon"),
+        (Forecaster(ARXRegressor(), strategy="both"), ValueError, "strategy='both'"),
+        (Forecaster(PersistenceRegressor()), TypeError, "input_lags"),
+        (Forecaster(TDNNRegressor(), quantiles=(0.1, 1.0)), ValueError, "1.0 is no quantile"),
+        (Forecaster(TDNNRegressor(), quantiles=0.5), ValueError, "no set of quantiles"),
+        (Forecaster(TDNNRegressor(), quantiles=(0.5, 0.5)), ValueError, "twice"),
+        (Forecaster(ARXRegressor(), quantiles=(0.5,)), TypeError, "no\nparameter loss|no parameter loss"),
+        (
+            Forecaster(TDNNRegressor(), strategy="recursive", quantiles=(0.5,)),
+            ValueError,
+            "'multi_output' or",
+        ),
+        (Forecaster(GRURegressor(bidirectional=True)), ValueError, "bidirectional=False"),
+        (Forecaster(ARXRegressor(), known_ahead="sun"), ValueError, "known_ahead='sun'"),
+        (Forecaster(ARXRegressor(), known_ahead=[2]), ValueError, "2 is no column"),
+        (Forecaster(ARXRegressor(), known_ahead=None), ValueError, "known_ahead=None"),
+        (Forecaster(ARXRegressor(), strategy="recursive"), ValueError, "known_ahead='all'"),
+        (Forecaster(ARXRegressor(alpha=-1)), ValueError, "alpha"),
+        (Forecaster(ARXRegressor(), 400), ValueError, "horizon=400"),
+        (
+            Forecaster(TDNNRegressor(target_transform="difference"), quantiles=(0.5,)),
+            ValueError,
+            "do not add up",
+        ),
+    ],
+)
+def test_wrong_parameters(model, error, words):
+    with pytest.raises(error, match=words):
+        model.fit(X, y)
+
+
+def test_wrong_calls():
+    model = Forecaster(TDNNRegressor(**QUICK), H, quantiles=(0.1, 0.5, 0.9)).fit(X, y)
+    with pytest.raises(ValueError, match=r"0\.025 and 0\.975 among"):
+        model.forecast(2, level=95)
+    with pytest.raises(ValueError, match="horizon=5"):
+        model.forecast(5)
+    with pytest.raises(ValueError, match="horizon=6"):
+        model.predict_ahead(X, y, steps=6)
+    with pytest.raises(ValueError, match="horizon=6"):
+        model.trajectories(X, y, 6)
+    for call in ({"return_paths": True}, {"level": 80, "method": "bootstrap"}):
+        with pytest.raises(ValueError, match="strategy='recursive'"):
+            model.forecast(2, **call)
+    with pytest.raises(ValueError, match="3 columns"):
+        Forecaster(ARXRegressor(), H, known_ahead=[1]).fit(X, y).forecast(H, np.zeros((H, 3)))
+
+
+def test_recursive_takes_seasonal_naive():
+    model = Forecaster(SeasonalNaiveRegressor(24), strategy="recursive").fit(None, y)
+    np.testing.assert_array_equal(model.forecast(24), y[-24:])
