@@ -533,7 +533,7 @@ class ESNRegressor(SequenceRegressor):
         return max(1, round(self.connectivity * n))
 
     def _scaling(self):
-        """Sizes of the weights of each input and each output, (F,) and (O,)."""
+        """Sizes of the weights of each input, as ``_fill`` gives them, and of each output."""
         F, O = self.n_features_in_, self.n_outputs_
         size = SCALING[F > 0 and self._wants_inputs()] if self.input_scaling is None else self.input_scaling
         fed = np.mean(size) if self.feedback_scaling is None else self.feedback_scaling
@@ -541,7 +541,10 @@ class ESNRegressor(SequenceRegressor):
         for name, (value, n) in sizes.items():
             if np.ndim(value) and np.shape(value) != (n,):
                 raise ValueError(f"{name}={value!r}: give one number, or {n}, one for each column.")
-        return [np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values()]
+        inputs, outputs = (np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values())
+        return np.resize(
+            inputs, self._n_filled()
+        ), outputs  # what tells of missing values as what it tells of
 
     # ---------------------------------------------------------------------------------- following
 

@@ -270,8 +270,7 @@ class Following:
         """Zeros in the user's units."""
         inputs = np.zeros(self.n_features_in_)
         filled, _ = self._fill(inputs[None], inputs)
-        with np.errstate(all="ignore"):
-            level, _ = self._target.bound_levels(*np.zeros((2, self.n_outputs_)))
+        level = self._target.ends(np.zeros(self.n_outputs_))
         level = np.where(np.isfinite(level), level, self._level)
         levels = np.tile(level, (len(self._target.coef), 1))
         change = level if len(levels) == 0 else np.zeros_like(level)

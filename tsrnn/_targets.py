@@ -213,12 +213,16 @@ class Target(NamedTuple):
                 )
         return U
 
+    def ends(self, Y):
+        """Levels of any Y, -inf and inf outside the domain."""
+        for g in self.pointwise:
+            Y = g(Y)
+        return Y
+
     def bound_levels(self, low, high):
         """Levels of bounds on y, such that clipping to them never gives an infinite level."""
         low, high = np.asarray(low, float), np.asarray(high, float)
-        lowest, highest = low, high
-        for g in self.pointwise:
-            lowest, highest = g(lowest), g(highest)
+        lowest, highest = self.ends(low), self.ends(high)
         for name, bound, level, end in ("low", low, lowest, np.inf), ("high", high, highest, -np.inf):
             if (level == end).any():
                 raise ValueError(
