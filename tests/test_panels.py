@@ -607,6 +607,35 @@ def test_errors():
             model.fit(X.set_axis(index), y.set_axis(index))
 
 
+def test_levels_in_the_wrong_order():
+    """Stamps are not taken for series, which a net without lags would learn from."""
+    X, y = (v.swaplevel() for v in stacked(OLD))
+    for name in ("ARX", "LSTM"):
+        with pytest.raises(ValueError, match=r"\('time', 'series'\) must be time.*swaplevel"):
+            clone(MODELS[name]).fit(X, y)
+    days = X.index.set_levels([[key * 3 for key in KEYS]], level=[1])
+    with pytest.raises(ValueError, match="swaplevel"):
+        tsrnn.ARXRegressor(input_lags=()).fit(None, y.set_axis(days))
+    X, y = (v.loc["a"] for v in stacked(OLD))
+    alone = tsrnn.ARXRegressor().fit(X, y)
+    level = pd.MultiIndex.from_arrays([X.index])  # of a single level, which is time
+    np.testing.assert_array_equal(tsrnn.ARXRegressor().fit(X.set_axis(level), y).theta_, alone.theta_)
+
+
+def test_a_column_alone():
+    """A frame that only tells the series is one without inputs."""
+    _, y = stacked(OLD)
+    frame = y.index.to_frame()[["series"]].droplevel(0)
+    model = tsrnn.ARXRegressor(input_lags=(), series="series").fit(frame, y.droplevel(0))
+    wanted = tsrnn.ARXRegressor(input_lags=()).fit(None, y)
+    np.testing.assert_array_equal(model.forecast(3), wanted.forecast(3))
+    later = stacked(LATER, later=True)[1]
+    frame = later.index.to_frame()[["series"]].droplevel(0)
+    np.testing.assert_array_equal(
+        model.update(frame, later.droplevel(0)).forecast(3, frame), wanted.update(None, later).forecast(3)
+    )
+
+
 def test_rows_that_do_not_tell_their_series(fitted):
     later, new = (v.reset_index(drop=True) for v in stacked(LATER, later=True))
     for model in map(copy.deepcopy, fitted.values()):

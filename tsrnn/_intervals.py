@@ -120,7 +120,7 @@ def conformal(made, forecasts, errors, levels):
             pool = np.sort(errors[counts, h, o][order][near], axis=1)  # (places, k)
             k = pool.shape[1]
             for p, (low, high) in bands.items():
-                tail = (1 - p / 100) / 2 * (k + 1)  # of k + 1 errors, the new one among them
+                tail = (100 - p) * (k + 1) / 200  # of k + 1 errors, the new one among them
                 below, above = max(0, int(np.floor(tail)) - 1), min(k - 1, int(np.ceil(k + 1 - tail)) - 1)
                 low[:, h, o] = made[:, h, o] + pool[place, below]
                 high[:, h, o] = made[:, h, o] + pool[place, above]

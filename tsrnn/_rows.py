@@ -116,6 +116,7 @@ def _named(key, index, rows):
 def _keys(X, y, groups, column):
     """The key of each row and the names of the keys, or None and [] where there is one series."""
     stacked = [v.index for v in (X, y) if isinstance(getattr(v, "index", None), pd.MultiIndex)]
+    stacked = [index for index in stacked if index.nlevels > 1]
     if len(stacked) == 2 and not stacked[0].equals(stacked[1]):
         raise ValueError(
             "X and y have different MultiIndexes: align them, for example with X, y = X.align(y, join='inner', axis=0)."
@@ -142,9 +143,19 @@ def _keys(X, y, groups, column):
             raise ValueError(f"series={column!r} is no column of X ({has}): give a DataFrame that has it.")
         return X[column].to_numpy(), [column]
     if stacked:
+        *others, last = stacked[0].levels
+        if not _is_time(last) and not pd.api.types.is_numeric_dtype(last) and any(map(_is_time, others)):
+            raise ValueError(
+                f"The last level of the MultiIndex {tuple(stacked[0].names)} must be time, those before it tell the "
+                "series: reorder them, for example with X.swaplevel().sort_index()."
+            )
         levels = stacked[0].droplevel(-1)
         return levels, list(levels.names)
     return None, []
+
+
+def _is_time(level):
+    return isinstance(level, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
 
 
 def _index(X, y, rows):

@@ -1,0 +1,535 @@
+"""forecast(level=...), calibrate and trajectories: against slow definitions, in and out of bounds, for every model."""
+
+import copy
+import math
+import pickle
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold, TimeSeriesSplit
+
+import tsrnn
+from tsrnn import _intervals as intervals
+from tsrnn.preprocessing import Difference
+
+
+QUICK = {"max_iter": 3, "random_state": 0}
+MODELS = {
+    "NARX": tsrnn.NARXRegressor((4,), early_stopping=False, **QUICK),
+    "TDNN": tsrnn.TDNNRegressor((4,), input_lags=2, **QUICK),
+    "Elman": tsrnn.ElmanRegressor((4,), input_lags=1, output_lags=2, **QUICK),
+    "LSTM": tsrnn.LSTMRegressor((3,), **QUICK),
+    "GRU": tsrnn.GRURegressor((3,), output_lags=1, **QUICK),
+    "ESN": tsrnn.ESNRegressor(20, output_lags=1, leak_rate=0.5, alpha=0.1, random_state=0),
+    "ESNCV": tsrnn.ESNRegressorCV(20, alphas=(1e-3, 1.0), cv=3, random_state=0),
+    "ARX": tsrnn.ARXRegressor(random_state=0),
+    "persistence": tsrnn.PersistenceRegressor(random_state=0),
+    "seasonal": tsrnn.SeasonalNaiveRegressor(3, random_state=0),
+}
+every_model = pytest.mark.parametrize("name", MODELS)
+close = {"rtol": 1e-9, "atol": 1e-9}
+N, END = 200, 260
+TIME = pd.date_range("2024-01-01", periods=END, freq="h", name="time")
+
+
+def made(n=END, seed=3):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(n, 2)), np.zeros(n)
+    for t in range(1, n):
+        y[t] = 0.5 * y[t - 1] + X[t, 0] - 0.5 * X[t - 1, 1] + 0.3 * rng.normal()
+    return X, 20 + 2 * y
+
+
+X, y = made()
+OLD, NEW = slice(0, N), slice(N, END)
+HOLES = y.copy()
+HOLES[[N, N + 3, N + 4, N + 5, N + 30, N + 31]] = np.nan
+PARAMETERS = {
+    "plain": {},
+    "bounds": {"target_bounds": (18.5, 21.5)},
+    "difference": {"target_transform": ["log", "difference", Difference(3)]},
+    "both": {"target_transform": "difference", "target_bounds": ("x0", 22.0)},
+}
+
+
+def fit(name, **kw):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*lie outside target_bounds")
+        return clone(MODELS[name]).set_params(**kw).fit(X[OLD], y[OLD])
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Each model; tests take a copy before they change it."""
+    return {name: fit(name) for name in MODELS}
+
+
+# ---------------------------------------------------------------------------------------- trajectories
+
+
+@every_model
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_trajectories_are_forecasts_after_updates(name, kind):
+    """Origin k knows the y before row k, also where some of it is missing."""
+    model, steps = fit(name, **PARAMETERS[kind]), 7
+    got = model.trajectories(X[NEW], HOLES[NEW], steps)
+    assert got.shape == (END - N - steps + 1, steps)
+    one = copy.deepcopy(model)
+    for k in range(45):
+        rows = slice(N + k, N + k + steps)
+        if k in (0, 1, 3, 4, 5, 6, 10, 31, 32, 40):
+            np.testing.assert_allclose(got[k], one.forecast(steps, X[rows]), **close, err_msg=f"origin {k}")
+            np.testing.assert_allclose(got[k], one.predict(X[rows]), **close)
+        one.update(X[N + k : N + k + 1], HOLES[N + k : N + k + 1])
+    origins = [40, 3, 3, 0]
+    some = model.trajectories(X[NEW], HOLES[NEW], steps, origins=origins)
+    np.testing.assert_allclose(some, got[origins], **close)
+    cold = model.trajectories(X[NEW], HOLES[NEW], steps, origins=[0], start="cold")
+    np.testing.assert_allclose(cold[0], model.predict(X[NEW][:steps], start="cold"), **close)
+    one_step = model.trajectories(X[NEW], HOLES[NEW], 1)
+    np.testing.assert_allclose(one_step[:, 0], model.predict_ahead(X[NEW], HOLES[NEW]), **close)
+    np.testing.assert_allclose(
+        got[:, -1], model.predict_ahead(X[NEW], HOLES[NEW], steps=steps)[steps - 1 :], **close
+    )
+
+
+@every_model
+def test_trajectories_do_not_reach_over_a_gap(name):
+    frame, target = pd.DataFrame(X, TIME, columns=["u", "v"]), pd.Series(y, TIME)
+    model = clone(MODELS[name]).set_params(target_transform="difference").fit(frame[OLD], target[OLD])
+    rows = np.r_[N : N + 10, N + 13 : N + 30]
+    late, truth = frame.iloc[rows], target.iloc[rows]
+    with pytest.warns(UserWarning, match=r"3 row\(s\) are missing"):
+        got = model.trajectories(late, truth, 4)
+    assert got.shape == (24, 4)
+    over = np.array([(k < 10) & (k + 4 > 10) for k in range(24)])
+    assert (np.isnan(got).all(axis=1) == over).all()
+    assert np.isfinite(got[~over]).all()
+    model.update(late[:10], truth[:10])
+    with pytest.warns(UserWarning, match=r"3 row\(s\) are missing"):
+        np.testing.assert_allclose(got[10], model.predict(late[10:14]), **close)
+    with pytest.warns(UserWarning, match=r"3 row\(s\) are missing"):
+        model.update(late[10:14], truth[10:14])
+    np.testing.assert_allclose(got[14], model.forecast(4, late[14:18]), **close)
+
+
+@every_model
+@pytest.mark.parametrize("method", ["conformal", "bootstrap"])
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_intervals_of_trajectories_are_those_of_forecasts(name, method, kind, monkeypatch):
+    """Also of sample paths, here with an error that is always the same."""
+    monkeypatch.setattr(
+        intervals, "drawer", lambda *_: lambda z: np.resize(np.linspace(-1, 1, 500), len(z))[:, None]
+    )
+    model, origins = fit(name, **PARAMETERS[kind]), [0, 8]
+    answer = model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins, level=[80, 95], method=method)
+    assert list(answer) == ["forecast", "lo-80", "hi-80", "lo-95", "hi-95"]
+    np.testing.assert_array_equal(
+        answer["forecast"], model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins)
+    )
+    assert (answer["lo-95"] <= answer["lo-80"]).all()
+    assert (answer["lo-80"] <= answer["hi-80"]).all()
+    assert (answer["hi-80"] <= answer["hi-95"]).all()
+    for k, origin in enumerate(origins):
+        out = model.forecast(5, X[NEW][origin : origin + 5], level=[80, 95], method=method)
+        assert list(out.columns) == ["y", *list(answer)[1:]]
+        np.testing.assert_allclose(out["y"], answer["forecast"][k], **close)
+        for end in list(answer)[1:]:
+            np.testing.assert_allclose(answer[end][k], out[end], **close)
+        model.update(X[NEW][:8], HOLES[NEW][:8])
+
+
+def test_trajectories_of_several_outputs_and_of_one_series_of_a_panel():
+    Y = np.column_stack([y, -2 * y])
+    model = clone(MODELS["NARX"]).fit(X[OLD], Y[OLD])
+    got = model.trajectories(X[NEW], Y[NEW], 4, origins=[2, 9], level=90)
+    assert got["hi-90"].shape == got["forecast"].shape == (2, 4, 2)
+    model.update(X[NEW][:2], Y[NEW][:2])
+    np.testing.assert_allclose(got["forecast"][0], model.predict(X[NEW][2:6]), **close)
+    panel = clone(MODELS["NARX"]).fit([X[:120], X[120:N]], [y[:120], y[120:N]])
+    np.testing.assert_allclose(
+        panel.trajectories(X[NEW], y[NEW], 4, groups=np.ones(END - N))[0],
+        panel.predict([X[:4], X[NEW][:4]])[1],
+        **close,
+    )
+    with pytest.raises(ValueError, match="2 series: give trajectories one at a time"):
+        panel.trajectories([X[:9], X[:9]], [y[:9], y[:9]], 3)
+
+
+def test_errors_of_trajectories(fitted):
+    model = fitted["ARX"]
+    for kw, message in [
+        ({"steps": 0}, "steps=0 is not a horizon"),
+        ({"steps": 61}, "too few for steps=61"),
+        ({"steps": 3, "origins": [58]}, "ints from 0 to 57"),
+        ({"steps": 3, "origins": [-1]}, "ints from 0 to 57"),
+        ({"steps": 3, "origins": [0.5]}, "ints from 0 to 57"),
+        ({"steps": 3, "level": 100}, "per cent"),
+        ({"steps": 3, "level": []}, "per cent"),
+        ({"steps": 3, "level": [0.8, True]}, "per cent"),
+        ({"steps": 3, "method": "normal"}, "method='normal' is unknown"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.trajectories(X[NEW], y[NEW], **kw)
+    assert model.trajectories(X[NEW], y[NEW], 3, origins=np.zeros(0, int)).shape == (0, 3)
+    out = model.trajectories(X[NEW], y[NEW], 3, origins=np.zeros(0, int), level=80)
+    assert out["lo-80"].shape == (0, 3)
+
+
+# ---------------------------------------------------------------------------------------- conformal intervals
+
+
+def quantile_by_definition(errors, p):
+    """The conformal interval of the next of n + 1 exchangeable errors."""
+    ordered, n = sorted(errors), len(errors)
+    tail = Fraction(100 - p, 200) * (n + 1)
+    below, above = math.floor(tail), math.ceil(n + 1 - tail)
+    return ordered[max(below, 1) - 1], ordered[min(above, n) - 1]
+
+
+@every_model
+@pytest.mark.parametrize("kind", ["plain", "difference", "both"])
+def test_conformal_intervals_by_definition(name, kind):
+    """Up to 200 errors all are near: of each step the quantiles of those that forecasts of as many steps made."""
+    calibration, steps = slice(N - 160, N), 4
+    model = fit(name, **PARAMETERS[kind])
+    inside = model.predict_ahead(X[NEW], y[NEW])
+    model.calibrate(X[calibration], y[calibration])
+    np.testing.assert_array_equal(model.predict_ahead(X[NEW], y[NEW]), inside)  # it only knows its errors now
+    out = model.forecast(steps, X[NEW][:steps], level=[50, 90])
+    made = model.trajectories(X[calibration], y[calibration], steps, start="cold")
+    g, inverse = (np.log, np.exp) if kind == "difference" else (np.asarray, np.asarray)
+    skip = model._segments[0].skip
+    assert skip == 80  # half of the rows, since the model has to come out of the cold
+    rows = np.arange(skip, 160 - steps + 1)
+    errors = g(y[calibration][rows[:, None] + np.arange(steps)]) - g(made[rows])
+    for h in range(steps):
+        for p in (50, 90):
+            low, high = quantile_by_definition(errors[:, h], p)
+            wanted = inverse(g(out["y"][h]) + np.array([low, high]))
+            if kind == "both":
+                wanted = np.clip(wanted, X[N + h, 0], 22.0)
+            np.testing.assert_allclose(out.loc[h, [f"lo-{p}", f"hi-{p}"]].astype(float), wanted, rtol=1e-6)
+
+
+def test_near_forecasts_by_a_slow_search():
+    """Of many errors those whose forecasts were nearest to the one at hand, within the places tried."""
+    rng = np.random.default_rng(0)
+    n = 1500
+    past = rng.normal(size=(n, 1, 1))
+    errors = np.abs(past) * rng.normal(size=(n, 1, 1))
+    errors[rng.random(n) < 0.05] = np.nan
+    made = rng.normal(size=(40, 1, 1))
+    low, high = intervals.conformal(made, past, errors, [80])[80]
+    known = np.isfinite(errors[:, 0, 0])
+    u, e = past[known, 0, 0], errors[known, 0, 0]
+    e, u = e[np.argsort(u)], np.sort(u)
+    k = max(intervals.NEAR[0], round(intervals.NEAR[1] * len(u)))
+    starts = sorted({int(v) for v in np.linspace(0, len(u) - k, 50)})
+    for m in range(40):
+        best = min(starts, key=lambda a: abs(u[a + k // 2] - made[m, 0, 0]))
+        below, above = quantile_by_definition(e[best : best + k], 80)
+        assert low[m, 0, 0] == pytest.approx(made[m, 0, 0] + below)
+        assert high[m, 0, 0] == pytest.approx(made[m, 0, 0] + above)
+    spread = (high - low)[:, 0, 0]
+    assert spread[np.abs(made[:, 0, 0]) < 0.2].max() < spread[np.abs(made[:, 0, 0]) > 1.2].min()
+
+
+def autoregression(n, phi, seed):
+    rng = np.random.default_rng(seed)
+    y = np.zeros(n)
+    for t in range(1, n):
+        y[t] = phi * y[t - 1] + rng.normal()
+    return y + 10
+
+
+@pytest.mark.parametrize("method", ["conformal", "bootstrap"])
+def test_intervals_of_an_autoregression(method):
+    """y(t) = a y(t-1) + e: the error of step h is normal with the variance 1 + a^2 + ... + a^(2h - 2)."""
+    phi, old, calibration, new = 0.8, slice(0, 4000), slice(4000, 8000), slice(8000, 14_000)
+    level = autoregression(14_000, phi, 0)
+    model = tsrnn.ARXRegressor(input_lags=(), output_lags=1, random_state=0).fit(None, level[old])
+    model.calibrate(None, level[calibration])
+    origins = np.arange(0, 5900, 3 if method == "conformal" else 40)
+    out = model.trajectories(None, level[new], 10, origins=origins, level=[50, 80, 95], method=method)
+    truth = level[new][origins[:, None] + np.arange(10)]
+    sd = np.sqrt(np.cumsum(phi ** (2 * np.arange(10))))
+    for p, z in (50, 0.6745), (80, 1.2816), (95, 1.96):
+        width = (out[f"hi-{p}"] - out[f"lo-{p}"]).mean(axis=0) / 2
+        np.testing.assert_allclose(width, z * sd, rtol=0.1)
+        covered = ((truth >= out[f"lo-{p}"]) & (truth <= out[f"hi-{p}"])).mean()
+        assert abs(covered - p / 100) < 0.03
+
+
+def test_intervals_in_the_units_of_the_transform():
+    """Errors of a logarithm are relative: the interval grows with the level."""
+    rng = np.random.default_rng(0)
+    level = np.exp(np.linspace(0, 6, 1500) + 0.1 * rng.normal(size=1500))
+    model = tsrnn.ARXRegressor((), 2, target_transform=["log", "difference"]).fit(None, level[:1000])
+    model.calibrate(None, level[:1000])
+    early = model.forecast(5, level=80)
+    model.update(None, level[1000:])
+    late = model.forecast(5, level=80)
+    ratio = (late["hi-80"] / late["lo-80"]).to_numpy() / (early["hi-80"] / early["lo-80"]).to_numpy()
+    np.testing.assert_allclose(ratio, 1, rtol=0.15)
+    assert (late["lo-80"] > 0).all()
+    assert ((late["hi-80"] - late["lo-80"]) > 4 * (early["hi-80"] - early["lo-80"])).all()
+
+
+# ---------------------------------------------------------------------------------------- sample paths
+
+
+@every_model
+@pytest.mark.parametrize("kind", ["plain", "difference", "both"])
+def test_sample_paths(name, kind):
+    model = fit(name, **PARAMETERS[kind])
+    before = pickle.dumps(model.__dict__)
+    out, paths = model.forecast(6, X[NEW], return_paths=True, n_paths=41)
+    again, same = model.forecast(6, X[NEW], return_paths=True, n_paths=41)
+    np.testing.assert_array_equal(paths, same)
+    np.testing.assert_array_equal(out, again)
+    np.testing.assert_array_equal(out, model.forecast(6, X[NEW]))
+    assert pickle.dumps(model.__dict__) == before  # and the model is as it was
+    assert paths.shape == (41, 6)
+    assert (np.diff(np.sort(paths[:, 0])) > 0).any()
+    bands = model.forecast(6, X[NEW], level=50, method="bootstrap", n_paths=41)
+    np.testing.assert_allclose(bands["lo-50"], np.sort(paths, axis=0)[10], **close)
+    np.testing.assert_allclose(bands["hi-50"], np.sort(paths, axis=0)[30], **close)
+    if kind == "both":
+        assert (paths <= 22.0).all()
+    model.set_params(random_state=1)
+    assert (model.forecast(6, X[NEW], return_paths=True, n_paths=41)[1] != paths).any()
+
+
+@pytest.mark.parametrize("name", ["NARX", "TDNN", "GRU", "ESN", "seasonal"])
+def test_paths_by_hand(name):
+    """An error of one step is added to each output and the sum is fed back."""
+    model, steps = fit(name), 5
+    model.calibrate(X[OLD], y[OLD])
+    _, paths = model.forecast(steps, X[NEW], return_paths=True, n_paths=3)
+    outputs, errors = intervals.residuals(model, model._segments)
+    rng = np.random.default_rng(0)
+    draw = intervals.drawer(outputs, errors, rng)
+    ones, wanted = [copy.deepcopy(model) for _ in range(3)], np.empty((3, steps))
+    for t in range(steps):
+        row = X[NEW][t : t + 1]
+        z = np.array([model.y_scaler_(one.predict(row, start="end")) for one in ones])
+        wanted[:, t] = model.y_scaler_.inverse(z + draw(z))[:, 0]
+        for one, value in zip(ones, wanted[:, t]):
+            one.update(row, [value])
+    np.testing.assert_allclose(paths, wanted, **close)
+    counts = model._segments[0].skip + np.arange(len(errors))
+    one_step = y[OLD] - model.predict_ahead(X[OLD], y[OLD], start="cold")
+    np.testing.assert_allclose(model.y_scaler_.scale * errors[:, 0], one_step[counts], **close)
+
+
+def test_shapes_of_paths():
+    Y = np.column_stack([y, -2 * y])
+    model = clone(MODELS["NARX"]).fit(X[OLD], pd.DataFrame(Y[OLD], columns=["a", "b"]))
+    out, paths = model.forecast(3, X[NEW], return_paths=True, n_paths=7)
+    assert paths.shape == (7, 3, 2)
+    assert list(out.columns) == ["a", "b"]
+    out, paths = model.forecast(3, X[NEW], level=80, return_paths=True, n_paths=7)
+    assert list(out.columns) == ["a", "a-lo-80", "a-hi-80", "b", "b-lo-80", "b-hi-80"]
+    assert paths.shape == (7, 3, 2)
+    spread = paths.std(axis=0)
+    np.testing.assert_allclose(
+        np.corrcoef(paths[:, 0].T)[0, 1], -1, atol=0.1
+    )  # errors of a row stay together
+    assert (spread > 0).all()
+    for wrong in (0, 2.5, "x"):
+        with pytest.raises((ValueError, TypeError), match="n_paths"):
+            model.forecast(3, X[NEW], level=80, n_paths=wrong)
+    with pytest.raises((ValueError, TypeError), match="return_paths"):
+        model.forecast(3, X[NEW], return_paths="yes")
+
+
+def test_paths_of_a_panel_are_independent():
+    model = clone(MODELS["ARX"]).fit([X[:100], X[:100]], [y[:100], y[:100]])
+    model.calibrate([X[:100], X[:100]], [y[:100], y[:100]])
+    out, paths = model.forecast(8, [X[NEW]] * 2, return_paths=True, n_paths=60)
+    assert [v.shape for v in out] == [(8,), (8,)]
+    assert {k: v.shape for k, v in paths.items()} == {0: (60, 8), 1: (60, 8)}
+    one, other = (v - v.mean(axis=0) for v in paths.values())
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.3
+    _, same = model.forecast(8, [X[NEW]] * 2, return_paths=True, n_paths=60)
+    np.testing.assert_array_equal(same[1], paths[1])
+
+
+# ---------------------------------------------------------------------------------------- calibration
+
+
+def test_calibration_by_folds():
+    """Errors of each fold are those of a copy that did not see it."""
+    model = tsrnn.ARXRegressor(random_state=0).fit(X[OLD], y[OLD])
+    model.calibrate(X[OLD], y[OLD], cv=2)
+    forecasts, errors = intervals.forecast_errors(model, model._segments, 3)
+    half = N // 2
+    hand = []
+    for train, test in ((slice(half, N), slice(0, half)), (slice(0, half), slice(half, N))):
+        target = np.full(N, np.nan)
+        target[train] = y[train]
+        one = tsrnn.ARXRegressor().fit(X[OLD], target)
+        made = one.trajectories(X[OLD], y[OLD], 3, start="cold")
+        rows = np.arange(test.start, test.stop - 2)
+        error = y[rows[:, None] + np.arange(3)] - made[rows]
+        hand.append(error[50:] if test.start == 0 else error)
+    near = np.sort(errors[:, 0, 0])
+    np.testing.assert_allclose(near, np.sort(np.concatenate(hand)[:, 0]), rtol=1e-3, atol=1e-3)
+    assert len(forecasts) == len(errors)
+
+
+@pytest.mark.parametrize("cv", [2, TimeSeriesSplit(3), KFold(4)])
+@every_model
+def test_any_splitter_calibrates(name, cv):
+    model = fit(name)
+    before = model.predict(X[NEW])
+    assert model.calibrate(X[OLD], y[OLD], cv=cv) is model
+    np.testing.assert_array_equal(model.predict(X[NEW]), before)
+    out = model.forecast(4, X[NEW], level=80)
+    assert (out["lo-80"] < out["hi-80"]).all()
+    assert np.isfinite(model.forecast(4, X[NEW], level=80, method="bootstrap", n_paths=20)).all(axis=None)
+    same = pickle.loads(pickle.dumps(model)).forecast(4, X[NEW], level=80)
+    pd.testing.assert_frame_equal(same, out)
+
+
+@pytest.mark.parametrize("cv", [None, 2, TimeSeriesSplit(2)])
+def test_calibration_of_a_panel(cv):
+    """In any order of rows, by any keys: the same intervals."""
+    lengths, keys = (90, 110), ("a", "b")
+    Xs, ys = [X[:90], X[90:200]], [y[:90], y[90:200]]
+    groups = np.repeat(keys, lengths)
+    listed = tsrnn.ARXRegressor().fit(Xs, ys).calibrate(Xs, ys, cv=cv)
+    keyed = (
+        tsrnn.ARXRegressor()
+        .fit(X[OLD], y[OLD], groups=groups)
+        .calibrate(X[OLD], y[OLD], groups=groups, cv=cv)
+    )
+    one = listed.forecast(4, [X[NEW]] * 2, level=90)
+    other = keyed.forecast(4, np.tile(X[NEW], (2, 1)), level=90, groups=np.repeat(keys, END - N))
+    np.testing.assert_allclose(pd.concat(one), other, **close)
+    assert [list(v.columns) for v in one] == [["y", "lo-90", "hi-90"]] * 2
+    if not isinstance(cv, TimeSeriesSplit):
+        order = np.argsort(np.concatenate([np.arange(n) for n in lengths]), kind="stable")
+        mixed = keyed.calibrate(X[OLD][order], y[OLD][order], groups=groups[order], cv=cv)
+        again = mixed.forecast(4, np.tile(X[NEW], (2, 1)), level=90, groups=np.repeat(keys, END - N))
+        np.testing.assert_allclose(again, other, **close)
+
+
+def test_holes_in_calibration_rows():
+    """Errors are taken where y was measured, and the model feeds itself elsewhere."""
+    model = tsrnn.ARXRegressor().fit(X[OLD], y[OLD])
+    holes = y[OLD].copy()
+    holes[np.random.default_rng(0).random(N) < 0.3] = np.nan
+    model.calibrate(X[OLD], holes)
+    out = model.forecast(4, X[NEW], level=80)
+    assert np.isfinite(out).all(axis=None)
+    made = model.trajectories(X[OLD], holes, 4, start="cold")
+    rows = np.arange(model._segments[0].skip, N - 3)
+    errors = holes[rows[:, None] + np.arange(4)] - made[rows]
+    for h in range(4):
+        low, high = quantile_by_definition(errors[np.isfinite(errors[:, h]), h], 80)
+        np.testing.assert_allclose(out.loc[h, ["lo-80", "hi-80"]] - out["y"][h], [low, high], rtol=1e-6)
+
+
+def test_errors_of_unknown_changes_do_not_count():
+    """With a season as long as the rows to warm up no error is zero by definition."""
+    model = tsrnn.ARXRegressor((), 1, target_transform=Difference(24)).fit(None, y[OLD])
+    model.calibrate(None, y[:40])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, errors = intervals.residuals(model, model._segments)
+    assert (errors != 0).all()
+
+
+def test_few_rows_for_intervals():
+    model = tsrnn.ARXRegressor(random_state=0).fit(X[:60], y[:60])
+    with pytest.warns(UserWarning, match="intervals are rough"):
+        out = model.forecast(2, X[60:62], level=80)
+    assert np.isfinite(out).all(axis=None)
+    with pytest.raises(ValueError, match="call calibrate"):
+        model.forecast(9, X[60:70], level=80)
+    with pytest.warns(UserWarning, match="intervals are rough"):
+        model.forecast(9, X[60:70], level=80, method="bootstrap")
+    assert len(model.forecast(9, X[60:70])) == 9
+    model.calibrate(X[60:], y[60:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.forecast(9, X[60:70], level=80)
+
+
+def test_errors_of_calibrate(fitted):
+    model = copy.deepcopy(fitted["ARX"])
+    before = model.forecast(2, X[NEW], level=80)
+    for call in (
+        lambda: model.calibrate(X[OLD], y[OLD], cv=1),
+        lambda: model.calibrate(X[OLD], y[OLD], cv="x"),
+        lambda: model.calibrate(X[OLD], y[OLD], cv=True),
+        lambda: model.calibrate(X[OLD, :1], y[OLD]),
+        lambda: model.calibrate(X[OLD], y[:9]),
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            call()
+    pd.testing.assert_frame_equal(model.forecast(2, X[NEW], level=80), before)
+    with pytest.raises(ValueError, match="at least 3"):
+        model.calibrate(X[OLD], np.full(N, np.nan)).forecast(2, X[NEW], level=80)
+    for level in (0, 100, -5, "80", [80, 120], True, [None]):
+        with pytest.raises(ValueError, match="per cent"):
+            model.forecast(2, X[NEW], level=level)
+
+
+def test_the_index_of_intervals():
+    frame, target = pd.DataFrame(X, TIME, columns=["u", "v"]), pd.Series(y, TIME, name="level")
+    model = clone(MODELS["NARX"]).fit(frame[OLD], target[OLD])
+    out = model.forecast(3, frame[NEW], level=[95, 80.5, 80.5])
+    assert list(out.columns) == ["level", "lo-80.5", "hi-80.5", "lo-95", "hi-95"]
+    assert (out.index == TIME[N : N + 3]).all()
+    np.testing.assert_array_equal(out["level"], model.forecast(3, frame[NEW]))
+
+
+def test_calibration_of_a_refit_is_new(fitted):
+    """A fit forgets the errors of the model before it, partial_fit and update keep them."""
+    model = tsrnn.ARXRegressor().fit(X[OLD], y[OLD])
+    fresh = model.forecast(2, X[NEW], level=80)
+    model.calibrate(X[:100], 3 * y[:100]).fit(X[OLD], y[OLD])
+    pd.testing.assert_frame_equal(model.forecast(2, X[NEW], level=80), fresh)
+    wide = copy.deepcopy(model).calibrate(X[:100], y[:100] + 20 * np.random.default_rng(0).normal(size=100))
+    spread = wide.forecast(1, X[NEW], level=80).eval("`hi-80` - `lo-80`").item()
+    assert spread > 10
+    wide.update(X[NEW], y[NEW])
+    assert wide.forecast(1, X[NEW], level=80).eval("`hi-80` - `lo-80`").item() == pytest.approx(
+        spread, rel=0.5
+    )
+
+
+def test_what_is_kept_is_bounded(monkeypatch):
+    """A pickle does not hold the series."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60_000, 4)), rng.normal(size=60_000)
+    model = tsrnn.ARXRegressor().fit(X, y)
+    assert len(pickle.dumps(model)) < 800_000
+    assert len(pickle.dumps(model.calibrate(X, y))) < 1e6
+    folds = model.calibrate(X[:6000], y[:6000], cv=5)
+    assert len(pickle.dumps(folds)) < 1.5 * len(pickle.dumps(model.calibrate(X[:6000], y[:6000])))
+    parts = np.split(np.arange(60_000), 20)
+    model.fit([X[rows] for rows in parts], [y[rows] for rows in parts])
+    assert sum(len(s.U) - s.skip for s in model._segments) <= intervals.MOST_ROWS
+    monkeypatch.setattr(intervals, "MOST_ROWS", 1000)
+    model.fit([X[rows] for rows in parts], [y[rows] for rows in parts])
+    assert sum(len(s.U) - s.skip for s in model._segments) <= 1000
+    assert len(model._segments) == 20  # some of each series
+
+
+def test_models_that_cannot_go_on():
+    model = tsrnn.LSTMRegressor((3,), bidirectional=True, **QUICK).fit(X[OLD], y[OLD])
+    for verb, *given in (
+        (model.forecast, 2, X[NEW]),
+        (model.calibrate, X[OLD], y[OLD]),
+        (model.trajectories, X[NEW], y[NEW], 2),
+    ):
+        with pytest.raises(ValueError, match="bidirectional"):
+            verb(*given)
