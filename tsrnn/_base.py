@@ -205,7 +205,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         self._prepare(self._n_filled(), Y.shape[1])
         cuts = [(part, p) for part in table.parts for p in pieces(part.index, part.rows)]
         unknown = np.full((len(self._target.coef), Y.shape[1]), np.nan)
-        W = np.concatenate([self._target.differences(U[p], unknown) for _, p in cuts])
+        W = np.concatenate([self._target.differences(U[p], unknown) for _, p in cuts]) if len(unknown) else U
         counts = (weight > 0) & np.isfinite(W).any(axis=1)
         held = np.zeros(len(counts), bool)
         for part in table.parts:
@@ -214,7 +214,9 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         fresh = self.theta_ is None  # else warm_start goes on with weights that are made for the old scales
         if fresh:
             self._means = _means(X, counts)
-        filled = np.concatenate([self._fill(X[part.rows], self._means)[0] for part in table.parts])
+        filled = X
+        if self.missing != "error":
+            filled = np.concatenate([self._fill(X[part.rows], self._means)[0] for part in table.parts])
         if fresh:
             self.x_scaler_ = make_scaler(self.scale, filled, counts, "X")
             self.y_scaler_ = make_scaler(self.scale, W, counts, "y")
@@ -244,9 +246,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         """The place of a series after training on rows X, U; ``end`` : the memory there, where it is known."""
         first = self._first_past()
         if end is None:
-            _, past = self._walk(
-                X, U, part.index, first, None, quiet=True
-            )  # the memory lasts over a short gap
+            _, past = self._walk(X, U, part.index, first, None, quiet=True)  # the memory lasts a short gap
         else:
             past = Past(end, first.levels, self._fill(X, first.inputs)[1])
         return self._begin(part, X, U, past)
