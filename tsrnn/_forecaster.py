@@ -230,6 +230,10 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     def _validation_share(self):
         return self.estimator._validation_share()
 
+    def _must_go_on(self, verb):
+        for model in self.estimators_:
+            model._must_go_on(verb)
+
     def _prepare(self, n_inputs, n_outputs):
         self.theta_ = None
         self._horizon, self._quantiles = int(self.horizon), None
@@ -486,11 +490,10 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
         if not self._parts:
             (model,) = self.estimators_
-            center, scale = model.y_scaler_
-            mine = settle and (lambda which, t, z: model.y_scaler_(settle(which, t, center + scale * z)))
-            X, Y = model.x_scaler_(X), model.y_scaler_(Y)
-            for which, z in model._free_runs(X, Y, memory, first, steps, mine):
-                yield which, model.y_scaler_.inverse(z)
+            inputs, outputs = model.x_scaler_, model.y_scaler_
+            mine = settle and (lambda which, t, z: outputs(settle(which, t, outputs.inverse(z))))
+            for which, z in model._free_runs(inputs(X), outputs(Y), memory, first, steps, mine):
+                yield which, outputs.inverse(z)
             return
         if steps > self._horizon:  # rows that were not measured, or predict
             at = 0
@@ -607,7 +610,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         known = self._is_ahead[:F]
         if X is None or known.all():
             return X
-        if isinstance(X, (list, tuple)):
+        if isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) == 2 for one in X):
             return [self._complete(one) for one in X]
         names = list(getattr(self, "feature_names_in_", ()))
         if isinstance(X, pd.DataFrame) and names:
@@ -632,12 +635,11 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
             "method='conformal', or strategy='recursive'."
         )
 
-    def _bands(self, X, followed, past, first, made, levels, method, n_paths, return_paths=False):
-        rest = method, n_paths, return_paths
+    def _bands(self, X, followed, past, first, made, levels, method, *rest):
         if self._parts and method == "bootstrap":
             self._refuse_paths()
         if self._quantiles is None:
-            return super()._bands(X, followed, past, first, made, levels, *rest)
+            return super()._bands(X, followed, past, first, made, levels, method, *rest)
         ends = {p: self._ends(p, levels) for p in levels}
         fan = self._fan(X, followed, past, first, made.shape[1])
         limits, bands, inner = self._limits(X), {}, (made, made)
