@@ -115,6 +115,8 @@ def test_the_models_are_worth_comparing():
         if "bounds" in name:
             bounds = (X[:, 2:3], 3.4) if "columns" in name else (LOW, HIGH)
             assert any(np.isclose(free, bound, rtol=1e-12).any() for bound in bounds), name
+        if "near zero" in name:
+            assert (free == 2.7).any()
 
 
 @needs_compiler
