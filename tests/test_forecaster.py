@@ -206,6 +206,36 @@ def test_unmeasured_rows_are_fed_with_forecasts(fitted):
     )
 
 
+def test_long_stretches_without_y_are_bridged_horizon_by_horizon(fitted):
+    new, measured = X[NEW], y[NEW].copy()
+    measured[20:33] = np.nan
+    own = measured.copy()
+    for a in range(20, 33, H):
+        b = min(a + H, 33)
+        own[a:b] = fitted.trajectories(new, own, H, origins=[a])[0, : b - a]
+    expected = fitted.trajectories(new, own, H)
+    np.testing.assert_allclose(fitted.trajectories(new, measured, H), expected, **to_rounding)
+    bounded = copy.deepcopy(fitted)
+    wide = bounded.estimator.set_params(target_bounds=(-1e6, 1e6))
+    bounded.fit(X[HISTORY], np.where(np.arange(300) % 100 < 90, y[HISTORY], np.nan))  # more than h at a time
+    assert wide.target_bounds == (-1e6, 1e6)
+    free = clone(bounded).set_params(estimator__target_bounds=None)
+    free.fit(X[HISTORY], np.where(np.arange(300) % 100 < 90, y[HISTORY], np.nan))
+    np.testing.assert_allclose(bounded.predict(X[NEW]), free.predict(X[NEW]), rtol=1e-9, atol=1e-9)
+
+
+def test_partly_measured_rows():
+    Y = np.stack([y, X[:, 1]], axis=1)
+    model = Forecaster(ARXRegressor(), H, known_ahead=[1]).fit(X[HISTORY], Y[HISTORY])
+    partly = Y[NEW].copy()
+    partly[10:30, 0] = np.nan
+    own = partly.copy()
+    for t in range(10, 30):
+        own[t, 0] = model.trajectories(X[NEW], own, H, origins=[t])[0, 0, 0]
+    expected = model.trajectories(X[NEW], own, H)
+    np.testing.assert_allclose(model.trajectories(X[NEW], partly, H), expected, **to_rounding)
+
+
 def test_blocks_do_not_matter(fitted, monkeypatch):
     made, ahead = (fitted.trajectories(X[NEW], y[NEW], H), fitted.predict_ahead(X[NEW], y[NEW]))
     for block in (1, 16, 76):  # 76 is the last origin

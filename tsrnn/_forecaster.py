@@ -417,6 +417,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         quantiles : (N + 1, h, O, Q), or None.   Without ``ahead`` only the memory is found.
         """
         N, h, n = len(Y), self._horizon, len(memory.Y)
+        if N == 0 and not ahead:
+            return None, None, memory
         X, Y = np.concatenate([memory.X, X[: N + h]]), np.concatenate([memory.Y, Y])
         if ahead:
             X = X[np.minimum(np.arange(n + N + h), len(X) - 1)]
