@@ -622,6 +622,29 @@ def test_levels_in_the_wrong_order():
     np.testing.assert_array_equal(tsrnn.ARXRegressor().fit(X.set_axis(level), y).theta_, alone.theta_)
 
 
+def test_frames_of_a_list_have_the_same_columns():
+    """In any order; a column of another name, or an array among frames, is no column of NaN."""
+    Xs, ys, *_ = as_list_of_frames(OLD, False)
+    model = tsrnn.ARXRegressor(missing="hold")
+    wanted = clone(model).fit(Xs, ys).theta_
+    np.testing.assert_array_equal(model.fit([Xs[0], Xs[1][["v", "u"]], Xs[2]], ys).theta_, wanted)
+    for wrong in (Xs[1][["u"]], Xs[1].rename(columns={"u": "U"}), Xs[1].to_numpy()):
+        with pytest.raises(ValueError, match="Series 1: X has the columns"):
+            model.fit([Xs[0], wrong, Xs[2]], ys)
+    model.fit([X.to_numpy() for X in Xs], [ys[0], ys[1].to_numpy(), ys[2]])
+
+
+def test_short_series():
+    """A series too short to learn from is still known, and others are learnt from."""
+    (X, y), (later, _) = OLD["a"], LATER["a"]
+    for model in map(clone, MODELS.values()):
+        out = model.fit([X, X[:1]], [y, y[:1]]).predict([later, later])
+        assert np.isfinite(out).all()
+        assert not (out[0] == out[1]).all()
+        with pytest.raises(ValueError, match="Series 1 has no rows"):
+            model.fit([X, X[:0]], [y, y[:0]])
+
+
 def test_a_column_alone():
     """A frame that only tells the series is one without inputs."""
     _, y = stacked(OLD)
@@ -631,9 +654,12 @@ def test_a_column_alone():
     np.testing.assert_array_equal(model.forecast(3), wanted.forecast(3))
     later = stacked(LATER, later=True)[1]
     frame = later.index.to_frame()[["series"]].droplevel(0)
-    np.testing.assert_array_equal(
-        model.update(frame, later.droplevel(0)).forecast(3, frame), wanted.update(None, later).forecast(3)
-    )
+    model.update(frame, later.droplevel(0))
+    np.testing.assert_array_equal(model.forecast(3), wanted.update(None, later).forecast(3))
+    after = frame.set_axis(frame.index + pd.Timedelta(hours=NEW))
+    np.testing.assert_array_equal(model.predict(after), wanted.forecast(NEW))
+    some = after[after["series"] == "b"]
+    np.testing.assert_array_equal(model.forecast(3, some), wanted.forecast(3).loc["b"])
 
 
 def test_rows_that_do_not_tell_their_series(fitted):

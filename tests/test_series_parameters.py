@@ -373,6 +373,24 @@ def test_differences_over_a_gap(name):
     np.testing.assert_allclose(
         got, fit(name, target_transform="difference").predict(late.to_numpy()), **close
     )
+    after = late.set_axis(late.index + pd.Timedelta(days=9))  # the states are lost, the level is not
+    hand = fit(name, y=changes(y[OLD], {1: 1.0}))
+    np.testing.assert_allclose(
+        model.predict(after), y[N - 1] + np.cumsum(hand.predict(late.to_numpy(), start="cold")), **close
+    )
+
+
+def test_a_season_over_a_gap():
+    """The rows a season after a short gap are not taken for the value before it."""
+    noise = 0.01 * np.random.default_rng(0).normal(size=END)
+    wave = pd.Series(10 + np.sin(np.arange(END) / 6 * 2 * np.pi) + noise, TIME)
+    model = tsrnn.ARXRegressor((), 1, target_transform=Difference(6)).fit(None, wave[OLD])
+    with pytest.warns(UserWarning, match="2 row"):
+        out = model.predict(pd.DataFrame(index=TIME[N + 2 : N + 14]))
+    np.testing.assert_allclose(out, wave[N + 2 : N + 14], atol=0.1)
+    with pytest.warns(UserWarning, match="2 row"):
+        model.update(None, wave[N + 2 : N + 5])
+    np.testing.assert_allclose(model.forecast(9), wave[N + 5 : N + 14], atol=0.1)
 
 
 def test_trend_and_season():

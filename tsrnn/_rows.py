@@ -217,12 +217,17 @@ def _from_list(X, y, weight):
         for name, value in given.items():
             if value is not None and len(value[k]) != lengths[k]:
                 raise ValueError(f"Series {k}: {name} has {len(value[k])} rows, but X has {lengths[k]}.")
+    if 0 in lengths:
+        raise ValueError(
+            f"Series {lengths.index(0)} has no rows: give it some, or tell series by groups or a MultiIndex, where "
+            "any may be left out."
+        )
     ends = np.cumsum(lengths)
     parts = [
         part._replace(index=_named(k, lambda _, k=k: _index(_one(X, k), _one(y, k), slice(None)), None))
         for k, part in enumerate(_parts(range(n), ends, lambda rows: None))
     ]
-    together = [None if v is None else _joined(v) for v in given.values()]
+    together = [None if v is None else _joined(v, name) for name, v in given.items()]
     return Table(*together, parts, None, "list", ["series"])
 
 
@@ -230,8 +235,15 @@ def _one(v, k):
     return None if v is None else v[k]
 
 
-def _joined(series):
+def _joined(series, name):
     """Series one behind the other."""
+    columns = [set(getattr(one, "columns", ())) for one in series]
+    if any(other != columns[0] for other in columns):
+        k = next(k for k, other in enumerate(columns) if other != columns[0])
+        raise ValueError(
+            f"Series {k}: {name} has the columns {sorted(columns[k], key=str)}, but series 0 has "
+            f"{sorted(columns[0], key=str)}: give all the same, or arrays only."
+        )
     pandas = all(isinstance(one, (pd.DataFrame, pd.Series)) for one in series)
     return pd.concat(series, ignore_index=True) if pandas else np.concatenate([np.asarray(s) for s in series])
 
