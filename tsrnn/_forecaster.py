@@ -383,7 +383,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         self.theta_ = np.concatenate([np.ravel(model.theta_) for model in self.estimators_])
 
     def _held_segments(self, cuts, filled, U, held):
-        """With quantiles none: only ``calibrate`` shifts those."""
+        """With quantiles none: one season's errors, the last, would bend what was learnt of all."""
         return super()._held_segments(cuts, filled, U, held) if self._quantiles is None else []
 
     # ---------------------------------------------------------------------------------- following
