@@ -253,16 +253,24 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
 
     def _held_segments(self, cuts, filled, U, held):
         """The held rows of each piece, or else its last share, with some before them to warm up."""
-        left, segments = intervals.MOST_ROWS, []
-        for _, p in reversed(cuts):
-            n = int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start)))
-            skip = min(intervals.WARM + self.lead_ + len(self._target.coef), p.stop - p.start - n)
-            n = min(n, left)
-            if n > 0 and skip >= 0:
-                rows = slice(p.stop - n - skip, p.stop)
-                segments.append(intervals.Segment(None, filled[rows].copy(), U[rows].copy(), skip))
-                left -= n
-        return segments[::-1]
+        sizes = [
+            int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for _, p in cuts
+        ]
+        most = max(1, intervals.MOST_ROWS // max(1, np.count_nonzero(sizes)))
+        ends = [np.arange(p.stop - min(n, most), p.stop) for n, (_, p) in zip(sizes, cuts) if n]
+        begins = [p.start for n, (_, p) in zip(sizes, cuts) if n]
+        return [s for rows, begin in zip(ends, begins) for s in self._segment(None, filled, U, rows, begin)]
+
+    def _segment(self, maker, filled, U, rows, begin):
+        """Consecutive rows, and some before them, from ``begin`` on, to warm up, as a list of at most one segment."""
+        unknown = len(self._target.coef)  # what a change is, is not known in the first rows
+        warm = intervals.WARM + self.lead_ + unknown
+        first, end = max(begin, rows[0] - warm), rows[-1] + 1
+        skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
+        here = slice(first, end)
+        if len(U[here]) <= skip:
+            return []
+        return [intervals.Segment(maker, filled[here].copy(), U[here].copy(), skip)]
 
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None, groups=None):
@@ -378,12 +386,13 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         table = self._check_rows(X, y, groups)
         U = self._target.levels(table.y)
         if cv is None:
-            self._segments = self._segments_of(None, table, U, [np.arange(len(U))])
+            self._segments = self._segments_of(None, table, U, np.arange(len(U)))
             return self
         segments = []
         for train, test in _folds(cv, table):
             one = self._fitted_on(table, train)
-            segments += one._segments_of(one, table, U, [test])
+            segments += one._segments_of(one, table, U, test)
+            one._segments = []
         self._segments = segments
         return self
 
@@ -524,7 +533,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             )
         ((part, timeline, past, _),) = self._resume(table, self.start if start is None else start)
         order = np.argsort(first, kind="stable")
-        made = np.full((len(first), steps, U.shape[1]), np.nan)
+        made, rng = np.full((len(first), steps, U.shape[1]), np.nan), self._path_rng()
         bands = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels or ()}
         for p, missing in self._pieces(part.index, N, timeline):
             past = self._across(past, missing)
@@ -535,7 +544,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             for which, out in self._runs(filled, followed, past, begin, steps):
                 made[here[which]] = out.transpose(1, 0, 2)
             if levels and len(here):
-                found = self._bands(filled, followed, past, begin, made[here], levels, method, PATHS)[0]
+                found, _ = self._bands(filled, followed, past, begin, made[here], levels, method, rng)
                 for q, pair in found.items():
                     for band, new in zip(bands[q], pair):
                         band[here] = new
@@ -615,11 +624,11 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             table = gather(X_future, None, None, groups, self.series)
             X, form = self._check_X(table.X, None, reset=False), table.form
             futures = {part.key: (X[part.rows], part.index) for part in table.parts}
-        frames, paths = {}, {}
+        frames, paths, rng = {}, {}, self._path_rng()
         for key, future in futures.items():
             X, index = self._check_future(self._place(key), steps, *future)
             frames[key], paths[key] = self._forecast(
-                key, X, index, steps, levels, method, n_paths, return_paths
+                key, X, index, steps, levels, method, rng, n_paths, return_paths
             )
         if list(frames) == [None]:
             return (frames[None], paths[None]) if return_paths else frames[None]
@@ -634,7 +643,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             frames.index.names = names
         return (frames, paths) if return_paths else frames
 
-    def _forecast(self, key, X, index, steps, levels, method, n_paths, return_paths):
+    def _forecast(self, key, X, index, steps, levels, method, rng, n_paths, return_paths):
         """Forecast of one series, as the user gets it, and sample paths or None."""
         place = self._place(key)
         past = self._cold_past() if place is None else place.past
@@ -645,7 +654,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         if levels or return_paths:
             made, first = followed.out[None], np.zeros(1, int)
             found, paths = self._bands(
-                X, followed, past, first, made, levels or [], method, n_paths, return_paths
+                X, followed, past, first, made, levels or [], method, rng, n_paths, return_paths
             )
             bands = {q: [self._target.inverse(v[0]) for v in pair] for q, pair in found.items()}
         if paths is not None:
@@ -674,7 +683,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             return pd.Series(out, index=index, name=self._y_names[0]), paths
         return pd.DataFrame(out, index=index, columns=self._y_names), paths
 
-    def _bands(self, X, followed, past, first, made, levels, method, n_paths, return_paths=False):
+    def _bands(self, X, followed, past, first, made, levels, method, rng, n_paths=PATHS, return_paths=False):
         """Intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
 
         made : (M, steps, O), the forecasts from rows ``first`` (M,).
@@ -682,9 +691,6 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         M, steps, O = made.shape
         bands, paths = {}, None
         if method == "bootstrap" or return_paths:
-            rng = np.random.default_rng(
-                self.random_state if isinstance(self.random_state, Integral) else None
-            )
             draw = intervals.drawer(*intervals.residuals(self, self._segments), rng)
             bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
             some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
@@ -704,6 +710,10 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                 low, high = (side[rows] for side in limits)
                 bands = {q: tuple(np.clip(v, low, high) for v in pair) for q, pair in bands.items()}
         return bands, paths
+
+    def _path_rng(self):
+        """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
+        return np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
 
     def _errors_ahead(self, steps):
         """What intervals of so many steps come from; remembered, for the many series of a backtest."""
@@ -770,24 +780,22 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
 
     # ---------------------------------------------------------------------------------- calibration
 
-    def _segments_of(self, maker, table, U, tests):
-        """Rows ``tests``, arrays of places in a table, as segments, with some rows before each to warm up."""
-        warm, segments = intervals.WARM + self.lead_ + len(self._target.coef), []
+    def _segments_of(self, maker, table, U, rows):
+        """Rows (M,) of a table as segments; of very many, stretches from everywhere."""
+        filled, stretches = np.empty((len(U), self._n_filled())), []
         for part in table.parts:
-            filled, _ = self._fill(table.X[part.rows], self._means)
+            filled[part.rows], _ = self._fill(table.X[part.rows], self._means)
             for p in pieces(part.index, part.rows):
-                for rows in tests:
-                    rows = rows[(rows >= p.start) & (rows < p.stop)]
-                    for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
-                        if len(run) == 0:
-                            continue
-                        first, end = max(p.start, run[0] - warm), run[-1] + 1
-                        skip = max(run[0] - first, min(warm, (end - first) // 2))
-                        here = slice(first - part.rows.start, end - part.rows.start)
-                        segments.append(
-                            intervals.Segment(maker, filled[here].copy(), U[first:end].copy(), skip)
-                        )
-        return segments
+                mine = rows[(rows >= p.start) & (rows < p.stop)]
+                for run in np.split(mine, np.flatnonzero(np.diff(mine) > 1) + 1):
+                    cuts = range(intervals.STRETCH, len(run), intervals.STRETCH)
+                    stretches += [(stretch, p.start) for stretch in np.split(run, cuts) if len(stretch)]
+        every = -(-len(rows) // intervals.MOST_ROWS)
+        return [s for stretch in stretches[::every] for s in self._segment(maker, filled, U, *stretch)]
+
+    def _unfitted(self):
+        """A copy for ``calibrate`` to fit."""
+        return clone(self)
 
     def _fitted_on(self, table, train):
         """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
@@ -802,7 +810,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             index = stacked[0].append(stacked[1:])
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         X = pd.DataFrame(table.X, index=index, columns=list(names))
-        one, quiet = clone(self), {"series": None, "verbose": 0}
+        one, quiet = self._unfitted(), {"series": None, "verbose": 0}
         one.set_params(**{name: value for name, value in quiet.items() if name in one.get_params(deep=False)})
         return one.fit(X, pd.DataFrame(Y, index=index))
 

@@ -1153,6 +1153,13 @@ class ESNRegressorCV(ESNRegressor):
         for alpha in self.alphas:
             check_number("alphas", alpha, 0, low_open=True)
 
+    def _unfitted(self):
+        """With the penalty found: a stretch that is left out may hold all that some inner split is tested on."""
+        params = self.get_params(deep=False)
+        return ESNRegressor(
+            alpha=self.alpha_, **{k: v for k, v in params.items() if k not in ("alphas", "cv")}
+        )
+
     def _penalty(self, normals):
         return self.alpha_
 

@@ -24,6 +24,7 @@ import numpy as np
 
 MOST_ROWS = 10_000  # kept for calibration
 MOST_RUNS = 4000  # forecasts of several steps, from which errors are taken
+STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
 NEAR = 200, 0.1  # how many errors count as near: at least so many, at least this share
