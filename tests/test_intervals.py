@@ -95,6 +95,9 @@ def test_trajectories_are_forecasts_after_updates(name, kind):
     np.testing.assert_allclose(
         got[:, -1], model.predict_ahead(X[NEW], HOLES[NEW], steps=steps)[steps - 1 :], **close
     )
+    np.testing.assert_allclose(
+        got[0, :-1], model.predict_ahead(X[NEW], HOLES[NEW], steps=steps)[: steps - 1], **close
+    )
 
 
 @every_model

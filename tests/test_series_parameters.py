@@ -296,7 +296,7 @@ def changes(levels, coef):
 
 
 @every_model
-@pytest.mark.parametrize("word", DIFFERENCES)
+@pytest.mark.parametrize("word", ["season", "both", "twice"])
 def test_differences_are_models_of_the_changes(name, word):
     transform, coef = DIFFERENCES[word]
     model, hand = fit(name, target_transform=transform), fit(name, y=changes(y[OLD], coef))
@@ -314,6 +314,10 @@ def test_differences_are_models_of_the_changes(name, word):
     later = X[LATER][:6]
     free, *_ = one_by_one(after, later, np.full(6, np.nan), levels, coef)
     np.testing.assert_allclose(model.predict(later), free, **close)
+    model, both = fit(name, target_transform=transform), np.concatenate([y[OLD], y[NEXT]])
+    model.partial_fit(X[NEXT], y[NEXT]), hand.partial_fit(X[NEXT], changes(both, coef)[N:])
+    free, *_ = one_by_one(hand, later, np.full(6, np.nan), both, coef)
+    np.testing.assert_allclose(model.predict(later), free, **close)
 
 
 @pytest.mark.parametrize("name", ["NARX", "TDNN", "GRU", "ESN"])
@@ -329,11 +333,9 @@ def test_the_logarithm_of_a_growing_series_differenced_twice_over(name):
 
 
 @every_model
-@pytest.mark.parametrize("word", DIFFERENCES)
+@pytest.mark.parametrize("word", ["difference", "both"])
 def test_pieces_are_one_pass_through_differences(name, word):
     """Also where y is missing, in training too, and whatever the pieces."""
-    if word == "twice" and name in ("persistence", "seasonal"):
-        return  # the last change of changes goes on: they run away
     holes = y.copy()
     holes[[0, 1, 8, 30, 31, 40, N - 1, N, N + 3, N + 4, N + 9]] = np.nan
     model = fit(name, y=holes[OLD], target_transform=DIFFERENCES[word][0])
@@ -505,7 +507,7 @@ LOW, HIGH = 17.0, 22.0
 
 @every_model
 @pytest.mark.filterwarnings("ignore:.*lie outside target_bounds")
-@pytest.mark.parametrize("word", [None, "difference", "both", "log"])
+@pytest.mark.parametrize("word", [None, "both", "log"])
 def test_bounds_hold_within_the_loop(name, word):
     """What is fed back is clipped: as row by row by hand."""
     transform, coef = DIFFERENCES.get(word, (word, {}))
@@ -544,7 +546,7 @@ def sunny():
 
 
 @every_model
-@pytest.mark.parametrize("transform", [None, "difference", "log1p", ["sqrt", Difference(24)]])
+@pytest.mark.parametrize("transform", [None, "log1p", ["sqrt", Difference(24)]], ids=str)
 def test_nothing_is_produced_at_night(name, transform):
     """Bounds that change with time, on every verb."""
     inputs, power = sunny()
@@ -558,8 +560,8 @@ def test_nothing_is_produced_at_night(name, transform):
         out = np.asarray(out)
         assert np.isfinite(out).all()
         assert (out >= 0).all()
-        assert (out <= capacity[rows] + 1e-9).all()
-        assert (out[..., night[rows]] == 0).all() or np.abs(out[..., night[rows]]).max() < 1e-12
+        assert (out <= capacity[rows] + 1e-12).all()  # a root, squared, may be off in its last bit
+        assert (out[..., night[rows]] == 0).all()
 
     within(model.predict(future))
     within(model.predict(future, start="cold"))
