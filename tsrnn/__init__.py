@@ -3,7 +3,7 @@
 from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._elman import ElmanRegressor
 from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
-from ._forecaster import Forecaster as Forecaster
+from ._forecaster import Forecaster
 from ._gru import GRURegressor
 from ._losses import Huber, Pinball
 from ._lstm import LSTMRegressor
@@ -26,6 +26,7 @@ __all__ = [
     "ESNRegressorCV",
     "ElmanRegressor",
     "Evolution",
+    "Forecaster",
     "GRURegressor",
     "Huber",
     "LSTMRegressor",

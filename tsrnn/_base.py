@@ -101,11 +101,6 @@ def all_or_nothing(method):
     return guarded
 
 
-def own_memory(a):
-    """An array that may be written to, where it is one; anything else as it is."""
-    return np.require(a, requirements=["C", "A", "W"]) if isinstance(a, np.ndarray) else a
-
-
 class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
@@ -135,12 +130,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                 UserWarning,
                 stacklevel=2,
             )
-        state = {name: revived(value) for name, value in state.items()}
-        super().__setstate__(state)
-        if (
-            "theta_" in state
-        ):  # a worker may get it as read-only memory, which kernels would compile for again
-            self.theta_ = own_memory(self.theta_)
+        super().__setstate__({name: revived(value) for name, value in state.items()})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -811,7 +801,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         X = pd.DataFrame(table.X, index=index, columns=list(names))
         one, quiet = self._unfitted(), {"series": None, "verbose": 0}
-        one.set_params(**{name: value for name, value in quiet.items() if name in one.get_params(deep=False)})
+        own = {name: name.rpartition("__")[2] for name in one.get_params()}  # also of an estimator inside
+        one.set_params(**{name: quiet[word] for name, word in own.items() if word in quiet})
         return one.fit(X, pd.DataFrame(Y, index=index))
 
 

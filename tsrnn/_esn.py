@@ -16,13 +16,12 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import SERIES_PARAMETERS, SequenceRegressor, documented, own_memory
+from ._base import SERIES_PARAMETERS, SequenceRegressor, documented
 from ._losses import ROUNDING, parabola, resolve_loss, reweighted, squared
 from ._recurrent import Memory
 from ._reservoir import (
     ACTIVATIONS,
     DISTRIBUTIONS,
-    Reservoir,
     chain,
     follow,
     free_runs,
@@ -799,18 +798,6 @@ class ESNRegressor(SequenceRegressor):
         for m in range(0, len(Z), at_once):
             here = slice(m, m + at_once)
             recurse(Z[here], Y[here], w[here], float(self.solver.forgetting), self._most, self._inverse, W)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "_reservoir" in state:  # see SequenceRegressor
-            self._reservoir = Reservoir(*map(own_memory, self._reservoir))
-
-    def _must_go_on(self, verb):
-        if verb == "partial_fit" and not self._is_squared():
-            raise ValueError(
-                f"partial_fit adds to sums of squares, but loss={self.loss!r}: fit to all rows anew, or give "
-                "loss='squared'."
-            )
 
     # ---------------------------------------------------------------------------------- memories
 

@@ -49,7 +49,9 @@ def plain(value):
 
 
 def revived(value):
-    """What ``plain`` was given."""
+    """What ``plain`` was given; arrays as the kernels were compiled for: joblib hands workers read-only memory."""
+    if isinstance(value, np.ndarray):
+        return np.require(value, requirements=["C", "A", "W"]) if value.dtype != object else value
     if isinstance(value, Plain):
         return MAKE[value.kind](revived(value.content))
     if isinstance(value, dict):
