@@ -799,6 +799,13 @@ class ESNRegressor(SequenceRegressor):
             here = slice(m, m + at_once)
             recurse(Z[here], Y[here], w[here], float(self.solver.forgetting), self._most, self._inverse, W)
 
+    def _must_go_on(self, verb):
+        if verb == "partial_fit" and not self._is_squared():
+            raise ValueError(
+                f"partial_fit adds to sums of squares, but loss={self.loss!r}: fit to all rows anew, or give "
+                "loss='squared'."
+            )
+
     # ---------------------------------------------------------------------------------- memories
 
     def _first(self):
