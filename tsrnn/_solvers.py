@@ -27,6 +27,7 @@ residuals.  A stochastic solver changes one theta in place, so an objective may 
 called with every iterate, ``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
 """
 
+import warnings
 from itertools import count
 from math import cos, pi
 from numbers import Integral, Real
@@ -35,6 +36,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import differential_evolution, dual_annealing, minimize
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 
 from ._jit import kernel
 from ._least_squares import solve
@@ -423,7 +425,7 @@ class LBFGS(BaseEstimator):
 
         def value_gradient(theta):
             loss, grad = objective.loss_grad(theta, objective.everything)
-            if not np.isfinite(loss):
+            if not (np.isfinite(loss) and np.isfinite(grad).all()):
                 return np.inf, np.zeros_like(theta)  # the line search shortens the step
             scale = 1 / objective.weight
             return (loss + 0.5 * decay @ theta**2) * scale, (grad + decay * theta) * scale
@@ -553,7 +555,8 @@ def assimilate(objective, theta, information, max_iter=10):
     was learnt before; an extended Kalman filter in information form. Where the residuals are linear in theta
     the result is that of a fit to all samples, old and new.
 
-    Returns theta and the information with the new samples in it.
+    Returns theta and the information with the new samples in it; both as they were, with a warning, where squares
+    of the new samples overflow.
 
     References
     ----------
@@ -562,6 +565,13 @@ def assimilate(objective, theta, information, max_iter=10):
     """
     start, moved = theta, np.zeros_like(theta)
     sse, Jr, JJ = objective.gauss_newton(theta)
+    if not (np.isfinite(sse) and np.isfinite(JJ).all()):
+        warnings.warn(
+            "The new rows are so far from those of training that nothing was learnt from them: look for wrong values.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return start, information
     scale = max(JJ.diagonal().max(), information.diagonal().max())
     for _ in range(max_iter):
         g, E = Jr + information @ moved, sse + moved @ information @ moved

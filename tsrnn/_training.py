@@ -56,13 +56,16 @@ class Monitor:
         self.best_theta = theta
         self.best = np.inf if validate is None else validate(theta)
         self._stale = 0
+        self._before, self._calm, self._lowest = theta, theta, np.inf
 
     def __call__(self, theta, loss):
         """Take note of an iterate; True asks the solver to stop."""
         self.n_iter += 1
         if not np.isfinite(loss) or not np.all(np.isfinite(theta)):
+            if self.validate is None:
+                self.best_theta = self._calm
             warnings.warn(
-                f"The training loss became {loss} in iteration {self.n_iter}; the parameters before it are kept. "
+                f"The training loss became {loss} in iteration {self.n_iter}; the best parameters before it are kept. "
                 "Lower the learning rate or set clip_norm.",
                 ConvergenceWarning,
                 stacklevel=2,
@@ -70,11 +73,14 @@ class Monitor:
             return True
         self.loss_curve.append(float(loss))
         watched = loss
+        if loss < self._lowest:  # in an epoch, that is from the parameters before it
+            self._lowest, self._calm = loss, self._before
+        self._before = theta.astype(np.float64)
         if self.validate is not None:
             watched = self.validate(theta)
             self.validation_curve.append(float(watched))
         if watched < self.best or self.validate is None:
-            self.best_theta = theta.astype(np.float64)
+            self.best_theta = self._before
         self._stale = 0 if watched < self.best * (1 - self.tol) else self._stale + 1
         self.best = min(self.best, watched)
         if self.progress is not None:
