@@ -54,7 +54,9 @@ from ._targets import resolve_bounds, resolve_target
 
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 PATHS = 500  # that a series may take
-_errors_found = WeakKeyDictionary()  # estimator -> what its intervals were asked of, and their errors
+_errors_found = (
+    WeakKeyDictionary()
+)  # estimator -> its segments, its weights, and errors by steps; None: one-step
 _one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
 
 
@@ -202,6 +204,14 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             held[part.rows] = _last_share(counts[part.rows], self._validation_share())
         counts &= ~held
         fresh = self.theta_ is None  # else warm_start goes on with weights that are made for the old scales
+        units = {name: repr(getattr(self, name)) for name in ("scale", "target_transform", "missing")}
+        changed = [name for name in units if not fresh and units[name] != self._units[name]]
+        if changed:
+            raise ValueError(
+                f"warm_start=True goes on with weights made for {changed[0]}={self._units[changed[0]]}, but it is "
+                f"{units[changed[0]]} now: give warm_start=False."
+            )
+        self._units = units
         if fresh:
             self._means = _means(X, counts)
         filled = X
@@ -681,7 +691,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         M, steps, O = made.shape
         bands, paths = {}, None
         if method == "bootstrap" or return_paths:
-            draw = intervals.drawer(*intervals.residuals(self, self._segments), rng)
+            draw = intervals.drawer(*self._remembered(intervals.residuals), rng)
             bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
             some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
             for m in range(0, M, some):
@@ -693,7 +703,10 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                     for band, new in zip(bands[q], pair):
                         band[m : m + some] = new
         if method == "conformal" and levels:
-            bands = intervals.conformal(made, *self._errors_ahead(steps), levels)
+            pools = self._remembered(
+                lambda *what: intervals.pools(*intervals.forecast_errors(*what, steps)), steps
+            )
+            bands = intervals.conformal(made, pools, levels)
             limits = self._limits(X)
             if limits is not None:
                 rows = first[:, None] + np.arange(steps)
@@ -705,13 +718,15 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
         return np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
 
-    def _errors_ahead(self, steps):
-        """What intervals of so many steps come from; remembered, for the many series of a backtest."""
-        segments, theta, known, found = _errors_found.get(self, (None,) * 4)
-        if segments is not self._segments or theta is not self.theta_ or known != steps:
-            found = intervals.forecast_errors(self, self._segments, steps)
-            _errors_found[self] = self._segments, self.theta_, steps, found
-        return found
+    def _remembered(self, find, steps=None):
+        """find(self, segments), found once for the many series of a forecast or a backtest."""
+        segments, theta, found = _errors_found.get(self, (None, None, {}))
+        if segments is not self._segments or theta is not self.theta_:
+            found = {}
+        if steps not in found:
+            found = {**found, steps: find(self, self._segments)}
+            _errors_found[self] = self._segments, self.theta_, found
+        return found[steps]
 
     def score(self, X, y, sample_weight=None, groups=None):
         """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.

@@ -293,12 +293,14 @@ class Following:
         return self._across(past, missing)
 
     def _across(self, past, missing):
-        """The past after missing rows: itself if they are few, else the mean state; levels where they would be."""
-        if missing and len(past.levels):
-            shifted = np.concatenate(
-                [past.levels, np.full((min(missing, len(past.levels)), self.n_outputs_), np.nan)]
-            )
-            past = past._replace(levels=self._known(shifted)[-len(past.levels) :])
+        """The past after missing rows: itself if they are few, else the mean state; levels as if nothing changed."""
+        K = len(past.levels)
+        if missing and K:
+            levels = self._known(past.levels)
+            seasonal = np.count_nonzero(self._target.coef) == 1  # the last season again and again
+            for _ in range(missing % K if seasonal else min(missing, SHORT_GAP)):
+                levels = np.concatenate([levels[1:], self._target.base(levels)[None]])
+            past = past._replace(levels=levels)
         return past if missing <= max(SHORT_GAP, self.lead_) else past._replace(memory=self._cold())
 
     def _warn_of_gaps(self, gaps):
@@ -395,6 +397,10 @@ class Following:
     def _go_on(self, part):
         """The timeline and the past for rows that must come after those seen."""
         place, index = self._place(part.key), part.index
+        if None in self.series_ and part.key is not None:
+            raise ValueError(
+                f"The model was fitted on one series, but these rows tell theirs ({part.key!r}): give them as in fit."
+            )
         if place is None:
             return None, self._first_past()
         seen = place.timeline

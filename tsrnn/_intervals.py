@@ -109,22 +109,44 @@ def _near(n):
     return min(n, max(NEAR[0], round(NEAR[1] * n)))
 
 
-def conformal(made, forecasts, errors, levels):
-    """{level: (low, high)}, each like ``made`` (M, steps, O), from forecasts and errors (n, steps, O)."""
+class Pool(NamedTuple):
+    """Errors of one step and output, by their forecasts, at some places.
+
+    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted.
+    """
+
+    between: np.ndarray
+    errors: np.ndarray
+
+
+def pools(forecasts, errors):
+    """A ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O)."""
+    _, steps, O = errors.shape
+    return [[_pool(forecasts[:, h, o], errors[:, h, o], h) for o in range(O)] for h in range(steps)]
+
+
+def _pool(forecasts, errors, h):
+    counts = np.isfinite(errors)
+    check_enough(int(counts.sum()), f"forecasts of step {h + 1}")
+    order = np.argsort(forecasts[counts], kind="stable")
+    forecasts, errors = forecasts[counts][order], errors[counts][order]
+    n, k = len(errors), _near(len(errors))
+    starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
+    centers = forecasts[starts + k // 2]
+    return Pool((centers[1:] + centers[:-1]) / 2, np.sort(errors[starts[:, None] + np.arange(k)], axis=1))
+
+
+def conformal(made, pools, levels):
+    """{level: (low, high)}, each like ``made`` (M, steps, O)."""
     bands = {p: (np.empty_like(made), np.empty_like(made)) for p in levels}
-    for h in range(made.shape[1]):
-        for o in range(made.shape[2]):
-            counts = np.isfinite(errors[:, h, o])
-            check_enough(int(counts.sum()), f"forecasts of step {h + 1}")
-            order = np.argsort(forecasts[counts, h, o], kind="stable")
-            near, place = _windows(forecasts[counts, h, o][order], made[:, h, o])
-            pool = np.sort(errors[counts, h, o][order][near], axis=1)  # (places, k)
-            k = pool.shape[1]
+    for h, outputs in enumerate(pools):
+        for o, (between, errors) in enumerate(outputs):
+            place, k = np.searchsorted(between, made[:, h, o]), errors.shape[1]
             for p, (low, high) in bands.items():
                 tail = (100 - p) * (k + 1) / 200  # of k + 1 errors, the new one among them
                 below, above = max(0, int(np.floor(tail)) - 1), min(k - 1, int(np.ceil(k + 1 - tail)) - 1)
-                low[:, h, o] = made[:, h, o] + pool[place, below]
-                high[:, h, o] = made[:, h, o] + pool[place, above]
+                low[:, h, o] = made[:, h, o] + errors[place, below]
+                high[:, h, o] = made[:, h, o] + errors[place, above]
     return bands
 
 
@@ -139,15 +161,6 @@ def check_enough(n, what):
         warnings.warn(
             f"{message}: intervals are rough. Call calibrate(X, y) with more rows.", UserWarning, stacklevel=2
         )
-
-
-def _windows(past, made):
-    """Which of the sorted forecasts ``past`` (n,) are near some places, (places, k); the place of each of ``made``."""
-    n, k = len(past), _near(len(past))
-    starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
-    centers = past[starts + k // 2]
-    place = np.searchsorted((centers[1:] + centers[:-1]) / 2, made)  # the nearest
-    return starts[:, None] + np.arange(k), place
 
 
 def drawer(outputs, errors, rng):
