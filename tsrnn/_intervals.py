@@ -4,7 +4,7 @@ Errors are of levels (see ``_targets.py``), so that with ``target_transform="log
 they are depends on the forecast: a solar plant errs at noon and not at night. So an interval around a forecast p
 comes from those errors whose forecasts were nearest to p:
 
-conformal    at each horizon step the errors of all forecasts made as many steps ahead [1]_ [2]_
+conformal    at each horizon step the errors of all forecasts made as many steps ahead, give or take one [1]_ [2]_
 bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take
 
 Rows where ``target_bounds`` leave one value, such as nights, have no errors: forecasts of dawn, as small, do err.
@@ -28,6 +28,7 @@ STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
 NEAR = 200, 0.1  # how many errors count as near: at least so many, at least this share
+BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 
 
@@ -122,12 +123,16 @@ class Pool(NamedTuple):
 def pools(forecasts, errors):
     """A ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O)."""
     _, steps, O = errors.shape
-    return [[_pool(forecasts[:, h, o], errors[:, h, o], h) for o in range(O)] for h in range(steps)]
+    return [[_pool(forecasts[..., o], errors[..., o], h) for o in range(O)] for h in range(steps)]
 
 
 def _pool(forecasts, errors, h):
+    """The ``Pool`` of step h, of forecasts and errors (n, steps): fans are smoother with the steps on either side."""
+    n = int(np.isfinite(errors[:, h]).sum())
+    check_enough(n, f"forecasts of step {h + 1}")
+    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n > NEAR[0] else 0
+    forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
     counts = np.isfinite(errors)
-    check_enough(int(counts.sum()), f"forecasts of step {h + 1}")
     order = np.argsort(forecasts[counts], kind="stable")
     forecasts, errors = forecasts[counts][order], errors[counts][order]
     n, k = len(errors), _near(len(errors))
