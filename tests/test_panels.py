@@ -681,6 +681,16 @@ def test_rows_that_do_not_tell_their_series(fitted):
             _ = model.state_
 
 
+def test_keys_for_a_model_of_one_series():
+    """Rows of a series with a name do not go on with one that has none."""
+    _, y, groups = flat(OLD)
+    model = tsrnn.ARXRegressor(input_lags=()).fit(None, y)
+    for verb in (model.update, model.partial_fit):
+        with pytest.raises(ValueError, match="fitted on one series"):
+            verb(None, y, groups=groups)
+    assert list(model.series_) == [None]
+
+
 def test_single_rows_of_a_panel(fitted):
     """A model of many series can be asked for one row of one."""
     X, _, groups = flat(LATER)
