@@ -12,7 +12,7 @@ import numpy as np
 from . import _delay_kernels as kernels
 from ._base import SequenceRegressor, Series
 from ._least_squares import add_normal_equations, solve
-from ._losses import ROUNDING, has_kinks, parabola, resolve_loss, reweighted, squared
+from ._losses import EXACT, ROUNDING, has_kinks, parabola, resolve_loss, reweighted, squared
 from ._params import glorot
 from ._solvers import (
     LBFGS,
@@ -303,6 +303,8 @@ class Objective:
         if self.loss is squared:
             return theta
         rounding = ROUNDING * self.sum_of_squares(theta) / (2 * self.weight)
+        if rounding < EXACT:  # an exact fit
+            return theta
 
         def step(theta):
             value = self.sum_of_squares(theta) + decay @ theta**2
@@ -502,7 +504,7 @@ class Attempt(NamedTuple):
     value: float
     monitors: list
     decay: np.ndarray
-    moments: object  # what the solver goes on with in partial_fit
+    moments: object  # what the solver goes on with later
 
 
 class DelayNetwork(SequenceRegressor):
@@ -619,23 +621,24 @@ class DelayNetwork(SequenceRegressor):
 
     def _attempt(self, series, stages, rng, old, judge):
         """Train stage after stage, from the ``old`` parameters or from new ones."""
-        theta, fresh = (self._net.initial(rng), True) if old is None else (old, False)
+        fresh = old is None
+        theta, moments = (self._net.initial(rng), None) if fresh else (old, self._moments)
         monitors, kinds = [], []
         for kind in stages:
             if len(kinds) > 1 and not self._runs_worse_and_worse(series, theta, kinds[-1]):
                 break
             kinds.append(kind)
-            monitor, objective, moments = self._train(series, kinds, theta, rng, fresh)
+            monitor, objective, found = self._train(series, kinds, theta, rng, fresh, moments)
             monitors.append(monitor)
-            theta, fresh = monitor.best_theta, False
+            theta, fresh, moments = monitor.best_theta, False, None
         value = monitors[-1].best if judge is None else judge(theta)
-        return Attempt(theta, value, monitors, objective.decay, moments)
+        return Attempt(theta, value, monitors, objective.decay, found)
 
-    def _train(self, series, kinds, theta, rng, fresh):
+    def _train(self, series, kinds, theta, rng, fresh, moments):
         """The last of some stages of training, from a ``fresh`` theta or a trained one.
 
-        kinds : (steps, closed) of this stage and those before it. Returns its monitor, its objective and what
-        the solver would go on with.
+        kinds : (steps, closed) of this stage and those before it.   moments : what the solver goes on with, or None.
+        Returns its monitor, its objective and what the solver would go on with.
         """
         closed, solver = kinds[-1][1], self._solver(series)
         objective = self._objective(series, kinds[-1], self.alpha, solver.dtype)
@@ -652,7 +655,8 @@ class DelayNetwork(SequenceRegressor):
         validate = self._validation(series, kinds) if self.early_stopping else None
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
-            moments = solver.minimize(objective, theta, monitor, rng)
+            goes_on = (moments,) if isinstance(solver, Stochastic) else ()
+            moments = solver.minimize(objective, theta, monitor, rng, *goes_on)
         return monitor, objective, moments
 
     def _objective(self, series, kind, alpha, dtype=np.float64, held=False):

@@ -31,6 +31,7 @@ from ._solvers import check_number
 
 
 ROUNDING = 1e-3  # of kinks, in units of the mean loss
+EXACT = 1e-150  # a mean loss, or a rounding, that stands for an exact fit
 CLOSE = 3e-5  # share of the loss below which a gain ends reweighting
 MAX_REWEIGHTED = 80  # least squares, at most
 STEP = (

@@ -315,9 +315,14 @@ def in_threads(pool, work, items):
             results[i] = work(items[i])
 
     others = [] if pool is None else [pool.submit(take) for _ in items[1:]]
-    take()
-    for other in others:
-        other.result()
+    try:
+        take()
+        for other in others:
+            other.result()
+    except BaseException:
+        for _ in left:  # an interrupt does not wait for what the others would take
+            pass
+        raise
     return results
 
 
@@ -460,18 +465,21 @@ class RecurrentRegressor(SequenceRegressor):
             )
         first = self.lead_ + self.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
-        theta = self._initial(series, rng) if self.theta_ is None else self.theta_
+        if self.theta_ is None:
+            theta, self._moments = self._initial(series, rng), None
+        else:
+            theta = self.theta_
         validate = self._validation(series) if self.early_stopping else None
-        monitors, self._moments = [], None
+        monitors = []
         with self._threads() as pool:
             for solver, limit in self._solvers(series):
                 objective = self._objective(series, solver, pool)
                 with progress(self.verbose, type(self).__name__, limit) as tell:
                     monitor = Monitor(theta, limit, self.tol, self.n_iter_no_change, validate, tell)
-                    moments = solver.minimize(objective, theta, monitor, rng)
+                    goes_on = (self._moments,) if isinstance(solver, Stochastic) else ()
+                    self._moments = solver.minimize(objective, theta, monitor, rng, *goes_on)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-                self._moments = moments  # None after L-BFGS
         self.theta_ = theta
         self.n_iter_ = sum(m.n_iter for m in monitors)
         self.loss_curve_ = [v for m in monitors for v in m.loss_curve]

@@ -20,6 +20,8 @@ from ._params import glorot, orthogonal
 from ._windows import runs
 
 
+SPELL = 5e7  # multiplications in one compiled call, which cannot be interrupted: some milliseconds
+
 X, Y = -2, -1  # sources that are no block
 
 
@@ -215,6 +217,8 @@ class Tape:
     def __init__(self, net, B, T, dtype):
         self.net, self.B, self.T, self.dtype = net, B, T, dtype
         self._none = np.empty((0, 0), dtype)
+        some = max(1, int(SPELL / (B * net.size)))
+        self._spells = [(t, min(t + some, T)) for t in range(0, T, some)]
         self.traces, self.dH, self.dS = [], [], []
         for block, shapes in zip(net.blocks, net.shapes):
             H, G = block.H, net.cell.gates
@@ -290,12 +294,12 @@ class Tape:
             if self.masks[k].output.size:
                 late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
         self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
-        for step in early:
-            step(0, T)
         if own is None:
-            for step in late:
-                step(0, T)
-        else:
+            early, late = early + late, []
+        for step in early:
+            for first, last in self._spells:
+                step(first, last)
+        if own is not None:
             late.append(feed or partial(kernels.feed, self.out, own, self.y_at, self.y))
             for t in range(T):
                 for step in late:
@@ -342,10 +346,14 @@ class Tape:
             arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
             steps.append(partial(net.cell.backward, U[k], *p[4:], mask.recurrent, *self.traces[k], *arrays))
             self._add_back(self.traces[k].Z, V[k], net.blocks[k].sources, net.blocks[k].reverse, dy, steps)
-        spans = [(0, T)] if own is None else [(t, t + 1) for t in range(T - 1, -1, -1)]
-        for first, last in spans:
+        if own is None:
             for step in steps:
-                step(first, last)
+                for first, last in reversed(self._spells):
+                    step(first, last)
+        else:
+            for t in range(T - 1, -1, -1):
+                for step in steps:
+                    step(t, t + 1)
         parts = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
         for Z, g, sources, reverse in [*parts, (dout[None], grads[-1], net.readout, False)]:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db

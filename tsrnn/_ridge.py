@@ -281,7 +281,7 @@ def add_weighted_rows(sums, parts, V, S, Y, rows, w):
     sums : those of each output alone.   Y : (T, O), finite.   w : (T, O).   Else as for ``add_rows``.
     """
     P = sums[0].P
-    Z = _panelled(P + 1, parts, V, S, Y[:, :1], rows)
+    Z = _panelled(P + 1, parts, V, S, np.ascontiguousarray(Y[:, :1]), rows)
     panel, column = divmod(P, PANEL)
     for one, y, each in zip(sums, Y[rows].T, w[rows].T):
         Z[panel, :, column] = y

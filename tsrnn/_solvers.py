@@ -25,6 +25,7 @@ for Levenberg-Marquardt, and partly for evolution
 and each solver minimises (loss + 1/2 sum decay theta^2) / weight, the loss being r'r / 2 where there are
 residuals.  A stochastic solver changes one theta in place, so an objective may keep views of it.  A *monitor* is
 called with every iterate, ``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
+What a stochastic solver returns, its *moments*, a later call may go on with.
 """
 
 import warnings
