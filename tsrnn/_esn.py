@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import SERIES_PARAMETERS, SequenceRegressor, documented
-from ._losses import ROUNDING, parabola, resolve_loss, reweighted, squared
+from ._losses import EXACT, ROUNDING, parabola, resolve_loss, reweighted, squared
 from ._recurrent import Memory
 from ._reservoir import (
     ACTIVATIONS,
@@ -663,7 +663,7 @@ class ESNRegressor(SequenceRegressor):
             self._learn(series, [_last_known(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
         self._learn(series, fed, weights, rng)
-        if not self._is_squared():
+        if not self._is_squared() and self.loss_curve_[0] > EXACT:
             self._reweigh(series, fed, weights, rng)
         self.n_iter_ = len(self.loss_curve_)
         self._probe = series[0].X[:MAX_MEMORY].copy(), _last_known(series[0].Y[:MAX_MEMORY])
