@@ -1,0 +1,48 @@
+"""After the whole run: no kernel was compiled twice for one precision, which costs seconds and a cache entry each."""
+
+import sys
+
+import pytest
+from numba.core import types
+from numba.core.dispatcher import Dispatcher
+
+
+def kernels():
+    """Every compiled function of the modules of tsrnn that are imported, by module and name."""
+    for name, module in sorted(sys.modules.items()):
+        if name.partition(".")[0] == "tsrnn":
+            for value in vars(module).values():
+                if isinstance(value, Dispatcher) and value.py_func.__module__ == name:
+                    yield f"{name}.{value.py_func.__name__}", value
+
+
+def precision(signature):
+    """The float types of a signature's arrays or, where it has none, of its numbers."""
+    arrays = {t.dtype for t in signature if isinstance(t, types.Array)}
+    return frozenset(t for t in arrays or signature if isinstance(t, types.Float))
+
+
+def compiled_twice():
+    """Lines that name the kernels with more than one signature for one precision."""
+    lines = []
+    for name, kernel in kernels():
+        seen = {}
+        for signature in kernel.signatures:
+            seen.setdefault(precision(signature), []).append(signature)
+        for signatures in seen.values():
+            if len(signatures) > 1:
+                lines += [f"{name} was compiled {len(signatures)} times:", *map("    {}".format, signatures)]
+    return lines
+
+
+def pytest_sessionfinish(session):
+    if compiled_twice() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    found = compiled_twice()
+    count = sum(1 for _ in kernels())
+    terminalreporter.section("kernels")
+    for line in found or [f"{count} kernels, each compiled once a precision"]:
+        terminalreporter.line(line)
