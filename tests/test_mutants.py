@@ -1,0 +1,603 @@
+"""Small direct tests of all arithmetic, which ``benchmarks/mutants.py`` runs against thousands of small errors in it.
+
+Each takes milliseconds even in plain Python: a derivative is compared along one random direction, which any element
+that is wrong turns; the rest of the suite looks at every element, and at more than these few rows.
+"""
+
+import naive
+import numpy as np
+import pytest
+from recurrent_nets import FEEDBACK, VARIANTS, build, follow, gradient, make_data, naive_loss, naive_run
+from scipy import sparse
+from test_delay_net import FEEDBACK as FED_NETS
+from test_delay_net import NETS, make_series, step_for
+from test_delay_net import build as build_delay_net
+from test_delay_net import naive_loss as naive_delay_loss
+from test_esn import VARIANTS as RESERVOIRS
+from test_esn import plain_ridge, twin
+from test_losses import FORMULAS
+from test_losses import NAMES as LOSSES
+
+from tsrnn import ESNRegressor, Huber, Pinball, _delay_net, _ridge
+from tsrnn._delay_net import Objective, free_runs, make_plan, run
+from tsrnn._layer_norm_v1 import normalise, normalise_back
+from tsrnn._loop import Loop
+from tsrnn._losses import STEP, has_kinks, parabola, resolve_loss, reweighted
+from tsrnn._recurrent_kernels import outer, project, scatter, turn
+from tsrnn._reservoir import pack
+from tsrnn._scaling import Scaler
+from tsrnn._targets import resolve_target
+
+
+def along(f, theta, direction, step=1e-3):
+    """The derivative of f in a direction."""
+    return naive.central_difference(lambda s: f(theta + s[0] * direction), np.zeros(1), step)[0]
+
+
+# ---------------------------------------------------------------------------------------- delay nets
+
+
+def short_series(plan):
+    return [
+        make_series(plan, 21, missing=[(13, 0), (14, 1)]),
+        make_series(plan, 15, seed=2, missing=[(12, 1)]),
+    ]
+
+
+WAYS = [(1, False), (4, False), (3, True), (9, True)]  # steps, closed
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "closed"), [(n, s, c) for n in NETS for s, c in WAYS if not c or n in FED_NETS]
+)
+def test_delay_net_loss_and_gradient(name, steps, closed):
+    plan, theta, net = build_delay_net(name)
+    series = short_series(plan)
+    objective = Objective(plan, series, steps, closed, 0.0, np.float64)
+    loss, grad = objective.loss_grad(theta, objective.everything)
+    assert loss == pytest.approx(naive_delay_loss(net, series, steps if closed else None)[0], rel=1e-12)
+    v = np.random.default_rng(3).normal(size=len(theta))
+    slope = along(lambda p: objective.loss_grad(p, objective.everything)[0], theta, v, step_for(name))
+    assert grad @ v == pytest.approx(slope, rel=1e-6, abs=1e-7 * np.linalg.norm(grad))
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "closed"),
+    [(n, s, c) for n in NETS for s, c in WAYS if s != 4 and (not c or n in FED_NETS)],
+)
+@pytest.mark.parametrize("block", [2048, 5])
+def test_delay_net_jacobian(name, steps, closed, block, monkeypatch):
+    plan, theta, _ = build_delay_net(name)
+    objective = Objective(plan, short_series(plan), steps, closed, 0.0, np.float64)
+    monkeypatch.setattr(_delay_net, "BLOCK", block)
+
+    def residuals(p):
+        return np.concatenate([r for r, _, _ in objective.jacobian_blocks(p)])
+
+    J = np.concatenate([J for _, J, _ in objective.jacobian_blocks(theta)])
+    v = np.random.default_rng(4).normal(size=len(theta))
+    slopes = along(residuals, theta, v, step_for(name))
+    np.testing.assert_allclose(J @ v, slopes, rtol=1e-6, atol=1e-7 * np.abs(slopes).max())
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_delay_net_runs(name, monkeypatch):
+    """From measured y, and from its own where that is unknown, in blocks."""
+    plan, theta, net = build_delay_net(name)
+    s, lead = make_series(plan, 24), plan.lead
+    Y = s.Y.copy()
+    Y[[lead, lead + 3, lead + 4], 0] = np.nan
+    Y[-6:] = np.nan
+    monkeypatch.setattr(_delay_net, "BLOCK", 7)
+    for y in (s.Y, Y):
+        out, filled = run(plan, theta, s.X[lead:], y[lead:], s.X[:lead], s.Y[:lead])
+        np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, y, lead), rtol=1e-13, atol=1e-13)
+        assert np.array_equal(filled, np.where(np.isnan(y[lead:]), out, y[lead:]))
+    if name in FED_NETS:
+        first = np.arange(len(Y) - lead - 2)
+        parts = free_runs(plan, theta, s.X[lead:], s.Y[lead:], s.X[:lead], s.Y[:lead], first, 3)
+        out = np.concatenate([part for _, part in parts], axis=1)
+        expected = [naive.forecast_ahead(net, s.X, s.Y, lead, t + 1)[t:][: len(first)] for t in range(3)]
+        np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_relu_at_zero_and_nan_in_a_delay_net():
+    """At the kink nothing flows back; a unit that is off gives 0, also of -1e308; NaN is not hidden."""
+    plan = make_plan(1, 1, (2,), "relu", (0,), (), [(0,)])
+    theta = np.ones(plan.size)
+    (W, b), _ = plan.views(theta)
+    W[:], b[:] = [[0.0, -1e308]], 0.0
+    objective = Objective(plan, [make_series(plan, 12)], 1, False, 0.0, np.float64)
+    grad = objective.loss_grad(theta, objective.everything)[1]
+    (dW, db), _ = plan.views(grad)
+    assert dW[0, 0] == db[0] == 0
+    X, nothing = np.full((3, 1), 0.5), np.empty((0, 1))
+    assert np.array_equal(run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0], np.ones((3, 1)))
+    b[1] = np.nan
+    assert np.isnan(run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0]).all()
+
+
+# ---------------------------------------------------------------------------------------- recurrent nets
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["", "masks"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_recurrent_net(name, masked):
+    """Outputs, the states it ends in, and the gradient, of which the twin's complex step has all digits."""
+    net, theta = build(name)
+    for own in (None, 0.6) if name in FEEDBACK else (None,):
+        data = make_data(net, T=5, B=2, own=own, masked=masked, start=masked)
+        out, grad = gradient(net, theta, data)
+        expected, ends = naive_run(name, net, theta, data)
+        counts = np.arange(len(data.w))[:, None] < data.lengths
+        np.testing.assert_allclose(out[counts], expected[counts], rtol=1e-12, atol=1e-13)
+        tape, _ = follow(net, theta, data)
+        for b, rows in enumerate(data.lengths):
+            for S, state in zip(tape.S, (state for layer in ends[b] for state in layer), strict=True):
+                np.testing.assert_allclose(S[:, rows, b], state, rtol=1e-12, atol=1e-13)
+        v = np.random.default_rng(5).normal(size=len(theta))
+        exact = np.imag(naive_loss(name, net, theta + 1e-100j * v, data)) / 1e-100
+        assert grad @ v == pytest.approx(exact, rel=1e-10, abs=1e-11 * np.linalg.norm(grad))
+
+
+def test_relu_at_zero_and_nan_in_an_elman_net():
+    net, theta = build("elman, relu")
+    p, _ = net.views(theta)
+    p.W[:], p.U[:], p.b[:] = 0.0, 0.0, 0.0
+    data = make_data(net)
+    dp, _ = net.views(gradient(net, theta, data)[1])
+    assert not dp.W.any()
+    assert not dp.b.any()
+    p.b[0, 0] = np.nan
+    assert np.isnan(follow(net, theta, data)[0].out).all()
+
+
+rng = np.random.default_rng(6)
+G, T, B, H, D, K, AT = 2, 5, 3, 4, 7, 3, 2  # a source of K rows, the third to fifth of W
+SOURCE, ROWS = rng.normal(size=60), rng.integers(0, 57, T * B)
+GATHERED = SOURCE[ROWS[:, None] + np.arange(K)].reshape(T, B, K)
+
+
+def test_projection_and_its_gradients():
+    W, b, Z = rng.normal(size=(G, D, H)), rng.normal(size=(G, H)), rng.normal(size=(G, T, B, H))
+    part, whole = W[:, AT : AT + K], Z.copy()
+    project(SOURCE, ROWS, W, AT, K, b, Z, 1, 4)
+    whole[:, 1:4] = (np.einsum("tbk,gkh->gtbh", GATHERED, part) + b[:, None, None])[:, 1:4]
+    np.testing.assert_allclose(Z, whole, atol=1e-13)
+    project(SOURCE, ROWS, W, AT, K, np.empty((0, H)), Z, 0, T)
+    np.testing.assert_allclose(Z, whole + np.einsum("tbk,gkh->gtbh", GATHERED, part), atol=1e-13)
+    project(SOURCE, ROWS, W, 0, 0, b, Z, 0, T)  # no source, only the bias
+    np.testing.assert_allclose(Z, np.broadcast_to(b[:, None, None], Z.shape))
+
+    Z = rng.normal(size=(G, T, B, H))
+    dW, db = rng.normal(size=(G, D, H)), rng.normal(size=(G, H))
+    for bias in (True, False):
+        expected_W, expected_b = dW.copy(), db.copy()
+        expected_W[:, AT : AT + K] += np.einsum("tbk,gtbh->gkh", GATHERED, Z)
+        expected_b += Z.sum(axis=(1, 2)) * bias
+        outer(SOURCE, ROWS, Z, AT, K, dW, db if bias else np.empty((0, H)))
+        np.testing.assert_allclose(dW, expected_W, atol=1e-12)
+        np.testing.assert_allclose(db, expected_b, atol=1e-12)
+    before = dW.copy()
+    outer(SOURCE, ROWS, Z, 0, 0, dW, db)
+    assert np.array_equal(dW, before)
+
+
+def test_gradient_of_a_source_and_weights_the_other_way_round():
+    W, Z = rng.normal(size=(G, 40, H)), rng.normal(size=(G, T, B, H))
+    V, da = np.full((G, H, 35), np.nan), rng.normal(size=90)
+    turn(W, 3, V)
+    assert np.array_equal(V, W[:, 3:38].swapaxes(1, 2))
+    rows, expected = np.sort(ROWS), da.copy()
+    for t, b in np.ndindex(T, B):
+        if 1 <= t < 4:
+            expected[rows[t * B + b] :][:35] += sum(Z[g, t, b] @ V[g] for g in range(G))
+    scatter(Z, V, rows, da, 1, 4)
+    np.testing.assert_allclose(da, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3])
+def test_layer_normalisation(size):
+    """And where the deviation is that small that 1e-5 counts."""
+    Z, gain, b = size * rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=5)
+    out, unit, root = Z.copy(), np.empty((3, 5)), np.empty(3)
+    normalise(out, gain, b, unit, root)
+
+    def formula(Z):
+        centred = Z - Z.mean(axis=1, keepdims=True)
+        return gain * centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5) + b
+
+    np.testing.assert_allclose(out, formula(Z), rtol=1e-12, atol=1e-14)
+    D, dgain, db = rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=5)
+    into_gain, into_b = dgain + (D * (formula(Z) - b) / gain).sum(axis=0), db + D.sum(axis=0)
+    given = D.copy()
+    normalise_back(D, gain, unit, root, dgain, db)
+    np.testing.assert_allclose(dgain, into_gain, rtol=1e-12)
+    np.testing.assert_allclose(db, into_b, rtol=1e-12)
+    exact = naive.complex_step(lambda z: np.sum(given * formula(z.reshape(3, 5))), Z.ravel())
+    np.testing.assert_allclose(D.ravel(), exact, rtol=1e-9, atol=1e-12 / size)
+
+
+# ---------------------------------------------------------------------------------------- losses
+
+
+@pytest.mark.parametrize(("loss", "formula"), FORMULAS, ids=LOSSES)
+def test_loss_and_gradient(loss, formula):
+    """Also where an error is 0, where the gradient is 0, and where it is NaN."""
+    (T, B, O), at = (3, 2, 2), np.array([6, 1])
+    out, y, w = rng.normal(size=(T, B, O)), rng.normal(size=14), rng.uniform(0.2, 2, 14)
+    out[1, 1, 0] = y[3]
+    dout, total = np.full_like(out, 9.0), 0.0
+    value = resolve_loss(loss)(out, y, w, at, dout)
+    for t, b, o in np.ndindex(out.shape):
+        i = at[b] + t * O + o
+        total += w[i] * formula(y[i] - out[t, b, o])
+        slope = w[i] * (formula(y[i] - out[t, b, o] - 1e-7) - formula(y[i] - out[t, b, o] + 1e-7)) / 2e-7
+        assert dout[t, b, o] == (0 if (t, b, o) == (1, 1, 0) else pytest.approx(slope, abs=1e-6))
+    assert value == pytest.approx(total, rel=1e-12)
+    out[2, 0, 1] = np.nan
+    assert np.isnan(resolve_loss(loss)(out, y, w, at, dout))
+    assert np.isnan(dout[2, 0, 1])
+
+
+def test_each_output_has_its_quantile():
+    out, dout = np.zeros((1, 1, 3)), np.empty((1, 1, 3))
+    value = Pinball([0.1, 0.5, 0.9])(out, np.array([1.0, 2.0, -4.0]), np.ones(3), np.zeros(1, int), dout)
+    assert value == pytest.approx(0.1 * 1 + 0.5 * 2 + 0.1 * 4)
+    np.testing.assert_allclose(dout[0, 0], [-0.1, -0.5, 0.1])
+
+
+def test_parabolas():
+    e = np.array([[0.3, -2.0], [1.5, 0.0]])
+    s, d = parabola(Huber(0.5), e, 0.1)
+    np.testing.assert_allclose(s, [[1, 0.25], [1 / 3, 1]])
+    assert not d.any()
+    s, d = parabola(resolve_loss("absolute"), e, 0.1)
+    np.testing.assert_allclose(s, 1 / (np.abs(e) + 0.1))
+    assert not d.any()
+    s, d = parabola(Pinball([0.9, 0.2]), e, 0.1)
+    np.testing.assert_allclose(s, 0.5 / (np.abs(e) + 0.1))
+    np.testing.assert_allclose(d, [0.8, -0.6] * (np.abs(e) + 0.1))
+
+
+def test_reweighting_ends_where_nothing_is_gained():
+    values = [10.0, 5.0, 3.0, 2.99995, 1.0]
+
+    def step(theta):
+        return values[step.calls.append(theta) or len(step.calls) - 1], theta + 1
+
+    step.calls = []
+    theta, curve = reweighted(step, 0.0)
+    assert curve == values[:4]
+    assert step.calls == pytest.approx([0, STEP, 2 * STEP, 3 * STEP])
+    assert theta == pytest.approx(3 * STEP)
+    falling = (2.0**-k for k in range(1000))
+    theta, curve = reweighted(lambda theta: (next(falling), theta + 1), 0.0)
+    assert len(curve) == 80
+    assert theta == pytest.approx(80 * STEP)
+
+
+def test_which_losses_have_kinks():
+    assert [has_kinks(loss) for loss, _ in FORMULAS] == [False, True, False, False, True, True]
+
+
+# ---------------------------------------------------------------------------------------- reservoirs
+
+
+N, TEST = 44, 5
+INPUT, TARGET = rng.normal(size=(N + TEST, 2)), rng.normal(size=(N + TEST, 2))
+
+
+def reservoir(name, **kw):
+    """A fitted model of some units in its own units."""
+    options = {"n_reservoir": 9, **RESERVOIRS[name]}
+    if name.startswith("deep"):
+        options["n_reservoir"] = (7, 4, 5) if name == "deep" else (4, 5)
+    if name == "groups":
+        options["n_reservoir"] = (6, 5)
+    if options.get("connectivity", 0) == 3:
+        options["n_reservoir"] = 20
+    common = {"scale": None, "washout": 6, "random_state": 0, "alpha": 0.1}
+    return ESNRegressor(**common, **{**options, **kw}).fit(INPUT[:N], TARGET[:N])
+
+
+@pytest.mark.parametrize("name", RESERVOIRS)
+def test_reservoir(name):
+    """States, the readout, and what it gives in one-step forecasts, in free runs and from many origins."""
+    model = reservoir(name)
+    Z, _, states = twin(model, INPUT[:N], TARGET[:N])
+    first = max(6, model.lead_)
+    W = plain_ridge(Z[first:], TARGET[first:N], 0.1, model.readout_bias)
+    np.testing.assert_allclose(model.params_.W_out.T, W, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(np.concatenate(model.state_[2]), states[-1], rtol=1e-10, atol=1e-12)
+    known = np.r_[TARGET[:N], np.full((TEST, 2), np.nan)]
+    free = twin(model, INPUT, known)
+    np.testing.assert_allclose(model.states(INPUT[N:]), free[2][N:], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(model.predict(INPUT[N:]), free[1][N:], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(
+        model.predict_ahead(INPUT[N:], TARGET[N:]), twin(model, INPUT, TARGET)[1][N:], rtol=1e-8, atol=1e-9
+    )
+    if model.output_lags == 0:
+        return
+    which, out = next(iter(model._free_runs(INPUT[N:], TARGET[N:], model.state_, np.array([0, 2, 3]), 2)))
+    assert (which.start, which.stop) == (0, 3)
+    for k, begin in enumerate((N, N + 2, N + 3)):
+        known = np.r_[TARGET[:begin], np.full((2, 2), np.nan)]
+        expected = twin(model, INPUT[: begin + 2], known)[1][begin:]
+        np.testing.assert_allclose(out[:, k], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_what_a_reservoir_feeds_back_is_bounded():
+    """What lies on its bound stays; what lies beyond is held there, with its sign."""
+    model = reservoir("autoregressive")
+
+    def run(fed):
+        start = INPUT[N:], TARGET[N:], model.state_, np.array([0]), 4
+        return next(iter(model._free_runs(*start, lambda *_: np.full((1, 2), fed))))[1]
+
+    bound = model._bound
+    assert np.array_equal(run(1.5 * bound), run(bound))
+    assert np.array_equal(run(-1.5 * bound), run(-bound))
+    apart = [run(fed)[1] for fed in (-bound, 0.9 * bound, bound)]
+    assert len({tuple(out.ravel()) for out in apart}) == 3
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_packed_links(dense):
+    """Each unit's links, padded with zeros where it has fewer than others of its layer, or the squares of a layer."""
+    begin, W, U = [0, 15, 25], np.zeros((25, 25)), np.zeros((25, 25))
+    for i in range(25):
+        below, own = np.arange(15), np.arange(15) if i < 15 else np.arange(15, 25)
+        W[i, own if dense else rng.choice(own, i % 3, replace=False)] = rng.normal()
+        U[i, below if dense else rng.choice(below, i % 2, replace=False)] = rng.normal() * (i >= 15)
+    leak = rng.uniform(size=25)
+    W_in, b = rng.normal(size=(25, 3)), rng.normal(size=25)
+    packed = pack(sparse.csr_array(W), sparse.csr_array(U), begin, leak, 1, W_in, b)
+    assert packed.kind == 1
+    for a, expected in ((packed.begin, begin), (packed.leak, leak), (packed.W_in, W_in.T), (packed.b, b)):
+        assert np.array_equal(a, expected)
+    for l, (first, last) in enumerate(((0, 15), (15, 25))):
+        n, K, at = last - first, packed.links[l], packed.at[l]
+        own = W[first:last, first:last]
+        if dense:
+            assert (K, at) == (-1, l * 225)
+            assert np.array_equal(packed.dense[at : at + n * n].reshape(n, n), own.T)
+            assert np.array_equal(packed.dense[at + n * n :][: 150 * l], U[15:, :15].T.ravel() if l else [])
+            continue
+        assert (K, at) == ((2, 0), (3, 30))[l]
+        index, weight = (a[at : at + K * n].reshape(K, n) for a in (packed.index, packed.weight))
+        both = np.zeros((n, 50))
+        for k, i in np.ndindex(K, n):
+            both[i, index[k, i]] += weight[k, i]
+        assert np.array_equal(both, np.hstack([W, U])[first:last])
+        assert (index[weight == 0] == np.broadcast_to(np.arange(first, last), (K, n))[weight == 0]).all()
+    assert len(packed.dense) == (225 + 250 if dense else 0)
+    assert len(packed.weight) == len(packed.index) == (0 if dense else 60)
+
+
+# ---------------------------------------------------------------------------------------- ridge
+
+
+M, R = 31, 12
+
+
+def block():
+    """V, S, Y of some steps, NaN in Y, and weights."""
+    V, S, Y = rng.normal(size=(M, 5)), rng.normal(size=(M + 1, R)), rng.normal(size=(M, 2))
+    return V, S, Y, rng.uniform(0.5, 2, M)
+
+
+def columns(parts, V, S, rows):
+    x = S[rows + 1]
+    all_parts = np.ones((len(rows), 1)), V[rows], x, x * x
+    return np.hstack([part for part, wanted in zip(all_parts, parts) if wanted])
+
+
+PARTS = [[1, 1, 1, 1], [1, 1, 1, 0], [0, 0, 1, 0], [0, 1, 1, 1], [1, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=str)
+def test_sums_over_rows(parts):
+    """Added in two blocks, of all outputs and of those that are known."""
+    parts = np.array(parts, bool)
+    V, S, Y, w = block()
+    rows = np.arange(3, M - 2)
+    Z = columns(parts, V, S, rows)
+    P = Z.shape[1]
+    made, of_y = _ridge.feature_rows(parts, V, S, Y, rows)
+    assert np.array_equal(made, Z)
+    assert np.array_equal(of_y, Y[rows])
+
+    sums = _ridge.no_sums(P, 2)
+    for some in (rows[:9], rows[:0], rows[9:]):
+        sums = _ridge.add_rows(sums, parts, V, S, Y, some, w)
+    (normal,) = sums.normal()
+    ww = w[rows, None]
+    np.testing.assert_allclose(normal.ZZ, Z.T @ (ww * Z), atol=1e-11)
+    np.testing.assert_allclose(normal.ZY, Z.T @ (ww * Y[rows]), atol=1e-11)
+    np.testing.assert_allclose(normal.yy, np.sum(ww * Y[rows] ** 2, axis=0), atol=1e-11)
+    assert normal.weight == pytest.approx(ww.sum())
+    assert normal.outputs.tolist() == [0, 1]
+
+    holes = Y.copy()
+    holes[[5, 6], 0], holes[7, 1] = np.nan, np.nan
+    split = _ridge.add_rows(_ridge.no_sums(P, 2), parts, V, S, holes, rows, np.ones(M))
+    both = [sums + split, split + sums]
+    for total, once in ((split, 0), (both[0], 1), (both[1], 1)):
+        for o, normal in enumerate(total.normal()):
+            here = np.isfinite(holes[rows, o]) + once * w[rows]
+            np.testing.assert_allclose(normal.ZZ, Z.T @ (here[:, None] * Z), atol=1e-11)
+            np.testing.assert_allclose(normal.ZY[:, 0], Z.T @ (here * Y[rows, o] - 0), atol=1e-11)
+            np.testing.assert_allclose(normal.yy, [np.sum(here * Y[rows, o] ** 2)], atol=1e-11)
+            assert normal.weight == pytest.approx(here.sum())
+            assert normal.outputs.tolist() == [o]
+
+
+def test_sums_with_weights_of_each_output():
+    parts = np.array([True, True, True, False])
+    V, S, Y, _ = block()
+    rows, w = np.arange(4, M), rng.uniform(0.5, 2, (M, 2))
+    Z = columns(parts, V, S, rows)
+    sums = [_ridge.no_sums(Z.shape[1], 1) for _ in range(2)]
+    for some in (rows[:7], rows[7:]):
+        _ridge.add_weighted_rows(sums, parts, V, S, Y, some, w)
+    for o, one in enumerate(sums):
+        (normal,), here = one.normal(), w[rows, o]
+        np.testing.assert_allclose(normal.ZZ, Z.T @ (here[:, None] * Z), atol=1e-11)
+        np.testing.assert_allclose(normal.ZY[:, 0], Z.T @ (here * Y[rows, o]), atol=1e-11)
+        np.testing.assert_allclose(normal.yy, [np.sum(here * Y[rows, o] ** 2)], atol=1e-11)
+        assert normal.weight == pytest.approx(here.sum())
+
+
+def normal_equations(P, O, rows=60):
+    """A first column of ones; and the rows."""
+    Z, Y = np.c_[np.ones(rows), rng.normal(size=(rows, P - 1))], rng.normal(size=(rows, O))
+    A = np.ascontiguousarray(np.c_[Z, Y].T @ np.c_[Z, Y])
+    return _ridge.Normal(A[:P, :P], A[:P, P:], np.diag(A)[P:].copy(), float(rows), np.arange(O), A), Z, Y
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_ridge_its_error_and_its_evidence(bias):
+    normal, Z, Y = normal_equations(6, 2)
+    W = _ridge.ridge(normal, 0.3, bias)
+    np.testing.assert_allclose(W, plain_ridge(Z, Y, 0.3, bias), rtol=1e-10)
+    several = np.hstack([W, 2 * W, np.zeros_like(W)])
+    sse = [np.sum((Y - Z @ V) ** 2, axis=0) for V in (W, 2 * W, 0 * W)]
+    np.testing.assert_allclose(_ridge.squared_error(normal, several), np.concatenate(sse), rtol=1e-10)
+
+    def minus_evidence(alpha):
+        D = alpha * np.diag([float(not bias), 1, 1, 1, 1, 1])
+        V = np.linalg.solve(Z.T @ Z + D, Z.T @ Y)
+        J = np.sum((Y - Z @ V) ** 2, axis=0) + np.sum(V * (D @ V), axis=0)
+        spread = np.linalg.slogdet(Z.T @ Z + D)[1] - (6 - bias) * np.log(alpha)
+        return 60 * np.log(J).sum() + 2 * spread
+
+    for alpha in (0.01, 3.0):
+        assert _ridge._minus_evidence(normal, alpha, bias) == pytest.approx(minus_evidence(alpha), rel=1e-10)
+    found = np.log10(_ridge.likely_alpha([normal], bias))
+    grid = np.log10(np.trace(Z.T @ Z) / 6) + np.linspace(-14, 4, 721)
+    best = grid[np.argmin([minus_evidence(10**a) for a in grid])]
+    assert found == pytest.approx(best, abs=0.15)
+    assert _ridge.likely_alpha([normal, normal], bias) == pytest.approx(10**found)
+
+
+def test_what_has_no_evidence():
+    normal, _, _ = normal_equations(4, 1)
+    nothing = normal._replace(ZY=0 * normal.ZY, yy=0 * normal.yy)
+    assert _ridge._minus_evidence(nothing, 2.0, True) == -2.0  # the greatest alpha
+    exact = normal._replace(ZY=normal.ZZ[:, [1]], yy=normal.ZZ[1, 1] * np.ones(1))
+    assert _ridge._minus_evidence(exact, 1e-30, True) == np.inf
+    singular = normal._replace(ZZ=np.ones((4, 4)) - 2 * np.eye(4))
+    assert _ridge._minus_evidence(singular, 1e-30, True) == np.inf
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("P", [1, 2, 6])
+def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch):
+    monkeypatch.setattr(_ridge, "CLOSE", 1e-9)
+    total, Z, Y = normal_equations(P, 2, rows=90)
+    folds, alphas = [], (0.1, 5.0, 200.0)
+    for part in (slice(0, 60), slice(20, 90)):
+        both = np.c_[Z[part], Y[part]]
+        A = np.ascontiguousarray(both.T @ both)
+        n = float(part.stop - part.start)
+        folds.append(_ridge.Normal(A[:P, :P], A[:P, P:], np.diag(A)[P:].copy(), n, np.arange(2), A))
+    expected = [
+        np.hstack([plain_ridge(Z[part], Y[part], alpha, bias) for alpha in alphas])
+        for part in (slice(0, 60), slice(20, 90))
+    ]
+    for iterations in (20, 1):  # what iteration does not reach is solved directly
+        monkeypatch.setattr(_ridge, "MAX_ITERATIONS", iterations)
+        np.testing.assert_allclose(
+            _ridge.ridge_path(total, folds, alphas, bias), expected, rtol=1e-6, atol=1e-8
+        )
+
+
+def test_iteration_needs_few_steps(monkeypatch):
+    """None from the solution of all rows where the only fold has all; some, and no direct solution, elsewhere."""
+    total, Z, Y = normal_equations(6, 2, rows=90)
+    half = np.c_[Z, Y][:60]
+    A = np.ascontiguousarray(half.T @ half)
+    fold = _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), 60.0, np.arange(2), A)
+    monkeypatch.setattr(_ridge, "ridge", None)
+    monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 1)
+    W = _ridge.ridge_path(total, [total], [0.3, 2.0], False)[0]
+    np.testing.assert_allclose(W[:, 2:], plain_ridge(Z, Y, 2.0, False), rtol=1e-9, atol=1e-11)
+    monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 12)
+    W = _ridge.ridge_path(total, [fold], [0.3, 2.0], True)[0]
+    np.testing.assert_allclose(W[:, :2], plain_ridge(Z[:60], Y[:60], 0.3), rtol=1e-4, atol=1e-5)
+
+
+def test_tridiagonal_systems():
+    d, e = rng.uniform(1, 2, 7), rng.uniform(-0.4, 0.4, 6)
+    T = np.diag(d) + np.diag(e, 1) + np.diag(e, -1)
+    share, alpha = np.array([0.5, 0.9, 0.7]), np.array([0.1, 2.0, 0.0])
+    pivot, lower, R = np.empty((7, 3)), np.empty((6, 3)), rng.normal(size=(7, 3))
+    _ridge.factor(d, e, share, alpha, pivot, lower)
+    expected = [np.linalg.solve(s * T + a * np.eye(7), r) for s, a, r in zip(share, alpha, R.T)]
+    _ridge.substitute(pivot, lower, R)
+    np.testing.assert_allclose(R, np.transpose(expected), rtol=1e-11)
+    Q, d, e = _ridge._tridiagonal(np.ascontiguousarray(T[::2, ::2] + 1))
+    np.testing.assert_allclose(Q @ (np.diag(d) + np.diag(e, 1) + np.diag(e, -1)) @ Q.T, T[::2, ::2] + 1)
+    np.testing.assert_allclose(Q.T @ Q, np.eye(4), atol=1e-13)
+
+
+def test_a_pivot_is_held_above_rounding():
+    pivot, lower = np.empty((2, 1)), np.empty((1, 1))
+    _ridge.factor(np.array([-4.0, 1.0]), np.array([1.0]), np.full(1, 0.5), np.full(1, 1e-20), pivot, lower)
+    assert pivot[0, 0] == pytest.approx(0.5 * 4e-16 + 1e-20)
+
+
+def test_recursive_least_squares():
+    """Without forgetting they are ridge; with it, older rows count less; beyond the trace nothing is forgotten."""
+    Z, Y, w = rng.normal(size=(30, 4)), rng.normal(size=(30, 2)), rng.uniform(0.5, 2, 30)
+    for forgetting, most in ((1.0, 1e9), (0.9, 1e9), (0.9, 0.0)):
+        P, W = np.eye(4) / 0.3, np.zeros((4, 2))
+        _ridge.recurse(Z[:11], Y[:11], w[:11], forgetting, most, P, W)
+        _ridge.recurse(Z[11:], Y[11:], w[11:], forgetting, most, P, W)
+        fade = forgetting if most else 1.0
+        age = fade ** np.arange(29, -1, -1.0)
+        A = Z.T @ (Z * (w * age)[:, None]) + 0.3 * fade**30 * np.eye(4)
+        np.testing.assert_allclose(P, np.linalg.inv(A), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            W, np.linalg.solve(A, Z.T @ (Y * (w * age)[:, None])), rtol=1e-9, atol=1e-12
+        )
+    P, W = np.eye(2), np.zeros((2, 1))
+    _ridge.recurse(np.array([[1.0, 0.0]]), np.ones((1, 1)), np.ones(1), 0.5, 2.0, P, W)
+    np.testing.assert_allclose(P, [[1 / 1.5, 0], [0, 2]])  # a trace of just 2 forgets
+
+
+# ---------------------------------------------------------------------------------------- closed loops
+
+
+def test_a_loop_step_by_step():
+    """Differences, bounds, noise and measured levels, worked out row by row."""
+    target, scaler = resolve_target([None, "difference"]), Scaler(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
+    levels = rng.normal(size=(3, 1, 2))
+    low, high = rng.normal(size=(4, 3, 2)) - 1, rng.normal(size=(4, 3, 2)) + 3
+    given = np.full((4, 3, 2), np.nan)
+    given[1, 2], given[2, :, 0] = 0.3, -0.7
+    for limits, known, draw in (
+        (None, None, None),
+        ((low, high), given, lambda z: 0.1 * z + 1),
+        ((low[:, 0], high[:, 0]), given, None),
+    ):
+        loop, u = Loop(target, scaler, levels, limits, 4, known, draw), levels[:, 0]
+        for t in range(4):
+            z = rng.normal(size=(3, 2))
+            e = draw(z) if draw else 0.0
+            w = u + [1, 2] + [2, 4] * (z + e)
+            if limits:
+                here = [side[t] if side.ndim == 3 else side[t][None] for side in limits]
+                w = np.minimum(np.maximum(w, here[0]), here[1])
+            fed = loop(slice(0, 3), t, z)
+            np.testing.assert_allclose(loop.out[t], w, atol=1e-13)
+            if known is not None:
+                w = np.where(np.isnan(known[t]), w, known[t])
+            np.testing.assert_allclose(loop.U[t], w, atol=1e-13)
+            np.testing.assert_allclose(fed, (w - u - [1, 2]) / [2, 4], atol=1e-13)
+            assert np.array_equal(loop.Z[t], fed)
+            u = w
+    still = Loop(resolve_target(None), scaler, np.empty((3, 0, 2)), None, 1)
+    z = rng.normal(size=(3, 2))
+    np.testing.assert_allclose(still(slice(0, 3), 0, z), z, atol=1e-14)
