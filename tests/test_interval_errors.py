@@ -1,0 +1,67 @@
+"""Which errors make intervals: not those of nights, from every hour of the day, of the steps on either side too."""
+
+import numpy as np
+import pytest
+
+from tsrnn import ARXRegressor
+from tsrnn import _intervals as intervals
+
+
+HOURS = np.arange(24 * 60) % 24
+CAPACITY = np.where((HOURS >= 6) & (HOURS < 18), 10.0, 0.0)
+RNG = np.random.default_rng(0)
+POWER = CAPACITY * (
+    0.3 + 0.2 * np.sin(2 * np.pi * (HOURS - 6) / 24) + 0.1 * RNG.normal(size=len(HOURS))
+).clip(0, 1)
+
+
+@pytest.fixture(scope="module")
+def plant():
+    X = np.stack([CAPACITY, np.sin(2 * np.pi * HOURS / 24), np.cos(2 * np.pi * HOURS / 24)], axis=1)
+    model = ARXRegressor(0, 2, target_bounds=(0, "x0")).fit(X[:900], POWER[:900])
+    return model.calibrate(X[900:], POWER[900:]), X
+
+
+def test_nights_give_no_errors(plant):
+    model, _ = plant
+    segment = model._segments[0]
+    _, errors = intervals.forecast_errors(model, [segment], 24)
+    origins = segment.skip + np.arange(len(errors))
+    night = (segment.X[:, 0] == 0)[origins[:, None] + np.arange(24)]
+    np.testing.assert_array_equal(np.isnan(errors[:, :, 0]), night)
+    outputs, _ = intervals.residuals(model, [segment])
+    assert len(outputs) == (segment.X[segment.skip :, 0] > 0).sum()
+
+
+def test_the_first_light_is_not_sure(plant):
+    """Forecasts of dawn are as small as those of nights, which never err."""
+    model, X = plant
+    table = model.forecast(24, X[:24], level=80)
+    width = (table["hi-80"] - table["lo-80"]).to_numpy()
+    assert (width[CAPACITY[:24] == 0] == 0).all()
+    assert width[CAPACITY[:24] > 0].min() > 1.0
+
+
+def test_origins_are_of_every_hour(plant, monkeypatch):
+    """With as many rows as 24 times the runs, evenly spaced ones would all begin at one hour."""
+    model, _ = plant
+    segment = model._segments[0]
+    n = len(segment.U) - segment.skip
+    seen = []
+    monkeypatch.setattr(intervals, "MOST_RUNS", n // 24)
+    monkeypatch.setattr(
+        model, "_runs", lambda X, f, past, first, steps: seen.append(first) or iter([(0, f.out[first][None])])
+    )
+    intervals.forecast_errors(model, [segment], 1)
+    assert len(seen[0]) == n // 24
+    assert len(np.unique(seen[0] % 24)) > 8
+
+
+@pytest.mark.parametrize(("n", "beside"), [(intervals.NEAR[0], 0), (intervals.NEAR[0] + 1, 1)])
+def test_steps_on_either_side_count_where_there_are_many(n, beside):
+    """All errors of step h are h here, so that a pool tells whose they are."""
+    errors = np.tile(np.arange(5.0)[:, None], (n, 1, 1))
+    pools = intervals.pools(RNG.normal(size=errors.shape), errors)
+    for h, (pool,) in enumerate(pools):
+        some = min(beside, h, 4 - h)
+        assert set(np.unique(pool.errors)) == set(range(h - some, h + some + 1))
