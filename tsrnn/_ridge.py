@@ -375,6 +375,7 @@ def _minus_evidence(normal, alpha, bias):
 # ---------------------------------------------------------------------------------------- many folds and alphas
 
 
+@np.errstate(over="ignore", invalid="ignore")  # where gradients fail, the fold is solved directly
 def ridge_path(total, folds, alphas, bias):
     """The weights (S, P, K outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
 
