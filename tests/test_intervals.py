@@ -225,7 +225,7 @@ def test_near_forecasts_by_a_slow_search():
     errors = np.abs(past) * rng.normal(size=(n, 1, 1))
     errors[rng.random(n) < 0.05] = np.nan
     made = rng.normal(size=(40, 1, 1))
-    low, high = intervals.conformal(made, intervals.pools(past, errors), [80])[80]
+    low, high = intervals.conformal(made, intervals.pools(past, errors, 80), [80])[80]
     known = np.isfinite(errors[:, 0, 0])
     u, e = past[known, 0, 0], errors[known, 0, 0]
     e, u = e[np.argsort(u)], np.sort(u)
@@ -476,8 +476,11 @@ def test_errors_of_calibrate(fitted):
         with pytest.raises((ValueError, TypeError)):
             call()
     pd.testing.assert_frame_equal(model.forecast(2, X[NEW], level=80), before)
+    with pytest.raises(ValueError, match="no measured value"):
+        model.calibrate(X[OLD], np.full(N, np.nan))
+    hardly = np.where(np.arange(N) < N - 2, np.nan, y[OLD])
     with pytest.raises(ValueError, match="at least 3"):
-        model.calibrate(X[OLD], np.full(N, np.nan)).forecast(2, X[NEW], level=80)
+        copy.deepcopy(model).calibrate(X[OLD], hardly).forecast(2, X[NEW], level=80)
     for level in (0, 100, -5, "80", [80, 120], True, [None]):
         with pytest.raises(ValueError, match="per cent"):
             model.forecast(2, X[NEW], level=level)
