@@ -62,7 +62,7 @@ def test_origins_are_of_every_hour(plant, monkeypatch):
 def test_steps_on_either_side_count_where_there_are_many(n, beside):
     """All errors of step h are h here, so that a pool tells whose they are."""
     errors = np.tile(np.arange(5.0)[:, None], (n, 1, 1))
-    pools = intervals.pools(RNG.normal(size=errors.shape), errors)
+    pools = intervals.pools(RNG.normal(size=errors.shape), errors, 80)
     for h, (pool,) in enumerate(pools):
         some = min(beside, h, 4 - h)
         assert set(np.unique(pool.errors)) == set(range(h - some, h + some + 1))
