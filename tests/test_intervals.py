@@ -127,16 +127,16 @@ def test_intervals_of_trajectories_are_those_of_forecasts(name, method, kind, mo
     """Also of sample paths, here with errors that only the output decides."""
     monkeypatch.setattr(intervals, "drawer", lambda *_: lambda z: 0.3 + 0.1 * np.sin(9 * z))
     model, origins = fit(name, **PARAMETERS[kind]), [0, 8]
-    answer = model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins, level=[80, 95], method=method)
-    assert list(answer) == ["forecast", "lo-80", "hi-80", "lo-95", "hi-95"]
+    answer = model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins, level=[50, 80], method=method)
+    assert list(answer) == ["forecast", "lo-50", "hi-50", "lo-80", "hi-80"]
     np.testing.assert_array_equal(
         answer["forecast"], model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins)
     )
-    assert (answer["lo-95"] <= answer["lo-80"]).all()
-    assert (answer["lo-80"] <= answer["hi-80"]).all()
-    assert (answer["hi-80"] <= answer["hi-95"]).all()
+    assert (answer["lo-80"] <= answer["lo-50"]).all()
+    assert (answer["lo-50"] <= answer["hi-50"]).all()
+    assert (answer["hi-50"] <= answer["hi-80"]).all()
     for k, origin in enumerate(origins):
-        out = model.forecast(5, X[NEW][origin : origin + 5], level=[80, 95], method=method)
+        out = model.forecast(5, X[NEW][origin : origin + 5], level=[50, 80], method=method)
         assert list(out.columns) == ["y", *list(answer)[1:]]
         np.testing.assert_allclose(out["y"], answer["forecast"][k], **close)
         for end in list(answer)[1:]:
@@ -185,11 +185,11 @@ def test_errors_of_trajectories(fitted):
 
 
 def quantile_by_definition(errors, p):
-    """The conformal interval of the next of n + 1 exchangeable errors."""
+    """The conformal interval, beside the forecast, of the next of n + 1 exchangeable errors."""
     ordered, n = sorted(errors), len(errors)
     tail = Fraction(100 - p, 200) * (n + 1)
     below, above = math.floor(tail), math.ceil(n + 1 - tail)
-    return ordered[max(below, 1) - 1], ordered[min(above, n) - 1]
+    return min(ordered[max(below, 1) - 1], 0), max(ordered[min(above, n) - 1], 0)  # it holds the forecast
 
 
 @every_model
@@ -298,8 +298,8 @@ def test_sample_paths(name, kind):
     assert paths.shape == (41, 6)
     assert (np.diff(np.sort(paths[:, 0])) > 0).any()
     bands = model.forecast(6, X[NEW], level=50, method="bootstrap", n_paths=41)
-    np.testing.assert_allclose(bands["lo-50"], np.sort(paths, axis=0)[10], **close)
-    np.testing.assert_allclose(bands["hi-50"], np.sort(paths, axis=0)[30], **close)
+    np.testing.assert_allclose(bands["lo-50"], np.minimum(np.sort(paths, axis=0)[10], out), **close)
+    np.testing.assert_allclose(bands["hi-50"], np.maximum(np.sort(paths, axis=0)[30], out), **close)
     if kind == "both":
         assert (paths <= 22.0).all()
     model.set_params(random_state=1)
@@ -314,7 +314,7 @@ def test_paths_by_hand(name):
     _, paths = model.forecast(steps, X[NEW], return_paths=True, n_paths=3)
     outputs, errors = intervals.residuals(model, model._segments)
     rng = np.random.default_rng(0)
-    draw = intervals.drawer(outputs, errors, rng)
+    draw = intervals.drawer(outputs, errors, rng, 80)
     ones, wanted = [copy.deepcopy(model) for _ in range(3)], np.empty((3, steps))
     for t in range(steps):
         row = X[NEW][t : t + 1]
@@ -456,6 +456,8 @@ def test_few_rows_for_intervals():
         model.forecast(9, X[60:70], level=80)
     with pytest.warns(UserWarning, match="intervals are rough"):
         model.forecast(9, X[60:70], level=80, method="bootstrap")
+    with pytest.warns(UserWarning, match=r"95 % wants 39"):  # else their extremes are nearer than that
+        copy.deepcopy(model).calibrate(X[:70], y[:70]).forecast(2, X[60:70], level=[80, 95])
     assert len(model.forecast(9, X[60:70])) == 9
     model.calibrate(X[60:], y[60:])
     with warnings.catch_warnings():
@@ -489,8 +491,8 @@ def test_errors_of_calibrate(fitted):
 def test_the_index_of_intervals():
     frame, target = pd.DataFrame(X, TIME, columns=["u", "v"]), pd.Series(y, TIME, name="level")
     model = clone(MODELS["NARX"]).fit(frame[OLD], target[OLD])
-    out = model.forecast(3, frame[NEW], level=[95, 80.5, 80.5])
-    assert list(out.columns) == ["level", "lo-80.5", "hi-80.5", "lo-95", "hi-95"]
+    out = model.forecast(3, frame[NEW], level=[80, 50.5, 50.5])
+    assert list(out.columns) == ["level", "lo-50.5", "hi-50.5", "lo-80", "hi-80"]
     assert (out.index == TIME[N : N + 3]).all()
     np.testing.assert_array_equal(out["level"], model.forecast(3, frame[NEW]))
 

@@ -576,16 +576,16 @@ def test_nothing_is_produced_at_night(name, transform):
     within(model.forecast(100, future))
     _, paths = model.forecast(48, future, return_paths=True, n_paths=20)
     within(paths, slice(0, 48))
-    out = model.forecast(30, future, level=[80, 95])
+    out = model.forecast(30, future, level=[50, 80])
     for column in out:
         within(out[column], slice(0, 30))
-    assert out["lo-95"].le(out["lo-80"]).all()
+    assert out["lo-80"].le(out["lo-50"]).all()
     out = model.forecast(30, future, level=80, method="bootstrap", n_paths=30)
     for column in out:
         within(out[column], slice(0, 30))
     origins = np.array([0, 20, 50])
     for method in ("conformal", "bootstrap"):
-        answer = model.trajectories(future, truth, 10, origins=origins, level=90, method=method)
+        answer = model.trajectories(future, truth, 10, origins=origins, level=80, method=method)
         for made in answer.values():
             for k, row in zip(origins, made):
                 within(row, slice(k, k + 10))
