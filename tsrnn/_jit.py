@@ -8,6 +8,7 @@ an edit of them leaves old machine code in use wherever a kernel's own file stay
 import logging
 import warnings
 from functools import cache
+from uuid import uuid4
 
 from numba import njit
 
@@ -26,10 +27,24 @@ class CacheWarning(UserWarning):
 def kernel(function, **options):
     """Compile a function for numba, with the disk cache where there is a place to write one."""
     try:
-        return njit(cache=True, **OPTIONS, **options)(function)
+        return _keep_apart(njit(cache=True, **OPTIONS, **options)(function))
     except RuntimeError:  # numba raises it on decoration, that is when tsrnn is imported
         _warn_of_no_cache()
         return njit(**OPTIONS, **options)(function)
+
+
+def _keep_apart(dispatcher):
+    """Give each file of machine code a name of its own.
+
+    numba numbers a kernel's files.  When two processes that see an empty cache compile for different types, the one's
+    code ends up in the file which the other's index names, for good.  Where numba has no such attributes, it is left
+    as it is.
+    """
+    files = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    before, number, after = getattr(files, "_data_name_pattern", "").partition("{number:d}")
+    if number:
+        files._data_name = lambda number: f"{before}{uuid4().hex[:16]}{after}"
+    return dispatcher
 
 
 def part(function):

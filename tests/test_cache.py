@@ -1,0 +1,189 @@
+"""numba's cache on disk: where there is none, where two processes fill one, and where a file is edited in place."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numba import config
+
+import tsrnn
+
+
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
+
+PACKAGE = Path(tsrnn.__file__).parent
+FIT = """
+import hashlib
+import numpy as np
+from tsrnn._layer_norm_v1 import normalise
+from tsrnn._recurrent_kernels import feed
+y = np.zeros(9)
+feed(np.ones((2, 3, 1)), np.ones((2, 3, 1), bool), np.arange(3), y, 0, 2)
+x, g, u, r = np.arange(6.0).reshape(2, 3), np.ones(3), np.empty((2, 3)), np.empty(2)
+normalise(x, g, g, u, r)
+print(y.sum(), hashlib.sha256(x.tobytes()).hexdigest())
+"""
+
+
+def start(code, cache, package=PACKAGE, **environment):
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(cache),
+        "PYTHONPATH": str(package.parent),
+        **environment,
+    }
+    if cache is None:
+        del environment["NUMBA_CACHE_DIR"]
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=package.parent,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out.split(), err
+
+
+def run(*args, **kw):
+    return finish(start(*args, **kw))
+
+
+def copied(tmp_path, *names):
+    """The package, or some files of it, somewhere else."""
+    package = tmp_path / "site" / "tsrnn"
+    if not names:
+        return Path(shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__")))
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for name in names:
+        shutil.copy(PACKAGE / name, package)
+    return package
+
+
+def files(cache):
+    """When each file was written."""
+    return {path: path.stat().st_mtime_ns for path in cache.rglob("*.nb?")}
+
+
+def test_two_processes_fill_an_empty_cache_at_once(tmp_path):
+    """And a third one, which finds it full, compiles nothing."""
+    two = [start(FIT, tmp_path / "cache") for _ in range(2)]
+    (one, _), (other, _) = map(finish, two)
+    assert one == other
+    before = files(tmp_path / "cache")
+    assert len({path.name.rpartition("-")[0] for path in before}) == 2
+    assert run(FIT, tmp_path / "cache")[0] == one
+    assert files(tmp_path / "cache") == before
+
+
+RACE = """
+import numpy as np
+from tsrnn._jit import kernel
+from tsrnn._recurrent_kernels import feed
+
+one, other, third = (kernel(feed.py_func) for _ in range(3))
+
+def call(kernel, dtype):
+    y = np.zeros(9, dtype)
+    kernel(np.full((2, 3, 1), 0.1, dtype), np.ones((2, 3, 1), bool), np.arange(3), y, 0, 2)
+    return y
+
+def meanwhile(*args):
+    call(other, np.float64)
+    save(*args)
+
+save = one._cache._cache_file._save_data
+one._cache._cache_file._save_data = meanwhile
+other._cache._cache_file._load_index = dict  # it has looked before anything was there
+call(one, np.float32)
+np.testing.assert_array_equal(call(third, np.float64), call(feed.py_func, np.float64))
+print(sum(third.stats.cache_hits.values()))
+"""
+
+
+def test_two_precisions_compiled_at_once_stay_apart(tmp_path):
+    """As numba numbers its files, one process's code for float32 would stand where the index says float64."""
+    assert run(RACE, tmp_path / "cache")[0] == ["1"]
+
+
+def read_only(folder):
+    """Nobody may write there: root, whom modes do not stop, is stopped by a file in the place of the folder."""
+    cache = folder / "__pycache__"
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.touch()
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+QUIET = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import tsrnn
+    import tsrnn._recurrent_kernels
+print(len([w for w in caught if "NUMBA_CACHE_DIR" in str(w.message)]))
+"""
+
+
+def test_a_read_only_installation_without_a_home(tmp_path):
+    package = copied(tmp_path)
+    read_only(package)
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    places = {
+        "HOME": str(nowhere / "home"),
+        "XDG_CACHE_HOME": str(nowhere / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    out, err = run(QUIET + FIT, None, package, **places)
+    assert out[0] == "1", err
+    assert out[1:] == run(FIT, tmp_path / "cache")[0]
+    assert set(tmp_path.rglob("*.nb?")) == set(files(tmp_path / "cache"))
+
+
+CALL = """
+import numpy as np
+from tsrnn._losses_alone import squared
+dout = np.zeros((1, 1, 1))
+print(squared(np.full((1, 1, 1), 3.0), np.zeros(1), np.ones(1), np.zeros(1, np.int64), dout))
+"""
+
+
+def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
+    package = copied(tmp_path, "_jit.py")
+    text = (PACKAGE / "_losses.py").read_text()
+    begin, end = text.index("@kernel\ndef squared"), text.index("@kernel\ndef absolute")
+    kernel = "from ._jit import kernel\n\n\n" + text[begin:end]
+    (package / "_losses_alone.py").write_text(kernel)
+    assert run(CALL, tmp_path / "cache", package)[0] == ["4.5"]
+    (package / "_losses_alone.py").write_text(kernel.replace("0.5 * total", "0.25 * total"))
+    assert run(CALL, tmp_path / "cache", package)[0] == ["2.25"]
+
+
+def test_why_a_file_that_other_files_kernels_call_is_frozen(tmp_path):
+    """numba looks at the calling file alone: an edit of the called one goes unseen, a new name does not."""
+    package = copied(tmp_path, "_jit.py")
+    head = "from ._jit import kernel\n"
+    code = "from tsrnn.caller import caller; print(caller(1.0))"
+    called = f"{head}\n\n@kernel\ndef called(x):\n    return x + 1\n"
+    caller = f"{head}from .called_v1 import called\n\n\n@kernel\ndef caller(x):\n    return called(x)\n"
+    (package / "called_v1.py").write_text(called)
+    (package / "caller.py").write_text(caller)
+    assert run(code, tmp_path / "cache", package)[0] == ["2.0"]
+    (package / "called_v1.py").write_text(called.replace("x + 1", "x + 2"))
+    assert run(code, tmp_path / "cache", package)[0] == ["2.0"], (
+        "numba has learnt to look: nothing need be frozen"
+    )
+    (package / "called_v2.py").write_text(called.replace("x + 1", "x + 2"))
+    (package / "caller.py").write_text(caller.replace("called_v1", "called_v2"))
+    assert run(code, tmp_path / "cache", package)[0] == ["3.0"]
