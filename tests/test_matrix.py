@@ -849,8 +849,8 @@ def parameters(model):
 
 
 CURES = (
-    "give take ask change fill drop align sort reshape use cut keep pass lower divide call convert fit swap put bring repair "
-    "minimum requires? required expecting expected must need needs needed"
+    "give take ask change fill drop align sort reshape use cut keep pass lower divide call convert fit swap put bring "
+    "repair minimum requires? required expecting expected must need needs needed"
 )
 CURE = re.compile(rf"\b({'|'.join(CURES.split())}|is not an?|is neither|should be)\b", re.I)
 

@@ -173,14 +173,14 @@ def test_start():
 @pytest.mark.parametrize("method", ["conformal", "bootstrap"])
 def test_intervals(method):
     model = ARXRegressor(random_state=0).fit(X[TRAIN], Y[TRAIN])
-    forecasts, errors = backtest(model, X[TEST], Y[TEST], 3, 5, level=[80, 95], method=method)
-    assert list(forecasts.columns[5:]) == ["lo-80", "hi-80", "lo-95", "hi-95"]
+    forecasts, errors = backtest(model, X[TEST], Y[TEST], 3, 5, level=[80, 90], method=method)
+    assert list(forecasts.columns[5:]) == ["lo-80", "hi-80", "lo-90", "hi-90"]
     expected = model.trajectories(
-        X[TEST], Y[TEST], 3, origins=np.arange(0, 58, 5), level=[80, 95], method=method
+        X[TEST], Y[TEST], 3, origins=np.arange(0, 58, 5), level=[80, 90], method=method
     )
-    np.testing.assert_allclose(wide(forecasts, "hi-95"), expected["hi-95"], **exact)
+    np.testing.assert_allclose(wide(forecasts, "hi-90"), expected["hi-90"], **exact)
     last = forecasts[forecasts.step == 3]
-    for level in (80, 95):
+    for level in (80, 90):
         share = coverage(last.y, last[f"lo-{level}"], last[f"hi-{level}"])
         assert errors.loc[3, f"coverage-{level}"] == pytest.approx(share)
 

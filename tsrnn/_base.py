@@ -42,7 +42,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _intervals as intervals
 from . import _timeline as timelines
-from ._checks import Checking, check_steps
+from ._checks import Checking, check_measured, check_size, check_steps
 from ._following import MOST_NUMBERS, Following, Past, Series, pieces
 from ._least_squares import one_thread
 from ._persist import plain, revived
@@ -54,9 +54,7 @@ from ._targets import resolve_bounds, resolve_target
 
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 PATHS = 500  # that a series may take
-_errors_found = (
-    WeakKeyDictionary()
-)  # estimator -> its segments, its weights, and errors by steps; None: one-step
+_errors_found = WeakKeyDictionary()  # estimator -> its segments, its weights, and errors by kind
 _one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
 
 
@@ -149,6 +147,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         """First and last stamp of the rows seen and how they are spaced; None where their index does not tell."""
         return self._only().timeline
 
+    _check_size = staticmethod(check_size)
+
     def _only(self):
         """The place of the one series."""
         places = self.__dict__.get("series_", {})
@@ -221,12 +221,19 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             self.x_scaler_ = make_scaler(self.scale, filled, counts, "X")
             self.y_scaler_ = make_scaler(self.scale, W, counts, "y")
         Xz, Z = self.x_scaler_(filled), self.y_scaler_(W)
+        self._check_size(Xz, Z)
         self._mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
         self._level, self._reach = _reach(U)
         self._warn_of_bounds(filled, Y)
         with one_thread:
-            self._rng = check_random_state(self.random_state)  # partial_fit draws on
+            try:
+                self._rng = check_random_state(self.random_state)  # partial_fit draws on
+            except ValueError as error:
+                raise ValueError(
+                    f"random_state={self.random_state!r}: {error}. Give an int >= 0, a RandomState or None."
+                ) from None
             self._fit_series([Series(Xz[p], Z[p], weight[p], held[p]) for _, p in cuts], self._rng)
+        self._check_learnt()
         self._form, self._key_names, self.series_ = table.form, table.names, {}
         end = self._end() if len(cuts) == 1 and len(unknown) == 0 else None
         for part in table.parts:
@@ -241,6 +248,14 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             )
         _one_row_calls.pop(self, None)
         return self
+
+    def _check_learnt(self):
+        """Raise where training ended in weights that are no numbers."""
+        if not np.isfinite(self.theta_).all():
+            raise ValueError(
+                "The weights became NaN or infinite, and the estimator is left as it was: look for values in X and y "
+                "that are far from the others, or give a smaller learning rate."
+            )
 
     def _settle(self, part, X, U, end):
         """The place of a series after training on rows X, U; ``end`` : the memory there, where it is known."""
@@ -309,10 +324,12 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                 filled, inputs = self._fill(X[p], past.inputs)
                 Z = self.y_scaler_(self._target.differences(levels[p], past.levels))
                 series = Series(self.x_scaler_(filled), Z, weight[p], np.zeros(len(Z), bool))
+                self._check_size(series.X, Z)
                 with one_thread:
                     self._fit_more(series, past.memory, self._rng)
                 past = self._follow(filled, levels[p], past).after._replace(inputs=inputs)
             self._seen(part, X, levels, past)
+        self._check_learnt()
         _one_row_calls.pop(self, None)
         return self
 
@@ -383,7 +400,10 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         """
         check_is_fitted(self)
         self._must_go_on("calibrate")
+        if y is None:
+            raise ValueError("calibrate needs the measured y: give calibrate(X, y).")
         table = self._check_rows(X, y, groups)
+        check_measured(table.y)
         U = self._target.levels(table.y)
         if cv is None:
             self._segments = self._segments_of(None, table, U, np.arange(len(U)))
@@ -520,6 +540,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         steps = check_steps(steps)
         levels = None if level is None else intervals.check_levels(level)
         intervals.check_method(method)
+        if y is None:
+            raise ValueError("trajectories needs the measured y: give trajectories(X, y, steps).")
         table = self._check_rows(X, y, groups)
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
@@ -549,7 +571,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                     for band, new in zip(bands[q], pair):
                         band[here] = new
             past = followed.after._replace(inputs=inputs)
-        self._warn_if_astray(made.reshape(-1, U.shape[1]))
+        self._warn_if_astray(made)
         answer = {"forecast": made}
         answer |= {f"{end}-{q:g}": v for q, pair in bands.items() for end, v in zip(("lo", "hi"), pair)}
         answer = {name: self._target.inverse(v) for name, v in answer.items()}
@@ -595,7 +617,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             In the units of y; pandas, with the future index, if the model was fitted with a pandas y. With ``level``
             always a DataFrame, with the columns lo-80, hi-80 ... beside the forecast (after the name of the output
             and a dash, where there are several outputs). Of several series one below the other, or a list where
-            training had one.
+            training had a list or a 3-D array.
         paths : ndarray of shape (n_paths, steps) or (n_paths, steps, n_outputs)
             Only with ``return_paths``; the same for two calls, if ``random_state`` is an int. Of several series a
             dict.
@@ -619,10 +641,10 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         check_number("n_paths", n_paths, 1, integer=True)
         check_flag("return_paths", return_paths)
         if X_future is None and groups is None:
-            futures, form = dict.fromkeys(self.series_, (None, None)), self._form
+            futures, form, names = dict.fromkeys(self.series_, (None, None)), self._form, self._key_names
         else:
             table = gather(X_future, None, None, groups, self.series)
-            X, form = self._check_X(table.X, None, reset=False), table.form
+            X, form, names = self._check_X(table.X, None, reset=False), table.form, table.names
             futures = {part.key: (X[part.rows], part.index) for part in table.parts}
         frames, paths, rng = {}, {}, self._path_rng()
         for key, future in futures.items():
@@ -635,7 +657,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         if form != "table":
             frames = list(frames.values())
         else:
-            names = [*self._key_names, None]
+            names = [*names, None]
             frames = pd.concat(
                 {key: pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for key, v in frames.items()}
             )
@@ -689,9 +711,9 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         made : (M, steps, O), the forecasts from rows ``first`` (M,).
         """
         M, steps, O = made.shape
-        bands, paths = {}, None
+        bands, paths, highest = {}, None, max(levels, default=0)
         if method == "bootstrap" or return_paths:
-            draw = intervals.drawer(*self._remembered(intervals.residuals), rng)
+            draw = intervals.drawer(*self._remembered(intervals.residuals), rng, highest)
             bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
             some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
             for m in range(0, M, some):
@@ -699,14 +721,15 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                 runs = self._runs(X, followed, past, origins, steps, draw)
                 paths = np.concatenate([out.transpose(1, 0, 2) for _, out in runs])
                 paths = paths.reshape(-1, n_paths, steps, O).swapaxes(0, 1)
-                for q, pair in intervals.path_bands(paths, levels).items():
+                for q, pair in intervals.path_bands(paths, made[m : m + some], levels).items():
                     for band, new in zip(bands[q], pair):
                         band[m : m + some] = new
         if method == "conformal" and levels:
-            pools = self._remembered(
-                lambda *what: intervals.pools(*intervals.forecast_errors(*what, steps)), steps
-            )
-            bands = intervals.conformal(made, pools, levels)
+
+            def pools(*what):
+                return intervals.pools(*intervals.forecast_errors(*what, steps), highest)
+
+            bands = intervals.conformal(made, self._remembered(pools, (steps, highest)), levels)
             limits = self._limits(X)
             if limits is not None:
                 rows = first[:, None] + np.arange(steps)
@@ -718,15 +741,15 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
         return np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
 
-    def _remembered(self, find, steps=None):
+    def _remembered(self, find, kind=None):
         """find(self, segments), found once for the many series of a forecast or a backtest."""
         segments, theta, found = _errors_found.get(self, (None, None, {}))
         if segments is not self._segments or theta is not self.theta_:
             found = {}
-        if steps not in found:
-            found = {**found, steps: find(self, self._segments)}
+        if kind not in found:
+            found = {**found, kind: find(self, self._segments)}
             _errors_found[self] = self._segments, self.theta_, found
-        return found[steps]
+        return found[kind]
 
     def score(self, X, y, sample_weight=None, groups=None):
         """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
@@ -751,13 +774,14 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         known = np.isfinite(Y)
         if not known.any(axis=0).all():
             raise ValueError(
-                f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}: there is nothing to score."
+                f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}, so there is nothing to score: "
+                "give rows where it was measured."
             )
         weight = None if sample_weight is None else table.weight
         return float(
             np.mean(
                 [
-                    r2_score(Y[k, o], out[k, o], sample_weight=None if weight is None else weight[k])
+                    _r2(Y[k, o], out[k, o], None if weight is None else weight[k])
                     for o, k in enumerate(known.T)
                 ]
             )
@@ -821,6 +845,13 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         return one.fit(X, pd.DataFrame(Y, index=index))
 
 
+def _r2(y, out, weight):
+    """R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
+    unit = 2.0 ** np.floor(np.log2(np.max(np.abs(y)) or 1.0))
+    with np.errstate(over="ignore"):
+        return r2_score(y / unit, out / unit, sample_weight=weight)
+
+
 def _last_share(counts, share):
     """Mark the rows, (N,) bool, from that on which begins the last ``share`` of those that count."""
     held = np.zeros(len(counts), bool)
@@ -845,18 +876,18 @@ def _reach(U):
     """Mean of levels (N, O) and how far from it they get, (O,)."""
     level = np.nanmean(U, axis=0)
     reach = np.maximum(np.nanmax(np.abs(U - level), axis=0), 1e-3 * np.abs(level))
-    return level, np.where(reach > 0, reach, 1e-8)
+    return level, np.where(reach > 0, reach, 1e-2)
 
 
 def _folds(cv, table):
     """Pairs of rows of a table, to train on and to test on."""
     N = len(table.y)
     if isinstance(cv, Integral) and not isinstance(cv, bool):
-        check_number("cv", cv, 2, integer=True)
+        check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
         blocks = [np.array_split(np.arange(p.rows.start, p.rows.stop), cv) for p in table.parts]
         tests = [np.concatenate(block) for block in zip(*blocks)]
         return [(np.setdiff1d(np.arange(N), test), test) for test in tests]
-    if not hasattr(cv, "split"):
+    if isinstance(cv, str) or not hasattr(cv, "split"):
         raise ValueError(
             f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
         )

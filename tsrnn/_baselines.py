@@ -50,6 +50,9 @@ class Naive(SequenceRegressor):
 
     scale = None  # so that values come back as they went in
 
+    def _check_size(self, Xz, Z):
+        """Values come back as they went in."""
+
     def _check_params(self):
         check_number("period", self._season(), 1, integer=True)
 

@@ -1,10 +1,12 @@
 """Validation: from what the user gives to a table of float64 arrays."""
 
+import re
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from . import _timeline as timelines
@@ -12,6 +14,33 @@ from ._rows import gather
 
 
 MISSING = ("error", "hold", "mean", "mask")
+LARGEST = 1e15  # of scaled values, whose squares single precision can hold
+MOST_STEPS = 10**7  # of a forecast
+SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
+
+
+@contextmanager
+def about(name):
+    """Errors of other libraries about the argument of that name tell it, and what it should be."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        text, kind = str(error), TypeError if isinstance(error, TypeError) else ValueError
+        if not re.search(rf"\b{name}\b", text):
+            text = f"{name}: {text}"
+        if "feature" not in text and "Fill it" not in text and name in SHAPES:
+            text = f"{text.rstrip('.')}. Give finite numbers, {SHAPES[name]}."
+        raise kind(text) from None
+
+
+def plain_values(v, name):
+    """The same with NaN where a masked array has no value; dates, which would be taken for numbers, are refused."""
+    if isinstance(v, np.ma.MaskedArray):
+        return v.astype(float).filled(np.nan)
+    dtypes = v.dtypes if isinstance(v, pd.DataFrame) else [getattr(v, "dtype", None)]
+    if any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes):
+        raise TypeError(f"{name} holds {', '.join(map(str, dtypes))}: give numbers, and stamps as the index.")
+    return v
 
 
 class Checking:
@@ -30,20 +59,18 @@ class Checking:
         table = gather(X, y, sample_weight, groups, self.series)
         X = self._check_X(table.X, table.y, reset)
         Y, ndim = check_y(table.y)
-        check_consistent_length(X, Y)
+        check_lengths(X, Y)
         if reset:
             self._y_ndim = ndim
             self.n_outputs_ = Y.shape[1]
             names = getattr(table.y, "columns", None)
             self._y_names = [getattr(table.y, "name", None)] if isinstance(table.y, pd.Series) else names
         elif Y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}.")
-        for o in range(Y.shape[1]):
-            if np.isnan(Y[:, o]).all():
-                raise ValueError(
-                    f"y has no measured value (column {o} is all NaN): there is nothing to learn from."
-                )
-        weight = _check_sample_weight(table.weight, X, dtype=np.float64, ensure_non_negative=True)
+            raise ValueError(
+                f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}: give as many."
+            )
+        check_measured(Y)
+        weight = check_weight(table.weight, X)
         if not weight.sum() > 0:
             raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
         if not 1e-20 < weight.max() < 1e20:
@@ -57,13 +84,15 @@ class Checking:
         """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
         table = gather(X, y, sample_weight, groups, self.series)
         X = self._check_X(table.X, table.y, reset=False)
-        weight = _check_sample_weight(table.weight, X, dtype=np.float64)
+        weight = check_weight(table.weight, X)
         if y is None:
             return table.of(X, np.full((len(X), self.n_outputs_), np.nan), weight)
         Y, _ = check_y(table.y)
-        check_consistent_length(X, Y)
+        check_lengths(X, Y)
         if Y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}.")
+            raise ValueError(
+                f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}: give as many."
+            )
         return table.of(X, Y, weight)
 
     def _enter(self, X, y, start):
@@ -88,16 +117,17 @@ class Checking:
             return self._check_no_inputs(X, y, reset)
         finite = True if self.missing == "error" else "allow-nan"
         options = {"dtype": np.float64, "order": "C", "ensure_min_samples": 1, "ensure_all_finite": finite}
-        try:
-            return validate_data(self, X, reset=reset, **options)
-        except ValueError as error:
-            if "contains NaN" not in str(error):
-                raise
-            first = str(error).splitlines()[0]
-            raise ValueError(
-                f"{first} Fill it, since you know best how, or give missing='hold' (the last value), 'mean' or 'mask' "
-                "(the last value, and an input that tells)."
-            ) from None
+        with about("X"):
+            try:
+                return validate_data(self, plain_values(X, "X"), reset=reset, **options)
+            except ValueError as error:
+                if "contains NaN" not in str(error):
+                    raise
+                first = str(error).splitlines()[0]
+                raise ValueError(
+                    f"{first} Fill it, since you know best how, or give missing='hold' (the last value), 'mean' or "
+                    "'mask' (the last value, and an input that tells)."
+                ) from None
 
     def _check_no_inputs(self, X, y, reset):
         """X (N, 0) for a model without inputs."""
@@ -131,6 +161,10 @@ class Checking:
 
     def _check_future(self, place, steps, X, index):
         """X (steps, F) for the rows after the last one seen of a series, and its index or None."""
+        if steps > MOST_STEPS:
+            raise ValueError(
+                f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
+            )
         needed = max(0, steps - self._least_input_lag()) if self.n_features_in_ else 0
         if self._bounds is not None and any(isinstance(b, int) for side in self._bounds for b in side):
             needed = steps
@@ -164,18 +198,39 @@ def check_y(y):
     """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
-    Y = check_array(
-        y,
-        dtype=np.float64,
-        order="C",
-        ensure_2d=False,
-        allow_nd=False,
-        ensure_all_finite="allow-nan",
-        input_name="y",
-    )
+    options = {"dtype": np.float64, "order": "C", "ensure_2d": False, "ensure_all_finite": "allow-nan"}
+    with about("y"):
+        Y = check_array(plain_values(y, "y"), input_name="y", **options)
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim
+
+
+def check_lengths(X, Y):
+    """Raise unless there is a row of Y for each of X."""
+    if len(X) != len(Y):
+        raise ValueError(
+            f"X and y have inconsistent numbers of samples, {len(X)} and {len(Y)}: give a row of y for each of X."
+        )
+
+
+def check_measured(Y):
+    """Raise where a column of Y has no value."""
+    for o in range(Y.shape[1]):
+        if np.isnan(Y[:, o]).all():
+            raise ValueError(
+                f"y has no measured value (column {o} is all NaN), so there is nothing to learn from: give rows where "
+                "it was measured."
+            )
+
+
+def check_weight(weight, X):
+    """Weights (N,), ones where there are none."""
+    try:
+        with about("sample_weight"):
+            return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{str(error).rstrip('.')}. Give one number >= 0 a row, not all 0.") from None
 
 
 def _has_nullable(y):
@@ -192,6 +247,17 @@ def check_start(start):
             f"start={start!r} is unknown: give 'auto', 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist)."
         )
     return start
+
+
+def check_size(Xz, Z):
+    """Raise where scaled values X (N, F), Y (N, O) are too large to learn from."""
+    for name, V in (("X", Xz), ("y", Z)):
+        far = max(np.fmax.reduce(V, axis=None, initial=0), -np.fmin.reduce(V, axis=None, initial=0))
+        if far > LARGEST:
+            raise ValueError(
+                f"{name} has a value {far:.3g} times as large as its spread in training (as it is, with scale=None), "
+                "too large to learn from. Repair that value, or give another unit."
+            )
 
 
 def check_steps(steps):

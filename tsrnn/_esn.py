@@ -346,6 +346,7 @@ class ESNRegressor(SequenceRegressor):
     def _check_params(self):
         """Raise where a parameter is out of range or of the wrong type."""
         self._lags()
+        self._check_matrices()
         self._per_layer("spectral_radius", 0)
         self._per_layer("leak_rate", 0, 1, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
@@ -360,7 +361,6 @@ class ESNRegressor(SequenceRegressor):
                 if v is not None:
                     check_number(name, v, 0)
         check_number("groups", self.groups, 1, integer=True)
-        self._check_matrices()
         words = {
             "activation": ACTIVATIONS,
             "topology": TOPOLOGIES,
@@ -1134,7 +1134,10 @@ class ESNRegressorCV(ESNRegressor):
 
     def _prepare(self, n_inputs, n_outputs):
         super()._prepare(n_inputs, n_outputs)
-        self._cv = check_cv(self.cv)  # a generator gives its splits once
+        try:
+            self._cv = check_cv(self.cv)  # a generator gives its splits once
+        except ValueError as error:
+            raise ValueError(f"cv={self.cv!r}: {error}") from None
 
     def _fit_series(self, series, rng):
         super()._fit_series(series, rng)
@@ -1179,7 +1182,11 @@ class ESNRegressorCV(ESNRegressor):
     def _splits(self, n):
         """Which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
         marks = []
-        for rows in self._cv.split(np.empty(n)):
+        try:
+            pairs = list(self._cv.split(np.empty(n)))
+        except ValueError as error:
+            raise ValueError(f"cv={self.cv!r}: {error}: give fewer splits.") from None
+        for rows in pairs:
             for chosen in rows:
                 mark = np.zeros(n, bool)
                 mark[chosen] = True

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _timeline as timelines
-from ._checks import check_start
+from ._checks import about, check_start
 from ._loop import Loop
 
 
@@ -129,7 +129,7 @@ class Following:
                 loop = self._loop(past.levels[None], mine, b - a, given=U[here][:, None])
                 if self._can_do_without_inputs():
                     first = np.zeros(1, int)
-                    runs = self._free_runs(Xz[here], Z[here], past.memory, first, b - a, loop)
+                    runs = self._free_runs(Xz[a:], Z[a:], past.memory, first, b - a, loop)
                     ((_, z_here),) = runs
                     z[here] = z_here[:, 0]
                 else:
@@ -198,7 +198,7 @@ class Following:
     def _fill(self, X, last):
         """X (N, F) with its missing values filled and, for "mask", where they were; and the last row's inputs."""
         if self.missing == "error":
-            return X, last
+            return X, X[-1].copy()
         gaps = np.isnan(X)
         if self.missing == "mean":
             filled = np.where(gaps, self._means, X)
@@ -213,15 +213,15 @@ class Following:
         return self.n_features_in_ * (2 if self.missing == "mask" else 1)
 
     def _warn_if_astray(self, U):
-        """Say that forecasts of levels (N, O) run away."""
+        """Say that forecasts of levels (..., O) run away; the first axis is of rows, or of rows where they begin."""
         far = np.abs(U - self._level) > RUN_AWAY * self._reach + 1e-6 * np.abs(self._level)
-        astray = np.flatnonzero(
-            (far | ~(np.abs(U) <= np.finfo(float).max)).any(axis=1) & ~np.isnan(U).all(axis=1)
-        )
-        if len(astray):
+        lost = ~np.isfinite(U) if U.ndim == 2 else np.isinf(U)  # of what lies over a gap there is none
+        astray = (far | lost).any(axis=tuple(range(1, U.ndim)))
+        if astray.any():
+            begins = "row" if U.ndim == 2 else "the forecast of row"
             warnings.warn(
-                f"The model runs away: from row {astray[0]} on its output is {RUN_AWAY} times as large as any y in "
-                f"training. {self._cure}",
+                f"The model runs away: from {begins} {np.argmax(astray)} on its output is {RUN_AWAY} times as large as "
+                f"any y in training. {self._cure}",
                 UserWarning,
                 stacklevel=4,
             )
@@ -251,6 +251,11 @@ class Following:
             raise ValueError(
                 f"The model was fitted on {len(self.series_)} series ({some} ...), but X does not tell which it is: "
                 "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
+            )
+        if key is not None and None in self.series_:
+            raise ValueError(
+                f"The model was fitted on one series, but these rows tell theirs ({key!r}): give them as in fit, or "
+                "start='cold'."
             )
         return self.series_.get(key)
 
@@ -293,25 +298,26 @@ class Following:
         return self._across(past, missing)
 
     def _across(self, past, missing):
-        """The past after missing rows: itself if they are few, else the mean state; levels as if nothing changed."""
-        K = len(past.levels)
-        if missing and K:
-            levels = self._known(past.levels)
-            seasonal = np.count_nonzero(self._target.coef) == 1  # the last season again and again
-            for _ in range(missing % K if seasonal else min(missing, SHORT_GAP)):
-                levels = np.concatenate([levels[1:], self._target.base(levels)[None]])
-            past = past._replace(levels=levels)
-        return past if missing <= max(SHORT_GAP, self.lead_) else past._replace(memory=self._cold())
+        """The past after missing rows: the model runs through a few, X held; after many it is cold, but for levels."""
+        few = missing <= max(SHORT_GAP, self.lead_)
+        rows = missing if few else missing % self._target.season  # the last season goes on
+        if rows:
+            X = np.tile(past.inputs, (rows, 1))
+            if self.missing != "error":
+                X[:] = np.nan
+            X, _ = self._fill(X, past.inputs)
+            past = self._follow(X, np.full((rows, self.n_outputs_), np.nan), past).after
+        return past if few else past._replace(memory=self._cold())
 
     def _warn_of_gaps(self, gaps):
-        """Say that the memory is carried over short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
+        """Say that the model runs through short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
         short = [gap for gap in gaps if 0 < gap[0] <= max(SHORT_GAP, self.lead_)]
         if short:
             missing, timeline, stamp = short[0]
             more = f" (and {len(short) - 1} more such gaps)" if len(short) > 1 else ""
             warnings.warn(
-                f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the forecast goes on as if "
-                "there were none. Insert them, with NaN in y, or pass start='cold'.",
+                f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the model runs through them "
+                "by itself, with the last X. Insert them, with NaN in y and the X you know, or pass start='cold'.",
                 UserWarning,
                 stacklevel=5,
             )
@@ -361,7 +367,8 @@ class Following:
 
     def _histories(self, start):
         """Of each series in a pair (X_hist, y_hist): its timeline and its past at the end."""
-        table = self._check_rows(*start, None)
+        with about("start"):
+            table = self._check_rows(*start, None)
         U, found = self._target.levels(table.y), {}
         for part in table.parts:
             rows = part.rows
@@ -397,10 +404,6 @@ class Following:
     def _go_on(self, part):
         """The timeline and the past for rows that must come after those seen."""
         place, index = self._place(part.key), part.index
-        if None in self.series_ and part.key is not None:
-            raise ValueError(
-                f"The model was fitted on one series, but these rows tell theirs ({part.key!r}): give them as in fit."
-            )
         if place is None:
             return None, self._first_past()
         seen = place.timeline

@@ -34,7 +34,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._base import SequenceRegressor
 from ._baselines import last_known
-from ._checks import check_steps
+from ._checks import check_size, check_steps
 from ._following import Series
 from ._losses import Pinball
 from ._solvers import check_number
@@ -212,7 +212,15 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
                 "bidirectional=True reads a series from both ends, and so no forecast can be made from its end: give "
                 "an estimator with bidirectional=False."
             )
+        threads = self.n_jobs is None or (isinstance(self.n_jobs, Integral) and self.n_jobs != 0)
+        if not threads or isinstance(self.n_jobs, bool):
+            raise ValueError(
+                f"n_jobs={self.n_jobs!r} is no number of threads: give None, an int >= 1, or -1."
+            )
         model._check_params()
+
+    def _check_size(self, Xz, Z):
+        """The clones do."""
 
     def _wants_inputs(self):
         return self.estimator._wants_inputs()
@@ -365,6 +373,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         if not self._parts:
             (model,) = self.estimators_
             scaled = series._replace(X=model.x_scaler_(series.X), Y=model.y_scaler_(series.Y))
+            check_size(scaled.X, scaled.Y)
             model._fit_more(scaled, memory, rng)
         n = len(memory.Y) if self._parts else 0
         for k, part in enumerate(self._parts):
@@ -376,6 +385,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
             Z, T, w = self._pairs(part, X, Y, w, rows, n)
             if (np.isfinite(T).any(axis=1) & (w > 0)).any():
                 Z, T = model.x_scaler_(Z), model.y_scaler_(T)
+                check_size(Z, T)
                 model._fit_more(Series(Z, T, w, np.zeros(len(w), bool)), memory.states[k], rng)
         self._remember_theta()
 

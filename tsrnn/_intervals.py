@@ -63,7 +63,8 @@ def forecast_errors(model, segments, steps):
     """Forecasts and errors (n, steps, O), in levels, from origins over all segments; errors are NaN where y is."""
     ready = [s for s in segments if len(s.U) - s.skip >= steps]
     n = [len(s.U) - s.skip - steps + 1 for s in ready]
-    check_enough(sum(n), f"forecasts of {steps} steps")
+    if not ready:
+        return np.empty((2, 0, steps, model.n_outputs_))
     ends = np.cumsum(n)
     some = np.sort(
         np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]
@@ -94,9 +95,7 @@ def residuals(model, segments):
         counts = (np.isfinite(s.U) & ~_pinned(maker, s)).all(axis=1) & (np.arange(len(s.U)) >= s.skip)
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])
-    outputs, errors = (np.concatenate(v) if v else np.empty((0, 1)) for v in (outputs, errors))
-    check_enough(len(errors), "rows")
-    return outputs, errors
+    return [np.concatenate(v) if v else np.empty((0, model.n_outputs_)) for v in (outputs, errors)]
 
 
 def _pinned(maker, segment):
@@ -105,9 +104,14 @@ def _pinned(maker, segment):
     return False if limits is None else limits[0] >= limits[1]
 
 
-def _near(n):
-    """How many of n errors count as near."""
-    return min(n, max(NEAR[0], round(NEAR[1] * n)))
+def _needed(level):
+    """Errors whose extremes are the ends of an interval of this level, in per cent."""
+    return int(np.ceil(200 / (100 - level))) - 1
+
+
+def _near(n, level):
+    """How many of n errors count as near, for levels up to this one."""
+    return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
 
 
 class Pool(NamedTuple):
@@ -120,29 +124,29 @@ class Pool(NamedTuple):
     errors: np.ndarray
 
 
-def pools(forecasts, errors):
-    """A ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O)."""
+def pools(forecasts, errors, level):
+    """A ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), for levels up to this one."""
     _, steps, O = errors.shape
-    return [[_pool(forecasts[..., o], errors[..., o], h) for o in range(O)] for h in range(steps)]
+    check_enough(int(np.isfinite(errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
+    return [[_pool(forecasts[..., o], errors[..., o], h, level) for o in range(O)] for h in range(steps)]
 
 
-def _pool(forecasts, errors, h):
+def _pool(forecasts, errors, h, level):
     """The ``Pool`` of step h, of forecasts and errors (n, steps): fans are smoother with the steps on either side."""
-    n = int(np.isfinite(errors[:, h]).sum())
-    check_enough(n, f"forecasts of step {h + 1}")
-    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n > NEAR[0] else 0
+    many = np.isfinite(errors[:, h]).sum() > NEAR[0]
+    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if many else 0
     forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
     counts = np.isfinite(errors)
     order = np.argsort(forecasts[counts], kind="stable")
     forecasts, errors = forecasts[counts][order], errors[counts][order]
-    n, k = len(errors), _near(len(errors))
+    n, k = len(errors), _near(len(errors), level)
     starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
     centers = forecasts[starts + k // 2]
     return Pool((centers[1:] + centers[:-1]) / 2, np.sort(errors[starts[:, None] + np.arange(k)], axis=1))
 
 
 def conformal(made, pools, levels):
-    """{level: (low, high)}, each like ``made`` (M, steps, O)."""
+    """{level: (low, high)}, each like ``made`` (M, steps, O), which they hold."""
     bands = {p: (np.empty_like(made), np.empty_like(made)) for p in levels}
     for h, outputs in enumerate(pools):
         for o, (between, errors) in enumerate(outputs):
@@ -150,29 +154,33 @@ def conformal(made, pools, levels):
             for p, (low, high) in bands.items():
                 tail = (100 - p) * (k + 1) / 200  # of k + 1 errors, the new one among them
                 below, above = max(0, int(np.floor(tail)) - 1), min(k - 1, int(np.ceil(k + 1 - tail)) - 1)
-                low[:, h, o] = made[:, h, o] + errors[place, below]
-                high[:, h, o] = made[:, h, o] + errors[place, above]
+                low[:, h, o] = made[:, h, o] + np.minimum(errors[place, below], 0)
+                high[:, h, o] = made[:, h, o] + np.maximum(errors[place, above], 0)
     return bands
 
 
-def check_enough(n, what):
+def check_enough(n, what, level):
     """Intervals from a few errors are rough, from hardly any there are none."""
     message = f"level: {n} {what} with a measured y were kept for calibration"
     if n < FEW:
         raise ValueError(
             f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast fewer steps."
         )
-    if n < LEAST:
+    wanted = max(LEAST, _needed(level))
+    if n < wanted:
         warnings.warn(
-            f"{message}: intervals are rough. Call calibrate(X, y) with more rows.", UserWarning, stacklevel=2
+            f"{message}, but {level:g} % wants {wanted}: intervals are rough. Call calibrate(X, y) with more rows.",
+            UserWarning,
+            stacklevel=5,
         )
 
 
-def drawer(outputs, errors, rng):
+def drawer(outputs, errors, rng, level):
     """A callable(z (m, O)) -> errors (m, O) to add: of rows whose outputs (mean over O) were near."""
+    check_enough(len(errors), "rows", level)
     order = np.argsort(outputs.mean(axis=1), kind="stable")
     key, errors = outputs.mean(axis=1)[order], errors[order]
-    n, k = len(key), _near(len(key))
+    n, k = len(key), _near(len(key), level)
 
     def draw(z):
         center = np.searchsorted(key, z.mean(axis=1))
@@ -182,6 +190,7 @@ def drawer(outputs, errors, rng):
     return draw
 
 
-def path_bands(paths, levels):
-    """{level: (low, high)}, (..., O), of sample paths (n_paths, ..., O)."""
-    return {p: tuple(np.quantile(paths, [(1 - p / 100) / 2, (1 + p / 100) / 2], axis=0)) for p in levels}
+def path_bands(paths, made, levels):
+    """{level: (low, high)}, like ``made`` (...), which they hold, of sample paths (n_paths, ...)."""
+    ends = {p: np.quantile(paths, [(1 - p / 100) / 2, (1 + p / 100) / 2], axis=0) for p in levels}
+    return {p: (np.minimum(low, made), np.maximum(high, made)) for p, (low, high) in ends.items()}

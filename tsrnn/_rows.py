@@ -216,7 +216,10 @@ def _from_list(X, y, weight):
     for k in range(n):
         for name, value in given.items():
             if value is not None and len(value[k]) != lengths[k]:
-                raise ValueError(f"Series {k}: {name} has {len(value[k])} rows, but X has {lengths[k]}.")
+                raise ValueError(
+                    f"Series {k}: {name} has {len(value[k])} rows, but {'y' if X is None else 'X'} has {lengths[k]}: "
+                    "give one for each."
+                )
     if 0 in lengths:
         raise ValueError(
             f"Series {lengths.index(0)} has no rows: give it some, or tell series by groups or a MultiIndex, where "
@@ -243,6 +246,13 @@ def _joined(series, name):
         raise ValueError(
             f"Series {k}: {name} has the columns {sorted(columns[k], key=str)}, but series 0 has "
             f"{sorted(columns[0], key=str)}: give all the same, or arrays only."
+        )
+    shapes = [np.shape(one)[1:] for one in series]
+    if len(set(shapes)) > 1:
+        k = next(k for k, shape in enumerate(shapes) if shape != shapes[0])
+        raise ValueError(
+            f"Series {k}: {name} has rows of the shape {shapes[k]}, but those of series 0 are {shapes[0]}: give all "
+            "the same."
         )
     pandas = all(isinstance(one, (pd.DataFrame, pd.Series)) for one in series)
     return pd.concat(series, ignore_index=True) if pandas else np.concatenate([np.asarray(s) for s in series])

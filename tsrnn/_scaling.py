@@ -33,10 +33,19 @@ def make_scaler(kind, V, counts, name):
         )
     if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
         raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust' or None.")
-    pairs = [SCALES[kind](v[counts]) for v in V.T]  # column by column, for the memory's sake
+    pairs = [_center_and_scale(kind, v[counts]) for v in V.T]  # column by column, for the memory's sake
     center, scale = np.array(pairs, float).reshape(-1, 2).T.copy()
     constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
     return Scaler(center, np.where(constant, np.inf if name == "X" else 1.0, scale))
+
+
+def _center_and_scale(kind, v):
+    """Of a column v (N,), NaN left out; in a unit, a power of two, in which squares neither overflow nor vanish."""
+    largest = np.nanmax(np.abs(v))
+    plain = kind is None or largest == 0 or 1e-150 < largest < 1e150
+    unit = 1.0 if plain else np.ldexp(1.0, np.frexp(largest)[1] - 1)
+    center, scale = SCALES[kind](v / unit)
+    return center * unit, scale * unit
 
 
 def _robust(v):

@@ -10,6 +10,7 @@ bound or a level that a closed loop produces may lie anywhere.  Arrays are Y, U,
 passes through.
 """
 
+import math
 from numbers import Real
 from typing import NamedTuple
 
@@ -190,11 +191,13 @@ WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Diff
 class Target(NamedTuple):
     """What the model forecasts, of what the user measured.
 
-    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.
+    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows after which
+    all differences begin anew.
     """
 
     pointwise: tuple
     coef: np.ndarray
+    season: int
 
     def levels(self, Y):
         """U (N, O) of measured Y; raises where a value lies outside the domain."""
@@ -262,7 +265,7 @@ class Target(NamedTuple):
 def resolve_target(target_transform):
     """The Target that None, a word, an object or a sequence of those stands for."""
     steps = target_transform if isinstance(target_transform, (list, tuple)) else [target_transform]
-    pointwise, polynomial, difference = [], np.ones(1), None
+    pointwise, polynomial, difference, season = [], np.ones(1), None, 1
     for step in steps:
         if step is None:
             continue
@@ -279,6 +282,7 @@ def resolve_target(target_transform):
             factor = np.zeros(found.lag + 1)
             factor[[0, -1]] = 1, -1
             polynomial = np.convolve(polynomial, factor)
+            season = math.lcm(season, found.lag)
         elif difference is not None:
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} comes after {difference!r}, but a change may have "
@@ -286,7 +290,7 @@ def resolve_target(target_transform):
             )
         else:
             pointwise.append(clone(found))  # the fitted model keeps it, whatever set_params does later
-    return Target(tuple(pointwise), -polynomial[1:])
+    return Target(tuple(pointwise), -polynomial[1:], season)
 
 
 # -------------------------------------------------------------------------------------- bounds

@@ -59,11 +59,13 @@ def _future_frame(model, inner, steps):
     """The next rows as a frame without columns, for a pipeline that was fitted on such; else None."""
     if getattr(getattr(model, "best_estimator_", model), "n_features_in_", None) != 0:
         return None
-    places = inner.series_
-    if list(places) != [None] or places[None].timeline is None:
-        return None
-    index = timelines.future(places[None].timeline, steps)
-    return None if index is None else pd.DataFrame(index=index)
+    frames = {}
+    for key, place in inner.series_.items():
+        index = None if place.timeline is None else timelines.future(place.timeline, steps)
+        if index is None:
+            return None
+        frames[key] = pd.DataFrame(index=index)
+    return frames[None] if None in frames else pd.concat(frames, names=[*inner._key_names, index.name])
 
 
 def predict_ahead(model, X, y, *, steps=1, start=None):

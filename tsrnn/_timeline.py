@@ -18,6 +18,7 @@ import pandas as pd
 
 
 REGULAR = 0.5  # share of neighbours that must be one step apart
+MOST_MISSING = 10_000  # rows that a gap takes on a grid
 FAR = 3  # times the median distance, beyond which irregular stamps have a gap
 
 
@@ -169,6 +170,23 @@ def gap_starts(index, timeline=None):
         grid = pd.date_range(index[0], index[-1], freq=timeline.freq)
         gaps = np.diff(grid.searchsorted(index)) > 1
     return [int(k) + 1 for k in np.flatnonzero(gaps)]
+
+
+def positions(index, n):
+    """Row numbers (n,) on the regular grid of an index, or None: beyond a gap they jump, by MOST_MISSING at most."""
+    jumps = np.ones(n, int)
+    jumps[:1] = 0
+    timeline = read(index)
+    for k in gap_starts(index, timeline) if timeline is not None else ():
+        jumps[k] += min(missing_between(timeline._replace(last=index[k - 1]), index[k]), MOST_MISSING)
+    return jumps.cumsum()
+
+
+def spread(v, at):
+    """v (N,) on the regular grid, at rows ``at``; NaN in the gaps."""
+    full = np.full(at[-1] + 1, np.nan)
+    full[at] = v
+    return full
 
 
 def future(timeline, steps):

@@ -216,8 +216,8 @@ def diagnose(
             _inputs(X_seen, estimator, model),
             _stamps(X_train, y_train),
         )
-    at = _positions(index, len(target))
-    series = _spread(target, at)
+    at = timelines.positions(index, len(target))
+    series = timelines.spread(target, at)
     lead, least = _least_lags(estimator, inputs)
     period = _check_period(period, index, series)
     horizons = _check_horizons(horizons, lead, measured if trained else measured // 2)
@@ -228,21 +228,21 @@ def diagnose(
         out = _columns(estimator.predict_ahead(X, y, steps=h, start=start))[:, output]
         forecasts[h] = np.where(np.arange(len(out)) < h - lead, np.nan, out)  # those start from nearer
     residuals = target - forecasts[lead]
-    e = _spread(residuals, at)
+    e = timelines.spread(residuals, at)
     auto, test = _autocorrelations(e, max_lag, lead)
     first = least if np.isfinite(least) else 0
     cross, bounds = _cross_correlations(
-        e, {name: _spread(u, at) for name, u in inputs.items()}, first, max_lag
+        e, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag
     )
     compared = {h: forecasts[h] for h in horizons}
     errors, p_values, trouble = _compare(
         target, inputs, index, compared, trained, period, lead, first, _options(estimator, Y)
     )
-    shifts = _shifts(series, {h: _spread(f, at) for h, f in compared.items()}, period)
+    shifts = _shifts(series, {h: timelines.spread(f, at) for h, f in compared.items()}, period)
     notes = [
         *trouble,
         *_overlap(estimator, key, index, trained),
-        *_knows_target(series, {name: _spread(u, at) for name, u in inputs.items()}, first, max_lag),
+        *_knows_target(series, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag),
         *_too_good(errors),
         *_known_ahead(estimator, list(inputs), first, max(horizons)),
     ]
@@ -321,7 +321,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
         return _columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
 
     usual = forecast(X, y)
-    at = _positions(index, len(Y))
+    at = timelines.positions(index, len(Y))
     # By the first rows ``start`` may see whose they are: those stay.
     first = getattr(estimator, "lead_", 0) + 2
     rows = np.arange(first, len(Y) - max_lag)
@@ -395,9 +395,9 @@ def residual_correlations(residuals, X=None, *, max_lag=24):
     >>> cross["x0", "u, e"].round(1).tolist()[0]
     1.0
     """
-    at = _positions(_stamps(X, residuals), len(residuals))
-    e = _spread(np.asarray(residuals, float), at)
-    inputs = {name: _spread(u, at) for name, u in _inputs(X).items()}
+    at = timelines.positions(_stamps(X, residuals), len(residuals))
+    e = timelines.spread(np.asarray(residuals, float), at)
+    inputs = {name: timelines.spread(u, at) for name, u in _inputs(X).items()}
     return _autocorrelations(e, max_lag, 1)[0], *_cross_correlations(e, inputs, 0, max_lag)
 
 
@@ -943,23 +943,6 @@ def _least_lags(estimator, inputs):
     """The nearest y(t - k) that the model sees, 1 if none; the nearest input, inf if none."""
     lags = parse_lags(getattr(estimator, "output_lags", 1), "output_lags", 1)
     return min(lags, default=1), estimator._least_input_lag() if inputs else np.inf
-
-
-def _positions(index, n):
-    """Row numbers (N,) on the regular grid of the index: beyond a gap they jump, by FAR at most."""
-    jumps = np.ones(n, int)
-    jumps[0] = 0
-    timeline = timelines.read(index)
-    for k in timelines.gap_starts(index, timeline) if timeline is not None else ():
-        jumps[k] += min(timelines.missing_between(timeline._replace(last=index[k - 1]), index[k]), FAR)
-    return jumps.cumsum()
-
-
-def _spread(v, at):
-    """v (N,) on the regular grid, NaN in the gaps."""
-    full = np.full(at[-1] + 1, np.nan)
-    full[at] = v
-    return full
 
 
 def _check_period(period, index, y):

@@ -4,6 +4,7 @@ An *origin* k is the row at which a forecast begins: y is known before it, and t
 forecast, its steps 1 ... horizon.
 """
 
+import warnings
 from functools import partial
 from numbers import Integral
 from typing import NamedTuple
@@ -17,11 +18,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from . import _timeline as timelines
 from . import metrics
-from ._through import see_through
 from ._baselines import last_known
 from ._rows import gather
 from ._solvers import check_number
+from ._through import see_through
 from ._timeline import period as period_of
 from ._timeline import says_nothing
 from ._training import progress
@@ -45,12 +47,13 @@ class Backtest(NamedTuple):
     errors : DataFrame, a row for each step (for each output and step, of a y with columns), over all origins and series
         where y was measured, with the columns
 
-        - ``n``, how many; ``MAE``, ``RMSE`` and ``bias`` (mean of forecast - y), in the units of y;
+        - ``n``, how many; ``MAE``, ``RMSE`` and ``bias`` (mean of forecast - y), in the units of y; ``sMAPE`` in
+          per cent;
         - ``MASE``, where y has rows before the first origin: MAE over the mean absolute error of naive forecasts of one
           period ahead in those rows, series by series;
         - ``skill_persistence``, ``skill_seasonal``: 1 - RMSE / RMSE of the last value, and of that ``period`` rows
           ago, where y has one before the origin;
-        - ``coverage-80`` ... for each level.
+        - ``coverage-80``, ``pinball-80`` ... for each level: the share of y within, the mean pinball loss of the ends.
     """
 
     forecasts: pd.DataFrame
@@ -150,7 +153,7 @@ def backtest(
     >>> result.forecasts.shape  # 198 origins
     (594, 5)
     >>> list(result.errors.columns)
-    ['n', 'MAE', 'RMSE', 'bias', 'skill_persistence']
+    ['n', 'MAE', 'RMSE', 'bias', 'sMAPE', 'skill_persistence']
     >>> refitted = backtest(ARXRegressor(), X, y, horizon=3, refit=100, initial=400)
     >>> refitted.errors.n.tolist()
     [198, 198, 198]
@@ -178,6 +181,8 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
         check_number("refit", refit, 1, integer=True)
     inner = _innermost(model)
     as_it_is = not refit and _is_fitted(model)
+    if as_it_is and window is not None:
+        raise ValueError(f"window={window!r} is for fits, but a fitted model is used as it is: give refit.")
     table = gather(X, y, groups=groups, column=getattr(inner, "series", None))
     if table.form != "table":  # a list or a 3-D array: its places are the keys
         X, y = table.X, table.y
@@ -191,6 +196,8 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
     n_times = 1 + max(int(time[-1]) for time in times)
     first = _first_origin(initial, n_times, 0 if as_it_is else 0.5)
 
+    if as_it_is:
+        _warn_of_training_rows(inner, table.parts, times, first)
     cuts = range(first, n_times, step if refit is True else refit) if refit else [first]
     found = [[] for _ in rows]  # (origins, values), series by series
     with progress(verbose, "backtest", len(cuts) * len(rows)) as tell:
@@ -226,6 +233,22 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
         )
     outputs = getattr(y, "columns", range(Y.shape[1])) if np.ndim(y) == 2 else None
     return judged, bool(table.names), outputs
+
+
+def _warn_of_training_rows(model, parts, times, first):
+    """Say that forecasts are of rows that the model was trained on, where their stamps tell."""
+    for part, time in zip(parts, times):
+        place, at = model.series_.get(part.key), int(np.searchsorted(time, first))
+        if place is None or at >= len(time) or not timelines.can_place(place.timeline, part.index):
+            continue
+        if part.index[at] <= place.timeline.last:
+            warnings.warn(
+                f"The first forecast is of {part.index[at]}, but the model has seen rows up to {place.timeline.last}: "
+                "these are errors on training rows. Give later rows, or refit.",
+                UserWarning,
+                stacklevel=4,
+            )
+            return
 
 
 def _innermost(model):
@@ -352,6 +375,7 @@ def _errors(judged, outputs, period):
             "MAE": _mean(np.abs(error), known),
             "RMSE": np.sqrt(_mean(error**2, known)),
             "bias": _mean(error, known),
+            "sMAPE": _smape(values["forecast"], y),
         }
         if all(one.first > 0 for one in judged):
             scale = np.concatenate([_scale(one, o, period or 1) for one in judged])
@@ -364,6 +388,10 @@ def _errors(judged, outputs, period):
                 level = name.removeprefix("lo-")
                 inside = (values[name] <= y) & (y <= values[f"hi-{level}"])
                 columns[f"coverage-{level}"] = _mean(inside, known)
+                tail = (100 - float(level)) / 200
+                ends = ((values[name], tail), (values[f"hi-{level}"], 1 - tail))
+                losses = [np.where(y > end, q * (y - end), (1 - q) * (end - y)) for end, q in ends]
+                columns[f"pinball-{level}"] = _mean(sum(losses) / 2, known)
         steps = pd.RangeIndex(1, horizon + 1, name="step")
         tables[0 if outputs is None else outputs[o]] = pd.DataFrame(columns, index=steps)
     return tables[0] if outputs is None else pd.concat(tables, names=["output"])
@@ -378,8 +406,9 @@ def _naive(period):
     """The last known value a whole number of periods before, (M, horizon), NaN where there is none."""
 
     def forecasts(one, o, horizon):
-        known = last_known(one.y[:, [o]], period)[:, 0]
-        rows = one.origins[:, None] - period + np.arange(horizon) % period
+        at = timelines.positions(one.time, len(one.y))  # a season is as long over missing stamps
+        known = last_known(timelines.spread(one.y[:, o], at)[:, None], period)[:, 0]
+        rows = at[one.origins][:, None] - period + np.arange(horizon) % period
         return np.where(rows < 0, np.nan, known[np.maximum(rows, 0)])
 
     return forecasts
@@ -387,8 +416,18 @@ def _naive(period):
 
 def _scale(one, o, period):
     """The scale of MASE for each origin, (M, 1); NaN where y did not move."""
-    scale = metrics.naive_error(one.y[: one.first, [o]], period)[0]
+    at = timelines.positions(one.time[: one.first], one.first)
+    scale = metrics.naive_error(timelines.spread(one.y[: one.first, o], at)[:, None], period)[0]
     return np.full((len(one.origins), 1), scale if scale > 0 else np.nan)
+
+
+def _smape(made, y):
+    """Of forecasts and y (M, horizon), by step, in per cent."""
+    size = np.abs(made) + np.abs(y)
+    with np.errstate(invalid="ignore"):
+        return 200 * _mean(
+            np.where(size > 0, np.abs(made - y) / np.where(size > 0, size, 1), 0.0), np.isfinite(y)
+        )
 
 
 def _mean(values, known):
@@ -411,18 +450,23 @@ SCORES = {"rmse": metrics.rmse, "mae": metrics.mae, "smape": metrics.smape}
 
 
 def _minus_error(estimator, X, y, metric, horizon, step, start):
-    """Minus the error over all origins of X and y; higher is better."""
+    """Minus the error over all origins of X and y, or the skill; higher is better."""
     judged, _, _ = _judge(estimator, X, y, horizon, step, False, None, None, None, 0, start=start)
-    truth, made = ([], [])
+    truth, made, last = [], [], []
     for one in judged:
-        at = one.origins[:, None] + np.arange(horizon)
-        truth.append(one.y[at].reshape(-1, one.y.shape[1]))
-        made.append(one.values["forecast"].reshape(-1, one.y.shape[1]))
+        O = one.y.shape[1]
+        truth.append(one.y[one.origins[:, None] + np.arange(horizon)].reshape(-1, O))
+        made.append(one.values["forecast"].reshape(-1, O))
+        last.append(np.stack([_naive(1)(one, o, horizon) for o in range(O)], axis=2).reshape(-1, O))
+    truth, made, last = map(np.concatenate, (truth, made, last))
+    if metric == "skill":
+        truth = np.where(np.isnan(last), np.nan, truth)
+        return 1 - metrics.rmse(truth, made) / metrics.rmse(truth, np.where(np.isnan(last), 0.0, last))
     metric = SCORES[metric] if isinstance(metric, str) else metric
-    return -float(metric(np.concatenate(truth), np.concatenate(made)))
+    return -float(metric(truth, made))
 
 
-def forecast_scorer(metric="rmse", *, horizon, step=1, start=None):
+def forecast_scorer(metric="rmse", horizon=1, *, step=1, start=None):
     """A scorer of forecasts for ``scoring=`` in ``GridSearchCV``, ``cross_val_score`` and the like.
 
     Every row of a test fold, as far as ``horizon`` reaches, is an origin whose forecast starts from the measured y
@@ -430,10 +474,10 @@ def forecast_scorer(metric="rmse", *, horizon, step=1, start=None):
 
     Parameters
     ----------
-    metric : {"rmse", "mae", "smape"} or callable(y_true, y_pred) -> float, default="rmse"
+    metric : {"rmse", "mae", "smape", "skill"} or callable(y_true, y_pred) -> float, default="rmse"
         An error, over all origins and steps: the arrays have the shape (n_origins x horizon, n_outputs), and y_true is
-        NaN where y was not measured.
-    horizon : int
+        NaN where y was not measured. "skill" is 1 - RMSE / RMSE of persistence, where there is a value before.
+    horizon : int, default=1
         Steps of each forecast.
     step : int, default=1
         Rows from an origin to the next.
@@ -443,7 +487,7 @@ def forecast_scorer(metric="rmse", *, horizon, step=1, start=None):
     Returns
     -------
     scorer : callable(estimator, X, y) -> float
-        Minus the error: higher is better.
+        Minus the error, or the skill: higher is better.
 
     Raises
     ------
@@ -457,13 +501,13 @@ def forecast_scorer(metric="rmse", *, horizon, step=1, start=None):
     >>> from tsrnn.datasets import make_narendra
     >>> from tsrnn.model_selection import forecast_scorer
     >>> X, y = make_narendra(600, random_state=0)
-    >>> scorer = forecast_scorer("mae", horizon=5)
+    >>> scorer = forecast_scorer("mae", 5)
     >>> cross_val_score(ARXRegressor(), X, y, cv=TimeSeriesSplit(3), scoring=scorer).shape
     (3,)
     """
-    if not callable(metric) and metric not in SCORES:
+    if not callable(metric) and metric not in (*SCORES, "skill"):
         raise ValueError(
-            f"metric={metric!r} is unknown: give one of {list(SCORES)} or a callable(y_true, y_pred)."
+            f"metric={metric!r} is unknown: give one of {[*SCORES, 'skill']} or a callable(y_true, y_pred)."
         )
     check_number("horizon", horizon, 1, integer=True)
     check_number("step", step, 1, integer=True)

@@ -6,7 +6,7 @@ They need matplotlib: ``pip install tsrnn[plot]``.
 import numpy as np
 import pandas as pd
 
-from ._through import see_through
+from ._through import forecast, see_through
 from ._timeline import says_nothing
 from .diagnostics import diagnose, lag_importance, residual_correlations
 from .model_selection import backtest
@@ -280,11 +280,12 @@ class ForecastDisplay:
         -------
         display : ForecastDisplay
         """
-        estimator, X_future = see_through(estimator, X_future)
-        made, paths = estimator.forecast(steps, X_future, level=level, method=method), None
+        options, paths = {"level": level, "method": method}, None
         if n_paths:
-            _, paths = estimator.forecast(steps, X_future, n_paths=n_paths, return_paths=True)
-        name = name or type(estimator).__name__
+            made, paths = forecast(estimator, steps, X_future, n_paths=n_paths, return_paths=True, **options)
+        else:
+            made = forecast(estimator, steps, X_future, **options)
+        name = name or type(see_through(estimator, None)[0]).__name__
         display = cls(made, history=history, truth=truth, paths=paths, output=output, name=name)
         return display.plot(ax, last=last, **line_kw)
 
