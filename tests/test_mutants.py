@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from recurrent_nets import FEEDBACK, VARIANTS, build, follow, gradient, make_data, naive_loss, naive_run
 from scipy import sparse
+from scipy.linalg import LinAlgWarning
 from test_delay_net import FEEDBACK as FED_NETS
 from test_delay_net import NETS, make_series, step_for
 from test_delay_net import build as build_delay_net
@@ -18,12 +19,22 @@ from test_esn import plain_ridge, twin
 from test_losses import FORMULAS
 from test_losses import NAMES as LOSSES
 
-from tsrnn import ESNRegressor, Huber, Pinball, _delay_net, _ridge
+from tsrnn import (
+    ElmanRegressor,
+    ESNRegressor,
+    GRURegressor,
+    Huber,
+    LSTMRegressor,
+    Pinball,
+    _delay_net,
+    _ridge,
+)
 from tsrnn._delay_net import Objective, free_runs, make_plan, run
 from tsrnn._layer_norm_v1 import normalise, normalise_back
 from tsrnn._loop import Loop
-from tsrnn._losses import STEP, has_kinks, parabola, resolve_loss, reweighted
+from tsrnn._losses import CLOSE, STEP, has_kinks, parabola, resolve_loss, reweighted
 from tsrnn._recurrent_kernels import outer, project, scatter, turn
+from tsrnn._reservoir import follow as follow_reservoir
 from tsrnn._reservoir import pack
 from tsrnn._scaling import Scaler
 from tsrnn._targets import resolve_target
@@ -80,15 +91,16 @@ def test_delay_net_jacobian(name, steps, closed, block, monkeypatch):
     np.testing.assert_allclose(J @ v, slopes, rtol=1e-6, atol=1e-7 * np.abs(slopes).max())
 
 
+@pytest.mark.parametrize("block", [7, 1])
 @pytest.mark.parametrize("name", NETS)
-def test_delay_net_runs(name, monkeypatch):
+def test_delay_net_runs(name, block, monkeypatch):
     """From measured y, and from its own where that is unknown, in blocks."""
     plan, theta, net = build_delay_net(name)
     s, lead = make_series(plan, 24), plan.lead
     Y = s.Y.copy()
     Y[[lead, lead + 3, lead + 4], 0] = np.nan
     Y[-6:] = np.nan
-    monkeypatch.setattr(_delay_net, "BLOCK", 7)
+    monkeypatch.setattr(_delay_net, "BLOCK", block)
     for y in (s.Y, Y):
         out, filled = run(plan, theta, s.X[lead:], y[lead:], s.X[:lead], s.Y[:lead])
         np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, y, lead), rtol=1e-13, atol=1e-13)
@@ -99,6 +111,32 @@ def test_delay_net_runs(name, monkeypatch):
         out = np.concatenate([part for _, part in parts], axis=1)
         expected = [naive.forecast_ahead(net, s.X, s.Y, lead, t + 1)[t:][: len(first)] for t in range(3)]
         np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", FED_NETS)
+def test_delay_net_gradient_where_some_outputs_are_fed(name, monkeypatch):
+    """Training feeds all outputs of a run or none; the kernels take any mask."""
+    plan, theta, _ = build_delay_net(name)
+    objective = Objective(plan, [make_series(plan, 24)], 6, True, 0.0, np.float64)
+    forward, backward = _delay_net.kernels.forward, _delay_net.kernels.backward
+
+    def some(own):
+        return np.random.default_rng(7).random(own.shape) < 0.5
+
+    def forward_some(*args):
+        y, own, starts = args[4], some(args[5]), args[7]
+        measured = (starts[_delay_net.kernels.Y][:, None] + np.arange(own.shape[1]))[~own]
+        y[measured] = np.sin(np.arange(len(measured)))
+        forward(*args[:5], own, *args[6:])
+
+    monkeypatch.setattr(_delay_net.kernels, "forward", forward_some)
+    monkeypatch.setattr(
+        _delay_net.kernels, "backward", lambda *args: backward(*args[:5], some(args[5]), *args[6:])
+    )
+    grad = objective.loss_grad(theta, objective.everything)[1]
+    v = np.random.default_rng(8).normal(size=len(theta))
+    slope = along(lambda p: objective.loss_grad(p, objective.everything)[0], theta, v, step_for(name))
+    assert grad @ v == pytest.approx(slope, rel=1e-6, abs=1e-7 * np.linalg.norm(grad))
 
 
 def test_relu_at_zero_and_nan_in_a_delay_net():
@@ -121,12 +159,14 @@ def test_relu_at_zero_and_nan_in_a_delay_net():
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["", "masks"])
+@pytest.mark.parametrize("small", [False, True], ids=["", "one unit"])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_recurrent_net(name, masked):
+def test_recurrent_net(name, small, masked):
     """Outputs, the states it ends in, and the gradient, of which the twin's complex step has all digits."""
-    net, theta = build(name)
+    changes = {"hidden": (1,) * len(VARIANTS[name][2].get("hidden", (1,)))} if small else {}
+    net, theta = build(name, **changes)
     for own in (None, 0.6) if name in FEEDBACK else (None,):
-        data = make_data(net, T=5, B=2, own=own, masked=masked, start=masked)
+        data = make_data(net, T=5, B=1 if small else 2, own=own, masked=masked, start=masked)
         out, grad = gradient(net, theta, data)
         expected, ends = naive_run(name, net, theta, data)
         counts = np.arange(len(data.w))[:, None] < data.lengths
@@ -138,6 +178,29 @@ def test_recurrent_net(name, masked):
         v = np.random.default_rng(5).normal(size=len(theta))
         exact = np.imag(naive_loss(name, net, theta + 1e-100j * v, data)) / 1e-100
         assert grad @ v == pytest.approx(exact, rel=1e-10, abs=1e-11 * np.linalg.norm(grad))
+
+
+def test_sizes_of_cells():
+    """W, b, start, U, what else there is, and gain: of D inputs and H units."""
+    D, H = 2, 3
+    of = {"initial_state": "learned", "layer_norm": True}
+    for model, options, gates, states, more in (
+        (ElmanRegressor, {"activation": "relu"}, 1, 1, []),
+        (LSTMRegressor, {}, 4, 2, [(0, H)]),
+        (LSTMRegressor, {"peepholes": True}, 4, 2, [(3, H)]),
+        (LSTMRegressor, {"forget_gate": False, "peepholes": True}, 3, 2, [(2, H)]),
+        (GRURegressor, {"reset": "after"}, 3, 1, [(H,)]),
+        (GRURegressor, {"reset": "before"}, 3, 1, [(0,)]),
+    ):
+        for extra, n in ((of, 1), ({}, 0)):
+            cell = model(**options, **extra)._cell()
+            sizes = [(gates, D, H), (gates, H), (n * states, H), (gates, H, H), *more, (n * gates, H)]
+            assert list(cell.shapes(D, H)) == sizes
+            assert (cell.gates, cell.n_states) == (gates, states)
+    assert ElmanRegressor()._cell().bias == (0,)
+    assert GRURegressor()._cell().bias == (0, 0, 0)
+    assert LSTMRegressor(forget_gate=False)._cell().bias == (0, 0, 0)
+    assert LSTMRegressor()._cell().bias == (0, 0, 0, LSTMRegressor().forget_bias)
 
 
 def test_relu_at_zero_and_nan_in_an_elman_net():
@@ -271,6 +334,10 @@ def test_reweighting_ends_where_nothing_is_gained():
     assert curve == values[:4]
     assert step.calls == pytest.approx([0, STEP, 2 * STEP, 3 * STEP])
     assert theta == pytest.approx(3 * STEP)
+    theta, curve = reweighted(lambda theta: (1.0 - CLOSE * (theta > 0), theta + 1), 0.0)
+    assert len(curve) == 2  # just as much is not enough
+    theta, curve = reweighted(lambda theta: (7.0, theta + 1), 0.0)
+    assert len(curve) == 2
     falling = (2.0**-k for k in range(1000))
     theta, curve = reweighted(lambda theta: (next(falling), theta + 1), 0.0)
     assert len(curve) == 80
@@ -290,7 +357,7 @@ INPUT, TARGET = rng.normal(size=(N + TEST, 2)), rng.normal(size=(N + TEST, 2))
 
 def reservoir(name, **kw):
     """A fitted model of some units in its own units."""
-    options = {"n_reservoir": 9, **RESERVOIRS[name]}
+    options = {"n_reservoir": 9, **RESERVOIRS.get(name, {"n_reservoir": 40, "connectivity": 7})}
     if name.startswith("deep"):
         options["n_reservoir"] = (7, 4, 5) if name == "deep" else (4, 5)
     if name == "groups":
@@ -301,7 +368,7 @@ def reservoir(name, **kw):
     return ESNRegressor(**common, **{**options, **kw}).fit(INPUT[:N], TARGET[:N])
 
 
-@pytest.mark.parametrize("name", RESERVOIRS)
+@pytest.mark.parametrize("name", [*RESERVOIRS, "many links"])
 def test_reservoir(name):
     """States, the readout, and what it gives in one-step forecasts, in free runs and from many origins."""
     model = reservoir(name)
@@ -325,6 +392,45 @@ def test_reservoir(name):
         known = np.r_[TARGET[:begin], np.full((2, 2), np.nan)]
         expected = twin(model, INPUT[: begin + 2], known)[1][begin:]
         np.testing.assert_allclose(out[:, k], expected, rtol=1e-8, atol=1e-9)
+    fed = rng.normal(size=(2, 3, 2))
+    start = INPUT[N:], TARGET[N:], model.state_, np.array([0, 2, 3]), 2
+    _, out = next(iter(model._free_runs(*start, lambda which, t, z: fed[t])))
+    for k, begin in enumerate((N, N + 2, N + 3)):
+        expected = twin(model, INPUT[: begin + 2], np.r_[TARGET[:begin], fed[:, k]])[1][begin:]
+        np.testing.assert_allclose(out[:, k], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_a_reservoir_of_one_unit_one_output_and_one_row():
+    model = ESNRegressor(1, scale=None, washout=2, random_state=0).fit(INPUT[:N], TARGET[:N, 0])
+    out = twin(model, INPUT[: N + 1], TARGET[: N + 1, :1])[1]
+    assert model.predict(INPUT[N : N + 1]) == pytest.approx(out[N], rel=1e-9)
+
+
+@pytest.mark.parametrize("units", [1, 6])
+def test_noise_is_added_inside_the_activation(units):
+    """Row by row: as a bias of that row alone."""
+    model = ESNRegressor(units, output_lags=1, random_state=0).fit(INPUT[:N], TARGET[:N])
+    net, readout, lags = model._reservoir, model._readout(), np.array([1])
+    V, noise, Y = (
+        rng.normal(size=(4, net.W_in.shape[0])),
+        rng.normal(size=(4, units)),
+        rng.normal(size=(4, 2)),
+    )
+    S, out, Q = np.zeros((5, units)), np.empty((4, 2)), np.empty((0, units))
+    expected_S, expected = S.copy(), out.copy()
+    follow_reservoir(*net, lags, 9.0, *readout, False, noise, V, Y, np.empty((4, units)), S, Q, out)
+    for t in range(4):
+        row = slice(t, t + 1)
+        rest = V[row], Y[row], np.empty((1, units)), expected_S[t : t + 2], Q, expected[row]
+        shifted = net._replace(b=net.b + noise[t])
+        follow_reservoir(*shifted, lags, 9.0, *readout, False, np.empty((0, 0)), *rest)
+    np.testing.assert_allclose(S, expected_S, atol=1e-13)
+    np.testing.assert_allclose(out, expected, atol=1e-12)
+    one = np.zeros((2, units))
+    follow_reservoir(
+        *net, lags, 9.0, *readout, False, noise[:1], V[:1], Y[:1], np.empty((1, units)), one, Q, out[:1]
+    )
+    np.testing.assert_allclose(one, expected_S[:2], atol=1e-13)
 
 
 def test_what_a_reservoir_feeds_back_is_bounded():
@@ -433,6 +539,12 @@ def test_sums_over_rows(parts):
             assert normal.outputs.tolist() == [o]
 
 
+def test_unknown_y_is_0_in_the_features():
+    V, S, Y, _ = block()
+    Y[3, 1] = np.nan
+    assert _ridge.feature_rows(np.ones(4, bool), V, S, Y, np.array([3]))[1].tolist() == [[Y[3, 0], 0.0]]
+
+
 def test_sums_with_weights_of_each_output():
     parts = np.array([True, True, True, False])
     V, S, Y, _ = block()
@@ -479,6 +591,25 @@ def test_ridge_its_error_and_its_evidence(bias):
     best = grid[np.argmin([minus_evidence(10**a) for a in grid])]
     assert found == pytest.approx(best, abs=0.15)
     assert _ridge.likely_alpha([normal, normal], bias) == pytest.approx(10**found)
+
+
+@pytest.mark.parametrize(
+    ("squares", "alpha", "kept"),
+    [([0, 1e-13, 1, 1e4], 0.0, [0, 0, 1, 1]), ([-0.5, 1, 2, 3], 0.5, [0, 1, 1, 1])],
+)
+def test_directions_that_rounding_hides(squares, alpha, kept):
+    """They are left out, with a warning; the matrix is a rotated diagonal."""
+    normal, _, _ = normal_equations(4, 2)
+    Q, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    Q = np.eye(4) if alpha else Q
+    normal = normal._replace(ZZ=Q @ np.diag(squares) @ Q.T)
+    with pytest.warns(LinAlgWarning, match="too small"):
+        W = _ridge.ridge(normal, alpha, False)
+    values = np.array(squares) + alpha
+    expected = Q @ (
+        (Q.T @ normal.ZY) * np.divide(kept, values, where=np.array(kept) > 0, out=np.zeros(4))[:, None]
+    )
+    np.testing.assert_allclose(W, expected, rtol=1e-8, atol=1e-10)
 
 
 def test_what_has_no_evidence():
@@ -544,8 +675,8 @@ def test_tridiagonal_systems():
 
 def test_a_pivot_is_held_above_rounding():
     pivot, lower = np.empty((2, 1)), np.empty((1, 1))
-    _ridge.factor(np.array([-4.0, 1.0]), np.array([1.0]), np.full(1, 0.5), np.full(1, 1e-20), pivot, lower)
-    assert pivot[0, 0] == pytest.approx(0.5 * 4e-16 + 1e-20)
+    _ridge.factor(np.array([-4.0, 1.0]), np.array([1.0]), np.full(1, 0.5), np.full(1, 1e-16), pivot, lower)
+    assert pivot[0, 0] == pytest.approx(0.5 * 4e-16 + 1e-16, abs=0)
 
 
 def test_recursive_least_squares():
