@@ -10,7 +10,7 @@ from ._lstm import LSTMRegressor
 from ._narx import NARXRegressor
 from ._solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._tdnn import TDNNRegressor
-from ._through import forecast, predict_ahead, update
+from ._through import calibrate, forecast, predict_ahead, update
 from ._warmup import warmup
 from .diagnostics import diagnose
 
@@ -38,6 +38,7 @@ __all__ = [
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
     "TDNNRegressor",
+    "calibrate",
     "diagnose",
     "forecast",
     "predict_ahead",

@@ -53,7 +53,9 @@ from ._targets import resolve_bounds, resolve_target
 
 
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
+BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
 PATHS = 500  # that a series may take
+# What is remembered of an estimator lies outside it, for predict and forecast must not change it.
 _errors_found = WeakKeyDictionary()  # estimator -> its segments, its weights, and errors by kind
 _one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
 
@@ -187,7 +189,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             A parameter is out of range; X is not finite; X and y differ in length or in their stamps; stamps are
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
-        self._period = timelines.period(X, y)
+        self._frequency = timelines.frequency(X, y)
         table = self._check_fit(X, y, sample_weight, groups)
         X, Y, weight = table.X, table.y, table.weight
         self._target = resolve_target(self.target_transform)
@@ -239,6 +241,9 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         for part in table.parts:
             self.series_[part.key] = self._settle(part, X[part.rows], U[part.rows], end)
         self._segments = self._held_segments(cuts, filled, U, held) if self._goes_on() else []
+        self._n_learnt = (
+            None if held.any() else int(counts.sum())
+        )  # where no rows were held back for intervals
         if any(timelines.irregular(place.timeline) for place in self.series_.values()):
             warnings.warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -406,14 +411,14 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         check_measured(table.y)
         U = self._target.levels(table.y)
         if cv is None:
-            self._segments = self._segments_of(None, table, U, np.arange(len(U)))
+            self._segments, self._n_learnt = self._segments_of(None, table, U, np.arange(len(U))), None
             return self
         segments = []
         for train, test in _folds(cv, table):
             one = self._fitted_on(table, train)
             segments += one._segments_of(one, table, U, test)
             one._segments = []
-        self._segments = segments
+        self._segments, self._n_learnt = segments, None
         return self
 
     # ---------------------------------------------------------------------------------- forecasting
@@ -549,6 +554,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         if steps > N:
             raise ValueError(f"X has {N} rows, too few for steps={steps}: give at least as many rows.")
         first = np.arange(N - steps + 1) if origins is None else np.asarray(origins)
+        first = first.astype(int) if first.size == 0 else first
         if first.ndim != 1 or first.dtype.kind not in "iu" or ((first < 0) | (first > N - steps)).any():
             raise ValueError(
                 f"origins={origins!r}: give ints from 0 to {N - steps}, so that {steps} rows follow each."
@@ -603,8 +609,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             Coverages of intervals in per cent, such as ``[80, 95]``.
         method : {"conformal", "bootstrap"}, default="conformal"
             Where intervals come from: errors of forecasts made as many steps ahead [1]_, or sample paths, made by
-            feeding back errors of one step. Either takes errors from rows held back in ``fit``, or given to
-            ``calibrate``, whose forecasts were near.
+            feeding back errors of one step. Either takes errors of forecasts that were near, from the rows held back in
+            ``fit`` for early stopping, the last rows of training where none were, or those given to ``calibrate``.
         n_paths : int, default=500
             Number of sample paths.
         return_paths : bool, default=False
@@ -685,8 +691,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         timeline = None if place is None else place.timeline
         if timeline is not None and not timelines.can_place(timeline, index):
             index = timelines.future(timeline, steps)
-        if isinstance(index, pd.DatetimeIndex) and self._period is not None:
-            index = index.to_period(self._period)
+        if isinstance(index, pd.DatetimeIndex) and self._frequency is not None:
+            index = index.to_period(self._frequency)
         if levels:
             names = (
                 self._y_names if self._y_names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
@@ -711,7 +717,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         made : (M, steps, O), the forecasts from rows ``first`` (M,).
         """
         M, steps, O = made.shape
-        bands, paths, highest = {}, None, max(levels, default=0)
+        self._warn_if_learnt_by_heart()
+        bands, paths, highest = {}, None, max(levels, default=50)
         if method == "bootstrap" or return_paths:
             draw = intervals.drawer(*self._remembered(intervals.residuals), rng, highest)
             bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
@@ -725,17 +732,32 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
                     for band, new in zip(bands[q], pair):
                         band[m : m + some] = new
         if method == "conformal" and levels:
-
-            def pools(*what):
-                return intervals.pools(*intervals.forecast_errors(*what, steps), highest)
-
-            bands = intervals.conformal(made, self._remembered(pools, (steps, highest)), levels)
+            errors = self._remembered(lambda *what: intervals.forecast_errors(*what, steps), steps)
+            pools = self._remembered(lambda *_: intervals.pools(*errors, highest), (steps, highest))
+            bands = intervals.conformal(made, pools, levels)
             limits = self._limits(X)
             if limits is not None:
                 rows = first[:, None] + np.arange(steps)
                 low, high = (side[rows] for side in limits)
                 bands = {q: tuple(np.clip(v, low, high) for v in pair) for q, pair in bands.items()}
         return bands, paths
+
+    def _warn_if_learnt_by_heart(self):
+        """Say that intervals are too narrow where they come from rows that many weights were fitted to."""
+        if self._n_learnt is None:
+            return
+        weights = self._remembered(lambda *_: self._n_weights(), "weights")
+        if weights > BY_HEART * self._n_learnt:
+            warnings.warn(
+                f"Intervals come from errors on {self._n_learnt} values that {weights:.0f} weights were fitted to: "
+                "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _n_weights(self):
+        """Weights that were fitted for each output."""
+        return self.theta_.size / self.n_outputs_
 
     def _path_rng(self):
         """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
@@ -828,15 +850,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
 
     def _fitted_on(self, table, train):
         """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
-        rows = table.parts[0].rows
-        Y, index = np.full_like(table.y, np.nan), table.parts[0].index
+        Y, index = np.full_like(table.y, np.nan), _index_of(table)
         Y[train] = table.y[train]
-        index = pd.RangeIndex(rows.stop) if index is None else index
-        if len(table.parts) > 1:
-            keys = [np.full(part.rows.stop - part.rows.start, k) for k, part in enumerate(table.parts)]
-            times = [np.arange(len(k)) if p.index is None else p.index for k, p in zip(keys, table.parts)]
-            stacked = [pd.MultiIndex.from_arrays(pair) for pair in zip(keys, times)]
-            index = stacked[0].append(stacked[1:])
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         X = pd.DataFrame(table.X, index=index, columns=list(names))
         one, quiet = self._unfitted(), {"series": None, "verbose": 0}
@@ -892,7 +907,19 @@ def _folds(cv, table):
             f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
         )
     place = np.arange(N) if table.order is None else np.argsort(table.order)
-    return [(np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(np.empty((N, 1)))]
+    rows = _index_of(table)[place]  # as the user gave them
+    return [
+        (np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(pd.DataFrame(index=rows))
+    ]
+
+
+def _index_of(table):
+    """An index that tells series and stamps of a table's rows, in its order."""
+    times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
+    if len(times) == 1:
+        return times[0]
+    stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]
+    return stacked[0].append(stacked[1:])
 
 
 def _is_empty(memory):

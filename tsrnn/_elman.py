@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ._following import SHORT_GAP
 from ._esn import ESNRegressor
+from ._following import SHORT_GAP
 from ._jit import kernel
 from ._layer_norm_v1 import normalise, normalise_back
 from ._recurrent import RecurrentRegressor, shared_docs

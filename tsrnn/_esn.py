@@ -771,6 +771,13 @@ class ESNRegressor(SequenceRegressor):
         else:
             self._sums = sums
 
+    def _n_weights(self):
+        """As many as the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z."""
+        if self._recursive() or not self._is_squared():
+            return super()._n_weights()
+        normal = next(iter(self._sums.normal()))
+        return float(np.trace(ridge(normal._replace(ZY=normal.ZZ), self.alpha_, self.readout_bias)))
+
     def _penalty(self, normals):
         """The alpha to take."""
         return likely_alpha(normals, self.readout_bias) if self.alpha == "auto" else float(self.alpha)

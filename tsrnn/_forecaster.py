@@ -641,6 +641,9 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         full[..., known] = values if values.shape[-1] == known.sum() else values[..., known]
         return full if index is None else pd.DataFrame(full, index=index)
 
+    def _n_weights(self):
+        return max(model._n_weights() for model in self.estimators_)
+
     def _refuse_paths(self):
         raise ValueError(
             f"Sample paths feed a model's errors back, but strategy={self.strategy!r} feeds nothing back: take "

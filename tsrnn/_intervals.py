@@ -49,6 +49,10 @@ def check_levels(level):
     levels = [level] if np.ndim(level) == 0 else list(level)
     if not levels or not all(isinstance(p, Real) and not isinstance(p, bool) and 0 < p < 100 for p in levels):
         raise ValueError(f"level={level!r}: give coverages in per cent, between 0 and 100, such as [80, 95].")
+    if min(levels) < 1:
+        raise ValueError(
+            f"level={level!r} is below 1 per cent: give {100 * min(levels):g} for {min(levels):g}."
+        )
     return sorted(set(levels))
 
 

@@ -191,8 +191,8 @@ WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Diff
 class Target(NamedTuple):
     """What the model forecasts, of what the user measured.
 
-    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows after which
-    all differences begin anew.
+    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows after
+    which all differences begin anew.
     """
 
     pointwise: tuple

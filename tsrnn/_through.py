@@ -68,13 +68,13 @@ def _future_frame(model, inner, steps):
     return frames[None] if None in frames else pd.concat(frames, names=[*inner._key_names, index.name])
 
 
-def predict_ahead(model, X, y, *, steps=1, start=None):
+def predict_ahead(model, X, y, *, steps=1, **options):
     """``model.predict_ahead(X, y, steps=steps)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
     model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
-    X, y, steps, start : as for ``NARXRegressor.predict_ahead``
+    X, y, steps, options : as for ``NARXRegressor.predict_ahead``
 
     Returns
     -------
@@ -92,16 +92,16 @@ def predict_ahead(model, X, y, *, steps=1, start=None):
     (100,)
     """
     model, X = see_through(model, X)
-    return model.predict_ahead(X, y, steps=steps, start=start)
+    return model.predict_ahead(X, y, steps=steps, **options)
 
 
-def update(model, X, y=None):
+def update(model, X, y=None, **options):
     """``model.update(X, y)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
     model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
-    X, y : as for ``NARXRegressor.update``
+    X, y, options : as for ``NARXRegressor.update``
 
     Returns
     -------
@@ -119,5 +119,33 @@ def update(model, X, y=None):
     (24,)
     """
     inner, X = see_through(model, X)
-    inner.update(X, y)
+    inner.update(X, y, **options)
+    return model
+
+
+def calibrate(model, X, y, **options):
+    """``model.calibrate(X, y)``, also of a pipeline or a fitted search.
+
+    Parameters
+    ----------
+    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
+    X, y, options : as for ``NARXRegressor.calibrate``
+
+    Returns
+    -------
+    model : the same object, whose intervals now come from these rows
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:400], y[:400])
+    >>> tsrnn.forecast(tsrnn.calibrate(pipeline, X[400:], y[400:]), 3, X[:3], level=80).shape
+    (3, 3)
+    """
+    inner, X = see_through(model, X)
+    inner.calibrate(X, y, **options)
     return model

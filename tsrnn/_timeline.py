@@ -65,7 +65,7 @@ def time_index(index, name):
     return index
 
 
-def period(*frames):
+def frequency(*frames):
     """The frequency of the first index of periods among what the user gave, or None; inside, periods are stamps."""
     for frame in frames:
         index = getattr(frame, "index", None)

@@ -220,7 +220,8 @@ def diagnose(
     series = timelines.spread(target, at)
     lead, least = _least_lags(estimator, inputs)
     period = _check_period(period, index, series)
-    horizons = _check_horizons(horizons, lead, measured if trained else measured // 2)
+    most = getattr(estimator, "horizon", np.inf)
+    horizons = _check_horizons(horizons, lead, most, measured if trained else measured // 2)
     max_lag = _check_max_lag(max_lag, period, lead, measured)
 
     forecasts = {}
@@ -230,13 +231,16 @@ def diagnose(
     residuals = target - forecasts[lead]
     e = timelines.spread(residuals, at)
     auto, test = _autocorrelations(e, max_lag, lead)
-    first = least if np.isfinite(least) else 0
+    sees = np.isfinite(least)  # inputs of the row that is forecast, or of rows before it at a fixed lag
+    first = least if sees else 1
     cross, bounds = _cross_correlations(
         e, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag
     )
     compared = {h: forecasts[h] for h in horizons}
+    if not sees:  # the baseline shall not either
+        trained = trained and (trained[0], {}, trained[2])
     errors, p_values, trouble = _compare(
-        target, inputs, index, compared, trained, period, lead, first, _options(estimator, Y)
+        target, inputs if sees else {}, index, compared, trained, period, lead, first, _options(estimator, Y)
     )
     shifts = _shifts(series, {h: timelines.spread(f, at) for h, f in compared.items()}, period)
     notes = [
@@ -244,7 +248,7 @@ def diagnose(
         *_overlap(estimator, key, index, trained),
         *_knows_target(series, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag),
         *_too_good(errors),
-        *_known_ahead(estimator, list(inputs), first, max(horizons)),
+        *_known_ahead(estimator, list(inputs), least, max(horizons)),
     ]
     label = pd.RangeIndex(len(target)) if index is None else index
     return Diagnosis(
@@ -999,10 +1003,10 @@ def find_period(y):
     return max(peaks, key=r.__getitem__, default=None)
 
 
-def _check_horizons(horizons, lead, n):
-    """Ascending horizons that n rows are enough for."""
+def _check_horizons(horizons, lead, most, n):
+    """Ascending horizons that n rows are enough for, by default up to ``most``."""
     if horizons is None:
-        return sorted({lead, *(h for h in HORIZONS if h >= lead and 10 * h <= n)})
+        return sorted({lead, *(h for h in HORIZONS if lead <= h <= most and 10 * h <= n)})
     chosen = list(horizons) if np.iterable(horizons) else [horizons]
     if not chosen or not all(isinstance(h, Integral) and h >= 1 for h in chosen):
         raise ValueError(f"horizons={horizons!r} are no horizons: give ints >= 1.")

@@ -24,8 +24,7 @@ from ._baselines import last_known
 from ._rows import gather
 from ._solvers import check_number
 from ._through import see_through
-from ._timeline import period as period_of
-from ._timeline import says_nothing
+from ._timeline import frequency, says_nothing
 from ._training import progress
 
 
@@ -53,7 +52,8 @@ class Backtest(NamedTuple):
           period ahead in those rows, series by series;
         - ``skill_persistence``, ``skill_seasonal``: 1 - RMSE / RMSE of the last value, and of that ``period`` rows
           ago, where y has one before the origin;
-        - ``coverage-80``, ``pinball-80`` ... for each level: the share of y within, the mean pinball loss of the ends.
+        - ``coverage-80``, ``pinball-80`` ... for each level: the share of y within (where bounds
+          leave more than one value), the mean pinball loss of the ends.
     """
 
     forecasts: pd.DataFrame
@@ -163,12 +163,12 @@ def backtest(
             check_number(name, value, 1, integer=True)
     options = {"start": start, "level": level, "method": method}
     judged, panel, outputs = _judge(
-        model, X, y, horizon, step, refit, initial, window, groups, verbose, **options
+        model, X, y, horizon, step, refit, initial, window, groups, verbose, warn=True, **options
     )
-    return Backtest(_table(judged, panel, outputs, period_of(X, y)), _errors(judged, outputs, period))
+    return Backtest(_table(judged, panel, outputs, frequency(X, y)), _errors(judged, outputs, period))
 
 
-def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, **options):
+def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, warn=False, **options):
     """Forecasts from all origins, a list of ``Judged``; whether it is a panel; names of the outputs or None.
 
     What is called a time below numbers the rows of a series, or the distinct stamps of a panel.
@@ -196,7 +196,7 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
     n_times = 1 + max(int(time[-1]) for time in times)
     first = _first_origin(initial, n_times, 0 if as_it_is else 0.5)
 
-    if as_it_is:
+    if as_it_is and warn:
         _warn_of_training_rows(inner, table.parts, times, first)
     cuts = range(first, n_times, step if refit is True else refit) if refit else [first]
     found = [[] for _ in rows]  # (origins, values), series by series
@@ -212,7 +212,9 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
             for part, own, time, origins, made in zip(table.parts, rows, times, here, found):
                 if len(origins):
                     begin = int(np.searchsorted(time, seen))
-                    some = own[begin : origins[-1] + horizon]
+                    some = own[
+                        begin : origins[-1] + max(horizon, getattr(inner, "horizon", 0))
+                    ]  # as it looks ahead
                     values = _ahead(fitted, X, y, groups, some, horizon, origins - begin, **options)
                     over_a_gap = np.isnan(values["forecast"]).all(axis=(1, 2))
                     made.append((origins[~over_a_gap], {name: v[~over_a_gap] for name, v in values.items()}))
@@ -333,15 +335,15 @@ def _ahead(model, X, y, groups, rows, horizon, origins, **options):
 # ---------------------------------------------------------------------------------------- tables
 
 
-def _table(judged, panel, outputs, period):
-    """The tidy table of forecasts; ``period`` is the frequency of a PeriodIndex."""
+def _table(judged, panel, outputs, freq):
+    """The tidy table of forecasts; ``freq`` is that of a PeriodIndex, or None."""
     frames = []
     for one in judged:
         M, horizon, O = one.values["forecast"].shape
         at = one.origins[:, None] + np.arange(horizon)
         time = one.time[at.ravel()]
-        if period is not None and isinstance(time, pd.DatetimeIndex):
-            time = time.to_period(period)
+        if freq is not None and isinstance(time, pd.DatetimeIndex):
+            time = time.to_period(freq)
         for o in range(O):
             columns = {"series": [one.key] * (M * horizon)} if panel else {}
             if outputs is not None:
@@ -387,7 +389,8 @@ def _errors(judged, outputs, period):
             if name.startswith("lo-"):
                 level = name.removeprefix("lo-")
                 inside = (values[name] <= y) & (y <= values[f"hi-{level}"])
-                columns[f"coverage-{level}"] = _mean(inside, known)
+                room = values[name] < values[f"hi-{level}"]  # bounds may pin y, as at night
+                columns[f"coverage-{level}"] = _mean(inside, known & room)
                 tail = (100 - float(level)) / 200
                 ends = ((values[name], tail), (values[f"hi-{level}"], 1 - tail))
                 losses = [np.where(y > end, q * (y - end), (1 - q) * (end - y)) for end, q in ends]
@@ -550,6 +553,7 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
         X, y : array-like of shape (n_rows, ...)
             The index of X, or else of y, tells time; of a MultiIndex its last level.
         groups : array-like of shape (n_rows,), optional
+            (A search hands groups to the splitter only: the model wants a MultiIndex or its ``series``.)
             The series of each row: where there is no such index, the n-th rows of all series have the same time.
 
         Yields

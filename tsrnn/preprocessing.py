@@ -325,6 +325,6 @@ def future_frame(history, steps):
             "The index of history has no regular spacing that could go on: give regular stamps, for example with "
             "resample, or make the frame yourself."
         )
-    period = timelines.period(rows)
-    ahead = ahead if period is None else ahead.to_period(period)
+    frequency = timelines.frequency(rows)
+    ahead = ahead if frequency is None else ahead.to_period(frequency)
     return pd.DataFrame(index=ahead.rename(history.index.name))
