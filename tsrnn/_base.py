@@ -35,15 +35,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from . import _intervals as intervals
 from . import _timeline as timelines
 from ._checks import Checking, check_measured, check_size, check_steps
-from ._following import MOST_NUMBERS, Following, Past, Series, pieces
+from ._following import Following, Past, Series, pieces
+from ._intervals import PATHS, Calibrating, check_levels, check_method, folds
 from ._least_squares import one_thread
 from ._persist import plain, revived
 from ._rows import gather
@@ -52,12 +52,9 @@ from ._solvers import check_flag, check_number
 from ._targets import resolve_bounds, resolve_target
 
 
-HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
-BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
-PATHS = 500  # that a series may take
-# What is remembered of an estimator lies outside it, for predict and forecast must not change it.
-_errors_found = WeakKeyDictionary()  # estimator -> its segments, its weights, and errors by kind
-_one_row_calls = WeakKeyDictionary()  # estimator -> one-row predictions in a row, without index
+_one_row_calls = (
+    WeakKeyDictionary()
+)  # estimator -> one-row predictions in a row; outside, for predict changes nothing
 
 
 SERIES_PARAMETERS = """\
@@ -103,7 +100,7 @@ def all_or_nothing(method):
     return guarded
 
 
-class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Public verbs of every model; see the module's head for what a subclass adds."""
 
     _cure = (  # of a free run that runs away
@@ -271,27 +268,6 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             past = Past(end, first.levels, self._fill(X, first.inputs)[1])
         return self._begin(part, X, U, past)
 
-    def _held_segments(self, cuts, filled, U, held):
-        """The held rows of each piece, or else its last share, with some before them to warm up."""
-        sizes = [
-            int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for _, p in cuts
-        ]
-        most = max(1, intervals.MOST_ROWS // max(1, np.count_nonzero(sizes)))
-        ends = [np.arange(p.stop - min(n, most), p.stop) for n, (_, p) in zip(sizes, cuts) if n]
-        begins = [p.start for n, (_, p) in zip(sizes, cuts) if n]
-        return [s for rows, begin in zip(ends, begins) for s in self._segment(None, filled, U, rows, begin)]
-
-    def _segment(self, maker, filled, U, rows, begin):
-        """Consecutive rows, and some before them, from ``begin`` on, to warm up, as a list of at most one segment."""
-        unknown = len(self._target.coef)  # what a change is, is not known in the first rows
-        warm = intervals.WARM + self.lead_ + unknown
-        first, end = max(begin, rows[0] - warm), rows[-1] + 1
-        skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
-        here = slice(first, end)
-        if len(U[here]) <= skip:
-            return []
-        return [intervals.Segment(maker, filled[here].copy(), U[here].copy(), skip)]
-
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None, groups=None):
         """Learn a little from new rows and remember them: weights and memory advance.
@@ -414,7 +390,7 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             self._segments, self._n_learnt = self._segments_of(None, table, U, np.arange(len(U))), None
             return self
         segments = []
-        for train, test in _folds(cv, table):
+        for train, test in folds(cv, table):
             one = self._fitted_on(table, train)
             segments += one._segments_of(one, table, U, test)
             one._segments = []
@@ -543,8 +519,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         check_is_fitted(self)
         self._must_go_on("trajectories")
         steps = check_steps(steps)
-        levels = None if level is None else intervals.check_levels(level)
-        intervals.check_method(method)
+        levels = None if level is None else check_levels(level)
+        check_method(method)
         if y is None:
             raise ValueError("trajectories needs the measured y: give trajectories(X, y, steps).")
         table = self._check_rows(X, y, groups)
@@ -642,8 +618,8 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         check_is_fitted(self)
         self._must_go_on("forecast")
         steps = check_steps(steps)
-        levels = None if level is None else intervals.check_levels(level)
-        intervals.check_method(method)
+        levels = None if level is None else check_levels(level)
+        check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
         check_flag("return_paths", return_paths)
         if X_future is None and groups is None:
@@ -711,68 +687,6 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
             return pd.Series(out, index=index, name=self._y_names[0]), paths
         return pd.DataFrame(out, index=index, columns=self._y_names), paths
 
-    def _bands(self, X, followed, past, first, made, levels, method, rng, n_paths=PATHS, return_paths=False):
-        """Intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
-
-        made : (M, steps, O), the forecasts from rows ``first`` (M,).
-        """
-        M, steps, O = made.shape
-        self._warn_if_learnt_by_heart()
-        bands, paths, highest = {}, None, max(levels, default=50)
-        if method == "bootstrap" or return_paths:
-            draw = intervals.drawer(*self._remembered(intervals.residuals), rng, highest)
-            bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
-            some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
-            for m in range(0, M, some):
-                origins = np.repeat(first[m : m + some], n_paths)
-                runs = self._runs(X, followed, past, origins, steps, draw)
-                paths = np.concatenate([out.transpose(1, 0, 2) for _, out in runs])
-                paths = paths.reshape(-1, n_paths, steps, O).swapaxes(0, 1)
-                for q, pair in intervals.path_bands(paths, made[m : m + some], levels).items():
-                    for band, new in zip(bands[q], pair):
-                        band[m : m + some] = new
-        if method == "conformal" and levels:
-            errors = self._remembered(lambda *what: intervals.forecast_errors(*what, steps), steps)
-            pools = self._remembered(lambda *_: intervals.pools(*errors, highest), (steps, highest))
-            bands = intervals.conformal(made, pools, levels)
-            limits = self._limits(X)
-            if limits is not None:
-                rows = first[:, None] + np.arange(steps)
-                low, high = (side[rows] for side in limits)
-                bands = {q: tuple(np.clip(v, low, high) for v in pair) for q, pair in bands.items()}
-        return bands, paths
-
-    def _warn_if_learnt_by_heart(self):
-        """Say that intervals are too narrow where they come from rows that many weights were fitted to."""
-        if self._n_learnt is None:
-            return
-        weights = self._remembered(lambda *_: self._n_weights(), "weights")
-        if weights > BY_HEART * self._n_learnt:
-            warnings.warn(
-                f"Intervals come from errors on {self._n_learnt} values that {weights:.0f} weights were fitted to: "
-                "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _n_weights(self):
-        """Weights that were fitted for each output."""
-        return self.theta_.size / self.n_outputs_
-
-    def _path_rng(self):
-        """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
-        return np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
-
-    def _remembered(self, find, kind=None):
-        """find(self, segments), found once for the many series of a forecast or a backtest."""
-        segments, theta, found = _errors_found.get(self, (None, None, {}))
-        if segments is not self._segments or theta is not self.theta_:
-            found = {}
-        if kind not in found:
-            found = {**found, kind: find(self, self._segments)}
-            _errors_found[self] = self._segments, self.theta_, found
-        return found[kind]
-
     def score(self, X, y, sample_weight=None, groups=None):
         """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
 
@@ -829,36 +743,6 @@ class SequenceRegressor(Following, Checking, MultiOutputMixin, RegressorMixin, B
         """(N,) if y was, else (N, O)."""
         return out[:, 0] if self._y_ndim == 1 else out
 
-    # ---------------------------------------------------------------------------------- calibration
-
-    def _segments_of(self, maker, table, U, rows):
-        """Rows (M,) of a table as segments; of very many, stretches from everywhere."""
-        filled, stretches = np.empty((len(U), self._n_filled())), []
-        for part in table.parts:
-            filled[part.rows], _ = self._fill(table.X[part.rows], self._means)
-            for p in pieces(part.index, part.rows):
-                mine = rows[(rows >= p.start) & (rows < p.stop)]
-                for run in np.split(mine, np.flatnonzero(np.diff(mine) > 1) + 1):
-                    cuts = range(intervals.STRETCH, len(run), intervals.STRETCH)
-                    stretches += [(stretch, p.start) for stretch in np.split(run, cuts) if len(stretch)]
-        every = -(-len(rows) // intervals.MOST_ROWS)
-        return [s for stretch in stretches[::every] for s in self._segment(maker, filled, U, *stretch)]
-
-    def _unfitted(self):
-        """A copy for ``calibrate`` to fit."""
-        return clone(self)
-
-    def _fitted_on(self, table, train):
-        """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
-        Y, index = np.full_like(table.y, np.nan), _index_of(table)
-        Y[train] = table.y[train]
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
-        X = pd.DataFrame(table.X, index=index, columns=list(names))
-        one, quiet = self._unfitted(), {"series": None, "verbose": 0}
-        own = {name: name.rpartition("__")[2] for name in one.get_params()}  # also of an estimator inside
-        one.set_params(**{name: quiet[word] for name, word in own.items() if word in quiet})
-        return one.fit(X, pd.DataFrame(Y, index=index))
-
 
 def _r2(y, out, weight):
     """R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
@@ -892,34 +776,6 @@ def _reach(U):
     level = np.nanmean(U, axis=0)
     reach = np.maximum(np.nanmax(np.abs(U - level), axis=0), 1e-3 * np.abs(level))
     return level, np.where(reach > 0, reach, 1e-2)
-
-
-def _folds(cv, table):
-    """Pairs of rows of a table, to train on and to test on."""
-    N = len(table.y)
-    if isinstance(cv, Integral) and not isinstance(cv, bool):
-        check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
-        blocks = [np.array_split(np.arange(p.rows.start, p.rows.stop), cv) for p in table.parts]
-        tests = [np.concatenate(block) for block in zip(*blocks)]
-        return [(np.setdiff1d(np.arange(N), test), test) for test in tests]
-    if isinstance(cv, str) or not hasattr(cv, "split"):
-        raise ValueError(
-            f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
-        )
-    place = np.arange(N) if table.order is None else np.argsort(table.order)
-    rows = _index_of(table)[place]  # as the user gave them
-    return [
-        (np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(pd.DataFrame(index=rows))
-    ]
-
-
-def _index_of(table):
-    """An index that tells series and stamps of a table's rows, in its order."""
-    times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
-    if len(times) == 1:
-        return times[0]
-    stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]
-    return stacked[0].append(stacked[1:])
 
 
 def _is_empty(memory):

@@ -16,10 +16,16 @@ References
 """
 
 import warnings
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from ._following import MOST_NUMBERS, pieces
+from ._solvers import check_number
 
 
 MOST_ROWS = 10_000  # kept for calibration
@@ -30,6 +36,11 @@ FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
 NEAR = 200, 0.1  # how many errors count as near: at least so many, at least this share
 BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
+HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
+BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
+PATHS = 500  # that a series may take
+# What is remembered of an estimator lies outside it, for forecast must not change it.
+_errors_found = WeakKeyDictionary()  # estimator -> its segments, its weights, and errors by kind
 
 
 class Segment(NamedTuple):
@@ -198,3 +209,149 @@ def path_bands(paths, made, levels):
     """{level: (low, high)}, like ``made`` (...), which they hold, of sample paths (n_paths, ...)."""
     ends = {p: np.quantile(paths, [(1 - p / 100) / 2, (1 + p / 100) / 2], axis=0) for p in levels}
     return {p: (np.minimum(low, made), np.maximum(high, made)) for p, (low, high) in ends.items()}
+
+
+# ---------------------------------------------------------------------------------------- of a model
+
+
+class Calibrating:
+    """Where a model's intervals come from; a part of ``SequenceRegressor``."""
+
+    def _held_segments(self, cuts, filled, U, held):
+        """The held rows of each piece, or else its last share, with some before them to warm up."""
+        sizes = [
+            int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for _, p in cuts
+        ]
+        most = max(1, MOST_ROWS // max(1, np.count_nonzero(sizes)))
+        ends = [np.arange(p.stop - min(n, most), p.stop) for n, (_, p) in zip(sizes, cuts) if n]
+        begins = [p.start for n, (_, p) in zip(sizes, cuts) if n]
+        return [s for rows, begin in zip(ends, begins) for s in self._segment(None, filled, U, rows, begin)]
+
+    def _segment(self, maker, filled, U, rows, begin):
+        """Consecutive rows, and some before them, from ``begin`` on, to warm up, as a list of at most one segment."""
+        unknown = len(self._target.coef)  # what a change is, is not known in the first rows
+        warm = WARM + self.lead_ + unknown
+        first, end = max(begin, rows[0] - warm), rows[-1] + 1
+        skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
+        here = slice(first, end)
+        if len(U[here]) <= skip:
+            return []
+        return [Segment(maker, filled[here].copy(), U[here].copy(), skip)]
+
+    def _segments_of(self, maker, table, U, rows):
+        """Rows (M,) of a table as segments; of very many, stretches from everywhere."""
+        filled, stretches = np.empty((len(U), self._n_filled())), []
+        for part in table.parts:
+            filled[part.rows], _ = self._fill(table.X[part.rows], self._means)
+            for p in pieces(part.index, part.rows):
+                mine = rows[(rows >= p.start) & (rows < p.stop)]
+                for run in np.split(mine, np.flatnonzero(np.diff(mine) > 1) + 1):
+                    cuts = range(STRETCH, len(run), STRETCH)
+                    stretches += [(stretch, p.start) for stretch in np.split(run, cuts) if len(stretch)]
+        every = -(-len(rows) // MOST_ROWS)
+        return [s for stretch in stretches[::every] for s in self._segment(maker, filled, U, *stretch)]
+
+    def _unfitted(self):
+        """A copy for ``calibrate`` to fit."""
+        return clone(self)
+
+    def _fitted_on(self, table, train):
+        """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
+        Y, index = np.full_like(table.y, np.nan), _index_of(table)
+        Y[train] = table.y[train]
+        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
+        X = pd.DataFrame(table.X, index=index, columns=list(names))
+        one, quiet = self._unfitted(), {"series": None, "verbose": 0}
+        own = {name: name.rpartition("__")[2] for name in one.get_params()}  # also of an estimator inside
+        one.set_params(**{name: quiet[word] for name, word in own.items() if word in quiet})
+        return one.fit(X, pd.DataFrame(Y, index=index))
+
+    def _bands(self, X, followed, past, first, made, levels, method, rng, n_paths=PATHS, return_paths=False):
+        """Intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
+
+        made : (M, steps, O), the forecasts from rows ``first`` (M,).
+        """
+        M, steps, O = made.shape
+        self._warn_if_learnt_by_heart()
+        bands, paths, highest = {}, None, max(levels, default=50)
+        if method == "bootstrap" or return_paths:
+            draw = drawer(*self._remembered(residuals), rng, highest)
+            bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
+            some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
+            for m in range(0, M, some):
+                origins = np.repeat(first[m : m + some], n_paths)
+                runs = self._runs(X, followed, past, origins, steps, draw)
+                paths = np.concatenate([out.transpose(1, 0, 2) for _, out in runs])
+                paths = paths.reshape(-1, n_paths, steps, O).swapaxes(0, 1)
+                for q, pair in path_bands(paths, made[m : m + some], levels).items():
+                    for band, new in zip(bands[q], pair):
+                        band[m : m + some] = new
+        if method == "conformal" and levels:
+            errors = self._remembered(lambda *what: forecast_errors(*what, steps), steps)
+            found = self._remembered(lambda *_: pools(*errors, highest), (steps, highest))
+            bands = conformal(made, found, levels)
+            limits = self._limits(X)
+            if limits is not None:
+                rows = first[:, None] + np.arange(steps)
+                low, high = (side[rows] for side in limits)
+                bands = {q: tuple(np.clip(v, low, high) for v in pair) for q, pair in bands.items()}
+        return bands, paths
+
+    def _warn_if_learnt_by_heart(self):
+        """Say that intervals are too narrow where they come from rows that many weights were fitted to."""
+        if self._n_learnt is None:
+            return
+        weights = self._remembered(lambda *_: self._n_weights(), "weights")
+        if weights > BY_HEART * self._n_learnt:
+            warnings.warn(
+                f"Intervals come from errors on {self._n_learnt} values that {weights:.0f} weights were fitted to: "
+                "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _n_weights(self):
+        """Weights that were fitted for each output."""
+        return self.theta_.size / self.n_outputs_
+
+    def _path_rng(self):
+        """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
+        return np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
+
+    def _remembered(self, find, kind=None):
+        """find(self, segments), found once for the many series of a forecast or a backtest."""
+        segments, theta, found = _errors_found.get(self, (None, None, {}))
+        if segments is not self._segments or theta is not self.theta_:
+            found = {}
+        if kind not in found:
+            found = {**found, kind: find(self, self._segments)}
+            _errors_found[self] = self._segments, self.theta_, found
+        return found[kind]
+
+
+def folds(cv, table):
+    """Pairs of rows of a table, to train on and to test on."""
+    N = len(table.y)
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
+        blocks = [np.array_split(np.arange(p.rows.start, p.rows.stop), cv) for p in table.parts]
+        tests = [np.concatenate(block) for block in zip(*blocks)]
+        return [(np.setdiff1d(np.arange(N), test), test) for test in tests]
+    if isinstance(cv, str) or not hasattr(cv, "split"):
+        raise ValueError(
+            f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
+        )
+    place = np.arange(N) if table.order is None else np.argsort(table.order)
+    rows = _index_of(table)[place]  # as the user gave them
+    return [
+        (np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(pd.DataFrame(index=rows))
+    ]
+
+
+def _index_of(table):
+    """An index that tells series and stamps of a table's rows, in its order."""
+    times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
+    if len(times) == 1:
+        return times[0]
+    stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]
+    return stacked[0].append(stacked[1:])
