@@ -746,7 +746,8 @@ class DelayNetwork(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
                 f"stretch without a gap, but the longest has {rows} (n_samples = {n}, {held} of them held back for "
-                "validation). Give more rows or shorter lags."
+                "validation). Give more rows or shorter lags; where stamps are missing, insert them, with NaN in y "
+                "(asfreq)."
             )
 
     # ---------------------------------------------------------------------------------- following

@@ -651,7 +651,7 @@ class ESNRegressor(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
                 f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
-                "Give more rows or shorter lags."
+                "Give more rows or shorter lags; where stamps are missing, insert them, with NaN in y (asfreq)."
             )
         self._reservoir = self._draw(rng)
         self._bound = FAR * max(np.nanmax(np.abs(s.Y), initial=0) for s in series)

@@ -29,7 +29,7 @@ def plain(value):
             return {key: plain(item) for key, item in value.items()}
         return Plain("dict", [(plain(key), plain(item)) for key, item in value.items()])
     if isinstance(value, pd.Timestamp):
-        return Plain("stamp", (*_number(value), None if value.tz is None else str(value.tz)))
+        return Plain("stamp", (*_number(value), _zone(value.tz)))
     if isinstance(value, pd.Timedelta):
         return Plain("distance", _number(value))
     if isinstance(value, pd.offsets.BaseOffset):
@@ -61,6 +61,17 @@ def revived(value):
     if isinstance(value, (list, tuple)):
         return type(value)(map(revived, value))
     return value
+
+
+def _zone(tz):
+    """A time zone's name, where that is enough to find it again."""
+    if tz is None:
+        return None
+    try:
+        pd.Timestamp(0, tz=str(tz))
+    except (KeyError, ValueError):
+        return tz
+    return str(tz)
 
 
 def _number(time):

@@ -461,7 +461,7 @@ class RecurrentRegressor(SequenceRegressor):
             raise ValueError(
                 f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
                 f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
-                "Give more rows or shorter lags."
+                "Give more rows or shorter lags; where stamps are missing, insert them, with NaN in y (asfreq)."
             )
         first = self.lead_ + self.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
