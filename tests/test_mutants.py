@@ -37,7 +37,12 @@ from tsrnn._recurrent_kernels import outer, project, scatter, turn
 from tsrnn._reservoir import follow as follow_reservoir
 from tsrnn._reservoir import pack
 from tsrnn._scaling import Scaler
-from tsrnn._targets import resolve_target
+from tsrnn._targets import resolve_bounds, resolve_target
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(6)
 
 
 def along(f, theta, direction, step=1e-3):
@@ -89,6 +94,16 @@ def test_delay_net_jacobian(name, steps, closed, block, monkeypatch):
     v = np.random.default_rng(4).normal(size=len(theta))
     slopes = along(residuals, theta, v, step_for(name))
     np.testing.assert_allclose(J @ v, slopes, rtol=1e-6, atol=1e-7 * np.abs(slopes).max())
+
+
+def test_jacobian_of_a_loop_with_a_gain_of_one():
+    """y(t) = x(t) / 2 + y(t-1) + 0.2: the derivatives add up."""
+    plan = make_plan(1, 1, (), "identity", (0,), (1,), [])
+    series = make_series(plan, 4)._replace(w=np.ones(4))
+    objective = Objective(plan, [series], 3, True, 0.0, np.float64)
+    ((_, J, _),) = objective.jacobian_blocks(np.array([0.5, 1.0, 0.2]))
+    np.testing.assert_allclose(J[:, 2], [1, 2, 3])
+    np.testing.assert_allclose(J[:, 0], np.cumsum(series.X[1:, 0]))
 
 
 @pytest.mark.parametrize("block", [7, 1])
@@ -151,8 +166,9 @@ def test_relu_at_zero_and_nan_in_a_delay_net():
     assert dW[0, 0] == db[0] == 0
     X, nothing = np.full((3, 1), 0.5), np.empty((0, 1))
     assert np.array_equal(run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0], np.ones((3, 1)))
-    b[1] = np.nan
-    assert np.isnan(run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0]).all()
+    X[1] = np.nan
+    out = run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0]
+    assert np.array_equal(out[:, 0], [1, np.nan, 1], equal_nan=True)
 
 
 # ---------------------------------------------------------------------------------------- recurrent nets
@@ -211,17 +227,19 @@ def test_relu_at_zero_and_nan_in_an_elman_net():
     dp, _ = net.views(gradient(net, theta, data)[1])
     assert not dp.W.any()
     assert not dp.b.any()
-    p.b[0, 0] = np.nan
-    assert np.isnan(follow(net, theta, data)[0].out).all()
+    p.W[:], p.b[:] = -1.0, -5.0
+    data.X[:], data.X[:, 1] = 1.0, np.nan
+    out = follow(net, theta, data)[0].out
+    assert np.isnan(out[:, 1]).all()
+    assert np.isfinite(out[:, [0, 2]]).all()
 
 
-rng = np.random.default_rng(6)
 G, T, B, H, D, K, AT = 2, 5, 3, 4, 7, 3, 2  # a source of K rows, the third to fifth of W
-SOURCE, ROWS = rng.normal(size=60), rng.integers(0, 57, T * B)
+SOURCE, ROWS = np.random.default_rng(6).normal(size=60), np.random.default_rng(7).integers(0, 57, T * B)
 GATHERED = SOURCE[ROWS[:, None] + np.arange(K)].reshape(T, B, K)
 
 
-def test_projection_and_its_gradients():
+def test_projection_and_its_gradients(rng):
     W, b, Z = rng.normal(size=(G, D, H)), rng.normal(size=(G, H)), rng.normal(size=(G, T, B, H))
     part, whole = W[:, AT : AT + K], Z.copy()
     project(SOURCE, ROWS, W, AT, K, b, Z, 1, 4)
@@ -246,7 +264,7 @@ def test_projection_and_its_gradients():
     assert np.array_equal(dW, before)
 
 
-def test_gradient_of_a_source_and_weights_the_other_way_round():
+def test_gradient_of_a_source_and_weights_the_other_way_round(rng):
     W, Z = rng.normal(size=(G, 40, H)), rng.normal(size=(G, T, B, H))
     V, da = np.full((G, H, 35), np.nan), rng.normal(size=90)
     turn(W, 3, V)
@@ -260,7 +278,7 @@ def test_gradient_of_a_source_and_weights_the_other_way_round():
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-3])
-def test_layer_normalisation(size):
+def test_layer_normalisation(size, rng):
     """And where the deviation is that small that 1e-5 counts."""
     Z, gain, b = size * rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=5)
     out, unit, root = Z.copy(), np.empty((3, 5)), np.empty(3)
@@ -285,7 +303,7 @@ def test_layer_normalisation(size):
 
 
 @pytest.mark.parametrize(("loss", "formula"), FORMULAS, ids=LOSSES)
-def test_loss_and_gradient(loss, formula):
+def test_loss_and_gradient(loss, formula, rng):
     """Also where an error is 0, where the gradient is 0, and where it is NaN."""
     (T, B, O), at = (3, 2, 2), np.array([6, 1])
     out, y, w = rng.normal(size=(T, B, O)), rng.normal(size=14), rng.uniform(0.2, 2, 14)
@@ -352,13 +370,19 @@ def test_which_losses_have_kinks():
 
 
 N, TEST = 44, 5
-INPUT, TARGET = rng.normal(size=(N + TEST, 2)), rng.normal(size=(N + TEST, 2))
+INPUT, TARGET = np.random.default_rng(8).normal(size=(2, N + TEST, 2))
+
+
+LARGER = {  # more links of a unit than are taken at once
+    "many links": {"n_reservoir": 40, "connectivity": 7},
+    "many links, deep": {"n_reservoir": (40, 30), "connectivity": 5, "leak_rate": (0.9, 0.4)},
+}
 
 
 def reservoir(name, **kw):
     """A fitted model of some units in its own units."""
-    options = {"n_reservoir": 9, **RESERVOIRS.get(name, {"n_reservoir": 40, "connectivity": 7})}
-    if name.startswith("deep"):
+    options = {"n_reservoir": 9, **{**RESERVOIRS, **LARGER}[name]}
+    if name in ("deep", "deep, dense"):
         options["n_reservoir"] = (7, 4, 5) if name == "deep" else (4, 5)
     if name == "groups":
         options["n_reservoir"] = (6, 5)
@@ -368,8 +392,8 @@ def reservoir(name, **kw):
     return ESNRegressor(**common, **{**options, **kw}).fit(INPUT[:N], TARGET[:N])
 
 
-@pytest.mark.parametrize("name", [*RESERVOIRS, "many links"])
-def test_reservoir(name):
+@pytest.mark.parametrize("name", [*RESERVOIRS, *LARGER])
+def test_reservoir(name, rng):
     """States, the readout, and what it gives in one-step forecasts, in free runs and from many origins."""
     model = reservoir(name)
     Z, _, states = twin(model, INPUT[:N], TARGET[:N])
@@ -406,31 +430,63 @@ def test_a_reservoir_of_one_unit_one_output_and_one_row():
     assert model.predict(INPUT[N : N + 1]) == pytest.approx(out[N], rel=1e-9)
 
 
-@pytest.mark.parametrize("units", [1, 6])
-def test_noise_is_added_inside_the_activation(units):
-    """Row by row: as a bias of that row alone."""
-    model = ESNRegressor(units, output_lags=1, random_state=0).fit(INPUT[:N], TARGET[:N])
-    net, readout, lags = model._reservoir, model._readout(), np.array([1])
-    V, noise, Y = (
-        rng.normal(size=(4, net.W_in.shape[0])),
-        rng.normal(size=(4, units)),
-        rng.normal(size=(4, 2)),
+@pytest.mark.parametrize("fed", [False, True])
+@pytest.mark.parametrize("units", [1, 6, 40])
+def test_reservoir_kernel(units, fed, rng):
+    """Noise, a leak for each unit, squares in the readout, and a bound on what is fed."""
+    W = (
+        rng.normal(size=(units, units))
+        * (rng.random((units, units)) < (3 / units if units > 6 else 1))
+        / units
     )
-    S, out, Q = np.zeros((5, units)), np.empty((4, 2)), np.empty((0, units))
-    expected_S, expected = S.copy(), out.copy()
-    follow_reservoir(*net, lags, 9.0, *readout, False, noise, V, Y, np.empty((4, units)), S, Q, out)
-    for t in range(4):
-        row = slice(t, t + 1)
-        rest = V[row], Y[row], np.empty((1, units)), expected_S[t : t + 2], Q, expected[row]
-        shifted = net._replace(b=net.b + noise[t])
-        follow_reservoir(*shifted, lags, 9.0, *readout, False, np.empty((0, 0)), *rest)
-    np.testing.assert_allclose(S, expected_S, atol=1e-13)
-    np.testing.assert_allclose(out, expected, atol=1e-12)
-    one = np.zeros((2, units))
-    follow_reservoir(
-        *net, lags, 9.0, *readout, False, noise[:1], V[:1], Y[:1], np.empty((1, units)), one, Q, out[:1]
+    leak, b, W_in = rng.uniform(0.2, 1, units), rng.normal(size=units), rng.normal(size=(units, 5))
+    net = pack(sparse.csr_array(W), sparse.csr_array(0 * W), [0, units], leak, 1, W_in, b)
+    c, Wv, Wx, Wq = (rng.normal(size=shape) for shape in (2, (5, 2), (units, 2), (units, 2)))
+    V, noise, Y = rng.normal(size=(6, 5)), rng.normal(size=(6, units)), rng.normal(size=(6, 2))
+    if fed:
+        Y[1:5] = np.nan
+    v, y, x = V.copy(), Y.copy(), np.zeros(units)
+    states, expected = [x], []
+    for t in range(6):
+        x = (1 - leak) * x + leak * np.tanh(W @ x + W_in @ v[t] + b + noise[t])
+        out = c + v[t] @ Wv + x @ Wx + x**2 @ Wq
+        if fed:
+            y[t] = np.where(np.isnan(y[t]), np.clip(out, -0.3, 0.3), y[t])
+            for lag, at in ((2, 1), (1, 3)):  # after one input the lags of y, the oldest first
+                if t + lag < 6:
+                    v[t + lag, at : at + 2] = y[t]
+        states.append(x)
+        expected.append(out)
+
+    def run(last):
+        S, found = np.zeros((last + 1, units)), np.empty((last, 2))
+        A, Q = np.empty((last, units)), np.empty((last, units))
+        rest = noise[:last], V[:last].copy(), Y[:last].copy(), A, S, Q, found
+        follow_reservoir(*net, np.array([2, 1]), 0.3, c, Wv, Wx, Wq, fed, *rest)
+        return S, found
+
+    for last in (6, 1):
+        S, found = run(last)
+        np.testing.assert_allclose(S, states[: last + 1], atol=1e-12)
+        np.testing.assert_allclose(found, expected[:last], atol=1e-11)
+
+
+def test_relu_at_zero_and_nan_in_a_reservoir():
+    b, none = np.array([-1.0, 0.0, np.nan, -3.0, 2.0]), np.zeros((5, 5))
+    net = pack(sparse.csr_array(none), sparse.csr_array(none), [0, 5], 1.0, 3, np.zeros((5, 1)), b)
+    S = np.zeros((2, 5))
+    readout = np.zeros(1), np.zeros((1, 1)), np.zeros((5, 1)), np.zeros((0, 1))
+    rest = (
+        np.zeros((0, 0)),
+        np.zeros((1, 1)),
+        np.zeros((1, 1)),
+        np.zeros((1, 5)),
+        S,
+        np.zeros((0, 5)),
+        np.zeros((1, 1)),
     )
-    np.testing.assert_allclose(one, expected_S[:2], atol=1e-13)
+    follow_reservoir(*net, np.empty(0, np.int64), 1.0, *readout, False, *rest)
+    assert np.array_equal(S[1], [0, 0, np.nan, 0, 2], equal_nan=True)
 
 
 def test_what_a_reservoir_feeds_back_is_bounded():
@@ -449,7 +505,7 @@ def test_what_a_reservoir_feeds_back_is_bounded():
 
 
 @pytest.mark.parametrize("dense", [False, True])
-def test_packed_links(dense):
+def test_packed_links(dense, rng):
     """Each unit's links, padded with zeros where it has fewer than others of its layer, or the squares of a layer."""
     begin, W, U = [0, 15, 25], np.zeros((25, 25)), np.zeros((25, 25))
     for i in range(25):
@@ -487,7 +543,7 @@ def test_packed_links(dense):
 M, R = 31, 12
 
 
-def block():
+def block(rng):
     """V, S, Y of some steps, NaN in Y, and weights."""
     V, S, Y = rng.normal(size=(M, 5)), rng.normal(size=(M + 1, R)), rng.normal(size=(M, 2))
     return V, S, Y, rng.uniform(0.5, 2, M)
@@ -503,10 +559,10 @@ PARTS = [[1, 1, 1, 1], [1, 1, 1, 0], [0, 0, 1, 0], [0, 1, 1, 1], [1, 0, 1, 0]]
 
 
 @pytest.mark.parametrize("parts", PARTS, ids=str)
-def test_sums_over_rows(parts):
+def test_sums_over_rows(parts, rng):
     """Added in two blocks, of all outputs and of those that are known."""
     parts = np.array(parts, bool)
-    V, S, Y, w = block()
+    V, S, Y, w = block(rng)
     rows = np.arange(3, M - 2)
     Z = columns(parts, V, S, rows)
     P = Z.shape[1]
@@ -539,15 +595,15 @@ def test_sums_over_rows(parts):
             assert normal.outputs.tolist() == [o]
 
 
-def test_unknown_y_is_0_in_the_features():
-    V, S, Y, _ = block()
+def test_unknown_y_is_0_in_the_features(rng):
+    V, S, Y, _ = block(rng)
     Y[3, 1] = np.nan
     assert _ridge.feature_rows(np.ones(4, bool), V, S, Y, np.array([3]))[1].tolist() == [[Y[3, 0], 0.0]]
 
 
-def test_sums_with_weights_of_each_output():
+def test_sums_with_weights_of_each_output(rng):
     parts = np.array([True, True, True, False])
-    V, S, Y, _ = block()
+    V, S, Y, _ = block(rng)
     rows, w = np.arange(4, M), rng.uniform(0.5, 2, (M, 2))
     Z = columns(parts, V, S, rows)
     sums = [_ridge.no_sums(Z.shape[1], 1) for _ in range(2)]
@@ -561,7 +617,7 @@ def test_sums_with_weights_of_each_output():
         assert normal.weight == pytest.approx(here.sum())
 
 
-def normal_equations(P, O, rows=60):
+def normal_equations(rng, P, O, rows=60):
     """A first column of ones; and the rows."""
     Z, Y = np.c_[np.ones(rows), rng.normal(size=(rows, P - 1))], rng.normal(size=(rows, O))
     A = np.ascontiguousarray(np.c_[Z, Y].T @ np.c_[Z, Y])
@@ -569,10 +625,11 @@ def normal_equations(P, O, rows=60):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_ridge_its_error_and_its_evidence(bias):
-    normal, Z, Y = normal_equations(6, 2)
+def test_ridge_its_error_and_its_evidence(bias, rng):
+    normal, Z, Y = normal_equations(rng, 6, 2)
     W = _ridge.ridge(normal, 0.3, bias)
     np.testing.assert_allclose(W, plain_ridge(Z, Y, 0.3, bias), rtol=1e-10)
+    assert np.array_equal(_ridge.squared_error(normal._replace(yy=np.zeros(2)), W), [0, 0])  # never below
     several = np.hstack([W, 2 * W, np.zeros_like(W)])
     sse = [np.sum((Y - Z @ V) ** 2, axis=0) for V in (W, 2 * W, 0 * W)]
     np.testing.assert_allclose(_ridge.squared_error(normal, several), np.concatenate(sse), rtol=1e-10)
@@ -597,11 +654,11 @@ def test_ridge_its_error_and_its_evidence(bias):
     ("squares", "alpha", "kept"),
     [([0, 1e-13, 1, 1e4], 0.0, [0, 0, 1, 1]), ([-0.5, 1, 2, 3], 0.5, [0, 1, 1, 1])],
 )
-def test_directions_that_rounding_hides(squares, alpha, kept):
-    """They are left out, with a warning; the matrix is a rotated diagonal."""
-    normal, _, _ = normal_equations(4, 2)
-    Q, _ = np.linalg.qr(rng.normal(size=(4, 4)))
-    Q = np.eye(4) if alpha else Q
+def test_directions_that_rounding_hides(squares, alpha, kept, rng):
+    """They are left out, with a warning; the matrix is a diagonal, rotated but for its first row, whose pivot is 0."""
+    normal, _, _ = normal_equations(rng, 4, 2)
+    Q = np.eye(4)
+    Q[1:, 1:] = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     normal = normal._replace(ZZ=Q @ np.diag(squares) @ Q.T)
     with pytest.warns(LinAlgWarning, match="too small"):
         W = _ridge.ridge(normal, alpha, False)
@@ -612,8 +669,17 @@ def test_directions_that_rounding_hides(squares, alpha, kept):
     np.testing.assert_allclose(W, expected, rtol=1e-8, atol=1e-10)
 
 
-def test_what_has_no_evidence():
-    normal, _, _ = normal_equations(4, 1)
+def test_little_noise_wants_a_small_penalty(rng):
+    normal, Z, _ = normal_equations(rng, 5, 1)
+    Y = Z @ np.ones((5, 1)) + 1e-4 * rng.normal(size=(60, 1))
+    normal = normal._replace(ZY=Z.T @ Y, yy=np.sum(Y * Y, axis=0))
+    decades = np.linspace(-10, -5, 201)
+    best = decades[np.argmin([_ridge._minus_evidence(normal, 10**d, True) for d in decades])]
+    assert np.log10(_ridge.likely_alpha([normal], True)) == pytest.approx(best, abs=0.15)
+
+
+def test_what_has_no_evidence(rng):
+    normal, _, _ = normal_equations(rng, 4, 1)
     nothing = normal._replace(ZY=0 * normal.ZY, yy=0 * normal.yy)
     assert _ridge._minus_evidence(nothing, 2.0, True) == -2.0  # the greatest alpha
     exact = normal._replace(ZY=normal.ZZ[:, [1]], yy=normal.ZZ[1, 1] * np.ones(1))
@@ -624,9 +690,9 @@ def test_what_has_no_evidence():
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("P", [1, 2, 6])
-def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch):
+def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch, rng):
     monkeypatch.setattr(_ridge, "CLOSE", 1e-9)
-    total, Z, Y = normal_equations(P, 2, rows=90)
+    total, Z, Y = normal_equations(rng, P, 2, rows=90)
     folds, alphas = [], (0.1, 5.0, 200.0)
     for part in (slice(0, 60), slice(20, 90)):
         both = np.c_[Z[part], Y[part]]
@@ -644,22 +710,25 @@ def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch):
         )
 
 
-def test_iteration_needs_few_steps(monkeypatch):
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
+def test_iteration_needs_few_steps(unit, monkeypatch, rng):
     """None from the solution of all rows where the only fold has all; some, and no direct solution, elsewhere."""
-    total, Z, Y = normal_equations(6, 2, rows=90)
-    half = np.c_[Z, Y][:60]
-    A = np.ascontiguousarray(half.T @ half)
-    fold = _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), 60.0, np.arange(2), A)
+    _, Z, Y = normal_equations(rng, 6, 2, rows=90)
+    Y *= unit
+    total, fold = (
+        _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), n, np.arange(2), A)
+        for n, A in ((n, np.ascontiguousarray(np.c_[Z, Y][:n].T @ np.c_[Z, Y][:n])) for n in (90, 60))
+    )
     monkeypatch.setattr(_ridge, "ridge", None)
     monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 1)
     W = _ridge.ridge_path(total, [total], [0.3, 2.0], False)[0]
-    np.testing.assert_allclose(W[:, 2:], plain_ridge(Z, Y, 2.0, False), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(W[:, 2:], plain_ridge(Z, Y, 2.0, False), rtol=1e-9, atol=1e-11 * unit)
     monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 12)
     W = _ridge.ridge_path(total, [fold], [0.3, 2.0], True)[0]
-    np.testing.assert_allclose(W[:, :2], plain_ridge(Z[:60], Y[:60], 0.3), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(W[:, :2], plain_ridge(Z[:60], Y[:60], 0.3), rtol=1e-4, atol=1e-5 * unit)
 
 
-def test_tridiagonal_systems():
+def test_tridiagonal_systems(rng):
     d, e = rng.uniform(1, 2, 7), rng.uniform(-0.4, 0.4, 6)
     T = np.diag(d) + np.diag(e, 1) + np.diag(e, -1)
     share, alpha = np.array([0.5, 0.9, 0.7]), np.array([0.1, 2.0, 0.0])
@@ -679,7 +748,7 @@ def test_a_pivot_is_held_above_rounding():
     assert pivot[0, 0] == pytest.approx(0.5 * 4e-16 + 1e-16, abs=0)
 
 
-def test_recursive_least_squares():
+def test_recursive_least_squares(rng):
     """Without forgetting they are ridge; with it, older rows count less; beyond the trace nothing is forgotten."""
     Z, Y, w = rng.normal(size=(30, 4)), rng.normal(size=(30, 2)), rng.uniform(0.5, 2, 30)
     for forgetting, most in ((1.0, 1e9), (0.9, 1e9), (0.9, 0.0)):
@@ -701,7 +770,7 @@ def test_recursive_least_squares():
 # ---------------------------------------------------------------------------------------- closed loops
 
 
-def test_a_loop_step_by_step():
+def test_a_loop_step_by_step(rng):
     """Differences, bounds, noise and measured levels, worked out row by row."""
     target, scaler = resolve_target([None, "difference"]), Scaler(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
     levels = rng.normal(size=(3, 1, 2))
@@ -732,3 +801,7 @@ def test_a_loop_step_by_step():
     still = Loop(resolve_target(None), scaler, np.empty((3, 0, 2)), None, 1)
     z = rng.normal(size=(3, 2))
     np.testing.assert_allclose(still(slice(0, 3), 0, z), z, atol=1e-14)
+
+
+def test_a_bound_may_be_an_array_of_no_dimensions():
+    assert resolve_bounds((np.array(1.5), None), [], 2).low == (1.5, 1.5)

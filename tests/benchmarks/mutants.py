@@ -99,6 +99,9 @@ OPERATORS = {
 }
 
 
+COMMUTE = {"max", "min", "maximum", "minimum"}  # and the first two arguments of fma
+
+
 def plus(node, k):
     """An expression, k more."""
     if isinstance(node, ast.Constant):
@@ -126,7 +129,8 @@ def replacements(node):
         yield ast.Constant(node.value + 1)
         yield ast.Constant(node.value - 1)
     elif isinstance(node, ast.Call):
-        for k in range(len(node.args) - 1):
+        called = ast.unparse(node.func).rpartition(".")[2]
+        for k in range(called == "fma", len(node.args) - 1 if called not in COMMUTE else 0):
             if not any(isinstance(a, ast.Starred) for a in node.args[k : k + 2]):
                 swapped = [*node.args[:k], node.args[k + 1], node.args[k], *node.args[k + 2 :]]
                 yield ast.Call(node.func, swapped, node.keywords)
@@ -355,7 +359,8 @@ def passes(item, after):
         item.runtest()
     except Exception:
         return False
-    item.session._setupstate.teardown_exact(after)
+    finally:
+        item.session._setupstate.teardown_exact(after)
     return True
 
 
