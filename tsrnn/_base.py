@@ -204,10 +204,11 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         counts &= ~held
         fresh = self.theta_ is None  # else warm_start goes on with weights that are made for the old scales
         units = {name: repr(getattr(self, name)) for name in ("scale", "target_transform", "missing")}
-        changed = [name for name in units if not fresh and units[name] != self._units[name]]
+        old = units if fresh else getattr(self, "_units", units)
+        changed = [name for name in units if units[name] != old[name]]
         if changed:
             raise ValueError(
-                f"warm_start=True goes on with weights made for {changed[0]}={self._units[changed[0]]}, but it is "
+                f"warm_start=True goes on with weights made for {changed[0]}={old[changed[0]]}, but it is "
                 f"{units[changed[0]]} now: give warm_start=False."
             )
         self._units = units
