@@ -364,6 +364,7 @@ def _fitted(blocks, readout, X, y, x_scaler, y_scaler, params):
     model._prepare(F, O)
     theta = np.concatenate([a.ravel() for a in _laid_out(model._net, blocks, readout)])
     model.theta_, model.x_scaler_, model.y_scaler_ = theta, _scaler(x_scaler, F), _scaler(y_scaler, O)
+    model._moments = None  # of no solver
     model._means = model.x_scaler_.center[: F // (1 + (model.missing == "mask"))]
     asked = model.get_params(deep=False)
     learning = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
