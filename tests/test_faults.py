@@ -239,7 +239,7 @@ def test_rows_whose_squares_overflow_are_not_assimilated():
 def test_wild_rows_in_partial_fit_are_refused_or_warned_of(name):
     model = clone(MODELS[name]).fit(X[:40], Y[:40])
     before = pickle.dumps(vars(model))
-    with pytest.raises(ValueError, match="X has a value .* too large to learn from"):
+    with pytest.raises(ValueError, match=r"X has a value .* too large to learn from"):
         model.partial_fit(1e200 * X[40:50], Y[40:50])
     assert pickle.dumps(vars(model)) == before
     with warnings.catch_warnings():

@@ -4,6 +4,8 @@ Each takes milliseconds even in plain Python: a derivative is compared along one
 that is wrong turns; the rest of the suite looks at every element, and at more than these few rows.
 """
 
+import pickle
+
 import naive
 import numpy as np
 import pytest
@@ -166,7 +168,7 @@ def test_relu_at_zero_and_nan_in_a_delay_net():
     assert dW[0, 0] == db[0] == 0
     X, nothing = np.full((3, 1), 0.5), np.empty((0, 1))
     assert np.array_equal(run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0], np.ones((3, 1)))
-    X[1] = np.nan
+    X[1], W[0, 0] = np.nan, -1.0
     out = run(plan, theta, X, np.zeros((3, 1)), nothing, nothing)[0]
     assert np.array_equal(out[:, 0], [1, np.nan, 1], equal_nan=True)
 
@@ -213,6 +215,7 @@ def test_sizes_of_cells():
             sizes = [(gates, D, H), (gates, H), (n * states, H), (gates, H, H), *more, (n * gates, H)]
             assert list(cell.shapes(D, H)) == sizes
             assert (cell.gates, cell.n_states) == (gates, states)
+            assert pickle.loads(pickle.dumps(cell)).shapes(D, H) == cell.shapes(D, H)
     assert ElmanRegressor()._cell().bias == (0,)
     assert GRURegressor()._cell().bias == (0, 0, 0)
     assert LSTMRegressor(forget_gate=False)._cell().bias == (0, 0, 0)
@@ -221,7 +224,7 @@ def test_sizes_of_cells():
 
 def test_relu_at_zero_and_nan_in_an_elman_net():
     net, theta = build("elman, relu")
-    p, _ = net.views(theta)
+    p, readout = net.views(theta)
     p.W[:], p.U[:], p.b[:] = 0.0, 0.0, 0.0
     data = make_data(net)
     dp, _ = net.views(gradient(net, theta, data)[1])
@@ -231,7 +234,7 @@ def test_relu_at_zero_and_nan_in_an_elman_net():
     data.X[:], data.X[:, 1] = 1.0, np.nan
     out = follow(net, theta, data)[0].out
     assert np.isnan(out[:, 1]).all()
-    assert np.isfinite(out[:, [0, 2]]).all()
+    assert (out[:, [0, 2]] == readout.b[0]).all()  # all units are off
 
 
 G, T, B, H, D, K, AT = 2, 5, 3, 4, 7, 3, 2  # a source of K rows, the third to fifth of W
@@ -328,6 +331,13 @@ def test_each_output_has_its_quantile():
     np.testing.assert_allclose(dout[0, 0], [-0.1, -0.5, 0.1])
 
 
+def test_as_many_quantiles_as_outputs():
+    for loss in (Huber(), Pinball(0.3), Pinball([0.1, 0.9])):
+        assert resolve_loss(loss, 2) is resolve_loss(loss) is loss
+    with pytest.raises(ValueError, match="3 outputs"):
+        resolve_loss(Pinball([0.1, 0.9]), 3)
+
+
 def test_parabolas():
     e = np.array([[0.3, -2.0], [1.5, 0.0]])
     s, d = parabola(Huber(0.5), e, 0.1)
@@ -345,13 +355,13 @@ def test_reweighting_ends_where_nothing_is_gained():
     values = [10.0, 5.0, 3.0, 2.99995, 1.0]
 
     def step(theta):
-        return values[step.calls.append(theta) or len(step.calls) - 1], theta + 1
+        return values[step.calls.append(theta) or len(step.calls) - 1], theta + 2
 
     step.calls = []
     theta, curve = reweighted(step, 0.0)
     assert curve == values[:4]
-    assert step.calls == pytest.approx([0, STEP, 2 * STEP, 3 * STEP])
-    assert theta == pytest.approx(3 * STEP)
+    assert step.calls == pytest.approx([0, 2 * STEP, 4 * STEP, 6 * STEP])
+    assert theta == pytest.approx(6 * STEP)
     theta, curve = reweighted(lambda theta: (1.0 - CLOSE * (theta > 0), theta + 1), 0.0)
     assert len(curve) == 2  # just as much is not enough
     theta, curve = reweighted(lambda theta: (7.0, theta + 1), 0.0)
@@ -373,7 +383,9 @@ N, TEST = 44, 5
 INPUT, TARGET = np.random.default_rng(8).normal(size=(2, N + TEST, 2))
 
 
-LARGER = {  # more links of a unit than are taken at once
+LARGER = {  # links of a unit are taken four at a time
+    "four links": {"n_reservoir": 30, "connectivity": 4},
+    "squares, fed": {"n_reservoir": 8, "readout_squares": True, "output_lags": 2},
     "many links": {"n_reservoir": 40, "connectivity": 7},
     "many links, deep": {"n_reservoir": (40, 30), "connectivity": 5, "leak_rate": (0.9, 0.4)},
 }
@@ -425,9 +437,9 @@ def test_reservoir(name, rng):
 
 
 def test_a_reservoir_of_one_unit_one_output_and_one_row():
-    model = ESNRegressor(1, scale=None, washout=2, random_state=0).fit(INPUT[:N], TARGET[:N, 0])
-    out = twin(model, INPUT[: N + 1], TARGET[: N + 1, :1])[1]
-    assert model.predict(INPUT[N : N + 1]) == pytest.approx(out[N], rel=1e-9)
+    model = ESNRegressor(1, scale=None, washout=2, random_state=0).fit(INPUT[:N, :1], TARGET[:N, 0])
+    out = twin(model, INPUT[: N + 1, :1], TARGET[: N + 1, :1])[1]
+    assert model.predict(INPUT[N : N + 1, :1]) == pytest.approx(out[N], rel=1e-9)
 
 
 @pytest.mark.parametrize("fed", [False, True])

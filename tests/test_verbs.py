@@ -600,7 +600,9 @@ def test_a_short_gap(model, stamped):
     fitted = stamped[id(model)]
     with pytest.warns(UserWarning, match=rf"4 row\(s\) are missing between {HOURS[299]} and {HOURS[304]}"):
         out = fitted.predict(frame[304:])
-    held = pd.concat([frame.iloc[[299] * 4].set_axis(HOURS[300:304]), frame[304:]])  # run through, with the last X
+    held = pd.concat(
+        [frame.iloc[[299] * 4].set_axis(HOURS[300:304]), frame[304:]]
+    )  # run through, with the last X
     np.testing.assert_allclose(out, fitted.predict(held)[4:], **exact)
 
 

@@ -34,6 +34,9 @@ ATTRIBUTES = """
         Rows of history that a forecast needs: the period.
     theta_ : ndarray of shape (0,)
         Nothing is learnt.
+    series_ : dict
+        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
+        ``state_`` and ``timeline_`` are those of the one series.
     timeline_ : tuple or None
         First and last stamp of the rows seen and how they are spaced, where their index tells.
     n_features_in_, n_outputs_ : int
@@ -281,6 +284,9 @@ class ARXRegressor(DelayNetwork):
         Half the mean squared error in scaled units, plus the penalty.
     x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
         z = (v - center) / scale takes the user's units to the model's.
+    series_ : dict
+        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
+        ``state_`` and ``timeline_`` are those of the one series.
     timeline_ : tuple or None
         First and last stamp of the rows seen and how they are spaced, where their index tells.
     n_features_in_, n_outputs_ : int

@@ -137,6 +137,9 @@ ATTRIBUTES = """
     x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
         z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
         training is inf: it is ignored.
+    series_ : dict
+        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
+        ``state_`` and ``timeline_`` are those of the one series.
     timeline_ : tuple or None
         First and last stamp of the rows seen and how they are spaced, where their index tells.
     n_features_in_, n_outputs_ : int

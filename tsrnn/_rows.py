@@ -210,7 +210,8 @@ def _from_list(X, y, weight):
     for name, value in given.items():
         if value is not None and (not isinstance(value, (list, tuple)) or len(value) != n):
             raise ValueError(
-                f"{name} must be a list of {n} series, as the other is; got {type(value).__name__}."
+                f"{name} must be a list of {n} series, one for each of {'y' if X is None else 'X'}, but it is "
+                f"{f'one of {len(value)}' if isinstance(value, (list, tuple)) else type(value).__name__}: give as many."
             )
     lengths = [len(one) for one in (y if X is None else X)]
     for k in range(n):

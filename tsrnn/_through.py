@@ -143,7 +143,7 @@ def calibrate(model, X, y, **options):
     >>> from tsrnn.datasets import make_narendra
     >>> X, y = make_narendra(700, random_state=0)
     >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:400], y[:400])
-    >>> tsrnn.forecast(tsrnn.calibrate(pipeline, X[400:], y[400:]), 3, X[:3], level=80).shape
+    >>> tsrnn.forecast(tsrnn.calibrate(pipeline, X[500:], y[500:]), 3, X[400:403], level=80).shape
     (3, 3)
     """
     inner, X = see_through(model, X)

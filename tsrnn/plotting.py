@@ -285,6 +285,10 @@ class ForecastDisplay:
             made, paths = forecast(estimator, steps, X_future, n_paths=n_paths, return_paths=True, **options)
         else:
             made = forecast(estimator, steps, X_future, **options)
+        if isinstance(made, list) or isinstance(made.index, pd.MultiIndex):
+            raise ValueError(
+                "The forecast is of several series: draw one at a time, ForecastDisplay(forecast.loc[key])."
+            )
         name = name or type(see_through(estimator, None)[0]).__name__
         display = cls(made, history=history, truth=truth, paths=paths, output=output, name=name)
         return display.plot(ax, last=last, **line_kw)

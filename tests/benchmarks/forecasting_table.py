@@ -277,9 +277,10 @@ def picture(out, plants, found):
         ForecastDisplay(forecast, history=y[:begin], truth=y[begin:], name=FAN).plot(fan, last=4 * STEPS)
         fan.set(ylabel=f"{plant.name}, {plant.unit}")
         table = pd.DataFrame({name: errors["RMSE"] for name, (errors, *_) in found[plant.name].items()})
-        shown = [name for name in table if "quantiles" not in name]
-        BacktestDisplay(table[shown], baselines=list(NAIVE)).plot(right, marker="")
-        right.set(xlabel="hours ahead", ylabel=f"RMSE, {plant.unit}", xticks=[1, 6, 12, 18, 24])
+        skill = 1 - table.div(table["persistence"], axis=0)
+        shown = [name for name in [*CLOSED_LOOP, "TDNN, 24 at once"] if name in skill]
+        BacktestDisplay(skill[shown], baselines=["linear ARX"], metric="skill").plot(right, marker="")
+        right.set(xlabel="hours ahead", ylabel="1 - RMSE / RMSE of persistence", xticks=[1, 6, 12, 18, 24])
     fig.tight_layout()
     fig.savefig(out, dpi=110)
 
