@@ -5,6 +5,7 @@ that is wrong turns; the rest of the suite looks at every element, and at more t
 """
 
 import pickle
+from types import SimpleNamespace
 
 import naive
 import numpy as np
@@ -39,7 +40,8 @@ from tsrnn._recurrent_kernels import outer, project, scatter, turn
 from tsrnn._reservoir import follow as follow_reservoir
 from tsrnn._reservoir import pack
 from tsrnn._scaling import Scaler
-from tsrnn._targets import resolve_bounds, resolve_target
+from tsrnn._targets import Difference, Logit, resolve_bounds, resolve_target
+from tsrnn._windows import parse_lags
 
 
 @pytest.fixture
@@ -385,7 +387,7 @@ INPUT, TARGET = np.random.default_rng(8).normal(size=(2, N + TEST, 2))
 
 LARGER = {  # links of a unit are taken four at a time
     "four links": {"n_reservoir": 30, "connectivity": 4},
-    "squares, fed": {"n_reservoir": 8, "readout_squares": True, "output_lags": 2},
+    "squares, fed": {"n_reservoir": 30, "connectivity": 5, "readout_squares": True, "output_lags": 2},
     "many links": {"n_reservoir": 40, "connectivity": 7},
     "many links, deep": {"n_reservoir": (40, 30), "connectivity": 5, "leak_rate": (0.9, 0.4)},
 }
@@ -583,8 +585,10 @@ def test_sums_over_rows(parts, rng):
     assert np.array_equal(of_y, Y[rows])
 
     sums = _ridge.no_sums(P, 2)
-    for some in (rows[:9], rows[:0], rows[9:]):
+    for some in (rows[:8], rows[:0], rows[8:9], rows[9:]):
         sums = _ridge.add_rows(sums, parts, V, S, Y, some, w)
+    n = -(-(P + 2) // _ridge.PANEL)
+    assert sums.gram.shape[:2] == (1, n * (n + 1) / 2)
     (normal,) = sums.normal()
     ww = w[rows, None]
     np.testing.assert_allclose(normal.ZZ, Z.T @ (ww * Z), atol=1e-11)
@@ -595,7 +599,9 @@ def test_sums_over_rows(parts, rng):
 
     holes = Y.copy()
     holes[[5, 6], 0], holes[7, 1] = np.nan, np.nan
-    split = _ridge.add_rows(_ridge.no_sums(P, 2), parts, V, S, holes, rows, np.ones(M))
+    split = _ridge.no_sums(P, 2)
+    for some in (rows[:8], rows[8:]):
+        split = _ridge.add_rows(split, parts, V, S, holes, some, np.ones(M))
     both = [sums + split, split + sums]
     for total, once in ((split, 0), (both[0], 1), (both[1], 1)):
         for o, normal in enumerate(total.normal()):
@@ -613,12 +619,29 @@ def test_unknown_y_is_0_in_the_features(rng):
     assert _ridge.feature_rows(np.ones(4, bool), V, S, Y, np.array([3]))[1].tolist() == [[Y[3, 0], 0.0]]
 
 
-def test_sums_with_weights_of_each_output(rng):
-    parts = np.array([True, True, True, False])
+@pytest.mark.parametrize("weight", [0.0, 1.0, 2.0])
+def test_sums_of_one_output_that_is_not_always_known(weight, rng):
+    parts = np.array([True, False, True, False])
     V, S, Y, _ = block(rng)
-    rows, w = np.arange(4, M), rng.uniform(0.5, 2, (M, 2))
+    Y[[4, 9], 0] = np.nan
+    (normal,) = _ridge.add_rows(
+        _ridge.no_sums(13, 1), parts, V, S, Y[:, :1], np.arange(M), np.full(M, weight)
+    ).normal()
+    known = np.flatnonzero(np.isfinite(Y[:, 0]))
+    Z = columns(parts, V, S, known)
+    np.testing.assert_allclose(normal.ZZ, weight * Z.T @ Z, atol=1e-11)
+    np.testing.assert_allclose(normal.ZY[:, 0], weight * Z.T @ Y[known, 0], atol=1e-11)
+
+
+@pytest.mark.parametrize(("D", "O"), [(5, 2), (5, 1), (10, 2), (11, 2)])
+def test_sums_with_weights_of_each_output(D, O, rng):
+    """Of one panel, of just one, and of one and a column."""
+    parts = np.array([True, True, True, False])
+    _, S, Y, _ = block(rng)
+    V, Y, w = rng.normal(size=(M, D)), Y[:, :O], rng.uniform(0.5, 2, (M, O))
+    rows = np.arange(4, M)
     Z = columns(parts, V, S, rows)
-    sums = [_ridge.no_sums(Z.shape[1], 1) for _ in range(2)]
+    sums = [_ridge.no_sums(Z.shape[1], 1) for _ in range(O)]
     for some in (rows[:7], rows[7:]):
         _ridge.add_weighted_rows(sums, parts, V, S, Y, some, w)
     for o, one in enumerate(sums):
@@ -627,6 +650,9 @@ def test_sums_with_weights_of_each_output(rng):
         np.testing.assert_allclose(normal.ZY[:, 0], Z.T @ (here * Y[rows, o]), atol=1e-11)
         np.testing.assert_allclose(normal.yy, [np.sum(here * Y[rows, o] ** 2)], atol=1e-11)
         assert normal.weight == pytest.approx(here.sum())
+    made, of_y = _ridge.feature_rows(parts, V, S, Y, rows)
+    assert np.array_equal(made, Z)
+    assert np.array_equal(of_y, Y[rows])
 
 
 def normal_equations(rng, P, O, rows=60):
@@ -670,10 +696,12 @@ def test_directions_that_rounding_hides(squares, alpha, kept, rng):
     """They are left out, with a warning; the matrix is a diagonal, rotated but for its first row, whose pivot is 0."""
     normal, _, _ = normal_equations(rng, 4, 2)
     Q = np.eye(4)
-    Q[1:, 1:] = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    if alpha:
+        Q[1:, 1:] = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     normal = normal._replace(ZZ=Q @ np.diag(squares) @ Q.T)
-    with pytest.warns(LinAlgWarning, match="too small"):
+    with pytest.warns(LinAlgWarning, match="too small") as warned:
         W = _ridge.ridge(normal, alpha, False)
+    assert warned[0].filename == __file__
     values = np.array(squares) + alpha
     expected = Q @ (
         (Q.T @ normal.ZY) * np.divide(kept, values, where=np.array(kept) > 0, out=np.zeros(4))[:, None]
@@ -690,12 +718,24 @@ def test_little_noise_wants_a_small_penalty(rng):
     assert np.log10(_ridge.likely_alpha([normal], True)) == pytest.approx(best, abs=0.15)
 
 
+def test_decades_between_which_the_penalty_is_sought(monkeypatch, rng):
+    """From what rounding leaves, more of it in more columns, in units of the mean square."""
+    normal, _, _ = normal_equations(rng, 30, 1)
+    monkeypatch.setattr(
+        _ridge, "minimize_scalar", lambda f, bounds, **_: SimpleNamespace(x=bounds[0] + (bounds[1] - 4))
+    )
+    expected = np.trace(normal.ZZ) / 30 * 30 * 4 * np.finfo(float).eps
+    assert _ridge.likely_alpha([normal], True) == pytest.approx(expected, rel=1e-9, abs=0)
+
+
 def test_what_has_no_evidence(rng):
     normal, _, _ = normal_equations(rng, 4, 1)
     nothing = normal._replace(ZY=0 * normal.ZY, yy=0 * normal.yy)
     assert _ridge._minus_evidence(nothing, 2.0, True) == -2.0  # the greatest alpha
     exact = normal._replace(ZY=normal.ZZ[:, [1]], yy=normal.ZZ[1, 1] * np.ones(1))
     assert _ridge._minus_evidence(exact, 1e-30, True) == np.inf
+    tiny = exact._replace(ZY=1e-3 * exact.ZY, yy=1e-6 * exact.yy)
+    assert _ridge._minus_evidence(tiny, 1e-30, True) == np.inf
     singular = normal._replace(ZZ=np.ones((4, 4)) - 2 * np.eye(4))
     assert _ridge._minus_evidence(singular, 1e-30, True) == np.inf
 
@@ -735,9 +775,27 @@ def test_iteration_needs_few_steps(unit, monkeypatch, rng):
     monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 1)
     W = _ridge.ridge_path(total, [total], [0.3, 2.0], False)[0]
     np.testing.assert_allclose(W[:, 2:], plain_ridge(Z, Y, 2.0, False), rtol=1e-9, atol=1e-11 * unit)
+    twice = fold._replace(ZZ=2 * fold.ZZ, ZY=2 * fold.ZY, yy=2 * fold.yy, weight=120.0, A=2 * fold.A)
+    W = _ridge.ridge_path(twice, [fold], [0.3, 2.0], False)[0]
+    np.testing.assert_allclose(
+        W[:, 2:], plain_ridge(Z[:60], Y[:60], 2.0, False), rtol=1e-9, atol=1e-11 * unit
+    )
     monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 12)
     W = _ridge.ridge_path(total, [fold], [0.3, 2.0], True)[0]
     np.testing.assert_allclose(W[:, :2], plain_ridge(Z[:60], Y[:60], 0.3), rtol=1e-4, atol=1e-5 * unit)
+
+
+def test_iteration_ends_near_in_units_of_the_error(rng):
+    """Which may be small beside y."""
+    _, Z, Y = normal_equations(rng, 6, 1, rows=90)
+    Y = Z @ np.ones((6, 1)) + 1e-6 * Y
+    total, fold = (
+        _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), n, np.arange(1), A)
+        for n, A in ((n, np.ascontiguousarray(np.c_[Z, Y][:n].T @ np.c_[Z, Y][:n])) for n in (90, 60))
+    )
+    W, exact = _ridge.ridge_path(total, [fold], [1e-10], True)[0], plain_ridge(Z[:60], Y[:60], 1e-10)
+    error = np.sum((Y[:60] - Z[:60] @ exact) ** 2)
+    assert np.sum((Z[:60] @ (W - exact)) ** 2) < 1e-8 * error
 
 
 def test_tridiagonal_systems(rng):
@@ -755,9 +813,10 @@ def test_tridiagonal_systems(rng):
 
 
 def test_a_pivot_is_held_above_rounding():
-    pivot, lower = np.empty((2, 1)), np.empty((1, 1))
-    _ridge.factor(np.array([-4.0, 1.0]), np.array([1.0]), np.full(1, 0.5), np.full(1, 1e-16), pivot, lower)
-    assert pivot[0, 0] == pytest.approx(0.5 * 4e-16 + 1e-16, abs=0)
+    pivot, lower = np.empty((2, 2)), np.empty((1, 2))
+    share, alpha = np.array([0.5, 0.25]), np.array([1e-18, 3e-18])
+    _ridge.factor(np.array([-0.04, 0.01]), np.array([1.0]), share, alpha, pivot, lower)
+    np.testing.assert_allclose(pivot[0], share * 4e-18 + alpha, rtol=1e-12)
 
 
 def test_recursive_least_squares(rng):
@@ -777,6 +836,9 @@ def test_recursive_least_squares(rng):
     P, W = np.eye(2), np.zeros((2, 1))
     _ridge.recurse(np.array([[1.0, 0.0]]), np.ones((1, 1)), np.ones(1), 0.5, 2.0, P, W)
     np.testing.assert_allclose(P, [[1 / 1.5, 0], [0, 2]])  # a trace of just 2 forgets
+    P = np.eye(2)
+    _ridge.recurse(np.array([[1.0, 0.0]]), np.ones((1, 1)), np.ones(1), 0.5, 1.5, P, W)
+    np.testing.assert_allclose(P, [[1 / 2, 0], [0, 1]])
 
 
 # ---------------------------------------------------------------------------------------- closed loops
@@ -817,3 +879,24 @@ def test_a_loop_step_by_step(rng):
 
 def test_a_bound_may_be_an_array_of_no_dimensions():
     assert resolve_bounds((np.array(1.5), None), [], 2).low == (1.5, 1.5)
+
+
+def test_a_loop_keeps_as_many_levels_as_it_needs(rng):
+    scaler, levels = Scaler(np.zeros(1), np.ones(1)), rng.normal(size=(2, 2, 1))
+    loop = Loop(resolve_target(Difference(2)), scaler, levels, None, 5)
+    u = [levels[:, 0], levels[:, 1]]
+    for t in range(5):
+        z = rng.normal(size=(2, 1))
+        loop(slice(0, 2), t, z)
+        u.append(u[-2] + z)
+        np.testing.assert_allclose(loop.out[t], u[-1], atol=1e-13)
+        assert loop.levels.shape == (2, 2, 1)
+
+
+def test_a_range_without_a_beginning():
+    with pytest.raises(ValueError, match="low=nan"):
+        Logit(low=np.nan).check()
+
+
+def test_lags_from_an_iterator():
+    assert parse_lags(iter([3, 1]), "input_lags", 0) == (1, 3)

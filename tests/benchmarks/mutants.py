@@ -24,6 +24,7 @@ import ast
 import copy
 import gc
 import importlib
+import inspect
 import os
 import pickle
 import re
@@ -33,6 +34,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import types
 from collections import Counter, defaultdict
 from functools import partial
@@ -69,8 +71,109 @@ TESTS = {
 LONGEST = 2.0  # s; tests that take longer are left out
 PATIENCE = 5.0  # s, and five times what the tests take: then a mutant is taken for an endless loop
 
-# "file.function: before -> after", as printed for survivors, with * for anything; and why it computes the same.
-EQUIVALENT = {}
+# Names as printed for survivors, with * for anything; and why they compute the same.  Where a sum, or a value for all,
+# runs over a whole axis, it may begin with the last element (index -1) instead of the first.
+AROUND = "all elements of the axis, the last one first"
+ONE = "an axis of one element: 0 and -1 are the same, or the same index in a longer view"
+NEVER_ONE = "there are at least two numbers, or none"
+NOTHING = "what is skipped would add nothing"
+KINK = "both formulas agree there, or 0 times a number"
+LAYOUT = "where the one layout gives way to the other, which compute the same"
+TIME = "the same result with more or less work, memory or rounding"
+UNREAD = "never read, or overwritten"
+SAME = "the same number, by what goes before"
+EQUIVALENT = {
+    "*: z[?] = z[?] if z[?] > 0 or np.isnan(z[?]) else 0 * z[?] -> z[?] = z[?] if z[?] >= 0 *": KINK,
+    "*: ?[?] = d[?] if ?[?] > 0 else 0 * d[?] -> *else 0 * d[? - 1]": KINK,
+    "_losses.huber: if a <= delta: -> if a < delta:": KINK,
+    "_losses.huber: * -> dout[t, b, o] = w[i] * delta / np.sign(d)": "the sign is 1 or -1",
+    "_reservoir._feed: * -> Y[t, o] = y if abs(y) < bound *": KINK,
+    "_delay_kernels.forward: first = * -> first = t if t > 1 *": TIME,
+    "_delay_kernels.forward: * -> Z[i - 1, j] = theta[bias + j]": AROUND,
+    "_delay_kernels._deltas: closed = own.size > 0 -> closed = own.size > 1": "a single step is fed to none",
+    "_delay_kernels._deltas: for i in range(span if * -> *else 1):": UNREAD,
+    "_delay_kernels._deltas: for i in range(span if * -> *else -1):": UNREAD,
+    "_delay_kernels.backward: * -> grad[bias + j] += D[i - 1, j]": AROUND,
+    "_delay_kernels.close_jacobian: if g != 0: -> if g != -1:": SAME,
+    "_recurrent_kernels.*: if K > 0: -> if K >= 0:": NOTHING,
+    "_recurrent_kernels.*: if K > 0: -> if K > -1:": NOTHING,
+    "_recurrent_kernels.outer: * -> row[k - 1] = 0": AROUND,
+    "_recurrent_kernels.outer: * -> step = flat(Z[g, t - 1])": AROUND,
+    "_recurrent_kernels.turn: for first in range(0, K, 16): -> for first in range(-1, K, 16):": AROUND,
+    "_recurrent_kernels.turn: for first in range(0, K, 16): -> for first in range(0, K, 15):": TIME,
+    "_recurrent_kernels.turn: * -> for k in range(first, min(first + 17, K)):": TIME,
+    "_elman.*: * -> *[-1, t*": ONE,
+    "_elman.*: normalise* -> *[-1]*": ONE,
+    "_elman.*: add_* -> *U[-1]*": ONE,
+    "_elman.*: add_* -> *V[-1]*": ONE,
+    "_elman.backward: dh[k] = 0 -> dh[k - 1] = 0": AROUND,
+    "_lstm.*: if P.size > 0: -> if P.size > 1:": NEVER_ONE,
+    "_lstm.*: if gain.size > 0: -> if gain.size > 1:": NEVER_ONE,
+    "_lstm.backward: dh[k] = 0 -> dh[k - 1] = 0": AROUND,
+    "_gru.*: if gain.size > 0: -> if gain.size > 1:": NEVER_ONE,
+    "_gru.*: h0, * -> *S[-1, *": ONE,
+    "_gru.forward: for i in range(B if d.size > 0 else 0): -> *else -1):": SAME,
+    "_gru.forward: * -> Q[t, i - 1, j] = d[j]": AROUND,
+    "_gru.backward: work[k] = 0 -> work[k - 1] = 0": AROUND,
+    "_gru.backward: * -> dd[j] += q[i - 1, j]": AROUND,
+    "_layer_norm_v1.*: * -> mean += ?[i, j - 1]": AROUND,
+    "_layer_norm_v1.normalise: * -> unit[i, j - 1] *= root[i]": AROUND,
+    "_losses.resolve_loss: quantiles = * else 0 -> quantiles = * else *1": "no sequence either",
+    "_reservoir._add_links: i, w = (* -> i, w = (index[k * n:(k + 5) * n], *": ONE,
+    "_reservoir._add_links: i, w = (* -> *weight[k * n:(k + 5) * n])": ONE,
+    "_reservoir._add_links: i, w = (* -> i, w = (index[k * n:(k + 2) * n], *": ONE,
+    "_reservoir._add_links: i, w = (* -> *weight[k * n:(k + 2) * n])": ONE,
+    "_reservoir._add_links: z[j] = * -> *[j - 2 * n]*": "of 4 n numbers, counted from the end",
+    "_reservoir._steps: x = s[t * R:(t + 2) * R] -> x = s[t * R:(t + 2) * R - 1]": "none sees the last one",
+    "_reservoir._steps: x = s[t * R:(t + 2) * R] -> x = s[t * R:(t + 3) * R]": ONE,
+    "_reservoir.*: row[0] = * -> row[-1] = *": ONE,
+    "_reservoir._read: if Wv.shape[0] > 0: -> if Wv.shape[0] > -1:": NOTHING,
+    "_reservoir._read: if Wv.shape[0] > 0: -> if Wv.shape[0] >= 0:": NOTHING,
+    "_reservoir._read: if Wv.shape[0] > 0: -> if Wv.shape[*1] > 0:": NOTHING,
+    "_reservoir.free_runs: A, q, row = * -> *np.empty((2, R))*": UNREAD,
+    "_reservoir.free_runs: A[0, i] = b[i] -> A[-1, i] = b[i]": ONE,
+    "_reservoir.free_runs: _read(* -> *t:t + 2]*": ONE,
+    "_reservoir.pack: K = * -> K = counts.max(initial=1)": "a layer without links gets one of weight 0",
+    "_reservoir.pack: K = * -> K = counts.max(initial=-1)": SAME,
+    "_reservoir.pack: below = * -> *slice(-1, 0)": LAYOUT,
+    "_reservoir.pack: possible = * -> possible = n + below.stop + below.start": LAYOUT,
+    "_reservoir.pack: if K / possible > DENSE: -> if K / possible >= DENSE:": LAYOUT,
+    "_ridge.features: p += 1 -> p = 1": SAME,
+    "_ridge.unpack: P, width, g = * -> P, width, g = (A.shape[*1], G.shape[1], 0)": "square",
+    "_ridge.unpack: P, width, g = * -> P, width, g = (A.shape[0], G.shape[2], 0)": "square",
+    "_ridge.unpack: * -> *min(width, P + first)*": "a panel that is not whole is the last, where the other loop ends",
+    "_ridge.recurse: u[i] = 0.0 -> u[i - 1] = 0.0": AROUND,
+    "_ridge.factor: least = 0.0 -> least = -1.0": SAME,
+    "_ridge.factor: least = * -> least = max(least, abs(d[i - 1]))": AROUND,
+    "_ridge.multiply: Z[i, k] = 0.0 -> Z[i - 1, k] = 0.0": AROUND,
+    "_ridge.multiply: Z[i, k] = 0.0 -> Z[i, k - 1] = 0.0": AROUND,
+    "_ridge.multiply: * -> add_product(flat(A), np.arange(P) * A.shape[0], X, Z)": "square",
+    "_ridge.add_rows: if len(rows) == 0: -> if len(rows) == -1:": NOTHING,
+    "_ridge.*: add_gram(Z, _times(*), *) -> add_gram(_times(*), Z, *)": "either factor may carry the weights",
+    "_ridge.*: add_gram(Z, Z * each*) -> add_gram(Z * each*, Z, *": "either factor may carry the weights",
+    "_ridge.add_*: * -> *[-1]*": ONE,
+    "_ridge.add_rows: more = * -> more = np.zeros_like(sums.gram[1])": "all Gram matrices have one shape",
+    "_ridge.add_weighted_rows: Z = * -> Z = _panelled(P + 1, parts, V, S, Y[:, :0], rows)": UNREAD,
+    "_ridge.add_weighted_rows: P = sums[0].P -> P = sums[1].P": "all have one shape",
+    "_ridge.feature_rows: Z = * -> Z = _panelled(P + Y.shape[0], *": TIME,
+    "_ridge.feature_rows: Z = * -> *reshape(len(rows), -2)": SAME,
+    "_ridge.ridge: keep = values > * -> keep = values >= *": KINK,
+    "_ridge.likely_alpha: low = * -> *normals[-1]*": "all have one shape",
+    "_ridge.likely_alpha: found = * -> *{'xatol': -0.9})": TIME,
+    "_ridge._minus_evidence: * -> *overwrite_a=False*": TIME,
+    "_ridge._minus_evidence: * -> *check_finite=True*": TIME,
+    "_ridge.ridge_path: far = * -> far = ~(left < *": KINK,
+    "_ridge.ridge_path: far = * -> far = ~(left <= CLOSE ** 3 *": TIME,
+    "_ridge.ridge_path: break -> nothing": TIME,
+    "_ridge._tridiagonal: if P == 1: -> if P == 0:": "LAPACK gives the same for one column, with a complaint",
+    "_ridge._tridiagonal: return * -> return (Q, A[-1].copy(), np.empty(0))": ONE,
+    "_ridge._tridiagonal: return * -> return (Q, A[0].copy(), np.empty(1))": UNREAD,
+    "_ridge._tridiagonal: * -> *lwork=64 / P)*": TIME,
+    "_ridge._tridiagonal: * -> *lwork=63 *": TIME,
+    "_ridge._tridiagonal: * -> *lwork=65 *": TIME,
+    "_loop.Loop.__call__: if self.levels.shape[1]: -> if self.levels.shape[0]:": "levels that no difference asks for",
+    "_loop.Loop.__call__: if self.levels.shape[1]: -> if self.levels.shape[2]:": "levels that no difference asks for",
+}
 
 
 # ---------------------------------------------------------------------------------------- mutants
@@ -99,7 +202,14 @@ OPERATORS = {
 }
 
 
-COMMUTE = {"max", "min", "maximum", "minimum"}  # and the first two arguments of fma
+COMMUTE = {
+    "max",
+    "min",
+    "maximum",
+    "minimum",
+    "add",
+    "convolve",
+}  # and the first two arguments of fma and clip
 
 
 def plus(node, k):
@@ -130,7 +240,7 @@ def replacements(node):
         yield ast.Constant(node.value - 1)
     elif isinstance(node, ast.Call):
         called = ast.unparse(node.func).rpartition(".")[2]
-        for k in range(called == "fma", len(node.args) - 1 if called not in COMMUTE else 0):
+        for k in range(called in ("fma", "clip"), len(node.args) - 1 if called not in COMMUTE else 0):
             if not any(isinstance(a, ast.Starred) for a in node.args[k : k + 2]):
                 swapped = [*node.args[:k], node.args[k + 1], node.args[k], *node.args[k + 2 :]]
                 yield ast.Call(node.func, swapped, node.keywords)
@@ -223,7 +333,7 @@ class Mutant:
             found = vars(found)[part]
             if isinstance(found, (types.FunctionType, property)):
                 break  # what lies inside comes with it
-        getattr(found, "fget", found).__code__ = code
+        inspect.unwrap(getattr(found, "fget", found)).__code__ = code
 
 
 def functions(tree):
@@ -269,7 +379,7 @@ def mutants(module, wanted):
 def why_equivalent(name):
     """The reason that is listed for a mutant, or None."""
     for pattern, reason in EQUIVALENT.items():
-        if re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name):
+        if re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), name):
             return reason
     return None
 
@@ -372,7 +482,7 @@ def killer(mutant, items):
 
 
 def in_a_fork(call, limit):
-    """What a call gives in another process, None or a number up to 250; 253 if it does not end or crashes."""
+    """What a call gives in another process, None or a number up to 250; 253 if it does not end."""
     gc.freeze()
     child = os.fork()
     if child == 0:
@@ -380,13 +490,17 @@ def in_a_fork(call, limit):
         try:
             found = call()
             code = 0 if found is None else 1 + min(found, 250)
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(code)
     end, pause = time.monotonic() + limit, 0.002
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            code = os.waitstatus_to_exitcode(status) % 255
+            code = os.waitstatus_to_exitcode(status)
+            if code == 254:
+                raise RuntimeError("a mutant could not be put in its place: see above")
             return code - 1 if code else None
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
