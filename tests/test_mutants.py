@@ -623,9 +623,10 @@ def test_unknown_y_is_0_in_the_features(rng):
 def test_sums_of_one_output_that_is_not_always_known(weight, rng):
     parts = np.array([True, False, True, False])
     V, S, Y, _ = block(rng)
-    Y[[4, 9], 0] = np.nan
+    Y = Y[:, :1].copy()
+    Y[[4, 9]] = np.nan
     (normal,) = _ridge.add_rows(
-        _ridge.no_sums(13, 1), parts, V, S, Y[:, :1], np.arange(M), np.full(M, weight)
+        _ridge.no_sums(13, 1), parts, V, S, Y, np.arange(M), np.full(M, weight)
     ).normal()
     known = np.flatnonzero(np.isfinite(Y[:, 0]))
     Z = columns(parts, V, S, known)
@@ -638,7 +639,7 @@ def test_sums_with_weights_of_each_output(D, O, rng):
     """Of one panel, of just one, and of one and a column."""
     parts = np.array([True, True, True, False])
     _, S, Y, _ = block(rng)
-    V, Y, w = rng.normal(size=(M, D)), Y[:, :O], rng.uniform(0.5, 2, (M, O))
+    V, Y, w = rng.normal(size=(M, D)), Y[:, :O].copy(), rng.uniform(0.5, 2, (M, O))
     rows = np.arange(4, M)
     Z = columns(parts, V, S, rows)
     sums = [_ridge.no_sums(Z.shape[1], 1) for _ in range(O)]
