@@ -1,5 +1,7 @@
 """Recurrent neural networks for time series, as scikit-learn estimators."""
 
+from importlib import import_module
+
 from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._elman import ElmanRegressor
 from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
@@ -16,6 +18,15 @@ from .diagnostics import diagnose
 
 
 __version__ = "0.1.0"
+_MODULES = ("datasets", "export", "metrics", "model_selection", "plotting", "preprocessing", "sktime")
+
+
+def __getattr__(name):
+    """Public modules, imported when they are asked for."""
+    if name in _MODULES:
+        return import_module(f"tsrnn.{name}")
+    raise AttributeError(f"module 'tsrnn' has no attribute {name!r}")
+
 
 __all__ = [
     "LBFGS",

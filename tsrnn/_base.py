@@ -360,7 +360,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             Without ``cv`` rows that were not trained on, such as a whole year, so that all seasons are in them.
         cv : int or cross-validation splitter, optional
             Then X, y may be the training rows: copies of the model are fitted on one part of them and err on the other.
-            An int stands for as many stretches of time, each of which is left out once.
+            An int stands for as many copies, each of which leaves out its share of the rows, in up to four stretches.
 
         Returns
         -------

@@ -65,10 +65,8 @@ class Checking:
             self.n_outputs_ = Y.shape[1]
             names = getattr(table.y, "columns", None)
             self._y_names = [getattr(table.y, "name", None)] if isinstance(table.y, pd.Series) else names
-        elif Y.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}: give as many."
-            )
+        else:
+            self._check_outputs(table.y, Y)
         check_measured(Y)
         weight = check_weight(table.weight, X)
         if not weight.sum() > 0:
@@ -89,11 +87,21 @@ class Checking:
             return table.of(X, np.full((len(X), self.n_outputs_), np.nan), weight)
         Y, _ = check_y(table.y)
         check_lengths(X, Y)
+        self._check_outputs(table.y, Y)
+        return table.of(X, Y, weight)
+
+    def _check_outputs(self, y, Y):
+        """Raise where the columns of y are not those of training."""
         if Y.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}: give as many."
             )
-        return table.of(X, Y, weight)
+        known = self._y_names
+        if isinstance(y, pd.DataFrame) and isinstance(known, pd.Index) and not y.columns.equals(known):
+            raise ValueError(
+                f"y has the columns {list(y.columns)}, but the model was fitted with {list(known)}: give them, in that "
+                "order."
+            )
 
     def _enter(self, X, y, start):
         """Rows of one series, in the model's units: X, Y, its part and timeline, and where it starts, a Past."""

@@ -30,6 +30,10 @@ from ._solvers import check_number
 
 MOST_ROWS = 10_000  # kept for calibration
 MOST_RUNS = 4000  # forecasts of several steps, from which errors are taken
+TURNS, LEAST_STRETCH = (
+    4,
+    200,
+)  # stretches that a copy for calibration leaves out, at most, and their rows, at least
 STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
@@ -334,8 +338,12 @@ def folds(cv, table):
     N = len(table.y)
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
-        blocks = [np.array_split(np.arange(p.rows.start, p.rows.stop), cv) for p in table.parts]
-        tests = [np.concatenate(block) for block in zip(*blocks)]
+        tests = [[] for _ in range(cv)]
+        for rows in (np.arange(p.rows.start, p.rows.stop) for p in table.parts):
+            turns = int(np.clip(len(rows) // (cv * LEAST_STRETCH), 1, TURNS))  # else a copy knows no winter
+            for k, stretch in enumerate(np.array_split(rows, cv * turns)):
+                tests[k % cv].append(stretch)
+        tests = [np.concatenate(stretches) for stretches in tests]
         return [(np.setdiff1d(np.arange(N), test), test) for test in tests]
     if isinstance(cv, str) or not hasattr(cv, "split"):
         raise ValueError(

@@ -65,7 +65,7 @@ class Log(BaseEstimator):
 
     def domain(self):
         """What it can be taken of, and what to do about other values."""
-        return f"y > {-self.offset}", "give a greater offset, or NaN where such a value was not measured"
+        return f"y > {0.0 - self.offset}", "give a greater offset, or NaN where such a value was not measured"
 
 
 class Power(BaseEstimator):
@@ -110,7 +110,10 @@ class Power(BaseEstimator):
 
     def domain(self):
         """What it can be taken of, and what to do about other values."""
-        return f"y >= {-self.offset}", "give a greater offset, or NaN where such a value was not measured"
+        return (
+            f"y >= {0.0 - self.offset}",
+            "give a greater offset, or NaN where such a value was not measured",
+        )
 
 
 class Logit(BaseEstimator):

@@ -14,6 +14,7 @@ Sums leave out what was not measured.
 
 import warnings
 from contextlib import suppress
+from copy import copy
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -317,8 +318,9 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
         raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
     Y, index = check_y(y)[0], _stamps(X, y)
     _check_output(output, Y)
-    estimator, _ = see_through(model, None)
+    estimator = copy(see_through(model, None)[0])
     _the_series(estimator, X, y)
+    estimator._bounds = None  # a column of X may hold them, and a small change would cross them
 
     def forecast(X, y):
         _, X = see_through(model, X)

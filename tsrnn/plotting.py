@@ -72,6 +72,8 @@ class GradientFlowDisplay:
         display : GradientFlowDisplay
         """
         estimator, X = see_through(estimator, X)
+        if not hasattr(estimator, "gradient_flow"):
+            raise ValueError(f"{type(estimator).__name__} has no state: give an Elman, LSTM or GRU model.")
         norms = estimator.gradient_flow(X, y, steps=steps)
         return cls(norms, name=name or type(estimator).__name__).plot(ax, **line_kw)
 
@@ -293,6 +295,13 @@ class ForecastDisplay:
         display = cls(made, history=history, truth=truth, paths=paths, output=output, name=name)
         return display.plot(ax, last=last, **line_kw)
 
+    @staticmethod
+    def _one(series, output):
+        """One output's history or truth, a Series."""
+        if isinstance(series, pd.DataFrame):
+            return series[output] if output in series else series.iloc[:, 0]
+        return pd.Series(series)
+
     def plot(self, ax=None, *, last=None, **line_kw):
         """Draw all that there is.
 
@@ -312,11 +321,13 @@ class ForecastDisplay:
         ax = _axes(ax, figsize=(8, 4))
         table = pd.DataFrame(self.forecast)
         point, n = table.columns[0] if self.output is None else self.output, len(table)
+        if point not in table:
+            raise ValueError(f"output={point!r} is no column of the forecast: give one of {list(table)}.")
         own = "" if any(str(c).startswith("lo-") for c in table) else f"{point}-"
         levels = [str(c).removeprefix(f"{own}lo-") for c in table if str(c).startswith(f"{own}lo-")]
         where = table.index
         if self.history is not None:
-            history = pd.Series(self.history).iloc[-(last or 3 * n) :]
+            history = self._one(self.history, point).iloc[-(last or 3 * n) :]
             if says_nothing(where):
                 where = where + len(self.history)
             ax.plot(_dates(history.index), history, color="0.45", linewidth=1.2, label="history")
@@ -336,7 +347,7 @@ class ForecastDisplay:
         paths = [] if self.paths is None else np.asarray(self.paths)
         self.paths_ = [ax.plot(where, path, color=COLOURS[0], alpha=0.3, linewidth=0.6)[0] for path in paths]
         if self.truth is not None:
-            truth = pd.Series(self.truth).iloc[:n]
+            truth = self._one(self.truth, point).iloc[:n]
             at = where[: len(truth)] if says_nothing(truth.index) else _dates(truth.index)
             ax.plot(at, truth, color="black", linewidth=1.2, label="measured")
         options = {"color": COLOURS[0], "linewidth": 1.8, "label": self.name or "forecast"}

@@ -467,7 +467,7 @@ def passes(item, after):
         item._initrequest()
         item.session._setupstate.setup(item)
         item.runtest()
-    except Exception:
+    except BaseException:  # pytest's own are no Exception
         return False
     finally:
         item.session._setupstate.teardown_exact(after)

@@ -77,8 +77,8 @@ WORDS = {"tanh": "tanhF", "exp": "expF", "log": "logF", "pow": "powF", "min": "f
 def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     """A fitted model as one C99 header, for a device without Python.
 
-    The header needs ``math.h`` and ``string.h`` only; weights are ``static const`` arrays in it, and nothing is
-    allocated. All numbers are in the user's units. For ``name="model"`` it has::
+    The header needs ``math.h``, ``string.h``, ``stdint.h`` only; weights are ``static const`` arrays in it, and nothing
+    is allocated. All numbers are in the user's units. For ``name="model"`` it has::
 
         model_state s;                   what is remembered, a struct
         model_reset(&s);                 the start
