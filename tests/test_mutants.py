@@ -40,6 +40,7 @@ from tsrnn._recurrent_kernels import outer, project, scatter, turn
 from tsrnn._reservoir import follow as follow_reservoir
 from tsrnn._reservoir import pack
 from tsrnn._scaling import Scaler
+from tsrnn._simd_v1 import add_product
 from tsrnn._targets import Difference, Logit, resolve_bounds, resolve_target
 from tsrnn._windows import parse_lags
 
@@ -901,3 +902,19 @@ def test_a_range_without_a_beginning():
 
 def test_lags_from_an_iterator():
     assert parse_lags(iter([3, 1]), "input_lags", 0) == (1, 3)
+
+
+# ---------------------------------------------------------------------------------------- vectors
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_row_of_a_product_of_any_width(dtype, rng):
+    """One row, or one more than whole tiles, has tiles of its own: none may write beyond the row's end."""
+    for N in range(1, 100):
+        for M in (1, 9):
+            a, W = rng.integers(-9, 9, 20).astype(dtype), rng.integers(-9, 9, (3, N)).astype(dtype)
+            rows, memory = rng.integers(0, 17, M), np.ones(M * N + 200, dtype)
+            add_product(a, rows, W, memory[: M * N].reshape(M, N))
+            expected = 1 + a[rows[:, None] + np.arange(3)] @ W
+            assert np.array_equal(memory[: M * N].reshape(M, N), expected)
+            assert (memory[M * N :] == 1).all()

@@ -171,6 +171,7 @@ EQUIVALENT = {
     "_ridge._tridiagonal: * -> *lwork=64 / P)*": TIME,
     "_ridge._tridiagonal: * -> *lwork=63 *": TIME,
     "_ridge._tridiagonal: * -> *lwork=65 *": TIME,
+    "_simd_v1.add_*: v = 2 if v == 4 * -> v = 2 if v == 5 *": "tiles of another shape, each element the same sum",
     "_loop.Loop.__call__: if self.levels.shape[1]: -> if self.levels.shape[0]:": "levels that no difference asks for",
     "_loop.Loop.__call__: if self.levels.shape[1]: -> if self.levels.shape[2]:": "levels that no difference asks for",
 }
@@ -529,7 +530,8 @@ def report(outcomes):
 
 def compiled(every, only):
     """Mutants of what ``_simd_v1.py`` compiles, each in a copy of the library with a cache of its own."""
-    tests = "(accurate or special or products or odd) and not processor"
+    files = "tests/test_simd.py", "tests/test_mutants.py"
+    tests = "any_width or (test_simd and (accurate or special or products or odd))"
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for part in ("tsrnn", "tests"):
@@ -548,7 +550,7 @@ def compiled(every, only):
                     shutil.rmtree(cache, ignore_errors=True)
                     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(home)}
                     command = [
-                        sys.executable, "-m", "pytest", "-qxp", "no:cacheprovider", "tests/test_simd.py", "-k", tests
+                        sys.executable, "-m", "pytest", "-qxp", "no:cacheprovider", *files, "-k", tests
                     ]  # fmt: skip
                     try:
                         done = subprocess.run(
