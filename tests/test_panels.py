@@ -699,3 +699,12 @@ def test_single_rows_of_a_panel(fitted):
     one = model.predict(X[:1], groups=groups[:1])
     np.testing.assert_array_equal(one, model.predict(X, groups=groups)[:1])
     assert model.predict([X[:1]]).__class__ is list
+
+
+def test_outputs_in_another_order():
+    Y = pd.DataFrame({"a": np.sin(np.arange(60.0)), "b": 5 * np.cos(np.arange(60.0))})
+    model = tsrnn.ARXRegressor().fit(None, Y[:50])
+    for verb in (model.update, model.predict_ahead, model.partial_fit):
+        with pytest.raises(ValueError, match=r"y has the columns \['b', 'a'\]"):
+            verb(None, Y[50:][["b", "a"]])
+    model.update(None, Y[50:])

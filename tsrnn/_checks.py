@@ -97,9 +97,11 @@ class Checking:
                 f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}: give as many."
             )
         known = self._y_names
-        if isinstance(y, pd.DataFrame) and isinstance(known, pd.Index) and not y.columns.equals(known):
+        if not isinstance(y, pd.DataFrame) or not isinstance(known, pd.Index) or y.columns.equals(known):
+            return
+        if set(y.columns) == set(known):  # a new name is the user's own affair
             raise ValueError(
-                f"y has the columns {list(y.columns)}, but the model was fitted with {list(known)}: give them, in that "
+                f"y has the columns {list(y.columns)}, but the model was fitted with {list(known)}: give them in that "
                 "order."
             )
 
