@@ -626,13 +626,12 @@ def test_sums_of_one_output_that_is_not_always_known(weight, rng):
     V, S, Y, _ = block(rng)
     Y = Y[:, :1].copy()
     Y[[4, 9]] = np.nan
-    (normal,) = _ridge.add_rows(
-        _ridge.no_sums(13, 1), parts, V, S, Y, np.arange(M), np.full(M, weight)
-    ).normal()
-    known = np.flatnonzero(np.isfinite(Y[:, 0]))
-    Z = columns(parts, V, S, known)
-    np.testing.assert_allclose(normal.ZZ, weight * Z.T @ Z, atol=1e-11)
-    np.testing.assert_allclose(normal.ZY[:, 0], weight * Z.T @ Y[known, 0], atol=1e-11)
+    for known in (np.flatnonzero(np.isfinite(Y[:, 0])), np.arange(10, M)):
+        rows = np.arange(known[0], M)
+        sums = _ridge.add_rows(_ridge.no_sums(13, 1), parts, V, S, Y, rows, np.full(M, weight))
+        (normal,), Z = sums.normal(), columns(parts, V, S, known)
+        np.testing.assert_allclose(normal.ZZ, weight * Z.T @ Z, atol=1e-11)
+        np.testing.assert_allclose(normal.ZY[:, 0], weight * Z.T @ Y[known, 0], atol=1e-11)
 
 
 @pytest.mark.parametrize(("D", "O"), [(5, 2), (5, 1), (10, 2), (11, 2)])
@@ -893,6 +892,11 @@ def test_a_loop_keeps_as_many_levels_as_it_needs(rng):
         u.append(u[-2] + z)
         np.testing.assert_allclose(loop.out[t], u[-1], atol=1e-13)
         assert loop.levels.shape == (2, 2, 1)
+
+
+def test_after_how_many_rows_all_differences_begin_anew():
+    for steps, season in ((None, 1), ("log", 1), (Difference(3), 3), ([Difference(4), Difference(6)], 12)):
+        assert resolve_target(steps).season == season
 
 
 def test_a_range_without_a_beginning():
