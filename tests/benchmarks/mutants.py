@@ -203,14 +203,8 @@ OPERATORS = {
 }
 
 
-COMMUTE = {
-    "max",
-    "min",
-    "maximum",
-    "minimum",
-    "add",
-    "convolve",
-}  # and the first two arguments of fma and clip
+# whose arguments may change places; of fma and clip the first two
+COMMUTE = {"max", "min", "maximum", "minimum", "add", "convolve", "lcm"}
 
 
 def plus(node, k):
