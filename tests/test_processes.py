@@ -140,9 +140,9 @@ MODELS = [
     LSTMRegressor((32,), solver="lbfgs", **endless),
     LSTMRegressor((32,), bidirectional=True, solver="adam", n_jobs=2, **endless),
     GRURegressor((32,), output_lags=1, training="closed_loop", batch_size=64, n_jobs=2, **endless),
-    ESNRegressor(200, random_state=0),
-    ESNRegressor(100, solver=RecursiveLeastSquares(), random_state=0),
-    ESNRegressorCV(100, cv=3, random_state=0),
+    ESNRegressor(500, random_state=0),
+    ESNRegressor(500, solver=RecursiveLeastSquares(), random_state=0),
+    ESNRegressorCV(500, cv=3, random_state=0),
 ]
 sent = 0.0
 
