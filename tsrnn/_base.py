@@ -203,15 +203,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             held[part.rows] = _last_share(counts[part.rows], self._validation_share())
         counts &= ~held
         fresh = self.theta_ is None  # else warm_start goes on with weights that are made for the old scales
-        units = {name: repr(getattr(self, name)) for name in ("scale", "target_transform", "missing")}
-        old = units if fresh else getattr(self, "_units", units)
-        changed = [name for name in units if units[name] != old[name]]
-        if changed:
-            raise ValueError(
-                f"warm_start=True goes on with weights made for {changed[0]}={old[changed[0]]}, but it is "
-                f"{units[changed[0]]} now: give warm_start=False."
-            )
-        self._units = units
+        self._check_units(fresh)
         if fresh:
             self._means = _means(X, counts)
         filled = X
@@ -225,13 +217,8 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         self._mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
         self._level, self._reach = _reach(U)
         self._warn_of_bounds(filled, Y)
+        self._rng = self._random_state()  # partial_fit draws on
         with one_thread:
-            try:
-                self._rng = check_random_state(self.random_state)  # partial_fit draws on
-            except ValueError as error:
-                raise ValueError(
-                    f"random_state={self.random_state!r}: {error}. Give an int >= 0, a RandomState or None."
-                ) from None
             self._fit_series([Series(Xz[p], Z[p], weight[p], held[p]) for _, p in cuts], self._rng)
         self._check_learnt()
         self._form, self._key_names, self.series_ = table.form, table.names, {}
@@ -239,9 +226,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         for part in table.parts:
             self.series_[part.key] = self._settle(part, X[part.rows], U[part.rows], end)
         self._segments = self._held_segments(cuts, filled, U, held) if self._goes_on() else []
-        self._n_learnt = (
-            None if held.any() else int(counts.sum())
-        )  # where no rows were held back for intervals
+        self._n_learnt = None if held.any() else int(counts.sum())  # None: intervals come from other rows
         if any(timelines.irregular(place.timeline) for place in self.series_.values()):
             warnings.warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -251,6 +236,27 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             )
         _one_row_calls.pop(self, None)
         return self
+
+    def _check_units(self, fresh):
+        """Raise where old weights would go on in other units than they were made for."""
+        units = {name: repr(getattr(self, name)) for name in ("scale", "target_transform", "missing")}
+        old = units if fresh else getattr(self, "_units", units)
+        changed = [name for name in units if units[name] != old[name]]
+        if changed:
+            raise ValueError(
+                f"warm_start=True goes on with weights made for {changed[0]}={old[changed[0]]}, but it is "
+                f"{units[changed[0]]} now: give warm_start=False."
+            )
+        self._units = units
+
+    def _random_state(self):
+        """What training draws from."""
+        try:
+            return check_random_state(self.random_state)
+        except ValueError as error:
+            raise ValueError(
+                f"random_state={self.random_state!r}: {error}. Give an int >= 0, a RandomState or None."
+            ) from None
 
     def _check_learnt(self):
         """Raise where training ended in weights that are no numbers."""
