@@ -539,3 +539,13 @@ def test_models_that_cannot_go_on():
     ):
         with pytest.raises(ValueError, match="bidirectional"):
             verb(*given)
+
+
+def test_errors_of_rows_learnt_by_heart_are_told():
+    """Intervals from rows that were not held back warn where weights are many, until other rows are given."""
+    model = tsrnn.ESNRegressor(150, alpha=1e-8, output_lags=1, random_state=0).fit(X[OLD], y[OLD])
+    with pytest.warns(UserWarning, match="weights were fitted to: they are too narrow"):
+        model.forecast(2, X[NEW], level=50)
+    few = tsrnn.ESNRegressor(150, alpha=1e3, output_lags=1, random_state=0).fit(X[OLD], y[OLD])
+    few.forecast(2, X[NEW], level=50)  # the penalty leaves few of them free
+    model.calibrate(X[NEW], y[NEW]).forecast(2, X[NEW], level=50)

@@ -508,3 +508,15 @@ def test_panels_in_a_search():
         model = clone(search.best_estimator_).fit(X.iloc[train], y.iloc[train])
         forecasts = backtest(model, X.iloc[test], y.iloc[test], 3).forecasts
         assert score == pytest.approx(-rmse(forecasts.y, forecasts.forecast))
+
+
+def test_rows_of_training_are_told():
+    stamps = pd.date_range("2024", periods=len(X), freq="h")
+    frame, target = pd.DataFrame(X, stamps), pd.Series(Y, stamps)
+    model = ARXRegressor().fit(frame[:200], target[:200])
+    with pytest.warns(UserWarning, match="these are errors on training rows"):
+        backtest(model, frame, target, 2, initial=100)
+    backtest(model, frame, target, 2, initial=200)
+    backtest(model, frame, target, 2, initial=100, refit=50)
+    with pytest.raises(ValueError, match="window=10 is for fits"):
+        backtest(model, frame[200:], target[200:], 2, window=10)

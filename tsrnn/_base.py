@@ -1,4 +1,6 @@
-"""The scikit-learn face: the only validation, the scaling, the public verbs.
+"""The scikit-learn face: the public verbs of every model, and what a fit does around it.
+
+Rows are checked in ``_checks.py``, followed in ``_following.py``; intervals come from ``_intervals.py``.
 
 A model is a subclass with these hooks, which see finite float64 arrays in the model's own units, rows in time
 order, and never check anything again:
@@ -19,8 +21,8 @@ order, and never check anything again:
                                             NaN before the rows where runs begin
 
 and attributes ``lead_``, the rows of measured history it needs, ``theta_``, which ``_prepare`` sets to None unless
-``warm_start`` keeps it, ``n_iter_`` and ``loss_curve_``.  A memory is
-whatever a model carries from one row to the next; it is passed in and returned, never changed.
+``warm_start`` keeps it, ``n_iter_`` and ``loss_curve_``.  A memory is whatever a model carries from one row to the
+next; it is passed in and returned, never changed.
 
 From the user's y to the model's units (``_targets.py``, ``Scaler``), and back:
 
@@ -52,9 +54,8 @@ from ._solvers import check_flag, check_number
 from ._targets import resolve_bounds, resolve_target
 
 
-_one_row_calls = (
-    WeakKeyDictionary()
-)  # estimator -> one-row predictions in a row; outside, for predict changes nothing
+# Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
+_one_row_calls = WeakKeyDictionary()
 
 
 SERIES_PARAMETERS = """\
