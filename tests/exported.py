@@ -16,7 +16,7 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
-from tsrnn._recurrent import RecurrentRegressor
+from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn.preprocessing import Difference, Log, Logit, Power
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from golden import torch_recurrent as golden
 
 from tsrnn import ElmanRegressor, GRURegressor, LSTMRegressor
-from tsrnn._recurrent_net import Masks, Tape, make_net
+from tsrnn._nets.recurrent import make_net
+from tsrnn._nets.tape import Masks, Tape
 
 
 CELLS = {"elman": ElmanRegressor, "lstm": LSTMRegressor, "gru": GRURegressor}

@@ -121,7 +121,7 @@ def test_free_runs(model, p):
 
 
 def test_free_runs_come_in_blocks(monkeypatch):
-    monkeypatch.setattr("tsrnn._baselines.NUMBERS", 40)
+    monkeypatch.setattr("tsrnn._models.naive.NUMBERS", 40)
     model = SeasonalNaiveRegressor(5).fit(None, Y[:200])
     first = np.arange(0, 50, 3)
     runs = list(model._free_runs(np.empty((60, 0)), Y[200:260, None], model.state_, first, 6))

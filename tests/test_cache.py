@@ -18,8 +18,8 @@ PACKAGE = Path(tsrnn.__file__).parent
 FIT = """
 import hashlib
 import numpy as np
-from tsrnn._layer_norm_v1 import normalise
-from tsrnn._recurrent_kernels import feed
+from tsrnn._kernels.layer_norm_v1 import normalise
+from tsrnn._nets.recurrent_kernels import feed
 y = np.zeros(9)
 feed(np.ones((2, 3, 1)), np.ones((2, 3, 1), bool), np.arange(3), y, 0, 2)
 x, g, u, r = np.arange(6.0).reshape(2, 3), np.ones(3), np.empty((2, 3)), np.empty(2)
@@ -88,8 +88,8 @@ def test_two_processes_fill_an_empty_cache_at_once(tmp_path):
 
 RACE = """
 import numpy as np
-from tsrnn._jit import kernel
-from tsrnn._recurrent_kernels import feed
+from tsrnn._kernels.jit import kernel
+from tsrnn._nets.recurrent_kernels import feed
 
 one, other, third = (kernel(feed.py_func) for _ in range(3))
 
@@ -130,7 +130,7 @@ import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import tsrnn
-    import tsrnn._recurrent_kernels
+    import tsrnn._nets.recurrent_kernels
 print(len([w for w in caught if "NUMBA_CACHE_DIR" in str(w.message)]))
 """
 
@@ -160,10 +160,10 @@ print(squared(np.full((1, 1, 1), 3.0), np.zeros(1), np.ones(1), np.zeros(1, np.i
 
 
 def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
-    package = copied(tmp_path, "_jit.py")
-    text = (PACKAGE / "_losses.py").read_text()
+    package = copied(tmp_path, "_kernels/jit.py")
+    text = (PACKAGE / "_training" / "losses.py").read_text()
     begin, end = text.index("@kernel\ndef squared"), text.index("@kernel\ndef absolute")
-    kernel = "from ._jit import kernel\n\n\n" + text[begin:end]
+    kernel = "from .jit import kernel\n\n\n" + text[begin:end]
     (package / "_losses_alone.py").write_text(kernel)
     assert run(CALL, tmp_path / "cache", package)[0] == ["4.5"]
     (package / "_losses_alone.py").write_text(kernel.replace("0.5 * total", "0.25 * total"))
@@ -172,8 +172,8 @@ def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
 
 def test_why_a_file_that_other_files_kernels_call_is_frozen(tmp_path):
     """numba looks at the calling file alone: an edit of the called one goes unseen, a new name does not."""
-    package = copied(tmp_path, "_jit.py")
-    head = "from ._jit import kernel\n"
+    package = copied(tmp_path, "_kernels/jit.py")
+    head = "from .jit import kernel\n"
     code = "from tsrnn.caller import caller; print(caller(1.0))"
     called = f"{head}\n\n@kernel\ndef called(x):\n    return x + 1\n"
     caller = f"{head}from .called_v1 import called\n\n\n@kernel\ndef caller(x):\n    return called(x)\n"

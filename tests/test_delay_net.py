@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from numba import config
 
-from tsrnn import NARXRegressor, Pinball, _delay_net
-from tsrnn import _delay_kernels as kernels
-from tsrnn._base import Series
-from tsrnn._delay_net import Objective, free_runs, make_plan, run
-from tsrnn._losses import resolve_loss
+from tsrnn import NARXRegressor, Pinball
+from tsrnn._estimators.sequence import Series
+from tsrnn._nets import delay as _delay
+from tsrnn._nets import delay_kernels as kernels
+from tsrnn._nets import delay_loss as _delay_loss
+from tsrnn._nets.delay import free_runs, make_plan, run
+from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._training.losses import resolve_loss
 
 
 # name -> n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags
@@ -131,7 +134,7 @@ def test_run_in_blocks_equals_one_run(name, free, monkeypatch):
     s, lead = make_series(plan), plan.lead
     Y = np.where(free, np.nan, s.Y[lead:])
     whole = run(plan, theta, s.X[lead:], Y, s.X[:lead], s.Y[:lead])[0]
-    monkeypatch.setattr(_delay_net, "BLOCK", 7)
+    monkeypatch.setattr(_delay, "BLOCK", 7)
     blocks = run(plan, theta, s.X[lead:], Y, s.X[:lead], s.Y[:lead])[0]
     np.testing.assert_allclose(blocks, whole, rtol=1e-14, atol=1e-14)
 
@@ -145,8 +148,8 @@ def test_free_runs_from_every_row(name, steps, settle, monkeypatch):
     X, Y, before = s.X[lead:], s.Y[lead:], (s.X[:lead], s.Y[:lead])
     first = np.arange(len(Y) - steps + 1)
     expected = [naive.forecast_ahead(net, s.X, s.Y, lead, t + 1)[t:][: len(first)] for t in range(steps)]
-    for block in (_delay_net.BLOCK, 12):
-        monkeypatch.setattr(_delay_net, "BLOCK", block)
+    for block in (_delay.BLOCK, 12):
+        monkeypatch.setattr(_delay, "BLOCK", block)
         parts = list(free_runs(plan, theta, X, Y, *before, first, steps, settle))
         out = np.concatenate([part for _, part in parts], axis=1)
         assert [len(first[which]) for which, _ in parts] == [part.shape[1] for _, part in parts]
@@ -237,7 +240,7 @@ def test_a_batch_in_blocks_equals_one(steps, closed, monkeypatch):
     batch = np.arange(objective.n)
     loss, grad = objective.loss_grad(theta, batch)
     sse = objective.sum_of_squares(theta)
-    monkeypatch.setattr(_delay_net, "BLOCK", 13)
+    monkeypatch.setattr(_delay_loss, "BLOCK", 13)
     in_blocks = objective.loss_grad(theta, batch)
     assert in_blocks[0] == pytest.approx(loss, rel=1e-13)
     np.testing.assert_allclose(in_blocks[1], grad, rtol=1e-11, atol=1e-13)
@@ -307,7 +310,7 @@ def test_jacobian(name, steps, closed, block, monkeypatch):
     """Also where a free run is cut in blocks of time, and where a block holds several runs."""
     plan, theta, _ = build(name)
     objective = Objective(plan, both_series(plan), steps, closed, 0.0, np.float64)
-    monkeypatch.setattr(_delay_net, "BLOCK", block)
+    monkeypatch.setattr(_delay_loss, "BLOCK", block)
     r, J, w = map(np.concatenate, zip(*objective.jacobian_blocks(theta)))
     assert r @ (w * r) == pytest.approx(objective.sum_of_squares(theta), rel=1e-12)
 

@@ -12,8 +12,9 @@ from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 
-from tsrnn._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
-from tsrnn._reservoir import spectral_radius
+from tsrnn._models.esn import ESNRegressor, RecursiveLeastSquares
+from tsrnn._models.esn_cv import ESNRegressorCV
+from tsrnn._nets.reservoir import spectral_radius
 from tsrnn.datasets import make_lorenz, make_mackey_glass, make_narma
 
 
@@ -165,7 +166,7 @@ def test_links_and_spectral_radius(n, kw):
 def test_radius_where_arnoldi_does_not_converge(monkeypatch):
     from scipy.sparse.linalg import ArpackNoConvergence
 
-    from tsrnn import _reservoir
+    from tsrnn._nets import reservoir as _reservoir
 
     def fail(*args, **kw):
         raise ArpackNoConvergence("no", np.empty(0), np.empty(0))

@@ -29,8 +29,8 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
-from tsrnn._solvers import assimilate
-from tsrnn._training import Monitor
+from tsrnn._training.monitor import Monitor
+from tsrnn._training.solvers import assimilate
 
 
 N = 60

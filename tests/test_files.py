@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 import tsrnn
 from tsrnn import GRURegressor, NARXRegressor
-from tsrnn._persist import Plain, plain, revived
+from tsrnn._estimators.persist import Plain, plain, revived
 
 
 every = pytest.mark.parametrize("name", NETS)

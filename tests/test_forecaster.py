@@ -21,9 +21,9 @@ from tsrnn import (
     PersistenceRegressor,
     SeasonalNaiveRegressor,
     TDNNRegressor,
-    _forecaster,
 )
-from tsrnn._forecaster import Forecaster
+from tsrnn._estimators import horizons as _forecaster
+from tsrnn._estimators.horizons import Forecaster
 from tsrnn.model_selection import backtest, forecast_scorer
 
 

@@ -3,16 +3,10 @@
 import numpy as np
 import pytest
 
-from tsrnn import (
-    ElmanRegressor,
-    ESNRegressor,
-    GRURegressor,
-    LSTMRegressor,
-    NARXRegressor,
-    _delay_net,
-    _esn,
-    _recurrent,
-)
+from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, LSTMRegressor, NARXRegressor
+from tsrnn._models import esn as _esn
+from tsrnn._models import recurrent as _recurrent
+from tsrnn._nets import delay as _delay
 
 
 QUICK = {"max_iter": 3, "random_state": 0}
@@ -48,8 +42,8 @@ def case(request, series):
 
 
 def small_blocks(monkeypatch, rows, runs):
-    monkeypatch.setattr(_delay_net, "BLOCK", runs * STEPS)
-    monkeypatch.setattr(_delay_net, "NUMBERS", runs * STEPS)
+    monkeypatch.setattr(_delay, "BLOCK", runs * STEPS)
+    monkeypatch.setattr(_delay, "NUMBERS", runs * STEPS)
     monkeypatch.setattr(_recurrent, "BLOCK", rows)
     monkeypatch.setattr(_recurrent, "ORIGINS", runs)
     monkeypatch.setattr(_esn, "RUNS", runs)

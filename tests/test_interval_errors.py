@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tsrnn import ARXRegressor
-from tsrnn import _intervals as intervals
+from tsrnn._estimators import intervals as intervals
 
 
 HOURS = np.arange(24 * 60) % 24

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import tsrnn
-from tsrnn import _intervals as intervals
+from tsrnn._estimators import intervals as intervals
 from tsrnn.preprocessing import Difference
 
 

@@ -22,7 +22,7 @@ from tsrnn import (
     RecursiveLeastSquares,
     TDNNRegressor,
 )
-from tsrnn._losses import parabola, resolve_loss
+from tsrnn._training.losses import parabola, resolve_loss
 
 
 T, B, O = 5, 3, 2

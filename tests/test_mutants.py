@@ -22,27 +22,23 @@ from test_esn import plain_ridge, twin
 from test_losses import FORMULAS
 from test_losses import NAMES as LOSSES
 
-from tsrnn import (
-    ElmanRegressor,
-    ESNRegressor,
-    GRURegressor,
-    Huber,
-    LSTMRegressor,
-    Pinball,
-    _delay_net,
-    _ridge,
-)
-from tsrnn._delay_net import Objective, free_runs, make_plan, run
-from tsrnn._layer_norm_v1 import normalise, normalise_back
-from tsrnn._loop import Loop
-from tsrnn._losses import CLOSE, STEP, has_kinks, parabola, resolve_loss, reweighted
-from tsrnn._recurrent_kernels import outer, project, scatter, turn
-from tsrnn._reservoir import follow as follow_reservoir
-from tsrnn._reservoir import pack
-from tsrnn._scaling import Scaler
-from tsrnn._simd_v1 import add_product
-from tsrnn._targets import Difference, Logit, resolve_bounds, resolve_target
-from tsrnn._windows import parse_lags
+from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, Huber, LSTMRegressor, Pinball
+from tsrnn._estimators.loop import Loop
+from tsrnn._kernels.layer_norm_v1 import normalise, normalise_back
+from tsrnn._kernels.simd_v1 import add_product
+from tsrnn._nets import delay as _delay
+from tsrnn._nets import delay_kernels as _delay_kernels
+from tsrnn._nets import delay_loss as _delay_loss
+from tsrnn._nets import ridge as _ridge
+from tsrnn._nets.delay import free_runs, make_plan, run
+from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._nets.recurrent_kernels import outer, project, scatter, turn
+from tsrnn._nets.reservoir import follow as follow_reservoir
+from tsrnn._nets.reservoir import pack
+from tsrnn._series.lags import parse_lags
+from tsrnn._series.scaling import Scaler
+from tsrnn._series.targets import Difference, Logit, resolve_bounds, resolve_target
+from tsrnn._training.losses import CLOSE, STEP, has_kinks, parabola, resolve_loss, reweighted
 
 
 @pytest.fixture
@@ -90,7 +86,7 @@ def test_delay_net_loss_and_gradient(name, steps, closed):
 def test_delay_net_jacobian(name, steps, closed, block, monkeypatch):
     plan, theta, _ = build_delay_net(name)
     objective = Objective(plan, short_series(plan), steps, closed, 0.0, np.float64)
-    monkeypatch.setattr(_delay_net, "BLOCK", block)
+    monkeypatch.setattr(_delay_loss, "BLOCK", block)
 
     def residuals(p):
         return np.concatenate([r for r, _, _ in objective.jacobian_blocks(p)])
@@ -120,7 +116,7 @@ def test_delay_net_runs(name, block, monkeypatch):
     Y = s.Y.copy()
     Y[[lead, lead + 3, lead + 4], 0] = np.nan
     Y[-6:] = np.nan
-    monkeypatch.setattr(_delay_net, "BLOCK", block)
+    monkeypatch.setattr(_delay, "BLOCK", block)
     for y in (s.Y, Y):
         out, filled = run(plan, theta, s.X[lead:], y[lead:], s.X[:lead], s.Y[:lead])
         np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, y, lead), rtol=1e-13, atol=1e-13)
@@ -138,20 +134,20 @@ def test_delay_net_gradient_where_some_outputs_are_fed(name, monkeypatch):
     """Training feeds all outputs of a run or none; the kernels take any mask."""
     plan, theta, _ = build_delay_net(name)
     objective = Objective(plan, [make_series(plan, 24)], 6, True, 0.0, np.float64)
-    forward, backward = _delay_net.kernels.forward, _delay_net.kernels.backward
+    forward, backward = _delay_kernels.forward, _delay_kernels.backward
 
     def some(own):
         return np.random.default_rng(7).random(own.shape) < 0.5
 
     def forward_some(*args):
         y, own, starts = args[4], some(args[5]), args[7]
-        measured = (starts[_delay_net.kernels.Y][:, None] + np.arange(own.shape[1]))[~own]
+        measured = (starts[_delay_kernels.Y][:, None] + np.arange(own.shape[1]))[~own]
         y[measured] = np.sin(np.arange(len(measured)))
         forward(*args[:5], own, *args[6:])
 
-    monkeypatch.setattr(_delay_net.kernels, "forward", forward_some)
+    monkeypatch.setattr(_delay_kernels, "forward", forward_some)
     monkeypatch.setattr(
-        _delay_net.kernels, "backward", lambda *args: backward(*args[:5], some(args[5]), *args[6:])
+        _delay_kernels, "backward", lambda *args: backward(*args[:5], some(args[5]), *args[6:])
     )
     grad = objective.loss_grad(theta, objective.everything)[1]
     v = np.random.default_rng(8).normal(size=len(theta))

@@ -11,10 +11,11 @@ import pytest
 from sklearn.base import MetaEstimatorMixin, clone
 
 import tsrnn
-from tsrnn import _delay_net, _esn
-from tsrnn._base import SequenceRegressor
-from tsrnn._recurrent import RecurrentRegressor
-from tsrnn._training import Monitor
+from tsrnn._estimators.sequence import SequenceRegressor
+from tsrnn._models import delay_network as _delay_net
+from tsrnn._models import esn as _esn
+from tsrnn._models.recurrent import RecurrentRegressor
+from tsrnn._training.monitor import Monitor
 from tsrnn.datasets import make_narendra
 
 
@@ -264,7 +265,7 @@ def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
 
     monkeypatch.setattr(Monitor, "__call__", interrupt)
     monkeypatch.setattr(_delay_net, "assimilate", interrupt)
-    monkeypatch.setattr(_delay_net.Objective, "gauss_newton", interrupt)
+    monkeypatch.setattr(_delay_net.WindowLoss, "gauss_newton", interrupt)
     monkeypatch.setattr(_esn, "follow", interrupt)
     for verb in (model.fit, model.partial_fit):
         with pytest.raises(KeyboardInterrupt):

@@ -23,9 +23,10 @@ from recurrent_nets import (
     naive_run,
 )
 
-from tsrnn._base import Series
-from tsrnn._losses import squared
-from tsrnn._recurrent import Objective, Teaching
+from tsrnn._estimators.sequence import Series
+from tsrnn._nets.recurrent_loss import Teaching
+from tsrnn._nets.recurrent_loss import TrackLoss as Objective
+from tsrnn._training.losses import squared
 
 
 every_variant = pytest.mark.parametrize("name", VARIANTS)

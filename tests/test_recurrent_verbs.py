@@ -25,9 +25,11 @@ from tsrnn import (
     LSTMRegressor,
     Pinball,
     RMSprop,
-    _recurrent,
 )
-from tsrnn._recurrent import LONGER, Memory, Objective
+from tsrnn._models import recurrent as _recurrent
+from tsrnn._models.recurrent import LONGER
+from tsrnn._nets.memory import Memory
+from tsrnn._nets.recurrent_loss import TrackLoss as Objective
 
 
 QUICK = {"max_iter": 4, "early_stopping": False, "random_state": 0}

@@ -17,11 +17,21 @@ from numba import config, njit
 from numba.core.dispatcher import Dispatcher
 
 import tsrnn
-from tsrnn import _jit, _simd_v1
-from tsrnn._simd_v1 import add_outer, add_product, add_product_t, add_scattered, flat, fma, sigmoid, tanh
+from tsrnn._kernels import jit as _jit
+from tsrnn._kernels import simd_v1 as _simd_v1
+from tsrnn._kernels.simd_v1 import (
+    add_outer,
+    add_product,
+    add_product_t,
+    add_scattered,
+    flat,
+    fma,
+    sigmoid,
+    tanh,
+)
 
 
-FROZEN = {"tsrnn._simd_v1": "ae132c63be46e6a5", "tsrnn._layer_norm_v1": "d06261c2d453593b"}
+FROZEN = {"tsrnn._kernels.simd_v1": "ae132c63be46e6a5", "tsrnn._kernels.layer_norm_v1": "d06261c2d453593b"}
 
 compiled = pytest.mark.skipif(
     bool(config.DISABLE_JIT), reason="of compiled code, and NUMBA_DISABLE_JIT is set"
@@ -307,7 +317,7 @@ RESULTS = """
 import hashlib
 import numpy as np
 from numba import njit
-from tsrnn import _simd_v1 as s
+from tsrnn._kernels import simd_v1 as s
 
 @njit(error_model="numpy")
 def step(a, rows, W, Z, G, V, back):
@@ -375,7 +385,7 @@ for name in ("CacheImpl", "_CacheImpl"):  # of which every place to keep a cache
         getattr(caching, name)._locator_classes = []
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter(ACTION)
-    from tsrnn import _simd_v1
+    from tsrnn._kernels import simd_v1 as _simd_v1
 print([w.category.__name__ for w in caught])
 import numpy as np
 Z = np.zeros((2, 2))

@@ -4,8 +4,8 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
-from tsrnn._base import SequenceRegressor
-from tsrnn._baselines import Naive
+from tsrnn._estimators.sequence import SequenceRegressor
+from tsrnn._models.naive import Naive
 
 
 ORDER = "rows are time: their order, and the rows before them, matter"

@@ -5,21 +5,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from tsrnn import (
-    LBFGS,
-    SGD,
-    Adam,
-    Evolution,
-    LevenbergMarquardt,
-    NARXRegressor,
-    RMSprop,
-    TDNNRegressor,
-    _solvers,
-)
-from tsrnn._base import Series
-from tsrnn._delay_net import Objective, make_plan
-from tsrnn._solvers import resolve_solver
-from tsrnn._training import Monitor
+from tsrnn import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, NARXRegressor, RMSprop, TDNNRegressor
+from tsrnn._estimators.sequence import Series
+from tsrnn._nets.delay import make_plan
+from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._training import solvers as _solvers
+from tsrnn._training.monitor import Monitor
+from tsrnn._training.solvers import resolve_solver
 from tsrnn.datasets import make_narendra
 
 
@@ -610,7 +602,7 @@ def test_blas_has_one_thread_in_any_thread_that_asks():
 
     from threadpoolctl import ThreadpoolController
 
-    from tsrnn._least_squares import one_thread
+    from tsrnn._training.least_squares import one_thread
 
     blas = ThreadpoolController().select(user_api="blas")
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from tsrnn._targets import Bounds, resolve_bounds, resolve_target
+from tsrnn._series.targets import Bounds, resolve_bounds, resolve_target
 from tsrnn.preprocessing import Difference, Log, Logit, Power
 
 

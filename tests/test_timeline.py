@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsrnn import _rows
-from tsrnn import _timeline as timelines
-from tsrnn._windows import Run, parse_lags, runs
+from tsrnn._series import rows as _rows
+from tsrnn._series import timeline as timelines
+from tsrnn._series.lags import Run, parse_lags, runs
 
 
 hours = pd.date_range("2024-01-01", periods=100, freq="h")

@@ -2,23 +2,27 @@
 
 from importlib import import_module
 
-from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
-from ._elman import ElmanRegressor
-from ._esn import ESNRegressor, ESNRegressorCV, RecursiveLeastSquares
-from ._forecaster import Forecaster
-from ._gru import GRURegressor
-from ._losses import Huber, Pinball
-from ._lstm import LSTMRegressor
-from ._narx import NARXRegressor
-from ._solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
-from ._tdnn import TDNNRegressor
-from ._through import calibrate, forecast, predict_ahead, update
-from ._warmup import warmup
+from ._estimators.horizons import Forecaster
+from ._estimators.through import calibrate, forecast, predict_ahead, update
+from ._models.arx import ARXRegressor
+from ._models.elman import ElmanRegressor
+from ._models.esn import ESNRegressor, RecursiveLeastSquares
+from ._models.esn_cv import ESNRegressorCV
+from ._models.gru import GRURegressor
+from ._models.lstm import LSTMRegressor
+from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
+from ._models.narx import NARXRegressor
+from ._models.tdnn import TDNNRegressor
+from ._training.losses import Huber, Pinball
+from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
+from ._version import __version__
 from .diagnostics import diagnose
+from .warmup import warmup
 
 
-__version__ = "0.1.0"
-_MODULES = ("datasets", "export", "metrics", "model_selection", "plotting", "preprocessing", "sktime")
+_MODULES = (
+    "datasets", "diagnostics", "export", "metrics", "model_selection", "plotting", "preprocessing", "sktime",
+)  # fmt: skip
 
 
 def __getattr__(name):
@@ -26,6 +30,11 @@ def __getattr__(name):
     if name in _MODULES:
         return import_module(f"tsrnn.{name}")
     raise AttributeError(f"module 'tsrnn' has no attribute {name!r}")
+
+
+def __dir__():
+    """The public names and modules."""
+    return sorted([*__all__, *_MODULES, "__version__"])
 
 
 __all__ = [

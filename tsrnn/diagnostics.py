@@ -24,11 +24,12 @@ from scipy.special import chdtrc, ndtr, ndtri
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from . import _timeline as timelines
-from ._baselines import ARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
-from ._checks import check_y
-from ._through import see_through
-from ._windows import parse_lags
+from ._estimators.through import see_through
+from ._models.arx import ARXRegressor
+from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
+from ._series import timeline as timelines
+from ._series.checks import check_y
+from ._series.lags import parse_lags
 
 
 HORIZONS = (1, 3, 6, 12, 24)

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_squared_error
 from sklearn.utils import check_array, check_consistent_length
 
-from ._solvers import check_number
+from ._check import check_number
 
 
 __all__ = ["bias", "coverage", "interval_score", "mae", "mase", "pinball_loss", "rmse", "skill", "smape"]

@@ -18,14 +18,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from . import _timeline as timelines
-from . import metrics
-from ._baselines import last_known
-from ._rows import gather
-from ._solvers import check_number
-from ._through import see_through
-from ._timeline import frequency, says_nothing
-from ._training import progress
+from . import metrics as metrics
+from ._check import check_number
+from ._estimators.through import see_through
+from ._series import timeline as timelines
+from ._series.rows import gather
+from ._series.timeline import frequency, last_known, says_nothing
+from ._training.monitor import progress
 
 
 __all__ = ["Backtest", "PanelTimeSeriesSplit", "backtest", "forecast_scorer"]

@@ -6,8 +6,8 @@ They need matplotlib: ``pip install tsrnn[plot]``.
 import numpy as np
 import pandas as pd
 
-from ._through import forecast, see_through
-from ._timeline import says_nothing
+from ._estimators.through import forecast, see_through
+from ._series.timeline import says_nothing
 from .diagnostics import diagnose, lag_importance, residual_correlations
 from .model_selection import backtest
 

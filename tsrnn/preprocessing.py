@@ -12,13 +12,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from . import _timeline as timelines
-from ._solvers import check_flag, check_number
-from ._targets import Difference, Log, Logit, Power
+from ._check import check_flag, check_number
+from ._series import timeline as timelines
+from ._series.targets import Difference, Log, Logit, Power
 
 
 __all__ = ["CalendarFeatures", "Difference", "Log", "Logit", "Power", "future_frame"]
-
 PERIODS = {  # NumPy's unit of each, and the days by which its own count is early; weeks begin on Monday
     "minute": ("m", 0),
     "hour": ("h", 0),

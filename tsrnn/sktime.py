@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ._through import predict_ahead, see_through
+from ._estimators.through import predict_ahead, see_through
 from .preprocessing import future_frame
 
 
@@ -15,6 +15,7 @@ try:
     from sktime.forecasting.base import BaseForecaster
 except ImportError as error:
     raise ImportError("tsrnn.sktime needs sktime: pip install 'tsrnn[sktime]'.") from error
+
 
 __all__ = ["TSRNNForecaster"]
 

@@ -31,8 +31,8 @@ from common import table
 from sklearn.utils.estimator_checks import check_estimator
 
 import tsrnn
-from tsrnn._base import SequenceRegressor
-from tsrnn._baselines import Naive
+from tsrnn._estimators.sequence import SequenceRegressor
+from tsrnn._models.naive import Naive
 from tsrnn.datasets import make_narendra
 
 

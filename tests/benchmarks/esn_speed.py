@@ -29,7 +29,7 @@ from common import table
 from scipy import sparse
 
 from tsrnn import ESNRegressor, ESNRegressorCV
-from tsrnn._reservoir import DISTRIBUTIONS, random_reservoir
+from tsrnn._nets.reservoir import DISTRIBUTIONS, random_reservoir
 from tsrnn.datasets import make_lorenz
 
 

@@ -1,6 +1,6 @@
 r"""Figure 2: gradients and Jacobians against central differences, float64.
 
-The library's own objective (``tsrnn._delay_net.Objective``) on two random series of 41 and 33 rows with
+The library's own objective (``tsrnn._nets.delay_loss.Objective``) on two random series of 41 and 33 rows with
 weights, rows of weight 0 and unknown y. ``loss_grad`` gives half the weighted sum of squares and its gradient;
 the Jacobian is that of the weighted residuals, which Levenberg-Marquardt accumulates. "closed loop" means free
 runs, each of so many steps, with the gradient flowing through the outputs that are fed back.
@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 from common import SEEDS, table, verdict
 
-from tsrnn._base import Series
-from tsrnn._delay_net import Objective, make_plan
+from tsrnn._estimators.sequence import Series
+from tsrnn._nets.delay import make_plan
+from tsrnn._nets.delay_loss import WindowLoss as Objective
 
 
 sys.path.append(str(Path(__file__).parents[1]))

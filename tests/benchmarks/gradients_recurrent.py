@@ -1,6 +1,6 @@
 r"""Elman, LSTM, GRU: gradients against central differences, and outputs and gradients against torch; float64.
 
-Gradients: a forward and a backward pass of the library (``tsrnn._recurrent_net.Tape``) over 3 random sequences of
+Gradients: a forward and a backward pass of the library (``tsrnn._nets.tape.Tape``) over 3 random sequences of
 6 rows, the last one 2 rows shorter, with weights. "loop" is what the lags of y see: "open" measured values, "closed"
 the net's own outputs, with the gradient flowing through them. "masks" are those of both dropouts, held fixed.
 Largest deviations of 5 random theta (normal, deviation 0.5):

@@ -30,9 +30,9 @@ from common import table, torch
 from simd import peak
 
 import tsrnn
-from tsrnn._base import Series
-from tsrnn._recurrent import Objective
-from tsrnn._recurrent_net import make_net
+from tsrnn._estimators.sequence import Series
+from tsrnn._nets.recurrent import make_net
+from tsrnn._nets.recurrent_loss import TrackLoss as Objective
 
 
 T, B, F, O = 64, 32, 4, 1

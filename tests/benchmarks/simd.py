@@ -19,8 +19,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tsrnn import _simd_v1
-from tsrnn._simd_v1 import add_outer, add_product, add_product_t, add_scattered, sigmoid, tanh
+from tsrnn._kernels import simd_v1 as _simd_v1
+from tsrnn._kernels.simd_v1 import add_outer, add_product, add_product_t, add_scattered, sigmoid, tanh
 
 
 try:
@@ -183,8 +183,8 @@ def bench_functions(dtype):
 COLD = """
 import sys, time
 import numpy as np
-from tsrnn import _simd_v1 as s
-from tsrnn._jit import kernel
+from tsrnn._kernels import simd_v1 as s
+from tsrnn._kernels.jit import kernel
 from numba import njit
 
 @njit

@@ -50,8 +50,6 @@ HELPERS = {  # what a program may use; T and I stand for types of numbers, F for
         static inline T NAME_relu(T z) { return z > 0 || z != z ? z : 0; }
         """,
 }
-
-
 HEAD = """
     /* TITLE
      *
@@ -69,8 +67,6 @@ HEAD = """
     #include <stdint.h>
     #include <string.h>
     """
-
-
 WORDS = {"tanh": "tanhF", "exp": "expF", "log": "logF", "pow": "powF", "min": "fminF", "max": "fmaxF"}
 
 

@@ -7,7 +7,7 @@
     U <- the level of y or, where y is NaN, of the forecast       kept for differences
     Y <- the same, less base and scaled                           what the model sees of y
 
-(See ``_base.py`` and ``_targets.py``.) What a model does not need is not there.
+(See ``sequence.py`` and ``targets.py``.) What a model does not need is not there.
 """
 
 from typing import NamedTuple
@@ -16,14 +16,18 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _delay_kernels, _elman, _gru, _lstm, _recurrent_net
-from .._baselines import Naive
-from .._delay_net import DelayNetwork
-from .._esn import ESNRegressor
-from .._recurrent import RecurrentRegressor
-from .._reservoir import ACTIVATIONS, DENSE
-from .._targets import Log, Logit, Power
-from .._windows import runs
+from .._models import elman as _elman
+from .._models import gru as _gru
+from .._models import lstm as _lstm
+from .._models.delay_network import DelayNetwork
+from .._models.esn import ESNRegressor
+from .._models.naive import Naive
+from .._models.recurrent import RecurrentRegressor
+from .._nets import delay_kernels as _delay_kernels
+from .._nets import recurrent as _recurrent_net
+from .._nets.reservoir import ACTIVATIONS, DENSE
+from .._series.lags import runs
+from .._series.targets import Log, Logit, Power
 from ._program import Links, Program, Span, call, clip, follow
 
 
@@ -63,7 +67,7 @@ def program_of(model, start="end", series=None):
 
 def title(model, p):
     """What a file made from a program says of itself."""
-    from .. import __version__
+    from .._version import __version__
 
     kind = type(getattr(model, "best_estimator_", model)).__name__
     return f"{kind}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
@@ -73,7 +77,7 @@ def title(model, p):
 
 
 def _start(model, start, series):
-    """What is carried from the row before the first, as in ``_base.py``."""
+    """What is carried from the row before the first, as in ``sequence.py``."""
     if isinstance(start, tuple) and len(start) == 2:
         histories = model._histories(start)
         if len(histories) != 1:

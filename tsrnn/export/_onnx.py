@@ -173,7 +173,7 @@ class _Writer:
 
     def proto(self, doc):
         """The model."""
-        from .. import __version__
+        from .._version import __version__
 
         make, p = self.onnx.helper, self.p
         for name, value in p.values.items():

@@ -15,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._elman import ElmanRegressor
-from .._gru import GRURegressor
-from .._lstm import LSTMRegressor
-from .._recurrent import RecurrentRegressor
-from .._recurrent_net import X as INPUTS
-from .._recurrent_net import Y as OUTPUTS
-from .._scaling import Scaler
-from .._solvers import Adam
+from .._models.elman import ElmanRegressor
+from .._models.gru import GRURegressor
+from .._models.lstm import LSTMRegressor
+from .._models.recurrent import RecurrentRegressor
+from .._nets.recurrent import X as INPUTS
+from .._nets.recurrent import Y as OUTPUTS
+from .._series.scaling import Scaler
+from .._training.solvers import Adam
 
 
 MODELS = {1: ElmanRegressor, 3: GRURegressor, 4: LSTMRegressor}  # by number of gates

@@ -1,0 +1,1 @@
+"""The scikit-learn face: what every estimator does around a model."""

@@ -1,0 +1,1 @@
+"""Compiled arithmetic: arrays in, arrays out; imports nothing above."""

@@ -1,0 +1,1 @@
+"""One file a model: its equations, shapes, kernels and classes."""

@@ -1,0 +1,279 @@
+"""Gated recurrent unit.
+
+    r = sigmoid(x W_r + h U_r + b_r)                      reset gate
+    z = sigmoid(x W_z + h U_z + b_z)                      update gate
+    n = tanh(x W_n + b_n + r * (h U_n + d))               candidate, reset after the product
+    n = tanh(x W_n + b_n + (r * h) U_n)                   candidate, reset before it
+    h <- (1 - z) n + z h
+
+Gates lie in the order r, z, n, each of them in a block of its own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._kernels.jit import kernel
+from .._kernels.layer_norm_v1 import normalise, normalise_back
+from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
+from .._nets.recurrent import Cell
+from .recurrent import RecurrentRegressor, shared_docs
+
+
+@kernel
+def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
+    """Steps first <= t < last.
+
+    d : (H,), or (0,) for a reset before the product.   Z : (3, T, B, H), in: x W + b (x W, with layer norm), out:
+    gates.   S : (1, T + 1, B, H), out: h, step ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory
+    of S, or with a mask (B, H) out.   Q : (T, B, H), out: h U_n + d, or r * h.   unit : (3, T, B, H),
+    root : (3, T, B), of layer norm.   rows : (T B,), where in R each row begins.
+    """
+    _, _, B, H = Z.shape
+    for t in range(first, last):
+        now = rows[t * B : (t + 1) * B]
+        h0, h1, seen, q = flat(S[0, t]), flat(S[0, t + 1]), flat(R[t]), flat(Q[t])
+        if mask.size > 0:
+            m = flat(mask)
+            for k in range(h0.size):
+                seen[k] = h0[k] * m[k]
+        for i in range(B if d.size > 0 else 0):
+            for j in range(H):
+                Q[t, i, j] = d[j]
+        for gate in range(3):
+            if gate < 2:
+                add_product(flat(R), now, U[gate], Z[gate, t])
+            elif d.size > 0:
+                add_product(flat(R), now, U[2], Q[t])
+                r, n = flat(Z[0, t]), flat(Z[2, t])
+                for k in range(n.size):
+                    n[k] += r[k] * q[k]
+            else:
+                r = flat(Z[0, t])
+                for k in range(q.size):
+                    q[k] = r[k] * seen[k]
+                add_product(flat(Q), now, U[2], Z[2, t])
+            if gain.size > 0:
+                normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
+            a = flat(Z[gate, t])
+            if gate < 2:
+                for k in range(a.size):
+                    a[k] = sigmoid(a[k])
+            else:
+                for k in range(a.size):
+                    a[k] = tanh(a[k])
+        z, n = flat(Z[1, t]), flat(Z[2, t])
+        for k in range(h1.size):
+            h1[k] = n[k] + z[k] * (h0[k] - n[k])
+
+
+@kernel
+def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd, dgain, first, last):
+    """Steps last > t >= first.  Arrays as ``forward`` left them.
+
+    Z : in: gates, out: dL/dz.   V : (3, H, H), U the other way round.   Q : out, with d: dL/d(h U_n + d).
+    dH : (T, B, H), in: dL/dh from above, out: all of it.   dS : (2, B, H), in: gradient of h from the future, out: to
+    the past; its second half is work space.   dU, dd, dgain, db (db with layer norm only) : like U, d, gain, b, in,
+    out; dU and dd come with step 0.
+    """
+    _, T, B, H = Z.shape
+    dh, work = flat(dS[0]), flat(dS[1])
+    for t in range(last - 1, first - 1, -1):
+        now = rows[t * B : (t + 1) * B]
+        r, z, n, q = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Q[t])
+        h0, seen, g = flat(S[0, t]), flat(R[t]), flat(dH[t])
+        for k in range(g.size):
+            g[k] += dh[k]
+        for k in range(dh.size):
+            dh[k] = g[k] * z[k]
+        for k in range(z.size):
+            a, c = z[k], n[k]
+            z[k] = g[k] * (h0[k] - c) * (a - a * a)
+            n[k] = g[k] * (1 - a) * (1 - c * c)
+        if gain.size > 0:
+            normalise_back(Z[2, t], gain[2], unit[2, t], root[2, t], dgain[2], db[2])
+            normalise_back(Z[1, t], gain[1], unit[1, t], root[1, t], dgain[1], db[1])
+        for k in range(work.size):
+            work[k] = 0
+        if d.size > 0:
+            for k in range(r.size):
+                a = r[k]
+                r[k] = n[k] * q[k] * (a - a * a)
+                q[k] = n[k] * a
+            add_product(flat(Q), now, V[2], dS[1])
+        else:
+            add_product(flat(Z[2]), now, V[2], dS[1])
+            for k in range(r.size):
+                a = r[k]
+                r[k] = work[k] * seen[k] * (a - a * a)
+                work[k] *= a
+        if gain.size > 0:
+            normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
+        for gate in range(2):
+            add_product(flat(Z[gate]), now, V[gate], dS[1])
+        if mask.size > 0:
+            m = flat(mask)
+            for k in range(work.size):
+                work[k] *= m[k]
+        for k in range(dh.size):
+            dh[k] += work[k]
+    if first == 0:
+        for gate in range(2):
+            add_outer(flat(R), rows, flat(Z[gate]).reshape(T * B, H), dU[gate])
+        if d.size > 0:
+            q = flat(Q).reshape(T * B, H)
+            add_outer(flat(R), rows, q, dU[2])
+            for i in range(T * B):
+                for j in range(H):
+                    dd[j] += q[i, j]
+        else:
+            add_outer(flat(Q), rows, flat(Z[2]).reshape(T * B, H), dU[2])
+
+
+class Parameters(NamedTuple):
+    """Gates r, z, n.
+
+    W : (3, D, H).   b : (3, H).   start : (1, H) or (0, H).   U : (3, H, H).   d : (H,), or (0,) with the reset
+    before the product.   gain : (3, H) or (0, H).
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    start: np.ndarray
+    U: np.ndarray
+    d: np.ndarray
+    gain: np.ndarray
+
+
+def cell(reset, learned, layer_norm):
+    """The cell of a GRU."""
+    start, gain = int(learned), 3 * layer_norm
+
+    def shapes(D, H):
+        d = H if reset == "after" else 0
+        return Parameters((3, D, H), (3, H), (start, H), (3, H, H), (d,), (gain, H))
+
+    return Cell(cell, (reset, learned, layer_norm), 3, 1, (0, 0, 0), shapes, forward, backward)
+
+
+@shared_docs
+class GRURegressor(RecurrentRegressor):
+    """Gated recurrent unit network, trained through time.
+
+    h(t) = (1 - z) n + z h(t - 1), y(t) = h(t) V + c: the update gate z says what is kept, the reset gate r what the
+    candidate n sees [1]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(32,)
+        Units of each layer.
+    reset : {"after", "before"}, default="after"
+        Whether the reset gate acts after the product of h and its weights, as in cuDNN and the frameworks, or
+        before it, as in the original [1]_.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    LSTMRegressor : more gates.
+    ElmanRegressor : none.
+
+    References
+    ----------
+    .. [1] K. Cho et al. "Learning phrase representations using RNN encoder-decoder for statistical machine
+       translation." EMNLP 2014.
+    {references}
+
+    Examples
+    --------
+    >>> from tsrnn import GRURegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = GRURegressor((16,), random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32,),
+        *,
+        reset="after",
+        input_lags=0,
+        output_lags=0,
+        bidirectional=False,
+        skip_connections=False,
+        initial_state="zeros",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        layer_norm=False,
+        recurrent_init="orthogonal",
+        orthogonal_penalty=0.0,
+        training="open_loop",
+        sequence_length=64,
+        washout=0,
+        batch_size="auto",
+        loss="squared",
+        solver="auto",
+        alpha=1e-4,
+        max_iter=300,
+        tol=1e-4,
+        early_stopping=True,
+        validation_fraction=0.15,
+        n_iter_no_change=40,
+        scale="standard",
+        start="auto",
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.reset = reset
+        self.input_lags = input_lags
+        self.output_lags = output_lags
+        self.bidirectional = bidirectional
+        self.skip_connections = skip_connections
+        self.initial_state = initial_state
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.layer_norm = layer_norm
+        self.recurrent_init = recurrent_init
+        self.orthogonal_penalty = orthogonal_penalty
+        self.training = training
+        self.sequence_length = sequence_length
+        self.washout = washout
+        self.batch_size = batch_size
+        self.loss = loss
+        self.solver = solver
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scale = scale
+        self.start = start
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.target_transform = target_transform
+        self.target_bounds = target_bounds
+        self.missing = missing
+        self.series = series
+
+    def _check_params(self):
+        super()._check_params()
+        if not isinstance(self.reset, str) or self.reset not in ("after", "before"):
+            raise ValueError(f"reset={self.reset!r} is unknown: give 'after' or 'before'.")
+
+    def _cell(self):
+        return cell(self.reset, self.initial_state == "learned", self.layer_norm)

@@ -1,0 +1,301 @@
+"""Long short-term memory.
+
+    i = sigmoid(x W_i + h U_i + b_i + p_i c)    input gate
+    f = sigmoid(x W_f + h U_f + b_f + p_f c)    forget gate, or 1
+    g = tanh(x W_g + h U_g + b_g)               candidate
+    c <- f c + i g
+    o = sigmoid(x W_o + h U_o + b_o + p_o c)    output gate, of the new c
+    h <- o tanh(c)
+
+Gates lie in the order i, g, o, f, each of them in a block of its own, so that a loop over B x H units is one long
+loop whatever H is; f comes last because it can be left out.  The p (peepholes) can be left out too.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._check import check_flag, check_number
+from .._kernels.jit import kernel
+from .._kernels.layer_norm_v1 import normalise, normalise_back
+from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
+from .._nets.recurrent import Cell
+from .recurrent import RecurrentRegressor, shared_docs
+
+
+@kernel
+def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
+    """Steps first <= t < last.
+
+    Z : (G, T, B, H), in: x W + b (x W, with layer norm), out: gates.   S : (2, T + 1, B, H), out: h and c, step
+    ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H) out.
+    Q : (T, B, H), out: tanh(c).   unit : (G, T, B, H), root : (G, T, B), of layer norm.
+    rows : (T B,), where in R each row begins.
+    """
+    G, _, B, H = Z.shape
+    r = flat(R)
+    for t in range(first, last):
+        h0, h1, c0, c1 = flat(S[0, t]), flat(S[0, t + 1]), flat(S[1, t]), flat(S[1, t + 1])
+        if mask.size > 0:
+            seen, m = flat(R[t]), flat(mask)
+            for k in range(h0.size):
+                seen[k] = h0[k] * m[k]
+        for gate in range(G):
+            add_product(r, rows[t * B : (t + 1) * B], U[gate], Z[gate, t])
+            if gain.size > 0:
+                normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
+        i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
+        if P.size > 0:
+            for n in range(B):
+                for j in range(H):
+                    i[n * H + j] += P[0, j] * c0[n * H + j]
+            if G == 4:
+                for n in range(B):
+                    for j in range(H):
+                        f[n * H + j] += P[2, j] * c0[n * H + j]
+        for k in range(i.size):
+            i[k] = sigmoid(i[k])
+        for k in range(g.size):
+            g[k] = tanh(g[k])
+        if G == 4:
+            for k in range(f.size):
+                f[k] = sigmoid(f[k])
+            for k in range(c1.size):
+                c1[k] = f[k] * c0[k] + i[k] * g[k]
+        else:
+            for k in range(c1.size):
+                c1[k] = c0[k] + i[k] * g[k]
+        if P.size > 0:
+            for n in range(B):
+                for j in range(H):
+                    o[n * H + j] += P[1, j] * c1[n * H + j]
+        for k in range(o.size):
+            o[k] = sigmoid(o[k])
+        for k in range(tanh_c.size):
+            tanh_c[k] = tanh(c1[k])
+        for k in range(h1.size):
+            h1[k] = o[k] * tanh_c[k]
+
+
+@kernel
+def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP, dgain, first, last):
+    """Steps last > t >= first.  Arrays as ``forward`` left them.
+
+    Z : in: gates, out: dL/dz.   V : (G, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above,
+    out: all of it.   dS : (2, B, H), in: gradient of h and c from the future, out: to the past.
+    dU, dP, dgain, db (db with layer norm only) : like U, P, gain, b, in, out; dU comes with step 0.
+    """
+    G, T, B, H = Z.shape
+    dh, dc = flat(dS[0]), flat(dS[1])
+    for t in range(last - 1, first - 1, -1):
+        i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
+        c0, c1, d = flat(S[1, t]), flat(S[1, t + 1]), flat(dH[t])
+        for k in range(d.size):
+            d[k] += dh[k]
+        for k in range(dc.size):
+            dc[k] += d[k] * o[k] * (1 - tanh_c[k] * tanh_c[k])
+        for k in range(o.size):
+            o[k] = d[k] * tanh_c[k] * (o[k] - o[k] * o[k])
+        if P.size > 0:
+            for n in range(B):
+                for j in range(H):
+                    dc[n * H + j] += P[1, j] * o[n * H + j]
+                for j in range(H):
+                    dP[1, j] += o[n * H + j] * c1[n * H + j]
+        for k in range(i.size):
+            a = i[k]
+            i[k] = dc[k] * g[k] * (a - a * a)
+            g[k] = dc[k] * a * (1 - g[k] * g[k])
+        if G == 4:
+            for k in range(f.size):
+                a = f[k]
+                f[k] = dc[k] * c0[k] * (a - a * a)
+                dc[k] *= a
+        if P.size > 0:
+            for n in range(B):
+                for j in range(H):
+                    dc[n * H + j] += P[0, j] * i[n * H + j]
+                for j in range(H):
+                    dP[0, j] += i[n * H + j] * c0[n * H + j]
+            if G == 4:
+                for n in range(B):
+                    for j in range(H):
+                        dc[n * H + j] += P[2, j] * f[n * H + j]
+                    for j in range(H):
+                        dP[2, j] += f[n * H + j] * c0[n * H + j]
+        for k in range(dh.size):
+            dh[k] = 0
+        for gate in range(G):
+            if gain.size > 0:
+                normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
+            add_product(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], dS[0])
+        if mask.size > 0:
+            m = flat(mask)
+            for k in range(dh.size):
+                dh[k] *= m[k]
+    if first == 0:
+        for gate in range(G):
+            add_outer(flat(R), rows, flat(Z[gate]).reshape(T * B, H), dU[gate])
+
+
+class Parameters(NamedTuple):
+    """Gates i, g, o, f; without a forget gate G is 3, else 4.
+
+    W : (G, D, H).   b : (G, H).   start : (2, H), h and c, or (0, H).   U : (G, H, H).   P : (G - 1, H), peepholes of
+    i, o, f, or (0, H).   gain : (G, H) or (0, H).
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    start: np.ndarray
+    U: np.ndarray
+    P: np.ndarray
+    gain: np.ndarray
+
+
+def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
+    """The cell of an LSTM."""
+    bias = (0, 0, 0, forget_bias) if forget_gate else (0, 0, 0)
+    G = len(bias)
+    P, start, gain = (G - 1) * peepholes, 2 * learned, G * layer_norm
+
+    def shapes(D, H):
+        return Parameters((G, D, H), (G, H), (start, H), (G, H, H), (P, H), (gain, H))
+
+    options = peepholes, forget_gate, forget_bias, learned, layer_norm
+    return Cell(cell, options, G, 2, bias, shapes, forward, backward)
+
+
+@shared_docs
+class LSTMRegressor(RecurrentRegressor):
+    """Long short-term memory network, trained through time.
+
+    A cell c that gates write to (i), empty (f) and read (o): c(t) = f c(t - 1) + i g, h(t) = o tanh(c(t)),
+    y(t) = h(t) V + d [1]_ [2]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(32,)
+        Units of each layer.
+    peepholes : bool, default=False
+        Whether the gates see the cell as well [2]_.
+    forget_gate : bool, default=True
+        False for the original of 1997, whose cell never forgets.
+    forget_bias : float, default=1.0
+        Where the bias of the forget gate starts: above 0 it begins by remembering [3]_.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    GRURegressor : fewer gates.
+    ElmanRegressor : none.
+
+    References
+    ----------
+    .. [1] S. Hochreiter, J. Schmidhuber. "Long short-term memory." Neural Computation 9(8), 1997.
+    .. [2] F. A. Gers, N. N. Schraudolph, J. Schmidhuber. "Learning precise timing with LSTM recurrent networks."
+       Journal of Machine Learning Research 3, 2002.
+    .. [3] R. Jozefowicz, W. Zaremba, I. Sutskever. "An empirical exploration of recurrent network architectures."
+       ICML 2015.
+    {references}
+
+    Examples
+    --------
+    >>> from tsrnn import LSTMRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = LSTMRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32,),
+        *,
+        peepholes=False,
+        forget_gate=True,
+        forget_bias=1.0,
+        input_lags=0,
+        output_lags=0,
+        bidirectional=False,
+        skip_connections=False,
+        initial_state="zeros",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        layer_norm=False,
+        recurrent_init="orthogonal",
+        orthogonal_penalty=0.0,
+        training="open_loop",
+        sequence_length=64,
+        washout=0,
+        batch_size="auto",
+        loss="squared",
+        solver="auto",
+        alpha=1e-4,
+        max_iter=300,
+        tol=1e-4,
+        early_stopping=True,
+        validation_fraction=0.15,
+        n_iter_no_change=40,
+        scale="standard",
+        start="auto",
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        target_transform=None,
+        target_bounds=None,
+        missing="error",
+        series=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.peepholes = peepholes
+        self.forget_gate = forget_gate
+        self.forget_bias = forget_bias
+        self.input_lags = input_lags
+        self.output_lags = output_lags
+        self.bidirectional = bidirectional
+        self.skip_connections = skip_connections
+        self.initial_state = initial_state
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.layer_norm = layer_norm
+        self.recurrent_init = recurrent_init
+        self.orthogonal_penalty = orthogonal_penalty
+        self.training = training
+        self.sequence_length = sequence_length
+        self.washout = washout
+        self.batch_size = batch_size
+        self.loss = loss
+        self.solver = solver
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scale = scale
+        self.start = start
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.target_transform = target_transform
+        self.target_bounds = target_bounds
+        self.missing = missing
+        self.series = series
+
+    def _check_params(self):
+        super()._check_params()
+        check_flag("peepholes", self.peepholes)
+        check_flag("forget_gate", self.forget_gate)
+        check_number("forget_bias", self.forget_bias)
+
+    def _cell(self):
+        learned = self.initial_state == "learned"
+        return cell(self.peepholes, self.forget_gate, self.forget_bias, learned, self.layer_norm)

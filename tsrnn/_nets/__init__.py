@@ -1,0 +1,1 @@
+"""Networks as functions of parameters, memory and rows."""

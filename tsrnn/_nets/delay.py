@@ -1,0 +1,238 @@
+"""Delay networks: the plan of one, and its runs over a series.
+
+The equations are in ``delay_kernels.py``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._series.lags import Run, runs
+from .._training.initial import glorot
+from . import delay_kernels as kernels
+
+
+ACTIVATIONS = {
+    "identity": kernels.IDENTITY,
+    "tanh": kernels.TANH,
+    "logistic": kernels.LOGISTIC,
+    "relu": kernels.RELU,
+}
+BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
+NUMBERS = 2**16  # of a Jacobian or of features at a time: half a megabyte, which the cache holds
+OPEN = np.empty((0, 0), np.bool_)
+
+
+class Layer(NamedTuple):
+    """Weights (n_lags x width of its sources, H) and biases (H,) of one layer, views into theta."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+
+class Plan(NamedTuple):
+    """A delay network as the kernels read it.
+
+    layers, runs : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
+    x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output feels y.
+    """
+
+    n_inputs: int
+    n_outputs: int
+    layers: np.ndarray
+    runs: np.ndarray
+    shapes: tuple
+    x_lead: int
+    y_lead: int
+    y_seen: tuple
+
+    @property
+    def lead(self):
+        """Rows of history, of either kind."""
+        return max(self.x_lead, self.y_lead)
+
+    @property
+    def size(self):
+        """Number of parameters."""
+        return sum((fan_in + 1) * H for fan_in, H in self.shapes)
+
+    def views(self, theta):
+        """Theta as a tuple of layers."""
+        layers, at = [], 0
+        for fan_in, H in self.shapes:
+            W, at = theta[at : at + fan_in * H].reshape(fan_in, H), at + fan_in * H
+            b, at = theta[at : at + H], at + H
+            layers.append(Layer(W, b))
+        return tuple(layers)
+
+    def initial(self, rng):
+        """Glorot weights; hidden biases in [-1, 1], so that the units bend at different places."""
+        theta = np.zeros(self.size)
+        *hidden, output = self.views(theta)
+        for W, b in hidden:
+            W[:] = glorot(rng, W.shape)
+            b[:] = rng.uniform(-1, 1, len(b))
+        output.W[:] = glorot(rng, output.W.shape)
+        return theta
+
+    def groups(self):
+        """Which weights share a decay, (P,): each row of the first layer, each later layer; 0 for biases."""
+        groups = np.zeros(self.size, np.int64)
+        (first, _), *later = self.views(groups)
+        first[:] = np.arange(1, len(first) + 1)[:, None]
+        for k, (W, _) in enumerate(later):
+            W[:] = len(first) + 1 + k
+        return groups
+
+    def same_as(self, other):
+        """Whether parameters of the one mean the same in the other."""
+        return all(np.array_equal(a, b) for a, b in zip((self.layers, self.runs), (other.layers, other.runs)))
+
+    def work_space(self, B, T, dtype):
+        """Work space of the kernels for B sequences of T steps, and h."""
+        lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
+        ends = np.cumsum((lead + T) * B * width)
+        strides = np.concatenate([[self.n_inputs, self.n_outputs], B * width])
+        starts = np.zeros((len(strides), B), np.int64)
+        starts[kernels.FIRST_LAYER :] = (ends - T * B * width)[:, None] + width[:, None] * np.arange(B)
+        rows = np.empty(B * int(lead.max() + T), np.int64)
+        return Work(starts, strides, rows, np.empty(self.size, dtype), np.empty(ends[-1], dtype))
+
+
+class Work(NamedTuple):
+    """Work space of the kernels, and h, what ``forward`` leaves in it."""
+
+    starts: np.ndarray
+    strides: np.ndarray
+    rows: np.ndarray
+    turned: np.ndarray
+    h: np.ndarray
+
+
+def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags, skip=False):
+    """Lay out a delay network.
+
+    hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags
+    of every later layer, the output layer last, on the one below it.   skip : the output layer also sees what
+    the first one sees.
+    """
+    widths = [*hidden, n_outputs]
+    lags = [((kernels.X, n_inputs, input_lags), (kernels.Y, n_outputs, output_lags))]
+    lags += [((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
+    if skip and hidden:
+        lags[-1] = (*lags[0], *lags[-1])
+    leads = [0] * len(widths)
+    for k in range(len(hidden) - 1, -1, -1):
+        leads[k] = leads[k + 1] + max(layer_lags[k])
+    y_seen = set(output_lags)
+    for above in layer_lags:
+        y_seen = {a + b for a in y_seen for b in above}
+    if skip:
+        y_seen.update(output_lags)
+    layers, table, shapes, at = [], [], [], 0
+    for k, H in enumerate(widths):
+        first, fan_in = len(table), 0
+        for source, width, lag in lags[k]:
+            if width == 0:
+                continue
+            # rows of a series lie side by side, steps of a layer do not
+            pieces = runs(lag) if source < kernels.FIRST_LAYER else [Run(step, 1) for step in reversed(lag)]
+            for oldest, length in pieces:
+                table.append((source, oldest, length * width, at + fan_in * H))
+                fan_in += length * width
+        kind = ACTIVATIONS[activation if k < len(hidden) else "identity"]
+        layers.append((H, leads[k], kind, at + fan_in * H, first, len(table)))
+        shapes.append((fan_in, H))
+        at += (fan_in + 1) * H
+    return Plan(
+        n_inputs,
+        n_outputs,
+        np.array(layers, np.int64),
+        np.array(table, np.int64).reshape(-1, 4),
+        tuple(shapes),
+        leads[0] + max(input_lags) if n_inputs and input_lags else 0,
+        leads[0] + max(output_lags) if output_lags else 0,
+        tuple(sorted(y_seen)),
+    )
+
+
+def forward(plan, theta, x, x_at, y, y_at, own, T, space):
+    """``_delay_kernels.forward``: the arguments that its companions take too, and h.
+
+    x_at, y_at : (B,), where in x and y step 0 of each sequence begins.
+    """
+    *work, h = space
+    starts = work[0]
+    starts[kernels.X], starts[kernels.Y] = x_at, y_at
+    args = (plan.layers, plan.runs, theta, x, y, own, T, *work)
+    kernels.forward(*args, h)
+    return args, h
+
+
+def _in_pieces(B, lead, T, O):
+    """Where step 0 begins in an array (B, lead + T, O), for each of the B, (B,)."""
+    return (np.arange(B) * (lead + T) + lead) * O
+
+
+def _writable(theta):
+    """Theta as the kernels were compiled for: joblib hands a model to its workers as read-only memory."""
+    return np.require(theta, np.float64, ["C", "A", "W"])
+
+
+def run(plan, theta, X, Y, X_before, Y_before):
+    """Follow a series: measured y where there is one, the net's own where it is NaN.
+
+    Parameters
+    ----------
+    X, Y : (N, F), (N, O)
+    X_before, Y_before : (lead, F), (lead, O), finite
+
+    Returns
+    -------
+    out : (N, O), the output at each row, from what precedes it
+    filled : (N, O), Y with its unknown values filled by the output
+    """
+    F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
+    theta = _writable(theta)
+    x = np.concatenate([X_before, X]).ravel()
+    y = np.concatenate([Y_before, Y]).ravel()
+    closed = bool(plan.y_lead) and bool(np.isnan(Y[:-1]).any())
+    out = np.empty((N, O))
+    for t in range(0, N, BLOCK):
+        T = min(BLOCK, N - t)
+        own = np.isnan(Y[t : t + T]).reshape(1, T * O) if closed else OPEN
+        at = np.array([lead + t], np.int64)
+        _, h = forward(plan, theta, x, at * F, y, at * O, own, T, plan.work_space(1, T, theta.dtype))
+        out[t : t + T] = h[-T * O :].reshape(T, O)
+    return out, np.where(np.isnan(Y), out, Y)
+
+
+def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
+    """Free runs from many rows of a series, side by side: the hook ``_free_runs`` of ``sequence.py``.
+
+    Other arguments as for ``run``.   first : (M,), rows of X at which the runs begin, ascending.
+    """
+    F, O, K = plan.n_inputs, plan.n_outputs, plan.y_lead
+    theta = _writable(theta)
+    x = np.concatenate([X_before, X]).ravel()
+    Y = np.concatenate([Y_before, Y])
+    rows = BLOCK if settle is None else NUMBERS  # with it, a kernel call takes one step
+    some = max(1, min(BLOCK, rows // steps))
+    for i in range(0, len(first), some):
+        which = slice(i, min(i + some, len(first)))
+        at = plan.lead + first[which]
+        B = len(at)
+        y = np.full((B, K + steps, O), np.nan)
+        y[:, :K] = Y[at[:, None] + np.arange(-K, 0)]
+        y_at = _in_pieces(B, K, steps, O)
+        if settle is None:
+            own, space = np.ones((B, steps * O), np.bool_), plan.work_space(B, steps, theta.dtype)
+            _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
+            yield which, h[-steps * B * O :].reshape(steps, B, O)
+            continue
+        out, space = np.empty((steps, B, O)), plan.work_space(B, 1, theta.dtype)
+        for t in range(steps):
+            _, h = forward(plan, theta, x, (at + t) * F, y.ravel(), y_at + t * O, OPEN, 1, space)
+            out[t] = h[-B * O :].reshape(B, O)
+            y[:, K + t] = settle(which, t, out[t])
+        yield which, out

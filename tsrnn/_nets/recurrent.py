@@ -1,0 +1,181 @@
+"""A recurrent net as a composition of cells: layers, directions, skip connections, lags, readout, feedback.
+
+    v_l(t) = [x(t - lags), y(t - lags)] for the first layer, h_{l-1}(t) for the others
+    h_l(t) = cell_l(v_l(t), state_l(t - 1))
+    out(t) = c + h_n(t) V
+
+With ``skip`` every layer also sees the lags, and the readout sees them and every layer.  A bidirectional layer has
+a second cell that walks from the last row of a sequence to the first.  y(t - k) is the measured value where it is
+known, and the net's own output where it is not.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .._series.lags import runs
+from .._training.initial import glorot, orthogonal
+from . import recurrent_kernels as kernels
+
+
+X, Y = -2, -1  # sources that are no block
+
+
+class Cell(NamedTuple):
+    """The whole difference between one recurrent model and another.
+
+    make(*options) : what made this cell; a pickle holds that, and no compiled code.   gates : blocks of Z.
+    n_states : arrays carried from step to step, h first.   bias : where that of each gate starts.
+    shapes(D, H) : a named tuple of the shapes of W (gates, D, H), b (gates, H), start (n_states, H) or (0, H),
+    U (gates, H, H), what else the model has, and gain (gates, H) or (0, H) of layer norm.
+    forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
+    dgain, first, last) : kernels, see ``lstm.py``.
+    """
+
+    make: Callable
+    options: tuple
+    gates: int
+    n_states: int
+    bias: tuple
+    shapes: Callable
+    forward: Callable
+    backward: Callable
+
+    def __reduce__(self):
+        return self.make, self.options
+
+
+class Source(NamedTuple):
+    """What a block sees: X, Y or the number of a block, from ``oldest`` steps back, ``width`` numbers, rows of W."""
+
+    which: int
+    oldest: int
+    width: int
+    at: int
+
+
+class Block(NamedTuple):
+    """A cell of the net: one direction of one layer."""
+
+    H: int
+    reverse: bool
+    sources: tuple
+
+
+class Readout(NamedTuple):
+    """out = b + seen W.   W : (1, D, O).   b : (1, O)."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+
+class Net(NamedTuple):
+    """Blocks in the order they are run, and what the readout sees.   x_lead, y_lead : rows of history of lags."""
+
+    cell: Cell
+    n_inputs: int
+    n_outputs: int
+    blocks: tuple
+    readout: tuple
+    x_lead: int
+    y_lead: int
+    shapes: tuple
+
+    @property
+    def bidirectional(self):
+        """Whether a block walks back in time."""
+        return any(block.reverse for block in self.blocks)
+
+    @property
+    def size(self):
+        """Number of parameters."""
+        return sum(int(np.prod(shape)) for part in self.shapes for shape in part)
+
+    def views(self, theta):
+        """Theta as a list of named tuples on its memory: one a block, then the readout's."""
+        views, at = [], 0
+        for part in self.shapes:
+            arrays = []
+            for shape in part:
+                size = int(np.prod(shape))
+                arrays.append(theta[at : at + size].reshape(shape))
+                at += size
+            views.append(type(part)(*arrays))
+        return views
+
+    def initial(self, rng, recurrent_init):
+        """Glorot weights, orthogonal or Glorot recurrence, the cell's biases, gains of 1."""
+        theta = np.zeros(self.size)
+        *blocks, readout = self.views(theta)
+        start = orthogonal if recurrent_init == "orthogonal" else glorot
+        for p in blocks:
+            for gate in range(self.cell.gates):
+                p.W[gate] = glorot(rng, p.W[gate].shape)
+                p.U[gate] = start(rng, p.U[gate].shape)
+                p.b[gate] = self.cell.bias[gate]
+            p.gain[:] = 1
+        readout.W[0] = glorot(rng, readout.W[0].shape)
+        return theta
+
+    def decays(self):
+        """1 for weights, 0 for the rest, (P,)."""
+        mark = np.zeros(self.size)
+        for p in self.views(mark):
+            p.W[:] = 1
+            if not isinstance(p, Readout):
+                p.U[:] = 1
+        return mark
+
+    def turned(self, weights):
+        """U of each block and W of each source the other way round, as the backward pass wants them."""
+
+        def turn(W, at, K):
+            V = np.empty((W.shape[0], W.shape[2], K), W.dtype)
+            kernels.turn(W, at, V)
+            return V
+
+        *blocks, readout = weights
+        U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
+        parts = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
+        return U, [
+            [turn(p.W, s.at, s.width) if s.which != X else None for s in sources] for p, sources in parts
+        ]
+
+
+def make_net(cell, n_inputs, n_outputs, hidden, input_lags, output_lags, bidirectional=False, skip=False):
+    """Lay out a net.   hidden : widths of the layers."""
+    lags, D = [], 0
+    for which, width, each in ((X, n_inputs, input_lags), (Y, n_outputs, output_lags)):
+        for oldest, length in runs(each) if width else ():
+            lags.append(Source(which, oldest, length * width, D))
+            D += length * width
+    directions = (False, True) if bidirectional else (False,)
+    blocks, shapes, layers = [], [], []
+    for k, H in enumerate(hidden):
+        sources = tuple(lags) if k == 0 or skip else ()
+        if k > 0:
+            sources = _append(sources, layers[-1], blocks)
+        layers.append(range(len(blocks), len(blocks) + len(directions)))
+        blocks += [Block(H, reverse, sources) for reverse in directions]
+        shapes += [cell.shapes(_width(sources), H)] * len(directions)
+    seen = tuple(lags) if skip else ()
+    for layer in layers if skip else layers[-1:]:
+        seen = _append(seen, layer, blocks)
+    shapes.append(Readout((1, _width(seen), n_outputs), (1, n_outputs)))
+    x_lead = max(input_lags, default=0) if n_inputs else 0
+    return Net(
+        cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, max(output_lags, default=0), tuple(shapes)
+    )
+
+
+def _width(sources):
+    """Rows of W for some sources."""
+    return sources[-1].at + sources[-1].width if sources else 0
+
+
+def _append(sources, layer, blocks):
+    """Sources, and the blocks of a layer after them."""
+    for k in layer:
+        sources = (*sources, Source(k, 0, blocks[k].H, _width(sources)))
+    return sources

@@ -1,0 +1,310 @@
+"""Reservoirs: fixed recurrent nets that are drawn, not learnt.
+
+    z(t) = W_in v(t) + W x(t - 1) + U x(t) + b          v(t): the inputs and outputs at their lags
+    x(t) = (1 - a) x(t - 1) + a f(z(t))
+    y(t) = c + Wv' v(t) + Wx' x(t) + Wq' x(t)^2
+
+x holds the units of all layers, the first layer first, and U is what a layer sees of the one below, so U x(t)
+only needs units that are up to date.  Two successive states lie side by side in memory, so a link is a weight and
+an index into [x(t - 1), x(t)].  Links are stored link by link and not unit by unit, (K, n) for a layer of n units
+with K links each: the loop over the units then is vector code.  Where units have more than a share ``DENSE`` of all
+links, a matrix product is faster.
+Dimensions: T steps, R units, D columns of v, O outputs, L layers.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import ArpackError, eigs
+
+from .._kernels.jit import kernel, part
+from .._kernels.simd_v1 import add_product, flat, fma, sigmoid, tanh
+from .._training.least_squares import one_thread
+
+
+IDENTITY, TANH, LOGISTIC, RELU = range(4)
+ACTIVATIONS = {"tanh": TANH, "relu": RELU, "identity": IDENTITY, "logistic": LOGISTIC}
+DENSE = 0.2  # share of all links, from which on the product is faster; measured from 100 to 2000 units
+ARPACK_FROM = 100  # units, from which on eigenvalues are sought by Arnoldi's method
+
+
+# ---------------------------------------------------------------------------------------- kernels
+
+
+@part
+def _add_links(index, weight, K, x, z):
+    """z[i] += sum_k weight[k, i] x[index[k, i]].   index, weight : (K n,), flat.   x : (2 R,).   z : (n,)."""
+    n = z.size
+    for k in range(0, K - 3, 4):  # four at a time: z is read and written less often
+        i, w = index[k * n : (k + 4) * n], weight[k * n : (k + 4) * n]
+        for j in range(n):
+            one = fma(w[j + n], x[i[j + n]], fma(w[j], x[i[j]], z[j]))
+            z[j] = fma(w[j + 3 * n], x[i[j + 3 * n]], fma(w[j + 2 * n], x[i[j + 2 * n]], one))
+    for k in range(K - K % 4, K):
+        i, w = index[k * n : (k + 1) * n], weight[k * n : (k + 1) * n]
+        for j in range(n):
+            z[j] = fma(w[j], x[i[j]], z[j])
+
+
+@part
+def _activate(kind, z):
+    """z <- f(z).   z : (n,)."""
+    if kind == TANH:
+        for i in range(z.size):
+            z[i] = tanh(z[i])
+    elif kind == LOGISTIC:
+        for i in range(z.size):
+            z[i] = sigmoid(z[i])
+    elif kind == RELU:
+        for i in range(z.size):
+            z[i] = z[i] if z[i] > 0 or np.isnan(z[i]) else 0 * z[i]
+
+
+@part
+def _steps(begin, links, at, index, weight, dense, leak, kind, A, S, first, last):
+    """S[t + 1] from S[t] and A[t], for first <= t < last.   Arrays as for ``follow``."""
+    R = A.shape[1]
+    s, row = flat(S), np.empty(1, np.int64)
+    for t in range(first, last):
+        x = s[t * R : (t + 2) * R]
+        for l in range(links.size):
+            i, j, here, K = begin[l], begin[l + 1], at[l], links[l]
+            n = j - i
+            z = A[t, i:j]
+            if K < 0:
+                row[0] = t * R + i
+                add_product(s, row, dense[here : here + n * n].reshape(n, n), z.reshape(1, n))
+                if l > 0:
+                    here += n * n
+                    below = i - begin[l - 1]
+                    row[0] = (t + 1) * R + begin[l - 1]
+                    add_product(s, row, dense[here : here + below * n].reshape(below, n), z.reshape(1, n))
+            else:
+                _add_links(index[here : here + K * n], weight[here : here + K * n], K, x, z)
+            _activate(kind, z)
+            old, new, a = S[t, i:j], S[t + 1, i:j], leak[i:j]
+            for k in range(n):
+                new[k] = fma(a[k], z[k], (1 - a[k]) * old[k])
+
+
+@part
+def _read(c, Wv, Wx, Wq, V, S, Q, out, first, last):
+    """Outputs of steps first <= t < last.   Arrays as for ``follow``."""
+    D, R, T = V.shape[1], S.shape[1], last - first
+    steps = np.arange(first, last)
+    for t in range(first, last):
+        for o in range(c.size):
+            out[t, o] = c[o]
+    if Wv.shape[0] > 0:
+        add_product(flat(V), steps * D, Wv, out[first:last])
+    add_product(flat(S), (steps + 1) * R, Wx, out[first:last])
+    if Wq.shape[0] > 0:
+        for t in range(T):
+            for i in range(R):
+                Q[t, i] = S[first + t + 1, i] * S[first + t + 1, i]
+        add_product(flat(Q), np.arange(T) * R, Wq, out[first:last])
+
+
+@part
+def _feed(lags, bound, out, Y, V, t):
+    """Put the output of step t into the lags of later steps, where y is not measured."""
+    O = Y.shape[1]
+    inputs = V.shape[1] - lags.size * O
+    for o in range(O):
+        if np.isnan(Y[t, o]):
+            y = out[t, o]
+            Y[t, o] = y if abs(y) <= bound else np.copysign(bound, y)
+        for j in range(lags.size):
+            if t + lags[j] < V.shape[0]:
+                V[t + lags[j], inputs + j * O + o] = Y[t, o]
+
+
+@kernel
+def follow(
+    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, fed, noise,
+    V, Y, A, S, Q, out,
+):  # fmt: skip
+    """T steps.
+
+    begin : (L + 1,), first unit of each layer.   links : (L,), links of each of its units, -1 where they are dense.
+    at : (L,), where in index and weight, or in dense, a layer begins.   index, weight, dense : 1-D, see ``pack``.
+    leak, b : (R,).   kind : of activation.   W_in : (D, R).   lags : (J,), of y, oldest first; the last J O columns
+    of V.   bound : for what is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or (0, O).
+    fed : whether some y is not measured and there are lags of it.   V : (T, D), in, and where fed out.   Y : (T, O),
+    NaN where not measured, in, and where fed out.   noise : (T, R) or (0, 0), added inside f.   A : (T, R), scratch.
+    S : (T + 1, R), out, row 0 given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is not
+    asked for and nothing is fed.
+    """
+    T, R = A.shape
+    rows = np.arange(T) * V.shape[1]
+    for t in range(T):
+        for i in range(R):
+            A[t, i] = b[i]
+        if noise.size > 0:
+            for i in range(R):
+                A[t, i] += noise[t, i]
+    at_once = 1 if fed else T
+    for t in range(0, T, at_once):
+        end = t + at_once
+        add_product(flat(V), rows[t:end], W_in, A[t:end])
+        _steps(begin, links, at, index, weight, dense, leak, kind, A, S, t, end)
+        if out.size > 0:
+            _read(c, Wv, Wx, Wq, V, S, Q, out, t, end)
+        if fed:
+            _feed(lags, bound, out, Y, V, t)
+
+
+@kernel
+def free_runs(
+    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, V, Y, S, out, first, last
+):  # fmt: skip
+    """Steps first <= t < last of M free runs side by side.
+
+    V : (M, T, D), in: of measured y, and, as steps are taken, of what is fed.   Y : (M, T, O), in: what each step
+    feeds, NaN for its output; where it was NaN, out.   S : (M, 2, R), the state before a step in S[:, 0], in, out.
+    out : (M, T, O), out.   Else as for ``follow``.
+    """
+    M, _, D = V.shape
+    R = S.shape[2]
+    A, q, row = np.empty((1, R)), np.empty((1, R)), np.zeros(1, np.int64)
+    none, one = A.shape[0] - 1, A.shape[0]  # for literals the parts would be compiled a second time
+    for m in range(M):
+        for t in range(first, last):
+            if t > 0:
+                _feed(lags, bound, out[m], Y[m], V[m], t - 1)
+            for i in range(R):
+                A[0, i] = b[i]
+            row[0] = t * D
+            add_product(flat(V[m]), row, W_in, A)
+            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], none, one)
+            _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], none, one)
+            for i in range(R):
+                S[m, 0, i] = S[m, 1, i]
+
+
+# ---------------------------------------------------------------------------------------- links
+
+
+class Reservoir(NamedTuple):
+    """What the kernels need of a reservoir, in the order of their arguments."""
+
+    begin: np.ndarray
+    links: np.ndarray
+    at: np.ndarray
+    index: np.ndarray
+    weight: np.ndarray
+    dense: np.ndarray
+    leak: np.ndarray
+    kind: int
+    W_in: np.ndarray
+    b: np.ndarray
+
+    @property
+    def R(self):
+        """Number of units."""
+        return len(self.b)
+
+
+def pack(W, U, begin, leak, kind, W_in, b):
+    """A reservoir from its matrices.
+
+    W, U : (R, R) sparse, row i the links that come in to unit i, from the states before and from the layer
+    below.   begin : (L + 1,).   leak, b : (R,).   W_in : (R, D).
+
+    A layer of n units with K links each: index and weight (K, n), with zeros for links that some unit lacks;
+    or its square of W' and then of U', flat, where that is dense.
+    """
+    R = len(b)
+    links, at, index, weight, dense = [], [], [], [], []
+    both = sparse.hstack([W, U], format="csr")
+    for l, (first, last) in enumerate(pairwise(begin)):
+        rows, n = both[first:last], last - first
+        counts = np.diff(rows.indptr)
+        K = counts.max(initial=0)
+        below = slice(begin[l - 1], begin[l]) if l else slice(0, 0)
+        possible = n + below.stop - below.start
+        if K / possible > DENSE:
+            links.append(-1)
+            at.append(sum(map(len, dense)))
+            dense.append(W[first:last, first:last].toarray().T.ravel())
+            dense.append(U[first:last, below].toarray().T.ravel())
+            continue
+        links.append(K)
+        at.append(sum(map(len, index)))
+        place = np.arange(K) < counts[:, None]
+        padded_index, padded_weight = np.zeros((n, K), np.uint32), np.zeros((n, K))
+        padded_index[place], padded_weight[place] = rows.indices, rows.data
+        padded_index[~place] = np.broadcast_to(np.arange(first, last)[:, None], place.shape)[~place]
+        index.append(padded_index.T.ravel())
+        weight.append(padded_weight.T.ravel())
+
+    def joined(parts, dtype):
+        return np.concatenate([*parts, np.empty(0)]).astype(dtype)
+
+    return Reservoir(
+        np.array(begin, np.int64),
+        np.array(links, np.int64),
+        np.array(at, np.int64),
+        joined(index, np.uint32),
+        joined(weight, np.float64),
+        joined(dense, np.float64),
+        np.broadcast_to(leak, R).astype(np.float64),
+        kind,
+        np.ascontiguousarray(W_in.T),
+        np.array(b, np.float64),
+    )
+
+
+# ---------------------------------------------------------------------------------------- topologies
+
+
+DISTRIBUTIONS = {
+    "uniform": lambda rng, shape: rng.uniform(-1, 1, shape),
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "sign": lambda rng, shape: rng.choice([-1.0, 1.0], shape),
+}
+
+
+def sources(rng, n, below, k):
+    """For each of n units k different ones of ``below``, (n, k)."""
+    if k * k > below:
+        return np.argpartition(rng.random_sample((n, below)), k - 1, axis=1)[:, :k]
+    chosen = np.sort(rng.randint(below, size=(n, k)), axis=1)
+    while len(again := np.flatnonzero((np.diff(chosen, axis=1) == 0).any(axis=1))):
+        chosen[again] = np.sort(rng.randint(below, size=(len(again), k)), axis=1)
+    return chosen
+
+
+def random_links(rng, n, below, k, draw):
+    """Sparse (n, below), k links in every row."""
+    places = sources(rng, n, below, k)
+    return sparse.csr_array((draw(rng, n * k), places.ravel(), np.arange(0, n * k + 1, k)), shape=(n, below))
+
+
+def random_reservoir(rng, n, k, radius, draw):
+    """W (n, n) with k links in every row and the spectral radius asked for."""
+    W = random_links(rng, n, n, k, draw)
+    return W * (radius / spectral_radius(W, rng))
+
+
+def chain(n, weight, closed):
+    """W (n, n) of a delay line, unit i fed by unit i - 1; closed: a cycle."""
+    into = np.arange(0 if closed else 1, n)
+    return sparse.csr_array((np.full(len(into), weight), (into, (into - 1) % n)), shape=(n, n))
+
+
+def spectral_radius(W, rng):
+    """The largest modulus of the eigenvalues of W (n, n), sparse."""
+    n = W.shape[0]
+    with one_thread:
+        if n > ARPACK_FROM:
+            try:
+                start = rng.uniform(-1, 1, n)
+                return np.abs(
+                    eigs(W, 4, ncv=80, v0=start, tol=1e-8, maxiter=40, return_eigenvectors=False)
+                ).max()
+            except ArpackError:  # it did not converge
+                pass
+        return np.abs(np.linalg.eigvals(W.toarray())).max()

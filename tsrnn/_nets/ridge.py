@@ -1,0 +1,450 @@
+"""Ridge regression on sums over time: a series may be of any length, and more rows can be added exactly.
+
+    W = (Z'Z + alpha D)^-1 Z'Y          D: the unit matrix, but 0 for the bias
+
+Where alpha is to be found, it is that of most evidence, the probability of Y under a Gaussian prior of W [1], which
+minimises
+
+    N log J(alpha) + log det(Z'Z + alpha D) - P log alpha          J: sum of squared errors + alpha |W|^2
+
+[1] D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992.
+
+What is summed is the Gram matrix of [Z, Y], so that Z'Z, Z'Y and Y'Y come from one product.  Its columns are cut
+into panels of ``PANEL``, and of its upper triangle only the blocks (i, j), i <= j, are kept: (G, PANEL, PANEL).
+Dimensions: M rows of a block, P columns of Z, O outputs.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh, lapack
+from scipy.optimize import minimize_scalar
+
+from .._kernels.jit import kernel
+from .._kernels.simd_v1 import add_outer, add_product, flat
+from .._training.least_squares import one_thread, solve
+
+
+PANEL = 24  # columns of a panel: three vectors of the widest processor, and a whole number of any other's
+ALPHAS = -14, 4  # decades between which the evidence is searched, times the mean square of the columns
+ROUNDING = 4 * np.finfo(float).eps  # what is smaller by such a factor is lost
+CLOSE = 3e-6  # distance from a fold's solution where its iteration ends, in units of the fold's own error
+MAX_ITERATIONS = 20  # after which a direct solution is cheaper
+
+
+# ---------------------------------------------------------------------------------------- kernels
+
+
+@kernel
+def features(rows, parts, V, S, Y, Z):
+    """[1, v, x, x^2, y] of some steps, in panels; NaN in y becomes 0.
+
+    rows : (M,), the steps.   parts : (4,) bool, which of 1, v, x and x^2 are wanted.   V : (T, D).   S : (T + 1, R).
+    Y : (T, O).   Z : (panels, M, PANEL), out.
+    """
+    panels, M, _ = Z.shape
+    D, R, O = V.shape[1], S.shape[1], Y.shape[1]
+    z, to = np.zeros(panels * PANEL), flat(Z)
+    for m in range(M):
+        t, p = rows[m], 0
+        if parts[0]:
+            z[p] = 1.0
+            p += 1
+        if parts[1]:
+            for d in range(D):
+                z[p + d] = V[t, d]
+            p += D
+        x = S[t + 1]
+        if parts[2]:
+            for i in range(R):
+                z[p + i] = x[i]
+            p += R
+        if parts[3]:
+            for i in range(R):
+                z[p + i] = x[i] * x[i]
+            p += R
+        for o in range(O):
+            z[p + o] = 0.0 if np.isnan(Y[t, o]) else Y[t, o]
+        for b in range(panels):
+            first, here = (b * M + m) * PANEL, b * PANEL
+            for c in range(PANEL):
+                to[first + c] = z[here + c]
+
+
+@kernel
+def add_gram(Z, weighted, G):
+    """Add to the blocks of the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL)."""
+    panels, M, width = Z.shape
+    rows, g = np.arange(M) * width, 0
+    for i in range(panels):
+        for j in range(i, panels):
+            add_outer(flat(Z[i]), rows, weighted[j], G[g])
+            g += 1
+
+
+@kernel
+def unpack(G, A):
+    """The whole symmetric matrix.   G : (G, PANEL, PANEL), blocks of its upper triangle.   A : (P, P), out."""
+    P, width, g = A.shape[0], G.shape[1], 0
+    for first in range(0, P, width):
+        for at in range(first, P, width):
+            for i in range(min(width, P - first)):
+                for j in range(i if at == first else 0, min(width, P - at)):
+                    A[first + i, at + j] = G[g, i, j]
+            for j in range(min(width, P - at)):
+                for i in range(j if at == first else min(width, P - first)):
+                    A[at + j, first + i] = G[g, i, j]
+            g += 1
+
+
+@kernel
+def recurse(Z, Y, w, forgetting, most, P, W):
+    """Recursive least squares, row by row.
+
+    k = P z / (forgetting / w + z'P z),   W <- W + k (y - z'W),   P <- (P - k (P z)') / forgetting
+
+    While the trace of P is above ``most`` nothing is forgotten: directions that the rows do not excite would
+    grow without bound.   Z : (M, F).   Y : (M, O).   w : (M,), positive.   P : (F, F) and W : (F, O), in, out.
+    """
+    M, F = Z.shape
+    O = Y.shape[1]
+    u, e = np.empty(F), np.empty(O)
+    for m in range(M):
+        z = Z[m]
+        for i in range(F):
+            u[i] = 0.0
+        for j in range(F):
+            p, zj = P[j], z[j]
+            for i in range(F):
+                u[i] += p[i] * zj
+        trace = 0.0
+        for i in range(F):
+            trace += P[i, i]
+        fade = forgetting if trace <= most else 1.0
+        s = fade / w[m]
+        for i in range(F):
+            s += z[i] * u[i]
+        for o in range(O):
+            e[o] = Y[m, o]
+        for i in range(F):
+            for o in range(O):
+                e[o] -= z[i] * W[i, o]
+        for i in range(F):
+            k, p = u[i] / s, P[i]
+            for o in range(O):
+                W[i, o] += k * e[o]
+            for j in range(F):
+                p[j] = (p[j] - u[i] * u[j] / s) / fade
+
+
+@kernel
+def factor(d, e, share, alpha, pivot, lower):
+    """L D L' of share T + alpha, T tridiagonal, for each of K shares and alphas.
+
+    d : (P,), the diagonal of T.   e : (P - 1,), beside it.   share, alpha : (K,).   pivot : (P, K), D, out; held above
+    what rounding may make of it.   lower : (P - 1, K), L beside its diagonal, out.
+    """
+    least = 0.0
+    for i in range(d.size):
+        least = max(least, abs(d[i]))
+    least *= 1e-16
+    for i in range(d.size):
+        for k in range(share.size):
+            pivot[i, k] = share[k] * d[i] + alpha[k]
+            if i > 0:
+                pivot[i, k] -= lower[i - 1, k] * share[k] * e[i - 1]
+            pivot[i, k] = max(pivot[i, k], least * share[k] + alpha[k])
+            if i < d.size - 1:
+                lower[i, k] = share[k] * e[i] / pivot[i, k]
+
+
+@kernel
+def substitute(pivot, lower, R):
+    """R[:, k] <- (L D L')^-1 R[:, k].   pivot, lower : see ``factor``.   R : (P, K), in, out."""
+    P, K = R.shape
+    for i in range(1, P):
+        for k in range(K):
+            R[i, k] -= lower[i - 1, k] * R[i - 1, k]
+    for i in range(P - 1, -1, -1):
+        for k in range(K):
+            R[i, k] /= pivot[i, k]
+        if i < P - 1:
+            for k in range(K):
+                R[i, k] -= lower[i, k] * R[i + 1, k]
+
+
+@kernel
+def multiply(A, X, Z):
+    """Z <- A[:P, :P] X.   A : (>= P, >= P).   X, Z : (P, K)."""
+    P = X.shape[0]
+    for i in range(P):
+        for k in range(X.shape[1]):
+            Z[i, k] = 0.0
+    add_product(flat(A), np.arange(P) * A.shape[1], X, Z)
+
+
+# ---------------------------------------------------------------------------------------- sums
+
+
+class Normal(NamedTuple):
+    """The normal equations of one or more outputs.
+
+    ZZ : (P, P).   ZY : (P, O).   yy : (O,), sums of squares.   weight : of all rows.   outputs : which they are.
+    A : (>= P, >= P), contiguous, which ZZ is a part of.
+    """
+
+    ZZ: np.ndarray
+    ZY: np.ndarray
+    yy: np.ndarray
+    weight: float
+    outputs: np.ndarray
+    A: np.ndarray
+
+
+class Sums(NamedTuple):
+    """Gram matrices of [Z, Y]: one for all outputs or, where not the same rows of each are known, one for each.
+
+    gram : (1 or O, G, PANEL, PANEL).   weight : (1 or O,).   P, O : columns of Z and Y.
+    """
+
+    gram: np.ndarray
+    weight: np.ndarray
+    P: int
+    O: int
+
+    def __add__(self, other):
+        """Sums over the rows of both."""
+        n = max(len(self.gram), len(other.gram))
+        one, two = self.split(n), other.split(n)
+        return self._replace(gram=one.gram + two.gram, weight=one.weight + two.weight)
+
+    def split(self, n):
+        """The same as n Gram matrices."""
+        if len(self.gram) == n:
+            return self
+        return self._replace(gram=np.repeat(self.gram, n, axis=0), weight=np.repeat(self.weight, n))
+
+    def normal(self):
+        """The normal equations, one for each Gram matrix."""
+        for k, weight in enumerate(self.weight):
+            A = self._whole(self.gram[k])
+            outputs = np.arange(self.O) if len(self.weight) == 1 else np.array([k])
+            y = self.P + outputs
+            yield Normal(A[: self.P, : self.P], A[: self.P, y], A[y, y], float(weight), outputs, A)
+
+    def _whole(self, gram):
+        """(P + O, P + O) from blocks."""
+        A = np.empty((self.P + self.O, self.P + self.O))
+        unpack(gram, A)
+        return A
+
+
+def panels(columns):
+    """How many panels hold so many columns."""
+    return -(-columns // PANEL)
+
+
+def no_sums(P, O):
+    """Sums over no rows."""
+    n = panels(P + O)
+    return Sums(np.zeros((1, n * (n + 1) // 2, PANEL, PANEL)), np.zeros(1), P, O)
+
+
+def add_rows(sums, parts, V, S, Y, rows, w):
+    """Sums with some rows of a block added, in place where they can be.
+
+    rows : (M,), those of positive weight and at least one known output.   w : (T,).   Else as for ``features``.
+    """
+    if len(rows) == 0:
+        return sums
+    Z = _panelled(sums.P + sums.O, parts, V, S, Y, rows)
+    known, w = np.isfinite(Y[rows]), w[rows]
+    if len(sums.weight) == 1 and known.all():
+        add_gram(Z, _times(Z, w), sums.gram[0])
+        sums.weight[0] += w.sum()
+        return sums
+    sums = sums.split(sums.O)
+    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        more = np.zeros_like(sums.gram[0])
+        add_gram(Z, _times(Z, w * pattern), more)
+        here = np.flatnonzero(which.ravel() == k)
+        sums.gram[here] += more
+        sums.weight[here] += w @ pattern
+    return sums
+
+
+def add_weighted_rows(sums, parts, V, S, Y, rows, w):
+    """Add some rows of a block, with weights of their own for each output, in place.
+
+    sums : those of each output alone.   Y : (T, O), finite.   w : (T, O).   Else as for ``add_rows``.
+    """
+    P = sums[0].P
+    Z = _panelled(P + 1, parts, V, S, np.ascontiguousarray(Y[:, :1]), rows)
+    panel, column = divmod(P, PANEL)
+    for one, y, each in zip(sums, Y[rows].T, w[rows].T):
+        Z[panel, :, column] = y
+        add_gram(Z, Z * each[:, None], one.gram[0])
+        one.weight[0] += each.sum()
+
+
+def feature_rows(parts, V, S, Y, rows):
+    """Z (M, P) and Y (M, O) of some rows of a block; see ``features``."""
+    P = int(parts @ [1, V.shape[1], S.shape[1], S.shape[1]])
+    Z = _panelled(P + Y.shape[1], parts, V, S, Y, rows).transpose(1, 0, 2).reshape(len(rows), -1)
+    return np.ascontiguousarray(Z[:, :P]), Z[:, P : P + Y.shape[1]].copy()
+
+
+def _panelled(columns, parts, V, S, Y, rows):
+    """[Z, Y] (panels, M, PANEL) of some rows of a block."""
+    Z = np.empty((panels(columns), len(rows), PANEL))
+    features(rows, parts, V, S, Y, Z)
+    return Z
+
+
+def _times(Z, w):
+    """Z with weighted rows."""
+    return Z if (w == 1).all() else Z * w[:, None]
+
+
+# ---------------------------------------------------------------------------------------- solutions
+
+
+def ridge(normal, alpha, bias):
+    """The weights (P, outputs) for a penalty alpha; ``bias``: whether column 0 is one, and not penalised."""
+    diagonal = _penalties(normal, alpha, bias)
+    W = solve(normal.ZZ, diagonal, normal.ZY)
+    if W is None or not np.isfinite(W).all():
+        warnings.warn(
+            f"alpha={alpha!r} is too small for these states in double precision: directions that rounding hides are "
+            "left out. Give a larger alpha.",
+            LinAlgWarning,
+            stacklevel=2,
+        )
+        with one_thread:
+            values, Q = eigh(normal.ZZ + np.diag(diagonal))
+        keep = values > len(Q) * np.finfo(float).eps * values[-1]
+        W = Q[:, keep] @ ((Q[:, keep].T @ normal.ZY) / values[keep, None])
+    return W
+
+
+def _penalties(normal, alpha, bias):
+    """alpha D, (P,)."""
+    diagonal = np.full(len(normal.ZZ), float(alpha))
+    diagonal[:1] *= not bias
+    return diagonal
+
+
+def squared_error(normal, W):
+    """Sum of squared errors of weights (P, K outputs), for K alphas: (K outputs,)."""
+    K = W.shape[1] // len(normal.yy)
+    sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.A, W) - 2 * np.tile(normal.ZY, K)), axis=0)
+    return np.maximum(sse, 0.0)
+
+
+def likely_alpha(normals, bias):
+    """The alpha of most evidence, the same for all outputs."""
+    size = max(np.trace(normal.ZZ) / len(normal.ZZ) for normal in normals)
+    low = max(ALPHAS[0], np.log10(ROUNDING * len(normals[0].ZZ)))
+
+    def badness(decade):
+        return sum(_minus_evidence(normal, size * 10.0**decade, bias) for normal in normals)
+
+    found = minimize_scalar(badness, bounds=(low, ALPHAS[1]), method="bounded", options={"xatol": 0.1})
+    return float(size * 10.0**found.x)
+
+
+def _minus_evidence(normal, alpha, bias):
+    """-2 log evidence, up to a constant."""
+    A = normal.ZZ.copy()
+    A.flat[:: len(A) + 1] += _penalties(normal, alpha, bias)
+    with one_thread:
+        try:
+            chol = cho_factor(A.T, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return np.inf
+        W = cho_solve(chol, normal.ZY, check_finite=False)
+    errors = normal.yy - np.sum(W * normal.ZY, axis=0)
+    if not (errors > ROUNDING * normal.yy).all():
+        return np.inf if (normal.yy > 0).any() else -alpha  # y is constant: nothing is to be explained
+    spread = 2 * np.log(np.diag(chol[0])).sum() - (len(A) - bias) * np.log(alpha)
+    return normal.weight * np.log(errors).sum() + len(errors) * spread
+
+
+# ---------------------------------------------------------------------------------------- many folds and alphas
+
+
+@np.errstate(over="ignore", invalid="ignore")  # where gradients fail, the fold is solved directly
+def ridge_path(total, folds, alphas, bias):
+    """The weights (S, P, K outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
+
+    With A = Q T Q' of all rows, T tridiagonal, Q (s T + alpha) Q' is close to A_f + alpha of a fold with a share s of
+    the rows, so that conjugate gradients from the solution of all rows need a few steps, for all folds and alphas side
+    by side.  Columns of the arrays (P, S K O) below: the outputs of an alpha, the alphas of a fold.
+    """
+    P, O = total.ZY.shape
+    S, K = len(folds), len(alphas)
+    Q, d, e = _tridiagonal(total.ZZ)
+    Qt = np.ascontiguousarray(Q.T)
+    share = np.repeat([fold.weight / total.weight for fold in folds], K * O)
+    alpha = np.tile(np.repeat(np.asarray(alphas, float), O), S)
+    penalised = np.ones((P, 1))
+    penalised[:1] -= bias
+    pivot, lower = np.empty((len(d), len(alpha))), np.empty((len(e), len(alpha)))
+    factor(d, e, share, alpha, pivot, lower)
+
+    def near(R):
+        """Roughly, R divided by A_f + alpha."""
+        Z = _product(Qt, R)
+        substitute(pivot, lower, Z)
+        return _product(Q, Z)
+
+    def times(X):
+        """A_f + alpha times X."""
+        parts = [_product(fold.A, part) for fold, part in zip(folds, np.split(X, S, axis=1))]
+        return np.hstack(parts) + penalised * (alpha * X)
+
+    right = np.hstack([np.tile(fold.ZY, K) for fold in folds])
+    yy = np.concatenate([np.tile(fold.yy, K) for fold in folds])
+    X = near(np.tile(total.ZY, S * K) * share)
+    R = right - times(X)
+    Z = near(R)
+    direction, left = Z, np.sum(R * Z, axis=0)
+    for _ in range(MAX_ITERATIONS):
+        far = ~(left <= CLOSE**2 * (yy - np.sum(X * right, axis=0)))  # not a number, too
+        if not far.any():
+            break
+        ahead = times(direction)
+        step = left / np.maximum(np.sum(direction * ahead, axis=0), np.finfo(float).tiny)
+        X += step * direction
+        R -= step * ahead
+        Z = near(R)
+        now = np.sum(R * Z, axis=0)
+        direction = Z + now / np.maximum(left, np.finfo(float).tiny) * direction
+        left = now
+    W = X.reshape(P, S, K * O).transpose(1, 0, 2).copy()
+    for fold, w, mine in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
+        for k in np.flatnonzero(mine):
+            w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
+    return W
+
+
+def _tridiagonal(A):
+    """Q (P, P), d (P,), e (P - 1,): A = Q T Q', T with d on its diagonal and e beside it."""
+    P = len(A)
+    Q = np.zeros((P, P))
+    Q[0, 0] = 1
+    if P == 1:
+        return Q, A[0].copy(), np.empty(0)
+    with one_thread:
+        reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * P)
+        Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * P)[0]
+    return Q, d, e
+
+
+def _product(A, X):
+    """The first rows and columns of A, as many as X has rows, times X."""
+    Z = np.empty(X.shape)
+    multiply(A, np.ascontiguousarray(X), Z)
+    return Z

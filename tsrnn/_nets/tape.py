@@ -1,0 +1,209 @@
+"""The work space of a recurrent net: its forward pass leaves on it what back-propagation through time needs."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from . import recurrent_kernels as kernels
+from .recurrent import Readout, X, Y
+
+
+SPELL = 5e7  # multiplications in one compiled call, which cannot be interrupted: some milliseconds
+
+
+class Trace(NamedTuple):
+    """What a cell leaves behind; see the docstrings of the cells' kernels."""
+
+    Z: np.ndarray
+    S: np.ndarray
+    R: np.ndarray
+    Q: np.ndarray
+    unit: np.ndarray
+    root: np.ndarray
+    rows: np.ndarray
+
+
+class Masks(NamedTuple):
+    """Of one block: recurrent (B, H) on h as the recurrence sees it, output (T, B, H) on h as others do; or (0, 0)."""
+
+    recurrent: np.ndarray
+    output: np.ndarray
+
+    def of(self, part):
+        """The masks of some of the sequences, a slice."""
+        return Masks(self.recurrent[part], self.output[:, part].copy())
+
+
+class Tape:
+    """Work space for B sequences of T steps; a forward pass leaves on it what the backward pass needs.
+
+    ``S[k]`` (n_states, T + 1, B, H) are the states of block k: the caller sets step 0.  ``out`` : (T, B, O).
+    ``dS[k]`` (2, B, H) : the gradient of the last states, which the caller sets, and then that of the first.
+    """
+
+    def __init__(self, net, B, T, dtype):
+        self.net, self.B, self.T, self.dtype = net, B, T, dtype
+        self._none = np.empty((0, 0), dtype)
+        some = max(1, int(SPELL / (B * net.size)))
+        self._spells = [(t, min(t + some, T)) for t in range(0, T, some)]
+        self.traces, self.dH, self.dS = [], [], []
+        for block, shapes in zip(net.blocks, net.shapes):
+            H, G = block.H, net.cell.gates
+            S = np.zeros((net.cell.n_states, T + 1, B, H), dtype)
+            normed = G if shapes.gain[0] else 0
+            self.traces.append(
+                Trace(
+                    np.empty((G, T, B, H), dtype),
+                    S,
+                    S[0, :T],
+                    np.empty((T, B, H), dtype),
+                    np.empty((normed, T, B, H), dtype),
+                    np.empty((normed, T, B), dtype),
+                    np.arange(T * B) * H,
+                )
+            )
+            self.dS.append(np.zeros((2, B, H), dtype))
+        self.S = [trace.S for trace in self.traces]
+        self.out = np.empty((T, B, net.n_outputs), dtype)
+
+    def place(self, x, x_at, y, y_at, lengths):
+        """Choose the sequences: step 0 of each is row x_at (B,) of x (flat), row y_at of y; lengths (B,)."""
+        self.x, self.y, self.y_at = x, y, y_at * self.net.n_outputs
+        steps = np.arange(self.T)[:, None]
+        self._forth = self._back = steps
+        if self.net.bidirectional:  # steps beyond the end stay where they are
+            self._back = np.where(steps < lengths, lengths - 1 - steps, steps)
+        self._at = {X: (x_at, self.net.n_inputs), Y: (y_at, self.net.n_outputs)}
+        self._placed = {}
+
+    def _rows(self, source, reverse):
+        """Where in its array each row of a source begins, (T B,)."""
+        if source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
+            return self.traces[source.which].rows
+        if (source, reverse) not in self._placed:
+            steps = self._back if reverse else self._forth
+            if source.which < 0:
+                at, width = self._at[source.which]
+                rows = (at - source.oldest) * width + steps * width
+            else:
+                rows = (self._back * self.B + np.arange(self.B)) * source.width
+            self._placed[source, reverse] = rows.ravel()
+        return self._placed[source, reverse]
+
+    def _array(self, source):
+        """The array of a source, flat."""
+        if source.which < 0:
+            return self.x if source.which == X else self.y
+        return self._h[source.which].reshape(-1)
+
+    def forward(self, weights, own=None, masks=None, feed=None):
+        """Run; returns ``out``.
+
+        own : (T, B, O) bool, True where y is not known: the output is written there, so y must be a private copy;
+        None where all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called after step t where
+        some y is not known, to write there something else than the output.
+        """
+        net, T = self.net, self.T
+        *blocks, readout = weights
+        self.own = own
+        self.masks = masks or [Masks(self._none, self._none)] * len(blocks)
+        self._h = []  # as others see it
+        for k, (mask, trace) in enumerate(zip(self.masks, self.traces)):
+            h = trace.S[0]
+            self.traces[k] = trace._replace(R=np.empty_like(trace.Q) if mask.recurrent.size else h[:T])
+            self._h.append(np.empty_like(trace.Q) if mask.output.size else h[1:])
+        early, late = [], []  # what can be done for all steps at once, and what goes step by step
+        for k, (p, block) in enumerate(zip(blocks, net.blocks)):
+            trace = self.traces[k]
+            bias = np.zeros_like(p.b) if p.gain.size else p.b
+            self._add_sources(p.W, bias, block.sources, block.reverse, trace.Z, early, late)
+            late.append(partial(net.cell.forward, p.b, *p[3:], self.masks[k].recurrent, *trace))
+            if self.masks[k].output.size:
+                late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
+        self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
+        if own is None:
+            early, late = early + late, []
+        for step in early:
+            for first, last in self._spells:
+                step(first, last)
+        if own is not None:
+            late.append(feed or partial(kernels.feed, self.out, own, self.y_at, self.y))
+            for t in range(T):
+                for step in late:
+                    step(t, t + 1)
+        return self.out
+
+    def _add_sources(self, W, b, sources, reverse, Z, early, late):
+        """Schedule what fills Z."""
+        for source in sources:
+            step = partial(
+                kernels.project,
+                self._array(source),
+                self._rows(source, reverse),
+                W,
+                source.at,
+                source.width,
+                b,
+                Z,
+            )
+            (early if source.which == X else late).append(step)
+            b = b[:0]
+
+    def backward(self, weights, turned, dout, grads):
+        """Back through time; adds to ``grads``, which are like ``weights``.
+
+        dout : (T, B, O), dL/dout, in; out: with what came back through the outputs that were fed.
+        """
+        net, T = self.net, self.T
+        U, V = turned
+        if not self.dH:
+            self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
+        for dH in self.dH:
+            dH.fill(0)
+        own, dy = self.own, None
+        steps = []
+        if own is not None:
+            dy = np.zeros_like(self.y)
+            steps.append(partial(kernels.feed_back, dy, own, self.y_at, dout))
+        self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
+        for k in range(len(net.blocks) - 1, -1, -1):
+            p, g, mask = weights[k], grads[k], self.masks[k]
+            if mask.output.size:
+                steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
+            arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
+            steps.append(partial(net.cell.backward, U[k], *p[4:], mask.recurrent, *self.traces[k], *arrays))
+            self._add_back(self.traces[k].Z, V[k], net.blocks[k].sources, net.blocks[k].reverse, dy, steps)
+        if own is None:
+            for step in steps:
+                for first, last in reversed(self._spells):
+                    step(first, last)
+        else:
+            for t in range(T - 1, -1, -1):
+                for step in steps:
+                    step(t, t + 1)
+        parts = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
+        for Z, g, sources, reverse in [*parts, (dout[None], grads[-1], net.readout, False)]:
+            normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
+            db = g.b[:0] if normed else g.b
+            for source in sources:
+                kernels.outer(
+                    self._array(source), self._rows(source, reverse), Z, source.at, source.width, g.W, db
+                )
+                db = db[:0]
+
+    def _add_back(self, Z, V, sources, reverse, dy, steps):
+        """Schedule what carries dL/dZ to its sources."""
+        for source, v in zip(sources, V):
+            if source.which >= 0:
+                to = self.dH[source.which].reshape(-1)
+            elif source.which == Y and dy is not None:
+                to = dy
+            else:
+                continue
+            steps.append(partial(kernels.scatter, Z, v, self._rows(source, reverse), to))
+
+
+def _mask(h, mask, seen, first, last):
+    """h, mask, seen : (T, B, H)."""
+    np.multiply(h[first:last], mask[first:last], out=seen[first:last])

@@ -1,0 +1,1 @@
+"""What the user's rows are: series, stamps, lags, targets, scales, units."""

@@ -1,0 +1,380 @@
+"""What a model learns of y: ``target_transform`` and ``target_bounds``.
+
+    u(t) = g(y(t))                            the level: pointwise, increasing
+    w(t) = u(t) - sum_k c_k u(t - k)          what the model forecasts, k = 1 ... K
+    y(t) = g^-1(min(max(w(t) + sum_k c_k u(t - k), g(low(t))), g(high(t))))
+
+The differences stand for the polynomial (1 - B^a)(1 - B^b) ... = 1 - sum_k c_k B^k of the backshift B.  Each g is
+continued to all numbers, -inf below its domain and inf above, and so is its inverse, to the ends of the domain: a
+bound or a level that a closed loop produces may lie anywhere.  Arrays are Y, U, W (N, O), column by column; NaN
+passes through.
+"""
+
+import math
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .._check import check_number
+
+
+LARGEST = np.finfo(float).max
+
+
+class Log(BaseEstimator):
+    """Logarithm of the target: u = log(y + offset).
+
+    For a positive series whose swings grow with its level; errors then are relative ones.
+
+    Parameters
+    ----------
+    offset : float, default=0.0
+        Added first, in the units of y; y must be greater than ``-offset``. The word ``"log1p"`` stands for
+        ``Log(offset=1.0)``.
+
+    See Also
+    --------
+    Power : nearly the same for a y that may be zero.
+
+    Examples
+    --------
+    >>> from tsrnn.preprocessing import Log
+    >>> Log(offset=10.0)
+    Log(offset=10.0)
+    >>> Log()([1.0, 10.0, 100.0]).round(2)
+    array([0. , 2.3 , 4.61])
+    """
+
+    def __init__(self, offset=0.0):
+        self.offset = offset
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("offset", self.offset)
+
+    def __call__(self, Y):
+        """Levels, -inf below the domain."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(np.add(Y, self.offset), 0))
+
+    def inverse(self, U):
+        """From levels back to y."""
+        return np.exp(U) - self.offset
+
+    def domain(self):
+        """What it can be taken of, and what to do about other values."""
+        return f"y > {0.0 - self.offset}", "give a greater offset, or NaN where such a value was not measured"
+
+
+class Power(BaseEstimator):
+    """Power of the target: u = (y + offset) ** exponent.
+
+    With an exponent below 1 for a series that may be zero and swings more where it is large.
+
+    Parameters
+    ----------
+    exponent : float, default=0.5
+        Greater than 0. The word ``"sqrt"`` stands for ``Power(0.5)``.
+    offset : float, default=0.0
+        Added first, in the units of y; y must not be less than ``-offset``.
+
+    Examples
+    --------
+    >>> from tsrnn.preprocessing import Power
+    >>> Power(1 / 3)
+    Power(exponent=0.3333333333333333)
+    >>> Power()([0.0, 9.0, 100.0])
+    array([ 0.,  3., 10.])
+    """
+
+    def __init__(self, exponent=0.5, offset=0.0):
+        self.exponent = exponent
+        self.offset = offset
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("exponent", self.exponent, 0, low_open=True)
+        check_number("offset", self.offset)
+
+    def __call__(self, Y):
+        """Levels, -inf below the domain."""
+        V = np.add(Y, self.offset)
+        with np.errstate(over="ignore"):
+            return np.where(V < 0, -np.inf, np.abs(V) ** self.exponent)
+
+    def inverse(self, U):
+        """From levels back to y."""
+        return np.maximum(U, 0) ** (1 / self.exponent) - self.offset
+
+    def domain(self):
+        """What it can be taken of, and what to do about other values."""
+        return (
+            f"y >= {0.0 - self.offset}",
+            "give a greater offset, or NaN where such a value was not measured",
+        )
+
+
+class Logit(BaseEstimator):
+    """Log-odds of the target's place in a range: u = log((y - low) / (high - y)).
+
+    For a share: forecasts, and their intervals, stay between low and high.
+
+    Parameters
+    ----------
+    low, high : float, default=0.0 and 1.0
+        Ends of the range, in the units of y, which must lie between them and not on them.
+
+    Examples
+    --------
+    >>> from tsrnn.preprocessing import Logit
+    >>> Logit(high=100.0)
+    Logit(high=100.0)
+    >>> Logit()([0.1, 0.5, 0.9]).round(2)
+    array([-2.2,  0. ,  2.2])
+    """
+
+    def __init__(self, low=0.0, high=1.0):
+        self.low = low
+        self.high = high
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("low", self.low)
+        check_number("high", self.high, self.low, low_open=True)
+
+    def __call__(self, Y):
+        """Levels, -inf and inf outside the domain."""
+        V = np.clip(Y, self.low, self.high)
+        with np.errstate(divide="ignore"):
+            return np.log((V - self.low) / (self.high - V))
+
+    def inverse(self, U):
+        """From levels back to y."""
+        return self.low + (self.high - self.low) / (1 + np.exp(np.negative(U)))
+
+    def domain(self):
+        """What it can be taken of, and what to do about other values."""
+        return (
+            f"{self.low} < y < {self.high}",
+            "give a wider range, or target_bounds instead, which y may touch",
+        )
+
+
+class Difference(BaseEstimator):
+    """Change of the target: w(t) = u(t) - u(t - lag).
+
+    With ``lag=1`` for a series without a fixed level, with the rows of a season for one that repeats itself.
+    Forecasts add the changes up again. Several differences are taken one of the other.
+
+    Parameters
+    ----------
+    lag : int, default=1
+        Rows to look back. The word ``"difference"`` stands for ``Difference(1)``.
+
+    Examples
+    --------
+    >>> from tsrnn.preprocessing import Difference
+    >>> Difference(lag=24)
+    Difference(lag=24)
+    """
+
+    def __init__(self, lag=1):
+        self.lag = lag
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("lag", self.lag, 1, integer=True)
+
+
+WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
+
+
+class Target(NamedTuple):
+    """What the model forecasts, of what the user measured.
+
+    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows after
+    which all differences begin anew.
+    """
+
+    pointwise: tuple
+    coef: np.ndarray
+    season: int
+
+    def levels(self, Y):
+        """U (N, O) of measured Y; raises where a value lies outside the domain."""
+        U = np.asarray(Y, float)
+        for g in self.pointwise:
+            V, U = U, g(U)
+            outside = np.isinf(U) & np.isfinite(V)
+            if outside.any():
+                row, column = np.argwhere(outside)[0]
+                domain, cure = g.domain()
+                where = f"row {row}" if U.shape[1] == 1 else f"row {row}, column {column}"
+                was = "" if g is self.pointwise[0] else f", by then {V[row, column]},"
+                raise ValueError(
+                    f"target_transform: {g!r} needs {domain}, but y is {np.asarray(Y)[row, column]}{was} in {where} "
+                    f"({outside.sum()} such values): {cure}."
+                )
+        return U
+
+    def ends(self, Y):
+        """Levels of any Y, -inf and inf outside the domain."""
+        for g in self.pointwise:
+            Y = g(Y)
+        return Y
+
+    def bound_levels(self, low, high):
+        """Levels of bounds on y, such that clipping to them never gives an infinite level."""
+        low, high = np.asarray(low, float), np.asarray(high, float)
+        lowest, highest = self.ends(low), self.ends(high)
+        for name, bound, level, end in ("low", low, lowest, np.inf), ("high", high, highest, -np.inf):
+            if (level == end).any():
+                raise ValueError(
+                    f"target_bounds: {name}={bound[level == end][0]} leaves no y of which target_transform="
+                    f"{list(self.pointwise)} can be taken: give another bound, or an offset."
+                )
+        return lowest, highest
+
+    def inverse(self, U):
+        """Y of levels U, which may lie beyond those that y can have; finite where U is."""
+        with np.errstate(over="ignore"):
+            for g in reversed(self.pointwise):
+                U = np.clip(g.inverse(U), -LARGEST, LARGEST)
+        return U
+
+    def base(self, past):
+        """What the past adds to a change: sum_k c_k u(t - k), (..., O), of levels past (..., K, O), oldest first."""
+        total = np.zeros((*past.shape[:-2], past.shape[-1]))
+        for k in self._lags():
+            total += self.coef[k - 1] * past[..., -k, :]
+        return total
+
+    def differences(self, U, past):
+        """W (N, O) of levels U (N, O) and those before, past (K, O); NaN where one that is needed is NaN."""
+        K, N = len(self.coef), len(U)
+        before = np.concatenate([past, U])
+        W = np.array(U, float)
+        for k in self._lags():
+            W -= self.coef[k - 1] * before[K - k : K - k + N]
+        return W
+
+    def _lags(self):
+        """Those k of which c_k is not 0: the others may be NaN."""
+        return np.flatnonzero(self.coef) + 1
+
+
+def resolve_target(target_transform):
+    """The Target that None, a word, an object or a sequence of those stands for."""
+    steps = target_transform if isinstance(target_transform, (list, tuple)) else [target_transform]
+    pointwise, polynomial, difference, season = [], np.ones(1), None, 1
+    for step in steps:
+        if step is None:
+            continue
+        found = WORDS.get(step) if isinstance(step, str) else step
+        if not isinstance(found, (Log, Power, Logit, Difference)):
+            raise ValueError(
+                f"target_transform={target_transform!r}: {step!r} is unknown: give None, "
+                f"{', '.join(map(repr, WORDS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
+                "Difference(lag=24), or a list of those."
+            )
+        found.check()
+        if isinstance(found, Difference):
+            difference = step
+            factor = np.zeros(found.lag + 1)
+            factor[[0, -1]] = 1, -1
+            polynomial = np.convolve(polynomial, factor)
+            season = math.lcm(season, found.lag)
+        elif difference is not None:
+            raise ValueError(
+                f"target_transform={target_transform!r}: {step!r} comes after {difference!r}, but a change may have "
+                f"any sign and size: put {step!r} first."
+            )
+        else:
+            pointwise.append(clone(found))  # the fitted model keeps it, whatever set_params does later
+    return Target(tuple(pointwise), -polynomial[1:], season)
+
+
+# -------------------------------------------------------------------------------------- bounds
+
+
+class Bounds(NamedTuple):
+    """Where y may lie: for each output a number, or, as an int, the column of X that holds it.
+
+    low, high : (O,) tuples.
+    """
+
+    low: tuple
+    high: tuple
+
+    def __call__(self, X):
+        """Low and high (N, O) in the rows of X (N, F), all in the user's units."""
+        low, high = (
+            np.stack([X[:, b] if isinstance(b, int) else np.full(len(X), b) for b in side], axis=1)
+            for side in self
+        )
+        wrong = ~(low <= high)
+        if wrong.any():
+            row, output = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"target_bounds: in row {row} of X low is {low[row, output]} and high is {high[row, output]} (output "
+                f"{output}, {wrong.sum()} such values): give columns with low <= high in every row, without NaN."
+            )
+        return low, high
+
+
+def resolve_bounds(target_bounds, feature_names, n_outputs):
+    """The Bounds that a pair (low, high) stands for; None where both sides are open.
+
+    feature_names : the columns of X, "x0", "x1" ... for an array.
+    """
+    if target_bounds is None:
+        return None
+    if not isinstance(target_bounds, (tuple, list, np.ndarray)) or len(target_bounds) != 2:
+        raise ValueError(
+            f"target_bounds={target_bounds!r} is not a pair: give (low, high), None where it is open."
+        )
+    names = list(feature_names)
+    low, high = (
+        _side(name, side, infinity, names, n_outputs)
+        for name, side, infinity in zip(("low", "high"), target_bounds, (-np.inf, np.inf))
+    )
+    for o, (a, b) in enumerate(zip(low, high)):
+        if isinstance(a, float) and isinstance(b, float) and a > b:
+            raise ValueError(
+                f"target_bounds={target_bounds!r}: low={a} is above high={b} (output {o}): swap them."
+            )
+    closed = any(side != (infinity,) * n_outputs for side, infinity in ((low, -np.inf), (high, np.inf)))
+    return Bounds(low, high) if closed else None
+
+
+def _side(name, side, infinity, names, n_outputs):
+    """One side of the bounds, (O,): floats, or ints for columns of X."""
+    alone = side is None or isinstance(side, str) or np.ndim(side) == 0
+    bounds = [side] * n_outputs if alone else list(side)
+    if len(bounds) != n_outputs:
+        raise ValueError(
+            f"target_bounds: {name}={side!r} has {len(bounds)} values, but y has {n_outputs} output(s): give one "
+            "for each, or a single one for all."
+        )
+    return tuple(_bound(name, bound, infinity, names) for bound in bounds)
+
+
+def _bound(name, bound, infinity, names):
+    """A float, or the int of a column of X."""
+    if bound is None:
+        return infinity
+    if isinstance(bound, str):
+        if bound not in names:
+            raise ValueError(
+                f"target_bounds: {name}={bound!r} is no column of X: give one of {names}, or a number."
+            )
+        return names.index(bound)
+    bound = bound.item() if isinstance(bound, np.ndarray) else bound
+    nowhere = isinstance(bound, Real) and (np.isnan(bound) or bound == -infinity)
+    if not isinstance(bound, Real) or isinstance(bound, bool) or nowhere:
+        raise ValueError(
+            f"target_bounds: {name}={bound!r} is no bound: give a number, the name of a column of X, or None."
+        )
+    return float(bound)

@@ -1,0 +1,83 @@
+"""Normal equations: accumulated block by block, solved by Cholesky.
+
+    A'A = sum_i w_i a_i a_i'       A'r = sum_i w_i a_i r_i       (A'A + diag(d)) x = b
+
+The same bits come for any number of threads, in this process or beside it: sums are in the order of the rows
+(``_simd_v1``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
+"""
+
+from threading import Lock
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from threadpoolctl import ThreadpoolController
+
+from .._kernels.simd_v1 import add_outer
+
+
+STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is mirrored, not computed
+
+
+def add_normal_equations(A, r, w, AA, Ar):
+    """Add a block of rows.   A : (M, P).   r, w : (M,).   AA : (P, P) and Ar : (P,), added to."""
+    M, P = A.shape
+    a, rows = A.ravel(), np.arange(M) * P
+    weighted = np.concatenate([A, r[:, None]], axis=1)  # (M, P + 1)
+    weighted *= w[:, None]
+    for j in range(0, P, STRIP):
+        end = min(j + STRIP, P)
+        strip = np.zeros((end - j, P + 1 - j))
+        add_outer(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
+        upper = np.triu(strip[:, : end - j])
+        strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
+        AA[j:end, j:] += strip[:, :-1]
+        AA[end:, j:end] = AA[j:end, end:].T
+        Ar[j:end] += strip[:, -1]
+
+
+class OneThread:
+    """While anyone is inside it, BLAS and LAPACK have one thread."""
+
+    def __init__(self):
+        self._lock, self._users, self._libraries = Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if self._libraries is None:
+                self._libraries = ThreadpoolController().select(user_api="blas")  # takes milliseconds
+            if self._users == 0:
+                self._free_control()
+                self._limit = self._libraries.limit(limits=1)
+            self._users += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._free_control()
+                self._limit.restore_original_limits()
+                self._free_control()
+
+    def _free_control(self):
+        """Let any thread set the number: threadpoolctl 3.8 ignores all but the first one that does."""
+        for library in self._libraries.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
+
+
+one_thread = OneThread()  # the number of threads belongs to the whole process
+
+
+def solve(A, diagonal, b):
+    """Solve (A + diag(diagonal)) x = b.
+
+    A : (P, P), symmetric.   diagonal : (P,) or a number.   b : (P,) or (P, K).   Returns x of b's shape, or
+    None where the matrix is not positive definite.
+    """
+    A = A.copy()
+    A.flat[:: len(A) + 1] += diagonal
+    with one_thread:
+        try:
+            return cho_solve(cho_factor(A.T, overwrite_a=True, check_finite=False), b, check_finite=False)
+        except LinAlgError:
+            return None

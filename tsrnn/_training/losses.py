@@ -1,0 +1,250 @@
+"""Losses: value and gradient, in one pass over the targets.  With the error e = y - f,
+
+squared     sum w e^2 / 2
+absolute    sum w |e|
+huber       sum w h(e),    h(e) = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)
+pinball     sum w r(e),    r(e) = q e where e > 0, else (q - 1) e; q may differ from output to output
+
+Where a loss has a kink, its gradient at e = 0 is 0, which lies between both sides.
+
+Where forecasts are linear in the parameters, the least loss is found by iteratively reweighted least squares: the
+parabola s (e + d)^2 / 2 + const that lies above the loss and touches it at today's errors (but for rounding off the
+kinks) leads to the next parameters, which can only be better [1].
+
+[1] D. R. Hunter, K. Lange, "Quantile regression via an MM algorithm", Journal of Computational and Graphical
+    Statistics 9(1), 2000.
+
+Every kernel takes
+
+out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them.   y, w : (N O,), targets and
+weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each sequence's
+first row begins.
+
+and gives a float64, NaN where a forecast is NaN.
+"""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._check import check_number
+from .._kernels.jit import kernel
+
+
+ROUNDING = 1e-3  # of kinks, in units of the mean loss
+EXACT = 1e-150  # a mean loss, or a rounding, that stands for an exact fit
+CLOSE = 3e-5  # share of the loss below which a gain ends reweighting
+MAX_REWEIGHTED = 80  # least squares, at most
+STEP = (
+    1.8  # of the way to where the parabolas are least; up to 2 they do not rise, and kinks are reached sooner
+)
+
+
+@kernel
+def squared(out, y, w, at, dout):
+    """Half the weighted sum of squares."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                g = w[i] * (out[t, b, o] - y[i])
+                dout[t, b, o] = g
+                total += g * (out[t, b, o] - y[i])
+    return 0.5 * total
+
+
+@kernel
+def absolute(out, y, w, at, dout):
+    """Weighted sum of absolute errors."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                d = out[t, b, o] - y[i]
+                dout[t, b, o] = w[i] * np.sign(d)
+                total += w[i] * abs(d)
+    return total
+
+
+@kernel
+def huber(out, y, w, at, dout, delta):
+    """Squared errors as far as delta, absolute ones beyond."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                d = out[t, b, o] - y[i]
+                a = abs(d)
+                if a <= delta:
+                    dout[t, b, o] = w[i] * d
+                    total += w[i] * d * d / 2
+                else:
+                    dout[t, b, o] = w[i] * delta * np.sign(d)
+                    total += w[i] * delta * (a - delta / 2)
+    return total
+
+
+@kernel
+def pinball(out, y, w, at, dout, quantile):
+    """A share of the absolute errors: ``quantile`` (O,) of those below y, the rest of those above."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                d = out[t, b, o] - y[i]
+                slope = d  # 0, or NaN
+                if d > 0:
+                    slope = 1 - quantile[o]
+                elif d < 0:
+                    slope = -quantile[o]
+                dout[t, b, o] = w[i] * slope
+                total += w[i] * slope * d
+    return total
+
+
+class Huber(BaseEstimator):
+    """Huber loss: squares of small errors, absolute values of large ones.
+
+    sum w h(y - f), with h(e) = e^2 / 2 where abs(e) <= delta, else delta (abs(e) - delta / 2) [1]_:
+    outliers pull with the force of an error of delta, no more.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Error from which on the loss grows linearly, in the units of the scaled y: with ``scale="standard"``,
+        in standard deviations of y.
+
+    References
+    ----------
+    .. [1] P. J. Huber. "Robust estimation of a location parameter." Annals of Mathematical Statistics 35(1),
+       1964.
+
+    Examples
+    --------
+    >>> from tsrnn import Huber
+    >>> Huber(delta=0.5)
+    Huber(delta=0.5)
+    """
+
+    def __init__(self, delta=1.0):
+        self.delta = delta
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        check_number("delta", self.delta, 0, low_open=True)
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout; arrays as for the kernels of ``losses.py``."""
+        return huber(out, y, w, at, dout, float(self.delta))
+
+
+class Pinball(BaseEstimator):
+    """Pinball loss: its minimum is a quantile of y, where that of the squared loss is the mean.
+
+    sum w r(y - f), with r(e) = q e where e > 0, else (q - 1) e [1]_.
+
+    Parameters
+    ----------
+    quantile : float or sequence of float, default=0.5
+        Share q of the rows, between 0 and 1, that y shall be below the forecast in; 0.5 asks for the median. A
+        sequence has one for each output.
+
+    References
+    ----------
+    .. [1] R. Koenker, G. Bassett. "Regression quantiles." Econometrica 46(1), 1978.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import Pinball, TDNNRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> Pinball(quantile=0.9)
+    Pinball(quantile=0.9)
+    >>> X, y = make_narma(500, random_state=0)
+    >>> model = TDNNRegressor(loss=Pinball([0.1, 0.9]), random_state=0)  # from below to above, of the same y
+    >>> model.fit(X, np.column_stack([y, y])).predict(X).shape
+    (500, 2)
+    """
+
+    def __init__(self, quantile=0.5):
+        self.quantile = quantile
+
+    def check(self):
+        """Raise where a parameter is out of range or of the wrong type."""
+        q = self.quantile
+        several = {f"quantile[{k}]": v for k, v in enumerate(q)} if _is_sequence(q) else {"quantile": q}
+        for name, value in several.items():
+            check_number(name, value, 0, 1, low_open=True, high_open=True)
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout; arrays as for the kernels of ``losses.py``."""
+        quantile = np.empty(out.shape[2])
+        quantile[:] = self.quantile
+        return pinball(out, y, w, at, dout, quantile)
+
+
+def _is_sequence(quantile):
+    """Whether it is one number for each output."""
+    return np.iterable(quantile) and not isinstance(quantile, str)
+
+
+LOSSES = {"squared": squared, "absolute": absolute, "huber": Huber(), "pinball": Pinball()}
+
+
+def resolve_loss(loss, n_outputs=None):
+    """The callable(out, y, w, at, dout) -> float that a word or an object stands for, for so many outputs."""
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    if not isinstance(loss, (Huber, Pinball)):
+        words = ", ".join(map(repr, LOSSES))
+        raise ValueError(f"loss={loss!r} is unknown: give {words} or an object such as Huber(delta=0.5).")
+    loss.check()
+    quantiles = loss.quantile if isinstance(loss, Pinball) else 0
+    if n_outputs is not None and _is_sequence(quantiles) and len(quantiles) != n_outputs:
+        raise ValueError(
+            f"loss={loss!r} has {len(quantiles)} quantiles, but y has {n_outputs} outputs: give one number, or one for "
+            "each output."
+        )
+    return loss
+
+
+def has_kinks(loss):
+    """Whether the gradient of a loss jumps."""
+    loss = resolve_loss(loss)
+    return loss is absolute or isinstance(loss, Pinball)
+
+
+# ---------------------------------------------------------------------------------------- reweighted least squares
+
+
+def parabola(loss, e, rounding):
+    """s and d, like e, of the parabola s (e + d)^2 / 2 + const above a loss that touches it at errors e (N, O)."""
+    size = np.abs(e)
+    if isinstance(loss, Huber):
+        return loss.delta / np.maximum(size, loss.delta), np.zeros_like(e)
+    size += rounding
+    if isinstance(loss, Pinball):  # half an absolute value, and a slope
+        return 0.5 / size, (2 * np.asarray(loss.quantile, float) - 1) * size
+    return 1 / size, np.zeros_like(e)
+
+
+def reweighted(step, theta):
+    """Where a loss is least: theta after as many steps as gain something, and the loss before each of them.
+
+    step(theta) : the loss there, and where the parabolas through its errors are least.
+    """
+    curve = []
+    while len(curve) < MAX_REWEIGHTED:
+        value, after = step(theta)
+        curve.append(value)
+        if len(curve) > 1 and not value < curve[-2] * (1 - CLOSE):
+            break
+        theta = theta + STEP * (after - theta)
+    return theta, curve

@@ -1,0 +1,116 @@
+"""What watches a fit: iterations, validation, patience, the best parameters, progress."""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .._check import check_flag, check_number
+
+
+def check_training(model):
+    """Raise where a parameter that every trained model has is out of range or of the wrong type."""
+    check_number("alpha", model.alpha, 0)
+    check_number("max_iter", model.max_iter, 1, integer=True)
+    check_number("tol", model.tol, 0)
+    check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
+    check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
+    verbose = int(model.verbose) if isinstance(model.verbose, bool) else model.verbose
+    check_number("verbose", verbose, 0, integer=True)
+    for name in ("skip_connections", "early_stopping", "warm_start"):
+        check_flag(name, getattr(model, name))
+
+
+def chooses_solver(model):
+    """Whether the solver is left to the model."""
+    return isinstance(model.solver, str) and model.solver == "auto"
+
+
+class Monitor:
+    """Called by a solver with every iterate; says when to stop.
+
+    Parameters
+    ----------
+    theta : (P,)
+        Where the solver starts: kept unless an iterate is better on the validation rows.
+    max_iter : int
+    tol, n_iter_no_change : float, int
+        Stop when ``n_iter_no_change`` iterations in a row did not lower the watched loss by a share of
+        ``tol``.  The watched loss is the validation loss where there is one, else the training loss.
+    validate : callable(theta) -> float, optional
+        Loss on the validation rows.
+    progress : callable(str), optional
+        Told of every iteration.
+    """
+
+    def __init__(self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None):
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.validate = validate
+        self.progress = progress
+        self.n_iter = 0
+        self.loss_curve = []
+        self.validation_curve = []
+        self.best_theta = theta
+        self.best = np.inf if validate is None else validate(theta)
+        self._stale = 0
+        self._before, self._calm, self._lowest = theta, theta, np.inf
+
+    def __call__(self, theta, loss):
+        """Take note of an iterate; True asks the solver to stop."""
+        self.n_iter += 1
+        if not np.isfinite(loss) or not np.all(np.isfinite(theta)):
+            if self.validate is None:
+                self.best_theta = self._calm
+            warnings.warn(
+                f"The training loss became {loss} in iteration {self.n_iter}; the best parameters before it are kept. "
+                "Lower the learning rate or set clip_norm.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+            return True
+        self.loss_curve.append(float(loss))
+        watched = loss
+        if loss < self._lowest:  # in an epoch, that is from the parameters before it
+            self._lowest, self._calm = loss, self._before
+        self._before = theta.astype(np.float64)
+        if self.validate is not None:
+            watched = self.validate(theta)
+            self.validation_curve.append(float(watched))
+        if watched < self.best or self.validate is None:
+            self.best_theta = self._before
+        self._stale = 0 if watched < self.best * (1 - self.tol) else self._stale + 1
+        self.best = min(self.best, watched)
+        if self.progress is not None:
+            text = f"iteration {self.n_iter}: loss {loss:.3e}"
+            if self.validate is not None:
+                text += f", validation {watched:.3e}"
+            self.progress(text)
+        return self.n_iter >= self.max_iter or self._stale >= self.n_iter_no_change
+
+
+@contextmanager
+def progress(verbose, name, max_iter):
+    """What to tell of every iteration: a callable(str), or None where ``verbose`` is 0.
+
+    1 shows a bar, where tqdm is installed; 2, or 1 without tqdm, prints a line an iteration.
+    """
+    if not verbose:
+        yield None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        tqdm = None
+    if tqdm is None or verbose > 1:
+        yield lambda text: print(f"{name}: {text}")
+        return
+    with tqdm(total=max_iter, desc=name, leave=False) as bar:
+
+        def tell(text):
+            bar.update()
+            bar.set_postfix_str(text.partition(": ")[2], refresh=False)
+
+        yield tell
