@@ -15,7 +15,7 @@ from ._models.narx import NARXRegressor
 from ._models.tdnn import TDNNRegressor
 from ._training.losses import Huber, Pinball
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
-from ._version import __version__
+from ._version import __version__ as __version__
 from .diagnostics import diagnose
 from .warmup import warmup
 

@@ -4,7 +4,6 @@ An *origin* k is the row at which a forecast begins: y is known before it, and t
 forecast, its steps 1 ... horizon.
 """
 
-import warnings
 from functools import partial
 from numbers import Integral
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from ._series import timeline as timelines
 from ._series.rows import gather
 from ._series.timeline import frequency, last_known, says_nothing
 from ._training.monitor import progress
+from ._warn import warn
 
 
 __all__ = ["Backtest", "PanelTimeSeriesSplit", "backtest", "forecast_scorer"]
@@ -243,11 +243,9 @@ def _warn_of_training_rows(model, parts, times, first):
         if place is None or at >= len(time) or not timelines.can_place(place.timeline, part.index):
             continue
         if part.index[at] <= place.timeline.last:
-            warnings.warn(
+            warn(
                 f"The first forecast is of {part.index[at]}, but the model has seen rows up to {place.timeline.last}: "
                 "these are errors on training rows. Give later rows, or refit.",
-                UserWarning,
-                stacklevel=4,
             )
             return
 

@@ -5,7 +5,6 @@ A model's hooks work in its own units and know nothing of all that; see ``sequen
 X : (N, F), the user's units, without NaN after ``_fill``.   U : (N, O), levels, NaN where y was not measured.
 """
 
-import warnings
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from .._series import timeline as timelines
 from .._series.checks import about, check_start
+from .._warn import warn
 from .loop import Loop
 
 
@@ -207,11 +207,9 @@ class Following:
         astray = (far | lost).any(axis=tuple(range(1, U.ndim)))
         if astray.any():
             begins = "row" if U.ndim == 2 else "the forecast of row"
-            warnings.warn(
+            warn(
                 f"The model runs away: from {begins} {np.argmax(astray)} on its output is {RUN_AWAY} times as large as "
                 f"any y in training. {self._cure}",
-                UserWarning,
-                stacklevel=4,
             )
 
     def _warn_of_bounds(self, X, Y):
@@ -222,12 +220,10 @@ class Following:
         outside = (low > Y) | (high < Y)
         if outside.any():
             row, o = np.argwhere(outside)[0]
-            warnings.warn(
+            warn(
                 f"{outside.sum()} values of y lie outside target_bounds, first {Y[row, o]} in row {row} (bounds "
                 f"{low[row, o]} and {high[row, o]}): they are learnt as they are, but no forecast will reach them. "
                 "Clip y if they are errors of measurement.",
-                UserWarning,
-                stacklevel=4,
             )
 
     # ---------------------------------------------------------------------------------- where to start
@@ -303,11 +299,9 @@ class Following:
         if short:
             missing, timeline, stamp = short[0]
             more = f" (and {len(short) - 1} more such gaps)" if len(short) > 1 else ""
-            warnings.warn(
+            warn(
                 f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the model runs through them "
                 "by itself, with the last X. Insert them, with NaN in y and the X you know, or pass start='cold'.",
-                UserWarning,
-                stacklevel=5,
             )
 
     def _resume(self, table, start):

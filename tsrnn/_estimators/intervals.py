@@ -15,7 +15,6 @@ References
 .. [2] J. Lei et al. "Distribution-free predictive inference for regression." JASA 113(523), 2018.
 """
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,6 +24,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from .._check import check_number
+from .._warn import warn
 from .following import MOST_NUMBERS, pieces
 
 
@@ -187,10 +187,8 @@ def check_enough(n, what, level):
         )
     wanted = max(LEAST, _needed(level))
     if n < wanted:
-        warnings.warn(
+        warn(
             f"{message}, but {level:g} % wants {wanted}: intervals are rough. Call calibrate(X, y) with more rows.",
-            UserWarning,
-            stacklevel=5,
         )
 
 
@@ -307,11 +305,9 @@ class Calibrating:
             return
         weights = self._remembered(lambda *_: self._n_weights(), "weights")
         if weights > BY_HEART * self._n_learnt:
-            warnings.warn(
+            warn(
                 f"Intervals come from errors on {self._n_learnt} values that {weights:.0f} weights were fitted to: "
                 "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others.",
-                UserWarning,
-                stacklevel=4,
             )
 
     def _n_weights(self):

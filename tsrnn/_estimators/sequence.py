@@ -29,7 +29,6 @@ From the user's y to the model's units (``targets.py``, ``Scaler``), and back:
     y  --pointwise-->  level u  --minus sum_k c_k u(t - k)-->  change w  --scaler-->  z
 """
 
-import warnings
 from copy import deepcopy
 from functools import wraps
 from numbers import Integral
@@ -50,6 +49,7 @@ from .._series.scaling import make_scaler
 from .._series.targets import resolve_bounds, resolve_target
 from .._series.units import Series
 from .._training.least_squares import one_thread
+from .._warn import warn
 from .following import Following, Past, pieces
 from .intervals import PATHS, Calibrating, check_levels, check_method, folds
 from .persist import plain, revived
@@ -123,11 +123,9 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         state = dict(state)
         version = state.pop("_tsrnn_version", "an earlier version")
         if version != __version__:
-            warnings.warn(
+            warn(
                 f"This {type(self).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail or "
                 "give other forecasts. Fit it again, or install the version that saved it.",
-                UserWarning,
-                stacklevel=2,
             )
         super().__setstate__({name: revived(value) for name, value in state.items()})
 
@@ -228,11 +226,9 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         self._segments = self._held_segments(cuts, filled, U, held) if self._goes_on() else []
         self._n_learnt = None if held.any() else int(counts.sum())  # None: intervals come from other rows
         if any(timelines.irregular(place.timeline) for place in self.series_.values()):
-            warnings.warn(
+            warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
                 "regular stamps, for example with resample, if the time between them matters.",
-                UserWarning,
-                stacklevel=3,
             )
         _one_row_calls.pop(self, None)
         return self
@@ -738,12 +734,10 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             return
         _one_row_calls[self] = _one_row_calls.get(self, 0) + 1
         if _one_row_calls[self] == 2:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}.predict was called for one row twice in a row, without an index: both "
                 "start from the last row seen, because predict never changes the model. For several steps "
                 "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y).",
-                UserWarning,
-                stacklevel=3,
             )
 
     def _user_shape(self, out):

@@ -294,13 +294,13 @@ class DelayNetwork(SequenceRegressor):
     _first = _cold
 
     def _run(self, X, Y, memory):
-        out, filled = run(self._net, self.theta_, X, Y, *memory)
+        out, filled = run(self._net, self.theta_, X, Y, memory.X, memory.Y)
         n = self.lead_
         X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, filled])
         return out, Memory(X[len(X) - n :], Y[len(Y) - n :])
 
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
-        return free_runs(self._net, self.theta_, X, Y, *memory, first, steps, settle)
+        return free_runs(self._net, self.theta_, X, Y, memory.X, memory.Y, first, steps, settle)
 
     @property
     def params_(self):

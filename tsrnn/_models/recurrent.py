@@ -18,7 +18,7 @@ from .._check import check_flag, check_number
 from .._estimators.sequence import SERIES_PARAMETERS, SequenceRegressor, documented
 from .._nets.memory import Memory
 from .._nets.recurrent import make_net
-from .._nets.recurrent_loss import SHARD, TrackLoss, Teaching, windows
+from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
 from .._series.units import Series

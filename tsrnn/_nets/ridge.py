@@ -14,7 +14,6 @@ into panels of ``PANEL``, and of its upper triangle only the blocks (i, j), i <=
 Dimensions: M rows of a block, P columns of Z, O outputs.
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from scipy.optimize import minimize_scalar
 from .._kernels.jit import kernel
 from .._kernels.simd_v1 import add_outer, add_product, flat
 from .._training.least_squares import one_thread, solve
+from .._warn import warn
 
 
 PANEL = 24  # columns of a panel: three vectors of the widest processor, and a whole number of any other's
@@ -316,11 +316,10 @@ def ridge(normal, alpha, bias):
     diagonal = _penalties(normal, alpha, bias)
     W = solve(normal.ZZ, diagonal, normal.ZY)
     if W is None or not np.isfinite(W).all():
-        warnings.warn(
+        warn(
             f"alpha={alpha!r} is too small for these states in double precision: directions that rounding hides are "
             "left out. Give a larger alpha.",
             LinAlgWarning,
-            stacklevel=2,
         )
         with one_thread:
             values, Q = eigh(normal.ZZ + np.diag(diagonal))

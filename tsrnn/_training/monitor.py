@@ -1,12 +1,12 @@
 """What watches a fit: iterations, validation, patience, the best parameters, progress."""
 
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_number
+from .._warn import warn
 
 
 def check_training(model):
@@ -64,11 +64,10 @@ class Monitor:
         if not np.isfinite(loss) or not np.all(np.isfinite(theta)):
             if self.validate is None:
                 self.best_theta = self._calm
-            warnings.warn(
+            warn(
                 f"The training loss became {loss} in iteration {self.n_iter}; the best parameters before it are kept. "
                 "Lower the learning rate or set clip_norm.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
             return True
         self.loss_curve.append(float(loss))

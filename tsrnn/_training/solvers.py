@@ -28,7 +28,6 @@ called with every iterate, ``monitor(theta, loss)``; it keeps the best and says 
 What a stochastic solver returns, its *moments*, a later call may go on with.
 """
 
-import warnings
 from itertools import count
 from math import cos, pi
 from typing import NamedTuple
@@ -40,6 +39,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_number
 from .._kernels.jit import kernel
+from .._warn import warn
 from .least_squares import solve
 
 
@@ -547,10 +547,9 @@ def assimilate(objective, theta, information, max_iter=10):
     start, moved = theta, np.zeros_like(theta)
     sse, Jr, JJ = objective.gauss_newton(theta)
     if not (np.isfinite(sse) and np.isfinite(JJ).all()):
-        warnings.warn(
+        warn(
             "The new rows are so far from those of training that nothing was learnt from them: look for wrong values.",
             ConvergenceWarning,
-            stacklevel=2,
         )
         return start, information
     scale = max(JJ.diagonal().max(), information.diagonal().max())
