@@ -23,3 +23,35 @@ def check_flag(name, value):
     """Raise unless ``value`` is True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}={value!r} is neither True nor False.")
+
+
+def check_word(name, value, words):
+    """Raise unless ``value`` is one of some words."""
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, words))}.")
+
+
+def check_widths(name, value, cure):
+    """Widths of layers, a tuple of ints, from an int or a sequence of them."""
+    widths = (value,) if isinstance(value, Integral) else value
+    widths = tuple(widths) if np.iterable(widths) and not isinstance(widths, str) else (None,)
+    if not all(map(_is_count, widths)):
+        raise ValueError(f"{name}={value!r}: {cure}.")
+    return tuple(map(int, widths))
+
+
+def check_jobs(n_jobs):
+    """Raise unless ``n_jobs`` is a number of threads."""
+    threads = n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0)
+    if not threads or isinstance(n_jobs, bool):
+        raise ValueError(f"n_jobs={n_jobs!r} is no number of threads: give None, an int >= 1, or -1.")
+
+
+def check_verbose(verbose):
+    """Raise unless ``verbose`` is an int >= 0 or a bool."""
+    check_number("verbose", int(verbose) if isinstance(verbose, bool) else verbose, 0, integer=True)
+
+
+def _is_count(value):
+    """Whether a value is an int >= 1, and not True."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1

@@ -1,8 +1,9 @@
 """Following rows: over gaps, from where a series stands, with differences, bounds and sample paths.
 
-A model's hooks work in its own units and know nothing of all that; see ``sequence.py``.  Here
+A ``Dynamics`` works in its own units and knows nothing of all that; ``Units`` lead there and back.  Here
 
-X : (N, F), the user's units, without NaN after ``_fill``.   U : (N, O), levels, NaN where y was not measured.
+U : (N, O), levels, NaN where y was not measured.   Dimensions: N rows, O outputs, K levels that a change looks back on,
+m runs side by side.
 """
 
 from itertools import pairwise
@@ -11,9 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series import timeline as timelines
-from .._series.checks import about, check_start
 from .._warn import warn
-from .loop import Loop
 
 
 RUN_AWAY = 100  # times the largest y of training, beyond which an output is no forecast
@@ -54,372 +53,313 @@ class Followed(NamedTuple):
     after: Past
 
 
-class Following:
-    """How a fitted model follows rows; a part of ``SequenceRegressor``."""
+class Stretch(NamedTuple):
+    """Rows without a gap between them, and how many are missing before the first."""
 
-    # ---------------------------------------------------------------------------------- following rows
+    rows: slice
+    missing: int
 
-    def _free_run(self, table, start):
-        """Forecasts (N, O) in the user's units."""
-        out = np.empty((len(table.X), self.n_outputs_))
-        for part, timeline, past, head in self._resume(table, start):
-            U = np.full_like(out[part.rows], np.nan)
-            U[: len(head)] = head[: len(U)]
-            out[part.rows], _ = self._walk(table.X[part.rows], U, part.index, past, timeline)
-        return self._target.inverse(out)
 
-    def _walk(self, X, U, index, past, timeline, steps=1, quiet=False):
-        """Follow rows of one series, over gaps; returns forecasts of the levels (N, O) and the past after them.
+# ---------------------------------------------------------------------------------------- a closed loop
 
-        X : (N, F), the user's units, NaN where missing.   U : (N, O), levels, NaN where not measured.
-        """
-        out = np.empty_like(U)
-        for p, missing in self._pieces(index, len(U), timeline, quiet):
-            past = self._across(past, missing)
-            filled, inputs = self._fill(X[p], past.inputs)
-            followed = self._follow(filled, U[p], past)
-            out[p] = followed.out
-            if steps > 1:
-                head = min(steps - 1, len(filled))
-                out[p][:head] = self._follow(filled[:head], np.full_like(U[p][:head], np.nan), past).out
-                first = np.arange(len(filled) - head)
-                for which, runs in self._runs(filled, followed, past, first, steps):
-                    out[p][head:][which] = runs[-1]
-            past = followed.after._replace(inputs=inputs)
-        if not quiet:
-            self._warn_if_astray(out)
-        return out, past
 
-    def _follow(self, X, U, past):
-        """Follow rows without a gap.   X : (N, F) without NaN, the user's units.   U : (N, O), NaN where unknown."""
-        limits, Xz = self._limits(X), self.x_scaler_(X)
-        if limits is None and len(past.levels) == 0:
-            Z = self.y_scaler_(U)
-            z, memory = self._run(Xz, Z, past.memory)
-            out, unknown = self.y_scaler_.inverse(z), np.isnan(U)
-            U, Z = np.where(unknown, out, U), np.where(unknown, z, Z)
-            return Followed(out, U, z, Z, past._replace(memory=memory))
-        out, U, z, Z = np.empty_like(U), U.copy(), np.empty_like(U), np.empty_like(U)
-        measured = np.isfinite(U).all(axis=1)
-        for a, b in pairwise([0, *np.flatnonzero(np.diff(measured)) + 1, len(U)]):
-            here = slice(a, b)
-            mine = None if limits is None else [side[here] for side in limits]
-            if measured[a]:
-                W = self._target.differences(U[here], past.levels)
-                Z[here] = self.y_scaler_(W)
-                z[here], memory = self._run(Xz[here], Z[here], past.memory)
-                Z[here] = np.where(np.isnan(Z[here]), z[here], Z[here])
-                base = self._target.base(_windows(self._known(past.levels), U[here])[:-1])
-                out[here] = base + self.y_scaler_.inverse(z[here])
-                if mine is not None:
-                    out[here] = np.clip(out[here], *mine)
-            else:
-                loop = self._loop(past.levels[None], mine, b - a, given=U[here][:, None])
-                if self._can_do_without_inputs():
-                    first = np.zeros(1, int)
-                    runs = self._free_runs(Xz[a:], Z[a:], past.memory, first, b - a, loop)
-                    ((_, z_here),) = runs
-                    z[here] = z_here[:, 0]
-                else:
-                    z[here], _ = self._run(Xz[here], np.full_like(Z[here], np.nan), past.memory)
-                    for t in range(b - a):
-                        loop(slice(0, 1), t, z[here][t : t + 1])
-                out[here], U[here], Z[here] = loop.out[:, 0], loop.U[:, 0], loop.Z[:, 0]
-                _, memory = self._run(Xz[here], Z[here], past.memory)
-            levels = np.concatenate([past.levels, U[here]])[b - a :]
-            past = past._replace(memory=memory, levels=levels)
-        return Followed(out, U, z, Z, past)
+class Loop:
+    """Turns what a model gives at each step into levels, and these into what is fed back, for m runs side by side.
 
-    def _runs(self, X, followed, past, first, steps, draw=None):
-        """Free runs from rows ``first`` (M,), ascending: yields (slice of first, levels (steps, m, O)).
+    With the model's output z(t), an error e(t) drawn for a sample path, and the scaler's w = center + scale z:
 
-        X, past : as for ``_follow``, which gave ``followed``.   draw(z) : errors to add, like z (m, O).
-        """
-        limits, Xz, O = self._limits(X), self.x_scaler_(X), self.n_outputs_
-        plain = limits is None and draw is None and len(past.levels) == 0
-        levels = _windows(past.levels, followed.U)
-        loop = None
+        base(t) = sum_k c_k u(t - k)
+        u(t) = min(max(base(t) + w(z(t) + e(t)), low(t)), high(t))      or the measured level, where there is one
+        fed back:  w^-1(u(t) - base(t))
 
-        def settle(which, t, z):
-            nonlocal loop
-            if t == 0:
-                rows = first[which] + np.arange(steps)[:, None]
-                mine = None if limits is None else [side[rows] for side in limits]
-                loop = self._loop(levels[first[which]], mine, steps, draw=draw)
-            return loop(which, t, z)
+    Parameters
+    ----------
+    units : Units
+    levels : (m, K, O), the last ones before the first step.
+    limits : low and high, (steps, m, O) or (steps, O) for all runs alike; or None.
+    given : (steps, m, O), levels, NaN where they were not measured; or None.
+    draw : callable(z) -> e, (m, O); or None.
 
-        if self._can_do_without_inputs():
-            for which, z in self._free_runs(
-                Xz, followed.Z, past.memory, first, steps, None if plain else settle
-            ):
-                yield which, self.y_scaler_.inverse(z) if plain else loop.out
-            return
-        z, some = self._run(Xz, followed.Z, past.memory)[0], max(1, MOST_NUMBERS // (steps * O))
-        for m in range(0, len(first), some):
-            which = slice(m, min(m + some, len(first)))
-            runs = z[first[which] + np.arange(steps)[:, None]]
-            if not plain:
-                for t in range(steps):
-                    settle(which, t, runs[t])
-            yield which, self.y_scaler_.inverse(runs) if plain else loop.out
+    ``out`` are forecasts of the levels, ``U`` levels with measured ones in their place, ``Z`` what is fed back, all
+    (steps, m, O).
+    """
 
-    def _loop(self, levels, limits, steps, given=None, draw=None):
-        """What turns outputs into levels, for runs that come from levels (m, K, O)."""
-        return Loop(self._target, self.y_scaler_, self._known(levels), limits, steps, given, draw)
+    def __init__(self, units, levels, limits, steps, given=None, draw=None):
+        m, _, O = levels.shape
+        self.target, self.scaler, self.levels = units.target, units.y, units.known(levels)
+        self.limits = None if limits is None else [side.reshape(steps, -1, O) for side in limits]
+        self.given, self.draw = given, draw
+        self.out, self.U, self.Z = np.empty((3, steps, m, O))
 
-    def _known(self, levels):
-        """Levels (..., K, O) with the last known one where they are unknown, else the mean of training."""
-        if len(levels) == 0 or not np.isnan(levels).any():
-            return levels
-        levels = levels.copy()
-        before = np.broadcast_to(self._level, levels[..., 0, :].shape)
-        for k in range(levels.shape[-2]):
-            before = levels[..., k, :] = np.where(np.isnan(levels[..., k, :]), before, levels[..., k, :])
-        return levels
+    def __call__(self, which, t, z):
+        """What runs ``which`` feed back at step t instead of their outputs z (m, O)."""
+        if self.draw is not None:
+            z = z + self.draw(z)
+        base = self.target.base(self.levels)
+        u = base + self.scaler.inverse(z)
+        if self.limits is not None:
+            u = np.clip(u, self.limits[0][t], self.limits[1][t])
+        self.out[t] = u
+        if self.given is not None:
+            u = np.where(np.isnan(self.given[t]), u, self.given[t])
+        if self.levels.shape[1]:
+            self.levels = np.concatenate([self.levels[:, 1:], u[:, None]], axis=1)
+        self.U[t], self.Z[t] = u, self.scaler(u - base)
+        return self.Z[t]
 
-    def _limits(self, X):
-        """Bounds of the levels (N, O) in rows of X (N, F), the user's units; None where all are open."""
-        if self._bounds is None:
-            return None
-        return self._target.bound_levels(*self._bounds(X[:, : self.n_features_in_]))
 
-    def _fill(self, X, last):
-        """X (N, F) with its missing values filled and, for "mask", where they were; and the last row's inputs."""
-        if self.missing == "error":
-            return X, X[-1].copy()
-        gaps = np.isnan(X)
-        if self.missing == "mean":
-            filled = np.where(gaps, self._means, X)
-        else:
-            at = np.maximum.accumulate(np.where(gaps, 0, np.arange(1, len(X) + 1)[:, None]), axis=0)
-            filled = np.concatenate([last[None], X])[at, np.arange(X.shape[1])]
-        last = filled[-1]
-        return (np.concatenate([filled, gaps], axis=1) if self.missing == "mask" else filled), last
+# ---------------------------------------------------------------------------------------- following rows
 
-    def _n_filled(self):
-        """Columns that ``_fill`` gives."""
-        return self.n_features_in_ * (2 if self.missing == "mask" else 1)
 
-    def _warn_if_astray(self, U):
-        """Say that forecasts of levels (..., O) run away; the first axis is of rows, or of rows where they begin."""
-        far = np.abs(U - self._level) > RUN_AWAY * self._reach + 1e-6 * np.abs(self._level)
-        lost = ~np.isfinite(U) if U.ndim == 2 else np.isinf(U)  # of what lies over a gap there is none
-        astray = (far | lost).any(axis=tuple(range(1, U.ndim)))
-        if astray.any():
-            begins = "row" if U.ndim == 2 else "the forecast of row"
-            warn(
-                f"The model runs away: from {begins} {np.argmax(astray)} on its output is {RUN_AWAY} times as large as "
-                f"any y in training. {self._cure}",
-            )
+def follow(dynamics, units, inputs, U, past):
+    """Follow rows without a gap; inputs : ``Inputs`` of N rows."""
+    if units.plain:
+        Z = units.y(U)
+        z, memory = dynamics.run(inputs.z, Z, past.memory)
+        out, unknown = units.y.inverse(z), np.isnan(U)
+        U, Z = np.where(unknown, out, U), np.where(unknown, z, Z)
+        return Followed(out, U, z, Z, past._replace(memory=memory))
+    out, U, z, Z = np.empty_like(U), U.copy(), np.empty_like(U), np.empty_like(U)
+    measured = np.isfinite(U).all(axis=1)
+    for a, b in pairwise([0, *np.flatnonzero(np.diff(measured)) + 1, len(U)]):
+        rows = slice(a, b)
+        by = _follow_measured if measured[a] else _follow_unknown
+        out[rows], U[rows], z[rows], Z[rows], memory = by(dynamics, units, inputs, U, past, rows)
+        levels = np.concatenate([past.levels, U[rows]])[b - a :]
+        past = past._replace(memory=memory, levels=levels)
+    return Followed(out, U, z, Z, past)
 
-    def _warn_of_bounds(self, X, Y):
-        """Say that measured values lie outside ``target_bounds``."""
-        if self._bounds is None:
-            return
-        low, high = self._bounds(X[:, : self.n_features_in_])
-        outside = (low > Y) | (high < Y)
-        if outside.any():
-            row, o = np.argwhere(outside)[0]
-            warn(
-                f"{outside.sum()} values of y lie outside target_bounds, first {Y[row, o]} in row {row} (bounds "
-                f"{low[row, o]} and {high[row, o]}): they are learnt as they are, but no forecast will reach them. "
-                "Clip y if they are errors of measurement.",
-            )
 
-    # ---------------------------------------------------------------------------------- where to start
+def _follow_measured(dynamics, units, inputs, U, past, rows):
+    """Rows where all of y was measured: (n, O) each of forecasts and levels, the same in model's units; memory."""
+    inputs, U = inputs.of(rows), U[rows]
+    Z = units.y(units.target.differences(U, past.levels))
+    z, memory = dynamics.run(inputs.z, Z, past.memory)
+    Z = np.where(np.isnan(Z), z, Z)
+    base = units.target.base(_windows(units.known(past.levels), U)[:-1])
+    out = base + units.y.inverse(z)
+    return out if inputs.limits is None else np.clip(out, *inputs.limits), U, z, Z, memory
 
-    def _place(self, key):
-        """The place of a series, or None where it was not seen."""
-        if key is None and None not in self.series_:
-            some = ", ".join(map(repr, list(self.series_)[:3]))
-            raise ValueError(
-                f"The model was fitted on {len(self.series_)} series ({some} ...), but X does not tell which it is: "
-                "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
-            )
-        if key is not None and None in self.series_:
-            raise ValueError(
-                f"The model was fitted on one series, but these rows tell theirs ({key!r}): give them as in fit, or "
-                "start='cold'."
-            )
-        return self.series_.get(key)
 
-    def _first_past(self):
-        """Before the first row of training."""
-        return self._unknown_past(self._first())
+def _follow_unknown(dynamics, units, inputs, U, past, rows):
+    """Rows where some y was not measured, step by step through a ``Loop``; as ``_follow_measured``."""
+    X, inputs, n = (
+        inputs.z[rows.start : rows.stop + dynamics.looks_ahead],
+        inputs.of(rows),
+        rows.stop - rows.start,
+    )
+    loop = Loop(units, past.levels[None], inputs.limits, n, given=U[rows][:, None])
+    unknown = np.full((len(X), U.shape[1]), np.nan)
+    if dynamics.sees_y:
+        ((_, z),) = dynamics.free_runs(X, unknown, past.memory, np.zeros(1, int), n, loop)
+        z = z[:, 0]
+    else:
+        z, _ = dynamics.run(inputs.z, unknown[:n], past.memory)
+        for t in range(n):
+            loop(slice(0, 1), t, z[t : t + 1])
+    Z = loop.Z[:, 0]
+    _, memory = dynamics.run(inputs.z, Z, past.memory)
+    return loop.out[:, 0], loop.U[:, 0], z, Z, memory
 
-    def _cold_past(self):
-        """Of a series with an unknown past."""
-        return self._unknown_past(self._cold())
 
-    def _unknown_past(self, memory):
-        levels = np.full((len(self._target.coef), self.n_outputs_), np.nan)
-        return Past(memory, levels, self._means)
+def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
+    """Run freely from rows ``first`` (M,), ascending: yields (slice of first, levels (steps, m, O)).
 
-    def _zero_past(self):
-        """Zeros in the user's units."""
-        inputs = np.zeros(self.n_features_in_)
-        filled, _ = self._fill(inputs[None], inputs)
-        level = self._target.ends(np.zeros(self.n_outputs_))
-        level = np.where(np.isfinite(level), level, self._level)
-        levels = np.tile(level, (len(self._target.coef), 1))
-        change = level if len(levels) == 0 else np.zeros_like(level)
-        return Past(self._zero(self.x_scaler_(filled[0]), self.y_scaler_(change)), levels, inputs)
-
-    def _pieces(self, index, n, timeline, quiet=False):
-        """Slices of rows without a gap, and how many rows are missing before each."""
-        seen = timeline if timelines.can_place(timeline, index) else timelines.read(index)
-        slices = pieces(index, slice(0, n), seen)
-        ends = [(seen._replace(last=index[p.start - 1]), index[p.start]) for p in slices[1:]]
-        missing = [timelines.missing_between(*end) for end in ends]
-        if not quiet:
-            self._warn_of_gaps([(rows, *end) for rows, end in zip(missing, ends)])
-        return list(zip(slices, [0, *missing]))
-
-    def _bridge(self, past, timeline, stamp):
-        """The past at a stamp after the end of a timeline."""
-        missing = timelines.missing_between(timeline, stamp)
-        self._warn_of_gaps([(missing, timeline, stamp)])
-        return self._across(past, missing)
-
-    def _across(self, past, missing):
-        """The past after missing rows: the model runs through a few, X held; after many it is cold, but for levels."""
-        few = missing <= max(SHORT_GAP, self.lead_)
-        rows = missing if few else missing % self._target.season  # the last season goes on
-        if rows:
-            X = np.tile(past.inputs, (rows, 1))
-            if self.missing != "error":
-                X[:] = np.nan
-            X, _ = self._fill(X, past.inputs)
-            past = self._follow(X, np.full((rows, self.n_outputs_), np.nan), past).after
-        return past if few else past._replace(memory=self._cold())
-
-    def _warn_of_gaps(self, gaps):
-        """Say that the model runs through short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
-        short = [gap for gap in gaps if 0 < gap[0] <= max(SHORT_GAP, self.lead_)]
-        if short:
-            missing, timeline, stamp = short[0]
-            more = f" (and {len(short) - 1} more such gaps)" if len(short) > 1 else ""
-            warn(
-                f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the model runs through them "
-                "by itself, with the last X. Insert them, with NaN in y and the X you know, or pass start='cold'.",
-            )
-
-    def _resume(self, table, start):
-        """Where each series of a table starts: yields its part, the timeline so far, its past and known first levels.
-
-        The last, (k, O), are those measured in the first rows of training, where the table begins with them.
-        """
-        nothing = np.empty((0, self.n_outputs_))
-        if isinstance(check_start(start), tuple) or start == "end":
-            self._must_go_on("A warm start")
-        histories = self._histories(start) if isinstance(start, tuple) else {}
-        if histories and (None in histories) != (table.parts[0].key is None):
-            which, other = ("X", "the history") if None in histories else ("the history", "X")
-            raise ValueError(
-                f"start: {which} tells its series apart, but {other} does not: give both in the same way, for example "
-                "with a MultiIndex (series, time)."
-            )
-        for part in table.parts:
-            if isinstance(start, tuple):
-                past, head = self._after_history(histories.get(part.key), part.index), nothing
-            elif start == "zeros":
-                past, head = self._zero_past(), nothing
-            elif start == "cold" or not self._goes_on():
-                past, head = self._cold_past(), nothing
-            else:
-                past, head = self._auto(self._place(part.key), start, table.X[part.rows], part.index)
-            place = self.series_.get(part.key)
-            yield part, None if place is None else place.timeline, past, head
-
-    def _auto(self, place, start, X, index):
-        """For start="auto" and "end": the past and known first levels of a series."""
-        nothing = np.empty((0, self.n_outputs_))
-        if place is None:
-            return self._cold_past(), nothing
-        seen = place.timeline
-        if start == "end" or not timelines.can_place(seen, index):
-            return place.past, nothing
-        if index[0] > seen.last:
-            return self._bridge(place.past, seen, index[0]), nothing
-        head_X, head_U = place.head
-        rows = min(len(X), len(head_X))
-        if index[0] == seen.first and np.array_equal(X[:rows], head_X[:rows], equal_nan=True):
-            return self._first_past(), head_U
-        return self._cold_past(), nothing
-
-    def _histories(self, start):
-        """Of each series in a pair (X_hist, y_hist): its timeline and its past at the end."""
-        with about("start"):
-            table = self._check_rows(*start, None)
-        U, found = self._target.levels(table.y), {}
-        for part in table.parts:
-            rows = part.rows
-            _, past = self._walk(table.X[rows], U[rows], part.index, self._cold_past(), None)
-            seen = None if timelines.says_nothing(part.index) else timelines.read(part.index)
-            found[part.key] = seen, past
-        return found
-
-    def _after_history(self, history, index):
-        """The past of a series after its history, if it has one."""
-        if history is None:
-            return self._cold_past()
-        seen, past = history
-        if seen is None or timelines.says_nothing(index) or not timelines.comparable(seen, index):
-            return past
-        if index[0] <= seen.last:
-            raise ValueError(
-                f"start: the history runs to {seen.last}, but X begins at {index[0]}: cut the history before X."
-            )
-        return self._bridge(past, seen, index[0])
-
-    def _end(self):
-        """The memory after the one series of training, or None where fitting did not find it."""
-        return None
-
-    def _goes_on(self):
-        """Whether the model can go on from the last row seen."""
-        return True
-
-    def _must_go_on(self, verb):
-        """Raise where the model cannot go on from the last row seen."""
-
-    def _go_on(self, part):
-        """The timeline and the past for rows that must come after those seen."""
-        place, index = self._place(part.key), part.index
-        if place is None:
-            return None, self._first_past()
-        seen = place.timeline
-        if not timelines.can_place(seen, index):
-            return seen, place.past
-        if index[0] > seen.last:
-            return seen, self._bridge(place.past, seen, index[0])
+    inputs, past : as for ``follow``, which gave ``followed``.   draw(z) : errors to add, like z (m, O).
+    """
+    if steps > dynamics.furthest:
         raise ValueError(
-            f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
+            f"steps={steps} is beyond horizon={dynamics.furthest}: ask for fewer, or fit a Forecaster with "
+            f"horizon={steps}."
+        )
+    alone = units.plain and draw is None  # its own outputs are all that it feeds back
+    levels, loop, limits = _windows(past.levels, followed.U), None, inputs.limits
+
+    def settle(which, t, z):
+        nonlocal loop
+        if t == 0:
+            rows = first[which] + np.arange(steps)[:, None]
+            bounds = None if limits is None else [side[rows] for side in limits]
+            loop = Loop(units, levels[first[which]], bounds, steps, draw=draw)
+        return loop(which, t, z)
+
+    if dynamics.sees_y:
+        for which, z in dynamics.free_runs(
+            inputs.z, followed.Z, past.memory, first, steps, None if alone else settle
+        ):
+            yield which, units.y.inverse(z) if alone else loop.out
+        return
+    z, _ = dynamics.run(inputs.z, followed.Z, past.memory)
+    some = max(1, MOST_NUMBERS // (steps * z.shape[1]))
+    for m in range(0, len(first), some):
+        which = slice(m, min(m + some, len(first)))
+        out = z[first[which] + np.arange(steps)[:, None]]
+        if not alone:
+            for t in range(steps):
+                settle(which, t, out[t])
+        yield which, units.y.inverse(out) if alone else loop.out
+
+
+def walk(dynamics, units, inputs, U, stretches, past, steps=1):
+    """Follow rows of one series, over gaps; returns forecasts of the levels (N, O), ``steps`` ahead, and the past then.
+
+    inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.
+    """
+    out = np.empty_like(U)
+    for rows, missing in stretches:
+        past = across(dynamics, units, past, missing)
+        here, levels = inputs.of(rows), U[rows]
+        followed = follow(dynamics, units, here, levels, past)
+        out[rows] = followed.out
+        if steps > 1:
+            out[rows] = _ahead(dynamics, units, here, levels, followed, past, steps)
+        past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
+    return out, past
+
+
+def _ahead(dynamics, units, inputs, U, followed, past, steps):
+    """Forecasts (N, O) of levels ``steps`` ahead; the first rows from the last one before, which is nearer."""
+    out, head = np.empty_like(U), slice(0, min(steps - 1, len(U)))
+    out[head] = follow(dynamics, units, inputs.of(head), np.full_like(U[head], np.nan), past).out
+    first = np.arange(len(U) - head.stop)
+    for which, ahead in runs(dynamics, units, inputs, followed, past, first, steps):
+        out[head.stop :][which] = ahead[-1]
+    return out
+
+
+# ---------------------------------------------------------------------------------------- gaps
+
+
+def cut(index, n, timeline=None):
+    """``Stretch`` after ``Stretch`` of n rows, by the spacing of a timeline, or their own."""
+    seen = timeline if timelines.can_place(timeline, index) else timelines.read(index)
+    starts = [0, *(timelines.gap_starts(index, seen) if index is not None else ())]
+    missing = [
+        timelines.missing_between(seen._replace(last=index[start - 1]), index[start]) for start in starts[1:]
+    ]
+    return [Stretch(slice(a, b), k) for a, b, k in zip(starts, [*starts[1:], n], [0, *missing])]
+
+
+def across(dynamics, units, past, missing):
+    """Advance ``past`` over ``missing`` rows.
+
+    A short gap is run through with the inputs held; after a longer one the memory is cold and only the levels go on.
+    """
+    if not missing:
+        return past
+    short = is_short(dynamics, missing)
+    rows = missing if short else missing % units.target.season  # the last season goes on
+    if rows:
+        X = np.tile(past.inputs, (rows, 1))
+        if units.missing != "error":
+            X[:] = np.nan
+        unknown = np.full((rows, units.n_outputs), np.nan)
+        past = follow(dynamics, units, units.inputs(X, past.inputs), unknown, past).after
+    return past if short else past._replace(memory=dynamics.cold())
+
+
+def is_short(dynamics, missing):
+    """Whether so many missing rows are run through."""
+    return missing <= max(SHORT_GAP, dynamics.lead)
+
+
+def warn_of_gaps(dynamics, index, stretches, before=None):
+    """Warn if the model runs through short gaps, or is cold after a long one.
+
+    before : of a gap before the first row: its missing rows and the timeline to it; or None.
+    """
+    gaps = [(s.missing, index[s.rows.start - 1], index[s.rows.start]) for s in stretches if s.missing]
+    if before is not None and before[0]:
+        gaps.insert(0, (before[0], before[1].last, index[0]))
+    for short in (True, False):
+        found = [gap for gap in gaps if is_short(dynamics, gap[0]) == short]
+        if found:
+            missing, last, next_one = found[0]
+            others = f" (and {len(found) - 1} more such gaps)" if len(found) > 1 else ""
+            does = (
+                "runs through them by itself, with the last X"
+                if short
+                else "does not reach over so many, and starts again from the mean of training"
+            )
+            warn(
+                f"{missing} row(s) are missing between {last} and {next_one}{others}; the model {does}. Insert them, "
+                "with NaN in y and the X you know, or pass start='cold'."
+            )
+
+
+# ---------------------------------------------------------------------------------------- where to start
+
+
+def unknown_past(units, memory):
+    """A past of which only the memory is known."""
+    levels = np.full((units.looks_back, units.n_outputs), np.nan)
+    return Past(memory, levels, units.means)
+
+
+def first_past(dynamics, units):
+    """Before the first row of training."""
+    return unknown_past(units, dynamics.first())
+
+
+def cold_past(dynamics, units):
+    """Of a series with an unknown past."""
+    return unknown_past(units, dynamics.cold())
+
+
+def zero_past(dynamics, units):
+    """Zeros in the user's units."""
+    zeros = np.zeros(units.n_inputs)
+    filled = units.fill(zeros[None], zeros)
+    level = units.target.ends(np.zeros(units.n_outputs))
+    level = np.where(np.isfinite(level), level, units.level)
+    levels = np.tile(level, (units.looks_back, 1))
+    change = np.zeros_like(level) if units.looks_back else level
+    return Past(dynamics.zero(units.x(filled[0]), units.y(change)), levels, zeros)
+
+
+def begin(dynamics, units, part, X, U, past):
+    """The place of a series whose first rows are X, U, and whose past at their end is given."""
+    n = dynamics.lead + units.looks_back
+    return Place(past, timelines.read(part.index), (X[: dynamics.lead + 1].copy(), U[:n].copy()))
+
+
+def moved(place, part, n, past):
+    """A place after n more rows, at whose end the past is given."""
+    if timelines.can_place(place.timeline, part.index):
+        return place._replace(timeline=timelines.extend(place.timeline, part.index), past=past)
+    return place._replace(timeline=timelines.advance(place.timeline, n), past=past)
+
+
+# ---------------------------------------------------------------------------------------- forecasts that run away
+
+
+def warn_if_astray(dynamics, units, U):
+    """Warn if forecasts of levels (..., O) run away; the first axis is of rows, or of rows where they begin."""
+    far = np.abs(U - units.level) > RUN_AWAY * units.reach + 1e-6 * np.abs(units.level)
+    lost = ~np.isfinite(U) if U.ndim == 2 else np.isinf(U)  # of what lies over a gap there is none
+    astray = far | lost
+    if astray.any():
+        begins = "row" if U.ndim == 2 else "the forecast of row"
+        row = np.argmax(astray.any(axis=tuple(range(1, U.ndim))))
+        warn(
+            f"The model runs away: from {begins} {row} on its output is {RUN_AWAY} times as large as any y in "
+            f"training. {dynamics.cure}"
         )
 
-    def _begin(self, part, X, U, past):
-        """The place of a series whose first rows are X, U, and whose past at their end is given."""
-        n = self.lead_ + len(self._target.coef)
-        return Place(past, timelines.read(part.index), (X[: self.lead_ + 1].copy(), U[:n].copy()))
 
-    def _seen(self, part, X, U, past):
-        """Take over the past at the end of new rows X, U of a series."""
-        place, index = self.series_.get(part.key), part.index
-        if place is None:
-            place = self._begin(part, X, U, past)
-        elif timelines.can_place(place.timeline, index):
-            place = place._replace(timeline=timelines.extend(place.timeline, index))
-        else:
-            place = place._replace(timeline=timelines.advance(place.timeline, len(U)))
-        self.series_ = {**self.series_, part.key: place._replace(past=past)}
-
-
-def pieces(index, rows, timeline=None):
-    """Slices of ``rows`` without a gap between them."""
-    starts = [0, *(timelines.gap_starts(index, timeline) if index is not None else ())]
-    return [
-        slice(rows.start + a, b) for a, b in zip(starts, [*(rows.start + k for k in starts[1:]), rows.stop])
-    ]
+def warn_of_bounds(units, X, Y):
+    """Warn if measured values Y (N, O) lie outside ``target_bounds``; X : (N, >= F), the user's units."""
+    if units.bounds is None:
+        return
+    low, high = units.bounds(X[:, : units.n_inputs])
+    outside = (low > Y) | (high < Y)
+    if outside.any():
+        row, o = np.argwhere(outside)[0]
+        warn(
+            f"{outside.sum()} values of y lie outside target_bounds, first {Y[row, o]} in row {row} (bounds "
+            f"{low[row, o]} and {high[row, o]}): they are learnt as they are, but no forecast will reach them. "
+            "Clip y if they are errors of measurement."
+        )
 
 
 def _windows(levels, U):

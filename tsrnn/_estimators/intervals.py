@@ -6,6 +6,7 @@ comes from those errors whose forecasts were nearest to p:
 
 conformal    at each horizon step the errors of all forecasts made as many steps ahead, give or take one [1]_ [2]_
 bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take
+quantiles    of a model that has learnt them; widened or narrowed so that they hold on rows to calibrate with [3]_
 
 Rows where ``target_bounds`` leave one value, such as nights, have no errors: forecasts of dawn, as small, do err.
 
@@ -13,6 +14,7 @@ References
 ----------
 .. [1] V. Vovk, A. Gammerman, G. Shafer. "Algorithmic Learning in a Random World." Springer, 2005.
 .. [2] J. Lei et al. "Distribution-free predictive inference for regression." JASA 113(523), 2018.
+.. [3] Y. Romano, E. Patterson, E. J. Candes. "Conformalized quantile regression." NeurIPS 32, 2019.
 """
 
 from numbers import Integral, Real
@@ -21,19 +23,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from .._check import check_number
 from .._warn import warn
-from .following import MOST_NUMBERS, pieces
+from .following import MOST_NUMBERS, cold_past, cut, follow, runs
 
 
 MOST_ROWS = 10_000  # kept for calibration
 MOST_RUNS = 4000  # forecasts of several steps, from which errors are taken
-TURNS, LEAST_STRETCH = (
-    4,
-    200,
-)  # stretches that a copy for calibration leaves out, at most, and their rows, at least
+MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most 4 pieces of at least 200 rows
 STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
@@ -44,19 +42,43 @@ HELD = 0.15  # share of the rows, the last ones, that errors are taken from wher
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
 PATHS = 500  # that a series may take
 # What is remembered of an estimator lies outside it, for forecast must not change it.
-_errors_found = WeakKeyDictionary()  # estimator -> its segments, its weights, and errors by kind
+_errors_found = WeakKeyDictionary()  # estimator -> what it has learnt, and errors by kind
+
+
+class Maker(NamedTuple):
+    """A model that makes forecasts."""
+
+    dynamics: Any
+    units: Any
 
 
 class Segment(NamedTuple):
-    """Rows to take errors from: X (N, F) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
+    """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
-    model : that makes the forecasts; None for the one that holds the segment.
+    maker : ``Maker`` of the forecasts; None for the model that holds the segment.
     """
 
-    model: Any
+    maker: Maker | None
     X: np.ndarray
     U: np.ndarray
     skip: int
+
+
+class Errors(NamedTuple):
+    """Where intervals come from: a list of ``Segment``, and values that were trained on, None where on other rows."""
+
+    segments: list
+    n_learnt: int | None
+
+
+class Ask(NamedTuple):
+    """What intervals are asked for.   levels : coverages in per cent, ascending.   rng : for sample paths."""
+
+    levels: list
+    method: str
+    rng: np.random.Generator
+    n_paths: int
+    paths: bool = False  # whether sample paths are wanted themselves
 
 
 def check_levels(level):
@@ -78,29 +100,38 @@ def check_method(method):
     return method
 
 
+def _over_segment(maker, segment):
+    """Follow a segment from the cold: the inputs, what followed, and the past before it."""
+    dynamics, units = maker
+    inputs = units.scaled(segment.X)
+    past = cold_past(dynamics, units)
+    return inputs, follow(dynamics, units, inputs, segment.U, past), past
+
+
 def forecast_errors(model, segments, steps):
-    """Forecasts and errors (n, steps, O), in levels, from origins over all segments; errors are NaN where y is."""
+    """Forecasts and errors (n, steps, O), in levels, from origins over all segments; errors are NaN where y is.
+
+    model : ``Maker`` of those segments that bring none.
+    """
     ready = [s for s in segments if len(s.U) - s.skip >= steps]
     n = [len(s.U) - s.skip - steps + 1 for s in ready]
     if not ready:
-        return np.empty((2, 0, steps, model.n_outputs_))
+        return np.empty((2, 0, steps, model.units.n_outputs))
     ends = np.cumsum(n)
-    some = np.sort(
-        np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]
-    )  # every 24th would know one hour
+    chosen = np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]  # every 24th would know one hour
+    chosen = np.sort(chosen)
     forecasts, errors = [], []
-    for s, begin, mine in zip(ready, ends - n, np.split(some, np.searchsorted(some, ends[:-1]))):
-        if len(mine) == 0:
+    for s, start, origins in zip(ready, ends - n, np.split(chosen, np.searchsorted(chosen, ends[:-1]))):
+        if len(origins) == 0:
             continue
-        maker = s.model or model
-        first = s.skip + mine - begin
-        past = maker._cold_past()
-        followed = maker._follow(s.X, s.U, past)
+        maker = s.maker or model
+        first = s.skip + origins - start
+        inputs, followed, past = _over_segment(maker, s)
         rows = first[:, None] + np.arange(steps)
-        runs = maker._runs(s.X, followed, past, first, steps)
-        made = np.concatenate([out.transpose(1, 0, 2) for _, out in runs])
+        made = runs(*maker, inputs, followed, past, first, steps)
+        made = np.concatenate([out.transpose(1, 0, 2) for _, out in made])
         forecasts.append(made)
-        errors.append(np.where(_pinned(maker, s), np.nan, s.U)[rows] - made)
+        errors.append(np.where(_pinned(inputs), np.nan, s.U)[rows] - made)
     return np.concatenate(forecasts), np.concatenate(errors)
 
 
@@ -108,19 +139,16 @@ def residuals(model, segments):
     """Outputs and errors of one step (n, O), in the model's units, of all rows where all of y was measured."""
     outputs, errors = [], []
     for s in segments:
-        maker = s.model or model
-        past = maker._cold_past()
-        followed = maker._follow(s.X, s.U, past)
-        counts = (np.isfinite(s.U) & ~_pinned(maker, s)).all(axis=1) & (np.arange(len(s.U)) >= s.skip)
+        inputs, followed, _ = _over_segment(s.maker or model, s)
+        counts = (np.isfinite(s.U) & ~_pinned(inputs)).all(axis=1) & (np.arange(len(s.U)) >= s.skip)
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])
-    return [np.concatenate(v) if v else np.empty((0, model.n_outputs_)) for v in (outputs, errors)]
+    return [np.concatenate(v) if v else np.empty((0, model.units.n_outputs)) for v in (outputs, errors)]
 
 
-def _pinned(maker, segment):
+def _pinned(inputs):
     """Where bounds leave one value, (N, O) or one for all."""
-    limits = maker._limits(segment.X)
-    return False if limits is None else limits[0] >= limits[1]
+    return np.False_ if inputs.limits is None else inputs.limits[0] >= inputs.limits[1]
 
 
 def _needed(level):
@@ -213,120 +241,194 @@ def path_bands(paths, made, levels):
     return {p: (np.minimum(low, made), np.maximum(high, made)) for p, (low, high) in ends.items()}
 
 
-# ---------------------------------------------------------------------------------------- of a model
+# ---------------------------------------------------------------------------------------- rows to err on
 
 
-class Calibrating:
-    """Where a model's intervals come from; a part of ``SequenceRegressor``."""
+def held_segments(maker, cuts, filled, U, held):
+    """The held rows of each piece, or else its last share, with some before them to warm up.
 
-    def _held_segments(self, cuts, filled, U, held):
-        """The held rows of each piece, or else its last share, with some before them to warm up."""
-        sizes = [
-            int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for _, p in cuts
-        ]
-        most = max(1, MOST_ROWS // max(1, np.count_nonzero(sizes)))
-        ends = [np.arange(p.stop - min(n, most), p.stop) for n, (_, p) in zip(sizes, cuts) if n]
-        begins = [p.start for n, (_, p) in zip(sizes, cuts) if n]
-        return [s for rows, begin in zip(ends, begins) for s in self._segment(None, filled, U, rows, begin)]
+    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.
+    """
+    sizes = [int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for p in cuts]
+    most = max(1, MOST_ROWS // max(1, np.count_nonzero(sizes)))
+    ends = [np.arange(p.stop - min(n, most), p.stop) for n, p in zip(sizes, cuts) if n]
+    begins = [p.start for n, p in zip(sizes, cuts) if n]
+    return [s for rows, first in zip(ends, begins) for s in _segment(maker, None, filled, U, rows, first)]
 
-    def _segment(self, maker, filled, U, rows, begin):
-        """Consecutive rows, and some before them, from ``begin`` on, to warm up, as a list of at most one segment."""
-        unknown = len(self._target.coef)  # what a change is, is not known in the first rows
-        warm = WARM + self.lead_ + unknown
-        first, end = max(begin, rows[0] - warm), rows[-1] + 1
-        skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
-        here = slice(first, end)
-        if len(U[here]) <= skip:
-            return []
-        return [Segment(maker, filled[here].copy(), U[here].copy(), skip)]
 
-    def _segments_of(self, maker, table, U, rows):
-        """Rows (M,) of a table as segments; of very many, stretches from everywhere."""
-        filled, stretches = np.empty((len(U), self._n_filled())), []
-        for part in table.parts:
-            filled[part.rows], _ = self._fill(table.X[part.rows], self._means)
-            for p in pieces(part.index, part.rows):
-                mine = rows[(rows >= p.start) & (rows < p.stop)]
-                for run in np.split(mine, np.flatnonzero(np.diff(mine) > 1) + 1):
-                    cuts = range(STRETCH, len(run), STRETCH)
-                    stretches += [(stretch, p.start) for stretch in np.split(run, cuts) if len(stretch)]
-        every = -(-len(rows) // MOST_ROWS)
-        return [s for stretch in stretches[::every] for s in self._segment(maker, filled, U, *stretch)]
+def segments_of(maker, table, U, rows, own=False):
+    """Rows (M,) of a table as segments; of very many, stretches from everywhere.   own : they name the maker."""
+    units = maker.units
+    filled, stretches = np.empty((len(U), len(units.x.center))), []
+    for part in table.parts:
+        filled[part.rows] = units.fill(table.X[part.rows], units.means)
+        for piece, _ in cut(part.index, part.rows.stop - part.rows.start):
+            start, stop = part.rows.start + piece.start, part.rows.start + piece.stop
+            inside = rows[(rows >= start) & (rows < stop)]
+            for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
+                ends = range(STRETCH, len(run), STRETCH)
+                stretches += [(stretch, start) for stretch in np.split(run, ends) if len(stretch)]
+    every = -(-len(rows) // MOST_ROWS)
+    named = maker if own else None
+    return [s for stretch in stretches[::every] for s in _segment(maker, named, filled, U, *stretch)]
 
-    def _unfitted(self):
-        """A copy for ``calibrate`` to fit."""
-        return clone(self)
 
-    def _fitted_on(self, table, train):
-        """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
-        Y, index = np.full_like(table.y, np.nan), _index_of(table)
-        Y[train] = table.y[train]
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
-        X = pd.DataFrame(table.X, index=index, columns=list(names))
-        one, quiet = self._unfitted(), {"series": None, "verbose": 0}
-        own = {name: name.rpartition("__")[2] for name in one.get_params()}  # also of an estimator inside
-        one.set_params(**{name: quiet[word] for name, word in own.items() if word in quiet})
-        return one.fit(X, pd.DataFrame(Y, index=index))
+def _segment(maker, named, filled, U, rows, start):
+    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``."""
+    unknown = maker.units.looks_back  # what a change is, is not known in the first rows
+    warm = WARM + maker.dynamics.lead + unknown
+    first, end = max(start, rows[0] - warm), rows[-1] + 1
+    skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
+    here = slice(first, end)
+    if len(U[here]) <= skip:
+        return []
+    return [Segment(named, filled[here].copy(), U[here].copy(), skip)]
 
-    def _bands(self, X, followed, past, first, made, levels, method, rng, n_paths=PATHS, return_paths=False):
-        """Intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
 
-        made : (M, steps, O), the forecasts from rows ``first`` (M,).
-        """
-        M, steps, O = made.shape
-        self._warn_if_learnt_by_heart()
-        bands, paths, highest = {}, None, max(levels, default=50)
-        if method == "bootstrap" or return_paths:
-            draw = drawer(*self._remembered(residuals), rng, highest)
-            bands = {q: (np.empty_like(made), np.empty_like(made)) for q in levels}
-            some = max(1, MOST_NUMBERS // (n_paths * steps * O)) if M > 1 else 1
-            for m in range(0, M, some):
-                origins = np.repeat(first[m : m + some], n_paths)
-                runs = self._runs(X, followed, past, origins, steps, draw)
-                paths = np.concatenate([out.transpose(1, 0, 2) for _, out in runs])
-                paths = paths.reshape(-1, n_paths, steps, O).swapaxes(0, 1)
-                for q, pair in path_bands(paths, made[m : m + some], levels).items():
-                    for band, new in zip(bands[q], pair):
-                        band[m : m + some] = new
-        if method == "conformal" and levels:
-            errors = self._remembered(lambda *what: forecast_errors(*what, steps), steps)
-            found = self._remembered(lambda *_: pools(*errors, highest), (steps, highest))
-            bands = conformal(made, found, levels)
-            limits = self._limits(X)
-            if limits is not None:
-                rows = first[:, None] + np.arange(steps)
-                low, high = (side[rows] for side in limits)
-                bands = {q: tuple(np.clip(v, low, high) for v in pair) for q, pair in bands.items()}
-        return bands, paths
+# ---------------------------------------------------------------------------------------- intervals of forecasts
 
-    def _warn_if_learnt_by_heart(self):
-        """Say that intervals are too narrow where they come from rows that many weights were fitted to."""
-        if self._n_learnt is None:
-            return
-        weights = self._remembered(lambda *_: self._n_weights(), "weights")
-        if weights > BY_HEART * self._n_learnt:
-            warn(
-                f"Intervals come from errors on {self._n_learnt} values that {weights:.0f} weights were fitted to: "
-                "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others.",
-            )
 
-    def _n_weights(self):
-        """Weights that were fitted for each output."""
-        return self.theta_.size / self.n_outputs_
+def bands(fitted, remembered, inputs, followed, past, first, made, ask):
+    """Intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
 
-    def _path_rng(self):
-        """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
-        return np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
+    fitted : with trained, units and errors.   remembered(find, kind) : what was found before.   first : (M,), rows at
+    which the forecasts ``made`` (M, steps, O) begin.
+    """
+    dynamics, units = fitted.trained.dynamics, fitted.units
+    M, steps, O = made.shape
+    model, errors = Maker(dynamics, units), fitted.errors
+    if (ask.paths or ask.method == "bootstrap") and not dynamics.feeds_back:
+        raise ValueError(
+            "Sample paths feed a model's errors back, but this strategy feeds nothing back: take method='conformal', "
+            "or strategy='recursive'."
+        )
+    if dynamics.quantiles is not None:
+        return fan_bands(model, errors.segments, inputs, followed, past, first, made, ask.levels), None
+    _warn_if_overfitted(fitted, remembered)
+    found, paths, highest = {}, None, max(ask.levels, default=50)
+    if ask.method == "bootstrap" or ask.paths:
+        draw = drawer(*remembered(lambda: residuals(model, errors.segments), "residuals"), ask.rng, highest)
+        found = {q: (np.empty_like(made), np.empty_like(made)) for q in ask.levels}
+        some = max(1, MOST_NUMBERS // (ask.n_paths * steps * O)) if M > 1 else 1
+        for m in range(0, M, some):
+            origins = np.repeat(first[m : m + some], ask.n_paths)
+            drawn = runs(dynamics, units, inputs, followed, past, origins, steps, draw)
+            paths = np.concatenate([out.transpose(1, 0, 2) for _, out in drawn])
+            paths = paths.reshape(-1, ask.n_paths, steps, O).swapaxes(0, 1)
+            for q, pair in path_bands(paths, made[m : m + some], ask.levels).items():
+                for band, new in zip(found[q], pair):
+                    band[m : m + some] = new
+    if ask.method == "conformal" and ask.levels:
+        pooled = remembered(lambda: forecast_errors(model, errors.segments, steps), steps)
+        pooled = remembered(lambda: pools(*pooled, highest), (steps, highest))
+        found = conformal(made, pooled, ask.levels)
+        found = {q: _within(inputs.limits, pair, first) for q, pair in found.items()}
+    return found, paths
 
-    def _remembered(self, find, kind=None):
-        """find(self, segments), found once for the many series of a forecast or a backtest."""
-        segments, theta, found = _errors_found.get(self, (None, None, {}))
-        if segments is not self._segments or theta is not self.theta_:
+
+def _within(limits, pair, first):
+    """Ends of intervals (M, steps, O) clipped to the bounds of their rows."""
+    if limits is None:
+        return pair
+    rows = first[:, None] + np.arange(pair[0].shape[1])
+    return tuple(np.clip(v, limits[0][rows], limits[1][rows]) for v in pair)
+
+
+def _warn_if_overfitted(fitted, remembered):
+    """Warn if intervals are calibrated on training rows of a model with many weights per row."""
+    n = fitted.errors.n_learnt
+    if n is None:
+        return
+    weights = remembered(fitted.trained.weights_an_output, "weights")
+    if weights > BY_HEART * n:
+        warn(
+            f"Intervals come from errors on {n} values that {weights:.0f} weights were fitted to: "
+            "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others."
+        )
+
+
+def path_rng(random_state):
+    """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
+    return np.random.default_rng(random_state if isinstance(random_state, Integral) else None)
+
+
+def memo(estimator, fitted):
+    """A callable(find, kind) -> find(), called once for the many series of a forecast or a backtest."""
+
+    def remembered(find, kind):
+        trained, errors, found = _errors_found.get(estimator, (None, None, {}))
+        if trained is not fitted.trained or errors is not fitted.errors:
             found = {}
         if kind not in found:
-            found = {**found, kind: find(self, self._segments)}
-            _errors_found[self] = self._segments, self.theta_, found
+            found = {**found, kind: find()}
+            _errors_found[estimator] = fitted.trained, fitted.errors, found
         return found[kind]
+
+    return remembered
+
+
+# ---------------------------------------------------------------------------------------- learnt quantiles
+
+
+def fan_bands(model, segments, inputs, followed, past, first, made, levels):
+    """Intervals {level: (low, high)}, (M, steps, O) each, from quantiles that the model has learnt; in levels."""
+    dynamics, steps = model.dynamics, made.shape[1]
+    ends = {p: _ends(dynamics.quantiles, p) for p in levels}
+    fan = dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
+    found, inner = {}, (made, made)
+    wider = _misses(model, segments, steps, ends) if segments else dict.fromkeys(ends, 0.0)
+    for p, (low, high) in ends.items():
+        low = np.minimum(fan[..., low] - wider[p], inner[0])  # also after a calibration nothing crosses
+        high = np.maximum(fan[..., high] + wider[p], inner[1])
+        inner = low, high
+        found[p] = _within(inputs.limits, inner, first)
+    return found
+
+
+def _ends(quantiles, level):
+    """Which quantiles are the ends of an interval."""
+    wanted = [(1 - level / 100) / 2, (1 + level / 100) / 2]
+    found = [np.flatnonzero(np.isclose(quantiles, q, rtol=0, atol=1e-9)) for q in wanted]
+    lost = [f"{q:g}" for q, at in zip(wanted, found) if len(at) == 0]
+    if lost:
+        raise ValueError(
+            f"level={level:g} needs the quantiles {' and '.join(f'{q:g}' for q in wanted)}, but "
+            f"quantiles={quantiles!r}: fit with {' and '.join(lost)} among them."
+        )
+    return [int(at[0]) for at in found]
+
+
+def _misses(model, segments, steps, ends):
+    """How much wider intervals {level: two quantiles} must be to hold in ``calibrate``, (steps, O)."""
+    out = {p: [] for p in ends}
+    for s in segments:
+        maker, first = s.maker or model, np.arange(s.skip, len(s.U) - steps + 1)
+        if len(first):
+            inputs, followed, past = _over_segment(maker, s)
+            fan = maker.dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
+            U = s.U[first[:, None] + np.arange(steps)]
+            for p, (low, high) in ends.items():
+                out[p].append(np.maximum(fan[..., low] - U, U - fan[..., high]))
+    if not all(out.values()):
+        raise ValueError(
+            f"level: calibrate(X, y) was given no {steps} rows in a row after those it needs to warm up: give more."
+        )
+    return {p: _upper(np.concatenate(misses), p / 100) for p, misses in out.items()}
+
+
+def _upper(misses, share):
+    """Conformal quantile: the ceil(share (n + 1))-th smallest of the misses (n, steps, O), at each step and output."""
+    ordered = np.sort(misses, axis=0)  # NaN last
+    n = np.isfinite(misses).sum(axis=0)
+    if (n == 0).any():
+        raise ValueError(
+            "level: the rows given to calibrate(X, y) have no measured y at some step: give more."
+        )
+    at = np.minimum(np.ceil(share * (n + 1)).astype(int), n) - 1
+    return np.take_along_axis(ordered, at[None], axis=0)[0]
+
+
+# ---------------------------------------------------------------------------------------- folds
 
 
 def folds(cv, table):
@@ -336,7 +438,9 @@ def folds(cv, table):
         check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
         tests = [[] for _ in range(cv)]
         for rows in (np.arange(p.rows.start, p.rows.stop) for p in table.parts):
-            turns = int(np.clip(len(rows) // (cv * LEAST_STRETCH), 1, TURNS))  # else a copy knows no winter
+            turns = int(
+                np.clip(len(rows) // (cv * MIN_PIECE_ROWS), 1, MAX_FOLD_PIECES)
+            )  # else a copy knows no winter
             for k, stretch in enumerate(np.array_split(rows, cv * turns)):
                 tests[k % cv].append(stretch)
         tests = [np.concatenate(stretches) for stretches in tests]
@@ -346,13 +450,13 @@ def folds(cv, table):
             f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
         )
     place = np.arange(N) if table.order is None else np.argsort(table.order)
-    rows = _index_of(table)[place]  # as the user gave them
+    rows = index_of(table)[place]  # as the user gave them
     return [
         (np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(pd.DataFrame(index=rows))
     ]
 
 
-def _index_of(table):
+def index_of(table):
     """An index that tells series and stamps of a table's rows, in its order."""
     times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
     if len(times) == 1:

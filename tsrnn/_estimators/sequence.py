@@ -1,62 +1,61 @@
-"""The scikit-learn face: the public verbs of every model, and what a fit does around it.
+"""What any sequence estimator does around a model: rows, places, memories; ``fit``, ``partial_fit`` and ``update``.
 
-Rows are checked in ``checks.py``, followed in ``following.py``; intervals come from ``intervals.py``.
+It knows nothing of what y means.  The verbs of forecasting are in ``regressor.py``; rows are followed in
+``following.py``.  A model's file brings a ``Learner`` and a ``Dynamics`` (``dynamics.py``), which see finite float64
+arrays in the model's own units, rows in time order, and never check anything again.
 
-A model is a subclass with these hooks, which see finite float64 arrays in the model's own units, rows in time
-order, and never check anything again:
-
-    _check_params()                         raise where a parameter is wrong
-    _wants_inputs(), _can_do_without_inputs(), _least_input_lag(), _validation_share()
-    _prepare(n_inputs, n_outputs)           what depends on the widths of X and y alone
-    _fit_series(series, rng)                learn from a list of series
-    _fit_more(series, memory, rng)          learn a little more, from one series that goes on from a memory
-    _first(), _cold() -> memory             before the first row of training; of a series with an unknown past
-    _zero(x, y) -> memory                   zeros, in the user's units: x (F,), y (O,)
-    _end() -> memory or None                after the one series of training, where fitting found it
-    _goes_on()                              whether the model can go on from the last row seen
-    _run(X, Y, memory) -> out, memory       follow a series; Y is NaN where the model feeds itself
-    _free_runs(X, Y, memory, first, steps, settle)      many free runs, from the rows ``first`` on, of a model that
-                                            sees past outputs: yields (slice of first, out (steps, m, O)); what run
-                                            i feeds back is its output, or settle(slice, t, out[t]) (m, O); Y has no
-                                            NaN before the rows where runs begin
-
-and attributes ``lead_``, the rows of measured history it needs, ``theta_``, which ``_prepare`` sets to None unless
-``warm_start`` keeps it, ``n_iter_`` and ``loss_curve_``.  A memory is whatever a model carries from one row to the
-next; it is passed in and returned, never changed.
-
-From the user's y to the model's units (``targets.py``, ``Scaler``), and back:
-
-    y  --pointwise-->  level u  --minus sum_k c_k u(t - k)-->  change w  --scaler-->  z
+All that a fit learns is one value, ``fitted_``, which is never changed but replaced at the end of a verb that learns:
+a reader in another thread sees the model as it was before or after, and an error leaves it as it was.
 """
 
 from copy import deepcopy
 from functools import wraps
-from numbers import Integral
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
+from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import NotFittedError, check_is_fitted, validate_data
 
-from .._check import check_flag, check_number
+from .._check import check_word
+from .._nets.dynamics import Trained
 from .._series import timeline as timelines
-from .._series.checks import Checking, check_measured, check_size, check_steps
+from .._series.checks import (
+    about,
+    check_lengths,
+    check_measured,
+    check_size,
+    check_start,
+    check_weight,
+    plain_values,
+)
 from .._series.rows import gather
 from .._series.scaling import make_scaler
-from .._series.targets import resolve_bounds, resolve_target
-from .._series.units import Series
+from .._series.targets import Target
+from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
 from .._training.least_squares import one_thread
+from .._version import __version__
 from .._warn import warn
-from .following import Following, Past, pieces
-from .intervals import PATHS, Calibrating, check_levels, check_method, folds
+from .following import (
+    across,
+    begin,
+    cold_past,
+    cut,
+    first_past,
+    follow,
+    moved,
+    walk,
+    warn_if_astray,
+    warn_of_bounds,
+    warn_of_gaps,
+    zero_past,
+)
+from .intervals import Errors
 from .persist import plain, revived
 
 
-# Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
-_one_row_calls = WeakKeyDictionary()
+MISSING = ("error", "hold", "mean", "mask")
 SERIES_PARAMETERS = """\
     target_transform : None, word, object or list of those, default=None
         What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
@@ -85,32 +84,76 @@ def documented(**texts):
     return fill
 
 
+class Form(NamedTuple):
+    """How the user gave the rows, and gets answers back.
+
+    y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
+    the series' keys.   period : the frequency of an index of periods, or None.
+    """
+
+    y_ndim: int
+    y_names: Any
+    container: str
+    key_names: list
+    period: Any
+
+
+class Goal(NamedTuple):
+    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale."""
+
+    U: np.ndarray
+    W: np.ndarray
+    target: Target
+    bounds: Any
+    scale: str | None
+
+
+class Fitted(NamedTuple):
+    """All that a fit learns.
+
+    units : how numbers become the model's.   trained : the model, and what its learning goes on with.   series : a
+    ``Place`` for each key.   form : of the user's rows.   errors : where intervals come from, or None.   rng : what
+    later learning draws on.   made_for : parameters that weights were made for, as text.
+    """
+
+    units: Units
+    trained: Trained
+    series: dict
+    form: Form
+    errors: Errors | None
+    rng: np.random.RandomState
+    made_for: dict
+
+
+class Start(NamedTuple):
+    """Where a series starts: its ``Past``, timeline so far or None, rows missing since, known first levels (k, O)."""
+
+    past: Any
+    timeline: Any
+    missing: int
+    head: np.ndarray
+
+
 def all_or_nothing(method):
-    """Leave the estimator as it was where the method fails or is interrupted."""
+    """Work on a copy, and take over what it has become at the end: an error or an interrupt leaves no trace."""
 
     @wraps(method)
     def guarded(self, *args, **kwargs):
-        before = self.__dict__.copy()
-        try:
-            return method(self, *args, **kwargs)
-        except BaseException:
-            self.__dict__ = before
-            raise
+        work = object.__new__(type(self))
+        work.__dict__ = self.__dict__.copy()
+        method(work, *args, **kwargs)
+        self.__dict__ = work.__dict__
+        return self
 
     return guarded
 
 
-class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Public verbs of every model; see the module's head for what a subclass adds."""
+class Sequence(MultiOutputMixin, BaseEstimator):
+    """Rows, places, memories; a subclass says what y means: ``_check_y``, ``_goal``, and ``_learner``."""
 
-    _cure = (  # of a free run that runs away
-        "Let it learn free runs (training='closed_loop', a longer sequence_length), with layers of tanh and without "
-        "skip_connections, or look for inputs far from those in training."
-    )
+    # ---------------------------------------------------------------------------------- files, tags, attributes
 
     def __getstate__(self):
-        from .._version import __version__
-
         given = self._get_param_names()
         state = {
             name: value if name in given else plain(value) for name, value in super().__getstate__().items()
@@ -118,14 +161,12 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         return {**state, "_tsrnn_version": __version__}
 
     def __setstate__(self, state):
-        from .._version import __version__
-
         state = dict(state)
         version = state.pop("_tsrnn_version", "an earlier version")
         if version != __version__:
             warn(
                 f"This {type(self).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail or "
-                "give other forecasts. Fit it again, or install the version that saved it.",
+                "give other forecasts. Fit it again, or install the version that saved it."
             )
         super().__setstate__({name: revived(value) for name, value in state.items()})
 
@@ -133,6 +174,74 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing != "error"
         return tags
+
+    def __sklearn_is_fitted__(self):
+        return "fitted_" in self.__dict__
+
+    def _fitted(self):
+        """What was learnt, read once by each verb; raises where nothing was."""
+        try:
+            return self.__dict__["fitted_"]
+        except KeyError:
+            check_is_fitted(self)
+            raise
+
+    def _trained(self):
+        """The model and how it was learnt, for attributes."""
+        if "fitted_" not in self.__dict__:
+            name = type(self).__name__
+            raise NotFittedError(f"This {name} is not fitted yet: call fit before asking for what it learnt.")
+        return self.__dict__["fitted_"].trained
+
+    def _dynamics(self):
+        """The fitted model."""
+        return self._trained().dynamics
+
+    @property
+    def theta_(self):
+        """All parameters."""
+        return self._dynamics().theta
+
+    @property
+    def lead_(self):
+        """Rows of history that a forecast needs."""
+        return self._dynamics().lead
+
+    @property
+    def n_iter_(self):
+        """Iterations run."""
+        return self._trained().n_iter
+
+    @property
+    def loss_curve_(self):
+        """Loss after each iteration."""
+        return self._trained().loss_curve
+
+    @property
+    def validation_curve_(self):
+        """Loss on the held rows after each iteration."""
+        return self._trained().validation_curve
+
+    @property
+    def x_scaler_(self):
+        """Center and scale of the inputs."""
+        return self._units().x
+
+    @property
+    def y_scaler_(self):
+        """Center and scale of y."""
+        return self._units().y
+
+    @property
+    def n_outputs_(self):
+        """Columns of y."""
+        return self._units().n_outputs
+
+    @property
+    def series_(self):
+        """Where each series stands, by its key."""
+        self._trained()
+        return self.fitted_.series
 
     @property
     def state_(self):
@@ -144,11 +253,14 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         """First and last stamp of the rows seen and how they are spaced; None where their index does not tell."""
         return self._only().timeline
 
-    _check_size = staticmethod(check_size)
+    def _units(self):
+        """How numbers become the model's, for attributes."""
+        self._trained()
+        return self.fitted_.units
 
     def _only(self):
         """The place of the one series."""
-        places = self.__dict__.get("series_", {})
+        places = self.series_
         if None not in places:
             raise AttributeError(f"{type(self).__name__} has not seen one series: look into series_.")
         return places[None]
@@ -184,66 +296,75 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             A parameter is out of range; X is not finite; X and y differ in length or in their stamps; stamps are
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
-        self._frequency = timelines.frequency(X, y)
-        table = self._check_fit(X, y, sample_weight, groups)
-        X, Y, weight = table.X, table.y, table.weight
-        self._target = resolve_target(self.target_transform)
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(X.shape[1])])
-        self._bounds = resolve_bounds(self.target_bounds, names, Y.shape[1])
-        U = self._target.levels(Y)
-        self._prepare(self._n_filled(), Y.shape[1])
-        cuts = [(part, p) for part in table.parts for p in pieces(part.index, part.rows)]
-        unknown = np.full((len(self._target.coef), Y.shape[1]), np.nan)
-        W = np.concatenate([self._target.differences(U[p], unknown) for _, p in cuts]) if len(unknown) else U
-        counts = (weight > 0) & np.isfinite(W).any(axis=1)
-        held = np.zeros(len(counts), bool)
-        for part in table.parts:
-            held[part.rows] = _last_share(counts[part.rows], self._validation_share())
-        counts &= ~held
-        fresh = self.theta_ is None  # else warm_start goes on with weights that are made for the old scales
-        self._check_units(fresh)
-        if fresh:
-            self._means = _means(X, counts)
-        filled = X
-        if self.missing != "error":
-            filled = np.concatenate([self._fill(X[part.rows], self._means)[0] for part in table.parts])
-        if fresh:
-            self.x_scaler_ = make_scaler(self.scale, filled, counts, "X")
-            self.y_scaler_ = make_scaler(self.scale, W, counts, "y")
-        Xz, Z = self.x_scaler_(filled), self.y_scaler_(W)
-        self._check_size(Xz, Z)
-        self._mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
-        self._level, self._reach = _reach(U)
-        self._warn_of_bounds(filled, Y)
-        self._rng = self._random_state()  # partial_fit draws on
+        learner = self._learner()
+        form, table = self._check_fit(X, y, sample_weight, groups)
+        pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
+        goal = self._goal(table, pieces)
+        net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
+        before = self._before(learner, net)
+        counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
+        held = self._hold_back(learner, table, counts)
+        units, filled, Xz, Z = self._learn_units(learner, table, goal, counts & ~held, before)
+        series = [Series(Xz[p], Z[p], table.weight[p], held[p]) for p in pieces]
+        rng = self._random_state()
         with one_thread:
-            self._fit_series([Series(Xz[p], Z[p], weight[p], held[p]) for _, p in cuts], self._rng)
-        self._check_learnt()
-        self._form, self._key_names, self.series_ = table.form, table.names, {}
-        end = self._end() if len(cuts) == 1 and len(unknown) == 0 else None
-        for part in table.parts:
-            self.series_[part.key] = self._settle(part, X[part.rows], U[part.rows], end)
-        self._segments = self._held_segments(cuts, filled, U, held) if self._goes_on() else []
-        self._n_learnt = None if held.any() else int(counts.sum())  # None: intervals come from other rows
-        if any(timelines.irregular(place.timeline) for place in self.series_.values()):
+            trained = learner.learn(net, series, units.mean, rng, before and before.trained)
+        _check_learnt(trained)
+        places = self._settle(table, units, trained, goal.U, filled, Xz)
+        errors = self._first_errors(units, trained, pieces, filled, goal.U, held, counts & ~held)
+        made_for = self._made_for()
+        self.fitted_ = Fitted(units, trained._replace(end=None), places, form, errors, rng, made_for)
+        if any(timelines.irregular(place.timeline) for place in places.values()):
             warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
-                "regular stamps, for example with resample, if the time between them matters.",
+                "regular stamps, for example with resample, if the time between them matters."
             )
-        _one_row_calls.pop(self, None)
-        return self
 
-    def _check_units(self, fresh):
-        """Raise where old weights would go on in other units than they were made for."""
-        units = {name: repr(getattr(self, name)) for name in ("scale", "target_transform", "missing")}
-        old = units if fresh else getattr(self, "_units", units)
-        changed = [name for name in units if units[name] != old[name]]
+    def _hold_back(self, learner, table, counts):
+        """Rows for validation, (N,) bool: the last share of those that count, of each series."""
+        held = np.zeros(len(counts), bool)
+        for part in table.parts:
+            held[part.rows] = last_share(counts[part.rows], learner.held_share)
+        return held
+
+    def _learn_units(self, learner, table, goal, counts, before):
+        """Units from the rows that count; with them inputs, filled and scaled, (N, D) each, and scaled y (N, O)."""
+        fresh = before is None  # else warm_start goes on with weights that are made for the old scales
+        means = input_means(table.X, counts) if fresh else before.units.means
+        filled = table.X
+        if self.missing != "error":
+            rows = (table.X[part.rows] for part in table.parts)
+            filled = np.concatenate([fill(self.missing, means, X, means) for X in rows])
+        if fresh:
+            x, y = make_scaler(self.scale, filled, counts, "X"), make_scaler(goal.scale, goal.W, counts, "y")
+        else:
+            x, y = before.units.x, before.units.y
+        Xz, Z = x(filled), y(goal.W)
+        if learner.whole_scale:
+            check_size(Xz, Z)
+        mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
+        units = Units(self.missing, means, x, y, goal.target, goal.bounds, *level_and_reach(goal.U), mean)
+        warn_of_bounds(units, filled, table.y)
+        return units, filled, Xz, Z
+
+    def _before(self, learner, net):
+        """What a warm start goes on from, a ``Fitted``; or None."""
+        fitted = self.__dict__.get("fitted_")
+        if fitted is None or learner.before(fitted.trained, net) is None:
+            return None
+        new = self._made_for()
+        changed = [name for name in new if new[name] != fitted.made_for[name]]
         if changed:
             raise ValueError(
-                f"warm_start=True goes on with weights made for {changed[0]}={old[changed[0]]}, but it is "
-                f"{units[changed[0]]} now: give warm_start=False."
+                f"warm_start=True goes on with weights made for {changed[0]}={fitted.made_for[changed[0]]}, but it is "
+                f"{new[changed[0]]} now: give warm_start=False."
             )
-        self._units = units
+        return fitted
+
+    def _made_for(self):
+        """Parameters that weights are made for, as text."""
+        names = ("scale", "target_transform", "missing")
+        return {name: repr(getattr(self, name)) for name in names if hasattr(self, name)}
 
     def _random_state(self):
         """What training draws from."""
@@ -254,22 +375,24 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
                 f"random_state={self.random_state!r}: {error}. Give an int >= 0, a RandomState or None."
             ) from None
 
-    def _check_learnt(self):
-        """Raise where training ended in weights that are no numbers."""
-        if not np.isfinite(self.theta_).all():
-            raise ValueError(
-                "The weights became NaN or infinite, and the estimator is left as it was: look for values in X and y "
-                "that are far from the others, or give a smaller learning rate."
-            )
+    def _settle(self, table, units, trained, U, filled, Xz):
+        """The ``Place`` of each series after training, by its key."""
+        dynamics, places = trained.dynamics, {}
+        first, limits = first_past(dynamics, units), units.limits(filled)
+        inputs = Inputs(filled, Xz, limits)
+        for part in table.parts:
+            rows, here = part.rows, inputs.of(part.rows)
+            stretches = _cut(part)
+            if trained.end is not None and len(table.parts) == len(stretches) == 1 and not units.looks_back:
+                past = first._replace(memory=trained.end, inputs=here.filled[-1, : units.n_inputs])
+            else:
+                _, past = walk(dynamics, units, here, U[rows], stretches, first)
+            places[part.key] = begin(dynamics, units, part, table.X[rows], U[rows], past)
+        return places
 
-    def _settle(self, part, X, U, end):
-        """The place of a series after training on rows X, U; ``end`` : the memory there, where it is known."""
-        first = self._first_past()
-        if end is None:
-            _, past = self._walk(X, U, part.index, first, None, quiet=True)  # the memory lasts a short gap
-        else:
-            past = Past(end, first.levels, self._fill(X, first.inputs)[1])
-        return self._begin(part, X, U, past)
+    def _first_errors(self, units, trained, pieces, filled, U, held, counts):
+        """Where intervals come from, of a model that has any."""
+        return None
 
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None, groups=None):
@@ -294,28 +417,33 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         ValueError
             As in ``fit``; or the rows begin before the end of those seen.
         """
-        if not hasattr(self, "series_"):
+        if "fitted_" not in self.__dict__:
             return self.fit(X, y, sample_weight, groups)
-        self._must_go_on("partial_fit")
-        table = self._check_fit(X, y, sample_weight, groups, reset=False)
-        U = self._target.levels(table.y)
-        self._rng = deepcopy(self._rng)  # the old one stays as it was, should this fail
+        fitted = self.fitted_
+        fitted.trained.dynamics.check_verb("partial_fit")
+        learner = self._learner()
+        _, table = self._check_fit(X, y, sample_weight, groups, fitted)
+        units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
+        U = units.target.levels(table.y)
+        rng = deepcopy(fitted.rng)  # the old one stays as it was
         for part in table.parts:
             X, levels, weight = table.X[part.rows], U[part.rows], table.weight[part.rows]
-            timeline, past = self._go_on(part)
-            for p, missing in self._pieces(part.index, len(X), timeline):
-                past = self._across(past, missing)
-                filled, inputs = self._fill(X[p], past.inputs)
-                Z = self.y_scaler_(self._target.differences(levels[p], past.levels))
-                series = Series(self.x_scaler_(filled), Z, weight[p], np.zeros(len(Z), bool))
-                self._check_size(series.X, Z)
+            start = _go_on(fitted._replace(trained=trained, series=places), part)
+            stretches = self._cut_and_warn(trained.dynamics, part, start)
+            past = start.past
+            for rows, missing in stretches:
+                past = across(trained.dynamics, units, past, missing)
+                inputs = units.inputs(X[rows], past.inputs)
+                Z = units.y(units.target.differences(levels[rows], past.levels))
+                one = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
+                check_size(one.X, Z)
                 with one_thread:
-                    self._fit_more(series, past.memory, self._rng)
-                past = self._follow(filled, levels[p], past).after._replace(inputs=inputs)
-            self._seen(part, X, levels, past)
-        self._check_learnt()
-        _one_row_calls.pop(self, None)
-        return self
+                    trained = learner.learn_more(trained, one, past.memory, rng)
+                followed = follow(trained.dynamics, units, inputs, levels[rows], past)
+                past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
+            places[part.key] = _stands(trained.dynamics, units, places, part, X, levels, past)
+        _check_learnt(trained)
+        self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng)
 
     @all_or_nothing
     def update(self, X, y=None, groups=None):
@@ -338,421 +466,209 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         ValueError
             X or y does not fit the model, or the rows begin before the end of those seen.
         """
-        check_is_fitted(self)
-        self._must_go_on("update")
-        table = self._check_rows(X, y, groups)
-        U = self._target.levels(table.y)
+        fitted = self._fitted()
+        dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
+        dynamics.check_verb("update")
+        table = self._check_rows(fitted, X, y, groups)
+        U = units.target.levels(table.y)
         for part in table.parts:
-            timeline, past = self._go_on(part)
             X, levels = table.X[part.rows], U[part.rows]
-            _, past = self._walk(X, levels, part.index, past, timeline)
-            self._seen(part, X, levels, past)
-        _one_row_calls.pop(self, None)
-        return self
-
-    def calibrate(self, X, y, *, cv=None, groups=None):
-        """Learn how wrong the forecasts are, for their intervals; the model stays as it is.
-
-        ``fit`` has done so already: on the rows held back for early stopping or, where none were, on the last rows
-        of training, on which errors are a little small.
-
-        Parameters
-        ----------
-        X, y, groups : as for ``fit``
-            Without ``cv`` rows that were not trained on, such as a whole year, so that all seasons are in them.
-        cv : int or cross-validation splitter, optional
-            Then X, y may be the training rows: copies of the model are fitted on one part of them and err on the other.
-            An int stands for as many copies, each of which leaves out its share of the rows, in up to four stretches.
-
-        Returns
-        -------
-        self : the estimator
-
-        Raises
-        ------
-        ValueError
-            As in ``fit``.
-
-        Examples
-        --------
-        >>> from tsrnn import NARXRegressor
-        >>> from tsrnn.datasets import load_sunspots
-        >>> y = load_sunspots().target
-        >>> model = NARXRegressor((), output_lags=11, training="open_loop").fit(None, y[:"1955"])
-        >>> model.calibrate(None, y[:"1955"], cv=5).forecast(3, level=80).columns.tolist()
-        ['sunspots', 'lo-80', 'hi-80']
-        """
-        check_is_fitted(self)
-        self._must_go_on("calibrate")
-        if y is None:
-            raise ValueError("calibrate needs the measured y: give calibrate(X, y).")
-        table = self._check_rows(X, y, groups)
-        check_measured(table.y)
-        U = self._target.levels(table.y)
-        if cv is None:
-            self._segments, self._n_learnt = self._segments_of(None, table, U, np.arange(len(U))), None
-            return self
-        segments = []
-        for train, test in folds(cv, table):
-            one = self._fitted_on(table, train)
-            segments += one._segments_of(one, table, U, test)
-            one._segments = []
-        self._segments, self._n_learnt = segments, None
-        return self
-
-    # ---------------------------------------------------------------------------------- forecasting
-
-    def predict(self, X, y=None, *, steps=1, start=None, groups=None):
-        """Free run: the model's own outputs are fed back.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_timesteps, n_features)
-            Inputs; for a model without inputs a DataFrame without columns, with the index to predict. Of several
-            series, in any container that ``fit`` takes, each goes on from its own end.
-        y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            Measured outputs: then the same as ``predict_ahead(X, y, steps=steps)``. (A pipeline forwards the
-            keywords of ``predict``, but hides ``predict_ahead``.)
-        steps : int, default=1
-            How far ahead; only with y.
-        start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), optional
-            Overrides the constructor's ``start`` for this call.
-        groups : as for ``fit``
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            In the units of y; a list, or (n_series, n_timesteps, ...), where X is one.
-
-        Raises
-        ------
-        ValueError
-            X does not fit the model, its stamps are not in order or not unique, or ``start`` is unknown.
-
-        Warns
-        -----
-        UserWarning
-            Rows are missing before or within X; the outputs run away; or one row without an index is asked for
-            again and again.
-        """
-        check_is_fitted(self)
-        if y is not None:
-            return self.predict_ahead(X, y, steps=steps, start=start, groups=groups)
-        if not (isinstance(steps, Integral) and steps == 1):
-            raise ValueError(f"steps={steps!r} needs the measured y: give predict(X, y=y, steps={steps!r}).")
-        table = self._check_rows(X, None, groups)
-        start = self.start if start is None else start
-        if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
-            self._note_one_row_call(table.parts[0])
-        return table.give_back(self._user_shape(self._free_run(table, start)))
-
-    def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
-        """Forecast every row from what was measured ``steps`` rows before it.
-
-        Row t uses the inputs up to row t and the measured y up to row t - steps; in between, the model feeds
-        itself. The first ``steps - 1`` rows start from the last row seen before X, which is nearer.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_timesteps, n_features), or None
-            Inputs.
-        y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            Measured outputs; where they are NaN the model's own value takes their place.
-        steps : int, default=1
-            How far ahead.
-        start, groups : as for ``predict``
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            In the units of y.
-
-        Raises
-        ------
-        ValueError
-            As in ``predict``; or ``steps`` is no int >= 1.
-        """
-        check_is_fitted(self)
-        steps = check_steps(steps)
-        if y is None:
-            raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
-        table = self._check_rows(X, y, groups)
-        U, out = self._target.levels(table.y), np.empty_like(table.y)
-        for part, timeline, past, _ in self._resume(table, self.start if start is None else start):
-            out[part.rows], _ = self._walk(
-                table.X[part.rows], U[part.rows], part.index, past, timeline, steps
+            start = _go_on(fitted, part)
+            stretches = self._cut_and_warn(dynamics, part, start)
+            out, past = walk(
+                dynamics, units, units.inputs(X, start.past.inputs), levels, stretches, start.past
             )
-        return table.give_back(self._user_shape(self._target.inverse(out)))
+            warn_if_astray(dynamics, units, out)
+            places[part.key] = _stands(dynamics, units, places, part, X, levels, past)
+        self.fitted_ = fitted._replace(series=places)
 
-    def trajectories(
-        self, X, y, steps, *, origins=None, level=None, method="conformal", start=None, groups=None
-    ):
-        """Forecasts of several steps from many rows of one series, all at once: what a backtest needs.
+    # ---------------------------------------------------------------------------------- where to start
 
-        Parameters
-        ----------
-        X, y, start, groups : as for ``predict_ahead``
-        steps : int
-            Rows of each forecast.
-        origins : array-like of int, optional
-            Origin k knows y before row k and forecasts the rows k ... k + steps - 1; by default all for which
-            there are rows.
-        level, method : as for ``forecast``
+    def _cut_and_warn(self, dynamics, part, start):
+        """``Stretch`` after ``Stretch`` of the rows of a part, the first over the gap since the start."""
+        n = part.rows.stop - part.rows.start
+        stretches = cut(part.index, n, start.timeline)
+        if start.missing or len(stretches) > 1:
+            before = (start.missing, start.timeline) if start.missing else None
+            warn_of_gaps(dynamics, part.index, stretches, before)
+        return [stretches[0]._replace(missing=start.missing), *stretches[1:]]
 
-        Returns
-        -------
-        y_pred : ndarray of shape (n_origins, steps) or (n_origins, steps, n_outputs), or dict of those
-            In the units of y; NaN where a forecast would reach over a gap in the index. With ``level`` a dict with the
-            keys "forecast", "lo-80", "hi-80" ...
+    def _resume(self, fitted, table, start):
+        """Yield each part of a table, its stretches, the past before it and known first levels (k, O)."""
+        start = check_start(self.start if start is None else start)
+        dynamics, histories = fitted.trained.dynamics, {}
+        if isinstance(start, tuple) or start == "end":
+            dynamics.check_verb("A warm start")
+        if isinstance(start, tuple):
+            histories = self._histories(fitted, start)
+            if (None in histories) != (table.parts[0].key is None):
+                which, other = ("X", "the history") if None in histories else ("the history", "X")
+                raise ValueError(
+                    f"start: {which} tells its series apart, but {other} does not: give both in the same way, for "
+                    "example with a MultiIndex (series, time)."
+                )
+        for part in table.parts:
+            if isinstance(start, tuple):
+                begins = _after_history(fitted, histories.get(part.key), part.index)
+            else:
+                begins = _starts(fitted, part, table.X[part.rows], start, table.form)
+            yield part, self._cut_and_warn(dynamics, part, begins), begins.past, begins.head
 
-        Raises
-        ------
-        ValueError
-            As in ``predict``; there are several series, or fewer rows than steps; an origin is out of range.
+    def _histories(self, fitted, start):
+        """Of each series in a pair (X_hist, y_hist): its timeline and its past at the end."""
+        with about("start"):
+            table = self._check_rows(fitted, *start, None)
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        U, found, cold = units.target.levels(table.y), {}, cold_past(dynamics, units)
+        for part in table.parts:
+            stretches = self._cut_and_warn(dynamics, part, Start(cold, None, 0, None))
+            inputs = units.inputs(table.X[part.rows], cold.inputs)
+            _, past = walk(dynamics, units, inputs, U[part.rows], stretches, cold)
+            seen = None if timelines.says_nothing(part.index) else timelines.read(part.index)
+            found[part.key] = seen, past
+        return found
 
-        Examples
-        --------
-        >>> from tsrnn import NARXRegressor
-        >>> from tsrnn.datasets import make_narendra
-        >>> X, y = make_narendra(600, random_state=0)
-        >>> model = NARXRegressor(random_state=0).fit(X[:500], y[:500])
-        >>> model.trajectories(X[500:], y[500:], steps=24).shape
-        (77, 24)
-        """
-        check_is_fitted(self)
-        self._must_go_on("trajectories")
-        steps = check_steps(steps)
-        levels = None if level is None else check_levels(level)
-        check_method(method)
+    def _enter(self, X, y, start):
+        """Rows of one series, in the model's units: X (N, D), Y (N, O), their stretches, and where they start."""
+        fitted = self._fitted()
+        units = fitted.units
+        table = self._check_rows(fitted, X, y, None)
+        ((_, stretches, past, head),) = self._resume(fitted, table, start)
+        U = units.target.levels(table.y)
         if y is None:
-            raise ValueError("trajectories needs the measured y: give trajectories(X, y, steps).")
-        table = self._check_rows(X, y, groups)
-        if len(table.parts) > 1:
-            raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
-        U, N = self._target.levels(table.y), len(table.y)
-        if steps > N:
-            raise ValueError(f"X has {N} rows, too few for steps={steps}: give at least as many rows.")
-        first = np.arange(N - steps + 1) if origins is None else np.asarray(origins)
-        first = first.astype(int) if first.size == 0 else first
-        if first.ndim != 1 or first.dtype.kind not in "iu" or ((first < 0) | (first > N - steps)).any():
+            U[: len(head)] = head[: len(U)]
+        inputs = units.inputs(table.X, past.inputs)
+        return inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past
+
+    # ---------------------------------------------------------------------------------- checks of rows
+
+    def _check_fit(self, X, y, sample_weight, groups, fitted=None):
+        """The ``Form``, and a table of X (N, F), y (N, O), weights (N,), with the rows in order of series."""
+        if y is None:
             raise ValueError(
-                f"origins={origins!r}: give ints from 0 to {N - steps}, so that {steps} rows follow each."
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
-        ((part, timeline, past, _),) = self._resume(table, self.start if start is None else start)
-        order = np.argsort(first, kind="stable")
-        made, rng = np.full((len(first), steps, U.shape[1]), np.nan), self._path_rng()
-        bands = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels or ()}
-        for p, missing in self._pieces(part.index, N, timeline):
-            past = self._across(past, missing)
-            filled, inputs = self._fill(table.X[p], past.inputs)
-            followed = self._follow(filled, U[p], past)
-            here = order[(first[order] >= p.start) & (first[order] + steps <= p.stop)]
-            begin = first[here] - p.start
-            for which, out in self._runs(filled, followed, past, begin, steps):
-                made[here[which]] = out.transpose(1, 0, 2)
-            if levels and len(here):
-                found, _ = self._bands(filled, followed, past, begin, made[here], levels, method, rng)
-                for q, pair in found.items():
-                    for band, new in zip(bands[q], pair):
-                        band[here] = new
-            past = followed.after._replace(inputs=inputs)
-        self._warn_if_astray(made)
-        answer = {"forecast": made}
-        answer |= {f"{end}-{q:g}": v for q, pair in bands.items() for end, v in zip(("lo", "hi"), pair)}
-        answer = {name: self._target.inverse(v) for name, v in answer.items()}
-        if self._y_ndim == 1:
-            answer = {name: v[:, :, 0] for name, v in answer.items()}
-        return answer if levels else answer["forecast"]
-
-    def forecast(
-        self,
-        steps,
-        X_future=None,
-        *,
-        level=None,
-        method="conformal",
-        n_paths=PATHS,
-        return_paths=False,
-        groups=None,
-    ):
-        """Forecast the rows after the last one seen.
-
-        Parameters
-        ----------
-        steps : int
-            How many.
-        X_future : array-like or DataFrame of shape (>= steps, n_features), optional
-            Inputs of those rows. A model whose least input lag is m needs only the first ``steps - m``, a
-            model without inputs none. Of several series: those in it, by default all.
-        level : float or sequence of float, optional
-            Coverages of intervals in per cent, such as ``[80, 95]``.
-        method : {"conformal", "bootstrap"}, default="conformal"
-            Where intervals come from: errors of forecasts made as many steps ahead [1]_, or sample paths, made by
-            feeding back errors of one step. Either takes errors of forecasts that were near, from the rows held back in
-            ``fit`` for early stopping, the last rows of training where none were, or those given to ``calibrate``.
-        n_paths : int, default=500
-            Number of sample paths.
-        return_paths : bool, default=False
-            Return the forecast and sample paths, also without ``level``.
-        groups : as for ``fit``, of X_future
-
-        Returns
-        -------
-        y_pred : Series, DataFrame or ndarray of shape (steps,) or (steps, n_outputs)
-            In the units of y; pandas, with the future index, if the model was fitted with a pandas y. With ``level``
-            always a DataFrame, with the columns lo-80, hi-80 ... beside the forecast (after the name of the output
-            and a dash, where there are several outputs). Of several series one below the other, or a list where
-            training had a list or a 3-D array.
-        paths : ndarray of shape (n_paths, steps) or (n_paths, steps, n_outputs)
-            Only with ``return_paths``; the same for two calls, if ``random_state`` is an int. Of several series a
-            dict.
-
-        Raises
-        ------
-        ValueError
-            X_future is too short, does not go on from the last row seen, or has gaps; too few rows were kept for
-            intervals.
-
-        References
-        ----------
-        .. [1] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-free predictive inference
-           for regression." Journal of the American Statistical Association 113(523), 2018.
-        """
-        check_is_fitted(self)
-        self._must_go_on("forecast")
-        steps = check_steps(steps)
-        levels = None if level is None else check_levels(level)
-        check_method(method)
-        check_number("n_paths", n_paths, 1, integer=True)
-        check_flag("return_paths", return_paths)
-        if X_future is None and groups is None:
-            futures, form, names = dict.fromkeys(self.series_, (None, None)), self._form, self._key_names
-        else:
-            table = gather(X_future, None, None, groups, self.series)
-            X, form, names = self._check_X(table.X, None, reset=False), table.form, table.names
-            futures = {part.key: (X[part.rows], part.index) for part in table.parts}
-        frames, paths, rng = {}, {}, self._path_rng()
-        for key, future in futures.items():
-            X, index = self._check_future(self._place(key), steps, *future)
-            frames[key], paths[key] = self._forecast(
-                key, X, index, steps, levels, method, rng, n_paths, return_paths
-            )
-        if list(frames) == [None]:
-            return (frames[None], paths[None]) if return_paths else frames[None]
-        if form != "table":
-            frames = list(frames.values())
-        else:
-            names = [*names, None]
-            frames = pd.concat(
-                {key: pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for key, v in frames.items()}
-            )
-            names[-1] = frames.index.names[-1]
-            frames.index.names = names
-        return (frames, paths) if return_paths else frames
-
-    def _forecast(self, key, X, index, steps, levels, method, rng, n_paths, return_paths):
-        """Forecast of one series, as the user gets it, and sample paths or None."""
-        place = self._place(key)
-        past = self._cold_past() if place is None else place.past
-        O = self.n_outputs_
-        followed = self._follow(X, np.full((steps, O), np.nan), past)
-        self._warn_if_astray(followed.out)
-        bands, paths, out = {}, None, self._target.inverse(followed.out)
-        if levels or return_paths:
-            made, first = followed.out[None], np.zeros(1, int)
-            found, paths = self._bands(
-                X, followed, past, first, made, levels or [], method, rng, n_paths, return_paths
-            )
-            bands = {q: [self._target.inverse(v[0]) for v in pair] for q, pair in found.items()}
-        if paths is not None:
-            paths = self._target.inverse(paths[:, 0])
-            paths = paths[:, :, 0] if self._y_ndim == 1 else paths
-        timeline = None if place is None else place.timeline
-        if timeline is not None and not timelines.can_place(timeline, index):
-            index = timelines.future(timeline, steps)
-        if isinstance(index, pd.DatetimeIndex) and self._frequency is not None:
-            index = index.to_period(self._frequency)
-        if levels:
-            names = (
-                self._y_names if self._y_names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
-            )
-            columns = {}
-            for o, name in enumerate("y" if name is None else name for name in names):
-                columns[name] = out[:, o]
-                dash = "" if O == 1 else f"{name}-"
-                for q, (low, high) in bands.items():
-                    columns |= {f"{dash}lo-{q:g}": low[:, o], f"{dash}hi-{q:g}": high[:, o]}
-            return pd.DataFrame(columns, index=index), paths
-        out = self._user_shape(out)
-        if self._y_names is None:
-            return out, paths
-        if out.ndim == 1:
-            return pd.Series(out, index=index, name=self._y_names[0]), paths
-        return pd.DataFrame(out, index=index, columns=self._y_names), paths
-
-    def score(self, X, y, sample_weight=None, groups=None):
-        """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
-
-        Parameters
-        ----------
-        X, y, sample_weight, groups : as for ``fit``
-
-        Returns
-        -------
-        r2 : float
-            1 is perfect, 0 no better than the mean of y.
-
-        Raises
-        ------
-        ValueError
-            As in ``predict``; or an output has no measured value.
-        """
-        check_is_fitted(self)
-        table = self._check_rows(X, y, groups, sample_weight)
-        out, Y = self._free_run(table, self.start), table.y
-        known = np.isfinite(Y)
-        if not known.any(axis=0).all():
+        check_start(self.start)
+        check_word("missing", self.missing, MISSING)
+        period = timelines.frequency(X, y)
+        table = gather(X, y, sample_weight, groups, self.series)
+        X = self._check_X(table.X, table.y, reset=fitted is None)
+        Y, form = self._check_y(table.y, fitted)
+        check_lengths(X, Y)
+        check_measured(Y)
+        weight = check_weight(table.weight, X)
+        if not weight.sum() > 0:
+            raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
+        if not 1e-20 < weight.max() < 1e20:
             raise ValueError(
-                f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}, so there is nothing to score: "
-                "give rows where it was measured."
+                f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
+                "divide all weights (and alpha) by that."
             )
-        weight = None if sample_weight is None else table.weight
-        return float(
-            np.mean(
-                [
-                    _r2(Y[k, o], out[k, o], None if weight is None else weight[k])
-                    for o, k in enumerate(known.T)
-                ]
+        form = form._replace(container=table.form, key_names=table.names, period=period)
+        return form, table.of(X, Y, weight)
+
+    def _check_rows(self, fitted, X, y, groups, sample_weight=None):
+        """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
+        table = gather(X, y, sample_weight, groups, self.series)
+        X = self._check_X(table.X, table.y, reset=False)
+        weight = None if table.weight is None else check_weight(table.weight, X)
+        if y is None:
+            return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
+        Y, _ = self._check_y(table.y, fitted)
+        check_lengths(X, Y)
+        return table.of(X, Y, weight)
+
+    def _check_X(self, X, y, reset):
+        """X (N, F), NaN only where ``missing`` says what to do about it."""
+        if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
+            return self._check_no_inputs(X, y, reset)
+        finite = True if self.missing == "error" else "allow-nan"
+        if not reset:
+            ready = self._ready(X, finite is True)
+            if ready is not None:
+                return ready
+        options = {"dtype": np.float64, "order": "C", "ensure_min_samples": 1, "ensure_all_finite": finite}
+        with about("X"):
+            try:
+                return validate_data(self, plain_values(X, "X"), reset=reset, **options)
+            except ValueError as error:
+                if "contains NaN" not in str(error):
+                    raise
+                first = str(error).splitlines()[0]
+                raise ValueError(
+                    f"{first} Fill it, since you know best how, or give missing='hold' (the last value), 'mean' or "
+                    "'mask' (the last value, and an input that tells)."
+                ) from None
+
+    def _ready(self, X, finite):
+        """X as it is, where nothing is left to check, as for most rows of a stream; else None."""
+        names = getattr(self, "feature_names_in_", None)
+        if isinstance(X, pd.DataFrame) and names is not None and list(X.columns) == names.tolist():
+            X = X.to_numpy()
+        elif type(X) is not np.ndarray or names is not None:
+            return None
+        fits = X.dtype == np.float64 and X.ndim == 2 and len(X) and X.shape[1] == self.n_features_in_
+        if not fits or not (np.isfinite(X).all() if finite else not np.isinf(X).any()):
+            return None
+        return np.ascontiguousarray(X)
+
+    def _check_no_inputs(self, X, y, reset):
+        """X (N, 0) for a model without inputs."""
+        name = type(self).__name__
+        if X is None and y is None:
+            raise ValueError(
+                "X is None and there is no y to tell the number of rows: call forecast(steps), or give a "
+                "DataFrame without columns but with the index to predict."
             )
+        n = len(y) if X is None else len(X)
+        if n == 0:
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape=(0, 0)) while a minimum of 1 is required by {name}."
+            )
+        if reset:
+            learner = self._learner()
+            explicit = X is None or isinstance(X, pd.DataFrame) or not learner.wants_inputs
+            if not explicit or not learner.sees_y:
+                raise ValueError(
+                    f"Found array with 0 feature(s) (shape=({n}, 0)) while a minimum of 1 is required by {name}. "
+                    "For a model of y alone take one with output_lags >= 1, such as NARXRegressor, and X=None, a "
+                    "DataFrame without columns or input_lags=()."
+                )
+            self.n_features_in_ = 0
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+        elif self.n_features_in_ != 0:
+            raise ValueError(
+                f"X has 0 features, but {name} is expecting {self.n_features_in_} features as input."
+            )
+        return np.empty((n, 0))
+
+
+def learner_of(estimator):
+    """The ``Learner`` of an estimator: its parameters, checked and parsed."""
+    return estimator._learner()
+
+
+def _cut(part):
+    """``Stretch`` after ``Stretch`` of the rows of a part, by their own spacing."""
+    return cut(part.index, part.rows.stop - part.rows.start)
+
+
+def _moved(rows, by):
+    """A slice so many rows further down."""
+    return slice(rows.start + by, rows.stop + by)
+
+
+def _check_learnt(trained):
+    """Raise where training ended in weights that are no numbers."""
+    if not np.isfinite(trained.dynamics.theta).all():
+        raise ValueError(
+            "The weights became NaN or infinite, and the estimator is left as it was: look for values in X and y "
+            "that are far from the others, or give a smaller learning rate."
         )
 
-    def _note_one_row_call(self, part):
-        """A driver that asks for one row at a time gets the same step again and again: say so."""
-        place = self.series_.get(part.key)
-        stands_still = place is None or _is_empty(place.past.memory) or not self._goes_on()
-        if stands_still or not timelines.says_nothing(part.index):
-            return
-        _one_row_calls[self] = _one_row_calls.get(self, 0) + 1
-        if _one_row_calls[self] == 2:
-            warn(
-                f"{type(self).__name__}.predict was called for one row twice in a row, without an index: both "
-                "start from the last row seen, because predict never changes the model. For several steps "
-                "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y).",
-            )
 
-    def _user_shape(self, out):
-        """(N,) if y was, else (N, O)."""
-        return out[:, 0] if self._y_ndim == 1 else out
-
-
-def _r2(y, out, weight):
-    """R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
-    unit = 2.0 ** np.floor(np.log2(np.max(np.abs(y)) or 1.0))
-    with np.errstate(over="ignore"):
-        return r2_score(y / unit, out / unit, sample_weight=weight)
-
-
-def _last_share(counts, share):
+def last_share(counts, share):
     """Mark the rows, (N,) bool, from that on which begins the last ``share`` of those that count."""
     held = np.zeros(len(counts), bool)
     rows = np.flatnonzero(counts)
@@ -762,25 +678,82 @@ def _last_share(counts, share):
     return held
 
 
-def _means(X, counts):
-    """Of each input over the rows that count, NaN left out, (F,)."""
-    known = np.isfinite(X[counts])
-    if not known.any(axis=0).all():
+def place_of(fitted, key):
+    """The ``Place`` of a series, or None where it was not seen."""
+    if key is None and None not in fitted.series:
+        some = ", ".join(map(repr, list(fitted.series)[:3]))
         raise ValueError(
-            f"X has no value in column {int(np.argmin(known.any(axis=0)))} of the rows left for training: drop it."
+            f"The model was fitted on {len(fitted.series)} series ({some} ...), but X does not tell which it is: "
+            "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
         )
-    return np.array([np.mean(v[k]) for v, k in zip(X[counts].T, known.T)])
+    if key is not None and None in fitted.series:
+        raise ValueError(
+            f"The model was fitted on one series, but these rows tell theirs ({key!r}): give them as in fit, or "
+            "start='cold'."
+        )
+    return fitted.series.get(key)
 
 
-def _reach(U):
-    """Mean of levels (N, O) and how far from it they get, (O,)."""
-    level = np.nanmean(U, axis=0)
-    reach = np.maximum(np.nanmax(np.abs(U - level), axis=0), 1e-3 * np.abs(level))
-    return level, np.where(reach > 0, reach, 1e-2)
+def _stands(dynamics, units, places, part, X, U, past):
+    """The ``Place`` of a series after new rows X, U, at whose end the past is given."""
+    place = places.get(part.key)
+    if place is None:
+        return begin(dynamics, units, part, X, U, past)
+    return moved(place, part, len(U), past)
 
 
-def _is_empty(memory):
-    """Whether nothing is carried from row to row."""
-    if isinstance(memory, tuple):
-        return all(map(_is_empty, memory))
-    return np.size(memory) == 0
+def _go_on(fitted, part):
+    """The ``Start`` of rows that must come after those seen."""
+    place, index, units = place_of(fitted, part.key), part.index, fitted.units
+    nothing = np.empty((0, units.n_outputs))
+    if place is None:
+        return Start(first_past(fitted.trained.dynamics, units), None, 0, nothing)
+    seen = place.timeline
+    if not timelines.can_place(seen, index):
+        return Start(place.past, seen, 0, nothing)
+    if index[0] > seen.last:
+        return Start(place.past, seen, timelines.missing_between(seen, index[0]), nothing)
+    raise ValueError(
+        f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
+    )
+
+
+def _starts(fitted, part, X, start, form):
+    """The ``Start`` of rows X of a series, by a word."""
+    dynamics, units = fitted.trained.dynamics, fitted.units
+    place, index = fitted.series.get(part.key), part.index
+    nothing, seen = np.empty((0, units.n_outputs)), None if place is None else place.timeline
+    if start == "zeros":
+        return Start(zero_past(dynamics, units), seen, 0, nothing)
+    if start == "cold" or not dynamics.goes_on:
+        return Start(cold_past(dynamics, units), seen, 0, nothing)
+    if start == "auto" and form != "table" and timelines.says_nothing(index):
+        return Start(first_past(dynamics, units), None, 0, nothing)  # sequences that tell nobody who they are
+    place = place_of(fitted, part.key)
+    if place is None:
+        return Start(cold_past(dynamics, units), None, 0, nothing)
+    if start == "end" or not timelines.can_place(seen, index):
+        return Start(place.past, seen, 0, nothing)
+    if index[0] > seen.last:
+        return Start(place.past, seen, timelines.missing_between(seen, index[0]), nothing)
+    head_X, head_U = place.head
+    n = min(len(X), len(head_X))
+    if index[0] == seen.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
+        return Start(first_past(dynamics, units), seen, 0, head_U)
+    return Start(cold_past(dynamics, units), seen, 0, nothing)
+
+
+def _after_history(fitted, history, index):
+    """The ``Start`` of a series after its history, if it has one."""
+    units = fitted.units
+    nothing = np.empty((0, units.n_outputs))
+    if history is None:
+        return Start(cold_past(fitted.trained.dynamics, units), None, 0, nothing)
+    seen, past = history
+    if seen is None or timelines.says_nothing(index) or not timelines.comparable(seen, index):
+        return Start(past, None, 0, nothing)
+    if index[0] <= seen.last:
+        raise ValueError(
+            f"start: the history runs to {seen.last}, but X begins at {index[0]}: cut the history before X."
+        )
+    return Start(past, seen, timelines.missing_between(seen, index[0]), nothing)

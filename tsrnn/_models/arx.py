@@ -1,17 +1,50 @@
 """ARX, the linear autoregression that a net has to beat.
 
-y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)
+    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)
+
+It is a delay network without hidden layers, whose weights are those of a ridge regression.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from .._check import check_number
+from .._estimators.regressor import SequenceRegressor
+from .._nets.delay import DelayDynamics
 from .._nets.delay_loss import WindowLoss
+from .._nets.dynamics import Trained, check_enough_rows, no_row_counts
 from .._series.lags import parse_lags
-from .delay_network import DelayNetwork
+from .._training.losses import squared
+from .delay_network import Carry, DelayLearner, open_loop
 
 
-class ARXRegressor(DelayNetwork):
+@dataclass(frozen=True, eq=False)
+class LinearLearner(DelayLearner):
+    """Ridge regression on the lags, exactly and in one pass."""
+
+    held_share = 0.0
+
+    def before(self, trained, net):
+        """Nothing: there is only one solution."""
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Solve."""
+        check_enough_rows(type(self.p).__name__, net.lead, series)
+        loss = self._loss(net, series, open_loop(net), self.p.alpha)
+        if loss.n == 0:
+            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+        theta = loss.solve_linear(np.zeros(net.size), loss.decay)
+        rr, _, JJ = loss.gauss_newton(theta)
+        curve = [(rr + loss.decay @ theta**2) / (2 * loss.weight)]
+        dynamics = DelayDynamics(theta, net, mean, self.input_lag)
+        return Trained(dynamics, 1, curve, [], Carry(None, JJ + np.diag(loss.decay)))
+
+    def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
+        return WindowLoss(net, series, *kind, alpha, dtype, held)
+
+
+class ARXRegressor(SequenceRegressor):
     """Linear autoregression with exogenous inputs (ARX), by ridge regression.
 
     y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l), fitted one step ahead from measured y, exactly and in one pass.
@@ -81,9 +114,6 @@ class ARXRegressor(DelayNetwork):
     array([2., 1.])
     """
 
-    hidden_layer_sizes, activation, skip_connections, loss = (), "identity", False, "squared"
-    warm_start, batch_size = False, 1
-
     def __init__(
         self,
         input_lags=2,
@@ -109,30 +139,12 @@ class ARXRegressor(DelayNetwork):
         self.missing = missing
         self.series = series
 
-    def _check_params(self):
-        self._lags()
+    def _learner(self):
         check_number("alpha", self.alpha, 0)
+        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        return LinearLearner(self, (), *lags, [], "identity", False, squared)
 
-    def _lags(self):
-        return (
-            parse_lags(self.input_lags, "input_lags", 0),
-            parse_lags(self.output_lags, "output_lags", 1),
-            [],
-        )
-
-    def _validation_share(self):
-        return 0.0
-
-    def _fit_series(self, series, rng):
-        self._check_enough_rows(series)
-        objective = WindowLoss(self._net, series, *self._open_loop(), self.alpha, np.float64)
-        if objective.n == 0:
-            raise ValueError(
-                f"No row that counts (y measured, sample_weight > 0) has its {self.lead_} rows of history without "
-                "NaN: give shorter lags, or more rows."
-            )
-        self.theta_ = objective.solve_linear(np.zeros(self._net.size), objective.decay)
-        rr, _, JJ = objective.gauss_newton(self.theta_)
-        self._information = JJ + np.diag(objective.decay)
-        self.n_iter_ = 1
-        self.loss_curve_ = [(rr + objective.decay @ self.theta_**2) / (2 * objective.weight)]
+    @property
+    def params_(self):
+        """The coefficients W and b, in scaled units, as a tuple of one pair."""
+        return self._dynamics().params

@@ -3,24 +3,24 @@
 h <- f(x W + h U + b)
 """
 
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
-from .._estimators.following import SHORT_GAP
+from .._check import check_word
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
 from .esn import ESNRegressor
-from .recurrent import RecurrentRegressor, shared_docs
+from .recurrent import RecurrentLearner, RecurrentRegressor, shared_docs
 
 
 IDENTITY, TANH, LOGISTIC, RELU = range(4)
-BREAK = 10 * SHORT_GAP  # rows that keep two series apart
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "identity": IDENTITY, "logistic": LOGISTIC}
 
 
@@ -114,6 +114,26 @@ def cell(activation, learned, layer_norm):
 
     options = activation, learned, layer_norm
     return Cell(cell, options, 1, 1, (0,), shapes, partial(forward, kind), partial(backward, kind))
+
+
+@dataclass(frozen=True, eq=False)
+class FromReservoir(RecurrentLearner):
+    """A ``RecurrentLearner`` that begins with a reservoir and its ridge readout."""
+
+    esn: object
+
+    def _initial(self, net, series, mean, rng):
+        draws = rng if self.esn.p.random_state is None else check_random_state(self.esn.p.random_state)
+        series = [s._replace(w=np.where(s.held, 0.0, s.w), held=np.zeros(len(s.held), bool)) for s in series]
+        D, O = net.n_inputs, net.n_outputs
+        trained = self.esn.learn(self.esn.net(D, O), series, mean, draws)
+        reservoir, readout = trained.dynamics.reservoir, trained.dynamics.theta.reshape(-1, O)
+        theta = np.zeros(net.size)
+        p, r = net.views(theta)
+        p.W[0], p.U[0] = reservoir.W_in, trained.dynamics.matrices[0].toarray().T
+        p.b[0] = reservoir.b
+        r.W[0], r.b[0] = readout[1:], readout[0]
+        return theta
 
 
 @shared_docs
@@ -235,55 +255,42 @@ class ElmanRegressor(RecurrentRegressor):
         self.missing = missing
         self.series = series
 
-    def _check_params(self):
-        super()._check_params()
-        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
-        if self.init is not None:
-            self._check_init()
+    def _learner(self):
+        learner = super()._learner()
+        if self.init is None:
+            return learner
+        settled = {field.name: getattr(learner, field.name) for field in fields(learner)}
+        return FromReservoir(**settled, esn=self._esn_learner(learner.hidden))
 
-    def _check_init(self):
-        """Raise where the reservoir is not one that this net can begin with."""
+    def _cell(self):
+        check_word("activation", self.activation, ACTIVATIONS)
+        return cell(self.activation, self.initial_state == "learned", self.layer_norm)
+
+    def _esn_learner(self, hidden):
+        """The learner of the reservoir to begin with; raises where it is not one that this net can begin with."""
         if not isinstance(self.init, ESNRegressor):
             raise TypeError(f"init={self.init!r} is no reservoir: give an ESNRegressor, or None.")
-        self.init._check_params()
-        wanted = {"n_reservoir": self._hidden(), "leak_rate": (1.0,), "activation": self.activation}
-        given = {
-            "n_reservoir": self.init._sizes(),
-            "leak_rate": tuple(self.init._per_layer("leak_rate")),
+        given = self.init._learner()
+        wanted = {"n_reservoir": hidden, "leak_rate": (1.0,), "activation": self.activation}
+        found = {
+            "n_reservoir": given.sizes,
+            "leak_rate": tuple(given.leaks),
             "activation": self.init.activation,
         }
         for name, value in wanted.items():
-            if given[name] != value or (name == "n_reservoir" and len(value) > 1):
+            if found[name] != value or (name == "n_reservoir" and len(value) > 1):
                 raise ValueError(
-                    f"init has {name}={given[name]!r}, but this net can only begin with {value!r}, in one layer: "
+                    f"init has {name}={found[name]!r}, but this net can only begin with {value!r}, in one layer: "
                     "change either of them."
                 )
         if self.layer_norm or self.bidirectional:
             raise ValueError("init is a reservoir, which has no layer_norm and one direction: give neither.")
-
-    def _cell(self):
-        return cell(self.activation, self.initial_state == "learned", self.layer_norm)
-
-    def _initial(self, series, rng):
-        if self.init is None:
-            return super()._initial(series, rng)
-        X, Y = (np.concatenate([s[k] for s in series]) for k in range(2))
-        w = np.concatenate([np.where(s.held, 0.0, s.w) for s in series])
-        starts = np.cumsum([0, *(len(s.Y) + BREAK for s in series)])
-        index = np.concatenate([start + np.arange(len(s.Y)) for start, s in zip(starts, series)])
         esn = clone(self.init).set_params(
             input_lags=self.input_lags,
             output_lags=self.output_lags,
             readout_bias=True,
             readout_input=self.skip_connections,
             readout_squares=False,
-            scale=None,
-            random_state=rng if self.init.random_state is None else self.init.random_state,
+            missing="error",
         )
-        reservoir = esn.fit(pd.DataFrame(X, index), Y, w).params_
-        theta = np.zeros(self._net.size)
-        p, readout = self._net.views(theta)
-        p.W[0], p.U[0], p.b[0] = reservoir.W_in.T, reservoir.W.toarray().T, reservoir.b
-        readout.W[0], readout.b[0] = reservoir.W_out[:, 1:].T, reservoir.W_out[:, 0]
-        return theta
+        return esn._learner()

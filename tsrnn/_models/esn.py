@@ -3,30 +3,24 @@
     x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b)        v(t) = [u at its lags, y at its lags]
     y(t) = W_out [1, v(t), x(t)]
 
-A series is followed ``BLOCK`` steps at a time; of each block only its part of the normal equations remains.
+A series is followed a block of steps at a time; of each block only its part of the normal equations remains.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from .._check import check_flag, check_number
-from .._estimators.sequence import SERIES_PARAMETERS, SequenceRegressor, documented
-from .._nets.memory import Memory
-from .._nets.reservoir import (
-    ACTIVATIONS,
-    DISTRIBUTIONS,
-    chain,
-    follow,
-    free_runs,
-    pack,
-    random_links,
-    random_reservoir,
-)
+from .._check import check_flag, check_number, check_verbose, check_word
+from .._estimators.following import across
+from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import SERIES_PARAMETERS, documented
+from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
+from .._nets.echo_state import LEAST, EchoState
+from .._nets.reservoir import ACTIVATIONS, DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
     add_rows,
     add_weighted_rows,
@@ -38,13 +32,12 @@ from .._nets.ridge import (
     squared_error,
 )
 from .._series.lags import parse_lags
+from .._series.timeline import last_known
+from .._series.units import filled_width
 from .._training.losses import EXACT, ROUNDING, parabola, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 
 
-BLOCK = 2**16  # steps times units that are followed at a time: bounds the work space
-LEAST = 256  # steps followed at a time, at least
-RUNS, RUN_ROWS = 256, 2**13  # free runs side by side, and steps of all of them
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
@@ -194,6 +187,355 @@ class Parameters(NamedTuple):
     W_out: np.ndarray
 
 
+class Readout(NamedTuple):
+    """What a readout was solved from, to go on with.
+
+    sums : over time, or None.   inverse : (P, P), of recursive least squares, or None.   most : its trace, beyond which
+    nothing is forgotten.   alpha : the penalty.   search : what a cross-validation found, or None.   probe : first rows
+    X (N, D), Y (N, O) of training.
+    """
+
+    sums: Any
+    inverse: Any
+    most: float
+    alpha: float
+    search: Any = None
+    probe: tuple = ()
+    bias: bool = True
+
+    def weights_an_output(self):
+        """As many weights as the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where it is not known."""
+        if self.sums is None:
+            return None
+        normal = next(iter(self.sums.normal()))
+        return float(np.trace(ridge(normal._replace(ZY=normal.ZZ), self.alpha, self.bias)))
+
+
+class Harvest:
+    """A pass over series from rest: iterate over blocks of rows; then the mean states and the memory at the end.
+
+    Yields a series, the rows of a block, their weights, V (T, D), S (T + 1, R) and out.   fed : what the lags of y see
+    of each series.   cold_states, last : afterwards; ``last`` None where the states of fitting are others.
+    """
+
+    def __init__(self, learner, dynamics, series, fed, weights, rng, read=False):
+        self.learner, self.dynamics, self.series, self.fed = learner, dynamics, series, fed
+        self.weights, self.rng, self.read = weights, rng, read
+        self.cold_states = self.last = None
+
+    def __iter__(self):
+        p, dynamics = self.learner.p, self.dynamics
+        total, n = np.zeros(dynamics.reservoir.R), sum(len(Y) for Y in self.fed)
+        blocks = sum(-(-len(Y) // dynamics.length) for Y in self.fed)
+        noise, first = self.rng if dynamics.noise else None, dynamics.first()
+        with progress(p.verbose, type(p).__name__, blocks) as tell:
+            for s, Y, w in zip(self.series, self.fed, self.weights):
+                for t, V, S, out in dynamics.blocks(s.X, Y, first, noise, read=self.read):
+                    rows = slice(t, t + len(V))
+                    yield s, rows, w[rows], V, S, out
+                    total += S[1:].sum(axis=0)
+                    if tell is not None:
+                        tell(f"rows: {rows.stop} of {len(Y)}")
+                fed_itself = dynamics.sees_y and np.isnan(s.Y).any()
+                self.last = None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1])
+        if not (np.abs(total) < HUGE * n).all():
+            raise ValueError(
+                f"The states of the reservoir grow without bound, with activation={p.activation!r} and "
+                f"spectral_radius={p.spectral_radius!r}: give activation='tanh', or a smaller spectral_radius."
+            )
+        self.cold_states = tuple(np.split(total / n, dynamics.reservoir.begin[1:-1]))
+
+
+@dataclass(frozen=True, eq=False)
+class ESNLearner(Learner):
+    """The parameters of an echo state network, parsed, and the solution for its readout.
+
+    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.
+    """
+
+    input_lags: tuple
+    output_lags: tuple
+    sizes: tuple
+    radii: list
+    leaks: list
+    loss: object
+    forgetting: float | None
+
+    @property
+    def wants_inputs(self):
+        """Whether the parameters speak of inputs."""
+        return bool(self.input_lags)
+
+    @property
+    def sees_y(self):
+        """Whether the parameters speak of past outputs."""
+        return bool(self.output_lags)
+
+    @property
+    def input_lag(self):
+        """The most recent input that an output feels directly."""
+        return min(self.input_lags, default=np.inf)
+
+    @property
+    def is_squared(self):
+        """Whether the loss is a sum of squares."""
+        return self.loss is squared
+
+    @property
+    def columns(self):
+        """Which of 1, v, x and x^2 the readout sees."""
+        p = self.p
+        return np.array([p.readout_bias, p.readout_input, True, p.readout_squares])
+
+    def net(self, D, O):
+        """The widths themselves; the reservoir is drawn when learning begins."""
+        check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
+        resolve_loss(self.p.loss, O)
+        return D, O
+
+    # ---------------------------------------------------------------------------------- reservoir
+
+    def _draw(self, D, O, rng):
+        """A reservoir, and its matrices W and U."""
+        p, sizes, draw = self.p, self.sizes, DISTRIBUTIONS[self.p.weight_distribution]
+        R = sum(sizes)
+        if p.W is None:
+            W, U = self._links(rng, draw)
+        else:
+            W, U = sparse.csr_array(p.W).astype(np.float64), sparse.csr_array((R, R))
+        pairs = zip(self._scaling(D, O), (self.input_lags, self.output_lags))
+        scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
+        W_in = np.zeros((R, len(scaling)))
+        if p.W_in is None:
+            reached = min(sizes[0], max(REACHED, round(p.input_connectivity * sizes[0])))
+            for column, size in zip(W_in.T, scaling):
+                column[rng.permutation(sizes[0])[:reached]] = size * draw(rng, reached)
+        elif np.shape(p.W_in) == (sizes[0], len(scaling)):
+            W_in[: sizes[0]] = p.W_in
+        else:
+            raise ValueError(
+                f"W_in has the shape {np.shape(p.W_in)}: give {(sizes[0], len(scaling))}, a row for each unit (of the "
+                "first layer) and a column for each lag of each input and then of each output."
+            )
+        b = p.bias_scaling * draw(rng, R)
+        leak = np.repeat(self.leaks, sizes)
+        begin = np.concatenate([[0], np.cumsum(sizes)])
+        return pack(W, U, begin, leak, ACTIVATIONS[p.activation], W_in, b), (W, U)
+
+    def _links(self, rng, draw):
+        """Links within the layers and from each to the next, sparse (R, R)."""
+        within, between, below = [], [], None
+        for n, radius in zip(self.sizes, self.radii):
+            groups = [len(g) for g in np.array_split(np.arange(n), self.p.groups)]
+            within += [self._group(rng, m, radius, draw) for m in groups]
+            if below is not None:
+                between += [self._upwards(rng, m, u, draw) for m, u in zip(groups, below)]
+            below = groups
+        W = sparse.block_diag(within, format="csr")
+        U = sparse.csr_array(W.shape)
+        if between:
+            V = sparse.block_diag(between, format="coo")
+            U = sparse.csr_array((V.data, (V.row + self.sizes[0], V.col)), shape=W.shape)
+        return W, U
+
+    def _group(self, rng, n, radius, draw):
+        """Links within a group of n units."""
+        if self.p.topology == "random":
+            return random_reservoir(rng, n, self._n_links(n), radius, draw)
+        return chain(n, radius, self.p.topology == "cycle")
+
+    def _upwards(self, rng, n, below, draw):
+        """Links into n units from those below; they add up to about the size of one state."""
+        k = self._n_links(below)
+        return random_links(rng, n, below, k, draw) * (1 / np.sqrt(k))
+
+    def _n_links(self, n):
+        """Links a unit, of n possible ones."""
+        connectivity = self.p.connectivity
+        if isinstance(connectivity, (int, np.integer)):
+            return min(int(connectivity), n)
+        return max(1, round(connectivity * n))
+
+    def _scaling(self, D, O):
+        """Sizes of the weights of each input (D,) and of each output (O,)."""
+        p = self.p
+        F = D // filled_width(p.missing, 1)
+        size = SCALING[F > 0 and self.wants_inputs] if p.input_scaling is None else p.input_scaling
+        fed = np.mean(size) if p.feedback_scaling is None else p.feedback_scaling
+        sizes = {"input_scaling": (size, F), "feedback_scaling": (fed, O)}
+        for name, (value, n) in sizes.items():
+            if np.ndim(value) and np.shape(value) != (n,):
+                raise ValueError(f"{name}={value!r}: give one number, or {n}, one for each column.")
+        inputs, outputs = (np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values())
+        return np.resize(inputs, D), outputs  # an indicator column gets the scaling of its input
+
+    # ---------------------------------------------------------------------------------- learning
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Draw a reservoir, follow the series, solve for the readout."""
+        (D, O), p = net, self.p
+        check_enough_rows(type(p).__name__, max((*self.input_lags, *self.output_lags)), series)
+        reservoir, matrices = self._draw(D, O, rng)
+        dynamics = EchoState(
+            np.zeros(0),
+            reservoir,
+            matrices,
+            self.input_lags,
+            self.output_lags,
+            self.columns,
+            O,
+            FAR * max(np.nanmax(np.abs(s.Y), initial=0) for s in series),
+            mean,
+            float(p.noise),
+            is_squared=self.is_squared,
+        )
+        dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
+        weights = self._weights(series, dynamics.lead)
+        fed = [s.Y for s in series]
+        if self.output_lags and any(np.isnan(Y).any() for Y in fed):
+            # First a readout from what was known last, then one from the values that it gives.
+            dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
+            fed = [Y.copy() for Y in fed]
+        dynamics, readout, curve, end = self._read(dynamics, series, fed, weights, rng)
+        if not self.is_squared and curve[0] > EXACT:
+            dynamics, readout, curve, end = self._reweigh(
+                dynamics, readout, curve[0], series, fed, weights, rng
+            )
+        probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
+        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), end)
+
+    def _weights(self, series, lead):
+        """What each row of each series counts."""
+        p, after, weights = self.p, sum(len(s.Y) for s in series), []
+        for s in series:
+            n = len(s.Y)
+            after -= n
+            washout = min(WASHOUT, n // 10) if p.washout == "auto" else p.washout
+            w = self._counted(s)
+            if self.forgetting is not None:
+                w *= self.forgetting ** (after + np.arange(n - 1.0, -1.0, -1.0))
+            w[: max(washout, lead)] = 0.0
+            weights.append(w)
+        if not any(w.any() for w in weights):
+            raise ValueError(
+                f"No row that counts (y measured, sample_weight > 0) is left after the {lead} rows of the lags "
+                f"and washout={p.washout!r}: give a smaller washout, shorter lags or more rows."
+            )
+        return weights
+
+    def _counted(self, series):
+        """The weights of a series, (N,), 0 where y is unknown; recursive least squares wants all of a row's y."""
+        known = np.isfinite(series.Y)
+        counts = known.any(axis=1) if self.forgetting is None else known.all(axis=1)
+        return np.where(counts, series.w, 0.0)
+
+    def _read(self, dynamics, series, fed, weights, rng):
+        """Solve for the readout in one pass; ``fed`` : what the lags of y see of each series.
+
+        Returns the dynamics, the ``Readout``, the loss curve and the memory at the end.
+        """
+        harvest = Harvest(self, dynamics, series, fed, weights, rng)
+        sums, search = self._sums(dynamics, harvest)
+        readout, theta, loss = self._solve(sums, search)
+        dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
+        return dynamics, readout, [loss], harvest.last
+
+    def _sums(self, dynamics, harvest):
+        """Sums over all rows, and what a search for the penalty found in them, or None."""
+        sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
+        for s, rows, w, V, S, _ in harvest:
+            sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w), w)
+        return sums, None
+
+    def _solve(self, sums, search=None):
+        """The ``Readout`` of sums over time, theta, and the loss."""
+        p, normals = self.p, list(sums.normal())
+        alpha = self._penalty(normals, search)
+        W, sse = np.empty((sums.P, sums.O)), 0.0
+        for normal in normals:
+            W[:, normal.outputs] = ridge(normal, alpha, p.readout_bias)
+            sse += squared_error(normal, W[:, normal.outputs]).sum() / normal.weight
+        loss = float(sse / sums.O / 2)
+        if self.forgetting is None:
+            return Readout(sums, None, np.inf, alpha, search, bias=p.readout_bias), W.ravel(), loss
+        inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), alpha, p.readout_bias)
+        return Readout(None, inverse, GROWTH * float(np.trace(inverse)), alpha), W.ravel(), loss
+
+    def _penalty(self, normals, search):
+        """The alpha to take."""
+        p = self.p
+        return likely_alpha(normals, p.readout_bias) if p.alpha == "auto" else float(p.alpha)
+
+    def _reweigh(self, dynamics, readout, mean_loss, series, fed, weights, rng):
+        """Refine the least-squares readout for another loss, by iteratively reweighted least squares."""
+        p, loss, seed, rounding = self.p, self.loss, rng.randint(2**31), ROUNDING * mean_loss
+        P, O, losses, alpha, total = dynamics.n_columns, dynamics.n_outputs, [], readout.alpha, 0.0
+        free = np.repeat(np.arange(P) < p.readout_bias, O)
+        harvest = None
+
+        def step(theta):
+            nonlocal alpha, total, harvest
+            value, pull, squares, total = 0.0, 0.0, 0.0, 0.0
+            sums = [no_sums(P, 1) for _ in range(O)]
+            again = check_random_state(seed)  # the same noise in every pass
+            harvest = Harvest(self, dynamics.but(theta=theta), series, fed, weights, again, read=True)
+            for s, rows, w, V, S, out in harvest:
+                known, slope = np.isfinite(s.Y[rows]), np.empty((len(V), 1, O))
+                Y, w = np.where(known, s.Y[rows], out), np.where(known, w[:, None], 0.0)
+                value += loss(out[:, None], Y.ravel(), w.ravel(), np.zeros(1, np.int64), slope)
+                pull += np.sum(slope[:, 0] * (out - Y))
+                squares += np.sum(w * (out - Y) ** 2)
+                total += w.sum()
+                share, shift = parabola(loss, Y - out, rounding)
+                counts = np.flatnonzero(w.any(axis=1))
+                add_weighted_rows(sums, self.columns, V, S, Y + shift, counts, w * share)
+            if p.alpha == "auto" and not losses:
+                # The same prior on the weights, where errors have the density exp(-loss / c).
+                alpha *= pull / squares
+            losses.append(value)
+            W = [ridge(normal, alpha, p.readout_bias) for one in sums for normal in one.normal()]
+            return value + alpha / 2 * np.sum(theta[~free] ** 2), np.hstack(W).ravel()
+
+        theta, _ = reweighted(step, dynamics.theta)
+        dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
+        curve = [value / total for value in losses]
+        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.last
+
+    def learn_more(self, trained, series, memory, rng):
+        """Add rows to the sums, or follow them by recursive least squares."""
+        dynamics, readout = trained.dynamics, trained.carry
+        w, Y = self._counted(series), series.Y.copy()
+        theta, sums, inverse = dynamics.theta.copy(), readout.sums, readout.inverse
+        if self.forgetting is None:
+            sums = sums._replace(gram=sums.gram.copy(), weight=sums.weight.copy())
+        else:
+            inverse = inverse.copy()
+        noise = rng if dynamics.noise else None
+        for t, V, S, _ in dynamics.blocks(series.X, Y, memory, noise, read=False):
+            rows = slice(t, t + len(V))
+            counts = np.flatnonzero(w[rows])
+            block = self.columns, V, S, series.Y[rows], counts
+            if self.forgetting is None:
+                sums = add_rows(sums, *block, w[rows])
+            else:
+                self._track(*feature_rows(*block), w[rows][counts], readout.most, inverse, theta)
+        if self.forgetting is not None:
+            return trained._replace(
+                dynamics=dynamics.but(theta=theta), carry=readout._replace(inverse=inverse)
+            )
+        solved, theta, loss = self._solve(sums, readout.search)
+        carry = solved._replace(probe=readout.probe)
+        return trained._replace(dynamics=dynamics.but(theta=theta), loss_curve=[loss], carry=carry)
+
+    def _track(self, Z, Y, w, most, inverse, theta):
+        """Recursive least squares over rows Z (M, P), Y (M, O) of weights w; inverse and theta in place."""
+        W = theta.reshape(-1, Y.shape[1])
+        at_once = max(1, int(1e8 / len(W) ** 2))
+        for m in range(0, len(Z), at_once):
+            rows = slice(m, m + at_once)
+            recurse(Z[rows], Y[rows], w[rows], self.forgetting, most, inverse, W)
+
+
 @shared_docs
 class ESNRegressor(SequenceRegressor):
     """Echo state network: a fixed random reservoir, and a readout by ridge regression.
@@ -328,19 +670,15 @@ class ESNRegressor(SequenceRegressor):
         self.missing = missing
         self.series = series
 
-    _cure = (
-        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
-        "far from those in training."
-    )
-
     # ---------------------------------------------------------------------------------- parameters
 
-    def _check_params(self):
-        """Raise where a parameter is out of range or of the wrong type."""
-        self._lags()
+    def _learner(self):
+        """Check the parameters; an ``ESNLearner`` holds them parsed."""
+        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         self._check_matrices()
-        self._per_layer("spectral_radius", 0)
-        self._per_layer("leak_rate", 0, 1, low_open=True)
+        sizes = self._sizes()
+        radii = self._per_layer("spectral_radius", len(sizes), 0)
+        leaks = self._per_layer("leak_rate", len(sizes), 0, 1, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
             check_number("connectivity", self.connectivity, 1, integer=True)
         else:
@@ -353,46 +691,41 @@ class ESNRegressor(SequenceRegressor):
                 if v is not None:
                     check_number(name, v, 0)
         check_number("groups", self.groups, 1, integer=True)
-        words = {
-            "activation": ACTIVATIONS,
-            "topology": TOPOLOGIES,
-            "weight_distribution": DISTRIBUTIONS,
-        }
-        for name, allowed in words.items():
-            value = getattr(self, name)
-            if not isinstance(value, str) or value not in allowed:
-                raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, allowed))}.")
-        if min(self._sizes()) < self.groups:
+        check_word("activation", self.activation, ACTIVATIONS)
+        check_word("topology", self.topology, TOPOLOGIES)
+        check_word("weight_distribution", self.weight_distribution, DISTRIBUTIONS)
+        if min(sizes) < self.groups:
             raise ValueError(
                 f"groups={self.groups!r} cannot share n_reservoir={self.n_reservoir!r}: give at least one unit a group."
             )
-        self._check_solver()
+        loss, forgetting = self._solution()
         if not (isinstance(self.washout, str) and self.washout == "auto"):
             check_number("washout", self.washout, 0, integer=True)
         for name in ("readout_bias", "readout_input", "readout_squares"):
             check_flag(name, getattr(self, name))
-        verbose = int(self.verbose) if isinstance(self.verbose, bool) else self.verbose
-        check_number("verbose", verbose, 0, integer=True)
+        check_verbose(self.verbose)
+        return self._learns(self, *lags, sizes, radii, leaks, loss, forgetting)
 
-    def _check_solver(self):
-        """Raise where the readout cannot be solved for."""
-        resolve_loss(self.loss)
+    _learns = ESNLearner
+
+    def _solution(self):
+        """The loss, and the forgetting of recursive least squares or None; raises where they do not go together."""
+        loss = resolve_loss(self.loss)
         if not (isinstance(self.alpha, str) and self.alpha == "auto"):
             check_number("alpha", self.alpha, 0)
-        if not (isinstance(self.solver, str) and self.solver == "ridge"):
-            if not isinstance(self.solver, RecursiveLeastSquares):
-                raise ValueError(
-                    f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
-                )
-            check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
-            if not self._is_squared():
-                raise ValueError(
-                    f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='ridge', or "
-                    "loss='squared'."
-                )
-
-    def _is_squared(self):
-        return resolve_loss(self.loss) is squared
+        if isinstance(self.solver, str) and self.solver == "ridge":
+            return loss, None
+        if not isinstance(self.solver, RecursiveLeastSquares):
+            raise ValueError(
+                f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
+            )
+        check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
+        if loss is not squared:
+            raise ValueError(
+                f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='ridge', or "
+                "loss='squared'."
+            )
+        return loss, float(self.solver.forgetting)
 
     def _check_matrices(self):
         """Raise where W or W_in is no matrix for a reservoir."""
@@ -408,28 +741,21 @@ class ESNRegressor(SequenceRegressor):
             if not np.isfinite(values).all():
                 raise ValueError(f"{name} holds a NaN or infinity: give finite weights.")
 
-    def _lags(self):
-        """Lags of the inputs and of the outputs, each ascending."""
-        return parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
-
     def _sizes(self):
         """Units of each layer."""
         if self.W is not None:
             return (np.shape(self.W)[0],)
-        sizes = (
-            self.n_reservoir
-            if isinstance(self.n_reservoir, (tuple, list, np.ndarray))
-            else (self.n_reservoir,)
-        )
+        layered = isinstance(self.n_reservoir, (tuple, list, np.ndarray))
+        sizes = self.n_reservoir if layered else (self.n_reservoir,)
         if len(sizes) == 0:
             raise ValueError("n_reservoir=() has no layer: give an int >= 1, or one for each layer.")
         for n in sizes:
             check_number("n_reservoir", n, 1, integer=True)
         return tuple(int(n) for n in sizes)
 
-    def _per_layer(self, name, low=None, high=None, **kw):
-        """A parameter that is a number, or one number for each layer."""
-        value, n = getattr(self, name), len(self._sizes())
+    def _per_layer(self, name, n, low=None, high=None, **kw):
+        """A parameter that is a number, or one number for each of n layers."""
+        value = getattr(self, name)
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
         for v in values:
             check_number(name, v, low, high, **kw)
@@ -439,399 +765,20 @@ class ESNRegressor(SequenceRegressor):
             )
         return [float(v) for v in values]
 
-    def _wants_inputs(self):
-        return bool(self._lags()[0])
+    # ---------------------------------------------------------------------------------- attributes
 
-    def _can_do_without_inputs(self):
-        return bool(self._lags()[1])
-
-    def _least_input_lag(self):
-        return min(self._lags()[0], default=np.inf)
-
-    def _validation_share(self):
-        return 0.0
-
-    # ---------------------------------------------------------------------------------- reservoir
-
-    def _prepare(self, n_inputs, n_outputs):
-        input_lags, output_lags = self._lags()
-        if not (n_inputs and input_lags) and not output_lags:
-            raise ValueError(
-                f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
-            )
-        resolve_loss(self.loss, n_outputs)
-        self.theta_, self.lead_ = None, max((*input_lags, *output_lags))
-
-    def _draw(self, rng):
-        """A reservoir."""
-        sizes, draw = self._sizes(), DISTRIBUTIONS[self.weight_distribution]
-        R = sum(sizes)
-        if self.W is None:
-            W, U = self._links(rng, sizes, draw)
-        else:
-            W, U = sparse.csr_array(self.W).astype(np.float64), sparse.csr_array((R, R))
-        pairs = zip(self._scaling(), self._lags())
-        scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
-        shape = sizes[0], len(scaling)
-        W_in = np.zeros((R, len(scaling)))
-        if self.W_in is None:
-            reached = min(sizes[0], max(REACHED, round(self.input_connectivity * sizes[0])))
-            for column, size in zip(W_in.T, scaling):
-                column[rng.permutation(sizes[0])[:reached]] = size * draw(rng, reached)
-        elif np.shape(self.W_in) == shape:
-            W_in[: sizes[0]] = self.W_in
-        else:
-            raise ValueError(
-                f"W_in has the shape {np.shape(self.W_in)}: give {shape}, a row for each unit (of the first layer) and "
-                "a column for each lag of each input and then of each output."
-            )
-        b = self.bias_scaling * draw(rng, R)
-        leak = np.repeat(self._per_layer("leak_rate"), sizes)
-        begin = np.concatenate([[0], np.cumsum(sizes)])
-        self._matrices = W, U
-        return pack(W, U, begin, leak, ACTIVATIONS[self.activation], W_in, b)
-
-    def _links(self, rng, sizes, draw):
-        """Links within the layers and from each to the next, sparse (R, R)."""
-        within, between, below = [], [], None
-        for n, radius in zip(sizes, self._per_layer("spectral_radius")):
-            parts = [len(p) for p in np.array_split(np.arange(n), self.groups)]
-            within += [self._part(rng, m, radius, draw) for m in parts]
-            if below is not None:
-                between += [self._upwards(rng, m, u, draw) for m, u in zip(parts, below)]
-            below = parts
-        W = sparse.block_diag(within, format="csr")
-        U = sparse.csr_array(W.shape)
-        if between:
-            V = sparse.block_diag(between, format="coo")
-            U = sparse.csr_array((V.data, (V.row + sizes[0], V.col)), shape=W.shape)
-        return W, U
-
-    def _part(self, rng, n, radius, draw):
-        if self.topology == "random":
-            return random_reservoir(rng, n, self._n_links(n), radius, draw)
-        return chain(n, radius, self.topology == "cycle")
-
-    def _upwards(self, rng, n, below, draw):
-        """Links into n units from those below; they add up to about the size of one state."""
-        k = self._n_links(below)
-        return random_links(rng, n, below, k, draw) * (1 / np.sqrt(k))
-
-    def _n_links(self, n):
-        """Links a unit, of n possible ones."""
-        if isinstance(self.connectivity, (int, np.integer)):
-            return min(int(self.connectivity), n)
-        return max(1, round(self.connectivity * n))
-
-    def _scaling(self):
-        """Sizes of the weights of each input, as ``_fill`` gives them, and of each output."""
-        F, O = self.n_features_in_, self.n_outputs_
-        size = SCALING[F > 0 and self._wants_inputs()] if self.input_scaling is None else self.input_scaling
-        fed = np.mean(size) if self.feedback_scaling is None else self.feedback_scaling
-        sizes = {"input_scaling": (size, F), "feedback_scaling": (fed, O)}
-        for name, (value, n) in sizes.items():
-            if np.ndim(value) and np.shape(value) != (n,):
-                raise ValueError(f"{name}={value!r}: give one number, or {n}, one for each column.")
-        inputs, outputs = (np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values())
-        return np.resize(
-            inputs, self._n_filled()
-        ), outputs  # what tells of missing values as what it tells of
-
-    # ---------------------------------------------------------------------------------- following
-
-    def _drive(self, X, Y, memory, t, T):
-        """v(t) ... v(t + T - 1), (T, D); X, Y : rows from 0, after those of the memory."""
-        lead, columns = self.lead_, []
-        for rows, past, lags in zip((X, Y), memory[:2], self._lags()):
-            if t >= lead:
-                window = rows[t - lead : t + T]
-            else:
-                window = np.concatenate([past[t:], rows[: t + T]])
-            columns += [window[lead - lag : lead - lag + T] for lag in reversed(lags)]
-        return np.concatenate(columns, axis=1)
-
-    def _readout(self):
-        """c (O,), Wv (D, O) or (0, O), Wx (R, O), Wq (R, O) or (0, O)."""
-        R, O, D = self._reservoir.R, self.n_outputs_, len(self._reservoir.W_in)
-        c = np.zeros(O)
-        W = self.theta_.reshape(-1, O)
-        if self.readout_bias:
-            c, W = W[0], W[1:]
-        cut = D if self.readout_input else 0
-        return c, W[:cut], W[cut : cut + R], W[cut + R :]
-
-    def _blocks(self, X, Y, memory, rng=None, *, read=True, length=None):
-        """Follow rows from a memory, a block at a time: yield its first row, V (T, D), S (T + 1, R), out (T, O).
-
-        The arrays are used again for the next block. Where y is fed, Y gets the model's own values.   rng : for
-        noise in the states, if there is any.   read : whether ``out`` is wanted.   length : of a block.
-        """
-        net, N = self._reservoir, len(Y)
-        output_lags = np.array(self._lags()[1][::-1], np.int64)
-        fedback = len(output_lags) > 0 and bool(np.isnan(Y).any())
-        c, Wv, Wx, Wq = self._readout()
-        length = min(N, length or self._length())
-        A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
-        out = np.empty((length if read or fedback else 0, self.n_outputs_))
-        Q = np.empty((length if len(Wq) else 0, net.R))
-        S[0] = np.concatenate(memory.states)
-        for t in range(0, N, length):
-            T = min(length, N - t)
-            V, y = self._drive(X, Y, memory, t, T), Y[t : t + T]
-            noise = np.empty((0, 0)) if rng is None else self.noise * rng.normal(size=(T, net.R))
-            fed = fedback and bool(np.isnan(y).any())
-            rest = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
-            follow(*net, output_lags, self._bound, c, Wv, Wx, Wq, fed, *rest)
-            yield t, V, S[: T + 1], out[:T]
-            S[0] = S[T]
-
-    def _length(self):
-        """Steps of a block."""
-        return max(LEAST, BLOCK // self._reservoir.R)
-
-    def _after(self, X, Y, memory, x):
-        """The memory after rows X, Y at the end of which the state is x (R,)."""
-        lead, n = self.lead_, len(Y)
-        past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in zip(memory[:2], (X, Y))]
-        return Memory(*past, tuple(np.split(x.copy(), self._reservoir.begin[1:-1])))
-
-    def _run(self, X, Y, memory):
-        out, Y = np.empty_like(Y), Y.copy()
-        for t, _, S, block in self._blocks(X, Y, memory):
-            out[t : t + len(block)], state = block, S[-1]
-        return out, self._after(X, np.where(np.isnan(Y), out, Y), memory, state)
-
-    def _free_runs(self, X, Y, memory, first, steps, settle=None):
-        if len(first) == 0:
-            return
-        O, R, end = Y.shape[1], self._reservoir.R, first[-1] + 1
-        output_lags = np.array(self._lags()[1][::-1], np.int64)
-        net = *self._reservoir, output_lags, self._bound, *self._readout()
-        past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
-        at_once = max(1, min(RUNS, RUN_ROWS // steps))
-        for t, _, states, _ in self._blocks(X[:end], past, memory, read=False):
-            low, high = np.searchsorted(first, [t, t + len(states) - 1])
-            for i in range(low, high, at_once):
-                which = slice(i, min(i + at_once, high))
-                rows = first[which]
-                V = self._drive(X, Y, memory, rows[0], rows[-1] - rows[0] + steps)
-                V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
-                S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
-                S[:, 0], fed = states[rows - t], np.full_like(out, np.nan)
-                if settle is None:
-                    free_runs(*net, V, fed, S, out, 0, steps)
-                for step in range(steps if settle is not None else 0):
-                    free_runs(*net, V, fed, S, out, step, step + 1)
-                    settled = settle(which, step, out[:, step])
-                    fed[:, step] = np.clip(settled, -self._bound, self._bound)
-                yield which, out.transpose(1, 0, 2)
-
-    # ---------------------------------------------------------------------------------- learning
-
-    def _parts(self):
-        """Which of 1, v, x and x^2 the readout sees."""
-        return np.array([self.readout_bias, self.readout_input, True, self.readout_squares])
-
-    def _n_columns(self):
-        """Columns that the readout sees."""
-        net = self._reservoir
-        return int(self._parts() @ [1, len(net.W_in), net.R, net.R])
-
-    def _fit_series(self, series, rng):
-        rows = max(len(s.Y) for s in series)
-        if rows <= self.lead_:
-            raise ValueError(
-                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
-                f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
-                "Give more rows or shorter lags; where stamps are missing, insert them, with NaN in y (asfreq)."
-            )
-        self._reservoir = self._draw(rng)
-        self._bound = FAR * max(np.nanmax(np.abs(s.Y), initial=0) for s in series)
-        self.theta_ = np.zeros(self._n_columns() * self.n_outputs_)
-        weights = self._weights(series)
-        fed = [s.Y for s in series]
-        if self._lags()[1] and any(np.isnan(Y).any() for Y in fed):
-            # First a readout from what was known last, then one from the values that it gives.
-            self._learn(series, [_last_known(Y) for Y in fed], weights, rng)
-            fed = [Y.copy() for Y in fed]
-        self._learn(series, fed, weights, rng)
-        if not self._is_squared() and self.loss_curve_[0] > EXACT:
-            self._reweigh(series, fed, weights, rng)
-        self.n_iter_ = len(self.loss_curve_)
-        self._probe = series[0].X[:MAX_MEMORY].copy(), _last_known(series[0].Y[:MAX_MEMORY])
-
-    def _weights(self, series):
-        """What each row of each series counts."""
-        after, weights = sum(len(s.Y) for s in series), []
-        for s in series:
-            n = len(s.Y)
-            after -= n
-            washout = min(WASHOUT, n // 10) if self.washout == "auto" else self.washout
-            w = self._counted(s)
-            if self._recursive():
-                w *= self.solver.forgetting ** (after + np.arange(n - 1.0, -1.0, -1.0))
-            w[: max(washout, self.lead_)] = 0.0
-            weights.append(w)
-        if not any(w.any() for w in weights):
-            raise ValueError(
-                f"No row that counts (y measured, sample_weight > 0) is left after the {self.lead_} rows of the lags "
-                f"and washout={self.washout!r}: give a smaller washout, shorter lags or more rows."
-            )
-        return weights
-
-    def _counted(self, series):
-        """The weights of a series, (N,), 0 where y is unknown; recursive least squares wants all of a row's y."""
-        known = np.isfinite(series.Y)
-        return np.where(known.all(axis=1) if self._recursive() else known.any(axis=1), series.w, 0.0)
-
-    def _recursive(self):
-        return isinstance(self.solver, RecursiveLeastSquares)
-
-    def _learn(self, series, fed, weights, rng):
-        """The readout from one pass over the series; ``fed`` : what the lags of y see of each."""
-        sums = no_sums(self._n_columns(), self.n_outputs_)
-        for s, here, w, V, S, _ in self._harvest(series, fed, weights, rng):
-            sums = add_rows(sums, self._parts(), V, S, s.Y[here], np.flatnonzero(w), w)
-        self._solve(sums)
-
-    def _reweigh(self, series, fed, weights, rng):
-        """The readout of least loss, from that of least squares."""
-        loss, seed, rounding = resolve_loss(self.loss), rng.randint(2**31), ROUNDING * self.loss_curve_[0]
-        P, O, losses, total = self._n_columns(), self.n_outputs_, [], 0.0
-        free = np.repeat(np.arange(P) < self.readout_bias, O)
-
-        def step(theta):
-            nonlocal total
-            self.theta_, value, pull, squares, total = theta, 0.0, 0.0, 0.0, 0.0
-            sums = [no_sums(P, 1) for _ in range(O)]
-            again = check_random_state(seed)  # the same noise in every pass
-            for s, here, w, V, S, out in self._harvest(series, fed, weights, again, read=True):
-                known, slope = np.isfinite(s.Y[here]), np.empty((len(V), 1, O))
-                Y, w = np.where(known, s.Y[here], out), np.where(known, w[:, None], 0.0)
-                value += loss(out[:, None], Y.ravel(), w.ravel(), np.zeros(1, np.int64), slope)
-                pull += np.sum(slope[:, 0] * (out - Y))
-                squares += np.sum(w * (out - Y) ** 2)
-                total += w.sum()
-                share, shift = parabola(loss, Y - out, rounding)
-                add_weighted_rows(
-                    sums, self._parts(), V, S, Y + shift, np.flatnonzero(w.any(axis=1)), w * share
-                )
-            if self.alpha == "auto" and not losses:
-                # Errors of density exp(-loss / c) against normal ones: the same size of the weights beforehand.
-                self.alpha_ *= pull / squares
-            losses.append(value)
-            W = [ridge(normal, self.alpha_, self.readout_bias) for one in sums for normal in one.normal()]
-            return value + self.alpha_ / 2 * np.sum(theta[~free] ** 2), np.hstack(W).ravel()
-
-        self.theta_, _ = reweighted(step, self.theta_)
-        self.loss_curve_ = [value / total for value in losses]
-
-    def _harvest(self, series, fed, weights, rng, *, read=False):
-        """Follow each series from rest: yield it, the rows of a block, their weights, V (T, D), S (T + 1, R), out."""
-        total, n = np.zeros(self._reservoir.R), sum(len(Y) for Y in fed)
-        blocks = sum(-(-len(Y) // self._length()) for Y in fed)
-        noise = rng if self.noise else None
-        with progress(self.verbose, type(self).__name__, blocks) as tell:
-            for s, Y, w in zip(series, fed, weights):
-                for t, V, S, out in self._blocks(s.X, Y, self._first(), noise, read=read):
-                    here = slice(t, t + len(V))
-                    yield s, here, w[here], V, S, out
-                    total += S[1:].sum(axis=0)
-                    if tell is not None:
-                        tell(f"rows: {here.stop} of {len(Y)}")
-                fed_itself = self._lags()[1] and np.isnan(s.Y).any()
-                self._last = None if self.noise or fed_itself else self._after(s.X, Y, self._first(), S[-1])
-        if not (np.abs(total) < HUGE * n).all():
-            raise ValueError(
-                f"The states of the reservoir grow without bound, with activation={self.activation!r} and "
-                f"spectral_radius={self.spectral_radius!r}: give activation='tanh', or a smaller spectral_radius."
-            )
-        self._cold_states = tuple(np.split(total / n, self._reservoir.begin[1:-1]))
-
-    def _solve(self, sums):
-        """The readout from sums over time."""
-        normals = list(sums.normal())
-        self.alpha_ = self._penalty(normals)
-        W, sse = np.empty((sums.P, sums.O)), 0.0
-        for normal in normals:
-            W[:, normal.outputs] = ridge(normal, self.alpha_, self.readout_bias)
-            sse += squared_error(normal, W[:, normal.outputs]).sum() / normal.weight
-        self.theta_, self.loss_curve_ = W.ravel(), [float(sse / sums.O / 2)]
-        if self._recursive():
-            self._inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), self.alpha_, self.readout_bias)
-            self._most = GROWTH * float(np.trace(self._inverse))
-        else:
-            self._sums = sums
-
-    def _n_weights(self):
-        """As many as the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z."""
-        if self._recursive() or not self._is_squared():
-            return super()._n_weights()
-        normal = next(iter(self._sums.normal()))
-        return float(np.trace(ridge(normal._replace(ZY=normal.ZZ), self.alpha_, self.readout_bias)))
-
-    def _penalty(self, normals):
-        """The alpha to take."""
-        return likely_alpha(normals, self.readout_bias) if self.alpha == "auto" else float(self.alpha)
-
-    def _fit_more(self, series, memory, rng):
-        w, Y = self._counted(series), series.Y.copy()
-        if self._recursive():
-            self._inverse, self.theta_ = self._inverse.copy(), self.theta_.copy()
-        else:
-            sums = self._sums._replace(gram=self._sums.gram.copy(), weight=self._sums.weight.copy())
-        for t, V, S, _ in self._blocks(series.X, Y, memory, rng if self.noise else None, read=False):
-            here = slice(t, t + len(V))
-            block = self._parts(), V, S, series.Y[here], np.flatnonzero(w[here])
-            if self._recursive():
-                self._track(*feature_rows(*block), w[here][block[-1]])
-            else:
-                sums = add_rows(sums, *block, w[here])
-        if not self._recursive():
-            self._solve(sums)
-
-    def _track(self, Z, Y, w):
-        """Recursive least squares over rows Z (M, P), Y (M, O) of weights w, in place."""
-        W = self.theta_.reshape(-1, self.n_outputs_)
-        at_once = max(1, int(1e8 / len(W) ** 2))
-        for m in range(0, len(Z), at_once):
-            here = slice(m, m + at_once)
-            recurse(Z[here], Y[here], w[here], float(self.solver.forgetting), self._most, self._inverse, W)
-
-    def _must_go_on(self, verb):
-        if verb == "partial_fit" and not self._is_squared():
-            raise ValueError(
-                f"partial_fit adds to sums of squares, but loss={self.loss!r}: fit to all rows anew, or give "
-                "loss='squared'."
-            )
-
-    # ---------------------------------------------------------------------------------- memories
-
-    def _first(self):
-        return self._memory(*self._mean, [np.zeros(n) for n in self._sizes()])
-
-    def _cold(self):
-        return self._memory(*self._mean, self._cold_states)
-
-    def _zero(self, x, y):
-        return self._memory(x, y, [np.zeros(n) for n in self._sizes()])
-
-    def _end(self):
-        """The memory after the last series of training; None where the states of fitting are others."""
-        return self._last
-
-    def _memory(self, x, y, states):
-        """The memory of lags that always were x (F,), y (O,), and of states."""
-        return Memory(np.tile(x, (self.lead_, 1)), np.tile(y, (self.lead_, 1)), tuple(states))
+    @property
+    def alpha_(self):
+        """The penalty used."""
+        return self._trained().carry.alpha
 
     @property
     def memory_length_(self):
         """Steps until the states from zeros and from the mean state are within 1% of their first distance."""
-        check_is_fitted(self)
-        X, Y = self._probe
-        first, cold = self._first(), self._cold()
+        dynamics, (X, Y) = self._dynamics(), self._trained().carry.probe
+        first, cold = dynamics.first(), dynamics.cold()
         start = np.linalg.norm(np.concatenate(cold.states))
-        runs = [self._blocks(X, Y, memory, read=False, length=32) for memory in (first, cold)]
+        runs = [dynamics.blocks(X, Y, memory, read=False, length=32) for memory in (first, cold)]
         last = 0
         for (t, _, S, _), (_, _, other, _) in zip(*runs):
             apart = np.flatnonzero(np.linalg.norm(S[1:] - other[1:], axis=1) > 0.01 * start)
@@ -843,9 +790,9 @@ class ESNRegressor(SequenceRegressor):
     @property
     def params_(self):
         """The reservoir's matrices and the readout's weights, a named tuple; see ``Parameters``."""
-        check_is_fitted(self)
-        net, readout = self._reservoir, self.theta_.reshape(-1, self.n_outputs_)
-        return Parameters(net.W_in.T.copy(), *self._matrices, net.b.copy(), readout.T.copy())
+        dynamics = self._dynamics()
+        net, readout = dynamics.reservoir, dynamics.theta.reshape(-1, dynamics.n_outputs)
+        return Parameters(net.W_in.T.copy(), *dynamics.matrices, net.b.copy(), readout.T.copy())
 
     # ---------------------------------------------------------------------------------- diagnostics
 
@@ -872,14 +819,14 @@ class ESNRegressor(SequenceRegressor):
         >>> ESNRegressor(50, random_state=0).fit(X[:500], y[:500]).states(X[500:]).shape
         (100, 50)
         """
-        check_is_fitted(self)
-        X, Y, part, timeline, past = self._enter(X, y, start)
-        states = np.empty((len(Y), self._reservoir.R))
-        for p, missing in self._pieces(part.index, len(Y), timeline):
-            memory, fed = self._across(past, missing).memory, Y[p].copy()
-            for t, _, S, _ in self._blocks(X[p], fed, memory, read=False):
-                states[p][t : t + len(S) - 1] = S[1:]
-            past = past._replace(memory=self._after(X[p], fed, memory, S[-1]))
+        X, Y, stretches, past = self._enter(X, y, start)
+        dynamics = self._dynamics()
+        states = np.empty((len(Y), dynamics.reservoir.R))
+        for rows, missing in stretches:
+            memory, fed = across(dynamics, self.fitted_.units, past, missing).memory, Y[rows].copy()
+            for t, _, S, _ in dynamics.blocks(X[rows], fed, memory, read=False):
+                states[rows][t : t + len(S) - 1] = S[1:]
+            past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
         return states
 
     def eigenvalues(self):
@@ -898,8 +845,8 @@ class ESNRegressor(SequenceRegressor):
         >>> round(float(abs(model.eigenvalues()).max()), 6)
         0.8
         """
-        check_is_fitted(self)
-        W, leak = self._matrices[0].toarray(), self._reservoir.leak
+        dynamics = self._dynamics()
+        W, leak = dynamics.matrices[0].toarray(), dynamics.reservoir.leak
         return np.linalg.eigvals(np.diag(1 - leak) + leak[:, None] * W).astype(complex)
 
     def memory_capacity(self, max_delay=None, *, n_timesteps=None, random_state=0):
@@ -935,8 +882,8 @@ class ESNRegressor(SequenceRegressor):
         >>> bool(0 < model.memory_capacity(60).sum() < 50)
         True
         """
-        check_is_fitted(self)
-        net = self._reservoir
+        dynamics = self._dynamics()
+        net = dynamics.reservoir
         K = net.R if max_delay is None else max_delay
         check_number("max_delay", K, 1, integer=True)
         n_timesteps = max(6000, 4 * K + 200) if n_timesteps is None else n_timesteps
@@ -948,11 +895,11 @@ class ESNRegressor(SequenceRegressor):
         for t in range(0, n_timesteps, LEAST):
             V = np.zeros((min(LEAST, n_timesteps - t), len(net.W_in)))
             V[:, 0] = u[t : t + len(V)]
-            S = self._driven(V, state)
+            S = dynamics.driven(V, state)
             steps = np.arange(t, t + len(V))
             delayed = u[np.maximum(steps[:, None] - np.arange(1, K + 1), 0)]
-            for k, mine in enumerate(((steps >= first) & (steps < middle), steps >= middle)):
-                halves[k] = add_rows(halves[k], parts, V, S, delayed, np.flatnonzero(mine), mine * 1.0)
+            for k, half in enumerate(((steps >= first) & (steps < middle), steps >= middle)):
+                halves[k] = add_rows(halves[k], parts, V, S, delayed, np.flatnonzero(half), half * 1.0)
             state = S[-1]
         (fitted,), (judged,) = (half.normal() for half in halves)
         W, n = ridge(fitted, 1e-8 * fitted.weight, True), judged.weight
@@ -987,14 +934,14 @@ class ESNRegressor(SequenceRegressor):
         >>> model.lyapunov_exponent(X[500:]) < 0
         True
         """
-        check_is_fitted(self)
-        X, Y, _, _, past = self._enter(X, y, start)
-        apart = np.random.default_rng(0).normal(size=self._reservoir.R)
+        X, Y, _, past = self._enter(X, y, start)
+        dynamics = self._dynamics()
+        apart = np.random.default_rng(0).normal(size=dynamics.reservoir.R)
         apart /= np.linalg.norm(apart)
         total, small = 0.0, 1e-7
-        for _, V, S, _ in self._blocks(X, Y, past.memory, read=False):
+        for _, V, S, _ in dynamics.blocks(X, Y, past.memory, read=False):
             for t in range(len(V)):
-                apart = self._driven(V[t : t + 1], S[t] + small * apart)[1] - S[t + 1]
+                apart = dynamics.driven(V[t : t + 1], S[t] + small * apart)[1] - S[t + 1]
                 size = np.linalg.norm(apart)
                 if size == 0:  # they have met
                     return -np.inf
@@ -1002,18 +949,7 @@ class ESNRegressor(SequenceRegressor):
                 apart /= size
         return float(total / len(Y))
 
-    def _driven(self, V, state):
-        """States S (T + 1, R) from one state, under a drive V (T, D)."""
-        R, O, T = self._reservoir.R, self.n_outputs_, len(V)
-        S, none, V = np.empty((T + 1, R)), np.empty((0, 0)), np.ascontiguousarray(V)
-        S[0] = state
-        rest = none, V, np.zeros((T, O)), np.empty((T, R)), S, none, none
-        follow(*self._reservoir, np.empty(0, np.int64), 0.0, *self._readout(), False, *rest)
-        return S
 
-
-def _last_known(Y):
+def _held(Y):
     """Y (N, O) with the last known value, or the mean, where there is none."""
-    known = np.isfinite(Y)
-    last = np.maximum.accumulate(np.where(known, np.arange(len(Y))[:, None], -1))
-    return np.where(last >= 0, np.take_along_axis(Y, np.maximum(last, 0), axis=0), 0.0)
+    return last_known(np.concatenate([np.zeros((1, Y.shape[1])), Y]), 1)[1:]

@@ -1,15 +1,91 @@
 """Echo state networks whose penalty is chosen by cross-validation, from sums over time."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.model_selection import check_cv
 
 from .._check import check_number
 from .._nets.ridge import add_rows, no_sums, ridge_path, squared_error
-from .esn import ESNRegressor, shared_docs
+from .._training.losses import squared
+from .esn import ESNLearner, ESNRegressor, shared_docs
 
 
 ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries
+
+
+@dataclass(frozen=True, eq=False)
+class ESNCVLearner(ESNLearner):
+    """An ``ESNLearner`` that tries penalties on splits of the rows."""
+
+    splitter: object = None
+
+    def _penalty(self, normals, search):
+        """The best of those that were tried."""
+        return search["params"][int(np.argmax(search["mean_test_score"]))]["alpha"]
+
+    def _sums(self, dynamics, harvest):
+        """Sums over all rows, from sums over rows of the same use in all splits; and errors of the penalties."""
+        splits = self._splits(sum(len(s.Y) for s in harvest.series))
+        names = splits @ np.random.default_rng(0).random(splits.shape[1])  # a number for each use
+        _, example, cell = np.unique(names, return_index=True, return_inverse=True)
+        cells, sums, begins, at = splits[example], [None] * len(example), {}, 0
+        for s in harvest.series:
+            begins[id(s)], at = at, at + len(s.Y)
+        for s, rows, w, V, S, _ in harvest:
+            cell_here = cell[begins[id(s)] :][rows]
+            for k in np.unique(cell_here[w > 0]):
+                if sums[k] is None:
+                    sums[k] = no_sums(dynamics.n_columns, dynamics.n_outputs)
+                counts = np.flatnonzero((cell_here == k) & (w > 0))
+                sums[k] = add_rows(sums[k], self.columns, V, S, s.Y[rows], counts, w)
+        whole = [(a, cells[k]) for k, a in enumerate(sums) if a is not None]
+        return _sum(a for a, _ in whole), self._search(whole, splits.shape[1] // 2, dynamics.n_outputs)
+
+    def _splits(self, n):
+        """Which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
+        marks = []
+        try:
+            pairs = list(self.splitter.split(np.empty(n)))
+        except ValueError as error:
+            raise ValueError(f"cv={self.p.cv!r}: {error}: give fewer splits.") from None
+        for rows in pairs:
+            for chosen in rows:
+                mark = np.zeros(n, bool)
+                mark[chosen] = True
+                marks.append(mark)
+        return np.stack(marks, axis=1)
+
+    def _search(self, cells, n_splits, O):
+        """Scores of the penalties, from sums and what each is for: (2 splits,) bool, by turns training and test."""
+        alphas, bias = self.p.alphas, self.p.readout_bias
+        errors, pairs = np.zeros((n_splits, len(alphas))), []
+        for f in range(n_splits):
+            sides = [[a for a, marks in cells if marks[2 * f + k]] for k in range(2)]
+            if not all(sides):
+                raise ValueError(
+                    f"cv={self.p.cv!r}: split {f} has no row that counts to train on, or none to test on, after the "
+                    "washout: give fewer splits, or a smaller washout."
+                )
+            pairs.append([_sum(side) for side in sides])
+        groups = max(len(a.weight) for a, _ in cells)
+        train, test = ([list(pair[k].split(groups).normal()) for pair in pairs] for k in range(2))
+        for g, total in enumerate(_sum(a for a, _ in cells).split(groups).normal()):
+            W = ridge_path(total, [normals[g] for normals in train], alphas, bias)
+            for f, normals in enumerate(test):
+                sse = squared_error(normals[g], W[f]).reshape(len(alphas), -1)
+                errors[f] += sse.sum(axis=1) / normals[g].weight
+        errors /= O
+        mean = errors.mean(axis=0)
+        return {
+            "param_alpha": np.array(alphas, float),
+            "params": [{"alpha": float(alpha)} for alpha in alphas],
+            **{f"split{f}_test_score": -e for f, e in enumerate(errors)},
+            "mean_test_score": -mean,
+            "std_test_score": errors.std(axis=0),
+            "rank_test_score": rankdata(mean, method="min").astype(int),
+        }
 
 
 @shared_docs
@@ -131,98 +207,43 @@ class ESNRegressorCV(ESNRegressor):
         self.alphas = alphas
         self.cv = cv
 
-    def _prepare(self, n_inputs, n_outputs):
-        super()._prepare(n_inputs, n_outputs)
+    def _learner(self):
+        learner = super()._learner()
         try:
-            self._cv = check_cv(self.cv)  # a generator gives its splits once
+            return replace(learner, splitter=check_cv(self.cv))  # a generator gives its splits once
         except ValueError as error:
             raise ValueError(f"cv={self.cv!r}: {error}") from None
 
-    def _fit_series(self, series, rng):
-        super()._fit_series(series, rng)
-        del self._cv
+    _learns = ESNCVLearner
 
-    def _check_solver(self):
-        """Raise where there is no penalty to try."""
+    def _solution(self):
+        """Check that there are penalties to try; the loss is squared and solved by ridge."""
         if isinstance(self.alphas, str) or not np.iterable(self.alphas) or len(self.alphas) == 0:
             raise ValueError(f"alphas={self.alphas!r}: give a sequence of numbers > 0.")
         for alpha in self.alphas:
             check_number("alphas", alpha, 0, low_open=True)
+        return squared, None
 
     def _unfitted(self):
-        """With the penalty found: a stretch that is left out may hold all that some inner split is tested on."""
+        """Fix the penalty found: without the rows of a fold, an inner split could be left with nothing to test on."""
         params = self.get_params(deep=False)
-        return ESNRegressor(
-            alpha=self.alpha_, **{k: v for k, v in params.items() if k not in ("alphas", "cv")}
-        )
+        own = {k: v for k, v in params.items() if k not in ("alphas", "cv")}
+        return ESNRegressor(alpha=self.alpha_, **own)
 
-    def _penalty(self, normals):
+    @property
+    def best_alpha_(self):
+        """The penalty of least mean error."""
         return self.alpha_
 
-    def _learn(self, series, fed, weights, rng):
-        """The best penalty and its readout, from one pass: rows of the same use in all splits share their sums."""
-        splits = self._splits(sum(len(s.Y) for s in series))
-        names = splits @ np.random.default_rng(0).random(splits.shape[1])  # a number for each use
-        _, example, cell = np.unique(names, return_index=True, return_inverse=True)
-        cells, sums, begins, at = splits[example], [None] * len(example), {}, 0
-        for s in series:
-            begins[id(s)], at = at, at + len(s.Y)
-        for s, here, w, V, S, _ in self._harvest(series, fed, weights, rng):
-            mine = cell[begins[id(s)] :][here]
-            for k in np.unique(mine[w > 0]):
-                if sums[k] is None:
-                    sums[k] = no_sums(self._n_columns(), self.n_outputs_)
-                rows = np.flatnonzero((mine == k) & (w > 0))
-                sums[k] = add_rows(sums[k], self._parts(), V, S, s.Y[here], rows, w)
-        whole = [(a, cells[k]) for k, a in enumerate(sums) if a is not None]
-        self._choose(whole, splits.shape[1] // 2)
-        self._solve(_sum(a for a, _ in whole))
+    @property
+    def best_score_(self):
+        """Minus the mean squared error of the best penalty, over splits, in scaled units."""
+        return float(self.cv_results_["mean_test_score"].max())
 
-    def _splits(self, n):
-        """Which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
-        marks = []
-        try:
-            pairs = list(self._cv.split(np.empty(n)))
-        except ValueError as error:
-            raise ValueError(f"cv={self.cv!r}: {error}: give fewer splits.") from None
-        for rows in pairs:
-            for chosen in rows:
-                mark = np.zeros(n, bool)
-                mark[chosen] = True
-                marks.append(mark)
-        return np.stack(marks, axis=1)
-
-    def _choose(self, cells, n_splits):
-        """alpha_ from sums and what each is for: (2 splits,) bool, by turns training and test."""
-        errors, pairs = np.zeros((n_splits, len(self.alphas))), []
-        for f in range(n_splits):
-            parts = [[a for a, marks in cells if marks[2 * f + k]] for k in range(2)]
-            if not all(parts):
-                raise ValueError(
-                    f"cv={self.cv!r}: split {f} has no row that counts to train on, or none to test on, after the "
-                    "washout: give fewer splits, or a smaller washout."
-                )
-            pairs.append([_sum(part) for part in parts])
-        groups = max(len(a.weight) for a, _ in cells)
-        train, test = ([list(pair[k].split(groups).normal()) for pair in pairs] for k in range(2))
-        for g, total in enumerate(_sum(a for a, _ in cells).split(groups).normal()):
-            W = ridge_path(total, [normals[g] for normals in train], self.alphas, self.readout_bias)
-            for f, normals in enumerate(test):
-                sse = squared_error(normals[g], W[f]).reshape(len(self.alphas), -1)
-                errors[f] += sse.sum(axis=1) / normals[g].weight
-        errors /= self.n_outputs_
-        mean = errors.mean(axis=0)
-        best = int(np.argmin(mean))
-        self.alpha_ = self.best_alpha_ = float(self.alphas[best])
-        self.best_score_ = float(-mean[best])
-        self.cv_results_ = {
-            "param_alpha": np.array(self.alphas, float),
-            "params": [{"alpha": float(alpha)} for alpha in self.alphas],
-            **{f"split{f}_test_score": -e for f, e in enumerate(errors)},
-            "mean_test_score": -mean,
-            "std_test_score": errors.std(axis=0),
-            "rank_test_score": rankdata(mean, method="min").astype(int),
-        }
+    @property
+    def cv_results_(self):
+        """Scores of all penalties and splits, as of a search by scikit-learn."""
+        return self._trained().carry.search
 
 
 def _sum(parts):

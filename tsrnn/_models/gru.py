@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._check import check_word
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
@@ -270,10 +271,6 @@ class GRURegressor(RecurrentRegressor):
         self.missing = missing
         self.series = series
 
-    def _check_params(self):
-        super()._check_params()
-        if not isinstance(self.reset, str) or self.reset not in ("after", "before"):
-            raise ValueError(f"reset={self.reset!r} is unknown: give 'after' or 'before'.")
-
     def _cell(self):
+        check_word("reset", self.reset, ("after", "before"))
         return cell(self.reset, self.initial_state == "learned", self.layer_norm)

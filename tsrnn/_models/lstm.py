@@ -290,12 +290,9 @@ class LSTMRegressor(RecurrentRegressor):
         self.missing = missing
         self.series = series
 
-    def _check_params(self):
-        super()._check_params()
+    def _cell(self):
         check_flag("peepholes", self.peepholes)
         check_flag("forget_gate", self.forget_gate)
         check_number("forget_bias", self.forget_bias)
-
-    def _cell(self):
         learned = self.initial_state == "learned"
         return cell(self.peepholes, self.forget_gate, self.forget_bias, learned, self.layer_norm)

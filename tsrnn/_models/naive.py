@@ -7,10 +7,14 @@
 They are models like all others, so that panels, bounds, intervals and backtests are the same for them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .._check import check_number
-from .._estimators.sequence import SequenceRegressor, documented
+from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import documented
+from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory
 from .._series.timeline import last_known
 
@@ -44,70 +48,49 @@ ATTRIBUTES = """
 shared_docs = documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
 
 
-class Naive(SequenceRegressor):
-    """y(t) = y(t - p); a subclass brings p, ``_season``."""
+@dataclass(frozen=True, eq=False)
+class Shift(Dynamics):
+    """y(t) = y(t - lead).
 
-    scale = None  # so that values come back as they went in
+    n_inputs : D, of inputs that are not looked at.   mean : inputs (D,), outputs (O,) of training.
+    """
 
-    def _check_size(self, Xz, Z):
-        """Values come back as they went in."""
+    lead: int
+    mean: tuple
 
-    def _check_params(self):
-        check_number("period", self._season(), 1, integer=True)
-
-    def _wants_inputs(self):
-        return True  # they are ignored, but scikit-learn wants an array without columns to be refused
-
-    def _can_do_without_inputs(self):
-        return True
-
-    def _least_input_lag(self):
-        return np.inf
-
-    def _validation_share(self):
-        return 0.0
-
-    def _prepare(self, n_inputs, n_outputs):
-        self.theta_, self.lead_ = None, int(self._season())
-
-    def _fit_series(self, series, rng):
-        longest = max(len(s.Y) for s in series)
-        if longest < self.lead_:
-            raise ValueError(
-                f"period={self.lead_} is longer than the longest stretch of rows without a gap, {longest} (n_samples = "
-                f"{sum(len(s.Y) for s in series)}): give more rows or a shorter period."
-            )
-        self.theta_, self.n_iter_, self.loss_curve_ = np.zeros(0), 1, []
-
-    def _fit_more(self, series, memory, rng):
-        """Nothing is learnt."""
+    input_lag = np.inf
+    sees_y = True
 
     @property
-    def params_(self):
-        """Nothing is learnt: ()."""
+    def n_outputs(self):
+        """O."""
+        return len(self.mean[1])
+
+    @property
+    def params(self):
+        """Nothing is learnt."""
         return ()
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.regressor_tags.poor_score = True
-        return tags
+    def zero(self, x, y):
+        """The memory of rows that always were y."""
+        return Memory(np.empty((0, len(x))), np.tile(y, (self.lead, 1)))
 
-    # ---------------------------------------------------------------------------------- following
+    def cold(self):
+        """The memory of mean rows."""
+        return self.zero(*self.mean)
 
-    def _zero(self, x, y):
-        return Memory(np.empty((0, len(x))), np.tile(y, (self.lead_, 1)))
+    def first(self):
+        """The memory of mean rows."""
+        return self.cold()
 
-    def _cold(self):
-        return self._zero(*self._mean)
-
-    _first = _cold
-
-    def _run(self, X, Y, memory):
-        known = last_known(np.concatenate([memory.Y, Y]), self.lead_)
+    def run(self, X, Y, memory):
+        """Follow rows."""
+        known = last_known(np.concatenate([memory.Y, Y]), self.lead)
         return known[: len(Y)], Memory(memory.X, known[len(Y) :])
 
-    def _free_runs(self, X, Y, memory, first, steps, settle=None):
-        p, past = self.lead_, np.concatenate([memory.Y, Y])
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        """Run freely from many rows."""
+        p, past = self.lead, np.concatenate([memory.Y, Y])
         some = max(1, NUMBERS // ((p + steps) * Y.shape[1]))
         for i in range(0, len(first), some):
             which = slice(i, min(i + some, len(first)))
@@ -116,6 +99,50 @@ class Naive(SequenceRegressor):
             for t in range(steps):
                 fed[p + t] = fed[t] if settle is None else settle(which, t, fed[t])
             yield which, fed[:steps]
+
+
+@dataclass(frozen=True, eq=False)
+class NaiveLearner(Learner):
+    """Learns nothing but the means of training."""
+
+    period: int
+
+    sees_y = True
+    whole_scale = False  # values come back as they went in
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Check that some stretch has a period."""
+        longest = max(len(s.Y) for s in series)
+        if longest < self.period:
+            raise ValueError(
+                f"period={self.period} is longer than the longest stretch of rows without a gap, {longest} "
+                f"(n_samples = {sum(len(s.Y) for s in series)}): give more rows or a shorter period."
+            )
+        return Trained(Shift(np.zeros(0), self.period, mean), 1, [], [])
+
+    def learn_more(self, trained, series, memory, rng):
+        """Nothing is learnt."""
+        return trained
+
+
+class Naive(SequenceRegressor):
+    """y(t) = y(t - p); a subclass brings p, ``_season``."""
+
+    scale = None  # so that values come back as they went in
+
+    def _learner(self):
+        check_number("period", self._season(), 1, integer=True)
+        return NaiveLearner(self, int(self._season()))
+
+    @property
+    def params_(self):
+        """Nothing is learnt: ()."""
+        return self._dynamics().params
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True
+        return tags
 
 
 @shared_docs

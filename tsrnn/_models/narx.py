@@ -7,7 +7,9 @@ f is a feed-forward net: a delay network (``delay_kernels.py``) whose first laye
 the gradient flow through them.
 """
 
-from .._check import check_number
+from dataclasses import replace
+
+from .._check import check_number, check_word
 from .._estimators.sequence import SERIES_PARAMETERS, documented
 from .._series.lags import parse_lags
 from .delay_network import DelayNetwork
@@ -190,25 +192,13 @@ class NARXRegressor(DelayNetwork):
         self.missing = missing
         self.series = series
 
-    def _check_params(self):
-        super()._check_params()
-        if self.training not in ("open_loop", "closed_loop", "both"):
-            raise ValueError(
-                f"training={self.training!r} is unknown: give 'open_loop', 'closed_loop' or 'both'."
-            )
+    def _learner(self):
+        check_word("training", self.training, ("open_loop", "closed_loop", "both"))
         check_number("sequence_length", self.sequence_length, 1, integer=True)
+        free = {"training": self.training, "sequence_length": self.sequence_length}
+        return replace(super()._learner(), **free)
 
-    def _lags(self):
+    def _lags(self, n_hidden):
+        """Lags of the inputs, of the outputs, and of each later layer."""
         input_lags = parse_lags(self.input_lags, "input_lags", 0)
-        output_lags = parse_lags(self.output_lags, "output_lags", 1)
-        return input_lags, output_lags, [(0,)] * len(self._hidden())
-
-    def _stages(self, series):
-        longest = max(len(s.Y) for s in series) - self.lead_
-        steps = min(self.sequence_length, longest)
-        if self.training == "closed_loop":
-            return [(steps, True)]
-        if self.training == "open_loop":
-            return [self._open_loop()]
-        longer = (steps * 4**k for k in range(1, 10))  # reached only while long free runs stay worse
-        return [self._open_loop(), (steps, True), *((n, True) for n in longer if n <= longest)]
+        return input_lags, parse_lags(self.output_lags, "output_lags", 1), [(0,)] * n_hidden

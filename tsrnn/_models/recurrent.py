@@ -1,4 +1,4 @@
-"""What Elman, LSTM and GRU share: their objective, their training through time, their runs over a series.
+"""What Elman, LSTM, GRU share: how a recurrent net is trained through time.
 
 Training is many-to-many.  A series is cut into *tracks* that are followed side by side, ``sequence_length`` rows at
 a time; every row is a target, and the state is carried over the cut, where the gradient stops (truncated
@@ -8,27 +8,32 @@ one epoch earlier.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from numbers import Integral
+from dataclasses import dataclass
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.utils.validation import check_is_fitted
 
-from .._check import check_flag, check_number
-from .._estimators.sequence import SERIES_PARAMETERS, SequenceRegressor, documented
-from .._nets.memory import Memory
-from .._nets.recurrent import make_net
+from .._check import check_flag, check_jobs, check_number, check_widths, check_word
+from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import SERIES_PARAMETERS, documented
+from .._nets.dynamics import (
+    Learner,
+    Trained,
+    after_memory,
+    check_enough_rows,
+    check_sees_something,
+    geometric_mean,
+)
+from .._nets.recurrent import Cell, make_net
+from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
-from .._series.units import Series
 from .._training.losses import has_kinks, resolve_loss
-from .._training.monitor import Monitor, check_training, chooses_solver, progress
+from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
 from .._training.solvers import LBFGS, Adam, Stochastic, resolve_solver
 
 
-BLOCK = 2048  # rows followed at a time: bounds the work space
-ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of them: bounds the work space
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 SMALL = 0.1  # share of a Glorot start of the readout
@@ -37,26 +42,202 @@ LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
-class RecurrentRegressor(SequenceRegressor):
-    """Estimator around a recurrent net; a subclass brings parameters and ``_cell``."""
+@dataclass(frozen=True, eq=False)
+class RecurrentLearner(Learner):
+    """The parameters of a recurrent net, parsed, and its training."""
 
-    # ---------------------------------------------------------------------------------- parameters
+    hidden: tuple
+    input_lags: tuple
+    output_lags: tuple
+    cell: Cell
+    loss: object
 
-    def _check_params(self):
-        """Raise where a parameter is out of range or of the wrong type, then where some do not go together."""
-        self._hidden()
-        _, output_lags = self._lags()
+    @property
+    def wants_inputs(self):
+        """Whether the parameters speak of inputs."""
+        return bool(self.input_lags)
+
+    @property
+    def sees_y(self):
+        """Whether the parameters speak of past outputs."""
+        return bool(self.output_lags)
+
+    @property
+    def input_lag(self):
+        """The most recent input that an output feels directly."""
+        return min(self.input_lags, default=np.inf)
+
+    @property
+    def is_fed(self):
+        """Whether the net sees its last output."""
+        return 1 in self.output_lags
+
+    @property
+    def held_share(self):
+        """Share of the rows, the last ones, that is held back from training."""
+        return self.p.validation_fraction if self.p.early_stopping else 0.0
+
+    def net(self, D, O):
+        """The layout."""
+        check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
+        resolve_loss(self.p.loss, O)
+        options = (
+            self.hidden,
+            self.input_lags,
+            self.output_lags,
+            self.p.bidirectional,
+            self.p.skip_connections,
+        )
+        return make_net(self.cell, D, O, *options)
+
+    def before(self, trained, net):
+        """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
+        return trained if self.p.warm_start and trained.dynamics.net.same_as(net) else None
+
+    # ---------------------------------------------------------------------------------- training
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Train from ``before`` or from new parameters, solver after solver."""
+        p = self.p
+        check_enough_rows(type(p).__name__, net.lead, series)
+        first = net.lead + p.washout
+        series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
+        if before is None:
+            theta, moments = self._initial(net, series, mean, rng), None
+        else:
+            theta, moments = before.dynamics.theta, before.carry
+        validate = self._validation(net, series, mean) if p.early_stopping else None
+        monitors = []
+        with self._threads() as pool:
+            for solver, limit in self._solvers(net, series):
+                loss = self._loss(net, series, mean, solver, pool)
+                with progress(p.verbose, type(p).__name__, limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
+                    goes_on = (moments,) if isinstance(solver, Stochastic) else ()
+                    moments = solver.minimize(loss, theta, monitor, rng, *goes_on)
+                monitors.append(monitor)
+                theta = monitor.best_theta
+        dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
+        if not net.bidirectional and p.initial_state != "learned":
+            dynamics = dynamics.but(cold_states=cold_states(dynamics, series, p.sequence_length))
+        return Trained(dynamics, *curves(monitors), moments)
+
+    def _initial(self, net, series, mean, rng):
+        """Where training begins, (P,)."""
+        theta = net.initial(rng, self.p.recurrent_init)
+        if not self.is_fed:
+            # Begin near the mean of y: where little can be predicted, early stopping may end there.
+            net.views(theta)[-1].W[:] *= SMALL
+        return theta
+
+    def _is_random(self):
+        """Whether two calls of the training loss differ."""
+        p = self.p
+        return bool(p.dropout or p.recurrent_dropout) or p.training == "scheduled_sampling"
+
+    def _solvers(self, net, series):
+        """The solver of each stage of training, and how many iterations it may take.
+
+        "auto": L-BFGS; where the net sees its last output, after Adam, which leads to tamer free runs; Adam alone where
+        L-BFGS is expensive or the loss is random or has kinks.
+        """
+        p = self.p
+        if not chooses_solver(p):
+            return [(resolve_solver(p.solver), p.max_iter)]
+        cheap = sum(len(s.Y) for s in series) * net.size <= MAX_LBFGS_WORK
+        adam, lbfgs = (Adam(0.005), p.max_iter), (LBFGS(), LONGER * p.max_iter)
+        if not cheap or has_kinks(self.p.loss) or self._is_random():
+            return [adam]
+        return [adam, lbfgs] if self.is_fed else [lbfgs]
+
+    def _threads(self):
+        """A pool of threads, or a context that gives None."""
+        n = effective_n_jobs(self.p.n_jobs)
+        return ThreadPoolExecutor(n - 1) if n > 1 else nullcontext()
+
+    def _teaching(self, mean_y, feedback=None):
+        """The parameters that concern the loss."""
+        p = self.p
+        rates = p.orthogonal_penalty, p.dropout, p.recurrent_dropout
+        return Teaching(self.loss, p.alpha, *rates, feedback or p.training, p.max_iter, mean_y)
+
+    def _loss(self, net, series, mean, solver, pool):
+        """The loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
+        p, longest = self.p, max(len(s.Y) for s in series) - net.lead
+        T, lead_in = min(p.sequence_length, longest), None
+        rows = sum(len(s.Y) - net.lead for s in series)
+        B = p.batch_size
+        if B == "auto":
+            B = int(np.clip(rows // (UPDATES * T), 1, 32))
+        if isinstance(solver, LBFGS):
+            # Whole series: short windows teach the net to count rows from their start.
+            length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
+            series, lead_in = windows(series, net.lead, length, T, held=False)
+            T, B = max(len(s.Y) for s in series) - net.lead, SHARD
+        loss = TrackLoss(net, series, T, B, self._teaching(mean[1]), solver.dtype, pool=pool, lead_in=lead_in)
+        if not loss.weight > 0:
+            raise ValueError(
+                f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
+                f"and washout={p.washout}: give a smaller washout, shorter lags or more rows."
+            )
+        return loss
+
+    def _validation(self, net, series, mean):
+        """The loss on the validation rows as a function of theta; None where no rows are held.
+
+        One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
+        """
+        p = self.p
+        n = sum(int(s.held.sum()) for s in series)
+        length = max(p.sequence_length, -(-n // 32)) if p.training == "open_loop" else p.sequence_length
+        lead_in = max(p.sequence_length, p.washout)
+        stretches, earlier = windows(series, net.lead, length, lead_in, held=True)
+        if not stretches:
+            return None
+        T = max(len(s.Y) for s in stretches) - net.lead
+        kinds = ("open_loop", "closed_loop")[: 1 if p.training == "open_loop" else 2]
+        options = {"held": True, "lead_in": earlier}
+        losses = [
+            TrackLoss(net, stretches, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
+            for kind in kinds
+        ]
+        losses = [loss for loss in losses if loss.weight > 0]
+        if not losses:
+            return None
+        return lambda theta: geometric_mean([loss.value(theta) for loss in losses])
+
+    def learn_more(self, trained, series, memory, rng):
+        """Make a pass of stochastic gradient over rows that go on from a memory."""
+        p, dynamics, moments = self.p, trained.dynamics, trained.carry
+        solver = None if chooses_solver(p) else resolve_solver(p.solver)
+        if not isinstance(solver, Stochastic):  # small steps, for L-BFGS has ended in a narrow valley
+            solver = Adam(GENTLE)
+        T = min(p.sequence_length, len(series.Y))
+        starts = [states.astype(solver.dtype) for states in memory.states]
+        teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
+        known = [after_memory(series, memory)]
+        loss = TrackLoss(dynamics.net, known, T, 1, teaching, solver.dtype, starts=starts)
+        if not loss.weight > 0:
+            return trained
+        monitor = Monitor(dynamics.theta, 1, 0.0, 1)
+        moments = solver.minimize(loss, dynamics.theta, monitor, rng, moments)
+        return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
+
+
+class RecurrentNetwork:
+    """What the estimators of one cell share; a subclass brings its constructor and ``_cell``."""
+
+    def _learner(self):
+        """Check the parameters, then those that do not go together; a ``RecurrentLearner`` holds them parsed."""
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
+        if not hidden:
+            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
+        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         check_training(self)
-        resolve_loss(self.loss)
-        words = {
-            "initial_state": ("zeros", "learned"),
-            "recurrent_init": ("orthogonal", "glorot"),
-            "training": ("open_loop", "closed_loop", "scheduled_sampling"),
-        }
-        for name, allowed in words.items():
-            value = getattr(self, name)
-            if not isinstance(value, str) or value not in allowed:
-                raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, allowed))}.")
+        loss = resolve_loss(self.loss)
+        check_word("initial_state", self.initial_state, ("zeros", "learned"))
+        check_word("recurrent_init", self.recurrent_init, ("orthogonal", "glorot"))
+        check_word("training", self.training, ("open_loop", "closed_loop", "scheduled_sampling"))
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)
         check_number("orthogonal_penalty", self.orthogonal_penalty, 0)
@@ -64,230 +245,45 @@ class RecurrentRegressor(SequenceRegressor):
         check_number("washout", self.washout, 0, integer=True)
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_number("batch_size", self.batch_size, 1, integer=True)
-        threads = self.n_jobs is None or (isinstance(self.n_jobs, Integral) and self.n_jobs != 0)
-        if not threads or isinstance(self.n_jobs, bool):
-            raise ValueError(
-                f"n_jobs={self.n_jobs!r} is no number of threads: give None, an int >= 1, or -1."
-            )
+        check_jobs(self.n_jobs)
         check_flag("bidirectional", self.bidirectional)
         check_flag("layer_norm", self.layer_norm)
+        learner = RecurrentLearner(self, hidden, *lags, self._cell(), loss)
+        self._check_together(learner)
+        return learner
+
+    def _check_together(self, learner):
+        """Raise where parameters do not go together."""
         if not chooses_solver(self):
-            self._check_solver(resolve_solver(self.solver))
-        if self.training != "open_loop" and not output_lags:
+            solver = resolve_solver(self.solver)
+            if not isinstance(solver, (Stochastic, LBFGS)):
+                raise ValueError(
+                    f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', "
+                    "'rmsprop', 'lbfgs' or an object of theirs."
+                )
+            if isinstance(solver, LBFGS) and learner._is_random():
+                raise ValueError(
+                    f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
+                    "random: give solver='adam', or neither of them."
+                )
+        if self.training != "open_loop" and not learner.sees_y:
             raise ValueError(
                 f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
             )
-        if self.bidirectional and output_lags:
+        if self.bidirectional and learner.sees_y:
             raise ValueError(
                 "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "
                 "output_lags=0."
             )
 
-    def _check_solver(self, solver):
-        """Raise where a solver cannot train this model."""
-        if not isinstance(solver, (Stochastic, LBFGS)):
-            raise ValueError(
-                f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', 'rmsprop', "
-                "'lbfgs' or an object of theirs."
-            )
-        if isinstance(solver, LBFGS) and self._is_random():
-            raise ValueError(
-                f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
-                "random: give solver='adam', or neither of them."
-            )
+    @property
+    def params_(self):
+        """Weights of each layer and direction, then those of the readout, in the scaled units of the net."""
+        return self._dynamics().params
 
-    def _is_random(self):
-        """Whether two calls of the training loss differ."""
-        return bool(self.dropout or self.recurrent_dropout) or self.training == "scheduled_sampling"
 
-    def _hidden(self):
-        """Widths of the layers, a tuple."""
-        sizes = self.hidden_layer_sizes
-        sizes = (sizes,) if isinstance(sizes, Integral) else sizes
-        if isinstance(sizes, str) or not np.iterable(sizes) or len(sizes := tuple(sizes)) == 0:
-            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
-        for H in sizes:
-            check_number("hidden_layer_sizes", H, 1, integer=True)
-        return tuple(int(H) for H in sizes)
-
-    def _lags(self):
-        return parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
-
-    def _wants_inputs(self):
-        return bool(self._lags()[0])
-
-    def _can_do_without_inputs(self):
-        return bool(self._lags()[1])
-
-    def _least_input_lag(self):
-        return min(self._lags()[0], default=np.inf)
-
-    def _validation_share(self):
-        return self.validation_fraction if self.early_stopping else 0.0
-
-    # ---------------------------------------------------------------------------------- learning
-
-    def _prepare(self, n_inputs, n_outputs):
-        input_lags, output_lags = self._lags()
-        if not (n_inputs and input_lags) and not output_lags:
-            raise ValueError(
-                f"{type(self).__name__} sees neither inputs nor outputs: give X and input_lags, or output_lags."
-            )
-        resolve_loss(self.loss, n_outputs)
-        options = (self._hidden(), input_lags, output_lags, self.bidirectional, self.skip_connections)
-        net = make_net(self._cell(), n_inputs, n_outputs, *options)
-        if not (self.warm_start and hasattr(self, "theta_") and _same(self._net, net)):
-            self.theta_ = None
-        self._net, self.lead_ = net, max(net.x_lead, net.y_lead)
-
-    def _fit_series(self, series, rng):
-        rows = max(int((~s.held).sum()) for s in series)
-        if rows <= self.lead_:
-            raise ValueError(
-                f"{type(self).__name__} looks back {self.lead_} rows and so needs at least {self.lead_ + 1} in a "
-                f"stretch without a gap, but the longest has {rows} (n_samples = {sum(len(s.Y) for s in series)}). "
-                "Give more rows or shorter lags; where stamps are missing, insert them, with NaN in y (asfreq)."
-            )
-        first = self.lead_ + self.washout
-        series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
-        if self.theta_ is None:
-            theta, self._moments = self._initial(series, rng), None
-        else:
-            theta = self.theta_
-        validate = self._validation(series) if self.early_stopping else None
-        monitors = []
-        with self._threads() as pool:
-            for solver, limit in self._solvers(series):
-                objective = self._objective(series, solver, pool)
-                with progress(self.verbose, type(self).__name__, limit) as tell:
-                    monitor = Monitor(theta, limit, self.tol, self.n_iter_no_change, validate, tell)
-                    goes_on = (self._moments,) if isinstance(solver, Stochastic) else ()
-                    self._moments = solver.minimize(objective, theta, monitor, rng, *goes_on)
-                monitors.append(monitor)
-                theta = monitor.best_theta
-        self.theta_ = theta
-        self.n_iter_ = sum(m.n_iter for m in monitors)
-        self.loss_curve_ = [v for m in monitors for v in m.loss_curve]
-        self.validation_curve_ = [v for m in monitors for v in m.validation_curve]
-        self._cold_states = self._find_cold_states(series)
-
-    def _initial(self, series, rng):
-        """Where training begins, (P,)."""
-        theta = self._net.initial(rng, self.recurrent_init)
-        if not self._is_fed():
-            # Begin near the mean of y: where little can be foretold, early stopping may end there.
-            self._net.views(theta)[-1].W[:] *= SMALL
-        return theta
-
-    def _is_fed(self):
-        """Whether the net sees its last output."""
-        return 1 in self._lags()[1]
-
-    def _solvers(self, series):
-        """The solver of each stage of training, and how many iterations it may take.
-
-        "auto": L-BFGS; where the net sees its last output, after Adam, which leads to tamer free runs; Adam alone where
-        L-BFGS is expensive or the loss is random or has kinks.
-        """
-        if not chooses_solver(self):
-            return [(resolve_solver(self.solver), self.max_iter)]
-        cheap = sum(len(s.Y) for s in series) * self._net.size <= MAX_LBFGS_WORK
-        adam, lbfgs = (Adam(0.005), self.max_iter), (LBFGS(), LONGER * self.max_iter)
-        if not cheap or has_kinks(self.loss) or self._is_random():
-            return [adam]
-        return [adam, lbfgs] if self._is_fed() else [lbfgs]
-
-    def _threads(self):
-        """A pool of threads, or a context that gives None."""
-        n = effective_n_jobs(self.n_jobs)
-        return ThreadPoolExecutor(n - 1) if n > 1 else nullcontext()
-
-    def _teaching(self, feedback=None):
-        """The parameters that concern the objective."""
-        return Teaching(
-            resolve_loss(self.loss),
-            self.alpha,
-            self.orthogonal_penalty,
-            self.dropout,
-            self.recurrent_dropout,
-            feedback or self.training,
-            self.max_iter,
-            self._mean[1],
-        )
-
-    def _objective(self, series, solver, pool):
-        """The loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
-        longest = max(len(s.Y) for s in series) - self.lead_
-        T, lead_in = min(self.sequence_length, longest), None
-        rows = sum(len(s.Y) - self.lead_ for s in series)
-        B = self.batch_size
-        if B == "auto":
-            B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if isinstance(solver, LBFGS):
-            # Whole series: short windows teach the net to count rows from their start.
-            length = T if self.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
-            series, lead_in = windows(series, self.lead_, length, T, held=False)
-            T, B = max(len(s.Y) for s in series) - self.lead_, SHARD
-        objective = TrackLoss(
-            self._net, series, T, B, self._teaching(), solver.dtype, pool=pool, lead_in=lead_in
-        )
-        if not objective.weight > 0:
-            raise ValueError(
-                f"No row that counts (y measured, sample_weight > 0) is left after the {self.lead_} rows of the lags "
-                f"and washout={self.washout}: give a smaller washout, shorter lags or more rows."
-            )
-        return objective
-
-    def _validation(self, series):
-        """Loss on the validation rows as a function of theta; None where no rows are held.
-
-        One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
-        """
-        lead_in = max(self.sequence_length, self.washout)
-        n = sum(int(s.held.sum()) for s in series)
-        length = (
-            max(self.sequence_length, -(-n // 32)) if self.training == "open_loop" else self.sequence_length
-        )
-        parts, earlier = windows(series, self.lead_, length, lead_in, held=True)
-        if not parts:
-            return None
-        T = max(len(s.Y) for s in parts) - self.lead_
-        judges = [
-            TrackLoss(
-                self._net, parts, T, SHARD, self._teaching(kind), np.float32, held=True, lead_in=earlier
-            )
-            for kind in ("open_loop", "closed_loop")[: 1 if self.training == "open_loop" else 2]
-        ]
-        judges = [judge for judge in judges if judge.weight > 0]
-        if not judges:
-            return None
-
-        def loss(theta):
-            losses = np.nan_to_num([judge.value(theta) for judge in judges], nan=np.inf)
-            return float(np.exp(np.mean(np.log(np.clip(losses, 1e-300, 1e300)))))
-
-        return loss
-
-    def _fit_more(self, series, memory, rng):
-        """A pass of stochastic gradient over rows that go on from a memory."""
-        n = len(memory.Y)
-        known = Series(
-            np.concatenate([memory.X, series.X]),
-            np.concatenate([memory.Y, series.Y]),
-            np.concatenate([np.zeros(n), series.w]),
-            np.zeros(n + len(series.Y), bool),
-        )
-        solver = None if chooses_solver(self) else resolve_solver(self.solver)
-        if not isinstance(solver, Stochastic):  # small steps, for L-BFGS has ended in a narrow valley
-            solver = Adam(GENTLE)
-        T = min(self.sequence_length, len(series.Y))
-        starts = [states.astype(solver.dtype) for states in memory.states]
-        teaching = self._teaching()._replace(alpha=0.0)  # few rows would be outweighed
-        objective = TrackLoss(self._net, [known], T, 1, teaching, solver.dtype, starts=starts)
-        if objective.weight > 0:
-            monitor = Monitor(self.theta_, 1, 0.0, 1)
-            self._moments = solver.minimize(objective, self.theta_, monitor, rng, self._moments)
-            self.theta_ = monitor.best_theta
+class RecurrentRegressor(RecurrentNetwork, SequenceRegressor):
+    """A regressor around a recurrent net."""
 
     def gradient_flow(self, X, y, *, steps=None):
         """How far back the net's errors reach: norms of dL(t)/dh(t - k) against k.
@@ -327,29 +323,29 @@ class RecurrentRegressor(SequenceRegressor):
         >>> model.gradient_flow(X, y, steps=20).shape
         (1, 20)
         """
-        check_is_fitted(self)
         X, Y, *_ = self._enter(X, y, "cold")
-        n = len(Y) - self.lead_
+        dynamics = self._dynamics()
+        n = len(Y) - dynamics.lead
         T = max(1, min(self.sequence_length, n)) if steps is None else steps
         check_number("steps", T, 1, integer=True)
-        ends = self.lead_ + np.flatnonzero(np.isfinite(Y[self.lead_ :]).all(axis=1))
-        ends = ends[ends >= self.lead_ + T - 1]
+        ends = dynamics.lead + np.flatnonzero(np.isfinite(Y[dynamics.lead :]).all(axis=1))
+        ends = ends[ends >= dynamics.lead + T - 1]
         if len(ends) == 0:
             raise ValueError(
-                f"steps={T!r} needs at least {T + self.lead_} rows and a measured y at the end of some {T}, but there "
-                f"are {len(Y)} rows: give more rows, or fewer steps."
+                f"steps={T!r} needs at least {T + dynamics.lead} rows and a measured y at the end of some {T}, but "
+                f"there are {len(Y)} rows: give more rows, or fewer steps."
             )
         ends = ends[np.linspace(0, len(ends) - 1, min(ORIGINS, len(ends))).astype(int)]
-        first, net, B = ends - T + 1, self._net, len(ends)
+        first, net, B = ends - T + 1, dynamics.net, len(ends)
         y, states = np.empty_like(Y), [np.empty((net.cell.n_states, B, block.H)) for block in net.blocks]
-        cold = self._cold()
-        for t, tape, rows in self._blocks(X, Y, cold):
+        cold = dynamics.cold()
+        for t, tape, rows in dynamics.blocks(X, Y, cold):
             y[t : t + rows] = tape.out[:, 0]
             here = (first >= t) & (first < t + rows)
             for state, S in zip(states, tape.S):
                 state[:, here] = S[:, first[here] - t, 0]
         y = np.where(np.isnan(Y), y, Y)
-        tape, weights = Tape(net, B, T, np.float64), net.views(self.theta_)
+        tape, weights = Tape(net, B, T, np.float64), net.views(dynamics.theta)
         tape.place(X.ravel(), first, y.ravel(), first, np.full(B, T))
         for S, state, block, begin in zip(tape.S, states, net.blocks, cold.states):
             S[:, 0] = begin[:, None] if block.reverse else state
@@ -358,123 +354,6 @@ class RecurrentRegressor(SequenceRegressor):
         tape.backward(weights, net.turned(weights), dout, net.views(np.zeros(net.size)))
         forth = [dH for dH, block in zip(tape.dH, net.blocks) if not block.reverse]
         return np.array([np.linalg.norm(dH, axis=2).mean(axis=1)[::-1] for dH in forth])
-
-    # ---------------------------------------------------------------------------------- following
-
-    def _blocks(self, X, Y, memory):
-        """Follow rows from a memory, a block at a time: yield the first row of each, its tape and its length.
-
-        The states at the end of a block are taken over when the next is asked for.
-        """
-        net, weights = self._net, self._net.views(self.theta_)
-        n = len(memory.Y)
-        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
-        states, firsts = memory.states, self._first().states
-        size = len(Y) if net.bidirectional else BLOCK
-        for t in range(0, len(Y), size):
-            T = min(size, len(Y) - t)
-            tape, at = Tape(net, 1, T, np.float64), np.array([n + t])
-            own = np.isnan(y[n + t : n + t + T])[:, None] if net.y_lead else np.zeros(0, bool)
-            tape.place(x, at, y.reshape(-1), at, np.array([T]))
-            for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
-                S[:, 0, 0] = first if block.reverse else state
-            tape.forward(weights, own if own.any() else None)
-            yield t, tape, T
-            states = [S[:, T, 0] for S in tape.S]
-
-    def _run(self, X, Y, memory):
-        out, states = np.empty_like(Y), memory.states
-        for t, tape, T in self._blocks(X, Y, memory):
-            out[t : t + T] = tape.out[:, 0]
-            states = tuple(S[:, T, 0].copy() for S in tape.S)
-        X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, np.where(np.isnan(Y), out, Y)])
-        return out, Memory(X[len(X) - self.lead_ :], Y[len(Y) - self.lead_ :], states)
-
-    def _free_runs(self, X, Y, memory, first, steps, settle=None):
-        if len(first) == 0:
-            return
-        net, weights, O, end = self._net, self._net.views(self.theta_), Y.shape[1], first[-1] + 1
-        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
-        past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
-        at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
-        for t, followed, T in self._blocks(X[:end], past, memory):
-            low, high = np.searchsorted(first, [t, t + T])
-            for i in range(low, high, at_once):
-                which = slice(i, min(i + at_once, high))
-                rows = first[which]
-                at, B = self.lead_ + rows, len(rows)
-                fed = np.empty((B, net.y_lead + steps, O))
-                fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
-                tape = Tape(net, B, steps, np.float64)
-                y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
-                tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps))
-                for S, states in zip(tape.S, followed.S):
-                    S[:, 0] = states[:, rows - t, 0]
-
-                def feed(step, _, which=which, tape=tape, own=fed[:, net.y_lead :]):
-                    own[:, step] = settle(which, step, tape.out[step])
-
-                own = np.ones((steps, B, O), bool)
-                yield which, tape.forward(weights, own, feed=None if settle is None else feed)
-
-    # ---------------------------------------------------------------------------------- memories
-
-    def _first(self):
-        starts = [p.start if p.start.size else None for p in self._net.views(self.theta_)[:-1]]
-        return self._memory(*self._mean, starts)
-
-    def _cold(self):
-        return self._first() if self._cold_states is None else self._memory(*self._mean, self._cold_states)
-
-    def _zero(self, x, y):
-        return self._memory(x, y, [None] * len(self._net.blocks))
-
-    def _memory(self, x, y, states):
-        """The memory of lags that always were x (F,), y (O,), and of states, None for zeros."""
-        n, shapes = self.lead_, [(self._net.cell.n_states, block.H) for block in self._net.blocks]
-        states = tuple(np.zeros(shape) if s is None else s for s, shape in zip(states, shapes))
-        return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), states)
-
-    def _find_cold_states(self, series):
-        """The mean state over training; None for the first state of training, if that suits its many series better."""
-        if self._net.bidirectional or self.initial_state == "learned":
-            return None
-        first = self._first()
-        total, n = None, 0
-        for s in series:
-            for _, tape, T in self._blocks(s.X, s.Y, first):
-                sums = [S[:, 1:, 0].sum(axis=1) for S in tape.S]
-                total, n = sums if total is None else [a + b for a, b in zip(total, sums)], n + T
-        mean = tuple(a / n for a in total)
-        if len(series) == 1:
-            return mean
-        errors = [0.0, 0.0]
-        for s in series[:200]:
-            Y = s.Y[: self.sequence_length]
-            for k, states in enumerate((mean, first.states)):
-                out, _ = self._run(s.X[: len(Y)], Y, first._replace(states=states))
-                errors[k] += np.nansum((out - Y) ** 2)
-        return mean if errors[0] <= errors[1] else None
-
-    def _goes_on(self):
-        return not self._net.bidirectional
-
-    def _must_go_on(self, verb):
-        if not self._goes_on():
-            raise ValueError(
-                f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
-                "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
-            )
-
-    @property
-    def params_(self):
-        """Weights of each layer and direction, then those of the readout, in the scaled units of the net."""
-        return tuple(self._net.views(self.theta_))
-
-
-def _same(net, other):
-    """Whether parameters of the one mean the same in the other."""
-    return net._replace(cell=net.cell.options) == other._replace(cell=other.cell.options)
 
 
 PARAMETERS = (

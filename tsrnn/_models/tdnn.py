@@ -135,8 +135,8 @@ n_features_in_, n_outputs_, feature_names_in_
         self.missing = missing
         self.series = series
 
-    def _lags(self):
-        n = len(self._hidden())
+    def _lags(self, n):
+        """Lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""
         later = self.layer_lags
         if _is_int(later):
             later = [later] * max(0, n - 1)

@@ -3,6 +3,7 @@
 The equations are in ``delay_kernels.py``.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from .._series.lags import Run, runs
 from .._training.initial import glorot
 from . import delay_kernels as kernels
+from .dynamics import Dynamics
+from .memory import constant, moved_on
 
 
 ACTIVATIONS = {
@@ -174,6 +177,59 @@ def _in_pieces(B, lead, T, O):
     return (np.arange(B) * (lead + T) + lead) * O
 
 
+@dataclass(frozen=True, eq=False)
+class DelayDynamics(Dynamics):
+    """A fitted delay network.
+
+    mean : inputs (F,) and outputs (O,) of training, which stand for rows that are not known.
+    """
+
+    plan: Plan
+    mean: tuple
+    input_lag: float
+
+    @property
+    def lead(self):
+        """Rows of history that the first step needs."""
+        return self.plan.lead
+
+    @property
+    def n_outputs(self):
+        """O."""
+        return self.plan.n_outputs
+
+    @property
+    def sees_y(self):
+        """Whether an output is fed back."""
+        return bool(self.plan.y_seen)
+
+    @property
+    def params(self):
+        """Weights W and biases b of each layer, in scaled units."""
+        return self.plan.views(self.theta)
+
+    def run(self, X, Y, memory):
+        """Follow rows."""
+        out, filled = run(self.plan, self.theta, X, Y, memory.X, memory.Y)
+        return out, moved_on(memory, X, filled)
+
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        """Run freely from many rows."""
+        return free_runs(self.plan, self.theta, X, Y, memory.X, memory.Y, first, steps, settle)
+
+    def zero(self, x, y):
+        """The memory of rows that always were x, y."""
+        return constant(x, y, self.lead)
+
+    def cold(self):
+        """The memory of mean rows."""
+        return self.zero(*self.mean)
+
+    def first(self):
+        """The memory of mean rows."""
+        return self.cold()
+
+
 def _writable(theta):
     """Theta as the kernels were compiled for: joblib hands a model to its workers as read-only memory."""
     return np.require(theta, np.float64, ["C", "A", "W"])
@@ -208,7 +264,7 @@ def run(plan, theta, X, Y, X_before, Y_before):
 
 
 def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
-    """Free runs from many rows of a series, side by side: the hook ``_free_runs`` of ``sequence.py``.
+    """Free runs from many rows of a series, side by side: see ``dynamics.py``.
 
     Other arguments as for ``run``.   first : (M,), rows of X at which the runs begin, ascending.
     """

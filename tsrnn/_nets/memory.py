@@ -11,3 +11,15 @@ class Memory(NamedTuple):
     X: np.ndarray
     Y: np.ndarray
     states: tuple = ()
+
+
+def constant(x, y, n, states=()):
+    """The memory after n rows that all were x (D,), y (O,)."""
+    return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), tuple(states))
+
+
+def moved_on(memory, X, Y, states=()):
+    """The memory after rows X (N, D), Y (N, O), finite, that follow it."""
+    n = len(memory.Y)
+    X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
+    return Memory(X[len(X) - n :], Y[len(Y) - n :], states)

@@ -83,6 +83,11 @@ class Net(NamedTuple):
     shapes: tuple
 
     @property
+    def lead(self):
+        """Rows of history, of either kind."""
+        return max(self.x_lead, self.y_lead)
+
+    @property
     def bidirectional(self):
         """Whether a block walks back in time."""
         return any(block.reverse for block in self.blocks)
@@ -103,6 +108,10 @@ class Net(NamedTuple):
                 at += size
             views.append(type(part)(*arrays))
         return views
+
+    def same_as(self, other):
+        """Whether parameters of the one mean the same in the other."""
+        return self._replace(cell=self.cell.options) == other._replace(cell=other.cell.options)
 
     def initial(self, rng, recurrent_init):
         """Glorot weights, orthogonal or Glorot recurrence, the cell's biases, gains of 1."""

@@ -1,4 +1,4 @@
-"""Validation: from what the user gives to a table of float64 arrays."""
+"""Validation of what the user gives: values, shapes, words."""
 
 import re
 from contextlib import contextmanager
@@ -7,13 +7,9 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, validate_data
-
-from . import timeline as timelines
-from .rows import gather
+from sklearn.utils.validation import _check_sample_weight
 
 
-MISSING = ("error", "hold", "mean", "mask")
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
@@ -43,167 +39,6 @@ def plain_values(v, name):
     return v
 
 
-class Checking:
-    """The only validation of rows; a part of ``SequenceRegressor``."""
-
-    def _check_fit(self, X, y, sample_weight, groups, reset=True):
-        """A table of X (N, F), y (N, O), weights (N,), with the rows in order of series."""
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
-        self._check_params()
-        check_start(self.start)
-        if not isinstance(self.missing, str) or self.missing not in MISSING:
-            raise ValueError(f"missing={self.missing!r} is unknown: give one of {MISSING}.")
-        table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset)
-        Y, ndim = check_y(table.y)
-        check_lengths(X, Y)
-        if reset:
-            self._y_ndim = ndim
-            self.n_outputs_ = Y.shape[1]
-            names = getattr(table.y, "columns", None)
-            self._y_names = [getattr(table.y, "name", None)] if isinstance(table.y, pd.Series) else names
-        else:
-            self._check_outputs(table.y, Y)
-        check_measured(Y)
-        weight = check_weight(table.weight, X)
-        if not weight.sum() > 0:
-            raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
-        if not 1e-20 < weight.max() < 1e20:
-            raise ValueError(
-                f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
-                "divide all weights (and alpha) by that."
-            )
-        return table.of(X, Y, weight)
-
-    def _check_rows(self, X, y, groups, sample_weight=None):
-        """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
-        table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset=False)
-        weight = check_weight(table.weight, X)
-        if y is None:
-            return table.of(X, np.full((len(X), self.n_outputs_), np.nan), weight)
-        Y, _ = check_y(table.y)
-        check_lengths(X, Y)
-        self._check_outputs(table.y, Y)
-        return table.of(X, Y, weight)
-
-    def _check_outputs(self, y, Y):
-        """Raise where the columns of y are not those of training."""
-        if Y.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {Y.shape[1]} outputs, but the model was fitted with {self.n_outputs_}: give as many."
-            )
-        known = self._y_names
-        if not isinstance(y, pd.DataFrame) or not isinstance(known, pd.Index) or y.columns.equals(known):
-            return
-        if set(y.columns) == set(known):  # a new name is the user's own affair
-            raise ValueError(
-                f"y has the columns {list(y.columns)}, but the model was fitted with {list(known)}: give them in that "
-                "order."
-            )
-
-    def _enter(self, X, y, start):
-        """Rows of one series, in the model's units: X, Y, its part and timeline, and where it starts, a Past."""
-        table = self._check_rows(X, y, None)
-        ((part, timeline, past, head),) = self._resume(table, self.start if start is None else start)
-        U = self._target.levels(table.y)
-        if y is None:
-            U[: len(head)] = head[: len(U)]
-        filled, _ = self._fill(table.X, past.inputs)
-        return (
-            self.x_scaler_(filled),
-            self.y_scaler_(self._target.differences(U, past.levels)),
-            part,
-            timeline,
-            past,
-        )
-
-    def _check_X(self, X, y, reset):
-        """X (N, F), NaN only where ``missing`` says what to do about it."""
-        if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
-            return self._check_no_inputs(X, y, reset)
-        finite = True if self.missing == "error" else "allow-nan"
-        options = {"dtype": np.float64, "order": "C", "ensure_min_samples": 1, "ensure_all_finite": finite}
-        with about("X"):
-            try:
-                return validate_data(self, plain_values(X, "X"), reset=reset, **options)
-            except ValueError as error:
-                if "contains NaN" not in str(error):
-                    raise
-                first = str(error).splitlines()[0]
-                raise ValueError(
-                    f"{first} Fill it, since you know best how, or give missing='hold' (the last value), 'mean' or "
-                    "'mask' (the last value, and an input that tells)."
-                ) from None
-
-    def _check_no_inputs(self, X, y, reset):
-        """X (N, 0) for a model without inputs."""
-        name = type(self).__name__
-        if X is None and y is None:
-            raise ValueError(
-                "X is None and there is no y to tell the number of rows: call forecast(steps), or give a "
-                "DataFrame without columns but with the index to predict."
-            )
-        n = len(y) if X is None else len(X)
-        if n == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape=(0, 0)) while a minimum of 1 is required by {name}."
-            )
-        if reset:
-            explicit = X is None or isinstance(X, pd.DataFrame) or not self._wants_inputs()
-            if not explicit or not self._can_do_without_inputs():
-                raise ValueError(
-                    f"Found array with 0 feature(s) (shape=({n}, 0)) while a minimum of 1 is required by {name}. "
-                    "For a model of y alone take one with output_lags >= 1, such as NARXRegressor, and X=None, a "
-                    "DataFrame without columns or input_lags=()."
-                )
-            self.n_features_in_ = 0
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        elif self.n_features_in_ != 0:
-            raise ValueError(
-                f"X has 0 features, but {name} is expecting {self.n_features_in_} features as input."
-            )
-        return np.empty((n, 0))
-
-    def _check_future(self, place, steps, X, index):
-        """X (steps, F) for the rows after the last one seen of a series, and its index or None."""
-        if steps > MOST_STEPS:
-            raise ValueError(
-                f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
-            )
-        needed = max(0, steps - self._least_input_lag()) if self.n_features_in_ else 0
-        if self._bounds is not None and any(isinstance(b, int) for side in self._bounds for b in side):
-            needed = steps
-        if X is None:
-            if needed:
-                raise ValueError(
-                    f"forecast({steps}) needs X_future: the model has {self.n_features_in_} inputs and looks at "
-                    f"them {self._least_input_lag()} row(s) back. Give their next {needed} rows, or fit a model "
-                    f"with input_lags=range({steps}, ...) that only sees inputs already known."
-                )
-            return np.zeros((steps, self._n_filled())), None
-        if len(X) < needed:
-            raise ValueError(f"X_future has {len(X)} rows, but forecast({steps}) needs {needed}.")
-        if place is not None and timelines.can_place(place.timeline, index):
-            seen = place.timeline
-            if index[0] <= seen.last or timelines.missing_between(seen, index[0]):
-                raise ValueError(
-                    f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after "
-                    "it. To skip rows, bring the model up to date with update(X, y) first."
-                )
-            holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
-            if holes:
-                raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
-        filled, _ = self._fill(X, self._means if place is None else place.past.inputs)
-        if len(X) < steps:  # rows that no lag looks at
-            return np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))]), None
-        return filled[:steps], None if index is None else index[:steps]
-
-
 def check_y(y):
     """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
@@ -214,6 +49,21 @@ def check_y(y):
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim
+
+
+def check_outputs(y, Y, known, n_outputs):
+    """Raise where the columns of y, in Y (N, O), are not those of training, ``known``."""
+    if Y.shape[1] != n_outputs:
+        raise ValueError(
+            f"y has {Y.shape[1]} outputs, but the model was fitted with {n_outputs}: give as many."
+        )
+    if not isinstance(y, pd.DataFrame) or not isinstance(known, pd.Index) or y.columns.equals(known):
+        return
+    if set(y.columns) == set(known):  # renamed columns are accepted, reordered ones are not
+        raise ValueError(
+            f"y has the columns {list(y.columns)}, but the model was fitted with {list(known)}: give them in that "
+            "order."
+        )
 
 
 def check_lengths(X, Y):

@@ -308,6 +308,11 @@ class Bounds(NamedTuple):
     low: tuple
     high: tuple
 
+    @property
+    def has_columns(self):
+        """Whether a column of X holds some of them."""
+        return any(isinstance(bound, int) for side in self for bound in side)
+
     def __call__(self, X):
         """Low and high (N, O) in the rows of X (N, F), all in the user's units."""
         low, high = (

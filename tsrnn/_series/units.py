@@ -1,17 +1,148 @@
-"""From the user's numbers to the model's and back."""
+"""How the user's numbers become the model's, and back.
+
+    x  --fill-->  x without NaN  --scaler-->  model's x
+    y  --pointwise-->  level u  --minus sum_k c_k u(t - k)-->  change w  --scaler-->  model's y
+
+(``targets.py``, ``scaling.py``).  Dimensions: N rows, F inputs of the user, D inputs of the model, O outputs, K levels
+that a change looks back on.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from .scaling import Scaler
+from .targets import Bounds, Target
+
 
 class Series(NamedTuple):
     """One series in the model's units.
 
-    X : (N, F).   Y : (N, O), NaN where unknown.   w : (N,), weights.   held : (N,) bool, validation rows.
+    X : (N, D).   Y : (N, O), NaN where unknown.   w : (N,), weights.   held : (N,) bool, validation rows.
     """
 
     X: np.ndarray
     Y: np.ndarray
     w: np.ndarray
     held: np.ndarray
+
+
+class Inputs(NamedTuple):
+    """The inputs of some rows: what a model is told of them besides y.
+
+    filled : (N, D), the user's units, without NaN.   z : (N, D), the model's.   limits : bounds of the levels, low and
+    high, (N, O) each, or None.
+    """
+
+    filled: np.ndarray
+    z: np.ndarray
+    limits: tuple | None
+
+    def of(self, rows):
+        """Those of a slice of the rows."""
+        limits = None if self.limits is None else tuple(side[rows] for side in self.limits)
+        return Inputs(self.filled[rows], self.z[rows], limits)
+
+
+class Units(NamedTuple):
+    """Learnt in ``fit``, kept for all that follows.
+
+    missing : what stands for NaN in X.   means : (F,), of the user's inputs.   x, y : scalers of (D,) and (O,).
+    target, bounds : of y; bounds None where open.   level, reach : (O,), the mean level, and how far from it training
+    gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.
+    """
+
+    missing: str
+    means: np.ndarray
+    x: Scaler
+    y: Scaler
+    target: Target
+    bounds: Bounds | None
+    level: np.ndarray
+    reach: np.ndarray
+    mean: tuple
+
+    @property
+    def n_inputs(self):
+        """F, the columns of the user's X."""
+        return len(self.means)
+
+    @property
+    def n_outputs(self):
+        """O, the columns of y."""
+        return len(self.level)
+
+    @property
+    def looks_back(self):
+        """K, the levels that a change is taken from."""
+        return len(self.target.coef)
+
+    @property
+    def plain(self):
+        """Whether a model may feed its own output back as it is: no bounds, no differences."""
+        return self.bounds is None and not self.looks_back
+
+    def fill(self, X, last):
+        """X (N, F) without NaN, (N, D); ``last`` (F,) are the inputs before the first row."""
+        return fill(self.missing, self.means, X, last)
+
+    def inputs(self, X, last):
+        """The ``Inputs`` of rows X (N, F)."""
+        return self.scaled(self.fill(X, last))
+
+    def scaled(self, filled):
+        """The ``Inputs`` of rows that have no NaN, (N, D)."""
+        return Inputs(filled, self.x(filled), self.limits(filled))
+
+    def limits(self, X):
+        """Bounds of the levels (N, O) in rows of X (N, >= F); None where all are open."""
+        if self.bounds is None:
+            return None
+        return self.target.bound_levels(*self.bounds(X[:, : self.n_inputs]))
+
+    def known(self, levels):
+        """Levels (..., K, O) with the last known one where they are NaN, else the mean of training."""
+        if levels.shape[-2] == 0 or not np.isnan(levels).any():
+            return levels
+        levels = levels.copy()
+        before = np.broadcast_to(self.level, levels[..., 0, :].shape)
+        for k in range(levels.shape[-2]):
+            before = levels[..., k, :] = np.where(np.isnan(levels[..., k, :]), before, levels[..., k, :])
+        return levels
+
+
+def fill(missing, means, X, last):
+    """X (N, F) without NaN and, for "mask", beside it where it was NaN, (N, D).
+
+    missing : "error" (there is none), "hold" the last known value, "mean", or "mask".   last : (F,), inputs before.
+    """
+    if missing == "error":
+        return X
+    unknown = np.isnan(X)
+    if missing == "mean":
+        return np.where(unknown, means, X)
+    at = np.maximum.accumulate(np.where(unknown, 0, np.arange(1, len(X) + 1)[:, None]), axis=0)
+    filled = np.concatenate([last[None], X])[at, np.arange(X.shape[1])]
+    return np.concatenate([filled, unknown], axis=1) if missing == "mask" else filled
+
+
+def filled_width(missing, n_inputs):
+    """D, the columns that ``fill`` makes of F."""
+    return n_inputs * (2 if missing == "mask" else 1)
+
+
+def input_means(X, counts):
+    """Mean of each input over the rows that count, NaN left out, (F,)."""
+    known = np.isfinite(X[counts])
+    if not known.any(axis=0).all():
+        raise ValueError(
+            f"X has no value in column {int(np.argmin(known.any(axis=0)))} of the rows left for training: drop it."
+        )
+    return np.array([np.mean(v[k]) for v, k in zip(X[counts].T, known.T)])
+
+
+def level_and_reach(U):
+    """Mean of levels (N, O) and how far from it they get, (O,)."""
+    level = np.nanmean(U, axis=0)
+    reach = np.maximum(np.nanmax(np.abs(U - level), axis=0), 1e-3 * np.abs(level))
+    return level, np.where(reach > 0, reach, 1e-2)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._check import check_flag, check_number
+from .._check import check_flag, check_number, check_verbose
 from .._warn import warn
 
 
@@ -16,8 +16,7 @@ def check_training(model):
     check_number("tol", model.tol, 0)
     check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
     check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
-    verbose = int(model.verbose) if isinstance(model.verbose, bool) else model.verbose
-    check_number("verbose", verbose, 0, integer=True)
+    check_verbose(model.verbose)
     for name in ("skip_connections", "early_stopping", "warm_start"):
         check_flag(name, getattr(model, name))
 
@@ -88,6 +87,15 @@ class Monitor:
                 text += f", validation {watched:.3e}"
             self.progress(text)
         return self.n_iter >= self.max_iter or self._stale >= self.n_iter_no_change
+
+
+def curves(monitors):
+    """Iterations, losses and validation losses of several stages, one behind the other."""
+    return (
+        sum(m.n_iter for m in monitors),
+        [v for m in monitors for v in m.loss_curve],
+        [v for m in monitors for v in m.validation_curve],
+    )
 
 
 @contextmanager

@@ -1,0 +1,634 @@
+"""What a regressor adds to a sequence: forecasts of numbers, in the user's units, with intervals.
+
+From the user's y to the model's units, and back:
+
+    y  --pointwise-->  level u  --minus sum_k c_k u(t - k)-->  change w  --scaler-->  z
+"""
+
+from numbers import Integral
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+from sklearn.base import RegressorMixin, clone
+from sklearn.metrics import r2_score
+
+from .._check import check_number
+from .._series import timeline as timelines
+from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_steps, check_y
+from .._series.rows import gather
+from .._series.targets import resolve_bounds, resolve_target
+from .._warn import warn
+from .following import across, cold_past, follow, runs, walk, warn_if_astray
+from .intervals import (
+    PATHS,
+    Ask,
+    Errors,
+    Maker,
+    bands,
+    check_levels,
+    check_method,
+    folds,
+    held_segments,
+    index_of,
+    memo,
+    path_rng,
+    segments_of,
+)
+from .sequence import Form, Goal, Sequence, all_or_nothing, place_of
+
+
+# Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
+_one_row_calls = WeakKeyDictionary()
+
+
+class Trajectories(NamedTuple):
+    """Forecasts of several steps from many rows, in the units of y.
+
+    forecast : ndarray of shape (n_origins, steps) or (n_origins, steps, n_outputs), NaN where a forecast would reach
+    over a gap in the index.   intervals : dict, for each level a pair (low, high) of arrays like ``forecast``.
+    """
+
+    forecast: np.ndarray
+    intervals: dict
+
+
+class Future(NamedTuple):
+    """One series to forecast: its ``Place`` or None, inputs (steps, D) filled, and its index or None."""
+
+    place: object
+    filled: np.ndarray
+    index: object
+
+
+class SequenceRegressor(RegressorMixin, Sequence):
+    """Forecasts; a subclass brings its constructor and ``_learner``."""
+
+    # ---------------------------------------------------------------------------------- what y means
+
+    def _check_y(self, y, fitted):
+        """Y (N, O), NaN where there is no value, and its ``Form``; as in training where that is given."""
+        Y, ndim = check_y(y)
+        names = getattr(y, "columns", None)
+        names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
+        if fitted is None:
+            return Y, Form(ndim, names, "table", [], None)
+        check_outputs(y, Y, fitted.form.y_names, fitted.units.n_outputs)
+        return Y, fitted.form
+
+    def _goal(self, table, pieces):
+        target = resolve_target(self.target_transform)
+        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
+        bounds = resolve_bounds(self.target_bounds, names, table.y.shape[1])
+        U = W = target.levels(table.y)
+        if len(target.coef):
+            unknown = np.full((len(target.coef), U.shape[1]), np.nan)
+            W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
+        return Goal(U, W, target, bounds, self.scale)
+
+    def _first_errors(self, units, trained, pieces, filled, U, held, counts):
+        maker = Maker(trained.dynamics, units)
+        keeps = trained.dynamics.goes_on and trained.dynamics.quantiles is None
+        segments = held_segments(maker, pieces, filled, U, held) if keeps else []
+        return Errors(segments, None if held.any() else int(counts.sum()))
+
+    @all_or_nothing
+    def calibrate(self, X, y, *, cv=None, groups=None):
+        """Learn how wrong the forecasts are, for their intervals; the model stays as it is.
+
+        ``fit`` has done so already: on the rows held back for early stopping or, where none were, on the last rows
+        of training, on which errors are a little small.
+
+        Parameters
+        ----------
+        X, y, groups : as for ``fit``
+            Without ``cv`` rows that were not trained on, such as a whole year, so that all seasons are in them.
+        cv : int or cross-validation splitter, optional
+            Then X, y may be the training rows: copies of the model are fitted on one part of them and err on the other.
+            An int stands for as many copies, each of which leaves out its share of the rows, in up to four stretches.
+
+        Returns
+        -------
+        self : the estimator
+
+        Raises
+        ------
+        ValueError
+            As in ``fit``.
+
+        Examples
+        --------
+        >>> from tsrnn import NARXRegressor
+        >>> from tsrnn.datasets import load_sunspots
+        >>> y = load_sunspots().target
+        >>> model = NARXRegressor((), output_lags=11, training="open_loop").fit(None, y[:"1955"])
+        >>> model.calibrate(None, y[:"1955"], cv=5).forecast(3, level=80).columns.tolist()
+        ['sunspots', 'lo-80', 'hi-80']
+        """
+        fitted = self._fitted()
+        fitted.trained.dynamics.check_verb("calibrate")
+        if y is None:
+            raise ValueError("calibrate needs the measured y: give calibrate(X, y).")
+        table = self._check_rows(fitted, X, y, groups)
+        check_measured(table.y)
+        if cv is None:
+            U = fitted.units.target.levels(table.y)
+            maker = Maker(fitted.trained.dynamics, fitted.units)
+            segments = segments_of(maker, table, U, np.arange(len(U)))
+        else:
+            segments = []
+            for train, test in folds(cv, table):
+                other = self._fitted_on(table, train).fitted_
+                maker = Maker(other.trained.dynamics, other.units)
+                U = other.units.target.levels(table.y)
+                segments += segments_of(maker, table, U, test, own=True)
+        self.fitted_ = fitted._replace(errors=Errors(segments, None))
+
+    def _unfitted(self):
+        """A copy for ``calibrate`` to fit."""
+        return clone(self)
+
+    def _fitted_on(self, table, train):
+        """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
+        Y, index = np.full_like(table.y, np.nan), index_of(table)
+        Y[train] = table.y[train]
+        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
+        X = pd.DataFrame(table.X, index=index, columns=list(names))
+        other, quiet = self._unfitted(), {"series": None, "verbose": 0}
+        words = {name: name.rpartition("__")[2] for name in other.get_params()}  # also of an estimator inside
+        other.set_params(**{name: quiet[word] for name, word in words.items() if word in quiet})
+        return other.fit(X, pd.DataFrame(Y, index=index))
+
+    # ---------------------------------------------------------------------------------- forecasts of given rows
+
+    def predict(self, X, y=None, *, steps=1, start=None, groups=None):
+        """Free run: the model's own outputs are fed back.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_timesteps, n_features)
+            Inputs; for a model without inputs a DataFrame without columns, with the index to predict. Of several
+            series, in any container that ``fit`` takes, each goes on from its own end.
+        y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
+            Measured outputs: then the same as ``predict_ahead(X, y, steps=steps)``. (A pipeline forwards the
+            keywords of ``predict``, but hides ``predict_ahead``.)
+        steps : int, default=1
+            How far ahead; only with y.
+        start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), optional
+            Overrides the constructor's ``start`` for this call.
+        groups : as for ``fit``
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
+            In the units of y; a list, or (n_series, n_timesteps, ...), where X is one.
+
+        Raises
+        ------
+        ValueError
+            X does not fit the model, its stamps are not in order or not unique, or ``start`` is unknown.
+
+        Warns
+        -----
+        UserWarning
+            Rows are missing before or within X; the outputs run away; or one row without an index is asked for
+            again and again.
+        """
+        fitted = self._fitted()
+        if y is not None:
+            return self.predict_ahead(X, y, steps=steps, start=start, groups=groups)
+        if not (isinstance(steps, Integral) and steps == 1):
+            raise ValueError(f"steps={steps!r} needs the measured y: give predict(X, y=y, steps={steps!r}).")
+        table = self._check_rows(fitted, X, None, groups)
+        start = self.start if start is None else start
+        if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
+            self._note_one_row_call(fitted, table.parts[0])
+        return table.give_back(_shaped(fitted, self._free_run(fitted, table, start)))
+
+    def _free_run(self, fitted, table, start):
+        """Forecasts (N, O) in the user's units."""
+        out = np.empty((len(table.X), fitted.units.n_outputs))
+        return self._walk_all(fitted, table, np.full_like(out, np.nan), start)
+
+    def _walk_all(self, fitted, table, U, start, steps=1):
+        """Follow all series of a table, levels U (N, O); forecasts (N, O) in the user's units."""
+        dynamics, units, out = fitted.trained.dynamics, fitted.units, np.empty_like(U)
+        for part, stretches, past, head in self._resume(fitted, table, start):
+            levels, inputs = U[part.rows], units.inputs(table.X[part.rows], past.inputs)
+            if len(head):
+                levels = levels.copy()
+                levels[: len(head)] = np.where(
+                    np.isnan(levels[: len(head)]), head[: len(levels)], levels[: len(head)]
+                )
+            out[part.rows], _ = walk(dynamics, units, inputs, levels, stretches, past, steps)
+            warn_if_astray(dynamics, units, out[part.rows])
+        return units.target.inverse(out)
+
+    def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
+        """Forecast every row from what was measured ``steps`` rows before it.
+
+        Row t uses the inputs up to row t and the measured y up to row t - steps; in between, the model feeds
+        itself. The first ``steps - 1`` rows start from the last row seen before X, which is nearer.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_timesteps, n_features), or None
+            Inputs.
+        y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
+            Measured outputs; where they are NaN the model's own value takes their place.
+        steps : int, default=1
+            How far ahead.
+        start, groups : as for ``predict``
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
+            In the units of y.
+
+        Raises
+        ------
+        ValueError
+            As in ``predict``; or ``steps`` is no int >= 1.
+        """
+        fitted = self._fitted()
+        steps = check_steps(steps)
+        if y is None:
+            raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
+        table = self._check_rows(fitted, X, y, groups)
+        U = fitted.units.target.levels(table.y)
+        return table.give_back(_shaped(fitted, self._walk_all(fitted, table, U, start, steps)))
+
+    def trajectories(
+        self, X, y, steps, *, origins=None, level=None, method="conformal", start=None, groups=None
+    ):
+        """Forecasts of several steps from many rows of one series, all at once: what a backtest needs.
+
+        Parameters
+        ----------
+        X, y, start, groups : as for ``predict_ahead``
+        steps : int
+            Rows of each forecast.
+        origins : array-like of int, optional
+            Origin k knows y before row k and forecasts the rows k ... k + steps - 1; by default all for which
+            there are rows.
+        level, method : as for ``forecast``
+
+        Returns
+        -------
+        trajectories : named tuple
+            ``forecast`` : ndarray of shape (n_origins, steps) or (n_origins, steps, n_outputs), in the units of y; NaN
+            where a forecast would reach over a gap in the index. ``intervals`` : dict, for each level a pair
+            (low, high) of arrays like it.
+
+        Raises
+        ------
+        ValueError
+            As in ``predict``; there are several series, or fewer rows than steps; an origin is out of range.
+
+        Examples
+        --------
+        >>> from tsrnn import NARXRegressor
+        >>> from tsrnn.datasets import make_narendra
+        >>> X, y = make_narendra(600, random_state=0)
+        >>> model = NARXRegressor(random_state=0).fit(X[:500], y[:500])
+        >>> model.trajectories(X[500:], y[500:], steps=24).forecast.shape
+        (77, 24)
+        """
+        fitted = self._fitted()
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        dynamics.check_verb("trajectories")
+        steps = check_steps(steps)
+        levels = [] if level is None else check_levels(level)
+        check_method(method)
+        if y is None:
+            raise ValueError("trajectories needs the measured y: give trajectories(X, y, steps).")
+        table = self._check_rows(fitted, X, y, groups)
+        if len(table.parts) > 1:
+            raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
+        U = units.target.levels(table.y)
+        first = _check_origins(origins, len(U), steps)
+        ask = Ask(levels, method, path_rng(self.random_state), PATHS)
+        ((_, stretches, past, _),) = self._resume(fitted, table, start)
+        order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
+        made = np.full((len(first), steps, U.shape[1]), np.nan)
+        ends = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels}
+        whole = units.inputs(table.X, past.inputs)
+        for rows, missing in stretches:
+            past, inputs = across(dynamics, units, past, missing), whole.of(rows)
+            followed = follow(dynamics, units, inputs, U[rows], past)
+            inside = order[(first[order] >= rows.start) & (first[order] + steps <= rows.stop)]
+            begins = first[inside] - rows.start
+            for which, out in runs(dynamics, units, inputs, followed, past, begins, steps):
+                made[inside[which]] = out.transpose(1, 0, 2)
+            if levels and len(inside):
+                found, _ = bands(fitted, remembered, inputs, followed, past, begins, made[inside], ask)
+                for p, pair in found.items():
+                    for end, new in zip(ends[p], pair):
+                        end[inside] = new
+            past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
+        warn_if_astray(dynamics, units, made)
+
+        def answer(levels):
+            out = units.target.inverse(levels)
+            return out[:, :, 0] if fitted.form.y_ndim == 1 else out
+
+        return Trajectories(answer(made), {p: tuple(map(answer, pair)) for p, pair in ends.items()})
+
+    # ---------------------------------------------------------------------------------- forecasts of rows to come
+
+    def forecast(self, steps, X_future=None, *, level=None, method="conformal", n_paths=PATHS, groups=None):
+        """Forecast the rows after the last one seen.
+
+        Parameters
+        ----------
+        steps : int
+            How many.
+        X_future : array-like or DataFrame of shape (>= steps, n_features), optional
+            Inputs of those rows. A model whose least input lag is m needs only the first ``steps - m``, a
+            model without inputs none. Of several series: those in it, by default all.
+        level : float or sequence of float, optional
+            Coverages of intervals in per cent, such as ``[80, 95]``.
+        method : {"conformal", "bootstrap"}, default="conformal"
+            Where intervals come from: errors of forecasts made as many steps ahead [1]_, or sample paths, made by
+            feeding back errors of one step. Either takes errors of forecasts that were near, from the rows held back in
+            ``fit`` for early stopping, the last rows of training where none were, or those given to ``calibrate``.
+        n_paths : int, default=500
+            Number of sample paths of "bootstrap".
+        groups : as for ``fit``, of X_future
+
+        Returns
+        -------
+        y_pred : Series, DataFrame or ndarray of shape (steps,) or (steps, n_outputs)
+            In the units of y; pandas, with the future index, if the model was fitted with a pandas y. With ``level``
+            always a DataFrame, with the columns lo-80, hi-80 ... beside the forecast (after the name of the output
+            and a dash, where there are several outputs). Of several series one below the other, or a list where
+            training had a list or a 3-D array.
+
+        Raises
+        ------
+        ValueError
+            X_future is too short, does not go on from the last row seen, or has gaps; too few rows were kept for
+            intervals.
+
+        References
+        ----------
+        .. [1] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-free predictive inference
+           for regression." Journal of the American Statistical Association 113(523), 2018.
+        """
+        fitted = self._fitted()
+        steps, levels = check_steps(steps), [] if level is None else check_levels(level)
+        check_method(method)
+        check_number("n_paths", n_paths, 1, integer=True)
+        ask = Ask(levels, method, path_rng(self.random_state), n_paths)
+        made = {key: out for key, *out in self._forecasts(fitted, steps, X_future, groups, ask)}
+        frames = {
+            key: _framed(fitted, out, found, index, bool(levels))
+            for key, (out, found, _, index) in made.items()
+        }
+        return self._together(fitted, frames, X_future, groups)
+
+    def sample_paths(self, steps, X_future=None, *, n_paths=PATHS, groups=None):
+        """Draw paths that the series may take after the last row seen, by feeding back errors of one step.
+
+        Parameters
+        ----------
+        steps, X_future, groups : as for ``forecast``
+        n_paths : int, default=500
+            How many.
+
+        Returns
+        -------
+        paths : ndarray of shape (n_paths, steps) or (n_paths, steps, n_outputs)
+            In the units of y; the same for two calls, if ``random_state`` is an int. Of several series a dict.
+
+        Raises
+        ------
+        ValueError
+            As in ``forecast``; or the model feeds nothing back.
+
+        Examples
+        --------
+        >>> from tsrnn import ARXRegressor
+        >>> from tsrnn.datasets import load_sunspots
+        >>> y = load_sunspots().target
+        >>> ARXRegressor(output_lags=9, random_state=0).fit(None, y).sample_paths(5, n_paths=100).shape
+        (100, 5)
+        """
+        fitted = self._fitted()
+        steps = check_steps(steps)
+        check_number("n_paths", n_paths, 1, integer=True)
+        ask = Ask([], "bootstrap", path_rng(self.random_state), n_paths, paths=True)
+        made = self._forecasts(fitted, steps, X_future, groups, ask)
+        paths = {key: found[..., 0] if fitted.form.y_ndim == 1 else found for key, _, _, found, _ in made}
+        return paths[None] if list(paths) == [None] else paths
+
+    def _forecasts(self, fitted, steps, X_future, groups, ask):
+        """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and index."""
+        dynamics, units, remembered = fitted.trained.dynamics, fitted.units, memo(self, fitted)
+        dynamics.check_verb("forecast")
+        wide = dynamics.wide(steps)
+        for key, future in self._futures(fitted, wide, X_future, groups):
+            place = future.place
+            past = cold_past(dynamics, units) if place is None else place.past
+            inputs = units.scaled(future.filled)
+            followed = follow(dynamics, units, inputs, np.full((wide, units.n_outputs), np.nan), past)
+            warn_if_astray(dynamics, units, followed.out)
+            found, paths = {}, None
+            if ask.levels or ask.paths:
+                made, first = followed.out[None, :steps], np.zeros(1, int)
+                found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
+                found = {p: [units.target.inverse(v[0]) for v in pair] for p, pair in found.items()}
+                paths = None if paths is None else units.target.inverse(paths[:, 0])
+            yield (
+                key,
+                units.target.inverse(followed.out[:steps]),
+                found,
+                paths,
+                _future_index(fitted, future, steps),
+            )
+
+    def _futures(self, fitted, steps, X, groups):
+        """Yield the key and the ``Future`` of each series to forecast."""
+        if X is None and groups is None:
+            for key, place in fitted.series.items():
+                yield key, self._future(fitted, place, steps, None, None)
+            return
+        table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series)
+        X = self._check_X(table.X, None, reset=False)
+        for part in table.parts:
+            yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.index)
+
+    def _known_columns(self, fitted, X, steps):
+        """X_future, of which some columns may be left out by a model that does not look at them."""
+        return X
+
+    def _future(self, fitted, place, steps, X, index):
+        """The ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        if steps > MOST_STEPS:
+            raise ValueError(
+                f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
+            )
+        needed = dynamics.needs(steps) if units.n_inputs else 0
+        if units.bounds is not None and units.bounds.has_columns:
+            needed = steps
+        if X is None:
+            if needed:
+                raise ValueError(
+                    f"forecast({steps}) needs X_future: the model has {units.n_inputs} inputs and looks at them "
+                    f"{dynamics.input_lag} row(s) back. Give their next {needed} rows, or fit a model with "
+                    f"input_lags=range({steps}, ...) that only sees inputs already known."
+                )
+            return Future(place, np.zeros((steps, len(units.x.center))), None)
+        if len(X) < needed:
+            raise ValueError(
+                f"X_future has {len(X)} rows, but forecast({steps}) needs {needed}{dynamics.why_needed}."
+            )
+        if place is not None and timelines.can_place(place.timeline, index):
+            _check_follows(place.timeline, index, steps)
+        filled = units.fill(X, units.means if place is None else place.past.inputs)
+        if len(X) < steps:  # rows that no lag looks at
+            filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
+            return Future(place, filled, None)
+        return Future(place, filled[:steps], None if index is None else index[:steps])
+
+    def _together(self, fitted, frames, X_future, groups):
+        """Forecasts of all series, by key, as the user gave them."""
+        if list(frames) == [None]:
+            return frames[None]
+        names, container = fitted.form.key_names, fitted.form.container
+        if X_future is not None or groups is not None:
+            table = gather(X_future, None, None, groups, self.series)
+            names, container = table.names, table.form
+        if container != "table":
+            return list(frames.values())
+        frames = {key: pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for key, v in frames.items()}
+        together = pd.concat(frames)
+        together.index.names = [*names, together.index.names[-1]]
+        return together
+
+    # ---------------------------------------------------------------------------------- how good
+
+    def score(self, X, y, sample_weight=None, groups=None):
+        """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups : as for ``fit``
+
+        Returns
+        -------
+        r2 : float
+            1 is perfect, 0 no better than the mean of y.
+
+        Raises
+        ------
+        ValueError
+            As in ``predict``; or an output has no measured value.
+        """
+        fitted = self._fitted()
+        table = self._check_rows(fitted, X, y, groups, sample_weight)
+        out, Y = self._free_run(fitted, table, self.start), table.y
+        known = np.isfinite(Y)
+        if not known.any(axis=0).all():
+            raise ValueError(
+                f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}, so there is nothing to score: "
+                "give rows where it was measured."
+            )
+        weight = None if sample_weight is None else table.weight
+        scores = [
+            _r2(Y[k, o], out[k, o], None if weight is None else weight[k]) for o, k in enumerate(known.T)
+        ]
+        return float(np.mean(scores))
+
+    def _note_one_row_call(self, fitted, part):
+        """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
+        place = fitted.series.get(part.key)
+        stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
+        if stands_still or not timelines.says_nothing(part.index):
+            return
+        series, count = _one_row_calls.get(self, (None, 0))
+        count = count + 1 if series is fitted.series else 1
+        _one_row_calls[self] = fitted.series, count
+        if count == 2:
+            warn(
+                f"{type(self).__name__}.predict was called for one row twice in a row, without an index: both "
+                "start from the last row seen, because predict never changes the model. For several steps "
+                "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y)."
+            )
+
+
+def _check_origins(origins, N, steps):
+    """Rows (M,) at which forecasts of so many steps begin, of N rows."""
+    if steps > N:
+        raise ValueError(f"X has {N} rows, too few for steps={steps}: give at least as many rows.")
+    first = np.arange(N - steps + 1) if origins is None else np.asarray(origins)
+    first = first.astype(int) if first.size == 0 else first
+    if first.ndim != 1 or first.dtype.kind not in "iu" or ((first < 0) | (first > N - steps)).any():
+        raise ValueError(
+            f"origins={origins!r}: give ints from 0 to {N - steps}, so that {steps} rows follow each."
+        )
+    return first
+
+
+def _check_follows(seen, index, steps):
+    """Raise unless an index goes on right after a timeline, without a gap in its first ``steps`` rows."""
+    if index[0] <= seen.last or timelines.missing_between(seen, index[0]):
+        raise ValueError(
+            f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after "
+            "it. To skip rows, bring the model up to date with update(X, y) first."
+        )
+    holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
+    if holes:
+        raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
+
+
+def _future_index(fitted, future, steps):
+    """The index of a forecast, or None where it cannot be told."""
+    timeline = None if future.place is None else future.place.timeline
+    index = None if future.index is None else future.index[:steps]
+    if timeline is not None and not timelines.can_place(timeline, index):
+        index = timelines.future(timeline, steps)
+    if isinstance(index, pd.DatetimeIndex) and fitted.form.period is not None:
+        index = index.to_period(fitted.form.period)
+    return index
+
+
+def _framed(fitted, out, found, index, wide):
+    """A forecast (steps, O) as the user gets it: with intervals {level: pair}, if ``wide``, as a frame."""
+    names, O = fitted.form.y_names, out.shape[1]
+    if wide:
+        names = names if names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
+        columns = {}
+        for o, name in enumerate("y" if name is None else name for name in names):
+            columns[name] = out[:, o]
+            dash = "" if O == 1 else f"{name}-"
+            for p, (low, high) in found.items():
+                columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
+        return pd.DataFrame(columns, index=index)
+    out = _shaped(fitted, out)
+    if names is None:
+        return out
+    if out.ndim == 1:
+        return pd.Series(out, index=index, name=names[0])
+    return pd.DataFrame(out, index=index, columns=names)
+
+
+def _shaped(fitted, out):
+    """(N,) if y was, else (N, O)."""
+    return out[:, 0] if fitted.form.y_ndim == 1 else out
+
+
+def _r2(y, out, weight):
+    """R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
+    unit = 2.0 ** np.floor(np.log2(np.max(np.abs(y)) or 1.0))
+    with np.errstate(over="ignore"):
+        return r2_score(y / unit, out / unit, sample_weight=weight)
+
+
+def _is_empty(memory):
+    """Whether nothing is carried from row to row."""
+    if isinstance(memory, tuple):
+        return all(map(_is_empty, memory))
+    return np.size(memory) == 0

@@ -1,0 +1,172 @@
+"""What every fitted model is: a function (memory, x, y) -> (out, memory) of rows in its own units.
+
+    out(t) = f(memory(t - 1), x(t), y(t - 1) ...)        memory(t) = g(memory(t - 1), x(t), y(t))
+
+y(t) is the measured value or, where that is NaN, out(t).  A ``Learner`` makes a ``Dynamics`` from series; a model
+brings the two.  Dimensions: N rows, D inputs, O outputs, M runs side by side.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """A fitted model, apart from the user's units; never changed.
+
+    theta : (P,), all its parameters.   lead : rows of history that the first row needs.   sees_y : whether past
+    outputs are among what it sees.   input_lag : the most recent input that an output feels, inf for none.
+    """
+
+    theta: np.ndarray
+
+    cure = (  # of a free run that runs away
+        "Let it learn free runs (training='closed_loop', a longer sequence_length), with layers of tanh and without "
+        "skip_connections, or look for inputs far from those in training."
+    )
+    furthest = np.inf  # steps, beyond which no forecast is made
+    quantiles = None  # that it forecasts besides, ascending
+    looks_ahead = 0  # rows after the one that is forecast, whose inputs it sees
+    feeds_back = True  # whether errors that are fed back make sample paths
+    why_needed = ""  # more rows of inputs than are forecast, for a message
+
+    @property
+    def goes_on(self):
+        """Whether it can go on from the last row seen."""
+        return True
+
+    def check_verb(self, verb):
+        """Raise where the model cannot do what a verb asks."""
+
+    def needs(self, steps):
+        """Rows of inputs that a forecast of ``steps`` rows looks at."""
+        return max(0, steps - self.input_lag)
+
+    def wide(self, steps):
+        """Rows that are followed where ``steps`` are asked for."""
+        return steps
+
+    def run(self, X, Y, memory):
+        """Follow rows X (N, D), Y (N, O), NaN where unknown; returns out (N, O) and the memory after them."""
+        raise NotImplementedError
+
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        """Run freely from many rows ``first`` (M,) of a series, ascending; for a model that sees past outputs.
+
+        Yields (slice of first, out (steps, m, O)).  What a run feeds back is its output, or settle(slice, t, out[t])
+        (m, O).  Y has no NaN before the rows where runs begin.
+        """
+        raise NotImplementedError
+
+    def first(self):
+        """The memory before the first row of training."""
+        raise NotImplementedError
+
+    def cold(self):
+        """The memory of a series with an unknown past."""
+        raise NotImplementedError
+
+    def zero(self, x, y):
+        """The memory of zeros in the user's units, which are x (D,), y (O,) in the model's."""
+        raise NotImplementedError
+
+    def but(self, **changes):
+        """A copy with other fields."""
+        return replace(self, **changes)
+
+
+class Trained(NamedTuple):
+    """What learning comes to.
+
+    dynamics : the model.   n_iter : iterations.   loss_curve, validation_curve : a value each.   carry : what
+    ``learn_more`` and warm starts go on with; the learner's own.   end : the memory after the last series, if learning
+    came by it.
+    """
+
+    dynamics: Dynamics
+    n_iter: int
+    loss_curve: list
+    validation_curve: list
+    carry: Any = None
+    end: Any = None
+
+    def weights_an_output(self):
+        """Weights that were fitted for each output: all, or as many as a penalty leaves free."""
+        free = getattr(self.carry, "weights_an_output", lambda: None)()
+        return self.dynamics.theta.size / self.dynamics.n_outputs if free is None else free
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """Parameters, checked and parsed once: strings at the edge, values inside.
+
+    p : the estimator that has the parameters, of which numbers and flags are read as they are.   wants_inputs,
+    sees_y : whether they speak of inputs, and of past outputs.   held_share : of the rows, held back for validation.
+    """
+
+    p: Any
+
+    wants_inputs = True
+    sees_y = False
+    held_share = 0.0
+    whole_scale = True  # whether scaled values must stay within what training can hold
+
+    def net(self, D, O):
+        """What depends on the widths of X and y alone; raises where the parameters do not fit them."""
+        return None
+
+    def before(self, trained, net):
+        """What a warm start goes on from: ``trained``, or None to begin anew."""
+        return None
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Learn from a list of ``Series`` whose means are ``mean``, (D,) and (O,); returns ``Trained``."""
+        raise NotImplementedError
+
+    def learn_more(self, trained, series, memory, rng):
+        """Learn a little more, from one ``Series`` that goes on from a memory; returns ``Trained``."""
+        raise NotImplementedError
+
+
+def check_sees_something(name, D, input_lags, output_lags):
+    """Raise where a model would see neither inputs nor outputs."""
+    if not (D and input_lags) and not output_lags:
+        raise ValueError(f"{name} sees neither inputs nor outputs: give X and input_lags, or output_lags.")
+
+
+def check_enough_rows(name, lead, series):
+    """Raise unless some stretch of training rows is longer than the lags reach."""
+    rows = max(int((~s.held).sum()) for s in series)
+    if rows <= lead:
+        n, held = sum(len(s.Y) for s in series), sum(int(s.held.sum()) for s in series)
+        raise ValueError(
+            f"{name} looks back {lead} rows and so needs at least {lead + 1} in a stretch without a gap, but the "
+            f"longest has {rows} (n_samples = {n}, {held} of them held back for validation). Give more rows or "
+            "shorter lags; where stamps are missing, insert them, with NaN in y (asfreq)."
+        )
+
+
+def no_row_counts(lead, cure):
+    """The error for series of which no row is left to learn from."""
+    return ValueError(
+        f"No row that counts (y measured, sample_weight > 0) has its {lead} rows of history without NaN: {cure}."
+    )
+
+
+def after_memory(series, memory):
+    """A ``Series`` with the rows of its memory in front, which have no weight."""
+    n = len(memory.Y)
+    return series._replace(
+        X=np.concatenate([memory.X, series.X]),
+        Y=np.concatenate([memory.Y, series.Y]),
+        w=np.concatenate([np.zeros(n), series.w]),
+        held=np.zeros(n + len(series.Y), bool),
+    )
+
+
+def geometric_mean(losses):
+    """Of losses, NaN as the worst: a gain in one must be more than the loss in others."""
+    losses = np.nan_to_num(losses, nan=np.inf)
+    return float(np.exp(np.mean(np.log(np.clip(losses, np.finfo(float).tiny, 1e300)))))

@@ -1,0 +1,194 @@
+"""A fitted echo state network: its runs over a series, a block of rows or many free runs at a time.
+
+x(t) = reservoir of v(t) and x(t - 1), see ``reservoir.py``          v(t) = [inputs, outputs at their lags]
+y(t) = c + Wv' v(t) + Wx' x(t) + Wq' x(t)^2
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .dynamics import Dynamics
+from .memory import Memory, constant
+from .reservoir import Reservoir, follow, free_runs
+
+
+BLOCK = 2**16  # steps times units that are followed at a time: bounds the work space
+LEAST = 256  # steps followed at a time, at least
+RUNS, RUN_ROWS = 256, 2**13  # free runs side by side, and steps of all of them
+
+
+@dataclass(frozen=True, eq=False)
+class EchoState(Dynamics):
+    """A reservoir and its readout.
+
+    matrices : W and U, sparse (R, R).   input_lags, output_lags : ascending.   columns : (4,) bool, which of 1, v, x
+    and x^2 the readout sees.   bound : for what is fed back.   mean : inputs (D,), outputs (O,) of training.
+    noise : standard deviation, in training.   cold_states : the mean states, a layer each, or None.
+    """
+
+    reservoir: Reservoir
+    matrices: tuple
+    input_lags: tuple
+    output_lags: tuple
+    columns: np.ndarray
+    n_outputs: int
+    bound: float
+    mean: tuple
+    noise: float = 0.0
+    cold_states: tuple | None = None
+    is_squared: bool = True
+
+    cure = (
+        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
+        "far from those in training."
+    )
+
+    @property
+    def lead(self):
+        """Rows of history that the lags need."""
+        return max((*self.input_lags, *self.output_lags))
+
+    @property
+    def sees_y(self):
+        """Whether an output is fed back."""
+        return bool(self.output_lags)
+
+    @property
+    def input_lag(self):
+        """The most recent input that an output feels directly."""
+        return min(self.input_lags, default=np.inf)
+
+    @property
+    def n_columns(self):
+        """P, what the readout sees."""
+        net = self.reservoir
+        return int(self.columns @ [1, len(net.W_in), net.R, net.R])
+
+    @property
+    def length(self):
+        """Steps of a block."""
+        return max(LEAST, BLOCK // self.reservoir.R)
+
+    def check_verb(self, verb):
+        """Raise where more rows cannot be learnt."""
+        if verb == "partial_fit" and not self.is_squared:
+            raise ValueError(
+                "partial_fit adds to sums of squares, which another loss has not: fit to all rows anew, or give "
+                "loss='squared'."
+            )
+
+    # ---------------------------------------------------------------------------------- following
+
+    def drive(self, X, Y, memory, t, T):
+        """v(t) ... v(t + T - 1), (T, D); X, Y : rows from 0, after those of the memory."""
+        lead, columns = self.lead, []
+        for rows, past, lags in zip((X, Y), (memory.X, memory.Y), (self.input_lags, self.output_lags)):
+            if t >= lead:
+                window = rows[t - lead : t + T]
+            else:
+                window = np.concatenate([past[t:], rows[: t + T]])
+            columns += [window[lead - lag : lead - lag + T] for lag in reversed(lags)]
+        return np.concatenate(columns, axis=1)
+
+    def readout(self):
+        """c (O,), Wv (D, O) or (0, O), Wx (R, O), Wq (R, O) or (0, O)."""
+        R, O, D = self.reservoir.R, self.n_outputs, len(self.reservoir.W_in)
+        c = np.zeros(O)
+        W = self.theta.reshape(-1, O)
+        if self.columns[0]:
+            c, W = W[0], W[1:]
+        cut = D if self.columns[1] else 0
+        return c, W[:cut], W[cut : cut + R], W[cut + R :]
+
+    def _lags_of_y(self):
+        """Lags of y as the kernels read them, oldest first."""
+        return np.array(self.output_lags[::-1], np.int64)
+
+    def blocks(self, X, Y, memory, rng=None, *, read=True, length=None):
+        """Follow rows from a memory, a block at a time: yield its first row, V (T, D), S (T + 1, R), out (T, O).
+
+        The arrays are used again for the next block. Where y is fed, Y gets the model's own values.   rng : for
+        noise in the states, if there is any.   read : whether ``out`` is wanted.   length : of a block.
+        """
+        net, N = self.reservoir, len(Y)
+        lags = self._lags_of_y()
+        fedback = len(lags) > 0 and bool(np.isnan(Y).any())
+        c, Wv, Wx, Wq = self.readout()
+        length = min(N, length or self.length)
+        A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
+        out = np.empty((length if read or fedback else 0, self.n_outputs))
+        Q = np.empty((length if len(Wq) else 0, net.R))
+        S[0] = np.concatenate(memory.states)
+        for t in range(0, N, length):
+            T = min(length, N - t)
+            V, y = self.drive(X, Y, memory, t, T), Y[t : t + T]
+            noise = np.empty((0, 0)) if rng is None else self.noise * rng.normal(size=(T, net.R))
+            fed = fedback and bool(np.isnan(y).any())
+            rest = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
+            follow(*net, lags, self.bound, c, Wv, Wx, Wq, fed, *rest)
+            yield t, V, S[: T + 1], out[:T]
+            S[0] = S[T]
+
+    def after(self, X, Y, memory, x):
+        """The memory after rows X, Y at the end of which the state is x (R,)."""
+        lead, n = self.lead, len(Y)
+        old_and_new = (memory.X, X), (memory.Y, Y)
+        past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in old_and_new]
+        return Memory(*past, tuple(np.split(x.copy(), self.reservoir.begin[1:-1])))
+
+    def run(self, X, Y, memory):
+        """Follow rows."""
+        out, Y = np.empty_like(Y), Y.copy()
+        for t, _, S, block in self.blocks(X, Y, memory):
+            out[t : t + len(block)], state = block, S[-1]
+        return out, self.after(X, np.where(np.isnan(Y), out, Y), memory, state)
+
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        """Run freely from many rows, from the states that following the series leads to."""
+        if len(first) == 0:
+            return
+        O, R, end = Y.shape[1], self.reservoir.R, first[-1] + 1
+        net = *self.reservoir, self._lags_of_y(), self.bound, *self.readout()
+        past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
+        at_once = max(1, min(RUNS, RUN_ROWS // steps))
+        for t, _, states, _ in self.blocks(X[:end], past, memory, read=False):
+            low, high = np.searchsorted(first, [t, t + len(states) - 1])
+            for i in range(low, high, at_once):
+                which = slice(i, min(i + at_once, high))
+                rows = first[which]
+                V = self.drive(X, Y, memory, rows[0], rows[-1] - rows[0] + steps)
+                V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
+                S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
+                S[:, 0], fed = states[rows - t], np.full_like(out, np.nan)
+                if settle is None:
+                    free_runs(*net, V, fed, S, out, 0, steps)
+                for step in range(steps if settle is not None else 0):
+                    free_runs(*net, V, fed, S, out, step, step + 1)
+                    settled = settle(which, step, out[:, step])
+                    fed[:, step] = np.clip(settled, -self.bound, self.bound)
+                yield which, out.transpose(1, 0, 2)
+
+    def driven(self, V, state):
+        """States S (T + 1, R) from one state, under a drive V (T, D)."""
+        R, O, T = self.reservoir.R, self.n_outputs, len(V)
+        S, none, V = np.empty((T + 1, R)), np.empty((0, 0)), np.ascontiguousarray(V)
+        S[0] = state
+        rest = none, V, np.zeros((T, O)), np.empty((T, R)), S, none, none
+        follow(*self.reservoir, np.empty(0, np.int64), 0.0, *self.readout(), False, *rest)
+        return S
+
+    # ---------------------------------------------------------------------------------- memories
+
+    def zero(self, x, y):
+        """The memory of rows that always were x, y, and of states at rest."""
+        states = (np.zeros(n) for n in np.diff(self.reservoir.begin))
+        return constant(x, y, self.lead, states)
+
+    def first(self):
+        """The memory of mean rows, and of states at rest."""
+        return self.zero(*self.mean)
+
+    def cold(self):
+        """The memory of mean rows and of the mean states."""
+        return constant(*self.mean, self.lead, self.cold_states)

@@ -1,0 +1,166 @@
+"""A fitted recurrent net: its runs over a series, a block of rows or many free runs at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .dynamics import Dynamics
+from .memory import constant, moved_on
+from .recurrent import Net
+from .tape import Tape
+
+
+BLOCK = 2048  # rows followed at a time: bounds the work space
+ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of them: bounds the work space
+MOST_STARTS = 200  # series of training whose starts tell which cold state is better
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentDynamics(Dynamics):
+    """A recurrent net and its parameters.
+
+    mean : inputs (D,) and outputs (O,) of training.   cold_states : of each block, (n_states, H), where a series of
+    unknown past starts; None for the first states.
+    """
+
+    net: Net
+    mean: tuple
+    input_lag: float
+    cold_states: tuple | None = None
+
+    @property
+    def lead(self):
+        """Rows of history that the lags need."""
+        return self.net.lead
+
+    @property
+    def n_outputs(self):
+        """O."""
+        return self.net.n_outputs
+
+    @property
+    def sees_y(self):
+        """Whether an output is fed back."""
+        return self.net.y_lead > 0
+
+    @property
+    def goes_on(self):
+        """Not where a direction of it walks back in time."""
+        return not self.net.bidirectional
+
+    def check_verb(self, verb):
+        """Raise where a row depends on those after it."""
+        if self.net.bidirectional:
+            raise ValueError(
+                f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
+                "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
+            )
+
+    @property
+    def params(self):
+        """Weights of each layer and direction, then those of the readout, in scaled units."""
+        return tuple(self.net.views(self.theta))
+
+    # ---------------------------------------------------------------------------------- following
+
+    def blocks(self, X, Y, memory):
+        """Follow rows from a memory, a block at a time: yield the first row of each, its tape and its length.
+
+        The states at the end of a block are taken over when the next is asked for.
+        """
+        net, weights = self.net, self.net.views(self.theta)
+        n = len(memory.Y)
+        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
+        states, firsts = memory.states, self.first().states if net.bidirectional else memory.states
+        size = len(Y) if net.bidirectional else BLOCK
+        for t in range(0, len(Y), size):
+            T = min(size, len(Y) - t)
+            tape, at = Tape(net, 1, T, np.float64), np.array([n + t])
+            own = np.isnan(y[n + t : n + t + T])[:, None] if net.y_lead else np.zeros(0, bool)
+            tape.place(x, at, y.reshape(-1), at, np.array([T]))
+            for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
+                S[:, 0, 0] = first if block.reverse else state
+            tape.forward(weights, own if own.any() else None)
+            yield t, tape, T
+            states = [S[:, T, 0] for S in tape.S]
+
+    def run(self, X, Y, memory):
+        """Follow rows."""
+        out, states = np.empty_like(Y), memory.states
+        for t, tape, T in self.blocks(X, Y, memory):
+            out[t : t + T] = tape.out[:, 0]
+            states = tuple(S[:, T, 0].copy() for S in tape.S)
+        return out, moved_on(memory, X, np.where(np.isnan(Y), out, Y), states)
+
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        """Run freely from many rows, from the states that following the series leads to."""
+        if len(first) == 0:
+            return
+        net, weights, O, end = self.net, self.net.views(self.theta), Y.shape[1], first[-1] + 1
+        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
+        past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
+        at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
+        for t, followed, T in self.blocks(X[:end], past, memory):
+            low, high = np.searchsorted(first, [t, t + T])
+            for i in range(low, high, at_once):
+                which = slice(i, min(i + at_once, high))
+                rows = first[which]
+                at, B = self.lead + rows, len(rows)
+                fed = np.empty((B, net.y_lead + steps, O))
+                fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
+                tape = Tape(net, B, steps, np.float64)
+                y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
+                tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps))
+                for S, states in zip(tape.S, followed.S):
+                    S[:, 0] = states[:, rows - t, 0]
+
+                def feed(step, _, which=which, tape=tape, fed=fed[:, net.y_lead :]):
+                    fed[:, step] = settle(which, step, tape.out[step])
+
+                unknown = np.ones((steps, B, O), bool)
+                yield which, tape.forward(weights, unknown, feed=None if settle is None else feed)
+
+    # ---------------------------------------------------------------------------------- memories
+
+    def first(self):
+        """The memory of mean rows, and of the learnt states or zeros."""
+        starts = [p.start if p.start.size else None for p in self.net.views(self.theta)[:-1]]
+        return self._memory(*self.mean, starts)
+
+    def cold(self):
+        """The memory of mean rows, and of the mean states of training or the first ones."""
+        return self.first() if self.cold_states is None else self._memory(*self.mean, self.cold_states)
+
+    def zero(self, x, y):
+        """The memory of zeros."""
+        return self._memory(x, y, [None] * len(self.net.blocks))
+
+    def _memory(self, x, y, states):
+        """The memory of lags that always were x (D,), y (O,), and of states, None for zeros."""
+        shapes = [(self.net.cell.n_states, block.H) for block in self.net.blocks]
+        return constant(
+            x, y, self.lead, (np.zeros(shape) if s is None else s for s, shape in zip(states, shapes))
+        )
+
+
+def cold_states(dynamics, series, length):
+    """The mean state over training, or None where the first state predicts the starts of its many series better.
+
+    length : rows of a start.
+    """
+    first = dynamics.first()
+    total, n = None, 0
+    for s in series:
+        for _, tape, T in dynamics.blocks(s.X, s.Y, first):
+            sums = [S[:, 1:, 0].sum(axis=1) for S in tape.S]
+            total, n = sums if total is None else [a + b for a, b in zip(total, sums)], n + T
+    mean = tuple(a / n for a in total)
+    if len(series) == 1:
+        return mean
+    errors = [0.0, 0.0]
+    for s in series[:MOST_STARTS]:
+        Y = s.Y[:length]
+        for k, states in enumerate((mean, first.states)):
+            out, _ = dynamics.run(s.X[: len(Y)], Y, first._replace(states=states))
+            errors[k] += np.nansum((out - Y) ** 2)
+    return mean if errors[0] <= errors[1] else None
