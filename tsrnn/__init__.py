@@ -3,7 +3,16 @@
 from importlib import import_module
 
 from ._estimators.horizons import Forecaster
-from ._estimators.through import calibrate, forecast, predict_ahead, update
+from ._estimators.through import (
+    calibrate,
+    forecast,
+    inside,
+    partial_fit,
+    predict_ahead,
+    sample_paths,
+    trajectories,
+    update,
+)
 from ._models.arx import ARXRegressor
 from ._models.elman import ElmanRegressor
 from ._models.esn import ESNRegressor, RecursiveLeastSquares
@@ -61,7 +70,11 @@ __all__ = [
     "calibrate",
     "diagnose",
     "forecast",
+    "inside",
+    "partial_fit",
     "predict_ahead",
+    "sample_paths",
+    "trajectories",
     "update",
     "warmup",
 ]

@@ -24,6 +24,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ._estimators.regressor import forecasts_ahead
 from ._estimators.through import see_through
 from ._models.arx import ARXRegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
@@ -108,21 +109,6 @@ class Diagnosis(NamedTuple):
         return "\n\n".join(part for part in parts if part)
 
     __repr__ = __str__
-
-    def plot(self, ax=None):
-        """Draw residuals and their correlations: ``tsrnn.plotting.ResidualDisplay.from_diagnosis(self)``.
-
-        Parameters
-        ----------
-        ax : as for ``ResidualDisplay.plot``
-
-        Returns
-        -------
-        display : ResidualDisplay
-        """
-        from .plotting import ResidualDisplay  # which imports this module
-
-        return ResidualDisplay.from_diagnosis(self, ax=ax)
 
 
 def diagnose(
@@ -226,10 +212,10 @@ def diagnose(
     horizons = _check_horizons(horizons, lead, most, measured if trained else measured // 2)
     max_lag = _check_max_lag(max_lag, period, lead, measured)
 
-    forecasts = {}
-    for h in sorted({lead, *horizons}):
-        out = _columns(estimator.predict_ahead(X, y, steps=h, start=start))[:, output]
-        forecasts[h] = np.where(np.arange(len(out)) < h - lead, np.nan, out)  # those start from nearer
+    ahead = forecasts_ahead(estimator, X, y, sorted({lead, *horizons}), start)
+    forecasts = {h: _columns(out)[:, output].copy() for h, out in ahead.items()}
+    for h, out in forecasts.items():
+        out[: h - lead] = np.nan  # those start from nearer
     residuals = target - forecasts[lead]
     e = timelines.spread(residuals, at)
     auto, test = _autocorrelations(e, max_lag, lead)
@@ -321,7 +307,9 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     _check_output(output, Y)
     estimator = copy(see_through(model, None)[0])
     _the_series(estimator, X, y)
-    estimator._bounds = None  # a column of X may hold them, and a small change would cross them
+    fitted = estimator.fitted_
+    # a column of X may hold bounds, and a small change would cross them
+    estimator.fitted_ = fitted._replace(units=fitted.units._replace(bounds=None))
 
     def forecast(X, y):
         _, X = see_through(model, X)
@@ -568,7 +556,8 @@ def _baseline_errors(baseline, learn, test, horizons, start, sees_inputs):
             "ignore", UserWarning
         )  # gaps, which the model tells of, and runs that go astray
         baseline.fit(*frames[0])
-        return {h: test[0] - baseline.predict_ahead(*frames[1], steps=h, start=start) for h in horizons}
+        forecasts = forecasts_ahead(baseline, *frames[1], horizons, start)
+    return {h: test[0] - forecast for h, forecast in forecasts.items()}
 
 
 def _no_better(gain, steps):

@@ -324,9 +324,11 @@ def _ahead(model, X, y, groups, rows, horizon, origins, **options):
     model, X = see_through(model, _take(X, rows))
     if groups is not None:
         options["groups"] = _take(groups, rows)
-    out = model.trajectories(X, _take(y, rows), horizon, origins=origins, **options)
-    out = out if isinstance(out, dict) else {"forecast": out}
-    return {name: values.reshape(len(origins), horizon, -1) for name, values in out.items()}
+    made = model.trajectories(X, _take(y, rows), horizon, origins=origins, **options)
+    values = {"forecast": made.forecast}
+    for level, pair in made.intervals.items():
+        values |= {f"{end}-{level:g}": v for end, v in zip(("lo", "hi"), pair)}
+    return {name: v.reshape(len(origins), horizon, -1) for name, v in values.items()}
 
 
 # ---------------------------------------------------------------------------------------- tables

@@ -6,7 +6,7 @@ They need matplotlib: ``pip install tsrnn[plot]``.
 import numpy as np
 import pandas as pd
 
-from ._estimators.through import forecast, see_through
+from ._estimators.through import forecast, sample_paths, see_through
 from ._series.timeline import says_nothing
 from .diagnostics import diagnose, lag_importance, residual_correlations
 from .model_selection import backtest
@@ -217,7 +217,7 @@ class ForecastDisplay:
         y before the forecast, and y that it is about. Without stamps the forecast follows the history, and the truth
         begins with the forecast.
     paths : array-like of shape (n_paths, steps), optional
-        Sample paths, from ``forecast(..., return_paths=True)``.
+        Sample paths, from ``sample_paths``.
     output : str, optional
         Which output, where the forecast has several; the first by default.
     name : str, optional
@@ -282,11 +282,8 @@ class ForecastDisplay:
         -------
         display : ForecastDisplay
         """
-        options, paths = {"level": level, "method": method}, None
-        if n_paths:
-            made, paths = forecast(estimator, steps, X_future, n_paths=n_paths, return_paths=True, **options)
-        else:
-            made = forecast(estimator, steps, X_future, **options)
+        made = forecast(estimator, steps, X_future, level=level, method=method)
+        paths = sample_paths(estimator, steps, X_future, n_paths=n_paths) if n_paths else None
         if isinstance(made, list) or isinstance(made.index, pd.MultiIndex):
             raise ValueError(
                 "The forecast is of several series: draw one at a time, ForecastDisplay(forecast.loc[key])."

@@ -203,8 +203,10 @@ class TSRNNForecaster(BaseForecaster):
         X = pd.concat([self._seen_X[:n], future])
         y = _target(self._seen_y[:n].reindex(X.index))
         model, X = see_through(self.estimator_, X)
-        out = model.trajectories(X, y, steps, origins=[n], level=level, method=self.method)
-        return out if level is None else np.stack(list(out.values()), axis=-1)
+        made = model.trajectories(X, y, steps, origins=[n], level=level, method=self.method)
+        if level is None:
+            return made.forecast
+        return np.stack([made.forecast, *(end for pair in made.intervals.values() for end in pair)], axis=-1)
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):
@@ -230,7 +232,7 @@ class TSRNNForecaster(BaseForecaster):
 def _go_on_with(fitted, X, y):
     """Let a model of many series follow one that it has not seen, and forget the others."""
     model, _ = see_through(fitted, None)
-    new = pd.MultiIndex.from_product([*[["new"]] * len(model._key_names), y.index])
+    new = pd.MultiIndex.from_product([*[["new"]] * len(model.fitted_.form.key_names), y.index])
     _, X = see_through(fitted, X.set_axis(new))
     model.update(X, _target(y).set_axis(new))
     model.series_ = {None: list(model.series_.values())[-1]}

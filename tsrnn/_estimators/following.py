@@ -200,30 +200,42 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
         yield which, units.y.inverse(out) if alone else loop.out
 
 
-def walk(dynamics, units, inputs, U, stretches, past, steps=1):
-    """Follow rows of one series, over gaps; returns forecasts of the levels (N, O), ``steps`` ahead, and the past then.
+def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,)):
+    """Follow rows of one series, over gaps; returns forecasts of the levels, {h: (N, O)} rows ahead, and the past then.
 
     inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.
     """
-    out = np.empty_like(U)
+    out = {h: np.empty_like(U) for h in horizons}
     for rows, missing in stretches:
         past = across(dynamics, units, past, missing)
         here, levels = inputs.of(rows), U[rows]
         followed = follow(dynamics, units, here, levels, past)
-        out[rows] = followed.out
-        if steps > 1:
-            out[rows] = _ahead(dynamics, units, here, levels, followed, past, steps)
+        further = [h for h in horizons if h > 1]
+        ahead = _ahead(dynamics, units, here, followed, past, further) if further else {}
+        for h in horizons:
+            out[h][rows] = ahead[h] if h > 1 else followed.out
         past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
     return out, past
 
 
-def _ahead(dynamics, units, inputs, U, followed, past, steps):
-    """Forecasts (N, O) of levels ``steps`` ahead; the first rows from the last one before, which is nearer."""
-    out, head = np.empty_like(U), slice(0, min(steps - 1, len(U)))
-    out[head] = follow(dynamics, units, inputs.of(head), np.full_like(U[head], np.nan), past).out
-    first = np.arange(len(U) - head.stop)
-    for which, ahead in runs(dynamics, units, inputs, followed, past, first, steps):
-        out[head.stop :][which] = ahead[-1]
+def _ahead(dynamics, units, inputs, followed, past, horizons):
+    """Forecasts of levels {h: (N, O)}; of the first rows from the last one before, which is nearer.
+
+    Each row begins one run, as long as the longest horizon that fits before the last row.
+    """
+    N, O = followed.out.shape
+    out, longest = {h: np.empty((N, O)) for h in horizons}, max(horizons)
+    head = slice(0, min(longest - 1, N))
+    first = follow(dynamics, units, inputs.of(head), np.full((head.stop, O), np.nan), past).out
+    for h in horizons:
+        out[h][: h - 1] = first[: h - 1]
+    begin = 0
+    for h in sorted(horizons, reverse=True):
+        rows, begin = np.arange(begin, max(begin, N - h + 1)), max(begin, N - h + 1)
+        for which, ahead in runs(dynamics, units, inputs, followed, past, rows, h) if len(rows) else ():
+            for k in horizons:
+                if k <= h:
+                    out[k][rows[which] + k - 1] = ahead[k - 1]
     return out
 
 

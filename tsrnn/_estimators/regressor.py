@@ -208,12 +208,13 @@ class SequenceRegressor(RegressorMixin, Sequence):
 
     def _free_run(self, fitted, table, start):
         """Forecasts (N, O) in the user's units."""
-        out = np.empty((len(table.X), fitted.units.n_outputs))
-        return self._walk_all(fitted, table, np.full_like(out, np.nan), start)
+        unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
+        return self._walk_all(fitted, table, unknown, start)[1]
 
-    def _walk_all(self, fitted, table, U, start, steps=1):
-        """Follow all series of a table, levels U (N, O); forecasts (N, O) in the user's units."""
-        dynamics, units, out = fitted.trained.dynamics, fitted.units, np.empty_like(U)
+    def _walk_all(self, fitted, table, U, start, horizons=(1,)):
+        """Follow all series of a table, levels U (N, O); forecasts {h: (N, O)} in the user's units."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        out = {h: np.empty_like(U) for h in horizons}
         for part, stretches, past, head in self._resume(fitted, table, start):
             levels, inputs = U[part.rows], units.inputs(table.X[part.rows], past.inputs)
             if len(head):
@@ -221,9 +222,11 @@ class SequenceRegressor(RegressorMixin, Sequence):
                 levels[: len(head)] = np.where(
                     np.isnan(levels[: len(head)]), head[: len(levels)], levels[: len(head)]
                 )
-            out[part.rows], _ = walk(dynamics, units, inputs, levels, stretches, past, steps)
-            warn_if_astray(dynamics, units, out[part.rows])
-        return units.target.inverse(out)
+            found, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
+            for h, levels_ahead in found.items():
+                out[h][part.rows] = levels_ahead
+            warn_if_astray(dynamics, units, found[max(horizons)])
+        return {h: units.target.inverse(v) for h, v in out.items()}
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
         """Forecast every row from what was measured ``steps`` rows before it.
@@ -251,13 +254,8 @@ class SequenceRegressor(RegressorMixin, Sequence):
         ValueError
             As in ``predict``; or ``steps`` is no int >= 1.
         """
-        fitted = self._fitted()
         steps = check_steps(steps)
-        if y is None:
-            raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
-        table = self._check_rows(fitted, X, y, groups)
-        U = fitted.units.target.levels(table.y)
-        return table.give_back(_shaped(fitted, self._walk_all(fitted, table, U, start, steps)))
+        return forecasts_ahead(self, X, y, [steps], start, groups)[steps]
 
     def trajectories(
         self, X, y, steps, *, origins=None, level=None, method="conformal", start=None, groups=None
@@ -557,6 +555,17 @@ class SequenceRegressor(RegressorMixin, Sequence):
                 "start from the last row seen, because predict never changes the model. For several steps "
                 "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y)."
             )
+
+
+def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
+    """``model.predict_ahead(X, y, steps=h)`` for each of several horizons, {h: ...}, in one pass through the rows."""
+    fitted = model._fitted()
+    if y is None:
+        raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
+    table = model._check_rows(fitted, X, y, groups)
+    U = fitted.units.target.levels(table.y)
+    ahead = model._walk_all(fitted, table, U, start, horizons)
+    return {h: table.give_back(_shaped(fitted, out)) for h, out in ahead.items()}
 
 
 def _check_origins(origins, N, steps):

@@ -478,7 +478,7 @@ class Sequence(MultiOutputMixin, BaseEstimator):
             out, past = walk(
                 dynamics, units, units.inputs(X, start.past.inputs), levels, stretches, start.past
             )
-            warn_if_astray(dynamics, units, out)
+            warn_if_astray(dynamics, units, out[1])
             places[part.key] = _stands(dynamics, units, places, part, X, levels, past)
         self.fitted_ = fitted._replace(series=places)
 

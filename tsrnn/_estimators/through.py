@@ -1,4 +1,4 @@
-"""Verbs of a model inside pipelines and searches, which hide them."""
+"""Verbs of a model inside pipelines and fitted searches, which hide them."""
 
 import pandas as pd
 from sklearn.pipeline import Pipeline
@@ -6,17 +6,54 @@ from sklearn.pipeline import Pipeline
 from .._series import timeline as timelines
 
 
-def see_through(model, X):
-    """The estimator inside pipelines and fitted searches, and X as it gets it."""
+def inside(model):
+    """The estimator inside pipelines and fitted searches, and a function that takes X through what lies around it.
+
+    Parameters
+    ----------
+    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
+
+    Returns
+    -------
+    estimator : the estimator itself, whose methods may be called
+    transform : callable(X) -> X as the estimator gets it; None stays None
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
+    >>> model, transform = tsrnn.inside(pipeline)
+    >>> model.trajectories(transform(X[500:]), y[500:], steps=12).forecast.shape
+    (89, 12)
+    """
+    steps = []
     while True:
         if isinstance(model, Pipeline):
-            if X is not None and len(model) > 1:
-                X = model[:-1].transform(X)
+            if len(model) > 1:
+                steps.append(model[:-1])
             model = model[-1]
         elif hasattr(model, "best_estimator_"):
             model = model.best_estimator_
         else:
-            return model, X
+            break
+    _refuse_others(model)
+
+    def transform(X):
+        for step in steps if X is not None else ():
+            X = step.transform(X)
+        return X
+
+    return model, transform
+
+
+def see_through(model, X):
+    """The estimator inside pipelines and fitted searches, and X as it gets it."""
+    estimator, transform = inside(model)
+    return estimator, transform(X)
 
 
 def forecast(model, steps, X_future=None, **options):
@@ -31,7 +68,7 @@ def forecast(model, steps, X_future=None, **options):
         Their inputs, before the pipeline's transformers. A pipeline that makes all its inputs from the index, as
         with :class:`~tsrnn.preprocessing.CalendarFeatures`, needs none.
     **options
-        Of ``NARXRegressor.forecast``: ``level``, ``method``, ``n_paths``, ``return_paths``, ``groups``.
+        Of ``NARXRegressor.forecast``: ``level``, ``method``, ``n_paths``, ``groups``.
 
     Returns
     -------
@@ -48,11 +85,44 @@ def forecast(model, steps, X_future=None, **options):
     >>> tsrnn.forecast(pipeline, 24, X[500:524]).shape
     (24,)
     """
-    inner, _ = see_through(model, None)
+    inner, X_future = _future(model, steps, X_future)
+    return inner.forecast(steps, X_future, **options)
+
+
+def sample_paths(model, steps, X_future=None, **options):
+    """``model.sample_paths(steps, X_future)``, also of a pipeline or a fitted search.
+
+    Parameters
+    ----------
+    model, steps, X_future : as for :func:`forecast`
+    **options
+        Of ``NARXRegressor.sample_paths``: ``n_paths``, ``groups``.
+
+    Returns
+    -------
+    paths : ndarray of shape (n_paths, steps) or (n_paths, steps, n_outputs)
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
+    >>> tsrnn.sample_paths(pipeline, 24, X[500:524], n_paths=50).shape
+    (50, 24)
+    """
+    inner, X_future = _future(model, steps, X_future)
+    return inner.sample_paths(steps, X_future, **options)
+
+
+def _future(model, steps, X_future):
+    """The estimator inside, and the inputs to come as it gets them."""
+    inner, transform = inside(model)
     if X_future is None and model is not inner and inner.n_features_in_:
         X_future = _future_frame(model, inner, steps)
-    _, X_future = see_through(model, X_future)
-    return inner.forecast(steps, X_future, **options)
+    return inner, transform(X_future)
 
 
 def _future_frame(model, inner, steps):
@@ -65,7 +135,11 @@ def _future_frame(model, inner, steps):
         if index is None:
             return None
         frames[key] = pd.DataFrame(index=index)
-    return frames[None] if None in frames else pd.concat(frames, names=[*inner._key_names, index.name])
+    return (
+        frames[None]
+        if None in frames
+        else pd.concat(frames, names=[*inner.fitted_.form.key_names, index.name])
+    )
 
 
 def predict_ahead(model, X, y, *, steps=1, **options):
@@ -123,6 +197,61 @@ def update(model, X, y=None, **options):
     return model
 
 
+def partial_fit(model, X, y, **options):
+    """``model.partial_fit(X, y)``, also of a fitted pipeline or search; their transformers stay as they are.
+
+    Parameters
+    ----------
+    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
+    X, y, options : as for ``NARXRegressor.partial_fit``
+
+    Returns
+    -------
+    model : the same object, which has learnt from the new rows
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
+    >>> tsrnn.forecast(tsrnn.partial_fit(pipeline, X[500:550], y[500:550]), 24, X[550:574]).shape
+    (24,)
+    """
+    inner, X = see_through(model, X)
+    inner.partial_fit(X, y, **options)
+    return model
+
+
+def trajectories(model, X, y, steps, **options):
+    """``model.trajectories(X, y, steps)``, also of a pipeline or a fitted search.
+
+    Parameters
+    ----------
+    model : estimator of tsrnn, Pipeline that ends in one, or fitted search over either
+    X, y, steps, options : as for ``NARXRegressor.trajectories``
+
+    Returns
+    -------
+    trajectories : named tuple (forecast, intervals)
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import tsrnn
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(600, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), tsrnn.NARXRegressor(random_state=0)).fit(X[:500], y[:500])
+    >>> tsrnn.trajectories(pipeline, X[500:], y[500:], 12).forecast.shape
+    (89, 12)
+    """
+    model, X = see_through(model, X)
+    return model.trajectories(X, y, steps, **options)
+
+
 def calibrate(model, X, y, **options):
     """``model.calibrate(X, y)``, also of a pipeline or a fitted search.
 
@@ -149,3 +278,22 @@ def calibrate(model, X, y, **options):
     inner, X = see_through(model, X)
     inner.calibrate(X, y, **options)
     return model
+
+
+def _refuse_others(model):
+    """Raise where there is no estimator of tsrnn inside, with what to do instead."""
+    if hasattr(model, "trajectories") or hasattr(model, "fitted_"):
+        return
+    name = type(model).__name__
+    cures = {
+        "TransformedTargetRegressor": "it hides the estimator's memory: give target_transform to the estimator instead",
+        "MultiOutputRegressor": "an estimator of tsrnn forecasts several outputs itself: fit it without the wrapper",
+        "VotingRegressor": "ask each of its estimators_, and take the mean",
+        "StackingRegressor": "ask each of its estimators_, or fit a model to their forecasts",
+    }
+    cure = cures.get(
+        name, "give an estimator of tsrnn, a Pipeline that ends in one, or a fitted search over either"
+    )
+    if hasattr(model, "estimator") and hasattr(model, "refit"):
+        cure = "fit the search first, with refit=True, so that it has a best_estimator_"
+    raise TypeError(f"model={name} makes no forecasts of several steps: {cure}.")
