@@ -23,9 +23,10 @@ forecasts, h rows at a time.
 """
 
 from copy import deepcopy
+from dataclasses import KW_ONLY
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ from .._series.checks import check_size, check_steps
 from .._series.timeline import last_known
 from .._series.units import Series
 from .._training.losses import Pinball
+from .parameters import Numbers
 from .sequence import SequenceRegressor
 
 
@@ -106,8 +108,6 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         All their parameters.
     lead_ : int
         Rows of history that a forecast needs.
-    state_, timeline_, n_features_in_, n_outputs_, feature_names_in_
-        As for :class:`~tsrnn.NARXRegressor`.
 
     Notes
     -----
@@ -141,31 +141,22 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     ['sunspots', 'lo-80', 'hi-80']
     """
 
-    scale = None  # the clones do that
-    start = _of_estimator("start", "auto")
-    random_state = _of_estimator("random_state")
-    target_transform = _of_estimator("target_transform")
-    target_bounds = _of_estimator("target_bounds")
-    missing = _of_estimator("missing", "error")
-    series = _of_estimator("series")
-    _cure = "Look for inputs far from those in training, or give target_bounds."
+    estimator: SequenceRegressor
+    horizon: int = 24
+    _: KW_ONLY
+    strategy: str = "multi_output"
+    quantiles: Numbers | None = None
+    known_ahead: object = ()
+    n_jobs: int | None = None
 
-    def __init__(
-        self,
-        estimator,
-        horizon=24,
-        *,
-        strategy="multi_output",
-        quantiles=None,
-        known_ahead=(),
-        n_jobs=None,
-    ):
-        self.estimator = estimator
-        self.horizon = horizon
-        self.strategy = strategy
-        self.quantiles = quantiles
-        self.known_ahead = known_ahead
-        self.n_jobs = n_jobs
+    scale: ClassVar = None  # the clones do that
+    start: ClassVar = _of_estimator("start", "auto")
+    random_state: ClassVar = _of_estimator("random_state")
+    target_transform: ClassVar = _of_estimator("target_transform")
+    target_bounds: ClassVar = _of_estimator("target_bounds")
+    missing: ClassVar = _of_estimator("missing", "error")
+    series: ClassVar = _of_estimator("series")
+    _cure = "Look for inputs far from those in training, or give target_bounds."
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,9 +3,12 @@
 y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)
 """
 
+from dataclasses import KW_ONLY
+
 import numpy as np
 
 from .._check import check_number
+from .._estimators.parameters import Lags
 from .._nets.delay_loss import WindowLoss
 from .._series.lags import parse_lags
 from .delay_network import DelayNetwork
@@ -27,14 +30,6 @@ class ARXRegressor(DelayNetwork):
     alpha : float, default=1e-4
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
         squares.
-    scale : {"standard", "minmax", "robust", None}, default="standard"
-        How X and y are scaled inside, learnt from the training rows.
-    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
-        Where ``predict`` starts; see :class:`~tsrnn.NARXRegressor`.
-    random_state : int, RandomState or None, default=None
-        For sample paths of ``forecast``; the fit draws nothing.
-    target_bounds, target_transform, missing, series
-        As for :class:`~tsrnn.NARXRegressor`.
 
     Attributes
     ----------
@@ -43,25 +38,10 @@ class ARXRegressor(DelayNetwork):
         first, then the outputs, oldest lag first.
     theta_ : ndarray of shape (n_parameters,)
         The same, flat.
-    state_ : tuple (X, Y) of ndarrays of shape (lead_, n_features), (lead_, n_outputs)
-        The last rows seen, in scaled units: the memory.
-    lead_ : int
-        Rows of history that a forecast needs.
     n_iter_ : int
         1.
     loss_curve_ : list of float
         Half the mean squared error in scaled units, plus the penalty.
-    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
-        z = (v - center) / scale takes the user's units to the model's.
-    series_ : dict
-        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
-        ``state_`` and ``timeline_`` are those of the one series.
-    timeline_ : tuple or None
-        First and last stamp of the rows seen and how they are spaced, where their index tells.
-    n_features_in_, n_outputs_ : int
-        Columns of X and y.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of X's columns, where it had them.
 
     See Also
     --------
@@ -84,30 +64,14 @@ class ARXRegressor(DelayNetwork):
     hidden_layer_sizes, activation, skip_connections, loss = (), "identity", False, "squared"
     warm_start, batch_size = False, 1
 
-    def __init__(
-        self,
-        input_lags=2,
-        output_lags=3,
-        *,
-        alpha=1e-4,
-        scale="standard",
-        start="auto",
-        random_state=None,
-        target_bounds=None,
-        target_transform=None,
-        missing="error",
-        series=None,
-    ):
-        self.input_lags = input_lags
-        self.output_lags = output_lags
-        self.alpha = alpha
-        self.scale = scale
-        self.start = start
-        self.random_state = random_state
-        self.target_bounds = target_bounds
-        self.target_transform = target_transform
-        self.missing = missing
-        self.series = series
+    input_lags: Lags = 2
+    output_lags: Lags = 3
+    _: KW_ONLY
+    alpha: float = 1e-4
+    scale: str | None = "standard"
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_bounds: tuple | None = None
 
     def _check_params(self):
         self._lags()
