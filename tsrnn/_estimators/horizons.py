@@ -23,10 +23,10 @@ forecasts, h rows at a time.
 """
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,7 @@ from .._series.scaling import Scaler, make_scaler
 from .._series.timeline import last_known
 from .._series.units import Series
 from .._training.losses import Pinball
+from .parameters import Numbers
 from .regressor import SequenceRegressor
 from .sequence import last_share, learner_of
 
@@ -478,6 +479,12 @@ def _bare(estimator, **changes):
     return model.set_params(**{k: v for k, v in changes.items() if k in model.get_params(deep=False)})
 
 
+@property
+def _scale(self):
+    """That of the estimator inside, where it is followed as it is; else the members see to it."""
+    return self.estimator.scale if self.strategy == "recursive" else None
+
+
 def _of_estimator(name, default=None):
     """A parameter of the estimator inside."""
     return property(lambda self: getattr(self.estimator, name, default))
@@ -520,8 +527,6 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         All their parameters.
     lead_ : int
         Rows of history that a forecast needs.
-    state_, timeline_, n_features_in_, n_outputs_, feature_names_in_
-        As for :class:`~tsrnn.NARXRegressor`.
 
     Notes
     -----
@@ -555,40 +560,27 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     ['sunspots', 'lo-80', 'hi-80']
     """
 
-    start = _of_estimator("start", "auto")
-    random_state = _of_estimator("random_state")
-    target_transform = _of_estimator("target_transform")
-    target_bounds = _of_estimator("target_bounds")
-    missing = _of_estimator("missing", "error")
-    series = _of_estimator("series")
+    estimator: SequenceRegressor
+    horizon: int = 24
+    _: KW_ONLY
+    strategy: str = "multi_output"
+    quantiles: Numbers | None = None
+    known_ahead: object = ()
+    n_jobs: int | None = None
 
-    def __init__(
-        self,
-        estimator,
-        horizon=24,
-        *,
-        strategy="multi_output",
-        quantiles=None,
-        known_ahead=(),
-        n_jobs=None,
-    ):
-        self.estimator = estimator
-        self.horizon = horizon
-        self.strategy = strategy
-        self.quantiles = quantiles
-        self.known_ahead = known_ahead
-        self.n_jobs = n_jobs
+    scale: ClassVar = _scale
+    start: ClassVar = _of_estimator("start", "auto")
+    random_state: ClassVar = _of_estimator("random_state")
+    target_transform: ClassVar = _of_estimator("target_transform")
+    target_bounds: ClassVar = _of_estimator("target_bounds")
+    missing: ClassVar = _of_estimator("missing", "error")
+    series: ClassVar = _of_estimator("series")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         all_ahead = isinstance(self.known_ahead, str) and self.known_ahead == "all"
         tags.regressor_tags.poor_score = not all_ahead  # a free run that does not see the row's own inputs
         return tags
-
-    @property
-    def scale(self):
-        """That of the estimator inside, where it is followed as it is; else the members see to it."""
-        return self.estimator.scale if self.strategy == "recursive" else None
 
     @property
     def params_(self):

@@ -36,6 +36,7 @@ from .intervals import (
     path_rng,
     segments_of,
 )
+from .parameters import RegressorParameters
 from .sequence import Form, Goal, Sequence, all_or_nothing, place_of
 
 
@@ -62,7 +63,7 @@ class Future(NamedTuple):
     index: object
 
 
-class SequenceRegressor(RegressorMixin, Sequence):
+class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     """Forecasts; a subclass brings its constructor and ``_learner``."""
 
     # ---------------------------------------------------------------------------------- what y means

@@ -52,36 +52,11 @@ from .following import (
     zero_past,
 )
 from .intervals import Errors
+from .parameters import SeriesParameters
 from .persist import plain, revived
 
 
 MISSING = ("error", "hold", "mean", "mask")
-SERIES_PARAMETERS = """\
-    target_transform : None, word, object or list of those, default=None
-        What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
-        of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
-        through "log" is that of the median.
-    target_bounds : None or tuple (low, high), default=None
-        What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
-        a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
-        night. Training does not know them.
-    missing : {"error", "hold", "mean", "mask"}, default="error"
-        What stands for NaN in X: an error; the last value known; the mean of training; the last value, with an input
-        beside each that tells whether it was missing.
-    series : str, optional
-        The column of X that tells several series apart.
-"""
-
-
-def documented(**texts):
-    """Fill in the parts of a class docstring that several models share: each text where its {name} stands."""
-
-    def fill(model):
-        for name, text in texts.items():
-            model.__doc__ = (model.__doc__ or "").replace(f"{{{name}}}", text.strip())  # none with python -OO
-        return model
-
-    return fill
 
 
 class Form(NamedTuple):
@@ -148,7 +123,7 @@ def all_or_nothing(method):
     return guarded
 
 
-class Sequence(MultiOutputMixin, BaseEstimator):
+class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     """Rows, places, memories; a subclass says what y means: ``_check_y``, ``_goal``, and ``_learner``."""
 
     # ---------------------------------------------------------------------------------- files, tags, attributes

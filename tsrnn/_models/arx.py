@@ -5,11 +5,12 @@
 It is a delay network without hidden layers, whose weights are those of a ridge regression.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
 from .._check import check_number
+from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
 from .._nets.delay_loss import WindowLoss
@@ -60,14 +61,6 @@ class ARXRegressor(SequenceRegressor):
     alpha : float, default=1e-4
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
         squares.
-    scale : {"standard", "minmax", "robust", None}, default="standard"
-        How X and y are scaled inside, learnt from the training rows.
-    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
-        Where ``predict`` starts; see :class:`~tsrnn.NARXRegressor`.
-    random_state : int, RandomState or None, default=None
-        For sample paths of ``forecast``; the fit draws nothing.
-    target_bounds, target_transform, missing, series
-        As for :class:`~tsrnn.NARXRegressor`.
 
     Attributes
     ----------
@@ -76,25 +69,10 @@ class ARXRegressor(SequenceRegressor):
         first, then the outputs, oldest lag first.
     theta_ : ndarray of shape (n_parameters,)
         The same, flat.
-    state_ : tuple (X, Y) of ndarrays of shape (lead_, n_features), (lead_, n_outputs)
-        The last rows seen, in scaled units: the memory.
-    lead_ : int
-        Rows of history that a forecast needs.
     n_iter_ : int
         1.
     loss_curve_ : list of float
         Half the mean squared error in scaled units, plus the penalty.
-    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
-        z = (v - center) / scale takes the user's units to the model's.
-    series_ : dict
-        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
-        ``state_`` and ``timeline_`` are those of the one series.
-    timeline_ : tuple or None
-        First and last stamp of the rows seen and how they are spaced, where their index tells.
-    n_features_in_, n_outputs_ : int
-        Columns of X and y.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of X's columns, where it had them.
 
     See Also
     --------
@@ -114,30 +92,14 @@ class ARXRegressor(SequenceRegressor):
     array([2., 1.])
     """
 
-    def __init__(
-        self,
-        input_lags=2,
-        output_lags=3,
-        *,
-        alpha=1e-4,
-        scale="standard",
-        start="auto",
-        random_state=None,
-        target_bounds=None,
-        target_transform=None,
-        missing="error",
-        series=None,
-    ):
-        self.input_lags = input_lags
-        self.output_lags = output_lags
-        self.alpha = alpha
-        self.scale = scale
-        self.start = start
-        self.random_state = random_state
-        self.target_bounds = target_bounds
-        self.target_transform = target_transform
-        self.missing = missing
-        self.series = series
+    input_lags: Lags = 2
+    output_lags: Lags = 3
+    _: KW_ONLY
+    alpha: float = 1e-4
+    scale: str | None = "standard"
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_bounds: tuple | None = None
 
     def _learner(self):
         check_number("alpha", self.alpha, 0)

@@ -4,13 +4,14 @@ The equations are in ``delay_kernels.py``.  Training goes through stages, (steps
 measured y, one row a sample; in closed loop through free runs of some steps, by back-propagation through the loop.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 
 from .._check import check_number, check_widths
+from .._estimators.parameters import Sizes, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
 from .._nets import delay_kernels as kernels
 from .._nets.delay import ACTIVATIONS, DelayDynamics, make_plan
@@ -39,6 +40,54 @@ from .._training.solvers import (
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
+
+
+class DelayParameters(TrainedParameters):
+    """What a delay network has.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(16,)
+        Width of each hidden layer; ``()`` for a linear model.
+    activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
+        Of the hidden layers.
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units. Without hidden layers, pinball is linear quantile regression.
+    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
+        How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
+        :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
+        than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
+    alpha : float, default=1e-4
+        Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
+        units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
+    batch_size : int, default=200
+        Rows in a mini-batch of a stochastic solver.
+    max_iter : int, default=100
+        Iterations (epochs, for a stochastic solver) of each stage of training.
+    validation_fraction : float, default=0.15
+        Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
+    n_iter_no_change : int, default=10
+        See ``tol``.
+    n_restarts : int, default=1
+        Train from as many random starts and keep the best by validation loss.
+    random_state : int, RandomState or None, default=None
+        For the initial weights and mini-batches.
+    """
+
+    hidden_layer_sizes: Sizes = (16,)
+    _: KW_ONLY
+    activation: str = "tanh"
+    loss: object = "squared"
+    solver: object = "auto"
+    alpha: float = 1e-4
+    batch_size: int = 200
+    max_iter: int = 100
+    tol: float = 1e-4
+    early_stopping: bool = True
+    validation_fraction: float = 0.15
+    n_iter_no_change: int = 10
+    n_restarts: int = 1
 
 
 class Attempt(NamedTuple):

@@ -3,7 +3,7 @@
 h <- f(x W + h U + b)
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import partial
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
 from .esn import ESNRegressor
-from .recurrent import RecurrentLearner, RecurrentRegressor, shared_docs
+from .recurrent import RecurrentLearner, RecurrentRegressor
 
 
 IDENTITY, TANH, LOGISTIC, RELU = range(4)
@@ -136,7 +136,6 @@ class FromReservoir(RecurrentLearner):
         return theta
 
 
-@shared_docs
 class ElmanRegressor(RecurrentRegressor):
     """Elman network, the simple recurrent network, trained through time.
 
@@ -145,8 +144,6 @@ class ElmanRegressor(RecurrentRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(32,)
-        Units of each layer.
     activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
         f. "relu" wants ``clip_norm`` in the solver.
     init : ESNRegressor, optional
@@ -154,11 +151,6 @@ class ElmanRegressor(RecurrentRegressor):
         of its readout too (with ``skip_connections`` that sees the lags, as an ESN's does). It must have as many
         units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate=1``; lags and scaling are
         the net's, and so is the seed if the reservoir has none.
-    {parameters}
-
-    Attributes
-    ----------
-    {attributes}
 
     See Also
     --------
@@ -168,7 +160,6 @@ class ElmanRegressor(RecurrentRegressor):
     References
     ----------
     .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
-    {references}
 
     Examples
     --------
@@ -180,80 +171,9 @@ class ElmanRegressor(RecurrentRegressor):
     (300,)
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(32,),
-        *,
-        activation="tanh",
-        init=None,
-        input_lags=0,
-        output_lags=0,
-        bidirectional=False,
-        skip_connections=False,
-        initial_state="zeros",
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        layer_norm=False,
-        recurrent_init="orthogonal",
-        orthogonal_penalty=0.0,
-        training="open_loop",
-        sequence_length=64,
-        washout=0,
-        batch_size="auto",
-        loss="squared",
-        solver="auto",
-        alpha=1e-4,
-        max_iter=300,
-        tol=1e-4,
-        early_stopping=True,
-        validation_fraction=0.15,
-        n_iter_no_change=40,
-        scale="standard",
-        start="auto",
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        target_transform=None,
-        target_bounds=None,
-        missing="error",
-        series=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.init = init
-        self.input_lags = input_lags
-        self.output_lags = output_lags
-        self.bidirectional = bidirectional
-        self.skip_connections = skip_connections
-        self.initial_state = initial_state
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.layer_norm = layer_norm
-        self.recurrent_init = recurrent_init
-        self.orthogonal_penalty = orthogonal_penalty
-        self.training = training
-        self.sequence_length = sequence_length
-        self.washout = washout
-        self.batch_size = batch_size
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.scale = scale
-        self.start = start
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.target_transform = target_transform
-        self.target_bounds = target_bounds
-        self.missing = missing
-        self.series = series
+    _: KW_ONLY
+    activation: str = "tanh"
+    init: ESNRegressor | None = None
 
     def _learner(self):
         learner = super()._learner()

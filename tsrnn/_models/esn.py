@@ -6,7 +6,7 @@
 A series is followed a block of steps at a time; of each block only its part of the normal equations remains.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from .._check import check_flag, check_number, check_verbose, check_word
+from .._declared import Declared
 from .._estimators.following import across
+from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import SERIES_PARAMETERS, documented
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState
 from .._nets.reservoir import ACTIVATIONS, DISTRIBUTIONS, chain, pack, random_links, random_reservoir
@@ -46,102 +47,6 @@ HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
 TOPOLOGIES = ("random", "cycle", "delay_line")
-PARAMETERS = """
-    spectral_radius : float or sequence of float, default=0.9
-        Of W, the largest modulus of its eigenvalues; one number, or one for each layer. With ``leak_rate`` it says how
-        slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
-    leak_rate : float or sequence of float, default=0.9
-        a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
-    connectivity : int or float, default=10
-        Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
-    input_scaling : float or array-like of shape (n_features,), optional
-        Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default 0.1, or 0.5
-        for a model of y alone.
-    input_connectivity : float, default=0.1
-        Share of the units that an input reaches (all of them, or 10, if that is more).
-    bias_scaling : float, default=0.5
-        Size of b.
-    input_lags : int or sequence of int, default=0
-        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
-    output_lags : int or sequence of int, default=0
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
-        autoregressive: in training it sees the measured y, or its own value where y is NaN.
-    feedback_scaling : float or array-like of shape (n_outputs,), optional
-        Size of the weights of the lags of y; by default that of the inputs (their mean).
-    noise : float, default=0.0
-        Standard deviation of normal noise inside f in training; steadies free runs.
-    activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
-        f.
-    topology : {"random", "cycle", "delay_line"}, default="random"
-        "cycle": each unit is fed by the one before it, the first by the last [5]_; "delay_line": not the first.
-    groups : int, default=1
-        Reservoirs side by side, without links between them, that share the units of each layer.
-    weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
-        Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
-    W : array-like or sparse of shape (n_units, n_units), optional
-        Taken as it is, row i the links that come in to unit i; then there is one layer of that size.
-    W_in : array-like of shape (n_units, n_columns), optional
-        Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
-    readout_bias, readout_input, readout_squares : bool, default=True, True, False
-        Whether the readout sees 1, v(t), and the squares of x(t).
-"""
-MORE_PARAMETERS = (
-    """
-    washout : int or "auto", default="auto"
-        First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series.
-    scale : {"standard", "minmax", "robust", None}, default="standard"
-        How X and y are scaled inside, learnt from the training rows.
-    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
-        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean state over training. "zeros":
-        from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from those
-        seen start from the end, also over a short gap, with a warning; the training rows themselves from their own
-        start; others cold. Without an index, from the end.
-    random_state : int, RandomState or None, default=None
-        For the reservoir and the noise.
-    verbose : int, default=0
-        1 shows a progress bar (with tqdm installed), 2 a line for each block of rows.
-"""
-    + SERIES_PARAMETERS
-)
-ATTRIBUTES = """
-    params_ : named tuple (W_in, W, U, b, W_out)
-        All weights, in scaled units; U is what a layer sees of the one below.
-    theta_ : ndarray of shape (n_parameters,)
-        The weights of the readout.
-    memory_length_ : int or inf
-        Steps until the states from two starts, zeros and the mean state, are within 1% of their first distance for
-        good, along the training series.
-    state_ : tuple (X, Y, states)
-        The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
-    lead_ : int
-        Rows of history that the lags need.
-    n_iter_ : int
-        1, or passes of reweighted least squares.
-    loss_curve_ : list of float
-        Mean loss of training, in scaled units (half the mean squared error, for "squared").
-    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
-        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
-        training is inf: it is ignored.
-    series_ : dict
-        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
-        ``state_`` and ``timeline_`` are those of the one series.
-    timeline_ : tuple or None
-        First and last stamp of the rows seen and how they are spaced, where their index tells.
-    n_features_in_, n_outputs_ : int
-        Columns of X and y.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of X's columns, where it had them.
-"""
-REFERENCES = """
-    .. [5] A. Rodan, P. Tino. "Minimum complexity echo state network." IEEE Transactions on Neural Networks 22(1), 2011.
-    .. [6] M. Lukosevicius. "A practical guide to applying echo state networks." In: Neural Networks: Tricks of the
-       Trade, Springer, 2012.
-    .. [7] D. R. Hunter, K. Lange. "Quantile regression via an MM algorithm." Journal of Computational and Graphical
-       Statistics 9(1), 2000.
-"""
-shared_docs = documented(
-    parameters=PARAMETERS, more_parameters=MORE_PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES
-)
 
 
 class RecursiveLeastSquares(BaseEstimator):
@@ -185,6 +90,128 @@ class Parameters(NamedTuple):
     U: sparse.csr_array
     b: np.ndarray
     W_out: np.ndarray
+
+
+class ReservoirParameters(Declared):
+    """What an echo state network has.
+
+    Parameters
+    ----------
+    n_reservoir : int or tuple of int, default=300
+        Units. Of a tuple each layer sees the states of the one below, and the readout all of them [1]_.
+    spectral_radius : float or sequence of float, default=0.9
+        Of W, the largest modulus of its eigenvalues; one number, or one for each layer. With ``leak_rate`` it says how
+        slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
+    leak_rate : float or sequence of float, default=0.9
+        a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
+    connectivity : int or float, default=10
+        Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
+    input_scaling : float or array-like of shape (n_features,), optional
+        Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default 0.1, or 0.5
+        for a model of y alone.
+    input_connectivity : float, default=0.1
+        Share of the units that an input reaches (all of them, or 10, if that is more).
+    bias_scaling : float, default=0.5
+        Size of b.
+    input_lags : int or sequence of int, default=0
+        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+    output_lags : int or sequence of int, default=0
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
+        autoregressive: in training it sees the measured y, or its own value where y is NaN.
+    feedback_scaling : float or array-like of shape (n_outputs,), optional
+        Size of the weights of the lags of y; by default that of the inputs (their mean).
+    noise : float, default=0.0
+        Standard deviation of normal noise inside f in training; steadies free runs.
+    activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
+        f.
+    topology : {"random", "cycle", "delay_line"}, default="random"
+        "cycle": each unit is fed by the one before it, the first by the last [3]_; "delay_line": not the first.
+    groups : int, default=1
+        Reservoirs side by side, without links between them, that share the units of each layer.
+    weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
+        Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
+    W : array-like or sparse of shape (n_units, n_units), optional
+        Taken as it is, row i the links that come in to unit i; then there is one layer of that size.
+    W_in : array-like of shape (n_units, n_columns), optional
+        Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
+    readout_bias, readout_input, readout_squares : bool, default=True, True, False
+        Whether the readout sees 1, v(t), and the squares of x(t).
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units. Others than the squared one by iteratively reweighted least squares [5]_: 10 to 80
+        passes over the series, each of which takes, for every output, about as long as a fit with the squared loss.
+        There is no ``partial_fit`` then.
+    solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
+        How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
+        what a fit to all rows gives. ``RecursiveLeastSquares(forgetting)``: for streams, with the squared loss; a row
+        counts if all its y are measured.
+    alpha : float or "auto", default="auto"
+        alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
+        all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [2]_, which costs
+        some ten solutions; for another loss what means the same to it.
+    washout : int or "auto", default="auto"
+        First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series.
+    random_state : int, RandomState or None, default=None
+        For the reservoir and the noise.
+    verbose : int, default=0
+        1 shows a progress bar (with tqdm installed), 2 a line for each block of rows.
+
+    Attributes
+    ----------
+    params_ : named tuple (W_in, W, U, b, W_out)
+        All weights, in scaled units; U is what a layer sees of the one below.
+    theta_ : ndarray of shape (n_parameters,)
+        The weights of the readout.
+    memory_length_ : int or inf
+        Steps until the states from two starts, zeros and the mean state, are within 1% of their first distance for
+        good, along the training series.
+    state_ : tuple (X, Y, states)
+        The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
+    lead_ : int
+        Rows of history that the lags need.
+    n_iter_ : int
+        1, or passes of reweighted least squares.
+    loss_curve_ : list of float
+        Mean loss of training, in scaled units (half the mean squared error, for "squared").
+
+    References
+    ----------
+    .. [1] C. Gallicchio, A. Micheli, L. Pedrelli. "Deep reservoir computing: a critical experimental analysis."
+       Neurocomputing 268, 2017.
+    .. [2] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
+    .. [3] A. Rodan, P. Tino. "Minimum complexity echo state network." IEEE Transactions on Neural Networks 22(1), 2011.
+    .. [4] M. Lukosevicius. "A practical guide to applying echo state networks." In: Neural Networks: Tricks of the
+       Trade, Springer, 2012.
+    .. [5] D. R. Hunter, K. Lange. "Quantile regression via an MM algorithm." Journal of Computational and Graphical
+       Statistics 9(1), 2000.
+    """
+
+    n_reservoir: Sizes = 300
+    _: KW_ONLY
+    spectral_radius: Numbers = 0.9
+    leak_rate: Numbers = 0.9
+    connectivity: int | float = 10
+    input_scaling: object = None
+    input_connectivity: float = 0.1
+    bias_scaling: float = 0.5
+    input_lags: Lags = 0
+    output_lags: Lags = 0
+    feedback_scaling: object = None
+    noise: float = 0.0
+    activation: str = "tanh"
+    topology: str = "random"
+    groups: int = 1
+    weight_distribution: str = "uniform"
+    W: object = None
+    W_in: object = None
+    readout_bias: bool = True
+    readout_input: bool = True
+    readout_squares: bool = False
+    loss: object = "squared"
+    solver: object = "ridge"
+    alpha: float | str = "auto"
+    washout: int | str = "auto"
+    verbose: int = 0
 
 
 class Readout(NamedTuple):
@@ -536,39 +563,17 @@ class ESNLearner(Learner):
             recurse(Z[rows], Y[rows], w[rows], self.forgetting, most, inverse, W)
 
 
-@shared_docs
-class ESNRegressor(SequenceRegressor):
+class ESNRegressor(ReservoirParameters, SequenceRegressor):
     """Echo state network: a fixed random reservoir, and a readout by ridge regression.
 
     x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
     inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
     normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
 
-    Parameters
-    ----------
-    n_reservoir : int or tuple of int, default=300
-        Units. Of a tuple each layer sees the states of the one below, and the readout all of them [3]_.
-    {parameters}
-    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
-        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
-        outputs; in scaled units. Others than the squared one by iteratively reweighted least squares [7]_: 10 to 80
-        passes over the series, each of which takes, for every output, about as long as a fit with the squared loss.
-        There is no ``partial_fit`` then.
-    solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
-        How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
-        what a fit to all rows gives. ``RecursiveLeastSquares(forgetting)``: for streams, with the squared loss; a row
-        counts if all its y are measured.
-    alpha : float or "auto", default="auto"
-        alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
-        all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [4]_, which costs
-        some ten solutions; for another loss what means the same to it.
-    {more_parameters}
-
     Attributes
     ----------
     alpha_ : float
         The penalty used.
-    {attributes}
 
     See Also
     --------
@@ -581,10 +586,6 @@ class ESNRegressor(SequenceRegressor):
        2001.
     .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
        communication." Science 304(5667), 2004.
-    .. [3] C. Gallicchio, A. Micheli, L. Pedrelli. "Deep reservoir computing: a critical experimental analysis."
-       Neurocomputing 268, 2017.
-    .. [4] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
-    {references}
 
     Examples
     --------
@@ -601,74 +602,10 @@ class ESNRegressor(SequenceRegressor):
     (84,)
     """
 
-    def __init__(
-        self,
-        n_reservoir=300,
-        *,
-        spectral_radius=0.9,
-        leak_rate=0.9,
-        connectivity=10,
-        input_scaling=None,
-        input_connectivity=0.1,
-        bias_scaling=0.5,
-        input_lags=0,
-        output_lags=0,
-        feedback_scaling=None,
-        noise=0.0,
-        activation="tanh",
-        topology="random",
-        groups=1,
-        weight_distribution="uniform",
-        W=None,
-        W_in=None,
-        readout_bias=True,
-        readout_input=True,
-        readout_squares=False,
-        loss="squared",
-        solver="ridge",
-        alpha="auto",
-        washout="auto",
-        scale="standard",
-        start="auto",
-        random_state=None,
-        verbose=0,
-        target_transform=None,
-        target_bounds=None,
-        missing="error",
-        series=None,
-    ):
-        self.n_reservoir = n_reservoir
-        self.spectral_radius = spectral_radius
-        self.leak_rate = leak_rate
-        self.connectivity = connectivity
-        self.input_scaling = input_scaling
-        self.input_connectivity = input_connectivity
-        self.bias_scaling = bias_scaling
-        self.input_lags = input_lags
-        self.output_lags = output_lags
-        self.feedback_scaling = feedback_scaling
-        self.noise = noise
-        self.activation = activation
-        self.topology = topology
-        self.groups = groups
-        self.weight_distribution = weight_distribution
-        self.W = W
-        self.W_in = W_in
-        self.readout_bias = readout_bias
-        self.readout_input = readout_input
-        self.readout_squares = readout_squares
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.washout = washout
-        self.scale = scale
-        self.start = start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.target_transform = target_transform
-        self.target_bounds = target_bounds
-        self.missing = missing
-        self.series = series
+    _cure = (
+        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
+        "far from those in training."
+    )
 
     # ---------------------------------------------------------------------------------- parameters
 

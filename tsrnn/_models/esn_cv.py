@@ -1,15 +1,17 @@
 """Echo state networks whose penalty is chosen by cross-validation, from sums over time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.model_selection import check_cv
 
 from .._check import check_number
+from .._estimators.parameters import Numbers
 from .._nets.ridge import add_rows, no_sums, ridge_path, squared_error
 from .._training.losses import squared
-from .esn import ESNLearner, ESNRegressor, shared_docs
+from .esn import ESNLearner, ESNRegressor
 
 
 ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries
@@ -88,7 +90,6 @@ class ESNCVLearner(ESNLearner):
         }
 
 
-@shared_docs
 class ESNRegressorCV(ESNRegressor):
     """Echo state network, the penalty of its readout chosen by cross-validation.
 
@@ -98,15 +99,11 @@ class ESNRegressorCV(ESNRegressor):
 
     Parameters
     ----------
-    n_reservoir : int or tuple of int, default=300
-        Units. Of a tuple each layer sees the states of the one below, and the readout all of them.
     alphas : sequence of float, default=(1e-9, 1e-8, ..., 100.0)
         The penalties to try: each times the squared weights of the readout, but that of 1, is added to the sum of
         squared errors (over all rows, in scaled units).
     cv : int, splitter or iterable of (train, test), default=5
         An int: so many blocks of rows, each in turn the one that is judged. ``TimeSeriesSplit()``: rolling folds.
-    {parameters}
-    {more_parameters}
 
     Attributes
     ----------
@@ -116,7 +113,6 @@ class ESNRegressorCV(ESNRegressor):
         Its mean score: minus the mean squared error, in scaled units.
     cv_results_ : dict of ndarrays
         "param_alpha", "split0_test_score" ..., "mean_test_score", "std_test_score" and "rank_test_score".
-    {attributes}
 
     See Also
     --------
@@ -125,7 +121,6 @@ class ESNRegressorCV(ESNRegressor):
     References
     ----------
     .. [1] M. Lukosevicius, A. Uselis. "Efficient cross-validation of echo state networks." ICANN 2019.
-    {references}
 
     Examples
     --------
@@ -138,74 +133,12 @@ class ESNRegressorCV(ESNRegressor):
     True
     """
 
-    def __init__(
-        self,
-        n_reservoir=300,
-        *,
-        alphas=ALPHAS,
-        cv=5,
-        spectral_radius=0.9,
-        leak_rate=0.9,
-        connectivity=10,
-        input_scaling=None,
-        input_connectivity=0.1,
-        bias_scaling=0.5,
-        input_lags=0,
-        output_lags=0,
-        feedback_scaling=None,
-        noise=0.0,
-        activation="tanh",
-        topology="random",
-        groups=1,
-        weight_distribution="uniform",
-        W=None,
-        W_in=None,
-        readout_bias=True,
-        readout_input=True,
-        readout_squares=False,
-        washout="auto",
-        scale="standard",
-        start="auto",
-        random_state=None,
-        verbose=0,
-        target_transform=None,
-        target_bounds=None,
-        missing="error",
-        series=None,
-    ):
-        super().__init__(
-            n_reservoir,
-            spectral_radius=spectral_radius,
-            leak_rate=leak_rate,
-            connectivity=connectivity,
-            input_scaling=input_scaling,
-            input_connectivity=input_connectivity,
-            bias_scaling=bias_scaling,
-            input_lags=input_lags,
-            output_lags=output_lags,
-            feedback_scaling=feedback_scaling,
-            noise=noise,
-            activation=activation,
-            topology=topology,
-            groups=groups,
-            weight_distribution=weight_distribution,
-            W=W,
-            W_in=W_in,
-            readout_bias=readout_bias,
-            readout_input=readout_input,
-            readout_squares=readout_squares,
-            washout=washout,
-            scale=scale,
-            start=start,
-            random_state=random_state,
-            verbose=verbose,
-            target_transform=target_transform,
-            target_bounds=target_bounds,
-            missing=missing,
-            series=series,
-        )
-        self.alphas = alphas
-        self.cv = cv
+    _: KW_ONLY
+    alphas: Numbers = ALPHAS
+    cv: object = 5
+    loss: ClassVar = "squared"
+    solver: ClassVar = "ridge"
+    alpha: ClassVar = "auto"
 
     def _learner(self):
         learner = super()._learner()

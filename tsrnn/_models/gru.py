@@ -9,6 +9,7 @@
 Gates lie in the order r, z, n, each of them in a block of its own.
 """
 
+from dataclasses import KW_ONLY
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
-from .recurrent import RecurrentRegressor, shared_docs
+from .recurrent import RecurrentRegressor
 
 
 @kernel
@@ -157,7 +158,6 @@ def cell(reset, learned, layer_norm):
     return Cell(cell, (reset, learned, layer_norm), 3, 1, (0, 0, 0), shapes, forward, backward)
 
 
-@shared_docs
 class GRURegressor(RecurrentRegressor):
     """Gated recurrent unit network, trained through time.
 
@@ -166,16 +166,9 @@ class GRURegressor(RecurrentRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(32,)
-        Units of each layer.
     reset : {"after", "before"}, default="after"
         Whether the reset gate acts after the product of h and its weights, as in cuDNN and the frameworks, or
         before it, as in the original [1]_.
-    {parameters}
-
-    Attributes
-    ----------
-    {attributes}
 
     See Also
     --------
@@ -186,7 +179,6 @@ class GRURegressor(RecurrentRegressor):
     ----------
     .. [1] K. Cho et al. "Learning phrase representations using RNN encoder-decoder for statistical machine
        translation." EMNLP 2014.
-    {references}
 
     Examples
     --------
@@ -198,78 +190,8 @@ class GRURegressor(RecurrentRegressor):
     (300,)
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(32,),
-        *,
-        reset="after",
-        input_lags=0,
-        output_lags=0,
-        bidirectional=False,
-        skip_connections=False,
-        initial_state="zeros",
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        layer_norm=False,
-        recurrent_init="orthogonal",
-        orthogonal_penalty=0.0,
-        training="open_loop",
-        sequence_length=64,
-        washout=0,
-        batch_size="auto",
-        loss="squared",
-        solver="auto",
-        alpha=1e-4,
-        max_iter=300,
-        tol=1e-4,
-        early_stopping=True,
-        validation_fraction=0.15,
-        n_iter_no_change=40,
-        scale="standard",
-        start="auto",
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        target_transform=None,
-        target_bounds=None,
-        missing="error",
-        series=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.reset = reset
-        self.input_lags = input_lags
-        self.output_lags = output_lags
-        self.bidirectional = bidirectional
-        self.skip_connections = skip_connections
-        self.initial_state = initial_state
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.layer_norm = layer_norm
-        self.recurrent_init = recurrent_init
-        self.orthogonal_penalty = orthogonal_penalty
-        self.training = training
-        self.sequence_length = sequence_length
-        self.washout = washout
-        self.batch_size = batch_size
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.scale = scale
-        self.start = start
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.target_transform = target_transform
-        self.target_bounds = target_bounds
-        self.missing = missing
-        self.series = series
+    _: KW_ONLY
+    reset: str = "after"
 
     def _cell(self):
         check_word("reset", self.reset, ("after", "before"))

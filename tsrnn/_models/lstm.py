@@ -11,6 +11,7 @@ Gates lie in the order i, g, o, f, each of them in a block of its own, so that a
 loop whatever H is; f comes last because it can be left out.  The p (peepholes) can be left out too.
 """
 
+from dataclasses import KW_ONLY
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
-from .recurrent import RecurrentRegressor, shared_docs
+from .recurrent import RecurrentRegressor
 
 
 @kernel
@@ -166,7 +167,6 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     return Cell(cell, options, G, 2, bias, shapes, forward, backward)
 
 
-@shared_docs
 class LSTMRegressor(RecurrentRegressor):
     """Long short-term memory network, trained through time.
 
@@ -175,19 +175,12 @@ class LSTMRegressor(RecurrentRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(32,)
-        Units of each layer.
     peepholes : bool, default=False
         Whether the gates see the cell as well [2]_.
     forget_gate : bool, default=True
         False for the original of 1997, whose cell never forgets.
     forget_bias : float, default=1.0
         Where the bias of the forget gate starts: above 0 it begins by remembering [3]_.
-    {parameters}
-
-    Attributes
-    ----------
-    {attributes}
 
     See Also
     --------
@@ -201,7 +194,6 @@ class LSTMRegressor(RecurrentRegressor):
        Journal of Machine Learning Research 3, 2002.
     .. [3] R. Jozefowicz, W. Zaremba, I. Sutskever. "An empirical exploration of recurrent network architectures."
        ICML 2015.
-    {references}
 
     Examples
     --------
@@ -213,82 +205,10 @@ class LSTMRegressor(RecurrentRegressor):
     (300,)
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(32,),
-        *,
-        peepholes=False,
-        forget_gate=True,
-        forget_bias=1.0,
-        input_lags=0,
-        output_lags=0,
-        bidirectional=False,
-        skip_connections=False,
-        initial_state="zeros",
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        layer_norm=False,
-        recurrent_init="orthogonal",
-        orthogonal_penalty=0.0,
-        training="open_loop",
-        sequence_length=64,
-        washout=0,
-        batch_size="auto",
-        loss="squared",
-        solver="auto",
-        alpha=1e-4,
-        max_iter=300,
-        tol=1e-4,
-        early_stopping=True,
-        validation_fraction=0.15,
-        n_iter_no_change=40,
-        scale="standard",
-        start="auto",
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        target_transform=None,
-        target_bounds=None,
-        missing="error",
-        series=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.peepholes = peepholes
-        self.forget_gate = forget_gate
-        self.forget_bias = forget_bias
-        self.input_lags = input_lags
-        self.output_lags = output_lags
-        self.bidirectional = bidirectional
-        self.skip_connections = skip_connections
-        self.initial_state = initial_state
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.layer_norm = layer_norm
-        self.recurrent_init = recurrent_init
-        self.orthogonal_penalty = orthogonal_penalty
-        self.training = training
-        self.sequence_length = sequence_length
-        self.washout = washout
-        self.batch_size = batch_size
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.scale = scale
-        self.start = start
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.target_transform = target_transform
-        self.target_bounds = target_bounds
-        self.missing = missing
-        self.series = series
+    _: KW_ONLY
+    peepholes: bool = False
+    forget_gate: bool = True
+    forget_bias: float = 1.0
 
     def _cell(self):
         check_flag("peepholes", self.peepholes)

@@ -7,45 +7,19 @@
 They are models like all others, so that panels, bounds, intervals and backtests are the same for them.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from .._check import check_number
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import documented
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory
 from .._series.timeline import last_known
 
 
 NUMBERS = 2**16  # of free runs at a time
-PARAMETERS = """
-    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
-        Where ``predict`` starts; see :class:`~tsrnn.NARXRegressor`.
-    random_state : int, RandomState or None, default=None
-        For sample paths of ``forecast``.
-    target_bounds, target_transform, missing, series
-        As for :class:`~tsrnn.NARXRegressor`.
-"""
-ATTRIBUTES = """
-    state_ : tuple (X, Y) of ndarrays of shape (0, n_features), (lead_, n_outputs)
-        The last values of y: the memory.
-    lead_ : int
-        Rows of history that a forecast needs: the period.
-    theta_ : ndarray of shape (0,)
-        Nothing is learnt.
-    series_ : dict
-        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
-        ``state_`` and ``timeline_`` are those of the one series.
-    timeline_ : tuple or None
-        First and last stamp of the rows seen and how they are spaced, where their index tells.
-    n_features_in_, n_outputs_ : int
-        Columns of X, which are not looked at, and of y.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of X's columns, where it had them.
-"""
-shared_docs = documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +100,21 @@ class NaiveLearner(Learner):
 
 
 class Naive(SequenceRegressor):
-    """y(t) = y(t - p); a subclass brings p, ``_season``."""
+    """y(t) = y(t - p); a subclass brings p, ``_season``.
 
-    scale = None  # so that values come back as they went in
+    Attributes
+    ----------
+    state_ : tuple (X, Y) of ndarrays of shape (0, n_features), (lead_, n_outputs)
+        The last values of y: the memory.
+    lead_ : int
+        Rows of history that a forecast needs: the period.
+    theta_ : ndarray of shape (0,)
+        Nothing is learnt.
+    n_features_in_, n_outputs_ : int
+        Columns of X, which are not looked at, and of y.
+    """
+
+    scale: ClassVar = None  # so that values come back as they went in
 
     def _learner(self):
         check_number("period", self._season(), 1, integer=True)
@@ -145,20 +131,11 @@ class Naive(SequenceRegressor):
         return tags
 
 
-@shared_docs
 class PersistenceRegressor(Naive):
     """The last value goes on: y(t) = y(t - 1).
 
     The forecast of a random walk, and hard to beat one step ahead. X is not looked at. Where y is NaN the last
     known value stands for it; before any, the mean of training.
-
-    Parameters
-    ----------
-    {parameters}
-
-    Attributes
-    ----------
-    {attributes}
 
     See Also
     --------
@@ -179,28 +156,15 @@ class PersistenceRegressor(Naive):
     array([4., 6., 8.])
     """
 
-    def __init__(
-        self,
-        *,
-        start="auto",
-        random_state=None,
-        target_bounds=None,
-        target_transform=None,
-        missing="error",
-        series=None,
-    ):
-        self.start = start
-        self.random_state = random_state
-        self.target_bounds = target_bounds
-        self.target_transform = target_transform
-        self.missing = missing
-        self.series = series
+    _: KW_ONLY
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_bounds: tuple | None = None
 
     def _season(self):
         return 1
 
 
-@shared_docs
 class SeasonalNaiveRegressor(Naive):
     """The value a period ago: y(t) = y(t - period).
 
@@ -211,11 +175,6 @@ class SeasonalNaiveRegressor(Naive):
     ----------
     period : int, default=1
         Rows of a season: 24 for the same hour of yesterday, 168 for that of last week. 1 is persistence.
-    {parameters}
-
-    Attributes
-    ----------
-    {attributes}
 
     See Also
     --------
@@ -233,24 +192,11 @@ class SeasonalNaiveRegressor(Naive):
     array([0.5, 1.5, 2.5, 0.5])
     """
 
-    def __init__(
-        self,
-        period=1,
-        *,
-        start="auto",
-        random_state=None,
-        target_bounds=None,
-        target_transform=None,
-        missing="error",
-        series=None,
-    ):
-        self.period = period
-        self.start = start
-        self.random_state = random_state
-        self.target_bounds = target_bounds
-        self.target_transform = target_transform
-        self.missing = missing
-        self.series = series
+    period: int = 1
+    _: KW_ONLY
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_bounds: tuple | None = None
 
     def _season(self):
         return self.period

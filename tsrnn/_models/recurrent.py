@@ -8,14 +8,14 @@ one epoch earlier.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from joblib import effective_n_jobs
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
+from .._estimators.parameters import Lags, Sizes, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import SERIES_PARAMETERS, documented
 from .._nets.dynamics import (
     Learner,
     Trained,
@@ -40,6 +40,102 @@ SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
+
+
+class RecurrentParameters(TrainedParameters):
+    """What every recurrent net has.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(32,)
+        Units of each layer.
+    input_lags : int or sequence of int, default=0
+        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+        ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
+    output_lags : int or sequence of int, default=0
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
+        autoregressive.
+    bidirectional : bool, default=False
+        A second set of units reads each series from its end to its start, for smoothing: every row is predicted
+        from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
+        ``partial_fit`` or warm start.
+    skip_connections : bool, default=False
+        Whether the inputs reach every layer and the readout, and every layer the readout.
+    initial_state : {"zeros", "learned"}, default="zeros"
+        What each series starts from in training. ``start="cold"`` takes the learned one, or else the mean state over
+        training (zeros, if those suit the many series of training better).
+    dropout : float, default=0.0
+        Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
+    recurrent_dropout : float, default=0.0
+        Share of each layer's units that the recurrence does not see, the same for all steps of a sequence [2]_.
+    layer_norm : bool, default=False
+        Whether what each gate sees is normalised over its units [3]_.
+    recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"
+        How the recurrent weights start.
+    orthogonal_penalty : float, default=0.0
+        Times the sum of squares of U'U - I, added to the mean loss: keeps the recurrence near orthogonal.
+    training : {"open_loop", "closed_loop", "scheduled_sampling"}, default="open_loop"
+        What the net sees in the lags of y: measured values (teacher forcing); from the state that follows them its
+        own outputs, for ``sequence_length`` steps; or its own more and more often, as epochs go by [4]_.
+    sequence_length : int, default=64
+        Steps of back-propagation through time. The state is carried over the cuts.
+    washout : int, default=0
+        First rows of each series that are in no loss.
+    batch_size : int or "auto", default="auto"
+        Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
+    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
+        A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
+        takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
+        through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
+        among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
+        series, with dropout, scheduled sampling, or a loss with kinks.
+    max_iter : int, default=300
+        Epochs, or iterations of L-BFGS; five times as many of those with ``solver="auto"``.
+    n_jobs : int or None, default=None
+        Threads, each with a share of the sequences of a batch; the result does not depend on it. None is 1 unless
+        in a ``joblib.parallel_config``, -1 all processors.
+    random_state : int, RandomState or None, default=None
+        For the initial weights, the order of series and dropout.
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (n_parameters,)
+        All parameters.
+    params_ : tuple of named tuples
+        The same: one of each layer (and direction), then the readout's, in scaled units. Weights have a gate in front.
+        Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
+    state_ : tuple (X, Y, states)
+        The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
+    lead_ : int
+        Rows of history that the lags need.
+
+    References
+    ----------
+    .. [1] P. J. Werbos. "Backpropagation through time: what it does and how to do it." Proceedings of the IEEE
+       78(10), 1990.
+    .. [2] Y. Gal, Z. Ghahramani. "A theoretically grounded application of dropout in recurrent neural networks."
+       NeurIPS 2016.
+    .. [3] J. L. Ba, J. R. Kiros, G. E. Hinton. "Layer normalization." arXiv:1607.06450, 2016.
+    .. [4] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
+    """
+
+    hidden_layer_sizes: Sizes = (32,)
+    _: KW_ONLY
+    input_lags: Lags = 0
+    output_lags: Lags = 0
+    bidirectional: bool = False
+    skip_connections: bool = False
+    initial_state: str = "zeros"
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    layer_norm: bool = False
+    recurrent_init: str = "orthogonal"
+    orthogonal_penalty: float = 0.0
+    training: str = "open_loop"
+    sequence_length: int = 64
+    washout: int = 0
+    batch_size: int | str = "auto"
+    n_jobs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +378,7 @@ class RecurrentNetwork:
         return self._dynamics().params
 
 
-class RecurrentRegressor(RecurrentNetwork, SequenceRegressor):
+class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegressor):
     """A regressor around a recurrent net."""
 
     def gradient_flow(self, X, y, *, steps=None):
@@ -354,117 +450,3 @@ class RecurrentRegressor(RecurrentNetwork, SequenceRegressor):
         tape.backward(weights, net.turned(weights), dout, net.views(np.zeros(net.size)))
         forth = [dH for dH, block in zip(tape.dH, net.blocks) if not block.reverse]
         return np.array([np.linalg.norm(dH, axis=2).mean(axis=1)[::-1] for dH in forth])
-
-
-PARAMETERS = (
-    """
-    input_lags : int or sequence of int, default=0
-        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
-        ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
-    output_lags : int or sequence of int, default=0
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
-        autoregressive.
-    bidirectional : bool, default=False
-        A second set of units reads each series from its end to its start, for smoothing: every row is predicted
-        from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
-        ``partial_fit`` or warm start.
-    skip_connections : bool, default=False
-        Whether the inputs reach every layer and the readout, and every layer the readout.
-    initial_state : {"zeros", "learned"}, default="zeros"
-        What each series starts from in training.
-    dropout : float, default=0.0
-        Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
-    recurrent_dropout : float, default=0.0
-        Share of each layer's units that the recurrence does not see, the same for all steps of a sequence [11]_.
-    layer_norm : bool, default=False
-        Whether what each gate sees is normalised over its units [12]_.
-    recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"
-        How the recurrent weights start.
-    orthogonal_penalty : float, default=0.0
-        Times the sum of squares of U'U - I, added to the mean loss: keeps the recurrence near orthogonal.
-    training : {"open_loop", "closed_loop", "scheduled_sampling"}, default="open_loop"
-        What the net sees in the lags of y: measured values (teacher forcing); from the state that follows them its
-        own outputs, for ``sequence_length`` steps; or its own more and more often, as epochs go by [13]_.
-    sequence_length : int, default=64
-        Steps of back-propagation through time. The state is carried over the cuts.
-    washout : int, default=0
-        First rows of each series that are in no loss.
-    batch_size : int or "auto", default="auto"
-        Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
-    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
-        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
-        outputs; in scaled units.
-    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
-        A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
-        takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
-        through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
-        among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
-        series, with dropout, scheduled sampling, or a loss with kinks.
-    alpha : float, default=1e-4
-        Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units).
-    max_iter : int, default=300
-        Epochs, or iterations of L-BFGS; five times as many of those with ``solver="auto"``.
-    tol : float, default=1e-4
-        Training ends when ``n_iter_no_change`` epochs in a row did not lower the loss by this share.
-    early_stopping : bool, default=True
-        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
-    validation_fraction : float, default=0.15
-        Share of the rows, the last ones, that are held back.
-    n_iter_no_change : int, default=40
-        See ``tol``.
-    scale : {"standard", "minmax", "robust", None}, default="standard"
-        How X and y are scaled inside, learnt from the training rows.
-    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
-        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean state over training (the
-        learned one; or zeros if those suit the many series of training better). "zeros": from zeros. A tuple:
-        after following that history. "auto" asks the index of X: rows that go on from those seen start from the end,
-        also over a short gap, with a warning; the training rows themselves from their own start; others cold.
-        Without an index, from the end.
-    warm_start : bool, default=False
-        ``fit`` goes on from the weights it has.
-    n_jobs : int or None, default=None
-        Threads, each with a share of the sequences of a batch; the result does not depend on it. None is 1 unless
-        in a ``joblib.parallel_config``, -1 all processors.
-    random_state : int, RandomState or None, default=None
-        For the initial weights, the order of series and dropout.
-    verbose : int, default=0
-        1 shows a progress bar (with tqdm installed), 2 a line an epoch.
-"""
-    + SERIES_PARAMETERS
-)
-ATTRIBUTES = """
-    theta_ : ndarray of shape (n_parameters,)
-        All parameters.
-    params_ : tuple of named tuples
-        The same: one of each layer (and direction), then the readout's, in scaled units. Weights have a gate in front.
-        Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
-    state_ : tuple (X, Y, states)
-        The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
-    lead_ : int
-        Rows of history that the lags need.
-    n_iter_ : int
-        Epochs run.
-    loss_curve_, validation_curve_ : list of float
-        Loss after each epoch, in scaled units (half the mean squared error, for "squared"), plus the decay.
-    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
-        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
-        training is inf: it is ignored.
-    series_ : dict
-        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
-        ``state_`` and ``timeline_`` are those of the one series.
-    timeline_ : tuple or None
-        First and last stamp of the rows seen and how they are spaced, where their index tells.
-    n_features_in_, n_outputs_ : int
-        Columns of X and y.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of X's columns, where it had them.
-"""
-REFERENCES = """
-    .. [10] P. J. Werbos. "Backpropagation through time: what it does and how to do it." Proceedings of the IEEE
-       78(10), 1990.
-    .. [11] Y. Gal, Z. Ghahramani. "A theoretically grounded application of dropout in recurrent neural networks."
-       NeurIPS 2016.
-    .. [12] J. L. Ba, J. R. Kiros, G. E. Hinton. "Layer normalization." arXiv:1607.06450, 2016.
-    .. [13] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
-"""
-shared_docs = documented(parameters=PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)

@@ -6,12 +6,14 @@ f is a net that slides along the series: a delay network (``delay_kernels.py``) 
 with delays of its own.
 """
 
+from dataclasses import KW_ONLY
 from numbers import Integral
 
 import numpy as np
 
+from .._estimators.parameters import Lags, Sizes
 from .._series.lags import parse_lags
-from .delay_network import DelayNetwork
+from .delay_network import DelayNetwork, DelayParameters
 
 
 def _is_int(value):
@@ -19,7 +21,7 @@ def _is_int(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-class TDNNRegressor(DelayNetwork):
+class TDNNRegressor(DelayParameters, DelayNetwork):
     """Time-delay neural network.
 
     y(t) = f(x(t) ... x(t - L)), f a multilayer perceptron that slides along the series [1]_. With lags between
@@ -27,8 +29,6 @@ class TDNNRegressor(DelayNetwork):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(16,)
-        Width of each hidden layer; ``()`` for a linear model.
     input_lags : int or sequence of int, default=8
         Lags of the inputs that the first layer sees. An int L stands for x(t) ... x(t - L), a sequence for
         exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster.
@@ -38,26 +38,8 @@ class TDNNRegressor(DelayNetwork):
     dilations : sequence of int or None, default=None
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
-    activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
-        Of the hidden layers.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
-    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
-        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
-        outputs; in scaled units. Without hidden layers, pinball is linear quantile regression.
-    solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
-        How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
-        :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
-        than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
-    alpha, batch_size, max_iter, tol, early_stopping, validation_fraction, n_iter_no_change, n_restarts, scale, \
-start, warm_start, random_state, verbose, target_transform, target_bounds, missing, series
-        As for :class:`~tsrnn.NARXRegressor`.
-
-    Attributes
-    ----------
-    theta_, params_, state_, lead_, n_iter_, loss_curve_, validation_curve_, x_scaler_, y_scaler_, timeline_, \
-n_features_in_, n_outputs_, feature_names_in_
-        As for :class:`~tsrnn.NARXRegressor`.
 
     See Also
     --------
@@ -80,60 +62,12 @@ n_features_in_, n_outputs_, feature_names_in_
     True
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(16,),
-        *,
-        input_lags=8,
-        layer_lags=0,
-        dilations=None,
-        activation="tanh",
-        skip_connections=True,
-        loss="squared",
-        solver="auto",
-        alpha=1e-4,
-        batch_size=200,
-        max_iter=100,
-        tol=1e-4,
-        early_stopping=True,
-        validation_fraction=0.15,
-        n_iter_no_change=10,
-        n_restarts=1,
-        scale="standard",
-        start="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        target_transform=None,
-        target_bounds=None,
-        missing="error",
-        series=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.input_lags = input_lags
-        self.layer_lags = layer_lags
-        self.dilations = dilations
-        self.activation = activation
-        self.skip_connections = skip_connections
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.n_restarts = n_restarts
-        self.scale = scale
-        self.start = start
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.target_transform = target_transform
-        self.target_bounds = target_bounds
-        self.missing = missing
-        self.series = series
+    _: KW_ONLY
+    input_lags: Lags = 8
+    layer_lags: object = 0
+    dilations: Sizes | None = None
+    activation: str = "tanh"
+    skip_connections: bool = True
 
     def _lags(self, n):
         """Lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""

@@ -28,6 +28,7 @@ called with every iterate, ``monitor(theta, loss)``; it keeps the best and says 
 What a stochastic solver returns, its *moments*, a later call may go on with.
 """
 
+from dataclasses import KW_ONLY
 from itertools import count
 from math import cos, pi
 from typing import NamedTuple
@@ -38,6 +39,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_number
+from .._declared import Declared
 from .._kernels.jit import kernel
 from .._warn import warn
 from .least_squares import solve
@@ -59,21 +61,43 @@ class Moments(NamedTuple):
     traces: tuple
 
 
-class Stochastic(BaseEstimator):
+class Stochastic(Declared, BaseEstimator):
     """What Adam, SGD and RMSprop share: epochs of mini-batches, decay, clipping, the learning rate; in float32.
 
-    A subclass brings its parameters, ``n_traces`` of the gradients that start at 0, ``_check_rule()``, and
-    ``_step(theta, grad, rate, t, *traces)``, step t = 1, 2 ... in place, which may overwrite the gradient.
+    A subclass brings its parameters, ``learning_rate`` among them, ``n_traces`` of the gradients that start at 0,
+    ``_check_rule()``, and ``_step(theta, grad, rate, t, *traces)``, step t = 1, 2 ... in place, which may overwrite the
+    gradient.
+
+    Parameters
+    ----------
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        What becomes of the learning rate from epoch to epoch. "cosine" lowers it to 0 over ``max_iter`` epochs,
+        learning_rate (1 + cos(pi epoch / max_iter)) / 2 [2]_; "plateau" divides it by 5 whenever half of
+        ``n_iter_no_change`` epochs in a row did not lower the watched loss (the validation loss where there is
+        one) by a share of ``tol``. Each stage of training begins anew; ``partial_fit`` learns at
+        ``learning_rate``.
+    warmup : float, default=0.0
+        Share of ``max_iter`` in which the rate first rises linearly to ``learning_rate``; "cosine" falls over the
+        rest.
+    clip_norm : float or None, default=None
+        The gradient is scaled down to this Euclidean norm where it is longer [1]_.
+    clip_value : float or None, default=None
+        Each element of the gradient is clipped to [-clip_value, clip_value] first.
+
+    References
+    ----------
+    .. [1] R. Pascanu, T. Mikolov, Y. Bengio. "On the difficulty of training recurrent neural networks."
+       ICML 2013.
+    .. [2] I. Loshchilov, F. Hutter. "SGDR: Stochastic gradient descent with warm restarts." ICLR 2017.
     """
 
     dtype = np.float32
 
-    def __init__(self, learning_rate, schedule, warmup, clip_norm, clip_value):
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.warmup = warmup
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
+    _: KW_ONLY
+    schedule: str = "constant"
+    warmup: float = 0.0
+    clip_norm: float | None = None
+    clip_value: float | None = None
 
     def _check(self):
         check_number("learning_rate", self.learning_rate, 0, low_open=True)
@@ -158,19 +182,6 @@ class Adam(Stochastic):
         Decay of the two running means.
     epsilon : float, default=1e-8
         Added to the root.
-    schedule : {"constant", "cosine", "plateau"}, default="constant"
-        What becomes of the learning rate from epoch to epoch. "cosine" lowers it to 0 over ``max_iter`` epochs,
-        learning_rate (1 + cos(pi epoch / max_iter)) / 2 [3]_; "plateau" divides it by 5 whenever half of
-        ``n_iter_no_change`` epochs in a row did not lower the watched loss (the validation loss where there is
-        one) by a share of ``tol``. Each stage of training begins anew; ``partial_fit`` learns at
-        ``learning_rate``.
-    warmup : float, default=0.0
-        Share of ``max_iter`` in which the rate first rises linearly to ``learning_rate``; "cosine" falls over the
-        rest.
-    clip_norm : float or None, default=None
-        The gradient is scaled down to this Euclidean norm where it is longer [2]_.
-    clip_value : float or None, default=None
-        Each element of the gradient is clipped to [-clip_value, clip_value] first.
 
     See Also
     --------
@@ -179,9 +190,6 @@ class Adam(Stochastic):
     References
     ----------
     .. [1] D. P. Kingma, J. Ba. "Adam: A method for stochastic optimization." ICLR 2015.
-    .. [2] R. Pascanu, T. Mikolov, Y. Bengio. "On the difficulty of training recurrent neural networks."
-       ICML 2013.
-    .. [3] I. Loshchilov, F. Hutter. "SGDR: Stochastic gradient descent with warm restarts." ICLR 2017.
 
     Examples
     --------
@@ -194,22 +202,11 @@ class Adam(Stochastic):
 
     n_traces = 2
 
-    def __init__(
-        self,
-        learning_rate=0.003,
-        *,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        schedule="constant",
-        warmup=0.0,
-        clip_norm=None,
-        clip_value=None,
-    ):
-        super().__init__(learning_rate, schedule, warmup, clip_norm, clip_value)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+    learning_rate: float = 0.003
+    _: KW_ONLY
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
 
     def _check_rule(self):
         check_number("beta_1", self.beta_1, 0, 1, high_open=True)
@@ -255,8 +252,6 @@ class SGD(Stochastic):
         Share of its velocity v that a step keeps; 0 is plain gradient descent.
     nesterov : bool, default=True
         Whether the gradient is that of the point which the momentum leads to.
-    schedule, warmup, clip_norm, clip_value
-        As for :class:`~tsrnn.Adam`.
 
     See Also
     --------
@@ -280,20 +275,10 @@ class SGD(Stochastic):
 
     n_traces = 1
 
-    def __init__(
-        self,
-        learning_rate=0.01,
-        *,
-        momentum=0.9,
-        nesterov=True,
-        schedule="constant",
-        warmup=0.0,
-        clip_norm=None,
-        clip_value=None,
-    ):
-        super().__init__(learning_rate, schedule, warmup, clip_norm, clip_value)
-        self.momentum = momentum
-        self.nesterov = nesterov
+    learning_rate: float = 0.01
+    _: KW_ONLY
+    momentum: float = 0.9
+    nesterov: bool = True
 
     def _check_rule(self):
         check_number("momentum", self.momentum, 0, 1, high_open=True)
@@ -323,8 +308,6 @@ class RMSprop(Stochastic):
         Decay of the running mean of squares v, which starts at 0.
     epsilon : float, default=1e-8
         Added to the root.
-    schedule, warmup, clip_norm, clip_value
-        As for :class:`~tsrnn.Adam`.
 
     See Also
     --------
@@ -345,20 +328,10 @@ class RMSprop(Stochastic):
 
     n_traces = 1
 
-    def __init__(
-        self,
-        learning_rate=0.001,
-        *,
-        rho=0.9,
-        epsilon=1e-8,
-        schedule="constant",
-        warmup=0.0,
-        clip_norm=None,
-        clip_value=None,
-    ):
-        super().__init__(learning_rate, schedule, warmup, clip_norm, clip_value)
-        self.rho = rho
-        self.epsilon = epsilon
+    learning_rate: float = 0.001
+    _: KW_ONLY
+    rho: float = 0.9
+    epsilon: float = 1e-8
 
     def _check_rule(self):
         check_number("rho", self.rho, 0, 1, high_open=True)

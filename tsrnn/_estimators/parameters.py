@@ -1,0 +1,133 @@
+"""The parameters that estimators share, each with what it means; ``_declared.py`` makes constructors of them.
+
+A family of nets adds its own beside its models: ``RecurrentParameters``, ``DelayParameters``, ``ReservoirParameters``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY
+
+from .._declared import Declared
+
+
+Sizes = int | Sequence[int]  # of layers
+Lags = int | Sequence[int]
+Numbers = float | Sequence[float]
+
+
+class SeriesParameters(Declared):
+    """What every estimator of series has.
+
+    Parameters
+    ----------
+    scale : {"standard", "minmax", "robust", None}, default="standard"
+        How X and y are scaled inside, learnt from the training rows.
+    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
+        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean of training, rows and states.
+        "zeros": from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from
+        those seen start from the end, also over a short gap, with a warning; the training rows themselves from their
+        own start; others cold. Without an index, from the end.
+    random_state : int, RandomState or None, default=None
+        For sample paths of ``forecast``; the fit draws nothing.
+    missing : {"error", "hold", "mean", "mask"}, default="error"
+        What stands for NaN in X: an error; the last value known; the mean of training; the last value, with an input
+        beside each that tells whether it was missing.
+    series : str, optional
+        The column of X that tells several series apart.
+
+    Attributes
+    ----------
+    x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
+        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
+        training is inf: it is ignored.
+    series_ : dict
+        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
+        ``state_`` and ``timeline_`` are those of the one series.
+    timeline_ : tuple or None
+        First and last stamp of the rows seen and how they are spaced, where their index tells.
+    n_features_in_, n_outputs_ : int
+        Columns of X and y.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of X's columns, where it had them.
+    """
+
+    _last_parameters = (
+        "scale", "start", "warm_start", "n_jobs", "random_state", "verbose", "target_transform", "target_bounds",
+        "missing", "series",
+    )  # fmt: skip
+
+    _: KW_ONLY
+    scale: str | None = "standard"
+    start: str | tuple = "auto"
+    random_state: object = None
+    missing: str = "error"
+    series: str | None = None
+
+
+class RegressorParameters(Declared):
+    """What an estimator has whose outputs are numbers.
+
+    Parameters
+    ----------
+    target_transform : None, word, object or list of those, default=None
+        What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
+        of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
+        through "log" is that of the median.
+    target_bounds : None or tuple (low, high), default=None
+        What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
+        a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
+        night. Training does not know them.
+    """
+
+    _: KW_ONLY
+    target_transform: object = None
+    target_bounds: tuple | None = None
+
+
+class TrainedParameters(Declared):
+    """What a net has that a solver trains.
+
+    Parameters
+    ----------
+    loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
+        A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
+        outputs; in scaled units.
+    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
+        How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``.
+    alpha : float, default=1e-4
+        Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units), or half
+        of that to another loss.
+    max_iter : int, default=300
+        Epochs, or iterations of a solver that takes all rows at once.
+    tol : float, default=1e-4
+        Training, or a stage of it, ends when ``n_iter_no_change`` iterations (epochs, for a stochastic solver) in a row
+        did not lower the loss by this share.
+    early_stopping : bool, default=True
+        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
+    validation_fraction : float, default=0.15
+        Share of the rows, the last ones, that are held back.
+    n_iter_no_change : int, default=40
+        See ``tol``.
+    warm_start : bool, default=False
+        ``fit`` goes on from the weights it has.
+    verbose : int, default=0
+        1 shows a progress bar (with tqdm installed), 2 a line an iteration or epoch.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations run, or epochs.
+    loss_curve_, validation_curve_ : list of float
+        Loss after each of them, in scaled units (half the mean squared error, for "squared"), plus the decay.
+    """
+
+    _: KW_ONLY
+    loss: object = "squared"
+    solver: object = "auto"
+    alpha: float = 1e-4
+    max_iter: int = 300
+    tol: float = 1e-4
+    early_stopping: bool = True
+    validation_fraction: float = 0.15
+    n_iter_no_change: int = 40
+    warm_start: bool = False
+    verbose: int = 0
