@@ -222,7 +222,7 @@ def test_sizes_of_cells():
 
 
 def test_relu_at_zero_and_nan_in_an_elman_net():
-    net, theta = build("elman, relu")
+    net, theta = build("elman, activation relu")
     p, readout = net.views(theta)
     p.W[:], p.U[:], p.b[:] = 0.0, 0.0, 0.0
     data = make_data(net)

@@ -37,6 +37,7 @@ from .._series.checks import check_size, check_steps
 from .._series.timeline import last_known
 from .._series.units import Series
 from .._training.losses import Pinball
+from .._values import kept
 from .sequence import SequenceRegressor
 
 
@@ -45,6 +46,7 @@ BLOCK = 4096  # origins at a time
 HALF = 0.5  # the median
 
 
+@kept("direct part")
 class Part(NamedTuple):
     """What one clone forecasts from row t: y(t + s) for each s in ``steps`` (S,), or quantiles (Q,) of it.
 
@@ -56,6 +58,7 @@ class Part(NamedTuple):
     quantiles: tuple | None
 
 
+@kept("direct memory")
 class Memory(NamedTuple):
     """The last rows seen, X (n, F) and Y (n, O), and the memories of the clones, ``horizon`` rows before their end."""
 

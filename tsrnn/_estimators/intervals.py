@@ -24,6 +24,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from .._check import check_number
+from .._values import kept
 from .._warn import warn
 from .following import MOST_NUMBERS, pieces
 
@@ -47,6 +48,7 @@ PATHS = 500  # that a series may take
 _errors_found = WeakKeyDictionary()  # estimator -> its segments, its weights, and errors by kind
 
 
+@kept("segment")
 class Segment(NamedTuple):
     """Rows to take errors from: X (N, F) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
@@ -133,6 +135,7 @@ def _near(n, level):
     return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
 
 
+@kept("pool")
 class Pool(NamedTuple):
     """Errors of one step and output, by their forecasts, at some places.
 

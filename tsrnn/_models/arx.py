@@ -84,6 +84,8 @@ class ARXRegressor(DelayNetwork):
     hidden_layer_sizes, activation, skip_connections, loss = (), "identity", False, "squared"
     warm_start, batch_size = False, 1
 
+    _warmup = ({},)
+
     def __init__(
         self,
         input_lags=2,

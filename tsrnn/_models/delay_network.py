@@ -11,8 +11,10 @@ import numpy as np
 
 from .._check import check_number
 from .._estimators.sequence import SequenceRegressor
+from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
-from .._nets.delay import ACTIVATIONS, _writable, free_runs, make_plan, run
+from .._nets import equations
+from .._nets.delay import _writable, free_runs, make_plan, run
 from .._nets.delay_loss import WindowLoss
 from .._nets.memory import Memory
 from .._series.units import Series
@@ -301,6 +303,9 @@ class DelayNetwork(SequenceRegressor):
 
     def _free_runs(self, X, Y, memory, first, steps, settle=None):
         return free_runs(self._net, self.theta_, X, Y, memory.X, memory.Y, first, steps, settle)
+
+    def _terms(self, p):
+        return equations.delay_network(p, self._net, self.theta_)
 
     @property
     def params_(self):

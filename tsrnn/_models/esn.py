@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._check import check_flag, check_number
 from .._estimators.sequence import SERIES_PARAMETERS, SequenceRegressor, documented
+from .._kernels.activations_v1 import ACTIVATIONS
+from .._nets import equations
 from .._nets.memory import Memory
 from .._nets.reservoir import (
-    ACTIVATIONS,
     DISTRIBUTIONS,
     chain,
     follow,
@@ -258,6 +259,11 @@ class ESNRegressor(SequenceRegressor):
     >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
     (84,)
     """
+
+    _warmup = (  # settings that together call every kernel
+        {"n_reservoir": 2, "output_lags": 1},
+        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
+    )
 
     def __init__(
         self,
@@ -584,6 +590,10 @@ class ESNRegressor(SequenceRegressor):
             follow(*net, output_lags, self._bound, c, Wv, Wx, Wq, fed, *rest)
             yield t, V, S[: T + 1], out[:T]
             S[0] = S[T]
+
+    def _terms(self, p):
+        readout = self._readout()
+        return equations.reservoir(p, self._reservoir, self._matrices, self._lags(), readout)
 
     def _length(self):
         """Steps of a block."""

@@ -62,6 +62,8 @@ class ESNRegressorCV(ESNRegressor):
     True
     """
 
+    _warmup = ({"n_reservoir": 2, "cv": 2},)
+
     def __init__(
         self,
         n_reservoir=300,

@@ -94,6 +94,9 @@ class Naive(SequenceRegressor):
 
     # ---------------------------------------------------------------------------------- following
 
+    def _terms(self, p):
+        return p.span("Y", self.lead_)
+
     def _zero(self, x, y):
         return Memory(np.empty((0, len(x))), np.tile(y, (self.lead_, 1)))
 

@@ -133,6 +133,11 @@ class NARXRegressor(DelayNetwork):
     True
     """
 
+    _warmup = tuple(  # settings that together call every kernel
+        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lm", "lbfgs", "adam")
+    )
+
     def __init__(
         self,
         hidden_layer_sizes=(16,),

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._check import check_flag, check_number
 from .._estimators.sequence import SERIES_PARAMETERS, SequenceRegressor, documented
+from .._nets import equations
 from .._nets.memory import Memory
 from .._nets.recurrent import make_net
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
@@ -39,6 +40,17 @@ UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a sho
 
 class RecurrentRegressor(SequenceRegressor):
     """Estimator around a recurrent net; a subclass brings parameters and ``_cell``."""
+
+    _warmup = (  # settings that together call every kernel
+        {
+            "hidden_layer_sizes": (2,),
+            "output_lags": 1,
+            "training": "closed_loop",
+            "max_iter": 1,
+            "random_state": 0,
+        },
+    )
+    _variants = ({},)  # settings of the cells that may have weights in other frameworks
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -465,6 +477,13 @@ class RecurrentRegressor(SequenceRegressor):
                 f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
                 "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
             )
+
+    def _terms(self, p):
+        if self._net.cell.terms is None:
+            raise TypeError(
+                f"{type(self).__name__} cannot be exported: its cell brings no equation for that, Cell(terms=...)."
+            )
+        return equations.recurrent_network(p, self._net, self.theta_)
 
     @property
     def params_(self):

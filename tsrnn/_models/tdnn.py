@@ -80,6 +80,11 @@ n_features_in_, n_outputs_, feature_names_in_
     True
     """
 
+    _warmup = tuple(
+        {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lm", "adam")
+    )
+
     def __init__(
         self,
         hidden_layer_sizes=(16,),

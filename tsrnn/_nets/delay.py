@@ -7,17 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._kernels.activations_v1 import ACTIVATIONS
 from .._series.lags import Run, runs
 from .._training.initial import glorot
+from .._values import kept
 from . import delay_kernels as kernels
 
 
-ACTIVATIONS = {
-    "identity": kernels.IDENTITY,
-    "tanh": kernels.TANH,
-    "logistic": kernels.LOGISTIC,
-    "relu": kernels.RELU,
-}
 BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
 NUMBERS = 2**16  # of a Jacobian or of features at a time: half a megabyte, which the cache holds
 OPEN = np.empty((0, 0), np.bool_)
@@ -30,6 +26,7 @@ class Layer(NamedTuple):
     b: np.ndarray
 
 
+@kept("delay net")
 class Plan(NamedTuple):
     """A delay network as the kernels read it.
 

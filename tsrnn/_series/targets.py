@@ -18,11 +18,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._check import check_number
+from .._values import kept, public
 
 
 LARGEST = np.finfo(float).max
 
 
+@public("tsrnn.preprocessing")
 class Log(BaseEstimator):
     """Logarithm of the target: u = log(y + offset).
 
@@ -63,11 +65,20 @@ class Log(BaseEstimator):
         """From levels back to y."""
         return np.exp(U) - self.offset
 
+    def terms(self, call, y):
+        """The level, for export."""
+        return call("log", call("max", y + self.offset, 0.0))
+
+    def inverse_terms(self, call, u):
+        """Y of a level, for export."""
+        return call("exp", u) - self.offset
+
     def domain(self):
         """What it can be taken of, and what to do about other values."""
         return f"y > {0.0 - self.offset}", "give a greater offset, or NaN where such a value was not measured"
 
 
+@public("tsrnn.preprocessing")
 class Power(BaseEstimator):
     """Power of the target: u = (y + offset) ** exponent.
 
@@ -108,6 +119,14 @@ class Power(BaseEstimator):
         """From levels back to y."""
         return np.maximum(U, 0) ** (1 / self.exponent) - self.offset
 
+    def terms(self, call, y):
+        """The level, for export."""
+        return call("pow", y + self.offset, self.exponent)
+
+    def inverse_terms(self, call, u):
+        """Y of a level, for export."""
+        return call("pow", call("max", u, 0.0), 1 / self.exponent) - self.offset
+
     def domain(self):
         """What it can be taken of, and what to do about other values."""
         return (
@@ -116,6 +135,7 @@ class Power(BaseEstimator):
         )
 
 
+@public("tsrnn.preprocessing")
 class Logit(BaseEstimator):
     """Log-odds of the target's place in a range: u = log((y - low) / (high - y)).
 
@@ -154,6 +174,14 @@ class Logit(BaseEstimator):
         """From levels back to y."""
         return self.low + (self.high - self.low) / (1 + np.exp(np.negative(U)))
 
+    def terms(self, call, y):
+        """The level, for export."""
+        return call("log", y - self.low) - call("log", self.high - y)
+
+    def inverse_terms(self, call, u):
+        """Y of a level, for export."""
+        return self.low + (self.high - self.low) * call("logistic", u)
+
     def domain(self):
         """What it can be taken of, and what to do about other values."""
         return (
@@ -162,6 +190,7 @@ class Logit(BaseEstimator):
         )
 
 
+@public("tsrnn.preprocessing")
 class Difference(BaseEstimator):
     """Change of the target: w(t) = u(t) - u(t - lag).
 
@@ -191,6 +220,7 @@ class Difference(BaseEstimator):
 WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
 
 
+@kept("target")
 class Target(NamedTuple):
     """What the model forecasts, of what the user measured.
 
@@ -299,6 +329,7 @@ def resolve_target(target_transform):
 # -------------------------------------------------------------------------------------- bounds
 
 
+@kept("bounds")
 class Bounds(NamedTuple):
     """Where y may lie: for each output a number, or, as an int, the column of X that holds it.
 

@@ -39,6 +39,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_number
 from .._kernels.jit import kernel
+from .._values import kept
 from .._warn import warn
 from .least_squares import solve
 
@@ -51,6 +52,7 @@ def _penalised(objective, theta):
 SCHEDULES = ("constant", "cosine", "plateau")
 
 
+@kept("moments")
 class Moments(NamedTuple):
     """What a stochastic solver goes on with: its class, its steps so far, its traces of the gradients, each (P,)."""
 
