@@ -163,5 +163,11 @@ def size():
 def tolerance(name, dtype):
     """The error allowed, (2,): of how far y ranges; in single precision of how large it is."""
     Y = data()[1]
-    magnified = 100 if "differences" in name else 10 if "of shares" in name or "relu, deep" in name else 1
+    magnified = (
+        100
+        if "differences" in name
+        else 10
+        if any(word in name for word in ("of shares", "relu, deep", "elman, plain, layer"))
+        else 1
+    )
     return magnified * (1e-12 * size() if dtype == np.float64 else 1e-6 * np.abs(Y).max(axis=0))

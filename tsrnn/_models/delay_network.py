@@ -20,7 +20,16 @@ from .._nets.memory import Memory
 from .._series.units import Series
 from .._training.losses import has_kinks, resolve_loss, squared
 from .._training.monitor import Monitor, check_training, chooses_solver, progress
-from .._training.solvers import LBFGS, Adam, LevenbergMarquardt, Stochastic, assimilate, resolve_solver
+from .._training.solvers import (
+    LBFGS,
+    Adam,
+    LevenbergMarquardt,
+    assimilate,
+    check_needs,
+    resolve_solver,
+    run_solver,
+    traits,
+)
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
@@ -53,12 +62,14 @@ class DelayNetwork(SequenceRegressor):
         self._lags()
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
-        solver = None if chooses_solver(self) else resolve_solver(self.solver)
-        if isinstance(solver, LevenbergMarquardt) and not self._is_squared():
-            raise ValueError(
-                f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', 'lbfgs' "
-                "or 'adam', or loss='squared'."
-            )
+        if not chooses_solver(self):
+            check_needs(self, WindowLoss.offers)
+            of_squares = "gauss_newton" in traits(resolve_solver(self.solver)).needs
+            if of_squares and not self._is_squared():
+                raise ValueError(
+                    f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', "
+                    "'lbfgs' or 'adam', or loss='squared'."
+                )
         resolve_loss(self.loss)
         check_training(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
@@ -147,7 +158,7 @@ class DelayNetwork(SequenceRegressor):
         self.loss_curve_ = [v for m in best.monitors for v in m.loss_curve]
         self.validation_curve_ = [v for m in best.monitors for v in m.validation_curve]
         self._moments, self._information = best.moments, None
-        if self._is_squared() and self._solver(series).dtype == np.float64 and self._is_small(series):
+        if self._is_squared() and traits(self._solver(series)).dtype == np.float64 and self._is_small(series):
             everything = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
             known = self._objective(everything, self._open_loop(), 0.0)
             self._information = known.gauss_newton(self.theta_)[2] + np.diag(best.decay)
@@ -176,7 +187,8 @@ class DelayNetwork(SequenceRegressor):
         Returns its monitor, its objective and what the solver would go on with.
         """
         closed, solver = kinds[-1][1], self._solver(series)
-        objective = self._objective(series, kinds[-1], self.alpha, solver.dtype)
+        dtype = traits(solver).dtype
+        objective = self._objective(series, kinds[-1], self.alpha, dtype)
         if objective.n == 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) has its {self.lead_} rows of history without "
@@ -184,14 +196,13 @@ class DelayNetwork(SequenceRegressor):
             )
         if fresh and not closed:  # begin with the best readout of the random features
             exact = objective
-            if solver.dtype != np.float64:
+            if dtype != np.float64:
                 exact = self._objective(series, kinds[-1], self.alpha)
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(series, kinds) if self.early_stopping else None
         with progress(self.verbose, type(self).__name__, self.max_iter) as tell:
             monitor = Monitor(theta, self.max_iter, self.tol, self.n_iter_no_change, validate, tell)
-            goes_on = (moments,) if isinstance(solver, Stochastic) else ()
-            moments = solver.minimize(objective, theta, monitor, rng, *goes_on)
+            moments = run_solver(solver, objective, theta, monitor, rng, moments)
         return monitor, objective, moments
 
     def _objective(self, series, kind, alpha, dtype=np.float64, held=False):
@@ -265,12 +276,12 @@ class DelayNetwork(SequenceRegressor):
                 self.theta_, self._information = assimilate(objective, theta, self._information)
             return
         solver = self._solver([known])
-        if not isinstance(solver, Stochastic):
+        if traits(solver).batches != "mini":
             solver = Adam()
-        objective = self._objective([known], self._open_loop(), self.alpha, solver.dtype)
+        objective = self._objective([known], self._open_loop(), self.alpha, traits(solver).dtype)
         if objective.n:
             monitor = Monitor(theta, 1, 0.0, 1)
-            self._moments = solver.minimize(objective, theta, monitor, rng, self._moments)
+            self._moments = run_solver(solver, objective, theta, monitor, rng, self._moments)
             self.theta_ = monitor.best_theta
 
     def _check_enough_rows(self, series):

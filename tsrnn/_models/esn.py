@@ -39,7 +39,7 @@ from .._nets.ridge import (
     squared_error,
 )
 from .._series.lags import parse_lags
-from .._training.losses import EXACT, ROUNDING, parabola, resolve_loss, reweighted, squared
+from .._training.losses import EXACT, ROUNDING, has_parabola, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 
 
@@ -385,10 +385,18 @@ class ESNRegressor(SequenceRegressor):
         resolve_loss(self.loss)
         if not (isinstance(self.alpha, str) and self.alpha == "auto"):
             check_number("alpha", self.alpha, 0)
+        if not (self._is_squared() or has_parabola(self.loss)):
+            raise ValueError(
+                f"loss={self.loss!r} has no method parabola(e, rounding), and a readout is solved for by that: give it "
+                "one, or another loss."
+            )
         if not (isinstance(self.solver, str) and self.solver == "ridge"):
-            if not isinstance(self.solver, RecursiveLeastSquares):
+            if isinstance(self.solver, type) or not hasattr(self.solver, "forgetting"):
+                steps = hasattr(self.solver, "minimize") and not isinstance(self.solver, type)
+                why = "goes step by step, and so " if steps else ""
                 raise ValueError(
-                    f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
+                    f"solver={self.solver!r} {why}does not solve for a readout, which is linear: give 'ridge' or "
+                    "RecursiveLeastSquares()."
                 )
             check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
             if not self._is_squared():
@@ -695,7 +703,7 @@ class ESNRegressor(SequenceRegressor):
         return np.where(known.all(axis=1) if self._recursive() else known.any(axis=1), series.w, 0.0)
 
     def _recursive(self):
-        return isinstance(self.solver, RecursiveLeastSquares)
+        return hasattr(self.solver, "forgetting")
 
     def _learn(self, series, fed, weights, rng):
         """The readout from one pass over the series; ``fed`` : what the lags of y see of each."""
@@ -722,7 +730,7 @@ class ESNRegressor(SequenceRegressor):
                 pull += np.sum(slope[:, 0] * (out - Y))
                 squares += np.sum(w * (out - Y) ** 2)
                 total += w.sum()
-                share, shift = parabola(loss, Y - out, rounding)
+                share, shift = loss.parabola(Y - out, rounding)
                 add_weighted_rows(
                     sums, self._parts(), V, S, Y + shift, np.flatnonzero(w.any(axis=1)), w * share
                 )

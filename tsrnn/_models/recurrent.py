@@ -25,7 +25,7 @@ from .._series.lags import parse_lags
 from .._series.units import Series
 from .._training.losses import has_kinks, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver, progress
-from .._training.solvers import LBFGS, Adam, Stochastic, resolve_solver
+from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
 
 
 BLOCK = 2048  # rows followed at a time: bounds the work space
@@ -84,7 +84,7 @@ class RecurrentRegressor(SequenceRegressor):
         check_flag("bidirectional", self.bidirectional)
         check_flag("layer_norm", self.layer_norm)
         if not chooses_solver(self):
-            self._check_solver(resolve_solver(self.solver))
+            self._check_solver()
         if self.training != "open_loop" and not output_lags:
             raise ValueError(
                 f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
@@ -95,14 +95,10 @@ class RecurrentRegressor(SequenceRegressor):
                 "output_lags=0."
             )
 
-    def _check_solver(self, solver):
-        """Raise where a solver cannot train this model."""
-        if not isinstance(solver, (Stochastic, LBFGS)):
-            raise ValueError(
-                f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', 'rmsprop', "
-                "'lbfgs' or an object of theirs."
-            )
-        if isinstance(solver, LBFGS) and self._is_random():
+    def _check_solver(self):
+        """Raise where the solver cannot train this model."""
+        check_needs(self, TrackLoss.offers)
+        if traits(resolve_solver(self.solver)).batches == "all" and self._is_random():
             raise ValueError(
                 f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                 "random: give solver='adam', or neither of them."
@@ -173,8 +169,7 @@ class RecurrentRegressor(SequenceRegressor):
                 objective = self._objective(series, solver, pool)
                 with progress(self.verbose, type(self).__name__, limit) as tell:
                     monitor = Monitor(theta, limit, self.tol, self.n_iter_no_change, validate, tell)
-                    goes_on = (self._moments,) if isinstance(solver, Stochastic) else ()
-                    self._moments = solver.minimize(objective, theta, monitor, rng, *goes_on)
+                    self._moments = run_solver(solver, objective, theta, monitor, rng, self._moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
         self.theta_ = theta
@@ -235,13 +230,13 @@ class RecurrentRegressor(SequenceRegressor):
         B = self.batch_size
         if B == "auto":
             B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if isinstance(solver, LBFGS):
+        if traits(solver).batches == "all":
             # Whole series: short windows teach the net to count rows from their start.
             length = T if self.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
             series, lead_in = windows(series, self.lead_, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - self.lead_, SHARD
         objective = TrackLoss(
-            self._net, series, T, B, self._teaching(), solver.dtype, pool=pool, lead_in=lead_in
+            self._net, series, T, B, self._teaching(), traits(solver).dtype, pool=pool, lead_in=lead_in
         )
         if not objective.weight > 0:
             raise ValueError(
@@ -290,15 +285,18 @@ class RecurrentRegressor(SequenceRegressor):
             np.zeros(n + len(series.Y), bool),
         )
         solver = None if chooses_solver(self) else resolve_solver(self.solver)
-        if not isinstance(solver, Stochastic):  # small steps, for L-BFGS has ended in a narrow valley
+        if (
+            solver is None or traits(solver).batches != "mini"
+        ):  # small steps, for L-BFGS has ended in a narrow valley
             solver = Adam(GENTLE)
         T = min(self.sequence_length, len(series.Y))
-        starts = [states.astype(solver.dtype) for states in memory.states]
+        dtype = traits(solver).dtype
+        starts = [states.astype(dtype) for states in memory.states]
         teaching = self._teaching()._replace(alpha=0.0)  # few rows would be outweighed
-        objective = TrackLoss(self._net, [known], T, 1, teaching, solver.dtype, starts=starts)
+        objective = TrackLoss(self._net, [known], T, 1, teaching, dtype, starts=starts)
         if objective.weight > 0:
             monitor = Monitor(self.theta_, 1, 0.0, 1)
-            self._moments = solver.minimize(objective, self.theta_, monitor, rng, self._moments)
+            self._moments = run_solver(solver, objective, self.theta_, monitor, rng, self._moments)
             self.theta_ = monitor.best_theta
 
     def gradient_flow(self, X, y, *, steps=None):

@@ -8,6 +8,17 @@ The differences stand for the polynomial (1 - B^a)(1 - B^b) ... = 1 - sum_k c_k 
 continued to all numbers, -inf below its domain and inf above, and so is its inverse, to the ends of the domain: a
 bound or a level that a closed loop produces may lie anywhere.  Arrays are Y, U, W (N, O), column by column; NaN
 passes through.
+
+A transform is any object with
+
+    __call__(Y), inverse(U)        g and its inverse, increasing; or
+    polynomial()                   [1, -c_1 ... -c_K], for what a change is of the levels
+
+and, where it has something to say,
+
+    check()                        raises where a parameter of its own is wrong
+    domain()                       two texts: which y it needs, and what to do about others
+    terms(call, y), inverse_terms(call, u)      the formulas, for export: see ``export/_program.py``
 """
 
 import math
@@ -216,7 +227,12 @@ class Difference(BaseEstimator):
         """Raise where a parameter is out of range or of the wrong type."""
         check_number("lag", self.lag, 1, integer=True)
 
+    def polynomial(self):
+        """1 - B^lag."""
+        return np.concatenate([[1.0], np.zeros(self.lag - 1), [-1.0]])
 
+
+ANY = "values of which it gives finite levels", "give others, or NaN where such a value was not measured"
 WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
 
 
@@ -224,8 +240,8 @@ WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Diff
 class Target(NamedTuple):
     """What the model forecasts, of what the user measured.
 
-    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows after
-    which all differences begin anew.
+    pointwise : tuple of transforms such as Log, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows
+    after which all differences begin anew.
     """
 
     pointwise: tuple
@@ -240,7 +256,7 @@ class Target(NamedTuple):
             outside = np.isinf(U) & np.isfinite(V)
             if outside.any():
                 row, column = np.argwhere(outside)[0]
-                domain, cure = g.domain()
+                domain, cure = g.domain() if hasattr(g, "domain") else ANY
                 where = f"row {row}" if U.shape[1] == 1 else f"row {row}, column {column}"
                 was = "" if g is self.pointwise[0] else f", by then {V[row, column]},"
                 raise ValueError(
@@ -303,27 +319,40 @@ def resolve_target(target_transform):
         if step is None:
             continue
         found = WORDS.get(step) if isinstance(step, str) else step
-        if not isinstance(found, (Log, Power, Logit, Difference)):
+        changes = hasattr(found, "polynomial")
+        if isinstance(found, type) or not (changes or (callable(found) and hasattr(found, "inverse"))):
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} is unknown: give None, "
                 f"{', '.join(map(repr, WORDS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
-                "Difference(lag=24), or a list of those."
+                "Difference(lag=24), or a list of those: anything with the methods __call__(Y) and inverse(U), or "
+                "polynomial()."
             )
-        found.check()
-        if isinstance(found, Difference):
-            difference = step
-            factor = np.zeros(found.lag + 1)
-            factor[[0, -1]] = 1, -1
+        if hasattr(found, "check"):
+            found.check()
+        if changes:
+            difference, factor = step, _factor(found)
             polynomial = np.convolve(polynomial, factor)
-            season = math.lcm(season, found.lag)
+            season = math.lcm(season, len(factor) - 1)
         elif difference is not None:
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} comes after {difference!r}, but a change may have "
                 f"any sign and size: put {step!r} first."
             )
         else:
-            pointwise.append(clone(found))  # the fitted model keeps it, whatever set_params does later
+            pointwise.append(
+                clone(found, safe=False)
+            )  # the fitted model keeps it, whatever set_params does later
     return Target(tuple(pointwise), -polynomial[1:], season)
+
+
+def _factor(difference):
+    """The polynomial of a difference, (K + 1,)."""
+    factor = np.asarray(difference.polynomial(), float)
+    if factor.ndim != 1 or len(factor) < 2 or factor[0] != 1 or not np.isfinite(factor).all():
+        raise ValueError(
+            f"target_transform: {difference!r} has the polynomial {factor}: give [1, -c_1 ... -c_K], finite numbers."
+        )
+    return factor
 
 
 # -------------------------------------------------------------------------------------- bounds

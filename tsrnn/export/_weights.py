@@ -47,6 +47,7 @@ class _Keep(Adam):
 
     def minimize(self, objective, theta, monitor, rng, moments=None):
         """Leave theta as it is."""
+        monitor(theta, objective.value(theta))
 
 
 # ---------------------------------------------------------------------------------------- torch
