@@ -50,6 +50,9 @@ ACTIVATIONS = {  # of complex numbers too
 }
 
 
+KINKS = {"relu"}  # words of functions that are not smooth
+
+
 class DelayNetwork(NamedTuple):
     """layers : [(W, b), ...].   sees : for each layer [(source, lags), ...], a source being "x", "y" or the
     number of a layer, in the order of W's rows."""
@@ -153,6 +156,7 @@ class RecurrentNetwork(NamedTuple):
     skip: bool = False
     masks: object = None
     dropout: object = None
+    n_states: int = 1
 
 
 def normalised(p, gate, z):
@@ -162,8 +166,9 @@ def normalised(p, gate, z):
     return z
 
 
-def elman(p, v, state, m, f=np.tanh):
+def elman(p, v, state, m, activation="tanh"):
     (h,) = state
+    f = ACTIVATIONS[activation]
     return (f(normalised(p, 0, v @ p.W[0] + (h * m) @ p.U[0]) + p.b[0]),)
 
 
@@ -196,7 +201,7 @@ def run_recurrent_network(net, X, Y, first, states=None):
 
     def start(k, d):
         p = net.layers[k][d]
-        nothing = [np.zeros(len(p.b[0]))] * (1 + (net.cell is lstm))
+        nothing = [np.zeros(len(p.b[0]))] * net.n_states
         return states[k][d] if states else list(p.start) if len(p.start) else nothing
 
     @cache

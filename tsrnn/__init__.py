@@ -24,6 +24,7 @@ from ._models.narx import NARXRegressor
 from ._models.tdnn import TDNNRegressor
 from ._training.losses import Huber, Pinball
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
+from ._values import public as _public
 from ._version import __version__ as __version__
 from .diagnostics import diagnose
 from .warmup import warmup
@@ -78,3 +79,7 @@ __all__ = [
     "update",
     "warmup",
 ]
+
+for _thing in map(globals().get, __all__):
+    if isinstance(_thing, type):  # so no file holds the place of a class inside the package
+        _public("tsrnn")(_thing)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series import timeline as timelines
+from .._values import kept
 from .._warn import warn
 
 
@@ -20,6 +21,7 @@ SHORT_GAP = 10  # missing rows over which the memory is still worth more than th
 MOST_NUMBERS = 2**20  # numbers in runs side by side
 
 
+@kept("past")
 class Past(NamedTuple):
     """What is carried from row to row.
 
@@ -31,6 +33,7 @@ class Past(NamedTuple):
     inputs: np.ndarray
 
 
+@kept("place")
 class Place(NamedTuple):
     """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels."""
 

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from .._check import check_number
+from .._values import kept
 from .._warn import warn
 from .following import MOST_NUMBERS, cold_past, cut, follow, runs
 
@@ -45,6 +46,7 @@ PATHS = 500  # that a series may take
 _errors_found = WeakKeyDictionary()  # estimator -> what it has learnt, and errors by kind
 
 
+@kept("maker")
 class Maker(NamedTuple):
     """A model that makes forecasts."""
 
@@ -52,6 +54,8 @@ class Maker(NamedTuple):
     units: Any
 
 
+@kept("segment")
+@kept("segment")
 class Segment(NamedTuple):
     """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
@@ -64,6 +68,7 @@ class Segment(NamedTuple):
     skip: int
 
 
+@kept("errors")
 class Errors(NamedTuple):
     """Where intervals come from: a list of ``Segment``, and values that were trained on, None where on other rows."""
 
@@ -161,6 +166,7 @@ def _near(n, level):
     return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
 
 
+@kept("pool")
 class Pool(NamedTuple):
     """Errors of one step and output, by their forecasts, at some places.
 

@@ -35,6 +35,7 @@ from .._series.scaling import make_scaler
 from .._series.targets import Target
 from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
 from .._training.least_squares import one_thread
+from .._values import kept
 from .._version import __version__
 from .._warn import warn
 from .following import (
@@ -59,6 +60,7 @@ from .persist import plain, revived
 MISSING = ("error", "hold", "mean", "mask")
 
 
+@kept("form")
 class Form(NamedTuple):
     """How the user gave the rows, and gets answers back.
 
@@ -83,6 +85,7 @@ class Goal(NamedTuple):
     scale: str | None
 
 
+@kept("fitted")
 class Fitted(NamedTuple):
     """All that a fit learns.
 

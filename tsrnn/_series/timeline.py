@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._values import kept
+
 
 def last_known(Z, p):
     """Z (N, O) with NaN replaced by the last value whole periods before; the first p rows are finite."""
@@ -31,6 +33,7 @@ MOST_MISSING = 10_000  # rows that a gap takes on a grid
 FAR = 3  # times the median distance, beyond which irregular stamps have a gap
 
 
+@kept("timeline")
 class Timeline(NamedTuple):
     """The stamps of the rows seen: first, last and how they are spaced."""
 
