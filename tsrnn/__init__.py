@@ -19,6 +19,7 @@ from ._models.esn import ESNRegressor, RecursiveLeastSquares
 from ._models.esn_cv import ESNRegressorCV
 from ._models.gru import GRURegressor
 from ._models.lstm import LSTMRegressor
+from ._models.min_gru import MinGRURegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from ._models.narx import NARXRegressor
 from ._models.tdnn import TDNNRegressor
@@ -61,6 +62,7 @@ __all__ = [
     "Huber",
     "LSTMRegressor",
     "LevenbergMarquardt",
+    "MinGRURegressor",
     "NARXRegressor",
     "PersistenceRegressor",
     "Pinball",
