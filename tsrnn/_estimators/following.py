@@ -65,16 +65,16 @@ class Following:
         for part, timeline, past, head in self._resume(table, start):
             U = np.full_like(out[part.rows], np.nan)
             U[: len(head)] = head[: len(U)]
-            out[part.rows], _ = self._walk(table.X[part.rows], U, part.index, past, timeline)
+            out[part.rows], _ = self._walk(table.X[part.rows], U, part.stamps, past, timeline)
         return self._target.inverse(out)
 
-    def _walk(self, X, U, index, past, timeline, steps=1, quiet=False):
+    def _walk(self, X, U, stamps, past, timeline, steps=1, quiet=False):
         """Follow rows of one series, over gaps; returns forecasts of the levels (N, O) and the past after them.
 
         X : (N, F), the user's units, NaN where missing.   U : (N, O), levels, NaN where not measured.
         """
         out = np.empty_like(U)
-        for p, missing in self._pieces(index, len(U), timeline, quiet):
+        for p, missing in self._pieces(stamps, len(U), timeline, quiet):
             past = self._across(past, missing)
             filled, inputs = self._fill(X[p], past.inputs)
             followed = self._follow(filled, U[p], past)
@@ -265,20 +265,24 @@ class Following:
         change = level if len(levels) == 0 else np.zeros_like(level)
         return Past(self._zero(self.x_scaler_(filled[0]), self.y_scaler_(change)), levels, inputs)
 
-    def _pieces(self, index, n, timeline, quiet=False):
+    def _pieces(self, stamps, n, timeline, quiet=False):
         """Slices of rows without a gap, and how many rows are missing before each."""
-        seen = timeline if timelines.can_place(timeline, index) else timelines.read(index)
-        slices = pieces(index, slice(0, n), seen)
-        ends = [(seen._replace(last=index[p.start - 1]), index[p.start]) for p in slices[1:]]
-        missing = [timelines.missing_between(*end) for end in ends]
-        if not quiet:
-            self._warn_of_gaps([(rows, *end) for rows, end in zip(missing, ends)])
-        return list(zip(slices, [0, *missing]))
+        if stamps is None or n < 2:
+            return [(slice(0, n), 0)]
+        seen = timeline if timelines.can_place(timeline, stamps) else timelines.read(stamps)
+        starts = timelines.gap_starts(stamps, seen)
+        missing = timelines.missing_before(stamps, starts, seen).tolist()
+        if not quiet and missing:
+            values = stamps.values
+            ends = zip(values[starts - 1].tolist(), values[starts].tolist())
+            self._warn_of_gaps([(rows, stamps.clock, *end) for rows, end in zip(missing, ends)])
+        starts = [0, *starts.tolist()]
+        return list(zip(map(slice, starts, [*starts[1:], n]), [0, *missing]))
 
     def _bridge(self, past, timeline, stamp):
         """The past at a stamp after the end of a timeline."""
         missing = timelines.missing_between(timeline, stamp)
-        self._warn_of_gaps([(missing, timeline, stamp)])
+        self._warn_of_gaps([(missing, timeline.clock, timeline.last, stamp)])
         return self._across(past, missing)
 
     def _across(self, past, missing):
@@ -294,14 +298,24 @@ class Following:
         return past if few else past._replace(memory=self._cold())
 
     def _warn_of_gaps(self, gaps):
-        """Say that the model runs through short gaps; gaps: (rows missing, timeline to it, stamp after it)."""
+        """Say that the model runs through short gaps; gaps: (rows missing, clock, stamps before and after it)."""
         short = [gap for gap in gaps if 0 < gap[0] <= max(SHORT_GAP, self.lead_)]
         if short:
-            missing, timeline, stamp = short[0]
+            missing, clock, before, after = short[0]
+            before, after = timelines.show(clock, before), timelines.show(clock, after)
             more = f" (and {len(short) - 1} more such gaps)" if len(short) > 1 else ""
             warn(
-                f"{missing} row(s) are missing between {timeline.last} and {stamp}{more}; the model runs through them "
+                f"{missing} row(s) are missing between {before} and {after}{more}; the model runs through them "
                 "by itself, with the last X. Insert them, with NaN in y and the X you know, or pass start='cold'.",
+            )
+        long = [gap for gap in gaps if gap[0] > max(SHORT_GAP, self.lead_)]
+        if long:
+            missing, clock, before, after = long[0]
+            before, after = timelines.show(clock, before), timelines.show(clock, after)
+            more = f" (and {len(long) - 1} more such gaps)" if len(long) > 1 else ""
+            warn(
+                f"{missing} rows are missing between {before} and {after}{more}, more than the lags reach: the model "
+                "starts cold behind them. Insert them, with NaN in y and the X you know, or pass start='cold'.",
             )
 
     def _resume(self, table, start):
@@ -321,29 +335,31 @@ class Following:
             )
         for part in table.parts:
             if isinstance(start, tuple):
-                past, head = self._after_history(histories.get(part.key), part.index), nothing
+                past, head = self._after_history(histories.get(part.key), part.stamps), nothing
             elif start == "zeros":
                 past, head = self._zero_past(), nothing
             elif start == "cold" or not self._goes_on():
                 past, head = self._cold_past(), nothing
             else:
-                past, head = self._auto(self._place(part.key), start, table.X[part.rows], part.index)
+                past, head = self._auto(self._place(part.key), start, table.X[part.rows], part.stamps)
             place = self.series_.get(part.key)
+            timelines.check_grid(None if place is None else place.timeline, part.stamps, "X")
             yield part, None if place is None else place.timeline, past, head
 
-    def _auto(self, place, start, X, index):
+    def _auto(self, place, start, X, stamps):
         """For start="auto" and "end": the past and known first levels of a series."""
         nothing = np.empty((0, self.n_outputs_))
         if place is None:
             return self._cold_past(), nothing
         seen = place.timeline
-        if start == "end" or not timelines.can_place(seen, index):
+        if start == "end" or not timelines.can_place(seen, stamps):
             return place.past, nothing
-        if index[0] > seen.last:
-            return self._bridge(place.past, seen, index[0]), nothing
+        first = int(timelines.aligned(seen, stamps).values[0])
+        if first > seen.last:
+            return self._bridge(place.past, seen, first), nothing
         head_X, head_U = place.head
         rows = min(len(X), len(head_X))
-        if index[0] == seen.first and np.array_equal(X[:rows], head_X[:rows], equal_nan=True):
+        if first == seen.first and np.array_equal(X[:rows], head_X[:rows], equal_nan=True):
             return self._first_past(), head_U
         return self._cold_past(), nothing
 
@@ -354,23 +370,25 @@ class Following:
         U, found = self._target.levels(table.y), {}
         for part in table.parts:
             rows = part.rows
-            _, past = self._walk(table.X[rows], U[rows], part.index, self._cold_past(), None)
-            seen = None if timelines.says_nothing(part.index) else timelines.read(part.index)
+            _, past = self._walk(table.X[rows], U[rows], part.stamps, self._cold_past(), None)
+            seen = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
             found[part.key] = seen, past
         return found
 
-    def _after_history(self, history, index):
+    def _after_history(self, history, stamps):
         """The past of a series after its history, if it has one."""
         if history is None:
             return self._cold_past()
         seen, past = history
-        if seen is None or timelines.says_nothing(index) or not timelines.comparable(seen, index):
+        if not timelines.can_place(seen, stamps):
             return past
-        if index[0] <= seen.last:
+        first = int(timelines.aligned(seen, stamps).values[0])
+        if first <= seen.last:
+            end, begin = (timelines.show(seen.clock, stamp) for stamp in (seen.last, first))
             raise ValueError(
-                f"start: the history runs to {seen.last}, but X begins at {index[0]}: cut the history before X."
+                f"start: the history runs to {end}, but X begins at {begin}: cut the history before X."
             )
-        return self._bridge(past, seen, index[0])
+        return self._bridge(past, seen, first)
 
     def _end(self):
         """The memory after the one series of training, or None where fitting did not find it."""
@@ -385,41 +403,42 @@ class Following:
 
     def _go_on(self, part):
         """The timeline and the past for rows that must come after those seen."""
-        place, index = self._place(part.key), part.index
+        place = self._place(part.key)
         if place is None:
             return None, self._first_past()
         seen = place.timeline
-        if not timelines.can_place(seen, index):
+        if not timelines.can_place(seen, part.stamps):
             return seen, place.past
-        if index[0] > seen.last:
-            return seen, self._bridge(place.past, seen, index[0])
+        timelines.check_grid(seen, part.stamps, "X")
+        first = int(timelines.aligned(seen, part.stamps).values[0])
+        if first > seen.last:
+            return seen, self._bridge(place.past, seen, first)
+        begin, end = (timelines.show(seen.clock, stamp) for stamp in (first, seen.last))
         raise ValueError(
-            f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
+            f"The new rows begin at {begin}, but rows up to {end} were seen already: give only later rows."
         )
 
     def _begin(self, part, X, U, past):
         """The place of a series whose first rows are X, U, and whose past at their end is given."""
         n = self.lead_ + len(self._target.coef)
-        return Place(past, timelines.read(part.index), (X[: self.lead_ + 1].copy(), U[:n].copy()))
+        return Place(past, timelines.read(part.stamps), (X[: self.lead_ + 1].copy(), U[:n].copy()))
 
     def _seen(self, part, X, U, past):
         """Take over the past at the end of new rows X, U of a series."""
-        place, index = self.series_.get(part.key), part.index
+        place = self.series_.get(part.key)
         if place is None:
             place = self._begin(part, X, U, past)
-        elif timelines.can_place(place.timeline, index):
-            place = place._replace(timeline=timelines.extend(place.timeline, index))
+        elif timelines.can_place(place.timeline, part.stamps):
+            place = place._replace(timeline=timelines.extend(place.timeline, part.stamps))
         else:
             place = place._replace(timeline=timelines.advance(place.timeline, len(U)))
         self.series_ = {**self.series_, part.key: place._replace(past=past)}
 
 
-def pieces(index, rows, timeline=None):
+def pieces(stamps, rows, timeline=None):
     """Slices of ``rows`` without a gap between them."""
-    starts = [0, *(timelines.gap_starts(index, timeline) if index is not None else ())]
-    return [
-        slice(rows.start + a, b) for a, b in zip(starts, [*(rows.start + k for k in starts[1:]), rows.stop])
-    ]
+    starts = (rows.start + timelines.gap_starts(stamps, timeline)).tolist()
+    return list(map(slice, [rows.start, *starts], [*starts, rows.stop]))
 
 
 def _windows(levels, U):

@@ -24,6 +24,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from .._check import check_number
+from .._series.timeline import tells, to_index
 from .._warn import warn
 from .following import MOST_NUMBERS, pieces
 
@@ -245,7 +246,7 @@ class Calibrating:
         filled, stretches = np.empty((len(U), self._n_filled())), []
         for part in table.parts:
             filled[part.rows], _ = self._fill(table.X[part.rows], self._means)
-            for p in pieces(part.index, part.rows):
+            for p in pieces(part.stamps, part.rows):
                 mine = rows[(rows >= p.start) & (rows < p.stop)]
                 for run in np.split(mine, np.flatnonzero(np.diff(mine) > 1) + 1):
                     cuts = range(STRETCH, len(run), STRETCH)
@@ -354,7 +355,12 @@ def folds(cv, table):
 
 def _index_of(table):
     """An index that tells series and stamps of a table's rows, in its order."""
-    times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
+    times = [
+        pd.RangeIndex(p.rows.stop - p.rows.start)
+        if not tells(p.stamps)
+        else to_index(p.stamps.clock, p.stamps.values)
+        for p in table.parts
+    ]
     if len(times) == 1:
         return times[0]
     stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]

@@ -4,6 +4,9 @@ So a file that was made by pickle, joblib or skops does not depend on how pandas
 loads it when only names that begin with ``tsrnn.`` are trusted, and no compiled function is in it.
 """
 
+from contextlib import suppress
+from datetime import time as clock
+from datetime import timedelta, tzinfo
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -32,8 +35,10 @@ def plain(value):
         return Plain("stamp", (*_number(value), _zone(value.tz)))
     if isinstance(value, pd.Timedelta):
         return Plain("distance", _number(value))
+    if isinstance(value, tzinfo):
+        return Plain("zone", _zone(value))
     if isinstance(value, pd.offsets.BaseOffset):
-        return Plain("frequency", value.freqstr)
+        return Plain("frequency", _frequency(value))
     if isinstance(value, pd.Index):
         return Plain("index", (plain(list(value)), list(value.names)))
     if sparse.issparse(value):
@@ -74,6 +79,43 @@ def _zone(tz):
     return str(tz)
 
 
+def _frequency(freq):
+    """An offset of pandas, by its name where that says all, else with what it was made of: holidays, hours, months."""
+    with suppress(ValueError):
+        if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
+            return freq.freqstr
+    options = []
+    for name, value in freq.kwds.items():
+        if name == "calendar":  # NumPy's, made of the others
+            continue
+        if name == "holidays":
+            value = list(map(str, value))
+        elif name in ("start", "end"):
+            value = [time.isoformat() for time in value]
+        elif isinstance(value, timedelta):
+            value = Plain("distance", _number(pd.Timedelta(value)))
+        options.append((name, value))
+    return type(freq).__name__, freq.n, freq.normalize, options
+
+
+def _offset(content):
+    """An offset of pandas."""
+    if isinstance(content, str):
+        return pd.tseries.frequencies.to_offset(content)
+    name, n, normalize, options = content
+    if name not in vars(pd.offsets):
+        raise ValueError(
+            f"The file has a frequency {name!r}, which pandas has not: install the version that wrote it."
+        )
+    options = {
+        key: value.to_pytimedelta() if isinstance(value, pd.Timedelta) else value for key, value in options
+    }
+    for key in ("start", "end"):
+        if key in options:
+            options[key] = [clock.fromisoformat(text) for text in options[key]]
+    return getattr(pd.offsets, name)(n, normalize, **options)
+
+
 def _number(time):
     """A stamp or a distance as an int and its unit."""
     return int(time.asm8.astype(np.int64)), time.unit
@@ -108,7 +150,8 @@ MAKE = {
     "dict": dict,
     "stamp": _stamp,
     "distance": lambda content: pd.Timedelta(np.timedelta64(*content)),
-    "frequency": pd.tseries.frequencies.to_offset,
+    "frequency": _offset,
+    "zone": lambda tz: pd.DatetimeIndex([], tz=tz).tz,
     "index": _index,
     "sparse": lambda content: sparse.csr_array(content[:3], shape=content[3]),
     "cell": _cell,

@@ -44,7 +44,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._check import check_flag, check_number
 from .._series import timeline as timelines
 from .._series.checks import Checking, check_measured, check_size, check_steps
-from .._series.rows import gather
+from .._series.rows import future_index, gather
 from .._series.scaling import make_scaler
 from .._series.targets import resolve_bounds, resolve_target
 from .._series.units import Series
@@ -184,7 +184,6 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             A parameter is out of range; X is not finite; X and y differ in length or in their stamps; stamps are
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
-        self._frequency = timelines.frequency(X, y)
         table = self._check_fit(X, y, sample_weight, groups)
         X, Y, weight = table.X, table.y, table.weight
         self._target = resolve_target(self.target_transform)
@@ -192,7 +191,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         self._bounds = resolve_bounds(self.target_bounds, names, Y.shape[1])
         U = self._target.levels(Y)
         self._prepare(self._n_filled(), Y.shape[1])
-        cuts = [(part, p) for part in table.parts for p in pieces(part.index, part.rows)]
+        cuts = [(part, p) for part in table.parts for p in pieces(part.stamps, part.rows)]
         unknown = np.full((len(self._target.coef), Y.shape[1]), np.nan)
         W = np.concatenate([self._target.differences(U[p], unknown) for _, p in cuts]) if len(unknown) else U
         counts = (weight > 0) & np.isfinite(W).any(axis=1)
@@ -266,7 +265,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         """The place of a series after training on rows X, U; ``end`` : the memory there, where it is known."""
         first = self._first_past()
         if end is None:
-            _, past = self._walk(X, U, part.index, first, None, quiet=True)  # the memory lasts a short gap
+            _, past = self._walk(X, U, part.stamps, first, None, quiet=True)  # the memory lasts a short gap
         else:
             past = Past(end, first.levels, self._fill(X, first.inputs)[1])
         return self._begin(part, X, U, past)
@@ -303,7 +302,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         for part in table.parts:
             X, levels, weight = table.X[part.rows], U[part.rows], table.weight[part.rows]
             timeline, past = self._go_on(part)
-            for p, missing in self._pieces(part.index, len(X), timeline):
+            for p, missing in self._pieces(part.stamps, len(X), timeline):
                 past = self._across(past, missing)
                 filled, inputs = self._fill(X[p], past.inputs)
                 Z = self.y_scaler_(self._target.differences(levels[p], past.levels))
@@ -345,7 +344,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         for part in table.parts:
             timeline, past = self._go_on(part)
             X, levels = table.X[part.rows], U[part.rows]
-            _, past = self._walk(X, levels, part.index, past, timeline)
+            _, past = self._walk(X, levels, part.stamps, past, timeline)
             self._seen(part, X, levels, past)
         _one_row_calls.pop(self, None)
         return self
@@ -480,7 +479,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         U, out = self._target.levels(table.y), np.empty_like(table.y)
         for part, timeline, past, _ in self._resume(table, self.start if start is None else start):
             out[part.rows], _ = self._walk(
-                table.X[part.rows], U[part.rows], part.index, past, timeline, steps
+                table.X[part.rows], U[part.rows], part.stamps, past, timeline, steps
             )
         return table.give_back(self._user_shape(self._target.inverse(out)))
 
@@ -542,7 +541,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         order = np.argsort(first, kind="stable")
         made, rng = np.full((len(first), steps, U.shape[1]), np.nan), self._path_rng()
         bands = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels or ()}
-        for p, missing in self._pieces(part.index, N, timeline):
+        for p, missing in self._pieces(part.stamps, N, timeline):
             past = self._across(past, missing)
             filled, inputs = self._fill(table.X[p], past.inputs)
             followed = self._follow(filled, U[p], past)
@@ -629,28 +628,30 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             futures, form, names = dict.fromkeys(self.series_, (None, None)), self._form, self._key_names
         else:
             table = gather(X_future, None, None, groups, self.series)
-            X, form, names = self._check_X(table.X, None, reset=False), table.form, table.names
-            futures = {part.key: (X[part.rows], part.index) for part in table.parts}
+            form, names, needed = table.form, table.names, self._needed(steps)
+            if needed or not self.n_features_in_:
+                table = table.first(max(needed, 1))
+                X = self._check_X(table.X, None, reset=False)
+            else:  # no lag looks at it
+                X = np.zeros((len(table.X), self.n_features_in_))
+            futures = {part.key: (X[part.rows], part.stamps) for part in table.parts}
         frames, paths, rng = {}, {}, self._path_rng()
         for key, future in futures.items():
-            X, index = self._check_future(self._place(key), steps, *future)
+            X, stamps = self._check_future(self._place(key), steps, *future)
             frames[key], paths[key] = self._forecast(
-                key, X, index, steps, levels, method, rng, n_paths, return_paths
+                key, X, stamps, steps, levels, method, rng, n_paths, return_paths
             )
         if list(frames) == [None]:
             return (frames[None], paths[None]) if return_paths else frames[None]
         if form != "table":
             frames = list(frames.values())
         else:
-            names = [*names, None]
-            frames = pd.concat(
-                {key: pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for key, v in frames.items()}
-            )
-            names[-1] = frames.index.names[-1]
-            frames.index.names = names
+            index = future_index({key: self.series_.get(key) for key in frames}, steps, names)
+            tables = [pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for v in frames.values()]
+            frames = pd.concat(tables, ignore_index=True).set_axis(index)
         return (frames, paths) if return_paths else frames
 
-    def _forecast(self, key, X, index, steps, levels, method, rng, n_paths, return_paths):
+    def _forecast(self, key, X, stamps, steps, levels, method, rng, n_paths, return_paths):
         """Forecast of one series, as the user gets it, and sample paths or None."""
         place = self._place(key)
         past = self._cold_past() if place is None else place.past
@@ -668,10 +669,9 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
             paths = self._target.inverse(paths[:, 0])
             paths = paths[:, :, 0] if self._y_ndim == 1 else paths
         timeline = None if place is None else place.timeline
-        if timeline is not None and not timelines.can_place(timeline, index):
+        index = None if stamps is None else timelines.to_index(stamps.clock, stamps.values)
+        if timeline is not None and not timelines.can_place(timeline, stamps):
             index = timelines.future(timeline, steps)
-        if isinstance(index, pd.DatetimeIndex) and self._frequency is not None:
-            index = index.to_period(self._frequency)
         if levels:
             names = (
                 self._y_names if self._y_names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
@@ -730,7 +730,7 @@ class SequenceRegressor(Following, Calibrating, Checking, MultiOutputMixin, Regr
         """A driver that asks for one row at a time gets the same step again and again: say so."""
         place = self.series_.get(part.key)
         stands_still = place is None or _is_empty(place.past.memory) or not self._goes_on()
-        if stands_still or not timelines.says_nothing(part.index):
+        if stands_still or timelines.tells(part.stamps):
             return
         _one_row_calls[self] = _one_row_calls.get(self, 0) + 1
         if _one_row_calls[self] == 2:

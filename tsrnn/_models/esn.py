@@ -875,7 +875,7 @@ class ESNRegressor(SequenceRegressor):
         check_is_fitted(self)
         X, Y, part, timeline, past = self._enter(X, y, start)
         states = np.empty((len(Y), self._reservoir.R))
-        for p, missing in self._pieces(part.index, len(Y), timeline):
+        for p, missing in self._pieces(part.stamps, len(Y), timeline):
             memory, fed = self._across(past, missing).memory, Y[p].copy()
             for t, _, S, _ in self._blocks(X[p], fed, memory, read=False):
                 states[p][t : t + len(S) - 1] = S[1:]

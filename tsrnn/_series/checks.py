@@ -16,6 +16,9 @@ from .rows import gather
 MISSING = ("error", "hold", "mean", "mask")
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
+TEMPORAL = re.compile(
+    "date|time|duration|period|interval"
+)  # in the names of dtypes of pandas, polars and Arrow
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
 
 
@@ -34,13 +37,62 @@ def about(name):
 
 
 def plain_values(v, name):
-    """The same with NaN where a masked array has no value; dates, which would be taken for numbers, are refused."""
-    if isinstance(v, np.ma.MaskedArray):
+    """The same with NaN where a masked array has no value; dates, which would be taken for numbers, are refused.
+
+    v : of any container, pandas, polars, Arrow, arrays or lists.
+    """
+    if isinstance(v, np.ma.MaskedArray) and v.dtype.kind not in "mM":
         return v.astype(float).filled(np.nan)
-    dtypes = v.dtypes if isinstance(v, pd.DataFrame) else [getattr(v, "dtype", None)]
-    if any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes):
-        raise TypeError(f"{name} holds {', '.join(map(str, dtypes))}: give numbers, and stamps as the index.")
+    kinds = {column: kind for column, kind in _kinds(v).items() if TEMPORAL.search(str(kind).lower())}
+    if not kinds and _has_numpy_dates(v):
+        kinds = {None: "datetime64 or timedelta64"}
+    if kinds:
+        column, kind = next(iter(kinds.items()))
+        where = "" if column is None else f" in column {column!r}"
+        raise TypeError(f"{name} holds {kind}{where}: give numbers, and stamps as the index.")
     return v
+
+
+def _kinds(v):
+    """{column: its dtype}, by whatever name a container has for it; of one dimension or one dtype {None: it}."""
+    schema = getattr(v, "schema", None)
+    if hasattr(schema, "types"):  # Arrow's table or batch
+        return dict(zip(schema.names, schema.types))
+    dtypes = getattr(v, "dtypes", None)
+    if dtypes is not None and np.ndim(dtypes) == 1:  # pandas' and polars' frames; a label may be there twice
+        found = {}
+        for column, dtype in zip(v.columns, dtypes):
+            found[column] = f"{found.get(column, '')}{_kind(dtype)}"
+        return found
+    dtype = getattr(v, "dtype", None)
+    dtype = getattr(v, "type", None) if dtype is None else dtype  # Arrow's array
+    return {} if dtype is None or callable(dtype) else {None: _kind(dtype)}
+
+
+def _kind(dtype):
+    """A dtype, of categories that of theirs; of a structured array none, which has names of the user's own."""
+    if getattr(dtype, "names", None):
+        return ""
+    return getattr(getattr(dtype, "categories", None), "dtype", dtype)
+
+
+def _has_numpy_dates(v):
+    """Whether a list, or objects, hold NumPy's dates, which turn into numbers without a word."""
+    if isinstance(v, (list, tuple)):
+        try:
+            v = np.asarray(v)
+        except ValueError:  # of several lengths
+            return False
+        if v.dtype.kind in "mM":
+            return True
+    if isinstance(v, pd.DataFrame):
+        return any(
+            map(_has_numpy_dates, (v.iloc[:, k] for k, dtype in enumerate(v.dtypes) if dtype.kind == "O"))
+        )
+    values = v.to_numpy() if isinstance(v, pd.Series) and v.dtype == object else v
+    if not isinstance(values, np.ndarray) or values.dtype != object:
+        return False
+    return any(isinstance(value, (np.datetime64, np.timedelta64)) for value in values.ravel())
 
 
 class Checking:
@@ -169,15 +221,20 @@ class Checking:
             )
         return np.empty((n, 0))
 
-    def _check_future(self, place, steps, X, index):
-        """X (steps, F) for the rows after the last one seen of a series, and its index or None."""
+    def _needed(self, steps):
+        """Rows of X that a forecast looks at."""
+        needed = max(0, steps - self._least_input_lag()) if self.n_features_in_ else 0
+        if self._bounds is not None and any(isinstance(b, int) for side in self._bounds for b in side):
+            needed = steps
+        return needed
+
+    def _check_future(self, place, steps, X, stamps):
+        """X (steps, F) for the rows after the last one seen of a series, and its stamps or None."""
         if steps > MOST_STEPS:
             raise ValueError(
                 f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
             )
-        needed = max(0, steps - self._least_input_lag()) if self.n_features_in_ else 0
-        if self._bounds is not None and any(isinstance(b, int) for side in self._bounds for b in side):
-            needed = steps
+        needed = self._needed(steps)
         if X is None:
             if needed:
                 raise ValueError(
@@ -188,29 +245,39 @@ class Checking:
             return np.zeros((steps, self._n_filled())), None
         if len(X) < needed:
             raise ValueError(f"X_future has {len(X)} rows, but forecast({steps}) needs {needed}.")
-        if place is not None and timelines.can_place(place.timeline, index):
+        if stamps is not None:
+            stamps = stamps._replace(values=stamps.values[:steps])
+        if place is not None and timelines.can_place(place.timeline, stamps):
             seen = place.timeline
-            if index[0] <= seen.last or timelines.missing_between(seen, index[0]):
+            values = timelines.aligned(seen, stamps).values
+            timelines.check_grid(seen, stamps, "X_future")
+            if values[0] <= seen.last or timelines.missing_between(seen, values[0]):
+                begin, end = (timelines.show(seen.clock, stamp) for stamp in (values[0], seen.last))
                 raise ValueError(
-                    f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after "
+                    f"X_future begins at {begin}, but the last row seen is {end}: give the rows right after "
                     "it. To skip rows, bring the model up to date with update(X, y) first."
                 )
-            holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
-            if holes:
-                raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
+            holes = timelines.gap_starts(stamps, seen)
+            if len(holes):
+                before = timelines.show(stamps.clock, stamps.values[holes[0]])
+                raise ValueError(f"X_future has a gap: rows are missing before {before}; give every row.")
         filled, _ = self._fill(X, self._means if place is None else place.past.inputs)
+        if stamps is not None and len(stamps.values) < steps:
+            stamps = None
         if len(X) < steps:  # rows that no lag looks at
-            return np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))]), None
-        return filled[:steps], None if index is None else index[:steps]
+            filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
+        return filled[:steps], stamps
 
 
 def check_y(y):
     """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
+    with about("y"):
+        y = plain_values(y, "y")
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
     options = {"dtype": np.float64, "order": "C", "ensure_2d": False, "ensure_all_finite": "allow-nan"}
     with about("y"):
-        Y = check_array(plain_values(y, "y"), input_name="y", **options)
+        Y = check_array(y, input_name="y", **options)
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim
