@@ -127,8 +127,12 @@ def place(freq, clock, values, origin):
         return _place_by_pandas(freq, clock, values, origin)
     day, time = split(values, clock)
     if calendar.kind == "days":
-        row, rest = np.divmod(day - day0, calendar.every)
-        return row, (rest == 0) & ((time == time0) | _whole_days(values, origin, clock))
+        on, days = time == time0, day - day0
+        if not on.all():  # before a clock change 24 hours are the same as a local day
+            whole, rest = np.divmod(values - origin, 86_400 * PER_SECOND[clock.unit])
+            on, days = (rest == 0, whole) if (rest == 0).all() else (on, days)
+        row, rest = np.divmod(days, calendar.every)
+        return row, on & (rest == 0)
     if calendar.kind == "work days":
         row, on = _work_days(day, calendar.at)
         row -= _work_days(day0, calendar.at)[0]
@@ -250,11 +254,6 @@ def _work_days(day, work):
     dates = day.view("M8[D]")
     on = np.is_busday(dates, busdaycal=work)
     return np.busday_count(EARLY, dates, busdaycal=work) + on, on
-
-
-def _whole_days(values, origin, clock):
-    """Whether stamps are 24 hours apart, which is the same as local days where training saw no clock change."""
-    return (values - origin) % (86_400 * PER_SECOND[clock.unit]) == 0
 
 
 # ---------------------------------------------------------------------------------------- asked of pandas
