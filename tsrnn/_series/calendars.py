@@ -21,6 +21,7 @@ from .stamps import PER_SECOND, Clock, to_index
 
 
 offsets = pd.offsets
+FEW = 64  # stamps, whose rows are kept
 MOST_ROWS = 10_000  # of a grid that pandas makes, beyond those that are there
 MONTHS = {  # class: (months, where in the month)
     offsets.MonthBegin: (1, "start"),
@@ -86,13 +87,18 @@ def _known(freq, day):
 
 def fixed(freq, clock):
     """How far apart rows of an offset always are, in the clock's unit, or None."""
+    return _fixed(freq, clock.unit, clock.tz is not None)
+
+
+@lru_cache(256)
+def _fixed(freq, unit, is_local):
     if isinstance(freq, offsets.Tick) and not isinstance(freq, offsets.Day):
         length = pd.Timedelta(freq).as_unit("ns").value
-    elif isinstance(freq, (offsets.Day, offsets.Week)) and clock.tz is None and of_offset(freq) is not None:
+    elif isinstance(freq, (offsets.Day, offsets.Week)) and not is_local and of_offset(freq) is not None:
         length = of_offset(freq).every * 86_400 * 10**9
     else:
         return None
-    length, rest = divmod(length * PER_SECOND[clock.unit], 10**9)
+    length, rest = divmod(length * PER_SECOND[unit], 10**9)
     return length if length > 0 and rest == 0 else None
 
 
@@ -121,6 +127,19 @@ def to_offset(calendar, day):
 
 def place(freq, clock, values, origin):
     """Rows (n,) int64 of stamps (n,) after an origin on the grid, rounded down, and whether they lie on it, (n,)."""
+    if len(values) <= FEW:  # series of a panel often have the same ones
+        return tuple(map(np.array, _place_few(freq, clock.unit, clock.tz, tuple(values.tolist()), origin)))
+    return _place(freq, clock, values, origin)
+
+
+@lru_cache(4096)
+def _place_few(freq, unit, tz, values, origin):
+    row, on = _place(freq, Clock("stamp", unit, tz), np.array(values, np.int64), origin)
+    return row.tolist(), on.tolist()
+
+
+def _place(freq, clock, values, origin):
+    """As ``place``."""
     day0, time0 = split(np.array([origin]), clock)
     calendar = _known(freq, day0)
     if calendar is None:
@@ -200,8 +219,34 @@ def _local(values, clock):
     """Stamps by the clock on the wall."""
     if clock.tz is None or str(clock.tz) == "UTC":
         return values
-    index = to_index(Clock("stamp", clock.unit, clock.tz, shown=clock.unit), values)
-    return index.tz_localize(None).asi8
+    changes, shifts = _shifts(clock.tz, clock.unit)
+    if len(values) and changes[0] <= values.min() and values.max() < changes[-1]:
+        return values + shifts[np.searchsorted(changes, values, side="right") - 1]
+    return _local_by_pandas(values, clock.tz, clock.unit)
+
+
+def _local_by_pandas(values, tz, unit):
+    return to_index(Clock("stamp", unit, tz, shown=unit), values).tz_localize(None).asi8
+
+
+@lru_cache(64)
+def _shifts(tz, unit):
+    """When the clocks of a zone change, 1900 to 2100, and how far they then are ahead of UTC; both (K,) int64."""
+    second = PER_SECOND[unit]
+
+    def shift(values):
+        return _local_by_pandas(values, tz, unit) - values
+
+    days = np.arange(*np.array(["1900-01-01", "2100-01-01"], "M8[D]").astype(np.int64)) * (86_400 * second)
+    ahead = shift(days)
+    at = np.flatnonzero(ahead[1:] != ahead[:-1])
+    early, late = days[at], days[at + 1]
+    while len(at) and (late[0] - early[0]) > second:  # halved, for all changes at once
+        middle = early + (late - early) // (2 * second) * second
+        is_early = shift(middle) == ahead[at]
+        early, late = np.where(is_early, middle, early), np.where(is_early, late, middle)
+    changes = np.concatenate([days[:1], late, days[-1:]])
+    return changes, np.concatenate([ahead[:1], ahead[at + 1], ahead[-1:]])
 
 
 def _joined(days, time, clock):

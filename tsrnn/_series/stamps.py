@@ -32,6 +32,7 @@ CODES = {  # digits -> the format, and (divisor, least, most) of its parts, the 
     14: (("%Y%m%d%H%M%S", ((100, 0, 59), (100, 0, 59), (100, 0, 23), (100, 1, 31), (100, 1, 12))),),
 }
 CODED_YEARS = 1800, 2200
+LARGEST = np.iinfo(np.int64).max
 
 
 class Clock(NamedTuple):
@@ -83,11 +84,9 @@ def numbers(index, name, told=None):
         time = as_time(level, name, told)
         if time is None:
             return None
-        missing = np.flatnonzero(time.isna() if codes is None else codes < 0)
-        if len(missing):
-            raise ValueError(
-                f"The index of {name} holds NaT, first in row {missing[0]}: drop or repair those rows."
-            )
+        if time.hasnans if codes is None else (codes < 0).any():
+            row = int(np.argmax(time.isna() if codes is None else codes < 0))
+            raise ValueError(f"The index of {name} holds NaT, first in row {row}: drop or repair those rows.")
         values, clock = _numbers(time, name, level)
     if clock.kind == "int":
         _warn_of_codes(values, name, told)
@@ -181,18 +180,18 @@ def _from_arrow(index):
 def _numbers(time, name, given):
     """Numbers of an index of time, and their clock; ``given`` : as it came."""
     if not isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        if time.dtype.kind == "u" and len(time) and time.max() > np.iinfo(np.int64).max:
+        if time.dtype.kind == "u" and len(time) and time.max() > LARGEST:
             raise ValueError(f"The index of {name} holds {time.max()}, beyond int64: give smaller integers.")
         return time.to_numpy(np.int64), Clock("int", name=given.name)
     period = given.freq if isinstance(given, pd.PeriodIndex) else None
     stamp = isinstance(time, pd.DatetimeIndex)
-    try:
-        counted = time.as_unit("ns")
-    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta):
-        counted = time
+    values, unit = time.asi8, time.unit
+    finer = PER_SECOND["ns"] // PER_SECOND[unit]
+    if finer > 1 and len(values) and max(-int(values.min()), int(values.max())) <= LARGEST // finer:
+        values, unit = values * finer, "ns"
     clock = Clock(
         "stamp" if stamp else "span",
-        counted.unit,
+        unit,
         time.tz if stamp else None,
         given.name,
         time.freq if period is None else None,
@@ -200,7 +199,7 @@ def _numbers(time, name, given):
         False,
         time.unit,
     )
-    return counted.asi8, clock
+    return values, clock
 
 
 def _warn_of_codes(values, name, told):

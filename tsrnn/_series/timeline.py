@@ -12,19 +12,19 @@ two stamps.  That is one of
 Stamps are int64 (``stamps.py``), frequencies count by ``calendars.py``, and nothing here is proportional to a span.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from . import calendars
-from .stamps import PER_SECOND, Clock, Stamps, show, to_index
+from .stamps import LARGEST, PER_SECOND, Clock, Stamps, show, to_index
 
 
 MOST_MISSING = 10_000  # rows that a gap takes on a grid
 FAR = 3  # times the median distance, beyond which irregular stamps have a gap
 FEW = 5  # rows, with fewer of which a grid is a guess, and rows beside it are not refused
-LARGEST = np.iinfo(np.int64).max
 
 
 class Timeline(NamedTuple):
@@ -69,9 +69,16 @@ def _spacing(values, clock):
     if carried is not None or len(values) < 2:
         return carried or (None, None, None)
     apart = _apart(values)
-    least, hour = int(apart.min()), 3600 * PER_SECOND.get(clock.unit, 0)
+    least, most, hour = int(apart.min()), int(apart.max()), 3600 * PER_SECOND.get(clock.unit, 0)
     if clock.kind == "stamp" and least >= 23 * hour:
-        found = _calendar(values, apart, least, clock)
+        if clock.tz is None and least == most < 25 * 24 * hour:
+            return least, None, None
+        few = len(values) <= calendars.FEW  # series of a panel often have the same stamps
+        found = (
+            _calendar_of_few(tuple(values.tolist()), clock.unit, clock.tz)
+            if few
+            else _calendar(values, clock)
+        )
         if found is not None:
             return found
     step = calendars.most_are_neighbours(apart)
@@ -104,10 +111,17 @@ def _holidays(apart, clock):
     return max(3 * day, min(int(apart.max(initial=0)), 7 * day))
 
 
-def _calendar(values, apart, least, clock):
+@lru_cache(4096)
+def _calendar_of_few(values, unit, tz):
+    return _calendar(np.array(values, np.int64), Clock("stamp", unit, tz))
+
+
+def _calendar(values, clock):
     """The spacing by a calendar, of stamps that are a day apart or more, most with no other row between; or None."""
     day = 86_400 * PER_SECOND[clock.unit]
     days, time = calendars.split(values, clock)
+    apart = _apart(values)
+    least = int(apart.min())
     if (time != time[0]).any():
         return None
     if len(days) > 5 and least <= 2 * day and int(apart.max()) > least and ((days + 3) % 7 < 5).all():
