@@ -334,6 +334,8 @@ class Following:
                 "with a MultiIndex (series, time)."
             )
         for part in table.parts:
+            place = self.series_.get(part.key)
+            timelines.check_grid(None if place is None else place.timeline, part.stamps, "X")
             if isinstance(start, tuple):
                 past, head = self._after_history(histories.get(part.key), part.stamps), nothing
             elif start == "zeros":
@@ -342,8 +344,6 @@ class Following:
                 past, head = self._cold_past(), nothing
             else:
                 past, head = self._auto(self._place(part.key), start, table.X[part.rows], part.stamps)
-            place = self.series_.get(part.key)
-            timelines.check_grid(None if place is None else place.timeline, part.stamps, "X")
             yield part, None if place is None else place.timeline, past, head
 
     def _auto(self, place, start, X, stamps):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .stamps import PER_SECOND, Clock, to_index
+from .stamps import LARGEST, PER_SECOND, Clock, to_index
 
 
 offsets = pd.offsets
@@ -37,6 +37,7 @@ MONTHS = {  # class: (months, where in the month)
     offsets.BYearBegin: (12, "first weekday"),
     offsets.BYearEnd: (12, "last weekday"),
 }
+NAMED = {*MONTHS, offsets.Day, offsets.Week, offsets.BusinessDay}  # by a name that says all
 WEEKDAYS = np.busdaycalendar()
 EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of work days begins
 
@@ -165,7 +166,7 @@ def _place(freq, clock, values, origin):
 
 
 def ahead(freq, clock, origins, steps):
-    """Stamps (S, steps) of the rows 1 ... steps after origins (S,)."""
+    """Stamps (S, steps) of the rows 1 ... steps after origins (S,); OverflowError where int64 cannot count them."""
     origins, k = np.asarray(origins, np.int64), np.arange(1, steps + 1)
     day, time = (v[:, None] for v in split(origins, clock))
     calendar = _known(freq, day)
@@ -250,7 +251,9 @@ def _shifts(tz, unit):
 
 
 def _joined(days, time, clock):
-    """Stamps (S, steps) of local days and times of day."""
+    """Stamps (S, steps) of local days and times of day; OverflowError where int64 cannot count them."""
+    if int(days.max(initial=0)) >= LARGEST // (86_400 * PER_SECOND[clock.unit]) - 1:
+        raise OverflowError
     values = days * (86_400 * PER_SECOND[clock.unit]) + time
     if clock.tz is None or str(clock.tz) == "UTC":
         return values
@@ -344,7 +347,10 @@ def _place_by_pandas(freq, clock, values, origin):
 
 def _ahead_by_pandas(freq, clock, origin, steps):
     """As ``ahead``, of one origin."""
-    rows = pd.date_range(_stamp(clock, origin), periods=steps + 1, freq=freq).as_unit(clock.unit).asi8
+    try:
+        rows = pd.date_range(_stamp(clock, origin), periods=steps + 1, freq=freq).as_unit(clock.unit).asi8
+    except pd.errors.OutOfBoundsDatetime:
+        raise OverflowError from None
     return rows[rows > origin][:steps]
 
 

@@ -148,10 +148,12 @@ def spacing_name(timeline):
     if step is not None and clock.kind == "int":
         return str(step), None
     if step is not None:
+        day = 86_400 * PER_SECOND[clock.unit]
         length = pd.Timedelta(np.timedelta64(step, clock.unit))
-        return str(length), pd.tseries.frequencies.to_offset(length).freqstr
+        freq = pd.offsets.Day(step // day) if step % day == 0 else pd.tseries.frequencies.to_offset(length)
     alias = freq.freqstr
-    return alias, None if alias.startswith("<") or calendars.of_offset(freq) is None else alias
+    has_name = isinstance(freq, pd.offsets.Tick) or type(freq) in calendars.NAMED
+    return alias, alias if has_name else None
 
 
 # ---------------------------------------------------------------------------------------- where rows belong
@@ -325,7 +327,10 @@ def ahead(timelines, steps):
         clock = timelines[which[0]].clock
         last = np.array([timelines[s].last for s in which])
         if step is None:
-            values[which] = calendars.ahead(freq, clock, last, steps)
+            try:
+                values[which] = calendars.ahead(freq, clock, last, steps)
+            except OverflowError:
+                raise _too_late(last, clock) from None
         elif int(last.max()) + steps * step > LARGEST:
             values = values.astype(object)
             values[which] = _beyond(last, steps, step, clock)
@@ -338,11 +343,16 @@ def ahead(timelines, steps):
 def _beyond(last, steps, step, clock):
     """Stamps (S, steps) that int64 cannot count."""
     if clock.kind != "int":
-        raise ValueError(
-            f"The rows after {show(clock, int(last.max()))} are beyond what an index in {clock.unit} can hold: give "
-            "the index in a coarser unit, with index.as_unit('s')."
-        )
+        raise _too_late(last, clock)
     return [[end + k * step for k in range(1, steps + 1)] for end in last.tolist()]
+
+
+def _too_late(last, clock):
+    """Of stamps that ns cannot count."""
+    return ValueError(
+        f"The rows after {show(clock, int(last.max()))} are beyond what an index in {clock.unit} can hold: ask for "
+        "fewer steps."
+    )
 
 
 def extend(timeline, stamps):
