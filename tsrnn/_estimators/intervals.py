@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from .._check import check_number
+from .._series.timeline import tells, to_index
 from .._values import kept
 from .._warn import warn
 from .following import MOST_NUMBERS, cold_past, cut, follow, runs
@@ -268,7 +269,7 @@ def segments_of(maker, table, U, rows, own=False):
     filled, stretches = np.empty((len(U), len(units.x.center))), []
     for part in table.parts:
         filled[part.rows] = units.fill(table.X[part.rows], units.means)
-        for piece, _ in cut(part.index, part.rows.stop - part.rows.start):
+        for piece, _ in cut(part.stamps, part.rows.stop - part.rows.start):
             start, stop = part.rows.start + piece.start, part.rows.start + piece.stop
             inside = rows[(rows >= start) & (rows < stop)]
             for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
@@ -464,7 +465,12 @@ def folds(cv, table):
 
 def index_of(table):
     """An index that tells series and stamps of a table's rows, in its order."""
-    times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
+    times = [
+        to_index(p.stamps.clock, p.stamps.values)
+        if tells(p.stamps)
+        else pd.RangeIndex(p.rows.stop - p.rows.start)
+        for p in table.parts
+    ]
     if len(times) == 1:
         return times[0]
     stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]

@@ -5,7 +5,10 @@ where in this package a value is defined; skops loads it when only public names 
 function is in it. Values stand in it by their words: see ``_values.py``.
 """
 
+from contextlib import suppress
 from dataclasses import is_dataclass
+from datetime import time as clock
+from datetime import timedelta, tzinfo
 
 import numpy as np
 import pandas as pd
@@ -24,8 +27,10 @@ def plain(value):
         return {IS: "stamp", **_number(value), "zone": _zone(value.tz)}
     if isinstance(value, pd.Timedelta):
         return {IS: "distance", **_number(value)}
+    if isinstance(value, tzinfo):
+        return {IS: "zone", "name": _zone(value)}
     if isinstance(value, pd.offsets.BaseOffset):
-        return {IS: "frequency", "word": value.freqstr}
+        return {IS: "frequency", **_frequency(value)}
     if isinstance(value, pd.Index):
         return {IS: "index", "values": plain(list(value)), "names": list(value.names)}
     if sparse.issparse(value):
@@ -61,6 +66,25 @@ def _zone(tz):
     return str(tz)
 
 
+def _frequency(freq):
+    """What an offset of pandas was made of: its name where that says all, else holidays, hours, months too."""
+    with suppress(ValueError):
+        if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
+            return {"word": freq.freqstr}
+    options = {}
+    for name, value in freq.kwds.items():
+        if name == "calendar":  # NumPy's, made of the others
+            continue
+        if name == "holidays":
+            value = list(map(str, value))
+        elif name in ("start", "end"):
+            value = [time.isoformat() for time in value]
+        elif isinstance(value, timedelta):
+            value = plain(pd.Timedelta(value))
+        options[name] = value
+    return {"word": type(freq).__name__, "n": freq.n, "normalize": freq.normalize, "options": options}
+
+
 def _number(time):
     """A stamp or a distance as an int and its unit."""
     return {"number": int(time.asm8.astype(np.int64)), "unit": time.unit}
@@ -86,9 +110,28 @@ def _distance(number, unit):
 
 
 @kept("frequency")
-def _frequency(word):
-    """An offset."""
-    return pd.tseries.frequencies.to_offset(word)
+def _offset(word, n=None, normalize=False, options=None):
+    """An offset of pandas."""
+    if n is None:
+        return pd.tseries.frequencies.to_offset(word)
+    if word not in vars(pd.offsets):
+        raise ValueError(
+            f"The file has a frequency {word!r}, which pandas has not: install the version that wrote it."
+        )
+    options = {
+        name: value.to_pytimedelta() if isinstance(value, pd.Timedelta) else value
+        for name, value in options.items()
+    }
+    for name in ("start", "end"):
+        if name in options:
+            options[name] = [clock.fromisoformat(text) for text in options[name]]
+    return getattr(pd.offsets, word)(n, normalize, **options)
+
+
+@kept("zone")
+def _tz(name):
+    """A time zone."""
+    return pd.DatetimeIndex([], tz=name).tz
 
 
 @kept("index")
