@@ -101,24 +101,25 @@ def test_training_ends_where_predict_begins(model):
 def stand_at(fitted, memory):
     """Give a model of one series another memory."""
     place = fitted.series_[None]
-    fitted.series_ = {None: place._replace(past=place.past._replace(memory=memory))}
+    series = {None: place._replace(past=place.past._replace(memory=memory))}
+    fitted.fitted_ = fitted.fitted_._replace(series=series)
 
 
 @every
 def test_cold_is_the_mean_state_of_training(model):
     fitted = fit(model)
     follower = copy.deepcopy(fitted)
-    stand_at(follower, fitted._first())
+    stand_at(follower, fitted._dynamics().first())
     seen = []
     for t in range(250):
         follower.update(X[t : t + 1], y[t : t + 1])
         seen.append(follower.state_.states)
     np.testing.assert_allclose(numbers(follower.state_), numbers(fitted.state_), **exact)
-    for cold, *states in zip(fitted._cold().states, *seen):
+    for cold, *states in zip(fitted._dynamics().cold().states, *seen):
         np.testing.assert_allclose(cold, np.mean(states, axis=0), **exact)
     for rows, scaler, values in (
-        (fitted._cold().X, fitted.x_scaler_, X),
-        (fitted._cold().Y, fitted.y_scaler_, y),
+        (fitted._dynamics().cold().X, fitted.x_scaler_, X),
+        (fitted._dynamics().cold().Y, fitted.y_scaler_, y),
     ):
         assert np.allclose(scaler.inverse(rows), values[:250].mean(axis=0))
     far = frame.set_axis(HOURS + pd.Timedelta("999h"))
@@ -130,7 +131,10 @@ def test_cold_is_the_mean_state_of_training(model):
 def test_zeros_are_zero_states(model):
     fitted = fit(model)
     follower = copy.deepcopy(fitted)
-    stand_at(follower, Memory(*fitted._first()[:2], tuple(np.zeros_like(s) for s in fitted.state_.states)))
+    stand_at(
+        follower,
+        Memory(*fitted._dynamics().first()[:2], tuple(np.zeros_like(s) for s in fitted.state_.states)),
+    )
     assert np.array_equal(fitted.predict(X, start="zeros"), follower.predict(X))
     assert not np.allclose(fitted.predict(X, start="zeros")[0], fitted.predict(X, start="cold")[0])
 
@@ -147,8 +151,9 @@ def counting(lengths, seed=0):
 def test_cold_is_the_first_state_where_every_series_begins_anew(model):
     u, total = counting([12] * 20)
     fitted = fit(model, u, total, max_iter=40)
-    assert all(np.array_equal(a, b) for a, b in zip(fitted._cold().states, fitted._first().states))
-    assert not any(s.any() for s in fitted._cold().states)
+    cold, first = fitted._dynamics().cold().states, fitted._dynamics().first().states
+    assert all(np.array_equal(a, b) for a, b in zip(cold, first))
+    assert not any(s.any() for s in cold)
     again, expected = counting([12] * 3, seed=1)
     out = quiet(lambda: fitted.predict(again.set_axis(again.index + 10**6)))
     assert np.mean((out - expected) ** 2) < 0.25 * np.var(expected)
@@ -160,7 +165,7 @@ def test_learned_start(model):
     fitted = fit(model, frame[:250], series[:250], initial_state="learned")
     starts = [p.start for p in fitted.params_[:-1]]
     assert all((start != 0).any() for start in starts)
-    for memory in (fitted._first(), fitted._cold()):
+    for memory in (fitted._dynamics().first(), fitted._dynamics().cold()):
         assert all(np.array_equal(a, b) for a, b in zip(memory.states, starts))
     cold = fitted.predict(frame, start="cold")
     assert not np.allclose(cold[:5], fitted.predict(frame, start="zeros")[:5])
@@ -178,7 +183,7 @@ def test_partial_fit_leaves_the_learned_start(model):
     assert not np.array_equal(fitted.theta_, theta)
     for after, before in zip(fitted.params_, starts):
         np.testing.assert_allclose(after.start, before, rtol=1e-6)  # training is in single precision
-    for memory in (fitted._first(), fitted._cold()):
+    for memory in (fitted._dynamics().first(), fitted._dynamics().cold()):
         assert all(np.array_equal(s, p.start) for s, p in zip(memory.states, fitted.params_))
 
 
@@ -243,7 +248,7 @@ def loss_of(model, X, y, known=None):
     lead = model.lead_
     states = tuple(np.zeros_like(s) for s in model.state_.states)
     given = y if known is None else np.where(known, y, np.nan)
-    out, _ = model._run(X[lead:], given[lead:, None], Memory(X[:lead], y[:lead, None], states))
+    out, _ = model._dynamics().run(X[lead:], given[lead:, None], Memory(X[:lead], y[:lead, None], states))
     return 0.5 * np.nanmean((out[:, 0] - y[lead:]) ** 2)
 
 
@@ -588,13 +593,14 @@ def test_partial_fit_goes_on_with_the_moments(model):
     for solver in ("adam", "rmsprop", SGD(0.01)):
         fitted = fit(model, solver=solver)
         fresh = copy.deepcopy(fitted)
-        fresh._moments = None
+        trained = fresh.fitted_.trained
+        fresh.fitted_ = fresh.fitted_._replace(trained=trained._replace(carry=None))
         again = copy.deepcopy(fitted)
         thetas = [m.partial_fit(X[250:270], y[250:270]).theta_ for m in (fitted, fresh, again)]
         assert not np.array_equal(thetas[0], thetas[1])
         assert np.array_equal(thetas[0], thetas[2])
-        t = fitted._moments.t
-        assert fitted.partial_fit(X[270:], y[270:])._moments.t > t
+        t = fitted.fitted_.trained.carry.t
+        assert fitted.partial_fit(X[270:], y[270:]).fitted_.trained.carry.t > t
 
 
 @every
@@ -721,12 +727,12 @@ def test_gradient_flow_by_differences():
     model = GRURegressor((3,), **QUICK).fit(X, y)
     rows = 40
     n = model.gradient_flow(X[:rows], y[:rows], steps=rows)  # from one row only: the last
-    start = model._cold()
+    start = model._dynamics().cold()
     Z, W = model.x_scaler_(X[:rows]), model.y_scaler_(y[:rows, None])
-    _, memory = model._run(Z[:-1], W[:-1], start)
+    _, memory = model._dynamics().run(Z[:-1], W[:-1], start)
 
     def loss(h):
-        out, _ = model._run(Z[-1:], W[-1:], memory._replace(states=(h,)))
+        out, _ = model._dynamics().run(Z[-1:], W[-1:], memory._replace(states=(h,)))
         return 0.5 * np.sum((out - W[-1:]) ** 2)
 
     h, step = memory.states[0], 1e-6
