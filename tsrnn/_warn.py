@@ -6,7 +6,18 @@ from pathlib import Path
 
 
 PACKAGE = str(Path(__file__).parent)
-PASSED_ON = ("sklearn", "joblib", "contextlib", "threading", "concurrent")  # whose frames stand between
+# whose frames stand between
+PASSED_ON = (
+    "concurrent",
+    "contextlib",
+    "joblib",
+    "numpy",
+    "pandas",
+    "pickle",
+    "scipy",
+    "sklearn",
+    "threading",
+)
 
 
 def warn(message, category=UserWarning):
@@ -14,7 +25,7 @@ def warn(message, category=UserWarning):
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_ours(frame):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _is_ours(frame):
