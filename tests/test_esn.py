@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from changed import give
 from scipy import sparse
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
@@ -451,7 +452,7 @@ def test_a_closed_loop_that_runs_away_is_said_and_finite():
     rng = np.random.default_rng(0)
     walk = np.cumsum(rng.normal(size=300))
     model = ESNRegressor(20, output_lags=1, random_state=0).fit(None, walk)
-    model.theta_ = model.theta_ * 3
+    give(model, theta=3 * model.theta_)
     with pytest.warns(UserWarning, match="runs away"):
         out = model.forecast(3000)
     assert np.isfinite(out).all()

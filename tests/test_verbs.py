@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from changed import give
 from sklearn.base import clone
 from sklearn.ensemble import BaggingRegressor
 from sklearn.metrics import r2_score
@@ -589,9 +590,7 @@ def test_the_training_rows_are_replayed_from_zero_states(model, stamped):
     assert not np.allclose(out[:9], fitted.predict(frame[TRAIN], start="cold")[:9])
     np.testing.assert_allclose(quiet(lambda: fitted.predict(frame[:50])), out[:50], **exact)
     np.testing.assert_allclose(quiet(lambda: fitted.predict(frame[:2])), out[:2], **exact)
-    trained = fitted.fitted_.trained
-    dynamics = trained.dynamics.but(cold_states=trained.dynamics.first().states)
-    fitted.fitted_ = fitted.fitted_._replace(trained=trained._replace(dynamics=dynamics))
+    give(fitted, cold_states=fitted._dynamics().first().states)
     known = np.where(np.arange(300) < fitted.lead_, y[TRAIN], np.nan)
     expected = fitted.predict_ahead(frame[TRAIN], pd.Series(known, HOURS[TRAIN]), start="cold")
     np.testing.assert_allclose(out, expected, **exact)
