@@ -103,7 +103,7 @@ def test_free_runs(model, p):
     model.fit(None, Y[:200])
     Z, first, steps = Y[200:260, None], np.array([0, 0, 3, 50]), 10
     nothing = np.empty((60, 0))
-    ((_, out),) = model._free_runs(nothing, Z, model.state_, first, steps)
+    ((_, out),) = model._dynamics().free_runs(nothing, Z, model.state_, first, steps)
     assert out.shape == (steps, 4, 1)
     for i, start in enumerate(first):
         past = np.concatenate([model.state_.Y, Z[:start]])[-p:]
@@ -114,7 +114,7 @@ def test_free_runs(model, p):
         calls.append(t)
         return values + np.arange(4)[which, None]
 
-    ((_, moved),) = model._free_runs(nothing, Z, model.state_, first, steps, settle)
+    ((_, moved),) = model._dynamics().free_runs(nothing, Z, model.state_, first, steps, settle)
     assert calls == list(range(steps))
     drift = np.arange(4) * (np.arange(steps) // p)[:, None]
     np.testing.assert_allclose(moved[..., 0], out[..., 0] + drift, rtol=1e-12)
@@ -124,7 +124,7 @@ def test_free_runs_come_in_blocks(monkeypatch):
     monkeypatch.setattr("tsrnn._models.naive.NUMBERS", 40)
     model = SeasonalNaiveRegressor(5).fit(None, Y[:200])
     first = np.arange(0, 50, 3)
-    runs = list(model._free_runs(np.empty((60, 0)), Y[200:260, None], model.state_, first, 6))
+    runs = list(model._dynamics().free_runs(np.empty((60, 0)), Y[200:260, None], model.state_, first, 6))
     assert len(runs) > 3
     whole = np.concatenate([out for _, out in runs], axis=1)
     assert np.array_equal(np.concatenate([first[which] for which, _ in runs]), first)

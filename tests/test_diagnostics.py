@@ -1,10 +1,11 @@
 """diagnose and lag_importance: the numbers against slow loops, the warnings against cases made to deserve them."""
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,6 +18,8 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     diagnose,
 )
+from tsrnn._estimators.regressor import SequenceRegressor
+from tsrnn._nets.dynamics import Dynamics, Learner, Trained
 from tsrnn.datasets import load_sunspots
 from tsrnn.diagnostics import (
     _autocorrelations,
@@ -29,26 +32,51 @@ from tsrnn.diagnostics import (
 )
 
 
-class Given(BaseEstimator):
+@dataclass(frozen=True, eq=False)
+class Recited(Dynamics):
+    """Outputs (N, O) that stand in ``text``, one row after the other, whatever is measured; again after the last."""
+
+    text: np.ndarray
+    input_lag: int
+
+    lead, n_outputs, sees_y = 0, 1, True
+
+    def first(self):
+        return np.zeros(1, int)
+
+    cold = first
+
+    def zero(self, x, y):
+        return self.first()
+
+    def run(self, X, Y, memory):
+        return self.text[(memory + np.arange(len(Y))) % len(self.text)], memory + len(Y)
+
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        out = self.text[(memory + first + np.arange(steps)[:, None]) % len(self.text)]
+        for t in range(steps if settle is not None else 0):
+            settle(slice(0, len(first)), t, out[t])
+        yield slice(0, len(first)), out
+
+
+class Recites(Learner):
+    def learn(self, net, series, mean, rng, before=None):
+        text = np.asarray(self.p.forecasts, float)[:, None]
+        return Trained(Recited(np.zeros(0), text, self.p.least), 1, [0.0], [])
+
+
+class Given(SequenceRegressor):
     """A model whose forecasts are known, whatever the horizon."""
+
+    forecasts: object = None
+    _: KW_ONLY
+    least: int = 0
+    scale: object = None
 
     output_lags = 1
 
-    def __init__(self, forecast=None, least=0):
-        self.forecast = forecast
-        self.least = least
-
-    def fit(self, X, y):
-        return self
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def _least_input_lag(self):
-        return self.least
-
-    def predict_ahead(self, X, y, *, steps=1, start=None):
-        return np.array(self.forecast)
+    def _learner(self):
+        return Recites(self)
 
 
 def driven(n=900, noise=0.1, seed=0):
@@ -291,7 +319,7 @@ def test_an_input_that_knows_the_target(ahead, least, fires):
     _, y = driven()
     spy = y.shift(-ahead).bfill().ffill() * 3 + 1
     X = pd.DataFrame({"honest": np.random.default_rng(0).normal(size=900), "spy": spy})
-    d = diagnose(Given(y * 0.9, least), X, y)
+    d = diagnose(Given(y * 0.9, least=least).fit(X, y), X, y)
     notes = [note for note in d.notes if "Does it know the target" in note]
     assert len(notes) == fires
     if fires:
@@ -301,19 +329,21 @@ def test_an_input_that_knows_the_target(ahead, least, fires):
 
 def test_errors_too_small_to_be_true():
     _, y = driven()
-    assert any("Look at the errors" in note for note in diagnose(Given(y + 1e-4), None, y).notes)
-    assert not any("Look at the errors" in note for note in diagnose(Given(y + 0.05 * y), None, y).notes)
+    assert any("Look at the errors" in note for note in diagnose(Given(y + 1e-4).fit(None, y), None, y).notes)
+    assert not any(
+        "Look at the errors" in note for note in diagnose(Given(y + 0.05 * y).fit(None, y), None, y).notes
+    )
 
 
 def test_a_level_that_has_moved():
     _, y = driven()
-    assert "Most errors have one sign" in str(diagnose(Given(y - 2), None, y, horizons=[1]))
-    assert "Most errors have one sign" not in str(diagnose(Given(0 * y), None, y, horizons=[1]))
+    assert "Most errors have one sign" in str(diagnose(Given(y - 2).fit(None, y), None, y, horizons=[1]))
+    assert "Most errors have one sign" not in str(diagnose(Given(0 * y).fit(None, y), None, y, horizons=[1]))
 
 
 def test_a_model_that_reads_both_ways():
     _, y = driven()
-    model = Given(0 * y)
+    model = Given(0 * y).fit(None, y)
     model.bidirectional = True
     assert any("bidirectional" in note for note in diagnose(model, None, y, horizons=[1]).notes)
 
@@ -393,7 +423,7 @@ def test_pipelines_outputs_and_one_of_many_series():
 
 def test_a_linear_model_that_cannot_be_fitted_is_said_to_be():
     y = pd.Series(smooth(600, 0.9, 0)).where(np.arange(600) % 3 == 0)
-    d = diagnose(Given(np.zeros(600)), None, y, horizons=[1])
+    d = diagnose(Given(np.zeros(600)).fit(None, y), None, y, horizons=[1])
     assert "linear ARX" not in d.errors
     assert any("linear ARX could not be compared" in note for note in d.notes)
     assert np.isfinite(d.skill.loc[1, "persistence"])
@@ -437,7 +467,7 @@ def test_too_few_rows():
 def test_the_season_is_read_from_the_index(freq, period):
     index = pd.date_range("2020-01-06", periods=400, freq=freq)
     y = pd.Series(smooth(400, 0.5, 0), index)
-    assert diagnose(Given(np.zeros(400)), None, y, horizons=[1]).period == period
+    assert diagnose(Given(np.zeros(400)).fit(None, y), None, y, horizons=[1]).period == period
 
 
 def test_the_season_is_found_in_the_autocorrelation():
@@ -448,7 +478,7 @@ def test_the_season_is_found_in_the_autocorrelation():
     y = np.sin(2 * np.pi * np.arange(300) / 17) + 0.1 * np.arange(300)
     y[::5] = np.nan
     assert find_period(y) == 17
-    d = diagnose(Given(np.zeros(300)), None, y, horizons=[1])
+    d = diagnose(Given(np.zeros(300)).fit(None, y), None, y, horizons=[1])
     assert d.period == 17
     assert "seasonal naive (17)" in str(d)
 

@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from changed import give
 from scipy import sparse
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
@@ -70,17 +71,17 @@ def twin(model, X, Y, x=None):
 
     Where Y is NaN the model's own output takes its place.
     """
-    p, sizes = model.params_, model._sizes()
+    p, sizes, learner = model.params_, model._sizes(), model._learner()
     layer = np.repeat(np.arange(len(sizes)), sizes)
     leak = np.repeat(np.broadcast_to(model.leak_rate, len(sizes)), sizes)
     W, U = p.W.toarray(), p.U.toarray()
     R, Y = len(layer), Y.copy()
     x = np.zeros(R) if x is None else x
-    mean_x, mean_y = model._mean
+    mean_x, mean_y = model.fitted_.units.mean
     features, out, states = [], [], []
     for t in range(len(Y)):
-        v = [X[t - lag] if t >= lag else mean_x for lag in reversed(model._lags()[0])]
-        v += [Y[t - lag] if t >= lag else mean_y for lag in reversed(model._lags()[1])]
+        v = [X[t - lag] if t >= lag else mean_x for lag in reversed(learner.input_lags)]
+        v += [Y[t - lag] if t >= lag else mean_y for lag in reversed(learner.output_lags)]
         v = np.concatenate(v)
         new = np.zeros(R)
         for l in range(len(sizes)):
@@ -121,7 +122,8 @@ def test_states_readout_and_free_run(name):
     np.testing.assert_allclose(free, out[TEST][:10], rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(model.states(X[TEST])[:10], states[TEST][:10], rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(
-        model._cold_states[0], twin(model, X[TRAIN], Y2[TRAIN])[2].mean(axis=0)[: model._sizes()[0]]
+        model._dynamics().cold_states[0],
+        twin(model, X[TRAIN], Y2[TRAIN])[2].mean(axis=0)[: model._sizes()[0]],
     )
 
 
@@ -244,7 +246,6 @@ def test_partial_fit_equals_fit(name, cuts):
     # lags of the first rows see the mean of the rows that fit got
     if whole.lead_ == 0:
         np.testing.assert_allclose(parts.theta_, whole.theta_, rtol=1e-8, atol=tolerance)
-    parts._mean = whole._mean
     np.testing.assert_allclose(
         np.concatenate(parts.state_[2]), np.concatenate(whole.state_[2]), rtol=1e-6, atol=1e-8
     )
@@ -451,7 +452,7 @@ def test_a_closed_loop_that_runs_away_is_said_and_finite():
     rng = np.random.default_rng(0)
     walk = np.cumsum(rng.normal(size=300))
     model = ESNRegressor(20, output_lags=1, random_state=0).fit(None, walk)
-    model.theta_ = model.theta_ * 3
+    give(model, theta=3 * model.theta_)
     with pytest.warns(UserWarning, match="runs away"):
         out = model.forecast(3000)
     assert np.isfinite(out).all()
@@ -479,8 +480,8 @@ def test_memory_length():
 def test_memory_length_is_what_it_says():
     model = ESNRegressor(50, random_state=0, scale=None).fit(X, y)
     one = twin(model, X, y[:, None])[2]
-    two = twin(model, X, y[:, None], np.concatenate(model._cold_states))[2]
-    apart = np.linalg.norm(one - two, axis=1) / np.linalg.norm(np.concatenate(model._cold_states))
+    two = twin(model, X, y[:, None], np.concatenate(model._dynamics().cold_states))[2]
+    apart = np.linalg.norm(one - two, axis=1) / np.linalg.norm(np.concatenate(model._dynamics().cold_states))
     n = model.memory_length_
     assert apart[n - 1] > 0.01
     assert (apart[n:] <= 0.01).all()
@@ -651,7 +652,7 @@ def test_noise_goes_on_from_call_to_call():
     kw = {"noise": 0.1, "alpha": 1.0, "random_state": 0}
     once = ESNRegressor(20, **kw).fit(X[:300], Y2[:300])
     twice = clone(once).fit(X[:300], Y2[:300])
-    once._rng.normal(size=7)
+    once.fitted_.rng.normal(size=7)
     once.partial_fit(X[300:], Y2[300:])
     twice.partial_fit(X[300:], Y2[300:])
     assert not np.array_equal(once.theta_, twice.theta_)
@@ -672,6 +673,6 @@ def test_read_only_memory_needs_no_second_kernel(tmp_path):
     path = tmp_path / "model.joblib"
     joblib.dump(model, path)
     mapped = joblib.load(path, mmap_mode="r")
-    assert all(a.flags.writeable for a in mapped._reservoir if isinstance(a, np.ndarray))
+    assert all(a.flags.writeable for a in mapped._dynamics().reservoir if isinstance(a, np.ndarray))
     assert mapped.theta_.flags.writeable
     assert np.array_equal(mapped.predict(X), model.predict(X))

@@ -29,6 +29,7 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
+from tsrnn._models.esn import ESNLearner
 from tsrnn._training.monitor import Monitor
 from tsrnn._training.solvers import assimilate
 
@@ -254,9 +255,9 @@ def test_weights_that_are_no_numbers_are_refused(monkeypatch):
     before = model.theta_
 
     def broken(self, *_):
-        self.theta_ = np.full(3, np.nan)
+        return model.fitted_.trained._replace(dynamics=model._dynamics().but(theta=np.full(3, np.nan)))
 
-    monkeypatch.setattr(ESNRegressor, "_fit_series", broken)
+    monkeypatch.setattr(ESNLearner, "learn", broken)
     with pytest.raises(ValueError, match="weights became NaN or infinite"):
         model.fit(X, Y)
     assert model.theta_ is before

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -76,7 +78,7 @@ def test_direct_is_shifting_by_hand(step):
     ahead = [step - 2, step - 1, step]
     own = ARXRegressor(0, 0).fit(handmade(rows, X, y, step, ahead), y[rows + step])
     first = np.arange(80 - H)
-    made = model.trajectories(X[NEW], y[NEW], H, origins=first)[:, step - 1]
+    made = model.trajectories(X[NEW], y[NEW], H, origins=first).forecast[:, step - 1]
     expected = own.predict(handmade(first + 299, X, y, step, ahead))
     np.testing.assert_allclose(made, expected, **to_rounding)
 
@@ -87,14 +89,14 @@ def test_multi_output_is_all_targets_by_hand():
     targets = np.stack([y[rows + s] for s in range(1, H + 1)], axis=1)
     own = ARXRegressor(0, 0).fit(handmade(rows, X, y, None, ahead), targets)
     first = np.arange(80 - H)
-    made = model.trajectories(X[NEW], y[NEW], H, origins=first)
+    made = model.trajectories(X[NEW], y[NEW], H, origins=first).forecast
     np.testing.assert_allclose(made, own.predict(handmade(first + 299, X, y, None, ahead)), **to_rounding)
 
 
 def test_targets_are_unknown_after_the_end():
     model = Forecaster(ARXRegressor(2, 3, alpha=0.0), H).fit(X[HISTORY], y[HISTORY])
     single = Forecaster(ARXRegressor(2, 3, alpha=0.0), H, strategy="direct").fit(X[HISTORY], y[HISTORY])
-    a, b = (m.trajectories(X[NEW], y[NEW], H) for m in (model, single))
+    a, b = (m.trajectories(X[NEW], y[NEW], H).forecast for m in (model, single))
     np.testing.assert_allclose(
         a, b, rtol=1e-8, atol=1e-8
     )  # a linear model learns each step from the same rows
@@ -110,8 +112,8 @@ def test_recursive_is_the_estimator(name):
     np.testing.assert_allclose(outer.predict(later[0]), inner.predict(later[0]), **to_rounding)
     np.testing.assert_allclose(outer.forecast(H, later[0]), inner.forecast(H, later[0]), **to_rounding)
     a, b = (m.trajectories(*later, H, level=80) for m in (outer, inner))
-    np.testing.assert_allclose(a["forecast"], b["forecast"], **to_rounding)
-    np.testing.assert_allclose(a["hi-80"], b["hi-80"], rtol=1e-6)
+    np.testing.assert_allclose(a.forecast, b.forecast, **to_rounding)
+    np.testing.assert_allclose(a.intervals[80][1], b.intervals[80][1], rtol=1e-6)
 
 
 def test_recursive_shifts_bounds_and_differences_into_the_loop():
@@ -154,27 +156,27 @@ def fitted(request):
 
 def test_a_forecast_knows_the_past_and_no_more(fitted):
     new, measured, k = X[NEW], y[NEW], 40
-    made = fitted.trajectories(new, measured, H)
+    made = fitted.trajectories(new, measured, H).forecast
     other, later = new.copy(), measured.copy()
     later[k:] += 5
     other[k:, 0] -= 3  # not known ahead
     other[k + H :, 1] += 7  # known ahead, but not as far
-    np.testing.assert_array_equal(fitted.trajectories(other, later, H)[: k + 1], made[: k + 1])
-    assert not np.allclose(fitted.trajectories(other, measured, H)[k + 1], made[k + 1])
+    np.testing.assert_array_equal(fitted.trajectories(other, later, H).forecast[: k + 1], made[: k + 1])
+    assert not np.allclose(fitted.trajectories(other, measured, H).forecast[k + 1], made[k + 1])
     other = new.copy()
     other[k + 1, 1] += 7  # known ahead: the second row of the forecast from k
-    assert not np.allclose(fitted.trajectories(other, measured, H)[k], made[k])
+    assert not np.allclose(fitted.trajectories(other, measured, H).forecast[k], made[k])
     other = new.copy()
     other[k - 1, 0] += 7  # the last one known
-    assert not np.allclose(fitted.trajectories(other, measured, H)[k], made[k])
+    assert not np.allclose(fitted.trajectories(other, measured, H).forecast[k], made[k])
     later = measured.copy()
     later[k - 1] += 7
-    assert not np.allclose(fitted.trajectories(new, later, H)[k], made[k])
+    assert not np.allclose(fitted.trajectories(new, later, H).forecast[k], made[k])
 
 
 def test_all_verbs_tell_the_same(fitted):
     new, measured = X[NEW], y[NEW]
-    made = fitted.trajectories(new, measured, H)
+    made = fitted.trajectories(new, measured, H).forecast
     for steps in (1, 3, H):
         ahead = fitted.predict_ahead(new, measured, steps=steps)
         rows = np.arange(steps - 1, len(new) - H + steps)
@@ -186,7 +188,9 @@ def test_all_verbs_tell_the_same(fitted):
     for rows in (slice(0, 3), slice(3, 4), slice(4, 30)):
         updated.update(new[rows], measured[rows])
     np.testing.assert_allclose(updated.forecast(H, new[30 : 30 + H]), made[30], **to_rounding)
-    np.testing.assert_allclose(updated.trajectories(new[30:], measured[30:], H), made[30:], **to_rounding)
+    np.testing.assert_allclose(
+        updated.trajectories(new[30:], measured[30:], H).forecast, made[30:], **to_rounding
+    )
 
 
 def test_predict_goes_on_from_its_own_forecasts_after_each_horizon(fitted):
@@ -200,9 +204,11 @@ def test_unmeasured_rows_are_fed_with_forecasts(fitted):
     new, measured = X[NEW], y[NEW].copy()
     measured[20 : 20 + H] = np.nan
     whole = y[NEW].copy()
-    whole[20 : 20 + H] = fitted.trajectories(new, y[NEW], H, origins=[20])[0]
+    whole[20 : 20 + H] = fitted.trajectories(new, y[NEW], H, origins=[20]).forecast[0]
     np.testing.assert_allclose(
-        fitted.trajectories(new, measured, H), fitted.trajectories(new, whole, H), **to_rounding
+        fitted.trajectories(new, measured, H).forecast,
+        fitted.trajectories(new, whole, H).forecast,
+        **to_rounding,
     )
 
 
@@ -212,9 +218,9 @@ def test_long_stretches_without_y_are_bridged_horizon_by_horizon(fitted):
     own = measured.copy()
     for a in range(20, 33, H):
         b = min(a + H, 33)
-        own[a:b] = fitted.trajectories(new, own, H, origins=[a])[0, : b - a]
-    expected = fitted.trajectories(new, own, H)
-    np.testing.assert_allclose(fitted.trajectories(new, measured, H), expected, **to_rounding)
+        own[a:b] = fitted.trajectories(new, own, H, origins=[a]).forecast[0, : b - a]
+    expected = fitted.trajectories(new, own, H).forecast
+    np.testing.assert_allclose(fitted.trajectories(new, measured, H).forecast, expected, **to_rounding)
     bounded = copy.deepcopy(fitted)
     wide = bounded.estimator.set_params(target_bounds=(-1e6, 1e6))
     bounded.fit(X[HISTORY], np.where(np.arange(300) % 100 < 90, y[HISTORY], np.nan))  # more than h at a time
@@ -231,16 +237,16 @@ def test_partly_measured_rows():
     partly[10:30, 0] = np.nan
     own = partly.copy()
     for t in range(10, 30):
-        own[t, 0] = model.trajectories(X[NEW], own, H, origins=[t])[0, 0, 0]
-    expected = model.trajectories(X[NEW], own, H)
-    np.testing.assert_allclose(model.trajectories(X[NEW], partly, H), expected, **to_rounding)
+        own[t, 0] = model.trajectories(X[NEW], own, H, origins=[t]).forecast[0, 0, 0]
+    expected = model.trajectories(X[NEW], own, H).forecast
+    np.testing.assert_allclose(model.trajectories(X[NEW], partly, H).forecast, expected, **to_rounding)
 
 
 def test_blocks_do_not_matter(fitted, monkeypatch):
-    made, ahead = (fitted.trajectories(X[NEW], y[NEW], H), fitted.predict_ahead(X[NEW], y[NEW]))
+    made, ahead = (fitted.trajectories(X[NEW], y[NEW], H).forecast, fitted.predict_ahead(X[NEW], y[NEW]))
     for block in (1, 16, 76):  # 76 is the last origin
         monkeypatch.setattr(_forecaster, "BLOCK", block)
-        np.testing.assert_allclose(fitted.trajectories(X[NEW], y[NEW], H), made, **to_rounding)
+        np.testing.assert_allclose(fitted.trajectories(X[NEW], y[NEW], H).forecast, made, **to_rounding)
         np.testing.assert_allclose(
             fitted.predict_ahead(X[NEW], y[NEW])[: -H + 1], ahead[: -H + 1], **to_rounding
         )
@@ -306,8 +312,16 @@ def heteroscedastic(n, seed=0):
 
 
 def covered(band, y, p=80):
-    rows = np.arange(len(band["forecast"]))[:, None] + np.arange(band["forecast"].shape[1])
-    return ((band[f"lo-{p}"] <= y[rows]) & (y[rows] <= band[f"hi-{p}"])).mean(axis=0)
+    rows = np.arange(len(band.forecast))[:, None] + np.arange(band.forecast.shape[1])
+    low, high = band.intervals[p]
+    return ((low <= y[rows]) & (y[rows] <= high)).mean(axis=0)
+
+
+def in_order(band):
+    """Ends of intervals, the widest first, with the forecast in their middle."""
+    pairs = [band.intervals[p] for p in sorted(band.intervals, reverse=True)]
+    ends = [*(low for low, _ in pairs), band.forecast, *(high for _, high in pairs[::-1])]
+    return all((a <= b).all() for a, b in pairwise(ends))
 
 
 @pytest.mark.parametrize("strategy", NOT_RECURSIVE)
@@ -319,11 +333,10 @@ def test_quantiles_cover_where_the_spread_changes(strategy):
     band = model.trajectories(S[4000:], v[4000:], 3, level=[80, 90])
     np.testing.assert_allclose(covered(band, v[4000:], 80), 0.8, atol=0.03)
     np.testing.assert_allclose(covered(band, v[4000:], 90), 0.9, atol=0.03)
-    width = band["hi-80"] - band["lo-80"]
+    width = np.subtract(*band.intervals[80][::-1])
     calm, rough = (S[4000 : 4000 + len(width), 0] < 0.5), (S[4000 : 4000 + len(width), 0] > 1.5)
     assert width[rough, 0].mean() > 2 * width[calm, 0].mean()
-    for low, high in (("lo-90", "lo-80"), ("lo-80", "forecast"), ("forecast", "hi-80"), ("hi-80", "hi-90")):
-        assert (band[low] <= band[high]).all()
+    assert in_order(band)
 
 
 @pytest.mark.parametrize("strategy", NOT_RECURSIVE)
@@ -334,15 +347,15 @@ def test_quantiles_never_cross(strategy):
         strategy=strategy,
         quantiles=(0.4, 0.5, 0.6, 0.45, 0.55),
     ).fit(X[:120], y[:120])
-    raw = [
-        m.predict(np.random.default_rng(0).standard_normal((50, m.n_features_in_)), start="cold")
-        for m in model.estimators_
-    ]
+    raw = []
+    for dynamics, x, scaler in model._dynamics().members:
+        Z = np.random.default_rng(0).standard_normal((50, len(x.center)))
+        unknown = np.full((50, dynamics.n_outputs), np.nan)
+        raw.append(scaler.inverse(dynamics.run(x(Z), unknown, dynamics.cold())[0]))
     assert any((np.diff(v.reshape(50, -1, 5), axis=-1) < 0).any() for v in raw)
     wild = 4 * X[NEW]
     band = model.trajectories(wild, y[NEW], H, level=[10, 20])
-    for low, high in (("lo-20", "lo-10"), ("lo-10", "forecast"), ("forecast", "hi-10"), ("hi-10", "hi-20")):
-        assert (band[low] <= band[high]).all()
+    assert in_order(band)
 
 
 def test_without_the_median_the_forecast_is_that_of_the_estimator():
@@ -352,7 +365,7 @@ def test_without_the_median_the_forecast_is_that_of_the_estimator():
     np.testing.assert_array_equal(model.forecast(H), plain.forecast(H))
     frame = model.forecast(2, level=80)
     assert list(frame.columns) == ["y", "lo-80", "hi-80"]
-    assert len(model.estimators_) == 2
+    assert len(model._dynamics().members) == 2
     assert (frame["lo-80"] < frame["hi-80"]).all()
 
 
@@ -365,8 +378,7 @@ def test_calibrate_moves_quantiles_to_where_they_hold():
     band = model.trajectories(*new, 2, level=60, start="cold")
     assert (before < 0.5).all()
     np.testing.assert_allclose(covered(band, new[1], 60), 0.6, atol=0.06)
-    assert (band["lo-60"] <= band["forecast"]).all()
-    assert (band["forecast"] <= band["hi-60"]).all()
+    assert in_order(band)
 
 
 def test_bounds_and_transforms_hold_for_quantiles():
@@ -376,8 +388,9 @@ def test_bounds_and_transforms_hold_for_quantiles():
     with pytest.warns(UserWarning, match="outside target_bounds"):
         model.fit(X[HISTORY], positive[HISTORY])
     band = model.trajectories(X[NEW], positive[NEW], H, level=80)
-    assert band["lo-80"].min() > 0
-    assert band["hi-80"].max() == 1.5
+    low, high = band.intervals[80]
+    assert low.min() > 0
+    assert high.max() == 1.5
 
 
 # ---------------------------------------------------------------------------------------- bounds, gaps, panels
@@ -390,7 +403,7 @@ def test_bounds_may_be_columns_known_ahead():
     model = Forecaster(inner, H, known_ahead=["sun"])
     with pytest.warns(UserWarning, match="outside target_bounds"):
         model.fit(Xf[:300], yf[:300])
-    made = model.trajectories(Xf[300:], yf[300:], H)
+    made = model.trajectories(Xf[300:], yf[300:], H).forecast
     limit = Xf["sun"].to_numpy()[300:][np.arange(len(made))[:, None] + np.arange(H)]
     assert (made >= 0).all()
     assert (made <= limit).all()
@@ -457,7 +470,7 @@ def test_panels_go_on_each_from_its_own_end():
     for key, (inputs, measured), n in (("a", A, 180), ("b", B, 120)):
         rows = slice(n - 30, n + H)
         one = pd.DataFrame(inputs[rows], columns=["wind", "sun"])
-        alone = model.trajectories(one, measured[rows], H, origins=[30], start="cold")
+        alone = model.trajectories(one, measured[rows], H, origins=[30], start="cold").forecast
         np.testing.assert_allclose(made.loc[key]["power"], alone[0, :2], **to_rounding)
 
 
@@ -467,7 +480,7 @@ def test_without_inputs_and_with_several_outputs():
     assert model.forecast(H).shape == (H, 2)
     frame = model.forecast(H, level=80)
     assert list(frame.columns) == ["y0", "y0-lo-80", "y0-hi-80", "y1", "y1-lo-80", "y1-hi-80"]
-    made = model.trajectories(None, Y[300:], H)
+    made = model.trajectories(None, Y[300:], H).forecast
     np.testing.assert_allclose(made[:-3, :3, 1].shape, (len(made) - 3, 3))
     error = made[:, :3, 1] - Y[300:][np.arange(len(made))[:, None] + np.arange(3), 1]
     assert np.abs(error).mean() < 0.5 * np.abs(Y[:, 1]).mean()  # it is the first one, three rows late
@@ -479,7 +492,7 @@ def test_missing_inputs():
     gaps[::11, 1] = np.nan
     for missing in ("hold", "mean", "mask"):
         model = Forecaster(ARXRegressor(missing=missing), H, known_ahead=[1]).fit(gaps[HISTORY], y[HISTORY])
-        assert np.isfinite(model.trajectories(gaps[NEW], y[NEW], H)).all()
+        assert np.isfinite(model.trajectories(gaps[NEW], y[NEW], H).forecast).all()
         assert np.isfinite(model.forecast(H, gaps[NEW])).all()
     with pytest.raises(ValueError, match="missing='hold'"):
         Forecaster(ARXRegressor(), H).fit(gaps, y)
@@ -609,9 +622,9 @@ def test_wrong_calls():
         model.predict_ahead(X, y, steps=6)
     with pytest.raises(ValueError, match="horizon=6"):
         model.trajectories(X, y, 6)
-    for call in ({"return_paths": True}, {"level": 80, "method": "bootstrap"}):
+    for call in (model.sample_paths, partial(model.forecast, level=80, method="bootstrap")):
         with pytest.raises(ValueError, match="strategy='recursive'"):
-            model.forecast(2, **call)
+            call(2)
     with pytest.raises(ValueError, match="3 columns"):
         Forecaster(ARXRegressor(), H, known_ahead=[1]).fit(X, y).forecast(H, np.zeros((H, 3)))
 

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, LSTMRegressor, NARXRegressor
-from tsrnn._models import esn as _esn
-from tsrnn._models import recurrent as _recurrent
-from tsrnn._nets import delay as _delay
+from tsrnn._nets import delay, echo_state, recurrent_dynamics
 
 
 QUICK = {"max_iter": 3, "random_state": 0}
@@ -38,22 +36,22 @@ def case(request, series):
     """A fitted model, rows that follow, in its units, and the memory before them."""
     X, Y = series
     model = MODELS[request.param].fit(X[:300], Y[:300])
-    return model, model.x_scaler_(X[300:]), model.y_scaler_(Y[300:]), model.state_
+    return model._dynamics(), model.x_scaler_(X[300:]), model.y_scaler_(Y[300:]), model.state_
 
 
 def small_blocks(monkeypatch, rows, runs):
-    monkeypatch.setattr(_delay, "BLOCK", runs * STEPS)
-    monkeypatch.setattr(_delay, "NUMBERS", runs * STEPS)
-    monkeypatch.setattr(_recurrent, "BLOCK", rows)
-    monkeypatch.setattr(_recurrent, "ORIGINS", runs)
-    monkeypatch.setattr(_esn, "RUNS", runs)
-    monkeypatch.setattr(_esn, "BLOCK", 1)
-    monkeypatch.setattr(_esn, "LEAST", rows)
+    monkeypatch.setattr(delay, "BLOCK", runs * STEPS)
+    monkeypatch.setattr(delay, "NUMBERS", runs * STEPS)
+    monkeypatch.setattr(recurrent_dynamics, "BLOCK", rows)
+    monkeypatch.setattr(recurrent_dynamics, "ORIGINS", runs)
+    monkeypatch.setattr(echo_state, "RUNS", runs)
+    monkeypatch.setattr(echo_state, "BLOCK", 1)
+    monkeypatch.setattr(echo_state, "LEAST", rows)
 
 
-def free_runs(model, X, Y, memory, first, steps, settle=None):
+def free_runs(dynamics, X, Y, memory, first, steps, settle=None):
     """All runs, (steps, M, O)."""
-    runs = list(model._free_runs(X, Y, memory, np.array(first), steps, settle))
+    runs = list(dynamics.free_runs(X, Y, memory, np.array(first), steps, settle))
     assert np.array_equal(
         np.concatenate([np.arange(len(first))[which] for which, _ in runs]), np.arange(len(first))
     )
@@ -61,16 +59,16 @@ def free_runs(model, X, Y, memory, first, steps, settle=None):
 
 
 def one_by_one(case, first, steps, settle=lambda t, out: out):
-    """The same, a row at a time, by ``_run`` from what was measured."""
-    model, X, Y, memory = case
+    """The same, a row at a time, by ``run`` from what was measured."""
+    dynamics, X, Y, memory = case
     runs = []
     for begin in first:
-        now = model._run(X[:begin], Y[:begin], memory)[1] if begin else memory
+        now = dynamics.run(X[:begin], Y[:begin], memory)[1] if begin else memory
         run = []
         for t in range(steps):
             row = slice(begin + t, begin + t + 1)
-            out, _ = model._run(X[row], np.full_like(Y[row], np.nan), now)
-            _, now = model._run(X[row], settle(t, out), now)
+            out, _ = dynamics.run(X[row], np.full_like(Y[row], np.nan), now)
+            _, now = dynamics.run(X[row], settle(t, out), now)
             run.append(out[0])
         runs.append(run)
     return np.array(runs).swapaxes(0, 1)
@@ -108,7 +106,7 @@ def test_settle_is_called_once_a_step_in_order(case, monkeypatch):
         calls.append((which.start, which.stop, t))
         return out
 
-    list(case[0]._free_runs(*case[1:], np.array(FIRST), STEPS, settle))
+    list(case[0].free_runs(*case[1:], np.array(FIRST), STEPS, settle))
     blocks = [(i, min(i + 4, len(FIRST))) for i in range(0, len(FIRST), 4)]
     assert calls == [(*block, t) for block in blocks for t in range(STEPS)]
 
@@ -125,29 +123,29 @@ def test_sample_paths_from_one_row(case):
 
 def test_rows_from_the_start_on_are_not_looked_at(case):
     """Nor are the arguments changed."""
-    model, X, Y, memory = case
+    dynamics, X, Y, memory = case
     for begin in (0, 3, 40):
         later = Y.copy()
         later[begin:] = np.nan
         before = later.copy()
-        runs = [free_runs(model, X, y, memory, [begin] * 3, STEPS) for y in (Y, later)]
+        runs = [free_runs(dynamics, X, y, memory, [begin] * 3, STEPS) for y in (Y, later)]
         assert np.array_equal(*runs)
         assert np.isfinite(runs[0]).all()
         assert np.array_equal(later, before, equal_nan=True)
 
 
 def test_runs_of_one_step_and_to_the_end(case):
-    model, X, Y, memory = case
+    dynamics, X, Y, memory = case
     ahead = free_runs(*case, np.arange(N), 1)[0]
-    np.testing.assert_allclose(ahead, model._run(X, Y, memory)[0], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(ahead, dynamics.run(X, Y, memory)[0], rtol=1e-12, atol=1e-12)
     whole = free_runs(*case, [0], N)[:, 0]
     np.testing.assert_allclose(
-        whole, model._run(X, np.full_like(Y, np.nan), memory)[0], rtol=1e-12, atol=1e-12
+        whole, dynamics.run(X, np.full_like(Y, np.nan), memory)[0], rtol=1e-12, atol=1e-12
     )
 
 
 def test_no_run_at_all(case):
-    assert list(case[0]._free_runs(*case[1:], np.arange(0), STEPS)) == []
+    assert list(case[0].free_runs(*case[1:], np.arange(0), STEPS)) == []
 
 
 def test_without_inputs():
@@ -159,17 +157,16 @@ def test_without_inputs():
     ):
         model.fit(None, y)
         nothing, free = np.empty((5, 0)), np.full((5, 1), np.nan)
-        runs = free_runs(model, nothing, free, model.state_, [0, 0], 5)
+        runs = free_runs(model._dynamics(), nothing, free, model.state_, [0, 0], 5)
         np.testing.assert_allclose(
-            runs[:, 1], model._run(nothing, free, model.state_)[0], rtol=1e-12, atol=1e-12
+            runs[:, 1], model._dynamics().run(nothing, free, model.state_)[0], rtol=1e-12, atol=1e-12
         )
 
 
 def test_an_echo_state_network_feeds_nothing_beyond_its_bound(series):
     X, Y = series
     model = ESNRegressor(20, output_lags=1, random_state=0).fit(X, Y)
+    net = model._dynamics()
     rows = np.zeros((3, 2)), np.zeros((3, 2)), model.state_, [0]
-    huge = free_runs(model, *rows, 3, lambda which, t, out: out + 1e12)
-    assert np.array_equal(
-        huge, free_runs(model, *rows, 3, lambda which, t, out: np.full_like(out, model._bound))
-    )
+    huge = free_runs(net, *rows, 3, lambda which, t, out: out + 1e12)
+    assert np.array_equal(huge, free_runs(net, *rows, 3, lambda which, t, out: np.full_like(out, net.bound)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tsrnn import ARXRegressor
-from tsrnn._estimators import intervals as intervals
+from tsrnn._estimators import intervals
 
 
 HOURS = np.arange(24 * 60) % 24
@@ -21,14 +21,19 @@ def plant():
     return model.calibrate(X[900:], POWER[900:]), X
 
 
+def maker(model):
+    """What forecasts of a model are made by."""
+    return intervals.Maker(model._dynamics(), model.fitted_.units)
+
+
 def test_nights_give_no_errors(plant):
     model, _ = plant
-    segment = model._segments[0]
-    _, errors = intervals.forecast_errors(model, [segment], 24)
+    segment = model.fitted_.errors.segments[0]
+    _, errors = intervals.forecast_errors(maker(model), [segment], 24)
     origins = segment.skip + np.arange(len(errors))
     night = (segment.X[:, 0] == 0)[origins[:, None] + np.arange(24)]
     np.testing.assert_array_equal(np.isnan(errors[:, :, 0]), night)
-    outputs, _ = intervals.residuals(model, [segment])
+    outputs, _ = intervals.residuals(maker(model), [segment])
     assert len(outputs) == (segment.X[segment.skip :, 0] > 0).sum()
 
 
@@ -44,16 +49,16 @@ def test_the_first_light_is_not_sure(plant):
 def test_origins_are_of_every_hour(plant, monkeypatch):
     """Of 24 times as many rows as runs, evenly spaced ones would all begin at one hour."""
     model, _ = plant
-    (segment,), seen = model._segments, []
+    (segment,), seen = model.fitted_.errors.segments, []
     segment = segment._replace(skip=len(segment.U) - 24 * 15)
 
-    def runs(X, followed, past, first, steps):
+    def runs(dynamics, units, inputs, followed, past, first, steps):
         seen.append(first)
         yield slice(None), followed.out[first][None]
 
     monkeypatch.setattr(intervals, "MOST_RUNS", 15)
-    monkeypatch.setattr(model, "_runs", runs)
-    intervals.forecast_errors(model, [segment], 1)
+    monkeypatch.setattr(intervals, "runs", runs)
+    intervals.forecast_errors(maker(model), [segment], 1)
     assert len(seen[0]) == 15
     assert len(np.unique(seen[0] % 24)) > 8
 

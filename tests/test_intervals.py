@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import tsrnn
-from tsrnn._estimators import intervals as intervals
+from tsrnn._estimators import intervals
 from tsrnn.preprocessing import Difference
 
 
@@ -62,6 +62,11 @@ def fit(name, **kw):
         return clone(MODELS[name]).set_params(**kw).fit(X[OLD], y[OLD])
 
 
+def maker(model):
+    """What forecasts of a model are made by."""
+    return intervals.Maker(model._dynamics(), model.fitted_.units)
+
+
 @pytest.fixture(scope="module")
 def fitted():
     """Each model; tests take a copy before they change it."""
@@ -76,7 +81,7 @@ def fitted():
 def test_trajectories_are_forecasts_after_updates(name, kind):
     """Origin k knows the y before row k, also where some of it is missing."""
     model, steps = fit(name, **PARAMETERS[kind]), 7
-    got = model.trajectories(X[NEW], HOLES[NEW], steps)
+    got = model.trajectories(X[NEW], HOLES[NEW], steps).forecast
     assert got.shape == (END - N - steps + 1, steps)
     one = copy.deepcopy(model)
     for k in range(45):
@@ -86,11 +91,11 @@ def test_trajectories_are_forecasts_after_updates(name, kind):
             np.testing.assert_allclose(got[k], one.predict(X[rows]), **close)
         one.update(X[N + k : N + k + 1], HOLES[N + k : N + k + 1])
     origins = [40, 3, 3, 0]
-    some = model.trajectories(X[NEW], HOLES[NEW], steps, origins=origins)
+    some = model.trajectories(X[NEW], HOLES[NEW], steps, origins=origins).forecast
     np.testing.assert_allclose(some, got[origins], **close)
-    cold = model.trajectories(X[NEW], HOLES[NEW], steps, origins=[0], start="cold")
+    cold = model.trajectories(X[NEW], HOLES[NEW], steps, origins=[0], start="cold").forecast
     np.testing.assert_allclose(cold[0], model.predict(X[NEW][:steps], start="cold"), **close)
-    one_step = model.trajectories(X[NEW], HOLES[NEW], 1)
+    one_step = model.trajectories(X[NEW], HOLES[NEW], 1).forecast
     np.testing.assert_allclose(one_step[:, 0], model.predict_ahead(X[NEW], HOLES[NEW]), **close)
     np.testing.assert_allclose(
         got[:, -1], model.predict_ahead(X[NEW], HOLES[NEW], steps=steps)[steps - 1 :], **close
@@ -107,7 +112,7 @@ def test_trajectories_do_not_reach_over_a_gap(name):
     rows = np.r_[N : N + 10, N + 13 : N + 30]
     late, truth = frame.iloc[rows], target.iloc[rows]
     with pytest.warns(UserWarning, match=r"3 row\(s\) are missing"):
-        got = model.trajectories(late, truth, 4)
+        got = model.trajectories(late, truth, 4).forecast
     assert got.shape == (24, 4)
     over = np.array([(k < 10) & (k + 4 > 10) for k in range(24)])
     assert (np.isnan(got).all(axis=1) == over).all()
@@ -128,19 +133,20 @@ def test_intervals_of_trajectories_are_those_of_forecasts(name, method, kind, mo
     monkeypatch.setattr(intervals, "drawer", lambda *_: lambda z: 0.3 + 0.1 * np.sin(9 * z))
     model, origins = fit(name, **PARAMETERS[kind]), [0, 8]
     answer = model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins, level=[50, 80], method=method)
-    assert list(answer) == ["forecast", "lo-50", "hi-50", "lo-80", "hi-80"]
+    assert list(answer.intervals) == [50, 80]
     np.testing.assert_array_equal(
-        answer["forecast"], model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins)
+        answer.forecast, model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins).forecast
     )
-    assert (answer["lo-80"] <= answer["lo-50"]).all()
-    assert (answer["lo-50"] <= answer["hi-50"]).all()
-    assert (answer["hi-50"] <= answer["hi-80"]).all()
+    ends = {f"{side}-{p}": v for p, pair in answer.intervals.items() for side, v in zip(("lo", "hi"), pair)}
+    assert (ends["lo-80"] <= ends["lo-50"]).all()
+    assert (ends["lo-50"] <= ends["hi-50"]).all()
+    assert (ends["hi-50"] <= ends["hi-80"]).all()
     for k, origin in enumerate(origins):
         out = model.forecast(5, X[NEW][origin : origin + 5], level=[50, 80], method=method)
-        assert list(out.columns) == ["y", *list(answer)[1:]]
-        np.testing.assert_allclose(out["y"], answer["forecast"][k], **close)
-        for end in list(answer)[1:]:
-            np.testing.assert_allclose(answer[end][k], out[end], **close)
+        assert list(out.columns) == ["y", *ends]
+        np.testing.assert_allclose(out["y"], answer.forecast[k], **close)
+        for name, end in ends.items():
+            np.testing.assert_allclose(end[k], out[name], **close)
         model.update(X[NEW][:8], HOLES[NEW][:8])
 
 
@@ -148,13 +154,13 @@ def test_trajectories_of_several_outputs_and_of_one_series_of_a_panel():
     Y = np.column_stack([y, -2 * y])
     model = clone(MODELS["NARX"]).fit(X[OLD], Y[OLD])
     got = model.trajectories(X[NEW], Y[NEW], 4, origins=[2, 9], level=90)
-    assert got["hi-90"].shape == got["forecast"].shape == (2, 4, 2)
+    assert [v.shape for v in (got.forecast, *got.intervals[90])] == [(2, 4, 2)] * 3
     model.update(X[NEW][:2], Y[NEW][:2])
-    np.testing.assert_allclose(got["forecast"][0], model.predict(X[NEW][2:6]), **close)
+    np.testing.assert_allclose(got.forecast[0], model.predict(X[NEW][2:6]), **close)
     panel = clone(MODELS["NARX"]).fit([X[:120], X[120:N]], [y[:120], y[120:N]])
     np.testing.assert_allclose(
-        panel.trajectories(X[NEW], y[NEW], 4, groups=np.ones(END - N))[0],
-        panel.predict([X[:4], X[NEW][:4]])[1],
+        panel.trajectories(X[NEW], y[NEW], 4, groups=np.ones(END - N)).forecast[0],
+        panel.predict([X[:4], X[NEW][:4]], start="end")[1],
         **close,
     )
     with pytest.raises(ValueError, match="2 series: give trajectories one at a time"):
@@ -176,9 +182,9 @@ def test_errors_of_trajectories(fitted):
     ]:
         with pytest.raises(ValueError, match=message):
             model.trajectories(X[NEW], y[NEW], **kw)
-    assert model.trajectories(X[NEW], y[NEW], 3, origins=np.zeros(0, int)).shape == (0, 3)
+    assert model.trajectories(X[NEW], y[NEW], 3, origins=np.zeros(0, int)).forecast.shape == (0, 3)
     out = model.trajectories(X[NEW], y[NEW], 3, origins=np.zeros(0, int), level=80)
-    assert out["lo-80"].shape == (0, 3)
+    assert [v.shape for v in out.intervals[80]] == [(0, 3)] * 2
 
 
 # ---------------------------------------------------------------------------------------- conformal intervals
@@ -202,9 +208,9 @@ def test_conformal_intervals_by_definition(name, kind):
     model.calibrate(X[calibration], y[calibration])
     np.testing.assert_array_equal(model.predict_ahead(X[NEW], y[NEW]), inside)  # it only knows its errors now
     out = model.forecast(steps, X[NEW][:steps], level=[50, 90])
-    made = model.trajectories(X[calibration], y[calibration], steps, start="cold")
+    made = model.trajectories(X[calibration], y[calibration], steps, start="cold").forecast
     g, inverse = (np.log, np.exp) if kind == "difference" else (np.asarray, np.asarray)
-    skip = model._segments[0].skip
+    skip = model.fitted_.errors.segments[0].skip
     assert skip == 80  # half of the rows, since the model has to come out of the cold
     rows = np.arange(skip, 160 - steps + 1)
     errors = g(y[calibration][rows[:, None] + np.arange(steps)]) - g(made[rows])
@@ -260,9 +266,9 @@ def test_intervals_of_an_autoregression(method):
     truth = level[new][origins[:, None] + np.arange(10)]
     sd = np.sqrt(np.cumsum(phi ** (2 * np.arange(10))))
     for p, z in (50, 0.6745), (80, 1.2816), (95, 1.96):
-        width = (out[f"hi-{p}"] - out[f"lo-{p}"]).mean(axis=0) / 2
-        np.testing.assert_allclose(width, z * sd, rtol=0.1)
-        covered = ((truth >= out[f"lo-{p}"]) & (truth <= out[f"hi-{p}"])).mean()
+        low, high = out.intervals[p]
+        np.testing.assert_allclose((high - low).mean(axis=0) / 2, z * sd, rtol=0.1)
+        covered = ((truth >= low) & (truth <= high)).mean()
         assert abs(covered - p / 100) < 0.03
 
 
@@ -289,10 +295,8 @@ def test_intervals_in_the_units_of_the_transform():
 def test_sample_paths(name, kind):
     model = fit(name, **PARAMETERS[kind])
     before = pickle.dumps(model.__dict__)
-    out, paths = model.forecast(6, X[NEW], return_paths=True, n_paths=41)
-    again, same = model.forecast(6, X[NEW], return_paths=True, n_paths=41)
-    np.testing.assert_array_equal(paths, same)
-    np.testing.assert_array_equal(out, again)
+    out, paths = model.forecast(6, X[NEW]), model.sample_paths(6, X[NEW], n_paths=41)
+    np.testing.assert_array_equal(paths, model.sample_paths(6, X[NEW], n_paths=41))
     np.testing.assert_array_equal(out, model.forecast(6, X[NEW]))
     assert pickle.dumps(model.__dict__) == before  # and the model is as it was
     assert paths.shape == (41, 6)
@@ -303,7 +307,7 @@ def test_sample_paths(name, kind):
     if kind == "both":
         assert (paths <= 22.0).all()
     model.set_params(random_state=1)
-    assert (model.forecast(6, X[NEW], return_paths=True, n_paths=41)[1] != paths).any()
+    assert (model.sample_paths(6, X[NEW], n_paths=41) != paths).any()
 
 
 @pytest.mark.parametrize("name", ["NARX", "TDNN", "GRU", "ESN", "seasonal"])
@@ -311,8 +315,8 @@ def test_paths_by_hand(name):
     """An error of one step is added to each output and the sum is fed back."""
     model, steps = fit(name), 5
     model.calibrate(X[OLD], y[OLD])
-    _, paths = model.forecast(steps, X[NEW], return_paths=True, n_paths=3)
-    outputs, errors = intervals.residuals(model, model._segments)
+    paths = model.sample_paths(steps, X[NEW], n_paths=3)
+    outputs, errors = intervals.residuals(maker(model), model.fitted_.errors.segments)
     rng = np.random.default_rng(0)
     draw = intervals.drawer(outputs, errors, rng, 80)
     ones, wanted = [copy.deepcopy(model) for _ in range(3)], np.empty((3, steps))
@@ -323,7 +327,7 @@ def test_paths_by_hand(name):
         for one, value in zip(ones, wanted[:, t]):
             one.update(row, [value])
     np.testing.assert_allclose(paths, wanted, **close)
-    counts = model._segments[0].skip + np.arange(len(errors))
+    counts = model.fitted_.errors.segments[0].skip + np.arange(len(errors))
     one_step = y[OLD] - model.predict_ahead(X[OLD], y[OLD], start="cold")
     np.testing.assert_allclose(model.y_scaler_.scale * errors[:, 0], one_step[counts], **close)
 
@@ -331,12 +335,11 @@ def test_paths_by_hand(name):
 def test_shapes_of_paths():
     Y = np.column_stack([y, -2 * y])
     model = clone(MODELS["NARX"]).fit(X[OLD], pd.DataFrame(Y[OLD], columns=["a", "b"]))
-    out, paths = model.forecast(3, X[NEW], return_paths=True, n_paths=7)
+    paths = model.sample_paths(3, X[NEW], n_paths=7)
     assert paths.shape == (7, 3, 2)
-    assert list(out.columns) == ["a", "b"]
-    out, paths = model.forecast(3, X[NEW], level=80, return_paths=True, n_paths=7)
+    assert list(model.forecast(3, X[NEW]).columns) == ["a", "b"]
+    out = model.forecast(3, X[NEW], level=80)
     assert list(out.columns) == ["a", "a-lo-80", "a-hi-80", "b", "b-lo-80", "b-hi-80"]
-    assert paths.shape == (7, 3, 2)
     spread = paths.std(axis=0)
     np.testing.assert_allclose(
         np.corrcoef(paths[:, 0].T)[0, 1], -1, atol=0.1
@@ -345,20 +348,19 @@ def test_shapes_of_paths():
     for wrong in (0, 2.5, "x"):
         with pytest.raises((ValueError, TypeError), match="n_paths"):
             model.forecast(3, X[NEW], level=80, n_paths=wrong)
-    with pytest.raises((ValueError, TypeError), match="return_paths"):
-        model.forecast(3, X[NEW], return_paths="yes")
+        with pytest.raises((ValueError, TypeError), match="n_paths"):
+            model.sample_paths(3, X[NEW], n_paths=wrong)
 
 
 def test_paths_of_a_panel_are_independent():
     model = clone(MODELS["ARX"]).fit([X[:100], X[:100]], [y[:100], y[:100]])
     model.calibrate([X[:100], X[:100]], [y[:100], y[:100]])
-    out, paths = model.forecast(8, [X[NEW]] * 2, return_paths=True, n_paths=60)
-    assert [v.shape for v in out] == [(8,), (8,)]
+    assert [v.shape for v in model.forecast(8, [X[NEW]] * 2)] == [(8,), (8,)]
+    paths = model.sample_paths(8, [X[NEW]] * 2, n_paths=60)
     assert {k: v.shape for k, v in paths.items()} == {0: (60, 8), 1: (60, 8)}
     one, other = (v - v.mean(axis=0) for v in paths.values())
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.3
-    _, same = model.forecast(8, [X[NEW]] * 2, return_paths=True, n_paths=60)
-    np.testing.assert_array_equal(same[1], paths[1])
+    np.testing.assert_array_equal(model.sample_paths(8, [X[NEW]] * 2, n_paths=60)[1], paths[1])
 
 
 # ---------------------------------------------------------------------------------------- calibration
@@ -368,14 +370,14 @@ def test_calibration_by_folds():
     """Errors of each fold are those of a copy that did not see it."""
     model = tsrnn.ARXRegressor(random_state=0).fit(X[OLD], y[OLD])
     model.calibrate(X[OLD], y[OLD], cv=2)
-    forecasts, errors = intervals.forecast_errors(model, model._segments, 3)
+    forecasts, errors = intervals.forecast_errors(maker(model), model.fitted_.errors.segments, 3)
     half = N // 2
     hand = []
     for train, test in ((slice(half, N), slice(0, half)), (slice(0, half), slice(half, N))):
         target = np.full(N, np.nan)
         target[train] = y[train]
         one = tsrnn.ARXRegressor().fit(X[OLD], target)
-        made = one.trajectories(X[OLD], y[OLD], 3, start="cold")
+        made = one.trajectories(X[OLD], y[OLD], 3, start="cold").forecast
         rows = np.arange(test.start, test.stop - 2)
         error = y[rows[:, None] + np.arange(3)] - made[rows]
         hand.append(error[50:] if test.start == 0 else error)
@@ -429,8 +431,8 @@ def test_holes_in_calibration_rows():
     model.calibrate(X[OLD], holes)
     out = model.forecast(4, X[NEW], level=80)
     assert np.isfinite(out).all(axis=None)
-    made = model.trajectories(X[OLD], holes, 4, start="cold")
-    rows = np.arange(model._segments[0].skip, N - 3)
+    made = model.trajectories(X[OLD], holes, 4, start="cold").forecast
+    rows = np.arange(model.fitted_.errors.segments[0].skip, N - 3)
     errors = holes[rows[:, None] + np.arange(4)] - made[rows]
     for h in range(4):
         low, high = quantile_by_definition(errors[np.isfinite(errors[:, h]), h], 80)
@@ -443,7 +445,7 @@ def test_errors_of_unknown_changes_do_not_count():
     model.calibrate(None, y[:40])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _, errors = intervals.residuals(model, model._segments)
+        _, errors = intervals.residuals(maker(model), model.fitted_.errors.segments)
     assert (errors != 0).all()
 
 
@@ -523,11 +525,11 @@ def test_what_is_kept_is_bounded(monkeypatch):
     assert len(pickle.dumps(folds)) < 1.5 * len(pickle.dumps(model.calibrate(X[:6000], y[:6000])))
     parts = np.split(np.arange(60_000), 20)
     model.fit([X[rows] for rows in parts], [y[rows] for rows in parts])
-    assert sum(len(s.U) - s.skip for s in model._segments) <= intervals.MOST_ROWS
+    assert sum(len(s.U) - s.skip for s in model.fitted_.errors.segments) <= intervals.MOST_ROWS
     monkeypatch.setattr(intervals, "MOST_ROWS", 1000)
     model.fit([X[rows] for rows in parts], [y[rows] for rows in parts])
-    assert sum(len(s.U) - s.skip for s in model._segments) <= 1000
-    assert len(model._segments) == 20  # some of each series
+    assert sum(len(s.U) - s.skip for s in model.fitted_.errors.segments) <= 1000
+    assert len(model.fitted_.errors.segments) == 20  # some of each series
 
 
 def test_models_that_cannot_go_on():

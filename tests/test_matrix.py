@@ -137,7 +137,7 @@ def outcome(verb, model, X, y, kw):
     else:
         assert getattr(model, verb)(X, y, **kw) is model
         if verb == "calibrate":
-            return flat([(s.X, s.U, s.skip) for s in model._segments])
+            return flat([(s.X, s.U, s.skip) for s in model.fitted_.errors.segments])
         return learnt(model)
     return flat(out)
 
@@ -696,9 +696,6 @@ def options(X, y, verb):
     if verb == "forecast":
         for value in (0, -1, 1.5, "10", None, True, np.nan, [10]):
             yield bad("n_paths", value, repr(value), "int", level=80, method="bootstrap")
-        for value in ("yes", 1, 0, None, "", [True]):
-            yield bad("return_paths", value, repr(value), "True")
-        yield good("n_paths", 1, return_paths=True)
         yield good("n_paths", 7, level=[50, 90], method="bootstrap")
         yield bad("X_future", None, "forecast(3)", "2 inputs", "next", "rows")
         yield bad("X_future", X[:1], "1 rows", "needs")
@@ -956,8 +953,6 @@ def adapted(verb, model, case):
     if naive and case.name.startswith("X_future"):
         return case._replace(refused=None)  # it is not looked at
     if isinstance(model, tsrnn.Forecaster):
-        if case.name.startswith("return_paths"):
-            return case._replace(refused=("paths",))
         if case.name.startswith(("n_paths", "method='bootstrap'")) and case.refused is None:
             return case._replace(refused=("strategy='multi_output' feeds nothing back", "'recursive'"))
         if (case.name == "one row" and verb == "forecast") or case.name.startswith("X_future='["):

@@ -178,7 +178,7 @@ def test_intervals(method):
     expected = model.trajectories(
         X[TEST], Y[TEST], 3, origins=np.arange(0, 58, 5), level=[80, 90], method=method
     )
-    np.testing.assert_allclose(wide(forecasts, "hi-90"), expected["hi-90"], **exact)
+    np.testing.assert_allclose(wide(forecasts, "hi-90"), expected.intervals[90][1], **exact)
     last = forecasts[forecasts.step == 3]
     for level in (80, 90):
         share = coverage(last.y, last[f"lo-{level}"], last[f"hi-{level}"])

@@ -23,7 +23,7 @@ from test_losses import FORMULAS
 from test_losses import NAMES as LOSSES
 
 from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, Huber, LSTMRegressor, Pinball
-from tsrnn._estimators.loop import Loop
+from tsrnn._estimators.following import Loop
 from tsrnn._kernels.layer_norm_v1 import normalise, normalise_back
 from tsrnn._kernels.simd_v1 import add_product
 from tsrnn._nets import delay as _delay
@@ -38,6 +38,7 @@ from tsrnn._nets.reservoir import pack
 from tsrnn._series.lags import parse_lags
 from tsrnn._series.scaling import Scaler
 from tsrnn._series.targets import Difference, Logit, resolve_bounds, resolve_target
+from tsrnn._series.units import Units
 from tsrnn._training.losses import CLOSE, STEP, has_kinks, resolve_loss, reweighted
 
 
@@ -421,7 +422,9 @@ def test_reservoir(name, rng):
     )
     if model.output_lags == 0:
         return
-    which, out = next(iter(model._free_runs(INPUT[N:], TARGET[N:], model.state_, np.array([0, 2, 3]), 2)))
+    which, out = next(
+        iter(model._dynamics().free_runs(INPUT[N:], TARGET[N:], model.state_, np.array([0, 2, 3]), 2))
+    )
     assert (which.start, which.stop) == (0, 3)
     for k, begin in enumerate((N, N + 2, N + 3)):
         known = np.r_[TARGET[:begin], np.full((2, 2), np.nan)]
@@ -429,7 +432,7 @@ def test_reservoir(name, rng):
         np.testing.assert_allclose(out[:, k], expected, rtol=1e-8, atol=1e-9)
     fed = rng.normal(size=(2, 3, 2))
     start = INPUT[N:], TARGET[N:], model.state_, np.array([0, 2, 3]), 2
-    _, out = next(iter(model._free_runs(*start, lambda which, t, z: fed[t])))
+    _, out = next(iter(model._dynamics().free_runs(*start, lambda which, t, z: fed[t])))
     for k, begin in enumerate((N, N + 2, N + 3)):
         expected = twin(model, INPUT[: begin + 2], np.r_[TARGET[:begin], fed[:, k]])[1][begin:]
         np.testing.assert_allclose(out[:, k], expected, rtol=1e-8, atol=1e-9)
@@ -506,9 +509,9 @@ def test_what_a_reservoir_feeds_back_is_bounded():
 
     def run(fed):
         start = INPUT[N:], TARGET[N:], model.state_, np.array([0]), 4
-        return next(iter(model._free_runs(*start, lambda *_: np.full((1, 2), fed))))[1]
+        return next(iter(model._dynamics().free_runs(*start, lambda *_: np.full((1, 2), fed))))[1]
 
-    bound = model._bound
+    bound = model._dynamics().bound
     assert np.array_equal(run(1.5 * bound), run(bound))
     assert np.array_equal(run(-1.5 * bound), run(-bound))
     apart = [run(fed)[1] for fed in (-bound, 0.9 * bound, bound)]
@@ -841,6 +844,13 @@ def test_recursive_least_squares(rng):
 # ---------------------------------------------------------------------------------------- closed loops
 
 
+def units(target, scaler):
+    """Units of as many outputs as the scaler's, without inputs or bounds."""
+    O, none = len(scaler.center), Scaler(np.zeros(0), np.ones(0))
+    level, reach = np.zeros(O), np.ones(O)
+    return Units("error", np.zeros(0), none, scaler, target, None, level, reach, (np.zeros(0), level))
+
+
 def test_a_loop_step_by_step(rng):
     """Differences, bounds, noise and measured levels, worked out row by row."""
     target, scaler = resolve_target([None, "difference"]), Scaler(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
@@ -853,7 +863,7 @@ def test_a_loop_step_by_step(rng):
         ((low, high), given, lambda z: 0.1 * z + 1),
         ((low[:, 0], high[:, 0]), given, None),
     ):
-        loop, u = Loop(target, scaler, levels, limits, 4, known, draw), levels[:, 0]
+        loop, u = Loop(units(target, scaler), levels, limits, 4, known, draw), levels[:, 0]
         for t in range(4):
             z = rng.normal(size=(3, 2))
             e = draw(z) if draw else 0.0
@@ -869,7 +879,7 @@ def test_a_loop_step_by_step(rng):
             np.testing.assert_allclose(fed, (w - u - [1, 2]) / [2, 4], atol=1e-13)
             assert np.array_equal(loop.Z[t], fed)
             u = w
-    still = Loop(resolve_target(None), scaler, np.empty((3, 0, 2)), None, 1)
+    still = Loop(units(resolve_target(None), scaler), np.empty((3, 0, 2)), None, 1)
     z = rng.normal(size=(3, 2))
     np.testing.assert_allclose(still(slice(0, 3), 0, z), z, atol=1e-14)
 
@@ -880,7 +890,7 @@ def test_a_bound_may_be_an_array_of_no_dimensions():
 
 def test_a_loop_keeps_as_many_levels_as_it_needs(rng):
     scaler, levels = Scaler(np.zeros(1), np.ones(1)), rng.normal(size=(2, 2, 1))
-    loop = Loop(resolve_target(Difference(2)), scaler, levels, None, 5)
+    loop = Loop(units(resolve_target(Difference(2)), scaler), levels, None, 5)
     u = [levels[:, 0], levels[:, 1]]
     for t in range(5):
         z = rng.normal(size=(2, 1))

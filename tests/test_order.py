@@ -8,13 +8,14 @@ import pickle
 
 import numpy as np
 import pytest
+from changed import give
 from sklearn.base import MetaEstimatorMixin, clone
 
 import tsrnn
-from tsrnn._estimators.sequence import SequenceRegressor
+from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._models import delay_network as _delay_net
-from tsrnn._models import esn as _esn
 from tsrnn._models.recurrent import RecurrentRegressor
+from tsrnn._nets import echo_state
 from tsrnn._training.monitor import Monitor
 from tsrnn.datasets import make_narendra
 
@@ -266,7 +267,7 @@ def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
     monkeypatch.setattr(Monitor, "__call__", interrupt)
     monkeypatch.setattr(_delay_net, "assimilate", interrupt)
     monkeypatch.setattr(_delay_net.WindowLoss, "gauss_newton", interrupt)
-    monkeypatch.setattr(_esn, "follow", interrupt)
+    monkeypatch.setattr(echo_state, "follow", interrupt)
     for verb in (model.fit, model.partial_fit):
         with pytest.raises(KeyboardInterrupt):
             verb(X[NEW], y[NEW])
@@ -321,7 +322,7 @@ def test_partial_fit_learns_and_advances(name, fitted):
     theta = model.theta_.copy()
     model.partial_fit(X[NEW], y[NEW])
     assert not np.array_equal(model.theta_, theta)
-    updated.theta_ = model.theta_  # states are those of the new weights
+    give(updated, theta=model.theta_)  # states are those of the new weights
     updated.update(X[NEW], y[NEW])
     np.testing.assert_allclose(numbers(updated.state_), numbers(model.state_), **to_rounding)
 

@@ -165,7 +165,7 @@ def test_errors_of_a_diagnosis(hours):
 def test_residuals_of_a_diagnosis(hours):
     model, X, y = hours
     diagnosis = diagnose(model, X[400:], y[400:], max_lag=12)
-    display = diagnosis.plot()
+    display = ResidualDisplay.from_diagnosis(diagnosis)
     assert isinstance(display, ResidualDisplay)
     along, against, own, cross = display.ax_
     np.testing.assert_array_equal(along.lines[0].get_ydata(), diagnosis.residuals)
@@ -178,7 +178,7 @@ def test_residuals_of_a_diagnosis(hours):
     assert labels(cross) == ["feed", "95 %"]
     np.testing.assert_array_equal(cross.lines[0].get_ydata(), diagnosis.cross_correlation["feed", "u, e"])
     axes = plt.subplots(4)[1]
-    assert diagnosis.plot(axes).ax_[3] is axes[3]
+    assert ResidualDisplay.from_diagnosis(diagnosis, ax=axes).ax_[3] is axes[3]
     again = ResidualDisplay.from_estimator(model, X[400:], y[400:], max_lag=12)
     np.testing.assert_array_equal(again.residuals, diagnosis.residuals)
 

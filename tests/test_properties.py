@@ -433,7 +433,7 @@ def test_a_panel_is_its_series(kind, data, cuts, steps):
     for key in np.unique(new):
         mine = new == key
         alone = copy.copy(model)
-        alone.series_ = {None: model.series_[key]}
+        alone.fitted_ = model.fitted_._replace(series={None: model.series_[key]})
         equal(free[mine], alone.predict(X_new[mine]))
         equal(ahead[mine], alone.predict_ahead(X_new[mine], y_new[mine], steps=steps))
         alone.update(X_new[mine], y_new[mine])

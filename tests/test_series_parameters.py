@@ -84,7 +84,8 @@ def test_missing_values_as_by_hand(name, missing):
         model.predict_ahead(HOLES[NEXT], y[NEXT], steps=3), hand.predict_ahead(full[NEXT], y[NEXT], steps=3)
     )
     np.testing.assert_array_equal(
-        model.trajectories(HOLES[NEXT], y[NEXT], 3), hand.trajectories(full[NEXT], y[NEXT], 3)
+        model.trajectories(HOLES[NEXT], y[NEXT], 3).forecast,
+        hand.trajectories(full[NEXT], y[NEXT], 3).forecast,
     )
     np.testing.assert_array_equal(model.forecast(5, HOLES[NEXT]), hand.forecast(5, full[NEXT]))
     for verb in ("update", "partial_fit"):
@@ -133,7 +134,7 @@ def test_replay_and_history_begin_with_the_mean():
     hand = fit("NARX", full[OLD], target[OLD])
     np.testing.assert_array_equal(model.predict(frame[OLD]), hand.predict(full[OLD]))
     both = frame[OLD].iloc[20:], target[OLD].iloc[20:]
-    cold = pd.DataFrame(HOLES[20:], TIME[20:]).ffill().fillna(pd.Series(model._means)).to_numpy()
+    cold = pd.DataFrame(HOLES[20:], TIME[20:]).ffill().fillna(pd.Series(model.fitted_.units.means)).to_numpy()
     cold = pd.DataFrame(cold, TIME[20:], columns=["u", "v"])
     np.testing.assert_array_equal(
         model.predict(frame[NEXT], start=both),
@@ -146,7 +147,7 @@ def test_missing_values_in_a_panel():
     Xs = [HOLES[:40], HOLES[40:90]]
     ys = [y[:40], y[40:90]]
     model = clone(MODELS["ARX"]).set_params(missing="hold").fit(Xs, ys)
-    means = pd.Series(model._means)
+    means = pd.Series(model.fitted_.units.means)
     by_hand = [pd.DataFrame(v).ffill().fillna(means).to_numpy() for v in Xs]
     hand = clone(MODELS["ARX"]).fit(by_hand, ys)
     np.testing.assert_array_equal(model.theta_, hand.theta_)
@@ -574,8 +575,7 @@ def test_nothing_is_produced_at_night(name, transform):
     within(model.predict(future, start="cold"))
     within(model.predict_ahead(future, truth, steps=4))
     within(model.forecast(100, future))
-    _, paths = model.forecast(48, future, return_paths=True, n_paths=20)
-    within(paths, slice(0, 48))
+    within(model.sample_paths(48, future, n_paths=20), slice(0, 48))
     out = model.forecast(30, future, level=[50, 80])
     for column in out:
         within(out[column], slice(0, 30))
@@ -586,7 +586,7 @@ def test_nothing_is_produced_at_night(name, transform):
     origins = np.array([0, 20, 50])
     for method in ("conformal", "bootstrap"):
         answer = model.trajectories(future, truth, 10, origins=origins, level=80, method=method)
-        for made in answer.values():
+        for made in (answer.forecast, *answer.intervals[80]):
             for k, row in zip(origins, made):
                 within(row, slice(k, k + 10))
 

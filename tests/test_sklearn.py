@@ -4,7 +4,7 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
-from tsrnn._estimators.sequence import SequenceRegressor
+from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._models.naive import Naive
 
 

@@ -244,19 +244,25 @@ def test_moments_go_on(name):
     assert np.array_equal(run(half, 3, moments, other)[0], run(half, 3, None, other)[0])
 
 
+def moments(model):
+    """The rule whose moments a model holds, and how many steps they saw."""
+    carried = model.fitted_.trained.carry.moments
+    return carried.rule, carried.t
+
+
 @pytest.mark.parametrize("word", ["sgd", "rmsprop", "adam"])
 def test_partial_fit_goes_on_with_the_solver_of_fit(word):
     model = NARXRegressor((3,), solver=word, max_iter=4, random_state=0, early_stopping=False)
     model.set_params(training="open_loop", batch_size=100).fit(X, y)
     kind = type(resolve_solver(word))
-    assert (model._moments.rule, model._moments.t) == (kind, 4 * 3)  # epochs, batches in each
+    assert moments(model) == (kind, 4 * 3)  # epochs, batches in each
     old = model.theta_
     model.partial_fit(X, y)
-    assert (model._moments.rule, model._moments.t) == (kind, 5 * 3)
+    assert moments(model) == (kind, 5 * 3)
     assert not np.array_equal(model.theta_, old)
     other = SGD() if word == "adam" else Adam()
     model.set_params(solver=other).partial_fit(X, y)
-    assert model._moments.rule is type(other)
+    assert moments(model)[0] is type(other)
 
 
 @pytest.mark.parametrize("rule", [Adam, SGD, RMSprop])
@@ -579,8 +585,9 @@ def test_a_solver_is_not_changed_by_a_fit():
 def test_auto_weighs_parameters_against_rows():
     small, large = NARXRegressor((4,), max_iter=1), NARXRegressor((400, 8), max_iter=1)
     rows = [Series(X, y[:, None], np.ones(len(y)), np.zeros(len(y), bool))]
-    assert type(small.fit(X, y)._solver(rows)) is LevenbergMarquardt
-    assert type(large.fit(X, y)._solver(rows)) is Adam
+    for model, kind in (small, LevenbergMarquardt), (large, Adam):
+        learner = model._learner()
+        assert type(learner._solver(learner.net(X.shape[1], 1), rows)) is kind
 
 
 def test_relevance_finds_the_lag_that_matters():

@@ -6,7 +6,18 @@ from pathlib import Path
 
 
 PACKAGE = str(Path(__file__).parent)
-PASSED_ON = ("sklearn", "joblib", "contextlib", "threading", "concurrent")  # whose frames stand between
+# whose frames stand between
+PASSED_ON = (
+    "concurrent",
+    "contextlib",
+    "joblib",
+    "numpy",
+    "pandas",
+    "pickle",
+    "scipy",
+    "sklearn",
+    "threading",
+)
 
 
 def warn(message, category=UserWarning):

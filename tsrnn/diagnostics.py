@@ -47,7 +47,7 @@ FAR = 2000  # rows, beyond which no lag is looked at
 
 
 class Diagnosis(NamedTuple):
-    """What :func:`diagnose` found; ``print`` it for a report, ``plot()`` it for a picture.
+    """What :func:`diagnose` found; ``print`` it for a report; :class:`~tsrnn.plotting.ResidualDisplay` draws it.
 
     Attributes
     ----------
@@ -934,7 +934,7 @@ def _check_output(output, Y):
 def _least_lags(estimator, inputs):
     """The nearest y(t - k) that the model sees, 1 if none; the nearest input, inf if none."""
     lags = parse_lags(getattr(estimator, "output_lags", 1), "output_lags", 1)
-    return min(lags, default=1), estimator._least_input_lag() if inputs else np.inf
+    return min(lags, default=1), estimator._dynamics().input_lag if inputs else np.inf
 
 
 def _check_period(period, stamps, y):

@@ -31,7 +31,7 @@ from common import table
 from sklearn.utils.estimator_checks import check_estimator
 
 import tsrnn
-from tsrnn._estimators.sequence import SequenceRegressor
+from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._models.naive import Naive
 from tsrnn.datasets import make_narendra
 

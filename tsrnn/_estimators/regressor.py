@@ -491,9 +491,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 )
             return Future(place, np.zeros((steps, len(units.x.center))), None)
         if len(X) < needed:
-            raise ValueError(
-                f"X_future has {len(X)} rows, but forecast({steps}) needs {needed}{dynamics.why_needed}."
-            )
+            why = dynamics.why_needed
+            asks = f"{needed} are needed{why}" if why else f"forecast({steps}) needs {needed}"
+            raise ValueError(f"X_future has {len(X)} rows, but {asks}.")
         if stamps is not None:
             stamps = stamps._replace(values=stamps.values[:steps])
         if place is not None and timelines.can_place(place.timeline, stamps):

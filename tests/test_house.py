@@ -1,0 +1,379 @@
+"""The house: who may import whom, what is public, whose line a warning names, and readers beside writers."""
+
+import ast
+import copy
+import io
+import pickle
+import sys
+import threading
+import warnings
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import tsrnn
+from tsrnn._estimators import sequence
+from tsrnn._nets.delay_loss import WindowLoss
+from tsrnn.model_selection import backtest
+
+
+PACKAGE = Path(tsrnn.__file__).parent
+
+
+# ---------------------------------------------------------------------------------------- imports
+
+
+ORDER = [  # what stands in a line may import what stands in those above it
+    {"_version", "_check", "_warn", "_declared", "_values"},
+    {"_kernels"},
+    {"_series"},
+    {"_training"},
+    {"_nets"},
+    {"_estimators"},
+    {"_models"},
+    {
+        "datasets",
+        "diagnostics",
+        "export",
+        "metrics",
+        "model_selection",
+        "plotting",
+        "preprocessing",
+        "sktime",
+        "warmup",
+    },
+    {"tsrnn"},
+]
+OF_THE_WHOLE = {"export", "sktime", "warmup"}  # they go through the public names, when they are called
+BY_NAME = {"tsrnn", "tsrnn._estimators.persist"}  # where a string may name a module
+RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def wing(module):
+    """The folder, or the file, directly under the package."""
+    return module.split(".")[1] if "." in module else module
+
+
+@cache
+def statements(module):
+    """All statements and calls of a file, those inside functions too."""
+    kinds = ast.Import, ast.ImportFrom, ast.Call
+    return [
+        node for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))) if isinstance(node, kinds)
+    ]
+
+
+def imported(module, node):
+    """Modules of the package that a statement of another imports."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        package = module.split(".")[: None if MODULES[module].name == "__init__.py" else -1]
+        above = package[: len(package) - node.level + 1] if node.level else []
+        base = ".".join([*above, *(node.module or "").split(".")]).strip(".")
+        names = [f"{base}.{alias.name}" for alias in node.names]
+        names = [name if name in MODULES else base for name in names]
+    else:
+        names = []
+    return {name for name in names if name in MODULES} - {module}
+
+
+IMPORTS = {
+    module: set().union(*(imported(module, node) for node in statements(module))) for module in MODULES
+}
+
+
+def allowed(module, other):
+    a, b = wing(module), wing(other)
+    beside = RANK[a] == RANK[b] and (a == b or a[0] != "_" or RANK[a] == 0)
+    return beside or RANK[b] < RANK[a] or (b == "tsrnn" and a in OF_THE_WHOLE)
+
+
+def test_imports_run_down_the_list():
+    assert {wing(module) for module in MODULES} <= set(RANK), "a file without a place in the list"
+    assert "tsrnn._kernels.jit" in IMPORTS["tsrnn._nets.delay_kernels"], "the walk sees them"
+    wrong = [
+        f"{m} imports {other}" for m, others in IMPORTS.items() for other in others if not allowed(m, other)
+    ]
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+def test_imports_run_in_no_circle():
+    TopologicalSorter({module: others - {"tsrnn"} for module, others in IMPORTS.items()}).prepare()
+
+
+def test_no_string_names_a_module():
+    for module in MODULES:
+        calls = [ast.unparse(node.func) for node in statements(module) if isinstance(node, ast.Call)]
+        by_name = {call.rpartition(".")[2] for call in calls} & {"import_module", "__import__", "find_spec"}
+        assert not by_name or module in BY_NAME, module
+
+
+# ---------------------------------------------------------------------------------------- what is public
+
+
+PUBLIC = """
+    ARXRegressor Adam ESNRegressor ESNRegressorCV ElmanRegressor Evolution Forecaster GRURegressor Huber LBFGS
+    LSTMRegressor LevenbergMarquardt NARXRegressor PersistenceRegressor Pinball RMSprop RecursiveLeastSquares SGD
+    SeasonalNaiveRegressor TDNNRegressor calibrate diagnose forecast inside partial_fit predict_ahead sample_paths
+    trajectories update warmup
+"""
+PUBLIC_MODULES = "datasets diagnostics export metrics model_selection plotting preprocessing sktime"
+
+
+def test_what_is_public():
+    names, modules = PUBLIC.split(), PUBLIC_MODULES.split()
+    assert dir(tsrnn) == sorted([*names, *modules, "__version__"])
+    assert sorted(tsrnn.__all__) == sorted(names)
+    assert {*modules, "warmup"} == ORDER[-2]  # a function of that name stands before the module
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tsrnn.nothing  # noqa: B018
+
+
+# ---------------------------------------------------------------------------------------- whose line is named
+
+
+def series(n, seed=0):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(n, 2)), np.zeros(n)
+    for t in range(1, n):
+        y[t] = 0.6 * y[t - 1] + X[t, 0] + 0.2 * rng.normal()
+    return X, y
+
+
+X, y = series(140)
+HOURS = pd.date_range("2024-01-01", periods=len(y), freq="h")
+FRAME, TARGET = pd.DataFrame(X, HOURS, columns=["u", "v"]), pd.Series(y, HOURS)
+OLD, NEW, LATER = slice(0, 80), slice(80, 100), slice(85, 100)  # LATER leaves a gap after OLD
+ARX, BOUNDED = tsrnn.ARXRegressor(), tsrnn.ARXRegressor(target_bounds=(-0.1, 0.1))
+DIVERGES = tsrnn.NARXRegressor((2,), solver=tsrnn.SGD(1e30), training="open_loop", max_iter=3, random_state=0)
+SINGULAR = tsrnn.ESNRegressor(20, alpha=0.0, spectral_radius=0.0, bias_scaling=0.0, input_scaling=0.0)
+CV = TimeSeriesSplit(2, test_size=10, gap=3)
+
+
+def piped(model):
+    """In a pipeline whose transformer keeps the stamps."""
+    return make_pipeline(StandardScaler().set_output(transform="pandas"), clone(model))
+
+
+def fitted(model=ARX, rows=OLD):
+    return clone(model).fit(FRAME[rows], TARGET[rows])
+
+
+def irregular():
+    stamps = HOURS[0] + pd.to_timedelta(np.random.default_rng(0).integers(1, 9, len(y)).cumsum(), unit="min")
+    clone(ARX).fit(FRAME.set_axis(stamps), TARGET.set_axis(stamps))
+
+
+def one_row_again():
+    model = clone(ARX).fit(X[OLD], y[OLD])
+    for _ in range(2):
+        model.predict(X[80:81])
+
+
+def read_by_another(write, read):
+    text = write(fitted())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequence, "__version__", "99.0")
+        read(text)
+
+
+def with_joblib(model):
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    return file.getvalue()
+
+
+def overflowing():
+    model = fitted(tsrnn.TDNNRegressor((2,), max_iter=1, random_state=0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            WindowLoss, "gauss_newton", lambda self, theta: (np.inf, np.inf, np.full((2, 2), np.inf))
+        )
+        model.partial_fit(FRAME[NEW], TARGET[NEW])
+
+
+def by_heart(ask):
+    ask(fitted(tsrnn.ESNRegressor(150, alpha=1e-8, output_lags=1, random_state=0)))
+
+
+WARN = {  # calls that warn, each of them for one reason
+    "a fit that diverges": lambda: fitted(DIVERGES),
+    "in a pipeline": lambda: piped(DIVERGES).fit(FRAME[OLD], TARGET[OLD]),
+    "in a search": lambda: GridSearchCV(DIVERGES, {"alpha": [0.0]}, cv=CV).fit(X[OLD], y[OLD]),
+    "in cross-validation of a pipeline": lambda: cross_val_score(piped(DIVERGES), FRAME, TARGET, cv=CV),
+    "all horizons of a forecaster": lambda: fitted(tsrnn.Forecaster(DIVERGES, 2, strategy="direct")),
+    "in a backtest": lambda: backtest(fitted(DIVERGES), FRAME[NEW], TARGET[NEW], 2, refit=10),
+    "a reservoir without a penalty": lambda: fitted(SINGULAR),
+    "values outside the bounds": lambda: fitted(BOUNDED),
+    "outside the bounds, in cross-validation": lambda: cross_val_predict(BOUNDED, X, y, cv=KFold(2)),
+    "an irregular index": irregular,
+    "a gap before predict": lambda: fitted().predict(FRAME[LATER]),
+    "a gap before predict_ahead": lambda: fitted().predict_ahead(FRAME[LATER], TARGET[LATER], steps=2),
+    "a gap before trajectories": lambda: fitted().trajectories(FRAME[LATER], TARGET[LATER], 2),
+    "a gap before update": lambda: fitted().update(FRAME[LATER], TARGET[LATER]),
+    "a gap before partial_fit": lambda: fitted().partial_fit(FRAME[LATER], TARGET[LATER]),
+    "a gap before score": lambda: fitted().score(FRAME[LATER], TARGET[LATER]),
+    "a gap before predict of a pipeline": lambda: (
+        piped(ARX).fit(FRAME[OLD], TARGET[OLD]).predict(FRAME[LATER])
+    ),
+    "a gap before tsrnn.update": lambda: tsrnn.update(
+        piped(ARX).fit(FRAME[OLD], TARGET[OLD]), FRAME[LATER], TARGET[LATER]
+    ),
+    "a gap in cross-validation": lambda: cross_val_score(ARX, FRAME, TARGET, cv=CV),
+    "a gap before a diagnosis": lambda: tsrnn.diagnose(fitted(), FRAME[85:], TARGET[85:], horizons=[1]),
+    "a long gap": lambda: fitted().predict(FRAME[95:]),
+    "a gap in a history": lambda: fitted().predict(
+        FRAME[NEW], start=(FRAME[OLD].drop(HOURS[70]), TARGET[OLD].drop(HOURS[70]))
+    ),
+    "a forecast that runs away": lambda: fitted().forecast(3, 1e9 + FRAME[NEW]),
+    "predict that runs away": lambda: fitted().predict(1e9 + FRAME[NEW]),
+    "update that runs away": lambda: fitted().update(1e9 + FRAME[NEW]),
+    "one row again and again": one_row_again,
+    "few rows for intervals": lambda: fitted(rows=slice(0, 60)).forecast(2, FRAME[60:62], level=80),
+    "few rows for tsrnn.forecast": lambda: tsrnn.forecast(
+        piped(ARX).fit(FRAME[:60], TARGET[:60]), 2, FRAME[60:62], level=80
+    ),
+    "few rows for sample paths": lambda: fitted(rows=slice(0, 60)).sample_paths(2, FRAME[60:62]),
+    "intervals of errors learnt by heart": lambda: by_heart(lambda m: m.forecast(2, FRAME[NEW], level=20)),
+    "learnt by heart, of trajectories": lambda: by_heart(
+        lambda m: m.trajectories(FRAME[NEW], TARGET[NEW], 2, level=20)
+    ),
+    "a backtest of training rows": lambda: backtest(fitted(), FRAME[60:], TARGET[60:], 2, start="cold"),
+    "a file of another version": lambda: read_by_another(pickle.dumps, pickle.loads),
+    "a file of joblib": lambda: read_by_another(with_joblib, lambda text: joblib.load(io.BytesIO(text))),
+    "rows that are too far": overflowing,
+}
+
+
+@cache
+def caught(name):
+    """What a call warns of: pairs of a message and the file that is named."""
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        WARN[name]()
+    return [(str(w.message), w.filename) for w in given]
+
+
+@pytest.mark.parametrize("name", WARN)
+def test_a_warning_names_the_users_line(name):
+    assert {file for _, file in caught(name)} == {__file__}
+
+
+def texts(call):
+    """The constant texts of the first argument of a call."""
+    return [
+        node.value for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant) and str(node.value)
+    ]
+
+
+def test_every_warning_is_given_above():
+    messages = [message for name in WARN for message, _ in caught(name)]
+    sites = 0
+    for module in MODULES:
+        for node in statements(module):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warn":
+                longest = max((str(text) for text in texts(node)), key=len)
+                assert any(longest in message for message in messages), (
+                    f"{module}, line {node.lineno}: {longest}"
+                )
+                sites += 1
+    assert sites >= 12
+
+
+def test_no_warning_but_by_the_helper():
+    """Those of no cache are given while the package is imported, where the user's line is that of the import."""
+    for module in set(MODULES) - {"tsrnn._warn", "tsrnn._kernels.jit"}:
+        for node in statements(module):
+            assert not (isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"), module
+
+
+# ---------------------------------------------------------------------------------------- readers beside writers
+
+
+LONG_X, LONG_Y = series(420, 1)
+READERS = {
+    "forecast": lambda m: m.forecast(3, LONG_X[:3], level=50),
+    "sample_paths": lambda m: m.sample_paths(3, LONG_X[:3], n_paths=3),
+    "predict": lambda m: m.predict(LONG_X[:5]),
+    "predict_ahead": lambda m: m.predict_ahead(LONG_X[:9], LONG_Y[:9], steps=2),
+    "trajectories": lambda m: m.trajectories(LONG_X[:20], LONG_Y[:20], 2, level=50),
+    "score": lambda m: m.score(LONG_X[:9], LONG_Y[:9]),
+    "diagnose": lambda m: tsrnn.diagnose(m, LONG_X[:50], LONG_Y[:50], horizons=[1]).residuals,
+}
+WRITERS = [
+    ("update", slice(240, 250)),
+    ("partial_fit", slice(250, 270)),
+    ("calibrate", slice(270, 370)),
+    ("update", slice(270, 290)),
+    ("partial_fit", slice(290, 310)),
+    ("fit", slice(0, 220)),
+    ("calibrate", slice(300, 400)),
+    ("partial_fit", slice(220, 240)),
+]
+
+
+def write(model, verb, rows):
+    getattr(model, verb)(LONG_X[rows], LONG_Y[rows])
+
+
+@pytest.fixture
+def restless():
+    """Threads take turns all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        tsrnn.ARXRegressor(random_state=0),
+        tsrnn.ESNRegressor(12, output_lags=1, alpha=1.0, washout=2, random_state=0),
+        tsrnn.Forecaster(tsrnn.ARXRegressor(random_state=0), 3, strategy="recursive", known_ahead="all"),
+    ],
+    ids=["ARX", "ESN", "Forecaster"],
+)
+def test_a_reader_sees_one_state(model, restless):
+    """Each answer is that of the model before a verb or after it, never of some of both."""
+    live = clone(model).fit(LONG_X[:240], LONG_Y[:240])
+    alone, right = copy.deepcopy(live), {name: set() for name in READERS}
+    for verb, rows in [(None, None), *WRITERS]:
+        if verb:
+            write(alone, verb, rows)
+        for name, read in READERS.items():
+            right[name].add(pickle.dumps(read(alone)))
+    done, seen = threading.Event(), []
+
+    def reading(name, read):
+        while not done.is_set():
+            seen.append((name, pickle.dumps(read(live)) in right[name]))
+
+    threads = [threading.Thread(target=reading, args=pair) for pair in READERS.items()]
+    for thread in threads:
+        thread.start()
+    for verb, rows in WRITERS:
+        n = len(seen)
+        write(live, verb, rows)
+        while len(seen) < n + 5:  # some answers of this state
+            done.wait(0.001)
+    done.set()
+    for thread in threads:
+        thread.join()
+    torn = {name for name, fine in seen if not fine}
+    assert not torn, f"{sorted(torn)} of {len(seen)} answers are of no state"
+    assert {name for name, _ in seen} == set(READERS)
