@@ -7,6 +7,8 @@ A stamp that lies at the share s, 0 <= s < 1, of its day (week, year ...) by the
 so that the end of a period is next to its beginning.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -307,7 +309,9 @@ def future_frame(history, steps):
         raise TypeError(
             f"history is of type {type(history).__name__}: give the Series or DataFrame of rows seen."
         )
-    table = gather(pd.DataFrame(index=history.index), name="history")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*not understood as time")  # the error says it
+        table = gather(pd.DataFrame(index=history.index), name="history")
     places = {part.key: timelines.read(part.stamps) for part in table.parts}
     if not timelines.ahead(list(places.values()), 1)[1].all():
         raise ValueError(

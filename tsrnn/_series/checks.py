@@ -93,6 +93,9 @@ def _has_numpy_dates(v):
 
 def check_y(y):
     """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
+    if _is_ready(y):
+        Y = np.ascontiguousarray(y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame)) else y)
+        return Y.reshape(len(Y), -1), Y.ndim
     with about("y"):
         y = plain_values(y, "y")
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
@@ -103,6 +106,21 @@ def check_y(y):
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim
+
+
+def _is_ready(y):
+    """Whether nothing is left to check of y, as of most rows of a stream: floats in one block, none infinite."""
+    if type(y) is pd.Series:
+        fits = y.dtype == np.float64
+    elif type(y) is pd.DataFrame:
+        fits = y.shape[1] > 0 and all(dtype == np.float64 for dtype in y.dtypes)
+    else:
+        fits = type(y) is np.ndarray and y.dtype == np.float64 and y.ndim in (1, 2) and y.size > 0
+    return (
+        bool(fits)
+        and len(y) > 0
+        and not np.isinf(y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame)) else y).any()
+    )
 
 
 def check_outputs(y, Y, known, n_outputs):
