@@ -615,13 +615,9 @@ def test_a_long_gap_earlier_rows_and_other_inputs_are_cold(model, stamped):
     for rows in (frame[5:200], frame.set_axis(HOURS - pd.Timedelta("900h")), other):
         out = quiet(lambda rows=rows: fitted.predict(rows))
         np.testing.assert_allclose(out, fitted.predict(rows, start="cold"), **exact)
-<<<<<<< HEAD
     with pytest.warns(
         UserWarning, match=rf"50 row\(s\) are missing between {HOURS[299]} and {HOURS[350]}.*the mean"
     ):
-=======
-    with pytest.warns(UserWarning, match="50 rows are missing between .* more than the lags reach"):
->>>>>>> time
         out = fitted.predict(frame[350:])
     np.testing.assert_allclose(out, fitted.predict(frame[350:], start="cold"), **exact)
 
@@ -669,11 +665,7 @@ def test_slices_of_a_frame_without_stamps(model):
     with pytest.warns(UserWarning, match=r"5 row\(s\) are missing between 299 and 305"):
         fitted.predict(plain[305:])
     cold = fitted.predict(plain[350:], start="cold")
-<<<<<<< HEAD
     with pytest.warns(UserWarning, match=r"50 row\(s\) are missing between 299 and 350"):
-=======
-    with pytest.warns(UserWarning, match="50 rows are missing between 299 and 350"):
->>>>>>> time
         np.testing.assert_allclose(fitted.predict(plain[350:]), cold, **exact)
     fresh = plain[TEST].reset_index(drop=True)  # another frame, which begins at 0 as all do
     np.testing.assert_allclose(fitted.predict(fresh), fitted.predict(fresh, start="end"), **exact)
@@ -957,11 +949,7 @@ def test_cross_validation_follows_each_fold(model):
         fitted = clone(model).fit(frame.iloc[train], series.iloc[train])
         out = fitted.predict(frame.iloc[test], start="end")
         assert score == pytest.approx(r2_score(series.iloc[test], out))
-<<<<<<< HEAD
     with pytest.warns(UserWarning, match=r"48 row\(s\) are missing .* starts again from the mean"):
-=======
-    with pytest.warns(UserWarning, match="48 rows are missing"):
->>>>>>> time
         gap = cross_val_score(model, frame, series, cv=TimeSeriesSplit(3, gap=48))
     assert np.isfinite(gap).all()
 
