@@ -4,7 +4,7 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
-from tsrnn._estimators.regressor import SequenceRegressor
+from tsrnn._estimators.sequence import Sequence
 from tsrnn._models.naive import Naive
 
 
@@ -20,7 +20,7 @@ ESTIMATORS = [
     model()
     for model in map(vars(tsrnn).get, tsrnn.__all__)
     if isinstance(model, type)
-    and issubclass(model, SequenceRegressor)
+    and issubclass(model, Sequence)
     and not issubclass(model, MetaEstimatorMixin)  # has tests of its own
 ]
 
@@ -35,4 +35,4 @@ def test_estimator(estimator, check, monkeypatch):
 
 
 def test_every_public_model_is_checked():
-    assert {type(e).__name__ for e in ESTIMATORS} >= {"NARXRegressor", "TDNNRegressor"}
+    assert {type(e).__name__ for e in ESTIMATORS} >= {"NARXRegressor", "TDNNRegressor", "NARXClassifier", "GRUClassifier"}

@@ -11,6 +11,7 @@ a reader in another thread sees the model as it was before or after, and an erro
 from copy import deepcopy
 from functools import wraps
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -59,29 +60,38 @@ from .persist import plain, revived
 
 MISSING = ("error", "hold", "mean", "mask")
 
+# Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
+_one_row_calls = WeakKeyDictionary()
+
 
 @kept("form")
 class Form(NamedTuple):
     """How the user gave the rows, and gets answers back.
 
     y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
-    the series' keys.
+    the series' keys.   classes : ``Classes``, where y holds labels.
     """
 
     y_ndim: int
     y_names: Any
     container: str
     key_names: list
+    classes: Any = None
 
 
 class Goal(NamedTuple):
-    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale."""
+    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale.
+
+    link : the scaler of labels, or None for one that is learnt by the scale.   delay : see ``Units``.
+    """
 
     U: np.ndarray
     W: np.ndarray
     target: Target
     bounds: Any
     scale: str | None
+    link: Any = None
+    delay: int = 0
 
 
 @kept("fitted")
@@ -275,8 +285,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """
         learner = self._learner()
         form, table = self._check_fit(X, y, sample_weight, groups)
+        learner = self._for_y(learner, form)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
-        goal = self._goal(table, pieces)
+        goal = self._goal(table, pieces, form)
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
         before = self._before(learner, net)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
@@ -297,6 +308,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "regular stamps, for example with resample, if the time between them matters."
             )
 
+    def _for_y(self, learner, form):
+        """The learner, once it is known what y holds."""
+        return learner
+
     def _hold_back(self, learner, table, counts):
         """Rows for validation, (N,) bool: the last share of those that count, of each series."""
         held = np.zeros(len(counts), bool)
@@ -313,14 +328,16 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             rows = (table.X[part.rows] for part in table.parts)
             filled = np.concatenate([fill(self.missing, means, X, means) for X in rows])
         if fresh:
-            x, y = make_scaler(self.scale, filled, counts, "X"), make_scaler(goal.scale, goal.W, counts, "y")
+            x, y = make_scaler(self.scale, filled, counts, "X"), goal.link
+            y = make_scaler(goal.scale, goal.W, counts, "y") if y is None else y
         else:
             x, y = before.units.x, before.units.y
         Xz, Z = x(filled), y(goal.W)
         if learner.whole_scale:
             check_size(Xz, Z)
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
-        units = Units(self.missing, means, x, y, goal.target, goal.bounds, *level_and_reach(goal.U), mean)
+        level, reach = level_and_reach(goal.U)
+        units = Units(self.missing, means, x, y, goal.target, goal.bounds, level, reach, mean, goal.delay)
         warn_of_bounds(units, filled, table.y)
         return units, filled, Xz, Z
 
@@ -400,6 +417,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted.trained.dynamics.check_verb("partial_fit")
         learner = self._learner()
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
+        learner = self._for_y(learner, fitted.form)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
         U = units.target.levels(table.y)
         rng = deepcopy(fitted.rng)  # the old one stays as it was
@@ -411,7 +429,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             for rows, missing in stretches:
                 past = across(trained.dynamics, units, past, missing)
                 inputs = units.inputs(X[rows], past.inputs)
-                Z = units.y(units.target.differences(levels[rows], past.levels))
+                Z = units.late(units.y(units.target.differences(levels[rows], past.levels)))
                 one = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
                 check_size(one.X, Z)
                 with one_thread:
@@ -516,6 +534,46 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             U[: len(head)] = head[: len(U)]
         inputs = units.inputs(table.X, past.inputs)
         return inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past
+
+    # ---------------------------------------------------------------------------------- following given rows
+
+    def _free_run(self, fitted, table, start):
+        """Forecasts (N, O) in the user's units."""
+        unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
+        return self._walk_all(fitted, table, unknown, start)[1]
+
+    def _walk_all(self, fitted, table, U, start, horizons=(1,)):
+        """Follow all series of a table, levels U (N, O); forecasts {h: (N, O)} in the user's units."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        out = {h: np.empty_like(U) for h in horizons}
+        for part, stretches, past, head in self._resume(fitted, table, start):
+            levels, inputs = U[part.rows], units.inputs(table.X[part.rows], past.inputs)
+            if len(head):
+                levels = levels.copy()
+                levels[: len(head)] = np.where(
+                    np.isnan(levels[: len(head)]), head[: len(levels)], levels[: len(head)]
+                )
+            found, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
+            for h, levels_ahead in found.items():
+                out[h][part.rows] = levels_ahead
+            warn_if_astray(dynamics, units, found[max(horizons)])
+        return {h: units.target.inverse(v) for h, v in out.items()}
+
+    def _note_one_row_call(self, fitted, part):
+        """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
+        place = fitted.series.get(part.key)
+        stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
+        if stands_still or not timelines.tells(part.stamps):
+            return
+        series, count = _one_row_calls.get(self, (None, 0))
+        count = count + 1 if series is fitted.series else 1
+        _one_row_calls[self] = fitted.series, count
+        if count == 2:
+            warn(
+                f"{type(self).__name__}.predict was called for one row twice in a row, without an index: both "
+                "start from the last row seen, because predict never changes the model. For several steps "
+                "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y)."
+            )
 
     # ---------------------------------------------------------------------------------- checks of rows
 
@@ -747,3 +805,10 @@ def _after_history(fitted, history, stamps):
 def _first(timeline, stamps):
     """The first of some stamps, in the unit of a timeline."""
     return int(timelines.aligned(timeline, stamps).values[0])
+
+
+def _is_empty(memory):
+    """Whether nothing is carried from row to row."""
+    if isinstance(memory, tuple):
+        return all(map(_is_empty, memory))
+    return np.size(memory) == 0

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import check_number, check_widths
+from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, TrainedParameters
-from .._estimators.regressor import SequenceRegressor
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, make_plan
@@ -161,7 +161,7 @@ class DelayLearner(Learner):
         """The plan."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         if not self.is_squared:
-            resolve_loss(self.p.loss, O)
+            resolve_loss(self.loss, O)
         lags = self.input_lags, self.output_lags, self.layer_lags
         return make_plan(D, O, self.hidden, self.activation, *lags, self.skip_connections)
 
@@ -287,7 +287,7 @@ class DelayLearner(Learner):
         if not chooses_solver(self.p):
             return resolve_solver(self.p.solver)
         if not self.is_squared:
-            return Adam() if has_kinks(self.p.loss) else LBFGS()
+            return Adam() if has_kinks(self.loss) else LBFGS()
         return LevenbergMarquardt() if _is_small(net, series) else Adam()
 
     def learn_more(self, trained, series, memory, rng):
@@ -328,8 +328,8 @@ def _longest_held(series):
     return max(1, max(int(s.held.sum()) for s in series))
 
 
-class DelayNetwork(SequenceRegressor):
-    """A regressor around a delay network; a subclass brings its constructor and ``_lags``."""
+class DelayNetwork:
+    """What the estimators around a delay network share; a subclass brings its constructor and ``_lags``."""
 
     def _learner(self):
         """Check the parameters; a ``DelayLearner`` holds them parsed."""
@@ -344,7 +344,7 @@ class DelayNetwork(SequenceRegressor):
             if of_squares and loss is not squared:
                 raise ValueError(
                     f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', "
-                    "'lbfgs' or 'adam', or loss='squared'."
+                    f"'lbfgs' or 'adam'{', or loss=' + repr('squared') if 'loss' in self.get_params(False) else ''}."
                 )
         check_training(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
@@ -361,3 +361,7 @@ class DelayNetwork(SequenceRegressor):
     def params_(self):
         """Weights W and biases b of each layer, in the scaled units of the net."""
         return self._dynamics().params
+
+
+class DelayClassifier(ScoreParameters, DelayParameters, DelayNetwork, SequenceClassifier):
+    """A classifier around a delay network."""

@@ -19,7 +19,7 @@ from .._kernels.simd_v1 import add_outer, add_product, flat
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
-from .recurrent import RecurrentLearner, RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentLearner, RecurrentParameters, RecurrentRegressor
 
 
 @kernel
@@ -144,11 +144,8 @@ class FromReservoir(RecurrentLearner):
         return theta
 
 
-class ElmanRegressor(RecurrentRegressor):
-    """Elman network, the simple recurrent network, trained through time.
-
-    h(t) = f(x(t) W + h(t - 1) U + b), y(t) = h(t) V + c [1]_. The fastest of the recurrent nets, and with an
-    orthogonal start better than its name; where memory must last for hundreds of steps take an LSTM or a GRU.
+class ElmanParameters(RecurrentParameters):
+    """What an Elman network has.
 
     Parameters
     ----------
@@ -159,24 +156,6 @@ class ElmanRegressor(RecurrentRegressor):
         of its readout too (with ``skip_connections`` that sees the lags, as an ESN's does). It must have as many
         units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate=1``; lags and scaling are
         the net's, and so is the seed if the reservoir has none.
-
-    See Also
-    --------
-    LSTMRegressor, GRURegressor : with gates.
-    NARXRegressor : a feed-forward net of lags.
-
-    References
-    ----------
-    .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
-
-    Examples
-    --------
-    >>> from tsrnn import ElmanRegressor
-    >>> from tsrnn.datasets import make_narma
-    >>> X, y = make_narma(1500, random_state=0)
-    >>> model = ElmanRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
-    (300,)
     """
 
     _: KW_ONLY
@@ -222,3 +201,59 @@ class ElmanRegressor(RecurrentRegressor):
             missing="error",
         )
         return esn._learner()
+
+
+class ElmanRegressor(ElmanParameters, RecurrentRegressor):
+    """Elman network, the simple recurrent network, trained through time.
+
+    h(t) = f(x(t) W + h(t - 1) U + b), y(t) = h(t) V + c [1]_. The fastest of the recurrent nets, and with an
+    orthogonal start better than its name; where memory must last for hundreds of steps take an LSTM or a GRU.
+
+    See Also
+    --------
+    LSTMRegressor, GRURegressor : with gates.
+    NARXRegressor : a feed-forward net of lags.
+
+    References
+    ----------
+    .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
+
+    Examples
+    --------
+    >>> from tsrnn import ElmanRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ElmanRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    """
+
+
+class ElmanClassifier(ElmanParameters, RecurrentClassifier):
+    """Elman network that labels the rows of a series, or whole series.
+
+    h(t) = f(x(t) W + h(t - 1) U + b), and the probabilities of the classes are softmax(h(t) V + c) [1]_.
+
+    See Also
+    --------
+    ElmanRegressor : the same net for numbers.
+    LSTMClassifier, GRUClassifier : with gates.
+
+    References
+    ----------
+    .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
+
+    Examples
+    --------
+    Whether the last two inputs had the same sign:
+
+    >>> import numpy as np
+    >>> from tsrnn import ElmanClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x * np.roll(x, 1) > 0, "same", "other")
+    >>> model = ElmanClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
+    >>> model.classes_
+    array(['other', 'same'], dtype='<U5')
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    True
+    """

@@ -7,7 +7,7 @@ A series is followed a block of steps at a time; of each block only its part of 
 """
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 
 from .._check import check_flag, check_number, check_verbose, check_word
 from .._declared import Declared
+from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
@@ -33,6 +34,7 @@ from .._nets.ridge import (
     ridge,
     squared_error,
 )
+from .._series.labels import Link, on_simplex
 from .._series.lags import parse_lags
 from .._series.timeline import last_known
 from .._series.units import filled_width
@@ -566,54 +568,8 @@ class ESNLearner(Learner):
             recurse(Z[rows], Y[rows], w[rows], self.forgetting, most, inverse, W)
 
 
-class ESNRegressor(ReservoirParameters, SequenceRegressor):
-    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
-
-    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
-    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
-    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The penalty used.
-
-    See Also
-    --------
-    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
-    ElmanRegressor : learns the recurrence, too.
-
-    References
-    ----------
-    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
-       2001.
-    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
-       communication." Science 304(5667), 2004.
-
-    Examples
-    --------
-    A driven system, and a chaotic one that the net goes on with by itself:
-
-    >>> from tsrnn import ESNRegressor
-    >>> from tsrnn.datasets import make_mackey_glass, make_narma
-    >>> X, y = make_narma(1500, random_state=0)
-    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
-    (300,)
-    >>> y = make_mackey_glass(1500, random_state=0)
-    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
-    (84,)
-    """
-
-    _cure = (
-        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
-        "far from those in training."
-    )
-
-    _warmup = (  # settings that together call every kernel
-        {"n_reservoir": 2, "output_lags": 1},
-        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
-    )
+class EchoStateNetwork:
+    """What the estimators around a reservoir share."""
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -901,6 +857,115 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
                 total += np.log(size / small)
                 apart /= size
         return float(total / len(Y))
+
+
+class ESNRegressor(ReservoirParameters, EchoStateNetwork, SequenceRegressor):
+    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
+    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
+    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+
+    See Also
+    --------
+    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
+    ElmanRegressor : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
+       communication." Science 304(5667), 2004.
+
+    Examples
+    --------
+    A driven system, and a chaotic one that the net goes on with by itself:
+
+    >>> from tsrnn import ESNRegressor
+    >>> from tsrnn.datasets import make_mackey_glass, make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    >>> y = make_mackey_glass(1500, random_state=0)
+    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
+    (84,)
+    """
+
+    _warmup = (  # settings that together call every kernel
+        {"n_reservoir": 2, "output_lags": 1},
+        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
+    )
+
+
+class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
+    """Echo state network that labels the rows of a series, or whole series.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b), and ridge regression estimates the classes, 1 for that of
+    a row and 0 for others, from [1, v(t), x(t)] [1]_ [2]_. Probabilities are those nearest to the estimates.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+
+    See Also
+    --------
+    ESNRegressor : the same net for numbers.
+    ElmanClassifier : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, M. Lukosevicius, D. Popovici, U. Siewert. "Optimization and applications of echo state networks
+       with leaky-integrator neurons." Neural Networks 20(3), 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import ESNClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = ESNClassifier(100, random_state=0).fit(x[:500, None], y[:500])
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    True
+    """
+
+    loss: ClassVar[str] = "squared"
+
+    _warmup = ({"n_reservoir": 2, "output_lags": 1},)
+
+    def _link(self, classes):
+        return Link("identity")
+
+    def _probabilities(self, fitted, U):
+        """Probabilities (N, K) that are nearest to the estimates U (N, O)."""
+        classes = fitted.form.classes
+        if classes.n_outputs == 1 or classes.several:
+            return classes.probabilities(np.clip(U, 0, 1))
+        return on_simplex(U)
+
+    def decision_function(self, X, y=None, *, steps=1, start=None, groups=None):
+        """What the readout says of each class: 2 u - 1 of its estimate u, positive where more likely than not.
+
+        Parameters
+        ----------
+        X, y, steps, start, groups : as for ``predict``
+
+        Returns
+        -------
+        decision : ndarray of shape (n_timesteps,) for two classes, else (n_timesteps, n_classes)
+        """
+        fitted = self._fitted()
+        table, U = self._levels(fitted, X, y, steps, start, groups)
+        return table.give_back(2 * (U[:, 0] if fitted.form.classes.n_outputs == 1 else U) - 1)
 
 
 def _held(Y):

@@ -20,7 +20,7 @@ from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
-from .recurrent import RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
 
 
 @kernel
@@ -185,17 +185,36 @@ def cell(reset, learned, layer_norm):
     )
 
 
-class GRURegressor(RecurrentRegressor):
-    """Gated recurrent unit network, trained through time.
-
-    h(t) = (1 - z) n + z h(t - 1), y(t) = h(t) V + c: the update gate z says what is kept, the reset gate r what the
-    candidate n sees [1]_.
+class GRUParameters(RecurrentParameters):
+    """What a GRU has.
 
     Parameters
     ----------
     reset : {"after", "before"}, default="after"
         Whether the reset gate acts after the product of h and its weights, as in cuDNN and the frameworks, or
         before it, as in the original [1]_.
+
+    References
+    ----------
+    .. [1] K. Cho et al. "Learning phrase representations using RNN encoder-decoder for statistical machine
+       translation." EMNLP 2014.
+    """
+
+    _: KW_ONLY
+    reset: str = "after"
+
+    _variants = ({"reset": "after"}, {"reset": "before"})
+
+    def _cell(self):
+        check_word("reset", self.reset, ("after", "before"))
+        return cell(self.reset, self.initial_state == "learned", self.layer_norm)
+
+
+class GRURegressor(GRUParameters, RecurrentRegressor):
+    """Gated recurrent unit network, trained through time.
+
+    h(t) = (1 - z) n + z h(t - 1), y(t) = h(t) V + c: the update gate z says what is kept, the reset gate r what the
+    candidate n sees [1]_.
 
     See Also
     --------
@@ -217,11 +236,29 @@ class GRURegressor(RecurrentRegressor):
     (300,)
     """
 
-    _: KW_ONLY
-    reset: str = "after"
 
-    _variants = ({"reset": "after"}, {"reset": "before"})
+class GRUClassifier(GRUParameters, RecurrentClassifier):
+    """Gated recurrent unit network that labels the rows of a series, or whole series.
 
-    def _cell(self):
-        check_word("reset", self.reset, ("after", "before"))
-        return cell(self.reset, self.initial_state == "learned", self.layer_norm)
+    h(t) = (1 - z) n + z h(t - 1), and the probabilities of the classes are softmax(h(t) V + c) [1]_.
+
+    See Also
+    --------
+    GRURegressor : the same net for numbers.
+    LSTMClassifier : more gates.
+
+    References
+    ----------
+    .. [1] K. Cho et al. "Learning phrase representations using RNN encoder-decoder for statistical machine
+       translation." EMNLP 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import GRUClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = GRUClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
+    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    (100, 2)
+    """

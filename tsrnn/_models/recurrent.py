@@ -14,6 +14,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
+from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
 from .._nets.dynamics import (
@@ -29,7 +30,7 @@ from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
-from .._training.losses import has_kinks, resolve_loss
+from .._training.losses import has_kinks, link_of, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
 from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
 
@@ -176,13 +177,14 @@ class RecurrentLearner(Learner):
     def net(self, D, O):
         """The layout."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
-        resolve_loss(self.p.loss, O)
+        resolve_loss(self.loss, O)
         options = (
             self.hidden,
             self.input_lags,
             self.output_lags,
             self.p.bidirectional,
             self.p.skip_connections,
+            link_of(self.loss),
         )
         return make_net(self.cell, D, O, *options)
 
@@ -241,7 +243,7 @@ class RecurrentLearner(Learner):
             return [(resolve_solver(p.solver), p.max_iter)]
         cheap = sum(len(s.Y) for s in series) * net.size <= MAX_LBFGS_WORK
         adam, lbfgs = (Adam(0.005), p.max_iter), (LBFGS(), LONGER * p.max_iter)
-        if not cheap or has_kinks(self.p.loss) or self._is_random():
+        if not cheap or has_kinks(self.loss) or self._is_random():
             return [adam]
         return [adam, lbfgs] if self.is_fed else [lbfgs]
 
@@ -383,6 +385,21 @@ class RecurrentNetwork:
     def params_(self):
         """Weights of each layer and direction, then those of the readout, in the scaled units of the net."""
         return self._dynamics().params
+
+
+class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork, SequenceClassifier):
+    """A classifier around a recurrent net."""
+
+    _warmup = tuple(  # settings that together call every kernel
+        {
+            "hidden_layer_sizes": (2,),
+            "output_lags": lags,
+            "training": training,
+            "max_iter": 1,
+            "random_state": 0,
+        }
+        for lags, training in ((0, "open_loop"), (1, "closed_loop"))
+    )
 
 
 class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegressor):

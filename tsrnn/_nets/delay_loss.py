@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._training.least_squares import add_normal_equations, solve
-from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared
+from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
 from . import delay_kernels as kernels
 from .delay import BLOCK, NUMBERS, OPEN, _in_pieces, forward
 
@@ -46,6 +46,7 @@ class WindowLoss:
                 w[begin:end][_blind_rows(known, plan)] = 0.0
                 at.append(np.arange(begin + first, end, steps))
             begin = end + steps - 1
+        weights_of(loss, w)
         at = np.concatenate(at)
         before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # rows that count, before each
         self.at = at[before[at + steps] > before[at]]
@@ -141,6 +142,8 @@ class WindowLoss:
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
             Z, out = self._readout_inputs(theta, at, rows)
             y, w = self.y.reshape(-1, O)[rows], self.w.reshape(-1, O)[rows]
+            if getattr(self.loss, "joint", False):
+                w = np.broadcast_to(w[:, :1], w.shape)
             if rounding is not None:
                 share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share

@@ -6,7 +6,7 @@
 
 With ``skip`` every layer also sees the lags, and the readout sees them and every layer.  A bidirectional layer has
 a second cell that walks from the last row of a sequence to the first.  y(t - k) is the measured value where it is
-known, and the net's own output where it is not.
+known, and the net's own output where it is not; of scores of classes, their probabilities.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,10 @@ class Readout(NamedTuple):
 
 
 class Net(NamedTuple):
-    """Blocks in the order they are run, and what the readout sees.   x_lead, y_lead : rows of history of lags."""
+    """Blocks in the order they are run, and what the readout sees.
+
+    x_lead, y_lead : rows of history of lags.   link : what is fed back of its outputs, see ``labels.shares``.
+    """
 
     cell: Cell
     n_inputs: int
@@ -112,6 +115,7 @@ class Net(NamedTuple):
     x_lead: int
     y_lead: int
     shapes: tuple
+    link: str = "identity"
 
     def _made(self):
         content = self._asdict()
@@ -189,7 +193,17 @@ class Net(NamedTuple):
         ]
 
 
-def make_net(cell, n_inputs, n_outputs, hidden, input_lags, output_lags, bidirectional=False, skip=False):
+def make_net(
+    cell,
+    n_inputs,
+    n_outputs,
+    hidden,
+    input_lags,
+    output_lags,
+    bidirectional=False,
+    skip=False,
+    link="identity",
+):
     """Lay out a net.   hidden : widths of the layers."""
     lags, D = [], 0
     for which, width, each in ((X, n_inputs, input_lags), (Y, n_outputs, output_lags)):
@@ -208,15 +222,15 @@ def make_net(cell, n_inputs, n_outputs, hidden, input_lags, output_lags, bidirec
     for layer in layers if skip else layers[-1:]:
         seen = _append(seen, layer, blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
-    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead)
+    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link)
 
 
 @kept("recurrent net")
-def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead):
+def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity"):
     """A net of blocks whose sources are known; see ``Net``."""
     shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
-    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes))
+    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link)
 
 
 def _width(sources):
