@@ -46,10 +46,10 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
         if fitted is None:
             announced = self.__dict__.get("_announced")
-            learn = learn_classes if announced is None else announced_classes
-            classes = learn(
-                *((values,) if announced is None else (announced, values)), known, type(self).__name__
-            )
+            if announced is None:
+                classes = learn_classes(values, known, type(self).__name__)
+            else:
+                classes = announced_classes(announced, values, known)
             form = Form(values.ndim, names, "table", [], classes)
         else:
             form = fitted.form
@@ -82,11 +82,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         """The learner, with the loss of these classes."""
         check_number("delay", self.delay, 0, integer=True)
         if self.delay and (learner.sees_y or getattr(self, "bidirectional", False)):
-            why = (
-                "bidirectional=True"
-                if not learner.sees_y
-                else "output_lags, which are earlier labels"
-            )
+            why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
         return learner
 

@@ -300,6 +300,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         _check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, counts & ~held)
+        form = self._judged(form, trained, series)
         made_for = self._made_for()
         self.fitted_ = Fitted(units, trained._replace(end=None), places, form, errors, rng, made_for)
         if any(timelines.irregular(place.timeline) for place in places.values()):
@@ -387,6 +388,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
         """Where intervals come from, of a model that has any."""
         return None
+
+    def _judged(self, form, trained, series):
+        """The form of answers, once it is known how the model does on the ``Series`` of training."""
+        return form
 
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None, groups=None):
@@ -563,7 +568,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
         place = fitted.series.get(part.key)
         stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
-        if stands_still or not timelines.tells(part.stamps):
+        if stands_still or timelines.tells(part.stamps):
             return
         series, count = _one_row_calls.get(self, (None, 0))
         count = count + 1 if series is fitted.series else 1

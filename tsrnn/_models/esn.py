@@ -34,7 +34,7 @@ from .._nets.ridge import (
     ridge,
     squared_error,
 )
-from .._series.labels import Link, on_simplex
+from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
 from .._series.timeline import last_known
 from .._series.units import filled_width
@@ -50,6 +50,7 @@ GROWTH = 100  # of the inverse in recursive least squares, until nothing more is
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
+MAX_SHARPENED = 20_000  # rows that tell how sharp probabilities are
 TOPOLOGIES = ("random", "cycle", "delay_line")
 
 
@@ -908,7 +909,8 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
     """Echo state network that labels the rows of a series, or whole series.
 
     x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b), and ridge regression estimates the classes, 1 for that of
-    a row and 0 for others, from [1, v(t), x(t)] [1]_ [2]_. Probabilities are those nearest to the estimates.
+    a row and 0 for others, from [1, v(t), x(t)] [1]_ [2]_. Probabilities are the softmax of these estimates, as
+    sharp as fits the rows of training best.
 
     Attributes
     ----------
@@ -945,12 +947,23 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
     def _link(self, classes):
         return Link("identity")
 
+    def _judged(self, form, trained, series):
+        """How sharp the scores are that the readout gives in training."""
+        dynamics, left, D, Y = trained.dynamics, MAX_SHARPENED, [], []
+        for s in series:
+            n = min(len(s.Y), max(left, 0))
+            if n:
+                out, _ = dynamics.run(s.X[:n], s.Y[:n], dynamics.cold())
+                D.append(2 * out - 1)
+                Y.append(s.Y[:n])
+            left -= n
+        found = sharpness(form.classes, np.concatenate(D), np.concatenate(Y))
+        return form._replace(classes=form.classes._replace(sharpness=found))
+
     def _probabilities(self, fitted, U):
-        """Probabilities (N, K) that are nearest to the estimates U (N, O)."""
+        """Probabilities (N, K) of estimates U (N, O), softmax or logistic of the scores 2 u - 1."""
         classes = fitted.form.classes
-        if classes.n_outputs == 1 or classes.several:
-            return classes.probabilities(np.clip(U, 0, 1))
-        return on_simplex(U)
+        return classes.probabilities(shares(classes.link, classes.sharpness * (2 * U - 1)))
 
     def decision_function(self, X, y=None, *, steps=1, start=None, groups=None):
         """What the readout says of each class: 2 u - 1 of its estimate u, positive where more likely than not.

@@ -14,13 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.special import expit, softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logsumexp, softmax
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._values import kept
 from .._warn import warn
+
+
+SHARPEST = np.log(0.1), np.log(30.0)  # ends of a search
 
 
 def shares(link, Z):
@@ -60,12 +64,14 @@ class Classes(NamedTuple):
     """The labels of a fit.
 
     labels : (K,), sorted; of several labels a row (L,), the columns' numbers.   several : whether a row has several.
-    weights : (K,), what a row of each class counts, or None for 1.
+    weights : (K,), what a row of each class counts, or None for 1.   sharpness : of estimates that probabilities are
+    made of.
     """
 
     labels: np.ndarray
     several: bool = False
     weights: Any = None
+    sharpness: float = 1.0
 
     @property
     def link(self):
@@ -110,7 +116,7 @@ class Classes(NamedTuple):
         codes = np.full(len(values), -1)
         found = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
         if (found < 0).any():
-            new = values[known][np.argmax(found < 0)]
+            new = values[known].tolist()[np.argmax(found < 0)]
             raise ValueError(
                 f"y has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of those, "
                 "NaN where it is not known, or fit anew; to partial_fit, tell all of them first: classes=[...]."
@@ -236,10 +242,15 @@ def class_weights(classes, class_weight, Y, weight):
     return found
 
 
-def on_simplex(U):
-    """The nearest probabilities (N, K) to estimates U (N, K) of them: not negative, and 1 in sum."""
-    K = U.shape[1]
-    ordered = -np.sort(-U, axis=1)
-    excess = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, K + 1)
-    last = (ordered > excess).sum(axis=1) - 1
-    return np.maximum(U - excess[np.arange(len(U)), last][:, None], 0)
+def sharpness(classes, D, Y):
+    """The b > 0 for which probabilities of scores b D (N, O) fit targets Y (N, O), NaN where unknown, best."""
+    known = np.isfinite(Y).all(axis=1)
+    D, Y = D[known], Y[known]
+
+    def cross_entropy(log_b):
+        Z = np.exp(log_b) * D
+        if classes.link == "softmax":
+            return np.mean(logsumexp(Z, axis=1) - np.sum(Y * Z, axis=1))
+        return np.mean(np.logaddexp(0, Z) - Y * Z)
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=SHARPEST, method="bounded").x))
