@@ -3,6 +3,8 @@
 import doctest
 from types import FunctionType
 
+import tsrnn  # noqa: F401 - whole, before pytest imports its modules one by one
+
 
 FROM_MODULE = doctest.DocTestFinder._from_module
 
