@@ -37,7 +37,7 @@ from .intervals import (
     segments_of,
 )
 from .parameters import RegressorParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing, place_of
+from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, place_of
 
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
@@ -454,7 +454,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 yield key, self._future(fitted, place, steps, None, None)
             return
         table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series)
-        X = self._check_X(table.X, None, reset=False)
+        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
         for part in table.parts:
             yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.index)
 
