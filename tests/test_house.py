@@ -339,6 +339,31 @@ def restless():
     sys.setswitchinterval(before)
 
 
+def test_a_reader_beside_a_fit_to_other_columns(restless):
+    """It is refused, or answered by a model of as many columns as it gave."""
+    live, answers = clone(ARX).fit(LONG_X[:, :1], LONG_Y), []
+    right = {F: clone(ARX).fit(LONG_X[:, :F], LONG_Y).predict(LONG_X[:9, :F]).tobytes() for F in (1, 2)}
+    done = threading.Event()
+
+    def reading(F):
+        while not done.is_set():
+            try:
+                answers.append(live.predict(LONG_X[:9, :F]).tobytes() == right[F])
+            except ValueError as error:
+                answers.append(f"X has {F} features" in str(error))
+
+    threads = [threading.Thread(target=reading, args=(F,)) for F in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for F in (2, 1) * 8:
+        live.fit(LONG_X[:, :F], LONG_Y)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert len(answers) > 100
+    assert all(answers)
+
+
 @pytest.mark.parametrize(
     "model",
     [
