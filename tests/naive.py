@@ -14,6 +14,8 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
     Elman   h = f(v W + h' U + b)                                                                           [1]
     LSTM    i, f, o = sigmoid(v W + h' U + P c' + b) (o: c in place of c'),  g = tanh(v W + h' U + b),
             c = f c' + i g,  h = o tanh(c)                                              [2], f from [3], P from [4]
+    minGRU  z = sigmoid(v W + b),  h = (1 - z) h' + z n,  n = v W + b  or  g(v W + b),
+            g(a) = a + 1/2 where a >= 0, else sigmoid(a)  [9]
     GRU     r, z = sigmoid(v W + h' U + b),  h = (1 - z) n + z h',
             n = tanh(v W + (r h') U + b)  [5]   or   n = tanh(v W + r (h' U + d) + b)  [6]
     with layer normalisation [7]: every sum without its P c and b, less its mean over the units of that gate and over
@@ -29,6 +31,7 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
 [6] NVIDIA cuDNN, the GRU mode of its recurrent nets: the reset comes after the product.
 [7] J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", arXiv:1607.06450, 2016.
 [8] Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016.
+[9] L. Feng et al., "Were RNNs all we needed?", arXiv:2410.01201, 2024.
 """
 
 import math
@@ -48,6 +51,9 @@ ACTIVATIONS = {  # of complex numbers too
     "logistic": logistic,
     "relu": lambda z: np.maximum(z, 0.0),
 }
+
+
+KINKS = {"relu", "positive"}  # words of functions that are not smooth
 
 
 class DelayNetwork(NamedTuple):
@@ -153,6 +159,7 @@ class RecurrentNetwork(NamedTuple):
     skip: bool = False
     masks: object = None
     dropout: object = None
+    n_states: int = 1
 
 
 def normalised(p, gate, z):
@@ -162,8 +169,9 @@ def normalised(p, gate, z):
     return z
 
 
-def elman(p, v, state, m, f=np.tanh):
+def elman(p, v, state, m, activation="tanh"):
     (h,) = state
+    f = ACTIVATIONS[activation]
     return (f(normalised(p, 0, v @ p.W[0] + (h * m) @ p.U[0]) + p.b[0]),)
 
 
@@ -189,6 +197,16 @@ def gru(p, v, state, m):
     return ((1 - z) * n + z * h,)
 
 
+def min_gru(p, v, state, m, candidate="linear"):
+    """Gates in the order z, n; no gate sees h, so nothing sees m."""
+    (h,) = state
+    z, n = [normalised(p, k, v @ p.W[k]) + p.b[k] for k in (0, 1)]
+    z = logistic(z)
+    if candidate == "positive":
+        n = np.where(n.real >= 0, n + 0.5, logistic(n))
+    return ((1 - z) * h + z * n,)
+
+
 def run_recurrent_network(net, X, Y, first, states=None):
     """Outputs (N - first, O) at the rows from ``first`` on, where the net starts from ``states[layer][direction]``, by
     default what it learned or zeros; and the states it ends in.  Where Y is NaN there, outputs take its place."""
@@ -196,7 +214,7 @@ def run_recurrent_network(net, X, Y, first, states=None):
 
     def start(k, d):
         p = net.layers[k][d]
-        nothing = [np.zeros(len(p.b[0]))] * (1 + (net.cell is lstm))
+        nothing = [np.zeros(len(p.b[0]))] * net.n_states
         return states[k][d] if states else list(p.start) if len(p.start) else nothing
 
     @cache

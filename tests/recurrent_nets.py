@@ -1,19 +1,59 @@
 """Recurrent nets to try things on: variants, data, the library's run of them and the slow twin's."""
 
+import re
 from functools import partial
-from itertools import chain
+from inspect import signature
+from itertools import chain, product
 from typing import NamedTuple
 
 import naive
 import numpy as np
 from golden import torch_recurrent as golden
 
-from tsrnn import ElmanRegressor, GRURegressor, LSTMRegressor
+import tsrnn
+from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.tape import Masks, Tape
 
 
-CELLS = {"elman": ElmanRegressor, "lstm": LSTMRegressor, "gru": GRURegressor}
+def word(kind):
+    """The name of a model's twin: "elman" of ElmanRegressor, "min_gru" of MinGRURegressor."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__.removesuffix("Regressor")).lower()
+
+
+PUBLIC = [
+    kind
+    for kind in map(vars(tsrnn).get, tsrnn.__all__)
+    if isinstance(kind, type) and issubclass(kind, RecurrentRegressor)
+]
+CELLS = {word(kind): kind for kind in PUBLIC}
+
+
+def own_options(kind):
+    """Every setting of the words and flags that only this model has, as its docstring lists them; the default first."""
+    defaults = [{n: p.default for n, p in signature(one).parameters.items()} for one in (kind, *PUBLIC)]
+    choices = {}
+    for name, default in defaults[0].items():
+        if all(name in others for others in defaults):
+            continue
+        listed = re.search(rf"^ *{name} : (bool|{{.*?}})", kind.__doc__, re.MULTILINE)
+        if listed:
+            values = [not default] if listed[1] == "bool" else re.findall(r'"(\w+)"', listed[1])
+            choices[name] = [default, *(v for v in values if v != default)]
+    return [dict(zip(choices, values)) for values in product(*choices.values())]
+
+
+def described(options, kind):
+    """The settings that are not the default, in words."""
+    defaults = kind().get_params(deep=False)
+    words = {True: "", False: "no "}
+    return ", ".join(
+        f"{words[v]}{name.replace('_', ' ')}" if isinstance(v, bool) else f"{name} {v}"
+        for name, v in options.items()
+        if v != defaults[name]
+    )
+
+
 LAYOUT = {
     "n_inputs": 2,
     "n_outputs": 1,
@@ -28,37 +68,32 @@ FED = {"input_lags": (0, 1), "output_lags": (1, 2, 4), "n_outputs": 2}
 BOTH = {"bidirectional": True, "input_lags": (0, 2)}
 SKIP = {"hidden": (3, 4), "skip": True}
 LEARNED, NORMED = {"initial_state": "learned"}, {"layer_norm": True}
-VARIANTS = {  # name -> cell, options of the estimator, what differs from LAYOUT
-    "elman": ("elman", {}, {}),
-    "elman, relu": ("elman", {"activation": "relu"}, {}),
-    "elman, identity": ("elman", {"activation": "identity"}, {}),
-    "elman, logistic": ("elman", {"activation": "logistic"}, {}),
-    "elman, layer norm": ("elman", NORMED, {}),
-    "elman, relu, layer norm, skip": ("elman", {"activation": "relu", **NORMED}, SKIP),
-    "elman, learned start, deep": ("elman", LEARNED, DEEP),
-    "elman, both directions, deep, skip": ("elman", LEARNED, {**BOTH, **SKIP}),
-    "elman, fed, skip": ("elman", {}, {**FED, **SKIP}),
-    "elman, relu, fed": ("elman", {"activation": "relu"}, FED),
-    "lstm": ("lstm", {}, {}),
-    "lstm, peepholes": ("lstm", {"peepholes": True}, {}),
-    "lstm, no forget gate": ("lstm", {"forget_gate": False}, {}),
-    "lstm, peepholes, no forget gate": ("lstm", {"peepholes": True, "forget_gate": False}, {}),
-    "lstm, layer norm, peepholes, learned start": ("lstm", {"peepholes": True, **NORMED, **LEARNED}, {}),
-    "lstm, layer norm, no forget gate, deep": ("lstm", {"forget_gate": False, **NORMED}, DEEP),
-    "lstm, learned start, deep": ("lstm", LEARNED, DEEP),
-    "lstm, both directions": ("lstm", LEARNED, BOTH),
-    "lstm, both directions, deep, skip": ("lstm", {"peepholes": True}, {**BOTH, **SKIP}),
-    "lstm, fed, skip": ("lstm", LEARNED, {**FED, **SKIP}),
-    "lstm, fed, no inputs": ("lstm", {"peepholes": True}, {**FED, "n_inputs": 0}),
-    "gru, reset after": ("gru", {"reset": "after"}, {}),
-    "gru, reset before": ("gru", {"reset": "before"}, {}),
-    "gru, reset after, layer norm, learned start": ("gru", {"reset": "after", **NORMED, **LEARNED}, {}),
-    "gru, reset before, layer norm, deep": ("gru", {"reset": "before", **NORMED}, DEEP),
-    "gru, reset after, both directions, deep": ("gru", {"reset": "after", **LEARNED}, {**BOTH, **DEEP}),
-    "gru, reset before, both directions, skip": ("gru", {"reset": "before"}, {**BOTH, **SKIP}),
-    "gru, reset after, fed, skip": ("gru", {"reset": "after"}, {**FED, **SKIP}),
-    "gru, reset before, fed, deep": ("gru", {"reset": "before", **LEARNED}, {**FED, **DEEP}),
-}
+LAYOUTS = [  # name, options of any estimator, what differs from LAYOUT
+    ("layer norm, learned start", {**NORMED, **LEARNED}, {}),
+    ("layer norm, deep", NORMED, DEEP),
+    ("learned start, both directions, deep", LEARNED, {**BOTH, **DEEP}),
+    ("both directions, skip", {}, {**BOTH, **SKIP}),
+    ("fed, skip", {}, {**FED, **SKIP}),
+    ("learned start, fed, deep", LEARNED, {**FED, **DEEP}),
+    ("fed, no inputs", {}, {**FED, "n_inputs": 0}),
+    ("layer norm, skip", NORMED, SKIP),
+]
+
+
+def variants():
+    """name -> cell, options of the estimator, what differs from LAYOUT: each option alone and, in turn, each layout."""
+    for cell, kind in CELLS.items():
+        own = own_options(kind)
+        plain = [("", {}, {}, options) for options in own]
+        turns = [(*layout, own[(k + 2) % len(own)]) for k, layout in enumerate(LAYOUTS)]
+        for name, shared, layout, options in plain + turns:
+            yield (
+                ", ".join(filter(None, (cell, described(options, kind), name))),
+                (cell, {**options, **shared}, layout),
+            )
+
+
+VARIANTS = dict(variants())
 FEEDBACK = [name for name, (_, _, layout) in VARIANTS.items() if "output_lags" in layout]
 
 
@@ -160,10 +195,15 @@ def gradient(net, theta, data, dtype=np.float64):
     return out, grad
 
 
-def naive_cell(cell, activation="tanh"):
-    if cell == "elman":
-        return partial(naive.elman, f=naive.ACTIVATIONS[activation])
-    return {"lstm": naive.lstm, "gru": naive.gru}[cell]
+def naive_cell(cell, **options):
+    """The twin of a cell, with those of a model's options that its equations ask for."""
+    twin = getattr(naive, cell)
+    return partial(twin, **{name: v for name, v in options.items() if name in signature(twin).parameters})
+
+
+def has_kinks(name):
+    """Whether an option of a variant bends a function."""
+    return not naive.KINKS.isdisjoint(map(str, VARIANTS[name][1].values()))
 
 
 def naive_run(name, net, theta, data):
@@ -177,13 +217,14 @@ def naive_run(name, net, theta, data):
         return [items[k : k + n] for k in range(0, len(items), n)]
 
     twin = naive.RecurrentNetwork(
-        naive_cell(cell, options.get("activation", "tanh")),
+        naive_cell(cell, **options),
         by_layer(blocks),
         readout.W[0],
         readout.b[0],
         layout["input_lags"] if layout["n_inputs"] else (),
         layout["output_lags"],
         layout["skip"],
+        n_states=net.cell.n_states,
     )
     T, B = data.w.shape
     first = len(data.X) - T

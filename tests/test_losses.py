@@ -22,7 +22,7 @@ from tsrnn import (
     RecursiveLeastSquares,
     TDNNRegressor,
 )
-from tsrnn._training.losses import parabola, resolve_loss
+from tsrnn._training.losses import resolve_loss
 
 
 T, B, O = 5, 3, 2
@@ -212,7 +212,7 @@ def test_a_parabola_lies_above_its_loss_and_touches_it(loss):
 
     values = np.array([value(e) for e in grid])
     for e in (-2.0, -0.2, 0.05, 0.7):
-        share, shift = (a.item() for a in parabola(loss, np.array([[e]]), 1e-9))
+        share, shift = (a.item() for a in loss.parabola(np.array([[e]]), 1e-9))
         above = share * ((grid + shift) ** 2 - (e + shift) ** 2) / 2 + value(e)
         assert (above >= values - 1e-6).all()
         step = 1e-6

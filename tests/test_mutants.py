@@ -39,7 +39,7 @@ from tsrnn._series.lags import parse_lags
 from tsrnn._series.scaling import Scaler
 from tsrnn._series.targets import Difference, Logit, resolve_bounds, resolve_target
 from tsrnn._series.units import Units
-from tsrnn._training.losses import CLOSE, STEP, has_kinks, parabola, resolve_loss, reweighted
+from tsrnn._training.losses import CLOSE, STEP, has_kinks, resolve_loss, reweighted
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_sizes_of_cells():
 
 
 def test_relu_at_zero_and_nan_in_an_elman_net():
-    net, theta = build("elman, relu")
+    net, theta = build("elman, activation relu")
     p, readout = net.views(theta)
     p.W[:], p.U[:], p.b[:] = 0.0, 0.0, 0.0
     data = make_data(net)
@@ -340,13 +340,13 @@ def test_as_many_quantiles_as_outputs():
 
 def test_parabolas():
     e = np.array([[0.3, -2.0], [1.5, 0.0]])
-    s, d = parabola(Huber(0.5), e, 0.1)
+    s, d = Huber(0.5).parabola(e, 0.1)
     np.testing.assert_allclose(s, [[1, 0.25], [1 / 3, 1]])
     assert not d.any()
-    s, d = parabola(resolve_loss("absolute"), e, 0.1)
+    s, d = resolve_loss("absolute").parabola(e, 0.1)
     np.testing.assert_allclose(s, 1 / (np.abs(e) + 0.1))
     assert not d.any()
-    s, d = parabola(Pinball([0.9, 0.2]), e, 0.1)
+    s, d = Pinball([0.9, 0.2]).parabola(e, 0.1)
     np.testing.assert_allclose(s, 0.5 / (np.abs(e) + 0.1))
     np.testing.assert_allclose(d, [0.8, -0.6] * (np.abs(e) + 0.1))
 

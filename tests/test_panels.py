@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tsrnn
+from tsrnn._series import timeline as timelines
 from tsrnn.model_selection import PanelTimeSeriesSplit
 
 
@@ -547,7 +548,8 @@ def test_pipeline_keeps_the_index(fitted):
     pipe = make_pipeline(StandardScaler(), clone(MODELS["NARX"])).set_output(transform="pandas").fit(X, y)
     np.testing.assert_allclose(pipe.predict(later), fitted["NARX"].predict(later), rtol=1e-7, atol=1e-9)
     tsrnn.update(pipe, later, new)
-    assert pipe[-1].series_["a"].timeline.last == TIME[ROWS[0] + NEW - 1]
+    seen = pipe[-1].series_["a"].timeline
+    assert timelines.show(seen.clock, seen.last) == str(TIME[ROWS[0] + NEW - 1])
     plain = make_pipeline(StandardScaler(), clone(MODELS["NARX"])).fit(X, y.to_numpy())
     assert list(plain[-1].series_) == [None]  # without the index there is one series
 

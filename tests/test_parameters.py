@@ -164,6 +164,7 @@ def test_no_docstring_has_a_hole():
                 assert not re.findall(r"\{[a-z_]+\}", ast.get_docstring(node) or ""), (path, node)
 
 
+@pytest.mark.slow  # Python compiles every dependency anew
 def test_without_docstrings():
     """With ``python -OO`` constructors are the same."""
     code = "import inspect, tsrnn; print(inspect.signature(tsrnn.GRURegressor), tsrnn.GRURegressor.__doc__, end='')"

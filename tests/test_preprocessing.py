@@ -209,7 +209,7 @@ def test_periods_and_panels_in_the_index():
         ),
         (pd.Series(1.0, frame().index), TypeError, "type Series"),
         (pd.DataFrame({"a": [1.0, 2.0]}), TypeError, "RangeIndex, int64. does not tell time"),
-        (pd.DataFrame({"a": [1.0]}, ["2024-01-01"]), TypeError, "does not tell time"),
+        (pd.DataFrame({"a": [1.0]}, ["January"]), TypeError, "does not tell time"),
         (pd.DataFrame(index=frame().index.insert(3, pd.NaT)), ValueError, "NaT, first in row 3"),
         (frame()[:0], ValueError, "0 rows"),
         (
@@ -342,7 +342,7 @@ def test_future_frame_of_periods_integers_and_panels():
         (LOAD, 0, ValueError, "steps=0"),
         (LOAD, 2.0, TypeError, "steps=2.0"),
         (LOAD[:0], 2, ValueError, "no regular spacing"),
-        (LOAD[:1], 2, ValueError, "no regular spacing"),
+        (pd.Series(1.0, pd.DatetimeIndex(["2024-01-01"])), 2, ValueError, "no regular spacing"),
         (LOAD.iloc[[0, 1, 3, 10, 11, 23]].iloc[::2], 2, ValueError, "no regular spacing"),
         (LOAD[::-1], 2, ValueError, "not in time order"),
         (pd.Series(1.0, ["a", "b"]), 2, ValueError, "no regular spacing"),

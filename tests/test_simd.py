@@ -31,7 +31,11 @@ from tsrnn._kernels.simd_v1 import (
 )
 
 
-FROZEN = {"tsrnn._kernels.simd_v1": "ae132c63be46e6a5", "tsrnn._kernels.layer_norm_v1": "d06261c2d453593b"}
+FROZEN = {
+    "tsrnn._kernels.simd_v1": "e5197a6ba3e79717",
+    "tsrnn._kernels.layer_norm_v1": "502e4af70e9030e3",
+    "tsrnn._kernels.activations_v1": "af39bc14b3cb44be",
+}
 
 compiled = pytest.mark.skipif(
     bool(config.DISABLE_JIT), reason="of compiled code, and NUMBA_DISABLE_JIT is set"

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsrnn._series import rows as _rows
 from tsrnn._series import timeline as timelines
 from tsrnn._series.lags import Run, parse_lags, runs
+from tsrnn._series.rows import gather
 
 
 hours = pd.date_range("2024-01-01", periods=100, freq="h")
@@ -40,47 +40,58 @@ REGULAR = {
 every_regular = pytest.mark.parametrize("kind", REGULAR)
 
 
+def of(index):
+    """The stamps of an index."""
+    return gather(pd.DataFrame(index=index)).parts[0].stamps
+
+
+def read(index):
+    return timelines.read(of(index))
+
+
+def number(index, k):
+    """Stamp k of an index as a timeline counts."""
+    return int(of(index).values[k])
+
+
 def assert_same(index, expected):
     """The same stamps and zone; whether pandas has a name for the step is its own affair."""
     assert index.equals(expected), f"{index} is not {expected}"
     assert getattr(index, "tz", None) == getattr(expected, "tz", None)
 
 
-# ---------------------------------------------------------------------------------------- time_index
+# ---------------------------------------------------------------------------------------- reading an index
 
 
-@pytest.mark.parametrize(
-    "X",
-    [
-        None,
-        np.zeros((3, 2)),
-        [[1, 2]],
-        pd.DataFrame(np.zeros((3, 1)), index=list("abc")),
-        pd.DataFrame(np.zeros((3, 1)), index=[0.0, 0.5, 1.0]),
-        pd.Series([1.0, 2.0], index=[True, False]),
-    ],
-    ids=["None", "array", "list", "strings", "floats", "booleans"],
-)
-def test_no_time(X):
-    assert _rows._stamps(X, slice(None), "X") is None
+@pytest.mark.parametrize("X", [None, np.zeros((3, 2)), [[1, 2]]], ids=["None", "array", "list"])
+def test_no_index(X):
+    y = None if X is not None else np.zeros(3)
+    assert gather(X, y).parts[0].stamps is None
 
 
 @every_regular
-def test_time(kind):
-    index = REGULAR[kind]
-    assert timelines.time_index(index, "X") is index
+def test_there_and_back(kind):
+    index = REGULAR[kind].rename("time")
+    stamps = of(index)
+    assert stamps.values.dtype == np.int64
+    back = timelines.to_index(stamps.clock, stamps.values)
+    pd.testing.assert_index_equal(back, index, exact="equiv")
+    assert getattr(back, "freq", None) == getattr(index, "freq", None)
+    assert timelines.show(stamps.clock, stamps.values[3]) == str(index[3])
 
 
 def test_periods_are_their_starts():
     index = pd.period_range("2024-01", periods=5, freq="M")
-    assert timelines.time_index(index, "y").equals(index.to_timestamp())
+    stamps = of(index)
+    assert (stamps.values == of(index.to_timestamp()).values).all()
+    pd.testing.assert_index_equal(timelines.to_index(stamps.clock, stamps.values), index)
 
 
-def test_says_nothing():
-    for silent in (None, pd.RangeIndex(7), pd.RangeIndex(0)):
-        assert timelines.says_nothing(silent)
+def test_what_tells():
+    for silent in (None, of(pd.RangeIndex(7))):
+        assert not timelines.tells(silent)
     for telling in (pd.RangeIndex(1, 7), pd.RangeIndex(0, 14, 2), pd.Index([0, 1, 2]), hours):
-        assert not timelines.says_nothing(telling)
+        assert timelines.tells(of(telling))
 
 
 # ---------------------------------------------------------------------------------------- what comes next
@@ -90,8 +101,7 @@ def test_says_nothing():
 @pytest.mark.parametrize("steps", [1, 2, 13])
 def test_future_goes_on(kind, steps):
     index = REGULAR[kind]
-    seen = timelines.read(index[:-steps])
-    ahead = timelines.future(seen, steps)
+    ahead = timelines.future(read(index[:-steps]), steps)
     assert_same(ahead, index[-steps:])
 
 
@@ -99,96 +109,138 @@ def test_future_goes_on(kind, steps):
 def test_nothing_is_missing_where_rows_follow(kind):
     index = REGULAR[kind]
     for cut in (3, len(index) // 2, len(index) - 1):
-        assert timelines.missing_between(timelines.read(index[:cut]), index[cut]) == 0
+        assert timelines.missing_between(read(index[:cut]), number(index, cut)) == 0
 
 
 @every_regular
 @pytest.mark.parametrize("missing", [1, 2, 7])
 def test_missing_rows_are_counted(kind, missing):
     index = REGULAR[kind]
-    seen = timelines.read(index[:-10])
-    assert timelines.missing_between(seen, index[len(index) - 10 + missing]) == missing
+    seen = read(index[:-10])
+    assert timelines.missing_between(seen, number(index, len(index) - 10 + missing)) == missing
 
 
 @every_regular
 def test_a_regular_index_has_no_gaps(kind):
     index = REGULAR[kind]
-    assert timelines.gap_starts(index) == []
-    assert timelines.gap_starts(index[:1]) == []
-    assert timelines.gap_starts(index[:2]) == []
+    for n in (len(index), 1, 2):
+        assert timelines.gap_starts(of(index[:n])).tolist() == []
 
 
-@pytest.mark.parametrize(
-    "kind", ["hours", "days", "hours with a zone", "integers", "tens", "time since the start"]
-)
+GAPS = ["hours", "days", "hours with a zone", "integers", "tens", "time since the start"]
+
+
+@pytest.mark.parametrize("kind", GAPS)
 def test_gaps_are_found(kind):
     index = REGULAR[kind]
     keep = np.r_[0:20, 21:30, 37 : len(index)]
-    assert timelines.gap_starts(index[keep]) == [20, 29]
-    seen = timelines.read(index[keep])
-    assert seen.step == index[1] - index[0]
+    stamps = of(index[keep])
+    assert timelines.gap_starts(stamps).tolist() == [20, 29]
+    assert timelines.missing_before(stamps, [20, 29]).tolist() == [1, 7]
+    seen = timelines.read(stamps)
+    assert seen.step == number(index, 1) - number(index, 0)
     assert seen.n == len(keep)
+
+
+@pytest.mark.parametrize("kind", ["month ends", "quarters", "years", "days with a zone"])
+def test_gaps_of_calendars_are_found(kind):
+    index = REGULAR[kind]
+    stamps = of(index.delete([5, 6, 12]))
+    assert timelines.gap_starts(stamps).tolist() == [5, 10]
+    assert timelines.missing_before(stamps, [5, 10]).tolist() == [2, 1]
+    assert timelines.positions(stamps, len(index) - 3).tolist() == [
+        *range(5),
+        *range(7, 12),
+        *range(13, len(index)),
+    ]
+
+
+def test_positions_on_the_grid():
+    keep = np.r_[0:20, 21:30, 37:60]
+    assert (timelines.positions(of(hours[keep]), len(keep)) == keep).all()
+    assert timelines.positions(None, 3).tolist() == [0, 1, 2]
+    assert timelines.positions(of(hours[:0]), 0).tolist() == []
 
 
 def test_many_small_gaps_leave_the_step():
     keep = np.arange(100) % 10 != 3
-    assert timelines.read(hours[keep]).step == pd.Timedelta("1h")
-    assert len(timelines.gap_starts(hours[keep])) == 10
+    assert read(hours[keep]).step == 3600 * 10**9
+    assert len(timelines.gap_starts(of(hours[keep]))) == 10
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 8, 15, 24])
 def test_a_weekend_is_no_gap(n):
     """However few the new rows of a series of business days: the rows seen before say what a row is."""
-    after = timelines.extend(timelines.read(business[:30]), business[30 : 30 + n])
+    after = timelines.extend(read(business[:30]), of(business[30 : 30 + n]))
     assert_same(timelines.future(after, 6), business[30 + n : 36 + n])
 
 
 @pytest.mark.parametrize("stretch", [slice(6, 8), slice(17, 19), slice(0, 5), slice(30, 32)])
 def test_a_few_months_remain_months(stretch):
-    """July and August are equally long: that makes no step of 31 days."""
-    seen = timelines.read(months[:20])
-    after = timelines.extend(seen._replace(last=months[stretch.start - 1]), months[stretch])
+    """July and August are equally long: that makes no step of 31 days, whether months came before or not."""
+    seen = read(months[:20])._replace(last=number(months, stretch.start - 1))
+    after = timelines.extend(seen, of(months[stretch]))
     expected = months[stretch.stop : stretch.stop + 3]
     assert_same(timelines.future(after, 3), expected)
+    assert_same(timelines.future(read(pd.DatetimeIndex(list(months[stretch]))), 3), expected)
 
 
 def test_a_gap_does_not_become_the_step():
-    seen = timelines.read(hours[:50])
-    after = timelines.extend(seen, hours[[52, 57]])
-    assert after.step == pd.Timedelta("1h")
+    after = timelines.extend(read(hours[:50]), of(hours[[52, 57]]))
+    assert after.step == 3600 * 10**9
     assert timelines.future(after, 1)[0] == hours[58]
+
+
+def test_row_after_row():
+    """A series that begins with one row learns its step from the second."""
+    for index in (hours, months, integers):
+        seen = read(index[[0]])
+        for k in range(1, 8):
+            seen = timelines.extend(seen, of(index[[k]]))
+        assert seen.n == 8
+        assert_same(timelines.future(seen, 2), index[8:10])
 
 
 def test_irregular_stamps():
     index = hours[[0, 2, 5, 6, 11, 15, 17]]
-    seen = timelines.read(index)
+    seen = read(index)
     assert seen.step is None
     assert seen.freq is None
-    assert timelines.gap_starts(index) == []
+    assert timelines.gap_starts(of(index)).tolist() == []
     assert timelines.future(seen, 3) is None
-    assert timelines.missing_between(seen, hours[20]) == 0
-    assert timelines.missing_between(seen, hours[27]) > 0
+    assert timelines.advance(seen, 3) is None
+    assert timelines.missing_between(seen, number(hours, 20)) == 0
+    assert timelines.missing_between(seen, number(hours, 27)) > 0
     assert timelines.irregular(seen)
+    timelines.check_grid(seen, of(hours[18:24] + pd.Timedelta("7min")), "X")  # there is no grid to leave
 
 
 def test_short_and_empty():
     assert timelines.read(None) is None
-    assert timelines.read(hours[:0]) is None
-    one = timelines.read(hours[:1])
-    assert (one.first, one.last, one.n) == (hours[0], hours[0], 1)
-    assert timelines.missing_between(one, hours[5]) == 0
+    assert read(hours[:0]) is None
+    one = read(pd.DatetimeIndex(list(hours[:1])))
+    assert (one.first, one.last, one.n) == (number(hours, 0), number(hours, 0), 1)
+    assert timelines.missing_between(one, number(hours, 5)) == 0
     assert timelines.future(one, 2) is None
+    assert_same(timelines.future(read(hours[:1]), 2), hours[1:3])  # whose index says that it is hourly
 
 
 @every_regular
 def test_extend(kind):
     index = REGULAR[kind]
-    whole = timelines.read(index)
+    whole = read(index)
     for cut in (len(index) // 2, len(index) - 1):
-        both = timelines.extend(timelines.read(index[:cut]), index[cut:])
-        assert both[:3] == whole[:3]
-        assert (both.step, both.freq) == (whole.step, whole.freq)
-    assert timelines.extend(None, index) == whole
+        both = timelines.extend(read(index[:cut]), of(index[cut:]))
+        assert both == whole._replace(clock=both.clock)
+    assert timelines.extend(None, of(index)) == whole
+
+
+@every_regular
+@pytest.mark.parametrize("steps", [1, 5])
+def test_advance(kind, steps):
+    index = REGULAR[kind]
+    after = timelines.advance(read(index[:-10]), steps)
+    assert (after.last, after.n) == (number(index, steps - 11), len(index) - 10 + steps)
 
 
 # ---------------------------------------------------------------------------------------- comparable
@@ -197,20 +249,81 @@ def test_extend(kind):
 @every_regular
 def test_comparable_with_itself(kind):
     index = REGULAR[kind]
-    assert timelines.comparable(timelines.read(index[:10]), index[10:])
+    assert timelines.can_place(read(index[:10]), of(index[10:]))
 
 
 @pytest.mark.parametrize("kind", ["hours", "integers", "time since the start"])
 @pytest.mark.parametrize("other", ["hours", "integers", "time since the start", "tens"])
 def test_kinds_do_not_compare(kind, other):
     same = {kind, other} <= {"integers", "tens"} or kind == other
-    assert timelines.comparable(timelines.read(REGULAR[kind]), REGULAR[other]) == same
+    assert timelines.can_place(read(REGULAR[kind]), of(REGULAR[other])) == same
 
 
 @pytest.mark.parametrize(("first", "second"), [(hours, aware), (aware, hours)])
 def test_zones_do_not_mix(first, second):
     with pytest.raises(ValueError, match=r"time zone.*tz_localize"):
-        timelines.comparable(timelines.read(first), second)
+        timelines.can_place(read(first), of(second))
+
+
+# ---------------------------------------------------------------------------------------- the grid
+
+
+@every_regular
+def test_rows_on_the_grid(kind):
+    index = REGULAR[kind]
+    seen = read(index[:-5])
+    for rows in (index[-5:], index[-1:], index[:9], index[[0, 3, 8]], index[[2, -1]]):
+        timelines.check_grid(seen, of(rows), "X")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REGULAR if kind not in ("integers", "tens")])
+@pytest.mark.parametrize("shift", [1, -1, 7])
+def test_rows_beside_the_grid(kind, shift):
+    index = REGULAR[kind]
+    small = pd.Timedelta({"microseconds": "1us", "seconds, coarse unit": "100ms"}.get(kind, "1s"))
+    late = index[-5:].as_unit("ns") + shift * small
+    with pytest.raises(ValueError, match=r"X_future has a row at .* beside the grid of the training rows"):
+        timelines.check_grid(read(index[:-5]), of(late), "X_future")
+
+
+@pytest.mark.parametrize(
+    ("coarse", "fine"),
+    [("h", "30min"), ("D", "h"), ("W", "D"), ("MS", "D"), ("ME", "D"), ("ME", "W"), ("QS", "MS"), ("YE", "QE"),
+     ("B", "D"), ("B", "h"), ("15min", "5min"), ("SMS", "D"), ("bh", "30min"), ("2h", "h"), ("3D", "D")],
+)  # fmt: skip
+@pytest.mark.parametrize("carried", [True, False])
+def test_finer_rows(coarse, fine, carried):
+    index = pd.date_range("2024-01-01", periods=70, freq=coarse)
+    index = index if carried else pd.DatetimeIndex(list(index))
+    seen = read(index[:60])
+    if seen.freq is None and seen.step is None:
+        assert coarse == "SMS"
+        assert not carried
+        return
+    finer = pd.date_range(index[60], index[-1] + pd.Timedelta("9D"), freq=fine)
+    with pytest.raises(ValueError, match="beside the grid"):
+        timelines.check_grid(seen, of(finer), "X")
+
+
+def test_finer_integers():
+    seen = read(tens)
+    for index in (pd.RangeIndex(500, 520, 5), pd.Index([503]), pd.Index([500, 510, 511])):
+        with pytest.raises(ValueError, match="every 10"):
+            timelines.check_grid(seen, of(index), "X")
+
+
+def test_a_grid_of_few_rows_is_a_guess():
+    """Friday and Monday make no grid of three days."""
+    friday_monday = pd.DatetimeIndex(["2024-01-05", "2024-01-08"])
+    timelines.check_grid(read(friday_monday), of(pd.DatetimeIndex(["2024-01-09"])), "X")
+
+
+def test_days_of_a_summer_go_on_in_winter():
+    """Whether they are 24 hours or a local day apart cannot be told before the clock changes."""
+    local = pd.date_range("2024-06-01", periods=200, freq="D", tz="Europe/Berlin")
+    universal = pd.date_range("2024-05-31 22:00", periods=200, freq="D", tz="UTC").tz_convert("Europe/Berlin")
+    for index in (local, universal):
+        timelines.check_grid(read(pd.DatetimeIndex(list(index[:100]))), of(index[100:]), "X")
 
 
 # ---------------------------------------------------------------------------------------- lags
@@ -286,23 +399,23 @@ def test_stamps_missing_on_a_calendar_are_gaps():
     """Years, months, days over a clock change: what is missing is seen, and the future goes on."""
     for freq, zone in (("YS", None), ("MS", None), ("QE", None), ("D", "Europe/Berlin")):
         whole = pd.date_range("2020-01-01", periods=60, freq=freq, tz=zone)
-        seen = timelines.read(whole.delete([20, 21, 40]))
+        seen = read(whole.delete([20, 21, 40]))
         assert seen.freq is not None, freq
-        assert timelines.gap_starts(whole.delete([20, 21, 40])) == [20, 38], freq
-        assert timelines.missing_between(seen, whole[-1] + 3 * whole.freq) == 2
+        assert timelines.gap_starts(of(whole.delete([20, 21, 40]))).tolist() == [20, 38], freq
+        assert timelines.missing_between(seen, number(whole[[-1]] + 3 * whole.freq, 0)) == 2
         assert timelines.future(seen, 2).equals(pd.date_range(whole[-1], periods=3, freq=freq)[1:])
 
 
 def test_a_third_of_the_hours_missing_is_still_hourly():
     index = hours[np.flatnonzero(np.arange(len(hours)) % 3 != 2)]
-    assert timelines.read(index).step == pd.Timedelta("1h")
-    assert len(timelines.gap_starts(index)) == len(index) // 2 - (len(index) % 2 == 0)
+    assert read(index).step == 3600 * 10**9
+    assert len(timelines.gap_starts(of(index))) == len(index) // 2 - (len(index) % 2 == 0)
 
 
 def test_holidays_are_no_gaps_of_business_days():
     days = pd.bdate_range("2024-01-01", periods=60).delete([10, 31])
-    seen = timelines.read(days)
-    assert timelines.gap_starts(days) == []
-    assert timelines.missing_between(seen, days[-1] + pd.offsets.BDay()) == 0
+    seen = read(days)
+    assert timelines.gap_starts(of(days)).tolist() == []
+    assert timelines.missing_between(seen, number(days[[-1]] + pd.offsets.BDay(), 0)) == 0
     assert timelines.future(seen, 5).equals(pd.bdate_range(days[-1], periods=6)[1:])
-    assert timelines.missing_between(seen, days[-1] + 30 * pd.offsets.BDay()) > 10
+    assert timelines.missing_between(seen, number(days[[-1]] + 30 * pd.offsets.BDay(), 0)) > 10

@@ -26,6 +26,7 @@ from tsrnn import (
     NARXRegressor,
     TDNNRegressor,
 )
+from tsrnn._series import timeline as timelines
 from tsrnn.datasets import load_oil_price, load_sunspots, load_wind_farm, make_narendra
 
 
@@ -887,7 +888,8 @@ def pandas_pipeline(model):
 @every
 def test_pipeline_keeps_stamps(model):
     pipeline = pandas_pipeline(model).fit(frame[TRAIN], series[TRAIN])
-    assert pipeline[-1].timeline_.last == HOURS[299]
+    seen = pipeline[-1].timeline_
+    assert timelines.show(seen.clock, seen.last) == str(HOURS[299])
     np.testing.assert_allclose(
         quiet(lambda: pipeline.predict(frame[TEST])), pipeline.predict(frame[TEST], start="end"), **exact
     )

@@ -19,11 +19,13 @@ from ._models.esn import ESNRegressor, RecursiveLeastSquares
 from ._models.esn_cv import ESNRegressorCV
 from ._models.gru import GRURegressor
 from ._models.lstm import LSTMRegressor
+from ._models.min_gru import MinGRURegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from ._models.narx import NARXRegressor
 from ._models.tdnn import TDNNRegressor
 from ._training.losses import Huber, Pinball
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
+from ._values import public as _public
 from ._version import __version__ as __version__
 from .diagnostics import diagnose
 from .warmup import warmup
@@ -60,6 +62,7 @@ __all__ = [
     "Huber",
     "LSTMRegressor",
     "LevenbergMarquardt",
+    "MinGRURegressor",
     "NARXRegressor",
     "PersistenceRegressor",
     "Pinball",
@@ -78,3 +81,7 @@ __all__ = [
     "update",
     "warmup",
 ]
+
+for _thing in map(globals().get, __all__):
+    if isinstance(_thing, type):  # so no file holds the place of a class inside the package
+        _public("tsrnn")(_thing)

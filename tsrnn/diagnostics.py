@@ -31,6 +31,7 @@ from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from ._series import timeline as timelines
 from ._series.checks import check_y
 from ._series.lags import parse_lags
+from ._series.rows import read_both
 
 
 HORIZONS = (1, 3, 6, 12, 24)
@@ -185,7 +186,7 @@ def diagnose(
     """
     if (X_train is not None) and y_train is None:
         raise ValueError("X_train was given without y_train: give both, or neither.")
-    index, trained = _stamps(X, y), None
+    stamps, trained = _stamps(X, y), None
     estimator, X = see_through(model, X)
     check_is_fitted(estimator)
     key = _the_series(estimator, X, y)
@@ -204,10 +205,10 @@ def diagnose(
             _inputs(X_seen, estimator, model),
             _stamps(X_train, y_train),
         )
-    at = timelines.positions(index, len(target))
+    at = timelines.positions(stamps, len(target))
     series = timelines.spread(target, at)
     lead, least = _least_lags(estimator, inputs)
-    period = _check_period(period, index, series)
+    period = _check_period(period, stamps, series)
     most = getattr(estimator, "horizon", np.inf)
     horizons = _check_horizons(horizons, lead, most, measured if trained else measured // 2)
     max_lag = _check_max_lag(max_lag, period, lead, measured)
@@ -228,17 +229,17 @@ def diagnose(
     if not sees:  # the baseline shall not either
         trained = trained and (trained[0], {}, trained[2])
     errors, p_values, trouble = _compare(
-        target, inputs if sees else {}, index, compared, trained, period, lead, first, _options(estimator, Y)
+        target, inputs if sees else {}, stamps, compared, trained, period, lead, first, _options(estimator, Y)
     )
     shifts = _shifts(series, {h: timelines.spread(f, at) for h, f in compared.items()}, period)
     notes = [
         *trouble,
-        *_overlap(estimator, key, index, trained),
+        *_overlap(estimator, key, stamps, trained),
         *_knows_target(series, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag),
         *_too_good(errors),
         *_known_ahead(estimator, list(inputs), least, max(horizons)),
     ]
-    label = pd.RangeIndex(len(target)) if index is None else index
+    label = pd.RangeIndex(len(target)) if stamps is None else timelines.to_index(stamps.clock, stamps.values)
     return Diagnosis(
         name=type(estimator).__name__,
         steps=lead,
@@ -303,7 +304,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     """
     if not (isinstance(max_lag, Integral) and max_lag >= 1):
         raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
-    Y, index = check_y(y)[0], _stamps(X, y)
+    Y, stamps = check_y(y)[0], _stamps(X, y)
     _check_output(output, Y)
     estimator = copy(see_through(model, None)[0])
     _the_series(estimator, X, y)
@@ -316,7 +317,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
         return _columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
 
     usual = forecast(X, y)
-    at = timelines.positions(index, len(Y))
+    at = timelines.positions(stamps, len(Y))
     # By the first rows ``start`` may see whose they are: those stay.
     first = getattr(estimator, "lead_", 0) + 2
     rows = np.arange(first, len(Y) - max_lag)
@@ -491,16 +492,18 @@ def _cross_correlations(e, inputs, first, max_lag):
 # ------------------------------------------------------------------------------------------------ baselines
 
 
-def _compare(y, inputs, index, forecasts, trained, period, lead, first, options):
+def _compare(y, inputs, stamps, forecasts, trained, period, lead, first, options):
     """RMSE by horizon of the model and the baselines, the p-values, and what went wrong.
 
-    Without ``trained`` (y, inputs, index) the baselines learn from the first half and all are compared on the second.
+    Without ``trained`` (y, inputs, stamps) the baselines learn from the first half and all are compared on the second.
     """
     half = 0 if trained else len(y) // 2
-    stamps = (lambda rows: None) if index is None else (lambda rows: index[rows])
+    some = (
+        (lambda rows: None) if stamps is None else (lambda rows: stamps._replace(values=stamps.values[rows]))
+    )
     head, tail = slice(0, half), slice(half, None)
-    learn = trained or (y[head], {name: u[head] for name, u in inputs.items()}, stamps(head))
-    test = y[tail], {name: u[tail] for name, u in inputs.items()}, stamps(tail)
+    learn = trained or (y[head], {name: u[head] for name, u in inputs.items()}, some(head))
+    test = y[tail], {name: u[tail] for name, u in inputs.items()}, some(tail)
     seasonal = period is not None and period <= len(learn[0])
     lags = {*range(lead, lead + 3), *([period] if seasonal and lead <= period <= len(learn[0]) // 4 else [])}
     lags = {"input_lags": range(first, first + 3), "output_lags": sorted(lags)}
@@ -546,11 +549,11 @@ def _options(estimator, Y):
 
 
 def _baseline_errors(baseline, learn, test, horizons, start, sees_inputs):
-    """{h: y - forecast} on the test rows of a baseline that learnt from others; both (y, inputs, index)."""
-    frames = [
-        (pd.DataFrame(u, index) if sees_inputs and u else None, pd.Series(y, index))
-        for y, u, index in (learn, test)
-    ]
+    """{h: y - forecast} on the test rows of a baseline that learnt from others; both (y, inputs, stamps)."""
+    frames = []
+    for y, u, stamps in (learn, test):
+        index = None if stamps is None else timelines.to_index(stamps.clock, stamps.values)
+        frames.append((pd.DataFrame(u, index) if sees_inputs and u else None, pd.Series(y, index)))
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
@@ -638,19 +641,21 @@ def _too_good(errors):
     ]
 
 
-def _overlap(estimator, key, index, trained):
+def _overlap(estimator, key, stamps, trained):
     """Rows that the model has seen before."""
     notes = []
     seen = getattr(getattr(estimator, "series_", {}).get(key), "timeline", None)
-    if index is not None and getattr(seen, "last", None) is not None and timelines.comparable(seen, index):
-        n = int(((index >= seen.first) & (index <= seen.last)).sum())
+    if timelines.can_place(seen, stamps):
+        values = timelines.aligned(seen, stamps).values
+        n = int(((values >= seen.first) & (values <= seen.last)).sum())
         if n:
+            first, last = (timelines.show(seen.clock, stamp) for stamp in (seen.first, seen.last))
             notes.append(
-                f"Look at the rows: {n} of {len(index)} lie between {seen.first} and {seen.last}, which the model has "
+                f"Look at the rows: {n} of {len(values)} lie between {first} and {last}, which the model has "
                 "seen in fit or update. Errors there are smaller than they will be; give later rows."
             )
-    if index is not None and trained and trained[2] is not None:
-        n = len(index.intersection(trained[2]))
+    if stamps is not None and trained and trained[2] is not None:
+        n = len(np.intersect1d(stamps.values, trained[2].values))
         if n:
             notes.append(f"Look at the rows: {n} stamps of X are in X_train too.")
     return notes
@@ -897,18 +902,9 @@ def _made_names(model):
 
 
 def _stamps(X, y):
-    """The index that tells time, that of X first; None where there is none."""
-    for frame in (X, y):
-        index = getattr(frame, "index", None)
-        if isinstance(index, pd.MultiIndex):
-            index = index.get_level_values(-1)
-        if isinstance(index, pd.PeriodIndex):
-            index = index.to_timestamp()
-        integers = isinstance(index, pd.Index) and pd.api.types.is_integer_dtype(index.dtype)
-        time = integers or isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex))
-        if time and not timelines.says_nothing(index):
-            return index
-    return None
+    """The stamps that tell time, those of X first; None where there are none."""
+    stamps, _ = read_both(X, y, set())
+    return stamps if timelines.tells(stamps) else None
 
 
 def _the_series(estimator, X, y):
@@ -941,13 +937,13 @@ def _least_lags(estimator, inputs):
     return min(lags, default=1), estimator._dynamics().input_lag if inputs else np.inf
 
 
-def _check_period(period, index, y):
+def _check_period(period, stamps, y):
     """Rows of a season, or None."""
     if period is not None:
         if not (isinstance(period, Integral) and period >= 2):
             raise ValueError(f"period={period!r} is no season: give an int >= 2, or None to look for one.")
         return int(period)
-    timeline = timelines.read(index)
+    timeline = timelines.read(stamps)
     for p in () if timeline is None else _calendar_periods(timeline):
         if 2 <= p <= len(y) // 3:
             return p
@@ -956,9 +952,10 @@ def _check_period(period, index, y):
 
 def _calendar_periods(timeline):
     """Rows in a day, a week, a year, whichever are whole."""
-    if isinstance(timeline.step, pd.Timedelta):
-        rows = [pd.Timedelta(cycle) / timeline.step for cycle in ("1D", "7D")]
-        weekly = [52] if timeline.step == pd.Timedelta("7D") else []
+    if timeline.step is not None and timeline.clock.kind != "int":
+        step = pd.Timedelta(np.timedelta64(timeline.step, timeline.clock.unit))
+        rows = [pd.Timedelta(cycle) / step for cycle in ("1D", "7D")]
+        weekly = [52] if step == pd.Timedelta("7D") else []
         return [int(p) for p in rows if p == int(p)] + weekly
     if timeline.freq is None:
         return []

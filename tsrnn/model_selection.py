@@ -22,7 +22,8 @@ from ._check import check_number
 from ._estimators.through import see_through
 from ._series import timeline as timelines
 from ._series.rows import gather
-from ._series.timeline import frequency, last_known, says_nothing
+from ._series.stamps import Stamps, is_default, numbers
+from ._series.timeline import last_known, tells, to_index
 from ._training.monitor import progress
 from ._warn import warn
 
@@ -62,12 +63,12 @@ class Backtest(NamedTuple):
 class Judged(NamedTuple):
     """Forecasts of one series from some origins (M,).
 
-    key : of the series, or None.   time : the stamps of its rows, or their numbers.   y : (N, O), all of the series.
+    key : of the series, or None.   stamps : of its rows, or None.   y : (N, O), all of the series.
     first : the row before which y is training, for MASE.   values : name -> (M, horizon, O).
     """
 
     key: object
-    time: pd.Index
+    stamps: Stamps | None
     y: np.ndarray
     first: int
     origins: np.ndarray
@@ -164,7 +165,7 @@ def backtest(
     judged, panel, outputs = _judge(
         model, X, y, horizon, step, refit, initial, window, groups, verbose, warn=True, **options
     )
-    return Backtest(_table(judged, panel, outputs, frequency(X, y)), _errors(judged, outputs, period))
+    return Backtest(_table(judged, panel, outputs), _errors(judged, outputs, period))
 
 
 def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, warn=False, **options):
@@ -224,9 +225,8 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
         if made:
             origins, values = zip(*made)
             values = {name: np.concatenate([v[name] for v in values]) for name in values[0]}
-            index = pd.RangeIndex(len(own)) if part.index is None else part.index
             before = int(np.searchsorted(time, first))
-            judged.append(Judged(part.key, index, Y[own], before, np.concatenate(origins), values))
+            judged.append(Judged(part.key, part.stamps, Y[own], before, np.concatenate(origins), values))
     if not any(len(one.origins) for one in judged):
         raise ValueError(
             f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(Y)}, initial = {first}): "
@@ -240,12 +240,14 @@ def _warn_of_training_rows(model, parts, times, first):
     """Say that forecasts are of rows that the model was trained on, where their stamps tell."""
     for part, time in zip(parts, times):
         place, at = model.series_.get(part.key), int(np.searchsorted(time, first))
-        if place is None or at >= len(time) or not timelines.can_place(place.timeline, part.index):
+        if place is None or at >= len(time) or not timelines.can_place(place.timeline, part.stamps):
             continue
-        if part.index[at] <= place.timeline.last:
+        stamp, seen = int(timelines.aligned(place.timeline, part.stamps).values[at]), place.timeline
+        if stamp <= seen.last:
+            first, last = (timelines.show(seen.clock, one) for one in (stamp, seen.last))
             warn(
-                f"The first forecast is of {part.index[at]}, but the model has seen rows up to {place.timeline.last}: "
-                "these are errors on training rows. Give later rows, or refit.",
+                f"The first forecast is of {first}, but the model has seen rows up to {last}: these are errors on "
+                "training rows. Give later rows, or refit.",
             )
             return
 
@@ -276,11 +278,11 @@ def _is_fitted(model):
 
 def _times(parts, rows):
     """For each series the number of each row's time (N,), ascending: its rank among all stamps, or its place."""
-    stamps = [part.index for part in parts]
-    if len(parts) == 1 or any(says_nothing(index) for index in stamps):
+    if len(parts) == 1 or not all(tells(part.stamps) for part in parts):
         return [np.arange(len(r)) for r in rows]
-    every = stamps[0].append(stamps[1:]).unique().sort_values()
-    return [every.get_indexer(index) for index in stamps]
+    stamps = [part.stamps.values for part in parts]
+    every = np.unique(np.concatenate(stamps))
+    return [np.searchsorted(every, values) for values in stamps]
 
 
 def _first_origin(initial, n_times, default):
@@ -334,15 +336,15 @@ def _ahead(model, X, y, groups, rows, horizon, origins, **options):
 # ---------------------------------------------------------------------------------------- tables
 
 
-def _table(judged, panel, outputs, freq):
-    """The tidy table of forecasts; ``freq`` is that of a PeriodIndex, or None."""
+def _table(judged, panel, outputs):
+    """The tidy table of forecasts."""
     frames = []
     for one in judged:
         M, horizon, O = one.values["forecast"].shape
         at = one.origins[:, None] + np.arange(horizon)
-        time = one.time[at.ravel()]
-        if freq is not None and isinstance(time, pd.DatetimeIndex):
-            time = time.to_period(freq)
+        time = (
+            at.ravel() if not tells(one.stamps) else to_index(one.stamps.clock, one.stamps.values[at.ravel()])
+        )
         for o in range(O):
             columns = {"series": [one.key] * (M * horizon)} if panel else {}
             if outputs is not None:
@@ -408,7 +410,7 @@ def _naive(period):
     """The last known value a whole number of periods before, (M, horizon), NaN where there is none."""
 
     def forecasts(one, o, horizon):
-        at = timelines.positions(one.time, len(one.y))  # a season is as long over missing stamps
+        at = timelines.positions(one.stamps, len(one.y))  # a season is as long over missing stamps
         known = last_known(timelines.spread(one.y[:, o], at)[:, None], period)[:, 0]
         rows = at[one.origins][:, None] - period + np.arange(horizon) % period
         return np.where(rows < 0, np.nan, known[np.maximum(rows, 0)])
@@ -418,7 +420,8 @@ def _naive(period):
 
 def _scale(one, o, period):
     """The scale of MASE for each origin, (M, 1); NaN where y did not move."""
-    at = timelines.positions(one.time[: one.first], one.first)
+    stamps = one.stamps and one.stamps._replace(values=one.stamps.values[: one.first])
+    at = timelines.positions(stamps, one.first)
     scale = metrics.naive_error(timelines.spread(one.y[: one.first, o], at)[:, None], period)[0]
     return np.full((len(one.origins), 1), scale if scale > 0 else np.nan)
 
@@ -580,13 +583,11 @@ def _stamps_of_rows(X, y, groups):
     """The number of each row's stamp, (N,), and how many stamps there are."""
     for name, v in {"X": X, "y": y}.items():
         index = getattr(v, "index", None)
-        if isinstance(index, pd.Index) and not says_nothing(index):
-            stamps = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
-            time, distinct = pd.factorize(stamps, sort=True)
-            if (time < 0).any():
-                raise ValueError(
-                    f"The stamp of row {int(np.argmin(time))} of {name} is missing: drop or repair it."
-                )
+        if isinstance(index, pd.Index) and not is_default(index):
+            found = numbers(index, name)
+            if found is None:  # whatever sorts
+                found = (index.get_level_values(-1).to_numpy(),)
+            time, distinct = pd.factorize(found[0], sort=True)
             return time, len(distinct)
     if groups is None:
         raise ValueError(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ._estimators.through import forecast, sample_paths, see_through
-from ._series.timeline import says_nothing
+from ._series.stamps import is_default
 from .diagnostics import diagnose, lag_importance, residual_correlations
 from .model_selection import backtest
 
@@ -325,7 +325,7 @@ class ForecastDisplay:
         where = table.index
         if self.history is not None:
             history = self._one(self.history, point).iloc[-(last or 3 * n) :]
-            if says_nothing(where):
+            if is_default(where):
                 where = where + len(self.history)
             ax.plot(_dates(history.index), history, color="0.45", linewidth=1.2, label="history")
         where = _dates(where)
@@ -345,7 +345,7 @@ class ForecastDisplay:
         self.paths_ = [ax.plot(where, path, color=COLOURS[0], alpha=0.3, linewidth=0.6)[0] for path in paths]
         if self.truth is not None:
             truth = self._one(self.truth, point).iloc[:n]
-            at = where[: len(truth)] if says_nothing(truth.index) else _dates(truth.index)
+            at = where[: len(truth)] if is_default(truth.index) else _dates(truth.index)
             ax.plot(at, truth, color="black", linewidth=1.2, label="measured")
         options = {"color": COLOURS[0], "linewidth": 1.8, "label": self.name or "forecast"}
         (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})

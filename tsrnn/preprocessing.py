@@ -7,6 +7,8 @@ A stamp that lies at the share s, 0 <= s < 1, of its day (week, year ...) by the
 so that the end of a period is next to its beginning.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -14,6 +16,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from ._check import check_flag, check_number
 from ._series import timeline as timelines
+from ._series.rows import future_index, gather
+from ._series.stamps import numbers, to_index
 from ._series.targets import Difference, Log, Logit, Power
 
 
@@ -207,17 +211,14 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
             raise ValueError("X is a DataFrame with 0 rows, a minimum of 1 is required by CalendarFeatures.")
         empty = X.shape[1] == 0  # which check_array cannot take
         validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False, skip_check_array=empty)
-        stamps = X.index.get_level_values(-1)
-        if isinstance(stamps, pd.PeriodIndex):
-            stamps = stamps.to_timestamp()
-        if not isinstance(stamps, pd.DatetimeIndex):
+        found = numbers(X.index, "X", {"time", "codes"})  # the error says it
+        if found is None or found[1].kind != "stamp":
+            index = X.index.get_level_values(-1)
             raise TypeError(
-                f"The index of X ({type(stamps).__name__}, {stamps.dtype}) does not tell time: {CURE}."
+                f"The index of X ({type(index).__name__}, {index.dtype}) does not tell time: {CURE}."
             )
-        if stamps.hasnans:
-            row = int(np.argmax(stamps.isna()))
-            raise ValueError(f"The index of X holds NaT, first in row {row}: drop or repair those rows.")
-        return stamps
+        values, clock = found
+        return to_index(clock._replace(period=None, freq=None), values)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -308,22 +309,16 @@ def future_frame(history, steps):
         raise TypeError(
             f"history is of type {type(history).__name__}: give the Series or DataFrame of rows seen."
         )
-    rows = pd.DataFrame(index=history.index)
-    if isinstance(rows.index, pd.MultiIndex):
-        *series, time = rows.index.names
-        levels = list(range(len(series)))
-        parts = rows.groupby(level=levels if len(levels) > 1 else 0, sort=False)
-        return pd.concat(
-            {key: future_frame(part.droplevel(levels), steps) for key, part in parts}, names=[*series, time]
-        )
-    index = timelines.time_index(rows.index, "history")
-    seen = timelines.read(index)
-    ahead = None if seen is None else timelines.future(seen, steps)
-    if ahead is None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*not understood as time")  # the error says it
+        table = gather(pd.DataFrame(index=history.index), name="history")
+    places = {part.key: timelines.read(part.stamps) for part in table.parts}
+    if not timelines.ahead(list(places.values()), 1)[1].all():
         raise ValueError(
             "The index of history has no regular spacing that could go on: give regular stamps, for example with "
             "resample, or make the frame yourself."
         )
-    frequency = timelines.frequency(rows)
-    ahead = ahead if frequency is None else ahead.to_period(frequency)
-    return pd.DataFrame(index=ahead.rename(history.index.name))
+    ahead = (
+        timelines.future(places[None], steps) if None in places else future_index(places, steps, table.names)
+    )
+    return pd.DataFrame(index=ahead)

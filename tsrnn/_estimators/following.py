@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series import timeline as timelines
+from .._values import kept
 from .._warn import warn
 
 
@@ -20,6 +21,7 @@ SHORT_GAP = 10  # missing rows over which the memory is still worth more than th
 MOST_NUMBERS = 2**20  # numbers in runs side by side
 
 
+@kept("past")
 class Past(NamedTuple):
     """What is carried from row to row.
 
@@ -31,6 +33,7 @@ class Past(NamedTuple):
     inputs: np.ndarray
 
 
+@kept("place")
 class Place(NamedTuple):
     """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels."""
 
@@ -242,13 +245,16 @@ def _ahead(dynamics, units, inputs, followed, past, horizons):
 # ---------------------------------------------------------------------------------------- gaps
 
 
-def cut(index, n, timeline=None):
+def cut(stamps, n, timeline=None):
     """``Stretch`` after ``Stretch`` of n rows, by the spacing of a timeline, or their own."""
-    seen = timeline if timelines.can_place(timeline, index) else timelines.read(index)
-    starts = [0, *(timelines.gap_starts(index, seen) if index is not None else ())]
-    missing = [
-        timelines.missing_between(seen._replace(last=index[start - 1]), index[start]) for start in starts[1:]
-    ]
+    if stamps is None:
+        return [Stretch(slice(0, n), 0)]
+    seen = timeline if timelines.can_place(timeline, stamps) else timelines.read(stamps)
+    starts = timelines.gap_starts(stamps, seen)
+    if len(starts) == 0:
+        return [Stretch(slice(0, n), 0)]
+    missing = timelines.missing_before(stamps, starts, seen).tolist()
+    starts = [0, *starts.tolist()]
     return [Stretch(slice(a, b), k) for a, b, k in zip(starts, [*starts[1:], n], [0, *missing])]
 
 
@@ -275,28 +281,33 @@ def is_short(dynamics, missing):
     return missing <= max(SHORT_GAP, dynamics.lead)
 
 
-def warn_of_gaps(dynamics, index, stretches, before=None):
+def warn_of_gaps(dynamics, stamps, stretches, before=None):
     """Warn if the model runs through short gaps, or is cold after a long one.
 
     before : of a gap before the first row: its missing rows and the timeline to it; or None.
     """
-    gaps = [(s.missing, index[s.rows.start - 1], index[s.rows.start]) for s in stretches if s.missing]
+    values, clock = stamps
+    gaps = [(s.missing, s.rows.start) for s in stretches if s.missing]
     if before is not None and before[0]:
-        gaps.insert(0, (before[0], before[1].last, index[0]))
+        gaps.insert(0, (before[0], 0))
     for short in (True, False):
         found = [gap for gap in gaps if is_short(dynamics, gap[0]) == short]
-        if found:
-            missing, last, next_one = found[0]
-            others = f" (and {len(found) - 1} more such gaps)" if len(found) > 1 else ""
-            does = (
-                "runs through them by itself, with the last X"
-                if short
-                else "does not reach over so many, and starts again from the mean of training"
-            )
-            warn(
-                f"{missing} row(s) are missing between {last} and {next_one}{others}; the model {does}. Insert them, "
-                "with NaN in y and the X you know, or pass start='cold'."
-            )
+        if not found:
+            continue
+        missing, row = found[0]
+        last = (
+            timelines.show(clock, values[row - 1]) if row else timelines.show(before[1].clock, before[1].last)
+        )
+        others = f" (and {len(found) - 1} more such gaps)" if len(found) > 1 else ""
+        does = (
+            "runs through them by itself, with the last X"
+            if short
+            else "does not reach over so many, and starts again from the mean of training"
+        )
+        warn(
+            f"{missing} row(s) are missing between {last} and {timelines.show(clock, values[row])}{others}; the model "
+            f"{does}. Insert them, with NaN in y and the X you know, or pass start='cold'."
+        )
 
 
 # ---------------------------------------------------------------------------------------- where to start
@@ -332,13 +343,13 @@ def zero_past(dynamics, units):
 def begin(dynamics, units, part, X, U, past):
     """The place of a series whose first rows are X, U, and whose past at their end is given."""
     n = dynamics.lead + units.looks_back
-    return Place(past, timelines.read(part.index), (X[: dynamics.lead + 1].copy(), U[:n].copy()))
+    return Place(past, timelines.read(part.stamps), (X[: dynamics.lead + 1].copy(), U[:n].copy()))
 
 
 def moved(place, part, n, past):
     """A place after n more rows, at whose end the past is given."""
-    if timelines.can_place(place.timeline, part.index):
-        return place._replace(timeline=timelines.extend(place.timeline, part.index), past=past)
+    if timelines.can_place(place.timeline, part.stamps):
+        return place._replace(timeline=timelines.extend(place.timeline, part.stamps), past=past)
     return place._replace(timeline=timelines.advance(place.timeline, n), past=past)
 
 

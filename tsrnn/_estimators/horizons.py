@@ -42,6 +42,7 @@ from .._series.scaling import Scaler, make_scaler
 from .._series.timeline import last_known
 from .._series.units import Series
 from .._training.losses import Pinball
+from .._values import kept
 from .parameters import Numbers
 from .regressor import SequenceRegressor
 from .sequence import last_share, learner_of
@@ -52,6 +53,7 @@ BLOCK = 4096  # origins at a time
 HALF = 0.5  # the median
 
 
+@kept("horizon")
 class Horizon(NamedTuple):
     """What one member forecasts from row t: y(t + s) for each s in ``steps`` (S,), or quantiles (Q,) of it.
 
@@ -63,6 +65,7 @@ class Horizon(NamedTuple):
     quantiles: tuple | None
 
 
+@kept("horizons' layout")
 class Layout(NamedTuple):
     """Who forecasts what, from where.
 
@@ -110,6 +113,7 @@ class Layout(NamedTuple):
         return self.features(horizon, X, filled, rows), T, weight
 
 
+@kept("member")
 class Member(NamedTuple):
     """A model of some horizons, and the scalers of its z and its targets."""
 
@@ -118,6 +122,7 @@ class Member(NamedTuple):
     y: Scaler
 
 
+@kept("members")
 class Members(NamedTuple):
     """What later learning goes on with: for each member what it was trained to."""
 
@@ -131,6 +136,7 @@ class Members(NamedTuple):
 # ---------------------------------------------------------------------------------------- forecasting
 
 
+@kept("horizons")
 @dataclass(frozen=True, eq=False)
 class Horizons(Dynamics):
     """Members side by side, each of which forecasts some horizons from the same row.

@@ -25,6 +25,8 @@ import numpy as np
 import pandas as pd
 
 from .._check import check_number
+from .._series.timeline import tells, to_index
+from .._values import kept
 from .._warn import warn
 from .following import MOST_NUMBERS, cold_past, cut, follow, runs
 
@@ -45,6 +47,7 @@ PATHS = 500  # that a series may take
 _errors_found = WeakKeyDictionary()  # estimator -> what it has learnt, and errors by kind
 
 
+@kept("maker")
 class Maker(NamedTuple):
     """A model that makes forecasts."""
 
@@ -52,6 +55,8 @@ class Maker(NamedTuple):
     units: Any
 
 
+@kept("segment")
+@kept("segment")
 class Segment(NamedTuple):
     """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
@@ -64,6 +69,7 @@ class Segment(NamedTuple):
     skip: int
 
 
+@kept("errors")
 class Errors(NamedTuple):
     """Where intervals come from: a list of ``Segment``, and values that were trained on, None where on other rows."""
 
@@ -161,6 +167,7 @@ def _near(n, level):
     return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
 
 
+@kept("pool")
 class Pool(NamedTuple):
     """Errors of one step and output, by their forecasts, at some places.
 
@@ -262,7 +269,7 @@ def segments_of(maker, table, U, rows, own=False):
     filled, stretches = np.empty((len(U), len(units.x.center))), []
     for part in table.parts:
         filled[part.rows] = units.fill(table.X[part.rows], units.means)
-        for piece, _ in cut(part.index, part.rows.stop - part.rows.start):
+        for piece, _ in cut(part.stamps, part.rows.stop - part.rows.start):
             start, stop = part.rows.start + piece.start, part.rows.start + piece.stop
             inside = rows[(rows >= start) & (rows < stop)]
             for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
@@ -458,7 +465,12 @@ def folds(cv, table):
 
 def index_of(table):
     """An index that tells series and stamps of a table's rows, in its order."""
-    times = [pd.RangeIndex(p.rows.stop - p.rows.start) if p.index is None else p.index for p in table.parts]
+    times = [
+        to_index(p.stamps.clock, p.stamps.values)
+        if tells(p.stamps)
+        else pd.RangeIndex(p.rows.stop - p.rows.start)
+        for p in table.parts
+    ]
     if len(times) == 1:
         return times[0]
     stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]

@@ -1,48 +1,43 @@
-"""What a file holds of an estimator: numbers, words, arrays, and tuples and estimators of ours; no pandas, no code.
+"""What a file holds of an estimator: numbers, words, arrays, containers, and public classes; no pandas, no code.
 
-So a file that was made by pickle, joblib or skops does not depend on how pandas or SciPy lay out their objects, skops
-loads it when only names that begin with ``tsrnn.`` are trusted, and no compiled function is in it.
+So a file that was made by pickle, joblib or skops does not depend on how pandas or SciPy lay out their objects, nor on
+where in this package a value is defined; skops loads it when only public names of tsrnn are trusted, and no compiled
+function is in it. Values stand in it by their words: see ``_values.py``.
 """
 
-from importlib import import_module
-from typing import Any, NamedTuple
+from contextlib import suppress
+from dataclasses import is_dataclass
+from datetime import time as clock
+from datetime import timedelta, tzinfo
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-
-CELLS = ("elman", "gru", "lstm")
-
-
-class Plain(NamedTuple):
-    """Stands for an object of another library.   kind : a key of ``MAKE``.   content : what it is made from."""
-
-    kind: str
-    content: Any
+from .._values import IS, fields, kept, made
 
 
 def plain(value):
-    """A value with ``Plain`` in the place of what a file should not hold, also within containers."""
+    """A value with dicts in the place of what a file should not hold, also within containers."""
     if isinstance(value, dict):
-        if all(isinstance(key, str) for key in value):
+        if all(isinstance(key, str) for key in value) and IS not in value:
             return {key: plain(item) for key, item in value.items()}
-        return Plain("dict", [(plain(key), plain(item)) for key, item in value.items()])
+        return {IS: "dict", "items": [(plain(key), plain(item)) for key, item in value.items()]}
     if isinstance(value, pd.Timestamp):
-        return Plain("stamp", (*_number(value), _zone(value.tz)))
+        return {IS: "stamp", **_number(value), "zone": _zone(value.tz)}
     if isinstance(value, pd.Timedelta):
-        return Plain("distance", _number(value))
+        return {IS: "distance", **_number(value)}
+    if isinstance(value, tzinfo):
+        return {IS: "zone", "name": _zone(value)}
     if isinstance(value, pd.offsets.BaseOffset):
-        return Plain("frequency", value.freqstr)
+        return {IS: "frequency", **_frequency(value)}
     if isinstance(value, pd.Index):
-        return Plain("index", (plain(list(value)), list(value.names)))
+        return {IS: "index", "values": plain(list(value)), "names": list(value.names)}
     if sparse.issparse(value):
-        value = value.tocsr()
-        return Plain("sparse", (value.data, value.indices, value.indptr, value.shape))
-    if hasattr(value, "_fields"):
-        if "make" in value._fields:  # a recurrent net's cell, which holds compiled functions
-            return Plain("cell", (value.make.__module__.rpartition(".")[2], list(value.options)))
-        return type(value)(*map(plain, value))
+        A = value.tocsr()
+        return {IS: "sparse", "data": A.data, "indices": A.indices, "indptr": A.indptr, "shape": A.shape}
+    if hasattr(value, "_fields") or (is_dataclass(value) and not isinstance(value, type)):
+        return {name: plain(item) for name, item in fields(value).items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(plain, value))
     return value
@@ -52,12 +47,9 @@ def revived(value):
     """What ``plain`` was given; arrays as the kernels were compiled for: joblib hands workers read-only memory."""
     if isinstance(value, np.ndarray):
         return np.require(value, requirements=["C", "A", "W"]) if value.dtype != object else value
-    if isinstance(value, Plain):
-        return MAKE[value.kind](revived(value.content))
     if isinstance(value, dict):
-        return {key: revived(item) for key, item in value.items()}
-    if hasattr(value, "_fields"):
-        return type(value)(*map(revived, value))
+        content = {key: revived(item) for key, item in value.items()}
+        return made(content) if IS in content else content
     if isinstance(value, (list, tuple)):
         return type(value)(map(revived, value))
     return value
@@ -74,42 +66,83 @@ def _zone(tz):
     return str(tz)
 
 
+def _frequency(freq):
+    """What an offset of pandas was made of: its name where that says all, else holidays, hours, months too."""
+    with suppress(ValueError):
+        if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
+            return {"word": freq.freqstr}
+    options = {}
+    for name, value in freq.kwds.items():
+        if name == "calendar":  # NumPy's, made of the others
+            continue
+        if name == "holidays":
+            value = list(map(str, value))
+        elif name in ("start", "end"):
+            value = [time.isoformat() for time in value]
+        elif isinstance(value, timedelta):
+            value = plain(pd.Timedelta(value))
+        options[name] = value
+    return {"word": type(freq).__name__, "n": freq.n, "normalize": freq.normalize, "options": options}
+
+
 def _number(time):
     """A stamp or a distance as an int and its unit."""
-    return int(time.asm8.astype(np.int64)), time.unit
+    return {"number": int(time.asm8.astype(np.int64)), "unit": time.unit}
 
 
-def _stamp(content):
+@kept("dict")
+def _dict(items):
+    """A dict with keys of any kind."""
+    return dict(items)
+
+
+@kept("stamp")
+def _stamp(number, unit, zone):
     """A Timestamp."""
-    number, unit, zone = content
     stamp = pd.Timestamp(np.datetime64(number, unit))
     return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone)
 
 
-def _index(content):
+@kept("distance")
+def _distance(number, unit):
+    """A Timedelta."""
+    return pd.Timedelta(np.timedelta64(number, unit))
+
+
+@kept("frequency")
+def _offset(word, n=None, normalize=False, options=None):
+    """An offset of pandas."""
+    if n is None:
+        return pd.tseries.frequencies.to_offset(word)
+    if word not in vars(pd.offsets):
+        raise ValueError(
+            f"The file has a frequency {word!r}, which pandas has not: install the version that wrote it."
+        )
+    options = {
+        name: value.to_pytimedelta() if isinstance(value, pd.Timedelta) else value
+        for name, value in options.items()
+    }
+    for name in ("start", "end"):
+        if name in options:
+            options[name] = [clock.fromisoformat(text) for text in options[name]]
+    return getattr(pd.offsets, word)(n, normalize, **options)
+
+
+@kept("zone")
+def _tz(name):
+    """A time zone."""
+    return pd.DatetimeIndex([], tz=name).tz
+
+
+@kept("index")
+def _index(values, names):
     """An Index of names."""
-    values, names = content
     if len(names) > 1:
         return pd.MultiIndex.from_tuples(values, names=names)
     return pd.Index(values, name=names[0])
 
 
-def _cell(content):
-    """A recurrent net's cell."""
-    name, options = content
-    if name not in CELLS:
-        raise ValueError(
-            f"The file has a cell {name!r}, which this tsrnn has not: install the version that wrote it."
-        )
-    return import_module(f"tsrnn._models.{name}").cell(*options)
-
-
-MAKE = {
-    "dict": dict,
-    "stamp": _stamp,
-    "distance": lambda content: pd.Timedelta(np.timedelta64(*content)),
-    "frequency": pd.tseries.frequencies.to_offset,
-    "index": _index,
-    "sparse": lambda content: sparse.csr_array(content[:3], shape=content[3]),
-    "cell": _cell,
-}
+@kept("sparse")
+def _sparse(data, indices, indptr, shape):
+    """A sparse matrix."""
+    return sparse.csr_array((data, indices, indptr), shape=shape)

@@ -17,7 +17,7 @@ from sklearn.metrics import r2_score
 from .._check import check_number
 from .._series import timeline as timelines
 from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_steps, check_y
-from .._series.rows import gather
+from .._series.rows import future_index, gather
 from .._series.targets import resolve_bounds, resolve_target
 from .._warn import warn
 from .following import across, cold_past, follow, runs, walk, warn_if_astray
@@ -56,11 +56,11 @@ class Trajectories(NamedTuple):
 
 
 class Future(NamedTuple):
-    """One series to forecast: its ``Place`` or None, inputs (steps, D) filled, and its index or None."""
+    """One series to forecast: its ``Place`` or None, inputs (steps, D) filled, and its ``Stamps`` or None."""
 
     place: object
     filled: np.ndarray
-    index: object
+    stamps: object
 
 
 class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
@@ -74,7 +74,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         names = getattr(y, "columns", None)
         names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
         if fitted is None:
-            return Y, Form(ndim, names, "table", [], None)
+            return Y, Form(ndim, names, "table", [])
         check_outputs(y, Y, fitted.form.y_names, fitted.units.n_outputs)
         return Y, fitted.form
 
@@ -385,7 +385,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             key: _framed(fitted, out, found, index, bool(levels))
             for key, (out, found, _, index) in made.items()
         }
-        return self._together(fitted, frames, X_future, groups)
+        return self._together(fitted, frames, steps, X_future, groups)
 
     def sample_paths(self, steps, X_future=None, *, n_paths=PATHS, groups=None):
         """Draw paths that the series may take after the last row seen, by feeding back errors of one step.
@@ -444,7 +444,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 units.target.inverse(followed.out[:steps]),
                 found,
                 paths,
-                _future_index(fitted, future, steps),
+                _future_index(future, steps),
             )
 
     def _futures(self, fitted, steps, X, groups):
@@ -453,25 +453,35 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             for key, place in fitted.series.items():
                 yield key, self._future(fitted, place, steps, None, None)
             return
-        table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series)
-        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
+        table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series, "X_future")
+        needed = self._needed(fitted, steps)
+        if needed or not fitted.units.n_inputs:
+            table = table.first(max(needed, 1))  # what no lag looks at may hold anything
+            X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
+        else:
+            X = np.zeros((len(table.X), fitted.units.n_inputs))
         for part in table.parts:
-            yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.index)
+            yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
+
+    def _needed(self, fitted, steps):
+        """Rows of X_future that a forecast looks at."""
+        units = fitted.units
+        if units.bounds is not None and units.bounds.has_columns:
+            return steps
+        return fitted.trained.dynamics.needs(steps) if units.n_inputs else 0
 
     def _known_columns(self, fitted, X, steps):
         """X_future, of which some columns may be left out by a model that does not look at them."""
         return X
 
-    def _future(self, fitted, place, steps, X, index):
+    def _future(self, fitted, place, steps, X, stamps):
         """The ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None."""
         dynamics, units = fitted.trained.dynamics, fitted.units
         if steps > MOST_STEPS:
             raise ValueError(
                 f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
             )
-        needed = dynamics.needs(steps) if units.n_inputs else 0
-        if units.bounds is not None and units.bounds.has_columns:
-            needed = steps
+        needed = self._needed(fitted, steps)
         if X is None:
             if needed:
                 raise ValueError(
@@ -484,15 +494,16 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             why = dynamics.why_needed
             asks = f"{needed} are needed{why}" if why else f"forecast({steps}) needs {needed}"
             raise ValueError(f"X_future has {len(X)} rows, but {asks}.")
-        if place is not None and timelines.can_place(place.timeline, index):
-            _check_follows(place.timeline, index, steps)
+        if stamps is not None:
+            stamps = stamps._replace(values=stamps.values[:steps])
+        if place is not None and timelines.can_place(place.timeline, stamps):
+            _check_follows(place.timeline, stamps)
         filled = units.fill(X, units.means if place is None else place.past.inputs)
         if len(X) < steps:  # rows that no lag looks at
             filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
-            return Future(place, filled, None)
-        return Future(place, filled[:steps], None if index is None else index[:steps])
+        return Future(place, filled[:steps], stamps)
 
-    def _together(self, fitted, frames, X_future, groups):
+    def _together(self, fitted, frames, steps, X_future, groups):
         """Forecasts of all series, by key, as the user gave them."""
         if list(frames) == [None]:
             return frames[None]
@@ -502,10 +513,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             names, container = table.names, table.form
         if container != "table":
             return list(frames.values())
-        frames = {key: pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for key, v in frames.items()}
-        together = pd.concat(frames)
-        together.index.names = [*names, together.index.names[-1]]
-        return together
+        index = future_index({key: fitted.series.get(key) for key in frames}, steps, names)
+        tables = [pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for v in frames.values()]
+        return pd.concat(tables, ignore_index=True).set_axis(index)
 
     # ---------------------------------------------------------------------------------- how good
 
@@ -545,7 +555,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
         place = fitted.series.get(part.key)
         stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
-        if stands_still or not timelines.says_nothing(part.index):
+        if stands_still or not timelines.tells(part.stamps):
             return
         series, count = _one_row_calls.get(self, (None, 0))
         count = count + 1 if series is fitted.series else 1
@@ -582,27 +592,31 @@ def _check_origins(origins, N, steps):
     return first
 
 
-def _check_follows(seen, index, steps):
-    """Raise unless an index goes on right after a timeline, without a gap in its first ``steps`` rows."""
-    if index[0] <= seen.last or timelines.missing_between(seen, index[0]):
+def _check_follows(seen, stamps):
+    """Raise unless stamps go on right after a timeline, without a gap."""
+    timelines.check_grid(seen, stamps, "X_future")
+    first = int(timelines.aligned(seen, stamps).values[0])
+    if first <= seen.last or timelines.missing_between(seen, first):
+        begins, ends = timelines.show(seen.clock, first), timelines.show(seen.clock, seen.last)
         raise ValueError(
-            f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after "
+            f"X_future begins at {begins}, but the last row seen is {ends}: give the rows right after "
             "it. To skip rows, bring the model up to date with update(X, y) first."
         )
-    holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
-    if holes:
-        raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
+    holes = timelines.gap_starts(stamps, seen)
+    if len(holes):
+        before = timelines.show(stamps.clock, stamps.values[holes[0]])
+        raise ValueError(f"X_future has a gap: rows are missing before {before}; give every row.")
 
 
-def _future_index(fitted, future, steps):
+def _future_index(future, steps):
     """The index of a forecast, or None where it cannot be told."""
     timeline = None if future.place is None else future.place.timeline
-    index = None if future.index is None else future.index[:steps]
-    if timeline is not None and not timelines.can_place(timeline, index):
-        index = timelines.future(timeline, steps)
-    if isinstance(index, pd.DatetimeIndex) and fitted.form.period is not None:
-        index = index.to_period(fitted.form.period)
-    return index
+    stamps = future.stamps
+    if stamps is not None and len(stamps.values) < steps:
+        stamps = None
+    if timeline is not None and not timelines.can_place(timeline, stamps):
+        return timelines.future(timeline, steps)
+    return None if stamps is None else timelines.to_index(stamps.clock, stamps.values[:steps])
 
 
 def _framed(fitted, out, found, index, wide):

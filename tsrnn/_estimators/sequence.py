@@ -35,6 +35,7 @@ from .._series.scaling import make_scaler
 from .._series.targets import Target
 from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
 from .._training.least_squares import one_thread
+from .._values import kept
 from .._version import __version__
 from .._warn import warn
 from .following import (
@@ -59,18 +60,18 @@ from .persist import plain, revived
 MISSING = ("error", "hold", "mean", "mask")
 
 
+@kept("form")
 class Form(NamedTuple):
     """How the user gave the rows, and gets answers back.
 
     y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
-    the series' keys.   period : the frequency of an index of periods, or None.
+    the series' keys.
     """
 
     y_ndim: int
     y_names: Any
     container: str
     key_names: list
-    period: Any
 
 
 class Goal(NamedTuple):
@@ -83,6 +84,7 @@ class Goal(NamedTuple):
     scale: str | None
 
 
+@kept("fitted")
 class Fitted(NamedTuple):
     """All that a fit learns.
 
@@ -462,10 +464,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def _cut_and_warn(self, dynamics, part, start):
         """``Stretch`` after ``Stretch`` of the rows of a part, the first over the gap since the start."""
         n = part.rows.stop - part.rows.start
-        stretches = cut(part.index, n, start.timeline)
+        stretches = cut(part.stamps, n, start.timeline)
         if start.missing or len(stretches) > 1:
             before = (start.missing, start.timeline) if start.missing else None
-            warn_of_gaps(dynamics, part.index, stretches, before)
+            warn_of_gaps(dynamics, part.stamps, stretches, before)
         return [stretches[0]._replace(missing=start.missing), *stretches[1:]]
 
     def _resume(self, fitted, table, start):
@@ -484,7 +486,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 )
         for part in table.parts:
             if isinstance(start, tuple):
-                begins = _after_history(fitted, histories.get(part.key), part.index)
+                begins = _after_history(fitted, histories.get(part.key), part.stamps)
             else:
                 begins = _starts(fitted, part, table.X[part.rows], start, table.form)
             yield part, self._cut_and_warn(dynamics, part, begins), begins.past, begins.head
@@ -499,7 +501,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             stretches = self._cut_and_warn(dynamics, part, Start(cold, None, 0, None))
             inputs = units.inputs(table.X[part.rows], cold.inputs)
             _, past = walk(dynamics, units, inputs, U[part.rows], stretches, cold)
-            seen = None if timelines.says_nothing(part.index) else timelines.read(part.index)
+            seen = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
             found[part.key] = seen, past
         return found
 
@@ -525,7 +527,6 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             )
         check_start(self.start)
         check_word("missing", self.missing, MISSING)
-        period = timelines.frequency(X, y)
         table = gather(X, y, sample_weight, groups, self.series)
         X = self._check_X(table.X, table.y, reset=fitted is None)
         Y, form = self._check_y(table.y, fitted)
@@ -539,7 +540,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
                 "divide all weights (and alpha) by that."
             )
-        form = form._replace(container=table.form, key_names=table.names, period=period)
+        form = form._replace(container=table.form, key_names=table.names)
         return form, table.of(X, Y, weight)
 
     def _check_rows(self, fitted, X, y, groups, sample_weight=None):
@@ -634,7 +635,7 @@ def learner_of(estimator):
 
 def _cut(part):
     """``Stretch`` after ``Stretch`` of the rows of a part, by their own spacing."""
-    return cut(part.index, part.rows.stop - part.rows.start)
+    return cut(part.stamps, part.rows.stop - part.rows.start)
 
 
 def _moved(rows, by):
@@ -687,56 +688,70 @@ def _stands(dynamics, units, places, part, X, U, past):
 
 def _go_on(fitted, part):
     """The ``Start`` of rows that must come after those seen."""
-    place, index, units = place_of(fitted, part.key), part.index, fitted.units
+    place, stamps, units = place_of(fitted, part.key), part.stamps, fitted.units
     nothing = np.empty((0, units.n_outputs))
     if place is None:
         return Start(first_past(fitted.trained.dynamics, units), None, 0, nothing)
     seen = place.timeline
-    if not timelines.can_place(seen, index):
+    if not timelines.can_place(seen, stamps):
         return Start(place.past, seen, 0, nothing)
-    if index[0] > seen.last:
-        return Start(place.past, seen, timelines.missing_between(seen, index[0]), nothing)
+    timelines.check_grid(seen, stamps, "X")
+    first = _first(seen, stamps)
+    if first > seen.last:
+        return Start(place.past, seen, timelines.missing_between(seen, first), nothing)
+    begins, ends = timelines.show(stamps.clock, stamps.values[0]), timelines.show(seen.clock, seen.last)
     raise ValueError(
-        f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later rows."
+        f"The new rows begin at {begins}, but rows up to {ends} were seen already: give only later rows."
     )
 
 
 def _starts(fitted, part, X, start, form):
     """The ``Start`` of rows X of a series, by a word."""
     dynamics, units = fitted.trained.dynamics, fitted.units
-    place, index = fitted.series.get(part.key), part.index
+    place, stamps = fitted.series.get(part.key), part.stamps
     nothing, seen = np.empty((0, units.n_outputs)), None if place is None else place.timeline
     if start == "zeros":
         return Start(zero_past(dynamics, units), seen, 0, nothing)
     if start == "cold" or not dynamics.goes_on:
         return Start(cold_past(dynamics, units), seen, 0, nothing)
-    if start == "auto" and form != "table" and timelines.says_nothing(index):
+    if start == "auto" and form != "table" and not timelines.tells(stamps):
         return Start(first_past(dynamics, units), None, 0, nothing)  # sequences that tell nobody who they are
     place = place_of(fitted, part.key)
     if place is None:
         return Start(cold_past(dynamics, units), None, 0, nothing)
-    if start == "end" or not timelines.can_place(seen, index):
+    if not timelines.can_place(seen, stamps):
         return Start(place.past, seen, 0, nothing)
-    if index[0] > seen.last:
-        return Start(place.past, seen, timelines.missing_between(seen, index[0]), nothing)
+    timelines.check_grid(seen, stamps, "X")
+    first = _first(seen, stamps)
+    if start == "end":
+        return Start(place.past, seen, 0, nothing)
+    if first > seen.last:
+        return Start(place.past, seen, timelines.missing_between(seen, first), nothing)
     head_X, head_U = place.head
     n = min(len(X), len(head_X))
-    if index[0] == seen.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
+    if first == seen.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
         return Start(first_past(dynamics, units), seen, 0, head_U)
     return Start(cold_past(dynamics, units), seen, 0, nothing)
 
 
-def _after_history(fitted, history, index):
+def _after_history(fitted, history, stamps):
     """The ``Start`` of a series after its history, if it has one."""
     units = fitted.units
     nothing = np.empty((0, units.n_outputs))
     if history is None:
         return Start(cold_past(fitted.trained.dynamics, units), None, 0, nothing)
     seen, past = history
-    if seen is None or timelines.says_nothing(index) or not timelines.comparable(seen, index):
+    if not timelines.can_place(seen, stamps):
         return Start(past, None, 0, nothing)
-    if index[0] <= seen.last:
+    first = _first(seen, stamps)
+    if first <= seen.last:
+        begins, ends = timelines.show(stamps.clock, stamps.values[0]), timelines.show(seen.clock, seen.last)
         raise ValueError(
-            f"start: the history runs to {seen.last}, but X begins at {index[0]}: cut the history before X."
+            f"start: the history runs to {ends}, but X begins at {begins}: cut the history before X."
         )
-    return Start(past, seen, timelines.missing_between(seen, index[0]), nothing)
+    return Start(past, seen, timelines.missing_between(seen, first), nothing)
+
+
+def _first(timeline, stamps):
+    """The first of some stamps, in the unit of a timeline."""
+    return int(timelines.aligned(timeline, stamps).values[0])

@@ -4,6 +4,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
+from .._series.rows import future_index
 
 
 def inside(model):
@@ -129,17 +130,15 @@ def _future_frame(model, inner, steps):
     """The next rows as a frame without columns, for a pipeline that was fitted on such; else None."""
     if getattr(getattr(model, "best_estimator_", model), "n_features_in_", None) != 0:
         return None
-    frames = {}
-    for key, place in inner.series_.items():
-        index = None if place.timeline is None else timelines.future(place.timeline, steps)
-        if index is None:
-            return None
-        frames[key] = pd.DataFrame(index=index)
-    return (
-        frames[None]
-        if None in frames
-        else pd.concat(frames, names=[*inner.fitted_.form.key_names, index.name])
+    places = {key: place.timeline for key, place in inner.series_.items()}
+    if not timelines.ahead(list(places.values()), 1)[1].all():
+        return None
+    index = (
+        timelines.future(places[None], steps)
+        if None in places
+        else future_index(places, steps, inner.fitted_.form.key_names)
     )
+    return pd.DataFrame(index=index)
 
 
 def predict_ahead(model, X, y, *, steps=1, **options):

@@ -101,6 +101,8 @@ class ARXRegressor(SequenceRegressor):
     random_state: object = None
     target_bounds: tuple | None = None
 
+    _warmup = ({},)
+
     def _learner(self):
         check_number("alpha", self.alpha, 0)
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)

@@ -13,8 +13,9 @@ import numpy as np
 from .._check import check_number, check_widths
 from .._estimators.parameters import Sizes, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
+from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
-from .._nets.delay import ACTIVATIONS, DelayDynamics, make_plan
+from .._nets.delay import DelayDynamics, make_plan
 from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
@@ -31,10 +32,13 @@ from .._training.solvers import (
     LBFGS,
     Adam,
     LevenbergMarquardt,
-    Stochastic,
     assimilate,
+    check_needs,
     resolve_solver,
+    run_solver,
+    traits,
 )
+from .._values import kept
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
@@ -100,6 +104,7 @@ class Attempt(NamedTuple):
     moments: object  # what the solver goes on with later
 
 
+@kept("delay network's carry")
 class Carry(NamedTuple):
     """What ``learn_more`` goes on with: moments of a stochastic solver; J'J + decay (P, P), of a small net, or None."""
 
@@ -178,7 +183,8 @@ class DelayLearner(Learner):
             attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge))
         best = min(attempts, key=attrgetter("value"))
         information = None
-        if self.is_squared and self._solver(net, series).dtype == np.float64 and _is_small(net, series):
+        exact = traits(self._solver(net, series)).dtype == np.float64
+        if self.is_squared and exact and _is_small(net, series):
             information = self._information(net, series, best)
         dynamics = DelayDynamics(best.theta, net, mean, self.input_lag)
         return Trained(dynamics, *curves(best.monitors), Carry(best.moments, information))
@@ -225,19 +231,19 @@ class DelayLearner(Learner):
         Returns its monitor, the decay (P,) and what the solver would go on with.
         """
         p, closed, solver = self.p, kinds[-1][1], self._solver(net, series)
-        loss = self._loss(net, series, kinds[-1], p.alpha, solver.dtype)
+        dtype = traits(solver).dtype
+        loss = self._loss(net, series, kinds[-1], p.alpha, dtype)
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
         if fresh and not closed:  # begin with the best readout of the random features
             exact = loss
-            if solver.dtype != np.float64:
+            if dtype != np.float64:
                 exact = self._loss(net, series, kinds[-1], p.alpha)
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(net, series, kinds) if p.early_stopping else None
         with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
             monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
-            goes_on = (moments,) if isinstance(solver, Stochastic) else ()
-            moments = solver.minimize(loss, theta, monitor, rng, *goes_on)
+            moments = run_solver(solver, loss, theta, monitor, rng, moments)
         return monitor, loss.decay, moments
 
     def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
@@ -295,12 +301,12 @@ class DelayLearner(Learner):
                 theta, information = assimilate(loss, theta, information)
         else:
             solver = self._solver(net, known)
-            if not isinstance(solver, Stochastic):
+            if traits(solver).batches != "mini":
                 solver = Adam()
-            loss = self._loss(net, known, open_loop(net), self.p.alpha, solver.dtype)
+            loss = self._loss(net, known, open_loop(net), self.p.alpha, traits(solver).dtype)
             if loss.n:
                 monitor = Monitor(theta, 1, 0.0, 1)
-                moments = solver.minimize(loss, theta, monitor, rng, moments)
+                moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 theta = monitor.best_theta
         return trained._replace(dynamics=dynamics.but(theta=theta), carry=Carry(moments, information))
 
@@ -331,13 +337,15 @@ class DelayNetwork(SequenceRegressor):
         input_lags, output_lags, layer_lags = self._lags(len(hidden))
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation={self.activation!r} is unknown: give one of {list(ACTIVATIONS)}.")
-        solver = None if chooses_solver(self) else resolve_solver(self.solver)
         loss = resolve_loss(self.loss)
-        if isinstance(solver, LevenbergMarquardt) and loss is not squared:
-            raise ValueError(
-                f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', 'lbfgs' "
-                "or 'adam', or loss='squared'."
-            )
+        if not chooses_solver(self):
+            check_needs(self, WindowLoss.offers)
+            of_squares = "gauss_newton" in traits(resolve_solver(self.solver)).needs
+            if of_squares and loss is not squared:
+                raise ValueError(
+                    f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', "
+                    "'lbfgs' or 'adam', or loss='squared'."
+                )
         check_training(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
         check_number("n_restarts", self.n_restarts, 1, integer=True)

@@ -12,16 +12,14 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from .._check import check_word
+from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
-from .._nets.recurrent import Cell
+from .._kernels.simd_v1 import add_outer, add_product, flat
+from .._nets.recurrent import Cell, Layout
+from .._values import kept
 from .esn import ESNRegressor
 from .recurrent import RecurrentLearner, RecurrentRegressor
-
-
-IDENTITY, TANH, LOGISTIC, RELU = range(4)
-ACTIVATIONS = {"tanh": TANH, "relu": RELU, "identity": IDENTITY, "logistic": LOGISTIC}
 
 
 @kernel
@@ -43,15 +41,7 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
         add_product(r, rows[t * B : (t + 1) * B], U[0], Z[0, t])
         if gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
-        if kind == TANH:
-            for k in range(z.size):
-                z[k] = tanh(z[k])
-        elif kind == LOGISTIC:
-            for k in range(z.size):
-                z[k] = sigmoid(z[k])
-        elif kind == RELU:
-            for k in range(z.size):
-                z[k] = z[k] if z[k] > 0 or np.isnan(z[k]) else 0 * z[k]
+        activate(kind, z)
         for k in range(z.size):
             h1[k] = z[k]
 
@@ -105,6 +95,13 @@ class Parameters(NamedTuple):
     gain: np.ndarray
 
 
+def terms(layer):
+    """h <- f(v W + h U + b), for export."""
+    h = layer.before[0]
+    layer.becomes(0, layer.call(layer.options["activation"], layer.gate(0, (h, layer.w.U[0]))))
+
+
+@kept("elman")
 def cell(activation, learned, layer_norm):
     """The cell of an Elman net."""
     start, gain, kind = int(learned), int(layer_norm), ACTIVATIONS[activation]
@@ -112,8 +109,19 @@ def cell(activation, learned, layer_norm):
     def shapes(D, H):
         return Parameters((1, D, H), (1, H), (start, H), (1, H, H), (gain, H))
 
-    options = activation, learned, layer_norm
-    return Cell(cell, options, 1, 1, (0,), shapes, partial(forward, kind), partial(backward, kind))
+    return Cell(
+        cell,
+        {"activation": activation, "learned": learned, "layer_norm": layer_norm},
+        1,
+        1,
+        (0,),
+        shapes,
+        partial(forward, kind),
+        partial(backward, kind),
+        terms,
+        torch=Layout((0,), lacks="" if activation in ("tanh", "relu") else f"activation={activation!r}"),
+        keras=Layout((0,)),
+    )
 
 
 @dataclass(frozen=True, eq=False)

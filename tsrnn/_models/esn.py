@@ -19,9 +19,10 @@ from .._declared import Declared
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
+from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState
-from .._nets.reservoir import ACTIVATIONS, DISTRIBUTIONS, chain, pack, random_links, random_reservoir
+from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
     add_rows,
     add_weighted_rows,
@@ -35,8 +36,9 @@ from .._nets.ridge import (
 from .._series.lags import parse_lags
 from .._series.timeline import last_known
 from .._series.units import filled_width
-from .._training.losses import EXACT, ROUNDING, parabola, resolve_loss, reweighted, squared
+from .._training.losses import EXACT, ROUNDING, has_parabola, resolve_loss, reweighted, squared
 from .._training.monitor import progress
+from .._values import kept
 
 
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
@@ -214,6 +216,7 @@ class ReservoirParameters(Declared):
     verbose: int = 0
 
 
+@kept("readout")
 class Readout(NamedTuple):
     """What a readout was solved from, to go on with.
 
@@ -513,7 +516,7 @@ class ESNLearner(Learner):
                 pull += np.sum(slope[:, 0] * (out - Y))
                 squares += np.sum(w * (out - Y) ** 2)
                 total += w.sum()
-                share, shift = parabola(loss, Y - out, rounding)
+                share, shift = loss.parabola(Y - out, rounding)
                 counts = np.flatnonzero(w.any(axis=1))
                 add_weighted_rows(sums, self.columns, V, S, Y + shift, counts, w * share)
             if p.alpha == "auto" and not losses:
@@ -607,6 +610,11 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
         "far from those in training."
     )
 
+    _warmup = (  # settings that together call every kernel
+        {"n_reservoir": 2, "output_lags": 1},
+        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
+    )
+
     # ---------------------------------------------------------------------------------- parameters
 
     def _learner(self):
@@ -648,13 +656,21 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
     def _solution(self):
         """The loss, and the forgetting of recursive least squares or None; raises where they do not go together."""
         loss = resolve_loss(self.loss)
+        if not (loss is squared or has_parabola(self.loss)):
+            raise ValueError(
+                f"loss={self.loss!r} has no method parabola(e, rounding), and a readout is solved for by that: give it "
+                "one, or another loss."
+            )
         if not (isinstance(self.alpha, str) and self.alpha == "auto"):
             check_number("alpha", self.alpha, 0)
         if isinstance(self.solver, str) and self.solver == "ridge":
             return loss, None
-        if not isinstance(self.solver, RecursiveLeastSquares):
+        if isinstance(self.solver, type) or not hasattr(self.solver, "forgetting"):
+            steps = hasattr(self.solver, "minimize") and not isinstance(self.solver, type)
+            why = "goes step by step, and so " if steps else ""
             raise ValueError(
-                f"solver={self.solver!r} does not solve for a readout: give 'ridge' or RecursiveLeastSquares()."
+                f"solver={self.solver!r} {why}does not solve for a readout, which is linear: give 'ridge' or "
+                "RecursiveLeastSquares()."
             )
         check_number("forgetting", self.solver.forgetting, 0, 1, low_open=True)
         if loss is not squared:

@@ -140,6 +140,8 @@ class ESNRegressorCV(ESNRegressor):
     solver: ClassVar = "ridge"
     alpha: ClassVar = "auto"
 
+    _warmup = ({"n_reservoir": 2, "cv": 2},)
+
     def _learner(self):
         learner = super()._learner()
         try:

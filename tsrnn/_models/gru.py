@@ -18,7 +18,8 @@ from .._check import check_word
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
-from .._nets.recurrent import Cell
+from .._nets.recurrent import Cell, Layout
+from .._values import kept
 from .recurrent import RecurrentRegressor
 
 
@@ -147,6 +148,19 @@ class Parameters(NamedTuple):
     gain: np.ndarray
 
 
+def terms(layer):
+    """h <- (1 - z) n + z h, for export."""
+    w, call, h = layer.w, layer.call, layer.before[0]
+    r, z = [call("logistic", layer.gate(k, (h, w.U[k]))) for k in (0, 1)]
+    if len(w.d):
+        n = layer.gate(2, more=r * layer.affine("q", w.d, (h, w.U[2])))
+    else:
+        n = layer.gate(2, (layer.value("q", r * h), w.U[2]))
+    n = layer.value("n", call("tanh", n))
+    layer.becomes(0, n + z * (h - n))
+
+
+@kept("gru")
 def cell(reset, learned, layer_norm):
     """The cell of a GRU."""
     start, gain = int(learned), 3 * layer_norm
@@ -155,7 +169,20 @@ def cell(reset, learned, layer_norm):
         d = H if reset == "after" else 0
         return Parameters((3, D, H), (3, H), (start, H), (3, H, H), (d,), (gain, H))
 
-    return Cell(cell, (reset, learned, layer_norm), 3, 1, (0, 0, 0), shapes, forward, backward)
+    inner, lacks = (2, "") if reset == "after" else (None, "reset='before'")
+    return Cell(
+        cell,
+        {"reset": reset, "learned": learned, "layer_norm": layer_norm},
+        3,
+        1,
+        (0, 0, 0),
+        shapes,
+        forward,
+        backward,
+        terms,
+        torch=Layout((0, 1, 2), inner, lacks),
+        keras=Layout((1, 0, 2), inner),  # theirs: z r n
+    )
 
 
 class GRURegressor(RecurrentRegressor):
@@ -192,6 +219,8 @@ class GRURegressor(RecurrentRegressor):
 
     _: KW_ONLY
     reset: str = "after"
+
+    _variants = ({"reset": "after"}, {"reset": "before"})
 
     def _cell(self):
         check_word("reset", self.reset, ("after", "before"))

@@ -20,7 +20,8 @@ from .._check import check_flag, check_number
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
-from .._nets.recurrent import Cell
+from .._nets.recurrent import Cell, Layout
+from .._values import kept
 from .recurrent import RecurrentRegressor
 
 
@@ -154,6 +155,20 @@ class Parameters(NamedTuple):
     gain: np.ndarray
 
 
+def terms(layer):
+    """c <- f c + i g, h <- o tanh(c), for export."""
+    w, call, (h, c) = layer.w, layer.call, layer.before
+    i, g, o, *f = [layer.gate(k, (h, w.U[k])) for k in range(len(w.U))]
+    if len(w.P):
+        i, f = i + w.P[0] * c, [z + w.P[2] * c for z in f]
+    kept_of_c = call("logistic", f[0]) * c if f else c
+    c = layer.becomes(1, kept_of_c + call("logistic", i) * call("tanh", g))
+    if len(w.P):
+        o = o + w.P[1] * c
+    layer.becomes(0, call("logistic", o) * call("tanh", c))
+
+
+@kept("lstm")
 def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     """The cell of an LSTM."""
     bias = (0, 0, 0, forget_bias) if forget_gate else (0, 0, 0)
@@ -163,8 +178,16 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     def shapes(D, H):
         return Parameters((G, D, H), (G, H), (start, H), (G, H, H), (P, H), (gain, H))
 
-    options = peepholes, forget_gate, forget_bias, learned, layer_norm
-    return Cell(cell, options, G, 2, bias, shapes, forward, backward)
+    options = {
+        "peepholes": peepholes,
+        "forget_gate": forget_gate,
+        "forget_bias": forget_bias,
+        "learned": learned,
+        "layer_norm": layer_norm,
+    }
+    lacks = "peepholes" if peepholes else "" if forget_gate else "forget_gate=False"
+    layout = Layout((0, 2, 3, 1), lacks=lacks)  # theirs: i f g o
+    return Cell(cell, options, G, 2, bias, shapes, forward, backward, terms, torch=layout, keras=layout)
 
 
 class LSTMRegressor(RecurrentRegressor):

@@ -17,11 +17,13 @@ from .._estimators.regressor import SequenceRegressor
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory
 from .._series.timeline import last_known
+from .._values import kept
 
 
 NUMBERS = 2**16  # of free runs at a time
 
 
+@kept("shift")
 @dataclass(frozen=True, eq=False)
 class Shift(Dynamics):
     """y(t) = y(t - lead).
@@ -44,6 +46,10 @@ class Shift(Dynamics):
     def params(self):
         """Nothing is learnt."""
         return ()
+
+    def terms(self, p):
+        """The equation of one row, for export."""
+        return p.span("Y", self.lead)
 
     def zero(self, x, y):
         """The memory of rows that always were y."""

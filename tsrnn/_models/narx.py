@@ -72,6 +72,11 @@ class NARXRegressor(DelayParameters, DelayNetwork):
     training: str = "both"
     sequence_length: int = 32
 
+    _warmup = tuple(  # settings that together call every kernel
+        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lm", "lbfgs", "adam")
+    )
+
     def _learner(self):
         check_word("training", self.training, ("open_loop", "closed_loop", "both"))
         check_number("sequence_length", self.sequence_length, 1, integer=True)

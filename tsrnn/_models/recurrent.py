@@ -31,7 +31,7 @@ from .._nets.tape import Tape
 from .._series.lags import parse_lags
 from .._training.losses import has_kinks, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
-from .._training.solvers import LBFGS, Adam, Stochastic, resolve_solver
+from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -209,8 +209,7 @@ class RecurrentLearner(Learner):
                 loss = self._loss(net, series, mean, solver, pool)
                 with progress(p.verbose, type(p).__name__, limit) as tell:
                     monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
-                    goes_on = (moments,) if isinstance(solver, Stochastic) else ()
-                    moments = solver.minimize(loss, theta, monitor, rng, *goes_on)
+                    moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
         dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
@@ -265,12 +264,13 @@ class RecurrentLearner(Learner):
         B = p.batch_size
         if B == "auto":
             B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if isinstance(solver, LBFGS):
+        if traits(solver).batches == "all":
             # Whole series: short windows teach the net to count rows from their start.
             length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
             series, lead_in = windows(series, net.lead, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - net.lead, SHARD
-        loss = TrackLoss(net, series, T, B, self._teaching(mean[1]), solver.dtype, pool=pool, lead_in=lead_in)
+        dtype = traits(solver).dtype
+        loss = TrackLoss(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
         if not loss.weight > 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
@@ -306,22 +306,34 @@ class RecurrentLearner(Learner):
         """Make a pass of stochastic gradient over rows that go on from a memory."""
         p, dynamics, moments = self.p, trained.dynamics, trained.carry
         solver = None if chooses_solver(p) else resolve_solver(p.solver)
-        if not isinstance(solver, Stochastic):  # small steps, for L-BFGS has ended in a narrow valley
-            solver = Adam(GENTLE)
+        if solver is None or traits(solver).batches != "mini":
+            solver = Adam(GENTLE)  # small steps, for L-BFGS has ended in a narrow valley
         T = min(p.sequence_length, len(series.Y))
-        starts = [states.astype(solver.dtype) for states in memory.states]
+        dtype = traits(solver).dtype
+        starts = [states.astype(dtype) for states in memory.states]
         teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
         known = [after_memory(series, memory)]
-        loss = TrackLoss(dynamics.net, known, T, 1, teaching, solver.dtype, starts=starts)
+        loss = TrackLoss(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
         if not loss.weight > 0:
             return trained
         monitor = Monitor(dynamics.theta, 1, 0.0, 1)
-        moments = solver.minimize(loss, dynamics.theta, monitor, rng, moments)
+        moments = run_solver(solver, loss, dynamics.theta, monitor, rng, moments)
         return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
 
 
 class RecurrentNetwork:
     """What the estimators of one cell share; a subclass brings its constructor and ``_cell``."""
+
+    _warmup = (  # settings that together call every kernel
+        {
+            "hidden_layer_sizes": (2,),
+            "output_lags": 1,
+            "training": "closed_loop",
+            "max_iter": 1,
+            "random_state": 0,
+        },
+    )
+    _variants = ({},)  # settings of the cells that may have weights in other frameworks
 
     def _learner(self):
         """Check the parameters, then those that do not go together; a ``RecurrentLearner`` holds them parsed."""
@@ -351,13 +363,8 @@ class RecurrentNetwork:
     def _check_together(self, learner):
         """Raise where parameters do not go together."""
         if not chooses_solver(self):
-            solver = resolve_solver(self.solver)
-            if not isinstance(solver, (Stochastic, LBFGS)):
-                raise ValueError(
-                    f"solver={self.solver!r} does not train {type(self).__name__}: give 'auto', 'adam', 'sgd', "
-                    "'rmsprop', 'lbfgs' or an object of theirs."
-                )
-            if isinstance(solver, LBFGS) and learner._is_random():
+            check_needs(self, TrackLoss.offers)
+            if traits(resolve_solver(self.solver)).batches == "all" and learner._is_random():
                 raise ValueError(
                     f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                     "random: give solver='adam', or neither of them."

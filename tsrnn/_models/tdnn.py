@@ -69,6 +69,11 @@ class TDNNRegressor(DelayParameters, DelayNetwork):
     activation: str = "tanh"
     skip_connections: bool = True
 
+    _warmup = tuple(
+        {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lm", "adam")
+    )
+
     def _lags(self, n):
         """Lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""
         later = self.layer_lags

@@ -8,19 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._kernels.activations_v1 import ACTIVATIONS
 from .._series.lags import Run, runs
 from .._training.initial import glorot
+from .._values import kept
 from . import delay_kernels as kernels
+from . import equations
 from .dynamics import Dynamics
 from .memory import constant, moved_on
 
 
-ACTIVATIONS = {
-    "identity": kernels.IDENTITY,
-    "tanh": kernels.TANH,
-    "logistic": kernels.LOGISTIC,
-    "relu": kernels.RELU,
-}
 BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
 NUMBERS = 2**16  # of a Jacobian or of features at a time: half a megabyte, which the cache holds
 OPEN = np.empty((0, 0), np.bool_)
@@ -33,6 +30,7 @@ class Layer(NamedTuple):
     b: np.ndarray
 
 
+@kept("delay net")
 class Plan(NamedTuple):
     """A delay network as the kernels read it.
 
@@ -177,6 +175,7 @@ def _in_pieces(B, lead, T, O):
     return (np.arange(B) * (lead + T) + lead) * O
 
 
+@kept("delay network")
 @dataclass(frozen=True, eq=False)
 class DelayDynamics(Dynamics):
     """A fitted delay network.
@@ -207,6 +206,10 @@ class DelayDynamics(Dynamics):
     def params(self):
         """Weights W and biases b of each layer, in scaled units."""
         return self.plan.views(self.theta)
+
+    def terms(self, p):
+        """The equations of one row, for export."""
+        return equations.delay_network(p, self.plan, self.theta)
 
     def run(self, X, Y, memory):
         """Follow rows."""

@@ -22,31 +22,14 @@ numbers further the next step is.  ``rows`` (int64) is work space for B (lead + 
 the weights the other way round.
 """
 
-import numpy as np
-
+from .._kernels.activations_v1 import LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v1 import add_outer, add_product, add_scattered, flat, sigmoid, tanh
+from .._kernels.simd_v1 import add_outer, add_product, add_scattered, flat
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
 SOURCE, OLDEST, SPAN, WEIGHT = range(4)  # columns of runs: where from, oldest lag, numbers a row, offset of W
 X, Y, FIRST_LAYER = 0, 1, 2  # sources
-IDENTITY, TANH, LOGISTIC, RELU = range(4)
-
-
-@part
-def _activate(kind, Z):
-    """Z : (M, H), in: z, out: f(z)."""
-    z = flat(Z)
-    if kind == TANH:
-        for i in range(z.size):
-            z[i] = tanh(z[i])
-    elif kind == LOGISTIC:
-        for i in range(z.size):
-            z[i] = sigmoid(z[i])
-    elif kind == RELU:
-        for i in range(z.size):
-            z[i] = z[i] if z[i] > 0 or np.isnan(z[i]) else 0 * z[i]
 
 
 @part
@@ -98,7 +81,7 @@ def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h)
                 src = x if source == X else (y if source == Y else h)
                 _window_rows(starts[source], first - oldest, steps, strides[source], rows)
                 add_product(src, rows[:M], theta[w : w + span * H].reshape(span, H), Z)
-            _activate(layers[k, ACTIVATION], Z)
+            activate(layers[k, ACTIVATION], flat(Z))
         if closed:
             for b in range(B):
                 for j in range(O):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._training.least_squares import add_normal_equations, solve
-from .._training.losses import EXACT, ROUNDING, parabola, reweighted, squared
+from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared
 from . import delay_kernels as kernels
 from .delay import BLOCK, NUMBERS, OPEN, _in_pieces, forward
 
@@ -19,8 +19,11 @@ class WindowLoss:
     last sequence may run over its end.
 
     ``held`` chooses the rows that count: the training rows (False) or the validation rows (True).
+    ``offers`` : what a solver may need of it, see ``solvers.py``.
     ``batch_size`` is that of the mini-batches, in rows.   ``loss`` : see ``losses.py``.
     """
+
+    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear"))
 
     def __init__(self, plan, series, steps, closed, alpha, dtype, held=False, batch_size=200, loss=squared):
         self.plan, self.steps, self.closed, self.batch_size = plan, steps, closed, batch_size
@@ -117,7 +120,7 @@ class WindowLoss:
         if self.closed:
             return theta
         theta = self._least_squares(theta, decay)
-        if self.loss is squared:
+        if self.loss is squared or not has_parabola(self.loss):
             return theta
         rounding = ROUNDING * self.sum_of_squares(theta) / (2 * self.weight)
         if rounding < EXACT:  # an exact fit
@@ -139,7 +142,7 @@ class WindowLoss:
             Z, out = self._readout_inputs(theta, at, rows)
             y, w = self.y.reshape(-1, O)[rows], self.w.reshape(-1, O)[rows]
             if rounding is not None:
-                share, shift = parabola(self.loss, y - out, rounding)
+                share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share
             for o in range(O):
                 add_normal_equations(Z, y[:, o], w[:, o], A[o], c[o])

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._values import kept
+
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
@@ -48,6 +50,10 @@ class Dynamics:
         """Rows that are followed where ``steps`` are asked for."""
         return steps
 
+    def terms(self, p):
+        """The equations of one row, for export, in the language of ``equations.py``; the span of the output."""
+        raise TypeError(f"{type(self).__name__} cannot be exported: it brings no equations, terms(p).")
+
     def run(self, X, Y, memory):
         """Follow rows X (N, D), Y (N, O), NaN where unknown; returns out (N, O) and the memory after them."""
         raise NotImplementedError
@@ -77,6 +83,7 @@ class Dynamics:
         return replace(self, **changes)
 
 
+@kept("trained")
 class Trained(NamedTuple):
     """What learning comes to.
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._values import kept
+from . import equations
 from .dynamics import Dynamics
 from .memory import Memory, constant
 from .reservoir import Reservoir, follow, free_runs
@@ -18,6 +20,7 @@ LEAST = 256  # steps followed at a time, at least
 RUNS, RUN_ROWS = 256, 2**13  # free runs side by side, and steps of all of them
 
 
+@kept("echo state network")
 @dataclass(frozen=True, eq=False)
 class EchoState(Dynamics):
     """A reservoir and its readout.
@@ -77,6 +80,11 @@ class EchoState(Dynamics):
                 "partial_fit adds to sums of squares, which another loss has not: fit to all rows anew, or give "
                 "loss='squared'."
             )
+
+    def terms(self, p):
+        """The equations of one row, for export."""
+        lags = self.input_lags, self.output_lags
+        return equations.reservoir(p, self.reservoir, self.matrices, lags, self.readout())
 
     # ---------------------------------------------------------------------------------- following
 

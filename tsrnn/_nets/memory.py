@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
 
+
+@kept("memory")
 class Memory(NamedTuple):
     """The last rows of a series, X (lead, F) and Y (lead, O), finite, in the model's units; and states, if any."""
 

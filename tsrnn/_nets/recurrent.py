@@ -16,36 +16,66 @@ import numpy as np
 
 from .._series.lags import runs
 from .._training.initial import glorot, orthogonal
+from .._values import kept
 from . import recurrent_kernels as kernels
 
 
 X, Y = -2, -1  # sources that are no block
 
 
+class Layout(NamedTuple):
+    """How another framework keeps the weights of a cell.
+
+    order : (gates,), where each of our gates lies in its weights.   inner : the gate whose second bias, d, acts within
+    a product with another gate; None where both biases add up.   lacks : what this cell has and theirs has not, such as
+    "peepholes"; "" for nothing.
+    """
+
+    order: tuple
+    inner: int | None = None
+    lacks: str = ""
+
+
 class Cell(NamedTuple):
     """The whole difference between one recurrent model and another.
 
-    make(*options) : what made this cell; a pickle holds that, and no compiled code.   gates : blocks of Z.
-    n_states : arrays carried from step to step, h first.   bias : where that of each gate starts.
+    make(**options) : what made this cell; files hold that, and no compiled code: a function of a module, decorated with
+    ``kept``.   gates : blocks of Z.   n_states : arrays carried from step to step, h first.   bias : where that of each
+    gate starts.
     shapes(D, H) : a named tuple of the shapes of W (gates, D, H), b (gates, H), start (n_states, H) or (0, H),
-    U (gates, H, H), what else the model has, and gain (gates, H) or (0, H) of layer norm.
+    U (gates, H, H), or (0, H, H) where no gate sees h, what else the model has, and gain (gates, H) or (0, H) of layer
+    norm.
     forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
     dgain, first, last) : kernels, see ``lstm.py``.
+    terms(layer) : its equations for export, see ``equations.py``.   torch, keras : how those keep its weights. Without
+    these, export refuses.
     """
 
     make: Callable
-    options: tuple
+    options: dict
     gates: int
     n_states: int
     bias: tuple
     shapes: Callable
     forward: Callable
     backward: Callable
+    terms: Callable | None = None
+    torch: Layout | None = None
+    keras: Layout | None = None
 
     def __reduce__(self):
+        return _remade, (self.make, self.options)
+
+    def _made(self):
         return self.make, self.options
 
 
+def _remade(make, options):
+    """A cell."""
+    return make(**options)
+
+
+@kept("source")
 class Source(NamedTuple):
     """What a block sees: X, Y or the number of a block, from ``oldest`` steps back, ``width`` numbers, rows of W."""
 
@@ -55,6 +85,7 @@ class Source(NamedTuple):
     at: int
 
 
+@kept("block")
 class Block(NamedTuple):
     """A cell of the net: one direction of one layer."""
 
@@ -81,6 +112,11 @@ class Net(NamedTuple):
     x_lead: int
     y_lead: int
     shapes: tuple
+
+    def _made(self):
+        content = self._asdict()
+        del content["shapes"]  # which follow from the rest
+        return lay_out, content
 
     @property
     def lead(self):
@@ -121,7 +157,8 @@ class Net(NamedTuple):
         for p in blocks:
             for gate in range(self.cell.gates):
                 p.W[gate] = glorot(rng, p.W[gate].shape)
-                p.U[gate] = start(rng, p.U[gate].shape)
+                if gate < len(p.U):
+                    p.U[gate] = start(rng, p.U[gate].shape)
                 p.b[gate] = self.cell.bias[gate]
             p.gain[:] = 1
         readout.W[0] = glorot(rng, readout.W[0].shape)
@@ -160,22 +197,26 @@ def make_net(cell, n_inputs, n_outputs, hidden, input_lags, output_lags, bidirec
             lags.append(Source(which, oldest, length * width, D))
             D += length * width
     directions = (False, True) if bidirectional else (False,)
-    blocks, shapes, layers = [], [], []
+    blocks, layers = [], []
     for k, H in enumerate(hidden):
         sources = tuple(lags) if k == 0 or skip else ()
         if k > 0:
             sources = _append(sources, layers[-1], blocks)
         layers.append(range(len(blocks), len(blocks) + len(directions)))
         blocks += [Block(H, reverse, sources) for reverse in directions]
-        shapes += [cell.shapes(_width(sources), H)] * len(directions)
     seen = tuple(lags) if skip else ()
     for layer in layers if skip else layers[-1:]:
         seen = _append(seen, layer, blocks)
-    shapes.append(Readout((1, _width(seen), n_outputs), (1, n_outputs)))
-    x_lead = max(input_lags, default=0) if n_inputs else 0
-    return Net(
-        cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, max(output_lags, default=0), tuple(shapes)
-    )
+    x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
+    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead)
+
+
+@kept("recurrent net")
+def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead):
+    """A net of blocks whose sources are known; see ``Net``."""
+    shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
+    shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
+    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes))
 
 
 def _width(sources):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._values import kept
+from . import equations
 from .dynamics import Dynamics
 from .memory import constant, moved_on
 from .recurrent import Net
@@ -15,6 +17,7 @@ ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of the
 MOST_STARTS = 200  # series of training whose starts tell which cold state is better
 
 
+@kept("recurrent network")
 @dataclass(frozen=True, eq=False)
 class RecurrentDynamics(Dynamics):
     """A recurrent net and its parameters.
@@ -60,6 +63,14 @@ class RecurrentDynamics(Dynamics):
     def params(self):
         """Weights of each layer and direction, then those of the readout, in scaled units."""
         return tuple(self.net.views(self.theta))
+
+    def terms(self, p):
+        """The equations of one row, for export."""
+        if self.net.cell.terms is None:
+            raise TypeError(
+                "The model cannot be exported: its cell brings no equation for that, Cell(terms=...)."
+            )
+        return equations.recurrent_network(p, self.net, self.theta)
 
     # ---------------------------------------------------------------------------------- following
 

@@ -42,6 +42,7 @@ class TrackLoss:
     """
 
     everything = None  # the batch of all tracks
+    offers = frozenset()  # what a solver may need beyond ``loss_grad``, see ``solvers.py``
 
     def __init__(
         self, net, series, T, B, teaching, dtype, *, held=False, pool=None, lead_in=None, starts=None

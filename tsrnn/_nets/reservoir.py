@@ -19,13 +19,13 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import ArpackError, eigs
 
+from .._kernels.activations_v1 import activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v1 import add_product, flat, fma, sigmoid, tanh
+from .._kernels.simd_v1 import add_product, flat, fma
 from .._training.least_squares import one_thread
+from .._values import kept
 
 
-IDENTITY, TANH, LOGISTIC, RELU = range(4)
-ACTIVATIONS = {"tanh": TANH, "relu": RELU, "identity": IDENTITY, "logistic": LOGISTIC}
 DENSE = 0.2  # share of all links, from which on the product is faster; measured from 100 to 2000 units
 ARPACK_FROM = 100  # units, from which on eigenvalues are sought by Arnoldi's method
 
@@ -49,20 +49,6 @@ def _add_links(index, weight, K, x, z):
 
 
 @part
-def _activate(kind, z):
-    """z <- f(z).   z : (n,)."""
-    if kind == TANH:
-        for i in range(z.size):
-            z[i] = tanh(z[i])
-    elif kind == LOGISTIC:
-        for i in range(z.size):
-            z[i] = sigmoid(z[i])
-    elif kind == RELU:
-        for i in range(z.size):
-            z[i] = z[i] if z[i] > 0 or np.isnan(z[i]) else 0 * z[i]
-
-
-@part
 def _steps(begin, links, at, index, weight, dense, leak, kind, A, S, first, last):
     """S[t + 1] from S[t] and A[t], for first <= t < last.   Arrays as for ``follow``."""
     R = A.shape[1]
@@ -83,7 +69,7 @@ def _steps(begin, links, at, index, weight, dense, leak, kind, A, S, first, last
                     add_product(s, row, dense[here : here + below * n].reshape(below, n), z.reshape(1, n))
             else:
                 _add_links(index[here : here + K * n], weight[here : here + K * n], K, x, z)
-            _activate(kind, z)
+            activate(kind, z)
             old, new, a = S[t, i:j], S[t + 1, i:j], leak[i:j]
             for k in range(n):
                 new[k] = fma(a[k], z[k], (1 - a[k]) * old[k])
@@ -187,6 +173,7 @@ def free_runs(
 # ---------------------------------------------------------------------------------------- links
 
 
+@kept("reservoir")
 class Reservoir(NamedTuple):
     """What the kernels need of a reservoir, in the order of their arguments."""
 

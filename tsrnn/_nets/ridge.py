@@ -23,6 +23,7 @@ from scipy.optimize import minimize_scalar
 from .._kernels.jit import kernel
 from .._kernels.simd_v1 import add_outer, add_product, flat
 from .._training.least_squares import one_thread, solve
+from .._values import kept
 from .._warn import warn
 
 
@@ -202,6 +203,7 @@ class Normal(NamedTuple):
     A: np.ndarray
 
 
+@kept("sums")
 class Sums(NamedTuple):
     """Gram matrices of [Z, Y]: one for all outputs or, where not the same rows of each are known, one for each.
 

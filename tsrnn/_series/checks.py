@@ -12,6 +12,9 @@ from sklearn.utils.validation import _check_sample_weight
 
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
+TEMPORAL = re.compile(
+    "date|time|duration|period|interval"
+)  # in the names of dtypes of pandas, polars and Arrow
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
 
 
@@ -30,25 +33,94 @@ def about(name):
 
 
 def plain_values(v, name):
-    """The same with NaN where a masked array has no value; dates, which would be taken for numbers, are refused."""
-    if isinstance(v, np.ma.MaskedArray):
+    """The same with NaN where a masked array has no value; dates, which would be taken for numbers, are refused.
+
+    v : of any container, pandas, polars, Arrow, arrays or lists.
+    """
+    if isinstance(v, np.ma.MaskedArray) and v.dtype.kind not in "mM":
         return v.astype(float).filled(np.nan)
-    dtypes = v.dtypes if isinstance(v, pd.DataFrame) else [getattr(v, "dtype", None)]
-    if any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes):
-        raise TypeError(f"{name} holds {', '.join(map(str, dtypes))}: give numbers, and stamps as the index.")
+    kinds = {column: kind for column, kind in _kinds(v).items() if TEMPORAL.search(str(kind).lower())}
+    if not kinds and _has_numpy_dates(v):
+        kinds = {None: "datetime64 or timedelta64"}
+    if kinds:
+        column, kind = next(iter(kinds.items()))
+        where = "" if column is None else f" in column {column!r}"
+        raise TypeError(f"{name} holds {kind}{where}: give numbers, and stamps as the index.")
     return v
+
+
+def _kinds(v):
+    """{column: its dtype}, by whatever name a container has for it; of one dimension or one dtype {None: it}."""
+    schema = getattr(v, "schema", None)
+    if hasattr(schema, "types"):  # Arrow's table or batch
+        return dict(zip(schema.names, schema.types))
+    dtypes = getattr(v, "dtypes", None)
+    if dtypes is not None and np.ndim(dtypes) == 1:  # pandas' and polars' frames; a label may be there twice
+        found = {}
+        for column, dtype in zip(v.columns, dtypes):
+            found[column] = f"{found.get(column, '')}{_kind(dtype)}"
+        return found
+    dtype = getattr(v, "dtype", None)
+    dtype = getattr(v, "type", None) if dtype is None else dtype  # Arrow's array
+    return {} if dtype is None or callable(dtype) else {None: _kind(dtype)}
+
+
+def _kind(dtype):
+    """A dtype, of categories that of theirs; of a structured array none, which has names of the user's own."""
+    if getattr(dtype, "names", None):
+        return ""
+    return getattr(getattr(dtype, "categories", None), "dtype", dtype)
+
+
+def _has_numpy_dates(v):
+    """Whether a list, or objects, hold NumPy's dates, which turn into numbers without a word."""
+    if isinstance(v, (list, tuple)):
+        try:
+            v = np.asarray(v)
+        except ValueError:  # of several lengths
+            return False
+        if v.dtype.kind in "mM":
+            return True
+    if isinstance(v, pd.DataFrame):
+        return any(
+            map(_has_numpy_dates, (v.iloc[:, k] for k, dtype in enumerate(v.dtypes) if dtype.kind == "O"))
+        )
+    values = v.to_numpy() if isinstance(v, pd.Series) and v.dtype == object else v
+    if not isinstance(values, np.ndarray) or values.dtype != object:
+        return False
+    return any(isinstance(value, (np.datetime64, np.timedelta64)) for value in values.ravel())
 
 
 def check_y(y):
     """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
+    if _is_ready(y):
+        Y = np.ascontiguousarray(y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame)) else y)
+        return Y.reshape(len(Y), -1), Y.ndim
+    with about("y"):
+        y = plain_values(y, "y")
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
     options = {"dtype": np.float64, "order": "C", "ensure_2d": False, "ensure_all_finite": "allow-nan"}
     with about("y"):
-        Y = check_array(plain_values(y, "y"), input_name="y", **options)
+        Y = check_array(y, input_name="y", **options)
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim
+
+
+def _is_ready(y):
+    """Whether nothing is left to check of y, as of most rows of a stream: floats in one block, none infinite."""
+    if type(y) is pd.Series:
+        fits = y.dtype == np.float64
+    elif type(y) is pd.DataFrame:
+        fits = y.shape[1] > 0 and all(dtype == np.float64 for dtype in y.dtypes)
+    else:
+        fits = type(y) is np.ndarray and y.dtype == np.float64 and y.ndim in (1, 2) and y.size > 0
+    return (
+        bool(fits)
+        and len(y) > 0
+        and not np.isinf(y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame)) else y).any()
+    )
 
 
 def check_outputs(y, Y, known, n_outputs):

@@ -1,5 +1,7 @@
 """One table of rows from whatever holds one series or several, and the way back.
 
+Stamps are read once a table, checked for order and compared between X and y as one array (N,) of int64.
+
 Several series come as
 
 - frames with a MultiIndex (series, time): the last level tells time, those before it the series;
@@ -13,21 +15,24 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
-from .timeline import says_nothing, time_index
+from .._warn import warn
+from .stamps import Clock, Stamps, is_default, numbers, show, to_index
+from .timeline import ahead
 
 
 class Part(NamedTuple):
-    """The rows of one series: its key (None where there is only one), where they are, what tells their time."""
+    """The rows of one series: its key (None where there is only one), where they are, what tells their time or None."""
 
     key: Any
     rows: slice
-    index: pd.Index | None
+    stamps: Stamps | None
 
 
 class Table(NamedTuple):
     """Rows, series after series.   X, y, weight : as they came, or in order.   parts : one ``Part`` a series.
 
-    order : (N,), which of the user's rows each is, or None.   form : "table", "list" or "cube".   names : of keys.
+    order : (N,), which of the user's rows each is, or None.   names : of keys.
+    form : "table", whose rows tell their series by name; "list" or "cube", whose series have but a place.
     """
 
     X: Any
@@ -40,8 +45,27 @@ class Table(NamedTuple):
 
     def of(self, X, y, weight):
         """The same with checked arrays, a row each."""
-        parts = [part._replace(rows=slice(*part.rows.indices(len(X))[:2])) for part in self.parts]
+        parts = self.parts
+        if parts[0].rows == slice(None):
+            parts = [parts[0]._replace(rows=slice(0, len(X)))]
         return self._replace(X=X, y=y, weight=weight, parts=parts)
+
+    @property
+    def is_named(self):
+        """Whether the series tell who they are; those of a list or a 3-D array are new, whatever their place."""
+        return self.form == "table"
+
+    def first(self, n):
+        """The first n rows of X, y and weight of each series at most, and the stamps of all its rows."""
+        N = len(self.y if self.X is None else self.X)
+        ranges = [range(*part.rows.indices(N)) for part in self.parts]
+        if all(len(rows) <= n for rows in ranges):
+            return self
+        keep = np.concatenate([np.arange(rows.start, rows.stop)[:n] for rows in ranges])
+        cut = [None if v is None else _safe_indexing(v, keep) for v in (self.X, self.y, self.weight)]
+        rows = _slices(np.cumsum([min(n, len(rows)) for rows in ranges]))
+        parts = [part._replace(rows=some) for part, some in zip(self.parts, rows)]
+        return Table(*cut, parts, None, self.form, self.names)
 
     def give_back(self, out):
         """Values (N, ...), one a row, in the user's order and container."""
@@ -56,8 +80,8 @@ class Table(NamedTuple):
         return out
 
 
-def gather(X, y=None, weight=None, groups=None, column=None):
-    """One table; see the module's head.
+def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
+    """One table; see the module's head.   name : of the first argument, in errors about its index.
 
     Raises
     ------
@@ -73,44 +97,175 @@ def gather(X, y=None, weight=None, groups=None, column=None):
     keys, names = _keys(X, y, groups, column)
     if column is not None:
         X = X.drop(columns=column)
+    stamps, name = read_both(X, y, set(), keys is not None, name)
     if keys is None:
-        return Table(X, y, weight, [Part(None, slice(None), _index(X, y, slice(None)))], None, "table", [])
-    codes, found = pd.factorize(keys)
-    lost = np.min(keys.codes, axis=0) < 0 if isinstance(keys, pd.MultiIndex) else codes < 0
-    if np.any(lost):
-        raise ValueError(
-            f"The series of row {int(np.argmax(lost))} is missing (NaN): give every row its key."
-        )
+        _check_order(stamps, name)
+        return Table(X, y, weight, [Part(None, slice(None), stamps)], None, "table", [])
+    codes, keys = _codes(keys)
     order = np.argsort(codes, kind="stable")
     if (order[1:] > order[:-1]).all():
         order = None
     else:
-        X, y, weight = (None if v is None else _in_order(v, order) for v in (X, y, weight))
-    ends = np.cumsum(np.bincount(codes, minlength=len(found)))
-    found = found.tolist()
-    parts = _parts(found, ends, lambda rows: _index(X, y, rows))
+        X, y, weight = (None if v is None else _safe_indexing(v, order) for v in (X, y, weight))
+        stamps = None if stamps is None else Stamps(stamps.values[order], stamps.clock)
+    rows = _slices(np.cumsum(np.bincount(codes, minlength=len(keys))))
+    if stamps is None:
+        return Table(X, y, weight, [Part(*one, None) for one in zip(keys, rows)], order, "table", names)
+    _check_order(stamps, name, rows, keys)
+    values, clock = stamps
+    parts = [Part(key, some, Stamps(values[some], clock)) for key, some in zip(keys, rows)]
     return Table(X, y, weight, parts, order, "table", names)
 
 
-def _in_order(v, order):
-    """The rows of v in another order; an index that says nothing does not tell time after that either."""
-    nothing = isinstance(v, (pd.DataFrame, pd.Series)) and says_nothing(v.index)
-    v = _safe_indexing(v, order)
-    return v.reset_index(drop=True) if nothing else v
+def _slices(ends):
+    """Slices of rows, from where they end (n,)."""
+    ends = ends.tolist()
+    return list(map(slice, [0, *ends[:-1]], ends))
 
 
-def _parts(keys, ends, index):
-    """A ``Part`` for each key, from where its rows end."""
-    rows = [slice(int(a), int(b)) for a, b in zip([0, *ends[:-1]], ends)]
-    return [Part(key, here, _named(key, index, here)) for key, here in zip(keys, rows)]
+def _codes(keys):
+    """The number of each row's series (N,), in order of appearance, and their keys."""
+    if isinstance(keys, pd.MultiIndex) and keys.nlevels == 1:
+        codes, found = pd.factorize(np.asarray(keys.codes[0]), use_na_sentinel=False)
+        lost, found = keys.codes[0] < 0, keys.levels[0].take(np.maximum(found, 0))
+    else:
+        codes, found = pd.factorize(keys)
+        lost = np.min(keys.codes, axis=0) < 0 if isinstance(keys, pd.MultiIndex) else codes < 0
+    if np.any(lost):
+        raise ValueError(
+            f"The series of row {int(np.argmax(lost))} is missing (NaN): give every row its key."
+        )
+    return codes, found.tolist()
 
 
-def _named(key, index, rows):
-    """What tells the time of a series; errors name the series."""
-    try:
-        return index(rows)
-    except ValueError as error:
-        raise ValueError(f"Series {key!r}: {error}") from None
+# ---------------------------------------------------------------------------------------- stamps
+
+
+def read_both(X, y, told, several=False, name="X"):
+    """The stamps of the rows, by the index of X or that of y, in their order, and whose they are; else None, "X".
+
+    several : whether rows are of several series, of whose time pandas' own 0, 1, 2 ... says nothing.
+    """
+    stamps = _read(X, name, told, several)
+    if stamps is not None and not stamps.clock.default and _is_same_index(X, y):
+        return stamps, name
+    other = _read(y, "y", told, several)
+    if stamps is None or (stamps.clock.default and other is not None):
+        return other, "y"
+    if other is not None and not other.clock.default:
+        _check_same(stamps, other, told)
+    return stamps, name
+
+
+def _is_same_index(X, y):
+    """Whether y has the index of X, by what is known of both: MultiIndexes were compared before."""
+    index, other = X.index, getattr(y, "index", None)
+    return other is index or (isinstance(index, pd.MultiIndex) and isinstance(other, pd.MultiIndex))
+
+
+def _read(v, name, told, several):
+    """The stamps that one argument carries, or None."""
+    index = getattr(v, "index", None)
+    if not isinstance(index, pd.Index) or (several and is_default(index)):
+        return None
+    found = numbers(index, name, told)
+    return None if found is None else Stamps(*found)
+
+
+def _check_same(stamps, other, told):
+    """Raise where X and y have other stamps."""
+    (values, clock), (others, their) = stamps, other
+    if clock.kind != their.kind:
+        if "kinds" not in told:
+            told.add("kinds")
+            warn(
+                f"X has an index of kind {clock.kind!r} and y one of kind {their.kind!r}: they are taken row by row, "
+                "with the stamps of X. Give both the same index.",
+            )
+        return
+    if clock.unit == their.unit:
+        same = np.array_equal(values, others)
+    else:  # beyond what ns can count
+        same = to_index(clock, values).equals(to_index(their, others))
+    if not same or (clock.tz is None) != (their.tz is None):
+        ends = [
+            f"{show(by, v[0])} ... {show(by, v[-1])} ({len(v)} rows)" if len(v) else "(no rows)"
+            for v, by in (stamps, other)
+        ]
+        raise ValueError(
+            f"X and y have different stamps: X {ends[0]}, y {ends[1]}. Align them, for example with "
+            "X, y = X.align(y, join='inner', axis=0)."
+        )
+
+
+def _check_order(stamps, name, rows=(), keys=(None,)):
+    """Raise where the stamps of a series, in its rows, are not ascending and unique.   name : of the argument."""
+    if stamps is None or stamps.clock.default or len(stamps.values) < 2:
+        return
+    values, clock = stamps
+    inside = np.ones(len(values) - 1, bool)
+    inside[[some.stop - 1 for some in rows[:-1]]] = False
+    back, twice = inside & (values[1:] < values[:-1]), inside & (values[1:] == values[:-1])
+    if not (back | twice).any():
+        return
+    at = int(np.argmax(back if back.any() else twice))
+    s = sum(some.stop <= at for some in rows)
+    here = rows[s] if len(rows) else slice(0, len(values))
+    where, first = "" if keys[s] is None else f"Series {keys[s]!r}: ", show(clock, values[at])
+    if back.any():
+        raise ValueError(
+            f"{where}The index of {name} is not in time order: {show(clock, values[at + 1])} comes after {first} (row "
+            f"{at + 1 - here.start}). Rows are time here: sort them, {name}.sort_index(), and do not shuffle when "
+            "splitting."
+        )
+    raise ValueError(
+        f"{where}The index of {name} holds {first} twice ({twice[here].sum()} duplicates in all). Keep one of each, "
+        f"for example {name}[~{name}.index.duplicated()]; at a clock change, use UTC."
+    )
+
+
+def future_index(places, steps, names):
+    """The MultiIndex (series, time) of the next ``steps`` rows of several series, at once.
+
+    places : dict from a series' key to its Timeline (or to what has one as ``timeline``), or None.   names : of keys.
+    A series without a step or a frequency counts 0, 1, 2 ...
+    """
+    timelines = [getattr(place, "timeline", place) for place in places.values()]
+    values, known = ahead(timelines, steps)
+    values[~known] = np.arange(steps)
+    clock = next((timeline.clock for timeline, one in zip(timelines, known) if one), Clock("int"))
+    if known.all() or not known.any():
+        return stack(places, values, clock, names)
+    time = np.empty(values.size, object)
+    known = np.repeat(known, steps)
+    time[known] = list(to_index(clock, values.ravel()[known]))
+    time[~known] = values.ravel()[~known]
+    index = stack(places, values, Clock("int", name=clock.name), names)
+    series = [index.get_level_values(k) for k in range(index.nlevels - 1)]
+    return pd.MultiIndex.from_arrays([*series, time], names=index.names)
+
+
+def stack(keys, values, clock, names):
+    """A MultiIndex (series, time) of keys, S of them, and their stamps (S, steps) or a list of S arrays."""
+    keys, lengths = list(keys), [len(some) for some in values]
+    values = values.ravel() if isinstance(values, np.ndarray) else np.concatenate(values)
+    distinct, time = np.unique(values, return_inverse=True)
+    rows = np.repeat(np.arange(len(keys)), lengths)
+    columns = [_flat(keys)] if len(names) == 1 else [_flat(column) for column in zip(*keys)]
+    coded = [pd.factorize(column) for column in columns]
+    return pd.MultiIndex(
+        levels=[*(level for _, level in coded), to_index(clock, distinct)],
+        codes=[*(codes[rows] for codes, _ in coded), time.ravel()],
+        names=[*names, clock.name],
+    )
+
+
+def _flat(keys):
+    """An Index of keys, one level, tuples too."""
+    return pd.Index(list(keys), tupleize_cols=False)
+
+
+# ---------------------------------------------------------------------------------------- what tells the series
 
 
 def _keys(X, y, groups, column):
@@ -130,13 +285,7 @@ def _keys(X, y, groups, column):
     if len(used) > 1:
         raise ValueError(f"The series are told by {' and by '.join(used)}: give one of them.")
     if groups is not None:
-        keys = np.asarray(groups)
-        n = len(y if X is None else X)
-        if keys.shape != (n,):
-            raise ValueError(
-                f"groups has the shape {keys.shape}, but there are {n} rows: give one key a row."
-            )
-        return keys, [getattr(groups, "name", None) or "series"]
+        return _of_groups(groups, len(y if X is None else X))
     if column is not None:
         if not isinstance(X, pd.DataFrame) or column not in X.columns:
             has = list(X.columns) if isinstance(X, pd.DataFrame) else type(X).__name__
@@ -149,41 +298,35 @@ def _keys(X, y, groups, column):
                 f"The last level of the MultiIndex {tuple(stacked[0].names)} must be time, those before it tell the "
                 "series: reorder them, for example with X.swaplevel().sort_index()."
             )
-        levels = stacked[0].droplevel(-1)
-        return levels, list(levels.names)
+        *names, _ = stacked[0].names
+        return pd.MultiIndex(
+            levels=others, codes=stacked[0].codes[:-1], names=names, verify_integrity=False
+        ), names
     return None, []
 
 
+def _of_groups(groups, n):
+    """Keys (n,) as they were given, tuples too, and their names: as many as the tuples are long."""
+    name = getattr(groups, "name", None) or "series"
+    if isinstance(groups, pd.MultiIndex):
+        groups = list(groups)
+    if isinstance(groups, (list, tuple)) and any(isinstance(key, tuple) for key in groups):
+        keys = np.fromiter(groups, object, len(groups))  # as an array they would be a table
+    else:
+        keys = np.asarray(groups)
+    if keys.shape != (n,):
+        raise ValueError(f"groups has the shape {keys.shape}, but there are {n} rows: give one key a row.")
+    if n == 0 or not isinstance(keys[0], tuple) or {type(key) for key in keys} != {tuple}:
+        return keys, [name]
+    lengths = set(map(len, keys))
+    return keys, [name] if len(lengths) > 1 else [f"{name}_{k}" for k in range(lengths.pop())]
+
+
 def _is_time(level):
-    return isinstance(level, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
-
-
-def _index(X, y, rows):
-    """What tells the time of some rows: the index of X, or that of y, or None."""
-    index, y_index = (_stamps(v, rows, name) for v, name in ((X, "X"), (y, "y")))
-    if type(index) is type(y_index) and not says_nothing(index) and not says_nothing(y_index):
-        if not index.equals(y_index):
-            raise ValueError(
-                f"X and y have different stamps: X {index[0]} ... {index[-1]} ({len(index)} rows), y "
-                f"{y_index[0]} ... {y_index[-1]} ({len(y_index)} rows). Align them, for example with "
-                "X, y = X.align(y, join='inner', axis=0)."
-            )
-    elif says_nothing(index):
-        index = y_index if y_index is not None else index
-    return index
-
-
-def _stamps(v, rows, name):
-    index = getattr(v, "index", None)
-    if not isinstance(index, pd.Index):
-        return None
-    if isinstance(index, pd.MultiIndex):
-        index = index.get_level_values(-1)
-    if rows != slice(None):
-        if says_nothing(index):
-            return None
-        index = index[rows]
-    return time_index(index, name)
+    """Whether a level of an index can be nothing but time."""
+    if isinstance(level, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
+        return True
+    return pd.api.types.infer_dtype(level, skipna=True) in ("date", "datetime", "datetime64", "timedelta64")
 
 
 def _is_list(v, least=2):
@@ -226,11 +369,14 @@ def _from_list(X, y, weight):
             f"Series {lengths.index(0)} has no rows: give it some, or tell series by groups or a MultiIndex, where "
             "any may be left out."
         )
-    ends = np.cumsum(lengths)
-    parts = [
-        part._replace(index=_named(k, lambda _, k=k: _index(_one(X, k), _one(y, k), slice(None)), None))
-        for k, part in enumerate(_parts(range(n), ends, lambda rows: None))
-    ]
+    told, parts = set(), []
+    for k, rows in enumerate(_slices(np.cumsum(lengths))):
+        try:
+            stamps, name = read_both(_one(X, k), _one(y, k), told)
+            _check_order(stamps, name)
+        except ValueError as error:
+            raise ValueError(f"Series {k!r}: {error}") from None
+        parts.append(Part(k, rows, stamps))
     together = [None if v is None else _joined(v, name) for name, v in given.items()]
     return Table(*together, parts, None, "list", ["series"])
 
@@ -270,5 +416,5 @@ def _from_cube(X, y, weight):
                 f"{name} has the shape {v.shape}, but there are {n} series of {T} rows: give ({n}, {T}, ...)."
             )
     flat = [None if v is None else v.reshape(n * T, *v.shape[2:]) for v in flat]
-    parts = _parts(range(n), T * np.arange(1, n + 1), lambda rows: None)
+    parts = [Part(k, rows, None) for k, rows in enumerate(_slices(T * np.arange(1, n + 1)))]
     return Table(*flat, parts, None, "cube", ["series"])

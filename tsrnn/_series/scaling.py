@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
 
+
+@kept("scaler")
 class Scaler(NamedTuple):
     """z = (v - center) / scale, column by column."""
 

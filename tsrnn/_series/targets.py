@@ -8,6 +8,17 @@ The differences stand for the polynomial (1 - B^a)(1 - B^b) ... = 1 - sum_k c_k 
 continued to all numbers, -inf below its domain and inf above, and so is its inverse, to the ends of the domain: a
 bound or a level that a closed loop produces may lie anywhere.  Arrays are Y, U, W (N, O), column by column; NaN
 passes through.
+
+A transform is any object with
+
+    __call__(Y), inverse(U)        g and its inverse, increasing; or
+    polynomial()                   [1, -c_1 ... -c_K], for what a change is of the levels
+
+and, where it has something to say,
+
+    check()                        raises where a parameter of its own is wrong
+    domain()                       two texts: which y it needs, and what to do about others
+    terms(call, y), inverse_terms(call, u)      the formulas, for export: see ``export/_program.py``
 """
 
 import math
@@ -18,11 +29,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .._check import check_number
+from .._values import kept, public
 
 
 LARGEST = np.finfo(float).max
 
 
+@public("tsrnn.preprocessing")
 class Log(BaseEstimator):
     """Logarithm of the target: u = log(y + offset).
 
@@ -63,11 +76,20 @@ class Log(BaseEstimator):
         """From levels back to y."""
         return np.exp(U) - self.offset
 
+    def terms(self, call, y):
+        """The level, for export."""
+        return call("log", call("max", y + self.offset, 0.0))
+
+    def inverse_terms(self, call, u):
+        """Y of a level, for export."""
+        return call("exp", u) - self.offset
+
     def domain(self):
         """What it can be taken of, and what to do about other values."""
         return f"y > {0.0 - self.offset}", "give a greater offset, or NaN where such a value was not measured"
 
 
+@public("tsrnn.preprocessing")
 class Power(BaseEstimator):
     """Power of the target: u = (y + offset) ** exponent.
 
@@ -108,6 +130,14 @@ class Power(BaseEstimator):
         """From levels back to y."""
         return np.maximum(U, 0) ** (1 / self.exponent) - self.offset
 
+    def terms(self, call, y):
+        """The level, for export."""
+        return call("pow", y + self.offset, self.exponent)
+
+    def inverse_terms(self, call, u):
+        """Y of a level, for export."""
+        return call("pow", call("max", u, 0.0), 1 / self.exponent) - self.offset
+
     def domain(self):
         """What it can be taken of, and what to do about other values."""
         return (
@@ -116,6 +146,7 @@ class Power(BaseEstimator):
         )
 
 
+@public("tsrnn.preprocessing")
 class Logit(BaseEstimator):
     """Log-odds of the target's place in a range: u = log((y - low) / (high - y)).
 
@@ -154,6 +185,14 @@ class Logit(BaseEstimator):
         """From levels back to y."""
         return self.low + (self.high - self.low) / (1 + np.exp(np.negative(U)))
 
+    def terms(self, call, y):
+        """The level, for export."""
+        return call("log", y - self.low) - call("log", self.high - y)
+
+    def inverse_terms(self, call, u):
+        """Y of a level, for export."""
+        return self.low + (self.high - self.low) * call("logistic", u)
+
     def domain(self):
         """What it can be taken of, and what to do about other values."""
         return (
@@ -162,6 +201,7 @@ class Logit(BaseEstimator):
         )
 
 
+@public("tsrnn.preprocessing")
 class Difference(BaseEstimator):
     """Change of the target: w(t) = u(t) - u(t - lag).
 
@@ -187,15 +227,21 @@ class Difference(BaseEstimator):
         """Raise where a parameter is out of range or of the wrong type."""
         check_number("lag", self.lag, 1, integer=True)
 
+    def polynomial(self):
+        """1 - B^lag."""
+        return np.concatenate([[1.0], np.zeros(self.lag - 1), [-1.0]])
 
+
+ANY = "values of which it gives finite levels", "give others, or NaN where such a value was not measured"
 WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
 
 
+@kept("target")
 class Target(NamedTuple):
     """What the model forecasts, of what the user measured.
 
-    pointwise : tuple of Log, Power, Logit, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows after
-    which all differences begin anew.
+    pointwise : tuple of transforms such as Log, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows
+    after which all differences begin anew.
     """
 
     pointwise: tuple
@@ -210,7 +256,7 @@ class Target(NamedTuple):
             outside = np.isinf(U) & np.isfinite(V)
             if outside.any():
                 row, column = np.argwhere(outside)[0]
-                domain, cure = g.domain()
+                domain, cure = g.domain() if hasattr(g, "domain") else ANY
                 where = f"row {row}" if U.shape[1] == 1 else f"row {row}, column {column}"
                 was = "" if g is self.pointwise[0] else f", by then {V[row, column]},"
                 raise ValueError(
@@ -273,32 +319,46 @@ def resolve_target(target_transform):
         if step is None:
             continue
         found = WORDS.get(step) if isinstance(step, str) else step
-        if not isinstance(found, (Log, Power, Logit, Difference)):
+        changes = hasattr(found, "polynomial")
+        if isinstance(found, type) or not (changes or (callable(found) and hasattr(found, "inverse"))):
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} is unknown: give None, "
                 f"{', '.join(map(repr, WORDS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
-                "Difference(lag=24), or a list of those."
+                "Difference(lag=24), or a list of those: anything with the methods __call__(Y) and inverse(U), or "
+                "polynomial()."
             )
-        found.check()
-        if isinstance(found, Difference):
-            difference = step
-            factor = np.zeros(found.lag + 1)
-            factor[[0, -1]] = 1, -1
+        if hasattr(found, "check"):
+            found.check()
+        if changes:
+            difference, factor = step, _factor(found)
             polynomial = np.convolve(polynomial, factor)
-            season = math.lcm(season, found.lag)
+            season = math.lcm(season, len(factor) - 1)
         elif difference is not None:
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} comes after {difference!r}, but a change may have "
                 f"any sign and size: put {step!r} first."
             )
         else:
-            pointwise.append(clone(found))  # the fitted model keeps it, whatever set_params does later
+            pointwise.append(
+                clone(found, safe=False)
+            )  # the fitted model keeps it, whatever set_params does later
     return Target(tuple(pointwise), -polynomial[1:], season)
+
+
+def _factor(difference):
+    """The polynomial of a difference, (K + 1,)."""
+    factor = np.asarray(difference.polynomial(), float)
+    if factor.ndim != 1 or len(factor) < 2 or factor[0] != 1 or not np.isfinite(factor).all():
+        raise ValueError(
+            f"target_transform: {difference!r} has the polynomial {factor}: give [1, -c_1 ... -c_K], finite numbers."
+        )
+    return factor
 
 
 # -------------------------------------------------------------------------------------- bounds
 
 
+@kept("bounds")
 class Bounds(NamedTuple):
     """Where y may lie: for each output a number, or, as an int, the column of X that holds it.
 

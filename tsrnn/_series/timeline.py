@@ -5,16 +5,44 @@ two stamps.  That is one of
 
 - a fixed step (seconds, hours, days; 1 for integers), found when at least half of the neighbours are one step
   apart and the others several: what is missing is then a gap;
-- a calendar frequency (months, years, days of 23 to 25 hours), found likewise; business days too, but a holiday
-  is no gap;
+- a frequency: the one that the user's index carries, else a calendar (months, years, days of 23 to 25 hours), found
+  likewise; business days too, but a holiday is no gap, unless the user's frequency says so;
 - neither: irregular stamps, where a row follows if it is not much further away than neighbours usually are.
+
+Stamps are int64 (``stamps.py``), frequencies count by ``calendars.py``, and nothing here is proportional to a span.
 """
 
-import warnings
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from .._values import kept
+from . import calendars
+from .stamps import LARGEST, PER_SECOND, Clock, Stamps, show, to_index
+
+
+MOST_MISSING = 10_000  # rows that a gap takes on a grid
+FAR = 3  # times the median distance, beyond which irregular stamps have a gap
+FEW = 5  # rows, with fewer of which a grid is a guess, and rows beside it are not refused
+
+
+@kept("timeline")
+class Timeline(NamedTuple):
+    """The stamps of the rows seen, numbers by ``clock``: first, last and how they are spaced.
+
+    step : the fixed distance, or None.   freq : an offset of pandas, or None.   longest : the distance up to which a
+    row follows, for business days and irregular stamps, or None.
+    """
+
+    clock: Clock
+    first: int
+    last: int
+    n: int
+    step: int | None
+    freq: Any
+    longest: int | None
 
 
 def last_known(Z, p):
@@ -26,104 +54,89 @@ def last_known(Z, p):
     return np.take_along_axis(Z, np.maximum.accumulate(at), axis=0).reshape(-1, O)[:n]
 
 
-REGULAR = 0.5  # share of neighbours that must be one step apart
-MOST_MISSING = 10_000  # rows that a gap takes on a grid
-FAR = 3  # times the median distance, beyond which irregular stamps have a gap
+# ---------------------------------------------------------------------------------------- how rows are spaced
 
 
-class Timeline(NamedTuple):
-    """The stamps of the rows seen: first, last and how they are spaced."""
-
-    first: Any
-    last: Any
-    n: int
-    step: Any  # Timedelta, int or None
-    freq: Any  # pandas offset or None
-    longest: Any  # distance up to which a row follows, for business days and irregular stamps
-    name: Any  # of the index
-
-
-def time_index(index, name):
-    """The index of one series of ``name`` where it tells time, checked; else None.
-
-    Raises
-    ------
-    ValueError
-        The stamps are missing, not in order or not unique.
-    """
-    if isinstance(index, pd.PeriodIndex):
-        index = index.to_timestamp()
-    time = isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex))
-    if not time and not pd.api.types.is_integer_dtype(index.dtype):
+def read(stamps):
+    """The timeline of the stamps of a series, or None."""
+    if stamps is None or len(stamps.values) == 0:
         return None
-    if index.hasnans:
-        at = int(np.flatnonzero(index.isna())[0])
-        raise ValueError(f"The index of {name} holds NaT, first in row {at}: drop or repair those rows.")
-    if not index.is_monotonic_increasing:
-        at = int(np.flatnonzero(index[1:] < index[:-1])[0])
-        raise ValueError(
-            f"The index of {name} is not in time order: {index[at + 1]} comes after {index[at]} (row {at + 1}). "
-            f"Rows are time here: sort them, {name}.sort_index(), and do not shuffle when splitting."
+    values, clock = stamps
+    return Timeline(clock, int(values[0]), int(values[-1]), len(values), *_spacing(values, clock))
+
+
+def _spacing(values, clock):
+    """Step, freq and longest of ascending stamps (n,)."""
+    carried = None if clock.freq is None else _carried(values, clock)
+    if carried is not None or len(values) < 2:
+        return carried or (None, None, None)
+    apart = _apart(values)
+    least, most, hour = int(apart.min()), int(apart.max()), 3600 * PER_SECOND.get(clock.unit, 0)
+    if clock.kind == "stamp" and least >= 23 * hour:
+        if clock.tz is None and least == most < 25 * 24 * hour:
+            return least, None, None
+        few = len(values) <= calendars.FEW  # series of a panel often have the same stamps
+        found = (
+            _calendar_of_few(tuple(values.tolist()), clock.unit, clock.tz)
+            if few
+            else _calendar(values, clock)
         )
-    if not index.is_unique:
-        twice = index[index.duplicated()]
-        raise ValueError(
-            f"The index of {name} holds {twice[0]} twice ({len(twice)} duplicates in all). Keep one of each, for "
-            f"example {name}[~{name}.index.duplicated()]; at a clock change, use UTC."
-        )
-    return index
+        if found is not None:
+            return found
+    step = calendars.most_are_neighbours(apart)
+    return (step, None, None) if step else (None, None, min(FAR * int(np.median(apart)), 2 * LARGEST))
 
 
-def frequency(*frames):
-    """The frequency of the first index of periods among what the user gave, or None; inside, periods are stamps."""
-    for frame in frames:
-        index = getattr(frame, "index", None)
-        index = index.levels[-1] if isinstance(index, pd.MultiIndex) else index
-        if isinstance(index, pd.PeriodIndex):
-            return index.freq
-    return None
+def _apart(values):
+    """Distances (n - 1,) of ascending stamps, uint64: those of int64 may be twice as long as it counts."""
+    return values[1:].view(np.uint64) - values[:-1].view(np.uint64)
 
 
-def says_nothing(index):
-    """No index, or pandas' own 0, 1, 2 ..., with which every new frame begins."""
-    return index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
-
-
-def read(index):
-    """The timeline of an index, or None."""
-    if index is None or len(index) == 0:
+def _carried(values, clock):
+    """The spacing by the frequency of the user's index, where the stamps of this series follow it; else None."""
+    apart, step = _apart(values), calendars.fixed(clock.freq, clock)
+    if step is not None:
+        follows = len(values) == 1 or (calendars.most_are_neighbours(apart) == step)
+        return (step, None, None) if follows else None
+    if clock.kind != "stamp":
         return None
-    step = freq = longest = None
-    if len(index) > 1:
-        apart = np.diff(index.asi8 if hasattr(index, "asi8") else index.to_numpy())
-        at = int(np.argmin(apart))
-        step, day = index[at + 1] - index[at], pd.Timedelta("23h")
-        dates = isinstance(index, pd.DatetimeIndex)
-        business = dates and day <= step <= 2 * day and len(index) > 5 and (index.day_of_week < 5).all()
-        local_days = dates and index.tz is not None and step >= day  # 23 to 25 hours long
-        if business and apart.max() > apart.min():
-            step, freq, longest = None, pd.offsets.BDay(), min((index[1:] - index[:-1]).max(), 7 * day)
-        elif local_days or np.mean(apart == apart.min()) < REGULAR or (apart % apart.min()).any():
-            step, freq = None, _calendar(index) if dates else None
-            if freq is None:
-                longest = FAR * np.median(apart).astype(apart.dtype)
-                longest = longest if index.dtype.kind in "iu" else pd.Timedelta(int(longest), unit=index.unit)
-    return Timeline(index[0], index[-1], len(index), step, freq, longest, index.name)
-
-
-def _calendar(index):
-    """The calendar frequency on which all stamps lie, most of them with no other between; or None."""
-    if len(index) < 3:
+    row, on = calendars.place(clock.freq, clock, values, int(values[0]))
+    if not on.all() or (len(row) > 1 and calendars.most_are_neighbours(row[1:] - row[:-1]) != 1):
         return None
-    windows = [index[k : k + 4] for k in np.linspace(0, max(0, len(index) - 4), 20).astype(int)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # infer_freq will return offsets; either will do
-        candidates = {pd.infer_freq(window) for window in windows} - {None}
-    for name in sorted(candidates, key=str):
-        grid = pd.date_range(index[0], index[-1], freq=name)
-        if len(index) >= REGULAR * len(grid) and index.isin(grid).all():
-            return pd.tseries.frequencies.to_offset(name)
-    return None
+    business = type(clock.freq) is pd.offsets.BusinessDay
+    return None, clock.freq, _holidays(apart, clock) if business else None
+
+
+def _holidays(apart, clock):
+    """The distance up to which one business day follows another."""
+    day = 86_400 * PER_SECOND[clock.unit]
+    return max(3 * day, min(int(apart.max(initial=0)), 7 * day))
+
+
+@lru_cache(4096)
+def _calendar_of_few(values, unit, tz):
+    return _calendar(np.array(values, np.int64), Clock("stamp", unit, tz))
+
+
+def _calendar(values, clock):
+    """The spacing by a calendar, of stamps that are a day apart or more, most with no other row between; or None."""
+    day = 86_400 * PER_SECOND[clock.unit]
+    days, time = calendars.split(values, clock)
+    apart = _apart(values)
+    least = int(apart.min())
+    if (time != time[0]).any():
+        return None
+    if len(days) > 5 and least <= 2 * day and int(apart.max()) > least and ((days + 3) % 7 < 5).all():
+        return None, pd.offsets.BDay(), min(int(apart.max()), 7 * day)
+    if least >= 25 * day:
+        calendar = calendars.of_months(days)
+        if calendar is not None:
+            return None, calendars.to_offset(calendar, days[-1]), None
+        if len(days) > 2 and calendars.most_are_neighbours(apart) is None:
+            freq = calendars.inferred(values, clock)
+            return None if freq is None else (None, freq, None)
+    every = None if clock.tz is None else calendars.most_are_neighbours(days[1:] - days[:-1])
+    return every and (None, calendars.to_offset(calendars.Calendar("days", every), days[-1]), None)
 
 
 def irregular(timeline):
@@ -131,14 +144,35 @@ def irregular(timeline):
     return timeline is not None and timeline.n > 2 and timeline.step is None and timeline.freq is None
 
 
-def comparable(timeline, index):
+def spacing_name(timeline):
+    """How rows are spaced, in words and as what ``resample`` takes (None where that has no name for it)."""
+    clock, step, freq = timeline.clock, timeline.step, timeline.freq
+    if step is not None and clock.kind == "int":
+        return str(step), None
+    if step is not None:
+        day = 86_400 * PER_SECOND[clock.unit]
+        length = pd.Timedelta(np.timedelta64(step, clock.unit))
+        freq = pd.offsets.Day(step // day) if step % day == 0 else pd.tseries.frequencies.to_offset(length)
+    alias = freq.freqstr
+    has_name = isinstance(freq, pd.offsets.Tick) or type(freq) in calendars.NAMED
+    return alias, alias if has_name else None
+
+
+# ---------------------------------------------------------------------------------------- where rows belong
+
+
+def tells(stamps):
+    """Whether stamps tell where rows are: there are some, and not pandas' own 0, 1, 2 ..."""
+    return stamps is not None and not stamps.clock.default
+
+
+def comparable(timeline, stamps):
     """Raise where naive and aware stamps meet; False where the kinds of index differ."""
-    first = index[0]
-    for kind in (pd.Timestamp, pd.Timedelta):
-        if isinstance(first, kind) != isinstance(timeline.last, kind):
-            return False
-    if isinstance(first, pd.Timestamp) and (first.tz is None) != (timeline.last.tz is None):
-        with_zone, without = ("X", "the training rows") if first.tz else ("the training rows", "X")
+    seen, clock = timeline.clock, stamps.clock
+    if seen.kind != clock.kind:
+        return False
+    if (seen.tz is None) != (clock.tz is None):
+        with_zone, without = ("X", "the training rows") if clock.tz else ("the training rows", "X")
         raise ValueError(
             f"The index of {with_zone} has a time zone and that of {without} has none: give both one, with "
             "tz_localize, or neither."
@@ -146,48 +180,121 @@ def comparable(timeline, index):
     return True
 
 
-def can_place(timeline, index):
-    """Whether an index can be compared with that of the rows seen."""
-    return timeline is not None and not says_nothing(index) and comparable(timeline, index)
+def can_place(timeline, stamps):
+    """Whether stamps can be compared with those of the rows seen."""
+    return timeline is not None and tells(stamps) and comparable(timeline, stamps)
+
+
+def aligned(timeline, stamps):
+    """The same stamps in the unit of a timeline: another one only beyond the years that ns can count."""
+    clock, unit = stamps.clock, timeline.clock.unit
+    if clock.unit == unit:
+        return stamps
+    here, there = PER_SECOND[clock.unit], PER_SECOND[unit]
+    if here > there:
+        return Stamps(stamps.values // (here // there), clock._replace(unit=unit))
+    if np.abs(stamps.values).max(initial=0) > LARGEST // (there // here):
+        raise ValueError(
+            f"The stamps {show(clock, stamps.values[0])} ... {show(clock, stamps.values[-1])} are beyond what an index "
+            f"in {unit} can hold: give training's index in {clock.unit}, with index.as_unit({clock.unit!r})."
+        )
+    return Stamps(stamps.values * (there // here), clock._replace(unit=unit))
+
+
+def check_grid(timeline, stamps, name):
+    """Raise where stamps lie beside the grid of the rows seen, or closer than its rows.
+
+    Raises
+    ------
+    ValueError
+        Each row of the argument ``name`` would be taken for one step of training's rows, but is not.
+    """
+    if not can_place(timeline, stamps) or timeline.n < FEW:
+        return
+    values = aligned(timeline, stamps).values
+    if timeline.step is not None:
+        beside = values % timeline.step != timeline.last % timeline.step
+    elif timeline.freq is not None:
+        row, on = calendars.place(timeline.freq, timeline.clock, values, timeline.last)
+        beside = ~on
+        beside[1:] |= row[1:] == row[:-1]
+    else:
+        return
+    if not beside.any():
+        return
+    words, alias = spacing_name(timeline)
+    cure = f"{name}.resample({alias!r}).mean()" if alias else f"{name}.groupby(...) or {name}.reindex(...)"
+    raise ValueError(
+        f"{name} has a row at {show(stamps.clock, stamps.values[np.argmax(beside)])}, which lies beside the grid of "
+        f"the training rows ({show(timeline.clock, timeline.last)} and every {words}), and each row is one step of "
+        f"that grid. Bring {name} to it first, for example with {cure}, or fit a model on rows like these."
+    )
+
+
+# ---------------------------------------------------------------------------------------- what is missing
 
 
 def missing_between(timeline, stamp):
     """Rows missing between the end of a timeline and a later stamp; 0 if it follows."""
     if timeline.step is not None:
-        return int(np.ceil((stamp - timeline.last) / timeline.step)) - 1
-    if timeline.longest is not None and stamp - timeline.last <= timeline.longest:
-        return 0
-    if timeline.freq is not None:
-        return len(pd.date_range(timeline.last, stamp, freq=timeline.freq, inclusive="neither"))
-    if timeline.longest is None:
-        return 0
-    return int(np.ceil(FAR * (stamp - timeline.last) / timeline.longest)) - 1
+        return max(0, -(-(int(stamp) - timeline.last) // timeline.step) - 1)
+    before, after = np.array([timeline.last]), np.array([stamp], np.int64)
+    return int(_missing(timeline, before, after)[0])
 
 
-def gap_starts(index, timeline=None):
-    """Rows of an index before which others are missing, by its own spacing or that of a timeline, ascending."""
-    timeline = timeline or read(index)
-    if timeline is None or len(index) < 2:
-        return []
+def missing_before(stamps, rows, timeline=None):
+    """Rows missing before each of some rows (m,) > 0 of a series, int64, by a timeline or its own spacing."""
+    timeline = timeline or read(stamps)
+    values, rows = aligned(timeline, stamps).values, np.asarray(rows, np.int64)
+    return _missing(timeline, values[rows - 1], values[rows])
+
+
+def _missing(timeline, before, after):
+    """Rows missing between stamps ``before`` and ``after`` (m,), int64."""
+    if len(before) == 0 or (timeline.step, timeline.freq, timeline.longest) == (None, None, None):
+        return np.zeros(len(before), np.int64)
+    apart = after.view(np.uint64) - before.view(np.uint64)
     if timeline.step is not None:
-        gaps = index[1:] - index[:-1] > timeline.step
-    elif timeline.freq is None:
-        return []  # irregular: rows are one step apart, whatever lies between
-    elif timeline.longest is not None:
-        gaps = index[1:] - index[:-1] > timeline.longest
+        rows = (apart - np.uint64(1)) // np.uint64(timeline.step)
+    elif timeline.freq is not None:
+        both = np.concatenate([before, after])
+        order = np.argsort(both, kind="stable")
+        row, on = (np.empty_like(both), np.empty(len(both), bool))
+        row[order], on[order] = calendars.place(timeline.freq, timeline.clock, both[order], timeline.last)
+        rows = row[len(before) :] - row[: len(before)] - on[len(before) :]
     else:
-        grid = pd.date_range(index[0], index[-1], freq=timeline.freq)
-        gaps = np.diff(grid.searchsorted(index)) > 1
-    return [int(k) + 1 for k in np.flatnonzero(gaps)]
+        rows = np.ceil(FAR * (apart / timeline.longest)) - 1
+    if timeline.longest is not None:
+        rows = np.where(apart <= timeline.longest, 0, rows)
+    return np.maximum(np.minimum(rows, LARGEST // 2).astype(np.int64), 0)
 
 
-def positions(index, n):
-    """Row numbers (n,) on the regular grid of an index, or None: beyond a gap they jump, by MOST_MISSING at most."""
-    jumps = np.ones(n, int)
+def gap_starts(stamps, timeline=None):
+    """Rows (m,) of a series before which others are missing, by its own spacing or that of a timeline, ascending."""
+    nothing = np.empty(0, np.int64)
+    if stamps is None or len(stamps.values) < 2:
+        return nothing
+    timeline = timeline or read(stamps)
+    values = aligned(timeline, stamps).values
+    if timeline.step is not None:
+        gaps = _apart(values) > timeline.step
+    elif timeline.freq is None:
+        return nothing  # irregular: rows are one step apart, whatever lies between
+    elif timeline.longest is not None:
+        gaps = _apart(values) > timeline.longest
+    else:
+        row, _ = calendars.place(timeline.freq, timeline.clock, values, int(values[0]))
+        gaps = row[1:] - row[:-1] > 1
+    return np.flatnonzero(gaps) + 1
+
+
+def positions(stamps, n):
+    """Row numbers (n,) on the regular grid of stamps, or None: beyond a gap they jump, by MOST_MISSING at most."""
+    jumps = np.ones(n, np.int64)
     jumps[:1] = 0
-    timeline = read(index)
-    for k in gap_starts(index, timeline) if timeline is not None else ():
-        jumps[k] += min(missing_between(timeline._replace(last=index[k - 1]), index[k]), MOST_MISSING)
+    rows = gap_starts(stamps)
+    if len(rows):
+        jumps[rows] += np.minimum(missing_before(stamps, rows), MOST_MISSING)
     return jumps.cumsum()
 
 
@@ -198,27 +305,83 @@ def spread(v, at):
     return full
 
 
+# ---------------------------------------------------------------------------------------- what comes next
+
+
 def future(timeline, steps):
     """The index of the next ``steps`` rows; None where the stamps are irregular."""
-    if timeline.step is not None:
-        return pd.Index([timeline.last + k * timeline.step for k in range(1, steps + 1)], name=timeline.name)
-    if timeline.freq is not None:
-        return pd.date_range(timeline.last, periods=steps + 1, freq=timeline.freq, name=timeline.name)[1:]
-    return None
+    values, known = ahead([timeline], steps)
+    return to_index(timeline.clock, values[0]) if known[0] else None
 
 
-def extend(timeline, index):
-    """The timeline after more rows were seen; how they are spaced is known from the first ones."""
-    new = read(index)
-    if timeline is None or new is None:
-        return new
-    spaced = new if timeline.n == 1 else timeline
-    return spaced._replace(first=timeline.first, last=new.last, n=timeline.n + new.n)
+def ahead(timelines, steps):
+    """Stamps (S, steps) of the rows after each of S timelines, and for which there are some, (S,).
+
+    Integers beyond int64 are Python's own.
+    """
+    values, known = np.zeros((len(timelines), steps), np.int64), np.zeros(len(timelines), bool)
+    alike = {}
+    for s, timeline in enumerate(timelines):
+        if timeline is not None and (timeline.step is not None or timeline.freq is not None):
+            key = timeline.step, timeline.freq, timeline.clock.unit, timeline.clock.tz
+            alike.setdefault(key, []).append(s)
+    for (step, freq, *_), which in alike.items():
+        clock = timelines[which[0]].clock
+        last = np.array([timelines[s].last for s in which])
+        if step is None:
+            try:
+                values[which] = calendars.ahead(freq, clock, last, steps)
+            except OverflowError:
+                raise _too_late(last, clock) from None
+        elif int(last.max()) + steps * step > LARGEST:
+            values = values.astype(object)
+            values[which] = _beyond(last, steps, step, clock)
+        else:
+            values[which] = last[:, None] + step * np.arange(1, steps + 1)
+        known[which] = True
+    return values, known
+
+
+def _beyond(last, steps, step, clock):
+    """Stamps (S, steps) that int64 cannot count."""
+    if clock.kind != "int":
+        raise _too_late(last, clock)
+    return [[end + k * step for k in range(1, steps + 1)] for end in last.tolist()]
+
+
+def _too_late(last, clock):
+    """Of stamps that ns cannot count."""
+    return ValueError(
+        f"The rows after {show(clock, int(last.max()))} are beyond what an index in {clock.unit} can hold: ask for "
+        "fewer steps."
+    )
+
+
+def extend(timeline, stamps):
+    """The timeline after more rows were seen; how they are spaced is known from the first ones, once they are some."""
+    if timeline is None or stamps is None or len(stamps.values) == 0:
+        return read(stamps)
+    values, clock = aligned(timeline, stamps)
+    if _is_guess(timeline, len(values)):
+        several = values if len(values) >= FEW else np.concatenate([[timeline.last], values])
+        step, freq, longest = _spacing(several, clock)
+        timeline = timeline._replace(step=step, freq=freq, longest=longest)
+    return timeline._replace(last=int(values[-1]), n=timeline.n + len(values))
+
+
+def _is_guess(timeline, n):
+    """Whether n more rows say better than those seen how rows are spaced."""
+    if timeline.clock.freq is not None and (timeline.step is not None or timeline.freq is not None):
+        return False
+    return timeline.n == 1 or (timeline.n < FEW <= n)
 
 
 def advance(timeline, steps):
     """The timeline after ``steps`` rows that came without stamps; None where those cannot be told."""
     if timeline is None or (timeline.step is None and timeline.freq is None):
         return None
-    last = future(timeline, steps)[-1] if timeline.step is None else timeline.last + steps * timeline.step
+    if timeline.step is not None:
+        last = timeline.last + steps * timeline.step
+    else:
+        last = int(calendars.ahead(timeline.freq, timeline.clock, [timeline.last], steps)[0, -1])
     return timeline._replace(last=last, n=timeline.n + steps)

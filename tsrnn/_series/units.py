@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
 from .scaling import Scaler
 from .targets import Bounds, Target
 
@@ -44,6 +45,7 @@ class Inputs(NamedTuple):
         return Inputs(self.filled[rows], self.z[rows], limits)
 
 
+@kept("units")
 class Units(NamedTuple):
     """Learnt in ``fit``, kept for all that follows.
 

@@ -14,14 +14,24 @@ kinks) leads to the next parameters, which can only be better [1].
 [1] D. R. Hunter, K. Lange, "Quantile regression via an MM algorithm", Journal of Computational and Graphical
     Statistics 9(1), 2000.
 
-Every kernel takes
+A loss is any object with
 
-out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them.   y, w : (N O,), targets and
-weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each sequence's
-first row begins.
+    __call__(out, y, w, at, dout)  the value, a float64, NaN where a forecast is NaN; and the gradient, into dout
 
-and gives a float64, NaN where a forecast is NaN.
+and, where it has something to say,
+
+    kinks                          True where its gradient jumps: then no solver is chosen that needs it smooth
+    parabola(e, rounding)          s and d, like errors e (N, O), of the parabola above, kinks rounded off by so much:
+                                   what a linear readout of this loss is solved for with
+    check()                        raises where a parameter of its own is wrong
+    check_outputs(n_outputs)       raises where it does not go with so many columns of y
+
+out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them, float32 or float64.   y, w : (N O,),
+targets and weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each
+sequence's first row begins: output o of step t of sequence b is compared with y[at[b] + t O + o].
 """
+
+from inspect import signature
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -40,7 +50,7 @@ STEP = (
 
 
 @kernel
-def squared(out, y, w, at, dout):
+def squared_errors(out, y, w, at, dout):
     """Half the weighted sum of squares."""
     T, B, O = out.shape
     total = 0.0
@@ -55,7 +65,7 @@ def squared(out, y, w, at, dout):
 
 
 @kernel
-def absolute(out, y, w, at, dout):
+def absolute_errors(out, y, w, at, dout):
     """Weighted sum of absolute errors."""
     T, B, O = out.shape
     total = 0.0
@@ -70,7 +80,7 @@ def absolute(out, y, w, at, dout):
 
 
 @kernel
-def huber(out, y, w, at, dout, delta):
+def huber_errors(out, y, w, at, dout, delta):
     """Squared errors as far as delta, absolute ones beyond."""
     T, B, O = out.shape
     total = 0.0
@@ -90,7 +100,7 @@ def huber(out, y, w, at, dout, delta):
 
 
 @kernel
-def pinball(out, y, w, at, dout, quantile):
+def pinball_errors(out, y, w, at, dout, quantile):
     """A share of the absolute errors: ``quantile`` (O,) of those below y, the rest of those above."""
     T, B, O = out.shape
     total = 0.0
@@ -107,6 +117,36 @@ def pinball(out, y, w, at, dout, quantile):
                 dout[t, b, o] = w[i] * slope
                 total += w[i] * slope * d
     return total
+
+
+class Squared:
+    """Half the sum of squares."""
+
+    kinks = False
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return squared_errors(out, y, w, at, dout)
+
+    def __repr__(self):
+        return "'squared'"
+
+
+class Absolute:
+    """Sum of absolute errors."""
+
+    kinks = True
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return absolute_errors(out, y, w, at, dout)
+
+    def __repr__(self):
+        return "'absolute'"
+
+    def parabola(self, e, rounding):
+        """s and d, like e."""
+        return 1 / (np.abs(e) + rounding), np.zeros_like(e)
 
 
 class Huber(BaseEstimator):
@@ -133,6 +173,8 @@ class Huber(BaseEstimator):
     Huber(delta=0.5)
     """
 
+    kinks = False
+
     def __init__(self, delta=1.0):
         self.delta = delta
 
@@ -142,7 +184,11 @@ class Huber(BaseEstimator):
 
     def __call__(self, out, y, w, at, dout):
         """Value, and gradient into dout; arrays as for the kernels of ``losses.py``."""
-        return huber(out, y, w, at, dout, float(self.delta))
+        return huber_errors(out, y, w, at, dout, float(self.delta))
+
+    def parabola(self, e, rounding):
+        """s and d, like e; no kink to round off."""
+        return self.delta / np.maximum(np.abs(e), self.delta), np.zeros_like(e)
 
 
 class Pinball(BaseEstimator):
@@ -173,6 +219,8 @@ class Pinball(BaseEstimator):
     (500, 2)
     """
 
+    kinks = True
+
     def __init__(self, quantile=0.5):
         self.quantile = quantile
 
@@ -183,11 +231,24 @@ class Pinball(BaseEstimator):
         for name, value in several.items():
             check_number(name, value, 0, 1, low_open=True, high_open=True)
 
+    def check_outputs(self, n_outputs):
+        """Raise where there is not a quantile for each output."""
+        if _is_sequence(self.quantile) and len(self.quantile) != n_outputs:
+            raise ValueError(
+                f"loss={self!r} has {len(self.quantile)} quantiles, but y has {n_outputs} outputs: give one number, or "
+                "one for each output."
+            )
+
     def __call__(self, out, y, w, at, dout):
         """Value, and gradient into dout; arrays as for the kernels of ``losses.py``."""
         quantile = np.empty(out.shape[2])
         quantile[:] = self.quantile
-        return pinball(out, y, w, at, dout, quantile)
+        return pinball_errors(out, y, w, at, dout, quantile)
+
+    def parabola(self, e, rounding):
+        """s and d, like e: half an absolute value, and a slope."""
+        size = np.abs(e) + rounding
+        return 0.5 / size, (2 * np.asarray(self.quantile, float) - 1) * size
 
 
 def _is_sequence(quantile):
@@ -195,44 +256,46 @@ def _is_sequence(quantile):
     return np.iterable(quantile) and not isinstance(quantile, str)
 
 
-LOSSES = {"squared": squared, "absolute": absolute, "huber": Huber(), "pinball": Pinball()}
+squared = Squared()  # for which there are methods of its own
+LOSSES = {"squared": squared, "absolute": Absolute(), "huber": Huber(), "pinball": Pinball()}
 
 
 def resolve_loss(loss, n_outputs=None):
-    """The callable(out, y, w, at, dout) -> float that a word or an object stands for, for so many outputs."""
+    """The loss that a word or an object stands for; raises where it does not go with so many outputs."""
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]
-    if not isinstance(loss, (Huber, Pinball)):
-        words = ", ".join(map(repr, LOSSES))
-        raise ValueError(f"loss={loss!r} is unknown: give {words} or an object such as Huber(delta=0.5).")
-    loss.check()
-    quantiles = loss.quantile if isinstance(loss, Pinball) else 0
-    if n_outputs is not None and _is_sequence(quantiles) and len(quantiles) != n_outputs:
+    if isinstance(loss, type) or not _takes(loss, 5):
         raise ValueError(
-            f"loss={loss!r} has {len(quantiles)} quantiles, but y has {n_outputs} outputs: give one number, or one for "
-            "each output."
+            f"loss={loss!r} is unknown: give {', '.join(map(repr, LOSSES))} or an object such as Huber(delta=0.5): "
+            "anything with a method __call__(out, y, w, at, dout)."
         )
+    if hasattr(loss, "check"):
+        loss.check()
+    if n_outputs is not None and hasattr(loss, "check_outputs"):
+        loss.check_outputs(n_outputs)
     return loss
+
+
+def _takes(function, n):
+    """Whether something can be called with so many arguments."""
+    try:
+        signature(function).bind(*range(n))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def has_kinks(loss):
     """Whether the gradient of a loss jumps."""
-    loss = resolve_loss(loss)
-    return loss is absolute or isinstance(loss, Pinball)
+    return bool(getattr(resolve_loss(loss), "kinks", False))
+
+
+def has_parabola(loss):
+    """Whether a linear readout can be solved for with a loss."""
+    return hasattr(resolve_loss(loss), "parabola")
 
 
 # ---------------------------------------------------------------------------------------- reweighted least squares
-
-
-def parabola(loss, e, rounding):
-    """s and d, like e, of the parabola s (e + d)^2 / 2 + const above a loss that touches it at errors e (N, O)."""
-    size = np.abs(e)
-    if isinstance(loss, Huber):
-        return loss.delta / np.maximum(size, loss.delta), np.zeros_like(e)
-    size += rounding
-    if isinstance(loss, Pinball):  # half an absolute value, and a slope
-        return 0.5 / size, (2 * np.asarray(loss.quantile, float) - 1) * size
-    return 1 / size, np.zeros_like(e)
 
 
 def reweighted(step, theta):

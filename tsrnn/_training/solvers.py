@@ -1,5 +1,17 @@
 """Solvers: minimise a function of one vector.  They know nothing of networks.
 
+A solver is any object with
+
+    minimize(objective, theta, monitor, rng)      from theta (P,) on, until the monitor says True
+
+and, where its answer is not the one in brackets,
+
+    dtype                          of the objective's numbers (float64); theta comes in float64
+    batches                        "mini": it goes through ``objective.batches``; "all": every call is over all samples,
+                                   which then must give the same loss again ("all")
+    needs                          names of what it asks of the objective beyond ``loss_grad`` (none)
+    resumes                        True: ``minimize`` also takes ``moments``, None or what it returned before (False)
+
 An *objective* offers
 
     weight                         sum of the weights of all targets
@@ -41,6 +53,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._check import check_flag, check_number
 from .._declared import Declared
 from .._kernels.jit import kernel
+from .._values import kept
 from .._warn import warn
 from .least_squares import solve
 
@@ -53,12 +66,50 @@ def _penalised(objective, theta):
 SCHEDULES = ("constant", "cosine", "plateau")
 
 
+@kept("moments")
 class Moments(NamedTuple):
     """What a stochastic solver goes on with: its class, its steps so far, its traces of the gradients, each (P,)."""
 
     rule: type
     t: int
     traces: tuple
+
+
+class Traits(NamedTuple):
+    """What a solver says of itself; see the head."""
+
+    dtype: type = np.float64
+    batches: str = "all"
+    needs: tuple = ()
+    resumes: bool = False
+
+
+def traits(solver):
+    """What a solver says of itself, with the answers that it leaves out."""
+    return Traits(**{name: getattr(solver, name) for name in Traits._fields if hasattr(solver, name)})
+
+
+def run_solver(solver, objective, theta, monitor, rng, moments=None):
+    """Minimise; returns what the solver can go on with, or None."""
+    goes_on = (moments,) if traits(solver).resumes else ()
+    found = solver.minimize(objective, theta, monitor, rng, *goes_on)
+    if monitor.n_iter == 0:
+        raise ValueError(
+            f"solver={solver!r} never called monitor(theta, loss), so there is nothing to keep: call it after each "
+            "iteration, and stop when it returns True."
+        )
+    return found if traits(solver).resumes else None
+
+
+def check_needs(model, offers):
+    """Raise where the solver of a model asks more of an objective than the model's loss ``offers``."""
+    lacking = [name for name in traits(resolve_solver(model.solver)).needs if name not in offers]
+    if lacking:
+        words = [word for word, kind in SOLVERS.items() if offers.issuperset(traits(kind).needs)]
+        raise ValueError(
+            f"solver={model.solver!r} does not train {type(model).__name__}: it needs {', '.join(lacking)}, which the "
+            f"loss of this model does not offer. Give 'auto', {', '.join(map(repr, words))} or an object like theirs."
+        )
 
 
 class Stochastic(Declared, BaseEstimator):
@@ -92,6 +143,9 @@ class Stochastic(Declared, BaseEstimator):
     """
 
     dtype = np.float32
+    batches = "mini"
+    needs = ()
+    resumes = True
 
     _: KW_ONLY
     schedule: str = "constant"
@@ -366,6 +420,9 @@ class LBFGS(BaseEstimator):
     """
 
     dtype = np.float64
+    batches = "all"
+    needs = ()
+    resumes = False
 
     def __init__(self, memory=20, *, gtol=1e-9):
         self.memory = memory
@@ -442,6 +499,9 @@ class LevenbergMarquardt(BaseEstimator):
     """
 
     dtype = np.float64
+    batches = "all"
+    needs = ("gauss_newton", "sum_of_squares", "groups", "linear", "solve_linear")
+    resumes = False
 
     def __init__(self, damping=1e-3, *, bayesian=True, gtol=1e-10):
         self.damping = damping
@@ -575,6 +635,9 @@ class Evolution(BaseEstimator):
     """
 
     dtype = np.float64
+    batches = "all"
+    needs = ("sum_of_squares",)
+    resumes = False
 
     def __init__(self, method="differential_evolution", *, population=40, bound=3.0, polish=True):
         self.method = method
@@ -646,5 +709,10 @@ def resolve_solver(solver):
             )
         return SOLVERS[solver]()
     if isinstance(solver, type) or not hasattr(solver, "minimize"):
-        raise TypeError(f"solver={solver!r} is not a solver: give a word, or an object such as Adam().")
+        raise TypeError(
+            f"solver={solver!r} is not a solver: give a word, or an object such as Adam(), with a method "
+            "minimize(objective, theta, monitor, rng)."
+        )
+    if traits(solver).batches not in ("all", "mini"):
+        raise ValueError(f"solver={solver!r} has batches={solver.batches!r}: give it 'all' or 'mini'.")
     return solver

@@ -126,6 +126,7 @@ class Program:
     def __init__(self, n_inputs, n_outputs):
         self.n_inputs, self.n_outputs = n_inputs, n_outputs
         self.values, self.fed, self.past = {}, {}, {}
+        self.span, self.call, self.links = Span, call, Links  # what equations are written with
 
     def map(self, name, size, term):
         """Add a value."""

@@ -1,13 +1,8 @@
-"""Weights of Elman, LSTM and GRU nets, in the layouts of torch and of Keras.
+"""Weights of recurrent nets, in the layouts of torch and of Keras.
 
-Gates lie in the order
-
-            ours       torch      Keras
-    LSTM    i g o f    i f g o    i f g o
-    GRU     r z n      r z n      z r n
-
-torch has two biases, of which only the GRU's n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)).
-Keras has one, and for such a GRU two. Neither framework knows of scaling, which is folded into the weights.
+Which of our gates is which of theirs, a cell says itself: see ``Layout``. torch has two biases, of which only the GRU's
+n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)). Keras has one, and for such a GRU two. Neither
+framework knows of scaling, which is folded into the weights.
 """
 
 from typing import NamedTuple
@@ -15,19 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._models.elman import ElmanRegressor
-from .._models.gru import GRURegressor
-from .._models.lstm import LSTMRegressor
+import tsrnn
+
+from .._estimators.sequence import Fitted, learner_of
 from .._models.recurrent import RecurrentRegressor
+from .._nets.dynamics import Trained
 from .._nets.recurrent import X as INPUTS
 from .._nets.recurrent import Y as OUTPUTS
+from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.scaling import Scaler
+from .._series.units import Units, filled_width
 from .._training.solvers import Adam
-
-
-MODELS = {1: ElmanRegressor, 3: GRURegressor, 4: LSTMRegressor}  # by number of gates
-TORCH = {1: [0], 3: [0, 1, 2], 4: [0, 2, 3, 1]}  # where each of our gates lies
-KERAS = {1: [0], 3: [1, 0, 2], 4: [0, 2, 3, 1]}
 
 
 class Weights(NamedTuple):
@@ -58,6 +51,7 @@ class _Keep(Adam):
 
     def minimize(self, objective, theta, monitor, rng, moments=None):
         """Leave theta as it is."""
+        monitor(theta, objective.value(theta))
 
 
 # ---------------------------------------------------------------------------------------- torch
@@ -126,7 +120,8 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
     net = firsts[0].removesuffix("weight_hh_l0")
     H = arrays[firsts[0]].shape[1]
     G = len(arrays[firsts[0]]) // H
-    order = TORCH.get(G, [])
+    kind, variant, layout = _counterpart("torch", G)
+    order, inner = list(layout.order), layout.inner
     two = [False, True] if f"{net}weight_hh_l0_reverse" in arrays else [False]
     n_layers = sum(f"{net}weight_hh_l{k}" in arrays for k in range(len(arrays)))
     starts = [arrays[name] for name in ("h0", "c0") if name in arrays]
@@ -138,8 +133,8 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
             used.update(names)
             W, U = (arrays[name].reshape(G, H, -1)[order].swapaxes(1, 2) for name in names[:2])
             b, more = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
-            d = more[2] if G == 3 else np.empty(0)
-            b = b + (np.vstack([more[:2], np.zeros(H)]) if G == 3 else more)
+            d = np.empty(0) if inner is None else more[inner].copy()
+            b = b + np.where(np.arange(G)[:, None] == inner, 0.0, more)
             start = np.array([s[len(blocks)] for s in starts]).reshape(-1, H)
             blocks.append(Weights(W, U, b, d, start))
     heads = [name for name in rest if name not in used and name.endswith("weight")]
@@ -151,10 +146,10 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
         )
     V = arrays[heads[0]].T
     c = arrays.get(heads[0].removesuffix("weight") + "bias", np.zeros(V.shape[1]))
-    params = {"bidirectional": len(two) == 2, **params}
+    params = {"bidirectional": len(two) == 2, **variant, **params}
     if starts:
         params["initial_state"] = "learned"
-    return _fitted(blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
+    return _fitted(kind, blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
 
 
 def to_torch(model, *, net="rnn", readout="readout"):
@@ -205,18 +200,15 @@ def to_torch(model, *, net="rnn", readout="readout"):
         raise ValueError(
             f"torch has no recurrent net with layers of different widths, {sorted(widths)}: try to_keras."
         )
-    if isinstance(model, GRURegressor) and not len(blocks[0].d):
-        raise ValueError("torch has no GRU with reset='before': fit one with reset='after', or try to_keras.")
-    if isinstance(model, ElmanRegressor) and model._net.cell.options[0] not in ("tanh", "relu"):
-        raise ValueError(f"torch has no RNN with activation={model._net.cell.options[0]!r}: try to_keras.")
-    order = np.argsort(TORCH[len(blocks[0].W)])
-    directions = 1 + model._net.bidirectional
+    layout = model._dynamics().net.cell.torch
+    order = np.argsort(layout.order)
+    directions = 1 + model._dynamics().net.bidirectional
     state_dict = {}
     for k, w in enumerate(blocks):
         suffix = f"l{k // directions}{'_reverse' * (k % directions)}"
         more = np.zeros_like(w.b)
         if len(w.d):
-            more[2] = w.d
+            more[layout.inner] = w.d
         arrays = {
             "weight_ih": w.W.swapaxes(1, 2),
             "weight_hh": w.U.swapaxes(1, 2),
@@ -271,25 +263,24 @@ def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
     """
     arrays = [np.asarray(a, float) for a in weights]
     ratios = {a.shape[1] / len(a) if a.ndim == 2 and len(a) else 0 for a in arrays[1:-2:3]}
-    if len(arrays) % 3 != 2 or len(ratios) != 1 or not ratios <= MODELS.keys():
+    whole = all(G >= 1 and int(G) == G for G in ratios)
+    if len(arrays) % 3 != 2 or len(ratios) != 1 or not whole:
         raise ValueError(
             f"weights have the shapes {[a.shape for a in arrays]}: give kernel, recurrent kernel and bias of each "
             "SimpleRNN, LSTM or GRU layer, all of one kind, and then kernel and bias of a Dense."
         )
     (G,), (V, c) = map(int, ratios), arrays[-2:]
-    after = G == 3 and arrays[2].ndim == 2
-    blocks = []
+    kind, variant, layout = _counterpart("keras", G, inner=arrays[2].ndim == 2)
+    order, inner, blocks = list(layout.order), layout.inner, []
     for W, U, b in zip(arrays[:-2:3], arrays[1:-2:3], arrays[2:-2:3]):
         H = len(U)
-        W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[KERAS[G]] for a in (W, U))
-        b, more = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, KERAS[G]]
-        d = more[2] if after else np.empty(0)
-        b = np.vstack([b[:2] + more[:2], b[2:]]) if after else b
+        W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[order] for a in (W, U))
+        b, more = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
+        d = np.empty(0) if inner is None else more[inner].copy()
+        b = b + np.where(np.arange(G)[:, None] == inner, 0.0, more)
         blocks.append(Weights(W, U, b, d, np.empty((0, H))))
-    params = {"bidirectional": len(V) == 2 * H, **params}
-    if G == 3:
-        params["reset"] = "after" if after else "before"
-    return _fitted(blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
+    params = {"bidirectional": len(V) == 2 * H, **variant, **params}
+    return _fitted(kind, blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
 
 
 def to_keras(model):
@@ -335,12 +326,14 @@ def to_keras(model):
         raise ValueError(
             "A Keras layer has no learnt first state: fit with initial_state='zeros', or try to_torch."
         )
-    weights = []
+    weights, layout = [], model._dynamics().net.cell.keras
+    order = np.argsort(layout.order)
     for w in blocks:
-        order = np.argsort(KERAS[len(w.W)])
         b = w.b[order].ravel()
         if len(w.d):
-            b = np.array([b, np.concatenate([np.zeros(2 * len(w.d)), w.d])])
+            more = np.zeros_like(w.b)
+            more[layout.inner] = w.d
+            b = np.array([b, more[order].ravel()])
         weights += [*(a[order].swapaxes(0, 1).reshape(a.shape[1], -1) for a in (w.W, w.U)), b]
     return [*weights, *readout]
 
@@ -348,12 +341,32 @@ def to_keras(model):
 # ---------------------------------------------------------------------------------------- our side
 
 
-def _fitted(blocks, readout, X, y, x_scaler, y_scaler, params):
+def _public(framework):
+    """Public models and variants of their cells that a framework has too: (class, parameters, layout)."""
+    for kind in map(vars(tsrnn).get, tsrnn.__all__):
+        if isinstance(kind, type) and issubclass(kind, RecurrentRegressor):
+            for variant in kind._variants:
+                layout = getattr(kind(**variant)._cell(), framework)
+                if layout is not None and not layout.lacks:
+                    yield kind, variant, layout
+
+
+def _counterpart(framework, n_gates, inner=None):
+    """The public model of so many gates that a framework has too.   inner : whether a second bias is in a product."""
+    for kind, variant, layout in _public(framework):
+        if len(layout.order) == n_gates and inner in (None, layout.inner is not None):
+            return kind, variant, layout
+    several = ", ".join(f"{kind.__name__} {len(layout.order)}" for kind, _, layout in _public(framework))
+    raise ValueError(
+        f"A recurrent net of {n_gates} gates{' and two biases' if inner else ''} is none that tsrnn has: {several}."
+    )
+
+
+def _fitted(kind, blocks, readout, X, y, x_scaler, y_scaler, params):
     """The estimator with these weights, that has followed X, y."""
-    kind = MODELS[len(blocks[0].W)]
     model = kind(tuple(w.U.shape[1] for w in blocks[:: 1 + params["bidirectional"]]), **params)
-    model._check_params()
-    n_x, n_y = map(len, model._lags())
+    learner = learner_of(model)
+    n_x, n_y = len(learner.input_lags), len(learner.output_lags)
     D, O = blocks[0].W.shape[1], len(readout.b)
     F = (D - O * n_y) // max(n_x, 1)
     if F < 0 or F * n_x + O * n_y != D:
@@ -361,11 +374,13 @@ def _fitted(blocks, readout, X, y, x_scaler, y_scaler, params):
             f"The net sees {D} columns and gives {O}, which does not go with input_lags={model.input_lags!r} and "
             f"output_lags={model.output_lags!r}: give those that it was trained with."
         )
-    model._prepare(F, O)
-    theta = np.concatenate([a.ravel() for a in _laid_out(model._net, blocks, readout)])
-    model.theta_, model.x_scaler_, model.y_scaler_ = theta, _scaler(x_scaler, F), _scaler(y_scaler, O)
-    model._moments = None  # of no solver
-    model._means = model.x_scaler_.center[: F // (1 + (model.missing == "mask"))]
+    net = learner.net(F, O)
+    theta = np.concatenate([a.ravel() for a in _laid_out(net, blocks, readout)])
+    x, mean = _scaler(x_scaler, F), (np.zeros(F), np.zeros(O))
+    means = x.center[: F // filled_width(model.missing, 1)]
+    units = Units(model.missing, means, x, _scaler(y_scaler, O), None, None, None, None, mean)
+    trained = Trained(RecurrentDynamics(theta, net, mean, learner.input_lag), 0, [], [])
+    model.fitted_ = Fitted(units, trained, {}, None, None, None, model._made_for())
     asked = model.get_params(deep=False)
     learning = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
     model.set_params(**learning).fit(X, y)
@@ -400,22 +415,29 @@ def _scaler(pair, n):
 
 def _folded(model, framework):
     """Weights of each block and the readout's, in the user's units; raises where a framework has no such net."""
-    if not isinstance(model, RecurrentRegressor):
+    if isinstance(model, RecurrentRegressor):
+        check_is_fitted(model)
+    recurrent = isinstance(model, RecurrentRegressor)
+    layout = getattr(model._dynamics().net.cell, framework.lower()) if recurrent else None
+    if layout is None:
+        names = dict.fromkeys(kind.__name__ for kind, _, _ in _public(framework.lower()))
         raise TypeError(
-            f"model={model!r} is no net that {framework} has: give an Elman, LSTM or GRU regressor."
+            f"model={model!r} is no net that {framework} has: its cell brings no order of gates for it. Give one of "
+            f"{', '.join(names)}."
         )
-    check_is_fitted(model)
-    net = model._net
+    net = model._dynamics().net
     *layers, readout = net.views(model.theta_)
     absent = {
-        "peepholes": len(getattr(layers[0], "P", ())),
-        "forget_gate=False": isinstance(model, LSTMRegressor) and len(layers[0].U) < 4,
+        layout.lacks: layout.lacks,
         "layer_norm": len(layers[0].gain),
         "skip_connections": any(source.which < 0 for source in net.readout),
     }
     for option, there in absent.items():
         if there:
-            raise ValueError(f"{framework} has no {type(model).__name__} with {option}: fit one without.")
+            other = _other(net.cell, framework) if option == layout.lacks else ""
+            raise ValueError(
+                f"{framework} has no {type(model).__name__} with {option}: fit one without{other}."
+            )
     scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: model.y_scaler_}, []
     for block, w in zip(net.blocks, layers):
         W, b = w.W.copy(), w.b.copy()
@@ -428,3 +450,10 @@ def _folded(model, framework):
         blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
     center, scale = model.y_scaler_
     return blocks, Affine(readout.W[0] * scale, readout.b[0] * scale + center)
+
+
+def _other(cell, framework):
+    """The advice to take the other framework, where that has what one lacks."""
+    other = "Keras" if framework == "torch" else "torch"
+    layout = getattr(cell, other.lower())
+    return f", or try to_{other.lower()}" if layout is not None and not layout.lacks else ""

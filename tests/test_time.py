@@ -1,0 +1,805 @@
+"""Time in every dress: an index is read as it is meant, or refused, or a warning says that it was not understood."""
+
+import datetime
+import pickle
+import sys
+import tracemalloc
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tsrnn
+from tsrnn._series import timeline as timelines
+from tsrnn._series.rows import future_index, gather
+from tsrnn.model_selection import PanelTimeSeriesSplit, backtest
+from tsrnn.preprocessing import CalendarFeatures, future_frame
+
+
+n = 60
+offsets = pd.offsets
+days = pd.date_range("2024-01-01", periods=n)
+hours = pd.date_range("2024-01-01", periods=n, freq="h")
+berlin = pd.date_range("2024-03-29", periods=n, freq="h", tz="Europe/Berlin")  # over the clock change
+lengths = pd.timedelta_range("0s", periods=n, freq="15min")
+x = np.random.default_rng(0).normal(size=n)
+wave = np.sin(np.arange(n) / 3)
+
+
+def arx(output_lags=2, **options):
+    return tsrnn.ARXRegressor(input_lags=(), output_lags=output_lags, **options)
+
+
+def of(index):
+    return gather(pd.DataFrame(index=index)).parts[0].stamps
+
+
+def arrow(index, kind):
+    pa = pytest.importorskip("pyarrow")
+    return index.astype(pd.ArrowDtype(getattr(pa, kind)() if kind.startswith("date") else kind_of(pa, kind)))
+
+
+def kind_of(pa, kind):
+    word, unit, *zone = kind.split("-")
+    return getattr(pa, word)(unit, *zone) if word != "int16" else pa.int16()
+
+
+# ---------------------------------------------------------------------------------------- dresses that are understood
+
+
+PLAIN = {
+    "datetime.date": (days, lambda: pd.Index(days.date)),
+    "datetime": (hours, lambda: pd.Index(hours.to_pydatetime(), dtype=object)),
+    "Timestamps as objects": (hours, lambda: hours.astype(object)),
+    "datetimes with a zone": (berlin, lambda: berlin.astype(object)),
+    "changing offsets": (berlin, lambda: pd.Index([pd.Timestamp(t.isoformat()) for t in berlin], dtype=object)),
+    "fixed offset": (
+        berlin[:9].append(berlin[9:20]),
+        lambda: pd.Index([pd.Timestamp(t.isoformat()).to_pydatetime() for t in berlin[:20]], dtype=object),
+    ),
+    "ISO dates": (days, lambda: days.strftime("%Y-%m-%d")),
+    "ISO months": (
+        pd.date_range("2020-01-01", periods=n, freq="MS"),
+        lambda: pd.Index([f"{2020 + k // 12}-{k % 12 + 1:02}" for k in range(n)]),
+    ),
+    "ISO minutes": (hours, lambda: hours.strftime("%Y-%m-%dT%H:%M")),
+    "ISO with a space": (hours, lambda: hours.strftime("%Y-%m-%d %H:%M:%S").astype(object)),
+    "ISO fractions": (
+        hours + pd.Timedelta("250ms"),
+        lambda: pd.Index([f"{t:%Y-%m-%d %H:%M:%S}.250" for t in hours]),
+    ),
+    "ISO in UTC": (hours.tz_localize("UTC"), lambda: hours.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    "ISO with offsets": (berlin, lambda: pd.Index([t.isoformat() for t in berlin])),
+    "categories": (days, lambda: pd.CategoricalIndex(days)),
+    "categories of strings": (days, lambda: pd.CategoricalIndex(days.strftime("%Y-%m-%d"))),
+    "Period objects": (days, lambda: days.to_period("D").astype(object)),
+    "seconds as unit": (hours, lambda: hours.as_unit("s")),
+    "datetime.timedelta": (lengths, lambda: pd.Index(lengths.to_pytimedelta(), dtype=object)),
+    "integers as objects": (pd.Index(range(7, 7 + n)), lambda: pd.Index(range(7, 7 + n), dtype=object)),
+    "nullable integers": (pd.Index(range(7, 7 + n)), lambda: pd.Index(range(7, 7 + n), dtype="Int32")),
+    "Arrow timestamp": (hours, lambda: arrow(hours, "timestamp-ns")),
+    "Arrow timestamp in s": (hours, lambda: arrow(hours.as_unit("s"), "timestamp-s")),
+    "Arrow timestamp with a zone": (berlin, lambda: arrow(berlin.as_unit("us"), "timestamp-us-Europe/Berlin")),
+    "Arrow date32": (days, lambda: arrow(pd.Index(days.date), "date32")),
+    "Arrow date64": (days, lambda: arrow(pd.Index(days.date), "date64")),
+    "Arrow duration": (lengths, lambda: arrow(lengths.as_unit("us"), "duration-us")),
+    "Arrow string": (days, lambda: pyarrow() and days.strftime("%Y-%m-%d").astype("string[pyarrow]")),
+    "Arrow integers": (pd.Index(range(7, 7 + n)), lambda: arrow(pd.Index(range(7, 7 + n)), "int16-")),
+}  # fmt: skip
+every_dress = pytest.mark.parametrize("dress", PLAIN)
+
+
+@every_dress
+def test_dresses(dress):
+    """The same stamps as pandas' own index, on which order, gaps, the match of X and y and the future are known."""
+    plain, given = PLAIN[dress][0], PLAIN[dress][1]().rename("when")
+    m = len(given)
+    plain, y = plain[:m], pd.Series(wave[:m], given)
+    stamps, wanted = of(given), of(plain)
+    assert stamps.clock.kind == wanted.clock.kind
+    assert (stamps.values == wanted.values).all()
+    model, known = arx().fit(None, y), arx().fit(None, y.set_axis(plain))
+    assert model.timeline_[1:] == known.timeline_[1:]
+    ahead = model.forecast(3)
+    np.testing.assert_array_equal(ahead, known.forecast(3))
+    future = known.forecast(3).index
+    if isinstance(plain, pd.DatetimeIndex) and plain.tz is not None:
+        future = future.tz_convert(ahead.index.tz)  # of changing offsets the zone is not known
+    assert ahead.index.equals(future) or list(ahead.index) == list(future)
+    assert ahead.index.name == "when"
+    back = y[::-1]
+    with pytest.raises(ValueError, match="not in time order"):
+        arx().fit(None, back)
+    with pytest.raises(ValueError, match="twice"):
+        arx().fit(None, y.iloc[[0, 1, 1, *range(2, m)]])
+    X = pd.DataFrame({"x": x[:m]}, given)
+    with pytest.raises(ValueError, match="different stamps"):
+        tsrnn.ARXRegressor().fit(X.iloc[:-3], y.iloc[3:])
+    with pytest.warns(UserWarning, match="1 row.s. are missing between"):
+        model.update(None, _later(plain, given, wave))
+    frame = pd.concat({"a": y, "b": -y})
+    panel = gather(None, frame).parts
+    assert [part.key for part in panel] == ["a", "b"]
+    for part in panel:
+        assert (part.stamps.values == wanted.values).all()
+
+
+def _later(plain, given, wave):
+    """Two rows after the last one of ``plain`` but one, in its own dress where that can be told simply."""
+    step = of(plain).values[1] - of(plain).values[0]
+    seen = timelines.read(of(plain))
+    values = (
+        timelines.ahead([seen], 3)[0][0, 1:] if seen.step != step else seen.last + step * np.array([2, 3])
+    )
+    index = timelines.to_index(of(plain).clock._replace(freq=None), values)
+    if isinstance(given.dtype, pd.PeriodDtype):
+        index = index.to_period(given.freq)
+    return pd.Series(wave[:2], index)
+
+
+def test_missing_stamps_are_refused():
+    for index in (
+        pd.Index([*days.date[:5], None, *days.date[6:]]),
+        pd.Index([*days.strftime("%Y-%m-%d")[:5], None, *days.strftime("%Y-%m-%d")[6:]]),
+        days.where(days != days[5]),
+        pd.Index([*range(5), None, *range(6, n)], dtype="Int64"),
+        days.to_period("D").where(days != days[5]),
+    ):
+        with pytest.raises(ValueError, match="NaT, first in row 5"):
+            arx().fit(None, pd.Series(wave, index))
+
+
+def test_half_of_the_zones():
+    """Some stamps with a zone and some without are no time."""
+    strings = pd.Index([f"{t:%Y-%m-%dT%H:%M}{'Z' if k % 2 else ''}" for k, t in enumerate(hours)])
+    objects = pd.Index([t.tz_localize("UTC") if k % 2 else t for k, t in enumerate(hours)], dtype=object)
+    for index in (strings, objects):
+        with pytest.raises(ValueError, match=r"time zone in some rows.*tz_localize"):
+            arx().fit(None, pd.Series(wave, index))
+    X = pd.DataFrame({"x": x}, hours)
+    with pytest.raises(ValueError, match="different stamps"):
+        tsrnn.ARXRegressor().fit(X, pd.Series(wave, hours.tz_localize("UTC")))
+
+
+def test_units_are_the_same_instants():
+    """ns and s of the same instants match, and a forecast has the unit of training."""
+    for unit in ("s", "ms", "us", "ns"):
+        for other in ("s", "ns"):
+            X = pd.DataFrame({"x": x}, hours.as_unit(unit))
+            model = tsrnn.ARXRegressor().fit(X, pd.Series(wave, hours.as_unit(other)))
+            assert arx().fit(None, pd.Series(wave, hours.as_unit(unit))).forecast(2).index.unit == unit
+            future = pd.DataFrame(
+                {"x": x[:3]}, pd.date_range(hours[-1], periods=4, freq="h")[1:].as_unit(other)
+            )
+            assert (model.forecast(3, future).index == future.index).all()
+    old = pd.Series(wave, pd.date_range("1500-01-01", periods=n, freq="YS", unit="s"))  # before ns
+    assert arx().fit(None, old).forecast(2).index.year.tolist() == [1560, 1561]
+    with pytest.raises(ValueError, match="beyond what an index in ns can hold"):
+        arx().fit(None, pd.Series(wave, hours)).update(
+            None, pd.Series(wave, pd.date_range("3000", periods=n, freq="h", unit="s"))
+        )
+
+
+def test_the_end_of_time():
+    """What ns cannot count does not wrap around."""
+    last = np.datetime64("2262-04-08", "ns")
+    for unit, steps in (("h", 24), ("D", 1)):
+        index = pd.DatetimeIndex(last + np.arange(1 - n, 1) * np.timedelta64(1, unit))
+        for zone in (None, "Europe/Berlin"):
+            model = arx().fit(None, pd.Series(wave, index).tz_localize(zone))
+            assert model.forecast(steps).index.is_monotonic_increasing
+            with pytest.raises(ValueError, match="beyond what an index in ns can hold"):
+                model.forecast(5 * steps)
+
+
+# ---------------------------------------------------------------------------------------- dresses that are not
+
+
+UNKNOWN = {
+    "floats": np.arange(n) / 2,
+    "seconds as floats": 1.7e9 + np.arange(n) * 60.0,
+    "words": [f"row {k}" for k in range(n)],
+    "dates by a guess": days.strftime("%d.%m.%Y"),
+    "digits": days.strftime("%Y%m%d"),
+    "years as strings": [str(1960 + k) for k in range(n)],
+    "weeks": [f"2024-W{k:02}" for k in range(n)],
+    "times of day": [datetime.time(k // 60, k % 60) for k in range(n)],
+    "some dates and words": [*days.date[:-1], "later"],
+    "some ISO strings": [*days.strftime("%Y-%m-%d")[:-1], "2024-02-31"],
+    "intervals": pd.IntervalIndex.from_breaks(range(n + 1)),
+    "complex": np.arange(n) * 1j,
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_unknown_dresses_are_told_once(what):
+    index = pd.Index(UNKNOWN[what])
+    X, y = pd.DataFrame({"x": x}, index), pd.Series(wave, index)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = tsrnn.ARXRegressor().fit(X, y)
+    (told,) = seen
+    assert "The index of X" in str(told.message)
+    assert "is not understood as time" in str(told.message)
+    assert "pd.to_" in str(told.message)
+    assert told.filename == __file__
+    assert model.timeline_ is None
+    with pytest.warns(UserWarning, match="The index of X .* is not understood as time") as seen:
+        tsrnn.ARXRegressor().fit([X, X, X], [y, y, y])
+    assert len(seen) == 1
+
+
+def test_numbers_and_stamps_are_told():
+    X, y = pd.DataFrame({"x": x}, hours), pd.Series(wave, range(100, 100 + n))
+    with pytest.warns(UserWarning, match="X has an index of kind 'stamp' and y one of kind 'int'"):
+        tsrnn.ARXRegressor().fit(X, y)
+    tsrnn.ARXRegressor().fit(X, y.reset_index(drop=True))
+
+
+CODED = {
+    "months": [y * 100 + m for y in range(2000, 2005) for m in range(1, 13)],
+    "quarters": [y * 10 + q for y in range(2000, 2015) for q in range(1, 5)],
+    "days": days.strftime("%Y%m%d").astype(int),
+    "days of one month": pd.date_range("2024-01-01", periods=30).strftime("%Y%m%d").astype(int),
+    "hours": hours.strftime("%Y%m%d%H").astype(int),
+    "minutes": hours.strftime("%Y%m%d%H%M").astype(int),
+    "seconds": hours.strftime("%Y%m%d%H%M%S").astype(int),
+    "days of the year": pd.date_range("2023-12-10", periods=n).strftime("%Y%j").astype(int),
+    "weeks": [y * 100 + w for y in (2023, 2024) for w in range(1, 53)],
+    "months with gaps": [200011, 200012, 200101, 200103, 200104, 200105, 200107],
+}
+
+
+@pytest.mark.parametrize("what", CODED)
+def test_coded_dates_are_told(what):
+    index = pd.Index(CODED[what])
+    y = pd.Series(np.sin(np.arange(len(index))), index)
+    with pytest.warns(UserWarning, match=r"looks like coded dates \(%Y.*Give stamps") as seen:
+        timelines.read(gather(None, y).parts[0].stamps)
+    assert len(seen) == 1
+    with pytest.warns(UserWarning, match="coded dates"):
+        gather(None, pd.concat({"a": y, "b": y}))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        range(200001, 200009),
+        range(200001, 200301),
+        range(1990, 1990 + n),
+        range(199001, 199001 + 100 * 30, 100),
+        range(1_704_067_200, 1_704_067_200 + 3600 * n, 3600),
+        range(20_000_000, 20_000_000 + n),
+        [1, 5, 9, 200],
+        np.arange(n) ** 2,
+        range(-5, 5),
+    ],
+    ids=str,
+)
+def test_plain_integers_are_not(index):
+    index = pd.Index(np.array(index))
+    assert gather(None, pd.Series(np.zeros(len(index)), index)).parts[0].stamps.clock.kind == "int"
+
+
+# ---------------------------------------------------------------------------------------- integers
+
+
+@pytest.mark.parametrize(
+    "kind", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "Int8", "UInt8"]
+)
+def test_small_integers_do_not_wrap(kind):
+    info = np.iinfo(kind.lower())
+    last = min(int(info.max), np.iinfo(np.int64).max) - 2
+    index = pd.Index(np.arange(last - n + 1, last + 1, dtype=kind.lower())).astype(kind)
+    model = arx().fit(None, pd.Series(wave, index))
+    assert model.forecast(20).index.tolist() == list(range(last + 1, last + 21))
+    assert len(timelines.gap_starts(of(index))) == 0
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int64"])
+def test_gaps_of_small_integers(kind):
+    info = np.iinfo(kind)
+    index = pd.Index(np.r_[info.min : info.min + 20, info.max - 20 : info.max].astype(kind))
+    stamps = of(index)
+    assert timelines.gap_starts(stamps).tolist() == [20]
+    assert timelines.missing_before(stamps, [20]).tolist() == [
+        min(info.max - info.min - 40, np.iinfo(np.int64).max // 2)
+    ]
+    assert timelines.read(stamps).step == 1
+
+
+def test_integers_beyond_int64_are_refused():
+    with pytest.raises(ValueError, match="beyond int64"):
+        gather(None, pd.Series(wave, np.arange(n, dtype=np.uint64) + np.uint64(2**63)))
+
+
+# ---------------------------------------------------------------------------------------- dates as values
+
+
+def polars():
+    return pytest.importorskip("polars")
+
+
+def pyarrow():
+    return pytest.importorskip("pyarrow")
+
+
+def table(column):
+    return pyarrow().table({"x": x, "ds": pyarrow().array(column)})
+
+
+VALUES = {
+    "pandas datetime": lambda: pd.DataFrame({"ds": hours, "x": x}),
+    "pandas zone": lambda: pd.DataFrame({"ds": berlin, "x": x}),
+    "pandas timedelta": lambda: pd.DataFrame({"ds": lengths, "x": x}),
+    "pandas period": lambda: pd.DataFrame({"ds": days.to_period("D"), "x": x}),
+    "pandas categories": lambda: pd.DataFrame({"ds": pd.Categorical(days), "x": x}),
+    "pandas datetime.date": lambda: pd.DataFrame({"ds": days.date, "x": x}),
+    "pandas objects of NumPy": lambda: pd.DataFrame(
+        {"ds": pd.Series(list(days.to_numpy()), dtype=object), "x": x}
+    ),
+    "pandas, Arrow's": lambda: pd.DataFrame({"ds": arrow(hours, "timestamp-us"), "x": x}),
+    "pandas, Arrow's date32": lambda: pd.DataFrame({"ds": arrow(pd.Index(days.date), "date32"), "x": x}),
+    "two columns of one name": lambda: pd.DataFrame({"ds": hours, "x": x}).set_axis(["x", "x"], axis=1),
+    "polars Datetime": lambda: polars().DataFrame({"x": x, "ds": hours.to_pydatetime().tolist()}),
+    "polars Date": lambda: polars().DataFrame({"x": x, "ds": days.date.tolist()}),
+    "polars Duration": lambda: polars().DataFrame({"x": x, "ds": lengths.to_pytimedelta().tolist()}),
+    "polars Time": lambda: polars().DataFrame({"x": x, "ds": [datetime.time(1)] * n}),
+    "Arrow timestamp": lambda: table(hours.to_pydatetime().tolist()),
+    "Arrow date32": lambda: table(days.date),
+    "Arrow duration": lambda: table(lengths.to_pytimedelta().tolist()),
+    "Arrow batch": lambda: table(days.date).to_batches()[0],
+    "NumPy": lambda: np.stack([hours.to_numpy(), hours.to_numpy()], axis=1),
+    "NumPy, masked": lambda: np.ma.array(hours.to_numpy()[:, None]),
+    "NumPy objects": lambda: np.array([[t] for t in days.to_numpy()] + [[1.0]], object)[:-1],
+    "list": lambda: [[t] for t in hours.to_numpy()],
+}
+TARGETS = {
+    "pandas": lambda: pd.Series(hours),
+    "pandas, Arrow's": lambda: pd.Series(arrow(hours, "timestamp-us")),
+    "polars": lambda: polars().Series("ds", hours.to_pydatetime().tolist()),
+    "polars frame": lambda: polars().DataFrame({"ds": hours.to_pydatetime().tolist()}),
+    "Arrow": lambda: pyarrow().array(hours.to_pydatetime().tolist()),
+    "Arrow, chunked": lambda: pyarrow().chunked_array([hours.to_pydatetime().tolist()]),
+    "NumPy": lambda: lengths.to_numpy(),
+    "list": lambda: list(hours.to_numpy()),
+}
+
+
+@pytest.mark.parametrize("container", VALUES)
+def test_dates_are_no_inputs(container):
+    X = VALUES[container]()
+    for model in (tsrnn.ARXRegressor(), tsrnn.ESNRegressor(5)):
+        with pytest.raises(TypeError, match=r"^X(:| holds)"):
+            model.fit(X, wave)
+
+
+@pytest.mark.parametrize("container", TARGETS)
+def test_dates_are_no_targets(container):
+    with pytest.raises(TypeError, match=r"^y holds .* give numbers, and stamps as the index"):
+        arx().fit(None, TARGETS[container]())
+    with pytest.raises(TypeError, match=r"^y holds"):
+        arx().fit(None, wave).update(None, TARGETS[container]())
+
+
+def test_numbers_of_every_container():
+    wanted = tsrnn.ARXRegressor().fit(x[:, None], wave).theta_
+    frame = polars().DataFrame({"update_time": x})
+    arrows = pyarrow().table({"date": x})
+    for X in (
+        frame,
+        arrows,
+        pd.DataFrame({"period": x}),
+        pd.DataFrame({"time": x}).astype("Float64"),
+        x[:, None].tolist(),
+    ):
+        np.testing.assert_array_equal(tsrnn.ARXRegressor().fit(X, wave).theta_, wanted)
+    np.testing.assert_array_equal(
+        tsrnn.ARXRegressor().fit(frame, polars().Series("date", wave)).theta_, wanted
+    )
+
+
+# ---------------------------------------------------------------------------------------- beside the grid
+
+
+def model_of(freq, rows=n):
+    index = pd.date_range("2024-01-01", periods=rows, freq=freq)
+    X = pd.DataFrame({"x": np.resize(x, rows)}, index)
+    return tsrnn.ARXRegressor().fit(X, X["x"].shift(1, fill_value=0.0).rename("y")), index
+
+
+def rows_from(start, freq, m=12):
+    index = pd.date_range(start, periods=m, freq=freq)
+    return pd.DataFrame({"x": x[:m]}, index), pd.Series(wave[:m], index)
+
+
+VERBS = {
+    "predict": lambda model, X, y: model.predict(X),
+    "predict from the end": lambda model, X, y: model.predict(X, start="end"),
+    "predict_ahead": lambda model, X, y: model.predict_ahead(X, y, steps=2),
+    "score": lambda model, X, y: model.score(X, y),
+    "update": lambda model, X, y: model.update(X, y),
+    "partial_fit": lambda model, X, y: model.partial_fit(X, y),
+    "trajectories": lambda model, X, y: model.trajectories(X, y, 3),
+    "backtest": lambda model, X, y: backtest(model, X, y, horizon=3),
+    "forecast": lambda model, X, y: model.forecast(3, X),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("freq", "other"), [("h", "30min"), ("D", "12h"), ("W", "D"), ("MS", "D"), ("B", "D"), ("YE", "ME")]
+)
+def test_finer_rows_are_refused(verb, freq, other):
+    model, index = model_of(freq)
+    start = pd.date_range(index[-1], periods=3, freq=other)[1]
+    with pytest.raises(ValueError, match=r"beside the grid of the training rows .*X(_future)?\.resample\("):
+        VERBS[verb](model, *rows_from(start, other))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_shifted_rows_are_refused(verb):
+    model, index = model_of("h")
+    with pytest.raises(ValueError, match="beside the grid"):
+        VERBS[verb](model, *rows_from(index[-1] + pd.Timedelta("90min"), "h"))
+    assert model.timeline_.last == of(index).values[-1]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("freq", ["h", "W", "MS", "B", "YE"])
+def test_rows_of_the_grid_are_not(verb, freq):
+    model, index = model_of(freq)
+    start = pd.date_range(index[-1], periods=2, freq=freq)[1]
+    VERBS[verb](model, *rows_from(start, freq))
+
+
+# ---------------------------------------------------------------------------------------- the user's own frequency
+
+
+FREQUENCIES = {
+    "holidays": offsets.CustomBusinessDay(holidays=["2024-02-15", "2024-03-29", "2024-04-01"]),
+    "four days a week": offsets.CustomBusinessDay(weekmask="Mon Tue Wed Thu"),
+    "business days": offsets.BDay(),
+    "each second business day": offsets.BDay(2),
+    "business hours": offsets.BusinessHour(),
+    "long business hours": offsets.BusinessHour(start="07:00", end="19:00"),
+    "business hours with holidays": offsets.CustomBusinessHour(holidays=["2024-01-15"]),
+    "half months": offsets.SemiMonthBegin(),
+    "half month ends": offsets.SemiMonthEnd(),
+    "months on the 15th": pd.DateOffset(months=1),
+    "quarters on the 15th": pd.DateOffset(months=3),
+    "52 or 53 weeks": offsets.FY5253Quarter(
+        weekday=4, startingMonth=12, qtr_with_extra_week=1, variation="last"
+    ),
+    "third Fridays": offsets.WeekOfMonth(week=2, weekday=4),
+    "business month ends": offsets.BMonthEnd(),
+    "quarters from February": offsets.QuarterBegin(startingMonth=2),
+    "years to March": offsets.YearEnd(month=3),
+    "weeks": offsets.Week(weekday=2),
+    "days": offsets.Day(),
+    "quarter hours": offsets.Minute(15),
+}
+START = {
+    "months on the 15th": "2024-01-15",
+    "quarters on the 15th": "2024-01-15",
+    "52 or 53 weeks": "2000-01-01",
+}
+every_frequency = pytest.mark.parametrize("what", FREQUENCIES)
+
+
+def calendar(what, m, zone=None):
+    index = pd.date_range(START.get(what, "2024-01-04"), periods=m, freq=FREQUENCIES[what], tz=zone)
+    assert index.freq is not None
+    return index
+
+
+@every_frequency
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_the_frequency_of_the_index(what, zone):
+    full = calendar(what, n + 9, zone)
+    y = pd.Series(wave, full[:n])
+    model = arx().fit(None, y)
+    assert len(timelines.gap_starts(of(full))) == 0
+    assert model.forecast(9).index.equals(full[n:])
+    later = pd.DatetimeIndex(list(full[n:]))  # which has no frequency
+    assert timelines.missing_between(model.timeline_, of(later).values[4]) == 4
+    timelines.check_grid(model.timeline_, of(later), "X")
+    timelines.check_grid(model.timeline_, of(pd.DatetimeIndex(list(full[2:30]))), "X")
+    after = model.update(None, pd.Series(wave[:3], later[:3]))
+    assert after.forecast(4).index.equals(full[n + 3 : n + 7])
+    assert after.timeline_.n == n + 3
+    with pytest.raises(ValueError, match="beside the grid"):
+        timelines.check_grid(model.timeline_, of(later[2:5] + pd.Timedelta("1min")), "X")
+    again = pickle.loads(pickle.dumps(model))
+    assert again.forecast(6).index.equals(full[n + 3 :])
+    assert again.timeline_ == model.timeline_
+    panel = pd.concat({"a": y, "b": y})
+    panel = panel.set_axis(pd.MultiIndex.from_product([["a", "b"], full[:n]]))
+    out = arx().fit(None, panel).forecast(9)
+    assert out.loc["b"].index.equals(full[n:])
+
+
+@every_frequency
+def test_holes_by_the_frequency_of_training(what):
+    full = calendar(what, n + 20)
+    seen = timelines.read(of(full[:n]))
+    stamps = of(pd.DatetimeIndex(list(full[n:].delete([3, 9, 10, 11, 12]))))
+    counted = timelines.missing_before(stamps, np.arange(1, 15), seen)
+    tolerant = what == "business days"  # holidays are no gaps
+    assert counted.sum() in ((0, 1, 4, 5) if tolerant else (5,))
+    if not tolerant:
+        assert timelines.gap_starts(stamps, seen).tolist() == [3, 8]
+
+
+def test_eight_business_hours_a_day():
+    """The nights are no gaps, so that lags of a whole day reach over them."""
+    y = pd.Series(np.sin(np.arange(200) / 3), pd.date_range("2024-01-01", periods=200, freq="bh"))
+    arx(output_lags=8).fit(None, y)
+    holes = y.drop(y.index[100])  # pandas forgets its frequency
+    assert holes.index.freq is None
+    assert timelines.read(of(holes.index)).step == 3600 * 10**9
+
+
+@pytest.mark.parametrize("day", [28, 29, 30, 31])
+def test_the_last_days_of_months(day):
+    """The 30th is the end of February, and goes on as the 30th."""
+    starts = pd.date_range("2023-01-01", periods=12, freq="MS")
+    index = starts + pd.to_timedelta(np.minimum(day, starts.days_in_month) - 1, unit="D")
+    seen = timelines.read(of(index[:8]))
+    assert timelines.future(seen, 4).equals(index[8:])
+
+
+# ---------------------------------------------------------------------------------------- cost
+
+
+def test_ticks_cost_no_memory():
+    """Four stamps 1 ms apart in 52 days make no grid of milliseconds."""
+    rng = np.random.default_rng(0)
+    apart = np.r_[np.full(4, 1), rng.integers(1, 3 * 10**7, 295)] * 10**6
+    index = pd.DatetimeIndex(pd.Timestamp("2024-01-01").as_unit("ns").value + np.r_[0, np.cumsum(apart)])
+    y = pd.Series(rng.normal(size=300).cumsum(), index)
+    stamps = of(index)
+    tracemalloc.start()
+    seen = timelines.read(stamps)
+    assert timelines.gap_starts(stamps, seen).tolist() == []
+    assert timelines.positions(stamps, 300).tolist() == list(range(300))
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    with pytest.warns(UserWarning, match="neither a step nor a calendar frequency"):
+        model = arx().fit(None, y)
+    assert model.forecast(2).index.tolist() == [0, 1]
+
+
+def test_far_stamps_cost_no_memory():
+    """A row a century later is told from the last one without counting the hours between, or all calendars' days."""
+    for freq in ("h", "bh", "SMS", "B", "MS", "min"):
+        seen = timelines.read(of(pd.date_range("2000-01-01", periods=n, freq=freq)))
+        stamp = int(of(pd.DatetimeIndex(["2150-01-01 09:00"])).values[0])
+        tracemalloc.start()
+        missing = timelines.missing_between(seen, stamp)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+        tracemalloc.stop()
+        assert missing > 1000
+
+
+def calls_of_pandas(work):
+    """How often Python code of pandas is called."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event == "call" and "/pandas/" in frame.f_code.co_filename
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("freq", ["h", "D", "ME", "B", "QS"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_pandas_is_asked_once_a_panel(freq, zone):
+    """What pandas does for each series would be most of the time."""
+    index = pd.DatetimeIndex(list(pd.date_range("2024-01-01", periods=30, freq=freq, tz=zone)))
+
+    def work(series):
+        y = pd.Series(0.0, pd.MultiIndex.from_product([range(series), index]))
+
+        def read():
+            table = gather(None, y)
+            seen = {part.key: timelines.read(part.stamps) for part in table.parts}
+            future_index(seen, 3, ["series"])
+            for part in table.parts:
+                assert len(timelines.gap_starts(part.stamps)) == 0
+                timelines.check_grid(seen[part.key], part.stamps, "X")
+                timelines.missing_between(seen[part.key], seen[part.key].last + 1)
+
+        read()
+        return calls_of_pandas(read)
+
+    assert abs(work(40) - work(10)) <= 10
+
+
+def test_pandas_is_asked_once_for_all_gaps():
+    index = pd.date_range("2024-01-01", periods=3000, freq="min")
+    rng = np.random.default_rng(0)
+
+    def work(share):
+        y = pd.Series(0.0, index[rng.random(3000) > share])
+
+        def read():
+            stamps = gather(None, y).parts[0].stamps
+            return timelines.missing_before(stamps, timelines.gap_starts(stamps))
+
+        missing = read()
+        assert missing.sum() == 3000 - len(y) - (stamps_cut(index, y))
+        return calls_of_pandas(read)
+
+    assert abs(work(0.2) - work(0.001)) <= 5
+
+
+def stamps_cut(index, y):
+    """Rows missing before the first and after the last one."""
+    return index.get_loc(y.index[0]) + len(index) - 1 - index.get_loc(y.index[-1])
+
+
+# ---------------------------------------------------------------------------------------- gaps
+
+
+def test_a_gap_longer_than_the_lags_is_told():
+    y = pd.Series(wave, hours)
+    later = pd.Series(wave[:9], hours[:9] + pd.Timedelta(days=30))
+    model = arx().fit(None, y)
+    for call in (
+        lambda: model.predict(pd.DataFrame(index=later.index)),
+        lambda: model.predict_ahead(None, later),
+        lambda: pickle.loads(pickle.dumps(model)).update(None, later),
+        lambda: pickle.loads(pickle.dumps(model)).partial_fit(None, later),
+    ):
+        with pytest.warns(
+            UserWarning, match=r"660 rows are missing between 2024-01-03 11:00:00 and 2024-01-31 00:00:00"
+        ):
+            call()
+
+
+# ---------------------------------------------------------------------------------------- keys
+
+
+def keys(*names):
+    groups = np.empty(2 * n, object)
+    for k in range(2 * n):
+        groups[k] = names[k // n]
+    return groups
+
+
+def test_tuples_as_keys():
+    y = np.concatenate([wave, -wave])
+    groups = keys(("farm", 0), ("farm", 1))
+    wanted = arx().fit(None, y, groups=keys("a", "b")).forecast(2)
+    for given in (groups, list(groups), pd.Series(groups), pd.MultiIndex.from_tuples(groups)):
+        model = arx().fit(None, y, groups=given)
+        assert list(model.series_) == [("farm", 0), ("farm", 1)]
+        out = model.forecast(2)
+        np.testing.assert_array_equal(out, wanted)
+        np.testing.assert_array_equal(out.loc[("farm", 1)], wanted.loc["b"])
+        assert out.index.nlevels == 3
+        model.update(None, np.ones(2), groups=[("farm", 1)] * 2)
+        assert model.series_["farm", 1].timeline is None
+    with pytest.raises(ValueError, match="one key a row"):
+        arx().fit(None, y, groups=[("farm", 0)] * 3)
+
+
+def test_tuples_of_several_lengths():
+    y = np.concatenate([wave, -wave])
+    out = arx().fit(None, y, groups=keys(("farm", 0), ("yard",))).forecast(2)
+    assert out.index.get_level_values(0).tolist() == [("farm", 0)] * 2 + [("yard",)] * 2
+
+
+def test_future_of_a_mixed_panel():
+    """Series whose future is known beside such whose is not."""
+    known, other = timelines.read(of(hours)), timelines.read(of(hours[[0, 2, 5, 6, 11, 15, 17]]))
+    index = future_index({"a": known, "b": other, "c": None}, 2, ["series"])
+    assert index.get_level_values(0).tolist() == ["a", "a", "b", "b", "c", "c"]
+    assert index.get_level_values(1).tolist() == [
+        *pd.date_range(hours[-1], periods=3, freq="h")[1:],
+        0,
+        1,
+        0,
+        1,
+    ]
+    assert future_index({"b": other}, 2, ["series"]).get_level_values(1).tolist() == [0, 1]
+    assert future_index({("a", 1): known}, 1, ["farm", "unit"]).tolist() == [
+        ("a", 1, hours[-1] + pd.Timedelta("1h"))
+    ]
+
+
+# ---------------------------------------------------------------------------------------- rows that no lag looks at
+
+
+@pytest.mark.parametrize(
+    ("lags", "steps", "known"), [([6, 7], 6, 0), ([6, 7], 8, 2), ([0], 6, 6), ([1, 2], 6, 5)]
+)
+def test_missing_values_that_nothing_looks_at(lags, steps, known):
+    index = pd.date_range("2024-01-01", periods=n + 24, freq="h")
+    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=n + 24)}, index)
+    y = X["x"].shift(6, fill_value=0.0)
+    model = tsrnn.ARXRegressor(input_lags=lags, output_lags=1).fit(X[:n], y[:n])
+    future = X[n:].copy()
+    wanted = model.forecast(steps, future)
+    future.iloc[known:] = np.nan
+    got = model.forecast(steps, future)
+    np.testing.assert_array_equal(got, wanted)
+    assert got.index.equals(index[n : n + steps])
+    if known:
+        future.iloc[known - 1] = np.nan
+        with pytest.raises(ValueError, match="NaN"):
+            model.forecast(steps, future)
+
+
+# ---------------------------------------------------------------------------------------- other readers of an index
+
+
+def test_calendar_features_of_every_dress():
+    wanted = CalendarFeatures(["day"]).fit_transform(pd.DataFrame(index=hours)).to_numpy()
+    for index in (
+        hours.astype(object),
+        hours.strftime("%Y-%m-%d %H:%M"),
+        hours.as_unit("s"),
+        hours.to_period("h"),
+    ):
+        out = CalendarFeatures(["day"]).fit_transform(pd.DataFrame(index=index))
+        np.testing.assert_allclose(out.to_numpy(), wanted, atol=1e-12)
+        assert out.index.equals(index)
+    for index in (pd.RangeIndex(n), pd.Index(np.arange(n) / 2), pd.Index([f"row {k}" for k in range(n)])):
+        with pytest.raises(TypeError, match="does not tell time"):
+            CalendarFeatures(["day"]).fit_transform(pd.DataFrame(index=index))
+
+
+def test_future_frames():
+    for index in (hours, days, days.to_period("D"), calendar("holidays", n), pd.Index(days.date)):
+        y = pd.Series(wave, index)
+        ahead = future_frame(y, 4).index
+        assert ahead.equals(arx().fit(None, y).forecast(4).index)
+        panel = pd.Series(
+            np.r_[wave, wave], pd.MultiIndex.from_product([["a", "b"], index], names=["series", "time"])
+        )
+        both = future_frame(panel, 4).index
+        assert both.equals(arx().fit(None, panel).forecast(4).index)
+        assert both.names == ["series", "time"]
+        assert list(both.get_level_values(1)[4:]) == list(ahead)
+
+
+def test_splits_of_every_dress():
+    y = pd.Series(np.r_[wave, wave], pd.MultiIndex.from_product([["a", "b"], days]))
+    dates = pd.MultiIndex.from_product([["a", "b"], days.date])
+    for one, other in zip(PanelTimeSeriesSplit(3).split(y), PanelTimeSeriesSplit(3).split(y.set_axis(dates))):
+        for a, b in zip(one, other):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_periods_in_a_backtest():
+    y = pd.Series(wave, pd.period_range("2020-01", periods=n, freq="M"))
+    made = backtest(arx(), None, y, horizon=2, refit=20, initial=30)
+    assert isinstance(made.forecasts["time"].dtype, pd.PeriodDtype)
+
+
+def test_who_series_are():
+    """A list and a 3-D array have places, no names."""
+    assert gather(None, pd.Series(wave, days)).is_named
+    assert gather(None, wave, groups=np.repeat([0, 1], n // 2)).is_named
+    assert not gather([x[:, None]], [wave]).is_named
+    assert not gather(None, np.zeros((2, 9, 1))).is_named
+
+
+def test_first_rows_of_each_series():
+    X = pd.DataFrame({"x": np.arange(2.0 * n)}, pd.MultiIndex.from_product([["a", "b"], days]))
+    cut = gather(X).first(3)
+    assert cut.X["x"].tolist() == [0, 1, 2, n, n + 1, n + 2]
+    assert [part.rows for part in cut.parts] == [slice(0, 3), slice(3, 6)]
+    assert [len(part.stamps.values) for part in cut.parts] == [n, n]
+    whole = gather(X)
+    assert whole.first(n) is whole
+    assert gather(x[:, None]).first(2).X.shape == (2, 1)

@@ -1,0 +1,165 @@
+"""Minimal gated recurrent unit.
+
+    z = sigmoid(x W_z + b_z)                      how much of h is replaced
+    n = x W_n + b_n                               by what; or
+    n = g(x W_n + b_n)                            with g(v) = v + 1/2 where v >= 0, else sigmoid(v), which is positive
+    h <- (1 - z) h + z n
+
+No gate sees h, so what all steps put into the gates is one product, and a step is a loop over B x H units.  Gates lie
+in the order z, n, each of them in a block of its own.
+"""
+
+from dataclasses import KW_ONLY
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from .._check import check_word
+from .._kernels.jit import kernel
+from .._kernels.layer_norm_v1 import normalise, normalise_back
+from .._kernels.simd_v1 import flat, sigmoid
+from .._nets.recurrent import Cell
+from .._values import kept
+from .recurrent import RecurrentRegressor
+
+
+LINEAR, POSITIVE = range(2)
+CANDIDATES = {"linear": LINEAR, "positive": POSITIVE}
+
+
+@kernel
+def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
+    """Steps first <= t < last.
+
+    kind : of candidate.   Z : (2, T, B, H), in: x W + b (x W, with layer norm), out: z and n.   S : (1, T + 1, B, H),
+    out: h, step ``first`` given.   unit : (2, T, B, H), root : (2, T, B), of layer norm.   U (0, H, H), mask, R, Q and
+    rows are what other cells use.
+    """
+    zero, half = b.dtype.type(0), b.dtype.type(0.5)
+    for t in range(first, last):
+        if gain.size > 0:
+            for gate in range(2):
+                normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
+        z, n, h0, h1 = flat(Z[0, t]), flat(Z[1, t]), flat(S[0, t]), flat(S[0, t + 1])
+        for k in range(z.size):
+            z[k] = sigmoid(z[k])
+        if kind == POSITIVE:
+            for k in range(n.size):
+                v = n[k]
+                n[k] = v + half if v >= zero else sigmoid(v)
+        for k in range(h1.size):
+            h1[k] = h0[k] + z[k] * (n[k] - h0[k])
+
+
+@kernel
+def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dgain, first, last):
+    """Steps last > t >= first.  Arrays as ``forward`` left them.
+
+    Z : in: z and n, out: the gradient of what went into them.   dH : (T, B, H), in: dL/dh from above, out: all of it.
+    dS : (2, B, H), in: gradient of h from the future, out: to the past; its second half is not used.
+    dgain, db (db with layer norm only) : like gain, b, in, out.
+    """
+    one, half = gain.dtype.type(1), gain.dtype.type(0.5)
+    dh = flat(dS[0])
+    for t in range(last - 1, first - 1, -1):
+        z, n, h0, g = flat(Z[0, t]), flat(Z[1, t]), flat(S[0, t]), flat(dH[t])
+        for k in range(g.size):
+            g[k] += dh[k]
+        for k in range(dh.size):
+            dh[k] = g[k] - g[k] * z[k]
+        for k in range(z.size):
+            a, c = z[k], n[k]
+            z[k] = g[k] * (c - h0[k]) * (a - a * a)
+            n[k] = g[k] * a
+            if kind == POSITIVE:
+                n[k] *= one if c >= half else c - c * c
+        if gain.size > 0:
+            for gate in range(2):
+                normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
+
+
+class Parameters(NamedTuple):
+    """Gates z, n.
+
+    W : (2, D, H).   b : (2, H).   start : (1, H) or (0, H).   U : (0, H, H).   gain : (2, H) or (0, H).
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    start: np.ndarray
+    U: np.ndarray
+    gain: np.ndarray
+
+
+def terms(layer):
+    """h <- (1 - z) h + z n, for export."""
+    call, h = layer.call, layer.before[0]
+    z, n = call("logistic", layer.gate(0)), layer.gate(1)
+    if layer.options["candidate"] == "positive":
+        v = layer.value("v", n)
+        n = call("relu", v) + call("logistic", call("min", v, 0.0))
+    layer.becomes(0, h + z * (n - h))
+
+
+@kept("min_gru")
+def cell(candidate, learned, layer_norm):
+    """The cell of a minimal gated recurrent unit."""
+    start, gain, kind = int(learned), 2 * layer_norm, CANDIDATES[candidate]
+
+    def shapes(D, H):
+        return Parameters((2, D, H), (2, H), (start, H), (0, H, H), (gain, H))
+
+    options = {"candidate": candidate, "learned": learned, "layer_norm": layer_norm}
+    return Cell(cell, options, 2, 1, (0, 0), shapes, partial(forward, kind), partial(backward, kind), terms)
+
+
+class MinGRURegressor(RecurrentRegressor):
+    """Network of minimal gated recurrent units, trained through time.
+
+    h(t) = (1 - z) h(t - 1) + z n, y(t) = h(t) V + c [1]_: the gate z and the candidate n see the inputs (or the layer
+    below), and not h. So an epoch takes a fraction of a GRU's time, with a third of its weights; what a GRU reads from
+    its state, this one needs lags (``input_lags``, ``output_lags``) or a second layer for.
+
+    Parameters
+    ----------
+    candidate : {"linear", "positive"}, default="linear"
+        n: a linear function of what the unit sees, or that through g(v) = v + 0.5 where v >= 0, else sigmoid(v), which
+        keeps every state positive.
+
+    See Also
+    --------
+    GRURegressor : gates that see the state.
+
+    Notes
+    -----
+    The recurrence has no matrix: ``recurrent_init`` starts nothing, and ``recurrent_dropout`` and
+    ``orthogonal_penalty`` must be 0.
+
+    References
+    ----------
+    .. [1] L. Feng, F. Tung, M. O. Ahmed, Y. Bengio, H. Hajimirsadeghi. "Were RNNs all we needed?" arXiv:2410.01201,
+       2024.
+
+    Examples
+    --------
+    >>> from tsrnn import MinGRURegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = MinGRURegressor((16, 16), random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    """
+
+    _: KW_ONLY
+    candidate: str = "linear"
+
+    def _cell(self):
+        check_word("candidate", self.candidate, CANDIDATES)
+        for name in ("recurrent_dropout", "orthogonal_penalty"):
+            if getattr(self, name) != 0:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is for a recurrence with a matrix, which MinGRURegressor has not: "
+                    "give 0, and dropout between layers instead."
+                )
+        return cell(self.candidate, self.initial_state == "learned", self.layer_norm)

@@ -1,0 +1,155 @@
+"""The equations of one row, in a language that is handed in: what export writes for C, ONNX and others.
+
+``p`` is a ``Program`` of ``export/_program.py``, or whatever has its words:
+
+    p.affine(name, b, sources), p.map(name, size, term), p.normalise(name, z)    add a value, and give its span
+    p.span(name, oldest), p.call(function, *terms), + - *                        terms
+    p.links(index, weight)                                                       a matrix with few weights
+    p.size(name)                                                                 numbers in one row of a value
+
+"X" and "Y" are what the model sees of x and y.  A net's states are called "h0", "h1" ..., a second state of each
+layer "c0", "c1" ..., and each function here returns the span of the net's output.
+"""
+
+import numpy as np
+
+from .._kernels.activations_v1 import WORDS
+from .._series.lags import runs
+from . import delay_kernels
+from . import recurrent as recurrent_net
+from .reservoir import DENSE
+
+
+def state_name(layer, k):
+    """The name of state k of a layer, h first."""
+    return f"{'hc'[k]}{layer}" if k < 2 else f"s{layer}_{k}"
+
+
+def activated(p, word, z):
+    """f(z)."""
+    return z if word == "identity" else p.call(word, z)
+
+
+def delay_network(p, plan, theta):
+    """z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k], h_l = f_l(z_l)."""
+    names = {delay_kernels.X: "X", delay_kernels.Y: "Y"}
+    names |= {delay_kernels.FIRST_LAYER + k: f"h{k}" for k in range(len(plan.layers))}
+    for k, (H, _, kind, bias, first, end) in enumerate(plan.layers):
+        sources = []
+        for source, oldest, span, w in plan.runs[first:end]:
+            seen = p.span(names[source], int(oldest), int(span) // p.size(names[source]))
+            sources.append((seen, theta[w : w + span * H].reshape(span, H)))
+        word, b = WORDS[kind], theta[bias : bias + H]
+        if word == "identity":
+            h = p.affine(f"h{k}", b, sources)
+        else:
+            h = p.map(f"h{k}", int(H), p.call(word, p.affine(f"z{k}", b, sources)))
+    return h
+
+
+# ---------------------------------------------------------------------------------------- recurrent nets
+
+
+def recurrent_network(p, net, theta):
+    """h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
+    *layers, readout = net.views(theta)
+    names = {recurrent_net.X: "X", recurrent_net.Y: "Y"}
+
+    def see(sources, W):
+        """Spans and their weights."""
+        spans = []
+        for s in sources:
+            name = names.get(s.which, state_name(s.which, 0))
+            spans.append((p.span(name, s.oldest, s.width // p.size(name)), W[s.at : s.at + s.width]))
+        return spans
+
+    for k, (block, w) in enumerate(zip(net.blocks, layers)):
+        net.cell.terms(Layer(p, k, block.H, w, [see(block.sources, W) for W in w.W], net.cell))
+    return p.affine("z", readout.b[0], see(net.readout, readout.W[0]))
+
+
+class Layer:
+    """What a cell writes its equations with, for one layer: ``terms(layer)``, which calls ``becomes`` for each state.
+
+    w : the cell's parameters.   options : what the cell was made with.   before : its states a row before, h first.
+    """
+
+    def __init__(self, p, k, H, w, below, cell):
+        self.p, self.k, self.H, self.w, self.below = p, k, H, w, below
+        self.options = cell.options
+        self.before = [p.span(state_name(k, n), 1) for n in range(cell.n_states)]
+
+    def gate(self, g, *recurrent, more=None):
+        """What goes into gate g: v W + recurrent products (span, U) (+ more), normalised or not, + b."""
+        p, k, w = self.p, self.k, self.w
+        normed = len(w.gain) > 0
+        z = p.affine(f"z{k}_{g}", np.zeros(self.H) if normed else w.b[g], [*self.below[g], *recurrent])
+        z = z if more is None else z + more
+        if not normed:
+            return z
+        z = z if more is None else p.map(f"s{k}_{g}", self.H, z)
+        return w.gain[g] * p.normalise(f"u{k}_{g}", z) + w.b[g]
+
+    def affine(self, name, b, *sources):
+        """A value: b + sum over (span, W) of span W."""
+        return self.p.affine(f"{name}{self.k}", b, sources)
+
+    def value(self, name, term):
+        """A value that is used more than once."""
+        return self.p.map(f"{name}{self.k}", self.H, term)
+
+    def becomes(self, n, term):
+        """State n after this row."""
+        return self.p.map(state_name(self.k, n), self.H, term)
+
+    def call(self, function, *terms):
+        """tanh, logistic, relu, exp, log, min, max or pow of terms; "identity" gives the term itself."""
+        return activated(self.p, function, *terms) if len(terms) == 1 else self.p.call(function, *terms)
+
+
+# ---------------------------------------------------------------------------------------- reservoirs
+
+
+def reservoir(p, net, matrices, lags, readout):
+    """x <- (1 - a) x + a f(W_in v + W x + U x_below + b), out = c + v Wv + x Wx + x^2 Wq.
+
+    matrices : W, U, sparse (R, R).   lags : of x and of y.   readout : c, Wv, Wx, Wq.
+    """
+    (W, U), (c, Wv, Wx, Wq) = matrices, readout
+    word, drive, at = WORDS[net.kind], [], 0  # spans of v, and where in v each begins
+    for name, each in zip("XY", lags):
+        width = p.size(name)
+        for oldest, length in runs(each) if width else ():
+            drive.append((p.span(name, oldest, length), slice(at, at + length * width)))
+            at += length * width
+    seen = [(span, Wv[rows]) for span, rows in drive] if len(Wv) else []
+    below = None
+    for k, (first, last) in enumerate(zip(net.begin[:-1], net.begin[1:])):
+        units = slice(first, last)
+        x, n, a = p.span(state_name(k, 0), 1), int(last - first), net.leak[units]
+        sources = [(x, _links(p, W[units, units]))]
+        if k == 0:
+            sources += [(span, net.W_in[rows, units]) for span, rows in drive]
+        else:
+            sources.append((p.span(state_name(k - 1, 0)), _links(p, U[units, below])))
+        z = p.affine(f"z{k}", net.b[units], sources)
+        new = p.map(x.name, n, (1 - a) * x + a * activated(p, word, z))
+        seen.append((new, Wx[units]))
+        if len(Wq):
+            seen.append((p.map(f"q{k}", n, new * new), Wq[units]))
+        below = units
+    return p.affine("z", c, seen)
+
+
+def _links(p, A):
+    """Sparse A (n, m), row i the links into unit i, as links, or as a matrix (m, n) where many are not zero."""
+    A = A.tocsr()
+    n, m = A.shape
+    counts = np.diff(A.indptr)
+    K = counts.max(initial=0)
+    if DENSE * m < K:
+        return A.toarray().T
+    place = np.arange(K) < counts[:, None]
+    index, weight = np.zeros((n, K), np.int64), np.zeros((n, K))
+    index[place], weight[place] = A.indices, A.data
+    return p.links(index.T, weight.T)

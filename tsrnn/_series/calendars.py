@@ -1,0 +1,368 @@
+"""Calendars as numbers: which row of a grid is a stamp, and which stamp is a row.
+
+In local time, d the number of a day (1970-01-01 is 0), m that of a month and a(m) the day on which it has its row,
+
+    days        (d - d0) / k
+    work days   count of work days in [d0, d) / k
+    months      (m - m0) / k,  d = a(m)      a : the first or last day, the first or last weekday, or a day's number
+
+is the number of the row after the origin; it is an integer, and the time of day that of the origin, where a stamp lies
+on the grid.  Other offsets of pandas (business hours, half months, fiscal quarters) are asked row by row.
+"""
+
+import warnings
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .stamps import LARGEST, PER_SECOND, Clock, to_index
+
+
+offsets = pd.offsets
+FEW = 64  # stamps, whose rows are kept
+MOST_ROWS = 10_000  # of a grid that pandas makes, beyond those that are there
+MONTHS = {  # class: (months, where in the month)
+    offsets.MonthBegin: (1, "start"),
+    offsets.MonthEnd: (1, "end"),
+    offsets.BMonthBegin: (1, "first weekday"),
+    offsets.BMonthEnd: (1, "last weekday"),
+    offsets.QuarterBegin: (3, "start"),
+    offsets.QuarterEnd: (3, "end"),
+    offsets.BQuarterBegin: (3, "first weekday"),
+    offsets.BQuarterEnd: (3, "last weekday"),
+    offsets.YearBegin: (12, "start"),
+    offsets.YearEnd: (12, "end"),
+    offsets.BYearBegin: (12, "first weekday"),
+    offsets.BYearEnd: (12, "last weekday"),
+}
+NAMED = {*MONTHS, offsets.Day, offsets.Week, offsets.BusinessDay}  # by a name that says all
+WEEKDAYS = np.busdaycalendar()
+EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of work days begins
+
+
+class Calendar(NamedTuple):
+    """A grid of days.   kind : "days", "work days" or "months".   every : that many.   at : the day, or which."""
+
+    kind: str
+    every: int
+    at: Any = None
+
+
+# ---------------------------------------------------------------------------------------- offsets of pandas
+
+
+@lru_cache(256)
+def of_offset(freq):
+    """The calendar of an offset of pandas, or None where it is another kind."""
+    kind = type(freq)
+    if freq.normalize or freq.n < 1:
+        return None
+    if kind in MONTHS:
+        months, at = MONTHS[kind]
+        return Calendar("months", months * freq.n, at)
+    if kind is offsets.Day:
+        return Calendar("days", freq.n)
+    if kind is offsets.Week and freq.weekday is not None:
+        return Calendar("days", 7 * freq.n)
+    if kind in (offsets.BusinessDay, offsets.CustomBusinessDay) and not freq.offset:
+        work = freq.calendar if kind is offsets.CustomBusinessDay else WEEKDAYS
+        return Calendar("work days", freq.n, work) if isinstance(work, np.busdaycalendar) else None
+    if kind is pd.DateOffset and set(freq.kwds) in ({"months"}, {"years"}, {"months", "day"}):
+        months = freq.kwds.get("months", 0) + 12 * freq.kwds.get("years", 0)
+        return Calendar("months", months * freq.n, freq.kwds.get("day")) if months > 0 else None
+    return None
+
+
+def _known(freq, day):
+    """The calendar of an offset for rows that go on from a day (S,), or None."""
+    calendar = of_offset(freq)
+    if calendar is not None and calendar.kind == "months" and calendar.at is None:
+        at = day - _day_of(_month(day), "start") + 1
+        return (
+            calendar._replace(at=at) if (at <= 28).all() else None
+        )  # the 31st becomes the 28th, and stays it
+    return calendar
+
+
+def fixed(freq, clock):
+    """How far apart rows of an offset always are, in the clock's unit, or None."""
+    return _fixed(freq, clock.unit, clock.tz is not None)
+
+
+@lru_cache(256)
+def _fixed(freq, unit, is_local):
+    if isinstance(freq, offsets.Tick) and not isinstance(freq, offsets.Day):
+        length = pd.Timedelta(freq).as_unit("ns").value
+    elif isinstance(freq, (offsets.Day, offsets.Week)) and not is_local and of_offset(freq) is not None:
+        length = of_offset(freq).every * 86_400 * 10**9
+    else:
+        return None
+    length, rest = divmod(length * PER_SECOND[unit], 10**9)
+    return length if length > 0 and rest == 0 else None
+
+
+def to_offset(calendar, day):
+    """The offset of pandas of a calendar that was found; ``day`` : one of its days."""
+    n = calendar.every
+    if calendar.kind == "days":
+        return offsets.Day(n) if n % 7 else offsets.Week(n // 7, weekday=int(day + 3) % 7)
+    if calendar.kind == "work days":
+        return offsets.BDay(n)
+    if calendar.at not in {at for _, at in MONTHS.values()}:
+        return pd.DateOffset(months=n, day=calendar.at)
+    month = int(_month([day])[0]) % 12 + 1
+    months = 12 if n % 12 == 0 else 3 if n % 3 == 0 else 1
+    kind = {at_and: kind for kind, at_and in MONTHS.items()}[months, calendar.at]
+    if months == 1:
+        return kind(n)
+    if months == 12:
+        return kind(n // 12, month=month)
+    ends = calendar.at in ("end", "last weekday")
+    return kind(n // 3, startingMonth=(month - 1) % 3 + (10 if ends else 1))
+
+
+# ---------------------------------------------------------------------------------------- rows of a grid
+
+
+def place(freq, clock, values, origin):
+    """Rows (n,) int64 of stamps (n,) after an origin on the grid, rounded down, and whether they lie on it, (n,)."""
+    if len(values) <= FEW:  # series of a panel often have the same ones
+        return tuple(map(np.array, _place_few(freq, clock.unit, clock.tz, tuple(values.tolist()), origin)))
+    return _place(freq, clock, values, origin)
+
+
+@lru_cache(4096)
+def _place_few(freq, unit, tz, values, origin):
+    row, on = _place(freq, Clock("stamp", unit, tz), np.array(values, np.int64), origin)
+    return row.tolist(), on.tolist()
+
+
+def _place(freq, clock, values, origin):
+    """As ``place``."""
+    day0, time0 = split(np.array([origin]), clock)
+    calendar = _known(freq, day0)
+    if calendar is None:
+        return _place_by_pandas(freq, clock, values, origin)
+    day, time = split(values, clock)
+    if calendar.kind == "days":
+        on, days = time == time0, day - day0
+        if not on.all():  # before a clock change 24 hours are the same as a local day
+            whole, rest = np.divmod(values - origin, 86_400 * PER_SECOND[clock.unit])
+            on, days = (rest == 0, whole) if (rest == 0).all() else (on, days)
+        row, rest = np.divmod(days, calendar.every)
+        return row, on & (rest == 0)
+    if calendar.kind == "work days":
+        row, on = _work_days(day, calendar.at)
+        row -= _work_days(day0, calendar.at)[0]
+    else:
+        month = _month(day)
+        target = _day_of(month, calendar.at)
+        on = _near(day, target, calendar.at)
+        row = month - _month(day0) - ((day < target) & ~on)
+    row, rest = np.divmod(row, calendar.every)
+    return row, on & (time == time0) & (rest == 0)
+
+
+def ahead(freq, clock, origins, steps):
+    """Stamps (S, steps) of the rows 1 ... steps after origins (S,); OverflowError where int64 cannot count them."""
+    origins, k = np.asarray(origins, np.int64), np.arange(1, steps + 1)
+    day, time = (v[:, None] for v in split(origins, clock))
+    calendar = _known(freq, day)
+    if calendar is None:
+        return np.stack([_ahead_by_pandas(freq, clock, origin, steps) for origin in origins.tolist()])
+    k = k * calendar.every
+    if calendar.kind == "days":
+        days = day + k
+    elif calendar.kind == "work days":
+        dates = np.busday_offset(
+            np.ascontiguousarray(day).view("M8[D]"), k, roll="backward", busdaycal=calendar.at
+        )
+        days = dates.astype(np.int64)
+    else:
+        days = _day_of(_month(day) + k, calendar.at)
+    return _joined(days, time, clock)
+
+
+def of_months(day):
+    """The calendar of months on which days (n,) lie, ascending, most of them neighbours; or None."""
+    month = _month(day)
+    first = _day_of(month, "start")
+    at = day - first + 1
+    for which in ("end", int(at[0]), "first weekday", "last weekday", int(at.max())):
+        if (day == _day_of(month, which)).all():
+            every = most_are_neighbours(month[1:] - month[:-1])
+            which = "start" if which == 1 else "end" if which == 31 else which
+            return None if every is None else Calendar("months", every, which)
+    return None
+
+
+def most_are_neighbours(apart):
+    """The least of distances (n,) > 0 where all are several of it and at least half are it; else None."""
+    least = apart.min()
+    if least == apart.max():
+        return int(least) or None
+    if least == 0 or 2 * np.count_nonzero(apart == least) < len(apart) or (apart % least).any():
+        return None
+    return int(least)
+
+
+# ---------------------------------------------------------------------------------------- days and local time
+
+
+def split(values, clock):
+    """Local days (n,) and times of day (n,) of stamps."""
+    return np.divmod(_local(values, clock), 86_400 * PER_SECOND[clock.unit])
+
+
+def _local(values, clock):
+    """Stamps by the clock on the wall."""
+    if clock.tz is None or str(clock.tz) == "UTC":
+        return values
+    changes, shifts = _shifts(clock.tz, clock.unit)
+    if len(values) and changes[0] <= values.min() and values.max() < changes[-1]:
+        return values + shifts[np.searchsorted(changes, values, side="right") - 1]
+    return _local_by_pandas(values, clock.tz, clock.unit)
+
+
+def _local_by_pandas(values, tz, unit):
+    return to_index(Clock("stamp", unit, tz, shown=unit), values).tz_localize(None).asi8
+
+
+@lru_cache(64)
+def _shifts(tz, unit):
+    """When the clocks of a zone change, 1900 to 2100, and how far they then are ahead of UTC; both (K,) int64."""
+    second = PER_SECOND[unit]
+
+    def shift(values):
+        return _local_by_pandas(values, tz, unit) - values
+
+    days = np.arange(*np.array(["1900-01-01", "2100-01-01"], "M8[D]").astype(np.int64)) * (86_400 * second)
+    ahead = shift(days)
+    at = np.flatnonzero(ahead[1:] != ahead[:-1])
+    early, late = days[at], days[at + 1]
+    while len(at) and (late[0] - early[0]) > second:  # halved, for all changes at once
+        middle = early + (late - early) // (2 * second) * second
+        is_early = shift(middle) == ahead[at]
+        early, late = np.where(is_early, middle, early), np.where(is_early, late, middle)
+    changes = np.concatenate([days[:1], late, days[-1:]])
+    return changes, np.concatenate([ahead[:1], ahead[at + 1], ahead[-1:]])
+
+
+def _joined(days, time, clock):
+    """Stamps (S, steps) of local days and times of day; OverflowError where int64 cannot count them."""
+    if int(days.max(initial=0)) >= LARGEST // (86_400 * PER_SECOND[clock.unit]) - 1:
+        raise OverflowError
+    values = days * (86_400 * PER_SECOND[clock.unit]) + time
+    if clock.tz is None or str(clock.tz) == "UTC":
+        return values
+    local = pd.DatetimeIndex(values.ravel().view(f"M8[{clock.unit}]"))
+    first = np.ones(len(local), bool)  # of the two that a clock set back shows
+    index = local.tz_localize(clock.tz, ambiguous=first, nonexistent="shift_forward")
+    return index.asi8.reshape(values.shape)
+
+
+def _month(day):
+    """Months since 1970 of days."""
+    return np.ascontiguousarray(day, np.int64).view("M8[D]").astype("M8[M]").astype(np.int64)
+
+
+def _first_day(month):
+    """The days on which months since 1970 begin."""
+    return np.ascontiguousarray(month, np.int64).view("M8[M]").astype("M8[D]").astype(np.int64)
+
+
+def _day_of(month, at):
+    """The day of a month: its start or end, its first or last weekday, or of a number (the last, if it has fewer)."""
+    start, end = _first_day(month), _first_day(month + 1) - 1
+    if not isinstance(at, str):
+        return np.minimum(start + (at - 1), end)
+    if at == "start":
+        return start
+    if at == "end":
+        return end
+    if at == "first weekday":
+        weekday = (start + 3) % 7  # 1970 began on a Thursday
+        return start + np.where(weekday > 4, 7 - weekday, 0)
+    return end - np.maximum((end + 3) % 7 - 4, 0)
+
+
+def _near(day, target, at):
+    """Whether days are where a month has its row; those at its ends may all have been weekdays by chance."""
+    for some in (("start", "first weekday"), ("end", "last weekday")):
+        if isinstance(at, str) and at in some:
+            month = _month(day)
+            return (day == _day_of(month, some[0])) | (day == _day_of(month, some[1]))
+    return day == target
+
+
+def _work_days(day, work):
+    """The number of work days up to each day (n,), and whether it is one."""
+    dates = day.view("M8[D]")
+    on = np.is_busday(dates, busdaycal=work)
+    return np.busday_count(EARLY, dates, busdaycal=work) + on, on
+
+
+# ---------------------------------------------------------------------------------------- asked of pandas
+
+
+def _stamp(clock, value):
+    return to_index(Clock("stamp", clock.unit, clock.tz, shown=clock.unit), [value])[0]
+
+
+@lru_cache(64)
+def _grid(freq, clock, first, last, most):
+    """Stamps of an offset's grid from ``first`` to the first one beyond ``last``, ``most`` at most; int64."""
+    stamp, grid, rows = _stamp(clock, first), np.empty(0, np.int64), 64
+    while len(grid) < most and (len(grid) == 0 or grid[-1] <= last):
+        rows = min(2 * rows, most)
+        try:
+            more = pd.date_range(stamp, periods=rows + 1, freq=freq)
+        except pd.errors.OutOfBoundsDatetime:
+            more = pd.date_range(stamp, _stamp(clock, last), freq=freq)
+        more = more.as_unit(clock.unit).asi8[len(grid) > 0 :]  # the first one is there already
+        if len(more) == 0:
+            break
+        grid = np.concatenate([grid, more])
+        stamp = _stamp(clock, int(grid[-1]))
+    return grid[:most]
+
+
+def _place_by_pandas(freq, clock, values, origin):
+    """As ``place``, of a grid that pandas makes, MOST_ROWS longer than twice the stamps at most; then by its mean."""
+    first, last = min(int(values[0]), origin), max(int(values[-1]), origin)
+    grid = _grid(freq, Clock("stamp", clock.unit, clock.tz), first, last, 2 * len(values) + MOST_ROWS)
+    if len(grid) < 2:
+        return np.zeros(len(values), np.int64), np.ones(len(values), bool)
+    mean = (int(grid[-1]) - int(grid[0])) / (len(grid) - 1)
+
+    def row(stamps):
+        beyond = np.maximum(stamps - grid[-1], 0)
+        return np.searchsorted(grid, stamps, side="right") - 1 + (beyond / mean).astype(np.int64)
+
+    on = (grid[np.clip(row(values), 0, len(grid) - 1)] == values) | (values > grid[-1])
+    return row(values) - row(np.array([origin])), on
+
+
+def _ahead_by_pandas(freq, clock, origin, steps):
+    """As ``ahead``, of one origin."""
+    try:
+        rows = pd.date_range(_stamp(clock, origin), periods=steps + 1, freq=freq).as_unit(clock.unit).asi8
+    except pd.errors.OutOfBoundsDatetime:
+        raise OverflowError from None
+    return rows[rows > origin][:steps]
+
+
+def inferred(values, clock):
+    """The offset that pandas finds for stamps (n,) a month apart or more, such as each third Friday; or None."""
+    clock = Clock("stamp", clock.unit, clock.tz, shown=clock.unit)
+    windows = [values[k : k + 4] for k in np.linspace(0, max(0, len(values) - 4), 20).astype(int)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # infer_freq will return offsets; either will do
+        names = {pd.infer_freq(to_index(clock, window)) for window in windows} - {None}
+    for freq in map(pd.tseries.frequencies.to_offset, sorted(names, key=str)):
+        row, on = place(freq, clock, values, int(values[0]))
+        if on.all() and most_are_neighbours(row[1:] - row[:-1]) == 1:
+            return freq
+    return None

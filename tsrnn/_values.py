@@ -1,0 +1,64 @@
+"""How a file names what a fitted model holds: by words, never by a module of this package.
+
+A named tuple, a dataclass, or what a function makes, stands in a file as a dict
+
+    {"_is": word, field: value, ...}
+
+and comes back through whatever has registered itself under that word, with ``@kept(word)``: the class, or the
+function, which gets the fields by name. So names and places inside the package may change, and files stay readable.
+What others wrote (a cell of the user's own) is named by its own module, as pickle does.
+"""
+
+import dataclasses
+
+
+IS = "_is"  # no field of a named tuple begins with an underscore
+KINDS = {}  # word -> class or function
+
+
+def kept(word):
+    """Register a class of named tuples, or a function that makes a value, under the word that files hold."""
+
+    def register(maker):
+        other = KINDS.get(word, maker)
+        if (other.__module__, other.__qualname__) != (maker.__module__, maker.__qualname__):
+            raise ValueError(f"{word!r} already stands for {other!r}: give {maker!r} another word.")
+        KINDS[word] = maker
+        maker.kept_as = word
+        return maker
+
+    return register
+
+
+def fields(value):
+    """The dict that stands for a value. One with ``_made()`` says itself what makes it again, and from what."""
+    if hasattr(value, "_made"):
+        maker, content = value._made()
+    else:
+        names = getattr(value, "_fields", None) or [field.name for field in dataclasses.fields(value)]
+        maker, content = type(value), {name: getattr(value, name) for name in names}
+    word = getattr(maker, "__dict__", {}).get("kept_as")  # its own, not that of a class it is derived from
+    if word is None and maker.__module__.partition(".")[0] == "tsrnn":
+        raise TypeError(f"{maker!r} has no name in files: decorate it with @kept.")
+    return {IS: word or maker, **content}
+
+
+def made(content):
+    """The value that such a dict stands for."""
+    content = dict(content)
+    kind = content.pop(IS)
+    if isinstance(kind, str) and kind not in KINDS:
+        raise ValueError(
+            f"The file has a {kind!r}, which this tsrnn has not: install the version that wrote it."
+        )
+    return (KINDS[kind] if isinstance(kind, str) else kind)(**content)
+
+
+def public(module):
+    """Let a class say that it is of a public module, for ``repr``, documentation and files."""
+
+    def name(thing):
+        thing.__module__ = module
+        return thing
+
+    return name

@@ -1,0 +1,50 @@
+"""Compile ahead of time: ``tsrnn.warmup()``, or ``python -m tsrnn.warmup`` where an image is built."""
+
+import numpy as np
+
+from .._estimators.sequence import Sequence
+
+
+def warmup(*models):
+    """Compile the kernels of some models now, rather than in the first fit.
+
+    Compiled code is kept on disk, so this takes seconds a model once an installation and a fraction of a second
+    after that. Worth calling when an image is built or a worker starts; from a shell, ``python -m tsrnn.warmup``.
+
+    Parameters
+    ----------
+    *models : classes
+        Such as ``LSTMRegressor``; all by default.
+
+    Raises
+    ------
+    ValueError
+        Something else is given.
+
+    Examples
+    --------
+    >>> import tsrnn
+    >>> tsrnn.warmup(tsrnn.NARXRegressor)
+    """
+    for model in models:
+        if not (isinstance(model, type) and issubclass(model, Sequence)):
+            raise ValueError(
+                f"{model!r} is no model of tsrnn: give classes such as LSTMRegressor, or nothing."
+            )
+    for model in models or public_models():
+        compile_kernels(model)
+
+
+def public_models():
+    """The models that have kernels, in the order of ``tsrnn.__all__``."""
+    import tsrnn  # when this is called, it is whole
+
+    things = map(vars(tsrnn).get, tsrnn.__all__)
+    return [thing for thing in things if getattr(thing, "_warmup", ())]
+
+
+def compile_kernels(model):
+    """Fit a model with each of the settings that together call all of its kernels."""
+    X, y = np.zeros((40, 1)), np.sin(np.arange(40.0))
+    for settings in getattr(model, "_warmup", ()):
+        model(**settings).fit(X, y).partial_fit(X, y).predict_ahead(X, y, steps=2)
