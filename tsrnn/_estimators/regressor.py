@@ -555,7 +555,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
         place = fitted.series.get(part.key)
         stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
-        if stands_still or not timelines.tells(part.stamps):
+        if stands_still or timelines.tells(part.stamps):
             return
         series, count = _one_row_calls.get(self, (None, 0))
         count = count + 1 if series is fitted.series else 1
