@@ -127,9 +127,9 @@ def test_no_string_names_a_module():
 
 PUBLIC = """
     ARXRegressor Adam ESNRegressor ESNRegressorCV ElmanRegressor Evolution Forecaster GRURegressor Huber LBFGS
-    LSTMRegressor LevenbergMarquardt NARXRegressor PersistenceRegressor Pinball RMSprop RecursiveLeastSquares SGD
-    SeasonalNaiveRegressor TDNNRegressor calibrate diagnose forecast inside partial_fit predict_ahead sample_paths
-    trajectories update warmup
+    LSTMRegressor LevenbergMarquardt MinGRURegressor NARXRegressor PersistenceRegressor Pinball RMSprop
+    RecursiveLeastSquares SGD SeasonalNaiveRegressor TDNNRegressor calibrate diagnose forecast inside partial_fit
+    predict_ahead sample_paths trajectories update warmup
 """
 PUBLIC_MODULES = "datasets diagnostics export metrics model_selection plotting preprocessing sktime"
 
