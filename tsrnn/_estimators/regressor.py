@@ -37,7 +37,7 @@ from .intervals import (
     segments_of,
 )
 from .parameters import RegressorParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing, place_of
+from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, place_of
 
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
@@ -457,7 +457,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         needed = self._needed(fitted, steps)
         if needed or not fitted.units.n_inputs:
             table = table.first(max(needed, 1))  # what no lag looks at may hold anything
-            X = self._check_X(table.X, None, reset=False)
+            X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
         else:
             X = np.zeros((len(table.X), fitted.units.n_inputs))
         for part in table.parts:
@@ -555,7 +555,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
         place = fitted.series.get(part.key)
         stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
-        if stands_still or not timelines.tells(part.stamps):
+        if stands_still or timelines.tells(part.stamps):
             return
         series, count = _one_row_calls.get(self, (None, 0))
         count = count + 1 if series is fitted.series else 1

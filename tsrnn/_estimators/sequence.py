@@ -546,7 +546,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def _check_rows(self, fitted, X, y, groups, sample_weight=None):
         """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
         table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset=False)
+        X = as_wide_as(fitted, self._check_X(table.X, table.y, reset=False))
         weight = None if table.weight is None else check_weight(table.weight, X)
         if y is None:
             return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
@@ -618,6 +618,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 f"X has 0 features, but {name} is expecting {self.n_features_in_} features as input."
             )
         return np.empty((n, 0))
+
+
+def as_wide_as(fitted, X):
+    """X (N, F); refused where another thread has fitted the model to other inputs since ``fitted`` was read."""
+    F = fitted.units.n_inputs
+    if X.shape[1] != F:
+        raise ValueError(f"X has {X.shape[1]} features, but the model is expecting {F} features as input.")
+    return X
 
 
 def learner_of(estimator):
