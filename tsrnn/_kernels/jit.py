@@ -88,7 +88,7 @@ def part(function):
 @cache  # once a process, not once a kernel
 def _warn_of_damage(error):
     warn(
-        f"A file of tsrnn's compiled code is damaged ({error}): it is compiled anew, which takes seconds, and replaced.",
+        f"A file of tsrnn's compiled code is damaged ({error}): it is compiled anew and replaced.",
         CacheWarning,
     )
 
