@@ -66,6 +66,9 @@ class Future(NamedTuple):
 class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     """Forecasts; a subclass brings its constructor and ``_learner``."""
 
+    # With scikit-learn's metadata routing on, a pipeline passes these on to predict without being asked to.
+    __metadata_request__predict = dict.fromkeys(("y", "steps", "start", "groups"), True)
+
     # ---------------------------------------------------------------------------------- what y means
 
     def _check_y(self, y, fitted):

@@ -42,6 +42,7 @@ from .._values import kept
 
 
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
+UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
@@ -99,11 +100,12 @@ class ReservoirParameters(Declared):
 
     Parameters
     ----------
-    n_reservoir : int or tuple of int, default=300
-        Units. Of a tuple each layer sees the states of the one below, and the readout all of them [1]_.
-    spectral_radius : float or sequence of float, default=0.9
-        Of W, the largest modulus of its eigenvalues; one number, or one for each layer. With ``leak_rate`` it says how
-        slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
+    n_reservoir : int or tuple of int, optional
+        Units: by default 300, or as many as ``W`` has. Of a tuple each layer sees the states of the one below, and the
+        readout all of them [1]_.
+    spectral_radius : float or sequence of float, optional
+        Of W, the largest modulus of its eigenvalues, by default 0.9; one number, or one for each layer. With
+        ``leak_rate`` it says how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
     leak_rate : float or sequence of float, default=0.9
         a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
     connectivity : int or float, default=10
@@ -133,7 +135,8 @@ class ReservoirParameters(Declared):
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
         Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
     W : array-like or sparse of shape (n_units, n_units), optional
-        Taken as it is, row i the links that come in to unit i; then there is one layer of that size.
+        Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no
+        ``spectral_radius``.
     W_in : array-like of shape (n_units, n_columns), optional
         Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
     readout_bias, readout_input, readout_squares : bool, default=True, True, False
@@ -188,9 +191,9 @@ class ReservoirParameters(Declared):
        Statistics 9(1), 2000.
     """
 
-    n_reservoir: Sizes = 300
+    n_reservoir: Sizes | None = None
     _: KW_ONLY
-    spectral_radius: Numbers = 0.9
+    spectral_radius: Numbers | None = None
     leak_rate: Numbers = 0.9
     connectivity: int | float = 10
     input_scaling: object = None
@@ -622,7 +625,7 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         self._check_matrices()
         sizes = self._sizes()
-        radii = self._per_layer("spectral_radius", len(sizes), 0)
+        radii = self._per_layer("spectral_radius", len(sizes), 0, default=RADIUS)
         leaks = self._per_layer("leak_rate", len(sizes), 0, 1, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
             check_number("connectivity", self.connectivity, 1, integer=True)
@@ -697,7 +700,9 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
     def _sizes(self):
         """Units of each layer."""
         if self.W is not None:
-            return (np.shape(self.W)[0],)
+            return self._size_of_W()
+        if self.n_reservoir is None:
+            return (UNITS,)
         layered = isinstance(self.n_reservoir, (tuple, list, np.ndarray))
         sizes = self.n_reservoir if layered else (self.n_reservoir,)
         if len(sizes) == 0:
@@ -706,9 +711,22 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
             check_number("n_reservoir", n, 1, integer=True)
         return tuple(int(n) for n in sizes)
 
-    def _per_layer(self, name, n, low=None, high=None, **kw):
+    def _size_of_W(self):
+        """Units of a W that was given; raises where other parameters speak of another."""
+        n = np.shape(self.W)[0]
+        if self.n_reservoir is not None and np.ravel(self.n_reservoir).tolist() != [n]:
+            raise ValueError(f"n_reservoir={self.n_reservoir!r}, but W has {n} units: leave n_reservoir out.")
+        if self.spectral_radius is not None:
+            raise ValueError(
+                f"spectral_radius={self.spectral_radius!r} is for a W that is drawn, but W was given and is taken as "
+                "it is: scale it, or leave one of them out."
+            )
+        return (n,)
+
+    def _per_layer(self, name, n, low=None, high=None, default=None, **kw):
         """A parameter that is a number, or one number for each of n layers."""
         value = getattr(self, name)
+        value = default if value is None else value
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
         for v in values:
             check_number(name, v, low, high, **kw)
