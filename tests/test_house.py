@@ -4,6 +4,7 @@ import ast
 import copy
 import io
 import pickle
+import re
 import sys
 import threading
 import warnings
@@ -15,6 +16,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from public import PUBLIC as KINDS
+from public import small
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -299,6 +302,28 @@ def test_no_warning_but_by_the_helper():
     for module in set(MODULES) - {"tsrnn._warn", "tsrnn._kernels.jit"}:
         for node in statements(module):
             assert not (isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"), module
+
+
+# ---------------------------------------------------------------------------------------- attributes
+
+
+FITTED = [*map(small, KINDS), tsrnn.Forecaster(tsrnn.ARXRegressor(), 2)]
+
+
+@pytest.mark.parametrize("model", FITTED, ids=lambda model: type(model).__name__)
+def test_attributes_that_are_documented(model):
+    """They are there after a fit to one series of a frame, and before it the message says what to call."""
+    section = type(model).__doc__.partition("Attributes\n")[2].partition("\n\n")[0]
+    names = [
+        name
+        for line in re.findall(r"^ *(\w+_(?:, \w+_)*) : ", section, re.MULTILINE)
+        for name in line.split(", ")
+    ]
+    assert {"theta_", "x_scaler_", "series_", "feature_names_in_"} <= set(names)
+    before, after = clone(model), fitted(model)
+    for name in names:
+        assert not hasattr(before, name), name
+        assert hasattr(after, name), name
 
 
 # ---------------------------------------------------------------------------------------- readers beside writers

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from public import others
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
@@ -47,6 +48,7 @@ MODELS = [
     tsrnn.SeasonalNaiveRegressor(2, random_state=0),
     tsrnn.Forecaster(tsrnn.ARXRegressor(alpha=50.0, **LAGS), 3, known_ahead="all"),
 ]
+MODELS += others(MODELS, solver="adam", sequence_length=16).values()
 NAIVE = (tsrnn.PersistenceRegressor, tsrnn.SeasonalNaiveRegressor)
 VERBS = (
     "fit",

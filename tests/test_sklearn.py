@@ -1,10 +1,8 @@
 """scikit-learn's whole suite of estimator checks, on every public estimator."""
 
-from sklearn.base import MetaEstimatorMixin
+from public import PUBLIC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import tsrnn
-from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._models.naive import Naive
 
 
@@ -16,13 +14,7 @@ EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": WEIGHT,
 }
 PERSISTENT = {"check_methods_subset_invariance": ORDER}  # one value for all rows, in any order
-ESTIMATORS = [
-    model()
-    for model in map(vars(tsrnn).get, tsrnn.__all__)
-    if isinstance(model, type)
-    and issubclass(model, SequenceRegressor)
-    and not issubclass(model, MetaEstimatorMixin)  # has tests of its own
-]
+ESTIMATORS = [kind() for kind in PUBLIC]
 
 
 def expected(estimator):

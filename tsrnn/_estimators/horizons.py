@@ -527,8 +527,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
 
     Attributes
     ----------
-    estimators_ : list of estimators
-        The fitted clones, in the order of their steps; those of quantiles last.
+    params_ : tuple
+        Weights of each clone, in the order of their steps, those of quantiles last; of "recursive", of the estimator.
     theta_ : ndarray of shape (n_parameters,)
         All their parameters.
     lead_ : int

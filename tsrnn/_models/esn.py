@@ -608,16 +608,6 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
     (84,)
     """
 
-    _cure = (
-        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
-        "far from those in training."
-    )
-
-    _warmup = (  # settings that together call every kernel
-        {"n_reservoir": 2, "output_lags": 1},
-        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
-    )
-
     # ---------------------------------------------------------------------------------- parameters
 
     def _learner(self):
