@@ -25,7 +25,7 @@ the weights the other way round.
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v1 import add_outer, add_product, add_scattered, flat, sigmoid, tanh
+from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, sigmoid, tanh
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers

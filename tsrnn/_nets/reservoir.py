@@ -20,7 +20,7 @@ from scipy import sparse
 from scipy.sparse.linalg import ArpackError, eigs
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v1 import add_product, flat, fma, sigmoid, tanh
+from .._kernels.simd_v2 import add_product, flat, fma, sigmoid, tanh
 from .._training.least_squares import one_thread
 
 
