@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from public import others
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -30,6 +31,7 @@ MODELS = {
     "persistence": tsrnn.PersistenceRegressor(),
     "seasonal": tsrnn.SeasonalNaiveRegressor(3),
 }
+MODELS |= others(MODELS.values())
 LEARNERS = [name for name in MODELS if name not in ("persistence", "seasonal")]
 every_model = pytest.mark.parametrize("name", MODELS)
 every_learner = pytest.mark.parametrize("name", LEARNERS)

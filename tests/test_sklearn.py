@@ -17,11 +17,11 @@ EXPECTED = {
 }
 PERSISTENT = {"check_methods_subset_invariance": ORDER}  # one value for all rows, in any order
 ESTIMATORS = [
-    model()
-    for model in map(vars(tsrnn).get, tsrnn.__all__)
-    if isinstance(model, type)
-    and issubclass(model, Sequence)
-    and not issubclass(model, MetaEstimatorMixin)  # has tests of its own
+    kind()
+    for kind in map(vars(tsrnn).get, tsrnn.__all__)
+    if isinstance(kind, type)
+    and issubclass(kind, Sequence)
+    and not issubclass(kind, MetaEstimatorMixin)  # has tests of its own
 ]
 
 

@@ -302,7 +302,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, counts & ~held)
         form = self._judged(form, trained, series)
         made_for = self._made_for()
-        self.fitted_ = Fitted(units, trained._replace(end=None), places, form, errors, rng, made_for)
+        self.fitted_ = Fitted(units, trained._replace(ends=None), places, form, errors, rng, made_for)
         if any(timelines.irregular(place.timeline) for place in places.values()):
             warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -375,11 +375,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         dynamics, places = trained.dynamics, {}
         first, limits = first_past(dynamics, units), units.limits(filled)
         inputs = Inputs(filled, Xz, limits)
+        k = 0  # of the series that was learnt from
         for part in table.parts:
             rows, here = part.rows, inputs.of(part.rows)
             stretches = _cut(part)
-            if trained.end is not None and len(table.parts) == len(stretches) == 1 and not units.looks_back:
-                past = first._replace(memory=trained.end, inputs=here.filled[-1, : units.n_inputs])
+            end = trained.ends[k] if trained.ends and len(stretches) == 1 and not units.looks_back else None
+            k += len(stretches)
+            if end is not None:
+                past = first._replace(memory=end, inputs=here.filled[-1, : units.n_inputs])
             else:
                 _, past = walk(dynamics, units, here, U[rows], stretches, first)
             places[part.key] = begin(dynamics, units, part, table.X[rows], U[rows], past)
@@ -609,7 +612,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def _check_rows(self, fitted, X, y, groups, sample_weight=None):
         """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
         table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset=False)
+        X = as_wide_as(fitted, self._check_X(table.X, table.y, reset=False))
         weight = None if table.weight is None else check_weight(table.weight, X)
         if y is None:
             return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
@@ -681,6 +684,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 f"X has 0 features, but {name} is expecting {self.n_features_in_} features as input."
             )
         return np.empty((n, 0))
+
+
+def as_wide_as(fitted, X):
+    """X (N, F); refused where another thread has fitted the model to other inputs since ``fitted`` was read."""
+    F = fitted.units.n_inputs
+    if X.shape[1] != F:
+        raise ValueError(f"X has {X.shape[1]} features, but the model is expecting {F} features as input.")
+    return X
 
 
 def learner_of(estimator):

@@ -77,6 +77,18 @@ class DelayParameters(TrainedParameters):
         Train from as many random starts and keep the best by validation loss.
     random_state : int, RandomState or None, default=None
         For the initial weights and mini-batches.
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (n_parameters,)
+        All parameters.
+    params_ : tuple of (W, b)
+        The same, layer by layer: W of shape (n_lags x width below, width), b of shape (width,), in scaled units.
+        Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
+    state_ : tuple (X, Y, states)
+        The memory after the last row seen: the rows of the lags, in scaled units; there are no states.
+    lead_ : int
+        Rows of history that a forecast needs.
     """
 
     hidden_layer_sizes: Sizes = (16,)

@@ -44,6 +44,7 @@ from .._values import kept
 
 
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
+UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
@@ -102,11 +103,12 @@ class ReservoirParameters(Declared):
 
     Parameters
     ----------
-    n_reservoir : int or tuple of int, default=300
-        Units. Of a tuple each layer sees the states of the one below, and the readout all of them [1]_.
-    spectral_radius : float or sequence of float, default=0.9
-        Of W, the largest modulus of its eigenvalues; one number, or one for each layer. With ``leak_rate`` it says how
-        slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
+    n_reservoir : int or tuple of int, optional
+        Units: by default 300, or as many as ``W`` has. Of a tuple each layer sees the states of the one below, and the
+        readout all of them [1]_.
+    spectral_radius : float or sequence of float, optional
+        Of W, the largest modulus of its eigenvalues, by default 0.9; one number, or one for each layer. With
+        ``leak_rate`` it says how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
     leak_rate : float or sequence of float, default=0.9
         a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
     connectivity : int or float, default=10
@@ -136,7 +138,8 @@ class ReservoirParameters(Declared):
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
         Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
     W : array-like or sparse of shape (n_units, n_units), optional
-        Taken as it is, row i the links that come in to unit i; then there is one layer of that size.
+        Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no
+        ``spectral_radius``.
     W_in : array-like of shape (n_units, n_columns), optional
         Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
     readout_bias, readout_input, readout_squares : bool, default=True, True, False
@@ -191,9 +194,9 @@ class ReservoirParameters(Declared):
        Statistics 9(1), 2000.
     """
 
-    n_reservoir: Sizes = 300
+    n_reservoir: Sizes | None = None
     _: KW_ONLY
-    spectral_radius: Numbers = 0.9
+    spectral_radius: Numbers | None = None
     leak_rate: Numbers = 0.9
     connectivity: int | float = 10
     input_scaling: object = None
@@ -248,13 +251,13 @@ class Harvest:
     """A pass over series from rest: iterate over blocks of rows; then the mean states and the memory at the end.
 
     Yields a series, the rows of a block, their weights, V (T, D), S (T + 1, R) and out.   fed : what the lags of y see
-    of each series.   cold_states, last : afterwards; ``last`` None where the states of fitting are others.
+    of each series.   cold_states, ends : afterwards, the latter None where the states of fitting are others.
     """
 
     def __init__(self, learner, dynamics, series, fed, weights, rng, read=False):
         self.learner, self.dynamics, self.series, self.fed = learner, dynamics, series, fed
         self.weights, self.rng, self.read = weights, rng, read
-        self.cold_states = self.last = None
+        self.cold_states, self.ends = None, []
 
     def __iter__(self):
         p, dynamics = self.learner.p, self.dynamics
@@ -270,7 +273,7 @@ class Harvest:
                     if tell is not None:
                         tell(f"rows: {rows.stop} of {len(Y)}")
                 fed_itself = dynamics.sees_y and np.isnan(s.Y).any()
-                self.last = None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1])
+                self.ends.append(None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1]))
         if not (np.abs(total) < HUGE * n).all():
             raise ValueError(
                 f"The states of the reservoir grow without bound, with activation={p.activation!r} and "
@@ -429,13 +432,13 @@ class ESNLearner(Learner):
             # First a readout from what was known last, then one from the values that it gives.
             dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
-        dynamics, readout, curve, end = self._read(dynamics, series, fed, weights, rng)
+        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng)
         if not self.is_squared and curve[0] > EXACT:
-            dynamics, readout, curve, end = self._reweigh(
+            dynamics, readout, curve, ends = self._reweigh(
                 dynamics, readout, curve[0], series, fed, weights, rng
             )
         probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
-        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), end)
+        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), ends)
 
     def _weights(self, series, lead):
         """What each row of each series counts."""
@@ -465,13 +468,13 @@ class ESNLearner(Learner):
     def _read(self, dynamics, series, fed, weights, rng):
         """Solve for the readout in one pass; ``fed`` : what the lags of y see of each series.
 
-        Returns the dynamics, the ``Readout``, the loss curve and the memory at the end.
+        Returns the dynamics, the ``Readout``, the loss curve and the memories at the ends.
         """
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
         sums, search = self._sums(dynamics, harvest)
         readout, theta, loss = self._solve(sums, search)
         dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
-        return dynamics, readout, [loss], harvest.last
+        return dynamics, readout, [loss], harvest.ends
 
     def _sums(self, dynamics, harvest):
         """Sums over all rows, and what a search for the penalty found in them, or None."""
@@ -532,7 +535,7 @@ class ESNLearner(Learner):
         theta, _ = reweighted(step, dynamics.theta)
         dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
         curve = [value / total for value in losses]
-        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.last
+        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
@@ -579,7 +582,7 @@ class EchoStateNetwork:
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         self._check_matrices()
         sizes = self._sizes()
-        radii = self._per_layer("spectral_radius", len(sizes), 0)
+        radii = self._per_layer("spectral_radius", len(sizes), 0, default=RADIUS)
         leaks = self._per_layer("leak_rate", len(sizes), 0, 1, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
             check_number("connectivity", self.connectivity, 1, integer=True)
@@ -654,7 +657,9 @@ class EchoStateNetwork:
     def _sizes(self):
         """Units of each layer."""
         if self.W is not None:
-            return (np.shape(self.W)[0],)
+            return self._size_of_W()
+        if self.n_reservoir is None:
+            return (UNITS,)
         layered = isinstance(self.n_reservoir, (tuple, list, np.ndarray))
         sizes = self.n_reservoir if layered else (self.n_reservoir,)
         if len(sizes) == 0:
@@ -663,9 +668,22 @@ class EchoStateNetwork:
             check_number("n_reservoir", n, 1, integer=True)
         return tuple(int(n) for n in sizes)
 
-    def _per_layer(self, name, n, low=None, high=None, **kw):
+    def _size_of_W(self):
+        """Units of a W that was given; raises where other parameters speak of another."""
+        n = np.shape(self.W)[0]
+        if self.n_reservoir is not None and np.ravel(self.n_reservoir).tolist() != [n]:
+            raise ValueError(f"n_reservoir={self.n_reservoir!r}, but W has {n} units: leave n_reservoir out.")
+        if self.spectral_radius is not None:
+            raise ValueError(
+                f"spectral_radius={self.spectral_radius!r} is for a W that is drawn, but W was given and is taken as "
+                "it is: scale it, or leave one of them out."
+            )
+        return (n,)
+
+    def _per_layer(self, name, n, low=None, high=None, default=None, **kw):
         """A parameter that is a number, or one number for each of n layers."""
         value = getattr(self, name)
+        value = default if value is None else value
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
         for v in values:
             check_number(name, v, low, high, **kw)

@@ -1,11 +1,28 @@
 """The loss of a delay network over windows of rows that are independent of each other."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._training.least_squares import add_normal_equations, solve
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
+from .._values import kept
 from . import delay_kernels as kernels
 from .delay import BLOCK, NUMBERS, OPEN, _in_pieces, forward
+
+
+@kept("alike")
+class Alike(NamedTuple):
+    """Normal equations that outputs (K,) share, of whose targets the same rows count.
+
+    A : (P, P), Z'Z, weighted; the bias last.   c : (P, K), Z'Y.   yy : (K,), sums of squares.   weight : of all rows.
+    """
+
+    outputs: np.ndarray
+    A: np.ndarray
+    c: np.ndarray
+    yy: np.ndarray
+    weight: float
 
 
 class WindowLoss:
@@ -135,29 +152,66 @@ class WindowLoss:
 
     def _least_squares(self, theta, decay, rounding=None):
         """Theta with the best output layer for the squared loss or, rounded off, for parabolas above another."""
-        fan_in, O = self.plan.shapes[-1]
-        T = self.steps
-        A, c = np.zeros((O, fan_in + 1, fan_in + 1)), np.zeros((O, fan_in + 1))
+        theta, before = theta.copy(), theta
+        W, b = self.plan.views(theta)[-1]
+        shrink = self.plan.views(decay)[-1]
+        for alike in self.normal_equations(before, rounding):
+            # outputs that share rows, and the decay, share a factorisation
+            ridge = np.append(shrink.W[:, alike.outputs[0]], shrink.b[alike.outputs[0]])
+            best = solve(alike.A, ridge + 1e-12 * alike.A.diagonal().max(), alike.c)
+            if best is not None:
+                W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
+        return theta
+
+    def normal_equations(self, theta, rounding=None):
+        """Yield ``Alike``, the normal equations of the output layer, for outputs of which the same rows count.
+
+        rounding : for parabolas above a loss that is not squared; then each output has its own.
+        """
+        O = self.plan.n_outputs
+        if rounding is not None:
+            yield from (self._sums(theta, np.array([o]), rounding=rounding) for o in range(O))
+            return
+        w, groups = self._row_weights(), {}
+        for o in range(O):
+            groups.setdefault(w[:, o].tobytes(), []).append(o)
+        groups = [np.array(outputs) for outputs in groups.values()]
+        if len(groups) == 1:
+            yield self._sums(theta, groups[0])
+            return
+        # Near the ends of series, or where values are missing, some outputs lack rows that all others have.
+        common = (w == w[:, :1]).all(axis=1)
+        whole = self._sums(theta, np.arange(O), common)
+        for outputs in groups:
+            own = self._sums(theta, outputs, ~common)
+            c, yy = whole.c[:, outputs] + own.c, whole.yy[outputs] + own.yy
+            yield Alike(outputs, whole.A + own.A, c, yy, whole.weight + own.weight)
+
+    def _row_weights(self):
+        """What each value of y counts as a square, (N, O)."""
+        w = self.w.reshape(-1, self.plan.n_outputs)
+        return np.broadcast_to(w[:, :1], w.shape) if getattr(self.loss, "joint", False) else w
+
+    def _sums(self, theta, outputs, which=None, rounding=None):
+        """``Alike`` of some outputs, over the rows ``which`` (N,) bool; all by default."""
+        (fan_in, O), T, K = self.plan.shapes[-1], self.steps, len(outputs)
+        A, c, yy, weight = np.zeros((fan_in + 1, fan_in + 1)), np.zeros((fan_in + 1, K)), np.zeros(K), 0.0
         for at in self._blocks(self.everything, most=NUMBERS // fan_in):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
+            if which is not None and not which[rows].any():
+                continue
             Z, out = self._readout_inputs(theta, at, rows)
-            y, w = self.y.reshape(-1, O)[rows], self.w.reshape(-1, O)[rows]
-            if getattr(self.loss, "joint", False):
-                w = np.broadcast_to(w[:, :1], w.shape)
+            y, w = self.y.reshape(-1, O)[rows], self._row_weights()[rows]
             if rounding is not None:
                 share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share
-            for o in range(O):
-                add_normal_equations(Z, y[:, o], w[:, o], A[o], c[o])
-        theta = theta.copy()
-        W, b = self.plan.views(theta)[-1]
-        shrink = self.plan.views(decay)[-1]
-        for o in range(O):
-            ridge = np.append(shrink.W[:, o], shrink.b[o]) + 1e-12 * A[o].diagonal().max()
-            best = solve(A[o], ridge, c[o])
-            if best is not None:
-                W[:, o], b[o] = best[:-1], best[-1]
-        return theta
+            y, w = y[:, outputs], w[:, outputs[0]]
+            if which is not None:
+                w = np.where(which[rows], w, 0.0)
+            add_normal_equations(Z, y, w, A, c)
+            yy += w @ y**2
+            weight += float(w.sum())
+        return Alike(outputs, A, c, yy, weight)
 
     def _readout_inputs(self, theta, at, rows):
         """What the output layer sees at each row, and a 1 for its bias, (M, fan_in + 1); and its output (M, O)."""

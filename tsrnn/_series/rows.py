@@ -57,12 +57,16 @@ class Table(NamedTuple):
 
     def first(self, n):
         """The first n rows of X, y and weight of each series at most, and the stamps of all its rows."""
-        N = len(self.y if self.X is None else self.X)
+        X = np.asarray(self.X) if isinstance(self.X, memoryview) else self.X
+        try:
+            N = len(self.y if X is None else X)
+        except TypeError:  # of what is no table the check of its values tells
+            return self
         ranges = [range(*part.rows.indices(N)) for part in self.parts]
         if all(len(rows) <= n for rows in ranges):
             return self
         keep = np.concatenate([np.arange(rows.start, rows.stop)[:n] for rows in ranges])
-        cut = [None if v is None else _safe_indexing(v, keep) for v in (self.X, self.y, self.weight)]
+        cut = [None if v is None else _safe_indexing(v, keep) for v in (X, self.y, self.weight)]
         rows = _slices(np.cumsum([min(n, len(rows)) for rows in ranges]))
         parts = [part._replace(rows=some) for part, some in zip(self.parts, rows)]
         return Table(*cut, parts, None, self.form, self.names)

@@ -3,7 +3,7 @@
     A'A = sum_i w_i a_i a_i'       A'r = sum_i w_i a_i r_i       (A'A + diag(d)) x = b
 
 The same bits come for any number of threads, in this process or beside it: sums are in the order of the rows
-(``_simd_v1``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
+(``_simd_v2``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
 """
 
 from threading import Lock
@@ -12,27 +12,28 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
-from .._kernels.simd_v1 import add_outer
+from .._kernels.simd_v2 import add_outer
 
 
 STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is mirrored, not computed
 
 
 def add_normal_equations(A, r, w, AA, Ar):
-    """Add a block of rows.   A : (M, P).   r, w : (M,).   AA : (P, P) and Ar : (P,), added to."""
+    """Add a block of rows.   A : (M, P).   r : (M,) or (M, K).   w : (M,).   AA : (P, P), Ar : like r, added to."""
     M, P = A.shape
-    a, rows = A.ravel(), np.arange(M) * P
-    weighted = np.concatenate([A, r[:, None]], axis=1)  # (M, P + 1)
+    a, rows, r = A.ravel(), np.arange(M) * P, r.reshape(M, -1)
+    K, Ar = r.shape[1], Ar.reshape(P, -1)
+    weighted = np.concatenate([A, r], axis=1)  # (M, P + K)
     weighted *= w[:, None]
     for j in range(0, P, STRIP):
         end = min(j + STRIP, P)
-        strip = np.zeros((end - j, P + 1 - j))
+        strip = np.zeros((end - j, P + K - j))
         add_outer(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
         upper = np.triu(strip[:, : end - j])
         strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
-        AA[j:end, j:] += strip[:, :-1]
+        AA[j:end, j:] += strip[:, :-K]
         AA[end:, j:end] = AA[j:end, end:].T
-        Ar[j:end] += strip[:, -1]
+        Ar[j:end] += strip[:, -K:]
 
 
 class OneThread:

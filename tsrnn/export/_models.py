@@ -10,6 +10,8 @@
 (See ``sequence.py`` and ``targets.py``.) What a model does not need is not there.
 """
 
+import re
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -37,6 +39,10 @@ def program_of(model, start="end", series=None):
             "A net with bidirectional=True needs rows that are still to come and cannot go row by row: fit one with "
             "bidirectional=False."
         )
+    if not np.isfinite(model.theta_).all():
+        raise ValueError(
+            "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
+        )
     p = Program(model.n_features_in_, model.n_outputs_)
     filled = _inputs(model, p)
     first = len(p.values)
@@ -56,7 +62,9 @@ def program_of(model, start="end", series=None):
 
 def title(model, p):
     """What a file made from a program says of itself."""
-    kind = type(getattr(model, "best_estimator_", model)).__name__
+    kind = re.sub(
+        r"\W", "", type(getattr(model, "best_estimator_", model)).__name__
+    )  # it ends up in a comment
     return f"{kind}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
 
 
