@@ -25,7 +25,7 @@ from test_losses import NAMES as LOSSES
 from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, Huber, LSTMRegressor, Pinball
 from tsrnn._estimators.following import Loop
 from tsrnn._kernels.layer_norm_v1 import normalise, normalise_back
-from tsrnn._kernels.simd_v1 import add_product
+from tsrnn._kernels.simd_v2 import add_product
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as _delay_kernels
 from tsrnn._nets import delay_loss as _delay_loss

@@ -449,7 +449,7 @@ class HorizonsLearner(Learner):
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Z, T))
         rng = check_random_state(deepcopy(self.p.estimator.random_state))
         trained = learner.learn(learner.net(Z.shape[1], T.shape[1]), series, mean, rng)
-        return Member(trained.dynamics, x, y), trained._replace(end=None)
+        return Member(trained.dynamics, x, y), trained._replace(ends=None)
 
     def learn_more(self, trained, series, memory, rng):
         """Let each member learn from the pairs that the new rows complete."""

@@ -383,12 +383,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
         ask = Ask(levels, method, path_rng(self.random_state), n_paths)
-        made = {key: out for key, *out in self._forecasts(fitted, steps, X_future, groups, ask)}
-        frames = {
-            key: _framed(fitted, out, found, index, bool(levels))
-            for key, (out, found, _, index) in made.items()
-        }
-        return self._together(fitted, frames, steps, X_future, groups)
+        made = list(self._forecasts(fitted, steps, X_future, groups, ask))
+        return self._together(fitted, made, steps, X_future, groups, bool(levels))
 
     def sample_paths(self, steps, X_future=None, *, n_paths=PATHS, groups=None):
         """Draw paths that the series may take after the last row seen, by feeding back errors of one step.
@@ -426,7 +422,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return paths[None] if list(paths) == [None] else paths
 
     def _forecasts(self, fitted, steps, X_future, groups, ask):
-        """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and index."""
+        """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and ``Future``."""
         dynamics, units, remembered = fitted.trained.dynamics, fitted.units, memo(self, fitted)
         dynamics.check_verb("forecast")
         wide = dynamics.wide(steps)
@@ -442,13 +438,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
                 found = {p: [units.target.inverse(v[0]) for v in pair] for p, pair in found.items()}
                 paths = None if paths is None else units.target.inverse(paths[:, 0])
-            yield (
-                key,
-                units.target.inverse(followed.out[:steps]),
-                found,
-                paths,
-                _future_index(future, steps),
-            )
+            yield key, units.target.inverse(followed.out[:steps]), found, paths, future
 
     def _futures(self, fitted, steps, X, groups):
         """Yield the key and the ``Future`` of each series to forecast."""
@@ -506,19 +496,25 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
         return Future(place, filled[:steps], stamps)
 
-    def _together(self, fitted, frames, steps, X_future, groups):
-        """Forecasts of all series, by key, as the user gave them."""
-        if list(frames) == [None]:
-            return frames[None]
+    def _together(self, fitted, made, steps, X_future, groups, wide):
+        """Forecasts of all series, as ``_forecasts`` gives them, as the user gave the series.   wide : as a frame."""
         names, container = fitted.form.key_names, fitted.form.container
         if X_future is not None or groups is not None:
             table = gather(X_future, None, None, groups, self.series)
             names, container = table.names, table.form
-        if container != "table":
-            return list(frames.values())
-        index = future_index({key: fitted.series.get(key) for key in frames}, steps, names)
-        tables = [pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for v in frames.values()]
-        return pd.concat(tables, ignore_index=True).set_axis(index)
+        if made[0][0] is None or container != "table":
+            frames = [
+                _framed(fitted, out, found, _future_index(future, steps), wide)
+                for _, out, found, _, future in made
+            ]
+            return frames[0] if made[0][0] is None else frames
+        index = future_index({key: future.place for key, *_, future in made}, steps, names)
+        _, outs, founds, *_ = zip(*made)
+        found = {p: [np.concatenate([f[p][k] for f in founds]) for k in range(2)] for p in founds[0]}
+        frame = _framed(fitted, np.concatenate(outs), found, index, wide)
+        if isinstance(frame, np.ndarray):
+            frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
+        return frame
 
     # ---------------------------------------------------------------------------------- how good
 

@@ -290,7 +290,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, counts & ~held)
         made_for = self._made_for()
-        self.fitted_ = Fitted(units, trained._replace(end=None), places, form, errors, rng, made_for)
+        self.fitted_ = Fitted(units, trained._replace(ends=None), places, form, errors, rng, made_for)
         if any(timelines.irregular(place.timeline) for place in places.values()):
             warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -357,11 +357,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         dynamics, places = trained.dynamics, {}
         first, limits = first_past(dynamics, units), units.limits(filled)
         inputs = Inputs(filled, Xz, limits)
+        k = 0  # of the series that was learnt from
         for part in table.parts:
             rows, here = part.rows, inputs.of(part.rows)
             stretches = _cut(part)
-            if trained.end is not None and len(table.parts) == len(stretches) == 1 and not units.looks_back:
-                past = first._replace(memory=trained.end, inputs=here.filled[-1, : units.n_inputs])
+            end = trained.ends[k] if trained.ends and len(stretches) == 1 and not units.looks_back else None
+            k += len(stretches)
+            if end is not None:
+                past = first._replace(memory=end, inputs=here.filled[-1, : units.n_inputs])
             else:
                 _, past = walk(dynamics, units, here, U[rows], stretches, first)
             places[part.key] = begin(dynamics, units, part, table.X[rows], U[rows], past)

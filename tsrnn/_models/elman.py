@@ -15,7 +15,7 @@ from .._check import check_word
 from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import add_outer, add_product, flat
+from .._kernels.simd_v2 import add_outer, add_product, flat
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor

@@ -248,13 +248,13 @@ class Harvest:
     """A pass over series from rest: iterate over blocks of rows; then the mean states and the memory at the end.
 
     Yields a series, the rows of a block, their weights, V (T, D), S (T + 1, R) and out.   fed : what the lags of y see
-    of each series.   cold_states, last : afterwards; ``last`` None where the states of fitting are others.
+    of each series.   cold_states, ends : afterwards, the latter None where the states of fitting are others.
     """
 
     def __init__(self, learner, dynamics, series, fed, weights, rng, read=False):
         self.learner, self.dynamics, self.series, self.fed = learner, dynamics, series, fed
         self.weights, self.rng, self.read = weights, rng, read
-        self.cold_states = self.last = None
+        self.cold_states, self.ends = None, []
 
     def __iter__(self):
         p, dynamics = self.learner.p, self.dynamics
@@ -270,7 +270,7 @@ class Harvest:
                     if tell is not None:
                         tell(f"rows: {rows.stop} of {len(Y)}")
                 fed_itself = dynamics.sees_y and np.isnan(s.Y).any()
-                self.last = None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1])
+                self.ends.append(None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1]))
         if not (np.abs(total) < HUGE * n).all():
             raise ValueError(
                 f"The states of the reservoir grow without bound, with activation={p.activation!r} and "
@@ -429,13 +429,13 @@ class ESNLearner(Learner):
             # First a readout from what was known last, then one from the values that it gives.
             dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
-        dynamics, readout, curve, end = self._read(dynamics, series, fed, weights, rng)
+        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng)
         if not self.is_squared and curve[0] > EXACT:
-            dynamics, readout, curve, end = self._reweigh(
+            dynamics, readout, curve, ends = self._reweigh(
                 dynamics, readout, curve[0], series, fed, weights, rng
             )
         probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
-        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), end)
+        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), ends)
 
     def _weights(self, series, lead):
         """What each row of each series counts."""
@@ -465,13 +465,13 @@ class ESNLearner(Learner):
     def _read(self, dynamics, series, fed, weights, rng):
         """Solve for the readout in one pass; ``fed`` : what the lags of y see of each series.
 
-        Returns the dynamics, the ``Readout``, the loss curve and the memory at the end.
+        Returns the dynamics, the ``Readout``, the loss curve and the memories at the ends.
         """
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
         sums, search = self._sums(dynamics, harvest)
         readout, theta, loss = self._solve(sums, search)
         dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
-        return dynamics, readout, [loss], harvest.last
+        return dynamics, readout, [loss], harvest.ends
 
     def _sums(self, dynamics, harvest):
         """Sums over all rows, and what a search for the penalty found in them, or None."""
@@ -532,7 +532,7 @@ class ESNLearner(Learner):
         theta, _ = reweighted(step, dynamics.theta)
         dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
         curve = [value / total for value in losses]
-        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.last
+        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""

@@ -19,7 +19,7 @@ import numpy as np
 from .._check import check_flag, check_number
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
+from .._kernels.simd_v2 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import RecurrentRegressor

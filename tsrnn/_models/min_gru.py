@@ -18,7 +18,7 @@ import numpy as np
 from .._check import check_word
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import flat, sigmoid
+from .._kernels.simd_v2 import flat, sigmoid
 from .._nets.recurrent import Cell
 from .._values import kept
 from .recurrent import RecurrentRegressor
@@ -118,8 +118,8 @@ class MinGRURegressor(RecurrentRegressor):
     """Network of minimal gated recurrent units, trained through time.
 
     h(t) = (1 - z) h(t - 1) + z n, y(t) = h(t) V + c [1]_: the gate z and the candidate n see the inputs (or the layer
-    below), and not h. So an epoch takes a fraction of a GRU's time, with a third of its weights; what a GRU reads from
-    its state, this one needs lags (``input_lags``, ``output_lags``) or a second layer for.
+    below), and not h. So an epoch takes a fraction of a GRU's time, with far fewer weights; what a GRU reads from
+    its state, this one needs lags for (``input_lags``, ``output_lags``).
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class MinGRURegressor(RecurrentRegressor):
     >>> from tsrnn import MinGRURegressor
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
-    >>> model = MinGRURegressor((16, 16), random_state=0).fit(X[:1200], y[:1200])
+    >>> model = MinGRURegressor((16,), input_lags=9, random_state=0).fit(X[:1200], y[:1200])
     >>> model.predict(X[1200:]).shape  # goes on where training ended
     (300,)
     """

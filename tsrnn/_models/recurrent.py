@@ -213,9 +213,11 @@ class RecurrentLearner(Learner):
                 monitors.append(monitor)
                 theta = monitor.best_theta
         dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
+        ends = None
         if not net.bidirectional and p.initial_state != "learned":
-            dynamics = dynamics.but(cold_states=cold_states(dynamics, series, p.sequence_length))
-        return Trained(dynamics, *curves(monitors), moments)
+            cold, ends = cold_states(dynamics, series, p.sequence_length)
+            dynamics = dynamics.but(cold_states=cold)
+        return Trained(dynamics, *curves(monitors), moments, ends)
 
     def _initial(self, net, series, mean, rng):
         """Where training begins, (P,)."""

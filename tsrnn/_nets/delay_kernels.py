@@ -24,7 +24,7 @@ the weights the other way round.
 
 from .._kernels.activations_v1 import LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v1 import add_outer, add_product, add_scattered, flat
+from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers

@@ -88,8 +88,8 @@ class Trained(NamedTuple):
     """What learning comes to.
 
     dynamics : the model.   n_iter : iterations.   loss_curve, validation_curve : a value each.   carry : what
-    ``learn_more`` and warm starts go on with; the learner's own.   end : the memory after the last series, if learning
-    came by it.
+    ``learn_more`` and warm starts go on with; the learner's own.   ends : the memory after each series, from the first
+    one on, None for those that learning did not come by; or None.
     """
 
     dynamics: Dynamics
@@ -97,7 +97,7 @@ class Trained(NamedTuple):
     loss_curve: list
     validation_curve: list
     carry: Any = None
-    end: Any = None
+    ends: list | None = None
 
     def weights_an_output(self):
         """Weights that were fitted for each output: all, or as many as a penalty leaves free."""

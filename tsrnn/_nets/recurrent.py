@@ -10,6 +10,7 @@ known, and the net's own output where it is not.
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -131,7 +132,7 @@ class Net(NamedTuple):
     @property
     def size(self):
         """Number of parameters."""
-        return sum(int(np.prod(shape)) for part in self.shapes for shape in part)
+        return sum(prod(shape) for part in self.shapes for shape in part)
 
     def views(self, theta):
         """Theta as a list of named tuples on its memory: one a block, then the readout's."""
@@ -139,7 +140,7 @@ class Net(NamedTuple):
         for part in self.shapes:
             arrays = []
             for shape in part:
-                size = int(np.prod(shape))
+                size = prod(shape)
                 arrays.append(theta[at : at + size].reshape(shape))
                 at += size
             views.append(type(part)(*arrays))

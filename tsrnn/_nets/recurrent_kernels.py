@@ -10,7 +10,7 @@ for one source.  ``first`` and ``last`` choose steps, first <= t < last.
 import numpy as np
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v1 import add_outer, add_product, add_scattered, flat
+from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat
 
 
 @kernel

@@ -21,7 +21,7 @@ from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh
 from scipy.optimize import minimize_scalar
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v1 import add_outer, add_product, flat
+from .._kernels.simd_v2 import add_outer, add_product, flat
 from .._training.least_squares import one_thread, solve
 from .._values import kept
 from .._warn import warn

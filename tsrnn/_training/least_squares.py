@@ -3,7 +3,7 @@
     A'A = sum_i w_i a_i a_i'       A'r = sum_i w_i a_i r_i       (A'A + diag(d)) x = b
 
 The same bits come for any number of threads, in this process or beside it: sums are in the order of the rows
-(``_simd_v1``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
+(``_simd_v2``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
 """
 
 from threading import Lock
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
-from .._kernels.simd_v1 import add_outer
+from .._kernels.simd_v2 import add_outer
 
 
 STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is mirrored, not computed
