@@ -39,7 +39,7 @@ from tsrnn._series.lags import parse_lags
 from tsrnn._series.scaling import Scaler
 from tsrnn._series.targets import Difference, Logit, resolve_bounds, resolve_target
 from tsrnn._series.units import Units
-from tsrnn._training.losses import CLOSE, STEP, has_kinks, resolve_loss, reweighted
+from tsrnn._training.losses import MIN_GAIN, STEP, has_kinks, resolve_loss, reweighted
 
 
 @pytest.fixture
@@ -362,7 +362,7 @@ def test_reweighting_ends_where_nothing_is_gained():
     assert curve == values[:4]
     assert step.calls == pytest.approx([0, 2 * STEP, 4 * STEP, 6 * STEP])
     assert theta == pytest.approx(6 * STEP)
-    theta, curve = reweighted(lambda theta: (1.0 - CLOSE * (theta > 0), theta + 1), 0.0)
+    theta, curve = reweighted(lambda theta: (1.0 - MIN_GAIN * (theta > 0), theta + 1), 0.0)
     assert len(curve) == 2  # just as much is not enough
     theta, curve = reweighted(lambda theta: (7.0, theta + 1), 0.0)
     assert len(curve) == 2
