@@ -238,6 +238,7 @@ WARN = {  # calls that warn, each of them for one reason
     ),
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
+    "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
     "boolean y": lambda: clone(ARX).fit(X, y > 0),
     "boolean y in a pipeline": lambda: piped(ARX).fit(FRAME, TARGET > 0),
     "a damaged cache": damaged,

@@ -180,7 +180,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         Returns
         -------
         y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            In the units of y; a list, or (n_series, n_timesteps, ...), where X is one.
+            In the units of y; a list, or (n_series, n_timesteps, ...), where X is one. Of shape (n_series,) or
+            (n_series, n_outputs), where y had one value a series in training.
 
         Raises
         ------
@@ -194,6 +195,10 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             again and again.
         """
         fitted = self._fitted()
+        if fitted.form.whole:
+            if y is not None:
+                fitted.trained.dynamics.check_verb("predict(X, y)")
+            return _shaped(fitted, fitted.units.target.inverse(self._answers(fitted, X, groups)))
         if y is not None:
             return self.predict_ahead(X, y, steps=steps, start=start, groups=groups)
         if not (isinstance(steps, Integral) and steps == 1):
@@ -508,15 +513,19 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             As in ``predict``; or an output has no measured value.
         """
         fitted = self._fitted()
-        table = self._check_rows(fitted, X, y, groups, sample_weight)
-        out, Y = self._free_run(fitted, table, self.start), table.y
+        if fitted.form.whole:
+            Y, weight = self._whole_y(fitted, X, y, sample_weight, groups)
+            out = fitted.units.target.inverse(self._answers(fitted, X, groups))
+        else:
+            table = self._check_rows(fitted, X, y, groups, sample_weight)
+            out, Y, weight = self._free_run(fitted, table, self.start), table.y, table.weight
         known = np.isfinite(Y)
         if not known.any(axis=0).all():
             raise ValueError(
                 f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}, so there is nothing to score: "
                 "give rows where it was measured."
             )
-        weight = None if sample_weight is None else table.weight
+        weight = None if sample_weight is None else weight
         scores = [
             _r2(Y[k, o], out[k, o], None if weight is None else weight[k]) for o, k in enumerate(known.T)
         ]
