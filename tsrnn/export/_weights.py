@@ -15,8 +15,7 @@ import tsrnn
 from .._estimators.sequence import Fitted, learner_of
 from .._models.recurrent import RecurrentRegressor
 from .._nets.dynamics import Trained
-from .._nets.recurrent import X as INPUTS
-from .._nets.recurrent import Y as OUTPUTS
+from .._nets.recurrent import INPUTS, OUTPUTS
 from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.scaling import Scaler
 from .._series.units import Units, filled_width
