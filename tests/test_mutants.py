@@ -743,7 +743,7 @@ def test_what_has_no_evidence(rng):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("P", [1, 2, 6])
 def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch, rng):
-    monkeypatch.setattr(_ridge, "CLOSE", 1e-9)
+    monkeypatch.setattr(_ridge, "FOLD_TOLERANCE", 1e-9)
     total, Z, Y = normal_equations(rng, P, 2, rows=90)
     folds, alphas = [], (0.1, 5.0, 200.0)
     for part in (slice(0, 60), slice(20, 90)):

@@ -275,7 +275,9 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
     theta = _writable(theta)
     x = np.concatenate([X_before, X]).ravel()
     Y = np.concatenate([Y_before, Y])
-    rows = BLOCK_ROWS if settle is None else CACHE_NUMBERS  # with ``settle``, a kernel call is one step of all runs
+    rows = (
+        BLOCK_ROWS if settle is None else CACHE_NUMBERS
+    )  # with ``settle``, a kernel call is one step of all runs
     at_once = max(1, min(BLOCK_ROWS, rows // steps))
     for i in range(0, len(first), at_once):
         block = slice(i, min(i + at_once, len(first)))

@@ -221,7 +221,9 @@ class WindowLoss:
                 end = len(h) - len(rows) * plan.n_outputs
                 columns = h[end - len(rows) * span : end].reshape(-1, span)
             else:
-                series, width = (self.x, plan.n_inputs) if source == kernels.FROM_X else (self.y, plan.n_outputs)
+                series, width = (
+                    (self.x, plan.n_inputs) if source == kernels.FROM_X else (self.y, plan.n_outputs)
+                )
                 columns = series[((rows - oldest) * width)[:, None] + np.arange(span)]
             Z[:, column : column + span] = columns
             column += span

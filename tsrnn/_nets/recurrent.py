@@ -193,7 +193,8 @@ class Net(NamedTuple):
         U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
         readers = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
         return U, [
-            [turn(p.W, s.at, s.width) if s.which != INPUTS else None for s in sources] for p, sources in readers
+            [turn(p.W, s.at, s.width) if s.which != INPUTS else None for s in sources]
+            for p, sources in readers
         ]
 
 

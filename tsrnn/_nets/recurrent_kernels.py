@@ -100,7 +100,7 @@ def feed(out, fed, at, y, first, last):
 
 @kernel
 def feed_back(dy, fed, at, dout, first, last):
-    """Add to dout (T, B, O) the gradients of the outputs that were fed.   dy : flat, like y.   fed, at : as ``feed``."""
+    """Add to dout (T, B, O) the gradients of outputs that were fed.   dy : flat, like y.   fed, at : as ``feed``."""
     _, B, O = dout.shape
     for t in range(first, last):
         for b in range(B):

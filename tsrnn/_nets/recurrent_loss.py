@@ -106,7 +106,9 @@ class TrackLoss:
                 tracks = group[self.n_steps[group] > k]
                 first = self.at[tracks] + k * self.T
                 last = np.minimum(first + self.T, self.end[tracks])
-                ends_here = self._followed[tracks] & (last == self.end[tracks])  # the next track starts from its state
+                ends_here = self._followed[tracks] & (
+                    last == self.end[tracks]
+                )  # the next track starts from its state
                 if (ends_here | (self._counted[last] > self._counted[first])).any():
                     yield Batch(tracks, skipped, k)
                     skipped = ()
@@ -174,7 +176,16 @@ class TrackLoss:
             shard_masks = None if masks is None else [m.of(sequences) for m in masks]
             loop = None if unmeasured is None else (unmeasured[:, sequences].copy(), fed[sequences])
             return self._shard(
-                i, weights, turned, tracks[sequences], at[sequences], lengths[sequences], shard_masks, loop, k, learn
+                i,
+                weights,
+                turned,
+                tracks[sequences],
+                at[sequences],
+                lengths[sequences],
+                shard_masks,
+                loop,
+                k,
+                learn,
             )
 
         results = in_threads(self.pool, shard, range(0, len(tracks), SHARD))
@@ -190,8 +201,8 @@ class TrackLoss:
         """Run forward, loss and backward for up to SHARD sequences, in one thread; returns as ``_step``.
 
         turned : transposed weights, see ``Net.turned``.   tracks, at, lengths : (B,), the tracks, their first rows and
-        steps.   masks : of each block.   loop : (T, B, O) bool, where outputs are fed back, and y (B, y_lead + T, O); None
-        if all lags are measured.
+        steps.   masks : of each block.   loop : (T, B, O) bool, where outputs are fed back, and y (B, y_lead + T, O);
+        None if all lags are measured.
         """
         net, O, B = self.net, self.net.n_outputs, len(tracks)
         if (i, B) not in self._tapes:
@@ -242,7 +253,7 @@ class TrackLoss:
         return loss, grad
 
     def _begin(self, weights, tracks):
-        """Set the initial states of tracks (B,): the final states of the track before, of the last epoch, or the first."""
+        """Set the initial states of tracks (B,): the last epoch's final states of the track before, or the first."""
         before = self.before[tracks]
         for k, (p, carried) in enumerate(zip(weights, self._carried)):
             first = p.start if p.start.size else np.zeros((1, 1), self.dtype)

@@ -29,7 +29,7 @@ class Trace(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """Dropout masks of one block: recurrent (B, H) on h for its recurrence, output (T, B, H) on h for others; or (0, 0)."""
+    """Dropout masks of a block: recurrent (B, H) on h in its recurrence, output (T, B, H) on h elsewhere; or (0, 0)."""
 
     recurrent: np.ndarray
     output: np.ndarray
@@ -72,7 +72,7 @@ class Tape:
         self.out = np.empty((T, B, net.n_outputs), dtype)
 
     def place(self, x, x_at, y, y_at, lengths):
-        """Choose the sequences: step 0 of each is row x_at (B,) of x (flat), row y_at (B,) of y (flat); lengths (B,)."""
+        """Choose the sequences: step 0 of each is row x_at (B,) of flat x and row y_at (B,) of flat y; lengths (B,)."""
         self.x, self.y, self.y_at = x, y, y_at * self.net.n_outputs
         steps = np.arange(self.T)[:, None]
         self._forth = self._back = steps
@@ -104,8 +104,8 @@ class Tape:
     def forward(self, weights, own=None, masks=None, feed=None):
         """Run T steps; return ``out`` (T, B, O).
 
-        weights : ``Net.views(theta)``.   own : (T, B, O) bool, True where y is unknown: the output is written there, so y
-        must be a private copy; None if all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called
+        weights : ``Net.views(theta)``.   own : (T, B, O) bool, True where y is unknown: the output is written there, so
+        y must be a private copy; None if all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called
         after step t in place of feeding the output itself.
         """
         net, T = self.net, self.T
