@@ -154,10 +154,8 @@ def free_runs(
     M, _, D = V.shape
     R = S.shape[2]
     A, q, row = np.empty((1, R)), np.empty((1, R)), np.zeros(1, np.int64)
-    none, one = (
-        A.shape[0] - 1,
-        A.shape[0],
-    )  # int64 variables: literal ints would be a second signature of _steps and _read
+    # int64 variables: literal ints would be a second signature of _steps and _read
+    zero, one = A.shape[0] - 1, A.shape[0]
     for m in range(M):
         for t in range(first, last):
             if t > 0:
@@ -166,8 +164,8 @@ def free_runs(
                 A[0, i] = b[i]
             row[0] = t * D
             add_product(flat(V[m]), row, W_in, A)
-            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], none, one)
-            _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], none, one)
+            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], zero, one)
+            _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], zero, one)
             for i in range(R):
                 S[m, 0, i] = S[m, 1, i]
 

@@ -79,7 +79,7 @@ def features(rows, parts, V, S, Y, Z):
 
 @kernel
 def add_gram(Z, weighted, G):
-    """Add Z' weighted to the blocks of the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL)."""
+    """Add Z' weighted to the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL), in, out."""
     panels, M, width = Z.shape
     rows, g = np.arange(M) * width, 0
     for i in range(panels):
@@ -147,8 +147,8 @@ def recurse(Z, Y, w, forgetting, most, P, W):
 def factor(d, e, share, alpha, pivot, lower):
     """Factor share T + alpha, T tridiagonal, as L D L', for each of K shares and alphas.
 
-    d : (P,), diagonal of T.   e : (P - 1,), its subdiagonal.   share, alpha : (K,).   pivot : (P, K), D, out, kept above
-    the rounding error.   lower : (P - 1, K), subdiagonal of L, out.
+    d : (P,), diagonal of T.   e : (P - 1,), its subdiagonal.   share, alpha : (K,).   pivot : (P, K), D, out, kept
+    above the rounding error.   lower : (P - 1, K), subdiagonal of L, out.
     """
     least = 0.0
     for i in range(d.size):
@@ -372,7 +372,7 @@ def _minus_evidence(normal, alpha, bias):
         W = cho_solve(chol, normal.ZY, check_finite=False)
     errors = normal.yy - np.sum(W * normal.ZY, axis=0)
     if not (errors > RESOLUTION * normal.yy).all():
-        return np.inf if (normal.yy > 0).any() else -alpha  # y is 0: the evidence grows with alpha
+        return np.inf if (normal.yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
     spread = 2 * np.log(np.diag(chol[0])).sum() - (len(A) - bias) * np.log(alpha)
     return normal.weight * np.log(errors).sum() + len(errors) * spread
 

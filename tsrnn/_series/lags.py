@@ -1,7 +1,7 @@
 """Lags: which past rows a layer sees, and where they lie in memory.
 
 A row-major series Z (N, D) is its own lag matrix: the rows t - b ... t - a are (b - a + 1) D contiguous numbers from
-offset (t - b) D.  So a set of lags is a list of *runs* of consecutive lags, which kernels read in place, without a copy.
+offset (t - b) D.  So a set of lags is a list of *runs* of consecutive lags, read in place, without a copy.
 """
 
 from numbers import Integral

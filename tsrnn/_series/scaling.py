@@ -43,7 +43,7 @@ def make_scaler(kind, V, counts, name):
 
 
 def _center_and_scale(kind, v):
-    """Center and scale of a column v (N,), ignoring NaN; in a power of two as the unit if squares would overflow."""
+    """Center and scale of a column v (N,), ignoring NaN; scaled by a power of two if squares overflow or vanish."""
     largest = np.nanmax(np.abs(v))
     plain = kind is None or largest == 0 or 1e-150 < largest < 1e150
     unit = 1.0 if plain else np.ldexp(1.0, np.frexp(largest)[1] - 1)
