@@ -57,7 +57,7 @@ KEPT, BLOCK = (
     192,
     32,
 )  # rows of each series that update has seen, kept at least; the oldest go so many at a time
-FOLDS, SURE = 5, 2.0  # of rows, to try local scales on; standard errors by which these must foretell better
+FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
 RIDGE, FLOOR = 3.0, 1e-3  # rows' worth of no slope; the least error, in median ones, for a logarithm
 LAGS = 12  # at which the autocorrelation of errors is looked at
 NEAR = 200, 0.1  # how many errors count as near: at least so many, at least this share
@@ -269,7 +269,7 @@ class Scale(NamedTuple):
 def local_scale(forecasts, last, errors):
     """A ``Scale`` of errors (n,) and their scales (n,), each by other rows; None, 1 where it foretells nothing."""
     n, size = len(errors), np.abs(errors)
-    if n < FOLDS * LEAST or not (np.median(size) > 0 and np.ptp(forecasts) > 0):
+    if n < MANY or not (np.median(size) > 0 and np.ptp(forecasts) > 0):
         return None, np.ones(n)
     log = np.log(np.maximum(size, FLOOR * np.median(size)))
     seen = np.stack([forecasts, last], axis=1)
