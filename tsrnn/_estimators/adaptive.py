@@ -57,11 +57,12 @@ class State(NamedTuple):
 ALIKE = State(0.0, 1.0, {})  # errors as in calibration
 
 
-def tracked(scores, ordered, overlap, levels):
+def tracked(scores, size, overlap, levels, outside):
     """``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
-    scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   ordered : of each step
-    and output, scores in calibration, ascending.   overlap : (steps, O), errors that tell as much as one.
+    scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : (steps, O), mean
+    absolute score in calibration.   overlap : (steps, O), errors that tell as much as one.   outside(scores (K, C)) :
+    shares of those in calibration beyond them, for each level and end, (K, P, 2, C), with C = steps O.
     """
     K, steps, O = scores.shape
     step = np.repeat(np.arange(steps), O)
@@ -74,13 +75,12 @@ def tracked(scores, ordered, overlap, levels):
     n = count**2 / np.maximum(_recent(known.astype(float), 2), 1e-9) / shared
     some = np.maximum(count, 1e-9)
     shift = _but_noise(mean / some, square / some, n)
-    size = np.array([np.abs(v).mean() for v in ordered])
+    size = size.ravel()
     off = np.where(known, np.abs(came - np.take_along_axis(shift, origin, axis=0)), 0.0)
     spread = _spread(_recent(off) / some / np.where(size > 0, size, 1.0), n, O)
     spread[:, size == 0] = 1.0
     then = (came - np.take_along_axis(shift, origin, axis=0)) / np.take_along_axis(spread, origin, axis=0)
-    rank = np.stack([np.searchsorted(e, v) / len(e) for e, v in zip(ordered, then.T)], axis=1)
-    tails = _tails(np.stack([rank, 1 - rank], axis=1), known, (100 - np.array(levels)) / 200, shared)
+    tails = _tails(outside(then), known, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)
     return State(shift, spread, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
@@ -111,16 +111,16 @@ def _spread(ratio, n, O):
     return out
 
 
-def _tails(rank, known, shares, overlap):
+def _tails(share, known, shares, overlap):
     """Shares outside the ends after 0 ... K rows, (K + 1, P, 2, C), of P levels that shall leave some outside each end.
 
-    rank : (K, 2, C), in calibration, as seen from either end; known : (K, C), where there is one.
+    share : (K, P, 2, C), of errors in calibration that lie beyond what came; known : (K, C), where something came.
     """
     shares = shares[:, None, None]
-    now = np.broadcast_to(shares, (len(shares), *rank.shape[1:]))
-    out = np.empty((len(rank) + 1, *now.shape))
+    now = np.broadcast_to(shares, share.shape[1:])
+    out = np.empty((len(share) + 1, *now.shape))
     out[0], least = now, LEAST * shares
     rate = RATE * shares / overlap
-    for t, (u, some) in enumerate(zip(rank, known)):
-        now = out[t + 1] = np.minimum(np.maximum(now + some * rate * (shares - (u < now)), least), CENTER)
+    for t, (u, some) in enumerate(zip(share, known)):
+        now = out[t + 1] = np.minimum(np.maximum(now + some * rate * (shares - (u <= now)), least), CENTER)
     return out

@@ -14,7 +14,7 @@ Where the rows kept show that the spread of errors goes with the forecast p and 
 
     e / g(p, v),      log g = a + b p' + c p'^2 + d v' + f v'^2      (p', v' centered, scaled, within what was seen)
 
-with g by least squares of log |e| on all but a fifth of the rows, in turn; where it does not foretell log |e| in the
+with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where it does not foretell log |e| in the
 fifth left out, g = 1.
 
 Forecasts of many steps overlap: n errors at step h tell as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
@@ -30,13 +30,14 @@ References
 .. [3] Y. Romano, E. Patterson, E. J. Candes. "Conformalized quantile regression." NeurIPS 32, 2019.
 """
 
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from .._check import check_number
 from .._series.timeline import tells, to_index
@@ -288,6 +289,11 @@ def local_scale(forecasts, last, errors):
     if not gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(FOLDS):
         return None, np.ones(n)
     weights = _slopes(terms, log)
+    mean = (terms @ weights).mean()
+    weights[0], told = (
+        weights[0] - mean,
+        told - mean,
+    )  # scores stay in the units of errors, as at the steps beside
     bounds = tuple(np.quantile(terms @ weights, [0.01, 0.99]))
     return scale._replace(weights=weights, bounds=bounds), np.exp(told.clip(*bounds))
 
@@ -436,6 +442,23 @@ def _far(pool, tail):
     return -stdtrit(pool.free, tail) * pool.size * np.sqrt(1 + 1 / pool.free)
 
 
+def _outside(calibration, levels, scores):
+    """Shares of errors in calibration below and above scores (K, C), for each of P levels, (K, P, 2, C)."""
+    out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
+    pools = [pool for outputs in calibration.pools for pool in outputs]
+    ordered = [errors for outputs in calibration.ordered for errors in outputs]
+    for c, (pool, errors) in enumerate(zip(pools, ordered)):
+        v, n = scores[:, c], len(errors)
+        below, above = np.searchsorted(errors, v, "right"), n - np.searchsorted(errors, v)
+        for i, p in enumerate(levels):
+            if pool.free < _needed(p):
+                far = v / (pool.size * np.sqrt(1 + 1 / pool.free) or 1.0)
+                out[:, i, 0, c], out[:, i, 1, c] = stdtr(pool.free, far), stdtr(pool.free, -far)
+            else:
+                out[:, i, 0, c], out[:, i, 1, c] = (below + 1) / (n + 1), (above + 1) / (n + 1)
+    return out
+
+
 def scales(calibration, made, last):
     """Scales like ``made`` (M, steps, O), after last values (M, O)."""
     out = np.ones_like(made)
@@ -582,8 +605,8 @@ def conformal_bands(fitted, remembered, limits, made, last, history, at, ask):
     state = ALIKE
     if ask.method == "conformal" and history is not None and len(history.row):
         scores = history.errors / scales_of(known, history)
-        ordered = [v for outputs in known.ordered for v in outputs]
-        state = tracked(scores, ordered, known.overlap, ask.levels).of(at)
+        size = np.array([[np.abs(v).mean() for v in outputs] for outputs in known.ordered])
+        state = tracked(scores, size, known.overlap, ask.levels, partial(_outside, known, ask.levels)).of(at)
     found = conformal(made, known.pools, ask.levels, scales(known, made, last), state)
     if limits is None:
         return found
