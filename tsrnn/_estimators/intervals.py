@@ -120,8 +120,8 @@ class Errors(NamedTuple):
 
     segments: list
     n_learnt: int | None
-    recent: dict
-    last: dict
+    recent: dict = {}  # never changed, but replaced
+    last: dict = {}
 
 
 class Ask(NamedTuple):
