@@ -1,0 +1,77 @@
+"""Blends: weights of forecasts, by step, that are not negative and add up to one, shrunk to equal ones.
+
+    min_w  sum_k (y(k) - sum_c w_c f_c(k))^2 / sum_k (y(k) - f_best(k))^2 + STRENGTH C sum_c (w_c - 1 / C)^2 / C
+
+over the origins k and a few neighbouring steps together, w >= 0, sum_c w_c = 1.
+"""
+
+import numpy as np
+from scipy.optimize import nnls
+
+
+STRENGTH = 0.1
+MOST = 6  # members
+ROUNDS = 12
+
+
+def step_groups(horizon):
+    """Groups of neighbouring steps, wider the farther: lists of slices of 0 ... horizon - 1.
+
+    >>> step_groups(6)
+    [slice(0, 1, None), slice(1, 3, None), slice(3, 6, None)]
+    """
+    edges, width = [0], 1
+    while edges[-1] < horizon:
+        edges.append(edges[-1] + width)
+        width *= 2
+    edges[-1] = horizon
+    if len(edges) > 2 and edges[-1] - edges[-2] < (edges[-2] - edges[-3]) / 2:
+        del edges[-2]
+    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:])]
+
+
+def weights(made, truth, strength=STRENGTH):
+    """Weights (C, h) of forecasts made (C, M, h), for what came, truth (M, h)."""
+    C, _, h = made.shape
+    found = np.full((C, h), 1 / C)
+    if C == 1:
+        return found
+    groups = step_groups(h)
+    centers, columns = [], []
+    for group in groups:
+        y = truth[:, group].ravel()
+        known = np.isfinite(y)
+        F = made[:, :, group].reshape(C, -1)[:, known].T
+        columns.append(_solve(F, y[known], strength) if known.any() else np.full(C, 1 / C))
+        centers.append((group.start + group.stop - 1) / 2)
+    for c in range(C):
+        found[c] = np.interp(np.arange(h), centers, [w[c] for w in columns])
+    return found / found.sum(axis=0)
+
+
+def _solve(F, y, strength):
+    """Weights (C,) for forecasts F (n, C)."""
+    C = F.shape[1]
+    wrong = F - y[:, None]
+    G = wrong.T @ wrong
+    G = G / max(np.diag(G).min(), 1e-300)  # sum w = 1: the blend's error is w' G w
+    G += strength * np.eye(C)
+    unit = np.full(C, strength / C)
+    scale = 1e3 * np.sqrt(max(np.trace(G) / C, 1e-300))
+    root = np.linalg.cholesky(G + 1e-12 * np.trace(G) * np.eye(C)).T
+    A = np.vstack([root, np.full((1, C), scale)])
+    b = np.concatenate([np.linalg.solve(root.T, unit), [scale]])
+    w, _ = nnls(A, b)
+    return w / w.sum() if w.sum() > 0 else np.full(C, 1 / C)
+
+
+def choose_members(made, error, most=MOST, rounds=ROUNDS):
+    """Which of the forecasts made (C, M, h, O), the best first, a mean of some is best of, chosen one by one, often."""
+    chosen, total = [], np.zeros(made.shape[1:])
+    for n in range(1, rounds + 1):
+        allowed = range(len(made)) if len(set(chosen)) < most else sorted(set(chosen))
+        errors = {c: error((total + made[c]) / n) for c in allowed}
+        best = min(errors, key=errors.get)
+        chosen.append(best)
+        total = total + made[best]
+    return sorted(set(chosen), key=lambda c: (-chosen.count(c), c))
