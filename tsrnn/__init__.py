@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from ._estimators.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
 from ._estimators.through import calibrate, forecast, predict_ahead, update
 from ._models.arx import ARXRegressor
@@ -42,6 +43,7 @@ __all__ = [
     "SGD",
     "ARXRegressor",
     "Adam",
+    "AutoForecaster",
     "ESNRegressor",
     "ESNRegressorCV",
     "ElmanRegressor",

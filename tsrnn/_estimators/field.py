@@ -24,11 +24,19 @@ class Block:
 
     Y : (N, O), NaN where unknown, in units of its own, its scale.   ahead : (N', F), inputs known ahead, N' >= N.
     seen : (N', G), other inputs, of which only rows before an origin are looked at.   stamps : of N' rows, or None.
-    place : (N',), the number of each row since the first of training.
+    place : (N',), the number of each row since the first of training.   weight : (N,), of each row in learning.
     """
 
-    def __init__(self, Y, ahead, seen, stamps, place, clock):
-        self.Y, self.ahead, self.seen, self.stamps, self.place, self.clock = Y, ahead, seen, stamps, place, clock
+    def __init__(self, Y, ahead, seen, stamps, place, clock, weight=None):
+        self.Y, self.ahead, self.seen, self.stamps, self.place, self.clock = (
+            Y,
+            ahead,
+            seen,
+            stamps,
+            place,
+            clock,
+        )
+        self.weight = np.ones(len(Y)) if weight is None else weight
         self._calendars, self._levels = {}, {}
 
     def __len__(self):
@@ -55,7 +63,9 @@ class Block:
 
     def until(self, n):
         """The same, of the first n rows."""
-        return Block(self.Y[:n], self.ahead, self.seen, self.stamps, self.place, self.clock)
+        part = Block(self.Y[:n], self.ahead, self.seen, self.stamps, self.place, self.clock, self.weight[:n])
+        part._calendars = self._calendars  # which depend on stamps alone
+        return part
 
 
 class Stretch(NamedTuple):
@@ -126,7 +136,9 @@ def make_field(blocks, clock, horizon, seed=0):
             "a shorter horizon."
         )
     at = [(block, origins[:, None] + np.arange(horizon)) for block, origins in chosen]
-    truth = np.concatenate([np.where(block.known[rows], block.levels(None)[rows], np.nan) for block, rows in at])
+    truth = np.concatenate(
+        [np.where(block.known[rows], block.levels(None)[rows], np.nan) for block, rows in at]
+    )
     errors = {}
     for period in {1, *clock.seasons}:
         made = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])

@@ -63,7 +63,9 @@ def features(block, recipe):
     X = block.ahead
     parts = [block.calendar(recipe.detail)]
     for lag in recipe.input_lags if X.shape[1] else ():
-        moved = X if lag == 0 else np.concatenate([np.repeat(X[:1], min(lag, len(X)), axis=0), X[: len(X) - lag]])
+        moved = (
+            X if lag == 0 else np.concatenate([np.repeat(X[:1], min(lag, len(X)), axis=0), X[: len(X) - lag]])
+        )
         parts.append(moved)
         if recipe.squares:
             parts.append(moved**2)
@@ -72,7 +74,7 @@ def features(block, recipe):
 
 def _weights(block, o, half_life, n):
     """How much each row of an output counts, (N,)."""
-    counts = block.known[:n, o].astype(float)
+    counts = block.known[:n, o] * block.weight[:n]
     if np.isfinite(half_life):
         counts *= 0.5 ** ((n - 1 - np.arange(n)) / (half_life * n))
     return counts
@@ -95,15 +97,57 @@ def fit_many(blocks, recipe, o, cuts, penalties=None):
     found = []
     for f, of_fold in enumerate(cuts):
         parts = [of_block[f] for of_block in sums]
-        whole = ar.pooled(parts)
         low, high = _range(blocks, recipe, o, of_fold)
         fits = []
-        for beta, b, noise in ar.ridge(whole, penalties):
+        for beta, b, noise in ar.ridge(ar.pooled(parts), penalties):
             shifts = np.array([p.mean[-1] - beta @ p.mean[:-1] if p.n > 0 else b for p in parts])
             model = ar.in_levels(beta, b, noise, recipe.lags, recipe.differences)
             fits.append(Fit(recipe, model, shifts, None, low, high))
         found.append(fits)
     return found
+
+
+def fit_with_sums(blocks, recipe, o, cuts):
+    """``Fit`` to the rows before the cuts, and each block's sums, to be added to."""
+    sums = []
+    for block, cut in zip(blocks, cuts):
+        rows = ar.regressors(
+            block.levels(recipe.pointwise)[:cut, o],
+            features(block, recipe)[:cut],
+            recipe.lags,
+            recipe.differences,
+        )
+        sums.append(ar.sums_until(rows, _weights(block, o, recipe.half_life, cut), [cut])[0])
+    return _of_sums(sums, recipe, *_range(blocks, recipe, o, cuts)), sums
+
+
+def _of_sums(sums, recipe, low, high):
+    """``Fit`` of each block's sums."""
+    ((beta, b, noise),) = ar.ridge(ar.pooled(sums), (recipe.penalty,))
+    shifts = np.array([part.mean[-1] - beta @ part.mean[:-1] if part.n > 0 else b for part in sums])
+    model = ar.in_levels(beta, b, noise, recipe.lags, recipe.differences)
+    return Fit(recipe, model, shifts, None, low, high)
+
+
+def extended(fitted, sums, blocks, recipe, o, starts):
+    """``Fit`` and sums after the rows of blocks from ``starts`` on were added; corrections stay."""
+    longer = []
+    for part, block, start in zip(sums, blocks, starts):
+        n = len(block)
+        if start >= n:
+            longer.append(part)
+            continue
+        rows = ar.regressors(
+            block.levels(recipe.pointwise)[:, o], features(block, recipe)[:n], recipe.lags, recipe.differences
+        )
+        counts = block.known[:, o] * block.weight
+        counts[:start] = 0.0
+        if np.isfinite(recipe.half_life):  # what is older counts less
+            part = part._replace(n=part.n * 0.5 ** ((n - start) / (recipe.half_life * max(part.n, n))))
+        longer.append(ar.merged(part, ar.sums_until(rows, counts, [n])[0]))
+    low, high = _range(blocks, recipe, o, [len(block) for block in blocks])
+    new = _of_sums(longer, recipe, min(low, fitted.low), max(high, fitted.high))
+    return new._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer
 
 
 def _range(blocks, recipe, o, cuts):
@@ -123,7 +167,8 @@ def levels_ahead(fitted, block, i, o, origins, steps, E=None):
     if fitted.corrections is not None:
         Z = situation(block, fitted.recipe, o, origins, E)
         beta, b = fitted.corrections
-        made = made + Z @ beta[:, :steps] + b[:steps]
+        step = np.minimum(np.arange(steps), len(b) - 1)  # beyond those that were learnt the last one
+        made = made + Z @ beta[:, step] + b[step]
     return np.clip(np.nan_to_num(made, nan=0.0, posinf=1e300, neginf=-1e300), fitted.low, fitted.high)
 
 
@@ -148,7 +193,10 @@ def situation(block, recipe, o, origins, E):
         parts.append(last[:, None])
     others = [k for k in range(U.shape[1]) if k != o]
     if others:
-        parts += [U[before][:, others] - U[np.maximum(before - 1, 0)][:, others], U[before][:, others] - last[:, None]]
+        parts += [
+            U[before][:, others] - U[np.maximum(before - 1, 0)][:, others],
+            U[before][:, others] - last[:, None],
+        ]
     if block.seen.shape[1]:
         V = block.seen
         parts += [V[before], V[np.maximum(before - 1, 0)] - V[before]]
@@ -168,7 +216,9 @@ def rectified(fitted, blocks, o, cuts, steps, penalties=None):
         E = features(block, fitted.recipe)
         at = origins[:, None] + np.arange(steps)
         truth = block.levels(fitted.recipe.pointwise)[:, o][at]
-        wrong = np.where(block.known[:, o][at], truth - levels_ahead(fitted, block, i, o, origins, steps, E), 0.0)
+        wrong = np.where(
+            block.known[:, o][at], truth - levels_ahead(fitted, block, i, o, origins, steps, E), 0.0
+        )
         Z.append(situation(block, fitted.recipe, o, origins, E))
         R.append(wrong)
         weight.append(_weights(block, o, fitted.recipe.half_life, cut)[origins] + 1e-9)
@@ -261,7 +311,9 @@ class Search:
         sets = propose_lags(Y, seasons, first_cut, field.horizon)
         pointwise = propose_pointwise(Y, seasons)
         inputs = (0,) if blocks[0].ahead.shape[1] else ()
-        start = Recipe(sets.get("some", next(iter(sets.values()))), input_lags=inputs, pointwise=pointwise[-1])
+        start = Recipe(
+            sets.get("some", next(iter(sets.values()))), input_lags=inputs, pointwise=pointwise[-1]
+        )
         differences = propose_differences(seasons, first_cut)
         leaders = [self.try_out(start._replace(differences=d), PENALTIES) for d in differences]
         leaders = sorted(leaders)[:3]

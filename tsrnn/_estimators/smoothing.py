@@ -100,6 +100,8 @@ def choose(params, u, known, steps, cuts):
         mae = (np.abs(wrong) * counts).sum(axis=1) / n_step
         seen = counts.any(axis=0)
         mse, mae = np.sqrt(mse[:, seen]), mae[:, seen]
-        score = (mse / np.maximum(mse.min(axis=0), 1e-300) + mae / np.maximum(mae.min(axis=0), 1e-300)).mean(axis=1)
+        score = (mse / np.maximum(mse.min(axis=0), 1e-300) + mae / np.maximum(mae.min(axis=0), 1e-300)).mean(
+            axis=1
+        )
         chosen.append(int(np.argmin(score)))
     return chosen

@@ -21,9 +21,6 @@ from typing import NamedTuple
 import numpy as np
 
 
-TINY = 1e-12  # of the variance, below which a regressor is a constant
-
-
 class Linear(NamedTuple):
     """A fitted autoregression, in levels.
 
@@ -85,9 +82,16 @@ def sums_until(rows, counts, cuts):
     found, n, total, products, start = [], 0.0, np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2), 0
     for cut in cuts:
         here = slice(start, cut)
-        z = np.where(weight[here, None] > 0, rows[here] - shift, 0.0)  # near zero, so that squares do not cancel
+        z = np.where(
+            weight[here, None] > 0, rows[here] - shift, 0.0
+        )  # near zero, so that squares do not cancel
         weighted = z * weight[here, None]
-        n, total, products, start = n + weight[here].sum(), total + weighted.sum(axis=0), products + z.T @ weighted, cut
+        n, total, products, start = (
+            n + weight[here].sum(),
+            total + weighted.sum(axis=0),
+            products + z.T @ weighted,
+            cut,
+        )
         found.append(_centred(n, total, products, shift))
     return found
 
@@ -109,19 +113,27 @@ def pooled(parts):
     )
 
 
-def ridge(sums, penalties, free=0):
-    """Coefficients (len(penalties), p), intercepts and variances that are left, for each penalty.
+def merged(one, other):
+    """``Sums`` of the rows of both."""
+    n = one.n + other.n
+    if n <= 0:
+        return one
+    a, b = one.n / n, other.n / n
+    apart = one.mean - other.mean
+    products = a * one.products + b * other.products + a * b * np.outer(apart, apart)
+    return Sums(n, a * one.mean + b * other.mean, products)
 
-    The penalty is penalty * beta^2 beside the mean squared error, of z and w with variance 1; the last ``free``
-    regressors are not penalised as much (a hundredth).
+
+def ridge(sums, penalties):
+    """Coefficients (p,), intercept and variance that is left, for each penalty.
+
+    penalty * beta^2 stands beside the mean squared error, of z and w with variance 1.
     """
     p = len(sums.mean) - 1
     spread = np.sqrt(np.maximum(np.diag(sums.products), 0))
-    scale = np.where(spread > TINY + 1e-9 * np.abs(sums.mean), spread, np.inf)
+    scale = np.where(spread > 1e-9 * np.abs(sums.mean), spread, np.inf)  # a constant has no coefficient
     y_scale = scale[-1] if np.isfinite(scale[-1]) else 1.0
-    weight = np.ones(p)
-    weight[p - free :] = 0.1
-    divide = scale[:p] * weight
+    divide = scale[:p]
     R = sums.products[:p, :p] / np.outer(divide, divide)
     r = sums.products[:p, -1] / (divide * y_scale)
     values, vectors = np.linalg.eigh(R)
@@ -131,7 +143,9 @@ def ridge(sums, penalties, free=0):
         beta = vectors @ (projected / (values + penalty + 1e-10))
         left = sums.products[-1, -1] / y_scale**2 - 2 * beta @ r + beta @ R @ beta
         coefficients = beta * y_scale / divide
-        found.append((coefficients, sums.mean[-1] - coefficients @ sums.mean[:p], max(left, 0.0) * y_scale**2))
+        found.append(
+            (coefficients, sums.mean[-1] - coefficients @ sums.mean[:p], max(left, 0.0) * y_scale**2)
+        )
     return found
 
 

@@ -26,7 +26,23 @@ DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a
 WORKING = {"week": 5.0, "year": 261.0}  # rows, of business days
 MOST_LAG = 1200  # rows to which correlations are looked at
 PEAK = 0.2  # correlation that a season of its own accord must have
-USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where the index tells no time
+USUAL = (
+    4,
+    7,
+    12,
+    24,
+    48,
+    52,
+    60,
+    96,
+    144,
+    168,
+    288,
+    336,
+    672,
+    1008,
+    1440,
+)  # rows, where the index tells no time
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 FEW_ROWS = 3  # times the longest lag that rows must have
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
@@ -71,7 +87,10 @@ def calendar_periods(index):
     found = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
     if step > 6:
         found.pop("week", None)
-    return {name: float(round(p)) if abs(p - round(p)) < 0.02 * p**0.5 and p < 1000 else round(p, 4) for name, p in found.items()}
+    return {
+        name: float(round(p)) if abs(p - round(p)) < 0.02 * p**0.5 and p < 1000 else round(p, 4)
+        for name, p in found.items()
+    }
 
 
 def autocorrelation(u, n_lags):
@@ -220,7 +239,7 @@ def calendar(clock, stamps, place, detail=1):
         return _phases(clock, place, detail)
     local = stamps.tz_localize(None) if stamps.tz is not None else stamps
     of_day = ((local - local.normalize()) / pd.Timedelta("1D")).to_numpy()
-    weekday = local.dayofweek.to_numpy()
+    weekday = local.day_of_week.to_numpy()
     day, week, year = (clock.rows(name) for name in ("day", "week", "year"))
     parts = [np.empty((len(place), 0))]
     if day:
@@ -246,7 +265,7 @@ def _of_year(local, of_day, rows, n):
         which = local.month.to_numpy() - 1 if rows > 4.5 else local.quarter.to_numpy() - 1
         return (which[:, None] == np.arange(round(rows) - 1)).astype(float)
     length = np.where(local.is_leap_year, 366, 365)
-    return harmonics((local.dayofyear.to_numpy() - 1 + of_day) / length, n)
+    return harmonics((local.day_of_year.to_numpy() - 1 + of_day) / length, n)
 
 
 def _phases(clock, place, detail):
@@ -468,7 +487,9 @@ def _columns(U, X):
 
 def _shifted(E, k):
     """E (N, F), k rows later; the first row stands before it."""
-    return E if k == 0 else np.concatenate([np.repeat(E[:1], min(k, len(E)), axis=0), E[: max(0, len(E) - k)]])
+    return (
+        E if k == 0 else np.concatenate([np.repeat(E[:1], min(k, len(E)), axis=0), E[: max(0, len(E) - k)]])
+    )
 
 
 def _thriftiest(errors, margin=1.01):
@@ -477,7 +498,9 @@ def _thriftiest(errors, margin=1.01):
     return next(name for name, error in errors.items() if error <= margin * best)
 
 
-def backtest_error(columns, inputs, lags, differences, horizon, seasons, penalties=(1e-4, 1e-2), inverse=None):
+def backtest_error(
+    columns, inputs, lags, differences, horizon, seasons, penalties=(1e-4, 1e-2), inverse=None
+):
     """Mean error over all origins of held stretches, over that of persistence; of the best penalty.
 
     inverse : the pointwise transform whose inverse takes levels back to y, or None.
@@ -499,6 +522,8 @@ def backtest_error(columns, inputs, lags, differences, horizon, seasons, penalti
             for k, (beta, b0, noise) in enumerate(ridge(sums, penalties)):
                 made = ahead(in_levels(beta, b0, noise, lags, differences), v, E, origins, horizon)
                 made = made if inverse is None else inverse.inverse(made)
-                wrong = np.where(np.isfinite(made), np.abs(made - truth), np.where(np.isnan(truth), np.nan, np.inf))
+                wrong = np.where(
+                    np.isfinite(made), np.abs(made - truth), np.where(np.isnan(truth), np.nan, np.inf)
+                )
                 total[k] += np.nansum(wrong) / max(scale, 1e-300)
     return float(np.min(total) / naive) if naive > 0 else 1.0
