@@ -49,6 +49,7 @@ LONG_GAP = 1000  # missing rows, after which a series begins anew
 AT_ONCE = 48  # rows at least that predict makes before it goes on from its own forecasts
 ROOM = 3.0  # times the range of training by which a forecast may leave it
 SHOWN = (1, 3, 6, 12, 24, 48, 96)  # steps in the leaderboard
+N_PATHS = 500  # sample paths
 MISSING = ("error", "hold", "mean")
 
 
@@ -427,14 +428,22 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.lags_ = next(
             (r.candidate.recipes[0].lags for r in result.runners if hasattr(r.candidate, "made")), (1,)
         )
-        self._wrong = bands.Wrong(result.blended, field.truth - result.blended)
+        self._period = field.best_naive
+        sizes = field.together(lambda f, i: self._sizes(blocks[i], field.stretches[f][i].origins)[:, None])[
+            :, 0
+        ]
+        origins = [stretch.origins for fold in field.stretches for stretch in fold if len(stretch.origins)]
+        held = sum(int(o[-1] - o[0]) + 1 for o in origins)
+        wrong = field.truth - result.honest
+        self._wrong = bands.make(result.honest, wrong, sizes, result.folds, held / self._reach)
         self._tell_of(field, result)
 
     def _without_race(self):
         """Persistence, where there are too few rows to compare anything."""
         self.members_, self._entered, self.lags_ = [Naive(1)], [Naive(1)], (1,)
         self.weights_ = np.ones((1, int(self.horizon), self.n_outputs_))
-        self._wrong = bands.Wrong(*np.empty((2, 0, self._reach, self.n_outputs_)))
+        nothing = np.empty((0, self._reach, self.n_outputs_))
+        self._wrong, self._period = bands.make(nothing, nothing, nothing[:, 0], np.empty(0, int), 0), 1
         self.verdict_ = "Too few rows to compare forecasts: the last value goes on."
         self.leaderboard_ = pd.DataFrame({"error": [1.0], "weight": [1.0]}, index=["persistence"])
         self._errors_by_step = {}
@@ -575,7 +584,9 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 timeline = timelines.extend(seen, index)
             else:
                 timeline = (
-                    timelines.read(index) if seen is None else timelines.advance(seen, part.rows.stop - part.rows.start)
+                    timelines.read(index)
+                    if seen is None
+                    else timelines.advance(seen, part.rows.stop - part.rows.start)
                 )
             places[part.key] = place._replace(past=past.then(rows.X, Y, rows.stamps), timeline=timeline)
         self.series_ = places
@@ -615,7 +626,10 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise ValueError(
                 f"calibrate was given no {self._reach} rows in a row to forecast: give more rows, or fit a shorter horizon."
             )
-        self._wrong = bands.Wrong(*(np.concatenate(v) for v in zip(*found)))
+        worth = sum(len(made) for made, *_ in found) / self._reach
+        part = [np.concatenate(v) for v in zip(*found)]
+        n_folds = np.concatenate([np.full(len(made), k) for k, (made, *_) in enumerate(found)])
+        self._wrong = bands.make(*part, n_folds, worth)
         return self
 
     def _errors_on(self, table, train, test):
@@ -649,7 +663,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
             number = i if train is not None else self._number_of(part.key)
             made = self._blend(block, number, origins, h, members)
             truth = np.where(block.known, block.Y, np.nan)[origins[:, None] + np.arange(h)]
-            found.append((made, truth - made))
+            found.append((made, truth - made, self._sizes(block, origins)))
         return found
 
     # ---------------------------------------------------------------------------------- forecasting
@@ -780,15 +794,14 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise ValueError(f"X has {N} rows, too few for steps={steps}: give at least as many rows.")
         first = _check_origins(origins, N - steps)
         ((_, place, past, rows),) = self._resume(table, self.start if start is None else start)
-        made = self._ahead(place, past, rows, rows.at[first], steps)
-        over_a_gap = rows.at[first + steps - 1] - rows.at[first] != steps - 1
-        answer = self._with_bands(
-            made,
-            place,
-            levels,
-            method,
-            rows.X[rows.at[first][:, None] + np.arange(steps)] if not over_a_gap.any() else None,
-        )
+        at = rows.at[first]
+        over_a_gap = rows.at[first + steps - 1] - at != steps - 1
+        made, X = self._ahead(place, past, rows, at, steps), rows.X[at[:, None] + np.arange(steps)]
+        sizes = drawn = None
+        if levels:
+            sizes = self._sizes(self._joined(place, past, rows)[0], at + len(past.Y))
+            drawn = self._paths(made, sizes, place.scale, N_PATHS, X) if method == "bootstrap" else None
+        answer = self._with_bands(made, sizes, place.scale, levels, X, drawn)
         for values in answer.values():
             values[over_a_gap] = np.nan
         if self._y_ndim == 1:
@@ -802,7 +815,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         *,
         level=None,
         method="conformal",
-        n_paths=500,
+        n_paths=N_PATHS,
         return_paths=False,
         groups=None,
     ):
@@ -845,17 +858,20 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_flag("return_paths", return_paths)
         futures, form, names = self._futures(X_future, steps, groups)
         frames, paths = {}, {}
-        rng = np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
         for key, (X, index) in futures.items():
             place = self._place(key)
             place = place or Place(self._cold_past(index), None, None, self._new_scale(), None)
             stamps = self._stamps_after(place, index, steps)
             rows = Rows(np.arange(steps), X, np.full((steps, self.n_outputs_), np.nan), None, stamps)
             made = self._ahead(place, place.past, rows, np.zeros(1, int), steps)
-            drawn = None
+            sizes = drawn = None
+            if levels or return_paths:
+                sizes = self._sizes(self._block_of(place), np.array([len(place.past.Y)]))
             if return_paths or (levels and method == "bootstrap"):
-                drawn = self._paths(made, place, n_paths, rng, X[None])
-            answer = self._with_bands(made, place, levels, method, X[None], drawn)
+                drawn = self._paths(made, sizes, place.scale, n_paths, X[None])
+            answer = self._with_bands(
+                made, sizes, place.scale, levels, X[None], drawn if method == "bootstrap" else None
+            )
             future = index[:steps] if timelines.can_place(place.timeline, index) else None
             if future is None and place.timeline is not None:
                 future = timelines.future(place.timeline, steps)
@@ -1013,13 +1029,21 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _ahead(self, place, past, rows, origins, steps):
         """Forecasts (M, steps, O) in the user's units, from origins among rows that follow a past."""
-        L, scale = len(past.Y), place.scale
-        stamps = None if past.stamps is None or rows.stamps is None else past.stamps.append(rows.stamps)
-        whole = Rows(None, np.concatenate([past.X, rows.X]), np.concatenate([past.Y, rows.Y]), None, stamps)
-        block = self._block(whole, whole.Y / scale, past.n - L)
+        block, X = self._joined(place, past, rows)
+        at = origins + len(past.Y)
         with one_thread:
-            made = self._blend(block, place.number, origins + L, steps, self.members_) * scale
-        return self._within(made, whole.X[(origins + L)[:, None] + np.arange(steps)])
+            made = self._blend(block, place.number, at, steps, self.members_) * place.scale
+        return self._within(made, X[at[:, None] + np.arange(steps)])
+
+    def _joined(self, place, past, rows):
+        """The ``Block`` of a past and of rows that follow, and X (L + n, F) of both."""
+        stamps = None if past.stamps is None or rows.stamps is None else past.stamps.append(rows.stamps)
+        X, Y = np.concatenate([past.X, rows.X]), np.concatenate([past.Y, rows.Y])
+        return self._block(Rows(None, X, Y, None, stamps), Y / place.scale, past.n - len(past.Y)), X
+
+    def _sizes(self, block, origins):
+        """How much the series moves before each origin, (M, O), in the block's units."""
+        return bands.sizes(block.levels(None), origins, self._period)
 
     def _blend(self, block, number, origins, steps, members):
         """Forecasts (M, steps, O) in the block's units."""
@@ -1041,35 +1065,23 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         low, high = self._bounds(X.reshape(M * steps, -1))
         return np.clip(made, low.reshape(M, steps, O), high.reshape(M, steps, O))
 
-    def _with_bands(self, made, place, levels, method, X, drawn=None):
-        """{"forecast": made, "lo-80": ... } in the user's units."""
+    def _with_bands(self, made, sizes, scale, levels, X, drawn):
+        """{"forecast": made, "lo-80": ... } in the user's units; from sample paths where there are some."""
         answer = {"forecast": made}
-        if levels:
-            unit = made / place.scale
-            if method == "bootstrap":
-                if drawn is None:
-                    rng = np.random.default_rng(
-                        self.random_state if isinstance(self.random_state, Integral) else None
-                    )
-                    drawn = self._paths(made, place, 500, rng, X)
-                found = bands.path_intervals(drawn, made, levels)
-            else:
-                found = {
-                    p: [side * place.scale for side in pair]
-                    for p, pair in bands.intervals(unit, self._wrong_of(place), levels).items()
-                }
-            for p, pair in found.items():
-                low, high = (self._within(side, X) for side in pair)
-                answer |= {f"lo-{p:g}": low, f"hi-{p:g}": high}
+        if levels and drawn is not None:
+            found = bands.path_intervals(drawn, made, levels)
+        elif levels:
+            found = bands.intervals(made / scale, sizes, self._wrong, levels)
+            found = {p: [side * scale for side in pair] for p, pair in found.items()}
+        for p in levels or ():
+            low, high = (self._within(side, X) for side in found[p])
+            answer |= {f"lo-{p:g}": low, f"hi-{p:g}": high}
         return answer
 
-    def _wrong_of(self, place):
-        """Errors that intervals are made of, in the series' unit."""
-        return self._wrong
-
-    def _paths(self, made, place, n_paths, rng, X):
-        """Sample paths (n_paths, M, steps, O) in the user's units."""
-        drawn = bands.paths(made / place.scale, self._wrong_of(place), n_paths, rng) * place.scale
+    def _paths(self, made, sizes, scale, n_paths, X):
+        """Sample paths (n_paths, M, steps, O) in the user's units; the same where ``random_state`` is an int."""
+        rng = np.random.default_rng(self.random_state if isinstance(self.random_state, Integral) else None)
+        drawn = bands.paths(made / scale, sizes, self._wrong, n_paths, rng) * scale
         return np.stack([self._within(one, X) for one in drawn])
 
     # ---------------------------------------------------------------------------------- rows and places

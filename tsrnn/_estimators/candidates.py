@@ -329,12 +329,23 @@ class NetMember:
 # ------------------------------------------------------------------------------------ foreign regressors
 
 
+def clock_of(block):
+    """The calendar, (N', D), in few harmonics and as plain numbers, which trees cut at."""
+    if block.stamps is None:
+        phases = [(block.place % p)[:, None] for p in block.clock.seasons]
+        return np.concatenate([block.calendar(1), *phases], axis=1)
+    s = block.stamps
+    plain = np.column_stack([s.hour + s.minute / 60, s.day_of_week, s.day_of_year]).astype(float)
+    seen = [k for k, name in enumerate(("day", "week", "year")) if block.clock.rows(name)]
+    return np.concatenate([block.calendar(1), plain[:, seen]], axis=1)
+
+
 class Foreign:
     """Any regressor: it learns what an autoregression leaves, from lags, calendar, inputs, the step and its forecast."""
 
-    def __init__(self, regressor, recipes, work):
-        self.regressor, self.recipes, self.work = regressor, recipes, work
-        self.name = f"{type(regressor).__name__} on ARX"
+    def __init__(self, regressor, recipes, work, name):
+        self.regressor, self.work, self.name = regressor, work, name
+        self.recipes = [recipe._replace(rectify=None) for recipe in recipes]
 
     def backtest(self, field, folds):
         """As at the head."""
@@ -358,7 +369,7 @@ class ForeignMember:
         self.models, self.scales = [], []
         rng = np.random.default_rng(0)
         for o in range(blocks[0].Y.shape[1]):
-            Z, r = [], []
+            Z, r, at_steps = [], [], []
             for i, block in enumerate(blocks):
                 first = min(max(self.base.recipes[o].lags), len(block) // 2)
                 origins = np.arange(first, len(block) - steps + 1)
@@ -371,9 +382,12 @@ class ForeignMember:
                 keep = block.known[at, o] & (block.weight[at] > 0)
                 Z.append(features[keep])
                 r.append(wrong[keep])
-            wrong = np.concatenate(r)
-            scale = wrong.std() or 1.0
-            self.models.append(clone(candidate.regressor).fit(np.concatenate(Z), wrong / scale))
+                at_steps.append(np.tile(np.arange(steps), len(origins))[keep])
+            r, of_step = np.concatenate(r), np.concatenate(at_steps)
+            n = np.maximum(np.bincount(of_step, minlength=steps), 1)
+            scale = np.sqrt(np.bincount(of_step, r**2, minlength=steps) / n)  # far steps err more
+            scale = np.maximum(scale, 1e-3 * scale.max()) if scale.max() > 0 else np.ones(steps)
+            self.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
             self.scales.append(scale)
 
     def _pairs(self, block, i, o, origins, steps):
@@ -408,7 +422,9 @@ class ForeignMember:
         for o, (model, scale) in enumerate(zip(self.models, self.scales)):
             Z, made = self._pairs(block, i, o, origins, steps)
             fitted = self.base.fits[o]
-            made = made + scale * model.predict(Z).reshape(made.shape)
+            made = made + scale[np.minimum(np.arange(steps), len(scale) - 1)] * model.predict(Z).reshape(
+                made.shape
+            )
             made = np.clip(made, fitted.low, fitted.high)
             g = fitted.recipe.pointwise
             out.append(made if g is None else g.inverse(made))

@@ -37,7 +37,7 @@ class Block:
             clock,
         )
         self.weight = np.ones(len(Y)) if weight is None else weight
-        self._calendars, self._levels = {}, {}
+        self._calendars, self._levels, self.remembered = {}, {}, {}
 
     def __len__(self):
         return len(self.Y)
@@ -64,7 +64,7 @@ class Block:
     def until(self, n):
         """The same, of the first n rows."""
         part = Block(self.Y[:n], self.ahead, self.seen, self.stamps, self.place, self.clock, self.weight[:n])
-        part._calendars = self._calendars  # which depend on stamps alone
+        part._calendars, part.remembered = self._calendars, self.remembered  # which do not depend on y
         return part
 
 

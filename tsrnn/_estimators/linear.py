@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series import autoregression as ar
-from .._series.seasons import propose_differences, propose_lags, propose_pointwise
+from .._series.seasons import harmonics, propose_differences, propose_lags, propose_pointwise
 
 
 PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)
 RECTIFY = (1e-2, 1e-1, 1.0)
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of an input, at which its effect may bend
+MOST_REMEMBERED = 6  # arrays of features of a block
 MOST_EXAMPLES = 4000  # origins that errors are learnt from
 BEYOND = 3.0  # times the range of training that a forecast may leave it by
 
@@ -30,7 +32,7 @@ class Recipe(NamedTuple):
     pointwise: Any = None
     detail: int = 1
     input_lags: tuple = (0,)
-    squares: bool = False
+    shapes: tuple = ()
     half_life: float = np.inf  # shares of the rows
     penalty: float = 1e-3
     rectify: float | None = None
@@ -41,7 +43,7 @@ class Recipe(NamedTuple):
         words += [f"difference {p}" for p in self.differences]
         words += [f"calendar {self.detail}"] if self.detail else []
         words += [f"inputs {', '.join(map(str, self.input_lags))}"] if self.input_lags else []
-        words += ["squares"] if self.squares else []
+        words += ["shapes"] if self.shapes else []
         words += [f"half-life {self.half_life:g}"] if np.isfinite(self.half_life) else []
         words += ["rectified"] if self.rectify is not None else []
         return f"ARX({'; '.join(words)}; alpha {self.penalty:g})"
@@ -60,16 +62,60 @@ class Fit(NamedTuple):
 
 def features(block, recipe):
     """E (N', D), what is known of each row ahead."""
-    X = block.ahead
-    parts = [block.calendar(recipe.detail)]
-    for lag in recipe.input_lags if X.shape[1] else ():
-        moved = (
-            X if lag == 0 else np.concatenate([np.repeat(X[:1], min(lag, len(X)), axis=0), X[: len(X) - lag]])
-        )
-        parts.append(moved)
-        if recipe.squares:
-            parts.append(moved**2)
+    key = recipe.detail, recipe.input_lags, recipe.shapes
+    if key not in block.remembered:
+        while len(block.remembered) > MOST_REMEMBERED:
+            block.remembered.pop(next(iter(block.remembered)))
+        block.remembered[key] = _features(block, *key)
+    return block.remembered[key]
+
+
+def _features(block, detail, input_lags, shapes):
+    """The calendar, inputs at their lags, and their shapes: hinges, the mean of the last day, each by the time of day."""
+    X, parts = block.ahead, [block.calendar(detail)]
+    if not input_lags or X.shape[1] == 0:
+        return parts[0]
+    bent = [np.maximum(X[:, j] - knot, 0) for j, knots in enumerate(shapes) for knot in knots]
+    own = np.column_stack([X, *bent])
+    parts += [_later(own, lag) for lag in input_lags]
+    if shapes:
+        many = [j for j, knots in enumerate(shapes) if knots]
+        first = block.clock.seasons[0] if block.clock.seasons else 0
+        if first and many:
+            parts.append(_moving_mean(X[:, many], first))
+            day = (
+                harmonics((block.place % first) / first, 2)
+                if block.clock.step is None
+                else block.calendar(1)[:, :4]
+            )
+            if block.clock.step is None or block.clock.rows("day"):
+                curved = np.column_stack([X[:, many], *bent])
+                parts.append((curved[:, :, None] * day[:, None, :]).reshape(len(X), -1))
     return np.concatenate(parts, axis=1)
+
+
+def _later(X, lag):
+    """X (N, F), ``lag`` rows later; the first row stands before it."""
+    return (
+        X
+        if lag == 0
+        else np.concatenate([np.repeat(X[:1], min(lag, len(X)), axis=0), X[: max(0, len(X) - lag)]])
+    )
+
+
+def _moving_mean(X, n):
+    """The mean of the last n rows, (N, F); of those there are, at the start."""
+    total = np.concatenate([np.zeros((1, X.shape[1])), np.cumsum(X, axis=0)])
+    end = np.arange(1, len(X) + 1)
+    begin = np.maximum(end - n, 0)
+    return (total[end] - total[begin]) / (end - begin)[:, None]
+
+
+def knots_of(blocks):
+    """Where inputs with many values bend: quantiles of each, () of others; and () where none has many."""
+    X = np.concatenate([block.ahead[: len(block)] for block in blocks])
+    found = [tuple(np.quantile(x, QUANTILES)) if len(np.unique(x)) > 20 else () for x in X.T]
+    return tuple(found) if any(found) else ()
 
 
 def _weights(block, o, half_life, n):
@@ -304,7 +350,7 @@ class Search:
     def run(self):
         """Search one word after the other; all trials, the best first."""
         field, o = self.field, self.o
-        blocks, n_rows = field.blocks, max(map(len, field.blocks))
+        blocks = field.blocks
         first_cut = max(self.cuts[0])
         seasons = field.clock.seasons
         Y = [block.Y[:, o : o + 1] for block in blocks]
@@ -329,6 +375,8 @@ class Search:
         changes = [{"lags": lags} for lags in sets.values()]
         changes += [{"pointwise": g} for g in pointwise[:-1]]
         changes += [{"detail": 0}, {"detail": 2}]
-        changes += [{"input_lags": (0, 1, 2)}, {"squares": True}] if inputs else []
+        knots = knots_of(self.field.blocks) if inputs else ()
+        changes += [{"input_lags": (0, 1, 2)}] if inputs else []
+        changes += [{"shapes": knots}] if knots else []
         changes += [{"half_life": 0.5}, {"half_life": 0.15}]
         return changes

@@ -2,7 +2,7 @@
 
     1. naive forecasts, the mean; autoregressions by a search over lags, differences, calendar, penalties (``linear.py``)
     2. exponential smoothing, where series are short
-    3. nets and foreign regressors: on the first stretch; those that are far behind there are dropped, others run all
+    3. nets and foreign regressors: on the last stretch; those that are far behind there are dropped, others run all
     4. the few whose mean is best; their weights by step (``blend.py``)
 
 The budget counts work in nominal seconds, from counts of rows and weights; a clock only stops what would not end.
@@ -12,23 +12,26 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from .._models.esn import ESNRegressor
 from .._models.gru import GRURegressor
 from .._models.narx import NARXRegressor
+from .._models.tdnn import TDNNRegressor
 from .._series.seasons import propose_pointwise
 from .._series.targets import Difference
 from . import blend
-from .candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
+from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
 from .field import errors_by_step
 from .linear import Search
+from .sequence import SequenceRegressor
 
 
 MOST_LINEAR = 20  # autoregressions that go on to the blend
-FAR_BEHIND = 1.25  # times the best error on the first stretch, beyond which a candidate is dropped
+FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
+MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
-PER_ROW = 1.2e-3  # nominal seconds of work for nets that a row and output is worth
-FLOPS = 4e9  # a second, in nominal seconds
+PER_ROW = 2.5e-3
 
 
 class Runner(NamedTuple):
@@ -42,12 +45,18 @@ class Runner(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The end of a race.   members : numbers of runners.   weights : (C, h, O)."""
+    """The end of a race.
+
+    members : numbers of runners.   weights : (C, h, O).   blended : (M, h, O), the blend's forecasts.   honest : the
+    same, of blends that were chosen on the other stretches.   folds : (M,), the stretch of each origin.
+    """
 
     runners: list
     members: list
     weights: np.ndarray
     blended: np.ndarray
+    honest: np.ndarray
+    folds: np.ndarray
 
 
 class Purse:
@@ -102,14 +111,24 @@ def run(field, purse, candidates, random_state, tell=None):
 def _finish(field, runners):
     """Members and weights of the runners that are left."""
     left = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
-    made = [np.clip(runners[k].made, -1e150, 1e150) for k in left]
-    chosen = blend.choose_members(np.stack(made), field.error)
-    forecasts = np.stack([made[c] for c in chosen])
-    weights = np.stack(
-        [blend.weights(forecasts[..., o], field.truth[..., o]) for o in range(field.truth.shape[2])], axis=2
-    )
-    blended = np.einsum("cmho,cho->mho", forecasts, weights)
-    return Result(runners, [left[c] for c in chosen], weights, blended)
+    made = np.stack([np.clip(runners[k].made, -1e150, 1e150) for k in left])
+    folds = field.together(lambda f, i: np.full((len(field.stretches[f][i].origins), 1, 1), f)).ravel()
+    everywhere = np.ones(len(folds), bool)
+    chosen, weights = _blend(field, made, everywhere)
+    blended = np.einsum("cmho,cho->mho", made[chosen], weights)
+    honest = blended.copy()
+    for f in np.unique(folds) if len(np.unique(folds)) > 1 else ():
+        others, own = _blend(field, made, folds != f)
+        honest[folds == f] = np.einsum("cmho,cho->mho", made[others][:, folds == f], own)
+    return Result(runners, [left[c] for c in chosen], weights, blended, honest, folds)
+
+
+def _blend(field, made, here):
+    """Members of forecasts made (C, M, h, O), chosen at some origins, (M,) bool, and their weights (C, h, O)."""
+    part = field._replace(truth=field.truth[here])
+    chosen = blend.choose_members(made[:, here], part.error)
+    weights = [blend.weights(made[chosen][:, here][..., o], part.truth[..., o]) for o in range(made.shape[3])]
+    return chosen, np.stack(weights, axis=2)
 
 
 def _naive(field):
@@ -151,49 +170,58 @@ def _smooth(field):
 
 
 def _nets(field, recipes, candidates, random_state):
-    """Nets and foreign regressors to try, the cheapest first."""
+    """Nets and regressors to try, those that gain most for their work first."""
     if not isinstance(candidates, str):
         return [_given(field, one, recipes) for one in candidates]
     n_rows = sum(map(len, field.blocks))
+    O = field.truth.shape[2]
+    pairs = O * min(PAIRS, n_rows * field.horizon)
     recipe = recipes[0]
-    steps = [] if recipe.pointwise is None else [recipe.pointwise]
-    steps += [Difference(p) for p in recipe.differences]
-    lags = tuple(k for k in recipe.lags if k <= max(1, max(map(len, field.blocks)) // 4))
-    common = {"output_lags": lags, "target_transform": steps or None, "random_state": random_state}
+    target = [] if recipe.pointwise is None else [recipe.pointwise]
     D = field.blocks[0].calendar(1).shape[1] + field.blocks[0].ahead.shape[1]
-    inputs = {"input_lags": 0} if D else {"input_lags": ()}
-    weights = 8 * (len(lags) + D + 2)
+    lags = {"output_lags": _few(recipe.lags, field.clock.seasons), "random_state": random_state}
+    lags["input_lags"] = 0 if D else ()
+    levels, changes = {"target_transform": target or None}, {"target_transform": [*target, Difference(1)]}
+    seeded = {"random_state": random_state}
+    echo = ESNRegressor(200, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
     return [
-        Net(
-            NARXRegressor((8,), training="open_loop", **inputs, **common),
-            "NARX(8)",
-            30 * 2 * n_rows * weights**2 / FLOPS + 0.2,
+        Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
+        Foreign(
+            TDNNRegressor((16,), input_lags=0, solver="lbfgs", max_iter=100, **seeded),
+            recipes,
+            1e-4 * pairs + 0.3,
+            "TDNN(16) on ARX",
         ),
-        Net(
-            ESNRegressor(200, **({"input_lags": 0} if D else {}), **common),
-            "ESN(200)",
-            1.5e-3 * n_rows + 0.2,
+        Foreign(
+            HistGradientBoostingRegressor(**seeded), recipes, 2.2e-4 * pairs + 0.5, "gradient boosting on ARX"
         ),
+        Net(NARXRegressor((8,), training="open_loop", **lags, **changes), "NARX(8)", 5e-4 * n_rows * O + 0.3),
         Net(
-            GRURegressor((16,), **({"input_lags": 0} if D else {}), **common),
+            GRURegressor((16,), **{**lags, **({} if D else {"input_lags": 0})}, **levels),
             "GRU(16)",
-            3e-3 * n_rows + 0.5,
+            1e-3 * n_rows * O + 1.0,
         ),
     ]
 
 
+def _few(lags, seasons):
+    """Some of the lags, for nets."""
+    if len(lags) <= MOST_LAGS:
+        return lags
+    near = {k for k in lags if k <= 3 or any(abs(k - m * p) <= 1 for p in seasons for m in (1, 2))}
+    return tuple(sorted(near or lags[:MOST_LAGS]))
+
+
 def _given(field, one, recipes):
     """The candidate that a user's estimator stands for."""
-    from .sequence import SequenceRegressor
-
     n_rows = sum(map(len, field.blocks))
     if isinstance(one, SequenceRegressor):
         return Net(one, type(one).__name__, 1e-3 * n_rows)
-    return Foreign(one, recipes, 1e-3 * n_rows)
+    return Foreign(one, recipes, 1e-3 * n_rows, f"{type(one).__name__} on ARX")
 
 
 def _by_rungs(field, candidate, runners, purse):
-    """The ``Runner`` of a candidate: on the first stretch, and on all if it is not far behind there."""
+    """The ``Runner`` of a candidate: on the last stretch, and on all if it is not far behind there."""
     begin = time.process_time()
     n = len(field.stretches)
 
@@ -203,16 +231,16 @@ def _by_rungs(field, candidate, runners, purse):
     if not purse.pays(candidate.work / 2):
         return left("no budget")
     try:
-        made = candidate.backtest(field, [0])
+        made = candidate.backtest(field, [n - 1])
         here = np.isfinite(made).all(axis=(1, 2))
         best = min(_error_of(field, r.made, here) for r in runners if not r.dropped)
         if n > 1:
             error = _error_of(field, made, here)
             if not here.any() or error > FAR_BEHIND * best:
-                return left(f"{error / best - 1:.0%} behind on the first stretch")
+                return left(f"{error / best - 1:.0%} behind on the last stretch")
             if not purse.pays(candidate.work * (n - 1) / 2):
                 return left("no budget")
-            rest = candidate.backtest(field, range(1, n))
+            rest = candidate.backtest(field, range(n - 1))
             made = np.where(here[:, None, None], made, rest)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         return left(str(error).splitlines()[0][:80])

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from . import timeline as timelines
-from .autoregression import ahead, in_levels, pooled, regressors, ridge, sums_until
+from .autoregression import ahead, in_levels, regressors, ridge, sums_until
 from .targets import Difference, Log, Power
 
 
@@ -511,7 +511,7 @@ def backtest_error(
         cuts = folds(len(u), horizon)
         rows = regressors(v, E, lags, differences)
         scale = np.nanstd(u[1:] - u[:-1]) if inverse is None else np.nanstd(np.diff(inverse.inverse(v)))
-        for (cut, a, b), sums in zip(cuts, sums_until(rows, known.astype(float), [c for c, _, _ in cuts])):
+        for (_, a, b), sums in zip(cuts, sums_until(rows, known.astype(float), [c for c, _, _ in cuts])):
             origins = np.arange(a, b)
             at = origins[:, None] + np.arange(horizon)
             truth = np.where(known[at], v[at], np.nan)
