@@ -410,8 +410,10 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         except ValueError:
             self._without_race()
             return
-        rate = race.PER_ROW * sum(map(len, blocks)) * self.n_outputs_
-        purse = race.Purse(min(0.8 * self.time_budget, rate), self.time_budget, time.monotonic)
+        worth = race.PER_ROW * max(0, sum(map(len, blocks)) - race.FREE_ROWS) * self.n_outputs_
+        given = not isinstance(self.candidates, str)  # which the user wants to see, however few the rows
+        work = 0.8 * self.time_budget if given else min(0.8 * self.time_budget, worth)
+        purse = race.Purse(work, self.time_budget, time.monotonic)
         tell = print if self.verbose else None
         result = race.run(field, purse, self.candidates, seed, tell)
         if purse.ran_out:

@@ -50,7 +50,7 @@ def sizes(U, origins, period):
     changes = np.zeros_like(U)
     if len(U) > period:
         changes[period:] = (U[period:] - U[:-period]) ** 2
-        changes[:period] = changes[period:].mean(axis=0)
+        changes[:period] = changes[period:].mean(axis=0)  # which nothing tells of
     total = np.concatenate([np.zeros((1, U.shape[1])), np.cumsum(changes, axis=0)])
     rows = max(ROWS, 2 * period)
     end = np.minimum(np.asarray(origins), len(U))
@@ -60,8 +60,8 @@ def sizes(U, origins, period):
 
 def make(forecasts, errors, sizes, folds, worth):
     """``Wrong``, with the power that suits the last fold.   folds : (M,), the number of each origin's stretch."""
-    floor = FLOOR * np.maximum(np.median(sizes, axis=0), 1e-300) if len(sizes) else 1.0
-    sizes = np.maximum(sizes, floor)
+    if len(sizes):
+        sizes = np.maximum(sizes, FLOOR * np.maximum(np.median(sizes, axis=0), 1e-300))
     last = folds == folds.max() if len(folds) else folds
     power = 0.5
     if len(folds) and not last.all():
@@ -72,15 +72,16 @@ def make(forecasts, errors, sizes, folds, worth):
 
 def _loss(errors, scale, last):
     """Mean pinball loss on the last stretch, step by step, of quantiles of errors / scale on those before."""
-    unit, total = errors / scale, 0.0
-    with np.errstate(all="ignore"):
-        for q in (0.1, 0.9):
-            ends = np.nan_to_num(np.nanquantile(unit[~last], q, axis=0)) * scale[last]
-            over = errors[last] - ends
-            total += np.nanmean(
-                np.maximum(q * over, (q - 1) * over) / np.nanmean(np.abs(errors[last]), axis=0)
-            )
-    return total if np.isfinite(total) else np.inf
+    unit, scale = errors / scale, np.broadcast_to(scale, errors.shape)
+    seen = np.isfinite(unit[~last]).any(axis=0) & np.isfinite(unit[last]).any(axis=0)  # (h, O)
+    if not seen.any():
+        return np.inf
+    before, after, scale = unit[~last][:, seen], errors[last][:, seen], scale[last][:, seen]
+    size, total = np.maximum(np.nanmean(np.abs(after), axis=0), 1e-300), 0.0
+    for q in (0.1, 0.9):
+        over = after - np.nanquantile(before, q, axis=0) * scale
+        total += float(np.nanmean(np.maximum(q * over, (q - 1) * over) / size))
+    return total
 
 
 def intervals(made, sizes, wrong, levels):

@@ -5,6 +5,8 @@
 over the origins k and a few neighbouring steps together, w >= 0, sum_c w_c = 1.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.optimize import nnls
 
@@ -27,7 +29,7 @@ def step_groups(horizon):
     edges[-1] = horizon
     if len(edges) > 2 and edges[-1] - edges[-2] < (edges[-2] - edges[-3]) / 2:
         del edges[-2]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:])]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def weights(made, truth, strength=STRENGTH):
@@ -65,13 +67,25 @@ def _solve(F, y, strength):
     return w / w.sum() if w.sum() > 0 else np.full(C, 1 / C)
 
 
-def choose_members(made, error, most=MOST, rounds=ROUNDS):
-    """Which of the forecasts made (C, M, h, O), the best first, a mean of some is best of, chosen one by one, often."""
-    chosen, total = [], np.zeros(made.shape[1:])
-    for n in range(1, rounds + 1):
-        allowed = range(len(made)) if len(set(chosen)) < most else sorted(set(chosen))
-        errors = {c: error((total + made[c]) / n) for c in allowed}
+def choose_members(wrong, naive, most=MOST, rounds=ROUNDS):
+    """Which forecasts, the most chosen first: one by one, often, those with which the mean of all chosen errs least.
+
+    wrong : (C, M, h, O), errors, NaN where y was not measured.   naive : (2, h, O), what RMSE and MAE are divided by.
+    """
+    known = np.isfinite(wrong[0])
+    n = np.maximum(known.sum(axis=0), 1)
+    wrong = np.where(known, wrong, 0.0)
+    chosen, total = [], np.zeros(wrong.shape[1:])
+    for k in range(1, rounds + 1):
+        allowed = range(len(wrong)) if len(set(chosen)) < most else sorted(set(chosen))
+        errors = {c: _error((total + wrong[c]) / k, n, naive) for c in allowed}
         best = min(errors, key=errors.get)
         chosen.append(best)
-        total = total + made[best]
+        total = total + wrong[best]
     return sorted(set(chosen), key=lambda c: (-chosen.count(c), c))
+
+
+def _error(wrong, n, naive):
+    """The mean over steps of RMSE and MAE over those of naive forecasts, of errors (M, h, O), 0 where unknown."""
+    mse, mae = np.einsum("mho,mho->ho", wrong, wrong) / n, np.abs(wrong).sum(axis=0) / n
+    return float(np.mean(np.stack([np.sqrt(mse), mae]) / naive))

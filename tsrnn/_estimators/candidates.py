@@ -174,15 +174,13 @@ class LinearMember:
 class Smoothing:
     """Exponential smoothing of g(y), with a season or without; every series by itself."""
 
+    work = 0.0
+
     def __init__(self, pointwise, period):
         self.pointwise, self.period = pointwise, period
         words = [f"season {period}"] if period > 1 else []
         words += [] if pointwise is None else ["log" if "Log" in repr(pointwise) else "root"]
         self.name = f"smoothing({'; '.join(words)})"
-
-    def work_on(self, n_rows, n_columns):
-        """Nominal seconds."""
-        return 2e-5 * min(n_rows, smoothing.MOST_ROWS) * n_columns * 3
 
     def backtest(self, field, folds):
         """As at the head."""

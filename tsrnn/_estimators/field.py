@@ -102,7 +102,8 @@ class Field(NamedTuple):
 
     def error(self, made):
         """The error of forecasts (M, h, O), as at the head."""
-        return float(np.mean(errors_by_step(made, self.truth) / self.naive))
+        with np.errstate(over="ignore"):
+            return float(np.mean(errors_by_step(made, self.truth) / self.naive))
 
 
 def errors_by_step(made, truth):
@@ -144,7 +145,8 @@ def make_field(blocks, clock, horizon, seed=0):
         made = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])
         errors[period] = errors_by_step(made, truth)
     best = min(errors, key=lambda p: errors[p].mean())
-    scale = np.maximum(errors[best], TINY * np.maximum(errors[best].max(), 1e-300))
+    least = TINY * max(np.nanmax(np.abs(truth), initial=0.0), 1e-100)  # where naive forecasts are perfect
+    scale = np.maximum(errors[best], least)
     smooth = np.maximum(scale, 0.05 * scale.mean(axis=1, keepdims=True))
     return Field(blocks, stretches, truth, smooth, horizon, clock, best)
 

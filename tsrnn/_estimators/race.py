@@ -31,7 +31,8 @@ MOST_LINEAR = 20  # autoregressions that go on to the blend
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
-PER_ROW = 2.5e-3
+PER_ROW = 2.5e-3  # nominal seconds of work for nets that a row and output is worth
+FREE_ROWS = 600  # that are worth none
 
 
 class Runner(NamedTuple):
@@ -99,8 +100,7 @@ def run(field, purse, candidates, random_state, tell=None):
     for candidate in linear:
         enter(candidate, seconds=seconds)
     for candidate in _smooth(field):
-        if purse.pays(candidate.work_on(sum(map(len, field.blocks)), O)):
-            enter(candidate)
+        enter(candidate)
     for candidate in _nets(field, recipes, candidates, random_state):
         runners.append(_by_rungs(field, candidate, runners, purse))
         if tell is not None:
@@ -126,7 +126,7 @@ def _finish(field, runners):
 def _blend(field, made, here):
     """Members of forecasts made (C, M, h, O), chosen at some origins, (M,) bool, and their weights (C, h, O)."""
     part = field._replace(truth=field.truth[here])
-    chosen = blend.choose_members(made[:, here], part.error)
+    chosen = blend.choose_members(made[:, here] - part.truth, field.naive)
     weights = [blend.weights(made[chosen][:, here][..., o], part.truth[..., o]) for o in range(made.shape[3])]
     return chosen, np.stack(weights, axis=2)
 
@@ -159,7 +159,8 @@ def _different(trials):
 
 def _smooth(field):
     """Exponential smoothing with and without the first season, of y and of its logarithm or root."""
-    if max(map(len, field.blocks)) > SHORT:
+    lengths = [len(block) for block in field.blocks]
+    if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
         return []
     transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
     periods = [1, *(p for p in field.clock.seasons[:1] if p <= 60)]

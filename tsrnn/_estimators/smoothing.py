@@ -20,6 +20,7 @@ ALPHAS = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 0.95)
 TRENDS = ((0.0, 1.0), (0.05, 0.98), (0.05, 0.9), (0.15, 0.98), (0.02, 1.0))  # beta / alpha, phi
 GAMMAS = (0.0, 0.03, 0.1, 0.25, 0.5)
 MOST_ROWS = 3000  # of the past that is run through
+MOST_FORECASTS = 6000  # values that parameters are compared by
 
 
 class Grid(NamedTuple):
@@ -83,8 +84,9 @@ def choose(params, u, known, steps, cuts):
     """For each of the cuts, ascending, the number of the parameters that err least before it."""
     p, n = params.period, cuts[-1]
     origins = np.arange(min(2 * p + 2, max(1, n // 3)), n)
-    if len(origins) > 600:  # every so many, of all phases
-        origins = np.sort(np.random.default_rng(0).permutation(origins)[:600])
+    most = max(60, MOST_FORECASTS // steps)
+    if len(origins) > most:  # some of all phases: every 24th would know one hour
+        origins = np.sort(np.random.default_rng(0).permutation(origins)[:most])
     made = run(params, u[:n], known, steps, origins)
     at = origins[:, None] + np.arange(steps)
     inside = (at < n) & known[np.minimum(at, len(known) - 1)]

@@ -64,7 +64,9 @@ def step_in_days(index):
         index = index.to_timestamp()
     if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 3:
         return None
-    return float(np.median(np.diff(index.asi8)) * _unit(index)) / 86400
+    apart = np.diff(index.asi8)
+    usual = apart[apart <= 1.3 * np.median(apart)]  # months differ, gaps do not count
+    return float(np.mean(usual) * _unit(index)) / 86400
 
 
 def _unit(index):
@@ -187,8 +189,8 @@ def _longer(r, p):
     if not several:
         return ()
     highest = max(r[q] for q in several)
-    q = next((q for q in (7 * p, *several) if q in several and r[q] > highest - 0.05))
-    return (q,) if r[q] > r[p] else ()
+    q = next(q for q in (7 * p, *several) if q in several and r[q] > highest - 0.05)
+    return (q,) if r[q] > r[p] + 0.01 else ()
 
 
 # ------------------------------------------------------------------------------------ the calendar
@@ -454,7 +456,7 @@ def choose_transform(Y, index=None, *, horizon=None):
     >>> t = np.arange(144)
     >>> y = np.exp(0.01 * t + 0.2 * np.sin(2 * np.pi * t / 12))
     >>> choose_transform(y[:, None], pd.date_range("2010", periods=144, freq="MS"))
-    [Log(), Difference(lag=12)]
+    [Log()]
     """
     seasons = find_seasons(Y, index)
     n_rows = max(map(len, _as_list(Y)))
