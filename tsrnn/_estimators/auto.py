@@ -410,7 +410,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         except ValueError:
             self._without_race()
             return
-        worth = race.PER_ROW * max(0, sum(map(len, blocks)) - race.FREE_ROWS) * self.n_outputs_
+        n_rows = max(0, sum(map(len, blocks)) - race.FREE_ROWS)
+        worth = race.LEAST_WORK + race.PER_ROW * n_rows * self.n_outputs_
         given = not isinstance(self.candidates, str)  # which the user wants to see, however few the rows
         work = 0.8 * self.time_budget if given else min(0.8 * self.time_budget, worth)
         purse = race.Purse(work, self.time_budget, time.monotonic)
@@ -437,7 +438,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         origins = [stretch.origins for fold in field.stretches for stretch in fold if len(stretch.origins)]
         held = sum(int(o[-1] - o[0]) + 1 for o in origins)
         wrong = field.truth - result.honest
-        self._wrong = bands.make(result.honest, wrong, sizes, result.folds, held / self._reach)
+        self._wrong = bands.make(result.honest, wrong, sizes, field.folds, held / self._reach)
         self._tell_of(field, result)
 
     def _without_race(self):
@@ -463,7 +464,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         shown = [s for s in SHOWN if s < self._reach] + [self._reach]
         table = []
         for _, err, made, seconds, share, note in rows:
-            by_step = None if made is None else errors_by_step(made, field.truth)[0].mean(axis=1)
+            by_step = None if made is None else errors_by_step(made - field.truth)[0].mean(axis=1)
             table.append(
                 {"error": err}
                 | {f"RMSE-{s}": np.nan if by_step is None else by_step[s - 1] for s in shown}
@@ -489,7 +490,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         named |= {result.runners[k].candidate.name: result.runners[k].made for k in result.members}
         named |= {r.candidate.name: r.made for r in result.runners if isinstance(r.candidate, Naive)}
         self._errors_by_step = {
-            name: errors_by_step(made, field.truth)[0].mean(axis=1) for name, made in named.items()
+            name: errors_by_step(made - field.truth)[0].mean(axis=1) for name, made in named.items()
         }
 
     @all_or_nothing

@@ -1,8 +1,11 @@
-"""Blends: weights of forecasts, by step, that are not negative and add up to one, shrunk to equal ones.
+"""Blends: weights of forecasts, by step, that are not negative and add up to one, shrunk to plain ones.
 
-    min_w  sum_k (y(k) - sum_c w_c f_c(k))^2 / sum_k (y(k) - f_best(k))^2 + STRENGTH C sum_c (w_c - 1 / C)^2 / C
+    min_w  sum_k (sum_c w_c e_c(k))^2 / min_c sum_k e_c(k)^2 + STRENGTH sum_c (w_c - v_c)^2,    w >= 0, sum_c w_c = 1
 
-over the origins k and a few neighbouring steps together, w >= 0, sum_c w_c = 1.
+over errors e_c(k) of the origins k and a few neighbouring steps together.  The plain weights v are smaller for what errs
+more, and shared by those that err alike, r_cd their correlation:
+
+    v_c ~ 1 / (sum_k e_c(k)^2 sum_d max(r_cd, 0)^4)
 """
 
 from itertools import pairwise
@@ -11,7 +14,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 
-STRENGTH = 0.1
+STRENGTH = 0.2
 MOST = 6  # members
 ROUNDS = 12
 
@@ -32,33 +35,34 @@ def step_groups(horizon):
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def weights(made, truth, strength=STRENGTH):
-    """Weights (C, h) of forecasts made (C, M, h), for what came, truth (M, h)."""
-    C, _, h = made.shape
+def weights(wrong, strength=STRENGTH):
+    """Weights (C, h) for errors (C, M, h), NaN where y was not measured."""
+    C, _, h = wrong.shape
     found = np.full((C, h), 1 / C)
     if C == 1:
         return found
     groups = step_groups(h)
     centers, columns = [], []
     for group in groups:
-        y = truth[:, group].ravel()
-        known = np.isfinite(y)
-        F = made[:, :, group].reshape(C, -1)[:, known].T
-        columns.append(_solve(F, y[known], strength) if known.any() else np.full(C, 1 / C))
+        of_group = wrong[:, :, group].reshape(C, -1)
+        known = np.isfinite(of_group).all(axis=0)
+        columns.append(_solve(of_group[:, known], strength) if known.any() else np.full(C, 1 / C))
         centers.append((group.start + group.stop - 1) / 2)
     for c in range(C):
         found[c] = np.interp(np.arange(h), centers, [w[c] for w in columns])
     return found / found.sum(axis=0)
 
 
-def _solve(F, y, strength):
-    """Weights (C,) for forecasts F (n, C)."""
-    C = F.shape[1]
-    wrong = F - y[:, None]
-    G = wrong.T @ wrong
-    G = G / max(np.diag(G).min(), 1e-300)  # sum w = 1: the blend's error is w' G w
+def _solve(wrong, strength):
+    """Weights (C,) for errors (C, n)."""
+    C = len(wrong)
+    G = wrong @ wrong.T
+    power = np.maximum(np.diag(G), 1e-300)
+    alike = np.maximum(G / np.sqrt(np.outer(power, power)), 0) ** 4
+    plain = power.min() / (power * alike.sum(axis=1))
+    G = G / power.min()  # sum w = 1: the blend's error is w' G w
     G += strength * np.eye(C)
-    unit = np.full(C, strength / C)
+    unit = strength * plain / plain.sum()
     scale = 1e3 * np.sqrt(max(np.trace(G) / C, 1e-300))
     root = np.linalg.cholesky(G + 1e-12 * np.trace(G) * np.eye(C)).T
     A = np.vstack([root, np.full((1, C), scale)])

@@ -2,7 +2,8 @@
 
     error of a candidate = mean over steps s of  (RMSE_s / RMSE_s of naive + MAE_s / MAE_s of naive) / 2
 
-over all origins of all stretches; naive is persistence or the seasonal naive, whichever errs less on the whole.
+over all origins of all stretches, errors in units of the naive RMSE of their stretch, so that one wild stretch does not
+decide alone; naive is persistence or the seasonal naive, whichever errs less on the whole.
 """
 
 from functools import cached_property
@@ -17,6 +18,8 @@ MOST_ORIGINS = 2400  # of a race
 STRETCHES = 3
 HELD = 0.4  # of the rows, on which candidates are compared
 TINY = 1e-9
+HUGE = 1e100
+QUIET = 0.3  # of the overall error, which a quiet stretch is taken to have at least
 
 
 class Block:
@@ -79,13 +82,16 @@ class Field(NamedTuple):
     """What a race is run on.
 
     blocks : list of Block.   stretches : for each fold, for each block, a ``Stretch``.   truth : (M, h, O), what came,
-    fold by fold, block by block.   naive : errors of naive forecasts by step, (2, h, O).   horizon : h.
+    fold by fold, block by block.   unit : (M, h, O), of errors.   naive : errors of naive forecasts by step, in these
+    units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.
     """
 
     blocks: list
     stretches: list
     truth: np.ndarray
+    unit: np.ndarray
     naive: np.ndarray
+    folds: np.ndarray
     horizon: int
     clock: Clock
     best_naive: Any
@@ -100,19 +106,19 @@ class Field(NamedTuple):
         ]
         return np.concatenate(made)
 
-    def error(self, made):
-        """The error of forecasts (M, h, O), as at the head."""
+    def error(self, made, here=slice(None)):
+        """The error of forecasts (M, h, O), as at the head; over some of the origins."""
+        wrong = (made[here] - self.truth[here]) / self.unit[here]
         with np.errstate(over="ignore"):
-            return float(np.mean(errors_by_step(made, self.truth) / self.naive))
+            return float(np.mean(errors_by_step(wrong) / self.naive))
 
 
-def errors_by_step(made, truth):
-    """RMSE and MAE of forecasts (M, h, O), (2, h, O); infinite where a forecast is no number."""
+def errors_by_step(wrong):
+    """RMSE and MAE, (2, h, O), of errors (M, h, O), NaN where y was not measured; huge where there is no forecast."""
     with np.errstate(over="ignore", invalid="ignore"):
-        wrong = np.abs(np.where(np.isnan(truth), 0.0, made - np.where(np.isnan(truth), 0.0, truth)))
-        wrong = np.where(np.isnan(truth), np.nan, np.where(np.isfinite(wrong), wrong, 1e150))
-        n = np.maximum(np.isfinite(wrong).sum(axis=0), 1)
-        return np.stack([np.sqrt(np.nansum(wrong**2, axis=0) / n), np.nansum(wrong, axis=0) / n])
+        size = np.minimum(np.abs(wrong), HUGE)
+        n = np.maximum(np.isfinite(size).sum(axis=0), 1)
+        return np.stack([np.sqrt(np.nansum(size**2, axis=0) / n), np.nansum(size, axis=0) / n])
 
 
 def naive_forecasts(block, origins, steps, period):
@@ -140,15 +146,26 @@ def make_field(blocks, clock, horizon, seed=0):
     truth = np.concatenate(
         [np.where(block.known[rows], block.levels(None)[rows], np.nan) for block, rows in at]
     )
-    errors = {}
+    wrong = {}
     for period in {1, *clock.seasons}:
         made = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])
-        errors[period] = errors_by_step(made, truth)
-    best = min(errors, key=lambda p: errors[p].mean())
-    least = TINY * max(np.nanmax(np.abs(truth), initial=0.0), 1e-100)  # where naive forecasts are perfect
-    scale = np.maximum(errors[best], least)
-    smooth = np.maximum(scale, 0.05 * scale.mean(axis=1, keepdims=True))
-    return Field(blocks, stretches, truth, smooth, horizon, clock, best)
+        wrong[period] = made - truth
+    best = min(wrong, key=lambda p: errors_by_step(wrong[p]).mean())
+    folds = [np.full(len(s.origins), f) for f, fold in enumerate(stretches) for s in fold if len(s.origins)]
+    folds = np.concatenate(folds)
+    unit = _units(wrong[best], folds, TINY * max(np.nanmax(np.abs(truth), initial=0.0), 1e-100))
+    naive = np.maximum(errors_by_step(wrong[best] / unit), TINY)
+    return Field(blocks, stretches, truth, unit, naive, folds, horizon, clock, best)
+
+
+def _units(wrong, folds, least):
+    """The unit of each error, (M, h, O): RMSE of naive forecasts in its stretch, or a share of that in all."""
+    overall = errors_by_step(wrong)[0]
+    overall = np.maximum(overall, np.maximum(0.05 * overall.mean(axis=0), least))
+    unit = np.empty_like(wrong)
+    for f in np.unique(folds):
+        unit[folds == f] = np.maximum(errors_by_step(wrong[folds == f])[0], QUIET * overall)
+    return unit
 
 
 def _cuts(n_rows, horizon):

@@ -318,7 +318,10 @@ class Search:
     def error(self, made):
         """Of forecasts (M, h)."""
         one = slice(self.o, self.o + 1)
-        part = self.field._replace(truth=self.field.truth[..., one], naive=self.field.naive[..., one])
+        field = self.field
+        part = field._replace(
+            truth=field.truth[..., one], unit=field.unit[..., one], naive=field.naive[..., one]
+        )
         return part.error(made[..., None])
 
     def try_out(self, recipe, penalties=None, rectify=None):

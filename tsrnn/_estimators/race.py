@@ -22,7 +22,7 @@ from .._series.seasons import propose_pointwise
 from .._series.targets import Difference
 from . import blend
 from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
-from .field import errors_by_step
+from .field import HUGE
 from .linear import Search
 from .sequence import SequenceRegressor
 
@@ -31,8 +31,9 @@ MOST_LINEAR = 20  # autoregressions that go on to the blend
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
-PER_ROW = 2.5e-3  # nominal seconds of work for nets that a row and output is worth
-FREE_ROWS = 600  # that are worth none
+PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
+FREE_ROWS = 850  # that are worth none
+LEAST_WORK = 0.3  # nominal seconds
 
 
 class Runner(NamedTuple):
@@ -49,7 +50,7 @@ class Result(NamedTuple):
     """The end of a race.
 
     members : numbers of runners.   weights : (C, h, O).   blended : (M, h, O), the blend's forecasts.   honest : the
-    same, of blends that were chosen on the other stretches.   folds : (M,), the stretch of each origin.
+    same, of blends that were chosen on the other stretches.
     """
 
     runners: list
@@ -57,7 +58,6 @@ class Result(NamedTuple):
     weights: np.ndarray
     blended: np.ndarray
     honest: np.ndarray
-    folds: np.ndarray
 
 
 class Purse:
@@ -111,23 +111,24 @@ def run(field, purse, candidates, random_state, tell=None):
 def _finish(field, runners):
     """Members and weights of the runners that are left."""
     left = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
-    made = np.stack([np.clip(runners[k].made, -1e150, 1e150) for k in left])
-    folds = field.together(lambda f, i: np.full((len(field.stretches[f][i].origins), 1, 1), f)).ravel()
-    everywhere = np.ones(len(folds), bool)
-    chosen, weights = _blend(field, made, everywhere)
+    left = [k for k in left if runners[k].error <= FAR_BEHIND * runners[left[0]].error]
+    made = np.stack([np.clip(runners[k].made, -HUGE, HUGE) for k in left])
+    wrong = (made - field.truth) / field.unit
+    chosen, weights = _blend(field, wrong, np.ones(len(field.folds), bool))
     blended = np.einsum("cmho,cho->mho", made[chosen], weights)
-    honest = blended.copy()
-    for f in np.unique(folds) if len(np.unique(folds)) > 1 else ():
-        others, own = _blend(field, made, folds != f)
-        honest[folds == f] = np.einsum("cmho,cho->mho", made[others][:, folds == f], own)
-    return Result(runners, [left[c] for c in chosen], weights, blended, honest, folds)
+    honest, numbers = blended.copy(), np.unique(field.folds)
+    for f in numbers if len(numbers) > 1 else ():
+        others, own = _blend(field, wrong, field.folds != f)
+        here = field.folds == f
+        honest[here] = np.einsum("cmho,cho->mho", made[others][:, here], own)
+    return Result(runners, [left[c] for c in chosen], weights, blended, honest)
 
 
-def _blend(field, made, here):
-    """Members of forecasts made (C, M, h, O), chosen at some origins, (M,) bool, and their weights (C, h, O)."""
-    part = field._replace(truth=field.truth[here])
-    chosen = blend.choose_members(made[:, here] - part.truth, field.naive)
-    weights = [blend.weights(made[chosen][:, here][..., o], part.truth[..., o]) for o in range(made.shape[3])]
+def _blend(field, wrong, here):
+    """Members, chosen by errors (C, M, h, O) at some origins, (M,) bool, and their weights (C, h, O)."""
+    chosen = blend.choose_members(wrong[:, here], field.naive)
+    of_chosen = wrong[chosen][:, here]
+    weights = [blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])]
     return chosen, np.stack(weights, axis=2)
 
 
@@ -229,27 +230,20 @@ def _by_rungs(field, candidate, runners, purse):
     def left(reason):
         return Runner(candidate, np.inf, None, time.process_time() - begin, reason)
 
-    if not purse.pays(candidate.work / 2):
+    if not purse.pays(candidate.work / n):
         return left("no budget")
     try:
         made = candidate.backtest(field, [n - 1])
         here = np.isfinite(made).all(axis=(1, 2))
-        best = min(_error_of(field, r.made, here) for r in runners if not r.dropped)
+        best = min(field.error(r.made, field.folds == n - 1) for r in runners if not r.dropped)
         if n > 1:
-            error = _error_of(field, made, here)
+            error = field.error(made, here) if here.any() else np.inf
             if not here.any() or error > FAR_BEHIND * best:
                 return left(f"{error / best - 1:.0%} behind on the last stretch")
-            if not purse.pays(candidate.work * (n - 1) / 2):
+            if not purse.pays(candidate.work * (n - 1) / n):
                 return left("no budget")
             rest = candidate.backtest(field, range(n - 1))
             made = np.where(here[:, None, None], made, rest)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         return left(str(error).splitlines()[0][:80])
     return Runner(candidate, field.error(made), made, time.process_time() - begin)
-
-
-def _error_of(field, made, here):
-    """The error over some of the origins, (M,) bool."""
-    if not here.any():
-        return np.inf
-    return float(np.mean(errors_by_step(made[here], field.truth[here]) / field.naive))
