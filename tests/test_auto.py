@@ -14,9 +14,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
-from tsrnn._estimators import bands, blend, smoothing
-from tsrnn._estimators.field import Block, errors_by_step, make_field
-from tsrnn._estimators.linear import Recipe, extended, fit, fit_with_sums, forecast
+from tsrnn._auto import bands, blend, smoothing
+from tsrnn._auto.field import Block, errors_by_step, make_field
+from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
 from tsrnn._series import autoregression as ar
 from tsrnn._series import seasons
 from tsrnn.model_selection import backtest
@@ -106,7 +106,7 @@ def test_partial_autocorrelation_of_an_autoregression_ends():
 def test_calendar_has_no_year_that_was_not_seen_twice():
     stamps = pd.date_range("2022-01-01", periods=1000, freq="D")
     widths = [
-        seasons.calendar(seasons.Clock(1.0, (7,), n), stamps, np.arange(1000)).shape[1]
+        seasons.calendar(seasons.Calendar(1.0, (7,), n), stamps, np.arange(1000)).shape[1]
         for n in (10, 400, 740)
     ]
     assert widths == [0, 6, 12]  # nothing; weekdays; and three harmonics of the year
@@ -114,13 +114,13 @@ def test_calendar_has_no_year_that_was_not_seen_twice():
 
 def test_calendar_tells_monday_seven_oclock():
     stamps, n = hours(24 * 7 * 6), 24 * 7 * 6
-    features = seasons.calendar(seasons.Clock(1 / 24, (24, 168), n), stamps, np.arange(n), detail=2)
+    features = seasons.calendar(seasons.Calendar(1 / 24, (24, 168), n), stamps, np.arange(n), detail=2)
     monday = ((stamps.day_of_week == 0) & (stamps.hour == 7)).astype(float)
     left = [
         np.linalg.lstsq(np.column_stack([f, np.ones(n)]), monday, rcond=None)[1]
         for f in (
             features,
-            seasons.calendar(seasons.Clock(1 / 24, (24, 168), n), stamps, np.arange(n), detail=1),
+            seasons.calendar(seasons.Calendar(1 / 24, (24, 168), n), stamps, np.arange(n), detail=1),
         )
     ]
     assert left[0] < 0.8 * left[1] < monday.sum()
@@ -208,7 +208,7 @@ def test_sums_of_cuts_are_sums_of_rows():
 
 
 def block_of(y, n_seen=None):
-    clock = seasons.Clock(1.0, (7,), n_seen or len(y))
+    clock = seasons.Calendar(1.0, (7,), n_seen or len(y))
     nothing = np.empty((len(y) + 50, 0))
     stamps = pd.date_range("2022-01-01", periods=len(y) + 50, freq="D")
     return Block(np.asarray(y, float)[:, None], nothing, nothing, stamps, np.arange(len(y) + 50), clock)
@@ -288,7 +288,7 @@ def test_recipe_that_learns_more_is_that_fitted_to_all():
 
 
 def test_field_compares_with_the_better_naive():
-    field = make_field([block_of(WAVE)], seasons.Clock(1.0, (7,), N), 7)
+    field = make_field([block_of(WAVE)], seasons.Calendar(1.0, (7,), N), 7)
     assert field.best_naive == 7
     cuts = [fold[0].cut for fold in field.stretches]
     assert cuts == sorted(cuts)
@@ -347,8 +347,8 @@ def test_inputs_known_ahead_help(alone, driven):
 def test_inputs_not_known_ahead_are_not_looked_at(driven):
     changed = X[CUT:].copy()
     changed["other"] += 100
-    first = driven.trajectories(X[CUT:], Y[CUT:], H, origins=[0])
-    np.testing.assert_array_equal(driven.trajectories(changed, Y[CUT:], H, origins=[0]), first)
+    first = driven.trajectories(X[CUT:], Y[CUT:], H, origins=[0]).forecast
+    np.testing.assert_array_equal(driven.trajectories(changed, Y[CUT:], H, origins=[0]).forecast, first)
     only = driven.forecast(H, X[["promotion"]][CUT : CUT + H])
     np.testing.assert_array_equal(driven.forecast(H, changed[:H]), only)
     np.testing.assert_array_equal(only, first[0])
@@ -363,11 +363,11 @@ def test_inputs_of_the_past_are_seen():
 
 def test_nothing_of_the_future_is_seen(driven):
     x, y = X[CUT:], Y[CUT:]
-    first = driven.trajectories(x, y, H, origins=[10, 20])
+    first = driven.trajectories(x, y, H, origins=[10, 20]).forecast
     y2, x2 = y.copy(), x.copy()
     y2.iloc[20:] += 1000
     x2.iloc[27:] += 1000
-    np.testing.assert_array_equal(driven.trajectories(x2, y2, H, origins=[10, 20]), first)
+    np.testing.assert_array_equal(driven.trajectories(x2, y2, H, origins=[10, 20]).forecast, first)
     ahead = driven.predict_ahead(x, y, steps=3)
     np.testing.assert_array_equal(driven.predict_ahead(x, y2, steps=3)[:22], ahead[:22])
 
@@ -377,8 +377,8 @@ def test_verbs_agree(alone):
     assert made.index.equals(DAYS[CUT : CUT + H])
     assert made.name == "sold"
     np.testing.assert_allclose(alone.predict(pd.DataFrame(index=DAYS[CUT : CUT + H])), made)
-    np.testing.assert_allclose(alone.trajectories(None, Y[CUT:], H)[0], made)
-    ahead, runs = alone.predict_ahead(None, Y[CUT:], steps=2), alone.trajectories(None, Y[CUT:], 2)
+    np.testing.assert_allclose(alone.trajectories(None, Y[CUT:], H).forecast[0], made)
+    ahead, runs = alone.predict_ahead(None, Y[CUT:], steps=2), alone.trajectories(None, Y[CUT:], 2).forecast
     np.testing.assert_allclose(ahead[1:], runs[:, 1])
     assert ahead[0] == pytest.approx(made.iloc[0])
     np.testing.assert_allclose(alone.predict(pd.DataFrame(index=DAYS[CUT:]), y=Y[CUT:], steps=2), ahead)
@@ -386,7 +386,7 @@ def test_verbs_agree(alone):
 
 def test_update_goes_on(alone):
     model = pickle.loads(pickle.dumps(alone))
-    runs = alone.trajectories(None, Y[CUT:], H)
+    runs = alone.trajectories(None, Y[CUT:], H).forecast
     model.update(None, Y[CUT : CUT + 5]).update(None, Y[CUT + 5 : CUT + 9])
     np.testing.assert_allclose(model.forecast(H), runs[9], rtol=1e-9)
     assert model.forecast(1).index[0] == DAYS[CUT + 9]
@@ -417,7 +417,7 @@ def test_gaps_are_run_through(alone):
         made = alone.predict_ahead(None, later)
     assert np.isfinite(made).all()
     holes = Y[CUT:].drop(DAYS[CUT + 10 : CUT + 12])
-    runs = alone.trajectories(None, holes, 3)
+    runs = alone.trajectories(None, holes, 3).forecast
     over = np.isnan(runs).any(axis=1)
     assert np.flatnonzero(over).tolist() == [8, 9]
     np.testing.assert_allclose(runs[0], alone.forecast(3))
@@ -439,9 +439,9 @@ def test_intervals_and_paths(alone):
     assert (frame["hi-80"] <= frame["hi-95"]).all()
     errors = backtest(alone, None, Y[CUT:], H, level=80).errors
     assert abs(errors["coverage-80"].mean() - 0.8) < 0.15
-    _, paths = alone.forecast(H, return_paths=True, n_paths=40)
+    paths = alone.sample_paths(H, n_paths=40)
     assert paths.shape == (40, H)
-    np.testing.assert_array_equal(paths, alone.forecast(H, return_paths=True, n_paths=40)[1])
+    np.testing.assert_array_equal(paths, alone.sample_paths(H, n_paths=40))
     by_paths = alone.forecast(H, level=80, method="bootstrap")
     assert (by_paths["hi-80"] > by_paths["lo-80"]).all()
 
@@ -463,7 +463,7 @@ def test_bounds(alone):
     frame = model.forecast(H, level=80)
     assert alone.forecast(H).max() > top
     assert frame.to_numpy().max() == top
-    assert model.trajectories(None, Y[CUT:], H).max() == top
+    assert model.trajectories(None, Y[CUT:], H).forecast.max() == top
 
 
 def test_several_outputs(driven):

@@ -44,6 +44,7 @@ ORDER = [  # what stands in a line may import what stands in those above it
     {"_nets"},
     {"_estimators"},
     {"_models"},
+    {"_auto"},
     {
         "datasets",
         "diagnostics",
@@ -130,7 +131,7 @@ def test_no_string_names_a_module():
 
 
 PUBLIC = """
-    ARXRegressor Adam ESNClassifier ESNRegressor ESNRegressorCV ElmanClassifier ElmanRegressor Evolution
+    ARXRegressor Adam AutoForecaster ESNClassifier ESNRegressor ESNRegressorCV ElmanClassifier ElmanRegressor Evolution
     Forecaster GRUClassifier GRURegressor Huber LBFGS LSTMClassifier LSTMRegressor LevenbergMarquardt
     MinGRUClassifier MinGRURegressor NARXClassifier NARXRegressor PersistenceRegressor Pinball RMSprop
     RecursiveLeastSquares SGD SeasonalNaiveRegressor TDNNClassifier TDNNRegressor calibrate diagnose forecast

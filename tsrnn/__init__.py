@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ._estimators.auto import AutoForecaster
+from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
 from ._estimators.through import (
     calibrate,

@@ -20,7 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
 
+
+@kept("autoregression")
 class Linear(NamedTuple):
     """A fitted autoregression, in levels.
 
@@ -33,6 +36,7 @@ class Linear(NamedTuple):
     noise: float
 
 
+@kept("sums")
 class Sums(NamedTuple):
     """What ridge regression needs of some rows z, w: weights, sums and products.
 

@@ -17,8 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._values import kept
 from . import timeline as timelines
 from .autoregression import ahead, in_levels, regressors, ridge, sums_until
+from .stamps import Stamps, numbers
 from .targets import Difference, Log, Power
 
 
@@ -83,7 +85,7 @@ def calendar_periods(index):
     step = step_in_days(index)
     if step is None or step <= 0:
         return {}
-    seen = timelines.read(index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index)
+    seen = timelines.read(Stamps(*numbers(index, "index")))
     if seen is not None and isinstance(seen.freq, pd.offsets.BusinessDay):
         return dict(WORKING)
     found = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
@@ -202,7 +204,8 @@ def harmonics(share, n):
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
 
 
-class Clock(NamedTuple):
+@kept("calendar")
+class Calendar(NamedTuple):
     """What a row's time is told by.
 
     step : days from row to row, or None where the index tells no time.   seasons : periods in rows.   n_seen : rows of
@@ -227,7 +230,7 @@ def calendar(clock, stamps, place, detail=1):
 
     Parameters
     ----------
-    clock : Clock
+    clock : Calendar
     stamps : DatetimeIndex of N rows, or None
     place : ndarray of shape (N,)
         Number of each row since the first of training.

@@ -12,8 +12,8 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
 
+from .._estimators.regressor import SequenceRegressor
 from .._models.esn import ESNRegressor
 from .._models.gru import GRURegressor
 from .._models.narx import NARXRegressor
@@ -24,7 +24,6 @@ from . import blend
 from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
 from .field import HUGE
 from .linear import Search
-from .sequence import SequenceRegressor
 
 
 MOST_LINEAR = 20  # autoregressions that go on to the blend
@@ -175,6 +174,8 @@ def _nets(field, recipes, candidates, random_state):
     """Nets and regressors to try, those that gain most for their work first."""
     if not isinstance(candidates, str):
         return [_given(field, one, recipes) for one in candidates]
+    from sklearn.ensemble import HistGradientBoostingRegressor  # which takes a while to load
+
     n_rows = sum(map(len, field.blocks))
     O = field.truth.shape[2]
     pairs = O * min(PAIRS, n_rows * field.horizon)

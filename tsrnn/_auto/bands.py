@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm, t
 
+from .._values import kept
 from .._warn import warn
 
 
@@ -32,6 +33,7 @@ ROWS = 30  # at least, over which the size of an origin is taken
 FLOOR = 0.2  # times the median size
 
 
+@kept("wrong")
 class Wrong(NamedTuple):
     """Errors that intervals are made of.
 

@@ -12,11 +12,14 @@ and a member
 """
 
 import warnings
-from copy import copy, deepcopy
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from .._values import kept
 from . import linear, smoothing
 from .field import naive_forecasts
 
@@ -49,14 +52,19 @@ def learnt_before(field, f):
 # ------------------------------------------------------------------------------------ naive
 
 
+@kept("naive candidate")
+@dataclass(eq=False)
 class Naive:
     """The value one row, or a season, ago; candidate and member in one."""
 
+    period: int
+
     work = 0.0
 
-    def __init__(self, period):
-        self.period = period
-        self.name = "persistence" if period == 1 else f"seasonal naive, {period}"
+    @property
+    def name(self):
+        """In the leaderboard."""
+        return "persistence" if self.period == 1 else f"seasonal naive, {self.period}"
 
     def backtest(self, field, folds):
         """As at the head."""
@@ -77,6 +85,8 @@ class Naive:
         return self
 
 
+@kept("mean candidate")
+@dataclass(eq=False)
 class Mean:
     """The mean of all rows before, from which a level that wanders is far and noise is not."""
 
@@ -99,11 +109,12 @@ class Mean:
         return np.repeat(means[np.maximum(origins - 1, 0)][:, None], steps, axis=1)
 
 
+@kept("mean member")
+@dataclass(eq=False)
 class Constant:
     """A value for each series, (O,)."""
 
-    def __init__(self, values):
-        self.values = values
+    values: list
 
     def ahead(self, block, i, origins, steps):
         """As at the head."""
@@ -118,14 +129,24 @@ class Constant:
 # ------------------------------------------------------------------------------------ linear
 
 
+@kept("linear candidate")
+@dataclass(eq=False)
 class Linear:
     """An autoregression for each output; its forecasts are known from the search."""
 
+    recipes: list
+    made: Any = None
+
     work = 0.0
 
-    def __init__(self, recipes, made):
-        self.recipes, self.made = recipes, made
-        self.name = str(recipes[0])
+    @property
+    def name(self):
+        """In the leaderboard."""
+        return str(self.recipes[0])
+
+    def forgetful(self):
+        """The same without the forecasts of the search, which take room."""
+        return Linear(self.recipes)
 
     def backtest(self, field, folds):
         """What the search has found."""
@@ -133,22 +154,30 @@ class Linear:
 
     def learn(self, blocks, steps):
         """As at the head."""
-        return LinearMember(self.recipes, blocks, steps)
+        return LinearMember.of(self.recipes, blocks, steps)
 
 
+@kept("linear member")
+@dataclass(eq=False)
 class LinearMember:
-    """Autoregressions that were fitted to all rows."""
+    """Autoregressions that were fitted to all rows: of each output the recipe, the fit, each block's sums."""
 
-    def __init__(self, recipes, blocks, steps):
-        self.recipes = recipes
-        self.fits, self.sums = [], []
+    recipes: list
+    fits: list
+    sums: list
+
+    @classmethod
+    def of(cls, recipes, blocks, steps):
+        """Fitted to blocks."""
+        fits, all_sums = [], []
         cuts = [len(block) for block in blocks]
         for o, recipe in enumerate(recipes):
             fitted, sums = linear.fit_with_sums(blocks, recipe._replace(rectify=None), o, cuts)
             if recipe.rectify is not None:
                 fitted = linear.rectified(fitted, blocks, o, cuts, steps, (recipe.rectify,))[0]
-            self.fits.append(fitted)
-            self.sums.append(sums)
+            fits.append(fitted)
+            all_sums.append(sums)
+        return cls(recipes, fits, all_sums)
 
     def ahead(self, block, i, origins, steps):
         """As at the head."""
@@ -159,8 +188,7 @@ class LinearMember:
 
     def more(self, blocks, starts):
         """The coefficients that all rows, old and new, give; corrections stay."""
-        member = copy(self)
-        member.fits, member.sums = list(self.fits), list(self.sums)
+        member = replace(self, fits=list(self.fits), sums=list(self.sums))
         for o, recipe in enumerate(self.recipes):
             member.fits[o], member.sums[o] = linear.extended(
                 self.fits[o], self.sums[o], blocks, recipe, o, starts
@@ -171,16 +199,22 @@ class LinearMember:
 # ------------------------------------------------------------------------------------ smoothing
 
 
+@kept("smoothing candidate")
+@dataclass(eq=False)
 class Smoothing:
     """Exponential smoothing of g(y), with a season or without; every series by itself."""
 
+    pointwise: Any
+    period: int
+
     work = 0.0
 
-    def __init__(self, pointwise, period):
-        self.pointwise, self.period = pointwise, period
-        words = [f"season {period}"] if period > 1 else []
-        words += [] if pointwise is None else ["log" if "Log" in repr(pointwise) else "root"]
-        self.name = f"smoothing({'; '.join(words)})"
+    @property
+    def name(self):
+        """In the leaderboard."""
+        words = [f"season {self.period}"] if self.period > 1 else []
+        words += [] if self.pointwise is None else ["log" if "Log" in repr(self.pointwise) else "root"]
+        return f"smoothing({'; '.join(words)})"
 
     def backtest(self, field, folds):
         """As at the head."""
@@ -225,11 +259,13 @@ class Smoothing:
         return SmoothingMember(self, params)
 
 
+@kept("smoothing member")
+@dataclass(eq=False)
 class SmoothingMember:
     """Parameters that were chosen for each series and output."""
 
-    def __init__(self, candidate, params):
-        self.candidate, self.params = candidate, params
+    candidate: Smoothing
+    params: list
 
     def ahead(self, block, i, origins, steps):
         """As at the head."""
@@ -252,11 +288,15 @@ class SmoothingMember:
 # ------------------------------------------------------------------------------------ estimators of tsrnn
 
 
+@kept("net candidate")
+@dataclass(eq=False)
 class Net:
     """An estimator of tsrnn with features of the calendar and inputs known ahead."""
 
-    def __init__(self, estimator, name, work, detail=1):
-        self.estimator, self.name, self.work, self.detail = estimator, name, work, detail
+    estimator: Any
+    name: str
+    work: float
+    detail: int = 1
 
     def inputs(self, block, n):
         """Features (n, D) of the first rows of a block."""
@@ -286,11 +326,13 @@ class Net:
         )
 
 
+@kept("net member")
+@dataclass(eq=False)
 class NetMember:
     """A fitted estimator of tsrnn."""
 
-    def __init__(self, candidate, model):
-        self.candidate, self.model = candidate, model
+    candidate: Net
+    model: Any
 
     def ahead(self, block, i, origins, steps):
         """As at the head: from some rows before the first origin on, with an unknown past."""
@@ -304,13 +346,12 @@ class NetMember:
             warnings.simplefilter("ignore")
             made = model.trajectories(
                 X if X.shape[1] else None, Y, steps, origins=origins - low, start="cold"
-            )
+            ).forecast
         return made.reshape(len(origins), steps, -1)
 
     def more(self, blocks, starts):
         """A few steps of learning from the new rows, after those before them were followed."""
-        member = copy(self)
-        member.model = deepcopy(self.model)
+        member = replace(self, model=deepcopy(self.model))
         for block, start in zip(blocks, starts):
             X, Y = self.candidate.inputs(block, len(block)), block.Y
             low = max(0, start - WARM - 2 * int(getattr(member.model, "lead_", 0)))
@@ -338,12 +379,15 @@ def clock_of(block):
     return np.concatenate([block.calendar(1), plain[:, seen]], axis=1)
 
 
+@kept("regressor candidate")
+@dataclass(eq=False)
 class Foreign:
     """Any regressor: it learns what an autoregression leaves, from lags, calendar, inputs, the step and its forecast."""
 
-    def __init__(self, regressor, recipes, work, name):
-        self.regressor, self.work, self.name = regressor, work, name
-        self.recipes = [recipe._replace(rectify=None) for recipe in recipes]
+    regressor: Any
+    recipes: list
+    work: float
+    name: str
 
     def backtest(self, field, folds):
         """As at the head."""
@@ -354,29 +398,35 @@ class Foreign:
 
     def learn(self, blocks, steps):
         """As at the head."""
-        return ForeignMember(self, blocks, steps)
+        return ForeignMember.of(self, blocks, steps)
 
 
+@kept("regressor member")
+@dataclass(eq=False)
 class ForeignMember:
-    """A regressor for each output, and the autoregression that it corrects."""
+    """A regressor for each output, the scale of its target by step, and the autoregression that it corrects."""
 
-    def __init__(self, candidate, blocks, steps):
-        self.base = LinearMember(
-            [recipe._replace(rectify=None) for recipe in candidate.recipes], blocks, steps
-        )
-        self.models, self.scales = [], []
+    base: LinearMember
+    models: list
+    scales: list
+
+    @classmethod
+    def of(cls, candidate, blocks, steps):
+        """Fitted to blocks."""
+        recipes = [recipe._replace(rectify=None) for recipe in candidate.recipes]
+        member = cls(LinearMember.of(recipes, blocks, steps), [], [])
         rng = np.random.default_rng(0)
         for o in range(blocks[0].Y.shape[1]):
             Z, r, at_steps = [], [], []
             for i, block in enumerate(blocks):
-                first = min(max(self.base.recipes[o].lags), len(block) // 2)
+                first = min(max(recipes[o].lags), len(block) // 2)
                 origins = np.arange(first, len(block) - steps + 1)
                 origins = np.sort(rng.permutation(origins)[: max(1, PAIRS // (steps * len(blocks)))])
                 if len(origins) == 0:
                     continue
-                features, made = self._pairs(block, i, o, origins, steps)
+                features, made = member._pairs(block, i, o, origins, steps)
                 at = (origins[:, None] + np.arange(steps)).ravel()
-                wrong = block.levels(self.base.recipes[o].pointwise)[at, o] - made.ravel()
+                wrong = block.levels(recipes[o].pointwise)[at, o] - made.ravel()
                 keep = block.known[at, o] & (block.weight[at] > 0)
                 Z.append(features[keep])
                 r.append(wrong[keep])
@@ -385,8 +435,9 @@ class ForeignMember:
             n = np.maximum(np.bincount(of_step, minlength=steps), 1)
             scale = np.sqrt(np.bincount(of_step, r**2, minlength=steps) / n)  # far steps err more
             scale = np.maximum(scale, 1e-3 * scale.max()) if scale.max() > 0 else np.ones(steps)
-            self.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
-            self.scales.append(scale)
+            member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
+            member.scales.append(scale)
+        return member
 
     def _pairs(self, block, i, o, origins, steps):
         """Rows of features (M steps, D), and the autoregression's forecasts (M, steps) of the levels."""
@@ -430,6 +481,4 @@ class ForeignMember:
 
     def more(self, blocks, starts):
         """The autoregression learns, the regressor stays."""
-        member = copy(self)
-        member.base = self.base.more(blocks, starts)
-        return member
+        return replace(self, base=self.base.more(blocks, starts))

@@ -9,7 +9,6 @@ missing rows are rows without y.
 """
 
 import time
-from copy import copy
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -20,7 +19,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._check import check_flag, check_number
+from .._check import check_number
+from .._estimators.intervals import check_levels, check_method, folds
+from .._estimators.persist import plain, revived
+from .._estimators.regressor import Trajectories
+from .._estimators.sequence import all_or_nothing
 from .._series import timeline as timelines
 from .._series.checks import (
     about,
@@ -33,15 +36,16 @@ from .._series.checks import (
     plain_values,
 )
 from .._series.rows import gather
-from .._series.seasons import Clock, find_seasons, step_in_days
+from .._series.seasons import Calendar, find_seasons, step_in_days
+from .._series.stamps import PER_SECOND, Stamps, show, to_index
 from .._series.targets import resolve_bounds
 from .._training.least_squares import one_thread
+from .._values import kept
+from .._version import __version__
 from .._warn import warn
 from . import bands, race
-from .candidates import Naive
+from .candidates import Linear, Naive
 from .field import Block, errors_by_step, make_field
-from .intervals import check_levels, check_method, folds
-from .sequence import all_or_nothing
 
 
 KEPT = 3000  # rows of a series that are remembered
@@ -53,25 +57,33 @@ N_PATHS = 500  # sample paths
 MISSING = ("error", "hold", "mean")
 
 
+@kept("rows of a race")
 class Past(NamedTuple):
     """The last rows of a series, on its grid.
 
-    X : (L, F).   Y : (L, O), NaN where unknown, the user's units.   stamps : (L,) or None.   n : the number, since the
-    first row of training, of the row that comes next.
+    X : (L, F).   Y : (L, O), NaN where unknown, the user's units.   n : the number, since the first row of training, of
+    the row that comes next.   times : (L,), the stamps' numbers, by ``clock``; None where they tell no date.
     """
 
     X: np.ndarray
     Y: np.ndarray
-    stamps: Any
     n: int
+    times: np.ndarray | None = None
+    clock: Any = None
+
+    @property
+    def stamps(self):
+        """The ``Stamps`` of the rows, or None."""
+        return None if self.times is None else Stamps(self.times, self.clock)
 
     def then(self, X, Y, stamps):
         """After more rows."""
         rows = [np.concatenate(pair)[-KEPT:] for pair in ((self.X, X), (self.Y, Y))]
-        joined = None if self.stamps is None or stamps is None else self.stamps.append(stamps)[-KEPT:]
-        return Past(*rows, joined, self.n + len(Y))
+        joined = _cut(_after(self.stamps, stamps), -KEPT, None)
+        return Past(*rows, self.n + len(Y), *(joined or (None, None)))
 
 
+@kept("place of a race")
 class Place(NamedTuple):
     """Where a series stands.
 
@@ -206,6 +218,23 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __getstate__(self):
+        given = self._get_param_names()
+        state = {
+            name: value if name in given else plain(value) for name, value in super().__getstate__().items()
+        }
+        return {**state, "_tsrnn_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_tsrnn_version", "an earlier version")
+        if version != __version__:
+            warn(
+                f"This {type(self).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail or "
+                "give other forecasts. Fit it again, or install the version that saved it."
+            )
+        super().__setstate__({name: revived(value) for name, value in state.items()})
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing != "error"
@@ -218,6 +247,13 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if None not in self.__dict__.get("series_", {}):
             raise AttributeError(f"{type(self).__name__} has not seen one series: look into series_.")
         return self.series_[None].timeline
+
+    @property
+    def leaderboard_(self):
+        """How each candidate did, the best first."""
+        check_is_fitted(self)
+        index = pd.Index([row["candidate"] for row in self._board], name="candidate")
+        return pd.DataFrame(self._board, index=index).drop(columns="candidate")
 
     # ---------------------------------------------------------------------------------- checks
 
@@ -361,7 +397,6 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
         self._check_params()
-        self._frequency = timelines.frequency(X, y)
         table = self._check_table(X, y, sample_weight, groups, reset=True)
         check_measured(table.y)
         if not table.weight.sum() > 0:
@@ -376,15 +411,15 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _race(self, table):
         """Blocks, race, members, places."""
-        parts = [(part, self._on_grid(part, table, timelines.read(part.index))) for part in table.parts]
+        parts = [(part, self._on_grid(part, table, timelines.read(part.stamps))) for part in table.parts]
         pieces = [(k, piece) for k, (_, rows) in enumerate(parts) for piece in _cut_at_long_gaps(rows)]
         lengths = [len(rows.Y) for _, rows in pieces]
-        index = table.parts[int(np.argmax([len(rows.Y) for _, rows in parts]))].index
+        index = _as_time(table.parts[int(np.argmax([len(rows.Y) for _, rows in parts]))].stamps)
         scales = [_scale(rows.Y) if len(parts) > 1 else np.ones(self.n_outputs_) for _, rows in parts]
         Y = [rows.Y / scales[k] for k, rows in pieces]
         step = step_in_days(index) if index is not None else None
         self.seasons_ = find_seasons(Y, index if step else None)
-        self._clock = Clock(step, self.seasons_, max(lengths))
+        self._calendar = Calendar(step, self.seasons_, max(lengths))
         blocks = [self._block(rows, V) for (_, rows), V in zip(pieces, Y)]
         self._y_range = _range_of(Y)
         self._run(blocks)
@@ -392,13 +427,9 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         last_piece = {k: (number, rows) for number, (k, rows) in enumerate(pieces)}
         for k, (part, whole) in enumerate(parts):
             number, rows = last_piece[k]
-            past = Past(
-                rows.X[-KEPT:],
-                rows.Y[-KEPT:],
-                None if rows.stamps is None else rows.stamps[-KEPT:],
-                len(rows.Y),
-            )
-            self.series_[part.key] = Place(past, timelines.read(part.index), number, scales[k], whole.X[:1])
+            last = _cut(rows.stamps, -KEPT, None) or (None, None)
+            past = Past(rows.X[-KEPT:], rows.Y[-KEPT:], len(rows.Y), *last)
+            self.series_[part.key] = Place(past, timelines.read(part.stamps), number, scales[k], whole.X[:1])
 
     def _run(self, blocks):
         """The race on some blocks, and what comes of it."""
@@ -406,7 +437,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._reach = max(1, min(int(self.horizon), longest // 3))
         seed = self.random_state if isinstance(self.random_state, Integral) else None
         try:
-            field = make_field(blocks, self._clock, self._reach)
+            field = make_field(blocks, self._calendar, self._reach)
         except ValueError:
             self._without_race()
             return
@@ -423,13 +454,12 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 "differ on another machine. Give more seconds, or fewer candidates."
             )
         chosen = [result.runners[k] for k in result.members]
-        self._entered = [copy(runner.candidate) for runner in chosen]
-        for candidate in self._entered:
-            candidate.__dict__.pop("made", None)  # forecasts of the race, which take room
+        entered = [runner.candidate for runner in chosen]
+        self._entered = [one.forgetful() if isinstance(one, Linear) else one for one in entered]
         self.members_ = [candidate.learn(blocks, self._reach) for candidate in self._entered]
         self.weights_ = _extended(result.weights, int(self.horizon))
         self.lags_ = next(
-            (r.candidate.recipes[0].lags for r in result.runners if hasattr(r.candidate, "made")), (1,)
+            (r.candidate.recipes[0].lags for r in result.runners if isinstance(r.candidate, Linear)), (1,)
         )
         self._period = field.best_naive
         sizes = field.together(lambda f, i: self._sizes(blocks[i], field.stretches[f][i].origins)[:, None])[
@@ -448,7 +478,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         nothing = np.empty((0, self._reach, self.n_outputs_))
         self._wrong, self._period = bands.make(nothing, nothing, nothing[:, 0], np.empty(0, int), 0), 1
         self.verdict_ = "Too few rows to compare forecasts: the last value goes on."
-        self.leaderboard_ = pd.DataFrame({"error": [1.0], "weight": [1.0]}, index=["persistence"])
+        self._board = [{"candidate": "persistence", "error": 1.0, "weight": 1.0}]
         self._errors_by_step = {}
         warn(f"{self.verdict_} Give more rows, or a shorter horizon.")
 
@@ -463,16 +493,15 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ]
         shown = [s for s in SHOWN if s < self._reach] + [self._reach]
         table = []
-        for _, err, made, seconds, share, note in rows:
+        for name, err, made, seconds, share, note in rows:
             by_step = None if made is None else errors_by_step(made - field.truth)[0].mean(axis=1)
             table.append(
-                {"error": err}
-                | {f"RMSE-{s}": np.nan if by_step is None else by_step[s - 1] for s in shown}
-                | {"weight": share, "seconds": seconds, "note": note}
+                {"candidate": name, "error": float(err)}
+                | {f"RMSE-{s}": np.nan if by_step is None else float(by_step[s - 1]) for s in shown}
+                | {"weight": float(share), "seconds": seconds, "note": note}
             )
-        board = pd.DataFrame(table, index=pd.Index([row[0] for row in rows], name="candidate"))
-        self.leaderboard_ = pd.concat([board[:1], board[1:].sort_values("error", kind="stable")])
-        best = board[1:].error.idxmin()
+        self._board = [table[0], *sorted(table[1:], key=lambda row: row["error"])]
+        best = self._board[1]["candidate"]
         naive = (
             "persistence"
             if field.best_naive == 1
@@ -570,30 +599,30 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         places = dict(self.series_)
         for part in table.parts:
             place = self._place(part.key)
-            index = part.index
+            stamps = part.stamps
             if place is None:
                 place = Place(
-                    self._cold_past(index), None, None, _scale(table.y[part.rows]), table.X[part.rows][:1]
+                    self._cold_past(stamps), None, None, _scale(table.y[part.rows]), table.X[part.rows][:1]
                 )
             seen = place.timeline
-            if timelines.can_place(seen, index) and index[0] <= seen.last:
+            known = timelines.can_place(seen, stamps)
+            if known:
+                timelines.check_grid(seen, stamps, "X")
+            if known and _first(seen, stamps) <= seen.last:
+                begins, ends = show(stamps.clock, stamps.values[0]), show(seen.clock, seen.last)
                 raise ValueError(
-                    f"The new rows begin at {index[0]}, but rows up to {seen.last} were seen already: give only later "
-                    "rows."
+                    f"The new rows begin at {begins}, but rows up to {ends} were seen already: give only later rows."
                 )
             past, rows = self._up_to(place, part, table)
             Y = rows.Y if y is not None else self._on_its_own(place, past, rows)
-            if timelines.can_place(seen, index):
-                timeline = timelines.extend(seen, index)
+            if known or seen is None:
+                timeline = timelines.extend(seen, stamps)
             else:
-                timeline = (
-                    timelines.read(index)
-                    if seen is None
-                    else timelines.advance(seen, part.rows.stop - part.rows.start)
-                )
+                timeline = timelines.advance(seen, part.rows.stop - part.rows.start)
             places[part.key] = place._replace(past=past.then(rows.X, Y, rows.stamps), timeline=timeline)
         self.series_ = places
 
+    @all_or_nothing
     def calibrate(self, X, y, *, cv=None, groups=None):
         """Learn how wrong the forecasts are, for their intervals; the model stays as it is.
 
@@ -638,7 +667,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _errors_on(self, table, train, test):
         """Forecasts and errors from origins among the rows ``test``, of members fitted to ``train`` (None: as they are)."""
         members, found, h = self.members_, [], self._reach
-        parts = [(part, self._on_grid(part, table, timelines.read(part.index))) for part in table.parts]
+        parts = [(part, self._on_grid(part, table, timelines.read(part.stamps))) for part in table.parts]
         scales = [self._scale_of(part.key, rows.Y) for part, rows in parts]
         blocks = [self._block(rows, rows.Y / scale) for (_, rows), scale in zip(parts, scales)]
         if train is not None:
@@ -774,9 +803,10 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        y_pred : ndarray of shape (n_origins, steps) or (n_origins, steps, n_outputs), or dict of those
-            In the units of y; NaN where a forecast would reach over a gap in the index. With ``level`` a dict with the
-            keys "forecast", "lo-80", "hi-80" ...
+        trajectories : named tuple
+            ``forecast`` : ndarray of shape (n_origins, steps) or (n_origins, steps, n_outputs), in the units of y; NaN
+            where a forecast would reach over a gap in the index. ``intervals`` : dict, for each level a pair
+            (low, high) of arrays like it.
 
         Raises
         ------
@@ -785,7 +815,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         steps = self._check_horizon(steps)
-        levels = None if level is None else check_levels(level)
+        levels = [] if level is None else check_levels(level)
         check_method(method)
         if y is None:
             raise ValueError("trajectories needs the measured y: give trajectories(X, y, steps).")
@@ -804,24 +834,15 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if levels:
             sizes = self._sizes(self._joined(place, past, rows)[0], at + len(past.Y))
             drawn = self._paths(made, sizes, place.scale, N_PATHS, X) if method == "bootstrap" else None
-        answer = self._with_bands(made, sizes, place.scale, levels, X, drawn)
-        for values in answer.values():
-            values[over_a_gap] = np.nan
-        if self._y_ndim == 1:
-            answer = {name: v[:, :, 0] for name, v in answer.items()}
-        return answer if levels else answer["forecast"]
+        found = self._bands(made, sizes, place.scale, levels, X, drawn)
 
-    def forecast(
-        self,
-        steps,
-        X_future=None,
-        *,
-        level=None,
-        method="conformal",
-        n_paths=N_PATHS,
-        return_paths=False,
-        groups=None,
-    ):
+        def answer(values):
+            values = np.where(over_a_gap[:, None, None], np.nan, values)
+            return values[:, :, 0] if self._y_ndim == 1 else values
+
+        return Trajectories(answer(made), {p: tuple(map(answer, pair)) for p, pair in found.items()})
+
+    def forecast(self, steps, X_future=None, *, level=None, method="conformal", n_paths=N_PATHS, groups=None):
         """Forecast the rows after the last one seen.
 
         Parameters
@@ -836,16 +857,12 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Where intervals come from: errors at each step on the held stretches, or sample paths, to which the errors of
             all steps of one origin were added.
         n_paths : int, default=500
-            Number of sample paths.
-        return_paths : bool, default=False
-            Return the forecast and sample paths, also without ``level``.
+            Number of sample paths of "bootstrap".
         groups : as for ``fit``, of X_future
 
         Returns
         -------
         y_pred : as from ``NARXRegressor.forecast``
-        paths : ndarray of shape (n_paths, steps) or (n_paths, steps, n_outputs)
-            Only with ``return_paths``; of several series a dict.
 
         Raises
         ------
@@ -855,39 +872,75 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         steps = self._check_horizon(steps)
-        levels = None if level is None else check_levels(level)
+        levels = [] if level is None else check_levels(level)
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
-        check_flag("return_paths", return_paths)
         futures, form, names = self._futures(X_future, steps, groups)
-        frames, paths = {}, {}
-        for key, (X, index) in futures.items():
+        frames = {}
+        for key, X, place, made, stamps in self._forecasts(futures, steps):
+            found = {}
+            if levels:
+                sizes = self._last_sizes(place)
+                bootstrap = method == "bootstrap"
+                drawn = self._paths(made, sizes, place.scale, n_paths, X[None]) if bootstrap else None
+                found = self._bands(made, sizes, place.scale, levels, X[None], drawn)
+            index = self._future_index(place, stamps, steps)
+            frames[key] = self._frame(made[0], {p: [v[0] for v in pair] for p, pair in found.items()}, index)
+        return frames[None] if list(frames) == [None] else _side_by_side(frames, form, names)
+
+    def sample_paths(self, steps, X_future=None, *, n_paths=N_PATHS, groups=None):
+        """Draw paths that the series may take after the last row seen: the errors of all steps of one origin, added.
+
+        Parameters
+        ----------
+        steps, X_future, groups : as for ``forecast``
+        n_paths : int, default=500
+            How many.
+
+        Returns
+        -------
+        paths : ndarray of shape (n_paths, steps) or (n_paths, steps, n_outputs)
+            In the units of y; the same for two calls, if ``random_state`` is an int. Of several series a dict.
+
+        Raises
+        ------
+        ValueError
+            As in ``forecast``.
+        """
+        check_is_fitted(self)
+        steps = self._check_horizon(steps)
+        check_number("n_paths", n_paths, 1, integer=True)
+        futures, _, _ = self._futures(X_future, steps, groups)
+        paths = {}
+        for key, X, place, made, _ in self._forecasts(futures, steps):
+            drawn = self._paths(made, self._last_sizes(place), place.scale, n_paths, X[None])[:, 0]
+            paths[key] = drawn[..., 0] if self._y_ndim == 1 else drawn
+        return paths[None] if list(paths) == [None] else paths
+
+    def _forecasts(self, futures, steps):
+        """Yield of each series its key, inputs (steps, F), ``Place``, forecast (1, steps, O) and given ``Stamps``."""
+        for key, (X, stamps) in futures.items():
             place = self._place(key)
-            place = place or Place(self._cold_past(index), None, None, self._new_scale(), None)
-            stamps = self._stamps_after(place, index, steps)
-            rows = Rows(np.arange(steps), X, np.full((steps, self.n_outputs_), np.nan), None, stamps)
-            made = self._ahead(place, place.past, rows, np.zeros(1, int), steps)
-            sizes = drawn = None
-            if levels or return_paths:
-                sizes = self._sizes(self._block_of(place), np.array([len(place.past.Y)]))
-            if return_paths or (levels and method == "bootstrap"):
-                drawn = self._paths(made, sizes, place.scale, n_paths, X[None])
-            answer = self._with_bands(
-                made, sizes, place.scale, levels, X[None], drawn if method == "bootstrap" else None
-            )
-            future = index[:steps] if timelines.can_place(place.timeline, index) else None
-            if future is None and place.timeline is not None:
-                future = timelines.future(place.timeline, steps)
-            frames[key] = self._frame({name: v[0] for name, v in answer.items()}, future, levels)
-            if drawn is not None:
-                paths[key] = drawn[:, 0, :, 0] if self._y_ndim == 1 else drawn[:, 0]
-        if list(frames) == [None]:
-            return (frames[None], paths[None]) if return_paths else frames[None]
-        frames = _side_by_side(frames, form, names)
-        return (frames, paths) if return_paths else frames
+            place = place or Place(self._cold_past(stamps), None, None, self._new_scale(), None)
+            nothing = np.full((steps, self.n_outputs_), np.nan)
+            rows = Rows(np.arange(steps), X, nothing, None, self._stamps_after(place, stamps, steps))
+            yield key, X, place, self._ahead(place, place.past, rows, np.zeros(1, int), steps), stamps
+
+    def _last_sizes(self, place):
+        """How much the series moves before the rows to come, (1, O)."""
+        return self._sizes(self._block_of(place), np.array([len(place.past.Y)]))
+
+    def _future_index(self, place, stamps, steps):
+        """The index of a forecast, or None."""
+        seen = place.timeline
+        if stamps is not None and len(stamps.values) < steps:
+            stamps = None
+        if seen is not None and not timelines.can_place(seen, stamps):
+            return timelines.future(seen, steps)
+        return None if stamps is None else to_index(stamps.clock, stamps.values[:steps])
 
     def _futures(self, X_future, steps, groups):
-        """{key: (X (steps, F), index or None)}, the container's form and the names of the keys."""
+        """{key: (X (steps, F), stamps or None)}, the container's form and the names of the keys."""
         F = self.n_features_in_
         if X_future is None and groups is None:
             if self._is_ahead.any():
@@ -897,18 +950,20 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
             nothing = np.tile(self._means, (steps, 1)) if F else np.empty((steps, 0))
             return dict.fromkeys(self.series_, (nothing, None)), self._form, self._key_names
-        table = gather(self._complete(X_future), None, None, groups, self.series)
+        table = gather(self._complete(X_future), None, None, groups, self.series, "X_future")
         X = self._check_X(table.X, None, reset=False)
         futures = {}
         for part in table.parts:
-            here, index = X[part.rows], part.index
+            here, stamps = X[part.rows], part.stamps
             if len(here) < steps and (self._is_ahead.any() or not F):
                 raise ValueError(f"X_future has {len(here)} rows, but forecast({steps}) needs {steps}.")
             here = np.concatenate([here, np.tile(self._means, (max(0, steps - len(here)), 1))])[:steps]
             place = self._place(part.key)
-            if place is not None and timelines.can_place(place.timeline, index):
-                _check_follows(place.timeline, index, steps)
-            futures[part.key] = here, index
+            if stamps is not None:
+                stamps = _cut(stamps, None, steps)
+            if place is not None and timelines.can_place(place.timeline, stamps):
+                _check_follows(place.timeline, stamps)
+            futures[part.key] = here, stamps
         return futures, table.form, table.names
 
     def _complete(self, X):
@@ -937,20 +992,18 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         full[..., self._is_ahead] = known
         return full if index is None else pd.DataFrame(full, index=index)
 
-    def _frame(self, answer, index, levels):
-        """A forecast as the user gets it.   answer : name -> (steps, O)."""
-        if isinstance(index, pd.DatetimeIndex) and self._frequency is not None:
-            index = index.to_period(self._frequency)
-        out, O = answer["forecast"], self.n_outputs_
-        if levels:
-            names = (
-                self._y_names if self._y_names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
-            )
+    def _frame(self, out, found, index):
+        """A forecast (steps, O) as the user gets it, with intervals {level: (low, high)} where there are some."""
+        O = self.n_outputs_
+        if found:
+            names = self._y_names
+            names = names if names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
             columns = {}
             for o, name in enumerate("y" if name is None else name for name in names):
                 columns[name] = out[:, o]
                 dash = "" if O == 1 else f"{name}-"
-                columns |= {f"{dash}{key}": v[:, o] for key, v in answer.items() if key != "forecast"}
+                for p, (low, high) in found.items():
+                    columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
             return pd.DataFrame(columns, index=index)
         out = self._user_shape(out)
         if self._y_names is None:
@@ -1040,7 +1093,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _joined(self, place, past, rows):
         """The ``Block`` of a past and of rows that follow, and X (L + n, F) of both."""
-        stamps = None if past.stamps is None or rows.stamps is None else past.stamps.append(rows.stamps)
+        stamps = _after(past.stamps, rows.stamps)
         X, Y = np.concatenate([past.X, rows.X]), np.concatenate([past.Y, rows.Y])
         return self._block(Rows(None, X, Y, None, stamps), Y / place.scale, past.n - len(past.Y)), X
 
@@ -1068,18 +1121,16 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         low, high = self._bounds(X.reshape(M * steps, -1))
         return np.clip(made, low.reshape(M, steps, O), high.reshape(M, steps, O))
 
-    def _with_bands(self, made, sizes, scale, levels, X, drawn):
-        """{"forecast": made, "lo-80": ... } in the user's units; from sample paths where there are some."""
-        answer = {"forecast": made}
-        if levels and drawn is not None:
+    def _bands(self, made, sizes, scale, levels, X, drawn):
+        """{level: (low, high)} in the user's units; from sample paths where there are some."""
+        if not levels:
+            return {}
+        if drawn is not None:
             found = bands.path_intervals(drawn, made, levels)
-        elif levels:
+        else:
             found = bands.intervals(made / scale, sizes, self._wrong, levels)
             found = {p: [side * scale for side in pair] for p, pair in found.items()}
-        for p in levels or ():
-            low, high = (self._within(side, X) for side in found[p])
-            answer |= {f"lo-{p:g}": low, f"hi-{p:g}": high}
-        return answer
+        return {p: [self._within(side, X) for side in pair] for p, pair in found.items()}
 
     def _paths(self, made, sizes, scale, n_paths, X):
         """Sample paths (n_paths, M, steps, O) in the user's units; the same where ``random_state`` is an int."""
@@ -1093,8 +1144,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """A ``Block`` of rows whose y, in the series' unit, is Y (n, O), the first of them number ``first``."""
         known = self._is_ahead
         place = np.arange(first, first + len(rows.X))
-        stamps = rows.stamps if self._clock.step is not None else None
-        return Block(Y, rows.X[:, known], rows.X[:, ~known], stamps, place, self._clock, rows.weight)
+        stamps = _as_time(rows.stamps) if self._calendar.step is not None else None
+        return Block(Y, rows.X[:, known], rows.X[:, ~known], stamps, place, self._calendar, rows.weight)
 
     def _block_of(self, place):
         """The ``Block`` of the last rows seen."""
@@ -1104,46 +1155,22 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _on_grid(self, part, table, seen, missing=0):
         """``Rows`` of a part; ``missing`` rows come before its first."""
-        X, Y, weight, index = table.X[part.rows], table.y[part.rows], table.weight[part.rows], part.index
+        X, Y, weight, stamps = table.X[part.rows], table.y[part.rows], table.weight[part.rows], part.stamps
         n = len(Y)
         jumps = np.ones(n, int)
         if n:
             jumps[0] = missing
-        gaps = timelines.gap_starts(index, seen) if index is not None and seen is not None else []
-        for k in gaps:
-            between = timelines.missing_between(seen._replace(last=index[k - 1]), index[k])
-            jumps[k] += min(between, timelines.MOST_MISSING)
+        if stamps is not None and seen is not None:
+            gaps = timelines.gap_starts(stamps, seen)
+            if len(gaps):
+                lost = timelines.missing_before(stamps, gaps, seen)
+                jumps[gaps] += np.minimum(lost, timelines.MOST_MISSING)
         at = jumps.cumsum()
         total = int(at[-1]) + 1 if n else 0
         held = np.maximum.accumulate(np.bincount(at, np.arange(n), minlength=total)).astype(int) if n else at
         full_Y, full_weight = np.full((total, Y.shape[1]), np.nan), np.zeros(total)
         full_Y[at], full_weight[at] = Y, weight
-        return Rows(at, X[held], full_Y, full_weight, self._grid_stamps(index, seen, at, total))
-
-    def _grid_stamps(self, index, seen, at, total):
-        """Stamps of the grid, or None."""
-        if not isinstance(index, pd.DatetimeIndex) or total == len(index):
-            return index if isinstance(index, pd.DatetimeIndex) else None
-        if seen is not None and seen.freq is not None:
-            grid = pd.date_range(end=index[-1], periods=total, freq=seen.freq)
-            if len(grid) == total and grid[at].equals(index):
-                return grid
-        seconds = index.asi8.astype(float)
-        apart = self._clock_step(index, seen)
-        counts = np.interp(np.arange(total), at, seconds) - apart * np.maximum(at[0] - np.arange(total), 0)
-        stamps = np.round(counts).astype("int64").astype(f"datetime64[{index.unit}]")
-        return (
-            pd.DatetimeIndex(stamps)
-            if index.tz is None
-            else pd.DatetimeIndex(stamps, tz="UTC").tz_convert(index.tz)
-        )
-
-    @staticmethod
-    def _clock_step(index, seen):
-        """From a row to the next, in counts of the index's unit."""
-        if seen is not None and isinstance(seen.step, pd.Timedelta):
-            return seen.step / pd.Timedelta(1, unit=index.unit)
-        return float(np.median(np.diff(index.asi8))) if len(index) > 1 else 0.0
+        return Rows(at, X[held], full_Y, full_weight, _grid_stamps(stamps, seen, at, total))
 
     def _place(self, key):
         """The place of a series, or None where it was not seen."""
@@ -1173,61 +1200,58 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _up_to(self, place, part, table):
         """The past at the first row of a part that comes after those seen, and its ``Rows``."""
-        seen, index = place.timeline, part.index
-        missing = 0
-        if timelines.can_place(seen, index):
-            missing = timelines.missing_between(seen, index[0])
-        past = place.past
+        seen, stamps = place.timeline, part.stamps
+        past, missing, known = place.past, 0, timelines.can_place(seen, stamps)
+        if known:
+            missing = timelines.missing_between(seen, _first(seen, stamps))
+        if missing:
+            gap = f"{show(seen.clock, seen.last)} and {show(stamps.clock, stamps.values[0])}"
         if missing > LONG_GAP:
             warn(
-                f"{missing} rows are missing between {seen.last} and {index[0]}: the series begins anew, from the mean "
-                "of its last rows."
+                f"{missing} rows are missing between {gap}: the series begins anew, from the mean of its last rows."
             )
-            past, missing = self._flat(past, index), 0
+            past, missing = self._constant(np.nanmean(past.Y, axis=0), stamps), 0
         elif missing:
             warn(
-                f"{missing} row(s) are missing between {seen.last} and {index[0]}; the model goes on over them. Insert "
-                "them, with NaN in y and the X you know, or pass start='cold'."
+                f"{missing} row(s) are missing between {gap}; the model goes on over them. Insert them, with NaN in y "
+                "and the X you know, or pass start='cold'."
             )
-        known = seen if timelines.can_place(seen, index) else timelines.read(index)
-        rows = self._on_grid(part, table, known, missing)
-        if rows.stamps is None and past.stamps is not None:
-            rows = rows._replace(stamps=self._stamps_after(place, index, len(rows.Y)))
+        rows = self._on_grid(part, table, seen if known else timelines.read(stamps), missing)
+        if rows.stamps is None and past.times is not None:
+            rows = rows._replace(stamps=self._stamps_after(place, stamps, len(rows.Y)))
         return past, rows
 
-    def _stamps_after(self, place, index, n):
-        """Stamps of n rows after the last one seen, or None."""
-        if isinstance(index, pd.DatetimeIndex) and len(index) >= n:
-            return index[:n]
-        if place.past.stamps is None:
+    def _stamps_after(self, place, stamps, n):
+        """``Stamps`` of n rows after the last one seen, or None."""
+        if _is_date(stamps) and len(stamps.values) >= n:
+            return _cut(stamps, None, n)
+        past = place.past.stamps
+        if past is None:
             return None
-        ahead = timelines.future(place.timeline, n) if place.timeline is not None else None
-        if isinstance(ahead, pd.DatetimeIndex):
-            return ahead
-        step = pd.Timedelta(days=self._clock.step or 1)
-        return pd.DatetimeIndex([place.past.stamps[-1] + (k + 1) * step for k in range(n)])
+        ahead, known = timelines.ahead([place.timeline], n)
+        if known[0] and place.timeline.clock.kind == "stamp":
+            return Stamps(ahead[0], place.timeline.clock)
+        last = past.values[-1]
+        return Stamps(last + self._apart(past.clock) * np.arange(1, n + 1), past.clock)
 
-    def _cold_past(self, index):
+    def _apart(self, clock):
+        """From a row to the next, in a clock's counts."""
+        return round((self._calendar.step or 1) * 86_400 * PER_SECOND[clock.unit])
+
+    def _cold_past(self, stamps):
         """Before a series of which nothing is known: the mean of the last rows of those that were seen."""
         places = list(self.__dict__.get("series_", {}).values())
         levels = [np.nanmean(place.past.Y / place.scale, axis=0) for place in places]
-        scale = self._new_scale()
-        return self._constant(np.mean(levels, axis=0) * scale, index)
+        return self._constant(np.mean(levels, axis=0) * self._new_scale(), stamps)
 
-    def _flat(self, past, index):
-        """A past at the level of an old one."""
-        return self._constant(np.nanmean(past.Y, axis=0), index)
-
-    def _constant(self, level, index, X=None):
-        """A past of equal rows."""
+    def _constant(self, level, stamps, X=None):
+        """A past of equal rows, before the first of some stamps."""
         n = max(2, min(KEPT, 1 + max(self.lags_) + max((1, *self.seasons_))))
-        stamps = None
-        if isinstance(index, pd.DatetimeIndex) and self._clock.step is not None:
-            stamps = pd.DatetimeIndex(
-                [index[0] - pd.Timedelta(days=self._clock.step) * k for k in range(n, 0, -1)]
-            )
+        before = None, None
+        if _is_date(stamps) and self._calendar.step is not None:
+            before = stamps.values[0] - self._apart(stamps.clock) * np.arange(n, 0, -1), stamps.clock
         X = np.tile(self._means if X is None else X, (n, 1)) if self.n_features_in_ else np.empty((n, 0))
-        return Past(X, np.tile(np.nan_to_num(level), (n, 1)), stamps, 0)
+        return Past(X, np.tile(np.nan_to_num(level), (n, 1)), 0, *before)
 
     def _resume(self, table, start):
         """Where each series of a table starts: yields its part, place, past and ``Rows``."""
@@ -1238,34 +1262,37 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if place is None:
                 Y = table.y[part.rows]
                 scale = _scale(Y) if np.isfinite(Y).any() and len(self.series_) > 1 else self._new_scale()
-                place = Place(self._cold_past(part.index), None, None, scale, None)
+                place = Place(self._cold_past(part.stamps), None, None, scale, None)
             if isinstance(start, tuple):
                 yield part, *self._after(history.get(part.key), place, part, table)
             elif start == "zeros":
                 zeros = np.zeros(self.n_features_in_)
-                past = self._constant(np.zeros(self.n_outputs_), part.index, zeros)
-                yield part, place, past, self._on_grid(part, table, timelines.read(part.index))
+                past = self._constant(np.zeros(self.n_outputs_), part.stamps, zeros)
+                yield part, place, past, self._on_grid(part, table, timelines.read(part.stamps))
             elif start == "cold":
                 yield (
                     part,
                     place,
-                    self._cold_past(part.index),
-                    self._on_grid(part, table, timelines.read(part.index)),
+                    self._cold_past(part.stamps),
+                    self._on_grid(part, table, timelines.read(part.stamps)),
                 )
             else:
                 yield part, *self._auto(place, part, table, start)
 
     def _auto(self, place, part, table, start):
         """Place, past and rows for start="auto" and "end"."""
-        seen, index = place.timeline, part.index
-        if start == "end" or not timelines.can_place(seen, index):
-            rows = self._on_grid(part, table, timelines.read(index))
-            if place.past.stamps is not None:
+        seen, stamps = place.timeline, part.stamps
+        known = timelines.can_place(seen, stamps)
+        if known:
+            timelines.check_grid(seen, stamps, "X")
+        if start == "end" or not known:
+            rows = self._on_grid(part, table, timelines.read(stamps))
+            if place.past.times is not None:
                 rows = rows._replace(stamps=self._stamps_after(place, None, len(rows.Y)))
             return place, place.past, rows
-        if index[0] > seen.last:
+        if _first(seen, stamps) > seen.last:
             return place, *self._up_to(place, part, table)
-        return place, self._cold_past(index), self._on_grid(part, table, seen)
+        return place, self._cold_past(stamps), self._on_grid(part, table, seen)
 
     def _histories(self, start):
         """{key: (part, rows)} of a pair (X_hist, y_hist)."""
@@ -1274,24 +1301,25 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return {
             part.key: (
                 part,
-                self._on_grid(part, table, timelines.read(part.index)),
-                timelines.read(part.index),
+                self._on_grid(part, table, timelines.read(part.stamps)),
+                timelines.read(part.stamps),
             )
             for part in table.parts
         }
 
     def _after(self, history, place, part, table):
         """Place, past and rows after a history."""
-        index = part.index
+        stamps = part.stamps
         if history is None:
-            return place, self._cold_past(index), self._on_grid(part, table, timelines.read(index))
+            return place, self._cold_past(stamps), self._on_grid(part, table, timelines.read(stamps))
         before, rows, seen = history
-        past = self._cold_past(before.index).then(rows.X, rows.Y, rows.stamps)
-        seen = None if timelines.says_nothing(before.index) else seen
+        past = self._cold_past(before.stamps).then(rows.X, rows.Y, rows.stamps)
+        seen = seen if timelines.tells(before.stamps) else None
         place = place._replace(past=past, timeline=seen)
-        if timelines.can_place(seen, index) and index[0] <= seen.last:
+        if timelines.can_place(seen, stamps) and _first(seen, stamps) <= seen.last:
+            begins, ends = show(stamps.clock, stamps.values[0]), show(seen.clock, seen.last)
             raise ValueError(
-                f"start: the history runs to {seen.last}, but X begins at {index[0]}: cut the history before X."
+                f"start: the history runs to {ends}, but X begins at {begins}: cut the history before X."
             )
         return place, *self._up_to(place, part, table)
 
@@ -1311,7 +1339,48 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 def _cut(stamps, a, b):
-    return None if stamps is None else stamps[a:b]
+    """Some of the stamps."""
+    return None if stamps is None else Stamps(stamps.values[a:b], stamps.clock)
+
+
+def _after(stamps, more):
+    """Stamps and those that follow, in the unit of the first; None where either tells no date."""
+    if stamps is None or more is None:
+        return None
+    return Stamps(np.concatenate([stamps.values, timelines.aligned(stamps, more).values]), stamps.clock)
+
+
+def _first(seen, stamps):
+    """The first of some stamps, in the unit of a timeline."""
+    return int(timelines.aligned(seen, stamps).values[0])
+
+
+def _is_date(stamps):
+    """Whether there are stamps that a calendar knows."""
+    return stamps is not None and stamps.clock.kind == "stamp"
+
+
+def _as_time(stamps):
+    """The pandas index of dates or spans, periods by their start; None of integers."""
+    if stamps is None or stamps.clock.kind == "int":
+        return None
+    return to_index(stamps.clock._replace(period=None), stamps.values)
+
+
+def _grid_stamps(stamps, seen, at, total):
+    """Stamps of the grid of ``total`` rows, of which those ``at`` (n,) have given ones; None where they tell no date."""
+    if not _is_date(stamps) or total == len(stamps.values):
+        return stamps if _is_date(stamps) else None
+    values = timelines.aligned(seen, stamps).values
+    full = np.empty(total, np.int64)
+    full[at] = values
+    lost = np.diff(at, prepend=-1) - 1
+    for k in np.flatnonzero(lost):
+        n, before = int(lost[k]), int(values[k - 1]) if k else seen.last
+        ahead, known = timelines.ahead([seen._replace(last=before)], n)
+        between = before + (values[k] - before) / (n + 1) * np.arange(1, n + 1)
+        full[at[k] - n : at[k]] = ahead[0] if known[0] else np.round(between).astype(np.int64)
+    return Stamps(full, seen.clock)
 
 
 def _scale(Y):
@@ -1360,16 +1429,20 @@ def _check_origins(origins, last):
     return first
 
 
-def _check_follows(seen, index, steps):
+def _check_follows(seen, stamps):
     """Raise where the rows to forecast do not come right after those seen."""
-    if index[0] <= seen.last or timelines.missing_between(seen, index[0]):
+    timelines.check_grid(seen, stamps, "X_future")
+    first = _first(seen, stamps)
+    if first <= seen.last or timelines.missing_between(seen, first):
+        begins, ends = show(stamps.clock, stamps.values[0]), show(seen.clock, seen.last)
         raise ValueError(
-            f"X_future begins at {index[0]}, but the last row seen is {seen.last}: give the rows right after it. To skip "
+            f"X_future begins at {begins}, but the last row seen is {ends}: give the rows right after it. To skip "
             "rows, bring the model up to date with update(X, y) first."
         )
-    holes = [index[k] for k in timelines.gap_starts(index[:steps], seen)]
-    if holes:
-        raise ValueError(f"X_future has a gap: rows are missing before {holes[0]}; give every row.")
+    holes = timelines.gap_starts(stamps, seen)
+    if len(holes):
+        before = show(stamps.clock, stamps.values[holes[0]])
+        raise ValueError(f"X_future has a gap: rows are missing before {before}; give every row.")
 
 
 def _side_by_side(frames, form, names):

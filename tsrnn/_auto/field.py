@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._series.seasons import Clock, calendar, filled
+from .._series.seasons import Calendar, calendar, filled
 
 
 MOST_ORIGINS = 2400  # of a race
@@ -93,7 +93,7 @@ class Field(NamedTuple):
     naive: np.ndarray
     folds: np.ndarray
     horizon: int
-    clock: Clock
+    clock: Calendar
     best_naive: Any
 
     def together(self, forecasts):

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._series import autoregression as ar
 from .._series.seasons import harmonics, propose_differences, propose_lags, propose_pointwise
+from .._values import kept
 
 
 PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)
@@ -24,6 +25,7 @@ MOST_EXAMPLES = 4000  # origins that errors are learnt from
 BEYOND = 3.0  # times the range of training that a forecast may leave it by
 
 
+@kept("recipe")
 class Recipe(NamedTuple):
     """How an autoregression is made; the search changes one word at a time."""
 
@@ -49,6 +51,7 @@ class Recipe(NamedTuple):
         return f"ARX({'; '.join(words)}; alpha {self.penalty:g})"
 
 
+@kept("autoregression of a race")
 class Fit(NamedTuple):
     """A fitted ``Recipe`` of one output.   shifts : intercept of each series, by its number.   low, high : of levels."""
 

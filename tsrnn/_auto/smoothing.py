@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
+
 
 ALPHAS = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 0.95)
 TRENDS = ((0.0, 1.0), (0.05, 0.98), (0.05, 0.9), (0.15, 0.98), (0.02, 1.0))  # beta / alpha, phi
@@ -23,6 +25,7 @@ MOST_ROWS = 3000  # of the past that is run through
 MOST_FORECASTS = 6000  # values that parameters are compared by
 
 
+@kept("smoothing parameters")
 class Grid(NamedTuple):
     """Parameters side by side, (G,) each, and the season in rows (1 for none)."""
 
