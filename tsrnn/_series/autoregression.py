@@ -36,7 +36,7 @@ class Linear(NamedTuple):
     noise: float
 
 
-@kept("sums")
+@kept("sums of a race")
 class Sums(NamedTuple):
     """What ridge regression needs of some rows z, w: weights, sums and products.
 
