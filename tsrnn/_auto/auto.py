@@ -98,7 +98,10 @@ class Place(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of one series on its grid, n' of them.   at : (n,), where the user's rows are.   X, Y, weight, stamps : (n', ...)."""
+    """Rows of one series on its grid, n' of them.
+
+    at : (n,), where the user's rows are.   X, Y, weight, stamps : (n', ...).
+    """
 
     at: np.ndarray
     X: np.ndarray
@@ -128,7 +131,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         of scikit-learn's kind, which learn what the best autoregression leaves; an empty list keeps to those.
     time_budget : float, default=60
         Seconds. What is tried follows from counts of rows and weights, which stand for seconds on a slow core, so that
-        the result is the same on any machine; only where the clock itself runs out, the rest is left out, with a warning.
+        the result is the same on any machine; only where the clock itself runs out, the rest is left out, with a
+        warning.
     target_bounds : None or tuple (low, high), default=None
         What no forecast leaves; as for :class:`~tsrnn.NARXRegressor`.
     missing : {"error", "hold", "mean"}, default="error"
@@ -146,8 +150,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
     ----------
     leaderboard_ : DataFrame
         A row for the blend and each candidate, the best first: ``error`` (mean over steps of RMSE and MAE over those of
-        the best naive forecast, on the held stretches), ``RMSE-1``, ``RMSE-3`` ... (of a panel in units of each series),
-        ``weight`` in the blend, ``seconds`` of processor time, ``note`` (why it was dropped).
+        the best naive forecast, on the held stretches), ``RMSE-1``, ``RMSE-3`` ... (of a panel in units of each
+        series), ``weight`` in the blend, ``seconds`` of processor time, ``note`` (why it was dropped).
     verdict_ : str
         In one line, whether anything beats persistence and the seasonal naive forecast.
     members_ : list
@@ -450,8 +454,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         result = race.run(field, purse, self.candidates, seed, tell)
         if purse.ran_out:
             warn(
-                f"time_budget={self.time_budget}: the clock ran out before all candidates were tried, so the result may "
-                "differ on another machine. Give more seconds, or fewer candidates."
+                f"time_budget={self.time_budget}: the clock ran out before all candidates were tried, so the result "
+                "may differ on another machine. Give more seconds, or fewer candidates."
             )
         chosen = [result.runners[k] for k in result.members]
         entered = [runner.candidate for runner in chosen]
@@ -656,7 +660,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 found += self._errors_on(table, train, test)
         if not found:
             raise ValueError(
-                f"calibrate was given no {self._reach} rows in a row to forecast: give more rows, or fit a shorter horizon."
+                f"calibrate was given no {self._reach} rows in a row to forecast: give more rows, or fit a shorter "
+                "horizon."
             )
         worth = sum(len(made) for made, *_ in found) / self._reach
         part = [np.concatenate(v) for v in zip(*found)]
@@ -665,7 +670,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def _errors_on(self, table, train, test):
-        """Forecasts and errors from origins among the rows ``test``, of members fitted to ``train`` (None: as they are)."""
+        """Forecasts and errors from origins among the rows ``test``, of members fitted to ``train``, or as they are."""
         members, found, h = self.members_, [], self._reach
         parts = [(part, self._on_grid(part, table, timelines.read(part.stamps))) for part in table.parts]
         scales = [self._scale_of(part.key, rows.Y) for part, rows in parts]
@@ -683,7 +688,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
             members = [candidate.learn(known, h) for candidate in self._entered]
         chosen = np.zeros(len(table.y), bool)
         chosen[test] = True
-        for i, ((part, rows), block, scale) in enumerate(zip(parts, blocks, scales)):
+        for i, ((part, rows), block) in enumerate(zip(parts, blocks)):
             origins = rows.at[chosen[part.rows]]
             origins = origins[(origins + h <= len(block)) & (origins >= min(2, len(block) - h))]
             if train is None:
@@ -854,8 +859,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         level : float or sequence of float, optional
             Coverages of intervals in per cent, such as ``[80, 95]``.
         method : {"conformal", "bootstrap"}, default="conformal"
-            Where intervals come from: errors at each step on the held stretches, or sample paths, to which the errors of
-            all steps of one origin were added.
+            Where intervals come from: errors at each step on the held stretches, or sample paths, to which the errors
+            of all steps of one origin were added.
         n_paths : int, default=500
             Number of sample paths of "bootstrap".
         groups : as for ``fit``, of X_future
@@ -945,8 +950,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if X_future is None and groups is None:
             if self._is_ahead.any():
                 raise ValueError(
-                    f"forecast({steps}) needs X_future: known_ahead={self.known_ahead!r} says that inputs are known. Give "
-                    f"their next {steps} rows."
+                    f"forecast({steps}) needs X_future: known_ahead={self.known_ahead!r} says that inputs are known. "
+                    f"Give their next {steps} rows."
                 )
             nothing = np.tile(self._means, (steps, 1)) if F else np.empty((steps, 0))
             return dict.fromkeys(self.series_, (nothing, None)), self._form, self._key_names
@@ -1177,8 +1182,8 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if key is None and None not in self.series_:
             some = ", ".join(map(repr, list(self.series_)[:3]))
             raise ValueError(
-                f"The model was fitted on {len(self.series_)} series ({some} ...), but X does not tell which it is: give "
-                "it as in fit (MultiIndex, groups, the series column, a list or a 3-D array)."
+                f"The model was fitted on {len(self.series_)} series ({some} ...), but X does not tell which it is: "
+                "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array)."
             )
         if key is not None and None in self.series_:
             raise ValueError(
@@ -1368,7 +1373,7 @@ def _as_time(stamps):
 
 
 def _grid_stamps(stamps, seen, at, total):
-    """Stamps of the grid of ``total`` rows, of which those ``at`` (n,) have given ones; None where they tell no date."""
+    """Stamps of a grid of ``total`` rows, given of those ``at`` (n,); None where they tell no date."""
     if not _is_date(stamps) or total == len(stamps.values):
         return stamps if _is_date(stamps) else None
     values = timelines.aligned(seen, stamps).values

@@ -2,8 +2,8 @@
 
     min_w  sum_k (sum_c w_c e_c(k))^2 / min_c sum_k e_c(k)^2 + STRENGTH sum_c (w_c - v_c)^2,    w >= 0, sum_c w_c = 1
 
-over errors e_c(k) of the origins k and a few neighbouring steps together.  The plain weights v are smaller for what errs
-more, and shared by those that err alike, r_cd their correlation:
+over errors e_c(k) of the origins k and a few neighbouring steps together.  The plain weights v are smaller for what
+errs more, and shared by those that err alike, r_cd their correlation:
 
     v_c ~ 1 / (sum_k e_c(k)^2 sum_d max(r_cd, 0)^4)
 """

@@ -7,7 +7,7 @@ A candidate has a ``name``, its ``work`` (nominal seconds, from counts of rows a
 
 and a member
 
-    ahead(block, i, origins, steps) -> (M, steps, O)        of y, in the block's units; i : its number, None for a new one
+    ahead(block, i, origins, steps) -> (M, steps, O)        of y, in the block's units; i : its number, or None
     more(blocks, starts) -> member                          after rows from ``starts`` on of the blocks were added
 """
 
@@ -382,7 +382,7 @@ def clock_of(block):
 @kept("regressor candidate")
 @dataclass(eq=False)
 class Foreign:
-    """Any regressor: it learns what an autoregression leaves, from lags, calendar, inputs, the step and its forecast."""
+    """Any regressor: it learns what an autoregression leaves, from lags, calendar, inputs, step and its forecast."""
 
     regressor: Any
     recipes: list

@@ -7,6 +7,7 @@ decide alone; naive is persistence or the seasonal naive, whichever errs less on
 """
 
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,7 +177,7 @@ def _cuts(n_rows, horizon):
     if first < 2 or last <= first:
         return []
     edges = np.unique(np.linspace(first, last, STRETCHES + 1).astype(int))
-    return list(zip(edges[:-1], edges[1:]))
+    return list(pairwise(edges))
 
 
 def _stretch(cuts, f, share, rng):

@@ -53,7 +53,7 @@ class Recipe(NamedTuple):
 
 @kept("autoregression of a race")
 class Fit(NamedTuple):
-    """A fitted ``Recipe`` of one output.   shifts : intercept of each series, by its number.   low, high : of levels."""
+    """A fitted ``Recipe`` of one output.   shifts : intercept of each series, by its number.   low, high : levels."""
 
     recipe: Recipe
     model: ar.Linear
@@ -74,7 +74,7 @@ def features(block, recipe):
 
 
 def _features(block, detail, input_lags, shapes):
-    """The calendar, inputs at their lags, and their shapes: hinges, the mean of the last day, each by the time of day."""
+    """The calendar, inputs at their lags, and their shapes: hinges, the mean of the last day, by the time of day."""
     X, parts = block.ahead, [block.calendar(detail)]
     if not input_lags or X.shape[1] == 0:
         return parts[0]

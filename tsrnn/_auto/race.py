@@ -1,6 +1,6 @@
 """The race: candidates are proposed, compared on all origins of held stretches, dropped early, and blended.
 
-    1. naive forecasts, the mean; autoregressions by a search over lags, differences, calendar, penalties (``linear.py``)
+    1. naive forecasts, the mean; autoregressions by a search over lags, differences, penalties (``linear.py``)
     2. exponential smoothing, where series are short
     3. nets and foreign regressors: on the last stretch; those that are far behind there are dropped, others run all
     4. the few whose mean is best; their weights by step (``blend.py``)

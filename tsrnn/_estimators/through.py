@@ -136,7 +136,9 @@ def _future_frame(model, inner, steps):
     index = (
         timelines.future(places[None], steps)
         if None in places
-        else future_index(places, steps, inner.fitted_.form.key_names)
+        else future_index(
+            places, steps, inner.fitted_.form.key_names if hasattr(inner, "fitted_") else inner._key_names
+        )
     )
     return pd.DataFrame(index=index)
 

@@ -79,7 +79,7 @@ def regressors(u, E, lags, differences):
 
 
 def sums_until(rows, counts, cuts):
-    """``Sums`` of the rows (N, p + 1) before each of the cuts, ascending; rows with NaN have no past, and do not count."""
+    """``Sums`` of the rows (N, p + 1) before each of the cuts, ascending; rows with NaN have no past: none counts."""
     first = int(np.argmax(np.isfinite(rows[:, :].sum(axis=1)))) if len(rows) else 0
     weight = np.where(np.isfinite(rows).all(axis=1), counts, 0.0)
     shift = rows[first] if len(rows) and np.isfinite(rows[first]).all() else np.zeros(rows.shape[1])

@@ -176,7 +176,7 @@ def _stands_out(r, p, least):
 
 
 def _first_peak(r):
-    """The lag of a clear peak of r: the shortest that is half as high as the highest, a usual one next to it; or None."""
+    """The lag of a clear peak of r: the shortest half as high as the highest, a usual one next to it; or None."""
     peaks = [k for k in range(3, len(r) - 1) if r[k] >= max(r[k - 1], r[k + 1]) and r[k] > PEAK]
     if not peaks:
         return None
@@ -381,7 +381,7 @@ def filled(u, seasons=()):
 
 
 def folds(n_rows, horizon, n_folds=3, least=None):
-    """Cuts of a series for a backtest: [(rows to learn from, first origin, last origin + 1)], or [] where it is short."""
+    """Cuts of a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is short."""
     held = int(np.clip(n_rows * 0.4, min(horizon + 4, n_rows // 3), n_rows))
     first = max(n_rows - held, least or 0, 3)
     last = n_rows - horizon + 1
