@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from tsrnn._auto import bands, blend, smoothing
+from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
 from tsrnn._series import autoregression as ar
@@ -503,6 +504,12 @@ def test_series_as_a_list():
     model = quick(3).fit(None, [Y.to_numpy()[:CUT], Y.to_numpy()[: CUT - 50]])
     made = model.forecast(3)
     assert [len(one) for one in made] == [3, 3]
+    later = [Y.to_numpy()[CUT:], Y.to_numpy()[CUT + 10 :]]
+    ahead = model.predict_ahead(None, later)
+    assert [len(one) for one in ahead] == [N - CUT, N - CUT - 10]
+    np.testing.assert_array_equal(
+        model.predict_ahead(None, later[::-1])[0], ahead[1]
+    )  # new, whatever their place
 
 
 def test_start(alone):
@@ -595,6 +602,32 @@ def test_constant_y():
 def test_clone_and_pickle(alone):
     assert clone(alone).get_params() == alone.get_params()
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(alone)).forecast(H), alone.forecast(H))
+
+
+def test_a_file_names_public_classes_only(alone):
+    """Whatever members a blend may have."""
+    recipes = [Recipe((1, 7))]
+    kinds = [
+        Naive(1),
+        Mean(),
+        Linear(recipes),
+        Smoothing(Log(), 7),
+        Net(PersistenceRegressor(), "persistence", 1.0),
+        Foreign(LinearRegression(), recipes, 1.0, "regression"),
+    ]
+    model = pickle.loads(pickle.dumps(alone))
+    block = model._block_of(model.series_[None])
+    model._entered, model.members_ = kinds, [kind.learn([block], H) for kind in kinds]
+    model.weights_ = np.full((len(kinds), H, 1), 1 / len(kinds))
+    text = pickle.dumps(model)
+    for word in (b"pandas", b"numba", b"tsrnn._"):
+        assert word not in text, word
+    again = pickle.loads(text)
+    pd.testing.assert_frame_equal(again.forecast(H, level=80), model.forecast(H, level=80))
+    pd.testing.assert_frame_equal(again.leaderboard_, model.leaderboard_)
+    for either in (model, again):
+        either.partial_fit(None, Y[CUT:])
+    pd.testing.assert_series_equal(again.forecast(H), model.forecast(H))
 
 
 def test_through_pipelines():

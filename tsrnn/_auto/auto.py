@@ -1263,7 +1263,10 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         history = self._histories(check_start(start)) if isinstance(start, tuple) else {}
         for part in table.parts:
             cold = isinstance(start, str) and start in ("cold", "zeros")
-            place = self.series_.get(part.key) if cold or history else self._place(part.key)
+            if start == "auto" and not table.is_named and not timelines.tells(part.stamps):
+                place = None  # series that tell nobody who they are
+            else:
+                place = self.series_.get(part.key) if cold or history else self._place(part.key)
             if place is None:
                 Y = table.y[part.rows]
                 scale = _scale(Y) if np.isfinite(Y).any() and len(self.series_) > 1 else self._new_scale()
