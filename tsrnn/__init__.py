@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
 from ._estimators.through import (
     calibrate,
@@ -53,6 +54,7 @@ __all__ = [
     "SGD",
     "ARXRegressor",
     "Adam",
+    "AutoForecaster",
     "ESNClassifier",
     "ESNRegressor",
     "ESNRegressorCV",
