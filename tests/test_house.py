@@ -130,10 +130,11 @@ def test_no_string_names_a_module():
 
 
 PUBLIC = """
-    ARXRegressor Adam ESNRegressor ESNRegressorCV ElmanRegressor Evolution Forecaster GRURegressor Huber LBFGS
-    LSTMRegressor LevenbergMarquardt MinGRURegressor NARXRegressor PersistenceRegressor Pinball RMSprop
-    RecursiveLeastSquares SGD SeasonalNaiveRegressor TDNNRegressor calibrate diagnose forecast inside partial_fit
-    predict_ahead sample_paths trajectories update warmup
+    ARXRegressor Adam ESNClassifier ESNRegressor ESNRegressorCV ElmanClassifier ElmanRegressor Evolution
+    Forecaster GRUClassifier GRURegressor Huber LBFGS LSTMClassifier LSTMRegressor LevenbergMarquardt
+    MinGRUClassifier MinGRURegressor NARXClassifier NARXRegressor PersistenceRegressor Pinball RMSprop
+    RecursiveLeastSquares SGD SeasonalNaiveRegressor TDNNClassifier TDNNRegressor calibrate diagnose forecast
+    inside partial_fit predict_ahead sample_paths trajectories update warmup
 """
 PUBLIC_MODULES = "datasets diagnostics export metrics model_selection plotting preprocessing sktime"
 
@@ -237,6 +238,7 @@ WARN = {  # calls that warn, each of them for one reason
     ),
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
+    "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
     "boolean y": lambda: clone(ARX).fit(X, y > 0),
     "boolean y in a pipeline": lambda: piped(ARX).fit(FRAME, TARGET > 0),
     "a damaged cache": damaged,

@@ -636,8 +636,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         quantiles = None if self.quantiles is None else _check_quantiles(self.quantiles)
         return HorizonsLearner(self, inner, int(self.horizon), quantiles)
 
-    def _goal(self, table, pieces):
-        goal = super()._goal(table, pieces)
+    def _goal(self, table, pieces, form):
+        goal = super()._goal(table, pieces, form)
         known = self._columns_known_ahead()
         if self.strategy == "recursive":
             least = self._learner().input_lag if self.n_features_in_ else np.inf

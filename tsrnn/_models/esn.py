@@ -7,7 +7,7 @@ A series is followed a block of steps at a time; of each block only its part of 
 """
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -16,12 +16,14 @@ from sklearn.utils import check_random_state
 
 from .._check import check_flag, check_number, check_verbose, check_word
 from .._declared import Declared
+from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState
+from .._nets.pooled import Pooled
 from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
     add_rows,
@@ -33,6 +35,7 @@ from .._nets.ridge import (
     ridge,
     squared_error,
 )
+from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
 from .._series.timeline import last_known
 from .._series.units import filled_width
@@ -49,6 +52,7 @@ GROWTH = 100  # of the inverse in recursive least squares, until nothing more is
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000  # times the largest y of training, where what is fed back is held
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
+MAX_SHARPENED = 20_000  # rows that tell how sharp probabilities are
 TOPOLOGIES = ("random", "cycle", "delay_line")
 
 
@@ -134,6 +138,9 @@ class ReservoirParameters(Declared):
         Reservoirs side by side, without links between them, that share the units of each layer.
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
         Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
+    pooling : {"last", "mean"}, default="mean"
+        How the rows make one answer, where y has one value a series: that of the last row, or the mean. There is no
+        washout then.
     W : array-like or sparse of shape (n_units, n_units), optional
         Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no
         ``spectral_radius``.
@@ -207,6 +214,7 @@ class ReservoirParameters(Declared):
     topology: str = "random"
     groups: int = 1
     weight_distribution: str = "uniform"
+    pooling: str = "mean"
     W: object = None
     W_in: object = None
     readout_bias: bool = True
@@ -534,6 +542,42 @@ class ESNLearner(Learner):
         curve = [value / total for value in losses]
         return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
 
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled."""
+        (D, O), p = net, self.p
+        check_word("pooling", p.pooling, ("last", "mean"))
+        if not self.is_squared:
+            raise ValueError(f"loss={p.loss!r} is for a y a row: give loss='squared' for one a series.")
+        if p.readout_squares and p.pooling != "last":
+            raise ValueError("readout_squares=True goes with pooling='last' only: give either of them.")
+        reservoir, matrices = self._draw(D, O, rng)
+        dynamics = EchoState(
+            np.zeros(0), reservoir, matrices, self.input_lags, self.output_lags, self.columns, O, FAR, mean
+        )
+        dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
+        V, S = np.empty((len(series), len(reservoir.W_in))), np.empty((len(series) + 1, reservoir.R))
+        Y, w, first = (
+            np.array([s.Y[-1] for s in series]),
+            np.array([s.w[-1] for s in series]),
+            dynamics.first(),
+        )
+        with progress(p.verbose, type(p).__name__, len(series)) as tell:
+            for k, s in enumerate(series):
+                total_v, total_s = 0.0, 0.0
+                for _, v, states, _ in dynamics.blocks(s.X, s.Y, first, read=False):
+                    total_v, total_s = total_v + v.sum(axis=0), total_s + states[1:].sum(axis=0)
+                    last_v, last_s = v[-1].copy(), states[-1].copy()
+                n = len(s.Y)
+                V[k], S[k + 1] = (total_v / n, total_s / n) if p.pooling == "mean" else (last_v, last_s)
+                if tell is not None:
+                    tell(f"series: {k + 1} of {len(series)}")
+        w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
+        sums = no_sums(dynamics.n_columns, O)
+        sums = add_rows(sums, self.columns, V, S, Y, np.flatnonzero(w), w)
+        readout, theta, loss = self._solve(sums)
+        dynamics = dynamics.but(theta=theta)
+        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout)
+
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
         dynamics, readout = trained.dynamics, trained.carry
@@ -569,44 +613,8 @@ class ESNLearner(Learner):
             recurse(Z[rows], Y[rows], w[rows], self.forgetting, most, inverse, W)
 
 
-class ESNRegressor(ReservoirParameters, SequenceRegressor):
-    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
-
-    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
-    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
-    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The penalty used.
-
-    See Also
-    --------
-    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
-    ElmanRegressor : learns the recurrence, too.
-
-    References
-    ----------
-    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
-       2001.
-    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
-       communication." Science 304(5667), 2004.
-
-    Examples
-    --------
-    A driven system, and a chaotic one that the net goes on with by itself:
-
-    >>> from tsrnn import ESNRegressor
-    >>> from tsrnn.datasets import make_mackey_glass, make_narma
-    >>> X, y = make_narma(1500, random_state=0)
-    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
-    (300,)
-    >>> y = make_mackey_glass(1500, random_state=0)
-    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
-    (84,)
-    """
+class EchoStateNetwork:
+    """What the estimators around a reservoir share."""
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -909,6 +917,131 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
                 total += np.log(size / small)
                 apart /= size
         return float(total / len(Y))
+
+
+class ESNRegressor(ReservoirParameters, EchoStateNetwork, SequenceRegressor):
+    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
+    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
+    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+
+    See Also
+    --------
+    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
+    ElmanRegressor : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
+       communication." Science 304(5667), 2004.
+
+    Examples
+    --------
+    A driven system, and a chaotic one that the net goes on with by itself:
+
+    >>> from tsrnn import ESNRegressor
+    >>> from tsrnn.datasets import make_mackey_glass, make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    >>> y = make_mackey_glass(1500, random_state=0)
+    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
+    (84,)
+    """
+
+    _warmup = (  # settings that together call every kernel
+        {"n_reservoir": 2, "output_lags": 1},
+        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
+    )
+
+
+class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
+    """Echo state network that labels the rows of a series, or whole series.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b), and ridge regression estimates the classes, 1 for that of
+    a row and 0 for others, from [1, v(t), x(t)] [1]_ [2]_. Probabilities are the softmax of these estimates, as
+    sharp as fits the rows of training best.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+
+    See Also
+    --------
+    ESNRegressor : the same net for numbers.
+    ElmanClassifier : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, M. Lukosevicius, D. Popovici, U. Siewert. "Optimization and applications of echo state networks
+       with leaky-integrator neurons." Neural Networks 20(3), 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import ESNClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = ESNClassifier(100, random_state=0).fit(x[:500, None], y[:500])
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    True
+    """
+
+    loss: ClassVar[str] = "squared"
+
+    _warmup = ({"n_reservoir": 2, "output_lags": 1},)
+
+    def _link(self, classes):
+        return Link("identity")
+
+    def _judged(self, form, trained, series):
+        """How sharp the scores are that the readout gives in training."""
+        dynamics, left, D, Y = trained.dynamics, MAX_SHARPENED, [], []
+        if form.whole:
+            series = [s for s in series if s.w[-1] > 0]
+            D, Y = [2 * dynamics.answer(s.X)[None] - 1 for s in series], [s.Y[-1:] for s in series]
+        else:
+            for s in series:
+                n = min(len(s.Y), max(left, 0))
+                if n:
+                    out, _ = dynamics.run(s.X[:n], s.Y[:n], dynamics.cold())
+                    D.append(2 * out - 1)
+                    Y.append(np.where(s.w[:n, None] > 0, s.Y[:n], np.nan))
+                left -= n
+        found = sharpness(form.classes, np.concatenate(D), np.concatenate(Y))
+        return form._replace(classes=form.classes._replace(sharpness=found))
+
+    def _probabilities(self, fitted, U):
+        """Probabilities (N, K) of estimates U (N, O), softmax or logistic of the scores 2 u - 1."""
+        classes = fitted.form.classes
+        return classes.probabilities(shares(classes.link, classes.sharpness * (2 * U - 1)))
+
+    def decision_function(self, X, y=None, *, steps=1, start=None, groups=None):
+        """What the readout says of each class: 2 u - 1 of its estimate u, positive where more likely than not.
+
+        Parameters
+        ----------
+        X, y, steps, start, groups : as for ``predict``
+
+        Returns
+        -------
+        decision : ndarray of shape (n_timesteps,) for two classes, else (n_timesteps, n_classes)
+        """
+        fitted = self._fitted()
+        table, U = self._levels(fitted, X, y, steps, start, groups)
+        return table.give_back(2 * (U[:, 0] if fitted.form.classes.n_outputs == 1 else U) - 1)
 
 
 def _held(Y):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._training.least_squares import add_normal_equations, solve
-from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared
+from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
 from .._values import kept
 from . import delay_kernels as kernels
 from .delay import BLOCK_ROWS, CACHE_NUMBERS, OPEN_LOOP, _in_pieces, forward
@@ -65,6 +65,7 @@ class WindowLoss:
                 w[begin:end][_blind_rows(known, plan)] = 0.0
                 at.append(np.arange(begin + first, end, steps))
             begin = end + steps - 1
+        weights_of(loss, w)
         at = np.concatenate(at)
         before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # (N + 1,), rows with weight before each row
         self.at = at[before[at + steps] > before[at]]
@@ -173,7 +174,7 @@ class WindowLoss:
         if rounding is not None:
             yield from (self._sums(theta, np.array([o]), rounding=rounding) for o in range(O))
             return
-        w, groups = self.w.reshape(-1, O), {}
+        w, groups = self._row_weights(), {}
         for o in range(O):
             groups.setdefault(w[:, o].tobytes(), []).append(o)
         groups = [np.array(outputs) for outputs in groups.values()]
@@ -188,6 +189,11 @@ class WindowLoss:
             c, yy = shared.c[:, outputs] + extra.c, shared.yy[outputs] + extra.yy
             yield Alike(outputs, shared.A + extra.A, c, yy, shared.weight + extra.weight)
 
+    def _row_weights(self):
+        """What each value of y counts as a square, (N, O)."""
+        w = self.w.reshape(-1, self.plan.n_outputs)
+        return np.broadcast_to(w[:, :1], w.shape) if getattr(self.loss, "joint", False) else w
+
     def _sums(self, theta, outputs, chosen=None, rounding=None):
         """Sum the ``Alike`` of outputs (K,) over the rows ``chosen`` (N,) bool, by default all."""
         (fan_in, O), T, K = self.plan.shapes[-1], self.steps, len(outputs)
@@ -197,7 +203,7 @@ class WindowLoss:
             if chosen is not None and not chosen[rows].any():
                 continue
             Z, out = self._readout_inputs(theta, at, rows)
-            y, w = self.y.reshape(-1, O)[rows], self.w.reshape(-1, O)[rows]
+            y, w = self.y.reshape(-1, O)[rows], self._row_weights()[rows]
             if rounding is not None:
                 share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share

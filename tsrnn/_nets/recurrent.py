@@ -6,7 +6,7 @@
 
 With ``skip`` every layer also sees the lags, and the readout sees them and every layer.  A bidirectional layer has
 a second cell that walks from the last row of a sequence to the first.  y(t - k) is the measured value where it is
-known, and the net's own output where it is not.
+known, and the net's own output where it is not; of scores of classes, their probabilities.
 """
 
 from collections.abc import Callable
@@ -110,6 +110,7 @@ class Net(NamedTuple):
     """Blocks in the order of their evaluation, and the sources of the readout.
 
     x_lead, y_lead : rows of history that the lags need.   shapes : of the parameters, a named tuple per block.
+    link : what is fed back of the outputs, see ``labels.shares``.
     """
 
     cell: Cell
@@ -120,6 +121,7 @@ class Net(NamedTuple):
     x_lead: int
     y_lead: int
     shapes: tuple
+    link: str = "identity"
 
     def _made(self):
         content = self._asdict()
@@ -198,7 +200,17 @@ class Net(NamedTuple):
         ]
 
 
-def make_net(cell, n_inputs, n_outputs, hidden, input_lags, output_lags, bidirectional=False, skip=False):
+def make_net(
+    cell,
+    n_inputs,
+    n_outputs,
+    hidden,
+    input_lags,
+    output_lags,
+    bidirectional=False,
+    skip=False,
+    link="identity",
+):
     """Lay out a net.   hidden : widths of the layers.   input_lags, output_lags : of the first layer."""
     lags, D = [], 0
     for origin, width, lags_of in ((INPUTS, n_inputs, input_lags), (OUTPUTS, n_outputs, output_lags)):
@@ -217,15 +229,15 @@ def make_net(cell, n_inputs, n_outputs, hidden, input_lags, output_lags, bidirec
     for layer in layers if skip else layers[-1:]:
         seen = _append(seen, layer, blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
-    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead)
+    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link)
 
 
 @kept("recurrent net")
-def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead):
+def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity"):
     """Make a net of blocks with known sources; see ``Net``."""
     shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
-    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes))
+    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link)
 
 
 def _width(sources):

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .._series.labels import shares
 from .._values import kept
 from . import equations
 from .dynamics import Dynamics
@@ -102,7 +103,7 @@ class RecurrentDynamics(Dynamics):
         for t, tape, T in self.blocks(X, Y, memory):
             out[t : t + T] = tape.out[:, 0]
             states = tuple(S[:, T, 0].copy() for S in tape.S)
-        return out, moved_on(memory, X, np.where(np.isnan(Y), out, Y), states)
+        return out, moved_on(memory, X, np.where(np.isnan(Y), shares(self.net.link, out), Y), states)
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows, from the states that following the series leads to."""
@@ -170,7 +171,7 @@ def cold_states(dynamics, series, length):
         Y = s.Y[:length]
         for k, states in enumerate((mean, first.states)):
             out, _ = dynamics.run(s.X[: len(Y)], Y, first._replace(states=states))
-            errors[k] += np.nansum((out - Y) ** 2)
+            errors[k] += np.nansum((shares(dynamics.net.link, out) - Y) ** 2)
     return (mean if errors[0] <= errors[1] else None), ends
 
 

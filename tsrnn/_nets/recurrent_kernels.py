@@ -107,3 +107,49 @@ def feed_back(dy, fed, at, dout, first, last):
             for o in range(O):
                 if fed[t, b, o]:
                     dout[t, b, o] += dy[at[b] + t * O + o]
+
+
+@kernel
+def feed_shares(out, own, at, y, joint, first, last):
+    """The same of scores of classes: their probabilities are written.
+
+    joint : whether the classes of a row exclude each other (softmax), or each column is one of its own (logistic).
+    """
+    _, B, O = out.shape
+    for t in range(first, last):
+        for b in range(B):
+            i = at[b] + t * O
+            most, mass = 0.0, 0.0
+            if joint:
+                most = float(out[t, b, 0])
+                for o in range(1, O):
+                    most = max(most, float(out[t, b, o]))
+                for o in range(O):
+                    mass += np.exp(out[t, b, o] - most)
+            for o in range(O):
+                if own[t, b, o]:
+                    if joint:
+                        y[i + o] = np.exp(out[t, b, o] - most) / mass
+                    else:
+                        y[i + o] = 1 / (1 + np.exp(-float(out[t, b, o])))
+
+
+@kernel
+def feed_shares_back(dy, own, at, y, dout, joint, first, last):
+    """Add to dout (T, B, O) the gradients dy of the probabilities y that were fed; arrays as above."""
+    _, B, O = dout.shape
+    for t in range(first, last):
+        for b in range(B):
+            i = at[b] + t * O
+            mean = 0.0
+            if joint:
+                for o in range(O):
+                    if own[t, b, o]:
+                        mean += y[i + o] * dy[i + o]
+            for o in range(O):
+                if own[t, b, o]:
+                    p = y[i + o]
+                    if joint:
+                        dout[t, b, o] += p * (dy[i + o] - mean)
+                    else:
+                        dout[t, b, o] += p * (1 - p) * dy[i + o]

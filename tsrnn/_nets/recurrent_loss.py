@@ -3,6 +3,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._series.units import Series
+from .._training.losses import weights_of
 from .tape import Masks, Tape
 
 
@@ -70,6 +71,7 @@ class TrackLoss:
             counts = np.flatnonzero(w[first:end].any(axis=1))
             pieces.append((first, first + counts[-1] + 1 if len(counts) else first))
             begin = end + T  # padding, which the last sequence may run into
+        weights_of(teaching.loss, w)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
         self.weight = float(w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()

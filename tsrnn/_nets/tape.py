@@ -132,11 +132,17 @@ class Tape:
             for first, last in self._spells:
                 step(first, last)
         if own is not None:
-            late.append(feed or partial(kernels.feed, self.out, own, self.y_at, self.y))
+            late.append(feed or self._feed(own))
             for t in range(T):
                 for step in late:
                     step(t, t + 1)
         return self.out
+
+    def _feed(self, own):
+        """What writes outputs, or their probabilities, where y is not known."""
+        if self.net.link == "identity":
+            return partial(kernels.feed, self.out, own, self.y_at, self.y)
+        return partial(kernels.feed_shares, self.out, own, self.y_at, self.y, self.net.link == "softmax")
 
     def _add_sources(self, W, b, sources, reverse, Z, early, late):
         """Schedule the projections of all sources into Z (G, T, B, H)."""
@@ -170,7 +176,11 @@ class Tape:
         steps = []
         if own is not None:
             dy = np.zeros_like(self.y)
-            steps.append(partial(kernels.feed_back, dy, own, self.y_at, dout))
+            if net.link == "identity":
+                steps.append(partial(kernels.feed_back, dy, own, self.y_at, dout))
+            else:
+                joint = net.link == "softmax"
+                steps.append(partial(kernels.feed_shares_back, dy, own, self.y_at, self.y, dout, joint))
         self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
         for k in range(len(net.blocks) - 1, -1, -1):
             p, g, mask = weights[k], grads[k], self.masks[k]

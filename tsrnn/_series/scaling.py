@@ -15,6 +15,8 @@ class Scaler(NamedTuple):
     center: np.ndarray
     scale: np.ndarray
 
+    feeds_output = True  # what comes out of a model may be fed back as it is
+
     def __call__(self, V):
         """Scale V (N, D) to the model's units."""
         return (V - self.center) / self.scale

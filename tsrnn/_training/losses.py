@@ -5,6 +5,13 @@ absolute    sum w |e|
 huber       sum w h(e),    h(e) = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)
 pinball     sum w r(e),    r(e) = q e where e > 0, else (q - 1) e; q may differ from output to output
 
+And of labels, y 0 or 1, or shares between, from scores f:
+
+logistic    sum w (log(1 + exp f) - y' f)                          y' = (1 - s) y + s / 2
+softmax     sum w (log(sum_k exp f_k) - sum_k y'_k f_k)            y' = (1 - s) y + s / K, of K classes
+
+where s is the label smoothing [2].
+
 Where a loss has a kink, its gradient at e = 0 is 0, which lies between both sides.
 
 Where forecasts are linear in the parameters, the loss is minimised by iteratively reweighted least squares: each step
@@ -13,6 +20,8 @@ rounded off), so the loss never rises [1].
 
 [1] D. R. Hunter, K. Lange, "Quantile regression via an MM algorithm", Journal of Computational and Graphical
     Statistics 9(1), 2000.
+[2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Inception architecture for computer
+    vision", CVPR 2016.
 
 A loss is any object with
 
@@ -25,6 +34,8 @@ and, where it has something to say,
                                    ``rounding``: used to solve for a linear readout
     check()                        raises if a parameter of the loss is out of range
     check_outputs(n_outputs)       raises if the loss does not fit y with n_outputs columns
+    joint                          True where the columns of a row have one loss together, with the weight of the first
+    link                           what is fed back instead of forecasts, see ``labels.shares``
 
 out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them, float32 or float64.   y, w : (N O,),
 targets and weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each
@@ -116,6 +127,51 @@ def pinball_errors(out, y, w, at, dout, quantile):
                     slope = -quantile[o]
                 dout[t, b, o] = w[i] * slope
                 total += w[i] * slope * d
+    return total
+
+
+@kernel
+def logistic_errors(out, y, w, at, dout, smoothing):
+    """Cross-entropy of two classes, column by column."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                f = float(out[t, b, o])
+                target = (1 - smoothing) * y[i] + 0.5 * smoothing
+                e = np.exp(-abs(f))
+                p = 1 / (1 + e)
+                if f < 0:
+                    p = e / (1 + e)
+                dout[t, b, o] = w[i] * (p - target)
+                total += w[i] * (max(f, 0.0) + np.log1p(e) - target * f)
+    return total
+
+
+@kernel
+def softmax_errors(out, y, w, at, dout, smoothing):
+    """Cross-entropy of classes that exclude each other, one a column."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            i = at[b] + t * O
+            most = float(out[t, b, 0])
+            for o in range(1, O):
+                most = max(most, float(out[t, b, o]))
+            mass = 0.0
+            for o in range(O):
+                e = np.exp(out[t, b, o] - most)
+                dout[t, b, o] = e
+                mass += e
+            loss = np.log(mass)
+            for o in range(O):
+                target = (1 - smoothing) * y[i + o] + smoothing / O
+                loss -= target * (out[t, b, o] - most)
+                dout[t, b, o] = w[i] * (dout[t, b, o] / mass - target)
+            total += w[i] * loss
     return total
 
 
@@ -249,6 +305,46 @@ class Pinball(BaseEstimator):
         """s and d, shaped like e: the pinball loss is half the absolute error plus a linear term."""
         size = np.abs(e) + rounding
         return 0.5 / size, (2 * np.asarray(self.quantile, float) - 1) * size
+
+
+class Logistic:
+    """Cross-entropy of labels that are 0 or 1, each column of its own: two classes, or several labels a row."""
+
+    kinks = False
+    link = "logistic"
+
+    def __init__(self, smoothing=0.0):
+        self.smoothing = smoothing
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return logistic_errors(out, y, w, at, dout, float(self.smoothing))
+
+    def __repr__(self):
+        return "'cross-entropy'"
+
+
+class Softmax(Logistic):
+    """Cross-entropy of one label a row, of three classes or more, one a column."""
+
+    joint = True
+    link = "softmax"
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return softmax_errors(out, y, w, at, dout, float(self.smoothing))
+
+
+def link_of(loss):
+    """What is fed back of a model that learns with a loss."""
+    return getattr(loss, "link", "identity")
+
+
+def weights_of(loss, w):
+    """Weights (N, O) of single outputs as a loss counts them: a joint one counts rows."""
+    if getattr(loss, "joint", False):
+        w[:, 1:] = 0.0
+    return w
 
 
 def _is_sequence(quantile):
