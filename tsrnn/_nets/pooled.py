@@ -14,7 +14,7 @@ import numpy as np
 from .._training.losses import weights_of
 from .._values import kept
 from . import delay_kernels
-from .delay import OPEN, forward
+from .delay import OPEN_LOOP, forward
 from .dynamics import Dynamics
 from .recurrent_loss import SHARD, TrackLoss, in_threads
 from .tape import Masks, Tape
@@ -234,7 +234,7 @@ class PooledDelayLoss(PooledLoss):
         plan, B, at = self.net, len(which), self.at[which]
         O, size, nowhere = plan.n_outputs, T * len(which) * plan.n_outputs, np.zeros(len(which), np.int64)
         space = self._spaces.pop((B, T), None) or plan.work_space(B, T, theta.dtype)
-        args, h = forward(plan, theta, self.x, at * plan.n_inputs, self.y, nowhere, OPEN, T, space)
+        args, h = forward(plan, theta, self.x, at * plan.n_inputs, self.y, nowhere, OPEN_LOOP, T, space)
         d, grad = (np.empty_like(h), np.zeros_like(theta)) if learn else (None, None)
         loss = self._judge(h[-size:].reshape(T, B, O), which, d[-size:].reshape(T, B, O) if learn else None)
         if learn:
