@@ -572,11 +572,28 @@ class ESNLearner(Learner):
                 if tell is not None:
                     tell(f"series: {k + 1} of {len(series)}")
         w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
+        # What differs between series is small beside what they share: a penalty wants it in its own units.
+        centers, scales = zip(*(self._spread(A[w > 0]) for A in (V, S[1:])))
+        V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
         sums = no_sums(dynamics.n_columns, O)
         sums = add_rows(sums, self.columns, V, S, Y, np.flatnonzero(w), w)
         readout, theta, loss = self._solve(sums)
-        dynamics = dynamics.but(theta=theta)
+        dynamics = dynamics.but(theta=theta.copy())
+        c, Wv, Wx, _ = dynamics.readout()  # views
+        for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
+            if len(W):
+                W /= scale[:, None]
+                c -= center @ W
+        theta = dynamics.theta
         return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout)
+
+    def _spread(self, A):
+        """Center (M,) and scale (M,) of what the readout sees of series, A (S, M): 0 and 1 where squares are seen."""
+        if self.p.readout_squares:
+            return np.zeros(A.shape[1]), np.ones(A.shape[1])
+        scale = A.std(axis=0)
+        center = A.mean(axis=0) if self.p.readout_bias else np.zeros(A.shape[1])
+        return center, np.where(scale > 1e-12, scale, 1.0)
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
