@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from ._estimators.horizons import Forecaster
+from ._estimators.stream import Stream
 from ._estimators.through import (
     calibrate,
     forecast,
@@ -75,6 +76,7 @@ __all__ = [
     "RMSprop",
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
+    "Stream",
     "TDNNClassifier",
     "TDNNRegressor",
     "calibrate",
