@@ -4,6 +4,7 @@ from importlib import import_module
 
 from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
+from ._estimators.stream import Stream
 from ._estimators.through import (
     calibrate,
     forecast,
@@ -77,6 +78,7 @@ __all__ = [
     "RMSprop",
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
+    "Stream",
     "TDNNClassifier",
     "TDNNRegressor",
     "calibrate",
