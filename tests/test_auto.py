@@ -37,8 +37,8 @@ CUT = 360
 
 
 def quick(horizon=H, **options):
-    """An AutoForecaster without nets."""
-    return AutoForecaster(horizon, **({"candidates": [], "random_state": 0} | options))
+    """An AutoForecaster without nets, on a machine as slow as may be."""
+    return AutoForecaster(horizon, **({"candidates": [], "time_budget": 3600, "random_state": 0} | options))
 
 
 @pytest.fixture(scope="module")
@@ -688,6 +688,7 @@ def test_wrong_calls(alone, driven):
         (lambda: alone.predict_ahead(None, None), "measured y"),
         (lambda: alone.calibrate(None, None), "measured y"),
         (lambda: alone.predict(X[CUT:].to_numpy()), "features"),
+        (lambda: alone.predict_ahead(None, Y[CUT:], start="here"), "start='here'"),
         (lambda: driven.forecast(3), "needs X_future"),
         (lambda: driven.forecast(3, X[CUT : CUT + 2]), "2 rows"),
         (lambda: driven.forecast(3, X[CUT + 1 :]), "begins at"),

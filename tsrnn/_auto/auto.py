@@ -1260,7 +1260,7 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _resume(self, table, start):
         """Where each series of a table starts: yields its part, place, past and ``Rows``."""
-        history = self._histories(check_start(start)) if isinstance(start, tuple) else {}
+        history = self._histories(start) if isinstance(check_start(start), tuple) else {}
         for part in table.parts:
             cold = isinstance(start, str) and start in ("cold", "zeros")
             if start == "auto" and not table.is_named and not timelines.tells(part.stamps):

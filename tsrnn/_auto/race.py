@@ -12,6 +12,7 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 
 from .._estimators.regressor import SequenceRegressor
 from .._models.esn import ESNRegressor
@@ -173,7 +174,7 @@ def _smooth(field):
 def _nets(field, recipes, candidates, random_state):
     """Nets and regressors to try, those that gain most for their work first."""
     if not isinstance(candidates, str):
-        return [_given(field, one, recipes) for one in candidates]
+        return [_given(field, _seeded(one, random_state), recipes) for one in candidates]
     from sklearn.ensemble import HistGradientBoostingRegressor  # which takes a while to load
 
     n_rows = sum(map(len, field.blocks))
@@ -213,6 +214,13 @@ def _few(lags, seasons):
         return lags
     near = {k for k in lags if k <= 3 or any(abs(k - m * p) <= 1 for p in seasons for m in (1, 2))}
     return tuple(sorted(near or lags[:MOST_LAGS]))
+
+
+def _seeded(one, random_state):
+    """A user's estimator, with the seed where it has none of its own."""
+    if one.get_params(deep=False).get("random_state", 0) is not None:
+        return one
+    return clone(one).set_params(random_state=random_state)
 
 
 def _given(field, one, recipes):
