@@ -60,6 +60,8 @@ class Recited(Dynamics):
 
 
 class Recites(Learner):
+    sees_y = True
+
     def learn(self, net, series, mean, rng, before=None):
         text = np.asarray(self.p.forecasts, float)[:, None]
         return Trained(Recited(np.zeros(0), text, self.p.least), 1, [0.0], [])
@@ -379,7 +381,8 @@ def test_missing_values_and_gaps():
     model = ARXRegressor(input_lags=range(1, 3), output_lags=1).fit(X[:600], y[:600])
     y[::7] = np.nan
     rows = np.r_[600:800, 820:1200]
-    d = diagnose(model, X.iloc[rows], y.iloc[rows], horizons=[1, 3], start="end")
+    with pytest.warns(UserWarning, match=r"20 row\(s\) are missing .* starts again from the mean"):
+        d = diagnose(model, X.iloc[rows], y.iloc[rows], horizons=[1, 3], start="end")
     assert d.period == 24
     assert d.residuals.index.equals(index[rows])
     assert (d.residuals.isna() == y.iloc[rows].isna()).all()
@@ -538,7 +541,8 @@ def test_importance_through_pipelines_gaps_and_missing_values():
     whole = lag_importance(pipeline, X[500:], y[500:], max_lag=3)
     rows = np.r_[500:700, 740:1000]
     y.iloc[510:900:20] = np.nan
-    part = lag_importance(pipeline, X.iloc[rows], y.iloc[rows], max_lag=3, start="end")
+    with pytest.warns(UserWarning, match=r"40 row\(s\) are missing .* starts again from the mean"):
+        part = lag_importance(pipeline, X.iloc[rows], y.iloc[rows], max_lag=3, start="end")
     unit = y.iloc[500:].std(ddof=0) / y.iloc[rows].std(ddof=0)
     np.testing.assert_allclose(part, whole * unit, rtol=0.1, atol=1e-6)
     assert X["n"].dtype.kind == "i"  # what was given stays as it was

@@ -252,7 +252,7 @@ def test_trajectories_are_forecasts_after_updates(kind, data, steps):
     """Forecasts from all rows at once are those of a model that was brought up to each; holes as in test_chunks."""
     problem = data.draw(problems(kind, gaps=False, holes=kind != "direct"))
     model, X, y = problem.fit(), problem.X_new, problem.y_new
-    made = model.trajectories(X, y, steps, start="end")
+    made = model.trajectories(X, y, steps, start="end").forecast
     for k in (0, 1, len(made) - 1):
         one = copy.deepcopy(model)
         if k:
@@ -277,7 +277,7 @@ def test_pure(kind, data, order):
     calls = [
         lambda: model.predict(X),
         lambda: model.predict_ahead(X, y, steps=2),
-        lambda: model.trajectories(X, y, 2),
+        lambda: model.trajectories(X, y, 2).forecast,
         lambda: (
             model.predict(X, start=(problem.X, problem.y)) if isinstance(X, np.ndarray) else model.predict(X)
         ),

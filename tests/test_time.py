@@ -660,7 +660,7 @@ def test_a_gap_longer_than_the_lags_is_told():
         lambda: pickle.loads(pickle.dumps(model)).partial_fit(None, later),
     ):
         with pytest.warns(
-            UserWarning, match=r"660 rows are missing between 2024-01-03 11:00:00 and 2024-01-31 00:00:00"
+            UserWarning, match=r"660 row\(s\) are missing between 2024-01-03 11:00:00 and 2024-01-31 00:00:00"
         ):
             call()
 

@@ -11,6 +11,7 @@ PASSED_ON = (
     "concurrent",
     "contextlib",
     "joblib",
+    "numba",
     "numpy",
     "pandas",
     "pickle",

@@ -449,7 +449,7 @@ class HorizonsLearner(Learner):
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Z, T))
         rng = check_random_state(deepcopy(self.p.estimator.random_state))
         trained = learner.learn(learner.net(Z.shape[1], T.shape[1]), series, mean, rng)
-        return Member(trained.dynamics, x, y), trained._replace(end=None)
+        return Member(trained.dynamics, x, y), trained._replace(ends=None)
 
     def learn_more(self, trained, series, memory, rng):
         """Let each member learn from the pairs that the new rows complete."""
@@ -527,8 +527,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
 
     Attributes
     ----------
-    estimators_ : list of estimators
-        The fitted clones, in the order of their steps; those of quantiles last.
+    params_ : tuple
+        Weights of each clone, in the order of their steps, those of quantiles last; of "recursive", of the estimator.
     theta_ : ndarray of shape (n_parameters,)
         All their parameters.
     lead_ : int
@@ -636,8 +636,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         quantiles = None if self.quantiles is None else _check_quantiles(self.quantiles)
         return HorizonsLearner(self, inner, int(self.horizon), quantiles)
 
-    def _goal(self, table, pieces):
-        goal = super()._goal(table, pieces)
+    def _goal(self, table, pieces, form):
+        goal = super()._goal(table, pieces, form)
         known = self._columns_known_ahead()
         if self.strategy == "recursive":
             least = self._learner().input_lag if self.n_features_in_ else np.inf

@@ -6,6 +6,7 @@ It is a delay network without hidden layers, whose weights are those of a ridge 
 """
 
 from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,16 +14,27 @@ from .._check import check_number
 from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
-from .._nets.delay_loss import WindowLoss
-from .._nets.dynamics import Trained, check_enough_rows, no_row_counts
+from .._nets.delay_loss import Alike, WindowLoss
+from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
+from .._nets.ridge import Normal, likely_alpha
 from .._series.lags import parse_lags
+from .._training.least_squares import solve
 from .._training.losses import squared
-from .delay_network import Carry, DelayLearner, open_loop
+from .._values import kept
+from .delay_network import DelayLearner, open_loop
+
+
+@kept("linear carry")
+class LinearCarry(NamedTuple):
+    """Sums over all rows learnt from: normal equations of outputs of which the same rows count, and the penalty."""
+
+    sums: tuple
+    alpha: float
 
 
 @dataclass(frozen=True, eq=False)
 class LinearLearner(DelayLearner):
-    """Ridge regression on the lags, exactly and in one pass."""
+    """Ridge regression on the lags, exactly and in one pass; ``learn_more`` adds to its sums."""
 
     held_share = 0.0
 
@@ -32,17 +44,65 @@ class LinearLearner(DelayLearner):
     def learn(self, net, series, mean, rng, before=None):
         """Solve."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
-        loss = self._loss(net, series, open_loop(net), self.p.alpha)
+        loss = self._loss(net, series, open_loop(net), 0.0)
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
-        theta = loss.solve_linear(np.zeros(net.size), loss.decay)
-        rr, _, JJ = loss.gauss_newton(theta)
-        curve = [(rr + loss.decay @ theta**2) / (2 * loss.weight)]
-        dynamics = DelayDynamics(theta, net, mean, self.input_lag)
-        return Trained(dynamics, 1, curve, [], Carry(None, JJ + np.diag(loss.decay)))
+        return self._solved(net, tuple(loss.normal_equations(np.zeros(net.size))), mean)
+
+    def learn_more(self, trained, series, memory, rng):
+        """Solve again, with the new rows."""
+        dynamics, sums = trained.dynamics, trained.carry.sums
+        loss = self._loss(dynamics.plan, [after_memory(series, memory)], open_loop(dynamics.plan), 0.0)
+        if loss.n == 0:
+            return trained
+        new = tuple(loss.normal_equations(np.zeros(dynamics.plan.size)))
+        return self._solved(dynamics.plan, _added(sums, new), dynamics.mean)
+
+    def _solved(self, net, sums, mean):
+        """``Trained`` from sums."""
+        alpha, theta, sse = self._penalty(sums), np.zeros(net.size), 0.0
+        W, b = net.views(theta)[-1]
+        for alike in sums:
+            free = np.append(np.full(len(alike.A) - 1, alpha), 0.0)
+            best = solve(alike.A, free + 1e-12 * alike.A.diagonal().max(), alike.c)
+            if best is not None:
+                W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
+                fit = alike.yy + np.sum(best * (alike.A @ best - 2 * alike.c), axis=0)
+                sse += np.maximum(fit, 0.0).sum()
+        weight = sum(alike.weight * len(alike.outputs) for alike in sums)
+        curve = [float((sse + alpha * np.sum(W**2)) / (2 * weight))]
+        return Trained(
+            DelayDynamics(theta, net, mean, self.input_lag), 1, curve, [], LinearCarry(sums, alpha)
+        )
+
+    def _penalty(self, sums):
+        """The penalty asked for, or the one of most evidence."""
+        if self.p.alpha != "auto":
+            return float(self.p.alpha)
+        normals = []
+        for outputs, A, c, yy, weight in sums:
+            A = np.roll(A, (1, 1), (0, 1))  # the bias first
+            normals.append(Normal(A, np.roll(c, 1, 0), yy, weight, outputs, A))
+        return likely_alpha(normals, True)
 
     def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
         return WindowLoss(net, series, *kind, alpha, dtype, held)
+
+
+def _added(sums, new):
+    """Two tuples of ``Alike``, over different rows, as one."""
+    if [a.outputs.tolist() for a in sums] == [a.outputs.tolist() for a in new]:
+        return tuple(
+            Alike(a.outputs, a.A + b.A, a.c + b.c, a.yy + b.yy, a.weight + b.weight)
+            for a, b in zip(sums, new)
+        )
+    old, more = ({int(o): (a, k) for a in side for k, o in enumerate(a.outputs)} for side in (sums, new))
+    each = []
+    for o, (a, i) in sorted(old.items()):
+        b, k = more[o]
+        c, yy = a.c[:, i : i + 1] + b.c[:, k : k + 1], a.yy[i : i + 1] + b.yy[k : k + 1]
+        each.append(Alike(np.array([o]), a.A + b.A, c, yy, a.weight + b.weight))
+    return tuple(each)
 
 
 class ARXRegressor(SequenceRegressor):
@@ -58,12 +118,14 @@ class ARXRegressor(SequenceRegressor):
         An int L stands for x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
     output_lags : int or sequence of int, default=3
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
-    alpha : float, default=1e-4
+    alpha : float or "auto", default="auto"
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
-        squares.
+        squares, "auto" the one of most evidence [2]_.
 
     Attributes
     ----------
+    alpha_ : float
+        The penalty used.
     params_ : tuple of one (W, b)
         The coefficients in scaled units, W of shape (n_lags x n_columns, n_outputs): first the inputs, oldest lag
         first, then the outputs, oldest lag first.
@@ -81,6 +143,7 @@ class ARXRegressor(SequenceRegressor):
     References
     ----------
     .. [1] L. Ljung. "System identification: theory for the user." Prentice Hall, 1999, section 4.2.
+    .. [2] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
 
     Examples
     --------
@@ -95,7 +158,7 @@ class ARXRegressor(SequenceRegressor):
     input_lags: Lags = 2
     output_lags: Lags = 3
     _: KW_ONLY
-    alpha: float = 1e-4
+    alpha: float | str = "auto"
     scale: str | None = "standard"
     start: str | tuple = "auto"
     random_state: object = None
@@ -104,9 +167,15 @@ class ARXRegressor(SequenceRegressor):
     _warmup = ({},)
 
     def _learner(self):
-        check_number("alpha", self.alpha, 0)
+        if not (isinstance(self.alpha, str) and self.alpha == "auto"):
+            check_number("alpha", self.alpha, 0)
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         return LinearLearner(self, (), *lags, [], "identity", False, squared)
+
+    @property
+    def alpha_(self):
+        """The penalty used."""
+        return self._trained().carry.alpha
 
     @property
     def params_(self):
