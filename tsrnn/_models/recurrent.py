@@ -36,6 +36,8 @@ from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_so
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
+WHOLE = 16_000  # rows up to which validation follows whole series
+LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
@@ -207,8 +209,9 @@ class RecurrentLearner(Learner):
         with self._threads() as pool:
             for solver, limit in self._solvers(net, series):
                 loss = self._loss(net, series, mean, solver, pool)
+                patience = p.n_iter_no_change * max(1, limit // p.max_iter)
                 with progress(p.verbose, type(p).__name__, limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
+                    monitor = Monitor(theta, limit, p.tol, patience, validate, tell)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
@@ -283,20 +286,22 @@ class RecurrentLearner(Learner):
 
         One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
         """
-        p = self.p
-        n = sum(int(s.held.sum()) for s in series)
-        length = max(p.sequence_length, -(-n // 32)) if p.training == "open_loop" else p.sequence_length
-        lead_in = max(p.sequence_length, p.washout)
-        stretches, earlier = windows(series, net.lead, length, lead_in, held=True)
-        if not stretches:
-            return None
-        T = max(len(s.Y) for s in stretches) - net.lead
+        p, n, losses = self.p, sum(int(s.held.sum()) for s in series), []
         kinds = ("open_loop", "closed_loop")[: 1 if p.training == "open_loop" else 2]
-        options = {"held": True, "lead_in": earlier}
-        losses = [
-            TrackLoss(net, stretches, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
-            for kind in kinds
-        ]
+        for kind in kinds:
+            cut, lead_in = series, None
+            # Where it can be, from the state that the whole series leads to, as in training: from zeros some rows
+            # before, a net that remembers for longer looks hopeless until it has learnt not to.
+            if kind == "closed_loop" or len(series) * max(len(s.Y) for s in series) > WHOLE:
+                length = max(p.sequence_length, -(-n // 32)) if len(kinds) == 1 else p.sequence_length
+                before = max(LEAD_IN * p.sequence_length, p.washout)
+                cut, lead_in = windows(series, net.lead, length, before, held=True)
+            if n and cut:
+                T = max(len(s.Y) for s in cut) - net.lead
+                options = {"held": True, "lead_in": lead_in}
+                losses.append(
+                    TrackLoss(net, cut, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
+                )
         losses = [loss for loss in losses if loss.weight > 0]
         if not losses:
             return None
