@@ -133,10 +133,18 @@ def fitted(name):
     if "solver" in model.get_params() and not isinstance(model, ESNRegressor):
         bold = isinstance(model, RecurrentRegressor) or "bounds" in name
         far = 0.01 if "elman, a" in name else 0.3 if bold and "elman" not in name else 0.1
-        model.theta_ = model.theta_ + np.random.default_rng(1).normal(scale=far, size=model.theta_.size)
+        theta = model.theta_ + np.random.default_rng(1).normal(scale=far, size=model.theta_.size)
         if "near zero" in name:
-            model.theta_[-1] -= 3  # the last bias, in scaled units
+            theta[-1] -= 3  # the last bias, in scaled units
+        give_weights(model, theta)
     return model
+
+
+def give_weights(model, theta):
+    """Put other weights into a fitted model."""
+    trained = model.fitted_.trained
+    trained = trained._replace(dynamics=trained.dynamics.but(theta=theta))
+    model.fitted_ = model.fitted_._replace(trained=trained)
 
 
 def takes_gaps(name):

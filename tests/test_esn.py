@@ -673,7 +673,8 @@ def test_forgetting_stays_bounded_on_a_long_stream():
         model.partial_fit(u[t : t + 500], target[t : t + 500])
     errors = model.predict(u[5000:]) - target[5000:]
     assert np.sqrt(np.mean(errors**2)) < 1.2 * target[5000:].std()
-    assert np.linalg.eigvalsh(model._inverse).min() > -1e-6 * np.trace(model._inverse)
+    inverse = model.fitted_.trained.carry.inverse
+    assert np.linalg.eigvalsh(inverse).min() > -1e-6 * np.trace(inverse)
 
 
 def test_states_that_meet_have_no_lyapunov_exponent():

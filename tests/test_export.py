@@ -110,7 +110,7 @@ def test_the_models_are_worth_comparing():
         X, Y = rows(name)
         free, ahead = fitted(name).predict(X, start="end"), fitted(name).predict_ahead(X, Y, start="end")
         assert name == "persistence" or (np.std(free, axis=0) > 5e-3 * size()).all(), name
-        feels_y = model._can_do_without_inputs() or "differences" in name
+        feels_y = model._dynamics().sees_y or "differences" in name
         assert (np.abs(free - ahead).max() > 1e-3) == feels_y, name
         if "bounds" in name:
             bounds = (X[:, 2:3], 3.4) if "columns" in name else (LOW, HIGH)

@@ -553,7 +553,7 @@ def test_search_and_scorer():
     scores = cross_val_score(make_pipeline(StandardScaler(), model), X, y, cv=TimeSeriesSplit(2))
     assert scores.shape == (2,)
     assert (scores > 0.5).all()
-    assert model.get_params()["estimator__alpha"] == 1e-4
+    assert model.get_params()["estimator__alpha"] == ARXRegressor().alpha
 
 
 @parametrize_with_checks(

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from public import others
 
-from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, LSTMRegressor, NARXRegressor
+from tsrnn import (
+    ARXRegressor,
+    ElmanRegressor,
+    ESNRegressor,
+    ESNRegressorCV,
+    GRURegressor,
+    LSTMRegressor,
+    NARXRegressor,
+)
 from tsrnn._nets import delay, echo_state, recurrent_dynamics
 
 
@@ -17,6 +26,13 @@ MODELS = {
     "esn": ESNRegressor(40, connectivity=5, input_lags=1, output_lags=[2, 5], random_state=0),
     "esn, dense": ESNRegressor(20, connectivity=1.0, output_lags=2, readout_squares=True, random_state=0),
     "esn, two layers": ESNRegressor((20, 10), output_lags=1, random_state=0),
+}
+FED = {"output_lags": [2, 5], "max_iter": 3}
+MODELS |= {
+    name: model
+    for name, model in others(MODELS.values(), **FED).items()
+    if "output_lags" in model.get_params()
+    and not isinstance(model, (ARXRegressor, ESNRegressorCV))  # as others
 }
 N, STEPS = 70, 7
 
@@ -40,8 +56,8 @@ def case(request, series):
 
 
 def small_blocks(monkeypatch, rows, runs):
-    monkeypatch.setattr(delay, "BLOCK", runs * STEPS)
-    monkeypatch.setattr(delay, "NUMBERS", runs * STEPS)
+    monkeypatch.setattr(delay, "BLOCK_ROWS", runs * STEPS)
+    monkeypatch.setattr(delay, "CACHE_NUMBERS", runs * STEPS)
     monkeypatch.setattr(recurrent_dynamics, "BLOCK", rows)
     monkeypatch.setattr(recurrent_dynamics, "ORIGINS", runs)
     monkeypatch.setattr(echo_state, "RUNS", runs)

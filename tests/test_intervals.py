@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+from public import others
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
@@ -30,6 +31,7 @@ MODELS = {
     "persistence": tsrnn.PersistenceRegressor(random_state=0),
     "seasonal": tsrnn.SeasonalNaiveRegressor(3, random_state=0),
 }
+MODELS |= others(MODELS.values())
 every_model = pytest.mark.parametrize("name", MODELS)
 close = {"rtol": 1e-9, "atol": 1e-9}
 N, END = 200, 260

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from public import others
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
@@ -47,6 +48,7 @@ MODELS = [
     tsrnn.SeasonalNaiveRegressor(2, random_state=0),
     tsrnn.Forecaster(tsrnn.ARXRegressor(alpha=50.0, **LAGS), 3, known_ahead="all"),
 ]
+MODELS += others(MODELS, solver="adam", sequence_length=16).values()
 NAIVE = (tsrnn.PersistenceRegressor, tsrnn.SeasonalNaiveRegressor)
 VERBS = (
     "fit",
@@ -172,6 +174,7 @@ def read_only(a):
     return a
 
 
+NO_TIME = "not understood as time"  # of an index
 CLOTHES = {  # other containers and number types of the same values
     "list": lambda a: a.tolist(),
     "tuple": lambda a: tuple(map(tuple, a)) if a.ndim == 2 else tuple(a),
@@ -226,15 +229,18 @@ def dressed(X, y, with_y):
     """Cases of other clothes."""
     clean = X, y, {}
     for name, dress in CLOTHES.items():
-        yield Case(f"X: {name}", dress(X), y, {}, like=clean)
+        warns = NO_TIME if "index of" in name else None
+        yield Case(f"X: {name}", dress(X), y, {}, like=clean, warns=warns)
         if with_y:
-            yield Case(f"y: {name}", X, dress(y), {}, like=clean)
+            yield Case(f"y: {name}", X, dress(y), {}, like=clean, warns=warns)
     for name, dtype in INTEGERS.items():
         pandas = isinstance(dtype, str)
         u, v = whole(X, dtype), whole(y, dtype)
         yield Case(f"X: {name}", (pd.DataFrame(u) if pandas else u).astype(dtype), y, {}, like=(u, y, {}))
         if with_y:
-            yield Case(f"y: {name}", X, (pd.Series(v) if pandas else v).astype(dtype), {}, like=(X, v, {}))
+            warns = "y is boolean" if "bool" in name else None
+            made = (pd.Series(v) if pandas else v).astype(dtype)
+            yield Case(f"y: {name}", X, made, {}, like=(X, v, {}), warns=warns)
     if with_y:
         yield Case("y: array.array", X, array("d", y), {}, like=clean)
         yield Case("y: a column", X, y[:, None], {}, like=clean)
@@ -261,7 +267,7 @@ def values(X, y, verb):
     n = len(X)
     for name, (value, words) in NOT_A_NUMBER.items():
         dtype = float if isinstance(value, float) else object
-        yield Case(f"X: {name}", put(X, (4, 1), value, dtype), y, {}, refused=("X", *words))
+        yield Case(f"X: {name}", put(X, (1, 1), value, dtype), y, {}, refused=("X", *words))
         if verb not in WITHOUT_Y and name not in ("NaN", "None"):
             yield Case(f"y: {name}", X, put(y, 4, value, dtype), {}, refused=("y", *words))
     whole_arrays = {
@@ -278,7 +284,7 @@ def values(X, y, verb):
         "a frame of dates": (pd.DataFrame(np.zeros(X.shape, "M8[s]")), ()),
         "a categorical column": (pd.DataFrame(X).assign(c=pd.Categorical(["u"] * n))[[0, "c"]], ()),
         "nullable with NA": (
-            pd.DataFrame(put(X, (4, 1), np.nan)).astype("Float64"),
+            pd.DataFrame(put(X, (1, 1), np.nan)).astype("Float64"),
             ("NaN", "missing='hold'"),
         ),
         "a dict of columns": ({"a": X[:, 0], "b": X[:, 1]}, ()),
@@ -449,12 +455,13 @@ def indexes(verb):
         "booleans": pd.Index(np.arange(n) % 2 == 0),
         "categories": pd.CategoricalIndex([f"c{k}" for k in range(n)]),
     }
+    no_time = [name for name in same if name.startswith(("strings", "floats", "booleans", "categories"))]
     for name, index in same.items():
-        yield case(name, at(index))
+        yield case(name, at(index), warns=NO_TIME if name in no_time else None)
     if verb not in WITHOUT_Y:
         yield case("y without one", (X, y_all[LATER]))
         yield case("fresh one of y", (X, y.reset_index(drop=True)))
-        yield case("strings of y", (X, y.set_axis(same["strings"])))
+        yield case("strings of y", (X, y.set_axis(same["strings"])), warns=NO_TIME)
         yield case("X and y in other units", (X.set_axis(same["in seconds"]), y))
         yield case("periods of y", (X, y.set_axis(same["periods"])))
         for name, other in {
@@ -497,12 +504,9 @@ def indexes(verb):
     warned = "missing between" if placed and late is None else None
     yield case("three hours missing before them", rows, refused=late, like=None, warns=warned)
     like = (X_all[LATER], y_all[LATER], {"start": "cold"})
-    if verb in ("predict", "predict_ahead", "trajectories", "forecast"):
-        for name, apart in {"a month later": "30D", "a century later": "36500D"}.items():
-            yield case(name, at(hours + pd.Timedelta(apart)), refused=late, like=like)
-    else:
-        yield case("a month later", at(hours + pd.Timedelta("30D")), like=None)
-        yield case("a century later", at(hours + pd.Timedelta("36500D")), like=None)
+    like = like if verb in ("predict", "predict_ahead", "trajectories") else None
+    for name, apart in {"a month later": "30D", "a century later": "36500D"}.items():
+        yield case(name, at(hours + pd.Timedelta(apart)), refused=late, like=like, warns=warned)
     hole = np.r_[0:1, 3:NEW]
     words = ("X_future has a gap", str(hours[3]), "every row") if verb == "forecast" else None
     warned = None if verb in ("fit", "calibrate", "forecast") else "missing between"
@@ -514,8 +518,8 @@ def indexes(verb):
     rough = pd.DatetimeIndex(np.sort(np.random.default_rng(0).integers(0, 10**9, n)).astype("M8[s]"))
     rough += HOURS[N - 1] - rough[0] + pd.Timedelta("1h")
     warned = "neither a step" if verb == "fit" else None  # each of them is far from the next
-    words = ("X_future has a gap", "every row") if verb == "forecast" else None
-    yield case("irregular", at(rough), refused=words, like=None, warns=warned, gaps=True)
+    words = ("X", "beside the grid", "resample") if placed else None
+    yield case("irregular", at(rough), refused=words, like=None, warns=warned)
 
     # columns
     if verb != "fit":
@@ -611,7 +615,7 @@ def panels(verb):
     index = pd.MultiIndex.from_arrays([keys, messy])
     yield case("out of order", (Xp.set_axis(index), yp.set_axis(index)), refused=("'a'", "not in time order"))
     index = pd.MultiIndex.from_arrays([keys, messy.where(np.arange(NEW) != 3)[::-1]])
-    yield case("NaT", (Xp.set_axis(index), yp.set_axis(index)), refused=("'b'", "NaT", "drop or repair"))
+    yield case("NaT", (Xp.set_axis(index), yp.set_axis(index)), refused=("NaT", "row 20", "drop or repair"))
     refused = None if verb in ("fit", "calibrate") else alone
     yield case("a panel for a model of one series", (Xp, yp), kind="stamped", refused=refused)
 
@@ -793,7 +797,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "missing": ["drop", "", None, 3, True, np.nan, ["mean"]],
     "n_iter_no_change": [0, -1, 1.5, None, True],
     "n_jobs": [0, 1.5, "2", "all", np.nan, [2]],
-    "n_reservoir": [0, -1, 1.5, "300", None, True, (), (10, 0), (10, "a")],
+    "n_reservoir": [0, -1, 1.5, "300", True, (), (10, 0), (10, "a")],
     "n_restarts": [0, *WHOLE],
     "noise": POSITIVE,
     "orthogonal_penalty": POSITIVE,
@@ -813,7 +817,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "series": ["c", 3, ("a", "c"), True, ""],
     "skip_connections": FLAG,
     "solver": [*WORD, tsrnn.Adam, object()],
-    "spectral_radius": [-0.1, np.nan, "0.9", None, True, (0.9, 0.9)],
+    "spectral_radius": [-0.1, np.nan, "0.9", True, (0.9, 0.9)],
     "start": STARTS,
     "strategy": ["both", "", None, 3, True, ["direct"]],
     "target_bounds": [3, "auto", (1,), (0, 1, 2), (2, 1), (np.nan, 1), ("0", 1), ("c", None), *BOUNDS],

@@ -491,7 +491,7 @@ def test_split_errors():
     with pytest.raises(ValueError, match="index that tells time"):
         list(PanelTimeSeriesSplit(2).split(X.reset_index(drop=True)))
     index = pd.MultiIndex.from_arrays([list("aab"), [pd.Timestamp("2020"), pd.NaT, pd.Timestamp("2021")]])
-    with pytest.raises(ValueError, match="stamp of row 1 of X is missing"):
+    with pytest.raises(ValueError, match="The index of X holds NaT, first in row 1"):
         list(PanelTimeSeriesSplit(2).split(pd.DataFrame({"x": range(3)}, index=index)))
 
 

@@ -25,7 +25,7 @@ from test_losses import NAMES as LOSSES
 from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, Huber, LSTMRegressor, Pinball
 from tsrnn._estimators.following import Loop
 from tsrnn._kernels.layer_norm_v1 import normalise, normalise_back
-from tsrnn._kernels.simd_v1 import add_product
+from tsrnn._kernels.simd_v2 import add_product
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as _delay_kernels
 from tsrnn._nets import delay_loss as _delay_loss
@@ -39,7 +39,7 @@ from tsrnn._series.lags import parse_lags
 from tsrnn._series.scaling import Scaler
 from tsrnn._series.targets import Difference, Logit, resolve_bounds, resolve_target
 from tsrnn._series.units import Units
-from tsrnn._training.losses import CLOSE, STEP, has_kinks, resolve_loss, reweighted
+from tsrnn._training.losses import MIN_GAIN, STEP, has_kinks, resolve_loss, reweighted
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_delay_net_loss_and_gradient(name, steps, closed):
 def test_delay_net_jacobian(name, steps, closed, block, monkeypatch):
     plan, theta, _ = build_delay_net(name)
     objective = Objective(plan, short_series(plan), steps, closed, 0.0, np.float64)
-    monkeypatch.setattr(_delay_loss, "BLOCK", block)
+    monkeypatch.setattr(_delay_loss, "BLOCK_ROWS", block)
 
     def residuals(p):
         return np.concatenate([r for r, _, _ in objective.jacobian_blocks(p)])
@@ -117,7 +117,7 @@ def test_delay_net_runs(name, block, monkeypatch):
     Y = s.Y.copy()
     Y[[lead, lead + 3, lead + 4], 0] = np.nan
     Y[-6:] = np.nan
-    monkeypatch.setattr(_delay, "BLOCK", block)
+    monkeypatch.setattr(_delay, "BLOCK_ROWS", block)
     for y in (s.Y, Y):
         out, filled = run(plan, theta, s.X[lead:], y[lead:], s.X[:lead], s.Y[:lead])
         np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, y, lead), rtol=1e-13, atol=1e-13)
@@ -142,7 +142,7 @@ def test_delay_net_gradient_where_some_outputs_are_fed(name, monkeypatch):
 
     def forward_some(*args):
         y, own, starts = args[4], some(args[5]), args[7]
-        measured = (starts[_delay_kernels.Y][:, None] + np.arange(own.shape[1]))[~own]
+        measured = (starts[_delay_kernels.FROM_Y][:, None] + np.arange(own.shape[1]))[~own]
         y[measured] = np.sin(np.arange(len(measured)))
         forward(*args[:5], own, *args[6:])
 
@@ -362,7 +362,7 @@ def test_reweighting_ends_where_nothing_is_gained():
     assert curve == values[:4]
     assert step.calls == pytest.approx([0, 2 * STEP, 4 * STEP, 6 * STEP])
     assert theta == pytest.approx(6 * STEP)
-    theta, curve = reweighted(lambda theta: (1.0 - CLOSE * (theta > 0), theta + 1), 0.0)
+    theta, curve = reweighted(lambda theta: (1.0 - MIN_GAIN * (theta > 0), theta + 1), 0.0)
     assert len(curve) == 2  # just as much is not enough
     theta, curve = reweighted(lambda theta: (7.0, theta + 1), 0.0)
     assert len(curve) == 2
@@ -743,7 +743,7 @@ def test_what_has_no_evidence(rng):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("P", [1, 2, 6])
 def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch, rng):
-    monkeypatch.setattr(_ridge, "CLOSE", 1e-9)
+    monkeypatch.setattr(_ridge, "FOLD_TOLERANCE", 1e-9)
     total, Z, Y = normal_equations(rng, P, 2, rows=90)
     folds, alphas = [], (0.1, 5.0, 200.0)
     for part in (slice(0, 60), slice(20, 90)):

@@ -14,15 +14,15 @@ from ._estimators.through import (
     update,
 )
 from ._models.arx import ARXRegressor
-from ._models.elman import ElmanRegressor
-from ._models.esn import ESNRegressor, RecursiveLeastSquares
+from ._models.elman import ElmanClassifier, ElmanRegressor
+from ._models.esn import ESNClassifier, ESNRegressor, RecursiveLeastSquares
 from ._models.esn_cv import ESNRegressorCV
-from ._models.gru import GRURegressor
-from ._models.lstm import LSTMRegressor
-from ._models.min_gru import MinGRURegressor
+from ._models.gru import GRUClassifier, GRURegressor
+from ._models.lstm import LSTMClassifier, LSTMRegressor
+from ._models.min_gru import MinGRUClassifier, MinGRURegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
-from ._models.narx import NARXRegressor
-from ._models.tdnn import TDNNRegressor
+from ._models.narx import NARXClassifier, NARXRegressor
+from ._models.tdnn import TDNNClassifier, TDNNRegressor
 from ._training.losses import Huber, Pinball
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._values import public as _public
@@ -53,22 +53,29 @@ __all__ = [
     "SGD",
     "ARXRegressor",
     "Adam",
+    "ESNClassifier",
     "ESNRegressor",
     "ESNRegressorCV",
+    "ElmanClassifier",
     "ElmanRegressor",
     "Evolution",
     "Forecaster",
+    "GRUClassifier",
     "GRURegressor",
     "Huber",
+    "LSTMClassifier",
     "LSTMRegressor",
     "LevenbergMarquardt",
+    "MinGRUClassifier",
     "MinGRURegressor",
+    "NARXClassifier",
     "NARXRegressor",
     "PersistenceRegressor",
     "Pinball",
     "RMSprop",
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
+    "TDNNClassifier",
     "TDNNRegressor",
     "calibrate",
     "diagnose",

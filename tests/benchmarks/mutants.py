@@ -3,7 +3,7 @@
     python tests/benchmarks/mutants.py                     every mutant, some ten minutes on one core
     python tests/benchmarks/mutants.py --every 10          every tenth
     python tests/benchmarks/mutants.py --only _losses      those whose name holds this
-    python tests/benchmarks/mutants.py --compiled          those of simd_v1.py, ten seconds each
+    python tests/benchmarks/mutants.py --compiled          those of simd_v2.py, ten seconds each
 
 A mutant is the library with one small change to one function: a sign, a comparison, a constant or an index off by
 one, a statement left out, two arguments swapped ... (``replacements``, ``statements``). It is killed where some test
@@ -15,7 +15,7 @@ for each mutant a forked process gives the live function its new code and runs t
 first, until one fails. A first run (``--profile``, kept in a file) finds out which tests enter what.
 
 What is not mutated: messages, and conditions that lead to nothing but an error; constructors; constants of modules;
-``simd_v1.py``, whose vector code needs the compiler: ``--compiled`` mutates what is Python there, in a copy of the
+``simd_v2.py``, whose vector code needs the compiler: ``--compiled`` mutates what is Python there, in a copy of the
 library.
 """
 
@@ -150,20 +150,20 @@ EQUIVALENT = {
     "_ridge.multiply: * -> add_product(flat(A), np.arange(P) * A.shape[0], X, Z)": "square",
     "_ridge.add_rows: if len(rows) == 0: -> if len(rows) == -1:": NOTHING,
     "_ridge.*: add_gram(Z, _times(*), *) -> add_gram(_times(*), Z, *)": "either factor may carry the weights",
-    "_ridge.*: add_gram(Z, Z * each*) -> add_gram(Z * each*, Z, *": "either factor may carry the weights",
+    "_ridge.*: add_gram(Z, Z * weights*) -> add_gram(Z * weights*, Z, *": "either factor may carry the weights",
     "_ridge.add_*: * -> *[-1]*": ONE,
-    "_ridge.add_rows: more = * -> more = np.zeros_like(sums.gram[1])": "all Gram matrices have one shape",
+    "_ridge.add_rows: gram = * -> gram = np.zeros_like(sums.gram[1])": "all Gram matrices have one shape",
     "_ridge.add_weighted_rows: Z = * -> *Y[:, :0]*": UNREAD,
     "_ridge.add_weighted_rows: P = sums[0].P -> P = sums[1].P": "all have one shape",
     "_ridge.feature_rows: Z = * -> Z = _panelled(P + Y.shape[0], *": TIME,
     "_ridge.feature_rows: Z = * -> *reshape(len(rows), -2)": SAME,
     "_ridge.ridge: keep = values > * -> keep = values >= *": KINK,
     "_ridge.likely_alpha: low = * -> *normals[-1]*": "all have one shape",
-    "_ridge.likely_alpha: found = * -> *{'xatol': -0.9})": TIME,
+    "_ridge.likely_alpha: best = * -> *{'xatol': -0.9})": TIME,
     "_ridge._minus_evidence: * -> *overwrite_a=False*": TIME,
     "_ridge._minus_evidence: * -> *check_finite=True*": TIME,
-    "_ridge.ridge_path: far = * -> far = ~(left < *": KINK,
-    "_ridge.ridge_path: far = * -> far = ~(left <= CLOSE ** 3 *": TIME,
+    "_ridge.ridge_path: far = * -> far = ~(misfit < *": KINK,
+    "_ridge.ridge_path: far = * -> far = ~(misfit <= FOLD_TOLERANCE ** 3 *": TIME,
     "_ridge.ridge_path: break -> nothing": TIME,
     "_ridge._tridiagonal: if P == 1: -> if P == 0:": "LAPACK gives the same for one column, with a complaint",
     "_ridge._tridiagonal: return * -> return (Q, A[-1].copy(), np.empty(0))": ONE,
@@ -171,7 +171,7 @@ EQUIVALENT = {
     "_ridge._tridiagonal: * -> *lwork=64 / P)*": TIME,
     "_ridge._tridiagonal: * -> *lwork=63 *": TIME,
     "_ridge._tridiagonal: * -> *lwork=65 *": TIME,
-    "_simd_v1.add_*: v = 2 if v == 4 * -> v = 2 if v == 5 *": "tiles of another shape, each element the same sum",
+    "_simd_v2.add_*: v = 2 if v == 4 * -> v = 2 if v == 5 *": "tiles of another shape, each element the same sum",
     "_loop.Loop.__call__: if self.levels.shape[1]: -> if self.levels.shape[0]:": "levels that no difference asks for",
     "_loop.Loop.__call__: if self.levels.shape[1]: -> if self.levels.shape[2]:": "levels that no difference asks for",
 }
@@ -523,7 +523,7 @@ def report(outcomes):
 
 
 def compiled(every, only):
-    """Mutants of what ``simd_v1.py`` compiles, each in a copy of the library with a cache of its own."""
+    """Mutants of what ``simd_v2.py`` compiles, each in a copy of the library with a cache of its own."""
     files = "tests/test_simd.py", "tests/test_mutants.py"
     tests = "any_width or (test_simd and (accurate or special or products or odd))"
     with tempfile.TemporaryDirectory() as folder:
@@ -531,10 +531,10 @@ def compiled(every, only):
         for part in ("tsrnn", "tests"):
             shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", home)
-        file = home / "tsrnn" / "simd_v1.py"
+        file = home / "tsrnn" / "simd_v2.py"
 
         def outcomes():
-            for count, mutant in enumerate(mutants("_simd_v1", SIMD)):
+            for count, mutant in enumerate(mutants("_simd_v2", SIMD)):
                 if count % every or only not in mutant.name:
                     continue
                 outcome = why_equivalent(mutant.name) and "equivalent"
@@ -554,7 +554,7 @@ def compiled(every, only):
                     except subprocess.TimeoutExpired:
                         outcome = "killed"
                 if outcome == "survived":
-                    print(f"survived simd_v1.py:{mutant.line} {mutant.name}", flush=True)
+                    print(f"survived simd_v2.py:{mutant.line} {mutant.name}", flush=True)
                 yield mutant, outcome
 
         report(outcomes())
@@ -569,7 +569,7 @@ def main():
     parser.add_argument("--only", default="", help="take mutants whose name holds this")
     parser.add_argument("--again", help="take only those that survived in the output that this file holds")
     parser.add_argument("--list", action="store_true", help="count mutants and run nothing")
-    parser.add_argument("--compiled", action="store_true", help="mutants of simd_v1.py")
+    parser.add_argument("--compiled", action="store_true", help="mutants of simd_v2.py")
     parser.add_argument("--profile", default=str(Path(tempfile.gettempdir()) / "tsrnn_mutants_profile"))
     options = parser.parse_args()
     if options.compiled:

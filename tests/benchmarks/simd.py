@@ -1,8 +1,10 @@
-"""Speed of the arithmetic in ``tsrnn._simd_v1``: products, functions, and the time it takes to compile them.
+"""Speed of the arithmetic in ``tsrnn._kernels.simd_v2``: products, functions, and the time it takes to compile them.
 
     python tests/benchmarks/simd.py
 
-Times are the least of many repeats.  NumPy runs on one thread where threadpoolctl is installed.
+Times are CPU seconds, the least of many repeats, that of the peak measured between them.  NumPy runs on one
+thread where threadpoolctl is installed.  Targets, M = 32, K = N = 32 ... 512 and the triangle of a Gram matrix:
+80 % of the peak, and never below NumPy's BLAS by more than 10 %.
 """
 
 import os
@@ -18,9 +20,11 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from scipy.linalg import get_blas_funcs
 
-from tsrnn._kernels import simd_v1 as _simd_v1
-from tsrnn._kernels.simd_v1 import add_outer, add_product, add_product_t, add_scattered, sigmoid, tanh
+from tsrnn._kernels import simd_v2
+from tsrnn._kernels.simd_v2 import add_outer, add_product, add_scattered, sigmoid, tanh
+from tsrnn._nets.ridge import PANEL, add_gram
 
 
 try:
@@ -29,6 +33,7 @@ except ImportError:
     threadpool_limits = None
 
 jit = njit(error_model="numpy")
+ROUNDS = 20
 
 
 def least(f, n, *args, repeats=20):
@@ -36,9 +41,9 @@ def least(f, n, *args, repeats=20):
     f(n, *args)
     best = np.inf
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         f(n, *args)
-        best = min(best, (time.perf_counter() - start) / n)
+        best = min(best, (time.process_time() - start) / n)
     return best
 
 
@@ -47,7 +52,7 @@ def _twelve_chains(typingctx, n, x):
     """n rounds of 12 independent vector fma: more than any core's two pipes can delay."""
 
     def codegen(context, builder, signature, args):
-        lanes = _simd_v1._lanes_of(context, x)
+        lanes = simd_v2._target(context, x).lanes
         vector, i64, i32 = ir.VectorType(args[1].type, lanes), ir.IntType(64), ir.IntType(32)
         name = f"llvm.fma.v{lanes}f{x.bitwidth}"
         fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
@@ -81,7 +86,7 @@ def chains(n, x):
 
 @jit
 def lanes_of(array):
-    return _simd_v1._lanes(array)
+    return simd_v2._lanes(array)
 
 
 def peak(dtype):
@@ -108,47 +113,113 @@ def scattered(n, D, V, a, rows):
         add_scattered(D, V, a, rows)
 
 
-@jit
-def products_t(n, D, W, a, rows):
-    for _ in range(n):
-        add_product_t(D, W, a, rows)
-
-
 def dots(n, A, W, Z):
     for _ in range(n):
         np.dot(A, W, out=Z)
 
 
-SHAPES = [(32, 16, 64), (32, 32, 128), (32, 64, 256), (32, 128, 512), (32, 256, 1024)]  # a step of an LSTM
-SHAPES += [(1, 10, 1), (1, 20, 10), (1, 16, 64), (1, 64, 256)]  # a closed loop, one sequence
+def dots_t(n, A, D, G):
+    for _ in range(n):
+        np.dot(A.T, D, out=G)
+
+
+@jit
+def grams(n, Z, G):
+    for _ in range(n):
+        add_gram(Z, Z, G)
+
+
+def syrks(n, A, G):
+    syrk = get_blas_funcs("syrk", (A,))
+    for _ in range(n):
+        syrk(1.0, A, beta=1.0, c=G, trans=0, overwrite_c=1)
+
+
+STEPS = [(32, N, N) for N in (16, 32, 64, 128, 256, 512)]  # a step of a recurrent net
+SHAPES = [(16, 64, 64), (16, 256, 256), (2048, 4, 32), (2048, 64, 64)]  # a shard, its inputs, its gradient
+SHAPES += [(1, 20, 10), (1, 64, 64), (1, 256, 256)]  # a closed loop, one sequence
 SHAPES += [(5000, 20, 10), (5000, 10, 1), (5000, 168, 16), (1000, 24, 40), (500, 8, 3)]  # lag windows
+GRAMS = (48, 96, 240, 480)  # columns, of 512 rows
+
+
+class Job:
+    """A function, its arguments, and what it multiplies and adds."""
+
+    def __init__(self, f, *args, flops):
+        self.f, self.args, self.flops, self.best = f, args, flops, np.inf
+        self.n = int(min(20_000, max(1, 1e8 // (flops + 1000))))
+        f(1, *args)
+
+    def run(self):
+        """Some milliseconds."""
+        start = time.process_time()
+        self.f(self.n, *self.args)
+        self.best = min(self.best, (time.process_time() - start) / self.n)
+
+    @property
+    def rate(self):
+        """GFLOP/s."""
+        return self.flops / self.best / 1e9
+
+
+def jobs_of(shape, dtype, rng):
+    """The three products of a shape, and NumPy's of the first two."""
+    M, K, N = shape
+    stride = K if M <= 32 else 1  # sequences of a batch, or windows of a series
+    rows = np.arange(M) * stride
+    a = rng.normal(size=M * stride + K).astype(dtype) * dtype(1e-3)
+    W = rng.normal(size=(K, N)).astype(dtype) * dtype(1e-3)
+    A, V = a[rows[:, None] + np.arange(K)], np.ascontiguousarray(W.T)
+    Z, G = np.zeros((M, N), dtype), np.zeros((K, N), dtype)
+    D, flops = rng.normal(size=(M, N)).astype(dtype) * dtype(1e-6), 2 * M * K * N
+    return [
+        Job(products, a, rows, W, Z, flops=flops),
+        Job(dots, A, W, Z.copy(), flops=flops),
+        Job(outers, a, rows, D, G, flops=flops),
+        Job(dots_t, A, D, G.copy(), flops=flops),
+        Job(scattered, D, V, a.copy(), rows, flops=flops),
+    ]
+
+
+def gram_jobs(P, rng):
+    """The upper triangle of Z'Z, and BLAS's; as many columns as fill panels."""
+    M, n = 512, P // PANEL
+    Z = rng.normal(size=(n, M, PANEL))
+    A = np.asfortranarray(Z.transpose(0, 2, 1).reshape(P, M))
+    return [
+        Job(grams, Z, np.zeros((n * (n + 1) // 2, PANEL, PANEL)), flops=M * P * (P + 1)),
+        Job(syrks, A, np.zeros((P, P), order="F"), flops=M * P * (P + 1)),
+    ]
+
+
+def rounds(jobs, peak_job):
+    """Run all by turns, for the machine's speed changes while it is measured."""
+    for _ in range(ROUNDS):
+        for job in jobs:
+            peak_job.run()
+            job.run()
 
 
 def bench_products(dtype):
-    top = peak(dtype)
-    print(f"\n{dtype.__name__}: peak of fma {top:.0f} GFLOP/s.  GFLOP/s (and ns a call):")
-    names = ("add_product", "np.dot", "add_outer", "add_scattered", "add_product_t")
-    print(f"{'M x K x N':>16}" + "".join(f"{name:>20}" for name in names))
     rng = np.random.default_rng(0)
-    for M, K, N in SHAPES:
-        stride = K if M <= 32 else 1  # sequences of a batch, or windows of a series
-        rows = np.arange(M) * stride
-        a = rng.normal(size=M * stride + K).astype(dtype) * dtype(1e-3)
-        W = rng.normal(size=(K, N)).astype(dtype) * dtype(1e-3)
-        A, V = a[rows[:, None] + np.arange(K)], np.ascontiguousarray(W.T)
-        Z, G = np.zeros((M, N), dtype), np.zeros((K, N), dtype)
-        n = max(1, 1_000_000 // (M * K * N))
-        line = f"{f'{M} x {K} x {N}':>16}"
-        for f, args in [
-            (products, (a, rows, W, Z)),
-            (dots, (A, W, Z.copy())),
-            (outers, (a, rows, Z, G)),
-            (scattered, (Z * 0, V, a, rows)),
-            (products_t, (Z * 0, W, a, rows)),
-        ]:
-            seconds = least(f, n, *args)
-            line += f"{2e-9 * M * K * N / seconds:>9.1f} ({seconds * 1e9:>8.0f})"
-        print(line)
+    top = Job(chains, dtype(0.5), flops=2 * 12 * lanes_of(np.zeros(1, dtype)))
+    top.n = 50_000
+    rows = []
+    for shape in STEPS + SHAPES:
+        jobs = jobs_of(shape, dtype, rng)
+        rounds(jobs, top)
+        rows.append((shape, jobs))
+    for P in GRAMS if dtype == np.float64 else ():
+        jobs = gram_jobs(P, rng)
+        rounds(jobs, top)
+        rows.append((f"Gram 512 x {P}", jobs))
+    print(f"\n{dtype.__name__}: peak of fma {top.rate:.0f} GFLOP/s.  GFLOP/s, % of the peak, ns a call:")
+    names = ("add_product", "np.dot", "add_outer", "np.dot", "add_scattered")
+    print(f"{'M x K x N':>16}" + "".join(f"{name:>24}" for name in names))
+    for shape, jobs in rows:
+        name = shape if isinstance(shape, str) else " x ".join(map(str, shape))
+        cells = [f"{j.rate:>8.1f} {100 * j.rate / top.rate:>3.0f}% ({j.best * 1e9:>8.0f})" for j in jobs]
+        print(f"{name:>16}" + "".join(f"{cell:>24}" for cell in cells))
 
 
 @jit
@@ -183,7 +254,7 @@ def bench_functions(dtype):
 COLD = """
 import sys, time
 import numpy as np
-from tsrnn._kernels import simd_v1 as s
+from tsrnn._kernels import simd_v2 as s
 from tsrnn._kernels.jit import kernel
 from numba import njit
 
@@ -209,10 +280,6 @@ def scattered(a, rows, W, Z):
     s.add_scattered(Z, W, a, rows)
 
 @njit(error_model="numpy")
-def product_t(a, rows, W, Z):
-    s.add_product_t(Z, W, a, rows)
-
-@njit(error_model="numpy")
 def tanh(a, rows, W, Z):
     for i in range(len(a)):
         a[i] = s.tanh(a[i])
@@ -228,22 +295,21 @@ nothing(np.zeros(3), np.zeros(3))  # numba's own start
 dtype, names = sys.argv[1], sys.argv[2].split(",")
 a, rows, W, Z = np.zeros(50, dtype), np.arange(4), np.zeros((4, 4), dtype), np.zeros((4, 4), dtype)
 for name in names:
-    start = time.perf_counter()
+    start = time.process_time()
     globals()[name](a, rows, W, Z)
-    print(f"{name} {time.perf_counter() - start:.2f} s", end="   ")
+    print(f"{name} {time.process_time() - start:.2f} s", end="   ")
 print()
 """
 
 
 def bench_compilation(dtype):
     print(f"\n{dtype.__name__}, first call of a kernel, nothing cached (each line a new process):")
-    root = str(Path(_simd_v1.__file__).parents[1])
+    root = str(Path(simd_v2.__file__).parents[1])
     for names in (
         "empty",
         "product",
         "outer",
         "scattered",
-        "product_t",
         "tanh",
         "cell",
         "cell,product,outer,tanh",

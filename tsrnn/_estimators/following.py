@@ -116,7 +116,7 @@ class Loop:
 
 def follow(dynamics, units, inputs, U, past):
     """Follow rows without a gap; inputs : ``Inputs`` of N rows."""
-    if units.plain:
+    if units.plain or (units.alone and not dynamics.sees_y):
         Z = units.y(U)
         z, memory = dynamics.run(inputs.z, Z, past.memory)
         out, unknown = units.y.inverse(z), np.isnan(U)
@@ -217,8 +217,21 @@ def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,)):
         ahead = _ahead(dynamics, units, here, followed, past, further) if further else {}
         for h in horizons:
             out[h][rows] = ahead[h] if h > 1 else followed.out
+        if units.delay:
+            out[1][rows] = _in_time(dynamics, units, here, followed)
         past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
     return out, past
+
+
+def _in_time(dynamics, units, inputs, followed):
+    """Levels (N, O), each at its own row, of a model that gives them ``delay`` rows later.
+
+    For the last rows it goes on with the last inputs.
+    """
+    d, last = units.delay, inputs.filled[-1:]
+    unknown = np.full((d, units.n_outputs), np.nan)
+    beyond = follow(dynamics, units, units.scaled(np.repeat(last, d, axis=0)), unknown, followed.after)
+    return np.concatenate([followed.out, beyond.out])[d:]
 
 
 def _ahead(dynamics, units, inputs, followed, past, horizons):

@@ -408,9 +408,9 @@ class HorizonsLearner(Learner):
         dynamics = Horizons(theta, net, members, mean)
         n_iter = max(t.n_iter for t in trained)
         carry = Members(tuple(t._replace(judged=None) for t in trained))
-        return Trained(dynamics, n_iter, curves, [], carry, judged=self._judged(dynamics, trained))
+        return Trained(dynamics, n_iter, curves, [], carry, judged=self._before_held(dynamics, trained))
 
-    def _judged(self, dynamics, trained):
+    def _before_held(self, dynamics, trained):
         """The model of members as they were before they learnt the held rows, or None where none has."""
         if all(t.judged is None for t in trained):
             return None
@@ -458,7 +458,7 @@ class HorizonsLearner(Learner):
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Z, T))
         rng = check_random_state(deepcopy(self.p.estimator.random_state))
         trained = learner.learn(learner.net(Z.shape[1], T.shape[1]), series, mean, rng)
-        return Member(trained.dynamics, x, y), trained._replace(end=None)
+        return Member(trained.dynamics, x, y), trained._replace(ends=None)
 
     def learn_more(self, trained, series, memory, rng):
         """Let each member learn from the pairs that the new rows complete."""
@@ -536,8 +536,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
 
     Attributes
     ----------
-    estimators_ : list of estimators
-        The fitted clones, in the order of their steps; those of quantiles last.
+    params_ : tuple
+        Weights of each clone, in the order of their steps, those of quantiles last; of "recursive", of the estimator.
     theta_ : ndarray of shape (n_parameters,)
         All their parameters.
     lead_ : int
@@ -645,8 +645,8 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         quantiles = None if self.quantiles is None else _check_quantiles(self.quantiles)
         return HorizonsLearner(self, inner, int(self.horizon), quantiles)
 
-    def _goal(self, table, pieces):
-        goal = super()._goal(table, pieces)
+    def _goal(self, table, pieces, form):
+        goal = super()._goal(table, pieces, form)
         known = self._columns_known_ahead()
         if self.strategy == "recursive":
             least = self._learner().input_lag if self.n_features_in_ else np.inf

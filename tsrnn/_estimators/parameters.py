@@ -83,6 +83,29 @@ class RegressorParameters(Declared):
     target_bounds: tuple | None = None
 
 
+class ClassifierParameters(Declared):
+    """What an estimator has whose outputs are labels.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None, default=None
+        What a row of each class counts, {label: weight}. "balanced": so much that all classes count the same.
+    delay : int, default=0
+        Rows that the net may look ahead: the label of a row is given so many rows later, when the net has seen them.
+        ``predict`` gives each row its own label; for the last rows of X, after which there is nothing to see, the last
+        inputs stand for those to come. For a model that does not see labels.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; of several labels a row the numbers of their columns.
+    """
+
+    _: KW_ONLY
+    class_weight: object = None
+    delay: int = 0
+
+
 class TrainedParameters(Declared):
     """What a net has that a solver trains.
 

@@ -7,7 +7,6 @@ From the user's y to the model's units, and back:
 
 from numbers import Integral
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,7 @@ from .._series import timeline as timelines
 from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_steps, check_y
 from .._series.rows import future_index, gather
 from .._series.targets import resolve_bounds, resolve_target
-from .._warn import warn
-from .following import across, cold_past, follow, runs, walk, warn_if_astray
+from .following import across, cold_past, follow, runs, warn_if_astray
 from .intervals import (
     PATHS,
     Ask,
@@ -38,10 +36,6 @@ from .intervals import (
 )
 from .parameters import RegressorParameters
 from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, place_of
-
-
-# Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
-_one_row_calls = WeakKeyDictionary()
 
 
 class Trajectories(NamedTuple):
@@ -66,6 +60,9 @@ class Future(NamedTuple):
 class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     """Forecasts; a subclass brings its constructor and ``_learner``."""
 
+    # With scikit-learn's metadata routing on, a pipeline passes these on to predict without being asked to.
+    __metadata_request__predict = dict.fromkeys(("y", "steps", "start", "groups"), True)
+
     # ---------------------------------------------------------------------------------- what y means
 
     def _check_y(self, y, fitted):
@@ -78,7 +75,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_outputs(y, Y, fitted.form.y_names, fitted.units.n_outputs)
         return Y, fitted.form
 
-    def _goal(self, table, pieces):
+    def _goal(self, table, pieces, form):
         target = resolve_target(self.target_transform)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         bounds = resolve_bounds(self.target_bounds, names, table.y.shape[1])
@@ -184,7 +181,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         Returns
         -------
         y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            In the units of y; a list, or (n_series, n_timesteps, ...), where X is one.
+            In the units of y; a list, or (n_series, n_timesteps, ...), where X is one. Of shape (n_series,) or
+            (n_series, n_outputs), where y had one value a series in training.
 
         Raises
         ------
@@ -198,6 +196,10 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             again and again.
         """
         fitted = self._fitted()
+        if fitted.form.whole:
+            if y is not None:
+                fitted.trained.dynamics.check_verb("predict(X, y)")
+            return _shaped(fitted, fitted.units.target.inverse(self._answers(fitted, X, groups)))
         if y is not None:
             return self.predict_ahead(X, y, steps=steps, start=start, groups=groups)
         if not (isinstance(steps, Integral) and steps == 1):
@@ -207,28 +209,6 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
             self._note_one_row_call(fitted, table.parts[0])
         return table.give_back(_shaped(fitted, self._free_run(fitted, table, start)))
-
-    def _free_run(self, fitted, table, start):
-        """Forecasts (N, O) in the user's units."""
-        unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
-        return self._walk_all(fitted, table, unknown, start)[1]
-
-    def _walk_all(self, fitted, table, U, start, horizons=(1,)):
-        """Follow all series of a table, levels U (N, O); forecasts {h: (N, O)} in the user's units."""
-        dynamics, units = fitted.trained.dynamics, fitted.units
-        out = {h: np.empty_like(U) for h in horizons}
-        for part, stretches, past, head in self._resume(fitted, table, start):
-            levels, inputs = U[part.rows], units.inputs(table.X[part.rows], past.inputs)
-            if len(head):
-                levels = levels.copy()
-                levels[: len(head)] = np.where(
-                    np.isnan(levels[: len(head)]), head[: len(levels)], levels[: len(head)]
-                )
-            found, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
-            for h, levels_ahead in found.items():
-                out[h][part.rows] = levels_ahead
-            warn_if_astray(dynamics, units, found[max(horizons)])
-        return {h: units.target.inverse(v) for h, v in out.items()}
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
         """Forecast every row from what was measured ``steps`` rows before it.
@@ -381,12 +361,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
         ask = Ask(levels, method, path_rng(self.random_state), n_paths)
-        made = {key: out for key, *out in self._forecasts(fitted, steps, X_future, groups, ask)}
-        frames = {
-            key: _framed(fitted, out, found, index, bool(levels))
-            for key, (out, found, _, index) in made.items()
-        }
-        return self._together(fitted, frames, steps, X_future, groups)
+        made = list(self._forecasts(fitted, steps, X_future, groups, ask))
+        return self._together(fitted, made, steps, X_future, groups, bool(levels))
 
     def sample_paths(self, steps, X_future=None, *, n_paths=PATHS, groups=None):
         """Draw paths that the series may take after the last row seen, by feeding back errors of one step.
@@ -424,7 +400,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return paths[None] if list(paths) == [None] else paths
 
     def _forecasts(self, fitted, steps, X_future, groups, ask):
-        """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and index."""
+        """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and ``Future``."""
         dynamics, units, remembered = fitted.trained.dynamics, fitted.units, memo(self, fitted)
         dynamics.check_verb("forecast")
         wide = dynamics.wide(steps)
@@ -440,13 +416,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
                 found = {p: [units.target.inverse(v[0]) for v in pair] for p, pair in found.items()}
                 paths = None if paths is None else units.target.inverse(paths[:, 0])
-            yield (
-                key,
-                units.target.inverse(followed.out[:steps]),
-                found,
-                paths,
-                _future_index(future, steps),
-            )
+            yield key, units.target.inverse(followed.out[:steps]), found, paths, future
 
     def _futures(self, fitted, steps, X, groups):
         """Yield the key and the ``Future`` of each series to forecast."""
@@ -504,19 +474,25 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
         return Future(place, filled[:steps], stamps)
 
-    def _together(self, fitted, frames, steps, X_future, groups):
-        """Forecasts of all series, by key, as the user gave them."""
-        if list(frames) == [None]:
-            return frames[None]
+    def _together(self, fitted, made, steps, X_future, groups, wide):
+        """Forecasts of all series, as ``_forecasts`` gives them, as the user gave the series.   wide : as a frame."""
         names, container = fitted.form.key_names, fitted.form.container
         if X_future is not None or groups is not None:
             table = gather(X_future, None, None, groups, self.series)
             names, container = table.names, table.form
-        if container != "table":
-            return list(frames.values())
-        index = future_index({key: fitted.series.get(key) for key in frames}, steps, names)
-        tables = [pd.DataFrame(v) if np.ndim(v) > 1 else pd.Series(v) for v in frames.values()]
-        return pd.concat(tables, ignore_index=True).set_axis(index)
+        if made[0][0] is None or container != "table":
+            frames = [
+                _framed(fitted, out, found, _future_index(future, steps), wide)
+                for _, out, found, _, future in made
+            ]
+            return frames[0] if made[0][0] is None else frames
+        index = future_index({key: future.place for key, *_, future in made}, steps, names)
+        _, outs, founds, *_ = zip(*made)
+        found = {p: [np.concatenate([f[p][k] for f in founds]) for k in range(2)] for p in founds[0]}
+        frame = _framed(fitted, np.concatenate(outs), found, index, wide)
+        if isinstance(frame, np.ndarray):
+            frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
+        return frame
 
     # ---------------------------------------------------------------------------------- how good
 
@@ -538,35 +514,23 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             As in ``predict``; or an output has no measured value.
         """
         fitted = self._fitted()
-        table = self._check_rows(fitted, X, y, groups, sample_weight)
-        out, Y = self._free_run(fitted, table, self.start), table.y
+        if fitted.form.whole:
+            Y, weight = self._whole_y(fitted, X, y, sample_weight, groups)
+            out = fitted.units.target.inverse(self._answers(fitted, X, groups))
+        else:
+            table = self._check_rows(fitted, X, y, groups, sample_weight)
+            out, Y, weight = self._free_run(fitted, table, self.start), table.y, table.weight
         known = np.isfinite(Y)
         if not known.any(axis=0).all():
             raise ValueError(
                 f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}, so there is nothing to score: "
                 "give rows where it was measured."
             )
-        weight = None if sample_weight is None else table.weight
+        weight = None if sample_weight is None else weight
         scores = [
             _r2(Y[k, o], out[k, o], None if weight is None else weight[k]) for o, k in enumerate(known.T)
         ]
         return float(np.mean(scores))
-
-    def _note_one_row_call(self, fitted, part):
-        """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
-        place = fitted.series.get(part.key)
-        stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
-        if stands_still or timelines.tells(part.stamps):
-            return
-        series, count = _one_row_calls.get(self, (None, 0))
-        count = count + 1 if series is fitted.series else 1
-        _one_row_calls[self] = fitted.series, count
-        if count == 2:
-            warn(
-                f"{type(self).__name__}.predict was called for one row twice in a row, without an index: both "
-                "start from the last row seen, because predict never changes the model. For several steps "
-                "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y)."
-            )
 
 
 def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
@@ -650,10 +614,3 @@ def _r2(y, out, weight):
     unit = 2.0 ** np.floor(np.log2(np.max(np.abs(y)) or 1.0))
     with np.errstate(over="ignore"):
         return r2_score(y / unit, out / unit, sample_weight=weight)
-
-
-def _is_empty(memory):
-    """Whether nothing is carried from row to row."""
-    if isinstance(memory, tuple):
-        return all(map(_is_empty, memory))
-    return np.size(memory) == 0

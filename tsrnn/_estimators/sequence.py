@@ -11,6 +11,7 @@ a reader in another thread sees the model as it was before or after, and an erro
 from copy import deepcopy
 from functools import wraps
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ from .._series.checks import (
     check_weight,
     plain_values,
 )
-from .._series.rows import gather
+from .._series.rows import gather, in_order_of, one_a_series
 from .._series.scaling import make_scaler
 from .._series.targets import Target
 from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
@@ -60,29 +61,39 @@ from .persist import plain, revived
 MISSING = ("error", "hold", "mean", "mask")
 MOST_STRETCHES, LEAST_HELD = 4, 20  # that are held back of a series, and rows of each
 
+# Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
+_one_row_calls = WeakKeyDictionary()
+
 
 @kept("form")
 class Form(NamedTuple):
     """How the user gave the rows, and gets answers back.
 
     y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
-    the series' keys.
+    the series' keys.   classes : ``Classes``, where y holds labels.   whole : whether y has one value a series.
     """
 
     y_ndim: int
     y_names: Any
     container: str
     key_names: list
+    classes: Any = None
+    whole: bool = False
 
 
 class Goal(NamedTuple):
-    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale."""
+    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale.
+
+    link : the scaler of labels, or None for one that is learnt by the scale.   delay : see ``Units``.
+    """
 
     U: np.ndarray
     W: np.ndarray
     target: Target
     bounds: Any
     scale: str | None
+    link: Any = None
+    delay: int = 0
 
 
 @kept("fitted")
@@ -259,6 +270,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             reach from one series into another.
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Target, in the same container. NaN where it was not measured: those values are in no loss.
+            Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
+            ``pooling``: then it learns one answer to each whole series, and predicts that.
         sample_weight : array-like of shape (n_timesteps,), optional
             How often each row counts in the loss: 2 is the row twice, 0 a row that is only seen as history.
         groups : array-like of shape (n_timesteps,), optional
@@ -275,9 +288,13 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
         learner = self._learner()
+        if one_a_series(X, y, groups, self.series):
+            self._fit_whole(learner, X, y, sample_weight, groups)
+            return
         form, table = self._check_fit(X, y, sample_weight, groups)
+        learner = self._for_y(learner, form)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
-        goal = self._goal(table, pieces)
+        goal = self._goal(table, pieces, form)
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
         before = self._before(learner, net)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
@@ -291,15 +308,114 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         _check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, learnt)
-        made_for = self._made_for()
-        self.fitted_ = Fitted(
-            units, trained._replace(end=None, judged=None), places, form, errors, rng, made_for
-        )
+        form = self._judged(form, trained, series)
+        made_for, trained = self._made_for(), trained._replace(ends=None, judged=None)
+        self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for)
         if any(timelines.irregular(place.timeline) for place in places.values()):
             warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
                 "regular stamps, for example with resample, if the time between them matters."
             )
+
+    # ---------------------------------------------------------------------------------- one y a series
+
+    def _fit_whole(self, learner, X, y, sample_weight, groups):
+        """Learn from series that have one y each."""
+        if getattr(self, "pooling", None) is None:
+            raise ValueError(
+                f"y has one value a series, but {type(self).__name__} takes one a row: give a y a row, or take a model "
+                "with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
+            )
+        form, table = self._check_whole(X, y, sample_weight, groups)
+        learner = self._for_y(learner, form)
+        if learner.sees_y:
+            raise ValueError(
+                "y has one value a series, which no row can see: give output_lags=0, or a y a row."
+            )
+        goal = self._goal(table, [slice(0, len(table.y))], form)
+        if len(goal.target.coef):
+            raise ValueError(
+                "target_transform takes differences from row to row, but y has one value a series: leave them out."
+            )
+        net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
+        before, rng = self._before(learner, net), self._random_state()
+        before = before if before is not None and before.form.whole else None
+        counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
+        held = some_of_each(form.classes, table.y, counts, learner.held_share, rng)
+        units, series = self._learn_whole_units(table, goal, counts, held, before)
+        with one_thread:
+            trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
+        _check_learnt(trained)
+        form = self._judged(form, trained, series)
+        self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for())
+
+    def _check_whole(self, X, y, sample_weight, groups):
+        """The ``Form``, and a table of X (N, F) whose y (S, O) and weights (S,) have an entry a series."""
+        check_word("missing", self.missing, MISSING)
+        table = gather(X, None, None, groups, self.series)
+        y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
+        X = self._check_X(table.X, None, reset=True)
+        Y, form = self._check_y(y, None)
+        check_measured(Y)
+        weight = check_weight(sample_weight, Y)
+        form = form._replace(container=table.form, key_names=table.names, whole=True)
+        form, weight = self._weigh(form, Y, weight, None)
+        return form, table.of(X, None, None)._replace(y=Y, weight=weight)
+
+    def _learn_whole_units(self, table, goal, counts, held, before):
+        """Units, and a ``Series`` each, whose last row has the y of the whole."""
+        parts, learn = table.parts, counts & ~held
+        rows = np.zeros(len(table.X), bool)
+        for part, counts_here in zip(parts, learn):
+            rows[part.rows] = counts_here
+        means = input_means(table.X, rows) if before is None else before.units.means
+        filled = np.concatenate([fill(self.missing, means, table.X[part.rows], means) for part in parts])
+        if before is None:
+            x = make_scaler(self.scale, filled, rows, "X")
+            y = make_scaler(goal.scale, goal.W, learn, "y") if goal.link is None else goal.link
+        else:
+            x, y = before.units.x, before.units.y
+        Xz, Z = x(filled), y(goal.W)
+        check_size(Xz, Z)
+        mean = Xz[rows].mean(axis=0), np.nanmean(Z[learn], axis=0)
+        level, reach = level_and_reach(goal.U)
+        units = Units(self.missing, means, x, y, goal.target, goal.bounds, level, reach, mean)
+        series = []
+        for part, z, weight, counts_here, held_here in zip(parts, Z, table.weight, counts, held):
+            n = part.rows.stop - part.rows.start
+            Y, w = np.full((n, len(z)), np.nan), np.zeros(n)
+            Y[-1], w[-1] = z, weight if counts_here else 0.0
+            series.append(Series(Xz[part.rows], Y, w, np.full(n, held_here)))
+        return units, series
+
+    def _answers(self, fitted, X, groups):
+        """Levels (S, O) of the y of each series."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        table = gather(X, None, None, groups, self.series)
+        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
+        U = np.empty((len(table.parts), units.n_outputs))
+        for k, part in enumerate(table.of(X, None, None).parts):
+            inputs = units.inputs(X[part.rows], units.means)
+            U[k] = units.y.inverse(dynamics.answer(inputs.z)[None])[0]
+            if inputs.limits is not None:
+                U[k] = np.clip(U[k], *(side[-1] for side in inputs.limits))
+        return U
+
+    def _whole_y(self, fitted, X, y, sample_weight, groups):
+        """Y (S, O), in the order of the series of X, and weights (S,) or None."""
+        table = gather(X, None, None, groups, self.series)
+        Y, _ = self._check_y(in_order_of(table.parts, y, table.names), fitted)
+        if len(Y) != len(table.parts):
+            raise ValueError(
+                f"y has {len(Y)} values, but X has {len(table.parts)} series: give one for each."
+            )
+        if sample_weight is not None:
+            sample_weight = check_weight(in_order_of(table.parts, sample_weight, table.names), Y)
+        return Y, sample_weight
+
+    def _for_y(self, learner, form):
+        """The learner, once it is known what y holds."""
+        return learner
 
     def _hold_back(self, learner, table, counts):
         """Rows for validation, (N,) bool, of each series: the last share of those that count, or stretches of it."""
@@ -318,14 +434,16 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             rows = (table.X[part.rows] for part in table.parts)
             filled = np.concatenate([fill(self.missing, means, X, means) for X in rows])
         if fresh:
-            x, y = make_scaler(self.scale, filled, counts, "X"), make_scaler(goal.scale, goal.W, counts, "y")
+            x, y = make_scaler(self.scale, filled, counts, "X"), goal.link
+            y = make_scaler(goal.scale, goal.W, counts, "y") if y is None else y
         else:
             x, y = before.units.x, before.units.y
         Xz, Z = x(filled), y(goal.W)
         if learner.whole_scale:
             check_size(Xz, Z)
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
-        units = Units(self.missing, means, x, y, goal.target, goal.bounds, *level_and_reach(goal.U), mean)
+        level, reach = level_and_reach(goal.U)
+        units = Units(self.missing, means, x, y, goal.target, goal.bounds, level, reach, mean, goal.delay)
         warn_of_bounds(units, filled, table.y)
         return units, filled, Xz, Z
 
@@ -362,11 +480,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         dynamics, places = trained.dynamics, {}
         first, limits = first_past(dynamics, units), units.limits(filled)
         inputs = Inputs(filled, Xz, limits)
+        k = 0  # of the series that was learnt from
         for part in table.parts:
             rows, here = part.rows, inputs.of(part.rows)
             stretches = _cut(part)
-            if trained.end is not None and len(table.parts) == len(stretches) == 1 and not units.looks_back:
-                past = first._replace(memory=trained.end, inputs=here.filled[-1, : units.n_inputs])
+            end = trained.ends[k] if trained.ends and len(stretches) == 1 and not units.looks_back else None
+            k += len(stretches)
+            if end is not None:
+                past = first._replace(memory=end, inputs=here.filled[-1, : units.n_inputs])
             else:
                 _, past = walk(dynamics, units, here, U[rows], stretches, first)
             places[part.key] = begin(dynamics, units, part, table.X[rows], U[rows], past)
@@ -375,6 +496,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
         """Where intervals come from, of a model that has any."""
         return None
+
+    def _judged(self, form, trained, series):
+        """The form of answers, once it is known how the model does on the ``Series`` of training."""
+        return form
 
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None, groups=None):
@@ -405,6 +530,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted.trained.dynamics.check_verb("partial_fit")
         learner = self._learner()
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
+        learner = self._for_y(learner, fitted.form)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
         U = units.target.levels(table.y)
         rng = deepcopy(fitted.rng)  # the old one stays as it was
@@ -416,7 +542,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             for rows, missing in stretches:
                 past = across(trained.dynamics, units, past, missing)
                 inputs = units.inputs(X[rows], past.inputs)
-                Z = units.y(units.target.differences(levels[rows], past.levels))
+                Z = units.late(units.y(units.target.differences(levels[rows], past.levels)))
                 one = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
                 check_size(one.X, Z)
                 with one_thread:
@@ -522,6 +648,46 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         inputs = units.inputs(table.X, past.inputs)
         return inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past
 
+    # ---------------------------------------------------------------------------------- following given rows
+
+    def _free_run(self, fitted, table, start):
+        """Forecasts (N, O) in the user's units."""
+        unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
+        return self._walk_all(fitted, table, unknown, start)[1]
+
+    def _walk_all(self, fitted, table, U, start, horizons=(1,)):
+        """Follow all series of a table, levels U (N, O); forecasts {h: (N, O)} in the user's units."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        out = {h: np.empty_like(U) for h in horizons}
+        for part, stretches, past, head in self._resume(fitted, table, start):
+            levels, inputs = U[part.rows], units.inputs(table.X[part.rows], past.inputs)
+            if len(head):
+                levels = levels.copy()
+                levels[: len(head)] = np.where(
+                    np.isnan(levels[: len(head)]), head[: len(levels)], levels[: len(head)]
+                )
+            found, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
+            for h, levels_ahead in found.items():
+                out[h][part.rows] = levels_ahead
+            warn_if_astray(dynamics, units, found[max(horizons)])
+        return {h: units.target.inverse(v) for h, v in out.items()}
+
+    def _note_one_row_call(self, fitted, part):
+        """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
+        place = fitted.series.get(part.key)
+        stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
+        if stands_still or timelines.tells(part.stamps):
+            return
+        series, count = _one_row_calls.get(self, (None, 0))
+        count = count + 1 if series is fitted.series else 1
+        _one_row_calls[self] = fitted.series, count
+        if count == 2:
+            warn(
+                f"{type(self).__name__}.predict was called for one row twice in a row, without an index: both "
+                "start from the last row seen, because predict never changes the model. For several steps "
+                "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y)."
+            )
+
     # ---------------------------------------------------------------------------------- checks of rows
 
     def _check_fit(self, X, y, sample_weight, groups, fitted=None):
@@ -546,10 +712,17 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "divide all weights (and alpha) by that."
             )
         form = form._replace(container=table.form, key_names=table.names)
+        form, weight = self._weigh(form, Y, weight, fitted)
         return form, table.of(X, Y, weight)
+
+    def _weigh(self, form, Y, weight, fitted):
+        """The form, and what each row of Y (N, O) counts, (N,), by what y means."""
+        return form, weight
 
     def _check_rows(self, fitted, X, y, groups, sample_weight=None):
         """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
+        if fitted.form.whole:
+            fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
         X = as_wide_as(fitted, self._check_X(table.X, table.y, reset=False))
         weight = None if table.weight is None else check_weight(table.weight, X)
@@ -678,6 +851,18 @@ def last_share(counts, share):
     return held
 
 
+def some_of_each(classes, Y, counts, share, rng):
+    """Mark series, (S,) bool: a share of those that count, of each class, at random; never all."""
+    held, codes = np.zeros(len(Y), bool), np.zeros(len(Y), int)
+    if classes is not None and not classes.several:
+        codes = classes.codes(Y)
+    for code in np.unique(codes):
+        which = np.flatnonzero(counts & (codes == code))
+        n = min(round(share * len(which)), len(which) - 1)
+        held[rng.permutation(which)[: max(n, 0)]] = True
+    return held
+
+
 def place_of(fitted, key):
     """The ``Place`` of a series, or None where it was not seen."""
     if key is None and None not in fitted.series:
@@ -771,3 +956,10 @@ def _after_history(fitted, history, stamps):
 def _first(timeline, stamps):
     """The first of some stamps, in the unit of a timeline."""
     return int(timelines.aligned(timeline, stamps).values[0])
+
+
+def _is_empty(memory):
+    """Whether nothing is carried from row to row."""
+    if isinstance(memory, tuple):
+        return all(map(_is_empty, memory))
+    return np.size(memory) == 0

@@ -286,9 +286,9 @@ def _refuse_others(model):
     name = type(model).__name__
     cures = {
         "TransformedTargetRegressor": "it hides the estimator's memory: give target_transform to the estimator instead",
-        "MultiOutputRegressor": "an estimator of tsrnn forecasts several outputs itself: fit it without the wrapper",
-        "VotingRegressor": "ask each of its estimators_, and take the mean",
-        "StackingRegressor": "ask each of its estimators_, or fit a model to their forecasts",
+        "MultiOutputRegressor": "an estimator of tsrnn, or a Pipeline of one, forecasts several outputs: fit that",
+        "VotingRegressor": "fit its estimators or Pipelines alone, and take the mean of their forecasts",
+        "StackingRegressor": "fit its estimators or Pipelines alone, and a model to their forecasts",
     }
     cure = cures.get(
         name, "give an estimator of tsrnn, a Pipeline that ends in one, or a fitted search over either"

@@ -1,4 +1,4 @@
-"""Layer normalisation for kernels.  FROZEN, for the reason that ``simd_v1.py`` gives.
+"""Layer normalisation for kernels.  FROZEN, for the reason that ``simd_v*.py`` beside it gives.
 
     unit = (z - mean(z)) / sqrt(mean((z - mean(z))^2) + 1e-5),   z <- gain unit + b        over the H units
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._check import check_number, check_widths
+from .._check import check_number, check_widths, check_word
+from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, TrainedParameters
-from .._estimators.regressor import SequenceRegressor
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, make_plan
@@ -26,6 +26,7 @@ from .._nets.dynamics import (
     geometric_mean,
     no_row_counts,
 )
+from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss
 from .._training.losses import has_kinks, resolve_loss, squared
 from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
 from .._training.solvers import (
@@ -42,6 +43,7 @@ from .._values import kept
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
+BATCH = 32  # series a mini-batch
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
 
@@ -77,6 +79,18 @@ class DelayParameters(TrainedParameters):
         Train from as many random starts and keep the best by validation loss.
     random_state : int, RandomState or None, default=None
         For the initial weights and mini-batches.
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (n_parameters,)
+        All parameters.
+    params_ : tuple of (W, b)
+        The same, layer by layer: W of shape (n_lags x width below, width), b of shape (width,), in scaled units.
+        Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
+    state_ : tuple (X, Y, states)
+        The memory after the last row seen: the rows of the lags, in scaled units; there are no states.
+    lead_ : int
+        Rows of history that a forecast needs.
     """
 
     hidden_layer_sizes: Sizes = (16,)
@@ -161,7 +175,7 @@ class DelayLearner(Learner):
         """The plan."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         if not self.is_squared:
-            resolve_loss(self.p.loss, O)
+            resolve_loss(self.loss, O)
         lags = self.input_lags, self.output_lags, self.layer_lags
         return make_plan(D, O, self.hidden, self.activation, *lags, self.skip_connections)
 
@@ -287,8 +301,36 @@ class DelayLearner(Learner):
         if not chooses_solver(self.p):
             return resolve_solver(self.p.solver)
         if not self.is_squared:
-            return Adam() if has_kinks(self.p.loss) else LBFGS()
+            return Adam() if has_kinks(self.loss) else LBFGS()
         return LevenbergMarquardt() if _is_small(net, series) else Adam()
+
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Train on series that have one y each, which their last row holds."""
+        p, alone = self.p, not any(s.held[-1] for s in series)
+        check_word("pooling", p.pooling, POOLINGS)
+        solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
+        decay = p.alpha * (net.groups() > 0)
+
+        def loss(dtype, **options):
+            return PooledDelayLoss(net, series, mean[0], p.pooling, self.loss, decay, dtype, **options)
+
+        if not PooledDelayLoss.offers.issuperset(traits(solver).needs):
+            raise ValueError(
+                f"solver={p.solver!r} does not train {type(p).__name__} on one y a series: give 'auto', 'lbfgs' or "
+                "'adam'."
+            )
+        held = None if alone else loss(np.float64, held=True)
+        validate = None if alone or not p.early_stopping else held.value
+        theta, moments = net.initial(rng), None
+        if before is not None:
+            theta, moments = before.dynamics.theta, before.carry.moments
+        objective = loss(traits(solver).dtype, B=BATCH)
+        with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
+            monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
+            moments = run_solver(solver, objective, theta, monitor, rng, moments)
+        dynamics = DelayDynamics(monitor.best_theta, net, mean, self.input_lag)
+        found = Pooled(monitor.best_theta, dynamics, p.pooling)
+        return Trained(found, *curves([monitor]), Carry(moments, None))
 
     def learn_more(self, trained, series, memory, rng):
         """Take a step of recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""
@@ -328,8 +370,8 @@ def _longest_held(series):
     return max(1, max(int(s.held.sum()) for s in series))
 
 
-class DelayNetwork(SequenceRegressor):
-    """A regressor around a delay network; a subclass brings its constructor and ``_lags``."""
+class DelayNetwork:
+    """What the estimators around a delay network share; a subclass brings its constructor and ``_lags``."""
 
     def _learner(self):
         """Check the parameters; a ``DelayLearner`` holds them parsed."""
@@ -344,7 +386,7 @@ class DelayNetwork(SequenceRegressor):
             if of_squares and loss is not squared:
                 raise ValueError(
                     f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', "
-                    "'lbfgs' or 'adam', or loss='squared'."
+                    f"'lbfgs' or 'adam'{', or loss=' + repr('squared') if 'loss' in self.get_params(False) else ''}."
                 )
         check_training(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
@@ -361,3 +403,7 @@ class DelayNetwork(SequenceRegressor):
     def params_(self):
         """Weights W and biases b of each layer, in the scaled units of the net."""
         return self._dynamics().params
+
+
+class DelayClassifier(ScoreParameters, DelayParameters, DelayNetwork, SequenceClassifier):
+    """A classifier around a delay network."""

@@ -15,11 +15,11 @@ from .._check import check_word
 from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import add_outer, add_product, flat
+from .._kernels.simd_v2 import add_outer, add_packed, flat, pack
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
-from .recurrent import RecurrentLearner, RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentLearner, RecurrentParameters, RecurrentRegressor
 
 
 @kernel
@@ -31,14 +31,14 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     out.   unit : (1, T, B, H), root : (1, T, B), of layer norm.   rows : (T B,), where in R each row begins.
     """
     B = Z.shape[2]
-    r = flat(R)
+    r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, z = flat(S[0, t]), flat(S[0, t + 1]), flat(Z[0, t])
         if mask.size > 0:
             seen, m = flat(R[t]), flat(mask)
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
-        add_product(r, rows[t * B : (t + 1) * B], U[0], Z[0, t])
+        add_packed(r, rows[t * B : (t + 1) * B], U[0], packed[0], Z[0, t])
         if gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
         activate(kind, z)
@@ -55,7 +55,7 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
     dU, dgain, db (db with layer norm only) : like U, gain, b, in, out; dU comes with step 0.
     """
     _, T, B, H = Z.shape
-    dh = flat(dS[0])
+    dh, packed = flat(dS[0]), pack(V, (last - first) * B)
     for t in range(last - 1, first - 1, -1):
         z, d = flat(Z[0, t]), flat(dH[t])
         for k in range(d.size):
@@ -76,7 +76,7 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
             dh[k] = 0
         if gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
-        add_product(flat(Z), rows[t * B : (t + 1) * B], V[0], dS[0])
+        add_packed(flat(Z), rows[t * B : (t + 1) * B], V[0], packed[0], dS[0])
         if mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):
@@ -144,11 +144,8 @@ class FromReservoir(RecurrentLearner):
         return theta
 
 
-class ElmanRegressor(RecurrentRegressor):
-    """Elman network, the simple recurrent network, trained through time.
-
-    h(t) = f(x(t) W + h(t - 1) U + b), y(t) = h(t) V + c [1]_. The fastest of the recurrent nets, and with an
-    orthogonal start better than its name; where memory must last for hundreds of steps take an LSTM or a GRU.
+class ElmanParameters(RecurrentParameters):
+    """What an Elman network has.
 
     Parameters
     ----------
@@ -159,24 +156,6 @@ class ElmanRegressor(RecurrentRegressor):
         of its readout too (with ``skip_connections`` that sees the lags, as an ESN's does). It must have as many
         units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate=1``; lags and scaling are
         the net's, and so is the seed if the reservoir has none.
-
-    See Also
-    --------
-    LSTMRegressor, GRURegressor : with gates.
-    NARXRegressor : a feed-forward net of lags.
-
-    References
-    ----------
-    .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
-
-    Examples
-    --------
-    >>> from tsrnn import ElmanRegressor
-    >>> from tsrnn.datasets import make_narma
-    >>> X, y = make_narma(1500, random_state=0)
-    >>> model = ElmanRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
-    (300,)
     """
 
     _: KW_ONLY
@@ -222,3 +201,59 @@ class ElmanRegressor(RecurrentRegressor):
             missing="error",
         )
         return esn._learner()
+
+
+class ElmanRegressor(ElmanParameters, RecurrentRegressor):
+    """Elman network, the simple recurrent network, trained through time.
+
+    h(t) = f(x(t) W + h(t - 1) U + b), y(t) = h(t) V + c [1]_. The fastest of the recurrent nets, and with an
+    orthogonal start better than its name; where memory must last for hundreds of steps take an LSTM or a GRU.
+
+    See Also
+    --------
+    LSTMRegressor, GRURegressor : with gates.
+    NARXRegressor : a feed-forward net of lags.
+
+    References
+    ----------
+    .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
+
+    Examples
+    --------
+    >>> from tsrnn import ElmanRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ElmanRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    """
+
+
+class ElmanClassifier(ElmanParameters, RecurrentClassifier):
+    """Elman network that labels the rows of a series, or whole series.
+
+    h(t) = f(x(t) W + h(t - 1) U + b), and the probabilities of the classes are softmax(h(t) V + c) [1]_.
+
+    See Also
+    --------
+    ElmanRegressor : the same net for numbers.
+    LSTMClassifier, GRUClassifier : with gates.
+
+    References
+    ----------
+    .. [1] J. L. Elman. "Finding structure in time." Cognitive Science 14(2), 1990.
+
+    Examples
+    --------
+    Whether the last two inputs had the same sign:
+
+    >>> import numpy as np
+    >>> from tsrnn import ElmanClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x * np.roll(x, 1) > 0, "same", "other")
+    >>> model = ElmanClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
+    >>> model.classes_
+    array(['other', 'same'], dtype='<U5')
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    True
+    """

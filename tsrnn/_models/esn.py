@@ -7,7 +7,7 @@ A series is followed a block of steps at a time; of each block only its part of 
 """
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -16,12 +16,14 @@ from sklearn.utils import check_random_state
 
 from .._check import check_flag, check_number, check_verbose, check_word
 from .._declared import Declared
+from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState, free_error
+from .._nets.pooled import Pooled
 from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
     add_rows,
@@ -33,6 +35,7 @@ from .._nets.ridge import (
     ridge,
     squared_error,
 )
+from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
 from .._series.timeline import last_known
 from .._series.units import filled_width
@@ -42,6 +45,7 @@ from .._values import kept
 
 
 WASHOUT = 100  # steps that "auto" leaves out, of a long series
+UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
@@ -50,6 +54,7 @@ FAR = 1000  # times the largest y of training, where what is fed back is held
 GAIN = 0.9  # of the least error of free runs so far, that a larger penalty must come below
 CAUTION = 8  # decades of penalty beyond that of most evidence, at most
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
+MAX_SHARPENED = 20_000  # rows that tell how sharp probabilities are
 TOPOLOGIES = ("random", "cycle", "delay_line")
 
 
@@ -101,11 +106,12 @@ class ReservoirParameters(Declared):
 
     Parameters
     ----------
-    n_reservoir : int or tuple of int, default=300
-        Units. Of a tuple each layer sees the states of the one below, and the readout all of them [1]_.
-    spectral_radius : float or sequence of float, default=0.9
-        Of W, the largest modulus of its eigenvalues; one number, or one for each layer. With ``leak_rate`` it says how
-        slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
+    n_reservoir : int or tuple of int, optional
+        Units: by default 300, or as many as ``W`` has. Of a tuple each layer sees the states of the one below, and the
+        readout all of them [1]_.
+    spectral_radius : float or sequence of float, optional
+        Of W, the largest modulus of its eigenvalues, by default 0.9; one number, or one for each layer. With
+        ``leak_rate`` it says how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
     leak_rate : float or sequence of float, default=0.9
         a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
     connectivity : int or float, default=10
@@ -134,8 +140,12 @@ class ReservoirParameters(Declared):
         Reservoirs side by side, without links between them, that share the units of each layer.
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
         Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
+    pooling : {"last", "mean"}, default="mean"
+        How the rows make one answer, where y has one value a series: that of the last row, or the mean. There is no
+        washout then.
     W : array-like or sparse of shape (n_units, n_units), optional
-        Taken as it is, row i the links that come in to unit i; then there is one layer of that size.
+        Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no
+        ``spectral_radius``.
     W_in : array-like of shape (n_units, n_columns), optional
         Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
     readout_bias, readout_input, readout_squares : bool, default=True, True, False
@@ -192,9 +202,9 @@ class ReservoirParameters(Declared):
        Statistics 9(1), 2000.
     """
 
-    n_reservoir: Sizes = 300
+    n_reservoir: Sizes | None = None
     _: KW_ONLY
-    spectral_radius: Numbers = 0.9
+    spectral_radius: Numbers | None = None
     leak_rate: Numbers = 0.9
     connectivity: int | float = 10
     input_scaling: object = None
@@ -208,6 +218,7 @@ class ReservoirParameters(Declared):
     topology: str = "random"
     groups: int = 1
     weight_distribution: str = "uniform"
+    pooling: str = "mean"
     W: object = None
     W_in: object = None
     readout_bias: bool = True
@@ -250,13 +261,13 @@ class Harvest:
     """A pass over series from rest: iterate over blocks of rows; then the mean states and the memory at the end.
 
     Yields a series, the rows of a block, their weights, V (T, D), S (T + 1, R) and out.   fed : what the lags of y see
-    of each series.   cold_states, last : afterwards; ``last`` None where the states of fitting are others.
+    of each series.   cold_states, ends : afterwards, the latter None where the states of fitting are others.
     """
 
     def __init__(self, learner, dynamics, series, fed, weights, rng, read=False):
         self.learner, self.dynamics, self.series, self.fed = learner, dynamics, series, fed
         self.weights, self.rng, self.read = weights, rng, read
-        self.cold_states = self.last = None
+        self.cold_states, self.ends = None, []
 
     def __iter__(self):
         p, dynamics = self.learner.p, self.dynamics
@@ -272,7 +283,7 @@ class Harvest:
                     if tell is not None:
                         tell(f"rows: {rows.stop} of {len(Y)}")
                 fed_itself = dynamics.sees_y and np.isnan(s.Y).any()
-                self.last = None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1])
+                self.ends.append(None if noise or fed_itself else dynamics.after(s.X, Y, first, S[-1]))
         if not (np.abs(total) < HUGE * n).all():
             raise ValueError(
                 f"The states of the reservoir grow without bound, with activation={p.activation!r} and "
@@ -431,13 +442,13 @@ class ESNLearner(Learner):
             # First a readout from what was known last, then one from the values that it gives.
             dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
-        dynamics, readout, curve, end = self._read(dynamics, series, fed, weights, rng, last=True)
+        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng, last=True)
         if not self.is_squared and curve[0] > EXACT:
-            dynamics, readout, curve, end = self._reweigh(
+            dynamics, readout, curve, ends = self._reweigh(
                 dynamics, readout, curve[0], series, fed, weights, rng
             )
         probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
-        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), end)
+        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), ends)
 
     def _weights(self, series, lead):
         """What each row of each series counts."""
@@ -467,7 +478,7 @@ class ESNLearner(Learner):
     def _read(self, dynamics, series, fed, weights, rng, last=False):
         """Solve for the readout in one pass; ``fed`` : what the lags of y see of each series.
 
-        Returns the dynamics, the ``Readout``, the loss curve and the memory at the end.   last : whether it is the
+        Returns the dynamics, the ``Readout``, the loss curve and the memories at the ends.   last : whether it is the
         readout to keep, so that its free runs matter.
         """
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
@@ -476,7 +487,7 @@ class ESNLearner(Learner):
         readout, theta, loss = self._solve(sums, search)
         if last and self.output_lags and self._by_evidence:
             readout, theta, loss = self._steady(dynamics, series, fed, sums, (readout, theta, loss))
-        return dynamics.but(theta=theta), readout, [loss], harvest.last
+        return dynamics.but(theta=theta), readout, [loss], harvest.ends
 
     @property
     def _by_evidence(self):
@@ -562,7 +573,60 @@ class ESNLearner(Learner):
         theta, _ = reweighted(step, dynamics.theta)
         dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
         curve = [value / total for value in losses]
-        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.last
+        return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
+
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled."""
+        (D, O), p = net, self.p
+        check_word("pooling", p.pooling, ("last", "mean"))
+        if not self.is_squared:
+            raise ValueError(f"loss={p.loss!r} is for a y a row: give loss='squared' for one a series.")
+        if p.readout_squares and p.pooling != "last":
+            raise ValueError("readout_squares=True goes with pooling='last' only: give either of them.")
+        reservoir, matrices = self._draw(D, O, rng)
+        dynamics = EchoState(
+            np.zeros(0), reservoir, matrices, self.input_lags, self.output_lags, self.columns, O, FAR, mean
+        )
+        dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
+        V, S = np.empty((len(series), len(reservoir.W_in))), np.empty((len(series) + 1, reservoir.R))
+        Y, w, first = (
+            np.array([s.Y[-1] for s in series]),
+            np.array([s.w[-1] for s in series]),
+            dynamics.first(),
+        )
+        with progress(p.verbose, type(p).__name__, len(series)) as tell:
+            for k, s in enumerate(series):
+                total_v, total_s = 0.0, 0.0
+                for _, v, states, _ in dynamics.blocks(s.X, s.Y, first, read=False):
+                    total_v, total_s = total_v + v.sum(axis=0), total_s + states[1:].sum(axis=0)
+                    last_v, last_s = v[-1].copy(), states[-1].copy()
+                n = len(s.Y)
+                V[k], S[k + 1] = (total_v / n, total_s / n) if p.pooling == "mean" else (last_v, last_s)
+                if tell is not None:
+                    tell(f"series: {k + 1} of {len(series)}")
+        w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
+        # What differs between series is small beside what they share: a penalty wants it in its own units.
+        centers, scales = zip(*(self._spread(A[w > 0]) for A in (V, S[1:])))
+        V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
+        sums = no_sums(dynamics.n_columns, O)
+        sums = add_rows(sums, self.columns, V, S, Y, np.flatnonzero(w), w)
+        readout, theta, loss = self._solve(sums)
+        dynamics = dynamics.but(theta=theta.copy())
+        c, Wv, Wx, _ = dynamics.readout()  # views
+        for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
+            if len(W):
+                W /= scale[:, None]
+                c -= center @ W
+        theta = dynamics.theta
+        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout)
+
+    def _spread(self, A):
+        """Center (M,) and scale (M,) of what the readout sees of series, A (S, M): 0 and 1 where squares are seen."""
+        if self.p.readout_squares:
+            return np.zeros(A.shape[1]), np.ones(A.shape[1])
+        scale = A.std(axis=0)
+        center = A.mean(axis=0) if self.p.readout_bias else np.zeros(A.shape[1])
+        return center, np.where(scale > 1e-12, scale, 1.0)
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
@@ -599,54 +663,8 @@ class ESNLearner(Learner):
             recurse(Z[rows], Y[rows], w[rows], self.forgetting, most, inverse, W)
 
 
-class ESNRegressor(ReservoirParameters, SequenceRegressor):
-    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
-
-    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
-    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
-    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The penalty used.
-
-    See Also
-    --------
-    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
-    ElmanRegressor : learns the recurrence, too.
-
-    References
-    ----------
-    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
-       2001.
-    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
-       communication." Science 304(5667), 2004.
-
-    Examples
-    --------
-    A driven system, and a chaotic one that the net goes on with by itself:
-
-    >>> from tsrnn import ESNRegressor
-    >>> from tsrnn.datasets import make_mackey_glass, make_narma
-    >>> X, y = make_narma(1500, random_state=0)
-    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
-    (300,)
-    >>> y = make_mackey_glass(1500, random_state=0)
-    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
-    (84,)
-    """
-
-    _cure = (
-        "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
-        "far from those in training."
-    )
-
-    _warmup = (  # settings that together call every kernel
-        {"n_reservoir": 2, "output_lags": 1},
-        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
-    )
+class EchoStateNetwork:
+    """What the estimators around a reservoir share."""
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -655,7 +673,7 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         self._check_matrices()
         sizes = self._sizes()
-        radii = self._per_layer("spectral_radius", len(sizes), 0)
+        radii = self._per_layer("spectral_radius", len(sizes), 0, default=RADIUS)
         leaks = self._per_layer("leak_rate", len(sizes), 0, 1, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
             check_number("connectivity", self.connectivity, 1, integer=True)
@@ -730,7 +748,9 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
     def _sizes(self):
         """Units of each layer."""
         if self.W is not None:
-            return (np.shape(self.W)[0],)
+            return self._size_of_W()
+        if self.n_reservoir is None:
+            return (UNITS,)
         layered = isinstance(self.n_reservoir, (tuple, list, np.ndarray))
         sizes = self.n_reservoir if layered else (self.n_reservoir,)
         if len(sizes) == 0:
@@ -739,9 +759,22 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
             check_number("n_reservoir", n, 1, integer=True)
         return tuple(int(n) for n in sizes)
 
-    def _per_layer(self, name, n, low=None, high=None, **kw):
+    def _size_of_W(self):
+        """Units of a W that was given; raises where other parameters speak of another."""
+        n = np.shape(self.W)[0]
+        if self.n_reservoir is not None and np.ravel(self.n_reservoir).tolist() != [n]:
+            raise ValueError(f"n_reservoir={self.n_reservoir!r}, but W has {n} units: leave n_reservoir out.")
+        if self.spectral_radius is not None:
+            raise ValueError(
+                f"spectral_radius={self.spectral_radius!r} is for a W that is drawn, but W was given and is taken as "
+                "it is: scale it, or leave one of them out."
+            )
+        return (n,)
+
+    def _per_layer(self, name, n, low=None, high=None, default=None, **kw):
         """A parameter that is a number, or one number for each of n layers."""
         value = getattr(self, name)
+        value = default if value is None else value
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
         for v in values:
             check_number(name, v, low, high, **kw)
@@ -934,6 +967,131 @@ class ESNRegressor(ReservoirParameters, SequenceRegressor):
                 total += np.log(size / small)
                 apart /= size
         return float(total / len(Y))
+
+
+class ESNRegressor(ReservoirParameters, EchoStateNetwork, SequenceRegressor):
+    """Echo state network: a fixed random reservoir, and a readout by ridge regression.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b) and y(t) = W_out [1, v(t), x(t)], where v(t) holds the
+    inputs and outputs at their lags. Only W_out is learnt [1]_: a fit is one pass over the series, and one solution of
+    normal equations. With ``output_lags`` the net feeds itself, and generates chaos [2]_.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+
+    See Also
+    --------
+    ESNRegressorCV : chooses ``alpha`` by cross-validation, in the time of a fit and a half.
+    ElmanRegressor : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, H. Haas. "Harnessing nonlinearity: predicting chaotic systems and saving energy in wireless
+       communication." Science 304(5667), 2004.
+
+    Examples
+    --------
+    A driven system, and a chaotic one that the net goes on with by itself:
+
+    >>> from tsrnn import ESNRegressor
+    >>> from tsrnn.datasets import make_mackey_glass, make_narma
+    >>> X, y = make_narma(1500, random_state=0)
+    >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
+    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    (300,)
+    >>> y = make_mackey_glass(1500, random_state=0)
+    >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
+    (84,)
+    """
+
+    _warmup = (  # settings that together call every kernel
+        {"n_reservoir": 2, "output_lags": 1},
+        {"n_reservoir": 2, "solver": RecursiveLeastSquares()},
+    )
+
+
+class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
+    """Echo state network that labels the rows of a series, or whole series.
+
+    x(t) = (1 - a) x(t - 1) + a f(W_in v(t) + W x(t - 1) + b), and ridge regression estimates the classes, 1 for that of
+    a row and 0 for others, from [1, v(t), x(t)] [1]_ [2]_. Probabilities are the softmax of these estimates, as
+    sharp as fits the rows of training best.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty used.
+
+    See Also
+    --------
+    ESNRegressor : the same net for numbers.
+    ElmanClassifier : learns the recurrence, too.
+
+    References
+    ----------
+    .. [1] H. Jaeger. "The 'echo state' approach to analysing and training recurrent neural networks." GMD Report 148,
+       2001.
+    .. [2] H. Jaeger, M. Lukosevicius, D. Popovici, U. Siewert. "Optimization and applications of echo state networks
+       with leaky-integrator neurons." Neural Networks 20(3), 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import ESNClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = ESNClassifier(100, random_state=0).fit(x[:500, None], y[:500])
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    True
+    """
+
+    loss: ClassVar[str] = "squared"
+
+    _warmup = ({"n_reservoir": 2, "output_lags": 1},)
+
+    def _link(self, classes):
+        return Link("identity")
+
+    def _judged(self, form, trained, series):
+        """How sharp the scores are that the readout gives in training."""
+        dynamics, left, D, Y = trained.dynamics, MAX_SHARPENED, [], []
+        if form.whole:
+            series = [s for s in series if s.w[-1] > 0]
+            D, Y = [2 * dynamics.answer(s.X)[None] - 1 for s in series], [s.Y[-1:] for s in series]
+        else:
+            for s in series:
+                n = min(len(s.Y), max(left, 0))
+                if n:
+                    out, _ = dynamics.run(s.X[:n], s.Y[:n], dynamics.cold())
+                    D.append(2 * out - 1)
+                    Y.append(np.where(s.w[:n, None] > 0, s.Y[:n], np.nan))
+                left -= n
+        found = sharpness(form.classes, np.concatenate(D), np.concatenate(Y))
+        return form._replace(classes=form.classes._replace(sharpness=found))
+
+    def _probabilities(self, fitted, U):
+        """Probabilities (N, K) of estimates U (N, O), softmax or logistic of the scores 2 u - 1."""
+        classes = fitted.form.classes
+        return classes.probabilities(shares(classes.link, classes.sharpness * (2 * U - 1)))
+
+    def decision_function(self, X, y=None, *, steps=1, start=None, groups=None):
+        """What the readout says of each class: 2 u - 1 of its estimate u, positive where more likely than not.
+
+        Parameters
+        ----------
+        X, y, steps, start, groups : as for ``predict``
+
+        Returns
+        -------
+        decision : ndarray of shape (n_timesteps,) for two classes, else (n_timesteps, n_classes)
+        """
+        fitted = self._fitted()
+        table, U = self._levels(fitted, X, y, steps, start, groups)
+        return table.give_back(2 * (U[:, 0] if fitted.form.classes.n_outputs == 1 else U) - 1)
 
 
 def _held(Y):

@@ -19,10 +19,10 @@ import numpy as np
 from .._check import check_flag, check_number
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import add_outer, add_product, flat, sigmoid, tanh
+from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
-from .recurrent import RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
 
 
 @kernel
@@ -35,7 +35,7 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     rows : (T B,), where in R each row begins.
     """
     G, _, B, H = Z.shape
-    r = flat(R)
+    r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, c0, c1 = flat(S[0, t]), flat(S[0, t + 1]), flat(S[1, t]), flat(S[1, t + 1])
         if mask.size > 0:
@@ -43,7 +43,7 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
         for gate in range(G):
-            add_product(r, rows[t * B : (t + 1) * B], U[gate], Z[gate, t])
+            add_packed(r, rows[t * B : (t + 1) * B], U[gate], packed[gate], Z[gate, t])
             if gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
@@ -88,7 +88,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
     dU, dP, dgain, db (db with layer norm only) : like U, P, gain, b, in, out; dU comes with step 0.
     """
     G, T, B, H = Z.shape
-    dh, dc = flat(dS[0]), flat(dS[1])
+    dh, dc, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
     for t in range(last - 1, first - 1, -1):
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
         c0, c1, d = flat(S[1, t]), flat(S[1, t + 1]), flat(dH[t])
@@ -130,7 +130,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
         for gate in range(G):
             if gain.size > 0:
                 normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
-            add_product(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], dS[0])
+            add_packed(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], packed[gate], dS[0])
         if mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):
@@ -190,20 +190,44 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     return Cell(cell, options, G, 2, bias, shapes, forward, backward, terms, torch=layout, keras=layout)
 
 
-class LSTMRegressor(RecurrentRegressor):
-    """Long short-term memory network, trained through time.
-
-    A cell c that gates write to (i), empty (f) and read (o): c(t) = f c(t - 1) + i g, h(t) = o tanh(c(t)),
-    y(t) = h(t) V + d [1]_ [2]_.
+class LSTMParameters(RecurrentParameters):
+    """What an LSTM has.
 
     Parameters
     ----------
     peepholes : bool, default=False
-        Whether the gates see the cell as well [2]_.
+        Whether the gates see the cell as well [1]_.
     forget_gate : bool, default=True
         False for the original of 1997, whose cell never forgets.
     forget_bias : float, default=1.0
-        Where the bias of the forget gate starts: above 0 it begins by remembering [3]_.
+        Where the bias of the forget gate starts: above 0 it begins by remembering [2]_.
+
+    References
+    ----------
+    .. [1] F. A. Gers, N. N. Schraudolph, J. Schmidhuber. "Learning precise timing with LSTM recurrent networks."
+       Journal of Machine Learning Research 3, 2002.
+    .. [2] R. Jozefowicz, W. Zaremba, I. Sutskever. "An empirical exploration of recurrent network architectures."
+       ICML 2015.
+    """
+
+    _: KW_ONLY
+    peepholes: bool = False
+    forget_gate: bool = True
+    forget_bias: float = 1.0
+
+    def _cell(self):
+        check_flag("peepholes", self.peepholes)
+        check_flag("forget_gate", self.forget_gate)
+        check_number("forget_bias", self.forget_bias)
+        learned = self.initial_state == "learned"
+        return cell(self.peepholes, self.forget_gate, self.forget_bias, learned, self.layer_norm)
+
+
+class LSTMRegressor(LSTMParameters, RecurrentRegressor):
+    """Long short-term memory network, trained through time.
+
+    A cell c that gates write to (i), empty (f) and read (o): c(t) = f c(t - 1) + i g, h(t) = o tanh(c(t)),
+    y(t) = h(t) V + d [1]_ [2]_.
 
     See Also
     --------
@@ -228,14 +252,30 @@ class LSTMRegressor(RecurrentRegressor):
     (300,)
     """
 
-    _: KW_ONLY
-    peepholes: bool = False
-    forget_gate: bool = True
-    forget_bias: float = 1.0
 
-    def _cell(self):
-        check_flag("peepholes", self.peepholes)
-        check_flag("forget_gate", self.forget_gate)
-        check_number("forget_bias", self.forget_bias)
-        learned = self.initial_state == "learned"
-        return cell(self.peepholes, self.forget_gate, self.forget_bias, learned, self.layer_norm)
+class LSTMClassifier(LSTMParameters, RecurrentClassifier):
+    """Long short-term memory network that labels the rows of a series, or whole series.
+
+    c(t) = f c(t - 1) + i g, h(t) = o tanh(c(t)), and the probabilities of the classes are softmax(h(t) V + d) [1]_
+    [2]_.
+
+    See Also
+    --------
+    LSTMRegressor : the same net for numbers.
+    GRUClassifier : fewer gates.
+
+    References
+    ----------
+    .. [1] S. Hochreiter, J. Schmidhuber. "Long short-term memory." Neural Computation 9(8), 1997.
+    .. [2] A. Graves. "Supervised sequence labelling with recurrent neural networks." Springer, 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import LSTMClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = LSTMClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
+    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    (100, 2)
+    """

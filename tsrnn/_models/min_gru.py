@@ -18,10 +18,10 @@ import numpy as np
 from .._check import check_word
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v1 import flat, sigmoid
+from .._kernels.simd_v2 import flat, sigmoid
 from .._nets.recurrent import Cell
 from .._values import kept
-from .recurrent import RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
 
 
 LINEAR, POSITIVE = range(2)
@@ -114,18 +114,36 @@ def cell(candidate, learned, layer_norm):
     return Cell(cell, options, 2, 1, (0, 0), shapes, partial(forward, kind), partial(backward, kind), terms)
 
 
-class MinGRURegressor(RecurrentRegressor):
-    """Network of minimal gated recurrent units, trained through time.
-
-    h(t) = (1 - z) h(t - 1) + z n, y(t) = h(t) V + c [1]_: the gate z and the candidate n see the inputs (or the layer
-    below), and not h. So an epoch takes a fraction of a GRU's time, with a third of its weights; what a GRU reads from
-    its state, this one needs lags (``input_lags``, ``output_lags``) or a second layer for.
+class MinGRUParameters(RecurrentParameters):
+    """What a minimal GRU has.
 
     Parameters
     ----------
     candidate : {"linear", "positive"}, default="linear"
         n: a linear function of what the unit sees, or that through g(v) = v + 0.5 where v >= 0, else sigmoid(v), which
         keeps every state positive.
+    """
+
+    _: KW_ONLY
+    candidate: str = "linear"
+
+    def _cell(self):
+        check_word("candidate", self.candidate, CANDIDATES)
+        for name in ("recurrent_dropout", "orthogonal_penalty"):
+            if getattr(self, name) != 0:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is for a recurrence with a matrix, which {type(self).__name__} "
+                    "has not: give 0, and dropout between layers instead."
+                )
+        return cell(self.candidate, self.initial_state == "learned", self.layer_norm)
+
+
+class MinGRURegressor(MinGRUParameters, RecurrentRegressor):
+    """Network of minimal gated recurrent units, trained through time.
+
+    h(t) = (1 - z) h(t - 1) + z n, y(t) = h(t) V + c [1]_: the gate z and the candidate n see the inputs (or the layer
+    below), and not h. So an epoch takes a fraction of a GRU's time, with far fewer weights; what a GRU reads from
+    its state, this one needs lags for (``input_lags``, ``output_lags``).
 
     See Also
     --------
@@ -146,20 +164,35 @@ class MinGRURegressor(RecurrentRegressor):
     >>> from tsrnn import MinGRURegressor
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
-    >>> model = MinGRURegressor((16, 16), random_state=0).fit(X[:1200], y[:1200])
+    >>> model = MinGRURegressor((16,), input_lags=9, random_state=0).fit(X[:1200], y[:1200])
     >>> model.predict(X[1200:]).shape  # goes on where training ended
     (300,)
     """
 
-    _: KW_ONLY
-    candidate: str = "linear"
 
-    def _cell(self):
-        check_word("candidate", self.candidate, CANDIDATES)
-        for name in ("recurrent_dropout", "orthogonal_penalty"):
-            if getattr(self, name) != 0:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is for a recurrence with a matrix, which MinGRURegressor has not: "
-                    "give 0, and dropout between layers instead."
-                )
-        return cell(self.candidate, self.initial_state == "learned", self.layer_norm)
+class MinGRUClassifier(MinGRUParameters, RecurrentClassifier):
+    """Minimal gated recurrent unit network that labels the rows of a series, or whole series.
+
+    h(t) = (1 - z) h(t - 1) + z n, whose gate and candidate do not see h, and the probabilities of the classes are
+    softmax(h(t) V + c) [1]_.
+
+    See Also
+    --------
+    MinGRURegressor : the same net for numbers.
+    GRUClassifier : gates that see the state.
+
+    References
+    ----------
+    .. [1] L. Feng, F. Tung, M. O. Ahmed, Y. Bengio, H. Hajimirsadeghi. "Were RNNs all we needed?" arXiv:2410.01201,
+       2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import MinGRUClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = MinGRUClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
+    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    (100, 2)
+    """

@@ -11,11 +11,40 @@ from dataclasses import KW_ONLY, replace
 
 from .._check import check_number, check_word
 from .._estimators.parameters import Lags
+from .._estimators.regressor import SequenceRegressor
 from .._series.lags import parse_lags
-from .delay_network import DelayNetwork, DelayParameters
+from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
 
 
-class NARXRegressor(DelayParameters, DelayNetwork):
+class NARXParameters(DelayParameters):
+    """What a network of lags has that sees its own last outputs.
+
+    Parameters
+    ----------
+    input_lags : int or sequence of int, default=2
+        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
+        the present input, where it is not known ahead; ``range(h, h + L)`` with ``output_lags=range(h, h + K)``
+        is a direct h-step forecaster, to be trained in open loop.
+    output_lags : int or sequence of int, default=3
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
+    skip_connections : bool, default=False
+        Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. Good
+        for a direct forecaster; in a free run a path without bounds may run away.
+    """
+
+    _: KW_ONLY
+    input_lags: Lags = 2
+    output_lags: Lags = 3
+    activation: str = "tanh"
+    skip_connections: bool = False
+
+    def _lags(self, n_hidden):
+        """Lags of the inputs, of the outputs, and of each later layer."""
+        input_lags = parse_lags(self.input_lags, "input_lags", 0)
+        return input_lags, parse_lags(self.output_lags, "output_lags", 1), [(0,)] * n_hidden
+
+
+class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     """Nonlinear autoregressive network with exogenous inputs.
 
     y(t) = f(y(t - 1) ... y(t - K), x(t) ... x(t - L)), f a multilayer perceptron [1]_. Without X it is a
@@ -23,15 +52,6 @@ class NARXRegressor(DelayParameters, DelayNetwork):
 
     Parameters
     ----------
-    input_lags : int or sequence of int, default=2
-        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
-        the present input, where it is not known ahead; ``range(h, h + L)`` with ``output_lags=range(h, h + K)``
-        is a direct h-step forecaster, to be trained with ``training="open_loop"``.
-    output_lags : int or sequence of int, default=3
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
-    skip_connections : bool, default=False
-        Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. Good
-        for a direct forecaster; in a free run a path without bounds may run away.
     training : {"both", "open_loop", "closed_loop"}, default="both"
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
         ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second, and on
@@ -83,7 +103,41 @@ class NARXRegressor(DelayParameters, DelayNetwork):
         free = {"training": self.training, "sequence_length": self.sequence_length}
         return replace(super()._learner(), **free)
 
-    def _lags(self, n_hidden):
-        """Lags of the inputs, of the outputs, and of each later layer."""
-        input_lags = parse_lags(self.input_lags, "input_lags", 0)
-        return input_lags, parse_lags(self.output_lags, "output_lags", 1), [(0,)] * n_hidden
+
+class NARXClassifier(NARXParameters, DelayClassifier):
+    """Network of lags that labels the rows of a series, and sees its own last labels.
+
+    The probabilities of the classes are softmax(f(p(t - 1) ... p(t - K), x(t) ... x(t - L))), f a multilayer perceptron
+    [1]_ and p(t) the label of row t (1 for its class, 0 for others) or, where that is not known, the probabilities that
+    the net gave. It learns in open loop, from known labels: where they tell nearly all of the next one, a free run
+    (``predict``) hangs on what it says itself, and a net without lags of y may be better.
+
+    See Also
+    --------
+    TDNNClassifier : the same without feedback.
+
+    References
+    ----------
+    .. [1] I. J. Leontaritis, S. A. Billings. "Input-output parametric models for non-linear systems."
+       International Journal of Control 41(2), 1985.
+
+    Examples
+    --------
+    A switch that one input turns on, and another one off:
+
+    >>> import numpy as np
+    >>> from tsrnn import NARXClassifier
+    >>> X = np.random.default_rng(0).random((800, 2)) < 0.05
+    >>> y, on = [], False
+    >>> for set_, reset in X:
+    ...     on = (on or set_) and not reset
+    ...     y.append("on" if on else "off")
+    >>> model = NARXClassifier(input_lags=0, output_lags=1, random_state=0).fit(X[:600].astype(float), y[:600])
+    >>> model.score(X[600:].astype(float), y[600:])  # goes on where training ended, by itself
+    1.0
+    """
+
+    _warmup = tuple(  # settings that together call every kernel
+        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lbfgs", "adam")
+    )

@@ -15,6 +15,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
+from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
 from .._nets.dynamics import (
@@ -25,12 +26,13 @@ from .._nets.dynamics import (
     check_sees_something,
     geometric_mean,
 )
+from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss
 from .._nets.recurrent import Cell, make_net
 from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
-from .._training.losses import has_kinks, resolve_loss
+from .._training.losses import has_kinks, link_of, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
 from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
 
@@ -43,6 +45,7 @@ SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
+BATCH = 32  # series a mini-batch
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
@@ -63,6 +66,9 @@ class RecurrentParameters(TrainedParameters):
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
         ``partial_fit`` or warm start.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the rows make one answer, where y has one value a series: that of the last row, the mean, or the largest of
+        each output.
     skip_connections : bool, default=False
         Whether the inputs reach every layer and the readout, and every layer the readout.
     initial_state : {"zeros", "learned"}, default="zeros"
@@ -138,6 +144,7 @@ class RecurrentParameters(TrainedParameters):
     input_lags: Lags = 0
     output_lags: Lags = 0
     bidirectional: bool = False
+    pooling: str = "last"
     skip_connections: bool = False
     initial_state: str = "zeros"
     dropout: float = 0.0
@@ -201,13 +208,14 @@ class RecurrentLearner(Learner):
     def net(self, D, O):
         """The layout."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
-        resolve_loss(self.p.loss, O)
+        resolve_loss(self.loss, O)
         options = (
             self.hidden,
             self.input_lags,
             self.output_lags,
             self.p.bidirectional,
             self.p.skip_connections,
+            link_of(self.loss),
         )
         return make_net(self.cell, D, O, *options)
 
@@ -230,12 +238,12 @@ class RecurrentLearner(Learner):
         task = Task(net, series, mean, self._validation(net, series, mean) if p.early_stopping else None)
         stages = self._solvers(net, series)
         monitors, moments = self._train(task, stages, theta, moments, rng)
-        dynamics, judged = self._made(task, monitors[-1].best_theta), None
+        (dynamics, ends), judged = self._made(task, monitors[-1].best_theta), None
         if task.validate is not None and any(monitor.best_iter for monitor in monitors):
             judged = dynamics
             theta, moments = self._learn_held(task, stages, monitors, moments, rng)
-            dynamics = self._made(task, theta)
-        return Trained(dynamics, *curves(monitors), moments, judged=judged)
+            dynamics, ends = self._made(task, theta)
+        return Trained(dynamics, *curves(monitors), moments, ends, judged)
 
     def _train(self, task, stages, theta, moments, rng, patience=None):
         """Solver after solver, each with the iterations it may take: their monitors, what the last goes on with."""
@@ -269,11 +277,12 @@ class RecurrentLearner(Learner):
         return last[-1].best_theta, moments
 
     def _made(self, task, theta):
-        """The model with some parameters."""
+        """The model with some parameters, and the memory after each series, if it was found."""
         dynamics = RecurrentDynamics(theta, task.net, task.mean, self.input_lag)
         if task.net.bidirectional or self.p.initial_state == "learned":
-            return dynamics
-        return dynamics.but(cold_states=cold_states(dynamics, task.series, self.p.sequence_length))
+            return dynamics, None
+        cold, ends = cold_states(dynamics, task.series, self.p.sequence_length)
+        return dynamics.but(cold_states=cold), ends
 
     def _initial(self, net, series, mean, rng):
         """Where training begins, (P,)."""
@@ -299,7 +308,7 @@ class RecurrentLearner(Learner):
             return [(resolve_solver(p.solver), p.max_iter)]
         cheap = sum(len(s.Y) for s in series) * net.size <= MAX_LBFGS_WORK
         adam, lbfgs = (Adam(0.005), p.max_iter), (LBFGS(), LONGER * p.max_iter)
-        if not cheap or has_kinks(self.p.loss) or self._is_random():
+        if not cheap or has_kinks(self.loss) or self._is_random():
             return [adam]
         return [adam, lbfgs] if self.is_fed else [lbfgs]
 
@@ -362,6 +371,37 @@ class RecurrentLearner(Learner):
             return None
         return lambda theta: geometric_mean([loss.value(theta) for loss in losses])
 
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Train on series that have one y each, which their last row holds."""
+        p, alone = self.p, not any(s.held[-1] for s in series)
+        if before is None:
+            theta, moments = net.initial(rng, p.recurrent_init), None
+        else:
+            theta, moments = before.dynamics.theta, before.carry
+        teaching = self._teaching(mean[1])
+
+        def loss(dtype, **options):
+            return PooledRecurrentLoss(net, series, mean[0], p.pooling, teaching, dtype, **options)
+
+        validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
+        B, monitors = BATCH if p.batch_size == "auto" else p.batch_size, []
+        with self._threads() as pool:
+            for solver, limit in self._whole_solvers(net, series):
+                objective = loss(traits(solver).dtype, B=B, pool=pool)
+                with progress(p.verbose, type(p).__name__, limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
+                    moments = run_solver(solver, objective, theta, monitor, rng, moments)
+                monitors.append(monitor)
+                theta = monitor.best_theta
+        dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
+        return Trained(Pooled(theta, dynamics, p.pooling), *curves(monitors), moments)
+
+    def _whole_solvers(self, net, series):
+        """As ``_solvers``; "auto" is Adam, whose steps see some series each."""
+        if chooses_solver(self.p):
+            return [(Adam(0.005, clip_norm=1.0), self.p.max_iter)]
+        return [(resolve_solver(self.p.solver), self.p.max_iter)]
+
     def learn_more(self, trained, series, memory, rng):
         """Make a pass of stochastic gradient over rows that go on from a memory."""
         p, dynamics, moments = self.p, trained.dynamics, trained.carry
@@ -405,6 +445,7 @@ class RecurrentNetwork:
         loss = resolve_loss(self.loss)
         check_word("initial_state", self.initial_state, ("zeros", "learned"))
         check_word("recurrent_init", self.recurrent_init, ("orthogonal", "glorot"))
+        check_word("pooling", self.pooling, POOLINGS)
         check_word("training", self.training, ("open_loop", "closed_loop", "scheduled_sampling"))
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)
@@ -443,6 +484,21 @@ class RecurrentNetwork:
     def params_(self):
         """Weights of each layer and direction, then those of the readout, in the scaled units of the net."""
         return self._dynamics().params
+
+
+class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork, SequenceClassifier):
+    """A classifier around a recurrent net."""
+
+    _warmup = tuple(  # settings that together call every kernel
+        {
+            "hidden_layer_sizes": (2,),
+            "output_lags": lags,
+            "training": training,
+            "max_iter": 1,
+            "random_state": 0,
+        }
+        for lags, training in ((0, "open_loop"), (1, "closed_loop"))
+    )
 
 
 class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegressor):

@@ -12,8 +12,9 @@ from numbers import Integral
 import numpy as np
 
 from .._estimators.parameters import Lags, Sizes
+from .._estimators.regressor import SequenceRegressor
 from .._series.lags import parse_lags
-from .delay_network import DelayNetwork, DelayParameters
+from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
 
 
 def _is_int(value):
@@ -21,11 +22,8 @@ def _is_int(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-class TDNNRegressor(DelayParameters, DelayNetwork):
-    """Time-delay neural network.
-
-    y(t) = f(x(t) ... x(t - L)), f a multilayer perceptron that slides along the series [1]_. With lags between
-    its hidden layers too it is a stack of causal convolutions; with dilations, the shape of WaveNet [2]_.
+class TDNNParameters(DelayParameters):
+    """What a time-delay neural network has.
 
     Parameters
     ----------
@@ -38,28 +36,11 @@ class TDNNRegressor(DelayParameters, DelayNetwork):
     dilations : sequence of int or None, default=None
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the rows make one answer, where y has one value a series: that of the last row, the mean, or the largest of
+        each output.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
-
-    See Also
-    --------
-    NARXRegressor : with feedback of the outputs.
-
-    References
-    ----------
-    .. [1] A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang. "Phoneme recognition using time-delay
-       neural networks." IEEE Transactions on Acoustics, Speech, and Signal Processing 37(3), 1989.
-    .. [2] A. van den Oord et al. "WaveNet: A generative model for raw audio." arXiv:1609.03499, 2016.
-
-    Examples
-    --------
-    >>> from tsrnn import TDNNRegressor
-    >>> from tsrnn.datasets import make_mackey_glass
-    >>> x = make_mackey_glass(1000, random_state=0)
-    >>> X, y = x[:-6, None], x[6:]  # six steps ahead
-    >>> model = TDNNRegressor(input_lags=(0, 6, 12, 18), random_state=0).fit(X[:500], y[:500])
-    >>> bool(model.score(X[500:], y[500:]) > 0.99)
-    True
     """
 
     _: KW_ONLY
@@ -67,12 +48,8 @@ class TDNNRegressor(DelayParameters, DelayNetwork):
     layer_lags: object = 0
     dilations: Sizes | None = None
     activation: str = "tanh"
+    pooling: str = "last"
     skip_connections: bool = True
-
-    _warmup = tuple(
-        {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
-        for solver in ("lm", "adam")
-    )
 
     def _lags(self, n):
         """Lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""
@@ -102,3 +79,69 @@ class TDNNRegressor(DelayParameters, DelayNetwork):
                 )
             lags = [tuple(int(d) * k for k in lag) for d, lag in zip(dilations, lags)]
         return lags[0], (), [*lags[1:], (0,)] if n else []
+
+
+class TDNNRegressor(TDNNParameters, DelayNetwork, SequenceRegressor):
+    """Time-delay neural network.
+
+    y(t) = f(x(t) ... x(t - L)), f a multilayer perceptron that slides along the series [1]_. With lags between
+    its hidden layers too it is a stack of causal convolutions; with dilations, the shape of WaveNet [2]_.
+
+    See Also
+    --------
+    NARXRegressor : with feedback of the outputs.
+
+    References
+    ----------
+    .. [1] A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang. "Phoneme recognition using time-delay
+       neural networks." IEEE Transactions on Acoustics, Speech, and Signal Processing 37(3), 1989.
+    .. [2] A. van den Oord et al. "WaveNet: A generative model for raw audio." arXiv:1609.03499, 2016.
+
+    Examples
+    --------
+    >>> from tsrnn import TDNNRegressor
+    >>> from tsrnn.datasets import make_mackey_glass
+    >>> x = make_mackey_glass(1000, random_state=0)
+    >>> X, y = x[:-6, None], x[6:]  # six steps ahead
+    >>> model = TDNNRegressor(input_lags=(0, 6, 12, 18), random_state=0).fit(X[:500], y[:500])
+    >>> bool(model.score(X[500:], y[500:]) > 0.99)
+    True
+    """
+
+    _warmup = tuple(
+        {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lm", "adam")
+    )
+
+
+class TDNNClassifier(TDNNParameters, DelayClassifier):
+    """Time-delay neural network that labels the rows of a series, or whole series.
+
+    The probabilities of the classes are softmax(f(x(t) ... x(t - L))), f a multilayer perceptron that slides along the
+    series [1]_.
+
+    See Also
+    --------
+    TDNNRegressor : the same net for numbers.
+    NARXClassifier : sees its own last labels.
+
+    References
+    ----------
+    .. [1] A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang. "Phoneme recognition using time-delay
+       neural networks." IEEE Transactions on Acoustics, Speech, and Signal Processing 37(3), 1989.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import TDNNClassifier
+    >>> x = np.random.default_rng(0).normal(size=600)
+    >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
+    >>> model = TDNNClassifier(input_lags=1, random_state=0).fit(x[:500, None], y[:500])
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.95)
+    True
+    """
+
+    _warmup = tuple(
+        {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
+        for solver in ("lbfgs", "adam")
+    )

@@ -88,8 +88,9 @@ class Trained(NamedTuple):
     """What learning comes to.
 
     dynamics : the model.   n_iter : iterations.   loss_curve, validation_curve : a value each.   carry : what
-    ``learn_more`` and warm starts go on with; the learner's own.   end : the memory after the last series, if learning
-    came by it.   judged : the model before it learnt the held rows, too, if it did.
+    ``learn_more`` and warm starts go on with; the learner's own.   ends : the memory after each series, from the first
+    one on, None for those that learning did not come by; or None.   judged : the model before it learnt the held rows,
+    too, if it did.
     """
 
     dynamics: Dynamics
@@ -97,7 +98,7 @@ class Trained(NamedTuple):
     loss_curve: list
     validation_curve: list
     carry: Any = None
-    end: Any = None
+    ends: list | None = None
     judged: Dynamics | None = None
 
     def weights_an_output(self):
@@ -133,6 +134,10 @@ class Learner:
 
     def learn(self, net, series, mean, rng, before=None):
         """Learn from a list of ``Series`` whose means are ``mean``, (D,) and (O,); returns ``Trained``."""
+        raise NotImplementedError
+
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Learn from series that have one y each, in their last row; returns ``Trained``, its dynamics ``Pooled``."""
         raise NotImplementedError
 
     def learn_more(self, trained, series, memory, rng):

@@ -1,9 +1,11 @@
 """A fitted recurrent net: its runs over a series, a block of rows or many free runs at a time."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from .._series.labels import shares
 from .._values import kept
 from . import equations
 from .dynamics import Dynamics
@@ -59,7 +61,7 @@ class RecurrentDynamics(Dynamics):
                 "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
             )
 
-    @property
+    @cached_property
     def params(self):
         """Weights of each layer and direction, then those of the readout, in scaled units."""
         return tuple(self.net.views(self.theta))
@@ -79,7 +81,7 @@ class RecurrentDynamics(Dynamics):
 
         The states at the end of a block are taken over when the next is asked for.
         """
-        net, weights = self.net, self.net.views(self.theta)
+        net, weights = self.net, self.params
         n = len(memory.Y)
         x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
         states, firsts = memory.states, self.first().states if net.bidirectional else memory.states
@@ -101,13 +103,13 @@ class RecurrentDynamics(Dynamics):
         for t, tape, T in self.blocks(X, Y, memory):
             out[t : t + T] = tape.out[:, 0]
             states = tuple(S[:, T, 0].copy() for S in tape.S)
-        return out, moved_on(memory, X, np.where(np.isnan(Y), out, Y), states)
+        return out, moved_on(memory, X, np.where(np.isnan(Y), shares(self.net.link, out), Y), states)
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows, from the states that following the series leads to."""
         if len(first) == 0:
             return
-        net, weights, O, end = self.net, self.net.views(self.theta), Y.shape[1], first[-1] + 1
+        net, weights, O, end = self.net, self.params, Y.shape[1], first[-1] + 1
         x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
         at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
@@ -135,7 +137,7 @@ class RecurrentDynamics(Dynamics):
 
     def first(self):
         """The memory of mean rows, and of the learnt states or zeros."""
-        starts = [p.start if p.start.size else None for p in self.net.views(self.theta)[:-1]]
+        starts = [p.start if p.start.size else None for p in self.params[:-1]]
         return self._memory(*self.mean, starts)
 
     def cold(self):
@@ -155,23 +157,66 @@ class RecurrentDynamics(Dynamics):
 
 
 def cold_states(dynamics, series, length):
-    """The mean state over training, or None where the first state predicts the starts of its many series better.
+    """Where a series of unknown past starts, and the memory after each series of training, None for some.
 
+    The mean state over training, or None where the first state predicts the starts of its many series better.
     length : rows of a start.
     """
     first = dynamics.first()
-    total, n = None, 0
-    for s in series:
-        for _, tape, T in dynamics.blocks(s.X, s.Y, first):
-            sums = [S[:, 1:, 0].sum(axis=1) for S in tape.S]
-            total, n = sums if total is None else [a + b for a, b in zip(total, sums)], n + T
-    mean = tuple(a / n for a in total)
+    mean, ends = _mean_states(dynamics, series, first)
     if len(series) == 1:
-        return mean
+        return mean, ends
     errors = [0.0, 0.0]
     for s in series[:MOST_STARTS]:
         Y = s.Y[:length]
         for k, states in enumerate((mean, first.states)):
             out, _ = dynamics.run(s.X[: len(Y)], Y, first._replace(states=states))
-            errors[k] += np.nansum((out - Y) ** 2)
-    return mean if errors[0] <= errors[1] else None
+            errors[k] += np.nansum((shares(dynamics.net.link, out) - Y) ** 2)
+    return (mean if errors[0] <= errors[1] else None), ends
+
+
+def _mean_states(dynamics, series, first):
+    """The mean of all states, (n_states, H) for each block, and the memory after each of some series.
+
+    They begin at the memory ``first``.
+    """
+    total, n, ends = [0.0] * len(first.states), 0, [None] * len(series)
+    known = [bool(np.isfinite(s.Y).all()) for s in series]
+    fits = [len(s.Y) <= BLOCK and (knows or not dynamics.sees_y) for s, knows in zip(series, known)]
+    fits = fits if len(series) > 1 else [False]
+    for k, s in enumerate(series):
+        if fits[k]:
+            continue
+        for _, tape, T in dynamics.blocks(s.X, s.Y, first):
+            total, n = [a + S[:, 1:, 0].sum(axis=1) for a, S in zip(total, tape.S)], n + T
+        if known[k]:
+            ends[k] = moved_on(first, s.X, s.Y, tuple(S[:, T, 0].copy() for S in tape.S))
+    short = sorted(np.flatnonzero(fits), key=lambda k: len(series[k].Y))
+    at_once = max(1, RUN_ROWS // max((len(series[k].Y) for k in short), default=1))
+    for i in range(0, len(short), at_once):
+        batch = short[i : i + at_once]
+        S, lengths = _side_by_side(dynamics, [series[k] for k in batch], first)
+        inside = 1.0 * (np.arange(1, len(S[0][0])) <= lengths[:, None])  # (B, T)
+        total = [a + np.einsum("stbh,bt->sh", s[:, 1:], inside) for a, s in zip(total, S)]
+        n += int(lengths.sum())
+        for b, k in enumerate(batch):
+            if known[k]:
+                states = tuple(s[:, lengths[b], b].copy() for s in S)
+                ends[k] = moved_on(first, series[k].X, series[k].Y, states)
+    return tuple(a / n for a in total), ends
+
+
+def _side_by_side(dynamics, series, first):
+    """Follow short series, all of whose y is known, at once; returns the states of each block and the lengths (B,)."""
+    net, n, lengths = dynamics.net, dynamics.lead, np.array([len(s.Y) for s in series])
+    T, B = int(lengths.max()), len(series)
+    x, y = np.zeros((B, n + T, net.n_inputs)), np.zeros((B, n + T, net.n_outputs))
+    x[:, :n], y[:, :n] = first.X, first.Y
+    for b, s in enumerate(series):
+        x[b, n : n + len(s.X)], y[b, n : n + len(s.Y)] = s.X, np.nan_to_num(s.Y)
+    tape, at = Tape(net, B, T, np.float64), np.arange(B) * (n + T) + n
+    tape.place(x.reshape(-1), at, y.reshape(-1), at, lengths)
+    for S, state in zip(tape.S, first.states):
+        S[:, 0] = state[:, None]
+    tape.forward(dynamics.params)
+    return tape.S, lengths

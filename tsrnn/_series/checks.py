@@ -9,6 +9,8 @@ import pandas as pd
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
+from .._warn import warn
+
 
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
@@ -98,6 +100,8 @@ def check_y(y):
         return Y.reshape(len(Y), -1), Y.ndim
     with about("y"):
         y = plain_values(y, "y")
+    if any(str(kind).lower() in ("bool", "boolean") for kind in _kinds(y).values()):
+        warn("y is boolean: it is regressed as 0 and 1. For labels take a classifier, such as GRUClassifier.")
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
     options = {"dtype": np.float64, "order": "C", "ensure_2d": False, "ensure_all_finite": "allow-nan"}

@@ -57,12 +57,16 @@ class Table(NamedTuple):
 
     def first(self, n):
         """The first n rows of X, y and weight of each series at most, and the stamps of all its rows."""
-        N = len(self.y if self.X is None else self.X)
+        X = np.asarray(self.X) if isinstance(self.X, memoryview) else self.X
+        try:
+            N = len(self.y if X is None else X)
+        except TypeError:  # of what is no table the check of its values tells
+            return self
         ranges = [range(*part.rows.indices(N)) for part in self.parts]
         if all(len(rows) <= n for rows in ranges):
             return self
         keep = np.concatenate([np.arange(rows.start, rows.stop)[:n] for rows in ranges])
-        cut = [None if v is None else _safe_indexing(v, keep) for v in (self.X, self.y, self.weight)]
+        cut = [None if v is None else _safe_indexing(v, keep) for v in (X, self.y, self.weight)]
         rows = _slices(np.cumsum([min(n, len(rows)) for rows in ranges]))
         parts = [part._replace(rows=some) for part, some in zip(self.parts, rows)]
         return Table(*cut, parts, None, self.form, self.names)
@@ -115,6 +119,42 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     values, clock = stamps
     parts = [Part(key, some, Stamps(values[some], clock)) for key, some in zip(keys, rows)]
     return Table(X, y, weight, parts, order, "table", names)
+
+
+def one_a_series(X, y, groups=None, column=None):
+    """Whether y has one value, or row of values, a series of X, and not one a row: its shape decides.
+
+    X : a list of series, a 3-D array, or rows that tell their series.
+    """
+    if X is None or y is None or isinstance(y, str):
+        return False
+    if _is_list(X):
+        return not _is_list(y, 1) and np.ndim(_first_of(y)) < 2 and len(y) == len(X)
+    if getattr(X, "ndim", 0) == 3:
+        shape = np.shape(y)
+        return len(shape) == 1 or (len(shape) == 2 and shape[1] != np.shape(X)[1])
+    if not hasattr(y, "__len__") or len(y) == len(X):
+        return False
+    told = groups is not None or column is not None or getattr(getattr(X, "index", None), "nlevels", 1) > 1
+    return told and len(y) == len(gather(X, None, None, groups, column).parts)
+
+
+def _first_of(y):
+    return y.iloc[0] if hasattr(y, "iloc") else y[0] if len(y) else y
+
+
+def in_order_of(parts, y, names):
+    """The y of each series, in the order of the parts: by its index, where that has their keys, or as it comes."""
+    index, keys = getattr(y, "index", None), [part.key for part in parts]
+    if not isinstance(index, pd.Index) or is_default(index) or not names:
+        return y
+    place = index.get_indexer(pd.MultiIndex.from_tuples(keys) if index.nlevels > 1 else _flat(keys))
+    if index.nlevels != len(names) or (place < 0).any() or not index.is_unique:
+        raise ValueError(
+            f"y has one value a series, but its index ({index[:3].tolist()} ...) is not that of the series of X "
+            f"({keys[:3]} ...): give each series its y, or y without an index, in the order of the series."
+        )
+    return y.iloc[place]
 
 
 def _slices(ends):

@@ -54,9 +54,11 @@ class Inputs(NamedTuple):
 class Units(NamedTuple):
     """Learnt in ``fit``, kept for all that follows.
 
-    missing : what stands for NaN in X.   means : (F,), of the user's inputs.   x, y : scalers of (D,) and (O,).
+    missing : what stands for NaN in X.   means : (F,), of the user's inputs.   x, y : scalers of (D,) and (O,); of
+    labels y is a ``Link``.
     target, bounds : of y; bounds None where open.   level, reach : (O,), the mean level, and how far from it training
-    gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.
+    gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.   delay : rows after which
+    the model gives what belongs to a row.
     """
 
     missing: str
@@ -68,6 +70,7 @@ class Units(NamedTuple):
     level: np.ndarray
     reach: np.ndarray
     mean: tuple
+    delay: int = 0
 
     @property
     def n_inputs(self):
@@ -86,7 +89,12 @@ class Units(NamedTuple):
 
     @property
     def plain(self):
-        """Whether a model may feed its own output back as it is: no bounds, no differences."""
+        """Whether a model may feed its own output back as it is: no bounds, no differences, no labels."""
+        return self.alone and self.y.feeds_output
+
+    @property
+    def alone(self):
+        """Whether the level of a row is that of its output alone: no bounds, no differences."""
         return self.bounds is None and not self.looks_back
 
     def fill(self, X, last):
@@ -107,6 +115,10 @@ class Units(NamedTuple):
             return None
         return self.target.bound_levels(*self.bounds(X[:, : self.n_inputs]))
 
+    def late(self, U):
+        """Levels (N, O) of rows without a gap as a model shall give them: ``delay`` rows later."""
+        return late(U, self.delay)
+
     def known(self, levels):
         """Levels (..., K, O) with the last known one where they are NaN, else the mean of training."""
         if levels.shape[-2] == 0 or not np.isnan(levels).any():
@@ -116,6 +128,13 @@ class Units(NamedTuple):
         for k in range(levels.shape[-2]):
             before = levels[..., k, :] = np.where(np.isnan(levels[..., k, :]), before, levels[..., k, :])
         return levels
+
+
+def late(U, delay):
+    """Levels (N, O), each ``delay`` rows later, NaN before."""
+    if not delay:
+        return U
+    return np.concatenate([np.full((min(delay, len(U)), U.shape[1]), np.nan), U[: len(U) - delay]])
 
 
 def fill(missing, means, X, last):

@@ -1,1 +1,1 @@
-"""How parameters are learnt: solvers, losses, what watches them."""
+"""Training: solvers, losses, stopping."""

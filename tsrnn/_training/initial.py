@@ -4,7 +4,7 @@ import numpy as np
 
 
 def glorot(rng, shape):
-    """Uniform in +-sqrt(6 / (fan_in + fan_out)).
+    """Draw weights (fan_in, fan_out), uniform in +-sqrt(6 / (fan_in + fan_out)).
 
     X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     AISTATS 2010.
@@ -13,7 +13,7 @@ def glorot(rng, shape):
 
 
 def orthogonal(rng, shape):
-    """A random orthogonal matrix, each as likely as another.
+    """Draw an orthogonal matrix (H, H), uniform over the orthogonal group.
 
     A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
     neural networks", ICLR 2014.

@@ -2,8 +2,8 @@
 
     A'A = sum_i w_i a_i a_i'       A'r = sum_i w_i a_i r_i       (A'A + diag(d)) x = b
 
-The same bits come for any number of threads, in this process or beside it: sums are in the order of the rows
-(``_simd_v1``), and LAPACK, whose order of sums depends on the threads it may use, is given one.
+Results do not depend on the number of threads, to the bit: sums are taken in the order of the rows (``simd_v2``), and
+LAPACK, whose order of summation depends on its threads, runs in one.
 """
 
 from threading import Lock
@@ -12,14 +12,16 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
-from .._kernels.simd_v1 import add_outer
+from .._kernels.simd_v2 import add_outer
 
 
-STRIP = 64  # rows of A'A made at once; what lies left of its diagonal block is mirrored, not computed
+STRIP = (
+    64  # rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half
+)
 
 
 def add_normal_equations(A, r, w, AA, Ar):
-    """Add a block of rows.   A : (M, P).   r : (M,) or (M, K).   w : (M,).   AA : (P, P), Ar : like r, added to."""
+    """Add M rows.   A : (M, P).   r : (M,) or (M, K).   w : (M,).   AA : (P, P), Ar : (P,) or (P, K), in, out."""
     M, P = A.shape
     a, rows, r = A.ravel(), np.arange(M) * P, r.reshape(M, -1)
     K, Ar = r.shape[1], Ar.reshape(P, -1)
@@ -27,7 +29,7 @@ def add_normal_equations(A, r, w, AA, Ar):
     weighted *= w[:, None]
     for j in range(0, P, STRIP):
         end = min(j + STRIP, P)
-        strip = np.zeros((end - j, P + K - j))
+        strip = np.zeros((end - j, P + K - j))  # rows j ... end - 1 of A'A from column j on, then of A'r
         add_outer(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
         upper = np.triu(strip[:, : end - j])
         strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
@@ -37,7 +39,7 @@ def add_normal_equations(A, r, w, AA, Ar):
 
 
 class OneThread:
-    """While anyone is inside it, BLAS and LAPACK have one thread."""
+    """Run BLAS and LAPACK in one thread while at least one caller is inside the context."""
 
     def __init__(self):
         self._lock, self._users, self._libraries = Lock(), 0, None
@@ -60,7 +62,7 @@ class OneThread:
                 self._free_control()
 
     def _free_control(self):
-        """Let any thread set the number: threadpoolctl 3.8 ignores all but the first one that does."""
+        """Let any thread set the limit: threadpoolctl 3.8 ignores all but the first thread that did."""
         for library in self._libraries.lib_controllers:
             if hasattr(library, "clear_controlling_thread"):
                 library.clear_controlling_thread(force=True)
@@ -72,8 +74,8 @@ one_thread = OneThread()  # the number of threads belongs to the whole process
 def solve(A, diagonal, b):
     """Solve (A + diag(diagonal)) x = b.
 
-    A : (P, P), symmetric.   diagonal : (P,) or a number.   b : (P,) or (P, K).   Returns x of b's shape, or
-    None where the matrix is not positive definite.
+    A : (P, P), symmetric.   diagonal : (P,) or a number.   b : (P,) or (P, K).   Returns x, shaped like b, or
+    None if the matrix is not positive definite.
     """
     A = A.copy()
     A.flat[:: len(A) + 1] += diagonal

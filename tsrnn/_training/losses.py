@@ -5,14 +5,23 @@ absolute    sum w |e|
 huber       sum w h(e),    h(e) = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)
 pinball     sum w r(e),    r(e) = q e where e > 0, else (q - 1) e; q may differ from output to output
 
+And of labels, y 0 or 1, or shares between, from scores f:
+
+logistic    sum w (log(1 + exp f) - y' f)                          y' = (1 - s) y + s / 2
+softmax     sum w (log(sum_k exp f_k) - sum_k y'_k f_k)            y' = (1 - s) y + s / K, of K classes
+
+where s is the label smoothing [2].
+
 Where a loss has a kink, its gradient at e = 0 is 0, which lies between both sides.
 
-Where forecasts are linear in the parameters, the least loss is found by iteratively reweighted least squares: the
-parabola s (e + d)^2 / 2 + const that lies above the loss and touches it at today's errors (but for rounding off the
-kinks) leads to the next parameters, which can only be better [1].
+Where forecasts are linear in the parameters, the loss is minimised by iteratively reweighted least squares: each step
+minimises a parabola s (e + d)^2 / 2 + const that lies above the loss and touches it at the current errors (kinks
+rounded off), so the loss never rises [1].
 
 [1] D. R. Hunter, K. Lange, "Quantile regression via an MM algorithm", Journal of Computational and Graphical
     Statistics 9(1), 2000.
+[2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Inception architecture for computer
+    vision", CVPR 2016.
 
 A loss is any object with
 
@@ -20,11 +29,13 @@ A loss is any object with
 
 and, where it has something to say,
 
-    kinks                          True where its gradient jumps: then no solver is chosen that needs it smooth
-    parabola(e, rounding)          s and d, like errors e (N, O), of the parabola above, kinks rounded off by so much:
-                                   what a linear readout of this loss is solved for with
-    check()                        raises where a parameter of its own is wrong
-    check_outputs(n_outputs)       raises where it does not go with so many columns of y
+    kinks                          True if its gradient jumps: no solver that needs smoothness is then chosen
+    parabola(e, rounding)          s and d, shaped like the errors e (N, O), of the parabola above, kinks rounded off by
+                                   ``rounding``: used to solve for a linear readout
+    check()                        raises if a parameter of the loss is out of range
+    check_outputs(n_outputs)       raises if the loss does not fit y with n_outputs columns
+    joint                          True where the columns of a row have one loss together, with the weight of the first
+    link                           what is fed back instead of forecasts, see ``labels.shares``
 
 out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them, float32 or float64.   y, w : (N O,),
 targets and weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each
@@ -40,13 +51,13 @@ from .._check import check_number
 from .._kernels.jit import kernel
 
 
-ROUNDING = 1e-3  # of kinks, in units of the mean loss
-EXACT = 1e-150  # a mean loss, or a rounding, that stands for an exact fit
-CLOSE = 3e-5  # share of the loss below which a gain ends reweighting
-MAX_REWEIGHTED = 80  # least squares, at most
-STEP = (
-    1.8  # of the way to where the parabolas are least; up to 2 they do not rise, and kinks are reached sooner
-)
+ROUNDING = 1e-3  # of kinks, in units of the mean loss: bounds the weights 1 / |e| by 1000 times the usual one
+EXACT = 1e-150  # a smaller mean loss, or rounding, is an exact fit: its square would underflow
+MIN_GAIN = 3e-5  # reweighting ends when a step lowers the loss by a smaller share
+MAX_REWEIGHTED = 80  # least-squares problems solved in one reweighting, at most
+# Over-relaxation: each step goes so far beyond the parabolas' minimum. Up to 2 they do not rise, and kinks are reached
+# in fewer steps.
+STEP = 1.8
 
 
 @kernel
@@ -81,7 +92,7 @@ def absolute_errors(out, y, w, at, dout):
 
 @kernel
 def huber_errors(out, y, w, at, dout, delta):
-    """Squared errors as far as delta, absolute ones beyond."""
+    """Weighted sum of Huber losses: squared errors up to delta, absolute errors beyond."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -101,7 +112,7 @@ def huber_errors(out, y, w, at, dout, delta):
 
 @kernel
 def pinball_errors(out, y, w, at, dout, quantile):
-    """A share of the absolute errors: ``quantile`` (O,) of those below y, the rest of those above."""
+    """Weighted sum of pinball losses.   quantile : (O,), the slope where the forecast lies below y."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -119,13 +130,58 @@ def pinball_errors(out, y, w, at, dout, quantile):
     return total
 
 
+@kernel
+def logistic_errors(out, y, w, at, dout, smoothing):
+    """Cross-entropy of two classes, column by column."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                f = float(out[t, b, o])
+                target = (1 - smoothing) * y[i] + 0.5 * smoothing
+                e = np.exp(-abs(f))
+                p = 1 / (1 + e)
+                if f < 0:
+                    p = e / (1 + e)
+                dout[t, b, o] = w[i] * (p - target)
+                total += w[i] * (max(f, 0.0) + np.log1p(e) - target * f)
+    return total
+
+
+@kernel
+def softmax_errors(out, y, w, at, dout, smoothing):
+    """Cross-entropy of classes that exclude each other, one a column."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            i = at[b] + t * O
+            most = float(out[t, b, 0])
+            for o in range(1, O):
+                most = max(most, float(out[t, b, o]))
+            mass = 0.0
+            for o in range(O):
+                e = np.exp(out[t, b, o] - most)
+                dout[t, b, o] = e
+                mass += e
+            loss = np.log(mass)
+            for o in range(O):
+                target = (1 - smoothing) * y[i + o] + smoothing / O
+                loss -= target * (out[t, b, o] - most)
+                dout[t, b, o] = w[i] * (dout[t, b, o] / mass - target)
+            total += w[i] * loss
+    return total
+
+
 class Squared:
     """Half the sum of squares."""
 
     kinks = False
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout."""
+        """Return the loss and write its gradient into dout."""
         return squared_errors(out, y, w, at, dout)
 
     def __repr__(self):
@@ -138,14 +194,14 @@ class Absolute:
     kinks = True
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout."""
+        """Return the loss and write its gradient into dout."""
         return absolute_errors(out, y, w, at, dout)
 
     def __repr__(self):
         return "'absolute'"
 
     def parabola(self, e, rounding):
-        """s and d, like e."""
+        """s and d, shaped like e."""
         return 1 / (np.abs(e) + rounding), np.zeros_like(e)
 
 
@@ -153,7 +209,7 @@ class Huber(BaseEstimator):
     """Huber loss: squares of small errors, absolute values of large ones.
 
     sum w h(y - f), with h(e) = e^2 / 2 where abs(e) <= delta, else delta (abs(e) - delta / 2) [1]_:
-    outliers pull with the force of an error of delta, no more.
+    the gradient of an outlier is that of an error of delta.
 
     Parameters
     ----------
@@ -179,15 +235,15 @@ class Huber(BaseEstimator):
         self.delta = delta
 
     def check(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("delta", self.delta, 0, low_open=True)
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
         return huber_errors(out, y, w, at, dout, float(self.delta))
 
     def parabola(self, e, rounding):
-        """s and d, like e; no kink to round off."""
+        """s and d, shaped like e; there is no kink to round off."""
         return self.delta / np.maximum(np.abs(e), self.delta), np.zeros_like(e)
 
 
@@ -199,8 +255,8 @@ class Pinball(BaseEstimator):
     Parameters
     ----------
     quantile : float or sequence of float, default=0.5
-        Share q of the rows, between 0 and 1, that y shall be below the forecast in; 0.5 asks for the median. A
-        sequence has one for each output.
+        Quantile q to forecast, between 0 and 1: the share of rows in which y lies below the forecast; 0.5 is the
+        median. A sequence has one per output.
 
     References
     ----------
@@ -214,7 +270,7 @@ class Pinball(BaseEstimator):
     >>> Pinball(quantile=0.9)
     Pinball(quantile=0.9)
     >>> X, y = make_narma(500, random_state=0)
-    >>> model = TDNNRegressor(loss=Pinball([0.1, 0.9]), random_state=0)  # from below to above, of the same y
+    >>> model = TDNNRegressor(loss=Pinball([0.1, 0.9]), random_state=0)  # two quantiles of the same y
     >>> model.fit(X, np.column_stack([y, y])).predict(X).shape
     (500, 2)
     """
@@ -225,14 +281,14 @@ class Pinball(BaseEstimator):
         self.quantile = quantile
 
     def check(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise if a parameter is out of range or of the wrong type."""
         q = self.quantile
-        several = {f"quantile[{k}]": v for k, v in enumerate(q)} if _is_sequence(q) else {"quantile": q}
-        for name, value in several.items():
+        quantiles = {f"quantile[{k}]": v for k, v in enumerate(q)} if _is_sequence(q) else {"quantile": q}
+        for name, value in quantiles.items():
             check_number(name, value, 0, 1, low_open=True, high_open=True)
 
     def check_outputs(self, n_outputs):
-        """Raise where there is not a quantile for each output."""
+        """Raise if the quantiles are not one per output."""
         if _is_sequence(self.quantile) and len(self.quantile) != n_outputs:
             raise ValueError(
                 f"loss={self!r} has {len(self.quantile)} quantiles, but y has {n_outputs} outputs: give one number, or "
@@ -240,28 +296,68 @@ class Pinball(BaseEstimator):
             )
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
         quantile = np.empty(out.shape[2])
         quantile[:] = self.quantile
         return pinball_errors(out, y, w, at, dout, quantile)
 
     def parabola(self, e, rounding):
-        """s and d, like e: half an absolute value, and a slope."""
+        """s and d, shaped like e: the pinball loss is half the absolute error plus a linear term."""
         size = np.abs(e) + rounding
         return 0.5 / size, (2 * np.asarray(self.quantile, float) - 1) * size
 
 
+class Logistic:
+    """Cross-entropy of labels that are 0 or 1, each column of its own: two classes, or several labels a row."""
+
+    kinks = False
+    link = "logistic"
+
+    def __init__(self, smoothing=0.0):
+        self.smoothing = smoothing
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return logistic_errors(out, y, w, at, dout, float(self.smoothing))
+
+    def __repr__(self):
+        return "'cross-entropy'"
+
+
+class Softmax(Logistic):
+    """Cross-entropy of one label a row, of three classes or more, one a column."""
+
+    joint = True
+    link = "softmax"
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return softmax_errors(out, y, w, at, dout, float(self.smoothing))
+
+
+def link_of(loss):
+    """What is fed back of a model that learns with a loss."""
+    return getattr(loss, "link", "identity")
+
+
+def weights_of(loss, w):
+    """Weights (N, O) of single outputs as a loss counts them: a joint one counts rows."""
+    if getattr(loss, "joint", False):
+        w[:, 1:] = 0.0
+    return w
+
+
 def _is_sequence(quantile):
-    """Whether it is one number for each output."""
+    """True for one quantile per output."""
     return np.iterable(quantile) and not isinstance(quantile, str)
 
 
-squared = Squared()  # for which there are methods of its own
+squared = Squared()  # tested by identity: least squares then solves for a readout in one step
 LOSSES = {"squared": squared, "absolute": Absolute(), "huber": Huber(), "pinball": Pinball()}
 
 
 def resolve_loss(loss, n_outputs=None):
-    """The loss that a word or an object stands for; raises where it does not go with so many outputs."""
+    """Return the loss that a word or an object names; raise if it does not fit n_outputs."""
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]
     if isinstance(loss, type) or not _takes(loss, 5):
@@ -277,7 +373,7 @@ def resolve_loss(loss, n_outputs=None):
 
 
 def _takes(function, n):
-    """Whether something can be called with so many arguments."""
+    """True if a function takes n positional arguments."""
     try:
         signature(function).bind(*range(n))
     except (TypeError, ValueError):
@@ -286,12 +382,12 @@ def _takes(function, n):
 
 
 def has_kinks(loss):
-    """Whether the gradient of a loss jumps."""
+    """True if the gradient of a loss jumps."""
     return bool(getattr(resolve_loss(loss), "kinks", False))
 
 
 def has_parabola(loss):
-    """Whether a linear readout can be solved for with a loss."""
+    """True if a linear readout can be solved for by reweighted least squares."""
     return hasattr(resolve_loss(loss), "parabola")
 
 
@@ -299,15 +395,15 @@ def has_parabola(loss):
 
 
 def reweighted(step, theta):
-    """Where a loss is least: theta after as many steps as gain something, and the loss before each of them.
+    """Minimise a loss by reweighting until a step gains less than MIN_GAIN: theta (P,), and the loss before each step.
 
-    step(theta) : the loss there, and where the parabolas through its errors are least.
+    step(theta) : the loss at theta, and the minimum (P,) of the parabolas that touch it there.
     """
     curve = []
     while len(curve) < MAX_REWEIGHTED:
-        value, after = step(theta)
+        value, minimum = step(theta)
         curve.append(value)
-        if len(curve) > 1 and not value < curve[-2] * (1 - CLOSE):
+        if len(curve) > 1 and not value < curve[-2] * (1 - MIN_GAIN):
             break
-        theta = theta + STEP * (after - theta)
+        theta = theta + STEP * (minimum - theta)
     return theta, curve

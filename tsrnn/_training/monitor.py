@@ -1,4 +1,4 @@
-"""What watches a fit: iterations, validation, patience, the best parameters, progress."""
+"""Early stopping: iterations, validation, patience, the best parameters, progress."""
 
 from contextlib import contextmanager
 
@@ -10,7 +10,7 @@ from .._warn import warn
 
 
 def check_training(model):
-    """Raise where a parameter that every trained model has is out of range or of the wrong type."""
+    """Raise if a parameter common to all trained models is out of range or of the wrong type."""
     check_number("alpha", model.alpha, 0)
     check_number("max_iter", model.max_iter, 1, integer=True)
     check_number("tol", model.tol, 0)
@@ -22,25 +22,25 @@ def check_training(model):
 
 
 def chooses_solver(model):
-    """Whether the solver is left to the model."""
+    """True if the model chooses its solver."""
     return isinstance(model.solver, str) and model.solver == "auto"
 
 
 class Monitor:
-    """Called by a solver with every iterate; says when to stop.
+    """Record every iterate of a solver and decide when to stop.
 
     Parameters
     ----------
     theta : (P,)
-        Where the solver starts: kept unless an iterate is better on the validation rows.
+        Initial parameters, kept unless an iterate is better on the validation rows.
     max_iter : int
     tol, n_iter_no_change : float, int
-        Stop when ``n_iter_no_change`` iterations in a row did not lower the watched loss by a share of
-        ``tol``.  The watched loss is the validation loss where there is one, else the training loss.
+        Stop after ``n_iter_no_change`` iterations in a row that did not lower the watched loss by a share of
+        ``tol``.  The watched loss is the validation loss if there is one, else the training loss.
     validate : callable(theta) -> float, optional
         Loss on the validation rows.
     progress : callable(str), optional
-        Told of every iteration.
+        Called with a line of text after every iteration.
     """
 
     def __init__(self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None):
@@ -59,7 +59,7 @@ class Monitor:
         self._before, self._calm, self._lowest = theta, theta, np.inf
 
     def __call__(self, theta, loss):
-        """Take note of an iterate; True asks the solver to stop."""
+        """Record an iterate (P,) and its loss; True asks the solver to stop."""
         self.n_iter += 1
         if not np.isfinite(loss) or not np.all(np.isfinite(theta)):
             if self.validate is None:
@@ -72,7 +72,7 @@ class Monitor:
             return True
         self.loss_curve.append(float(loss))
         watched = loss
-        if loss < self._lowest:  # in an epoch, that is from the parameters before it
+        if loss < self._lowest:  # an epoch's loss belongs to the parameters at its start
             self._lowest, self._calm = loss, self._before
         self._before = theta.astype(np.float64)
         if self.validate is not None:
@@ -91,7 +91,7 @@ class Monitor:
 
 
 def curves(monitors):
-    """Iterations, losses and validation losses of several stages, one behind the other."""
+    """Concatenate the iterations, losses and validation losses of several stages of training."""
     return (
         sum(m.n_iter for m in monitors),
         [v for m in monitors for v in m.loss_curve],
@@ -101,9 +101,9 @@ def curves(monitors):
 
 @contextmanager
 def progress(verbose, name, max_iter):
-    """What to tell of every iteration: a callable(str), or None where ``verbose`` is 0.
+    """Give a callable(str) that reports an iteration, or None if ``verbose`` is 0.
 
-    1 shows a bar, where tqdm is installed; 2, or 1 without tqdm, prints a line an iteration.
+    1 shows a bar if tqdm is installed; 2, or 1 without tqdm, prints a line per iteration.
     """
     if not verbose:
         yield None
@@ -117,8 +117,8 @@ def progress(verbose, name, max_iter):
         return
     with tqdm(total=max_iter, desc=name, leave=False) as bar:
 
-        def tell(text):
+        def report(text):
             bar.update()
             bar.set_postfix_str(text.partition(": ")[2], refresh=False)
 
-        yield tell
+        yield report

@@ -1,43 +1,42 @@
-"""Solvers: minimise a function of one vector.  They know nothing of networks.
+"""Solvers: minimise a function of one vector, whatever the model.
 
 A solver is any object with
 
-    minimize(objective, theta, monitor, rng)      from theta (P,) on, until the monitor says True
+    minimize(objective, theta, monitor, rng)      iterate from theta (P,) until the monitor returns True
 
-and, where its answer is not the one in brackets,
+and, where it differs from the default in brackets,
 
     dtype                          of the objective's numbers (float64); theta comes in float64
-    batches                        "mini": it goes through ``objective.batches``; "all": every call is over all samples,
-                                   which then must give the same loss again ("all")
-    needs                          names of what it asks of the objective beyond ``loss_grad`` (none)
-    resumes                        True: ``minimize`` also takes ``moments``, None or what it returned before (False)
+    batches                        "mini": it iterates over ``objective.batches``; "all": every call is over all samples
+                                   and must be repeatable ("all")
+    needs                          names of the objective's methods it calls beyond ``loss_grad`` (none)
+    resumes                        True: ``minimize`` also takes ``moments``, None or its earlier return value (False)
 
 An *objective* offers
 
     weight                         sum of the weights of all targets
-    decay (P,)                     weight decay of each parameter; a Bayesian solver leaves its estimate there
-    everything                     the batch of all samples; only the objective knows what a batch is
-    loss_grad(theta, batch)        the loss summed over a batch, for instance half the weighted sum of squares,
-                                   and its gradient (P,), contiguous, of theta's dtype, which the caller may
-                                   overwrite
+    decay (P,)                     weight decay of each parameter; a Bayesian solver writes its estimate there
+    everything                     the batch of all samples; a batch is opaque to the solver
+    loss_grad(theta, batch)        the loss summed over a batch, such as half the weighted sum of squares, and its
+                                   gradient (P,), contiguous, of theta's dtype, which the caller may overwrite
 
 for a stochastic solver
 
-    batches(rng)                   yields an epoch's (batch, weight), in an order of its own: the gradient over a
-                                   batch is divided by that weight, which is never 0
+    batches(rng)                   yields an epoch's (batch, weight) in random order; the gradient over a batch is
+                                   divided by its weight, which is never 0
 
-for Levenberg-Marquardt, and partly for evolution
+for Levenberg-Marquardt, and in part for evolution
 
     gauss_newton(theta)            r'r, J'r, J'J over all samples
     sum_of_squares(theta)          r'r over all samples
-    groups (P,)                    which parameters share a decay, 1, 2 ...; 0 for those that have none
+    groups (P,)                    index of the decay that a parameter shares, 1, 2 ...; 0 for parameters without
     linear (P,)                    True for parameters in which the residuals are linear
-    solve_linear(theta, decay)     theta with the linear parameters at their best for the others
+    solve_linear(theta, decay)     theta with the linear parameters optimal given the others
 
 and each solver minimises (loss + 1/2 sum decay theta^2) / weight, the loss being r'r / 2 where there are
 residuals.  A stochastic solver changes one theta in place, so an objective may keep views of it.  A *monitor* is
-called with every iterate, ``monitor(theta, loss)``; it keeps the best and says True when it is time to stop.
-What a stochastic solver returns, its *moments*, a later call may go on with.
+called with every iterate, ``monitor(theta, loss)``; it keeps the best and returns True to stop.  A stochastic solver
+returns its *moments*, from which a later call can resume.
 """
 
 from dataclasses import KW_ONLY
@@ -59,7 +58,7 @@ from .least_squares import solve
 
 
 def _penalised(objective, theta):
-    """The whole objective at theta."""
+    """The penalised loss at theta."""
     return (objective.sum_of_squares(theta) + objective.decay @ theta**2) / (2 * objective.weight)
 
 
@@ -68,7 +67,7 @@ SCHEDULES = ("constant", "cosine", "plateau")
 
 @kept("moments")
 class Moments(NamedTuple):
-    """What a stochastic solver goes on with: its class, its steps so far, its traces of the gradients, each (P,)."""
+    """State from which a stochastic solver resumes: its class, the steps taken, its gradient traces, each (P,)."""
 
     rule: type
     t: int
@@ -76,7 +75,7 @@ class Moments(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What a solver says of itself; see the head."""
+    """Capabilities of a solver; see the head of the file."""
 
     dtype: type = np.float64
     batches: str = "all"
@@ -85,27 +84,29 @@ class Traits(NamedTuple):
 
 
 def traits(solver):
-    """What a solver says of itself, with the answers that it leaves out."""
+    """Capabilities of a solver, with the defaults for those it does not state."""
     return Traits(**{name: getattr(solver, name) for name in Traits._fields if hasattr(solver, name)})
 
 
 def run_solver(solver, objective, theta, monitor, rng, moments=None):
-    """Minimise; returns what the solver can go on with, or None."""
-    goes_on = (moments,) if traits(solver).resumes else ()
-    found = solver.minimize(objective, theta, monitor, rng, *goes_on)
+    """Minimise; return the moments to resume from, or None."""
+    resumed = (moments,) if traits(solver).resumes else ()
+    moments_after = solver.minimize(objective, theta, monitor, rng, *resumed)
     if monitor.n_iter == 0:
         raise ValueError(
             f"solver={solver!r} never called monitor(theta, loss), so there is nothing to keep: call it after each "
             "iteration, and stop when it returns True."
         )
-    return found if traits(solver).resumes else None
+    return moments_after if traits(solver).resumes else None
 
 
 def check_needs(model, offers):
-    """Raise where the solver of a model asks more of an objective than the model's loss ``offers``."""
+    """Raise if the solver of a model needs more of an objective than the model's loss ``offers``."""
     lacking = [name for name in traits(resolve_solver(model.solver)).needs if name not in offers]
     if lacking:
-        words = [word for word, kind in SOLVERS.items() if offers.issuperset(traits(kind).needs)]
+        words = [
+            word for word, other_solver in SOLVERS.items() if offers.issuperset(traits(other_solver).needs)
+        ]
         raise ValueError(
             f"solver={model.solver!r} does not train {type(model).__name__}: it needs {', '.join(lacking)}, which the "
             f"loss of this model does not offer. Give 'auto', {', '.join(map(repr, words))} or an object like theirs."
@@ -113,19 +114,19 @@ def check_needs(model, offers):
 
 
 class Stochastic(Declared, BaseEstimator):
-    """What Adam, SGD and RMSprop share: epochs of mini-batches, decay, clipping, the learning rate; in float32.
+    """Base of Adam, SGD and RMSprop: epochs of mini-batches, decay, clipping, learning-rate schedules; in float32.
 
-    A subclass brings its parameters, ``learning_rate`` among them, ``n_traces`` of the gradients that start at 0,
-    ``_check_rule()``, and ``_step(theta, grad, rate, t, *traces)``, step t = 1, 2 ... in place, which may overwrite the
-    gradient.
+    A subclass defines its parameters, ``learning_rate`` among them; ``n_traces``, the number of gradient traces, which
+    start at 0; ``_check_rule()``; and ``_step(theta, grad, rate, t, *traces)``, which takes step t = 1, 2 ... in place
+    and may overwrite the gradient.
 
     Parameters
     ----------
     schedule : {"constant", "cosine", "plateau"}, default="constant"
-        What becomes of the learning rate from epoch to epoch. "cosine" lowers it to 0 over ``max_iter`` epochs,
+        Learning rate by epoch. "cosine" lowers it to 0 over ``max_iter`` epochs,
         learning_rate (1 + cos(pi epoch / max_iter)) / 2 [2]_; "plateau" divides it by 5 whenever half of
-        ``n_iter_no_change`` epochs in a row did not lower the watched loss (the validation loss where there is
-        one) by a share of ``tol``. Each stage of training begins anew; ``partial_fit`` learns at
+        ``n_iter_no_change`` epochs in a row did not lower the watched loss (the validation loss if there is
+        one) by a share of ``tol``. Each stage of training restarts the schedule; ``partial_fit`` learns at
         ``learning_rate``.
     warmup : float, default=0.0
         Share of ``max_iter`` in which the rate first rises linearly to ``learning_rate``; "cosine" falls over the
@@ -165,9 +166,9 @@ class Stochastic(Declared, BaseEstimator):
                 check_number(name, getattr(self, name), 0, low_open=True)
         self._check_rule()
 
-    @np.errstate(over="ignore", invalid="ignore")  # the monitor tells of what is not finite
+    @np.errstate(over="ignore", invalid="ignore")  # the monitor warns of a loss that is not finite
     def minimize(self, objective, theta, monitor, rng, moments=None):
-        """Step from mini-batch to mini-batch until the monitor says stop; returns the moments to go on with."""
+        """Step from mini-batch to mini-batch until the monitor stops; return the moments to resume from."""
         self._check()
         theta = theta.astype(self.dtype)
         t, traces = 0, tuple(np.zeros_like(theta) for _ in range(self.n_traces))
@@ -188,9 +189,9 @@ class Stochastic(Declared, BaseEstimator):
                 return Moments(type(self), t, traces)
 
     def _can_go_on_with(self, moments):
-        """Whether they are of the same rule, and not from a run that diverged."""
-        mine = isinstance(moments, Moments) and moments.rule is type(self)
-        return mine and bool(np.isfinite(moments.traces).all())
+        """True for moments of the same rule from a run that did not diverge."""
+        same_rule = isinstance(moments, Moments) and moments.rule is type(self)
+        return same_rule and bool(np.isfinite(moments.traces).all())
 
     def _rates(self, monitor):
         """Yield the learning rate of each epoch."""
@@ -208,7 +209,7 @@ class Stochastic(Declared, BaseEstimator):
                     rate, stale = rate / 5, 0
 
     def _clip(self, grad):
-        """Clip a gradient in place, its elements first."""
+        """Clip a gradient (P,) in place: its elements, then its norm."""
         if self.clip_value is not None:
             np.clip(grad, -float(self.clip_value), float(self.clip_value), out=grad)
         if self.clip_norm is not None:
@@ -275,10 +276,10 @@ class Adam(Stochastic):
 
 @kernel
 def _adam_step(theta, grad, m, v, settings):
-    """One step in place: all arrays (P,) but settings (5,), and of one dtype.
+    """Take one step in place.   theta, grad, m, v : (P,).   settings : (5,), of the same dtype.
 
-    Compiled, for NumPy's dozen passes cost a quarter of a small net's step. Short loops, each of one kind,
-    because those LLVM vectorises.
+    Compiled, since NumPy's dozen passes cost a quarter of a small net's step; in short loops of one operation each,
+    which LLVM vectorises.
     """
     c1, c2, b1, b2, e = settings
     for j in range(theta.size):
@@ -305,7 +306,7 @@ class SGD(Stochastic):
     momentum : float, default=0.9
         Share of its velocity v that a step keeps; 0 is plain gradient descent.
     nesterov : bool, default=True
-        Whether the gradient is that of the point which the momentum leads to.
+        Whether to take the gradient at the point that the momentum leads to.
 
     See Also
     --------
@@ -402,9 +403,9 @@ class LBFGS(BaseEstimator):
     Parameters
     ----------
     memory : int, default=20
-        Pairs of steps and gradients kept to model the curvature.
+        Pairs of steps and gradient changes kept to approximate the Hessian.
     gtol : float, default=1e-9
-        Stops when no element of the gradient is larger.
+        Stop when no element of the gradient is larger.
 
     References
     ----------
@@ -429,7 +430,7 @@ class LBFGS(BaseEstimator):
         self.gtol = gtol
 
     def minimize(self, objective, theta, monitor, rng):
-        """Run scipy's iterations until it or the monitor says stop."""
+        """Iterate until scipy or the monitor stops."""
         check_number("memory", self.memory, 1, integer=True)
         check_number("gtol", self.gtol, 0)
         decay = objective.decay
@@ -446,24 +447,24 @@ class LBFGS(BaseEstimator):
                 raise StopIteration
 
         options = {"maxiter": 10**9, "maxfun": 10**9, "maxcor": self.memory, "gtol": self.gtol, "ftol": 0.0}
-        found = minimize(
+        result = minimize(
             value_gradient, theta, jac=True, method="L-BFGS-B", callback=callback, options=options
         )
         if monitor.n_iter == 0:  # already at a minimum
-            monitor(found.x, found.fun)
+            monitor(result.x, result.fun)
 
 
 class LevenbergMarquardt(BaseEstimator):
-    """Damped Gauss-Newton: the control engineer's way to train a small net, in float64.
+    """Damped Gauss-Newton, the standard method of system identification for small nets, in float64.
 
     Each iteration solves
 
         (J'J + diag(decay) + mu I) step = -(J'r + decay theta)
 
     with J'J accumulated over blocks of rows, so that the memory does not grow with the series. mu falls when
-    the quadratic model foretold the gain well and rises when it did not. In open loop the outputs are linear
+    the quadratic model predicts the gain well and rises when it does not. In open loop the outputs are linear
     in the last layer: that layer is solved for exactly after each step of the others (variable projection),
-    which takes a fraction of the iterations.
+    which saves most of the iterations.
 
     Parameters
     ----------
@@ -477,7 +478,7 @@ class LevenbergMarquardt(BaseEstimator):
         every input a decay of its own, and every later layer one: good for short noisy series with many
         lags, less so for a free run.
     gtol : float, default=1e-10
-        Stops when a step would gain less than this share of the objective.
+        Stop when the predicted gain of a step is less than this share of the objective.
 
     References
     ----------
@@ -509,7 +510,7 @@ class LevenbergMarquardt(BaseEstimator):
         self.gtol = gtol
 
     def minimize(self, objective, theta, monitor, rng):
-        """Iterate until no step gains, or the monitor says stop."""
+        """Iterate until no step lowers the objective or the monitor stops."""
         check_number("damping", self.damping, 0, low_open=True)
         if not (isinstance(self.bayesian, str) and self.bayesian == "ard"):
             check_flag("bayesian", self.bayesian)
@@ -518,19 +519,21 @@ class LevenbergMarquardt(BaseEstimator):
         theta = objective.solve_linear(theta, decay)
         sse, Jr, JJ = objective.gauss_newton(theta)
         mu, growth = self.damping * max(JJ.diagonal().max(), np.finfo(float).tiny), 2.0
-        damped = np.where(objective.linear, 1e-9, 1.0)  # the linear parameters are solved for, not stepped to
+        damped = np.where(
+            objective.linear, 1e-9, 1.0
+        )  # solve_linear sets the linear parameters: hardly damp them
         while True:
             g = Jr + decay * theta
             E = sse + decay @ theta**2
             while True:  # until a step lowers E
                 step = solve(JJ, decay + mu * damped, -g)
                 if step is not None:
-                    foretold = step @ (mu * damped * step - g)  # what the quadratic model says E loses
-                    if not foretold > self.gtol * E:
+                    predicted = step @ (mu * damped * step - g)  # the decrease of E in the quadratic model
+                    if not predicted > self.gtol * E:
                         monitor(theta, E / (2 * objective.weight))
                         return
                     trial = objective.solve_linear(theta + step, decay)
-                    gain = (E - objective.sum_of_squares(trial) - decay @ trial**2) / foretold
+                    gain = (E - objective.sum_of_squares(trial) - decay @ trial**2) / predicted
                     if gain > 0:
                         break
                 if not mu < 1e100:
@@ -547,37 +550,37 @@ class LevenbergMarquardt(BaseEstimator):
 
 
 def _evidence(objective, theta, decay, sse, JJ, relevance):
-    """MacKay's next decay, of all weights or of each group of them; biases (group 0) stay free of it."""
+    """Do one MacKay update of the decay (P,), shared by all weights or by group; biases (group 0) have none."""
     groups = objective.groups if relevance else np.minimum(objective.groups, 1)
     inverse = solve(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()), np.eye(len(theta)))
     if inverse is None:
         return decay
     determined = np.bincount(groups, 1 - decay * inverse.diagonal())  # well-determined parameters
-    free = objective.weight - determined.sum()
-    if not (free > 0 and (determined[1:] > 0).all()):
+    degrees_of_freedom = objective.weight - determined.sum()
+    if not (degrees_of_freedom > 0 and (determined[1:] > 0).all()):
         return decay
     squares = np.maximum(np.bincount(groups, theta**2), np.finfo(float).tiny)
-    each = np.minimum(determined * sse / (free * squares), 1e12 * JJ.diagonal().max())
-    each[0] = 0.0
-    return each[groups]
+    by_group = np.minimum(determined * sse / (degrees_of_freedom * squares), 1e12 * JJ.diagonal().max())
+    by_group[0] = 0.0
+    return by_group[groups]
 
 
 def assimilate(objective, theta, information, max_iter=10):
-    """Learn from new samples without forgetting: recursive Gauss-Newton.
+    """Learn from new samples by recursive Gauss-Newton, an extended Kalman filter in information form.
 
-    Minimises r'r + (theta - theta_0)' information (theta - theta_0), information being J'J + diag(decay) over what
-    was learnt before; an extended Kalman filter in information form. Where the residuals are linear in theta
-    the result is that of a fit to all samples, old and new.
+    Minimise r'r + (theta - theta_0)' information (theta - theta_0), where information (P, P) is J'J + diag(decay)
+    over the earlier samples. Where the residuals are linear in theta the result is that of a fit to all samples, old
+    and new.
 
-    Returns theta and the information with the new samples in it; both as they were, with a warning, where squares
-    of the new samples overflow.
+    Returns theta (P,) and the information updated by the new samples; both unchanged, with a warning, if squares of
+    the new samples overflow.
 
     References
     ----------
     .. [1] D. P. Bertsekas. "Incremental least squares methods and the extended Kalman filter." SIAM Journal on
        Optimization 6(3), 1996.
     """
-    start, moved = theta, np.zeros_like(theta)
+    start, delta = theta, np.zeros_like(theta)
     sse, Jr, JJ = objective.gauss_newton(theta)
     if not (np.isfinite(sse) and np.isfinite(JJ).all()):
         warn(
@@ -587,27 +590,26 @@ def assimilate(objective, theta, information, max_iter=10):
         return start, information
     scale = max(JJ.diagonal().max(), information.diagonal().max())
     for _ in range(max_iter):
-        g, E = Jr + information @ moved, sse + moved @ information @ moved
+        g, E = Jr + information @ delta, sse + delta @ information @ delta
         gain = 0.0
-        for mu in scale * 10.0 ** np.arange(-12, 3):  # the smallest damping with which a step gains
+        for mu in scale * 10.0 ** np.arange(-12, 3):  # the smallest damping whose step lowers E
             step = solve(JJ + information, mu, -g)
             if step is not None:
-                trial = moved + step
+                trial = delta + step
                 gain = E - objective.sum_of_squares(start + trial) - trial @ information @ trial
                 if gain > 0:
                     break
         if not gain > 1e-9 * E:
             break
-        moved, theta = trial, start + trial
+        delta, theta = trial, start + trial
         sse, Jr, JJ = objective.gauss_newton(theta)
     return theta, information + JJ
 
 
 class Evolution(BaseEstimator):
-    """Gradient-free global search by scipy, as the solar and wind NARX literature trains.
+    """Gradient-free global search by scipy, as in the NARX literature on solar and wind power.
 
-    Slow beside the others, and good only for small nets: its worth is that it needs no gradient and leaves
-    local minima.
+    Slow, and only for small nets: it needs no gradient and escapes local minima.
 
     Parameters
     ----------
@@ -616,7 +618,7 @@ class Evolution(BaseEstimator):
     population : int, default=40
         Members of the population (differential evolution).
     bound : float, default=3.0
-        Parameters are sought in [-bound, bound].
+        The search covers [-bound, bound] in each parameter.
     polish : bool, default=True
         Finish with L-BFGS from the best member.
 
@@ -646,7 +648,7 @@ class Evolution(BaseEstimator):
         self.polish = polish
 
     def minimize(self, objective, theta, monitor, rng):
-        """Search generation by generation until the monitor says stop."""
+        """Search generation by generation until the monitor stops."""
         check_number("population", self.population, 5, integer=True)
         check_number("bound", self.bound, 0, low_open=True)
         check_flag("polish", self.polish)
@@ -659,26 +661,32 @@ class Evolution(BaseEstimator):
             return loss if np.isfinite(loss) else 1e300
 
         if self.method == "differential_evolution":
-            crowd = start + seed.normal(scale=0.3, size=(self.population, len(theta)))
-            crowd[0] = start
+            population = start + seed.normal(scale=0.3, size=(self.population, len(theta)))
+            population[0] = start
 
             def callback(intermediate_result):
                 if monitor(intermediate_result.x, intermediate_result.fun):
                     raise StopIteration
 
-            crowd = np.clip(crowd, -self.bound, self.bound)
+            population = np.clip(population, -self.bound, self.bound)
             differential_evolution(
-                value, box, init=crowd, rng=seed, polish=False, maxiter=10**9, tol=0, callback=callback
+                value, box, init=population, rng=seed, polish=False, maxiter=10**9, tol=0, callback=callback
             )
         elif self.method == "annealing":
-            left = monitor.max_iter - 1
+            n_left = monitor.max_iter - 1
 
             def callback(theta, loss, context):
                 return monitor(theta, loss)
 
             monitor(start, value(start))
             dual_annealing(
-                value, box, x0=start, rng=seed, maxiter=max(1, left), no_local_search=True, callback=callback
+                value,
+                box,
+                x0=start,
+                rng=seed,
+                maxiter=max(1, n_left),
+                no_local_search=True,
+                callback=callback,
             )
         else:
             raise ValueError(
@@ -689,7 +697,7 @@ class Evolution(BaseEstimator):
             LBFGS().minimize(objective, monitor.best_theta.copy(), monitor, rng)
 
 
-POLISH = 100  # iterations of L-BFGS after an evolution
+POLISH = 100  # iterations of L-BFGS from the best member of an evolution
 SOLVERS = {
     "adam": Adam,
     "sgd": SGD,
@@ -701,7 +709,7 @@ SOLVERS = {
 
 
 def resolve_solver(solver):
-    """The object that a word stands for; an object passes through."""
+    """Return the solver that a word names; an object is returned as it is."""
     if isinstance(solver, str):
         if solver not in SOLVERS:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Compile ahead of time: ``tsrnn.warmup()``, or ``python -m tsrnn.warmup`` where an image is built."""
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 
 from .._estimators.sequence import Sequence
 
@@ -46,5 +47,7 @@ def public_models():
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
     X, y = np.zeros((40, 1)), np.sin(np.arange(40.0))
+    if issubclass(model, ClassifierMixin):
+        y = np.arange(40) % 3
     for settings in getattr(model, "_warmup", ()):
         model(**settings).fit(X, y).partial_fit(X, y).predict_ahead(X, y, steps=2)

@@ -1,0 +1,766 @@
+"""Arithmetic for kernels: fused multiply-add, tanh, sigmoid, and products of small matrices.  FROZEN.
+
+    fma(a, b, c)                     a b + c, rounded once
+    tanh(x), sigmoid(x)              within 3 ulp, straight-line: a plain loop over them becomes vector code
+    flat(A)                          the memory of a C-contiguous array as a 1-D array
+    add_product(a, rows, W, Z)       Z[i, n] += sum_k  a[rows[i] + k] W[k, n]
+    pack(W, M), add_packed(...)      the same for weights that serve many calls: they are laid out for it once
+    add_outer(a, rows, D, G)         G[k, n] += sum_i  a[rows[i] + k] D[i, n]            the gradient of W
+    add_scattered(D, V, a, rows)     a[rows[i] + k] += sum_n  D[i, n] V[n, k]            the gradient of a
+
+The left operand ``a`` is 1-D and ``rows`` says where each of its rows starts, so the lag windows of a series
+are read in place, overlapping as they do.  For use inside kernels.  All arrays are of one precision, float32
+or float64, and C-contiguous; ``rows`` is int64.  Sizes are not checked: M = len(rows) = len(Z) = len(D).
+
+The same bits everywhere.  Each element of Z and of G is one chain of ``fma`` in the order of the sum, started
+from the value there.  What is added to ``a`` is such a chain started from 0; the additions are made in blocks
+of 64 bytes of columns k, and within a block row after row.  Tiles, the processor's vectors, and cutting the
+rows of Z into shards therefore do not show in a result.
+
+Why frozen: numba keys its disk cache by the content of the file that *calls*.  An edit here would leave the
+old machine code in the caches of users whose own kernels did not change.  To change the arithmetic, write
+``simd_v3.py`` and import that.
+
+With ``NUMBA_DISABLE_JIT=1`` all of it is NumPy, equal up to rounding.
+"""
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic, overload
+
+from tsrnn._kernels.jit import OPTIONS, kernel
+
+
+F32, F64 = np.float32, np.float64
+
+
+# ----------------------------------------------------------------------------------------------- scalars
+
+
+def _float_intrinsic(name, n_args):
+    """``llvm.<name>`` on floats of the wider type among the arguments."""
+
+    def codegen(context, builder, signature, args):
+        kind = args[0].type
+        bits = signature.return_type.bitwidth
+        f = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind] * n_args), f"llvm.{name}.f{bits}"
+        )
+        return builder.call(f, args)
+
+    def typed(*args):
+        kind = types.float32 if all(t == types.float32 for t in args) else types.float64
+        return kind(*[kind] * n_args), codegen
+
+    if n_args == 1:
+        return intrinsic(lambda typingctx, x: typed(x))
+    if n_args == 2:
+        return intrinsic(lambda typingctx, x, y: typed(x, y))
+    return intrinsic(lambda typingctx, a, b, c: typed(a, b, c))
+
+
+_abs = _float_intrinsic("fabs", 1)
+_copysign = _float_intrinsic("copysign", 2)
+fma = _float_intrinsic("fma", 3)
+
+
+@intrinsic
+def _two_to(typingctx, t):
+    """2**k from t = k + 1.5 * 2**(mantissa bits), by integer shifts alone.
+
+    The low bits of t hold k.  (To convert float64 to int64 is a vector instruction in AVX-512DQ only.)
+    """
+
+    def codegen(context, builder, signature, args):
+        bits, mantissa, bias = (32, 23, 127) if t.bitwidth == 32 else (64, 52, 1023)
+        whole = ir.IntType(bits)
+        k = builder.add(builder.bitcast(args[0], whole), whole(bias))
+        return builder.bitcast(builder.shl(k, whole(mantissa)), args[0].type)
+
+    return t(t), codegen
+
+
+@kernel
+def _exp32(y):
+    """(p, 2**k) with exp(y) = 2**k (1 + p), float32, for -87.3 < y < 88."""
+    t = fma(y, F32(1.4426950), F32(12582912.0))
+    k = t - F32(12582912.0)
+    r = fma(k, F32(1.9046542e-09), fma(k, F32(-0.6931472), y))
+    s = r * r
+    even = fma(fma(F32(0.0013933688), s, F32(0.041666463)), s, F32(0.5))
+    odd = fma(fma(F32(0.00019899334), s, F32(0.008333298)), s, F32(0.16666667))
+    return fma(s, fma(odd, r, even), r), _two_to(t)
+
+
+@kernel
+def _exp64(y):
+    """(p, 2**k) with exp(y) = 2**k (1 + p), float64, for -708.3 < y < 709."""
+    t = fma(y, 1.4426950408889634, 6755399441055744.0)
+    k = t - 6755399441055744.0
+    r = fma(k, -2.3190468138462996e-17, fma(k, -0.6931471805599453, y))
+    s = r * r
+    even = fma(2.0928608506636255e-09, s, 2.755723434672471e-07)
+    even = fma(even, s, 2.480158736373786e-05)
+    even = fma(even, s, 0.0013888888888868908)
+    even = fma(even, s, 0.04166666666666669)
+    even = fma(even, s, 0.5)
+    odd = fma(2.5105206279272978e-08, s, 2.7557255426827253e-06)
+    odd = fma(odd, s, 0.0001984126987479776)
+    odd = fma(odd, s, 0.008333333333326145)
+    odd = fma(odd, s, 0.1666666666666667)
+    return fma(s, fma(odd, r, even), r), _two_to(t)
+
+
+def tanh(x):
+    """Hyperbolic tangent: e / (e + 2) with the sign of x, where e = exp(2 |x|) - 1."""
+    return np.tanh(x)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)); 0 where that is below the smallest normal number."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, np.ones_like(e))[()] / (1 + e)
+
+
+@overload(tanh, jit_options=OPTIONS)
+def _tanh(x):
+    if x == types.float32:
+
+        def compiled(x):
+            y = _abs(x)
+            y = F32(10) if y > F32(10) else y  # tanh(10) rounds to 1; a NaN passes
+            p, two_k = _exp32(y + y)
+            e = fma(two_k, p, two_k - F32(1))
+            return _copysign(e / (e + F32(2)), x)
+
+        return compiled
+    if x == types.float64:
+
+        def compiled(x):
+            y = _abs(x)
+            y = 20.0 if y > 20.0 else y
+            p, two_k = _exp64(y + y)
+            e = fma(two_k, p, two_k - 1.0)
+            return _copysign(e / (e + 2.0), x)
+
+        return compiled
+
+
+@overload(sigmoid, jit_options=OPTIONS)
+def _sigmoid(x):
+    if x == types.float32:
+
+        def compiled(x):
+            y = -_abs(x)
+            p, two_k = _exp32(y)
+            e = fma(two_k, p, two_k)
+            e = F32(0) if y < F32(-87.0) else e
+            return (e if x < F32(0) else F32(1)) / (F32(1) + e)
+
+        return compiled
+    if x == types.float64:
+
+        def compiled(x):
+            y = -_abs(x)
+            p, two_k = _exp64(y)
+            e = fma(two_k, p, two_k)
+            e = 0.0 if y < -708.0 else e
+            return (e if x < 0.0 else 1.0) / (1.0 + e)
+
+        return compiled
+
+
+# ----------------------------------------------------------------------------------------------- vectors
+
+
+class _Target(NamedTuple):
+    """What is compiled for.  lanes : of a vector.   rows : of a tile three vectors wide, which fills the registers.
+
+    loads, stores : whether part of a vector is loaded, and stored, at the price of a whole one.
+    """
+
+    scalar: ir.Type
+    bits: int
+    lanes: int
+    rows: int
+    loads: bool
+    stores: bool
+
+
+def _target(context, dtype):
+    """AVX-512 has 32 registers of 64 bytes, AVX 16 of 32, SSE 16 of 16, ARM 32 of 16.
+
+    AVX has masked stores too, but on many processors each is worth some twenty instructions.
+    """
+    triple, _, features = context.codegen().magic_tuple()
+    features = features.split(",")
+    size = 64 if "+avx512f" in features else 32 if "+avx" in features else 16
+    rows = 8 if size == 64 or triple.startswith(("aarch64", "arm64")) else 4
+    bits = dtype.bitwidth
+    return _Target(context.get_data_type(dtype), bits, size * 8 // bits, rows, size > 16, size == 64)
+
+
+I64, I32 = ir.IntType(64), ir.IntType(32)
+BLOCK = (
+    64  # bytes of columns of a scatter tile: the same on every machine, for it is part of the order of sums
+)
+PANEL = 4096  # bytes of one of the vectors that a panel of y is copied as: three of them leave room in a first cache
+TILES = 32
+SMALL = 16384  # bytes of y that need no copy
+
+
+def _begin(module, t, name, arguments):
+    """A function of the module and a builder for it, None where it is there already.  Not inlined."""
+    name = f"tsrnn_simd_v2_{name}_{t.lanes}xf{t.bits}"
+    if name in module.globals:
+        return module.globals[name], None
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    function.linkage = "linkonce_odr"
+    for attribute in ("noinline", "nounwind", "optsize"):  # optsize: no unrolling, half the time to compile
+        function.attributes.add(attribute)
+    return function, ir.IRBuilder(function.append_basic_block())
+
+
+def _least(b, x, y):
+    return b.select(b.icmp_signed("<", x, y), x, y)
+
+
+def _at(b, base, *terms):
+    """base + the sum of products: ``_at(b, z, (i, ld), j)`` points to z[i ld + j]."""
+    for term in terms:
+        base = b.gep(base, [b.mul(*term) if isinstance(term, tuple) else term])
+    return base
+
+
+@contextmanager
+def _loop(b, stop, step):
+    """``for i in range(0, stop, step)``."""
+    with cgutils.for_range_slice(b, I64(0), stop, I64(step)) as (i, _):
+        yield i
+
+
+@contextmanager
+def _room(context, b, t, numbers, wanted):
+    """Memory for a while, on a line of the cache; null where it is not wanted, or not to be had."""
+    pointer = t.scalar.as_pointer()
+    place = cgutils.alloca_once_value(b, ir.Constant(cgutils.voidptr_t, None))
+    with b.if_then(wanted):
+        size = b.add(b.mul(numbers, I64(t.bits // 8)), I64(63))
+        b.store(context.nrt.allocate_unchecked(b, size), place)
+    memory = b.load(place)
+    line = b.and_(b.add(b.ptrtoint(memory, I64), I64(63)), I64(-64))  # of null: null
+    yield b.inttoptr(line, pointer)
+    with b.if_then(wanted):
+        context.nrt.free(b, memory)
+
+
+class _Columns:
+    """Loads and stores of V vectors that cover n columns.
+
+    Where n is no multiple of a vector the last ones overlap: they load, compute and store the same bits, which costs
+    no mask and no further shape of tile.  V = 0 stands for a part of one vector, n <= lanes.
+    """
+
+    def __init__(self, b, t, V, n):
+        self.b, self.t, self.n, self.part = b, t, n, V == 0
+        self.type = ir.VectorType(t.scalar, t.lanes)
+        self.pointer, self.align = self.type.as_pointer(), t.bits // 8
+        if not self.part:
+            end, sure = b.sub(n, I64(t.lanes)), V - 1 if V <= 3 else 1  # vectors that end before n does
+            self.at = [I64(v * t.lanes) for v in range(V)]
+            self.at[sure:] = [_least(b, at, end) for at in self.at[sure:]]
+        elif t.loads:
+            lanes = ir.Constant(ir.VectorType(I32, t.lanes), list(range(t.lanes)))
+            self.mask = b.icmp_signed("<", lanes, self.spread(b.trunc(n, I32)))
+        else:
+            last = b.sub(n, I64(1))
+            self.places = [_least(b, I64(c), last) for c in range(t.lanes)]
+
+    def spread(self, x):
+        """A vector of x."""
+        undefined = ir.Constant(ir.VectorType(x.type, self.t.lanes), ir.Undefined)
+        first = ir.Constant(ir.VectorType(I32, self.t.lanes), [0] * self.t.lanes)
+        return self.b.shuffle_vector(self.b.insert_element(undefined, x, I32(0)), undefined, first)
+
+    def llvm(self, name, result, *arguments):
+        """An intrinsic function of LLVM's."""
+        name = f"llvm.{name}.v{self.t.lanes}f{self.t.bits}" + (".p0" if "masked" in name else "")
+        return cgutils.get_or_insert_function(self.b.module, ir.FunctionType(result, arguments), name)
+
+    def _places(self, base):
+        return [self.b.bitcast(self.b.gep(base, [at]), self.pointer) for at in self.at]
+
+    def load(self, base):
+        """The vectors, a list."""
+        b = self.b
+        if not self.part:
+            return [b.load(place, align=self.align) for place in self._places(base)]
+        if self.t.loads:
+            masked = self.llvm("masked.load", self.type, self.pointer, I32, self.mask.type, self.type)
+            zero = ir.Constant(self.type, None)
+            return [b.call(masked, [b.bitcast(base, self.pointer), I32(self.align), self.mask, zero])]
+        value = ir.Constant(self.type, ir.Undefined)
+        for lane, place in enumerate(self.places):
+            value = b.insert_element(value, b.load(b.gep(base, [place])), I32(lane))
+        return [value]
+
+    def store(self, values, base):
+        """Store them, all of which were loaded before."""
+        b = self.b
+        if not self.part:
+            for value, place in zip(values, self._places(base)):
+                b.store(value, place, align=self.align)
+        elif self.t.stores:
+            masked = self.llvm("masked.store", ir.VoidType(), self.type, self.pointer, I32, self.mask.type)
+            b.call(masked, [*values, b.bitcast(base, self.pointer), I32(self.align), self.mask])
+        else:
+            b.call(_store_part(b.module, self.t), [*values, base, self.n])
+
+
+def _store_part(module, t):
+    """Store n lanes of a vector, a piece for each power of two in n."""
+    vector, pointer = ir.VectorType(t.scalar, t.lanes), t.scalar.as_pointer()
+    function, b = _begin(module, t, "store", [vector, pointer, I64])
+    if b is None:
+        return function
+    value, base, n = function.args
+    stack = b.alloca(vector)
+    b.store(value, stack)
+    start, width = b.bitcast(stack, pointer), t.lanes
+    while width:
+        with b.if_then(b.icmp_signed("!=", b.and_(n, I64(width)), I64(0))):
+            piece, at = ir.VectorType(t.scalar, width).as_pointer(), b.and_(n, I64(-2 * width))
+            moved = b.load(b.bitcast(b.gep(start, [at]), piece), align=t.bits // 8)
+            b.store(moved, b.bitcast(b.gep(base, [at]), piece), align=t.bits // 8)
+        width //= 2
+    b.ret_void()
+    return function
+
+
+def _pack(module, t, V):
+    """Copy n columns of some rows of y to z, as V vectors each."""
+    pointer = t.scalar.as_pointer()
+    function, b = _begin(module, t, f"pack_{V}", [pointer, I64, I64, I64, pointer])
+    if b is None:
+        return function
+    y, ld, n, rows, z = function.args
+    width = I64(V * t.lanes)
+    here, there = _Columns(b, t, V, n), _Columns(b, t, V, width)
+    with _loop(b, rows, 1) as i:
+        there.store(here.load(_at(b, y, (i, ld))), _at(b, z, (i, width)))
+    b.ret_void()
+    return function
+
+
+def _tile(module, t, kind, R, V):
+    """Add some terms to R rows by V vectors of z.
+
+    product:  z[r, c]       += sum_s  a[rows[r] + s] y[s, c]
+    outer:    z[r, c]       += sum_s  a[rows[s] + r] y[s, c]
+    scatter:  z[rows[r] + c] += sum_s  a[r, s] y[s, c],  summed from 0, then added row by row
+
+    The sums stay in registers while s runs.  Rows beyond the last one are the last one again: they read, compute and
+    store the same bits, which costs no branch and no further shape of tile.  keep : where the vectors of y are copied
+    to, one after the other, or null.   last : index of the last row.   ld : from one row to the next, of a (scatter) or
+    z, and of y.   n : columns, of y and of z.   steps : how many s.
+    """
+    pointer = t.scalar.as_pointer()
+    arguments = [pointer, I64.as_pointer(), pointer, pointer, pointer, *[I64] * 6]
+    function, b = _begin(module, t, f"{kind}_{R}x{V}", arguments)
+    if b is None:
+        return function
+    a, rows, y, z, keep, last, ld, ld_y, n_y, n, steps = function.args
+    columns = _Columns(b, t, V, n)
+    columns_y = columns if V == 0 else _Columns(b, t, V, n_y)
+    copies, width = R > 1 and V > 0, I64(V * t.lanes)
+    kept = _Columns(b, t, V, width) if copies else None
+    vector = columns.type
+    fma = columns.llvm("fma", vector, vector, vector, vector)
+
+    row = [_least(b, I64(r), last) for r in range(R)]
+    along = [b.mul(r, ld) for r in row]
+    placed = row if kind == "outer" else [b.load(b.gep(rows, [r])) for r in row]
+    if kind == "scatter":
+        along, placed = placed, along
+    a_row, z_row = [b.gep(a, [p]) for p in placed], [b.gep(z, [p]) for p in along]
+    if kind == "scatter":
+        start = [ir.Constant(vector, None)] * (R * max(V, 1))
+    else:
+        start = [value for base in z_row for value in columns.load(base)]
+    before, choose, done = b.block, *(function.append_basic_block() for _ in range(2))
+    loops = [function.append_basic_block() for _ in range(2 if copies else 1)]
+    b.cbranch(b.icmp_signed("<", I64(0), steps), choose, done)
+    b.position_at_end(choose)
+    if copies:
+        b.cbranch(b.icmp_unsigned("==", keep, ir.Constant(pointer, None)), *loops)
+    else:
+        b.branch(*loops)
+    ways = [(before, start)]  # to ``done``: where from, with which sums
+    for loop in loops:
+        b.position_at_end(loop)
+        s, y_s, *total = b.phi(I64), b.phi(pointer), *(b.phi(vector) for _ in start)
+        y_vectors = columns_y.load(y_s)
+        if loop is not loops[0]:
+            kept.store(y_vectors, _at(b, keep, (s, width)))
+        at = b.load(b.gep(rows, [s])) if kind == "outer" else s
+        new = [b.add(s, I64(1)), b.gep(y_s, [ld_y])]
+        for r, base in enumerate(a_row):
+            x = columns.spread(b.load(b.gep(base, [at])))
+            new += [b.call(fma, [x, w, total[r * len(y_vectors) + v]]) for v, w in enumerate(y_vectors)]
+        b.cbranch(b.icmp_signed("<", new[0], steps), loop, done)
+        for phi, first, value in zip([s, y_s, *total], [I64(0), y, *start], new):
+            phi.add_incoming(first, choose)
+            phi.add_incoming(value, loop)
+        ways.append((loop, new[2:]))
+
+    b.position_at_end(done)
+    end = [b.phi(vector) for _ in start]
+    for block, values in ways:
+        for phi, value in zip(end, values):
+            phi.add_incoming(value, block)
+    for r, base in enumerate(z_row):
+        sums = end[r * len(y_vectors) : (r + 1) * len(y_vectors)]
+        if kind == "scatter":  # rows may overlap: one is stored before the next is read
+            sums = [b.fadd(was, more) for was, more in zip(columns.load(base), sums)]
+        columns.store(sums, base)
+        if kind == "scatter" and r < R - 1:
+            more, out = function.append_basic_block(), function.append_basic_block()
+            b.cbranch(b.icmp_signed("<", I64(r), last), more, out)
+            b.position_at_end(out)
+            b.ret_void()
+            b.position_at_end(more)
+    b.ret_void()
+    return function
+
+
+# ----------------------------------------------------------------------------------------------- matrices
+
+
+@contextmanager
+def _panels(b, t, N, V):
+    """For each panel of V = 3, and then of V = 2 vectors: where it begins and its columns.  N above one vector."""
+    L = t.lanes
+    vectors = b.sdiv(b.add(N, I64(L - 1)), I64(L))
+    twos = b.srem(b.mul(vectors, I64(2)), I64(3))
+    threes = b.sdiv(b.sub(vectors, b.mul(twos, I64(2))), I64(3))
+    with _loop(b, threes if V == 3 else twos, 1) as p:
+        j = b.mul(p, I64(V * L))
+        if V == 2:
+            j = b.add(b.mul(threes, I64(3 * L)), j)
+        yield j, _least(b, b.sub(N, j), I64(V * L))
+
+
+class _Sweep:
+    """All of z += a y, product or outer: M rows, K terms, N columns.
+
+    y is read panel by panel.  ``packed`` holds the panels one after the other, or is null; then a panel is copied where
+    many rows use it and y does not fit a cache.
+    """
+
+    def __init__(self, context, b, t, kind, args):
+        self.context, self.b, self.t, self.kind = context, b, t, kind
+        self.a, self.rows, self.y, self.packed, self.z, self.M, self.K, self.N = args
+        self.null = ir.Constant(self.y.type, None)
+
+    def tile(self, R, V, i, stop, s, steps, y, ld_y, n_y, j, n, keep=None):
+        """Rows from i on, columns from j on, terms from s on; y points to its own."""
+        b, first, second = self.b, *((i, s) if self.kind == "outer" else (s, i))
+        a, rows, z = _at(b, self.a, first), _at(b, self.rows, second), _at(b, self.z, (i, self.N), j)
+        last = b.sub(b.sub(stop, i), I64(1))
+        b.call(
+            _tile(b.module, self.t, self.kind, R, V),
+            [a, rows, y, z, keep or self.null, last, self.N, ld_y, n_y, n, steps],
+        )
+
+    def narrow(self):
+        """N within one vector: all terms at once."""
+        R, zero = 2 * self.t.rows, I64(0)
+        with _loop(self.b, self.M, R) as i:
+            self.tile(R, 0, i, self.M, zero, self.K, self.y, self.N, self.N, zero, self.N)
+
+    def wide(self, M):
+        """The first M rows, a block of them at a time, so that a second cache holds what they see of a."""
+        b, t = self.b, self.t
+        most, block = PANEL * 8 // t.bits // t.lanes, TILES * t.rows
+        big = b.icmp_signed(">", b.mul(self.K, self.N), I64(SMALL * 8 // t.bits))
+        often = b.icmp_signed(">", M, I64(t.rows))
+        fresh = b.icmp_unsigned("==", self.packed, self.null)
+        numbers, wanted = I64(3 * most * t.lanes), b.and_(b.and_(big, often), fresh)
+        with _room(self.context, b, t, numbers, wanted) as room, _loop(b, M, block) as i:
+            stop = _least(b, b.add(i, I64(block)), M)
+            if self.kind == "product":
+                for V in (3, 2):
+                    with _panels(b, t, self.N, V) as (j, n), _loop(b, self.K, most) as s:
+                        steps = _least(b, b.sub(self.K, s), I64(most))
+                        self._panel(V, i, stop, s, steps, j, n, room)
+            else:
+                with _loop(b, self.K, most) as s:
+                    steps = _least(b, b.sub(self.K, s), I64(most))
+                    for V in (3, 2):
+                        with _panels(b, t, self.N, V) as (j, n):
+                            self._panel(V, i, stop, s, steps, j, n, room)
+
+    def _panel(self, V, start, stop, s, steps, j, n, room):
+        """Rows start <= i < stop.  The first tile copies the panel, the others read the copy."""
+        b, t, width = self.b, self.t, I64(V * self.t.lanes)
+        copied = b.icmp_unsigned("!=", room, self.null)
+        ready = b.icmp_unsigned("!=", self.packed, self.null)
+        own, there = _at(b, self.y, (s, self.N), j), _at(b, self.packed, (j, self.K), (s, width))
+        with cgutils.for_range_slice(b, start, stop, I64(t.rows)) as (i, count):
+            first = b.icmp_signed("==", count, I64(0))
+            keep = b.select(first, room, self.null)
+            again = b.and_(copied, b.not_(first))
+            side = b.or_(ready, again)  # by side lie the vectors that are read
+            y = b.select(ready, there, b.select(again, room, own))
+            ld_y, n_y = b.select(side, width, self.N), b.select(side, width, n)
+            self.tile(t.rows, V, i, stop, s, steps, y, ld_y, n_y, j, n, keep)
+
+    def last_row(self, i):
+        """Row i alone: bound by the latency of its sums, so eight of them at once, not by their number."""
+        b, t, zero = self.b, self.t, I64(0)
+        with _loop(b, self.N, 8 * t.lanes) as j:
+            n = _least(b, b.sub(self.N, j), I64(8 * t.lanes))
+            y = _at(b, self.y, j)
+            with b.if_else(b.icmp_signed("<", n, I64(t.lanes))) as (part, whole):
+                for V, block in ((0, part), (8, whole)):
+                    with block:
+                        self.tile(1, V, i, self.M, zero, self.K, y, self.N, n, j, n)
+
+
+def _sweep(context, module, t, kind):
+    """The function of a whole product.   a, rows, y, packed, z, M, K, N, see ``_Sweep``."""
+    pointer = t.scalar.as_pointer()
+    function, b = _begin(module, t, kind, [pointer, I64.as_pointer(), *[pointer] * 3, *[I64] * 3])
+    if b is None:
+        return function
+    sweep = _Sweep(context, b, t, kind, function.args)
+    with b.if_else(b.icmp_signed("<=", sweep.N, I64(t.lanes))) as (narrow, wide):
+        with narrow:
+            sweep.narrow()
+        with wide:
+            if kind == "outer":
+                sweep.wide(sweep.M)
+            else:
+                alone = b.icmp_signed("==", b.srem(sweep.M, I64(t.rows)), I64(1))
+                M = b.select(alone, b.sub(sweep.M, I64(1)), sweep.M)
+                sweep.wide(M)
+                with b.if_then(alone):
+                    sweep.last_row(M)
+    b.ret_void()
+    return function
+
+
+def _scatter(context, module, t):
+    """The function of a whole scatter.   a (M, K), rows, y (K, N), z (1-D), M, K, N."""
+    pointer = t.scalar.as_pointer()
+    function, b = _begin(module, t, "scatter", [pointer, I64.as_pointer(), pointer, pointer, *[I64] * 3])
+    if b is None:
+        return function
+    a, rows, y, z, M, K, N = function.args
+    C = BLOCK * 8 // t.bits
+    whole, null = C // t.lanes, ir.Constant(pointer, None)
+    R = 8 // whole
+    wanted = b.and_(b.icmp_signed(">", b.mul(K, N), I64(SMALL * 8 // t.bits)), b.icmp_signed(">", M, I64(R)))
+    with _room(context, b, t, b.mul(K, I64(C)), wanted) as room:
+        copied = b.icmp_unsigned("!=", room, null)
+        with _loop(b, N, C) as j:
+            n, start = _least(b, b.sub(N, j), I64(C)), _at(b, y, j)
+            part = b.icmp_signed("<", n, I64(t.lanes))
+            with b.if_else(part) as (yes, no):
+                for V, block in ((0, yes), (whole, no)):
+                    with block, cgutils.for_range_slice(b, I64(0), M, I64(R)) as (i, count):
+                        first = b.icmp_signed("==", count, I64(0))
+                        again = b.and_(copied, b.not_(first)) if V else ir.Constant(ir.IntType(1), 0)
+                        keep = b.select(first, room, null)
+                        last = b.sub(b.sub(M, i), I64(1))
+                        ys, ld_y, n_y = (
+                            b.select(again, p, q) for p, q in ((room, start), (I64(C), N), (I64(C), n))
+                        )
+                        arguments = [_at(b, a, (i, K)), _at(b, rows, i), ys, _at(b, z, j), keep]
+                        b.call(_tile(module, t, "scatter", R, V), [*arguments, last, K, ld_y, n_y, n, K])
+    b.ret_void()
+    return function
+
+
+def _pack_all(module, t):
+    """The function that fills ``packed``.   y (K, N), packed, K, N."""
+    pointer = t.scalar.as_pointer()
+    function, b = _begin(module, t, "pack", [pointer, pointer, I64, I64])
+    if b is None:
+        return function
+    y, packed, K, N = function.args
+    for V in (3, 2):
+        with _panels(b, t, N, V) as (j, n):
+            b.call(_pack(module, t, V), [_at(b, y, j), N, n, K, _at(b, packed, (j, K))])
+    b.ret_void()
+    return function
+
+
+# ----------------------------------------------------------------------------------------------- in numba
+
+
+def _check(rows, *arrays):
+    arrays = [t for t in arrays if t != types.none]
+    kinds = {t.dtype for t in arrays}
+    if len(kinds) > 1 or not kinds <= {types.float32, types.float64} or rows.dtype != types.int64:
+        raise TypingError(f"wants arrays of one float type and int64 rows, got {(*arrays, rows)}")
+    if any(t.layout != "C" for t in (*arrays, rows)):
+        raise TypingError(f"wants C-contiguous arrays, got {arrays}")
+
+
+def _taken(context, b, signature, args):
+    """Pointers to the arrays' numbers, and their shapes."""
+    arrays = [context.make_array(t)(context, b, x) for t, x in zip(signature.args, args) if t != types.none]
+    return [x.data for x in arrays], [cgutils.unpack_tuple(b, x.shape) for x in arrays]
+
+
+@intrinsic
+def _product(typingctx, a, rows, W, Z, packed):
+    _check(rows, a, W, packed, Z)
+
+    def codegen(context, b, signature, args):
+        (a, rows, w, z, *p), shapes = _taken(context, b, signature, args)
+        null = ir.Constant(a.type, None)
+        p = b.select(b.icmp_signed("==", shapes[4][0], I64(0)), null, p[0]) if p else null
+        function = _sweep(context, b.module, _target(context, W.dtype), "product")
+        b.call(function, [a, rows, w, p, z, shapes[1][0], *shapes[2]])
+        return context.get_dummy_value()
+
+    return types.void(a, rows, W, Z, packed), codegen
+
+
+@intrinsic
+def _outer(typingctx, a, rows, D, G):
+    _check(rows, a, D, G)
+
+    def codegen(context, b, signature, args):
+        (a, rows, d, g), shapes = _taken(context, b, signature, args)
+        function = _sweep(context, b.module, _target(context, D.dtype), "outer")
+        b.call(function, [a, rows, d, ir.Constant(d.type, None), g, shapes[3][0], shapes[1][0], shapes[3][1]])
+        return context.get_dummy_value()
+
+    return types.void(a, rows, D, G), codegen
+
+
+@intrinsic
+def _scattered(typingctx, D, V, a, rows):
+    _check(rows, D, V, a)
+
+    def codegen(context, b, signature, args):
+        (d, v, a, rows), shapes = _taken(context, b, signature, args)
+        function = _scatter(context, b.module, _target(context, D.dtype))
+        b.call(function, [d, rows, v, a, shapes[3][0], *shapes[1]])
+        return context.get_dummy_value()
+
+    return types.void(D, V, a, rows), codegen
+
+
+@intrinsic
+def _fill(typingctx, W, packed):
+    def codegen(context, b, signature, args):
+        (w, p), shapes = _taken(context, b, signature, args)
+        b.call(_pack_all(b.module, _target(context, W.dtype)), [w, p, *shapes[0]])
+        return context.get_dummy_value()
+
+    return types.void(W, packed), codegen
+
+
+@intrinsic
+def _lanes(typingctx, array):
+    """Numbers in a vector of this machine."""
+
+    def codegen(context, builder, signature, args):
+        return I64(_target(context, array.dtype).lanes)
+
+    return types.int64(array), codegen
+
+
+@intrinsic
+def flat(typingctx, A):
+    """The memory of a C-contiguous array as a 1-D array.  (``reshape`` costs 0.06 s of compilation.)"""
+    if A.layout != "C":
+        raise TypingError(f"wants a C-contiguous array, got {A}")
+    line = A.copy(ndim=1)
+
+    def codegen(context, builder, signature, args):
+        old = context.make_array(A)(context, builder, args[0])
+        new = context.make_array(line)(context, builder)
+        for part in ("meminfo", "parent", "nitems", "itemsize", "data"):
+            setattr(new, part, getattr(old, part))
+        new.shape = cgutils.pack_array(builder, [old.nitems])
+        new.strides = cgutils.pack_array(builder, [old.itemsize])
+        return impl_ret_borrowed(context, builder, line, new._getvalue())
+
+    return line(A), codegen
+
+
+@kernel
+def add_product(a, rows, W, Z):
+    """Z[i, n] += sum_k a[rows[i] + k] W[k, n].   a : 1-D.  rows : (M,).  W : (K, N).  Z : (M, N), in, out."""
+    _product(a, rows, W, Z, None)
+
+
+@kernel
+def add_packed(a, rows, W, packed, Z):
+    """The same with W, and W as ``pack`` leaves it."""
+    _product(a, rows, W, Z, packed)
+
+
+@kernel
+def pack(W, M):
+    """G weights W (G, K, N) as ``add_packed`` reads them, (G, L); L = 0 where M rows in all would not pay for it."""
+    G, K, N = W.shape
+    lanes = _lanes(W)
+    worth = M >= 64 and K * N * W.itemsize > SMALL and lanes < N
+    packed = np.empty((G, K * ((N + lanes - 1) // lanes * lanes) if worth else 0), W.dtype)
+    for g in range(G if worth else 0):
+        _fill(W[g], packed[g])
+    return packed
+
+
+@kernel
+def add_outer(a, rows, D, G):
+    """G[k, n] += sum_i a[rows[i] + k] D[i, n].   a : 1-D.  rows : (M,).  D : (M, N).  G : (K, N), in, out."""
+    _outer(a, rows, D, G)
+
+
+@kernel
+def add_scattered(D, V, a, rows):
+    """a[rows[i] + k] += sum_n D[i, n] V[n, k].   D : (M, N).  V : (N, K).  a : 1-D, in, out.  rows : (M,)."""
+    _scattered(D, V, a, rows)
+
+
+# ----------------------------------------------------------------------------------------------- plain Python
+
+if config.DISABLE_JIT:
+
+    def fma(a, b, c):
+        return a * b + c
+
+    def _gather(a, rows, K):
+        return a[rows[:, None] + np.arange(K)]
+
+    def add_product(a, rows, W, Z):
+        Z += _gather(a, rows, W.shape[0]) @ W
+
+    def add_packed(a, rows, W, packed, Z):
+        add_product(a, rows, W, Z)
+
+    def pack(W, M):
+        return np.empty((len(W), 0), W.dtype)
+
+    def add_outer(a, rows, D, G):
+        G += _gather(a, rows, G.shape[0]).T @ D
+
+    def add_scattered(D, V, a, rows):
+        np.add.at(a, rows[:, None] + np.arange(V.shape[1]), D @ V)
+
+    def flat(A):
+        return A.reshape(-1)

@@ -1,0 +1,256 @@
+"""Labels: what the user calls classes, how a model learns them, and back.
+
+    label  --place among the sorted classes-->  code  -->  target, a number or K of them  (``Classes``)
+    score of a model  --logistic or softmax-->  probability                               (``Link``)
+
+Two classes are one column, 0 or 1; K >= 3 are K columns, one of which is 1; several labels a row (a table of 0 and 1)
+are a column each. A row without a label (NaN, None, NA) is a row of NaN.
+"""
+
+import warnings
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logsumexp, softmax
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._values import kept
+from .._warn import warn
+
+
+SHARPEST = np.log(0.1), np.log(30.0)  # ends of a search
+
+
+def shares(link, Z):
+    """Probabilities of scores Z (..., O): "logistic", a column of its own each, or "softmax"; "identity" is Z."""
+    if link == "identity":
+        return Z
+    if link == "logistic":
+        return expit(Z)
+    return softmax(Z, axis=-1)
+
+
+@kept("link")
+class Link(NamedTuple):
+    """The scaler of a y that is of labels: a model is given targets as they are, and gives scores.
+
+    word : "logistic", "softmax", or "identity" for scores that estimate targets themselves.
+    """
+
+    word: str
+
+    @property
+    def feeds_output(self):
+        """Whether what comes out of a model may be fed back as it is: not where probabilities are."""
+        return self.word == "identity"
+
+    def __call__(self, V):
+        """To the model's units."""
+        return V
+
+    def inverse(self, Z):
+        """From scores to probabilities."""
+        return shares(self.word, Z)
+
+
+@kept("classes")
+class Classes(NamedTuple):
+    """The labels of a fit.
+
+    labels : (K,), sorted; of several labels a row (L,), the columns' numbers.   several : whether a row has several.
+    weights : (K,), what a row of each class counts, or None for 1.   sharpness : of estimates that probabilities are
+    made of.
+    """
+
+    labels: np.ndarray
+    several: bool = False
+    weights: Any = None
+    sharpness: float = 1.0
+
+    @property
+    def link(self):
+        """How scores become probabilities."""
+        return "softmax" if not self.several and len(self.labels) > 2 else "logistic"
+
+    @property
+    def n_outputs(self):
+        """O, columns of targets."""
+        return 1 if not self.several and len(self.labels) == 2 else len(self.labels)
+
+    def targets(self, codes):
+        """Targets (N, O) of codes (N,), -1 where there is no label; of several labels a row they are the same."""
+        if self.several:
+            return codes
+        if len(self.labels) == 2:
+            return np.where(codes < 0, np.nan, codes)[:, None].astype(float)
+        Y = np.zeros((len(codes), len(self.labels)))
+        Y[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1.0
+        Y[codes < 0] = np.nan
+        return Y
+
+    def codes(self, Y):
+        """Codes (N,), -1 where there is no label, of targets (N, O) or probabilities; several labels a row: (N, L)."""
+        unknown = np.isnan(Y).any(axis=1)
+        if self.several:
+            return np.where(np.isnan(Y), -1, Y > 0.5).astype(int)
+        best = (Y[:, 0] > 0.5).astype(int) if len(self.labels) == 2 else np.argmax(np.nan_to_num(Y), axis=1)
+        return np.where(unknown, -1, best)
+
+    def probabilities(self, U):
+        """Of each class, (N, K), of levels U (N, O)."""
+        return np.concatenate([1 - U, U], axis=1) if U.shape[1] == 1 and not self.several else U
+
+    def decoded(self, U):
+        """The most probable labels (N,) of levels U (N, O); several labels a row: (N, L) of 0 and 1."""
+        codes = self.codes(U)
+        return codes if self.several else self.labels[codes]
+
+    def encode(self, values, known):
+        """Codes (N,) of labels, -1 where not ``known``; raises where a label is new."""
+        codes = np.full(len(values), -1)
+        found = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
+        if (found < 0).any():
+            new = values[known].tolist()[np.argmax(found < 0)]
+            raise ValueError(
+                f"y has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of those, "
+                "NaN where it is not known, or fit anew; to partial_fit, tell all of them first: classes=[...]."
+            )
+        codes[known] = found
+        return codes
+
+    def row_weights(self, Y):
+        """What each row counts, (N,), of targets (N, O)."""
+        if self.weights is None:
+            return np.ones(len(Y))
+        codes = self.codes(Y)
+        return np.where(codes < 0, 1.0, self.weights[codes])
+
+
+def read_labels(y):
+    """Labels (N,), or (N, L) of several a row; where they are known, bool like them; and the dimensions of y."""
+    if sparse.issparse(y):
+        y = y.toarray()
+    masked = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else None
+    values = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    if values.dtype.kind in "mM":
+        raise TypeError("y holds dates: give labels, such as strings or ints, and stamps as the index.")
+    if values.ndim == 0 or values.ndim > 2:
+        raise ValueError(f"y has the shape {values.shape}: give (n_timesteps,), a label a row.")
+    if values.ndim == 2 and values.shape[1] == 1:
+        warn(
+            f"A column-vector y was passed when a 1d array was expected: y has the shape {values.shape}, and is taken "
+            "as its one column, y.ravel().",
+            DataConversionWarning,
+        )
+        values, masked = values.ravel(), None if masked is None else masked.ravel()
+    if values.dtype.kind == "c":
+        raise ValueError("y: complex data not supported, give labels such as strings or ints.")
+    known = ~pd.isna(values)
+    if masked is not None:
+        known &= ~masked
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise ValueError("Input y contains infinity: give a label, or NaN where it is not known.")
+    return values, known
+
+
+def learn_classes(values, known, name):
+    """The ``Classes`` of labels; raises where they are numbers that no classes are."""
+    if values.ndim == 2:
+        return _several(values, known)
+    labels = values[known]
+    if len(labels) == 0:
+        raise ValueError("y has no label at all, so there is nothing to learn from: give rows that have one.")
+    if labels.dtype == object:
+        labels = _of_one_kind(labels)
+    with warnings.catch_warnings():  # that there are many classes
+        warnings.simplefilter("ignore")
+        check_classification_targets(labels)
+    classes = np.unique(labels)
+    if labels.dtype.kind == "f" and (labels == np.floor(labels)).all() and not known.all():
+        classes = classes.astype(np.int64)  # ints that became floats, for the sake of NaN
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has one class only, {classes[0]!r}, and {name} needs two classes at least: give rows of others too."
+        )
+    return Classes(classes)
+
+
+def announced_classes(classes, values, known):
+    """The ``Classes`` that ``partial_fit`` is told of beforehand."""
+    if values.ndim == 2:
+        return _several(values, known)
+    found = np.unique(np.asarray(classes))
+    if found.ndim != 1 or len(found) < 2:
+        raise ValueError(f"classes={classes!r}: give all labels there will be, two at least.")
+    return Classes(found)
+
+
+def _of_one_kind(labels):
+    """Objects that are strings as they are, numbers as an array of theirs; raises where they are of several kinds."""
+    if all(isinstance(label, str) for label in labels):
+        return labels
+    if all(isinstance(label, Real) for label in labels):
+        return np.array(labels.tolist())
+    kinds = sorted({type(label).__name__ for label in labels})
+    raise TypeError(
+        f"Unknown label type: y has labels of the kinds {', '.join(kinds)}, which have no order. Give strings or "
+        "numbers only, y.astype(str)."
+    )
+
+
+def _several(values, known):
+    """The ``Classes`` of a table of 0 and 1."""
+    try:
+        numbers = np.where(known, values, 0).astype(float)
+    except (TypeError, ValueError):
+        numbers = np.full(values.shape, np.nan)
+    if not np.isin(numbers, (0, 1)).all():
+        raise ValueError(
+            f"Unknown label type: y has the shape {values.shape} and holds other values than 0 and 1. Give one label a "
+            "row, or of several labels a row a column each, 1 where it has that label and 0 where not."
+        )
+    return Classes(np.arange(values.shape[1]), True)
+
+
+def class_weights(classes, class_weight, Y, weight):
+    """What a row of each class counts, (K,) or None, by what the user gave.   Y : (N, O), targets.   weight : (N,)."""
+    if class_weight is None:
+        return None
+    if classes.several:
+        raise ValueError(
+            f"class_weight={class_weight!r} is for one label a row, but y has {len(classes.labels)} columns: give "
+            "sample_weight."
+        )
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        codes = classes.codes(Y)
+        counts = np.bincount(codes[codes >= 0], weight[codes >= 0], len(classes.labels))
+        there = counts > 0
+        return np.where(there, counts.sum() / (there.sum() * np.where(there, counts, 1.0)), 1.0)
+    if not isinstance(class_weight, dict):
+        raise ValueError(
+            f"class_weight={class_weight!r}: give 'balanced', a dict from label to weight, or None."
+        )
+    found = compute_class_weight(class_weight, classes=classes.labels, y=classes.labels)
+    if not (np.isfinite(found).all() and (found >= 0).all() and found.any()):
+        raise ValueError(f"class_weight={class_weight!r}: give finite weights >= 0, not all 0.")
+    return found
+
+
+def sharpness(classes, D, Y):
+    """The b > 0 for which probabilities of scores b D (N, O) fit targets Y (N, O), NaN where unknown, best."""
+    known = np.isfinite(Y).all(axis=1)
+    D, Y = D[known], Y[known]
+
+    def cross_entropy(log_b):
+        Z = np.exp(log_b) * D
+        if classes.link == "softmax":
+            return np.mean(logsumexp(Z, axis=1) - np.sum(Y * Z, axis=1))
+        return np.mean(np.logaddexp(0, Z) - Y * Z)
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=SHARPEST, method="bounded").x))
