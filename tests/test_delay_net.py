@@ -134,7 +134,7 @@ def test_run_in_blocks_equals_one_run(name, free, monkeypatch):
     s, lead = make_series(plan), plan.lead
     Y = np.where(free, np.nan, s.Y[lead:])
     whole = run(plan, theta, s.X[lead:], Y, s.X[:lead], s.Y[:lead])[0]
-    monkeypatch.setattr(_delay, "BLOCK", 7)
+    monkeypatch.setattr(_delay, "BLOCK_ROWS", 7)
     blocks = run(plan, theta, s.X[lead:], Y, s.X[:lead], s.Y[:lead])[0]
     np.testing.assert_allclose(blocks, whole, rtol=1e-14, atol=1e-14)
 
@@ -148,8 +148,8 @@ def test_free_runs_from_every_row(name, steps, settle, monkeypatch):
     X, Y, before = s.X[lead:], s.Y[lead:], (s.X[:lead], s.Y[:lead])
     first = np.arange(len(Y) - steps + 1)
     expected = [naive.forecast_ahead(net, s.X, s.Y, lead, t + 1)[t:][: len(first)] for t in range(steps)]
-    for block in (_delay.BLOCK, 12):
-        monkeypatch.setattr(_delay, "BLOCK", block)
+    for block in (_delay.BLOCK_ROWS, 12):
+        monkeypatch.setattr(_delay, "BLOCK_ROWS", block)
         parts = list(free_runs(plan, theta, X, Y, *before, first, steps, settle))
         out = np.concatenate([part for _, part in parts], axis=1)
         assert [len(first[which]) for which, _ in parts] == [part.shape[1] for _, part in parts]
@@ -240,7 +240,7 @@ def test_a_batch_in_blocks_equals_one(steps, closed, monkeypatch):
     batch = np.arange(objective.n)
     loss, grad = objective.loss_grad(theta, batch)
     sse = objective.sum_of_squares(theta)
-    monkeypatch.setattr(_delay_loss, "BLOCK", 13)
+    monkeypatch.setattr(_delay_loss, "BLOCK_ROWS", 13)
     in_blocks = objective.loss_grad(theta, batch)
     assert in_blocks[0] == pytest.approx(loss, rel=1e-13)
     np.testing.assert_allclose(in_blocks[1], grad, rtol=1e-11, atol=1e-13)
@@ -310,7 +310,7 @@ def test_jacobian(name, steps, closed, block, monkeypatch):
     """Also where a free run is cut in blocks of time, and where a block holds several runs."""
     plan, theta, _ = build(name)
     objective = Objective(plan, both_series(plan), steps, closed, 0.0, np.float64)
-    monkeypatch.setattr(_delay_loss, "BLOCK", block)
+    monkeypatch.setattr(_delay_loss, "BLOCK_ROWS", block)
     r, J, w = map(np.concatenate, zip(*objective.jacobian_blocks(theta)))
     assert r @ (w * r) == pytest.approx(objective.sum_of_squares(theta), rel=1e-12)
 

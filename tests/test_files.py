@@ -239,9 +239,11 @@ def test_parts_of_the_users_own(way, tmp_path):
     )
     again = way(model, tmp_path)
     same(model, again, *rows("narx"))
-    assert net_of(again).cell == net_of(model).cell._replace(shapes=net_of(again).cell.shapes)
-    assert net_of(again).cell.options == {"learned": False, "share": 0.5}
-    with pytest.raises(TypeError, match=r"HalfGRURegressor cannot be exported: its cell brings no equation"):
+    assert again._dynamics().net.cell == model._dynamics().net.cell._replace(
+        shapes=again._dynamics().net.cell.shapes
+    )
+    assert again._dynamics().net.cell.options == {"learned": False, "share": 0.5}
+    with pytest.raises(TypeError, match=r"cannot be exported: its cell brings no equation"):
         to_c(again)
     with pytest.raises(TypeError, match="its cell brings no order of gates"):
         to_torch(again)

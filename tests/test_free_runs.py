@@ -56,8 +56,8 @@ def case(request, series):
 
 
 def small_blocks(monkeypatch, rows, runs):
-    monkeypatch.setattr(delay, "BLOCK", runs * STEPS)
-    monkeypatch.setattr(delay, "NUMBERS", runs * STEPS)
+    monkeypatch.setattr(delay, "BLOCK_ROWS", runs * STEPS)
+    monkeypatch.setattr(delay, "CACHE_NUMBERS", runs * STEPS)
     monkeypatch.setattr(recurrent_dynamics, "BLOCK", rows)
     monkeypatch.setattr(recurrent_dynamics, "ORIGINS", runs)
     monkeypatch.setattr(echo_state, "RUNS", runs)

@@ -87,7 +87,7 @@ def test_delay_net_loss_and_gradient(name, steps, closed):
 def test_delay_net_jacobian(name, steps, closed, block, monkeypatch):
     plan, theta, _ = build_delay_net(name)
     objective = Objective(plan, short_series(plan), steps, closed, 0.0, np.float64)
-    monkeypatch.setattr(_delay_loss, "BLOCK", block)
+    monkeypatch.setattr(_delay_loss, "BLOCK_ROWS", block)
 
     def residuals(p):
         return np.concatenate([r for r, _, _ in objective.jacobian_blocks(p)])
@@ -117,7 +117,7 @@ def test_delay_net_runs(name, block, monkeypatch):
     Y = s.Y.copy()
     Y[[lead, lead + 3, lead + 4], 0] = np.nan
     Y[-6:] = np.nan
-    monkeypatch.setattr(_delay, "BLOCK", block)
+    monkeypatch.setattr(_delay, "BLOCK_ROWS", block)
     for y in (s.Y, Y):
         out, filled = run(plan, theta, s.X[lead:], y[lead:], s.X[:lead], s.Y[:lead])
         np.testing.assert_allclose(out, naive.run_delay_network(net, s.X, y, lead), rtol=1e-13, atol=1e-13)
@@ -142,7 +142,7 @@ def test_delay_net_gradient_where_some_outputs_are_fed(name, monkeypatch):
 
     def forward_some(*args):
         y, own, starts = args[4], some(args[5]), args[7]
-        measured = (starts[_delay_kernels.Y][:, None] + np.arange(own.shape[1]))[~own]
+        measured = (starts[_delay_kernels.FROM_Y][:, None] + np.arange(own.shape[1]))[~own]
         y[measured] = np.sin(np.arange(len(measured)))
         forward(*args[:5], own, *args[6:])
 
@@ -743,7 +743,7 @@ def test_what_has_no_evidence(rng):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("P", [1, 2, 6])
 def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch, rng):
-    monkeypatch.setattr(_ridge, "CLOSE", 1e-9)
+    monkeypatch.setattr(_ridge, "FOLD_TOLERANCE", 1e-9)
     total, Z, Y = normal_equations(rng, P, 2, rows=90)
     folds, alphas = [], (0.1, 5.0, 200.0)
     for part in (slice(0, 60), slice(20, 90)):

@@ -219,7 +219,9 @@ def test_series_of_y_alone(name):
     np.testing.assert_array_equal(
         of_groups.predict_ahead(None, new_values, groups=new_groups, steps=2), wanted
     )
-    np.testing.assert_array_equal(np.concatenate(of_list.predict_ahead(None, lists[1], steps=2, start="end")), wanted)
+    np.testing.assert_array_equal(
+        np.concatenate(of_list.predict_ahead(None, lists[1], steps=2, start="end")), wanted
+    )
     wanted = of_index.update(None, new).forecast(3)
     assert wanted.index.names == ["series", "time"]
     assert wanted.name == "level"

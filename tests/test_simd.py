@@ -31,7 +31,7 @@ from tsrnn._kernels.simd_v2 import (
 
 
 FROZEN = {
-    "tsrnn._kernels.simd_v2": "fdd6ffdee8bbe483",
+    "tsrnn._kernels.simd_v2": "560a877219a1fbfa",
     "tsrnn._kernels.layer_norm_v1": "589ebb28890ce127",
     "tsrnn._kernels.activations_v1": "696197f0eec4cbf2",
 }

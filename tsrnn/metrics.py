@@ -4,8 +4,8 @@
     MASE = MAE / mean |y(t) - y(t - p)| over training       sMAPE = 200 % mean |e| / (|y| + |forecast|)
     skill = 1 - error / error of a reference
 
-Rows whose y was not measured (NaN) are left out, column by column; of several outputs the mean is taken. A forecast
-must be finite.
+Rows with NaN in y (not measured) are left out, column by column; errors of several outputs are averaged. Forecasts must
+be finite.
 """
 
 import numpy as np
@@ -101,7 +101,7 @@ def mase(y_true, y_pred, *, y_train, period=1):
     Returns
     -------
     error : float
-        Below 1 is better than the naive forecast is, one period ahead, in training.
+        Below 1: better than the naive forecast one period ahead in training.
 
     Raises
     ------
@@ -119,13 +119,13 @@ def mase(y_true, y_pred, *, y_train, period=1):
     >>> mase([4.0, 5.0], [4.5, 4.5], y_train=[1.0, 2.0, 3.0])
     0.5
     """
-    (y, f), (past,) = _checked(y_true, y_pred=y_pred), _checked(y_train, "y_train")
-    if past.shape[1] != y.shape[1]:
-        raise ValueError(f"y_train has {past.shape[1]} outputs, but y_true has {y.shape[1]}.")
-    scales = naive_error(past, period)
+    (y, f), (training,) = _checked(y_true, y_pred=y_pred), _checked(y_train, "y_train")
+    if training.shape[1] != y.shape[1]:
+        raise ValueError(f"y_train has {training.shape[1]} outputs, but y_true has {y.shape[1]}.")
+    scales = naive_error(training, period)
     if not (scales > 0).all():  # NaN too
         raise ValueError(
-            f"y_train ({len(past)} rows) has no change over period={period} rows that was measured: give more rows "
+            f"y_train ({len(training)} rows) has no change over period={period} rows that was measured: give more rows "
             "of it, or another measure such as mae."
         )
     return _mean_over_outputs(mean_absolute_error, y / scales, f / scales)
@@ -136,7 +136,7 @@ def naive_error(y_train, period):
     check_number("period", period, 1, integer=True)
     jumps = np.abs(y_train[period:] - y_train[:-period])
     known = np.isfinite(jumps)
-    with np.errstate(invalid="ignore"):  # no pair at all: NaN
+    with np.errstate(invalid="ignore"):  # no measured pair: NaN
         return np.where(known, jumps, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
@@ -228,13 +228,13 @@ def coverage(y_true, lo, hi):
 def interval_score(y_true, lo, hi, level):
     """Width of the intervals plus what values miss them by, times 2 / (1 - level / 100) [1]_; in the units of y.
 
-    Small for intervals that are narrow and still cover: the measure to compare methods by. Also called Winkler score.
+    Small for narrow intervals that cover, and so the measure to compare methods by. Also called Winkler score.
 
     Parameters
     ----------
     y_true, lo, hi : as for :func:`coverage`
     level : float
-        The share they should cover, in percent, such as 80.
+        Nominal coverage in percent, such as 80.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def interval_score(y_true, lo, hi, level):
 
 
 def skill(y_true, y_pred, y_reference, metric=rmse):
-    """What forecasts gain over those of a reference: 1 - error / error of the reference.
+    """Skill of forecasts over a reference: 1 - error / error of the reference.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ def skill(y_true, y_pred, y_reference, metric=rmse):
 
 
 def _mean_over_outputs(metric, y_true, y_pred=None, **ends):
-    """The mean of metric(y, *forecasts) over the outputs, each at the rows where it was measured."""
+    """Average metric(y, *forecasts) over the outputs, each over the rows in which it was measured."""
     y, *forecasts = _checked(y_true, **({"y_pred": y_pred} if y_pred is not None else ends))
     known = np.isfinite(y)
     if not known.any(axis=0).all():
@@ -301,20 +301,21 @@ def _mean_over_outputs(metric, y_true, y_pred=None, **ends):
 
 
 def _checked(y_true, name="y_true", **forecasts):
-    """Y (N, O), where NaN is allowed, and forecasts of its shape, where it is not."""
+    """Check y (N, O), which may hold NaN, and forecasts (N, O), which may not."""
     y = two_dimensional(y_true, name, "allow-nan")
-    others = [two_dimensional(value, name, True) for name, value in forecasts.items()]
-    check_consistent_length(y, *others)
-    for key, other in zip(forecasts, others):
-        if other.shape != y.shape:
-            raise ValueError(f"{key} has {other.shape[1]} columns, but {name} has {y.shape[1]}.")
-        if key == "hi" and (others[0] > other).any():
-            at = int(np.argmax((others[0] > other).any(axis=1)))
-            raise ValueError(f"lo is above hi, first in row {at}: give the lower ends first.")
-    return y, *others
+    arrays = [two_dimensional(value, name, True) for name, value in forecasts.items()]
+    check_consistent_length(y, *arrays)
+    for key, forecast in zip(forecasts, arrays):
+        if forecast.shape != y.shape:
+            raise ValueError(f"{key} has {forecast.shape[1]} columns, but {name} has {y.shape[1]}.")
+        if key == "hi" and (arrays[0] > forecast).any():
+            row = int(np.argmax((arrays[0] > forecast).any(axis=1)))
+            raise ValueError(f"lo is above hi, first in row {row}: give the lower ends first.")
+    return y, *arrays
 
 
 def two_dimensional(values, name, finite):
+    """Check values and return them as floats (N, O); finite : as ``ensure_all_finite`` of ``check_array``."""
     values = check_array(
         values, dtype=np.float64, ensure_2d=False, allow_nd=False, ensure_all_finite=finite, input_name=name
     )

@@ -1,4 +1,4 @@
-"""Pictures of models, in scikit-learn's display convention: data in the constructor, ``plot(ax)``.
+"""Plots of models, in scikit-learn's display convention: data in the constructor, ``plot(ax)``.
 
 They need matplotlib: ``pip install tsrnn[plot]``.
 """
@@ -22,8 +22,8 @@ COLOURS = [
 ]  # Okabe, Ito: safe for the colour-blind
 GREYS = ["0.3", "0.5", "0.65"]  # of baselines
 MARKERS = "osD^vP"
-CROWD = 2000  # points, beyond which their density is drawn
-SHOWN = 4  # inputs in one picture of correlations
+MAX_POINTS = 2000  # more would overlap: their density is drawn
+MAX_INPUTS = 4  # lines in one plot of correlations that the eye can tell apart
 
 
 class GradientFlowDisplay:
@@ -111,12 +111,12 @@ class GradientFlowDisplay:
 
 
 class ReservoirDisplay:
-    """A reservoir at a glance: its eigenvalues in the unit circle, and its states along a series.
+    """Eigenvalues of a reservoir in the unit circle, and its states along a series.
 
     Parameters
     ----------
     eigenvalues : array-like of shape (n_units,), complex
-        Of (1 - a) I + a W, the linear part of a step: the nearer to the circle, the longer the memory.
+        Of (1 - a) I + a W, the linear part of a step: the closer to the circle, the longer the memory.
     states : array-like of shape (n_timesteps, n_units)
         From ``states`` of an ``ESNRegressor``.
     name : str, optional
@@ -154,7 +154,7 @@ class ReservoirDisplay:
         estimator : fitted ESNRegressor, or Pipeline or search over one
         X, y, start : as for ``ESNRegressor.states``
         n_units : int, default=50
-            How many units the raster shows, evenly chosen.
+            Number of units in the raster, evenly spaced.
         name, ax, image_kw : as for the constructor and ``plot``
 
         Returns
@@ -207,15 +207,15 @@ class ReservoirDisplay:
 
 
 class ForecastDisplay:
-    """A forecast after its history, with a fan of intervals, sample paths and what came.
+    """A forecast after its history, with a fan of intervals, sample paths and the measured values.
 
     Parameters
     ----------
     forecast : DataFrame, Series or array-like of shape (steps,)
         From ``forecast``; with ``level`` a DataFrame, whose columns ``lo-80``, ``hi-80`` ... are the fan.
     history, truth : Series or array-like, optional
-        y before the forecast, and y that it is about. Without stamps the forecast follows the history, and the truth
-        begins with the forecast.
+        y before the forecast, and the y to compare it with. Without stamps the forecast follows the history, and the
+        truth begins with the forecast.
     paths : array-like of shape (n_paths, steps), optional
         Sample paths, from ``sample_paths``.
     output : str, optional
@@ -282,25 +282,25 @@ class ForecastDisplay:
         -------
         display : ForecastDisplay
         """
-        made = forecast(estimator, steps, X_future, level=level, method=method)
+        prediction = forecast(estimator, steps, X_future, level=level, method=method)
         paths = sample_paths(estimator, steps, X_future, n_paths=n_paths) if n_paths else None
-        if isinstance(made, list) or isinstance(made.index, pd.MultiIndex):
+        if isinstance(prediction, list) or isinstance(prediction.index, pd.MultiIndex):
             raise ValueError(
                 "The forecast is of several series: draw one at a time, ForecastDisplay(forecast.loc[key])."
             )
         name = name or type(see_through(estimator, None)[0]).__name__
-        display = cls(made, history=history, truth=truth, paths=paths, output=output, name=name)
+        display = cls(prediction, history=history, truth=truth, paths=paths, output=output, name=name)
         return display.plot(ax, last=last, **line_kw)
 
     @staticmethod
     def _one(series, output):
-        """One output's history or truth, a Series."""
+        """Select one output of a history or truth, a Series."""
         if isinstance(series, pd.DataFrame):
             return series[output] if output in series else series.iloc[:, 0]
         return pd.Series(series)
 
     def plot(self, ax=None, *, last=None, **line_kw):
-        """Draw all that there is.
+        """Draw history, intervals, sample paths, truth and forecast, as far as given.
 
         Parameters
         ----------
@@ -320,38 +320,38 @@ class ForecastDisplay:
         point, n = table.columns[0] if self.output is None else self.output, len(table)
         if point not in table:
             raise ValueError(f"output={point!r} is no column of the forecast: give one of {list(table)}.")
-        own = "" if any(str(c).startswith("lo-") for c in table) else f"{point}-"
-        levels = [str(c).removeprefix(f"{own}lo-") for c in table if str(c).startswith(f"{own}lo-")]
-        where = table.index
+        prefix = "" if any(str(c).startswith("lo-") for c in table) else f"{point}-"
+        levels = [str(c).removeprefix(f"{prefix}lo-") for c in table if str(c).startswith(f"{prefix}lo-")]
+        index = table.index
         if self.history is not None:
             history = self._one(self.history, point).iloc[-(last or 3 * n) :]
-            if is_default(where):
-                where = where + len(self.history)
+            if is_default(index):
+                index = index + len(self.history)
             ax.plot(_dates(history.index), history, color="0.45", linewidth=1.2, label="history")
-        where = _dates(where)
+        index = _dates(index)
         self.bands_ = [
             ax.fill_between(
-                where,
-                table[f"{own}lo-{level}"].astype(float),
-                table[f"{own}hi-{level}"].astype(float),
+                index,
+                table[f"{prefix}lo-{level}"].astype(float),
+                table[f"{prefix}hi-{level}"].astype(float),
                 color=COLOURS[0],
-                alpha=0.15 + 0.2 * k / len(levels),  # narrower ones, darker, lie on wider ones
+                alpha=0.15 + 0.2 * k / len(levels),  # narrow intervals, darker, are drawn over wide ones
                 linewidth=0,
                 label=f"{level} %",
             )
             for k, level in enumerate(sorted(levels, key=float, reverse=True))
         ]
         paths = [] if self.paths is None else np.asarray(self.paths)
-        self.paths_ = [ax.plot(where, path, color=COLOURS[0], alpha=0.3, linewidth=0.6)[0] for path in paths]
+        self.paths_ = [ax.plot(index, path, color=COLOURS[0], alpha=0.3, linewidth=0.6)[0] for path in paths]
         if self.truth is not None:
             truth = self._one(self.truth, point).iloc[:n]
-            at = where[: len(truth)] if is_default(truth.index) else _dates(truth.index)
-            ax.plot(at, truth, color="black", linewidth=1.2, label="measured")
+            truth_index = index[: len(truth)] if is_default(truth.index) else _dates(truth.index)
+            ax.plot(truth_index, truth, color="black", linewidth=1.2, label="measured")
         options = {"color": COLOURS[0], "linewidth": 1.8, "label": self.name or "forecast"}
-        (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
+        (self.line_,) = ax.plot(index, table[point], **{**options, **line_kw})
         name = getattr(self.history, "name", None) or (point if isinstance(point, str) else None)
         ax.set_ylabel(name or "y")
-        _tidy(ax, where)
+        _tidy(ax, index)
         ax.margins(x=0.01)
         _legend_beside(ax)
         self.ax_, self.figure_ = ax, ax.figure
@@ -359,13 +359,13 @@ class ForecastDisplay:
 
 
 class LossCurveDisplay:
-    """How the loss fell in training, on the rows learnt from and on those held back.
+    """Loss by iteration, on the training rows and on the validation rows.
 
     Parameters
     ----------
     loss, validation : array-like of shape (n_iter,)
-        ``loss_curve_`` and ``validation_curve_`` of a model; no validation by default. A model trained in several
-        stages (``training="both"``) has a loss of its own in each, one after the other.
+        ``loss_curve_`` and ``validation_curve_`` of a model; no validation by default. The curves of a
+        model trained in several stages (``training="both"``) are concatenated; each stage has another loss.
     name : str, optional
         For the legend.
 
@@ -374,7 +374,7 @@ class LossCurveDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     lines_ : list of matplotlib lines
     best_ : int
-        The iteration, from 1 on, in which the validation loss, or else the loss, was lowest.
+        Iteration, counted from 1, of the lowest validation loss, or of the lowest loss without validation.
 
     Examples
     --------
@@ -407,7 +407,7 @@ class LossCurveDisplay:
         display : LossCurveDisplay
         """
         estimator, _ = see_through(estimator, None)
-        validation = getattr(estimator, "validation_curve_", None) or None  # [] where no rows were held back
+        validation = getattr(estimator, "validation_curve_", None) or None  # [] if no rows were held back
         return cls(estimator.loss_curve_, validation, name=name or type(estimator).__name__).plot(
             ax, **line_kw
         )
@@ -427,14 +427,14 @@ class LossCurveDisplay:
         self : LossCurveDisplay
         """
         ax = _axes(ax, figsize=(6, 4))
-        self.lines_, words = [], f"{self.name}, " if self.name else ""
+        self.lines_, prefix = [], f"{self.name}, " if self.name else ""
         for curve, label, colour in (
             (self.loss, "training", "0.45"),
             (self.validation, "validation", COLOURS[0]),
         ):
             if curve is not None:
                 n = np.arange(1, len(curve) + 1)
-                options = {"color": colour, "label": words + label, "marker": "." if len(n) == 1 else None}
+                options = {"color": colour, "label": prefix + label, "marker": "." if len(n) == 1 else None}
                 self.lines_ += ax.plot(n, curve, **{**options, **line_kw})
         watched = np.asarray(self.loss if self.validation is None else self.validation, float)
         if len(watched):
@@ -518,15 +518,15 @@ class BacktestDisplay:
 
     @classmethod
     def from_backtests(cls, results, *, metric="RMSE", output=None, ax=None, **line_kw):
-        """Plot what backtests of the same rows found.
+        """Plot the errors of backtests of the same rows.
 
         Parameters
         ----------
         results : dict of Backtest by name
             Of :func:`tsrnn.model_selection.backtest`.
         metric : str, default="RMSE"
-            A column of ``errors``. With "RMSE" persistence is drawn too, and the value a period ago, where it was
-            compared.
+            A column of ``errors``. With "RMSE" persistence is drawn too, and the seasonal naive forecast, if the
+            backtest compared it.
         output : str, optional
             Which output, of a y with columns; the first by default.
         ax, line_kw : as for ``plot``
@@ -544,16 +544,16 @@ class BacktestDisplay:
                 raise ValueError(f"metric={metric!r} is no column of errors: give one of {list(table)}.")
             tables[name] = table
         errors = pd.DataFrame({name: table[metric] for name, table in tables.items()})
-        baselines, some = {}, next(iter(tables.values()))
+        baselines, table_of_first = {}, next(iter(tables.values()))
         if metric == "RMSE":
             for column, name in (("skill_persistence", "persistence"), ("skill_seasonal", "seasonal naive")):
-                if column in some:
-                    baselines[name] = some["RMSE"] / (1 - some[column])
+                if column in table_of_first:
+                    baselines[name] = table_of_first["RMSE"] / (1 - table_of_first[column])
         return cls(errors.assign(**baselines), baselines=list(baselines), metric=metric).plot(ax, **line_kw)
 
     @classmethod
     def from_diagnosis(cls, diagnosis, *, ax=None, **line_kw):
-        """Plot the errors that :func:`tsrnn.diagnose` found.
+        """Plot the errors of a :func:`tsrnn.diagnose`.
 
         Parameters
         ----------
@@ -593,10 +593,10 @@ class BacktestDisplay:
             (self.lines_[name],) = ax.plot(steps, self.errors[name], **{**style, **line_kw})
         if len(steps) <= 12:
             ax.set_xticks(steps)
-        kind, _, level = self.metric.partition("-")
-        if kind == "coverage":
+        measure, _, level = self.metric.partition("-")
+        if measure == "coverage":
             ax.axhline(float(level) / 100, color="0.5", linewidth=0.8)
-        elif self.metric == "bias" or kind.startswith("skill"):
+        elif self.metric == "bias" or measure.startswith("skill"):
             ax.axhline(0, color="0.5", linewidth=0.8)
         else:
             ax.set_ylim(bottom=0)
@@ -608,14 +608,14 @@ class BacktestDisplay:
 
 
 class ResidualDisplay:
-    """What errors still hold: along time, against the forecast, and their correlations with 95 % bounds.
+    """Residuals along time and against the forecast, and their correlations with 95 % bounds.
 
     Parameters
     ----------
     residuals, forecast : Series of length n_timesteps
         y minus the forecast, and the forecast.
     autocorrelation, cross_correlation, cross_bounds
-        As in :class:`tsrnn.diagnostics.Diagnosis`. Without inputs the last picture shows squared residuals instead.
+        As in :class:`tsrnn.diagnostics.Diagnosis`. Without inputs the last plot shows the squared residuals instead.
     name : str, optional
         For the title.
 
@@ -663,7 +663,7 @@ class ResidualDisplay:
 
     @classmethod
     def from_diagnosis(cls, diagnosis, *, ax=None):
-        """Plot what :func:`tsrnn.diagnose` found.
+        """Plot the residuals of a :func:`tsrnn.diagnose`.
 
         Parameters
         ----------
@@ -701,7 +701,7 @@ class ResidualDisplay:
         return cls(y_true - y_pred, y_pred, *tables, name=name).plot(ax)
 
     def plot(self, ax=None):
-        """Draw four pictures.
+        """Draw the four plots.
 
         Parameters
         ----------
@@ -715,7 +715,7 @@ class ResidualDisplay:
         if ax is None:
             ax = _pyplot().subplots(2, 2, figsize=(11, 7), layout="constrained")[1]
         ax = np.ravel(ax)
-        along, against, own, cross = ax
+        along, against, auto, cross = ax
         e, f = (pd.Series(v) for v in (self.residuals, self.forecast))
         where = _dates(e.index)
         along.plot(
@@ -723,12 +723,12 @@ class ResidualDisplay:
         )
         along.set_ylabel("residual")
         known = (np.isfinite(e) & np.isfinite(f)).to_numpy()
-        if known.sum() > CROWD:
+        if known.sum() > MAX_POINTS:
             from matplotlib.colors import ListedColormap
 
             blues = ListedColormap(
                 _pyplot().get_cmap("Blues")(np.linspace(0.25, 1, 256))
-            )  # one row is not white
+            )  # a single row is not white
             cells = against.hexbin(
                 f[known], e[known], gridsize=45, bins="log", cmap=blues, mincnt=1, linewidths=0.2
             )
@@ -737,40 +737,40 @@ class ResidualDisplay:
             against.plot(f[known], e[known], ".", color=COLOURS[0], alpha=0.6)
         against.set(xlabel="forecast", ylabel="residual")
         table = self.autocorrelation
-        _sticks(own, table["residuals"], table["bound"], "autocorrelation of residuals")
-        drawn = self.cross_correlation is not None and self.cross_correlation.shape[1] > 0
-        if drawn:
+        _sticks(auto, table["residuals"], table["bound"], "autocorrelation of residuals")
+        has_inputs = self.cross_correlation is not None and self.cross_correlation.shape[1] > 0
+        if has_inputs:
             self._plot_inputs(cross)
         else:
             _sticks(cross, table["squares"], table["bound"], "autocorrelation of squares")
-        for one in ax:
-            one.axhline(0, color="0.3", linewidth=0.8, zorder=1)
-            _tidy(one, where if one is along else None)
+        for axes in ax:
+            axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            _tidy(axes, where if axes is along else None)
         if self.name:
             along.set_title(self.name, loc="left", fontsize="medium")
         self.ax_, self.figure_ = ax, along.figure
         return self
 
     def _plot_inputs(self, ax):
-        """Cross-correlations of the inputs whose go furthest beyond their bounds."""
+        """Draw the cross-correlations that exceed their bounds most, by input."""
         table = self.cross_correlation.xs("u, e", axis=1, level="test")
         bounds = self.cross_bounds.xs("u, e", level="test")
-        names = (table.abs() / bounds).max().sort_values(ascending=False).index[:SHOWN]
+        names = (table.abs() / bounds).max().sort_values(ascending=False).index[:MAX_INPUTS]
         for k, name in enumerate(names):
             style = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 3.5, "linewidth": 1}
             ax.plot(table.index, table[name], label=str(name), **style)
         widest = bounds[names].max()
         ax.axhspan(-widest, widest, color="0.5", alpha=0.2, linewidth=0, label="95 %")
-        more = f" ({len(names)} of {table.shape[1]} inputs)" if len(names) < table.shape[1] else ""
-        ax.set(xlabel="lag of the input", ylabel=f"correlation with residuals{more}")
+        note = f" ({len(names)} of {table.shape[1]} inputs)" if len(names) < table.shape[1] else ""
+        ax.set(xlabel="lag of the input", ylabel=f"correlation with residuals{note}")
         ax.xaxis.get_major_locator().set_params(integer=True)
         top = np.nanmax(np.abs(np.r_[table[names].to_numpy().ravel(), widest]))
-        ax.set_ylim(-1.15 * top, 1.5 * top)  # room for the names
+        ax.set_ylim(-1.15 * top, 1.5 * top)  # leave room for the legend
         ax.legend(frameon=False, ncols=3, fontsize="small", loc="upper center")
 
 
 class LagImportanceDisplay:
-    """How much each lag of each input and of y moves the forecast.
+    """Sensitivity of the forecast to each lag of each input and of y.
 
     Parameters
     ----------
@@ -820,7 +820,7 @@ class LagImportanceDisplay:
         return cls(importance, name=name).plot(ax, **mesh_kw)
 
     def plot(self, ax=None, **mesh_kw):
-        """Draw a row a variable, the most important on top, a cell a lag, on a logarithmic scale of colours.
+        """Draw a row per variable, the most important on top, and a cell per lag, in logarithmic colours.
 
         Parameters
         ----------
@@ -856,19 +856,19 @@ class LagImportanceDisplay:
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.tick_params(axis="y", length=0)
         ax.spines[:].set_visible(False)
-        words = f"{self.name}: " if self.name else ""
-        ax.set_title(f"{words}change of the forecast", loc="left", fontsize="medium")
+        prefix = f"{self.name}: " if self.name else ""
+        ax.set_title(f"{prefix}change of the forecast", loc="left", fontsize="medium")
         ax.figure.colorbar(self.image_, ax=ax, label="std of y per std", extend="min")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
 def _sticks(ax, values, bound, label):
-    """One stick a lag, between bounds."""
+    """Draw one stick per lag, and the bounds; sticks beyond them in another colour."""
     outside = values.abs() > bound
-    for which, colour in ((~outside, COLOURS[0]), (outside, COLOURS[1])):
-        ax.vlines(values.index[which], 0, values[which], color=colour, linewidth=1.6)
-        ax.plot(values.index[which], values[which], "o", color=colour, markersize=3)
+    for chosen, colour in ((~outside, COLOURS[0]), (outside, COLOURS[1])):
+        ax.vlines(values.index[chosen], 0, values[chosen], color=colour, linewidth=1.6)
+        ax.plot(values.index[chosen], values[chosen], "o", color=colour, markersize=3)
     ax.fill_between(
         [values.index[0] - 0.5, values.index[-1] + 0.5],
         -bound.iloc[0],
@@ -883,17 +883,17 @@ def _sticks(ax, values, bound, label):
 
 
 def _axes(ax, **options):
-    """The axes given, or those of a new figure."""
+    """Return ax, or the axes of a new figure if it is None."""
     return _pyplot().subplots(layout="constrained", **options)[1] if ax is None else ax
 
 
 def _dates(index):
-    """An index that matplotlib can draw."""
+    """Turn periods into stamps, which matplotlib can draw."""
     return index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
 
 
 def _tidy(ax, where=None):
-    """A light grid, no frame, and short dates where the x axis is an index of dates."""
+    """Draw a light grid, no frame, and short dates if the x axis has dates."""
     ax.grid(alpha=0.3)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -906,12 +906,12 @@ def _tidy(ax, where=None):
 
 
 def _legend_beside(ax):
-    """A legend that hides nothing."""
+    """Draw the legend beside the axes, where it hides no data."""
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
 def _pyplot():
-    """matplotlib's pyplot, or an error that says how to get it."""
+    """Import pyplot; raise with the cure if matplotlib is missing."""
     try:
         import matplotlib.pyplot as plt
     except ImportError:

@@ -1,10 +1,10 @@
-"""What is done to a series before a model sees it: features of the calendar, transforms of the target.
+"""Preprocessing of series: calendar features, transforms of the target.
 
-A stamp that lies at the share s, 0 <= s < 1, of its day (week, year ...) by the local clock gives
+A stamp at phase s, 0 <= s < 1, of its day (week, year ...) by the local clock gives
 
     sin(2 pi k s), cos(2 pi k s),   k = 1 ... harmonics
 
-so that the end of a period is next to its beginning.
+so that the end of a period is close to its beginning.
 """
 
 import warnings
@@ -38,27 +38,27 @@ CURE = (
 
 
 class CalendarFeatures(TransformerMixin, BaseEstimator):
-    """Where a row lies in the day, the week, the year: sine and cosine columns, from the index.
+    """Phase of the day, week and year as sine and cosine columns, computed from the index.
 
-    Each row depends on its own stamp alone, so the rows to forecast are treated as those of training are. Public
-    holidays, and whatever else the calendar does not say by itself, are columns that you add.
+    Each row depends on its own stamp only, so rows to forecast are treated like those of training. Add columns for
+    public holidays and whatever else the calendar does not determine.
 
     Parameters
     ----------
     periods : "auto" or list of {"minute", "hour", "day", "week", "month", "quarter", "year"}, default="auto"
-        "auto" takes those of day, week and year in which there are two rows or more, by the usual distance of
-        neighbours in ``fit``: for hourly rows all three, for daily ones week and year, for monthly ones the year.
-        Leave out what training does not see whole: a year, in a series of some weeks.
+        "auto" takes those of day, week and year that hold two rows or more, by the median spacing in ``fit``: for
+        hourly rows all three, for daily rows week and year, for monthly rows the year. Leave out periods longer than
+        the training series, such as the year for a series of some weeks.
     harmonics : int, default=1
-        Sines and cosines per period, of 1, 2 ... cycles. More draw a sharper shape; beyond half the rows of a period
-        they repeat each other.
+        Sines and cosines per period, of 1, 2 ... cycles. More follow a sharper profile; beyond half the rows of a
+        period they alias.
     append : bool, default=True
-        Whether to keep the columns of X, and append to them; False gives the new ones alone.
+        Whether to keep the columns of X and append to them; False returns the new columns only.
 
     Attributes
     ----------
     periods_ : list of str
-        The periods taken, from the shortest to the longest, or in the order given.
+        The periods, from the shortest to the longest, or in the order given.
     n_features_in_ : int
         Number of columns seen in ``fit``, possibly 0.
     feature_names_in_ : ndarray of str
@@ -66,11 +66,11 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    X must be a DataFrame whose index tells time: stamps, periods (which count from their start), or a MultiIndex with
-    the time in its last level. The result is always a DataFrame with the same index. Stamps with a time zone
-    count by the clock of the zone seen in ``fit``: in summer 8:00 is 8:00.
+    X must be a DataFrame with an index of time: stamps, periods (which stand for their start), or a MultiIndex with
+    the time in its last level. The result is a DataFrame with the same index. Stamps with a time zone are read on the
+    local clock of the zone seen in ``fit``, so that 8:00 is 8:00 in summer too.
 
-    scikit-learn's estimator checks give arrays without an index, so the estimator's tags exempt it from them.
+    scikit-learn's estimator checks pass arrays without an index; the estimator's tags exempt it from them.
 
     Examples
     --------
@@ -131,9 +131,9 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         stamps = self._check(X, reset=True)
         self._zone = stamps.tz
         self.periods_ = _check_periods(self.periods, stamps)
-        twice = set(_names_of(X)) & set(self._new_names()) if self.append else None
-        if twice:
-            raise ValueError(f"X already has a column {min(twice)!r}: rename it, or set append=False.")
+        duplicates = set(_names_of(X)) & set(self._new_names()) if self.append else None
+        if duplicates:
+            raise ValueError(f"X already has a column {min(duplicates)!r}: rename it, or set append=False.")
         return self
 
     def transform(self, X):
@@ -171,7 +171,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
             for k in range(1, self.harmonics + 1):
                 np.sin(k * angle, out=next(column))
                 np.cos(k * angle, out=next(column))
-        columns[np.abs(columns) < 1e-12] = 0  # the sine of pi, which a scaler would take for a signal
+        columns[np.abs(columns) < 1e-12] = 0  # rounding of sin(pi) is near 1e-16: a scaler would amplify it
         new = pd.DataFrame(columns, index=X.index, columns=self._new_names())
         out = pd.concat([X, new], axis=1) if self.append and X.shape[1] else new
         return out.set_axis(self.get_feature_names_out(), axis=1)
@@ -202,7 +202,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         ]
 
     def _check(self, X, reset):
-        """The stamps (N,) of X, as a DatetimeIndex; and its columns are noted, or are those of ``fit``."""
+        """Check X and return its stamps (N,), a DatetimeIndex; ``reset`` records the columns, else they must match."""
         if not isinstance(X, pd.DataFrame):
             raise TypeError(
                 f"X is of type {type(X).__name__}, without the index that CalendarFeatures reads: {CURE}."
@@ -211,13 +211,13 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
             raise ValueError("X is a DataFrame with 0 rows, a minimum of 1 is required by CalendarFeatures.")
         empty = X.shape[1] == 0  # which check_array cannot take
         validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False, skip_check_array=empty)
-        found = numbers(X.index, "X", {"time", "codes"})  # the error says it
-        if found is None or found[1].kind != "stamp":
+        time = numbers(X.index, "X", {"time", "codes"})  # the error below names the cause
+        if time is None or time[1].kind != "stamp":
             index = X.index.get_level_values(-1)
             raise TypeError(
                 f"The index of X ({type(index).__name__}, {index.dtype}) does not tell time: {CURE}."
             )
-        values, clock = found
+        values, clock = time
         return to_index(clock._replace(period=None, freq=None), values)
 
     def __sklearn_tags__(self):
@@ -231,20 +231,20 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
 
 
 def _names_of(X):
-    """The names by which the columns of X will be called."""
+    """Names of the columns of X in the result."""
     return [name if isinstance(name, str) else f"x{k}" for k, name in enumerate(X.columns)]
 
 
 def _check_periods(periods, stamps):
-    """The list of periods that the parameter stands for."""
+    """Return the periods that the parameter names, a list."""
     if isinstance(periods, str) and periods == "auto":
-        apart = _spacing(stamps)
-        found = [period for period, length in AUTO.items() if length >= 2 * apart]
-        if not found:
+        spacing = _spacing(stamps)
+        chosen = [period for period, length in AUTO.items() if length >= 2 * spacing]
+        if not chosen:
             raise ValueError(
-                f"periods='auto': the rows are {apart} apart, fewer than two in a year: leave CalendarFeatures out."
+                f"periods='auto': the rows are {spacing} apart, fewer than two in a year: leave CalendarFeatures out."
             )
-        return found
+        return chosen
     known = isinstance(periods, (list, tuple)) and all(
         isinstance(period, str) and period in PERIODS for period in periods
     )
@@ -256,11 +256,13 @@ def _check_periods(periods, stamps):
 
 
 def _spacing(stamps):
-    """The usual distance of neighbours, as a Timedelta."""
-    apart = stamps[1:] - stamps[:-1]
-    apart = apart[apart > pd.Timedelta(0)]  # where another series begins, time goes back or stands still
-    if len(apart):
-        return apart.to_series().median()
+    """Median spacing of neighbouring stamps, a Timedelta."""
+    spacings = stamps[1:] - stamps[:-1]
+    spacings = spacings[
+        spacings > pd.Timedelta(0)
+    ]  # where the next series begins, time steps back or stands still
+    if len(spacings):
+        return spacings.to_series().median()
     raise ValueError(
         f"periods='auto' looks at the spacing of the rows, but X has no two stamps (n_samples={len(stamps)}): give "
         "more rows, or periods=['day', 'week', 'year']."
@@ -268,7 +270,7 @@ def _spacing(stamps):
 
 
 def _share(clock, period):
-    """The share of its period that has passed at each stamp of clock (N,), datetime64 of the wall clock."""
+    """Phase (N,) in [0, 1) of a period at each stamp of clock (N,), datetime64 of the wall clock."""
     unit, early = PERIODS[period]
     early = np.timedelta64(early, "D")
     number = (clock + early).astype(f"datetime64[{unit}]")
@@ -277,19 +279,19 @@ def _share(clock, period):
 
 
 def future_frame(history, steps):
-    """The rows to forecast: a frame without columns, whose index goes on where that of the history ends.
+    """Make the rows to forecast: a frame without columns whose index continues that of the history.
 
     Parameters
     ----------
     history : Series or DataFrame of shape (n_timesteps, ...)
         The rows seen, with a regular index; of several series, with the time in the last level of its MultiIndex.
     steps : int
-        How many rows; of each series.
+        Number of rows, of each series.
 
     Returns
     -------
     X_future : DataFrame of shape (steps, 0)
-        For ``CalendarFeatures``, or to put the columns of inputs known ahead into.
+        For ``CalendarFeatures``, or to be filled with inputs known ahead.
 
     Raises
     ------
@@ -310,7 +312,7 @@ def future_frame(history, steps):
             f"history is of type {type(history).__name__}: give the Series or DataFrame of rows seen."
         )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*not understood as time")  # the error says it
+        warnings.filterwarnings("ignore", ".*not understood as time")  # the error below names the cause
         table = gather(pd.DataFrame(index=history.index), name="history")
     places = {part.key: timelines.read(part.stamps) for part in table.parts}
     if not timelines.ahead(list(places.values()), 1)[1].all():
@@ -318,7 +320,7 @@ def future_frame(history, steps):
             "The index of history has no regular spacing that could go on: give regular stamps, for example with "
             "resample, or make the frame yourself."
         )
-    ahead = (
+    index = (
         timelines.future(places[None], steps) if None in places else future_index(places, steps, table.names)
     )
-    return pd.DataFrame(index=ahead)
+    return pd.DataFrame(index=index)

@@ -16,6 +16,7 @@ from .._check import check_number
 from .._declared import Declared
 from .._series.checks import check_outputs, check_steps
 from .._series.labels import Link, announced_classes, class_weights, learn_classes, read_labels
+from .._series.rows import gather
 from .._series.targets import resolve_target
 from .._series.units import late
 from .._training.losses import Logistic, Softmax
@@ -66,21 +67,24 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             return Y, form
         return classes.targets(classes.encode(values, known)), form
 
-    def _check_fit(self, X, y, sample_weight, groups, fitted=None):
-        form, table = super()._check_fit(X, y, sample_weight, groups, fitted)
+    def _weigh(self, form, Y, weight, fitted):
         if fitted is None:
-            weights = class_weights(form.classes, self.class_weight, table.y, table.weight)
+            weights = class_weights(form.classes, self.class_weight, Y, weight)
             form = form._replace(classes=form.classes._replace(weights=weights))
-        weight = table.weight * form.classes.row_weights(table.y)
+        weight = weight * form.classes.row_weights(Y)
         if not weight.sum() > 0:
             raise ValueError(
                 "class_weight and sample_weight leave no row that counts: give some a positive weight."
             )
-        return form, table._replace(weight=weight)
+        return form, weight
 
     def _for_y(self, learner, form):
         """The learner, with the loss of these classes."""
         check_number("delay", self.delay, 0, integer=True)
+        if self.delay and form.whole:
+            raise ValueError(
+                f"delay={self.delay!r} is for a label a row, but y has one a series: give delay=0."
+            )
         if self.delay and (learner.sees_y or getattr(self, "bidirectional", False)):
             why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
@@ -138,7 +142,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         Returns
         -------
         labels : ndarray of shape (n_timesteps,), or (n_timesteps, n_labels) of several labels a row
-            A list, or an array of shape (n_series, n_timesteps), where X is one.
+            A list, or an array of shape (n_series, n_timesteps), where X is one. Of shape (n_series,), where y had one
+            label a series in training.
 
         Raises
         ------
@@ -207,6 +212,11 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
 
     def _levels(self, fitted, X, y, steps, start, groups):
         """The table of some rows, and their levels (N, O), ``steps`` rows ahead of known labels y, or freely."""
+        if fitted.form.whole:
+            if y is not None:
+                fitted.trained.dynamics.check_verb("predict(X, y)")
+            table = gather(X, None, None, groups, self.series)
+            return table._replace(form="whole", order=None), self._answers(fitted, X, groups)
         steps = check_steps(steps)
         if y is None and steps != 1:
             raise ValueError(f"steps={steps!r} needs known labels: give predict(X, y, steps={steps!r}).")
@@ -233,15 +243,19 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         accuracy : float
         """
         fitted = self._fitted()
-        table = self._check_rows(fitted, X, y, groups, sample_weight)
-        classes, U = fitted.form.classes, self._free_run(fitted, table, self.start)
-        known = np.isfinite(table.y).all(axis=1)
+        classes = fitted.form.classes
+        if fitted.form.whole:
+            Y, weight = self._whole_y(fitted, X, y, sample_weight, groups)
+            U = self._answers(fitted, X, groups)
+        else:
+            table = self._check_rows(fitted, X, y, groups, sample_weight)
+            Y, weight, U = table.y, table.weight, self._free_run(fitted, table, self.start)
+        known = np.isfinite(Y).all(axis=1)
         if not known.any():
             raise ValueError("y has no label, so there is nothing to score: give rows that have one.")
-        right = classes.codes(U)[known] == classes.codes(table.y)[known]
+        right = classes.codes(U)[known] == classes.codes(Y)[known]
         right = right.all(axis=1) if right.ndim == 2 else right
-        weight = None if sample_weight is None else table.weight[known]
-        return float(np.average(right, weights=weight))
+        return float(np.average(right, weights=None if sample_weight is None else weight[known]))
 
 
 class ScoreParameters(Declared):

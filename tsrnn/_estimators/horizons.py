@@ -693,7 +693,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
             with inputs known ahead wants those of all rows of its horizon.
         level : float or sequence of float, optional
             Coverages of intervals in per cent, such as ``[80, 95]``; with quantiles, such as have both ends among them.
-        method : {"conformal", "bootstrap"}, default="conformal"
+        method : {"conformal", "split", "bootstrap"}, default="conformal"
             Where intervals come from, without quantiles; the second, as sample paths, only if "recursive".
         n_paths : as for ``NARXRegressor.forecast``
         groups : as for ``fit``, of X_future

@@ -31,7 +31,7 @@ from .._series.checks import (
     check_weight,
     plain_values,
 )
-from .._series.rows import gather
+from .._series.rows import gather, in_order_of, one_a_series
 from .._series.scaling import make_scaler
 from .._series.targets import Target
 from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
@@ -53,7 +53,7 @@ from .following import (
     warn_of_gaps,
     zero_past,
 )
-from .intervals import Errors
+from .intervals import Errors, Later
 from .parameters import SeriesParameters
 from .persist import plain, revived
 
@@ -69,7 +69,7 @@ class Form(NamedTuple):
     """How the user gave the rows, and gets answers back.
 
     y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
-    the series' keys.   classes : ``Classes``, where y holds labels.
+    the series' keys.   classes : ``Classes``, where y holds labels.   whole : whether y has one value a series.
     """
 
     y_ndim: int
@@ -77,6 +77,7 @@ class Form(NamedTuple):
     container: str
     key_names: list
     classes: Any = None
+    whole: bool = False
 
 
 class Goal(NamedTuple):
@@ -268,6 +269,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             reach from one series into another.
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Target, in the same container. NaN where it was not measured: those values are in no loss.
+            Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
+            ``pooling``: then it learns one answer to each whole series, and predicts that.
         sample_weight : array-like of shape (n_timesteps,), optional
             How often each row counts in the loss: 2 is the row twice, 0 a row that is only seen as history.
         groups : array-like of shape (n_timesteps,), optional
@@ -284,6 +287,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
         learner = self._learner()
+        if one_a_series(X, y, groups, self.series):
+            self._fit_whole(learner, X, y, sample_weight, groups)
+            return
         form, table = self._check_fit(X, y, sample_weight, groups)
         learner = self._for_y(learner, form)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
@@ -301,6 +307,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, counts & ~held)
         form = self._judged(form, trained, series)
+        if errors is not None:
+            last = {part.key: goal.U[part.rows][-1] for part in table.parts}
+            errors = errors._replace(last={k: np.where(np.isnan(u), units.level, u) for k, u in last.items()})
         made_for = self._made_for()
         self.fitted_ = Fitted(units, trained._replace(ends=None), places, form, errors, rng, made_for)
         if any(timelines.irregular(place.timeline) for place in places.values()):
@@ -308,6 +317,102 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
                 "regular stamps, for example with resample, if the time between them matters."
             )
+
+    # ---------------------------------------------------------------------------------- one y a series
+
+    def _fit_whole(self, learner, X, y, sample_weight, groups):
+        """Learn from series that have one y each."""
+        if getattr(self, "pooling", None) is None:
+            raise ValueError(
+                f"y has one value a series, but {type(self).__name__} takes one a row: give a y a row, or take a model "
+                "with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
+            )
+        form, table = self._check_whole(X, y, sample_weight, groups)
+        learner = self._for_y(learner, form)
+        if learner.sees_y:
+            raise ValueError(
+                "y has one value a series, which no row can see: give output_lags=0, or a y a row."
+            )
+        goal = self._goal(table, [slice(0, len(table.y))], form)
+        if len(goal.target.coef):
+            raise ValueError(
+                "target_transform takes differences from row to row, but y has one value a series: leave them out."
+            )
+        net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
+        before, rng = self._before(learner, net), self._random_state()
+        before = before if before is not None and before.form.whole else None
+        counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
+        held = some_of_each(form.classes, table.y, counts, learner.held_share, rng)
+        units, series = self._learn_whole_units(table, goal, counts, held, before)
+        with one_thread:
+            trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
+        _check_learnt(trained)
+        form = self._judged(form, trained, series)
+        self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for())
+
+    def _check_whole(self, X, y, sample_weight, groups):
+        """The ``Form``, and a table of X (N, F) whose y (S, O) and weights (S,) have an entry a series."""
+        check_word("missing", self.missing, MISSING)
+        table = gather(X, None, None, groups, self.series)
+        y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
+        X = self._check_X(table.X, None, reset=True)
+        Y, form = self._check_y(y, None)
+        check_measured(Y)
+        weight = check_weight(sample_weight, Y)
+        form = form._replace(container=table.form, key_names=table.names, whole=True)
+        form, weight = self._weigh(form, Y, weight, None)
+        return form, table.of(X, None, None)._replace(y=Y, weight=weight)
+
+    def _learn_whole_units(self, table, goal, counts, held, before):
+        """Units, and a ``Series`` each, whose last row has the y of the whole."""
+        parts, learn = table.parts, counts & ~held
+        rows = np.zeros(len(table.X), bool)
+        for part, counts_here in zip(parts, learn):
+            rows[part.rows] = counts_here
+        means = input_means(table.X, rows) if before is None else before.units.means
+        filled = np.concatenate([fill(self.missing, means, table.X[part.rows], means) for part in parts])
+        if before is None:
+            x = make_scaler(self.scale, filled, rows, "X")
+            y = make_scaler(goal.scale, goal.W, learn, "y") if goal.link is None else goal.link
+        else:
+            x, y = before.units.x, before.units.y
+        Xz, Z = x(filled), y(goal.W)
+        check_size(Xz, Z)
+        mean = Xz[rows].mean(axis=0), np.nanmean(Z[learn], axis=0)
+        level, reach = level_and_reach(goal.U)
+        units = Units(self.missing, means, x, y, goal.target, goal.bounds, level, reach, mean)
+        series = []
+        for part, z, weight, counts_here, held_here in zip(parts, Z, table.weight, counts, held):
+            n = part.rows.stop - part.rows.start
+            Y, w = np.full((n, len(z)), np.nan), np.zeros(n)
+            Y[-1], w[-1] = z, weight if counts_here else 0.0
+            series.append(Series(Xz[part.rows], Y, w, np.full(n, held_here)))
+        return units, series
+
+    def _answers(self, fitted, X, groups):
+        """Levels (S, O) of the y of each series."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        table = gather(X, None, None, groups, self.series)
+        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
+        U = np.empty((len(table.parts), units.n_outputs))
+        for k, part in enumerate(table.of(X, None, None).parts):
+            inputs = units.inputs(X[part.rows], units.means)
+            U[k] = units.y.inverse(dynamics.answer(inputs.z)[None])[0]
+            if inputs.limits is not None:
+                U[k] = np.clip(U[k], *(side[-1] for side in inputs.limits))
+        return U
+
+    def _whole_y(self, fitted, X, y, sample_weight, groups):
+        """Y (S, O), in the order of the series of X, and weights (S,) or None."""
+        table = gather(X, None, None, groups, self.series)
+        Y, _ = self._check_y(in_order_of(table.parts, y, table.names), fitted)
+        if len(Y) != len(table.parts):
+            raise ValueError(
+                f"y has {len(Y)} values, but X has {len(table.parts)} series: give one for each."
+            )
+        if sample_weight is not None:
+            sample_weight = check_weight(in_order_of(table.parts, sample_weight, table.names), Y)
+        return Y, sample_weight
 
     def _for_y(self, learner, form):
         """The learner, once it is known what y holds."""
@@ -427,13 +532,13 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
         learner = self._for_y(learner, fitted.form)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
-        U = units.target.levels(table.y)
+        U, later = units.target.levels(table.y), Later(fitted.errors)
         rng = deepcopy(fitted.rng)  # the old one stays as it was
         for part in table.parts:
             X, levels, weight = table.X[part.rows], U[part.rows], table.weight[part.rows]
             start = _go_on(fitted._replace(trained=trained, series=places), part)
             stretches = self._cut_and_warn(trained.dynamics, part, start)
-            past = start.past
+            past, pasts = start.past, []
             for rows, missing in stretches:
                 past = across(trained.dynamics, units, past, missing)
                 inputs = units.inputs(X[rows], past.inputs)
@@ -443,10 +548,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 with one_thread:
                     trained = learner.learn_more(trained, one, past.memory, rng)
                 followed = follow(trained.dynamics, units, inputs, levels[rows], past)
+                pasts.append((rows, missing, past, inputs.filled))
                 past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
             places[part.key] = _stands(trained.dynamics, units, places, part, X, levels, past)
+            later.keep(trained.dynamics, units, part.key, levels, pasts, followed.U[-1])
         _check_learnt(trained)
-        self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng)
+        self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng, errors=later.errors())
 
     @all_or_nothing
     def update(self, X, y=None, groups=None):
@@ -473,17 +580,19 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
         dynamics.check_verb("update")
         table = self._check_rows(fitted, X, y, groups)
-        U = units.target.levels(table.y)
+        U, later = units.target.levels(table.y), Later(fitted.errors)
         for part in table.parts:
             X, levels = table.X[part.rows], U[part.rows]
             start = _go_on(fitted, part)
             stretches = self._cut_and_warn(dynamics, part, start)
-            out, past = walk(
-                dynamics, units, units.inputs(X, start.past.inputs), levels, stretches, start.past
-            )
+            stretches, pasts = later.split(part.key, stretches), []
+            inputs = units.inputs(X, start.past.inputs)
+            out, past = walk(dynamics, units, inputs, levels, stretches, start.past, visit=pasts.append)
             warn_if_astray(dynamics, units, out[1])
             places[part.key] = _stands(dynamics, units, places, part, X, levels, past)
-        self.fitted_ = fitted._replace(series=places)
+            visited = [(*s, past, inputs.filled[s.rows]) for s, past in zip(stretches, pasts)]
+            later.keep(dynamics, units, part.key, levels, visited, out[1][-1])
+        self.fitted_ = fitted._replace(series=places, errors=later.errors())
 
     # ---------------------------------------------------------------------------------- where to start
 
@@ -607,10 +716,17 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "divide all weights (and alpha) by that."
             )
         form = form._replace(container=table.form, key_names=table.names)
+        form, weight = self._weigh(form, Y, weight, fitted)
         return form, table.of(X, Y, weight)
+
+    def _weigh(self, form, Y, weight, fitted):
+        """The form, and what each row of Y (N, O) counts, (N,), by what y means."""
+        return form, weight
 
     def _check_rows(self, fitted, X, y, groups, sample_weight=None):
         """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
+        if fitted.form.whole:
+            fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
         X = as_wide_as(fitted, self._check_X(table.X, table.y, reset=False))
         weight = None if table.weight is None else check_weight(table.weight, X)
@@ -725,6 +841,18 @@ def last_share(counts, share):
     n = int(len(rows) * share)
     if n:
         held[rows[-n] :] = True
+    return held
+
+
+def some_of_each(classes, Y, counts, share, rng):
+    """Mark series, (S,) bool: a share of those that count, of each class, at random; never all."""
+    held, codes = np.zeros(len(Y), bool), np.zeros(len(Y), int)
+    if classes is not None and not classes.several:
+        codes = classes.codes(Y)
+    for code in np.unique(codes):
+        which = np.flatnonzero(counts & (codes == code))
+        n = min(round(share * len(which)), len(which) - 1)
+        held[rng.permutation(which)[: max(n, 0)]] = True
     return held
 
 

@@ -1,8 +1,8 @@
-"""The one decorator of every compiled kernel.
+"""The decorators of all compiled kernels.
 
-Single-threaded, without the GIL, division as NumPy does it, and cached on disk.  Never ``fastmath``: it
-removes NaN guards, and lets a result depend on the machine.  Numba's disk cache does not see these options:
-an edit of them leaves old machine code in use wherever a kernel's own file stays the same.
+Single-threaded, without the GIL, with NumPy's division, cached on disk.  Never ``fastmath``: it removes NaN guards and
+makes results depend on the machine.  Numba's disk cache ignores these options: after an edit of them, old machine code
+stays in use until the kernel's own file changes.
 """
 
 import logging
@@ -18,16 +18,16 @@ from tsrnn._warn import warn
 OPTIONS = {
     "error_model": "numpy",
     "nogil": True,
-    "no_cfunc_wrapper": True,  # a tenth less to compile
+    "no_cfunc_wrapper": True,  # saves a tenth of the compilation
 }
 
 
 class CacheWarning(UserWarning):
-    """Compiled code cannot be kept on disk: each process compiles anew."""
+    """Compiled code cannot be cached on disk: each process compiles again."""
 
 
 def kernel(function, **options):
-    """Compile a function for numba, with the disk cache where there is a place to write one."""
+    """Compile a function with numba, cached on disk if a folder is writable."""
     try:
         return _forgiving(_keep_apart(njit(cache=True, **OPTIONS, **options)(function)))
     except RuntimeError:  # numba raises it on decoration, that is when tsrnn is imported
@@ -36,11 +36,10 @@ def kernel(function, **options):
 
 
 def _keep_apart(dispatcher):
-    """Give each file of machine code a name of its own.
+    """Give each file of machine code a unique name.
 
-    numba numbers a kernel's files.  When two processes that see an empty cache compile for different types, the one's
-    code ends up in the file which the other's index names, for good.  Where numba has no such attributes, it is left
-    as it is.
+    numba numbers a kernel's files.  If two processes that see an empty cache compile for different types, the index of
+    one names the file of the other, for good.  A numba without these attributes is left as it is.
     """
     files = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     before, number, after = getattr(files, "_data_name_pattern", "").partition("{number:d}")
@@ -50,14 +49,14 @@ def _keep_apart(dispatcher):
 
 
 def _forgiving(dispatcher):
-    """Compile where a file of the cache is cut off or garbage, and go on where none can be written.
+    """Recompile if a cache file is truncated or garbage, and continue if none can be written.
 
-    A power cut or a full disk leaves such files; numba would raise in each fit from then on.
+    A power cut or a full disk leaves such files, and numba would raise in every later fit.
     """
-    kept = getattr(dispatcher, "_cache", None)
-    if not all(hasattr(kept, name) for name in ("load_overload", "save_overload", "flush")):
+    disk_cache = getattr(dispatcher, "_cache", None)
+    if not all(hasattr(disk_cache, name) for name in ("load_overload", "save_overload", "flush")):
         return dispatcher
-    load, save = kept.load_overload, kept.save_overload
+    load, save = disk_cache.load_overload, disk_cache.save_overload
 
     def load_overload(*args):
         try:
@@ -73,15 +72,15 @@ def _forgiving(dispatcher):
             _warn_of_no_cache()
         except Exception:  # the index itself is damaged
             with suppress(OSError):
-                kept.flush()
+                disk_cache.flush()
                 save(*args)
 
-    kept.load_overload, kept.save_overload = load_overload, save_overload
+    disk_cache.load_overload, disk_cache.save_overload = load_overload, save_overload
     return dispatcher
 
 
 def part(function):
-    """Part of a kernel: a function that only kernels of its own file call, so it needs no door to Python."""
+    """Compile a part of a kernel: called by kernels of its own file only, it needs no Python wrapper."""
     return kernel(function, no_cpython_wrapper=True)
 
 

@@ -212,6 +212,7 @@ BLOCK = (
     64  # bytes of columns of a scatter tile: the same on every machine, for it is part of the order of sums
 )
 PANEL = 4096  # bytes of one of the vectors that a panel of y is copied as: three of them leave room in a first cache
+TILES = 32
 SMALL = 16384  # bytes of y that need no copy
 
 
@@ -247,16 +248,17 @@ def _loop(b, stop, step):
 
 @contextmanager
 def _room(context, b, t, numbers, wanted):
-    """Memory for a while; null where it is not wanted, or not to be had."""
+    """Memory for a while, on a line of the cache; null where it is not wanted, or not to be had."""
     pointer = t.scalar.as_pointer()
-    place = cgutils.alloca_once_value(b, ir.Constant(pointer, None))
+    place = cgutils.alloca_once_value(b, ir.Constant(cgutils.voidptr_t, None))
     with b.if_then(wanted):
-        size = b.mul(numbers, I64(t.bits // 8))
-        b.store(b.bitcast(context.nrt.allocate_unchecked(b, size), pointer), place)
-    room = b.load(place)
-    yield room
-    with b.if_then(b.icmp_unsigned("!=", room, ir.Constant(pointer, None))):
-        context.nrt.free(b, b.bitcast(room, cgutils.voidptr_t))
+        size = b.add(b.mul(numbers, I64(t.bits // 8)), I64(63))
+        b.store(context.nrt.allocate_unchecked(b, size), place)
+    memory = b.load(place)
+    line = b.and_(b.add(b.ptrtoint(memory, I64), I64(63)), I64(-64))  # of null: null
+    yield b.inttoptr(line, pointer)
+    with b.if_then(wanted):
+        context.nrt.free(b, memory)
 
 
 class _Columns:
@@ -365,17 +367,20 @@ def _tile(module, t, kind, R, V):
     scatter:  z[rows[r] + c] += sum_s  a[r, s] y[s, c],  summed from 0, then added row by row
 
     The sums stay in registers while s runs.  Rows beyond the last one are the last one again: they read, compute and
-    store the same bits, which costs no branch and no further shape of tile.  last : index of the last row.   ld : from
-    one row to the next, of a (scatter) or z, and of y.   n : columns, of y and of z.   steps : how many s.
+    store the same bits, which costs no branch and no further shape of tile.  keep : where the vectors of y are copied
+    to, one after the other, or null.   last : index of the last row.   ld : from one row to the next, of a (scatter) or
+    z, and of y.   n : columns, of y and of z.   steps : how many s.
     """
     pointer = t.scalar.as_pointer()
-    arguments = [pointer, I64.as_pointer(), pointer, pointer, *[I64] * 6]
+    arguments = [pointer, I64.as_pointer(), pointer, pointer, pointer, *[I64] * 6]
     function, b = _begin(module, t, f"{kind}_{R}x{V}", arguments)
     if b is None:
         return function
-    a, rows, y, z, last, ld, ld_y, n_y, n, steps = function.args
+    a, rows, y, z, keep, last, ld, ld_y, n_y, n, steps = function.args
     columns = _Columns(b, t, V, n)
     columns_y = columns if V == 0 else _Columns(b, t, V, n_y)
+    copies, width = R > 1 and V > 0, I64(V * t.lanes)
+    kept = _Columns(b, t, V, width) if copies else None
     vector = columns.type
     fma = columns.llvm("fma", vector, vector, vector, vector)
 
@@ -389,27 +394,37 @@ def _tile(module, t, kind, R, V):
         start = [ir.Constant(vector, None)] * (R * max(V, 1))
     else:
         start = [value for base in z_row for value in columns.load(base)]
-    before, loop, done = b.block, function.append_basic_block(), function.append_basic_block()
-    b.cbranch(b.icmp_signed("<", I64(0), steps), loop, done)
-
-    b.position_at_end(loop)
-    s, y_s, *total = b.phi(I64), b.phi(pointer), *(b.phi(vector) for _ in start)
-    y_vectors = columns_y.load(y_s)
-    at = b.load(b.gep(rows, [s])) if kind == "outer" else s
-    new = [b.add(s, I64(1)), b.gep(y_s, [ld_y])]
-    for r, base in enumerate(a_row):
-        x = columns.spread(b.load(b.gep(base, [at])))
-        new += [b.call(fma, [x, w, total[r * len(y_vectors) + v]]) for v, w in enumerate(y_vectors)]
-    b.cbranch(b.icmp_signed("<", new[0], steps), loop, done)
-    for phi, first, value in zip([s, y_s, *total], [I64(0), y, *start], new):
-        phi.add_incoming(first, before)
-        phi.add_incoming(value, loop)
+    before, choose, done = b.block, *(function.append_basic_block() for _ in range(2))
+    loops = [function.append_basic_block() for _ in range(2 if copies else 1)]
+    b.cbranch(b.icmp_signed("<", I64(0), steps), choose, done)
+    b.position_at_end(choose)
+    if copies:
+        b.cbranch(b.icmp_unsigned("==", keep, ir.Constant(pointer, None)), *loops)
+    else:
+        b.branch(*loops)
+    ways = [(before, start)]  # to ``done``: where from, with which sums
+    for loop in loops:
+        b.position_at_end(loop)
+        s, y_s, *total = b.phi(I64), b.phi(pointer), *(b.phi(vector) for _ in start)
+        y_vectors = columns_y.load(y_s)
+        if loop is not loops[0]:
+            kept.store(y_vectors, _at(b, keep, (s, width)))
+        at = b.load(b.gep(rows, [s])) if kind == "outer" else s
+        new = [b.add(s, I64(1)), b.gep(y_s, [ld_y])]
+        for r, base in enumerate(a_row):
+            x = columns.spread(b.load(b.gep(base, [at])))
+            new += [b.call(fma, [x, w, total[r * len(y_vectors) + v]]) for v, w in enumerate(y_vectors)]
+        b.cbranch(b.icmp_signed("<", new[0], steps), loop, done)
+        for phi, first, value in zip([s, y_s, *total], [I64(0), y, *start], new):
+            phi.add_incoming(first, choose)
+            phi.add_incoming(value, loop)
+        ways.append((loop, new[2:]))
 
     b.position_at_end(done)
     end = [b.phi(vector) for _ in start]
-    for phi, first, value in zip(end, start, new[2:]):
-        phi.add_incoming(first, before)
-        phi.add_incoming(value, loop)
+    for block, values in ways:
+        for phi, value in zip(end, values):
+            phi.add_incoming(value, block)
     for r, base in enumerate(z_row):
         sums = end[r * len(y_vectors) : (r + 1) * len(y_vectors)]
         if kind == "scatter":  # rows may overlap: one is stored before the next is read
@@ -454,14 +469,14 @@ class _Sweep:
         self.a, self.rows, self.y, self.packed, self.z, self.M, self.K, self.N = args
         self.null = ir.Constant(self.y.type, None)
 
-    def tile(self, R, V, i, stop, s, steps, y, ld_y, n_y, j, n):
+    def tile(self, R, V, i, stop, s, steps, y, ld_y, n_y, j, n, keep=None):
         """Rows from i on, columns from j on, terms from s on; y points to its own."""
         b, first, second = self.b, *((i, s) if self.kind == "outer" else (s, i))
         a, rows, z = _at(b, self.a, first), _at(b, self.rows, second), _at(b, self.z, (i, self.N), j)
         last = b.sub(b.sub(stop, i), I64(1))
         b.call(
             _tile(b.module, self.t, self.kind, R, V),
-            [a, rows, y, z, last, self.N, ld_y, n_y, n, steps],
+            [a, rows, y, z, keep or self.null, last, self.N, ld_y, n_y, n, steps],
         )
 
     def narrow(self):
@@ -471,32 +486,41 @@ class _Sweep:
             self.tile(R, 0, i, self.M, zero, self.K, self.y, self.N, self.N, zero, self.N)
 
     def wide(self, M):
-        """The first M rows."""
+        """The first M rows, a block of them at a time, so that a second cache holds what they see of a."""
         b, t = self.b, self.t
+        most, block = PANEL * 8 // t.bits // t.lanes, TILES * t.rows
         big = b.icmp_signed(">", b.mul(self.K, self.N), I64(SMALL * 8 // t.bits))
-        often = b.icmp_signed(">=", M, I64(4 * t.rows))
+        often = b.icmp_signed(">", M, I64(t.rows))
         fresh = b.icmp_unsigned("==", self.packed, self.null)
-        most = PANEL * 8 // t.bits // t.lanes
         numbers, wanted = I64(3 * most * t.lanes), b.and_(b.and_(big, often), fresh)
-        with _room(self.context, b, t, numbers, wanted) as room, _loop(b, self.K, most) as s:
-            steps = _least(b, b.sub(self.K, s), I64(most))
-            for V in (3, 2):
-                with _panels(b, t, self.N, V) as (j, n):
-                    self._panel(V, M, s, steps, j, n, room)
+        with _room(self.context, b, t, numbers, wanted) as room, _loop(b, M, block) as i:
+            stop = _least(b, b.add(i, I64(block)), M)
+            if self.kind == "product":
+                for V in (3, 2):
+                    with _panels(b, t, self.N, V) as (j, n), _loop(b, self.K, most) as s:
+                        steps = _least(b, b.sub(self.K, s), I64(most))
+                        self._panel(V, i, stop, s, steps, j, n, room)
+            else:
+                with _loop(b, self.K, most) as s:
+                    steps = _least(b, b.sub(self.K, s), I64(most))
+                    for V in (3, 2):
+                        with _panels(b, t, self.N, V) as (j, n):
+                            self._panel(V, i, stop, s, steps, j, n, room)
 
-    def _panel(self, V, M, s, steps, j, n, room):
+    def _panel(self, V, start, stop, s, steps, j, n, room):
+        """Rows start <= i < stop.  The first tile copies the panel, the others read the copy."""
         b, t, width = self.b, self.t, I64(V * self.t.lanes)
-        y = _at(b, self.y, (s, self.N), j)
         copied = b.icmp_unsigned("!=", room, self.null)
-        with b.if_then(copied):
-            b.call(_pack(b.module, t, V), [y, self.N, n, steps, room])
-        fresh = b.icmp_unsigned("==", self.packed, self.null)
-        loose = b.and_(fresh, b.not_(copied))
-        ready = _at(b, self.packed, (j, self.K), (s, width))
-        y = b.select(fresh, b.select(copied, room, y), ready)
-        ld_y, n_y = b.select(loose, self.N, width), b.select(loose, n, width)
-        with _loop(b, M, t.rows) as i:
-            self.tile(t.rows, V, i, M, s, steps, y, ld_y, n_y, j, n)
+        ready = b.icmp_unsigned("!=", self.packed, self.null)
+        own, there = _at(b, self.y, (s, self.N), j), _at(b, self.packed, (j, self.K), (s, width))
+        with cgutils.for_range_slice(b, start, stop, I64(t.rows)) as (i, count):
+            first = b.icmp_signed("==", count, I64(0))
+            keep = b.select(first, room, self.null)
+            again = b.and_(copied, b.not_(first))
+            side = b.or_(ready, again)  # by side lie the vectors that are read
+            y = b.select(ready, there, b.select(again, room, own))
+            ld_y, n_y = b.select(side, width, self.N), b.select(side, width, n)
+            self.tile(t.rows, V, i, stop, s, steps, y, ld_y, n_y, j, n, keep)
 
     def last_row(self, i):
         """Row i alone: bound by the latency of its sums, so eight of them at once, not by their number."""
@@ -541,40 +565,26 @@ def _scatter(context, module, t):
         return function
     a, rows, y, z, M, K, N = function.args
     C = BLOCK * 8 // t.bits
-    V = C // t.lanes
-    R = 8 // V
-    wanted = b.and_(
-        b.icmp_signed(">", b.mul(K, N), I64(SMALL * 8 // t.bits)), b.icmp_signed(">=", M, I64(4 * R))
-    )
+    whole, null = C // t.lanes, ir.Constant(pointer, None)
+    R = 8 // whole
+    wanted = b.and_(b.icmp_signed(">", b.mul(K, N), I64(SMALL * 8 // t.bits)), b.icmp_signed(">", M, I64(R)))
     with _room(context, b, t, b.mul(K, I64(C)), wanted) as room:
-        copied = b.icmp_unsigned("!=", room, ir.Constant(pointer, None))
+        copied = b.icmp_unsigned("!=", room, null)
         with _loop(b, N, C) as j:
             n, start = _least(b, b.sub(N, j), I64(C)), _at(b, y, j)
             part = b.icmp_signed("<", n, I64(t.lanes))
-            copied = b.and_(copied, b.not_(part))
-            with b.if_then(copied):
-                b.call(_pack(module, t, V), [start, N, n, K, room])
-            start = b.select(copied, room, start)
-            ld_y, n_y = b.select(copied, I64(C), N), b.select(copied, I64(C), n)
-            with _loop(b, M, R) as i:
-                last = b.sub(b.sub(M, i), I64(1))
-                arguments = [
-                    _at(b, a, (i, K)),
-                    _at(b, rows, i),
-                    start,
-                    _at(b, z, j),
-                    last,
-                    K,
-                    ld_y,
-                    n_y,
-                    n,
-                    K,
-                ]
-                with b.if_else(part) as (yes, no):
-                    with yes:
-                        b.call(_tile(module, t, "scatter", R, 0), arguments)
-                    with no:
-                        b.call(_tile(module, t, "scatter", R, V), arguments)
+            with b.if_else(part) as (yes, no):
+                for V, block in ((0, yes), (whole, no)):
+                    with block, cgutils.for_range_slice(b, I64(0), M, I64(R)) as (i, count):
+                        first = b.icmp_signed("==", count, I64(0))
+                        again = b.and_(copied, b.not_(first)) if V else ir.Constant(ir.IntType(1), 0)
+                        keep = b.select(first, room, null)
+                        last = b.sub(b.sub(M, i), I64(1))
+                        ys, ld_y, n_y = (
+                            b.select(again, p, q) for p, q in ((room, start), (I64(C), N), (I64(C), n))
+                        )
+                        arguments = [_at(b, a, (i, K)), _at(b, rows, i), ys, _at(b, z, j), keep]
+                        b.call(_tile(module, t, "scatter", R, V), [*arguments, last, K, ld_y, n_y, n, K])
     b.ret_void()
     return function
 
@@ -654,7 +664,6 @@ def _scattered(typingctx, D, V, a, rows):
 
 @intrinsic
 def _fill(typingctx, W, packed):
-
     def codegen(context, b, signature, args):
         (w, p), shapes = _taken(context, b, signature, args)
         b.call(_pack_all(b.module, _target(context, W.dtype)), [w, p, *shapes[0]])

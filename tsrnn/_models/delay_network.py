@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._check import check_number, check_widths
+from .._check import check_number, check_widths, check_word
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, TrainedParameters
 from .._kernels.activations_v1 import ACTIVATIONS
@@ -26,6 +26,7 @@ from .._nets.dynamics import (
     geometric_mean,
     no_row_counts,
 )
+from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss
 from .._training.losses import has_kinks, resolve_loss, squared
 from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
 from .._training.solvers import (
@@ -42,6 +43,7 @@ from .._values import kept
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
+BATCH = 32  # series a mini-batch
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
 
@@ -301,6 +303,34 @@ class DelayLearner(Learner):
         if not self.is_squared:
             return Adam() if has_kinks(self.loss) else LBFGS()
         return LevenbergMarquardt() if _is_small(net, series) else Adam()
+
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Train on series that have one y each, which their last row holds."""
+        p, alone = self.p, not any(s.held[-1] for s in series)
+        check_word("pooling", p.pooling, POOLINGS)
+        solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
+        decay = p.alpha * (net.groups() > 0)
+
+        def loss(dtype, **options):
+            return PooledDelayLoss(net, series, mean[0], p.pooling, self.loss, decay, dtype, **options)
+
+        if not PooledDelayLoss.offers.issuperset(traits(solver).needs):
+            raise ValueError(
+                f"solver={p.solver!r} does not train {type(p).__name__} on one y a series: give 'auto', 'lbfgs' or "
+                "'adam'."
+            )
+        held = None if alone else loss(np.float64, held=True)
+        validate = None if alone or not p.early_stopping else held.value
+        theta, moments = net.initial(rng), None
+        if before is not None:
+            theta, moments = before.dynamics.theta, before.carry.moments
+        objective = loss(traits(solver).dtype, B=BATCH)
+        with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
+            monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
+            moments = run_solver(solver, objective, theta, monitor, rng, moments)
+        dynamics = DelayDynamics(monitor.best_theta, net, mean, self.input_lag)
+        found = Pooled(monitor.best_theta, dynamics, p.pooling)
+        return Trained(found, *curves([monitor]), Carry(moments, None))
 
     def learn_more(self, trained, series, memory, rng):
         """Take a step of recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""

@@ -15,7 +15,7 @@ from .._check import check_word
 from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import add_outer, add_product, flat
+from .._kernels.simd_v2 import add_outer, add_packed, flat, pack
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
@@ -31,14 +31,14 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     out.   unit : (1, T, B, H), root : (1, T, B), of layer norm.   rows : (T B,), where in R each row begins.
     """
     B = Z.shape[2]
-    r = flat(R)
+    r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, z = flat(S[0, t]), flat(S[0, t + 1]), flat(Z[0, t])
         if mask.size > 0:
             seen, m = flat(R[t]), flat(mask)
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
-        add_product(r, rows[t * B : (t + 1) * B], U[0], Z[0, t])
+        add_packed(r, rows[t * B : (t + 1) * B], U[0], packed[0], Z[0, t])
         if gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
         activate(kind, z)
@@ -55,7 +55,7 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
     dU, dgain, db (db with layer norm only) : like U, gain, b, in, out; dU comes with step 0.
     """
     _, T, B, H = Z.shape
-    dh = flat(dS[0])
+    dh, packed = flat(dS[0]), pack(V, (last - first) * B)
     for t in range(last - 1, first - 1, -1):
         z, d = flat(Z[0, t]), flat(dH[t])
         for k in range(d.size):
@@ -76,7 +76,7 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
             dh[k] = 0
         if gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
-        add_product(flat(Z), rows[t * B : (t + 1) * B], V[0], dS[0])
+        add_packed(flat(Z), rows[t * B : (t + 1) * B], V[0], packed[0], dS[0])
         if mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):

@@ -23,6 +23,7 @@ from .._estimators.regressor import SequenceRegressor
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState
+from .._nets.pooled import Pooled
 from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
     add_rows,
@@ -137,6 +138,9 @@ class ReservoirParameters(Declared):
         Reservoirs side by side, without links between them, that share the units of each layer.
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
         Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
+    pooling : {"last", "mean"}, default="mean"
+        How the rows make one answer, where y has one value a series: that of the last row, or the mean. There is no
+        washout then.
     W : array-like or sparse of shape (n_units, n_units), optional
         Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no
         ``spectral_radius``.
@@ -210,6 +214,7 @@ class ReservoirParameters(Declared):
     topology: str = "random"
     groups: int = 1
     weight_distribution: str = "uniform"
+    pooling: str = "mean"
     W: object = None
     W_in: object = None
     readout_bias: bool = True
@@ -536,6 +541,59 @@ class ESNLearner(Learner):
         dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
         curve = [value / total for value in losses]
         return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
+
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled."""
+        (D, O), p = net, self.p
+        check_word("pooling", p.pooling, ("last", "mean"))
+        if not self.is_squared:
+            raise ValueError(f"loss={p.loss!r} is for a y a row: give loss='squared' for one a series.")
+        if p.readout_squares and p.pooling != "last":
+            raise ValueError("readout_squares=True goes with pooling='last' only: give either of them.")
+        reservoir, matrices = self._draw(D, O, rng)
+        dynamics = EchoState(
+            np.zeros(0), reservoir, matrices, self.input_lags, self.output_lags, self.columns, O, FAR, mean
+        )
+        dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
+        V, S = np.empty((len(series), len(reservoir.W_in))), np.empty((len(series) + 1, reservoir.R))
+        Y, w, first = (
+            np.array([s.Y[-1] for s in series]),
+            np.array([s.w[-1] for s in series]),
+            dynamics.first(),
+        )
+        with progress(p.verbose, type(p).__name__, len(series)) as tell:
+            for k, s in enumerate(series):
+                total_v, total_s = 0.0, 0.0
+                for _, v, states, _ in dynamics.blocks(s.X, s.Y, first, read=False):
+                    total_v, total_s = total_v + v.sum(axis=0), total_s + states[1:].sum(axis=0)
+                    last_v, last_s = v[-1].copy(), states[-1].copy()
+                n = len(s.Y)
+                V[k], S[k + 1] = (total_v / n, total_s / n) if p.pooling == "mean" else (last_v, last_s)
+                if tell is not None:
+                    tell(f"series: {k + 1} of {len(series)}")
+        w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
+        # What differs between series is small beside what they share: a penalty wants it in its own units.
+        centers, scales = zip(*(self._spread(A[w > 0]) for A in (V, S[1:])))
+        V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
+        sums = no_sums(dynamics.n_columns, O)
+        sums = add_rows(sums, self.columns, V, S, Y, np.flatnonzero(w), w)
+        readout, theta, loss = self._solve(sums)
+        dynamics = dynamics.but(theta=theta.copy())
+        c, Wv, Wx, _ = dynamics.readout()  # views
+        for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
+            if len(W):
+                W /= scale[:, None]
+                c -= center @ W
+        theta = dynamics.theta
+        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout)
+
+    def _spread(self, A):
+        """Center (M,) and scale (M,) of what the readout sees of series, A (S, M): 0 and 1 where squares are seen."""
+        if self.p.readout_squares:
+            return np.zeros(A.shape[1]), np.ones(A.shape[1])
+        scale = A.std(axis=0)
+        center = A.mean(axis=0) if self.p.readout_bias else np.zeros(A.shape[1])
+        return center, np.where(scale > 1e-12, scale, 1.0)
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
@@ -968,13 +1026,17 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
     def _judged(self, form, trained, series):
         """How sharp the scores are that the readout gives in training."""
         dynamics, left, D, Y = trained.dynamics, MAX_SHARPENED, [], []
-        for s in series:
-            n = min(len(s.Y), max(left, 0))
-            if n:
-                out, _ = dynamics.run(s.X[:n], s.Y[:n], dynamics.cold())
-                D.append(2 * out - 1)
-                Y.append(s.Y[:n])
-            left -= n
+        if form.whole:
+            series = [s for s in series if s.w[-1] > 0]
+            D, Y = [2 * dynamics.answer(s.X)[None] - 1 for s in series], [s.Y[-1:] for s in series]
+        else:
+            for s in series:
+                n = min(len(s.Y), max(left, 0))
+                if n:
+                    out, _ = dynamics.run(s.X[:n], s.Y[:n], dynamics.cold())
+                    D.append(2 * out - 1)
+                    Y.append(np.where(s.w[:n, None] > 0, s.Y[:n], np.nan))
+                left -= n
         found = sharpness(form.classes, np.concatenate(D), np.concatenate(Y))
         return form._replace(classes=form.classes._replace(sharpness=found))
 

@@ -139,6 +139,7 @@ class ESNRegressorCV(ESNRegressor):
     loss: ClassVar = "squared"
     solver: ClassVar = "ridge"
     alpha: ClassVar = "auto"
+    pooling: ClassVar = None  # its folds are of rows
 
     _warmup = ({"n_reservoir": 2, "cv": 2},)
 

@@ -17,7 +17,7 @@ import numpy as np
 from .._check import check_word
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import add_outer, add_product, flat, sigmoid, tanh
+from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
@@ -33,6 +33,7 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     root : (3, T, B), of layer norm.   rows : (T B,), where in R each row begins.
     """
     _, _, B, H = Z.shape
+    packed = pack(U, (last - first) * B)
     for t in range(first, last):
         now = rows[t * B : (t + 1) * B]
         h0, h1, seen, q = flat(S[0, t]), flat(S[0, t + 1]), flat(R[t]), flat(Q[t])
@@ -45,9 +46,9 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
                 Q[t, i, j] = d[j]
         for gate in range(3):
             if gate < 2:
-                add_product(flat(R), now, U[gate], Z[gate, t])
+                add_packed(flat(R), now, U[gate], packed[gate], Z[gate, t])
             elif d.size > 0:
-                add_product(flat(R), now, U[2], Q[t])
+                add_packed(flat(R), now, U[2], packed[2], Q[t])
                 r, n = flat(Z[0, t]), flat(Z[2, t])
                 for k in range(n.size):
                     n[k] += r[k] * q[k]
@@ -55,7 +56,7 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
                 r = flat(Z[0, t])
                 for k in range(q.size):
                     q[k] = r[k] * seen[k]
-                add_product(flat(Q), now, U[2], Z[2, t])
+                add_packed(flat(Q), now, U[2], packed[2], Z[2, t])
             if gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
             a = flat(Z[gate, t])
@@ -80,7 +81,7 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
     out; dU and dd come with step 0.
     """
     _, T, B, H = Z.shape
-    dh, work = flat(dS[0]), flat(dS[1])
+    dh, work, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
     for t in range(last - 1, first - 1, -1):
         now = rows[t * B : (t + 1) * B]
         r, z, n, q = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Q[t])
@@ -103,9 +104,9 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
                 a = r[k]
                 r[k] = n[k] * q[k] * (a - a * a)
                 q[k] = n[k] * a
-            add_product(flat(Q), now, V[2], dS[1])
+            add_packed(flat(Q), now, V[2], packed[2], dS[1])
         else:
-            add_product(flat(Z[2]), now, V[2], dS[1])
+            add_packed(flat(Z[2]), now, V[2], packed[2], dS[1])
             for k in range(r.size):
                 a = r[k]
                 r[k] = work[k] * seen[k] * (a - a * a)
@@ -113,7 +114,7 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
         if gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
         for gate in range(2):
-            add_product(flat(Z[gate]), now, V[gate], dS[1])
+            add_packed(flat(Z[gate]), now, V[gate], packed[gate], dS[1])
         if mask.size > 0:
             m = flat(mask)
             for k in range(work.size):

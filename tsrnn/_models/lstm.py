@@ -19,7 +19,7 @@ import numpy as np
 from .._check import check_flag, check_number
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import add_outer, add_product, flat, sigmoid, tanh
+from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
@@ -35,7 +35,7 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     rows : (T B,), where in R each row begins.
     """
     G, _, B, H = Z.shape
-    r = flat(R)
+    r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, c0, c1 = flat(S[0, t]), flat(S[0, t + 1]), flat(S[1, t]), flat(S[1, t + 1])
         if mask.size > 0:
@@ -43,7 +43,7 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
         for gate in range(G):
-            add_product(r, rows[t * B : (t + 1) * B], U[gate], Z[gate, t])
+            add_packed(r, rows[t * B : (t + 1) * B], U[gate], packed[gate], Z[gate, t])
             if gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
@@ -88,7 +88,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
     dU, dP, dgain, db (db with layer norm only) : like U, P, gain, b, in, out; dU comes with step 0.
     """
     G, T, B, H = Z.shape
-    dh, dc = flat(dS[0]), flat(dS[1])
+    dh, dc, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
     for t in range(last - 1, first - 1, -1):
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
         c0, c1, d = flat(S[1, t]), flat(S[1, t + 1]), flat(dH[t])
@@ -130,7 +130,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
         for gate in range(G):
             if gain.size > 0:
                 normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
-            add_product(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], dS[0])
+            add_packed(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], packed[gate], dS[0])
         if mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):

@@ -25,6 +25,7 @@ from .._nets.dynamics import (
     check_sees_something,
     geometric_mean,
 )
+from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss
 from .._nets.recurrent import Cell, make_net
 from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
@@ -40,6 +41,7 @@ MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
+BATCH = 32  # series a mini-batch
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
@@ -60,6 +62,9 @@ class RecurrentParameters(TrainedParameters):
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
         ``partial_fit`` or warm start.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the rows make one answer, where y has one value a series: that of the last row, the mean, or the largest of
+        each output.
     skip_connections : bool, default=False
         Whether the inputs reach every layer and the readout, and every layer the readout.
     initial_state : {"zeros", "learned"}, default="zeros"
@@ -125,6 +130,7 @@ class RecurrentParameters(TrainedParameters):
     input_lags: Lags = 0
     output_lags: Lags = 0
     bidirectional: bool = False
+    pooling: str = "last"
     skip_connections: bool = False
     initial_state: str = "zeros"
     dropout: float = 0.0
@@ -306,6 +312,37 @@ class RecurrentLearner(Learner):
             return None
         return lambda theta: geometric_mean([loss.value(theta) for loss in losses])
 
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Train on series that have one y each, which their last row holds."""
+        p, alone = self.p, not any(s.held[-1] for s in series)
+        if before is None:
+            theta, moments = net.initial(rng, p.recurrent_init), None
+        else:
+            theta, moments = before.dynamics.theta, before.carry
+        teaching = self._teaching(mean[1])
+
+        def loss(dtype, **options):
+            return PooledRecurrentLoss(net, series, mean[0], p.pooling, teaching, dtype, **options)
+
+        validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
+        B, monitors = BATCH if p.batch_size == "auto" else p.batch_size, []
+        with self._threads() as pool:
+            for solver, limit in self._whole_solvers(net, series):
+                objective = loss(traits(solver).dtype, B=B, pool=pool)
+                with progress(p.verbose, type(p).__name__, limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
+                    moments = run_solver(solver, objective, theta, monitor, rng, moments)
+                monitors.append(monitor)
+                theta = monitor.best_theta
+        dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
+        return Trained(Pooled(theta, dynamics, p.pooling), *curves(monitors), moments)
+
+    def _whole_solvers(self, net, series):
+        """As ``_solvers``; "auto" is Adam, whose steps see some series each."""
+        if chooses_solver(self.p):
+            return [(Adam(0.005, clip_norm=1.0), self.p.max_iter)]
+        return [(resolve_solver(self.p.solver), self.p.max_iter)]
+
     def learn_more(self, trained, series, memory, rng):
         """Make a pass of stochastic gradient over rows that go on from a memory."""
         p, dynamics, moments = self.p, trained.dynamics, trained.carry
@@ -349,6 +386,7 @@ class RecurrentNetwork:
         loss = resolve_loss(self.loss)
         check_word("initial_state", self.initial_state, ("zeros", "learned"))
         check_word("recurrent_init", self.recurrent_init, ("orthogonal", "glorot"))
+        check_word("pooling", self.pooling, POOLINGS)
         check_word("training", self.training, ("open_loop", "closed_loop", "scheduled_sampling"))
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)

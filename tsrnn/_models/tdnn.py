@@ -36,6 +36,9 @@ class TDNNParameters(DelayParameters):
     dilations : sequence of int or None, default=None
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the rows make one answer, where y has one value a series: that of the last row, the mean, or the largest of
+        each output.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
     """
@@ -45,6 +48,7 @@ class TDNNParameters(DelayParameters):
     layer_lags: object = 0
     dilations: Sizes | None = None
     activation: str = "tanh"
+    pooling: str = "last"
     skip_connections: bool = True
 
     def _lags(self, n):

@@ -1,6 +1,6 @@
-"""Delay networks: the plan of one, and its runs over a series.
+"""Delay networks: layout, parameters, and runs over a series.
 
-The equations are in ``delay_kernels.py``.
+Equations in ``delay_kernels.py``.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from .dynamics import Dynamics
 from .memory import constant, moved_on
 
 
-BLOCK = 2048  # rows a kernel call takes: keeps work space in the cache and a call under 0.1 s
-NUMBERS = 2**16  # of a Jacobian or of features at a time: half a megabyte, which the cache holds
-OPEN = np.empty((0, 0), np.bool_)
+BLOCK_ROWS = 2048  # rows of a kernel call: its work space fits the cache, and it takes under 0.1 s
+CACHE_NUMBERS = 2**16  # numbers of a Jacobian or of features per block: half a megabyte fits the cache
+OPEN_LOOP = np.empty((0, 0), np.bool_)  # the kernels' ``fed`` when no output is fed back
 
 
 class Layer(NamedTuple):
@@ -32,10 +32,10 @@ class Layer(NamedTuple):
 
 @kept("delay net")
 class Plan(NamedTuple):
-    """A delay network as the kernels read it.
+    """Layout of a delay network for the kernels.
 
-    layers, runs : the tables of ``_delay_kernels``.   shapes : (fan in, H) of each layer.
-    x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output feels y.
+    layers (n, 6), runs (R, 4) : the tables of ``delay_kernels.py``.   shapes : (fan in, H) of each layer.
+    x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output depends on y.
     """
 
     n_inputs: int
@@ -49,7 +49,7 @@ class Plan(NamedTuple):
 
     @property
     def lead(self):
-        """Rows of history, of either kind."""
+        """Rows of history that the first step needs, of x or y."""
         return max(self.x_lead, self.y_lead)
 
     @property
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
         return sum((fan_in + 1) * H for fan_in, H in self.shapes)
 
     def views(self, theta):
-        """Theta as a tuple of layers."""
+        """Split theta (P,) into layers, as views."""
         layers, at = [], 0
         for fan_in, H in self.shapes:
             W, at = theta[at : at + fan_in * H].reshape(fan_in, H), at + fan_in * H
@@ -67,7 +67,7 @@ class Plan(NamedTuple):
         return tuple(layers)
 
     def initial(self, rng):
-        """Glorot weights; hidden biases in [-1, 1], so that the units bend at different places."""
+        """Draw theta (P,): Glorot weights; hidden biases in [-1, 1], so that units bend at different inputs."""
         theta = np.zeros(self.size)
         *hidden, output = self.views(theta)
         for W, b in hidden:
@@ -77,7 +77,7 @@ class Plan(NamedTuple):
         return theta
 
     def groups(self):
-        """Which weights share a decay, (P,): each row of the first layer, each later layer; 0 for biases."""
+        """Number the weights that share a decay, (P,): each row of the first layer, each later layer; 0 for biases."""
         groups = np.zeros(self.size, np.int64)
         (first, _), *later = self.views(groups)
         first[:] = np.arange(1, len(first) + 1)[:, None]
@@ -86,11 +86,11 @@ class Plan(NamedTuple):
         return groups
 
     def same_as(self, other):
-        """Whether parameters of the one mean the same in the other."""
+        """True if parameters of either plan fit the other."""
         return all(np.array_equal(a, b) for a, b in zip((self.layers, self.runs), (other.layers, other.runs)))
 
     def work_space(self, B, T, dtype):
-        """Work space of the kernels for B sequences of T steps, and h."""
+        """Allocate the kernels' work space, and h, for B sequences of T steps."""
         lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
         ends = np.cumsum((lead + T) * B * width)
         strides = np.concatenate([[self.n_inputs, self.n_outputs], B * width])
@@ -101,7 +101,7 @@ class Plan(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Work space of the kernels, and h, what ``forward`` leaves in it."""
+    """Work space of the kernels, and h: see ``delay_kernels.py`` for the shapes."""
 
     starts: np.ndarray
     strides: np.ndarray
@@ -113,12 +113,12 @@ class Work(NamedTuple):
 def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags, skip=False):
     """Lay out a delay network.
 
-    hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags
-    of every later layer, the output layer last, on the one below it.   skip : the output layer also sees what
-    the first one sees.
+    hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags of
+    every later layer, the output layer last, on the layer below.   skip : the output layer also sees the inputs of the
+    first layer.
     """
     widths = [*hidden, n_outputs]
-    lags = [((kernels.X, n_inputs, input_lags), (kernels.Y, n_outputs, output_lags))]
+    lags = [((kernels.FROM_X, n_inputs, input_lags), (kernels.FROM_Y, n_outputs, output_lags))]
     lags += [((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
     if skip and hidden:
         lags[-1] = (*lags[0], *lags[-1])
@@ -126,8 +126,8 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     for k in range(len(hidden) - 1, -1, -1):
         leads[k] = leads[k + 1] + max(layer_lags[k])
     y_seen = set(output_lags)
-    for above in layer_lags:
-        y_seen = {a + b for a in y_seen for b in above}
+    for lags_above in layer_lags:
+        y_seen = {a + b for a in y_seen for b in lags_above}
     if skip:
         y_seen.update(output_lags)
     layers, table, shapes, at = [], [], [], 0
@@ -136,13 +136,13 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         for source, width, lag in lags[k]:
             if width == 0:
                 continue
-            # rows of a series lie side by side, steps of a layer do not
+            # rows of a series are contiguous in memory, steps of a layer are not
             pieces = runs(lag) if source < kernels.FIRST_LAYER else [Run(step, 1) for step in reversed(lag)]
             for oldest, length in pieces:
                 table.append((source, oldest, length * width, at + fan_in * H))
                 fan_in += length * width
-        kind = ACTIVATIONS[activation if k < len(hidden) else "identity"]
-        layers.append((H, leads[k], kind, at + fan_in * H, first, len(table)))
+        code = ACTIVATIONS[activation if k < len(hidden) else "identity"]
+        layers.append((H, leads[k], code, at + fan_in * H, first, len(table)))
         shapes.append((fan_in, H))
         at += (fan_in + 1) * H
     return Plan(
@@ -157,21 +157,21 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     )
 
 
-def forward(plan, theta, x, x_at, y, y_at, own, T, space):
-    """``_delay_kernels.forward``: the arguments that its companions take too, and h.
+def forward(plan, theta, x, x_at, y, y_at, fed, T, space):
+    """Run ``kernels.forward``; return the arguments that the other kernels share, and h.
 
-    x_at, y_at : (B,), where in x and y step 0 of each sequence begins.
+    x, y : flat.   x_at, y_at : (B,), offsets in x and y of step 0 of each sequence.   fed : (B, T O) or (0, 0).
     """
     *work, h = space
     starts = work[0]
-    starts[kernels.X], starts[kernels.Y] = x_at, y_at
-    args = (plan.layers, plan.runs, theta, x, y, own, T, *work)
+    starts[kernels.FROM_X], starts[kernels.FROM_Y] = x_at, y_at
+    args = (plan.layers, plan.runs, theta, x, y, fed, T, *work)
     kernels.forward(*args, h)
     return args, h
 
 
 def _in_pieces(B, lead, T, O):
-    """Where step 0 begins in an array (B, lead + T, O), for each of the B, (B,)."""
+    """Offsets (B,) of step 0 in a flat array (B, lead + T, O)."""
     return (np.arange(B) * (lead + T) + lead) * O
 
 
@@ -180,7 +180,7 @@ def _in_pieces(B, lead, T, O):
 class DelayDynamics(Dynamics):
     """A fitted delay network.
 
-    mean : inputs (F,) and outputs (O,) of training, which stand for rows that are not known.
+    mean : inputs (F,) and outputs (O,) of training on average, in place of unknown rows.
     """
 
     plan: Plan
@@ -199,7 +199,7 @@ class DelayDynamics(Dynamics):
 
     @property
     def sees_y(self):
-        """Whether an output is fed back."""
+        """True if past outputs are inputs."""
         return bool(self.plan.y_seen)
 
     @property
@@ -212,34 +212,34 @@ class DelayDynamics(Dynamics):
         return equations.delay_network(p, self.plan, self.theta)
 
     def run(self, X, Y, memory):
-        """Follow rows."""
+        """Follow rows X (N, F), Y (N, O) from a memory."""
         out, filled = run(self.plan, self.theta, X, Y, memory.X, memory.Y)
         return out, moved_on(memory, X, filled)
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
-        """Run freely from many rows."""
+        """Run freely from many rows; see ``free_runs``."""
         return free_runs(self.plan, self.theta, X, Y, memory.X, memory.Y, first, steps, settle)
 
     def zero(self, x, y):
-        """The memory of rows that always were x, y."""
+        """The memory after constant rows x (F,), y (O,)."""
         return constant(x, y, self.lead)
 
     def cold(self):
-        """The memory of mean rows."""
+        """The memory after mean rows."""
         return self.zero(*self.mean)
 
     def first(self):
-        """The memory of mean rows."""
+        """The memory after mean rows."""
         return self.cold()
 
 
 def _writable(theta):
-    """Theta as the kernels were compiled for: joblib hands a model to its workers as read-only memory."""
+    """Theta as the kernels' signature wants it: joblib gives its workers read-only arrays."""
     return np.require(theta, np.float64, ["C", "A", "W"])
 
 
 def run(plan, theta, X, Y, X_before, Y_before):
-    """Follow a series: measured y where there is one, the net's own where it is NaN.
+    """Follow a series, with the net's own output in place of NaN in y.
 
     Parameters
     ----------
@@ -248,8 +248,8 @@ def run(plan, theta, X, Y, X_before, Y_before):
 
     Returns
     -------
-    out : (N, O), the output at each row, from what precedes it
-    filled : (N, O), Y with its unknown values filled by the output
+    out : (N, O), the one-step prediction of each row
+    filled : (N, O), Y with NaN replaced by the prediction
     """
     F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
     theta = _writable(theta)
@@ -257,17 +257,17 @@ def run(plan, theta, X, Y, X_before, Y_before):
     y = np.concatenate([Y_before, Y]).ravel()
     closed = bool(plan.y_lead) and bool(np.isnan(Y[:-1]).any())
     out = np.empty((N, O))
-    for t in range(0, N, BLOCK):
-        T = min(BLOCK, N - t)
-        own = np.isnan(Y[t : t + T]).reshape(1, T * O) if closed else OPEN
+    for t in range(0, N, BLOCK_ROWS):
+        T = min(BLOCK_ROWS, N - t)
+        fed = np.isnan(Y[t : t + T]).reshape(1, T * O) if closed else OPEN_LOOP
         at = np.array([lead + t], np.int64)
-        _, h = forward(plan, theta, x, at * F, y, at * O, own, T, plan.work_space(1, T, theta.dtype))
+        _, h = forward(plan, theta, x, at * F, y, at * O, fed, T, plan.work_space(1, T, theta.dtype))
         out[t : t + T] = h[-T * O :].reshape(T, O)
     return out, np.where(np.isnan(Y), out, Y)
 
 
 def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
-    """Free runs from many rows of a series, side by side: see ``dynamics.py``.
+    """Yield free runs from many rows of a series, a block at a time: see ``dynamics.py``.
 
     Other arguments as for ``run``.   first : (M,), rows of X at which the runs begin, ascending.
     """
@@ -275,23 +275,25 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
     theta = _writable(theta)
     x = np.concatenate([X_before, X]).ravel()
     Y = np.concatenate([Y_before, Y])
-    rows = BLOCK if settle is None else NUMBERS  # with it, a kernel call takes one step
-    some = max(1, min(BLOCK, rows // steps))
-    for i in range(0, len(first), some):
-        which = slice(i, min(i + some, len(first)))
-        at = plan.lead + first[which]
+    rows = (
+        BLOCK_ROWS if settle is None else CACHE_NUMBERS
+    )  # with ``settle``, a kernel call is one step of all runs
+    at_once = max(1, min(BLOCK_ROWS, rows // steps))
+    for i in range(0, len(first), at_once):
+        block = slice(i, min(i + at_once, len(first)))
+        at = plan.lead + first[block]
         B = len(at)
         y = np.full((B, K + steps, O), np.nan)
         y[:, :K] = Y[at[:, None] + np.arange(-K, 0)]
         y_at = _in_pieces(B, K, steps, O)
         if settle is None:
-            own, space = np.ones((B, steps * O), np.bool_), plan.work_space(B, steps, theta.dtype)
-            _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, own, steps, space)
-            yield which, h[-steps * B * O :].reshape(steps, B, O)
+            fed, space = np.ones((B, steps * O), np.bool_), plan.work_space(B, steps, theta.dtype)
+            _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, fed, steps, space)
+            yield block, h[-steps * B * O :].reshape(steps, B, O)
             continue
         out, space = np.empty((steps, B, O)), plan.work_space(B, 1, theta.dtype)
         for t in range(steps):
-            _, h = forward(plan, theta, x, (at + t) * F, y.ravel(), y_at + t * O, OPEN, 1, space)
+            _, h = forward(plan, theta, x, (at + t) * F, y.ravel(), y_at + t * O, OPEN_LOOP, 1, space)
             out[t] = h[-B * O :].reshape(B, O)
-            y[:, K + t] = settle(which, t, out[t])
-        yield which, out
+            y[:, K + t] = settle(block, t, out[t])
+        yield block, out

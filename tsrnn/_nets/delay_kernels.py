@@ -1,4 +1,4 @@
-"""The delay network: a feed-forward net whose layers look back in time, and its derivatives.
+"""The delay network: a feed-forward net whose layers see past steps, and its derivatives.
 
     z_1(t) = b_1 + sum_k x(t - k) W_1[x, k] + sum_k y(t - k) W_1[y, k]
     z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k]          l = 2 ... n
@@ -9,17 +9,16 @@ y(t - k) is the measured value where there is one (open loop) and the net's own 
 convolutions has layers that see the lags 0, d, 2d ...
 
 Sequences.  B sequences of T steps lie anywhere in the flat series x (N F,) and y (N O,).  Layer l needs
-``lead`` steps before step 0, so that later layers can look back on it.
+``lead`` steps before step 0, which later layers see.
 
 Storage.  ``h``, and ``d`` of the same layout, hold layer after layer, time first: (lead + T, B, H) each; the
 last is the output (T, B, O).  ``theta`` holds for each layer W (lags x width of its sources, H), then b (H,).
 The rows of W follow the runs below: x before y, the oldest lag first.
 
-Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row a layer and one a run of lags that lie
-side by side in memory; their columns are named below.  A source is 0 for x, 1 for y and 2 + l for layer l:
-``starts`` (n + 2, B) says where in x, y or h step 0 of each sequence begins, ``strides`` (n + 2,) how many
-numbers further the next step is.  ``rows`` (int64) is work space for B (lead + T) windows, ``turned`` (P,) for
-the weights the other way round.
+Plan.  ``layers`` (n, 6) and ``runs`` (R, 4) are int64 tables, one row per layer and one per run of lags that are
+contiguous in memory; their columns are named below.  A source is 0 for x, 1 for y and 2 + l for layer l:
+``starts`` (n + 2, B) is the offset in x, y or h of step 0 of each sequence, ``strides`` (n + 2,) the distance from one
+step to the next.  ``rows`` (int64) is work space for B (lead + T) windows, ``turned`` (P,) for the transposed weights.
 """
 
 from .._kernels.activations_v1 import LOGISTIC, RELU, TANH, activate
@@ -28,13 +27,13 @@ from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
-SOURCE, OLDEST, SPAN, WEIGHT = range(4)  # columns of runs: where from, oldest lag, numbers a row, offset of W
-X, Y, FIRST_LAYER = 0, 1, 2  # sources
+SOURCE, OLDEST, SPAN, WEIGHT = range(4)  # columns of runs: source, oldest lag, columns, offset of W in theta
+FROM_X, FROM_Y, FIRST_LAYER = 0, 1, 2  # sources
 
 
 @part
 def _through_activation(kind, h, d):
-    """h : (H,), f(z).   d : (H,), in: dL/df, out: dL/dz."""
+    """Multiply by f'(z).   h : (H,), f(z).   d : (H,), in: dL/df, out: dL/dz."""
     if kind == TANH:
         for j in range(h.size):
             d[j] -= d[j] * (h[j] * h[j])
@@ -48,7 +47,7 @@ def _through_activation(kind, h, d):
 
 @part
 def _window_rows(start, first, steps, stride, rows):
-    """Offsets of the windows, time first: rows[p * B + b] = start[b] + (first + p) * stride."""
+    """Write the offsets of the windows, time first: rows[p * B + b] = start[b] + (first + p) * stride."""
     B = len(start)
     for p in range(steps):
         for b in range(B):
@@ -56,15 +55,15 @@ def _window_rows(start, first, steps, stride, rows):
 
 
 @kernel
-def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h):
+def forward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h):
     """Run B sequences over T steps.
 
-    own : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
-    private copy.  (0, 0) where every lag of y is measured: all steps are then taken at once.   h : out.
+    fed : (B, T O), True where y is unknown: the output is written there and fed back; y must then be a
+    private copy.  (0, 0) if every lag of y is measured: all steps are then taken at once.   h : out.
     """
     B, n = starts.shape[1], len(layers)
     O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
-    closed = own.size > 0
+    closed = fed.size > 0
     step = 1 if closed else T
     for t in range(0, T, step):
         for k in range(n):
@@ -78,27 +77,27 @@ def forward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h)
                     Z[i, j] = theta[bias + j]
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-                src = x if source == X else (y if source == Y else h)
+                src = x if source == FROM_X else (y if source == FROM_Y else h)
                 _window_rows(starts[source], first - oldest, steps, strides[source], rows)
                 add_product(src, rows[:M], theta[w : w + span * H].reshape(span, H), Z)
             activate(layers[k, ACTIVATION], flat(Z))
         if closed:
             for b in range(B):
                 for j in range(O):
-                    if own[b, t * O + j]:
-                        y[starts[Y, b] + t * O + j] = h[output + (t * B + b) * O + j]
+                    if fed[b, t * O + j]:
+                        y[starts[FROM_Y, b] + t * O + j] = h[output + (t * B + b) * O + j]
 
 
 @part
-def _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy):
-    """Back through the layers, and through time where the net fed itself.
+def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy):
+    """Back-propagate through the layers, and through time where outputs were fed back.
 
-    d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : in: 0, out: dL/dy of the lags, step 0
+    d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : in: 0, out: dL/dy of the lags, with step 0
     of each sequence at dy_start (B,); or empty.
     """
     B, n = starts.shape[1], len(layers)
     O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
-    closed = own.size > 0
+    closed = fed.size > 0
     step = 1 if closed else T
     for j in range(output):
         d[j] = 0
@@ -106,14 +105,14 @@ def _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy
         H = layers[k, WIDTH]
         for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
             span, w = runs[r, SPAN], runs[r, WEIGHT]
-            for i in range(span if runs[r, SOURCE] != X else 0):
+            for i in range(span if runs[r, SOURCE] != FROM_X else 0):
                 for j in range(H):
                     turned[w + j * span + i] = theta[w + i * H + j]
     for t in range(T - step, -1, -step):
         if closed:
             for b in range(B):
                 for j in range(O):
-                    if own[b, t * O + j]:
+                    if fed[b, t * O + j]:
                         d[output + (t * B + b) * O + j] += dy[dy_start[b] + t * O + j]
         for k in range(n - 1, -1, -1):
             H = layers[k, WIDTH]
@@ -124,19 +123,19 @@ def _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy
             D = d[o : o + M * H].reshape(M, H)
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-                if source == X or (source == Y and dy.size == 0):
+                if source == FROM_X or (source == FROM_Y and dy.size == 0):
                     continue
-                dst = dy if source == Y else d
-                dst_start = dy_start if source == Y else starts[source]
+                dst = dy if source == FROM_Y else d
+                dst_start = dy_start if source == FROM_Y else starts[source]
                 _window_rows(dst_start, first - oldest, steps, strides[source], rows)
                 add_scattered(D, turned[w : w + span * H].reshape(H, span), dst, rows[:M])
 
 
 @kernel
-def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h, d, dy_start, dy, grad):
-    """Gradient of a loss over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,), in: 0."""
+def backward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h, d, dy_start, dy, grad):
+    """Add the gradient over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,), in: 0."""
     B = starts.shape[1]
-    _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy)
+    _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy)
     for k in range(len(layers)):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
         M, o = B * (lead + T), starts[FIRST_LAYER + k, 0] - lead * B * H
@@ -146,16 +145,16 @@ def backward(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h
                 grad[bias + j] += D[i, j]
         for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
             source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-            src = x if source == X else (y if source == Y else h)
+            src = x if source == FROM_X else (y if source == FROM_Y else h)
             _window_rows(starts[source], -lead - oldest, lead + T, strides[source], rows)
             add_outer(src, rows[:M], D, grad[w : w + span * H].reshape(span, H))
 
 
 @kernel
-def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h, d, dy_start, dy, J):
-    """Derivatives of B single outputs, every lag of y taken as given.
+def jacobian(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h, d, dy_start, dy, J):
+    """Differentiate the outputs of B single steps, with every lag of y held fixed.
 
-    own : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.
+    fed : (0, 0).   T : 1.   h : as ``forward`` left it.   d : scratch like h.
     J : (B, O, P), in: 0, out: dout[b, o] / dtheta.   dy : (O, B (y_lead + 1) O), in: 0, out: dout[:, o] / dy of
     the lags; or (O, 0).
     """
@@ -165,7 +164,7 @@ def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h
         for b in range(B):
             for m in range(O):
                 d[output + b * O + m] = 1 if m == o else 0
-        _deltas(layers, runs, theta, own, T, starts, strides, rows, turned, h, d, dy_start, dy[o])
+        _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy[o])
         for b in range(B):
             for k in range(n):
                 H, bias = layers[k, WIDTH], layers[k, BIAS]
@@ -175,7 +174,7 @@ def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h
                         J[b, o, bias + j] += d[at + j]
                     for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                         source, w = runs[r, SOURCE], runs[r, WEIGHT]
-                        src = x if source == X else (y if source == Y else h)
+                        src = x if source == FROM_X else (y if source == FROM_Y else h)
                         first = starts[source, b] + (p - runs[r, OLDEST]) * strides[source]
                         for i in range(runs[r, SPAN]):
                             a = src[first + i]
@@ -185,10 +184,10 @@ def jacobian(layers, runs, theta, x, y, own, T, starts, strides, rows, turned, h
 
 @kernel
 def close_jacobian(G, J):
-    """Total derivatives of a closed loop from those with the lags given: J(t) += sum_k G(t, k) J(t - k).
+    """Turn derivatives at fixed lags into total derivatives of the closed loop: J(t) += sum_k G(t, k) J(t - k).
 
     G : (O, B, T, K + 1, O), G[o, b, t, i] = dout[o](t) / dy(t - K + i).
-    J : (B, K + T, O, P), the first K steps final already (0 before the loop began), the rest in and out.
+    J : (B, K + T, O, P), the first K steps already total (0 before the loop begins), the rest in and out.
     """
     O, B, T, K1, _ = G.shape
     K = K1 - 1

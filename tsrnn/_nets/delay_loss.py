@@ -1,4 +1,4 @@
-"""The loss of a delay network over windows of rows that are independent of each other."""
+"""The loss of a delay network over independent windows of rows."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from .._training.least_squares import add_normal_equations, solve
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
 from .._values import kept
 from . import delay_kernels as kernels
-from .delay import BLOCK, NUMBERS, OPEN, _in_pieces, forward
+from .delay import BLOCK_ROWS, CACHE_NUMBERS, OPEN_LOOP, _in_pieces, forward
 
 
 @kept("alike")
 class Alike(NamedTuple):
-    """Normal equations that outputs (K,) share, of whose targets the same rows count.
+    """Normal equations of the outputs (K,) whose weights are the same in every row, and so share Z'Z.
 
-    A : (P, P), Z'Z, weighted; the bias last.   c : (P, K), Z'Y.   yy : (K,), sums of squares.   weight : of all rows.
+    A : (P, P), Z'Z, weighted; the bias last.   c : (P, K), Z'Y.   yy : (K,), Y'Y.   weight : sum over all rows.
     """
 
     outputs: np.ndarray
@@ -26,18 +26,20 @@ class Alike(NamedTuple):
 
 
 class WindowLoss:
-    """A loss of a delay network over a list of series: half the weighted sum of squared errors, or another.
+    """A loss of a delay network over a list of series: half the weighted sum of squared errors by default.
 
-    A sample is a sequence of ``steps`` rows that begins at ``at``; the samples cover each series behind one
-    another.  In open loop the lags of y are the measured values, and a row with an unknown one among them has
-    no weight; in closed loop a sequence starts where its lags see measured y, and then feeds itself.
+    A sample is a sequence of ``steps`` rows; the samples tile each series.  In open loop the lags of y are measured
+    values, and a row with an unknown lag has weight 0; in closed loop a sequence starts where its lags are measured,
+    and the net then feeds itself.
 
-    The series are laid one behind the other, each followed by ``steps - 1`` rows of no weight, so that the
-    last sequence may run over its end.
+    The series are concatenated, each padded by ``steps - 1`` rows of weight 0, which its last sequence may run into.
 
-    ``held`` chooses the rows that count: the training rows (False) or the validation rows (True).
-    ``offers`` : what a solver may need of it, see ``solvers.py``.
-    ``batch_size`` is that of the mini-batches, in rows.   ``loss`` : see ``losses.py``.
+    held : whether the validation rows count, or the training rows.   batch_size : rows of a mini-batch.
+    loss : see ``losses.py``.   offers : what a solver may need, see ``solvers.py``.
+
+    Attributes, for N rows of all series: at (n,), first row of each sample.   x (N F,), y (N O,), w (N O,), flat.
+    everything (n,), the indices of all samples.   linear (P,), True for the weights of an open-loop output layer.
+    groups (P,), decay (P,), weight : see ``solvers.py``.
     """
 
     offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear"))
@@ -65,7 +67,7 @@ class WindowLoss:
             begin = end + steps - 1
         weights_of(loss, w)
         at = np.concatenate(at)
-        before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # rows that count, before each
+        before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # (N + 1,), rows with weight before each row
         self.at = at[before[at + steps] > before[at]]
         self.n = len(self.at)
         self.everything = np.arange(self.n)
@@ -80,28 +82,28 @@ class WindowLoss:
             self.linear[plan.size - (plan.shapes[-1][0] + 1) * O :] = True
 
     def _forward(self, theta, at, steps, closed):
-        """Run the sequences of ``steps`` rows that begin at rows ``at``, as ``forward`` does."""
+        """Run the sequences of ``steps`` rows that begin at rows ``at`` (B,); returns as ``forward``."""
         plan, B, O = self.plan, len(at), self.plan.n_outputs
         if closed:
             y = np.full((B, plan.y_lead + steps, O), np.nan, theta.dtype)
             y[:, : plan.y_lead] = self.y.reshape(-1, O)[at[:, None] + np.arange(-plan.y_lead, 0)]
             y_at = _in_pieces(B, plan.y_lead, steps, O)
-            y, own = y.ravel(), np.ones((B, steps * O), np.bool_)
+            y, fed = y.ravel(), np.ones((B, steps * O), np.bool_)
         else:
-            y, own, y_at = self.y, OPEN, at * O
+            y, fed, y_at = self.y, OPEN_LOOP, at * O
         if (B, steps) not in self._spaces:
             self._spaces[B, steps] = plan.work_space(B, steps, theta.dtype)
         space = self._spaces[B, steps]
-        return forward(plan, theta, self.x, at * plan.n_inputs, y, y_at, own, steps, space)
+        return forward(plan, theta, self.x, at * plan.n_inputs, y, y_at, fed, steps, space)
 
-    def _blocks(self, batch, most=BLOCK):
-        """First rows of samples, as many at a time as fit into a block of BLOCK or ``most`` rows."""
-        size = max(1, min(BLOCK, most) // self.steps)
+    def _blocks(self, batch, most=BLOCK_ROWS):
+        """Yield first rows of samples, as many as fill min(BLOCK_ROWS, most) rows."""
+        size = max(1, min(BLOCK_ROWS, most) // self.steps)
         for i in range(0, len(batch), size):
             yield self.at[batch[i : i + size]]
 
     def batches(self, rng):
-        """Yield mini-batches of shuffled samples, each with the weight of as many average samples."""
+        """Yield shuffled mini-batches, indices (M,) of samples, each with the mean weight of M samples."""
         order, share = rng.permutation(self.n), self.weight / self.n
         size = max(1, self.batch_size // self.steps)
         for i in range(0, self.n, size):
@@ -109,22 +111,22 @@ class WindowLoss:
             yield batch, len(batch) * share
 
     def loss_grad(self, theta, batch):
-        """The loss over a batch of samples, and its gradient (P,)."""
+        """Loss over a batch, indices of samples, and its gradient (P,)."""
         plan, T, O = self.plan, self.steps, self.plan.n_outputs
         total, grad = 0.0, None
         for at in self._blocks(batch):
             B = len(at)
             args, h = self._forward(theta, at, T, self.closed)
-            d, part = np.empty_like(h), np.zeros_like(theta)
+            d, block_grad = np.empty_like(h), np.zeros_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
             total += self.loss(h[-size:].reshape(T, B, O), self.y, self.w, at * O, d[-size:].reshape(T, B, O))
-            kernels.backward(*args, h, d, args[7][kernels.Y], dy, part)
-            grad = part if grad is None else grad + part
+            kernels.backward(*args, h, d, args[7][kernels.FROM_Y], dy, block_grad)
+            grad = block_grad if grad is None else grad + block_grad
         return total, grad
 
     def sum_of_squares(self, theta):
-        """Weighted sum of squared errors over all samples; twice the loss, where that is another."""
+        """Twice the loss over all samples: for the squared loss the weighted sum of squared errors."""
         T, O = self.steps, self.plan.n_outputs
         total = 0.0
         for at in self._blocks(self.everything):
@@ -134,7 +136,7 @@ class WindowLoss:
         return total
 
     def solve_linear(self, theta, decay):
-        """Theta with its linear parameters, those of the output layer, at their best for the others."""
+        """Theta (P,) with the output layer, in which it is linear, optimal given the others."""
         if self.closed:
             return theta
         theta = self._least_squares(theta, decay)
@@ -151,12 +153,12 @@ class WindowLoss:
         return reweighted(step, theta)[0]
 
     def _least_squares(self, theta, decay, rounding=None):
-        """Theta with the best output layer for the squared loss or, rounded off, for parabolas above another."""
+        """Theta with the output layer of least squares or, given ``rounding``, of least parabolas above the loss."""
         theta, before = theta.copy(), theta
         W, b = self.plan.views(theta)[-1]
         shrink = self.plan.views(decay)[-1]
         for alike in self.normal_equations(before, rounding):
-            # outputs that share rows, and the decay, share a factorisation
+            # outputs with the same weights, and the same decay, share a factorisation
             ridge = np.append(shrink.W[:, alike.outputs[0]], shrink.b[alike.outputs[0]])
             best = solve(alike.A, ridge + 1e-12 * alike.A.diagonal().max(), alike.c)
             if best is not None:
@@ -164,9 +166,9 @@ class WindowLoss:
         return theta
 
     def normal_equations(self, theta, rounding=None):
-        """Yield ``Alike``, the normal equations of the output layer, for outputs of which the same rows count.
+        """Yield ``Alike``, the normal equations of the output layer, for each set of outputs with the same weights.
 
-        rounding : for parabolas above a loss that is not squared; then each output has its own.
+        rounding : of the parabolas above a loss that is not squared, which give each output its own weights.
         """
         O = self.plan.n_outputs
         if rounding is not None:
@@ -179,26 +181,26 @@ class WindowLoss:
         if len(groups) == 1:
             yield self._sums(theta, groups[0])
             return
-        # Near the ends of series, or where values are missing, some outputs lack rows that all others have.
+        # Sum once over the rows in which all outputs weigh the same: only ends of series and gaps differ.
         common = (w == w[:, :1]).all(axis=1)
-        whole = self._sums(theta, np.arange(O), common)
+        shared = self._sums(theta, np.arange(O), common)
         for outputs in groups:
-            own = self._sums(theta, outputs, ~common)
-            c, yy = whole.c[:, outputs] + own.c, whole.yy[outputs] + own.yy
-            yield Alike(outputs, whole.A + own.A, c, yy, whole.weight + own.weight)
+            extra = self._sums(theta, outputs, ~common)
+            c, yy = shared.c[:, outputs] + extra.c, shared.yy[outputs] + extra.yy
+            yield Alike(outputs, shared.A + extra.A, c, yy, shared.weight + extra.weight)
 
     def _row_weights(self):
         """What each value of y counts as a square, (N, O)."""
         w = self.w.reshape(-1, self.plan.n_outputs)
         return np.broadcast_to(w[:, :1], w.shape) if getattr(self.loss, "joint", False) else w
 
-    def _sums(self, theta, outputs, which=None, rounding=None):
-        """``Alike`` of some outputs, over the rows ``which`` (N,) bool; all by default."""
+    def _sums(self, theta, outputs, chosen=None, rounding=None):
+        """Sum the ``Alike`` of outputs (K,) over the rows ``chosen`` (N,) bool, by default all."""
         (fan_in, O), T, K = self.plan.shapes[-1], self.steps, len(outputs)
         A, c, yy, weight = np.zeros((fan_in + 1, fan_in + 1)), np.zeros((fan_in + 1, K)), np.zeros(K), 0.0
-        for at in self._blocks(self.everything, most=NUMBERS // fan_in):
+        for at in self._blocks(self.everything, most=CACHE_NUMBERS // fan_in):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
-            if which is not None and not which[rows].any():
+            if chosen is not None and not chosen[rows].any():
                 continue
             Z, out = self._readout_inputs(theta, at, rows)
             y, w = self.y.reshape(-1, O)[rows], self._row_weights()[rows]
@@ -206,15 +208,15 @@ class WindowLoss:
                 share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share
             y, w = y[:, outputs], w[:, outputs[0]]
-            if which is not None:
-                w = np.where(which[rows], w, 0.0)
+            if chosen is not None:
+                w = np.where(chosen[rows], w, 0.0)
             add_normal_equations(Z, y, w, A, c)
             yy += w @ y**2
             weight += float(w.sum())
         return Alike(outputs, A, c, yy, weight)
 
     def _readout_inputs(self, theta, at, rows):
-        """What the output layer sees at each row, and a 1 for its bias, (M, fan_in + 1); and its output (M, O)."""
+        """Inputs of the output layer at each row, with 1 for the bias, (M, fan_in + 1), and its output (M, O)."""
         plan = self.plan
         output = plan.layers[-1]
         _, h = self._forward(theta, at, self.steps, False)
@@ -223,27 +225,29 @@ class WindowLoss:
         for source, oldest, span, _ in plan.runs[output[kernels.FIRST_RUN] : output[kernels.END_RUN]]:
             if source >= kernels.FIRST_LAYER:
                 end = len(h) - len(rows) * plan.n_outputs
-                part = h[end - len(rows) * span : end].reshape(-1, span)
+                columns = h[end - len(rows) * span : end].reshape(-1, span)
             else:
-                series, width = (self.x, plan.n_inputs) if source == kernels.X else (self.y, plan.n_outputs)
-                part = series[((rows - oldest) * width)[:, None] + np.arange(span)]
-            Z[:, column : column + span] = part
+                series, width = (
+                    (self.x, plan.n_inputs) if source == kernels.FROM_X else (self.y, plan.n_outputs)
+                )
+                columns = series[((rows - oldest) * width)[:, None] + np.arange(span)]
+            Z[:, column : column + span] = columns
             column += span
         return Z, h[-len(rows) * plan.n_outputs :].reshape(-1, plan.n_outputs)
 
     def jacobian_blocks(self, theta):
-        """Yield residuals (M,), their Jacobian (M, P) and weights (M,), a block of rows at a time."""
+        """Yield residuals (M,), their Jacobian (M, P) and weights (M,), block by block."""
         plan, T, O, P = self.plan, self.steps, self.plan.n_outputs, len(theta)
         K = plan.y_lead if self.closed else 0
-        limit = max(1, min(BLOCK, NUMBERS // P))
-        some = max(1, limit // (T + K))
-        for i in range(0, self.n, some):
-            at = self.at[i : i + some]
+        limit = max(1, min(BLOCK_ROWS, CACHE_NUMBERS // P))
+        at_once = max(1, limit // (T + K))
+        for i in range(0, self.n, at_once):
+            at = self.at[i : i + at_once]
             B, carry = len(at), None
             y, y_at = self.y, at * O
             if self.closed:
                 args, _ = self._forward(theta, at, T, True)
-                y, y_at = args[4], args[7][kernels.Y].copy()  # with what the net fed itself
+                y, y_at = args[4], args[7][kernels.FROM_Y].copy()  # with the outputs that were fed back
             for t in range(0, T, limit):
                 S = min(limit, T - t)
                 rows = at[:, None] + np.arange(t, t + S)  # (B, S)
@@ -251,7 +255,7 @@ class WindowLoss:
                 M = B * S
                 space = plan.work_space(M, 1, theta.dtype)
                 x_at = rows.ravel() * plan.n_inputs
-                args, h = forward(plan, theta, self.x, x_at, y, y_rows.ravel(), OPEN, 1, space)
+                args, h = forward(plan, theta, self.x, x_at, y, y_rows.ravel(), OPEN_LOOP, 1, space)
                 J = np.zeros((M, O, P))
                 dy = np.zeros((O, M * (K + 1) * O if self.closed else 0))
                 dy_at = _in_pieces(M, K, 1, O)
@@ -277,7 +281,7 @@ class WindowLoss:
 
 
 def _blind_rows(known, plan):
-    """Rows of a series, (N,) bool, that would look back on an unknown y."""
+    """Rows (N,) bool of a series with an unknown lag of y.   known : (N,) bool."""
     blind = np.zeros(len(known), bool)
     for lag in plan.y_seen:
         blind[lag:] |= ~known[: max(0, len(known) - lag)]
@@ -285,7 +289,7 @@ def _blind_rows(known, plan):
 
 
 def _closed_starts(known, plan, steps):
-    """First rows of closed-loop sequences: every ``steps`` rows, later where y that they start from is not known."""
+    """First rows of the closed-loop sequences, one every ``steps`` rows, postponed until every lagged y is known."""
     ready = np.ones(len(known), bool)
     ready[: plan.lead] = False
     for back in {lag - step for lag in plan.y_seen for step in range(min(lag, steps))}:

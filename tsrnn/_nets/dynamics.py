@@ -132,6 +132,10 @@ class Learner:
         """Learn from a list of ``Series`` whose means are ``mean``, (D,) and (O,); returns ``Trained``."""
         raise NotImplementedError
 
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Learn from series that have one y each, in their last row; returns ``Trained``, its dynamics ``Pooled``."""
+        raise NotImplementedError
+
     def learn_more(self, trained, series, memory, rng):
         """Learn a little more, from one ``Series`` that goes on from a memory; returns ``Trained``."""
         raise NotImplementedError

@@ -1,13 +1,13 @@
-"""The equations of one row, in a language that is handed in: what export writes for C, ONNX and others.
+"""The equations of one row, as calls of a program builder: export translates them to C and ONNX.
 
-``p`` is a ``Program`` of ``export/_program.py``, or whatever has its words:
+``p`` is a ``Program`` of ``export/_program.py``, or any object with its methods:
 
-    p.affine(name, b, sources), p.map(name, size, term), p.normalise(name, z)    add a value, and give its span
+    p.affine(name, b, sources), p.map(name, size, term), p.normalise(name, z)    add a value, return its span
     p.span(name, oldest), p.call(function, *terms), + - *                        terms
     p.links(index, weight)                                                       a matrix with few weights
     p.size(name)                                                                 numbers in one row of a value
 
-"X" and "Y" are what the model sees of x and y.  A net's states are called "h0", "h1" ..., a second state of each
+"X" and "Y" are x and y as the model sees them.  A net's states are called "h0", "h1" ..., a second state of each
 layer "c0", "c1" ..., and each function here returns the span of the net's output.
 """
 
@@ -21,7 +21,7 @@ from .reservoir import DENSE
 
 
 def state_name(layer, k):
-    """The name of state k of a layer, h first."""
+    """Name state k of a layer, h first."""
     return f"{'hc'[k]}{layer}" if k < 2 else f"s{layer}_{k}"
 
 
@@ -32,14 +32,14 @@ def activated(p, word, z):
 
 def delay_network(p, plan, theta):
     """z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k], h_l = f_l(z_l)."""
-    names = {delay_kernels.X: "X", delay_kernels.Y: "Y"}
+    names = {delay_kernels.FROM_X: "X", delay_kernels.FROM_Y: "Y"}
     names |= {delay_kernels.FIRST_LAYER + k: f"h{k}" for k in range(len(plan.layers))}
-    for k, (H, _, kind, bias, first, end) in enumerate(plan.layers):
+    for k, (H, _, code, bias, first, end) in enumerate(plan.layers):
         sources = []
         for source, oldest, span, w in plan.runs[first:end]:
             seen = p.span(names[source], int(oldest), int(span) // p.size(names[source]))
             sources.append((seen, theta[w : w + span * H].reshape(span, H)))
-        word, b = WORDS[kind], theta[bias : bias + H]
+        word, b = WORDS[code], theta[bias : bias + H]
         if word == "identity":
             h = p.affine(f"h{k}", b, sources)
         else:
@@ -53,7 +53,7 @@ def delay_network(p, plan, theta):
 def recurrent_network(p, net, theta):
     """h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
     *layers, readout = net.views(theta)
-    names = {recurrent_net.X: "X", recurrent_net.Y: "Y"}
+    names = {recurrent_net.INPUTS: "X", recurrent_net.OUTPUTS: "Y"}
 
     def see(sources, W):
         """Spans and their weights."""
@@ -69,9 +69,10 @@ def recurrent_network(p, net, theta):
 
 
 class Layer:
-    """What a cell writes its equations with, for one layer: ``terms(layer)``, which calls ``becomes`` for each state.
+    """Builder of one layer's equations: a cell's ``terms(layer)`` calls ``becomes`` for each state.
 
-    w : the cell's parameters.   options : what the cell was made with.   before : its states a row before, h first.
+    w : the cell's parameters.   options : of the cell.   before : spans of its states one row earlier, h first.
+    below : for each gate, (span, W) of its inputs.
     """
 
     def __init__(self, p, k, H, w, below, cell):
@@ -80,7 +81,7 @@ class Layer:
         self.before = [p.span(state_name(k, n), 1) for n in range(cell.n_states)]
 
     def gate(self, g, *recurrent, more=None):
-        """What goes into gate g: v W + recurrent products (span, U) (+ more), normalised or not, + b."""
+        """Pre-activation of gate g: v W + recurrent products (span, U) (+ more), normalised or not, + b."""
         p, k, w = self.p, self.k, self.w
         normed = len(w.gain) > 0
         z = p.affine(f"z{k}_{g}", np.zeros(self.H) if normed else w.b[g], [*self.below[g], *recurrent])
@@ -91,15 +92,15 @@ class Layer:
         return w.gain[g] * p.normalise(f"u{k}_{g}", z) + w.b[g]
 
     def affine(self, name, b, *sources):
-        """A value: b + sum over (span, W) of span W."""
+        """Add a value, b + sum over (span, W) of span W."""
         return self.p.affine(f"{name}{self.k}", b, sources)
 
     def value(self, name, term):
-        """A value that is used more than once."""
+        """Add a value, for a term that is used more than once."""
         return self.p.map(f"{name}{self.k}", self.H, term)
 
     def becomes(self, n, term):
-        """State n after this row."""
+        """Set state n after this row."""
         return self.p.map(state_name(self.k, n), self.H, term)
 
     def call(self, function, *terms):
@@ -117,9 +118,9 @@ def reservoir(p, net, matrices, lags, readout):
     """
     (W, U), (c, Wv, Wx, Wq) = matrices, readout
     word, drive, at = WORDS[net.kind], [], 0  # spans of v, and where in v each begins
-    for name, each in zip("XY", lags):
+    for name, lags_of in zip("XY", lags):
         width = p.size(name)
-        for oldest, length in runs(each) if width else ():
+        for oldest, length in runs(lags_of) if width else ():
             drive.append((p.span(name, oldest, length), slice(at, at + length * width)))
             at += length * width
     seen = [(span, Wv[rows]) for span, rows in drive] if len(Wv) else []
@@ -142,7 +143,7 @@ def reservoir(p, net, matrices, lags, readout):
 
 
 def _links(p, A):
-    """Sparse A (n, m), row i the links into unit i, as links, or as a matrix (m, n) where many are not zero."""
+    """Turn sparse A (n, m), row i the links into unit i, into links, or into a matrix (m, n) if it is dense."""
     A = A.tocsr()
     n, m = A.shape
     counts = np.diff(A.indptr)

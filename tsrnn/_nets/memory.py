@@ -1,4 +1,4 @@
-"""What a model carries from one row to the next."""
+"""The memory of a model: past rows and states."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from .._values import kept
 
 @kept("memory")
 class Memory(NamedTuple):
-    """The last rows of a series, X (lead, F) and Y (lead, O), finite, in the model's units; and states, if any."""
+    """Last rows of a series, X (lead, F), Y (lead, O), finite, in the model's units; and recurrent states, if any."""
 
     X: np.ndarray
     Y: np.ndarray
@@ -17,12 +17,12 @@ class Memory(NamedTuple):
 
 
 def constant(x, y, n, states=()):
-    """The memory after n rows that all were x (D,), y (O,)."""
+    """The memory after n constant rows x (D,), y (O,)."""
     return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), tuple(states))
 
 
 def moved_on(memory, X, Y, states=()):
-    """The memory after rows X (N, D), Y (N, O), finite, that follow it."""
+    """Advance a memory over rows X (N, D), Y (N, O), finite."""
     n = len(memory.Y)
     X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
     return Memory(X[len(X) - n :], Y[len(Y) - n :], states)

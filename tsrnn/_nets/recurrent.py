@@ -1,4 +1,4 @@
-"""A recurrent net as a composition of cells: layers, directions, skip connections, lags, readout, feedback.
+"""A recurrent net as a composition of cells: layers, directions, skip connections, lags, readout.
 
     v_l(t) = [x(t - lags), y(t - lags)] for the first layer, h_{l-1}(t) for the others
     h_l(t) = cell_l(v_l(t), state_l(t - 1))
@@ -21,15 +21,15 @@ from .._values import kept
 from . import recurrent_kernels as kernels
 
 
-X, Y = -2, -1  # sources that are no block
+INPUTS, OUTPUTS = -2, -1  # sources other than blocks, which are numbered from 0
 
 
 class Layout(NamedTuple):
-    """How another framework keeps the weights of a cell.
+    """Layout of a cell's weights in another framework.
 
-    order : (gates,), where each of our gates lies in its weights.   inner : the gate whose second bias, d, acts within
-    a product with another gate; None where both biases add up.   lacks : what this cell has and theirs has not, such as
-    "peepholes"; "" for nothing.
+    order : (gates,), position of each of our gates in its weights.   inner : the gate whose second bias, d, acts within
+    a product with another gate; None if both biases add up.   lacks : the option of this cell that the framework
+    lacks, such as "peepholes"; "" for none.
     """
 
     order: tuple
@@ -38,18 +38,18 @@ class Layout(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """The whole difference between one recurrent model and another.
+    """All that distinguishes one recurrent model from another.
 
-    make(**options) : what made this cell; files hold that, and no compiled code: a function of a module, decorated with
-    ``kept``.   gates : blocks of Z.   n_states : arrays carried from step to step, h first.   bias : where that of each
-    gate starts.
+    make(**options) : the function of a module that made this cell, decorated with ``kept``: files hold its word and the
+    options, no compiled code.   gates : blocks of Z.   n_states : arrays carried from step to step, h first.   bias :
+    initial bias of each gate.
     shapes(D, H) : a named tuple of the shapes of W (gates, D, H), b (gates, H), start (n_states, H) or (0, H),
-    U (gates, H, H), or (0, H, H) where no gate sees h, what else the model has, and gain (gates, H) or (0, H) of layer
+    U (gates, H, H), or (0, H, H) if no gate sees h, further parameters, and gain (gates, H) or (0, H) of layer
     norm.
     forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
     dgain, first, last) : kernels, see ``lstm.py``.
-    terms(layer) : its equations for export, see ``equations.py``.   torch, keras : how those keep its weights. Without
-    these, export refuses.
+    terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
+    Export raises where one is missing.
     """
 
     make: Callable
@@ -72,13 +72,17 @@ class Cell(NamedTuple):
 
 
 def _remade(make, options):
-    """A cell."""
+    """Make a cell from its options."""
     return make(**options)
 
 
 @kept("source")
 class Source(NamedTuple):
-    """What a block sees: X, Y or the number of a block, from ``oldest`` steps back, ``width`` numbers, rows of W."""
+    """Input of a block.
+
+    which : INPUTS, OUTPUTS or the number of a block.   oldest : first lag.   width : numbers, lags times columns.
+    at : first row of W.
+    """
 
     which: int
     oldest: int
@@ -88,7 +92,7 @@ class Source(NamedTuple):
 
 @kept("block")
 class Block(NamedTuple):
-    """A cell of the net: one direction of one layer."""
+    """One direction of one layer, H units wide."""
 
     H: int
     reverse: bool
@@ -103,9 +107,10 @@ class Readout(NamedTuple):
 
 
 class Net(NamedTuple):
-    """Blocks in the order they are run, and what the readout sees.
+    """Blocks in the order of their evaluation, and the sources of the readout.
 
-    x_lead, y_lead : rows of history of lags.   link : what is fed back of its outputs, see ``labels.shares``.
+    x_lead, y_lead : rows of history that the lags need.   shapes : of the parameters, a named tuple per block.
+    link : what is fed back of the outputs, see ``labels.shares``.
     """
 
     cell: Cell
@@ -120,42 +125,42 @@ class Net(NamedTuple):
 
     def _made(self):
         content = self._asdict()
-        del content["shapes"]  # which follow from the rest
+        del content["shapes"]  # which follow from the other fields
         return lay_out, content
 
     @property
     def lead(self):
-        """Rows of history, of either kind."""
+        """Rows of history that the first step needs, of x or y."""
         return max(self.x_lead, self.y_lead)
 
     @property
     def bidirectional(self):
-        """Whether a block walks back in time."""
+        """True if a block runs backward in time."""
         return any(block.reverse for block in self.blocks)
 
     @property
     def size(self):
         """Number of parameters."""
-        return sum(prod(shape) for part in self.shapes for shape in part)
+        return sum(prod(shape) for group in self.shapes for shape in group)
 
     def views(self, theta):
-        """Theta as a list of named tuples on its memory: one a block, then the readout's."""
+        """Split theta (P,) into named tuples of views: one per block, then the readout's."""
         views, at = [], 0
-        for part in self.shapes:
+        for group in self.shapes:
             arrays = []
-            for shape in part:
+            for shape in group:
                 size = prod(shape)
                 arrays.append(theta[at : at + size].reshape(shape))
                 at += size
-            views.append(type(part)(*arrays))
+            views.append(type(group)(*arrays))
         return views
 
     def same_as(self, other):
-        """Whether parameters of the one mean the same in the other."""
+        """True if parameters of either net fit the other."""
         return self._replace(cell=self.cell.options) == other._replace(cell=other.cell.options)
 
     def initial(self, rng, recurrent_init):
-        """Glorot weights, orthogonal or Glorot recurrence, the cell's biases, gains of 1."""
+        """Draw theta (P,): Glorot weights, orthogonal or Glorot recurrences, the cell's biases, gains of 1."""
         theta = np.zeros(self.size)
         *blocks, readout = self.views(theta)
         start = orthogonal if recurrent_init == "orthogonal" else glorot
@@ -170,7 +175,7 @@ class Net(NamedTuple):
         return theta
 
     def decays(self):
-        """1 for weights, 0 for the rest, (P,)."""
+        """Mark the weights that decay, (P,): 1 for W and U, 0 for biases, states and gains."""
         mark = np.zeros(self.size)
         for p in self.views(mark):
             p.W[:] = 1
@@ -179,7 +184,7 @@ class Net(NamedTuple):
         return mark
 
     def turned(self, weights):
-        """U of each block and W of each source the other way round, as the backward pass wants them."""
+        """Transpose U of each block and W of each source for the backward pass."""
 
         def turn(W, at, K):
             V = np.empty((W.shape[0], W.shape[2], K), W.dtype)
@@ -188,9 +193,10 @@ class Net(NamedTuple):
 
         *blocks, readout = weights
         U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
-        parts = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
+        readers = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
         return U, [
-            [turn(p.W, s.at, s.width) if s.which != X else None for s in sources] for p, sources in parts
+            [turn(p.W, s.at, s.width) if s.which != INPUTS else None for s in sources]
+            for p, sources in readers
         ]
 
 
@@ -205,11 +211,11 @@ def make_net(
     skip=False,
     link="identity",
 ):
-    """Lay out a net.   hidden : widths of the layers."""
+    """Lay out a net.   hidden : widths of the layers.   input_lags, output_lags : of the first layer."""
     lags, D = [], 0
-    for which, width, each in ((X, n_inputs, input_lags), (Y, n_outputs, output_lags)):
-        for oldest, length in runs(each) if width else ():
-            lags.append(Source(which, oldest, length * width, D))
+    for origin, width, lags_of in ((INPUTS, n_inputs, input_lags), (OUTPUTS, n_outputs, output_lags)):
+        for oldest, length in runs(lags_of) if width else ():
+            lags.append(Source(origin, oldest, length * width, D))
             D += length * width
     directions = (False, True) if bidirectional else (False,)
     blocks, layers = [], []
@@ -228,19 +234,19 @@ def make_net(
 
 @kept("recurrent net")
 def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity"):
-    """A net of blocks whose sources are known; see ``Net``."""
+    """Make a net of blocks with known sources; see ``Net``."""
     shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
     return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link)
 
 
 def _width(sources):
-    """Rows of W for some sources."""
+    """Count the rows of W for sources in order."""
     return sources[-1].at + sources[-1].width if sources else 0
 
 
 def _append(sources, layer, blocks):
-    """Sources, and the blocks of a layer after them."""
+    """Append the blocks of a layer to sources."""
     for k in layer:
         sources = (*sources, Source(k, 0, blocks[k].H, _width(sources)))
     return sources

@@ -1,10 +1,10 @@
-"""What lies around the recurrence: what a layer sees, its readout, its weights' gradients, feedback of outputs.
+"""Kernels around the recurrence: input projections, readout, gradients of weights, feedback of outputs.
 
     Z[g, t, b] = b[g] + sum over sources  a[rows[t, b] : + K] W[g, at : at + K]
 
-for each gate g.  A source is a flat array ``a`` and where in it each row begins: a series read in place with its
-lags, or the states of the layer below.  Dimensions: G gates, T steps, B sequences, H units, D rows of W, K of them
-for one source.  ``first`` and ``last`` choose steps, first <= t < last.
+for each gate g.  A source is a flat array ``a`` with the offset of each row: a series read in place with its lags, or
+the states of the layer below.  Dimensions: G gates, T steps, B sequences, H units, D rows of W, K of them for one
+source.  Kernels act on steps first <= t < last.
 """
 
 import numpy as np
@@ -15,14 +15,13 @@ from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat
 
 @kernel
 def project(a, rows, W, at, K, b, Z, first, last):
-    """Add what one source gives; begin with the bias where there is one.
+    """Add the projection of one source; start from the bias if there is one.
 
-    a : 1-D.   rows : (T B,).   W : (G, D, H).   b : (G, H), or (0, H) to add to what is there.
-    Z : (G, T, B, H), out.
+    a : 1-D.   rows : (T B,).   W : (G, D, H).   b : (G, H), or (0, H) to add to Z.   Z : (G, T, B, H), out.
     """
     G, _, B, H = Z.shape
     M = (last - first) * B
-    row = np.empty(B * H, Z.dtype)  # long loops, for H may be small
+    row = np.empty(B * H, Z.dtype)  # one loop over B H numbers, since H may be small
     for g in range(G):
         z = flat(Z[g])[first * B * H : last * B * H].reshape(M, H)
         if b.size > 0:
@@ -39,7 +38,10 @@ def project(a, rows, W, at, K, b, Z, first, last):
 
 @kernel
 def scatter(Z, V, rows, da, first, last):
-    """Add the gradient of one source.   Z : (G, T, B, H), dL/dZ.   V : (G, H, K).   da : like a, in, out."""
+    """Add the gradient with respect to one source.
+
+    Z : (G, T, B, H), dL/dZ.   V : (G, H, K), from ``turn``.   rows : (T B,).   da : like a, in, out.
+    """
     G, _, B, H = Z.shape
     for g in range(G):
         z = flat(Z[g])[first * B * H : last * B * H].reshape((last - first) * B, H)
@@ -48,9 +50,10 @@ def scatter(Z, V, rows, da, first, last):
 
 @kernel
 def outer(a, rows, Z, at, K, dW, db):
-    """Add the gradient of the weights of one source, and of the biases.
+    """Add the gradient with respect to the weights of one source, and to the biases.
 
-    Z : (G, T, B, H), dL/dZ.   dW : (G, D, H).   db : (G, H), or (0, H) to leave them out.
+    a : 1-D.   rows : (T B,).   Z : (G, T, B, H), dL/dZ.   dW : (G, D, H), in, out.   db : (G, H), in, out, or (0, H) to
+    skip the biases.
     """
     G, T, B, H = Z.shape
     row = np.empty(B * H, Z.dtype)
@@ -72,37 +75,37 @@ def outer(a, rows, Z, at, K, dW, db):
 
 @kernel
 def turn(W, at, V):
-    """V[g, j, k] = W[g, at + k, j].   W : (G, D, H).   V : (G, H, K), out."""
+    """Transpose K rows: V[g, j, k] = W[g, at + k, j].   W : (G, D, H).   V : (G, H, K), out."""
     G, H, K = V.shape
     for g in range(G):
-        for first in range(0, K, 16):  # a strip at a time, for the cache's sake
+        for first in range(0, K, 16):  # strips of 16 rows stay in the cache
             for j in range(H):
                 for k in range(first, min(first + 16, K)):
                     V[g, j, k] = W[g, at + k, j]
 
 
 @kernel
-def feed(out, own, at, y, first, last):
-    """Write outputs into the series they are lags of.
+def feed(out, fed, at, y, first, last):
+    """Write outputs into the series that their lags are read from.
 
-    out, own : (T, B, O), own True where y is not known.   at : (B,), where in y step 0 begins.   y : flat, out.
+    out, fed : (T, B, O), fed True where y is unknown.   at : (B,), offset in y of step 0.   y : flat, out.
     """
     _, B, O = out.shape
     for t in range(first, last):
         for b in range(B):
             for o in range(O):
-                if own[t, b, o]:
+                if fed[t, b, o]:
                     y[at[b] + t * O + o] = out[t, b, o]
 
 
 @kernel
-def feed_back(dy, own, at, dout, first, last):
-    """Add to dout (T, B, O) the gradients dy, laid out like y, of the outputs that were fed."""
+def feed_back(dy, fed, at, dout, first, last):
+    """Add to dout (T, B, O) the gradients of outputs that were fed.   dy : flat, like y.   fed, at : as ``feed``."""
     _, B, O = dout.shape
     for t in range(first, last):
         for b in range(B):
             for o in range(O):
-                if own[t, b, o]:
+                if fed[t, b, o]:
                     dout[t, b, o] += dy[at[b] + t * O + o]
 
 

@@ -7,13 +7,13 @@ from .._training.losses import weights_of
 from .tape import Masks, Tape
 
 
-SHARD = 16  # sequences a thread takes at a time: fixed, so that sums do not depend on the number of threads
+SHARD = 16  # sequences of one task of a thread: fixed, so that sums do not depend on the number of threads
 
 
 class Batch(NamedTuple):
-    """Tracks (n,) that are followed side by side, and the step of theirs to learn from.
+    """One mini-batch: sequence ``step`` of each of n tracks (n,).
 
-    ``skipped`` : steps without a target that come before it.
+    skipped : earlier sequences without a target, which only advance the states.
     """
 
     tracks: np.ndarray
@@ -22,28 +22,34 @@ class Batch(NamedTuple):
 
 
 class Teaching(NamedTuple):
-    """How a net is trained, apart from the solver."""
+    """Settings of training other than the solver's."""
 
     loss: object
     alpha: float
     orthogonal_penalty: float
     dropout: float
     recurrent_dropout: float
-    feedback: str  # what stands for y in the lags: "open_loop", "closed_loop" or "scheduled_sampling"
+    feedback: str  # source of the lags of y: "open_loop", "closed_loop" or "scheduled_sampling"
     epochs: int  # until scheduled sampling runs free
-    mean: object = 0.0  # of y, (O,), for lags before a series of which nothing is known
+    mean: object = 0.0  # of y, (O,), for lags before a series with an unknown past
 
 
 class TrackLoss:
-    """Loss of a recurrent net over a list of series; see ``solvers.py`` for what a solver asks of it.
+    """Loss of a recurrent net over a list of series; an objective in the sense of ``solvers.py``.
 
-    T, B : steps of a sequence, and sequences side by side.   held : which rows count, those of training (False) or
-    of validation (True).   pool : threads, or None.   lead_in : for each series, first rows that do not count and
-    are not run freely.   starts : states (n_states, H) that each block begins a series with, if not those of the net.
+    Each series is cut into tracks, tracks into sequences of T steps; the state is carried along a track.
+
+    T, B : steps of a sequence, sequences of a mini-batch.   held : whether the validation rows count, or the training
+    rows.   pool : threads, or None.   lead_in : for each series, leading rows that have weight 0 and are not run
+    freely.   starts : initial states (n_states, H) of each block, in place of the net's.
+
+    Attributes, for N rows of all series: x (N F,), y (N O,), w (N O,), flat.   unknown (N, O), y not measured.   taught
+    (N,), rows not run freely.   at, end (n,), first row and end of each track.   before (n,), the track that it
+    continues, or -1.   n_steps (n,), its sequences.
     """
 
     everything = None  # the batch of all tracks
-    offers = frozenset()  # what a solver may need beyond ``loss_grad``, see ``solvers.py``
+    offers = frozenset()  # capabilities beyond ``loss_grad``, see ``solvers.py``
 
     def __init__(
         self, net, series, T, B, teaching, dtype, *, held=False, pool=None, lead_in=None, starts=None
@@ -64,7 +70,7 @@ class TrackLoss:
             self.taught[first : first + rows] = True
             counts = np.flatnonzero(w[first:end].any(axis=1))
             pieces.append((first, first + counts[-1] + 1 if len(counts) else first))
-            begin = end + T  # rows that the last sequence may run over
+            begin = end + T  # padding, which the last sequence may run into
         weights_of(teaching.loss, w)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
         self.weight = float(w.sum(dtype=np.float64))
@@ -77,7 +83,7 @@ class TrackLoss:
         self._starts = starts
 
     def _cut(self, pieces, counts):
-        """Cut pieces (first row, end) into tracks: a long series into equal ones, of whole sequences."""
+        """Cut pieces (first row, end) into tracks of equal length, in whole sequences.   counts : (N,) bool."""
         T = self.T
         rows = sum(end - first for first, end in pieces)
         length = max(1, -(-rows // (self.B * T))) * T
@@ -88,29 +94,31 @@ class TrackLoss:
                 at.append(start)
                 ends.append(min(start + length, end))
         self.at, self.end = np.array(at, np.int64), np.array(ends, np.int64)
-        self.before = np.array(before, np.int64)  # the track that each goes on from, or -1
+        self.before = np.array(before, np.int64)  # the track that each continues, or -1
         self._followed = np.isin(np.arange(len(at)), before)
         self.n_steps = -(-(self.end - self.at) // T)
-        self._counted = np.concatenate([[0], np.cumsum(counts)])  # rows that count, before each
+        self._counted = np.concatenate([[0], np.cumsum(counts)])  # (N + 1,), rows with weight before each row
 
     def _groups(self, order):
-        """Batches, in turn, of one walk along all tracks; ``order`` of the tracks."""
-        order = order[np.argsort(self.n_steps[order], kind="stable")]  # walk with tracks of the same length
+        """Yield the batches of one pass along all tracks, in ``order`` (n,)."""
+        order = order[np.argsort(self.n_steps[order], kind="stable")]  # batch tracks of equal length
         for i in range(0, len(order), self.B):
             group, skipped = order[i : i + self.B], ()
             for k in range(self.n_steps[group].max()):
                 tracks = group[self.n_steps[group] > k]
                 first = self.at[tracks] + k * self.T
                 last = np.minimum(first + self.T, self.end[tracks])
-                left = self._followed[tracks] & (last == self.end[tracks])  # its state is wanted
-                if (left | (self._counted[last] > self._counted[first])).any():
+                ends_here = self._followed[tracks] & (
+                    last == self.end[tracks]
+                )  # the next track starts from its state
+                if (ends_here | (self._counted[last] > self._counted[first])).any():
                     yield Batch(tracks, skipped, k)
                     skipped = ()
                 else:
                     skipped = (*skipped, k)
 
     def batches(self, rng):
-        """Batches of an epoch and what the gradient of each is divided by."""
+        """Yield the batches of an epoch, each with the divisor of its gradient."""
         self._rng = rng
         several = (self.before < 0).sum() > 1
         groups = list(self._groups(rng.permutation(len(self.at)) if several else np.arange(len(self.at))))
@@ -120,15 +128,15 @@ class TrackLoss:
         self.epoch += 1
 
     def loss_grad(self, theta, batch):
-        """Loss over a batch, and its gradient (P,); the states of the tracks advance."""
+        """Loss over a batch, and its gradient (P,); advances the states of its tracks."""
         if batch is None:
             total, grad = 0.0, np.zeros_like(theta)
             groups = list(self._groups(np.arange(len(self.at))))
             self._share = self.weight / len(groups)
-            for part in groups:
-                loss, one = self.loss_grad(theta, part)
+            for group in groups:
+                loss, group_grad = self.loss_grad(theta, group)
                 total += loss
-                grad += one
+                grad += group_grad
             return total, grad
         weights = self._weights(theta)
         for k in batch.skipped:
@@ -144,30 +152,42 @@ class TrackLoss:
         return total / self.weight
 
     def _weights(self, theta):
-        """Views, made once for a vector that is updated in place."""
+        """Views of theta, cached for a vector that is updated in place."""
         if theta is not self._theta:
             self._theta, self._views = theta, self.net.views(theta)
         return self._views
 
     def _step(self, weights, tracks, k, learn):
-        """One sequence of each track; returns its loss, and its gradient (P,) or None where none is to be learnt."""
+        """Run sequence k of each track; return its loss, and its gradient (P,), or None unless ``learn``.
+
+        weights : views of theta.   tracks : (B,), indices.
+        """
         at = self.at[tracks] + k * self.T
         lengths = np.minimum(self.end[tracks] - at, self.T)
         if k == 0:
             self._begin(weights, tracks)
-        masks, own, turned, fed = None, self._own(at, learn), None, None
+        masks, unmeasured, turned, fed = None, self._own(at, learn), None, None
         if learn:
             masks, turned = self._masks(len(tracks)), self.net.turned(weights)
-        if own is not None:  # a copy, in which outputs take the place of y
+        if unmeasured is not None:  # (B, y_lead + T, O), a copy that outputs are fed into
             rows = at[:, None] + np.arange(-self.net.y_lead, self.T)
             fed = self.y.reshape(-1, self.net.n_outputs)[rows]
 
         def shard(i):
-            part = slice(i, i + SHARD)
-            mine = None if masks is None else [m.of(part) for m in masks]
-            loop = None if own is None else (own[:, part].copy(), fed[part])
+            sequences = slice(i, i + SHARD)
+            shard_masks = None if masks is None else [m.of(sequences) for m in masks]
+            loop = None if unmeasured is None else (unmeasured[:, sequences].copy(), fed[sequences])
             return self._shard(
-                i, weights, turned, tracks[part], at[part], lengths[part], mine, loop, k, learn
+                i,
+                weights,
+                turned,
+                tracks[sequences],
+                at[sequences],
+                lengths[sequences],
+                shard_masks,
+                loop,
+                k,
+                learn,
             )
 
         results = in_threads(self.pool, shard, range(0, len(tracks), SHARD))
@@ -175,24 +195,26 @@ class TrackLoss:
         if not learn:
             return loss, None
         grad = results[0][1]
-        for _, more in results[1:]:
-            grad += more
+        for _, shard_grad in results[1:]:
+            grad += shard_grad
         return loss + self._penalty(weights, grad), grad
 
     def _shard(self, i, weights, turned, tracks, at, lengths, masks, loop, k, learn):
-        """Forward, loss and backward for a few sequences, by one thread.
+        """Run forward, loss and backward for up to SHARD sequences, in one thread; returns as ``_step``.
 
-        loop : where the net feeds itself, (T, B, O) bool, and y (B, y_lead + T, O); None where all lags are measured.
+        turned : transposed weights, see ``Net.turned``.   tracks, at, lengths : (B,), the tracks, their first rows and
+        steps.   masks : of each block.   loop : (T, B, O) bool, where outputs are fed back, and y (B, y_lead + T, O);
+        None if all lags are measured.
         """
         net, O, B = self.net, self.net.n_outputs, len(tracks)
         if (i, B) not in self._tapes:
             self._tapes[i, B] = Tape(net, B, self.T, self.dtype), np.empty((self.T, B, O), self.dtype)
         tape, dout = self._tapes[i, B]
         if loop is None:
-            own = None
+            unmeasured = None
             tape.place(self.x, at, self.y, at, lengths)
         else:
-            own, fed = loop
+            unmeasured, fed = loop
             teach = self._carries and self.teaching.feedback != "open_loop"
             measured = fed.copy() if teach else None
             y_at = np.arange(B) * (net.y_lead + self.T) + net.y_lead
@@ -201,7 +223,7 @@ class TrackLoss:
             S[:, 0] = carried[:, tracks]
             if block.reverse:
                 S[:, 0] = p.start[:, None] if p.start.size else 0
-        out = tape.forward(weights, own, masks)
+        out = tape.forward(weights, unmeasured, masks)
         loss, grad = self.teaching.loss(out, self.y, self.w, at * O, dout), None
         if learn:
             if i not in self._grads:
@@ -216,12 +238,12 @@ class TrackLoss:
             for g, dS, block in zip(views, tape.dS, net.blocks):
                 if g.start.size:
                     g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
-        if own is not None:
-            rows, whole, fed = at[:, None] + np.arange(self.T), self.y.reshape(-1, O), fed[:, net.y_lead :]
+        if unmeasured is not None:
+            rows, y, fed = at[:, None] + np.arange(self.T), self.y.reshape(-1, O), fed[:, net.y_lead :]
             unknown = self.unknown[rows]
-            if unknown.any():  # what the net makes of unknown y is what lags see from now on
-                whole[rows] = np.where(unknown, fed, whole[rows])
-            if teach:  # the state is carried from where y was followed, not from a free run
+            if unknown.any():  # later sequences see the predictions in place of unknown y
+                y[rows] = np.where(unknown, fed, y[rows])
+            if teach:  # carry the state of a teacher-forced run, not of the free run
                 measured[:, net.y_lead :] = np.where(unknown, fed, measured[:, net.y_lead :])
                 tape.place(self.x, at, measured.reshape(-1), y_at, lengths)
                 for S, carried in zip(tape.S, self._carried):
@@ -233,7 +255,7 @@ class TrackLoss:
         return loss, grad
 
     def _begin(self, weights, tracks):
-        """Set the states that tracks begin with: those at the end of the track before, one walk ago, or the first."""
+        """Set the initial states of tracks (B,): the last epoch's final states of the track before, or the first."""
         before = self.before[tracks]
         for k, (p, carried) in enumerate(zip(weights, self._carried)):
             first = p.start if p.start.size else np.zeros((1, 1), self.dtype)
@@ -242,7 +264,7 @@ class TrackLoss:
             carried[:, tracks] = np.where(before[:, None] >= 0, carried[:, before], first[:, None])
 
     def _masks(self, B):
-        """New masks of dropout for a batch, or None."""
+        """Draw dropout masks for B sequences, one pair per block, or None."""
         rates = self.teaching.recurrent_dropout, self.teaching.dropout
         if not any(rates):
             return None
@@ -260,20 +282,20 @@ class TrackLoss:
         ]
 
     def _own(self, at, learn):
-        """Where the net feeds itself, (T, B, O) bool, or None where all lags are measured."""
+        """Mark the outputs to feed back, (T, B, O) bool; None if all lags are measured.   at : (B,), first rows."""
         if not self.net.y_lead:
             return None
         rows = at + np.arange(self.T)[:, None]
-        own = self.unknown[rows]
+        fed = self.unknown[rows]
         if self.teaching.feedback == "closed_loop":
-            own |= ~self.taught[rows][:, :, None]
+            fed |= ~self.taught[rows][:, :, None]
         elif self.teaching.feedback == "scheduled_sampling" and learn:
             share = min(1.0, self.epoch / max(1, self.teaching.epochs - 1))
-            own |= (self._rng.random_sample(own.shape[:2]) < share)[:, :, None]
-        return own if own.any() else None
+            fed |= (self._rng.random_sample(fed.shape[:2]) < share)[:, :, None]
+        return fed if fed.any() else None
 
     def _penalty(self, weights, grad):
-        """Penalty for recurrences that are not orthogonal: the sum of squares of U'U - I; adds its gradient."""
+        """Penalise recurrences that are not orthogonal by |U'U - I|^2; adds the gradient to ``grad`` (P,)."""
         strength, total = self.teaching.orthogonal_penalty * self._share, 0.0
         if strength:
             for p, g in zip(weights[:-1], self.net.views(grad)):
@@ -285,38 +307,38 @@ class TrackLoss:
 
 
 def in_threads(pool, work, items):
-    """[work(item) for item in items]; this thread and those of a pool take what is left, one item at a time."""
-    left, results = iter(range(len(items))), [None] * len(items)
+    """Return [work(item) for item in items], shared item by item between this thread and those of a pool."""
+    queue, results = iter(range(len(items))), [None] * len(items)
 
     def take():
-        for i in left:
+        for i in queue:
             results[i] = work(items[i])
 
-    others = [] if pool is None else [pool.submit(take) for _ in items[1:]]
+    futures = [] if pool is None else [pool.submit(take) for _ in items[1:]]
     try:
         take()
-        for other in others:
-            other.result()
+        for future in futures:
+            future.result()
     except BaseException:
-        for _ in left:  # an interrupt does not wait for what the others would take
+        for _ in queue:  # after an interrupt the pool takes no further item
             pass
         raise
     return results
 
 
 def windows(series, lead, length, lead_in, held):
-    """Cut the rows that count, of training or ``held``, into overlapping series of up to ``length`` such rows.
+    """Cut the training (or ``held``) rows into overlapping series of up to ``length`` rows that count.
 
-    Each begins up to ``lead_in`` rows earlier (and ``lead`` rows before that, for the lags). Returns the series and
-    how many rows of each, after those for the lags, come before those that count.
+    Each is preceded by up to ``lead_in`` rows to settle the state, and ``lead`` rows for the lags. Returns the series
+    and, for each, the number of its settling rows.
     """
-    parts, earlier = [], []
+    pieces, settling = [], []
     for s in series:
         rows = np.flatnonzero(s.held == held)
         if len(rows) == 0 or rows[-1] < lead:
             continue
         for begin in range(max(rows[0], lead), rows[-1] + 1, length):
             first, end = max(lead, begin - lead_in), min(begin + length, rows[-1] + 1)
-            parts.append(Series(*(a[first - lead : end] for a in s)))
-            earlier.append(begin - first)
-    return parts, earlier
+            pieces.append(Series(*(a[first - lead : end] for a in s)))
+            settling.append(begin - first)
+    return pieces, settling

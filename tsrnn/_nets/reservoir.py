@@ -4,11 +4,10 @@
     x(t) = (1 - a) x(t - 1) + a f(z(t))
     y(t) = c + Wv' v(t) + Wx' x(t) + Wq' x(t)^2
 
-x holds the units of all layers, the first layer first, and U is what a layer sees of the one below, so U x(t)
-only needs units that are up to date.  Two successive states lie side by side in memory, so a link is a weight and
-an index into [x(t - 1), x(t)].  Links are stored link by link and not unit by unit, (K, n) for a layer of n units
-with K links each: the loop over the units then is vector code.  Where units have more than a share ``DENSE`` of all
-links, a matrix product is faster.
+x holds the units of all layers, the first layer first, and U links each layer to the one below, so U x(t) needs only
+units already updated.  Two successive states are contiguous in memory, so a link is a weight and an index into
+[x(t - 1), x(t)].  Links are stored by link, not by unit, (K, n) for a layer of n units with K links each, so that the
+loop over the units vectorises.  Above a share ``DENSE`` of all links a matrix product is faster.
 Dimensions: T steps, R units, D columns of v, O outputs, L layers.
 """
 
@@ -26,8 +25,8 @@ from .._training.least_squares import one_thread
 from .._values import kept
 
 
-DENSE = 0.2  # share of all links, from which on the product is faster; measured from 100 to 2000 units
-ARPACK_FROM = 100  # units, from which on eigenvalues are sought by Arnoldi's method
+DENSE = 0.2  # share of all links above which the product is faster; measured from 100 to 2000 units
+ARPACK_FROM = 100  # units above which eigenvalues come from Arnoldi's method, which needs ncv = 80 of them
 
 
 # ---------------------------------------------------------------------------------------- kernels
@@ -37,11 +36,11 @@ ARPACK_FROM = 100  # units, from which on eigenvalues are sought by Arnoldi's me
 def _add_links(index, weight, K, x, z):
     """z[i] += sum_k weight[k, i] x[index[k, i]].   index, weight : (K n,), flat.   x : (2 R,).   z : (n,)."""
     n = z.size
-    for k in range(0, K - 3, 4):  # four at a time: z is read and written less often
+    for k in range(0, K - 3, 4):  # four links at a time, to read and write z less often
         i, w = index[k * n : (k + 4) * n], weight[k * n : (k + 4) * n]
         for j in range(n):
-            one = fma(w[j + n], x[i[j + n]], fma(w[j], x[i[j]], z[j]))
-            z[j] = fma(w[j + 3 * n], x[i[j + 3 * n]], fma(w[j + 2 * n], x[i[j + 2 * n]], one))
+            sum_of_two = fma(w[j + n], x[i[j + n]], fma(w[j], x[i[j]], z[j]))
+            z[j] = fma(w[j + 3 * n], x[i[j + 3 * n]], fma(w[j + 2 * n], x[i[j + 2 * n]], sum_of_two))
     for k in range(K - K % 4, K):
         i, w = index[k * n : (k + 1) * n], weight[k * n : (k + 1) * n]
         for j in range(n):
@@ -49,27 +48,27 @@ def _add_links(index, weight, K, x, z):
 
 
 @part
-def _steps(begin, links, at, index, weight, dense, leak, kind, A, S, first, last):
-    """S[t + 1] from S[t] and A[t], for first <= t < last.   Arrays as for ``follow``."""
+def _steps(begin, links, at, index, weight, dense, leak, activation, A, S, first, last):
+    """Compute S[t + 1] from S[t] and A[t], for first <= t < last.   Arrays as for ``follow``."""
     R = A.shape[1]
     s, row = flat(S), np.empty(1, np.int64)
     for t in range(first, last):
         x = s[t * R : (t + 2) * R]
         for l in range(links.size):
-            i, j, here, K = begin[l], begin[l + 1], at[l], links[l]
+            i, j, offset, K = begin[l], begin[l + 1], at[l], links[l]
             n = j - i
             z = A[t, i:j]
             if K < 0:
                 row[0] = t * R + i
-                add_product(s, row, dense[here : here + n * n].reshape(n, n), z.reshape(1, n))
+                add_product(s, row, dense[offset : offset + n * n].reshape(n, n), z.reshape(1, n))
                 if l > 0:
-                    here += n * n
+                    offset += n * n
                     below = i - begin[l - 1]
                     row[0] = (t + 1) * R + begin[l - 1]
-                    add_product(s, row, dense[here : here + below * n].reshape(below, n), z.reshape(1, n))
+                    add_product(s, row, dense[offset : offset + below * n].reshape(below, n), z.reshape(1, n))
             else:
-                _add_links(index[here : here + K * n], weight[here : here + K * n], K, x, z)
-            activate(kind, z)
+                _add_links(index[offset : offset + K * n], weight[offset : offset + K * n], K, x, z)
+            activate(activation, z)
             old, new, a = S[t, i:j], S[t + 1, i:j], leak[i:j]
             for k in range(n):
                 new[k] = fma(a[k], z[k], (1 - a[k]) * old[k])
@@ -77,7 +76,7 @@ def _steps(begin, links, at, index, weight, dense, leak, kind, A, S, first, last
 
 @part
 def _read(c, Wv, Wx, Wq, V, S, Q, out, first, last):
-    """Outputs of steps first <= t < last.   Arrays as for ``follow``."""
+    """Compute the outputs of steps first <= t < last.   Arrays as for ``follow``."""
     D, R, T = V.shape[1], S.shape[1], last - first
     steps = np.arange(first, last)
     for t in range(first, last):
@@ -95,7 +94,7 @@ def _read(c, Wv, Wx, Wq, V, S, Q, out, first, last):
 
 @part
 def _feed(lags, bound, out, Y, V, t):
-    """Put the output of step t into the lags of later steps, where y is not measured."""
+    """Write y of step t, or where it is NaN the output, into the lags of later steps.   Arrays as for ``follow``."""
     O = Y.shape[1]
     inputs = V.shape[1] - lags.size * O
     for o in range(O):
@@ -112,16 +111,16 @@ def follow(
     begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, fed, noise,
     V, Y, A, S, Q, out,
 ):  # fmt: skip
-    """T steps.
+    """Run T steps.
 
-    begin : (L + 1,), first unit of each layer.   links : (L,), links of each of its units, -1 where they are dense.
-    at : (L,), where in index and weight, or in dense, a layer begins.   index, weight, dense : 1-D, see ``pack``.
+    begin : (L + 1,), first unit of each layer.   links : (L,), links per unit of a layer, -1 if dense.
+    at : (L,), offset of a layer in index and weight, or in dense.   index, weight, dense : 1-D, see ``pack``.
     leak, b : (R,).   kind : of activation.   W_in : (D, R).   lags : (J,), of y, oldest first; the last J O columns
-    of V.   bound : for what is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or (0, O).
-    fed : whether some y is not measured and there are lags of it.   V : (T, D), in, and where fed out.   Y : (T, O),
-    NaN where not measured, in, and where fed out.   noise : (T, R) or (0, 0), added inside f.   A : (T, R), scratch.
-    S : (T + 1, R), out, row 0 given.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is not
-    asked for and nothing is fed.
+    of V.   bound : on |y| that is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or
+    (0, O).   fed : whether outputs are fed back, since y is unknown at some step.   V : (T, D), in; out where fed.
+    Y : (T, O), NaN where unknown, in; out where fed.   noise : (T, R) or (0, 0), added inside f.   A : (T, R), scratch.
+    S : (T + 1, R), row 0 in, the others out.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is
+    not wanted and nothing is fed.
     """
     T, R = A.shape
     rows = np.arange(T) * V.shape[1]
@@ -146,16 +145,17 @@ def follow(
 def free_runs(
     begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, V, Y, S, out, first, last
 ):  # fmt: skip
-    """Steps first <= t < last of M free runs side by side.
+    """Run steps first <= t < last of M free runs side by side.
 
-    V : (M, T, D), in: of measured y, and, as steps are taken, of what is fed.   Y : (M, T, O), in: what each step
-    feeds, NaN for its output; where it was NaN, out.   S : (M, 2, R), the state before a step in S[:, 0], in, out.
-    out : (M, T, O), out.   Else as for ``follow``.
+    V : (M, T, D), in: lags of measured y; out: with the lags of what is fed.   Y : (M, T, O), in: what each step feeds
+    back, NaN for its output; out: NaN replaced.   S : (M, 2, R), the state before a step in S[:, 0], in, out.
+    out : (M, T, O), out.   Other arguments as for ``follow``.
     """
     M, _, D = V.shape
     R = S.shape[2]
     A, q, row = np.empty((1, R)), np.empty((1, R)), np.zeros(1, np.int64)
-    none, one = A.shape[0] - 1, A.shape[0]  # for literals the parts would be compiled a second time
+    # int64 variables: literal ints would be a second signature of _steps and _read
+    zero, one = A.shape[0] - 1, A.shape[0]
     for m in range(M):
         for t in range(first, last):
             if t > 0:
@@ -164,8 +164,8 @@ def free_runs(
                 A[0, i] = b[i]
             row[0] = t * D
             add_product(flat(V[m]), row, W_in, A)
-            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], none, one)
-            _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], none, one)
+            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], zero, one)
+            _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], zero, one)
             for i in range(R):
                 S[m, 0, i] = S[m, 1, i]
 
@@ -175,7 +175,7 @@ def free_runs(
 
 @kept("reservoir")
 class Reservoir(NamedTuple):
-    """What the kernels need of a reservoir, in the order of their arguments."""
+    """The first arguments of the kernels, in their order; shapes in ``follow``."""
 
     begin: np.ndarray
     links: np.ndarray
@@ -195,19 +195,19 @@ class Reservoir(NamedTuple):
 
 
 def pack(W, U, begin, leak, kind, W_in, b):
-    """A reservoir from its matrices.
+    """Pack the matrices of a reservoir for the kernels.
 
-    W, U : (R, R) sparse, row i the links that come in to unit i, from the states before and from the layer
-    below.   begin : (L + 1,).   leak, b : (R,).   W_in : (R, D).
+    W, U : (R, R) sparse, row i the links into unit i, from the previous states and from the layer below.
+    begin : (L + 1,).   leak, b : (R,).   W_in : (R, D).
 
-    A layer of n units with K links each: index and weight (K, n), with zeros for links that some unit lacks;
-    or its square of W' and then of U', flat, where that is dense.
+    A layer of n units with K links each becomes index and weight (K, n), padded by links of weight 0; a dense one
+    its blocks of W' (n, n) and U' (units below, n), flat.
     """
     R = len(b)
     links, at, index, weight, dense = [], [], [], [], []
-    both = sparse.hstack([W, U], format="csr")
+    incoming = sparse.hstack([W, U], format="csr")
     for l, (first, last) in enumerate(pairwise(begin)):
-        rows, n = both[first:last], last - first
+        rows, n = incoming[first:last], last - first
         counts = np.diff(rows.indptr)
         K = counts.max(initial=0)
         below = slice(begin[l - 1], begin[l]) if l else slice(0, 0)
@@ -220,10 +220,10 @@ def pack(W, U, begin, leak, kind, W_in, b):
             continue
         links.append(K)
         at.append(sum(map(len, index)))
-        place = np.arange(K) < counts[:, None]
+        used = np.arange(K) < counts[:, None]
         padded_index, padded_weight = np.zeros((n, K), np.uint32), np.zeros((n, K))
-        padded_index[place], padded_weight[place] = rows.indices, rows.data
-        padded_index[~place] = np.broadcast_to(np.arange(first, last)[:, None], place.shape)[~place]
+        padded_index[used], padded_weight[used] = rows.indices, rows.data
+        padded_index[~used] = np.broadcast_to(np.arange(first, last)[:, None], used.shape)[~used]
         index.append(padded_index.T.ravel())
         weight.append(padded_weight.T.ravel())
 
@@ -255,7 +255,7 @@ DISTRIBUTIONS = {
 
 
 def sources(rng, n, below, k):
-    """For each of n units k different ones of ``below``, (n, k)."""
+    """Draw k distinct of ``below`` units for each of n units, (n, k)."""
     if k * k > below:
         return np.argpartition(rng.random_sample((n, below)), k - 1, axis=1)[:, :k]
     chosen = np.sort(rng.randint(below, size=(n, k)), axis=1)
@@ -265,25 +265,25 @@ def sources(rng, n, below, k):
 
 
 def random_links(rng, n, below, k, draw):
-    """Sparse (n, below), k links in every row."""
+    """Draw a sparse matrix (n, below) with k links in every row."""
     places = sources(rng, n, below, k)
     return sparse.csr_array((draw(rng, n * k), places.ravel(), np.arange(0, n * k + 1, k)), shape=(n, below))
 
 
 def random_reservoir(rng, n, k, radius, draw):
-    """W (n, n) with k links in every row and the spectral radius asked for."""
+    """Draw W (n, n) with k links in every row, scaled to a spectral radius."""
     W = random_links(rng, n, n, k, draw)
     return W * (radius / spectral_radius(W, rng))
 
 
 def chain(n, weight, closed):
-    """W (n, n) of a delay line, unit i fed by unit i - 1; closed: a cycle."""
+    """Make W (n, n) of a delay line, unit i fed by unit i - 1, or of a cycle if ``closed``."""
     into = np.arange(0 if closed else 1, n)
     return sparse.csr_array((np.full(len(into), weight), (into, (into - 1) % n)), shape=(n, n))
 
 
 def spectral_radius(W, rng):
-    """The largest modulus of the eigenvalues of W (n, n), sparse."""
+    """Largest modulus of the eigenvalues of a sparse W (n, n)."""
     n = W.shape[0]
     with one_thread:
         if n > ARPACK_FROM:

@@ -1,16 +1,15 @@
-"""Ridge regression on sums over time: a series may be of any length, and more rows can be added exactly.
+"""Ridge regression on sums over time: memory does not grow with the series, and adding rows is exact.
 
     W = (Z'Z + alpha D)^-1 Z'Y          D: the unit matrix, but 0 for the bias
 
-Where alpha is to be found, it is that of most evidence, the probability of Y under a Gaussian prior of W [1], which
-minimises
+A free alpha maximises the evidence, the probability of Y under a Gaussian prior of W [1]; it minimises
 
     N log J(alpha) + log det(Z'Z + alpha D) - P log alpha          J: sum of squared errors + alpha |W|^2
 
 [1] D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992.
 
-What is summed is the Gram matrix of [Z, Y], so that Z'Z, Z'Y and Y'Y come from one product.  Its columns are cut
-into panels of ``PANEL``, and of its upper triangle only the blocks (i, j), i <= j, are kept: (G, PANEL, PANEL).
+The Gram matrix of [Z, Y] is summed, so that Z'Z, Z'Y and Y'Y come from one product.  Its columns are cut into panels
+of ``PANEL``, and only the blocks (i, j), i <= j, of the upper triangle are kept: (G, PANEL, PANEL).
 Dimensions: M rows of a block, P columns of Z, O outputs.
 """
 
@@ -27,11 +26,16 @@ from .._values import kept
 from .._warn import warn
 
 
-PANEL = 24  # columns of a panel: three vectors of the widest processor, and a whole number of any other's
-ALPHAS = -14, 4  # decades between which the evidence is searched, times the mean square of the columns
-ROUNDING = 4 * np.finfo(float).eps  # what is smaller by such a factor is lost
-CLOSE = 3e-6  # distance from a fold's solution where its iteration ends, in units of the fold's own error
-MAX_ITERATIONS = 20  # after which a direct solution is cheaper
+PANEL = 24  # columns of a panel: three of the widest vectors, and a whole number of narrower ones
+DECADES = (
+    -14,
+    4,
+)  # of alpha over the mean square of the columns: the range of the search for the most evidence
+RESOLUTION = 4 * np.finfo(float).eps  # relative size below which rounding hides a difference
+FOLD_TOLERANCE = (
+    3e-6  # distance from a fold's solution at which the iteration ends, in units of the fold's error
+)
+MAX_ITERATIONS = 20  # more would cost as much as the direct solution
 
 
 # ---------------------------------------------------------------------------------------- kernels
@@ -39,14 +43,14 @@ MAX_ITERATIONS = 20  # after which a direct solution is cheaper
 
 @kernel
 def features(rows, parts, V, S, Y, Z):
-    """[1, v, x, x^2, y] of some steps, in panels; NaN in y becomes 0.
+    """Write [1, v, x, x^2, y] of M steps in panels, with 0 for NaN in y.
 
-    rows : (M,), the steps.   parts : (4,) bool, which of 1, v, x and x^2 are wanted.   V : (T, D).   S : (T + 1, R).
+    rows : (M,), the steps.   parts : (4,) bool, which of 1, v, x and x^2 to include.   V : (T, D).   S : (T + 1, R).
     Y : (T, O).   Z : (panels, M, PANEL), out.
     """
     panels, M, _ = Z.shape
     D, R, O = V.shape[1], S.shape[1], Y.shape[1]
-    z, to = np.zeros(panels * PANEL), flat(Z)
+    z, flat_Z = np.zeros(panels * PANEL), flat(Z)
     for m in range(M):
         t, p = rows[m], 0
         if parts[0]:
@@ -68,14 +72,14 @@ def features(rows, parts, V, S, Y, Z):
         for o in range(O):
             z[p + o] = 0.0 if np.isnan(Y[t, o]) else Y[t, o]
         for b in range(panels):
-            first, here = (b * M + m) * PANEL, b * PANEL
+            first, column = (b * M + m) * PANEL, b * PANEL
             for c in range(PANEL):
-                to[first + c] = z[here + c]
+                flat_Z[first + c] = z[column + c]
 
 
 @kernel
 def add_gram(Z, weighted, G):
-    """Add to the blocks of the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL)."""
+    """Add Z' weighted to the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL), in, out."""
     panels, M, width = Z.shape
     rows, g = np.arange(M) * width, 0
     for i in range(panels):
@@ -86,7 +90,7 @@ def add_gram(Z, weighted, G):
 
 @kernel
 def unpack(G, A):
-    """The whole symmetric matrix.   G : (G, PANEL, PANEL), blocks of its upper triangle.   A : (P, P), out."""
+    """Unpack a symmetric matrix.   G : (G, PANEL, PANEL), blocks of its upper triangle.   A : (P, P), out."""
     P, width, g = A.shape[0], G.shape[1], 0
     for first in range(0, P, width):
         for at in range(first, P, width):
@@ -105,8 +109,8 @@ def recurse(Z, Y, w, forgetting, most, P, W):
 
     k = P z / (forgetting / w + z'P z),   W <- W + k (y - z'W),   P <- (P - k (P z)') / forgetting
 
-    While the trace of P is above ``most`` nothing is forgotten: directions that the rows do not excite would
-    grow without bound.   Z : (M, F).   Y : (M, O).   w : (M,), positive.   P : (F, F) and W : (F, O), in, out.
+    Nothing is forgotten while the trace of P exceeds ``most``: in directions that the rows do not excite P would grow
+    without bound.   Z : (M, F).   Y : (M, O).   w : (M,), positive.   P : (F, F) and W : (F, O), in, out.
     """
     M, F = Z.shape
     O = Y.shape[1]
@@ -141,10 +145,10 @@ def recurse(Z, Y, w, forgetting, most, P, W):
 
 @kernel
 def factor(d, e, share, alpha, pivot, lower):
-    """L D L' of share T + alpha, T tridiagonal, for each of K shares and alphas.
+    """Factor share T + alpha, T tridiagonal, as L D L', for each of K shares and alphas.
 
-    d : (P,), the diagonal of T.   e : (P - 1,), beside it.   share, alpha : (K,).   pivot : (P, K), D, out; held above
-    what rounding may make of it.   lower : (P - 1, K), L beside its diagonal, out.
+    d : (P,), diagonal of T.   e : (P - 1,), its subdiagonal.   share, alpha : (K,).   pivot : (P, K), D, out, kept
+    above the rounding error.   lower : (P - 1, K), subdiagonal of L, out.
     """
     least = 0.0
     for i in range(d.size):
@@ -191,8 +195,8 @@ def multiply(A, X, Z):
 class Normal(NamedTuple):
     """The normal equations of one or more outputs.
 
-    ZZ : (P, P).   ZY : (P, O).   yy : (O,), sums of squares.   weight : of all rows.   outputs : which they are.
-    A : (>= P, >= P), contiguous, which ZZ is a part of.
+    ZZ : (P, P).   ZY : (P, O).   yy : (O,), Y'Y.   weight : sum over all rows.   outputs : (O,), their indices.
+    A : (>= P, >= P), contiguous, of which ZZ is the first block.
     """
 
     ZZ: np.ndarray
@@ -205,7 +209,7 @@ class Normal(NamedTuple):
 
 @kept("sums")
 class Sums(NamedTuple):
-    """Gram matrices of [Z, Y]: one for all outputs or, where not the same rows of each are known, one for each.
+    """Gram matrices of [Z, Y]: one for all outputs or, if they are known in different rows, one for each.
 
     gram : (1 or O, G, PANEL, PANEL).   weight : (1 or O,).   P, O : columns of Z and Y.
     """
@@ -222,13 +226,13 @@ class Sums(NamedTuple):
         return self._replace(gram=one.gram + two.gram, weight=one.weight + two.weight)
 
     def split(self, n):
-        """The same as n Gram matrices."""
+        """Repeat one Gram matrix n times, so that outputs can differ from now on."""
         if len(self.gram) == n:
             return self
         return self._replace(gram=np.repeat(self.gram, n, axis=0), weight=np.repeat(self.weight, n))
 
     def normal(self):
-        """The normal equations, one for each Gram matrix."""
+        """Yield the normal equations of each Gram matrix."""
         for k, weight in enumerate(self.weight):
             A = self._whole(self.gram[k])
             outputs = np.arange(self.O) if len(self.weight) == 1 else np.array([k])
@@ -236,14 +240,14 @@ class Sums(NamedTuple):
             yield Normal(A[: self.P, : self.P], A[: self.P, y], A[y, y], float(weight), outputs, A)
 
     def _whole(self, gram):
-        """(P + O, P + O) from blocks."""
+        """Unpack a Gram matrix (P + O, P + O)."""
         A = np.empty((self.P + self.O, self.P + self.O))
         unpack(gram, A)
         return A
 
 
 def panels(columns):
-    """How many panels hold so many columns."""
+    """Number of panels that hold so many columns."""
     return -(-columns // PANEL)
 
 
@@ -254,9 +258,9 @@ def no_sums(P, O):
 
 
 def add_rows(sums, parts, V, S, Y, rows, w):
-    """Sums with some rows of a block added, in place where they can be.
+    """Add rows of a block to sums, in place unless the sums split; return them.
 
-    rows : (M,), those of positive weight and at least one known output.   w : (T,).   Else as for ``features``.
+    rows : (M,), of positive weight and at least one known output.   w : (T,).   Other arguments as for ``features``.
     """
     if len(rows) == 0:
         return sums
@@ -267,46 +271,46 @@ def add_rows(sums, parts, V, S, Y, rows, w):
         sums.weight[0] += w.sum()
         return sums
     sums = sums.split(sums.O)
-    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    patterns, pattern_of = np.unique(known, axis=1, return_inverse=True)
     for k, pattern in enumerate(patterns.T):
-        more = np.zeros_like(sums.gram[0])
-        add_gram(Z, _times(Z, w * pattern), more)
-        here = np.flatnonzero(which.ravel() == k)
-        sums.gram[here] += more
-        sums.weight[here] += w @ pattern
+        gram = np.zeros_like(sums.gram[0])
+        add_gram(Z, _times(Z, w * pattern), gram)
+        outputs = np.flatnonzero(pattern_of.ravel() == k)
+        sums.gram[outputs] += gram
+        sums.weight[outputs] += w @ pattern
     return sums
 
 
 def add_weighted_rows(sums, parts, V, S, Y, rows, w):
-    """Add some rows of a block, with weights of their own for each output, in place.
+    """Add rows of a block in place, with weights by output.
 
-    sums : those of each output alone.   Y : (T, O), finite.   w : (T, O).   Else as for ``add_rows``.
+    sums : of each single output.   Y : (T, O), finite.   w : (T, O).   Other arguments as for ``add_rows``.
     """
     P = sums[0].P
     Z = _panelled(P + 1, parts, V, S, np.ascontiguousarray(Y[:, :1]), rows)
     panel, column = divmod(P, PANEL)
-    for one, y, each in zip(sums, Y[rows].T, w[rows].T):
+    for output_sums, y, weights in zip(sums, Y[rows].T, w[rows].T):
         Z[panel, :, column] = y
-        add_gram(Z, Z * each[:, None], one.gram[0])
-        one.weight[0] += each.sum()
+        add_gram(Z, Z * weights[:, None], output_sums.gram[0])
+        output_sums.weight[0] += weights.sum()
 
 
 def feature_rows(parts, V, S, Y, rows):
-    """Z (M, P) and Y (M, O) of some rows of a block; see ``features``."""
+    """Compute Z (M, P) and Y (M, O) of M rows of a block; see ``features``."""
     P = int(parts @ [1, V.shape[1], S.shape[1], S.shape[1]])
     Z = _panelled(P + Y.shape[1], parts, V, S, Y, rows).transpose(1, 0, 2).reshape(len(rows), -1)
     return np.ascontiguousarray(Z[:, :P]), Z[:, P : P + Y.shape[1]].copy()
 
 
 def _panelled(columns, parts, V, S, Y, rows):
-    """[Z, Y] (panels, M, PANEL) of some rows of a block."""
+    """Compute [Z, Y] (panels, M, PANEL) of M rows of a block."""
     Z = np.empty((panels(columns), len(rows), PANEL))
     features(rows, parts, V, S, Y, Z)
     return Z
 
 
 def _times(Z, w):
-    """Z with weighted rows."""
+    """Weight the rows of Z (panels, M, PANEL) by w (M,)."""
     return Z if (w == 1).all() else Z * w[:, None]
 
 
@@ -314,7 +318,7 @@ def _times(Z, w):
 
 
 def ridge(normal, alpha, bias):
-    """The weights (P, outputs) for a penalty alpha; ``bias``: whether column 0 is one, and not penalised."""
+    """Solve for the weights (P, O) at a penalty alpha; ``bias``: column 0 is 1, and not penalised."""
     diagonal = _penalties(normal, alpha, bias)
     W = solve(normal.ZZ, diagonal, normal.ZY)
     if W is None or not np.isfinite(W).all():
@@ -331,29 +335,29 @@ def ridge(normal, alpha, bias):
 
 
 def _penalties(normal, alpha, bias):
-    """alpha D, (P,)."""
+    """Diagonal (P,) of alpha D."""
     diagonal = np.full(len(normal.ZZ), float(alpha))
     diagonal[:1] *= not bias
     return diagonal
 
 
 def squared_error(normal, W):
-    """Sum of squared errors of weights (P, K outputs), for K alphas: (K outputs,)."""
+    """Sums of squared errors (K O,) of weights W (P, K O) for K alphas."""
     K = W.shape[1] // len(normal.yy)
     sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.A, W) - 2 * np.tile(normal.ZY, K)), axis=0)
     return np.maximum(sse, 0.0)
 
 
 def likely_alpha(normals, bias):
-    """The alpha of most evidence, the same for all outputs."""
+    """Find the alpha of most evidence, shared by all outputs."""
     size = max(np.trace(normal.ZZ) / len(normal.ZZ) for normal in normals)
-    low = max(ALPHAS[0], np.log10(ROUNDING * len(normals[0].ZZ)))
+    low = max(DECADES[0], np.log10(RESOLUTION * len(normals[0].ZZ)))
 
-    def badness(decade):
+    def minus_evidence(decade):
         return sum(_minus_evidence(normal, size * 10.0**decade, bias) for normal in normals)
 
-    found = minimize_scalar(badness, bounds=(low, ALPHAS[1]), method="bounded", options={"xatol": 0.1})
-    return float(size * 10.0**found.x)
+    best = minimize_scalar(minus_evidence, bounds=(low, DECADES[1]), method="bounded", options={"xatol": 0.1})
+    return float(size * 10.0**best.x)
 
 
 def _minus_evidence(normal, alpha, bias):
@@ -367,8 +371,8 @@ def _minus_evidence(normal, alpha, bias):
             return np.inf
         W = cho_solve(chol, normal.ZY, check_finite=False)
     errors = normal.yy - np.sum(W * normal.ZY, axis=0)
-    if not (errors > ROUNDING * normal.yy).all():
-        return np.inf if (normal.yy > 0).any() else -alpha  # y is constant: nothing is to be explained
+    if not (errors > RESOLUTION * normal.yy).all():
+        return np.inf if (normal.yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
     spread = 2 * np.log(np.diag(chol[0])).sum() - (len(A) - bias) * np.log(alpha)
     return normal.weight * np.log(errors).sum() + len(errors) * spread
 
@@ -378,11 +382,11 @@ def _minus_evidence(normal, alpha, bias):
 
 @np.errstate(over="ignore", invalid="ignore")  # where gradients fail, the fold is solved directly
 def ridge_path(total, folds, alphas, bias):
-    """The weights (S, P, K outputs) of the normal equations ``folds``, parts of ``total``, for each alpha.
+    """Solve S normal equations ``folds``, parts of ``total``, for each of K alphas: weights (S, P, K O).
 
-    With A = Q T Q' of all rows, T tridiagonal, Q (s T + alpha) Q' is close to A_f + alpha of a fold with a share s of
-    the rows, so that conjugate gradients from the solution of all rows need a few steps, for all folds and alphas side
-    by side.  Columns of the arrays (P, S K O) below: the outputs of an alpha, the alphas of a fold.
+    With A = Q T Q' over all rows, T tridiagonal, Q (s T + alpha) Q' approximates A_f + alpha of a fold with a share s
+    of the rows, and so preconditions conjugate gradients, which then need few steps; all folds and alphas are solved
+    side by side.  Columns of the arrays (P, S K O) below: fold by fold, alpha by alpha, output by output.
     """
     P, O = total.ZY.shape
     S, K = len(folds), len(alphas)
@@ -395,44 +399,44 @@ def ridge_path(total, folds, alphas, bias):
     pivot, lower = np.empty((len(d), len(alpha))), np.empty((len(e), len(alpha)))
     factor(d, e, share, alpha, pivot, lower)
 
-    def near(R):
-        """Roughly, R divided by A_f + alpha."""
+    def precondition(R):
+        """Approximate (A_f + alpha)^-1 R, (P, S K O)."""
         Z = _product(Qt, R)
         substitute(pivot, lower, Z)
         return _product(Q, Z)
 
-    def times(X):
-        """A_f + alpha times X."""
-        parts = [_product(fold.A, part) for fold, part in zip(folds, np.split(X, S, axis=1))]
+    def apply(X):
+        """(A_f + alpha) X, (P, S K O)."""
+        parts = [_product(fold.A, x) for fold, x in zip(folds, np.split(X, S, axis=1))]
         return np.hstack(parts) + penalised * (alpha * X)
 
     right = np.hstack([np.tile(fold.ZY, K) for fold in folds])
     yy = np.concatenate([np.tile(fold.yy, K) for fold in folds])
-    X = near(np.tile(total.ZY, S * K) * share)
-    R = right - times(X)
-    Z = near(R)
-    direction, left = Z, np.sum(R * Z, axis=0)
+    X = precondition(np.tile(total.ZY, S * K) * share)
+    R = right - apply(X)
+    Z = precondition(R)
+    direction, misfit = Z, np.sum(R * Z, axis=0)
     for _ in range(MAX_ITERATIONS):
-        far = ~(left <= CLOSE**2 * (yy - np.sum(X * right, axis=0)))  # not a number, too
+        far = ~(misfit <= FOLD_TOLERANCE**2 * (yy - np.sum(X * right, axis=0)))  # NaN counts as far
         if not far.any():
             break
-        ahead = times(direction)
-        step = left / np.maximum(np.sum(direction * ahead, axis=0), np.finfo(float).tiny)
+        image = apply(direction)
+        step = misfit / np.maximum(np.sum(direction * image, axis=0), np.finfo(float).tiny)
         X += step * direction
-        R -= step * ahead
-        Z = near(R)
-        now = np.sum(R * Z, axis=0)
-        direction = Z + now / np.maximum(left, np.finfo(float).tiny) * direction
-        left = now
+        R -= step * image
+        Z = precondition(R)
+        misfit_after = np.sum(R * Z, axis=0)
+        direction = Z + misfit_after / np.maximum(misfit, np.finfo(float).tiny) * direction
+        misfit = misfit_after
     W = X.reshape(P, S, K * O).transpose(1, 0, 2).copy()
-    for fold, w, mine in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
-        for k in np.flatnonzero(mine):
+    for fold, w, unfinished in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
+        for k in np.flatnonzero(unfinished):
             w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
     return W
 
 
 def _tridiagonal(A):
-    """Q (P, P), d (P,), e (P - 1,): A = Q T Q', T with d on its diagonal and e beside it."""
+    """Factor A (P, P) = Q T Q': Q (P, P), and diagonal d (P,) and subdiagonal e (P - 1,) of T."""
     P = len(A)
     Q = np.zeros((P, P))
     Q[0, 0] = 1
@@ -445,7 +449,7 @@ def _tridiagonal(A):
 
 
 def _product(A, X):
-    """The first rows and columns of A, as many as X has rows, times X."""
+    """A[:P, :P] X, (P, K), for X (P, K)."""
     Z = np.empty(X.shape)
     multiply(A, np.ascontiguousarray(X), Z)
     return Z

@@ -1,4 +1,4 @@
-"""The work space of a recurrent net: its forward pass leaves on it what back-propagation through time needs."""
+"""Forward pass and back-propagation through time of a recurrent net, with their work space."""
 
 from functools import partial
 from typing import NamedTuple
@@ -6,14 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from . import recurrent_kernels as kernels
-from .recurrent import Readout, X, Y
+from .recurrent import INPUTS, OUTPUTS, Readout
 
 
-SPELL = 5e7  # multiplications in one compiled call, which cannot be interrupted: some milliseconds
+SPELL = 5e7  # multiplications of a compiled call: some milliseconds, after which Ctrl-C is heard
 
 
 class Trace(NamedTuple):
-    """What a cell leaves behind; see the docstrings of the cells' kernels."""
+    """Arrays of a cell that the backward pass reads; see the docstrings of the cells' kernels.
+
+    Z : (G, T, B, H).   S : (n_states, T + 1, B, H).   R : (T, B, H), h as the recurrence sees it.   Q : (T, B, H).
+    unit, root : (G, T, B, H), (G, T, B), of layer norm, or (0, ...).   rows : (T B,), offsets in h.
+    """
 
     Z: np.ndarray
     S: np.ndarray
@@ -25,28 +29,28 @@ class Trace(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """Of one block: recurrent (B, H) on h as the recurrence sees it, output (T, B, H) on h as others do; or (0, 0)."""
+    """Dropout masks of a block: recurrent (B, H) on h in its recurrence, output (T, B, H) on h elsewhere; or (0, 0)."""
 
     recurrent: np.ndarray
     output: np.ndarray
 
-    def of(self, part):
-        """The masks of some of the sequences, a slice."""
-        return Masks(self.recurrent[part], self.output[:, part].copy())
+    def of(self, sequences):
+        """Select the masks of a slice of the sequences."""
+        return Masks(self.recurrent[sequences], self.output[:, sequences].copy())
 
 
 class Tape:
-    """Work space for B sequences of T steps; a forward pass leaves on it what the backward pass needs.
+    """Work space for B sequences of T steps: the forward pass records what the backward pass needs.
 
-    ``S[k]`` (n_states, T + 1, B, H) are the states of block k: the caller sets step 0.  ``out`` : (T, B, O).
-    ``dS[k]`` (2, B, H) : the gradient of the last states, which the caller sets, and then that of the first.
+    S[k] : (n_states, T + 1, B, H), the states of block k, of which the caller sets step 0.   out : (T, B, O).
+    dS[k] : (2, B, H), in: gradient with respect to the last states, out: to the first.
     """
 
     def __init__(self, net, B, T, dtype):
         self.net, self.B, self.T, self.dtype = net, B, T, dtype
         self._none = np.empty((0, 0), dtype)
-        some = max(1, int(SPELL / (B * net.size)))
-        self._spells = [(t, min(t + some, T)) for t in range(0, T, some)]
+        steps = max(1, int(SPELL / (B * net.size)))
+        self._spells = [(t, min(t + steps, T)) for t in range(0, T, steps)]
         self.traces, self.dH, self.dS = [], [], []
         for block, shapes in zip(net.blocks, net.shapes):
             H, G = block.H, net.cell.gates
@@ -68,17 +72,17 @@ class Tape:
         self.out = np.empty((T, B, net.n_outputs), dtype)
 
     def place(self, x, x_at, y, y_at, lengths):
-        """Choose the sequences: step 0 of each is row x_at (B,) of x (flat), row y_at of y; lengths (B,)."""
+        """Choose the sequences: step 0 of each is row x_at (B,) of flat x and row y_at (B,) of flat y; lengths (B,)."""
         self.x, self.y, self.y_at = x, y, y_at * self.net.n_outputs
         steps = np.arange(self.T)[:, None]
         self._forth = self._back = steps
-        if self.net.bidirectional:  # steps beyond the end stay where they are
+        if self.net.bidirectional:  # steps beyond the end of a sequence are not reversed
             self._back = np.where(steps < lengths, lengths - 1 - steps, steps)
-        self._at = {X: (x_at, self.net.n_inputs), Y: (y_at, self.net.n_outputs)}
+        self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.n_outputs)}
         self._placed = {}
 
     def _rows(self, source, reverse):
-        """Where in its array each row of a source begins, (T B,)."""
+        """Offsets (T B,) of a source's rows in its array."""
         if source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
             return self.traces[source.which].rows
         if (source, reverse) not in self._placed:
@@ -94,26 +98,26 @@ class Tape:
     def _array(self, source):
         """The array of a source, flat."""
         if source.which < 0:
-            return self.x if source.which == X else self.y
+            return self.x if source.which == INPUTS else self.y
         return self._h[source.which].reshape(-1)
 
     def forward(self, weights, own=None, masks=None, feed=None):
-        """Run; returns ``out``.
+        """Run T steps; return ``out`` (T, B, O).
 
-        own : (T, B, O) bool, True where y is not known: the output is written there, so y must be a private copy;
-        None where all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called after step t where
-        some y is not known, to write there something else than the output.
+        weights : ``Net.views(theta)``.   own : (T, B, O) bool, True where y is unknown: the output is written there, so
+        y must be a private copy; None if all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called
+        after step t in place of feeding the output itself.
         """
         net, T = self.net, self.T
         *blocks, readout = weights
         self.own = own
         self.masks = masks or [Masks(self._none, self._none)] * len(blocks)
-        self._h = []  # as others see it
+        self._h = []  # of each block, (T, B, H), as other blocks see it
         for k, (mask, trace) in enumerate(zip(self.masks, self.traces)):
             h = trace.S[0]
             self.traces[k] = trace._replace(R=np.empty_like(trace.Q) if mask.recurrent.size else h[:T])
             self._h.append(np.empty_like(trace.Q) if mask.output.size else h[1:])
-        early, late = [], []  # what can be done for all steps at once, and what goes step by step
+        early, late = [], []  # for all steps at once, and step by step
         for k, (p, block) in enumerate(zip(blocks, net.blocks)):
             trace = self.traces[k]
             bias = np.zeros_like(p.b) if p.gain.size else p.b
@@ -141,7 +145,7 @@ class Tape:
         return partial(kernels.feed_shares, self.out, own, self.y_at, self.y, self.net.link == "softmax")
 
     def _add_sources(self, W, b, sources, reverse, Z, early, late):
-        """Schedule what fills Z."""
+        """Schedule the projections of all sources into Z (G, T, B, H)."""
         for source in sources:
             step = partial(
                 kernels.project,
@@ -153,13 +157,14 @@ class Tape:
                 b,
                 Z,
             )
-            (early if source.which == X else late).append(step)
+            (early if source.which == INPUTS else late).append(step)
             b = b[:0]
 
     def backward(self, weights, turned, dout, grads):
-        """Back through time; adds to ``grads``, which are like ``weights``.
+        """Back-propagate through time; add the gradients to ``grads``, named tuples of arrays like ``weights``.
 
-        dout : (T, B, O), dL/dout, in; out: with what came back through the outputs that were fed.
+        turned : transposed weights, from ``Net.turned``.   dout : (T, B, O), in: dL/dout at fixed feedback, out: with
+        the gradient through the outputs that were fed.
         """
         net, T = self.net, self.T
         U, V = turned
@@ -192,8 +197,8 @@ class Tape:
             for t in range(T - 1, -1, -1):
                 for step in steps:
                     step(t, t + 1)
-        parts = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
-        for Z, g, sources, reverse in [*parts, (dout[None], grads[-1], net.readout, False)]:
+        layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
+        for Z, g, sources, reverse in [*layers, (dout[None], grads[-1], net.readout, False)]:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
             db = g.b[:0] if normed else g.b
             for source in sources:
@@ -203,17 +208,17 @@ class Tape:
                 db = db[:0]
 
     def _add_back(self, Z, V, sources, reverse, dy, steps):
-        """Schedule what carries dL/dZ to its sources."""
+        """Schedule the propagation of dL/dZ (G, T, B, H) to its sources."""
         for source, v in zip(sources, V):
             if source.which >= 0:
-                to = self.dH[source.which].reshape(-1)
-            elif source.which == Y and dy is not None:
-                to = dy
+                target = self.dH[source.which].reshape(-1)
+            elif source.which == OUTPUTS and dy is not None:
+                target = dy
             else:
                 continue
-            steps.append(partial(kernels.scatter, Z, v, self._rows(source, reverse), to))
+            steps.append(partial(kernels.scatter, Z, v, self._rows(source, reverse), target))
 
 
 def _mask(h, mask, seen, first, last):
-    """h, mask, seen : (T, B, H)."""
+    """seen <- h mask.   h, mask, seen : (T, B, H)."""
     np.multiply(h[first:last], mask[first:last], out=seen[first:last])

@@ -1,8 +1,7 @@
-"""Lags: how far back a layer looks, and where those rows lie in memory.
+"""Lags: which past rows a layer sees, and where they lie in memory.
 
-A series Z (N, D), row-major, is its own lag matrix: the rows t - b ... t - a are one contiguous piece of
-memory, (b - a + 1) D numbers that begin at offset (t - b) D.  So a set of lags is a list of *runs* of
-consecutive lags, and a kernel reads each run in place.  Nothing is ever copied out.
+A row-major series Z (N, D) is its own lag matrix: the rows t - b ... t - a are (b - a + 1) D contiguous numbers from
+offset (t - b) D.  So a set of lags is a list of *runs* of consecutive lags, read in place, without a copy.
 """
 
 from numbers import Integral
@@ -19,16 +18,16 @@ class Run(NamedTuple):
 
 
 def parse_lags(lags, name, smallest):
-    """The lags that a parameter names, as a sorted tuple of distinct ints.
+    """Parse a parameter into a sorted tuple of distinct lags.
 
     Parameters
     ----------
     lags : int or sequence of int
         An int L stands for ``smallest ... L``; a sequence for exactly those lags.
     name : str
-        The parameter, for the message.
+        Name of the parameter, for messages.
     smallest : int
-        0 where the present may be seen (inputs), 1 where it may not (outputs).
+        0 if the present row may be seen (inputs), 1 if not (outputs).
     """
     cure = f"give an int L >= 0 for the lags {smallest}..L, or a sequence of distinct ints >= {smallest}"
     if isinstance(lags, Integral) and not isinstance(lags, bool):
@@ -48,15 +47,15 @@ def parse_lags(lags, name, smallest):
 
 
 def runs(lags):
-    """Cut sorted lags into runs of consecutive ones, the oldest run first.
+    """Cut lags into runs of consecutive lags, the oldest run first.
 
     >>> runs((0, 1, 2, 24))
     [Run(oldest=24, length=1), Run(oldest=2, length=3)]
     """
-    found = []
+    pieces = []
     for k in sorted(lags, reverse=True):
-        if found and found[-1].oldest - found[-1].length == k:
-            found[-1] = Run(found[-1].oldest, found[-1].length + 1)
+        if pieces and pieces[-1].oldest - pieces[-1].length == k:
+            pieces[-1] = Run(pieces[-1].oldest, pieces[-1].length + 1)
         else:
-            found.append(Run(k, 1))
-    return found
+            pieces.append(Run(k, 1))
+    return pieces

@@ -121,6 +121,42 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     return Table(X, y, weight, parts, order, "table", names)
 
 
+def one_a_series(X, y, groups=None, column=None):
+    """Whether y has one value, or row of values, a series of X, and not one a row: its shape decides.
+
+    X : a list of series, a 3-D array, or rows that tell their series.
+    """
+    if X is None or y is None or isinstance(y, str):
+        return False
+    if _is_list(X):
+        return not _is_list(y, 1) and np.ndim(_first_of(y)) < 2 and len(y) == len(X)
+    if getattr(X, "ndim", 0) == 3:
+        shape = np.shape(y)
+        return len(shape) == 1 or (len(shape) == 2 and shape[1] != np.shape(X)[1])
+    if not hasattr(y, "__len__") or len(y) == len(X):
+        return False
+    told = groups is not None or column is not None or getattr(getattr(X, "index", None), "nlevels", 1) > 1
+    return told and len(y) == len(gather(X, None, None, groups, column).parts)
+
+
+def _first_of(y):
+    return y.iloc[0] if hasattr(y, "iloc") else y[0] if len(y) else y
+
+
+def in_order_of(parts, y, names):
+    """The y of each series, in the order of the parts: by its index, where that has their keys, or as it comes."""
+    index, keys = getattr(y, "index", None), [part.key for part in parts]
+    if not isinstance(index, pd.Index) or is_default(index) or not names:
+        return y
+    place = index.get_indexer(pd.MultiIndex.from_tuples(keys) if index.nlevels > 1 else _flat(keys))
+    if index.nlevels != len(names) or (place < 0).any() or not index.is_unique:
+        raise ValueError(
+            f"y has one value a series, but its index ({index[:3].tolist()} ...) is not that of the series of X "
+            f"({keys[:3]} ...): give each series its y, or y without an index, in the order of the series."
+        )
+    return y.iloc[place]
+
+
 def _slices(ends):
     """Slices of rows, from where they end (n,)."""
     ends = ends.tolist()

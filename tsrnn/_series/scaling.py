@@ -18,18 +18,18 @@ class Scaler(NamedTuple):
     feeds_output = True  # what comes out of a model may be fed back as it is
 
     def __call__(self, V):
-        """To the model's units."""
+        """Scale V (N, D) to the model's units."""
         return (V - self.center) / self.scale
 
     def inverse(self, Z):
-        """To the user's units."""
+        """Scale Z (N, D) back to the user's units."""
         return Z * self.scale + self.center
 
 
 def make_scaler(kind, V, counts, name):
-    """Learn a scaler from those rows of V (N, D) that count, NaN left out.
+    """Learn a scaler from the rows ``counts`` (N,) bool of V (N, D), ignoring NaN.
 
-    A constant column of y gets scale 1, one of X scale inf: what never moved in training says nothing later.
+    Constant columns: scale 1 in y; inf in X, so that the input is ignored.
     """
     if not counts.any() or any(np.isnan(v[counts]).all() for v in V.T):
         raise ValueError(
@@ -38,14 +38,14 @@ def make_scaler(kind, V, counts, name):
         )
     if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
         raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust' or None.")
-    pairs = [_center_and_scale(kind, v[counts]) for v in V.T]  # column by column, for the memory's sake
-    center, scale = np.array(pairs, float).reshape(-1, 2).T.copy()
+    columns = [_center_and_scale(kind, v[counts]) for v in V.T]  # column by column, to copy no more than one
+    center, scale = np.array(columns, float).reshape(-1, 2).T.copy()
     constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
     return Scaler(center, np.where(constant, np.inf if name == "X" else 1.0, scale))
 
 
 def _center_and_scale(kind, v):
-    """Of a column v (N,), NaN left out; in a unit, a power of two, in which squares neither overflow nor vanish."""
+    """Center and scale of a column v (N,), ignoring NaN; scaled by a power of two if squares overflow or vanish."""
     largest = np.nanmax(np.abs(v))
     plain = kind is None or largest == 0 or 1e-150 < largest < 1e150
     unit = 1.0 if plain else np.ldexp(1.0, np.frexp(largest)[1] - 1)
@@ -54,18 +54,18 @@ def _center_and_scale(kind, v):
 
 
 def _robust(v):
-    """Median, and the quartile range in units of a normal column's standard deviation."""
+    """Median, and the interquartile range over 1.349, that of a standard normal."""
     low, center, high = np.nanpercentile(v, [25, 50, 75])
     return center, (high - low) / 1.349 or np.nanstd(v)
 
 
 def _minmax(v):
-    """Middle and half of the range."""
+    """Midrange and half-range."""
     low, high = np.nanmin(v), np.nanmax(v)
     return (low + high) / 2, (high - low) / 2
 
 
-SCALES = {  # center and scale of a column v, NaN left out
+SCALES = {  # center and scale of a column v (N,), ignoring NaN
     None: lambda v: (0.0, 1.0),
     "standard": lambda v: (np.nanmean(v), np.nanstd(v)),
     "minmax": _minmax,

@@ -1,23 +1,23 @@
-"""What a model learns of y: ``target_transform`` and ``target_bounds``.
+"""Transforms and bounds of the target: ``target_transform`` and ``target_bounds``.
 
     u(t) = g(y(t))                            the level: pointwise, increasing
     w(t) = u(t) - sum_k c_k u(t - k)          what the model forecasts, k = 1 ... K
     y(t) = g^-1(min(max(w(t) + sum_k c_k u(t - k), g(low(t))), g(high(t))))
 
 The differences stand for the polynomial (1 - B^a)(1 - B^b) ... = 1 - sum_k c_k B^k of the backshift B.  Each g is
-continued to all numbers, -inf below its domain and inf above, and so is its inverse, to the ends of the domain: a
-bound or a level that a closed loop produces may lie anywhere.  Arrays are Y, U, W (N, O), column by column; NaN
+extended to all numbers, -inf below its domain and inf above, and its inverse to the ends of the domain, since bounds
+and the levels of a closed loop may lie anywhere.  Arrays are Y, U, W (N, O), column by column; NaN
 passes through.
 
 A transform is any object with
 
     __call__(Y), inverse(U)        g and its inverse, increasing; or
-    polynomial()                   [1, -c_1 ... -c_K], for what a change is of the levels
+    polynomial()                   [1, -c_1 ... -c_K], for a difference of the levels
 
 and, where it has something to say,
 
-    check()                        raises where a parameter of its own is wrong
-    domain()                       two texts: which y it needs, and what to do about others
+    check()                        raises if a parameter of the transform is out of range
+    domain()                       two texts: the y it needs, and the cure for others
     terms(call, y), inverse_terms(call, u)      the formulas, for export: see ``export/_program.py``
 """
 
@@ -32,14 +32,14 @@ from .._check import check_number
 from .._values import kept, public
 
 
-LARGEST = np.finfo(float).max
+MAX_FLOAT = np.finfo(float).max
 
 
 @public("tsrnn.preprocessing")
 class Log(BaseEstimator):
     """Logarithm of the target: u = log(y + offset).
 
-    For a positive series whose swings grow with its level; errors then are relative ones.
+    For a positive series whose variation grows with its level; errors are then relative.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Log(BaseEstimator):
 
     See Also
     --------
-    Power : nearly the same for a y that may be zero.
+    Power : similar, for a y that may be zero.
 
     Examples
     --------
@@ -64,28 +64,28 @@ class Log(BaseEstimator):
         self.offset = offset
 
     def check(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("offset", self.offset)
 
     def __call__(self, Y):
-        """Levels, -inf below the domain."""
+        """Levels of Y (N, O), -inf below the domain."""
         with np.errstate(divide="ignore"):
             return np.log(np.maximum(np.add(Y, self.offset), 0))
 
     def inverse(self, U):
-        """From levels back to y."""
+        """Y of levels U (N, O)."""
         return np.exp(U) - self.offset
 
     def terms(self, call, y):
-        """The level, for export."""
+        """The formula of the level, for export."""
         return call("log", call("max", y + self.offset, 0.0))
 
     def inverse_terms(self, call, u):
-        """Y of a level, for export."""
+        """The formula of y from its level, for export."""
         return call("exp", u) - self.offset
 
     def domain(self):
-        """What it can be taken of, and what to do about other values."""
+        """The domain, and the cure for values outside."""
         return f"y > {0.0 - self.offset}", "give a greater offset, or NaN where such a value was not measured"
 
 
@@ -93,7 +93,7 @@ class Log(BaseEstimator):
 class Power(BaseEstimator):
     """Power of the target: u = (y + offset) ** exponent.
 
-    With an exponent below 1 for a series that may be zero and swings more where it is large.
+    With an exponent below 1, for a series that may be zero and varies more where it is large.
 
     Parameters
     ----------
@@ -116,30 +116,30 @@ class Power(BaseEstimator):
         self.offset = offset
 
     def check(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("exponent", self.exponent, 0, low_open=True)
         check_number("offset", self.offset)
 
     def __call__(self, Y):
-        """Levels, -inf below the domain."""
+        """Levels of Y (N, O), -inf below the domain."""
         V = np.add(Y, self.offset)
         with np.errstate(over="ignore"):
             return np.where(V < 0, -np.inf, np.abs(V) ** self.exponent)
 
     def inverse(self, U):
-        """From levels back to y."""
+        """Y of levels U (N, O)."""
         return np.maximum(U, 0) ** (1 / self.exponent) - self.offset
 
     def terms(self, call, y):
-        """The level, for export."""
+        """The formula of the level, for export."""
         return call("pow", y + self.offset, self.exponent)
 
     def inverse_terms(self, call, u):
-        """Y of a level, for export."""
+        """The formula of y from its level, for export."""
         return call("pow", call("max", u, 0.0), 1 / self.exponent) - self.offset
 
     def domain(self):
-        """What it can be taken of, and what to do about other values."""
+        """The domain, and the cure for values outside."""
         return (
             f"y >= {0.0 - self.offset}",
             "give a greater offset, or NaN where such a value was not measured",
@@ -150,12 +150,12 @@ class Power(BaseEstimator):
 class Logit(BaseEstimator):
     """Log-odds of the target's place in a range: u = log((y - low) / (high - y)).
 
-    For a share: forecasts, and their intervals, stay between low and high.
+    For a proportion: forecasts and intervals stay between low and high.
 
     Parameters
     ----------
     low, high : float, default=0.0 and 1.0
-        Ends of the range, in the units of y, which must lie between them and not on them.
+        Ends of the range, in the units of y, which must lie strictly between them.
 
     Examples
     --------
@@ -171,30 +171,30 @@ class Logit(BaseEstimator):
         self.high = high
 
     def check(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("low", self.low)
         check_number("high", self.high, self.low, low_open=True)
 
     def __call__(self, Y):
-        """Levels, -inf and inf outside the domain."""
+        """Levels of Y (N, O), -inf and inf outside the domain."""
         V = np.clip(Y, self.low, self.high)
         with np.errstate(divide="ignore"):
             return np.log((V - self.low) / (self.high - V))
 
     def inverse(self, U):
-        """From levels back to y."""
+        """Y of levels U (N, O)."""
         return self.low + (self.high - self.low) / (1 + np.exp(np.negative(U)))
 
     def terms(self, call, y):
-        """The level, for export."""
+        """The formula of the level, for export."""
         return call("log", y - self.low) - call("log", self.high - y)
 
     def inverse_terms(self, call, u):
-        """Y of a level, for export."""
+        """The formula of y from its level, for export."""
         return self.low + (self.high - self.low) * call("logistic", u)
 
     def domain(self):
-        """What it can be taken of, and what to do about other values."""
+        """The domain, and the cure for values outside."""
         return (
             f"{self.low} < y < {self.high}",
             "give a wider range, or target_bounds instead, which y may touch",
@@ -205,8 +205,8 @@ class Logit(BaseEstimator):
 class Difference(BaseEstimator):
     """Change of the target: w(t) = u(t) - u(t - lag).
 
-    With ``lag=1`` for a series without a fixed level, with the rows of a season for one that repeats itself.
-    Forecasts add the changes up again. Several differences are taken one of the other.
+    With ``lag=1`` for a series without a fixed level, with the rows of a season for a seasonal one. Forecasts
+    accumulate the changes. Several differences are composed.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class Difference(BaseEstimator):
         self.lag = lag
 
     def check(self):
-        """Raise where a parameter is out of range or of the wrong type."""
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("lag", self.lag, 1, integer=True)
 
     def polynomial(self):
@@ -233,15 +233,15 @@ class Difference(BaseEstimator):
 
 
 ANY = "values of which it gives finite levels", "give others, or NaN where such a value was not measured"
-WORDS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
+TRANSFORMS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
 
 
 @kept("target")
 class Target(NamedTuple):
-    """What the model forecasts, of what the user measured.
+    """The composed transform of the target.
 
-    pointwise : tuple of transforms such as Log, applied in this order.   coef : (K,), c_1 ... c_K.   season : rows
-    after which all differences begin anew.
+    pointwise : tuple of transforms such as Log, applied in this order.   coef : (K,), c_1 ... c_K.   season : least
+    common multiple of the differences' lags.
     """
 
     pointwise: tuple
@@ -249,7 +249,7 @@ class Target(NamedTuple):
     season: int
 
     def levels(self, Y):
-        """U (N, O) of measured Y; raises where a value lies outside the domain."""
+        """Levels U (N, O) of measured Y (N, O); raise if a value lies outside the domain."""
         U = np.asarray(Y, float)
         for g in self.pointwise:
             V, U = U, g(U)
@@ -266,13 +266,13 @@ class Target(NamedTuple):
         return U
 
     def ends(self, Y):
-        """Levels of any Y, -inf and inf outside the domain."""
+        """Levels of any Y (N, O), -inf and inf outside the domain."""
         for g in self.pointwise:
             Y = g(Y)
         return Y
 
     def bound_levels(self, low, high):
-        """Levels of bounds on y, such that clipping to them never gives an infinite level."""
+        """Levels of bounds (N, O) or (O,) on y; raise if clipping to them could give an infinite level."""
         low, high = np.asarray(low, float), np.asarray(high, float)
         lowest, highest = self.ends(low), self.ends(high)
         for name, bound, level, end in ("low", low, lowest, np.inf), ("high", high, highest, -np.inf):
@@ -284,21 +284,21 @@ class Target(NamedTuple):
         return lowest, highest
 
     def inverse(self, U):
-        """Y of levels U, which may lie beyond those that y can have; finite where U is."""
+        """Y (N, O) of any levels U (N, O), finite where U is."""
         with np.errstate(over="ignore"):
             for g in reversed(self.pointwise):
-                U = np.clip(g.inverse(U), -LARGEST, LARGEST)
+                U = np.clip(g.inverse(U), -MAX_FLOAT, MAX_FLOAT)
         return U
 
     def base(self, past):
-        """What the past adds to a change: sum_k c_k u(t - k), (..., O), of levels past (..., K, O), oldest first."""
+        """Base of a change: sum_k c_k u(t - k), (..., O), of past levels (..., K, O), oldest first."""
         total = np.zeros((*past.shape[:-2], past.shape[-1]))
         for k in self._lags():
             total += self.coef[k - 1] * past[..., -k, :]
         return total
 
     def differences(self, U, past):
-        """W (N, O) of levels U (N, O) and those before, past (K, O); NaN where one that is needed is NaN."""
+        """Changes W (N, O) of levels U (N, O) after levels past (K, O); NaN where a level they need is NaN."""
         K, N = len(self.coef), len(U)
         before = np.concatenate([past, U])
         W = np.array(U, float)
@@ -307,30 +307,32 @@ class Target(NamedTuple):
         return W
 
     def _lags(self):
-        """Those k of which c_k is not 0: the others may be NaN."""
+        """The k with c_k not 0: levels at other lags may be NaN."""
         return np.flatnonzero(self.coef) + 1
 
 
 def resolve_target(target_transform):
-    """The Target that None, a word, an object or a sequence of those stands for."""
+    """Return the Target that None, a word, an object or a sequence of these names."""
     steps = target_transform if isinstance(target_transform, (list, tuple)) else [target_transform]
     pointwise, polynomial, difference, season = [], np.ones(1), None, 1
     for step in steps:
         if step is None:
             continue
-        found = WORDS.get(step) if isinstance(step, str) else step
-        changes = hasattr(found, "polynomial")
-        if isinstance(found, type) or not (changes or (callable(found) and hasattr(found, "inverse"))):
+        transform = TRANSFORMS.get(step) if isinstance(step, str) else step
+        differences = hasattr(transform, "polynomial")
+        if isinstance(transform, type) or not (
+            differences or (callable(transform) and hasattr(transform, "inverse"))
+        ):
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} is unknown: give None, "
-                f"{', '.join(map(repr, WORDS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
+                f"{', '.join(map(repr, TRANSFORMS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
                 "Difference(lag=24), or a list of those: anything with the methods __call__(Y) and inverse(U), or "
                 "polynomial()."
             )
-        if hasattr(found, "check"):
-            found.check()
-        if changes:
-            difference, factor = step, _factor(found)
+        if hasattr(transform, "check"):
+            transform.check()
+        if differences:
+            difference, factor = step, _factor(transform)
             polynomial = np.convolve(polynomial, factor)
             season = math.lcm(season, len(factor) - 1)
         elif difference is not None:
@@ -340,13 +342,13 @@ def resolve_target(target_transform):
             )
         else:
             pointwise.append(
-                clone(found, safe=False)
+                clone(transform, safe=False)
             )  # the fitted model keeps it, whatever set_params does later
     return Target(tuple(pointwise), -polynomial[1:], season)
 
 
 def _factor(difference):
-    """The polynomial of a difference, (K + 1,)."""
+    """The polynomial (K + 1,) of a difference."""
     factor = np.asarray(difference.polynomial(), float)
     if factor.ndim != 1 or len(factor) < 2 or factor[0] != 1 or not np.isfinite(factor).all():
         raise ValueError(
@@ -360,9 +362,9 @@ def _factor(difference):
 
 @kept("bounds")
 class Bounds(NamedTuple):
-    """Where y may lie: for each output a number, or, as an int, the column of X that holds it.
+    """Bounds of y.
 
-    low, high : (O,) tuples.
+    low, high : (O,) tuples of floats or, for bounds that vary, of ints: columns of X.
     """
 
     low: tuple
@@ -370,11 +372,11 @@ class Bounds(NamedTuple):
 
     @property
     def has_columns(self):
-        """Whether a column of X holds some of them."""
+        """True if a column of X holds a bound."""
         return any(isinstance(bound, int) for side in self for bound in side)
 
     def __call__(self, X):
-        """Low and high (N, O) in the rows of X (N, F), all in the user's units."""
+        """Low and high (N, O) for rows of X (N, F), in the user's units."""
         low, high = (
             np.stack([X[:, b] if isinstance(b, int) else np.full(len(X), b) for b in side], axis=1)
             for side in self
@@ -390,7 +392,7 @@ class Bounds(NamedTuple):
 
 
 def resolve_bounds(target_bounds, feature_names, n_outputs):
-    """The Bounds that a pair (low, high) stands for; None where both sides are open.
+    """Return the Bounds of a pair (low, high); None if both sides are open.
 
     feature_names : the columns of X, "x0", "x1" ... for an array.
     """
@@ -415,7 +417,7 @@ def resolve_bounds(target_bounds, feature_names, n_outputs):
 
 
 def _side(name, side, infinity, names, n_outputs):
-    """One side of the bounds, (O,): floats, or ints for columns of X."""
+    """One side of the bounds, an (O,) tuple of floats, or ints for columns of X."""
     alone = side is None or isinstance(side, str) or np.ndim(side) == 0
     bounds = [side] * n_outputs if alone else list(side)
     if len(bounds) != n_outputs:
@@ -427,7 +429,7 @@ def _side(name, side, infinity, names, n_outputs):
 
 
 def _bound(name, bound, infinity, names):
-    """A float, or the int of a column of X."""
+    """A bound as a float, or as an int, the column of X."""
     if bound is None:
         return infinity
     if isinstance(bound, str):

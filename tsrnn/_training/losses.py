@@ -55,8 +55,8 @@ ROUNDING = 1e-3  # of kinks, in units of the mean loss: bounds the weights 1 / |
 EXACT = 1e-150  # a smaller mean loss, or rounding, is an exact fit: its square would underflow
 MIN_GAIN = 3e-5  # reweighting ends when a step lowers the loss by a smaller share
 MAX_REWEIGHTED = 80  # least-squares problems solved in one reweighting, at most
-# Over-relaxation: the share of the way to the parabolas' minimum that is stepped. Up to 2 the parabolas do not rise, and
-# near 2 kinks are reached in fewer steps.
+# Over-relaxation: each step goes so far beyond the parabolas' minimum. Up to 2 they do not rise, and kinks are reached
+# in fewer steps.
 STEP = 1.8
 
 

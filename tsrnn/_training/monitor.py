@@ -116,7 +116,7 @@ def progress(verbose, name, max_iter):
         return
     with tqdm(total=max_iter, desc=name, leave=False) as bar:
 
-        def tell(text):
+        def report(text):
             bar.update()
             bar.set_postfix_str(text.partition(": ")[2], refresh=False)
 

@@ -1,4 +1,4 @@
-"""Measured series and generators of the field's benchmark systems, offline.
+"""Measured series, and generators of benchmark systems, offline.
 
 ``load_*`` return a :class:`sklearn.utils.Bunch` with ``frame``, ``data``, ``target``, ``feature_names``,
 ``target_names``, ``DESCR`` and ``filename``, or ``(data, target)`` with ``return_X_y=True``.

@@ -1,8 +1,8 @@
 r"""Benchmark systems, as published. Time is axis 0 and everything is float64.
 
 Driven systems return ``(X, y)`` with X (n_timesteps, n_features) and y (n_timesteps,), where ``X[t]`` is the
-input applied at t and ``y[t]`` the output observed at t, before that input has acted: y(t + 1) is the first
-to feel u(t).
+input applied at t and ``y[t]`` the output observed at t, before that input acts: y(t + 1) is the first to
+depend on u(t).
 
     NARMA         y(t+1) = a y(t) + b y(t) sum_{i<order} y(t-i) + 1.5 u(t-order+1) u(t) + d
     Narendra      y(t+1) = y(t) / (1 + y(t)^2) + u(t)^3
@@ -26,6 +26,7 @@ from sklearn.utils import check_random_state
 
 
 def _check_int(name, value, low, high=None):
+    """Return value as an int; raise unless it is an integer in [low, high]."""
     inside = isinstance(value, Integral) and value >= low and (high is None or value <= high)
     if not inside or isinstance(value, bool):
         span = f"of at least {low}" if high is None else f"from {low} to {high}"
@@ -34,6 +35,7 @@ def _check_int(name, value, low, high=None):
 
 
 def _check_real(name, value, low=-np.inf, strict=False):
+    """Return value as a float; raise unless it is finite and at least low, or above it if ``strict``."""
     valid = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
     if not valid or value < low or (strict and value == low):
         span = "" if low == -np.inf else f" {'above' if strict else 'of at least'} {low}"
@@ -50,6 +52,7 @@ def _check_whole_steps(name, value, step):
 
 
 def _check_vector(name, value, size):
+    """Return value as an array (size,); raise unless its numbers are finite."""
     try:
         vector = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -101,7 +104,7 @@ def make_narma(n_timesteps=1000, order=10, *, random_state=None):
     The system has no stable answer to every input. A draw of u in which y exceeds 2 has diverged (usual
     outputs stay below 1.2) and is replaced as a whole by the next draw from `random_state`.
 
-    The first steps are a transient from rest; leave them to the washout.
+    The first steps are a transient from rest: use a washout.
 
     References
     ----------
@@ -138,8 +141,8 @@ def _narma_output(u, order):
     """Return y (n,) for the input u (n,), or None where it diverges."""
     a, b, d = (0.3, 0.05, 0.1) if order <= 10 else (0.3, 0.05, 0.01) if order <= 20 else (0.2, 0.04, 0.001)
     tanh = 10 < order <= 20
-    u = [0.0] * (order - 1) + u.tolist()  # u[t] is now u(t - order + 1)
-    y = [0.0] * order  # y[t] is now y(t - order + 1)
+    u = [0.0] * (order - 1) + u.tolist()  # u[t] holds u(t - order + 1)
+    y = [0.0] * order  # y[t] holds y(t - order + 1)
     for t in range(len(u) - order):
         value = a * y[-1] + b * y[-1] * sum(y[t : t + order]) + 1.5 * u[t] * u[t + order - 1] + d
         if tanh:
@@ -356,8 +359,8 @@ def make_mackey_glass(
     def feedback(delayed):
         return a * delayed / (1.0 + delayed**n)
 
-    # The delayed value is known one whole delay ahead, so within a block of `delay` steps the equation is the
-    # linear one dx/dt = F(t) - b x; a Runge-Kutta step is c x + c0 F(t) + c1 F(t + step/2) + c2 F(t + step).
+    # Within a block of `delay` steps the delayed values are known, so the equation is linear there,
+    # dx/dt = F(t) - b x; a Runge-Kutta step is c x + c0 F(t) + c1 F(t + step/2) + c2 F(t + step).
     def runge_kutta(x, f0, f1, f2):
         k1 = f0 - b * x
         k2 = f1 - b * (x + step / 2 * k1)
@@ -368,7 +371,7 @@ def make_mackey_glass(
     c, c0, c1, c2 = (runge_kutta(*unit) for unit in np.eye(4).tolist())
     n_steps = (discard + n_timesteps - 1) * every
     x = [x0]
-    delayed = np.full(delay + 1, history)  # at the ends of the block's steps
+    delayed = np.full(delay + 1, history)  # (delay + 1,), at the ends of the block's steps
     while len(x) <= n_steps:
         ends = feedback(delayed)
         middles = feedback((delayed[:-1] + delayed[1:]) / 2)

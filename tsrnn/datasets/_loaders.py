@@ -1,6 +1,6 @@
-"""Loaders of the CSV files in `datasets/`. How those were derived: `datasets/derive.py` and its README.
+"""Loaders of the CSV files in `datasets/`, which `datasets/derive.py` derives; see the README there.
 
-The text of each DESCR is that file's section of the README, so that it is said once.
+Each DESCR is the file's section of that README.
 """
 
 from pathlib import Path
@@ -15,8 +15,8 @@ TURBINES = ("R80711", "R80721", "R80736", "R80790")
 
 def _path(name):
     """Return the path of a data file: inside an installed package, else at the top of the repository."""
-    here = Path(__file__).resolve().parent
-    folders = [here / "data", here.parents[1] / "datasets"]
+    folder_of_module = Path(__file__).resolve().parent
+    folders = [folder_of_module / "data", folder_of_module.parents[1] / "datasets"]
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
@@ -35,11 +35,13 @@ def _read(name, freq=None):
 
 
 def _descr(name):
+    """Return the section of the README on a file."""
     sections = _path("README.md").read_text(encoding="utf-8").split("\n## ")
     return next(s for s in sections if s.startswith(f"{name}.csv")).strip()
 
 
 def _bunch(name, frame, feature_names, target_name, return_X_y):
+    """Make the Bunch of a frame, or (data, target)."""
     data, target = frame[feature_names].copy(), frame[target_name].copy()
     if return_X_y:
         return data, target
@@ -111,16 +113,16 @@ def load_wind_farm(turbine="R80711", *, return_X_y=False):
     """
     if turbine not in TURBINES:
         raise ValueError(f"turbine={turbine!r} is not one of the farm's: choose from {', '.join(TURBINES)}.")
-    wide = _read("wind_farm", "h")
+    columns = _read("wind_farm", "h")
     names = ["wind_speed", "wind_direction_sin", "wind_direction_cos", "temperature"]
     others = [k for k in TURBINES if k != turbine]
-    frame = pd.DataFrame(index=wide.index)
-    filled = np.zeros(len(wide), dtype=bool)
+    frame = pd.DataFrame(index=columns.index)
+    filled = np.zeros(len(columns), dtype=bool)
     for name in names:
-        own = wide[f"{turbine}_{name}"]
-        frame[name] = own.fillna(wide[[f"{k}_{name}" for k in others]].mean(axis=1)).ffill()
-        filled |= own.isna().to_numpy()
-    frame["power"] = wide[f"{turbine}_power"]
+        series = columns[f"{turbine}_{name}"]
+        frame[name] = series.fillna(columns[[f"{k}_{name}" for k in others]].mean(axis=1)).ffill()
+        filled |= series.isna().to_numpy()
+    frame["power"] = columns[f"{turbine}_power"]
     angle = np.arctan2(frame["wind_direction_sin"], frame["wind_direction_cos"])
     frame["wind_direction"] = np.rad2deg(angle) % 360
     frame["inputs_filled"] = filled

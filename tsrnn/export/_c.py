@@ -1,4 +1,4 @@
-"""A program as C99: one header, weights inside, nothing allocated."""
+"""Translation of a program into C99: one header with the weights, without allocation."""
 
 import re
 from textwrap import dedent, fill, indent
@@ -9,7 +9,7 @@ from ._models import program_of, title
 from ._program import Affine, Call, Links, Normalise, Span
 
 
-HELPERS = {  # what a program may use; T and I stand for types of numbers, F for a suffix
+HELPERS = {  # functions a program may call; T and I stand for types of numbers, F for a suffix
     "affine": """
         /* z[j] += sum over i of v[i] W[i, j] */
         static inline void NAME_affine(const T *W, const T *v, int K, int H, T *z)
@@ -67,11 +67,11 @@ HEAD = """
     #include <stdint.h>
     #include <string.h>
     """
-WORDS = {"tanh": "tanhF", "exp": "expF", "log": "logF", "pow": "powF", "min": "fminF", "max": "fmaxF"}
+C_FUNCTIONS = {"tanh": "tanhF", "exp": "expF", "log": "logF", "pow": "powF", "min": "fminF", "max": "fmaxF"}
 
 
 def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
-    """A fitted model as one C99 header, for a device without Python.
+    """Export a fitted model as one C99 header, for a device without Python.
 
     The header needs ``math.h``, ``string.h``, ``stdint.h`` only; weights are ``static const`` arrays in it, and nothing
     is allocated. All numbers are in the user's units. For ``name="model"`` it has::
@@ -83,19 +83,19 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
 
     With ``model_step(&s, x, y, out)`` both are one call, for replay: ``out`` does not depend on that y. Where y(t) is
     never observed, or is NaN, the model's own output stays in the past, so without ``observe`` the model runs freely.
-    With ``missing="error"`` a NaN in x is not looked for, and with ``target_transform`` no y outside its domain: they
-    stay in the state until the next reset. There is no warning of a run that runs away.
+    NaN in x with ``missing="error"``, and y outside the domain of ``target_transform``, are not checked: they stay in
+    the state until the next reset. There is no warning of a free run that diverges.
 
     Parameters
     ----------
     model : fitted regressor of tsrnn, or fitted search over one
     name : str, default="model"
-        What all names in the header begin with.
+        Prefix of all names in the header.
     start : {"end", "cold", "zeros"} or tuple (X_hist, y_hist), default="end"
-        What ``reset`` sets: the memory after the last row seen, where ``forecast`` goes on; the mean state of training,
-        for a series with an unknown past; zeros; or the memory after a history.
+        State that ``reset`` sets: the memory after the last row seen, from which ``forecast`` continues; the mean state
+        of training, for a series with an unknown past; zeros; or the memory after a history.
     series : key, optional
-        For ``start="end"`` of a model of several series: whose end.
+        For ``start="end"`` of a model of several series: the series to continue.
     dtype : {numpy.float64, numpy.float32}, default=numpy.float64
         Numbers are ``double`` or ``float``.
 
@@ -137,7 +137,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
 
 
 class _Writer:
-    """Collects constants and helpers while it writes statements.   real, suffix : "double", "", or "float", "f"."""
+    """Write statements, and collect their constants and helpers.   real, suffix : "double", "", or "float", "f"."""
 
     def __init__(self, program, name, real, suffix):
         self.p, self.name, self.real, self.suffix = program, name, real, suffix
@@ -147,14 +147,14 @@ class _Writer:
     # ---------------------------------------------------------------------------------- expressions
 
     def number(self, v):
-        """A literal that reads back as the same number."""
+        """Write a number as a literal that reads back exactly."""
         text = str(np.float32(v)) if self.suffix else repr(float(v))
         if not np.isfinite(float(text)):
             return {"inf": "INFINITY", "-inf": "-INFINITY"}.get(text, "NAN")
         return text + self.suffix if re.search("[.e]", text) else f"{text}.0{self.suffix}"
 
     def constant(self, name, a, kind="T"):
-        """The name of a new static array."""
+        """Add a static array of the numbers in a; return its name."""
         name = f"NAME_{name}"
         words = map(self.number if kind == "T" else str, a.ravel())
         body = fill(", ".join(words), 100, initial_indent="    ", subsequent_indent="    ")
@@ -162,35 +162,35 @@ class _Writer:
         return name
 
     def help(self, name):
-        """The name of a helper."""
+        """Include a helper; return its name."""
         self.helpers.add(name)
         return f"NAME_{name}"
 
     def place(self, span):
-        """Where a span begins: an array, and how far into it."""
+        """Array that holds a span, and its offset there."""
         if span.name not in self.rows:
             return span.name, 0
         return f"s->{span.name}", (self.rows[span.name] - span.oldest) * self.p.size(span.name)
 
     def pointer(self, span):
-        """A span as a pointer."""
+        """Pointer to a span."""
         array, offset = self.place(span)
         return f"{array} + {offset}" if offset else array
 
     def element(self, span):
-        """The i-th number of a span."""
+        """Element i of a span."""
         array, offset = self.place(span)
         return f"{array}[{offset} + i]" if offset else f"{array}[i]"
 
     def term(self, name, t):
-        """An expression in i.   name : of its constants."""
+        """Write a term as an expression in i.   name : prefix of its constants."""
         if isinstance(t, Span):
             return self.element(t)
         if not isinstance(t, Call):
             t = np.ravel(t)
             return self.number(t[0]) if (t == t[0]).all() else f"{self.constant(name, t)}[i]"
         args = [self.term(f"{name}_{k}", arg) for k, arg in enumerate(t.args)]
-        if t.op == "*":  # binds more tightly than what its arguments may be
+        if t.op == "*":  # binds tighter than + and - in its arguments
             args = [
                 f"({a})" if isinstance(arg, Call) and arg.op in "+-" else a for a, arg in zip(args, t.args)
             ]
@@ -202,19 +202,19 @@ class _Writer:
             return f"(isnan({args[0]}) ? {args[1]} : {args[0]})"
         if t.op == "missing":
             return f"(isnan({args[0]}) ? {self.number(1)} : {self.number(0)})"
-        return f"{WORDS.get(t.op) or self.help(t.op)}({', '.join(args)})"
+        return f"{C_FUNCTIONS.get(t.op) or self.help(t.op)}({', '.join(args)})"
 
     # ---------------------------------------------------------------------------------- statements
 
     def assign(self, name, term, size):
-        """Fill a value with a term."""
+        """Write the loop that assigns a term to a value."""
         return [
             f"for (int i = 0; i < {size}; i++)",
             f"    {self.element(Span(name))} = {self.term(name, term)};",
         ]
 
     def work_out(self, name, value):
-        """Statements that give a value."""
+        """Write the statements that compute a value."""
         target, lines = Span(name), []
         if name not in self.rows and name != "out":
             lines.append(f"T {name}[{value.size}];")
@@ -235,12 +235,12 @@ class _Writer:
         return lines
 
     def function(self, head, lines):
-        """A function's text."""
+        """Write a function."""
         body = indent("\n".join(lines), "    ")
         return f"static inline void {head}\n{{\n{body}\n}}"
 
     def reset(self):
-        """The start."""
+        """Write the function that sets the initial state."""
         lines = ["memset(s, 0, sizeof *s);"]
         for name, past in self.p.past.items():
             size = past.shape[1]
@@ -250,7 +250,7 @@ class _Writer:
         return self.function("NAME_reset(NAME_state *s)", lines)
 
     def observe(self):
-        """y(t), where it is known."""
+        """Write the function that takes y(t) where it is known."""
         lines = ["(void)s;", "(void)y;"]
         if self.p.fed:
             terms = {name: self.term(f"{name}_of_y", measured) for name, (measured, _) in self.p.fed.items()}
@@ -263,7 +263,7 @@ class _Writer:
         return self.function("NAME_observe(NAME_state *s, const T *y)", lines)
 
     def step(self):
-        """A row."""
+        """Write the function of one row."""
         p, lines = self.p, []
         if not p.sees("x"):
             lines.append("(void)x;")
@@ -274,17 +274,17 @@ class _Writer:
             lines.append(f"memmove(s->{name}, s->{name} + {size}, {n * size} * sizeof(T));")
         for name, value in p.values.items():
             lines += self.work_out(name, value)
-        for name, (_, own) in p.fed.items():
-            lines += self.assign(name, own, p.n_outputs)
+        for name, (_, unmeasured) in p.fed.items():
+            lines += self.assign(name, unmeasured, p.n_outputs)
         lines += ["if (y)", "    NAME_observe(s, y);"]
         return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
 
     def header(self, title):
-        """The whole.   title : a line that says what it is."""
+        """Write the header.   title : its first line."""
         p = self.p
         functions = [self.reset(), self.observe(), self.step()]
         state = [f"    T {name}[{n + 1} * {p.size(name)}];" for name, n in self.rows.items()]
-        parts = [
+        sections = [
             dedent(HEAD).strip().replace("TITLE", title),
             f"enum {{ NAME_n_inputs = {p.n_inputs}, NAME_n_outputs = {p.n_outputs} }};",
             "typedef struct {\n" + "\n".join(state or ["    char nothing;"]) + "\n} NAME_state;",
@@ -293,14 +293,14 @@ class _Writer:
             *functions,
             "#endif",
         ]
-        text = "\n\n".join(parts) + "\n"
-        least = max((W.index.max(initial=0) for W in self.links()), default=0)
+        text = "\n\n".join(sections) + "\n"
+        largest = max((W.index.max(initial=0) for W in self.links()), default=0)
         text = re.sub(r"\bT\b", self.real, text)
-        text = re.sub(r"\bI\b", "uint16_t" if least < 2**16 else "uint32_t", text)
+        text = re.sub(r"\bI\b", "uint16_t" if largest < 2**16 else "uint32_t", text)
         text = re.sub(r"(tanh|sqrt|exp|log|pow|fmin|fmax)F\b", rf"\1{self.suffix}", text)
         return text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
 
     def links(self):
-        """All links of the program."""
+        """List the links of the program."""
         sources = [s for v in self.p.values.values() if isinstance(v, Affine) for s in v.sources]
         return [W for _, W in sources if isinstance(W, Links)]

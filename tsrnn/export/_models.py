@@ -1,13 +1,13 @@
-"""The program of each model.
+"""The program of a fitted model.
 
-    filled <- x, known or filled in        X <- scaled            what the model sees of x
+    filled <- x, NaN filled in             X <- scaled            x as the model sees it
     z <- the model's equations                                    its output
-    level <- center + scale z + base, within bounds               base: what the past adds to a change
+    level <- center + scale z + base, within bounds               base: past levels that a change is added to
     out <- the inverse transform of level                         the forecast
     U <- the level of y or, where y is NaN, of the forecast       kept for differences
-    Y <- the same, less base and scaled                           what the model sees of y
+    Y <- U less base, scaled                                      y as the model sees it
 
-(See ``sequence.py`` and ``targets.py``.) What a model does not need is not there.
+(See ``sequence.py`` and ``targets.py``.) Values that a model does not need are left out.
 """
 
 import re
@@ -24,7 +24,7 @@ from ._program import Program, Span, call, clip, follow
 
 
 def program_of(model, start="end", series=None):
-    """The program of a fitted model; see ``to_c`` for the parameters."""
+    """Make the program of a fitted model; see ``to_c`` for the parameters."""
     model = getattr(model, "best_estimator_", model)
     if isinstance(model, Pipeline):
         raise TypeError(
@@ -61,10 +61,10 @@ def program_of(model, start="end", series=None):
 
 
 def title(model, p):
-    """What a file made from a program says of itself."""
+    """First line of a file that is made from a program."""
     kind = re.sub(
         r"\W", "", type(getattr(model, "best_estimator_", model)).__name__
-    )  # it ends up in a comment
+    )  # it is printed in a comment
     return f"{kind}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
 
 
@@ -72,7 +72,7 @@ def title(model, p):
 
 
 def _start(model, start, series):
-    """What is carried from the row before the first, as in ``sequence.py``."""
+    """Find the ``Past`` before the first row, as in ``sequence.py``."""
     if isinstance(start, tuple) and len(start) == 2:
         histories = model._histories(model.fitted_, start)
         if len(histories) != 1:
@@ -80,9 +80,9 @@ def _start(model, start, series):
         return next(iter(histories.values()))[1]
     if isinstance(start, str) and start == "end":
         if series not in model.series_:
-            some = ", ".join(map(repr, list(model.series_)[:3]))
+            keys = ", ".join(map(repr, list(model.series_)[:3]))
             raise ValueError(
-                f"series={series!r} was not seen in training: give one of {some} ..., or start='cold', for a series "
+                f"series={series!r} was not seen in training: give one of {keys} ..., or start='cold', for a series "
                 "with an unknown past."
             )
         return model.series_[series].past
@@ -95,29 +95,29 @@ def _start(model, start, series):
 
 
 def _past(p, past, equations):
-    """The rows before the first one, of each value that is seen later."""
+    """Past rows, oldest first, of each value with lags: name -> (n, size)."""
     memory, rows = past.memory, p.rows()
-    given = {"X": memory.X, "Y": memory.Y, "filled": past.inputs[None], "U": past.levels}
+    known = {"X": memory.X, "Y": memory.Y, "filled": past.inputs[None], "U": past.levels}
     for layer, states in enumerate(memory.states):
-        given |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
-    if any(name in rows and name not in given for name in equations):
-        # Layers that look back, and whose past is not in the memory.
-        return given | follow(p, equations, {"X": memory.X, "Y": memory.Y})
-    return {name: a[len(a) - rows.get(name, len(a)) :] for name, a in given.items()}
+        known |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
+    if any(name in rows and name not in known for name in equations):
+        # Hidden layers with lags: their past is not in the memory and is computed from that of x and y.
+        return known | follow(p, equations, {"X": memory.X, "Y": memory.Y})
+    return {name: a[len(a) - rows.get(name, len(a)) :] for name, a in known.items()}
 
 
 # ---------------------------------------------------------------------------------------- around the equations
 
 
 def _inputs(model, p):
-    """Add X; x without gaps."""
+    """Add X, and return x without gaps."""
     x, F = Span("x"), p.n_inputs
-    center, factor = model.x_scaler_.center, 1 / model.x_scaler_.scale  # 0 for what never moved in training
+    center, factor = model.x_scaler_.center, 1 / model.x_scaler_.scale  # 0 for constant inputs
     if model.missing == "error":
         filled = x
     else:
-        other = model.fitted_.units.means if model.missing == "mean" else Span("filled", 1)
-        filled = p.map("filled", F, call("known", x, other))
+        substitute = model.fitted_.units.means if model.missing == "mean" else Span("filled", 1)
+        filled = p.map("filled", F, call("known", x, substitute))
     if model.missing == "mask":
         values = p.map("values", F, (filled - center[:F]) * factor[:F])
         gaps = p.map("gaps", F, (call("missing", x) - center[F:]) * factor[F:])
@@ -128,21 +128,21 @@ def _inputs(model, p):
 
 
 def _outputs(model, p, z, filled):
-    """Add the forecast, and what becomes of y."""
+    """Add the forecast, and U and Y for later rows.   z : the model's output.   filled : x without gaps."""
     O, target, (center, scale) = p.n_outputs, model.fitted_.units.target, model.y_scaler_
     level = z * scale + center
     measured = _level_of(target, Span("y"))
-    own, change = z, measured
+    unmeasured, change = z, measured
     base = None
     for k, c in enumerate(target.coef, 1):
         if c != 0:
-            part = float(c) * Span("U", k)
-            base = part if base is None else base + part
+            term = float(c) * Span("U", k)
+            base = term if base is None else base + term
     if base is not None:
         level, change = level + base, measured - base
     if base is not None or model.fitted_.units.bounds is not None:
         level = p.map("level", O, clip(level, *_limits(model, p, filled)))
-        own = ((level if base is None else level - base) - center) * (1 / scale)
+        unmeasured = ((level if base is None else level - base) - center) * (1 / scale)
     out = level
     for g in reversed(target.pointwise):
         out = _in_terms(g, "inverse_terms")(call, out)
@@ -151,20 +151,20 @@ def _outputs(model, p, z, filled):
     if "U" in rows:
         p.fed["U"] = measured, level
     if "Y" in rows:
-        bound = getattr(model._dynamics(), "bound", np.inf)  # where what is fed back is held
-        own = clip(own, -bound, bound)
-        p.fed["Y"] = (change - center) * (1 / scale), own
+        bound = getattr(model._dynamics(), "bound", np.inf)  # on outputs that are fed back
+        unmeasured = clip(unmeasured, -bound, bound)
+        p.fed["Y"] = (change - center) * (1 / scale), unmeasured
 
 
 def _level_of(target, y):
-    """The level of y."""
+    """Term of the level of y."""
     for g in target.pointwise:
         y = _in_terms(g, "terms")(call, y)
     return y
 
 
 def _in_terms(transform, method):
-    """A method of a transform that gives its formula; raises where it has none."""
+    """Return the method of a transform that gives its formula; raise if it has none."""
     if not hasattr(transform, method):
         raise TypeError(
             f"target_transform={transform!r} cannot be exported: it has no method {method}(call, term) that gives its "
@@ -174,7 +174,7 @@ def _in_terms(transform, method):
 
 
 def _limits(model, p, filled):
-    """Bounds of the level, each an array (O,) or a value."""
+    """Bounds of the level, each a number, an array (O,) or a value of the program."""
     bounds = model.fitted_.units.bounds
     if bounds is None:
         return -np.inf, np.inf

@@ -1,4 +1,4 @@
-"""A program as an ONNX graph: one Scan over the rows, whose state is the past of each value."""
+"""Translation of a program into an ONNX graph: a Scan over the rows whose state is the past of each value."""
 
 import numpy as np
 
@@ -23,21 +23,21 @@ OPERATORS = {
 
 
 def to_onnx(model, *, start="end", series=None, dtype=np.float32):
-    """A fitted model as an ONNX graph, for onnxruntime and other runtimes.
+    """Export a fitted model as an ONNX graph, for onnxruntime and other runtimes.
 
-    All numbers are in the user's units. The graph has, where the model looks at them,
+    All numbers are in the user's units. The graph has, as far as the model uses them,
 
     - inputs ``X`` (n_timesteps, n_features) and ``y`` (n_timesteps, n_outputs); where y is NaN the model feeds itself,
       so that y of NaN gives a free run, and a measured y forecasts one step ahead;
-    - an input ``state`` (n,), where NaN stands for the start, and an output ``next_state``, from which another run can
-      go on, so that a series may come in pieces;
+    - an input ``state`` (n,), in which NaN stands for the start, and an output ``next_state``, from which the next run
+      continues, so that a series may come in pieces;
     - the output ``forecast`` (n_timesteps, n_outputs).
 
     Parameters
     ----------
     model : fitted regressor of tsrnn, or fitted search over one
     start, series : as for ``to_c``
-        What a state of NaN stands for.
+        The start that a state of NaN stands for.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         Of all inputs, outputs and weights.
 
@@ -83,9 +83,9 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
 
 
 class _Writer:
-    """Collects the nodes of the Scan's body, and the constants of the graph around it.
+    """Collect the nodes of the Scan's body, and the constants of the graph around it.
 
-    In the body ``now_...`` is a value and ``past_...`` its rows before, one behind the other.
+    In the body ``now_...`` is a value, and ``past_...`` its earlier rows, concatenated.
     """
 
     def __init__(self, onnx, program, dtype):
@@ -93,37 +93,37 @@ class _Writer:
         self.type = onnx.helper.np_dtype_to_tensor_dtype(dtype)
         self.nodes, self.constants, self.whole = [], [], {}
 
-    # ---------------------------------------------------------------------------------- parts
+    # ---------------------------------------------------------------------------------- nodes
 
     def node(self, operator, *inputs, name=None, **attributes):
-        """Add a node to the body; the name of its output."""
+        """Add a node to the body; return the name of its output."""
         name = name or f"n{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(operator, inputs, [name], **attributes))
         return name
 
     def constant(self, a, dtype=None):
-        """Add an array to the graph; its name."""
+        """Add an array to the graph; return its name."""
         name = f"c{len(self.constants)}"
         a = np.asarray(a, dtype or self.dtype, order="C")
         self.constants.append(self.onnx.numpy_helper.from_array(a, name))
         return name
 
     def tensor(self, name, *shape):
-        """An input or output."""
+        """Describe an input or output."""
         return self.onnx.helper.make_tensor_value_info(name, self.type, shape)
 
     def cut(self, vector, first, last, name=None):
-        """Part of a vector."""
+        """Slice a vector."""
         return self.node("Slice", vector, *(self.constant([v], np.int64) for v in (first, last)), name=name)
 
     def rows(self, name):
-        """The past of a value and then its present, as one vector."""
+        """Concatenate the past and the present of a value."""
         if name not in self.whole:
             self.whole[name] = self.node("Concat", f"past_{name}", f"now_{name}", axis=0)
         return self.whole[name]
 
     def see(self, span):
-        """A span, as one vector."""
+        """Return the vector of a span."""
         if span.oldest == 0:
             return f"now_{span.name}"
         with_present = span.oldest < span.length
@@ -135,7 +135,7 @@ class _Writer:
         return self.cut(vector, first, first + span.length * size)
 
     def term(self, t, name=None):
-        """An expression."""
+        """Add the nodes of a term; return the name of its value."""
         if isinstance(t, Span):
             return self.see(t) if name is None else self.node("Identity", self.see(t), name=name)
         if not isinstance(t, Call):
@@ -148,44 +148,44 @@ class _Writer:
         return self.node(OPERATORS[t.op], *args, name=name)
 
     def work_out(self, name, value):
-        """Add the nodes that give a value."""
+        """Add the nodes that compute a value."""
         if isinstance(value, Normalise):
             z = self.see(value.z)
-            away = self.node("Sub", z, self.node("ReduceMean", z, axes=[0]))
-            square = self.node("ReduceMean", self.node("Mul", away, away), axes=[0])
+            centered = self.node("Sub", z, self.node("ReduceMean", z, axes=[0]))
+            square = self.node("ReduceMean", self.node("Mul", centered, centered), axes=[0])
             root = self.node("Sqrt", self.node("Add", square, self.constant([1e-5])))
-            return self.node("Div", away, root, name=name)
+            return self.node("Div", centered, root, name=name)
         if not isinstance(value, Affine):
             return self.term(value.term, name)
         total = self.constant(value.b)
         for k, (span, W) in enumerate(value.sources):
             v = self.see(span)
             if isinstance(W, Links):
-                many = self.node("Gather", v, self.constant(W.index, np.int64))
-                many = self.node("Mul", many, self.constant(W.weight))
-                product = self.node("ReduceSum", many, self.constant([0], np.int64), keepdims=0)
+                linked = self.node("Gather", v, self.constant(W.index, np.int64))
+                linked = self.node("Mul", linked, self.constant(W.weight))
+                product = self.node("ReduceSum", linked, self.constant([0], np.int64), keepdims=0)
             else:
                 product = self.node("MatMul", v, self.constant(W))
             total = self.node("Add", product, total, name=name if k == len(value.sources) - 1 else None)
         return total
 
-    # ---------------------------------------------------------------------------------- the whole
+    # ---------------------------------------------------------------------------------- graph
 
     def proto(self, doc):
-        """The model."""
+        """Build and check the ONNX model."""
         from .._version import __version__
 
         make, p = self.onnx.helper, self.p
         for name, value in p.values.items():
             self.work_out(f"now_{name}", value)
-        rows = []  # that come in one by one: the name in the graph, in the body, their width
+        rows = []  # inputs scanned row by row: name in the graph, name in the body, width
         if p.sees("x"):
             rows.append(("X", "now_x", p.n_inputs))
         if p.fed:
             rows.append(("y", "now_y", p.n_outputs))
             unknown = self.node("IsNaN", "now_y")
-            for name, (measured, own) in p.fed.items():
-                self.node("Where", unknown, self.term(own), self.term(measured), name=f"now_{name}")
+            for name, (measured, unmeasured) in p.fed.items():
+                self.node("Where", unknown, self.term(unmeasured), self.term(measured), name=f"now_{name}")
         for name, past in p.past.items():
             self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
         sizes = {name: past.size for name, past in p.past.items()}
@@ -214,11 +214,11 @@ class _Writer:
         nodes = [scan]
         if sizes:
             start = self.constant(np.concatenate([past.ravel() for past in p.past.values()]))
-            parts = self.constant(list(sizes.values()), np.int64)
+            lengths = self.constant(list(sizes.values()), np.int64)
             nodes = [
                 make.make_node("IsNaN", ["state"], ["unknown"]),
                 make.make_node("Where", ["unknown", start, "state"], ["first"]),
-                make.make_node("Split", ["first", parts], firsts, axis=0),
+                make.make_node("Split", ["first", lengths], firsts, axis=0),
                 scan,
                 make.make_node("Concat", lasts, ["next_state"], axis=0),
             ]

@@ -1,12 +1,11 @@
-"""A fitted model as a small program: what one row takes, written once for every language.
+"""A fitted model as a small program: the equations of one row, for every target language.
 
     affine       z = b + sum over sources  v W          W (K, H), or links where few weights are not zero
     normalise    u = (z - mean(z)) / sqrt(mean((z - mean(z))^2) + 1e-5)
-    map          number by number: + - * and functions
+    map          elementwise: + - * and functions
 
-Values have names. A value may see what another was some rows before, and that is all there is of memory: of x and y,
-of a layer's delays, of a recurrent state. The rows of the past that a value is asked for lie one behind the other, the
-oldest first, so that consecutive lags are one piece of memory.
+Values have names. A value may read past rows of another, which is the only memory: of x and y, of a layer's delays, of
+a recurrent state. Past rows are stored contiguously, the oldest first, so that consecutive lags are one vector.
 """
 
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ import numpy as np
 
 
 class Term:
-    """An expression, number by number. Constants in it are arrays or numbers."""
+    """An elementwise expression. Constants in it are arrays or numbers."""
 
-    __array_ufunc__ = None  # so that a constant on the left gives way
+    __array_ufunc__ = None  # so that an array on the left calls __radd__ and the like
 
     def __add__(self, other):
         return Call("+", (self, other))
@@ -49,14 +48,14 @@ class Call(Term):
 
 @dataclass(frozen=True)
 class Span(Term):
-    """What a value was from ``oldest`` rows ago on, for ``length`` rows."""
+    """``length`` rows of a value, from ``oldest`` rows ago on."""
 
     name: str
     oldest: int = 0
     length: int = 1
 
 
-OPERATIONS = {  # in NumPy's words; "known" is its first argument or, where that is NaN, its second
+OPERATIONS = {  # as NumPy computes them; "known" is its first argument or, where that is NaN, its second
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
@@ -74,12 +73,12 @@ OPERATIONS = {  # in NumPy's words; "known" is its first argument or, where that
 
 
 def call(op, *args):
-    """A term."""
+    """Make a term."""
     return Call(op, args)
 
 
 def clip(z, low, high):
-    """A term held between bounds, where they are not infinite."""
+    """Clip a term to bounds that are not infinite."""
     for op, bound in (("max", low), ("min", high)):
         if isinstance(bound, Term) or not np.isinf(bound).all():
             z = call(op, z, bound)
@@ -87,7 +86,7 @@ def clip(z, low, high):
 
 
 class Map(NamedTuple):
-    """A value (size,) that a term gives."""
+    """A value (size,) computed from a term."""
 
     size: int
     term: Term
@@ -102,7 +101,7 @@ class Affine(NamedTuple):
 
 
 class Normalise(NamedTuple):
-    """A value of mean 0 and variance 1, nearly, from another."""
+    """Another value, standardised to mean 0 and variance 1."""
 
     size: int
     z: Span
@@ -116,30 +115,29 @@ class Links(NamedTuple):
 
 
 class Program:
-    """Values by name, in the order in which they are worked out.
+    """Values by name, in the order of their evaluation.
 
-    "x" and "y" are what was measured, y after all else; "out" is the forecast of y(t).   fed : values that come after
-    the others and depend on y, each with two terms: where y was measured, and where it was not.
-    past : for each value that is seen later, the rows (n, size) before the first one.
+    "x" and "y" are measured, y last; "out" is the forecast of y(t).   fed : values evaluated last,
+    from y, each with two terms: for measured y and for NaN.   past : initial rows (n, size) of each value with lags.
     """
 
     def __init__(self, n_inputs, n_outputs):
         self.n_inputs, self.n_outputs = n_inputs, n_outputs
         self.values, self.fed, self.past = {}, {}, {}
-        self.span, self.call, self.links = Span, call, Links  # what equations are written with
+        self.span, self.call, self.links = Span, call, Links  # vocabulary of the equations
 
     def map(self, name, size, term):
-        """Add a value."""
+        """Add a value computed from a term; return its span."""
         self.values[name] = Map(size, term)
         return Span(name)
 
     def affine(self, name, b, sources):
-        """Add a value."""
+        """Add b (size,) + sum over sources (span, W); return its span."""
         self.values[name] = Affine(len(b), b, tuple(sources))
         return Span(name)
 
     def normalise(self, name, z):
-        """Add a value."""
+        """Add the standardised span z; return its span."""
         self.values[name] = Normalise(self.values[z.name].size, z)
         return Span(name)
 
@@ -150,23 +148,23 @@ class Program:
         return {"x": self.n_inputs, "y": self.n_outputs, "Y": self.n_outputs, "U": self.n_outputs}[name]
 
     def prune(self):
-        """Take out what has no part in the forecast."""
+        """Remove the values that the forecast does not depend on."""
         seen, new = (
             {"out"},
             {"out", *(span.name for terms in self.fed.values() for t in terms for span in leaves(t))},
         )
         while new:
             seen |= new
-            found = [span.name for name in new if name in self.values for span in spans(self.values[name])]
-            new = set(found) - seen
+            names = [span.name for name in new if name in self.values for span in spans(self.values[name])]
+            new = set(names) - seen
         self.values = {name: value for name, value in self.values.items() if name in seen}
 
     def sees(self, name):
-        """Whether any value sees another."""
+        """True if any value reads the value ``name``."""
         return any(span.name == name for value in self.values.values() for span in spans(value))
 
     def rows(self):
-        """How many rows of its past each value is asked for, by name, where it is."""
+        """Number of past rows of each value with lags, by name."""
         rows = {}
         for value in self.values.values():
             for span in spans(value):
@@ -176,14 +174,14 @@ class Program:
 
 
 def spans(value):
-    """The spans that a value sees."""
+    """List the spans that a value reads."""
     if isinstance(value, Affine):
         return [span for span, _ in value.sources]
     return [value.z] if isinstance(value, Normalise) else list(leaves(value.term))
 
 
 def leaves(term):
-    """The spans in a term."""
+    """Yield the spans in a term."""
     if isinstance(term, Call):
         for arg in term.args:
             yield from leaves(arg)
@@ -191,13 +189,13 @@ def leaves(term):
         yield term
 
 
-def follow(program, names, given):
-    """The past (n, size) of some values after some rows, from zeros.   given : name -> (N, size), what they rest on."""
+def follow(program, names, inputs):
+    """Evaluate values over N rows from zeros; return the past (n, size) of each.   inputs : name -> (N, size)."""
     rows = program.rows()
-    past = {name: np.zeros((rows[name], program.size(name))) for name in (*given, *names) if name in rows}
+    past = {name: np.zeros((rows[name], program.size(name))) for name in (*inputs, *names) if name in rows}
 
     def look(span):
-        """The numbers of a span."""
+        """The numbers (length size,) of a span."""
         rows = [*past.get(span.name, ()), *([now[span.name]] if span.name in now else ())]
         first = len(past.get(span.name, ())) - span.oldest
         return np.concatenate(rows[first : first + span.length])
@@ -207,8 +205,8 @@ def follow(program, names, given):
             return OPERATIONS[term.op](*map(evaluate, term.args))
         return look(term) if isinstance(term, Span) else term
 
-    for row in zip(*given.values()):
-        now = dict(zip(given, row))
+    for row in zip(*inputs.values()):
+        now = dict(zip(inputs, row))
         for name in names:
             value = program.values[name]
             affine = isinstance(value, Affine)

@@ -1,8 +1,8 @@
-"""Weights of recurrent nets, in the layouts of torch and of Keras.
+"""Weights of recurrent nets, in the layouts of torch and Keras.
 
-Which of our gates is which of theirs, a cell says itself: see ``Layout``. torch has two biases, of which only the GRU's
-n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)). Keras has one, and for such a GRU two. Neither
-framework knows of scaling, which is folded into the weights.
+Each cell states the order of its gates in either framework: see ``Layout``. torch has two biases, of which only the
+GRU's n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)). Keras has one, and for such a GRU two. Neither
+framework scales, so scaling is folded into the weights.
 """
 
 from typing import NamedTuple
@@ -15,8 +15,7 @@ import tsrnn
 from .._estimators.sequence import Fitted, learner_of
 from .._models.recurrent import RecurrentRegressor
 from .._nets.dynamics import Trained
-from .._nets.recurrent import X as INPUTS
-from .._nets.recurrent import Y as OUTPUTS
+from .._nets.recurrent import INPUTS, OUTPUTS
 from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.scaling import Scaler
 from .._series.units import Units, filled_width
@@ -26,7 +25,7 @@ from .._training.solvers import Adam
 class Weights(NamedTuple):
     """One direction of one layer, gates in our order.
 
-    W : (G, D, H).   U : (G, H, H).   b : (G, H).   d : (H,), or (0,) where no bias is inside the reset gate.
+    W : (G, D, H).   U : (G, H, H).   b : (G, H).   d : (H,), or (0,) if no bias is inside the reset gate.
     start : (n_states, H), learnt, or (0, H).
     """
 
@@ -37,15 +36,15 @@ class Weights(NamedTuple):
     start: np.ndarray
 
 
-class Affine(NamedTuple):
-    """W : (D, O).   b : (O,)."""
+class Dense(NamedTuple):
+    """The readout.   W : (D, O).   b : (O,)."""
 
     W: np.ndarray
     b: np.ndarray
 
 
 class _Keep(Adam):
-    """Learns nothing: a fit with it finds everything but the weights."""
+    """Solver that keeps the weights, for a fit that finds everything else."""
 
     dtype = np.float64
 
@@ -58,12 +57,12 @@ class _Keep(Adam):
 
 
 def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
-    """A fitted estimator with the weights of a torch net.
+    """Make a fitted estimator from the weights of a torch net.
 
     The net is a ``torch.nn.RNN``, ``LSTM`` or ``GRU``, of any depth and of one or two directions, and a ``Linear`` that
-    reads its last layer at every step. The weights are taken as they are. What else a fitted model has is found by
-    following ``X, y``: where the series ends, so that ``forecast`` goes on from there, the mean state of training, and
-    how large y may become.
+    reads its last layer at every step. The weights are taken as they are. The other attributes of a fitted model are
+    estimated by following ``X, y``: the final state, from which ``forecast`` continues, the mean state of training, and
+    the range of y.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
         ``module.state_dict()``. The module's attributes may have any name; a learnt first state, of shape
         (n_layers x n_directions, n_units), is called "h0", and "c0" of an LSTM.
     X, y : as for ``fit``
-        A series, best the one the net was trained on; more than its last ``validation_fraction`` is not needed.
+        A series, preferably that of training; its last ``validation_fraction`` is enough.
     x_scaler, y_scaler : tuple (center, scale) of array-likes, optional
         If the net sees (x - center) / scale, or forecasts (y - center) / scale; by default both are in the units of
         ``X, y``.
@@ -110,50 +109,50 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
     (3,)
     """
     arrays = {name: np.asarray(a, float) for name, a in state_dict.items()}
-    firsts = [name for name in arrays if name.endswith("weight_hh_l0")]
-    rest = [name for name in arrays if not name.endswith(("h0", "c0"))]
-    if len(firsts) != 1:
+    nets = [name for name in arrays if name.endswith("weight_hh_l0")]
+    keys = [name for name in arrays if not name.endswith(("h0", "c0"))]
+    if len(nets) != 1:
         raise ValueError(
-            f"state_dict has {len(firsts)} keys that end in 'weight_hh_l0', but one recurrent net is wanted: give that "
+            f"state_dict has {len(nets)} keys that end in 'weight_hh_l0', but one recurrent net is wanted: give that "
             f"of a module with one RNN, LSTM or GRU and one Linear; it has {sorted(arrays)}."
         )
-    net = firsts[0].removesuffix("weight_hh_l0")
-    H = arrays[firsts[0]].shape[1]
-    G = len(arrays[firsts[0]]) // H
-    kind, variant, layout = _counterpart("torch", G)
+    net = nets[0].removesuffix("weight_hh_l0")
+    H = arrays[nets[0]].shape[1]
+    G = len(arrays[nets[0]]) // H
+    model_class, variant, layout = _counterpart("torch", G)
     order, inner = list(layout.order), layout.inner
-    two = [False, True] if f"{net}weight_hh_l0_reverse" in arrays else [False]
+    directions = [False, True] if f"{net}weight_hh_l0_reverse" in arrays else [False]
     n_layers = sum(f"{net}weight_hh_l{k}" in arrays for k in range(len(arrays)))
     starts = [arrays[name] for name in ("h0", "c0") if name in arrays]
     blocks, used = [], set()
     for k in range(n_layers):
-        for reverse in two:
+        for reverse in directions:
             suffix = f"l{k}{'_reverse' * reverse}"
             names = [f"{net}{word}_{suffix}" for word in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
             used.update(names)
             W, U = (arrays[name].reshape(G, H, -1)[order].swapaxes(1, 2) for name in names[:2])
-            b, more = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
-            d = np.empty(0) if inner is None else more[inner].copy()
-            b = b + np.where(np.arange(G)[:, None] == inner, 0.0, more)
+            b, second = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
+            d = np.empty(0) if inner is None else second[inner].copy()
+            b = b + np.where(np.arange(G)[:, None] == inner, 0.0, second)
             start = np.array([s[len(blocks)] for s in starts]).reshape(-1, H)
             blocks.append(Weights(W, U, b, d, start))
-    heads = [name for name in rest if name not in used and name.endswith("weight")]
-    strange = [name for name in rest if name not in used and not name.endswith(("weight", "bias"))]
-    if len(heads) != 1 or strange or arrays[heads[0]].ndim != 2:
+    heads = [name for name in keys if name not in used and name.endswith("weight")]
+    unexpected = [name for name in keys if name not in used and not name.endswith(("weight", "bias"))]
+    if len(heads) != 1 or unexpected or arrays[heads[0]].ndim != 2:
         raise ValueError(
-            f"state_dict has, beside the recurrent net {net!r}, {sorted(set(rest) - used)}: give that of a module with "
+            f"state_dict has, beside the recurrent net {net!r}, {sorted(set(keys) - used)}: give that of a module with "
             "one Linear and nothing else that learns."
         )
     V = arrays[heads[0]].T
     c = arrays.get(heads[0].removesuffix("weight") + "bias", np.zeros(V.shape[1]))
-    params = {"bidirectional": len(two) == 2, **variant, **params}
+    params = {"bidirectional": len(directions) == 2, **variant, **params}
     if starts:
         params["initial_state"] = "learned"
-    return _fitted(kind, blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
+    return _fitted(model_class, blocks, Dense(V, c), X, y, x_scaler, y_scaler, params)
 
 
 def to_torch(model, *, net="rnn", readout="readout"):
-    """The weights of a fitted net as a torch ``state_dict``, of arrays.
+    """Export the weights of a fitted net as a torch ``state_dict`` of arrays.
 
     For a module with an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` and an ``nn.Linear``. It then sees x and gives y in the
     user's units (with ``target_transform``, y as that leaves it). With ``input_lags`` or ``output_lags`` its inputs are
@@ -206,14 +205,14 @@ def to_torch(model, *, net="rnn", readout="readout"):
     state_dict = {}
     for k, w in enumerate(blocks):
         suffix = f"l{k // directions}{'_reverse' * (k % directions)}"
-        more = np.zeros_like(w.b)
+        second = np.zeros_like(w.b)
         if len(w.d):
-            more[layout.inner] = w.d
+            second[layout.inner] = w.d
         arrays = {
             "weight_ih": w.W.swapaxes(1, 2),
             "weight_hh": w.U.swapaxes(1, 2),
             "bias_ih": w.b,
-            "bias_hh": more,
+            "bias_hh": second,
         }
         for name, a in arrays.items():
             state_dict[f"{net}.{name}_{suffix}"] = a[order].reshape(-1, *a.shape[2:])
@@ -227,7 +226,7 @@ def to_torch(model, *, net="rnn", readout="readout"):
 
 
 def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
-    """A fitted estimator with the weights of a Keras net.
+    """Make a fitted estimator from the weights of a Keras net.
 
     The net is a stack of ``SimpleRNN``, ``LSTM`` or ``GRU`` layers, all of one kind, with ``return_sequences=True`` and
     biases, each within ``Bidirectional`` or none, and a ``Dense`` without activation. All else as in ``from_torch``.
@@ -263,28 +262,28 @@ def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
     """
     arrays = [np.asarray(a, float) for a in weights]
     ratios = {a.shape[1] / len(a) if a.ndim == 2 and len(a) else 0 for a in arrays[1:-2:3]}
-    whole = all(G >= 1 and int(G) == G for G in ratios)
-    if len(arrays) % 3 != 2 or len(ratios) != 1 or not whole:
+    integer = all(G >= 1 and int(G) == G for G in ratios)
+    if len(arrays) % 3 != 2 or len(ratios) != 1 or not integer:
         raise ValueError(
             f"weights have the shapes {[a.shape for a in arrays]}: give kernel, recurrent kernel and bias of each "
             "SimpleRNN, LSTM or GRU layer, all of one kind, and then kernel and bias of a Dense."
         )
     (G,), (V, c) = map(int, ratios), arrays[-2:]
-    kind, variant, layout = _counterpart("keras", G, inner=arrays[2].ndim == 2)
+    model_class, variant, layout = _counterpart("keras", G, inner=arrays[2].ndim == 2)
     order, inner, blocks = list(layout.order), layout.inner, []
     for W, U, b in zip(arrays[:-2:3], arrays[1:-2:3], arrays[2:-2:3]):
         H = len(U)
         W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[order] for a in (W, U))
-        b, more = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
-        d = np.empty(0) if inner is None else more[inner].copy()
-        b = b + np.where(np.arange(G)[:, None] == inner, 0.0, more)
+        b, second = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
+        d = np.empty(0) if inner is None else second[inner].copy()
+        b = b + np.where(np.arange(G)[:, None] == inner, 0.0, second)
         blocks.append(Weights(W, U, b, d, np.empty((0, H))))
     params = {"bidirectional": len(V) == 2 * H, **variant, **params}
-    return _fitted(kind, blocks, Affine(V, c), X, y, x_scaler, y_scaler, params)
+    return _fitted(model_class, blocks, Dense(V, c), X, y, x_scaler, y_scaler, params)
 
 
 def to_keras(model):
-    """The weights of a fitted net in the layout of Keras.
+    """Export the weights of a fitted net in the layout of Keras.
 
     For a ``keras.Sequential`` of ``SimpleRNN``, ``LSTM`` or ``GRU`` layers with ``return_sequences=True``, each within
     ``Bidirectional`` for ``bidirectional=True``, and a ``Dense``. A GRU's ``reset_after`` is ``reset="after"``. The net
@@ -331,9 +330,9 @@ def to_keras(model):
     for w in blocks:
         b = w.b[order].ravel()
         if len(w.d):
-            more = np.zeros_like(w.b)
-            more[layout.inner] = w.d
-            b = np.array([b, more[order].ravel()])
+            second = np.zeros_like(w.b)
+            second[layout.inner] = w.d
+            b = np.array([b, second[order].ravel()])
         weights += [*(a[order].swapaxes(0, 1).reshape(a.shape[1], -1) for a in (w.W, w.U)), b]
     return [*weights, *readout]
 
@@ -342,29 +341,31 @@ def to_keras(model):
 
 
 def _public(framework):
-    """Public models and variants of their cells that a framework has too: (class, parameters, layout)."""
-    for kind in map(vars(tsrnn).get, tsrnn.__all__):
-        if isinstance(kind, type) and issubclass(kind, RecurrentRegressor):
-            for variant in kind._variants:
-                layout = getattr(kind(**variant)._cell(), framework)
+    """Yield the public models, and variants of their cells, that a framework has: (class, parameters, layout)."""
+    for model_class in map(vars(tsrnn).get, tsrnn.__all__):
+        if isinstance(model_class, type) and issubclass(model_class, RecurrentRegressor):
+            for variant in model_class._variants:
+                layout = getattr(model_class(**variant)._cell(), framework)
                 if layout is not None and not layout.lacks:
-                    yield kind, variant, layout
+                    yield model_class, variant, layout
 
 
 def _counterpart(framework, n_gates, inner=None):
-    """The public model of so many gates that a framework has too.   inner : whether a second bias is in a product."""
-    for kind, variant, layout in _public(framework):
+    """Find the public model with n_gates that a framework has.   inner : whether a second bias is in a product."""
+    for model_class, variant, layout in _public(framework):
         if len(layout.order) == n_gates and inner in (None, layout.inner is not None):
-            return kind, variant, layout
-    several = ", ".join(f"{kind.__name__} {len(layout.order)}" for kind, _, layout in _public(framework))
+            return model_class, variant, layout
+    known = ", ".join(
+        f"{model_class.__name__} {len(layout.order)}" for model_class, _, layout in _public(framework)
+    )
     raise ValueError(
-        f"A recurrent net of {n_gates} gates{' and two biases' if inner else ''} is none that tsrnn has: {several}."
+        f"A recurrent net of {n_gates} gates{' and two biases' if inner else ''} is none that tsrnn has: {known}."
     )
 
 
-def _fitted(kind, blocks, readout, X, y, x_scaler, y_scaler, params):
-    """The estimator with these weights, that has followed X, y."""
-    model = kind(tuple(w.U.shape[1] for w in blocks[:: 1 + params["bidirectional"]]), **params)
+def _fitted(model_class, blocks, readout, X, y, x_scaler, y_scaler, params):
+    """Make an estimator with these weights, and let it follow X, y."""
+    model = model_class(tuple(w.U.shape[1] for w in blocks[:: 1 + params["bidirectional"]]), **params)
     learner = learner_of(model)
     n_x, n_y = len(learner.input_lags), len(learner.output_lags)
     D, O = blocks[0].W.shape[1], len(readout.b)
@@ -381,24 +382,24 @@ def _fitted(kind, blocks, readout, X, y, x_scaler, y_scaler, params):
     units = Units(model.missing, means, x, _scaler(y_scaler, O), None, None, None, None, mean)
     trained = Trained(RecurrentDynamics(theta, net, mean, learner.input_lag), 0, [], [])
     model.fitted_ = Fitted(units, trained, {}, None, None, None, model._made_for())
-    asked = model.get_params(deep=False)
+    settings = model.get_params(deep=False)
     learning = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
     model.set_params(**learning).fit(X, y)
     if not np.array_equal(model.theta_, theta):
         raise ValueError(
             f"X, y do not fit the net, which sees {F} columns of x and gives {O} of y: give such a series."
         )
-    return model.set_params(**asked)
+    return model.set_params(**settings)
 
 
 def _laid_out(net, blocks, readout):
-    """The arrays of theta, in its order; raises where a shape is another."""
-    parts = [Weights._asdict(w) for w in blocks] + [{"W": readout.W[None], "b": readout.b[None]}]
-    if len(parts) != len(net.shapes):
+    """Yield the arrays of theta in its order; raise if a shape differs."""
+    arrays = [Weights._asdict(w) for w in blocks] + [{"W": readout.W[None], "b": readout.b[None]}]
+    if len(arrays) != len(net.shapes):
         raise ValueError(f"The net has {len(blocks)} layers and directions, not {len(net.shapes) - 1}.")
-    for part, shapes in zip(parts, net.shapes):
+    for named, shapes in zip(arrays, net.shapes):
         for name, shape in shapes._asdict().items():
-            a = part.get(name, np.empty(0))
+            a = named.get(name, np.empty(0))
             if a.size != np.prod(shape) or (a.size and a.shape != shape):
                 raise ValueError(
                     f"An array of the net, {name} (gates first), has the shape {a.shape}, not {shape}: the estimator's "
@@ -408,19 +409,19 @@ def _laid_out(net, blocks, readout):
 
 
 def _scaler(pair, n):
-    """Center and scale (n,) each, of a pair or None."""
+    """Make a Scaler, center and scale (n,), from a pair or None."""
     center, scale = (0.0, 1.0) if pair is None else pair
     return Scaler(*(np.broadcast_to(np.asarray(v, float), n).copy() for v in (center, scale)))
 
 
 def _folded(model, framework):
-    """Weights of each block and the readout's, in the user's units; raises where a framework has no such net."""
+    """Weights of each block and of the readout, in the user's units; raise if the framework has no such net."""
     if isinstance(model, RecurrentRegressor):
         check_is_fitted(model)
     recurrent = isinstance(model, RecurrentRegressor)
     layout = getattr(model._dynamics().net.cell, framework.lower()) if recurrent else None
     if layout is None:
-        names = dict.fromkeys(kind.__name__ for kind, _, _ in _public(framework.lower()))
+        names = dict.fromkeys(model_class.__name__ for model_class, _, _ in _public(framework.lower()))
         raise TypeError(
             f"model={model!r} is no net that {framework} has: its cell brings no order of gates for it. Give one of "
             f"{', '.join(names)}."
@@ -432,11 +433,11 @@ def _folded(model, framework):
         "layer_norm": len(layers[0].gain),
         "skip_connections": any(source.which < 0 for source in net.readout),
     }
-    for option, there in absent.items():
-        if there:
-            other = _other(net.cell, framework) if option == layout.lacks else ""
+    for option, present in absent.items():
+        if present:
+            advice = _other(net.cell, framework) if option == layout.lacks else ""
             raise ValueError(
-                f"{framework} has no {type(model).__name__} with {option}: fit one without{other}."
+                f"{framework} has no {type(model).__name__} with {option}: fit one without{advice}."
             )
     scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: model.y_scaler_}, []
     for block, w in zip(net.blocks, layers):
@@ -449,11 +450,11 @@ def _folded(model, framework):
                 b -= np.resize(center, source.width) @ W[:, rows]
         blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
     center, scale = model.y_scaler_
-    return blocks, Affine(readout.W[0] * scale, readout.b[0] * scale + center)
+    return blocks, Dense(readout.W[0] * scale, readout.b[0] * scale + center)
 
 
 def _other(cell, framework):
-    """The advice to take the other framework, where that has what one lacks."""
-    other = "Keras" if framework == "torch" else "torch"
-    layout = getattr(cell, other.lower())
-    return f", or try to_{other.lower()}" if layout is not None and not layout.lacks else ""
+    """Advice to use the other framework, if it has what this one lacks; else ""."""
+    alternative = "Keras" if framework == "torch" else "torch"
+    layout = getattr(cell, alternative.lower())
+    return f", or try to_{alternative.lower()}" if layout is not None and not layout.lacks else ""

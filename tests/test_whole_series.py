@@ -1,0 +1,316 @@
+"""One label, or one number, a series: pooled losses and what is predicted of series of any length."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict, cross_val_score
+
+import tsrnn
+from tsrnn._estimators.sequence import some_of_each
+from tsrnn._models.gru import cell as gru
+from tsrnn._models.lstm import cell as lstm
+from tsrnn._nets.delay import make_plan
+from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, pool
+from tsrnn._nets.recurrent import make_net
+from tsrnn._nets.recurrent_loss import Teaching
+from tsrnn._series.units import Series
+from tsrnn._training.losses import Logistic, Softmax, resolve_loss
+
+
+CLASSIFIERS = [name for name in tsrnn.__all__ if name.endswith("Classifier") and name != "NARXClassifier"]
+REGRESSORS = [name.replace("Classifier", "Regressor") for name in CLASSIFIERS]
+POOLINGS = ["last", "mean", "max"]
+
+
+def small(name, **settings):
+    """A small model."""
+    if name.startswith("ESN"):
+        return getattr(tsrnn, name)(40, random_state=0, **settings)
+    return getattr(tsrnn, name)((6,), max_iter=60, random_state=0, **settings)
+
+
+def pulses(n, seed=0):
+    """Series of 8 to 30 rows; which of two inputs has a pulse first, of which they have one each."""
+    rng, X, y = np.random.default_rng(seed), [], []
+    for _ in range(n):
+        x = 0.1 * rng.normal(size=(rng.integers(8, 31), 2))
+        first, second = np.sort(rng.choice(len(x), 2, replace=False))
+        which = rng.integers(2)
+        x[first, which] += 3
+        x[second, 1 - which] += 3
+        X.append(x)
+        y.append(("left", "right")[which])
+    return X, np.array(y)
+
+
+X, Y = pulses(80)
+NEW, THEN = pulses(40, seed=1)
+
+
+# ---------------------------------------------------------------------------------------- losses
+
+
+def some_series(n_outputs, loss, n=5):
+    rng, series = np.random.default_rng(2), []
+    for T in rng.permutation(np.arange(3, 3 + n) ** 2 % 11 + 3):
+        y = np.full((T, n_outputs), np.nan)
+        y[-1] = np.eye(3)[rng.integers(3)] if loss == "softmax" else rng.random(n_outputs)
+        series.append(
+            Series(rng.normal(size=(T, 2)), y, np.append(np.zeros(T - 1), 0.5 + T), np.zeros(T, bool))
+        )
+    return series
+
+
+def objective(kind, pooling, loss, series, **options):
+    """A pooled loss, and parameters."""
+    word = {"softmax": Softmax(0.1), "logistic": Logistic(), "squared": resolve_loss("squared")}[loss]
+    O = 3 if loss == "softmax" else 2
+    mean = np.array([0.3, -0.2])
+    if kind == "tdnn":
+        plan = make_plan(2, O, (3, 2), "tanh", (0, 2), (), [(0, 1), (0,)], True)
+        decay = 1e-3 * (plan.groups() > 0)
+        made = PooledDelayLoss(plan, series, mean, pooling, word, decay, np.float64, **options)
+        return made, np.random.default_rng(0).normal(size=plan.size)
+    cell, both = (
+        (lstm(True, True, 1.0, True, False), False) if kind == "lstm" else (gru("after", True, False), True)
+    )
+    net = make_net(cell, 2, O, (3, 2), (0, 1), (), bidirectional=both)
+    teaching = Teaching(word, 1e-3, 0.0, 0.0, 0.0, "open_loop", 1)
+    made = PooledRecurrentLoss(net, series, mean, pooling, teaching, np.float64, **options)
+    return made, np.random.default_rng(0).normal(size=net.size)
+
+
+@pytest.mark.parametrize("kind", ["tdnn", "lstm", "gru, both directions"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("loss", ["softmax", "logistic", "squared"])
+def test_gradient_against_central_differences(kind, pooling, loss):
+    made, theta = objective(kind, pooling, loss, some_series(3 if loss == "softmax" else 2, loss))
+    value, gradient = made.loss_grad(theta, None)
+    assert value == pytest.approx(made.value(theta) * made.weight, rel=1e-12)
+    h = 1e-5
+    for k in range(0, len(theta), 5):
+        step = np.zeros_like(theta)
+        step[k] = h
+        numeric = (made.loss_grad(theta + step, None)[0] - made.loss_grad(theta - step, None)[0]) / (2 * h)
+        assert gradient[k] == pytest.approx(numeric, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["tdnn", "lstm", "gru, both directions"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_series_side_by_side_do_not_know_of_each_other(kind, pooling):
+    """The loss of all is the sum of those of each alone, whatever their lengths; so are gradients."""
+    series = some_series(2, "squared", 40)
+    whole, theta = objective(kind, pooling, "squared", series)
+    value, gradient = whole.loss_grad(theta, None)
+    alone = [objective(kind, pooling, "squared", [s])[0].loss_grad(theta, None) for s in series]
+    assert value == pytest.approx(sum(v for v, _ in alone), rel=1e-12)
+    np.testing.assert_allclose(gradient, sum(g for _, g in alone), rtol=1e-9, atol=1e-10)
+    batches = list(objective(kind, pooling, "squared", series, B=7)[0].batches(np.random.RandomState(0)))
+    assert np.array_equal(np.sort(np.concatenate([batch for batch, _ in batches])), np.arange(40))
+
+
+def test_poolings():
+    out = np.arange(24.0).reshape(4, 3, 2)
+    out[1, 0, 1] = 99
+    lengths = np.array([2, 4, 3])
+    assert pool(out, lengths, "last")[0].tolist() == [[6, 99], [20, 21], [16, 17]]
+    assert pool(out, lengths, "mean")[0].tolist() == [[3, 50], [11, 12], [10, 11]]
+    assert pool(out, lengths, "max")[0].tolist() == [[6, 99], [20, 21], [16, 17]]
+
+
+def test_few_lengths_of_work_space():
+    assert all(T <= grid(T) <= max(T + 1, 1.25 * T) for T in range(1, 3000))
+    assert len({grid(T) for T in range(1, 257)}) < 60
+
+
+# ---------------------------------------------------------------------------------------- labels of series
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_labels_of_series(name, pooling):
+    model = small(name, pooling=pooling)
+    if name == "ESNClassifier" and pooling == "max":
+        with pytest.raises(ValueError, match="pooling='max'"):
+            model.fit(X, Y)
+        return
+    model.fit(X, Y)
+    p = model.predict_proba(NEW)
+    assert p.shape == (40, 2)
+    assert np.array_equal(model.predict(NEW), model.classes_[p.argmax(axis=1)])
+    assert model.score(NEW, THEN) == np.mean(model.predict(NEW) == THEN)
+    out, _ = model._dynamics().inner.run(
+        model.fitted_.units.x(NEW[0]), np.full((len(NEW[0]), 1), np.nan), model._dynamics().inner.first()
+    )
+    answer = {"last": out[-1], "mean": out.mean(axis=0), "max": out.max(axis=0)}[pooling]
+    by_hand = model._probabilities(model.fitted_, model.fitted_.units.y.inverse(answer[None]))
+    np.testing.assert_allclose(p[0], by_hand[0], rtol=1e-9)
+    for same in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), clone(model).fit(X, Y)):
+        assert np.array_equal(same.predict_proba(NEW), p)
+    alone = [model.predict_proba([x])[0] for x in NEW[::-1]][::-1]
+    np.testing.assert_allclose(alone, p, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["LSTMClassifier", "GRUClassifier", "ElmanClassifier"])
+def test_what_came_first_is_remembered(name):
+    model = small(name, pooling="last").set_params(max_iter=150)
+    assert model.fit(*pulses(200)).score(NEW, THEN) > 0.9
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_numbers_of_series(name):
+    y = np.array([x[:, 0].mean() + len(x) for x in X])
+    model = small(name, pooling="mean").fit(X, y)
+    out = model.predict(NEW)
+    assert out.shape == (40,)
+    assert model.score(X, y) > 0.1
+    two = small(name, pooling="mean", target_transform="log1p").fit(X, np.column_stack([y, 2 * y]))
+    assert two.predict(NEW).shape == (40, 2)
+
+
+def test_containers_give_the_same_model():
+    same = [x[:8] for x in X]
+    model = small("GRUClassifier").fit(same, Y)
+    p = model.predict_proba(same)
+    cube = small("GRUClassifier").fit(np.array(same), list(Y))
+    assert np.array_equal(cube.predict_proba(np.array(same)), p)
+    keys = [f"s{k}" for k in range(80)]
+    index = pd.MultiIndex.from_product([keys, pd.date_range("2024", periods=8)])
+    frame = pd.DataFrame(np.concatenate(same), index, columns=["a", "b"])
+    for y in (Y, pd.Series(Y, keys), pd.Series(Y, keys)[::-1]):
+        framed = small("GRUClassifier").fit(frame, y)
+        assert np.array_equal(framed.predict_proba(frame), p)
+        assert framed.score(frame, y) == model.score(same, Y)
+    grouped = small("GRUClassifier").fit(np.concatenate(same), Y, groups=np.repeat(keys, 8))
+    assert np.array_equal(grouped.predict_proba(np.concatenate(same), groups=np.repeat(keys, 8)), p)
+    assert np.array_equal(model.predict_proba(same[3]), p[3:4])
+    with pytest.raises(ValueError, match="is not that of the series of X"):
+        small("GRUClassifier").fit(frame, pd.Series(Y, [f"t{k}" for k in range(80)]))
+
+
+def test_the_shape_of_y_decides():
+    x, rows = np.array([x[:8] for x in X]), np.repeat(Y[:, None], 8, axis=1)
+    a_row = small("GRUClassifier").fit(x, rows)
+    assert a_row.predict(x).shape == (80, 8)
+    assert small("GRUClassifier").fit(x, Y).predict(x).shape == (80,)
+    assert [len(v) for v in small("GRUClassifier").fit(list(x), list(rows)).predict(list(x))] == [8] * 80
+
+
+def test_whole_series_are_held_back_of_each_class():
+    classes = small("ESNClassifier").fit(X, Y).fitted_.form.classes
+    codes = (Y == "right").astype(float)[:, None]
+    counts = np.arange(80) > 9
+    held = some_of_each(classes, codes, counts, 0.2, np.random.RandomState(0))
+    assert not held[:10].any()
+    for code in (0, 1):
+        of_class = counts & (codes[:, 0] == code)
+        assert held[of_class].sum() == round(0.2 * of_class.sum())
+
+
+def test_weights_and_series_without_a_label():
+    y, w = Y.astype(object), np.ones(80)
+    y[5], w[7] = None, 0.0
+    for name in ("GRUClassifier", "ESNClassifier"):
+        without = small(name, early_stopping=False) if name == "GRUClassifier" else small(name)
+        without.set_params(scale=None)
+        some = clone(without).fit(X, y, sample_weight=w)
+        left = [k for k in range(80) if k not in (5, 7)]
+        other = clone(without).fit([X[k] for k in left], Y[left])
+        np.testing.assert_allclose(some.predict_proba(NEW), other.predict_proba(NEW), atol=1e-6)
+    balanced = small("TDNNClassifier", class_weight="balanced").fit(X, Y)
+    assert balanced.predict_proba(NEW).shape == (40, 2)
+
+
+def test_in_cross_validation_and_searches():
+    model = small("ESNClassifier")
+    lifted = [x + 0.3 * (k % 2) for k, x in enumerate(X)]
+    scores = cross_val_score(model, lifted, np.arange(80) % 2, cv=StratifiedKFold(3))
+    assert scores.mean() > 0.8
+    assert cross_val_predict(model, X, Y, cv=3, method="predict_proba").shape == (80, 2)
+    search = GridSearchCV(model, {"pooling": ["last", "mean"], "spectral_radius": [0.5, 0.9]}, cv=3).fit(X, Y)
+    assert search.best_estimator_.predict(NEW).shape == (40,)
+    cube = np.array([x[:8] for x in X])
+    calibrated = CalibratedClassifierCV(model, cv=3).fit(cube, Y)
+    assert calibrated.predict_proba(cube).shape == (80, 2)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs", "sgd"])
+def test_solvers_and_threads(solver):
+    model = small("LSTMClassifier", solver=solver).set_params(max_iter=10)
+    one = clone(model).fit(X, Y)
+    assert one.loss_curve_[-1] < one.loss_curve_[0]
+    two = clone(model).set_params(n_jobs=2).fit(X, Y)
+    assert np.array_equal(one.theta_, two.theta_)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.2, "recurrent_dropout": 0.1, "hidden_layer_sizes": (4, 3)},
+        {"layer_norm": True, "initial_state": "learned"},
+        {"bidirectional": True, "pooling": "mean"},
+        {"orthogonal_penalty": 0.01, "input_lags": 2},
+        {"missing": "mask", "class_weight": "balanced", "label_smoothing": 0.1},
+    ],
+)
+def test_settings_of_nets(settings):
+    model = small("LSTMClassifier").set_params(**settings, max_iter=10).fit(X, Y)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert np.isfinite(model.predict_proba(NEW)).all()
+
+
+def test_several_labels_a_series():
+    y = np.array([[x[0, 0] > 0, len(x) > 15, x.mean() > 0.3] for x in X]).astype(int)
+    model = small("GRUClassifier").fit(X, y)
+    assert model.predict(NEW).shape == (40, 3)
+    assert model.predict_proba(NEW).shape == (40, 3)
+
+
+def test_warm_start():
+    model = small("GRUClassifier", warm_start=True).set_params(max_iter=5)
+    first = model.fit(X, Y).loss_curve_
+    assert model.fit(X, Y).loss_curve_[0] < first[0]
+
+
+# ---------------------------------------------------------------------------------------- what does not go
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.update(X[0]), "update goes on from row to row"),
+        (lambda m: m.partial_fit(X, Y), "partial_fit goes on"),
+        (lambda m: m.predict(X, Y), r"predict\(X, y\) goes on"),
+        (lambda m: m.predict_ahead(X, Y), "goes on"),
+        (lambda m: m.score(NEW, THEN[:7]), "y has 7 values, but X has 40 series"),
+        (lambda m: m.predict([x[:, :1] for x in X]), "1 features"),
+    ],
+)
+def test_what_a_model_of_whole_series_does_not_do(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(small("ESNClassifier").fit(X, Y))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (tsrnn.NARXClassifier(), "one value a series, but NARXClassifier takes one a row"),
+        (tsrnn.ARXRegressor(), "ARXRegressor takes one a row"),
+        (tsrnn.ESNRegressorCV(20), "ESNRegressorCV takes one a row"),
+        (small("GRUClassifier", output_lags=1), "give output_lags=0"),
+        (small("GRUClassifier", delay=1), "delay=1 is for a label a row"),
+        (small("GRUClassifier", pooling="sum"), "pooling='sum'"),
+        (small("TDNNClassifier", pooling="sum"), "pooling='sum'"),
+        (small("GRURegressor", target_transform="difference"), "target_transform takes differences"),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_with_whole_series(model, message):
+    y = Y if hasattr(model, "predict_proba") else np.arange(80.0)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)

@@ -1,0 +1,250 @@
+"""One answer a series: what a net gives row by row, pooled over the rows.
+
+    out(t) = f(memory(t - 1), x(t))             answer = pool of out(1) ... out(T)
+
+"last" takes the last row, "mean" the mean, "max" the largest value of each output.  Every series begins at the memory
+before the first row.  Series of any length stand side by side, sorted by length, so that hardly a row is followed in
+vain.  Dimensions: S series, T steps, B series side by side, O outputs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._training.losses import weights_of
+from .._values import kept
+from . import delay_kernels
+from .delay import OPEN_LOOP, forward
+from .dynamics import Dynamics
+from .recurrent_loss import SHARD, TrackLoss, in_threads
+from .tape import Masks, Tape
+
+
+POOLINGS = ("last", "mean", "max")
+SORTED = 8  # batches that are sorted by length together
+GRID = 8  # lengths of work space between a power of two and the next
+
+
+@kept("pooled")
+@dataclass(frozen=True, eq=False)
+class Pooled(Dynamics):
+    """A fitted model that gives one answer a series.   inner : what gives one a row."""
+
+    inner: Dynamics
+    pooling: str
+
+    @property
+    def lead(self):
+        """Rows of history that the first row needs."""
+        return self.inner.lead
+
+    @property
+    def n_outputs(self):
+        """O."""
+        return self.inner.n_outputs
+
+    @property
+    def goes_on(self):
+        """A series begins anew."""
+        return False
+
+    def check_verb(self, verb):
+        """Raise where rows to come are asked for."""
+        raise ValueError(
+            f"{verb} goes on from row to row, but the model was fitted to one y a series: call predict(X) on whole "
+            "series, or fit it to a y a row."
+        )
+
+    def __getattr__(self, name):
+        """What is particular to the model inside, such as its weights."""
+        if name.startswith("__") or "inner" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def terms(self, p):
+        """None: a program goes row by row."""
+        raise TypeError(
+            "A model of one y a series cannot be exported, for a program goes row by row: fit it to a y a row."
+        )
+
+    def answer(self, X):
+        """The answer (O,) to a series X (T, D)."""
+        out, _ = self.inner.run(X, np.full((len(X), self.n_outputs), np.nan), self.inner.first())
+        return pool(out[:, None], np.array([len(X)]), self.pooling)[0][0]
+
+
+def pool(out, lengths, pooling):
+    """Answers (B, O) of outputs (T, B, O), and what leads their gradients back: steps (B, O), or None for the mean."""
+    T, B, O = out.shape
+    if pooling == "mean":
+        inside = (np.arange(T)[:, None] < lengths).astype(out.dtype)
+        return np.einsum("tbo,tb->bo", out, inside) / lengths[:, None].astype(out.dtype), None
+    if pooling == "max":
+        steps = np.argmax(np.where((np.arange(T)[:, None] < lengths)[:, :, None], out, -np.inf), axis=0)
+    else:
+        steps = np.repeat(lengths[:, None] - 1, O, axis=1)
+    return np.ascontiguousarray(out[steps, np.arange(B)[:, None], np.arange(O)]), steps
+
+
+def pool_back(d, steps, lengths, dout):
+    """Gradients of outputs (T, B, O), into ``dout``, from those of answers d (B, O)."""
+    T, B, O = dout.shape
+    if steps is None:
+        dout[:] = np.where(
+            (np.arange(T)[:, None] < lengths)[:, :, None], d / lengths[:, None].astype(d.dtype), 0
+        )
+        return
+    dout.fill(0)
+    dout[steps, np.arange(B)[:, None], np.arange(O)] = d
+
+
+class PooledLoss:
+    """Loss of a net that gives one answer a series; see ``solvers.py`` for what a solver asks of it.
+
+    series : list of ``Series`` whose last row has the y and the weight of the whole.   mean_x : (D,), stands for rows
+    before a series.   held : which series count.   B : series of a mini-batch.
+    A subclass brings ``_shard(theta, which, T, masks, learn)``: loss over some series (B,) of up to T steps, gradient.
+    """
+
+    everything = None
+    offers = frozenset()
+
+    def __init__(self, net, series, mean_x, pooling, loss, decay, dtype, *, B=32, held=False, pool=None):
+        self.net, self.pooling, self.loss, self.decay, self.dtype = net, pooling, loss, decay, dtype
+        self.B, self.pool = B, pool
+        series = sorted((s for s in series if s.held[-1] == held and s.w[-1] > 0), key=lambda s: len(s.Y))
+        lead, D, O = net.lead, net.n_inputs, net.n_outputs
+        self.lengths = np.array([len(s.Y) for s in series], np.int64)
+        self.at = lead * np.arange(1, len(series) + 1) + np.cumsum([0, *self.lengths[:-1]])[: len(series)]
+        longest = int(self.lengths.max(initial=0))
+        x = np.zeros((int(self.lengths.sum()) + lead * len(series) + grid(longest), D), dtype)
+        Y, w = np.zeros((len(series), O), dtype), np.zeros((len(series), O), dtype)
+        for k, (s, first) in enumerate(zip(series, self.at)):
+            x[first - lead : first], x[first : first + len(s.X)] = mean_x, s.X
+            known = np.isfinite(s.Y[-1])
+            Y[k], w[k] = np.where(known, s.Y[-1], 0.0), np.where(known, s.w[-1], 0.0)
+        weights_of(loss, w)
+        self.x, self.y, self.w, self.n = x.ravel(), Y.ravel(), w.ravel(), len(series)
+        self.weight = float(w.sum(dtype=np.float64))
+        self._spaces = {}
+
+    def batches(self, rng):
+        """Batches of an epoch, of series of about the same length, and what the gradient of each is divided by."""
+        self._rng, order, some = rng, rng.permutation(self.n), SORTED * self.B
+        batches = []
+        for i in range(0, self.n, some):
+            part = np.sort(order[i : i + some])  # they are laid out by length
+            batches += [part[k : k + self.B] for k in range(0, len(part), self.B)]
+        self._share = self.weight / len(batches)
+        for k in rng.permutation(len(batches)):
+            yield batches[k], self._share
+
+    def loss_grad(self, theta, batch):
+        """Loss over some series, or all, and its gradient (P,)."""
+        if batch is None:
+            batch, self._share = np.arange(self.n), self.weight
+        masks, starts = self._masks(len(batch), int(self.lengths[batch].max())), range(0, len(batch), SHARD)
+
+        def shard(i):
+            which = batch[i : i + SHARD]
+            T = grid(int(self.lengths[which].max()))
+            mine = masks and [
+                Masks(m.recurrent[i : i + SHARD], m.output[:T, i : i + SHARD].copy()) for m in masks
+            ]
+            return self._shard(theta, which, T, mine, True)
+
+        results = in_threads(self.pool, shard, starts)
+        grad = results[0][1]
+        for _, more in results[1:]:
+            grad += more
+        return sum(loss for loss, _ in results) + self._penalty_on(theta, grad), grad
+
+    def value(self, theta):
+        """Mean loss over all series."""
+        theta, total = theta.astype(self.dtype), 0.0
+        for i in range(0, self.n, SHARD):
+            which = np.arange(i, min(i + SHARD, self.n))
+            total += self._shard(theta, which, grid(int(self.lengths[which].max())), None, False)[0]
+        return total / self.weight
+
+    def _judge(self, out, which, dout):
+        """Loss of outputs (T, B, O); their gradients, into ``dout`` where that is given."""
+        B, O = len(which), self.net.n_outputs
+        answers, steps = pool(out, self.lengths[which], self.pooling)
+        d = np.empty((1, B, O), out.dtype)
+        loss = self.loss(answers[None], self.y, self.w, which * O, d)
+        if dout is not None:
+            pool_back(d[0], steps, self.lengths[which], dout)
+        return loss
+
+    def _masks(self, B, T):
+        """Masks of dropout for a batch, or None."""
+        return None
+
+    def _penalty_on(self, theta, grad):
+        """What is added to the loss of a batch, its gradient to ``grad``."""
+        return 0.0
+
+
+class PooledRecurrentLoss(PooledLoss):
+    """That of a recurrent net.   teaching : penalties and dropout, see ``recurrent_loss.py``."""
+
+    def __init__(self, net, series, mean_x, pooling, teaching, dtype, **options):
+        self.teaching = teaching
+        super().__init__(
+            net, series, mean_x, pooling, teaching.loss, teaching.alpha * net.decays(), dtype, **options
+        )
+
+    def _shard(self, theta, which, T, masks, learn):
+        net, B, at = self.net, len(which), self.at[which]
+        weights = net.views(theta)
+        tape = self._spaces.pop((B, T), None) or Tape(
+            net, B, T, self.dtype
+        )  # no other thread has it meanwhile
+        tape.place(self.x, at, self.y, np.zeros(B, np.int64), self.lengths[which])
+        for S, p in zip(tape.S, weights):
+            S[:, 0] = p.start[:, None] if p.start.size else 0
+        out, grad = tape.forward(weights, None, masks), None
+        dout = np.empty_like(out) if learn else None
+        loss = self._judge(out, which, dout)
+        if learn:
+            grad = np.zeros_like(theta)
+            views = net.views(grad)
+            for dS in tape.dS:
+                dS.fill(0)
+            tape.backward(weights, net.turned(weights), dout, views)
+            for g, dS in zip(views, tape.dS):
+                if g.start.size:
+                    g.start[:] += dS[: net.cell.n_states].sum(axis=1)
+        self._spaces[B, T] = tape
+        return loss, grad
+
+    def _masks(self, B, T):
+        self.T = grid(T)
+        return TrackLoss._masks(self, B)
+
+    def _penalty_on(self, theta, grad):
+        return TrackLoss._penalty(self, self.net.views(theta), grad)
+
+
+class PooledDelayLoss(PooledLoss):
+    """That of a delay network without lags of y; net : its ``Plan``."""
+
+    def _shard(self, theta, which, T, masks, learn):
+        plan, B, at = self.net, len(which), self.at[which]
+        O, size, nowhere = plan.n_outputs, T * len(which) * plan.n_outputs, np.zeros(len(which), np.int64)
+        space = self._spaces.pop((B, T), None) or plan.work_space(B, T, theta.dtype)
+        args, h = forward(plan, theta, self.x, at * plan.n_inputs, self.y, nowhere, OPEN_LOOP, T, space)
+        d, grad = (np.empty_like(h), np.zeros_like(theta)) if learn else (None, None)
+        loss = self._judge(h[-size:].reshape(T, B, O), which, d[-size:].reshape(T, B, O) if learn else None)
+        if learn:
+            nothing = np.zeros(0, theta.dtype)
+            delay_kernels.backward(*args, h, d, args[7][delay_kernels.Y], nothing, grad)
+        self._spaces[B, T] = space
+        return loss, grad
+
+
+def grid(T):
+    """The length of the work space for T steps: few lengths serve all."""
+    step = max(1, 2 ** int(np.floor(np.log2(max(T, 1)))) // GRID)
+    return -(-T // step) * step
