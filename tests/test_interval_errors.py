@@ -29,7 +29,7 @@ def maker(model):
 def test_nights_give_no_errors(plant):
     model, _ = plant
     segment = model.fitted_.errors.segments[0]
-    _, errors = intervals.forecast_errors(maker(model), [segment], 24)
+    errors = intervals.forecast_errors(maker(model), [segment], 24).errors
     origins = segment.skip + np.arange(len(errors))
     night = (segment.X[:, 0] == 0)[origins[:, None] + np.arange(24)]
     np.testing.assert_array_equal(np.isnan(errors[:, :, 0]), night)

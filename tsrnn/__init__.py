@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
 from ._estimators.stream import Stream
 from ._estimators.through import (
@@ -54,6 +55,7 @@ __all__ = [
     "SGD",
     "ARXRegressor",
     "Adam",
+    "AutoForecaster",
     "ESNClassifier",
     "ESNRegressor",
     "ESNRegressorCV",

@@ -203,14 +203,16 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
         yield which, units.y.inverse(out) if alone else loop.out
 
 
-def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,)):
+def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None):
     """Follow rows of one series, over gaps; returns forecasts of the levels, {h: (N, O)} rows ahead, and the past then.
 
-    inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.
+    inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.   visit(past) : told of that before each.
     """
     out = {h: np.empty_like(U) for h in horizons}
     for rows, missing in stretches:
         past = across(dynamics, units, past, missing)
+        if visit is not None:
+            visit(past)
         here, levels = inputs.of(rows), U[rows]
         followed = follow(dynamics, units, here, levels, past)
         further = [h for h in horizons if h > 1]

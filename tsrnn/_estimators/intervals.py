@@ -4,9 +4,22 @@ Errors are of levels (see ``targets.py``), so that with ``target_transform="log"
 they are depends on the forecast: a solar plant errs at noon and not at night. So an interval around a forecast p
 comes from those errors whose forecasts were nearest to p:
 
-conformal    at each horizon step the errors of all forecasts made as many steps ahead, give or take one [1]_ [2]_
+conformal    at each horizon step the errors of all forecasts made as many steps ahead, give or take one [1]_ [2]_,
+             moved and stretched by those that came later (``adaptive.py``)
+split        the same without what came later
 bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take
 quantiles    of a model that has learnt them; widened or narrowed so that they hold on rows to calibrate with [3]_
+
+Where the rows kept show that the spread of errors goes with the forecast p and the last value v, errors are scores
+
+    e / g(p, v),      log g = a + b p' + c p'^2 + d v' + f v'^2      (p', v' centered, scaled, within what was seen)
+
+with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where it does not foretell log |e| in the
+fifth left out, g = 1.
+
+Forecasts of many steps overlap: n errors at step h tell as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
+their autocorrelation r. Where these are too few for a quantile, ends are those of Student's t with as many degrees of
+freedom. Errors on rows that were trained on are taken sqrt((n + w) / (n - w)) times as large, for w weights.
 
 Rows where ``target_bounds`` leave one value, such as nights, have no errors: forecasts of dawn, as small, do err.
 
@@ -17,18 +30,22 @@ References
 .. [3] Y. Romano, E. Patterson, E. J. Candes. "Conformalized quantile regression." NeurIPS 32, 2019.
 """
 
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri, stdtr, stdtrit
 
 from .._check import check_number
 from .._series.timeline import tells, to_index
+from .._series.units import runs_of
 from .._values import kept
 from .._warn import warn
-from .following import MOST_NUMBERS, cold_past, cut, follow, runs
+from .adaptive import ALIKE, tracked
+from .following import MOST_NUMBERS, Past, Stretch, cold_past, cut, follow, runs
 
 
 MOST_ROWS = 10_000  # kept for calibration
@@ -37,12 +54,21 @@ MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most
 STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
+FREE = 2  # independent errors, as which any number counts at least
+KEPT, BLOCK = (
+    192,
+    32,
+)  # rows of each series that update has seen, kept at least; the oldest go so many at a time
+FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
+RIDGE, FLOOR = 3.0, 1e-3  # rows' worth of no slope; the least error, in median ones, for a logarithm
+LAGS = 12  # at which the autocorrelation of errors is looked at
 NEAR = 200, 0.1  # how many errors count as near: at least so many, at least this share
 BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
 PATHS = 500  # that a series may take
+METHODS = ("conformal", "split", "bootstrap")
 # What is remembered of an estimator lies outside it, for forecast must not change it.
 _errors_found = WeakKeyDictionary()  # estimator -> what it has learnt, and errors by kind
 
@@ -56,25 +82,54 @@ class Maker(NamedTuple):
 
 
 @kept("segment")
-@kept("segment")
 class Segment(NamedTuple):
     """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
-    maker : ``Maker`` of the forecasts; None for the model that holds the segment.
+    maker : ``Maker`` of the forecasts; None for the model that holds the segment.   beyond : last rows, where forecasts
+    may end but not begin.
     """
 
     maker: Maker | None
     X: np.ndarray
     U: np.ndarray
     skip: int
+    beyond: int = 0
+
+    def origins(self, steps, beyond):
+        """How many forecasts of so many steps begin here, and end here, too, or ``beyond``."""
+        last = len(self.U) - max(steps, self.beyond + 1) if beyond else len(self.U) - self.beyond - steps
+        return max(0, last - self.skip + 1)
+
+
+@kept("seen")
+class Seen(NamedTuple):
+    """Consecutive rows that update has seen: the past before them, X (N, D) without NaN, levels U (N, O)."""
+
+    past: Past
+    X: np.ndarray
+    U: np.ndarray
+
+
+@kept("recent")
+class Recent(NamedTuple):
+    """The last rows of a series that update has seen: a list of ``Seen``, with gaps between; how many there were."""
+
+    stretches: list
+    n: int
 
 
 @kept("errors")
 class Errors(NamedTuple):
-    """Where intervals come from: a list of ``Segment``, and values that were trained on, None where on other rows."""
+    """Where intervals come from.
+
+    segments : a list of ``Segment``.   n_learnt : values that were trained on, None where errors are of other rows.
+    recent : what ``update`` has seen since, a ``Recent`` by the key of its series.   last : last levels (O,), by key.
+    """
 
     segments: list
     n_learnt: int | None
+    recent: dict = {}  # never changed, but replaced
+    last: dict = {}
 
 
 class Ask(NamedTuple):
@@ -101,8 +156,8 @@ def check_levels(level):
 
 def check_method(method):
     """The name of a method."""
-    if not isinstance(method, str) or method not in ("conformal", "bootstrap"):
-        raise ValueError(f"method={method!r} is unknown: give 'conformal' or 'bootstrap'.")
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(f"method={method!r} is unknown: give 'conformal', 'split' or 'bootstrap'.")
     return method
 
 
@@ -114,31 +169,63 @@ def _over_segment(maker, segment):
     return inputs, follow(dynamics, units, inputs, segment.U, past), past
 
 
+class Made(NamedTuple):
+    """Forecasts and what came of them, from n rows where forecasts begin.
+
+    row : (n,), where, ascending; over a gap the count leaps.   forecasts, errors : (n, steps, O), in levels, errors
+    NaN where y is not known.   last : (n, O), the levels before.
+    """
+
+    row: np.ndarray
+    forecasts: np.ndarray
+    errors: np.ndarray
+    last: np.ndarray
+
+
 def forecast_errors(model, segments, steps):
-    """Forecasts and errors (n, steps, O), in levels, from origins over all segments; errors are NaN where y is.
+    """``Made``, from rows over all segments.
 
     model : ``Maker`` of those segments that bring none.
     """
-    ready = [s for s in segments if len(s.U) - s.skip >= steps]
-    n = [len(s.U) - s.skip - steps + 1 for s in ready]
+    n = [s.origins(steps, False) for s in segments]
+    if sum(n) < NEAR[0]:
+        n = [s.origins(steps, True) for s in segments]
+    ready, n = [s for s, k in zip(segments, n) if k], [k for k in n if k]
     if not ready:
-        return np.empty((2, 0, steps, model.units.n_outputs))
+        O = model.units.n_outputs
+        return Made(np.empty(0, int), *np.empty((2, 0, steps, O)), np.empty((0, O)))
     ends = np.cumsum(n)
     chosen = np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]  # every 24th would know one hour
     chosen = np.sort(chosen)
-    forecasts, errors = [], []
+    found, leap = [], 0
     for s, start, origins in zip(ready, ends - n, np.split(chosen, np.searchsorted(chosen, ends[:-1]))):
         if len(origins) == 0:
             continue
         maker = s.maker or model
         first = s.skip + origins - start
         inputs, followed, past = _over_segment(maker, s)
-        rows = first[:, None] + np.arange(steps)
-        made = runs(*maker, inputs, followed, past, first, steps)
-        made = np.concatenate([out.transpose(1, 0, 2) for _, out in made])
-        forecasts.append(made)
-        errors.append(np.where(_pinned(inputs), np.nan, s.U)[rows] - made)
-    return np.concatenate(forecasts), np.concatenate(errors)
+        found.append(_made(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level))
+        leap += len(s.U) + steps
+    return _joined(found)
+
+
+def _made(maker, inputs, followed, past, U, first, steps, leap, before):
+    """``Made`` from rows ``first`` (n,) of levels U (N, O), which reach as far as forecasts; before : (O,), level."""
+    rows = first[:, None] + np.arange(steps)
+    made = [out.transpose(1, 0, 2) for _, out in runs(*maker, inputs, followed, past, first, steps)]
+    made = np.concatenate([np.empty((0, steps, U.shape[1])), *made])
+    errors = np.where(_pinned(inputs), np.nan, U)[rows] - made
+    return Made(leap + first, made, errors, last_levels(before, followed.U, first))
+
+
+def last_levels(before, U, first):
+    """Levels before rows ``first`` (n,) of levels U (N, O) without NaN, (n, O)."""
+    return np.concatenate([before[None], U])[first]
+
+
+def _joined(found):
+    """One ``Made`` of several."""
+    return Made(*map(np.concatenate, zip(*found)))
 
 
 def residuals(model, segments):
@@ -146,7 +233,8 @@ def residuals(model, segments):
     outputs, errors = [], []
     for s in segments:
         inputs, followed, _ = _over_segment(s.maker or model, s)
-        counts = (np.isfinite(s.U) & ~_pinned(inputs)).all(axis=1) & (np.arange(len(s.U)) >= s.skip)
+        counts = (np.isfinite(s.U) & ~_pinned(inputs)).all(axis=1)
+        counts[: s.skip], counts[len(s.U) - s.beyond :] = False, False
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])
     return [np.concatenate(v) if v else np.empty((0, model.units.n_outputs)) for v in (outputs, errors)]
@@ -167,28 +255,151 @@ def _near(n, level):
     return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
 
 
+class Scale(NamedTuple):
+    """How errors of one step and output spread: log g = weights @ (1, p', p'^2, v', v'^2), within bounds.
+
+    center, width, low, high : (2,), of forecasts p and last values v.   bounds : of log g.
+    """
+
+    center: np.ndarray
+    width: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    weights: np.ndarray
+    bounds: tuple
+
+    def terms(self, forecasts, last):
+        """(n, 5) of forecasts and last values (n,)."""
+        p, v = ((np.stack([forecasts, last], 1).clip(self.low, self.high) - self.center) / self.width).T
+        return np.stack([np.ones(len(p)), p, p**2, v, v**2], axis=1)
+
+    def __call__(self, forecasts, last):
+        """g, (n,)."""
+        return np.exp(np.clip(self.terms(forecasts, last) @ self.weights, *self.bounds))
+
+
+def local_scale(forecasts, last, errors):
+    """A ``Scale`` of errors (n,) and their scales (n,), each by other rows; None, 1 where it foretells nothing."""
+    n, size = len(errors), np.abs(errors)
+    if n < MANY or not (np.median(size) > 0 and np.ptp(forecasts) > 0):
+        return None, np.ones(n)
+    log = np.log(np.maximum(size, FLOOR * np.median(size)))
+    seen = np.stack([forecasts, last], axis=1)
+    width = np.where(np.ptp(seen, axis=0) > 0, seen.std(axis=0), np.inf)
+    low, high = np.quantile(seen, [0.01, 0.99], axis=0)
+    scale = Scale(seen.mean(axis=0), width, low, high, np.zeros(5), (-np.inf, np.inf))
+    terms = scale.terms(forecasts, last)
+    told, plain = np.empty((2, n))
+    parts = np.array_split(np.arange(n), FOLDS)
+    for part in parts:
+        others = np.delete(np.arange(n), part)
+        told[part] = terms[part] @ _slopes(terms[others], log[others])
+        plain[part] = log[others].mean()
+    gain = (log - plain) ** 2 - (log - told) ** 2
+    gains = np.array([gain[part].mean() for part in parts])
+    if not gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(FOLDS):
+        return None, np.ones(n)
+    weights = _slopes(terms, log)
+    mean = (terms @ weights).mean()
+    weights[0], told = (
+        weights[0] - mean,
+        told - mean,
+    )  # scores stay in the units of errors, as at the steps beside
+    bounds = tuple(np.quantile(terms @ weights, [0.01, 0.99]))
+    return scale._replace(weights=weights, bounds=bounds), np.exp(told.clip(*bounds))
+
+
+def _slopes(terms, log):
+    """Least squares of log (n,) on terms (n, 5), the slopes shrunk a little."""
+    penalty = np.diag([0.0, *[RIDGE] * 4])
+    return np.linalg.solve(terms.T @ terms + penalty, terms.T @ log)
+
+
+def overlap(row, errors):
+    """1 + 2 sum_k<h r(k), at least 1 and at most h, of errors (n, steps, O) at each step h, (steps, O).
+
+    row : (n,), where forecasts begin. Errors are about 0; r is looked at at some lags, with lines between.
+    """
+    _, steps, O = errors.shape
+    out = np.ones((steps, O))
+    if len(row) == 0 or steps == 1:
+        return out
+    spread = np.zeros((row[-1] + 1, steps, O))
+    spread[row] = np.nan_to_num(errors)
+    known = np.zeros_like(spread, dtype=bool)
+    known[row] = np.isfinite(errors)
+    lags = np.unique(np.linspace(1, steps - 1, LAGS).astype(int)) if steps > 1 else []
+    square, r = spread**2, [np.ones((steps, O))]
+    for k in lags:
+        both = known[k:] & known[:-k]
+        product = (spread[k:] * spread[:-k]).sum(axis=0)
+        power = np.sqrt((square[k:] * both).sum(axis=0) * (square[:-k] * both).sum(axis=0))
+        r.append(np.divide(product, power, out=np.zeros_like(product), where=power > 0))
+    r, lags = np.array(r), np.concatenate([[0], lags])
+    for h in range(1, steps):
+        for o in range(O):
+            here = np.interp(np.arange(1, h + 1), lags, r[:, h, o])
+            out[h, o] = np.clip(1 + 2 * here.sum(), 1, h + 1)
+    return out
+
+
 @kept("pool")
 class Pool(NamedTuple):
     """Errors of one step and output, by their forecasts, at some places.
 
-    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted.
+    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted.   free : independent
+    errors that they tell as much as.   size : root of their mean square.
     """
 
     between: np.ndarray
     errors: np.ndarray
+    free: float
+    size: float
 
 
-def pools(forecasts, errors, level):
+class Calibration(NamedTuple):
+    """What errors on the rows kept come to.
+
+    pools, scales : [h][o], ``Pool`` of scores and ``Scale`` or None.   ordered : [h][o], all scores, ascending.
+    overlap : (steps, O).
+    """
+
+    pools: list
+    scales: list
+    ordered: list
+    overlap: np.ndarray
+
+
+def calibration(made, level, factor=1.0):
+    """The ``Calibration`` of ``Made`` on the rows kept, for levels up to this one; errors are ``factor`` times."""
+    _, steps, O = made.errors.shape
+    check_enough(int(np.isfinite(made.errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
+    scores, scales = made.errors * factor, [[None] * O for _ in range(steps)]
+    for h in range(steps):
+        for o in range(O):
+            known = np.isfinite(scores[:, h, o])
+            forecasts, last = made.forecasts[known, h, o], made.last[known, o]
+            scales[h][o], by = local_scale(forecasts, last, scores[known, h, o])
+            scores[known, h, o] /= by
+    shared = overlap(made.row, scores)
+    ordered = [[np.sort(v[np.isfinite(v)]) for v in scores[:, h].T] for h in range(steps)]
+    return Calibration(pools(made.forecasts, scores, level, shared), scales, ordered, shared)
+
+
+def pools(forecasts, errors, level, shared=None):
     """A ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), for levels up to this one."""
     _, steps, O = errors.shape
-    check_enough(int(np.isfinite(errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
-    return [[_pool(forecasts[..., o], errors[..., o], h, level) for o in range(O)] for h in range(steps)]
+    shared = np.ones((steps, O)) if shared is None else shared
+    return [
+        [_pool(forecasts[..., o], errors[..., o], h, level, shared[h, o]) for o in range(O)]
+        for h in range(steps)
+    ]
 
 
-def _pool(forecasts, errors, h, level):
+def _pool(forecasts, errors, h, level, shared):
     """The ``Pool`` of step h, of forecasts and errors (n, steps): fans are smoother with the steps on either side."""
-    many = np.isfinite(errors[:, h]).sum() > NEAR[0]
-    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if many else 0
+    n_own = np.isfinite(errors[:, h]).sum()
+    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n_own > NEAR[0] else 0
     forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
     counts = np.isfinite(errors)
     order = np.argsort(forecasts[counts], kind="stable")
@@ -196,21 +407,77 @@ def _pool(forecasts, errors, h, level):
     n, k = len(errors), _near(len(errors), level)
     starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
     centers = forecasts[starts + k // 2]
-    return Pool((centers[1:] + centers[:-1]) / 2, np.sort(errors[starts[:, None] + np.arange(k)], axis=1))
+    near = np.sort(errors[starts[:, None] + np.arange(k)], axis=1)
+    free = max(FREE, min(k, n_own / shared))
+    return Pool((centers[1:] + centers[:-1]) / 2, near, free, np.sqrt(np.mean(errors**2)))
 
 
-def conformal(made, pools, levels):
-    """{level: (low, high)}, each like ``made`` (M, steps, O), which they hold."""
-    bands = {p: (np.empty_like(made), np.empty_like(made)) for p in levels}
-    for h, outputs in enumerate(pools):
-        for o, (between, errors) in enumerate(outputs):
-            place, k = np.searchsorted(between, made[:, h, o]), errors.shape[1]
-            for p, (low, high) in bands.items():
-                tail = (100 - p) * (k + 1) / 200  # of k + 1 errors, the new one among them
-                below, above = max(0, int(np.floor(tail)) - 1), min(k - 1, int(np.ceil(k + 1 - tail)) - 1)
-                low[:, h, o] = made[:, h, o] + np.minimum(errors[place, below], 0)
-                high[:, h, o] = made[:, h, o] + np.maximum(errors[place, above], 0)
+def conformal(made, pools, levels, scale=1.0, state=ALIKE):
+    """{level: (low, high)}, each like ``made`` (M, steps, O), which they hold.
+
+    scale : of the errors, like ``made``.   state : ``State`` at each forecast, what came after calibration.
+    """
+    bands, inner = {}, (made, made)
+    for p in sorted(levels):
+        low, high = np.empty_like(made), np.empty_like(made)
+        tails = state.tails.get(p, (np.full(made.shape, (100 - p) / 200),) * 2)
+        for h, outputs in enumerate(pools):
+            for o, pool in enumerate(outputs):
+                place = np.searchsorted(pool.between, made[:, h, o])
+                few = pool.free < _needed(p)
+                for end, sign, tail in zip((low, high), (-1, 1), tails):
+                    far = (
+                        _far(pool, tail[:, h, o])
+                        if few
+                        else _quantile(pool.errors, place, sign, tail[:, h, o])
+                    )
+                    end[:, h, o] = sign * far
+        low, high = (made + scale * (state.shift + state.spread * v) for v in (low, high))
+        inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
+        bands[p] = inner
     return bands
+
+
+def _quantile(errors, place, sign, tail):
+    """How far out (M,), in the direction of ``sign``, a share ``tail`` (M,) of errors lies; (places, k), sorted."""
+    k = errors.shape[1]
+    at = np.floor(tail * (k + 1) + 1e-9).astype(int) - 1  # of k + 1 errors, the new one among them
+    inside = np.maximum(at, 0)
+    far = sign * errors[place, inside if sign < 0 else k - 1 - inside]
+    beyond = ndtri(np.minimum(tail, 1 / (k + 1))) / ndtri(1 / (k + 1))  # as a normal's tail goes on
+    return np.where(at < 0, np.maximum(far, 0) * beyond, far)
+
+
+def _far(pool, tail):
+    """How far out a share ``tail`` (M,) of errors lies, by Student's t."""
+    return -stdtrit(pool.free, tail) * pool.size * np.sqrt(1 + 1 / pool.free)
+
+
+def _outside(calibration, levels, scores):
+    """Shares of errors in calibration below and above scores (K, C), for each of P levels, (K, P, 2, C)."""
+    out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
+    pools = [pool for outputs in calibration.pools for pool in outputs]
+    ordered = [errors for outputs in calibration.ordered for errors in outputs]
+    for c, (pool, errors) in enumerate(zip(pools, ordered)):
+        v, n = scores[:, c], len(errors)
+        below, above = np.searchsorted(errors, v, "right"), n - np.searchsorted(errors, v)
+        for i, p in enumerate(levels):
+            if pool.free < _needed(p):
+                far = v / (pool.size * np.sqrt(1 + 1 / pool.free) or 1.0)
+                out[:, i, 0, c], out[:, i, 1, c] = stdtr(pool.free, far), stdtr(pool.free, -far)
+            else:
+                out[:, i, 0, c], out[:, i, 1, c] = (below + 1) / (n + 1), (above + 1) / (n + 1)
+    return out
+
+
+def scales(calibration, made, last):
+    """Scales like ``made`` (M, steps, O), after last values (M, O)."""
+    out = np.ones_like(made)
+    for h, outputs in enumerate(calibration.scales):
+        for o, scale in enumerate(outputs):
+            if scale is not None:
+                out[:, h, o] = scale(made[:, h, o], last[:, o])
+    return out
 
 
 def check_enough(n, what, level):
@@ -223,7 +490,8 @@ def check_enough(n, what, level):
     wanted = max(LEAST, _needed(level))
     if n < wanted:
         warn(
-            f"{message}, but {level:g} % wants {wanted}: intervals are rough. Call calibrate(X, y) with more rows.",
+            f"{message}, but {level:g} % wants {wanted}: intervals are rough, and wider for it (Student's t). Call "
+            "calibrate(X, y) with more rows.",
         )
 
 
@@ -251,16 +519,24 @@ def path_bands(paths, made, levels):
 # ---------------------------------------------------------------------------------------- rows to err on
 
 
-def held_segments(maker, cuts, filled, U, held):
+def held_segments(maker, cuts, filled, U, held, own):
     """The held rows of each piece, or else its last share, with some before them to warm up.
 
-    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.
+    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.   own : whether they name the maker.
     """
-    sizes = [int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for p in cuts]
-    most = max(1, MOST_ROWS // max(1, np.count_nonzero(sizes)))
-    ends = [np.arange(p.stop - min(n, most), p.stop) for n, p in zip(sizes, cuts) if n]
-    begins = [p.start for n, p in zip(sizes, cuts) if n]
-    return [s for rows, first in zip(ends, begins) for s in _segment(maker, None, filled, U, rows, first)]
+    stretches = []  # rows, the first row of their piece, and the row where those beyond them end
+    for p in cuts:
+        if held.any():
+            runs = [p.start + run for run in runs_of(np.flatnonzero(held[p])) if len(run)]
+        else:
+            runs = [np.arange(p.stop - max(1, int(HELD * (p.stop - p.start))), p.stop)]
+        ends = [*(run[0] for run in runs[1:]), p.stop]
+        stretches += [(run, p.start, end) for run, end in zip(runs, ends)]
+    most = max(1, MOST_ROWS // max(1, len(stretches)))
+    named, segments = maker if own else None, []
+    for run, start, end in stretches:
+        segments += _segment(maker, named, filled, U, run[-most:], start, min(end, run[-1] + 1 + most))
+    return segments
 
 
 def segments_of(maker, table, U, rows, own=False):
@@ -272,7 +548,7 @@ def segments_of(maker, table, U, rows, own=False):
         for piece, _ in cut(part.stamps, part.rows.stop - part.rows.start):
             start, stop = part.rows.start + piece.start, part.rows.start + piece.stop
             inside = rows[(rows >= start) & (rows < stop)]
-            for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
+            for run in runs_of(inside):
                 ends = range(STRETCH, len(run), STRETCH)
                 stretches += [(stretch, start) for stretch in np.split(run, ends) if len(stretch)]
     every = -(-len(rows) // MOST_ROWS)
@@ -280,16 +556,19 @@ def segments_of(maker, table, U, rows, own=False):
     return [s for stretch in stretches[::every] for s in _segment(maker, named, filled, U, *stretch)]
 
 
-def _segment(maker, named, filled, U, rows, start):
-    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``."""
+def _segment(maker, named, filled, U, rows, start, stop=0):
+    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``.
+
+    stop : where the rows beyond them end, if there are any.
+    """
     unknown = maker.units.looks_back  # what a change is, is not known in the first rows
     warm = WARM + maker.dynamics.lead + unknown
     first, end = max(start, rows[0] - warm), rows[-1] + 1
     skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
-    here = slice(first, end)
-    if len(U[here]) <= skip:
+    if end - first <= skip:
         return []
-    return [Segment(named, filled[here].copy(), U[here].copy(), skip)]
+    here = slice(first, max(end, stop))
+    return [Segment(named, filled[here].copy(), U[here].copy(), skip, here.stop - end)]
 
 
 # ---------------------------------------------------------------------------------------- intervals of forecasts
@@ -325,12 +604,163 @@ def bands(fitted, remembered, inputs, followed, past, first, made, ask):
             for q, pair in path_bands(paths, made[m : m + some], ask.levels).items():
                 for band, new in zip(found[q], pair):
                     band[m : m + some] = new
-    if ask.method == "conformal" and ask.levels:
-        pooled = remembered(lambda: forecast_errors(model, errors.segments, steps), steps)
-        pooled = remembered(lambda: pools(*pooled, highest), (steps, highest))
-        found = conformal(made, pooled, ask.levels)
-        found = {q: _within(inputs.limits, pair, first) for q, pair in found.items()}
     return found, paths
+
+
+def made_conformal(ask, dynamics):
+    """Whether intervals are made of errors at each step."""
+    return bool(ask.levels) and ask.method != "bootstrap" and dynamics.quantiles is None
+
+
+def conformal_bands(fitted, remembered, limits, made, last, history, at, ask):
+    """Intervals {level: (low, high)}, (M, steps, O) each, of forecasts ``made`` after last values (M, O); in levels.
+
+    limits : bounds, (M, steps, O) each, or None.   history : ``Made`` of all rows since calibration, in their order, or
+    None.   at : (M,), how many of those rows are known to each forecast.
+    """
+    steps, highest, segments = made.shape[1], max(ask.levels), fitted.errors.segments
+    _warn_if_overfitted(fitted, remembered)
+    model = Maker(fitted.trained.dynamics, fitted.units)
+    errors = remembered(lambda: forecast_errors(model, segments, steps), steps)
+    factor = _of_learnt_rows(fitted, remembered)
+    known = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
+    state = ALIKE
+    if ask.method == "conformal" and history is not None and len(history.row):
+        scores = history.errors / scales_of(known, history)
+        size = np.array([[np.abs(v).mean() for v in outputs] for outputs in known.ordered])
+        state = tracked(scores, size, known.overlap, ask.levels, partial(_outside, known, ask.levels)).of(at)
+    found = conformal(made, known.pools, ask.levels, scales(known, made, last), state)
+    if limits is None:
+        return found
+    return {p: tuple(np.clip(v, *limits) for v in pair) for p, pair in found.items()}
+
+
+def scales_of(calibration, made):
+    """Scales of ``Made``, like its errors."""
+    return scales(calibration, made.forecasts, made.last)
+
+
+def _of_learnt_rows(fitted, remembered):
+    """How many times larger errors are on new rows than on those that they were taken from."""
+    n = fitted.errors.n_learnt
+    if n is None:
+        return 1.0
+    w = min(remembered(fitted.trained.weights_an_output, "weights"), BY_HEART * n)
+    return np.sqrt((n + w) / (n - w))
+
+
+# ---------------------------------------------------------------------------------------- rows seen later
+
+
+def joined(recent, stretches):
+    """Of a ``Recent`` or None, a list of ``Seen`` with more of them; one whose past is None goes on from the last."""
+    found = [] if recent is None else list(recent.stretches)
+    for s in stretches:
+        if s.past is None:
+            last = found.pop()
+            s = last._replace(X=np.concatenate([last.X, s.X]), U=np.concatenate([last.U, s.U]))
+        found.append(s)
+    return found
+
+
+class Later:
+    """Collects the rows that ``update`` or ``partial_fit`` sees, for intervals; begun with a model's ``Errors``.
+
+    Which rows are kept depends on how many there were, not on how they came.
+    """
+
+    def __init__(self, errors):
+        self.before = errors
+        if errors is not None:
+            self.recent, self.last = dict(errors.recent), dict(errors.last)
+
+    def errors(self):
+        """``Errors`` with all that was kept."""
+        return self.before and self.before._replace(recent=self.recent, last=self.last)
+
+    def split(self, key, stretches):
+        """``Stretch`` after ``Stretch``, of which one begins at the first row that is kept."""
+        row = 0 if self.before is None else self._first(key, stretches[-1].rows.stop)
+        for i, (rows, missing) in enumerate(stretches):
+            if rows.start < row < rows.stop:
+                halves = Stretch(slice(rows.start, row), missing), Stretch(slice(row, rows.stop), 0)
+                return [*stretches[:i], *halves, *stretches[i + 1 :]]
+        return stretches
+
+    def keep(self, dynamics, units, key, U, visited, last):
+        """Keep new rows of a series, levels U (N, O), of which the last is where it is not known as ``last`` (O,).
+
+        visited : of each stretch its rows, the rows missing before, the past before it and X (n, D) without NaN.
+        """
+        if self.before is None:
+            return
+        recent, first = self.recent.get(key), self._first(key, len(U))
+        goes_on = recent is not None and not first
+        stretches = [
+            Seen(None if goes_on and rows.start == 0 and not missing else past, X.copy(), U[rows].copy())
+            for rows, missing, past, X in visited
+        ]
+        found, n = joined(recent, stretches), (0 if recent is None else recent.n) + len(U)
+        drop = _dropped(n) - (n - sum(len(s.U) for s in found))
+        while drop >= len(found[0].U):
+            drop -= len(found.pop(0).U)
+        if drop:
+            found[0] = _later(dynamics, units, found[0], drop)
+        self.recent[key] = Recent(found, n)
+        self.last[key] = np.where(np.isnan(U[-1]), last, U[-1])
+
+    def _first(self, key, n):
+        """The first of n new rows of a series that is kept."""
+        before = self.recent[key].n if key in self.recent else 0
+        return max(0, _dropped(before + n) - before)
+
+
+def _dropped(n):
+    """How many of n rows are kept no more."""
+    return max(0, (n - KEPT) // BLOCK * BLOCK)
+
+
+def _later(dynamics, units, seen, n):
+    """``Seen`` without its first n rows."""
+    past = follow(dynamics, units, units.scaled(seen.X[:n]), seen.U[:n], seen.past).after
+    past = past._replace(inputs=seen.X[n - 1, : units.n_inputs].copy())
+    return Seen(past, seen.X[n:].copy(), seen.U[n:].copy())
+
+
+def made_since(maker, recent, steps):
+    """``Made`` from each row that ``update`` has seen; None where there was none."""
+    if recent is None:
+        return None
+    found, leap, before = [], 0, maker.units.level
+    for s in recent.stretches:
+        inputs = maker.units.scaled(s.X)
+        followed = follow(*maker, inputs, s.U, s.past)
+        found.append(_from_each_row(maker, inputs, followed, s, steps, leap, before))
+        leap, before = leap + len(s.U), followed.U[-1]
+    return _joined(found)
+
+
+def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
+    """``Made`` from each row of ``Seen``: errors are NaN where a forecast reaches beyond the last."""
+    dynamics, U = maker.dynamics, seen.U
+    ahead, rows = dynamics.wide(steps), np.arange(len(U))
+    inputs, followed = _on(inputs, ahead), followed._replace(Z=_longer(followed.Z, ahead))
+    unknown = np.concatenate([U, np.full((ahead, U.shape[1]), np.nan)])
+    made = _made(maker, inputs, followed, seen.past, unknown, rows, steps, leap, before)
+    if ahead > steps:  # the last ones would see inputs that have not come
+        made.errors[max(0, len(U) - ahead + 1) :] = np.nan
+    return made
+
+
+def _longer(v, n):
+    """n more rows like the last."""
+    return np.concatenate([v, np.repeat(v[-1:], n, axis=0)])
+
+
+def _on(inputs, n):
+    """``Inputs`` of n more rows, which no forecast of a known row sees."""
+    limits = None if inputs.limits is None else tuple(_longer(v, n) for v in inputs.limits)
+    return inputs._replace(filled=_longer(inputs.filled, n), z=_longer(inputs.z, n), limits=limits)
 
 
 def _within(limits, pair, first):
@@ -363,12 +793,12 @@ def memo(estimator, fitted):
     """A callable(find, kind) -> find(), called once for the many series of a forecast or a backtest."""
 
     def remembered(find, kind):
-        trained, errors, found = _errors_found.get(estimator, (None, None, {}))
-        if trained is not fitted.trained or errors is not fitted.errors:
+        trained, segments, found = _errors_found.get(estimator, (None, None, {}))
+        if trained is not fitted.trained or segments is not fitted.errors.segments:
             found = {}
         if kind not in found:
             found = {**found, kind: find()}
-            _errors_found[estimator] = fitted.trained, fitted.errors, found
+            _errors_found[estimator] = fitted.trained, fitted.errors.segments, found
         return found[kind]
 
     return remembered

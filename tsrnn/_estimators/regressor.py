@@ -24,12 +24,19 @@ from .intervals import (
     Ask,
     Errors,
     Maker,
+    Recent,
+    Seen,
     bands,
     check_levels,
     check_method,
+    conformal_bands,
     folds,
     held_segments,
     index_of,
+    joined,
+    last_levels,
+    made_conformal,
+    made_since,
     memo,
     path_rng,
     segments_of,
@@ -86,17 +93,18 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return Goal(U, W, target, bounds, self.scale)
 
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
-        maker = Maker(trained.dynamics, units)
+        maker = Maker(trained.dynamics if trained.judged is None else trained.judged, units)
         keeps = trained.dynamics.goes_on and trained.dynamics.quantiles is None
-        segments = held_segments(maker, pieces, filled, U, held) if keeps else []
-        return Errors(segments, None if held.any() else int(counts.sum()))
+        segments = held_segments(maker, pieces, filled, U, held, trained.judged is not None) if keeps else []
+        return Errors(segments, None if held.any() else int(counts.sum()), {}, {})
 
     @all_or_nothing
     def calibrate(self, X, y, *, cv=None, groups=None):
         """Learn how wrong the forecasts are, for their intervals; the model stays as it is.
 
-        ``fit`` has done so already: on the rows held back for early stopping or, where none were, on the last rows
-        of training, on which errors are a little small.
+        ``fit`` has done so already: on the rows held back for early stopping, with the model as it was before it
+        learnt them, if it did, or, where none were, on the last rows of training. Errors are a little small there, as
+        are those of forecasts longer than what was held back in one stretch.
 
         Parameters
         ----------
@@ -141,7 +149,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 maker = Maker(other.trained.dynamics, other.units)
                 U = other.units.target.levels(table.y)
                 segments += segments_of(maker, table, U, test, own=True)
-        self.fitted_ = fitted._replace(errors=Errors(segments, None))
+        self.fitted_ = fitted._replace(errors=Errors(segments, None, {}, fitted.errors.last))
 
     def _unfitted(self):
         """A copy for ``calibrate`` to fit."""
@@ -292,20 +300,26 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
         made = np.full((len(first), steps, U.shape[1]), np.nan)
         ends = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels}
-        whole = units.inputs(table.X, past.inputs)
+        whole, last, seen = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
+        (begun, level), conformal = _begun(fitted, table.parts[0].key, past), made_conformal(ask, dynamics)
         for rows, missing in stretches:
             past, inputs = across(dynamics, units, past, missing), whole.of(rows)
+            goes_on = begun is not None and not rows.start and not missing
+            seen.append(Seen(None if goes_on else past, inputs.filled, U[rows]))
             followed = follow(dynamics, units, inputs, U[rows], past)
             inside = order[(first[order] >= rows.start) & (first[order] + steps <= rows.stop)]
             begins = first[inside] - rows.start
             for which, out in runs(dynamics, units, inputs, followed, past, begins, steps):
                 made[inside[which]] = out.transpose(1, 0, 2)
-            if levels and len(inside):
+            last[inside], level = last_levels(level, followed.U, begins), followed.U[-1]
+            if levels and len(inside) and not conformal:
                 found, _ = bands(fitted, remembered, inputs, followed, past, begins, made[inside], ask)
                 for p, pair in found.items():
                     for end, new in zip(ends[p], pair):
                         end[inside] = new
             past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
+        if conformal:
+            ends = self._conformal(fitted, whole, made, last, begun, seen, first, ask)
         warn_if_astray(dynamics, units, made)
 
         def answer(levels):
@@ -313,6 +327,18 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return out[:, :, 0] if fitted.form.y_ndim == 1 else out
 
         return Trajectories(answer(made), {p: tuple(map(answer, pair)) for p, pair in ends.items()})
+
+    def _conformal(self, fitted, inputs, made, last, begun, seen, first, ask):
+        """Intervals {level: (low, high)} of forecasts ``made`` (M, steps, O) from some rows of all the rows seen."""
+        model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
+        before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
+        history = (
+            made_since(model, Recent(joined(begun, seen), 0), steps) if ask.method == "conformal" else None
+        )
+        limits = inputs.limits
+        if limits is not None:
+            limits = [side[first[:, None] + np.arange(steps)] for side in limits]
+        return conformal_bands(fitted, memo(self, fitted), limits, made, last, history, before + first, ask)
 
     # ---------------------------------------------------------------------------------- forecasts of rows to come
 
@@ -328,10 +354,12 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             model without inputs none. Of several series: those in it, by default all.
         level : float or sequence of float, optional
             Coverages of intervals in per cent, such as ``[80, 95]``.
-        method : {"conformal", "bootstrap"}, default="conformal"
-            Where intervals come from: errors of forecasts made as many steps ahead [1]_, or sample paths, made by
-            feeding back errors of one step. Either takes errors of forecasts that were near, from the rows held back in
-            ``fit`` for early stopping, the last rows of training where none were, or those given to ``calibrate``.
+        method : {"conformal", "split", "bootstrap"}, default="conformal"
+            Where intervals come from: errors of forecasts made as many steps ahead [1]_, which those of the rows that
+            ``update`` and ``partial_fit`` have seen since move and stretch [2]_; the same without these; or sample
+            paths, made by feeding back errors of one step. Each takes errors of forecasts that were near, from the rows
+            held back in ``fit`` for early stopping, the last rows of training where none were, or those given to
+            ``calibrate``.
         n_paths : int, default=500
             Number of sample paths of "bootstrap".
         groups : as for ``fit``, of X_future
@@ -354,6 +382,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         ----------
         .. [1] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-free predictive inference
            for regression." Journal of the American Statistical Association 113(523), 2018.
+        .. [2] I. Gibbs, E. Candes. "Adaptive conformal inference under distribution shift." NeurIPS 34, 2021.
         """
         fitted = self._fitted()
         steps, levels = check_steps(steps), [] if level is None else check_levels(level)
@@ -412,10 +441,23 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             found, paths = {}, None
             if ask.levels or ask.paths:
                 made, first = followed.out[None, :steps], np.zeros(1, int)
-                found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
+                if made_conformal(ask, dynamics):
+                    found = self._conformal_ahead(fitted, inputs, key, made, ask)
+                else:
+                    found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
                 found = {p: [units.target.inverse(v[0]) for v in pair] for p, pair in found.items()}
                 paths = None if paths is None else units.target.inverse(paths[:, 0])
             yield key, units.target.inverse(followed.out[:steps]), found, paths, future
+
+    def _conformal_ahead(self, fitted, inputs, key, made, ask):
+        """Intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series."""
+        model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
+        begun = fitted.errors.recent.get(key) if ask.method == "conformal" else None
+        history = made_since(model, begun, steps)
+        known = np.array([0 if history is None else len(history.row)])
+        last = fitted.errors.last.get(key, model.units.level)[None]
+        limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
+        return conformal_bands(fitted, memo(self, fitted), limits, made, last, history, known, ask)
 
     def _futures(self, fitted, steps, X, groups):
         """Yield the key and the ``Future`` of each series to forecast."""
@@ -541,6 +583,14 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     U = fitted.units.target.levels(table.y)
     ahead = model._walk_all(fitted, table, U, start, horizons)
     return {h: table.give_back(_shaped(fitted, out)) for h, out in ahead.items()}
+
+
+def _begun(fitted, key, past):
+    """What rows go on from that start at a past: the ``Recent`` of their series or None, and the level (O,) before."""
+    place, errors = fitted.series.get(key), fitted.errors
+    if errors is None or place is None or past is not place.past:
+        return None, fitted.units.level
+    return errors.recent.get(key), errors.last.get(key, fitted.units.level)
 
 
 def _check_origins(origins, N, steps):
