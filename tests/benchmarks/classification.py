@@ -1,7 +1,8 @@
 """Accuracy of classifiers of whole series, with default arguments.
 
 Digits: scikit-learn's 1797 images read pixel by pixel, 64 steps, 5-fold. With ``--aeon`` (the sets that its wheel
-carries, official split): Japanese vowels, ItalyPowerDemand, GunPoint. Targets: digits 97 %, vowels 98 %, the others 96 %.
+carries, official split): Japanese vowels, ItalyPowerDemand, GunPoint.
+Targets: digits 97 %, vowels 98 %, the others 96 %.
 
     python tests/benchmarks/classification.py [--aeon] [--seeds 5]
 """
