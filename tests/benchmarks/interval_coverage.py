@@ -8,9 +8,9 @@
     random walk   y(t) = y(t-1) + e(t), through target_transform="difference"
 
 Each model is fitted to 400 rows and forecasts from each of the ROWS that follow, which it sees as they come
-(``trajectories`` is ``update`` and ``forecast``, row by row). Of the two shifts those rows count that come LATE rows after
-it, or later. Printed of each h: coverage, the lowest one of the fifths by forecast (F) and by last value (L), all in per
-cent, and the mean interval score over that of the ends that errors of the same rows have (lower is better).
+(``trajectories`` is ``update`` and ``forecast``, row by row). Of the two shifts those rows count that come LATE rows
+after it, or later. Printed of each h: coverage, the lowest one of the fifths by forecast (F) and by last value (L), all
+in per cent, and the mean interval score over that of the best constant ends for the same rows (lower is better).
 
     python tests/benchmarks/interval_coverage.py [series=20] [models=ARX,ESN,NARX,GRU] [method=conformal]
 """
