@@ -9,16 +9,16 @@ forecast errs there.  Each model is given its lags and nothing else.
 Nothing is chosen on the last stretch: ``--judge inside`` (the default) trains on the first 3/4 of the training rows
 and judges on the rest of them; ``--judge test`` is for a decision that is made.
 
-What was decided by it, inside the training rows:
+What was decided by it:
 
-- Recurrent nets.  Geometric mean of the free-run error of an Elman net over the 8 systems: .184 judged from a zero state
-  64 rows before the last 15 %; .117 from the state that the whole series leads to, with five times the patience where
-  "auto" has five times the iterations; .102 with stretches from everywhere held back; .090 when these are learnt in the
-  end (a quarter of the best iterations, from the best weights), at 3.4 times the time.
-- ESN with feedback.  Hourly demand, 2000 and 10,000 rows from 4 places, 2 seeds, forecasts of 24 steps from all of the next
-  600 rows, over seasonal naive: with the penalty of most evidence all 8 of one seed run away (570 to 61,000); with free
-  runs over the training rows 15 of the 16 are between .88 and 1.24, one runs away.  A fit takes .4 to .8 s (2000 rows)
-  instead of .07, .8 to 1.3 (10,000) instead of .15; where nothing goes astray about twice as long.
+- Recurrent nets.  Geometric mean of the free-run error of an Elman net over the 8 systems: .184 judged from a zero
+  state 64 rows before the last 15 %; .117 from the state that the whole series leads to, with five times the patience
+  where "auto" has five times the iterations; .102 with stretches from everywhere held back; .090 when these are
+  learnt in the end (a quarter of the best iterations, from the best weights), at 3.4 times the time.
+- ESN with feedback.  Hourly demand, 2000 and 10,000 rows from 4 places each, forecasts of 24 steps from all of the
+  next 600 rows, over seasonal naive.  By evidence alone all 8 of one seed run away (570 to 61,000); with free runs
+  over the training rows 15 of 16 (2 seeds) are between .88 and 1.24, and one runs away (626).  A fit takes .4 to .8 s
+  (2000 rows) instead of .07, .8 to 1.3 s (10,000) instead of .15; where nothing goes astray two to three times as long.
 
 Run: python tests/benchmarks/default_settings.py FOLDER [--models NARX GRU] [--series exchanger] [--seeds 3] ...
 """
