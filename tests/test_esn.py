@@ -15,7 +15,10 @@ from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 
 from tsrnn._models.esn import ESNRegressor, RecursiveLeastSquares
 from tsrnn._models.esn_cv import ESNRegressorCV
+from tsrnn._nets import echo_state
 from tsrnn._nets.reservoir import spectral_radius
+from tsrnn._nets.ridge import likely_alpha
+from tsrnn._series.units import Series
 from tsrnn.datasets import make_lorenz, make_mackey_glass, make_narma
 
 
@@ -372,6 +375,50 @@ def test_alpha_by_evidence():
             other = clone(model).set_params(alpha=alpha).fit(X[TRAIN], target[TRAIN])
             errors.append(np.std(other.predict(X[TEST]) - target[TEST]))
         assert np.std(model.predict(X[TEST]) - target[TEST]) < 1.2 * min(errors)
+
+
+def test_free_runs_have_a_say_in_the_penalty():
+    """Evidence alone is for one step: from some of the rows to come it runs away; a partial_fit is as cautious."""
+    t = np.arange(1200)
+    slow = np.convolve(np.random.default_rng(0).normal(size=1259), np.hanning(60) / 5, "valid")
+    series = np.abs(np.sin(2 * np.pi * t / 48)) + 0.1 * slow
+    true = np.lib.stride_tricks.sliding_window_view(series[800:], 100)
+
+    def error(model):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of runs that run away
+            return np.sqrt(np.mean((model.trajectories(None, series[800:], 100).forecast - true) ** 2))
+
+    by_evidence = []
+    for seed in range(4):
+        model = ESNRegressor(60, output_lags=1, random_state=seed).fit(None, series[:800])
+        caution = model.fitted_.trained.carry.caution
+        evidence = clone(model).set_params(alpha=model.alpha_ / caution).fit(None, series[:800])
+        assert evidence.fitted_.trained.carry.caution == 1
+        by_evidence.append(error(evidence))
+        assert error(model) < 2 * series.std()
+        readout = model.partial_fit(None, series[800:]).fitted_.trained.carry
+        assert readout.caution == caution
+        assert model.alpha_ == pytest.approx(caution * likely_alpha(list(readout.sums.normal()), True))
+    assert max(by_evidence) > 100 * series.std()
+
+
+def test_free_error_sees_every_run():
+    """It is the mean over runs, whether they share one walk along the series or each has its own."""
+    series = make_mackey_glass(800, random_state=0)
+    model = ESNRegressor(30, output_lags=1, alpha=1e-2, random_state=0).fit(None, series)
+    Z = model.fitted_.units.y(series[:, None])
+    rows = Series(np.empty((800, 0)), Z, np.ones(800), np.zeros(800, bool))
+    error, astray = echo_state.free_error(model._dynamics(), [rows], [Z])
+    assert not astray
+    means = []
+    for runs, longest, share in echo_state.JUDGED:
+        steps = int(min(longest, share * 800))
+        first = np.unique(np.linspace(100, 800 - steps, runs).astype(int))
+        made = model.trajectories(None, series, steps, origins=first, start="auto").forecast
+        true = series[first[:, None] + np.arange(steps)]
+        means.append(np.mean(((made - true) / model.y_scaler_.scale) ** 2))
+    assert error == pytest.approx(np.mean(means), rel=0.2)
 
 
 def test_a_constant_y():

@@ -19,11 +19,13 @@ import pytest
 from public import PUBLIC as KINDS
 from public import small
 from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tsrnn
+from tsrnn._auto import auto
 from tsrnn._estimators import sequence
 from tsrnn._kernels import jit
 from tsrnn._nets.delay_loss import WindowLoss
@@ -44,6 +46,7 @@ ORDER = [  # what stands in a line may import what stands in those above it
     {"_nets"},
     {"_estimators"},
     {"_models"},
+    {"_auto"},
     {
         "datasets",
         "diagnostics",
@@ -129,21 +132,18 @@ def test_no_string_names_a_module():
 # ---------------------------------------------------------------------------------------- what is public
 
 
-PUBLIC = """
-    ARXRegressor Adam ESNClassifier ESNRegressor ESNRegressorCV ElmanClassifier ElmanRegressor Evolution
-    Forecaster GRUClassifier GRURegressor Huber LBFGS LSTMClassifier LSTMRegressor LevenbergMarquardt
-    MinGRUClassifier MinGRURegressor NARXClassifier NARXRegressor PersistenceRegressor Pinball RMSprop
-    RecursiveLeastSquares SGD SeasonalNaiveRegressor TDNNClassifier TDNNRegressor calibrate diagnose forecast
-    inside partial_fit predict_ahead sample_paths trajectories update warmup
-"""
-PUBLIC_MODULES = "datasets diagnostics export metrics model_selection plotting preprocessing sktime"
-
-
 def test_what_is_public():
-    names, modules = PUBLIC.split(), PUBLIC_MODULES.split()
-    assert dir(tsrnn) == sorted([*names, *modules, "__version__"])
-    assert sorted(tsrnn.__all__) == sorted(names)
-    assert {*modules, "warmup"} == ORDER[-2]  # a function of that name stands before the module
+    """Classes, functions and modules; not what the package imports for itself."""
+    modules = ORDER[-2] - {"warmup"}  # before which a function of that name stands
+    assert dir(tsrnn) == sorted([*tsrnn.__all__, *modules, "__version__"])
+    assert len(tsrnn.__all__) == len({*tsrnn.__all__}) > 30
+    for name in tsrnn.__all__:
+        thing = getattr(tsrnn, name)
+        assert not name.startswith("_")
+        assert callable(thing)
+        assert thing.__name__ == name
+    for name in modules:
+        assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         tsrnn.nothing  # noqa: B018
 
@@ -163,6 +163,7 @@ X, y = series(140)
 HOURS = pd.date_range("2024-01-01", periods=len(y), freq="h")
 FRAME, TARGET = pd.DataFrame(X, HOURS, columns=["u", "v"]), pd.Series(y, HOURS)
 OLD, NEW, LATER = slice(0, 80), slice(80, 100), slice(85, 100)  # LATER leaves a gap after OLD
+AUTO = tsrnn.AutoForecaster(2, candidates=[], random_state=0)
 ARX, BOUNDED = tsrnn.ARXRegressor(), tsrnn.ARXRegressor(target_bounds=(-0.1, 0.1))
 DIVERGES = tsrnn.NARXRegressor((2,), solver=tsrnn.SGD(1e30), training="open_loop", max_iter=3, random_state=0)
 SINGULAR = tsrnn.ESNRegressor(20, alpha=0.0, spectral_radius=0.0, bias_scaling=0.0, input_scaling=0.0)
@@ -195,11 +196,16 @@ def one_row_again():
         model.predict(X[80:81])
 
 
-def read_by_another(write, read):
-    text = write(fitted())
+def read_by_another(write, read, model=None, home=sequence):
+    text = write(model or fitted())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sequence, "__version__", "99.0")
+        patch.setattr(home, "__version__", "99.0")
         read(text)
+
+
+def alone():
+    """An AutoForecaster of y alone."""
+    return clone(AUTO).fit(None, TARGET[OLD])
 
 
 def with_joblib(model):
@@ -277,6 +283,15 @@ WARN = {  # calls that warn, each of them for one reason
     "a file of another version": lambda: read_by_another(pickle.dumps, pickle.loads),
     "a file of joblib": lambda: read_by_another(with_joblib, lambda text: joblib.load(io.BytesIO(text))),
     "rows that are too far": overflowing,
+    "hardly any rows for a race": lambda: clone(AUTO).fit(None, y[:2]),
+    "a race that nothing wins": lambda: clone(AUTO).fit(None, np.repeat(X[:12, 0], 10)),
+    "a race against the clock": lambda: (
+        clone(AUTO).set_params(candidates=[LinearRegression()], time_budget=1e-9).fit(None, TARGET[OLD])
+    ),
+    "a gap after a race": lambda: alone().update(None, TARGET[LATER]),
+    "a long gap after a race": lambda: alone().predict_ahead(None, TARGET[NEW].shift(2000, "h")),
+    "few rows for the intervals of a race": lambda: alone().forecast(2, level=99.9),
+    "a file of a race of another version": lambda: read_by_another(pickle.dumps, pickle.loads, alone(), auto),
 }
 
 

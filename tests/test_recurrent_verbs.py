@@ -32,6 +32,7 @@ from tsrnn._models.recurrent import LONGER
 from tsrnn._nets import recurrent_loss
 from tsrnn._nets.memory import Memory
 from tsrnn._nets.recurrent_loss import TrackLoss as Objective
+from tsrnn._series.units import Series
 
 
 QUICK = {"max_iter": 4, "early_stopping": False, "random_state": 0}
@@ -523,6 +524,36 @@ def test_curves_and_iterations(model):
         assert stopped.n_iter_ == len(stopped.loss_curve_) == len(stopped.validation_curve_) <= 7 * stages
     patient = fit(model, solver="adam", max_iter=300, tol=0.9, n_iter_no_change=5)
     assert patient.n_iter_ < 300
+
+
+def test_held_rows_are_judged_from_the_state_of_the_whole_series(monkeypatch):
+    """Not from zeros some rows before; of series too long for that, from zeros many rows before."""
+    model = ElmanRegressor((4,), activation="identity", sequence_length=5, **QUICK).fit(X, y)
+    dynamics, units = model.fitted_.trained.dynamics, model.fitted_.units
+    Xz, Z = units.x(X), units.y(y[:, None])
+    rows = Series(Xz, Z, np.ones(N), np.arange(N) >= 280)
+
+    def mean_loss(begin):
+        out, _ = dynamics.run(Xz[begin:], Z[begin:], dynamics.first())
+        return np.mean((out - Z[begin:])[280 - begin :] ** 2) / 2
+
+    learner = model._learner()
+    whole = learner._validation(dynamics.net, [rows], dynamics.mean)(dynamics.theta)
+    assert whole == pytest.approx(mean_loss(0), rel=1e-4)
+    monkeypatch.setattr(recurrent, "WHOLE", 100)
+    monkeypatch.setattr(recurrent, "LEAD_IN", 24)
+    late = learner._validation(dynamics.net, [rows], dynamics.mean)(dynamics.theta)
+    assert late == pytest.approx(np.mean([mean_loss(280 - 120)]), rel=0.05)
+
+
+def test_patience_is_as_much_longer_as_training():
+    """Of the solver that "auto" takes, five times; the loss on held rows is watched for as long."""
+    noise = np.random.default_rng(1).normal(size=250)
+    kw = {"early_stopping": True, "tol": 0.0, "n_iter_no_change": 3, "max_iter": 60}
+    for solver, times in (("auto", LONGER), ("lbfgs", 1)):
+        curve = fit(MODELS["Elman"], y=noise, solver=solver, **kw).validation_curve_
+        assert len(curve) < 60
+        assert len(curve) - 1 - np.argmin(curve) in (3 * times, 3 * times - 1)
 
 
 @unfed

@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
+from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
+from ._estimators.stream import Stream
 from ._estimators.through import (
     calibrate,
     forecast,
@@ -53,6 +55,7 @@ __all__ = [
     "SGD",
     "ARXRegressor",
     "Adam",
+    "AutoForecaster",
     "ESNClassifier",
     "ESNRegressor",
     "ESNRegressorCV",
@@ -75,6 +78,7 @@ __all__ = [
     "RMSprop",
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
+    "Stream",
     "TDNNClassifier",
     "TDNNRegressor",
     "calibrate",

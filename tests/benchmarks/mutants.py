@@ -90,7 +90,7 @@ EQUIVALENT = {
     "_reservoir._feed: * -> Y[t, o] = y if abs(y) < bound *": KINK,
     "_delay_kernels.forward: first = * -> first = t if t > 1 *": TIME,
     "_delay_kernels.forward: * -> Z[i - 1, j] = theta[bias + j]": AROUND,
-    "_delay_kernels._deltas: closed = own.size > 0 -> closed = own.size > 1": "a single step is fed to none",
+    "_delay_kernels._deltas: closed = fed.size > 0 -> closed = fed.size > 1": "a single step is fed to none",
     "_delay_kernels._deltas: for i in range(span if * -> *else 1):": UNREAD,
     "_delay_kernels._deltas: for i in range(span if * -> *else -1):": UNREAD,
     "_delay_kernels.backward: * -> grad[bias + j] += D[i - 1, j]": AROUND,

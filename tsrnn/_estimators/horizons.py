@@ -405,9 +405,18 @@ class HorizonsLearner(Learner):
         members, trained = zip(*made)
         theta = np.concatenate([np.ravel(t.dynamics.theta) for t in trained])
         curves = [t.loss_curve for t in trained]
-        return Trained(
-            Horizons(theta, net, members, mean), max(t.n_iter for t in trained), curves, [], Members(trained)
-        )
+        dynamics = Horizons(theta, net, members, mean)
+        n_iter = max(t.n_iter for t in trained)
+        carry = Members(tuple(t._replace(judged=None) for t in trained))
+        return Trained(dynamics, n_iter, curves, [], carry, judged=self._before_held(dynamics, trained))
+
+    def _before_held(self, dynamics, trained):
+        """The model of members as they were before they learnt the held rows, or None where none has."""
+        if all(t.judged is None for t in trained):
+            return None
+        before = [t.dynamics if t.judged is None else t.judged for t in trained]
+        members = tuple(member._replace(dynamics=d) for member, d in zip(dynamics.members, before))
+        return dynamics.but(theta=np.concatenate([np.ravel(d.theta) for d in before]), members=members)
 
     def _examples(self, net, horizon, series, mean_y):
         """What a member learns from: z, targets and weights of each stretch, lists of them."""

@@ -42,6 +42,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from .._check import check_number
 from .._series.timeline import tells, to_index
+from .._series.units import runs_of
 from .._values import kept
 from .._warn import warn
 from .adaptive import ALIKE, tracked
@@ -85,13 +86,20 @@ class Maker(NamedTuple):
 class Segment(NamedTuple):
     """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
-    maker : ``Maker`` of the forecasts; None for the model that holds the segment.
+    maker : ``Maker`` of the forecasts; None for the model that holds the segment.   beyond : last rows, where forecasts
+    may end but not begin.
     """
 
     maker: Maker | None
     X: np.ndarray
     U: np.ndarray
     skip: int
+    beyond: int = 0
+
+    def origins(self, steps, beyond):
+        """How many forecasts of so many steps begin here, and end here, too, or ``beyond``."""
+        last = len(self.U) - max(steps, self.beyond + 1) if beyond else len(self.U) - self.beyond - steps
+        return max(0, last - self.skip + 1)
 
 
 @kept("seen")
@@ -180,8 +188,10 @@ def forecast_errors(model, segments, steps):
 
     model : ``Maker`` of those segments that bring none.
     """
-    ready = [s for s in segments if len(s.U) - s.skip >= steps]
-    n = [len(s.U) - s.skip - steps + 1 for s in ready]
+    n = [s.origins(steps, False) for s in segments]
+    if sum(n) < NEAR[0]:
+        n = [s.origins(steps, True) for s in segments]
+    ready, n = [s for s, k in zip(segments, n) if k], [k for k in n if k]
     if not ready:
         O = model.units.n_outputs
         return Made(np.empty(0, int), *np.empty((2, 0, steps, O)), np.empty((0, O)))
@@ -224,7 +234,8 @@ def residuals(model, segments):
     outputs, errors = [], []
     for s in segments:
         inputs, followed, _ = _over_segment(s.maker or model, s)
-        counts = (np.isfinite(s.U) & ~_pinned(inputs)).all(axis=1) & (np.arange(len(s.U)) >= s.skip)
+        counts = (np.isfinite(s.U) & ~_pinned(inputs)).all(axis=1)
+        counts[: s.skip], counts[len(s.U) - s.beyond :] = False, False
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])
     return [np.concatenate(v) if v else np.empty((0, model.units.n_outputs)) for v in (outputs, errors)]
@@ -509,16 +520,24 @@ def path_bands(paths, made, levels):
 # ---------------------------------------------------------------------------------------- rows to err on
 
 
-def held_segments(maker, cuts, filled, U, held):
+def held_segments(maker, cuts, filled, U, held, own):
     """The held rows of each piece, or else its last share, with some before them to warm up.
 
-    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.
+    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.   own : whether they name the maker.
     """
-    sizes = [int(held[p].sum()) if held.any() else max(1, int(HELD * (p.stop - p.start))) for p in cuts]
-    most = max(1, MOST_ROWS // max(1, np.count_nonzero(sizes)))
-    ends = [np.arange(p.stop - min(n, most), p.stop) for n, p in zip(sizes, cuts) if n]
-    begins = [p.start for n, p in zip(sizes, cuts) if n]
-    return [s for rows, first in zip(ends, begins) for s in _segment(maker, None, filled, U, rows, first)]
+    stretches = []  # rows, the first row of their piece, and the row where those beyond them end
+    for p in cuts:
+        if held.any():
+            runs = [p.start + run for run in runs_of(np.flatnonzero(held[p])) if len(run)]
+        else:
+            runs = [np.arange(p.stop - max(1, int(HELD * (p.stop - p.start))), p.stop)]
+        ends = [*(run[0] for run in runs[1:]), p.stop]
+        stretches += [(run, p.start, end) for run, end in zip(runs, ends)]
+    most = max(1, MOST_ROWS // max(1, len(stretches)))
+    named, segments = maker if own else None, []
+    for run, start, end in stretches:
+        segments += _segment(maker, named, filled, U, run[-most:], start, min(end, run[-1] + 1 + most))
+    return segments
 
 
 def segments_of(maker, table, U, rows, own=False):
@@ -530,7 +549,7 @@ def segments_of(maker, table, U, rows, own=False):
         for piece, _ in cut(part.stamps, part.rows.stop - part.rows.start):
             start, stop = part.rows.start + piece.start, part.rows.start + piece.stop
             inside = rows[(rows >= start) & (rows < stop)]
-            for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
+            for run in runs_of(inside):
                 ends = range(STRETCH, len(run), STRETCH)
                 stretches += [(stretch, start) for stretch in np.split(run, ends) if len(stretch)]
     every = -(-len(rows) // MOST_ROWS)
@@ -538,16 +557,19 @@ def segments_of(maker, table, U, rows, own=False):
     return [s for stretch in stretches[::every] for s in _segment(maker, named, filled, U, *stretch)]
 
 
-def _segment(maker, named, filled, U, rows, start):
-    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``."""
+def _segment(maker, named, filled, U, rows, start, stop=0):
+    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``.
+
+    stop : where the rows beyond them end, if there are any.
+    """
     unknown = maker.units.looks_back  # what a change is, is not known in the first rows
     warm = WARM + maker.dynamics.lead + unknown
     first, end = max(start, rows[0] - warm), rows[-1] + 1
     skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
-    here = slice(first, end)
-    if len(U[here]) <= skip:
+    if end - first <= skip:
         return []
-    return [Segment(named, filled[here].copy(), U[here].copy(), skip)]
+    here = slice(first, max(end, stop))
+    return [Segment(named, filled[here].copy(), U[here].copy(), skip, here.stop - end)]
 
 
 # ---------------------------------------------------------------------------------------- intervals of forecasts

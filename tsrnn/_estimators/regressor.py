@@ -93,17 +93,18 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return Goal(U, W, target, bounds, self.scale)
 
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
-        maker = Maker(trained.dynamics, units)
+        maker = Maker(trained.dynamics if trained.judged is None else trained.judged, units)
         keeps = trained.dynamics.goes_on and trained.dynamics.quantiles is None
-        segments = held_segments(maker, pieces, filled, U, held) if keeps else []
+        segments = held_segments(maker, pieces, filled, U, held, trained.judged is not None) if keeps else []
         return Errors(segments, None if held.any() else int(counts.sum()), {}, {})
 
     @all_or_nothing
     def calibrate(self, X, y, *, cv=None, groups=None):
         """Learn how wrong the forecasts are, for their intervals; the model stays as it is.
 
-        ``fit`` has done so already: on the rows held back for early stopping or, where none were, on the last rows
-        of training, on which errors are a little small.
+        ``fit`` has done so already: on the rows held back for early stopping, with the model as it was before it
+        learnt them, if it did, or, where none were, on the last rows of training. Errors are a little small there, as
+        are those of forecasts longer than what was held back in one stretch.
 
         Parameters
         ----------

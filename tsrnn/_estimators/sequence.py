@@ -59,6 +59,7 @@ from .persist import plain, revived
 
 
 MISSING = ("error", "hold", "mean", "mask")
+MOST_STRETCHES, LEAST_HELD = 4, 20  # that are held back of a series, and rows of each
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
 _one_row_calls = WeakKeyDictionary()
@@ -298,20 +299,21 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         before = self._before(learner, net)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = self._hold_back(learner, table, counts)
-        units, filled, Xz, Z = self._learn_units(learner, table, goal, counts & ~held, before)
+        learnt = counts if learner.learns_held else counts & ~held
+        units, filled, Xz, Z = self._learn_units(learner, table, goal, learnt, before)
         series = [Series(Xz[p], Z[p], table.weight[p], held[p]) for p in pieces]
         rng = self._random_state()
         with one_thread:
             trained = learner.learn(net, series, units.mean, rng, before and before.trained)
         _check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
-        errors = self._first_errors(units, trained, pieces, filled, goal.U, held, counts & ~held)
+        errors = self._first_errors(units, trained, pieces, filled, goal.U, held, learnt)
+        form = self._judged(form, trained, series)
         if errors is not None:
             last = {part.key: goal.U[part.rows][-1] for part in table.parts}
             errors = errors._replace(last={k: np.where(np.isnan(u), units.level, u) for k, u in last.items()})
-        form = self._judged(form, trained, series)
-        made_for = self._made_for()
-        self.fitted_ = Fitted(units, trained._replace(ends=None), places, form, errors, rng, made_for)
+        made_for, trained = self._made_for(), trained._replace(ends=None, judged=None)
+        self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for)
         if any(timelines.irregular(place.timeline) for place in places.values()):
             warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
@@ -419,10 +421,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return learner
 
     def _hold_back(self, learner, table, counts):
-        """Rows for validation, (N,) bool: the last share of those that count, of each series."""
+        """Rows for validation, (N,) bool, of each series: the last share of those that count, or stretches of it."""
+        share = stretches if learner.learns_held else last_share
         held = np.zeros(len(counts), bool)
         for part in table.parts:
-            held[part.rows] = last_share(counts[part.rows], learner.held_share)
+            held[part.rows] = share(counts[part.rows], learner.held_share)
         return held
 
     def _learn_units(self, learner, table, goal, counts, before):
@@ -832,6 +835,17 @@ def _check_learnt(trained):
             "The weights became NaN or infinite, and the estimator is left as it was: look for values in X and y "
             "that are far from the others, or give a smaller learning rate."
         )
+
+
+def stretches(counts, share):
+    """Mark the last ``share`` of the rows that count of each of up to 4 parts of a series, (N,) bool."""
+    rows, held = np.flatnonzero(counts), np.zeros(len(counts), bool)
+    n_parts = int(np.clip(len(rows) * share // LEAST_HELD, 1, MOST_STRETCHES))
+    for part in np.array_split(rows, n_parts):
+        n = int(len(part) * share)
+        if n:
+            held[part[-n] : part[-1] + 1] = True
+    return held
 
 
 def last_share(counts, share):

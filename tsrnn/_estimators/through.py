@@ -133,12 +133,10 @@ def _future_frame(model, inner, steps):
     places = {key: place.timeline for key, place in inner.series_.items()}
     if not timelines.ahead(list(places.values()), 1)[1].all():
         return None
-    index = (
-        timelines.future(places[None], steps)
-        if None in places
-        else future_index(places, steps, inner.fitted_.form.key_names)
-    )
-    return pd.DataFrame(index=index)
+    if None in places:
+        return pd.DataFrame(index=timelines.future(places[None], steps))
+    names = inner.fitted_.form.key_names if hasattr(inner, "fitted_") else inner._key_names
+    return pd.DataFrame(index=future_index(places, steps, names))
 
 
 def predict_ahead(model, X, y, *, steps=1, **options):

@@ -22,7 +22,7 @@ from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
-from .._nets.echo_state import LEAST, EchoState
+from .._nets.echo_state import LEAST, EchoState, free_error
 from .._nets.pooled import Pooled
 from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
@@ -51,6 +51,8 @@ SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a mod
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000  # times the largest y of training, where what is fed back is held
+GAIN = 0.9  # of the least error of free runs so far, that a larger penalty must come below
+CAUTION = 8  # decades of penalty beyond that of most evidence, at most
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
 MAX_SHARPENED = 20_000  # rows that tell how sharp probabilities are
 TOPOLOGIES = ("random", "cycle", "delay_line")
@@ -160,7 +162,9 @@ class ReservoirParameters(Declared):
     alpha : float or "auto", default="auto"
         alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
         all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [2]_, which costs
-        some ten solutions; for another loss what means the same to it.
+        some ten solutions; for another loss what means the same to it. Evidence knows one step alone: with
+        ``output_lags``, as many times ten as much as lowers the error of free runs over the training rows, which must
+        not go beyond twice the largest y.
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series.
     random_state : int, RandomState or None, default=None
@@ -233,7 +237,7 @@ class Readout(NamedTuple):
 
     sums : over time, or None.   inverse : (P, P), of recursive least squares, or None.   most : its trace, beyond which
     nothing is forgotten.   alpha : the penalty.   search : what a cross-validation found, or None.   probe : first rows
-    X (N, D), Y (N, O) of training.
+    X (N, D), Y (N, O) of training.   caution : times the penalty of most evidence, for the sake of free runs.
     """
 
     sums: Any
@@ -243,6 +247,7 @@ class Readout(NamedTuple):
     search: Any = None
     probe: tuple = ()
     bias: bool = True
+    caution: float = 1.0
 
     def weights_an_output(self):
         """As many weights as the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where it is not known."""
@@ -437,7 +442,7 @@ class ESNLearner(Learner):
             # First a readout from what was known last, then one from the values that it gives.
             dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
-        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng)
+        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng, last=True)
         if not self.is_squared and curve[0] > EXACT:
             dynamics, readout, curve, ends = self._reweigh(
                 dynamics, readout, curve[0], series, fed, weights, rng
@@ -470,16 +475,44 @@ class ESNLearner(Learner):
         counts = known.any(axis=1) if self.forgetting is None else known.all(axis=1)
         return np.where(counts, series.w, 0.0)
 
-    def _read(self, dynamics, series, fed, weights, rng):
+    def _read(self, dynamics, series, fed, weights, rng, last=False):
         """Solve for the readout in one pass; ``fed`` : what the lags of y see of each series.
 
-        Returns the dynamics, the ``Readout``, the loss curve and the memories at the ends.
+        Returns the dynamics, the ``Readout``, the loss curve and the memories at the ends.   last : whether it is the
+        readout to keep, so that its free runs matter.
         """
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
         sums, search = self._sums(dynamics, harvest)
+        dynamics = dynamics.but(cold_states=harvest.cold_states)
         readout, theta, loss = self._solve(sums, search)
-        dynamics = dynamics.but(theta=theta, cold_states=harvest.cold_states)
-        return dynamics, readout, [loss], harvest.ends
+        if last and self.output_lags and self._by_evidence:
+            readout, theta, loss = self._steady(dynamics, series, fed, sums, (readout, theta, loss))
+        return dynamics.but(theta=theta), readout, [loss], harvest.ends
+
+    @property
+    def _by_evidence(self):
+        """Whether the penalty is left to the evidence."""
+        return isinstance(self.p.alpha, str) and self.p.alpha == "auto"
+
+    def _steady(self, dynamics, series, fed, sums, solved):
+        """The penalty of most evidence or, by free runs over the training rows, so many times ten as much.
+
+        Evidence knows one step ahead alone: where y is smooth, weights grow that a free run amplifies.  Where less
+        would let some run go astray, ten times what was enough for those that were tried: others will be made.
+        """
+        trials, errors, lost, best = [solved], [], [], 0
+        for decade in range(CAUTION + 1):
+            if decade:
+                trials.append(self._solve(sums, caution=10.0**decade, evidence=solved[0].alpha))
+            error, astray = free_error(dynamics.but(theta=trials[-1][1]), series, fed)
+            errors.append(error)
+            lost.append(astray)
+            if error < GAIN * errors[best]:
+                best = decade
+            elif decade and not any(lost[-2:]):
+                break
+        wary = best and lost[best - 1] and not lost[min(best + 1, len(lost) - 1)]
+        return trials[min(best + 1, len(trials) - 1) if wary else best]
 
     def _sums(self, dynamics, harvest):
         """Sums over all rows, and what a search for the penalty found in them, or None."""
@@ -488,24 +521,24 @@ class ESNLearner(Learner):
             sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w), w)
         return sums, None
 
-    def _solve(self, sums, search=None):
-        """The ``Readout`` of sums over time, theta, and the loss."""
+    def _solve(self, sums, search=None, caution=1.0, evidence=None):
+        """The ``Readout`` of sums over time, theta, and the loss.   evidence : the penalty of most, if it is known."""
         p, normals = self.p, list(sums.normal())
-        alpha = self._penalty(normals, search)
+        alpha = self._penalty(normals, search, caution) if evidence is None else evidence * caution
         W, sse = np.empty((sums.P, sums.O)), 0.0
         for normal in normals:
             W[:, normal.outputs] = ridge(normal, alpha, p.readout_bias)
             sse += squared_error(normal, W[:, normal.outputs]).sum() / normal.weight
-        loss = float(sse / sums.O / 2)
+        loss, kept = float(sse / sums.O / 2), {"bias": p.readout_bias, "caution": caution}
         if self.forgetting is None:
-            return Readout(sums, None, np.inf, alpha, search, bias=p.readout_bias), W.ravel(), loss
+            return Readout(sums, None, np.inf, alpha, search, **kept), W.ravel(), loss
         inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), alpha, p.readout_bias)
-        return Readout(None, inverse, GROWTH * float(np.trace(inverse)), alpha), W.ravel(), loss
+        return Readout(None, inverse, GROWTH * float(np.trace(inverse)), alpha, **kept), W.ravel(), loss
 
-    def _penalty(self, normals, search):
+    def _penalty(self, normals, search, caution):
         """The alpha to take."""
         p = self.p
-        return likely_alpha(normals, p.readout_bias) if p.alpha == "auto" else float(p.alpha)
+        return likely_alpha(normals, p.readout_bias) * caution if self._by_evidence else float(p.alpha)
 
     def _reweigh(self, dynamics, readout, mean_loss, series, fed, weights, rng):
         """Refine the least-squares readout for another loss, by iteratively reweighted least squares."""
@@ -572,11 +605,28 @@ class ESNLearner(Learner):
                 if tell is not None:
                     tell(f"series: {k + 1} of {len(series)}")
         w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
+        # What differs between series is small beside what they share: a penalty wants it in its own units.
+        centers, scales = zip(*(self._spread(A[w > 0]) for A in (V, S[1:])))
+        V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
         sums = no_sums(dynamics.n_columns, O)
         sums = add_rows(sums, self.columns, V, S, Y, np.flatnonzero(w), w)
         readout, theta, loss = self._solve(sums)
-        dynamics = dynamics.but(theta=theta)
+        dynamics = dynamics.but(theta=theta.copy())
+        c, Wv, Wx, _ = dynamics.readout()  # views
+        for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
+            if len(W):
+                W /= scale[:, None]
+                c -= center @ W
+        theta = dynamics.theta
         return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout)
+
+    def _spread(self, A):
+        """Center (M,) and scale (M,) of what the readout sees of series, A (S, M): 0 and 1 where squares are seen."""
+        if self.p.readout_squares:
+            return np.zeros(A.shape[1]), np.ones(A.shape[1])
+        scale = A.std(axis=0)
+        center = A.mean(axis=0) if self.p.readout_bias else np.zeros(A.shape[1])
+        return center, np.where(scale > 1e-12, scale, 1.0)
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
@@ -600,7 +650,7 @@ class ESNLearner(Learner):
             return trained._replace(
                 dynamics=dynamics.but(theta=theta), carry=readout._replace(inverse=inverse)
             )
-        solved, theta, loss = self._solve(sums, readout.search)
+        solved, theta, loss = self._solve(sums, readout.search, readout.caution)
         carry = solved._replace(probe=readout.probe)
         return trained._replace(dynamics=dynamics.but(theta=theta), loss_curve=[loss], carry=carry)
 

@@ -23,7 +23,9 @@ class ESNCVLearner(ESNLearner):
 
     splitter: object = None
 
-    def _penalty(self, normals, search):
+    _by_evidence = False
+
+    def _penalty(self, normals, search, caution):
         """The best of those that were tried."""
         return search["params"][int(np.argmax(search["mean_test_score"]))]["alpha"]
 

@@ -9,6 +9,7 @@ one epoch earlier.
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -38,8 +39,11 @@ from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_so
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
+WHOLE = 16_000  # rows up to which validation follows whole series
+LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
+AGAIN = 4  # one over the share of the best iterations, spent on what was held back
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
 BATCH = 32  # series a mini-batch
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
@@ -97,6 +101,14 @@ class RecurrentParameters(TrainedParameters):
         series, with dropout, scheduled sampling, or a loss with kinks.
     max_iter : int, default=300
         Epochs, or iterations of L-BFGS; five times as many of those with ``solver="auto"``.
+    early_stopping : bool, default=True
+        Hold back some rows, watch the loss on them, stop when it rises and keep the best weights; these then learn all
+        rows, for a quarter of the iterations that led to them. (Intervals come from the held rows, and the weights
+        before.)
+    validation_fraction : float, default=0.15
+        Share of the rows that are held back: the last ones of each quarter of a series, if those are 20 or more.
+    n_iter_no_change : int, default=40
+        See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch; the result does not depend on it. None is 1 unless
         in a ``joblib.parallel_config``, -1 all processors.
@@ -114,6 +126,8 @@ class RecurrentParameters(TrainedParameters):
         The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
     lead_ : int
         Rows of history that the lags need.
+    n_iter_ : int
+        Iterations run, or epochs, but for those on all rows after early stopping.
 
     References
     ----------
@@ -143,6 +157,15 @@ class RecurrentParameters(TrainedParameters):
     washout: int = 0
     batch_size: int | str = "auto"
     n_jobs: int | None = None
+
+
+class Task(NamedTuple):
+    """What there is to learn: a list of ``Series`` and their means; ``validate``: loss to judge theta by, or None."""
+
+    net: object
+    series: list
+    mean: tuple
+    validate: object
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +200,10 @@ class RecurrentLearner(Learner):
 
     @property
     def held_share(self):
-        """Share of the rows, the last ones, that is held back from training."""
+        """Share of the rows that is held back from training until the end."""
         return self.p.validation_fraction if self.p.early_stopping else 0.0
+
+    learns_held = True
 
     def net(self, D, O):
         """The layout."""
@@ -201,7 +226,7 @@ class RecurrentLearner(Learner):
     # ---------------------------------------------------------------------------------- training
 
     def learn(self, net, series, mean, rng, before=None):
-        """Train from ``before`` or from new parameters, solver after solver."""
+        """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too."""
         p = self.p
         check_enough_rows(type(p).__name__, net.lead, series)
         first = net.lead + p.washout
@@ -210,22 +235,54 @@ class RecurrentLearner(Learner):
             theta, moments = self._initial(net, series, mean, rng), None
         else:
             theta, moments = before.dynamics.theta, before.carry
-        validate = self._validation(net, series, mean) if p.early_stopping else None
-        monitors = []
+        task = Task(net, series, mean, self._validation(net, series, mean) if p.early_stopping else None)
+        stages = self._solvers(net, series)
+        monitors, moments = self._train(task, stages, theta, moments, rng)
+        (dynamics, ends), judged = self._made(task, monitors[-1].best_theta), None
+        if task.validate is not None and any(monitor.best_iter for monitor in monitors):
+            judged = dynamics
+            theta, moments = self._learn_held(task, stages, monitors, moments, rng)
+            dynamics, ends = self._made(task, theta)
+        return Trained(dynamics, *curves(monitors), moments, ends, judged)
+
+    def _train(self, task, stages, theta, moments, rng, patience=None):
+        """Solver after solver, each with the iterations it may take: their monitors, what the last goes on with."""
+        p, monitors = self.p, []
         with self._threads() as pool:
-            for solver, limit in self._solvers(net, series):
-                loss = self._loss(net, series, mean, solver, pool)
+            for solver, limit in stages:
+                loss = self._loss(task.net, task.series, task.mean, solver, pool)
+                # "auto" gives L-BFGS more iterations, and as much more patience: held losses rise, then fall.
+                stale = patience or p.n_iter_no_change * max(1, limit // p.max_iter)
                 with progress(p.verbose, type(p).__name__, limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
+                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-        dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
-        ends = None
-        if not net.bidirectional and p.initial_state != "learned":
-            cold, ends = cold_states(dynamics, series, p.sequence_length)
-            dynamics = dynamics.but(cold_states=cold)
-        return Trained(dynamics, *curves(monitors), moments, ends)
+        return monitors, moments
+
+    def _learn_held(self, task, stages, monitors, moments, rng):
+        """Go on from the best parameters, on all rows; returns theta and what the solver goes on with.
+
+        For a share of the iterations that led to them: there is nothing left to say when to stop, but that the loss
+        over all rows must not be larger in the end.
+        """
+        k = max(k for k, monitor in enumerate(monitors) if monitor.best_iter)
+        again = [(stages[k][0], -(-monitors[k].best_iter // AGAIN))]
+        moments = moments if k == len(stages) - 1 else None
+        everything = [s._replace(held=np.ones(len(s.held), bool)) for s in task.series]
+        validate = self._validation(task.net, everything, task.mean)
+        series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
+        task = task._replace(series=series, validate=validate)
+        last, moments = self._train(task, again, monitors[-1].best_theta, moments, rng, np.inf)
+        return last[-1].best_theta, moments
+
+    def _made(self, task, theta):
+        """The model with some parameters, and the memory after each series, if it was found."""
+        dynamics = RecurrentDynamics(theta, task.net, task.mean, self.input_lag)
+        if task.net.bidirectional or self.p.initial_state == "learned":
+            return dynamics, None
+        cold, ends = cold_states(dynamics, task.series, self.p.sequence_length)
+        return dynamics.but(cold_states=cold), ends
 
     def _initial(self, net, series, mean, rng):
         """Where training begins, (P,)."""
@@ -293,20 +350,22 @@ class RecurrentLearner(Learner):
 
         One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
         """
-        p = self.p
-        n = sum(int(s.held.sum()) for s in series)
-        length = max(p.sequence_length, -(-n // 32)) if p.training == "open_loop" else p.sequence_length
-        lead_in = max(p.sequence_length, p.washout)
-        stretches, earlier = windows(series, net.lead, length, lead_in, held=True)
-        if not stretches:
-            return None
-        T = max(len(s.Y) for s in stretches) - net.lead
+        p, n, losses = self.p, sum(int(s.held.sum()) for s in series), []
         kinds = ("open_loop", "closed_loop")[: 1 if p.training == "open_loop" else 2]
-        options = {"held": True, "lead_in": earlier}
-        losses = [
-            TrackLoss(net, stretches, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
-            for kind in kinds
-        ]
+        for kind in kinds:
+            cut, lead_in = series, None
+            # Where it can be, from the state that the whole series leads to, as in training: from zeros some rows
+            # before, a net that remembers for longer looks hopeless until it has learnt not to.
+            if kind == "closed_loop" or len(series) * max(len(s.Y) for s in series) > WHOLE:
+                length = max(p.sequence_length, -(-n // 32)) if len(kinds) == 1 else p.sequence_length
+                before = max(LEAD_IN * p.sequence_length, p.washout)
+                cut, lead_in = windows(series, net.lead, length, before, held=True)
+            if n and cut:
+                T = max(len(s.Y) for s in cut) - net.lead
+                options = {"held": True, "lead_in": lead_in}
+                losses.append(
+                    TrackLoss(net, cut, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
+                )
         losses = [loss for loss in losses if loss.weight > 0]
         if not losses:
             return None

@@ -89,7 +89,8 @@ class Trained(NamedTuple):
 
     dynamics : the model.   n_iter : iterations.   loss_curve, validation_curve : a value each.   carry : what
     ``learn_more`` and warm starts go on with; the learner's own.   ends : the memory after each series, from the first
-    one on, None for those that learning did not come by; or None.
+    one on, None for those that learning did not come by; or None.   judged : the model before it learnt the held rows,
+    too, if it did.
     """
 
     dynamics: Dynamics
@@ -98,6 +99,7 @@ class Trained(NamedTuple):
     validation_curve: list
     carry: Any = None
     ends: list | None = None
+    judged: Dynamics | None = None
 
     def weights_an_output(self):
         """Weights that were fitted for each output: all, or as many as a penalty leaves free."""
@@ -111,6 +113,7 @@ class Learner:
 
     p : the estimator that has the parameters, of which numbers and flags are read as they are.   wants_inputs,
     sees_y : whether they speak of inputs, and of past outputs.   held_share : of the rows, held back for validation.
+    learns_held : whether those are stretches from everywhere, which are learnt in the end.
     """
 
     p: Any
@@ -118,6 +121,7 @@ class Learner:
     wants_inputs = True
     sees_y = False
     held_share = 0.0
+    learns_held = False
     whole_scale = True  # whether scaled values must stay within what training can hold
 
     def net(self, D, O):

@@ -18,6 +18,12 @@ from .reservoir import Reservoir, follow, free_runs
 BLOCK = 2**16  # steps times units that are followed at a time: bounds the work space
 LEAST = 256  # steps followed at a time, at least
 RUNS, RUN_ROWS = 256, 2**13  # free runs side by side, and steps of all of them
+# Free runs by which a readout is judged: how many, their steps at most, and as a share of the rows.  Many short ones,
+# for some nets run away from few states alone; a few long ones, for others take their time.
+JUDGED = ((256, 40, 1 / 8), (16, 500, 1 / 3))
+SETTLES = 500  # rows that lead to each, where to follow the whole series would take longer
+SPREAD = 2  # times the largest y of training, beyond which such a run has gone astray
+ASTRAY = 100  # mean squared error that it counts for, in scaled units
 
 
 @kept("echo state network")
@@ -200,3 +206,40 @@ class EchoState(Dynamics):
     def cold(self):
         """The memory of mean rows and of the mean states."""
         return constant(*self.mean, self.lead, self.cold_states)
+
+
+# ---------------------------------------------------------------------------------------- judging a readout
+
+
+def free_error(dynamics, series, fed):
+    """Mean squared error of free runs over the training rows, and whether one goes astray.
+
+    fed : what the lags of y see of each series, (N, O) without NaN.
+    """
+    targets = [np.where((s.w > 0)[:, None], s.Y, np.nan) for s in series]
+    largest = np.max([np.max(np.abs(Y), axis=0, initial=0, where=np.isfinite(Y)) for Y in targets], axis=0)
+    far = np.where(largest > 0, SPREAD * largest, np.inf)
+    means, lost = [], False
+    for runs, longest, share in JUDGED:
+        some, errors = list(zip(series, fed, targets))[:: -(-len(series) // runs)], []
+        for s, Y, target in some:
+            steps = int(np.clip(share * len(Y), 1, longest))
+            for begin, first in _where_to_run(len(Y), -(-runs // len(some)), steps):
+                rows, memory = slice(begin, first[-1] + steps), dynamics.cold() if begin else dynamics.first()
+                for which, out in dynamics.free_runs(s.X[rows], Y[rows], memory, first - begin, steps):
+                    astray = ~(np.abs(out) <= far).all(axis=(0, 2))
+                    off = out.transpose(1, 0, 2) - target[first[which, None] + np.arange(steps)]
+                    known = np.isfinite(off)
+                    mean = np.sum(off**2, axis=(1, 2), where=known) / np.maximum(known.sum(axis=(1, 2)), 1)
+                    errors.append(np.where(astray, ASTRAY, np.minimum(mean, ASTRAY)))
+                    lost |= bool(astray.any())
+        means.append(np.mean(np.concatenate(errors)))
+    return float(np.mean(means)), lost
+
+
+def _where_to_run(N, n, steps):
+    """Where n runs of so many steps in N rows begin, (m,), and the row from which to follow the series to them."""
+    first = np.unique(np.linspace(min(N // 8, N - steps), N - steps, n).astype(int))
+    if len(first) * (SETTLES + steps) >= N:
+        return [(0, first)]
+    return [(max(0, row - SETTLES), np.array([row])) for row in first]

@@ -239,7 +239,7 @@ class PooledDelayLoss(PooledLoss):
         loss = self._judge(h[-size:].reshape(T, B, O), which, d[-size:].reshape(T, B, O) if learn else None)
         if learn:
             nothing = np.zeros(0, theta.dtype)
-            delay_kernels.backward(*args, h, d, args[7][delay_kernels.Y], nothing, grad)
+            delay_kernels.backward(*args, h, d, args[7][delay_kernels.FROM_Y], nothing, grad)
         self._spaces[B, T] = space
         return loss, grad
 

@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._series.units import Series
+from .._series.units import Series, runs_of
 from .._training.losses import weights_of
 from .tape import Masks, Tape
 
@@ -335,10 +335,11 @@ def windows(series, lead, length, lead_in, held):
     pieces, settling = [], []
     for s in series:
         rows = np.flatnonzero(s.held == held)
-        if len(rows) == 0 or rows[-1] < lead:
-            continue
-        for begin in range(max(rows[0], lead), rows[-1] + 1, length):
-            first, end = max(lead, begin - lead_in), min(begin + length, rows[-1] + 1)
-            pieces.append(Series(*(a[first - lead : end] for a in s)))
-            settling.append(begin - first)
+        for run in runs_of(rows) if held else [rows]:  # training goes on over what is held back
+            if len(run) == 0 or run[-1] < lead:
+                continue
+            for begin in range(max(run[0], lead), run[-1] + 1, length):
+                first, end = max(lead, begin - lead_in), min(begin + length, run[-1] + 1)
+                pieces.append(Series(*(a[first - lead : end] for a in s)))
+                settling.append(begin - first)
     return pieces, settling

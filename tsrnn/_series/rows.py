@@ -129,18 +129,16 @@ def one_a_series(X, y, groups=None, column=None):
     if X is None or y is None or isinstance(y, str):
         return False
     if _is_list(X):
-        return not _is_list(y, 1) and np.ndim(_first_of(y)) < 2 and len(y) == len(X)
+        if isinstance(y, (list, tuple)):
+            return len(y) == len(X) and all(np.ndim(one) == 0 for one in y)
+        return np.ndim(y) in (1, 2) and len(y) == len(X)
     if getattr(X, "ndim", 0) == 3:
         shape = np.shape(y)
-        return len(shape) == 1 or (len(shape) == 2 and shape[1] != np.shape(X)[1])
+        return len(shape) == 1 or (len(shape) == 2 and 2 * shape[1] < np.shape(X)[1])
     if not hasattr(y, "__len__") or len(y) == len(X):
         return False
     told = groups is not None or column is not None or getattr(getattr(X, "index", None), "nlevels", 1) > 1
     return told and len(y) == len(gather(X, None, None, groups, column).parts)
-
-
-def _first_of(y):
-    return y.iloc[0] if hasattr(y, "iloc") else y[0] if len(y) else y
 
 
 def in_order_of(parts, y, names):

@@ -28,6 +28,11 @@ class Series(NamedTuple):
     held: np.ndarray
 
 
+def runs_of(rows):
+    """Ascending rows (M,) as a list of runs without a gap."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+
+
 class Inputs(NamedTuple):
     """The inputs of some rows: what a model is told of them besides y.
 

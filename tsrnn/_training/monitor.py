@@ -53,6 +53,7 @@ class Monitor:
         self.loss_curve = []
         self.validation_curve = []
         self.best_theta = theta
+        self.best_iter = 0  # the iteration that they are from
         self.best = np.inf if validate is None else validate(theta)
         self._stale = 0
         self._before, self._calm, self._lowest = theta, theta, np.inf
@@ -78,7 +79,7 @@ class Monitor:
             watched = self.validate(theta)
             self.validation_curve.append(float(watched))
         if watched < self.best or self.validate is None:
-            self.best_theta = self._before
+            self.best_theta, self.best_iter = self._before, self.n_iter
         self._stale = 0 if watched < self.best * (1 - self.tol) else self._stale + 1
         self.best = min(self.best, watched)
         if self.progress is not None:

@@ -1,8 +1,8 @@
 """Weights of recurrent nets, in the layouts of torch and Keras.
 
 Each cell states the order of its gates in either framework: see ``Layout``. torch has two biases, of which only the
-GRU's n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)). Keras has one, and for such a GRU two. Neither
-framework scales, so scaling is folded into the weights.
+GRU's n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)). Keras has one, and for such a GRU two.
+Neither framework scales, so scaling is folded into the weights.
 """
 
 from typing import NamedTuple

@@ -1,0 +1,708 @@
+"""AutoForecaster and what it stands on: seasons, lags, transforms, a linear autoregression of all origins, blends."""
+
+import pickle
+import warnings
+from itertools import pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import tsrnn
+from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
+from tsrnn._auto import bands, blend, smoothing
+from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
+from tsrnn._auto.field import Block, errors_by_step, make_field
+from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
+from tsrnn._series import autoregression as ar
+from tsrnn._series import seasons
+from tsrnn.model_selection import backtest
+from tsrnn.preprocessing import Difference, Log, Power
+
+
+mpl.use("Agg")
+N, H = 420, 7
+RNG = np.random.default_rng(0)
+DAYS = pd.date_range("2022-01-01", periods=N, freq="D", name="day")
+NOISE = RNG.normal(size=N)
+INPUT = RNG.normal(size=N)
+WAVE = 20 + 5 * np.sin(2 * np.pi * np.arange(N) / 7) + 0.01 * np.arange(N)
+Y = pd.Series(WAVE + 2 * INPUT + 0.5 * np.convolve(NOISE, [1, 0.6], "same"), DAYS, name="sold")
+X = pd.DataFrame({"promotion": INPUT, "other": RNG.normal(size=N)}, DAYS)
+CUT = 360
+
+
+def quick(horizon=H, **options):
+    """An AutoForecaster without nets, on a machine as slow as may be."""
+    return AutoForecaster(horizon, **({"candidates": [], "time_budget": 3600, "random_state": 0} | options))
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Fitted to y alone."""
+    return quick().fit(None, Y[:CUT])
+
+
+@pytest.fixture(scope="module")
+def driven():
+    """Fitted to y and an input known ahead."""
+    return quick(known_ahead=["promotion"]).fit(X[:CUT], Y[:CUT])
+
+
+# ------------------------------------------------------------------------------------ seasons
+
+
+def hours(n):
+    return pd.date_range("2024-01-01", periods=n, freq="h")
+
+
+def test_periods_of_the_calendar():
+    assert seasons.calendar_periods(hours(50)) == {"day": 24.0, "week": 168.0, "year": 8765.82}
+    assert seasons.calendar_periods(pd.period_range("2020-01", periods=30, freq="M"))["year"] == 12.0
+    assert seasons.calendar_periods(pd.bdate_range("2024-01-01", periods=300))["week"] == 5.0
+    assert seasons.calendar_periods(pd.RangeIndex(5)) == {}
+    assert seasons.calendar_periods(None) == {}
+
+
+@pytest.mark.parametrize("index", [None, hours(700)], ids=["no index", "hours"])
+def test_a_day_and_a_week_are_found(index):
+    t = np.arange(700)
+    u = np.sin(2 * np.pi * t / 24) + 0.5 * (t // 24 % 7 > 4) + 0.05 * RNG.normal(size=700)
+    assert seasons.find_seasons(u[:, None], index) == (24, 168)
+
+
+def test_a_random_walk_has_no_season():
+    u = np.cumsum(np.random.default_rng(3).normal(size=1000))[:, None]
+    assert seasons.find_seasons(u, hours(1000)) == ()
+    assert seasons.find_seasons(u) == ()
+
+
+def test_no_season_that_was_not_seen_twice():
+    u = np.sin(2 * np.pi * np.arange(300) / 168)[:, None]
+    assert 168 not in seasons.find_seasons(u, hours(300))
+
+
+def test_autocorrelation_is_the_loop():
+    u = RNG.normal(size=60)
+    u[[3, 17]] = np.nan
+    z = u - np.nanmean(u)
+    r = [np.nanmean(z[k:] * z[: 60 - k]) for k in range(8)]
+    np.testing.assert_allclose(seasons.autocorrelation(u, 7), np.array(r) / r[0], atol=1e-12)
+
+
+def test_partial_autocorrelation_of_an_autoregression_ends():
+    u = np.zeros(20_000)
+    e = np.random.default_rng(0).normal(size=20_000)
+    for t in range(2, 20_000):
+        u[t] = 0.5 * u[t - 1] + 0.3 * u[t - 2] + e[t]
+    p = seasons.partial_autocorrelation(seasons.autocorrelation(u, 5))
+    np.testing.assert_allclose(p[1], 0.3, atol=0.02)
+    assert np.abs(p[2:]).max() < 0.03
+
+
+def test_calendar_has_no_year_that_was_not_seen_twice():
+    stamps = pd.date_range("2022-01-01", periods=1000, freq="D")
+    widths = [
+        seasons.calendar(seasons.Calendar(1.0, (7,), n), stamps, np.arange(1000)).shape[1]
+        for n in (10, 400, 740)
+    ]
+    assert widths == [0, 6, 12]  # nothing; weekdays; and three harmonics of the year
+
+
+def test_calendar_tells_monday_seven_oclock():
+    stamps, n = hours(24 * 7 * 6), 24 * 7 * 6
+    features = seasons.calendar(seasons.Calendar(1 / 24, (24, 168), n), stamps, np.arange(n), detail=2)
+    monday = ((stamps.day_of_week == 0) & (stamps.hour == 7)).astype(float)
+    left = [
+        np.linalg.lstsq(np.column_stack([f, np.ones(n)]), monday, rcond=None)[1]
+        for f in (
+            features,
+            seasons.calendar(seasons.Calendar(1 / 24, (24, 168), n), stamps, np.arange(n), detail=1),
+        )
+    ]
+    assert left[0] < 0.8 * left[1] < monday.sum()
+
+
+def test_choose_lags_takes_the_season_and_the_input():
+    t = np.arange(600)
+    x = RNG.normal(size=(600, 1))
+    u = 3 * np.sin(2 * np.pi * t / 24) ** 3 + np.r_[0, x[:-1, 0]] + 0.1 * RNG.normal(size=600)
+    lags = seasons.choose_lags(u[:, None], hours(600), x, horizon=6)
+    assert 1 in lags.input_lags
+    assert 24 in lags.output_lags
+    ARXRegressor(*lags).fit(x, u)  # in the form that estimators take
+
+
+def test_choose_transform():
+    months = pd.date_range("2010", periods=144, freq="MS")
+    rng = np.random.default_rng(1)
+    season = 0.2 * np.sin(2 * np.pi * np.arange(144) / 12)
+    grows = np.exp(0.05 * np.cumsum(rng.normal(size=144)) + season + 0.02 * rng.normal(size=144))
+    found = seasons.choose_transform(grows[:, None], months)
+    assert isinstance(found[0], (Log, Power))
+    assert any(isinstance(step, Difference) for step in found)
+    assert seasons.choose_transform(rng.normal(size=(300, 1)), None) is None
+
+
+def test_guerrero():
+    level = np.repeat(np.linspace(10, 100, 40), 10)
+    e = RNG.normal(size=400)
+    assert seasons.propose_pointwise((level + e)[:, None]) == [None]
+    assert isinstance(seasons.propose_pointwise((level * np.exp(0.1 * e))[:, None])[-1], Log)
+    assert isinstance(seasons.propose_pointwise((np.sqrt(level) + 0.3 * e)[:, None] ** 2)[-1], Power)
+    assert seasons.propose_pointwise((level * np.exp(0.1 * e) - 50)[:, None]) == [None]  # negative values
+
+
+# ------------------------------------------------------------------------------------ autoregression
+
+
+def loop_ahead(model, u, E, k, steps):
+    """Row by row."""
+    u, P = list(u[:k]), len(model.a)
+    for s in range(steps):
+        u.append(model.a @ np.array(u[::-1][:P]) + E[k + s] @ model.c + model.b)
+    return u[k:]
+
+
+@pytest.mark.parametrize("differences", [(), (1,), (1, 7)])
+def test_ahead_is_the_loop(differences):
+    u, E = Y.to_numpy(), X.to_numpy()
+    rows = ar.regressors(u, E, (1, 2, 7), differences)
+    (sums,) = ar.sums_until(rows, np.ones(N), [N])
+    ((beta, b, noise),) = ar.ridge(sums, (1e-3,))
+    model = ar.in_levels(beta, b, noise, (1, 2, 7), differences)
+    made = ar.ahead(model, u, E, np.array([40, 30, 300]), 9)
+    for out, k in zip(made, (40, 30, 300)):
+        np.testing.assert_allclose(out, loop_ahead(model, u, E, k, 9), rtol=1e-9)
+
+
+def test_ridge_is_least_squares_where_nothing_is_penalised():
+    u, E = Y.to_numpy(), X.to_numpy()
+    rows = ar.regressors(u, E, (1, 7), (1,))
+    (sums,) = ar.sums_until(rows, np.ones(N), [N])
+    ((beta, b, noise),) = ar.ridge(sums, (0.0,))
+    good = rows[np.isfinite(rows).all(axis=1)]
+    Z = np.column_stack([good[:, :-1], np.ones(len(good))])
+    expected = np.linalg.lstsq(Z, good[:, -1], rcond=None)[0]
+    np.testing.assert_allclose([*beta, b], expected, rtol=1e-6)
+    np.testing.assert_allclose(noise, np.mean((Z @ expected - good[:, -1]) ** 2), rtol=1e-6)
+
+
+def test_sums_of_cuts_are_sums_of_rows():
+    rows = ar.regressors(Y.to_numpy() + 1e6, X.to_numpy(), (1, 2), ())
+    many = ar.sums_until(rows, np.ones(N), [100, 250, N])
+    for sums, cut in zip(many, (100, 250, N)):
+        (alone,) = ar.sums_until(rows[:cut], np.ones(cut), [cut])
+        np.testing.assert_allclose(sums.products, alone.products, rtol=1e-6, atol=1e-6)
+    later = np.arange(N) >= 250
+    (rest,) = ar.sums_until(rows, later.astype(float), [N])
+    both = ar.merged(many[1], rest)
+    np.testing.assert_allclose(both.products, many[2].products, rtol=1e-6, atol=1e-6)
+    assert both.n == many[2].n
+
+
+# ------------------------------------------------------------------------------------ candidates, blends, bands
+
+
+def block_of(y, n_seen=None):
+    clock = seasons.Calendar(1.0, (7,), n_seen or len(y))
+    nothing = np.empty((len(y) + 50, 0))
+    stamps = pd.date_range("2022-01-01", periods=len(y) + 50, freq="D")
+    return Block(np.asarray(y, float)[:, None], nothing, nothing, stamps, np.arange(len(y) + 50), clock)
+
+
+def test_smoothing_is_the_loop():
+    u = Y.to_numpy()[:60]
+    params = smoothing.Grid(*(np.array([v]) for v in (0.3, 0.05, 0.9, 0.2)), 7)
+    (made,) = smoothing.run(params, u, np.ones(60, bool), 3, np.array([0, 20, 59]))
+    level, trend, season = smoothing._begin(u, 7, 1)
+    level, trend, season = level[0], trend[0], season[0].copy()
+    for t in range(59):
+        drift = 0.9 * trend
+        e = u[t] - level - drift - season[t % 7]
+        level, trend = level + drift + 0.3 * e, drift + 0.05 * e
+        season[t % 7] += 0.2 * e
+    far = np.array([0.9, 0.9 + 0.81, 0.9 + 0.81 + 0.729])
+    np.testing.assert_allclose(made[-1], level + trend * far + season[(59 + np.arange(3)) % 7])
+
+
+def test_smoothing_goes_on_over_what_was_not_measured():
+    t = np.arange(140)
+    u = 5 + 2 * np.sin(2 * np.pi * t / 7)
+    known = np.ones(140, bool)
+    known[80:90] = False
+    params = smoothing.grid(7)
+    (k,) = smoothing.choose(params, u, known, 7, [120])
+    made = smoothing.run(params.one(k), np.where(known, u, 1e9), known, 7, np.array([120]))
+    np.testing.assert_allclose(made[0, 0], u[120:127], atol=0.05)
+
+
+def test_weights_prefer_what_is_right_and_add_up_to_one():
+    truth = RNG.normal(size=(400, 5))
+    made = np.stack([truth + 0.1 * RNG.normal(size=truth.shape), truth + 3 * RNG.normal(size=truth.shape)])
+    w = blend.weights(made - truth)
+    np.testing.assert_allclose(w.sum(axis=0), 1)
+    assert (w >= 0).all()
+    assert w[0].min() > 0.9
+    np.testing.assert_allclose(blend.weights(made[[0, 0]] - truth), 0.5)  # none is better: equal ones
+
+
+def test_members_whose_errors_cancel_are_chosen():
+    truth, e = np.zeros((200, 3, 1)), RNG.normal(size=(200, 3, 1))
+    wrong = np.stack([0.9 * e, 1.0 * e, -1.0 * e, 5 * np.ones_like(e)]) - truth
+    assert set(blend.choose_members(wrong, np.ones((2, 3, 1)))) >= {0, 2}
+    assert 3 not in blend.choose_members(wrong, np.ones((2, 3, 1)))
+
+
+def test_step_groups_cover_all_steps():
+    for h in (1, 2, 3, 7, 24, 48, 100):
+        steps = [s for g in blend.step_groups(h) for s in range(h)[g]]
+        assert steps == list(range(h))
+
+
+def test_intervals_hold_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    size = np.exp(rng.normal(size=(4000, 1)))
+    errors = size[:, None] * rng.normal(size=(4000, 2, 1))
+    wrong = bands.make(np.zeros_like(errors), errors, size, np.arange(4000) // 1000, 2000)
+    assert wrong.power == 1.0  # errors grow with the size of the origin
+    size = np.exp(rng.normal(size=(4000, 1)))
+    truth = size[:, None] * rng.normal(size=(4000, 2, 1))
+    for p, (low, high) in bands.intervals(np.zeros_like(truth), size, wrong, [80, 95]).items():
+        assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(p / 100, abs=0.02)
+
+
+def test_recipe_that_learns_more_is_that_fitted_to_all():
+    block, recipe = block_of(Y[:400]), Recipe((1, 7), (1,), detail=1)
+    first, sums = fit_with_sums([block.until(300)], recipe, 0, [300])
+    more, _ = extended(first, sums, [block], recipe, 0, [300])
+    (whole,) = fit([block], recipe, 0, [400])
+    np.testing.assert_allclose(more.model.a, whole.model.a, rtol=1e-8, atol=1e-10)
+    origins = np.array([400])
+    np.testing.assert_allclose(
+        forecast(more, block, 0, 0, origins, 7), forecast(whole, block, 0, 0, origins, 7), rtol=1e-8
+    )
+
+
+def test_field_compares_with_the_better_naive():
+    field = make_field([block_of(WAVE)], seasons.Calendar(1.0, (7,), N), 7)
+    assert field.best_naive == 7
+    cuts = [fold[0].cut for fold in field.stretches]
+    assert cuts == sorted(cuts)
+    for fold in field.stretches:
+        assert (fold[0].origins >= fold[0].cut).all()  # nothing that is forecast was learnt
+    for fold, after in pairwise(field.stretches):
+        assert fold[0].origins.max() < after[0].cut + 1
+
+
+def test_errors_leave_out_what_was_not_measured():
+    truth = np.array([[1.0, np.nan], [2.0, 4.0]])[..., None]
+    made = np.array([[2.0, 5.0], [2.0, np.inf]])[..., None]
+    rmse, mae = errors_by_step(made - truth)[..., 0]
+    assert mae[0] == 0.5
+    assert rmse[1] > 1e90
+
+
+# ------------------------------------------------------------------------------------ the estimator
+
+
+@parametrize_with_checks(
+    [quick(3)],
+    expected_failed_checks=lambda e: dict.fromkeys(
+        [
+            "check_methods_sample_order_invariance",
+            "check_methods_subset_invariance",
+            "check_sample_weight_equivalence_on_dense_data",
+        ],
+        "rows are time: their order, and the rows before them, matter",
+    ),
+    xfail_strict=True,
+)
+@pytest.mark.filterwarnings("ignore:Nothing beats", "ignore:Too few rows")
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_it_beats_naive_forecasts_and_says_so(alone):
+    assert alone.seasons_ == (7,)
+    assert "less than the seasonal naive forecast (7 rows)" in alone.verdict_
+    board = alone.leaderboard_
+    assert board.index[0] == "blend"
+    assert board.error.iloc[0] < board.error.iloc[1:].min() * 1.02
+    assert {"RMSE-1", "RMSE-7", "weight", "seconds", "note"} <= set(board)
+    assert board.weight.iloc[1:].sum() == pytest.approx(1)
+    np.testing.assert_allclose(alone.weights_.sum(axis=0), 1)
+    errors = backtest(alone, None, Y[CUT:], H, period=7).errors
+    assert (errors.skill_seasonal > 0).all()
+
+
+def test_inputs_known_ahead_help(alone, driven):
+    own = backtest(driven, X[CUT:], Y[CUT:], H).errors.RMSE
+    assert (own < 0.6 * backtest(alone, None, Y[CUT:], H).errors.RMSE).all()
+
+
+def test_inputs_not_known_ahead_are_not_looked_at(driven):
+    changed = X[CUT:].copy()
+    changed["other"] += 100
+    first = driven.trajectories(X[CUT:], Y[CUT:], H, origins=[0]).forecast
+    np.testing.assert_array_equal(driven.trajectories(changed, Y[CUT:], H, origins=[0]).forecast, first)
+    only = driven.forecast(H, X[["promotion"]][CUT : CUT + H])
+    np.testing.assert_array_equal(driven.forecast(H, changed[:H]), only)
+    np.testing.assert_array_equal(only, first[0])
+
+
+def test_inputs_of_the_past_are_seen():
+    x = RNG.normal(size=N)
+    y = np.r_[0, x[:-1]] + 0.1 * RNG.normal(size=N)
+    model = quick(1).fit(x[:CUT, None], y[:CUT])
+    assert np.corrcoef(model.predict_ahead(x[CUT:, None], y[CUT:])[1:], y[CUT + 1 :])[0, 1] > 0.95
+
+
+def test_nothing_of_the_future_is_seen(driven):
+    x, y = X[CUT:], Y[CUT:]
+    first = driven.trajectories(x, y, H, origins=[10, 20]).forecast
+    y2, x2 = y.copy(), x.copy()
+    y2.iloc[20:] += 1000
+    x2.iloc[27:] += 1000
+    np.testing.assert_array_equal(driven.trajectories(x2, y2, H, origins=[10, 20]).forecast, first)
+    ahead = driven.predict_ahead(x, y, steps=3)
+    np.testing.assert_array_equal(driven.predict_ahead(x, y2, steps=3)[:22], ahead[:22])
+
+
+def test_verbs_agree(alone):
+    made = alone.forecast(H)
+    assert made.index.equals(DAYS[CUT : CUT + H])
+    assert made.name == "sold"
+    np.testing.assert_allclose(alone.predict(pd.DataFrame(index=DAYS[CUT : CUT + H])), made)
+    np.testing.assert_allclose(alone.trajectories(None, Y[CUT:], H).forecast[0], made)
+    ahead, runs = alone.predict_ahead(None, Y[CUT:], steps=2), alone.trajectories(None, Y[CUT:], 2).forecast
+    np.testing.assert_allclose(ahead[1:], runs[:, 1])
+    assert ahead[0] == pytest.approx(made.iloc[0])
+    np.testing.assert_allclose(alone.predict(pd.DataFrame(index=DAYS[CUT:]), y=Y[CUT:], steps=2), ahead)
+
+
+def test_update_goes_on(alone):
+    model = pickle.loads(pickle.dumps(alone))
+    runs = alone.trajectories(None, Y[CUT:], H).forecast
+    model.update(None, Y[CUT : CUT + 5]).update(None, Y[CUT + 5 : CUT + 9])
+    np.testing.assert_allclose(model.forecast(H), runs[9], rtol=1e-9)
+    assert model.forecast(1).index[0] == DAYS[CUT + 9]
+    with pytest.raises(ValueError, match="seen already"):
+        model.update(None, Y[CUT : CUT + 5])
+    np.testing.assert_allclose(alone.forecast(H), runs[0])
+
+
+def test_update_without_y_takes_its_own_forecasts(alone):
+    model = pickle.loads(pickle.dumps(alone)).update(pd.DataFrame(index=DAYS[CUT : CUT + 3]))
+    np.testing.assert_allclose(model.forecast(2), alone.forecast(5).iloc[3:], rtol=0.2)
+    assert model.forecast(1).index[0] == DAYS[CUT + 3]
+
+
+def test_partial_fit_learns(alone):
+    model = pickle.loads(pickle.dumps(alone))
+    before = [member.fits[0].model.a.copy() for member in model.members_ if hasattr(member, "fits")]
+    model.partial_fit(None, Y[CUT:])
+    after = [member.fits[0].model.a for member in model.members_ if hasattr(member, "fits")]
+    assert any(not np.array_equal(a, b) for a, b in zip(before, after))
+    assert model.forecast(1).index[0] > DAYS[-1]
+    assert quick(2).partial_fit(None, Y[:100]).forecast(2).index[0] == DAYS[100]
+
+
+def test_gaps_are_run_through(alone):
+    later = Y[CUT + 2 :]
+    with pytest.warns(UserWarning, match="2 row"):
+        made = alone.predict_ahead(None, later)
+    assert np.isfinite(made).all()
+    holes = Y[CUT:].drop(DAYS[CUT + 10 : CUT + 12])
+    runs = alone.trajectories(None, holes, 3).forecast
+    over = np.isnan(runs).any(axis=1)
+    assert np.flatnonzero(over).tolist() == [8, 9]
+    np.testing.assert_allclose(runs[0], alone.forecast(3))
+    fitted = quick().fit(None, Y[:CUT].drop(DAYS[100:110]))
+    assert fitted.forecast(1).index[0] == DAYS[CUT]
+
+
+def test_y_may_have_gaps(alone):
+    y = Y[:CUT].copy()
+    y.iloc[50:300:9] = np.nan
+    made = quick().fit(None, y).forecast(H)
+    np.testing.assert_allclose(made, alone.forecast(H), atol=2)
+
+
+def test_intervals_and_paths(alone):
+    frame = alone.forecast(H, level=[80, 95])
+    assert frame.columns.tolist() == ["sold", "lo-80", "hi-80", "lo-95", "hi-95"]
+    assert (frame["lo-95"] <= frame["lo-80"]).all()
+    assert (frame["hi-80"] <= frame["hi-95"]).all()
+    errors = backtest(alone, None, Y[CUT:], H, level=80).errors
+    assert abs(errors["coverage-80"].mean() - 0.8) < 0.15
+    paths = alone.sample_paths(H, n_paths=40)
+    assert paths.shape == (40, H)
+    np.testing.assert_array_equal(paths, alone.sample_paths(H, n_paths=40))
+    by_paths = alone.forecast(H, level=80, method="bootstrap")
+    assert (by_paths["hi-80"] > by_paths["lo-80"]).all()
+
+
+def test_calibrate(alone):
+    model = pickle.loads(pickle.dumps(alone))
+    before = model.forecast(H, level=80)
+    wild = Y[CUT:] + 20 * np.random.default_rng(0).normal(size=N - CUT)
+    after = model.calibrate(None, wild).forecast(H, level=80)
+    np.testing.assert_array_equal(after["sold"], before["sold"])
+    assert ((after["hi-80"] - after["lo-80"]) > 2 * (before["hi-80"] - before["lo-80"])).all()
+    folded = model.calibrate(None, Y[:CUT], cv=3).forecast(H, level=80)
+    assert ((folded["hi-80"] - folded["lo-80"]) < (after["hi-80"] - after["lo-80"])).all()
+
+
+def test_bounds(alone):
+    top = 22.0
+    model = quick(target_bounds=(None, top)).fit(None, Y[:CUT])
+    frame = model.forecast(H, level=80)
+    assert alone.forecast(H).max() > top
+    assert frame.to_numpy().max() == top
+    assert model.trajectories(None, Y[CUT:], H).forecast.max() == top
+
+
+def test_several_outputs(driven):
+    both = pd.DataFrame({"a": Y, "b": -2 * Y + X["other"]})
+    model = quick(known_ahead="all").fit(X[:CUT], both[:CUT])
+    made = model.forecast(H, X[CUT : CUT + H], level=90)
+    assert made.columns.tolist() == ["a", "a-lo-90", "a-hi-90", "b", "b-lo-90", "b-hi-90"]
+    np.testing.assert_allclose(made["a"], driven.forecast(H, X[CUT : CUT + H]), atol=1.5)
+    assert model.predict(X[CUT:]).shape == (N - CUT, 2)
+    assert model.score(X[CUT:], both[CUT:]) > 0.9
+
+
+def panel(n=CUT):
+    keys = {"small": 1.0, "large": 1e4, "huge": 1e7}
+    return pd.concat({key: Y[:n] * unit for key, unit in keys.items()}, names=["shop"])
+
+
+def test_series_of_very_different_size():
+    y = panel()
+    model = quick().fit(None, y)
+    made = model.forecast(H)
+    assert made.index.names == ["shop", "day"]
+    np.testing.assert_allclose(made["large"], 1e4 * made["small"], rtol=1e-6)
+    np.testing.assert_allclose(made["small"], Y[CUT : CUT + H], atol=6)
+    later = panel(N)
+    later = later[later.index.get_level_values("day") >= DAYS[CUT]]
+    new = pd.concat({"new": 500 * Y[CUT:]}, names=["shop"])
+    assert backtest(model, None, later, H).errors.n.iloc[0] == 3 * (N - CUT - H + 1)
+    model.update(None, pd.concat([later, new]))
+    assert model.forecast(2)["small"].index[0] > DAYS[-1]
+    assert 0.5 < (model.forecast(H)["new"] / (500 * Y[-H:].mean())).mean() < 2
+    frame = model.forecast(H, level=80)
+    np.testing.assert_allclose(frame.loc["huge"], 1e7 * frame.loc["small"], rtol=1e-6)
+
+
+def test_series_as_a_list():
+    model = quick(3).fit(None, [Y.to_numpy()[:CUT], Y.to_numpy()[: CUT - 50]])
+    made = model.forecast(3)
+    assert [len(one) for one in made] == [3, 3]
+    later = [Y.to_numpy()[CUT:], Y.to_numpy()[CUT + 10 :]]
+    ahead = model.predict_ahead(None, later)
+    assert [len(one) for one in ahead] == [N - CUT, N - CUT - 10]
+    np.testing.assert_array_equal(
+        model.predict_ahead(None, later[::-1])[0], ahead[1]
+    )  # new, whatever their place
+
+
+def test_start(alone):
+    x = pd.DataFrame(index=DAYS[CUT : CUT + 3])
+    warm = alone.predict(x)
+    far = Y[CUT:].to_numpy() - 100
+    history = (pd.DataFrame(index=DAYS[300:CUT]), Y[300:CUT] - 10)
+    assert (alone.predict(x, start=history) < warm - 5).all()
+    cold = alone.predict(x, start="cold")
+    np.testing.assert_allclose(cold, Y[:CUT].mean(), atol=8)
+    assert (alone.predict(x, start="zeros") < cold).all()
+    assert np.isfinite(alone.predict_ahead(None, far, start="cold")).all()
+    again = alone.predict_ahead(None, Y[:CUT])  # the rows of training
+    assert np.sqrt(np.mean((again - Y[:CUT])[20:] ** 2)) < Y.std()
+
+
+def test_time_zones_and_periods():
+    local = Y.tz_localize("Europe/Madrid")
+    made = quick().fit(None, local[:CUT]).forecast(H)
+    assert made.index.equals(local.index[CUT : CUT + H])
+    months = pd.Series(WAVE[:120], pd.period_range("2010-01", periods=120, freq="M"))
+    assert quick(3).fit(None, months).forecast(3).index[0] == pd.Period("2020-01", "M")
+
+
+def test_same_seed_same_forecasts():
+    nets = [NARXRegressor((4,), output_lags=7, max_iter=10)]
+    made = [quick(candidates=nets).fit(None, Y[:CUT]).forecast(H) for _ in range(2)]
+    np.testing.assert_array_equal(*made)
+
+
+def test_the_users_candidates_enter():
+    model = quick(candidates=[LinearRegression(), SeasonalNaiveRegressor(7), PersistenceRegressor()])
+    board = model.fit(None, Y[:CUT]).leaderboard_
+    assert np.isfinite(board.loc["LinearRegression on ARX", "error"])
+    if np.isfinite(board.loc["SeasonalNaiveRegressor", "error"]):
+        expected = board.loc["seasonal naive, 7", "error"]
+        assert board.loc["SeasonalNaiveRegressor", "error"] == pytest.approx(expected, rel=1e-6)
+    assert "behind on the last stretch" in board.loc["PersistenceRegressor", "note"]
+
+
+def test_a_candidate_that_fails_is_left_out():
+    class Broken(LinearRegression):
+        def fit(self, X, y):
+            raise ValueError("it is broken")
+
+    model = quick(candidates=[Broken()]).fit(None, Y[:CUT])
+    assert model.leaderboard_.loc["Broken on ARX", "note"] == "it is broken"
+
+
+def test_nets_take_part():
+    model = AutoForecaster(H, random_state=0).fit(
+        None, pd.concat([Y, Y.shift(N, freq="D") + 1, Y.shift(2 * N, freq="D")])
+    )
+    board = model.leaderboard_
+    assert "ESN(200)" in board.index
+    assert np.isfinite(board.loc["ESN(200)", "error"]) or "behind" in board.loc["ESN(200)", "note"]
+    assert (board.note[~np.isfinite(board.error)] != "").all()
+
+
+def test_the_clock_only_stops():
+    with pytest.warns(UserWarning, match="clock ran out"):
+        AutoForecaster(H, time_budget=1e-9, candidates=[LinearRegression()]).fit(None, Y[:CUT])
+
+
+def test_it_says_where_nothing_helps():
+    walk = np.cumsum(np.random.default_rng(5).normal(size=150))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = quick(5).fit(None, walk)
+    if model.leaderboard_.error.iloc[0] >= 1:
+        assert "Nothing beats" in str(caught[-1].message)
+    assert model.leaderboard_.error.iloc[0] < 1.05
+
+
+def test_hardly_any_rows():
+    with pytest.warns(UserWarning, match="Too few rows"):
+        model = quick(3).fit(None, [1.0, 2.0])
+    np.testing.assert_array_equal(model.forecast(3), 2.0)
+    made = quick(24).fit(None, np.arange(10.0)).forecast(24)
+    assert np.isfinite(made).all()
+
+
+def test_constant_y():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = quick(3).fit(None, np.full(60, 5.0)).forecast(3, level=80)
+    np.testing.assert_allclose(made, 5.0, atol=1e-6)
+
+
+def test_clone_and_pickle(alone):
+    assert clone(alone).get_params() == alone.get_params()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(alone)).forecast(H), alone.forecast(H))
+
+
+def test_a_file_names_public_classes_only(alone):
+    """Whatever members a blend may have."""
+    recipes = [Recipe((1, 7))]
+    kinds = [
+        Naive(1),
+        Mean(),
+        Linear(recipes),
+        Smoothing(Log(), 7),
+        Net(PersistenceRegressor(), "persistence", 1.0),
+        Foreign(LinearRegression(), recipes, 1.0, "regression"),
+    ]
+    model = pickle.loads(pickle.dumps(alone))
+    block = model._block_of(model.series_[None])
+    model._entered, model.members_ = kinds, [kind.learn([block], H) for kind in kinds]
+    model.weights_ = np.full((len(kinds), H, 1), 1 / len(kinds))
+    text = pickle.dumps(model)
+    for word in (b"pandas", b"numba", b"tsrnn._"):
+        assert word not in text, word
+    again = pickle.loads(text)
+    pd.testing.assert_frame_equal(again.forecast(H, level=80), model.forecast(H, level=80))
+    pd.testing.assert_frame_equal(again.leaderboard_, model.leaderboard_)
+    for either in (model, again):
+        either.partial_fit(None, Y[CUT:])
+    pd.testing.assert_series_equal(again.forecast(H), model.forecast(H))
+
+
+def test_through_pipelines():
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), quick(known_ahead="all"))
+    pipeline.fit(X[:CUT], Y[:CUT])
+    assert tsrnn.forecast(pipeline, 3, X[CUT : CUT + 3]).shape == (3,)
+
+
+def test_missing_inputs():
+    x = X.copy()
+    x.iloc[10:200:7, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        quick().fit(x[:CUT], Y[:CUT])
+    for missing in ("hold", "mean"):
+        model = quick(known_ahead="all", missing=missing).fit(x[:CUT], Y[:CUT])
+        assert np.isfinite(model.forecast(H, x[CUT : CUT + H])).all()
+
+
+def test_plot(alone):
+    ax = alone.plot()
+    assert len(ax.lines) >= 3
+    assert "blend" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"horizon": 0}, ValueError, "horizon=0"),
+        ({"horizon": 2.5}, TypeError, "horizon=2.5"),
+        ({"known_ahead": ["nothing"]}, ValueError, "'nothing' is no column"),
+        ({"known_ahead": "promotion"}, ValueError, "no set of columns"),
+        ({"candidates": "best"}, ValueError, "candidates='best'"),
+        ({"candidates": 3}, TypeError, "candidates=3"),
+        ({"candidates": [LinearRegression]}, TypeError, "no estimator"),
+        ({"time_budget": 0}, ValueError, "time_budget=0"),
+        ({"missing": "mask"}, ValueError, "missing='mask'"),
+        ({"target_bounds": (3, 1)}, ValueError, "swap them"),
+        ({"random_state": -1}, ValueError, "random_state=-1"),
+        ({"start": "here"}, ValueError, "start='here'"),
+        ({"series": "shop"}, ValueError, "series='shop'"),
+    ],
+)
+def test_wrong_parameters(change, error, message):
+    with pytest.raises(error, match=message):
+        quick(**change).fit(X[:50], Y[:50])
+
+
+def test_wrong_calls(alone, driven):
+    for call, message in [
+        (lambda: alone.forecast(H + 1), "beyond horizon"),
+        (lambda: alone.forecast(0), "steps=0"),
+        (lambda: alone.forecast(2, level=0), "level=0"),
+        (lambda: alone.forecast(2, method="magic"), "magic"),
+        (lambda: alone.trajectories(None, Y[CUT:], 3, origins=[-1]), "origins"),
+        (lambda: alone.predict_ahead(None, None), "measured y"),
+        (lambda: alone.calibrate(None, None), "measured y"),
+        (lambda: alone.predict(X[CUT:].to_numpy()), "features"),
+        (lambda: alone.predict_ahead(None, Y[CUT:], start="here"), "start='here'"),
+        (lambda: driven.forecast(3), "needs X_future"),
+        (lambda: driven.forecast(3, X[CUT : CUT + 2]), "2 rows"),
+        (lambda: driven.forecast(3, X[CUT + 1 :]), "begins at"),
+        (lambda: driven.forecast(3, X[["other"]][CUT:]), "'promotion'"),
+        (lambda: quick().fit(None, None), "y"),
+        (lambda: quick().fit(X[:10], Y[:9]), "different stamps|inconsistent"),
+        (lambda: quick().fit(None, np.full(20, np.nan)), "no measured value"),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message):
+            call()
+
+
+def test_a_fit_that_fails_changes_nothing(alone):
+    model = pickle.loads(pickle.dumps(alone))
+    with pytest.raises(ValueError, match="no measured value"):
+        model.fit(None, np.full(20, np.nan))
+    np.testing.assert_array_equal(model.forecast(H), alone.forecast(H))

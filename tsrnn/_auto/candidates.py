@@ -1,0 +1,484 @@
+"""What enters a race, and what is left of it once it has learnt.
+
+A candidate has a ``name``, its ``work`` (nominal seconds, from counts of rows and weights, never from a clock),
+
+    backtest(field, folds) -> made (M, h, O)      forecasts at the field's origins, NaN for those of other folds
+    learn(blocks, steps) -> member
+
+and a member
+
+    ahead(block, i, origins, steps) -> (M, steps, O)        of y, in the block's units; i : its number, or None
+    more(blocks, starts) -> member                          after rows from ``starts`` on of the blocks were added
+"""
+
+import warnings
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from .._values import kept
+from . import linear, smoothing
+from .field import naive_forecasts
+
+
+WARM = 400  # rows that a net runs through before an origin, beside its lags
+PAIRS = 30_000  # origins times steps that a foreign regressor learns from
+
+
+def by_folds(field, folds, forecasts):
+    """Forecasts (M, h, O) at all origins, from ``forecasts(f, i, origins)``; NaN in folds that are left out."""
+    O = field.truth.shape[2]
+
+    def made(f, i):
+        origins = field.stretches[f][i].origins
+        return forecasts(f, i, origins) if f in folds else np.full((len(origins), field.horizon, O), np.nan)
+
+    return field.together(made)
+
+
+def cuts_of(field, f):
+    """Rows of each block before fold f."""
+    return [stretch.cut for stretch in field.stretches[f]]
+
+
+def learnt_before(field, f):
+    """The blocks as they were before fold f."""
+    return [block.until(cut) for block, cut in zip(field.blocks, cuts_of(field, f))]
+
+
+# ------------------------------------------------------------------------------------ naive
+
+
+@kept("naive candidate")
+@dataclass(eq=False)
+class Naive:
+    """The value one row, or a season, ago; candidate and member in one."""
+
+    period: int
+
+    work = 0.0
+
+    @property
+    def name(self):
+        """In the leaderboard."""
+        return "persistence" if self.period == 1 else f"seasonal naive, {self.period}"
+
+    def backtest(self, field, folds):
+        """As at the head."""
+        return by_folds(
+            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.horizon)
+        )
+
+    def learn(self, blocks, steps):
+        """As at the head."""
+        return self
+
+    def ahead(self, block, i, origins, steps):
+        """As at the head."""
+        return naive_forecasts(block, origins, steps, self.period)
+
+    def more(self, blocks, starts):
+        """Nothing is learnt."""
+        return self
+
+
+@kept("mean candidate")
+@dataclass(eq=False)
+class Mean:
+    """The mean of all rows before, from which a level that wanders is far and noise is not."""
+
+    work, name = 0.0, "mean"
+
+    def backtest(self, field, folds):
+        """As at the head."""
+        return by_folds(
+            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.horizon)
+        )
+
+    def learn(self, blocks, steps):
+        """As at the head."""
+        return Constant([block.levels(None).mean(axis=0) for block in blocks])
+
+    def ahead(self, block, i, origins, steps):
+        """The mean of the rows before each origin."""
+        U = block.levels(None)
+        means = np.cumsum(U, axis=0) / np.arange(1, len(U) + 1)[:, None]
+        return np.repeat(means[np.maximum(origins - 1, 0)][:, None], steps, axis=1)
+
+
+@kept("mean member")
+@dataclass(eq=False)
+class Constant:
+    """A value for each series, (O,)."""
+
+    values: list
+
+    def ahead(self, block, i, origins, steps):
+        """As at the head."""
+        value = np.mean(self.values, axis=0) if i is None else self.values[i]
+        return np.tile(value, (len(origins), steps, 1))
+
+    def more(self, blocks, starts):
+        """The mean stays."""
+        return self
+
+
+# ------------------------------------------------------------------------------------ linear
+
+
+@kept("linear candidate")
+@dataclass(eq=False)
+class Linear:
+    """An autoregression for each output; its forecasts are known from the search."""
+
+    recipes: list
+    made: Any = None
+
+    work = 0.0
+
+    @property
+    def name(self):
+        """In the leaderboard."""
+        return str(self.recipes[0])
+
+    def forgetful(self):
+        """The same without the forecasts of the search, which take room."""
+        return Linear(self.recipes)
+
+    def backtest(self, field, folds):
+        """What the search has found."""
+        return self.made
+
+    def learn(self, blocks, steps):
+        """As at the head."""
+        return LinearMember.of(self.recipes, blocks, steps)
+
+
+@kept("linear member")
+@dataclass(eq=False)
+class LinearMember:
+    """Autoregressions that were fitted to all rows: of each output the recipe, the fit, each block's sums."""
+
+    recipes: list
+    fits: list
+    sums: list
+
+    @classmethod
+    def of(cls, recipes, blocks, steps):
+        """Fitted to blocks."""
+        fits, all_sums = [], []
+        cuts = [len(block) for block in blocks]
+        for o, recipe in enumerate(recipes):
+            fitted, sums = linear.fit_with_sums(blocks, recipe._replace(rectify=None), o, cuts)
+            if recipe.rectify is not None:
+                fitted = linear.rectified(fitted, blocks, o, cuts, steps, (recipe.rectify,))[0]
+            fits.append(fitted)
+            all_sums.append(sums)
+        return cls(recipes, fits, all_sums)
+
+    def ahead(self, block, i, origins, steps):
+        """As at the head."""
+        return np.stack(
+            [linear.forecast(fitted, block, i, o, origins, steps) for o, fitted in enumerate(self.fits)],
+            axis=2,
+        )
+
+    def more(self, blocks, starts):
+        """The coefficients that all rows, old and new, give; corrections stay."""
+        member = replace(self, fits=list(self.fits), sums=list(self.sums))
+        for o, recipe in enumerate(self.recipes):
+            member.fits[o], member.sums[o] = linear.extended(
+                self.fits[o], self.sums[o], blocks, recipe, o, starts
+            )
+        return member
+
+
+# ------------------------------------------------------------------------------------ smoothing
+
+
+@kept("smoothing candidate")
+@dataclass(eq=False)
+class Smoothing:
+    """Exponential smoothing of g(y), with a season or without; every series by itself."""
+
+    pointwise: Any
+    period: int
+
+    work = 0.0
+
+    @property
+    def name(self):
+        """In the leaderboard."""
+        words = [f"season {self.period}"] if self.period > 1 else []
+        words += [] if self.pointwise is None else ["log" if "Log" in repr(self.pointwise) else "root"]
+        return f"smoothing({'; '.join(words)})"
+
+    def backtest(self, field, folds):
+        """As at the head."""
+        grid, h = smoothing.grid(self.period), field.horizon
+        chosen = {}
+        for i, block in enumerate(field.blocks):
+            cuts = [fold[i].cut for fold in field.stretches]
+            for o in range(block.Y.shape[1]):
+                u, known, off = self._rows(block, o)
+                chosen[i, o] = smoothing.choose(grid, u, known, h, [max(1, c - off) for c in cuts])
+
+        def forecasts(f, i, origins):
+            block, made = field.blocks[i], []
+            for o in range(block.Y.shape[1]):
+                u, known, off = self._rows(block, o)
+                made.append(
+                    smoothing.run(grid.one(chosen[i, o][f]), u, known, h, np.maximum(origins - off, 0))[0]
+                )
+            return self._inverse(np.stack(made, axis=2))
+
+        return by_folds(field, folds, forecasts)
+
+    def _rows(self, block, o):
+        """The last rows of a block: levels, where they are known, and how many were left out."""
+        u = block.levels(self.pointwise)[:, o]
+        off = max(0, len(u) - smoothing.MOST_ROWS)
+        return u[off:], block.known[off:, o], off
+
+    def _inverse(self, U):
+        return U if self.pointwise is None else self.pointwise.inverse(U)
+
+    def learn(self, blocks, steps):
+        """As at the head."""
+        grid, params = smoothing.grid(self.period), []
+        for block in blocks:
+            of_block = []
+            for o in range(block.Y.shape[1]):
+                u, known, _ = self._rows(block, o)
+                (k,) = smoothing.choose(grid, u, known, steps, [len(u)])
+                of_block.append(grid.one(k))
+            params.append(of_block)
+        return SmoothingMember(self, params)
+
+
+@kept("smoothing member")
+@dataclass(eq=False)
+class SmoothingMember:
+    """Parameters that were chosen for each series and output."""
+
+    candidate: Smoothing
+    params: list
+
+    def ahead(self, block, i, origins, steps):
+        """As at the head."""
+        made = []
+        order = np.argsort(origins, kind="stable")
+        for o in range(block.Y.shape[1]):
+            params = self.params[0 if i is None else i][o]
+            u, known, off = self.candidate._rows(block, o)
+            ascending, back = np.unique(np.maximum(origins[order] - off, 0), return_inverse=True)
+            out = np.empty((len(origins), steps))
+            out[order] = smoothing.run(params, u, known, steps, ascending)[0][back]
+            made.append(out)
+        return self.candidate._inverse(np.stack(made, axis=2))
+
+    def more(self, blocks, starts):
+        """The parameters stay."""
+        return self
+
+
+# ------------------------------------------------------------------------------------ estimators of tsrnn
+
+
+@kept("net candidate")
+@dataclass(eq=False)
+class Net:
+    """An estimator of tsrnn with features of the calendar and inputs known ahead."""
+
+    estimator: Any
+    name: str
+    work: float
+    detail: int = 1
+
+    def inputs(self, block, n):
+        """Features (n, D) of the first rows of a block."""
+        return np.concatenate([block.calendar(self.detail)[:n], block.ahead[:n]], axis=1)
+
+    def learn(self, blocks, steps):
+        """As at the head."""
+        model = clone(self.estimator)
+        Y = [
+            np.where(block.known & (block.weight[: len(block)] > 0)[:, None], block.Y, np.nan)
+            for block in blocks
+        ]
+        X = [self.inputs(block, len(block)) for block in blocks]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of gaps, iterations: the race is the judge
+            if len(blocks) == 1:
+                model.fit(X[0] if X[0].shape[1] else None, Y[0])
+            else:
+                model.fit(X if X[0].shape[1] else None, Y)
+        return NetMember(self, model)
+
+    def backtest(self, field, folds):
+        """As at the head."""
+        members = {f: self.learn(learnt_before(field, f), field.horizon) for f in folds}
+        return by_folds(
+            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.horizon)
+        )
+
+
+@kept("net member")
+@dataclass(eq=False)
+class NetMember:
+    """A fitted estimator of tsrnn."""
+
+    candidate: Net
+    model: Any
+
+    def ahead(self, block, i, origins, steps):
+        """As at the head: from some rows before the first origin on, with an unknown past."""
+        model = self.model
+        low = max(0, int(origins.min()) - WARM - 2 * int(getattr(model, "lead_", 0)))
+        high = int(origins.max()) + steps
+        Y = np.full((high - low, block.Y.shape[1]), np.nan)
+        Y[: len(block) - low] = block.Y[low:high]
+        X = self.candidate.inputs(block, high)[low:]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = model.trajectories(
+                X if X.shape[1] else None, Y, steps, origins=origins - low, start="cold"
+            ).forecast
+        return made.reshape(len(origins), steps, -1)
+
+    def more(self, blocks, starts):
+        """A few steps of learning from the new rows, after those before them were followed."""
+        member = replace(self, model=deepcopy(self.model))
+        for block, start in zip(blocks, starts):
+            X, Y = self.candidate.inputs(block, len(block)), block.Y
+            low = max(0, start - WARM - 2 * int(getattr(member.model, "lead_", 0)))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if None not in getattr(member.model, "series_", {None: None}):
+                    return self  # of several series, which array is which is not known
+                if start > low:
+                    member.model.update(X[low:start] if X.shape[1] else None, Y[low:start])
+                member.model.partial_fit(X[start:] if X.shape[1] else None, Y[start:])
+        return member
+
+
+# ------------------------------------------------------------------------------------ foreign regressors
+
+
+def clock_of(block):
+    """The calendar, (N', D), in few harmonics and as plain numbers, which trees cut at."""
+    if block.stamps is None:
+        phases = [(block.place % p)[:, None] for p in block.clock.seasons]
+        return np.concatenate([block.calendar(1), *phases], axis=1)
+    s = block.stamps
+    plain = np.column_stack([s.hour + s.minute / 60, s.day_of_week, s.day_of_year]).astype(float)
+    seen = [k for k, name in enumerate(("day", "week", "year")) if block.clock.rows(name)]
+    return np.concatenate([block.calendar(1), plain[:, seen]], axis=1)
+
+
+@kept("regressor candidate")
+@dataclass(eq=False)
+class Foreign:
+    """Any regressor: it learns what an autoregression leaves, from lags, calendar, inputs, step and its forecast."""
+
+    regressor: Any
+    recipes: list
+    work: float
+    name: str
+
+    def backtest(self, field, folds):
+        """As at the head."""
+        members = {f: self.learn(learnt_before(field, f), field.horizon) for f in folds}
+        return by_folds(
+            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.horizon)
+        )
+
+    def learn(self, blocks, steps):
+        """As at the head."""
+        return ForeignMember.of(self, blocks, steps)
+
+
+@kept("regressor member")
+@dataclass(eq=False)
+class ForeignMember:
+    """A regressor for each output, the scale of its target by step, and the autoregression that it corrects."""
+
+    base: LinearMember
+    models: list
+    scales: list
+
+    @classmethod
+    def of(cls, candidate, blocks, steps):
+        """Fitted to blocks."""
+        recipes = [recipe._replace(rectify=None) for recipe in candidate.recipes]
+        member = cls(LinearMember.of(recipes, blocks, steps), [], [])
+        rng = np.random.default_rng(0)
+        for o in range(blocks[0].Y.shape[1]):
+            Z, r, at_steps = [], [], []
+            for i, block in enumerate(blocks):
+                first = min(max(recipes[o].lags), len(block) // 2)
+                origins = np.arange(first, len(block) - steps + 1)
+                origins = np.sort(rng.permutation(origins)[: max(1, PAIRS // (steps * len(blocks)))])
+                if len(origins) == 0:
+                    continue
+                features, made = member._pairs(block, i, o, origins, steps)
+                at = (origins[:, None] + np.arange(steps)).ravel()
+                wrong = block.levels(recipes[o].pointwise)[at, o] - made.ravel()
+                keep = block.known[at, o] & (block.weight[at] > 0)
+                Z.append(features[keep])
+                r.append(wrong[keep])
+                at_steps.append(np.tile(np.arange(steps), len(origins))[keep])
+            r, of_step = np.concatenate(r), np.concatenate(at_steps)
+            n = np.maximum(np.bincount(of_step, minlength=steps), 1)
+            scale = np.sqrt(np.bincount(of_step, r**2, minlength=steps) / n)  # far steps err more
+            scale = np.maximum(scale, 1e-3 * scale.max()) if scale.max() > 0 else np.ones(steps)
+            member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
+            member.scales.append(scale)
+        return member
+
+    def _pairs(self, block, i, o, origins, steps):
+        """Rows of features (M steps, D), and the autoregression's forecasts (M, steps) of the levels."""
+        fitted = self.base.fits[o]
+        recipe = fitted.recipe
+        U = block.levels(recipe.pointwise)
+        made = linear.levels_ahead(fitted, block, i, o, origins, steps)
+        before = np.maximum(origins - 1, 0)
+        last = U[before, o]
+        own = U[np.maximum(origins[:, None] - np.array(recipe.lags), 0), o] - last[:, None]
+        at = (origins[:, None] + np.arange(steps)).ravel()
+        of_origin = [last[:, None], own, U[before], block.seen[before]]
+        here = np.repeat(np.concatenate(of_origin, axis=1), steps, axis=0)
+        step = np.tile(np.arange(steps, dtype=float), len(origins))
+        season = [np.take(U[:, o], np.maximum(at - p * -(-steps // p), 0)) for p in block.clock.seasons[:2]]
+        return np.column_stack(
+            [
+                here,
+                step,
+                (made - last[:, None]).ravel(),
+                made.ravel(),
+                *season,
+                block.calendar(1)[at],
+                block.ahead[at],
+            ]
+        ), made
+
+    def ahead(self, block, i, origins, steps):
+        """As at the head."""
+        out = []
+        for o, (model, scale) in enumerate(zip(self.models, self.scales)):
+            Z, made = self._pairs(block, i, o, origins, steps)
+            fitted = self.base.fits[o]
+            made = made + scale[np.minimum(np.arange(steps), len(scale) - 1)] * model.predict(Z).reshape(
+                made.shape
+            )
+            made = np.clip(made, fitted.low, fitted.high)
+            g = fitted.recipe.pointwise
+            out.append(made if g is None else g.inverse(made))
+        return np.stack(out, axis=2)
+
+    def more(self, blocks, starts):
+        """The autoregression learns, the regressor stays."""
+        return replace(self, base=self.base.more(blocks, starts))

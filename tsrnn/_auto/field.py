@@ -1,0 +1,189 @@
+"""The rows of a race: series side by side, the stretches on which forecasts are compared, and by how much they err.
+
+    error of a candidate = mean over steps s of  (RMSE_s / RMSE_s of naive + MAE_s / MAE_s of naive) / 2
+
+over all origins of all stretches, errors in units of the naive RMSE of their stretch, so that one wild stretch does not
+decide alone; naive is persistence or the seasonal naive, whichever errs less on the whole.
+"""
+
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._series.seasons import Calendar, calendar, filled
+
+
+MOST_ORIGINS = 2400  # of a race
+STRETCHES = 3
+HELD = 0.4  # of the rows, on which candidates are compared
+TINY = 1e-9
+HUGE = 1e100
+QUIET = 0.3  # of the overall error, which a quiet stretch is taken to have at least
+
+
+class Block:
+    """One series.
+
+    Y : (N, O), NaN where unknown, in units of its own, its scale.   ahead : (N', F), inputs known ahead, N' >= N.
+    seen : (N', G), other inputs, of which only rows before an origin are looked at.   stamps : of N' rows, or None.
+    place : (N',), the number of each row since the first of training.   weight : (N,), of each row in learning.
+    """
+
+    def __init__(self, Y, ahead, seen, stamps, place, clock, weight=None):
+        self.Y, self.ahead, self.seen, self.stamps, self.place, self.clock = (
+            Y,
+            ahead,
+            seen,
+            stamps,
+            place,
+            clock,
+        )
+        self.weight = np.ones(len(Y)) if weight is None else weight
+        self._calendars, self._levels, self.remembered = {}, {}, {}
+
+    def __len__(self):
+        return len(self.Y)
+
+    def calendar(self, detail):
+        """Features of the calendar (N', D)."""
+        if detail not in self._calendars:
+            self._calendars[detail] = calendar(self.clock, self.stamps, self.place, detail)
+        return self._calendars[detail]
+
+    @cached_property
+    def known(self):
+        """Where y was measured, (N, O) bool."""
+        return np.isfinite(self.Y)
+
+    def levels(self, g):
+        """U (N, O) through a pointwise transform, without NaN."""
+        name = repr(g)
+        if name not in self._levels:
+            U = self.Y if g is None else g(self.Y)
+            self._levels[name] = np.stack([filled(u, self.clock.seasons) for u in U.T], axis=1)
+        return self._levels[name]
+
+    def until(self, n):
+        """The same, of the first n rows."""
+        part = Block(self.Y[:n], self.ahead, self.seen, self.stamps, self.place, self.clock, self.weight[:n])
+        part._calendars, part.remembered = self._calendars, self.remembered  # which do not depend on y
+        return part
+
+
+class Stretch(NamedTuple):
+    """Origins (M,) of one block, of which a model knows the rows before ``cut``."""
+
+    cut: int
+    origins: np.ndarray
+
+
+class Field(NamedTuple):
+    """What a race is run on.
+
+    blocks : list of Block.   stretches : for each fold, for each block, a ``Stretch``.   truth : (M, h, O), what came,
+    fold by fold, block by block.   unit : (M, h, O), of errors.   naive : errors of naive forecasts by step, in these
+    units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.
+    """
+
+    blocks: list
+    stretches: list
+    truth: np.ndarray
+    unit: np.ndarray
+    naive: np.ndarray
+    folds: np.ndarray
+    horizon: int
+    clock: Calendar
+    best_naive: Any
+
+    def together(self, forecasts):
+        """Forecasts (M, h, O) of all origins, from ``forecasts(fold, block number) -> (m, h, O)``."""
+        made = [
+            forecasts(f, i)
+            for f, fold in enumerate(self.stretches)
+            for i, stretch in enumerate(fold)
+            if len(stretch.origins)
+        ]
+        return np.concatenate(made)
+
+    def error(self, made, here=slice(None)):
+        """The error of forecasts (M, h, O), as at the head; over some of the origins."""
+        wrong = (made[here] - self.truth[here]) / self.unit[here]
+        with np.errstate(over="ignore"):
+            return float(np.mean(errors_by_step(wrong) / self.naive))
+
+
+def errors_by_step(wrong):
+    """RMSE and MAE, (2, h, O), of errors (M, h, O), NaN where y was not measured; huge where there is no forecast."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.minimum(np.abs(wrong), HUGE)
+        n = np.maximum(np.isfinite(size).sum(axis=0), 1)
+        return np.stack([np.sqrt(np.nansum(size**2, axis=0) / n), np.nansum(size, axis=0) / n])
+
+
+def naive_forecasts(block, origins, steps, period):
+    """The last value a whole number of periods before, (M, steps, O)."""
+    U = block.levels(None)
+    rows = origins[:, None] - period + np.arange(steps) % period
+    return U[np.maximum(rows, 0)]
+
+
+def make_field(blocks, clock, horizon, seed=0):
+    """The ``Field`` of some blocks; raises ValueError where no stretch has an origin."""
+    rng = np.random.default_rng(seed)
+    cuts = [_cuts(len(block), horizon) for block in blocks]
+    n_folds = max(map(len, cuts))
+    total = sum(b - a for of_block in cuts for a, b in of_block)
+    share = min(1.0, MOST_ORIGINS / max(total, 1))
+    stretches = [[_stretch(of_block, f, share, rng) for of_block in cuts] for f in range(n_folds)]
+    chosen = [(block, s.origins) for fold in stretches for block, s in zip(blocks, fold) if len(s.origins)]
+    if not chosen:
+        raise ValueError(
+            f"y has {max(map(len, blocks))} rows, too few to compare forecasts of horizon={horizon}: give more rows or "
+            "a shorter horizon."
+        )
+    at = [(block, origins[:, None] + np.arange(horizon)) for block, origins in chosen]
+    truth = np.concatenate(
+        [np.where(block.known[rows], block.levels(None)[rows], np.nan) for block, rows in at]
+    )
+    wrong = {}
+    for period in {1, *clock.seasons}:
+        made = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])
+        wrong[period] = made - truth
+    best = min(wrong, key=lambda p: errors_by_step(wrong[p]).mean())
+    folds = [np.full(len(s.origins), f) for f, fold in enumerate(stretches) for s in fold if len(s.origins)]
+    folds = np.concatenate(folds)
+    unit = _units(wrong[best], folds, TINY * max(np.nanmax(np.abs(truth), initial=0.0), 1e-100))
+    naive = np.maximum(errors_by_step(wrong[best] / unit), TINY)
+    return Field(blocks, stretches, truth, unit, naive, folds, horizon, clock, best)
+
+
+def _units(wrong, folds, least):
+    """The unit of each error, (M, h, O): RMSE of naive forecasts in its stretch, or a share of that in all."""
+    overall = errors_by_step(wrong)[0]
+    overall = np.maximum(overall, np.maximum(0.05 * overall.mean(axis=0), least))
+    unit = np.empty_like(wrong)
+    for f in np.unique(folds):
+        unit[folds == f] = np.maximum(errors_by_step(wrong[folds == f])[0], QUIET * overall)
+    return unit
+
+
+def _cuts(n_rows, horizon):
+    """First and last origin + 1 of each stretch of a series; [] where it is too short."""
+    last = n_rows - horizon + 1
+    first = n_rows - max(int(HELD * n_rows), min(2 * horizon, n_rows // 2), horizon + 3)
+    first = max(first, min(4, last - 1))
+    if first < 2 or last <= first:
+        return []
+    edges = np.unique(np.linspace(first, last, STRETCHES + 1).astype(int))
+    return list(pairwise(edges))
+
+
+def _stretch(cuts, f, share, rng):
+    """Stretch f of a series, with a share of its origins."""
+    if f >= len(cuts):
+        return Stretch(0, np.empty(0, int))
+    a, b = cuts[f]
+    n = max(1, round(share * (b - a)))
+    return Stretch(int(a), np.sort(a + rng.permutation(b - a)[:n]))

@@ -1,0 +1,258 @@
+"""The race: candidates are proposed, compared on all origins of held stretches, dropped early, and blended.
+
+    1. naive forecasts, the mean; autoregressions by a search over lags, differences, penalties (``linear.py``)
+    2. exponential smoothing, where series are short
+    3. nets and foreign regressors: on the last stretch; those that are far behind there are dropped, others run all
+    4. the few whose mean is best; their weights by step (``blend.py``)
+
+The budget counts work in nominal seconds, from counts of rows and weights; a clock only stops what would not end.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from .._estimators.regressor import SequenceRegressor
+from .._models.esn import ESNRegressor
+from .._models.gru import GRURegressor
+from .._models.narx import NARXRegressor
+from .._models.tdnn import TDNNRegressor
+from .._series.seasons import propose_pointwise
+from .._series.targets import Difference
+from . import blend
+from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
+from .field import HUGE
+from .linear import Search
+
+
+MOST_LINEAR = 20  # autoregressions that go on to the blend
+FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
+MOST_LAGS = 24  # of a net
+SHORT = 6000  # rows, beyond which exponential smoothing is not tried
+PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
+FREE_ROWS = 850  # that are worth none
+LEAST_WORK = 0.3  # nominal seconds
+
+
+class Runner(NamedTuple):
+    """A candidate and how it did.   error : infinite where it was dropped, for the reason that is given."""
+
+    candidate: Any
+    error: float
+    made: Any
+    seconds: float
+    dropped: str = ""
+
+
+class Result(NamedTuple):
+    """The end of a race.
+
+    members : numbers of runners.   weights : (C, h, O).   blended : (M, h, O), the blend's forecasts.   honest : the
+    same, of blends that were chosen on the other stretches.
+    """
+
+    runners: list
+    members: list
+    weights: np.ndarray
+    blended: np.ndarray
+    honest: np.ndarray
+
+
+class Purse:
+    """How much work, in nominal seconds, and how many real seconds are left."""
+
+    def __init__(self, work, seconds, clock=time.monotonic):
+        self.work, self.clock, self.end = work, clock, clock() + seconds
+        self.ran_out = False
+
+    def pays(self, work):
+        """Whether so much is left; it is spent then."""
+        if self.clock() > self.end:
+            self.ran_out = True
+            return False
+        if work > self.work:
+            return False
+        self.work -= work
+        return True
+
+
+def run(field, purse, candidates, random_state, tell=None):
+    """``Result`` of a race on a field.
+
+    candidates : "auto", or a list of estimators, regressors and words.
+    """
+    O = field.truth.shape[2]
+    runners = []
+
+    def enter(candidate, folds=None, seconds=0.0):
+        begin = time.process_time()
+        made = candidate.backtest(field, range(len(field.stretches)) if folds is None else folds)
+        runner = Runner(candidate, field.error(made), made, time.process_time() - begin + seconds)
+        runners.append(runner)
+        if tell is not None:
+            tell(f"{candidate.name}: {runner.error:.4f}")
+
+    for candidate in _naive(field):
+        enter(candidate)
+    linear, recipes, seconds = _linear(field, O)
+    for candidate in linear:
+        enter(candidate, seconds=seconds)
+    for candidate in _smooth(field):
+        enter(candidate)
+    for candidate in _nets(field, recipes, candidates, random_state):
+        runners.append(_by_rungs(field, candidate, runners, purse))
+        if tell is not None:
+            tell(f"{candidate.name}: {runners[-1].dropped or format(runners[-1].error, '.4f')}")
+    return _finish(field, runners)
+
+
+def _finish(field, runners):
+    """Members and weights of the runners that are left."""
+    left = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
+    left = [k for k in left if runners[k].error <= FAR_BEHIND * runners[left[0]].error]
+    made = np.stack([np.clip(runners[k].made, -HUGE, HUGE) for k in left])
+    wrong = (made - field.truth) / field.unit
+    chosen, weights = _blend(field, wrong, np.ones(len(field.folds), bool))
+    blended = np.einsum("cmho,cho->mho", made[chosen], weights)
+    honest, numbers = blended.copy(), np.unique(field.folds)
+    for f in numbers if len(numbers) > 1 else ():
+        others, own = _blend(field, wrong, field.folds != f)
+        here = field.folds == f
+        honest[here] = np.einsum("cmho,cho->mho", made[others][:, here], own)
+    return Result(runners, [left[c] for c in chosen], weights, blended, honest)
+
+
+def _blend(field, wrong, here):
+    """Members, chosen by errors (C, M, h, O) at some origins, (M,) bool, and their weights (C, h, O)."""
+    chosen = blend.choose_members(wrong[:, here], field.naive)
+    of_chosen = wrong[chosen][:, here]
+    weights = [blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])]
+    return chosen, np.stack(weights, axis=2)
+
+
+def _naive(field):
+    return [Naive(1), *(Naive(p) for p in field.clock.seasons), Mean()]
+
+
+def _linear(field, O):
+    """Autoregressions, their recipes for each output (the best), and the seconds that each took."""
+    begin = time.process_time()
+    searches = [Search(field, o).run() for o in range(O)]
+    kept = [_different(trials) for trials in searches]
+    n = min(map(len, kept))
+    found = [
+        Linear([of[k].recipe for of in kept], np.stack([of[k].made for of in kept], axis=2)) for k in range(n)
+    ]
+    seconds = (time.process_time() - begin) / sum(map(len, searches))
+    return found, [of[0].recipe for of in searches], seconds
+
+
+def _different(trials):
+    """The best trials, and of each kind of differences the best."""
+    first = {}
+    for trial in trials:
+        first.setdefault(trial.recipe.differences, trial)
+    kept = trials[:MOST_LINEAR]
+    return sorted(kept + [t for t in first.values() if all(t is not k for k in kept)], key=lambda t: t.error)
+
+
+def _smooth(field):
+    """Exponential smoothing with and without the first season, of y and of its logarithm or root."""
+    lengths = [len(block) for block in field.blocks]
+    if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
+        return []
+    transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
+    periods = [1, *(p for p in field.clock.seasons[:1] if p <= 60)]
+    return [Smoothing(g, p) for g in transforms for p in periods]
+
+
+# ------------------------------------------------------------------------------------ nets
+
+
+def _nets(field, recipes, candidates, random_state):
+    """Nets and regressors to try, those that gain most for their work first."""
+    if not isinstance(candidates, str):
+        return [_given(field, _seeded(one, random_state), recipes) for one in candidates]
+    from sklearn.ensemble import HistGradientBoostingRegressor  # which takes a while to load
+
+    n_rows = sum(map(len, field.blocks))
+    O = field.truth.shape[2]
+    pairs = O * min(PAIRS, n_rows * field.horizon)
+    recipe = recipes[0]
+    target = [] if recipe.pointwise is None else [recipe.pointwise]
+    D = field.blocks[0].calendar(1).shape[1] + field.blocks[0].ahead.shape[1]
+    lags = {"output_lags": _few(recipe.lags, field.clock.seasons), "random_state": random_state}
+    lags["input_lags"] = 0 if D else ()
+    levels, changes = {"target_transform": target or None}, {"target_transform": [*target, Difference(1)]}
+    seeded = {"random_state": random_state}
+    echo = ESNRegressor(200, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
+    return [
+        Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
+        Foreign(
+            TDNNRegressor((16,), input_lags=0, solver="lbfgs", max_iter=100, **seeded),
+            recipes,
+            1e-4 * pairs + 0.3,
+            "TDNN(16) on ARX",
+        ),
+        Foreign(
+            HistGradientBoostingRegressor(**seeded), recipes, 2.2e-4 * pairs + 0.5, "gradient boosting on ARX"
+        ),
+        Net(NARXRegressor((8,), training="open_loop", **lags, **changes), "NARX(8)", 5e-4 * n_rows * O + 0.3),
+        Net(
+            GRURegressor((16,), **{**lags, **({} if D else {"input_lags": 0})}, **levels),
+            "GRU(16)",
+            1e-3 * n_rows * O + 1.0,
+        ),
+    ]
+
+
+def _few(lags, seasons):
+    """Some of the lags, for nets."""
+    if len(lags) <= MOST_LAGS:
+        return lags
+    near = {k for k in lags if k <= 3 or any(abs(k - m * p) <= 1 for p in seasons for m in (1, 2))}
+    return tuple(sorted(near or lags[:MOST_LAGS]))
+
+
+def _seeded(one, random_state):
+    """A user's estimator, with the seed where it has none of its own."""
+    if one.get_params(deep=False).get("random_state", 0) is not None:
+        return one
+    return clone(one).set_params(random_state=random_state)
+
+
+def _given(field, one, recipes):
+    """The candidate that a user's estimator stands for."""
+    n_rows = sum(map(len, field.blocks))
+    if isinstance(one, SequenceRegressor):
+        return Net(one, type(one).__name__, 1e-3 * n_rows)
+    return Foreign(one, recipes, 1e-3 * n_rows, f"{type(one).__name__} on ARX")
+
+
+def _by_rungs(field, candidate, runners, purse):
+    """The ``Runner`` of a candidate: on the last stretch, and on all if it is not far behind there."""
+    begin = time.process_time()
+    n = len(field.stretches)
+
+    def left(reason):
+        return Runner(candidate, np.inf, None, time.process_time() - begin, reason)
+
+    if not purse.pays(candidate.work / n):
+        return left("no budget")
+    try:
+        made = candidate.backtest(field, [n - 1])
+        here = np.isfinite(made).all(axis=(1, 2))
+        best = min(field.error(r.made, field.folds == n - 1) for r in runners if not r.dropped)
+        if n > 1:
+            error = field.error(made, here) if here.any() else np.inf
+            if not here.any() or error > FAR_BEHIND * best:
+                return left(f"{error / best - 1:.0%} behind on the last stretch")
+            if not purse.pays(candidate.work * (n - 1) / n):
+                return left("no budget")
+            rest = candidate.backtest(field, range(n - 1))
+            made = np.where(here[:, None, None], made, rest)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        return left(str(error).splitlines()[0][:80])
+    return Runner(candidate, field.error(made), made, time.process_time() - begin)

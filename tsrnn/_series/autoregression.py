@@ -1,0 +1,203 @@
+"""A linear autoregression of many steps at once: what lags, transforms and races are judged by.
+
+With the backshift B, differences D(B) = (1 - B^p)(1 - B^q) ..., w = D(B) u and regressors e(t) that are known ahead,
+
+    w(t) = sum_l phi_l w(t - l) + c e(t) + b + noise                   ridge regression, one step ahead
+    u(t) = sum_i a_i u(t - i) + g(t),    g(t) = c e(t) + b             the same in levels:
+                                                                       1 - sum_i a_i B^i = (1 - sum_l phi_l B^l) D(B)
+
+so that the forecast of step s = 0, 1 ... from origin k is linear in what is known, and needs no loop over time:
+
+    u^(k + s) = sum_i C_si u(k - i) + sum_r psi_r g(k + s - r),    psi = 1 / A,    C_s = shift^s a + sum_r a_r C_(s - r)
+
+All origins are then one product of matrices.  The sums that ridge needs are additive over rows, so fits that end at
+several cuts share them, and one decomposition serves every penalty.
+
+Arrays: u (N,) levels without NaN, E (N, F), counts (N,) the weights of the rows to learn from.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._values import kept
+
+
+@kept("autoregression")
+class Linear(NamedTuple):
+    """A fitted autoregression, in levels.
+
+    a : (P,), of u(t - 1) ... u(t - P).   c : (F,), of e(t).   b : float.   noise : variance of w that is left.
+    """
+
+    a: np.ndarray
+    c: np.ndarray
+    b: float
+    noise: float
+
+
+@kept("sums of a race")
+class Sums(NamedTuple):
+    """What ridge regression needs of some rows z, w: weights, sums and products.
+
+    n : float.   mean : (p + 1,), of z and, last, w.   products : (p + 1, p + 1), centred, over n.
+    """
+
+    n: float
+    mean: np.ndarray
+    products: np.ndarray
+
+
+def polynomial(differences):
+    """Coefficients (K + 1,) of (1 - B^p)(1 - B^q) ... for lags p, q ..."""
+    whole = np.ones(1)
+    for lag in differences:
+        factor = np.zeros(lag + 1)
+        factor[[0, -1]] = 1.0, -1.0
+        whole = np.convolve(whole, factor)
+    return whole
+
+
+def difference(u, coefficients):
+    """w (N,) = D(B) u; the first K rows, which have no past, are NaN."""
+    w = np.full(len(u), np.nan)
+    K = len(coefficients) - 1
+    if len(u) > K:
+        w[K:] = sum(d * u[K - k : len(u) - k] for k, d in enumerate(coefficients) if d)
+    return w
+
+
+def regressors(u, E, lags, differences):
+    """Rows z (N, p) = [w(t - l), e(t)] and, last, w(t); NaN where there is no past."""
+    w = difference(u, polynomial(differences))
+    rows = np.full((len(u), len(lags) + E.shape[1] + 1), np.nan)
+    for j, lag in enumerate(lags):
+        rows[lag:, j] = w[: max(0, len(u) - lag)]
+    rows[:, len(lags) : -1] = E
+    rows[:, -1] = w
+    return rows
+
+
+def sums_until(rows, counts, cuts):
+    """``Sums`` of the rows (N, p + 1) before each of the cuts, ascending; rows with NaN have no past: none counts."""
+    first = int(np.argmax(np.isfinite(rows[:, :].sum(axis=1)))) if len(rows) else 0
+    weight = np.where(np.isfinite(rows).all(axis=1), counts, 0.0)
+    shift = rows[first] if len(rows) and np.isfinite(rows[first]).all() else np.zeros(rows.shape[1])
+    found, n, total, products, start = [], 0.0, np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2), 0
+    for cut in cuts:
+        here = slice(start, cut)
+        z = np.where(
+            weight[here, None] > 0, rows[here] - shift, 0.0
+        )  # near zero, so that squares do not cancel
+        weighted = z * weight[here, None]
+        n, total, products, start = (
+            n + weight[here].sum(),
+            total + weighted.sum(axis=0),
+            products + z.T @ weighted,
+            cut,
+        )
+        found.append(_centred(n, total, products, shift))
+    return found
+
+
+def _centred(n, total, products, shift):
+    """``Sums`` from raw ones of rows minus a shift."""
+    mean = total / max(n, 1e-300)
+    return Sums(n, mean + shift, products / max(n, 1e-300) - np.outer(mean, mean))
+
+
+def pooled(parts):
+    """``Sums`` of several series, each about its own mean of z, w: as if each had its own intercept."""
+    n = sum(part.n for part in parts)
+    share = [part.n / max(n, 1e-300) for part in parts]
+    return Sums(
+        n,
+        sum(s * part.mean for s, part in zip(share, parts)),
+        sum(s * part.products for s, part in zip(share, parts)),
+    )
+
+
+def merged(one, other):
+    """``Sums`` of the rows of both."""
+    n = one.n + other.n
+    if n <= 0:
+        return one
+    a, b = one.n / n, other.n / n
+    apart = one.mean - other.mean
+    products = a * one.products + b * other.products + a * b * np.outer(apart, apart)
+    return Sums(n, a * one.mean + b * other.mean, products)
+
+
+def ridge(sums, penalties):
+    """Coefficients (p,), intercept and variance that is left, for each penalty.
+
+    penalty * beta^2 stands beside the mean squared error, of z and w with variance 1.
+    """
+    p = len(sums.mean) - 1
+    spread = np.sqrt(np.maximum(np.diag(sums.products), 0))
+    scale = np.where(spread > 1e-9 * np.abs(sums.mean), spread, np.inf)  # a constant has no coefficient
+    y_scale = scale[-1] if np.isfinite(scale[-1]) else 1.0
+    divide = scale[:p]
+    R = sums.products[:p, :p] / np.outer(divide, divide)
+    r = sums.products[:p, -1] / (divide * y_scale)
+    values, vectors = np.linalg.eigh(R)
+    values, projected = np.maximum(values, 0), vectors.T @ r
+    found = []
+    for penalty in penalties:
+        beta = vectors @ (projected / (values + penalty + 1e-10))
+        left = sums.products[-1, -1] / y_scale**2 - 2 * beta @ r + beta @ R @ beta
+        coefficients = beta * y_scale / divide
+        found.append(
+            (coefficients, sums.mean[-1] - coefficients @ sums.mean[:p], max(left, 0.0) * y_scale**2)
+        )
+    return found
+
+
+def in_levels(coefficients, intercept, noise, lags, differences):
+    """The ``Linear`` of ridge's coefficients (p,) of w(t - l) and e(t)."""
+    K = len(lags)
+    phi = np.zeros(max(lags, default=0) + 1)
+    phi[0] = 1.0
+    phi[list(lags)] = -coefficients[:K]
+    a = -np.convolve(phi, polynomial(differences))[1:]
+    return Linear(a, coefficients[K:], float(intercept), float(noise))
+
+
+def lead_coefficients(a, steps):
+    """C (steps, P), of the levels u(k - 1) ... u(k - P), and psi (steps,), of what drives them."""
+    P = len(a)
+    C, psi = np.zeros((steps, P)), np.zeros(steps)
+    psi[0] = 1.0
+    for s in range(steps):
+        if s < P:
+            C[s, : P - s] = a[s:]
+        near = a[: min(s, P)]  # of u^(k + s - 1) ... u^(k + s - r)
+        C[s] += near @ C[s - len(near) : s][::-1]
+        if s:
+            psi[s] = near @ psi[s - len(near) : s][::-1]
+    return C, psi
+
+
+def ahead(model, u, E, origins, steps):
+    """Forecasts (M, steps) of the levels from origins (M,): row k ... k + steps - 1, with u known before k.
+
+    u : (>= max origin,), without NaN.   E : (>= max origin + steps, F).   Before the first row stands the first value.
+    """
+    origins = np.asarray(origins)
+    if len(origins) == 0:
+        return np.empty((0, steps))
+    P = max(1, len(model.a))
+    a = model.a if len(model.a) else np.zeros(1)
+    C, psi = lead_coefficients(a, steps)
+    low, high = int(origins.min()), int(origins.max())
+    before = max(0, P - low)
+    past = np.concatenate([np.full(before, u[0] if len(u) else 0.0), u[max(0, low - P) : high]])
+    windows = np.lib.stride_tricks.sliding_window_view(past, P)  # row j: before origin low + j
+    g = E[low : high + steps] @ model.c + model.b
+    driven = np.lib.stride_tricks.sliding_window_view(g, steps)
+    toeplitz = np.zeros((steps, steps))  # from g(k + r) to step s
+    for r in range(steps):
+        toeplitz[np.arange(steps - r), np.arange(r, steps)] = psi[r]
+    at = origins - low
+    with np.errstate(over="ignore", invalid="ignore"):
+        return windows[at] @ C[:, ::-1].T + driven[at] @ toeplitz

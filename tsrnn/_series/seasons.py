@@ -1,0 +1,534 @@
+"""What a series suggests: seasons, lags, transforms, features of the calendar.
+
+    seasons      periods that the step of the index names (day, week, year), or peaks of the autocorrelation r of the
+                 differenced series; kept where they were seen twice and r(p) stands out
+    lags         1 ... m, as far as the partial autocorrelation reaches, and each season's p - 1, p, p + 1
+    transforms   log or root by Guerrero's method [1]: the exponent 1 - L for which sd / mean^L varies least over
+                 seasons; differences as the all-origins backtest of a linear autoregression likes them best
+
+Candidates are pure functions of levels U (N, O), NaN where nothing was measured, and of the index; a list stands for
+several series.  ``choose_lags`` and ``choose_transform`` have their last word by ``autoregression.py``.
+
+[1] V. M. Guerrero, "Time-series analysis supported by power transformations", Journal of Forecasting 12(1), 1993.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .._values import kept
+from . import timeline as timelines
+from .autoregression import ahead, in_levels, regressors, ridge, sums_until
+from .stamps import Stamps, numbers
+from .targets import Difference, Log, Power
+
+
+DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a period of the calendar is
+WORKING = {"week": 5.0, "year": 261.0}  # rows, of business days
+MOST_LAG = 1200  # rows to which correlations are looked at
+PEAK = 0.2  # correlation that a season of its own accord must have
+USUAL = (
+    4,
+    7,
+    12,
+    24,
+    48,
+    52,
+    60,
+    96,
+    144,
+    168,
+    288,
+    336,
+    672,
+    1008,
+    1440,
+)  # rows, where the index tells no time
+STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
+FEW_ROWS = 3  # times the longest lag that rows must have
+LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
+
+
+class Lags(NamedTuple):
+    """Lags as estimators take them."""
+
+    input_lags: tuple
+    output_lags: tuple
+
+
+# ------------------------------------------------------------------------------------ seasons
+
+
+def step_in_days(index):
+    """The usual distance of neighbours of an index of stamps, in days; None where it tells no time."""
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 3:
+        return None
+    apart = np.diff(index.asi8)
+    usual = apart[apart <= 1.3 * np.median(apart)]  # months differ, gaps do not count
+    return float(np.mean(usual) * _unit(index)) / 86400
+
+
+def _unit(index):
+    """Seconds of one count of an index's integers."""
+    return {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[index.unit]
+
+
+def calendar_periods(index):
+    """Rows in an hour, day, week and year, {name: float}, as far as they hold two rows or more.
+
+    >>> calendar_periods(pd.date_range("2024-01-01", periods=100, freq="h"))
+    {'day': 24.0, 'week': 168.0, 'year': 8765.82}
+    """
+    step = step_in_days(index)
+    if step is None or step <= 0:
+        return {}
+    seen = timelines.read(Stamps(*numbers(index, "index")))
+    if seen is not None and isinstance(seen.freq, pd.offsets.BusinessDay):
+        return dict(WORKING)
+    found = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
+    if step > 6:
+        found.pop("week", None)
+    return {
+        name: float(round(p)) if abs(p - round(p)) < 0.02 * p**0.5 and p < 1000 else round(p, 4)
+        for name, p in found.items()
+    }
+
+
+def autocorrelation(u, n_lags):
+    """r(0) ... r(n_lags) of u (N,), pair by pair where both are known."""
+    known = np.isfinite(u)
+    z = np.where(known, u - (u[known].mean() if known.any() else 0.0), 0.0)
+    size = 2 ** int(np.ceil(np.log2(2 * len(u) + 1)))
+    products, pairs = (
+        np.fft.irfft(np.abs(np.fft.rfft(v, size)) ** 2, size)[: n_lags + 1] for v in (z, known.astype(float))
+    )
+    products, pairs = (np.pad(v, (0, n_lags + 1 - len(v))) for v in (products, pairs))
+    power = products[0] / max(pairs[0], 1)
+    if power <= 0:
+        return np.eye(1, n_lags + 1)[0]
+    return np.where(pairs > 0.5, products / np.maximum(pairs, 1), 0.0) / power
+
+
+def partial_autocorrelation(r):
+    """Partial autocorrelations at the lags 1 ... K, from r(0) ... r(K), by Durbin's and Levinson's recursion.
+
+    >>> partial_autocorrelation(0.5 ** np.arange(4.0))
+    array([0.5, 0. , 0. ])
+    """
+    K = len(r) - 1
+    phi, found, left = np.zeros(K), np.zeros(K), 1.0
+    for k in range(K):
+        last = (r[k + 1] - phi[:k] @ r[k:0:-1]) / left if left > 1e-9 else 0.0
+        last = float(np.clip(last, -1, 1))
+        phi[:k] -= last * phi[:k][::-1]
+        phi[k] = found[k] = last
+        left *= 1 - last**2
+    return found
+
+
+def mean_autocorrelation(columns, n_lags):
+    """The mean over columns u (N,), weighted by their lengths, (n_lags + 1,)."""
+    weight = np.array([np.isfinite(u).sum() for u in columns], float)
+    r = np.array([autocorrelation(u, n_lags) for u in columns])
+    return weight @ r / max(weight.sum(), 1e-300)
+
+
+def find_seasons(U, index=None):
+    """Periods in rows, ascending, of the seasons in levels U (N, O) or a list of those.
+
+    With an index of stamps those of day and week (and hour and year) that stand out in the autocorrelation of the
+    differenced series; without, its peaks. No period that was not seen twice.
+
+    >>> t = np.arange(200)
+    >>> find_seasons(np.sin(2 * np.pi * t / 12)[:, None])
+    (12,)
+    """
+    columns = [u for V in _as_list(U) for u in V.T if np.isfinite(u).sum() > 4]
+    if not columns:
+        return ()
+    N = max(map(len, columns))
+    n_lags = min(MOST_LAG, N // 2)
+    changes = [np.diff(u) for u in columns]
+    r = mean_autocorrelation(changes, n_lags)
+    periods = calendar_periods(index)
+    if periods:
+        named = {round(p) for name, p in periods.items() if 1.5 < p <= n_lags and (name != "year" or p < 60)}
+        return tuple(sorted(p for p in named if _stands_out(r, p, STANDS_OUT / np.sqrt(N))))
+    first = _first_peak(r)
+    return () if first is None else (first, *_longer(r, first))
+
+
+def _as_list(U):
+    return U if isinstance(U, list) else [U]
+
+
+def _stands_out(r, p, least):
+    """Whether r has a peak at p, or next to it."""
+    if p >= len(r):
+        return False
+    top = r[max(1, p - 1) : p + 2].max()
+    away = max(2, p // 4)
+    others = np.concatenate([r[max(1, p - away) : max(1, p - 1)], r[p + 2 : p + away + 1]])
+    return top > least and (len(others) == 0 or top > np.mean(others) + least / 2)
+
+
+def _first_peak(r):
+    """The lag of a clear peak of r: the shortest half as high as the highest, a usual one next to it; or None."""
+    peaks = [k for k in range(3, len(r) - 1) if r[k] >= max(r[k - 1], r[k + 1]) and r[k] > PEAK]
+    if not peaks:
+        return None
+    highest = max(r[k] for k in peaks)
+    first = next(k for k in peaks if r[k] > 0.5 * highest)
+    return next((p for p in USUAL if abs(p - first) <= p // 16), first)
+
+
+def _longer(r, p):
+    """A season of several seasons p, () or (q,): a usual one, after which r is higher than after one."""
+    several = [q for q in USUAL if q > p and q % p == 0 and q < len(r)]
+    if not several:
+        return ()
+    highest = max(r[q] for q in several)
+    q = next(q for q in (7 * p, *several) if q in several and r[q] > highest - 0.05)
+    return (q,) if r[q] > r[p] + 0.01 else ()
+
+
+# ------------------------------------------------------------------------------------ the calendar
+
+
+def harmonics(share, n):
+    """sin and cos of 1 ... n cycles, (N, 2 n), at the share of a period that has passed (N,)."""
+    angle = 2 * np.pi * share[:, None] * np.arange(1, n + 1)
+    return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+
+
+@kept("calendar")
+class Calendar(NamedTuple):
+    """What a row's time is told by.
+
+    step : days from row to row, or None where the index tells no time.   seasons : periods in rows.   n_seen : rows of
+    training, in which a period must lie twice.
+    """
+
+    step: float | None
+    seasons: tuple
+    n_seen: int
+
+    def rows(self, name):
+        """Rows of a day, a week, a year, if there are two or more and it was seen twice; else 0."""
+        rows = DAYS[name] / self.step if self.step else 0
+        return rows if rows >= 1.9 and self.n_seen >= 2 * rows else 0
+
+
+def calendar(clock, stamps, place, detail=1):
+    """Features (N, D) of each row's place in its day, week and year.
+
+    Of stamps, by the calendar; without, of the row's number, by the seasons that were found. No period that was not
+    seen twice.
+
+    Parameters
+    ----------
+    clock : Calendar
+    stamps : DatetimeIndex of N rows, or None
+    place : ndarray of shape (N,)
+        Number of each row since the first of training.
+    detail : {0, 1, 2}
+        0: nothing. 1: some harmonics a period, weekdays. 2: more, and the day's shape at each kind of weekday and time
+        of the year.
+    """
+    if detail == 0:
+        return np.empty((len(place), 0))
+    if clock.step is None or stamps is None:
+        return _phases(clock, place, detail)
+    local = stamps.tz_localize(None) if stamps.tz is not None else stamps
+    of_day = ((local - local.normalize()) / pd.Timedelta("1D")).to_numpy()
+    weekday = local.day_of_week.to_numpy()
+    day, week, year = (clock.rows(name) for name in ("day", "week", "year"))
+    parts = [np.empty((len(place), 0))]
+    if day:
+        parts.append(harmonics(of_day, int(min((day - 1) // 2, 6 * detail))))
+    if week and clock.step < 1.5:
+        parts.append(np.stack([weekday == k for k in range(6)], axis=1).astype(float))
+    if week and day:
+        shape = harmonics(of_day, int(min((day - 1) // 2, 3 * detail)))
+        kinds = [weekday == 0, weekday == 5, weekday == 6] if detail == 2 else [weekday >= 5]
+        parts += [shape * kind[:, None] for kind in kinds]
+    if year:
+        slow = _of_year(local, of_day, year, 3 * detail)
+        parts.append(slow)
+        if day and detail == 2:
+            fast = harmonics(of_day, int(min((day - 1) // 2, 4)))
+            parts.append((slow[:, [0, 1, 6, 7], None] * fast[:, None, :]).reshape(len(place), -1))
+    return np.concatenate(parts, axis=1)
+
+
+def _of_year(local, of_day, rows, n):
+    """Features of the time of the year; of few rows a year, one for each but the last."""
+    if rows < 20:
+        which = local.month.to_numpy() - 1 if rows > 4.5 else local.quarter.to_numpy() - 1
+        return (which[:, None] == np.arange(round(rows) - 1)).astype(float)
+    length = np.where(local.is_leap_year, 366, 365)
+    return harmonics((local.day_of_year.to_numpy() - 1 + of_day) / length, n)
+
+
+def _phases(clock, place, detail):
+    """Harmonics of the seasons, by the row's number; of a longer season those that a shorter one has not."""
+    waves = {}
+    for p in clock.seasons:
+        most = min((p - 1) // 2, 6 * detail if p <= 60 else 10 * detail)
+        for k in range(1, most + 1 if clock.n_seen >= 2 * p else 1):
+            waves.setdefault(round(k / p, 9), harmonics((place % p) * k / p, 1))
+    return np.concatenate([np.empty((len(place), 0)), *waves.values()], axis=1)
+
+
+# ------------------------------------------------------------------------------------ lags
+
+
+def propose_lags(U, seasons, n_rows, horizon=1):
+    """Sets of output lags, from a few to many, {name: tuple}, as far as the rows allow.
+
+    n_rows : of the longest stretch.
+    """
+    columns = [u for V in _as_list(U) for u in V.T]
+    longest = max(1, n_rows // FEW_ROWS)
+    seasons = [p for p in seasons if 1 < p <= min(longest, LONG_SEASON)]
+    reach = _partial_reach(columns, min(longest, max(24, seasons[0] if seasons else 24)))
+    first = seasons[0] if seasons else max(3, reach)
+
+    def around(p, width):
+        return range(max(1, p - width), p + width + 1)
+
+    few = {1, 2, 3} | {k for p in seasons for k in around(p, 1)}
+    some = set(range(1, min(8, max(3, reach)) + 1))
+    some |= {k for p in seasons for k in around(p, 2)} | {k for p in seasons[:1] for k in around(2 * p, 1)}
+    many = set(range(1, min(first, 49) + 2)) | {k for p in seasons for m in (1, 2) for k in around(m * p, 2)}
+    many |= {m * p for p in seasons[:1] for m in range(1, 8)}
+    sets = {"few": few, "some": some, "many": many}
+    sets = {name: tuple(sorted(k for k in lags if k <= longest)) or (1,) for name, lags in sets.items()}
+    return {name: lags for k, (name, lags) in enumerate(sets.items()) if lags not in list(sets.values())[:k]}
+
+
+def _partial_reach(columns, most):
+    """The last lag up to ``most`` at which the partial autocorrelation is clear."""
+    n = max(np.isfinite(u).sum() for u in columns)
+    r = mean_autocorrelation(columns, min(most, n - 1))
+    clear = np.flatnonzero(np.abs(partial_autocorrelation(r)) > 3 / np.sqrt(n))
+    return int(clear[-1]) + 1 if len(clear) else 1
+
+
+# ------------------------------------------------------------------------------------ transforms
+
+
+def propose_pointwise(Y, seasons=()):
+    """Pointwise transforms that y (N, O), or a list of those, suggests: a list of None, ``Power``, ``Log``.
+
+    None alone where y has negative values or little spread; else what Guerrero's method finds beside it.
+    """
+    columns = [y[np.isfinite(y)] for V in _as_list(Y) for y in V.T]
+    columns = [y for y in columns if len(y) > 3]
+    if not columns or any(y.min() < 0 for y in columns):
+        return [None]
+    p = max([3, *[p for p in seasons if p <= 60]])
+    spread, varies = [], []
+    for y in columns:
+        blocks = y[: len(y) // p * p].reshape(-1, p)
+        if len(blocks) < 3 or blocks.mean(axis=1).min() <= 0:
+            return [None]
+        means = blocks.mean(axis=1)
+        spread.append(np.quantile(means, 0.95) / max(np.quantile(means, 0.05), 1e-300))
+        sds = blocks.std(axis=1)
+        varies.append([_variation(sds / means ** (1 - exponent)) for exponent in (1.0, 0.5, 0.0)])
+    if np.median(spread) < 1.2:
+        return [None]
+    best = int(np.argmin(np.median(varies, axis=0)))
+    if best == 0:
+        return [None]
+    zero = any(y.min() <= 0 for y in columns)
+    return [None, Power(0.5) if best == 1 or zero else Log()]
+
+
+def _variation(v):
+    """Standard deviation over mean."""
+    return v.std() / v.mean() if v.mean() > 0 else np.inf
+
+
+def propose_differences(seasons, n_rows):
+    """Tuples of lags whose differences may be taken."""
+    seasons = [p for p in seasons if p <= min(n_rows // FEW_ROWS, LONG_SEASON)]
+    found = [(), (1,)]
+    for p in seasons[:2]:
+        found += [(p,), (1, p)]
+    return found
+
+
+# ------------------------------------------------------------------------------------ the last word
+
+
+def filled(u, seasons=()):
+    """u (N,) with the last known value, a season before where there is one, for NaN; the first ones the other way."""
+    if not np.isnan(u).any():
+        return u
+    if np.isnan(u).all():
+        return np.zeros_like(u)
+    p = seasons[0] if seasons else 1
+    forward = timelines.last_known(u[:, None], p)[:, 0]
+    for q in (p, 1):
+        forward = timelines.last_known(forward[::-1][:, None], q)[::-1, 0]
+        forward = timelines.last_known(forward[:, None], q)[:, 0]
+    return forward
+
+
+def folds(n_rows, horizon, n_folds=3, least=None):
+    """Cuts of a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is short."""
+    held = int(np.clip(n_rows * 0.4, min(horizon + 4, n_rows // 3), n_rows))
+    first = max(n_rows - held, least or 0, 3)
+    last = n_rows - horizon + 1
+    if last - first < 2:
+        first = max(3, last - 4)
+    if last <= first:
+        return []
+    edges = np.unique(np.linspace(first, last, n_folds + 1).astype(int))
+    return list(zip(edges[:-1], edges[:-1], edges[1:]))
+
+
+def choose_lags(U, index=None, X=None, *, horizon=1):
+    """Lags that forecast U best, by a linear autoregression's errors from all origins of held stretches.
+
+    Parameters
+    ----------
+    U : ndarray of shape (N, O), or list of those
+        Levels, NaN where nothing was measured.
+    index : pandas index of the (first) series, optional
+        Its step suggests seasons.
+    X : ndarray of shape (N, F), or list of those, optional
+        Inputs, known in the rows that are forecast. NaN counts as the mean.
+    horizon : int, default=1
+        Steps of the forecasts that are compared.
+
+    Returns
+    -------
+    lags : Lags (input_lags, output_lags), tuples of int
+
+    Examples
+    --------
+    >>> t = np.arange(400)
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.sin(2 * np.pi * t / 24) ** 3 + 0.1 * rng.normal(size=400)
+    >>> lags = choose_lags(y[:, None], pd.date_range("2024", periods=400, freq="h"))
+    >>> 24 in lags.output_lags
+    True
+    """
+    columns, inputs = _columns(U, X)
+    seasons = find_seasons(U, index)
+    n_rows = max(len(u) for u in columns)
+    sets = propose_lags(U, seasons, n_rows, horizon)
+    none = [E[:, :0] for E in inputs]
+    errors = {name: backtest_error(columns, none, lags, (), horizon, seasons) for name, lags in sets.items()}
+    best = _thriftiest(errors)
+    F = inputs[0].shape[1]
+    if F == 0:
+        return Lags((), sets[best])
+    trials = {(): none}
+    for L in ((0,), (0, 1, 2)):
+        trials[L] = [np.concatenate([_shifted(E, k) for k in L], axis=1) for E in inputs]
+    errors = {L: backtest_error(columns, E, sets[best], (), horizon, seasons) for L, E in trials.items()}
+    chosen = _thriftiest(errors)
+    return Lags(chosen or (0,), sets[best])
+
+
+def choose_transform(Y, index=None, *, horizon=None):
+    """The ``target_transform`` that suits y: pointwise by Guerrero, differences by errors from all origins.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (N, O), or list of those
+        As measured, NaN where nothing was.
+    index : pandas index of the (first) series, optional
+    horizon : int, optional
+        Steps of the forecasts that are compared, by default a season.
+
+    Returns
+    -------
+    target_transform : None or list
+        As estimators take it.
+
+    Examples
+    --------
+    >>> t = np.arange(144)
+    >>> y = np.exp(0.01 * t + 0.2 * np.sin(2 * np.pi * t / 12))
+    >>> choose_transform(y[:, None], pd.date_range("2010", periods=144, freq="MS"))
+    [Log()]
+    """
+    seasons = find_seasons(Y, index)
+    n_rows = max(map(len, _as_list(Y)))
+    horizon = horizon or (seasons[0] if seasons else min(12, max(1, n_rows // 10)))
+    errors = {}
+    for g in propose_pointwise(Y, seasons):
+        levels = [_levels(V, g) for V in _as_list(Y)]
+        columns, none = _columns(levels, None)
+        sets = propose_lags(levels, seasons, n_rows, horizon)
+        lags = sets.get("some", next(iter(sets.values())))
+        for d in propose_differences(seasons, n_rows):
+            errors[g, d] = backtest_error(columns, none, lags, d, horizon, seasons, inverse=g)
+    best = min(errors, key=lambda k: (round(errors[k], 4), len(k[1]), k[0] is not None))
+    steps = ([] if best[0] is None else [best[0]]) + [Difference(lag) for lag in sorted(best[1])]
+    return steps or None
+
+
+def _levels(Y, g):
+    return Y if g is None else g(Y)
+
+
+def _columns(U, X):
+    """One column u (N,) and inputs E (N, F) for each output of each series."""
+    U = _as_list(U)
+    X = [np.empty((len(V), 0)) for V in U] if X is None else _as_list(X)
+    columns = [u for V in U for u in V.T if np.isfinite(u).any()]
+    inputs = [np.where(np.isfinite(E), E, 0.0) for V, E in zip(U, X) for u in V.T if np.isfinite(u).any()]
+    return columns, inputs
+
+
+def _shifted(E, k):
+    """E (N, F), k rows later; the first row stands before it."""
+    return (
+        E if k == 0 else np.concatenate([np.repeat(E[:1], min(k, len(E)), axis=0), E[: max(0, len(E) - k)]])
+    )
+
+
+def _thriftiest(errors, margin=1.01):
+    """The first of {name: error}, which come from few to many, that is nearly as good as the best."""
+    best = min(errors.values())
+    return next(name for name, error in errors.items() if error <= margin * best)
+
+
+def backtest_error(
+    columns, inputs, lags, differences, horizon, seasons, penalties=(1e-4, 1e-2), inverse=None
+):
+    """Mean error over all origins of held stretches, over that of persistence; of the best penalty.
+
+    inverse : the pointwise transform whose inverse takes levels back to y, or None.
+    """
+    total, naive = np.zeros(len(penalties)), 0.0
+    for u, E in zip(columns, inputs):
+        known, v = np.isfinite(u), filled(u, seasons)
+        cuts = folds(len(u), horizon)
+        rows = regressors(v, E, lags, differences)
+        scale = np.nanstd(u[1:] - u[:-1]) if inverse is None else np.nanstd(np.diff(inverse.inverse(v)))
+        for (_, a, b), sums in zip(cuts, sums_until(rows, known.astype(float), [c for c, _, _ in cuts])):
+            origins = np.arange(a, b)
+            at = origins[:, None] + np.arange(horizon)
+            truth = np.where(known[at], v[at], np.nan)
+            last = np.repeat(v[origins - 1][:, None], horizon, axis=1)
+            if inverse is not None:
+                truth, last = inverse.inverse(truth), inverse.inverse(last)
+            naive += np.nansum(np.abs(last - truth)) / max(scale, 1e-300)
+            for k, (beta, b0, noise) in enumerate(ridge(sums, penalties)):
+                made = ahead(in_levels(beta, b0, noise, lags, differences), v, E, origins, horizon)
+                made = made if inverse is None else inverse.inverse(made)
+                wrong = np.where(
+                    np.isfinite(made), np.abs(made - truth), np.where(np.isnan(truth), np.nan, np.inf)
+                )
+                total[k] += np.nansum(wrong) / max(scale, 1e-300)
+    return float(np.min(total) / naive) if naive > 0 else 1.0
