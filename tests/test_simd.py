@@ -21,10 +21,12 @@ from tsrnn._kernels import jit as _jit
 from tsrnn._kernels import simd_v2
 from tsrnn._kernels.simd_v2 import (
     add_outer,
+    add_packed,
     add_product,
     add_scattered,
     flat,
     fma,
+    pack,
     sigmoid,
     tanh,
 )
@@ -114,6 +116,13 @@ def test_products_are_exact_and_stay_inside(dtype):
             naive(*before, want)
             np.testing.assert_array_equal(got, want, f"{name} {shape}", strict=True)
             assert np.isnan(fence).sum() == 200, f"{name} {shape} wrote outside"
+
+        got, fence = fenced(rng, (M, N), dtype)
+        want = got.copy()
+        add_packed(a, rows, W, pack(W[None], 1000)[0], got)
+        naive_product(a, rows, W, want)
+        np.testing.assert_array_equal(got, want, f"add_packed {shape}", strict=True)
+        assert np.isnan(fence).sum() == 200, f"add_packed {shape} wrote outside"
 
         got, fence = fenced(rng, a.shape, dtype)
         want = got.copy()
