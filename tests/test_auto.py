@@ -560,7 +560,7 @@ def test_a_candidate_that_fails_is_left_out():
 
 
 def test_nets_take_part():
-    model = AutoForecaster(H, random_state=0).fit(
+    model = AutoForecaster(H, time_budget=3600, random_state=0).fit(
         None, pd.concat([Y, Y.shift(N, freq="D") + 1, Y.shift(2 * N, freq="D")])
     )
     board = model.leaderboard_

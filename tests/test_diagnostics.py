@@ -417,9 +417,13 @@ def test_pipelines_outputs_and_one_of_many_series():
     X = pd.concat({key: pair[0] for key, pair in panel.items()})
     y = pd.concat({key: pair[1] for key, pair in panel.items()})
     model = ARXRegressor(input_lags=[1]).fit(X, y)
+    every = diagnose(model, X, y, horizons=[1], start="cold")
+    assert list(every) == ["a", "b"]
+    assert str(every).startswith("2 series. Median skill")
     with pytest.raises(ValueError, match="several series"):
-        diagnose(model, X, y)
+        diagnose(model, [X.loc["a"].to_numpy()] * 2, [y.loc["a"].to_numpy()] * 2)
     d = diagnose(model, X.loc[["b"]], y.loc[["b"]], horizons=[1], start="cold")
+    assert str(every["b"]) == str(d)
     assert d.skill.loc[1, "persistence"] > 0.5
     assert len(d.residuals) == 600
 
@@ -550,3 +554,47 @@ def test_importance_through_pipelines_gaps_and_missing_values():
         lag_importance(pipeline, X[500:], y[500:], max_lag=300)
     with pytest.raises(ValueError, match="max_lag=0 is no lag"):
         lag_importance(pipeline, X[500:], y[500:], max_lag=0)
+
+
+# ---------------------------------------------------------------------------------------- words and numbers
+
+
+def test_words_do_not_contradict_the_numbers():
+    """Many lags outside are a sign of something; a lead that may be luck is a lead."""
+    X, y = driven()
+    model = ARXRegressor(input_lags=[1, 2]).fit(X[:500], y[:500])
+    d = diagnose(model, X[500:], y[500:], horizons=[1])
+    table = d.autocorrelation.copy()
+    lags = np.arange(1, len(table))
+    table.iloc[1:, table.columns.get_loc("residuals")] = np.where(
+        lags % 3, 0.02, 1.1 * table["bound"].iloc[1:]
+    )
+    said = str(d._replace(autocorrelation=table)).split("Residuals: ")[1].split("Squared")[0]
+    assert "no sign" not in said
+    lucky = d._replace(
+        p_values=d.p_values * 0 + 0.3, errors=d.errors.assign(persistence=1.13 * d.errors["model"])
+    )
+    assert "It is ahead of (but not beyond luck) persistence at every horizon" in str(lucky)
+    behind = lucky._replace(errors=d.errors.assign(persistence=0.95 * d.errors["model"]))
+    assert "It is no better than persistence at every horizon" in str(behind)
+
+
+def test_returns_are_measured_by_their_mean():
+    """Of noise persistence is beaten by anyone, the mean by nobody."""
+    y = pd.Series(np.random.default_rng(0).normal(size=900))
+    d = diagnose(
+        ARXRegressor((), 2).fit(None, y[:500]), None, y[500:], X_train=None, y_train=y[:500], horizons=[1]
+    )
+    assert d.skill.loc[1, "persistence"] > 0.2
+    assert abs(d.skill.loc[1, "mean"]) < 0.05
+    errors = y[500:] - y[:500].mean()
+    assert d.errors.loc[1, "mean"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.02)
+
+
+def test_fit_of_a_free_run():
+    X, y = driven()
+    model = ARXRegressor(input_lags=[1, 2]).fit(X[:500], y[:500])
+    d = diagnose(model, X[500:], y[500:], horizons=[1])
+    error = np.asarray(y[500:]) - np.asarray(model.predict(X[500:]))
+    assert d.fit == pytest.approx(100 * (1 - np.sqrt(np.mean(error**2)) / np.std(y[500:])))
+    assert f"fits {d.fit:.1f} %" in str(d)

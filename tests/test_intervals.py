@@ -1,6 +1,7 @@
 """forecast(level=...), calibrate and trajectories: against slow definitions, in and out of bounds, for every model."""
 
 import copy
+import itertools
 import math
 import pickle
 import warnings
@@ -15,6 +16,9 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import tsrnn
 from tsrnn._estimators import intervals
+from tsrnn._estimators.intervals import Segment
+from tsrnn._estimators.sequence import last_share, stretches
+from tsrnn._series.units import runs_of
 from tsrnn.preprocessing import Difference
 
 
@@ -706,3 +710,44 @@ def test_few_errors_make_intervals_of_student():
             found.append(made[f"lo-{p}"] <= walk[-1] <= made[f"hi-{p}"])
     assert np.mean(rates[80]) > 0.72
     assert np.mean(rates[95]) > 0.87
+
+
+# ---------------------------------------------------------------------------------------- held rows from everywhere
+
+
+def test_stretches_are_the_last_rows_of_each_part():
+    counts = np.ones(1000, bool)
+    counts[:100] = counts[400:420] = False
+    held, rows = stretches(counts, 0.15), np.flatnonzero(counts)
+    ends = [part[-1] for part in np.array_split(rows, 4)]
+    runs = runs_of(np.flatnonzero(held))
+    assert [run[-1] for run in runs] == ends
+    assert sum(counts[run].sum() for run in runs) == 4 * int(220 * 0.15)
+    for n in (1, 6, 7, 100, 266):  # too few for two stretches of 20: the last ones, as for other models
+        few = np.ones(n, bool)
+        assert np.array_equal(stretches(few, 0.15), last_share(few, 0.15))
+    assert len(runs_of(np.flatnonzero(stretches(np.ones(267, bool), 0.15)))) == 2
+    assert not stretches(counts, 0.0).any()
+
+
+def test_forecasts_begin_in_held_rows_and_may_end_beyond():
+    for length, skip, beyond, steps in itertools.product((30, 41), (0, 10), (0, 1, 9), (1, 2, 9, 10, 12, 30)):
+        segment = Segment(None, np.zeros((length, 1)), np.zeros((length, 1)), skip, beyond)
+        begins = range(skip, length - beyond)
+        inside = [k for k in begins if k + steps <= length - beyond]
+        reach = [k for k in begins if k + steps <= length]
+        assert segment.origins(steps, False) == len(inside)
+        assert segment.origins(steps, True) == len(reach)
+
+
+def test_forecasts_longer_than_a_held_stretch_have_intervals():
+    rng = np.random.default_rng(0)
+    series = np.convolve(rng.normal(size=420), np.ones(5), "valid")[:400]
+    model = tsrnn.ElmanRegressor((3,), output_lags=1, max_iter=3, random_state=0).fit(None, series)
+    segments = model.fitted_.errors.segments
+    assert len(segments) == 3
+    assert [s.beyond > 0 for s in segments] == [True, True, False]
+    for s, end in zip(segments, (133, 266, 399)):  # the rows that were held back: the last ones of each third
+        assert s.U[len(s.U) - s.beyond - 1, 0] == series[end]
+    wide = model.forecast(40, level=80)
+    assert np.isfinite(wide).all().all()

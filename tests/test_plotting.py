@@ -155,7 +155,7 @@ def test_errors_of_a_diagnosis(hours):
     model, X, y = hours
     diagnosis = diagnose(model, X[400:], y[400:], horizons=[1, 3, 6])
     display = BacktestDisplay.from_diagnosis(diagnosis)
-    assert list(display.lines_) == ["ARXRegressor", "persistence", "seasonal naive", "linear ARX"]
+    assert list(display.lines_) == ["ARXRegressor", "persistence", "seasonal naive", "linear ARX", "mean"]
     assert display.ax_.get_xticks().tolist() == [1, 3, 6]
 
 

@@ -27,6 +27,7 @@ from tsrnn import (
     Pinball,
     RMSprop,
 )
+from tsrnn._estimators.sequence import stretches
 from tsrnn._models import recurrent
 from tsrnn._models.recurrent import LONGER
 from tsrnn._nets import recurrent_loss
@@ -544,6 +545,28 @@ def test_held_rows_are_judged_from_the_state_of_the_whole_series(monkeypatch):
     monkeypatch.setattr(recurrent, "LEAD_IN", 24)
     late = learner._validation(dynamics.net, [rows], dynamics.mean)(dynamics.theta)
     assert late == pytest.approx(np.mean([mean_loss(280 - 120)]), rel=0.05)
+
+
+@every
+def test_what_was_held_back_is_learnt_in_the_end(model):
+    """From the best weights on, by all rows, none the worse; intervals are from the weights before."""
+    fitted = fit(model, early_stopping=True, max_iter=40, solver="lbfgs")
+    segments = fitted.fitted_.errors.segments
+    assert all(s.maker is segments[0].maker for s in segments)
+    judged, learnt, units = segments[0].maker.dynamics, fitted.fitted_.trained.dynamics, fitted.fitted_.units
+    assert not np.array_equal(judged.theta, learnt.theta)
+    assert fitted.fitted_.trained.judged is None  # kept once
+    assert fitted.y_scaler_.center == pytest.approx(y[:250].mean(), rel=1e-12)
+    rows = Series(units.x(X[:250]), units.y(y[:250, None]), np.ones(250), np.ones(250, bool))
+    loss = fitted._learner()._validation(learnt.net, [rows], learnt.mean)
+    assert loss(learnt.theta) <= loss(judged.theta)
+    held = stretches(np.ones(250, bool), 0.15)
+    loss = fitted._learner()._validation(learnt.net, [rows._replace(held=held)], learnt.mean)
+    assert loss(judged.theta) == pytest.approx(min(fitted.validation_curve_), rel=0.05)
+    again = fit(model, early_stopping=True, max_iter=40, solver="lbfgs")
+    assert np.array_equal(again.theta_, fitted.theta_)
+    more = fitted.partial_fit(X[250:], y[250:])
+    assert more.fitted_.errors.segments[0].maker.dynamics is judged
 
 
 def test_patience_is_as_much_longer_as_training():

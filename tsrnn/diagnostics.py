@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import bdtrik, chdtrc, ndtr, ndtri
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -67,8 +67,9 @@ class Diagnosis(NamedTuple):
         The tests are "u, e", "u², e" and "u², e²", u at t - k and e at t; squares about their means.
     cross_bounds : Series indexed by (input, test)
         95 % bounds, widened where both the input and the residuals are autocorrelated.
-    errors : DataFrame indexed by step, columns "n", "model", "persistence", "seasonal naive", "linear ARX"
-        RMSE in the units of y, of all on the same n rows.
+    errors : DataFrame indexed by step, columns "n", "model", "persistence", "seasonal naive", "linear ARX", "mean"
+        RMSE in the units of y, of all on the same n rows. "mean" is the mean of what the baselines learn from,
+        which for returns and other noise is hard to beat.
     p_values : DataFrame indexed by step, a column a baseline
         Of the hypothesis that the model is no better (Diebold and Mariano, one-sided).
     shifts : DataFrame indexed by step, columns "lag", "rmse", "rmse_now", "correlation", "correlation_now", "shifted"
@@ -76,6 +77,9 @@ class Diagnosis(NamedTuple):
         of differences of the forecast with those of y(t - k) and y(t).
     notes : tuple of str
         What the forecasts were given that a real one may not have, and other reasons to look twice.
+    fit : float
+        Of a free run over all rows, which sees no y: 100 (1 - RMSE / standard deviation of y), in per cent, as in
+        system identification; NaN for a model that cannot run freely so far.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Diagnosis(NamedTuple):
     p_values: pd.DataFrame
     shifts: pd.DataFrame
     notes: tuple
+    fit: float = np.nan
 
     @property
     def skill(self):
@@ -135,7 +140,7 @@ def diagnose(
     ----------
     model : fitted estimator of tsrnn, or Pipeline or search over one
     X : array-like or DataFrame of shape (n_timesteps, n_features), or None
-        Inputs of one series.
+        Inputs of one series, or of several in frames with a MultiIndex or the constructor's ``series``.
     y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
         Measured outputs; NaN where there are none.
     X_train, y_train : optional
@@ -157,12 +162,13 @@ def diagnose(
     Returns
     -------
     diagnosis : Diagnosis
+        Of several series a dict of them, by key, which prints a summary first.
 
     Raises
     ------
     ValueError
-        There are fewer than 40 rows with a measured y, or fewer than the model's lags and horizons need; there is
-        more than one series; an argument is out of range.
+        There are fewer than 40 rows with a measured y, or fewer than the model's lags and horizons need; several
+        series are in a list or an array; an argument is out of range.
 
     References
     ----------
@@ -186,6 +192,23 @@ def diagnose(
     """
     if (X_train is not None) and y_train is None:
         raise ValueError("X_train was given without y_train: give both, or neither.")
+    if len(keys := _keys(see_through(model, None)[0], X, y)) > 1:
+        options = {
+            "horizons": horizons,
+            "period": period,
+            "max_lag": max_lag,
+            "output": output,
+            "start": start,
+        }
+        column = getattr(see_through(model, None)[0], "series", None)
+        given = X, y, X_train, y_train
+        rows = {
+            key: [_series_of(v, key, column, by) for v, by in zip(given, (y, X, y_train, X_train))]
+            for key in keys
+        }
+        return Diagnoses(
+            {k: diagnose(model, *v[:2], X_train=v[2], y_train=v[3], **options) for k, v in rows.items()}
+        )
     stamps, trained = _stamps(X, y), None
     estimator, X = see_through(model, X)
     check_is_fitted(estimator)
@@ -254,7 +277,45 @@ def diagnose(
         p_values=p_values,
         shifts=shifts,
         notes=tuple(notes),
+        fit=_fit_percentage(estimator, X, y, target, output, start),
     )
+
+
+class Diagnoses(dict):
+    """What :func:`diagnose` found of several series: a :class:`Diagnosis` by the key of each; ``print`` it."""
+
+    @property
+    def skill(self):
+        """DataFrame indexed by series and step, a column a baseline."""
+        return pd.concat({key: d.skill for key, d in self.items()}, names=["series"])
+
+    @property
+    def fit(self):
+        """Series of fit percentages, by key."""
+        return pd.Series({key: d.fit for key, d in self.items()}, name="fit")
+
+    def __str__(self):
+        skill = self.skill.groupby(level="step").median()
+        ahead = (self.skill > 0).groupby(level="step").sum()
+        lines = [f"{len(self)} series. Median skill, and of how many it is above 0:"]
+        for h, row in skill.iterrows():
+            cells = ", ".join(f"{_THE[name]} {row[name]:+.3f} ({ahead.loc[h, name]})" for name in skill)
+            lines.append(f"  {_rows_ahead(h)}: {cells}")
+        return "\n\n".join(["\n".join(lines), *(f"[{key}]\n{d}" for key, d in self.items())])
+
+    __repr__ = __str__
+
+
+def _fit_percentage(estimator, X, y, target, output, start):
+    """100 (1 - RMSE / standard deviation of y) of a free run, or NaN."""
+    unknown = (y if hasattr(y, "index") else np.asarray(y, dtype=float)) * np.nan
+    try:
+        out = forecasts_ahead(estimator, X, unknown, [1], start)[1]
+    except ValueError:
+        return np.nan
+    error = target - _columns(out)[:, output]
+    spread = np.nanstd(target)
+    return float(100 * (1 - np.sqrt(np.nanmean(error**2)) / spread)) if spread > 0 else np.nan
 
 
 def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
@@ -522,6 +583,7 @@ def _compare(y, inputs, stamps, forecasts, trained, period, lead, first, options
             errors[name] = _baseline_errors(baseline, learn, test, list(forecasts), start, sees_inputs)
         except ValueError as reason:
             trouble.append(f"The {name} could not be compared: {reason}")
+    errors["mean"] = {h: y[tail] - _mean_of(learn[0]) for h in forecasts}
     for h in forecasts:
         rows = np.all([np.isfinite(e[h]) for e in errors.values()], axis=0)
         rows[: h - 1] = False  # forecast from the last row before, which is nearer
@@ -540,6 +602,11 @@ def _compare(y, inputs, stamps, forecasts, trained, period, lead, first, options
         pd.DataFrame.from_dict(t, orient="index").rename_axis("step") for t in (table, p_values)
     )
     return table.astype({"n": int}), p_values, trouble
+
+
+def _mean_of(y):
+    """The mean of what was measured."""
+    return y[np.isfinite(y)].mean() if np.isfinite(y).any() else np.nan
 
 
 def _options(estimator, Y):
@@ -683,6 +750,7 @@ _THE = {
     "persistence": "persistence",
     "seasonal naive": "the value a period ago",
     "linear ARX": "a linear ARX",
+    "mean": "the mean",
 }
 
 
@@ -697,11 +765,12 @@ def _say_errors(d):
             " Most errors have one sign: has the level of y moved since training? Look at "
             "target_transform='difference', or fit to later rows."
         )
+    free = f"\nA free run over all rows, which sees no y, fits {d.fit:.1f} %." if np.isfinite(d.fit) else ""
     r2 = 1 - (e**2).sum() / max(((y - y.mean()) ** 2).sum(), np.finfo(float).tiny)
     return (
         f"{d.name} on {len(d.residuals)} rows{ends}, {len(e)} of them with a measured y.\n"
         f"Forecasts {_rows_ahead(d.steps)}: RMSE {_rms(e):.4g}, MAE {e.abs().mean():.4g}, mean error {e.mean():.2g}, "
-        f"R2 {r2:.3f}.{shift}"
+        f"R2 {r2:.3f}.{shift}{free}"
     )
 
 
@@ -722,9 +791,15 @@ def _say_skill(d):
     for name in skill:
         better = d.p_values[name] < CERTAIN
         worse = d.p_values[name] > 1 - CERTAIN
-        level = ~better & ~worse
+        level = ~better & ~worse  # a lead or a lag that luck explains is named, and not denied
+        ahead = level & (skill[name] > 0)
         words = []
-        for rows, verb in ((better, "better than"), (level, "no better than"), (worse, "worse than")):
+        for rows, verb in (
+            (better, "better than"),
+            (ahead, "ahead of (but not beyond luck)"),
+            (level & ~ahead, "no better than"),
+            (worse, "worse than"),
+        ):
             if rows.all():
                 words.append(f"{verb} {_THE[name]} at every horizon")
             elif rows.any():
@@ -766,7 +841,8 @@ def _say_residuals(d):
             continue
         outside, k = int((r.abs() > bound).sum()), r.abs().idxmax()
         test = "" if np.isnan(p) else f"; Ljung-Box {_p(p)}"
-        fine = p >= CERTAIN if np.isfinite(p) else r.abs().max() <= bound * _wider(len(r))
+        within = r.abs().max() <= bound * _wider(len(r)) and outside <= _most_by_chance(len(r))
+        fine = within and not p < CERTAIN
         verdict = "no sign of anything left" if fine else cure
         lines.append(
             f"{what}: largest autocorrelation {r[k]:+.2f}, at lag {k} ({100 * r[k] ** 2:.0f} % of their variance; 95 % "
@@ -798,6 +874,11 @@ def _say_inputs(d):
         f"Inputs still correlate with the residuals: {', '.join(cells)}{more}. Look at more input_lags, or a larger "
         "net where squares do."
     ]
+
+
+def _most_by_chance(tests):
+    """Lags outside 95 % bounds that as many tests of noise have at most, 99 times of 100."""
+    return bdtrik(0.99, tests, 0.05)
 
 
 def _wider(tests):
@@ -909,19 +990,34 @@ def _stamps(X, y):
 
 def _the_series(estimator, X, y):
     """The key of the one series that X and y hold, None of a model without; raise where there are several."""
+    keys = _keys(estimator, X, y)
+    if len(keys) > 1 or any(isinstance(v, (list, np.ndarray)) and np.ndim(v[0]) > 1 for v in (X, y)):
+        raise ValueError(
+            "X and y hold several series: give one at a time, for example X.loc[[key]], y.loc[[key]]."
+        )
+    return keys[0]
+
+
+def _keys(estimator, X, y):
+    """The keys of the series that frames hold, in their order; [None] where they tell none."""
     for frame in (X, y):
-        keys = [None]
         if isinstance(getattr(frame, "index", None), pd.MultiIndex):
-            keys = frame.index.droplevel(-1).unique()
-        elif isinstance(frame, pd.DataFrame) and getattr(estimator, "series", None) in frame.columns:
-            keys = frame[estimator.series].unique()
-        if len(keys) > 1 or (isinstance(frame, (list, np.ndarray)) and np.ndim(frame[0]) > 1):
-            raise ValueError(
-                "X and y hold several series: give one at a time, for example X.loc[[key]], y.loc[[key]]."
-            )
-        if keys[0] is not None:
-            return keys[0]
-    return None
+            return frame.index.droplevel(-1).unique()
+        if isinstance(frame, pd.DataFrame) and getattr(estimator, "series", None) in frame.columns:
+            return frame[estimator.series].unique()
+    return [None]
+
+
+def _series_of(v, key, column, beside):
+    """The rows of one series in X or y; beside : the other one of the two, whose column may tell them."""
+    if v is None:
+        return None
+    for frame in (v, beside):
+        if isinstance(getattr(frame, "index", None), pd.MultiIndex):
+            return v[np.asarray([k == key for k in frame.index.droplevel(-1)])]
+        if isinstance(frame, pd.DataFrame) and column in frame.columns:
+            return v[(frame[column] == key).to_numpy()]
+    return v
 
 
 def _check_output(output, Y):

@@ -38,7 +38,7 @@ class Backtest(NamedTuple):
 
         - ``series``, of a panel: the key;
         - ``output``, of a y with columns;
-        - ``origin``, the row of X and y, within the series, at which the forecast begins;
+        - ``origin``, the stamp (without stamps, the row within the series) at which the forecast begins;
         - ``step``, from 1 on, and ``time``, the stamp (without stamps, the row) that is forecast;
         - ``y``, what was measured, and ``forecast``;
         - ``lo-80``, ``hi-80`` ... for each level.
@@ -342,15 +342,13 @@ def _table(judged, panel, outputs):
     for one in judged:
         M, horizon, O = one.values["forecast"].shape
         at = one.origins[:, None] + np.arange(horizon)
-        time = (
-            at.ravel() if not tells(one.stamps) else to_index(one.stamps.clock, one.stamps.values[at.ravel()])
-        )
+        time, origin = _when(one, at.ravel()), _when(one, one.origins)
         for o in range(O):
             columns = {"series": [one.key] * (M * horizon)} if panel else {}
             if outputs is not None:
                 columns["output"] = outputs[o]
             columns |= {
-                "origin": np.repeat(one.origins, horizon),
+                "origin": origin.repeat(horizon),
                 "step": np.tile(np.arange(1, horizon + 1), M),
                 "time": time,
                 "y": one.y[at, o].ravel(),
@@ -358,6 +356,11 @@ def _table(judged, panel, outputs):
             }
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+
+
+def _when(one, rows):
+    """Stamps of rows of a series, or without stamps the rows."""
+    return to_index(one.stamps.clock, one.stamps.values[rows]) if tells(one.stamps) else rows
 
 
 def _errors(judged, outputs, period):

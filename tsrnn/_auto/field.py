@@ -155,18 +155,28 @@ def make_field(blocks, clock, horizon, seed=0):
     folds = [np.full(len(s.origins), f) for f, fold in enumerate(stretches) for s in fold if len(s.origins)]
     folds = np.concatenate(folds)
     unit = _units(wrong[best], folds, TINY * max(np.nanmax(np.abs(truth), initial=0.0), 1e-100))
-    naive = np.maximum(errors_by_step(wrong[best] / unit), TINY)
+    naive = np.maximum([_smoothed(v) for v in errors_by_step(wrong[best] / unit)], TINY)
     return Field(blocks, stretches, truth, unit, naive, folds, horizon, clock, best)
 
 
 def _units(wrong, folds, least):
-    """The unit of each error, (M, h, O): RMSE of naive forecasts in its stretch, or a share of that in all."""
-    overall = errors_by_step(wrong)[0]
-    overall = np.maximum(overall, np.maximum(0.05 * overall.mean(axis=0), least))
+    """The unit of each error, (M, h, O): RMSE of naive forecasts at its step, as much as its stretch is wilder."""
+    overall = np.maximum(_smoothed(errors_by_step(wrong)[0]), least)
     unit = np.empty_like(wrong)
     for f in np.unique(folds):
-        unit[folds == f] = np.maximum(errors_by_step(wrong[folds == f])[0], QUIET * overall)
+        here = folds == f
+        wilder = np.mean(errors_by_step(wrong[here])[0] / overall, axis=0)
+        unit[here] = overall * np.maximum(wilder, QUIET)
     return unit
+
+
+def _smoothed(errors):
+    """Errors (h, O), each the root mean square of those of some steps on either side: of few origins they jump."""
+    h = len(errors)
+    total = np.concatenate([np.zeros((1, errors.shape[1])), np.cumsum(errors**2, axis=0)])
+    reach = h // 6
+    low, high = np.maximum(np.arange(h) - reach, 0), np.minimum(np.arange(h) + reach + 1, h)
+    return np.sqrt((total[high] - total[low]) / (high - low)[:, None])
 
 
 def _cuts(n_rows, horizon):

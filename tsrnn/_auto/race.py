@@ -164,7 +164,11 @@ def _smooth(field):
     if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
         return []
     transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
-    periods = [1, *(p for p in field.clock.seasons[:1] if p <= 60)]
+    first = min(fold.cut for fold in field.stretches[0] if len(fold.origins))
+    periods = [
+        1,
+        *(p for p in field.clock.seasons[:1] if p <= 60 and 2 * p < first),
+    ]  # two make the first season
     return [Smoothing(g, p) for g in transforms for p in periods]
 
 

@@ -14,8 +14,8 @@ Where the rows kept show that the spread of errors goes with the forecast p and 
 
     e / g(p, v),      log g = a + b p' + c p'^2 + d v' + f v'^2      (p', v' centered, scaled, within what was seen)
 
-with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where it does not foretell log |e| in the
-fifth left out, g = 1.
+with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where that does not foretell
+log |e| in the fifth left out, g = 1.
 
 Forecasts of many steps overlap: n errors at step h tell as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
 their autocorrelation r. Where these are too few for a quantile, ends are those of Student's t with as many degrees of
@@ -32,6 +32,7 @@ References
 
 from functools import partial
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -128,8 +129,8 @@ class Errors(NamedTuple):
 
     segments: list
     n_learnt: int | None
-    recent: dict = {}  # never changed, but replaced
-    last: dict = {}
+    recent: dict = MappingProxyType({})  # of files that have none
+    last: dict = MappingProxyType({})
 
 
 class Ask(NamedTuple):

@@ -36,7 +36,7 @@ def plain(value):
     if sparse.issparse(value):
         A = value.tocsr()
         return {IS: "sparse", "data": A.data, "indices": A.indices, "indptr": A.indptr, "shape": A.shape}
-    if hasattr(value, "_fields") or (is_dataclass(value) and not isinstance(value, type)):
+    if not isinstance(value, type) and (hasattr(value, "_fields") or is_dataclass(value)):
         return {name: plain(item) for name, item in fields(value).items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(plain, value))

@@ -279,10 +279,12 @@ class RecurrentLearner(Learner):
     def _made(self, task, theta):
         """The model with some parameters, and the memory after each series, if it was found."""
         dynamics = RecurrentDynamics(theta, task.net, task.mean, self.input_lag)
-        if task.net.bidirectional or self.p.initial_state == "learned":
-            return dynamics, None
-        cold, ends = cold_states(dynamics, task.series, self.p.sequence_length)
-        return dynamics.but(cold_states=cold), ends
+        ends = None
+        if not task.net.bidirectional and self.p.initial_state != "learned":
+            cold, ends = cold_states(dynamics, task.series, self.p.sequence_length)
+            dynamics = dynamics.but(cold_states=cold)
+        dynamics.params  # noqa: B018 - cached here, so that no forecast changes what is kept
+        return dynamics, ends
 
     def _initial(self, net, series, mean, rng):
         """Where training begins, (P,)."""
