@@ -346,7 +346,7 @@ def shapes(X, y, verb):
         "X: three dimensions, y does not fit": (
             X[None],
             y,
-            ("y", "1 series") if verb not in WITHOUT_Y else (),
+            ("y", "one value a series", "a row") if verb not in WITHOUT_Y else (),
         ),
         "X: a list of flat arrays of different length": ([X[:3, 0], X[:4, 0]], y, ("X",)),
     }
@@ -599,7 +599,7 @@ def panels(verb):
     yield case("a cube", cube, kind="lists", like=(*lists, {}), like_kind="lists")
     if verb not in WITHOUT_Y:
         yield case(
-            "a cube and flat y", (cube[0], flat_y), kind="lists", refused=("y", f"({NEW},)", "2 series")
+            "a cube and flat y", (cube[0], flat_y), kind="lists", refused=("y", "one value a series", "a row")
         )
         yield case("a list and one y", (lists[0], flat_y), kind="lists", refused=("y", "a list of 2 series"))
         short = lists[0], [flat_y[:11], flat_y[12:]]
@@ -771,6 +771,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "batch_size": [0, -1, 1.5, None, np.inf, True, ""],
     "bias_scaling": POSITIVE,
     "bidirectional": FLAG,
+    "candidate": WORD,
     "connectivity": [0, -1, 1.5, 0.0, np.nan, "10", None, True, [10]],
     "cv": [0, 1, -1, 1.5, True, "5", 1000, object()],
     "dilations": [2, (1,), (1, 2, 3), (0, 1), (-1, 1), (1.5, 1), "ab", (True, 2)],
@@ -804,6 +805,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "output_lags": [*LAGGED, (0, 1), *TOO_LONG],
     "peepholes": FLAG,
     "period": [0, 1000, *WHOLE],
+    "pooling": ["median", *WORD],
     "quantiles": [(), 0.5, "0.5", (0,), (1.0,), (-0.1,), (np.nan,), ("a",), (0.5, 0.5), True],
     "random_state": ["zero", -1, 2.5, "", [None]],
     "readout_bias": FLAG,
@@ -958,7 +960,7 @@ def adapted(verb, model, case):
         return case._replace(refused=None)  # it is not looked at
     if isinstance(model, tsrnn.Forecaster):
         if case.name.startswith(("n_paths", "method='bootstrap'")) and case.refused is None:
-            return case._replace(refused=("strategy='multi_output' feeds nothing back", "'recursive'"))
+            return case._replace(refused=("this strategy feeds nothing back", "'recursive'"))
         if (case.name == "one row" and verb == "forecast") or case.name.startswith("X_future='["):
             return case._replace(refused=("X_future", "1 rows", "3 are needed"))
         if verb == "partial_fit" and "huge" in case.name:

@@ -170,11 +170,7 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
 
     inputs, past : as for ``follow``, which gave ``followed``.   draw(z) : errors to add, like z (m, O).
     """
-    if steps > dynamics.furthest:
-        raise ValueError(
-            f"steps={steps} is beyond horizon={dynamics.furthest}: ask for fewer, or fit a Forecaster with "
-            f"horizon={steps}."
-        )
+    check_horizon(dynamics, steps)
     alone = units.plain and draw is None  # its own outputs are all that it feeds back
     levels, loop, limits = _windows(past.levels, followed.U), None, inputs.limits
 
@@ -201,6 +197,15 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
             for t in range(steps):
                 settle(which, t, out[t])
         yield which, units.y.inverse(out) if alone else loop.out
+
+
+def check_horizon(dynamics, steps):
+    """Raise where a model does not forecast as far as ``steps``."""
+    if steps > dynamics.furthest:
+        raise ValueError(
+            f"steps={steps} is beyond horizon={dynamics.furthest}: ask for fewer, or fit a Forecaster with "
+            f"horizon={steps}."
+        )
 
 
 def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None):
@@ -241,6 +246,7 @@ def _ahead(dynamics, units, inputs, followed, past, horizons):
 
     Each row begins one run, as long as the longest horizon that fits before the last row.
     """
+    check_horizon(dynamics, max(horizons))  # also where no run as long begins within the rows
     N, O = followed.out.shape
     out, longest = {h: np.empty((N, O)) for h in horizons}, max(horizons)
     head = slice(0, min(longest - 1, N))

@@ -547,7 +547,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 inputs = units.inputs(X[rows], past.inputs)
                 Z = units.late(units.y(units.target.differences(levels[rows], past.levels)))
                 one = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
-                check_size(one.X, Z)
+                if learner.whole_scale:
+                    check_size(one.X, Z)
                 with one_thread:
                     trained = learner.learn_more(trained, one, past.memory, rng)
                 followed = follow(trained.dynamics, units, inputs, levels[rows], past)

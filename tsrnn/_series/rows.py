@@ -135,7 +135,8 @@ def one_a_series(X, y, groups=None, column=None):
     if getattr(X, "ndim", 0) == 3:
         shape = np.shape(y)
         return len(shape) == 1 or (len(shape) == 2 and 2 * shape[1] < np.shape(X)[1])
-    if not hasattr(y, "__len__") or len(y) == len(X):
+    n_rows = X.shape[0] if getattr(X, "shape", ()) else len(X) if hasattr(X, "__len__") else None
+    if n_rows is None or not hasattr(y, "__len__") or len(y) == n_rows:
         return False
     told = groups is not None or column is not None or getattr(getattr(X, "index", None), "nlevels", 1) > 1
     return told and len(y) == len(gather(X, None, None, groups, column).parts)
