@@ -113,6 +113,7 @@ def test_memory_maps(model, tmp_path):
 
 
 @every
+@pytest.mark.filterwarnings("ignore:y is boolean")
 @pytest.mark.parametrize("dtype", ["Float64", "Int64", "boolean"])
 def test_nullable_pandas(dtype, model):
     numbers = {"Int64": lambda a: np.round(a * 3), "boolean": lambda a: a > 0}.get(dtype, lambda a: a)

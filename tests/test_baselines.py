@@ -203,7 +203,7 @@ def test_arx_is_a_narx_without_hidden_layers():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         narx = NARXRegressor((), training="open_loop", early_stopping=False, random_state=0).fit(X, Y)
-    model = ARXRegressor().fit(X, Y)
+    model = ARXRegressor(alpha=narx.alpha).fit(X, Y)
     np.testing.assert_allclose(model.theta_, narx.theta_, atol=1e-5)
 
 

@@ -467,11 +467,11 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return
         table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series, "X_future")
         needed = self._needed(fitted, steps)
-        if needed or not fitted.units.n_inputs:
-            table = table.first(max(needed, 1))  # what no lag looks at may hold anything
-            X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
-        else:
-            X = np.zeros((len(table.X), fitted.units.n_inputs))
+        if needed:
+            table = table.first(needed)  # what no lag looks at may hold anything
+        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False, looked_at=needed > 0))
+        if not needed:
+            X = np.zeros_like(X)
         for part in table.parts:
             yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
 

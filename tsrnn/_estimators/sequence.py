@@ -740,11 +740,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         check_lengths(X, Y)
         return table.of(X, Y, weight)
 
-    def _check_X(self, X, y, reset):
-        """X (N, F), NaN only where ``missing`` says what to do about it."""
+    def _check_X(self, X, y, reset, looked_at=True):
+        """X (N, F), NaN only where ``missing`` says what to do about it, or where nothing looks at it."""
         if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
             return self._check_no_inputs(X, y, reset)
-        finite = True if self.missing == "error" else "allow-nan"
+        finite = looked_at and (True if self.missing == "error" else "allow-nan")
         if not reset:
             ready = self._ready(X, finite is True)
             if ready is not None:
