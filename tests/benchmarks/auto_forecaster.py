@@ -249,8 +249,8 @@ def main():
     if found:
         found = np.array(found)
         print(
-            f"{'mean':12s} {found[:, 0].mean():6.3f} {found[:, 1].mean():6.3f}   below 1: {np.mean(found[:, 0] < 1):.0%} "
-            f"{np.mean(found[:, 1] < 1):.0%}   worst {found[:, 0].max():.3f} {found[:, 1].max():.3f}   inside "
+            f"{'mean':12s} {found[:, 0].mean():6.3f} {found[:, 1].mean():6.3f}   "
+            f"below 1: {np.mean(found[:, 0] < 1):.0%} {np.mean(found[:, 1] < 1):.0%}   worst {found[:, 0].max():.3f} {found[:, 1].max():.3f}   inside "
             f"{100 * found[:, 2].mean():.1f} {100 * found[:, 3].mean():.1f}"
         )
     if options.m4:
