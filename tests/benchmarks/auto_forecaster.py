@@ -250,8 +250,9 @@ def main():
         found = np.array(found)
         print(
             f"{'mean':12s} {found[:, 0].mean():6.3f} {found[:, 1].mean():6.3f}   "
-            f"below 1: {np.mean(found[:, 0] < 1):.0%} {np.mean(found[:, 1] < 1):.0%}   worst {found[:, 0].max():.3f} {found[:, 1].max():.3f}   inside "
-            f"{100 * found[:, 2].mean():.1f} {100 * found[:, 3].mean():.1f}"
+            f"below 1: {np.mean(found[:, 0] < 1):.0%} {np.mean(found[:, 1] < 1):.0%}   "
+            f"worst {found[:, 0].max():.3f} {found[:, 1].max():.3f}   "
+            f"inside {100 * found[:, 2].mean():.1f} {100 * found[:, 3].mean():.1f}"
         )
     if options.m4:
         m4(options.data, options.m4)
