@@ -359,6 +359,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
         X = self._check_X(table.X, None, reset=True)
         Y, form = self._check_y(y, None)
+        if len(Y) != len(table.parts):
+            raise ValueError(
+                f"y has {len(Y)} values, but X {len(table.parts)} series: give one value a series, or one a row, in as "
+                "many series."
+            )
         check_measured(Y)
         weight = check_weight(sample_weight, Y)
         form = form._replace(container=table.form, key_names=table.names, whole=True)

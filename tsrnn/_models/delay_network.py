@@ -307,7 +307,6 @@ class DelayLearner(Learner):
     def learn_whole(self, net, series, mean, rng, before=None):
         """Train on series that have one y each, which their last row holds."""
         p, alone = self.p, not any(s.held[-1] for s in series)
-        check_word("pooling", p.pooling, POOLINGS)
         solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
         decay = p.alpha * (net.groups() > 0)
 
@@ -389,6 +388,8 @@ class DelayNetwork:
                     f"'lbfgs' or 'adam'{', or loss=' + repr('squared') if 'loss' in self.get_params(False) else ''}."
                 )
         check_training(self)
+        if "pooling" in self._get_param_names():
+            check_word("pooling", self.pooling, POOLINGS)
         check_number("batch_size", self.batch_size, 1, integer=True)
         check_number("n_restarts", self.n_restarts, 1, integer=True)
         lags = input_lags, output_lags, layer_lags

@@ -578,7 +578,6 @@ class ESNLearner(Learner):
     def learn_whole(self, net, series, mean, rng, before=None):
         """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled."""
         (D, O), p = net, self.p
-        check_word("pooling", p.pooling, ("last", "mean"))
         if not self.is_squared:
             raise ValueError(f"loss={p.loss!r} is for a y a row: give loss='squared' for one a series.")
         if p.readout_squares and p.pooling != "last":
@@ -690,6 +689,8 @@ class EchoStateNetwork:
         check_word("activation", self.activation, ACTIVATIONS)
         check_word("topology", self.topology, TOPOLOGIES)
         check_word("weight_distribution", self.weight_distribution, DISTRIBUTIONS)
+        if "pooling" in self._get_param_names():
+            check_word("pooling", self.pooling, ("last", "mean"))
         if min(sizes) < self.groups:
             raise ValueError(
                 f"groups={self.groups!r} cannot share n_reservoir={self.n_reservoir!r}: give at least one unit a group."
