@@ -332,6 +332,11 @@ def values(X, y, verb):
             yield Case(f"y: {name}", X, y_odd, {})
 
 
+def one_y(verb, n):
+    """Words where y is flat and X has n series."""
+    return ("y", "series", "a row") if verb == "fit" else ("y", f"({NEW},)", f"{n} series")
+
+
 def shapes(X, y, verb):
     """Cases of shapes."""
     n = len(X)
@@ -346,7 +351,7 @@ def shapes(X, y, verb):
         "X: three dimensions, y does not fit": (
             X[None],
             y,
-            ("y", "one value a series", "a row") if verb not in WITHOUT_Y else (),
+            one_y(verb, 1) if verb not in WITHOUT_Y else (),
         ),
         "X: a list of flat arrays of different length": ([X[:3, 0], X[:4, 0]], y, ("X",)),
     }
@@ -598,9 +603,7 @@ def panels(verb):
     cube = flat_X.reshape(2, 12, 2), flat_y.reshape(2, 12)
     yield case("a cube", cube, kind="lists", like=(*lists, {}), like_kind="lists")
     if verb not in WITHOUT_Y:
-        yield case(
-            "a cube and flat y", (cube[0], flat_y), kind="lists", refused=("y", "one value a series", "a row")
-        )
+        yield case("a cube and flat y", (cube[0], flat_y), kind="lists", refused=one_y(verb, 2))
         yield case("a list and one y", (lists[0], flat_y), kind="lists", refused=("y", "a list of 2 series"))
         short = lists[0], [flat_y[:11], flat_y[12:]]
         yield case("a list with a short y", short, kind="lists", refused=("Series 0", "y", "11 rows"))
@@ -949,6 +952,13 @@ def cases(verb, model):
         panels(verb),
     ]
     return [adapted(verb, model, case) for table in tables for case in table]
+
+
+UNSEEN = (
+    "X: ",
+    "X_future",
+    *(f"index: {what}" for what in ("columns", "other columns", "a column", "one column")),
+)
 
 
 def adapted(verb, model, case):
