@@ -954,13 +954,6 @@ def cases(verb, model):
     return [adapted(verb, model, case) for table in tables for case in table]
 
 
-UNSEEN = (
-    "X: ",
-    "X_future",
-    *(f"index: {what}" for what in ("columns", "other columns", "a column", "one column")),
-)
-
-
 def adapted(verb, model, case):
     """A case as it must come out for a model that differs from the others."""
     naive = isinstance(model, NAIVE)
