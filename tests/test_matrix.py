@@ -959,7 +959,7 @@ def adapted(verb, model, case):
     naive = isinstance(model, NAIVE)
     if naive and verb == "partial_fit" and "huge" in case.name:
         return case._replace(refused=None)  # nothing is learnt
-    unseen = ("X: NaN", "X: None", "X: inf", "X: minus inf", "X: nullable with NA")
+    unseen = ("X: NaN", "X: all NaN", "X: masked", "X: None", "X: inf", "X: minus inf", "X: nullable with NA")
     if naive and (case.name.startswith("X_future") or (verb == "forecast" and case.name in unseen)):
         return case._replace(refused=None)  # it is not looked at
     if isinstance(model, tsrnn.Forecaster):

@@ -7,6 +7,7 @@ how close and why.
 """
 
 import copy
+import dataclasses
 import pickle
 from typing import Any, NamedTuple
 
@@ -168,6 +169,10 @@ def contents(value):
         return type(value).__name__, *map(contents, value)
     if isinstance(value, dict):
         return {name: contents(v) for name, v in value.items()}
+    if dataclasses.is_dataclass(value):  # not what it has worked out since
+        return type(value).__name__, {
+            f.name: contents(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
     if hasattr(value, "__dict__"):
         return type(value).__name__, contents(vars(value))
     return repr(value)

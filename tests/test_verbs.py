@@ -26,6 +26,7 @@ from tsrnn import (
     NARXRegressor,
     TDNNRegressor,
 )
+from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn._series import timeline as timelines
 from tsrnn.datasets import load_oil_price, load_sunspots, load_wind_farm, make_narendra
 
@@ -237,9 +238,9 @@ def test_scale_none_takes_the_data_as_they_are():
     ],
 )
 def test_scales(scale, center, width, model):
-    """Learnt from the training rows, the rows held back left out."""
+    """Learnt from the training rows; the rows held back left out, but where all rows are learnt in the end."""
     fitted = fit(model, scale=scale, early_stopping=True, validation_fraction=0.2)
-    rows = slice(0, 240)
+    rows = slice(0, 300 if isinstance(model, RecurrentRegressor) else 240)
     for scaler, values in ((fitted.x_scaler_, X[rows, 0]), (fitted.y_scaler_, y[rows])):
         assert scaler.center[0] == pytest.approx(center(values), rel=1e-12)
         assert scaler.scale[0] == pytest.approx(width(values), rel=1e-12)
@@ -252,6 +253,8 @@ def test_scales(scale, center, width, model):
 @pytest.mark.parametrize("kw", [{"early_stopping": True}, {"n_restarts": 2, "early_stopping": False}])
 def test_the_last_rows_are_held_back(kw, model):
     """They choose among iterates, but where the one there is beats its start they leave no trace."""
+    if isinstance(model, RecurrentRegressor):
+        pytest.skip("holds back stretches from everywhere, and learns them in the end")
     if not kw.keys() <= model.get_params().keys():
         pytest.skip("has no restarts")
     kw = {**kw, "max_iter": 1, "validation_fraction": 0.2, "random_state": 0}

@@ -251,7 +251,7 @@ class ElmanClassifier(ElmanParameters, RecurrentClassifier):
     >>> from tsrnn import ElmanClassifier
     >>> x = np.random.default_rng(0).normal(size=600)
     >>> y = np.where(x * np.roll(x, 1) > 0, "same", "other")
-    >>> model = ElmanClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
+    >>> model = ElmanClassifier((16,), random_state=0).fit(x[:500, None], y[:500])
     >>> model.classes_
     array(['other', 'same'], dtype='<U5')
     >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
