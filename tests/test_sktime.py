@@ -177,7 +177,7 @@ def test_intervals_from_copies_and_from_earlier_cutoffs(sunspots):
     again._set_cutoff(sunspots.index[250:251])  # as update_predict does
     bands = again.predict_interval([1, 3], coverage=0.8)["sunspots", 0.8]
     made = own.trajectories(None, sunspots, 3, origins=[251], level=80)
-    np.testing.assert_allclose(bands, np.column_stack([made["lo-80"][0], made["hi-80"][0]])[[0, 2]])
+    np.testing.assert_allclose(bands, np.column_stack([side[0] for side in made.intervals[80]])[[0, 2]])
 
 
 def test_intervals_cover(sunspots):

@@ -235,7 +235,13 @@ def _go_on_with(fitted, X, y):
     new = pd.MultiIndex.from_product([*[["new"]] * len(model.fitted_.form.key_names), y.index])
     _, X = see_through(fitted, X.set_axis(new))
     model.update(X, _target(y).set_axis(new))
-    model.series_ = {None: list(model.series_.values())[-1]}
+    learnt = model.fitted_
+    key = list(learnt.series)[-1]
+    errors = learnt.errors and learnt.errors._replace(
+        recent={None: learnt.errors.recent[key]} if key in learnt.errors.recent else {},
+        last={None: learnt.errors.last[key]} if key in learnt.errors.last else {},
+    )
+    model.fitted_ = learnt._replace(series={None: learnt.series[key]}, errors=errors)
 
 
 def _rows(X, y):
