@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, clone
 
 import tsrnn
 from tsrnn import GRURegressor, NARXRegressor
-from tsrnn._estimators import sequence
+from tsrnn._estimators import persist
 from tsrnn._estimators.persist import plain, revived
 from tsrnn._models import gru
 from tsrnn._values import IS
@@ -147,7 +147,7 @@ def test_our_version_is_in_the_file(monkeypatch):
     assert "_tsrnn_version" not in vars(pickle.loads(text))
     copy.deepcopy(model)
     clone(model)
-    monkeypatch.setattr(sequence, "__version__", "99.0")
+    monkeypatch.setattr(persist, "__version__", "99.0")
     with pytest.warns(UserWarning, match=r"NARXRegressor was saved by tsrnn .* and is read by 99\.0"):
         pickle.loads(text)
     pickle.loads(pickle.dumps(model))

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._check import check_number
 from .._estimators.intervals import check_levels, check_method, folds
-from .._estimators.persist import plain, revived
+from .._estimators.persist import state_kept, state_to_keep
 from .._estimators.regressor import Trajectories
 from .._estimators.sequence import all_or_nothing
 from .._series import timeline as timelines
@@ -41,7 +41,6 @@ from .._series.stamps import PER_SECOND, Stamps, show, to_index
 from .._series.targets import resolve_bounds
 from .._training.least_squares import one_thread
 from .._values import kept
-from .._version import __version__
 from .._warn import warn
 from . import bands, race
 from .candidates import Linear, Naive
@@ -223,21 +222,10 @@ class AutoForecaster(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     def __getstate__(self):
-        given = self._get_param_names()
-        state = {
-            name: value if name in given else plain(value) for name, value in super().__getstate__().items()
-        }
-        return {**state, "_tsrnn_version": __version__}
+        return state_to_keep(self, super().__getstate__())
 
     def __setstate__(self, state):
-        state = dict(state)
-        version = state.pop("_tsrnn_version", "an earlier version")
-        if version != __version__:
-            warn(
-                f"This {type(self).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail or "
-                "give other forecasts. Fit it again, or install the version that saved it."
-            )
-        super().__setstate__({name: revived(value) for name, value in state.items()})
+        super().__setstate__(state_kept(self, state))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

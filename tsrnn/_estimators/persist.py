@@ -15,6 +15,8 @@ import pandas as pd
 from scipy import sparse
 
 from .._values import IS, fields, kept, made
+from .._version import __version__
+from .._warn import warn
 
 
 def plain(value):
@@ -53,6 +55,25 @@ def revived(value):
     if isinstance(value, (list, tuple)):
         return type(value)(map(revived, value))
     return value
+
+
+def state_to_keep(estimator, state):
+    """An estimator's state as a file holds it: parameters as they were given, what was learnt in plain values."""
+    given = estimator._get_param_names()
+    kept_state = {name: value if name in given else plain(value) for name, value in state.items()}
+    return {**kept_state, "_tsrnn_version": __version__}
+
+
+def state_kept(estimator, state):
+    """The state that ``state_to_keep`` was given; warns where another version wrote it."""
+    state = dict(state)
+    version = state.pop("_tsrnn_version", "an earlier version")
+    if version != __version__:
+        warn(
+            f"This {type(estimator).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail "
+            "or give other forecasts. Fit it again, or install the version that saved it."
+        )
+    return {name: revived(value) for name, value in state.items()}
 
 
 def _zone(tz):

@@ -37,7 +37,6 @@ from .._series.targets import Target
 from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
 from .._training.least_squares import one_thread
 from .._values import kept
-from .._version import __version__
 from .._warn import warn
 from .following import (
     across,
@@ -55,7 +54,7 @@ from .following import (
 )
 from .intervals import Errors, Later
 from .parameters import SeriesParameters
-from .persist import plain, revived
+from .persist import state_kept, state_to_keep
 
 
 MISSING = ("error", "hold", "mean", "mask")
@@ -143,21 +142,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     # ---------------------------------------------------------------------------------- files, tags, attributes
 
     def __getstate__(self):
-        given = self._get_param_names()
-        state = {
-            name: value if name in given else plain(value) for name, value in super().__getstate__().items()
-        }
-        return {**state, "_tsrnn_version": __version__}
+        return state_to_keep(self, super().__getstate__())
 
     def __setstate__(self, state):
-        state = dict(state)
-        version = state.pop("_tsrnn_version", "an earlier version")
-        if version != __version__:
-            warn(
-                f"This {type(self).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail or "
-                "give other forecasts. Fit it again, or install the version that saved it."
-            )
-        super().__setstate__({name: revived(value) for name, value in state.items()})
+        super().__setstate__(state_kept(self, state))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
