@@ -1,7 +1,11 @@
 """Streams: row by row, what predict gives at once."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+from exported import NETS, fitted, rows, tolerance
 
 import tsrnn
 
@@ -33,15 +37,72 @@ def test_steps_are_predict(model):
     for start in ("end", "cold", "zeros"):
         stream, wanted = tsrnn.Stream(model, start), model.predict(X[120:], start=start)
         for x, one in zip(X[120:], wanted):
-            assert stream.step(x) == pytest.approx(one, rel=1e-9, abs=1e-9)
+            assert stream.step(x) == pytest.approx(one, rel=1e-12, abs=1e-12)
     ahead, stream = model.predict_ahead(X[120:], y[120:]), tsrnn.Stream(model)
     if classifies:
         told = model.predict_proba(X[120:], y[120:])
     for k, (x, one) in enumerate(zip(X[120:], ahead)):
-        assert stream.step(x) == pytest.approx(one, rel=1e-9, abs=1e-9)
+        assert stream.step(x) == pytest.approx(one, rel=1e-12, abs=1e-12)
         if classifies:
-            np.testing.assert_allclose(stream.probabilities, told[k], atol=1e-9)
+            np.testing.assert_allclose(stream.probabilities, told[k], atol=1e-12)
         stream.observe(y[120 + k])
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_model_goes_row_by_row(name):
+    """With y told where it was measured: what ``predict_ahead`` gives at once, by the compiled walk."""
+    X, Y = rows(name)
+    model = fitted(name)
+    stream = tsrnn.Stream(model)
+    assert (stream._row is None) == ("columns" in name)
+    out = np.array([stream.step(x, y) for x, y in zip(X, Y)])
+    assert (np.abs(out - model.predict_ahead(X, Y)) <= tolerance(name, np.float64)).all()
+
+
+@pytest.mark.parametrize("kind", [tsrnn.LSTMClassifier, tsrnn.ESNClassifier, tsrnn.TDNNClassifier])
+@pytest.mark.parametrize(
+    "y", [NUMBERS > 0, np.column_stack([LABELS > 0, LABELS > 1])], ids=["two", "several"]
+)
+def test_labels_of_two_classes_and_of_several_columns(kind, y):
+    options = {"random_state": 0} if kind is tsrnn.ESNClassifier else SMALL
+    options = options if kind is tsrnn.TDNNClassifier else {**options, "output_lags": 2}
+    model = kind(**options).fit(X[:120], y[:120])
+    stream, told = tsrnn.Stream(model), model.predict_proba(X[120:], y[120:])
+    for x, one, p, label in zip(X[120:], y[120:], told, model.predict_ahead(X[120:], y[120:])):
+        assert np.array_equal(stream.step(x, one), label)
+        np.testing.assert_allclose(stream.probabilities, p, rtol=0, atol=1e-12)
+    assert stream._row is not None
+
+
+def test_a_stream_is_copied_and_kept():
+    model = fitted("gru, deep, fed")
+    stream, (X, Y) = tsrnn.Stream(model), rows("gru, deep, fed")
+    for x in X[:5]:
+        last = stream.step(x)
+    for other in (copy.deepcopy(stream), pickle.loads(pickle.dumps(stream))):
+        other.observe(Y[4] * np.nan)
+        assert np.array_equal([other.step(x) for x in X[5:20]], model.predict(X[:20])[5:])
+    assert np.array_equal(last, stream._out)
+
+
+def test_what_is_not_known_at_first_and_columns_of_one():
+    """Differences from a cold start; a y of one column; models without equations."""
+    model = tsrnn.NARXRegressor(**SMALL, target_transform=tsrnn.preprocessing.Difference(3))
+    model.fit(X[:120], NUMBERS[:120, None])
+    stream = tsrnn.Stream(model, "cold")
+    assert stream._row is None
+    wanted = model.predict_ahead(X[120:], NUMBERS[120:, None], start="cold")
+    for x, y, one in zip(X[120:], NUMBERS[120:], wanted):
+        answer = stream.step(x, [y])
+        assert answer.shape == (1,)
+        assert answer == pytest.approx(one, rel=1e-12)
+    assert stream._row is not None
+    ahead = tsrnn.Forecaster(tsrnn.ARXRegressor(), 2).fit(X[:120], NUMBERS[:120])
+    stream = tsrnn.Stream(ahead)
+    with pytest.raises(AttributeError, match="those of a classifier"):
+        stream.probabilities  # noqa: B018
+    told = [stream.step(x, y) for x, y in zip(X[120:], NUMBERS[120:])]
+    np.testing.assert_allclose(told, ahead.predict_ahead(X[120:], NUMBERS[120:]), rtol=1e-12)
 
 
 def test_words_series_and_missing_inputs():
@@ -54,8 +115,14 @@ def test_words_series_and_missing_inputs():
     wanted = model.predict(rows, groups=["b"] * 10)
     assert [stream.step(x) for x in rows] == list(wanted)
     stream.observe("low")
-    with pytest.raises(ValueError, match="label 'none'"):
-        stream.observe("none")
+    before = stream._row.m.copy()
+    for wrong in (lambda: stream.observe("none"), lambda: stream.step(rows[0], "none")):
+        with pytest.raises(ValueError, match="label 'none'"):
+            wrong()
+    with pytest.raises(ValueError, match="is not finite"):
+        stream.step([np.inf, 0.0], "low")
+    changed = np.flatnonzero(stream._row.m != before)
+    assert np.isin(changed, np.r_[stream._row.x, stream._row.y]).all()  # nothing else has moved
     with pytest.raises(ValueError, match="series='c' was not seen"):
         tsrnn.Stream(model, series="c")
 

@@ -1,18 +1,30 @@
-"""One row in, one answer out: a fitted model, its units and one past, without a table."""
+"""One row in, one answer out: a fitted model, its units and one past, without a table.
+
+The equations of a row, from the user's numbers to the user's, are laid out once for a compiled walk (``program.py``,
+``compiled.py``).  A model that brings none, bounds that are columns of X, and differences of a y that is not known
+yet, are followed as ``predict`` does, row by row.
+"""
 
 import numpy as np
 import pandas as pd
 
+from .._nets.compiled import compiled, walk
+from .._series.targets import MAX_FLOAT
 from .following import cold_past, follow, zero_past
+from .program import row_program
 from .sequence import place_of
 from .through import inside
+
+
+NUMBERS = frozenset((float, int, np.float64, np.int64))  # types of a y that need no second look
+SIMPLE = NUMBERS | {str, bool, np.str_, np.bool_}  # and of a label that is what it is equal to
 
 
 class Stream:
     """A fitted model that is given row after row, as they are measured.
 
-    What ``predict`` does for rows that go on from training, one row at a time. The model is not changed, and several
-    streams may go on from one model.
+    What ``predict`` does for rows that go on from training, one row at a time, in some microseconds. The model is not
+    changed, and several streams may go on from one model; a stream itself is for one thread.
 
     Parameters
     ----------
@@ -63,16 +75,69 @@ class Stream:
             self._past = starts[start](dynamics, units)
         else:
             raise ValueError(f"start={start!r} is unknown: give 'end', 'cold' or 'zeros'.")
-        self._fitted, self._last = fitted, None
-        self._unknown = np.full((1, units.n_outputs), np.nan)
+        self._fitted, self._last, self._out = fitted, None, None
+        self._labels = self._codes = self._targets = None
+        classes = fitted.form.classes
+        if classes is not None and not classes.several:
+            self._labels, self._targets = classes.labels, classes.targets(np.arange(len(classes.labels)))
+            self._codes = {label: code for code, label in enumerate(classes.labels.tolist())}
+        self._plain = classes is None and not units.target.pointwise
+        self._is_number = self._plain and fitted.form.y_ndim == 1
+        self._waits = bool(np.isnan(self._past.levels).any())
+        self._row = self._compiled()
+        self._view()
 
-    def step(self, x=()):
+    def _compiled(self):
+        """The row laid out for ``walk``, or None where it has to be followed."""
+        dynamics, units = self._fitted.trained.dynamics, self._fitted.units
+        varies = units.bounds is not None and units.bounds.has_columns  # low <= high is checked in each row
+        if varies or not np.isfinite(dynamics.theta).all():
+            return None
+        try:
+            program = row_program(dynamics, units, self._past)
+        except TypeError:  # it brings no equations
+            return None
+        known = all(np.isfinite(rows).all() for rows in program.past.values())
+        return compiled(program, units.missing != "error") if known else None
+
+    def _view(self):
+        """Look into the numbers of the row."""
+        row = self._row
+        if row is not None:
+            self._x, self._y, self._out_of_row = row.m[row.x], row.m[row.y], row.m[row.out]
+            self._step = row.step, row.rings, row.index, row.m
+            self._observe = row.observe, row.rings, row.index, row.m
+            self._shape, self._is_told = self._x.shape, len(row.observe) > 0
+
+    def __getstate__(self):
+        views = {"_x", "_y", "_out_of_row", "_step", "_observe"}
+        state = {name: value for name, value in self.__dict__.items() if name not in views}
+        return state | {"_out": None if self._out is None else self._out.copy()}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._view()
+        if self._row is not None and self._out is not None:
+            self._out = self._out_of_row
+
+    @property
+    def probabilities(self):
+        """Of the classes, after the last row."""
+        if self._fitted.form.classes is None or self._out is None:
+            raise AttributeError("probabilities are those of a classifier after a step: call step(x) first.")
+        return self.model._probabilities(self._fitted, self._out[None].copy())[0]
+
+    # ---------------------------------------------------------------------------------- rows
+
+    def step(self, x=(), y=None):
         """The answer to the next row.
 
         Parameters
         ----------
         x : array-like of shape (n_features,)
             Its inputs, none for a model of y alone.
+        y : label, number or array-like of shape (n_outputs,), optional
+            What was measured in this row, as ``observe(y)`` would tell after it: the answer does not depend on it.
 
         Returns
         -------
@@ -82,20 +147,20 @@ class Stream:
         Raises
         ------
         ValueError
-            x has another width, or a NaN that ``missing`` does not allow.
+            x has another width, or a NaN that ``missing`` does not allow; or y is not of a kind with that of training.
         """
-        fitted = self._fitted
-        units = fitted.units
-        X = np.array(x, np.float64).reshape(1, -1)
-        if X.shape[1] != units.n_inputs:
-            raise ValueError(f"x has {X.shape[1]} values, but the model is expecting {units.n_inputs}.")
-        if not (np.isfinite(X).all() if units.missing == "error" else not np.isinf(X).any()):
-            raise ValueError(
-                f"x={X[0]} is not finite: fill it, or fit a model with missing='hold' or the like."
-            )
-        inputs = units.inputs(X, self._past.inputs)
-        self._last = self._past, inputs
-        return self._answer(self._advance(self._unknown))
+        if self._row is None:
+            return self._follow(x, y)
+        x = np.asarray(x, np.float64)
+        self._x[:] = x if x.shape == self._shape else self._flat(x)
+        if y is not None:
+            self._tell(y)
+        if not walk(*self._step):
+            self._check_finite(self._x)
+        self._out = self._out_of_row
+        if y is not None and self._is_told:
+            walk(*self._observe)
+        return self._out.item() if self._is_number else self._answer()
 
     def observe(self, y):
         """Tell what y was in the row of the last ``step``: a model that sees past y goes on from that.
@@ -109,13 +174,79 @@ class Stream:
         ValueError
             There was no step before, or y is not of a kind with that of training.
         """
-        if self._last is None:
+        if self._out is None:
             raise ValueError(
                 "observe(y) tells the y of the row of the last step, but there was none: call step(x)."
             )
+        if self._row is None:
+            self._advance(self._measured(y)[1])
+            return
+        self._tell(y)
+        if self._is_told:
+            walk(*self._observe)
+
+    def _flat(self, x):
+        """The values (F,) of a row."""
+        x = x.ravel()
+        if x.shape != (self._fitted.units.n_inputs,):
+            raise ValueError(
+                f"x has {x.size} values, but the model is expecting {self._fitted.units.n_inputs}."
+            )
+        return x
+
+    def _check_finite(self, x):
+        """Raise where the values of a row are not allowed."""
+        if not (np.isfinite(x).all() if self._fitted.units.missing == "error" else not np.isinf(x).any()):
+            raise ValueError(f"x={x} is not finite: fill it, or fit a model with missing='hold' or the like.")
+
+    def _tell(self, y):
+        """Write a measured y where ``walk`` finds it."""
+        if self._plain and type(y) in NUMBERS and len(self._y) == 1 and abs(y) <= MAX_FLOAT:
+            self._y[0] = y
+            return
+        if self._codes is not None and type(y) in SIMPLE:
+            code = self._codes.get(y)
+            if code is not None:
+                self._y[:] = self._targets[code]
+                return
+        self._y[:] = self._measured(y)[0][0]
+
+    def _measured(self, y):
+        """Y (1, O) of what the user says was measured, NaN where unknown, and its levels."""
         y = pd.Series([y]) if np.ndim(y) == 0 else np.asarray(y)[None]
         Y, _ = self.model._check_y(y, self._fitted)
-        self._advance(self._fitted.units.target.levels(Y))
+        return Y, self._fitted.units.target.levels(Y)
+
+    def _answer(self):
+        """What the user gets of the last forecast, y or probabilities (O,)."""
+        out, form = self._out, self._fitted.form
+        if self._labels is not None:
+            code = int(out[0] > 0.5) if out.size == 1 else out.argmax()  # as in ``labels.py``
+            return self._labels[code]
+        if form.classes is not None:
+            return form.classes.decoded(out[None])[0]
+        y = out.copy() if self._plain else np.clip(out, -MAX_FLOAT, MAX_FLOAT)
+        return y.item() if form.y_ndim == 1 else y
+
+    # ---------------------------------------------------------------------------------- rows that are followed
+
+    def _follow(self, x, y):
+        """The answer to the next row, and y told."""
+        if self._waits and not np.isnan(self._past.levels).any():  # all that differences need is known by now
+            self._waits, self._row = False, self._compiled()
+            self._view()
+            return self.step(x, y)
+        units = self._fitted.units
+        x = self._flat(np.asarray(x, np.float64))
+        self._check_finite(x)
+        told = None if y is None else self._measured(y)[1]
+        self._last = self._past, units.inputs(x[None].copy(), self._past.inputs)
+        U = self._advance(np.full((1, units.n_outputs), np.nan))
+        self._out = U[0] if self._fitted.form.classes is not None else units.target.inverse(U)[0]
+        answer = self._answer()
+        if told is not None:
+            self._advance(told)
+        return answer
 
     def _advance(self, U):
         """Follow the last row, of levels U (1, O), NaN where unknown; what is forecast of it, (1, O)."""
@@ -123,12 +254,3 @@ class Stream:
         followed = follow(fitted.trained.dynamics, fitted.units, inputs, U, past)
         self._past = followed.after._replace(inputs=inputs.filled[-1, : fitted.units.n_inputs])
         return followed.out
-
-    def _answer(self, U):
-        """What the user gets of levels U (1, O)."""
-        form = self._fitted.form
-        if form.classes is not None:
-            self.probabilities = self.model._probabilities(self._fitted, U)[0]
-            return form.classes.decoded(U)[0]
-        y = self._fitted.units.target.inverse(U)[0]
-        return float(y[0]) if form.y_ndim == 1 else y

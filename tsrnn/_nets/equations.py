@@ -1,6 +1,6 @@
-"""The equations of one row, as calls of a program builder: export translates them to C and ONNX.
+"""The equations of one row, as calls of a program builder: streams compile it, export translates it to C and ONNX.
 
-``p`` is a ``Program`` of ``export/_program.py``, or any object with its methods:
+``p`` is a ``Program`` of ``program.py``, or any object with its methods:
 
     p.affine(name, b, sources), p.map(name, size, term), p.normalise(name, z)    add a value, return its span
     p.span(name, oldest), p.call(function, *terms), + - *                        terms

@@ -18,7 +18,7 @@ and, where it has something to say,
 
     check()                        raises if a parameter of the transform is out of range
     domain()                       two texts: the y it needs, and the cure for others
-    terms(call, y), inverse_terms(call, u)      the formulas, for export: see ``export/_program.py``
+    terms(call, y), inverse_terms(call, u)      the formulas, for streams and export: see ``program.py``
 """
 
 import math

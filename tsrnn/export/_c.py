@@ -5,8 +5,8 @@ from textwrap import dedent, fill, indent
 
 import numpy as np
 
+from .._nets.program import Affine, Call, Links, Normalise, Span
 from ._models import program_of, title
-from ._program import Affine, Call, Links, Normalise, Span
 
 
 HELPERS = {  # functions a program may call; T and I stand for types of numbers, F for a suffix

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from .._nets.program import Affine, Call, Links, Normalise, Span
 from ._models import program_of, title
-from ._program import Affine, Call, Links, Normalise, Span
 
 
 OPSET, IR_VERSION = 17, 8  # onnxruntime 1.12 (2022) and later

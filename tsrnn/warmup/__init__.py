@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from .._estimators.sequence import Sequence
+from .._estimators.stream import Stream
 
 
 def warmup(*models):
@@ -50,4 +51,6 @@ def compile_kernels(model):
     if issubclass(model, ClassifierMixin):
         y = np.arange(40) % 3
     for settings in getattr(model, "_warmup", ()):
-        model(**settings).fit(X, y).partial_fit(X, y).predict_ahead(X, y, steps=2)
+        fitted = model(**settings).fit(X, y).partial_fit(X, y)
+        fitted.predict_ahead(X, y, steps=2)
+        Stream(fitted).step(X[0])

@@ -1,7 +1,8 @@
-"""A fitted model as a small program: the equations of one row, for every target language.
+"""A fitted model as a small program: the equations of one row, for streams and for every language of export.
 
     affine       z = b + sum over sources  v W          W (K, H), or links where few weights are not zero
     normalise    u = (z - mean(z)) / sqrt(mean((z - mean(z))^2) + 1e-5)
+    softmax      u = exp(z) / sum(exp(z))
     map          elementwise: + - * and functions
 
 Values have names. A value may read past rows of another, which is the only memory: of x and y, of a layer's delays, of
@@ -107,6 +108,13 @@ class Normalise(NamedTuple):
     z: Span
 
 
+class Softmax(NamedTuple):
+    """Shares of another value, positive and of sum 1."""
+
+    size: int
+    z: Span
+
+
 class Links(NamedTuple):
     """z[j] += sum_k weight[k, j] v[index[k, j]].   index, weight : (K, H)."""
 
@@ -139,6 +147,11 @@ class Program:
     def normalise(self, name, z):
         """Add the standardised span z; return its span."""
         self.values[name] = Normalise(self.values[z.name].size, z)
+        return Span(name)
+
+    def softmax(self, name, z):
+        """Add the shares of the span z; return its span."""
+        self.values[name] = Softmax(self.values[z.name].size, z)
         return Span(name)
 
     def size(self, name):
@@ -177,7 +190,7 @@ def spans(value):
     """List the spans that a value reads."""
     if isinstance(value, Affine):
         return [span for span, _ in value.sources]
-    return [value.z] if isinstance(value, Normalise) else list(leaves(value.term))
+    return [value.z] if isinstance(value, Normalise | Softmax) else list(leaves(value.term))
 
 
 def leaves(term):

@@ -1,0 +1,147 @@
+"""The program of one row of a fitted model, from the user's numbers to the user's numbers.
+
+    filled <- x, NaN filled in             X <- scaled            x as the model sees it
+    z <- the model's equations                                    its output
+    level <- center + scale z + base, within bounds               base: past levels that a change is added to
+    out <- the inverse transform of level                         the forecast
+    U <- the level of y or, where y is NaN, of the forecast       kept for differences
+    Y <- U less base, scaled                                      y as the model sees it
+
+(See ``sequence.py`` and ``targets.py``.)  Of labels y is their targets, and out and what is fed back are probabilities,
+or for a readout that estimates targets these.  Values that a model does not need are left out.
+"""
+
+import numpy as np
+
+from .._nets.equations import state_name
+from .._nets.program import Program, Span, call, clip, follow
+from .._series.labels import Link
+
+
+def row_program(dynamics, units, past):
+    """Make the ``Program`` of a dynamics and its units, which goes on from a ``Past``."""
+    p = Program(units.n_inputs, units.n_outputs)
+    filled = _inputs(units, p)
+    first = len(p.values)
+    z = dynamics.terms(p)
+    rows = _past(p, past, list(p.values)[first:])
+    _outputs(dynamics, units, p, z, filled)
+    p.prune()
+    p.past = {name: rows[name] for name in p.rows()}
+    return p
+
+
+def _past(p, past, equations):
+    """Past rows, oldest first, of each value with lags: name -> (n, size)."""
+    memory, rows = past.memory, p.rows()
+    known = {"X": memory.X, "Y": memory.Y, "filled": past.inputs[None], "U": past.levels}
+    for layer, states in enumerate(memory.states):
+        known |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
+    if any(name in rows and name not in known for name in equations):
+        # Hidden layers with lags: their past is not in the memory and is computed from that of x and y.
+        return known | follow(p, equations, {"X": memory.X, "Y": memory.Y})
+    return {name: a[len(a) - rows.get(name, len(a)) :] for name, a in known.items()}
+
+
+# ---------------------------------------------------------------------------------------- around the equations
+
+
+def _inputs(units, p):
+    """Add X, and return x without gaps."""
+    x, F = Span("x"), p.n_inputs
+    center, factor = units.x.center, 1 / units.x.scale  # 0 for constant inputs
+    if units.missing == "error":
+        filled = x
+    else:
+        substitute = units.means if units.missing == "mean" else Span("filled", 1)
+        filled = p.map("filled", F, call("known", x, substitute))
+    if units.missing == "mask":
+        values = p.map("values", F, (filled - center[:F]) * factor[:F])
+        gaps = p.map("gaps", F, (call("missing", x) - center[F:]) * factor[F:])
+        p.affine("X", np.zeros(2 * F), [(values, np.eye(F, 2 * F)), (gaps, np.eye(F, 2 * F, F))])
+    else:
+        p.map("X", F, (filled - center) * factor)
+    return filled
+
+
+def _outputs(dynamics, units, p, z, filled):
+    """Add the forecast, and U and Y for later rows.   z : the model's output.   filled : x without gaps."""
+    bound = getattr(dynamics, "bound", np.inf)  # on outputs that are fed back
+    if isinstance(units.y, Link):
+        measured, unmeasured = _shares(units.y.word, p, z)
+    else:
+        measured, unmeasured = _numbers(units, p, z, filled)
+    rows = p.rows()
+    if "U" in rows:
+        p.fed["U"] = _level_of(units.target, Span("y")), Span("level")
+    if "Y" in rows:
+        p.fed["Y"] = measured, clip(unmeasured, -bound, bound)
+
+
+def _shares(word, p, z):
+    """Add probabilities, or estimates of targets; return terms of what is fed back: of a label, and of these."""
+    if word == "softmax":
+        out = p.softmax("out", z)
+    else:
+        out = p.map("out", p.n_outputs, call("logistic", z) if word == "logistic" else z)
+    return Span("y"), out
+
+
+def _numbers(units, p, z, filled):
+    """Add the forecast of numbers; return terms of what is fed back: of a measured y, and of the forecast."""
+    O, target, (center, scale) = p.n_outputs, units.target, units.y
+    level = z * scale + center
+    measured = _level_of(target, Span("y"))
+    unmeasured, change = z, measured
+    base = None
+    for k, c in enumerate(target.coef, 1):
+        if c != 0:
+            term = float(c) * Span("U", k)
+            base = term if base is None else base + term
+    if base is not None:
+        level, change = level + base, measured - base
+    if base is not None or units.bounds is not None:
+        level = p.map("level", O, clip(level, *_limits(units, p, filled)))
+        unmeasured = ((level if base is None else level - base) - center) * (1 / scale)
+    out = level
+    for g in reversed(target.pointwise):
+        out = _in_terms(g, "inverse_terms")(call, out)
+    p.map("out", O, out)
+    return (change - center) * (1 / scale), unmeasured
+
+
+def _level_of(target, y):
+    """Term of the level of y."""
+    for g in target.pointwise:
+        y = _in_terms(g, "terms")(call, y)
+    return y
+
+
+def _in_terms(transform, method):
+    """Return the method of a transform that gives its formula; raise if it has none."""
+    if not hasattr(transform, method):
+        raise TypeError(
+            f"target_transform={transform!r} cannot be exported: it has no method {method}(call, term) that gives its "
+            "formula."
+        )
+    return getattr(transform, method)
+
+
+def _limits(units, p, filled):
+    """Bounds of the level, each a number, an array (O,) or a value of the program."""
+    bounds = units.bounds
+    if bounds is None:
+        return -np.inf, np.inf
+    if not bounds.has_columns:
+        return units.target.bound_levels(*bounds)
+    if units.target.pointwise:
+        raise ValueError(
+            f"target_bounds={tuple(bounds)!r} are columns of X, whose target_transform={list(units.target.pointwise)} "
+            "cannot be exported: give numbers, or no transform but differences."
+        )
+    limits = []
+    for name, side in zip(("low", "high"), bounds):
+        b = np.array([0.0 if isinstance(v, int) else v for v in side])
+        W = np.array([[float(isinstance(v, int) and v == f) for v in side] for f in range(p.n_inputs)])
+        limits.append(p.affine(name, b, [(filled, W)]))
+    return limits
