@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 from recurrent_nets import CELLS, described, own_options
 
+import tsrnn
 from tsrnn import (
     ARXRegressor,
     ElmanRegressor,
@@ -17,6 +18,7 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
+from tsrnn._estimators.classifier import SequenceClassifier
 from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn.preprocessing import Difference, Log, Logit, Power
 
@@ -109,6 +111,22 @@ for cell, kind in CELLS.items():  # every public recurrent net, with each of its
         NETS[f"{cell}, {described(options, kind) or 'plain'}, layer norm"] = normed
 
 
+CLASSES = {  # every public classifier, of three words or of two numbers, with and without labels that are fed back
+    f"{kind.__name__}, {n}": kind(
+        **{
+            name: value
+            for name, value in {
+                "hidden_layer_sizes": (4,), "n_reservoir": 20, "max_iter": 3, "output_lags": lags, "random_state": 0
+            }.items()
+            if name in kind().get_params()
+        }
+    )
+    for kind in map(vars(tsrnn).get, tsrnn.__all__)
+    if isinstance(kind, type) and issubclass(kind, SequenceClassifier)
+    for n, lags in (("three", 1), ("two", 0 if "NARX" not in kind.__name__ else 2))
+}  # fmt: skip
+
+
 @cache
 def data():
     """X (N, 4), two of them limits of y, and Y (N, 2)."""
@@ -137,6 +155,23 @@ def fitted(name):
         if "near zero" in name:
             theta[-1] -= 3  # the last bias, in scaled units
         give_weights(model, theta)
+    return model
+
+
+def labels(name):
+    """What is to be told of the rows of ``data``."""
+    Y = data()[1][:, 0]
+    codes = np.digitize(Y, np.quantile(Y[:TRAIN], [0.3, 0.6] if "three" in name else [0.5]))
+    return np.array(["low", "*/ Text", "T"])[codes] if "three" in name else codes + 5
+
+
+@cache
+def fitted_classifier(name):
+    """One of ``CLASSES``, fitted on the first rows; trained weights are moved, so that it is sure of something."""
+    model = CLASSES[name].fit(data()[0][:TRAIN], labels(name)[:TRAIN])
+    if "ESN" not in name:
+        noise = np.random.default_rng(1).normal(scale=0.2, size=model.theta_.size)
+        give_weights(model, model.theta_ + noise)
     return model
 
 

@@ -8,7 +8,20 @@ import naive
 import numpy as np
 import pandas as pd
 import pytest
-from exported import HIGH, LOW, NETS, TRAIN, data, fitted, rows, size, tolerance
+from exported import (
+    CLASSES,
+    HIGH,
+    LOW,
+    NETS,
+    TRAIN,
+    data,
+    fitted,
+    fitted_classifier,
+    labels,
+    rows,
+    size,
+    tolerance,
+)
 from golden import keras_recurrent, torch_recurrent
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -48,6 +61,20 @@ void run_NAME(const REAL *x, const REAL *y, int n, int late, REAL *out)
             NAME_observe(&s, y);
         if (y)
             y += NAME_n_outputs;
+    }
+}
+"""
+
+
+RUN_CLASSES = """
+void run_NAME(const REAL *x, const int *k, int n, int late, int *label, REAL *out)
+{
+    NAME_state s;
+    NAME_reset(&s);
+    for (int t = 0; t < n; t++, x += NAME_n_inputs, out += NAME_n_classes) {
+        label[t] = NAME_step(&s, x, late ? -1 : k[t], out);
+        if (late)
+            NAME_observe(&s, k[t]);
     }
 }
 """
@@ -117,6 +144,43 @@ def test_the_models_are_worth_comparing():
             assert any(np.isclose(free, bound, rtol=1e-12).any() for bound in bounds), name
         if "near zero" in name:
             assert (free == 2.7).any()
+
+
+@needs_compiler
+def test_classifiers_in_c(tmp_path):
+    """The class that a step returns and the probabilities it writes, whether the known class comes with x or later."""
+    X = np.ascontiguousarray(data()[0][TRAIN:])
+    headers = {f"m{k}": to_c(fitted_classifier(name), f"m{k}") for k, name in enumerate(CLASSES)}
+    parts = [text + RUN_CLASSES.replace("NAME", m).replace("REAL", "double") for m, text in headers.items()]
+    (tmp_path / "models.c").write_text("".join(parts), encoding="ascii")
+    files = ["-o", tmp_path / "models.so", tmp_path / "models.c", "-lm"]
+    subprocess.run([COMPILER, *FLAGS, *files], check=True)
+    library = ctypes.CDLL(str(tmp_path / "models.so"))
+    for m, name in zip(headers, CLASSES):
+        model, y = fitted_classifier(name), labels(name)[TRAIN:].astype(object)
+        y[5:9] = None
+        codes = np.array([-1 if one is None else list(model.classes_).index(one) for one in y], np.intc)
+        for told, late in ((np.full_like(codes, -1), 0), (codes, 0), (codes, 1)):
+            found, p = np.empty(len(X), np.intc), np.empty((len(X), len(model.classes_)))
+            at = [ctypes.c_void_p(a.ctypes.data) for a in (X, told, found, p)]
+            getattr(library, f"run_{m}")(*at[:2], len(X), late, *at[2:])
+            known = np.where(told < 0, None, y)
+            np.testing.assert_allclose(p, model.predict_proba(X, known), rtol=0, atol=1e-12, err_msg=name)
+            assert np.array_equal(model.classes_[found], model.predict(X, known))
+
+
+def test_what_a_header_says_of_classes():
+    text = to_c(fitted_classifier("GRUClassifier, three"), "pump")
+    assert " * Classes, by number: 0 __ Text, 1 T, 2 low.\n" in text
+    assert "pump_n_classes = 3" in text
+    head = text[: text.index("*/")]
+    assert head.count("double") == 0
+    several = tsrnn.TDNNClassifier((), max_iter=1).fit(data()[0], data()[1] > [100, 3])
+    with pytest.raises(ValueError, match="several labels a row cannot be exported"):
+        to_c(several)
+    whole = tsrnn.ESNClassifier(5).fit(data()[0].reshape(20, 20, 4), np.arange(20) % 2)
+    with pytest.raises(ValueError, match="one y a series cannot be exported"):
+        to_c(whole)
 
 
 @needs_compiler
@@ -204,7 +268,7 @@ def test_wrong_arguments(arguments, message):
 
 def test_models_that_cannot_be_exported():
     X, Y = data()
-    with pytest.raises(TypeError, match="give a fitted regressor of tsrnn"):
+    with pytest.raises(TypeError, match="give a fitted regressor or classifier of tsrnn"):
         to_c(StandardScaler().fit(X))
     with pytest.raises(NotFittedError):
         to_c(NARXRegressor())
@@ -292,6 +356,17 @@ def test_torch_itself():
             trained = ours((5, 5), max_iter=2, bidirectional=both, random_state=0).fit(X, Y)
             net.load_state_dict({key: torch.tensor(a) for key, a in to_torch(trained).items()})
             assert np.allclose(trained.predict(X, start="zeros"), run(X), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [tsrnn.ElmanClassifier, tsrnn.LSTMClassifier, tsrnn.GRUClassifier])
+def test_scores_of_a_classifier_elsewhere(kind):
+    """The weights, taken for those of a regressor, give scores whose softmax are the probabilities."""
+    X, y = data()[0], labels("three")
+    model = kind((4, 4), max_iter=2, random_state=0).fit(X, y)
+    p = model.predict_proba(X, start="zeros")
+    for scores in (from_torch(to_torch(model), X, p), from_keras(to_keras(model), X, p)):
+        z = np.exp(scores.predict(X, start="zeros"))
+        np.testing.assert_allclose(z / z.sum(axis=1, keepdims=True), p, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", keras_recurrent.NETS)

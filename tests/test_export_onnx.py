@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from exported import NETS, TRAIN, data, fitted, rows, size, tolerance
+from exported import CLASSES, NETS, TRAIN, data, fitted, fitted_classifier, labels, rows, size, tolerance
 
 import tsrnn
 from tsrnn.export import to_onnx
@@ -29,7 +29,7 @@ def start(proto):
 
 def run(session, feed, names=("forecast",)):
     """Outputs; whatever the graph does not take is left out."""
-    types = {"tensor(double)": np.float64, "tensor(float)": np.float32}
+    types = {"tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(int64)": np.int64}
     taken = {i.name: feed[i.name].astype(types[i.type]) for i in session.get_inputs()}
     return session.run(list(names), taken)
 
@@ -60,6 +60,27 @@ def test_pieces_are_the_whole(name):
         out, state["state"] = run(session, {"X": X[cut], "y": Y[cut], **state}, ["forecast", "next_state"])
         parts.append(out)
     assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classifiers(name):
+    """Labels and probabilities, freely and with known classes."""
+    model, X, y = fitted_classifier(name), data()[0][TRAIN:], labels(name)[TRAIN:].astype(object)
+    y[5:9] = None
+    codes = np.array([-1 if one is None else list(model.classes_).index(one) for one in y])
+    proto = to_onnx(model, dtype=np.float64)
+    session, state = start(proto)
+    assert [o.name for o in proto.graph.output] == [
+        "label",
+        "probabilities",
+        *(["next_state"] if state else []),
+    ]
+    for told, known in ((np.full_like(codes, -1), None), (codes, y)):
+        label, p = run(session, {"X": X, "y": told, **state}, ["label", "probabilities"])
+        np.testing.assert_allclose(p, model.predict_proba(X, known), rtol=0, atol=1e-12)
+        assert np.array_equal(label.astype(model.classes_.dtype), model.predict(X, known))
+    single, state = start(to_onnx(model))
+    assert np.abs(run(single, {"X": X, "y": codes, **state}, ["probabilities"])[0] - p).max() < 1e-4
 
 
 @pytest.mark.parametrize("begin", ["cold", "zeros", "history"])

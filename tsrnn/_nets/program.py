@@ -127,7 +127,10 @@ class Program:
 
     "x" and "y" are measured, y last; "out" is the forecast of y(t).   fed : values evaluated last,
     from y, each with two terms: for measured y and for NaN.   past : initial rows (n, size) of each value with lags.
+    labels : of the classes, whose "probabilities" are a value too; None for a program of numbers.
     """
+
+    labels = None
 
     def __init__(self, n_inputs, n_outputs):
         self.n_inputs, self.n_outputs = n_inputs, n_outputs

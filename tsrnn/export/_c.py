@@ -5,7 +5,7 @@ from textwrap import dedent, fill, indent
 
 import numpy as np
 
-from .._nets.program import Affine, Call, Links, Normalise, Span
+from .._nets.program import Affine, Call, Links, Normalise, Softmax, Span
 from ._models import program_of, title
 
 
@@ -43,6 +43,32 @@ HELPERS = {  # functions a program may call; T and I stand for types of numbers,
                 u[j] /= sqrtF(square + (T)1e-5);
         }
         """,
+    "softmax": """
+        /* u = exp(z) / sum(exp(z)) */
+        static inline void NAME_softmax(const T *z, int H, T *u)
+        {
+            T largest = z[0], total = 0;
+            for (int j = 1; j < H; j++)
+                largest = fmaxF(largest, z[j]);
+            for (int j = 0; j < H; j++) {
+                u[j] = expF(z[j] - largest);
+                total += u[j];
+            }
+            for (int j = 0; j < H; j++)
+                u[j] /= total;
+        }
+        """,
+    "largest": """
+        /* the first j of the largest p[j] */
+        static inline int NAME_largest(const T *p, int K)
+        {
+            int best = 0;
+            for (int j = 1; j < K; j++)
+                if (p[j] > p[best])
+                    best = j;
+            return best;
+        }
+        """,
     "logistic": """
         static inline T NAME_logistic(T z) { return 1 / (1 + expF(-z)); }
         """,
@@ -59,6 +85,24 @@ HEAD = """
      *     NAME_observe(&s, y);            y(t) was measured: it takes the place of the forecast in the past
      *
      * NAME_step(&s, x, y, out) is both in one. Where y is not observed, or NaN, the model feeds itself.
+     */
+    #ifndef NAME_H
+    #define NAME_H
+
+    #include <math.h>
+    #include <stdint.h>
+    #include <string.h>
+    """
+HEAD_OF_CLASSES = """
+    /* TITLE
+     * Classes, by number: LABELS.
+     *
+     *     NAME_state s;
+     *     NAME_reset(&s);                              the start
+     *     k = NAME_step(&s, x, -1, probabilities);     x(t) comes in: the number of the most probable class
+     *     NAME_observe(&s, k);                         k was the class: what the model goes on from
+     *
+     * NAME_step(&s, x, k, probabilities) is both in one. Where no class is observed, or -1, the model feeds itself.
      */
     #ifndef NAME_H
     #define NAME_H
@@ -86,9 +130,14 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     NaN in x with ``missing="error"``, and y outside the domain of ``target_transform``, are not checked: they stay in
     the state until the next reset. There is no warning of a free run that diverges.
 
+    Of a classifier ``k = model_step(&s, x, -1, probabilities)`` is the number of the most probable class in
+    ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` tells which class it was, and
+    with k in place of -1 both are one call.
+
     Parameters
     ----------
-    model : fitted regressor of tsrnn, or fitted search over one
+    model : fitted regressor or classifier of tsrnn, or fitted search over one
+        Of a y a row.
     name : str, default="model"
         Prefix of all names in the header.
     start : {"end", "cold", "zeros"} or tuple (X_hist, y_hist), default="end"
@@ -106,10 +155,11 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     Raises
     ------
     TypeError
-        The model is no such regressor.
+        The model is no such regressor or classifier.
     ValueError
-        The model reads a series from both ends; ``target_bounds`` are columns of X and ``target_transform`` is more
-        than differences; the start is not known; or a parameter is out of range.
+        The model reads a series from both ends, or has one y a series, or several labels a row; ``target_bounds``
+        are columns of X and ``target_transform`` is more than differences; the start is not known; or a parameter is
+        out of range.
     sklearn.exceptions.NotFittedError
         It was not fitted.
 
@@ -142,6 +192,7 @@ class _Writer:
     def __init__(self, program, name, real, suffix):
         self.p, self.name, self.real, self.suffix = program, name, real, suffix
         self.rows = program.rows()
+        self.answer = "out" if program.labels is None else "probabilities"  # what a step writes
         self.constants, self.helpers = [], set()
 
     # ---------------------------------------------------------------------------------- expressions
@@ -216,11 +267,11 @@ class _Writer:
     def work_out(self, name, value):
         """Write the statements that compute a value."""
         target, lines = Span(name), []
-        if name not in self.rows and name != "out":
+        if name not in self.rows and name != self.answer:
             lines.append(f"T {name}[{value.size}];")
-        if isinstance(value, Normalise):
-            u = self.pointer(target)
-            return [*lines, f"{self.help('normalise')}({self.pointer(value.z)}, {value.size}, {u});"]
+        if isinstance(value, Normalise | Softmax):
+            helper = self.help(type(value).__name__.lower())
+            return [*lines, f"{helper}({self.pointer(value.z)}, {value.size}, {self.pointer(target)});"]
         if not isinstance(value, Affine):
             return lines + self.assign(name, value.term, value.size)
         lines += self.assign(name, value.b, value.size)
@@ -234,10 +285,10 @@ class _Writer:
             lines.append(f"{call}{W}, {self.pointer(span)}, {shape}, {self.pointer(target)});")
         return lines
 
-    def function(self, head, lines):
+    def function(self, head, lines, gives="void"):
         """Write a function."""
         body = indent("\n".join(lines), "    ")
-        return f"static inline void {head}\n{{\n{body}\n}}"
+        return f"static inline {gives} {head}\n{{\n{body}\n}}"
 
     def reset(self):
         """Write the function that sets the initial state."""
@@ -251,16 +302,22 @@ class _Writer:
 
     def observe(self):
         """Write the function that takes y(t) where it is known."""
-        lines = ["(void)s;", "(void)y;"]
-        if self.p.fed:
-            terms = {name: self.term(f"{name}_of_y", measured) for name, (measured, _) in self.p.fed.items()}
+        p, classes = self.p, self.p.labels is not None
+        y, lines = ("int k" if classes else "const T *y"), []
+        if p.fed:
+            terms = {name: self.term(f"{name}_of_y", measured) for name, (measured, _) in p.fed.items()}
             lines = [
-                f"for (int i = 0; i < {self.p.n_outputs}; i++)",
+                f"for (int i = 0; i < {p.n_outputs}; i++)",
                 "    if (!isnan(y[i])) {",
                 *(f"        {self.element(Span(name))} = {term};" for name, term in terms.items()),
                 "    }",
             ]
-        return self.function("NAME_observe(NAME_state *s, const T *y)", lines)
+        if p.fed and classes:
+            number = "i" if p.n_outputs > 1 else "1"
+            targets = [f"for (int i = 0; i < {p.n_outputs}; i++)", f"    y[i] = k == {number};"]
+            lines = [f"T y[{p.n_outputs}];", "if (k < 0)", "    return;", *targets, *lines]
+        lines = lines or ["(void)s;", f"(void){y[-1]};"]
+        return self.function(f"NAME_observe(NAME_state *s, {y})", lines)
 
     def step(self):
         """Write the function of one row."""
@@ -276,17 +333,27 @@ class _Writer:
             lines += self.work_out(name, value)
         for name, (_, unmeasured) in p.fed.items():
             lines += self.assign(name, unmeasured, p.n_outputs)
-        lines += ["if (y)", "    NAME_observe(s, y);"]
-        return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
+        if p.labels is None:
+            lines += ["if (y)", "    NAME_observe(s, y);"]
+            return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
+        lines += [
+            "NAME_observe(s, k);",
+            f"return {self.help('largest')}(probabilities, {len(p.labels)});",
+        ]
+        return self.function("NAME_step(NAME_state *s, const T *x, int k, T *probabilities)", lines, "int")
 
     def header(self, title):
         """Write the header.   title : its first line."""
         p = self.p
         functions = [self.reset(), self.observe(), self.step()]
         state = [f"    T {name}[{n + 1} * {p.size(name)}];" for name, n in self.rows.items()]
+        head, sizes = HEAD, f"NAME_n_inputs = {p.n_inputs}, NAME_n_outputs = {p.n_outputs}"
+        if p.labels is not None:
+            head = HEAD_OF_CLASSES
+            sizes = f"NAME_n_inputs = {p.n_inputs}, NAME_n_classes = {len(p.labels)}"
         sections = [
-            dedent(HEAD).strip().replace("TITLE", title),
-            f"enum {{ NAME_n_inputs = {p.n_inputs}, NAME_n_outputs = {p.n_outputs} }};",
+            dedent(head).strip().replace("TITLE", title),
+            f"enum {{ {sizes} }};",
             "typedef struct {\n" + "\n".join(state or ["    char nothing;"]) + "\n} NAME_state;",
             *self.constants,
             *(dedent(text).strip() for name, text in HELPERS.items() if name in self.helpers),
@@ -298,9 +365,16 @@ class _Writer:
         text = re.sub(r"\bT\b", self.real, text)
         text = re.sub(r"\bI\b", "uint16_t" if largest < 2**16 else "uint32_t", text)
         text = re.sub(r"(tanh|sqrt|exp|log|pow|fmin|fmax)F\b", rf"\1{self.suffix}", text)
-        return text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
+        text = text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
+        return text if p.labels is None else text.replace("LABELS", _in_comment(p.labels), 1)
 
     def links(self):
         """List the links of the program."""
         sources = [s for v in self.p.values.values() if isinstance(v, Affine) for s in v.sources]
         return [W for _, W in sources if isinstance(W, Links)]
+
+
+def _in_comment(labels):
+    """Labels by number, in characters that end no comment."""
+    texts = (re.sub(r"[^\w .+-]", "_", str(label), flags=re.ASCII) for label in labels.tolist())
+    return fill(", ".join(f"{k} {text}" for k, text in enumerate(texts)), 100, subsequent_indent="     * ")

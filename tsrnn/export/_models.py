@@ -6,9 +6,11 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import cold_past, zero_past
 from .._estimators.program import row_program
 from .._estimators.regressor import SequenceRegressor
+from .._nets.program import Span, call
 from .._version import __version__
 
 
@@ -20,26 +22,59 @@ def program_of(model, start="end", series=None):
             "model is a Pipeline, whose transformers cannot be exported: give its last step, model[-1], and later "
             "feed it what model[:-1].transform(X) gives."
         )
-    if not isinstance(model, SequenceRegressor):
-        raise TypeError(f"model={model!r} cannot be exported: give a fitted regressor of tsrnn.")
-    check_is_fitted(model)
-    if not model._dynamics().goes_on:
-        raise ValueError(
-            "A net with bidirectional=True needs rows that are still to come and cannot go row by row: fit one with "
-            "bidirectional=False."
+    if not isinstance(model, (SequenceRegressor, SequenceClassifier)):
+        raise TypeError(
+            f"model={model!r} cannot be exported: give a fitted regressor or classifier of tsrnn."
         )
+    check_is_fitted(model)
+    fitted = model.fitted_
+    _check_goes_by_rows(fitted)
     if not np.isfinite(model.theta_).all():
         raise ValueError(
             "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
         )
-    p = row_program(model._dynamics(), model.fitted_.units, _start(model, start, series))
+    p = row_program(fitted.trained.dynamics, fitted.units, _start(model, start, series))
     if any(np.isnan(rows).any() for rows in p.past.values()):
         raise ValueError(
             f"start={start!r}: the last {len(p.past['U'])} values of y, to which target_transform="
             f"{model.target_transform!r} adds the changes, are not known there: give start='end' of a model that has "
             "seen them, or start=(X_hist, y_hist)."
         )
+    if fitted.form.classes is not None:
+        _add_classes(p, fitted)
     return p
+
+
+def _check_goes_by_rows(fitted):
+    """Raise where a model does not give one answer a row, from the first row to the last."""
+    if fitted.form.whole:
+        raise ValueError(
+            "A model of one y a series cannot be exported, for a program goes row by row: fit it to a y a row."
+        )
+    if not fitted.trained.dynamics.goes_on:
+        raise ValueError(
+            "A net with bidirectional=True needs rows that are still to come and cannot go row by row: fit one with "
+            "bidirectional=False."
+        )
+    if fitted.form.classes is not None and fitted.form.classes.several:
+        raise ValueError(
+            "A classifier of several labels a row cannot be exported, for a row of a program has one class: fit one "
+            "to each column of y."
+        )
+
+
+def _add_classes(p, fitted):
+    """Add the probabilities of the classes, in their order, and tell the program their labels."""
+    classes = fitted.form.classes
+    K, u = len(classes.labels), Span("out")
+    if fitted.units.y.word == "identity":  # a readout that estimates targets: see ``ESNClassifier``
+        scores = p.map("scores", p.n_outputs, (2.0 * u - 1.0) * classes.sharpness)
+        u = p.softmax("shares", scores) if K > 2 else p.map("shares", 1, call("logistic", scores))
+    if K > 2:
+        p.map("probabilities", K, u)
+    else:
+        p.affine("probabilities", np.array([1.0, 0.0]), [(u, np.array([[-1.0, 1.0]]))])
+    p.labels = classes.labels
 
 
 def title(model, p):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._nets.program import Affine, Call, Links, Normalise, Span
+from .._nets.program import Affine, Call, Links, Normalise, Softmax, Span
 from ._models import program_of, title
 
 
@@ -33,9 +33,14 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
       continues, so that a series may come in pieces;
     - the output ``forecast`` (n_timesteps, n_outputs).
 
+    A classifier has instead of ``forecast`` the outputs ``label`` (n_timesteps,), one of ``classes_``, and
+    ``probabilities`` (n_timesteps, n_classes); its ``y`` (n_timesteps,) are numbers of known classes in ``classes_``,
+    as int64, -1 where the model is to feed itself.
+
     Parameters
     ----------
-    model : fitted regressor of tsrnn, or fitted search over one
+    model : fitted regressor or classifier of tsrnn, or fitted search over one
+        Of a y a row.
     start, series : as for ``to_c``
         The start that a state of NaN stands for.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
@@ -155,6 +160,8 @@ class _Writer:
             square = self.node("ReduceMean", self.node("Mul", centered, centered), axes=[0])
             root = self.node("Sqrt", self.node("Add", square, self.constant([1e-5])))
             return self.node("Div", centered, root, name=name)
+        if isinstance(value, Softmax):
+            return self.node("Softmax", self.see(value.z), name=name, axis=-1)
         if not isinstance(value, Affine):
             return self.term(value.term, name)
         total = self.constant(value.b)
@@ -169,6 +176,39 @@ class _Writer:
             total = self.node("Add", product, total, name=name if k == len(value.sources) - 1 else None)
         return total
 
+    # ---------------------------------------------------------------------------------- classes
+
+    def of_classes(self, inputs):
+        """Nodes around the rows of a classifier, before and after them; inputs and outputs of the graph.
+
+        y (N,), numbers of classes, -1 where unknown, become targets (N, O); probabilities (N, K) a label.
+        """
+        make, p = self.onnx.helper, self.p
+        INT64 = self.onnx.TensorProto.INT64
+        numbers = np.arange(p.n_outputs) if p.n_outputs > 1 else np.array([1])
+        column, zero = self.constant([1], np.int64), self.constant([0], np.int64)
+        before = []
+        if p.fed:
+            before = [
+                make.make_node("Unsqueeze", ["y", column], ["y_column"]),
+                make.make_node("Equal", ["y_column", self.constant(numbers, np.int64)], ["y_is"]),
+                make.make_node("Cast", ["y_is"], ["y_one"], to=self.type),
+                make.make_node("Less", ["y_column", zero], ["y_unknown"]),
+                make.make_node("Where", ["y_unknown", self.constant([np.nan]), "y_one"], ["targets"]),
+            ]
+            inputs = [i for i in inputs if i.name != "targets"]
+            inputs.append(make.make_tensor_value_info("y", INT64, ["n_timesteps"]))
+        labels = p.labels if p.labels.dtype.kind in "iufb" else p.labels.astype(str).astype(object)
+        labels = labels.astype(np.int64) if p.labels.dtype.kind in "iu" else labels
+        names = self.onnx.numpy_helper.from_array(labels, "labels")
+        self.constants.append(names)
+        after = [
+            make.make_node("ArgMax", ["probabilities"], ["number"], axis=1, keepdims=0),
+            make.make_node("Gather", ["labels", "number"], ["label"]),
+        ]
+        label = make.make_tensor_value_info("label", names.data_type, ["n_timesteps"])
+        return before, after, inputs, [label, self.tensor("probabilities", "n_timesteps", len(p.labels))]
+
     # ---------------------------------------------------------------------------------- graph
 
     def proto(self, doc):
@@ -182,7 +222,7 @@ class _Writer:
         if p.sees("x"):
             rows.append(("X", "now_x", p.n_inputs))
         if p.fed:
-            rows.append(("y", "now_y", p.n_outputs))
+            rows.append(("y" if p.labels is None else "targets", "now_y", p.n_outputs))
             unknown = self.node("IsNaN", "now_y")
             for name, (measured, unmeasured) in p.fed.items():
                 self.node("Where", unknown, self.term(unmeasured), self.term(measured), name=f"now_{name}")
@@ -198,20 +238,24 @@ class _Writer:
             ],
             [
                 *(self.tensor(f"after_{name}", size) for name, size in sizes.items()),
-                self.tensor("now_out", p.n_outputs),
+                self.tensor("now_out", p.n_outputs)
+                if p.labels is None
+                else self.tensor("now_probabilities", len(p.labels)),
             ],
         )
         firsts, lasts = [f"first_{name}" for name in sizes], [f"last_{name}" for name in sizes]
         scan = make.make_node(
             "Scan",
             [*firsts, *(outside for outside, _, _ in rows)],
-            [*lasts, "forecast"],
+            [*lasts, "forecast" if p.labels is None else "probabilities"],
             body=body,
             num_scan_inputs=len(rows),
         )
         inputs = [self.tensor(outside, "n_timesteps", width) for outside, _, width in rows]
         outputs = [self.tensor("forecast", "n_timesteps", p.n_outputs)]
-        nodes = [scan]
+        nodes, before, after = [scan], [], []
+        if p.labels is not None:
+            before, after, inputs, outputs = self.of_classes(inputs)
         if sizes:
             start = self.constant(np.concatenate([past.ravel() for past in p.past.values()]))
             lengths = self.constant(list(sizes.values()), np.int64)
@@ -225,7 +269,7 @@ class _Writer:
             inputs.append(self.tensor("state", sum(sizes.values())))
             outputs.append(self.tensor("next_state", sum(sizes.values())))
         proto = make.make_model(
-            make.make_graph(nodes, "tsrnn", inputs, outputs, self.constants, doc),
+            make.make_graph([*before, *nodes, *after], "tsrnn", inputs, outputs, self.constants, doc),
             producer_name="tsrnn",
             producer_version=__version__,
             opset_imports=[make.make_opsetid("", OPSET)],

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 import tsrnn
 
 from .._estimators.sequence import Fitted, learner_of
-from .._models.recurrent import RecurrentRegressor
+from .._models.recurrent import RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
 from .._nets.recurrent import INPUTS, OUTPUTS
 from .._nets.recurrent_dynamics import RecurrentDynamics
@@ -156,11 +156,12 @@ def to_torch(model, *, net="rnn", readout="readout"):
 
     For a module with an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` and an ``nn.Linear``. It then sees x and gives y in the
     user's units (with ``target_transform``, y as that leaves it). With ``input_lags`` or ``output_lags`` its inputs are
-    x at those lags, the oldest first, and then y at its lags.
+    x at those lags, the oldest first, and then y at its lags. Of a classifier it gives scores, of which softmax (of
+    more than two classes) or the logistic function makes probabilities; its lags of y are targets or probabilities.
 
     Parameters
     ----------
-    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor
+    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor, or such a classifier
     net, readout : str, default="rnn" and "readout"
         The module's attributes.
 
@@ -291,7 +292,7 @@ def to_keras(model):
 
     Parameters
     ----------
-    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor
+    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor, or such a classifier
 
     Returns
     -------
@@ -416,9 +417,9 @@ def _scaler(pair, n):
 
 def _folded(model, framework):
     """Weights of each block and of the readout, in the user's units; raise if the framework has no such net."""
-    if isinstance(model, RecurrentRegressor):
+    recurrent = isinstance(model, RecurrentNetwork)
+    if recurrent:
         check_is_fitted(model)
-    recurrent = isinstance(model, RecurrentRegressor)
     layout = getattr(model._dynamics().net.cell, framework.lower()) if recurrent else None
     if layout is None:
         names = dict.fromkeys(model_class.__name__ for model_class, _, _ in _public(framework.lower()))
@@ -439,7 +440,8 @@ def _folded(model, framework):
             raise ValueError(
                 f"{framework} has no {type(model).__name__} with {option}: fit one without{advice}."
             )
-    scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: model.y_scaler_}, []
+    y_scaler = model.y_scaler_ if model.fitted_.form.classes is None else _scaler(None, net.n_outputs)
+    scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: y_scaler}, []
     for block, w in zip(net.blocks, layers):
         W, b = w.W.copy(), w.b.copy()
         for source in block.sources:
@@ -449,7 +451,7 @@ def _folded(model, framework):
                 W[:, rows] *= np.resize(1 / scale, source.width)[:, None]
                 b -= np.resize(center, source.width) @ W[:, rows]
         blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
-    center, scale = model.y_scaler_
+    center, scale = y_scaler
     return blocks, Dense(readout.W[0] * scale, readout.b[0] * scale + center)
 
 
