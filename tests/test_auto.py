@@ -19,7 +19,7 @@ from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
 from tsrnn._series import autoregression as ar
-from tsrnn._series import seasons
+from tsrnn._series import choices, seasons
 from tsrnn.model_selection import backtest
 from tsrnn.preprocessing import Difference, Log, Power
 
@@ -131,7 +131,7 @@ def test_choose_lags_takes_the_season_and_the_input():
     t = np.arange(600)
     x = RNG.normal(size=(600, 1))
     u = 3 * np.sin(2 * np.pi * t / 24) ** 3 + np.r_[0, x[:-1, 0]] + 0.1 * RNG.normal(size=600)
-    lags = seasons.choose_lags(u[:, None], hours(600), x, horizon=6)
+    lags = choices.choose_lags(u[:, None], hours(600), x, horizon=6)
     assert 1 in lags.input_lags
     assert 24 in lags.output_lags
     ARXRegressor(*lags).fit(x, u)  # in the form that estimators take
@@ -142,10 +142,10 @@ def test_choose_transform():
     rng = np.random.default_rng(1)
     season = 0.2 * np.sin(2 * np.pi * np.arange(144) / 12)
     grows = np.exp(0.05 * np.cumsum(rng.normal(size=144)) + season + 0.02 * rng.normal(size=144))
-    found = seasons.choose_transform(grows[:, None], months)
+    found = choices.choose_transform(grows[:, None], months)
     assert isinstance(found[0], (Log, Power))
     assert any(isinstance(step, Difference) for step in found)
-    assert seasons.choose_transform(rng.normal(size=(300, 1)), None) is None
+    assert choices.choose_transform(rng.normal(size=(300, 1)), None) is None
 
 
 def test_guerrero():

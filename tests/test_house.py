@@ -226,6 +226,13 @@ def by_heart(ask):
     ask(fitted(tsrnn.ESNRegressor(150, alpha=1e-8, output_lags=1, random_state=0)))
 
 
+def naive():
+    weekly = np.resize([5.0, 1, 1, 1, 1, 1, 1], 210) + 0.01 * np.random.default_rng(0).normal(size=210)
+    clone(ARX).set_params(output_lags=2).fit(
+        None, pd.Series(weekly, pd.date_range("2024-01-01", periods=210))
+    )
+
+
 WARN = {  # calls that warn, each of them for one reason
     "a fit that diverges": lambda: fitted(DIVERGES),
     "in a pipeline": lambda: piped(DIVERGES).fit(FRAME[OLD], TARGET[OLD]),
@@ -243,6 +250,7 @@ WARN = {  # calls that warn, each of them for one reason
     ),
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
+    "a model that loses to a naive one": naive,
     "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
     "boolean y": lambda: clone(ARX).fit(X, y > 0),
     "boolean y in a pipeline": lambda: piped(ARX).fit(FRAME, TARGET > 0),

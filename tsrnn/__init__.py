@@ -29,6 +29,7 @@ from ._training.losses import Huber, Pinball
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._values import public as _public
 from ._version import __version__ as __version__
+from ._warn import WorseThanNaiveWarning
 from .diagnostics import diagnose
 from .warmup import warmup
 
@@ -81,6 +82,7 @@ __all__ = [
     "Stream",
     "TDNNClassifier",
     "TDNNRegressor",
+    "WorseThanNaiveWarning",
     "calibrate",
     "diagnose",
     "forecast",

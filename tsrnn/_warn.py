@@ -21,6 +21,30 @@ PASSED_ON = (
 )
 
 
+class WorseThanNaiveWarning(UserWarning):
+    """A model was fitted that forecasts worse than the last value, or the value a season ago, would.
+
+    Given by ``fit``, after a comparison of free runs on the rows held back or, of a model that never holds any back, on
+    the last rows of training. A season is one of the day, week or year that the index tells.
+    ``warnings.simplefilter("error", tsrnn.WorseThanNaiveWarning)`` makes it an error.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from tsrnn import ARXRegressor, WorseThanNaiveWarning
+    >>> y = np.resize([5.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], 210)
+    >>> y += 0.01 * np.random.default_rng(0).normal(size=210)
+    >>> y = pd.Series(y, pd.date_range("2024-01-01", periods=210))
+    >>> with warnings.catch_warnings(record=True) as given:
+    ...     warnings.simplefilter("always", WorseThanNaiveWarning)
+    ...     model = ARXRegressor(output_lags=2).fit(None, y)
+    >>> print(str(given[0].message)[:77])
+    ARXRegressor is worse than the seasonal naive forecast (the last 7 rows): the
+    """
+
+
 def warn(message, category=UserWarning):
     """Warn at the nearest line outside tsrnn and the libraries that only pass a call on."""
     frame, level = sys._getframe(1), 2

@@ -45,7 +45,7 @@ from .._training.losses import Pinball
 from .._values import kept
 from .parameters import Numbers
 from .regressor import SequenceRegressor
-from .sequence import last_share, learner_of
+from .sequence import but, last_share, learner_of, open_lags
 
 
 STRATEGIES = ("multi_output", "direct", "recursive")
@@ -596,6 +596,14 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         all_ahead = isinstance(self.known_ahead, str) and self.known_ahead == "all"
         tags.regressor_tags.poor_score = not all_ahead  # a free run that does not see the row's own inputs
         return tags
+
+    def _has_lags(self):
+        return self.estimator
+
+    def _learner_of(self, lags):
+        if lags is None:
+            return self._learner()
+        return but(self, estimator=but(self.estimator, **open_lags(self.estimator, lags)))._learner()
 
     @property
     def params_(self):

@@ -10,7 +10,7 @@ from .._declared import Declared
 
 
 Sizes = int | Sequence[int]  # of layers
-Lags = int | Sequence[int]
+Lags = int | Sequence[int] | str  # "auto"
 Numbers = float | Sequence[float]
 
 
@@ -71,11 +71,17 @@ class RegressorParameters(Declared):
     target_transform : None, word, object or list of those, default=None
         What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
         of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
-        through "log" is that of the median.
+        through "log" is that of the median. "auto": a logarithm or root where y varies as its level does (by Guerrero's
+        method), differences of one row or of a season, as far as forecasts of a linear model gain by them.
     target_bounds : None or tuple (low, high), default=None
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
         night. Training does not know them.
+
+    Attributes
+    ----------
+    target_transform_ : None or list
+        The transforms, those that were found where it is "auto".
     """
 
     _: KW_ONLY

@@ -16,8 +16,12 @@ from sklearn.metrics import r2_score
 from .._check import check_number
 from .._series import timeline as timelines
 from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_steps, check_y
+from .._series.choices import choose_transform
+from .._series.lags import is_auto
 from .._series.rows import future_index, gather
+from .._series.seasons import index_of as stamps_index
 from .._series.targets import resolve_bounds, resolve_target
+from .compared import warn_if_worse
 from .following import across, cold_past, follow, runs, warn_if_astray
 from .intervals import (
     PATHS,
@@ -42,7 +46,7 @@ from .intervals import (
     segments_of,
 )
 from .parameters import RegressorParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, place_of
+from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, long_ones, place_of
 
 
 class Trajectories(NamedTuple):
@@ -67,6 +71,8 @@ class Future(NamedTuple):
 class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     """Forecasts; a subclass brings its constructor and ``_learner``."""
 
+    _is_compared = True  # with naive forecasts, in fit
+
     # With scikit-learn's metadata routing on, a pipeline passes these on to predict without being asked to.
     __metadata_request__predict = dict.fromkeys(("y", "steps", "start", "groups"), True)
 
@@ -83,7 +89,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return Y, fitted.form
 
     def _goal(self, table, pieces, form):
-        target = resolve_target(self.target_transform)
+        target = self._target(table, pieces, form)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         bounds = resolve_bounds(self.target_bounds, names, table.y.shape[1])
         U = W = target.levels(table.y)
@@ -92,11 +98,38 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
         return Goal(U, W, target, bounds, self.scale)
 
+    def _target(self, table, pieces, form):
+        """The ``Target`` that the parameter names, or that suits y."""
+        if not is_auto(self.target_transform):
+            return resolve_target(self.target_transform)
+        fitted = self.__dict__.get("fitted_")
+        if fitted is not None and getattr(self, "warm_start", False):
+            return fitted.units.target
+        if form.whole:
+            return resolve_target(None)
+        pieces = long_ones(pieces)
+        Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
+        asked = {"horizon": getattr(self, "horizon", None), "sees_y": self._learner().sees_y}
+        asked |= {
+            "pointwise": self.target_bounds is None,
+            "differences": getattr(self, "quantiles", None) is None,
+        }
+        return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **asked))
+
+    @property
+    def target_transform_(self):
+        """The transforms of y, a list, or None."""
+        return self._units().target.steps or None
+
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
         maker = Maker(trained.dynamics if trained.judged is None else trained.judged, units)
         keeps = trained.dynamics.goes_on and trained.dynamics.quantiles is None
         segments = held_segments(maker, pieces, filled, U, held, trained.judged is not None) if keeps else []
         return Errors(segments, None if held.any() else int(counts.sum()), {}, {})
+
+    def _compare(self, learner, maker, rows):
+        if self._is_compared:
+            warn_if_worse(self, learner, maker, rows)
 
     @all_or_nothing
     def calibrate(self, X, y, *, cv=None, groups=None):
@@ -164,6 +197,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         other, quiet = self._unfitted(), {"series": None, "verbose": 0}
         words = {name: name.rpartition("__")[2] for name in other.get_params()}  # also of an estimator inside
         other.set_params(**{name: quiet[word] for name, word in words.items() if word in quiet})
+        other._is_compared = False  # fit has done so
         return other.fit(X, pd.DataFrame(Y, index=index))
 
     # ---------------------------------------------------------------------------------- forecasts of given rows

@@ -31,13 +31,17 @@ from .._series.checks import (
     check_weight,
     plain_values,
 )
+from .._series.choices import Lags, choose_lags
+from .._series.lags import is_auto
 from .._series.rows import gather, in_order_of, one_a_series
 from .._series.scaling import make_scaler
+from .._series.seasons import index_of
 from .._series.targets import Target
 from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
 from .._training.least_squares import one_thread
 from .._values import kept
 from .._warn import warn
+from .compared import Rows
 from .following import (
     across,
     begin,
@@ -52,7 +56,7 @@ from .following import (
     warn_of_gaps,
     zero_past,
 )
-from .intervals import Errors, Later
+from .intervals import Errors, Later, Maker
 from .parameters import SeriesParameters
 from .persist import state_kept, state_to_keep
 
@@ -101,7 +105,7 @@ class Fitted(NamedTuple):
 
     units : how numbers become the model's.   trained : the model, and what its learning goes on with.   series : a
     ``Place`` for each key.   form : of the user's rows.   errors : where intervals come from, or None.   rng : what
-    later learning draws on.   made_for : parameters that weights were made for, as text.
+    later learning draws on.   made_for : parameters that weights were made for, as text.   lags : ``Lags`` or None.
     """
 
     units: Units
@@ -111,6 +115,7 @@ class Fitted(NamedTuple):
     errors: Errors | None
     rng: np.random.RandomState
     made_for: dict
+    lags: Any = None
 
 
 class Start(NamedTuple):
@@ -183,6 +188,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def lead_(self):
         """Rows of history that a forecast needs."""
         return self._dynamics().lead
+
+    @property
+    def lags_(self):
+        """Lags of the inputs and of the outputs, those that were found where they are "auto"."""
+        self._trained()
+        if self.fitted_.lags is None:
+            raise AttributeError(f"{type(self).__name__} has no lags_.")
+        return self.fitted_.lags
 
     @property
     def n_iter_(self):
@@ -280,9 +293,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             self._fit_whole(learner, X, y, sample_weight, groups)
             return
         form, table = self._check_fit(X, y, sample_weight, groups)
-        learner = self._for_y(learner, form)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
         goal = self._goal(table, pieces, form)
+        learner, lags = self._with_lags(learner, table, pieces, goal)
+        learner = self._for_y(learner, form)
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
         before = self._before(learner, net)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
@@ -300,13 +314,15 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         if errors is not None:
             last = {part.key: goal.U[part.rows][-1] for part in table.parts}
             errors = errors._replace(last={k: np.where(np.isnan(u), units.level, u) for k, u in last.items()})
-        made_for, trained = self._made_for(), trained._replace(ends=None, judged=None)
-        self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for)
+        made_for, judged = self._made_for(), trained.dynamics if trained.judged is None else trained.judged
+        trained = trained._replace(ends=None, judged=None)
+        self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
         if any(timelines.irregular(place.timeline) for place in places.values()):
             warn(
                 "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
                 "regular stamps, for example with resample, if the time between them matters."
             )
+        self._compare(learner, Maker(judged, units), Rows(table.parts, pieces, filled, goal.U, held))
 
     # ---------------------------------------------------------------------------------- one y a series
 
@@ -319,6 +335,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             )
         form, table = self._check_whole(X, y, sample_weight, groups)
         learner = self._for_y(learner, form)
+        if is_auto(getattr(self, "input_lags", None)):
+            raise ValueError(
+                "input_lags='auto' are chosen for a y a row, but y has one value a series: give an int."
+            )
         if learner.sees_y:
             raise ValueError(
                 "y has one value a series, which no row can see: give output_lags=0, or a y a row."
@@ -409,6 +429,35 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             sample_weight = check_weight(in_order_of(table.parts, sample_weight, table.names), Y)
         return Y, sample_weight
 
+    def _with_lags(self, learner, table, pieces, goal):
+        """The learner with lags that were found, where parameters leave them open; and all its ``Lags``, if any."""
+        owner = self._has_lags()
+        given = {name: getattr(owner, name, ()) for name in Lags._fields}
+        if not any(map(is_auto, given.values())):
+            return learner, lags_of(learner)
+        fitted = self.__dict__.get("fitted_")
+        lags = fitted.lags if fitted is not None and getattr(self, "warm_start", False) else None
+        if lags is None:
+            given = {
+                name: "auto" if is_auto(v) else getattr(lags_of(learner), name) for name, v in given.items()
+            }
+            pieces = long_ones(pieces)
+            U, X = ([V[p] for p in pieces] for V in (goal.U, table.X))
+            differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
+            asked = {"horizon": getattr(self, "horizon", None), "differences": differences}
+            lags = choose_lags(U, index_of(table.parts[0].stamps), X, **given, **asked)
+        return self._learner_of(lags), lags
+
+    def _has_lags(self):
+        """The estimator that has the parameters of lags."""
+        return self
+
+    def _learner_of(self, lags):
+        """The learner, with those ``Lags`` where parameters leave them open."""
+        if lags is None:
+            return self._learner()
+        return but(self, **open_lags(self, lags))._learner()
+
     def _for_y(self, learner, form):
         """The learner, once it is known what y holds."""
         return learner
@@ -493,6 +542,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Where intervals come from, of a model that has any."""
         return None
 
+    def _compare(self, learner, maker, rows):
+        """Compare a new model with what is simpler."""
+
     def _judged(self, form, trained, series):
         """The form of answers, once it is known how the model does on the ``Series`` of training."""
         return form
@@ -524,7 +576,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             return self.fit(X, y, sample_weight, groups)
         fitted = self.fitted_
         fitted.trained.dynamics.check_verb("partial_fit")
-        learner = self._learner()
+        learner = self._learner_of(fitted.lags)
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
         learner = self._for_y(learner, fitted.form)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
@@ -797,6 +849,30 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 f"X has 0 features, but {name} is expecting {self.n_features_in_} features as input."
             )
         return np.empty((n, 0))
+
+
+def lags_of(learner):
+    """The ``Lags`` of a learner, or None where it has none."""
+    learner = getattr(learner, "inner", learner)
+    return Lags(learner.input_lags, learner.output_lags) if hasattr(learner, "output_lags") else None
+
+
+def long_ones(pieces):
+    """Those of some slices that are not much shorter than the longest."""
+    longest = max(p.stop - p.start for p in pieces)
+    return [p for p in pieces if p.stop - p.start > longest / 2]
+
+
+def open_lags(estimator, lags):
+    """The parameters {name: tuple} among ``Lags`` that an estimator leaves open."""
+    return {name: v for name, v in lags._asdict().items() if is_auto(getattr(estimator, name, None))}
+
+
+def but(estimator, /, **changes):
+    """The same estimator with other parameters, for a learner to read."""
+    other = object.__new__(type(estimator))
+    other.__dict__ = estimator.__dict__ | changes
+    return other
 
 
 def as_wide_as(fitted, X):

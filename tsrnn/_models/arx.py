@@ -114,16 +114,19 @@ class ARXRegressor(SequenceRegressor):
 
     Parameters
     ----------
-    input_lags : int or sequence of int, default=2
+    input_lags : int, sequence of int or "auto", default=2
         An int L stands for x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
-    output_lags : int or sequence of int, default=3
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
+    output_lags : int, sequence of int or "auto", default=3
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        model forecasts best, of a few and of seasons that the index suggests; likewise for inputs. See ``lags_``.
     alpha : float or "auto", default="auto"
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
         squares, "auto" the one of most evidence [2]_.
 
     Attributes
     ----------
+    lags_ : tuple (input_lags, output_lags) of tuples of int
+        The lags, those that were found where they are "auto".
     alpha_ : float
         The penalty used.
     params_ : tuple of one (W, b)

@@ -89,6 +89,8 @@ class DelayParameters(TrainedParameters):
         Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units; there are no states.
+    lags_ : tuple (input_lags, output_lags) of tuples of int
+        The lags, those that were found where they are "auto".
     lead_ : int
         Rows of history that a forecast needs.
     """

@@ -123,11 +123,12 @@ class ReservoirParameters(Declared):
         Share of the units that an input reaches (all of them, or 10, if that is more).
     bias_scaling : float, default=0.5
         Size of b.
-    input_lags : int or sequence of int, default=0
+    input_lags : int, sequence of int or "auto", default=0
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
-    output_lags : int or sequence of int, default=0
+    output_lags : int, sequence of int or "auto", default=0
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
-        autoregressive: in training it sees the measured y, or its own value where y is NaN.
+        autoregressive: in training it sees the measured y, or its own value where y is NaN. "auto", here and for
+        inputs: those by which a linear model forecasts best. See ``lags_``.
     feedback_scaling : float or array-like of shape (n_outputs,), optional
         Size of the weights of the lags of y; by default that of the inputs (their mean).
     noise : float, default=0.0
@@ -183,6 +184,8 @@ class ReservoirParameters(Declared):
         good, along the training series.
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
+    lags_ : tuple (input_lags, output_lags) of tuples of int
+        The lags, those that were found where they are "auto".
     lead_ : int
         Rows of history that the lags need.
     n_iter_ : int

@@ -120,6 +120,7 @@ class Naive(SequenceRegressor):
         Columns of X, which are not looked at, and of y.
     """
 
+    _is_compared = False  # with itself
     scale: ClassVar = None  # so that values come back as they went in
 
     def _learner(self):

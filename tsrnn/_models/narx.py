@@ -21,12 +21,13 @@ class NARXParameters(DelayParameters):
 
     Parameters
     ----------
-    input_lags : int or sequence of int, default=2
+    input_lags : int, sequence of int or "auto", default=2
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
         the present input, where it is not known ahead; ``range(h, h + L)`` with ``output_lags=range(h, h + K)``
         is a direct h-step forecaster, to be trained in open loop.
-    output_lags : int or sequence of int, default=3
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
+    output_lags : int, sequence of int or "auto", default=3
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        model forecasts best, of a few and of seasons that the index suggests; likewise for inputs. See ``lags_``.
     skip_connections : bool, default=False
         Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. Good
         for a direct forecaster; in a free run a path without bounds may run away.

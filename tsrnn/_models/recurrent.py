@@ -56,12 +56,12 @@ class RecurrentParameters(TrainedParameters):
     ----------
     hidden_layer_sizes : tuple of int, default=(32,)
         Units of each layer.
-    input_lags : int or sequence of int, default=0
+    input_lags : int, sequence of int or "auto", default=0
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
         ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
-    output_lags : int or sequence of int, default=0
+    output_lags : int, sequence of int or "auto", default=0
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
-        autoregressive.
+        autoregressive. "auto", here and for inputs: those by which a linear model forecasts best. See ``lags_``.
     bidirectional : bool, default=False
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
@@ -124,6 +124,8 @@ class RecurrentParameters(TrainedParameters):
         Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
+    lags_ : tuple (input_lags, output_lags) of tuples of int
+        The lags, those that were found where they are "auto".
     lead_ : int
         Rows of history that the lags need.
     n_iter_ : int

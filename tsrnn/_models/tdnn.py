@@ -13,7 +13,7 @@ import numpy as np
 
 from .._estimators.parameters import Lags, Sizes
 from .._estimators.regressor import SequenceRegressor
-from .._series.lags import parse_lags
+from .._series.lags import is_auto, parse_lags
 from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
 
 
@@ -27,9 +27,10 @@ class TDNNParameters(DelayParameters):
 
     Parameters
     ----------
-    input_lags : int or sequence of int, default=8
+    input_lags : int, sequence of int or "auto", default=8
         Lags of the inputs that the first layer sees. An int L stands for x(t) ... x(t - L), a sequence for
-        exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster.
+        exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster. "auto": those by which a linear
+        model does best. See ``lags_``.
     layer_lags : int or sequence, default=0
         Lags at which each later hidden layer sees the one below it: an int for all of them, or one entry a
         layer, each an int or a sequence as for ``input_lags``.
@@ -72,6 +73,11 @@ class TDNNParameters(DelayParameters):
                 f"layer_lags={self.layer_lags!r}: a layer that sees nothing; give each at least one lag."
             )
         if self.dilations is not None:
+            if is_auto(self.input_lags):
+                raise ValueError(
+                    f"input_lags='auto' does not go with dilations={self.dilations!r}, which are factors of lags that "
+                    "are known: give input_lags an int, or dilations=None."
+                )
             dilations = list(self.dilations) if np.iterable(self.dilations) else [self.dilations] * (n + 1)
             if len(dilations) != n or not all(_is_int(d) and d > 0 for d in dilations):
                 raise ValueError(

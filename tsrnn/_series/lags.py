@@ -17,18 +17,26 @@ class Run(NamedTuple):
     length: int
 
 
+def is_auto(value):
+    """Whether a parameter is left to be chosen."""
+    return isinstance(value, str) and value == "auto"
+
+
 def parse_lags(lags, name, smallest):
     """Parse a parameter into a sorted tuple of distinct lags.
 
     Parameters
     ----------
-    lags : int or sequence of int
-        An int L stands for ``smallest ... L``; a sequence for exactly those lags.
+    lags : int, sequence of int or "auto"
+        An int L stands for ``smallest ... L``; a sequence for exactly those lags; "auto" for some yet to be chosen, of
+        which the first stands here.
     name : str
         Name of the parameter, for messages.
     smallest : int
         0 if the present row may be seen (inputs), 1 if not (outputs).
     """
+    if is_auto(lags) and name in ("input_lags", "output_lags"):
+        return (smallest,)
     cure = f"give an int L >= 0 for the lags {smallest}..L, or a sequence of distinct ints >= {smallest}"
     if isinstance(lags, Integral) and not isinstance(lags, bool):
         if lags < 0:

@@ -4,10 +4,10 @@
                  differenced series; kept where they were seen twice and r(p) stands out
     lags         1 ... m, as far as the partial autocorrelation reaches, and each season's p - 1, p, p + 1
     transforms   log or root by Guerrero's method [1]: the exponent 1 - L for which sd / mean^L varies least over
-                 seasons; differences as the all-origins backtest of a linear autoregression likes them best
+                 seasons; differences of one row and of seasons
 
 Candidates are pure functions of levels U (N, O), NaN where nothing was measured, and of the index; a list stands for
-several series.  ``choose_lags`` and ``choose_transform`` have their last word by ``autoregression.py``.
+several series.  What is chosen among them says ``choices.py``.
 
 [1] V. M. Guerrero, "Time-series analysis supported by power transformations", Journal of Forecasting 12(1), 1993.
 """
@@ -19,9 +19,8 @@ import pandas as pd
 
 from .._values import kept
 from . import timeline as timelines
-from .autoregression import ahead, in_levels, regressors, ridge, sums_until
-from .stamps import Stamps, numbers
-from .targets import Difference, Log, Power
+from .stamps import Stamps, numbers, to_index
+from .targets import Log, Power
 
 
 DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a period of the calendar is
@@ -50,13 +49,6 @@ FEW_ROWS = 3  # times the longest lag that rows must have
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
 
 
-class Lags(NamedTuple):
-    """Lags as estimators take them."""
-
-    input_lags: tuple
-    output_lags: tuple
-
-
 # ------------------------------------------------------------------------------------ seasons
 
 
@@ -69,6 +61,13 @@ def step_in_days(index):
     apart = np.diff(index.asi8)
     usual = apart[apart <= 1.3 * np.median(apart)]  # months differ, gaps do not count
     return float(np.mean(usual) * _unit(index)) / 86400
+
+
+def index_of(stamps, most=3000):
+    """The first of ``Stamps`` as pandas' index; None where they tell no time."""
+    if stamps is None or stamps.clock.kind != "stamp":
+        return None
+    return to_index(stamps.clock, stamps.values[:most])
 
 
 def _unit(index):
@@ -363,7 +362,7 @@ def propose_differences(seasons, n_rows):
     return found
 
 
-# ------------------------------------------------------------------------------------ the last word
+# ------------------------------------------------------------------------------------ what is missing
 
 
 def filled(u, seasons=()):
@@ -378,157 +377,3 @@ def filled(u, seasons=()):
         forward = timelines.last_known(forward[::-1][:, None], q)[::-1, 0]
         forward = timelines.last_known(forward[:, None], q)[:, 0]
     return forward
-
-
-def folds(n_rows, horizon, n_folds=3, least=None):
-    """Cuts of a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is short."""
-    held = int(np.clip(n_rows * 0.4, min(horizon + 4, n_rows // 3), n_rows))
-    first = max(n_rows - held, least or 0, 3)
-    last = n_rows - horizon + 1
-    if last - first < 2:
-        first = max(3, last - 4)
-    if last <= first:
-        return []
-    edges = np.unique(np.linspace(first, last, n_folds + 1).astype(int))
-    return list(zip(edges[:-1], edges[:-1], edges[1:]))
-
-
-def choose_lags(U, index=None, X=None, *, horizon=1):
-    """Lags that forecast U best, by a linear autoregression's errors from all origins of held stretches.
-
-    Parameters
-    ----------
-    U : ndarray of shape (N, O), or list of those
-        Levels, NaN where nothing was measured.
-    index : pandas index of the (first) series, optional
-        Its step suggests seasons.
-    X : ndarray of shape (N, F), or list of those, optional
-        Inputs, known in the rows that are forecast. NaN counts as the mean.
-    horizon : int, default=1
-        Steps of the forecasts that are compared.
-
-    Returns
-    -------
-    lags : Lags (input_lags, output_lags), tuples of int
-
-    Examples
-    --------
-    >>> t = np.arange(400)
-    >>> rng = np.random.default_rng(0)
-    >>> y = np.sin(2 * np.pi * t / 24) ** 3 + 0.1 * rng.normal(size=400)
-    >>> lags = choose_lags(y[:, None], pd.date_range("2024", periods=400, freq="h"))
-    >>> 24 in lags.output_lags
-    True
-    """
-    columns, inputs = _columns(U, X)
-    seasons = find_seasons(U, index)
-    n_rows = max(len(u) for u in columns)
-    sets = propose_lags(U, seasons, n_rows, horizon)
-    none = [E[:, :0] for E in inputs]
-    errors = {name: backtest_error(columns, none, lags, (), horizon, seasons) for name, lags in sets.items()}
-    best = _thriftiest(errors)
-    F = inputs[0].shape[1]
-    if F == 0:
-        return Lags((), sets[best])
-    trials = {(): none}
-    for L in ((0,), (0, 1, 2)):
-        trials[L] = [np.concatenate([_shifted(E, k) for k in L], axis=1) for E in inputs]
-    errors = {L: backtest_error(columns, E, sets[best], (), horizon, seasons) for L, E in trials.items()}
-    chosen = _thriftiest(errors)
-    return Lags(chosen or (0,), sets[best])
-
-
-def choose_transform(Y, index=None, *, horizon=None):
-    """The ``target_transform`` that suits y: pointwise by Guerrero, differences by errors from all origins.
-
-    Parameters
-    ----------
-    Y : ndarray of shape (N, O), or list of those
-        As measured, NaN where nothing was.
-    index : pandas index of the (first) series, optional
-    horizon : int, optional
-        Steps of the forecasts that are compared, by default a season.
-
-    Returns
-    -------
-    target_transform : None or list
-        As estimators take it.
-
-    Examples
-    --------
-    >>> t = np.arange(144)
-    >>> y = np.exp(0.01 * t + 0.2 * np.sin(2 * np.pi * t / 12))
-    >>> choose_transform(y[:, None], pd.date_range("2010", periods=144, freq="MS"))
-    [Log()]
-    """
-    seasons = find_seasons(Y, index)
-    n_rows = max(map(len, _as_list(Y)))
-    horizon = horizon or (seasons[0] if seasons else min(12, max(1, n_rows // 10)))
-    errors = {}
-    for g in propose_pointwise(Y, seasons):
-        levels = [_levels(V, g) for V in _as_list(Y)]
-        columns, none = _columns(levels, None)
-        sets = propose_lags(levels, seasons, n_rows, horizon)
-        lags = sets.get("some", next(iter(sets.values())))
-        for d in propose_differences(seasons, n_rows):
-            errors[g, d] = backtest_error(columns, none, lags, d, horizon, seasons, inverse=g)
-    best = min(errors, key=lambda k: (round(errors[k], 4), len(k[1]), k[0] is not None))
-    steps = ([] if best[0] is None else [best[0]]) + [Difference(lag) for lag in sorted(best[1])]
-    return steps or None
-
-
-def _levels(Y, g):
-    return Y if g is None else g(Y)
-
-
-def _columns(U, X):
-    """One column u (N,) and inputs E (N, F) for each output of each series."""
-    U = _as_list(U)
-    X = [np.empty((len(V), 0)) for V in U] if X is None else _as_list(X)
-    columns = [u for V in U for u in V.T if np.isfinite(u).any()]
-    inputs = [np.where(np.isfinite(E), E, 0.0) for V, E in zip(U, X) for u in V.T if np.isfinite(u).any()]
-    return columns, inputs
-
-
-def _shifted(E, k):
-    """E (N, F), k rows later; the first row stands before it."""
-    return (
-        E if k == 0 else np.concatenate([np.repeat(E[:1], min(k, len(E)), axis=0), E[: max(0, len(E) - k)]])
-    )
-
-
-def _thriftiest(errors, margin=1.01):
-    """The first of {name: error}, which come from few to many, that is nearly as good as the best."""
-    best = min(errors.values())
-    return next(name for name, error in errors.items() if error <= margin * best)
-
-
-def backtest_error(
-    columns, inputs, lags, differences, horizon, seasons, penalties=(1e-4, 1e-2), inverse=None
-):
-    """Mean error over all origins of held stretches, over that of persistence; of the best penalty.
-
-    inverse : the pointwise transform whose inverse takes levels back to y, or None.
-    """
-    total, naive = np.zeros(len(penalties)), 0.0
-    for u, E in zip(columns, inputs):
-        known, v = np.isfinite(u), filled(u, seasons)
-        cuts = folds(len(u), horizon)
-        rows = regressors(v, E, lags, differences)
-        scale = np.nanstd(u[1:] - u[:-1]) if inverse is None else np.nanstd(np.diff(inverse.inverse(v)))
-        for (_, a, b), sums in zip(cuts, sums_until(rows, known.astype(float), [c for c, _, _ in cuts])):
-            origins = np.arange(a, b)
-            at = origins[:, None] + np.arange(horizon)
-            truth = np.where(known[at], v[at], np.nan)
-            last = np.repeat(v[origins - 1][:, None], horizon, axis=1)
-            if inverse is not None:
-                truth, last = inverse.inverse(truth), inverse.inverse(last)
-            naive += np.nansum(np.abs(last - truth)) / max(scale, 1e-300)
-            for k, (beta, b0, noise) in enumerate(ridge(sums, penalties)):
-                made = ahead(in_levels(beta, b0, noise, lags, differences), v, E, origins, horizon)
-                made = made if inverse is None else inverse.inverse(made)
-                wrong = np.where(
-                    np.isfinite(made), np.abs(made - truth), np.where(np.isnan(truth), np.nan, np.inf)
-                )
-                total[k] += np.nansum(wrong) / max(scale, 1e-300)
-    return float(np.min(total) / naive) if naive > 0 else 1.0

@@ -241,12 +241,13 @@ class Target(NamedTuple):
     """The composed transform of the target.
 
     pointwise : tuple of transforms such as Log, applied in this order.   coef : (K,), c_1 ... c_K.   season : least
-    common multiple of the differences' lags.
+    common multiple of the differences' lags.   changes : tuple of transforms such as Difference.
     """
 
     pointwise: tuple
     coef: np.ndarray
     season: int
+    changes: tuple = ()
 
     def levels(self, Y):
         """Levels U (N, O) of measured Y (N, O); raise if a value lies outside the domain."""
@@ -306,6 +307,11 @@ class Target(NamedTuple):
             W -= self.coef[k - 1] * before[K - k : K - k + N]
         return W
 
+    @property
+    def steps(self):
+        """All transforms, in their order, a list."""
+        return [*self.pointwise, *self.changes]
+
     def _lags(self):
         """The k with c_k not 0: levels at other lags may be NaN."""
         return np.flatnonzero(self.coef) + 1
@@ -314,7 +320,7 @@ class Target(NamedTuple):
 def resolve_target(target_transform):
     """Return the Target that None, a word, an object or a sequence of these names."""
     steps = target_transform if isinstance(target_transform, (list, tuple)) else [target_transform]
-    pointwise, polynomial, difference, season = [], np.ones(1), None, 1
+    pointwise, polynomial, difference, season, changes = [], np.ones(1), None, 1, []
     for step in steps:
         if step is None:
             continue
@@ -335,6 +341,7 @@ def resolve_target(target_transform):
             difference, factor = step, _factor(transform)
             polynomial = np.convolve(polynomial, factor)
             season = math.lcm(season, len(factor) - 1)
+            changes.append(clone(transform, safe=False))
         elif difference is not None:
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} comes after {difference!r}, but a change may have "
@@ -344,7 +351,7 @@ def resolve_target(target_transform):
             pointwise.append(
                 clone(transform, safe=False)
             )  # the fitted model keeps it, whatever set_params does later
-    return Target(tuple(pointwise), -polynomial[1:], season)
+    return Target(tuple(pointwise), -polynomial[1:], season, tuple(changes))
 
 
 def _factor(difference):

@@ -1,0 +1,231 @@
+"""What estimators find by themselves, lags and transforms of y; and what fit says of a model that finds too little."""
+
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import tsrnn
+from tsrnn import (
+    ARXRegressor,
+    ESNRegressor,
+    Forecaster,
+    GRURegressor,
+    NARXClassifier,
+    NARXRegressor,
+    TDNNRegressor,
+)
+from tsrnn._series.choices import choose_lags, choose_transform
+from tsrnn.preprocessing import Difference, Log
+
+
+RNG = np.random.default_rng(0)
+DAYS = pd.date_range("2024-01-01", periods=210)
+WEEKLY = pd.Series(np.resize([5.0, 1, 1, 1, 1, 1, 1], 210) + 0.01 * RNG.normal(size=210), DAYS)
+WALK = RNG.normal(size=400).cumsum()
+AUTO = {"input_lags": "auto", "output_lags": "auto"}
+
+
+def driven(n, seed=0, delay=3):
+    """y feels x some rows later, and its own last value."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(n, 1)), np.zeros(n)
+    for t in range(delay, n):
+        y[t] = 0.7 * y[t - 1] + x[t - delay, 0] + 0.1 * rng.normal()
+    return x, y
+
+
+X, Y = driven(500)
+
+
+def said(model, X, y):
+    """What fit warns of."""
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always", tsrnn.WorseThanNaiveWarning)
+        clone(model).fit(X, y)
+    return [str(w.message) for w in given if w.category is tsrnn.WorseThanNaiveWarning]
+
+
+# ---------------------------------------------------------------------------------------- worse than naive
+
+
+def test_a_model_that_misses_the_season_is_told():
+    (message,) = said(ARXRegressor(output_lags=2), None, WEEKLY)
+    assert "ARXRegressor is worse than the seasonal naive forecast (the last 7 rows)" in message
+    assert "last rows of training" in message
+    assert "output_lags='auto'" in message
+    wrong, naive = figures(message)
+    assert naive == pytest.approx(0.01 * np.sqrt(2), rel=0.3)
+    assert wrong > 50 * naive
+
+
+def figures(message):
+    """The errors that a message names: the model's, and the naive one."""
+    after = message.split("is worse than")[1].split(" is ")[1]
+    return float(after.split(",")[0]), float(
+        after.split("naive forecast ")[1].split(". Give")[0].split(",")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "y"),
+    [
+        (ARXRegressor(output_lags=7), None, WEEKLY),
+        (ARXRegressor(output_lags="auto"), None, WEEKLY),
+        (ARXRegressor(), None, WALK),
+        (ARXRegressor(), None, RNG.normal(size=400)),
+        (ARXRegressor(input_lags=3, output_lags=0), X, Y),
+        (NARXRegressor((4,), input_lags=3, output_lags=1, max_iter=20, random_state=0), X, Y),
+        (ESNRegressor(50, random_state=0), X, Y),
+        (
+            NARXRegressor((2,), max_iter=1, early_stopping=False, random_state=0),
+            None,
+            WEEKLY,
+        ),  # no row to judge by
+        (TDNNRegressor((2,), max_iter=1, loss="pinball", random_state=0), X, Y),
+        (ARXRegressor(output_lags=2), None, WEEKLY[:12]),
+        (Forecaster(ARXRegressor(output_lags=7), 7), None, WEEKLY),
+        (tsrnn.PersistenceRegressor(), None, WEEKLY),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_no_false_alarm(model, X, y):
+    assert said(model, X, y) == []
+
+
+def test_held_rows_are_the_judge():
+    model = NARXRegressor((2,), output_lags=1, max_iter=1, random_state=0)
+    (message,) = said(model, None, WEEKLY)
+    assert "on the rows held back" in message
+
+
+def test_a_model_of_inputs_alone_is_judged_by_long_runs():
+    """One step ahead persistence wins, but it needs the y of the row before."""
+    smooth = np.sin(np.arange(600) / 20)
+    x = (smooth + 0.2 * RNG.normal(size=600))[:, None]
+    assert said(ARXRegressor(input_lags=0, output_lags=0), x, smooth) == []
+
+
+def test_panels_are_judged_in_the_mean():
+    frame = pd.concat({k: 10.0**k * WEEKLY for k in range(3)})
+    (message,) = said(ARXRegressor(output_lags=1), None, frame)
+    assert "times as much in the mean over 3 series" in message
+
+
+def test_copies_for_calibration_say_nothing():
+    with pytest.warns(tsrnn.WorseThanNaiveWarning):
+        model = ARXRegressor(output_lags=2).fit(None, WEEKLY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.calibrate(None, WEEKLY, cv=3)
+
+
+# ---------------------------------------------------------------------------------------- lags
+
+
+def test_lags_of_a_season_are_found_with_and_without_an_index():
+    for y in (WEEKLY, WEEKLY.to_numpy()):
+        model = ARXRegressor(**AUTO).fit(None, y)
+        assert 7 in model.lags_.output_lags
+        wrong = model.forecast(7) - np.resize(WEEKLY[:7], 7)
+        assert np.abs(wrong).max() < 0.1
+    frame = pd.concat({k: 10.0**k * WEEKLY for k in range(3)})
+    assert 7 in ARXRegressor(output_lags="auto").fit(None, frame).lags_.output_lags
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ARXRegressor(**AUTO),
+        NARXRegressor((2,), **AUTO, max_iter=3, random_state=0),
+        GRURegressor((2,), **AUTO, max_iter=3, random_state=0),
+        ESNRegressor(20, **AUTO, random_state=0),
+        Forecaster(ARXRegressor(**AUTO), 3, known_ahead="all"),
+        TDNNRegressor((2,), input_lags="auto", max_iter=3, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_lags_of_inputs_are_found_and_kept(model):
+    """A fit with these lags is the same model, and partial_fit goes on with them."""
+    found = clone(model).fit(X, Y)
+    lags = found.lags_
+    assert 3 in lags.input_lags
+    assert min(lags.input_lags) == 0
+    name = "estimator__" if isinstance(model, Forecaster) else ""
+    open_ones = {name + k: v for k, v in lags._asdict().items() if name + k in model.get_params()}
+    given = clone(model).set_params(**open_ones).fit(X, Y)
+    assert given.lags_ == lags
+    np.testing.assert_array_equal(found.theta_, given.theta_)
+    more = driven(40, seed=1)
+    found.partial_fit(*more), given.partial_fit(*more)
+    np.testing.assert_array_equal(found.theta_, given.theta_)
+    assert found.lags_ == lags
+
+
+def test_lags_are_named_where_they_are_given():
+    assert ARXRegressor(1, (1, 5)).fit(X, Y).lags_ == ((0, 1), (1, 5))
+    assert not hasattr(tsrnn.PersistenceRegressor().fit(None, Y), "lags_")
+
+
+def test_a_classifier_finds_lags():
+    labels = np.where(np.resize([1, 0, 0, 0, 0, 0, 0], 210) > 0, "Monday", "other")
+    model = NARXClassifier(output_lags="auto", max_iter=3, random_state=0).fit(None, labels)
+    assert 7 in model.lags_.output_lags
+
+
+def test_where_lags_cannot_be_found():
+    with pytest.raises(ValueError, match="input_lags='auto' does not go with dilations"):
+        TDNNRegressor((2,), input_lags="auto", dilations=(2,)).fit(X, Y)
+    with pytest.raises(ValueError, match="'auto' are chosen for a y a row"):
+        GRURegressor((2,), input_lags="auto").fit([X[:20], X[20:50], X[50:90]], np.arange(3.0))
+    with pytest.raises(TypeError, match="input_lags='automatic' is not a set of lags"):
+        ARXRegressor(input_lags="automatic").fit(X, Y)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 9, 20])
+def test_few_rows_find_few_lags(n):
+    lags = choose_lags(Y[:n, None], None, X[:n])
+    assert max(lags.output_lags) <= max(1, n // 3)
+    assert choose_transform(Y[:n, None], None, X[:n]) is None or n > 5
+
+
+def test_choices_take_little_time():
+    y = np.resize(np.sin(np.arange(168) * 2 * np.pi / 24) ** 3, 100_000) + 0.1 * RNG.normal(size=100_000)
+    start = time.thread_time()
+    lags = choose_lags(y[:, None], None, RNG.normal(size=(100_000, 2)))
+    transform = choose_transform(y[:, None])
+    assert time.thread_time() - start < 3
+    assert 24 in lags.output_lags or 24 in [step.lag for step in transform]
+
+
+# ---------------------------------------------------------------------------------------- transforms
+
+
+def test_a_transform_is_found():
+    months = pd.date_range("2010", periods=144, freq="MS")
+    season = 0.2 * np.sin(2 * np.pi * np.arange(144) / 12)
+    y = pd.Series(np.exp(0.02 * RNG.normal(size=144).cumsum() + 0.015 * np.arange(144) + season), months)
+    model = ARXRegressor(target_transform="auto").fit(None, y)
+    assert isinstance(model.target_transform_[0], Log)
+    given = clone(model).set_params(target_transform=model.target_transform_).fit(None, y)
+    np.testing.assert_array_equal(model.forecast(12), given.forecast(12))
+    assert ARXRegressor(target_transform="auto").fit(None, RNG.normal(size=200)).target_transform_ is None
+
+
+def test_transforms_that_do_not_go_with_other_parameters_are_left_out():
+    y = np.exp(0.3 * WALK)
+    bounded = ARXRegressor(target_transform="auto", target_bounds=(0, None)).fit(None, y)
+    assert not bounded.fitted_.units.target.pointwise
+    model = Forecaster(TDNNRegressor((), target_transform="auto", max_iter=3), 2, quantiles=(0.1, 0.9))
+    assert not any(isinstance(step, Difference) for step in model.fit(None, y).target_transform_ or [])
+
+
+def test_a_warm_start_keeps_what_was_found():
+    model = NARXRegressor((2,), **AUTO, target_transform="auto", warm_start=True, max_iter=2, random_state=0)
+    model.fit(X, Y)
+    lags = model.lags_
+    model.fit(X[:60], Y[:60])
+    assert model.lags_ == lags

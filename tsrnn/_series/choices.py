@@ -1,0 +1,242 @@
+"""Which lags and which transform of y suit a series: the last word on what ``seasons.py`` proposes.
+
+Each candidate is a linear model (``autoregression.py``), learnt from rows before a cut, which forecasts h steps from
+all origins k after it, up to the next cut; it is worth
+
+    sum_ks |u^(k + s) - u(k + s)| / sum_ks |u(k - 1) - u(k + s)|         with the better of two penalties
+
+Of candidates from few lags to many, and from no transform to several, the first counts that is nearly as good as the
+best.  Of very long series the last rows are looked at, of very many series some.
+
+Arrays: levels U (N, O), NaN where nothing was measured, inputs X (N, F); a list stands for several series.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._values import kept
+from .autoregression import ahead, in_levels, regressors, ridge, sums_until
+from .seasons import LONG_SEASON, filled, find_seasons, propose_differences, propose_lags, propose_pointwise
+from .targets import Difference
+
+
+MOST_ROWS, MOST_COLUMNS = 12_000, 16  # of a series, and series (each of their outputs), that are looked at
+MOST_SHARED = 40_000  # rows of all series
+MOST_STEPS, STEPS = 48, 8  # of the forecasts that are compared; without a season
+MOST_INPUTS = 100  # columns of lagged inputs
+PENALTIES = 1e-4, 1e-2
+SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
+NEARLY = 1.01  # times the error of the best
+WORTH = 1.02  # times, for a transform
+
+
+@kept("lags")
+class Lags(NamedTuple):
+    """Lags as estimators take them: tuples of int."""
+
+    input_lags: tuple
+    output_lags: tuple
+
+
+class Sample(NamedTuple):
+    """What candidates are judged on: columns u (N,), their inputs E (N, F), seasons, rows of the longest, steps."""
+
+    columns: list
+    inputs: list
+    seasons: tuple
+    n_rows: int
+    horizon: int
+
+
+def choose_lags(
+    U,
+    index=None,
+    X=None,
+    *,
+    horizon=None,
+    input_lags="auto",
+    output_lags="auto",
+    differences=(),
+    nearly=NEARLY,
+):
+    """Lags that forecast U best, by a linear autoregression's errors from all origins of held stretches.
+
+    Parameters
+    ----------
+    U : ndarray of shape (N, O), or list of those
+    index : pandas index of the (first) series, optional
+        Its step suggests seasons.
+    X : ndarray of shape (N, F), or list of those, optional
+        Inputs, known in the rows that are forecast. NaN counts as the mean.
+    horizon : int, optional
+        Steps of the forecasts that are compared, by default a season.
+    input_lags, output_lags : "auto" or tuple of int, default="auto"
+        What is given is not chosen; ``output_lags=()`` for a model that does not see y.
+    differences : tuple of int, default=()
+        Lags of differences of U, which the model learns.
+    nearly : float, default=1.01
+        Times the error of the best, up to which fewer lags are taken.
+
+    Returns
+    -------
+    lags : Lags (input_lags, output_lags)
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> t = np.arange(400)
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.sin(2 * np.pi * t / 24) ** 3 + 0.1 * rng.normal(size=400)
+    >>> lags = choose_lags(y[:, None], pd.date_range("2024", periods=400, freq="h"))
+    >>> 24 in lags.output_lags
+    True
+    """
+    sample = _sample(U, X, index, horizon)
+    F = sample.inputs[0].shape[1]
+    chosen, shifts = output_lags, (0, 1, 2) if input_lags == "auto" else input_lags
+    if output_lags == "auto":
+        sets = propose_lags(
+            [u[:, None] for u in sample.columns], sample.seasons, sample.n_rows, sample.horizon
+        )
+        errors = {lags: _error(sample, lags, shifts, differences) for lags in sets.values()}
+        chosen = _thriftiest(errors, nearly)
+    if input_lags != "auto" or F == 0:
+        return Lags(() if input_lags == "auto" else input_lags, chosen)
+    errors = {L: _error(sample, chosen, L, differences) for L in _input_sets(sample, F, bool(chosen))}
+    return Lags(_thriftiest(errors, nearly), chosen)
+
+
+def _input_sets(sample, F, sees_y):
+    """Sets of input lags, from few to many."""
+    most = max(1, min(MOST_INPUTS // F, sample.n_rows // 3))
+    longest = (0, 2, 4, 8, 16) if sees_y else (0, 2, 4, 8, 16, 32, 64)
+    sets = [tuple(range(n + 1)) for n in longest if n < most]
+    if not sees_y:
+        for width in (1, 2):
+            around = {k for p in sample.seasons for k in range(p - width, p + width + 1)}
+            around = tuple(sorted({0, 1, 2} | {k for k in around if k <= sample.n_rows // 3}))
+            sets += [around] if len(around) < most and around not in sets else []
+    return sorted(sets or [(0,)], key=len)
+
+
+def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointwise=True, differences=True):
+    """The ``target_transform`` that suits y: pointwise by Guerrero, differences by errors from all origins.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (N, O), or list of those
+        As measured, NaN where nothing was.
+    index : pandas index of the (first) series, optional
+    X : as for ``choose_lags``
+    horizon : int, optional
+        Steps of the forecasts that are compared, by default a season.
+    sees_y : bool, default=True
+        Whether the model sees past y.
+    pointwise, differences : bool, default=True
+        Whether such transforms are thought of.
+
+    Returns
+    -------
+    target_transform : None or list
+        As estimators take it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> t = np.arange(144)
+    >>> y = np.exp(0.01 * t + 0.2 * np.sin(2 * np.pi * t / 12))
+    >>> choose_transform(y[:, None], pd.date_range("2010", periods=144, freq="MS"))
+    [Log()]
+    """
+    sample, errors = _sample(Y, X, index, horizon), {}
+    shifts = (0,) if sample.inputs[0].shape[1] else ()
+    Y = [u[:, None] for u in sample.columns]
+    for g in propose_pointwise(Y, sample.seasons) if pointwise else [None]:
+        columns = [u if g is None else g(u) for u in sample.columns]
+        sets = propose_lags([u[:, None] for u in columns], sample.seasons, sample.n_rows, sample.horizon)
+        lags = sets.get("some", next(iter(sets.values()))) if sees_y else ()
+        for d in propose_differences(sample.seasons, sample.n_rows) if differences else [()]:
+            errors[g, d] = _error(sample._replace(columns=columns), lags, shifts, d, inverse=g)
+    order = sorted(errors, key=lambda k: len(k[1]) + 0.5 * (k[0] is not None))
+    g, lags = _thriftiest({k: errors[k] for k in order}, WORTH)
+    steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
+    return steps or None
+
+
+# ------------------------------------------------------------------------------------ what candidates are judged on
+
+
+def _sample(U, X, index, horizon):
+    """The ``Sample`` of levels and inputs."""
+    U = U if isinstance(U, list) else [U]
+    X = [np.empty((len(V), 0)) for V in U] if X is None else X if isinstance(X, list) else [X]
+    pairs = [(u, E) for V, E in zip(U, X) for u in V.T if np.isfinite(u).any()]
+    pairs = pairs[:: -(-len(pairs) // MOST_COLUMNS)] or [(np.zeros(1), np.zeros((1, X[0].shape[1])))]
+    most = min(MOST_ROWS, MOST_SHARED // len(pairs))
+    pairs = [(u[-most:], E[-most:]) for u, E in pairs]
+    columns = [u for u, _ in pairs]
+    seasons = tuple(p for p in find_seasons([u[:, None] for u in columns], index) if p >= SHORTEST)
+    n_rows = max(map(len, columns))
+    usual = min([p for p in seasons if p <= LONG_SEASON], default=min(STEPS, max(1, n_rows // 10)))
+    steps = min(horizon or usual, MOST_STEPS, max(1, n_rows // 5))
+    return Sample(columns, [_without_nan(E) for _, E in pairs], seasons, n_rows, steps)
+
+
+def _without_nan(E):
+    """E (N, F) with the mean for NaN."""
+    known = np.isfinite(E)
+    if known.all():
+        return E
+    mean = np.where(known, E, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, E, mean)
+
+
+def _lagged(E, lags):
+    """E (N, F), some rows later each, (N, F x lags); the first row stands before it."""
+    rows = np.maximum(np.arange(len(E))[:, None] - np.array(lags, int), 0)
+    return E[rows].reshape(len(E), -1)
+
+
+def _thriftiest(errors, nearly):
+    """The first of {candidate: error}, which come from few to many, that is nearly as good as the best."""
+    best = min(errors.values())
+    return next(name for name, error in errors.items() if error <= nearly * best)
+
+
+def cuts_of(n_rows, horizon, n_folds=3):
+    """Cuts of a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is short."""
+    held = int(np.clip(n_rows * 0.4, min(horizon + 4, n_rows // 3), n_rows))
+    first, last = max(n_rows - held, 3), n_rows - horizon + 1
+    if last - first < 2:
+        first = max(3, last - 4)
+    if last <= first:
+        return []
+    edges = np.unique(np.linspace(first, last, n_folds + 1).astype(int))
+    return list(zip(edges[:-1], edges[:-1], edges[1:]))
+
+
+def _error(sample, lags, shifts, differences, inverse=None):
+    """Mean error over all origins of held stretches, over that of persistence; of the best penalty.
+
+    inverse : the pointwise transform whose inverse takes levels back to y, or None.
+    """
+    total, naive = np.zeros(len(PENALTIES)), 0.0
+    back = (lambda v: v) if inverse is None else inverse.inverse
+    for u, E in zip(sample.columns, sample.inputs):
+        known, v, E = np.isfinite(u), filled(u, sample.seasons), _lagged(E, shifts)
+        cuts = cuts_of(len(u), sample.horizon)
+        rows = regressors(v, E, lags, differences)
+        scale = max(np.nanstd(np.diff(back(v))), 1e-300) if len(v) > 1 else 1.0
+        for (_, a, b), sums in zip(cuts, sums_until(rows, known.astype(float), [c for c, _, _ in cuts])):
+            origins = np.arange(a, b)
+            at = origins[:, None] + np.arange(sample.horizon)
+            truth = np.where(known[at], back(v[at]), np.nan)
+            naive += np.nansum(np.abs(back(v[origins - 1])[:, None] - truth)) / scale
+            for k, (beta, b0, noise) in enumerate(ridge(sums, PENALTIES)):
+                made = back(
+                    ahead(in_levels(beta, b0, noise, lags, differences), v, E, origins, sample.horizon)
+                )
+                wrong = np.abs(np.where(np.isfinite(made), made, np.inf) - truth)
+                total[k] += np.nansum(wrong) / scale
+    return float(np.min(total) / naive) if naive > 0 else 1.0
