@@ -16,6 +16,8 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
             c = f c' + i g,  h = o tanh(c)                                              [2], f from [3], P from [4]
     minGRU  z = sigmoid(v W + b),  h = (1 - z) h' + z n,  n = v W + b  or  g(v W + b),
             g(a) = a + 1/2 where a >= 0, else sigmoid(a)  [9]
+    LRU     x = l x' + s (v A + a + i (v B + b)),  l = exp(-exp(nu) + i exp(phi)),  s = exp(gamma),
+            a = tanh(Re(x C) + v D + d),  h = a sigmoid(a G + g)  [10]
     GRU     r, z = sigmoid(v W + h' U + b),  h = (1 - z) n + z h',
             n = tanh(v W + (r h') U + b)  [5]   or   n = tanh(v W + r (h' U + d) + b)  [6]
     with layer normalisation [7]: every sum without its P c and b, less its mean over the units of that gate and over
@@ -32,6 +34,7 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
 [7] J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", arXiv:1607.06450, 2016.
 [8] Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016.
 [9] L. Feng et al., "Were RNNs all we needed?", arXiv:2410.01201, 2024.
+[10] A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023.
 """
 
 import math
@@ -205,6 +208,18 @@ def min_gru(p, v, state, m, candidate="linear"):
     if candidate == "positive":
         n = np.where(n.real >= 0, n + 0.5, logistic(n))
     return ((1 - z) * h + z * n,)
+
+
+def lru(p, v, state, m):
+    """Real and imaginary parts apart, since a complex step is taken through them; Re(x C) with C = C_0 - i C_1."""
+    _, re, im = state
+    drive, turning, direct = [normalised(p, k, v @ p.W[k]) + p.b[k] for k in range(3)]
+    nu, phi, gamma = p.ring
+    size, s = np.exp(-np.exp(nu)), np.exp(gamma)
+    lr, li = size * np.cos(np.exp(phi)), size * np.sin(np.exp(phi))
+    re, im = lr * re - li * im + s * drive, lr * im + li * re + s * turning
+    a = np.tanh(re @ p.mix[0] + im @ p.mix[1] + direct)
+    return a * logistic(a @ p.mix[2] + p.d), re, im
 
 
 def run_recurrent_network(net, X, Y, first, states=None):

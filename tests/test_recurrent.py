@@ -134,7 +134,7 @@ def test_gradient_and_central_differences(name, masked):
     for own in (None, 0.6, 1.0) if name in FEEDBACK else (None,):
         data = make_data(net, own=own, masked=masked)
         # so small that no unit crosses a kink, nor the loss of what is fed its own output bends too far
-        step = 1e-6 if has_kinks(name) else 1e-4
+        step = 1e-6 if has_kinks(name) else 3e-5
         numeric = naive.central_difference(partial(loss, net, data), theta, step)
         assert_derivative(gradient(net, theta, data)[1], numeric)
 

@@ -20,6 +20,7 @@ from ._models.elman import ElmanClassifier, ElmanRegressor
 from ._models.esn import ESNClassifier, ESNRegressor, RecursiveLeastSquares
 from ._models.esn_cv import ESNRegressorCV
 from ._models.gru import GRUClassifier, GRURegressor
+from ._models.lru import LRUClassifier, LRURegressor
 from ._models.lstm import LSTMClassifier, LSTMRegressor
 from ._models.min_gru import MinGRUClassifier, MinGRURegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
@@ -67,6 +68,8 @@ __all__ = [
     "GRUClassifier",
     "GRURegressor",
     "Huber",
+    "LRUClassifier",
+    "LRURegressor",
     "LSTMClassifier",
     "LSTMRegressor",
     "LevenbergMarquardt",

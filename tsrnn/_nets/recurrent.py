@@ -49,7 +49,7 @@ class Cell(NamedTuple):
     forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
     dgain, first, last) : kernels, see ``lstm.py``.
     terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
-    Export raises where one is missing.
+    Export raises where one is missing.   draw(rng, p) : fill the further parameters of a named tuple, if 0 is no start.
     """
 
     make: Callable
@@ -63,6 +63,7 @@ class Cell(NamedTuple):
     terms: Callable | None = None
     torch: Layout | None = None
     keras: Layout | None = None
+    draw: Callable | None = None
 
     def __reduce__(self):
         return _remade, (self.make, self.options)
@@ -171,16 +172,17 @@ class Net(NamedTuple):
                     p.U[gate] = start(rng, p.U[gate].shape)
                 p.b[gate] = self.cell.bias[gate]
             p.gain[:] = 1
+            if self.cell.draw is not None:
+                self.cell.draw(rng, p)
         readout.W[0] = glorot(rng, readout.W[0].shape)
         return theta
 
     def decays(self):
-        """Mark the weights that decay, (P,): 1 for W and U, 0 for biases, states and gains."""
+        """Mark the weights that decay, (P,): 1 for W, U and other matrices, 0 for biases, states and gains."""
         mark = np.zeros(self.size)
         for p in self.views(mark):
-            p.W[:] = 1
-            if not isinstance(p, Readout):
-                p.U[:] = 1
+            for a in p:
+                a[:] = a.ndim == 3
         return mark
 
     def turned(self, weights):

@@ -43,7 +43,7 @@ class Tape:
     """Work space for B sequences of T steps: the forward pass records what the backward pass needs.
 
     S[k] : (n_states, T + 1, B, H), the states of block k, of which the caller sets step 0.   out : (T, B, O).
-    dS[k] : (2, B, H), in: gradient with respect to the last states, out: to the first.
+    dS[k] : (2 or n_states, B, H), in: gradient with respect to the last states, out: to the first.
     """
 
     def __init__(self, net, B, T, dtype):
@@ -67,7 +67,7 @@ class Tape:
                     np.arange(T * B) * H,
                 )
             )
-            self.dS.append(np.zeros((2, B, H), dtype))
+            self.dS.append(np.zeros((max(2, net.cell.n_states), B, H), dtype))
         self.S = [trace.S for trace in self.traces]
         self.out = np.empty((T, B, net.n_outputs), dtype)
 

@@ -1,0 +1,74 @@
+"""What linear recurrent units are for: memory over hundreds of rows, beside gated units of as many.
+
+Adding problem (Hochreiter and Schmidhuber 1997): T rows of a random number and a mark; y is the sum of the two numbers
+that are marked. Guessing 1 gives a mean squared error of 0.167.
+Copying task (Arjovsky, Shah, Bengio 2016): 10 symbols of 8, T blanks, a sign, and then the 10 symbols are wanted;
+guessing gives an accuracy of 12.5 %.
+Each net learns one set of sequences for as many epochs, and is judged on new ones.
+
+    python tests/benchmarks/long_memory.py adding|copying T [--epochs 60] [--models lru,gru,lstm]
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+import tsrnn
+from tsrnn.datasets import make_adding_problem
+
+
+LONG = {"r_min": 0.9, "r_max": 0.999, "max_phase": np.pi / 10}
+KINDS = {"lru": ("LRU", LONG), "gru": ("GRU", {}), "lstm": ("LSTM", {}), "mingru": ("MinGRU", {})}
+SYMBOLS, ALPHABET = 10, 8
+
+
+def make_copying(n, T, seed):
+    """X (n, T + 2 SYMBOLS, ALPHABET + 2), one column a symbol, blank and sign; y (n, T + 2 SYMBOLS), -1 to the sign."""
+    symbols = np.random.default_rng(seed).integers(0, ALPHABET, (n, SYMBOLS))
+    read = np.full((n, T + 2 * SYMBOLS), ALPHABET)
+    read[:, :SYMBOLS], read[:, T + SYMBOLS - 1] = symbols, ALPHABET + 1
+    y = np.full(read.shape, -1)
+    y[:, -SYMBOLS:] = symbols
+    return np.eye(ALPHABET + 2)[read], y
+
+
+def adding(kind, options, T, epochs):
+    """Mean squared error on new sequences."""
+    (X, y), (X_new, y_new) = (make_adding_problem(n, T, random_state=n) for n in (3000, 500))
+    model = getattr(tsrnn, f"{kind}Regressor")(
+        (32,), max_iter=epochs, solver=tsrnn.Adam(3e-3, clip_norm=1.0), random_state=0, **options
+    ).fit(X, y)
+    return model, f"mean squared error {np.mean((model.predict(X_new) - y_new) ** 2):.5f}"
+
+
+def copying(kind, options, T, epochs):
+    """Accuracy of the symbols of new sequences."""
+    (X, y), (X_new, y_new) = (make_copying(n, T, n) for n in (2000, 200))
+    weight = np.where(y < 0, 0.02, 1.0)
+    model = getattr(tsrnn, f"{kind}Classifier")(
+        (64,),
+        max_iter=epochs,
+        solver=tsrnn.Adam(3e-3, clip_norm=1.0),
+        sequence_length=T + 2 * SYMBOLS,
+        batch_size=32,
+        random_state=0,
+        **options,
+    ).fit(list(X), list(y), sample_weight=list(weight))
+    wanted = y_new >= 0
+    return model, f"accuracy {100 * np.mean((np.array(model.predict(list(X_new))) == y_new)[wanted]):.1f} %"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("task", choices=("adding", "copying"))
+    parser.add_argument("T", type=int)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--models", default="lru,gru,lstm")
+    given = parser.parse_args()
+    for word in given.models.split(","):
+        begin = time.process_time()
+        model, result = globals()[given.task](*KINDS[word], given.T, given.epochs)
+        seconds = time.process_time() - begin
+        print(f"{given.task} T = {given.T:4} {word:7} {result}  {seconds / len(model.loss_curve_):6.2f} s an epoch, "
+              f"{len(model.loss_curve_)} epochs", flush=True)  # fmt: skip
