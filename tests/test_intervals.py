@@ -35,7 +35,7 @@ MODELS = {
     "persistence": tsrnn.PersistenceRegressor(random_state=0),
     "seasonal": tsrnn.SeasonalNaiveRegressor(3, random_state=0),
 }
-MODELS |= others(MODELS.values())
+MODELS |= others(MODELS.values(), hidden_layer_sizes=(2,))
 every_model = pytest.mark.parametrize("name", MODELS)
 close = {"rtol": 1e-9, "atol": 1e-9}
 N, END = 200, 260

@@ -259,9 +259,9 @@ class LRUParameters(RecurrentParameters):
     Parameters
     ----------
     r_min : float, default=0.0
-        Smallest size of an eigenvalue that training begins with: a memory of 1 / (1 - size) rows. Where hundreds of rows
-        must be kept, begin with 0.9, and 0.999 as the largest.
-    r_max : float, default=1.0
+        Smallest size of an eigenvalue that training begins with: a memory of 1 / (1 - size) rows. Where hundreds of
+        rows must be kept, begin with 0.9, and 0.999 as the largest.
+    r_max : float, default=0.99
         Largest, above ``r_min`` and up to 1.
     max_phase : float, default=3.14
         Largest turn of an eigenvalue in a row that training begins with, in radians, above 0: a unit that turns by p
@@ -270,7 +270,7 @@ class LRUParameters(RecurrentParameters):
 
     _: KW_ONLY
     r_min: float = 0.0
-    r_max: float = 1.0
+    r_max: float = 0.99
     max_phase: float = 3.14
 
     def _cell(self):
@@ -328,8 +328,8 @@ class LRURegressor(LRUParameters, RecurrentRegressor):
 class LRUClassifier(LRUParameters, RecurrentClassifier):
     """Network of linear recurrent units that labels the rows of a series, or whole series.
 
-    x(t) = l x(t - 1) + s (v(t) W), complex and diagonal, behind it a gate h(t), and the probabilities of the classes are
-    softmax(h(t) V + c) [1]_. For long series: what was seen hundreds of rows ago is still there.
+    x(t) = l x(t - 1) + s (v(t) W), complex and diagonal, behind it a gate h(t), and the probabilities of the classes
+    are softmax(h(t) V + c) [1]_. For long series: what was seen hundreds of rows ago is still there.
 
     See Also
     --------
