@@ -16,7 +16,7 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
             c = f c' + i g,  h = o tanh(c)                                              [2], f from [3], P from [4]
     minGRU  z = sigmoid(v W + b),  h = (1 - z) h' + z n,  n = v W + b  or  g(v W + b),
             g(a) = a + 1/2 where a >= 0, else sigmoid(a)  [9]
-    LRU     x = l x' + s (v A + a + i (v B + b)),  l = exp(-exp(nu) + i exp(phi)),  s = exp(gamma),
+    LRU     x = l x' + s (v A + a + i (v B + b)),  l = exp(-exp(nu) + i phi),  s = exp(gamma),
             a = tanh(Re(x C) + v D + d),  h = a sigmoid(a G + g)  [10]
     GRU     r, z = sigmoid(v W + h' U + b),  h = (1 - z) n + z h',
             n = tanh(v W + (r h') U + b)  [5]   or   n = tanh(v W + r (h' U + d) + b)  [6]
@@ -216,7 +216,7 @@ def lru(p, v, state, m):
     drive, turning, direct = [normalised(p, k, v @ p.W[k]) + p.b[k] for k in range(3)]
     nu, phi, gamma = p.ring
     size, s = np.exp(-np.exp(nu)), np.exp(gamma)
-    lr, li = size * np.cos(np.exp(phi)), size * np.sin(np.exp(phi))
+    lr, li = size * np.cos(phi), size * np.sin(phi)
     re, im = lr * re - li * im + s * drive, lr * im + li * re + s * turning
     a = np.tanh(re @ p.mix[0] + im @ p.mix[1] + direct)
     return a * logistic(a @ p.mix[2] + p.d), re, im

@@ -798,7 +798,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "leak_rate": [0, -0.1, 1.5, np.nan, "1", None, True, (0.5, 0.5)],
     "loss": ["mse", "", None, 3, tsrnn.Huber, np.square, ["squared"]],
     "max_iter": [0, *WHOLE],
-    "max_phase": [0, *POSITIVE],
+    "max_phase": POSITIVE,
     "missing": ["drop", "", None, 3, True, np.nan, ["mean"]],
     "n_iter_no_change": [0, -1, 1.5, None, True],
     "n_jobs": [0, 1.5, "2", "all", np.nan, [2]],

@@ -1,13 +1,14 @@
 """Linear recurrent unit.
 
-    l = exp(-exp(nu) + i exp(phase))                      eigenvalues, |l| < 1 whatever nu is
+    l = exp(-exp(nu) + i phase)                           eigenvalues, |l| < 1 whatever nu is
     x <- l x + exp(scale) (v W_0 + b_0 + i (v W_1 + b_1))     one complex number a unit
     a = tanh(Re(x) C_0 + Im(x) C_1 + v W_2 + b_2)
     h = a sigmoid(a C_2 + d)
 
 No gate sees h: what is not linear comes after the memory, so all steps of it are three products, and the recurrence is
-a loop over B x H units.  (tanh in place of the paper's GELU keeps what is fed back within bounds.)  States lie in the
-order h, Re(x), Im(x), of which the next row needs the last two; logarithms nu, phase, scale are the rows of ``ring``,
+a loop over B x H units.  (The paper learns the logarithm of phase, which makes L-BFGS jump; its GELU is tanh here, which keeps what is fed back
+within bounds.)  States lie in the
+order h, Re(x), Im(x), of which the next row needs the last two; nu, phase, scale are the rows of ``ring``,
 C_0, C_1, C_2 those of ``mix``.
 """
 
@@ -33,7 +34,7 @@ def _spread(ring, B):
     H = ring.shape[1]
     wide = np.empty((3, B * H), ring.dtype)
     for j in range(H):
-        size, angle, scale = np.exp(-np.exp(ring[0, j])), np.exp(ring[1, j]), np.exp(ring[2, j])
+        size, angle, scale = np.exp(-np.exp(ring[0, j])), ring[1, j], np.exp(ring[2, j])
         for k in range(j, B * H, H):
             wide[0, k] = size * np.cos(angle)
             wide[1, k] = size * np.sin(angle)
@@ -45,7 +46,7 @@ def _spread(ring, B):
 def forward(b, U, ring, mix, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     """Steps first <= t < last.
 
-    ring : (3, H), logarithms nu, phase, scale.   mix : (3, H, H).   d : (H,).   Z : (3, T, B, H), in: v W + b (v W,
+    ring : (3, H), nu, phase, scale.   mix : (3, H, H).   d : (H,).   Z : (3, T, B, H), in: v W + b (v W,
     with layer norm), out: what drives Re(x), Im(x), then the gate of h.   S : (3, T + 1, B, H), out: h, Re(x), Im(x),
     step ``first`` given.   Q : (T, B, H), out: a.   unit : (3, T, B, H), root : (3, T, B), of layer norm.
     rows : (T B,), where each row of (T, B, H) begins.   U (0, H, H), mask and R are what other cells use.
@@ -184,11 +185,11 @@ def _through_time(ring, Z, S, dy, dx, dH, dS, dring, first, last):
             size[k] = np.sqrt(er[k] * er[k] + ei[k] * ei[k])
     for k in range(B * H):
         j = k % H
-        angle = np.exp(ring[1, j])
+        angle = ring[1, j]
         # |l| exp(nu) in one exponential, which no nu makes NaN
         slope = np.exp(ring[0, j] - np.exp(ring[0, j]))
         dring[0, j] -= slope * (dlr[k] * np.cos(angle) + dli[k] * np.sin(angle))
-        dring[1, j] += angle * (dli[k] * lr[k] - dlr[k] * li[k])
+        dring[1, j] += dli[k] * lr[k] - dlr[k] * li[k]
         dring[2, j] += scale[k] * dscale[k]
 
 
@@ -212,7 +213,7 @@ class Parameters(NamedTuple):
 def terms(layer):
     """x <- l x + exp(scale) u, a = tanh(Re(x) C_0 + Im(x) C_1 + w), h = a sigmoid(a C_2 + d), for export."""
     w, (_, re, im) = layer.w, layer.before
-    size, angle, scale = np.exp(-np.exp(w.ring[0])), np.exp(w.ring[1]), np.exp(w.ring[2])
+    size, angle, scale = np.exp(-np.exp(w.ring[0])), w.ring[1], np.exp(w.ring[2])
     lr, li = size * np.cos(angle), size * np.sin(angle)
     drive, turning, direct = (layer.gate(g) for g in range(3))
     next_re = layer.becomes(1, lr * re - li * im + scale * drive)
@@ -225,10 +226,10 @@ def terms(layer):
 def draw(r_min, r_max, max_phase, rng, p):
     """Draw eigenvalues uniform on a ring of the complex plane, their scales, and Glorot weights behind them."""
     H = len(p.d)
-    inside = rng.uniform(1e-6, 1 - 1e-6, (2, H))  # no eigenvalue of size 0 or 1, no phase of 0
+    inside = rng.uniform(1e-6, 1 - 1e-6, (2, H))  # no eigenvalue of size 0 or 1
     square = r_min**2 + inside[0] * (r_max**2 - r_min**2)
     p.ring[0] = np.log(-0.5 * np.log(square))
-    p.ring[1] = np.log(max_phase * inside[1])
+    p.ring[1] = max_phase * inside[1]
     p.ring[2] = 0.5 * np.log(1 - square)  # so that white noise drives |x| to a size that forgets |l|
     for C in p.mix:
         C[:] = glorot(rng, C.shape)
@@ -264,7 +265,7 @@ class LRUParameters(RecurrentParameters):
     r_max : float, default=0.99
         Largest, above ``r_min`` and up to 1.
     max_phase : float, default=3.14
-        Largest turn of an eigenvalue in a row that training begins with, in radians, above 0: a unit that turns by p
+        Largest turn of an eigenvalue in a row that training begins with, in radians: a unit that turns by p
         hears periods of 2 pi / p rows. A tenth of pi suits long memories.
     """
 
@@ -279,8 +280,6 @@ class LRUParameters(RecurrentParameters):
         check_number("max_phase", self.max_phase, 0)
         if not self.r_min < self.r_max:
             raise ValueError(f"r_min={self.r_min!r} is not below r_max={self.r_max!r}: give a ring.")
-        if self.max_phase == 0:
-            raise ValueError("max_phase=0 is no turn: give a number above 0, such as 0.1.")
         for name in ("recurrent_dropout", "orthogonal_penalty"):
             if getattr(self, name) != 0:
                 raise ValueError(
