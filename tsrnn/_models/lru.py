@@ -6,10 +6,9 @@
     h = a sigmoid(a C_2 + d)
 
 No gate sees h: what is not linear comes after the memory, so all steps of it are three products, and the recurrence is
-a loop over B x H units.  (The paper learns the logarithm of phase, which makes L-BFGS jump; its GELU is tanh here, which keeps what is fed back
-within bounds.)  States lie in the
-order h, Re(x), Im(x), of which the next row needs the last two; nu, phase, scale are the rows of ``ring``,
-C_0, C_1, C_2 those of ``mix``.
+a loop over B x H units.  (The paper learns the logarithm of phase, which makes L-BFGS jump; its GELU is tanh here,
+which keeps what is fed back within bounds.)  States lie in the order h, Re(x), Im(x), of which the next row needs the
+last two; nu, phase, scale are the rows of ``ring``, C_0, C_1, C_2 those of ``mix``.
 """
 
 from dataclasses import KW_ONLY
