@@ -1,9 +1,11 @@
 """The public models, small: so that a new one is in the tables of the tests without being named there."""
 
-from sklearn.base import MetaEstimatorMixin
+import pytest
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 import tsrnn
 from tsrnn._estimators.regressor import SequenceRegressor
+from tsrnn._models.recurrent import RecurrentRegressor
 
 
 PUBLIC = [
@@ -13,6 +15,7 @@ PUBLIC = [
     and issubclass(kind, SequenceRegressor)
     and not issubclass(kind, MetaEstimatorMixin)  # has tests of its own
 ]
+RECURRENT = [kind for kind in PUBLIC if issubclass(kind, RecurrentRegressor)]
 SMALL = {
     "hidden_layer_sizes": (3,),
     "n_reservoir": 12,
@@ -21,6 +24,11 @@ SMALL = {
     "r_max": 0.9,  # a memory that a few rows wipe out
     "random_state": 0,
 }
+
+
+def short(kind):
+    """The name of a model in the ids of tests."""
+    return kind.__name__.removesuffix("Regressor")
 
 
 def small(kind, **settings):
@@ -32,8 +40,19 @@ def small(kind, **settings):
 def others(known, **settings):
     """Small public models by name, but those of which there is one among ``known``."""
     seen = {type(model) for model in known}
-    return {
-        kind.__name__.removesuffix("Regressor"): small(kind, **settings)
-        for kind in PUBLIC
-        if kind not in seen
-    }
+    return {short(kind): small(kind, **settings) for kind in PUBLIC if kind not in seen}
+
+
+def paired(**lists):
+    """A test for each element of every list, with those of the others in turn.
+
+    Where models and settings meet in the same code, pairs find what their product finds, for a fraction of the fits.
+    """
+    lists = {name: list(values) for name, values in lists.items()}
+    rows = [
+        tuple(values[k % len(values)] for values in lists.values())
+        for k in range(max(map(len, lists.values())))
+    ]
+    return pytest.mark.parametrize(
+        tuple(lists), rows, ids=lambda v: short(type(v)) if isinstance(v, BaseEstimator) else str(v)
+    )

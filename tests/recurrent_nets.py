@@ -9,29 +9,23 @@ from typing import NamedTuple
 import naive
 import numpy as np
 from golden import torch_recurrent as golden
+from public import RECURRENT, short
 
-import tsrnn
-from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.tape import Masks, Tape
 
 
 def word(kind):
     """The name of a model's twin: "elman" of ElmanRegressor, "min_gru" of MinGRURegressor."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__.removesuffix("Regressor")).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", short(kind)).lower()
 
 
-PUBLIC = [
-    kind
-    for kind in map(vars(tsrnn).get, tsrnn.__all__)
-    if isinstance(kind, type) and issubclass(kind, RecurrentRegressor)
-]
-CELLS = {word(kind): kind for kind in PUBLIC}
+CELLS = {word(kind): kind for kind in RECURRENT}
 
 
 def own_options(kind):
     """Every setting of the words and flags that only this model has, as its docstring lists them; the default first."""
-    defaults = [{n: p.default for n, p in signature(one).parameters.items()} for one in (kind, *PUBLIC)]
+    defaults = [{n: p.default for n, p in signature(one).parameters.items()} for one in (kind, *RECURRENT)]
     choices = {}
     for name, default in defaults[0].items():
         if all(name in others for others in defaults):

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from public import others
+from public import others, paired
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
@@ -54,6 +54,7 @@ X, y = made()
 OLD, NEW = slice(0, N), slice(N, END)
 HOLES = y.copy()
 HOLES[[N, N + 3, N + 4, N + 5, N + 30, N + 31]] = np.nan
+FITTED = {}
 PARAMETERS = {
     "plain": {},
     "bounds": {"target_bounds": (18.5, 21.5)},
@@ -62,10 +63,18 @@ PARAMETERS = {
 }
 
 
-def fit(name, **kw):
+def learnt(name, **kw):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*lie outside target_bounds")
         return clone(MODELS[name]).set_params(**kw).fit(X[OLD], y[OLD])
+
+
+def fit(name, **kw):
+    """A copy of a model that is fitted once for all tests."""
+    key = name, repr(kw)
+    if key not in FITTED:
+        FITTED[key] = learnt(name, **kw)
+    return copy.deepcopy(FITTED[key])
 
 
 def maker(model):
@@ -73,17 +82,10 @@ def maker(model):
     return intervals.Maker(model._dynamics(), model.fitted_.units)
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    """Each model; tests take a copy before they change it."""
-    return {name: fit(name) for name in MODELS}
-
-
 # ---------------------------------------------------------------------------------------- trajectories
 
 
-@every_model
-@pytest.mark.parametrize("kind", PARAMETERS)
+@paired(name=MODELS, kind=PARAMETERS)
 def test_trajectories_are_forecasts_after_updates(name, kind):
     """Origin k knows the y before row k, also where some of it is missing."""
     model, steps = fit(name, **PARAMETERS[kind]), 7
@@ -131,9 +133,7 @@ def test_trajectories_do_not_reach_over_a_gap(name):
     np.testing.assert_allclose(got[14], model.forecast(4, late[14:18]), **close)
 
 
-@every_model
-@pytest.mark.parametrize("method", ["conformal", "split", "bootstrap"])
-@pytest.mark.parametrize("kind", PARAMETERS)
+@paired(name=MODELS, method=["conformal", "split", "bootstrap"], kind=PARAMETERS)
 def test_intervals_of_trajectories_are_those_of_forecasts(name, method, kind, monkeypatch):
     """Also of sample paths, here with errors that only the output decides."""
     monkeypatch.setattr(intervals, "drawer", lambda *_: lambda z: 0.3 + 0.1 * np.sin(9 * z))
@@ -173,8 +173,8 @@ def test_trajectories_of_several_outputs_and_of_one_series_of_a_panel():
         panel.trajectories([X[:9], X[:9]], [y[:9], y[:9]], 3)
 
 
-def test_errors_of_trajectories(fitted):
-    model = fitted["ARX"]
+def test_errors_of_trajectories():
+    model = fit("ARX")
     for kw, message in [
         ({"steps": 0}, "steps=0 is not a horizon"),
         ({"steps": 61}, "too few for steps=61"),
@@ -204,8 +204,7 @@ def quantile_by_definition(errors, p):
     return min(ordered[max(below, 1) - 1], 0), max(ordered[min(above, n) - 1], 0)  # it holds the forecast
 
 
-@every_model
-@pytest.mark.parametrize("kind", ["plain", "difference", "both"])
+@paired(name=MODELS, kind=["plain", "difference", "both"])
 def test_conformal_intervals_by_definition(name, kind, monkeypatch):
     """Up to 200 errors all are near: of each step the quantiles of those that forecasts of as many steps made."""
     monkeypatch.setattr(intervals, "MANY", np.inf)  # one scale
@@ -298,10 +297,9 @@ def test_intervals_in_the_units_of_the_transform():
 # ---------------------------------------------------------------------------------------- sample paths
 
 
-@every_model
-@pytest.mark.parametrize("kind", ["plain", "difference", "both"])
+@paired(name=MODELS, kind=["plain", "difference", "both"])
 def test_sample_paths(name, kind):
-    model = fit(name, **PARAMETERS[kind])
+    model = learnt(name, **PARAMETERS[kind])
     before = pickle.dumps(model.__dict__)
     out, paths = model.forecast(6, X[NEW]), model.sample_paths(6, X[NEW], n_paths=41)
     np.testing.assert_array_equal(paths, model.sample_paths(6, X[NEW], n_paths=41))
@@ -393,8 +391,7 @@ def test_calibration_by_folds():
     np.testing.assert_allclose(near, np.sort(np.concatenate(hand)[:, 0]), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("cv", [2, TimeSeriesSplit(3), KFold(4)])
-@every_model
+@paired(name=MODELS, cv=[2, TimeSeriesSplit(3), KFold(4)])
 def test_any_splitter_calibrates(name, cv):
     model = fit(name)
     before = model.predict(X[NEW])
@@ -474,8 +471,8 @@ def test_few_rows_for_intervals():
         model.forecast(9, X[60:70], level=80)
 
 
-def test_errors_of_calibrate(fitted):
-    model = copy.deepcopy(fitted["ARX"])
+def test_errors_of_calibrate():
+    model = fit("ARX")
     before = model.forecast(2, X[NEW], level=80)
     for call in (
         lambda: model.calibrate(X[OLD], y[OLD], cv=1),
@@ -506,7 +503,7 @@ def test_the_index_of_intervals():
     np.testing.assert_array_equal(out["level"], model.forecast(3, frame[NEW]))
 
 
-def test_calibration_of_a_refit_is_new(fitted):
+def test_calibration_of_a_refit_is_new():
     """A fit forgets the errors of the model before it, partial_fit and update keep them."""
     model = tsrnn.ARXRegressor().fit(X[OLD], y[OLD])
     fresh = model.forecast(2, X[NEW], level=80)

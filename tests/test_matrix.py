@@ -6,10 +6,10 @@ A case is what a verb is given and what must come of it:
     refused   ValueError or TypeError that holds the given words: the argument, the value, a cure
 
 Either way the model is as it was, but for the verbs that learn, and only the warnings named in the case are given.
-After the run a table says how many cases there were.
+After the run a table says how many cases there were.  Each model is asked half of the cases of fit and partial_fit:
+what checks them is the same code for all, and every case meets six models or more.
 """
 
-import copy
 import datetime
 import re
 import warnings
@@ -105,7 +105,14 @@ def fitted(model, kind):
     name = type(model).__name__, kind
     if name not in _fitted:
         _fitted[name] = clone(model) if kind == "unfitted" else clone(model).fit(*TRAINING[kind])
-    return copy.copy(_fitted[name])  # verbs put new values in place of old ones: a shallow copy is one
+    return same(_fitted[name])
+
+
+def same(model):
+    """A model that holds the same values: verbs put new ones in place of old ones, and copy.copy takes its time."""
+    twin = object.__new__(type(model))
+    vars(twin).update(vars(model))
+    return twin
 
 
 def flat(value):
@@ -766,7 +773,7 @@ WORD, WHOLE, SHARE, POSITIVE, FLAG = (
 )
 LAGGED = [(0, 0), -1, 2.5, "3", None, True, np.nan, (-1, 2), (1, 2.5), (True, 2), (1, 1), {"a": 1}, [[1]]]
 BOUNDS = [(True, None), ([1, 2], None), (np.inf, None), (None, -np.inf), {"low": 0}, (object(), 1)]
-TOO_LONG = [500, (1, 500), 10**6]
+TOO_LONG = [500, (1, 500), 10**4]
 PARAMETERS = {  # bad values of every constructor parameter
     "activation": WORD,
     "alpha": POSITIVE,
@@ -954,7 +961,10 @@ def cases(verb, model):
         indexes(verb),
         panels(verb),
     ]
-    return [adapted(verb, model, case) for table in tables for case in table]
+    found = [adapted(verb, model, case) for table in tables for case in table]
+    if verb in ("fit", "partial_fit"):  # which cost a fit each: half of them for every second model
+        found = found[MODELS.index(model) % 2 :: 2]
+    return found
 
 
 def adapted(verb, model, case):

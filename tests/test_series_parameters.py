@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from public import others
+from public import others, paired
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -74,8 +74,7 @@ def filled(missing):
     return np.concatenate([full, np.isnan(HOLES)], axis=1) if missing == "mask" else full
 
 
-@every_learner
-@pytest.mark.parametrize("missing", ["hold", "mean", "mask"])
+@paired(name=LEARNERS, missing=["hold", "mean", "mask"])
 def test_missing_values_as_by_hand(name, missing):
     full = filled(missing)
     model, hand = fit(name, HOLES[OLD], missing=missing), fit(name, full[OLD])
@@ -110,8 +109,7 @@ def test_the_mask_is_an_input(name):
     assert model.score(u[200:], target[200:]) > 0.9
 
 
-@every_model
-@pytest.mark.parametrize("missing", ["hold", "mean", "mask"])
+@paired(name=MODELS, missing=["hold", "mean", "mask"])
 def test_values_missing_only_later(name, missing):
     """Training without NaN: the same model as ever, and forecasts where there is one later."""
     model, plain = fit(name, missing=missing), fit(name)
@@ -248,8 +246,7 @@ DIFFERENCES = {  # c_k of the levels before
 }
 
 
-@every_model
-@pytest.mark.parametrize("word", POINTWISE)
+@paired(name=MODELS, word=POINTWISE)
 def test_pointwise_transforms_are_models_of_the_transformed(name, word):
     transform, g, inverse = POINTWISE[word]
     model, hand = fit(name, target_transform=transform), fit(name, y=g(y[OLD]))
@@ -299,8 +296,7 @@ def changes(levels, coef):
     return w
 
 
-@every_model
-@pytest.mark.parametrize("word", ["season", "both", "twice"])
+@paired(name=MODELS, word=["season", "both", "twice"])
 def test_differences_are_models_of_the_changes(name, word):
     transform, coef = DIFFERENCES[word]
     model, hand = fit(name, target_transform=transform), fit(name, y=changes(y[OLD], coef))
@@ -336,8 +332,7 @@ def test_the_logarithm_of_a_growing_series_differenced_twice_over(name):
     np.testing.assert_allclose(model.predict_ahead(X[NEXT], holes), ahead, **close)
 
 
-@every_model
-@pytest.mark.parametrize("word", ["difference", "both"])
+@paired(name=MODELS, word=["difference", "both"])
 def test_pieces_are_one_pass_through_differences(name, word):
     """Also where y is missing, in training too, and whatever the pieces."""
     holes = y.copy()
@@ -446,8 +441,7 @@ def test_rows_where_one_output_is_known(name):
     np.testing.assert_allclose(np.concatenate(pieces), ahead, **close)
 
 
-@every_model
-@pytest.mark.parametrize("transform", ["log", "sqrt", "difference", Difference(6), ["log1p", "difference"]])
+@paired(name=MODELS, transform=["log", "sqrt", "difference", Difference(6), ["log1p", "difference"]])
 def test_all_starts(name, transform):
     """Without a past the level is the mean of training, zeros are zeros in the units of y where those exist."""
     model = fit(name, target_transform=transform)
@@ -518,9 +512,8 @@ def test_search_over_transforms():
 LOW, HIGH = 17.0, 22.0
 
 
-@every_model
+@paired(name=MODELS, word=[None, "both", "log"])
 @pytest.mark.filterwarnings("ignore:.*lie outside target_bounds")
-@pytest.mark.parametrize("word", [None, "both", "log"])
 def test_bounds_hold_within_the_loop(name, word):
     """What is fed back is clipped: as row by row by hand."""
     transform, coef = DIFFERENCES.get(word, (word, {}))
@@ -558,8 +551,7 @@ def sunny():
     return inputs, pd.Series(np.minimum(produced, 45.0), inputs.index, name="power")
 
 
-@every_model
-@pytest.mark.parametrize("transform", [None, "log1p", ["sqrt", Difference(24)]], ids=str)
+@paired(name=MODELS, transform=[None, "log1p", ["sqrt", Difference(24)]])
 def test_nothing_is_produced_at_night(name, transform):
     """Bounds that change with time, on every verb."""
     inputs, power = sunny()

@@ -16,12 +16,17 @@ EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": WEIGHT,
 }
 PERSISTENT = {"check_methods_subset_invariance": ORDER}  # one value for all rows, in any order
-ESTIMATORS = [
-    kind()
+KINDS = [
+    kind
     for kind in map(vars(tsrnn).get, tsrnn.__all__)
     if isinstance(kind, type)
     and issubclass(kind, Sequence)
     and not issubclass(kind, MetaEstimatorMixin)  # has tests of its own
+]
+# What is checked does not depend on how many units there are, nor on how long they learn.
+FEW = {"hidden_layer_sizes": (4,), "max_iter": 2, "n_reservoir": 50}
+ESTIMATORS = [
+    kind(**{name: value for name, value in FEW.items() if name in kind().get_params()}) for kind in KINDS
 ]
 
 
@@ -31,7 +36,12 @@ def expected(estimator):
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected, xfail_strict=True)
 def test_estimator(estimator, check, monkeypatch):
-    check(estimator)
+    try:
+        check(estimator)
+    except AssertionError as error:
+        if check.func.__name__ not in expected(estimator):
+            raise
+        raise error.with_traceback(None) from None  # pytest writes one for a quarter of a second
 
 
 def test_every_public_model_is_checked():
