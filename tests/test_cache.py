@@ -75,6 +75,7 @@ def files(cache):
     return {path: path.stat().st_mtime_ns for path in cache.rglob("*.nb?")}
 
 
+@pytest.mark.slow  # three processes, two of which compile
 def test_two_processes_fill_an_empty_cache_at_once(tmp_path):
     """And a third one, which finds it full, compiles nothing."""
     two = [start(FIT, tmp_path / "cache") for _ in range(2)]
@@ -139,6 +140,7 @@ print(len([w for w in caught if "NUMBA_CACHE_DIR" in str(w.message)]))
 """
 
 
+@pytest.mark.slow  # compiles in two processes
 def test_a_read_only_installation_without_a_home(tmp_path):
     package = copied(tmp_path)
     read_only(package)

@@ -21,6 +21,7 @@ def example(monkeypatch):
     return importlib.import_module
 
 
+@pytest.mark.slow  # the README fits models of full size
 def test_readme_blocks_run_in_order():
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
     assert len(blocks) >= 5

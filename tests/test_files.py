@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from exported import NETS, TRAIN, data, fitted, rows
 from golden import fitted_models
+from public import paired
 from sklearn.base import BaseEstimator, clone
 
 import tsrnn
@@ -61,8 +62,7 @@ def same(model, other, X, Y):
     assert np.array_equal(*learnt)
 
 
-@ways
-@every
+@paired(name=NETS, way=[by_pickle, by_joblib, by_skops, by_pickle])
 def test_round_trips(name, way, tmp_path):
     model = fitted(name)
     same(model, way(model, tmp_path), *rows(name))

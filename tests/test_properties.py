@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings(
 )  # of gaps, bounds, outputs that run away: they may
 
 few = settings(
-    max_examples=8,  # of each model
+    max_examples=4,  # of each model
     derandomize=True,  # the same examples in every run
     deadline=None,
     database=None,

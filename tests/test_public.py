@@ -74,6 +74,7 @@ def run(*arguments):
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
+@pytest.mark.slow  # a process that compiles
 def test_warmup_compiles_every_kernel():
     """But those of losses that a user chooses."""
     done = run("-c", KERNELS)

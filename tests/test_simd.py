@@ -368,6 +368,7 @@ def results():
 
 @compiled
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="asks for other x86 processors")
+@pytest.mark.slow  # a process that compiles for each
 def test_same_bits_on_every_processor(results, tmp_path):
     cache = str(tmp_path)  # else the host's code would be loaded
     haswell = "+sse2,+sse4.2,+avx,+avx2,+fma,+bmi2"
@@ -403,6 +404,7 @@ assert (Z == 2).all()
 
 
 @compiled
+@pytest.mark.slow  # processes that compile without a cache
 def test_without_a_place_for_the_cache_one_warning():
     done = run(NO_CACHE.replace("ACTION", "'always'"))
     assert done.stdout.strip() == "['CacheWarning']"

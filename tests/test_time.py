@@ -571,6 +571,7 @@ def test_ticks_cost_no_memory():
     assert model.forecast(2).index.tolist() == [0, 1]
 
 
+@pytest.mark.slow  # every allocation of pandas is traced
 def test_far_stamps_cost_no_memory():
     """A row a century later is told from the last one without counting the hours between, or all calendars' days."""
     for freq in ("h", "bh", "SMS", "B", "MS", "min"):
