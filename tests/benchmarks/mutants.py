@@ -84,10 +84,9 @@ TIME = "the same result with more or less work, memory or rounding"
 UNREAD = "never read, or overwritten"
 SAME = "the same number, by what goes before"
 EQUIVALENT = {
-    "*: z[?] = z[?] if z[?] > 0 or np.isnan(z[?]) else 0 * z[?] -> z[?] = z[?] if z[?] >= 0 *": KINK,
     "*: ?[?] = d[?] if ?[?] > 0 else 0 * d[?] -> *else 0 * d[? - 1]": KINK,
-    "losses.huber: if a <= delta: -> if a < delta:": KINK,
-    "losses.huber: * -> dout[t, b, o] = w[i] * delta / np.sign(d)": "the sign is 1 or -1",
+    "losses.huber_errors: if a <= delta: -> if a < delta:": KINK,
+    "losses.huber_errors: * -> dout[t, b, o] = w[i] * delta / np.sign(d)": "the sign is 1 or -1",
     "reservoir._feed: * -> Y[t, o] = y if abs(y) < bound *": KINK,
     "delay_kernels.forward: first = * -> first = t if t > 1 *": TIME,
     "delay_kernels.forward: * -> Z[i - 1, j] = theta[bias + j]": AROUND,
@@ -119,7 +118,6 @@ EQUIVALENT = {
     "gru.backward: * -> dd[j] += q[i - 1, j]": AROUND,
     "layer_norm_v1.*: * -> mean += ?[i, j - 1]": AROUND,
     "layer_norm_v1.normalise: * -> unit[i, j - 1] *= root[i]": AROUND,
-    "losses.resolve_loss: quantiles = * else 0 -> quantiles = * else *1": "no sequence either",
     "reservoir._add_links: i, w = (* -> i, w = (index[k * n:(k + 5) * n], *": ONE,
     "reservoir._add_links: i, w = (* -> *weight[k * n:(k + 5) * n])": ONE,
     "reservoir._add_links: i, w = (* -> i, w = (index[k * n:(k + 2) * n], *": ONE,
@@ -172,7 +170,6 @@ EQUIVALENT = {
     "ridge._tridiagonal: * -> *lwork=64 / P)*": TIME,
     "ridge._tridiagonal: * -> *lwork=63 *": TIME,
     "ridge._tridiagonal: * -> *lwork=65 *": TIME,
-    "simd_v2.add_*: v = 2 if v == 4 * -> v = 2 if v == 5 *": "tiles of another shape, each element the same sum",
     "following.*: if self.levels.shape[1]: -> if self.levels.shape[0]:": "levels that no difference asks for",
     "following.*: if self.levels.shape[1]: -> if self.levels.shape[2]:": "levels that no difference asks for",
 }
@@ -372,12 +369,23 @@ def mutants(module, wanted):
             put(old)
 
 
+def matches(pattern, name):
+    """Whether a mutant's name is one of those that a pattern of ``EQUIVALENT`` stands for."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), name) is not None
+
+
 def why_equivalent(name):
-    """The reason that is listed for a mutant, or None."""
-    for pattern, reason in EQUIVALENT.items():
-        if re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), name):
-            return reason
-    return None
+    """Give the reason that is listed for a mutant, or None."""
+    return next((reason for pattern, reason in EQUIVALENT.items() if matches(pattern, name)), None)
+
+
+def show_counts():
+    """Print how many mutants a module has, and the patterns of ``EQUIVALENT`` that the code has left behind."""
+    names = [m.name for module, wanted in TARGETS.items() for m in mutants(module, wanted)]
+    print(Counter(name.partition(".")[0] for name in names))
+    for pattern in EQUIVALENT:
+        if not any(matches(pattern, name) for name in names):
+            print("of no mutant any more:", pattern)
 
 
 # ---------------------------------------------------------------------------------------- tests
@@ -569,15 +577,16 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="of them begin with this one")
     parser.add_argument("--only", default="", help="take mutants whose name holds this")
     parser.add_argument("--again", help="take only those that survived in the output that this file holds")
-    parser.add_argument("--list", action="store_true", help="count mutants and run nothing")
+    parser.add_argument(
+        "--list", action="store_true", help="count mutants, list patterns that match none, run nothing"
+    )
     parser.add_argument("--compiled", action="store_true", help="mutants of simd_v2.py")
     parser.add_argument("--profile", default=str(Path(tempfile.gettempdir()) / "tsrnn_mutants_profile"))
     options = parser.parse_args()
     if options.compiled:
         return compiled(options.every, options.only)
     if options.list:
-        print(Counter(m.module for module, wanted in TARGETS.items() for m in mutants(module, wanted)))
-        return None
+        return show_counts()
     os.environ.update(NUMBA_DISABLE_JIT="1", OPENBLAS_NUM_THREADS="1", SCIPY_ARRAY_API="1")
     sys.path.insert(0, str(ROOT))
     import pytest
