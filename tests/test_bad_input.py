@@ -434,10 +434,6 @@ BAD_COMBINATIONS = {
         {"output_lags": 1, "training": "scheduled_sampling", "solver": "lbfgs"},
         ["'lbfgs'", "scheduled sampling", "'adam'"],
     ),
-    "Levenberg-Marquardt": (
-        {"solver": LevenbergMarquardt()},
-        ["LevenbergMarquardt()", "does not train", "'adam'", "'lbfgs'"],
-    ),
     "evolution": ({"solver": "evolution"}, ["'evolution'", "does not train", "'adam'", "'lbfgs'"]),
     "washout longer than the series": ({"washout": N}, ["washout=80", "smaller washout"]),
     "washout longer than what is trained on": (

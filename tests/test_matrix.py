@@ -794,6 +794,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "groups": [0, -1, 1.5, "2", None, True, 1000],
     "hidden_layer_sizes": [0, -3, (4, 0), (4, -1), (2.5,), 2.5, "ab", ("a",), (True,), None, [[4]]],
     "horizon": [0, *WHOLE],
+    "ensemble": ["median", *WORD],
     "init": [3, "esn", tsrnn.ESNRegressor, object(), tsrnn.ESNRegressor(7), True],
     "initial_state": ["zero", "", None, 0, True, ["zeros"], np.zeros(3)],
     "input_connectivity": [0, -0.1, 1.5, np.nan, "0.1", None, True],

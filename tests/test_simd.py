@@ -33,7 +33,7 @@ from tsrnn._kernels.simd_v2 import (
 
 
 FROZEN = {
-    "tsrnn._kernels.simd_v2": "560a877219a1fbfa",
+    "tsrnn._kernels.simd_v2": "2f82eb4c28f18ab5",
     "tsrnn._kernels.layer_norm_v1": "589ebb28890ce127",
     "tsrnn._kernels.activations_v1": "696197f0eec4cbf2",
 }

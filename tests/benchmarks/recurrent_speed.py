@@ -8,7 +8,7 @@ weight decay included. torch: ``nn.LSTM``, ``nn.GRU``, ``nn.RNN`` + ``nn.Linear`
 turns in blocks of some steps (and one before each that does not count), the least block of each side. The
 products' arithmetic alone, 2 flops a multiplication and addition, makes the GFLOP/s; "peak" is what fused
 multiply-adds on registers reach here at the same time (``simd.py``).
-Targets (times torch, H = 16, 32, 64, 128, 256): LSTM 2.5, 1.7, 1.3, 1.1, 1.0; GRU 5, 5, 5, -, 2.5; Elman 4, 4, 4, -, 2.
+Targets (times torch, H = 16, 32, 64, 128, 256): LSTM 2.5, 1.8, 1.5, 1.2, 1.0; GRU 10, 7, 5, 3, 2; Elman 8, 6, 4, 3, 2.
 
 B. The same step on two threads, seconds on the clock, the least single step of two seconds; both cores must be idle
 for that. Where they are not, "by CPU time of the busier thread" tells what they would do but for the waiting.
@@ -40,7 +40,7 @@ SIZES = (16, 32, 64, 128, 256)
 MODELS = {"LSTM": tsrnn.LSTMRegressor, "GRU": tsrnn.GRURegressor, "Elman": tsrnn.ElmanRegressor}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "Elman": "RNN"}
 GATES = {"LSTM": 4, "GRU": 3, "Elman": 1}
-TARGETS = {"LSTM": (2.5, 1.7, 1.3, 1.1, 1.0), "GRU": (5, 5, 5, None, 2.5), "Elman": (4, 4, 4, None, 2)}
+TARGETS = {"LSTM": (2.5, 1.8, 1.5, 1.2, 1.0), "GRU": (10, 7, 5, 3, 2), "Elman": (8, 6, 4, 3, 2)}
 BLOCKS = 8 if "--quick" in sys.argv else 25
 
 

@@ -136,6 +136,12 @@ class TrainedParameters(Declared):
         Share of the rows, the last ones, that are held back.
     n_iter_no_change : int, default=40
         See ``tol``.
+    n_restarts : int, default=1
+        Train from as many random starts.
+    ensemble : {"best", "mean"}, default="best"
+        What becomes of them: the one with the least validation loss (training loss, where no rows are held back); or
+        one net as wide as all of them, whose output is the mean of theirs (that of scores, of a classifier), and whose
+        curves are those of the best. It forecasts, learns more and is saved as one net.
     warm_start : bool, default=False
         ``fit`` goes on from the weights it has.
     verbose : int, default=0
@@ -158,5 +164,7 @@ class TrainedParameters(Declared):
     early_stopping: bool = True
     validation_fraction: float = 0.15
     n_iter_no_change: int = 40
+    n_restarts: int = 1
+    ensemble: str = "best"
     warm_start: bool = False
     verbose: int = 0

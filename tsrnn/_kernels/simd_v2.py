@@ -211,9 +211,10 @@ I64, I32 = ir.IntType(64), ir.IntType(32)
 BLOCK = (
     64  # bytes of columns of a scatter tile: the same on every machine, for it is part of the order of sums
 )
-PANEL = 4096  # bytes of one of the vectors that a panel of y is copied as: three of them leave room in a first cache
-TILES = 32
-SMALL = 16384  # bytes of y that need no copy
+PANEL = 8192  # bytes of each of the vectors of a panel of y: with three of them a first cache has room for rows of a
+SMALL = 8192  # bytes of y that need no copy
+TILES = 32  # one below the other in a block of rows
+LONG = 64  # numbers of a row of a, from which on they are gathered
 
 
 def _begin(module, t, name, arguments):
@@ -359,6 +360,39 @@ def _pack(module, t, V):
     return function
 
 
+def _gather(module, t):
+    """Copy n numbers from each of some rows of a so that what a tile of an outer product reads lies side by side.
+
+    z[i, s, r] = a[rows[s] + i R + r],   starts[s] = s R,   R rows of a tile
+    """
+    pointer, R = t.scalar.as_pointer(), t.rows
+    function, b = _begin(
+        module, t, "gather", [pointer, I64.as_pointer(), I64, I64, pointer, I64.as_pointer()]
+    )
+    if b is None:
+        return function
+    a, rows, n, steps, z, starts = function.args
+    with _loop(b, steps, 1) as s:
+        b.store(b.mul(s, I64(R)), b.gep(starts, [s]))
+    tiles = max(64 // (R * t.bits // 8), 1)  # that read one line of the cache
+    vector = ir.VectorType(t.scalar, R).as_pointer()
+    with _loop(b, n, R * tiles) as i:
+        end = b.sub(n, i)
+        with b.if_else(b.icmp_signed("<", end, I64(R * tiles))) as (part, whole):
+            with whole, _loop(b, steps, 1) as s:
+                row = _at(b, a, b.load(b.gep(rows, [s])), i)
+                to = _at(b, z, (i, steps), (s, I64(R)))
+                for k in range(tiles):
+                    moved = b.load(b.bitcast(b.gep(row, [I64(k * R)]), vector), align=t.bits // 8)
+                    b.store(moved, b.bitcast(_at(b, to, (I64(k * R), steps)), vector), align=t.bits // 8)
+            with part, _loop(b, steps, 1) as s, _loop(b, end, 1) as r:
+                x = b.load(_at(b, a, b.load(b.gep(rows, [s])), i, r))
+                tile, within = b.sdiv(r, I64(R)), b.srem(r, I64(R))
+                b.store(x, _at(b, z, (i, steps), (s, I64(R)), (b.mul(tile, I64(R)), steps), within))
+    b.ret_void()
+    return function
+
+
 def _tile(module, t, kind, R, V):
     """Add some terms to R rows by V vectors of z.
 
@@ -460,54 +494,82 @@ def _panels(b, t, N, V):
 class _Sweep:
     """All of z += a y, product or outer: M rows, K terms, N columns.
 
-    y is read panel by panel.  ``packed`` holds the panels one after the other, or is null; then a panel is copied where
-    many rows use it and y does not fit a cache.
+    y is read panel by panel, and where y does not fit a cache the first tile that reads a panel leaves a copy of it.
+    ``packed`` holds the panels of a product one after the other, or is null.
     """
 
     def __init__(self, context, b, t, kind, args):
         self.context, self.b, self.t, self.kind = context, b, t, kind
         self.a, self.rows, self.y, self.packed, self.z, self.M, self.K, self.N = args
         self.null = ir.Constant(self.y.type, None)
+        self.most = PANEL * 8 // t.bits // t.lanes  # terms of a panel
 
-    def tile(self, R, V, i, stop, s, steps, y, ld_y, n_y, j, n, keep=None):
-        """Rows from i on, columns from j on, terms from s on; y points to its own."""
-        b, first, second = self.b, *((i, s) if self.kind == "outer" else (s, i))
-        a, rows, z = _at(b, self.a, first), _at(b, self.rows, second), _at(b, self.z, (i, self.N), j)
+    def left(self, i, s):
+        """What a tile of rows from i on and terms from s on reads of a and of rows."""
+        if self.kind == "outer":
+            i, s = s, i
+        return _at(self.b, self.a, s), _at(self.b, self.rows, i)
+
+    def tile(self, R, V, i, stop, left, steps, y, ld_y, n_y, j, n, keep=None):
+        """Rows from i on, columns from j on; y points to its own."""
+        b, z = self.b, _at(self.b, self.z, (i, self.N), j)
         last = b.sub(b.sub(stop, i), I64(1))
-        b.call(
-            _tile(b.module, self.t, self.kind, R, V),
-            [a, rows, y, z, keep or self.null, last, self.N, ld_y, n_y, n, steps],
-        )
+        arguments = [*left, y, z, keep or self.null, last, self.N, ld_y, n_y, n, steps]
+        b.call(_tile(b.module, self.t, self.kind, R, V), arguments)
 
     def narrow(self):
         """N within one vector: all terms at once."""
         R, zero = 2 * self.t.rows, I64(0)
         with _loop(self.b, self.M, R) as i:
-            self.tile(R, 0, i, self.M, zero, self.K, self.y, self.N, self.N, zero, self.N)
+            left = self.left(i, zero)
+            self.tile(R, 0, i, self.M, left, self.K, self.y, self.N, self.N, zero, self.N)
 
     def wide(self, M):
         """The first M rows, a block of them at a time, so that a second cache holds what they see of a."""
-        b, t = self.b, self.t
-        most, block = PANEL * 8 // t.bits // t.lanes, TILES * t.rows
-        big = b.icmp_signed(">", b.mul(self.K, self.N), I64(SMALL * 8 // t.bits))
-        often = b.icmp_signed(">", M, I64(t.rows))
-        fresh = b.icmp_unsigned("==", self.packed, self.null)
-        numbers, wanted = I64(3 * most * t.lanes), b.and_(b.and_(big, often), fresh)
-        with _room(self.context, b, t, numbers, wanted) as room, _loop(b, M, block) as i:
+        b, t, block = self.b, self.t, TILES * self.t.rows
+        several = b.and_(
+            b.icmp_signed(">", M, I64(t.rows)),
+            b.icmp_signed(">", b.mul(self.K, self.N), I64(SMALL * 8 // t.bits)),
+        )
+        wanted = b.and_(several, b.icmp_unsigned("==", self.packed, self.null))
+        with _room(self.context, b, t, I64(3 * self.most * t.lanes), wanted) as room, _loop(b, M, block) as i:
             stop = _least(b, b.add(i, I64(block)), M)
-            if self.kind == "product":
-                for V in (3, 2):
-                    with _panels(b, t, self.N, V) as (j, n), _loop(b, self.K, most) as s:
-                        steps = _least(b, b.sub(self.K, s), I64(most))
-                        self._panel(V, i, stop, s, steps, j, n, room)
+            if self.kind == "outer":
+                self._outer(i, stop, room)
             else:
-                with _loop(b, self.K, most) as s:
-                    steps = _least(b, b.sub(self.K, s), I64(most))
-                    for V in (3, 2):
-                        with _panels(b, t, self.N, V) as (j, n):
-                            self._panel(V, i, stop, s, steps, j, n, room)
+                for V in (3, 2):
+                    with _panels(b, t, self.N, V) as (j, n), self._terms() as (s, steps):
+                        self._panel(V, i, stop, s, steps, j, n, room, lambda i, s=s: self.left(i, s))
 
-    def _panel(self, V, start, stop, s, steps, j, n, room):
+    @contextmanager
+    def _terms(self):
+        with _loop(self.b, self.K, self.most) as s:
+            yield s, _least(self.b, self.b.sub(self.K, s), I64(self.most))
+
+    def _outer(self, start, stop, room):
+        """Rows start <= i < stop.  Where they are many, and many panels use them, they are gathered from a first."""
+        b, t = self.b, self.t
+        rows, most = I64(TILES * t.rows), I64(self.most)
+        far = b.and_(
+            b.icmp_signed(">=", b.sub(stop, start), I64(LONG)), b.icmp_signed(">", self.N, I64(8 * t.lanes))
+        )
+        size = b.mul(b.add(rows, I64(64 // t.bits)), most)
+        with _room(self.context, b, t, size, far) as side, self._terms() as (s, steps):
+            near = b.icmp_unsigned("==", side, self.null)
+            begins = b.bitcast(_at(b, side, (rows, most)), I64.as_pointer())
+            a, at = self.left(start, s)
+            with b.if_then(b.not_(near)):
+                b.call(_gather(b.module, t), [a, at, b.sub(stop, start), steps, side, begins])
+
+            def left(i):
+                one, other = _at(b, a, b.sub(i, start)), _at(b, side, (b.sub(i, start), steps))
+                return b.select(near, one, other), b.select(near, at, begins)
+
+            for V in (3, 2):
+                with _panels(b, t, self.N, V) as (j, n):
+                    self._panel(V, start, stop, s, steps, j, n, room, left)
+
+    def _panel(self, V, start, stop, s, steps, j, n, room, left):
         """Rows start <= i < stop.  The first tile copies the panel, the others read the copy."""
         b, t, width = self.b, self.t, I64(V * self.t.lanes)
         copied = b.icmp_unsigned("!=", room, self.null)
@@ -515,23 +577,23 @@ class _Sweep:
         own, there = _at(b, self.y, (s, self.N), j), _at(b, self.packed, (j, self.K), (s, width))
         with cgutils.for_range_slice(b, start, stop, I64(t.rows)) as (i, count):
             first = b.icmp_signed("==", count, I64(0))
-            keep = b.select(first, room, self.null)
             again = b.and_(copied, b.not_(first))
-            side = b.or_(ready, again)  # by side lie the vectors that are read
+            dense = b.or_(ready, again)  # the vectors lie side by side
             y = b.select(ready, there, b.select(again, room, own))
-            ld_y, n_y = b.select(side, width, self.N), b.select(side, width, n)
-            self.tile(t.rows, V, i, stop, s, steps, y, ld_y, n_y, j, n, keep)
+            ld_y, n_y = b.select(dense, width, self.N), b.select(dense, width, n)
+            keep = b.select(first, room, self.null)
+            self.tile(t.rows, V, i, stop, left(i), steps, y, ld_y, n_y, j, n, keep)
 
     def last_row(self, i):
         """Row i alone: bound by the latency of its sums, so eight of them at once, not by their number."""
-        b, t, zero = self.b, self.t, I64(0)
+        b, t, left = self.b, self.t, self.left(i, I64(0))
         with _loop(b, self.N, 8 * t.lanes) as j:
             n = _least(b, b.sub(self.N, j), I64(8 * t.lanes))
             y = _at(b, self.y, j)
             with b.if_else(b.icmp_signed("<", n, I64(t.lanes))) as (part, whole):
                 for V, block in ((0, part), (8, whole)):
                     with block:
-                        self.tile(1, V, i, self.M, zero, self.K, y, self.N, n, j, n)
+                        self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
 
 
 def _sweep(context, module, t, kind):

@@ -4,8 +4,8 @@ The equations are in ``delay_kernels.py``.  Training goes through stages, (steps
 measured y, one row a sample; in closed loop through free runs of some steps, by back-propagation through the loop.
 """
 
-from dataclasses import KW_ONLY, dataclass
-from operator import attrgetter
+from dataclasses import KW_ONLY, dataclass, replace
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, TrainedParameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
-from .._nets.delay import DelayDynamics, make_plan
+from .._nets.delay import DelayDynamics, abreast, make_plan
 from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
@@ -28,7 +28,14 @@ from .._nets.dynamics import (
 )
 from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss
 from .._training.losses import has_kinks, resolve_loss, squared
-from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
+from .._training.monitor import (
+    Monitor,
+    check_training,
+    chooses_solver,
+    curves,
+    makes_one_of_all,
+    progress,
+)
 from .._training.solvers import (
     LBFGS,
     Adam,
@@ -75,8 +82,6 @@ class DelayParameters(TrainedParameters):
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
     n_iter_no_change : int, default=10
         See ``tol``.
-    n_restarts : int, default=1
-        Train from as many random starts and keep the best by validation loss.
     random_state : int, RandomState or None, default=None
         For the initial weights and mini-batches.
 
@@ -107,7 +112,6 @@ class DelayParameters(TrainedParameters):
     early_stopping: bool = True
     validation_fraction: float = 0.15
     n_iter_no_change: int = 10
-    n_restarts: int = 1
 
 
 class Attempt(NamedTuple):
@@ -188,22 +192,43 @@ class DelayLearner(Learner):
     # ---------------------------------------------------------------------------------- training
 
     def learn(self, net, series, mean, rng, before=None):
-        """Train from ``n_restarts`` starts, keep the best."""
+        """Train from ``n_restarts`` starts; keep the best, or make one net of all."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
         stages = self._stages(net, series)
         judge = self._validation(net, series, stages[:2])
-        old = [before] + [None] * (self.p.n_restarts - 1)
-        attempts = [self._attempt(net, series, stages, rng, start, judge) for start in old]
-        if self._runs_away(net, series, min(attempts, key=attrgetter("value")).theta, stages):
-            closed_loop_only = stages[1:2]
-            attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge))
-        best = min(attempts, key=attrgetter("value"))
+        starts = [before] + [None] * (self.p.n_restarts - 1)
+        if makes_one_of_all(self.p):
+            members = [self._best(net, series, stages, rng, [start], judge) for start in starts]
+            best = min(members, key=attrgetter("value"))
+            net, best = self._abreast(net, series, members, best)
+        else:
+            best = self._best(net, series, stages, rng, starts, judge)
         information = None
         exact = traits(self._solver(net, series)).dtype == np.float64
         if self.is_squared and exact and _is_small(net, series):
             information = self._information(net, series, best)
         dynamics = DelayDynamics(best.theta, net, mean, self.input_lag)
         return Trained(dynamics, *curves(best.monitors), Carry(best.moments, information))
+
+    def _best(self, net, series, stages, rng, starts, judge):
+        """The best attempt from some starts; and from another one in closed loop alone, should it run away."""
+        attempts = [self._attempt(net, series, stages, rng, start, judge) for start in starts]
+        if self._runs_away(net, series, min(attempts, key=attrgetter("value")).theta, stages):
+            closed_loop_only = stages[1:2]
+            attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge))
+        return min(attempts, key=attrgetter("value"))
+
+    def _wide(self, net):
+        """The plan of all members side by side."""
+        hidden = tuple(self.p.n_restarts * H for H in self.hidden)
+        return replace(self, hidden=hidden).net(net.n_inputs, net.n_outputs)
+
+    def _abreast(self, net, series, members, best):
+        """The plan of all members side by side, and an attempt with their parameters, else that of the best."""
+        wide = self._wide(net)
+        theta = abreast(net, wide, [member.theta for member in members])
+        decay = self._loss(wide, series, open_loop(wide), self.p.alpha).decay
+        return wide, best._replace(theta=theta, decay=decay, moments=None)
 
     def _information(self, net, series, best):
         """J'J + decay (P, P), of all rows, those that were held back too."""
@@ -307,7 +332,22 @@ class DelayLearner(Learner):
         return LevenbergMarquardt() if _is_small(net, series) else Adam()
 
     def learn_whole(self, net, series, mean, rng, before=None):
-        """Train on series that have one y each, which their last row holds."""
+        """Train on series that have one y each, which their last row holds, from ``n_restarts`` starts."""
+        starts = [before] + [None] * (self.p.n_restarts - 1)
+        attempts = [self._attempt_whole(net, series, mean, rng, start) for start in starts]
+        best, _ = min(attempts, key=itemgetter(1))
+        if not makes_one_of_all(self.p):
+            return best
+        wide = self._wide(net)
+        theta = abreast(net, wide, [trained.dynamics.theta for trained, _ in attempts])
+        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None))
+
+    def _pooled(self, net, theta, mean):
+        """The model of one answer a series."""
+        return Pooled(theta, DelayDynamics(theta, net, mean, self.input_lag), self.p.pooling)
+
+    def _attempt_whole(self, net, series, mean, rng, before):
+        """Train from ``before``, or from new parameters; returns ``Trained`` and what attempts are compared by."""
         p, alone = self.p, not any(s.held[-1] for s in series)
         solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
         decay = p.alpha * (net.groups() > 0)
@@ -329,9 +369,8 @@ class DelayLearner(Learner):
         with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
             monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
             moments = run_solver(solver, objective, theta, monitor, rng, moments)
-        dynamics = DelayDynamics(monitor.best_theta, net, mean, self.input_lag)
-        found = Pooled(monitor.best_theta, dynamics, p.pooling)
-        return Trained(found, *curves([monitor]), Carry(moments, None))
+        found = self._pooled(net, monitor.best_theta, mean)
+        return Trained(found, *curves([monitor]), Carry(moments, None)), monitor.best
 
     def learn_more(self, trained, series, memory, rng):
         """Take a step of recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""
@@ -393,7 +432,6 @@ class DelayNetwork:
         if "pooling" in self._get_param_names():
             check_word("pooling", self.pooling, POOLINGS)
         check_number("batch_size", self.batch_size, 1, integer=True)
-        check_number("n_restarts", self.n_restarts, 1, integer=True)
         lags = input_lags, output_lags, layer_lags
         return DelayLearner(self, hidden, *lags, self.activation, self.skip_connections, loss)
 

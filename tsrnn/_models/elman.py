@@ -121,6 +121,7 @@ def cell(activation, learned, layer_norm):
         terms,
         torch=Layout((0,), lacks="" if activation in ("tanh", "relu") else f"activation={activation!r}"),
         keras=Layout((0,)),
+        apart=None if layer_norm else -1,
     )
 
 
@@ -227,6 +228,11 @@ class ElmanRegressor(ElmanParameters, RecurrentRegressor):
     >>> model.predict(X[1200:]).shape  # goes on where training ended
     (300,)
     """
+
+    _warmup = (
+        *RecurrentRegressor._warmup,
+        {"hidden_layer_sizes": (2,), "solver": "lm", "max_iter": 1, "random_state": 0},
+    )
 
 
 class ElmanClassifier(ElmanParameters, RecurrentClassifier):

@@ -183,6 +183,7 @@ def cell(reset, learned, layer_norm):
         terms,
         torch=Layout((0, 1, 2), inner, lacks),
         keras=Layout((1, 0, 2), inner),  # theirs: z r n
+        apart=None if layer_norm else inner,
     )
 
 

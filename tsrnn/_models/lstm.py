@@ -186,8 +186,11 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
         "layer_norm": layer_norm,
     }
     lacks = "peepholes" if peepholes else "" if forget_gate else "forget_gate=False"
+    apart = None if peepholes or layer_norm else -1
     layout = Layout((0, 2, 3, 1), lacks=lacks)  # theirs: i f g o
-    return Cell(cell, options, G, 2, bias, shapes, forward, backward, terms, torch=layout, keras=layout)
+    return Cell(
+        cell, options, G, 2, bias, shapes, forward, backward, terms, torch=layout, keras=layout, apart=apart
+    )
 
 
 class LSTMParameters(RecurrentParameters):

@@ -111,7 +111,9 @@ def cell(candidate, learned, layer_norm):
         return Parameters((2, D, H), (2, H), (start, H), (0, H, H), (gain, H))
 
     options = {"candidate": candidate, "learned": learned, "layer_norm": layer_norm}
-    return Cell(cell, options, 2, 1, (0, 0), shapes, partial(forward, kind), partial(backward, kind), terms)
+    kernels = partial(forward, kind), partial(backward, kind)
+    apart = None if layer_norm else -1
+    return Cell(cell, options, 2, 1, (0, 0), shapes, *kernels, terms, apart=apart)
 
 
 class MinGRUParameters(RecurrentParameters):

@@ -9,6 +9,7 @@ one epoch earlier.
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -27,13 +28,21 @@ from .._nets.dynamics import (
     geometric_mean,
 )
 from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss
-from .._nets.recurrent import Cell, make_net
+from .._nets.recurrent import Cell, abreast, make_net
 from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
-from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, windows
+from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
+from .._nets.recurrent_squares import SquaresLoss
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
-from .._training.losses import has_kinks, link_of, resolve_loss
-from .._training.monitor import Monitor, check_training, chooses_solver, curves, progress
+from .._training.losses import has_kinks, link_of, resolve_loss, squared
+from .._training.monitor import (
+    Monitor,
+    check_training,
+    chooses_solver,
+    curves,
+    makes_one_of_all,
+    progress,
+)
 from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
 
 
@@ -93,8 +102,9 @@ class RecurrentParameters(TrainedParameters):
         First rows of each series that are in no loss.
     batch_size : int or "auto", default="auto"
         Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
-    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
-        A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``. L-BFGS
+    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs", "lm"} or object, default="auto"
+        A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``.
+        Levenberg-Marquardt is for the squared loss in open loop and nets up to some 600 parameters. L-BFGS
         takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
         through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
         among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
@@ -110,8 +120,8 @@ class RecurrentParameters(TrainedParameters):
     n_iter_no_change : int, default=40
         See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
     n_jobs : int or None, default=None
-        Threads, each with a share of the sequences of a batch; the result does not depend on it. None is 1 unless
-        in a ``joblib.parallel_config``, -1 all processors.
+        Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on it.
+        None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
     random_state : int, RandomState or None, default=None
         For the initial weights, the order of series and dropout.
 
@@ -168,6 +178,18 @@ class Task(NamedTuple):
     series: list
     mean: tuple
     validate: object
+
+
+class Attempt(NamedTuple):
+    """What training from one start came to; ``value`` is what attempts are compared by."""
+
+    trained: Trained
+    value: float
+
+    @property
+    def judged(self):
+        """Its model before the held rows were learnt."""
+        return self.trained.dynamics if self.trained.judged is None else self.trained.judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,11 +250,36 @@ class RecurrentLearner(Learner):
     # ---------------------------------------------------------------------------------- training
 
     def learn(self, net, series, mean, rng, before=None):
-        """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too."""
+        """Train from ``n_restarts`` starts, the first of them ``before``; keep the best, or make one net of all."""
         p = self.p
         check_enough_rows(type(p).__name__, net.lead, series)
         first = net.lead + p.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
+        attempts = self._attempts(lambda *start: self._attempt(net, series, mean, *start), rng, before)
+        best = min(attempts, key=attrgetter("value")).trained
+        if not makes_one_of_all(p):
+            return best
+        wide, theta = abreast(net, [attempt.trained.dynamics.theta for attempt in attempts])
+        dynamics, ends = self._made(Task(wide, series, mean, None), theta)
+        judged = None
+        if any(attempt.trained.judged is not None for attempt in attempts):
+            _, theta = abreast(net, [attempt.judged.theta for attempt in attempts])
+            judged, _ = self._made(Task(wide, series, mean, None), theta)
+        return best._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged)
+
+    def _attempts(self, attempt, rng, before):
+        """Attempts from ``n_restarts`` starts, attempt(rng, before), each with random numbers of its own."""
+        n = self.p.n_restarts
+        if n == 1:
+            return [attempt(rng, before)]
+        streams = [np.random.RandomState(seed) for seed in rng.randint(2**31 - 1, size=n)]
+        starts = list(zip(streams, [before] + [None] * (n - 1)))
+        with self._threads() as pool:
+            return in_threads(pool, lambda start: attempt(*start), starts)
+
+    def _attempt(self, net, series, mean, rng, before):
+        """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too."""
+        p = self.p
         if before is None:
             theta, moments = self._initial(net, series, mean, rng), None
         else:
@@ -245,12 +292,12 @@ class RecurrentLearner(Learner):
             judged = dynamics
             theta, moments = self._learn_held(task, stages, monitors, moments, rng)
             dynamics, ends = self._made(task, theta)
-        return Trained(dynamics, *curves(monitors), moments, ends, judged)
+        return Attempt(Trained(dynamics, *curves(monitors), moments, ends, judged), monitors[-1].best)
 
     def _train(self, task, stages, theta, moments, rng, patience=None):
         """Solver after solver, each with the iterations it may take: their monitors, what the last goes on with."""
         p, monitors = self.p, []
-        with self._threads() as pool:
+        with self._threads_of_one() as pool:
             for solver, limit in stages:
                 loss = self._loss(task.net, task.series, task.mean, solver, pool)
                 # "auto" gives L-BFGS more iterations, and as much more patience: held losses rise, then fall.
@@ -321,6 +368,10 @@ class RecurrentLearner(Learner):
         n = effective_n_jobs(self.p.n_jobs)
         return ThreadPoolExecutor(n - 1) if n > 1 else nullcontext()
 
+    def _threads_of_one(self):
+        """The same for the sequences of a batch, which share the threads that restarts leave idle: none."""
+        return self._threads() if self.p.n_restarts == 1 else nullcontext()
+
     def _teaching(self, mean_y, feedback=None):
         """The parameters that concern the loss."""
         p = self.p
@@ -341,7 +392,8 @@ class RecurrentLearner(Learner):
             series, lead_in = windows(series, net.lead, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - net.lead, SHARD
         dtype = traits(solver).dtype
-        loss = TrackLoss(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
+        kind = SquaresLoss if "gauss_newton" in traits(solver).needs else TrackLoss
+        loss = kind(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
         if not loss.weight > 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
@@ -377,6 +429,19 @@ class RecurrentLearner(Learner):
 
     def learn_whole(self, net, series, mean, rng, before=None):
         """Train on series that have one y each, which their last row holds."""
+        attempts = self._attempts(lambda *start: self._attempt_whole(net, series, mean, *start), rng, before)
+        best = min(attempts, key=attrgetter("value")).trained
+        if not makes_one_of_all(self.p):
+            return best
+        wide, theta = abreast(net, [attempt.trained.dynamics.theta for attempt in attempts])
+        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=None)
+
+    def _pooled(self, net, theta, mean):
+        """The model of one answer a series."""
+        return Pooled(theta, RecurrentDynamics(theta, net, mean, self.input_lag), self.p.pooling)
+
+    def _attempt_whole(self, net, series, mean, rng, before):
+        """As ``_attempt``."""
         p, alone = self.p, not any(s.held[-1] for s in series)
         if before is None:
             theta, moments = net.initial(rng, p.recurrent_init), None
@@ -389,7 +454,7 @@ class RecurrentLearner(Learner):
 
         validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
         B, monitors = BATCH if p.batch_size == "auto" else p.batch_size, []
-        with self._threads() as pool:
+        with self._threads_of_one() as pool:
             for solver, limit in self._whole_solvers(net, series):
                 objective = loss(traits(solver).dtype, B=B, pool=pool)
                 with progress(p.verbose, type(p).__name__, limit) as tell:
@@ -397,11 +462,19 @@ class RecurrentLearner(Learner):
                     moments = run_solver(solver, objective, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-        dynamics = RecurrentDynamics(theta, net, mean, self.input_lag)
-        return Trained(Pooled(theta, dynamics, p.pooling), *curves(monitors), moments)
+        trained = Trained(self._pooled(net, theta, mean), *curves(monitors), moments)
+        return Attempt(trained, monitors[-1].best)
 
     def _whole_solvers(self, net, series):
         """As ``_solvers``; "auto" is Adam, whose steps see some series each."""
+        if not (
+            chooses_solver(self.p)
+            or PooledRecurrentLoss.offers.issuperset(traits(resolve_solver(self.p.solver)).needs)
+        ):
+            raise ValueError(
+                f"solver={self.p.solver!r} does not train {type(self.p).__name__} on one y a series: give 'auto', "
+                "'lbfgs' or 'adam'."
+            )
         if chooses_solver(self.p):
             return [(Adam(0.005, clip_norm=1.0), self.p.max_iter)]
         return [(resolve_solver(self.p.solver), self.p.max_iter)]
@@ -468,8 +541,12 @@ class RecurrentNetwork:
     def _check_together(self, learner):
         """Raise where parameters do not go together."""
         if not chooses_solver(self):
-            check_needs(self, TrackLoss.offers)
-            if traits(resolve_solver(self.solver)).batches == "all" and learner._is_random():
+            solver = resolve_solver(self.solver)
+            of_squares = "gauss_newton" in traits(solver).needs
+            check_needs(self, (SquaresLoss if of_squares else TrackLoss).offers)
+            if of_squares:
+                self._check_squares(learner)
+            if traits(solver).batches == "all" and learner._is_random():
                 raise ValueError(
                     f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                     "random: give solver='adam', or neither of them."
@@ -483,6 +560,17 @@ class RecurrentNetwork:
                 "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "
                 "output_lags=0."
             )
+
+    def _check_squares(self, learner):
+        """Raise where a solver of sums of squares does not train the net."""
+        plain = learner.loss is squared and self.training == "open_loop"
+        if plain and learner.cell.apart is not None and not (self.bidirectional or self.orthogonal_penalty):
+            return
+        raise ValueError(
+            f"solver={self.solver!r} is for the squared loss in open loop, of a net that reads forward, whose units "
+            "see each other through h alone (no layer_norm, peepholes, bidirectional, orthogonal_penalty, no reset "
+            "before the product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
+        )
 
     @property
     def params_(self):

@@ -157,6 +157,31 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     )
 
 
+def abreast(plan, wide, thetas):
+    """Parameters of one net whose output is the mean of that of k nets.
+
+    plan : of each.   wide : the same with hidden layers k times as wide, which hold those of the nets side by side.
+    """
+    k, theta = len(thetas), np.zeros(wide.size)
+    layers = wide.views(theta)
+    for j, member in enumerate(map(plan.views, thetas)):
+        for depth, (one, (W, b)) in enumerate(zip(member, layers)):
+            is_output = depth == len(layers) - 1
+            columns = slice(None) if is_output else slice(j * len(one.b), (j + 1) * len(one.b))
+            share = 1 / k if is_output else 1.0
+            b[columns] += share * one.b
+            if depth == 0:
+                W[:, columns] += share * one.W
+                continue
+            below = len(member[depth - 1].b)  # the last rows are the units below, at one lag after another
+            lags = (len(W) - len(one.W)) // ((k - 1) * below)
+            shared = len(one.W) - lags * below
+            W[:shared, columns] += share * one.W[:shared]
+            units = W[shared:].reshape(lags, k, below, -1)
+            units[:, j, :, columns] += share * one.W[shared:].reshape(lags, below, -1)
+    return theta
+
+
 def forward(plan, theta, x, x_at, y, y_at, fed, T, space):
     """Run ``kernels.forward``; return the arguments that the other kernels share, and h.
 

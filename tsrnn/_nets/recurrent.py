@@ -48,6 +48,8 @@ class Cell(NamedTuple):
     norm.
     forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
     dgain, first, last) : kernels, see ``lstm.py``.
+    apart : None where the states of a unit depend on gates of others, but for h U; else the gate whose h U + d, with d
+    the parameters after U, lies within a product of gates, and whose gradient is found in Q; -1 for none.
     terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
     Export raises where one is missing.   draw(rng, p) : fill the further parameters of a named tuple, if 0 is no start.
     """
@@ -64,6 +66,7 @@ class Cell(NamedTuple):
     torch: Layout | None = None
     keras: Layout | None = None
     draw: Callable | None = None
+    apart: int | None = None
 
     def __reduce__(self):
         return _remade, (self.make, self.options)
@@ -240,6 +243,33 @@ def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="id
     shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
     return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link)
+
+
+def abreast(net, thetas):
+    """One net of k that are laid out alike, whose output is the mean of theirs, and its parameters."""
+    k, n, blocks = len(thetas), len(net.blocks), []
+    lags = tuple(s for s in net.readout if s.which < 0)
+    seen, shared = lags, _width(lags)
+    for j in range(k):
+        for block in net.blocks:
+            sources = tuple(s if s.which < 0 else s._replace(which=s.which + j * n) for s in block.sources)
+            blocks.append(block._replace(sources=sources))
+        for s in net.readout[len(lags) :]:
+            seen = (*seen, s._replace(which=s.which + j * n, at=_width(seen)))
+    sizes = net.n_inputs, net.n_outputs, tuple(blocks), seen
+    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link)
+    theta = np.zeros(wide.size)
+    *groups, readout = wide.views(theta)
+    D = (len(readout.W[0]) - shared) // k
+    for j, member in enumerate(map(net.views, thetas)):
+        for group, of_member in zip(groups[j * n :], member[:-1]):
+            for array, values in zip(group, of_member):
+                array[:] = values
+        W, b = member[-1]
+        readout.W[0, :shared] += W[0, :shared] / k
+        readout.W[0, shared + j * D : shared + (j + 1) * D] = W[0, shared:] / k
+        readout.b[:] += b / k
+    return wide, theta
 
 
 def _width(sources):

@@ -5,8 +5,11 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._check import check_flag, check_number, check_verbose
+from .._check import check_flag, check_number, check_verbose, check_word
 from .._warn import warn
+
+
+ENSEMBLES = ("best", "mean")
 
 
 def check_training(model):
@@ -16,9 +19,21 @@ def check_training(model):
     check_number("tol", model.tol, 0)
     check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
     check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
+    check_number("n_restarts", model.n_restarts, 1, integer=True)
+    check_word("ensemble", model.ensemble, ENSEMBLES)
     check_verbose(model.verbose)
     for name in ("skip_connections", "early_stopping", "warm_start"):
         check_flag(name, getattr(model, name))
+    if model.warm_start and makes_one_of_all(model):
+        raise ValueError(
+            f"warm_start=True goes on from the weights of one net, but ensemble='mean' makes one of n_restarts="
+            f"{model.n_restarts}: give ensemble='best', or warm_start=False."
+        )
+
+
+def makes_one_of_all(model):
+    """True if the nets of all restarts become one."""
+    return model.n_restarts > 1 and model.ensemble == "mean"
 
 
 def chooses_solver(model):

@@ -429,10 +429,12 @@ def _folded(model, framework):
         )
     net = model._dynamics().net
     *layers, readout = net.views(model.theta_)
+    lowest = [all(source.which < 0 for source in block.sources) for block in net.blocks]
     absent = {
         layout.lacks: layout.lacks,
         "layer_norm": len(layers[0].gain),
         "skip_connections": any(source.which < 0 for source in net.readout),
+        "ensemble='mean'": sum(lowest) > 1 + net.bidirectional,
     }
     for option, present in absent.items():
         if present:

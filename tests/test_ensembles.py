@@ -1,0 +1,124 @@
+"""Several starts: the best of them, or one net whose output is the mean of theirs."""
+
+import pickle
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tsrnn import (
+    ElmanClassifier,
+    ElmanRegressor,
+    GRURegressor,
+    LSTMRegressor,
+    NARXRegressor,
+    TDNNClassifier,
+    TDNNRegressor,
+)
+from tsrnn._nets import delay, recurrent
+from tsrnn._nets.delay import DelayDynamics
+from tsrnn._nets.recurrent_dynamics import RecurrentDynamics
+from tsrnn.export import to_torch
+
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(240, 2))
+Y = np.column_stack([np.tanh(X[:, 0] + np.roll(X[:, 1], 1)), X[:, 1] * np.roll(X[:, 0], 2)])
+QUICK = {"max_iter": 3, "random_state": 0}
+
+NETS = {
+    "LSTM": LSTMRegressor((3,), initial_state="learned"),
+    "GRU, layers that skip, fed back": GRURegressor(
+        (3, 2), skip_connections=True, input_lags=1, output_lags=(1, 3)
+    ),
+    "Elman, both ways": ElmanRegressor((3, 2), bidirectional=True, layer_norm=True),
+    "NARX": NARXRegressor((3,)),
+    "NARX, layers that skip": NARXRegressor((3, 2), skip_connections=True),
+    "TDNN, lags of layers": TDNNRegressor((3, 2, 4), layer_lags=(2, (0, 3))),
+    "TDNN, linear": TDNNRegressor(()),
+}
+
+
+def abreast(model, k):
+    """k nets of random weights, and the one net of all, as dynamics."""
+    learner = model._learner()
+    net, mean = learner.net(2, 2), (np.array([0.3, -0.2]), np.array([0.1, 0.5]))
+    thetas = [np.random.default_rng(j).normal(size=net.size) * 0.4 for j in range(k)]
+    if isinstance(net, recurrent.Net):
+        wide, theta = recurrent.abreast(net, thetas)
+        kind = RecurrentDynamics
+    else:
+        wide = model.set_params(n_restarts=k)._learner()._wide(net)
+        theta, kind = delay.abreast(net, wide, thetas), DelayDynamics
+    return [kind(t, net, mean, learner.input_lag) for t in thetas], kind(theta, wide, mean, learner.input_lag)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("k", [2, 3])
+def test_the_output_of_one_net_is_the_mean_of_those_of_all(name, k):
+    members, together = abreast(NETS[name], k)
+    outs = [member.run(X, Y, member.first())[0] for member in members]
+    assert np.ptp(outs, axis=0).max() > 0.1
+    out, _ = together.run(X, Y, together.first())
+    assert np.abs(out - np.mean(outs, axis=0)).max() < 1e-13
+    assert together.lead == members[0].lead
+
+
+@cache
+def fitted(**kw):
+    return ElmanRegressor((3,), **{**QUICK, "n_restarts": 3, **kw}).fit(X[:200], Y[:200])
+
+
+def test_restarts_differ_and_the_best_is_kept():
+    best = fitted()
+    assert len(best.params_) == 2
+    alone = fitted(n_restarts=1)
+    assert not np.array_equal(best.theta_, alone.theta_)
+    curves = [fitted(n_restarts=n, random_state=1).validation_curve_ for n in (2, 6)]
+    assert min(curves[1]) <= min(curves[0])  # the first two are among the six
+
+
+def test_one_net_of_all_forecasts_learns_and_is_saved():
+    model = fitted(ensemble="mean")
+    assert [len(layer.b[0]) for layer in model.params_] == [3, 3, 3, 2]
+    assert len({layer.W.tobytes() for layer in model.params_[:3]}) == 3
+    assert model.forecast(4, X[200:204], level=80).shape == (4, 6)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict(X[200:]), model.predict(X[200:]))
+    more = again.partial_fit(X[200:], Y[200:])
+    assert not np.array_equal(more.theta_, model.theta_)
+    with pytest.raises(ValueError, match="torch has no ElmanRegressor with ensemble='mean'"):
+        to_torch(model)
+
+
+@pytest.mark.parametrize("ensemble", ["best", "mean"])
+def test_threads_do_not_show_in_a_result(ensemble):
+    assert np.array_equal(fitted(ensemble=ensemble, n_jobs=2).theta_, fitted(ensemble=ensemble).theta_)
+
+
+def test_a_delay_net_of_all_learns_more():
+    model = NARXRegressor((3,), n_restarts=2, ensemble="mean", **QUICK).fit(X[:200], Y[:200])
+    assert [len(layer.b) for layer in model.params_] == [6, 2]
+    before = model.theta_
+    assert not np.array_equal(model.partial_fit(X[200:], Y[200:]).theta_, before)
+
+
+@pytest.mark.parametrize("model", [ElmanClassifier((2,)), TDNNClassifier((2,))], ids=repr)
+@pytest.mark.parametrize("ensemble", ["best", "mean"])
+def test_of_series_that_have_one_label_each(model, ensemble):
+    series = rng.normal(size=(12, 15, 2))
+    labels = np.where(series[:, -1, 0] > 0, "up", "down")
+    one = clone(model).set_params(**QUICK).fit(series, labels).theta_
+    model = clone(model).set_params(n_restarts=2, ensemble=ensemble, **QUICK).fit(series, labels)
+    assert (len(model.theta_) > len(one)) == (ensemble == "mean")
+    assert np.allclose(model.predict_proba(series).sum(axis=1), 1)
+
+
+def test_what_does_not_go_together_is_refused():
+    with pytest.raises(
+        ValueError, match=r"warm_start=True goes on from the weights of one net.*n_restarts=2"
+    ):
+        ElmanRegressor(n_restarts=2, ensemble="mean", warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="ensemble='median' is unknown: give 'best' or 'mean'"):
+        NARXRegressor(ensemble="median").fit(X, Y)

@@ -1,0 +1,205 @@
+"""A recurrent net's sum of squared errors, and what Levenberg-Marquardt asks of it.
+
+    r = w^1/2 (out - y)         J = dr / dtheta, row after row by forward sensitivities (``sensitivity_kernels.py``)
+
+A unit's states depend on its own gates alone, so the backward kernel of a cell, run on all steps side by side with
+a gradient of 1 for one kind of state, gives the derivatives of that state by gate and by state: nothing here knows a
+cell.  Dimensions as there; M rows of J at a time.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._training.least_squares import add_normal_equations, solve
+from . import sensitivity_kernels as kernels
+from .recurrent_loss import TrackLoss
+from .tape import Tape
+
+
+NUMBERS = 2**19  # of sensitivities at a time: four megabytes
+
+
+class Slopes(NamedTuple):
+    """Derivatives of the states of a block by gates and by the states before; shapes in ``sensitivity_kernels.py``."""
+
+    D: np.ndarray
+    R: np.ndarray
+    E: np.ndarray
+
+
+class SquaresLoss(TrackLoss):
+    """Squared errors of a net that reads forward in time, whose lags are all measured, and whose cell is ``apart``."""
+
+    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear"))
+
+    def __init__(self, net, *args, **options):
+        super().__init__(net, *args, **options)
+        self.groups, self.linear, self._begins = _marks(net)
+        if net.y_lead and self._own(self.at, learn=False) is not None:
+            raise ValueError(
+                "solver='lm' learns from measured y alone, but some y in the lags are missing: fill them, or give "
+                "solver='auto', 'lbfgs' or 'adam'."
+            )
+
+    def sum_of_squares(self, theta):
+        """r'r over all rows."""
+        return 2 * self.value(theta) * self.weight
+
+    def gauss_newton(self, theta):
+        """r'r, J'r (P,) and J'J (P, P) over all rows."""
+        rr, Jr, JJ = 0.0, np.zeros(len(theta)), np.zeros((len(theta),) * 2)
+        weights, steps = self.net.views(theta), max(1, NUMBERS // (len(theta) * self._widest()))
+        for tape, at, n in self._tapes_of(weights):
+            y, w = (a.reshape(-1, self.net.n_outputs)[at : at + n] for a in (self.y, self.w))
+            r = tape.out[:n, 0] - y
+            rr += float(np.sum(w * r * r))
+            for rows, J in self._jacobian(theta, weights, tape, n, steps):
+                add_normal_equations(J.reshape(-1, len(theta)), r[rows].ravel(), w[rows].ravel(), JJ, Jr)
+        return rr, Jr, JJ
+
+    def solve_linear(self, theta, decay):
+        """Theta (P,) with the readout, in which the outputs are linear, optimal given the others."""
+        net, O = self.net, self.net.n_outputs
+        A, c = self._normal_equations(net.views(theta))
+        theta = theta.copy()
+        W, b = net.views(theta)[-1]
+        shrink = net.views(decay)[-1]
+        for o in range(O):
+            ridge = np.append(shrink.W[0, :, o], shrink.b[0, o]) + 1e-12 * A[o].diagonal().max()
+            best = solve(A[o], ridge, c[o])
+            if best is not None:
+                W[0, :, o], b[0, o] = best[:-1], best[-1]
+        return theta
+
+    def _normal_equations(self, weights):
+        """Those of the readout and its bias, (O, D + 1, D + 1) and (O, D + 1)."""
+        O, D = self.net.n_outputs, weights[-1].W.shape[1]
+        A, c = np.zeros((O, D + 1, D + 1)), np.zeros((O, D + 1))
+        for tape, at, n in self._tapes_of(weights):
+            y, w = (a.reshape(-1, O)[at : at + n] for a in (self.y, self.w))
+            seen = np.concatenate([_inputs(tape, self.net.readout, n), np.ones((n, 1))], axis=1)
+            for o in range(O):
+                add_normal_equations(seen, y[:, o].copy(), w[:, o].copy(), A[o], c[o])
+        return A, c
+
+    # ---------------------------------------------------------------------------------- one series after the other
+
+    def _widest(self):
+        """Units of the widest block."""
+        return max(block.H for block in self.net.blocks)
+
+    def _tapes_of(self, weights):
+        """Follow each track: yield its tape, its first row and its rows."""
+        if 1 not in self._tapes:
+            self._tapes[1] = Tape(self.net, 1, self.T, self.dtype)
+        tape = self._tapes[1]
+        for at, end in zip(self.at, self.end):
+            if end > at:
+                here = np.array([at])
+                tape.place(self.x, here, self.y, here, np.array([end - at]))
+                for S, p in zip(tape.S, weights):
+                    S[:, 0, 0] = p.start if p.start.size else 0
+                tape.forward(weights)
+                yield tape, at, end - at
+
+    def _jacobian(self, theta, weights, tape, n, steps):
+        """Yield (rows, d out / d theta (m, O, P)) of the first n rows of a tape, some at a time."""
+        net, P = self.net, len(theta)
+        states = []
+        for p, begin, block in zip(weights, self._begins, net.blocks):
+            S = np.zeros((net.cell.n_states, block.H, P))
+            if p.start.size:
+                index = np.arange(p.start.size).reshape(p.start.shape)
+                S[np.arange(len(index))[:, None], np.arange(block.H), begin[5] + index] = 1
+            states.append(S)
+        slopes = [_slopes(net, tape, k, weights[k], n) for k in range(len(net.blocks))]
+        seen = [_inputs(tape, block.sources, n) for block in net.blocks]
+        for first in range(0, n, steps):
+            rows, felt = slice(first, min(first + steps, n)), []
+            for k in range(len(net.blocks)):
+                felt.append(self._feel(k, weights, slopes[k], seen[k], tape, rows, states[k], felt))
+            yield rows, self._read(weights[-1], tape, rows, felt, n)
+
+    def _feel(self, k, weights, slopes, seen, tape, rows, state, felt):
+        """How h of block k feels the parameters in some rows, (m, H, P)."""
+        net, p, block = self.net, weights[k], self.net.blocks[k]
+        T, H, P = rows.stop - rows.start, block.H, state.shape[2]
+        lower = [s for s in block.sources if s.which >= 0]
+        WT, below = np.zeros((net.cell.gates * H, 0)), np.zeros((T, 0, P))
+        if lower:
+            (source,) = lower
+            WT, below = _turned(p.W[:, source.at : source.at + source.width]), felt[source.which]
+        out = np.empty((T, H, P))
+        D, R, E = (np.ascontiguousarray(a[:, :, rows]) for a in slopes)
+        h = np.ascontiguousarray(tape.S[k][0, rows, 0])
+        kernels.feel(D, R, E, seen[rows], h, WT, below, _turned(p.U), self._begins[k][:5], state, out)
+        return out
+
+    def _read(self, readout, tape, rows, felt, n):
+        """d out / d theta (m, O, P) in some rows."""
+        net, O = self.net, self.net.n_outputs
+        J = np.zeros((rows.stop - rows.start, O, felt[0].shape[2]))
+        for s in net.readout:
+            if s.which >= 0:
+                kernels.read(_turned(readout.W[:, s.at : s.at + s.width]), felt[s.which], J)
+        seen, begin = _inputs(tape, net.readout, n)[rows], self._begins[-1]
+        for o in range(O):
+            J[:, o, begin + o : begin + seen.shape[1] * O : O] = seen
+            J[:, o, begin + seen.shape[1] * O + o] = 1
+        return J
+
+
+def _marks(net):
+    """Which decay a parameter shares (P,); whether outputs are linear in it (P,); where arrays begin, see ``feel``.
+
+    After the five numbers of a block comes where its first states begin; of the readout there is one number.
+    """
+    groups, linear, number, begins = np.zeros(net.size, np.int64), np.zeros(net.size, bool), 0, []
+    for p in net.views(groups):
+        for W in p[:1] if len(p) == 2 else (p.W, p.U):
+            number += 1
+            W[:] = number
+    for array in net.views(linear)[-1]:
+        array[:] = True
+    *blocks, readout = net.views(np.arange(net.size))
+    for p in blocks:
+        inner = p[4].flat[0] if net.cell.apart >= 0 else -1
+        first = [a.flat[0] if a.size else 0 for a in (p.W, p.b, p.U, p.start)]
+        begins.append(np.array([*first[:3], inner, net.cell.apart, first[3]]))
+    return groups, linear, [*begins, readout.W.flat[0] if readout.W.size else 0]
+
+
+def _turned(W):
+    """Rows of weights W (G, K, H), turned: (G H, K)."""
+    return np.ascontiguousarray(W.swapaxes(1, 2)).reshape(-1, W.shape[1])
+
+
+def _inputs(tape, sources, n):
+    """What sources give in the first n rows, side by side (n, D)."""
+    arrays = [np.empty((n, 0))]
+    for s in sources:
+        rows = tape._rows(s, False)[:n]
+        arrays.append(tape._array(s)[rows[:, None] + np.arange(s.width)])
+    return np.concatenate(arrays, axis=1)
+
+
+def _slopes(net, tape, k, p, n):
+    """The ``Slopes`` of block k in the first n rows: a step of all of them side by side, back from each state."""
+    trace, H, G, C, N = tape.traces[k], net.blocks[k].H, net.cell.gates, len(p.U), net.cell.n_states
+    D, R, E = (np.empty((N, m, n, H)) for m in (G, C, N))
+    S = np.stack([trace.S[:, :n, 0], trace.S[:, 1 : n + 1, 0]], axis=1)  # (N, 2, n, H)
+    rows, nothing = np.arange(n) * H, np.zeros((0, 0))
+    still = np.zeros_like(p.U)  # for U turned: what goes from unit to unit is in UT dh alone
+    junk = [np.zeros_like(a) for a in p]
+    for state in range(N):
+        Z, Q = trace.Z[:, :n].reshape(G, 1, n, H).copy(), trace.Q[:n].reshape(1, n, H).copy()
+        dH, dS = np.zeros((1, n, H)), np.zeros((2, n, H))
+        dS[state] = 1
+        arrays = Z, S, S[0, :1], Q, np.empty((0, 1, n, H)), np.empty((0, 1, n)), rows
+        net.cell.backward(still, *p[4:], nothing, *arrays, dH, dS, junk[1], *junk[3:], 0, 1)
+        D[state], E[state] = Z[:, 0], dS[:N]
+        R[state] = D[state, :C]
+        if net.cell.apart >= 0:
+            R[state, net.cell.apart] = Q[0]
+    return Slopes(D, R, E)
