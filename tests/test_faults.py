@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from public import RECURRENT, others
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -69,6 +70,7 @@ MODELS = {
     "persistence": PersistenceRegressor(),
     "seasonal": SeasonalNaiveRegressor(3),
 }
+MODELS |= others(MODELS.values(), early_stopping=True)
 
 
 def with_one(value, row, of):
@@ -266,7 +268,7 @@ def test_weights_that_are_no_numbers_are_refused(monkeypatch):
 # A long fit in pieces
 
 
-@pytest.mark.parametrize("model", [NARXRegressor, TDNNRegressor, ElmanRegressor, LSTMRegressor, GRURegressor])
+@pytest.mark.parametrize("model", [NARXRegressor, TDNNRegressor, *RECURRENT])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "rmsprop"])
 def test_a_fit_in_pieces_goes_on_where_it_was(model, solver):
     """Each piece is stored and loaded, as by a process that is killed in between."""

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from public import others
 from sklearn.base import clone
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -30,6 +31,7 @@ MODELS = {
     "persistence": tsrnn.PersistenceRegressor(),
     "seasonal": tsrnn.SeasonalNaiveRegressor(3),
 }
+MODELS |= others(MODELS.values())
 AUTOREGRESSIVE = {
     "NARX": clone(MODELS["NARX"]).set_params(input_lags=()),
     "Elman": clone(MODELS["Elman"]).set_params(input_lags=()),
