@@ -95,6 +95,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return Link(classes.link)
 
     def _goal(self, table, pieces, form):
+        if isinstance(self.scale, str) and self.scale == "series":
+            raise ValueError("scale='series' is for y of numbers, but y has labels: give 'standard'.")
         W = np.concatenate([late(table.y[p], self.delay) for p in pieces])
         return Goal(W, W, resolve_target(None), None, None, self._link(form.classes), self.delay)
 

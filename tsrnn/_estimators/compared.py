@@ -15,6 +15,7 @@ chance: by the spread over blocks of origins.
 Dimensions: N rows, O outputs, n origins, h steps.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ def warn_if_worse(estimator, learner, maker, rows):
     nearest = int(min(getattr(learner, "output_lags", ()), default=1))
     periods = _periods(rows)
     steps = max(nearest, min([p for p in periods if p > 1], default=STEPS))
-    ask = Ask(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest), periods, power)
+    ask = Ask(nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods, power)
     duels = [_duel(maker, rows, run, start, ask) for run, start in _stretches(rows)]
     verdict = _verdict([duel for duel in duels if duel is not None], ask)
     if verdict is not None and _loses(verdict):
@@ -128,7 +129,7 @@ def _duel(maker, rows, run, start, ask):
     """The ``Duel`` over rows ``run`` (M,) of a piece that begins at row ``start``; None where they are too few."""
     (dynamics, units), steps = maker, ask.steps
     if not dynamics.sees_y:
-        steps = min(max(steps, len(run) // 2), LONG_STEPS)
+        steps = max(steps, min(len(run) // 2, LONG_STEPS))
     unknown = units.looks_back + dynamics.lead
     first = max(start, run[0] - WARM - unknown)
     origins = np.arange(max(run[0], first + unknown, start + 1), run[-1] + 2 - steps)
@@ -141,7 +142,9 @@ def _duel(maker, rows, run, start, ask):
     made = [out for _, out in runs(dynamics, units, inputs, followed, past, origins - first, steps)]
     made = np.concatenate(made, axis=1).swapaxes(0, 1)[:, ask.nearest - 1 :]  # (n, h, O)
     ahead = np.arange(ask.nearest - 1, steps)
-    truth, inverse = units.target.inverse(rows.U[origins[:, None] + ahead]), units.target.inverse
+    key = next(part.key for part in rows.parts if part.rows.start <= start < part.rows.stop)
+    inverse = partial(units.inverse, key=key)
+    truth = inverse(rows.U[origins[:, None] + ahead])
     levels, naive = rows.U[start : run[-1] + 1], {}
     for p in ask.periods:
         if origins[0] - start >= p:

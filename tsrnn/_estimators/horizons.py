@@ -497,7 +497,8 @@ def _bare(estimator, **changes):
 @property
 def _scale(self):
     """That of the estimator inside, where it is followed as it is; else the members see to it."""
-    return self.estimator.scale if self.strategy == "recursive" else None
+    scale = self.estimator.scale
+    return scale if self.strategy == "recursive" or scale == "series" else None
 
 
 def _of_estimator(name, default=None):

@@ -19,8 +19,11 @@ class SeriesParameters(Declared):
 
     Parameters
     ----------
-    scale : {"standard", "minmax", "robust", None}, default="standard"
-        How X and y are scaled inside, learnt from the training rows.
+    scale : {"standard", "minmax", "robust", "series", None}, default="standard"
+        How X and y are scaled inside, learnt from the training rows. "series": y of each series by its own mean and
+        standard deviation, after ``target_transform`` (that of changes, where those are learnt), so that one regressor
+        serves series whose sizes differ by powers of ten; X as in "standard". A new series has the scale of the history
+        in ``start``, or of its first 50 rows with a measured y; one of which nothing is known the median of all.
     start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
         Where ``predict`` starts. "end": after the last row seen. "cold": from the mean of training, rows and states.
         "zeros": from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from

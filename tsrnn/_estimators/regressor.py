@@ -15,12 +15,13 @@ from sklearn.metrics import r2_score
 
 from .._check import check_number
 from .._series import timeline as timelines
-from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_steps, check_y
+from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_start, check_steps, check_y
 from .._series.choices import choose_transform
 from .._series.lags import is_auto
 from .._series.rows import future_index, gather
 from .._series.seasons import index_of as stamps_index
 from .._series.targets import resolve_bounds, resolve_target
+from .._series.units import in_own, meet
 from .compared import warn_if_worse
 from .following import across, cold_past, follow, runs, warn_if_astray
 from .intervals import (
@@ -92,11 +93,25 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         target = self._target(table, pieces, form)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         bounds = resolve_bounds(self.target_bounds, names, table.y.shape[1])
-        U = W = target.levels(table.y)
+        U, own = target.levels(table.y), None
+        if self.scale == "series" and not form.whole:
+            own = self._own_scales(target, bounds, table, U)
+        U = W = in_own(U, own, table.parts)
         if len(target.coef):
             unknown = np.full((len(target.coef), U.shape[1]), np.nan)
             W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
-        return Goal(U, W, target, bounds, self.scale)
+        return Goal(U, W, target, bounds, self.scale, own=own)
+
+    def _own_scales(self, target, bounds, table, U):
+        """Center and scale of the levels of each series."""
+        if bounds is not None:
+            raise ValueError(
+                f"scale='series' does not go with target_bounds={self.target_bounds!r}, which are the same for all "
+                "series: give scale='standard', or no bounds."
+            )
+        fitted = self.__dict__.get("fitted_")
+        goes_on = fitted is not None and getattr(self, "warm_start", False)
+        return meet((goes_on and fitted.units.own) or {}, U, target, table.parts)
 
     def _target(self, table, pieces, form):
         """The ``Target`` that the parameter names, or that suits y."""
@@ -172,7 +187,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         table = self._check_rows(fitted, X, y, groups)
         check_measured(table.y)
         if cv is None:
-            U = fitted.units.target.levels(table.y)
+            fitted = self._meet(fitted, table)
+            U = fitted.units.levels(table)
             maker = Maker(fitted.trained.dynamics, fitted.units)
             segments = segments_of(maker, table, U, np.arange(len(U)))
         else:
@@ -180,7 +196,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             for train, test in folds(cv, table):
                 other = self._fitted_on(table, train).fitted_
                 maker = Maker(other.trained.dynamics, other.units)
-                U = other.units.target.levels(table.y)
+                U = other.units.levels(table)
                 segments += segments_of(maker, table, U, test, own=True)
         self.fitted_ = fitted._replace(errors=Errors(segments, None, {}, fitted.errors.last))
 
@@ -317,8 +333,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         (77, 24)
         """
         fitted = self._fitted()
-        dynamics, units = fitted.trained.dynamics, fitted.units
-        dynamics.check_verb("trajectories")
+        fitted.trained.dynamics.check_verb("trajectories")
         steps = check_steps(steps)
         levels = [] if level is None else check_levels(level)
         check_method(method)
@@ -327,7 +342,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         table = self._check_rows(fitted, X, y, groups)
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
-        U = units.target.levels(table.y)
+        fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
+        dynamics, units, key = fitted.trained.dynamics, fitted.units, table.parts[0].key
+        U = units.levels(table)
         first = _check_origins(origins, len(U), steps)
         ask = Ask(levels, method, path_rng(self.random_state), PATHS)
         ((_, stretches, past, _),) = self._resume(fitted, table, start)
@@ -335,7 +352,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         made = np.full((len(first), steps, U.shape[1]), np.nan)
         ends = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels}
         whole, last, seen = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
-        (begun, level), conformal = _begun(fitted, table.parts[0].key, past), made_conformal(ask, dynamics)
+        (begun, level), conformal = _begun(fitted, key, past), made_conformal(ask, dynamics)
         for rows, missing in stretches:
             past, inputs = across(dynamics, units, past, missing), whole.of(rows)
             goes_on = begun is not None and not rows.start and not missing
@@ -357,7 +374,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         warn_if_astray(dynamics, units, made)
 
         def answer(levels):
-            out = units.target.inverse(levels)
+            out = units.inverse(levels, key)
             return out[:, :, 0] if fitted.form.y_ndim == 1 else out
 
         return Trajectories(answer(made), {p: tuple(map(answer, pair)) for p, pair in ends.items()})
@@ -479,9 +496,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                     found = self._conformal_ahead(fitted, inputs, key, made, ask)
                 else:
                     found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
-                found = {p: [units.target.inverse(v[0]) for v in pair] for p, pair in found.items()}
-                paths = None if paths is None else units.target.inverse(paths[:, 0])
-            yield key, units.target.inverse(followed.out[:steps]), found, paths, future
+                found = {p: [units.inverse(v[0], key) for v in pair] for p, pair in found.items()}
+                paths = None if paths is None else units.inverse(paths[:, 0], key)
+            yield key, units.inverse(followed.out[:steps], key), found, paths, future
 
     def _conformal_ahead(self, fitted, inputs, key, made, ask):
         """Intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series."""
@@ -614,7 +631,8 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     if y is None:
         raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
     table = model._check_rows(fitted, X, y, groups)
-    U = fitted.units.target.levels(table.y)
+    fitted = model._meet(fitted, table, check_start(model.start if start is None else start))
+    U = fitted.units.levels(table)
     ahead = model._walk_all(fitted, table, U, start, horizons)
     return {h: table.give_back(_shaped(fitted, out)) for h, out in ahead.items()}
 

@@ -37,7 +37,17 @@ from .._series.rows import gather, in_order_of, one_a_series
 from .._series.scaling import make_scaler
 from .._series.seasons import index_of
 from .._series.targets import Target
-from .._series.units import Inputs, Series, Units, fill, filled_width, input_means, level_and_reach
+from .._series.units import (
+    Inputs,
+    Series,
+    Units,
+    fill,
+    filled_width,
+    input_means,
+    level_and_reach,
+    meet,
+    own_of,
+)
 from .._training.least_squares import one_thread
 from .._values import kept
 from .._warn import warn
@@ -62,6 +72,7 @@ from .persist import state_kept, state_to_keep
 
 
 MISSING = ("error", "hold", "mean", "mask")
+FIRST = 50  # rows of a new series, by which its scale is known
 MOST_STRETCHES, LEAST_HELD = 4, 20  # that are held back of a series, and rows of each
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
@@ -87,7 +98,7 @@ class Form(NamedTuple):
 class Goal(NamedTuple):
     """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale.
 
-    link : the scaler of labels, or None for one that is learnt by the scale.   delay : see ``Units``.
+    link : the scaler of labels, or None for one that is learnt by the scale.   delay, own : see ``Units``.
     """
 
     U: np.ndarray
@@ -97,6 +108,7 @@ class Goal(NamedTuple):
     scale: str | None
     link: Any = None
     delay: int = 0
+    own: dict | None = None
 
 
 @kept("fitted")
@@ -226,6 +238,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def n_outputs_(self):
         """Columns of y."""
         return self._units().n_outputs
+
+    @property
+    def series_scales_(self):
+        """Center and scale of the levels of each series, by its key, with ``scale="series"``."""
+        own = self._units().own
+        if own is None:
+            raise AttributeError(f"{type(self).__name__} was fitted without scale='series'.")
+        return own
 
     @property
     def series_(self):
@@ -488,7 +508,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             check_size(Xz, Z)
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
         level, reach = level_and_reach(goal.U)
-        units = Units(self.missing, means, x, y, goal.target, goal.bounds, level, reach, mean, goal.delay)
+        measures = means, x, y, goal.target, goal.bounds, level, reach, mean, goal.delay, goal.own
+        units = Units(self.missing, *measures)
         warn_of_bounds(units, filled, table.y)
         return units, filled, Xz, Z
 
@@ -578,9 +599,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted.trained.dynamics.check_verb("partial_fit")
         learner = self._learner_of(fitted.lags)
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
+        fitted = self._meet(fitted, table)
         learner = self._for_y(learner, fitted.form)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
-        U, later = units.target.levels(table.y), Later(fitted.errors)
+        U, later = units.levels(table), Later(fitted.errors)
         rng = deepcopy(fitted.rng)  # the old one stays as it was
         for part in table.parts:
             X, levels, weight = table.X[part.rows], U[part.rows], table.weight[part.rows]
@@ -626,10 +648,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             X or y does not fit the model, or the rows begin before the end of those seen.
         """
         fitted = self._fitted()
-        dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
-        dynamics.check_verb("update")
+        fitted.trained.dynamics.check_verb("update")
         table = self._check_rows(fitted, X, y, groups)
-        U, later = units.target.levels(table.y), Later(fitted.errors)
+        fitted = self._meet(fitted, table)
+        dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
+        U, later = units.levels(table), Later(fitted.errors)
         for part in table.parts:
             X, levels = table.X[part.rows], U[part.rows]
             start = _go_on(fitted, part)
@@ -680,7 +703,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         with about("start"):
             table = self._check_rows(fitted, *start, None)
         dynamics, units = fitted.trained.dynamics, fitted.units
-        U, found, cold = units.target.levels(table.y), {}, cold_past(dynamics, units)
+        U, found, cold = units.levels(table), {}, cold_past(dynamics, units)
         for part in table.parts:
             stretches = self._cut_and_warn(dynamics, part, Start(cold, None, 0, None))
             inputs = units.inputs(table.X[part.rows], cold.inputs)
@@ -692,10 +715,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     def _enter(self, X, y, start):
         """Rows of one series, in the model's units: X (N, D), Y (N, O), their stretches, and where they start."""
         fitted = self._fitted()
-        units = fitted.units
         table = self._check_rows(fitted, X, y, None)
+        fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
+        units = fitted.units
         ((_, stretches, past, head),) = self._resume(fitted, table, start)
-        U = units.target.levels(table.y)
+        U = units.levels(table)
         if y is None:
             U[: len(head)] = head[: len(U)]
         inputs = units.inputs(table.X, past.inputs)
@@ -705,6 +729,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
     def _free_run(self, fitted, table, start):
         """Forecasts (N, O) in the user's units."""
+        fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
         unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
         return self._walk_all(fitted, table, unknown, start)[1]
 
@@ -721,9 +746,29 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 )
             found, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
             for h, levels_ahead in found.items():
-                out[h][part.rows] = levels_ahead
+                out[h][part.rows] = units.inverse(levels_ahead, part.key)
             warn_if_astray(dynamics, units, found[max(horizons)])
-        return {h: units.target.inverse(v) for h, v in out.items()}
+        return out
+
+    def _meet(self, fitted, table, start=None):
+        """What was learnt, with a scale of its own for each new series: of its history, or its first rows.
+
+        start : where rows start that need not go on from the last ones seen, or None.
+        """
+        own, target = fitted.units.own, fitted.units.target
+        if own is None:
+            return fitted
+        nameless = [
+            p.key for p in table.parts if start is not None and _tells_nobody(start, table.form, p.stamps)
+        ]
+        found = {key: pair for key, pair in own.items() if key not in nameless}
+        if isinstance(start, tuple):
+            with about("start"):
+                history = self._check_rows(fitted, *start, None)
+            found = meet(found, target.levels(history.y), target, history.parts)
+        found = meet(found, target.levels(table.y), target, table.parts, FIRST)
+        found |= {key: own_of(own, None) for key in nameless if key not in found}
+        return fitted._replace(units=fitted.units._replace(own=found))
 
     def _note_one_row_call(self, fitted, part):
         """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
@@ -992,7 +1037,7 @@ def _starts(fitted, part, X, start, form):
         return Start(zero_past(dynamics, units), seen, 0, nothing)
     if start == "cold" or not dynamics.goes_on:
         return Start(cold_past(dynamics, units), seen, 0, nothing)
-    if start == "auto" and form != "table" and not timelines.tells(stamps):
+    if _tells_nobody(start, form, stamps):
         return Start(first_past(dynamics, units), None, 0, nothing)  # sequences that tell nobody who they are
     place = place_of(fitted, part.key)
     if place is None:
@@ -1010,6 +1055,11 @@ def _starts(fitted, part, X, start, form):
     if first == seen.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
         return Start(first_past(dynamics, units), seen, 0, head_U)
     return Start(cold_past(dynamics, units), seen, 0, nothing)
+
+
+def _tells_nobody(start, form, stamps):
+    """Whether rows are of a sequence that tells nobody which it is."""
+    return isinstance(start, str) and start == "auto" and form != "table" and not timelines.tells(stamps)
 
 
 def _after_history(fitted, history, stamps):

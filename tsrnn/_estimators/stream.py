@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from .._nets.compiled import compiled, walk
+from .._series.rows import Part
 from .._series.targets import MAX_FLOAT
+from .._series.units import in_own
 from .following import cold_past, follow, zero_past
 from .program import row_program
 from .sequence import place_of
@@ -76,6 +78,7 @@ class Stream:
         else:
             raise ValueError(f"start={start!r} is unknown: give 'end', 'cold' or 'zeros'.")
         self._fitted, self._last, self._out = fitted, None, None
+        self._part = Part(series, slice(None), None)
         self._labels = self._codes = self._targets = None
         classes = fitted.form.classes
         if classes is not None and not classes.several:
@@ -91,7 +94,7 @@ class Stream:
         """The row laid out for ``walk``, or None where it has to be followed."""
         dynamics, units = self._fitted.trained.dynamics, self._fitted.units
         varies = units.bounds is not None and units.bounds.has_columns  # low <= high is checked in each row
-        if varies or not np.isfinite(dynamics.theta).all():
+        if varies or units.own is not None or not np.isfinite(dynamics.theta).all():
             return None
         try:
             program = row_program(dynamics, units, self._past)
@@ -215,7 +218,8 @@ class Stream:
         """Y (1, O) of what the user says was measured, NaN where unknown, and its levels."""
         y = pd.Series([y]) if np.ndim(y) == 0 else np.asarray(y)[None]
         Y, _ = self.model._check_y(y, self._fitted)
-        return Y, self._fitted.units.target.levels(Y)
+        units = self._fitted.units
+        return Y, in_own(units.target.levels(Y), units.own, [self._part])
 
     def _answer(self):
         """What the user gets of the last forecast, y or probabilities (O,)."""
@@ -242,7 +246,7 @@ class Stream:
         told = None if y is None else self._measured(y)[1]
         self._last = self._past, units.inputs(x[None].copy(), self._past.inputs)
         U = self._advance(np.full((1, units.n_outputs), np.nan))
-        self._out = U[0] if self._fitted.form.classes is not None else units.target.inverse(U)[0]
+        self._out = U[0] if self._fitted.form.classes is not None else units.inverse(U, self._part.key)[0]
         answer = self._answer()
         if told is not None:
             self._advance(told)

@@ -5,8 +5,9 @@ all origins k after it, up to the next cut; it is worth
 
     sum_ks |u^(k + s) - u(k + s)| / sum_ks |u(k - 1) - u(k + s)|         with the better of two penalties
 
-Of candidates from few lags to many, and from no transform to several, the first counts that is nearly as good as the
-best.  Of very long series the last rows are looked at, of very many series some.
+Several series share the coefficients, in units of their own.  Of candidates from few lags to many, and from no
+transform to several, the first counts that is nearly as good as the best.  Of very long series the last rows are looked
+at, of very many series some.
 
 Arrays: levels U (N, O), NaN where nothing was measured, inputs X (N, F); a list stands for several series.
 """
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._values import kept
-from .autoregression import ahead, in_levels, regressors, ridge, sums_until
+from .autoregression import ahead, in_levels, pooled, regressors, ridge, sums_until
 from .seasons import LONG_SEASON, filled, find_seasons, propose_differences, propose_lags, propose_pointwise
 from .targets import Difference
 
@@ -40,13 +41,17 @@ class Lags(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What candidates are judged on: columns u (N,), their inputs E (N, F), seasons, rows of the longest, steps."""
+    """What candidates are judged on: columns u (N,), their inputs E (N, F), seasons, rows of the longest, steps.
+
+    shared : whether the columns are several series, for one model.
+    """
 
     columns: list
     inputs: list
     seasons: tuple
     n_rows: int
     horizon: int
+    shared: bool
 
 
 def choose_lags(
@@ -170,6 +175,7 @@ def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointw
 def _sample(U, X, index, horizon):
     """The ``Sample`` of levels and inputs."""
     U = U if isinstance(U, list) else [U]
+    shared = len(U) > 1
     X = [np.empty((len(V), 0)) for V in U] if X is None else X if isinstance(X, list) else [X]
     pairs = [(u, E) for V, E in zip(U, X) for u in V.T if np.isfinite(u).any()]
     pairs = pairs[:: -(-len(pairs) // MOST_COLUMNS)] or [(np.zeros(1), np.zeros((1, X[0].shape[1])))]
@@ -180,7 +186,7 @@ def _sample(U, X, index, horizon):
     n_rows = max(map(len, columns))
     usual = min([p for p in seasons if p <= LONG_SEASON], default=min(STEPS, max(1, n_rows // 10)))
     steps = min(horizon or usual, MOST_STEPS, max(1, n_rows // 5))
-    return Sample(columns, [_without_nan(E) for _, E in pairs], seasons, n_rows, steps)
+    return Sample(columns, [_without_nan(E) for _, E in pairs], seasons, n_rows, steps, shared)
 
 
 def _without_nan(E):
@@ -216,27 +222,55 @@ def cuts_of(n_rows, horizon, n_folds=3):
     return list(zip(edges[:-1], edges[:-1], edges[1:]))
 
 
+class Trial(NamedTuple):
+    """One column as a candidate sees it: v (N,) without NaN, in units of its own; E (N, F); sums up to each of cuts."""
+
+    v: np.ndarray
+    E: np.ndarray
+    known: np.ndarray
+    cuts: list
+    sums: list
+    back: object  # from v to y
+
+
+def _trial(u, E, sample, lags, differences, back):
+    """The ``Trial`` of levels u (N,) and lagged inputs."""
+    known, v = np.isfinite(u), filled(u, sample.seasons)
+    center, scale = v.mean(), v.std() or 1.0
+    v, cuts = (v - center) / scale, cuts_of(len(u), sample.horizon)
+    rows = regressors(v, E, lags, differences)
+    sums = list(sums_until(rows, known.astype(float), [cut for cut, _, _ in cuts]))
+    return Trial(v, E, known, cuts, sums, lambda v: back(center + scale * v))
+
+
 def _error(sample, lags, shifts, differences, inverse=None):
     """Mean error over all origins of held stretches, over that of persistence; of the best penalty.
 
-    inverse : the pointwise transform whose inverse takes levels back to y, or None.
+    Several series share their coefficients.   inverse : the pointwise transform whose inverse takes levels back to y,
+    or None.
     """
     total, naive = np.zeros(len(PENALTIES)), 0.0
     back = (lambda v: v) if inverse is None else inverse.inverse
-    for u, E in zip(sample.columns, sample.inputs):
-        known, v, E = np.isfinite(u), filled(u, sample.seasons), _lagged(E, shifts)
-        cuts = cuts_of(len(u), sample.horizon)
-        rows = regressors(v, E, lags, differences)
-        scale = max(np.nanstd(np.diff(back(v))), 1e-300) if len(v) > 1 else 1.0
-        for (_, a, b), sums in zip(cuts, sums_until(rows, known.astype(float), [c for c, _, _ in cuts])):
-            origins = np.arange(a, b)
-            at = origins[:, None] + np.arange(sample.horizon)
-            truth = np.where(known[at], back(v[at]), np.nan)
-            naive += np.nansum(np.abs(back(v[origins - 1])[:, None] - truth)) / scale
-            for k, (beta, b0, noise) in enumerate(ridge(sums, PENALTIES)):
-                made = back(
-                    ahead(in_levels(beta, b0, noise, lags, differences), v, E, origins, sample.horizon)
-                )
-                wrong = np.abs(np.where(np.isfinite(made), made, np.inf) - truth)
-                total[k] += np.nansum(wrong) / scale
+    pairs = [(u, _lagged(E, shifts)) for u, E in zip(sample.columns, sample.inputs)]
+    trials = [_trial(u, E, sample, lags, differences, back) for u, E in pairs]
+    for fold in range(max(len(trial.cuts) for trial in trials)):
+        here = [trial for trial in trials if fold < len(trial.cuts)]
+        shared = ridge(pooled([trial.sums[fold] for trial in here]), PENALTIES) if sample.shared else None
+        for trial in here:
+            found = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
+            models = [in_levels(*one, lags, differences) for one in found]
+            wrong, usual = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
+            total, naive = total + wrong, naive + usual
     return float(np.min(total) / naive) if naive > 0 else 1.0
+
+
+def _errors_ahead(trial, cut, models, horizon):
+    """Sums of errors from all origins behind a cut, of each of some models (n,), and of persistence; in one unit."""
+    origins = np.arange(*cut[1:])
+    at = origins[:, None] + np.arange(horizon)
+    y = trial.back(trial.v)
+    unit = max(np.nanstd(np.diff(y)), 1e-300)
+    truth = np.where(trial.known[at], y[at], np.nan)
+    made = [trial.back(ahead(model, trial.v, trial.E, origins, horizon)) for model in models]
+    wrong = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in made]
+    return np.array(wrong), np.nansum(np.abs(y[origins - 1][:, None] - truth)) / unit

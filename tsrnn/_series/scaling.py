@@ -37,7 +37,7 @@ def make_scaler(kind, V, counts, name):
             "rows a positive sample_weight."
         )
     if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
-        raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust' or None.")
+        raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust', 'series' or None.")
     columns = [_center_and_scale(kind, v[counts]) for v in V.T]  # column by column, to copy no more than one
     center, scale = np.array(columns, float).reshape(-1, 2).T.copy()
     constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
@@ -70,4 +70,5 @@ SCALES = {  # center and scale of a column v (N,), ignoring NaN
     "standard": lambda v: (np.nanmean(v), np.nanstd(v)),
     "minmax": _minmax,
     "robust": _robust,
+    "series": lambda v: (np.nanmean(v), np.nanstd(v)),  # of all, in the units that each series has of its own
 }

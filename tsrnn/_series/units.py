@@ -56,7 +56,8 @@ class Units(NamedTuple):
 
     missing : what stands for NaN in X.   means : (F,), of the user's inputs.   x, y : scalers of (D,) and (O,); of
     labels y is a ``Link``.
-    target, bounds : of y; bounds None where open.   level, reach : (O,), the mean level, and how far from it training
+    target, bounds : of y; bounds None where open.   own : center and scale (O,) of levels of each series, by key, or
+    None where all share one.   level, reach : (O,), the mean level, and how far from it training
     gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.   delay : rows after which
     the model gives what belongs to a row.
     """
@@ -71,6 +72,7 @@ class Units(NamedTuple):
     reach: np.ndarray
     mean: tuple
     delay: int = 0
+    own: dict | None = None
 
     @property
     def n_inputs(self):
@@ -96,6 +98,17 @@ class Units(NamedTuple):
     def alone(self):
         """Whether the level of a row is that of its output alone: no bounds, no differences."""
         return self.bounds is None and not self.looks_back
+
+    def levels(self, table):
+        """Levels (N, O) of the y of a table."""
+        return in_own(self.target.levels(table.y), self.own, table.parts)
+
+    def inverse(self, U, key):
+        """Y (..., O), in the user's units, of levels of the series with a key."""
+        if self.own is not None:
+            center, scale = own_of(self.own, key)
+            U = center + scale * U
+        return self.target.inverse(U)
 
     def fill(self, X, last):
         """X (N, F) without NaN, (N, D); ``last`` (F,) are the inputs before the first row."""
@@ -128,6 +141,48 @@ class Units(NamedTuple):
         for k in range(levels.shape[-2]):
             before = levels[..., k, :] = np.where(np.isnan(levels[..., k, :]), before, levels[..., k, :])
         return levels
+
+
+def in_own(U, own, parts):
+    """Levels (N, O) in the units of each series, (u - center) / scale, or as they are.   own : see ``Units``."""
+    if own is None:
+        return U
+    out = np.empty_like(U)
+    for part in parts:
+        center, scale = own_of(own, part.key)
+        out[part.rows] = (U[part.rows] - center) / scale
+    return out
+
+
+def own_of(own, key):
+    """Center and scale (O,) of a series; of one that nothing is known of, the medians of the others."""
+    if key in own:
+        return own[key]
+    centers, scales = zip(*own.values())
+    return np.median(centers, axis=0), np.median(scales, axis=0)
+
+
+def meet(own, U, target, parts, most=None):
+    """``own`` with the series that are not in it: center and scale of the first ``most`` levels (N, O) that are known.
+
+    Where changes are learnt the scale is that of changes.
+    """
+    found = dict(own)
+    for part in parts:
+        if part.key in own:
+            continue
+        u = U[part.rows]
+        known = np.flatnonzero(np.isfinite(u).all(axis=1))
+        if len(known) == 0:
+            continue
+        u = u[: known[:most][-1] + 1]
+        past = np.full((len(target.coef), u.shape[1]), np.nan)
+        w = target.differences(u, past) if len(past) else u
+        w = u if np.isfinite(w).sum(axis=0).min() < 2 else w
+        center, scale = np.nanmean(u, axis=0), np.nanstd(w, axis=0)
+        least = 1e-9 * np.abs(center)
+        found[part.key] = center, np.where(scale > least, scale, np.where(center != 0, np.abs(center), 1.0))
+    return found
 
 
 def late(U, delay):

@@ -33,6 +33,11 @@ def program_of(model, start="end", series=None):
         raise ValueError(
             "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
         )
+    if fitted.units.own is not None:
+        raise ValueError(
+            "A model of scale='series' has as many scales as series, and cannot be exported: fit one with "
+            "scale='standard' to the series that it is for."
+        )
     p = row_program(fitted.trained.dynamics, fitted.units, _start(model, start, series))
     if any(np.isnan(rows).any() for rows in p.past.values()):
         raise ValueError(
