@@ -229,3 +229,23 @@ def test_a_warm_start_keeps_what_was_found():
     lags = model.lags_
     model.fit(X[:60], Y[:60])
     assert model.lags_ == lags
+
+
+# ---------------------------------------------------------------------------------------- histories shorter than lags
+
+
+def test_a_history_shorter_than_the_lags_is_told():
+    model = ARXRegressor(1, 5, target_transform="difference").fit(X, Y)
+    with pytest.warns(UserWarning, match=r"start: the history has 3 row\(s\), but the model looks 6 back"):
+        model.predict(X[3:9], start=(X[:3], Y[:3]))
+    frame = pd.concat({k: pd.DataFrame({"x": X[:, 0], "y": Y}) for k in "ab"})
+    model = ARXRegressor(1, 5).fit(frame[["x"]], frame.y)
+    new = pd.concat({"c": pd.DataFrame({"x": X[:9, 0], "y": Y[:9]})})
+    model.update(new[["x"]][:3], new.y[:3])
+    with pytest.warns(UserWarning, match=r"The series has 3 row\(s\), but the model looks 5 back"):
+        model.predict(new[["x"]][3:5])
+    model.update(new[["x"]][3:5], new.y[3:5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(new[["x"]][5:])
+        model.forecast(2, new[["x"]][5:7])

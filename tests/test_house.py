@@ -251,6 +251,9 @@ WARN = {  # calls that warn, each of them for one reason
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
     "a model that loses to a naive one": naive,
+    "a history shorter than the lags": lambda: fitted().predict(
+        FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])
+    ),
     "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
     "boolean y": lambda: clone(ARX).fit(X, y > 0),
     "boolean y in a pipeline": lambda: piped(ARX).fit(FRAME, TARGET > 0),

@@ -95,7 +95,7 @@ def test_a_day_is_that_of_the_local_clock():
     np.testing.assert_allclose(shares(autumn, "day"), np.array([0, 1, 2, 2, 3]) / 24, atol=1e-12)
     days = pd.date_range("2024-03-25", periods=14, freq="D", tz="Europe/Berlin")  # one of them with 23 hours
     np.testing.assert_allclose(shares(days, "week"), np.arange(14) % 7 / 7, atol=1e-12)
-    assert CalendarFeatures().fit(pd.DataFrame(index=days)).periods_ == ["week", "year"]
+    assert CalendarFeatures().fit(pd.DataFrame(index=days)).periods_ == ["week"]
 
 
 def test_stamps_count_by_the_zone_of_fit():
@@ -123,25 +123,28 @@ ALL = ["day", "week", "year"]
 
 
 @pytest.mark.parametrize(
-    ("freq", "periods"),
+    ("freq", "years", "periods"),
     [
-        ("s", ALL), ("5min", ALL), ("15min", ALL), ("h", ALL), ("6h", ALL), ("12h", ALL), ("D", ALL[1:]),
-        ("B", ALL[1:]), ("2D", ALL[1:]), ("W", ALL[2:]), ("10D", ALL[2:]),
-        ("MS", ALL[2:]), ("ME", ALL[2:]), ("QS", ALL[2:]),
+        ("15min", 2.1, ALL), ("h", 2.1, ALL), ("12h", 2.1, ALL), ("D", 2.1, ALL[1:]), ("B", 2.1, ALL[1:]),
+        ("2D", 2.1, ALL[1:]), ("W", 2.1, ALL[2:]), ("10D", 2.1, ALL[2:]), ("MS", 2.1, ALL[2:]), ("QS", 2.1, ALL[2:]),
+        ("h", 1.9, ALL[:2]), ("D", 1.9, ALL[1:2]), ("s", 1e-5, ALL[:1]), ("5min", 0.01, ALL[:1]), ("W", 1, ALL[2:]),
     ],
 )  # fmt: skip
-def test_periods_follow_from_the_spacing(freq, periods):
-    assert CalendarFeatures().fit(frame(periods=40, freq=freq)).periods_ == periods
+def test_periods_follow_from_the_spacing_and_were_seen_twice(freq, years, periods):
+    """The shortest one, where none was."""
+    end = pd.Timestamp("2024-01-01") + years * pd.Timedelta("365D")
+    rows = pd.DataFrame(index=pd.date_range("2024-01-01", end, freq=freq))
+    assert CalendarFeatures().fit(rows).periods_ == periods
 
 
 def test_spacing_in_spite_of_gaps_panels_and_order():
     rows = frame(periods=300, freq="D")
-    assert CalendarFeatures().fit(rows.sample(250, random_state=0).sort_index()).periods_ == ["week", "year"]
+    assert CalendarFeatures().fit(rows.sample(250, random_state=0).sort_index()).periods_ == ["week"]
     stamps = rows.index[:20]
     by_series = pd.MultiIndex.from_product([["a", "b"], stamps])
     by_time = by_series.swaplevel().sortlevel(0)[0].swaplevel()
     for index in by_series, by_time:
-        assert CalendarFeatures().fit(pd.DataFrame(index=index)).periods_ == ["week", "year"]
+        assert CalendarFeatures().fit(pd.DataFrame(index=index)).periods_ == ["week"]
 
 
 # -------------------------------------------------------------------------------------- containers
@@ -218,7 +221,7 @@ def test_periods_and_panels_in_the_index():
             r"n_samples=1.*periods=\['day'",
         ),
         (frame(freq="YS"), ValueError, "fewer than two in a year: leave CalendarFeatures out"),
-        (frame().assign(year_cos=0.0), ValueError, "already has a column 'year_cos'"),
+        (frame().assign(day_cos=0.0), ValueError, "already has a column 'day_cos'"),
     ],
     ids=lambda v: type(v).__name__ if not isinstance(v, str) else v[:20],
 )

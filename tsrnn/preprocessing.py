@@ -46,9 +46,9 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     periods : "auto" or list of {"minute", "hour", "day", "week", "month", "quarter", "year"}, default="auto"
-        "auto" takes those of day, week and year that hold two rows or more, by the median spacing in ``fit``: for
-        hourly rows all three, for daily rows week and year, for monthly rows the year. Leave out periods longer than
-        the training series, such as the year for a series of some weeks.
+        "auto" takes those of day, week and year that hold two rows or more, by the median spacing in ``fit``, and that
+        the rows of ``fit`` cover twice (or else the shortest): for two years of hourly rows all three, of daily rows
+        week and year, of monthly rows the year. A net that has seen a time of the year once takes it for that year.
     harmonics : int, default=1
         Sines and cosines per period, of 1, 2 ... cycles. More follow a sharper profile; beyond half the rows of a
         period they alias.
@@ -240,6 +240,8 @@ def _check_periods(periods, stamps):
     if isinstance(periods, str) and periods == "auto":
         spacing = _spacing(stamps)
         chosen = [period for period, length in AUTO.items() if length >= 2 * spacing]
+        covered = stamps.max() - stamps.min() + spacing
+        chosen = [period for period in chosen if covered >= 2 * AUTO[period]] or chosen[:1]
         if not chosen:
             raise ValueError(
                 f"periods='auto': the rows are {spacing} apart, fewer than two in a year: leave CalendarFeatures out."

@@ -35,11 +35,15 @@ class Past(NamedTuple):
 
 @kept("place")
 class Place(NamedTuple):
-    """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels."""
+    """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels.
+
+    n : rows seen, None in files that do not tell.
+    """
 
     past: Past
     timeline: timelines.Timeline | None
     head: tuple
+    n: int | None = None
 
 
 class Followed(NamedTuple):
@@ -364,14 +368,26 @@ def zero_past(dynamics, units):
 def begin(dynamics, units, part, X, U, past):
     """The place of a series whose first rows are X, U, and whose past at their end is given."""
     n = dynamics.lead + units.looks_back
-    return Place(past, timelines.read(part.stamps), (X[: dynamics.lead + 1].copy(), U[:n].copy()))
+    head = X[: dynamics.lead + 1].copy(), U[:n].copy()
+    return Place(past, timelines.read(part.stamps), head, len(U))
 
 
 def moved(place, part, n, past):
     """A place after n more rows, at whose end the past is given."""
+    place = place._replace(n=place.n if place.n is None else place.n + n)
     if timelines.can_place(place.timeline, part.stamps):
         return place._replace(timeline=timelines.extend(place.timeline, part.stamps), past=past)
     return place._replace(timeline=timelines.advance(place.timeline, n), past=past)
+
+
+def warn_if_short(dynamics, units, n, what):
+    """Warn if a history of n rows is shorter than the lags."""
+    needed = dynamics.lead + units.looks_back
+    if n is not None and n < needed:
+        warn(
+            f"{what} has {n} row(s), but the model looks {needed} back: for those before stand means of training, and "
+            "the first forecasts are little worth. Give a longer history, or fit a model with shorter lags."
+        )
 
 
 # ---------------------------------------------------------------------------------------- forecasts that run away

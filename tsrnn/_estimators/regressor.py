@@ -23,7 +23,7 @@ from .._series.seasons import index_of as stamps_index
 from .._series.targets import resolve_bounds, resolve_target
 from .._series.units import in_own, meet
 from .compared import warn_if_worse
-from .following import across, cold_past, follow, runs, warn_if_astray
+from .following import across, cold_past, follow, runs, warn_if_astray, warn_if_short
 from .intervals import (
     PATHS,
     Ask,
@@ -486,6 +486,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         for key, future in self._futures(fitted, wide, X_future, groups):
             place = future.place
             past = cold_past(dynamics, units) if place is None else place.past
+            if place is not None:
+                warn_if_short(dynamics, units, place.n, "The series")
             inputs = units.scaled(future.filled)
             followed = follow(dynamics, units, inputs, np.full((wide, units.n_outputs), np.nan), past)
             warn_if_astray(dynamics, units, followed.out)

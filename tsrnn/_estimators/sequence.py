@@ -62,6 +62,7 @@ from .following import (
     moved,
     walk,
     warn_if_astray,
+    warn_if_short,
     warn_of_bounds,
     warn_of_gaps,
     zero_past,
@@ -696,6 +697,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 begins = _after_history(fitted, histories.get(part.key), part.stamps)
             else:
                 begins = _starts(fitted, part, table.X[part.rows], start, table.form)
+                place = fitted.series.get(part.key)
+                if place is not None and begins.past is place.past:
+                    warn_if_short(dynamics, fitted.units, place.n, "The series")
             yield part, self._cut_and_warn(dynamics, part, begins), begins.past, begins.head
 
     def _histories(self, fitted, start):
@@ -706,6 +710,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         U, found, cold = units.levels(table), {}, cold_past(dynamics, units)
         for part in table.parts:
             stretches = self._cut_and_warn(dynamics, part, Start(cold, None, 0, None))
+            warn_if_short(dynamics, units, part.rows.stop - part.rows.start, "start: the history")
             inputs = units.inputs(table.X[part.rows], cold.inputs)
             _, past = walk(dynamics, units, inputs, U[part.rows], stretches, cold)
             seen = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
