@@ -115,6 +115,21 @@ def test_panels_are_judged_in_the_mean():
     assert "times as much in the mean over 3 series" in message
 
 
+def test_many_short_series_are_judged_by_short_runs():
+    """Levels differ by powers of ten, and one scale serves all: the smallest are forecast far off."""
+    walks = {
+        k: pd.Series(10.0**k * (30 + np.random.default_rng(k).normal(size=80).cumsum())) for k in range(4)
+    }
+    (message,) = said(ARXRegressor(output_lags=3), None, pd.concat(walks))
+    assert "is worse than persistence" in message
+    assert (
+        said(
+            ARXRegressor(output_lags=3, scale="series", target_transform="difference"), None, pd.concat(walks)
+        )
+        == []
+    )
+
+
 def test_copies_for_calibration_say_nothing():
     with pytest.warns(tsrnn.WorseThanNaiveWarning):
         model = ARXRegressor(output_lags=2).fit(None, WEEKLY)

@@ -64,7 +64,7 @@ RECURRENT = {
     "hidden 16": {"hidden_layer_sizes": (16,)},
 }
 SETTINGS = {
-    "ARX": {f"alpha={a:g}": {"alpha": a} for a in (1e-2, 1.0, 10.0, 100.0)},
+    "ARX": {f"alpha={a:g}": {"alpha": a} for a in (1e-2, 1.0, 10.0, 100.0)} | FOUND,
     "TDNN": {
         "no early stopping": {"early_stopping": False},
         "patience 30": {"n_iter_no_change": 30},
@@ -80,6 +80,7 @@ SETTINGS = {
         "patience 30": {"n_iter_no_change": 30},
         "hidden 8": {"hidden_layer_sizes": (8,)},
         "5 starts": {"n_restarts": 5},
+        **FOUND,
     },
     "Elman": RECURRENT,
     "GRU": RECURRENT,
@@ -215,7 +216,7 @@ def judge(model, case, settings, seed):
             errors = [_rmse(run - y_test) / _rmse(y_test - y[n - 1 : -1])] * 2
         else:
             m = case.season
-            made = fitted.trajectories(rest, y_test, m)
+            made = fitted.trajectories(rest, y_test, m).forecast
             true = np.lib.stride_tricks.sliding_window_view(y_test, m)
             past = np.lib.stride_tricks.sliding_window_view(y[n - m : -m], m)
             last = np.resize(y[n - m : n], len(run))

@@ -75,10 +75,12 @@ def warn_if_worse(estimator, learner, maker, rows):
     if power is None or by_choice or not maker.dynamics.goes_on:
         return
     nearest = int(min(getattr(learner, "output_lags", ()), default=1))
-    periods = _periods(rows)
-    steps = max(nearest, min([p for p in periods if p > 1], default=STEPS))
+    periods, stretches = _periods(rows), _stretches(rows)
+    longest = max((len(run) for run, _ in stretches), default=0)
+    few = longest // 2 if len(stretches) >= FEWEST else STEPS  # many short series tell enough by short runs
+    steps = max(nearest, 1, min([p for p in periods if p > 1], default=min(STEPS, few)))
     ask = Ask(nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods, power)
-    duels = [_duel(maker, rows, run, start, ask) for run, start in _stretches(rows)]
+    duels = [_duel(maker, rows, run, start, ask) for run, start in stretches]
     verdict = _verdict([duel for duel in duels if duel is not None], ask)
     if verdict is not None and _loses(verdict):
         _say(estimator, verdict, rows.held.any(), power)
