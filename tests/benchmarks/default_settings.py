@@ -54,6 +54,12 @@ MODELS = {
     "LSTM": LSTMRegressor,
     "ESN": ESNRegressor,
 }
+LAGS = {"input_lags": "auto", "output_lags": "auto"}
+FOUND = {
+    "lags auto": LAGS,
+    "transform auto": {"target_transform": "auto"},
+    "both auto": LAGS | {"target_transform": "auto"},
+}
 PATIENT = {"n_iter_no_change": 100}
 RECURRENT = {
     "no early stopping": {"early_stopping": False},

@@ -466,6 +466,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             U, X = ([V[p] for p in pieces] for V in (goal.U, table.X))
             differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
             asked = {"horizon": getattr(self, "horizon", None), "differences": differences}
+            asked["most"] = most_lags(learner, sum(map(len, U)))
             lags = choose_lags(U, index_of(table.parts[0].stamps), X, **given, **asked)
         return self._learner_of(lags), lags
 
@@ -911,6 +912,12 @@ def long_ones(pieces):
     """Those of some slices that are not much shorter than the longest."""
     longest = max(p.stop - p.start for p in pieces)
     return [p for p in pieces if p.stop - p.start > longest / 2]
+
+
+def most_lags(learner, n_rows):
+    """Output lags for which n_rows are enough to learn the weights of a net; None for a linear model."""
+    hidden = getattr(getattr(learner, "inner", learner), "hidden", ())
+    return n_rows // hidden[0] if hidden else None
 
 
 def open_lags(estimator, lags):

@@ -60,6 +60,7 @@ def choose_lags(
     X=None,
     *,
     horizon=None,
+    most=None,
     input_lags="auto",
     output_lags="auto",
     differences=(),
@@ -80,6 +81,8 @@ def choose_lags(
         What is given is not chosen; ``output_lags=()`` for a model that does not see y.
     differences : tuple of int, default=()
         Lags of differences of U, which the model learns.
+    most : int, optional
+        Output lags, of which a net has weights to fill.
     nearly : float, default=1.01
         Times the error of the best, up to which fewer lags are taken.
 
@@ -104,7 +107,9 @@ def choose_lags(
         sets = propose_lags(
             [u[:, None] for u in sample.columns], sample.seasons, sample.n_rows, sample.horizon
         )
-        errors = {lags: _error(sample, lags, shifts, differences) for lags in sets.values()}
+        few, *more = sets.values()
+        sets = [few, *(lags for lags in more if most is None or len(lags) <= most)]
+        errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
         return Lags(() if input_lags == "auto" else input_lags, chosen)
