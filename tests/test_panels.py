@@ -638,6 +638,7 @@ def test_frames_of_a_list_have_the_same_columns():
     model.fit([X.to_numpy() for X in Xs], [ys[0], ys[1].to_numpy(), ys[2]])
 
 
+@pytest.mark.filterwarnings("ignore:The series has 1 row")  # fewer than lags
 def test_short_series():
     """A series too short to learn from is still known, and others are learnt from."""
     (X, y), (later, _) = OLD["a"], LATER["a"]

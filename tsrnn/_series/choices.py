@@ -29,7 +29,7 @@ MOST_INPUTS = 100  # columns of lagged inputs
 PENALTIES = 1e-4, 1e-2
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 NEARLY = 1.01  # times the error of the best
-WORTH = 1.02  # times, for a transform
+WORTH = 1.05  # times, for a transform: on 16 series .614 of seasonal naive, with 1.02 .616, with 1.1 .661
 
 
 @kept("lags")
