@@ -18,7 +18,9 @@ C. Prediction of one series of 100,000 steps, F = 4, H = 32: ``predict`` of a fi
 input to raw output, against torch's net and readout without gradients, in float32 and float64.
 Target: at least 3 times faster.
 
-    python tests/benchmarks/recurrent_speed.py [--quick]
+With ``--long``, T = 256 steps of B = 256 sequences, for which there are no targets.
+
+    python tests/benchmarks/recurrent_speed.py [--quick] [--long] [training threads predict]
 """
 
 import sys
@@ -30,12 +32,13 @@ from common import table, torch
 from simd import peak
 
 import tsrnn
-from tsrnn._estimators.sequence import Series
-from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import TrackLoss as Objective
+from tsrnn._series.units import Series
 
 
 T, B, F, O = 64, 32, 4, 1
+if "--long" in sys.argv:
+    T, B = 256, 256
 SIZES = (16, 32, 64, 128, 256)
 MODELS = {"LSTM": tsrnn.LSTMRegressor, "GRU": tsrnn.GRURegressor, "Elman": tsrnn.ElmanRegressor}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "Elman": "RNN"}
@@ -68,13 +71,12 @@ def torch_step(name, H):
 def our_step(name, H, threads=1):
     """A callable that does one training step in tsrnn, as ``Stochastic.minimize`` does it."""
     rng, solver = np.random.default_rng(0), tsrnn.Adam(1e-3, clip_norm=1.0)
-    model = MODELS[name]((H,), random_state=0)
-    model._mean = np.zeros(F), np.zeros(O)  # of standardised data
-    net = make_net(model._cell(), F, O, (H,), (0,), ())
+    learner = MODELS[name]((H,), random_state=0)._learner()
+    net = learner.net(F, O)
     n = 10 * T * B  # ten sequences a track, so that what is done once an epoch weighs as in a fit
     series = Series(rng.normal(size=(n, F)), rng.normal(size=(n, O)), np.ones(n), np.zeros(n, bool))
     pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
-    objective = Objective(net, [series], T, B, model._teaching(), np.float32, pool=pool)
+    objective = Objective(net, [series], T, B, learner._teaching(np.zeros(O)), np.float32, pool=pool)
     theta = net.initial(np.random.RandomState(0), "orthogonal").astype(np.float32)
     decay = (objective.decay / objective.weight).astype(np.float32)
     traces = [np.zeros_like(theta) for _ in range(solver.n_traces)]
@@ -209,6 +211,6 @@ def predict_table():
 if __name__ == "__main__":
     if torch is None:
         sys.exit("pip install torch: there is nothing to compare with")
-    training_table()
-    threads_table()
-    predict_table()
+    parts = {"training": training_table, "threads": threads_table, "predict": predict_table}
+    for part in [word for word in sys.argv[1:] if word in parts] or parts:
+        parts[part]()
