@@ -11,6 +11,7 @@ from tsrnn import (
     ElmanClassifier,
     ElmanRegressor,
     GRURegressor,
+    LRURegressor,
     LSTMRegressor,
     NARXRegressor,
     TDNNClassifier,
@@ -33,6 +34,7 @@ NETS = {
         (3, 2), skip_connections=True, input_lags=1, output_lags=(1, 3)
     ),
     "Elman, both ways": ElmanRegressor((3, 2), bidirectional=True, layer_norm=True),
+    "LRU, layers": LRURegressor((3, 2)),
     "NARX": NARXRegressor((3,)),
     "NARX, layers that skip": NARXRegressor((3, 2), skip_connections=True),
     "TDNN, lags of layers": TDNNRegressor((3, 2, 4), layer_lags=(2, (0, 3))),
