@@ -1,114 +1,73 @@
-"""Forecast the AC power of a photovoltaic inverter 1 to 24 hours ahead; the night stays at exactly zero.
+"""Forecast the power of a solar plant 1 to 24 hours ahead; by night it is exactly 0.
 
-PVDAQ system 50, Golden, Colorado, hourly. Trained and tuned on April 2011 to 2012, tested on 2013. The sun's
-path is known ahead, so the clear-sky irradiance of the hour to forecast is an input; power, irradiance and
-temperature are known only up to the hour in which the forecast is made.
+PVDAQ system 50, Golden, Colorado, hourly. Trained on April 2011 to 2012, tested on 2013, daylight only. Known ahead is
+the irradiance of a clear sky, which astronomy gives; power is known up to the hour in which a forecast is made.
 
     python examples/solar_plant.py            # writes examples/solar_plant.png
     python examples/solar_plant.py --quick    # small settings
 """
 
 import argparse
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _report import picture, print_tables, scores
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
-from tsrnn import NARXRegressor, TDNNRegressor
+import tsrnn
 from tsrnn.datasets import load_solar_plant
+from tsrnn.model_selection import backtest
 
 
-HORIZONS = [1, 3, 6, 12, 24]  # hours
-TRAIN, TEST = "2012", "2013"  # up to the end of, from the beginning of
-SHOWN = slice("2013-05-06", "2013-05-15")  # days in the picture
-
-# As in wind_farm.py: the grid search chooses lags and width, the forecast is the mean of a few nets.
-FULL = {"lags": [0, 2], "hidden": [(4,), (8,)], "folds": 3, "members": 5}
-QUICK = {"lags": [0], "hidden": [(2,), (4,)], "folds": 2, "members": 1}
+HOURS = [1, 3, 6, 12, 24]  # of the table
+SHOWN = "2013-06-09"  # the forecast in the picture begins here
+LARGEST = 3400.0  # W, of the years of training
 
 
-def known_before(X, h):
-    """Inputs at t of a forecast made at t - h: what was measured is moved down by h hours."""
-    measured = X[["ghi", "temperature"]].assign(ghi_clear_then=X["ghi_clear"])
-    return pd.concat([X["ghi_clear"], measured.shift(h).bfill()], axis=1)
-
-
-def add_calendar(X):
-    """Add the hour of the day and the day of the year, as sines and cosines."""
-    hour, day = 2 * np.pi * X.index.hour / 24, 2 * np.pi * X.index.day_of_year / 365.25
-    return X.assign(hour_sin=np.sin(hour), hour_cos=np.cos(hour), day_sin=np.sin(day), day_cos=np.cos(day))
-
-
-def pipeline(net):
-    return Pipeline([("calendar", FunctionTransformer(add_calendar)), ("net", net)])
-
-
-def by_day_only(power, X):
-    """No power below zero, and exactly zero while the sun is down."""
-    return power.clip(lower=0).where(X["ghi_clear"] > 0, 0.0)
-
-
-def predict(model, X, y):
-    """Forecasts made from measured y, which a pipeline hands on to the net."""
-    return by_day_only(pd.Series(model.predict(X, y=y), X.index), X)
-
-
-def minus_rmse(model, X, y):
-    """Score for the grid search; hours without a measured power do not count."""
-    return -np.sqrt(((predict(model, X, y) - y) ** 2).mean())
-
-
-def tuned(net, h, X, y, settings):
-    """The best parameters for h hours ahead: fitted on the first training years, tried on what follows."""
-    grid = {"net__input_lags": settings["lags"], "net__hidden_layer_sizes": settings["hidden"]}
-    cv = TimeSeriesSplit(settings["folds"], test_size=len(y) // 6)
-    search = GridSearchCV(pipeline(net), grid, scoring=minus_rmse, cv=cv, refit=False).fit(X, y)
-    best = search.best_params_
-    print(
-        f"  {type(net).__name__} {h} h ahead: input lags 0..{best['net__input_lags']}, hidden "
-        f"{best['net__hidden_layer_sizes']}, validation RMSE {-search.best_score_:.0f} W",
-        flush=True,
-    )
-    return clone(search.estimator).set_params(**best)
-
-
-def mean_of_members(model, X, y, settings):
-    """Fit a model from several random starts; the mean of their forecasts of the test year."""
-    members = [clone(model).set_params(net__random_state=k) for k in range(settings["members"])]
-    return sum(predict(m.fit(X[:TRAIN], y[:TRAIN]), X[TEST:], y[TEST:]) for m in members) / len(members)
-
-
-def forecasts(h, X, y, settings):
-    """{model: forecast of the test year, h hours ahead}."""
-    last = y.ffill()  # the last power measured
-    X_h = known_before(X, h)
-    X_with_power = X_h.assign(power=last.shift(h).fillna(0))  # a TDNN sees inputs only: past power is one
-    lags = range(h, h + 3)
-    arx = pipeline(NARXRegressor((), input_lags=2, output_lags=lags, training="open_loop"))
-    narx = NARXRegressor(output_lags=lags, skip_connections=True, training="open_loop", random_state=0)
-    narx = tuned(narx, h, X_h[:TRAIN], y[:TRAIN], settings)
-    tdnn = tuned(TDNNRegressor(random_state=0), h, X_with_power[:TRAIN], y[:TRAIN], settings)
+def models(quick):
+    """Each model; all but persistence keep between 0 and the column "capacity", which is 0 at night."""
+    see = {"output_lags": [1, 24], "target_bounds": (0, "capacity")}
     return {
-        "persistence": by_day_only(last.shift(h), X)[TEST:],
-        "same hour yesterday": by_day_only(last.shift(24), X)[TEST:],
-        "linear ARX": predict(arx.fit(X_h[:TRAIN], y[:TRAIN]), X_h[TEST:], y[TEST:]),
-        "TDNN": mean_of_members(tdnn, X_with_power, y, settings),
-        "NARX": mean_of_members(narx, X_h, y, settings),
+        "persistence": tsrnn.PersistenceRegressor(),
+        "same hour yesterday": tsrnn.SeasonalNaiveRegressor(24, target_bounds=(0, "capacity")),
+        "linear ARX": tsrnn.ARXRegressor(**see),
+        "ESN": tsrnn.ESNRegressor(100 if quick else 300, **see, random_state=0),
+        "GRU": tsrnn.GRURegressor((8,), max_iter=10 if quick else 30, **see, random_state=0),
+        # Autoregressions and smoothing race in seconds; candidates="auto", the default, tries nets too.
+        "AutoForecaster": tsrnn.AutoForecaster(
+            24, known_ahead="all", candidates=[], target_bounds=(0, "capacity"), random_state=0
+        ),
     }
 
 
-def check_nights(by_horizon, night):
-    """Every forecast of every model: zero at night, nowhere negative."""
-    for by_model in by_horizon.values():
-        for forecast in by_model.values():
-            assert (forecast[night] == 0).all()
-            assert (forecast >= 0).all()
-    print(f"\nAll forecasts are exactly 0 in the {night.sum()} night hours of {TEST}, and none is negative.")
+def picture(out, model, X, y, errors):
+    """Save a forecast with its intervals, and the error of all models by horizon."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        import matplotlib.pyplot as plt
+
+        from tsrnn.plotting import BacktestDisplay, ForecastDisplay
+    except ImportError:
+        print("No picture: pip install matplotlib, or tsrnn[plot].")
+        return
+    begin = y.index.get_loc(f"{SHOWN} 00:00")
+    rows = slice(y.index.get_loc("2013-01-01 00:00"), begin)
+    there = deepcopy(model).update(X[rows], y[rows])  # remembers the rows since training; learns nothing
+    fan = there.forecast(24, X[begin : begin + 24], level=[80, 95])
+    fig, axes = plt.subplots(1, 2, figsize=(13, 4.2), layout="constrained")
+    ForecastDisplay(fan, history=y[:begin], truth=y[begin:], name="GRU").plot(axes[0], last=72)
+    axes[0].set(title=f"Made on {SHOWN}, for a day", ylabel="power, W")
+    BacktestDisplay(errors, baselines=["persistence", "same hour yesterday"]).plot(axes[1])
+    axes[1].set(
+        title="Error by daylight, from every hour of 2013",
+        xlabel="hours ahead",
+        ylabel="RMSE, W",
+        xticks=HOURS,
+    )
+    fig.savefig(out, dpi=110)
+    print(f"\nPicture: {out}")
 
 
 def main():
@@ -118,18 +77,20 @@ def main():
     args = parser.parse_args()
 
     X, y = load_solar_plant(return_X_y=True)
-    print(f"{len(y)} hours, {y.isna().sum()} without a measured power. Tuned on 2011 and 2012:")
-    by_horizon = {h: forecasts(h, X, y, QUICK if args.quick else FULL) for h in HORIZONS}
-    night = X["ghi_clear"][TEST:] == 0
-    check_nights(by_horizon, night)
-    tables = scores(y[TEST:].mask(night), by_horizon)
-    print(f"Test on the daylight hours of {TEST} from hours ahead:")
-    print_tables(tables, "W")
-    shown = {
-        h: {model: by_horizon[h][model][SHOWN] for model in ("same hour yesterday", "NARX")}
-        for h in (1, 6, 24)
-    }
-    picture(args.out, y[SHOWN], shown, tables, "W", "Photovoltaic inverter, Golden, Colorado: AC power")
+    X = X[["ghi_clear"]].assign(capacity=np.where(X["ghi_clear"] > 0, LARGEST, 0.0))
+    errors, fitted = {}, {}
+    for name, model in models(args.quick).items():
+        fitted[name] = model.fit(X[:"2012"], y[:"2012"])
+        made = backtest(model, X["2013":], y["2013":], horizon=24).forecasts
+        night = X["capacity"].reindex(made["time"]).to_numpy() == 0
+        assert name == "persistence" or (made["forecast"][night] == 0).all()
+        errors[name] = (made["forecast"] - made["y"])[~night].pow(2).groupby(made["step"]).mean().pow(0.5)
+    errors = pd.DataFrame(errors)
+    print("RMSE in W, by hours ahead, by daylight, forecasts from every hour of 2013:")
+    print(errors.loc[HOURS].T.round(1).to_string())
+    print("\nAt night all forecasts but persistence are exactly 0.")
+    print(fitted["AutoForecaster"].verdict_)
+    picture(args.out, fitted["GRU"], X, y, errors)
 
 
 if __name__ == "__main__":

@@ -1,102 +1,67 @@
-"""Forecast the power of a wind turbine 1 to 24 hours ahead.
+"""Forecast the power of a wind turbine 1 to 24 hours ahead, and compare models from every hour of a test year.
 
-La Haute Borne, turbine R80711, hourly. Trained and tuned on 2014, tested on 2015. Every forecast uses only
-what is known when it is made: power and weather up to that hour, and the clock.
+La Haute Borne, turbine R80711, hourly. Trained on 2014, tested on 2015. Every forecast uses only what is known
+when it is made: power, weather and clock up to that hour.
 
     python examples/wind_farm.py            # writes examples/wind_farm.png
     python examples/wind_farm.py --quick    # small settings
-
-A forecaster for h hours ahead is a net whose most recent lag is h: ``input_lags=range(h, h + n)`` and
-``output_lags=range(h, h + n)``. Its ``predict(X, y=measured)`` looks at nothing later than t - h.
 """
 
 import argparse
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _report import picture, print_tables, scores
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
-from tsrnn import NARXRegressor, TDNNRegressor
+import tsrnn
 from tsrnn.datasets import load_wind_farm
+from tsrnn.model_selection import backtest
 
 
-HORIZONS = [1, 3, 6, 12, 24]  # hours
-TRAIN, TEST = "2014", "2015"
-CAPACITY = 2050.0  # kW; all forecasts, persistence too, are clipped to [0, CAPACITY]
-SHOWN = slice("2015-03-23", "2015-04-05")  # days in the picture
-
-# The grid search chooses the hours of history and the width of the net. The forecast is the mean of a few
-# such nets that differ in random_state only.
-FULL = {"lags": [3, 5], "hidden": [(4,), (8,)], "folds": 4, "members": 5}
-QUICK = {"lags": [2], "hidden": [(2,), (4,)], "folds": 2, "members": 1}
+HOURS = [1, 3, 6, 12, 24]  # of the table
+SHOWN = "2015-03-25"  # the forecast in the picture begins here
 
 
-def add_clock(X):
-    """Add the hour of the day, as sine and cosine. Seen h hours back it still tells the hour forecast."""
-    angle = 2 * np.pi * X.index.hour / 24
-    return X.assign(hour_sin=np.sin(angle), hour_cos=np.cos(angle))
-
-
-def pipeline(net):
-    return Pipeline([("clock", FunctionTransformer(add_clock)), ("net", net)])
-
-
-def predict(model, X, y):
-    """Forecasts made from measured y, which a pipeline hands on to the net."""
-    return pd.Series(model.predict(X, y=y), X.index).clip(0, CAPACITY)
-
-
-def minus_rmse(model, X, y):
-    """Score for the grid search; hours without a measured power do not count."""
-    return -np.sqrt(((predict(model, X, y) - y) ** 2).mean())
-
-
-def tuned(net, h, X, y, settings):
-    """The best parameters for h hours ahead: fitted on the first months of training, tried on those after."""
-    lag_names = ["net__input_lags", "net__output_lags"][: 2 if isinstance(net, NARXRegressor) else 1]
-    grid = [
-        {**{name: [range(h, h + n)] for name in lag_names}, "net__hidden_layer_sizes": settings["hidden"]}
-        for n in settings["lags"]
-    ]
-    cv = TimeSeriesSplit(settings["folds"], test_size=len(y) // 8)
-    search = GridSearchCV(pipeline(net), grid, scoring=minus_rmse, cv=cv, refit=False).fit(X, y)
-    best = search.best_params_
-    lags = best["net__input_lags"]
-    print(
-        f"  {type(net).__name__} {h} h ahead: lags {lags[0]}..{lags[-1]}, hidden "
-        f"{best['net__hidden_layer_sizes']}, validation RMSE {-search.best_score_:.0f} kW",
-        flush=True,
-    )
-    return clone(search.estimator).set_params(**best)
-
-
-def mean_of_members(model, X, y, settings):
-    """Fit a model from several random starts; the mean of their forecasts of the test year."""
-    members = [clone(model).set_params(net__random_state=k) for k in range(settings["members"])]
-    return sum(predict(m.fit(X[:TRAIN], y[:TRAIN]), X[TEST:], y[TEST:]) for m in members) / len(members)
-
-
-def forecasts(h, X, y, settings):
-    """{model: forecast of the test year, h hours ahead}."""
-    last = y.ffill().clip(0, CAPACITY)  # the last power measured
-    X_with_power = X.assign(power=last)  # a TDNN sees inputs only: past power is one of them
-    lags = range(h, h + 3)
-    arx = pipeline(NARXRegressor((), input_lags=lags, output_lags=lags, training="open_loop"))
-    narx = NARXRegressor(skip_connections=True, training="open_loop", random_state=0)
-    narx = tuned(narx, h, X[:TRAIN], y[:TRAIN], settings)
-    tdnn = tuned(TDNNRegressor(random_state=0), h, X_with_power[:TRAIN], y[:TRAIN], settings)
+def models(quick):
+    """Each model with what it sees: past power alone, or AutoForecaster past weather too."""
+    bounds = {"target_bounds": (0, 2050)}  # kW, of this turbine
     return {
-        "persistence": last.shift(h)[TEST:],
-        "same hour yesterday": last.shift(24)[TEST:],
-        "linear ARX": predict(arx.fit(X[:TRAIN], y[:TRAIN]), X[TEST:], y[TEST:]),
-        "TDNN": mean_of_members(tdnn, X_with_power, y, settings),
-        "NARX": mean_of_members(narx, X, y, settings),
+        "persistence": tsrnn.PersistenceRegressor(),
+        "same hour yesterday": tsrnn.SeasonalNaiveRegressor(24),
+        "linear ARX": tsrnn.ARXRegressor(output_lags=24, **bounds),
+        "ESN": tsrnn.ESNRegressor(100 if quick else 300, output_lags=1, **bounds, random_state=0),
+        # Autoregressions and smoothing race in seconds; candidates="auto", the default, tries nets too.
+        "AutoForecaster": tsrnn.AutoForecaster(horizon=24, candidates=[], **bounds, random_state=0),
     }
+
+
+def picture(out, model, X, y, results):
+    """Save a forecast with its intervals, and the error of all models by horizon."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        import matplotlib.pyplot as plt
+
+        from tsrnn.plotting import BacktestDisplay, ForecastDisplay
+    except ImportError:
+        print("No picture: pip install matplotlib, or tsrnn[plot].")
+        return
+    begin = y.index.get_loc(f"{SHOWN} 00:00")
+    rows = slice(y.index.get_loc("2015-01-01 00:00"), begin)
+    there = deepcopy(model).update(X[rows], y[rows])  # remembers the rows since training; learns nothing
+    fan = there.forecast(24, level=[80, 95])
+    fig, axes = plt.subplots(1, 2, figsize=(13, 4.2), layout="constrained")
+    ForecastDisplay(fan, history=y[:begin], truth=y[begin:], name="AutoForecaster").plot(axes[0], last=72)
+    axes[0].set(title=f"Made on {SHOWN}, for a day", ylabel="power, kW")
+    shown = {
+        name: result for name, result in results.items() if name not in ("persistence", "same hour yesterday")
+    }
+    BacktestDisplay.from_backtests(shown, ax=axes[1])
+    axes[1].set(title="Error, from every hour of 2015", xlabel="hours ahead", ylabel="RMSE, kW", xticks=HOURS)
+    fig.savefig(out, dpi=110)
+    print(f"\nPicture: {out}")
 
 
 def main():
@@ -106,13 +71,24 @@ def main():
     args = parser.parse_args()
 
     X, y = load_wind_farm(return_X_y=True)
-    print(f"{len(y)} hours, {y.isna().sum()} without a measured power. Tuned on {TRAIN}:")
-    by_horizon = {h: forecasts(h, X, y, QUICK if args.quick else FULL) for h in HORIZONS}
-    tables = scores(y[TEST:], by_horizon)
-    print(f"\nTest on {TEST} from hours ahead:")
-    print_tables(tables, "kW")
-    shown = {h: {model: by_horizon[h][model][SHOWN] for model in ("persistence", "NARX")} for h in (1, 6, 24)}
-    picture(args.out, y[SHOWN], shown, tables, "kW", "Wind turbine R80711, La Haute Borne: power")
+    y = y.clip(lower=0)  # at a standstill the turbine takes some power: not what is forecast here
+    results, fitted = {}, {}
+    for name, model in models(args.quick).items():
+        seen = X if name == "AutoForecaster" else X[[]]
+        fitted[name] = model.fit(seen[:"2014"], y[:"2014"])
+        results[name] = backtest(model, seen["2015":], y["2015":], horizon=24, level=80)
+    errors = pd.DataFrame({name: result.errors["RMSE"] for name, result in results.items()}).loc[HOURS]
+    print("RMSE in kW, by hours ahead, forecasts from every hour of 2015:\n", errors.T.round(1).to_string())
+    skill = 1 - errors.div(errors["persistence"], axis=0).drop(columns="persistence")
+    print("\nSkill, 1 - RMSE / RMSE of persistence:\n", skill.T.round(3).to_string())
+    inside = {name: result.errors["coverage-80"].mean() for name, result in results.items()}
+    print(
+        "\nInside the 80 % intervals:",
+        ", ".join(f"{name} {100 * share:.0f} %" for name, share in inside.items()),
+    )
+    print(f"\n{fitted['AutoForecaster'].verdict_}")
+    assert np.nanmin(results["AutoForecaster"].forecasts["forecast"]) >= 0
+    picture(args.out, fitted["AutoForecaster"], X, y, results)
 
 
 if __name__ == "__main__":

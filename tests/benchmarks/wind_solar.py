@@ -1,7 +1,7 @@
 """Figure 6: wind farm and solar plant, every model with its default arguments in one table.
 
-Direct forecasters for h = 1, 3, 6, 12, 24 hours, as in ``examples/wind_farm.py`` and ``examples/solar_plant.py``:
-every forecast uses only what is known when it is made. Trained on 2014 (wind) and April 2011 to 2012 (solar),
+Direct forecasters for h = 1, 3, 6, 12, 24 hours: every forecast uses only what is known when it is made.
+Trained on 2014 (wind) and April 2011 to 2012 (solar),
 tested on the year after; hours without a measured power do not count, nor, for the plant, the night.
 
 - wind: the clock (sine and cosine of the hour) and the weather h hours back and more, power h hours back and
@@ -26,21 +26,17 @@ import argparse
 import ast
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from common import clocked, table
-
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-import solar_plant as solar
-import wind_farm as wind
 
 from tsrnn import ElmanRegressor, GRURegressor, LSTMRegressor, NARXRegressor, TDNNRegressor
 from tsrnn.datasets import load_solar_plant, load_wind_farm
 
 
 HORIZONS = [1, 3, 6, 12, 24]
+CAPACITY = 2050.0  # kW, of the turbine
 RECURRENT = {"Elman": ElmanRegressor, "LSTM": LSTMRegressor, "GRU": GRURegressor}
 MODELS = ["linear ARX", "TDNN", "NARX", *RECURRENT]
 
@@ -60,6 +56,24 @@ def make(name, lags, last, seed, overrides):
     )
 
 
+def add_clock(X):
+    """Add the hour of the day, as sine and cosine. Seen h hours back it still tells the hour forecast."""
+    angle = 2 * np.pi * X.index.hour / 24
+    return X.assign(hour_sin=np.sin(angle), hour_cos=np.cos(angle))
+
+
+def known_before(X, h):
+    """Inputs at t of a forecast made at t - h: what was measured is moved down by h hours."""
+    measured = X[["ghi", "temperature"]].assign(ghi_clear_then=X["ghi_clear"])
+    return pd.concat([X["ghi_clear"], measured.shift(h).bfill()], axis=1)
+
+
+def add_calendar(X):
+    """Add the hour of the day and the day of the year, as sines and cosines."""
+    day = 2 * np.pi * X.index.day_of_year / 365.25
+    return add_clock(X).assign(day_sin=np.sin(day), day_cos=np.cos(day))
+
+
 class Wind:
     """The turbine: power from weather and clock."""
 
@@ -67,9 +81,9 @@ class Wind:
 
     def __init__(self):
         X, self.y = load_wind_farm(return_X_y=True)
-        self.X = wind.add_clock(X)
+        self.X = add_clock(X)
         self.train, self.test = self.y.index < "2015", self.y.index >= "2015"
-        self.last = self.y.ffill().clip(0, wind.CAPACITY)
+        self.last = self.y.ffill().clip(0, CAPACITY)
         self.counts = self.y.notna().to_numpy()
 
     def rows(self, h, model):
@@ -79,7 +93,7 @@ class Wind:
 
     def bounded(self, out):
         """A forecast in the range that can be."""
-        return np.clip(out, 0, wind.CAPACITY)
+        return np.clip(out, 0, CAPACITY)
 
 
 class Solar:
@@ -96,7 +110,7 @@ class Solar:
 
     def rows(self, h, model):
         """Inputs, and lags of them, for a forecast of h hours."""
-        X = solar.add_calendar(solar.known_before(self.X, h))
+        X = add_calendar(known_before(self.X, h))
         if model == "TDNN":
             X = X.assign(power=self.last.shift(h).fillna(0))
         return X, range(3)
