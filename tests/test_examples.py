@@ -1,7 +1,6 @@
-"""The README's blocks run; the examples look at nothing that is not known when the forecast is made."""
+"""The examples look at nothing that is not known when the forecast is made."""
 
 import importlib
-import re
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,6 @@ def example(monkeypatch):
     """Import an example by name, as if run from its folder."""
     monkeypatch.syspath_prepend(ROOT / "examples")
     return importlib.import_module
-
-
-@pytest.mark.slow  # the README fits models of full size
-def test_readme_blocks_run_in_order():
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
-    assert len(blocks) >= 5
-    names = {}
-    for k, block in enumerate(blocks):
-        exec(compile(block, f"README.md, python block {k + 1}", "exec"), names)
-    assert str(names["next_hour"].index[0]) == "2014-04-01 00:00:00+00:00"
 
 
 @pytest.mark.parametrize("name", ["wind_farm", "solar_plant"])
