@@ -606,7 +606,7 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
         Parameters
         ----------
         X, y : as for ``fit``
-            Rows without gaps; at least steps + lead_ of them. They are followed from the cold state.
+            Rows without gaps; at least ``steps + lead_`` of them. They are followed from the cold state.
         steps : int, optional
             How many k; by default ``sequence_length``, or as many as there are rows for.
 

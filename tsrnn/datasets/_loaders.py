@@ -84,9 +84,11 @@ def load_wind_farm(turbine="R80711", *, return_X_y=False):
             data, target, ``wind_direction`` in degrees [0, 360) and ``inputs_filled``, true in the hours in
             which an input was filled.
         feature_names, target_names : list of str
+            The columns of both.
         DESCR : str
             Source, licence, derivation, traps.
         filename : str
+            The CSV file.
 
     (data, target) : tuple if ``return_X_y`` is true
 
@@ -156,9 +158,11 @@ def load_solar_plant(as_recorded=False, *, return_X_y=False):
         frame : DataFrame (23808, 4)
             data and target.
         feature_names, target_names : list of str
+            The columns of both.
         DESCR : str
             Source, licence, derivation, traps.
         filename : str
+            The CSV file.
 
     (data, target) : tuple if ``return_X_y`` is true
 
@@ -204,10 +208,13 @@ def load_oil_price(*, return_X_y=False):
         target : Series (8611,)
             ``price`` in US dollars a barrel. NaN on 290 holidays.
         frame : DataFrame (8611, 1)
+            Inputs and target side by side.
         feature_names, target_names : list of str
+            The columns of both.
         DESCR : str
             Source, licence, derivation, traps.
         filename : str
+            The CSV file.
 
     (data, target) : tuple if ``return_X_y`` is true
 
@@ -247,10 +254,13 @@ def load_sunspots(*, return_X_y=False):
         target : Series (309,)
             ``sunspots``, a count index without unit; each year stands at its 1 January.
         frame : DataFrame (309, 1)
+            Inputs and target side by side.
         feature_names, target_names : list of str
+            The columns of both.
         DESCR : str
             Source, licence, derivation, traps.
         filename : str
+            The CSV file.
 
     (data, target) : tuple if ``return_X_y`` is true
 
@@ -289,10 +299,13 @@ def load_co2(*, return_X_y=False):
         target : Series (2284,)
             ``co2`` in parts per million by volume. NaN in 59 weeks.
         frame : DataFrame (2284, 1)
+            Inputs and target side by side.
         feature_names, target_names : list of str
+            The columns of both.
         DESCR : str
             Source, licence, derivation, traps.
         filename : str
+            The CSV file.
 
     (data, target) : tuple if ``return_X_y`` is true
 
@@ -335,10 +348,13 @@ def load_laser(*, return_X_y=False):
             ``intensity``, the eight-bit reading 0 to 255, without unit. The record has no time stamps: the
             index counts the samples.
         frame : DataFrame (10093, 1)
+            Inputs and target side by side.
         feature_names, target_names : list of str
+            The columns of both.
         DESCR : str
             Source, licence, derivation, traps.
         filename : str
+            The CSV file.
 
     (data, target) : tuple if ``return_X_y`` is true
 
