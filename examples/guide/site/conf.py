@@ -41,7 +41,15 @@ def _api(app):
                 lines.extend([f".. {kind}:: {name}.{public}", ""])
 
     describe(tsrnn, "tsrnn", tsrnn.__all__)
-    for name in ("metrics", "model_selection", "preprocessing", "plotting", "diagnostics", "datasets", "export"):
+    for name in (
+        "metrics",
+        "model_selection",
+        "preprocessing",
+        "plotting",
+        "diagnostics",
+        "datasets",
+        "export",
+    ):
         module = getattr(tsrnn, name)
         lines.extend(["```", "", f"## tsrnn.{name}", "", "```{eval-rst}"])
         made_here = [n for n, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__]
