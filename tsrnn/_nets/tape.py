@@ -101,16 +101,17 @@ class Tape:
             return self.x if source.which == INPUTS else self.y
         return self._h[source.which].reshape(-1)
 
-    def forward(self, weights, own=None, masks=None, feed=None):
+    def forward(self, weights, own=None, masks=None, feed=None, head=None):
         """Run T steps; return ``out`` (T, B, O).
 
         weights : ``Net.views(theta)``.   own : (T, B, O) bool, True where y is unknown: the output is written there, so
         y must be a private copy; None if all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called
-        after step t in place of feeding the output itself.
+        after step t in place of feeding the output itself.   head : with forward(first, last), which adds to the outputs
+        of steps after the readout, and backward(first, last), which adds to ``dH`` what it leads back.
         """
         net, T = self.net, self.T
         *blocks, readout = weights
-        self.own = own
+        self.own, self.head = own, head
         self.masks = masks or [Masks(self._none, self._none)] * len(blocks)
         self._h = []  # of each block, (T, B, H), as other blocks see it
         for k, (mask, trace) in enumerate(zip(self.masks, self.traces)):
@@ -126,6 +127,8 @@ class Tape:
             if self.masks[k].output.size:
                 late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
         self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
+        if head is not None:
+            late.append(head.forward)
         if own is None:
             early, late = early + late, []
         for step in early:
@@ -182,6 +185,8 @@ class Tape:
                 joint = net.link == "softmax"
                 steps.append(partial(kernels.feed_shares_back, dy, own, self.y_at, self.y, dout, joint))
         self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
+        if self.head is not None:
+            steps.append(self.head.backward)
         for k in range(len(net.blocks) - 1, -1, -1):
             p, g, mask = weights[k], grads[k], self.masks[k]
             if mask.output.size:

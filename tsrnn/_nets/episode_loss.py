@@ -1,0 +1,354 @@
+"""History, then horizon: an encoder reads rows that are known, a decoder writes those to come.
+
+    h(1) ... h(T) = encoder([v, u, y] of the last T rows)              from zeros
+    s(0) = h(T), layer by layer
+    s(k) = decoder([u(T + k), y(T + k - 1)], s(k - 1)),                out(k) = b + s(k) W (+ attention, ``attention.py``)
+
+with u for the inputs that are known ahead and v for the others.  y(T + k - 1) is measured, or the decoder's own output.
+An example is one row z = [v (T, V), u (T + n, A), y (T, O)], flat, oldest first, and its target (n, O Q): each output
+stands there once for each of Q quantiles, and so it is fed back.  Dimensions: N examples, B of them side by side.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+
+from .._training.initial import glorot
+from .._training.losses import weights_of
+from .._values import kept
+from . import attention
+from .dynamics import Dynamics
+from .memory import constant
+from .recurrent import Net, Source, lay_out, make_net
+from .recurrent_loss import in_threads
+from .tape import Masks, Tape
+
+
+SHARD = 32  # examples of one task of a thread
+BLOCK = 256  # examples that are forecast side by side
+
+
+@kept("episode")
+class Episode(NamedTuple):
+    """Layout of an encoder and a decoder.
+
+    attention : one of ``attention.KINDS``, or None.   T, n : rows of history, and to forecast.   widths : V, A, O, Q.
+    """
+
+    encoder: Net
+    decoder: Net
+    attention: str | None
+    T: int
+    n: int
+    widths: tuple
+
+    lead = 0  # an example is complete in itself
+
+    @property
+    def shapes(self):
+        """Of the attention's weights."""
+        if self.attention is None:
+            return None
+        return attention.shapes(self.attention, self.decoder.blocks[-1].H, self.decoder.n_outputs)
+
+    @property
+    def n_outputs(self):
+        """All outputs of an example."""
+        return self.n * self.decoder.n_outputs
+
+    @property
+    def size(self):
+        """Number of parameters."""
+        return self._cuts()[-1]
+
+    def _cuts(self):
+        """Where the parts of theta end."""
+        rest = 0 if self.shapes is None else sum(int(np.prod(shape)) for shape in self.shapes)
+        return np.cumsum([self.encoder.size, self.decoder.size, rest])
+
+    def views(self, theta):
+        """Parameters of the encoder and of the decoder, a list of named tuples each, and of attention, or None."""
+        a, b, _ = self._cuts()
+        return self.encoder.views(theta[:a]), self.decoder.views(theta[a:b]), self._weights(theta[b:])
+
+    def _weights(self, rest):
+        if self.shapes is None:
+            return None
+        arrays, at = [], 0
+        for shape in self.shapes:
+            size = int(np.prod(shape))
+            arrays.append(rest[at : at + size].reshape(shape))
+            at += size
+        return attention.Weights(*arrays)
+
+    def initial(self, rng, recurrent_init, readout):
+        """Draw theta (P,).   readout : share of a Glorot start of what leads to the outputs."""
+        parts = [net.initial(rng, recurrent_init) for net in (self.encoder, self.decoder)]
+        theta = np.concatenate([*parts, np.zeros(self.size - sum(len(part) for part in parts))])
+        _, decoder, w = self.views(theta)
+        decoder[-1].W[:] *= readout
+        for W in (*w.K, *w.Q, *w.V) if w else ():
+            W[:] = glorot(rng, W.shape)
+        if w:
+            w.v[:] = glorot(rng, (len(w.v), 1))[:, 0]
+            w.V[:] *= readout
+        return theta
+
+    def decays(self):
+        """Mark the weights that decay, (P,)."""
+        w = self.views(np.zeros(self.size))[2]
+        rest = [np.full(a.size, 1.0 * (a.ndim == 3)) for a in w or ()]
+        return np.concatenate([self.encoder.decays(), self.decoder.decays(), *rest])
+
+    def sources(self, Z):
+        """What the encoder sees (N, T, V + A + O), the decoder (N, n, A), and the last y (N, O Q), of Z (N, .)."""
+        V, A, O, Q = self.widths
+        a, b = self.T * V, self.T * V + (self.T + self.n) * A
+        v, u, y = (
+            Z[:, :a].reshape(len(Z), self.T, V),
+            Z[:, a:b].reshape(len(Z), self.T + self.n, A),
+            Z[:, b:].reshape(len(Z), self.T, O),
+        )
+        return np.concatenate([v, u[:, : self.T], y], axis=2), u[:, self.T :], np.repeat(y[:, -1], Q, axis=1)
+
+
+def make_episode(cell, hidden, attention_kind, T, n, widths):
+    """Lay out an encoder and a decoder of the same cells.   hidden : widths of the layers."""
+    V, A, O, Q = widths
+    seen = make_net(cell, V + A + O, 1, hidden, (0,), ())
+    encoder = lay_out(cell, V + A + O, 0, seen.blocks, (), 0, 0)
+    decoder = make_net(cell, A, O * Q, hidden, (0,) if A else (), (1,))
+    return Episode(encoder, decoder, attention_kind, T, n, tuple(widths))
+
+
+class Through:
+    """Leads the gradient of the encoder's states, which the decoder has read, into its backward pass."""
+
+    def __init__(self, tape, dstates):
+        self.tape, self.dstates = tape, dstates  # (T, B, H)
+
+    def backward(self, first, last):
+        """Add those of some steps."""
+        self.tape.dH[-1][first:last] += self.dstates[first:last]
+
+
+class EpisodeTape:
+    """Work space for B examples: a tape each of the encoder and of the decoder, and attention between them."""
+
+    def __init__(self, net, B, dtype):
+        self.net, self.B, self.dtype = net, B, dtype
+        self.encoder, self.decoder = Tape(net.encoder, B, net.T, dtype), Tape(net.decoder, B, net.n, dtype)
+        H, self.head = net.decoder.blocks[-1].H, None
+        if net.attention is not None:
+            self.head = attention.Head(B, net.T, net.n, H, dtype)
+
+    def place(self, x, u, y):
+        """Choose examples.   x : (B, T, F), u : (B, n, A), y : (B, 1 + n, O Q), which outputs are written into."""
+        B, T, n, none = self.B, self.net.T, self.net.n, np.zeros(0, self.dtype)
+        each = np.arange(B)
+        self.encoder.place(x.reshape(-1), each * T, none, each * 0, np.full(B, T))
+        self.decoder.place(u.reshape(-1), each * n, y.reshape(-1), each * (1 + n) + 1, np.full(B, n))
+
+    def forward(self, weights, own=None, masks=None):
+        """Outputs (n, B, O Q).   own : (n, B, O Q) bool, where outputs are fed back."""
+        encoder, decoder, w = weights
+        self.encoder.forward(encoder, None, masks and masks[0])
+        for S, given in zip(self.decoder.S, self.encoder.S):
+            S[:, 0] = given[:, -1]
+        if self.head is not None:
+            self.head.begin(w, self.encoder.S[-1][0, 1:], self.decoder)
+        return self.decoder.forward(decoder, own, masks and masks[1], head=self.head)
+
+    def backward(self, weights, dout, grads):
+        """Add the gradients to ``grads``, like ``weights``."""
+        encoder, decoder, _ = weights
+        for dS in (*self.decoder.dS, *self.encoder.dS):
+            dS.fill(0)
+        if self.head is not None:
+            self.head.begin_back(dout, grads[2])
+        self.decoder.backward(decoder, self.net.decoder.turned(decoder), dout, grads[1])
+        for dS, last in zip(self.encoder.dS, self.decoder.dS):
+            dS[:] = last
+        self.encoder.head = None
+        if self.head is not None:
+            self.head.end_back()
+            self.encoder.head = Through(self.encoder, self.head.dseen.swapaxes(0, 1))
+        none = np.empty((self.net.T, self.B, 0), self.dtype)
+        self.encoder.backward(encoder, self.net.encoder.turned(encoder), none, grads[0])
+
+
+# ---------------------------------------------------------------------------------------- learning
+
+
+class EpisodeLoss:
+    """Loss over examples; see ``solvers.py`` for what a solver asks of it.
+
+    series : list of ``Series`` of examples.   teaching : see ``recurrent_loss.py``.   held : which examples count.
+    B : of a mini-batch.   pool : threads, or None.
+    """
+
+    everything = None
+    offers = frozenset()
+
+    def __init__(self, net, series, teaching, dtype, *, B=32, held=False, pool=None):
+        self.net, self.teaching, self.dtype, self.B, self.pool = net, teaching, dtype, B, pool
+        chosen = [(s.held == held) & (s.w > 0) & np.isfinite(s.Y).any(axis=1) for s in series]
+        Z, Y, w = (np.concatenate([s[k][c] for s, c in zip(series, chosen)]) for k in range(3))
+        known, O = np.isfinite(Y), net.decoder.n_outputs
+        self.x, self.u, last = (np.ascontiguousarray(a, dtype) for a in net.sources(Z))
+        self.n, fed = len(Y), np.where(known, Y, 0.0).reshape(len(Y), net.n, O)
+        self.fed = np.concatenate([last[:, None], fed], axis=1).astype(dtype)
+        self.unknown = ~known.reshape(len(Y), net.n, O)
+        counts = np.where(known, w[:, None], 0.0).astype(dtype).reshape(-1, O)
+        self.y, self.w = fed.astype(dtype).ravel(), weights_of(teaching.loss, counts).ravel()
+        self.weight = float(self.w.sum(dtype=np.float64))
+        self.decay = teaching.alpha * net.decays()
+        self._spaces, self.epoch = {}, 0
+
+    def batches(self, rng):
+        """Batches of an epoch, and what the gradient of each is divided by."""
+        self._rng, order = rng, rng.permutation(self.n)
+        some = [order[i : i + self.B] for i in range(0, self.n, self.B)]
+        for which in some:
+            yield which, self.weight / len(some)
+        self.epoch += 1
+
+    def loss_grad(self, theta, batch):
+        """Loss over some examples, or all, and its gradient (P,)."""
+        which = np.arange(self.n) if batch is None else batch
+        own = self._own(which, True)
+        masks = self._masks(len(which)) if batch is not None else None
+
+        def shard(i):
+            part = slice(i, i + SHARD)
+            cut = masks and [[m.of(part) for m in half] for half in masks]
+            return self._shard(theta, which[part], None if own is None else own[part], cut, True)
+
+        results = in_threads(self.pool, shard, range(0, len(which), SHARD))
+        grad = results[0][1]
+        for _, more in results[1:]:
+            grad += more
+        return sum(loss for loss, _ in results), grad
+
+    def value(self, theta):
+        """Mean loss over all examples."""
+        theta, total = theta.astype(self.dtype), 0.0
+        for i in range(0, self.n, SHARD):
+            which = np.arange(i, min(i + SHARD, self.n))
+            total += self._shard(theta, which, self._own(which, False), None, False)[0]
+        return total / self.weight
+
+    def _own(self, which, learn):
+        """Where outputs are fed back, (B, n, O Q) bool; None if all that is fed is measured."""
+        own = self.unknown[which]
+        if self.teaching.feedback == "closed_loop" or (self.teaching.feedback != "open_loop" and not learn):
+            return np.ones_like(own)
+        if self.teaching.feedback == "scheduled_sampling":
+            share = min(1.0, self.epoch / max(1, self.teaching.epochs - 1))
+            own = own | (self._rng.random_sample(own.shape[:2]) < share)[:, :, None]
+        return own if own.any() else None
+
+    def _masks(self, B):
+        """Draw dropout masks: for each half a pair a block, or None."""
+        rates = self.teaching.recurrent_dropout, self.teaching.dropout
+        if not any(rates):
+            return None
+
+        def draw(rate, *shape):
+            return ((self._rng.random_sample(shape) >= rate) / (1 - rate)).astype(self.dtype)
+
+        return [
+            [
+                Masks(
+                    draw(rates[0], B, block.H) if rates[0] else np.empty((0, 0), self.dtype),
+                    draw(rates[1], steps, B, block.H) if rates[1] else np.empty((0, 0, 0), self.dtype),
+                )
+                for block in half.blocks
+            ]
+            for half, steps in ((self.net.encoder, self.net.T), (self.net.decoder, self.net.n))
+        ]
+
+    def _shard(self, theta, which, own, masks, learn):
+        """Loss of up to SHARD examples, and its gradient (P,) or None."""
+        net, B, O = self.net, len(which), self.net.decoder.n_outputs
+        weights = net.views(theta)
+        tape = self._spaces.pop(B, None) or EpisodeTape(net, B, self.dtype)  # no other thread has it meanwhile
+        tape.place(self.x[which], self.u[which], self.fed[which])
+        own = None if own is None else np.ascontiguousarray(own.swapaxes(0, 1))
+        out, grad = tape.forward(weights, own, masks), None
+        dout = np.empty_like(out)
+        loss = self.teaching.loss(out, self.y, self.w, which * net.n * O, dout)
+        if learn:
+            grad = np.zeros_like(theta)
+            tape.backward(weights, dout, net.views(grad))
+        self._spaces[B] = tape
+        return loss, grad
+
+
+# ---------------------------------------------------------------------------------------- forecasting
+
+
+@kept("encoder and decoder")
+@dataclass(frozen=True, eq=False)
+class EpisodeDynamics(Dynamics):
+    """A fitted encoder and decoder: each row of X is an example, out its forecast, and nothing is carried on.
+
+    mean : of examples and of targets in training.
+    """
+
+    net: Episode
+    mean: tuple
+
+    lead = 0
+    sees_y = False
+    input_lag = 0
+
+    @property
+    def n_outputs(self):
+        """All outputs of an example."""
+        return self.net.n_outputs
+
+    @cached_property
+    def params(self):
+        """Weights of the encoder's layers, of the decoder's and its readout, and of attention, in scaled units."""
+        return self.net.views(self.theta)
+
+    def run(self, X, Y, memory):
+        """Forecast from each example."""
+        out = np.empty_like(Y)
+        for i, tape, answer in self._blocks(X):
+            out[i : i + tape.B] = answer.swapaxes(0, 1).reshape(tape.B, -1)
+        return out, memory
+
+    def attention_weights(self, X):
+        """What each step of each example attends to, (N, n, T)."""
+        return np.concatenate([tape.head.E.copy() for _, tape, _ in self._blocks(X)])
+
+    def _blocks(self, X):
+        """Run freely from examples X (N, .), some at a time: yields the first, the tape and outputs (n, B, O Q)."""
+        net, tapes = self.net, {}
+        for i in range(0, len(X), BLOCK):
+            x, u, last = (np.ascontiguousarray(a) for a in net.sources(X[i : i + BLOCK]))
+            B = len(x)
+            if B not in tapes:
+                tapes[B] = EpisodeTape(net, B, np.float64)
+            fed = np.zeros((B, 1 + net.n, net.decoder.n_outputs))
+            fed[:, 0] = last
+            tapes[B].place(x, u, fed)
+            own = np.ones((net.n, B, net.decoder.n_outputs), bool)
+            yield i, tapes[B], tapes[B].forward(self.params, own)
+
+    def first(self):
+        """Nothing."""
+        return self.zero(*self.mean)
+
+    def cold(self):
+        """Nothing."""
+        return self.first()
+
+    def zero(self, x, y):
+        """Nothing."""
+        return constant(x, y, 0)
