@@ -626,7 +626,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         names = model.get_params(deep=False)
         recursive = self.strategy == "recursive"
         if self.quantiles is not None:
-            _check_quantiles(self.quantiles)
+            check_quantiles(self.quantiles)
             if recursive:
                 raise ValueError(
                     f"strategy='recursive' learns no quantiles={self.quantiles!r}, as those of one step do not add up: "
@@ -651,7 +651,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         inner = learner_of(model)
         if recursive:
             return inner
-        quantiles = None if self.quantiles is None else _check_quantiles(self.quantiles)
+        quantiles = None if self.quantiles is None else check_quantiles(self.quantiles)
         return HorizonsLearner(self, inner, int(self.horizon), quantiles)
 
     def _goal(self, table, pieces, form):
@@ -760,7 +760,7 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         return full if index is None else pd.DataFrame(full, index=index)
 
 
-def _check_quantiles(quantiles):
+def check_quantiles(quantiles):
     """Quantiles, ascending."""
     cure = "give numbers between 0 and 1, each once, such as (0.05, 0.1, 0.5, 0.9, 0.95)"
     if isinstance(quantiles, (str, bytes)) or not np.iterable(quantiles) or len(quantiles) == 0:

@@ -137,7 +137,9 @@ def _softmax(e):
 
 
 @kernel
-def attend_back(S, seen, turned, key, key_turned, Q, Q_turned, v, E, dC, dS, dseen, dkey, dQ, dv, first, last):
+def attend_back(
+    S, seen, turned, key, key_turned, Q, Q_turned, v, E, dC, dS, dseen, dkey, dQ, dv, first, last
+):
     """Gradients of ``attend``, each added to what is there.
 
     dC : (B, n, H).   dS : (n, B, H).   dseen, dkey : (B, T, H), of "dot" the same array.   dQ, dv : like Q, v.
@@ -145,7 +147,11 @@ def attend_back(S, seen, turned, key, key_turned, Q, Q_turned, v, E, dC, dS, dse
     B, T, H = seen.shape
     M = last - first
     for b in range(B):
-        rows, at_T, at_H = _rows(first, last, B * H, b * H), _rows(first, last, T, 0), _rows(first, last, H, 0)
+        rows, at_T, at_H = (
+            _rows(first, last, B * H, b * H),
+            _rows(first, last, T, 0),
+            _rows(first, last, H, 0),
+        )
         dc = flat(dC[b])[first * H : last * H].reshape(M, H)
         de, a = np.zeros((M, T), S.dtype), flat(E[b])[first * T : last * T].reshape(M, T)
         add_product(flat(dC[b]), at_H, turned[b], de)
@@ -255,10 +261,18 @@ class Head:
 
     def backward(self, first, last):
         """Lead the gradient of the outputs back to the decoder's states, and add it to that of the encoder's."""
-        recurrent_kernels.scatter(
-            self.dout[None], self.V_turned, self.rows, self.dC.reshape(-1), first, last
+        recurrent_kernels.scatter(self.dout[None], self.V_turned, self.rows, self.dC.reshape(-1), first, last)
+        fixed = (
+            self.S,
+            self.seen,
+            self.turned,
+            self.key,
+            self.key_turned,
+            self.Q,
+            self.Q_turned,
+            self.v,
+            self.E,
         )
-        fixed = self.S, self.seen, self.turned, self.key, self.key_turned, self.Q, self.Q_turned, self.v, self.E
         attend_back(
             *fixed, self.dC, self.tape.dH[-1], self.dseen, self.dkey, self.dQ, self.grads.v, first, last
         )
@@ -269,4 +283,6 @@ class Head:
         none = np.empty((0, self.V.shape[2]), self.C.dtype)
         recurrent_kernels.outer(self.C.reshape(-1), self.rows, self.dout[None], 0, H, self.grads.V, none)
         if self.K.size:
-            keys_back(self.seen, self.K, np.ascontiguousarray(self.K.T), self.dkey, self.dseen, self.grads.K[0])
+            keys_back(
+                self.seen, self.K, np.ascontiguousarray(self.K.T), self.dkey, self.dseen, self.grads.K[0]
+            )

@@ -2,7 +2,7 @@
 
     h(1) ... h(T) = encoder([v, u, y] of the last T rows)              from zeros
     s(0) = h(T), layer by layer
-    s(k) = decoder([u(T + k), y(T + k - 1)], s(k - 1)),                out(k) = b + s(k) W (+ attention, ``attention.py``)
+    s(k) = decoder([u(T + k), y(T + k - 1)], s(k - 1))                 out(k) = b + s(k) W (+ ``attention.py``)
 
 with u for the inputs that are known ahead and v for the others.  y(T + k - 1) is measured, or the decoder's own output.
 An example is one row z = [v (T, V), u (T + n, A), y (T, O)], flat, oldest first, and its target (n, O Q): each output
@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 from .._training.initial import glorot
 from .._training.losses import weights_of
 from .._values import kept
 from . import attention
 from .dynamics import Dynamics
 from .memory import constant
-from .recurrent import Net, Source, lay_out, make_net
+from .recurrent import Net, lay_out, make_net
 from .recurrent_loss import in_threads
 from .tape import Masks, Tape
 
@@ -275,7 +274,9 @@ class EpisodeLoss:
         """Loss of up to SHARD examples, and its gradient (P,) or None."""
         net, B, O = self.net, len(which), self.net.decoder.n_outputs
         weights = net.views(theta)
-        tape = self._spaces.pop(B, None) or EpisodeTape(net, B, self.dtype)  # no other thread has it meanwhile
+        tape = self._spaces.pop(B, None) or EpisodeTape(
+            net, B, self.dtype
+        )  # no other thread has it meanwhile
         tape.place(self.x[which], self.u[which], self.fed[which])
         own = None if own is None else np.ascontiguousarray(own.swapaxes(0, 1))
         out, grad = tape.forward(weights, own, masks), None

@@ -106,8 +106,8 @@ class Tape:
 
         weights : ``Net.views(theta)``.   own : (T, B, O) bool, True where y is unknown: the output is written there, so
         y must be a private copy; None if all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called
-        after step t in place of feeding the output itself.   head : with forward(first, last), which adds to the outputs
-        of steps after the readout, and backward(first, last), which adds to ``dH`` what it leads back.
+        after step t in place of feeding the output itself.   head : with forward(first, last), which adds to the
+        outputs of steps after the readout, and backward(first, last), which adds to ``dH`` what it leads back.
         """
         net, T = self.net, self.T
         *blocks, readout = weights

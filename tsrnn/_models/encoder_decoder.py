@@ -1,0 +1,300 @@
+"""Encoder-decoder with attention: a net reads the rows that are known, another writes those to come.
+
+    h(1) ... h(T) = encoder(the last T rows)                        s(0) = h(T)
+    s(k) = decoder([inputs known ahead, y(T + k - 1)], s(k - 1))    y(T + k) = b + s(k) W + c(k) V
+    c(k) = what attention reads of h(1) ... h(T) with s(k)          see ``attention.py``
+
+It is a ``Forecaster`` of all steps at once whose one member is such a net: the examples that a member learns from are
+its episodes.
+"""
+
+from dataclasses import KW_ONLY, dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+
+from .._check import check_jobs, check_number, check_widths, check_word
+from .._estimators.horizons import Forecaster, HorizonsLearner, check_quantiles
+from .._estimators.parameters import Numbers, Sizes, TrainedParameters
+from .._nets import attention as attention_kinds
+from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
+from .._series.timeline import last_known
+from .._training.losses import Pinball, resolve_loss
+from .._training.monitor import Monitor, check_training, chooses_solver
+from .._training.solvers import Adam, check_needs, resolve_solver, run_solver, traits
+from . import elman, gru, lstm
+from .recurrent import GENTLE, SMALL, RecurrentLearner
+
+
+CELLS = {
+    "gru": gru.cell("after", False, False),
+    "lstm": lstm.cell(False, True, 1.0, False, False),
+    "elman": elman.cell("tanh", False, False),
+}
+FEEDBACK = ("open_loop", "closed_loop", "scheduled_sampling")
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeLearner(RecurrentLearner):
+    """The parameters of an encoder and a decoder, parsed, and their training on examples.
+
+    widths : V, A, O, Q, see ``episode_loss.py``.
+    """
+
+    T: int
+    n: int
+    attention: str | None
+    widths: tuple = ()
+
+    def net(self, D, O):
+        """The layout."""
+        return make_episode(self.cell, self.hidden, self.attention, self.T, self.n, self.widths)
+
+    def before(self, trained, net):
+        """None: an encoder and a decoder begin anew."""
+        return None
+
+    def _initial(self, net, series, mean, rng):
+        """Where training begins, (P,)."""
+        return net.initial(rng, self.p.recurrent_init, SMALL)
+
+    def _solvers(self, net, series):
+        """The solver, and how many epochs it may take; "auto" is Adam."""
+        if chooses_solver(self.p):
+            return [(Adam(0.003, clip_norm=1.0), self.p.max_iter)]
+        return [(resolve_solver(self.p.solver), self.p.max_iter)]
+
+    def _loss(self, net, series, mean, solver, pool):
+        """The loss of the training examples."""
+        options = {"B": self.p.batch_size, "pool": pool}
+        return EpisodeLoss(net, series, self._teaching(mean[1]), traits(solver).dtype, **options)
+
+    def _validation(self, net, series, mean):
+        """The loss of forecasts on the held examples as a function of theta; None where none is held."""
+        loss = EpisodeLoss(net, series, self._teaching(mean[1], "closed_loop"), np.float32, held=True)
+        return loss.value if loss.weight > 0 else None
+
+    def _made(self, task, theta):
+        """The model with some parameters."""
+        dynamics = EpisodeDynamics(theta, task.net, task.mean)
+        dynamics.params  # noqa: B018 - cached here, so that no forecast changes what is kept
+        return dynamics, None
+
+    def learn_more(self, trained, series, memory, rng):
+        """Make a pass of stochastic gradient over examples."""
+        dynamics, moments = trained.dynamics, trained.carry
+        solver = None if chooses_solver(self.p) else resolve_solver(self.p.solver)
+        if solver is None or traits(solver).batches != "mini":
+            solver = Adam(GENTLE)
+        teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
+        loss = EpisodeLoss(dynamics.net, [series], teaching, traits(solver).dtype, B=self.p.batch_size)
+        if not loss.weight > 0:
+            return trained
+        monitor = Monitor(dynamics.theta, 1, 0.0, 1)
+        moments = run_solver(solver, loss, dynamics.theta, monitor, rng, moments)
+        return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodesLearner(HorizonsLearner):
+    """A ``HorizonsLearner`` whose members are encoders and decoders."""
+
+    def _member_learner(self, net, horizon):
+        """The learner of a member: its examples hold V and A inputs, O outputs, and targets for Q quantiles."""
+        Q, loss = 1, self.inner.loss
+        if horizon.quantiles is not None:
+            Q = len(horizon.quantiles)
+            loss = Pinball(list(horizon.quantiles) * net.n_outputs)
+        ahead = int(net.is_ahead.sum())
+        widths = len(net.is_ahead) - ahead, ahead, net.n_outputs, Q
+        given = {name: getattr(self.inner, name) for name in self.inner.__dataclass_fields__}
+        return EpisodeLearner(**given | {"widths": widths, "loss": loss})
+
+
+class EncoderDecoderRegressor(TrainedParameters, Forecaster):
+    """Encoder-decoder with attention, for forecasts of many rows at once.
+
+    The encoder reads the last ``context`` rows, inputs and y; the decoder starts from its state and writes the rows
+    to come, seeing the inputs known ahead and its own last output [1]_; attention lets each step look at all rows of
+    the history again [2]_ [3]_, at the same hour of other days for instance.
+
+    Parameters
+    ----------
+    cell : {"gru", "lstm", "elman"}, default="gru"
+        Of both nets.
+    horizon : int, default=24
+        Rows to forecast.
+    context : int, default=168
+        Rows of history that are read.
+    hidden_layer_sizes : tuple of int, default=(32,)
+        Units of each layer, of both nets.
+    attention : {"additive", "general", "dot", None}, default="additive"
+        How a step scores the rows of the history, by the last layer's states h of the encoder and s of the decoder:
+        v tanh(h K + s Q) [2]_, s (h K) or s h [3]_; None for a decoder that starts from the last state and no more.
+        What is read is added to the output, behind the cells.
+    known_ahead : "all", or sequence of str or int, default=()
+        Inputs, by name or column, that are known for the rows to forecast, as for :class:`~tsrnn.Forecaster`.
+    quantiles : sequence of float, optional
+        As for :class:`~tsrnn.Forecaster`: a net of its own learns them with the pinball loss.
+    training : {"closed_loop", "open_loop", "scheduled_sampling"}, default="closed_loop"
+        What the decoder sees as the last y in training: its own output, as in a forecast; the measured value (teacher
+        forcing), several times as fast; or its own more and more often, as epochs go by [4]_.
+    dropout : float, default=0.0
+        Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
+    recurrent_dropout : float, default=0.0
+        Share of each layer's units that the recurrence does not see, the same for all steps.
+    recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"
+        How the recurrent weights start.
+    batch_size : int, default=32
+        Examples a step of the solver: an example is a row, with its history and the rows after it.
+    solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
+        A word, or an object with its own settings; "auto" is ``Adam(0.003, clip_norm=1.0)``.
+    max_iter : int, default=30
+        Epochs, or iterations of L-BFGS.
+    n_iter_no_change : int, default=8
+        See ``tol``.
+    n_jobs : int, optional
+        Threads, each with a share of the examples of a batch; the result does not depend on it.
+    random_state : int, RandomState or None, default=None
+        For the initial weights, the order of examples, dropout, and sample paths.
+
+    Attributes
+    ----------
+    params_ : tuple
+        Of each net (one, or one more for quantiles): the encoder's layers, the decoder's layers and its readout, and
+        attention's ``Weights`` or None.
+    lead_ : int
+        Rows of history that a forecast needs, ``context``.
+
+    See Also
+    --------
+    Forecaster : the same face around any other net.
+
+    References
+    ----------
+    .. [1] I. Sutskever, O. Vinyals, Q. V. Le. "Sequence to sequence learning with neural networks." NIPS 2014.
+    .. [2] D. Bahdanau, K. Cho, Y. Bengio. "Neural machine translation by jointly learning to align and translate."
+       ICLR 2015.
+    .. [3] M.-T. Luong, H. Pham, C. D. Manning. "Effective approaches to attention-based neural machine translation."
+       EMNLP 2015.
+    .. [4] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
+
+    Examples
+    --------
+    >>> from tsrnn import EncoderDecoderRegressor
+    >>> from tsrnn.datasets import load_sunspots
+    >>> y = load_sunspots().target
+    >>> model = EncoderDecoderRegressor(horizon=5, context=22, hidden_layer_sizes=(8,), max_iter=5, random_state=0)
+    >>> model.fit(None, y[:"1955"]).forecast(5).shape
+    (5,)
+    >>> model.attention_weights(None, y[:"1955"]).shape[1:]  # of each forecast: steps, rows of history
+    (5, 22)
+    """
+
+    cell: str = "gru"
+    _: KW_ONLY
+    horizon: int = 24
+    context: int = 168
+    hidden_layer_sizes: Sizes = (32,)
+    attention: str | None = "additive"
+    known_ahead: object = ()
+    quantiles: Numbers | None = None
+    training: str = "closed_loop"
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    recurrent_init: str = "orthogonal"
+    batch_size: int = 32
+    max_iter: int = 30
+    n_iter_no_change: int = 8
+    n_jobs: int | None = None
+    scale: str | None = "standard"
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_transform: object = None
+    target_bounds: tuple | None = None
+    missing: str = "error"
+    series: str | None = None
+
+    estimator: ClassVar = property(lambda self: SimpleNamespace(scale=None, random_state=self.random_state))
+    strategy: ClassVar = "multi_output"
+    washout: ClassVar = 0
+    orthogonal_penalty: ClassVar = 0.0
+    skip_connections: ClassVar = False
+
+    def _has_lags(self):
+        return None
+
+    def _learner_of(self, lags):
+        return self._learner()
+
+    def _learner(self):
+        """Check the parameters; a learner holds them parsed."""
+        check_word("cell", self.cell, CELLS)
+        for name in ("horizon", "context", "batch_size"):
+            check_number(name, getattr(self, name), 1, integer=True)
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
+        if not hidden:
+            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
+        if self.attention is not None:
+            check_word("attention", self.attention, attention_kinds.KINDS)
+        check_training(self)
+        check_word("recurrent_init", self.recurrent_init, ("orthogonal", "glorot"))
+        check_word("training", self.training, FEEDBACK)
+        for name in ("dropout", "recurrent_dropout"):
+            check_number(name, getattr(self, name), 0, 0.95)
+        check_jobs(self.n_jobs)
+        quantiles = None if self.quantiles is None else check_quantiles(self.quantiles)
+        T, n = int(self.context), int(self.horizon)
+        lags = tuple(range(T + 1)), tuple(range(1, T + 1))
+        loss = resolve_loss(self.loss)
+        inner = EpisodeLearner(self, hidden, *lags, CELLS[self.cell], loss, T, n, self.attention)
+        self._check_solver(inner)
+        return EpisodesLearner(self, inner, n, quantiles)
+
+    def _check_solver(self, inner):
+        """Raise where the solver does not go with the other parameters."""
+        if chooses_solver(self):
+            return
+        check_needs(self, EpisodeLoss.offers)
+        if traits(resolve_solver(self.solver)).batches == "all" and inner._is_random():
+            raise ValueError(
+                f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
+                "random: give solver='adam', or neither of them."
+            )
+
+    def attention_weights(self, X, y):
+        """What each step of each forecast looks at.
+
+        Parameters
+        ----------
+        X, y : as for ``fit``
+            One series, of at least ``context`` rows, and ``horizon`` more where inputs are known ahead.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_origins, horizon, context)
+            weights[i, k, j]: the share that row i + j has in step k of the forecast made at row i + context - 1; over
+            j they add up to 1.
+
+        Raises
+        ------
+        ValueError
+            There is no attention; X or y does not fit the model, or is too short.
+        """
+        if self.attention is None:
+            raise ValueError(
+                "attention=None reads nothing again: give 'additive', 'general' or 'dot', and fit."
+            )
+        X, Y, *_ = self._enter(X, y, "cold")
+        dynamics = self._dynamics()
+        layout = dynamics.layout
+        horizon, member = layout.horizons[0], dynamics.members[0]
+        rows = np.arange(layout.lead - 1, len(Y) - horizon.ahead.max(initial=0))
+        if len(rows) == 0:
+            raise ValueError(
+                f"X and y have {len(Y)} rows, but context={self.context} and what is known ahead need "
+                f"{layout.lead + horizon.ahead.max(initial=0)}: give more."
+            )
+        known = last_known(np.concatenate([dynamics.mean[1][None], Y]), 1)[1:]
+        return member.dynamics.attention_weights(member.x(layout.features(horizon, X, known, rows)))
