@@ -216,6 +216,19 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     missing: str = "error"
     series: str | None = None
 
+    _warmup = tuple(  # settings that together call every kernel
+        {
+            "cell": cell,
+            "horizon": 2,
+            "context": 3,
+            "hidden_layer_sizes": (2,),
+            "attention": attention,
+            "max_iter": 1,
+            "random_state": 0,
+        }
+        for cell, attention in zip(CELLS, attention_kinds.KINDS)
+    )
+
     estimator: ClassVar = property(lambda self: SimpleNamespace(scale=None, random_state=self.random_state))
     strategy: ClassVar = "multi_output"
     washout: ClassVar = 0

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import check_number
-from .._kernels.jit import kernel
+from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
@@ -27,7 +27,7 @@ from .._values import kept
 from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
 
 
-@kernel
+@part
 def _spread(ring, B):
     """Re(l), Im(l) and exp(scale), (3, B H), for each of B sequences.   ring : (3, H)."""
     H = ring.shape[1]
@@ -66,9 +66,9 @@ def forward(b, U, ring, mix, d, gain, mask, Z, S, R, Q, unit, root, rows, first,
         for k in range(a.size):
             a[k] = direct[k]
     now, span = rows[first * B : last * B], slice(first * B * H, last * B * H)
-    for part in range(2):
-        x = flat(S[1 + part])[B * H :]  # of steps from 0 on, behind the state that they begin with
-        add_product(x, now, mix[part], flat(Q)[span].reshape(M, H))
+    for half in range(2):
+        x = flat(S[1 + half])[B * H :]  # of steps from 0 on, behind the state that they begin with
+        add_product(x, now, mix[half], flat(Q)[span].reshape(M, H))
     gate, g, a, h = flat(Z[2])[span].reshape(M, H), flat(Z[2])[span], flat(Q)[span], flat(S[0])[B * H :][span]
     for k in range(a.size):
         a[k] = tanh(a[k])
@@ -129,16 +129,16 @@ def backward(
     for k in range(dgate.size):
         dgate[k] = from_above[k] * a[k] * (g[k] - g[k] * g[k])
     turned = np.empty((3, H, H), mix.dtype)
-    for part in range(3):
+    for half in range(3):
         for i in range(H):
             for j in range(H):
-                turned[part, i, j] = mix[part, j, i]
+                turned[half, i, j] = mix[half, j, i]
     add_product(dgate, rows[:M], turned[2], dy.reshape(M, H))
     for k in range(dy.size):
         dy[k] -= dy[k] * a[k] * a[k]
-    for part in range(2):
-        add_product(dy, rows[:M], turned[part], dx[part].reshape(M, H))
-        add_outer(flat(S[1 + part])[B * H :], now, dy.reshape(M, H), dmix[part])
+    for half in range(2):
+        add_product(dy, rows[:M], turned[half], dx[half].reshape(M, H))
+        add_outer(flat(S[1 + half])[B * H :], now, dy.reshape(M, H), dmix[half])
     add_outer(flat(Q), now, dgate.reshape(M, H), dmix[2])
     for i in range(M):
         for j in range(H):
@@ -150,7 +150,7 @@ def backward(
                 normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
 
 
-@kernel
+@part
 def _through_time(ring, Z, S, dy, dx, dH, dS, dring, first, last):
     """The recurrence of ``backward``.
 

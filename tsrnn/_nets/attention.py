@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._kernels.jit import kernel
+from .._kernels.jit import kernel, part
 from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, tanh
 from . import recurrent_kernels
 
@@ -30,7 +30,7 @@ KINDS = ("dot", "general", "additive")
 LANES = 16  # partial sums, so that a sum is a loop over vectors
 
 
-@kernel
+@part
 def _rows(first, last, step, begin):
     """Offsets begin + i step of the rows i = first ... last - 1, (M,)."""
     rows = np.empty(last - first, np.int64)
@@ -39,7 +39,7 @@ def _rows(first, last, step, begin):
     return rows
 
 
-@kernel
+@part
 def _total(a):
     """Sum of a (n,)."""
     parts = np.zeros(LANES, a.dtype)
@@ -123,7 +123,7 @@ def attend(S, seen, key_turned, Q, v, E, C, first, last):
         add_product(flat(E[b]), _rows(first, last, T, 0), seen[b], c.reshape(M, H))
 
 
-@kernel
+@part
 def _softmax(e):
     """e (T,) <- exp(e) / sum exp(e)."""
     most = e[0]
@@ -174,7 +174,7 @@ def attend_back(
             add_outer(flat(de), _rows(0, M, T, 0), s, dkey[b])
 
 
-@kernel
+@part
 def _additive_back(S, rows, key_turned, Q, Q_turned, v, de, dS, dkey, dQ, dv):
     """Of v tanh(h K + s Q), for one sequence.   de : (M, T).   dkey : (T, H), in, out."""
     M, T = de.shape
