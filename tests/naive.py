@@ -35,6 +35,9 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
 [8] Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016.
 [9] L. Feng et al., "Were RNNs all we needed?", arXiv:2410.01201, 2024.
 [10] A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023.
+[11] D. Bahdanau, K. Cho, Y. Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015.
+[12] M.-T. Luong, H. Pham, C. D. Manning, "Effective approaches to attention-based neural machine translation", EMNLP
+    2015.
 """
 
 import math
@@ -258,6 +261,49 @@ def run_recurrent_network(net, X, Y, first, states=None):
         Y[t] = np.where(np.isnan(Y[t]), out[-1], Y[t])
     last = (len(Y) - 1, first)
     return np.array(out), [[state(k, d, last[d]) for d in range(len(ps))] for k, ps in enumerate(net.layers)]
+
+
+def score(attention, h, s):
+    """e = s h (dot), s (h K) (general), v tanh(h K + s Q) (additive) [11, 12]."""
+    kind, K, Q, v, _ = attention
+    if kind == "dot":
+        return s @ h
+    return s @ (h @ K) if kind == "general" else v @ np.tanh(h @ K + s @ Q)
+
+
+def run_encoder_decoder(cell, n_states, encoder, decoder, readout, attention, history, ahead, y):
+    """Outputs (n, O) of a decoder that starts from the states of an encoder, and what each step attends to, (n, T).
+
+    cell : a twin above.   encoder, decoder : parameters of each layer.   readout : (V, c).   attention : (kind, K, Q,
+    v, A), or None: a = softmax(scores), and sum_j a_j h_j A is added to the output.   history : (T, F).
+    ahead : (n, A).   y : (1 + n, O), the last value and those that are measured, NaN where outputs take their place.
+    """
+
+    def step(layers, states, v):
+        after = []
+        for p, state in zip(layers, states):
+            after.append(cell(p, v, state, 1.0))
+            v = after[-1][0]
+        return after
+
+    states = [[np.zeros(len(p.b[0]))] * n_states for p in encoder]
+    h = []
+    for v in history:
+        states = step(encoder, states, v)
+        h.append(states[-1][0])
+    V, c = readout
+    out, weights, before = [], [], y[0]
+    for u, measured in zip(ahead, y[1:]):
+        states = step(decoder, states, np.concatenate([u, before]))
+        s = states[-1][0]
+        answer = s @ V + c
+        if attention is not None:
+            e = np.exp([score(attention, x, s) for x in h])
+            weights.append(e / e.sum())
+            answer = answer + sum(a * x for a, x in zip(weights[-1], h)) @ attention[-1]
+        out.append(answer)
+        before = np.where(np.isnan(measured), answer, measured)
+    return np.array(out), np.array(weights)
 
 
 def complex_step(f, theta):

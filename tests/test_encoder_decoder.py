@@ -1,0 +1,241 @@
+"""Encoder and decoder with attention: against their equations and differences, and what a forecaster must do."""
+
+import pickle
+
+import naive
+import numpy as np
+import pandas as pd
+import pytest
+from recurrent_nets import CELLS, naive_cell
+
+from tsrnn import EncoderDecoderRegressor
+from tsrnn._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
+from tsrnn._nets.recurrent_loss import Teaching
+from tsrnn._series.units import Series
+from tsrnn._training.losses import squared
+
+
+CASES = [  # cell, widths of the layers, attention, widths of V, A, O, Q
+    ("gru", (4,), None, (2, 1, 1, 1)),
+    ("gru", (3, 4), "dot", (1, 2, 2, 1)),
+    ("elman", (4,), "general", (2, 0, 1, 2)),
+    ("lstm", (4,), "additive", (0, 2, 1, 1)),
+    ("gru", (18,), "additive", (1, 1, 1, 1)),
+]
+T, STEPS, N = 19, 3, 5
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[2]}-{case[3]}")
+every_feedback = pytest.mark.parametrize("feedback", ["open_loop", "closed_loop"])
+
+
+def build(case):
+    """A net, parameters (P,) and examples, one target of which is not known."""
+    cell, hidden, attention, widths = case
+    net = make_episode(CELLS[cell]()._cell(), hidden, attention, T, STEPS, widths)
+    rng, (V, A, O, _) = np.random.default_rng(0), widths
+    Z, Y = (
+        rng.normal(size=(N, T * V + (T + STEPS) * A + T * O)),
+        rng.normal(size=(N, STEPS * net.decoder.n_outputs)),
+    )
+    Y[1, 1] = np.nan
+    theta = rng.normal(scale=0.5, size=net.size)
+    return net, theta, Series(Z, Y, rng.uniform(0.5, 1, N), np.zeros(N, bool))
+
+
+def objective(net, series, feedback):
+    return EpisodeLoss(net, [series], Teaching(squared, 0.0, 0.0, 0.0, 0.0, feedback, 1), np.float64)
+
+
+def twin(case, net, theta, z, targets):
+    """Outputs (n, O) and weights of one example."""
+    cell, _, kind, (V, A, O, Q) = case
+    encoder, (*decoder, readout), w = net.views(theta)
+    a, b = T * V, T * V + (T + STEPS) * A
+    v, u, y = z[:a].reshape(T, V), z[a:b].reshape(T + STEPS, A), z[b:].reshape(T, O)
+    attention = kind and (kind, *(W[0] if len(W) else None for W in (w.K, w.Q)), w.v, w.V[0])
+    fed = np.concatenate([np.repeat(y[-1], Q)[None], targets.reshape(STEPS, -1)])
+    return naive.run_encoder_decoder(
+        naive_cell(cell),
+        net.encoder.cell.n_states,
+        encoder[:-1],
+        decoder,
+        (readout.W[0], readout.b[0]),
+        attention,
+        np.concatenate([v, u[:T], y], axis=1),
+        u[T:],
+        fed,
+    )
+
+
+@every_feedback
+@every_case
+def test_loss_and_gradient(case, feedback):
+    """The twin's loss, and its derivative to the last digits, where y is fed and where it is measured."""
+    net, theta, series = build(case)
+    free = np.full_like(series.Y, np.nan) if feedback == "closed_loop" else series.Y
+
+    def loss(p):
+        total = 0.0
+        for z, y, fed, w in zip(series.X, series.Y, free, series.w):
+            e = twin(case, net, p, z, fed)[0].ravel() - y
+            total = total + 0.5 * w * np.sum(np.where(np.isnan(y), 0, e) ** 2)
+        return total
+
+    value, grad = objective(net, series, feedback).loss_grad(theta, None)
+    assert value == pytest.approx(loss(theta), rel=1e-12)
+    for direction in np.random.default_rng(1).normal(size=(3, net.size)):
+        along = loss(theta + 1e-100j * direction).imag / 1e-100
+        assert grad @ direction == pytest.approx(along, rel=1e-9, abs=1e-10 * np.abs(grad).max())
+
+
+@every_feedback
+@every_case
+def test_gradient_and_central_differences(case, feedback):
+    net, theta, series = build(case)
+    loss = objective(net, series, feedback)
+    some = np.random.default_rng(2).permutation(net.size)[:60]
+    part = np.eye(net.size)[some]
+    numeric = naive.central_difference(
+        lambda p: loss.loss_grad(theta + p @ part, None)[0], np.zeros(len(some)), 1e-4
+    )
+    grad = loss.loss_grad(theta, None)[1]
+    np.testing.assert_allclose(grad[some], numeric, rtol=1e-7, atol=1e-9 * np.abs(grad).max())
+
+
+@every_case
+def test_forecasts_and_weights(case):
+    """Many examples side by side are each of them alone, and the twin."""
+    net, theta, series = build(case)
+    dynamics = EpisodeDynamics(theta, net, (series.X.mean(axis=0), np.zeros(net.n_outputs)))
+    out, _ = dynamics.run(series.X, np.full(series.Y.shape, np.nan), dynamics.first())
+    expected = [twin(case, net, theta, z, np.full(net.n_outputs, np.nan)) for z in series.X]
+    np.testing.assert_allclose(out, [o.ravel() for o, _ in expected], rtol=1e-11, atol=1e-12)
+    alone, _ = dynamics.run(series.X[2:3], np.full((1, net.n_outputs), np.nan), dynamics.first())
+    assert np.array_equal(alone[0], out[2])
+    if case[2] is not None:
+        np.testing.assert_allclose(
+            dynamics.attention_weights(series.X), [w for _, w in expected], rtol=1e-11, atol=1e-13
+        )
+
+
+# ---------------------------------------------------------------------------------------- the estimator
+
+
+QUICK = {"horizon": 4, "context": 12, "hidden_layer_sizes": (6,), "max_iter": 3, "random_state": 0}
+TIME = pd.date_range("2024-01-01", periods=240, freq="h", name="time")
+
+
+def made():
+    """A series whose next rows an input tells, and one of the day."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"known": rng.normal(size=240), "other": rng.normal(size=240)}, TIME)
+    y = X["known"] + np.roll(X["other"], 1) + np.sin(np.arange(240) / 12 * 2 * np.pi)
+    return X, y.rename("power") + 5
+
+
+X, y = made()
+OLD, NEW = slice(0, 200), slice(200, 240)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return EncoderDecoderRegressor(known_ahead=["known"], **QUICK).fit(X[OLD], y[OLD])
+
+
+def test_forecast_is_a_row_of_what_goes_on(model):
+    """forecast, predict, predict_ahead, trajectories say the same; later rows of y and of other inputs tell nothing."""
+    forecast = model.forecast(4, X[NEW][:4])
+    assert forecast.index.equals(TIME[NEW][:4])
+    far = X[NEW].assign(other=1e6)
+    np.testing.assert_allclose(model.forecast(4, far[:4]), forecast)
+    np.testing.assert_allclose(model.forecast(4, X[NEW][["known"]][:4]), forecast)
+    np.testing.assert_allclose(model.predict(X[NEW])[:4], forecast)
+    ahead = model.predict_ahead(X[NEW], y[NEW], steps=2)
+    paths = model.trajectories(X[NEW], y[NEW], 4).forecast
+    np.testing.assert_allclose(paths[0], forecast)
+    np.testing.assert_allclose(paths[:, 1], ahead[1:-2])
+    later = model.predict_ahead(X[NEW], y[NEW].where(np.arange(40) < 20, 99.0), steps=2)
+    np.testing.assert_allclose(later[:21], ahead[:21])
+
+
+def test_copies_and_new_rows(model):
+    other = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(other.forecast(4, X[NEW][:4]), model.forecast(4, X[NEW][:4]))
+    other.update(X[NEW][:10], y[NEW][:10])
+    np.testing.assert_allclose(
+        other.forecast(4, X[NEW][10:14]), model.trajectories(X[NEW], y[NEW], 4).forecast[10]
+    )
+    other.partial_fit(X[NEW][10:20], y[NEW][10:20])
+    assert not np.array_equal(other.theta_, model.theta_)
+    again = EncoderDecoderRegressor(known_ahead=["known"], **QUICK).fit(X[OLD], y[OLD])
+    assert np.array_equal(again.theta_, model.theta_)
+
+
+def test_attention_weights(model):
+    weights = model.attention_weights(X[NEW], y[NEW])
+    assert weights.shape == (40 - 12 - 4 + 1, 4, 12)
+    np.testing.assert_allclose(weights.sum(axis=2), 1)
+    with pytest.raises(ValueError, match="attention=None"):
+        EncoderDecoderRegressor(attention=None, **QUICK).fit(None, y[OLD]).attention_weights(None, y[NEW])
+    with pytest.raises(ValueError, match=r"context=12 .* need 16"):
+        model.attention_weights(X[NEW][:15], y[NEW][:15])
+
+
+def test_intervals_bounds_panels_and_holes(model):
+    held = model.forecast(4, X[NEW][:4], level=80)
+    assert list(held) == ["power", "lo-80", "hi-80"]
+    quantiles = EncoderDecoderRegressor(
+        quantiles=(0.1, 0.5, 0.9), target_bounds=(0, None), attention="dot", cell="elman", **QUICK
+    )
+    holes = y[OLD].where(np.arange(200) % 17 != 3)
+    answer = quantiles.fit(None, holes).forecast(4, level=80)
+    assert (answer.to_numpy() >= 0).all()
+    assert (answer["lo-80"] <= answer["hi-80"]).all()
+    frames = pd.concat({"a": X[OLD], "b": X[OLD]}, names=["site", "time"])
+    panel = EncoderDecoderRegressor(known_ahead="all", cell="lstm", training="open_loop", **QUICK)
+    panel.fit(frames, pd.concat({"a": y[OLD], "b": 2 * y[OLD]}, names=["site", "time"]))
+    future = pd.concat({"a": X[NEW][:4], "b": X[NEW][:4]}, names=["site", "time"])
+    assert panel.forecast(4, future).shape == (8,)
+
+
+@pytest.mark.parametrize("training", ["scheduled_sampling", "open_loop"])
+def test_random_and_threads(training):
+    """What is drawn comes from the seed alone, however many threads there are."""
+    options = QUICK | {"training": training, "dropout": 0.2, "recurrent_dropout": 0.2, "batch_size": 70}
+    fits = [EncoderDecoderRegressor(n_jobs=n, **options).fit(X[OLD], y[OLD]) for n in (1, 2)]
+    assert np.array_equal(fits[0].theta_, fits[1].theta_)
+
+
+def test_it_learns():
+    """What an input tells of the rows to come, and that of yesterday."""
+    options = QUICK | {"max_iter": 80, "hidden_layer_sizes": (12,)}
+    model = EncoderDecoderRegressor(known_ahead="all", solver="adam", **options).fit(X[OLD], y[OLD])
+    errors = model.trajectories(X[NEW], y[NEW], 4).forecast - np.lib.stride_tricks.sliding_window_view(
+        y[NEW], 4
+    )
+    assert np.mean(errors**2) < 0.35 * np.var(y[NEW])
+
+
+BAD = {
+    "cell": ["tcn", None],
+    "context": [0, 2.5, True],
+    "horizon": [0, "3"],
+    "attention": ["luong", 3],
+    "training": ["free", None],
+    "hidden_layer_sizes": [(), (0,), "a"],
+    "batch_size": [0, "auto"],
+    "dropout": [1.5, None],
+    "quantiles": [(), (0.5, 0.5)],
+    "recurrent_init": ["zeros"],
+    "solver": ["lm"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, v) for name, values in BAD.items() for v in values])
+def test_bad_parameters(name, value):
+    with pytest.raises((TypeError, ValueError), match=name):
+        EncoderDecoderRegressor(**QUICK | {name: value}).fit(None, y[OLD])
+
+
+def test_too_few_rows():
+    with pytest.raises(ValueError, match="horizon=4: no row that counts"):
+        EncoderDecoderRegressor(**QUICK).fit(None, y[:14])
