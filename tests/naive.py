@@ -271,19 +271,20 @@ def score(attention, h, s):
     return s @ (h @ K) if kind == "general" else v @ np.tanh(h @ K + s @ Q)
 
 
-def run_encoder_decoder(cell, n_states, encoder, decoder, readout, attention, history, ahead, y):
+def run_encoder_decoder(cell, n_states, encoder, decoder, readout, attention, history, ahead, y, skip=False):
     """Outputs (n, O) of a decoder that starts from the states of an encoder, and what each step attends to, (n, T).
 
     cell : a twin above.   encoder, decoder : parameters of each layer.   readout : (V, c).   attention : (kind, K, Q,
     v, A), or None: a = softmax(scores), and sum_j a_j h_j A is added to the output.   history : (T, F).
     ahead : (n, A).   y : (1 + n, O), the last value and those that are measured, NaN where outputs take their place.
+    skip : whether all layers of the decoder and its readout see what the first sees, the readout every layer.
     """
 
-    def step(layers, states, v):
+    def step(layers, states, v, skip=()):
         after = []
         for p, state in zip(layers, states):
             after.append(cell(p, v, state, 1.0))
-            v = after[-1][0]
+            v = np.concatenate([skip, after[-1][0]])
         return after
 
     states = [[np.zeros(len(p.b[0]))] * n_states for p in encoder]
@@ -294,9 +295,10 @@ def run_encoder_decoder(cell, n_states, encoder, decoder, readout, attention, hi
     V, c = readout
     out, weights, before = [], [], y[0]
     for u, measured in zip(ahead, y[1:]):
-        states = step(decoder, states, np.concatenate([u, before]))
+        seen = np.concatenate([u, before])
+        states = step(decoder, states, seen, seen if skip else ())
         s = states[-1][0]
-        answer = s @ V + c
+        answer = np.concatenate([seen, *(state[0] for state in states)] if skip else [s]) @ V + c
         if attention is not None:
             e = np.exp([score(attention, x, s) for x in h])
             weights.append(e / e.sum())

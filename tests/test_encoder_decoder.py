@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from recurrent_nets import CELLS, naive_cell
 
-from tsrnn import EncoderDecoderRegressor
+from tsrnn import EncoderDecoderRegressor, PersistenceRegressor
 from tsrnn._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._series.units import Series
 from tsrnn._training.losses import squared
 
 
-CASES = [  # cell, widths of the layers, attention, widths of V, A, O, Q
+CASES = [  # cell, widths of the layers, attention, widths of V, A, O, Q; two layers have skips
     ("gru", (4,), None, (2, 1, 1, 1)),
     ("gru", (3, 4), "dot", (1, 2, 2, 1)),
     ("elman", (4,), "general", (2, 0, 1, 2)),
@@ -30,7 +30,7 @@ every_feedback = pytest.mark.parametrize("feedback", ["open_loop", "closed_loop"
 def build(case):
     """A net, parameters (P,) and examples, one target of which is not known."""
     cell, hidden, attention, widths = case
-    net = make_episode(CELLS[cell]()._cell(), hidden, attention, T, STEPS, widths)
+    net = make_episode(CELLS[cell]()._cell(), hidden, attention, T, STEPS, widths, skip=len(hidden) > 1)
     rng, (V, A, O, _) = np.random.default_rng(0), widths
     Z, Y = (
         rng.normal(size=(N, T * V + (T + STEPS) * A + T * O)),
@@ -47,7 +47,7 @@ def objective(net, series, feedback):
 
 def twin(case, net, theta, z, targets):
     """Outputs (n, O) and weights of one example."""
-    cell, _, kind, (V, A, O, Q) = case
+    cell, hidden, kind, (V, A, O, Q) = case
     encoder, (*decoder, readout), w = net.views(theta)
     a, b = T * V, T * V + (T + STEPS) * A
     v, u, y = z[:a].reshape(T, V), z[a:b].reshape(T + STEPS, A), z[b:].reshape(T, O)
@@ -63,6 +63,7 @@ def twin(case, net, theta, z, targets):
         np.concatenate([v, u[:T], y], axis=1),
         u[T:],
         fed,
+        skip=len(hidden) > 1,
     )
 
 
@@ -180,6 +181,22 @@ def test_attention_weights(model):
         model.attention_weights(X[NEW][:15], y[NEW][:15])
 
 
+def test_attention_display(model):
+    """One forecast, or the mean of all, with the rows of history that are meant."""
+    pytest.importorskip("matplotlib")
+    from tsrnn.plotting import AttentionDisplay
+
+    weights = model.attention_weights(X[NEW], y[NEW])
+    display = AttentionDisplay.from_estimator(model, X[NEW], y[NEW], origin=2, cmap="magma")
+    np.testing.assert_array_equal(display.mesh_.get_array().reshape(4, 12), weights[2])
+    assert display.mesh_.get_cmap().name == "magma"
+    assert display.ax_.get_xlim() == (-11.5, 0.5)
+    mean = AttentionDisplay.from_estimator(model, X[NEW], y[NEW], ax=display.ax_)
+    np.testing.assert_array_equal(mean.weights, weights.mean(axis=0))
+    with pytest.raises(ValueError, match="PersistenceRegressor has no attention"):
+        AttentionDisplay.from_estimator(PersistenceRegressor().fit(None, y[OLD]), None, y[NEW])
+
+
 def test_intervals_bounds_panels_and_holes(model):
     held = model.forecast(4, X[NEW][:4], level=80)
     assert list(held) == ["power", "lo-80", "hi-80"]
@@ -226,6 +243,7 @@ BAD = {
     "dropout": [1.5, None],
     "quantiles": [(), (0.5, 0.5)],
     "recurrent_init": ["zeros"],
+    "skip_connections": ["yes"],
     "solver": ["lm"],
 }
 

@@ -110,6 +110,82 @@ class GradientFlowDisplay:
         return self
 
 
+class AttentionDisplay:
+    """What each step of a forecast looks at: a map of steps against rows of history.
+
+    Parameters
+    ----------
+    weights : array-like of shape (horizon, context)
+        Of one forecast, or the mean of many, from ``attention_weights`` of an encoder-decoder.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    mesh_ : matplotlib QuadMesh
+
+    Examples
+    --------
+    >>> from tsrnn import EncoderDecoderRegressor
+    >>> from tsrnn.datasets import load_sunspots
+    >>> from tsrnn.plotting import AttentionDisplay
+    >>> y = load_sunspots().target
+    >>> model = EncoderDecoderRegressor(horizon=5, context=22, hidden_layer_sizes=(8,), max_iter=2, random_state=0)
+    >>> display = AttentionDisplay.from_estimator(model.fit(None, y), None, y)
+    >>> display.weights.shape
+    (5, 22)
+    """
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, origin=None, ax=None, **mesh_kw):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator : fitted EncoderDecoderRegressor, or Pipeline or search over one
+        X, y : as for ``attention_weights``
+        origin : int, optional
+            Which of the forecasts, -1 for the last; by default the mean of all.
+        ax, mesh_kw : as for ``plot``
+
+        Returns
+        -------
+        display : AttentionDisplay
+        """
+        estimator, X = see_through(estimator, X)
+        if not hasattr(estimator, "attention_weights"):
+            raise ValueError(f"{type(estimator).__name__} has no attention: give an EncoderDecoderRegressor.")
+        weights = estimator.attention_weights(X, y)
+        return cls(weights.mean(axis=0) if origin is None else weights[origin]).plot(ax, **mesh_kw)
+
+    def plot(self, ax=None, **mesh_kw):
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **mesh_kw
+            For ``ax.pcolormesh``.
+
+        Returns
+        -------
+        self : AttentionDisplay
+        """
+        plt = _pyplot()
+        ax = plt.subplots(layout="constrained")[1] if ax is None else ax
+        weights = np.asarray(self.weights)
+        steps, context = weights.shape
+        back, ahead = np.arange(-context, 1) + 0.5, np.arange(steps + 1) + 0.5
+        self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": "viridis", "vmin": 0.0, **mesh_kw})
+        ax.figure.colorbar(self.mesh_, ax=ax, label="share")
+        ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
 class ReservoirDisplay:
     """Eigenvalues of a reservoir in the unit circle, and its states along a series.
 

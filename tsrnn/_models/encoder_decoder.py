@@ -49,7 +49,9 @@ class EpisodeLearner(RecurrentLearner):
 
     def net(self, D, O):
         """The layout."""
-        return make_episode(self.cell, self.hidden, self.attention, self.T, self.n, self.widths)
+        return make_episode(
+            self.cell, self.hidden, self.attention, self.T, self.n, self.widths, self.p.skip_connections
+        )
 
     def before(self, trained, net):
         """None: an encoder and a decoder begin anew."""
@@ -137,6 +139,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         Inputs, by name or column, that are known for the rows to forecast, as for :class:`~tsrnn.Forecaster`.
     quantiles : sequence of float, optional
         As for :class:`~tsrnn.Forecaster`: a net of its own learns them with the pinball loss.
+    skip_connections : bool, default=True
+        Whether what the decoder sees, the last y and the inputs known ahead, also reaches its upper layers and, without
+        a cell between, its output.
     training : {"closed_loop", "open_loop", "scheduled_sampling"}, default="closed_loop"
         What the decoder sees as the last y in training: its own output, as in a forecast; the measured value (teacher
         forcing), several times as fast; or its own more and more often, as epochs go by [4]_.
@@ -200,6 +205,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     attention: str | None = "additive"
     known_ahead: object = ()
     quantiles: Numbers | None = None
+    skip_connections: bool = True
     training: str = "closed_loop"
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -232,8 +238,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     estimator: ClassVar = property(lambda self: SimpleNamespace(scale=None, random_state=self.random_state))
     strategy: ClassVar = "multi_output"
     washout: ClassVar = 0
+    n_restarts: ClassVar = 1
+    ensemble: ClassVar = "best"
     orthogonal_penalty: ClassVar = 0.0
-    skip_connections: ClassVar = False
 
     def _has_lags(self):
         return None

@@ -114,12 +114,15 @@ class Episode(NamedTuple):
         return np.concatenate([v, u[:, : self.T], y], axis=2), u[:, self.T :], np.repeat(y[:, -1], Q, axis=1)
 
 
-def make_episode(cell, hidden, attention_kind, T, n, widths):
-    """Lay out an encoder and a decoder of the same cells.   hidden : widths of the layers."""
+def make_episode(cell, hidden, attention_kind, T, n, widths, skip=False):
+    """Lay out an encoder and a decoder of the same cells.   hidden : widths of the layers.
+
+    skip : whether the decoder's inputs reach all of its layers and its outputs.
+    """
     V, A, O, Q = widths
     seen = make_net(cell, V + A + O, 1, hidden, (0,), ())
     encoder = lay_out(cell, V + A + O, 0, seen.blocks, (), 0, 0)
-    decoder = make_net(cell, A, O * Q, hidden, (0,) if A else (), (1,))
+    decoder = make_net(cell, A, O * Q, hidden, (0,) if A else (), (1,), skip=skip)
     return Episode(encoder, decoder, attention_kind, T, n, tuple(widths))
 
 
