@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
-from tsrnn._auto import bands, blend, smoothing
+from tsrnn._auto import blend, smoothing
 from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
@@ -264,22 +264,10 @@ def test_step_groups_cover_all_steps():
         assert steps == list(range(h))
 
 
-def test_intervals_hold_as_often_as_they_say():
-    rng = np.random.default_rng(1)
-    size = np.exp(rng.normal(size=(4000, 1)))
-    errors = size[:, None] * rng.normal(size=(4000, 2, 1))
-    wrong = bands.make(np.zeros_like(errors), errors, size, np.arange(4000) // 1000, 2000)
-    assert wrong.power == 1.0  # errors grow with the size of the origin
-    size = np.exp(rng.normal(size=(4000, 1)))
-    truth = size[:, None] * rng.normal(size=(4000, 2, 1))
-    for p, (low, high) in bands.intervals(np.zeros_like(truth), size, wrong, [80, 95]).items():
-        assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(p / 100, abs=0.02)
-
-
 def test_recipe_that_learns_more_is_that_fitted_to_all():
     block, recipe = block_of(Y[:400]), Recipe((1, 7), (1,), detail=1)
     first, sums = fit_with_sums([block.until(300)], recipe, 0, [300])
-    more, _ = extended(first, sums, [block], recipe, 0, [300])
+    more, _ = extended(first, sums, recipe, 0, (block, 0, 300))
     (whole,) = fit([block], recipe, 0, [400])
     np.testing.assert_allclose(more.model.a, whole.model.a, rtol=1e-8, atol=1e-10)
     origins = np.array([400])
@@ -418,7 +406,8 @@ def test_gaps_are_run_through(alone):
         made = alone.predict_ahead(None, later)
     assert np.isfinite(made).all()
     holes = Y[CUT:].drop(DAYS[CUT + 10 : CUT + 12])
-    runs = alone.trajectories(None, holes, 3).forecast
+    with pytest.warns(UserWarning, match="2 row"):
+        runs = alone.trajectories(None, holes, 3).forecast
     over = np.isnan(runs).any(axis=1)
     assert np.flatnonzero(over).tolist() == [8, 9]
     np.testing.assert_allclose(runs[0], alone.forecast(3))
@@ -460,7 +449,8 @@ def test_calibrate(alone):
 
 def test_bounds(alone):
     top = 22.0
-    model = quick(target_bounds=(None, top)).fit(None, Y[:CUT])
+    with pytest.warns(UserWarning, match="outside target_bounds"):
+        model = quick(target_bounds=(None, top)).fit(None, Y[:CUT])
     frame = model.forecast(H, level=80)
     assert alone.forecast(H).max() > top
     assert frame.to_numpy().max() == top
@@ -616,9 +606,13 @@ def test_a_file_names_public_classes_only(alone):
         Foreign(LinearRegression(), recipes, 1.0, "regression"),
     ]
     model = pickle.loads(pickle.dumps(alone))
-    block = model._block_of(model.series_[None])
-    model._entered, model.members_ = kinds, [kind.learn([block], H) for kind in kinds]
-    model.weights_ = np.full((len(kinds), H, 1), 1 / len(kinds))
+    fitted, dynamics = model.fitted_, alone.fitted_.trained.dynamics
+    rows = alone.series_[None].past.memory
+    block = dynamics.reading.block(rows.X, rows.Y, rows.times, rows.n - len(rows.Y))
+    weights = np.full(len(kinds) * H, 1 / len(kinds))
+    mixed = dynamics.but(theta=weights, members=tuple(kind.learn([block], H) for kind in kinds))
+    carry = fitted.trained.carry._replace(entered=kinds)
+    model.fitted_ = fitted._replace(trained=fitted.trained._replace(dynamics=mixed, carry=carry))
     text = pickle.dumps(model)
     for word in (b"pandas", b"numba", b"tsrnn._"):
         assert word not in text, word

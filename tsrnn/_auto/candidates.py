@@ -8,7 +8,8 @@ A candidate has a ``name``, its ``work`` (nominal seconds, from counts of rows a
 and a member
 
     ahead(block, i, origins, steps) -> (M, steps, O)        of y, in the block's units; i : its number, or None
-    more(blocks, starts) -> member                          after rows from ``starts`` on of the blocks were added
+    more(block, i, start) -> member                         after rows from ``start`` on of the block were added
+    lead                                                    rows that it looks back on
 """
 
 import warnings
@@ -62,6 +63,11 @@ class Naive:
     work = 0.0
 
     @property
+    def lead(self):
+        """A season."""
+        return self.period
+
+    @property
     def name(self):
         """In the leaderboard."""
         return "persistence" if self.period == 1 else f"seasonal naive, {self.period}"
@@ -80,7 +86,7 @@ class Naive:
         """As at the head."""
         return naive_forecasts(block, origins, steps, self.period)
 
-    def more(self, blocks, starts):
+    def more(self, block, i, start):
         """Nothing is learnt."""
         return self
 
@@ -116,12 +122,14 @@ class Constant:
 
     values: list
 
+    lead = 1
+
     def ahead(self, block, i, origins, steps):
         """As at the head."""
         value = np.mean(self.values, axis=0) if i is None else self.values[i]
         return np.tile(value, (len(origins), steps, 1))
 
-    def more(self, blocks, starts):
+    def more(self, block, i, start):
         """The mean stays."""
         return self
 
@@ -166,6 +174,11 @@ class LinearMember:
     fits: list
     sums: list
 
+    @property
+    def lead(self):
+        """Its lags, those of inputs, and of these a season."""
+        return max(len(fitted.model.a) + max(fitted.recipe.input_lags, default=0) for fitted in self.fits)
+
     @classmethod
     def of(cls, recipes, blocks, steps):
         """Fitted to blocks."""
@@ -186,12 +199,12 @@ class LinearMember:
             axis=2,
         )
 
-    def more(self, blocks, starts):
+    def more(self, block, i, start):
         """The coefficients that all rows, old and new, give; corrections stay."""
         member = replace(self, fits=list(self.fits), sums=list(self.sums))
         for o, recipe in enumerate(self.recipes):
             member.fits[o], member.sums[o] = linear.extended(
-                self.fits[o], self.sums[o], blocks, recipe, o, starts
+                self.fits[o], self.sums[o], recipe, o, (block, i, start)
             )
         return member
 
@@ -267,6 +280,8 @@ class SmoothingMember:
     candidate: Smoothing
     params: list
 
+    lead = smoothing.MOST_ROWS
+
     def ahead(self, block, i, origins, steps):
         """As at the head."""
         made = []
@@ -280,7 +295,7 @@ class SmoothingMember:
             made.append(out)
         return self.candidate._inverse(np.stack(made, axis=2))
 
-    def more(self, blocks, starts):
+    def more(self, block, i, start):
         """The parameters stay."""
         return self
 
@@ -334,10 +349,15 @@ class NetMember:
     candidate: Net
     model: Any
 
+    @property
+    def lead(self):
+        """Rows that it runs through before an origin."""
+        return WARM + 2 * int(self.model.lead_)
+
     def ahead(self, block, i, origins, steps):
         """As at the head: from some rows before the first origin on, with an unknown past."""
         model = self.model
-        low = max(0, int(origins.min()) - WARM - 2 * int(getattr(model, "lead_", 0)))
+        low = max(0, int(origins.min()) - self.lead)
         high = int(origins.max()) + steps
         Y = np.full((high - low, block.Y.shape[1]), np.nan)
         Y[: len(block) - low] = block.Y[low:high]
@@ -349,20 +369,22 @@ class NetMember:
             ).forecast
         return made.reshape(len(origins), steps, -1)
 
-    def more(self, blocks, starts):
+    def more(self, block, i, start):
         """A few steps of learning from the new rows, after those before them were followed."""
-        member = replace(self, model=deepcopy(self.model))
-        for block, start in zip(blocks, starts):
-            X, Y = self.candidate.inputs(block, len(block)), block.Y
-            low = max(0, start - WARM - 2 * int(getattr(member.model, "lead_", 0)))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                if None not in getattr(member.model, "series_", {None: None}):
-                    return self  # of several series, which array is which is not known
-                if start > low:
-                    member.model.update(X[low:start] if X.shape[1] else None, Y[low:start])
-                member.model.partial_fit(X[start:] if X.shape[1] else None, Y[start:])
-        return member
+        if None not in self.model.series_:
+            return self  # of several series, which array is which is not known
+        model = deepcopy(self.model)
+        low = max(0, start - self.lead)
+        X, Y = self.candidate.inputs(block, len(block)), block.Y
+        parts = [
+            (X[rows] if X.shape[1] else None, Y[rows]) for rows in (slice(low, start), slice(start, None))
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if start > low:
+                model.update(*parts[0])
+            model.partial_fit(*parts[1])
+        return replace(self, model=model)
 
 
 # ------------------------------------------------------------------------------------ foreign regressors
@@ -409,6 +431,11 @@ class ForeignMember:
     base: LinearMember
     models: list
     scales: list
+
+    @property
+    def lead(self):
+        """That of the autoregression."""
+        return self.base.lead
 
     @classmethod
     def of(cls, candidate, blocks, steps):
@@ -479,6 +506,6 @@ class ForeignMember:
             out.append(made if g is None else g.inverse(made))
         return np.stack(out, axis=2)
 
-    def more(self, blocks, starts):
+    def more(self, block, i, start):
         """The autoregression learns, the regressor stays."""
-        return replace(self, base=self.base.more(blocks, starts))
+        return replace(self, base=self.base.more(block, i, start))

@@ -178,25 +178,23 @@ def _of_sums(sums, recipe, low, high):
     return Fit(recipe, model, shifts, None, low, high)
 
 
-def extended(fitted, sums, blocks, recipe, o, starts):
-    """``Fit`` and sums after the rows of blocks from ``starts`` on were added; corrections stay."""
-    longer = []
-    for part, block, start in zip(sums, blocks, starts):
-        n = len(block)
-        if start >= n:
-            longer.append(part)
-            continue
-        rows = ar.regressors(
-            block.levels(recipe.pointwise)[:, o], features(block, recipe)[:n], recipe.lags, recipe.differences
-        )
-        counts = block.known[:, o] * block.weight
-        counts[:start] = 0.0
-        if np.isfinite(recipe.half_life):  # what is older counts less
-            part = part._replace(n=part.n * 0.5 ** ((n - start) / (recipe.half_life * max(part.n, n))))
-        longer.append(ar.merged(part, ar.sums_until(rows, counts, [n])[0]))
-    low, high = _range(blocks, recipe, o, [len(block) for block in blocks])
-    new = _of_sums(longer, recipe, min(low, fitted.low), max(high, fitted.high))
-    return new._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer
+def extended(fitted, sums, recipe, o, new):
+    """``Fit`` and sums after rows were added: ``new`` are a block, its number and its first new row.
+
+    Corrections stay.
+    """
+    block, i, start = new
+    part, n = sums[i], len(block)
+    E = features(block, recipe)[:n]
+    rows = ar.regressors(block.levels(recipe.pointwise)[:, o], E, recipe.lags, recipe.differences)
+    counts = block.known[:, o] * block.weight
+    counts[:start] = 0.0
+    if np.isfinite(recipe.half_life):  # what is older counts less
+        part = part._replace(n=part.n * 0.5 ** ((n - start) / (recipe.half_life * max(part.n, n))))
+    longer = [*sums[:i], ar.merged(part, ar.sums_until(rows, counts, [n])[0]), *sums[i + 1 :]]
+    low, high = _range([block], recipe, o, [n])
+    more = _of_sums(longer, recipe, min(low, fitted.low), max(high, fitted.high))
+    return more._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer
 
 
 def _range(blocks, recipe, o, cuts):

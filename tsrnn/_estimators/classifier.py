@@ -78,7 +78,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             )
         return form, weight
 
-    def _for_y(self, learner, form):
+    def _for_y(self, learner, form, table):
         """The learner, with the loss of these classes."""
         check_number("delay", self.delay, 0, integer=True)
         if self.delay and form.whole:
@@ -278,7 +278,7 @@ class ScoreParameters(Declared):
         """Cross-entropy."""
         return Logistic(self.label_smoothing)
 
-    def _for_y(self, learner, form):
+    def _for_y(self, learner, form, table):
         check_number("label_smoothing", self.label_smoothing, 0, 1, high_open=True)
         kind = Softmax if form.classes.link == "softmax" else Logistic
-        return replace(super()._for_y(learner, form), loss=kind(float(self.label_smoothing)))
+        return replace(super()._for_y(learner, form, table), loss=kind(float(self.label_smoothing)))

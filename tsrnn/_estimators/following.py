@@ -298,7 +298,7 @@ def across(dynamics, units, past, missing):
             X[:] = np.nan
         unknown = np.full((rows, units.n_outputs), np.nan)
         past = follow(dynamics, units, units.inputs(X, past.inputs), unknown, past).after
-    return past if short else past._replace(memory=dynamics.cold())
+    return past if short else past._replace(memory=dynamics.forget(past.memory))
 
 
 def is_short(dynamics, missing):

@@ -24,17 +24,16 @@ forecasts, h rows at a time.
 
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
-from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-import pandas as pd
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._check import check_jobs, check_number, check_word
+from .._nets.direct import Direct
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory, constant
 from .._series.checks import check_size
@@ -43,6 +42,7 @@ from .._series.timeline import last_known
 from .._series.units import Series
 from .._training.losses import Pinball
 from .._values import kept
+from .known_ahead import KnownAhead
 from .parameters import Numbers
 from .regressor import SequenceRegressor
 from .sequence import but, last_share, learner_of, open_lags
@@ -138,7 +138,7 @@ class Members(NamedTuple):
 
 @kept("horizons")
 @dataclass(frozen=True, eq=False)
-class Horizons(Dynamics):
+class Horizons(Direct):
     """Members side by side, each of which forecasts some horizons from the same row.
 
     A memory holds the last rows, X (n, D), Y (n, O), and the memories of the members, h rows before their end.
@@ -149,8 +149,6 @@ class Horizons(Dynamics):
     mean: tuple
 
     cure = "Look for inputs far from those in training, or give target_bounds."
-    sees_y = True
-    feeds_back = False
 
     @property
     def lead(self):
@@ -165,6 +163,16 @@ class Horizons(Dynamics):
     @property
     def furthest(self):
         """The horizon."""
+        return self.layout.h
+
+    @property
+    def is_ahead(self):
+        """Which inputs are seen in rows to come, (D,) bool."""
+        return self.layout.is_ahead
+
+    @property
+    def at_once(self):
+        """Rows that follow from one."""
         return self.layout.h
 
     @property
@@ -203,11 +211,7 @@ class Horizons(Dynamics):
 
     def wide(self, steps):
         """Rows that are followed where ``steps`` are asked for."""
-        if steps > self.layout.h:
-            raise ValueError(
-                f"forecast({steps}) is beyond horizon={self.layout.h}: ask for fewer steps, or fit a Forecaster with "
-                f"horizon={steps}."
-            )
+        steps = super().wide(steps)
         return self.layout.h if self.whole else steps
 
     def check_verb(self, verb):
@@ -240,43 +244,25 @@ class Horizons(Dynamics):
 
     # ---------------------------------------------------------------------------------- following
 
-    def run(self, X, Y, memory):
-        """Follow rows; where y is unknown, ``h`` rows at a time from its own forecasts."""
-        out, unknown = np.empty_like(Y), np.isnan(Y).sum(axis=1)
-        for a, b in pairwise([0, *np.flatnonzero(np.diff(unknown)) + 1, len(Y)]):
-            if unknown[a]:
-                at_once = self.layout.h if unknown[a] == Y.shape[1] else 1
-                measured = Y[a:b]
+    def measured(self, X, Y, memory):
+        """Follow rows whose Y (N, O) is known: forecasts of each, (N, O), and the memory."""
+        out = np.empty_like(Y)
+        for at, point, _, seen in self._outlooks(X, Y, memory):
+            rows, after = out[at : at + BLOCK], seen
+            rows[:] = point[: len(rows), 0]
+        return out, after
 
-                def settle(t, z, measured=measured):
-                    return np.where(np.isnan(measured[t]), z, measured[t])
+    def next_rows(self, X, memory, n):
+        """Forecasts (n, O) of the rows after a memory."""
+        return self._outlook(X, np.empty((0, self.n_outputs)), memory)[0][0, :n]
 
-                out[a:b], memory = self._alone(X[a:], memory, b - a, settle, at_once)
-            else:
-                for at, point, _, seen in self._outlooks(X[a:], Y[a:b], memory):
-                    rows, after = out[a + at : b][:BLOCK], seen
-                    rows[:] = point[: len(rows), 0]
-                memory = after
-        return out, memory
+    def moved(self, X, Y, memory):
+        """The memory after rows X, Y (N, .)."""
+        return self._outlook(X, Y, memory, ahead=False)[-1]
 
-    def free_runs(self, X, Y, memory, first, steps, settle=None):
-        """Forecast from many rows; beyond the horizon, where rows were not measured, from its own forecasts."""
-        if steps > self.layout.h:
-            at = 0
-            for i, k in enumerate(first):
-                *_, memory = self._outlook(X[at:], Y[at:k], memory, ahead=False)
-                which, at = slice(i, i + 1), k
-
-                def feed(t, z, which=which):
-                    return z if settle is None else settle(which, t, z[None])[0]
-
-                out, _ = self._alone(X[k:], memory, steps, feed, self.layout.h)
-                yield which, out[:, None]
-            return
+    def ahead(self, X, Y, memory, first, steps):
+        """Forecast from many rows: yields (slice of first, (steps, m, O))."""
         for which, out, _ in self._ahead(X, Y, memory, first, steps):
-            if settle is not None:
-                for t in range(steps):
-                    settle(which, t, out[t])
             yield which, out
 
     def fan(self, X, Y, memory, first, steps):
@@ -325,18 +311,6 @@ class Horizons(Dynamics):
             last = a + BLOCK > len(Y)
             origins = slice(None) if last else slice(BLOCK)
             yield a, point[origins], None if fan is None else fan[origins], memory
-
-    def _alone(self, X, memory, steps, settle, at_once):
-        """Outputs (steps, O) of a model that goes on from its own, ``at_once`` rows at a time; and the memory then."""
-        out = np.empty((steps, self.n_outputs))
-        fed = out.copy()
-        for a in range(0, steps, at_once):
-            b = min(a + at_once, steps)
-            out[a:b] = self._outlook(X[a:], out[:0], memory)[0][0, : b - a]
-            for t in range(a, b):
-                fed[t] = settle(t, out[t])
-            *_, memory = self._outlook(X[a:], fed[a:b], memory, ahead=False)
-        return out, memory
 
     def _ahead(self, X, Y, memory, first, steps):
         """Forecasts from rows ``first`` (M,), ascending: yields (slice of first, (steps, m, O), quantiles or None)."""
@@ -506,7 +480,7 @@ def _of_estimator(name, default=None):
     return property(lambda self: getattr(self.estimator, name, default))
 
 
-class Forecaster(MetaEstimatorMixin, SequenceRegressor):
+class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     """Forecasts of the next rows, all at once or step by step.
 
     A net that forecasts many steps by feeding itself (``strategy="recursive"``) adds up its errors, and learns no
@@ -529,9 +503,6 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         Such as (0.05, 0.1, 0.5, 0.9, 0.95): clones learn these with the pinball loss [3]_, and are sorted where they
         cross [4]_. ``forecast(steps, level=80)`` then is made of 0.1 and 0.9. The forecast is the median or, where 0.5
         is not among them, what the estimator's own loss gives.
-    known_ahead : "all", or sequence of str or int, default=()
-        Inputs, by name or column, that are known for the rows to forecast: the calendar, a clear sky, a weather
-        forecast. By default none, which cannot leak; the values of others in X_future are not looked at.
     n_jobs : int, optional
         Clones that are fitted at the same time, in threads; -1 for as many as there are processors.
 
@@ -581,7 +552,6 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
     _: KW_ONLY
     strategy: str = "multi_output"
     quantiles: Numbers | None = None
-    known_ahead: object = ()
     n_jobs: int | None = None
 
     scale: ClassVar = _scale
@@ -680,23 +650,6 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
             )
         return goal
 
-    def _columns_known_ahead(self):
-        """Which columns of X are known ahead, (F,) bool."""
-        F, given = self.n_features_in_, self.known_ahead
-        if isinstance(given, str) and given == "all":
-            return np.ones(F, bool)
-        names = list(getattr(self, "feature_names_in_", ()))
-        cure = f"give 'all', or a sequence of column numbers below {F}" + (f" or of {names}" if names else "")
-        if isinstance(given, (str, bytes)) or not np.iterable(given):
-            raise ValueError(f"known_ahead={given!r} is no set of columns: {cure}.")
-        known = np.zeros(F, bool)
-        for column in given:
-            at = names.index(column) if column in names else column
-            if not isinstance(at, Integral) or isinstance(at, (bool, np.bool_)) or not 0 <= at < F:
-                raise ValueError(f"known_ahead={given!r}: {column!r} is no column of X: {cure}.")
-            known[at] = True
-        return known
-
     # ---------------------------------------------------------------------------------- forecasting
 
     def forecast(self, steps, X_future=None, *, level=None, method="conformal", n_paths=500, groups=None):
@@ -728,36 +681,6 @@ class Forecaster(MetaEstimatorMixin, SequenceRegressor):
         """
         options = {"level": level, "method": method, "n_paths": n_paths, "groups": groups}
         return super().forecast(steps, X_future, **options)
-
-    def _known_columns(self, fitted, X, steps):
-        """X_future with zeros in the columns that are not known ahead, which nothing looks at."""
-        dynamics = fitted.trained.dynamics
-        return self._complete(X, dynamics.layout.is_ahead) if isinstance(dynamics, Horizons) else X
-
-    def _complete(self, X, is_ahead):
-        """X_future with zeros in the columns that are not known ahead, which nothing looks at."""
-        F = self.n_features_in_
-        known = is_ahead[:F]
-        if X is None or known.all():
-            return X
-        if isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) == 2 for one in X):
-            return [self._complete(one, is_ahead) for one in X]
-        names = list(getattr(self, "feature_names_in_", ()))
-        if isinstance(X, pd.DataFrame) and names:
-            lost = [name for name, ahead in zip(names, known) if ahead and name not in X]
-            if lost:
-                raise ValueError(f"X_future has no column {lost[0]!r}, which known_ahead names: give it.")
-            zeros = {name: 0.0 for name, ahead in zip(names, known) if not ahead}
-            return X.assign(**zeros)[[*(name for name in X if name not in names), *names]]
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        values = np.asarray(X, float)
-        full = np.zeros((*values.shape[:-1], F))
-        if values.shape[-1] not in (F, known.sum()):
-            raise ValueError(
-                f"X_future has {values.shape[-1]} columns: give all {F}, or the {known.sum()} of known_ahead."
-            )
-        full[..., known] = values if values.shape[-1] == known.sum() else values[..., known]
-        return full if index is None else pd.DataFrame(full, index=index)
 
 
 def check_quantiles(quantiles):

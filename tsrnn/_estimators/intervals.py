@@ -125,12 +125,14 @@ class Errors(NamedTuple):
 
     segments : a list of ``Segment``.   n_learnt : values that were trained on, None where errors are of other rows.
     recent : what ``update`` has seen since, a ``Recent`` by the key of its series.   last : last levels (O,), by key.
+    made : ``Made``, where the forecasts that erred were made in ``fit``, in units of each series; or None.
     """
 
     segments: list
     n_learnt: int | None
     recent: dict = MappingProxyType({})  # of files that have none
     last: dict = MappingProxyType({})
+    made: Any = None
 
 
 class Ask(NamedTuple):
@@ -170,6 +172,7 @@ def _over_segment(maker, segment):
     return inputs, follow(dynamics, units, inputs, segment.U, past), past
 
 
+@kept("forecasts made")
 class Made(NamedTuple):
     """Forecasts and what came of them, from n rows where forecasts begin.
 
@@ -181,6 +184,10 @@ class Made(NamedTuple):
     forecasts: np.ndarray
     errors: np.ndarray
     last: np.ndarray
+
+    def over(self, unit):
+        """The same in another unit."""
+        return Made(self.row, self.forecasts / unit, self.errors / unit, self.last / unit)
 
 
 def forecast_errors(model, segments, steps):
@@ -205,7 +212,8 @@ def forecast_errors(model, segments, steps):
         maker = s.maker or model
         first = s.skip + origins - start
         inputs, followed, past = _over_segment(maker, s)
-        found.append(_made(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level))
+        made = _made(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level)
+        found.append(made.over(maker.dynamics.unit(followed.after.memory)))
         leap += len(s.U) + steps
     return _joined(found)
 
@@ -609,31 +617,84 @@ def bands(fitted, remembered, inputs, followed, past, first, made, ask):
 
 
 def made_conformal(ask, dynamics):
-    """Whether intervals are made of errors at each step."""
+    """Whether intervals, and paths, are made of errors at each step."""
+    if dynamics.whole_errors:
+        return bool(ask.levels) or ask.paths
     return bool(ask.levels) and ask.method != "bootstrap" and dynamics.quantiles is None
 
 
-def conformal_bands(fitted, remembered, limits, made, last, history, at, ask):
-    """Intervals {level: (low, high)}, (M, steps, O) each, of forecasts ``made`` after last values (M, O); in levels.
+class Outlook(NamedTuple):
+    """Forecasts that want intervals, in levels.
 
-    limits : bounds, (M, steps, O) each, or None.   history : ``Made`` of all rows since calibration, in their order, or
-    None.   at : (M,), how many of those rows are known to each forecast.
+    made : (M, steps, O).   last : (M, O), the levels before.   unit : (O,) or 1, what errors are measured in.
+    history : ``Made`` of all rows since calibration, in their order, or None.   at : (M,), how many of those rows are
+    known to each forecast.
     """
-    steps, highest, segments = made.shape[1], max(ask.levels), fitted.errors.segments
+
+    made: np.ndarray
+    last: np.ndarray
+    unit: Any
+    history: Made | None
+    at: np.ndarray
+
+
+def conformal_bands(fitted, remembered, limits, outlook, ask):
+    """Intervals {level: (low, high)}, (M, steps, O) each, of forecasts, and paths (n_paths, M, steps, O) or None.
+
+    limits : bounds, (M, steps, O) each, or None.
+    """
+    made, last, unit = outlook.made / outlook.unit, outlook.last / outlook.unit, outlook.unit
+    history = outlook.history and outlook.history.over(unit)
+    steps, highest = made.shape[1], max(ask.levels, default=50)
     _warn_if_overfitted(fitted, remembered)
     model = Maker(fitted.trained.dynamics, fitted.units)
-    errors = remembered(lambda: forecast_errors(model, segments, steps), steps)
+    errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = _of_learnt_rows(fitted, remembered)
     known = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
-    state = ALIKE
-    if ask.method == "conformal" and history is not None and len(history.row):
-        scores = history.errors / scales_of(known, history)
-        size = np.array([[np.abs(v).mean() for v in outputs] for outputs in known.ordered])
-        state = tracked(scores, size, known.overlap, ask.levels, partial(_outside, known, ask.levels)).of(at)
-    found = conformal(made, known.pools, ask.levels, scales(known, made, last), state)
-    if limits is None:
-        return found
-    return {p: tuple(np.clip(v, *limits) for v in pair) for p, pair in found.items()}
+    if ask.paths or ask.method == "bootstrap":
+        scores, scale = errors.errors / scales_of(known, errors), scales(known, made, last)
+        found, paths = whole_paths(made, np.nan_to_num(scores), scale, ask)
+        paths = within(limits, paths * unit)
+    else:
+        state, paths = ALIKE, None
+        if ask.method == "conformal" and history is not None and len(history.row):
+            scores = history.errors / scales_of(known, history)
+            size = np.array([[np.abs(v).mean() for v in outputs] for outputs in known.ordered])
+            outside = partial(_outside, known, ask.levels)
+            state = tracked(scores, size, known.overlap, ask.levels, outside).of(outlook.at)
+        found = conformal(made, known.pools, ask.levels, scales(known, made, last), state)
+    return {p: tuple(within(limits, v * unit) for v in pair) for p, pair in found.items()}, paths
+
+
+def within(limits, v):
+    """Values clipped to bounds, or to none."""
+    return v if limits is None else np.clip(v, *limits)
+
+
+def kept_errors(model, errors, steps):
+    """``Made`` of the rows kept: what ``fit`` has made already, the last step again and again, or now."""
+    if errors.made is None:
+        return forecast_errors(model, errors.segments, steps)
+    made = errors.made
+    step = np.minimum(np.arange(steps), made.errors.shape[1] - 1)
+    return made._replace(forecasts=made.forecasts[:, step], errors=made.errors[:, step])
+
+
+def whole_paths(made, scores, scale, ask):
+    """Intervals of forecasts ``made`` (M, steps, O), from paths; and the paths of the last of them.
+
+    A path adds the scores (n, steps, O) of all steps of one origin, ``scale`` (M, steps, O) times.
+    """
+    found = {p: (np.empty_like(made), np.empty_like(made)) for p in ask.levels}
+    some = max(1, MOST_NUMBERS // (ask.n_paths * made[0].size))
+    for m in range(0, len(made), some):
+        here = slice(m, m + some)
+        which = ask.rng.integers(len(scores), size=(ask.n_paths, len(made[here])))
+        paths = made[here] + scores[which] * scale[here]
+        for p, pair in path_bands(paths, made[here], ask.levels).items():
+            for end, new in zip(found[p], pair):
+                end[here] = new
+    return found, paths
 
 
 def scales_of(calibration, made):

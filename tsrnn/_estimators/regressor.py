@@ -29,6 +29,7 @@ from .intervals import (
     Ask,
     Errors,
     Maker,
+    Outlook,
     Recent,
     Seen,
     bands,
@@ -208,8 +209,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
         Y, index = np.full_like(table.y, np.nan), index_of(table)
         Y[train] = table.y[train]
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
-        X = pd.DataFrame(table.X, index=index, columns=list(names))
+        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
+        X = pd.DataFrame(table.X[:, : len(names)], index=index, columns=list(names))
         other, quiet = self._unfitted(), {"series": None, "verbose": 0}
         words = {name: name.rpartition("__")[2] for name in other.get_params()}  # also of an estimator inside
         other.set_params(**{name: quiet[word] for name, word in words.items() if word in quiet})
@@ -370,7 +371,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                         end[inside] = new
             past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
         if conformal:
-            ends = self._conformal(fitted, whole, made, last, begun, seen, first, ask)
+            ends = self._conformal(fitted, whole, made, last, begun, seen, first, ask)[0]
         warn_if_astray(dynamics, units, made)
 
         def answer(levels):
@@ -382,6 +383,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def _conformal(self, fitted, inputs, made, last, begun, seen, first, ask):
         """Intervals {level: (low, high)} of forecasts ``made`` (M, steps, O) from some rows of all the rows seen."""
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
+        unit = model.dynamics.unit(seen[0].past.memory if begun is None else begun.stretches[-1].past.memory)
         before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
         history = (
             made_since(model, Recent(joined(begun, seen), 0), steps) if ask.method == "conformal" else None
@@ -389,7 +391,10 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         limits = inputs.limits
         if limits is not None:
             limits = [side[first[:, None] + np.arange(steps)] for side in limits]
-        return conformal_bands(fitted, memo(self, fitted), limits, made, last, history, before + first, ask)
+        at = before + first
+        return conformal_bands(
+            fitted, memo(self, fitted), limits, Outlook(made, last, unit, history, at), ask
+        )
 
     # ---------------------------------------------------------------------------------- forecasts of rows to come
 
@@ -495,22 +500,24 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             if ask.levels or ask.paths:
                 made, first = followed.out[None, :steps], np.zeros(1, int)
                 if made_conformal(ask, dynamics):
-                    found = self._conformal_ahead(fitted, inputs, key, made, ask)
+                    unit = dynamics.unit(past.memory)
+                    found, paths = self._conformal_ahead(fitted, inputs, key, made, unit, ask)
                 else:
                     found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
                 found = {p: [units.inverse(v[0], key) for v in pair] for p, pair in found.items()}
                 paths = None if paths is None else units.inverse(paths[:, 0], key)
             yield key, units.inverse(followed.out[:steps], key), found, paths, future
 
-    def _conformal_ahead(self, fitted, inputs, key, made, ask):
-        """Intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series."""
+    def _conformal_ahead(self, fitted, inputs, key, made, unit, ask):
+        """Intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
         begun = fitted.errors.recent.get(key) if ask.method == "conformal" else None
         history = made_since(model, begun, steps)
         known = np.array([0 if history is None else len(history.row)])
         last = fitted.errors.last.get(key, model.units.level)[None]
         limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
-        return conformal_bands(fitted, memo(self, fitted), limits, made, last, history, known, ask)
+        outlook = Outlook(made, last, unit, history, known)
+        return conformal_bands(fitted, memo(self, fitted), limits, outlook, ask)
 
     def _futures(self, fitted, steps, X, groups):
         """Yield the key and the ``Future`` of each series to forecast."""
@@ -522,9 +529,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         needed = self._needed(fitted, steps)
         if needed:
             table = table.first(needed)  # what no lag looks at may hold anything
-        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False, looked_at=needed > 0))
-        if not needed:
-            X = np.zeros_like(X)
+        X = self._check_X(table.X, None, reset=False, looked_at=needed > 0)
+        X = as_wide_as(fitted, self._beside(X if needed else np.zeros_like(X), table.parts))
         for part in table.parts:
             yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
 
@@ -550,7 +556,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if X is None:
             if needed:
                 raise ValueError(
-                    f"forecast({steps}) needs X_future: the model has {units.n_inputs} inputs and looks at them "
+                    f"forecast({steps}) needs X_future: the model has {self.n_features_in_} inputs and looks at them "
                     f"{dynamics.input_lag} row(s) back. Give their next {needed} rows, or fit a model with "
                     f"input_lags=range({steps}, ...) that only sees inputs already known."
                 )

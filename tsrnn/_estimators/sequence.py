@@ -317,7 +317,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
         goal = self._goal(table, pieces, form)
         learner, lags = self._with_lags(learner, table, pieces, goal)
-        learner = self._for_y(learner, form)
+        learner = self._for_y(learner, form, table)
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
         before = self._before(learner, net)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
@@ -355,7 +355,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
             )
         form, table = self._check_whole(X, y, sample_weight, groups)
-        learner = self._for_y(learner, form)
+        learner = self._for_y(learner, form, table)
         if is_auto(getattr(self, "input_lags", None)):
             raise ValueError(
                 "input_lags='auto' are chosen for a y a row, but y has one value a series: give an int."
@@ -480,8 +480,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             return self._learner()
         return but(self, **open_lags(self, lags))._learner()
 
-    def _for_y(self, learner, form):
-        """The learner, once it is known what y holds."""
+    def _for_y(self, learner, form, table):
+        """The learner, once the rows are known, and what y holds."""
         return learner
 
     def _hold_back(self, learner, table, counts):
@@ -602,7 +602,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         learner = self._learner_of(fitted.lags)
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
         fitted = self._meet(fitted, table)
-        learner = self._for_y(learner, fitted.form)
+        learner = self._for_y(learner, fitted.form, table)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
         rng = deepcopy(fitted.rng)  # the old one stays as it was
@@ -817,7 +817,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             )
         form = form._replace(container=table.form, key_names=table.names)
         form, weight = self._weigh(form, Y, weight, fitted)
-        return form, table.of(X, Y, weight)
+        return form, table.of(self._beside(X, table.parts), Y, weight)
 
     def _weigh(self, form, Y, weight, fitted):
         """The form, and what each row of Y (N, O) counts, (N,), by what y means."""
@@ -828,13 +828,18 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         if fitted.form.whole:
             fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
-        X = as_wide_as(fitted, self._check_X(table.X, table.y, reset=False))
+        X = self._beside(self._check_X(table.X, table.y, reset=False), table.parts)
+        X = as_wide_as(fitted, X)
         weight = None if table.weight is None else check_weight(table.weight, X)
         if y is None:
             return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
         Y, _ = self._check_y(table.y, fitted)
         check_lengths(X, Y)
         return table.of(X, Y, weight)
+
+    def _beside(self, X, parts):
+        """Inputs X (N, F) of the rows of some parts, and beside them what else a model is told of these."""
+        return X
 
     def _check_X(self, X, y, reset, looked_at=True):
         """X (N, F), NaN only where ``missing`` says what to do about it, or where nothing looks at it."""
@@ -1045,15 +1050,18 @@ def _starts(fitted, part, X, start, form):
     dynamics, units = fitted.trained.dynamics, fitted.units
     place, stamps = fitted.series.get(part.key), part.stamps
     nothing, seen = np.empty((0, units.n_outputs)), None if place is None else place.timeline
+    cold = cold_past(dynamics, units)
+    if place is not None and form == "table":
+        cold = cold._replace(memory=dynamics.forget(place.past.memory))
     if start == "zeros":
         return Start(zero_past(dynamics, units), seen, 0, nothing)
     if start == "cold" or not dynamics.goes_on:
-        return Start(cold_past(dynamics, units), seen, 0, nothing)
+        return Start(cold, seen, 0, nothing)
     if _tells_nobody(start, form, stamps):
         return Start(first_past(dynamics, units), None, 0, nothing)  # sequences that tell nobody who they are
     place = place_of(fitted, part.key)
     if place is None:
-        return Start(cold_past(dynamics, units), None, 0, nothing)
+        return Start(cold, None, 0, nothing)
     if not timelines.can_place(seen, stamps):
         return Start(place.past, seen, 0, nothing)
     timelines.check_grid(seen, stamps, "X")
@@ -1065,8 +1073,9 @@ def _starts(fitted, part, X, start, form):
     head_X, head_U = place.head
     n = min(len(X), len(head_X))
     if first == seen.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
-        return Start(first_past(dynamics, units), seen, 0, head_U)
-    return Start(cold_past(dynamics, units), seen, 0, nothing)
+        begins = first_past(dynamics, units)._replace(memory=dynamics.again(place.past.memory))
+        return Start(begins, seen, 0, head_U)
+    return Start(cold, seen, 0, nothing)
 
 
 def _tells_nobody(start, form, stamps):

@@ -191,9 +191,9 @@ class Stream:
     def _flat(self, x):
         """The values (F,) of a row."""
         x = x.ravel()
-        if x.shape != (self._fitted.units.n_inputs,):
+        if x.shape != (self.model.n_features_in_,):
             raise ValueError(
-                f"x has {x.size} values, but the model is expecting {self._fitted.units.n_inputs}."
+                f"x has {x.size} values, but the model is expecting {self.model.n_features_in_}."
             )
         return x
 
@@ -244,7 +244,7 @@ class Stream:
         x = self._flat(np.asarray(x, np.float64))
         self._check_finite(x)
         told = None if y is None else self._measured(y)[1]
-        self._last = self._past, units.inputs(x[None].copy(), self._past.inputs)
+        self._last = self._past, units.inputs(self.model._beside(x[None].copy(), ()), self._past.inputs)
         U = self._advance(np.full((1, units.n_outputs), np.nan))
         self._out = U[0] if self._fitted.form.classes is not None else units.inverse(U, self._part.key)[0]
         answer = self._answer()

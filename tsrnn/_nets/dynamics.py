@@ -31,7 +31,9 @@ class Dynamics:
     furthest = np.inf  # steps, beyond which no forecast is made
     quantiles = None  # that it forecasts besides, ascending
     looks_ahead = 0  # rows after the one that is forecast, whose inputs it sees
+    is_ahead = None  # which inputs it sees in rows to come, (D,) bool; None for all, as far as its lags say
     feeds_back = True  # whether errors that are fed back make sample paths
+    whole_errors = False  # or those of all steps of one origin, added
     why_needed = ""  # more rows of inputs than are forecast, for a message
 
     @property
@@ -73,6 +75,18 @@ class Dynamics:
     def cold(self):
         """The memory of a series with an unknown past."""
         raise NotImplementedError
+
+    def again(self, memory):
+        """The memory before the first row of a series that has this one now."""
+        return self.first()
+
+    def forget(self, memory):
+        """That of the same series with an unknown past."""
+        return self.cold()
+
+    def unit(self, memory):
+        """What errors of its series are measured in, (O,) or 1."""
+        return 1.0
 
     def zero(self, x, y):
         """The memory of zeros in the user's units, which are x (D,), y (O,) in the model's."""

@@ -1,0 +1,252 @@
+"""Learning by a race: series become blocks, ``race.py`` compares, members learn from all rows; and what is told."""
+
+import time
+import warnings
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._estimators.intervals import Made
+from .._nets.dynamics import Learner, Trained
+from .._series import timeline as timelines
+from .._series.seasons import Calendar, find_seasons, step_in_days
+from .._series.stamps import Stamps, to_index
+from .._values import kept
+from .._warn import warn
+from . import race
+from .candidates import Linear, Naive
+from .dynamics import KEPT, Blend, Reading, Rows, scale_of
+from .field import errors_by_step, make_field
+
+
+ROOM = 3.0  # times the range of training by which a forecast may leave it
+SHOWN = (1, 3, 6, 12, 24, 48, 96)  # steps in the leaderboard
+BESIDE = 30  # rows that are remembered beside those that members look back on
+
+
+@kept("race")
+class Raced(NamedTuple):
+    """What a race has come to.
+
+    entered : candidates of the members.   board, by_step, verdict : what there is to tell.   made : ``Made``, the
+    blend's forecasts on the held stretches.   reach : steps that were compared.
+    """
+
+    entered: list
+    board: list
+    by_step: dict
+    verdict: str
+    made: Made
+    reach: int
+
+
+class Plan(NamedTuple):
+    """Candidates of the members, their weights (C, h, O) and steps, where there is to be no race."""
+
+    entered: list
+    weights: np.ndarray
+    raced: Raced
+
+
+@dataclass(frozen=True, eq=False)
+class RaceLearner(Learner):
+    """The parameters of an ``AutoForecaster``, and the race.
+
+    plan : ``Plan``, or None for a race.   several : whether rows are of several series.   stamps : those of the longest
+    series, or None.
+    """
+
+    plan: Any = None
+    several: bool = False
+    stamps: Stamps | None = None
+
+    sees_y = True
+    whole_scale = False
+
+    def of(self, table):
+        """The learner of a table."""
+        longest = max(table.parts, key=lambda part: part.rows.stop - part.rows.start)
+        several = table.form != "table" or longest.key is not None
+        return RaceLearner(self.p, self.plan, several, longest.stamps)
+
+    # ---------------------------------------------------------------------------------- learning
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Run the race, and let the members learn from all rows."""
+        scales = [scale_of(s.Y) if self.several else np.ones(s.Y.shape[1]) for s in series]
+        Ys = [s.Y / scale for s, scale in zip(series, scales)]
+        reading = self._reading(Ys)
+        times = [reading.times(s.X[:, -1]) for s in series]
+        blocks = [reading.block(s.X[:, :-1], Y, at, weight=s.w) for s, Y, at in zip(series, Ys, times)]
+        reach = max(1, min(int(self.p.horizon), max(map(len, blocks)) // 3))
+        entered, weights, lags, raced = self._planned() if self.plan else self._raced(blocks, reach)
+        members = tuple(candidate.learn(blocks, raced.reach) for candidate in entered)
+        dynamics = self._blend(members, weights, reading, lags, Ys, scales, mean)
+        n = dynamics.looks_back
+        ends = [
+            Rows(
+                s.X[-n:, :-1],
+                s.Y[-n:],
+                None if at is None else at[-n:],
+                len(s.Y),
+                k,
+                scale if self.several else None,
+            )
+            for k, (s, at, scale) in enumerate(zip(series, times, scales))
+        ]
+        return Trained(dynamics, 1, [], [], raced, ends)
+
+    def learn_more(self, trained, series, memory, rng):
+        """Let the members learn from the rows of one series; nothing of one that was not there in training."""
+        dynamics = trained.dynamics
+        if memory.number is None:
+            return trained
+        rows = dynamics._joined(series.X, series.Y, memory)
+        n = len(memory.Y)
+        weight = np.concatenate([np.zeros(n), series.w])
+        block = dynamics.reading.block(
+            rows.X, rows.Y / dynamics.unit(memory), rows.times, rows.n - len(rows.Y), weight
+        )
+        members = tuple(member.more(block, memory.number, n) for member in dynamics.members)
+        return trained._replace(dynamics=dynamics.but(members=members))
+
+    def _reading(self, Ys):
+        """How the rows of the series, in their units, are read: seasons are found."""
+        stamps, index = self.stamps, None
+        if stamps is not None and stamps.clock.kind != "int":
+            index = to_index(stamps.clock._replace(period=None), stamps.values)
+        step = step_in_days(index) if index is not None else None
+        calendar = Calendar(step, find_seasons(Ys, index if step else None), max(map(len, Ys)))
+        dated = step and stamps.clock.kind == "stamp"
+        return Reading(calendar, timelines.read(stamps) if dated else None, self.p._columns_known_ahead())
+
+    def _blend(self, members, weights, reading, lags, Ys, scales, mean):
+        """The ``Blend`` of members, given weights (C, h, O)."""
+        step = np.minimum(np.arange(int(self.p.horizon)), weights.shape[1] - 1)  # the last go on
+        season = max((1, *reading.calendar.seasons))
+        furthest = max([max(lags), *(member.lead for member in members)])
+        looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE)
+        limits, scale = _range_of(Ys), np.median(scales, axis=0) if self.several else None
+        level = _level_of([Y[-looks_back:] for Y in Ys])
+        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits
+        return Blend(weights[:, step].ravel(), members, len(step), *rows)
+
+    # ---------------------------------------------------------------------------------- the race
+
+    def _planned(self):
+        """Candidates, weights, lags and what there was to tell, of an earlier race."""
+        plan = self.plan
+        return plan.entered, plan.weights, _lags_of(plan.entered), plan.raced
+
+    def _raced(self, blocks, reach):
+        """The same, of a race on some blocks."""
+        p, O = self.p, blocks[0].Y.shape[1]
+        try:
+            field = make_field(blocks, blocks[0].clock, reach)
+        except ValueError:
+            return self._without_race(reach, O)
+        n_rows = max(0, sum(map(len, blocks)) - race.FREE_ROWS)
+        worth = race.LEAST_WORK + race.PER_ROW * n_rows * O
+        given = not isinstance(p.candidates, str)  # which the user wants to see, however few the rows
+        work = 0.8 * p.time_budget if given else min(0.8 * p.time_budget, worth)
+        purse = race.Purse(work, p.time_budget, time.monotonic)
+        seed = p.random_state if isinstance(p.random_state, Integral) else None
+        result = race.run(field, purse, p.candidates, seed, print if p.verbose else None)
+        if purse.ran_out:
+            warn(
+                f"time_budget={p.time_budget}: the clock ran out before all candidates were tried, so the result "
+                "may differ on another machine. Give more seconds, or fewer candidates."
+            )
+        chosen = [result.runners[k].candidate for k in result.members]
+        entered = [one.forgetful() if isinstance(one, Linear) else one for one in chosen]
+        lags = _lags_of([runner.candidate for runner in result.runners])
+        board, by_step, verdict = _told(field, result)
+        return (
+            entered,
+            result.weights,
+            lags,
+            Raced(entered, board, by_step, verdict, _made(field, result), reach),
+        )
+
+    def _without_race(self, reach, O):
+        """Persistence, where there are too few rows to compare anything."""
+        verdict = "Too few rows to compare forecasts: the last value goes on."
+        warn(f"{verdict} Give more rows, or a shorter horizon.")
+        board = [{"candidate": "persistence", "error": 1.0, "weight": 1.0}]
+        nothing = np.empty((0, reach, O))
+        made = Made(np.empty(0, int), nothing, nothing, np.empty((0, O)))
+        return [Naive(1)], np.ones((1, reach, O)), (1,), Raced([Naive(1)], board, {}, verdict, made, reach)
+
+
+def _lags_of(candidates):
+    """Lags of y, of the first autoregression."""
+    return next((one.recipes[0].lags for one in candidates if isinstance(one, Linear)), (1,))
+
+
+def _level_of(Ys):
+    """The mean (O,) of the means of series Y (N, O)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of series without any value
+        return np.nan_to_num(np.nanmean([np.nanmean(Y, axis=0) for Y in Ys], axis=0))
+
+
+def _range_of(Ys):
+    """Low and high, (O,), that no forecast may leave, of series Y (N, O)."""
+    low = np.min([np.nanmin(np.where(np.isfinite(Y), Y, np.inf), axis=0) for Y in Ys], axis=0)
+    high = np.max([np.nanmax(np.where(np.isfinite(Y), Y, -np.inf), axis=0) for Y in Ys], axis=0)
+    room = ROOM * np.maximum(high - low, 1e-3 * np.maximum(np.abs(high), np.abs(low)))
+    return low - room, high + room
+
+
+# ---------------------------------------------------------------------------------------- what there is to tell
+
+
+def _made(field, result):
+    """``Made``: the blend's forecasts on the held stretches, and their errors."""
+    rows, last, leap = [], [], 0
+    for fold in field.stretches:
+        for block, stretch in zip(field.blocks, fold):
+            at = stretch.origins
+            if len(at):
+                rows.append(leap + at - at[0])
+                last.append(block.levels(None)[np.maximum(at - 1, 0)])
+                leap = rows[-1][-1] + 1 + field.horizon
+    return Made(np.concatenate(rows), result.honest, field.truth - result.honest, np.concatenate(last))
+
+
+def _told(field, result):
+    """The leaderboard, errors by step, and the verdict; with a warning where nothing beats naive forecasts."""
+    weight = dict(zip(result.members, result.weights.mean(axis=(1, 2))))
+    error = field.error(result.blended)
+    rows = [("blend", error, result.blended, np.nan, 1.0, "")]
+    rows += [
+        (r.candidate.name, r.error, r.made, r.seconds, weight.get(k, 0.0), r.dropped)
+        for k, r in enumerate(result.runners)
+    ]
+    shown = [s for s in SHOWN if s < field.horizon] + [field.horizon]
+    table, by_step = [], {}
+    for k, (name, err, made, seconds, share, note) in enumerate(rows):
+        rmse = None if made is None else errors_by_step(made - field.truth)[0].mean(axis=1)
+        table.append(
+            {"candidate": name, "error": float(err)}
+            | {f"RMSE-{s}": np.nan if rmse is None else float(rmse[s - 1]) for s in shown}
+            | {"weight": float(share), "seconds": seconds, "note": note}
+        )
+        if k == 0 or k - 1 in weight or isinstance(result.runners[k - 1].candidate, Naive):
+            by_step[name] = rmse
+    board = [table[0], *sorted(table[1:], key=lambda row: row["error"])]
+    return board, by_step, _verdict(field, error, board[1]["candidate"])
+
+
+def _verdict(field, error, best):
+    """In one line, whether anything beats naive forecasts."""
+    p, h = field.best_naive, field.horizon
+    naive = "persistence" if p == 1 else f"the seasonal naive forecast ({p} rows)"
+    steps = f"{h} step{'s' if h > 1 else ''}"
+    if error < 1:
+        return f"The blend errs {1 - error:.0%} less than {naive} over {steps}; the best alone is {best}."
+    verdict = f"Nothing beats {naive} over {steps}."
+    warn(f"{verdict} Look for inputs that tell more, or take a shorter horizon.")
+    return verdict
