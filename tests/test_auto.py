@@ -20,6 +20,7 @@ from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
 from tsrnn._series import autoregression as ar
 from tsrnn._series import choices, seasons
+from tsrnn.diagnostics import lag_importance
 from tsrnn.model_selection import backtest
 from tsrnn.preprocessing import Difference, Log, Power
 
@@ -526,7 +527,7 @@ def test_time_zones_and_periods():
 
 def test_same_seed_same_forecasts():
     nets = [NARXRegressor((4,), output_lags=7, max_iter=10)]
-    made = [quick(candidates=nets).fit(None, Y[:CUT]).forecast(H) for _ in range(2)]
+    made = [quick(3, candidates=nets).fit(None, Y[:120]).forecast(3) for _ in range(2)]
     np.testing.assert_array_equal(*made)
 
 
@@ -549,6 +550,7 @@ def test_a_candidate_that_fails_is_left_out():
     assert model.leaderboard_.loc["Broken on ARX", "note"] == "it is broken"
 
 
+@pytest.mark.slow
 def test_nets_take_part():
     model = AutoForecaster(H, time_budget=3600, random_state=0).fit(
         None, pd.concat([Y, Y.shift(N, freq="D") + 1, Y.shift(2 * N, freq="D")])
@@ -700,3 +702,48 @@ def test_a_fit_that_fails_changes_nothing(alone):
     with pytest.raises(ValueError, match="no measured value"):
         model.fit(None, np.full(20, np.nan))
     np.testing.assert_array_equal(model.forecast(H), alone.forecast(H))
+
+
+# ------------------------------------------------------------------------------------ as others see it
+
+
+def test_all_that_it_learns_is_one_value(alone):
+    assert set(vars(alone)) - set(alone.get_params()) == {"fitted_", "n_features_in_"}
+
+
+def test_it_is_diagnosed_like_the_others(driven):
+    diagnosis = tsrnn.diagnose(driven, X[CUT:], Y[CUT:], horizons=[1, H])
+    assert (diagnosis.skill > 0).all(axis=None)
+    weights = lag_importance(driven, X[CUT:], Y[CUT:], max_lag=1)
+    assert weights["promotion"][0] > 0.2 > 0.01 > weights["other"][0]
+
+
+def test_row_by_row_it_forecasts_the_same(driven):
+    stream, rows = tsrnn.Stream(driven), slice(CUT, CUT + 4)
+    made = []
+    for x, y in zip(X[rows].to_numpy(), Y[rows]):
+        made.append(stream.step(x))
+        stream.observe(y)
+    np.testing.assert_allclose(made, driven.predict_ahead(X[rows], Y[rows]))
+
+
+def test_export_says_why_not(alone):
+    for export in (tsrnn.export.to_c, tsrnn.export.to_onnx):
+        with pytest.raises(TypeError, match="blends models of several kinds"):
+            export(alone)
+
+
+def test_a_file_of_skops_trusts_its_public_name(alone):
+    skops = pytest.importorskip("skops.io")
+    text = skops.dumps(alone)
+    trusted = skops.get_untrusted_types(data=text)
+    assert trusted == ["tsrnn.AutoForecaster"]
+    pd.testing.assert_series_equal(skops.loads(text, trusted=trusted).forecast(H), alone.forecast(H))
+
+
+def test_the_calendar_goes_on_by_itself(alone):
+    """Where an array tells no time, it is the one after the last row seen."""
+    model = pickle.loads(pickle.dumps(alone))
+    model.update(None, Y[CUT : CUT + 9].to_numpy())
+    told = pickle.loads(pickle.dumps(alone)).update(None, Y[CUT : CUT + 9])
+    pd.testing.assert_series_equal(model.forecast(H), told.forecast(H))
