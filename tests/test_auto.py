@@ -491,6 +491,27 @@ def test_series_of_very_different_size():
     np.testing.assert_allclose(frame.loc["huge"], 1e7 * frame.loc["small"], rtol=1e-6)
 
 
+def test_series_may_have_coefficients_of_their_own():
+    rng = np.random.default_rng(0)
+    unlike = []
+    for phi in (0.9, -0.7):
+        u = np.zeros(400)
+        for t in range(1, 400):
+            u[t] = phi * u[t - 1] + rng.normal()
+        unlike.append(u)
+    model = quick(1).fit(None, unlike)
+    first, second = (model.forecast(1)[k][0] for k in (0, 1))
+    assert first == pytest.approx(0.9 * unlike[0][-1], abs=0.4)
+    assert second == pytest.approx(-0.7 * unlike[1][-1], abs=0.4)
+    assert "others count" in model.leaderboard_.index[1]
+
+
+def test_the_clock_stops_the_search():
+    with pytest.warns(UserWarning, match="clock ran out"):
+        model = quick(time_budget=1e-9).fit(None, Y[:CUT])
+    assert len(model.leaderboard_) < len(quick().fit(None, Y[:CUT]).leaderboard_)
+
+
 def test_series_as_a_list():
     model = quick(3).fit(None, [Y.to_numpy()[:CUT], Y.to_numpy()[: CUT - 50]])
     made = model.forecast(3)

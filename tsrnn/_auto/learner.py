@@ -144,7 +144,7 @@ class RaceLearner(Learner):
         """The same, of a race on some blocks."""
         p, O = self.p, blocks[0].Y.shape[1]
         try:
-            field = make_field(blocks, blocks[0].clock, reach)
+            field = make_field(race.some(blocks), blocks[0].clock, reach)
         except ValueError:
             return self._without_race(reach, O)
         n_rows = max(0, sum(map(len, blocks)) - race.FREE_ROWS)

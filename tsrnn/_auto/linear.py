@@ -18,6 +18,7 @@ from .._values import kept
 
 
 PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)
+POOLINGS = (0.3, 0.05)
 RECTIFY = (1e-2, 1e-1, 1.0)
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of an input, at which its effect may bend
 MOST_REMEMBERED = 6  # arrays of features of a block
@@ -36,6 +37,7 @@ class Recipe(NamedTuple):
     input_lags: tuple = (0,)
     shapes: tuple = ()
     half_life: float = np.inf  # shares of the rows
+    pooling: float = np.inf  # rows that others count for beside a series' own, as a share of those
     penalty: float = 1e-3
     rectify: float | None = None
 
@@ -47,17 +49,21 @@ class Recipe(NamedTuple):
         words += [f"inputs {', '.join(map(str, self.input_lags))}"] if self.input_lags else []
         words += ["shapes"] if self.shapes else []
         words += [f"half-life {self.half_life:g}"] if np.isfinite(self.half_life) else []
+        words += [f"others count {self.pooling:g}"] if np.isfinite(self.pooling) else []
         words += ["rectified"] if self.rectify is not None else []
         return f"ARX({'; '.join(words)}; alpha {self.penalty:g})"
 
 
 @kept("autoregression of a race")
 class Fit(NamedTuple):
-    """A fitted ``Recipe`` of one output.   shifts : intercept of each series, by its number.   low, high : levels."""
+    """A fitted ``Recipe`` of one output.   model : of a new series.   models : of each, by its number.
+
+    low, high : ends of levels.
+    """
 
     recipe: Recipe
     model: ar.Linear
-    shifts: np.ndarray
+    models: list
     corrections: Any
     low: float
     high: float
@@ -147,12 +153,7 @@ def fit_many(blocks, recipe, o, cuts, penalties=None):
     for f, of_fold in enumerate(cuts):
         parts = [of_block[f] for of_block in sums]
         low, high = _range(blocks, recipe, o, of_fold)
-        fits = []
-        for beta, b, noise in ar.ridge(ar.pooled(parts), penalties):
-            shifts = np.array([p.mean[-1] - beta @ p.mean[:-1] if p.n > 0 else b for p in parts])
-            model = ar.in_levels(beta, b, noise, recipe.lags, recipe.differences)
-            fits.append(Fit(recipe, model, shifts, None, low, high))
-        found.append(fits)
+        found.append(_of_sums(parts, recipe, penalties, low, high))
     return found
 
 
@@ -167,15 +168,35 @@ def fit_with_sums(blocks, recipe, o, cuts):
             recipe.differences,
         )
         sums.append(ar.sums_until(rows, _weights(block, o, recipe.half_life, cut), [cut])[0])
-    return _of_sums(sums, recipe, *_range(blocks, recipe, o, cuts)), sums
+    return _of_sums(sums, recipe, (recipe.penalty,), *_range(blocks, recipe, o, cuts))[0], sums
 
 
-def _of_sums(sums, recipe, low, high):
-    """``Fit`` of each block's sums."""
-    ((beta, b, noise),) = ar.ridge(ar.pooled(sums), (recipe.penalty,))
-    shifts = np.array([part.mean[-1] - beta @ part.mean[:-1] if part.n > 0 else b for part in sums])
-    model = ar.in_levels(beta, b, noise, recipe.lags, recipe.differences)
-    return Fit(recipe, model, shifts, None, low, high)
+def _of_sums(sums, recipe, penalties, low, high):
+    """``Fit`` of each block's sums, for each penalty."""
+    whole = ar.pooled(sums)
+    common = ar.ridge(whole, penalties)
+    own = [[_with_intercept(beta, b, noise, part) for part in sums] for beta, b, noise in common]
+    if np.isfinite(recipe.pooling) and len(sums) > 1:
+        each = [ar.ridge(_beside(part, whole, recipe.pooling), penalties) for part in sums]
+        own = [[of_part[k] for of_part in each] for k in range(len(penalties))]
+
+    def levels(beta, b, noise):
+        return ar.in_levels(beta, b, noise, recipe.lags, recipe.differences)
+
+    pairs = zip(common, own)
+    return [Fit(recipe, levels(*c), [levels(*one) for one in o], None, low, high) for c, o in pairs]
+
+
+def _with_intercept(beta, b, noise, part):
+    """The same coefficients with the intercept of one series."""
+    return beta, part.mean[-1] - beta @ part.mean[:-1] if part.n > 0 else b, noise
+
+
+def _beside(part, whole, pooling):
+    """``Sums`` of a series, and of all about its own mean, which count for a share of its rows."""
+    if part.n <= 0:
+        return whole
+    return ar.merged(part, whole._replace(n=pooling * part.n, mean=part.mean))
 
 
 def extended(fitted, sums, recipe, o, new):
@@ -193,7 +214,7 @@ def extended(fitted, sums, recipe, o, new):
         part = part._replace(n=part.n * 0.5 ** ((n - start) / (recipe.half_life * max(part.n, n))))
     longer = [*sums[:i], ar.merged(part, ar.sums_until(rows, counts, [n])[0]), *sums[i + 1 :]]
     low, high = _range([block], recipe, o, [n])
-    more = _of_sums(longer, recipe, min(low, fitted.low), max(high, fitted.high))
+    (more,) = _of_sums(longer, recipe, (recipe.penalty,), min(low, fitted.low), max(high, fitted.high))
     return more._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer
 
 
@@ -208,7 +229,7 @@ def _range(blocks, recipe, o, cuts):
 def levels_ahead(fitted, block, i, o, origins, steps, E=None):
     """Forecasts (M, steps) of the levels, of block number i (None for a new one)."""
     E = features(block, fitted.recipe) if E is None else E
-    model = fitted.model if i is None else fitted.model._replace(b=float(fitted.shifts[i]))
+    model = fitted.model if i is None else fitted.models[i]
     u = block.levels(fitted.recipe.pointwise)[:, o]
     made = ar.ahead(model, u, E, origins, steps)
     if fitted.corrections is not None:
@@ -309,10 +330,10 @@ class Trial(NamedTuple):
 
 
 class Search:
-    """Tries recipes of one output on a field, and remembers them."""
+    """Tries recipes of one output on a field, and remembers them.   late() : whether the clock has run out."""
 
-    def __init__(self, field, o):
-        self.field, self.o = field, o
+    def __init__(self, field, o, late):
+        self.field, self.o, self.late = field, o, late
         self.cuts = [[s.cut for s in fold] for fold in field.stretches]
         self.trials = {}
 
@@ -368,6 +389,8 @@ class Search:
         leaders = [self.try_out(start._replace(differences=d), PENALTIES) for d in differences]
         leaders = sorted(leaders)[:3]
         for change in self._changes(sets, pointwise, inputs):
+            if self.late():
+                break
             tried = [self.try_out(t.recipe._replace(**change), PENALTIES) for t in leaders]
             leaders = [min(pair, key=lambda t: t.error) for pair in zip(leaders, tried)]
         for trial in leaders:
@@ -376,7 +399,8 @@ class Search:
 
     def _changes(self, sets, pointwise, inputs):
         """What is changed of a recipe, one after the other."""
-        changes = [{"lags": lags} for lags in sets.values()]
+        changes = [{"pooling": share} for share in POOLINGS] if len(self.field.blocks) > 1 else []
+        changes += [{"lags": lags} for lags in sets.values()]
         changes += [{"pointwise": g} for g in pointwise[:-1]]
         changes += [{"detail": 0}, {"detail": 2}]
         knots = knots_of(self.field.blocks) if inputs else ()

@@ -29,6 +29,7 @@ from .linear import Search
 
 MOST_LINEAR = 20  # autoregressions that go on to the blend
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
+MOST_ROWS = 50_000  # of many series, on which candidates are compared
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
 PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
@@ -67,15 +68,28 @@ class Purse:
         self.work, self.clock, self.end = work, clock, clock() + seconds
         self.ran_out = False
 
+    def late(self):
+        """Whether the clock has run out."""
+        self.ran_out = self.ran_out or self.clock() > self.end
+        return self.ran_out
+
     def pays(self, work):
         """Whether so much is left; it is spent then."""
-        if self.clock() > self.end:
-            self.ran_out = True
-            return False
-        if work > self.work:
+        if self.late() or work > self.work:
             return False
         self.work -= work
         return True
+
+
+def some(blocks):
+    """Of very many series some, drawn, on which candidates are compared; all are learnt from in the end."""
+    drawn, rows = [], 0
+    for i in np.random.default_rng(0).permutation(len(blocks)):
+        if drawn and rows + len(blocks[i]) > MOST_ROWS:
+            break
+        drawn.append(i)
+        rows += len(blocks[i])
+    return [blocks[i] for i in sorted(drawn)]
 
 
 def run(field, purse, candidates, random_state, tell=None):
@@ -96,7 +110,7 @@ def run(field, purse, candidates, random_state, tell=None):
 
     for candidate in _naive(field):
         enter(candidate)
-    linear, recipes, seconds = _linear(field, O)
+    linear, recipes, seconds = _linear(field, O, purse.late)
     for candidate in linear:
         enter(candidate, seconds=seconds)
     for candidate in _smooth(field):
@@ -136,10 +150,10 @@ def _naive(field):
     return [Naive(1), *(Naive(p) for p in field.clock.seasons), Mean()]
 
 
-def _linear(field, O):
+def _linear(field, O, late):
     """Autoregressions, their recipes for each output (the best), and the seconds that each took."""
     begin = time.process_time()
-    searches = [Search(field, o).run() for o in range(O)]
+    searches = [Search(field, o, late).run() for o in range(O)]
     kept = [_different(trials) for trials in searches]
     n = min(map(len, kept))
     found = [

@@ -16,6 +16,7 @@ several cuts share them, and one decomposition serves every penalty.
 Arrays: u (N,) levels without NaN, E (N, F), counts (N,) the weights of the rows to learn from.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -164,7 +165,14 @@ def in_levels(coefficients, intercept, noise, lags, differences):
 
 
 def lead_coefficients(a, steps):
-    """C (steps, P), of the levels u(k - 1) ... u(k - P), and psi (steps,), of what drives them."""
+    """C (steps, P), of the levels u(k - 1) ... u(k - P), and psi (steps,), of what drives them; not to be changed."""
+    return _lead_coefficients(np.asarray(a, float).tobytes(), steps)
+
+
+@lru_cache(maxsize=64)
+def _lead_coefficients(a, steps):
+    """The same, of the bytes of a: one fit forecasts many series."""
+    a = np.frombuffer(a)
     P = len(a)
     C, psi = np.zeros((steps, P)), np.zeros(steps)
     psi[0] = 1.0
