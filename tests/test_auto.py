@@ -144,7 +144,6 @@ def test_choose_transform():
     season = 0.2 * np.sin(2 * np.pi * np.arange(144) / 12)
     grows = np.exp(0.05 * np.cumsum(rng.normal(size=144)) + season + 0.02 * rng.normal(size=144))
     found = choices.choose_transform(grows[:, None], months)
-    assert isinstance(found[0], (Log, Power))
     assert any(isinstance(step, Difference) for step in found)
     assert choices.choose_transform(rng.normal(size=(300, 1)), None) is None
 

@@ -177,9 +177,10 @@ def compare(name, y, X, season, test, cache, verbose):
     rmse = {k: float(np.sqrt(np.nanmean((v - truth) ** 2))) for k, v in others.items()}
     mae = {k: float(np.nanmean(np.abs(v - truth))) for k, v in others.items()}
     best = min(rmse, key=rmse.get)
-    wrong, known = made["forecast"] - truth, np.isfinite(truth)
+    wrong, known = made.forecast - truth, np.isfinite(truth)
     ratios = np.sqrt(np.nanmean(wrong**2)) / rmse[best], np.nanmean(np.abs(wrong)) / min(mae.values())
-    inside = [((made[f"lo-{p}"] <= truth) & (truth <= made[f"hi-{p}"]))[known].mean() for p in (80, 95)]
+    ends = [made.intervals[p] for p in (80, 95)]
+    inside = [((low <= truth) & (truth <= high))[known].mean() for low, high in ends]
     print(
         f"{name:12s} {ratios[0]:6.3f} {ratios[1]:6.3f}   {best:10s} {rmse[best]:10.4g}   {100 * inside[0]:5.1f} "
         f"{100 * inside[1]:5.1f}   {seconds:6.1f}   {model.leaderboard_.index[1][:50]}",

@@ -107,6 +107,12 @@ class Field(NamedTuple):
         ]
         return np.concatenate(made)
 
+    @property
+    def n_held(self):
+        """Rows from which forecasts begin, with those that were not drawn."""
+        origins = [stretch.origins for fold in self.stretches for stretch in fold if len(stretch.origins)]
+        return sum(int(o[-1] - o[0]) + 1 for o in origins)
+
     def error(self, made, here=slice(None)):
         """The error of forecasts (M, h, O), as at the head; over some of the origins."""
         wrong = (made[here] - self.truth[here]) / self.unit[here]

@@ -3,7 +3,7 @@
     1. naive forecasts, the mean; autoregressions by a search over lags, differences, penalties (``linear.py``)
     2. exponential smoothing, where series are short
     3. nets and foreign regressors: on the last stretch; those that are far behind there are dropped, others run all
-    4. the few whose mean is best; their weights by step (``blend.py``)
+    4. the few whose mean is best; their weights by step (``blend.py``), shrunk to equal ones of the best of each kind
 
 The budget counts work in nominal seconds, from counts of rows and weights; a clock only stops what would not end.
 """
@@ -29,6 +29,8 @@ from .linear import Search
 
 MOST_LINEAR = 20  # autoregressions that go on to the blend
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
+ALIKE = 2.0  # times the best error, within which the best of a kind is still one to believe in
+PRIOR = 20  # independent errors' worth of belief that the best of each kind are equally good
 MOST_ROWS = 50_000  # of many series, on which candidates are compared
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
@@ -124,26 +126,48 @@ def run(field, purse, candidates, random_state, tell=None):
 
 def _finish(field, runners):
     """Members and weights of the runners that are left."""
-    left = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
-    left = [k for k in left if runners[k].error <= FAR_BEHIND * runners[left[0]].error]
+    order = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
+    left = [k for k in order if runners[k].error <= ALIKE * runners[order[0]].error]
+    near = sum(runners[k].error <= FAR_BEHIND * runners[order[0]].error for k in left)
+    first = {}
+    for c, k in enumerate(left):
+        first.setdefault(_kind(runners[k].candidate), c)
+    kinds = [c for kind, c in first.items() if kind is not None]
     made = np.stack([np.clip(runners[k].made, -HUGE, HUGE) for k in left])
     wrong = (made - field.truth) / field.unit
-    chosen, weights = _blend(field, wrong, np.ones(len(field.folds), bool))
+    chosen, weights = _blend(field, wrong, near, kinds, np.ones(len(field.folds), bool))
     blended = np.einsum("cmho,cho->mho", made[chosen], weights)
     honest, numbers = blended.copy(), np.unique(field.folds)
     for f in numbers if len(numbers) > 1 else ():
-        others, own = _blend(field, wrong, field.folds != f)
         here = field.folds == f
+        others, own = _blend(field, wrong, near, kinds, ~here)
         honest[here] = np.einsum("cmho,cho->mho", made[others][:, here], own)
     return Result(runners, [left[c] for c in chosen], weights, blended, honest)
 
 
-def _blend(field, wrong, here):
-    """Members, chosen by errors (C, M, h, O) at some origins, (M,) bool, and their weights (C, h, O)."""
-    chosen = blend.choose_members(wrong[:, here], field.naive)
+def _kind(candidate):
+    """Of what kind a candidate is, where that costs little to learn; else None."""
+    if isinstance(candidate, Linear):
+        return "linear", candidate.recipes[0].differences
+    return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing)) else None
+
+
+def _blend(field, wrong, near, kinds, here):
+    """Members, chosen by errors (C, M, h, O) at some origins, (M,) bool, and their weights (C, h, O).
+
+    The first ``near`` may be chosen. To the weights that errors tell come equal ones of the best of each kind, which
+    ``kinds`` has the numbers of: the fewer independent errors there are, the more.
+    """
+    chosen = blend.choose_members(wrong[:near, here], field.naive)
     of_chosen = wrong[chosen][:, here]
-    weights = [blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])]
-    return chosen, np.stack(weights, axis=2)
+    told = np.stack([blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])], axis=2)
+    share = PRIOR / (PRIOR + field.n_held / field.horizon) if kinds else 0.0
+    members = list(dict.fromkeys([*chosen, *kinds]))
+    weights = np.zeros((len(members), *told.shape[1:]))
+    weights[: len(chosen)] = (1 - share) * told
+    for c in kinds:
+        weights[members.index(c)] += share / len(kinds)
+    return members, weights
 
 
 def _naive(field):
