@@ -26,6 +26,16 @@ SMALL = {
 }
 
 
+def bases(kind):
+    """What a model is made of beside its parameters."""
+    return tuple(base for base in kind.__bases__ if not base.__name__.endswith("Parameters"))
+
+
+def is_first(kind, kinds):
+    """Whether no kind before it has the same bases.  The others run the same code: asking them again is slow."""
+    return all(bases(kind) != bases(before) for before in kinds[: kinds.index(kind)])
+
+
 def short(kind):
     """The name of a model in the ids of tests."""
     return kind.__name__.removesuffix("Regressor")

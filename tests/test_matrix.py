@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from public import others
+from public import is_first, others
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
@@ -991,7 +991,14 @@ def adapted(verb, model, case):
 
 
 NAMES = [type(model).__name__.removesuffix("Regressor") for model in MODELS]
-every_model = pytest.mark.parametrize("model", MODELS, ids=NAMES)
+KINDS = [type(model) for model in MODELS]
+every_model = pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, id=name, marks=() if is_first(kind, KINDS) else pytest.mark.slow)
+        for model, name, kind in zip(MODELS, NAMES, KINDS)
+    ],
+)
 TALLY = {}  # (model, verb) -> Counter
 
 

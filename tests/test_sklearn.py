@@ -1,5 +1,7 @@
 """scikit-learn's whole suite of estimator checks, on every public estimator."""
 
+import pytest
+from public import is_first
 from sklearn.base import MetaEstimatorMixin
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -34,8 +36,25 @@ def expected(estimator):
     return PERSISTENT if isinstance(estimator, Naive) else EXPECTED
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected, xfail_strict=True)
-def test_estimator(estimator, check, monkeypatch):
+FIRST = [estimator for estimator in ESTIMATORS if is_first(type(estimator), KINDS)]
+
+
+@parametrize_with_checks(FIRST, expected_failed_checks=expected, xfail_strict=True)
+def test_estimator(estimator, check):
+    run(estimator, check)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [estimator for estimator in ESTIMATORS if estimator not in FIRST],
+    expected_failed_checks=expected,
+    xfail_strict=True,
+)
+def test_estimator_of_the_same_bases(estimator, check):
+    run(estimator, check)
+
+
+def run(estimator, check):
     try:
         check(estimator)
     except AssertionError as error:
