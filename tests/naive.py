@@ -326,3 +326,22 @@ def central_difference(f, theta, step=1e-3):
         far = f(theta + 2 * e) - f(theta - 2 * e)
         rows.append((8 * near - far) / (12 * h))
     return np.array(rows)
+
+
+# ---------------------------------------------------------------------------------------- whole series
+
+
+def attention(outputs, v):
+    """One answer of rows (T, O + A), the last A numbers of a row being keys: additive attention.
+
+    D. Bahdanau, K. Cho, Y. Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015,
+    with a query that is part of the keys' bias.
+    """
+    A, answer, total = len(v), 0.0, 0.0
+    for row in outputs:
+        energy = 0.0
+        for weight, key in zip(v, row[len(row) - A :]):
+            energy = energy + weight * np.tanh(key)
+        answer = answer + np.exp(energy) * row[: len(row) - A]
+        total = total + np.exp(energy)
+    return answer / total

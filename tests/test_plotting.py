@@ -20,6 +20,7 @@ from tsrnn.plotting import (  # noqa: E402
     ForecastDisplay,
     LagImportanceDisplay,
     LossCurveDisplay,
+    PoolingDisplay,
     ResidualDisplay,
 )
 
@@ -160,6 +161,15 @@ def test_errors_of_a_diagnosis(hours):
 
 
 # ---------------------------------------------------------------------------------------- residuals
+
+
+def test_attention_of_series_of_any_length():
+    weights = [np.full(4, 0.25), np.array([0.5, 0.5])]
+    display = PoolingDisplay(weights, labels=["a", "b"], name="mine").plot(cmap="gray")
+    table = display.image_.get_array()
+    assert table.filled(-1).tolist() == [[0.25] * 4, [0.5, 0.5, -1, -1]]
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["a", "b"]
+    assert display.ax_.get_title() == "mine"
 
 
 def test_residuals_of_a_diagnosis(hours):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import naive
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from tsrnn._estimators.sequence import some_of_each
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan
-from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, pool
+from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, pool
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._series.units import Series
@@ -24,7 +25,7 @@ from tsrnn._training.losses import Logistic, Softmax, resolve_loss
 
 CLASSIFIERS = [name for name in tsrnn.__all__ if name.endswith("Classifier") and name != "NARXClassifier"]
 REGRESSORS = [name.replace("Classifier", "Regressor") for name in CLASSIFIERS]
-POOLINGS = ["last", "mean", "max"]
+POOLINGS = ["last", "mean", "max", "attention"]
 
 
 def small(name, **settings):
@@ -72,17 +73,17 @@ def objective(kind, pooling, loss, series, **options):
     O = 3 if loss == "softmax" else 2
     mean = np.array([0.3, -0.2])
     if kind == "tdnn":
-        plan = make_plan(2, O, (3, 2), "tanh", (0, 2), (), [(0, 1), (0,)], True)
+        plan = make_plan(2, O + n_keys(pooling), (3, 2), "tanh", (0, 2), (), [(0, 1), (0,)], True)
         decay = 1e-3 * (plan.groups() > 0)
         made = PooledDelayLoss(plan, series, mean, pooling, word, decay, np.float64, **options)
-        return made, np.random.default_rng(0).normal(size=plan.size)
+        return made, np.random.default_rng(0).normal(size=plan.size + n_keys(pooling))
     cell, both = (
         (lstm(True, True, 1.0, True, False), False) if kind == "lstm" else (gru("after", True, False), True)
     )
-    net = make_net(cell, 2, O, (3, 2), (0, 1), (), bidirectional=both)
+    net = make_net(cell, 2, O + n_keys(pooling), (3, 2), (0, 1), (), bidirectional=both)
     teaching = Teaching(word, 1e-3, 0.0, 0.0, 0.0, "open_loop", 1)
     made = PooledRecurrentLoss(net, series, mean, pooling, teaching, np.float64, **options)
-    return made, np.random.default_rng(0).normal(size=net.size)
+    return made, np.random.default_rng(0).normal(size=net.size + n_keys(pooling))
 
 
 @pytest.mark.parametrize("kind", ["tdnn", "lstm", "gru, both directions"])
@@ -135,8 +136,8 @@ def test_few_lengths_of_work_space():
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_labels_of_series(name, pooling):
     model = small(name, pooling=pooling)
-    if name == "ESNClassifier" and pooling == "max":
-        with pytest.raises(ValueError, match="pooling='max'"):
+    if name == "ESNClassifier" and pooling in ("max", "attention"):
+        with pytest.raises(ValueError, match=f"pooling='{pooling}'"):
             model.fit(X, Y)
         return
     model.fit(X, Y)
@@ -144,10 +145,11 @@ def test_labels_of_series(name, pooling):
     assert p.shape == (40, 2)
     assert np.array_equal(model.predict(NEW), model.classes_[p.argmax(axis=1)])
     assert model.score(NEW, THEN) == np.mean(model.predict(NEW) == THEN)
-    out, _ = model._dynamics().inner.run(
-        model.fitted_.units.x(NEW[0]), np.full((len(NEW[0]), 1), np.nan), model._dynamics().inner.first()
-    )
-    answer = {"last": out[-1], "mean": out.mean(axis=0), "max": out.max(axis=0)}[pooling]
+    inner, v = model._dynamics().inner, model._dynamics().v
+    unknown = np.full((len(NEW[0]), 1 + n_keys(pooling)), np.nan)
+    out, _ = inner.run(model.fitted_.units.x(NEW[0]), unknown, inner.first())
+    answer = {"last": out[-1], "mean": out.mean(axis=0), "max": out.max(axis=0)}
+    answer = naive.attention(out, v) if pooling == "attention" else answer[pooling]
     by_hand = model._probabilities(model.fitted_, model.fitted_.units.y.inverse(answer[None]))
     np.testing.assert_allclose(p[0], by_hand[0], rtol=1e-9)
     for same in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), clone(model).fit(X, Y)):
@@ -160,6 +162,29 @@ def test_labels_of_series(name, pooling):
 def test_what_came_first_is_remembered(name):
     model = small(name, pooling="last").set_params(max_iter=150)
     assert model.fit(*pulses(200)).score(NEW, THEN) > 0.9
+
+
+def test_attention_finds_the_row_that_matters():
+    """The value of one input in the row where the other has its pulse."""
+    rng, series, y = np.random.default_rng(4), [], []
+    for _ in range(150):
+        x = np.column_stack([rng.normal(size=20), np.zeros(20)])
+        row = rng.integers(20)
+        x[row, 1] = 1.0
+        series.append(x)
+        y.append(x[row, 0])
+    model = tsrnn.TDNNRegressor((8,), input_lags=0, pooling="attention", random_state=0).fit(
+        series[:100], y[:100]
+    )
+    assert model.score(series[100:], y[100:]) > 0.9
+    weights = model.attention_weights(series[100:])
+    assert [len(a) for a in weights] == [20] * 50
+    np.testing.assert_allclose(np.sum(weights, axis=1), 1.0, rtol=1e-12)
+    assert np.mean([a.argmax() == x[:, 1].argmax() for a, x in zip(weights, series[100:])]) > 0.9
+    with pytest.raises(ValueError, match="it has pooling='last' and one y a series"):
+        small("GRUClassifier").set_params(max_iter=1).fit(X, Y).attention_weights(X)
+    with pytest.raises(ValueError, match="pooling='attention'"):
+        tsrnn.export.to_torch(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
@@ -271,8 +296,10 @@ def test_several_labels_a_series():
     assert model.predict_proba(NEW).shape == (40, 3)
 
 
-def test_warm_start():
-    model = small("GRUClassifier", warm_start=True).set_params(max_iter=5)
+@pytest.mark.parametrize("name", ["GRUClassifier", "TDNNClassifier"])
+@pytest.mark.parametrize("pooling", ["last", "attention"])
+def test_warm_start(name, pooling):
+    model = small(name, warm_start=True, pooling=pooling, solver="adam").set_params(max_iter=5)
     first = model.fit(X, Y).loss_curve_
     assert model.fit(X, Y).loss_curve_[0] < first[0]
 
@@ -306,6 +333,10 @@ def test_what_a_model_of_whole_series_does_not_do(call, message):
         (small("GRUClassifier", delay=1), "delay=1 is for a label a row"),
         (small("GRUClassifier", pooling="sum"), "pooling='sum'"),
         (small("TDNNClassifier", pooling="sum"), "pooling='sum'"),
+        (
+            small("GRUClassifier", pooling="attention", n_restarts=2, ensemble="mean"),
+            "several are not one net",
+        ),
         (small("GRURegressor", target_transform="difference"), "target_transform takes differences"),
     ],
     ids=str,

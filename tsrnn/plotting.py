@@ -186,6 +186,85 @@ class AttentionDisplay:
         return self
 
 
+class PoolingDisplay:
+    """Where a model of whole series looks: a row of the picture a series, dark where its weight is.
+
+    Parameters
+    ----------
+    weights : list of array-like of shape (n_timesteps,)
+        From ``attention_weights`` of a model with ``pooling="attention"``.
+    labels : sequence, optional
+        Of the series, for the axis.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    image_ : matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import GRUClassifier
+    >>> from tsrnn.plotting import PoolingDisplay
+    >>> X = np.random.default_rng(0).normal(size=(40, 12, 2))
+    >>> model = GRUClassifier((6,), pooling="attention", max_iter=20, random_state=0).fit(X, X[:, 3, 0] > 0)
+    >>> PoolingDisplay.from_estimator(model, X[:10]).image_.get_array().shape
+    (10, 12)
+    """
+
+    def __init__(self, weights, *, labels=None, name=None):
+        self.weights = weights
+        self.labels = labels
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, labels=None, name=None, ax=None, **image_kw):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator : fitted model with ``pooling="attention"``, or Pipeline or search over one
+        X : as for ``predict``
+        labels, name, ax, image_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : PoolingDisplay
+        """
+        estimator, X = see_through(estimator, X)
+        weights = estimator.attention_weights(X)
+        return cls(weights, labels=labels, name=name or type(estimator).__name__).plot(ax, **image_kw)
+
+    def plot(self, ax=None, **image_kw):
+        """Draw the weights.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **image_kw
+            For ``ax.imshow``.
+
+        Returns
+        -------
+        self : PoolingDisplay
+        """
+        ax = ax or _pyplot().subplots(layout="constrained")[1]
+        table = np.full((len(self.weights), max(map(len, self.weights))), np.nan)
+        for row, a in zip(table, self.weights):
+            row[: len(a)] = a
+        options = {"aspect": "auto", "cmap": "Blues", "vmin": 0, "interpolation": "nearest"}
+        self.image_ = ax.imshow(table, **{**options, **image_kw})
+        ax.set(xlabel="step", ylabel="series", title=self.name)
+        if self.labels is not None:
+            ax.set_yticks(range(len(self.labels)), self.labels)
+        ax.figure.colorbar(self.image_, ax=ax, label="weight")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
 class ReservoirDisplay:
     """Eigenvalues of a reservoir in the unit circle, and its states along a series.
 

@@ -26,7 +26,8 @@ from .._nets.dynamics import (
     geometric_mean,
     no_row_counts,
 )
-from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss
+from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, pooled
+from .._training.initial import glorot
 from .._training.losses import has_kinks, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
@@ -187,7 +188,15 @@ class DelayLearner(Learner):
 
     def before(self, trained, net):
         """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
+        net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
         return trained if self.p.warm_start and trained.dynamics.plan.same_as(net) else None
+
+    def _with_keys(self, net):
+        """A plan whose output layer also gives what ``pooling="attention"`` asks for."""
+        more = n_keys(self.p.pooling)
+        lags = self.input_lags, self.output_lags, self.layer_lags
+        wide = net.n_inputs, net.n_outputs + more, self.hidden, self.activation
+        return make_plan(*wide, *lags, self.skip_connections) if more else net
 
     # ---------------------------------------------------------------------------------- training
 
@@ -344,11 +353,11 @@ class DelayLearner(Learner):
 
     def _pooled(self, net, theta, mean):
         """The model of one answer a series."""
-        return Pooled(theta, DelayDynamics(theta, net, mean, self.input_lag), self.p.pooling)
+        return pooled(theta, DelayDynamics(theta, net, mean, self.input_lag), self.p.pooling)
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """Train from ``before``, or from new parameters; returns ``Trained`` and what attempts are compared by."""
-        p, alone = self.p, not any(s.held[-1] for s in series)
+        p, alone, net = self.p, not any(s.held[-1] for s in series), self._with_keys(net)
         solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
         decay = p.alpha * (net.groups() > 0)
 
@@ -362,8 +371,10 @@ class DelayLearner(Learner):
             )
         held = None if alone else loss(np.float64, held=True)
         validate = None if alone or not p.early_stopping else held.value
-        theta, moments = net.initial(rng), None
-        if before is not None:
+        if before is None:
+            theta, moments = net.initial(rng), None
+            theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
+        else:
             theta, moments = before.dynamics.theta, before.carry.moments
         objective = loss(traits(solver).dtype, B=BATCH)
         with progress(p.verbose, type(p).__name__, p.max_iter) as tell:

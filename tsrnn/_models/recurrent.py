@@ -16,6 +16,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
+from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
@@ -27,13 +28,14 @@ from .._nets.dynamics import (
     check_sees_something,
     geometric_mean,
 )
-from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss
-from .._nets.recurrent import Cell, abreast, make_net
+from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss, n_keys, pooled
+from .._nets.recurrent import Cell, abreast, lay_out, make_net
 from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
 from .._nets.recurrent_squares import SquaresLoss
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
+from .._training.initial import glorot
 from .._training.losses import has_kinks, link_of, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
@@ -75,9 +77,9 @@ class RecurrentParameters(TrainedParameters):
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
         ``partial_fit`` or warm start.
-    pooling : {"last", "mean", "max"}, default="last"
-        How the rows make one answer, where y has one value a series: that of the last row, the mean, or the largest of
-        each output.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
+        each output, or a mean whose weights are learnt (additive attention); see ``attention_weights``.
     skip_connections : bool, default=False
         Whether the inputs reach every layer and the readout, and every layer the readout.
     initial_state : {"zeros", "learned"}, default="zeros"
@@ -245,7 +247,13 @@ class RecurrentLearner(Learner):
 
     def before(self, trained, net):
         """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
+        net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
         return trained if self.p.warm_start and trained.dynamics.net.same_as(net) else None
+
+    def _with_keys(self, net):
+        """A net that also gives what ``pooling="attention"`` asks for."""
+        more = n_keys(self.p.pooling)
+        return lay_out(**{**net._made()[1], "n_outputs": net.n_outputs + more}) if more else net
 
     # ---------------------------------------------------------------------------------- training
 
@@ -438,13 +446,14 @@ class RecurrentLearner(Learner):
 
     def _pooled(self, net, theta, mean):
         """The model of one answer a series."""
-        return Pooled(theta, RecurrentDynamics(theta, net, mean, self.input_lag), self.p.pooling)
+        return pooled(theta, RecurrentDynamics(theta, net, mean, self.input_lag), self.p.pooling)
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """As ``_attempt``."""
-        p, alone = self.p, not any(s.held[-1] for s in series)
+        p, alone, net = self.p, not any(s.held[-1] for s in series), self._with_keys(net)
         if before is None:
             theta, moments = net.initial(rng, p.recurrent_init), None
+            theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
         else:
             theta, moments = before.dynamics.theta, before.carry
         teaching = self._teaching(mean[1])
@@ -498,7 +507,7 @@ class RecurrentLearner(Learner):
         return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
 
 
-class RecurrentNetwork:
+class RecurrentNetwork(Attending):
     """What the estimators of one cell share; a subclass brings its constructor and ``_cell``."""
 
     _warmup = (  # settings that together call every kernel

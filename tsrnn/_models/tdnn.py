@@ -11,6 +11,7 @@ from numbers import Integral
 
 import numpy as np
 
+from .._estimators.attending import Attending
 from .._estimators.parameters import Lags, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._series.lags import is_auto, parse_lags
@@ -37,9 +38,9 @@ class TDNNParameters(DelayParameters):
     dilations : sequence of int or None, default=None
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
-    pooling : {"last", "mean", "max"}, default="last"
-        How the rows make one answer, where y has one value a series: that of the last row, the mean, or the largest of
-        each output.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
+        each output, or a mean whose weights are learnt (additive attention); see ``attention_weights``.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
     """
@@ -87,7 +88,7 @@ class TDNNParameters(DelayParameters):
         return lags[0], (), [*lags[1:], (0,)] if n else []
 
 
-class TDNNRegressor(TDNNParameters, DelayNetwork, SequenceRegressor):
+class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     """Time-delay neural network.
 
     y(t) = f(x(t) ... x(t - L)), f a multilayer perceptron that slides along the series [1]_. With lags between
@@ -120,7 +121,7 @@ class TDNNRegressor(TDNNParameters, DelayNetwork, SequenceRegressor):
     )
 
 
-class TDNNClassifier(TDNNParameters, DelayClassifier):
+class TDNNClassifier(TDNNParameters, Attending, DelayClassifier):
     """Time-delay neural network that labels the rows of a series, or whole series.
 
     The probabilities of the classes are softmax(f(x(t) ... x(t - L))), f a multilayer perceptron that slides along the

@@ -2,9 +2,16 @@
 
     out(t) = f(memory(t - 1), x(t))             answer = pool of out(1) ... out(T)
 
-"last" takes the last row, "mean" the mean, "max" the largest value of each output.  Every series begins at the memory
-before the first row.  Series of any length stand side by side, sorted by length, so that hardly a row is followed in
-vain.  Dimensions: S series, T steps, B series side by side, O outputs.
+"last" takes the last row, "mean" the mean, "max" the largest value of each output.  "attention" takes a mean whose
+weights are learnt, of what the readout sees of each row, s(t) [1]:
+
+    e(t) = v' tanh(Wa' s(t) + b)        a = softmax of e over t        answer = c + V' sum_t a(t) s(t)
+
+The readout is linear, so this is the mean sum_t a(t) out(t), and Wa' s + b are outputs more of the net, the keys.
+Every series begins at the memory before the first row.  Series of any length stand side by side, sorted by length, so
+that hardly a row is followed in vain.  Dimensions: S series, T steps, B series side by side, O outputs, A keys.
+
+[1] D. Bahdanau, K. Cho, Y. Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015.
 """
 
 from dataclasses import dataclass
@@ -20,7 +27,8 @@ from .recurrent_loss import SHARD, TrackLoss, in_threads
 from .tape import Masks, Tape
 
 
-POOLINGS = ("last", "mean", "max")
+POOLINGS = ("last", "mean", "max", "attention")
+KEYS = 16  # A
 SORTED = 8  # batches that are sorted by length together
 GRID = 8  # lengths of work space between a power of two and the next
 
@@ -28,7 +36,10 @@ GRID = 8  # lengths of work space between a power of two and the next
 @kept("pooled")
 @dataclass(frozen=True, eq=False)
 class Pooled(Dynamics):
-    """A fitted model that gives one answer a series.   inner : what gives one a row."""
+    """A fitted model that gives one answer a series.   inner : what gives one a row, and the keys.
+
+    theta : its parameters, then v (A,).
+    """
 
     inner: Dynamics
     pooling: str
@@ -41,7 +52,12 @@ class Pooled(Dynamics):
     @property
     def n_outputs(self):
         """O."""
-        return self.inner.n_outputs
+        return self.inner.n_outputs - len(self.v)
+
+    @property
+    def v(self):
+        """(A,), or (0,) without attention."""
+        return self.theta[len(self.inner.theta) :]
 
     @property
     def goes_on(self):
@@ -67,14 +83,40 @@ class Pooled(Dynamics):
             "A model of one y a series cannot be exported, for a program goes row by row: fit it to a y a row."
         )
 
+    def outputs(self, X):
+        """Outputs (T, 1, O + A) in all rows of a series X (T, D)."""
+        unknown = np.full((len(X), self.inner.n_outputs), np.nan)
+        return self.inner.run(X, unknown, self.inner.first())[0][:, None]
+
     def answer(self, X):
         """The answer (O,) to a series X (T, D)."""
-        out, _ = self.inner.run(X, np.full((len(X), self.n_outputs), np.nan), self.inner.first())
-        return pool(out[:, None], np.array([len(X)]), self.pooling)[0][0]
+        return pool(self.outputs(X), np.array([len(X)]), self.pooling, self.v)[0][0]
+
+    def attention(self, X):
+        """Weights a (T,) of the rows of a series X (T, D)."""
+        _, (a, _) = attend(self.outputs(X), np.array([len(X)]), self.v)
+        return a[:, 0]
 
 
-def pool(out, lengths, pooling):
-    """Answers (B, O) of outputs (T, B, O), and what leads their gradients back: steps (B, O), or None for the mean."""
+def pooled(theta, dynamics, pooling):
+    """The model that pools what ``dynamics`` gives, whose mean outputs (O,) are those without keys."""
+    x, y = dynamics.mean
+    mean = x, np.concatenate([y, np.zeros(n_keys(pooling))])
+    return Pooled(theta, dynamics.but(theta=theta[: len(theta) - n_keys(pooling)], mean=mean), pooling)
+
+
+def n_keys(pooling):
+    """Outputs that a net has besides."""
+    return KEYS if pooling == "attention" else 0
+
+
+def pool(out, lengths, pooling, v=None):
+    """Answers (B, O) of outputs (T, B, O + A), and what leads their gradients back.
+
+    That is steps (B, O), or None for the mean, or for attention what ``attend`` gives.
+    """
+    if pooling == "attention":
+        return attend(out, lengths, v)
     T, B, O = out.shape
     if pooling == "mean":
         inside = (np.arange(T)[:, None] < lengths).astype(out.dtype)
@@ -98,22 +140,45 @@ def pool_back(d, steps, lengths, dout):
     dout[steps, np.arange(B)[:, None], np.arange(O)] = d
 
 
+def attend(out, lengths, v):
+    """Answers (B, O) of outputs (T, B, O + A) of which the last are keys; weights a (T, B) and tanh of the keys."""
+    T, _, both = out.shape
+    O = both - len(v)
+    keys = np.tanh(out[:, :, O:])
+    e = np.where(np.arange(T)[:, None] < lengths, keys @ v, -np.inf)
+    a = np.exp(e - e.max(axis=0))
+    a /= a.sum(axis=0)
+    return np.einsum("tb,tbo->bo", a, out[:, :, :O]), (a, keys)
+
+
+def attend_back(d, out, attended, v, dout):
+    """Gradients of outputs (T, B, O + A), into ``dout``, from those of answers d (B, O); returns that of v (A,)."""
+    (a, keys), O = attended, d.shape[1]
+    dout[:, :, :O] = a[:, :, None] * d
+    da = np.einsum("tbo,bo->tb", out[:, :, :O], d)
+    de = a * (da - np.sum(a * da, axis=0))
+    dout[:, :, O:] = de[:, :, None] * v * (1 - keys * keys)
+    return np.einsum("tb,tba->a", de, keys)
+
+
 class PooledLoss:
     """Loss of a net that gives one answer a series; see ``solvers.py`` for what a solver asks of it.
 
     series : list of ``Series`` whose last row has the y and the weight of the whole.   mean_x : (D,), stands for rows
     before a series.   held : which series count.   B : series of a mini-batch.
-    A subclass brings ``_shard(theta, which, T, masks, learn)``: loss over some series (B,) of up to T steps, gradient.
+    theta holds the net's parameters, then v (A,).  A subclass brings ``_shard(theta, which, T, masks, learn)``: loss
+    over some series (B,) of up to T steps, gradient.
     """
 
     everything = None
     offers = frozenset()
 
     def __init__(self, net, series, mean_x, pooling, loss, decay, dtype, *, B=32, held=False, pool=None):
-        self.net, self.pooling, self.loss, self.decay, self.dtype = net, pooling, loss, decay, dtype
-        self.B, self.pool = B, pool
+        self.net, self.pooling, self.loss, self.dtype = net, pooling, loss, dtype
+        self.B, self.pool, self.n_keys = B, pool, n_keys(pooling)
+        self.decay = np.concatenate([decay, np.full(self.n_keys, decay.max(initial=0.0))])
         series = sorted((s for s in series if s.held[-1] == held and s.w[-1] > 0), key=lambda s: len(s.Y))
-        lead, D, O = net.lead, net.n_inputs, net.n_outputs
+        lead, D, O = net.lead, net.n_inputs, net.n_outputs - self.n_keys
         self.lengths = np.array([len(s.Y) for s in series], np.int64)
         self.at = lead * np.arange(1, len(series) + 1) + np.cumsum([0, *self.lengths[:-1]])[: len(series)]
         longest = int(self.lengths.max(initial=0))
@@ -167,14 +232,17 @@ class PooledLoss:
             total += self._shard(theta, which, grid(int(self.lengths[which].max())), None, False)[0]
         return total / self.weight
 
-    def _judge(self, out, which, dout):
-        """Loss of outputs (T, B, O); their gradients, into ``dout`` where that is given."""
-        B, O = len(which), self.net.n_outputs
-        answers, steps = pool(out, self.lengths[which], self.pooling)
+    def _judge(self, theta, out, which, dout, grad):
+        """Loss of outputs (T, B, O + A); gradients, into ``dout`` and that of v into ``grad``, where they are given."""
+        B, O, lengths = len(which), self.net.n_outputs - self.n_keys, self.lengths[which]
+        v = theta[len(theta) - self.n_keys :]
+        answers, back = pool(out, lengths, self.pooling, v)
         d = np.empty((1, B, O), out.dtype)
         loss = self.loss(answers[None], self.y, self.w, which * O, d)
-        if dout is not None:
-            pool_back(d[0], steps, self.lengths[which], dout)
+        if dout is not None and self.n_keys:
+            grad[len(theta) - self.n_keys :] = attend_back(d[0], out, back, v, dout)
+        elif dout is not None:
+            pool_back(d[0], back, lengths, dout)
         return loss
 
     def _masks(self, B, T):
@@ -204,11 +272,10 @@ class PooledRecurrentLoss(PooledLoss):
         tape.place(self.x, at, self.y, np.zeros(B, np.int64), self.lengths[which])
         for S, p in zip(tape.S, weights):
             S[:, 0] = p.start[:, None] if p.start.size else 0
-        out, grad = tape.forward(weights, None, masks), None
-        dout = np.empty_like(out) if learn else None
-        loss = self._judge(out, which, dout)
+        out = tape.forward(weights, None, masks)
+        dout, grad = (np.empty_like(out), np.zeros_like(theta)) if learn else (None, None)
+        loss = self._judge(theta, out, which, dout, grad)
         if learn:
-            grad = np.zeros_like(theta)
             views = net.views(grad)
             for dS in tape.dS:
                 dS.fill(0)
@@ -236,7 +303,8 @@ class PooledDelayLoss(PooledLoss):
         space = self._spaces.pop((B, T), None) or plan.work_space(B, T, theta.dtype)
         args, h = forward(plan, theta, self.x, at * plan.n_inputs, self.y, nowhere, OPEN_LOOP, T, space)
         d, grad = (np.empty_like(h), np.zeros_like(theta)) if learn else (None, None)
-        loss = self._judge(h[-size:].reshape(T, B, O), which, d[-size:].reshape(T, B, O) if learn else None)
+        dout = d[-size:].reshape(T, B, O) if learn else None
+        loss = self._judge(theta, h[-size:].reshape(T, B, O), which, dout, grad)
         if learn:
             nothing = np.zeros(0, theta.dtype)
             delay_kernels.backward(*args, h, d, args[7][delay_kernels.FROM_Y], nothing, grad)

@@ -29,6 +29,11 @@ def check_training(model):
             f"warm_start=True goes on from the weights of one net, but ensemble='mean' makes one of n_restarts="
             f"{model.n_restarts}: give ensemble='best', or warm_start=False."
         )
+    if getattr(model, "pooling", None) == "attention" and makes_one_of_all(model):
+        raise ValueError(
+            "pooling='attention' gives each net weights of the rows of its own, so that several are not one net: give "
+            "ensemble='best', or another pooling."
+        )
 
 
 def makes_one_of_all(model):

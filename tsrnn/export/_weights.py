@@ -435,6 +435,7 @@ def _folded(model, framework):
         "layer_norm": len(layers[0].gain),
         "skip_connections": any(source.which < 0 for source in net.readout),
         "ensemble='mean'": sum(lowest) > 1 + net.bidirectional,
+        "pooling='attention'": getattr(model._dynamics(), "pooling", None) == "attention",
     }
     for option, present in absent.items():
         if present:

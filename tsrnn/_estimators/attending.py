@@ -1,0 +1,45 @@
+"""What a model of whole series with ``pooling="attention"`` looks at."""
+
+from .._series.rows import gather
+from .sequence import as_wide_as
+
+
+class Attending:
+    """The verb of estimators that may learn how much each row counts."""
+
+    def attention_weights(self, X, groups=None):
+        """How much each row counts in the answer to its series, of a model with ``pooling="attention"``.
+
+        The answer is the mean of what the net gives in each row, with these weights [1]_. They say where the net looks,
+        which need not be where the cause is: of a net with a state, a row also tells what came before.
+
+        Parameters
+        ----------
+        X, groups : as for ``predict``
+
+        Returns
+        -------
+        weights : list of ndarray of shape (n_timesteps,)
+            For each series, of sum 1.
+
+        Raises
+        ------
+        ValueError
+            The model was not fitted to one y a series with ``pooling="attention"``, or X does not fit it.
+
+        References
+        ----------
+        .. [1] D. Bahdanau, K. Cho, Y. Bengio. "Neural machine translation by jointly learning to align and translate."
+           ICLR 2015.
+        """
+        fitted = self._fitted()
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        if getattr(dynamics, "pooling", None) != "attention":
+            raise ValueError(
+                "attention_weights are those of a model that was fitted to one y a series with pooling='attention': "
+                f"fit it so; it has pooling={self.pooling!r} and one y {'a series' if fitted.form.whole else 'a row'}."
+            )
+        table = gather(X, None, None, groups, self.series)
+        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
+        parts = table.of(X, None, None).parts
+        return [dynamics.attention(units.inputs(X[part.rows], units.means).z) for part in parts]
