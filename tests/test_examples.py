@@ -57,3 +57,36 @@ def test_price_comparison(example, tmp_path):
     assert stock.lag_of_best_match(price, price) == 0
     (tmp_path / "p.csv").write_text("Date,Open,Close\n2020-01-03,1,20\n2020-01-02,1,10\n")
     assert stock.read_prices(tmp_path / "p.csv").tolist() == [10.0, 20.0]
+
+
+def test_recordings_that_come_with_other_wheels(example, tmp_path, monkeypatch):
+    vowels, activity = example("vowels"), example("activity")
+    (tmp_path / "two.ts").write_text("#words\n@dimensions 2\n@data\n1,2,3:4,5,6:a\n7.5:8:b\n")
+    series, labels = vowels.read(tmp_path / "two.ts")
+    assert [x.tolist() for x in series] == [[[1, 4], [2, 5], [3, 6]], [[7.5, 8]]]
+    assert labels.tolist() == ["a", "b"]
+    for module, ask in ((vowels, vowels.folder), (activity, activity.recordings)):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+        with pytest.raises(SystemExit, match=r"pip install (aeon|seglearn)"):
+            ask()
+
+
+def test_a_trigger_and_its_delay(example):
+    activity = example("activity")
+    trigger = activity.Trigger(0.7, 2)
+    said = [trigger(*row) for row in zip("aaabbbab", [0.9, 0.9, 0.9, 0.6, 0.8, 0.8, 0.9, 0.9])]
+    assert said == [None, "a", None, None, None, "b", None, None]
+    labels = np.array(list("aaaabbbbaacc"))
+    announced = [(1, "a"), (5, "c"), (6, "b"), (8, "a")]
+    waits, wrong = activity.delays(announced, labels)
+    np.testing.assert_array_equal(waits, [1, 2, 0, np.nan])
+    assert wrong == 1
+    data = {
+        "X": [np.arange(14.0).reshape(7, 2), np.ones((4, 2))],
+        "y": np.array([0, 1]),
+        "subject": np.array([3, 4]),
+        "y_labels": ["up", "down"],
+    }
+    X, y = activity.session(data, 3, 2)
+    assert X.tolist() == [[1, 2], [5, 6], [9, 10]]
+    assert y.tolist() == ["up"] * 3
