@@ -44,7 +44,7 @@ OLD, NEW = slice(0, 120), slice(120, 160)
 
 def test_there_are_classifiers():
     assert {"ElmanClassifier", "NARXClassifier", "ESNClassifier"} < set(NAMES)
-    assert len(NAMES) == 7
+    assert len(NAMES) == 8
 
 
 # ---------------------------------------------------------------------------------------- losses
