@@ -137,7 +137,18 @@ def test_a_file_holds_numbers_containers_and_public_classes(name):
 
 def test_every_public_model_is_here():
     kinds = {type(model).__name__ for model in NETS.values()}
-    assert kinds == {name for name in tsrnn.__all__ if name.endswith(("Regressor", "RegressorCV"))}
+    names = {name for name in tsrnn.__all__ if name.endswith(("Regressor", "RegressorCV"))}
+    assert kinds == {name for name in names if not issubclass(getattr(tsrnn, name), tsrnn.Forecaster)}
+
+
+def test_an_encoder_decoder_in_a_file():
+    X, Y = data()
+    model = tsrnn.EncoderDecoderRegressor(
+        horizon=3, context=8, hidden_layer_sizes=(3,), max_iter=2, random_state=0
+    )
+    model.fit(X[:80], Y[:80])
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.forecast(3), model.forecast(3))
 
 
 def test_our_version_is_in_the_file(monkeypatch):

@@ -1,9 +1,10 @@
 """Conformal intervals that go on learning: what errors after calibration say of the errors to come.
 
 Scores e(t, h) are errors of forecasts h steps ahead over what they were in calibration, where they are about 0, with a
-mean size c(h). Before row t is forecast those of rows before it are known: the more recent, the more they count, by
+mean size c(t, h), that of errors in calibration whose forecasts were near: a calm that the forecast knows of is no
+change. Before row t is forecast those of rows before it are known: the more recent, the more they count, by
 
-    m(h) = mean of e           s(h) = mean of |e - m at its origin| / c(h)           n(h) = how many, independent ones
+    m(h) = mean of e           s(h) = mean of |e - m at its origin| / mean of c      n(h) = how many, independent ones
 
     shift    m (1 - 4 / T^2)+,  T = m sqrt(n) / sd(e)                    a level that has moved, and no noise
     spread   (PRIOR spread(h - 1) + n s(h)) / (PRIOR + n),  spread(0) = 1        noise that has grown or shrunk
@@ -16,8 +17,10 @@ the one before it. The tails alone move too slowly, and not beyond the largest e
 of rows lies outside, whatever the series does. A large rate follows fast and trembles [2]_: a miss takes away a
 fifth of b, or less where errors overlap and misses come in bunches.
 
-How fast the past is forgotten matters little: with MEMORY rows the spread trembles by a tenth, which costs an 80 %
-interval 0.2 points of coverage, and two thirds of a sudden change are there after as many rows.
+How fast the past is forgotten matters little where errors are independent: with MEMORY of them the spread trembles by a
+tenth, which costs an 80 % interval 0.2 points of coverage, and two thirds of a sudden change are there after as many
+rows. Errors of many steps overlap and tell of one spell of weather: their memory is longer, as many rows as hold MEMORY
+of them, or LONGEST; with 20 rows, wind power 24 hours ahead was covered 85 % at 95.
 
 References
 ----------
@@ -32,7 +35,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
-MEMORY = 20  # rows, after which an error counts a third
+MEMORY = 20  # independent errors' worth of rows, after which one counts a third
+LONGEST = 200  # rows, the most of these
 PRIOR = 5  # independent errors' worth of what was known before
 DOUBT = 4.0  # squared standard errors, below which a mean is taken for 0
 RATE = 0.2  # of the share outside: what a miss takes away from it
@@ -60,9 +64,10 @@ ALIKE = State(0.0, 1.0, {})  # errors as in calibration
 def tracked(scores, size, overlap, levels, outside):
     """``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
-    scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : (steps, O), mean
-    absolute score in calibration.   overlap : (steps, O), errors that tell as much as one.   outside(scores (K, C)) :
-    shares of those in calibration beyond them, for each level and end, (K, P, 2, C), with C = steps O.
+    scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
+    mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that tell as much as
+    one.   outside(scores (K, C), origin (K, C)) : shares of those in calibration beyond scores of forecasts that began
+    there, for each level and end, (K, P, 2, C), with C = steps O.
     """
     K, steps, O = scores.shape
     step = np.repeat(np.arange(steps), O)
@@ -71,25 +76,26 @@ def tracked(scores, size, overlap, levels, outside):
     came = np.where(began, np.take_along_axis(scores.reshape(K, -1), origin, axis=0), np.nan)
     known = np.isfinite(came)
     came, shared = np.where(known, came, 0.0), overlap.ravel()
-    count, mean, square = (_recent(v) for v in (known.astype(float), came, came**2))
-    n = count**2 / np.maximum(_recent(known.astype(float), 2), 1e-9) / shared
+    memory = np.clip(MEMORY * shared, MEMORY, LONGEST)
+    count, mean, square = (_recent(v, memory) for v in (known.astype(float), came, came**2))
+    n = count**2 / np.maximum(_recent(known.astype(float), memory / 2), 1e-9) / shared
     some = np.maximum(count, 1e-9)
     shift = _but_noise(mean / some, square / some, n)
-    size = size.ravel()
     off = np.where(known, np.abs(came - np.take_along_axis(shift, origin, axis=0)), 0.0)
-    spread = _spread(_recent(off) / some / np.where(size > 0, size, 1.0), n, O)
-    spread[:, size == 0] = 1.0
+    usual = _recent(np.where(known, np.take_along_axis(size.reshape(K, -1), origin, axis=0), 0.0), memory)
+    ratio = np.divide(_recent(off, memory), usual, out=np.ones_like(usual), where=usual > 0)
+    spread = np.where(usual > 0, _spread(ratio, n, O), 1.0)
     then = (came - np.take_along_axis(shift, origin, axis=0)) / np.take_along_axis(spread, origin, axis=0)
-    tails = _tails(outside(then), known, (100 - np.array(levels)) / 200, shared)
+    tails = _tails(outside(then, origin), known, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)
     return State(shift, spread, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
-def _recent(v, power=1):
-    """Sums of rows before 0 ... K of v (K, C), each row counting less than the next one, (K + 1, C)."""
-    decay, out, k = np.exp(-power / MEMORY), np.concatenate([np.zeros_like(v[:1]), v]), 1
-    while k < len(out) and decay**k > 1e-17:  # sums of 2, 4, 8 ... rows
+def _recent(v, memory):
+    """Sums of rows before 0 ... K of v (K, C), of which those ``memory`` (C,) rows back count a third, (K + 1, C)."""
+    decay, out, k = np.exp(-1 / memory), np.concatenate([np.zeros_like(v[:1]), v]), 1
+    while k < len(out) and decay.max() ** k > 1e-17:  # sums of 2, 4, 8 ... rows
         new = out.copy()
         new[k:] += decay**k * out[:-k]
         out, k = new, 2 * k

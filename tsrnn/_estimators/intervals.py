@@ -369,13 +369,11 @@ class Pool(NamedTuple):
 class Calibration(NamedTuple):
     """What errors on the rows kept come to.
 
-    pools, scales : [h][o], ``Pool`` of scores and ``Scale`` or None.   ordered : [h][o], all scores, ascending.
-    overlap : (steps, O).
+    pools, scales : [h][o], ``Pool`` of scores and ``Scale`` or None.   overlap : (steps, O).
     """
 
     pools: list
     scales: list
-    ordered: list
     overlap: np.ndarray
 
 
@@ -391,8 +389,7 @@ def calibration(made, level, factor=1.0):
             scales[h][o], by = local_scale(forecasts, last, scores[known, h, o])
             scores[known, h, o] /= by
     shared = overlap(made.row, scores)
-    ordered = [[np.sort(v[np.isfinite(v)]) for v in scores[:, h].T] for h in range(steps)]
-    return Calibration(pools(made.forecasts, scores, level, shared), scales, ordered, shared)
+    return Calibration(pools(made.forecasts, scores, level, shared), scales, shared)
 
 
 def pools(forecasts, errors, level, shared=None):
@@ -462,20 +459,41 @@ def _far(pool, tail):
     return -stdtrit(pool.free, tail) * pool.size * np.sqrt(1 + 1 / pool.free)
 
 
-def _outside(calibration, levels, scores):
-    """Shares of errors in calibration below and above scores (K, C), for each of P levels, (K, P, 2, C)."""
+def _places(calibration, forecasts):
+    """Where each pool has the errors nearest to forecasts (K, steps, O), whole numbers like these."""
+    places = np.empty(forecasts.shape, int)
+    for h, outputs in enumerate(calibration.pools):
+        for o, pool in enumerate(outputs):
+            places[:, h, o] = np.searchsorted(pool.between, forecasts[:, h, o])
+    return places
+
+
+def _near_sizes(calibration, places):
+    """Mean absolute errors at places (K, steps, O) of the pools."""
+    sizes = np.empty(places.shape)
+    for h, outputs in enumerate(calibration.pools):
+        for o, pool in enumerate(outputs):
+            sizes[:, h, o] = np.abs(pool.errors).mean(axis=1)[places[:, h, o]]
+    return sizes
+
+
+def _outside(calibration, levels, places, scores, origin):
+    """Shares of errors in calibration below and above scores (K, C), for each of P levels, (K, P, 2, C).
+
+    places : (K, C), where pools have the errors nearest to the forecasts that began at each row; origin : (K, C), where
+    those began.
+    """
     out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
-    pools = [pool for outputs in calibration.pools for pool in outputs]
-    ordered = [errors for outputs in calibration.ordered for errors in outputs]
-    for c, (pool, errors) in enumerate(zip(pools, ordered)):
-        v, n = scores[:, c], len(errors)
-        below, above = np.searchsorted(errors, v, "right"), n - np.searchsorted(errors, v)
+    for c, pool in enumerate(pool for outputs in calibration.pools for pool in outputs):
+        v, k = scores[:, c], pool.errors.shape[1]
+        near = pool.errors[places[origin[:, c], c]]  # (K, k)
+        below, above = (near <= v[:, None]).sum(axis=1), (near >= v[:, None]).sum(axis=1)
         for i, p in enumerate(levels):
             if pool.free < _needed(p):
                 far = v / (pool.size * np.sqrt(1 + 1 / pool.free) or 1.0)
                 out[:, i, 0, c], out[:, i, 1, c] = stdtr(pool.free, far), stdtr(pool.free, -far)
             else:
-                out[:, i, 0, c], out[:, i, 1, c] = (below + 1) / (n + 1), (above + 1) / (n + 1)
+                out[:, i, 0, c], out[:, i, 1, c] = (below + 1) / (k + 1), (above + 1) / (k + 1)
     return out
 
 
@@ -659,8 +677,9 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
         state, paths = ALIKE, None
         if ask.method == "conformal" and history is not None and len(history.row):
             scores = history.errors / scales_of(known, history)
-            size = np.array([[np.abs(v).mean() for v in outputs] for outputs in known.ordered])
-            outside = partial(_outside, known, ask.levels)
+            places = _places(known, history.forecasts)
+            size = _near_sizes(known, places)
+            outside = partial(_outside, known, ask.levels, places.reshape(len(places), -1))
             state = tracked(scores, size, known.overlap, ask.levels, outside).of(outlook.at)
         found = conformal(made, known.pools, ask.levels, scales(known, made, last), state)
     return {p: tuple(within(limits, v * unit) for v in pair) for p, pair in found.items()}, paths
