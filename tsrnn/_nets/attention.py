@@ -32,7 +32,7 @@ LANES = 16  # partial sums, so that a sum is a loop over vectors
 
 @part
 def _rows(first, last, step, begin):
-    """Offsets begin + i step of the rows i = first ... last - 1, (M,)."""
+    """Offsets begin + i step of the rows i = first ... last - 1, (M,); numbers as int64, for literals compile anew."""
     rows = np.empty(last - first, np.int64)
     for i in range(first, last):
         rows[i - first] = begin + i * step
@@ -75,7 +75,7 @@ def keys(h, K, seen, turned, key, key_turned):
             line = flat(to)
             for i in range(line.size):
                 line[i] = 0
-            add_product(flat(seen[b]), _rows(0, T, H, 0), K, to)
+            add_product(flat(seen[b]), _rows(np.int64(0), T, H, np.int64(0)), K, to)
             for k in range(H):
                 for j in range(T):
                     key_turned[b, k, j] = to[j, k]
@@ -85,7 +85,7 @@ def keys(h, K, seen, turned, key, key_turned):
 def keys_back(seen, K, K_turned, dkey, dseen, dK):
     """Add the gradients that go through h K.   dkey, dseen : (B, T, H).   dK : (H, H), in, out."""
     B, T, H = seen.shape
-    rows = _rows(0, T, H, 0)
+    rows = _rows(np.int64(0), T, H, np.int64(0))
     for b in range(B):
         add_product(flat(dkey[b]), rows, K_turned, dseen[b])
         add_outer(flat(seen[b]), rows, dkey[b], dK)
@@ -120,7 +120,7 @@ def attend(S, seen, key_turned, Q, v, E, C, first, last):
             add_product(flat(S), rows, key_turned[b], e.reshape(M, T))
         for i in range(M):
             _softmax(e[i * T : (i + 1) * T])
-        add_product(flat(E[b]), _rows(first, last, T, 0), seen[b], c.reshape(M, H))
+        add_product(flat(E[b]), _rows(first, last, T, np.int64(0)), seen[b], c.reshape(M, H))
 
 
 @part
@@ -149,8 +149,8 @@ def attend_back(
     for b in range(B):
         rows, at_T, at_H = (
             _rows(first, last, B * H, b * H),
-            _rows(first, last, T, 0),
-            _rows(first, last, H, 0),
+            _rows(first, last, T, np.int64(0)),
+            _rows(first, last, H, np.int64(0)),
         )
         dc = flat(dC[b])[first * H : last * H].reshape(M, H)
         de, a = np.zeros((M, T), S.dtype), flat(E[b])[first * T : last * T].reshape(M, T)
@@ -171,7 +171,7 @@ def attend_back(
                 for k in range(H):
                     s[i, k] = S[first + i, b, k]
             add_scattered(de, key[b], flat(dS), rows)
-            add_outer(flat(de), _rows(0, M, T, 0), s, dkey[b])
+            add_outer(flat(de), _rows(np.int64(0), M, T, np.int64(0)), s, dkey[b])
 
 
 @part
