@@ -219,10 +219,10 @@ def _say(estimator, verdict, held, power):
         for name in ("output_lags", "target_transform")
         if hasattr(getattr(estimator, "estimator", estimator), name)
     ]
+    found = f"{' or '.join(cure)} (lags of the season, differences that keep the level), " if cure else ""
     warn(
         f"{type(estimator).__name__} is worse than {rival}: the {error} error of its free runs on the "
         f"{'rows held back' if held else 'last rows of training'} is {verdict.model:.4g}, that of the naive forecast "
-        f"{verdict.naive:.4g}{mean}. Give {' or '.join(cure)} (lags of the season, differences that keep the level), "
-        "more of what y depends on, or take the naive model.",
+        f"{verdict.naive:.4g}{mean}. Give {found}more of what y depends on, or take the naive model.",
         WorseThanNaiveWarning,
     )

@@ -157,7 +157,7 @@ def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointw
     >>> t = np.arange(144)
     >>> y = np.exp(0.01 * t + 0.2 * np.sin(2 * np.pi * t / 12))
     >>> choose_transform(y[:, None], pd.date_range("2010", periods=144, freq="MS"))
-    [Log()]
+    [Log(), Difference(lag=12)]
     """
     sample, errors = _sample(Y, X, index, horizon), {}
     shifts = (0,) if sample.inputs[0].shape[1] else ()
