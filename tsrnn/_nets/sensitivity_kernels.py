@@ -13,11 +13,11 @@ states of a layer below, P parameters of the whole net.
 
 import numpy as np
 
-from .._kernels.jit import kernel
+from .._kernels.jit import kernel, part
 from .._kernels.simd_v2 import add_product, flat
 
 
-@kernel
+@part
 def weigh(D, WT, n, t, j, row):
     """row[i] <- sum_g D[n, g, t, j] WT[g H + j, i], how state n of unit j feels what the gates see."""
     H = D.shape[3]
