@@ -25,6 +25,8 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
 
     out(t) = c + [what the readout sees] V
 
+Symbols: a net sees, in place of a code k, row k of a table [13].
+
 [1] J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
 [2] S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9, 1997.
 [3] F. A. Gers, J. Schmidhuber, F. Cummins, "Learning to forget", Neural Computation 12, 2000.
@@ -38,6 +40,7 @@ The recurrent nets (Elman, LSTM, GRU): a layer sees v(t) and keeps a state h (th
 [11] D. Bahdanau, K. Cho, Y. Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015.
 [12] M.-T. Luong, H. Pham, C. D. Manning, "Effective approaches to attention-based neural machine translation", EMNLP
     2015.
+[13] Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, "A neural probabilistic language model", JMLR 3, 2003.
 """
 
 import math
@@ -258,7 +261,8 @@ def run_recurrent_network(net, X, Y, first, states=None):
 
     for t in range(first, len(Y)):
         out.append(net.c + seen(len(net.layers), t) @ net.V)
-        Y[t] = np.where(np.isnan(Y[t]), out[-1], Y[t])
+        if np.isnan(Y[t]).any():
+            Y[t] = np.where(np.isnan(Y[t]), out[-1], Y[t])
     last = (len(Y) - 1, first)
     return np.array(out), [[state(k, d, last[d]) for d in range(len(ps))] for k, ps in enumerate(net.layers)]
 
@@ -306,6 +310,27 @@ def run_encoder_decoder(cell, n_states, encoder, decoder, readout, attention, hi
         out.append(answer)
         before = np.where(np.isnan(measured), answer, measured)
     return np.array(out), np.array(weights)
+
+
+def look_up(tables, X):
+    """x' of rows X: of each column the number itself, or the row of its table, which is None for a number."""
+    rows = []
+    for x in X:
+        seen = []
+        for table, value in zip(tables, x):
+            seen.extend([value] if table is None else table[int(value)])
+        rows.append(seen)
+    return np.array(rows)
+
+
+def cross_entropy(out, codes, smoothing=0.0):
+    """Sum of cross-entropies of scores out (N, K) and codes (N,)."""
+    total = 0.0
+    for f, k in zip(out, codes):
+        target = np.full(len(f), smoothing / len(f))
+        target[k] += 1 - smoothing
+        total -= np.sum(target * np.log(np.exp(f) / np.sum(np.exp(f))))
+    return total
 
 
 def complex_step(f, theta):

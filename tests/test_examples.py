@@ -90,3 +90,18 @@ def test_a_trigger_and_its_delay(example):
     X, y = activity.session(data, 3, 2)
     assert X.tolist() == [[1, 2], [5, 6], [9, 10]]
     assert y.tolist() == ["up"] * 3
+
+
+def test_n_grams_are_probabilities_that_more_context_makes_better(example):
+    text = example("text")
+    known = "to be or not to be, that is the question. " * 9
+    model = text.NGram(known)
+    for history in ("", "zz", "t", "to b", "not to b"):
+        total = sum(model.probability(character, history) for character in model.characters)
+        assert total == pytest.approx(1)
+    bits = [text.NGram(known, order).bits(known[:42], known) for order in (1, 2, 3, 5)]
+    assert bits == sorted(bits, reverse=True)
+    assert text.without_rare("a" * 300 + "b") == "a" * 300 + "b"
+    source = text.standard_library(5000)
+    assert len(source) >= 5000
+    assert "def " in source

@@ -36,6 +36,7 @@ FROZEN = {
     "tsrnn._kernels.simd_v2": "2f82eb4c28f18ab5",
     "tsrnn._kernels.layer_norm_v1": "589ebb28890ce127",
     "tsrnn._kernels.activations_v1": "696197f0eec4cbf2",
+    "tsrnn._kernels.dream_v1": "79fbc21f3e8c1d48",
 }
 
 compiled = pytest.mark.skipif(

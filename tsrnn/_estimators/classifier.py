@@ -11,17 +11,20 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
+from sklearn.utils import check_random_state
 
 from .._check import check_number
 from .._declared import Declared
-from .._series.checks import check_outputs, check_steps
+from .._series.checks import about, check_outputs, check_steps
 from .._series.labels import Link, announced_classes, class_weights, learn_classes, read_labels
 from .._series.rows import gather
 from .._series.targets import resolve_target
 from .._series.units import late
-from .._training.losses import Logistic, Softmax
+from .._training.losses import Logistic, Softmax, SoftmaxOfCodes
+from .following import first_past, follow
+from .language import GREEDY, check_draw, go_on
 from .parameters import ClassifierParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing
+from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, place_of
 
 
 class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
@@ -65,7 +68,14 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             if fitted is not None:
                 check_outputs(y, Y, form.y_names, classes.n_outputs)
             return Y, form
-        return classes.targets(classes.encode(values, known)), form
+        codes = classes.encode(values, known)
+        if fitted is None and classes.link == "softmax" and self._codes_labels():
+            return np.where(codes < 0, np.nan, codes)[:, None], form
+        return classes.targets(codes), form
+
+    def _codes_labels(self):
+        """Whether a fit takes labels as codes, for they are embedded as history: a table of 0 and 1 is far larger."""
+        return getattr(self, "embedding_size", 0) != 0 and self._learner().sees_y
 
     def _weigh(self, form, Y, weight, fitted):
         if fitted is None:
@@ -88,7 +98,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         if self.delay and (learner.sees_y or getattr(self, "bidirectional", False)):
             why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
-        return learner
+        return super()._for_y(learner, form, table)
 
     def _link(self, classes):
         """The scaler of targets."""
@@ -231,7 +241,181 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         steps = steps if fitted.trained.dynamics.sees_y else 1
         return table, self._walk_all(fitted, table, table.y, start, (steps,))[steps]
 
+    # ---------------------------------------------------------------------------------- sequences of labels
+
+    def forecast(self, steps, X_future=None, *, series=None):
+        """The most probable way on: labels of the rows after the last one seen, each fed back as if it were known.
+
+        Parameters
+        ----------
+        steps : int
+            How many.
+        X_future : array-like or DataFrame of shape (n_timesteps, n_features), optional
+            Inputs of those rows, for a model that has any; the last row goes on.
+        series : key, optional
+            Of several series, the one to go on with.
+
+        Returns
+        -------
+        labels : ndarray of shape (steps,)
+
+        Raises
+        ------
+        ValueError
+            The model sees no labels, or needs X_future.
+
+        Examples
+        --------
+        >>> from tsrnn import NARXClassifier
+        >>> model = NARXClassifier(input_lags=(), output_lags=5, random_state=0).fit(None, list("abcabd" * 50))
+        >>> "".join(model.forecast(9))
+        'abcabdabc'
+        """
+        check_number("steps", steps, 1, integer=True)
+        return self._go_on(np.zeros(steps), GREEDY, X_future, None, series)
+
+    def sample(
+        self,
+        n,
+        temperature=1.0,
+        prefix=None,
+        top_k=None,
+        top_p=None,
+        random_state=None,
+        *,
+        X=None,
+        series=None,
+    ):
+        """Draw labels one after the other, each fed back: a way that the sequence may go on.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        temperature : float, default=1.0
+            Scores of the labels are divided by it: below 1 the probable ones are more probable, at 0 the most probable
+            one is taken.
+        prefix : sequence of labels or str, optional
+            What the sequence begins with, empty for nothing. By default it goes on after the last row seen.
+        top_k : int, optional
+            Only the k most probable labels are drawn.
+        top_p : float, optional
+            Only the fewest labels that together are as probable (nucleus sampling [1]_).
+        random_state : int, RandomState or None, default=None
+            By default the constructor's.
+        X : array-like or DataFrame of shape (n_timesteps, n_features), optional
+            Inputs of the rows of the prefix and those to come; the last row goes on, so one row tells what the whole
+            sequence shall be about.
+        series : key, optional
+            Of several series, the one to go on with.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            The model sees no labels, a label is unknown, or a parameter is out of range.
+
+        References
+        ----------
+        .. [1] A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi. "The curious case of neural text degeneration." ICLR
+           2020.
+
+        Examples
+        --------
+        >>> from tsrnn import LSTMClassifier
+        >>> text = "to be or not to be, that is the question. " * 20
+        >>> model = LSTMClassifier((16,), output_lags=1, max_iter=30, random_state=0).fit(None, list(text))
+        >>> len("".join(model.sample(40, temperature=0.5, prefix="to be ", random_state=0)))
+        40
+        >>> bool(model.perplexity(None, list(text)) < 3)
+        True
+        """
+        check_number("n", n, 1, integer=True)
+        how = check_draw(temperature, top_k, top_p, len(self.classes_))
+        rng = self._random_state() if random_state is None else check_random_state(random_state)
+        return self._go_on(rng.random_sample(n), how, X, prefix, series)
+
+    def _go_on(self, chance, how, X, prefix, series):
+        """Labels that follow, (n,).   chance : (n,), numbers from [0, 1)."""
+        fitted = self._fitted()
+        dynamics, units, classes = fitted.trained.dynamics, fitted.units, fitted.form.classes
+        if fitted.form.whole or not dynamics.sees_y or classes.several:
+            raise ValueError(
+                f"This {type(self).__name__} does not go on with labels, for it sees none, or several a row: fit one "
+                "with output_lags=1 to a label a row."
+            )
+        past = first_past(dynamics, units)
+        if prefix is None:
+            place, prefix = place_of(fitted, series), ()
+            if place is None:
+                raise ValueError(
+                    f"series={series!r} was not seen in training: give one of {list(fitted.series)}."
+                )
+            past = place.past
+        if X is None and units.n_inputs:
+            raise ValueError(f"The model has {units.n_inputs} inputs: give X, one row or more.")
+        with about("X"):
+            X = np.empty((1, 0)) if X is None else as_wide_as(fitted, self._check_X(X, None, reset=False))
+        k = len(prefix)
+        inputs = units.inputs(
+            np.concatenate([X, np.repeat(X[-1:], max(0, k + 1 - len(X)), axis=0)]), past.inputs
+        )
+        if k:
+            Y, _ = self._check_y(pd.Series(list(prefix)), fitted)
+            past = follow(dynamics, units, inputs.of(slice(0, k)), Y, past).after
+
+        def probabilities(z):
+            return self._probabilities(fitted, units.y.inverse(z))
+
+        codes = go_on(dynamics, classes, probabilities, inputs.of(slice(k, None)), past, chance, how)
+        return classes.labels[codes]
+
     # ---------------------------------------------------------------------------------- how good
+
+    def log_loss(self, X, y, *, start=None, groups=None):
+        """Mean of -log p(y), one step ahead: each label from those before it, where the model sees labels.
+
+        Parameters
+        ----------
+        X, y, start, groups : as for ``predict``
+            Rows without a label do not count.
+
+        Returns
+        -------
+        loss : float
+            In nats; over log 2 it is bits a label. Of several labels a row their sum.
+        """
+        fitted = self._fitted()
+        classes = fitted.form.classes
+        if fitted.form.whole:
+            Y, U = self._whole_y(fitted, X, y, None, groups)[0], self._answers(fitted, X, groups)
+        else:
+            table = self._check_rows(fitted, X, y, groups)
+            Y, U = table.y, self._walk_all(fitted, table, table.y, self.start if start is None else start)[1]
+        known = np.isfinite(Y).all(axis=1)
+        if not known.any():
+            raise ValueError("y has no label, so there is no loss: give rows that have one.")
+        p, codes = self._probabilities(fitted, U[known]), classes.codes(Y[known])
+        p = np.where(codes, p, 1 - p).prod(axis=1) if classes.several else p[np.arange(len(p)), codes]
+        with np.errstate(divide="ignore"):
+            return float(-np.mean(np.log(p)))
+
+    def perplexity(self, X, y, *, start=None, groups=None):
+        """exp(log_loss): among how many labels, all as probable, the model seems to choose.
+
+        Parameters
+        ----------
+        X, y, start, groups : as for ``predict``
+
+        Returns
+        -------
+        perplexity : float
+            1 for a model that knows each label, the number of classes for one that knows nothing.
+        """
+        return float(np.exp(self.log_loss(X, y, start=start, groups=groups)))
 
     def score(self, X, y, sample_weight=None, groups=None):
         """Share of the rows with a label whose label ``predict(X)`` gives; of several labels a row, all of them.
@@ -280,5 +464,7 @@ class ScoreParameters(Declared):
 
     def _for_y(self, learner, form, table):
         check_number("label_smoothing", self.label_smoothing, 0, 1, high_open=True)
-        kind = Softmax if form.classes.link == "softmax" else Logistic
-        return replace(super()._for_y(learner, form, table), loss=kind(float(self.label_smoothing)))
+        learner, kind = super()._for_y(learner, form, table), Logistic
+        if form.classes.link == "softmax":
+            kind = SoftmaxOfCodes if learner.codes_labels else Softmax
+        return replace(learner, loss=kind(float(self.label_smoothing)))

@@ -115,6 +115,31 @@ class ClassifierParameters(Declared):
     delay: int = 0
 
 
+class SymbolParameters(Declared):
+    """What a net has that embeds symbols.
+
+    Parameters
+    ----------
+    categorical_features : sequence of int or str, or of bool, default=()
+        Columns of X that hold categories though their values are numbers, by place, name or mask. Strings and pandas'
+        ``category`` (polars' and Arrow's too) are categories anyway. Each gets a learnt vector, a row of a table, the
+        same at all lags [1]_. A category that training had not is an error or, unless ``missing="error"``, the row of
+        what is unknown: the mean of the others, or learnt where training had missing ones.
+    embedding_size : int or None, default=None
+        Numbers in the vector of a category, and of a label of three classes or more as history (``output_lags``). None:
+        1.6 C^0.56 for C categories.
+
+    References
+    ----------
+    .. [1] Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin. "A neural probabilistic language model." Journal of Machine
+       Learning Research 3, 2003.
+    """
+
+    _: KW_ONLY
+    categorical_features: Sequence[int | str | bool] = ()
+    embedding_size: int | None = None
+
+
 class TrainedParameters(Declared):
     """What a net has that a solver trains.
 

@@ -22,6 +22,7 @@ from sklearn.utils.validation import NotFittedError, check_is_fitted, validate_d
 from .._check import check_word
 from .._nets.dynamics import Trained
 from .._series import timeline as timelines
+from .._series.categories import learn_vocabulary
 from .._series.checks import (
     about,
     check_lengths,
@@ -32,6 +33,7 @@ from .._series.checks import (
     plain_values,
 )
 from .._series.choices import Lags, choose_lags
+from .._series.labels import one_hot
 from .._series.lags import is_auto
 from .._series.rows import gather, in_order_of, one_a_series
 from .._series.scaling import make_scaler
@@ -86,6 +88,7 @@ class Form(NamedTuple):
 
     y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
     the series' keys.   classes : ``Classes``, where y holds labels.   whole : whether y has one value a series.
+    vocabulary : of the columns of X that hold categories, or None.
     """
 
     y_ndim: int
@@ -94,6 +97,7 @@ class Form(NamedTuple):
     key_names: list
     classes: Any = None
     whole: bool = False
+    vocabulary: Any = None
 
 
 class Goal(NamedTuple):
@@ -316,14 +320,20 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         form, table = self._check_fit(X, y, sample_weight, groups)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
         goal = self._goal(table, pieces, form)
-        learner, lags = self._with_lags(learner, table, pieces, goal)
+        learner, lags = self._with_lags(
+            learner, table, pieces, goal._replace(U=as_levels(goal.U, _n_outputs(form, goal)))
+        )
         learner = self._for_y(learner, form, table)
-        net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
-        before = self._before(learner, net)
+        if _is_coded(form, goal.W) and not learner.codes_labels:  # lags that were found leave labels out
+            goal = goal._replace(
+                U=as_levels(goal.U, form.classes.n_outputs), W=as_levels(goal.W, form.classes.n_outputs)
+            )
+        net = learner.net(filled_width(self.missing, self.n_features_in_), _n_outputs(form, goal))
+        before = self._before(learner, net, form)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = self._hold_back(learner, table, counts)
         learnt = counts if learner.learns_held else counts & ~held
-        units, filled, Xz, Z = self._learn_units(learner, table, goal, learnt, before)
+        units, filled, Xz, Z = self._learn_units(learner, table, goal, learnt, before, form)
         series = [Series(Xz[p], Z[p], table.weight[p], held[p]) for p in pieces]
         rng = self._random_state()
         with one_thread:
@@ -370,11 +380,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "target_transform takes differences from row to row, but y has one value a series: leave them out."
             )
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
-        before, rng = self._before(learner, net), self._random_state()
+        before, rng = self._before(learner, net, form), self._random_state()
         before = before if before is not None and before.form.whole else None
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = some_of_each(form.classes, table.y, counts, learner.held_share, rng)
-        units, series = self._learn_whole_units(table, goal, counts, held, before)
+        units, series = self._learn_whole_units(table, goal, counts, held, before, form)
         with one_thread:
             trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
         _check_learnt(trained)
@@ -386,7 +396,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         check_word("missing", self.missing, MISSING)
         table = gather(X, None, None, groups, self.series)
         y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
-        X = self._check_X(table.X, None, reset=True)
+        X, vocabulary = self._learn_categories(table.X)
+        X = self._check_X(X, None, reset=True)
         Y, form = self._check_y(y, None)
         if len(Y) != len(table.parts):
             raise ValueError(
@@ -395,26 +406,26 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             )
         check_measured(Y)
         weight = check_weight(sample_weight, Y)
-        form = form._replace(container=table.form, key_names=table.names, whole=True)
+        form = form._replace(container=table.form, key_names=table.names, whole=True, vocabulary=vocabulary)
         form, weight = self._weigh(form, Y, weight, None)
         return form, table.of(X, None, None)._replace(y=Y, weight=weight)
 
-    def _learn_whole_units(self, table, goal, counts, held, before):
+    def _learn_whole_units(self, table, goal, counts, held, before, form):
         """Units, and a ``Series`` each, whose last row has the y of the whole."""
         parts, learn = table.parts, counts & ~held
         rows = np.zeros(len(table.X), bool)
         for part, counts_here in zip(parts, learn):
             rows[part.rows] = counts_here
-        means = input_means(table.X, rows) if before is None else before.units.means
+        means = _means(form, table.X, rows) if before is None else before.units.means
         filled = np.concatenate([fill(self.missing, means, table.X[part.rows], means) for part in parts])
         if before is None:
-            x = make_scaler(self.scale, filled, rows, "X")
+            x = _leave_codes(form, make_scaler(self.scale, filled, rows, "X"))
             y = make_scaler(goal.scale, goal.W, learn, "y") if goal.link is None else goal.link
         else:
             x, y = before.units.x, before.units.y
         Xz, Z = x(filled), y(goal.W)
         check_size(Xz, Z)
-        mean = Xz[rows].mean(axis=0), np.nanmean(Z[learn], axis=0)
+        mean = _mean_inputs(form, Xz[rows].mean(axis=0)), np.nanmean(Z[learn], axis=0)
         level, reach = level_and_reach(goal.U)
         units = Units(self.missing, means, x, y, goal.target, goal.bounds, level, reach, mean)
         series = []
@@ -481,8 +492,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return but(self, **open_lags(self, lags))._learner()
 
     def _for_y(self, learner, form, table):
-        """The learner, once the rows are known, and what y holds."""
-        return learner
+        """The learner, once the rows are known, and what X and y hold."""
+        vocabulary, classes = form.vocabulary, form.classes
+        exclusive = classes is not None and classes.link == "softmax" and not form.whole
+        counts = {} if vocabulary is None else vocabulary.counts
+        return learner.of_symbols(counts, len(classes.labels) if exclusive else 0)
 
     def _hold_back(self, learner, table, counts):
         """Rows for validation, (N,) bool, of each series: the last share of those that count, or stretches of it."""
@@ -492,34 +506,42 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             held[part.rows] = share(counts[part.rows], learner.held_share)
         return held
 
-    def _learn_units(self, learner, table, goal, counts, before):
+    def _learn_units(self, learner, table, goal, counts, before, form):
         """Units from the rows that count; with them inputs, filled and scaled, (N, D) each, and scaled y (N, O)."""
         fresh = before is None  # else warm_start goes on with weights that are made for the old scales
-        means = input_means(table.X, counts) if fresh else before.units.means
+        means = _means(form, table.X, counts) if fresh else before.units.means
         filled = table.X
         if self.missing != "error":
             rows = (table.X[part.rows] for part in table.parts)
             filled = np.concatenate([fill(self.missing, means, X, means) for X in rows])
         if fresh:
-            x, y = make_scaler(self.scale, filled, counts, "X"), goal.link
+            x, y = _leave_codes(form, make_scaler(self.scale, filled, counts, "X")), goal.link
             y = make_scaler(goal.scale, goal.W, counts, "y") if y is None else y
         else:
             x, y = before.units.x, before.units.y
         Xz, Z = x(filled), y(goal.W)
         if learner.whole_scale:
             check_size(Xz, Z)
-        mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
+        mean_x, mean_y = (np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
         level, reach = level_and_reach(goal.U)
+        if _is_coded(form, Z):
+            mean_y, level, reach = (
+                *(form.classes.shares(v) for v in (Z[counts], goal.U)),
+                np.ones(len(form.classes.labels)),
+            )
+        mean = _mean_inputs(form, mean_x), mean_y
         measures = means, x, y, goal.target, goal.bounds, level, reach, mean, goal.delay, goal.own
         units = Units(self.missing, *measures)
         warn_of_bounds(units, filled, table.y)
         return units, filled, Xz, Z
 
-    def _before(self, learner, net):
+    def _before(self, learner, net, form):
         """What a warm start goes on from, a ``Fitted``; or None."""
         fitted = self.__dict__.get("fitted_")
         if fitted is None or learner.before(fitted.trained, net) is None:
             return None
+        if form.vocabulary is not None and not form.vocabulary.same_as(fitted.form.vocabulary):
+            return None  # its codes meant something else
         new = self._made_for()
         changed = [name for name in new if new[name] != fitted.made_for[name]]
         if changed:
@@ -557,8 +579,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             if end is not None:
                 past = first._replace(memory=end, inputs=here.filled[-1, : units.n_inputs])
             else:
-                _, past = walk(dynamics, units, here, U[rows], stretches, first)
-            places[part.key] = begin(dynamics, units, part, table.X[rows], U[rows], past)
+                _, past = walk(dynamics, units, here, as_levels(U[rows], units.n_outputs), stretches, first)
+            n = dynamics.lead + units.looks_back
+            head = as_levels(U[rows][:n], units.n_outputs)
+            places[part.key] = begin(dynamics, units, part, table.X[rows], head, past)
         return places
 
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
@@ -803,7 +827,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         check_start(self.start)
         check_word("missing", self.missing, MISSING)
         table = gather(X, y, sample_weight, groups, self.series)
-        X = self._check_X(table.X, table.y, reset=fitted is None)
+        X, vocabulary = (
+            self._learn_categories(table.X) if fitted is None else (table.X, fitted.form.vocabulary)
+        )
+        X = self._check_X(X, table.y, reset=fitted is None)
         Y, form = self._check_y(table.y, fitted)
         check_lengths(X, Y)
         check_measured(Y)
@@ -815,7 +842,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
                 "divide all weights (and alpha) by that."
             )
-        form = form._replace(container=table.form, key_names=table.names)
+        form = form._replace(container=table.form, key_names=table.names, vocabulary=vocabulary)
         form, weight = self._weigh(form, Y, weight, fitted)
         return form, table.of(self._beside(X, table.parts), Y, weight)
 
@@ -841,8 +868,18 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Inputs X (N, F) of the rows of some parts, and beside them what else a model is told of these."""
         return X
 
+    def _learn_categories(self, X):
+        """X with codes in place of categories, and their ``Vocabulary``, or None."""
+        named = getattr(self, "categorical_features", None)
+        vocabulary = None if named is None else learn_vocabulary(X, named)
+        return (X if vocabulary is None else vocabulary.coded(X, False)), vocabulary
+
     def _check_X(self, X, y, reset, looked_at=True):
         """X (N, F), NaN only where ``missing`` says what to do about it, or where nothing looks at it."""
+        if not reset:
+            vocabulary = getattr(getattr(self.__dict__.get("fitted_"), "form", None), "vocabulary", None)
+            if vocabulary is not None and X is not None:
+                X = vocabulary.coded(X, self.missing != "error" or not looked_at)
         if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
             return self._check_no_inputs(X, y, reset)
         finite = looked_at and (True if self.missing == "error" else "allow-nan")
@@ -935,6 +972,37 @@ def but(estimator, /, **changes):
     other = object.__new__(type(estimator))
     other.__dict__ = estimator.__dict__ | changes
     return other
+
+
+def _n_outputs(form, goal):
+    """O, what a net gives."""
+    return goal.W.shape[1] if form.classes is None else form.classes.n_outputs
+
+
+def _is_coded(form, Y):
+    """Whether Y (N, 1) are codes of labels."""
+    return form.classes is not None and Y.shape[1] != form.classes.n_outputs
+
+
+def as_levels(U, O):
+    """Levels (N, O), also of labels that are given as codes (N, 1)."""
+    return U if U.shape[1] == O else one_hot(U[:, 0], O)
+
+
+def _means(form, X, counts):
+    """What stands for missing inputs, (F,)."""
+    means = input_means(X, counts)
+    return means if form.vocabulary is None else form.vocabulary.unknown(means)
+
+
+def _mean_inputs(form, mean):
+    """Mean inputs (D,) in the model's units, where a category is an unknown one."""
+    return mean if form.vocabulary is None else form.vocabulary.unknown(mean)
+
+
+def _leave_codes(form, scaler):
+    """The scaler of inputs."""
+    return scaler if form.vocabulary is None else form.vocabulary.as_they_are(scaler)
 
 
 def as_wide_as(fitted, X):

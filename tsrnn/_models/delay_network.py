@@ -4,7 +4,7 @@ The equations are in ``delay_kernels.py``.  Training goes through stages, (steps
 measured y, one row a sample; in closed loop through free runs of some steps, by back-propagation through the loop.
 """
 
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from .._check import check_number, check_widths, check_word
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
-from .._estimators.parameters import Sizes, TrainedParameters
+from .._estimators.parameters import Sizes, SymbolParameters, TrainedParameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, abreast, make_plan
@@ -27,6 +27,7 @@ from .._nets.dynamics import (
     no_row_counts,
 )
 from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, pooled
+from .._nets.symbols import Embedding, check_embedding, settled
 from .._training.initial import glorot
 from .._training.losses import has_kinks, resolve_loss, squared
 from .._training.monitor import (
@@ -51,12 +52,13 @@ from .._values import kept
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
+MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 BATCH = 32  # series a mini-batch
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
 
 
-class DelayParameters(TrainedParameters):
+class DelayParameters(SymbolParameters, TrainedParameters):
     """What a delay network has.
 
     Parameters
@@ -134,7 +136,7 @@ class Carry(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class DelayLearner(Learner):
+class DelayLearner(Embedding, Learner):
     """The parameters of a delay network, parsed, and its training.
 
     hidden : widths of the hidden layers.   layer_lags : lags of every later layer.   training : "open_loop",
@@ -150,6 +152,8 @@ class DelayLearner(Learner):
     loss: object
     training: str = "open_loop"
     sequence_length: int = 1
+    categories: dict = field(default_factory=dict, kw_only=True)
+    codes_labels: bool = field(default=False, kw_only=True)
 
     @property
     def wants_inputs(self):
@@ -184,7 +188,9 @@ class DelayLearner(Learner):
         if not self.is_squared:
             resolve_loss(self.loss, O)
         lags = self.input_lags, self.output_lags, self.layer_lags
-        return make_plan(D, O, self.hidden, self.activation, *lags, self.skip_connections)
+        symbols = self.symbols(D, O)
+        D = symbols.width if symbols else D
+        return make_plan(D, O, self.hidden, self.activation, *lags, self.skip_connections, symbols)
 
     def before(self, trained, net):
         """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
@@ -196,7 +202,7 @@ class DelayLearner(Learner):
         more = n_keys(self.p.pooling)
         lags = self.input_lags, self.output_lags, self.layer_lags
         wide = net.n_inputs, net.n_outputs + more, self.hidden, self.activation
-        return make_plan(*wide, *lags, self.skip_connections) if more else net
+        return make_plan(*wide, *lags, self.skip_connections, net.symbols) if more else net
 
     # ---------------------------------------------------------------------------------- training
 
@@ -214,9 +220,9 @@ class DelayLearner(Learner):
             best = self._best(net, series, stages, rng, starts, judge)
         information = None
         exact = traits(self._solver(net, series)).dtype == np.float64
-        if self.is_squared and exact and _is_small(net, series):
+        if self.is_squared and exact and not net.symbols and _is_small(net, series):
             information = self._information(net, series, best)
-        dynamics = DelayDynamics(best.theta, net, mean, self.input_lag)
+        dynamics = DelayDynamics(settled(net, best.theta, series), net, mean, self.input_lag)
         return Trained(dynamics, *curves(best.monitors), Carry(best.moments, information))
 
     def _best(self, net, series, stages, rng, starts, judge):
@@ -337,7 +343,10 @@ class DelayLearner(Learner):
         if not chooses_solver(self.p):
             return resolve_solver(self.p.solver)
         if not self.is_squared:
-            return Adam() if has_kinks(self.loss) else LBFGS()
+            large = net.symbols and net.size * sum(len(s.Y) for s in series) > MAX_LBFGS_WORK
+            return Adam() if has_kinks(self.loss) or large else LBFGS()
+        if net.symbols:
+            return LBFGS() if net.size * sum(len(s.Y) for s in series) <= MAX_LBFGS_WORK else Adam()
         return LevenbergMarquardt() if _is_small(net, series) else Adam()
 
     def learn_whole(self, net, series, mean, rng, before=None):
@@ -380,7 +389,7 @@ class DelayLearner(Learner):
         with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
             monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
             moments = run_solver(solver, objective, theta, monitor, rng, moments)
-        found = self._pooled(net, monitor.best_theta, mean)
+        found = self._pooled(net, settled(net, monitor.best_theta, series), mean)
         return Trained(found, *curves([monitor]), Carry(moments, None)), monitor.best
 
     def learn_more(self, trained, series, memory, rng):
@@ -443,6 +452,7 @@ class DelayNetwork:
         if "pooling" in self._get_param_names():
             check_word("pooling", self.pooling, POOLINGS)
         check_number("batch_size", self.batch_size, 1, integer=True)
+        check_embedding(self)
         lags = input_lags, output_lags, layer_lags
         return DelayLearner(self, hidden, *lags, self.activation, self.skip_connections, loss)
 

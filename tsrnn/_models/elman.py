@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._check import check_word
 from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
+from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import add_outer, add_packed, flat, pack
@@ -85,6 +86,26 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
         add_outer(flat(R), rows, flat(Z).reshape(T * B, H), dU[0])
 
 
+@kernel
+def dream(kind, layers, theta, first, inputs, lags, state, past, chance, temperature, top_k, top_p):
+    """Draw labels, past[most lags :], one after the other; arrays as in ``dream_v1.py``.   chance : (n,), in [0, 1)."""
+    G, most, row = first.shape[2], lags.max(), np.zeros(1, np.int64)
+    nothing, now = np.empty((0, 0), theta.dtype), row[0]  # no literal, for one signature of ``forward``
+    for t in range(len(chance)):
+        for k in range(len(layers) - 1):
+            H, _, _, b, u, n_u, _, _, gain, n_gain, at = layers[k]
+            Z, Q = np.empty((G, 1, 1, H), theta.dtype), np.empty((1, 1, H), theta.dtype)
+            unit, root = np.empty((n_gain, 1, 1, H), theta.dtype), np.empty((n_gain, 1, 1), theta.dtype)
+            begin(layers, theta, first, inputs, lags, past, t, k, state, Z)
+            S, seen = state[at : at + 2 * H].reshape(1, 2, 1, H), state[at : at + H].reshape(1, 1, H)
+            bias = theta[b : b + G * H].reshape(G, H)
+            gains = theta[gain : gain + n_gain * H].reshape(n_gain, H)
+            U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
+            forward(kind, bias, U, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
+            end(layers, k, state, 1)
+        past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
+
+
 class Parameters(NamedTuple):
     """W : (1, D, H).   b : (1, H).   start : (1, H) or (0, H).   U : (1, H, H).   gain : (1, H) or (0, H)."""
 
@@ -120,6 +141,7 @@ def cell(activation, learned, layer_norm):
         partial(backward, kind),
         terms,
         torch=Layout((0,), lacks="" if activation in ("tanh", "relu") else f"activation={activation!r}"),
+        dream=partial(dream, kind),
         keras=Layout((0,)),
         apart=None if layer_norm else -1,
     )
@@ -129,9 +151,14 @@ def cell(activation, learned, layer_norm):
 class FromReservoir(RecurrentLearner):
     """A ``RecurrentLearner`` that begins with a reservoir and its ridge readout."""
 
-    esn: object
+    esn: object = None
 
     def _initial(self, net, series, mean, rng):
+        if net.symbols:
+            raise TypeError(
+                "A reservoir takes numbers, but X has categories, or y labels that are embedded: let the net begin "
+                "without one, or encode them."
+            )
         draws = rng if self.esn.p.random_state is None else check_random_state(self.esn.p.random_state)
         series = [s._replace(w=np.where(s.held, 0.0, s.w), held=np.zeros(len(s.held), bool)) for s in series]
         D, O = net.n_inputs, net.n_outputs

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import check_flag, check_number
+from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid, tanh
@@ -140,6 +141,27 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
             add_outer(flat(R), rows, flat(Z[gate]).reshape(T * B, H), dU[gate])
 
 
+@kernel
+def dream(layers, theta, first, inputs, lags, state, past, chance, temperature, top_k, top_p):
+    """Draw labels, past[most lags :], one after the other; arrays as in ``dream_v1.py``.   chance : (n,), in [0, 1)."""
+    G, most, row = first.shape[2], lags.max(), np.zeros(1, np.int64)
+    nothing, now = np.empty((0, 0), theta.dtype), row[0]  # no literal, for one signature of ``forward``
+    for t in range(len(chance)):
+        for k in range(len(layers) - 1):
+            H, _, _, b, u, n_u, own, n_own, gain, n_gain, at = layers[k]
+            Z, Q = np.empty((G, 1, 1, H), theta.dtype), np.empty((1, 1, H), theta.dtype)
+            unit, root = np.empty((n_gain, 1, 1, H), theta.dtype), np.empty((n_gain, 1, 1), theta.dtype)
+            begin(layers, theta, first, inputs, lags, past, t, k, state, Z)
+            S, seen = state[at : at + 4 * H].reshape(2, 2, 1, H), state[at : at + H].reshape(1, 1, H)
+            bias = theta[b : b + G * H].reshape(G, H)
+            gains = theta[gain : gain + n_gain * H].reshape(n_gain, H)
+            U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
+            P = theta[own : own + n_own * H].reshape(n_own, H)
+            forward(bias, U, P, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
+            end(layers, k, state, 2)
+        past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
+
+
 class Parameters(NamedTuple):
     """Gates i, g, o, f; without a forget gate G is 3, else 4.
 
@@ -188,9 +210,9 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     lacks = "peepholes" if peepholes else "" if forget_gate else "forget_gate=False"
     apart = None if peepholes or layer_norm else -1
     layout = Layout((0, 2, 3, 1), lacks=lacks)  # theirs: i f g o
-    return Cell(
-        cell, options, G, 2, bias, shapes, forward, backward, terms, torch=layout, keras=layout, apart=apart
-    )
+    kernels = forward, backward, terms
+    options_of = {"torch": layout, "keras": layout, "apart": apart, "dream": dream}
+    return Cell(cell, options, G, 2, bias, shapes, *kernels, **options_of)
 
 
 class LSTMParameters(RecurrentParameters):

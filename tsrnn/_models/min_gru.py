@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import check_word
+from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import flat, sigmoid
@@ -79,6 +80,26 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
                 normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
 
 
+@kernel
+def dream(kind, layers, theta, first, inputs, lags, state, past, chance, temperature, top_k, top_p):
+    """Draw labels, past[most lags :], one after the other; arrays as in ``dream_v1.py``.   chance : (n,), in [0, 1)."""
+    G, most, row = first.shape[2], lags.max(), np.zeros(1, np.int64)
+    nothing, now = np.empty((0, 0), theta.dtype), row[0]  # no literal, for one signature of ``forward``
+    for t in range(len(chance)):
+        for k in range(len(layers) - 1):
+            H, _, _, b, u, n_u, _, _, gain, n_gain, at = layers[k]
+            Z, Q = np.empty((G, 1, 1, H), theta.dtype), np.empty((1, 1, H), theta.dtype)
+            unit, root = np.empty((n_gain, 1, 1, H), theta.dtype), np.empty((n_gain, 1, 1), theta.dtype)
+            begin(layers, theta, first, inputs, lags, past, t, k, state, Z)
+            S, seen = state[at : at + 2 * H].reshape(1, 2, 1, H), state[at : at + H].reshape(1, 1, H)
+            bias = theta[b : b + G * H].reshape(G, H)
+            gains = theta[gain : gain + n_gain * H].reshape(n_gain, H)
+            U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
+            forward(kind, bias, U, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
+            end(layers, k, state, 1)
+        past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
+
+
 class Parameters(NamedTuple):
     """Gates z, n.
 
@@ -113,7 +134,7 @@ def cell(candidate, learned, layer_norm):
     options = {"candidate": candidate, "learned": learned, "layer_norm": layer_norm}
     kernels = partial(forward, kind), partial(backward, kind)
     apart = None if layer_norm else -1
-    return Cell(cell, options, 2, 1, (0, 0), shapes, *kernels, terms, apart=apart)
+    return Cell(cell, options, 2, 1, (0, 0), shapes, *kernels, terms, apart=apart, dream=partial(dream, kind))
 
 
 class MinGRUParameters(RecurrentParameters):

@@ -8,7 +8,7 @@ one epoch earlier.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from joblib import effective_n_jobs
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
 from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
-from .._estimators.parameters import Lags, Sizes, TrainedParameters
+from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
 from .._nets.dynamics import (
     Learner,
@@ -33,6 +33,7 @@ from .._nets.recurrent import Cell, abreast, lay_out, make_net
 from .._nets.recurrent_dynamics import ORIGINS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
 from .._nets.recurrent_squares import SquaresLoss
+from .._nets.symbols import Embedding, check_embedding, settled
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
 from .._training.initial import glorot
@@ -60,7 +61,7 @@ BATCH = 32  # series a mini-batch
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
-class RecurrentParameters(TrainedParameters):
+class RecurrentParameters(SymbolParameters, TrainedParameters):
     """What every recurrent net has.
 
     Parameters
@@ -195,7 +196,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RecurrentLearner(Learner):
+class RecurrentLearner(Embedding, Learner):
     """The parameters of a recurrent net, parsed, and its training."""
 
     hidden: tuple
@@ -203,6 +204,8 @@ class RecurrentLearner(Learner):
     output_lags: tuple
     cell: Cell
     loss: object
+    categories: dict = field(default_factory=dict, kw_only=True)
+    codes_labels: bool = field(default=False, kw_only=True)
 
     @property
     def wants_inputs(self):
@@ -235,6 +238,7 @@ class RecurrentLearner(Learner):
         """The layout."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         resolve_loss(self.loss, O)
+        symbols = self.symbols(D, O)
         options = (
             self.hidden,
             self.input_lags,
@@ -242,8 +246,9 @@ class RecurrentLearner(Learner):
             self.p.bidirectional,
             self.p.skip_connections,
             link_of(self.loss),
+            symbols,
         )
-        return make_net(self.cell, D, O, *options)
+        return make_net(self.cell, symbols.width if symbols else D, O, *options)
 
     def before(self, trained, net):
         """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
@@ -335,6 +340,7 @@ class RecurrentLearner(Learner):
 
     def _made(self, task, theta):
         """The model with some parameters, and the memory after each series, if it was found."""
+        theta = settled(task.net, theta, task.series)
         dynamics = RecurrentDynamics(theta, task.net, task.mean, self.input_lag)
         ends = None
         if not task.net.bidirectional and self.p.initial_state != "learned":
@@ -471,7 +477,7 @@ class RecurrentLearner(Learner):
                     moments = run_solver(solver, objective, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-        trained = Trained(self._pooled(net, theta, mean), *curves(monitors), moments)
+        trained = Trained(self._pooled(net, settled(net, theta, series), mean), *curves(monitors), moments)
         return Attempt(trained, monitors[-1].best)
 
     def _whole_solvers(self, net, series):
@@ -541,6 +547,7 @@ class RecurrentNetwork(Attending):
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_number("batch_size", self.batch_size, 1, integer=True)
         check_jobs(self.n_jobs)
+        check_embedding(self)
         check_flag("bidirectional", self.bidirectional)
         check_flag("layer_norm", self.layer_norm)
         learner = RecurrentLearner(self, hidden, *lags, self._cell(), loss)
@@ -666,6 +673,7 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
                 state[:, here] = S[:, first[here] - t, 0]
         y = np.where(np.isnan(Y), y, Y)
         tape, weights = Tape(net, B, T, np.float64), net.views(dynamics.theta)
+        X = net.symbols.inputs(dynamics.theta, X) if net.symbols else X
         tape.place(X.ravel(), first, y.ravel(), first, np.full(B, T))
         for S, state, block, begin in zip(tape.S, states, net.blocks, cold.states):
             S[:, 0] = begin[:, None] if block.reverse else state

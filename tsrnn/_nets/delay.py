@@ -16,6 +16,7 @@ from . import delay_kernels as kernels
 from . import equations
 from .dynamics import Dynamics
 from .memory import constant, moved_on
+from .symbols import Symbols
 
 
 BLOCK_ROWS = 2048  # rows of a kernel call: its work space fits the cache, and it takes under 0.1 s
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
 
     layers (n, 6), runs (R, 4) : the tables of ``delay_kernels.py``.   shapes : (fan in, H) of each layer.
     x_lead, y_lead : rows of history that the first step needs.   y_seen : lags at which an output depends on y.
+    symbols : what is looked up in front of it, whose tables lead theta; or None.
     """
 
     n_inputs: int
@@ -46,6 +48,27 @@ class Plan(NamedTuple):
     x_lead: int
     y_lead: int
     y_seen: tuple
+    symbols: Symbols | None = None
+
+    @property
+    def n_looked_up(self):
+        """Parameters in front, of the tables of symbols."""
+        return self.symbols.size if self.symbols else 0
+
+    @property
+    def n_columns(self):
+        """Columns of x as it is given."""
+        return self.symbols.n_columns if self.symbols else self.n_inputs
+
+    @property
+    def codes_labels(self):
+        """Whether y is given as codes, which are looked up."""
+        return bool(self.symbols and self.symbols.labels)
+
+    @property
+    def y_width(self):
+        """Numbers in a row of y as it is seen."""
+        return self.symbols.labels[1] if self.codes_labels else self.n_outputs
 
     @property
     def lead(self):
@@ -55,11 +78,11 @@ class Plan(NamedTuple):
     @property
     def size(self):
         """Number of parameters."""
-        return sum((fan_in + 1) * H for fan_in, H in self.shapes)
+        return self.n_looked_up + sum((fan_in + 1) * H for fan_in, H in self.shapes)
 
     def views(self, theta):
         """Split theta (P,) into layers, as views."""
-        layers, at = [], 0
+        layers, at = [], self.n_looked_up
         for fan_in, H in self.shapes:
             W, at = theta[at : at + fan_in * H].reshape(fan_in, H), at + fan_in * H
             b, at = theta[at : at + H], at + H
@@ -69,6 +92,8 @@ class Plan(NamedTuple):
     def initial(self, rng):
         """Draw theta (P,): Glorot weights; hidden biases in [-1, 1], so that units bend at different inputs."""
         theta = np.zeros(self.size)
+        if self.symbols:
+            self.symbols.initial(theta, rng)
         *hidden, output = self.views(theta)
         for W, b in hidden:
             W[:] = glorot(rng, W.shape)
@@ -77,23 +102,25 @@ class Plan(NamedTuple):
         return theta
 
     def groups(self):
-        """Number the weights that share a decay, (P,): each row of the first layer, each later layer; 0 for biases."""
+        """Number the weights that share a decay, (P,): each row of the first layer, later layers, tables; 0 else."""
         groups = np.zeros(self.size, np.int64)
         (first, _), *later = self.views(groups)
         first[:] = np.arange(1, len(first) + 1)[:, None]
         for k, (W, _) in enumerate(later):
             W[:] = len(first) + 1 + k
+        groups[: self.n_looked_up] = len(first) + 1 + len(later)
         return groups
 
     def same_as(self, other):
         """True if parameters of either plan fit the other."""
-        return all(np.array_equal(a, b) for a, b in zip((self.layers, self.runs), (other.layers, other.runs)))
+        same = self.symbols == other.symbols and np.array_equal(self.runs, other.runs)
+        return same and np.array_equal(self.layers, other.layers)
 
     def work_space(self, B, T, dtype):
         """Allocate the kernels' work space, and h, for B sequences of T steps."""
         lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
         ends = np.cumsum((lead + T) * B * width)
-        strides = np.concatenate([[self.n_inputs, self.n_outputs], B * width])
+        strides = np.concatenate([[self.n_inputs, self.y_width], B * width])
         starts = np.zeros((len(strides), B), np.int64)
         starts[kernels.FIRST_LAYER :] = (ends - T * B * width)[:, None] + width[:, None] * np.arange(B)
         rows = np.empty(B * int(lead.max() + T), np.int64)
@@ -110,7 +137,9 @@ class Work(NamedTuple):
     h: np.ndarray
 
 
-def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags, skip=False):
+def make_plan(
+    n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags, skip=False, symbols=None
+):
     """Lay out a delay network.
 
     hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags of
@@ -118,7 +147,8 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
     first layer.
     """
     widths = [*hidden, n_outputs]
-    lags = [((kernels.FROM_X, n_inputs, input_lags), (kernels.FROM_Y, n_outputs, output_lags))]
+    y_width = symbols.labels[1] if symbols and symbols.labels else n_outputs
+    lags = [((kernels.FROM_X, n_inputs, input_lags), (kernels.FROM_Y, y_width, output_lags))]
     lags += [((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
     if skip and hidden:
         lags[-1] = (*lags[0], *lags[-1])
@@ -130,7 +160,7 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         y_seen = {a + b for a in y_seen for b in lags_above}
     if skip:
         y_seen.update(output_lags)
-    layers, table, shapes, at = [], [], [], 0
+    layers, table, shapes, at = [], [], [], symbols.size if symbols else 0
     for k, H in enumerate(widths):
         first, fan_in = len(table), 0
         for source, width, lag in lags[k]:
@@ -154,6 +184,7 @@ def make_plan(n_inputs, n_outputs, hidden, activation, input_lags, output_lags, 
         leads[0] + max(input_lags) if n_inputs and input_lags else 0,
         leads[0] + max(output_lags) if output_lags else 0,
         tuple(sorted(y_seen)),
+        symbols,
     )
 
 
@@ -263,6 +294,12 @@ def _writable(theta):
     return np.require(theta, np.float64, ["C", "A", "W"])
 
 
+def _seen(plan, theta, X, Y, X_before, Y_before):
+    """Rows as the net sees them, (lead + N, D'), (lead + N, O')."""
+    x, y = np.concatenate([X_before, X]), np.concatenate([Y_before, Y])
+    return (x, y) if plan.symbols is None else (plan.symbols.inputs(theta, x), plan.symbols.outputs(theta, y))
+
+
 def run(plan, theta, X, Y, X_before, Y_before):
     """Follow a series, with the net's own output in place of NaN in y.
 
@@ -278,15 +315,15 @@ def run(plan, theta, X, Y, X_before, Y_before):
     """
     F, O, N, lead = plan.n_inputs, plan.n_outputs, len(Y), plan.lead
     theta = _writable(theta)
-    x = np.concatenate([X_before, X]).ravel()
-    y = np.concatenate([Y_before, Y]).ravel()
+    x, y = (v.ravel() for v in _seen(plan, theta, X, Y, X_before, Y_before))
+    width = plan.y_width
     closed = bool(plan.y_lead) and bool(np.isnan(Y[:-1]).any())
     out = np.empty((N, O))
     for t in range(0, N, BLOCK_ROWS):
         T = min(BLOCK_ROWS, N - t)
         fed = np.isnan(Y[t : t + T]).reshape(1, T * O) if closed else OPEN_LOOP
         at = np.array([lead + t], np.int64)
-        _, h = forward(plan, theta, x, at * F, y, at * O, fed, T, plan.work_space(1, T, theta.dtype))
+        _, h = forward(plan, theta, x, at * F, y, at * width, fed, T, plan.work_space(1, T, theta.dtype))
         out[t : t + T] = h[-T * O :].reshape(T, O)
     return out, np.where(np.isnan(Y), out, Y)
 
@@ -296,10 +333,10 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
 
     Other arguments as for ``run``.   first : (M,), rows of X at which the runs begin, ascending.
     """
-    F, O, K = plan.n_inputs, plan.n_outputs, plan.y_lead
+    F, O, K, width = plan.n_inputs, plan.n_outputs, plan.y_lead, plan.y_width
     theta = _writable(theta)
-    x = np.concatenate([X_before, X]).ravel()
-    Y = np.concatenate([Y_before, Y])
+    x, Y = _seen(plan, theta, X, Y, X_before, Y_before)
+    x = x.ravel()
     rows = (
         BLOCK_ROWS if settle is None else CACHE_NUMBERS
     )  # with ``settle``, a kernel call is one step of all runs
@@ -308,9 +345,9 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
         block = slice(i, min(i + at_once, len(first)))
         at = plan.lead + first[block]
         B = len(at)
-        y = np.full((B, K + steps, O), np.nan)
+        y = np.full((B, K + steps, width), np.nan)
         y[:, :K] = Y[at[:, None] + np.arange(-K, 0)]
-        y_at = _in_pieces(B, K, steps, O)
+        y_at = _in_pieces(B, K, steps, width)
         if settle is None:
             fed, space = np.ones((B, steps * O), np.bool_), plan.work_space(B, steps, theta.dtype)
             _, h = forward(plan, theta, x, at * F, y.ravel(), y_at, fed, steps, space)
@@ -318,7 +355,8 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
             continue
         out, space = np.empty((steps, B, O)), plan.work_space(B, 1, theta.dtype)
         for t in range(steps):
-            _, h = forward(plan, theta, x, (at + t) * F, y.ravel(), y_at + t * O, OPEN_LOOP, 1, space)
+            _, h = forward(plan, theta, x, (at + t) * F, y.ravel(), y_at + t * width, OPEN_LOOP, 1, space)
             out[t] = h[-B * O :].reshape(B, O)
-            y[:, K + t] = settle(block, t, out[t])
+            answer = settle(block, t, out[t])
+            y[:, K + t] = plan.symbols.outputs(theta, answer) if plan.symbols else answer
         yield block, out

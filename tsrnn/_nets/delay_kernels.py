@@ -89,11 +89,11 @@ def forward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h)
 
 
 @part
-def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy):
+def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy, dx):
     """Back-propagate through the layers, and through time where outputs were fed back.
 
     d : in: dL/dh of the output layer; out: dL/dz of every layer.   dy : in: 0, out: dL/dy of the lags, with step 0
-    of each sequence at dy_start (B,); or empty.
+    of each sequence at dy_start (B,); or empty.   dx : in: 0, out: dL/dx, laid out like x; or empty.
     """
     B, n = starts.shape[1], len(layers)
     O, output = layers[n - 1, WIDTH], starts[FIRST_LAYER + n - 1, 0]
@@ -105,7 +105,7 @@ def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy
         H = layers[k, WIDTH]
         for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
             span, w = runs[r, SPAN], runs[r, WEIGHT]
-            for i in range(span if runs[r, SOURCE] != FROM_X else 0):
+            for i in range(span if runs[r, SOURCE] != FROM_X or dx.size > 0 else 0):
                 for j in range(H):
                     turned[w + j * span + i] = theta[w + i * H + j]
     for t in range(T - step, -1, -step):
@@ -123,19 +123,19 @@ def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy
             D = d[o : o + M * H].reshape(M, H)
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
-                if source == FROM_X or (source == FROM_Y and dy.size == 0):
+                if (source == FROM_X and dx.size == 0) or (source == FROM_Y and dy.size == 0):
                     continue
-                dst = dy if source == FROM_Y else d
+                dst = dx if source == FROM_X else (dy if source == FROM_Y else d)
                 dst_start = dy_start if source == FROM_Y else starts[source]
                 _window_rows(dst_start, first - oldest, steps, strides[source], rows)
                 add_scattered(D, turned[w : w + span * H].reshape(H, span), dst, rows[:M])
 
 
 @kernel
-def backward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h, d, dy_start, dy, grad):
+def backward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h, d, dy_start, dy, dx, grad):
     """Add the gradient over B sequences; arguments as in ``forward`` and ``_deltas``.   grad : (P,), in: 0."""
     B = starts.shape[1]
-    _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy)
+    _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy, dx)
     for k in range(len(layers)):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
         M, o = B * (lead + T), starts[FIRST_LAYER + k, 0] - lead * B * H
@@ -164,7 +164,7 @@ def jacobian(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h
         for b in range(B):
             for m in range(O):
                 d[output + b * O + m] = 1 if m == o else 0
-        _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy[o])
+        _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy_start, dy[o], dy[o, :0])
         for b in range(B):
             for k in range(n):
                 H, bias = layers[k, WIDTH], layers[k, BIAS]

@@ -9,6 +9,7 @@ from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, square
 from .._values import kept
 from . import delay_kernels as kernels
 from .delay import BLOCK_ROWS, CACHE_NUMBERS, OPEN_LOOP, _in_pieces, forward
+from .symbols import Lookup
 
 
 @kept("alike")
@@ -49,7 +50,12 @@ class WindowLoss:
         self.loss = loss
         self.groups = plan.groups()
         self.decay = alpha * (self.groups > 0)
-        F, O = plan.n_inputs, plan.n_outputs
+        F, O = plan.n_columns, 1 if plan.codes_labels else plan.n_outputs
+        self.O = O
+        if plan.codes_labels:
+            series = [s._replace(Y=plan.symbols.codes(s.Y)) for s in series]
+        if plan.symbols:
+            self.offers = frozenset(("sum_of_squares",))
         N = sum(len(s.Y) + steps - 1 for s in series)
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         at, begin = [], 0
@@ -79,7 +85,7 @@ class WindowLoss:
         self._spaces = {}  # (B, steps) -> work space, made once
         self.linear = np.zeros(plan.size, bool)
         if not closed:
-            self.linear[plan.size - (plan.shapes[-1][0] + 1) * O :] = True
+            self.linear[plan.size - (plan.shapes[-1][0] + 1) * plan.n_outputs :] = True
 
     def _forward(self, theta, at, steps, closed):
         """Run the sequences of ``steps`` rows that begin at rows ``at`` (B,); returns as ``forward``."""
@@ -92,9 +98,16 @@ class WindowLoss:
         else:
             y, fed, y_at = self.y, OPEN_LOOP, at * O
         if (B, steps) not in self._spaces:
-            self._spaces[B, steps] = plan.work_space(B, steps, theta.dtype)
-        space = self._spaces[B, steps]
-        return forward(plan, theta, self.x, at * plan.n_inputs, y, y_at, fed, steps, space)
+            look = Lookup(plan, B, steps, theta.dtype) if plan.symbols else None
+            self._spaces[B, steps] = plan.work_space(B, steps, theta.dtype), look
+        space, look = self._spaces[B, steps]
+        x, x_at = self.x, at
+        if look is not None:
+            x, x_at = look.inputs(theta, x, at)
+            if plan.codes_labels:
+                y, y_at = look.outputs(theta, y, at)
+                y_at = y_at * plan.y_width
+        return forward(plan, theta, x, x_at * plan.n_inputs, y, y_at, fed, steps, space)
 
     def _blocks(self, batch, most=BLOCK_ROWS):
         """Yield first rows of samples, as many as fill min(BLOCK_ROWS, most) rows."""
@@ -113,15 +126,23 @@ class WindowLoss:
     def loss_grad(self, theta, batch):
         """Loss over a batch, indices of samples, and its gradient (P,)."""
         plan, T, O = self.plan, self.steps, self.plan.n_outputs
-        total, grad = 0.0, None
+        total, grad, nothing = 0.0, None, np.zeros(0, theta.dtype)
         for at in self._blocks(batch):
             B = len(at)
             args, h = self._forward(theta, at, T, self.closed)
             d, block_grad = np.empty_like(h), np.zeros_like(theta)
             dy = np.zeros(B * (plan.y_lead + T) * O if self.closed else 0, theta.dtype)
             size = B * T * O
-            total += self.loss(h[-size:].reshape(T, B, O), self.y, self.w, at * O, d[-size:].reshape(T, B, O))
-            kernels.backward(*args, h, d, args[7][kernels.FROM_Y], dy, block_grad)
+            total += self.loss(
+                h[-size:].reshape(T, B, O), self.y, self.w, at * self.O, d[-size:].reshape(T, B, O)
+            )
+            dx, look = nothing, self._spaces[B, T][1]
+            if look is not None:
+                look.clear()
+                dx, dy = dx if look.dx is None else look.dx, dy if look.dy is None else look.dy
+            kernels.backward(*args, h, d, args[7][kernels.FROM_Y], dy, dx, block_grad)
+            if look is not None:
+                look.back(block_grad)
             grad = block_grad if grad is None else grad + block_grad
         return total, grad
 
@@ -132,12 +153,12 @@ class WindowLoss:
         for at in self._blocks(self.everything):
             _, h = self._forward(theta, at, T, self.closed)
             out = h[-len(at) * T * O :].reshape(T, len(at), O)
-            total += 2 * self.loss(out, self.y, self.w, at * O, np.empty_like(out))
+            total += 2 * self.loss(out, self.y, self.w, at * self.O, np.empty_like(out))
         return total
 
     def solve_linear(self, theta, decay):
         """Theta (P,) with the output layer, in which it is linear, optimal given the others."""
-        if self.closed:
+        if self.closed or self.plan.symbols:
             return theta
         theta = self._least_squares(theta, decay)
         if self.loss is squared or not has_parabola(self.loss):

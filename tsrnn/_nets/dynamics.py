@@ -34,6 +34,7 @@ class Dynamics:
     is_ahead = None  # which inputs it sees in rows to come, (D,) bool; None for all, as far as its lags say
     feeds_back = True  # whether errors that are fed back make sample paths
     whole_errors = False  # or those of all steps of one origin, added
+    dreams = False  # whether it draws labels by itself, ``dream``
     why_needed = ""  # more rows of inputs than are forecast, for a message
 
     @property
@@ -137,6 +138,16 @@ class Learner:
     held_share = 0.0
     learns_held = False
     whole_scale = True  # whether scaled values must stay within what training can hold
+    codes_labels = False  # whether labels as history are embedded, and so given as codes
+
+    def of_symbols(self, categories, n_labels):
+        """The learner, told of columns of X with codes, {column: categories}, and of labels that exclude each other."""
+        if categories:
+            raise TypeError(
+                f"{type(self.p).__name__} takes numbers only, but X has categories in column {min(categories)}: encode "
+                "them, or take a model that embeds them, such as GRURegressor or NARXRegressor."
+            )
+        return self
 
     def net(self, D, O):
         """What depends on the widths of X and y alone; raises where the parameters do not fit them."""

@@ -32,13 +32,18 @@ def activated(p, word, z):
 
 def delay_network(p, plan, theta):
     """z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k], h_l = f_l(z_l)."""
+    if plan.symbols:
+        plan.symbols.check_numbers()
     names = {delay_kernels.FROM_X: "X", delay_kernels.FROM_Y: "Y"}
     names |= {delay_kernels.FIRST_LAYER + k: f"h{k}" for k in range(len(plan.layers))}
     for k, (H, _, code, bias, first, end) in enumerate(plan.layers):
         sources = []
         for source, oldest, span, w in plan.runs[first:end]:
-            seen = p.span(names[source], int(oldest), int(span) // p.size(names[source]))
-            sources.append((seen, theta[w : w + span * H].reshape(span, H)))
+            W = theta[w : w + span * H].reshape(span, H)
+            if plan.codes_labels and source == delay_kernels.FROM_Y:  # shares times tables times W
+                E = plan.symbols.of_labels(theta)
+                W = np.einsum("ke,leh->lkh", E, W.reshape(-1, E.shape[1], H)).reshape(-1, H)
+            sources.append((p.span(names[source], int(oldest), len(W) // p.size(names[source])), W))
         word, b = WORDS[code], theta[bias : bias + H]
         if word == "identity":
             h = p.affine(f"h{k}", b, sources)
@@ -52,6 +57,7 @@ def delay_network(p, plan, theta):
 
 def recurrent_network(p, net, theta):
     """h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
+    net, theta = recurrent_net.folded(net, theta)
     *layers, readout = net.views(theta)
     names = {recurrent_net.INPUTS: "X", recurrent_net.OUTPUTS: "Y"}
 

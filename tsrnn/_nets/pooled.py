@@ -24,6 +24,7 @@ from . import delay_kernels
 from .delay import OPEN_LOOP, forward
 from .dynamics import Dynamics
 from .recurrent_loss import SHARD, TrackLoss, in_threads
+from .symbols import Lookup
 from .tape import Masks, Tape
 
 
@@ -178,7 +179,7 @@ class PooledLoss:
         self.B, self.pool, self.n_keys = B, pool, n_keys(pooling)
         self.decay = np.concatenate([decay, np.full(self.n_keys, decay.max(initial=0.0))])
         series = sorted((s for s in series if s.held[-1] == held and s.w[-1] > 0), key=lambda s: len(s.Y))
-        lead, D, O = net.lead, net.n_inputs, net.n_outputs - self.n_keys
+        lead, D, O = net.lead, net.n_columns, net.n_outputs - self.n_keys
         self.lengths = np.array([len(s.Y) for s in series], np.int64)
         self.at = lead * np.arange(1, len(series) + 1) + np.cumsum([0, *self.lengths[:-1]])[: len(series)]
         longest = int(self.lengths.max(initial=0))
@@ -266,10 +267,11 @@ class PooledRecurrentLoss(PooledLoss):
     def _shard(self, theta, which, T, masks, learn):
         net, B, at = self.net, len(which), self.at[which]
         weights = net.views(theta)
-        tape = self._spaces.pop((B, T), None) or Tape(
-            net, B, T, self.dtype
-        )  # no other thread has it meanwhile
-        tape.place(self.x, at, self.y, np.zeros(B, np.int64), self.lengths[which])
+        if (space := self._spaces.pop((B, T), None)) is None:  # no other thread has it meanwhile
+            space = Tape(net, B, T, self.dtype), Lookup(net, B, T, self.dtype) if net.symbols else None
+        tape, look = space
+        x, x_at = (self.x, at) if look is None else look.inputs(theta, self.x, at)
+        tape.place(x, x_at, self.y, np.zeros(B, np.int64), self.lengths[which])
         for S, p in zip(tape.S, weights):
             S[:, 0] = p.start[:, None] if p.start.size else 0
         out = tape.forward(weights, None, masks)
@@ -279,11 +281,15 @@ class PooledRecurrentLoss(PooledLoss):
             views = net.views(grad)
             for dS in tape.dS:
                 dS.fill(0)
-            tape.backward(weights, net.turned(weights), dout, views)
+            if look is not None:
+                look.clear()
+            tape.backward(weights, net.turned(weights), dout, views, look and look.dx)
+            if look is not None:
+                look.back(grad)
             for g, dS in zip(views, tape.dS):
                 if g.start.size:
                     g.start[:] += dS[: net.cell.n_states].sum(axis=1)
-        self._spaces[B, T] = tape
+        self._spaces[B, T] = space
         return loss, grad
 
     def _masks(self, B, T):
@@ -300,14 +306,24 @@ class PooledDelayLoss(PooledLoss):
     def _shard(self, theta, which, T, masks, learn):
         plan, B, at = self.net, len(which), self.at[which]
         O, size, nowhere = plan.n_outputs, T * len(which) * plan.n_outputs, np.zeros(len(which), np.int64)
-        space = self._spaces.pop((B, T), None) or plan.work_space(B, T, theta.dtype)
-        args, h = forward(plan, theta, self.x, at * plan.n_inputs, self.y, nowhere, OPEN_LOOP, T, space)
+        if (space := self._spaces.pop((B, T), None)) is None:
+            space = (
+                plan.work_space(B, T, theta.dtype),
+                Lookup(plan, B, T, theta.dtype) if plan.symbols else None,
+            )
+        x, x_at = (self.x, at) if space[1] is None else space[1].inputs(theta, self.x, at)
+        args, h = forward(plan, theta, x, x_at * plan.n_inputs, self.y, nowhere, OPEN_LOOP, T, space[0])
         d, grad = (np.empty_like(h), np.zeros_like(theta)) if learn else (None, None)
         dout = d[-size:].reshape(T, B, O) if learn else None
         loss = self._judge(theta, h[-size:].reshape(T, B, O), which, dout, grad)
         if learn:
-            nothing = np.zeros(0, theta.dtype)
-            delay_kernels.backward(*args, h, d, args[7][delay_kernels.FROM_Y], nothing, grad)
+            nothing, look = np.zeros(0, theta.dtype), space[1]
+            if look is not None:
+                look.clear()
+            dx = nothing if look is None else look.dx
+            delay_kernels.backward(*args, h, d, args[7][delay_kernels.FROM_Y], nothing, dx, grad)
+            if look is not None:
+                look.back(grad)
         self._spaces[B, T] = space
         return loss, grad
 

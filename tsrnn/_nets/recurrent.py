@@ -19,6 +19,7 @@ from .._series.lags import runs
 from .._training.initial import glorot, orthogonal
 from .._values import kept
 from . import recurrent_kernels as kernels
+from .symbols import Symbols
 
 
 INPUTS, OUTPUTS = -2, -1  # sources other than blocks, which are numbered from 0
@@ -52,6 +53,7 @@ class Cell(NamedTuple):
     the parameters after U, lies within a product of gates, and whose gradient is found in Q; -1 for none.
     terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
     Export raises where one is missing.   draw(rng, p) : fill the further parameters of a named tuple, if 0 is no start.
+    dream : kernel that draws label after label, see ``dream_v1.py``, or None.
     """
 
     make: Callable
@@ -67,6 +69,7 @@ class Cell(NamedTuple):
     keras: Layout | None = None
     draw: Callable | None = None
     apart: int | None = None
+    dream: Callable | None = None
 
     def __reduce__(self):
         return _remade, (self.make, self.options)
@@ -114,7 +117,8 @@ class Net(NamedTuple):
     """Blocks in the order of their evaluation, and the sources of the readout.
 
     x_lead, y_lead : rows of history that the lags need.   shapes : of the parameters, a named tuple per block.
-    link : what is fed back of the outputs, see ``labels.shares``.
+    link : what is fed back of the outputs, see ``labels.shares``.   symbols : what is looked up in front of it, whose
+    tables lead theta; or None.
     """
 
     cell: Cell
@@ -126,6 +130,7 @@ class Net(NamedTuple):
     y_lead: int
     shapes: tuple
     link: str = "identity"
+    symbols: Symbols | None = None
 
     def _made(self):
         content = self._asdict()
@@ -145,11 +150,31 @@ class Net(NamedTuple):
     @property
     def size(self):
         """Number of parameters."""
-        return sum(prod(shape) for group in self.shapes for shape in group)
+        return self.n_looked_up + sum(prod(shape) for group in self.shapes for shape in group)
+
+    @property
+    def n_looked_up(self):
+        """Parameters in front, of the tables of symbols."""
+        return self.symbols.size if self.symbols else 0
+
+    @property
+    def n_columns(self):
+        """D, columns of x as it is given."""
+        return self.symbols.n_columns if self.symbols else self.n_inputs
+
+    @property
+    def y_width(self):
+        """Numbers in a row of y as it is seen."""
+        return self.symbols.labels[1] if self.codes_labels else self.n_outputs
+
+    @property
+    def codes_labels(self):
+        """Whether y is given as codes, which are looked up."""
+        return bool(self.symbols and self.symbols.labels)
 
     def views(self, theta):
         """Split theta (P,) into named tuples of views: one per block, then the readout's."""
-        views, at = [], 0
+        views, at = [], self.n_looked_up
         for group in self.shapes:
             arrays = []
             for shape in group:
@@ -166,6 +191,8 @@ class Net(NamedTuple):
     def initial(self, rng, recurrent_init):
         """Draw theta (P,): Glorot weights, orthogonal or Glorot recurrences, the cell's biases, gains of 1."""
         theta = np.zeros(self.size)
+        if self.symbols:
+            self.symbols.initial(theta, rng)
         *blocks, readout = self.views(theta)
         start = orthogonal if recurrent_init == "orthogonal" else glorot
         for p in blocks:
@@ -181,8 +208,9 @@ class Net(NamedTuple):
         return theta
 
     def decays(self):
-        """Mark the weights that decay, (P,): 1 for W, U and other matrices, 0 for biases, states and gains."""
+        """Mark the weights that decay, (P,): 1 for matrices and embeddings, 0 for the rest."""
         mark = np.zeros(self.size)
+        mark[: self.n_looked_up] = 1
         for p in self.views(mark):
             for a in p:
                 a[:] = a.ndim == 3
@@ -197,10 +225,11 @@ class Net(NamedTuple):
             return V
 
         *blocks, readout = weights
+        looks_up = bool(self.symbols and self.symbols.columns)
         U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
         readers = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
         return U, [
-            [turn(p.W, s.at, s.width) if s.which != INPUTS else None for s in sources]
+            [turn(p.W, s.at, s.width) if s.which != INPUTS or looks_up else None for s in sources]
             for p, sources in readers
         ]
 
@@ -215,10 +244,15 @@ def make_net(
     bidirectional=False,
     skip=False,
     link="identity",
+    symbols=None,
 ):
-    """Lay out a net.   hidden : widths of the layers.   input_lags, output_lags : of the first layer."""
+    """Lay out a net.
+
+    n_inputs : as it sees them.   hidden : widths of the layers.   input_lags, output_lags : of the first layer.
+    """
     lags, D = [], 0
-    for origin, width, lags_of in ((INPUTS, n_inputs, input_lags), (OUTPUTS, n_outputs, output_lags)):
+    y_width = symbols.labels[1] if symbols and symbols.labels else n_outputs
+    for origin, width, lags_of in ((INPUTS, n_inputs, input_lags), (OUTPUTS, y_width, output_lags)):
         for oldest, length in runs(lags_of) if width else ():
             lags.append(Source(origin, oldest, length * width, D))
             D += length * width
@@ -234,15 +268,15 @@ def make_net(
     for layer in layers if skip else layers[-1:]:
         seen = _append(seen, layer, blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
-    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link)
+    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link, symbols)
 
 
 @kept("recurrent net")
-def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity"):
+def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity", symbols=None):
     """Make a net of blocks with known sources; see ``Net``."""
     shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
-    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link)
+    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link, symbols)
 
 
 def abreast(net, thetas):
@@ -270,6 +304,39 @@ def abreast(net, thetas):
         readout.W[0, shared + j * D : shared + (j + 1) * D] = W[0, shared:] / k
         readout.b[:] += b / k
     return wide, theta
+
+
+def folded(net, theta):
+    """A net and parameters that do the same with labels given as shares: p E W_k is p times one matrix.
+
+    Raises where columns of X are looked up, for which there is no such net.
+    """
+    if net.symbols is None:
+        return net, theta
+    net.symbols.check_numbers()
+    E, (*blocks, readout) = net.symbols.of_labels(theta), net.views(theta)
+
+    def fold(sources, W):
+        """Sources and their weights (G, D, H)."""
+        made, pieces, at = [], [], 0
+        for s in sources:
+            piece = W[:, s.at : s.at + s.width]
+            if s.which == OUTPUTS:
+                G, _, H = piece.shape
+                by_lag = piece.reshape(G, -1, E.shape[1], H)
+                piece = np.einsum("ke,gleh->glkh", E, by_lag).reshape(G, -1, H)
+            made.append(s._replace(at=at, width=piece.shape[1]))
+            pieces.append(piece)
+            at += piece.shape[1]
+        return tuple(made), np.concatenate(pieces, axis=1)
+
+    seen = [fold(block.sources, p.W) for block, p in zip(net.blocks, blocks)]
+    read = fold(net.readout, readout.W)
+    groups = [p._replace(W=W) for p, (_, W) in zip((*blocks, readout), (*seen, read))]
+    layers = tuple(block._replace(sources=sources) for block, (sources, _) in zip(net.blocks, seen))
+    leads = net.x_lead, net.y_lead
+    plain = lay_out(net.cell, net.n_inputs, net.n_outputs, layers, read[0], *leads, net.link)
+    return plain, np.concatenate([a.ravel() for p in groups for a in p])
 
 
 def _width(sources):

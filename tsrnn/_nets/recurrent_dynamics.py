@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .._values import kept
 from . import equations
 from .dynamics import Dynamics
 from .memory import constant, moved_on
-from .recurrent import Net
+from .recurrent import INPUTS, OUTPUTS, Net
 from .tape import Tape
 
 
@@ -83,34 +84,120 @@ class RecurrentDynamics(Dynamics):
         """
         net, weights = self.net, self.params
         n = len(memory.Y)
-        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
+        x, y = self.seen(X, Y, memory)
+        unknown, x, table = np.isnan(y), x.ravel(), self._table()
         states, firsts = memory.states, self.first().states if net.bidirectional else memory.states
         size = len(Y) if net.bidirectional else BLOCK
         for t in range(0, len(Y), size):
             T = min(size, len(Y) - t)
             tape, at = Tape(net, 1, T, np.float64), np.array([n + t])
-            own = np.isnan(y[n + t : n + t + T])[:, None] if net.y_lead else np.zeros(0, bool)
-            tape.place(x, at, y.reshape(-1), at, np.array([T]))
+            own = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
+            tape.place(x, at, y.reshape(-1), at, np.array([T]), table)
             for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
                 S[:, 0, 0] = first if block.reverse else state
             tape.forward(weights, own if own.any() else None)
             yield t, tape, T
             states = [S[:, T, 0] for S in tape.S]
 
+    def seen(self, X, Y, memory):
+        """Rows of a memory and of X, Y as the net sees them, (lead + N, D'), (lead + N, O')."""
+        symbols = self.net.symbols
+        if symbols is None:
+            return np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
+        x = symbols.inputs(self.theta, np.concatenate([memory.X, X]))
+        return x, np.concatenate([symbols.outputs(self.theta, v) for v in (memory.Y, Y)])
+
+    def levels(self, Y):
+        """Y (N, O) of what training has of it: labels that are embedded are codes there."""
+        return self.net.symbols.levels(Y) if self.net.symbols else Y
+
+    def _table(self):
+        """The embeddings of labels (K, e), or None."""
+        return self.net.symbols.of_labels(self.theta) if self.net.codes_labels else None
+
     def run(self, X, Y, memory):
         """Follow rows."""
-        out, states = np.empty_like(Y), memory.states
+        out, states = np.empty((len(Y), self.n_outputs)), memory.states
         for t, tape, T in self.blocks(X, Y, memory):
             out[t : t + T] = tape.out[:, 0]
             states = tuple(S[:, T, 0].copy() for S in tape.S)
         return out, moved_on(memory, X, np.where(np.isnan(Y), shares(self.net.link, out), Y), states)
+
+    @property
+    def dreams(self):
+        """Whether labels are drawn in one compiled loop: they are embedded, and each layer sees but the one below."""
+        net = self.net
+        if not net.codes_labels or net.cell.dream is None or net.bidirectional:
+            return False
+        return all(
+            len(sources) == 1 for sources in (*(block.sources for block in net.blocks[1:]), net.readout)
+        )
+
+    def dream(self, X, memory, chance, temperature, top_k, top_p):
+        """Draw labels, one after the other, from a memory on; returns their codes.
+
+        X : (m, D), inputs, the last of which goes on.   chance : (n,), numbers from [0, 1).
+        """
+        net, n = self.net, len(chance)
+        lags = np.array(list(_lags(net, OUTPUTS)))
+        most, states = lags.max(), [np.stack([s, s], axis=1).ravel() for s in memory.states]
+        past = np.zeros(most + n, np.int64)
+        past[:most] = self.n_outputs + np.arange(most)  # rows of the memory, which may be mixtures
+        arrays = (
+            self.theta,
+            self._of_labels(memory.Y[len(memory.Y) - most :]),
+            self._of_inputs(X, memory, n),
+            np.concatenate(states),
+        )
+        theta, first, inputs, state = (np.require(a, np.float32, ["C", "A", "W"]) for a in arrays)
+        for i in range(0, n, BLOCK):  # each call is short, so that Ctrl-C is heard
+            rows = inputs[min(i, len(inputs) - 1) :]
+            part, chances = past[i : min(i + BLOCK, n) + most], chance[i : i + BLOCK]
+            net.cell.dream(
+                _places(net),
+                theta,
+                first,
+                rows,
+                lags,
+                state,
+                part,
+                chances,
+                temperature,
+                top_k,
+                top_p,
+            )
+        return past[most:]
+
+    def _of_labels(self, Y):
+        """What each label, then each row of Y (m, K), adds to the gates of the first layer, (n_lags, K + m, G, H)."""
+        net, W = self.net, self.params[0].W
+        width, table = net.y_width, np.concatenate([self._table(), net.symbols.outputs(self.theta, Y)])
+        return np.array(
+            [np.einsum("ke,geh->kgh", table, W[:, at : at + width]) for at in _lags(net, OUTPUTS).values()]
+        )
+
+    def _of_inputs(self, X, memory, n):
+        """What inputs add there, with the bias, (m, G, H): of rows of X (m, D), until they are all the same."""
+        net, p = self.net, self.params[0]
+        bias = np.zeros_like(p.b) if p.gain.size else p.b
+        lags = _lags(net, INPUTS)
+        if not lags:
+            return bias[None]
+        rows = min(n, len(X) + net.x_lead)
+        X = np.concatenate([X, np.repeat(X[-1:], rows, axis=0)])[:rows]
+        x, _ = self.seen(X, np.empty((0, self.n_outputs)), memory)
+        total, width, lead = np.tile(bias, (rows, 1, 1)), net.n_inputs, len(memory.X)
+        for lag, at in lags.items():
+            total += np.einsum("td,gdh->tgh", x[lead - lag : lead - lag + rows], p.W[:, at : at + width])
+        return total
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows, from the states that following the series leads to."""
         if len(first) == 0:
             return
         net, weights, O, end = self.net, self.params, Y.shape[1], first[-1] + 1
-        x, y = np.concatenate([memory.X, X]).ravel(), np.concatenate([memory.Y, Y])
+        x, y = self.seen(X, Y, memory)
+        x, table = x.ravel(), self._table()
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
         at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
         for t, followed, T in self.blocks(X[:end], past, memory):
@@ -119,16 +206,17 @@ class RecurrentDynamics(Dynamics):
                 which = slice(i, min(i + at_once, high))
                 rows = first[which]
                 at, B = self.lead + rows, len(rows)
-                fed = np.empty((B, net.y_lead + steps, O))
+                fed = np.empty((B, net.y_lead + steps, net.y_width))
                 fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
                 tape = Tape(net, B, steps, np.float64)
                 y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
-                tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps))
+                tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps), table)
                 for S, states in zip(tape.S, followed.S):
                     S[:, 0] = states[:, rows - t, 0]
 
                 def feed(step, _, which=which, tape=tape, fed=fed[:, net.y_lead :]):
-                    fed[:, step] = settle(which, step, tape.out[step])
+                    answer = settle(which, step, tape.out[step])
+                    fed[:, step] = answer if table is None else net.symbols.outputs(self.theta, answer)
 
                 unknown = np.ones((steps, B, O), bool)
                 yield which, tape.forward(weights, unknown, feed=None if settle is None else feed)
@@ -156,6 +244,34 @@ class RecurrentDynamics(Dynamics):
         )
 
 
+def _lags(net, which):
+    """{lag: its first row of W} of the first layer, of one source."""
+    width = net.n_inputs if which == INPUTS else net.y_width
+    sources = [s for s in net.blocks[0].sources if s.which == which]
+    return {s.oldest - k: s.at + k * width for s in sources for k in range(s.width // width)}
+
+
+def _places(net):
+    """Where things are in theta and in the states, for ``dream_v1.py``."""
+    table, at, state = [], net.n_looked_up, 0
+    for group in net.shapes:
+        places = {}
+        for name, shape in zip(group._fields, group):
+            places[name], at = (at, shape), at + prod(shape)
+        W, b = places.pop("W"), places.pop("b")
+        row = [W[1][2], W[1][1], W[0], b[0]]
+        if not places:  # of the readout
+            table.append(row + [0] * 7)
+            continue
+        U, gain = places.pop("U"), places.pop("gain")
+        places.pop("start")
+        own = next(iter(places.values()), (0, (0,)))  # what one cell alone has
+        n_own = own[1][0] if len(own[1]) == 2 else own[1][0] // row[0]
+        table.append([*row, U[0], U[1][0], own[0], n_own, gain[0], gain[1][0], state])
+        state += 2 * net.cell.n_states * row[0]
+    return np.array(table, np.int64)
+
+
 def cold_states(dynamics, series, length):
     """Where a series of unknown past starts, and the memory after each series of training, None for some.
 
@@ -171,7 +287,7 @@ def cold_states(dynamics, series, length):
         Y = s.Y[:length]
         for k, states in enumerate((mean, first.states)):
             out, _ = dynamics.run(s.X[: len(Y)], Y, first._replace(states=states))
-            errors[k] += np.nansum((shares(dynamics.net.link, out) - Y) ** 2)
+            errors[k] += np.nansum((shares(dynamics.net.link, out) - dynamics.levels(Y)) ** 2)
     return (mean if errors[0] <= errors[1] else None), ends
 
 
@@ -190,7 +306,7 @@ def _mean_states(dynamics, series, first):
         for _, tape, T in dynamics.blocks(s.X, s.Y, first):
             total, n = [a + S[:, 1:, 0].sum(axis=1) for a, S in zip(total, tape.S)], n + T
         if known[k]:
-            ends[k] = moved_on(first, s.X, s.Y, tuple(S[:, T, 0].copy() for S in tape.S))
+            ends[k] = moved_on(first, s.X, dynamics.levels(s.Y), tuple(S[:, T, 0].copy() for S in tape.S))
     short = sorted(np.flatnonzero(fits), key=lambda k: len(series[k].Y))
     at_once = max(1, RUN_ROWS // max((len(series[k].Y) for k in short), default=1))
     for i in range(0, len(short), at_once):
@@ -202,7 +318,7 @@ def _mean_states(dynamics, series, first):
         for b, k in enumerate(batch):
             if known[k]:
                 states = tuple(s[:, lengths[b], b].copy() for s in S)
-                ends[k] = moved_on(first, series[k].X, series[k].Y, states)
+                ends[k] = moved_on(first, series[k].X, dynamics.levels(series[k].Y), states)
     return tuple(a / n for a in total), ends
 
 
@@ -210,10 +326,9 @@ def _side_by_side(dynamics, series, first):
     """Follow short series, all of whose y is known, at once; returns the states of each block and the lengths (B,)."""
     net, n, lengths = dynamics.net, dynamics.lead, np.array([len(s.Y) for s in series])
     T, B = int(lengths.max()), len(series)
-    x, y = np.zeros((B, n + T, net.n_inputs)), np.zeros((B, n + T, net.n_outputs))
-    x[:, :n], y[:, :n] = first.X, first.Y
+    x, y = np.zeros((B, n + T, net.n_inputs)), np.zeros((B, n + T, net.y_width))
     for b, s in enumerate(series):
-        x[b, n : n + len(s.X)], y[b, n : n + len(s.Y)] = s.X, np.nan_to_num(s.Y)
+        x[b, : n + len(s.X)], y[b, : n + len(s.Y)] = dynamics.seen(s.X, np.nan_to_num(s.Y), first)
     tape, at = Tape(net, B, T, np.float64), np.arange(B) * (n + T) + n
     tape.place(x.reshape(-1), at, y.reshape(-1), at, lengths)
     for S, state in zip(tape.S, first.states):

@@ -110,6 +110,55 @@ def feed_back(dy, fed, at, dout, first, last):
 
 
 @kernel
+def feed_mixtures(out, own, at, E, shares, y, first, last):
+    """The same of scores of labels that are embedded: the mean of their embeddings by probability is written.
+
+    own : (T, B, 1).   E : (O, e).   shares : (T, B, O), out, probabilities.
+    """
+    _, B, O = out.shape
+    width = E.shape[1]
+    for t in range(first, last):
+        for b in range(B):
+            if own[t, b, 0]:
+                most, mass = float(out[t, b, 0]), 0.0
+                for o in range(1, O):
+                    most = max(most, float(out[t, b, o]))
+                for o in range(O):
+                    mass += np.exp(out[t, b, o] - most)
+                i = at[b] + t * width
+                for j in range(width):
+                    y[i + j] = 0
+                for o in range(O):
+                    p = np.exp(out[t, b, o] - most) / mass
+                    shares[t, b, o] = p
+                    for j in range(width):
+                        y[i + j] += p * E[o, j]
+
+
+@kernel
+def feed_mixtures_back(dy, own, at, E, shares, dout, dE, first, last):
+    """Add the gradients dy of the mixtures that were fed to dout (T, B, O) and dE (O, e); dy becomes 0 there."""
+    _, B, O = dout.shape
+    width = E.shape[1]
+    share = np.empty(O)
+    for t in range(first, last):
+        for b in range(B):
+            if own[t, b, 0]:
+                i, mean = at[b] + t * width, 0.0
+                for o in range(O):
+                    slope = 0.0
+                    for j in range(width):
+                        slope += E[o, j] * dy[i + j]
+                        dE[o, j] += shares[t, b, o] * dy[i + j]
+                    share[o] = slope
+                    mean += shares[t, b, o] * slope
+                for o in range(O):
+                    dout[t, b, o] += shares[t, b, o] * (share[o] - mean)
+                for j in range(width):
+                    dy[i + j] = 0
+
+
+@kernel
 def feed_shares(out, own, at, y, joint, first, last):
     """The same of scores of classes: their probabilities are written.
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._series.units import Series, runs_of
 from .._training.losses import weights_of
+from .symbols import Lookup
 from .tape import Masks, Tape
 
 
@@ -55,7 +56,11 @@ class TrackLoss:
         self, net, series, T, B, teaching, dtype, *, held=False, pool=None, lead_in=None, starts=None
     ):
         self.net, self.T, self.B, self.teaching, self.dtype, self.pool = net, T, B, teaching, dtype, pool
-        F, O, lead = net.n_inputs, net.n_outputs, max(net.x_lead, net.y_lead)
+        F, O, lead = net.n_columns, 1 if net.codes_labels else net.n_outputs, max(net.x_lead, net.y_lead)
+        self.O, stand_in = O, teaching.mean
+        if net.codes_labels:
+            series = [s._replace(Y=net.symbols.codes(s.Y)) for s in series]
+            stand_in = np.argmax(teaching.mean)
         N = sum(len(s.Y) + T for s in series)
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         self.unknown, self.taught = np.zeros((N, O), bool), np.zeros(N, bool)
@@ -63,7 +68,7 @@ class TrackLoss:
         for s, rows in zip(series, lead_in or [0] * len(series)):
             end, first = begin + len(s.Y), begin + lead
             known = np.isfinite(s.Y)
-            X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, teaching.mean)
+            X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, stand_in)
             w[begin:end] = np.where(known, np.where(s.held == held, s.w, 0.0)[:, None], 0.0)
             w[begin : first + rows] = 0.0
             self.unknown[first:end] = ~known[lead:]
@@ -145,7 +150,7 @@ class TrackLoss:
 
     def value(self, theta):
         """Mean loss over all tracks."""
-        weights, total = self.net.views(theta.astype(self.dtype)), 0.0
+        weights, total = self._weights(theta.astype(self.dtype)), 0.0
         for batch in self._groups(np.arange(len(self.at))):
             for k in (*batch.skipped, batch.step):
                 total += self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=False)[0]
@@ -171,7 +176,7 @@ class TrackLoss:
             masks, turned = self._masks(len(tracks)), self.net.turned(weights)
         if unmeasured is not None:  # (B, y_lead + T, O), a copy that outputs are fed into
             rows = at[:, None] + np.arange(-self.net.y_lead, self.T)
-            fed = self.y.reshape(-1, self.net.n_outputs)[rows]
+            fed = self.y.reshape(-1, self.O)[rows]
 
         def shard(i):
             sequences = slice(i, i + SHARD)
@@ -206,19 +211,19 @@ class TrackLoss:
         steps.   masks : of each block.   loop : (T, B, O) bool, where outputs are fed back, and y (B, y_lead + T, O);
         None if all lags are measured.
         """
-        net, O, B = self.net, self.net.n_outputs, len(tracks)
+        net, O, B = self.net, self.O, len(tracks)
         if (i, B) not in self._tapes:
-            self._tapes[i, B] = Tape(net, B, self.T, self.dtype), np.empty((self.T, B, O), self.dtype)
-        tape, dout = self._tapes[i, B]
+            self._tapes[i, B] = self._work_space(B)
+        tape, dout, look = self._tapes[i, B]
         if loop is None:
             unmeasured = None
-            tape.place(self.x, at, self.y, at, lengths)
+            self._place(tape, look, at, self.y, at, lengths)
         else:
             unmeasured, fed = loop
             teach = self._carries and self.teaching.feedback != "open_loop"
             measured = fed.copy() if teach else None
             y_at = np.arange(B) * (net.y_lead + self.T) + net.y_lead
-            tape.place(self.x, at, fed.reshape(-1), y_at, lengths)
+            self._place(tape, look, at, fed.reshape(-1), y_at, lengths)
         for S, carried, block, p in zip(tape.S, self._carried, net.blocks, weights):
             S[:, 0] = carried[:, tracks]
             if block.reverse:
@@ -233,19 +238,29 @@ class TrackLoss:
             grad.fill(0)
             for dS in tape.dS:
                 dS.fill(0)
-            tape.backward(weights, turned, dout, views)
+            if look is None:
+                tape.backward(weights, turned, dout, views)
+            else:
+                look.clear()
+                tape.backward(weights, turned, dout, views, look.dx, look.dy, look.table(grad))
+                look.back(grad)
             fresh = (self.before[tracks] < 0) & (k == 0) & (self._starts is None)
             for g, dS, block in zip(views, tape.dS, net.blocks):
                 if g.start.size:
                     g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
         if unmeasured is not None:
             rows, y, fed = at[:, None] + np.arange(self.T), self.y.reshape(-1, O), fed[:, net.y_lead :]
+            if (
+                net.codes_labels
+            ):  # in later sequences the most probable label, not a mixture, stands for itself
+                codes = np.argmax(out, axis=2).T[:, :, None]
+                fed = np.where(unmeasured.swapaxes(0, 1), codes, fed)
             unknown = self.unknown[rows]
             if unknown.any():  # later sequences see the predictions in place of unknown y
                 y[rows] = np.where(unknown, fed, y[rows])
             if teach:  # carry the state of a teacher-forced run, not of the free run
                 measured[:, net.y_lead :] = np.where(unknown, fed, measured[:, net.y_lead :])
-                tape.place(self.x, at, measured.reshape(-1), y_at, lengths)
+                self._place(tape, look, at, measured.reshape(-1), y_at, lengths)
                 for S, carried in zip(tape.S, self._carried):
                     S[:, 0] = carried[:, tracks]
                 tape.forward(weights)
@@ -253,6 +268,21 @@ class TrackLoss:
             for S, carried in zip(tape.S, self._carried):
                 carried[:, tracks] = S[:, lengths, np.arange(B)]
         return loss, grad
+
+    def _work_space(self, B):
+        """Tape, gradient of the outputs and lookup of B sequences."""
+        net, T, dtype = self.net, self.T, self.dtype
+        look = Lookup(net, B, T, dtype) if net.symbols else None
+        return Tape(net, B, T, dtype), np.empty((T, B, net.n_outputs), dtype), look
+
+    def _place(self, tape, look, at, y, y_at, lengths):
+        """Choose the sequences of a tape, of which symbols are looked up."""
+        if look is None:
+            tape.place(self.x, at, y, y_at, lengths)
+            return
+        theta = self._theta
+        seen = *look.inputs(theta, self.x, at), *look.outputs(theta, y, y_at)
+        tape.place(*seen, lengths, look.table(theta))
 
     def _begin(self, weights, tracks):
         """Set the initial states of tracks (B,): the last epoch's final states of the track before, or the first."""

@@ -71,14 +71,18 @@ class Tape:
         self.S = [trace.S for trace in self.traces]
         self.out = np.empty((T, B, net.n_outputs), dtype)
 
-    def place(self, x, x_at, y, y_at, lengths):
-        """Choose the sequences: step 0 of each is row x_at (B,) of flat x and row y_at (B,) of flat y; lengths (B,)."""
-        self.x, self.y, self.y_at = x, y, y_at * self.net.n_outputs
+    def place(self, x, x_at, y, y_at, lengths, table=None):
+        """Choose the sequences: step 0 of each is row x_at (B,) of flat x and row y_at (B,) of flat y; lengths (B,).
+
+        table : (K, e) of labels, whose mixtures are fed back.
+        """
+        self.x, self.y, self.y_at = x, y, y_at * self.net.y_width
+        self.table = table
         steps = np.arange(self.T)[:, None]
         self._forth = self._back = steps
         if self.net.bidirectional:  # steps beyond the end of a sequence are not reversed
             self._back = np.where(steps < lengths, lengths - 1 - steps, steps)
-        self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.n_outputs)}
+        self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.y_width)}
         self._placed = {}
 
     def _rows(self, source, reverse):
@@ -104,10 +108,11 @@ class Tape:
     def forward(self, weights, own=None, masks=None, feed=None, head=None):
         """Run T steps; return ``out`` (T, B, O).
 
-        weights : ``Net.views(theta)``.   own : (T, B, O) bool, True where y is unknown: the output is written there, so
-        y must be a private copy; None if all is known.   masks : for each block, ``Masks``.   feed(t, t + 1) : called
-        after step t in place of feeding the output itself.   head : with forward(first, last), which adds to the
-        outputs of steps after the readout, and backward(first, last), which adds to ``dH`` what it leads back.
+        weights : ``Net.views(theta)``.   own : (T, B, O) or (T, B, 1) bool, True where y is unknown: the output is
+        written there, so y must be a private copy; None if all is known.   masks : for each block, ``Masks``.
+        feed(t, t + 1) : called after step t in place of feeding the output itself.
+        head : with forward(first, last), which adds to the outputs of steps after the readout, and backward(first,
+        last), which adds to ``dH`` what it leads back.
         """
         net, T = self.net, self.T
         *blocks, readout = weights
@@ -143,6 +148,9 @@ class Tape:
 
     def _feed(self, own):
         """What writes outputs, or their probabilities, where y is not known."""
+        if self.table is not None:
+            self.shares = np.empty_like(self.out)
+            return partial(kernels.feed_mixtures, self.out, own, self.y_at, self.table, self.shares, self.y)
         if self.net.link == "identity":
             return partial(kernels.feed, self.out, own, self.y_at, self.y)
         return partial(kernels.feed_shares, self.out, own, self.y_at, self.y, self.net.link == "softmax")
@@ -163,11 +171,12 @@ class Tape:
             (early if source.which == INPUTS else late).append(step)
             b = b[:0]
 
-    def backward(self, weights, turned, dout, grads):
+    def backward(self, weights, turned, dout, grads, dx=None, dy=None, dtable=None):
         """Back-propagate through time; add the gradients to ``grads``, named tuples of arrays like ``weights``.
 
         turned : transposed weights, from ``Net.turned``.   dout : (T, B, O), in: dL/dout at fixed feedback, out: with
-        the gradient through the outputs that were fed.
+        the gradient through the outputs that were fed.   dx, dy : flat like x and y, in, out, of what was looked up, or
+        None.   dtable : (K, e), in, out, of what mixtures were fed of.
         """
         net, T = self.net, self.T
         U, V = turned
@@ -175,11 +184,17 @@ class Tape:
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
         for dH in self.dH:
             dH.fill(0)
-        own, dy = self.own, None
-        steps = []
+        own, steps = self.own, []
+        self._dx = dx
         if own is not None:
-            dy = np.zeros_like(self.y)
-            if net.link == "identity":
+            dy = np.zeros_like(self.y) if dy is None else dy
+            if self.table is not None:
+                steps.append(
+                    partial(
+                        kernels.feed_mixtures_back, dy, own, self.y_at, self.table, self.shares, dout, dtable
+                    )
+                )
+            elif net.link == "identity":
                 steps.append(partial(kernels.feed_back, dy, own, self.y_at, dout))
             else:
                 joint = net.link == "softmax"
@@ -219,6 +234,8 @@ class Tape:
                 target = self.dH[source.which].reshape(-1)
             elif source.which == OUTPUTS and dy is not None:
                 target = dy
+            elif source.which == INPUTS and self._dx is not None:
+                target = self._dx
             else:
                 continue
             steps.append(partial(kernels.scatter, Z, v, self._rows(source, reverse), target))

@@ -36,6 +36,14 @@ def shares(link, Z):
     return softmax(Z, axis=-1)
 
 
+def one_hot(codes, K):
+    """Targets (N, K) of codes (N,), NaN where those are."""
+    Y, known = np.zeros((len(codes), K)), np.isfinite(codes)
+    Y[np.flatnonzero(known), codes[known].astype(int)] = 1.0
+    Y[~known] = np.nan
+    return Y
+
+
 @kept("link")
 class Link(NamedTuple):
     """The scaler of a y that is of labels: a model is given targets as they are, and gives scores.
@@ -89,14 +97,21 @@ class Classes(NamedTuple):
             return codes
         if len(self.labels) == 2:
             return np.where(codes < 0, np.nan, codes)[:, None].astype(float)
-        Y = np.zeros((len(codes), len(self.labels)))
-        Y[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1.0
-        Y[codes < 0] = np.nan
-        return Y
+        return one_hot(np.where(codes < 0, np.nan, codes), len(self.labels))
+
+    def shares(self, codes):
+        """How often each label is among codes (N, 1), NaN where unknown, (K,)."""
+        counts = np.bincount(codes[np.isfinite(codes)].astype(int), minlength=len(self.labels))
+        return counts / max(counts.sum(), 1)
 
     def codes(self, Y):
-        """Codes (N,), -1 where there is no label, of targets (N, O) or probabilities; several labels a row: (N, L)."""
+        """Codes (N,), -1 where there is no label, of targets (N, O) or probabilities; several labels a row: (N, L).
+
+        Of three labels or more Y may be codes already, (N, 1), NaN where there is none.
+        """
         unknown = np.isnan(Y).any(axis=1)
+        if Y.shape[1] != self.n_outputs:
+            return np.where(unknown, -1, np.nan_to_num(Y[:, 0])).astype(int)
         if self.several:
             return np.where(np.isnan(Y), -1, Y > 0.5).astype(int)
         best = (Y[:, 0] > 0.5).astype(int) if len(self.labels) == 2 else np.argmax(np.nan_to_num(Y), axis=1)

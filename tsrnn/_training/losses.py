@@ -175,6 +175,33 @@ def softmax_errors(out, y, w, at, dout, smoothing):
     return total
 
 
+@kernel
+def code_errors(out, y, w, at, dout, smoothing):
+    """The same of labels as codes 0 ... O - 1.   y, w : (N,), flat.   at : (B,), of the first row."""
+    T, B, O = out.shape
+    total, share = 0.0, smoothing / O
+    for t in range(T):
+        for b in range(B):
+            i = at[b] + t
+            most = out[t, b, 0]
+            for o in range(1, O):
+                most = max(most, out[t, b, o])
+            mass, all_scores = 0.0, 0.0
+            for o in range(O):
+                e = np.exp(out[t, b, o] - most)
+                dout[t, b, o] = e
+                mass += e
+            if smoothing > 0:
+                for o in range(O):
+                    all_scores += out[t, b, o] - most
+            code, scale = int(y[i]), w[i] / mass
+            total += w[i] * (np.log(mass) - (1 - smoothing) * (out[t, b, code] - most) - share * all_scores)
+            for o in range(O):
+                dout[t, b, o] = scale * dout[t, b, o] - w[i] * share
+            dout[t, b, code] -= w[i] * (1 - smoothing)
+    return total
+
+
 class Squared:
     """Half the sum of squares."""
 
@@ -333,6 +360,14 @@ class Softmax(Logistic):
     def __call__(self, out, y, w, at, dout):
         """Value, and gradient into dout."""
         return softmax_errors(out, y, w, at, dout, float(self.smoothing))
+
+
+class SoftmaxOfCodes(Softmax):
+    """The same, of labels that are given as codes."""
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return code_errors(out, y, w, at, dout, float(self.smoothing))
 
 
 def link_of(loss):

@@ -15,7 +15,7 @@ import tsrnn
 from .._estimators.sequence import Fitted, learner_of
 from .._models.recurrent import RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
-from .._nets.recurrent import INPUTS, OUTPUTS
+from .._nets.recurrent import INPUTS, OUTPUTS, folded
 from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.scaling import Scaler
 from .._series.units import Units, filled_width
@@ -427,8 +427,8 @@ def _folded(model, framework):
             f"model={model!r} is no net that {framework} has: its cell brings no order of gates for it. Give one of "
             f"{', '.join(names)}."
         )
-    net = model._dynamics().net
-    *layers, readout = net.views(model.theta_)
+    net, theta = folded(model._dynamics().net, model.theta_)
+    *layers, readout = net.views(theta)
     lowest = [all(source.which < 0 for source in block.sources) for block in net.blocks]
     absent = {
         layout.lacks: layout.lacks,

@@ -47,10 +47,13 @@ def public_models():
 
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
-    X, y = np.zeros((40, 1)), np.sin(np.arange(40.0))
+    X, targets = np.zeros((40, 1)), [np.sin(np.arange(40.0))]
     if issubclass(model, ClassifierMixin):
-        y = np.arange(40) % 3
+        targets = [np.arange(40) % n_classes for n_classes in (2, 3)]
     for settings in getattr(model, "_warmup", ()):
-        fitted = model(**settings).fit(X, y).partial_fit(X, y)
-        fitted.predict_ahead(X, y, steps=2)
-        Stream(fitted).step(X[0])
+        for y in targets:
+            fitted = model(**settings).fit(X, y).partial_fit(X, y)
+            fitted.predict_ahead(X, y, steps=2)
+            Stream(fitted).step(X[0])
+            if fitted._dynamics().sees_y and isinstance(fitted, ClassifierMixin):
+                fitted.sample(2, X=X)

@@ -1,0 +1,199 @@
+"""Categories in X: what the user calls them, and the codes that a model is given.
+
+category  --place among the sorted ones of training-->  code 0 ... C - 1;     missing  -->  NaN;     new  -->  C
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .._values import kept
+
+
+@kept("vocabulary")
+class Vocabulary(NamedTuple):
+    """The categories of a fit.
+
+    columns : their places, ascending.   values : of each, sorted.   labels : their names.
+    """
+
+    columns: tuple
+    values: tuple
+    labels: tuple
+
+    @property
+    def counts(self):
+        """{column: C}."""
+        return {column: len(values) for column, values in zip(self.columns, self.values)}
+
+    def same_as(self, other):
+        """Whether codes mean the same."""
+        return (
+            other is not None
+            and self.columns == other.columns
+            and all(map(np.array_equal, self.values, other.values))
+        )
+
+    def coded(self, X, lenient):
+        """X with codes, a frame or an array of float64 where ``X`` is one; raises where a category is new.
+
+        lenient : whether new categories are unknown ones.
+        """
+        X = _as_known(X)
+        if getattr(X, "ndim", 0) != 2 or X.shape[1] <= self.columns[-1]:
+            return X  # which the check of its width tells
+        coded = {}
+        for column, values, label in zip(self.columns, self.values, self.labels):
+            given = _values_of(X, column)
+            known = ~pd.isna(given)
+            codes = np.full(len(given), np.nan)
+            found = pd.Index(values).get_indexer(pd.Index(_alike(given[known], values)))
+            if (found < 0).any() and not lenient:
+                new = given[known].tolist()[np.argmax(found < 0)]
+                some = ", ".join(map(repr, values[:8].tolist())) + (" ..." if len(values) > 8 else "")
+                raise ValueError(
+                    f"X has the category {new!r} in column {label!r}, which is not among those of training, {some}: "
+                    "give one of those, or fit with missing='mean' (or 'hold', 'mask'), for which a new one is unknown."
+                )
+            codes[known] = np.where(found < 0, len(values), found)
+            coded[column] = codes
+        return _with(X, coded)
+
+    def unknown(self, means):
+        """Inputs (D,) in which what is unknown stands for each category."""
+        means = np.array(means, float)
+        for column, C in self.counts.items():
+            means[column] = C
+        return means
+
+    def as_they_are(self, scaler):
+        """A scaler that leaves codes alone."""
+        center, scale = scaler.center.copy(), scaler.scale.copy()
+        center[list(self.columns)], scale[list(self.columns)] = 0.0, 1.0
+        return scaler._replace(center=center, scale=scale)
+
+
+def learn_vocabulary(X, named):
+    """The ``Vocabulary`` of X, or None.   named : columns that hold categories though they are numbers."""
+    X = _as_known(X)
+    if getattr(X, "ndim", 0) != 2:
+        return None
+    asked = _places(X, named)
+    columns = [k for k in range(X.shape[1]) if k in asked or _is_category(X, k)]
+    if not columns:
+        return None
+    names = list(X.columns) if isinstance(X, pd.DataFrame) else list(range(X.shape[1]))
+    values = []
+    for k in columns:
+        given = _values_of(X, k)
+        given = given[~pd.isna(given)]
+        if len(given) == 0:
+            raise ValueError(f"X has no category in column {names[k]!r}: drop it.")
+        values.append(_sorted(given, names[k]))
+    return Vocabulary(tuple(columns), tuple(values), tuple(str(names[k]) for k in columns))
+
+
+def _as_known(X):
+    """X, of polars or Arrow with categories a frame of pandas."""
+    if isinstance(X, (pd.DataFrame, np.ndarray)):
+        return X
+    if hasattr(X, "to_pylist") and hasattr(X, "column_names"):  # Arrow's
+        names, kinds, column = X.column_names, [str(kind) for kind in X.schema.types], X.column
+    elif hasattr(X, "get_columns") and hasattr(X, "to_dicts"):  # polars'
+        names, kinds, column = X.columns, [str(kind) for kind in X.dtypes], X.__getitem__
+    else:
+        return X
+    words = ("string", "utf8", "categorical", "enum", "dictionary")
+    if not any(word in kind.lower() for kind in kinds for word in words):
+        return X
+    if hasattr(X, "to_pylist"):
+        return pd.DataFrame({name: column(name).to_pylist() for name in names})
+    return pd.DataFrame({name: column(name).to_list() for name in names})
+
+
+def _values_of(X, k):
+    """Column k as objects or numbers, (N,)."""
+    return np.asarray(X.iloc[:, k].astype(object) if isinstance(X, pd.DataFrame) else X[:, k])
+
+
+def _is_category(X, k):
+    """Whether column k holds categories: by its dtype or, where it has none, as all of its values are strings."""
+    if isinstance(X, pd.DataFrame):
+        dtype = X.dtypes.iloc[k]
+        if isinstance(dtype, pd.CategoricalDtype):
+            return True
+        if not (dtype.kind == "O" or pd.api.types.is_string_dtype(dtype)):
+            return False
+    elif X.dtype.kind == "U":
+        try:
+            X[:, k].astype(float)
+        except ValueError:
+            return True
+        return False
+    elif X.dtype.kind != "O":
+        return False
+    given = _values_of(X, k)
+    given = given[~pd.isna(given)]
+    return len(given) > 0 and all(isinstance(value, str) for value in given)
+
+
+def _places(X, named):
+    """The places of columns that are named, a set."""
+    if isinstance(named, str) or not np.iterable(named):
+        raise TypeError(f"categorical_features={named!r}: give a sequence of columns, by place or name.")
+    named, n = list(named), X.shape[1]
+    if named and all(isinstance(name, (bool, np.bool_)) for name in named):
+        if len(named) != n:
+            raise ValueError(
+                f"categorical_features has {len(named)} entries, but X {n} columns: give one for each."
+            )
+        return set(np.flatnonzero(named).tolist())
+    names, places = list(X.columns) if isinstance(X, pd.DataFrame) else [], set()
+    for name in named:
+        if name in names:
+            places.add(names.index(name))
+        elif isinstance(name, (int, np.integer)) and 0 <= name < n:
+            places.add(int(name))
+        else:
+            has = names or f"{n} columns"
+            raise ValueError(f"categorical_features={named!r}: {name!r} is no column of X, which has {has}.")
+    return places
+
+
+def _sorted(given, name):
+    """The categories among some values, sorted: strings, or ints."""
+    if all(isinstance(value, str) for value in given):
+        return np.unique(given.astype(str))
+    try:
+        numbers = given.astype(float)
+    except (TypeError, ValueError):
+        numbers = np.full(len(given), np.nan)
+    if not (numbers == np.floor(numbers)).all() or not np.isfinite(numbers).all():
+        raise ValueError(
+            f"X has categories of several kinds, or no whole numbers, in column {name!r}: give strings or ints."
+        )
+    return np.unique(numbers).astype(np.int64)
+
+
+def _alike(given, values):
+    """Given values as the categories are, strings or ints; what is neither is found among none."""
+    if values.dtype.kind == "U":
+        return np.array([value if isinstance(value, str) else f"\0{value!r}" for value in given], object)
+    try:
+        return given.astype(float)
+    except (TypeError, ValueError):
+        return np.full(len(given), np.nan)
+
+
+def _with(X, coded):
+    """X with columns of codes."""
+    if isinstance(X, pd.DataFrame):
+        columns = [pd.Series(coded[k], X.index) if k in coded else X.iloc[:, k] for k in range(X.shape[1])]
+        frame = pd.concat(columns, axis=1)
+        frame.columns = X.columns
+        return frame
+    out = X.astype(object)
+    for k, codes in coded.items():
+        out[:, k] = codes
+    return out
