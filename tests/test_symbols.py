@@ -250,15 +250,24 @@ def test_models_of_numbers_refuse_categories():
         NARXRegressor(solver="lm").fit(X, y)
 
 
-def test_a_label_a_series_from_categories():
+@pytest.mark.parametrize(
+    ("kind", "pooling"),
+    [(GRUClassifier, "mean"), (GRUClassifier, "attention"), (tsrnn.TDNNClassifier, "attention")],
+)
+def test_a_label_a_series_from_categories(kind, pooling):
     rng = np.random.default_rng(3)
     several = [
         rng.choice(["up", "down", "flat"], (n, 1), p=p).astype(object)
         for n, p in zip(rng.integers(8, 15, 40), [[0.6, 0.2, 0.2], [0.2, 0.6, 0.2]] * 20)
     ]
     labels = ["rise", "fall"] * 20
-    model = GRUClassifier((4,), pooling="mean", max_iter=40, random_state=0).fit(several, labels)
+    model = kind((4,), pooling=pooling, max_iter=40, random_state=0).fit(several, labels)
     assert model.score(several, labels) > 0.8
+    if pooling == "attention":
+        (weights,) = model.attention_weights(several[:1])
+        assert weights.shape == (len(several[0]),)
+        assert weights.sum() == pytest.approx(1)
+        clone(model).set_params(warm_start=True, max_iter=1).fit(several, labels).fit(several, labels)
 
 
 # ---------------------------------------------------------------------------------------- labels as history
