@@ -30,6 +30,9 @@ FEW = {"hidden_layer_sizes": (4,), "max_iter": 2, "n_reservoir": 50}
 ESTIMATORS = [
     kind(**{name: value for name, value in FEW.items() if name in kind().get_params()}) for kind in KINDS
 ]
+for model in ESTIMATORS:
+    if isinstance(model, tsrnn.NARXClassifier):
+        model.set_params(max_iter=6)  # must beat 83 %, and has the embeddings of three classes to learn, too
 
 
 def expected(estimator):
