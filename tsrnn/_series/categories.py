@@ -98,6 +98,8 @@ def _as_known(X):
     """X, of polars or Arrow with categories a frame of pandas."""
     if isinstance(X, (pd.DataFrame, np.ndarray)):
         return X
+    if isinstance(X, memoryview):
+        return np.asarray(X)
     if hasattr(X, "to_pylist") and hasattr(X, "column_names"):  # Arrow's
         names, kinds, column = X.column_names, [str(kind) for kind in X.schema.types], X.column
     elif hasattr(X, "get_columns") and hasattr(X, "to_dicts"):  # polars'
@@ -118,24 +120,24 @@ def _values_of(X, k):
 
 
 def _is_category(X, k):
-    """Whether column k holds categories: by its dtype or, where it has none, as all of its values are strings."""
+    """Whether column k holds categories: by its dtype or, where it has none, as all are strings, not numbers."""
     if isinstance(X, pd.DataFrame):
         dtype = X.dtypes.iloc[k]
         if isinstance(dtype, pd.CategoricalDtype):
             return True
         if not (dtype.kind == "O" or pd.api.types.is_string_dtype(dtype)):
             return False
-    elif X.dtype.kind == "U":
-        try:
-            X[:, k].astype(float)
-        except ValueError:
-            return True
-        return False
-    elif X.dtype.kind != "O":
+    elif X.dtype.kind not in "OU":
         return False
     given = _values_of(X, k)
     given = given[~pd.isna(given)]
-    return len(given) > 0 and all(isinstance(value, str) for value in given)
+    if len(given) == 0 or not all(isinstance(value, str) for value in given):
+        return False
+    try:
+        given.astype(float)
+    except ValueError:
+        return True
+    return False
 
 
 def _places(X, named):
@@ -157,7 +159,9 @@ def _places(X, named):
             places.add(int(name))
         else:
             has = names or f"{n} columns"
-            raise ValueError(f"categorical_features={named!r}: {name!r} is no column of X, which has {has}.")
+            raise ValueError(
+                f"categorical_features={named!r}: {name!r} is no column of X, which has {has}: give places or names."
+            )
     return places
 
 
