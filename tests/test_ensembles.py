@@ -124,3 +124,14 @@ def test_what_does_not_go_together_is_refused():
         ElmanRegressor(n_restarts=2, ensemble="mean", warm_start=True).fit(X, Y)
     with pytest.raises(ValueError, match="ensemble='median' is unknown: give 'best' or 'mean'"):
         NARXRegressor(ensemble="median").fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "model", [GRURegressor((3,)), NARXRegressor((3,), solver="adam")], ids=["GRU", "NARX"]
+)
+def test_intervals_count_the_weights_of_one_net(model):
+    """Of a mean of nets that were fitted apart, so that its intervals are not wider than those of one of them."""
+    alone = clone(model).set_params(**QUICK, early_stopping=False).fit(X, Y)
+    mean = clone(alone).set_params(n_restarts=3, ensemble="mean").fit(X, Y)
+    assert mean.theta_.size > 2 * alone.theta_.size
+    assert mean.fitted_.trained.weights_an_output() == alone.fitted_.trained.weights_an_output()

@@ -212,9 +212,11 @@ class DelayLearner(Embedding, Learner):
         stages = self._stages(net, series)
         judge = self._validation(net, series, stages[:2])
         starts = [before] + [None] * (self.p.n_restarts - 1)
+        n_fitted = None
         if makes_one_of_all(self.p):
             members = [self._best(net, series, stages, rng, [start], judge) for start in starts]
             best = min(members, key=attrgetter("value"))
+            n_fitted = best.theta.size
             net, best = self._abreast(net, series, members, best)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
@@ -223,7 +225,7 @@ class DelayLearner(Embedding, Learner):
         if self.is_squared and exact and not net.symbols and _is_small(net, series):
             information = self._information(net, series, best)
         dynamics = DelayDynamics(settled(net, best.theta, series), net, mean, self.input_lag)
-        return Trained(dynamics, *curves(best.monitors), Carry(best.moments, information))
+        return Trained(dynamics, *curves(best.monitors), Carry(best.moments, information), n_fitted=n_fitted)
 
     def _best(self, net, series, stages, rng, starts, judge):
         """The best attempt from some starts; and from another one in closed loop alone, should it run away."""

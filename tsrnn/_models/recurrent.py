@@ -278,7 +278,8 @@ class RecurrentLearner(Embedding, Learner):
         if any(attempt.trained.judged is not None for attempt in attempts):
             _, theta = abreast(net, [attempt.judged.theta for attempt in attempts])
             judged, _ = self._made(Task(wide, series, mean, None), theta)
-        return best._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged)
+        n_fitted = best.dynamics.theta.size
+        return best._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
 
     def _attempts(self, attempt, rng, before):
         """Attempts from ``n_restarts`` starts, attempt(rng, before), each with random numbers of its own."""

@@ -105,7 +105,8 @@ class Trained(NamedTuple):
     dynamics : the model.   n_iter : iterations.   loss_curve, validation_curve : a value each.   carry : what
     ``learn_more`` and warm starts go on with; the learner's own.   ends : the memory after each series, from the first
     one on, None for those that learning did not come by; or None.   judged : the model before it learnt the held rows,
-    too, if it did.
+    too, if it did.   n_fitted : weights that were fitted at once, where they are not all of theta: of a mean of nets
+    those of one.
     """
 
     dynamics: Dynamics
@@ -115,11 +116,13 @@ class Trained(NamedTuple):
     carry: Any = None
     ends: list | None = None
     judged: Dynamics | None = None
+    n_fitted: int | None = None
 
     def weights_an_output(self):
         """Weights that were fitted for each output: all, or as many as a penalty leaves free."""
         free = getattr(self.carry, "weights_an_output", lambda: None)()
-        return self.dynamics.theta.size / self.dynamics.n_outputs if free is None else free
+        n = self.dynamics.theta.size if self.n_fitted is None else self.n_fitted
+        return n / self.dynamics.n_outputs if free is None else free
 
 
 @dataclass(frozen=True, eq=False)
