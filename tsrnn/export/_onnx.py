@@ -77,13 +77,13 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     ----------
     .. [1] ONNX operators, Scan. https://onnx.ai/onnx/operators/onnx__Scan.html
     """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype={dtype!r}: give numpy.float32 or numpy.float64.")
+    program = program_of(model, start, series)
     try:
         import onnx
     except ImportError as error:
         raise ImportError("to_onnx needs onnx: pip install 'tsrnn[onnx]'.") from error
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype={dtype!r}: give numpy.float32 or numpy.float64.")
-    program = program_of(model, start, series)
     return _Writer(onnx, program, np.dtype(dtype)).proto(title(model, program))
 
 
