@@ -65,8 +65,7 @@ def test_every_model_goes_row_by_row(name):
 )
 def test_labels_of_two_classes_and_of_several_columns(kind, y):
     options = {"random_state": 0} if kind is tsrnn.ESNClassifier else SMALL
-    options = options if kind is tsrnn.TDNNClassifier else {**options, "output_lags": 2}
-    model = kind(**options).fit(X[:120], y[:120])
+    model = kind(output_lags=2, **options).fit(X[:120], y[:120])
     stream, told = tsrnn.Stream(model), model.predict_proba(X[120:], y[120:])
     for x, one, p, label in zip(X[120:], y[120:], told, model.predict_ahead(X[120:], y[120:])):
         assert np.array_equal(stream.step(x, one), label)

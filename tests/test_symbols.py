@@ -273,7 +273,7 @@ def test_a_label_a_series_from_categories(kind, pooling):
 # ---------------------------------------------------------------------------------------- labels as history
 
 
-@pytest.mark.parametrize("kind", [LSTMClassifier, NARXClassifier])
+@pytest.mark.parametrize("kind", [LSTMClassifier, NARXClassifier, TDNNClassifier])
 def test_labels_as_history_are_looked_up(kind):
     codes = np.tile([0, 1, 2, 0, 1, 3], 40)
     words = np.array(["zero", "one", "two", "three"])[codes]
@@ -323,9 +323,7 @@ def models():
         "step by step": GRUClassifier(
             (6, 5), output_lags=1, skip_connections=True, max_iter=8, solver="adam", random_state=0
         ).fit(None, TEXT),
-        "n-gram": NARXClassifier((8,), input_lags=(), output_lags=3, max_iter=30, random_state=0).fit(
-            None, TEXT
-        ),
+        "n-gram": TDNNClassifier((8,), output_lags=3, max_iter=30, random_state=0).fit(None, TEXT),
         "reservoir": tsrnn.ESNClassifier(30, output_lags=1, random_state=0).fit(None, TEXT),
         "two labels": GRUClassifier((4,), output_lags=2, max_iter=10, solver="adam", random_state=0).fit(
             None, ["on", "off", "off"] * 60

@@ -2,8 +2,8 @@
 
     y(t) = f(x(t) ... x(t - L))
 
-f is a net that slides along the series: a delay network (``delay_kernels.py``) without feedback, each layer
-with delays of its own.
+f is a net that slides along the series: a delay network (``delay_kernels.py``) without feedback (but for the labels
+of a neural n-gram), each layer with delays of its own.
 """
 
 from dataclasses import KW_ONLY
@@ -125,17 +125,26 @@ class TDNNClassifier(TDNNParameters, Attending, DelayClassifier):
     """Time-delay neural network that labels the rows of a series, or whole series.
 
     The probabilities of the classes are softmax(f(x(t) ... x(t - L))), f a multilayer perceptron that slides along the
-    series [1]_.
+    series [1]_. With ``output_lags=K`` and no X it is the neural n-gram of K + 1 symbols: each label is looked up in a
+    learnt embedding that all lags share [2]_.
+
+    Parameters
+    ----------
+    output_lags : int or sequence of int, default=0
+        Lags of the labels that the first layer sees: an int K stands for y(t - 1) ... y(t - K), a sequence for exactly
+        those lags.
 
     See Also
     --------
     TDNNRegressor : the same net for numbers.
-    NARXClassifier : sees its own last labels.
+    NARXClassifier : the same with a few lags of both by default.
 
     References
     ----------
     .. [1] A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang. "Phoneme recognition using time-delay
        neural networks." IEEE Transactions on Acoustics, Speech, and Signal Processing 37(3), 1989.
+    .. [2] Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin. "A neural probabilistic language model." Journal of
+       Machine Learning Research 3, 2003.
 
     Examples
     --------
@@ -146,9 +155,24 @@ class TDNNClassifier(TDNNParameters, Attending, DelayClassifier):
     >>> model = TDNNClassifier(input_lags=1, random_state=0).fit(x[:500, None], y[:500])
     >>> bool(model.score(x[500:, None], y[500:]) > 0.95)
     True
+
+    A neural trigram:
+
+    >>> model = TDNNClassifier(output_lags=2, random_state=0).fit(None, list("na" * 40 + "no" * 40))
+    >>> "".join(model.forecast(4))
+    'nono'
     """
+
+    _: KW_ONLY
+    input_lags: Lags = 8
+    output_lags: Lags = 0
 
     _warmup = tuple(
         {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
         for solver in ("lbfgs", "adam")
     )
+
+    def _lags(self, n_hidden):
+        """Lags of the inputs, of the labels, and of each later layer."""
+        input_lags, _, layer_lags = super()._lags(n_hidden)
+        return input_lags, parse_lags(self.output_lags, "output_lags", 1), layer_lags
