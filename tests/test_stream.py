@@ -4,8 +4,10 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from exported import NETS, fitted, rows, tolerance
+from sklearn.base import clone
 
 import tsrnn
 
@@ -71,6 +73,27 @@ def test_labels_of_two_classes_and_of_several_columns(kind, y):
         assert np.array_equal(stream.step(x, one), label)
         np.testing.assert_allclose(stream.probabilities, p, rtol=0, atol=1e-12)
     assert stream._row is not None
+
+
+@pytest.mark.parametrize(
+    "model", [tsrnn.GRUClassifier((3,), max_iter=2), tsrnn.TDNNRegressor((3,), max_iter=2)]
+)
+def test_categories_of_a_row(model):
+    X = pd.DataFrame({"state": list("abca") * 30, "u": NUMBERS[:120]})
+    y = np.where(X["state"] == "b", 1, 0)
+    model = clone(model).set_params(missing="hold", random_state=0).fit(X[:80], y[:80])
+    stream = tsrnn.Stream(model)
+    rows = X[80:].to_numpy()
+    rows[3, 0], rows[5] = None, ["new", np.nan]
+    expected = model.predict(pd.DataFrame(rows, columns=X.columns, index=X.index[80:]).astype({"u": float}))
+    np.testing.assert_allclose([stream.step(x) for x in rows], expected, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="has 1 values, but the model is expecting 2"):
+        stream.step(["a"])
+    model.set_params(missing="error").fit(X[:80], y[:80])
+    with pytest.raises(
+        ValueError, match="category 'new' in column 'state', which is not among those of training"
+    ):
+        tsrnn.Stream(model).step(["new", 0.0])
 
 
 def test_a_stream_is_copied_and_kept():

@@ -1,8 +1,8 @@
 """One row in, one answer out: a fitted model, its units and one past, without a table.
 
 The equations of a row, from the user's numbers to the user's, are laid out once for a compiled walk (``program.py``,
-``compiled.py``).  A model that brings none, bounds that are columns of X, and differences of a y that is not known
-yet, are followed as ``predict`` does, row by row.
+``compiled.py``).  A model that brings none, categories of X, bounds that are columns of X, and differences of a y that
+is not known yet, are followed as ``predict`` does, row by row.
 """
 
 import numpy as np
@@ -240,7 +240,9 @@ class Stream:
             self._waits, self._row = False, self._compiled()
             self._view()
             return self.step(x, y)
-        units = self._fitted.units
+        units, vocabulary = self._fitted.units, self._fitted.form.vocabulary
+        if vocabulary is not None:  # strings are strings and numbers numbers, as in a frame
+            x = vocabulary.coded(self._flat(np.asarray(x, object))[None], units.missing != "error")
         x = self._flat(np.asarray(x, np.float64))
         self._check_finite(x)
         told = None if y is None else self._measured(y)[1]
