@@ -3,8 +3,8 @@
     y^(k + s) = sum_c w_cs f_c(k, s),    w_cs >= 0,  sum_c w_cs = 1
 
 f_c are the members that ``race.py`` leaves, w_cs their weights by step (``blend.py``).  Members are functions of the
-rows before an origin and of what is known ahead; side by side they are a ``Dynamics`` (``dynamics.py``), which a
-``RaceLearner`` makes (``learner.py``).  Here are the parameters, and what becomes of the user's rows: stamps are a last
+rows before an origin and of the inputs known ahead; side by side they are a ``Dynamics`` (``dynamics.py``), which a
+``RaceLearner`` makes (``learner.py``).  Here are the parameters, and the reading of the user's rows: stamps are a last
 column of X, and missing rows are rows without y, so that a series is one, on its own regular grid.
 """
 
@@ -27,7 +27,7 @@ from .._series.stamps import PER_SECOND, Stamps
 from .learner import Plan, RaceLearner
 
 
-LONG_GAP = 1000  # missing rows, after which a series begins anew
+LONG_GAP = 1000  # missing rows from which a gap is not filled: the series starts anew
 MISSING = ("error", "hold", "mean")
 
 
@@ -37,7 +37,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     Seasons, lags, transforms and features of the calendar are found from the rows and their index; autoregressions,
     exponential smoothing, nets and naive forecasts are compared on all origins of several held stretches, those far
     behind are dropped early, the best are blended with weights for each step and learn from all rows. ``leaderboard_``
-    says how each did.
+    has the error of each.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         Rows to forecast.
     candidates : "auto" or list of estimators, default="auto"
         Beside autoregressions, smoothing and naive forecasts: "auto" tries NARX, ESN and GRU nets where there are rows
-        enough; a list has estimators of tsrnn (which see the calendar and the inputs known ahead), and any regressors
-        of scikit-learn's kind, which learn what the best autoregression leaves; an empty list keeps to those.
+        enough; a list has estimators of tsrnn (which see the calendar and the inputs known ahead) and any regressors
+        of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty list adds none.
     time_budget : float, default=60
-        Seconds. What is tried follows from counts of rows and weights, which stand for seconds on a slow core, so that
-        the result is the same on any machine; only where the clock itself runs out, the rest is left out, with a
+        Seconds. The candidates tried depend on counts of rows and weights, which stand for seconds on a slow core, so
+        that the result is the same on any machine; only if the clock itself runs out are the others left out, with a
         warning.
     missing : {"error", "hold", "mean"}, default="error"
-        What stands for NaN in X: an error, the last value known, the mean of training. NaN in y needs nothing.
+        NaN in X raises, or is replaced by the last value known or by the training mean. NaN in y is always allowed.
     random_state : int, RandomState or None, default=None
         For nets and sample paths.
     verbose : int, default=0
@@ -113,8 +113,8 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     scale: ClassVar = None
     target_transform: ClassVar = None
-    _is_compared = False  # with naive forecasts: the race has done so
-    _plan = None  # of a copy that is to run no race
+    _is_compared = False  # with naive forecasts again: the race has done so
+    _plan = None  # set in a copy that reuses the outcome of a race
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -123,7 +123,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     @property
     def leaderboard_(self):
-        """How each candidate did, the best first."""
+        """The error of each candidate, the best first."""
         board = self._trained().carry.board
         index = pd.Index([row["candidate"] for row in board], name="candidate")
         return pd.DataFrame(board, index=index).drop(columns="candidate")
@@ -135,12 +135,12 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     @property
     def members_(self):
-        """What was blended, fitted to all rows."""
+        """The blended models, fitted to all rows."""
         return list(self._dynamics().members)
 
     @property
     def weights_(self):
-        """Of each member at each step and output."""
+        """Weights of each member at each step and output."""
         return self._dynamics().weights
 
     @property
@@ -150,13 +150,13 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     @property
     def lags_(self):
-        """Of y, of the best autoregression."""
+        """Lags of y of the best autoregression."""
         return self._dynamics().lags
 
     # ---------------------------------------------------------------------------------- learning
 
     def fit(self, X, y, sample_weight=None, groups=None):
-        """Run the race, and learn from all rows.
+        """Run the race, and fit the blend to all rows.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         return super().fit(X, y, sample_weight, groups)
 
     def _learner(self):
-        """Check the parameters."""
+        """Check the parameters; returns the learner."""
         check_number("horizon", self.horizon, 1, integer=True)
         check_number("time_budget", self.time_budget, 0, low_open=True)
         check_number("verbose", self.verbose, 0, integer=True)
@@ -200,24 +200,24 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             raise TypeError(
                 f"candidates={self.candidates!r} is no list: give 'auto', or a list of estimators."
             )
-        for one in () if isinstance(self.candidates, str) else self.candidates:
-            if isinstance(one, type) or not hasattr(one, "fit") or not hasattr(one, "get_params"):
+        for model in () if isinstance(self.candidates, str) else self.candidates:
+            if isinstance(model, type) or not hasattr(model, "fit") or not hasattr(model, "get_params"):
                 raise TypeError(
-                    f"candidates: {one!r} is no estimator: give objects such as NARXRegressor() or a regressor of "
+                    f"candidates: {model!r} is no estimator: give objects such as NARXRegressor() or a regressor of "
                     "scikit-learn."
                 )
         return RaceLearner(self, self._plan)
 
     def _for_y(self, learner, form, table):
-        """The learner of these rows."""
+        """Return the learner of these rows."""
         return learner.of(table)
 
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
-        """Those of the race."""
+        """Return the errors of the race on its held stretches."""
         return Errors([], None, {}, {}, trained.carry.made)
 
     def _settle(self, table, units, trained, U, filled, Xz):
-        """The ``Place`` of each series at the end of its last rows."""
+        """Return the ``Place`` of each series after its last row."""
         places, ends = {}, iter(trained.ends)
         for part in table.parts:
             n = part.rows.stop - part.rows.start
@@ -228,24 +228,24 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         return places
 
     def _unfitted(self):
-        """A copy whose members are those that won."""
-        other, trained = clone(self), self._trained()
-        other._plan = Plan(trained.carry.entered, trained.dynamics.weights, trained.carry)
-        return other
+        """Return an unfitted copy that keeps the members of this race."""
+        unfitted, trained = clone(self), self._trained()
+        unfitted._plan = Plan(trained.carry.entered, trained.dynamics.weights, trained.carry)
+        return unfitted
 
     # ---------------------------------------------------------------------------------- rows
 
     def _beside(self, X, parts):
-        """X (N, F), and beside it each row's time in seconds, 0 where the index tells none."""
+        """Append to X (N, F) each row's time in seconds, 0 where the index has none."""
         when = np.zeros((len(X), 1))
         for part in parts:
             if _is_date(part.stamps):
-                here = when[part.rows]
-                here[:, 0] = _seconds(part.stamps)[: len(here)]
+                times = when[part.rows]
+                times[:, 0] = _seconds(part.stamps)[: len(times)]
         return np.concatenate([X, when], axis=1)
 
     def _check_fit(self, X, y, sample_weight, groups, fitted=None):
-        """The ``Form``, and a table in which the rows of short gaps are rows without y."""
+        """Check the rows; returns the ``Form``, and a table in which short gaps are filled with rows without y."""
         form, table = super()._check_fit(X, y, sample_weight, groups, fitted)
         parts, columns, end = [], [], 0
         for part in table.parts:
@@ -303,17 +303,17 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
 
 def _is_date(stamps):
-    """Whether there are stamps that a calendar knows."""
+    """Return whether stamps are dates."""
     return stamps is not None and stamps.clock.kind == "stamp"
 
 
 def _seconds(stamps):
-    """Stamps as seconds (n,) since 1970."""
+    """Convert stamps to seconds (n,) since 1970."""
     return stamps.values / PER_SECOND[stamps.clock.unit]
 
 
 def _on_grid(part):
-    """Where the rows of a part are on its regular grid, (n,), and the grid's stamps; long gaps take no rows."""
+    """Place the rows of a part on its regular grid: positions (n,) and the grid's stamps; long gaps take no rows."""
     stamps, at = part.stamps, np.arange(part.rows.stop - part.rows.start)
     gaps = timelines.gap_starts(stamps)
     if len(gaps) == 0:
@@ -323,9 +323,9 @@ def _on_grid(part):
     jumps = np.zeros(len(at), int)
     jumps[gaps] = lost
     at = at + jumps.cumsum()
-    values, seen = np.empty(at[-1] + 1, np.int64), timelines.read(stamps)
+    values, timeline = np.empty(at[-1] + 1, np.int64), timelines.read(stamps)
     values[at] = stamps.values
     for row, n in zip(gaps, lost):
-        between = seen._replace(last=int(stamps.values[row - 1]))
+        between = timeline._replace(last=int(stamps.values[row - 1]))
         values[at[row] - n : at[row]] = timelines.ahead([between], int(n))[0][0]
     return at, Stamps(values, stamps.clock)

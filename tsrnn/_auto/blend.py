@@ -1,9 +1,9 @@
-"""Blends: weights of forecasts, by step, that are not negative and add up to one, shrunk to plain ones.
+"""Blends: non-negative weights of forecasts that add up to one at each step, shrunk to a plain rule.
 
     min_w  sum_k (sum_c w_c e_c(k))^2 / min_c sum_k e_c(k)^2 + STRENGTH sum_c (w_c - v_c)^2,    w >= 0, sum_c w_c = 1
 
-over errors e_c(k) of the origins k and a few neighbouring steps together.  The plain weights v are smaller for what
-errs more, and shared by those that err alike, r_cd their correlation:
+over errors e_c(k) of the origins k, a few neighbouring steps pooled.  The plain weights v are smaller for members that
+err more, and divided among those whose errors are alike, r_cd their correlation:
 
     v_c ~ 1 / (sum_k e_c(k)^2 sum_d max(r_cd, 0)^4)
 """
@@ -14,13 +14,13 @@ import numpy as np
 from scipy.optimize import nnls
 
 
-STRENGTH = 0.2
-MOST = 6  # members
-ROUNDS = 12
+STRENGTH = 0.2  # of the shrinkage, in units of the best member's squared error
+MOST = 6  # members: more cost time and change a mean of forecasts little
+ROUNDS = 12  # of greedy selection: the mean weighs members in twelfths
 
 
 def step_groups(horizon):
-    """Groups of neighbouring steps, wider the farther: lists of slices of 0 ... horizon - 1.
+    """Group neighbouring steps, the farther the wider: slices of 0 ... horizon - 1.
 
     >>> step_groups(6)
     [slice(0, 1, None), slice(1, 3, None), slice(3, 6, None)]
@@ -36,25 +36,25 @@ def step_groups(horizon):
 
 
 def weights(wrong, strength=STRENGTH):
-    """Weights (C, h) for errors (C, M, h), NaN where y was not measured."""
+    """Weigh members by their errors (C, M, h), NaN where y was not measured; returns (C, h)."""
     C, _, h = wrong.shape
-    found = np.full((C, h), 1 / C)
+    by_step = np.full((C, h), 1 / C)
     if C == 1:
-        return found
+        return by_step
     groups = step_groups(h)
     centers, columns = [], []
     for group in groups:
         of_group = wrong[:, :, group].reshape(C, -1)
-        known = np.isfinite(of_group).all(axis=0)
-        columns.append(_solve(of_group[:, known], strength) if known.any() else np.full(C, 1 / C))
+        measured = np.isfinite(of_group).all(axis=0)
+        columns.append(_solve(of_group[:, measured], strength) if measured.any() else np.full(C, 1 / C))
         centers.append((group.start + group.stop - 1) / 2)
     for c in range(C):
-        found[c] = np.interp(np.arange(h), centers, [w[c] for w in columns])
-    return found / found.sum(axis=0)
+        by_step[c] = np.interp(np.arange(h), centers, [w[c] for w in columns])
+    return by_step / by_step.sum(axis=0)
 
 
 def _solve(wrong, strength):
-    """Weights (C,) for errors (C, n)."""
+    """Solve for weights (C,), given errors (C, n)."""
     C = len(wrong)
     G = wrong @ wrong.T
     power = np.maximum(np.diag(G), 1e-300)
@@ -72,13 +72,13 @@ def _solve(wrong, strength):
 
 
 def choose_members(wrong, naive, most=MOST, rounds=ROUNDS):
-    """Which forecasts, the most chosen first: one by one, often, those with which the mean of all chosen errs least.
+    """Select members greedily, with replacement (Caruana et al. 2004); returns numbers, the most often chosen first.
 
-    wrong : (C, M, h, O), errors, NaN where y was not measured.   naive : (2, h, O), what RMSE and MAE are divided by.
+    wrong : (C, M, h, O), errors, NaN where y was not measured.   naive : (2, h, O), RMSE and MAE of the naive forecast.
     """
-    known = np.isfinite(wrong[0])
-    n = np.maximum(known.sum(axis=0), 1)
-    wrong = np.where(known, wrong, 0.0)
+    measured = np.isfinite(wrong[0])
+    n = np.maximum(measured.sum(axis=0), 1)
+    wrong = np.where(measured, wrong, 0.0)
     chosen, total = [], np.zeros(wrong.shape[1:])
     for k in range(1, rounds + 1):
         allowed = range(len(wrong)) if len(set(chosen)) < most else sorted(set(chosen))
@@ -90,6 +90,6 @@ def choose_members(wrong, naive, most=MOST, rounds=ROUNDS):
 
 
 def _error(wrong, n, naive):
-    """The mean over steps of RMSE and MAE over those of naive forecasts, of errors (M, h, O), 0 where unknown."""
+    """Average over steps RMSE and MAE relative to the naive ones, of errors (M, h, O), 0 where unknown."""
     mse, mae = np.einsum("mho,mho->ho", wrong, wrong) / n, np.abs(wrong).sum(axis=0) / n
     return float(np.mean(np.stack([np.sqrt(mse), mae]) / naive))

@@ -1,15 +1,15 @@
-"""What enters a race, and what is left of it once it has learnt.
+"""Candidates of a race, and the members that they become once fitted.
 
 A candidate has a ``name``, its ``work`` (nominal seconds, from counts of rows and weights, never from a clock),
 
-    backtest(field, folds) -> made (M, h, O)      forecasts at the field's origins, NaN for those of other folds
+    backtest(field, folds) -> (M, h, O)      forecasts at the field's origins, NaN for those of other folds
     learn(blocks, steps) -> member
 
 and a member
 
     ahead(block, i, origins, steps) -> (M, steps, O)        of y, in the block's units; i : its number, or None
     more(block, i, start) -> member                         after rows from ``start`` on of the block were added
-    lead                                                    rows that it looks back on
+    lead                                                    rows of history that it needs
 """
 
 import warnings
@@ -25,28 +25,28 @@ from . import linear, smoothing
 from .field import naive_forecasts
 
 
-WARM = 400  # rows that a net runs through before an origin, beside its lags
-PAIRS = 30_000  # origins times steps that a foreign regressor learns from
+WARM = 400  # rows of warm-up of a net before an origin, beside its lags
+PAIRS = 30_000  # rows (origins times steps) that a foreign regressor is fitted to: some seconds of boosting
 
 
 def by_folds(field, folds, forecasts):
-    """Forecasts (M, h, O) at all origins, from ``forecasts(f, i, origins)``; NaN in folds that are left out."""
+    """Gather ``forecasts(f, i, origins)`` of all origins, (M, h, O); NaN in folds that are left out."""
     O = field.truth.shape[2]
 
-    def made(f, i):
+    def of_stretch(f, i):
         origins = field.stretches[f][i].origins
         return forecasts(f, i, origins) if f in folds else np.full((len(origins), field.horizon, O), np.nan)
 
-    return field.together(made)
+    return field.together(of_stretch)
 
 
 def cuts_of(field, f):
-    """Rows of each block before fold f."""
+    """Return the number of rows of each block before fold f."""
     return [stretch.cut for stretch in field.stretches[f]]
 
 
 def learnt_before(field, f):
-    """The blocks as they were before fold f."""
+    """Cut the blocks before fold f."""
     return [block.until(cut) for block, cut in zip(field.blocks, cuts_of(field, f))]
 
 
@@ -87,14 +87,14 @@ class Naive:
         return naive_forecasts(block, origins, steps, self.period)
 
     def more(self, block, i, start):
-        """Nothing is learnt."""
+        """Return itself: nothing is learnt."""
         return self
 
 
 @kept("mean candidate")
 @dataclass(eq=False)
 class Mean:
-    """The mean of all rows before, from which a level that wanders is far and noise is not."""
+    """The mean of all rows before an origin: best for noise, poor for a level that wanders."""
 
     work, name = 0.0, "mean"
 
@@ -109,7 +109,7 @@ class Mean:
         return Constant([block.levels(None).mean(axis=0) for block in blocks])
 
     def ahead(self, block, i, origins, steps):
-        """The mean of the rows before each origin."""
+        """Repeat the mean of the rows before each origin."""
         U = block.levels(None)
         means = np.cumsum(U, axis=0) / np.arange(1, len(U) + 1)[:, None]
         return np.repeat(means[np.maximum(origins - 1, 0)][:, None], steps, axis=1)
@@ -130,7 +130,7 @@ class Constant:
         return np.tile(value, (len(origins), steps, 1))
 
     def more(self, block, i, start):
-        """The mean stays."""
+        """Return itself: the mean stays."""
         return self
 
 
@@ -140,10 +140,10 @@ class Constant:
 @kept("linear candidate")
 @dataclass(eq=False)
 class Linear:
-    """An autoregression for each output; its forecasts are known from the search."""
+    """An autoregression for each output, with the forecasts that the search has computed."""
 
     recipes: list
-    made: Any = None
+    forecasts: Any = None
 
     work = 0.0
 
@@ -153,12 +153,12 @@ class Linear:
         return str(self.recipes[0])
 
     def forgetful(self):
-        """The same without the forecasts of the search, which take room."""
+        """Drop the forecasts of the search, which take room."""
         return Linear(self.recipes)
 
     def backtest(self, field, folds):
-        """What the search has found."""
-        return self.made
+        """Return the forecasts of the search."""
+        return self.forecasts
 
     def learn(self, blocks, steps):
         """As at the head."""
@@ -168,7 +168,7 @@ class Linear:
 @kept("linear member")
 @dataclass(eq=False)
 class LinearMember:
-    """Autoregressions that were fitted to all rows: of each output the recipe, the fit, each block's sums."""
+    """Fitted autoregressions: the recipe, the fit and each block's sums, by output."""
 
     recipes: list
     fits: list
@@ -176,7 +176,7 @@ class LinearMember:
 
     @property
     def lead(self):
-        """Its lags, those of inputs, and of these a season."""
+        """Lags of y (with those of its differences) and of inputs."""
         return max(len(fitted.model.a) + max(fitted.recipe.input_lags, default=0) for fitted in self.fits)
 
     @classmethod
@@ -200,7 +200,7 @@ class LinearMember:
         )
 
     def more(self, block, i, start):
-        """The coefficients that all rows, old and new, give; corrections stay."""
+        """Refit the coefficients to old and new rows, exactly; corrections stay."""
         member = replace(self, fits=list(self.fits), sums=list(self.sums))
         for o, recipe in enumerate(self.recipes):
             member.fits[o], member.sums[o] = linear.extended(
@@ -236,22 +236,22 @@ class Smoothing:
         for i, block in enumerate(field.blocks):
             cuts = [fold[i].cut for fold in field.stretches]
             for o in range(block.Y.shape[1]):
-                u, known, off = self._rows(block, o)
-                chosen[i, o] = smoothing.choose(grid, u, known, h, [max(1, c - off) for c in cuts])
+                u, measured, off = self._rows(block, o)
+                chosen[i, o] = smoothing.choose(grid, u, measured, h, [max(1, c - off) for c in cuts])
 
         def forecasts(f, i, origins):
-            block, made = field.blocks[i], []
+            block, outputs = field.blocks[i], []
             for o in range(block.Y.shape[1]):
-                u, known, off = self._rows(block, o)
-                made.append(
-                    smoothing.run(grid.one(chosen[i, o][f]), u, known, h, np.maximum(origins - off, 0))[0]
+                u, measured, off = self._rows(block, o)
+                outputs.append(
+                    smoothing.run(grid.one(chosen[i, o][f]), u, measured, h, np.maximum(origins - off, 0))[0]
                 )
-            return self._inverse(np.stack(made, axis=2))
+            return self._inverse(np.stack(outputs, axis=2))
 
         return by_folds(field, folds, forecasts)
 
     def _rows(self, block, o):
-        """The last rows of a block: levels, where they are known, and how many were left out."""
+        """Return the last rows of a block: levels, where y was measured, and the number of rows left out."""
         u = block.levels(self.pointwise)[:, o]
         off = max(0, len(u) - smoothing.MOST_ROWS)
         return u[off:], block.known[off:, o], off
@@ -265,8 +265,8 @@ class Smoothing:
         for block in blocks:
             of_block = []
             for o in range(block.Y.shape[1]):
-                u, known, _ = self._rows(block, o)
-                (k,) = smoothing.choose(grid, u, known, steps, [len(u)])
+                u, measured, _ = self._rows(block, o)
+                (k,) = smoothing.choose(grid, u, measured, steps, [len(u)])
                 of_block.append(grid.one(k))
             params.append(of_block)
         return SmoothingMember(self, params)
@@ -275,7 +275,7 @@ class Smoothing:
 @kept("smoothing member")
 @dataclass(eq=False)
 class SmoothingMember:
-    """Parameters that were chosen for each series and output."""
+    """Smoothing parameters, by series and output."""
 
     candidate: Smoothing
     params: list
@@ -284,19 +284,19 @@ class SmoothingMember:
 
     def ahead(self, block, i, origins, steps):
         """As at the head."""
-        made = []
+        outputs = []
         order = np.argsort(origins, kind="stable")
         for o in range(block.Y.shape[1]):
             params = self.params[0 if i is None else i][o]
-            u, known, off = self.candidate._rows(block, o)
+            u, measured, off = self.candidate._rows(block, o)
             ascending, back = np.unique(np.maximum(origins[order] - off, 0), return_inverse=True)
             out = np.empty((len(origins), steps))
-            out[order] = smoothing.run(params, u, known, steps, ascending)[0][back]
-            made.append(out)
-        return self.candidate._inverse(np.stack(made, axis=2))
+            out[order] = smoothing.run(params, u, measured, steps, ascending)[0][back]
+            outputs.append(out)
+        return self.candidate._inverse(np.stack(outputs, axis=2))
 
     def more(self, block, i, start):
-        """The parameters stay."""
+        """Return itself: the parameters stay."""
         return self
 
 
@@ -314,7 +314,7 @@ class Net:
     detail: int = 1
 
     def inputs(self, block, n):
-        """Features (n, D) of the first rows of a block."""
+        """Return the features (n, D) of the first n rows of a block."""
         return np.concatenate([block.calendar(self.detail)[:n], block.ahead[:n]], axis=1)
 
     def learn(self, blocks, steps):
@@ -326,7 +326,7 @@ class Net:
         ]
         X = [self.inputs(block, len(block)) for block in blocks]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of gaps, iterations: the race is the judge
+            warnings.simplefilter("ignore")  # of gaps, iterations: the race judges
             if len(blocks) == 1:
                 model.fit(X[0] if X[0].shape[1] else None, Y[0])
             else:
@@ -351,11 +351,11 @@ class NetMember:
 
     @property
     def lead(self):
-        """Rows that it runs through before an origin."""
+        """Rows of warm-up before an origin."""
         return WARM + 2 * int(self.model.lead_)
 
     def ahead(self, block, i, origins, steps):
-        """As at the head: from some rows before the first origin on, with an unknown past."""
+        """As at the head, from a cold memory ``lead`` rows before the first origin."""
         model = self.model
         low = max(0, int(origins.min()) - self.lead)
         high = int(origins.max()) + steps
@@ -364,26 +364,26 @@ class NetMember:
         X = self.candidate.inputs(block, high)[low:]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = model.trajectories(
+            forecasts = model.trajectories(
                 X if X.shape[1] else None, Y, steps, origins=origins - low, start="cold"
             ).forecast
-        return made.reshape(len(origins), steps, -1)
+        return forecasts.reshape(len(origins), steps, -1)
 
     def more(self, block, i, start):
-        """A few steps of learning from the new rows, after those before them were followed."""
+        """Run through ``lead`` rows before the new ones, then ``partial_fit`` those."""
         if None not in self.model.series_:
-            return self  # of several series, which array is which is not known
+            return self  # a panel: arrays do not say which of its series they continue
         model = deepcopy(self.model)
         low = max(0, start - self.lead)
         X, Y = self.candidate.inputs(block, len(block)), block.Y
-        parts = [
+        rows_before_and_new = [
             (X[rows] if X.shape[1] else None, Y[rows]) for rows in (slice(low, start), slice(start, None))
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if start > low:
-                model.update(*parts[0])
-            model.partial_fit(*parts[1])
+                model.update(*rows_before_and_new[0])
+            model.partial_fit(*rows_before_and_new[1])
         return replace(self, model=model)
 
 
@@ -391,20 +391,20 @@ class NetMember:
 
 
 def clock_of(block):
-    """The calendar, (N', D), in few harmonics and as plain numbers, which trees cut at."""
+    """Return the calendar (N', D) as harmonics and as plain numbers, at which trees split."""
     if block.stamps is None:
         phases = [(block.place % p)[:, None] for p in block.clock.seasons]
         return np.concatenate([block.calendar(1), *phases], axis=1)
     s = block.stamps
     plain = np.column_stack([s.hour + s.minute / 60, s.day_of_week, s.day_of_year]).astype(float)
-    seen = [k for k, name in enumerate(("day", "week", "year")) if block.clock.rows(name)]
-    return np.concatenate([block.calendar(1), plain[:, seen]], axis=1)
+    periods = [k for k, name in enumerate(("day", "week", "year")) if block.clock.rows(name)]
+    return np.concatenate([block.calendar(1), plain[:, periods]], axis=1)
 
 
 @kept("regressor candidate")
 @dataclass(eq=False)
 class Foreign:
-    """Any regressor: it learns what an autoregression leaves, from lags, calendar, inputs, step and its forecast."""
+    """Any regressor, fitted to the residuals of an autoregression: on lags, calendar, inputs, step and its forecast."""
 
     regressor: Any
     recipes: list
@@ -426,7 +426,7 @@ class Foreign:
 @kept("regressor member")
 @dataclass(eq=False)
 class ForeignMember:
-    """A regressor for each output, the scale of its target by step, and the autoregression that it corrects."""
+    """A fitted regressor for each output, the scale of its residuals by step, and the autoregression it corrects."""
 
     base: LinearMember
     models: list
@@ -434,7 +434,7 @@ class ForeignMember:
 
     @property
     def lead(self):
-        """That of the autoregression."""
+        """The rows of history of the autoregression."""
         return self.base.lead
 
     @classmethod
@@ -451,9 +451,9 @@ class ForeignMember:
                 origins = np.sort(rng.permutation(origins)[: max(1, PAIRS // (steps * len(blocks)))])
                 if len(origins) == 0:
                     continue
-                features, made = member._pairs(block, i, o, origins, steps)
+                features, base_forecasts = member._pairs(block, i, o, origins, steps)
                 at = (origins[:, None] + np.arange(steps)).ravel()
-                wrong = block.levels(recipes[o].pointwise)[at, o] - made.ravel()
+                wrong = block.levels(recipes[o].pointwise)[at, o] - base_forecasts.ravel()
                 keep = block.known[at, o] & (block.weight[at] > 0)
                 Z.append(features[keep])
                 r.append(wrong[keep])
@@ -467,45 +467,45 @@ class ForeignMember:
         return member
 
     def _pairs(self, block, i, o, origins, steps):
-        """Rows of features (M steps, D), and the autoregression's forecasts (M, steps) of the levels."""
+        """Compute features (M steps, D), and the autoregression's forecasts (M, steps) of the levels."""
         fitted = self.base.fits[o]
         recipe = fitted.recipe
         U = block.levels(recipe.pointwise)
-        made = linear.levels_ahead(fitted, block, i, o, origins, steps)
+        base_forecasts = linear.levels_ahead(fitted, block, i, o, origins, steps)
         before = np.maximum(origins - 1, 0)
         last = U[before, o]
-        own = U[np.maximum(origins[:, None] - np.array(recipe.lags), 0), o] - last[:, None]
+        lagged = U[np.maximum(origins[:, None] - np.array(recipe.lags), 0), o] - last[:, None]
         at = (origins[:, None] + np.arange(steps)).ravel()
-        of_origin = [last[:, None], own, U[before], block.seen[before]]
-        here = np.repeat(np.concatenate(of_origin, axis=1), steps, axis=0)
+        of_origin = [last[:, None], lagged, U[before], block.seen[before]]
+        repeated = np.repeat(np.concatenate(of_origin, axis=1), steps, axis=0)
         step = np.tile(np.arange(steps, dtype=float), len(origins))
         season = [np.take(U[:, o], np.maximum(at - p * -(-steps // p), 0)) for p in block.clock.seasons[:2]]
         return np.column_stack(
             [
-                here,
+                repeated,
                 step,
-                (made - last[:, None]).ravel(),
-                made.ravel(),
+                (base_forecasts - last[:, None]).ravel(),
+                base_forecasts.ravel(),
                 *season,
                 block.calendar(1)[at],
                 block.ahead[at],
             ]
-        ), made
+        ), base_forecasts
 
     def ahead(self, block, i, origins, steps):
         """As at the head."""
         out = []
         for o, (model, scale) in enumerate(zip(self.models, self.scales)):
-            Z, made = self._pairs(block, i, o, origins, steps)
+            Z, forecasts = self._pairs(block, i, o, origins, steps)
             fitted = self.base.fits[o]
-            made = made + scale[np.minimum(np.arange(steps), len(scale) - 1)] * model.predict(Z).reshape(
-                made.shape
-            )
-            made = np.clip(made, fitted.low, fitted.high)
+            forecasts = forecasts + scale[np.minimum(np.arange(steps), len(scale) - 1)] * model.predict(
+                Z
+            ).reshape(forecasts.shape)
+            forecasts = np.clip(forecasts, fitted.low, fitted.high)
             g = fitted.recipe.pointwise
-            out.append(made if g is None else g.inverse(made))
+            out.append(forecasts if g is None else g.inverse(forecasts))
         return np.stack(out, axis=2)
 
     def more(self, block, i, start):
-        """The autoregression learns, the regressor stays."""
+        """Refit the autoregression; the regressor stays."""
         return replace(self, base=self.base.more(block, i, start))

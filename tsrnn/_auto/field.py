@@ -15,19 +15,19 @@ import numpy as np
 from .._series.seasons import Calendar, calendar, filled
 
 
-MOST_ORIGINS = 2400  # of a race
-STRETCHES = 3
-HELD = 0.4  # of the rows, on which candidates are compared
-TINY = 1e-9
-HUGE = 1e100
-QUIET = 0.3  # of the overall error, which a quiet stretch is taken to have at least
+MOST_ORIGINS = 2400  # of a race: more change the ranking little, and each costs every candidate a forecast
+STRETCHES = 3  # folds: each costs a fit of every candidate
+HELD = 0.4  # share of the rows on which candidates are compared, the last ones
+TINY = 1e-9  # of the size of y, the least naive error (a constant series has none)
+HUGE = 1e100  # stands for an infinite error: its square is still finite
+QUIET = 0.3  # least unit of a stretch, as a share of the overall error: a quiet stretch must not dominate
 
 
 class Block:
     """One series.
 
     Y : (N, O), NaN where unknown, in units of its own, its scale.   ahead : (N', F), inputs known ahead, N' >= N.
-    seen : (N', G), other inputs, of which only rows before an origin are looked at.   stamps : of N' rows, or None.
+    seen : (N', G), other inputs, used up to the row before an origin.   stamps : of N' rows, or None.
     place : (N',), the number of each row since the first of training.   weight : (N,), of each row in learning.
     """
 
@@ -47,7 +47,7 @@ class Block:
         return len(self.Y)
 
     def calendar(self, detail):
-        """Features of the calendar (N', D)."""
+        """Return calendar features (N', D)."""
         if detail not in self._calendars:
             self._calendars[detail] = calendar(self.clock, self.stamps, self.place, detail)
         return self._calendars[detail]
@@ -58,7 +58,7 @@ class Block:
         return np.isfinite(self.Y)
 
     def levels(self, g):
-        """U (N, O) through a pointwise transform, without NaN."""
+        """Return y through a pointwise transform, gaps filled: U (N, O)."""
         name = repr(g)
         if name not in self._levels:
             U = self.Y if g is None else g(self.Y)
@@ -66,23 +66,23 @@ class Block:
         return self._levels[name]
 
     def until(self, n):
-        """The same, of the first n rows."""
-        part = Block(self.Y[:n], self.ahead, self.seen, self.stamps, self.place, self.clock, self.weight[:n])
-        part._calendars, part.remembered = self._calendars, self.remembered  # which do not depend on y
-        return part
+        """Return the block of the first n rows."""
+        head = Block(self.Y[:n], self.ahead, self.seen, self.stamps, self.place, self.clock, self.weight[:n])
+        head._calendars, head.remembered = self._calendars, self.remembered  # they do not depend on y
+        return head
 
 
 class Stretch(NamedTuple):
-    """Origins (M,) of one block, of which a model knows the rows before ``cut``."""
+    """Origins (M,) in one block, forecast by models fitted to the rows before ``cut``."""
 
     cut: int
     origins: np.ndarray
 
 
 class Field(NamedTuple):
-    """What a race is run on.
+    """The data of a race.
 
-    blocks : list of Block.   stretches : for each fold, for each block, a ``Stretch``.   truth : (M, h, O), what came,
+    blocks : list of Block.   stretches : for each fold, for each block, a ``Stretch``.   truth : (M, h, O), measured y,
     fold by fold, block by block.   unit : (M, h, O), of errors.   naive : errors of naive forecasts by step, in these
     units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.
     """
@@ -98,30 +98,26 @@ class Field(NamedTuple):
     best_naive: Any
 
     def together(self, forecasts):
-        """Forecasts (M, h, O) of all origins, from ``forecasts(fold, block number) -> (m, h, O)``."""
-        made = [
-            forecasts(f, i)
-            for f, fold in enumerate(self.stretches)
-            for i, stretch in enumerate(fold)
-            if len(stretch.origins)
-        ]
-        return np.concatenate(made)
+        """Concatenate ``forecasts(fold, block number) -> (m, h, O)`` over all origins, (M, h, O)."""
+        folds = enumerate(self.stretches)
+        at = [(f, i) for f, fold in folds for i, stretch in enumerate(fold) if len(stretch.origins)]
+        return np.concatenate([forecasts(f, i) for f, i in at])
 
     @property
     def n_held(self):
-        """Rows from which forecasts begin, with those that were not drawn."""
+        """Rows in the stretches, drawn as origins or not."""
         origins = [stretch.origins for fold in self.stretches for stretch in fold if len(stretch.origins)]
         return sum(int(o[-1] - o[0]) + 1 for o in origins)
 
-    def error(self, made, here=slice(None)):
-        """The error of forecasts (M, h, O), as at the head; over some of the origins."""
-        wrong = (made[here] - self.truth[here]) / self.unit[here]
+    def error(self, forecasts, at=slice(None)):
+        """Return the error of forecasts (M, h, O), as at the head; at some of the origins."""
+        wrong = (forecasts[at] - self.truth[at]) / self.unit[at]
         with np.errstate(over="ignore"):
             return float(np.mean(errors_by_step(wrong) / self.naive))
 
 
 def errors_by_step(wrong):
-    """RMSE and MAE, (2, h, O), of errors (M, h, O), NaN where y was not measured; huge where there is no forecast."""
+    """Compute RMSE and MAE, (2, h, O), of errors (M, h, O): NaN is left out, infinite ones count as HUGE."""
     with np.errstate(over="ignore", invalid="ignore"):
         size = np.minimum(np.abs(wrong), HUGE)
         n = np.maximum(np.isfinite(size).sum(axis=0), 1)
@@ -129,14 +125,14 @@ def errors_by_step(wrong):
 
 
 def naive_forecasts(block, origins, steps, period):
-    """The last value a whole number of periods before, (M, steps, O)."""
+    """Repeat the last ``period`` rows before each origin, (M, steps, O)."""
     U = block.levels(None)
     rows = origins[:, None] - period + np.arange(steps) % period
     return U[np.maximum(rows, 0)]
 
 
 def make_field(blocks, clock, horizon, seed=0):
-    """The ``Field`` of some blocks; raises ValueError where no stretch has an origin."""
+    """Lay out a ``Field`` of blocks; raises ValueError where no stretch has an origin."""
     rng = np.random.default_rng(seed)
     cuts = [_cuts(len(block), horizon) for block in blocks]
     n_folds = max(map(len, cuts))
@@ -155,8 +151,8 @@ def make_field(blocks, clock, horizon, seed=0):
     )
     wrong = {}
     for period in {1, *clock.seasons}:
-        made = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])
-        wrong[period] = made - truth
+        forecasts = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])
+        wrong[period] = forecasts - truth
     best = min(wrong, key=lambda p: errors_by_step(wrong[p]).mean())
     folds = [np.full(len(s.origins), f) for f, fold in enumerate(stretches) for s in fold if len(s.origins)]
     folds = np.concatenate(folds)
@@ -166,18 +162,18 @@ def make_field(blocks, clock, horizon, seed=0):
 
 
 def _units(wrong, folds, least):
-    """The unit of each error, (M, h, O): RMSE of naive forecasts at its step, as much as its stretch is wilder."""
+    """Return the unit of each error, (M, h, O): the naive RMSE at its step, scaled to its stretch."""
     overall = np.maximum(_smoothed(errors_by_step(wrong)[0]), least)
     unit = np.empty_like(wrong)
     for f in np.unique(folds):
-        here = folds == f
-        wilder = np.mean(errors_by_step(wrong[here])[0] / overall, axis=0)
-        unit[here] = overall * np.maximum(wilder, QUIET)
+        in_fold = folds == f
+        wilder = np.mean(errors_by_step(wrong[in_fold])[0] / overall, axis=0)
+        unit[in_fold] = overall * np.maximum(wilder, QUIET)
     return unit
 
 
 def _smoothed(errors):
-    """Errors (h, O), each the root mean square of those of some steps on either side: of few origins they jump."""
+    """Smooth errors (h, O) over neighbouring steps (root mean square): with few origins they jump."""
     h = len(errors)
     total = np.concatenate([np.zeros((1, errors.shape[1])), np.cumsum(errors**2, axis=0)])
     reach = h // 6
@@ -186,7 +182,7 @@ def _smoothed(errors):
 
 
 def _cuts(n_rows, horizon):
-    """First and last origin + 1 of each stretch of a series; [] where it is too short."""
+    """Return (first, last + 1) origin of each stretch of a series; [] where it is too short."""
     last = n_rows - horizon + 1
     first = n_rows - max(int(HELD * n_rows), min(2 * horizon, n_rows // 2), horizon + 3)
     first = max(first, min(4, last - 1))
@@ -197,7 +193,7 @@ def _cuts(n_rows, horizon):
 
 
 def _stretch(cuts, f, share, rng):
-    """Stretch f of a series, with a share of its origins."""
+    """Draw a share of the origins of stretch f of a series."""
     if f >= len(cuts):
         return Stretch(0, np.empty(0, int))
     a, b = cuts[f]

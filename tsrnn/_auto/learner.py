@@ -1,4 +1,4 @@
-"""Learning by a race: series become blocks, ``race.py`` compares, members learn from all rows; and what is told."""
+"""Learning by a race: series become blocks, ``race.py`` compares, members are fitted to all rows; and the report."""
 
 import time
 import warnings
@@ -23,15 +23,15 @@ from .field import errors_by_step, make_field
 
 ROOM = 3.0  # times the range of training by which a forecast may leave it
 SHOWN = (1, 3, 6, 12, 24, 48, 96)  # steps in the leaderboard
-BESIDE = 30  # rows that are remembered beside those that members look back on
+BESIDE = 30  # spare rows in a memory beyond those that members need
 
 
 @kept("race")
 class Raced(NamedTuple):
-    """What a race has come to.
+    """The outcome of a race, as a fitted model keeps it.
 
-    entered : candidates of the members.   board, by_step, verdict : what there is to tell.   made : ``Made``, the
-    blend's forecasts on the held stretches.   reach : steps that were compared.
+    entered : candidates of the members.   board, by_step, verdict : the report.   made : ``Made``, the blend's
+    forecasts on the held stretches.   reach : steps that were compared.
     """
 
     entered: list
@@ -43,7 +43,7 @@ class Raced(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Candidates of the members, their weights (C, h, O) and steps, where there is to be no race."""
+    """The outcome of an earlier race: candidates of the members and their weights (C, h, O)."""
 
     entered: list
     weights: np.ndarray
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RaceLearner(Learner):
-    """The parameters of an ``AutoForecaster``, and the race.
+    """The learner of an ``AutoForecaster``.
 
     plan : ``Plan``, or None for a race.   several : whether rows are of several series.   stamps : those of the longest
     series, or None.
@@ -66,7 +66,7 @@ class RaceLearner(Learner):
     whole_scale = False
 
     def of(self, table):
-        """The learner of a table."""
+        """Return the learner of a table."""
         longest = max(table.parts, key=lambda part: part.rows.stop - part.rows.start)
         several = table.form != "table" or longest.key is not None
         return RaceLearner(self.p, self.plan, several, longest.stamps)
@@ -74,7 +74,7 @@ class RaceLearner(Learner):
     # ---------------------------------------------------------------------------------- learning
 
     def learn(self, net, series, mean, rng, before=None):
-        """Run the race, and let the members learn from all rows."""
+        """Run the race, and fit the members to all rows."""
         scales = [scale_of(s.Y) if self.several else np.ones(s.Y.shape[1]) for s in series]
         Ys = [s.Y / scale for s, scale in zip(series, scales)]
         reading = self._reading(Ys)
@@ -99,7 +99,7 @@ class RaceLearner(Learner):
         return Trained(dynamics, 1, [], [], raced, ends)
 
     def learn_more(self, trained, series, memory, rng):
-        """Let the members learn from the rows of one series; nothing of one that was not there in training."""
+        """Extend the members by new rows of a training series; of other series nothing is learnt."""
         dynamics = trained.dynamics
         if memory.number is None:
             return trained
@@ -113,7 +113,7 @@ class RaceLearner(Learner):
         return trained._replace(dynamics=dynamics.but(members=members))
 
     def _reading(self, Ys):
-        """How the rows of the series, in their units, are read: seasons are found."""
+        """Identify the seasons of series in their units; returns the ``Reading``."""
         stamps, index = self.stamps, None
         if stamps is not None and stamps.clock.kind != "int":
             index = to_index(stamps.clock._replace(period=None), stamps.values)
@@ -123,8 +123,10 @@ class RaceLearner(Learner):
         return Reading(calendar, timelines.read(stamps) if dated else None, self.p._columns_known_ahead())
 
     def _blend(self, members, weights, reading, lags, Ys, scales, mean):
-        """The ``Blend`` of members, given weights (C, h, O)."""
-        step = np.minimum(np.arange(int(self.p.horizon)), weights.shape[1] - 1)  # the last go on
+        """Join members and weights (C, h, O) to a ``Blend``."""
+        step = np.minimum(
+            np.arange(int(self.p.horizon)), weights.shape[1] - 1
+        )  # the last one's weights go on
         season = max((1, *reading.calendar.seasons))
         furthest = max([max(lags), *(member.lead for member in members)])
         looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE)
@@ -136,21 +138,21 @@ class RaceLearner(Learner):
     # ---------------------------------------------------------------------------------- the race
 
     def _planned(self):
-        """Candidates, weights, lags and what there was to tell, of an earlier race."""
+        """Return candidates, weights, lags and report of an earlier race."""
         plan = self.plan
         return plan.entered, plan.weights, _lags_of(plan.entered), plan.raced
 
     def _raced(self, blocks, reach):
-        """The same, of a race on some blocks."""
+        """Run a race on blocks; returns candidates, weights, lags and report."""
         p, O = self.p, blocks[0].Y.shape[1]
         try:
-            field = make_field(race.some(blocks), blocks[0].clock, reach)
+            field = make_field(race.sample(blocks), blocks[0].clock, reach)
         except ValueError:
             return self._without_race(reach, O)
         n_rows = max(0, sum(map(len, blocks)) - race.FREE_ROWS)
         worth = race.LEAST_WORK + race.PER_ROW * n_rows * O
-        given = not isinstance(p.candidates, str)  # which the user wants to see, however few the rows
-        work = 0.8 * p.time_budget if given else min(0.8 * p.time_budget, worth)
+        by_user = not isinstance(p.candidates, str)  # they are to be seen, however few the rows
+        work = 0.8 * p.time_budget if by_user else min(0.8 * p.time_budget, worth)
         purse = race.Purse(work, p.time_budget, time.monotonic)
         seed = p.random_state if isinstance(p.random_state, Integral) else None
         result = race.run(field, purse, p.candidates, seed, print if p.verbose else None)
@@ -160,9 +162,9 @@ class RaceLearner(Learner):
                 "may differ on another machine. Give more seconds, or fewer candidates."
             )
         chosen = [result.runners[k].candidate for k in result.members]
-        entered = [one.forgetful() if isinstance(one, Linear) else one for one in chosen]
+        entered = [c.forgetful() if isinstance(c, Linear) else c for c in chosen]
         lags = _lags_of([runner.candidate for runner in result.runners])
-        board, by_step, verdict = _told(field, result)
+        board, by_step, verdict = _report(field, result)
         return (
             entered,
             result.weights,
@@ -171,7 +173,7 @@ class RaceLearner(Learner):
         )
 
     def _without_race(self, reach, O):
-        """Persistence, where there are too few rows to compare anything."""
+        """Fall back on persistence, with a warning, where there are too few rows to compare anything."""
         verdict = "Too few rows to compare forecasts: the last value goes on."
         warn(f"{verdict} Give more rows, or a shorter horizon.")
         board = [{"candidate": "persistence", "error": 1.0, "weight": 1.0}]
@@ -181,30 +183,30 @@ class RaceLearner(Learner):
 
 
 def _lags_of(candidates):
-    """Lags of y, of the first autoregression."""
-    return next((one.recipes[0].lags for one in candidates if isinstance(one, Linear)), (1,))
+    """Return the lags of y of the first autoregression."""
+    return next((c.recipes[0].lags for c in candidates if isinstance(c, Linear)), (1,))
 
 
 def _level_of(Ys):
-    """The mean (O,) of the means of series Y (N, O)."""
+    """Average the means of series Y (N, O), (O,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of series without any value
         return np.nan_to_num(np.nanmean([np.nanmean(Y, axis=0) for Y in Ys], axis=0))
 
 
 def _range_of(Ys):
-    """Low and high, (O,), that no forecast may leave, of series Y (N, O)."""
+    """Return bounds (O,) of forecasts: the range of series Y (N, O) and ROOM times its width on either side."""
     low = np.min([np.nanmin(np.where(np.isfinite(Y), Y, np.inf), axis=0) for Y in Ys], axis=0)
     high = np.max([np.nanmax(np.where(np.isfinite(Y), Y, -np.inf), axis=0) for Y in Ys], axis=0)
     room = ROOM * np.maximum(high - low, 1e-3 * np.maximum(np.abs(high), np.abs(low)))
     return low - room, high + room
 
 
-# ---------------------------------------------------------------------------------------- what there is to tell
+# ---------------------------------------------------------------------------------------- the report
 
 
 def _made(field, result):
-    """``Made``: the blend's forecasts on the held stretches, and their errors."""
+    """Collect the blend's out-of-sample forecasts on the held stretches, and their errors, as ``Made``."""
     rows, last, leap = [], [], 0
     for fold in field.stretches:
         for block, stretch in zip(field.blocks, fold):
@@ -216,19 +218,19 @@ def _made(field, result):
     return Made(np.concatenate(rows), result.honest, field.truth - result.honest, np.concatenate(last))
 
 
-def _told(field, result):
-    """The leaderboard, errors by step, and the verdict; with a warning where nothing beats naive forecasts."""
+def _report(field, result):
+    """Return the leaderboard, errors by step and the verdict; warn if nothing beats naive forecasts."""
     weight = dict(zip(result.members, result.weights.mean(axis=(1, 2))))
     error = field.error(result.blended)
     rows = [("blend", error, result.blended, np.nan, 1.0, "")]
     rows += [
-        (r.candidate.name, r.error, r.made, r.seconds, weight.get(k, 0.0), r.dropped)
+        (r.candidate.name, r.error, r.forecasts, r.seconds, weight.get(k, 0.0), r.dropped)
         for k, r in enumerate(result.runners)
     ]
     shown = [s for s in SHOWN if s < field.horizon] + [field.horizon]
     table, by_step = [], {}
-    for k, (name, err, made, seconds, share, note) in enumerate(rows):
-        rmse = None if made is None else errors_by_step(made - field.truth)[0].mean(axis=1)
+    for k, (name, err, forecasts, seconds, share, note) in enumerate(rows):
+        rmse = None if forecasts is None else errors_by_step(forecasts - field.truth)[0].mean(axis=1)
         table.append(
             {"candidate": name, "error": float(err)}
             | {f"RMSE-{s}": np.nan if rmse is None else float(rmse[s - 1]) for s in shown}
@@ -241,7 +243,7 @@ def _told(field, result):
 
 
 def _verdict(field, error, best):
-    """In one line, whether anything beats naive forecasts."""
+    """Compare the blend with naive forecasts, in one line; warn if it is no better."""
     p, h = field.best_naive, field.horizon
     naive = "persistence" if p == 1 else f"the seasonal naive forecast ({p} rows)"
     steps = f"{h} step{'s' if h > 1 else ''}"

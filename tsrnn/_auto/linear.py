@@ -19,16 +19,16 @@ from .._values import kept
 
 PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)
 POOLINGS = (0.3, 0.05)
-RECTIFY = (1e-2, 1e-1, 1.0)
-QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of an input, at which its effect may bend
-MOST_REMEMBERED = 6  # arrays of features of a block
-MOST_EXAMPLES = 4000  # origins that errors are learnt from
-BEYOND = 3.0  # times the range of training that a forecast may leave it by
+RECTIFY = (1e-2, 1e-1, 1.0)  # penalties of the second regression: errors are mostly noise
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # knots of an input: where its effect may change slope
+MOST_REMEMBERED = 6  # arrays of features cached for a block: a search varies one word at a time
+MOST_EXAMPLES = 4000  # origins that corrections are fitted to: an h-step regression of D = 100 needs no more
+BEYOND = 3.0  # ranges of the training levels by which a forecast may leave them
 
 
 @kept("recipe")
 class Recipe(NamedTuple):
-    """How an autoregression is made; the search changes one word at a time."""
+    """Settings of an autoregression; the search changes one at a time."""
 
     lags: tuple
     differences: tuple = ()
@@ -37,7 +37,7 @@ class Recipe(NamedTuple):
     input_lags: tuple = (0,)
     shapes: tuple = ()
     half_life: float = np.inf  # shares of the rows
-    pooling: float = np.inf  # rows that others count for beside a series' own, as a share of those
+    pooling: float = np.inf  # weight of all series in the fit of one, as a share of its own rows
     penalty: float = 1e-3
     rectify: float | None = None
 
@@ -56,9 +56,9 @@ class Recipe(NamedTuple):
 
 @kept("autoregression of a race")
 class Fit(NamedTuple):
-    """A fitted ``Recipe`` of one output.   model : of a new series.   models : of each, by its number.
+    """A fitted ``Recipe`` of one output.   model : for a new series.   models : for each training series.
 
-    low, high : ends of levels.
+    corrections : (beta (D, h), b (h,)) of the second regression, or None.   low, high : bounds of levels.
     """
 
     recipe: Recipe
@@ -70,7 +70,7 @@ class Fit(NamedTuple):
 
 
 def features(block, recipe):
-    """E (N', D), what is known of each row ahead."""
+    """Return the features known ahead of each row, E (N', D), from a cache."""
     key = recipe.detail, recipe.input_lags, recipe.shapes
     if key not in block.remembered:
         while len(block.remembered) > MOST_REMEMBERED:
@@ -80,18 +80,18 @@ def features(block, recipe):
 
 
 def _features(block, detail, input_lags, shapes):
-    """The calendar, inputs at their lags, and their shapes: hinges, the mean of the last day, by the time of day."""
-    X, parts = block.ahead, [block.calendar(detail)]
+    """Compute E (N', D): calendar, lagged inputs and their shapes (hinges, mean of the last day, by time of day)."""
+    X, columns = block.ahead, [block.calendar(detail)]
     if not input_lags or X.shape[1] == 0:
-        return parts[0]
+        return columns[0]
     bent = [np.maximum(X[:, j] - knot, 0) for j, knots in enumerate(shapes) for knot in knots]
-    own = np.column_stack([X, *bent])
-    parts += [_later(own, lag) for lag in input_lags]
+    bent_X = np.column_stack([X, *bent])
+    columns += [_later(bent_X, lag) for lag in input_lags]
     if shapes:
         many = [j for j, knots in enumerate(shapes) if knots]
         first = block.clock.seasons[0] if block.clock.seasons else 0
         if first and many:
-            parts.append(_moving_mean(X[:, many], first))
+            columns.append(_moving_mean(X[:, many], first))
             day = (
                 harmonics((block.place % first) / first, 2)
                 if block.clock.step is None
@@ -99,12 +99,12 @@ def _features(block, detail, input_lags, shapes):
             )
             if block.clock.step is None or block.clock.rows("day"):
                 curved = np.column_stack([X[:, many], *bent])
-                parts.append((curved[:, :, None] * day[:, None, :]).reshape(len(X), -1))
-    return np.concatenate(parts, axis=1)
+                columns.append((curved[:, :, None] * day[:, None, :]).reshape(len(X), -1))
+    return np.concatenate(columns, axis=1)
 
 
 def _later(X, lag):
-    """X (N, F), ``lag`` rows later; the first row stands before it."""
+    """Delay X (N, F) by ``lag`` rows; its first row is repeated in front."""
     return (
         X
         if lag == 0
@@ -113,7 +113,7 @@ def _later(X, lag):
 
 
 def _moving_mean(X, n):
-    """The mean of the last n rows, (N, F); of those there are, at the start."""
+    """Average the last n rows, (N, F); fewer at the start."""
     total = np.concatenate([np.zeros((1, X.shape[1])), np.cumsum(X, axis=0)])
     end = np.arange(1, len(X) + 1)
     begin = np.maximum(end - n, 0)
@@ -121,14 +121,14 @@ def _moving_mean(X, n):
 
 
 def knots_of(blocks):
-    """Where inputs with many values bend: quantiles of each, () of others; and () where none has many."""
+    """Place the knots of each input: quantiles where it has many values, else (); () where no input has many."""
     X = np.concatenate([block.ahead[: len(block)] for block in blocks])
-    found = [tuple(np.quantile(x, QUANTILES)) if len(np.unique(x)) > 20 else () for x in X.T]
-    return tuple(found) if any(found) else ()
+    knots = [tuple(np.quantile(x, QUANTILES)) if len(np.unique(x)) > 20 else () for x in X.T]
+    return tuple(knots) if any(knots) else ()
 
 
 def _weights(block, o, half_life, n):
-    """How much each row of an output counts, (N,)."""
+    """Weights (n,) of the rows of an output: measured, weighted by the user, discounted by age."""
     counts = block.known[:n, o] * block.weight[:n]
     if np.isfinite(half_life):
         counts *= 0.5 ** ((n - 1 - np.arange(n)) / (half_life * n))
@@ -136,12 +136,12 @@ def _weights(block, o, half_life, n):
 
 
 def fit(blocks, recipe, o, cuts, penalties=None):
-    """``Fit`` for each penalty, of output o, to the rows of each block before its cut."""
+    """Fit output o to the rows of each block before its cut; a ``Fit`` a penalty."""
     return fit_many(blocks, recipe, o, [cuts], penalties)[0]
 
 
 def fit_many(blocks, recipe, o, cuts, penalties=None):
-    """For each list of cuts (one a block, ascending from list to list) a list of ``Fit``, one a penalty."""
+    """Fit for each list of cuts (one a block, ascending from list to list); a list of ``Fit``, one a penalty."""
     penalties = (recipe.penalty,) if penalties is None else penalties
     sums = []  # block by block, cut by cut
     for i, block in enumerate(blocks):
@@ -149,16 +149,16 @@ def fit_many(blocks, recipe, o, cuts, penalties=None):
         u, E = block.levels(recipe.pointwise)[:n, o], features(block, recipe)[:n]
         rows = ar.regressors(u, E, recipe.lags, recipe.differences)
         sums.append(ar.sums_until(rows, _weights(block, o, recipe.half_life, n), [c[i] for c in cuts]))
-    found = []
+    fits = []
     for f, of_fold in enumerate(cuts):
-        parts = [of_block[f] for of_block in sums]
+        of_fold_sums = [of_block[f] for of_block in sums]
         low, high = _range(blocks, recipe, o, of_fold)
-        found.append(_of_sums(parts, recipe, penalties, low, high))
-    return found
+        fits.append(_of_sums(of_fold_sums, recipe, penalties, low, high))
+    return fits
 
 
 def fit_with_sums(blocks, recipe, o, cuts):
-    """``Fit`` to the rows before the cuts, and each block's sums, to be added to."""
+    """Fit to the rows before the cuts; returns the ``Fit`` and each block's sums, which later rows extend."""
     sums = []
     for block, cut in zip(blocks, cuts):
         rows = ar.regressors(
@@ -172,54 +172,54 @@ def fit_with_sums(blocks, recipe, o, cuts):
 
 
 def _of_sums(sums, recipe, penalties, low, high):
-    """``Fit`` of each block's sums, for each penalty."""
+    """Solve for each penalty: pooled over blocks, and for each block."""
     whole = ar.pooled(sums)
     common = ar.ridge(whole, penalties)
-    own = [[_with_intercept(beta, b, noise, part) for part in sums] for beta, b, noise in common]
+    by_series = [[_with_intercept(beta, b, noise, part) for part in sums] for beta, b, noise in common]
     if np.isfinite(recipe.pooling) and len(sums) > 1:
-        each = [ar.ridge(_beside(part, whole, recipe.pooling), penalties) for part in sums]
-        own = [[of_part[k] for of_part in each] for k in range(len(penalties))]
+        pooled_fits = [ar.ridge(_beside(part, whole, recipe.pooling), penalties) for part in sums]
+        by_series = [[of_part[k] for of_part in pooled_fits] for k in range(len(penalties))]
 
     def levels(beta, b, noise):
         return ar.in_levels(beta, b, noise, recipe.lags, recipe.differences)
 
-    pairs = zip(common, own)
+    pairs = zip(common, by_series)
     return [Fit(recipe, levels(*c), [levels(*one) for one in o], None, low, high) for c, o in pairs]
 
 
-def _with_intercept(beta, b, noise, part):
-    """The same coefficients with the intercept of one series."""
-    return beta, part.mean[-1] - beta @ part.mean[:-1] if part.n > 0 else b, noise
+def _with_intercept(beta, b, noise, sums):
+    """Replace the intercept by that of one series."""
+    return beta, sums.mean[-1] - beta @ sums.mean[:-1] if sums.n > 0 else b, noise
 
 
-def _beside(part, whole, pooling):
-    """``Sums`` of a series, and of all about its own mean, which count for a share of its rows."""
-    if part.n <= 0:
+def _beside(own_sums, whole, pooling):
+    """Add to a series' ``Sums`` those of all, about its own mean, with the weight of a share of its rows."""
+    if own_sums.n <= 0:
         return whole
-    return ar.merged(part, whole._replace(n=pooling * part.n, mean=part.mean))
+    return ar.merged(own_sums, whole._replace(n=pooling * own_sums.n, mean=own_sums.mean))
 
 
 def extended(fitted, sums, recipe, o, new):
-    """``Fit`` and sums after rows were added: ``new`` are a block, its number and its first new row.
+    """Extend a ``Fit`` and its sums by new rows; ``new`` : block, its number, its first new row.
 
-    Corrections stay.
+    Corrections stay: they need out-of-sample errors, which a few rows do not give.
     """
     block, i, start = new
-    part, n = sums[i], len(block)
+    old, n = sums[i], len(block)
     E = features(block, recipe)[:n]
     rows = ar.regressors(block.levels(recipe.pointwise)[:, o], E, recipe.lags, recipe.differences)
     counts = block.known[:, o] * block.weight
     counts[:start] = 0.0
-    if np.isfinite(recipe.half_life):  # what is older counts less
-        part = part._replace(n=part.n * 0.5 ** ((n - start) / (recipe.half_life * max(part.n, n))))
-    longer = [*sums[:i], ar.merged(part, ar.sums_until(rows, counts, [n])[0]), *sums[i + 1 :]]
+    if np.isfinite(recipe.half_life):  # older rows are discounted
+        old = old._replace(n=old.n * 0.5 ** ((n - start) / (recipe.half_life * max(old.n, n))))
+    longer = [*sums[:i], ar.merged(old, ar.sums_until(rows, counts, [n])[0]), *sums[i + 1 :]]
     low, high = _range([block], recipe, o, [n])
-    (more,) = _of_sums(longer, recipe, (recipe.penalty,), min(low, fitted.low), max(high, fitted.high))
-    return more._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer
+    (longer_fit,) = _of_sums(longer, recipe, (recipe.penalty,), min(low, fitted.low), max(high, fitted.high))
+    return longer_fit._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer
 
 
 def _range(blocks, recipe, o, cuts):
-    """Levels that no forecast may leave, beyond those of training."""
+    """Bounds of forecasts: the range of the training levels and a margin."""
     low = min(block.levels(recipe.pointwise)[:c, o].min() for block, c in zip(blocks, cuts) if c)
     high = max(block.levels(recipe.pointwise)[:c, o].max() for block, c in zip(blocks, cuts) if c)
     room = BEYOND * (high - low) if recipe.pointwise is None else 0.5 * (high - low)
@@ -227,52 +227,52 @@ def _range(blocks, recipe, o, cuts):
 
 
 def levels_ahead(fitted, block, i, o, origins, steps, E=None):
-    """Forecasts (M, steps) of the levels, of block number i (None for a new one)."""
+    """Forecast levels (M, steps) of block number i (None for a new one)."""
     E = features(block, fitted.recipe) if E is None else E
     model = fitted.model if i is None else fitted.models[i]
     u = block.levels(fitted.recipe.pointwise)[:, o]
-    made = ar.ahead(model, u, E, origins, steps)
+    forecasts = ar.ahead(model, u, E, origins, steps)
     if fitted.corrections is not None:
         Z = situation(block, fitted.recipe, o, origins, E)
         beta, b = fitted.corrections
-        step = np.minimum(np.arange(steps), len(b) - 1)  # beyond those that were learnt the last one
-        made = made + Z @ beta[:, step] + b[step]
-    return np.clip(np.nan_to_num(made, nan=0.0, posinf=1e300, neginf=-1e300), fitted.low, fitted.high)
+        step = np.minimum(np.arange(steps), len(b) - 1)  # beyond the last fitted step its correction stays
+        forecasts = forecasts + Z @ beta[:, step] + b[step]
+    return np.clip(np.nan_to_num(forecasts, nan=0.0, posinf=1e300, neginf=-1e300), fitted.low, fitted.high)
 
 
 def forecast(fitted, block, i, o, origins, steps):
-    """Forecasts (M, steps) of y."""
-    made = levels_ahead(fitted, block, i, o, origins, steps)
-    return made if fitted.recipe.pointwise is None else fitted.recipe.pointwise.inverse(made)
+    """Forecast y (M, steps)."""
+    forecasts = levels_ahead(fitted, block, i, o, origins, steps)
+    return forecasts if fitted.recipe.pointwise is None else fitted.recipe.pointwise.inverse(forecasts)
 
 
 # ------------------------------------------------------------------------------------ rectified
 
 
 def situation(block, recipe, o, origins, E):
-    """z(k) (M, D): what is known before row k."""
+    """Compute z(k) (M, D), the regressors of corrections: changes over lags, of other outputs and of inputs."""
     U = block.levels(recipe.pointwise)
     before = np.maximum(np.asarray(origins) - 1, 0)
     lags = np.array(recipe.lags)
-    own = U[np.maximum(origins[:, None] - lags, 0), o]
+    lagged = U[np.maximum(origins[:, None] - lags, 0), o]
     last = U[before, o]
-    parts = [own[:, 1:] - last[:, None], E[origins]]
+    columns = [lagged[:, 1:] - last[:, None], E[origins]]
     if not recipe.differences:
-        parts.append(last[:, None])
-    others = [k for k in range(U.shape[1]) if k != o]
-    if others:
-        parts += [
-            U[before][:, others] - U[np.maximum(before - 1, 0)][:, others],
-            U[before][:, others] - last[:, None],
+        columns.append(last[:, None])
+    other_outputs = [k for k in range(U.shape[1]) if k != o]
+    if other_outputs:
+        columns += [
+            U[before][:, other_outputs] - U[np.maximum(before - 1, 0)][:, other_outputs],
+            U[before][:, other_outputs] - last[:, None],
         ]
     if block.seen.shape[1]:
         V = block.seen
-        parts += [V[before], V[np.maximum(before - 1, 0)] - V[before]]
-    return np.concatenate(parts, axis=1)
+        columns += [V[before], V[np.maximum(before - 1, 0)] - V[before]]
+    return np.concatenate(columns, axis=1)
 
 
 def rectified(fitted, blocks, o, cuts, steps, penalties=None):
-    """The same ``Fit`` with corrections for each step, learnt from its own errors before the cuts; one a penalty."""
+    """Add corrections for each step, fitted to the errors before the cuts; a ``Fit`` a penalty."""
     penalties = (fitted.recipe.rectify,) if penalties is None else penalties
     every = -(-sum(cuts) // MOST_EXAMPLES)
     Z, R, weight = [], [], []
@@ -292,15 +292,15 @@ def rectified(fitted, blocks, o, cuts, steps, penalties=None):
         weight.append(_weights(block, o, fitted.recipe.half_life, cut)[origins] + 1e-9)
     if not Z:
         return [fitted] * len(penalties)
-    found = _many_targets(np.concatenate(Z), np.concatenate(R), np.concatenate(weight), penalties)
+    corrections = _many_targets(np.concatenate(Z), np.concatenate(R), np.concatenate(weight), penalties)
     return [
         fitted._replace(recipe=fitted.recipe._replace(rectify=penalty), corrections=correction)
-        for penalty, correction in zip(penalties, found)
+        for penalty, correction in zip(penalties, corrections)
     ]
 
 
 def _many_targets(Z, R, weight, penalties):
-    """Ridge regressions of R (M, h) on Z (M, D): (beta (D, h), b (h,)) for each penalty."""
+    """Regress R (M, h) on Z (M, D) by ridge: (beta (D, h), b (h,)) for each penalty."""
     weight = weight / weight.sum()
     z_mean, r_mean = weight @ Z, weight @ R
     Z = Z - z_mean
@@ -311,43 +311,43 @@ def _many_targets(Z, R, weight, penalties):
     C = Z.T @ ((R - r_mean) * weight[:, None])
     values, vectors = np.linalg.eigh(G)
     values, projected = np.maximum(values, 0), vectors.T @ C
-    found = []
+    corrections = []
     for penalty in penalties:
         beta = (vectors @ (projected / (values + penalty)[:, None])) / scale[:, None]
-        found.append((beta, r_mean - z_mean @ beta))
-    return found
+        corrections.append((beta, r_mean - z_mean @ beta))
+    return corrections
 
 
 # ------------------------------------------------------------------------------------ the search
 
 
 class Trial(NamedTuple):
-    """A recipe of one output that was tried: its error, and its forecasts (M, h) at the field's origins."""
+    """A recipe tried on one output: its error, and its forecasts (M, h) at the field's origins."""
 
     error: float
     recipe: Recipe
-    made: np.ndarray
+    forecasts: np.ndarray
 
 
 class Search:
-    """Tries recipes of one output on a field, and remembers them.   late() : whether the clock has run out."""
+    """Coordinate search over recipes of one output.   late() : whether the clock has run out."""
 
     def __init__(self, field, o, late):
         self.field, self.o, self.late = field, o, late
         self.cuts = [[s.cut for s in fold] for fold in field.stretches]
         self.trials = {}
 
-    def error(self, made):
-        """Of forecasts (M, h)."""
-        one = slice(self.o, self.o + 1)
+    def error(self, forecasts):
+        """Return the error of forecasts (M, h) of this output."""
+        output = slice(self.o, self.o + 1)
         field = self.field
-        part = field._replace(
-            truth=field.truth[..., one], unit=field.unit[..., one], naive=field.naive[..., one]
+        field_of_output = field._replace(
+            truth=field.truth[..., output], unit=field.unit[..., output], naive=field.naive[..., output]
         )
-        return part.error(made[..., None])
+        return field_of_output.error(forecasts[..., None])
 
     def try_out(self, recipe, penalties=None, rectify=None):
-        """The best ``Trial`` over some penalties, or over penalties of the rectified one."""
+        """Return the best ``Trial`` over penalties, or over the penalties of its corrections."""
         key = recipe._replace(penalty=0.0, rectify=None), penalties, rectify
         if key in self.trials:
             return self.trials[key]
@@ -360,20 +360,20 @@ class Search:
             ]
         best = None
         for k, _ in enumerate(fits[0]):
-            made = field.together(
+            forecasts = field.together(
                 lambda f, i, k=k: forecast(
                     fits[f][k], field.blocks[i], i, o, field.stretches[f][i].origins, field.horizon
                 )[..., None]
             )[..., 0]
             chosen = recipe._replace(penalty=(penalties or (recipe.penalty,))[k if rectify is None else 0])
             chosen = chosen if rectify is None else chosen._replace(rectify=rectify[k])
-            trial = Trial(self.error(made), chosen, made)
+            trial = Trial(self.error(forecasts), chosen, forecasts)
             best = trial if best is None or trial.error < best.error else best
         self.trials[key] = best
         return best
 
     def run(self):
-        """Search one word after the other; all trials, the best first."""
+        """Change one setting after the other; returns all trials, the best first."""
         field, o = self.field, self.o
         blocks = field.blocks
         first_cut = max(self.cuts[0])
@@ -392,13 +392,13 @@ class Search:
             if self.late():
                 break
             tried = [self.try_out(t.recipe._replace(**change), PENALTIES) for t in leaders]
-            leaders = [min(pair, key=lambda t: t.error) for pair in zip(leaders, tried)]
+            leaders = [min(old_and_new, key=lambda t: t.error) for old_and_new in zip(leaders, tried)]
         for trial in leaders:
             self.try_out(trial.recipe, (trial.recipe.penalty,), RECTIFY)
         return sorted(self.trials.values(), key=lambda t: t.error)
 
     def _changes(self, sets, pointwise, inputs):
-        """What is changed of a recipe, one after the other."""
+        """List the changes of a recipe to try, in order."""
         changes = [{"pooling": share} for share in POOLINGS] if len(self.field.blocks) > 1 else []
         changes += [{"lags": lags} for lags in sets.values()]
         changes += [{"pointwise": g} for g in pointwise[:-1]]

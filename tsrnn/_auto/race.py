@@ -27,7 +27,7 @@ from .field import HUGE
 from .linear import Search
 
 
-MOST_LINEAR = 20  # autoregressions that go on to the blend
+MOST_LINEAR = 20  # autoregressions offered to the blend, which takes a few
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
 ALIKE = 2.0  # times the best error, within which the best of a kind is still one to believe in
 PRIOR = 20  # independent errors' worth of belief that the best of each kind are equally good
@@ -35,25 +35,28 @@ MOST_ROWS = 50_000  # of many series, on which candidates are compared
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
 PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
-FREE_ROWS = 850  # that are worth none
+FREE_ROWS = 850  # below which nets rarely pay
 LEAST_WORK = 0.3  # nominal seconds
 
 
 class Runner(NamedTuple):
-    """A candidate and how it did.   error : infinite where it was dropped, for the reason that is given."""
+    """A candidate and its result.   error : infinite where it was dropped.   dropped : the reason, or "".
+
+    forecasts : (M, h, O), or None.   seconds : of processor time.
+    """
 
     candidate: Any
     error: float
-    made: Any
+    forecasts: Any
     seconds: float
     dropped: str = ""
 
 
 class Result(NamedTuple):
-    """The end of a race.
+    """The outcome of a race.
 
-    members : numbers of runners.   weights : (C, h, O).   blended : (M, h, O), the blend's forecasts.   honest : the
-    same, of blends that were chosen on the other stretches.
+    members : numbers of runners.   weights : (C, h, O).   blended : (M, h, O), the blend's forecasts.   honest : (M, h,
+    O), out-of-sample: on each stretch those of a blend that was chosen on the others.
     """
 
     runners: list
@@ -64,27 +67,27 @@ class Result(NamedTuple):
 
 
 class Purse:
-    """How much work, in nominal seconds, and how many real seconds are left."""
+    """The budget: nominal seconds of work, and a clock."""
 
     def __init__(self, work, seconds, clock=time.monotonic):
         self.work, self.clock, self.end = work, clock, clock() + seconds
         self.ran_out = False
 
     def late(self):
-        """Whether the clock has run out."""
+        """Return whether the clock has run out."""
         self.ran_out = self.ran_out or self.clock() > self.end
         return self.ran_out
 
     def pays(self, work):
-        """Whether so much is left; it is spent then."""
+        """Spend ``work`` if the budget allows it; returns whether it did."""
         if self.late() or work > self.work:
             return False
         self.work -= work
         return True
 
 
-def some(blocks):
-    """Of very many series some, drawn, on which candidates are compared; all are learnt from in the end."""
+def sample(blocks):
+    """Draw some of very many series, on which candidates are compared; members are fitted to all."""
     drawn, rows = [], 0
     for i in np.random.default_rng(0).permutation(len(blocks)):
         if drawn and rows + len(blocks[i]) > MOST_ROWS:
@@ -95,17 +98,17 @@ def some(blocks):
 
 
 def run(field, purse, candidates, random_state, tell=None):
-    """``Result`` of a race on a field.
+    """Run a race on a field; returns its ``Result``.
 
-    candidates : "auto", or a list of estimators, regressors and words.
+    candidates : "auto", or a list of estimators and regressors.   tell : called with a line for each candidate.
     """
     O = field.truth.shape[2]
     runners = []
 
     def enter(candidate, folds=None, seconds=0.0):
         begin = time.process_time()
-        made = candidate.backtest(field, range(len(field.stretches)) if folds is None else folds)
-        runner = Runner(candidate, field.error(made), made, time.process_time() - begin + seconds)
+        forecasts = candidate.backtest(field, range(len(field.stretches)) if folds is None else folds)
+        runner = Runner(candidate, field.error(forecasts), forecasts, time.process_time() - begin + seconds)
         runners.append(runner)
         if tell is not None:
             tell(f"{candidate.name}: {runner.error:.4f}")
@@ -125,46 +128,46 @@ def run(field, purse, candidates, random_state, tell=None):
 
 
 def _finish(field, runners):
-    """Members and weights of the runners that are left."""
+    """Choose members and weights among the runners that finished; returns the ``Result``."""
     order = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
-    left = [k for k in order if runners[k].error <= ALIKE * runners[order[0]].error]
-    near = sum(runners[k].error <= FAR_BEHIND * runners[order[0]].error for k in left)
+    able = [k for k in order if runners[k].error <= ALIKE * runners[order[0]].error]
+    near = sum(runners[k].error <= FAR_BEHIND * runners[order[0]].error for k in able)
     first = {}
-    for c, k in enumerate(left):
+    for c, k in enumerate(able):
         first.setdefault(_kind(runners[k].candidate), c)
     kinds = [c for kind, c in first.items() if kind is not None]
-    made = np.stack([np.clip(runners[k].made, -HUGE, HUGE) for k in left])
-    wrong = (made - field.truth) / field.unit
+    forecasts = np.stack([np.clip(runners[k].forecasts, -HUGE, HUGE) for k in able])
+    wrong = (forecasts - field.truth) / field.unit
     chosen, weights = _blend(field, wrong, near, kinds, np.ones(len(field.folds), bool))
-    blended = np.einsum("cmho,cho->mho", made[chosen], weights)
+    blended = np.einsum("cmho,cho->mho", forecasts[chosen], weights)
     honest, numbers = blended.copy(), np.unique(field.folds)
     for f in numbers if len(numbers) > 1 else ():
-        here = field.folds == f
-        others, own = _blend(field, wrong, near, kinds, ~here)
-        honest[here] = np.einsum("cmho,cho->mho", made[others][:, here], own)
-    return Result(runners, [left[c] for c in chosen], weights, blended, honest)
+        in_fold = field.folds == f
+        blind, blind_weights = _blend(field, wrong, near, kinds, ~in_fold)
+        honest[in_fold] = np.einsum("cmho,cho->mho", forecasts[blind][:, in_fold], blind_weights)
+    return Result(runners, [able[c] for c in chosen], weights, blended, honest)
 
 
 def _kind(candidate):
-    """Of what kind a candidate is, where that costs little to learn; else None."""
+    """Return the kind of a cheap candidate, whose best is always blended; None for others."""
     if isinstance(candidate, Linear):
         return "linear", candidate.recipes[0].differences
     return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing)) else None
 
 
-def _blend(field, wrong, near, kinds, here):
-    """Members, chosen by errors (C, M, h, O) at some origins, (M,) bool, and their weights (C, h, O).
+def _blend(field, wrong, near, kinds, at):
+    """Choose members by the errors ``wrong`` (C, M, h, O) at some origins, (M,) bool, and weigh them, (C, h, O).
 
-    The first ``near`` may be chosen. To the weights that errors tell come equal ones of the best of each kind, which
-    ``kinds`` has the numbers of: the fewer independent errors there are, the more.
+    The first ``near`` may be chosen. Weights are shrunk to equal ones of ``kinds``, the numbers of the best of each
+    kind: the more, the fewer independent errors there are.
     """
-    chosen = blend.choose_members(wrong[:near, here], field.naive)
-    of_chosen = wrong[chosen][:, here]
-    told = np.stack([blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])], axis=2)
+    chosen = blend.choose_members(wrong[:near, at], field.naive)
+    of_chosen = wrong[chosen][:, at]
+    from_errors = np.stack([blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])], axis=2)
     share = PRIOR / (PRIOR + field.n_held / field.horizon) if kinds else 0.0
     members = list(dict.fromkeys([*chosen, *kinds]))
-    weights = np.zeros((len(members), *told.shape[1:]))
-    weights[: len(chosen)] = (1 - share) * told
+    weights = np.zeros((len(members), *from_errors.shape[1:]))
+    weights[: len(chosen)] = (1 - share) * from_errors
     for c in kinds:
         weights[members.index(c)] += share / len(kinds)
     return members, weights
@@ -175,20 +178,21 @@ def _naive(field):
 
 
 def _linear(field, O, late):
-    """Autoregressions, their recipes for each output (the best), and the seconds that each took."""
+    """Search autoregressions; returns candidates, the best recipe of each output, and seconds a trial."""
     begin = time.process_time()
     searches = [Search(field, o, late).run() for o in range(O)]
-    kept = [_different(trials) for trials in searches]
-    n = min(map(len, kept))
-    found = [
-        Linear([of[k].recipe for of in kept], np.stack([of[k].made for of in kept], axis=2)) for k in range(n)
+    best = [_different(trials) for trials in searches]
+    n = min(map(len, best))
+    candidates = [
+        Linear([of[k].recipe for of in best], np.stack([of[k].forecasts for of in best], axis=2))
+        for k in range(n)
     ]
     seconds = (time.process_time() - begin) / sum(map(len, searches))
-    return found, [of[0].recipe for of in searches], seconds
+    return candidates, [of[0].recipe for of in searches], seconds
 
 
 def _different(trials):
-    """The best trials, and of each kind of differences the best."""
+    """Keep the best trials, and the best of each set of differences."""
     first = {}
     for trial in trials:
         first.setdefault(trial.recipe.differences, trial)
@@ -197,7 +201,7 @@ def _different(trials):
 
 
 def _smooth(field):
-    """Exponential smoothing with and without the first season, of y and of its logarithm or root."""
+    """Propose exponential smoothing with and without the first season, of y and of its logarithm or root."""
     lengths = [len(block) for block in field.blocks]
     if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
         return []
@@ -214,9 +218,9 @@ def _smooth(field):
 
 
 def _nets(field, recipes, candidates, random_state):
-    """Nets and regressors to try, those that gain most for their work first."""
+    """List the nets and regressors to try, those that gain most for their work first."""
     if not isinstance(candidates, str):
-        return [_given(field, _seeded(one, random_state), recipes) for one in candidates]
+        return [_given(field, _seeded(estimator, random_state), recipes) for estimator in candidates]
     from sklearn.ensemble import HistGradientBoostingRegressor  # which takes a while to load
 
     n_rows = sum(map(len, field.blocks))
@@ -251,50 +255,50 @@ def _nets(field, recipes, candidates, random_state):
 
 
 def _few(lags, seasons):
-    """Some of the lags, for nets."""
+    """Thin out lags for nets: the nearest, and those about one and two seasons."""
     if len(lags) <= MOST_LAGS:
         return lags
     near = {k for k in lags if k <= 3 or any(abs(k - m * p) <= 1 for p in seasons for m in (1, 2))}
     return tuple(sorted(near or lags[:MOST_LAGS]))
 
 
-def _seeded(one, random_state):
-    """A user's estimator, with the seed where it has none of its own."""
-    if one.get_params(deep=False).get("random_state", 0) is not None:
-        return one
-    return clone(one).set_params(random_state=random_state)
+def _seeded(estimator, random_state):
+    """Seed a user's estimator that has no seed of its own."""
+    if estimator.get_params(deep=False).get("random_state", 0) is not None:
+        return estimator
+    return clone(estimator).set_params(random_state=random_state)
 
 
-def _given(field, one, recipes):
-    """The candidate that a user's estimator stands for."""
+def _given(field, estimator, recipes):
+    """Make a user's estimator a candidate."""
     n_rows = sum(map(len, field.blocks))
-    if isinstance(one, SequenceRegressor):
-        return Net(one, type(one).__name__, 1e-3 * n_rows)
-    return Foreign(one, recipes, 1e-3 * n_rows, f"{type(one).__name__} on ARX")
+    if isinstance(estimator, SequenceRegressor):
+        return Net(estimator, type(estimator).__name__, 1e-3 * n_rows)
+    return Foreign(estimator, recipes, 1e-3 * n_rows, f"{type(estimator).__name__} on ARX")
 
 
 def _by_rungs(field, candidate, runners, purse):
-    """The ``Runner`` of a candidate: on the last stretch, and on all if it is not far behind there."""
+    """Run a candidate on the last stretch, and on the others unless it is far behind there; returns its ``Runner``."""
     begin = time.process_time()
     n = len(field.stretches)
 
-    def left(reason):
+    def dropped(reason):
         return Runner(candidate, np.inf, None, time.process_time() - begin, reason)
 
     if not purse.pays(candidate.work / n):
-        return left("no budget")
+        return dropped("no budget")
     try:
-        made = candidate.backtest(field, [n - 1])
-        here = np.isfinite(made).all(axis=(1, 2))
-        best = min(field.error(r.made, field.folds == n - 1) for r in runners if not r.dropped)
+        forecasts = candidate.backtest(field, [n - 1])
+        on_last = np.isfinite(forecasts).all(axis=(1, 2))
+        best = min(field.error(r.forecasts, field.folds == n - 1) for r in runners if not r.dropped)
         if n > 1:
-            error = field.error(made, here) if here.any() else np.inf
-            if not here.any() or error > FAR_BEHIND * best:
-                return left(f"{error / best - 1:.0%} behind on the last stretch")
+            error = field.error(forecasts, on_last) if on_last.any() else np.inf
+            if not on_last.any() or error > FAR_BEHIND * best:
+                return dropped(f"{error / best - 1:.0%} behind on the last stretch")
             if not purse.pays(candidate.work * (n - 1) / n):
-                return left("no budget")
-            rest = candidate.backtest(field, range(n - 1))
-            made = np.where(here[:, None, None], made, rest)
+                return dropped("no budget")
+            on_others = candidate.backtest(field, range(n - 1))
+            forecasts = np.where(on_last[:, None, None], forecasts, on_others)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-        return left(str(error).splitlines()[0][:80])
-    return Runner(candidate, field.error(made), made, time.process_time() - begin)
+        return dropped(str(error).splitlines()[0][:80])
+    return Runner(candidate, field.error(forecasts), forecasts, time.process_time() - begin)

@@ -4,8 +4,8 @@
     e(t) = u(t) - l(t - 1) - phi b(t - 1) - c(t - p)
     l(t) = l(t - 1) + phi b(t - 1) + alpha e(t),   b(t) = phi b(t - 1) + beta e(t),   c(t) = c(t - p) + gamma e(t)
 
-in error-correction form [1], of u = g(y).  A grid of parameters runs side by side; that with the least errors over all
-steps from all origins before a cut is taken there.
+in error-correction form [1], of u = g(y).  A grid of parameters runs side by side; the one with the least error over
+all steps and origins before a cut is chosen there.
 
 [1] R. J. Hyndman, A. B. Koehler, J. K. Ord, R. D. Snyder, "Forecasting with exponential smoothing", Springer, 2008.
 """
@@ -27,7 +27,7 @@ MOST_FORECASTS = 6000  # values that parameters are compared by
 
 @kept("smoothing parameters")
 class Grid(NamedTuple):
-    """Parameters side by side, (G,) each, and the season in rows (1 for none)."""
+    """G sets of parameters side by side, (G,) each, and the season in rows (1 for none)."""
 
     alpha: np.ndarray
     beta: np.ndarray
@@ -36,30 +36,30 @@ class Grid(NamedTuple):
     period: int
 
     def one(self, k):
-        """The k-th of them."""
+        """Return the k-th set alone."""
         return Grid(*(v[k : k + 1] for v in self[:4]), self.period)
 
 
 def grid(period):
-    """All combinations."""
+    """Return all combinations of parameters."""
     gammas = GAMMAS if period > 1 else (0.0,)
     rows = np.array([(a, a * b, phi, g) for a, (b, phi), g in product(ALPHAS, TRENDS, gammas)])
     return Grid(*rows.T, period)
 
 
-def run(params, u, known, steps, origins):
-    """Forecasts (G, M, steps) of u from origins (M,), ascending; where u is not known nothing is corrected."""
+def run(params, u, measured, steps, origins):
+    """Forecast u from origins (M,), ascending: (G, M, steps); rows where u was not measured correct nothing."""
     p, G = params.period, len(params.alpha)
     level, trend, season = _begin(u, p, G)
     far = np.cumsum(params.phi[:, None] ** np.arange(1, steps + 1), axis=1)  # (G, steps)
-    made = np.empty((G, len(origins), steps))
+    forecasts = np.empty((G, len(origins), steps))
     ahead = np.arange(steps)
     k = 0
     for t in range(int(origins[-1]) + 1 if len(origins) else 0):
         if k < len(origins) and origins[k] == t:
-            made[:, k] = level[:, None] + trend[:, None] * far + season[:, (t + ahead) % p]
+            forecasts[:, k] = level[:, None] + trend[:, None] * far + season[:, (t + ahead) % p]
             k += 1
-        if t >= len(u) or not known[t]:
+        if t >= len(u) or not measured[t]:
             level = level + params.phi * trend
             trend = params.phi * trend
             continue
@@ -68,11 +68,11 @@ def run(params, u, known, steps, origins):
         level = level + drift + params.alpha * e
         trend = drift + params.beta * e
         season[:, t % p] += params.gamma * e
-    return made
+    return forecasts
 
 
 def _begin(u, p, G):
-    """Level, trend (G,) and season (G, p) before the first row, from the first two seasons."""
+    """Start level, trend (G,) and season (G, p) from the first two seasons."""
     head = u[: 2 * p] if p > 1 else u[:4]
     if p == 1 or len(head) < 2 * p:
         return np.full(G, head[:2].mean()), np.zeros(G), np.zeros((G, p))
@@ -83,17 +83,17 @@ def _begin(u, p, G):
     return np.full(G, line[0] - slope), np.full(G, slope), np.tile(season - season.mean(), (G, 1))
 
 
-def choose(params, u, known, steps, cuts):
-    """For each of the cuts, ascending, the number of the parameters that err least before it."""
+def choose(params, u, measured, steps, cuts):
+    """Return, for each of the ascending cuts, the number of the parameters that err least before it."""
     p, n = params.period, cuts[-1]
     origins = np.arange(min(2 * p + 2, max(1, n // 3)), n)
     most = max(60, MOST_FORECASTS // steps)
-    if len(origins) > most:  # some of all phases: every 24th would know one hour
+    if len(origins) > most:  # drawn at random: every 24th would see one hour of the day only
         origins = np.sort(np.random.default_rng(0).permutation(origins)[:most])
-    made = run(params, u[:n], known, steps, origins)
+    forecasts = run(params, u[:n], measured, steps, origins)  # (G, M, steps)
     at = origins[:, None] + np.arange(steps)
-    inside = (at < n) & known[np.minimum(at, len(known) - 1)]
-    wrong = np.where(inside, made - u[np.minimum(at, n - 1)], 0.0)
+    inside = (at < n) & measured[np.minimum(at, len(measured) - 1)]
+    wrong = np.where(inside, forecasts - u[np.minimum(at, n - 1)], 0.0)
     chosen = []
     for cut in cuts:
         counts = inside & (at < cut)
@@ -103,8 +103,8 @@ def choose(params, u, known, steps, cuts):
         n_step = np.maximum(counts.sum(axis=0), 1)
         mse = (wrong**2 * counts).sum(axis=1) / n_step  # (G, steps)
         mae = (np.abs(wrong) * counts).sum(axis=1) / n_step
-        seen = counts.any(axis=0)
-        mse, mae = np.sqrt(mse[:, seen]), mae[:, seen]
+        reached = counts.any(axis=0)
+        mse, mae = np.sqrt(mse[:, reached]), mae[:, reached]
         score = (mse / np.maximum(mse.min(axis=0), 1e-300) + mae / np.maximum(mae.min(axis=0), 1e-300)).mean(
             axis=1
         )

@@ -15,9 +15,9 @@ from .dynamics import Dynamics
 
 @dataclass(frozen=True, eq=False)
 class Direct(Dynamics):
-    """What such models have in common; a subclass brings ``n_outputs``, ``furthest``, ``at_once`` and four verbs.
+    """Base of such models; a subclass brings ``n_outputs``, ``furthest``, ``at_once`` and four verbs.
 
-    at_once : rows n, at most, that follow from one.
+    at_once : most rows n that are forecast from one.   furthest : the horizon.
     """
 
     sees_y = True
@@ -28,19 +28,19 @@ class Direct(Dynamics):
         raise NotImplementedError
 
     def measured(self, X, Y, memory):
-        """Follow rows whose Y (N, O) is known: forecasts of each from those before it, (N, O), and the memory."""
+        """Follow rows whose Y (N, O) is known; returns one-step forecasts (N, O) and the memory after."""
         raise NotImplementedError
 
     def next_rows(self, X, memory, n):
-        """Forecasts (n, O) of the rows after a memory; n <= at_once."""
+        """Forecast n <= at_once rows after a memory, (n, O)."""
         raise NotImplementedError
 
     def moved(self, X, Y, memory):
-        """The memory after rows X, Y (N, .)."""
+        """Advance a memory by rows X, Y (N, .)."""
         raise NotImplementedError
 
     def wide(self, steps):
-        """Rows that are followed where ``steps`` are asked for."""
+        """Return how many steps are to be computed for ``steps`` of output: as many."""
         if steps > self.furthest:
             raise ValueError(
                 f"forecast({steps}) is beyond horizon={self.furthest}: ask for fewer steps, or fit with "
@@ -70,22 +70,22 @@ class Direct(Dynamics):
             at = 0
             for i, k in enumerate(first):
                 memory = self.moved(X[at:], Y[at:k], memory)
-                which, at = slice(i, i + 1), k
+                runs, at = slice(i, i + 1), k
 
-                def feed(t, z, which=which):
-                    return z if settle is None else settle(which, t, z[None])[0]
+                def feed(t, z, runs=runs):
+                    return z if settle is None else settle(runs, t, z[None])[0]
 
                 out, _ = self._alone(X[k:], memory, steps, feed, self.at_once)
-                yield which, out[:, None]
+                yield runs, out[:, None]
             return
-        for which, out in self.ahead(X, Y, memory, first, steps):
+        for runs, out in self.ahead(X, Y, memory, first, steps):
             if settle is not None:
                 for t in range(steps):
-                    settle(which, t, out[t])
-            yield which, out
+                    settle(runs, t, out[t])
+            yield runs, out
 
     def _alone(self, X, memory, steps, settle, at_once):
-        """Outputs (steps, O) of a model that goes on from its own, ``at_once`` rows at a time; and the memory then."""
+        """Run freely, ``at_once`` rows at a time, settle(t, z) fed back; returns outputs (steps, O), memory after."""
         out = np.empty((steps, self.n_outputs))
         fed = out.copy()
         for a in range(0, steps, at_once):
