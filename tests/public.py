@@ -4,6 +4,7 @@ import pytest
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 import tsrnn
+from tsrnn._estimators.classifier import SequenceClassifier
 from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._models.recurrent import RecurrentRegressor
 
@@ -14,6 +15,11 @@ PUBLIC = [
     if isinstance(kind, type)
     and issubclass(kind, SequenceRegressor)
     and not issubclass(kind, MetaEstimatorMixin)  # has tests of its own
+]
+CLASSIFIERS = [
+    kind
+    for kind in map(vars(tsrnn).get, tsrnn.__all__)
+    if isinstance(kind, type) and issubclass(kind, SequenceClassifier)  # of labels, of rows or of series
 ]
 RECURRENT = [kind for kind in PUBLIC if issubclass(kind, RecurrentRegressor)]
 SMALL = {

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from public import CLASSIFIERS
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.metrics import log_loss
@@ -21,7 +22,7 @@ from tsrnn._series.units import Series
 from tsrnn._training.losses import Logistic, Softmax
 
 
-NAMES = [name for name in tsrnn.__all__ if name.endswith("Classifier")]
+NAMES = [kind.__name__ for kind in CLASSIFIERS]
 SMALL = {
     name: getattr(tsrnn, name)(20, random_state=0)
     if name == "ESNClassifier"

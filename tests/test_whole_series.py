@@ -7,6 +7,7 @@ import naive
 import numpy as np
 import pandas as pd
 import pytest
+from public import CLASSIFIERS as ALL_CLASSIFIERS
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict, cross_val_score
@@ -23,7 +24,7 @@ from tsrnn._series.units import Series
 from tsrnn._training.losses import Logistic, Softmax, resolve_loss
 
 
-CLASSIFIERS = [name for name in tsrnn.__all__ if name.endswith("Classifier") and name != "NARXClassifier"]
+CLASSIFIERS = [kind.__name__ for kind in ALL_CLASSIFIERS if kind.__name__ != "NARXClassifier"]
 REGRESSORS = [name.replace("Classifier", "Regressor") for name in CLASSIFIERS]
 POOLINGS = ["last", "mean", "max", "attention"]
 

@@ -18,6 +18,7 @@ from ._estimators.through import (
 from ._models.arx import ARXRegressor
 from ._models.elman import ElmanClassifier, ElmanRegressor
 from ._models.encoder_decoder import EncoderDecoderRegressor
+from ._models.encoder_decoder_classifier import EncoderDecoderClassifier
 from ._models.esn import ESNClassifier, ESNRegressor, RecursiveLeastSquares
 from ._models.esn_cv import ESNRegressorCV
 from ._models.gru import GRUClassifier, GRURegressor
@@ -64,6 +65,7 @@ __all__ = [
     "ESNRegressorCV",
     "ElmanClassifier",
     "ElmanRegressor",
+    "EncoderDecoderClassifier",
     "EncoderDecoderRegressor",
     "Evolution",
     "Forecaster",

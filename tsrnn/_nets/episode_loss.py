@@ -34,15 +34,16 @@ BLOCK = 256  # examples that are forecast side by side
 class Episode(NamedTuple):
     """Layout of an encoder and a decoder.
 
-    attention : one of ``attention.KINDS``, or None.   T, n : rows of history, and to forecast.   widths : V, A, O, Q.
+    attention : one of ``attention.KINDS``, or None.   T, n : rows of history, and to forecast, or 0 where they differ
+    from example to example.   widths : V, A, O, Q.
     """
 
     encoder: Net
     decoder: Net
     attention: str | None
-    T: int
-    n: int
-    widths: tuple
+    T: int = 0
+    n: int = 0
+    widths: tuple = ()
 
     lead = 0  # an example is complete in itself
 
@@ -138,18 +139,22 @@ class Through:
 
 
 class EpisodeTape:
-    """Work space for B examples: a tape each of the encoder and of the decoder, and attention between them."""
+    """Work space for B examples: a tape each of the encoder and of the decoder, and attention between them.
 
-    def __init__(self, net, B, dtype):
+    T, n : steps of each, by default those of all examples.
+    """
+
+    def __init__(self, net, B, dtype, T=None, n=None):
         self.net, self.B, self.dtype = net, B, dtype
-        self.encoder, self.decoder = Tape(net.encoder, B, net.T, dtype), Tape(net.decoder, B, net.n, dtype)
+        self.T, self.n = T or net.T, n or net.n
+        self.encoder, self.decoder = Tape(net.encoder, B, self.T, dtype), Tape(net.decoder, B, self.n, dtype)
         H, self.head = net.decoder.blocks[-1].H, None
         if net.attention is not None:
-            self.head = attention.Head(B, net.T, net.n, H, dtype)
+            self.head = attention.Head(B, self.T, self.n, H, dtype)
 
     def place(self, x, u, y):
         """Choose examples.   x : (B, T, F), u : (B, n, A), y : (B, 1 + n, O Q), which outputs are written into."""
-        B, T, n, none = self.B, self.net.T, self.net.n, np.zeros(0, self.dtype)
+        B, T, n, none = self.B, self.T, self.n, np.zeros(0, self.dtype)
         each = np.arange(B)
         self.encoder.place(x.reshape(-1), each * T, none, each * 0, np.full(B, T))
         self.decoder.place(u.reshape(-1), each * n, y.reshape(-1), each * (1 + n) + 1, np.full(B, n))
@@ -164,25 +169,43 @@ class EpisodeTape:
             self.head.begin(w, self.encoder.S[-1][0, 1:], self.decoder)
         return self.decoder.forward(decoder, own, masks and masks[1], head=self.head)
 
-    def backward(self, weights, dout, grads):
-        """Add the gradients to ``grads``, like ``weights``."""
+    def backward(self, weights, dout, grads, dx=None, dy=None):
+        """Add the gradients to ``grads``, like ``weights``.   dx, dy : flat, of what was looked up, or None."""
         encoder, decoder, _ = weights
         for dS in (*self.decoder.dS, *self.encoder.dS):
             dS.fill(0)
         if self.head is not None:
             self.head.begin_back(dout, grads[2])
-        self.decoder.backward(decoder, self.net.decoder.turned(decoder), dout, grads[1])
+        self.decoder.backward(decoder, self.net.decoder.turned(decoder), dout, grads[1], dy=dy)
         for dS, last in zip(self.encoder.dS, self.decoder.dS):
             dS[:] = last
         self.encoder.head = None
         if self.head is not None:
             self.head.end_back()
             self.encoder.head = Through(self.encoder, self.head.dseen.swapaxes(0, 1))
-        none = np.empty((self.net.T, self.B, 0), self.dtype)
-        self.encoder.backward(encoder, self.net.encoder.turned(encoder), none, grads[0])
+        none = np.empty((self.T, self.B, 0), self.dtype)
+        self.encoder.backward(encoder, self.net.encoder.turned(encoder), none, grads[0], dx=dx)
 
 
 # ---------------------------------------------------------------------------------------- learning
+
+
+def draw_masks(net, rates, rng, B, steps, dtype):
+    """Dropout masks of B examples: for each half, of ``steps`` each, a pair a block.   rates : recurrent, output."""
+
+    def draw(rate, *shape):
+        return ((rng.random_sample(shape) >= rate) / (1 - rate)).astype(dtype)
+
+    return [
+        [
+            Masks(
+                draw(rates[0], B, block.H) if rates[0] else np.empty((0, 0), dtype),
+                draw(rates[1], n, B, block.H) if rates[1] else np.empty((0, 0, 0), dtype),
+            )
+            for block in half.blocks
+        ]
+        for half, n in zip((net.encoder, net.decoder), steps)
+    ]
 
 
 class EpisodeLoss:
@@ -259,19 +282,7 @@ class EpisodeLoss:
         if not any(rates):
             return None
 
-        def draw(rate, *shape):
-            return ((self._rng.random_sample(shape) >= rate) / (1 - rate)).astype(self.dtype)
-
-        return [
-            [
-                Masks(
-                    draw(rates[0], B, block.H) if rates[0] else np.empty((0, 0), self.dtype),
-                    draw(rates[1], steps, B, block.H) if rates[1] else np.empty((0, 0, 0), self.dtype),
-                )
-                for block in half.blocks
-            ]
-            for half, steps in ((self.net.encoder, self.net.T), (self.net.decoder, self.net.n))
-        ]
+        return draw_masks(self.net, rates, self._rng, B, (self.net.T, self.net.n), self.dtype)
 
     def _shard(self, theta, which, own, masks, learn):
         """Loss of up to SHARD examples, and its gradient (P,) or None."""

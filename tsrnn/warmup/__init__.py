@@ -7,6 +7,9 @@ from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
 
 
+PAIRS = ["ab", "b", "ba"] * 4, ["x", "xy", ""] * 4
+
+
 def warmup(*models):
     """Compile the kernels of some models now, rather than in the first fit.
 
@@ -29,7 +32,7 @@ def warmup(*models):
     >>> tsrnn.warmup(tsrnn.NARXRegressor)
     """
     for model in models:
-        if not (isinstance(model, type) and issubclass(model, Sequence)):
+        if not (isinstance(model, type) and (issubclass(model, Sequence) or hasattr(model, "_warmup"))):
             raise ValueError(
                 f"{model!r} is no model of tsrnn: give classes such as LSTMRegressor, or nothing."
             )
@@ -47,6 +50,10 @@ def public_models():
 
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
+    if not issubclass(model, Sequence):  # then X and y are lists of sequences
+        for settings in model._warmup:
+            model(**settings).fit(*PAIRS).partial_fit(*PAIRS).predict(PAIRS[0])
+        return
     X, targets = np.zeros((40, 1)), [np.sin(np.arange(40.0))]
     if issubclass(model, ClassifierMixin):
         targets = [np.arange(40) % n_classes for n_classes in (2, 3)]

@@ -1,0 +1,149 @@
+"""Sequences of symbols: what the user calls a symbol, and its code.
+
+symbol  --place among the sorted ones of training-->  code 0 ... C - 1        "abc" or ["a", "b", "c"]  <-->  [0, 1, 2]
+"""
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .._values import kept
+
+
+KINDS = {
+    "str": "".join,
+    "list": list,
+    "tuple": tuple,
+    "array": np.array,
+}  # what a user's sequence is, made of a list
+
+
+@kept("alphabet")
+class Alphabet(NamedTuple):
+    """The symbols of training, and what its sequences were.
+
+    symbols : sorted.   kind : one of ``KINDS``.
+    """
+
+    symbols: tuple
+    kind: str
+
+    def __len__(self):
+        return len(self.symbols)
+
+    def coded(self, sequences, name):
+        """Codes (n,) of each sequence; raises where a symbol is new."""
+        codes = {symbol: code for code, symbol in enumerate(self.symbols)}
+        found = []
+        for k, sequence in enumerate(sequences):
+            try:
+                found.append(np.array([codes[symbol] for symbol in sequence], np.int64))
+            except KeyError as missing:
+                some = ", ".join(map(repr, self.symbols[:12])) + (" ..." if len(self.symbols) > 12 else "")
+                raise ValueError(
+                    f"{name}[{k}] has the symbol {missing.args[0]!r}, which is not among those of training, {some}: "
+                    "replace it, or fit with sequences that have it."
+                ) from None
+        return found
+
+    def decoded(self, codes):
+        """The sequence that codes (n,) stand for, as the user's are."""
+        return KINDS[self.kind]([self.symbols[code] for code in codes])
+
+
+@kept("rows")
+class Rows(NamedTuple):
+    """How rows of numbers become the model's.   n : columns.   scaler : of those."""
+
+    n: int
+    scaler: Any
+
+
+def learn_alphabet(sequences, kind):
+    """The ``Alphabet`` of sequences."""
+    symbols = {symbol for sequence in sequences for symbol in sequence}
+    return Alphabet(tuple(sorted(symbols, key=lambda symbol: (isinstance(symbol, str), symbol))), kind)
+
+
+def read_sequences(given, name):
+    """Lists of symbols, and their kind; of rows of numbers arrays (T, D), and None.  Raises where they are neither."""
+    if isinstance(given, (str, bytes, dict, pd.DataFrame)) or not np.iterable(given):
+        raise TypeError(
+            f"{name} is a {type(given).__name__}: give a list of sequences, such as ['abc', 'ba'], a str, a list or an "
+            "array each."
+        )
+    given = list(given)
+    if not given:
+        raise ValueError(f"{name} has no sequence: give one or more.")
+    if _has_rows(given[0]):
+        return _read_rows(given, name), None
+    read = [_symbols(sequence, f"{name}[{k}]") for k, sequence in enumerate(given)]
+    kinds = {kind for _, kind in read}
+    if len(kinds) > 1 and "str" in kinds:
+        raise TypeError(
+            f"{name} has sequences that are a str, and others that are a {min(kinds - {'str'})}: give all alike."
+        )
+    return [symbols for symbols, _ in read], read[0][1]
+
+
+def _has_rows(sequence):
+    """Whether a sequence is one of rows of numbers."""
+    if isinstance(sequence, pd.DataFrame) or getattr(sequence, "ndim", 1) == 2:
+        return True
+    return isinstance(sequence, (list, tuple)) and any(
+        isinstance(row, (list, tuple, np.ndarray)) for row in sequence
+    )
+
+
+def _read_rows(given, name):
+    """Arrays (T, D) of float64, all as wide."""
+    rows = []
+    for k, sequence in enumerate(given):
+        try:
+            values = np.asarray(sequence, float)
+        except (TypeError, ValueError):
+            values = np.empty(0)
+        if values.ndim != 2 or values.shape[1] == 0:
+            raise ValueError(
+                f"{name}[{k}] is no table of numbers, as {name}[0] is: give rows of numbers (n_timesteps, n_features), "
+                "or sequences of symbols, which are a str, or an int or str each."
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{name}[{k}] has a number that is NaN or infinite: fill it or leave the sequence out."
+            )
+        if values.shape[1] != rows[0].shape[1] if rows else False:
+            raise ValueError(
+                f"{name}[{k}] has {values.shape[1]} columns, but {name}[0] has {rows[0].shape[1]}: give as many."
+            )
+        rows.append(values)
+    return rows
+
+
+def _symbols(sequence, name):
+    """A sequence as a list of symbols, and its kind."""
+    if isinstance(sequence, str):
+        return list(sequence), "str"
+    if isinstance(sequence, (pd.Series, pd.Index, np.ndarray, pd.api.extensions.ExtensionArray)):
+        values, kind = np.asarray(sequence).tolist(), "array"
+    elif isinstance(sequence, (list, tuple)):
+        values, kind = list(sequence), "tuple" if isinstance(sequence, tuple) else "list"
+    else:
+        raise TypeError(
+            f"{name} is {sequence!r}, which is no sequence: give a str, a list or an array of symbols. (For one label "
+            "a sequence, take a GRUClassifier.)"
+        )
+    if not isinstance(values, list):
+        raise TypeError(f"{name} is an array without a dimension: give a str, a list or an array of symbols.")
+    for k, value in enumerate(values):
+        if isinstance(value, str):
+            continue
+        if not isinstance(value, Integral):
+            raise TypeError(
+                f"{name}[{k}] is {value!r}, a {type(value).__name__}, but a symbol is a str or an int: give those, or "
+                "rows of numbers, (n_timesteps, n_features) a sequence."
+            )
+        values[k] = int(value)
+    return values, kind
