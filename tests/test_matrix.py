@@ -644,6 +644,7 @@ STARTS = (
     np.zeros(3),
     {"start": "cold"},
     1.0,
+    ("estimate", 3, "cold"),
 )
 SPLITTERS = (0, 1, -3, 1.5, True, "5", "kfold", [1, 2], np.nan, object(), {"cv": 3})
 
@@ -694,6 +695,9 @@ def options(X, y, verb):
         for value in ("cold", "zeros"):
             yield good("start", value)
         yield good("start", (X, y))
+        yield good("start", (X, y, "estimate"))
+        if verb != "predict":
+            yield good("start", "estimate")
         yield bad("start", (X, y[1:]), "inconsistent")
         yield bad("start", (X[:, :1], y), "1 feature")
         yield bad("start", (put(X, (0, 0), np.nan), y), "NaN")

@@ -6,7 +6,18 @@ import pytest
 from sklearn import metrics as peers
 
 from tsrnn import metrics
-from tsrnn.metrics import bias, coverage, interval_score, mae, mase, pinball_loss, rmse, skill, smape
+from tsrnn.metrics import (
+    bias,
+    coverage,
+    fit_percentage,
+    interval_score,
+    mae,
+    mase,
+    pinball_loss,
+    rmse,
+    skill,
+    smape,
+)
 
 
 rng = np.random.default_rng(0)
@@ -20,6 +31,10 @@ POINT = {
     "mae": (mae, lambda y, f: np.sum(np.abs(y - f)) / len(y)),
     "rmse": (rmse, lambda y, f: (np.sum((y - f) ** 2) / len(y)) ** 0.5),
     "bias": (bias, lambda y, f: f.mean() - y.mean()),
+    "fit": (
+        fit_percentage,
+        lambda y, f: 100 - 100 * (np.sum((f - y) ** 2) / np.sum((y - y.mean()) ** 2)) ** 0.5,
+    ),
     "smape": (smape, lambda y, f: sum(200 * abs(a - b) / (abs(a) + abs(b)) for a, b in zip(y, f)) / len(y)),
     "pinball": (
         lambda y, f: pinball_loss(y, f, 0.9),

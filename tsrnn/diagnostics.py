@@ -24,7 +24,7 @@ from scipy.special import bdtrik, chdtrc, ndtr, ndtri
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._estimators.regressor import forecasts_ahead
+from ._estimators.regressor import forecasts_ahead, free_run
 from ._estimators.through import see_through
 from ._models.arx import ARXRegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
@@ -308,9 +308,8 @@ class Diagnoses(dict):
 
 def _fit_percentage(estimator, X, y, target, output, start):
     """100 (1 - RMSE / standard deviation of y) of a free run, or NaN."""
-    unknown = (y if hasattr(y, "index") else np.asarray(y, dtype=float)) * np.nan
     try:
-        out = forecasts_ahead(estimator, X, unknown, [1], start)[1]
+        out = free_run(estimator, X, y, start)
     except ValueError:
         return np.nan
     error = target - _columns(out)[:, output]

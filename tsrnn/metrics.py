@@ -2,7 +2,7 @@
 
     MAE  = mean |e|          RMSE = sqrt(mean e^2)          bias = mean e          e = forecast - y
     MASE = MAE / mean |y(t) - y(t - p)| over training       sMAPE = 200 % mean |e| / (|y| + |forecast|)
-    skill = 1 - error / error of a reference
+    skill = 1 - error / error of a reference                      fit = 100 % (1 - |e| / |y - mean y|)
 
 Rows with NaN in y (not measured) are left out, column by column; errors of several outputs are averaged. Forecasts must
 be finite.
@@ -15,7 +15,18 @@ from sklearn.utils import check_array, check_consistent_length
 from ._check import check_number
 
 
-__all__ = ["bias", "coverage", "interval_score", "mae", "mase", "pinball_loss", "rmse", "skill", "smape"]
+__all__ = [
+    "bias",
+    "coverage",
+    "fit_percentage",
+    "interval_score",
+    "mae",
+    "mase",
+    "pinball_loss",
+    "rmse",
+    "skill",
+    "smape",
+]
 
 
 def mae(y_true, y_pred):
@@ -85,6 +96,50 @@ def bias(y_true, y_pred):
     0.75
     """
     return _mean_over_outputs(lambda y, f: np.mean(f - y), y_true, y_pred)
+
+
+def fit_percentage(y_true, y_pred):
+    """How much of y a free run explains, 100 (1 - RMSE / standard deviation of y) [1]_.
+
+    Parameters
+    ----------
+    y_true, y_pred : as for :func:`mae`
+
+    Returns
+    -------
+    fit : float
+        100 is perfect, 0 no better than the mean of y; the mean over the outputs.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`mae`; or an output does not vary.
+
+    References
+    ----------
+    .. [1] L. Ljung. "System identification: theory for the user." Prentice Hall, 1999, section 16.4.
+
+    Examples
+    --------
+    The memory before a second experiment is told by its first rows:
+
+    >>> from tsrnn import ARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.metrics import fit_percentage
+    >>> X, y = make_narendra(800, random_state=0)
+    >>> model = ARXRegressor().fit(X[:400], y[:400])
+    >>> fit_percentage(y[600:], model.predict(X[600:], start=("estimate", y[600:650])))
+    43...
+    """
+
+    def fit(y, f):
+        if not np.ptp(y) > 0:
+            raise ValueError(
+                "y_true has an output that does not vary, so there is nothing to explain: use rmse."
+            )
+        return 100 * (1 - root_mean_squared_error(y, f) / np.std(y))
+
+    return _mean_over_outputs(fit, y_true, y_pred)
 
 
 def mase(y_true, y_pred, *, y_train, period=1):

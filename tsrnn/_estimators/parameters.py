@@ -24,11 +24,14 @@ class SeriesParameters(Declared):
         standard deviation, after ``target_transform`` (that of changes, where those are learnt), so that one regressor
         serves series whose sizes differ by powers of ten; X as in "standard". A new series has the scale of the history
         in ``start``, or of its first 50 rows with a measured y; one of which nothing is known the median of all.
-    start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), default="auto"
+    start : {"auto", "end", "cold", "zeros", "estimate"} or tuple (X_hist, y_hist), default="auto"
         Where ``predict`` starts. "end": after the last row seen. "cold": from the mean of training, rows and states.
         "zeros": from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from
         those seen start from the end, also over a short gap, with a warning; the training rows themselves from their
-        own start; others cold. Without an index, from the end.
+        own start; others cold. Without an index, from the end. "estimate": from the lags and states that best explain
+        the first 100 measured y, of rows that have a y, as in ``score(X, y)`` and ``predict_ahead(X, y)``: for a second
+        experiment, above all on a slow system. ``("estimate", 30)``: the first 30. ``("estimate", y_first)``: those,
+        for ``predict(X)``, a free run. ``(X_hist, y_hist, "estimate")``: a history that begins so.
     random_state : int, RandomState or None, default=None
         For sample paths of ``forecast``; the fit draws nothing.
     missing : {"error", "hold", "mean", "mask"}, default="error"

@@ -232,8 +232,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             keywords of ``predict``, but hides ``predict_ahead``.)
         steps : int, default=1
             How far ahead; only with y.
-        start : {"auto", "end", "cold", "zeros"} or tuple (X_hist, y_hist), optional
-            Overrides the constructor's ``start`` for this call.
+        start : {"auto", "end", "cold", "zeros", "estimate"} or tuple, optional
+            Overrides the constructor's ``start`` for this call. For a free run of rows of which only the first y were
+            measured, ``("estimate", y_first)``.
         groups : as for ``fit``
 
         Returns
@@ -348,7 +349,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         U = units.levels(table)
         first = _check_origins(origins, len(U), steps)
         ask = Ask(levels, method, path_rng(self.random_state), PATHS)
-        ((_, stretches, past, _),) = self._resume(fitted, table, start)
+        ((_, stretches, past, _),) = self._resume(fitted, table, start, U)
         order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
         made = np.full((len(first), steps, U.shape[1]), np.nan)
         ends = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels}
@@ -643,6 +644,13 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     U = fitted.units.levels(table)
     ahead = model._walk_all(fitted, table, U, start, horizons)
     return {h: table.give_back(_shaped(fitted, out)) for h, out in ahead.items()}
+
+
+def free_run(model, X, y, start=None):
+    """``model.predict(X)`` of rows whose y is known, which tells no more than where to start."""
+    fitted = model._fitted()
+    table = model._check_rows(fitted, X, y, None)
+    return table.give_back(_shaped(fitted, model._free_run(fitted, table, start)))
 
 
 def _begun(fitted, key, past):

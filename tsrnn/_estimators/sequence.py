@@ -10,6 +10,7 @@ a reader in another thread sees the model as it was before or after, and an erro
 
 from copy import deepcopy
 from functools import wraps
+from numbers import Integral
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -30,6 +31,7 @@ from .._series.checks import (
     check_size,
     check_start,
     check_weight,
+    is_estimate,
     plain_values,
 )
 from .._series.choices import Lags, choose_lags
@@ -70,6 +72,7 @@ from .following import (
     zero_past,
 )
 from .intervals import Errors, Later, Maker
+from .observer import check_observable, enough_rows, estimate, first_rows
 from .parameters import SeriesParameters
 from .persist import state_kept, state_to_keep
 
@@ -703,12 +706,18 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             warn_of_gaps(dynamics, part.stamps, stretches, before)
         return [stretches[0]._replace(missing=start.missing), *stretches[1:]]
 
-    def _resume(self, fitted, table, start):
-        """Yield each part of a table, its stretches, the past before it and known first levels (k, O)."""
+    def _resume(self, fitted, table, start, fed):
+        """Yield each part of a table, its stretches, the past before it and known first levels (k, O).
+
+        fed : levels (N, O) that the model is given.
+        """
         start = check_start(self.start if start is None else start)
         dynamics, histories = fitted.trained.dynamics, {}
-        if isinstance(start, tuple) or start == "end":
+        if isinstance(start, tuple) or start in ("end", "estimate"):
             dynamics.check_verb("A warm start")
+        if is_estimate(start):
+            yield from self._estimated(fitted, table, start, fed)
+            return
         if isinstance(start, tuple):
             histories = self._histories(fitted, start)
             if (None in histories) != (table.parts[0].key is None):
@@ -727,17 +736,67 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                     warn_if_short(dynamics, fitted.units, place.n, "The series")
             yield part, self._cut_and_warn(dynamics, part, begins), begins.past, begins.head
 
-    def _histories(self, fitted, start):
-        """Of each series in a pair (X_hist, y_hist): its timeline and its past at the end."""
+    def _estimated(self, fitted, table, start, fed):
+        """As ``_resume``, where each part starts from the past that best explains its own first rows."""
+        dynamics, units, told = fitted.trained.dynamics, fitted.units, self._told(fitted, table, start)
+        Y, most = units.levels(told), start[1] if isinstance(start, tuple) else None
+        for part in table.parts:
+            begins = _starts(fitted, part, table.X[part.rows], "cold", table.form)
+            stretches = self._cut_and_warn(dynamics, part, begins)
+            past = self._explaining(
+                fitted, table.X[part.rows], fed[part.rows], Y[part.rows], begins.past, stretches, most
+            )
+            yield part, stretches, past, begins.head
+
+    def _told(self, fitted, table, start):
+        """A table with the y of its first rows, where those are given in ``start``; one with y is as it was."""
+        if not isinstance(start, tuple) or isinstance(start[1], Integral):
+            return table
         with about("start"):
-            table = self._check_rows(fitted, *start, None)
+            Y, _ = self._check_y(start[1], fitted)
+        if len(table.parts) > 1 or len(Y) > len(table.y):
+            raise ValueError(
+                f"start=('estimate', y_first) has the first {len(Y)} rows of one series, but X has {len(table.y)} rows "
+                f"of {len(table.parts)} series: give no more rows than X has, and one series at a time."
+            )
+        y = np.full_like(table.y, np.nan)
+        y[: len(Y)] = Y
+        return table._replace(y=y)
+
+    def _explaining(self, fitted, X, U, Y, past, stretches, most):
+        """The past that best explains the first rows of a series: levels Y (N, O), of which the model is given U."""
+        dynamics, units, name = fitted.trained.dynamics, fitted.units, type(self).__name__
+        if fitted.form.classes is not None:
+            raise ValueError(
+                f"start='estimate' explains numbers, but {name} gives labels: give 'cold', or a history."
+            )
+        check_observable(name, dynamics, units, past)
+        rows = stretches[0].rows
+        if not np.isfinite(Y[rows]).any():
+            raise ValueError(
+                "start='estimate' needs the y of the first rows, but there is none that was measured: give it, as in "
+                "score(X, y), predict_ahead(X, y) or predict(X, start=('estimate', y_first)), or start='cold'."
+            )
+        inputs = units.inputs(X[rows], past.inputs)
+        most = (
+            most if isinstance(most, Integral) else enough_rows(dynamics, units) if most is None else len(Y)
+        )
+        return estimate(dynamics, units, past, first_rows(inputs, U[rows], Y[rows], most))
+
+    def _histories(self, fitted, start):
+        """Of each series in a history (X_hist, y_hist): its timeline and its past at the end."""
+        with about("start"):
+            table = self._check_rows(fitted, *start[:2], None)
         dynamics, units = fitted.trained.dynamics, fitted.units
         U, found, cold = units.levels(table), {}, cold_past(dynamics, units)
         for part in table.parts:
             stretches = self._cut_and_warn(dynamics, part, Start(cold, None, 0, None))
             warn_if_short(dynamics, units, part.rows.stop - part.rows.start, "start: the history")
-            inputs = units.inputs(table.X[part.rows], cold.inputs)
-            _, past = walk(dynamics, units, inputs, U[part.rows], stretches, cold)
+            begins, X, Y = cold, table.X[part.rows], U[part.rows]
+            if len(start) == 3:
+                begins = self._explaining(fitted, X, Y, Y, cold, stretches, None)
+            inputs = units.inputs(X, cold.inputs)
+            _, past = walk(dynamics, units, inputs, Y, stretches, begins)
             seen = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
             found[part.key] = seen, past
         return found
@@ -748,8 +807,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         table = self._check_rows(fitted, X, y, None)
         fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
         units = fitted.units
-        ((_, stretches, past, head),) = self._resume(fitted, table, start)
         U = units.levels(table)
+        ((_, stretches, past, head),) = self._resume(fitted, table, start, U)
         if y is None:
             U[: len(head)] = head[: len(U)]
         inputs = units.inputs(table.X, past.inputs)
@@ -759,7 +818,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
     def _free_run(self, fitted, table, start):
         """Forecasts (N, O) in the user's units."""
-        fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
+        start = check_start(self.start if start is None else start)
+        if is_estimate(start):
+            table = self._told(fitted, table, start)
+        fitted = self._meet(fitted, table, start)
         unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
         return self._walk_all(fitted, table, unknown, start)[1]
 
@@ -767,7 +829,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Follow all series of a table, levels U (N, O); forecasts {h: (N, O)} in the user's units."""
         dynamics, units = fitted.trained.dynamics, fitted.units
         out = {h: np.empty_like(U) for h in horizons}
-        for part, stretches, past, head in self._resume(fitted, table, start):
+        for part, stretches, past, head in self._resume(fitted, table, start, U):
             levels, inputs = U[part.rows], units.inputs(table.X[part.rows], past.inputs)
             if len(head):
                 levels = levels.copy()
@@ -792,9 +854,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             p.key for p in table.parts if start is not None and _tells_nobody(start, table.form, p.stamps)
         ]
         found = {key: pair for key, pair in own.items() if key not in nameless}
-        if isinstance(start, tuple):
+        if isinstance(start, tuple) and not is_estimate(start):
             with about("start"):
-                history = self._check_rows(fitted, *start, None)
+                history = self._check_rows(fitted, *start[:2], None)
             found = meet(found, target.levels(history.y), target, history.parts)
         found = meet(found, target.levels(table.y), target, table.parts, FIRST)
         found |= {key: own_of(own, None) for key in nameless if key not in found}

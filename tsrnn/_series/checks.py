@@ -175,14 +175,36 @@ def _has_nullable(y):
     return any(pd.api.types.is_extension_array_dtype(dtype) for dtype in dtypes)
 
 
+STARTS = ("auto", "end", "cold", "zeros", "estimate")
+
+
 def check_start(start):
-    """A word or a pair for where predict starts."""
-    pair = isinstance(start, tuple) and len(start) == 2
-    if not pair and not (isinstance(start, str) and start in ("auto", "end", "cold", "zeros")):
+    """A word or a tuple for where predict starts."""
+    is_tuple = isinstance(start, tuple)
+    history = is_tuple and (len(start) == 2 or (len(start) == 3 and _is_word(start[2], "estimate")))
+    if not history and not (isinstance(start, str) and start in STARTS):
         raise ValueError(
-            f"start={start!r} is unknown: give 'auto', 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist)."
+            f"start={start!r} is unknown: give {', '.join(map(repr, STARTS))}, a history (X_hist, y_hist) or "
+            "('estimate', n_rows)."
         )
+    if is_estimate(start) and is_tuple:
+        n = start[1]
+        if n is None or isinstance(n, (bool, str, float)) or (isinstance(n, Integral) and n < 1):
+            raise ValueError(
+                f"start={start!r}: beside 'estimate' give how many first rows of y tell where to start, an int >= 1, "
+                "or those rows of y themselves."
+            )
     return start
+
+
+def is_estimate(start):
+    """Whether rows start from what their own first y tell."""
+    return _is_word(start[0] if isinstance(start, tuple) else start, "estimate")
+
+
+def _is_word(value, word):
+    """Whether a value of any kind is a word."""
+    return isinstance(value, str) and value == word
 
 
 def check_size(Xz, Z):
