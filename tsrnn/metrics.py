@@ -129,7 +129,7 @@ def fit_percentage(y_true, y_pred):
     >>> X, y = make_narendra(800, random_state=0)
     >>> model = ARXRegressor().fit(X[:400], y[:400])
     >>> fit_percentage(y[600:], model.predict(X[600:], start=("estimate", y[600:650])))
-    43...
+    61.3...
     """
 
     def fit(y, f):
