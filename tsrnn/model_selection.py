@@ -32,7 +32,7 @@ __all__ = ["Backtest", "PanelTimeSeriesSplit", "backtest", "forecast_scorer"]
 
 
 class Backtest(NamedTuple):
-    """What :func:`backtest` returns.
+    """Forecasts from many origins, and their errors; the result of :func:`backtest`.
 
     forecasts : DataFrame, a row for each forecast value, with the columns
 
@@ -40,13 +40,13 @@ class Backtest(NamedTuple):
         - ``output``, of a y with columns;
         - ``origin``, the stamp (without stamps, the row within the series) at which the forecast begins;
         - ``step``, from 1 on, and ``time``, the stamp (without stamps, the row) that is forecast;
-        - ``y``, what was measured, and ``forecast``;
+        - ``y``, measured, and ``forecast``;
         - ``lo-80``, ``hi-80`` ... for each level.
 
     errors : DataFrame, a row for each step (for each output and step, of a y with columns), over all origins and series
         where y was measured, with the columns
 
-        - ``n``, how many; ``MAE``, ``RMSE`` and ``bias`` (mean of forecast - y), in the units of y; ``sMAPE`` in
+        - ``n``, their number; ``MAE``, ``RMSE`` and ``bias`` (mean of forecast - y), in the units of y; ``sMAPE`` in
           per cent;
         - ``MASE``, where y has rows before the first origin: MAE over the mean absolute error of naive forecasts of one
           period ahead in those rows, series by series;
@@ -58,6 +58,32 @@ class Backtest(NamedTuple):
 
     forecasts: pd.DataFrame
     errors: pd.DataFrame
+
+
+class Plan(NamedTuple):
+    """Which origins to forecast from, and which rows to fit; as the arguments of :func:`backtest`."""
+
+    horizon: int
+    step: int = 1
+    refit: object = False
+    initial: object = None
+    window: object = None
+
+
+class Rows(NamedTuple):
+    """Checked rows.   Y : (N, O).   rows, times : of each series, (n,), where its rows stand, and their times.
+
+    A time numbers the rows of a series, or the distinct stamps of a panel.
+    """
+
+    X: object
+    y: object
+    groups: object
+    Y: np.ndarray
+    parts: list
+    rows: list
+    times: list
+    is_panel: bool
 
 
 class Judged(NamedTuple):
@@ -92,7 +118,7 @@ def backtest(
     groups=None,
     verbose=0,
 ):
-    """Forecast from many origins and compare with what came.
+    """Forecast from many origins and compare with the measured y.
 
     All origins of one fitted model go through it in one batched pass.
 
@@ -161,29 +187,58 @@ def backtest(
     for name, value in {"window": window, "period": period}.items():
         if value is not None:
             check_number(name, value, 1, integer=True)
-    options = {"start": start, "level": level, "method": method}
-    judged, panel, outputs = _judge(
-        model, X, y, horizon, step, refit, initial, window, groups, verbose, warn=True, **options
-    )
+    plan, options = Plan(horizon, step, refit, initial, window), {"level": level, "method": method}
+    judged, panel, outputs = _judge(model, X, y, plan, groups, verbose, warns=True, start=start, **options)
     return Backtest(_table(judged, panel, outputs), _errors(judged, outputs, period))
 
 
-def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, warn=False, **options):
-    """Forecasts from all origins, a list of ``Judged``; whether it is a panel; names of the outputs or None.
-
-    What is called a time below numbers the rows of a series, or the distinct stamps of a panel.
-    """
+def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
+    """Forecast from all origins of a ``Plan``: a list of ``Judged``; whether it is a panel; output names or None."""
+    horizon, refit = plan.horizon, plan.refit
     check_number("horizon", horizon, 1, integer=True)
-    check_number("step", step, 1, integer=True)
+    check_number("step", plan.step, 1, integer=True)
     if y is None:
         raise ValueError("y is None: give what was measured, to compare with.")
     if not isinstance(refit, (bool, np.bool_)):
         check_number("refit", refit, 1, integer=True)
     inner = _innermost(model)
     as_it_is = not refit and _is_fitted(model)
-    if as_it_is and window is not None:
-        raise ValueError(f"window={window!r} is for fits, but a fitted model is used as it is: give refit.")
-    table = gather(X, y, groups=groups, column=getattr(inner, "series", None))
+    if as_it_is and plan.window is not None:
+        raise ValueError(
+            f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
+        )
+    data = _check_rows(X, y, groups, getattr(inner, "series", None))
+    n_times = 1 + max(int(time[-1]) for time in data.times)
+    first = _first_origin(plan.initial, n_times, 0 if as_it_is else 0.5)
+
+    if as_it_is and warns:
+        _warn_of_training_rows(inner, data, first)
+    cuts = range(first, n_times, plan.step if refit is True else refit) if refit else [first]
+    forecasts = [[] for _ in data.parts]  # (origins, values), series by series
+    with progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
+        for cut, end in zip(cuts, [*cuts[1:], n_times]):
+            origins = [_origins(time, cut, end, plan.step, first, horizon) for time in data.times]
+            if not any(map(len, origins)):
+                continue
+            fitted, start = (model, 0) if as_it_is else (_fit_before(model, data, cut, plan.window), cut)
+            for i, part in enumerate(data.parts):
+                if len(origins[i]):
+                    forecasts[i].append(_ahead(fitted, data, i, start, origins[i], horizon, **options))
+                if tell is not None:
+                    tell(f"from row {cut} on" + (f", series {part.key}" if data.is_panel else ""))
+    judged = [_joined(data, i, first, of_series) for i, of_series in enumerate(forecasts) if of_series]
+    if not any(len(series.origins) for series in judged):
+        raise ValueError(
+            f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(data.Y)}, initial = "
+            f"{first}): give more rows, or a smaller initial or horizon."
+        )
+    outputs = getattr(data.y, "columns", range(data.Y.shape[1])) if np.ndim(data.y) == 2 else None
+    return judged, data.is_panel, outputs
+
+
+def _check_rows(X, y, groups, column):
+    """Check and sort the rows; returns ``Rows``."""
+    table = gather(X, y, groups=groups, column=column)
     if table.form != "table":  # a list or a 3-D array: its places are the keys
         X, y = table.X, table.y
         groups = np.repeat([part.key for part in table.parts], [len(y[part.rows]) for part in table.parts])
@@ -192,59 +247,27 @@ def _judge(model, X, y, horizon, step, refit, initial, window, groups, verbose, 
         check_consistent_length(X, y)
     place = np.arange(len(Y)) if table.order is None else table.order
     rows = [place[part.rows] for part in table.parts]
-    times = _times(table.parts, rows)
-    n_times = 1 + max(int(time[-1]) for time in times)
-    first = _first_origin(initial, n_times, 0 if as_it_is else 0.5)
-
-    if as_it_is and warn:
-        _warn_of_training_rows(inner, table.parts, times, first)
-    cuts = range(first, n_times, step if refit is True else refit) if refit else [first]
-    found = [[] for _ in rows]  # (origins, values), series by series
-    with progress(verbose, "backtest", len(cuts) * len(rows)) as tell:
-        for cut, end in zip(cuts, [*cuts[1:], n_times]):
-            here = [_origins(time, cut, end, step, first, horizon) for time in times]
-            if not any(len(origins) for origins in here):
-                continue
-            fitted, seen = model, 0  # the time up to which the model knows the series
-            if not as_it_is:
-                past = [r[(t < cut) & (t >= cut - (window or cut))] for r, t in zip(rows, times)]
-                fitted, seen = _fit(model, X, y, groups, np.sort(np.concatenate(past))), cut
-            for part, own, time, origins, made in zip(table.parts, rows, times, here, found):
-                if len(origins):
-                    begin = int(np.searchsorted(time, seen))
-                    some = own[
-                        begin : origins[-1] + max(horizon, getattr(inner, "horizon", 0))
-                    ]  # as it looks ahead
-                    values = _ahead(fitted, X, y, groups, some, horizon, origins - begin, **options)
-                    over_a_gap = np.isnan(values["forecast"]).all(axis=(1, 2))
-                    made.append((origins[~over_a_gap], {name: v[~over_a_gap] for name, v in values.items()}))
-                if tell is not None:
-                    tell(f"from row {cut} on" + (f", series {part.key}" if table.names else ""))
-    judged = []
-    for part, own, time, made in zip(table.parts, rows, times, found):
-        if made:
-            origins, values = zip(*made)
-            values = {name: np.concatenate([v[name] for v in values]) for name in values[0]}
-            before = int(np.searchsorted(time, first))
-            judged.append(Judged(part.key, part.stamps, Y[own], before, np.concatenate(origins), values))
-    if not any(len(one.origins) for one in judged):
-        raise ValueError(
-            f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(Y)}, initial = {first}): "
-            "give more rows, or a smaller initial or horizon."
-        )
-    outputs = getattr(y, "columns", range(Y.shape[1])) if np.ndim(y) == 2 else None
-    return judged, bool(table.names), outputs
+    return Rows(X, y, groups, Y, table.parts, rows, _times(table.parts, rows), bool(table.names))
 
 
-def _warn_of_training_rows(model, parts, times, first):
-    """Say that forecasts are of rows that the model was trained on, where their stamps tell."""
-    for part, time in zip(parts, times):
+def _joined(data, i, first, forecasts):
+    """Join the forecasts of series i, by fits, to a ``Judged``."""
+    origins, values = zip(*forecasts)
+    values = {name: np.concatenate([v[name] for v in values]) for name in values[0]}
+    part, before = data.parts[i], int(np.searchsorted(data.times[i], first))
+    return Judged(part.key, part.stamps, data.Y[data.rows[i]], before, np.concatenate(origins), values)
+
+
+def _warn_of_training_rows(model, data, first):
+    """Warn if the first forecast is, by its stamp, of a row that the model was trained on."""
+    for part, time in zip(data.parts, data.times):
         place, at = model.series_.get(part.key), int(np.searchsorted(time, first))
         if place is None or at >= len(time) or not timelines.can_place(place.timeline, part.stamps):
             continue
-        stamp, seen = int(timelines.aligned(place.timeline, part.stamps).values[at]), place.timeline
-        if stamp <= seen.last:
-            first, last = (timelines.show(seen.clock, one) for one in (stamp, seen.last))
+        timeline = place.timeline
+        stamp = int(timelines.aligned(timeline, part.stamps).values[at])
+        if stamp <= timeline.last:
+            first, last = (timelines.show(timeline.clock, value) for value in (stamp, timeline.last))
             warn(
                 f"The first forecast is of {first}, but the model has seen rows up to {last}: these are errors on "
                 "training rows. Give later rows, or refit.",
@@ -253,7 +276,7 @@ def _warn_of_training_rows(model, parts, times, first):
 
 
 def _innermost(model):
-    """The estimator inside pipelines and searches, fitted or not."""
+    """Return the estimator inside pipelines and searches, fitted or not."""
     inner = model
     while not hasattr(inner, "trajectories"):
         if isinstance(inner, Pipeline):
@@ -277,7 +300,7 @@ def _is_fitted(model):
 
 
 def _times(parts, rows):
-    """For each series the number of each row's time (N,), ascending: its rank among all stamps, or its place."""
+    """Number the times (N,) of each series, ascending: ranks among all stamps, or places."""
     if len(parts) == 1 or not all(tells(part.stamps) for part in parts):
         return [np.arange(len(r)) for r in rows]
     stamps = [part.stamps.values for part in parts]
@@ -286,7 +309,7 @@ def _times(parts, rows):
 
 
 def _first_origin(initial, n_times, default):
-    """The time of the first origin."""
+    """Return the time of the first origin."""
     if initial is None:
         initial = default
     if isinstance(initial, Integral):
@@ -297,7 +320,7 @@ def _first_origin(initial, n_times, default):
 
 
 def _origins(time, begin, end, step, first, horizon):
-    """Rows of a series whose time is in [begin, end), on the grid, with ``horizon`` rows left."""
+    """Return the rows of a series whose time is in [begin, end), on the grid, with ``horizon`` rows left."""
     a, b = np.searchsorted(time, [begin, end])
     rows = np.arange(a, min(b, len(time) - horizon + 1))
     return rows[(time[rows] - first) % step == 0]
@@ -307,85 +330,97 @@ def _take(v, rows):
     return None if v is None else _safe_indexing(v, rows)
 
 
-def _fit(model, X, y, groups, rows):
-    """A clone of the model, fitted to some rows."""
+def _fit_before(model, data, cut, window):
+    """Fit a clone of the model to the rows before a time, at most ``window`` of them."""
+    begin = cut - (window or cut)
+    rows = [r[(begin <= t) & (t < cut)] for r, t in zip(data.rows, data.times)]
+    rows = np.sort(np.concatenate(rows))
     if len(rows) == 0:
         raise ValueError("initial=0 leaves no row to fit the model to: give some, or a fitted model.")
     model = clone(getattr(model, "best_estimator_", model))
-    if groups is None:
-        return model.fit(_take(X, rows), _take(y, rows))
+    if data.groups is None:
+        return model.fit(_take(data.X, rows), _take(data.y, rows))
     if not hasattr(model, "trajectories"):
         raise ValueError(
             f"{type(model).__name__}.fit cannot pass groups on: give X with a MultiIndex (series, time) instead."
         )
-    return model.fit(_take(X, rows), _take(y, rows), groups=_take(groups, rows))
+    return model.fit(_take(data.X, rows), _take(data.y, rows), groups=_take(data.groups, rows))
 
 
-def _ahead(model, X, y, groups, rows, horizon, origins, **options):
-    """Forecasts from some of the rows of one series: name -> (M, horizon, O)."""
-    model, X = see_through(model, _take(X, rows))
-    if groups is not None:
-        options["groups"] = _take(groups, rows)
-    made = model.trajectories(X, _take(y, rows), horizon, origins=origins, **options)
-    values = {"forecast": made.forecast}
-    for level, pair in made.intervals.items():
-        values |= {f"{end}-{level:g}": v for end, v in zip(("lo", "hi"), pair)}
-    return {name: v.reshape(len(origins), horizon, -1) for name, v in values.items()}
+def _ahead(model, data, i, start, origins, horizon, **options):
+    """Forecast from origins of series i, whose rows the model knows before time ``start``.
+
+    Returns origins (M,), without those of a forecast over a gap, and name -> (M, horizon, O).
+    """
+    begin = int(np.searchsorted(data.times[i], start))
+    reach = max(horizon, getattr(_innermost(model), "horizon", 0))  # rows of inputs that it looks ahead
+    rows = data.rows[i][begin : origins[-1] + reach]
+    model, X = see_through(model, _take(data.X, rows))
+    if data.groups is not None:
+        options["groups"] = _take(data.groups, rows)
+    answer = model.trajectories(X, _take(data.y, rows), horizon, origins=origins - begin, **options)
+    values = {"forecast": answer.forecast}
+    for level, ends in answer.intervals.items():
+        values |= {f"{end}-{level:g}": v for end, v in zip(("lo", "hi"), ends)}
+    values = {name: v.reshape(len(origins), horizon, -1) for name, v in values.items()}
+    whole = ~np.isnan(values["forecast"]).all(axis=(1, 2))
+    return origins[whole], {name: v[whole] for name, v in values.items()}
 
 
 # ---------------------------------------------------------------------------------------- tables
 
 
 def _table(judged, panel, outputs):
-    """The tidy table of forecasts."""
+    """Lay out the forecasts as a tidy table."""
     frames = []
-    for one in judged:
-        M, horizon, O = one.values["forecast"].shape
-        at = one.origins[:, None] + np.arange(horizon)
-        time, origin = _when(one, at.ravel()), _when(one, one.origins)
+    for series in judged:
+        M, horizon, O = series.values["forecast"].shape
+        at = series.origins[:, None] + np.arange(horizon)
+        time, origin = _when(series, at.ravel()), _when(series, series.origins)
         for o in range(O):
-            columns = {"series": [one.key] * (M * horizon)} if panel else {}
+            columns = {"series": [series.key] * (M * horizon)} if panel else {}
             if outputs is not None:
                 columns["output"] = outputs[o]
             columns |= {
                 "origin": origin.repeat(horizon),
                 "step": np.tile(np.arange(1, horizon + 1), M),
                 "time": time,
-                "y": one.y[at, o].ravel(),
-                **{name: values[..., o].ravel() for name, values in one.values.items()},
+                "y": series.y[at, o].ravel(),
+                **{name: values[..., o].ravel() for name, values in series.values.items()},
             }
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
-def _when(one, rows):
-    """Stamps of rows of a series, or without stamps the rows."""
-    return to_index(one.stamps.clock, one.stamps.values[rows]) if tells(one.stamps) else rows
+def _when(series, rows):
+    """Return the stamps of rows of a series, or without stamps the rows."""
+    return to_index(series.stamps.clock, series.stamps.values[rows]) if tells(series.stamps) else rows
 
 
 def _errors(judged, outputs, period):
-    """Errors by step, over all origins and series."""
+    """Tabulate errors by step, over all origins and series."""
     tables = {}
     for o in range(judged[0].values["forecast"].shape[2]):
         values = {
-            name: np.concatenate([one.values[name][..., o] for one in judged]) for name in judged[0].values
+            name: np.concatenate([series.values[name][..., o] for series in judged])
+            for name in judged[0].values
         }
         horizon = values["forecast"].shape[1]
         y, last, season = (
-            np.concatenate([reference(one, o, horizon) for one in judged])
+            np.concatenate([reference(series, o, horizon) for series in judged])
             for reference in (_measured, _naive(1), _naive(period or 1))
         )
-        error, known = values["forecast"] - y, np.isfinite(y)
+        error, measured = values["forecast"] - y, np.isfinite(y)
         columns = {
-            "n": known.sum(axis=0),
-            "MAE": _mean(np.abs(error), known),
-            "RMSE": np.sqrt(_mean(error**2, known)),
-            "bias": _mean(error, known),
+            "n": measured.sum(axis=0),
+            "MAE": _mean(np.abs(error), measured),
+            "RMSE": np.sqrt(_mean(error**2, measured)),
+            "bias": _mean(error, measured),
             "sMAPE": _smape(values["forecast"], y),
         }
-        if all(one.first > 0 for one in judged):
-            scale = np.concatenate([_scale(one, o, period or 1) for one in judged])
-            columns["MASE"] = _mean(np.abs(error) / scale, known & np.isfinite(scale))
+        if all(series.first > 0 for series in judged):
+            scale = np.concatenate([_scale(series, o, period or 1) for series in judged])
+            columns["MASE"] = _mean(np.abs(error) / scale, measured & np.isfinite(scale))
         columns["skill_persistence"] = _skill(error, last - y)
         if period is not None:
             columns["skill_seasonal"] = _skill(error, season - y)
@@ -394,61 +429,61 @@ def _errors(judged, outputs, period):
                 level = name.removeprefix("lo-")
                 inside = (values[name] <= y) & (y <= values[f"hi-{level}"])
                 room = values[name] < values[f"hi-{level}"]  # bounds may pin y, as at night
-                columns[f"coverage-{level}"] = _mean(inside, known & room)
+                columns[f"coverage-{level}"] = _mean(inside, measured & room)
                 tail = (100 - float(level)) / 200
                 ends = ((values[name], tail), (values[f"hi-{level}"], 1 - tail))
                 losses = [np.where(y > end, q * (y - end), (1 - q) * (end - y)) for end, q in ends]
-                columns[f"pinball-{level}"] = _mean(sum(losses) / 2, known)
+                columns[f"pinball-{level}"] = _mean(sum(losses) / 2, measured)
         steps = pd.RangeIndex(1, horizon + 1, name="step")
         tables[0 if outputs is None else outputs[o]] = pd.DataFrame(columns, index=steps)
     return tables[0] if outputs is None else pd.concat(tables, names=["output"])
 
 
-def _measured(one, o, horizon):
-    """What came at the steps of each origin, (M, horizon)."""
-    return one.y[one.origins[:, None] + np.arange(horizon), o]
+def _measured(series, o, horizon):
+    """Return the measured y at the steps of each origin, (M, horizon)."""
+    return series.y[series.origins[:, None] + np.arange(horizon), o]
 
 
 def _naive(period):
-    """The last known value a whole number of periods before, (M, horizon), NaN where there is none."""
+    """Return a function that forecasts the last known value a whole number of periods before, else NaN."""
 
-    def forecasts(one, o, horizon):
-        at = timelines.positions(one.stamps, len(one.y))  # a season is as long over missing stamps
-        known = last_known(timelines.spread(one.y[:, o], at)[:, None], period)[:, 0]
-        rows = at[one.origins][:, None] - period + np.arange(horizon) % period
-        return np.where(rows < 0, np.nan, known[np.maximum(rows, 0)])
+    def forecasts(series, o, horizon):
+        at = timelines.positions(series.stamps, len(series.y))  # a season is as long over missing stamps
+        last = last_known(timelines.spread(series.y[:, o], at)[:, None], period)[:, 0]
+        rows = at[series.origins][:, None] - period + np.arange(horizon) % period
+        return np.where(rows < 0, np.nan, last[np.maximum(rows, 0)])
 
     return forecasts
 
 
-def _scale(one, o, period):
-    """The scale of MASE for each origin, (M, 1); NaN where y did not move."""
-    stamps = one.stamps and one.stamps._replace(values=one.stamps.values[: one.first])
-    at = timelines.positions(stamps, one.first)
-    scale = metrics.naive_error(timelines.spread(one.y[: one.first, o], at)[:, None], period)[0]
-    return np.full((len(one.origins), 1), scale if scale > 0 else np.nan)
+def _scale(series, o, period):
+    """Return the scale of MASE for each origin, (M, 1); NaN where y was constant."""
+    stamps = series.stamps and series.stamps._replace(values=series.stamps.values[: series.first])
+    at = timelines.positions(stamps, series.first)
+    scale = metrics.naive_error(timelines.spread(series.y[: series.first, o], at)[:, None], period)[0]
+    return np.full((len(series.origins), 1), scale if scale > 0 else np.nan)
 
 
-def _smape(made, y):
-    """Of forecasts and y (M, horizon), by step, in per cent."""
-    size = np.abs(made) + np.abs(y)
+def _smape(forecast, y):
+    """Compute sMAPE by step, in per cent, of forecasts and y (M, horizon)."""
+    size = np.abs(forecast) + np.abs(y)
     with np.errstate(invalid="ignore"):
         return 200 * _mean(
-            np.where(size > 0, np.abs(made - y) / np.where(size > 0, size, 1), 0.0), np.isfinite(y)
+            np.where(size > 0, np.abs(forecast - y) / np.where(size > 0, size, 1), 0.0), np.isfinite(y)
         )
 
 
-def _mean(values, known):
-    """The mean of each column of values (M, horizon) where they are known; NaN where none is."""
+def _mean(values, valid):
+    """Average each column of values (M, horizon) where they are valid; NaN where none is."""
     with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0)
+        return np.where(valid, values, 0.0).sum(axis=0) / valid.sum(axis=0)
 
 
 def _skill(error, reference):
-    """1 - RMSE / RMSE of a reference, by step, from errors (M, horizon) where that of the reference is known."""
-    known = np.isfinite(reference)
+    """Compute 1 - RMSE / RMSE of a reference, by step, from errors (M, horizon) where the reference has one."""
+    valid = np.isfinite(reference)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - np.sqrt(_mean(error**2, known) / _mean(reference**2, known))
+        return 1 - np.sqrt(_mean(error**2, valid) / _mean(reference**2, valid))
 
 
 # ---------------------------------------------------------------------------------------- scikit-learn
@@ -458,20 +493,20 @@ SCORES = {"rmse": metrics.rmse, "mae": metrics.mae, "smape": metrics.smape}
 
 
 def _minus_error(estimator, X, y, metric, horizon, step, start):
-    """Minus the error over all origins of X and y, or the skill; higher is better."""
-    judged, _, _ = _judge(estimator, X, y, horizon, step, False, None, None, None, 0, start=start)
-    truth, made, last = [], [], []
-    for one in judged:
-        O = one.y.shape[1]
-        truth.append(one.y[one.origins[:, None] + np.arange(horizon)].reshape(-1, O))
-        made.append(one.values["forecast"].reshape(-1, O))
-        last.append(np.stack([_naive(1)(one, o, horizon) for o in range(O)], axis=2).reshape(-1, O))
-    truth, made, last = map(np.concatenate, (truth, made, last))
+    """Score forecasts from all origins of X and y: minus the error, or the skill; higher is better."""
+    judged, _, _ = _judge(estimator, X, y, Plan(horizon, step), start=start)
+    truth, forecasts, last = [], [], []
+    for series in judged:
+        O = series.y.shape[1]
+        truth.append(series.y[series.origins[:, None] + np.arange(horizon)].reshape(-1, O))
+        forecasts.append(series.values["forecast"].reshape(-1, O))
+        last.append(np.stack([_naive(1)(series, o, horizon) for o in range(O)], axis=2).reshape(-1, O))
+    truth, forecasts, last = map(np.concatenate, (truth, forecasts, last))
     if metric == "skill":
         truth = np.where(np.isnan(last), np.nan, truth)
-        return 1 - metrics.rmse(truth, made) / metrics.rmse(truth, np.where(np.isnan(last), 0.0, last))
+        return 1 - metrics.rmse(truth, forecasts) / metrics.rmse(truth, np.where(np.isnan(last), 0.0, last))
     metric = SCORES[metric] if isinstance(metric, str) else metric
-    return -float(metric(truth, made))
+    return -float(metric(truth, forecasts))
 
 
 def forecast_scorer(metric="rmse", horizon=1, *, step=1, start=None):
@@ -583,14 +618,14 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
 
 
 def _stamps_of_rows(X, y, groups):
-    """The number of each row's stamp, (N,), and how many stamps there are."""
+    """Number the stamp of each row, (N,); returns them and the number of distinct stamps."""
     for name, v in {"X": X, "y": y}.items():
         index = getattr(v, "index", None)
         if isinstance(index, pd.Index) and not is_default(index):
-            found = numbers(index, name)
-            if found is None:  # whatever sorts
-                found = (index.get_level_values(-1).to_numpy(),)
-            time, distinct = pd.factorize(found[0], sort=True)
+            keys = numbers(index, name)
+            if keys is None:  # any labels that can be sorted
+                keys = (index.get_level_values(-1).to_numpy(),)
+            time, distinct = pd.factorize(keys[0], sort=True)
             return time, len(distinct)
     if groups is None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Whether a fitted model is of any use: its free runs beside what anybody could have said.
+"""Comparison of a fitted model with naive forecasts: a warning if its free runs are worse.
 
 From origins k in the rows held back (of a model that never holds any back, in the last rows of training) and
 s = 0 ... h - 1:
@@ -8,8 +8,8 @@ s = 0 ... h - 1:
     seasonal naive    u(k + s mod p - p), the last p rows repeated
 
 A model that sees past y forecasts a season, the shortest that the index suggests, or a few steps; one that does not
-runs over half of what was held back.  Errors are compared in the units of y: root mean squares, or mean absolute
-ones where not the mean is learnt.  A model loses if it errs a tenth more than the better of them, and by more than
+runs over half of the rows held back.  Errors are compared in the units of y: root mean squares, or mean absolute ones
+where the loss does not fit the mean.  A model loses if it errs a tenth more than the better of them, and by more than
 chance: by the spread over blocks of origins.
 
 Dimensions: N rows, O outputs, n origins, h steps.
@@ -27,11 +27,11 @@ from .._warn import WorseThanNaiveWarning, warn
 from .following import cold_past, follow, runs
 
 
-SHARE = 0.15  # of the rows, the last ones, that are looked at where none were held back
-WARM = 100  # rows that are followed before origins
-MOST_ROWS, MOST_ORIGINS, MOST_PIECES = 2000, 240, 24  # that are looked at
+SHARE = 0.15  # of the rows, the last ones, where none were held back; as validation_fraction by default
+WARM = 100  # rows of warm-up before origins
+MOST_ROWS, MOST_ORIGINS, MOST_PIECES = 2000, 240, 24  # compared: bound the cost beside that of a fit
 STEPS, LONG_STEPS = 32, 200  # of runs without a season; of a model that does not see y
-BLOCKS, FEWEST = 8, 3  # of origins, over which the loss must show
+BLOCKS, FEWEST = 8, 3  # of origins, for the standard error of the comparison; fewer than 3 have none
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 WORSE, SURE = 1.1, 1.5  # times the error of the naive forecast, and standard errors
 POWERS = {"squared": 2, "absolute": 1, "huber": 1}  # of errors, by the loss
@@ -45,7 +45,7 @@ class Duel(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Errors of a model and of the best naive forecast, of a period, in the units of y; their ratio; of how many.
+    """Errors of a model and of the best naive forecast, in the units of y.   n : of pieces and outputs.
 
     ratio : geometric mean over pieces and outputs.   blocks : (B,), its logarithm in blocks of origins.
     """
@@ -77,19 +77,19 @@ def warn_if_worse(estimator, learner, maker, rows):
     nearest = int(min(getattr(learner, "output_lags", ()), default=1))
     periods, stretches = _periods(rows), _stretches(rows)
     longest = max((len(run) for run, _ in stretches), default=0)
-    few = longest // 2 if len(stretches) >= FEWEST else STEPS  # many short series tell enough by short runs
+    few = longest // 2 if len(stretches) >= FEWEST else STEPS  # of many series short runs are evidence enough
     steps = max(nearest, 1, min([p for p in periods if p > 1], default=min(STEPS, few)))
     ask = Ask(nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods, power)
     duels = [_duel(maker, rows, run, start, ask) for run, start in stretches]
     verdict = _verdict([duel for duel in duels if duel is not None], ask)
     if verdict is not None and _loses(verdict):
-        _say(estimator, verdict, rows.held.any(), power)
+        _warn(estimator, verdict, rows.held.any(), power)
 
 
 class Ask(NamedTuple):
-    """What is compared: the steps ``nearest`` ... ``steps`` of runs, of naive forecasts with periods, errors ** power.
+    """Settings of a comparison: steps ``nearest`` ... ``steps`` of runs, periods of naive forecasts, power of errors.
 
-    nearest : the first step at which a model sees all that is known: more than 1 for a direct forecaster.
+    nearest : the first step to compare, more than 1 for a direct forecaster.
     """
 
     nearest: int
@@ -99,14 +99,14 @@ class Ask(NamedTuple):
 
 
 def _power(estimator, units):
-    """2 where the mean is learnt, 1 for the median, None for other things."""
+    """Return the power of errors: 2 if the loss fits the mean, 1 if the median, else None."""
     loss = getattr(getattr(estimator, "estimator", estimator), "loss", "squared")
     power = POWERS.get(loss if isinstance(loss, str) else type(loss).__name__.lower())
     return 1 if power and units.target.pointwise else power
 
 
 def _periods(rows):
-    """Periods in rows, ascending: 1 and the seasons that the index suggests, as far as they were seen twice."""
+    """List periods in rows, ascending: 1, and the seasons of the index that fit twice into the longest piece."""
     longest = max(rows.pieces, key=lambda p: p.stop - p.start)
     stamps = next(part.stamps for part in rows.parts if part.rows.stop > longest.start)
     seasons = [round(p) for p in calendar_periods(index_of(stamps)).values()]
@@ -115,20 +115,20 @@ def _periods(rows):
 
 
 def _stretches(rows):
-    """Rows (M,) to look at, without a gap, and the first row of their piece."""
-    found = []
+    """Choose rows (M,) to compare on, without a gap; with each the first row of its piece."""
+    stretches = []
     for p in rows.pieces[:: -(-len(rows.pieces) // MOST_PIECES)]:
         if rows.held.any():
-            parts = [p.start + run for run in runs_of(np.flatnonzero(rows.held[p])) if len(run)]
+            of_piece = [p.start + run for run in runs_of(np.flatnonzero(rows.held[p])) if len(run)]
         else:
-            parts = [np.arange(p.stop - int(SHARE * (p.stop - p.start)), p.stop)]
-        found += [(run, p.start) for run in parts if len(run)]
-    most = MOST_ROWS // max(1, len(found))
-    return [(run[-most:], start) for run, start in found]
+            of_piece = [np.arange(p.stop - int(SHARE * (p.stop - p.start)), p.stop)]
+        stretches += [(run, p.start) for run in of_piece if len(run)]
+    most = MOST_ROWS // max(1, len(stretches))
+    return [(run[-most:], start) for run, start in stretches]
 
 
 def _duel(maker, rows, run, start, ask):
-    """The ``Duel`` over rows ``run`` (M,) of a piece that begins at row ``start``; None where they are too few."""
+    """Compare on rows ``run`` (M,) of a piece that begins at row ``start``; None where they are too few."""
     (dynamics, units), steps = maker, ask.steps
     if not dynamics.sees_y:
         steps = max(steps, min(len(run) // 2, LONG_STEPS))
@@ -138,11 +138,11 @@ def _duel(maker, rows, run, start, ask):
     if len(origins) < 2:
         return None
     origins = origins[np.unique(np.linspace(0, len(origins) - 1, MOST_ORIGINS).astype(int))]
-    here = slice(first, run[-1] + 1)
-    inputs, past = units.scaled(rows.filled[here]), cold_past(dynamics, units)
-    followed = follow(dynamics, units, inputs, rows.U[here], past)
-    made = [out for _, out in runs(dynamics, units, inputs, followed, past, origins - first, steps)]
-    made = np.concatenate(made, axis=1).swapaxes(0, 1)[:, ask.nearest - 1 :]  # (n, h, O)
+    window = slice(first, run[-1] + 1)
+    inputs, past = units.scaled(rows.filled[window]), cold_past(dynamics, units)
+    followed = follow(dynamics, units, inputs, rows.U[window], past)
+    forecasts = [out for _, out in runs(dynamics, units, inputs, followed, past, origins - first, steps)]
+    forecasts = np.concatenate(forecasts, axis=1).swapaxes(0, 1)[:, ask.nearest - 1 :]  # (n, h, O)
     ahead = np.arange(ask.nearest - 1, steps)
     key = next(part.key for part in rows.parts if part.rows.start <= start < part.rows.stop)
     inverse = partial(units.inverse, key=key)
@@ -152,25 +152,25 @@ def _duel(maker, rows, run, start, ask):
         if origins[0] - start >= p:
             back = last_known(levels, p)[origins[:, None] - start - p + ahead % p]
             naive[p] = _mean(np.abs(inverse(back) - truth) ** ask.power)
-    return Duel(_mean(np.abs(inverse(made) - truth) ** ask.power), naive)
+    return Duel(_mean(np.abs(inverse(forecasts) - truth) ** ask.power), naive)
 
 
 def _mean(errors):
-    """Mean over known steps of errors (n, h, O), NaN where none is."""
-    known = np.isfinite(errors)
-    total = np.where(known, errors, 0.0).sum(axis=1)
-    return np.divide(total, known.sum(axis=1), out=np.full(total.shape, np.nan), where=known.any(axis=1))
+    """Average errors (n, h, O) over valid steps; NaN where there is none."""
+    valid = np.isfinite(errors)
+    total = np.where(valid, errors, 0.0).sum(axis=1)
+    return np.divide(total, valid.sum(axis=1), out=np.full(total.shape, np.nan), where=valid.any(axis=1))
 
 
 def _verdict(duels, ask):
-    """The ``Verdict`` beside the best naive forecast that all pieces have, or None where nothing can be said."""
+    """Compare with the best naive forecast that most pieces have; None where there is none."""
     best, power = None, ask.power
     for p in ask.periods:
         pairs = [
-            (one, other)
+            (errors, naive_errors)
             for duel in duels
             if p in duel.naive
-            for one, other in zip(duel.model.T, duel.naive[p].T)
+            for errors, naive_errors in zip(duel.model.T, duel.naive[p].T)
         ]
         pairs = [(m[k], n[k]) for m, n in pairs if (k := np.isfinite(m) & np.isfinite(n)).sum() > 1]
         pairs = [(m, n) for m, n in pairs if n.mean() > 0]
@@ -185,26 +185,26 @@ def _verdict(duels, ask):
 
 
 def _in_blocks(pairs, power):
-    """Logarithms (B,) of ratios in blocks of origins; one block a piece where there are many."""
+    """Compute the logarithms (B,) of error ratios in blocks of origins; one block a piece where there are many."""
     n = max(1, BLOCKS // len(pairs))
-    found = []
-    for m, other in pairs:
-        for a, b in zip(np.array_split(m, n), np.array_split(other, n)):
+    ratios = []
+    for m, naive in pairs:
+        for a, b in zip(np.array_split(m, n), np.array_split(naive, n)):
             if len(a) and b.mean() > 0:
-                found.append(np.log(max(a.mean(), 1e-300) / b.mean()) / power)
-    return np.array(found)
+                ratios.append(np.log(max(a.mean(), 1e-300) / b.mean()) / power)
+    return np.array(ratios)
 
 
 def _loses(verdict):
-    """Whether the model is clearly worse."""
+    """Return whether the model is worse by more than chance."""
     b = verdict.blocks
     if not np.isfinite(verdict.ratio):
         return True
     return verdict.ratio > WORSE and len(b) >= FEWEST and b.mean() > SURE * b.std(ddof=1) / np.sqrt(len(b))
 
 
-def _say(estimator, verdict, held, power):
-    """Warn."""
+def _warn(estimator, verdict, held, power):
+    """Warn that the model is worse than the naive forecast of a ``Verdict``."""
     rival = (
         "persistence"
         if verdict.period == 1
@@ -219,10 +219,10 @@ def _say(estimator, verdict, held, power):
         for name in ("output_lags", "target_transform")
         if hasattr(getattr(estimator, "estimator", estimator), name)
     ]
-    found = f"{' or '.join(cure)} (lags of the season, differences that keep the level), " if cure else ""
+    cures = f"{' or '.join(cure)} (lags of the season, differences that keep the level), " if cure else ""
     warn(
         f"{type(estimator).__name__} is worse than {rival}: the {error} error of its free runs on the "
         f"{'rows held back' if held else 'last rows of training'} is {verdict.model:.4g}, that of the naive forecast "
-        f"{verdict.naive:.4g}{mean}. Give {found}more of what y depends on, or take the naive model.",
+        f"{verdict.naive:.4g}{mean}. Give {cures}more of what y depends on, or take the naive model.",
         WorseThanNaiveWarning,
     )
