@@ -50,7 +50,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    """The public names and modules."""
+    """List the public names and modules."""
     return sorted([*__all__, *_MODULES, "__version__"])
 
 

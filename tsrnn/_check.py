@@ -6,17 +6,17 @@ import numpy as np
 
 
 def check_number(name, value, low=None, high=None, *, integer=False, low_open=False, high_open=False):
-    """Raise unless ``value`` is a finite number in the range; the message says the cure."""
-    kind = Integral if integer else Real
+    """Raise unless ``value`` is a finite number in the range; the message names the cure."""
+    number = Integral if integer else Real
     word = "an int" if integer else "a number"
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, number) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r} is not {word}.")
     below = low is not None and (value <= low if low_open else value < low)
     above = high is not None and (value >= high if high_open else value > high)
     if below or above or not np.isfinite(value):
-        left = "" if low is None else f" {'>' if low_open else '>='} {low}"
-        right = "" if high is None else f"{' and' if left else ''} {'<' if high_open else '<='} {high}"
-        raise ValueError(f"{name}={value!r} is out of range: give {word}{left}{right}.")
+        ends = [] if low is None else [f" {'>' if low_open else '>='} {low}"]
+        ends += [] if high is None else [f" {'<' if high_open else '<='} {high}"]
+        raise ValueError(f"{name}={value!r} is out of range: give {word}{' and'.join(ends)}.")
 
 
 def check_flag(name, value):
@@ -32,7 +32,7 @@ def check_word(name, value, words):
 
 
 def check_widths(name, value, cure):
-    """Widths of layers, a tuple of ints, from an int or a sequence of them."""
+    """Return widths of layers, a tuple of ints, from an int or a sequence of them."""
     widths = (value,) if isinstance(value, Integral) else value
     widths = tuple(widths) if np.iterable(widths) and not isinstance(widths, str) else (None,)
     if not all(map(_is_count, widths)):
@@ -53,5 +53,5 @@ def check_verbose(verbose):
 
 
 def _is_count(value):
-    """Whether a value is an int >= 1, and not True."""
+    """Return whether a value is an int >= 1, and not True."""
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1

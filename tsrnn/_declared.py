@@ -46,7 +46,7 @@ class Declared:
 
 
 def _parameters(cls):
-    """Whether each parameter is keyword-only, in the order of the signature."""
+    """Return whether each parameter is keyword-only, in the order of the signature."""
     kinds, last = {}, cls._last_parameters
     for base in _bases(cls):
         keyword = False
@@ -55,22 +55,22 @@ def _parameters(cls):
                 keyword = True
             else:
                 kinds.setdefault(name, None if "ClassVar" in str(annotation) else keyword)
-    own = inspect.get_annotations(cls)
+    declared = inspect.get_annotations(cls)
 
     def place(name):
-        return kinds[name], last.index(name) + 1 if name in last and name not in own else 0
+        return kinds[name], last.index(name) + 1 if name in last and name not in declared else 0
 
-    names = sorted((name for name, kind in kinds.items() if kind is not None), key=place)
+    names = sorted((name for name, keyword_only in kinds.items() if keyword_only is not None), key=place)
     return {name: kinds[name] for name in names}
 
 
 def _bases(cls):
-    """The classes that declare, nearest first."""
+    """List the classes that declare, nearest first."""
     return [base for base in cls.__mro__ if issubclass(base, Declared)]
 
 
 def _constructor(cls, parameters):
-    """An ``__init__`` that stores its arguments; written as source, so that Python checks them."""
+    """Make an ``__init__`` that stores its arguments; written as source, so that Python checks them."""
     defaults = {name: getattr(cls, name) for name in parameters if hasattr(cls, name)}
     arguments = {name: f"{name}=defaults['{name}']" if name in defaults else name for name in parameters}
     positional = [arguments[name] for name, keyword in parameters.items() if not keyword]
@@ -107,7 +107,7 @@ class Said(NamedTuple):
 
 @cache
 def _read(text):
-    """What a docstring says."""
+    """Parse a docstring."""
     head, *rest = TITLE.split(inspect.cleandoc(text))
     sections = {"": head, **dict(zip(rest[::2], rest[1::2]))}
     references = {n: source.strip() for n, source in REFERENCE.findall(sections.pop("References", ""))}
@@ -124,13 +124,13 @@ def _read(text):
 
 
 def _entries(section):
-    """The entries of a section by each of the names they are for."""
+    """Split a section into entries, by each of the names they are for."""
     entries = re.split(r"\n+(?=\S)", section) if section else []
     return {name: entry for entry in entries for name in re.split(" ?:|\n", entry)[0].split(", ")}
 
 
 def _docstring(cls, parameters):
-    """The docstring of a class: its own, with what its bases say of their parameters and attributes."""
+    """Compose the docstring of a class: its own, and the entries of its bases for their parameters and attributes."""
     said = [_read(base._said) for base in _bases(cls) if base._said]
     nearest = [ChainMap(*entries) for entries in zip(*((s.parameters, s.attributes) for s in said))]
     names = parameters, [name for s in said for name in s.attributes]

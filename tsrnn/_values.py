@@ -31,7 +31,7 @@ def kept(word):
 
 
 def fields(value):
-    """The dict that stands for a value. One with ``_made()`` says itself what makes it again, and from what."""
+    """Return the dict that stands for a value. One with ``_made()`` names its own maker, and the maker's arguments."""
     if hasattr(value, "_made"):
         maker, content = value._made()
     else:
@@ -44,7 +44,7 @@ def fields(value):
 
 
 def made(content):
-    """The value that such a dict stands for."""
+    """Return the value that such a dict stands for."""
     content = dict(content)
     kind = content.pop(IS)
     if isinstance(kind, str) and kind not in KINDS:

@@ -54,6 +54,6 @@ def warn(message, category=UserWarning):
 
 
 def _is_ours(frame):
-    """Whether a frame belongs to tsrnn, or to a library that stands between it and the user."""
+    """Return whether a frame belongs to tsrnn, or to a library that stands between it and the user."""
     name = frame.f_globals.get("__name__", "")
     return frame.f_code.co_filename.startswith(PACKAGE) or name.partition(".")[0] in PASSED_ON

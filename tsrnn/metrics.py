@@ -187,12 +187,12 @@ def mase(y_true, y_pred, *, y_train, period=1):
 
 
 def naive_error(y_train, period):
-    """Mean absolute error of one-period-ago forecasts within training, output by output: (N, O) -> (O,)."""
+    """Return the mean absolute error of one-period-ago forecasts within training, (N, O) -> (O,)."""
     check_number("period", period, 1, integer=True)
     jumps = np.abs(y_train[period:] - y_train[:-period])
-    known = np.isfinite(jumps)
+    valid = np.isfinite(jumps)
     with np.errstate(invalid="ignore"):  # no measured pair: NaN
-        return np.where(known, jumps, 0.0).sum(axis=0) / known.sum(axis=0)
+        return np.where(valid, jumps, 0.0).sum(axis=0) / valid.sum(axis=0)
 
 
 def smape(y_true, y_pred):
@@ -344,14 +344,14 @@ def skill(y_true, y_pred, y_reference, metric=rmse):
 
 
 def _mean_over_outputs(metric, y_true, y_pred=None, **ends):
-    """Average metric(y, *forecasts) over the outputs, each over the rows in which it was measured."""
+    """Average metric(y, *forecasts) over the outputs, each over the rows in which it was valid."""
     y, *forecasts = _checked(y_true, **({"y_pred": y_pred} if y_pred is not None else ends))
-    known = np.isfinite(y)
-    if not known.any(axis=0).all():
+    valid = np.isfinite(y)
+    if not valid.any(axis=0).all():
         raise ValueError(
-            f"y_true has no measured value in column {int(np.argmin(known.any(axis=0)))}: there is nothing to compare."
+            f"y_true has no measured value in column {int(np.argmin(valid.any(axis=0)))}: there is nothing to compare."
         )
-    columns = enumerate(known.T)
+    columns = enumerate(valid.T)
     return float(np.mean([metric(y[k, o], *(f[k, o] for f in forecasts)) for o, k in columns]))
 
 

@@ -220,10 +220,10 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
             origins = [_origins(time, cut, end, plan.step, first, horizon) for time in data.times]
             if not any(map(len, origins)):
                 continue
-            fitted, start = (model, 0) if as_it_is else (_fit_before(model, data, cut, plan.window), cut)
+            fitted, since = (model, 0) if as_it_is else (_fit_before(model, data, cut, plan.window), cut)
             for i, part in enumerate(data.parts):
                 if len(origins[i]):
-                    forecasts[i].append(_ahead(fitted, data, i, start, origins[i], horizon, **options))
+                    forecasts[i].append(_ahead(fitted, data, i, since, origins[i], horizon, **options))
                 if tell is not None:
                     tell(f"from row {cut} on" + (f", series {part.key}" if data.is_panel else ""))
     judged = [_joined(data, i, first, of_series) for i, of_series in enumerate(forecasts) if of_series]
@@ -347,12 +347,12 @@ def _fit_before(model, data, cut, window):
     return model.fit(_take(data.X, rows), _take(data.y, rows), groups=_take(data.groups, rows))
 
 
-def _ahead(model, data, i, start, origins, horizon, **options):
-    """Forecast from origins of series i, whose rows the model knows before time ``start``.
+def _ahead(model, data, i, since, origins, horizon, **options):
+    """Forecast from origins of series i, of which the model has seen the rows before time ``since``.
 
     Returns origins (M,), without those of a forecast over a gap, and name -> (M, horizon, O).
     """
-    begin = int(np.searchsorted(data.times[i], start))
+    begin = int(np.searchsorted(data.times[i], since))
     reach = max(horizon, getattr(_innermost(model), "horizon", 0))  # rows of inputs that it looks ahead
     rows = data.rows[i][begin : origins[-1] + reach]
     model, X = see_through(model, _take(data.X, rows))

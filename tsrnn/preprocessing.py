@@ -137,7 +137,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Add the columns.
+        """Add calendar columns to X.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         return out.set_axis(self.get_feature_names_out(), axis=1)
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the columns: those of X, then ``day_sin, day_cos, day_sin2 ...``.
+        """Return the names of the columns: those of X, then ``day_sin, day_cos, day_sin2 ...``.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         return np.array([*names, *self._new_names()], object)
 
     def _new_names(self):
-        """Names of the added columns, in their order."""
+        """Name the added columns, in their order."""
         return [
             f"{period}_{wave}{k if k > 1 else ''}"
             for period in self.periods_
@@ -231,7 +231,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
 
 
 def _names_of(X):
-    """Names of the columns of X in the result."""
+    """Name the columns of X in the result."""
     return [name if isinstance(name, str) else f"x{k}" for k, name in enumerate(X.columns)]
 
 
@@ -247,10 +247,10 @@ def _check_periods(periods, stamps):
                 f"periods='auto': the rows are {spacing} apart, fewer than two in a year: leave CalendarFeatures out."
             )
         return chosen
-    known = isinstance(periods, (list, tuple)) and all(
+    are_words = isinstance(periods, (list, tuple)) and all(
         isinstance(period, str) and period in PERIODS for period in periods
     )
-    if not known or not periods or len(set(periods)) < len(periods):
+    if not are_words or not periods or len(set(periods)) < len(periods):
         raise ValueError(
             f"periods={periods!r}: give 'auto' or a list of some of {', '.join(map(repr, PERIODS))}."
         )

@@ -130,7 +130,7 @@ class TSRNNForecaster(BaseForecaster):
         return self
 
     def _learnt(self, X, y):
-        """The fitted clone, which knows how wrong it is."""
+        """Return the fitted clone, calibrated for intervals."""
         fitted = clone(self.estimator).fit(X, _target(y))
         if self.cv is not None:
             model, X = see_through(fitted, X)
@@ -170,7 +170,7 @@ class TSRNNForecaster(BaseForecaster):
         return pd.DataFrame(out.reshape(len(out), -1), index=index, columns=columns)
 
     def _fitted(self, index):
-        """One-step forecasts (len(index), O) of rows already seen."""
+        """Forecast rows already seen one step ahead, (len(index), O)."""
         rows = self._seen_y.index.get_indexer(index)
         if (rows < 0).any():
             raise ValueError(
@@ -180,18 +180,18 @@ class TSRNNForecaster(BaseForecaster):
         return out.reshape(len(out), -1)[rows]
 
     def _ahead(self, steps, X, level=None):
-        """Forecasts of the rows after the cutoff, and ends of intervals: (steps, O, 1 + 2 * number of levels)."""
-        cutoff, seen, steps = self.cutoff[0], self._seen_y.index, int(steps)
+        """Forecast the rows after the cutoff, with ends of intervals: (steps, O, 1 + 2 * number of levels)."""
+        cutoff, index, steps = self.cutoff[0], self._seen_y.index, int(steps)
         X = None if X is None else _stamped(X[X.index > cutoff][:steps])
-        if cutoff == seen[-1]:
+        if cutoff == index[-1]:
             model, future = see_through(self.estimator_, X)
             out = model.forecast(steps, future, level=level, method=self.method)
         else:  # update_predict went back to rows that were seen before
-            out = self._again(steps, X, int(seen.searchsorted(cutoff, side="right")), level)
+            out = self._again(steps, X, int(index.searchsorted(cutoff, side="right")), level)
         return np.asarray(out).reshape(steps, self._seen_y.shape[1], -1)
 
     def _again(self, steps, X, n, level):
-        """What ``_ahead`` returns, had only the first n rows been seen."""
+        """Forecast as ``_ahead`` would have after the first n rows only."""
         if n == 0:
             raise ValueError(
                 f"The cutoff {self.cutoff[0]} is before the first row seen, {self._seen_y.index[0]}: fit a forecaster "
@@ -203,14 +203,15 @@ class TSRNNForecaster(BaseForecaster):
         X = pd.concat([self._seen_X[:n], future])
         y = _target(self._seen_y[:n].reindex(X.index))
         model, X = see_through(self.estimator_, X)
-        made = model.trajectories(X, y, steps, origins=[n], level=level, method=self.method)
+        answer = model.trajectories(X, y, steps, origins=[n], level=level, method=self.method)
         if level is None:
-            return made.forecast
-        return np.stack([made.forecast, *(end for pair in made.intervals.values() for end in pair)], axis=-1)
+            return answer.forecast
+        ends = [end for low_high in answer.intervals.values() for end in low_high]
+        return np.stack([answer.forecast, *ends], axis=-1)
 
     @classmethod
     def get_test_params(cls, parameter_set="default"):
-        """Settings sktime tests the forecaster with.
+        """Return settings that sktime tests the forecaster with.
 
         Parameters
         ----------
@@ -257,5 +258,5 @@ def _stamped(frame):
 
 
 def _target(y):
-    """A Series where there is one column."""
+    """Return a Series where there is one column."""
     return y.iloc[:, 0] if y.shape[1] == 1 else y

@@ -52,7 +52,7 @@ class State(NamedTuple):
     tails: dict
 
     def of(self, at):
-        """Those after so many rows, (M, ...)."""
+        """Return the states after given numbers of rows, (M, ...)."""
         return State(
             self.shift[at], self.spread[at], {p: (low[at], high[at]) for p, (low, high) in self.tails.items()}
         )
@@ -62,7 +62,7 @@ ALIKE = State(0.0, 1.0, {})  # errors as in calibration
 
 
 def tracked(scores, size, overlap, levels, outside):
-    """``State`` after 0 ... K rows, (K + 1, steps, O) each.
+    """Track shift, spread and tails of scores: the ``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
     mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that tell as much as
@@ -74,26 +74,26 @@ def tracked(scores, size, overlap, levels, outside):
     origin = np.arange(K)[:, None] - step  # of what is known with each row
     began, origin = origin >= 0, np.maximum(origin, 0)
     came = np.where(began, np.take_along_axis(scores.reshape(K, -1), origin, axis=0), np.nan)
-    known = np.isfinite(came)
-    came, shared = np.where(known, came, 0.0), overlap.ravel()
+    measured = np.isfinite(came)
+    came, shared = np.where(measured, came, 0.0), overlap.ravel()
     memory = np.clip(MEMORY * shared, MEMORY, LONGEST)
-    count, mean, square = (_recent(v, memory) for v in (known.astype(float), came, came**2))
-    n = count**2 / np.maximum(_recent(known.astype(float), memory / 2), 1e-9) / shared
-    some = np.maximum(count, 1e-9)
-    shift = _but_noise(mean / some, square / some, n)
-    off = np.where(known, np.abs(came - np.take_along_axis(shift, origin, axis=0)), 0.0)
-    usual = _recent(np.where(known, np.take_along_axis(size.reshape(K, -1), origin, axis=0), 0.0), memory)
+    count, mean, square = (_recent(v, memory) for v in (measured.astype(float), came, came**2))
+    n = count**2 / np.maximum(_recent(measured.astype(float), memory / 2), 1e-9) / shared
+    counted = np.maximum(count, 1e-9)
+    shift = _but_noise(mean / counted, square / counted, n)
+    off = np.where(measured, np.abs(came - np.take_along_axis(shift, origin, axis=0)), 0.0)
+    usual = _recent(np.where(measured, np.take_along_axis(size.reshape(K, -1), origin, axis=0), 0.0), memory)
     ratio = np.divide(_recent(off, memory), usual, out=np.ones_like(usual), where=usual > 0)
     spread = np.where(usual > 0, _spread(ratio, n, O), 1.0)
     then = (came - np.take_along_axis(shift, origin, axis=0)) / np.take_along_axis(spread, origin, axis=0)
-    tails = _tails(outside(then, origin), known, (100 - np.array(levels)) / 200, shared)
+    tails = _tails(outside(then, origin), measured, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)
     return State(shift, spread, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
 def _recent(v, memory):
-    """Sums of rows before 0 ... K of v (K, C), of which those ``memory`` (C,) rows back count a third, (K + 1, C)."""
+    """Sum rows 0 ... K of v (K, C), discounted to a third over ``memory`` (C,) rows, (K + 1, C)."""
     decay, out, k = np.exp(-1 / memory), np.concatenate([np.zeros_like(v[:1]), v]), 1
     while k < len(out) and decay.max() ** k > 1e-17:  # sums of 2, 4, 8 ... rows
         new = out.copy()
@@ -103,22 +103,22 @@ def _recent(v, memory):
 
 
 def _but_noise(mean, square, n):
-    """A mean shrunk towards 0, to it where it may be noise."""
+    """Shrink a mean towards 0, and to 0 where it may be noise."""
     noise = np.maximum(square - mean**2, 1e-6 * square) / np.maximum(n, 1e-9)
     return mean * np.maximum(0.0, 1 - DOUBT * noise / np.maximum(mean**2, 1e-300))
 
 
 def _spread(ratio, n, O):
-    """Spread at each step, which leans on that at the step before; (K + 1, C) of ratios and their numbers."""
+    """Estimate the spread at each step, shrunk to that of the step before; ratio, n : (K + 1, C)."""
     out, before = np.empty_like(ratio), np.ones((len(ratio), O))
     for h in range(0, ratio.shape[1], O):
-        here = slice(h, h + O)
-        before = out[:, here] = (PRIOR * before + n[:, here] * ratio[:, here]) / (PRIOR + n[:, here])
+        at = slice(h, h + O)
+        before = out[:, at] = (PRIOR * before + n[:, at] * ratio[:, at]) / (PRIOR + n[:, at])
     return out
 
 
 def _tails(share, known, shares, overlap):
-    """Shares outside the ends after 0 ... K rows, (K + 1, P, 2, C), of P levels that shall leave some outside each end.
+    """Adapt the shares outside the ends of P levels after 0 ... K rows, (K + 1, P, 2, C), to the nominal ones.
 
     share : (K, P, 2, C), of errors in calibration that lie beyond what came; known : (K, C), where something came.
     """
@@ -127,6 +127,6 @@ def _tails(share, known, shares, overlap):
     out = np.empty((len(share) + 1, *now.shape))
     out[0], least = now, LEAST * shares
     rate = RATE * shares / overlap
-    for t, (u, some) in enumerate(zip(share, known)):
-        now = out[t + 1] = np.minimum(np.maximum(now + some * rate * (shares - (u <= now)), least), CENTER)
+    for t, (u, arrived) in enumerate(zip(share, known)):
+        now = out[t + 1] = np.minimum(np.maximum(now + arrived * rate * (shares - (u <= now)), least), CENTER)
     return out

@@ -8,10 +8,10 @@ class Attending:
     """The verb of estimators that may learn how much each row counts."""
 
     def attention_weights(self, X, groups=None):
-        """How much each row counts in the answer to its series, of a model with ``pooling="attention"``.
+        """Return the weight of each row in the answer to its series, of a model with ``pooling="attention"``.
 
-        The answer is the mean of what the net gives in each row, with these weights [1]_. They say where the net looks,
-        which need not be where the cause is: of a net with a state, a row also tells what came before.
+        The answer is the mean of the net's outputs over rows, with these weights [1]_. They show where the net looks,
+        which need not be where the cause is: the output of a net with a state also depends on earlier rows.
 
         Parameters
         ----------

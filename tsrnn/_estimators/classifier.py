@@ -44,16 +44,16 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return self.fitted_.form.classes.labels
 
     def _check_y(self, y, fitted):
-        """Targets Y (N, O), NaN where there is no label, and their ``Form``; as in training where that is given."""
-        values, known = read_labels(y)
+        """Encode labels: targets Y (N, O), NaN where unlabelled, and their ``Form``; that of training if ``fitted``."""
+        values, is_label = read_labels(y)
         names = getattr(y, "columns", None)
         names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
         if fitted is None:
             announced = self.__dict__.get("_announced")
             if announced is None:
-                classes = learn_classes(values, known, type(self).__name__)
+                classes = learn_classes(values, is_label, type(self).__name__)
             else:
-                classes = announced_classes(announced, values, known)
+                classes = announced_classes(announced, values, is_label)
             form = Form(values.ndim, names, "table", [], classes)
         else:
             form = fitted.form
@@ -64,17 +64,17 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
                     f"y has the shape {values.shape}, but the model was fitted with {has}: give as many."
                 )
         if classes.several:
-            Y = np.where(known, values, np.nan).astype(float)
+            Y = np.where(is_label, values, np.nan).astype(float)
             if fitted is not None:
                 check_outputs(y, Y, form.y_names, classes.n_outputs)
             return Y, form
-        codes = classes.encode(values, known)
+        codes = classes.encode(values, is_label)
         if fitted is None and classes.link == "softmax" and self._codes_labels():
             return np.where(codes < 0, np.nan, codes)[:, None], form
         return classes.targets(codes), form
 
     def _codes_labels(self):
-        """Whether a fit takes labels as codes, for they are embedded as history: a table of 0 and 1 is far larger."""
+        """Return whether to fit labels as codes, as embedded past labels are: a table of 0 and 1 is far larger."""
         return getattr(self, "embedding_size", 0) != 0 and self._learner().sees_y
 
     def _weigh(self, form, Y, weight, fitted):
@@ -89,7 +89,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return form, weight
 
     def _for_y(self, learner, form, table):
-        """The learner, with the loss of these classes."""
+        """Return the learner, with the loss of these classes."""
         check_number("delay", self.delay, 0, integer=True)
         if self.delay and form.whole:
             raise ValueError(
@@ -101,7 +101,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return super()._for_y(learner, form, table)
 
     def _link(self, classes):
-        """The scaler of targets."""
+        """Return the scaler of targets."""
         return Link(classes.link)
 
     def _goal(self, table, pieces, form):
@@ -137,7 +137,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
     # ---------------------------------------------------------------------------------- labels of given rows
 
     def predict(self, X, y=None, *, steps=1, start=None, groups=None):
-        """Labels of rows; a model that sees labels is fed its own probabilities.
+        """Predict labels of rows; a model that sees labels is fed its own probabilities.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return table.give_back(fitted.form.classes.decoded(U))
 
     def predict_proba(self, X, y=None, *, steps=1, start=None, groups=None):
-        """Probabilities of the classes.
+        """Predict probabilities of the classes.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return table.give_back(self._probabilities(fitted, U))
 
     def predict_log_proba(self, X, y=None, *, steps=1, start=None, groups=None):
-        """Logarithms of the probabilities.
+        """Predict logarithms of the probabilities.
 
         Parameters
         ----------
@@ -198,12 +198,12 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         -------
         log_probabilities : ndarray of shape (n_timesteps, n_classes)
         """
-        found = self.predict_proba(X, y, steps=steps, start=start, groups=groups)
+        P = self.predict_proba(X, y, steps=steps, start=start, groups=groups)
         with np.errstate(divide="ignore"):
-            return [np.log(p) for p in found] if isinstance(found, list) else np.log(found)
+            return [np.log(p) for p in P] if isinstance(P, list) else np.log(P)
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
-        """Labels of rows from the labels that were known ``steps`` rows before each.
+        """Predict labels of rows from the labels that were known ``steps`` rows before each.
 
         Parameters
         ----------
@@ -219,11 +219,11 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return self.predict(X, y, steps=steps, start=start, groups=groups)
 
     def _probabilities(self, fitted, U):
-        """Of each class, (N, K), of levels U (N, O)."""
+        """Convert levels U (N, O) to probabilities of the classes, (N, K)."""
         return fitted.form.classes.probabilities(U)
 
     def _levels(self, fitted, X, y, steps, start, groups):
-        """The table of some rows, and their levels (N, O), ``steps`` rows ahead of known labels y, or freely."""
+        """Check rows and compute their levels (N, O), ``steps`` rows ahead of known labels y, or freely."""
         if fitted.form.whole:
             if y is not None:
                 fitted.trained.dynamics.check_verb("predict(X, y)")
@@ -244,7 +244,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
     # ---------------------------------------------------------------------------------- sequences of labels
 
     def forecast(self, steps, X_future=None, *, series=None):
-        """The most probable way on: labels of the rows after the last one seen, each fed back as if it were known.
+        """Forecast labels of the rows after the last one seen, each the most probable and fed back as if it were known.
 
         Parameters
         ----------
@@ -339,7 +339,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return self._go_on(rng.random_sample(n), how, X, prefix, series)
 
     def _go_on(self, chance, how, X, prefix, series):
-        """Labels that follow, (n,).   chance : (n,), numbers from [0, 1)."""
+        """Draw the labels that follow, (n,).   chance : (n,), numbers from [0, 1)."""
         fitted = self._fitted()
         dynamics, units, classes = fitted.trained.dynamics, fitted.units, fitted.form.classes
         if fitted.form.whole or not dynamics.sees_y or classes.several:
@@ -376,7 +376,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
     # ---------------------------------------------------------------------------------- how good
 
     def log_loss(self, X, y, *, start=None, groups=None):
-        """Mean of -log p(y), one step ahead: each label from those before it, where the model sees labels.
+        """Return the mean of -log p(y), one step ahead: each label from those before it, where the model sees labels.
 
         Parameters
         ----------
@@ -395,16 +395,16 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         else:
             table = self._check_rows(fitted, X, y, groups)
             Y, U = table.y, self._walk_all(fitted, table, table.y, self.start if start is None else start)[1]
-        known = np.isfinite(Y).all(axis=1)
-        if not known.any():
+        labelled = np.isfinite(Y).all(axis=1)
+        if not labelled.any():
             raise ValueError("y has no label, so there is no loss: give rows that have one.")
-        p, codes = self._probabilities(fitted, U[known]), classes.codes(Y[known])
+        p, codes = self._probabilities(fitted, U[labelled]), classes.codes(Y[labelled])
         p = np.where(codes, p, 1 - p).prod(axis=1) if classes.several else p[np.arange(len(p)), codes]
         with np.errstate(divide="ignore"):
             return float(-np.mean(np.log(p)))
 
     def perplexity(self, X, y, *, start=None, groups=None):
-        """exp(log_loss): among how many labels, all as probable, the model seems to choose.
+        """Return exp(log_loss): the number of equally probable labels that the model seems to choose among.
 
         Parameters
         ----------
@@ -418,7 +418,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return float(np.exp(self.log_loss(X, y, start=start, groups=groups)))
 
     def score(self, X, y, sample_weight=None, groups=None):
-        """Share of the rows with a label whose label ``predict(X)`` gives; of several labels a row, all of them.
+        """Return the share of labelled rows whose label ``predict(X)`` hits; of several labels a row, all of them.
 
         Parameters
         ----------
@@ -436,12 +436,12 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         else:
             table = self._check_rows(fitted, X, y, groups, sample_weight)
             Y, weight, U = table.y, table.weight, self._free_run(fitted, table, self.start)
-        known = np.isfinite(Y).all(axis=1)
-        if not known.any():
+        labelled = np.isfinite(Y).all(axis=1)
+        if not labelled.any():
             raise ValueError("y has no label, so there is nothing to score: give rows that have one.")
-        right = classes.codes(U)[known] == classes.codes(Y)[known]
+        right = classes.codes(U)[labelled] == classes.codes(Y)[labelled]
         right = right.all(axis=1) if right.ndim == 2 else right
-        return float(np.average(right, weights=None if sample_weight is None else weight[known]))
+        return float(np.average(right, weights=None if sample_weight is None else weight[labelled]))
 
 
 class ScoreParameters(Declared):
@@ -464,7 +464,7 @@ class ScoreParameters(Declared):
 
     def _for_y(self, learner, form, table):
         check_number("label_smoothing", self.label_smoothing, 0, 1, high_open=True)
-        learner, kind = super()._for_y(learner, form, table), Logistic
+        learner, loss = super()._for_y(learner, form, table), Logistic
         if form.classes.link == "softmax":
-            kind = SoftmaxOfCodes if learner.codes_labels else Softmax
-        return replace(learner, loss=kind(float(self.label_smoothing)))
+            loss = SoftmaxOfCodes if learner.codes_labels else Softmax
+        return replace(learner, loss=loss(float(self.label_smoothing)))

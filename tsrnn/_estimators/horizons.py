@@ -88,12 +88,12 @@ class Layout(NamedTuple):
         return 1 - min(self.x_back.min(initial=1), self.y_back[0])
 
     def features(self, horizon, X, Y, rows):
-        """z (R, .) at rows t (R,), of X (N, D), Y (N, O), which is finite."""
+        """Lay out z (R, .) at rows t (R,), of X (N, D) and Y (N, O), which is finite."""
         sees = (X[:, ~self.is_ahead], self.x_back), (X[:, self.is_ahead], horizon.ahead), (Y, self.y_back)
         return np.concatenate([V[rows[:, None] + back].reshape(len(rows), -1) for V, back in sees], axis=1)
 
     def examples(self, horizon, series, mean_y, rows, new=0):
-        """Pairs at rows t (R,) of a ``Series``, of which the last is complete at row ``new`` or later.
+        """Lay out the pairs at rows t (R,) of a ``Series``, of which the last is complete at row ``new`` or later.
 
         Returns z (R, .), targets (R, S O Q), NaN where unknown, and weights (R,).
         """
@@ -105,8 +105,8 @@ class Layout(NamedTuple):
         inside &= np.maximum(at, rows[:, None] + horizon.ahead.max(initial=0)) >= new
         at = np.minimum(at, len(Y) - 1)
         T = np.where((inside & (w[at] > 0))[:, :, None], Y[at], np.nan)
-        known = np.isfinite(T)
-        weight = (known * w[at][:, :, None]).sum(axis=(1, 2)) / np.maximum(1, known.sum(axis=(1, 2)))
+        measured = np.isfinite(T)
+        weight = (measured * w[at][:, :, None]).sum(axis=(1, 2)) / np.maximum(1, measured.sum(axis=(1, 2)))
         weight[blind] = 0.0
         T = T.reshape(len(rows), -1)
         T = T if horizon.quantiles is None else np.repeat(T, len(horizon.quantiles), axis=1)
@@ -129,7 +129,7 @@ class Members(NamedTuple):
     trained: tuple
 
     def weights_an_output(self):
-        """Of the member that has most."""
+        """Return the number of weights per output of the largest member."""
         return max(trained.weights_an_output() for trained in self.trained)
 
 
@@ -200,17 +200,17 @@ class Horizons(Direct):
         """How many rows less than a horizon of inputs are looked at."""
         if not self.layout.is_ahead.any():
             return np.inf
-        seen = np.concatenate([horizon.ahead for horizon in self.layout.horizons])
-        return self.layout.h - max(0, seen.max(initial=0))
+        offsets = np.concatenate([horizon.ahead for horizon in self.layout.horizons])
+        return self.layout.h - max(0, offsets.max(initial=0))
 
     @property
     def why_needed(self):
         """Why more rows of inputs may be needed than are forecast."""
-        more = ": the inputs known ahead are seen in all rows of the horizon, however few steps are asked for"
-        return more if self.whole else ""
+        why = ": the inputs known ahead are seen in all rows of the horizon, however few steps are asked for"
+        return why if self.whole else ""
 
     def wide(self, steps):
-        """Rows that are followed where ``steps`` are asked for."""
+        """Return how many steps are to be computed for ``steps`` of output."""
         steps = super().wide(steps)
         return self.layout.h if self.whole else steps
 
@@ -222,15 +222,15 @@ class Horizons(Direct):
     # ---------------------------------------------------------------------------------- memories
 
     def first(self):
-        """The memory of mean rows, and of each member's first one."""
+        """Return the memory of mean rows, and of each member's first one."""
         return self._memory(*self.mean, [member.dynamics.first() for member in self.members])
 
     def cold(self):
-        """The memory of mean rows, and of each member's mean one."""
+        """Return the memory of mean rows, and of each member's mean one."""
         return self._memory(*self.mean, [member.dynamics.cold() for member in self.members])
 
     def zero(self, x, y):
-        """The memory of rows that always were x, y, which are zeros to the user."""
+        """Return the memory of constant rows x, y, which are zeros in the user's units."""
         n, row = self.layout.h + self.lead, np.array([self.lead - 1])
         X, Y, states = np.tile(x, (n, 1)), np.tile(y, (n, 1)), []
         for horizon, member in zip(self.layout.horizons, self.members):
@@ -239,34 +239,34 @@ class Horizons(Direct):
         return self._memory(x, y, states)
 
     def _memory(self, x, y, states):
-        """The memory after many rows x (D,), y (O,)."""
+        """Return the memory after many constant rows x (D,), y (O,)."""
         return constant(x, y, self.layout.h + self.lead - 1, states)
 
     # ---------------------------------------------------------------------------------- following
 
     def measured(self, X, Y, memory):
-        """Follow rows whose Y (N, O) is known: forecasts of each, (N, O), and the memory."""
+        """Follow rows whose Y (N, O) is known; returns one-step forecasts (N, O) and the memory after."""
         out = np.empty_like(Y)
-        for at, point, _, seen in self._outlooks(X, Y, memory):
-            rows, after = out[at : at + BLOCK], seen
+        for at, point, _, reached in self._outlooks(X, Y, memory):
+            rows, after = out[at : at + BLOCK], reached
             rows[:] = point[: len(rows), 0]
         return out, after
 
     def next_rows(self, X, memory, n):
-        """Forecasts (n, O) of the rows after a memory."""
+        """Forecast n rows after a memory, (n, O)."""
         return self._outlook(X, np.empty((0, self.n_outputs)), memory)[0][0, :n]
 
     def moved(self, X, Y, memory):
-        """The memory after rows X, Y (N, .)."""
+        """Advance a memory by rows X, Y (N, .)."""
         return self._outlook(X, Y, memory, ahead=False)[-1]
 
     def ahead(self, X, Y, memory, first, steps):
         """Forecast from many rows: yields (slice of first, (steps, m, O))."""
-        for which, out, _ in self._ahead(X, Y, memory, first, steps):
-            yield which, out
+        for runs, out, _ in self._ahead(X, Y, memory, first, steps):
+            yield runs, out
 
     def fan(self, X, Y, memory, first, steps):
-        """Quantiles (M, steps, O, Q) from rows ``first`` (M,)."""
+        """Forecast quantiles (M, steps, O, Q) from rows ``first`` (M,)."""
         return np.concatenate([fan for *_, fan in self._ahead(X, Y, memory, first, steps)])
 
     def _outlook(self, X, Y, memory, ahead=True):
@@ -305,7 +305,7 @@ class Horizons(Direct):
         return fan[..., self.quantiles.index(HALF)], fan, after
 
     def _outlooks(self, X, Y, memory):
-        """The same, some rows at a time: yields the first row, forecasts, quantiles and the memory after them."""
+        """Forecast so in blocks of rows: yields the first row, forecasts, quantiles and the memory after them."""
         for a in range(0, len(Y) + 1, BLOCK):
             point, fan, memory = self._outlook(X[a:], Y[a : a + BLOCK], memory)
             last = a + BLOCK > len(Y)
@@ -313,14 +313,14 @@ class Horizons(Direct):
             yield a, point[origins], None if fan is None else fan[origins], memory
 
     def _ahead(self, X, Y, memory, first, steps):
-        """Forecasts from rows ``first`` (M,), ascending: yields (slice of first, (steps, m, O), quantiles or None)."""
+        """Forecast from rows ``first`` (M,), ascending: yields (slice of first, (steps, m, O), quantiles or None)."""
         if len(first):
             for a, point, fan, _ in self._outlooks(X, Y[: first[-1]], memory):
-                which = slice(*np.searchsorted(first, [a, a + len(point)]))
-                origins = first[which] - a
+                runs = slice(*np.searchsorted(first, [a, a + len(point)]))
+                origins = first[runs] - a
                 if len(origins):
                     out = np.ascontiguousarray(point[origins, :steps].swapaxes(0, 1))
-                    yield which, out, None if fan is None else fan[origins, :steps]
+                    yield runs, out, None if fan is None else fan[origins, :steps]
 
 
 # ---------------------------------------------------------------------------------------- learning
@@ -351,20 +351,20 @@ class HorizonsLearner(Learner):
         return self.inner.held_share
 
     def net(self, D, O):
-        """The layout."""
+        """Return the layout."""
         p = self.p
-        known = p._columns_known_ahead()
-        is_ahead = np.tile(known, D // len(known) if len(known) else 1)  # of "mask", what tells is known too
+        columns = p._columns_known_ahead()
+        is_ahead = np.tile(columns, D // max(1, len(columns)))  # of "mask", the indicator is known too
         before = {max(lag, 1) for lag in self.inner.input_lags}
         back = sorted(1 - lag for lag in self.inner.output_lags or before or {1})
         steps = np.arange(1, self.h + 1)
         groups = [steps] if p.strategy == "multi_output" else np.split(steps, self.h)
         kinds = [None] if self.quantiles is None or HALF not in self.quantiles else []
         kinds += [] if self.quantiles is None else [self.quantiles]
-        lags = self.inner.input_lags if known.any() else ()
+        lags = self.inner.input_lags if columns.any() else ()
         horizons = tuple(
-            Horizon(group, np.array(sorted({s - lag for s in group for lag in lags}), int), kind)
-            for kind in kinds
+            Horizon(group, np.array(sorted({s - lag for s in group for lag in lags}), int), levels)
+            for levels in kinds
             for group in groups
         )
         x_back = np.array(sorted(1 - lag for lag in before), int)
@@ -373,10 +373,10 @@ class HorizonsLearner(Learner):
     def learn(self, net, series, mean, rng, before=None):
         """Learn each member, some at the same time."""
         jobs = ((horizon, self._examples(net, horizon, series, mean[1])) for horizon in net.horizons)
-        made = Parallel(self.p.n_jobs, prefer="threads")(
+        results = Parallel(self.p.n_jobs, prefer="threads")(
             delayed(self._learn_member)(net, horizon, examples) for horizon, examples in jobs
         )
-        members, trained = zip(*made)
+        members, trained = zip(*results)
         theta = np.concatenate([np.ravel(t.dynamics.theta) for t in trained])
         curves = [t.loss_curve for t in trained]
         dynamics = Horizons(theta, net, members, mean)
@@ -385,7 +385,7 @@ class HorizonsLearner(Learner):
         return Trained(dynamics, n_iter, curves, [], carry, judged=self._before_held(dynamics, trained))
 
     def _before_held(self, dynamics, trained):
-        """The model of members as they were before they learnt the held rows, or None where none has."""
+        """Return the model as its members were before they learnt the held rows; None where none has."""
         if all(t.judged is None for t in trained):
             return None
         before = [t.dynamics if t.judged is None else t.judged for t in trained]
@@ -393,24 +393,24 @@ class HorizonsLearner(Learner):
         return dynamics.but(theta=np.concatenate([np.ravel(d.theta) for d in before]), members=members)
 
     def _examples(self, net, horizon, series, mean_y):
-        """What a member learns from: z, targets and weights of each stretch, lists of them."""
+        """Lay out a member's training data: lists of z, targets and weights by stretch."""
         reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
         rows = [np.arange(net.lead - 1, len(s.Y) - reach) for s in series]
-        found = [net.examples(horizon, s, mean_y, r) for s, r in zip(series, rows) if len(r)]
-        known = [np.isfinite(T[w > 0]).any(axis=0) for _, T, w in found]
-        known = np.any(known, axis=0) if known else np.zeros(1, bool)
-        if not known.all():
+        examples = [net.examples(horizon, s, mean_y, r) for s, r in zip(series, rows) if len(r)]
+        covered = [np.isfinite(T[w > 0]).any(axis=0) for _, T, w in examples]
+        covered = np.any(covered, axis=0) if covered else np.zeros(1, bool)
+        if not covered.all():
             Q = 1 if horizon.quantiles is None else len(horizon.quantiles)
-            step = horizon.steps[int(np.argmin(known)) // (Q * net.n_outputs)]
+            step = horizon.steps[int(np.argmin(covered)) // (Q * net.n_outputs)]
             raise ValueError(
                 f"horizon={self.h}: no row that counts (sample_weight > 0) has a measured y {step} row(s) after it and "
                 f"its {net.lead} rows of history without NaN before (n_samples = {sum(len(s.Y) for s in series)}): "
                 "give more rows, a shorter horizon or shorter lags."
             )
-        return found
+        return examples
 
     def _member_learner(self, net, horizon):
-        """The learner of a member, which sees z as inputs without lags."""
+        """Return the learner of a member, which sees z as inputs without lags."""
         changes = {"input_lags": 0, "output_lags": 0, "training": "open_loop"}
         if horizon.quantiles is not None:
             changes["loss"] = Pinball(list(horizon.quantiles) * (len(horizon.steps) * net.n_outputs))
@@ -438,7 +438,7 @@ class HorizonsLearner(Learner):
         """Let each member learn from the pairs that the new rows complete."""
         dynamics, n = trained.dynamics, len(memory.Y)
         layout = dynamics.layout
-        known = Series(
+        extended = Series(
             np.concatenate([memory.X, series.X]),
             np.concatenate([memory.Y, series.Y]),
             np.concatenate([np.ones(n), series.w]),
@@ -446,15 +446,16 @@ class HorizonsLearner(Learner):
         )
         members, learnt = list(dynamics.members), list(trained.carry.trained)
         for k, (horizon, member) in enumerate(zip(layout.horizons, members)):
-            rows = np.arange(n - layout.h, len(known.Y) - max(horizon.ahead.max(initial=0), horizon.steps[0]))
-            Z, T, w = layout.examples(horizon, known, dynamics.mean[1], rows, n)
+            reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
+            rows = np.arange(n - layout.h, len(extended.Y) - reach)
+            Z, T, w = layout.examples(horizon, extended, dynamics.mean[1], rows, n)
             if not (np.isfinite(T).any(axis=1) & (w > 0)).any():
                 continue
             Z, T = member.x(Z), member.y(T)
             check_size(Z, T)
-            more = Series(Z, T, w, np.zeros(len(w), bool))
+            new_pairs = Series(Z, T, w, np.zeros(len(w), bool))
             learner = self._member_learner(layout, horizon)
-            learnt[k] = learner.learn_more(learnt[k], more, memory.states[k], rng)
+            learnt[k] = learner.learn_more(learnt[k], new_pairs, memory.states[k], rng)
             members[k] = member._replace(dynamics=learnt[k].dynamics)
         theta = np.concatenate([np.ravel(member.dynamics.theta) for member in members])
         dynamics = dynamics.but(theta=theta, members=tuple(members))
@@ -462,7 +463,7 @@ class HorizonsLearner(Learner):
 
 
 def _bare(estimator, **changes):
-    """A clone that leaves to the forecaster what concerns the user's rows, with some parameters changed."""
+    """Clone an estimator without the settings that concern the user's rows, with some parameters changed."""
     changes |= {"target_transform": None, "target_bounds": None, "missing": "error", "series": None}
     model = clone(estimator)
     return model.set_params(**{k: v for k, v in changes.items() if k in model.get_params(deep=False)})
@@ -476,7 +477,7 @@ def _scale(self):
 
 
 def _of_estimator(name, default=None):
-    """A parameter of the estimator inside."""
+    """Make a property that reads a parameter of the estimator inside."""
     return property(lambda self: getattr(self.estimator, name, default))
 
 
@@ -626,10 +627,10 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     def _goal(self, table, pieces, form):
         goal = super()._goal(table, pieces, form)
-        known = self._columns_known_ahead()
+        is_ahead = self._columns_known_ahead()
         if self.strategy == "recursive":
             least = self._learner().input_lag if self.n_features_in_ else np.inf
-            if least < self.horizon and not known.all():
+            if least < self.horizon and not is_ahead.all():
                 raise ValueError(
                     f"strategy='recursive' looks at its inputs {least} row(s) back, and so needs them known ahead, but "
                     f"known_ahead={self.known_ahead!r} leaves some out: give known_ahead='all' if they are known, or "
@@ -638,7 +639,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             return goal
         for side in goal.bounds or ():
             for b in side:
-                if isinstance(b, int) and not known[b]:
+                if isinstance(b, int) and not is_ahead[b]:
                     raise ValueError(
                         f"target_bounds={self.target_bounds!r} names column {b} of X, whose value is needed for the "
                         "rows to forecast: name it in known_ahead too."
@@ -684,7 +685,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
 
 def check_quantiles(quantiles):
-    """Quantiles, ascending."""
+    """Check quantiles; returns them ascending."""
     cure = "give numbers between 0 and 1, each once, such as (0.05, 0.1, 0.5, 0.9, 0.95)"
     if isinstance(quantiles, (str, bytes)) or not np.iterable(quantiles) or len(quantiles) == 0:
         raise ValueError(f"quantiles={quantiles!r} is no set of quantiles: {cure}.")

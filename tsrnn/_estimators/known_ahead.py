@@ -23,47 +23,47 @@ class KnownAhead(Declared):
     known_ahead: object = ()
 
     def _columns_known_ahead(self):
-        """Which columns of X are known ahead, (F,) bool."""
-        F, given = self.n_features_in_, self.known_ahead
-        if isinstance(given, str) and given == "all":
+        """Return which columns of X are known ahead, (F,) bool."""
+        F, columns = self.n_features_in_, self.known_ahead
+        if isinstance(columns, str) and columns == "all":
             return np.ones(F, bool)
         names = list(getattr(self, "feature_names_in_", ()))
         cure = f"give 'all', or a sequence of column numbers below {F}" + (f" or of {names}" if names else "")
-        if isinstance(given, (str, bytes)) or not np.iterable(given):
-            raise ValueError(f"known_ahead={given!r} is no set of columns: {cure}.")
-        known = np.zeros(F, bool)
-        for column in given:
+        if isinstance(columns, (str, bytes)) or not np.iterable(columns):
+            raise ValueError(f"known_ahead={columns!r} is no set of columns: {cure}.")
+        is_ahead = np.zeros(F, bool)
+        for column in columns:
             at = names.index(column) if column in names else column
             if not isinstance(at, Integral) or isinstance(at, (bool, np.bool_)) or not 0 <= at < F:
-                raise ValueError(f"known_ahead={given!r}: {column!r} is no column of X: {cure}.")
-            known[at] = True
-        return known
+                raise ValueError(f"known_ahead={columns!r}: {column!r} is no column of X: {cure}.")
+            is_ahead[at] = True
+        return is_ahead
 
     def _known_columns(self, fitted, X, steps):
-        """X_future with zeros in the columns that are not known ahead, which nothing looks at."""
-        known = fitted.trained.dynamics.is_ahead
-        return X if known is None else self._complete(X, known[: self.n_features_in_])
+        """Fill the columns of X_future that are not known ahead with zeros, which are never read."""
+        is_ahead = fitted.trained.dynamics.is_ahead
+        return X if is_ahead is None else self._complete(X, is_ahead[: self.n_features_in_])
 
-    def _complete(self, X, known):
-        """X_future with zeros in the columns that are not known ahead, which nothing looks at."""
+    def _complete(self, X, is_ahead):
+        """Fill the columns of X_future that are not known ahead with zeros, which are never read."""
         F = self.n_features_in_
-        if X is None or known.all():
+        if X is None or is_ahead.all():
             return X
-        if isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) == 2 for one in X):
-            return [self._complete(one, known) for one in X]
+        if isinstance(X, (list, tuple)) and all(getattr(of_series, "ndim", 0) == 2 for of_series in X):
+            return [self._complete(of_series, is_ahead) for of_series in X]
         names = list(getattr(self, "feature_names_in_", ()))
         if isinstance(X, pd.DataFrame) and names:
-            lost = [name for name, ahead in zip(names, known) if ahead and name not in X]
+            lost = [name for name, ahead in zip(names, is_ahead) if ahead and name not in X]
             if lost:
                 raise ValueError(f"X_future has no column {lost[0]!r}, which known_ahead names: give it.")
-            zeros = {name: 0.0 for name, ahead in zip(names, known) if not ahead}
+            zeros = {name: 0.0 for name, ahead in zip(names, is_ahead) if not ahead}
             return X.assign(**zeros)[[*(name for name in X if name not in names), *names]]
         index = X.index if isinstance(X, pd.DataFrame) else None
         values = np.asarray(X, float)
         full = np.zeros((*values.shape[:-1], F))
-        if values.shape[-1] not in (F, known.sum()):
+        if values.shape[-1] not in (F, is_ahead.sum()):
             raise ValueError(
-                f"X_future has {values.shape[-1]} columns: give all {F}, or the {known.sum()} of known_ahead."
+                f"X_future has {values.shape[-1]} columns: give all {F}, or the {is_ahead.sum()} of known_ahead."
             )
-        full[..., known] = values if values.shape[-1] == known.sum() else values[..., known]
+        full[..., is_ahead] = values if values.shape[-1] == is_ahead.sum() else values[..., is_ahead]
         return full if index is None else pd.DataFrame(full, index=index)

@@ -28,7 +28,7 @@ GREEDY = Draw(0.0, 1, 1.0)
 
 
 def check_draw(temperature, top_k, top_p, K):
-    """A ``Draw`` among K labels; raises where a parameter is out of range."""
+    """Check the parameters of a ``Draw`` among K labels; returns it."""
     check_number("temperature", temperature, 0)
     if top_k is not None:
         check_number("top_k", top_k, 1, integer=True)
@@ -40,7 +40,7 @@ def check_draw(temperature, top_k, top_p, K):
 
 
 def go_on(dynamics, classes, probabilities, inputs, past, chance, how):
-    """Codes (n,) of the labels after a ``Past``.
+    """Draw codes (n,) of the labels after a ``Past``.
 
     probabilities : callable, of the classes, (1, K), of scores (1, O).   inputs : ``Inputs`` of some rows, the last of
     which goes on.   chance : (n,), numbers from [0, 1).

@@ -20,7 +20,7 @@ from .._warn import warn
 
 
 def plain(value):
-    """A value with dicts in the place of what a file should not hold, also within containers."""
+    """Replace by dicts what a file should not hold, also within containers."""
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value) and IS not in value:
             return {key: plain(item) for key, item in value.items()}
@@ -46,7 +46,7 @@ def plain(value):
 
 
 def revived(value):
-    """What ``plain`` was given; arrays as the kernels were compiled for: joblib hands workers read-only memory."""
+    """Invert ``plain``; arrays as the kernels were compiled for: joblib hands workers read-only memory."""
     if isinstance(value, np.ndarray):
         return np.require(value, requirements=["C", "A", "W"]) if value.dtype != object else value
     if isinstance(value, dict):
@@ -58,14 +58,14 @@ def revived(value):
 
 
 def state_to_keep(estimator, state):
-    """An estimator's state as a file holds it: parameters as they were given, what was learnt in plain values."""
-    given = estimator._get_param_names()
-    kept_state = {name: value if name in given else plain(value) for name, value in state.items()}
+    """Return an estimator's state as a file holds it: parameters unchanged, fitted values plain."""
+    parameters = estimator._get_param_names()
+    kept_state = {name: value if name in parameters else plain(value) for name, value in state.items()}
     return {**kept_state, "_tsrnn_version": __version__}
 
 
 def state_kept(estimator, state):
-    """The state that ``state_to_keep`` was given; warns where another version wrote it."""
+    """Restore the state that ``state_to_keep`` was given; warn if another version wrote it."""
     state = dict(state)
     version = state.pop("_tsrnn_version", "an earlier version")
     if version != __version__:
@@ -77,7 +77,7 @@ def state_kept(estimator, state):
 
 
 def _zone(tz):
-    """A time zone's name, where that is enough to find it again."""
+    """Return a time zone's name, where that is enough to restore it."""
     if tz is None:
         return None
     try:
@@ -88,7 +88,7 @@ def _zone(tz):
 
 
 def _frequency(freq):
-    """What an offset of pandas was made of: its name where that says all, else holidays, hours, months too."""
+    """Return the arguments of a pandas offset: its name where that suffices, else holidays, hours, months too."""
     with suppress(ValueError):
         if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
             return {"word": freq.freqstr}
@@ -107,32 +107,32 @@ def _frequency(freq):
 
 
 def _number(time):
-    """A stamp or a distance as an int and its unit."""
+    """Return a stamp or a distance as an int and its unit."""
     return {"number": int(time.asm8.astype(np.int64)), "unit": time.unit}
 
 
 @kept("dict")
 def _dict(items):
-    """A dict with keys of any kind."""
+    """Make a dict with keys of any kind."""
     return dict(items)
 
 
 @kept("stamp")
 def _stamp(number, unit, zone):
-    """A Timestamp."""
+    """Make a Timestamp."""
     stamp = pd.Timestamp(np.datetime64(number, unit))
     return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone)
 
 
 @kept("distance")
 def _distance(number, unit):
-    """A Timedelta."""
+    """Make a Timedelta."""
     return pd.Timedelta(np.timedelta64(number, unit))
 
 
 @kept("frequency")
 def _offset(word, n=None, normalize=False, options=None):
-    """An offset of pandas."""
+    """Make a pandas offset."""
     if n is None:
         return pd.tseries.frequencies.to_offset(word)
     if word not in vars(pd.offsets):
@@ -151,13 +151,13 @@ def _offset(word, n=None, normalize=False, options=None):
 
 @kept("zone")
 def _tz(name):
-    """A time zone."""
+    """Make a time zone."""
     return pd.DatetimeIndex([], tz=name).tz
 
 
 @kept("index")
 def _index(values, names):
-    """An Index of names."""
+    """Make an Index of names."""
     if len(names) > 1:
         return pd.MultiIndex.from_tuples(values, names=names)
     return pd.Index(values, name=names[0])
@@ -165,5 +165,5 @@ def _index(values, names):
 
 @kept("sparse")
 def _sparse(data, indices, indptr, shape):
-    """A sparse matrix."""
+    """Make a sparse matrix."""
     return sparse.csr_array((data, indices, indptr), shape=shape)

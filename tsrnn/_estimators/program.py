@@ -32,15 +32,15 @@ def row_program(dynamics, units, past):
 
 
 def _past(p, past, equations):
-    """Past rows, oldest first, of each value with lags: name -> (n, size)."""
+    """Return the past rows, oldest first, of each value with lags: name -> (n, size)."""
     memory, rows = past.memory, p.rows()
-    known = {"X": memory.X, "Y": memory.Y, "filled": past.inputs[None], "U": past.levels}
+    rows_of = {"X": memory.X, "Y": memory.Y, "filled": past.inputs[None], "U": past.levels}
     for layer, states in enumerate(memory.states):
-        known |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
-    if any(name in rows and name not in known for name in equations):
+        rows_of |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
+    if any(name in rows and name not in rows_of for name in equations):
         # Hidden layers with lags: their past is not in the memory and is computed from that of x and y.
-        return known | follow(p, equations, {"X": memory.X, "Y": memory.Y})
-    return {name: a[len(a) - rows.get(name, len(a)) :] for name, a in known.items()}
+        return rows_of | follow(p, equations, {"X": memory.X, "Y": memory.Y})
+    return {name: a[len(a) - rows.get(name, len(a)) :] for name, a in rows_of.items()}
 
 
 # ---------------------------------------------------------------------------------------- around the equations

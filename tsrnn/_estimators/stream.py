@@ -91,7 +91,7 @@ class Stream:
         self._view()
 
     def _compiled(self):
-        """The row laid out for ``walk``, or None where it has to be followed."""
+        """Lay out the row for ``walk``; None where it has to be followed in Python."""
         dynamics, units = self._fitted.trained.dynamics, self._fitted.units
         varies = units.bounds is not None and units.bounds.has_columns  # low <= high is checked in each row
         if varies or units.own is not None or not np.isfinite(dynamics.theta).all():
@@ -100,8 +100,8 @@ class Stream:
             program = row_program(dynamics, units, self._past)
         except TypeError:  # it brings no equations
             return None
-        known = all(np.isfinite(rows).all() for rows in program.past.values())
-        return compiled(program, units.missing != "error") if known else None
+        is_complete = all(np.isfinite(rows).all() for rows in program.past.values())
+        return compiled(program, units.missing != "error") if is_complete else None
 
     def _view(self):
         """Look into the numbers of the row."""
@@ -189,7 +189,7 @@ class Stream:
             walk(*self._observe)
 
     def _flat(self, x):
-        """The values (F,) of a row."""
+        """Return the values (F,) of a row."""
         x = x.ravel()
         if x.shape != (self.model.n_features_in_,):
             raise ValueError(
@@ -215,14 +215,14 @@ class Stream:
         self._y[:] = self._measured(y)[0][0]
 
     def _measured(self, y):
-        """Y (1, O) of what the user says was measured, NaN where unknown, and its levels."""
+        """Read a measured y, (1, O), NaN where unknown; returns it and its levels."""
         y = pd.Series([y]) if np.ndim(y) == 0 else np.asarray(y)[None]
         Y, _ = self.model._check_y(y, self._fitted)
         units = self._fitted.units
         return Y, in_own(units.target.levels(Y), units.own, [self._part])
 
     def _answer(self):
-        """What the user gets of the last forecast, y or probabilities (O,)."""
+        """Convert the last forecast to the user's form: y or probabilities (O,)."""
         out, form = self._out, self._fitted.form
         if self._labels is not None:
             code = int(out[0] > 0.5) if out.size == 1 else out.argmax()  # as in ``labels.py``
@@ -235,7 +235,7 @@ class Stream:
     # ---------------------------------------------------------------------------------- rows that are followed
 
     def _follow(self, x, y):
-        """The answer to the next row, and y told."""
+        """Follow one row in Python, and y if given; returns the answer."""
         if self._waits and not np.isnan(self._past.levels).any():  # all that differences need is known by now
             self._waits, self._row = False, self._compiled()
             self._view()
@@ -245,13 +245,13 @@ class Stream:
             x = vocabulary.coded(self._flat(np.asarray(x, object))[None], units.missing != "error")
         x = self._flat(np.asarray(x, np.float64))
         self._check_finite(x)
-        told = None if y is None else self._measured(y)[1]
+        levels = None if y is None else self._measured(y)[1]
         self._last = self._past, units.inputs(self.model._beside(x[None].copy(), ()), self._past.inputs)
         U = self._advance(np.full((1, units.n_outputs), np.nan))
         self._out = U[0] if self._fitted.form.classes is not None else units.inverse(U, self._part.key)[0]
         answer = self._answer()
-        if told is not None:
-            self._advance(told)
+        if levels is not None:
+            self._advance(levels)
         return answer
 
     def _advance(self, U):

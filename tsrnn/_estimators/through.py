@@ -8,7 +8,7 @@ from .._series.rows import future_index
 
 
 def inside(model):
-    """The estimator inside pipelines and fitted searches, and a function that takes X through what lies around it.
+    """Find the estimator inside pipelines and fitted searches; returns it and the transform of X that precedes it.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def inside(model):
 
 
 def see_through(model, X):
-    """The estimator inside pipelines and fitted searches, and X as it gets it."""
+    """Return the estimator inside pipelines and fitted searches, and X transformed for it."""
     estimator, transform = inside(model)
     return estimator, transform(X)
 
@@ -119,7 +119,7 @@ def sample_paths(model, steps, X_future=None, **options):
 
 
 def _future(model, steps, X_future):
-    """The estimator inside, and the inputs to come as it gets them."""
+    """Return the estimator inside, and the future inputs transformed for it."""
     inner, transform = inside(model)
     if X_future is None and model is not inner and inner.n_features_in_:
         X_future = _future_frame(model, inner, steps)
@@ -127,7 +127,7 @@ def _future(model, steps, X_future):
 
 
 def _future_frame(model, inner, steps):
-    """The next rows as a frame without columns, for a pipeline that was fitted on such; else None."""
+    """Make the next rows a frame without columns, for a pipeline that was fitted on such; else None."""
     if getattr(getattr(model, "best_estimator_", model), "n_features_in_", None) != 0:
         return None
     places = {key: place.timeline for key, place in inner.series_.items()}

@@ -161,7 +161,7 @@ def _turn(ring, m):
 
 @part
 def _is_allowed(asked, a):
-    """Whether the numbers a are finite, or no infinity among them."""
+    """Return whether the numbers a are finite, or at least not infinite."""
     allowed = True
     for j in range(a.size):
         allowed &= not (np.isinf(a[j]) or (asked == FINITE and np.isnan(a[j])))
@@ -233,9 +233,9 @@ def compiled(p, missing):
         layout.term(unmeasured, p.n_outputs, layout.place(Span(name)))
     step, layout.ops = layout.ops, []
     for name, (measured, _) in p.fed.items():
-        here = layout.place(Span(name))
-        known = layout.term(measured, p.n_outputs)
-        layout.add(KNOWN, here, p.n_outputs, known, here)
+        fed_row = layout.place(Span(name))
+        told_y = layout.term(measured, p.n_outputs)
+        layout.add(KNOWN, fed_row, p.n_outputs, told_y, fed_row)
     return layout.done(step)
 
 
@@ -267,7 +267,7 @@ class _Layout:
         return self.n - np.size(a)
 
     def place(self, span):
-        """Where a span begins."""
+        """Return where a span begins."""
         if span.name in self.ring_of:
             return self.ring_of[span.name], -span.oldest * self.p.size(span.name)
         if span.name not in self.at:
@@ -280,16 +280,16 @@ class _Layout:
         self.ops.append((op, n, *to, *a, *b, k, index))
 
     def term(self, t, n, to=None):
-        """Add the operations of a term of n numbers; return where it is, at ``to`` where that is given."""
+        """Add the operations of a term of n numbers; return its place, ``to`` if given."""
         if isinstance(t, Call):
             args = [self.term(arg, n) for arg in t.args]
             to = to or (0, self.lay(np.zeros(n)))
             self.add(OF_TERMS[t.op], to, n, *args)
             return to
-        here = self.place(t) if isinstance(t, Span) else (0, self.lay(np.broadcast_to(t, n)))
+        place = self.place(t) if isinstance(t, Span) else (0, self.lay(np.broadcast_to(t, n)))
         if to is not None:
-            self.add(COPY, to, n, here)
-        return to or here
+            self.add(COPY, to, n, place)
+        return to or place
 
     def work_out(self, name, value):
         """Add the operations that compute a value."""
@@ -332,7 +332,7 @@ class _Layout:
         self.n_links += W.index.size
 
     def done(self, step):
-        """The ``Compiled`` of the operations of a row and, now in ``ops``, of a y told after it."""
+        """Assemble the ``Compiled`` of the operations of a row and, now in ``ops``, of a y observed after it."""
         x, y, out = (
             slice(at, at + size)
             for at, size in (

@@ -46,15 +46,15 @@ class Dynamics:
         """Raise where the model cannot do what a verb asks."""
 
     def needs(self, steps):
-        """Rows of inputs that a forecast of ``steps`` rows looks at."""
+        """Return how many rows of inputs a forecast of ``steps`` rows needs."""
         return max(0, steps - self.input_lag)
 
     def wide(self, steps):
-        """Rows that are followed where ``steps`` are asked for."""
+        """Return how many steps are to be computed for ``steps`` of output."""
         return steps
 
     def terms(self, p):
-        """The equations of one row, for export, in the language of ``equations.py``; the span of the output."""
+        """Return the span of the output, with the equations of one row added in the language of ``equations.py``."""
         raise TypeError(f"{type(self).__name__} cannot be exported: it brings no equations, terms(p).")
 
     def run(self, X, Y, memory):
@@ -70,31 +70,31 @@ class Dynamics:
         raise NotImplementedError
 
     def first(self):
-        """The memory before the first row of training."""
+        """Return the memory before the first row of training."""
         raise NotImplementedError
 
     def cold(self):
-        """The memory of a series with an unknown past."""
+        """Return the memory of a series with an unknown past."""
         raise NotImplementedError
 
     def again(self, memory):
-        """The memory before the first row of a series that has this one now."""
+        """Return the memory of a series before its first row, given its present one."""
         return self.first()
 
     def forget(self, memory):
-        """That of the same series with an unknown past."""
+        """Return the memory of the same series with an unknown past."""
         return self.cold()
 
     def unit(self, memory):
-        """What errors of its series are measured in, (O,) or 1."""
+        """Return the unit of errors of a memory's series, (O,) or 1."""
         return 1.0
 
     def zero(self, x, y):
-        """The memory of zeros in the user's units, which are x (D,), y (O,) in the model's."""
+        """Return the memory of zeros in the user's units, which are x (D,), y (O,) in the model's."""
         raise NotImplementedError
 
     def but(self, **changes):
-        """A copy with other fields."""
+        """Return a copy with other fields."""
         return replace(self, **changes)
 
 
@@ -119,7 +119,7 @@ class Trained(NamedTuple):
     n_fitted: int | None = None
 
     def weights_an_output(self):
-        """Weights that were fitted for each output: all, or as many as a penalty leaves free."""
+        """Return the number of weights fitted per output: all, or as many as a penalty leaves free."""
         free = getattr(self.carry, "weights_an_output", lambda: None)()
         n = self.dynamics.theta.size if self.n_fitted is None else self.n_fitted
         return n / self.dynamics.n_outputs if free is None else free
@@ -144,7 +144,7 @@ class Learner:
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
     def of_symbols(self, categories, n_labels):
-        """The learner, told of columns of X with codes, {column: categories}, and of labels that exclude each other."""
+        """Return the learner for columns of X with codes, {column: categories}, and exclusive labels."""
         if categories:
             raise TypeError(
                 f"{type(self.p).__name__} takes numbers only, but X has categories in column {min(categories)}: encode "
@@ -153,11 +153,11 @@ class Learner:
         return self
 
     def net(self, D, O):
-        """What depends on the widths of X and y alone; raises where the parameters do not fit them."""
+        """Return what depends on the widths of X and y alone; raise where the parameters do not fit them."""
         return None
 
     def before(self, trained, net):
-        """What a warm start goes on from: ``trained``, or None to begin anew."""
+        """Return what a warm start continues from: ``trained``, or None to start anew."""
         return None
 
     def learn(self, net, series, mean, rng, before=None):
@@ -192,14 +192,14 @@ def check_enough_rows(name, lead, series):
 
 
 def no_row_counts(lead, cure):
-    """The error for series of which no row is left to learn from."""
+    """Return the error for series of which no row is left to learn from."""
     return ValueError(
         f"No row that counts (y measured, sample_weight > 0) has its {lead} rows of history without NaN: {cure}."
     )
 
 
 def after_memory(series, memory):
-    """A ``Series`` with the rows of its memory in front, which have no weight."""
+    """Put the rows of a memory, without weight, in front of a ``Series``."""
     n = len(memory.Y)
     return series._replace(
         X=np.concatenate([memory.X, series.X]),
@@ -210,6 +210,6 @@ def after_memory(series, memory):
 
 
 def geometric_mean(losses):
-    """Of losses, NaN as the worst: a gain in one must be more than the loss in others."""
+    """Average losses geometrically, NaN as the worst: a gain in one must exceed the loss in others."""
     losses = np.nan_to_num(losses, nan=np.inf)
     return float(np.exp(np.mean(np.log(np.clip(losses, np.finfo(float).tiny, 1e300)))))

@@ -88,14 +88,14 @@ class EchoState(Dynamics):
             )
 
     def terms(self, p):
-        """The equations of one row, for export."""
+        """Add the equations of one row, for export; returns the span of the output."""
         lags = self.input_lags, self.output_lags
         return equations.reservoir(p, self.reservoir, self.matrices, lags, self.readout())
 
     # ---------------------------------------------------------------------------------- following
 
     def drive(self, X, Y, memory, t, T):
-        """v(t) ... v(t + T - 1), (T, D); X, Y : rows from 0, after those of the memory."""
+        """Return v(t) ... v(t + T - 1), (T, D); X, Y : rows from 0, after those of the memory."""
         lead, columns = self.lead, []
         for rows, past, lags in zip((X, Y), (memory.X, memory.Y), (self.input_lags, self.output_lags)):
             if t >= lead:
@@ -106,7 +106,7 @@ class EchoState(Dynamics):
         return np.concatenate(columns, axis=1)
 
     def readout(self):
-        """c (O,), Wv (D, O) or (0, O), Wx (R, O), Wq (R, O) or (0, O)."""
+        """Split the readout: c (O,), Wv (D, O) or (0, O), Wx (R, O), Wq (R, O) or (0, O)."""
         R, O, D = self.reservoir.R, self.n_outputs, len(self.reservoir.W_in)
         c = np.zeros(O)
         W = self.theta.reshape(-1, O)
@@ -116,7 +116,7 @@ class EchoState(Dynamics):
         return c, W[:cut], W[cut : cut + R], W[cut + R :]
 
     def _lags_of_y(self):
-        """Lags of y as the kernels read them, oldest first."""
+        """Return the lags of y as the kernels read them, oldest first."""
         return np.array(self.output_lags[::-1], np.int64)
 
     def blocks(self, X, Y, memory, rng=None, *, read=True, length=None):
@@ -139,13 +139,13 @@ class EchoState(Dynamics):
             V, y = self.drive(X, Y, memory, t, T), Y[t : t + T]
             noise = np.empty((0, 0)) if rng is None else self.noise * rng.normal(size=(T, net.R))
             fed = fedback and bool(np.isnan(y).any())
-            rest = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
-            follow(*net, lags, self.bound, c, Wv, Wx, Wq, fed, *rest)
+            arrays = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
+            follow(*net, lags, self.bound, c, Wv, Wx, Wq, fed, *arrays)
             yield t, V, S[: T + 1], out[:T]
             S[0] = S[T]
 
     def after(self, X, Y, memory, x):
-        """The memory after rows X, Y at the end of which the state is x (R,)."""
+        """Return the memory after rows X, Y at the end of which the state is x (R,)."""
         lead, n = self.lead, len(Y)
         old_and_new = (memory.X, X), (memory.Y, Y)
         past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in old_and_new]
@@ -169,8 +169,8 @@ class EchoState(Dynamics):
         for t, _, states, _ in self.blocks(X[:end], past, memory, read=False):
             low, high = np.searchsorted(first, [t, t + len(states) - 1])
             for i in range(low, high, at_once):
-                which = slice(i, min(i + at_once, high))
-                rows = first[which]
+                runs = slice(i, min(i + at_once, high))
+                rows = first[runs]
                 V = self.drive(X, Y, memory, rows[0], rows[-1] - rows[0] + steps)
                 V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
                 S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
@@ -179,32 +179,32 @@ class EchoState(Dynamics):
                     free_runs(*net, V, fed, S, out, 0, steps)
                 for step in range(steps if settle is not None else 0):
                     free_runs(*net, V, fed, S, out, step, step + 1)
-                    settled = settle(which, step, out[:, step])
+                    settled = settle(runs, step, out[:, step])
                     fed[:, step] = np.clip(settled, -self.bound, self.bound)
-                yield which, out.transpose(1, 0, 2)
+                yield runs, out.transpose(1, 0, 2)
 
     def driven(self, V, state):
-        """States S (T + 1, R) from one state, under a drive V (T, D)."""
+        """Drive one state by V (T, D); returns states (T + 1, R)."""
         R, O, T = self.reservoir.R, self.n_outputs, len(V)
         S, none, V = np.empty((T + 1, R)), np.empty((0, 0)), np.ascontiguousarray(V)
         S[0] = state
-        rest = none, V, np.zeros((T, O)), np.empty((T, R)), S, none, none
-        follow(*self.reservoir, np.empty(0, np.int64), 0.0, *self.readout(), False, *rest)
+        arrays = none, V, np.zeros((T, O)), np.empty((T, R)), S, none, none
+        follow(*self.reservoir, np.empty(0, np.int64), 0.0, *self.readout(), False, *arrays)
         return S
 
     # ---------------------------------------------------------------------------------- memories
 
     def zero(self, x, y):
-        """The memory of rows that always were x, y, and of states at rest."""
+        """Return the memory of constant rows x, y, and of states at rest."""
         states = (np.zeros(n) for n in np.diff(self.reservoir.begin))
         return constant(x, y, self.lead, states)
 
     def first(self):
-        """The memory of mean rows, and of states at rest."""
+        """Return the memory of mean rows, and of states at rest."""
         return self.zero(*self.mean)
 
     def cold(self):
-        """The memory of mean rows and of the mean states."""
+        """Return the memory of mean rows and of the mean states."""
         return constant(*self.mean, self.lead, self.cold_states)
 
 
@@ -212,7 +212,7 @@ class EchoState(Dynamics):
 
 
 def free_error(dynamics, series, fed):
-    """Mean squared error of free runs over the training rows, and whether one goes astray.
+    """Return the mean squared error of free runs over the training rows, and whether one goes astray.
 
     fed : what the lags of y see of each series, (N, O) without NaN.
     """
@@ -221,16 +221,16 @@ def free_error(dynamics, series, fed):
     far = np.where(largest > 0, SPREAD * largest, np.inf)
     means, lost = [], False
     for runs, longest, share in JUDGED:
-        some, errors = list(zip(series, fed, targets))[:: -(-len(series) // runs)], []
-        for s, Y, target in some:
+        chosen, errors = list(zip(series, fed, targets))[:: -(-len(series) // runs)], []
+        for s, Y, target in chosen:
             steps = int(np.clip(share * len(Y), 1, longest))
-            for begin, first in _where_to_run(len(Y), -(-runs // len(some)), steps):
+            for begin, first in _where_to_run(len(Y), -(-runs // len(chosen)), steps):
                 rows, memory = slice(begin, first[-1] + steps), dynamics.cold() if begin else dynamics.first()
-                for which, out in dynamics.free_runs(s.X[rows], Y[rows], memory, first - begin, steps):
+                for batch, out in dynamics.free_runs(s.X[rows], Y[rows], memory, first - begin, steps):
                     astray = ~(np.abs(out) <= far).all(axis=(0, 2))
-                    off = out.transpose(1, 0, 2) - target[first[which, None] + np.arange(steps)]
-                    known = np.isfinite(off)
-                    mean = np.sum(off**2, axis=(1, 2), where=known) / np.maximum(known.sum(axis=(1, 2)), 1)
+                    off = out.transpose(1, 0, 2) - target[first[batch, None] + np.arange(steps)]
+                    valid = np.isfinite(off)
+                    mean = np.sum(off**2, axis=(1, 2), where=valid) / np.maximum(valid.sum(axis=(1, 2)), 1)
                     errors.append(np.where(astray, ASTRAY, np.minimum(mean, ASTRAY)))
                     lost |= bool(astray.any())
         means.append(np.mean(np.concatenate(errors)))
@@ -238,7 +238,7 @@ def free_error(dynamics, series, fed):
 
 
 def _where_to_run(N, n, steps):
-    """Where n runs of so many steps in N rows begin, (m,), and the row from which to follow the series to them."""
+    """Choose where n runs of ``steps`` steps in N rows begin, (m,), and the row from which the series is followed."""
     first = np.unique(np.linspace(min(N // 8, N - steps), N - steps, n).astype(int))
     if len(first) * (SETTLES + steps) >= N:
         return [(0, first)]

@@ -26,7 +26,7 @@ def state_name(layer, k):
 
 
 def activated(p, word, z):
-    """f(z)."""
+    """Return f(z)."""
     return z if word == "identity" else p.call(word, z)
 
 
@@ -62,7 +62,7 @@ def recurrent_network(p, net, theta):
     names = {recurrent_net.INPUTS: "X", recurrent_net.OUTPUTS: "Y"}
 
     def see(sources, W):
-        """Spans and their weights."""
+        """Return spans and their weights."""
         spans = []
         for s in sources:
             name = names.get(s.which, state_name(s.which, 0))
@@ -87,7 +87,7 @@ class Layer:
         self.before = [p.span(state_name(k, n), 1) for n in range(cell.n_states)]
 
     def gate(self, g, *recurrent, more=None):
-        """Pre-activation of gate g: v W + recurrent products (span, U) (+ more), normalised or not, + b."""
+        """Return the pre-activation of gate g: v W + recurrent products (span, U) (+ more), normalised or not, + b."""
         p, k, w = self.p, self.k, self.w
         normed = len(w.gain) > 0
         z = p.affine(f"z{k}_{g}", np.zeros(self.H) if normed else w.b[g], [*self.below[g], *recurrent])
@@ -110,7 +110,7 @@ class Layer:
         return self.p.map(state_name(self.k, n), self.H, term)
 
     def call(self, function, *terms):
-        """tanh, logistic, relu, exp, log, min, max or pow of terms; "identity" gives the term itself."""
+        """Apply tanh, logistic, relu, exp, log, min, max or pow to terms; "identity" returns the term itself."""
         return activated(self.p, function, *terms) if len(terms) == 1 else self.p.call(function, *terms)
 
 
@@ -129,7 +129,7 @@ def reservoir(p, net, matrices, lags, readout):
         for oldest, length in runs(lags_of) if width else ():
             drive.append((p.span(name, oldest, length), slice(at, at + length * width)))
             at += length * width
-    seen = [(span, Wv[rows]) for span, rows in drive] if len(Wv) else []
+    read = [(span, Wv[rows]) for span, rows in drive] if len(Wv) else []
     below = None
     for k, (first, last) in enumerate(zip(net.begin[:-1], net.begin[1:])):
         units = slice(first, last)
@@ -141,11 +141,11 @@ def reservoir(p, net, matrices, lags, readout):
             sources.append((p.span(state_name(k - 1, 0)), _links(p, U[units, below])))
         z = p.affine(f"z{k}", net.b[units], sources)
         new = p.map(x.name, n, (1 - a) * x + a * activated(p, word, z))
-        seen.append((new, Wx[units]))
+        read.append((new, Wx[units]))
         if len(Wq):
-            seen.append((p.map(f"q{k}", n, new * new), Wq[units]))
+            read.append((p.map(f"q{k}", n, new * new), Wq[units]))
         below = units
-    return p.affine("z", c, seen)
+    return p.affine("z", c, read)
 
 
 def _links(p, A):

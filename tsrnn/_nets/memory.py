@@ -17,7 +17,7 @@ class Memory(NamedTuple):
 
 
 def constant(x, y, n, states=()):
-    """The memory after n constant rows x (D,), y (O,)."""
+    """Return the memory after n constant rows x (D,), y (O,)."""
     return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), tuple(states))
 
 

@@ -73,46 +73,46 @@ class Pooled(Dynamics):
         )
 
     def __getattr__(self, name):
-        """What is particular to the model inside, such as its weights."""
+        """Return an attribute of the model inside, such as its weights."""
         if name.startswith("__") or "inner" not in self.__dict__:
             raise AttributeError(name)
         return getattr(self.inner, name)
 
     def terms(self, p):
-        """None: a program goes row by row."""
+        """Refuse export: a program goes row by row."""
         raise TypeError(
             "A model of one y a series cannot be exported, for a program goes row by row: fit it to a y a row."
         )
 
     def outputs(self, X):
-        """Outputs (T, 1, O + A) in all rows of a series X (T, D)."""
+        """Compute outputs (T, 1, O + A) in all rows of a series X (T, D)."""
         unknown = np.full((len(X), self.inner.n_outputs), np.nan)
         return self.inner.run(X, unknown, self.inner.first())[0][:, None]
 
     def answer(self, X):
-        """The answer (O,) to a series X (T, D)."""
+        """Compute the answer (O,) to a series X (T, D)."""
         return pool(self.outputs(X), np.array([len(X)]), self.pooling, self.v)[0][0]
 
     def attention(self, X):
-        """Weights a (T,) of the rows of a series X (T, D)."""
+        """Compute weights a (T,) of the rows of a series X (T, D)."""
         _, (a, _) = attend(self.outputs(X), np.array([len(X)]), self.v)
         return a[:, 0]
 
 
 def pooled(theta, dynamics, pooling):
-    """The model that pools what ``dynamics`` gives, whose mean outputs (O,) are those without keys."""
+    """Return the model that pools the outputs of ``dynamics``, whose mean outputs (O,) are those without keys."""
     x, y = dynamics.mean
     mean = x, np.concatenate([y, np.zeros(n_keys(pooling))])
     return Pooled(theta, dynamics.but(theta=theta[: len(theta) - n_keys(pooling)], mean=mean), pooling)
 
 
 def n_keys(pooling):
-    """Outputs that a net has besides."""
+    """Return the number of keys that a net has beside its outputs."""
     return KEYS if pooling == "attention" else 0
 
 
 def pool(out, lengths, pooling, v=None):
-    """Answers (B, O) of outputs (T, B, O + A), and what leads their gradients back.
+    """Pool outputs (T, B, O + A) to answers (B, O); returns them and what ``pool_back`` needs.
 
     That is steps (B, O), or None for the mean, or for attention what ``attend`` gives.
     """
@@ -130,7 +130,7 @@ def pool(out, lengths, pooling, v=None):
 
 
 def pool_back(d, steps, lengths, dout):
-    """Gradients of outputs (T, B, O), into ``dout``, from those of answers d (B, O)."""
+    """Back-propagate d (B, O), the gradient of answers, to outputs (T, B, O), into ``dout``."""
     T, B, O = dout.shape
     if steps is None:
         dout[:] = np.where(
@@ -142,9 +142,9 @@ def pool_back(d, steps, lengths, dout):
 
 
 def attend(out, lengths, v):
-    """Answers (B, O) of outputs (T, B, O + A) of which the last are keys; weights a (T, B) and tanh of the keys."""
-    T, _, both = out.shape
-    O = both - len(v)
+    """Pool outputs (T, B, O + A), the last of them keys, by attention: answers (B, O), weights a (T, B), tanh keys."""
+    T, _, width = out.shape
+    O = width - len(v)
     keys = np.tanh(out[:, :, O:])
     e = np.where(np.arange(T)[:, None] < lengths, keys @ v, -np.inf)
     a = np.exp(e - e.max(axis=0))
@@ -153,7 +153,7 @@ def attend(out, lengths, v):
 
 
 def attend_back(d, out, attended, v, dout):
-    """Gradients of outputs (T, B, O + A), into ``dout``, from those of answers d (B, O); returns that of v (A,)."""
+    """Back-propagate d (B, O), of answers, to outputs (T, B, O + A), into ``dout``; returns the gradient of v (A,)."""
     (a, keys), O = attended, d.shape[1]
     dout[:, :, :O] = a[:, :, None] * d
     da = np.einsum("tbo,bo->tb", out[:, :, :O], d)
@@ -187,54 +187,54 @@ class PooledLoss:
         Y, w = np.zeros((len(series), O), dtype), np.zeros((len(series), O), dtype)
         for k, (s, first) in enumerate(zip(series, self.at)):
             x[first - lead : first], x[first : first + len(s.X)] = mean_x, s.X
-            known = np.isfinite(s.Y[-1])
-            Y[k], w[k] = np.where(known, s.Y[-1], 0.0), np.where(known, s.w[-1], 0.0)
+            labelled = np.isfinite(s.Y[-1])
+            Y[k], w[k] = np.where(labelled, s.Y[-1], 0.0), np.where(labelled, s.w[-1], 0.0)
         weights_of(loss, w)
         self.x, self.y, self.w, self.n = x.ravel(), Y.ravel(), w.ravel(), len(series)
         self.weight = float(w.sum(dtype=np.float64))
         self._spaces = {}
 
     def batches(self, rng):
-        """Batches of an epoch, of series of about the same length, and what the gradient of each is divided by."""
-        self._rng, order, some = rng, rng.permutation(self.n), SORTED * self.B
+        """Yield an epoch's batches, of series of about the same length, and what the gradient of each is divided by."""
+        self._rng, order, size = rng, rng.permutation(self.n), SORTED * self.B
         batches = []
-        for i in range(0, self.n, some):
-            part = np.sort(order[i : i + some])  # they are laid out by length
-            batches += [part[k : k + self.B] for k in range(0, len(part), self.B)]
+        for i in range(0, self.n, size):
+            chunk = np.sort(order[i : i + size])  # they are laid out by length
+            batches += [chunk[k : k + self.B] for k in range(0, len(chunk), self.B)]
         self._share = self.weight / len(batches)
         for k in rng.permutation(len(batches)):
             yield batches[k], self._share
 
     def loss_grad(self, theta, batch):
-        """Loss over some series, or all, and its gradient (P,)."""
+        """Sum the loss over some series, or all; returns it and its gradient (P,)."""
         if batch is None:
             batch, self._share = np.arange(self.n), self.weight
         masks, starts = self._masks(len(batch), int(self.lengths[batch].max())), range(0, len(batch), SHARD)
 
         def shard(i):
-            which = batch[i : i + SHARD]
-            T = grid(int(self.lengths[which].max()))
-            mine = masks and [
+            members = batch[i : i + SHARD]
+            T = grid(int(self.lengths[members].max()))
+            own_masks = masks and [
                 Masks(m.recurrent[i : i + SHARD], m.output[:T, i : i + SHARD].copy()) for m in masks
             ]
-            return self._shard(theta, which, T, mine, True)
+            return self._shard(theta, members, T, own_masks, True)
 
         results = in_threads(self.pool, shard, starts)
         grad = results[0][1]
-        for _, more in results[1:]:
-            grad += more
+        for _, other_grad in results[1:]:
+            grad += other_grad
         return sum(loss for loss, _ in results) + self._penalty_on(theta, grad), grad
 
     def value(self, theta):
         """Mean loss over all series."""
         theta, total = theta.astype(self.dtype), 0.0
         for i in range(0, self.n, SHARD):
-            which = np.arange(i, min(i + SHARD, self.n))
-            total += self._shard(theta, which, grid(int(self.lengths[which].max())), None, False)[0]
+            members = np.arange(i, min(i + SHARD, self.n))
+            total += self._shard(theta, members, grid(int(self.lengths[members].max())), None, False)[0]
         return total / self.weight
 
     def _judge(self, theta, out, which, dout, grad):
-        """Loss of outputs (T, B, O + A); gradients, into ``dout`` and that of v into ``grad``, where they are given."""
+        """Compute the loss of outputs (T, B, O + A), gradients into ``dout``, that of v into ``grad``, where given."""
         B, O, lengths = len(which), self.net.n_outputs - self.n_keys, self.lengths[which]
         v = theta[len(theta) - self.n_keys :]
         answers, back = pool(out, lengths, self.pooling, v)
@@ -247,11 +247,11 @@ class PooledLoss:
         return loss
 
     def _masks(self, B, T):
-        """Masks of dropout for a batch, or None."""
+        """Draw masks of dropout for a batch; None without dropout."""
         return None
 
     def _penalty_on(self, theta, grad):
-        """What is added to the loss of a batch, its gradient to ``grad``."""
+        """Return the penalty of a batch, its gradient added to ``grad``."""
         return 0.0
 
 
@@ -329,6 +329,6 @@ class PooledDelayLoss(PooledLoss):
 
 
 def grid(T):
-    """The length of the work space for T steps: few lengths serve all."""
+    """Round T up to a length of the work space: few lengths serve all."""
     step = max(1, 2 ** int(np.floor(np.log2(max(T, 1)))) // GRID)
     return -(-T // step) * step

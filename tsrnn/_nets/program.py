@@ -158,22 +158,22 @@ class Program:
         return Span(name)
 
     def size(self, name):
-        """Numbers in one row of a value."""
+        """Return the numbers in one row of a value."""
         if name in self.values:
             return self.values[name].size
         return {"x": self.n_inputs, "y": self.n_outputs, "Y": self.n_outputs, "U": self.n_outputs}[name]
 
     def prune(self):
         """Remove the values that the forecast does not depend on."""
-        seen, new = (
+        used, new = (
             {"out"},
             {"out", *(span.name for terms in self.fed.values() for t in terms for span in leaves(t))},
         )
         while new:
-            seen |= new
+            used |= new
             names = [span.name for name in new if name in self.values for span in spans(self.values[name])]
-            new = set(names) - seen
-        self.values = {name: value for name, value in self.values.items() if name in seen}
+            new = set(names) - used
+        self.values = {name: value for name, value in self.values.items() if name in used}
 
     def sees(self, name):
         """True if any value reads the value ``name``."""
@@ -211,7 +211,7 @@ def follow(program, names, inputs):
     past = {name: np.zeros((rows[name], program.size(name))) for name in (*inputs, *names) if name in rows}
 
     def look(span):
-        """The numbers (length size,) of a span."""
+        """Return the numbers of a span, (length size,)."""
         rows = [*past.get(span.name, ()), *([now[span.name]] if span.name in now else ())]
         first = len(past.get(span.name, ())) - span.oldest
         return np.concatenate(rows[first : first + span.length])

@@ -220,10 +220,10 @@ class Sums(NamedTuple):
     O: int
 
     def __add__(self, other):
-        """Sums over the rows of both."""
+        """Add the sums over other rows."""
         n = max(len(self.gram), len(other.gram))
-        one, two = self.split(n), other.split(n)
-        return self._replace(gram=one.gram + two.gram, weight=one.weight + two.weight)
+        a, b = self.split(n), other.split(n)
+        return self._replace(gram=a.gram + b.gram, weight=a.weight + b.weight)
 
     def split(self, n):
         """Repeat one Gram matrix n times, so that outputs can differ from now on."""
@@ -252,7 +252,7 @@ def panels(columns):
 
 
 def no_sums(P, O):
-    """Sums over no rows."""
+    """Return sums over no rows."""
     n = panels(P + O)
     return Sums(np.zeros((1, n * (n + 1) // 2, PANEL, PANEL)), np.zeros(1), P, O)
 
@@ -265,13 +265,13 @@ def add_rows(sums, parts, V, S, Y, rows, w):
     if len(rows) == 0:
         return sums
     Z = _panelled(sums.P + sums.O, parts, V, S, Y, rows)
-    known, w = np.isfinite(Y[rows]), w[rows]
-    if len(sums.weight) == 1 and known.all():
+    measured, w = np.isfinite(Y[rows]), w[rows]
+    if len(sums.weight) == 1 and measured.all():
         add_gram(Z, _times(Z, w), sums.gram[0])
         sums.weight[0] += w.sum()
         return sums
     sums = sums.split(sums.O)
-    patterns, pattern_of = np.unique(known, axis=1, return_inverse=True)
+    patterns, pattern_of = np.unique(measured, axis=1, return_inverse=True)
     for k, pattern in enumerate(patterns.T):
         gram = np.zeros_like(sums.gram[0])
         add_gram(Z, _times(Z, w * pattern), gram)
@@ -342,7 +342,7 @@ def _penalties(normal, alpha, bias):
 
 
 def squared_error(normal, W):
-    """Sums of squared errors (K O,) of weights W (P, K O) for K alphas."""
+    """Compute sums of squared errors (K O,) of weights W (P, K O) for K alphas."""
     K = W.shape[1] // len(normal.yy)
     sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.A, W) - 2 * np.tile(normal.ZY, K)), axis=0)
     return np.maximum(sse, 0.0)
@@ -361,7 +361,7 @@ def likely_alpha(normals, bias):
 
 
 def _minus_evidence(normal, alpha, bias):
-    """-2 log evidence, up to a constant."""
+    """Return -2 log evidence, up to a constant."""
     A = normal.ZZ.copy()
     A.flat[:: len(A) + 1] += _penalties(normal, alpha, bias)
     with one_thread:
@@ -400,13 +400,13 @@ def ridge_path(total, folds, alphas, bias):
     factor(d, e, share, alpha, pivot, lower)
 
     def precondition(R):
-        """Approximate (A_f + alpha)^-1 R, (P, S K O)."""
+        """Solve (A_f + alpha) X = R (P, S K O) approximately."""
         Z = _product(Qt, R)
         substitute(pivot, lower, Z)
         return _product(Q, Z)
 
     def apply(X):
-        """(A_f + alpha) X, (P, S K O)."""
+        """Multiply (A_f + alpha) X, (P, S K O)."""
         parts = [_product(fold.A, x) for fold, x in zip(folds, np.split(X, S, axis=1))]
         return np.hstack(parts) + penalised * (alpha * X)
 
@@ -449,7 +449,7 @@ def _tridiagonal(A):
 
 
 def _product(A, X):
-    """A[:P, :P] X, (P, K), for X (P, K)."""
+    """Multiply A[:P, :P] X, (P, K), for X (P, K)."""
     Z = np.empty(X.shape)
     multiply(A, np.ascontiguousarray(X), Z)
     return Z

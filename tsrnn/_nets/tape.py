@@ -86,7 +86,7 @@ class Tape:
         self._placed = {}
 
     def _rows(self, source, reverse):
-        """Offsets (T B,) of a source's rows in its array."""
+        """Return the offsets (T B,) of a source's rows in its array."""
         if source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
             return self.traces[source.which].rows
         if (source, reverse) not in self._placed:
@@ -100,7 +100,7 @@ class Tape:
         return self._placed[source, reverse]
 
     def _array(self, source):
-        """The array of a source, flat."""
+        """Return the array of a source, flat."""
         if source.which < 0:
             return self.x if source.which == INPUTS else self.y
         return self._h[source.which].reshape(-1)
@@ -147,7 +147,7 @@ class Tape:
         return self.out
 
     def _feed(self, own):
-        """What writes outputs, or their probabilities, where y is not known."""
+        """Return the function that writes outputs, or their probabilities, where y is not known."""
         if self.table is not None:
             self.shares = np.empty_like(self.out)
             return partial(kernels.feed_mixtures, self.out, own, self.y_at, self.table, self.shares, self.y)
@@ -184,21 +184,21 @@ class Tape:
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
         for dH in self.dH:
             dH.fill(0)
-        own, steps = self.own, []
+        fed, steps = self.own, []
         self._dx = dx
-        if own is not None:
+        if fed is not None:
             dy = np.zeros_like(self.y) if dy is None else dy
             if self.table is not None:
                 steps.append(
                     partial(
-                        kernels.feed_mixtures_back, dy, own, self.y_at, self.table, self.shares, dout, dtable
+                        kernels.feed_mixtures_back, dy, fed, self.y_at, self.table, self.shares, dout, dtable
                     )
                 )
             elif net.link == "identity":
-                steps.append(partial(kernels.feed_back, dy, own, self.y_at, dout))
+                steps.append(partial(kernels.feed_back, dy, fed, self.y_at, dout))
             else:
                 joint = net.link == "softmax"
-                steps.append(partial(kernels.feed_shares_back, dy, own, self.y_at, self.y, dout, joint))
+                steps.append(partial(kernels.feed_shares_back, dy, fed, self.y_at, self.y, dout, joint))
         self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
         if self.head is not None:
             steps.append(self.head.backward)
@@ -209,7 +209,7 @@ class Tape:
             arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
             steps.append(partial(net.cell.backward, U[k], *p[4:], mask.recurrent, *self.traces[k], *arrays))
             self._add_back(self.traces[k].Z, V[k], net.blocks[k].sources, net.blocks[k].reverse, dy, steps)
-        if own is None:
+        if fed is None:
             for step in steps:
                 for first, last in reversed(self._spells):
                     step(first, last)

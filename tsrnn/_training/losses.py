@@ -62,7 +62,7 @@ STEP = 1.8
 
 @kernel
 def squared_errors(out, y, w, at, dout):
-    """Half the weighted sum of squares."""
+    """Sum w e^2 / 2; the gradient goes into dout."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -77,7 +77,7 @@ def squared_errors(out, y, w, at, dout):
 
 @kernel
 def absolute_errors(out, y, w, at, dout):
-    """Weighted sum of absolute errors."""
+    """Sum w |e|; the gradient goes into dout."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -92,7 +92,7 @@ def absolute_errors(out, y, w, at, dout):
 
 @kernel
 def huber_errors(out, y, w, at, dout, delta):
-    """Weighted sum of Huber losses: squared errors up to delta, absolute errors beyond."""
+    """Sum Huber losses: squared errors up to delta, absolute errors beyond."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -112,7 +112,7 @@ def huber_errors(out, y, w, at, dout, delta):
 
 @kernel
 def pinball_errors(out, y, w, at, dout, quantile):
-    """Weighted sum of pinball losses.   quantile : (O,), the slope where the forecast lies below y."""
+    """Sum pinball losses.   quantile : (O,), the slope where the forecast lies below y."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -132,7 +132,7 @@ def pinball_errors(out, y, w, at, dout, quantile):
 
 @kernel
 def logistic_errors(out, y, w, at, dout, smoothing):
-    """Cross-entropy of two classes, column by column."""
+    """Sum cross-entropies of two classes, column by column."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -152,7 +152,7 @@ def logistic_errors(out, y, w, at, dout, smoothing):
 
 @kernel
 def softmax_errors(out, y, w, at, dout, smoothing):
-    """Cross-entropy of classes that exclude each other, one a column."""
+    """Sum cross-entropies of classes that exclude each other, one a column."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -177,7 +177,7 @@ def softmax_errors(out, y, w, at, dout, smoothing):
 
 @kernel
 def code_errors(out, y, w, at, dout, smoothing):
-    """The same of labels as codes 0 ... O - 1.   y, w : (N,), flat.   at : (B,), of the first row."""
+    """Sum cross-entropies of labels given as codes 0 ... O - 1.   y, w : (N,), flat.   at : (B,), of the first row."""
     T, B, O = out.shape
     total, share = 0.0, smoothing / O
     for t in range(T):
@@ -228,7 +228,7 @@ class Absolute:
         return "'absolute'"
 
     def parabola(self, e, rounding):
-        """s and d, shaped like e."""
+        """Return s and d, shaped like e."""
         return 1 / (np.abs(e) + rounding), np.zeros_like(e)
 
 
@@ -270,7 +270,7 @@ class Huber(BaseEstimator):
         return huber_errors(out, y, w, at, dout, float(self.delta))
 
     def parabola(self, e, rounding):
-        """s and d, shaped like e; there is no kink to round off."""
+        """Return s and d, shaped like e; there is no kink to round off."""
         return self.delta / np.maximum(np.abs(e), self.delta), np.zeros_like(e)
 
 
@@ -329,7 +329,7 @@ class Pinball(BaseEstimator):
         return pinball_errors(out, y, w, at, dout, quantile)
 
     def parabola(self, e, rounding):
-        """s and d, shaped like e: the pinball loss is half the absolute error plus a linear term."""
+        """Return s and d, shaped like e: the pinball loss is half the absolute error plus a linear term."""
         size = np.abs(e) + rounding
         return 0.5 / size, (2 * np.asarray(self.quantile, float) - 1) * size
 
@@ -344,7 +344,7 @@ class Logistic:
         self.smoothing = smoothing
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout."""
+        """Return the loss and write its gradient into dout."""
         return logistic_errors(out, y, w, at, dout, float(self.smoothing))
 
     def __repr__(self):
@@ -358,7 +358,7 @@ class Softmax(Logistic):
     link = "softmax"
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout."""
+        """Return the loss and write its gradient into dout."""
         return softmax_errors(out, y, w, at, dout, float(self.smoothing))
 
 
@@ -366,17 +366,17 @@ class SoftmaxOfCodes(Softmax):
     """The same, of labels that are given as codes."""
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout."""
+        """Return the loss and write its gradient into dout."""
         return code_errors(out, y, w, at, dout, float(self.smoothing))
 
 
 def link_of(loss):
-    """What is fed back of a model that learns with a loss."""
+    """Return the link by which outputs of a model with this loss are fed back; see ``labels.shares``."""
     return getattr(loss, "link", "identity")
 
 
 def weights_of(loss, w):
-    """Weights (N, O) of single outputs as a loss counts them: a joint one counts rows."""
+    """Weigh single outputs, (N, O), as a loss counts them, in place: a joint one counts rows."""
     if getattr(loss, "joint", False):
         w[:, 1:] = 0.0
     return w

@@ -58,7 +58,7 @@ from .least_squares import solve
 
 
 def _penalised(objective, theta):
-    """The penalised loss at theta."""
+    """Return the penalised loss at theta."""
     return (objective.sum_of_squares(theta) + objective.decay @ theta**2) / (2 * objective.weight)
 
 
@@ -84,7 +84,7 @@ class Traits(NamedTuple):
 
 
 def traits(solver):
-    """Capabilities of a solver, with the defaults for those it does not state."""
+    """Return the capabilities of a solver, with defaults for those it does not state."""
     return Traits(**{name: getattr(solver, name) for name in Traits._fields if hasattr(solver, name)})
 
 

@@ -218,7 +218,7 @@ class _Writer:
         return f"NAME_{name}"
 
     def place(self, span):
-        """Array that holds a span, and its offset there."""
+        """Return the array that holds a span, and its offset there."""
         if span.name not in self.rows:
             return span.name, 0
         return f"s->{span.name}", (self.rows[span.name] - span.oldest) * self.p.size(span.name)
@@ -375,6 +375,6 @@ class _Writer:
 
 
 def _in_comment(labels):
-    """Labels by number, in characters that end no comment."""
+    """List labels by number, without characters that would end a comment."""
     texts = (re.sub(r"[^\w .+-]", "_", str(label), flags=re.ASCII) for label in labels.tolist())
     return fill(", ".join(f"{k} {text}" for k, text in enumerate(texts)), 100, subsequent_indent="     * ")

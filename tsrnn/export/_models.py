@@ -69,7 +69,7 @@ def _check_goes_by_rows(fitted):
 
 
 def _add_classes(p, fitted):
-    """Add the probabilities of the classes, in their order, and tell the program their labels."""
+    """Add the probabilities of the classes, in their order, and give the program their labels."""
     classes = fitted.form.classes
     K, u = len(classes.labels), Span("out")
     if fitted.units.y.word == "identity":  # a readout that estimates targets: see ``ESNClassifier``
@@ -83,11 +83,11 @@ def _add_classes(p, fitted):
 
 
 def title(model, p):
-    """First line of a file that is made from a program."""
-    kind = re.sub(
+    """Return the first line of a file that is generated from a program."""
+    name = re.sub(
         r"\W", "", type(getattr(model, "best_estimator_", model)).__name__
     )  # it is printed in a comment
-    return f"{kind}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
+    return f"{name}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
 
 
 def _start(model, start, series):

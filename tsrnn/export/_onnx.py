@@ -179,7 +179,7 @@ class _Writer:
     # ---------------------------------------------------------------------------------- classes
 
     def of_classes(self, inputs):
-        """Nodes around the rows of a classifier, before and after them; inputs and outputs of the graph.
+        """Add the nodes before and after the rows of a classifier; return them and the graph's inputs and outputs.
 
         y (N,), numbers of classes, -1 where unknown, become targets (N, O); probabilities (N, K) a label.
         """

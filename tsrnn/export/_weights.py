@@ -356,11 +356,11 @@ def _counterpart(framework, n_gates, inner=None):
     for model_class, variant, layout in _public(framework):
         if len(layout.order) == n_gates and inner in (None, layout.inner is not None):
             return model_class, variant, layout
-    known = ", ".join(
+    offered = ", ".join(
         f"{model_class.__name__} {len(layout.order)}" for model_class, _, layout in _public(framework)
     )
     raise ValueError(
-        f"A recurrent net of {n_gates} gates{' and two biases' if inner else ''} is none that tsrnn has: {known}."
+        f"A recurrent net of {n_gates} gates{' and two biases' if inner else ''} is none that tsrnn has: {offered}."
     )
 
 
@@ -416,7 +416,7 @@ def _scaler(pair, n):
 
 
 def _folded(model, framework):
-    """Weights of each block and of the readout, in the user's units; raise if the framework has no such net."""
+    """Fold the scalers into the weights of each block and of the readout; raise if the framework has no such net."""
     recurrent = isinstance(model, RecurrentNetwork)
     if recurrent:
         check_is_fitted(model)
@@ -459,7 +459,7 @@ def _folded(model, framework):
 
 
 def _other(cell, framework):
-    """Advice to use the other framework, if it has what this one lacks; else ""."""
+    """Return the advice to use the other framework, if it has what this one lacks; else ""."""
     alternative = "Keras" if framework == "torch" else "torch"
     layout = getattr(cell, alternative.lower())
     return f", or try to_{alternative.lower()}" if layout is not None and not layout.lacks else ""

@@ -41,7 +41,7 @@ def warmup(*models):
 
 
 def public_models():
-    """The models that have kernels, in the order of ``tsrnn.__all__``."""
+    """List the models that have kernels, in the order of ``tsrnn.__all__``."""
     import tsrnn  # when this is called, it is whole
 
     things = map(vars(tsrnn).get, tsrnn.__all__)

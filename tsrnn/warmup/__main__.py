@@ -8,7 +8,7 @@ from . import compile_kernels, public_models
 
 
 def main(arguments=None):
-    """Compile, and show how far it is: a bar where tqdm is there, else a line a model."""
+    """Compile, with a progress bar where tqdm is installed, else a line a model."""
     models = {model.__name__: model for model in public_models()}
     parser = argparse.ArgumentParser(
         prog="python -m tsrnn.warmup", description="Compile the kernels of models now."
@@ -23,7 +23,7 @@ def main(arguments=None):
 
 
 def _shown(names):
-    """The names, one by one, each shown when its turn comes."""
+    """Yield the names, each shown when its turn comes."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
