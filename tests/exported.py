@@ -48,6 +48,8 @@ NETS = {
         initial_state="learned",
         **QUICK,
     ),
+    "elman, leaky": ElmanRegressor((4, 3), leak_rate=(0.1, 0.8), output_lags=1, **QUICK),
+    "elman, learnt leak": ElmanRegressor((4,), leak_rate="learned", **QUICK),
     "lstm, peepholes, layer norm, fed": LSTMRegressor(
         (4,), peepholes=True, layer_norm=True, output_lags=1, **QUICK
     ),

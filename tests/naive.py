@@ -178,10 +178,12 @@ def normalised(p, gate, z):
     return z
 
 
-def elman(p, v, state, m, activation="tanh"):
+def elman(p, v, state, m, activation="tanh", leak_rate=1.0):
+    """Leaky where leak_rate says so, a number or "learned"."""
     (h,) = state
-    f = ACTIVATIONS[activation]
-    return (f(normalised(p, 0, v @ p.W[0] + (h * m) @ p.U[0]) + p.b[0]),)
+    a = logistic(p.leak) if leak_rate == "learned" else leak_rate
+    f = ACTIVATIONS[activation](normalised(p, 0, v @ p.W[0] + (h * m) @ p.U[0]) + p.b[0])
+    return ((1 - a) * h + a * f,)
 
 
 def lstm(p, v, state, m):

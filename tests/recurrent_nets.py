@@ -74,11 +74,24 @@ LAYOUTS = [  # name, options of any estimator, what differs from LAYOUT
 ]
 
 
+MORE = {  # layouts with settings that are no words
+    "elman": [
+        (("", {}, {}), {"leak_rate": "learned"}),
+        (
+            ("layer norm, fed, deep", NORMED, {**FED, **DEEP}),
+            {"leak_rate": "learned", "activation": "logistic"},
+        ),
+        (("both directions, skip", {}, {**BOTH, **SKIP}), {"leak_rate": 0.3}),
+    ]
+}
+
+
 def variants():
     """name -> cell, options of the estimator, what differs from LAYOUT: each option alone and, in turn, each layout."""
     for cell, kind in CELLS.items():
         own = own_options(kind)
         plain = [("", {}, {}, options) for options in own]
+        plain += [(*layout, options) for layout, options in MORE.get(cell, [])]
         turns = [(*layout, own[(k + 2) % len(own)]) for k, layout in enumerate(LAYOUTS)]
         for name, shared, layout, options in plain + turns:
             yield (

@@ -436,6 +436,7 @@ def test_nets_that_torch_or_keras_have_not():
     q = {"max_iter": 1, "random_state": 0}
     for model, message in (
         (LSTMRegressor((3,), peepholes=True, **q), "no LSTMRegressor with peepholes"),
+        (ElmanRegressor((3,), leak_rate=0.5, **q), "no ElmanRegressor with leak_rate"),
         (LSTMRegressor((3,), forget_gate=False, **q), "no LSTMRegressor with forget_gate=False"),
         (GRURegressor((3,), layer_norm=True, **q), "no GRURegressor with layer_norm"),
         (GRURegressor((3,), skip_connections=True, **q), "no GRURegressor with skip_connections"),

@@ -13,6 +13,7 @@ from tsrnn.datasets import make_narma
 NETS = {
     "Elman, relu": ElmanRegressor((3,), activation="relu"),
     "Elman, layers, lags": ElmanRegressor((3, 4), input_lags=1, output_lags=2),
+    "Elman, leaky": ElmanRegressor((3, 2), leak_rate=(0.1, 0.8)),
     "LSTM, learnt start": LSTMRegressor((3,), initial_state="learned"),
     "LSTM of 1997, layers that skip": LSTMRegressor((2, 3), forget_gate=False, skip_connections=True),
     "GRU, fed back": GRURegressor((3, 2, 3), skip_connections=True, output_lags=(1, 3)),
@@ -85,6 +86,7 @@ def test_thirty_iterations_lead_further_than_those_of_lbfgs():
     [
         LSTMRegressor(peepholes=True),
         ElmanRegressor(layer_norm=True),
+        ElmanRegressor(leak_rate="learned"),
         ElmanRegressor(bidirectional=True),
         ElmanRegressor(loss="huber"),
         GRURegressor(reset="before"),

@@ -1,8 +1,11 @@
-"""Elman network, the simple recurrent network.
+"""Elman network, the simple recurrent network, whose units may be leaky.
 
-h <- f(x W + h U + b)
+f = f(x W + h U + b)
+h <- f                       or, with a leak rate a in (0, 1] of each unit, a memory of about 1 / a rows,
+h <- (1 - a) h + a f         a given, or learnt as sigmoid(leak)
 """
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import partial
 from typing import NamedTuple
@@ -11,27 +14,44 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from .._check import check_word
+from .._check import check_number, check_widths, check_word
 from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
 from .._kernels.dream_v1 import begin, draw, end
-from .._kernels.jit import kernel
+from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import add_outer, add_packed, flat, pack
+from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
 from .recurrent import RecurrentClassifier, RecurrentLearner, RecurrentParameters, RecurrentRegressor
 
 
+SLOWEST, FASTEST = 0.02, 0.9  # leak rates that learning begins with
+
+
+@part
+def _rates(learnt, leak, B):
+    """Leak rates of B sequences side by side, (B H,).   leak : (H,), rates, or where learnt what they come from."""
+    H = leak.size
+    wide = np.empty(B * H, leak.dtype)
+    for j in range(H):
+        a = sigmoid(leak[j]) if learnt else leak[j]
+        for k in range(j, B * H, H):
+            wide[k] = a
+    return wide
+
+
 @kernel
-def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
+def forward(kind, learnt, b, U, leak, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     """Steps first <= t < last.
 
-    kind : of activation.   Z : (1, T, B, H), in: x W + b (x W, with layer norm), out: h.   S : (1, T + 1, B, H),
+    kind : of activation.   leak : (H,), rates, or where learnt what they come from; (0,) for none.
+    Z : (1, T, B, H), in: x W + b (x W, with layer norm), out: f.   S : (1, T + 1, B, H),
     out: h, step ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H)
     out.   unit : (1, T, B, H), root : (1, T, B), of layer norm.   rows : (T B,), where in R each row begins.
     """
     B = Z.shape[2]
+    rate = _rates(learnt, leak, B)
     r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, z = flat(S[0, t]), flat(S[0, t + 1]), flat(Z[0, t])
@@ -43,24 +63,59 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
         if gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
         activate(kind, z)
-        for k in range(z.size):
-            h1[k] = z[k]
+        if rate.size > 0:
+            for k in range(z.size):
+                h1[k] = h0[k] + rate[k] * (z[k] - h0[k])
+        else:
+            for k in range(z.size):
+                h1[k] = z[k]
 
 
 @kernel
-def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dgain, first, last):
+def backward(
+    kind,
+    learnt,
+    V,
+    leak,
+    gain,
+    mask,
+    Z,
+    S,
+    R,
+    Q,
+    unit,
+    root,
+    rows,
+    dH,
+    dS,
+    db,
+    dU,
+    dleak,
+    dgain,
+    first,
+    last,
+):
     """Steps last > t >= first.  Arrays as ``forward`` left them.
 
-    Z : in: h, out: dL/dz.   V : (1, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above, out: all
-    of it.   dS : (1, B, H), in: gradient of h from the future, out: to the past.
-    dU, dgain, db (db with layer norm only) : like U, gain, b, in, out; dU comes with step 0.
+    Z : in: f, out: dL/dz.   V : (1, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above, out: all
+    of it.   dS : (2, B, H), in: gradient of h from the future, out: to the past; its second half is work space.
+    dU, dleak (where learnt), dgain, db (db with layer norm only) : like U, leak, gain, b, in, out; dU comes with
+    step 0.
     """
     _, T, B, H = Z.shape
-    dh, packed = flat(dS[0]), pack(V, (last - first) * B)
+    dh, work, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
+    rate, sums = _rates(learnt, leak, B), np.zeros(B * dleak.size, Z.dtype)
     for t in range(last - 1, first - 1, -1):
-        z, d = flat(Z[0, t]), flat(dH[t])
-        for k in range(d.size):
-            d[k] += dh[k]
+        z, all_of_h = flat(Z[0, t]), flat(dH[t])
+        d = work if rate.size > 0 else all_of_h  # the gradient of f
+        for k in range(all_of_h.size):
+            all_of_h[k] += dh[k]
+        if rate.size > 0:
+            h0 = flat(S[0, t])
+            for k in range(work.size):
+                work[k] = rate[k] * all_of_h[k]
+            for k in range(sums.size):
+                sums[k] += work[k] * (z[k] - h0[k])
         if kind == TANH:
             for k in range(z.size):
                 z[k] = d[k] * (1 - z[k] * z[k])
@@ -82,18 +137,22 @@ def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, 
             m = flat(mask)
             for k in range(dh.size):
                 dh[k] *= m[k]
+        for k in range(rate.size):
+            dh[k] += all_of_h[k] - work[k]
+    for k in range(sums.size):  # of sigmoid: a (1 - a), of which a is in ``work``
+        dleak[k % H] += sums[k] * (1 - rate[k])
     if first == 0:
         add_outer(flat(R), rows, flat(Z).reshape(T * B, H), dU[0])
 
 
 @kernel
-def dream(kind, layers, theta, first, inputs, lags, state, past, chance, temperature, top_k, top_p):
+def dream(kind, learnt, layers, theta, first, inputs, lags, state, past, chance, temperature, top_k, top_p):
     """Draw labels, past[most lags :], one after the other; arrays as in ``dream_v1.py``.   chance : (n,), in [0, 1)."""
     G, most, row = first.shape[2], lags.max(), np.zeros(1, np.int64)
     nothing, now = np.empty((0, 0), theta.dtype), row[0]  # no literal, for one signature of ``forward``
     for t in range(len(chance)):
         for k in range(len(layers) - 1):
-            H, _, _, b, u, n_u, _, _, gain, n_gain, at = layers[k]
+            H, _, _, b, u, n_u, own, n_own, gain, n_gain, at = layers[k]
             Z, Q = np.empty((G, 1, 1, H), theta.dtype), np.empty((1, 1, H), theta.dtype)
             unit, root = np.empty((n_gain, 1, 1, H), theta.dtype), np.empty((n_gain, 1, 1), theta.dtype)
             begin(layers, theta, first, inputs, lags, past, t, k, state, Z)
@@ -101,49 +160,79 @@ def dream(kind, layers, theta, first, inputs, lags, state, past, chance, tempera
             bias = theta[b : b + G * H].reshape(G, H)
             gains = theta[gain : gain + n_gain * H].reshape(n_gain, H)
             U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
-            forward(kind, bias, U, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
+            leak = theta[own : own + n_own * H]
+            forward(kind, learnt, bias, U, leak, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
             end(layers, k, state, 1)
         past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
 
 
 class Parameters(NamedTuple):
-    """W : (1, D, H).   b : (1, H).   start : (1, H) or (0, H).   U : (1, H, H).   gain : (1, H) or (0, H)."""
+    """W : (1, D, H).   b : (1, H).   start : (1, H) or (0, H).   U : (1, H, H).   leak : (H,) where learnt, or (0,).
+    gain : (1, H) or (0, H).
+    """
 
     W: np.ndarray
     b: np.ndarray
     start: np.ndarray
     U: np.ndarray
+    leak: np.ndarray
     gain: np.ndarray
 
 
 def terms(layer):
-    """h <- f(v W + h U + b), for export."""
-    h = layer.before[0]
-    layer.becomes(0, layer.call(layer.options["activation"], layer.gate(0, (h, layer.w.U[0]))))
+    """f(v W + h U + b), h <- f or (1 - a) h + a f, for export."""
+    h, leak = layer.before[0], layer.options["leak"]
+    f = layer.call(layer.options["activation"], layer.gate(0, (h, layer.w.U[0])))
+    if leak == ():
+        layer.becomes(0, f)
+        return
+    rate = 1 / (1 + np.exp(-layer.w.leak)) if leak == "learned" else rates(leak, layer.H)
+    layer.becomes(0, h + rate * (layer.value("f", f) - h))
+
+
+def rates(leak, H):
+    """Leak rates (H,) of units, as ``cell`` has them."""
+    if leak[0] == "range":
+        return np.geomspace(*leak[1:], H)
+    return np.broadcast_to(np.array(leak, float), H).copy()
+
+
+def draw_leaks(rng, p):
+    """Begin with memories from short to long; nothing is drawn by chance."""
+    a = rates(("range", SLOWEST, FASTEST), len(p.leak))
+    p.leak[:] = np.log(a / (1 - a))
 
 
 @kept("elman")
-def cell(activation, learned, layer_norm):
-    """The cell of an Elman net."""
+def cell(activation, learned, layer_norm, leak=()):
+    """The cell of an Elman net.
+
+    leak : () for none, "learned", (a,), (a_1 ... a_H) or ("range", lowest, highest), log-spaced over the units.
+    """
     start, gain, kind = int(learned), int(layer_norm), ACTIVATIONS[activation]
+    learnt, given = int(leak == "learned"), leak not in ((), "learned")
 
     def shapes(D, H):
-        return Parameters((1, D, H), (1, H), (start, H), (1, H, H), (gain, H))
+        return Parameters((1, D, H), (1, H), (start, H), (1, H, H), (learnt * H,), (gain, H))
 
+    lacks = "" if activation in ("tanh", "relu") else f"activation={activation!r}"
+    leaky = "leak_rate" if leak != () else ""
     return Cell(
         cell,
-        {"activation": activation, "learned": learned, "layer_norm": layer_norm},
+        {"activation": activation, "learned": learned, "layer_norm": layer_norm, "leak": leak},
         1,
         1,
         (0,),
         shapes,
-        partial(forward, kind),
-        partial(backward, kind),
+        partial(forward, kind, learnt),
+        partial(backward, kind, learnt),
         terms,
-        torch=Layout((0,), lacks="" if activation in ("tanh", "relu") else f"activation={activation!r}"),
-        dream=partial(dream, kind),
-        keras=Layout((0,)),
-        apart=None if layer_norm else -1,
+        torch=Layout((0,), lacks=leaky or lacks),
+        draw=draw_leaks if learnt else None,
+        dream=None if given else partial(dream, kind, learnt),
+        keras=Layout((0,), lacks=leaky),
+        apart=None if layer_norm or learnt else -1,
+        constants=(lambda H: {"leak": rates(leak, H)}) if given else None,
     )
 
 
@@ -179,15 +268,26 @@ class ElmanParameters(RecurrentParameters):
     ----------
     activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
         f. "relu" wants ``clip_norm`` in the solver.
+    leak_rate : float, tuple (low, high), array-like of shape (n_units,) or "learned", default=1.0
+        a in h(t) = (1 - a) h(t - 1) + a f(...): a unit remembers about 1 / a rows [1]_. A tuple of two: one rate a unit
+        of each layer, log-spaced, so that some follow the last rows and some remember; take it where y moves on
+        several time scales, such as ``(0.01, 1.0)`` for memories of 1 to 100 rows. A list or array: exactly those.
+        "learned": from a range of 0.02 to 0.9 on.
     init : ESNRegressor, optional
         A reservoir to begin with: it is fitted to the training rows, and training goes on from its weights, those
         of its readout too (with ``skip_connections`` that sees the lags, as an ESN's does). It must have as many
-        units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate=1``; lags and scaling are
-        the net's, and so is the seed if the reservoir has none.
+        units as ``hidden_layer_sizes``, in one layer, this ``activation`` and ``leak_rate``, a number; lags and scaling
+        are the net's, and so is the seed if the reservoir has none.
+
+    References
+    ----------
+    .. [1] H. Jaeger, M. Lukosevicius, D. Popovici, U. Siewert. "Optimization and applications of echo state networks
+       with leaky-integrator neurons." Neural Networks 20(3), 2007.
     """
 
     _: KW_ONLY
     activation: str = "tanh"
+    leak_rate: float | Sequence[float] | str = 1.0
     init: ESNRegressor | None = None
 
     def _learner(self):
@@ -199,14 +299,40 @@ class ElmanParameters(RecurrentParameters):
 
     def _cell(self):
         check_word("activation", self.activation, ACTIVATIONS)
-        return cell(self.activation, self.initial_state == "learned", self.layer_norm)
+        return cell(self.activation, self.initial_state == "learned", self.layer_norm, self._leak())
+
+    def _leak(self):
+        """``leak_rate`` as ``cell`` has it; raises where it fits no layer."""
+        value, cure = self.leak_rate, 'give a number, a tuple (low, high), a list of one a unit, or "learned"'
+        if isinstance(value, str) or value is None or isinstance(value, bool):
+            if value == "learned":
+                return value
+            raise ValueError(f"leak_rate={value!r} is unknown: {cure}.")
+        if np.ndim(value) == 0:
+            check_number("leak_rate", value, 0, 1, low_open=True)
+            return () if value == 1 else (float(value),)
+        if np.ndim(value) > 1:
+            raise ValueError(f"leak_rate={value!r} has rows and columns: {cure}.")
+        for a in value:
+            check_number("leak_rate", a, 0, 1, low_open=True)
+        if isinstance(value, tuple):
+            if len(value) != 2 or not value[0] < value[1]:
+                raise ValueError(f"leak_rate={value!r} is no range (low, high) of rates: {cure}.")
+            return "range", float(value[0]), float(value[1])
+        widths = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
+        if set(widths) != {len(value)}:
+            raise ValueError(
+                f"leak_rate={value!r} has {len(value)} rates, but the layers have {widths} units: {cure}."
+            )
+        return tuple(float(a) for a in value)
 
     def _esn_learner(self, hidden):
         """The learner of the reservoir to begin with; raises where it is not one that this net can begin with."""
         if not isinstance(self.init, ESNRegressor):
             raise TypeError(f"init={self.init!r} is no reservoir: give an ESNRegressor, or None.")
         given = self.init._learner()
-        wanted = {"n_reservoir": hidden, "leak_rate": (1.0,), "activation": self.activation}
+        leak = self._leak() or (1.0,)
+        wanted = {"n_reservoir": hidden, "leak_rate": leak, "activation": self.activation}
         found = {
             "n_reservoir": given.sizes,
             "leak_rate": tuple(given.leaks),
@@ -235,7 +361,8 @@ class ElmanRegressor(ElmanParameters, RecurrentRegressor):
     """Elman network, the simple recurrent network, trained through time.
 
     h(t) = f(x(t) W + h(t - 1) U + b), y(t) = h(t) V + c [1]_. The fastest of the recurrent nets, and with an
-    orthogonal start better than its name; where memory must last for hundreds of steps take an LSTM or a GRU.
+    orthogonal start better than its name; where memory must last for hundreds of steps take leaky units
+    (``leak_rate``), an LSTM or a GRU.
 
     See Also
     --------

@@ -585,8 +585,8 @@ class RecurrentNetwork(Attending):
             return
         raise ValueError(
             f"solver={self.solver!r} is for the squared loss in open loop, of a net that reads forward, whose units "
-            "see each other through h alone (no layer_norm, peepholes, bidirectional, orthogonal_penalty, no reset "
-            "before the product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
+            "see each other through h alone (no layer_norm, peepholes, bidirectional, orthogonal_penalty, learned "
+            "leak_rate, no reset before the product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
         )
 
     @property

@@ -53,7 +53,8 @@ class Cell(NamedTuple):
     the parameters after U, lies within a product of gates, and whose gradient is found in Q; -1 for none.
     terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
     Export raises where one is missing.   draw(rng, p) : fill the further parameters of a named tuple, if 0 is no start.
-    dream : kernel that draws label after label, see ``dream_v1.py``, or None.
+    dream : kernel that draws label after label, see ``dream_v1.py``, or None.   constants(H) : what stands in place of
+    parameters of which theta has none, {field: array}, or None.
     """
 
     make: Callable
@@ -70,6 +71,7 @@ class Cell(NamedTuple):
     draw: Callable | None = None
     apart: int | None = None
     dream: Callable | None = None
+    constants: Callable | None = None
 
     def __reduce__(self):
         return _remade, (self.make, self.options)

@@ -14,7 +14,7 @@ import numpy as np
 from .._training.least_squares import add_normal_equations, solve
 from . import sensitivity_kernels as kernels
 from .recurrent_loss import TrackLoss
-from .tape import Tape
+from .tape import Tape, constants_of
 
 
 NUMBERS = 2**19  # of sensitivities at a time: four megabytes
@@ -192,6 +192,7 @@ def _slopes(net, tape, k, p, n):
     rows, nothing = np.arange(n) * H, np.zeros((0, 0))
     still = np.zeros_like(p.U)  # for U turned: what goes from unit to unit is in UT dh alone
     junk = [np.zeros_like(a) for a in p]
+    p = p._replace(**constants_of(net.cell, H, np.float64))
     for state in range(N):
         Z, Q = trace.Z[:, :n].reshape(G, 1, n, H).copy(), trace.Q[:n].reshape(1, n, H).copy()
         dH, dS = np.zeros((1, n, H)), np.zeros((2, n, H))

@@ -69,6 +69,7 @@ class Tape:
             )
             self.dS.append(np.zeros((max(2, net.cell.n_states), B, H), dtype))
         self.S = [trace.S for trace in self.traces]
+        self._constants = [constants_of(net.cell, block.H, dtype) for block in net.blocks]
         self.out = np.empty((T, B, net.n_outputs), dtype)
 
     def place(self, x, x_at, y, y_at, lengths, table=None):
@@ -115,7 +116,7 @@ class Tape:
         last), which adds to ``dH`` what it leads back.
         """
         net, T = self.net, self.T
-        *blocks, readout = weights
+        *blocks, readout = self._complete(weights)
         self.own, self.head = own, head
         self.masks = masks or [Masks(self._none, self._none)] * len(blocks)
         self._h = []  # of each block, (T, B, H), as other blocks see it
@@ -145,6 +146,12 @@ class Tape:
                 for step in late:
                     step(t, t + 1)
         return self.out
+
+    def _complete(self, weights):
+        """Weights, with what the cell has in place of some."""
+        if self.net.cell.constants is None:
+            return weights
+        return [*(p._replace(**c) for p, c in zip(weights, self._constants)), weights[-1]]
 
     def _feed(self, own):
         """Return the function that writes outputs, or their probabilities, where y is not known."""
@@ -179,7 +186,7 @@ class Tape:
         None.   dtable : (K, e), in, out, of what mixtures were fed of.
         """
         net, T = self.net, self.T
-        U, V = turned
+        weights, (U, V) = self._complete(weights), turned
         if not self.dH:
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
         for dH in self.dH:
@@ -239,6 +246,11 @@ class Tape:
             else:
                 continue
             steps.append(partial(kernels.scatter, Z, v, self._rows(source, reverse), target))
+
+
+def constants_of(cell, H, dtype):
+    """What a layer of H units has in place of parameters, {field: array}."""
+    return {} if cell.constants is None else {k: a.astype(dtype) for k, a in cell.constants(H).items()}
 
 
 def _mask(h, mask, seen, first, last):
