@@ -21,15 +21,8 @@ from tsrnn import (
 from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._nets.dynamics import Dynamics, Learner, Trained
 from tsrnn.datasets import load_sunspots
-from tsrnn.diagnostics import (
-    _autocorrelations,
-    _cross_correlations,
-    _no_better,
-    correlation,
-    find_period,
-    lag_importance,
-    residual_correlations,
-)
+from tsrnn.diagnostics import correlation, find_period, lag_importance, residual_correlations
+from tsrnn.diagnostics._diagnose import _autocorrelations, _cross_correlations, _no_better
 
 
 @dataclass(frozen=True, eq=False)

@@ -176,7 +176,8 @@ class TrainedParameters(Declared):
     warm_start : bool, default=False
         ``fit`` goes on from the weights it has.
     verbose : int, default=0
-        1 shows a progress bar (with tqdm installed), 2 a line an iteration or epoch.
+        1 shows a progress bar (with tqdm installed) and leaves a line behind: what was done and why it stopped; 2 a
+        line an iteration or epoch.
 
     Attributes
     ----------
@@ -184,6 +185,8 @@ class TrainedParameters(Declared):
         Iterations run, or epochs.
     loss_curve_, validation_curve_ : list of float
         Loss after each of them, in scaled units (half the mean squared error, for "squared"), plus the decay.
+    stages_ : tuple of (name, iterations, reason)
+        Stages of training, each with a loss of its own, and why each stopped.
     """
 
     _: KW_ONLY

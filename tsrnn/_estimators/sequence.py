@@ -11,6 +11,7 @@ a reader in another thread sees the model as it was before or after, and an erro
 from copy import deepcopy
 from functools import wraps
 from numbers import Integral
+from time import perf_counter
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -53,6 +54,7 @@ from .._series.units import (
     own_of,
 )
 from .._training.least_squares import one_thread
+from .._training.monitor import summary
 from .._values import kept
 from .._warn import warn
 from .compared import Rows
@@ -248,6 +250,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return self._units().n_outputs
 
     @property
+    def stages_(self):
+        """Stages of training: a tuple (name, iterations, why it stopped) of each."""
+        return self._trained().stages
+
+    @property
     def series_scales_(self):
         """Center and scale of the levels of each series, by its key, with ``scale="series"``."""
         own = self._units().own
@@ -316,9 +323,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             A parameter is out of range; X is not finite; X and y differ in length or in their stamps; stamps are
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
-        learner = self._learner()
+        learner, began = self._learner(), perf_counter()
         if one_a_series(X, y, groups, self.series):
             self._fit_whole(learner, X, y, sample_weight, groups)
+            self._say(began)
             return
         form, table = self._check_fit(X, y, sample_weight, groups)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
@@ -357,6 +365,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 "regular stamps, for example with resample, if the time between them matters."
             )
         self._compare(learner, Maker(judged, units), Rows(table.parts, pieces, filled, goal.U, held))
+        self._say(began)
+
+    def _say(self, began):
+        """Leave a line behind, with ``verbose``: what the fit did, why it stopped, and how long it took."""
+        if getattr(self, "verbose", 0):
+            print(summary(type(self).__name__, self._trained().stages, perf_counter() - began))
 
     # ---------------------------------------------------------------------------------- one y a series
 

@@ -38,6 +38,7 @@ from .._training.monitor import (
     makes_one_of_all,
     progress,
 )
+from .._training.monitor import stages as stages_of
 from .._training.solvers import (
     LBFGS,
     Adam,
@@ -225,7 +226,8 @@ class DelayLearner(Embedding, Learner):
         if self.is_squared and exact and not net.symbols and _is_small(net, series):
             information = self._information(net, series, best)
         dynamics = DelayDynamics(settled(net, best.theta, series), net, mean, self.input_lag)
-        return Trained(dynamics, *curves(best.monitors), Carry(best.moments, information), n_fitted=n_fitted)
+        carry, done = Carry(best.moments, information), stages_of(best.monitors)
+        return Trained(dynamics, *curves(best.monitors), carry, n_fitted=n_fitted, stages=done)
 
     def _best(self, net, series, stages, rng, starts, judge):
         """The best attempt from some starts; and from another one in closed loop alone, should it run away."""
@@ -299,8 +301,10 @@ class DelayLearner(Embedding, Learner):
                 exact = self._loss(net, series, kinds[-1], p.alpha)
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(net, series, kinds) if p.early_stopping else None
-        with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
-            monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
+        steps, _ = kinds[-1]
+        name = f"closed loop of {steps} steps" if closed else "open loop"
+        with progress(p.verbose, f"{type(p).__name__}, {name}", p.max_iter) as tell:
+            monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell, name)
             moments = run_solver(solver, loss, theta, monitor, rng, moments)
         return monitor, loss.decay, moments
 
@@ -392,7 +396,8 @@ class DelayLearner(Embedding, Learner):
             monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
             moments = run_solver(solver, objective, theta, monitor, rng, moments)
         found = self._pooled(net, settled(net, monitor.best_theta, series), mean)
-        return Trained(found, *curves([monitor]), Carry(moments, None)), monitor.best
+        made = Trained(found, *curves([monitor]), Carry(moments, None), stages=stages_of([monitor]))
+        return made, monitor.best
 
     def learn_more(self, trained, series, memory, rng):
         """Take a step of recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""

@@ -46,6 +46,7 @@ from .._training.monitor import (
     makes_one_of_all,
     progress,
 )
+from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
 
 
@@ -306,7 +307,8 @@ class RecurrentLearner(Embedding, Learner):
             judged = dynamics
             theta, moments = self._learn_held(task, stages, monitors, moments, rng)
             dynamics, ends = self._made(task, theta)
-        return Attempt(Trained(dynamics, *curves(monitors), moments, ends, judged), monitors[-1].best)
+        trained = Trained(dynamics, *curves(monitors), moments, ends, judged, stages=stages_of(monitors))
+        return Attempt(trained, monitors[-1].best)
 
     def _train(self, task, stages, theta, moments, rng, patience=None):
         """Solver after solver, each with the iterations it may take: their monitors, what the last goes on with."""
@@ -316,8 +318,9 @@ class RecurrentLearner(Embedding, Learner):
                 loss = self._loss(task.net, task.series, task.mean, solver, pool)
                 # "auto" gives L-BFGS more iterations, and as much more patience: held losses rise, then fall.
                 stale = patience or p.n_iter_no_change * max(1, limit // p.max_iter)
-                with progress(p.verbose, type(p).__name__, limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell)
+                name = type(solver).__name__
+                with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
@@ -473,12 +476,14 @@ class RecurrentLearner(Embedding, Learner):
         with self._threads_of_one() as pool:
             for solver, limit in self._whole_solvers(net, series):
                 objective = loss(traits(solver).dtype, B=B, pool=pool)
-                with progress(p.verbose, type(p).__name__, limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
+                name = type(solver).__name__
+                with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell, name)
                     moments = run_solver(solver, objective, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-        trained = Trained(self._pooled(net, settled(net, theta, series), mean), *curves(monitors), moments)
+        dynamics = self._pooled(net, settled(net, theta, series), mean)
+        trained = Trained(dynamics, *curves(monitors), moments, stages=stages_of(monitors))
         return Attempt(trained, monitors[-1].best)
 
     def _whole_solvers(self, net, series):

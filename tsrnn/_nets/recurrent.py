@@ -218,8 +218,8 @@ class Net(NamedTuple):
                 a[:] = a.ndim == 3
         return mark
 
-    def turned(self, weights):
-        """Transpose U of each block and W of each source for the backward pass."""
+    def turned(self, weights, inputs=False):
+        """Transpose U of each block and W of each source for the backward pass, of inputs if they are asked for."""
 
         def turn(W, at, K):
             V = np.empty((W.shape[0], W.shape[2], K), W.dtype)
@@ -227,7 +227,7 @@ class Net(NamedTuple):
             return V
 
         *blocks, readout = weights
-        looks_up = bool(self.symbols and self.symbols.columns)
+        looks_up = inputs or bool(self.symbols and self.symbols.columns)
         U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
         readers = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
         return U, [

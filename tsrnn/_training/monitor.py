@@ -61,9 +61,12 @@ class Monitor:
         Loss on the validation rows.
     progress : callable(str), optional
         Called with a line of text after every iteration.
+    name : str
+        Of the stage of training; ``reason`` says in the end why it stopped.
     """
 
-    def __init__(self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None):
+    def __init__(self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None, name=""):
+        self.name, self.reason = name, "converged"
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -82,6 +85,7 @@ class Monitor:
         """Record an iterate (P,) and its loss; True asks the solver to stop."""
         self.n_iter += 1
         if not np.isfinite(loss) or not np.all(np.isfinite(theta)):
+            self.reason = f"the loss became {loss}"
             if self.validate is None:
                 self.best_theta = self._calm
             warn(
@@ -107,7 +111,11 @@ class Monitor:
             if self.validate is not None:
                 text += f", validation {watched:.3e}"
             self.progress(text)
-        return self.n_iter >= self.max_iter or self._stale >= self.n_iter_no_change
+        if self._stale >= self.n_iter_no_change:
+            self.reason = f"{'validation loss' if self.validate else 'loss'} fell no more"
+        elif self.n_iter >= self.max_iter:
+            self.reason = "max_iter"
+        return self.reason != "converged"
 
 
 def curves(monitors):
@@ -117,6 +125,17 @@ def curves(monitors):
         [v for m in monitors for v in m.loss_curve],
         [v for m in monitors for v in m.validation_curve],
     )
+
+
+def stages(monitors):
+    """(name, iterations, why it stopped) of each stage of training."""
+    return tuple((m.name, m.n_iter, m.reason) for m in monitors)
+
+
+def summary(name, stages, seconds):
+    """One line of what a fit did."""
+    done = [f"{stage or 'training'}, {n} iteration{'s' * (n != 1)} ({reason})" for stage, n, reason in stages]
+    return f"{name}: {'; '.join([*done, f'{seconds:.1f} s'])}"
 
 
 @contextmanager

@@ -24,14 +24,14 @@ from scipy.special import bdtrik, chdtrc, ndtr, ndtri
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._estimators.regressor import forecasts_ahead, free_run
-from ._estimators.through import see_through
-from ._models.arx import ARXRegressor
-from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
-from ._series import timeline as timelines
-from ._series.checks import check_y
-from ._series.lags import parse_lags
-from ._series.rows import read_both
+from .._estimators.regressor import forecasts_ahead, free_run
+from .._estimators.through import see_through
+from .._models.arx import ARXRegressor
+from .._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
+from .._series import timeline as timelines
+from .._series.checks import check_y
+from .._series.lags import parse_lags
+from .._series.rows import read_both
 
 
 HORIZONS = (1, 3, 6, 12, 24)

@@ -1,0 +1,347 @@
+"""Forecasts and free runs, drawn beside what was measured."""
+
+import numpy as np
+import pandas as pd
+
+from .._estimators.regressor import forecasts_ahead
+from .._estimators.through import forecast, inside, sample_paths
+from .._series.stamps import is_default
+from ._style import (
+    COLOURS,
+    MEASURED,
+    axes,
+    dates,
+    legend_beside,
+    thin,
+    tidy,
+    title,
+    whole_numbers,
+    with_unit,
+)
+
+
+class ForecastDisplay:
+    """A forecast after its history, with a fan of intervals, sample paths and the measured values.
+
+    Parameters
+    ----------
+    forecast : DataFrame, Series or array-like of shape (steps,)
+        From ``forecast``; with ``level`` a DataFrame, whose columns ``lo-80``, ``hi-80`` ... are the fan.
+    history, truth : Series or array-like, optional
+        y before the forecast, and the y to compare it with. Without stamps the forecast follows the history, and the
+        truth begins with the forecast.
+    paths : array-like of shape (n_paths, steps) or (n_paths, steps, n_outputs), optional
+        Sample paths, from ``sample_paths``.
+    output : str or int, optional
+        Which output, where the forecast has several; the first by default.
+    series : optional
+        The key of the series to draw, where forecast, history and truth are frames of several.
+    unit : str, optional
+        Of y, for the axis, where its name does not end with one, as "power [kW]" does.
+    name : str, optional
+        For the legend.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    line_ : matplotlib line of the forecast
+    bands_ : list of matplotlib collections, the widest first
+    paths_ : list of matplotlib lines
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import load_sunspots
+    >>> from tsrnn.plotting import ForecastDisplay
+    >>> y = load_sunspots().target
+    >>> model = NARXRegressor(output_lags=12, random_state=0).fit(None, y[:"1955"])
+    >>> display = ForecastDisplay(model.forecast(22), history=y[:"1955"], truth=y["1956":]).plot()
+    >>> display.ax_.get_ylabel()
+    'sunspots'
+    """
+
+    def __init__(
+        self,
+        forecast,
+        *,
+        history=None,
+        truth=None,
+        paths=None,
+        output=None,
+        series=None,
+        unit=None,
+        name=None,
+    ):
+        self.forecast = forecast
+        self.history = history
+        self.truth = truth
+        self.paths = paths
+        self.output = output
+        self.series = series
+        self.unit = unit
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        steps,
+        X_future=None,
+        *,
+        level=(80, 95),
+        method="conformal",
+        n_paths=0,
+        history=None,
+        truth=None,
+        output=None,
+        series=None,
+        unit=None,
+        name=None,
+        ax=None,
+        last=None,
+        **line_kw,
+    ):
+        """Forecast and plot.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of tsrnn, or Pipeline or search over one
+        steps, X_future, level, method : as for ``forecast``
+        n_paths : int, default=0
+            Sample paths to draw.
+        history, truth, output, series, unit, name, ax, last, line_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : ForecastDisplay
+        """
+        prediction = forecast(estimator, steps, X_future, level=level, method=method)
+        paths = sample_paths(estimator, steps, X_future, n_paths=n_paths) if n_paths else None
+        if isinstance(prediction, list):
+            raise ValueError(
+                "The forecast is a list of series: draw one at a time, ForecastDisplay(forecast[k])."
+            )
+        given = {"history": history, "truth": truth, "paths": paths, "output": output, "series": series}
+        name = name or type(inside(estimator)[0]).__name__
+        return cls(prediction, **given, unit=unit, name=name).plot(ax, last=last, **line_kw)
+
+    def _rows(self, table, what):
+        """A history, truth or forecast as a frame of one series."""
+        table = pd.DataFrame(table)
+        if isinstance(table.index, pd.MultiIndex):
+            if self.series is None:
+                first = table.index[0][0]
+                raise ValueError(
+                    f"The {what} is of several series: name one to draw, such as series={first!r}."
+                )
+            table = table.loc[self.series]
+        return table
+
+    def _one(self, table, what, point):
+        """Select one output of a history or truth, a Series."""
+        table = self._rows(table, what)
+        return table[point] if point in table else table.iloc[:, 0]
+
+    def plot(self, ax=None, *, last=None, **line_kw):
+        """Draw history, intervals, sample paths, truth and forecast, as far as given.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        last : int, optional
+            Rows of history to show; three times the steps by default.
+        **line_kw
+            For ``ax.plot`` of the forecast.
+
+        Returns
+        -------
+        self : ForecastDisplay
+        """
+        ax = axes(ax, figsize=(8, 3.6))
+        table = self._rows(self.forecast, "forecast")
+        point, n = table.columns[0] if self.output is None else self.output, len(table)
+        if point not in table:
+            raise ValueError(f"output={point!r} is no column of the forecast: give one of {list(table)}.")
+        index, history = table.index, None
+        if self.history is not None:
+            history = self._one(self.history, "history", point)
+            index = index + len(history) if is_default(index) else index
+            history = history.iloc[-(last or 3 * n) :]
+            ax.plot(
+                dates(history.index),
+                history,
+                color="0.45",
+                linewidth=thin(len(history), 1.2),
+                label="history",
+            )
+        elif is_default(index):
+            index = index + 1
+        where = dates(index)
+        self._plot_bands(ax, where, table, point)
+        paths = np.empty((0, n)) if self.paths is None else np.asarray(self.paths)
+        paths = paths[..., list(table).index(point)] if paths.ndim == 3 else paths
+        name = {"label": f"{len(paths)} sample paths"}
+        style = {"color": COLOURS[0], "alpha": 0.35, "linewidth": 0.6}
+        self.paths_ = [
+            ax.plot(where, path, **style, **({} if k else name))[0] for k, path in enumerate(paths)
+        ]
+        one = {"marker": "o", "markersize": 5} if n == 1 else {}  # a line through one point is none
+        options = {"color": COLOURS[0], "linewidth": thin(n, 2.2), "label": self.name or "forecast", **one}
+        (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
+        if self.truth is not None:
+            self._plot_truth(ax, index, point, one)
+        self._name_axes(ax, index, point, history)
+        tidy(ax, where)
+        if history is not None and is_default(table.index):
+            whole_numbers(ax.xaxis, index)
+        ax.margins(x=0.01 if n > 1 else 0.05)
+        legend_beside(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_bands(self, ax, where, table, point):
+        """Draw the intervals, the widest first, so that narrow ones, darker, lie over them."""
+        prefix = "" if any(str(c).startswith("lo-") for c in table) else f"{point}-"
+        levels = [str(c).removeprefix(f"{prefix}lo-") for c in table if str(c).startswith(f"{prefix}lo-")]
+        self.bands_ = []
+        for k, level in enumerate(sorted(levels, key=float, reverse=True)):
+            ends = [table[f"{prefix}{side}-{level}"].astype(float) for side in ("lo", "hi")]
+            style = {"color": COLOURS[0], "alpha": 0.15 + 0.2 * k / len(levels), "label": f"{level} %"}
+            if len(table) == 1:  # an area of no width is invisible
+                self.bands_.append(ax.vlines(where, *ends, linewidth=7, **style))
+            else:
+                self.bands_.append(ax.fill_between(where, *ends, linewidth=0, **style))
+
+    def _plot_truth(self, ax, index, point, one):
+        """Draw what was measured, a thin line over the broad one of the forecast; say where it ends before that."""
+        truth = self._one(self.truth, "truth", point).iloc[: len(index)]
+        where = index[: len(truth)] if is_default(truth.index) else truth.index
+        known = np.flatnonzero(truth.notna().to_numpy())
+        short = len(known) and known[-1] + 1 < len(index)
+        style = {"color": MEASURED, "linewidth": thin(len(index), 1.1)} | one
+        ax.plot(dates(where), truth, **style, label="measured so far" if short else "measured")
+
+    def _name_axes(self, ax, index, point, history):
+        """Name y with its unit, and x where no stamps speak for themselves."""
+        names = [getattr(history, "name", None), getattr(self.forecast, "name", None), point]
+        name = next((name for name in names if isinstance(name, str)), "y")
+        if name == "y" and len(pd.DataFrame(self.forecast).columns) > 1 and isinstance(point, int):
+            name = f"y, output {point}"
+        ax.set_ylabel(with_unit(name, self.unit))
+        if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
+            steps = self.history is None and is_default(self._rows(self.forecast, "forecast").index)
+            ax.set_xlabel("steps ahead" if steps else index.name or "row")
+            if steps:
+                whole_numbers(ax.xaxis, index)
+
+
+class CompareDisplay:
+    """A free run beside the measured record, with its fit in per cent, as system identification compares models.
+
+    A free run sees the inputs but no measured output, and so shows what a model knows of the system. Its fit is
+
+        100 (1 - |y - f| / |y - mean y|),
+
+    100 for a perfect model and 0 for the mean.
+
+    Parameters
+    ----------
+    measured : Series or array-like of shape (n_timesteps,)
+        NaN where nothing was measured.
+    runs : dict of array-like of shape (n_timesteps,) by name
+        What models answered.
+    unit : str, optional
+        Of y, for the axis.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    fits_ : dict of float
+        The fit of each run, in per cent.
+    lines_ : dict of matplotlib lines, by name
+
+    Examples
+    --------
+    >>> from tsrnn import ARXRegressor, NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.plotting import CompareDisplay
+    >>> X, y = make_narendra(800, random_state=0)
+    >>> models = {"NARX": NARXRegressor(random_state=0), "ARX": ARXRegressor()}
+    >>> models = {name: model.fit(X[:600], y[:600]) for name, model in models.items()}
+    >>> display = CompareDisplay.from_estimator(models, X[600:], y[600:])
+    >>> display.fits_["NARX"] > display.fits_["ARX"]
+    True
+    """
+
+    def __init__(self, measured, runs, *, unit=None):
+        self.measured = measured
+        self.runs = runs
+        self.unit = unit
+
+    @classmethod
+    def from_estimator(cls, estimators, X, y, *, start=None, output=0, unit=None, ax=None, **line_kw):
+        """Run one model or several freely, and plot.
+
+        Parameters
+        ----------
+        estimators : fitted estimator of tsrnn, or dict of them by name
+            Or Pipelines or searches.
+        X, y : as for ``predict_ahead``, one series
+        start : optional
+            Where the runs start, as for ``predict``: ``(X[:20], y[:20])`` and the rows behind them for the best guess
+            of the state of an experiment that the model has not seen.
+        output : int, default=0
+            Which column of y.
+        unit, ax, line_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : CompareDisplay
+        """
+        if not isinstance(estimators, dict):
+            estimators = {type(inside(estimators)[0]).__name__: estimators}
+        unknown = (y if hasattr(y, "index") else np.asarray(y, float)) * np.nan
+        runs = {}
+        for name, estimator in estimators.items():
+            model, transform = inside(estimator)
+            out = forecasts_ahead(model, transform(X), unknown, [1], start)[1]
+            runs[name] = out if np.ndim(out) == 1 else np.asarray(out)[:, output]
+        table = pd.DataFrame(y)
+        return cls(table.iloc[:, output], runs, unit=unit).plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw the record, and a line a run.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **line_kw
+            For ``ax.plot`` of the runs.
+
+        Returns
+        -------
+        self : CompareDisplay
+        """
+        ax = axes(ax, figsize=(8, 3.6))
+        y = pd.Series(self.measured)
+        where, known = dates(y.index), y.notna().to_numpy()
+        around = np.sqrt(np.sum((y[known] - y[known].mean()) ** 2))
+        ax.plot(where, y, color=MEASURED, linewidth=thin(len(y), 1.3), label="measured")
+        self.fits_, self.lines_ = {}, {}
+        for k, (name, run) in enumerate(self.runs.items()):
+            error = y.to_numpy()[known] - np.asarray(run, float)[known]
+            self.fits_[name] = float(100 * (1 - np.sqrt(np.sum(error**2)) / around)) if around else np.nan
+            label = f"{name}, fit {self.fits_[name]:.1f} %"
+            style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 1.5), "label": label}
+            (self.lines_[name],) = ax.plot(where, run, **{**style, **line_kw})
+        ax.set_ylabel(with_unit(y.name if isinstance(y.name, str) else "y", self.unit))
+        if not isinstance(where, pd.DatetimeIndex):
+            ax.set_xlabel(where.name or "row")
+        title(ax, "Free runs, which see the inputs only")
+        tidy(ax, where)
+        ax.margins(x=0.01)
+        legend_beside(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,560 @@
+"""What a fitted model looks at, remembers and answers."""
+
+import numpy as np
+import pandas as pd
+
+from .._estimators.through import see_through
+from ..diagnostics import lag_importance, response
+from ._style import (
+    BOTH_WAYS,
+    COLOURS,
+    SHADES,
+    axes,
+    bare,
+    pyplot,
+    shortened,
+    tidy,
+    title,
+    whole_numbers,
+    with_unit,
+)
+
+
+class LagImportanceDisplay:
+    """Sensitivity of the forecast to each lag of each input and of y.
+
+    Parameters
+    ----------
+    importance : DataFrame indexed by lag, a column a variable
+        From :func:`tsrnn.diagnostics.lag_importance`.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    image_ : matplotlib QuadMesh; of a single lag a BarContainer
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.plotting import LagImportanceDisplay
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> model = NARXRegressor(random_state=0).fit(X[:500], y[:500])
+    >>> display = LagImportanceDisplay.from_estimator(model, X[500:], y[500:], max_lag=6)
+    >>> display.importance.shape
+    (7, 2)
+    """
+
+    def __init__(self, importance, *, name=None):
+        self.importance = importance
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, max_lag=24, *, output=0, start=None, name=None, ax=None, **mesh_kw
+    ):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator, X, y, max_lag, output, start : as for :func:`tsrnn.diagnostics.lag_importance`
+        name, ax, mesh_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : LagImportanceDisplay
+        """
+        importance = lag_importance(estimator, X, y, max_lag, output=output, start=start)
+        name = name or type(see_through(estimator, None)[0]).__name__
+        return cls(importance, name=name).plot(ax, **mesh_kw)
+
+    def plot(self, ax=None, **mesh_kw):
+        """Draw a row per variable, the most important on top, and a cell per lag, in logarithmic colours.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **mesh_kw
+            For ``ax.pcolormesh``.
+
+        Returns
+        -------
+        self : LagImportanceDisplay
+        """
+        from matplotlib.colors import LogNorm
+
+        table = pd.DataFrame(self.importance)
+        table = table[table.sum().sort_values().index]
+        lags, n = table.index, table.shape[1]
+        largest = np.nanmax(table.to_numpy(), initial=0) or 1.0
+        values = table.to_numpy(float).T
+        label = "std of the forecast per std of the input"
+        prefix = f"{self.name}: " if self.name else ""
+        heading = f"{prefix}how far the forecast moves with what was measured some rows before"
+        if len(lags) == 1 and not mesh_kw:  # a map of one column is a hairline: bars then
+            return self._plot_bars(ax, table, label, heading)
+        ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
+        shades = pyplot().get_cmap(f"{SHADES}_r").with_extremes(under="white", bad="white")
+        options = {
+            "norm": LogNorm(largest / 300, largest),
+            "cmap": shades,
+            "edgecolor": "white",
+            "linewidth": 0.5,
+        }
+        edges = np.r_[lags, lags[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
+        self.image_ = ax.pcolormesh(*edges, np.where(values > 0, values, np.nan), **{**options, **mesh_kw})
+        ax.set_yticks(np.arange(n), [shortened(name) for name in table])
+        ax.set_xlabel("lag, rows before the forecast row")
+        whole_numbers(ax.xaxis, lags)
+        bare(ax)
+        title(ax, heading)
+        bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit(label, None), extend="min")
+        bar.outline.set_visible(False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_bars(self, ax, table, label, heading):
+        """Draw a bar a variable, of the one lag."""
+        ax = axes(ax, figsize=(6.4, 1.2 + 0.4 * table.shape[1]))
+        self.image_ = ax.barh(np.arange(table.shape[1]), table.iloc[0], color=COLOURS[0], height=0.6)
+        ax.set_yticks(np.arange(table.shape[1]), [shortened(name) for name in table])
+        ax.set_xlabel(f"{label}, lag {table.index[0]}")
+        tidy(ax)
+        title(ax, heading)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class AttentionDisplay:
+    """What each step of a forecast looks at: a map of steps against rows of history.
+
+    Parameters
+    ----------
+    weights : array-like of shape (horizon, context)
+        Of one forecast, or the mean of many, from ``attention_weights`` of an encoder-decoder.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    mesh_ : matplotlib QuadMesh
+
+    Examples
+    --------
+    >>> from tsrnn import EncoderDecoderRegressor
+    >>> from tsrnn.datasets import load_sunspots
+    >>> from tsrnn.plotting import AttentionDisplay
+    >>> y = load_sunspots().target
+    >>> model = EncoderDecoderRegressor(horizon=5, context=22, hidden_layer_sizes=(8,), max_iter=2, random_state=0)
+    >>> display = AttentionDisplay.from_estimator(model.fit(None, y), None, y)
+    >>> display.weights.shape
+    (5, 22)
+    """
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, origin=None, ax=None, **mesh_kw):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator : fitted EncoderDecoderRegressor, or Pipeline or search over one
+        X, y : as for ``attention_weights``
+        origin : int, optional
+            Which of the forecasts, -1 for the last; by default the mean of all.
+        ax, mesh_kw : as for ``plot``
+
+        Returns
+        -------
+        display : AttentionDisplay
+        """
+        estimator, X = see_through(estimator, X)
+        if not hasattr(estimator, "attention_weights"):
+            raise ValueError(f"{type(estimator).__name__} has no attention: give an EncoderDecoderRegressor.")
+        weights = estimator.attention_weights(X, y)
+        return cls(weights.mean(axis=0) if origin is None else weights[origin]).plot(ax, **mesh_kw)
+
+    def plot(self, ax=None, **mesh_kw):
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **mesh_kw
+            For ``ax.pcolormesh``.
+
+        Returns
+        -------
+        self : AttentionDisplay
+        """
+        ax = axes(ax, figsize=(7, 3.6))
+        weights = np.asarray(self.weights)
+        steps, context = weights.shape
+        back, ahead = np.arange(-context, 1) + 0.5, np.arange(steps + 1) + 0.5
+        self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": f"{SHADES}_r", "vmin": 0.0, **mesh_kw})
+        ax.figure.colorbar(self.mesh_, ax=ax, label="share of attention").outline.set_visible(False)
+        ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
+        whole_numbers(ax.yaxis, [1])
+        bare(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class PoolingDisplay:
+    """Where a model of whole series looks: a row of the picture a series, dark where its weight is.
+
+    Parameters
+    ----------
+    weights : list of array-like of shape (n_timesteps,)
+        From ``attention_weights`` of a model with ``pooling="attention"``.
+    labels : sequence, optional
+        Of the series, for the axis.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    image_ : matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import GRUClassifier
+    >>> from tsrnn.plotting import PoolingDisplay
+    >>> X = np.random.default_rng(0).normal(size=(40, 12, 2))
+    >>> model = GRUClassifier((6,), pooling="attention", max_iter=20, random_state=0).fit(X, X[:, 3, 0] > 0)
+    >>> PoolingDisplay.from_estimator(model, X[:10]).image_.get_array().shape
+    (10, 12)
+    """
+
+    def __init__(self, weights, *, labels=None, name=None):
+        self.weights = weights
+        self.labels = labels
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, labels=None, name=None, ax=None, **image_kw):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator : fitted model with ``pooling="attention"``, or Pipeline or search over one
+        X : as for ``predict``
+        labels, name, ax, image_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : PoolingDisplay
+        """
+        estimator, X = see_through(estimator, X)
+        weights = estimator.attention_weights(X)
+        return cls(weights, labels=labels, name=name or type(estimator).__name__).plot(ax, **image_kw)
+
+    def plot(self, ax=None, **image_kw):
+        """Draw the weights.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **image_kw
+            For ``ax.imshow``.
+
+        Returns
+        -------
+        self : PoolingDisplay
+        """
+        ax = axes(ax, figsize=(7, 1.6 + min(3.4, 0.22 * len(self.weights))))
+        table = np.full((len(self.weights), max(map(len, self.weights))), np.nan)
+        for row, a in zip(table, self.weights):
+            row[: len(a)] = a
+        options = {"aspect": "auto", "cmap": f"{SHADES}_r", "vmin": 0, "interpolation": "nearest"}
+        self.image_ = ax.imshow(table, **{**options, **image_kw})
+        ax.set(xlabel="step", ylabel="series", title=self.name)
+        if self.labels is not None:
+            ax.set_yticks(range(len(self.labels)), [shortened(label) for label in self.labels])
+        else:
+            whole_numbers(ax.yaxis, [1])
+        whole_numbers(ax.xaxis, [1])
+        bare(ax)
+        ax.figure.colorbar(self.image_, ax=ax, label="weight").outline.set_visible(False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class ReservoirDisplay:
+    """Eigenvalues of a reservoir in the unit circle, and its states along a series.
+
+    Parameters
+    ----------
+    eigenvalues : array-like of shape (n_units,), complex
+        Of (1 - a) I + a W, the linear part of a step: the closer to the circle, the longer the memory.
+    states : array-like of shape (n_timesteps, n_units)
+        From ``states`` of an ``ESNRegressor``.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_ : ndarray of two matplotlib Axes
+    figure_ : matplotlib Figure
+    points_, image_ : matplotlib PathCollection and AxesImage
+
+    Examples
+    --------
+    >>> from tsrnn import ESNRegressor
+    >>> from tsrnn.datasets import make_narma
+    >>> from tsrnn.plotting import ReservoirDisplay
+    >>> X, y = make_narma(600, random_state=0)
+    >>> model = ESNRegressor(100, random_state=0).fit(X[:500], y[:500])
+    >>> display = ReservoirDisplay.from_estimator(model, X[500:], n_units=30)
+    >>> display.states.shape
+    (100, 30)
+    """
+
+    def __init__(self, eigenvalues, states, *, name=None):
+        self.eigenvalues = eigenvalues
+        self.states = states
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, start=None, n_units=50, name=None, ax=None, **image_kw):
+        """Compute and plot.
+
+        Parameters
+        ----------
+        estimator : fitted ESNRegressor, or Pipeline or search over one
+        X, y, start : as for ``ESNRegressor.states``
+        n_units : int, default=50
+            Number of units in the raster, evenly spaced.
+        name, ax, image_kw : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : ReservoirDisplay
+        """
+        estimator, X = see_through(estimator, X)
+        states = estimator.states(X, y, start=start)
+        chosen = np.linspace(0, states.shape[1] - 1, min(n_units, states.shape[1])).astype(int)
+        display = cls(estimator.eigenvalues(), states[:, chosen], name=name or type(estimator).__name__)
+        return display.plot(ax, **image_kw)
+
+    def plot(self, ax=None, **image_kw):
+        """Draw the eigenvalues on one axes, the states on the other.
+
+        Parameters
+        ----------
+        ax : sequence of two matplotlib Axes, optional
+            A new figure's by default.
+        **image_kw
+            For ``ax.imshow``, which draws the states.
+
+        Returns
+        -------
+        self : ReservoirDisplay
+        """
+        plt = pyplot()
+        if ax is None:
+            options = {"figsize": (10, 3.8), "width_ratios": (1, 1.6), "layout": "constrained"}
+            ax = plt.subplots(1, 2, **options)[1]
+        plane, raster = ax
+        values, states = np.asarray(self.eigenvalues), np.asarray(self.states)
+        circle = np.exp(2j * np.pi * np.linspace(0, 1, 200))
+        plane.plot(circle.real, circle.imag, color="0.6", linewidth=1)
+        self.points_ = plane.scatter(values.real, values.imag, s=8, color=COLOURS[0])
+        plane.set(xlabel="real part", ylabel="imaginary part of an eigenvalue", aspect="equal")
+        tidy(plane)
+        largest = np.abs(states).max(initial=0) or 1.0
+        options = {"aspect": "auto", "cmap": BOTH_WAYS, "vmin": -largest, "vmax": largest}
+        self.image_ = raster.imshow(states.T, **{**options, "interpolation": "nearest", **image_kw})
+        n, shown = len(values), states.shape[1]
+        raster.set(xlabel="step", ylabel="unit" if shown >= n else f"{shown} of {n} units, evenly chosen")
+        whole_numbers(raster.xaxis, [1])
+        whole_numbers(raster.yaxis, [1])
+        bare(raster)
+        raster.figure.colorbar(self.image_, ax=raster, label="state").outline.set_visible(False)
+        title(plane, self.name)
+        self.ax_, self.figure_ = np.array([plane, raster]), plane.figure
+        return self
+
+
+class ResponseDisplay:
+    """What a fitted model answers to a step and to a pulse of one input.
+
+    The step response says how strongly and how fast an input works in the end, the impulse response how long it is
+    remembered. Of a non-linear model they depend on where it rests and on how large the step is.
+
+    Parameters
+    ----------
+    step, impulse : DataFrame indexed by rows since the change, a column an output
+        From :func:`tsrnn.diagnostics.response`.
+    size : float, optional
+        Of the change, and ``input``, which input it was: for the title.
+    unit : str, optional
+        Of y, for the axes.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_ : ndarray of two matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.plotting import ResponseDisplay
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> model = NARXRegressor(random_state=0).fit(X, y)
+    >>> display = ResponseDisplay.from_estimator(model, n_rows=20)
+    >>> display.step.shape
+    (20, 1)
+    """
+
+    def __init__(self, step, impulse, *, unit=None, name=None):
+        self.step = step
+        self.impulse = impulse
+        self.unit = unit
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, *, input=0, size=None, at=None, n_rows=50, unit=None, name=None, ax=None
+    ):
+        """Ask the model and plot.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of tsrnn
+        input, size, at, n_rows : as for :func:`tsrnn.diagnostics.response`
+        unit, name, ax : as for the constructor and ``plot``
+
+        Returns
+        -------
+        display : ResponseDisplay
+        """
+        options = {"input": input, "size": size, "at": at, "n_rows": n_rows}
+        step, impulse = (response(estimator, kind, **options) for kind in ("step", "impulse"))
+        change = step.attrs["size"]
+        name = (
+            name or f"{type(see_through(estimator, None)[0]).__name__}, {step.attrs['input']} + {change:.3g}"
+        )
+        return cls(step, impulse, unit=unit, name=name).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the step response and the impulse response.
+
+        Parameters
+        ----------
+        ax : sequence of two matplotlib Axes, optional
+            A new figure's by default.
+
+        Returns
+        -------
+        self : ResponseDisplay
+        """
+        if ax is None:
+            ax = pyplot().subplots(1, 2, figsize=(9, 3.2), layout="constrained")[1]
+        ax = np.ravel(ax)
+        for one, table, label in zip(ax, (self.step, self.impulse), ("step response", "impulse response")):
+            for k, name in enumerate(table):
+                style = {"color": COLOURS[k % len(COLOURS)], "where": "post", "linewidth": 1.5}
+                one.step(table.index, table[name], **style, label=shortened(name))
+            one.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            one.set(xlabel="rows after the change", ylabel=with_unit(f"{label} of y", self.unit))
+            tidy(one)
+            whole_numbers(one.xaxis, table.index)
+        if self.step.shape[1] > 1:
+            ax[0].legend(frameon=False)
+        title(ax[0], self.name)
+        self.ax_, self.figure_ = ax, ax[0].figure
+        return self
+
+
+class ExplanationDisplay:
+    """What moved one forecast: a row an input, a column a lag, red what raised it and blue what lowered it.
+
+    Parameters
+    ----------
+    explanation : DataFrame indexed by lag, a column an input and output
+        From :func:`tsrnn.diagnostics.explain`: its numbers, in the units of y, add up to forecast - baseline.
+    unit : str, optional
+        Of y, for the colour bar.
+    n_rows : int, default=12
+        At most so many variables, those that moved it most.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    image_ : matplotlib QuadMesh
+
+    Examples
+    --------
+    >>> from tsrnn import NARXRegressor
+    >>> from tsrnn.datasets import make_narendra
+    >>> from tsrnn.diagnostics import explain
+    >>> from tsrnn.plotting import ExplanationDisplay
+    >>> X, y = make_narendra(700, random_state=0)
+    >>> model = NARXRegressor(random_state=0).fit(X[:500], y[:500])
+    >>> display = ExplanationDisplay(explain(model, X[500:], y[500:], at=50)).plot()
+    """
+
+    def __init__(self, explanation, *, unit=None, n_rows=12):
+        self.explanation = explanation
+        self.unit = unit
+        self.n_rows = n_rows
+
+    def plot(self, ax=None, **mesh_kw):
+        """Draw the map, the variable that moved the forecast most on top.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **mesh_kw
+            For ``ax.pcolormesh``.
+
+        Returns
+        -------
+        self : ExplanationDisplay
+        """
+        table = self.explanation
+        known = table.attrs
+        order = table.abs().sum().sort_values().index[-self.n_rows :]
+        values, n = table[order].to_numpy(float).T, len(order)
+        ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
+        largest = np.nanmax(np.abs(values), initial=0) or 1.0
+        edges = np.r_[table.index, table.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
+        options = {
+            "cmap": BOTH_WAYS,
+            "vmin": -largest,
+            "vmax": largest,
+            "edgecolor": "white",
+            "linewidth": 0.5,
+        }
+        self.image_ = ax.pcolormesh(*edges, values, **{**options, **mesh_kw})
+        totals = table[order].sum()
+        ax.set_yticks(np.arange(n), [f"{shortened(name)}  {totals[name]:+.3g}" for name in order])
+        ax.set_xlabel("lag, rows before the forecast row")
+        whole_numbers(ax.xaxis, table.index)
+        bare(ax)
+        if "forecast" in known:
+            moved = known["forecast"] - known["baseline"]
+            words = f"forecast {known['forecast']:.4g} = {known['baseline']:.4g} of the mean {moved:+.4g}"
+            title(
+                ax,
+                f"{words} of what is shown"
+                if n == table.shape[1]
+                else f"{words} of {n} variables and others",
+            )
+        bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit("moved the forecast by", self.unit))
+        bar.outline.set_visible(False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,195 @@
+"""Labels: what a net knows of categories, and how sure it is of classes."""
+
+import numpy as np
+import pandas as pd
+
+from .._estimators.through import see_through
+from ._style import COLOURS, axes, dates, legend_beside, shortened, tidy, title, whole_numbers
+
+
+MAX_NAMES = 30  # points of a map that have room for their names
+
+
+class EmbeddingDisplay:
+    """A map of what a net has learnt about categories: those that it treats alike lie close to each other.
+
+    Parameters
+    ----------
+    vectors : DataFrame or array-like of shape (n_categories, n_numbers)
+        A row a category, from :func:`tsrnn.diagnostics.embedding`; more than two numbers are seen along their two
+        main directions.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    places_ : ndarray of shape (n_categories, 2)
+    points_ : matplotlib PathCollection
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn.plotting import EmbeddingDisplay
+    >>> display = EmbeddingDisplay(np.random.default_rng(0).normal(size=(6, 3))).plot()
+    >>> display.places_.shape
+    (6, 2)
+    """
+
+    def __init__(self, vectors, *, name=None):
+        self.vectors = vectors
+        self.name = name
+
+    def plot(self, ax=None, **points_kw):
+        """Draw a point a category, with its name where there are few.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+        **points_kw
+            For ``ax.scatter``.
+
+        Returns
+        -------
+        self : EmbeddingDisplay
+        """
+        table = pd.DataFrame(self.vectors)
+        ax = axes(ax, figsize=(5.6, 4.4))
+        V = table.to_numpy(float) - table.to_numpy(float).mean(axis=0)
+        shown = 1.0
+        if V.shape[1] > 2:
+            U, size, _ = np.linalg.svd(V, full_matrices=False)
+            shown = np.sum(size[:2] ** 2) / (np.sum(size**2) or 1.0)
+            V = U * size
+        self.places_ = np.pad(V[:, :2], [(0, 0), (0, max(0, 2 - V.shape[1]))])
+        self.points_ = ax.scatter(*self.places_.T, **{"color": COLOURS[0], "s": 14, **points_kw})
+        if len(table) <= MAX_NAMES:
+            for name, place in zip(table.index, self.places_):
+                words = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": "small"}
+                ax.annotate(shortened(name, 20), place, **words)
+        ax.set(xlabel="first direction", ylabel="second direction", aspect="equal")
+        ax.margins(0.12)
+        tidy(ax)
+        note = "" if shown > 0.995 else f"{shown:.0%} of the differences shown"
+        title(ax, ": ".join(filter(None, (self.name, note))))
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class ProbabilityDisplay:
+    """Probabilities of classes along time, over a band of the true labels.
+
+    Parameters
+    ----------
+    probabilities : DataFrame of shape (n_timesteps, n_classes)
+        A column a class, from ``predict_proba``.
+    truth : array-like of shape (n_timesteps,), optional
+        The labels; None or NaN where unknown.
+    name : str, optional
+        For the title.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    areas_ : list of matplotlib collections, one a class
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import GRUClassifier
+    >>> from tsrnn.plotting import ProbabilityDisplay
+    >>> X = np.sin(np.arange(300.0))[:, None]
+    >>> model = GRUClassifier((4,), max_iter=10, random_state=0).fit(X[:200], X[:200, 0] > 0)
+    >>> display = ProbabilityDisplay.from_estimator(model, X[200:], X[200:, 0] > 0)
+    >>> len(display.areas_)
+    2
+    """
+
+    def __init__(self, probabilities, truth=None, *, name=None):
+        self.probabilities = probabilities
+        self.truth = truth
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, name=None, ax=None, **options):
+        """Ask the classifier and plot.
+
+        Parameters
+        ----------
+        estimator : fitted classifier of tsrnn of rows, or Pipeline or search over one
+        X : as for ``predict_proba``
+        y : array-like of shape (n_timesteps,), optional
+            The true labels.
+        name, ax : as for the constructor and ``plot``
+        **options
+            Of ``predict_proba``, such as ``start``.
+
+        Returns
+        -------
+        display : ProbabilityDisplay
+        """
+        inner, Z = see_through(estimator, X)
+        if not hasattr(inner, "predict_proba"):
+            raise ValueError(f"{type(inner).__name__} knows no classes: give a classifier.")
+        shares = np.asarray(inner.predict_proba(Z, **options))
+        index = X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
+        table = pd.DataFrame(shares, index, columns=inner.classes_)
+        return cls(table, y, name=name or type(inner).__name__).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the areas and, above them, the labels.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default.
+
+        Returns
+        -------
+        self : ProbabilityDisplay
+        """
+        table = pd.DataFrame(self.probabilities)
+        ax = axes(ax, figsize=(8, 3.2))
+        colours = [COLOURS[k % len(COLOURS)] for k in range(table.shape[1])]
+        where, edges = _edges(table.index)
+        below = np.zeros(len(table))
+        self.areas_ = []
+        for colour, name, share in zip(colours, table, table.to_numpy(float).T):
+            level = [np.r_[v, v[-1:]] for v in (below, below + share)]
+            style = {"color": colour, "alpha": 0.75, "linewidth": 0, "step": "post", "label": shortened(name)}
+            self.areas_.append(ax.fill_between(edges, *level, **style))
+            below = below + share
+        if self.truth is not None:
+            truth = np.asarray(self.truth, object)
+            for colour, name in zip(colours, table):
+                hit = np.r_[truth == name, False]
+                style = {
+                    "where": hit | np.r_[False, hit[:-1]],
+                    "color": colour,
+                    "linewidth": 0,
+                    "step": "post",
+                }
+                ax.fill_between(edges, np.full(len(edges), 1.04), 1.12, **style)
+            ax.text(1.005, 1.08, "true", transform=ax.get_yaxis_transform(), va="center", fontsize="small")
+        ax.set(ylim=(0, 1.12 if self.truth is not None else 1), yticks=[0, 0.5, 1], ylabel="probability")
+        tidy(ax, where)
+        ax.grid(False)
+        if not isinstance(where, pd.DatetimeIndex):
+            ax.set_xlabel(where.name or "row")
+            whole_numbers(ax.xaxis, [1])
+        ax.margins(x=0)
+        title(ax, self.name)
+        legend_beside(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _edges(index):
+    """Stamps or places (N,) of rows, and where each begins, and the last ends, (N + 1,)."""
+    where = dates(index)
+    if len(where) < 2:
+        return where, where.append(
+            where + (pd.Timedelta(1, "h") if isinstance(where, pd.DatetimeIndex) else 1)
+        )
+    return where, where.append(where[-1:] + (where[-1] - where[-2]))
