@@ -8,8 +8,8 @@ from sklearn.preprocessing import StandardScaler
 
 from tsrnn import ARXRegressor, ESNRegressor, NARXRegressor, diagnose
 from tsrnn.datasets import make_narendra
-from tsrnn.diagnostics import lag_importance, residual_correlations
-from tsrnn.model_selection import backtest
+from tsrnn.diagnostics import explain, lag_importance, residual_correlations
+from tsrnn.model_selection import Backtest, backtest
 
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -17,11 +17,19 @@ plt.switch_backend("Agg")
 
 from tsrnn.plotting import (  # noqa: E402
     BacktestDisplay,
+    CompareDisplay,
+    EmbeddingDisplay,
+    ErrorCalendarDisplay,
+    ExplanationDisplay,
     ForecastDisplay,
     LagImportanceDisplay,
+    LeaderboardDisplay,
     LossCurveDisplay,
     PoolingDisplay,
+    ProbabilityDisplay,
+    ReliabilityDisplay,
     ResidualDisplay,
+    ResponseDisplay,
 )
 
 
@@ -29,7 +37,9 @@ from tsrnn.plotting import (  # noqa: E402
 def _close():
     yield
     for number in plt.get_fignums():  # drawing finds what building does not
-        plt.figure(number).canvas.draw()
+        figure = plt.figure(number)
+        figure.set_dpi(40)  # which is quick
+        figure.canvas.draw()
     plt.close("all")
 
 
@@ -56,7 +66,14 @@ def test_a_fan_after_its_history(hours):
     )
     made = model[-1].forecast(24, StandardScaler().fit(X[:400]).transform(X[400:424]), level=[50, 90])
     pd.testing.assert_frame_equal(display.forecast, made)
-    assert labels(display.ax_) == ["history", "90 %", "50 %", "measured", "ARXRegressor"]
+    assert labels(display.ax_) == [
+        "history",
+        "90 %",
+        "50 %",
+        "5 sample paths",
+        "ARXRegressor",
+        "measured",
+    ]
     np.testing.assert_array_equal(display.line_.get_ydata(), made["level"])
     assert display.line_.get_color() == "k"
     for band, level in zip(display.bands_, (90, 50)):
@@ -97,6 +114,38 @@ def test_one_of_several_outputs_and_periods():
         assert len(display.bands_) == 1
 
 
+def test_forecasts_of_arrays_with_several_outputs_and_of_panels():
+    two = np.column_stack([np.arange(6.0), -np.arange(6.0)])
+    paths = np.stack([two, two + 1])
+    display = ForecastDisplay(two, history=two, truth=two[:4], paths=paths, output=1, unit="bar").plot()
+    np.testing.assert_array_equal(display.line_.get_ydata(), two[:, 1])
+    np.testing.assert_array_equal(display.paths_[1].get_ydata(), two[:, 1] + 1)
+    assert display.ax_.get_ylabel() == "y, output 1, bar"
+    assert labels(display.ax_)[-1] == "measured so far"  # it ends before the forecast does
+    assert display.ax_.lines[-1].get_linewidth() < display.line_.get_linewidth()  # neither hides the other
+    both = pd.concat({"a": pd.Series(two[:, 0]), "b": pd.Series(two[:, 1])})
+    assert ForecastDisplay(both, series="b").plot().line_.get_ydata()[5] == -5
+    with pytest.raises(ValueError, match="forecast is of several series"):
+        ForecastDisplay(both).plot()
+    one = ForecastDisplay(pd.DataFrame({"y": [1.0], "lo-80": [0.0], "hi-80": [2.0]})).plot()
+    assert one.ax_.get_xlabel() == "steps ahead"
+    assert one.line_.get_marker() == "o"  # a line through one point, and an area of no width, are invisible
+    assert one.bands_[0].get_segments()[0][:, 1].tolist() == [0, 2]
+    named = ForecastDisplay(pd.Series([1.0, 2], name="power [kW]"), unit="kW").plot()
+    assert named.ax_.get_ylabel() == "power [kW]"
+
+
+def test_free_runs_and_their_fit(hours):
+    model, X, y = hours
+    display = CompareDisplay.from_estimator({"ARX": model}, X[400:], y[400:], unit="m")
+    free = model.predict(X[400:])
+    np.testing.assert_allclose(display.lines_["ARX"].get_ydata(), free)
+    away = np.linalg.norm(y[400:] - free) / np.linalg.norm(y[400:] - y[400:].mean())
+    assert display.fits_["ARX"] == pytest.approx(100 * (1 - away))
+    assert labels(display.ax_) == ["measured", f"ARX, fit {display.fits_['ARX']:.1f} %"]
+    assert display.ax_.get_ylabel() == "level, m"
+
+
 # ---------------------------------------------------------------------------------------- training
 
 
@@ -116,6 +165,20 @@ def test_loss_curves():
     one = LossCurveDisplay.from_estimator(ESNRegressor(20, random_state=0).fit(X, y))
     assert (len(one.lines_), one.best_) == (1, 1)
     assert LossCurveDisplay([3.0, 2.0, 2.5]).plot().best_ == 2
+    stages = [("open loop", 2, "max_iter"), ("closed loop", 3, "max_iter")]
+    display = LossCurveDisplay([3.0, 1.0, 9.0, 7.0, 8.0], stages=stages).plot()
+    assert [line.get_xdata().tolist() for line in display.lines_] == [[1, 2], [3, 4, 5]]  # not joined
+    assert display.best_ == 4  # of the last stage, whose loss is another
+    assert [text.get_text() for text in display.ax_.texts] == ["open loop", "closed loop"]
+
+
+def test_leaderboard():
+    board = pd.DataFrame({"error": [0.5, 0.6, 1.0, np.inf], "weight": [1.0, 1.0, 0.0, np.nan]})
+    board.index = ["blend", "ARX", "persistence", "dropped"]
+    display = LeaderboardDisplay(board).plot()
+    assert [bar.get_width() for bar in display.bars_] == [0.5, 0.6, 1.0]
+    assert [text.get_text() for text in display.ax_.texts] == ["0.5", "0.6, weight 100%", "1"]
+    assert len(LeaderboardDisplay(board, n_rows=2).plot().bars_) == 2
 
 
 # ---------------------------------------------------------------------------------------- backtests
@@ -152,6 +215,51 @@ def test_errors_by_horizon(hours):
     np.testing.assert_allclose(2 * a, b, rtol=1e-6)
 
 
+def test_ticks_of_steps():
+    few, many = (pd.DataFrame({"a": np.ones(n)}, index=range(1, n + 1)) for n in (5, 96))
+    few, many = BacktestDisplay(few, unit="kW").plot(), BacktestDisplay(many, metric="MASE", unit="kW").plot()
+    assert few.ax_.get_xticks().tolist() == [1, 2, 3, 4, 5]
+    assert many.ax_.get_xticks().tolist() == [1, *range(12, 97, 12)]
+    assert few.lines_["a"].get_marker() == "o"
+    assert many.lines_["a"].get_marker() == "None"  # they would touch
+    assert [d.ax_.get_ylabel() for d in (few, many)] == ["RMSE, kW", "MASE"]
+
+
+def test_errors_by_hour_and_weekday():
+    time = pd.date_range("2024-01-01", periods=24 * 14, freq="h")  # a Monday
+    rows = pd.DataFrame({"time": time, "step": 1, "y": 0.0, "forecast": 0.0})
+    rows.loc[(time.day_of_week == 2) & (time.hour == 5), "forecast"] = [3.0, -1.0]
+    result = backtest_of(rows)
+    display = ErrorCalendarDisplay.from_backtest(result, unit="kW")
+    assert display.table.loc["Wed", 5] == pytest.approx(np.sqrt(5))
+    assert np.count_nonzero(display.image_.get_array()) == 1
+    assert ErrorCalendarDisplay.from_backtest(result, metric="bias").table.loc["Wed", 5] == 1
+    days = rows.assign(time=pd.date_range("2024-01-01", periods=len(rows)))
+    assert ErrorCalendarDisplay.from_backtest(backtest_of(days)).table.shape == (7, 12)
+    with pytest.raises(ValueError, match="has no dates"):
+        ErrorCalendarDisplay.from_backtest(backtest_of(rows.assign(time=range(len(rows)))))
+    with pytest.raises(ValueError, match="metric='R2' is none"):
+        ErrorCalendarDisplay.from_backtest(result, metric="R2")
+
+
+def backtest_of(rows):
+    """A backtest of these forecasts."""
+    return Backtest(rows, None)
+
+
+def test_reliability(hours):
+    model, X, y = hours
+    result = backtest(model, X[400:], y[400:], 12, level=[50, 90])
+    display = ReliabilityDisplay.from_backtest(result)
+    assert list(display.lines_) == [1, 4, 7, 9, 12]
+    for step, line in display.lines_.items():
+        seen = result.errors.loc[step, ["coverage-50", "coverage-90"]]
+        np.testing.assert_allclose(line.get_ydata(), 100 * seen)
+        assert line.get_xdata().tolist() == [50, 90]
+    with pytest.raises(ValueError, match="no intervals"):
+        ReliabilityDisplay.from_backtest(backtest(model, X[400:], y[400:], 2))
+
+
 def test_errors_of_a_diagnosis(hours):
     model, X, y = hours
     diagnosis = diagnose(model, X[400:], y[400:], horizons=[1, 3, 6])
@@ -180,6 +288,7 @@ def test_residuals_of_a_diagnosis(hours):
     along, against, own, cross = display.ax_
     np.testing.assert_array_equal(along.lines[0].get_ydata(), diagnosis.residuals)
     np.testing.assert_array_equal(against.lines[0].get_xdata(), diagnosis.forecast)
+    assert along.get_title(loc="left") == "ARXRegressor, 1 step ahead"
     sticks = np.concatenate([stick[1:, 1] for lines in own.collections[:2] for stick in lines.get_segments()])
     assert sorted(sticks) == sorted(diagnosis.autocorrelation["residuals"])
     table = diagnosis.autocorrelation
@@ -228,3 +337,38 @@ def test_importance_of_lags(hours):
     assert one.ax_.get_title(loc="left").startswith("a: ")
     empty = LagImportanceDisplay(table * 0).plot(plt.subplots()[1])
     assert np.isnan(np.ma.filled(empty.image_.get_array(), np.nan)).all()
+    hairline = LagImportanceDisplay(table.iloc[1:2]).plot()
+    assert [bar.get_width() for bar in hairline.image_] == sorted(table.loc[1])
+    assert hairline.ax_.get_xlabel().endswith("lag 1")
+
+
+# ---------------------------------------------------------------------------------------- answers
+
+
+def test_responses_and_explanations(hours):
+    model, X, y = hours
+    display = ResponseDisplay.from_estimator(model, n_rows=8, size=2.0, unit="m")
+    step, impulse = (ax.lines[0].get_ydata() for ax in display.ax_)
+    np.testing.assert_allclose(np.cumsum(impulse), step, atol=1e-8)  # of a linear model
+    assert display.ax_[0].get_ylabel() == "step response of y, m"
+    table = explain(model, X[400:], y[400:], at=40)
+    drawn = ExplanationDisplay(table).plot()
+    assert np.abs(drawn.image_.get_array()).max() == table.abs().to_numpy().max()
+    words = [text.get_text().split("  ") for text in drawn.ax_.get_yticklabels()]
+    assert {name: float(total) for name, total in words} == pytest.approx(table.sum().to_dict(), rel=0.01)
+    assert drawn.ax_.get_title(loc="left").startswith(f"forecast {table.attrs['forecast']:.4g} = ")
+
+
+def test_maps_and_probabilities():
+    places = np.array([[0.0, 1], [2, 0], [-2, -1]])
+    display = EmbeddingDisplay(pd.DataFrame(places, ["a", "b", "c"])).plot()
+    np.testing.assert_allclose(display.points_.get_offsets(), places)
+    assert [text.get_text() for text in display.ax_.texts] == ["a", "b", "c"]
+    shares = pd.DataFrame({"no": [0.75, 0.5, 0.0], "yes": [0.25, 0.5, 1.0]})
+    display = ProbabilityDisplay(shares, ["no", None, "yes"]).plot()
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in display.areas_]
+    assert tops == [0.75, 1.0]
+    assert display.ax_.get_yticklabels()[-1].get_text() == "true"
+    bands = display.ax_.collections[2:]
+    ends = [band.get_paths()[0].vertices[:, 0] for band in bands]
+    assert [(v.min(), v.max()) for v in ends] == [(0, 1), (2, 3)]

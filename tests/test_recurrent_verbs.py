@@ -860,9 +860,12 @@ def test_gradient_flow_display():
 @every
 def test_verbose(model, capsys):
     fitted = fit(model, verbose=2)
-    out = capsys.readouterr().out.splitlines()
-    assert len(out) == fitted.n_iter_
-    assert all(line.startswith(f"{type(model).__name__}: iteration ") for line in out)
+    *out, last = capsys.readouterr().out.splitlines()
+    assert len(out) == fitted.n_iter_ == sum(n for _, n, _ in fitted.stages_)
+    name, (solver, n, reason), *_ = type(model).__name__, *fitted.stages_
+    assert all(line.startswith(f"{name}, {solver}: iteration ") for line in out)
+    assert last.startswith(f"{name}: {solver}, {n} iteration")
+    assert f"({reason})" in last
     fit(model, verbose=2, early_stopping=True, solver="adam")
     assert "validation" in capsys.readouterr().out
     fit(model, verbose=0)

@@ -537,8 +537,9 @@ def test_partial_fit_learns_from_what_was_seen(model):
 def test_verbose(capsys):
     fit(NARX, verbose=2, max_iter=2, training="open_loop")
     out = capsys.readouterr().out.splitlines()
-    assert len(out) == 2
-    assert out[0].startswith("NARXRegressor: iteration 1: loss ")
+    assert len(out) == 3
+    assert out[0].startswith("NARXRegressor, open loop: iteration 1: loss ")
+    assert out[2].startswith("NARXRegressor: open loop, 2 iterations (max_iter); ")
     fit(NARX, verbose=2, max_iter=1, early_stopping=True)
     assert "validation" in capsys.readouterr().out
     fit(NARX, verbose=0)
@@ -549,11 +550,12 @@ def test_verbose_bar(capsys, monkeypatch):
     pytest.importorskip("tqdm")
     fit(TDNN, verbose=1)
     captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "TDNNRegressor" in captured.err
+    assert captured.out.count("\n") == 1  # of the whole fit
+    assert captured.out.startswith("TDNNRegressor: open loop, ")
+    assert "TDNNRegressor, open loop" in captured.err
     monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
     fit(TDNN, verbose=1)
-    assert "TDNNRegressor: iteration 1" in capsys.readouterr().out
+    assert "TDNNRegressor, open loop: iteration 1" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------------------------- start

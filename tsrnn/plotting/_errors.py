@@ -314,7 +314,7 @@ class ResidualDisplay:
         along, against, auto, cross = ax
         e, f = (pd.Series(v) for v in (self.residuals, self.forecast))
         where, residual = dates(e.index), with_unit("residual", self.unit)
-        size = max(1.5, 6 - np.log10(max(1, len(e))) * 1.2)
+        size = max(2.0, 9 - 1.6 * np.log10(max(1, len(e))))
         along.plot(where, e, ".", color=COLOURS[0], markersize=size, alpha=0.6, markeredgewidth=0)
         along.set_ylabel(residual)
         if not isinstance(where, pd.DatetimeIndex):
@@ -440,7 +440,7 @@ class ErrorCalendarDisplay:
             raise ValueError(f"metric={metric!r} is none of a calendar: give one of {list(measures)}.")
         error = pd.Series((rows["forecast"] - rows["y"]).to_numpy(float))
         hourly = time.hour.nunique() > 1
-        days = pd.Index(time.dayofweek, name="weekday")
+        days = pd.Index(time.day_of_week, name="weekday")
         across = pd.Index(time.hour, name="hour") if hourly else pd.Index(time.month - 1, name="month")
         table = error.groupby([days, across]).agg(measures[metric]).unstack()
         table = table.reindex(index=range(7), columns=range(24 if hourly else 12)).set_axis(DAYS)

@@ -187,7 +187,7 @@ class ForecastDisplay:
             ax.plot(where, path, **style, **({} if k else name))[0] for k, path in enumerate(paths)
         ]
         one = {"marker": "o", "markersize": 5} if n == 1 else {}  # a line through one point is none
-        options = {"color": COLOURS[0], "linewidth": thin(n, 2.2), "label": self.name or "forecast", **one}
+        options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast", **one}
         (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
         if self.truth is not None:
             self._plot_truth(ax, index, point, one)
@@ -219,7 +219,7 @@ class ForecastDisplay:
         where = index[: len(truth)] if is_default(truth.index) else truth.index
         known = np.flatnonzero(truth.notna().to_numpy())
         short = len(known) and known[-1] + 1 < len(index)
-        style = {"color": MEASURED, "linewidth": thin(len(index), 1.1)} | one
+        style = {"color": MEASURED, "linewidth": thin(len(index), 0.9)} | one
         ax.plot(dates(where), truth, **style, label="measured so far" if short else "measured")
 
     def _name_axes(self, ax, index, point, history):
@@ -328,13 +328,14 @@ class CompareDisplay:
         y = pd.Series(self.measured)
         where, known = dates(y.index), y.notna().to_numpy()
         around = np.sqrt(np.sum((y[known] - y[known].mean()) ** 2))
-        ax.plot(where, y, color=MEASURED, linewidth=thin(len(y), 1.3), label="measured")
+        style = {"color": MEASURED, "linewidth": thin(len(y), 0.9), "zorder": 4}  # thin, over the broad runs
+        ax.plot(where, y, **style, label="measured")
         self.fits_, self.lines_ = {}, {}
         for k, (name, run) in enumerate(self.runs.items()):
             error = y.to_numpy()[known] - np.asarray(run, float)[known]
             self.fits_[name] = float(100 * (1 - np.sqrt(np.sum(error**2)) / around)) if around else np.nan
             label = f"{name}, fit {self.fits_[name]:.1f} %"
-            style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 1.5), "label": label}
+            style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 2.2), "label": label}
             (self.lines_[name],) = ax.plot(where, run, **{**style, **line_kw})
         ax.set_ylabel(with_unit(y.name if isinstance(y.name, str) else "y", self.unit))
         if not isinstance(where, pd.DatetimeIndex):

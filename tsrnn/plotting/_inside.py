@@ -91,9 +91,9 @@ class LagImportanceDisplay:
         lags, n = table.index, table.shape[1]
         largest = np.nanmax(table.to_numpy(), initial=0) or 1.0
         values = table.to_numpy(float).T
-        label = "std of the forecast per std of the input"
+        label = "std of y per std of the variable"
         prefix = f"{self.name}: " if self.name else ""
-        heading = f"{prefix}how far the forecast moves with what was measured some rows before"
+        heading = f"{prefix}change of the forecast by a change some rows before"
         if len(lags) == 1 and not mesh_kw:  # a map of one column is a hairline: bars then
             return self._plot_bars(ax, table, label, heading)
         ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
@@ -199,7 +199,9 @@ class AttentionDisplay:
         self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": f"{SHADES}_r", "vmin": 0.0, **mesh_kw})
         ax.figure.colorbar(self.mesh_, ax=ax, label="share of attention").outline.set_visible(False)
         ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
+        whole_numbers(ax.xaxis, [1])
         whole_numbers(ax.yaxis, [1])
+        whole_numbers(ax.xaxis, [1])
         bare(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -525,13 +527,15 @@ class ExplanationDisplay:
         -------
         self : ExplanationDisplay
         """
-        table = self.explanation
-        known = table.attrs
-        order = table.abs().sum().sort_values().index[-self.n_rows :]
-        values, n = table[order].to_numpy(float).T, len(order)
+        table, known = self.explanation, self.explanation.attrs
+        totals = table.sum()
+        order = table.columns[(table != 0).any()]
+        order = table[order].abs().sum().sort_values().index[-self.n_rows :]
+        largest = np.nanmax(np.abs(table.to_numpy()), initial=0) or 1.0
+        last = np.flatnonzero((table.abs() > 0.005 * largest).any(axis=1)).max(initial=0)
+        shown, n = table[order].iloc[: last + 1], len(order)
         ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
-        largest = np.nanmax(np.abs(values), initial=0) or 1.0
-        edges = np.r_[table.index, table.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
+        edges = np.r_[shown.index, shown.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
         options = {
             "cmap": BOTH_WAYS,
             "vmin": -largest,
@@ -539,21 +543,16 @@ class ExplanationDisplay:
             "edgecolor": "white",
             "linewidth": 0.5,
         }
-        self.image_ = ax.pcolormesh(*edges, values, **{**options, **mesh_kw})
-        totals = table[order].sum()
+        self.image_ = ax.pcolormesh(*edges, shown.to_numpy(float).T, **{**options, **mesh_kw})
         ax.set_yticks(np.arange(n), [f"{shortened(name)}  {totals[name]:+.3g}" for name in order])
-        ax.set_xlabel("lag, rows before the forecast row")
+        rest = totals.sum() - shown.to_numpy().sum()
+        note = f" ({rest:+.2g} by what is not shown)" if shown.size < (table != 0).sum().sum() else ""
+        ax.set_xlabel(f"lag, rows before the forecast row{note}")
         whole_numbers(ax.xaxis, table.index)
         bare(ax)
         if "forecast" in known:
             moved = known["forecast"] - known["baseline"]
-            words = f"forecast {known['forecast']:.4g} = {known['baseline']:.4g} of the mean {moved:+.4g}"
-            title(
-                ax,
-                f"{words} of what is shown"
-                if n == table.shape[1]
-                else f"{words} of {n} variables and others",
-            )
+            title(ax, f"forecast {known['forecast']:.4g} = {known['baseline']:.4g} at the means {moved:+.4g}")
         bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit("moved the forecast by", self.unit))
         bar.outline.set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure

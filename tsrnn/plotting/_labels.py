@@ -68,7 +68,8 @@ class EmbeddingDisplay:
             for name, place in zip(table.index, self.places_):
                 words = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": "small"}
                 ax.annotate(shortened(name, 20), place, **words)
-        ax.set(xlabel="first direction", ylabel="second direction", aspect="equal")
+        ax.set(xlabel="first direction", ylabel="second direction")
+        ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.12)
         tidy(ax)
         note = "" if shown > 0.995 else f"{shown:.0%} of the differences shown"
@@ -171,8 +172,11 @@ class ProbabilityDisplay:
                     "step": "post",
                 }
                 ax.fill_between(edges, np.full(len(edges), 1.04), 1.12, **style)
-            ax.text(1.005, 1.08, "true", transform=ax.get_yaxis_transform(), va="center", fontsize="small")
-        ax.set(ylim=(0, 1.12 if self.truth is not None else 1), yticks=[0, 0.5, 1], ylabel="probability")
+        ticks, top = {0: "0", 0.5: "0.5", 1: "1"}, 1.0
+        if self.truth is not None:
+            ticks, top = {**ticks, 1.08: "true"}, 1.12
+        ax.set(ylim=(0, top), ylabel="probability")
+        ax.set_yticks(list(ticks), list(ticks.values()))
         tidy(ax, where)
         ax.grid(False)
         if not isinstance(where, pd.DatetimeIndex):

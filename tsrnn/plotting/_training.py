@@ -92,6 +92,8 @@ class LossCurveDisplay:
                 self.lines_ += ax.plot(n + 1, np.asarray(curve, float)[piece], **{**options, **line_kw})
         self._plot_lowest(ax, pieces)
         ax.set_yscale("log")
+        if len(set(np.floor(np.log10(ax.get_ylim())))) == 1:
+            ax.yaxis.set_minor_formatter("{x:.3g}")  # within a decade, no powers of ten
         ax.set(xlabel="iteration", ylabel="loss, in scaled units")
         tidy(ax)
         whole_numbers(ax.xaxis, [1])
@@ -127,9 +129,11 @@ class LossCurveDisplay:
         for k, ((name, *_), piece) in enumerate(zip(self.stages, pieces)):
             if k:
                 ax.axvline(piece.start + 0.5, color="0.5", linewidth=0.8, linestyle=":")
-            if piece.stop - piece.start > 0.012 * n * len(str(name)):
-                style = {"transform": ax.get_xaxis_transform(), "fontsize": "small", "color": "0.35"}
+            style = {"transform": ax.get_xaxis_transform(), "fontsize": "small", "color": "0.35"}
+            if piece.stop - piece.start > 0.018 * n * len(str(name)):
                 ax.text(piece.start + 0.5 + 0.008 * n, 1.01, name, ha="left", va="bottom", **style)
+            else:
+                ax.text(piece.start + 0.5 + 0.01 * n, 0.98, name, ha="left", va="top", rotation=90, **style)
 
 
 class GradientFlowDisplay:
@@ -222,6 +226,8 @@ class LeaderboardDisplay:
     ----------
     leaderboard : DataFrame indexed by candidate, with columns "error" and "weight"
         ``leaderboard_`` of an ``AutoForecaster``: errors relative to the best naive forecast's, weights in the blend.
+    n_rows : int, default=15
+        At most so many candidates, the best; those without an error are left out.
 
     Attributes
     ----------
@@ -233,14 +239,15 @@ class LeaderboardDisplay:
     >>> from tsrnn import AutoForecaster
     >>> from tsrnn.datasets import load_sunspots
     >>> from tsrnn.plotting import LeaderboardDisplay
-    >>> model = AutoForecaster(3, candidates=[], random_state=0).fit(None, load_sunspots().target)
+    >>> model = AutoForecaster(3, candidates=[], random_state=0).fit(None, load_sunspots().target[:"1955"])
     >>> display = LeaderboardDisplay.from_estimator(model)
-    >>> len(display.bars_) == len(model.leaderboard_.error.dropna())
+    >>> display.bars_[0].get_width() == model.leaderboard_.error.iloc[0]
     True
     """
 
-    def __init__(self, leaderboard):
+    def __init__(self, leaderboard, *, n_rows=15):
         self.leaderboard = leaderboard
+        self.n_rows = n_rows
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None):
@@ -272,17 +279,21 @@ class LeaderboardDisplay:
         -------
         self : LeaderboardDisplay
         """
-        table = pd.DataFrame(self.leaderboard).dropna(subset="error")
-        ax = axes(ax, figsize=(6.4, 1.1 + 0.28 * len(table)))
-        weight = table.get("weight", pd.Series(0.0, table.index)).fillna(0)
-        colours = np.where((weight > 0) | (table.index == "blend"), COLOURS[0], GREYS[2])
+        table = pd.DataFrame(self.leaderboard)
+        ran = np.isfinite(table["error"])
+        table = table[ran].iloc[: self.n_rows]
+        ax = axes(ax, figsize=(7.4, 1.1 + 0.28 * len(table)))
+        blend = table.index == "blend"
+        weight = table["weight"].fillna(0).where(~blend, 0)
+        colours = np.where((weight > 0) | blend, COLOURS[0], GREYS[2])
         self.bars_ = ax.barh(np.arange(len(table)), table["error"], color=colours, height=0.7)
         notes = [f"{e:.3g}" + (f", weight {w:.0%}" if w > 0 else "") for e, w in zip(table["error"], weight)]
         ax.bar_label(self.bars_, notes, padding=3, fontsize="small")
         ax.axvline(1.0, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
-        ax.set_yticks(np.arange(len(table)), [shortened(name) for name in table.index])
+        ax.set_yticks(np.arange(len(table)), [shortened(name, 48) for name in table.index])
         ax.invert_yaxis()
-        ax.set_xlabel("error, 1 is the best naive forecast's")
+        others = f" ({ran.sum() - len(table)} others ran)" if ran.sum() > len(table) else ""
+        ax.set_xlabel(f"error, 1 is the best naive forecast's{others}")
         tidy(ax)
         ax.grid(False, axis="y")
         ax.spines["left"].set_visible(False)

@@ -1,0 +1,156 @@
+"""What moved a forecast: against sums and central differences; responses, embeddings, anomalies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tsrnn import (
+    ARXRegressor,
+    ESNRegressor,
+    GRUClassifier,
+    GRURegressor,
+    LSTMRegressor,
+    NARXRegressor,
+    PersistenceRegressor,
+)
+from tsrnn.datasets import make_narendra
+from tsrnn.diagnostics import anomalies, embedding, explain, response
+
+
+U, y = make_narendra(260, random_state=0)
+X = np.column_stack([U[:, 0], np.random.default_rng(0).normal(size=260)])
+OLD, NEW = slice(0, 200), slice(200, 260)
+MODELS = {
+    "ARX": ARXRegressor(input_lags=2, output_lags=2),
+    "NARX": NARXRegressor(
+        (3, 2), input_lags=1, output_lags=2, skip_connections=True, max_iter=5, random_state=0
+    ),
+    "LSTM": LSTMRegressor(
+        (3, 2), input_lags=1, output_lags=1, skip_connections=True, max_iter=3, random_state=0
+    ),
+    "GRU of changes": GRURegressor((3,), target_transform="difference", max_iter=3, random_state=0),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return {name: model.fit(X[OLD], y[OLD]) for name, model in MODELS.items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_moves_add_up_to_the_forecast_minus_the_baseline(fitted, name):
+    model = fitted[name]
+    for steps in (1, 3) if name != "GRU of changes" else (1,):
+        table = explain(model, X[NEW], y[NEW], at=40, steps=steps)
+        known = table.attrs
+        assert known["forecast"] == pytest.approx(model.predict_ahead(X[NEW], y[NEW], steps=steps)[40])
+        assert table.to_numpy().sum() == pytest.approx(known["forecast"] - known["baseline"], abs=1e-8)
+        assert abs(known["forecast"] - known["baseline"]) > 1e-3
+        assert (table["y"][:steps] == 0).all()  # not measured, and so caused by what was
+    with pytest.raises(ValueError, match="at=60 is no row"):
+        explain(model, X[NEW], y[NEW], at=60)
+
+
+@pytest.mark.parametrize("name", ["NARX", "LSTM"])
+def test_gradient_is_that_of_central_differences(fitted, name):
+    """Of two rows that are measured: an input, a past output, three steps ahead through what is fed back."""
+    model, at, h = fitted[name], 30, 1e-5
+    table = explain(model, X[NEW], y[NEW], at=at, steps=3, method="gradient")
+
+    def slope(lag, column):
+        ends = []
+        for sign in (-1, 1):
+            V, w = X[NEW].copy(), y[NEW].copy()
+            (V[:, 1] if column == "x1" else w)[at - lag] += sign * h
+            ends.append(model.predict_ahead(V, w, steps=3)[at])
+        return np.diff(ends)[0] / (2 * h)
+
+    for lag, column in ((0, "x1"), (2, "x1"), (3, "y")):
+        value = (X[NEW][:, 1] if column == "x1" else y[NEW])[at - lag]
+        zero = _baseline(model, column)
+        assert table.loc[lag, column] == pytest.approx(
+            slope(lag, column) * (value - zero), rel=1e-5, abs=1e-9
+        )
+        assert table.loc[lag, column] != 0
+
+
+def _baseline(model, column):
+    """The mean of training, in the user's units."""
+    x, z = model._dynamics().mean
+    units = model.fitted_.units
+    return units.x.inverse(x[None])[0, 1] if column == "x1" else units.y.inverse(z[None])[0, 0]
+
+
+def test_names_stamps_pipelines_and_targets():
+    index = pd.date_range("2024-01-01", periods=260, freq="h")
+    frame = pd.DataFrame({"feed": X[:, 0], "day": np.resize(["a", "b", "c"], 260)}, index)
+    load = pd.Series(np.exp(0.2 * y), index, name="load")
+    model = NARXRegressor((3,), output_lags=1, target_transform="log", max_iter=5, random_state=0)
+    model.fit(frame[OLD], load[OLD])
+    table = explain(model, frame[NEW], load[NEW], at=index[220])
+    assert list(table) == ["feed", "day", "load"]
+    assert table.attrs["at"] == 20
+    assert table.to_numpy().sum() == pytest.approx(
+        table.attrs["forecast"] - table.attrs["baseline"], abs=1e-7
+    )
+    assert (table.loc[0] != 0).tolist() == [True, True, False]
+    vectors = embedding(model, "day")
+    assert vectors.index.tolist() == ["a", "b", "c"]
+    assert vectors.shape[1] > 1
+    with pytest.raises(ValueError, match="no stamp"):
+        explain(model, frame[NEW], load[NEW], at="1999-01-01")
+    with pytest.raises(ValueError, match="column='feed' holds no categories"):
+        embedding(model, "feed")
+    scaled = make_pipeline(StandardScaler(), ARXRegressor()).fit(X[OLD], y[OLD])
+    plain = ARXRegressor().fit(X[OLD], y[OLD])
+    pair = [explain(m, X[NEW], y[NEW], at=9).to_numpy() for m in (scaled, plain)]
+    np.testing.assert_allclose(*pair, atol=1e-6)
+
+
+def test_models_without_trained_weights_say_so():
+    for model in (ESNRegressor(10, random_state=0), PersistenceRegressor()):
+        with pytest.raises(TypeError, match="lag_importance"):
+            explain(model.fit(X[OLD], y[OLD]), X[NEW], y[NEW])
+    classifier = GRUClassifier((2,), max_iter=1, random_state=0).fit(X[OLD], y[OLD] > 0)
+    with pytest.raises(TypeError, match="classes"):
+        explain(classifier, X[NEW], y[NEW] > 0)
+
+
+def test_step_response_of_a_linear_model(fitted):
+    """y(t) = sum_k a_k y(t - k) + sum_l b_l u(t - l): simulated by hand."""
+    model = ARXRegressor(input_lags=[1], output_lags=1).fit(X[OLD], y[OLD])
+    unit = response(model, "impulse", input="x1", size=1.0, n_rows=4)["y"]
+    assert unit[0] == 0
+    assert unit[2] / unit[1] == pytest.approx(unit[3] / unit[2])
+    step = response(model, input=1, size=2.0, n_rows=4)
+    np.testing.assert_allclose(step["y"], 2 * unit.cumsum(), atol=1e-9)
+    assert response(model, n_rows=1).attrs == {"size": model.x_scaler_.scale[0], "input": "x0"}
+    with pytest.raises(ValueError, match="input='x7' is no column"):
+        response(model, input="x7")
+
+
+def test_anomalies_at_a_rate_of_false_alarms():
+    rng = np.random.default_rng(0)
+    noise = pd.Series(rng.normal(size=3000), pd.date_range("2024", periods=3000, freq="h"))
+    model = ARXRegressor(output_lags=1).fit(None, noise[:1500])
+    model.calibrate(None, noise[500:1500])
+    later = noise[1500:].copy()
+    table = anomalies(model, None, later, rate=0.1)
+    assert table.attrs["expected"] == pytest.approx(150)
+    assert 100 < table.attrs["found"] < 200
+    later.iloc[700] = 9.0
+    later.iloc[10] = np.nan
+    table = anomalies(model, None, later, rate=0.01)
+    assert table["score"].idxmax() == later.index[700]
+    assert not table["anomaly"].iloc[10]
+    assert (table["anomaly"] == ((table.y < table.low) | (table.y > table.high))).all()
+    both = {"a": later, "b": noise[1500:]}
+    panel = pd.concat(both)
+    model = ARXRegressor(output_lags=1).fit(None, pd.concat({"a": noise[:1500], "b": noise[:1500]}))
+    two = anomalies(model, None, panel)
+    assert two.index.equals(panel.index)
+    assert two.loc["a"].anomaly.iloc[700]
+    with pytest.raises(ValueError, match="rate"):
+        anomalies(model, None, later, rate=0)
