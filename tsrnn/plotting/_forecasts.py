@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from .._estimators.regressor import forecasts_ahead
+from .._estimators.regressor import free_run
 from .._estimators.through import forecast, inside, sample_paths
 from .._series.stamps import is_default
+from ..metrics import fit_percentage
 from ._style import (
     COLOURS,
     MEASURED,
@@ -241,7 +242,7 @@ class CompareDisplay:
 
     A free run sees the inputs but no measured output, and so shows what a model knows of the system. Its fit is
 
-        100 (1 - |y - f| / |y - mean y|),
+        100 (1 - |y - f| / |y - mean y|),       (:func:`tsrnn.metrics.fit_percentage`)
 
     100 for a perfect model and 0 for the mean.
 
@@ -289,8 +290,8 @@ class CompareDisplay:
             Or Pipelines or searches.
         X, y : as for ``predict_ahead``, one series
         start : optional
-            Where the runs start, as for ``predict``: ``(X[:20], y[:20])`` and the rows behind them for the best guess
-            of the state of an experiment that the model has not seen.
+            Where the runs start, as for ``predict``: "estimate" for the state that best explains the first rows of an
+            experiment that the model has not seen.
         output : int, default=0
             Which column of y.
         unit, ax, line_kw : as for the constructor and ``plot``
@@ -301,12 +302,11 @@ class CompareDisplay:
         """
         if not isinstance(estimators, dict):
             estimators = {type(inside(estimators)[0]).__name__: estimators}
-        unknown = (y if hasattr(y, "index") else np.asarray(y, float)) * np.nan
         runs = {}
         for name, estimator in estimators.items():
             model, transform = inside(estimator)
-            out = forecasts_ahead(model, transform(X), unknown, [1], start)[1]
-            runs[name] = out if np.ndim(out) == 1 else np.asarray(out)[:, output]
+            out = np.asarray(free_run(model, transform(X), y, start))
+            runs[name] = out if out.ndim == 1 else out[:, output]
         table = pd.DataFrame(y)
         return cls(table.iloc[:, output], runs, unit=unit).plot(ax, **line_kw)
 
@@ -327,13 +327,12 @@ class CompareDisplay:
         ax = axes(ax, figsize=(8, 3.6))
         y = pd.Series(self.measured)
         where, known = dates(y.index), y.notna().to_numpy()
-        around = np.sqrt(np.sum((y[known] - y[known].mean()) ** 2))
         style = {"color": MEASURED, "linewidth": thin(len(y), 0.9), "zorder": 4}  # thin, over the broad runs
         ax.plot(where, y, **style, label="measured")
         self.fits_, self.lines_ = {}, {}
         for k, (name, run) in enumerate(self.runs.items()):
-            error = y.to_numpy()[known] - np.asarray(run, float)[known]
-            self.fits_[name] = float(100 * (1 - np.sqrt(np.sum(error**2)) / around)) if around else np.nan
+            run = np.asarray(run, float)
+            self.fits_[name] = fit_percentage(y.to_numpy(float)[known], run[known])
             label = f"{name}, fit {self.fits_[name]:.1f} %"
             style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 2.2), "label": label}
             (self.lines_[name],) = ax.plot(where, run, **{**style, **line_kw})
