@@ -862,10 +862,11 @@ def test_verbose(model, capsys):
     fitted = fit(model, verbose=2)
     *out, last = capsys.readouterr().out.splitlines()
     assert len(out) == fitted.n_iter_ == sum(n for _, n, _ in fitted.stages_)
-    name, (solver, n, reason), *_ = type(model).__name__, *fitted.stages_
-    assert all(line.startswith(f"{name}, {solver}: iteration ") for line in out)
-    assert last.startswith(f"{name}: {solver}, {n} iteration")
-    assert f"({reason})" in last
+    name = type(model).__name__
+    wanted = [f"{name}, {solver}: iteration {k + 1}:" for solver, n, _ in fitted.stages_ for k in range(n)]
+    assert all(line.startswith(begin) for line, begin in zip(out, wanted, strict=True))
+    assert last.startswith(f"{name}: {fitted.stages_[0][0]}, {fitted.stages_[0][1]} iteration")
+    assert all(f"({reason})" in last for *_, reason in fitted.stages_)
     fit(model, verbose=2, early_stopping=True, solver="adam")
     assert "validation" in capsys.readouterr().out
     fit(model, verbose=0)
