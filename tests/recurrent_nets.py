@@ -183,7 +183,13 @@ def follow(net, theta, data, dtype=np.float64):
 def loss(net, data, theta):
     """Half the weighted sum of squares."""
     out = follow(net, theta, data)[0].out
-    return 0.5 * np.sum(data.w[..., None] * (out - data.Y[-len(out) :]) ** 2)
+    w, Y = targets(data, len(out))
+    return 0.5 * np.sum(w * (out - Y) ** 2)
+
+
+def targets(data, T):
+    """Weights (T, B, 1) and targets (T, B, O) of the steps that are run."""
+    return data.w[:T, :, None], data.Y[len(data.Y) - len(data.w) :][:T]
 
 
 def gradient(net, theta, data, dtype=np.float64):
@@ -194,7 +200,8 @@ def gradient(net, theta, data, dtype=np.float64):
     views = net.views(grad)
     for dS in tape.dS:
         dS.fill(0)
-    dout = (data.w[..., None] * (out - data.Y[-len(out) :])).astype(dtype)
+    w, Y = targets(data, len(out))
+    dout = (w * (out - Y)).astype(dtype)
     tape.backward(weights, net.turned(weights), dout, views)
     for k, (g, dS) in enumerate(zip(views, tape.dS)):
         if g.start.size and (data.start is None or data.start[k] is None):

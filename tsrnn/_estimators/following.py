@@ -218,6 +218,8 @@ def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None)
     inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.   visit(past) : told of that before each.
     """
     out = {h: np.empty_like(U) for h in horizons}
+    if visit is None and tuple(horizons) == (1,) and not units.delay and len(stretches) > 1:
+        return out, _walk_legs(dynamics, units, inputs, U, stretches, past, out[1])
     for rows, missing in stretches:
         past = across(dynamics, units, past, missing)
         if visit is not None:
@@ -232,6 +234,39 @@ def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None)
             out[1][rows] = _in_time(dynamics, units, here, followed)
         past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
     return out, past
+
+
+def _walk_legs(dynamics, units, inputs, U, stretches, past, out):
+    """As ``walk``, many stretches at once: missing rows of short gaps are rows of unknown y; forecasts into ``out``.
+
+    A leg begins after a long gap, where the memory is cold.
+    """
+    begin = np.array([rows.start for rows, _ in stretches])
+    missing = np.array([n for _, n in stretches])
+    legs = np.flatnonzero((missing > 0) & ~is_short(dynamics, missing))
+    for k, end in pairwise([*np.union1d(0, legs).tolist(), len(stretches)]):
+        past = across(dynamics, units, past, int(missing[k]))
+        rows = slice(int(begin[k]), stretches[end - 1].rows.stop)
+        n = np.zeros(rows.stop - rows.start, np.int64)  # missing rows before each
+        n[begin[k + 1 : end] - rows.start] = missing[k + 1 : end]
+        at = np.arange(len(n)) + n.cumsum()
+        here, levels = inputs.of(rows), U[rows]
+        if at[-1] >= len(at):
+            here, levels = _with_missing(units, here, levels, at)
+        followed = follow(dynamics, units, here, levels, past)
+        out[rows] = followed.out[at]
+        past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
+    return past
+
+
+def _with_missing(units, inputs, U, at):
+    """``Inputs`` and levels of rows that have the places ``at`` (N,), with missing ones between, in which X is held."""
+    last = np.searchsorted(at, np.arange(at[-1] + 1), "right") - 1  # row before each place, or there
+    lost = at[last] < np.arange(len(last))
+    filled, levels = inputs.filled[last], U[last]
+    levels[lost] = np.nan
+    filled[lost] = units.missed(filled[lost, : units.n_inputs])
+    return units.scaled(filled), levels
 
 
 def _in_time(dynamics, units, inputs, followed):
@@ -293,11 +328,9 @@ def across(dynamics, units, past, missing):
     short = is_short(dynamics, missing)
     rows = missing if short else missing % units.target.season  # the last season goes on
     if rows:
-        X = np.tile(past.inputs, (rows, 1))
-        if units.missing != "error":
-            X[:] = np.nan
+        inputs = units.scaled(units.missed(np.tile(past.inputs, (rows, 1))))
         unknown = np.full((rows, units.n_outputs), np.nan)
-        past = follow(dynamics, units, units.inputs(X, past.inputs), unknown, past).after
+        past = follow(dynamics, units, inputs, unknown, past).after
     return past if short else past._replace(memory=dynamics.forget(past.memory))
 
 

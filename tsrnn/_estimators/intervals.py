@@ -760,13 +760,15 @@ class Later:
         return self.before and self.before._replace(recent=self.recent, last=self.last)
 
     def split(self, key, stretches):
-        """``Stretch`` after ``Stretch``, of which one begins at the first row that is kept."""
+        """``Stretch`` after ``Stretch`` of the rows that are not kept, and of those from the first that is."""
         row = 0 if self.before is None else self._first(key, stretches[-1].rows.stop)
         for i, (rows, missing) in enumerate(stretches):
             if rows.start < row < rows.stop:
                 halves = Stretch(slice(rows.start, row), missing), Stretch(slice(row, rows.stop), 0)
-                return [*stretches[:i], *halves, *stretches[i + 1 :]]
-        return stretches
+                return [*stretches[:i], halves[0]], [halves[1], *stretches[i + 1 :]]
+            if rows.start >= row:
+                return stretches[:i], stretches[i:]
+        return [], stretches
 
     def keep(self, dynamics, units, key, U, visited, last):
         """Keep new rows of a series, levels U (N, O), of which the last is where it is not known as ``last`` (O,).
@@ -781,7 +783,7 @@ class Later:
             Seen(None if goes_on and rows.start == 0 and not missing else past, X.copy(), U[rows].copy())
             for rows, missing, past, X in visited
         ]
-        found, n = joined(recent, stretches), (0 if recent is None else recent.n) + len(U)
+        found, n = joined(None if first else recent, stretches), (0 if recent is None else recent.n) + len(U)
         drop = _dropped(n) - (n - sum(len(s.U) for s in found))
         while drop >= len(found[0].U):
             drop -= len(found.pop(0).U)

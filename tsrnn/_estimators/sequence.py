@@ -700,12 +700,15 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             X, levels = table.X[part.rows], U[part.rows]
             start = _go_on(fitted, part)
             stretches = self._cut_and_warn(dynamics, part, start)
-            stretches, pasts = later.split(part.key, stretches), []
-            inputs = units.inputs(X, start.past.inputs)
-            out, past = walk(dynamics, units, inputs, levels, stretches, start.past, visit=pasts.append)
+            dropped, kept = later.split(part.key, stretches)
+            inputs, past, pasts = units.inputs(X, start.past.inputs), start.past, []
+            visit, first = None if fitted.errors is None else pasts.append, kept[0].rows.start
+            early, past = walk(dynamics, units, inputs, levels, dropped, past)
+            out, past = walk(dynamics, units, inputs, levels, kept, past, visit=visit)
+            out[1][:first] = early[1][:first]
             warn_if_astray(dynamics, units, out[1])
             places[part.key] = _stands(dynamics, units, places, part, X, levels, past)
-            visited = [(*s, past, inputs.filled[s.rows]) for s, past in zip(stretches, pasts)]
+            visited = [(*s, before, inputs.filled[s.rows]) for s, before in zip(kept, pasts)]
             later.keep(dynamics, units, part.key, levels, visited, out[1][-1])
         self.fitted_ = fitted._replace(series=places, errors=later.errors())
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._series.units import end_to_end, rows_between
 from .._training.least_squares import add_normal_equations, solve
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
 from .._values import kept
@@ -56,23 +57,22 @@ class WindowLoss:
             series = [s._replace(Y=plan.symbols.codes(s.Y)) for s in series]
         if plan.symbols:
             self.offers = frozenset(("sum_of_squares",))
-        N = sum(len(s.Y) + steps - 1 for s in series)
+        s, rows, begin, end = end_to_end(series, steps - 1)
+        N, first = int(end[-1]) + steps - 1, begin + plan.lead
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
-        at, begin = [], 0
-        for s in series:
-            end, first = begin + len(s.Y), plan.lead
-            X[begin:end], Y[begin:end] = s.X, np.nan_to_num(s.Y, nan=0.0)
-            known = np.isfinite(s.Y).all(axis=1)
-            weight = np.where(s.held == held, s.w, 0.0)[:, None]
-            w[begin + first : end] = np.where(np.isfinite(s.Y), weight, 0.0)[first:]
-            if closed:
-                at.append(begin + _closed_starts(known, plan, steps))
-            else:
-                w[begin:end][_blind_rows(known, plan)] = 0.0
-                at.append(np.arange(begin + first, end, steps))
-            begin = end + steps - 1
+        known, led = np.isfinite(s.Y), np.zeros(N, bool)  # led: rows that have their history
+        X[rows], Y[rows] = s.X, np.where(known, s.Y, 0.0)
+        w[rows] = np.where(known & (s.held == held)[:, None], s.w[:, None], 0.0)
+        led[rows_between(first, end)] = True
+        w[~led] = 0.0
+        measured = np.ones(N, bool)
+        measured[rows] = known.all(axis=1)
+        if closed:
+            at = _closed_starts(measured, led, plan, steps)
+        else:
+            w[_blind_rows(measured, plan)] = 0.0
+            at = rows_between(first, end, steps)
         weights_of(loss, w)
-        at = np.concatenate(at)
         before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # (N + 1,), rows with weight before each row
         self.at = at[before[at + steps] > before[at]]
         self.n = len(self.at)
@@ -309,15 +309,19 @@ def _blind_rows(known, plan):
     return blind
 
 
-def _closed_starts(known, plan, steps):
-    """First rows of the closed-loop sequences, one every ``steps`` rows, postponed until every lagged y is known."""
-    ready = np.ones(len(known), bool)
-    ready[: plan.lead] = False
+def _closed_starts(known, led, plan, steps):
+    """First rows of the closed-loop sequences, one every ``steps`` rows, postponed until every lagged y is known.
+
+    known, led : (N,) bool, rows where all of y is measured, and rows of a series after those of its lags.
+    """
+    ready = led.copy()
     for back in {lag - step for lag in plan.y_seen for step in range(min(lag, steps))}:
         ready[back:] &= known[: max(0, len(known) - back)]
-    starts, t = [], 0
-    for t_ready in np.flatnonzero(ready):
-        if t_ready >= t:
-            starts.append(t_ready)
-            t = t_ready + steps
-    return np.array(starts, np.int64)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], ready, [0]])))
+    starts, t = [np.empty(0, np.int64)], 0
+    for first, end in edges.reshape(-1, 2).tolist():
+        rows = np.arange(max(first, t), end, steps)
+        if len(rows):
+            starts.append(rows)
+            t = int(rows[-1]) + steps
+    return np.concatenate(starts)

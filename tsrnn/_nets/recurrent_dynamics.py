@@ -282,12 +282,18 @@ def cold_states(dynamics, series, length):
     mean, ends = _mean_states(dynamics, series, first)
     if len(series) == 1:
         return mean, ends
-    errors = [0.0, 0.0]
-    for s in series[:MOST_STARTS]:
-        Y = s.Y[:length]
-        for k, states in enumerate((mean, first.states)):
-            out, _ = dynamics.run(s.X[: len(Y)], Y, first._replace(states=states))
-            errors[k] += np.nansum((shares(dynamics.net.link, out) - dynamics.levels(Y)) ** 2)
+    starts = [s._replace(X=s.X[:length], Y=s.Y[:length]) for s in series[:MOST_STARTS]]
+    together = [s for s in starts if np.isfinite(s.Y).all() or not dynamics.sees_y]
+    alone = [s for s in starts if not (np.isfinite(s.Y).all() or not dynamics.sees_y)]
+    errors = []
+    for states in (mean, first.states):
+        memory = first._replace(states=states)
+        outs = [(dynamics.run(s.X, s.Y, memory)[0], s.Y) for s in alone]
+        if together:
+            tape, _ = _side_by_side(dynamics, together, memory)
+            outs += [(tape.out[: len(s.Y), b], s.Y) for b, s in enumerate(together)]
+        out, Y = map(np.concatenate, zip(*outs))
+        errors.append(np.nansum((shares(dynamics.net.link, out) - dynamics.levels(Y)) ** 2))
     return (mean if errors[0] <= errors[1] else None), ends
 
 
@@ -311,7 +317,8 @@ def _mean_states(dynamics, series, first):
     at_once = max(1, RUN_ROWS // max((len(series[k].Y) for k in short), default=1))
     for i in range(0, len(short), at_once):
         batch = short[i : i + at_once]
-        S, lengths = _side_by_side(dynamics, [series[k] for k in batch], first)
+        tape, lengths = _side_by_side(dynamics, [series[k] for k in batch], first)
+        S = tape.S
         inside = 1.0 * (np.arange(1, len(S[0][0])) <= lengths[:, None])  # (B, T)
         total = [a + np.einsum("stbh,bt->sh", s[:, 1:], inside) for a, s in zip(total, S)]
         n += int(lengths.sum())
@@ -323,15 +330,17 @@ def _mean_states(dynamics, series, first):
 
 
 def _side_by_side(dynamics, series, first):
-    """Follow short series, all of whose y is known, at once; returns the states of each block and the lengths (B,)."""
+    """Follow short series, all of whose y is known, at once; returns the tape and the lengths (B,)."""
     net, n, lengths = dynamics.net, dynamics.lead, np.array([len(s.Y) for s in series])
     T, B = int(lengths.max()), len(series)
     x, y = np.zeros((B, n + T, net.n_inputs)), np.zeros((B, n + T, net.y_width))
     for b, s in enumerate(series):
-        x[b, : n + len(s.X)], y[b, : n + len(s.Y)] = dynamics.seen(s.X, np.nan_to_num(s.Y), first)
+        x[b, : n + len(s.X)], y[b, : n + len(s.Y)] = dynamics.seen(
+            s.X, np.where(np.isnan(s.Y), 0.0, s.Y), first
+        )
     tape, at = Tape(net, B, T, np.float64), np.arange(B) * (n + T) + n
     tape.place(x.reshape(-1), at, y.reshape(-1), at, lengths)
     for S, state in zip(tape.S, first.states):
         S[:, 0] = state[:, None]
     tape.forward(dynamics.params)
-    return tape.S, lengths
+    return tape, lengths

@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._series.units import Series, runs_of
+from .._series.units import Series, end_to_end, rows_between, runs_of
 from .._training.losses import weights_of
 from .symbols import Lookup
 from .tape import Masks, Tape
@@ -61,52 +61,50 @@ class TrackLoss:
         if net.codes_labels:
             series = [s._replace(Y=net.symbols.codes(s.Y)) for s in series]
             stand_in = np.argmax(teaching.mean)
-        N = sum(len(s.Y) + T for s in series)
+        s, rows, begin, end = end_to_end(series, T)  # padding, which the last sequence may run into
+        N, first = int(end[-1]) + T, begin + lead
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         self.unknown, self.taught = np.zeros((N, O), bool), np.zeros(N, bool)
-        begin, pieces = 0, []
-        for s, rows in zip(series, lead_in or [0] * len(series)):
-            end, first = begin + len(s.Y), begin + lead
-            known = np.isfinite(s.Y)
-            X[begin:end], Y[begin:end] = s.X, np.where(known, s.Y, stand_in)
-            w[begin:end] = np.where(known, np.where(s.held == held, s.w, 0.0)[:, None], 0.0)
-            w[begin : first + rows] = 0.0
-            self.unknown[first:end] = ~known[lead:]
-            self.taught[first : first + rows] = True
-            counts = np.flatnonzero(w[first:end].any(axis=1))
-            pieces.append((first, first + counts[-1] + 1 if len(counts) else first))
-            begin = end + T  # padding, which the last sequence may run into
+        known = np.isfinite(s.Y)
+        X[rows], Y[rows] = s.X, np.where(known, s.Y, stand_in)
+        w[rows] = np.where(known & (s.held == held)[:, None], s.w[:, None], 0.0)
+        self.unknown[rows] = ~known
+        free = np.minimum(first + (0 if lead_in is None else np.array(lead_in, int)), end)
+        w[rows_between(begin, free)] = 0.0
+        self.unknown[rows_between(begin, np.minimum(first, end))] = False
+        self.taught[rows_between(first, free)] = True
+        counts = np.flatnonzero(w.any(axis=1))
+        last = np.concatenate([[-1], counts])[np.searchsorted(counts, end)]  # that counts, before the end
         weights_of(teaching.loss, w)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
         self.weight = float(w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()
-        self._cut(pieces, w.any(axis=1))
+        self._cut(first, np.maximum(last + 1, first), w.any(axis=1))
         self._theta, self._tapes, self._grads, self.epoch = None, {}, {}, 0
         n = len(self.at)
         self._carried = [np.zeros((net.cell.n_states, n, block.H), dtype) for block in net.blocks]
         self._carries = n > 0 and (self.n_steps.max() > 1 or bool((self.before >= 0).any()))
         self._starts = starts
 
-    def _cut(self, pieces, counts):
-        """Cut pieces (first row, end) into tracks of equal length, in whole sequences.   counts : (N,) bool."""
+    def _cut(self, first, end, counts):
+        """Cut pieces, rows first to end (n,), into tracks of equal length, in whole sequences.   counts : (N,) bool."""
         T = self.T
-        rows = sum(end - first for first, end in pieces)
-        length = max(1, -(-rows // (self.B * T))) * T
-        at, ends, before = [], [], []
-        for first, end in pieces:
-            for k, start in enumerate(range(first, end, length)):
-                before.append(len(at) - 1 if k else -1)
-                at.append(start)
-                ends.append(min(start + length, end))
-        self.at, self.end = np.array(at, np.int64), np.array(ends, np.int64)
-        self.before = np.array(before, np.int64)  # the track that each continues, or -1
-        self._followed = np.isin(np.arange(len(at)), before)
+        length = max(1, -(-int((end - first).sum()) // (self.B * T))) * T
+        parts = -(-(end - first) // length)
+        k = np.arange(parts.sum()) - np.repeat(
+            np.cumsum(parts) - parts, parts
+        )  # which of its piece each track is
+        self.at = np.repeat(first, parts) + k * length
+        self.end = np.minimum(self.at + length, np.repeat(end, parts))
+        self.before = np.where(k > 0, np.arange(len(k)) - 1, -1)  # the track that each continues, or -1
+        self._followed = np.concatenate([k[1:] > 0, np.zeros(min(1, len(k)), bool)])
         self.n_steps = -(-(self.end - self.at) // T)
         self._counted = np.concatenate([[0], np.cumsum(counts)])  # (N + 1,), rows with weight before each row
 
-    def _groups(self, order):
-        """Yield the batches of one pass along all tracks, in ``order`` (n,)."""
-        order = order[np.argsort(self.n_steps[order], kind="stable")]  # batch tracks of equal length
+    def _groups(self, order=None):
+        """Yield the batches of one pass along all tracks, in ``order`` (n,); by default those of a length together."""
+        order = np.argsort(self.end - self.at, kind="stable") if order is None else order
+        order = order[np.argsort(self.n_steps[order], kind="stable")]  # of as many sequences
         for i in range(0, len(order), self.B):
             group, skipped = order[i : i + self.B], ()
             for k in range(self.n_steps[group].max()):
@@ -136,7 +134,7 @@ class TrackLoss:
         """Loss over a batch, and its gradient (P,); advances the states of its tracks."""
         if batch is None:
             total, grad = 0.0, np.zeros_like(theta)
-            groups = list(self._groups(np.arange(len(self.at))))
+            groups = list(self._groups())
             self._share = self.weight / len(groups)
             for group in groups:
                 loss, group_grad = self.loss_grad(theta, group)
@@ -151,7 +149,7 @@ class TrackLoss:
     def value(self, theta):
         """Mean loss over all tracks."""
         weights, total = self._weights(theta.astype(self.dtype)), 0.0
-        for batch in self._groups(np.arange(len(self.at))):
+        for batch in self._groups():
             for k in (*batch.skipped, batch.step):
                 total += self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=False)[0]
         return total / self.weight
@@ -169,13 +167,14 @@ class TrackLoss:
         """
         at = self.at[tracks] + k * self.T
         lengths = np.minimum(self.end[tracks] - at, self.T)
+        T = self.T if self.net.symbols else int(lengths.max())  # a lookup is of so many steps
         if k == 0:
             self._begin(weights, tracks)
-        masks, unmeasured, turned, fed = None, self._own(at, learn), None, None
+        masks, unmeasured, turned, fed = None, self._own(at, learn, T), None, None
         if learn:
             masks, turned = self._masks(len(tracks)), self.net.turned(weights)
         if unmeasured is not None:  # (B, y_lead + T, O), a copy that outputs are fed into
-            rows = at[:, None] + np.arange(-self.net.y_lead, self.T)
+            rows = at[:, None] + np.arange(-self.net.y_lead, T)
             fed = self.y.reshape(-1, self.O)[rows]
 
         def shard(i):
@@ -214,7 +213,8 @@ class TrackLoss:
         net, O, B = self.net, self.O, len(tracks)
         if (i, B) not in self._tapes:
             self._tapes[i, B] = self._work_space(B)
-        tape, dout, look = self._tapes[i, B]
+        tape, space, look = self._tapes[i, B]
+        dout = space[: lengths.max()]
         if loop is None:
             unmeasured = None
             self._place(tape, look, at, self.y, at, lengths)
@@ -222,7 +222,7 @@ class TrackLoss:
             unmeasured, fed = loop
             teach = self._carries and self.teaching.feedback != "open_loop"
             measured = fed.copy() if teach else None
-            y_at = np.arange(B) * (net.y_lead + self.T) + net.y_lead
+            y_at = np.arange(B) * fed.shape[1] + net.y_lead
             self._place(tape, look, at, fed.reshape(-1), y_at, lengths)
         for S, carried, block, p in zip(tape.S, self._carried, net.blocks, weights):
             S[:, 0] = carried[:, tracks]
@@ -249,12 +249,15 @@ class TrackLoss:
                 if g.start.size:
                     g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
         if unmeasured is not None:
-            rows, y, fed = at[:, None] + np.arange(self.T), self.y.reshape(-1, O), fed[:, net.y_lead :]
-            if (
-                net.codes_labels
-            ):  # in later sequences the most probable label, not a mixture, stands for itself
-                codes = np.argmax(out, axis=2).T[:, :, None]
-                fed = np.where(unmeasured.swapaxes(0, 1), codes, fed)
+            fed = fed[:, net.y_lead :]
+            rows, y = at[:, None] + np.arange(fed.shape[1]), self.y.reshape(-1, O)
+            if net.codes_labels:
+                # in later sequences the most probable label, not a mixture, stands for itself
+                fed[:, : len(out)] = np.where(
+                    unmeasured[: len(out)].swapaxes(0, 1),
+                    np.argmax(out, axis=2).T[:, :, None],
+                    fed[:, : len(out)],
+                )
             unknown = self.unknown[rows]
             if unknown.any():  # later sequences see the predictions in place of unknown y
                 y[rows] = np.where(unknown, fed, y[rows])
@@ -311,11 +314,11 @@ class TrackLoss:
             for block in self.net.blocks
         ]
 
-    def _own(self, at, learn):
+    def _own(self, at, learn, T):
         """Mark the outputs to feed back, (T, B, O) bool; None if all lags are measured.   at : (B,), first rows."""
         if not self.net.y_lead:
             return None
-        rows = at + np.arange(self.T)[:, None]
+        rows = at + np.arange(T)[:, None]
         fed = self.unknown[rows]
         if self.teaching.feedback == "closed_loop":
             fed |= ~self.taught[rows][:, :, None]
@@ -364,6 +367,15 @@ def windows(series, lead, length, lead_in, held):
     """
     pieces, settling = [], []
     for s in series:
+        if held and not s.held.any():
+            continue
+        if (
+            not held and len(s.held) <= lead + length and not (s.held[0] or s.held[-1])
+        ):  # one, as most of many
+            if len(s.held) > lead:
+                pieces.append(s)
+                settling.append(0)
+            continue
         rows = np.flatnonzero(s.held == held)
         for run in runs_of(rows) if held else [rows]:  # training goes on over what is held back
             if len(run) == 0 or run[-1] < lead:

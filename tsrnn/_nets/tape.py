@@ -1,6 +1,8 @@
 """Forward pass and back-propagation through time of a recurrent net, with their work space."""
 
 from functools import partial
+from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -42,41 +44,56 @@ class Masks(NamedTuple):
 class Tape:
     """Work space for B sequences of T steps: the forward pass records what the backward pass needs.
 
-    S[k] : (n_states, T + 1, B, H), the states of block k, of which the caller sets step 0.   out : (T, B, O).
+    T is that of the longest sequence that was placed, ``most`` at most.   S[k] : (n_states, T + 1, B, H), the states of
+    block k, of which the caller sets step 0.   out : (T, B, O).
     dS[k] : (2 or n_states, B, H), in: gradient with respect to the last states, out: to the first.
     """
 
-    def __init__(self, net, B, T, dtype):
-        self.net, self.B, self.T, self.dtype = net, B, T, dtype
+    def __init__(self, net, B, most, dtype):
+        self.net, self.B, self.T, self.dtype = net, B, most, dtype
         self._none = np.empty((0, 0), dtype)
-        steps = max(1, int(SPELL / (B * net.size)))
-        self._spells = [(t, min(t + steps, T)) for t in range(0, T, steps)]
-        self.traces, self.dH, self.dS = [], [], []
+        self._spell = max(1, int(SPELL / (B * net.size)))
+        self.dH, self.dS, self._space = [], [], []
         for block, shapes in zip(net.blocks, net.shapes):
             H, G = block.H, net.cell.gates
-            S = np.zeros((net.cell.n_states, T + 1, B, H), dtype)
             normed = G if shapes.gain[0] else 0
-            self.traces.append(
-                Trace(
-                    np.empty((G, T, B, H), dtype),
-                    S,
-                    S[0, :T],
-                    np.empty((T, B, H), dtype),
-                    np.empty((normed, T, B, H), dtype),
-                    np.empty((normed, T, B), dtype),
-                    np.arange(T * B) * H,
-                )
+            sizes = (
+                G * most * H,
+                net.cell.n_states * (most + 1) * H,
+                most * H,
+                normed * most * H,
+                normed * most,
             )
+            self._space.append([np.zeros(size * B, dtype) for size in sizes] + [np.arange(most * B) * H])
             self.dS.append(np.zeros((max(2, net.cell.n_states), B, H), dtype))
-        self.S = [trace.S for trace in self.traces]
+        self._space_of_out = np.empty(most * B * net.n_outputs, dtype)
         self._constants = [constants_of(net.cell, block.H, dtype) for block in net.blocks]
-        self.out = np.empty((T, B, net.n_outputs), dtype)
+        self._lay_out(most)
+
+    def _lay_out(self, T):
+        """Views of T steps on the work space, as contiguous as a shorter tape's."""
+        self.T, B, self.traces, self.dH = T, self.B, [], []
+
+        def view(space, *shape):
+            return space[: prod(shape)].reshape(shape)
+
+        for block, shapes, (Z, S, Q, unit, root, rows) in zip(self.net.blocks, self.net.shapes, self._space):
+            H, G = block.H, self.net.cell.gates
+            normed = G if shapes.gain[0] else 0
+            S = view(S, self.net.cell.n_states, T + 1, B, H)
+            layers = view(unit, normed, T, B, H), view(root, normed, T, B), rows[: T * B]
+            self.traces.append(Trace(view(Z, G, T, B, H), S, S[0, :T], view(Q, T, B, H), *layers))
+        self.S = [trace.S for trace in self.traces]
+        self.out = view(self._space_of_out, T, B, self.net.n_outputs)
 
     def place(self, x, x_at, y, y_at, lengths, table=None):
         """Choose the sequences: step 0 of each is row x_at (B,) of flat x and row y_at (B,) of flat y; lengths (B,).
 
         table : (K, e) of labels, whose mixtures are fed back.
         """
+        longest = int(lengths.max())
+        if longest != self.T:
+            self._lay_out(longest)
         self.x, self.y, self.y_at = x, y, y_at * self.net.y_width
         self.table = table
         steps = np.arange(self.T)[:, None]
@@ -109,9 +126,9 @@ class Tape:
     def forward(self, weights, own=None, masks=None, feed=None, head=None):
         """Run T steps; return ``out`` (T, B, O).
 
-        weights : ``Net.views(theta)``.   own : (T, B, O) or (T, B, 1) bool, True where y is unknown: the output is
+        weights : ``Net.views(theta)``.   own : (>= T, B, O) or (>= T, B, 1) bool, True where y is unknown: the output is
         written there, so y must be a private copy; None if all is known.   masks : for each block, ``Masks``.
-        feed(t, t + 1) : called after step t in place of feeding the output itself.
+        feed(t, t + 1) : called after each step t that is fed, in place of feeding the output itself.
         head : with forward(first, last), which adds to the outputs of steps after the readout, and backward(first,
         last), which adds to ``dH`` what it leads back.
         """
@@ -138,13 +155,14 @@ class Tape:
         if own is None:
             early, late = early + late, []
         for step in early:
-            for first, last in self._spells:
+            for first, last in self._spells(0, T):
                 step(first, last)
         if own is not None:
-            late.append(feed or self._feed(own))
-            for t in range(T):
+            feed = feed or self._feed(own)
+            for first, last in self._until_fed():
                 for step in late:
-                    step(t, t + 1)
+                    step(first, last)
+                feed(last - 1, last)
         return self.out
 
     def _complete(self, weights):
@@ -152,6 +170,15 @@ class Tape:
         if self.net.cell.constants is None:
             return weights
         return [*(p._replace(**c) for p, c in zip(weights, self._constants)), weights[-1]]
+
+    def _spells(self, first, last):
+        """Cut steps first <= t < last into those of a compiled call each."""
+        return [(t, min(t + self._spell, last)) for t in range(first, last, self._spell)]
+
+    def _until_fed(self):
+        """Cut the steps after each whose output is fed back, for none after it can be run without."""
+        cuts = np.flatnonzero(self.own[: self.T - 1].any(axis=(1, 2))) + 1
+        return [spell for a, b in pairwise([0, *cuts.tolist(), self.T]) for spell in self._spells(a, b)]
 
     def _feed(self, own):
         """Return the function that writes outputs, or their probabilities, where y is not known."""
@@ -187,7 +214,7 @@ class Tape:
         """
         net, T = self.net, self.T
         weights, (U, V) = self._complete(weights), turned
-        if not self.dH:
+        if not self.dH:  # for as many steps as were placed
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
         for dH in self.dH:
             dH.fill(0)
@@ -218,12 +245,12 @@ class Tape:
             self._add_back(self.traces[k].Z, V[k], net.blocks[k].sources, net.blocks[k].reverse, dy, steps)
         if fed is None:
             for step in steps:
-                for first, last in reversed(self._spells):
+                for first, last in reversed(self._spells(0, T)):
                     step(first, last)
         else:
-            for t in range(T - 1, -1, -1):
+            for first, last in reversed(self._until_fed()):
                 for step in steps:
-                    step(t, t + 1)
+                    step(first, last)
         layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
         for Z, g, sources, reverse in [*layers, (dout[None], grads[-1], net.readout, False)]:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db

@@ -7,6 +7,7 @@
 that a change looks back on.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,25 @@ class Series(NamedTuple):
 
 def runs_of(rows):
     """Ascending rows (M,) as a list of runs without a gap."""
-    return np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    ends = [0, *(np.flatnonzero(rows[1:] - rows[:-1] > 1) + 1).tolist(), len(rows)]
+    return [rows[a:b] for a, b in pairwise(ends)]
+
+
+def end_to_end(series, padding):
+    """Many series in one array: all rows, a ``Series``; the place of each row; where each series begins and ends (n,).
+
+    padding : places after each, which belong to none.
+    """
+    lengths = np.array([len(s.Y) for s in series])
+    end = np.cumsum(lengths + padding) - padding
+    begin = end - lengths
+    return Series(*map(np.concatenate, zip(*series))), rows_between(begin, end), begin, end
+
+
+def rows_between(first, end, step=1):
+    """All of first, first + step ... < end, for each of (n,), one behind the other."""
+    n = np.maximum(-(-(end - first) // step), 0)
+    return np.repeat(first - step * (np.cumsum(n) - n), n) + step * np.arange(n.sum())
 
 
 class Inputs(NamedTuple):
@@ -121,6 +140,12 @@ class Units(NamedTuple):
     def scaled(self, filled):
         """The ``Inputs`` of rows that have no NaN, (N, D)."""
         return Inputs(filled, self.x(filled), self.limits(filled))
+
+    def missed(self, last):
+        """What stands for the inputs of missing rows after the last known ones (m, F), (m, D)."""
+        if self.missing == "mask":
+            return np.concatenate([last, np.ones_like(last)], axis=1)
+        return np.tile(self.means, (len(last), 1)) if self.missing == "mean" else last
 
     def limits(self, X):
         """Bounds of the levels (N, O) in rows of X (N, >= F); None where all are open."""
