@@ -428,9 +428,9 @@ def warn_if_short(dynamics, units, n, what):
 
 def warn_if_astray(dynamics, units, U):
     """Warn if forecasts of levels (..., O) run away; the first axis is of rows, or of rows where they begin."""
-    far = np.abs(U - units.level) > RUN_AWAY * units.reach + 1e-6 * np.abs(units.level)
-    lost = ~np.isfinite(U) if U.ndim == 2 else np.isinf(U)  # of what lies over a gap there is none
-    astray = far | lost
+    astray = ~(np.abs(U - units.level) <= RUN_AWAY * units.reach + 1e-6 * np.abs(units.level))
+    if U.ndim > 2:
+        astray &= ~np.isnan(U)  # of what lies over a gap there is none
     if astray.any():
         begins = "row" if U.ndim == 2 else "the forecast of row"
         row = np.argmax(astray.any(axis=tuple(range(1, U.ndim))))

@@ -118,13 +118,18 @@ class Plan(NamedTuple):
 
     def work_space(self, B, T, dtype):
         """Allocate the kernels' work space, and h, for B sequences of T steps."""
-        lead, width = self.layers[:, kernels.LEAD], self.layers[:, kernels.WIDTH]
-        ends = np.cumsum((lead + T) * B * width)
-        strides = np.concatenate([[self.n_inputs, self.y_width], B * width])
-        starts = np.zeros((len(strides), B), np.int64)
-        starts[kernels.FIRST_LAYER :] = (ends - T * B * width)[:, None] + width[:, None] * np.arange(B)
-        rows = np.empty(B * int(lead.max() + T), np.int64)
-        return Work(starts, strides, rows, np.empty(self.size, dtype), np.empty(ends[-1], dtype))
+        strides, begin, end, longest = [self.n_inputs, self.y_width], [0, 0], 0, 0
+        for layer in self.layers.tolist():  # plain numbers: the many series of a panel have a space each
+            width, lead = layer[kernels.WIDTH], layer[kernels.LEAD]
+            end += (lead + T) * B * width
+            begin.append(end - T * B * width)
+            strides.append(B * width)
+            longest = max(longest, lead + T)
+        strides, starts = np.array(strides), np.array(begin)[:, None]
+        if B > 1:
+            starts = starts + strides[:, None] // B * np.arange(B)
+        rows = np.empty(B * longest, np.int64)
+        return Work(starts, strides, rows, np.empty(self.size, dtype), np.empty(end, dtype))
 
 
 class Work(NamedTuple):
@@ -291,7 +296,8 @@ class DelayDynamics(Dynamics):
 
 def _writable(theta):
     """Theta as the kernels' signature wants it: joblib gives its workers read-only arrays."""
-    return np.require(theta, np.float64, ["C", "A", "W"])
+    ready = theta.dtype == np.float64 and theta.flags.carray
+    return theta if ready else np.require(theta, np.float64, ["C", "A", "W"])
 
 
 def _seen(plan, theta, X, Y, X_before, Y_before):

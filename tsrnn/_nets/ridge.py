@@ -16,7 +16,7 @@ Dimensions: M rows of a block, P columns of Z, O outputs.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve, eigh, lapack
+from scipy.linalg import LinAlgWarning, eigh, lapack
 from scipy.optimize import minimize_scalar
 
 from .._kernels.jit import kernel
@@ -364,16 +364,15 @@ def _minus_evidence(normal, alpha, bias):
     """Return -2 log evidence, up to a constant."""
     A = normal.ZZ.copy()
     A.flat[:: len(A) + 1] += _penalties(normal, alpha, bias)
-    with one_thread:
-        try:
-            chol = cho_factor(A.T, overwrite_a=True, check_finite=False)
-        except LinAlgError:
+    with one_thread:  # LAPACK itself: cho_factor costs more than to factor a few lags
+        chol, info = lapack.dpotrf(A.T, clean=False, overwrite_a=True)
+        if info:
             return np.inf
-        W = cho_solve(chol, normal.ZY, check_finite=False)
+        W = lapack.dpotrs(chol, normal.ZY)[0]
     errors = normal.yy - np.sum(W * normal.ZY, axis=0)
     if not (errors > RESOLUTION * normal.yy).all():
         return np.inf if (normal.yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
-    spread = 2 * np.log(np.diag(chol[0])).sum() - (len(A) - bias) * np.log(alpha)
+    spread = 2 * np.log(chol.diagonal()).sum() - (len(A) - bias) * np.log(alpha)
     return normal.weight * np.log(errors).sum() + len(errors) * spread
 
 

@@ -126,8 +126,8 @@ class Tape:
     def forward(self, weights, own=None, masks=None, feed=None, head=None):
         """Run T steps; return ``out`` (T, B, O).
 
-        weights : ``Net.views(theta)``.   own : (>= T, B, O) or (>= T, B, 1) bool, True where y is unknown: the output is
-        written there, so y must be a private copy; None if all is known.   masks : for each block, ``Masks``.
+        weights : ``Net.views(theta)``.   own : (>= T, B, O) or (>= T, B, 1) bool, True where y is unknown: the output
+        is written there, so y must be a private copy; None if all is known.   masks : for each block, ``Masks``.
         feed(t, t + 1) : called after each step t that is fed, in place of feeding the output itself.
         head : with forward(first, last), which adds to the outputs of steps after the readout, and backward(first,
         last), which adds to ``dH`` what it leads back.
