@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from public import STRICT
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tsrnn import ARXRegressor, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
@@ -30,7 +31,7 @@ EXPECTED = dict.fromkeys(
 
 
 @parametrize_with_checks(
-    [SeasonalNaiveRegressor(period=3)], expected_failed_checks=lambda e: EXPECTED, xfail_strict=True
+    [SeasonalNaiveRegressor(period=3)], expected_failed_checks=lambda e: EXPECTED, **STRICT
 )
 def test_a_longer_period_passes_the_checks(estimator, check):
     check(estimator)

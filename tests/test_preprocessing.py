@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from public import STRICT
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -383,7 +384,7 @@ ORDER = "an array has no stamps: the test dates its rows anew by their order"
 EXPECTED = {"check_methods_sample_order_invariance": ORDER, "check_methods_subset_invariance": ORDER}
 
 
-@parametrize_with_checks([Dated()], expected_failed_checks=lambda estimator: EXPECTED, xfail_strict=True)
+@parametrize_with_checks([Dated()], expected_failed_checks=lambda estimator: EXPECTED, **STRICT)
 def test_estimator(estimator, check):
     check(estimator)
 

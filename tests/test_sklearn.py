@@ -1,7 +1,7 @@
 """scikit-learn's whole suite of estimator checks, on every public estimator."""
 
 import pytest
-from public import is_first
+from public import STRICT, is_first
 from sklearn.base import MetaEstimatorMixin
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -42,7 +42,7 @@ def expected(estimator):
 FIRST = [estimator for estimator in ESTIMATORS if is_first(type(estimator), KINDS)]
 
 
-@parametrize_with_checks(FIRST, expected_failed_checks=expected, xfail_strict=True)
+@parametrize_with_checks(FIRST, expected_failed_checks=expected, **STRICT)
 def test_estimator(estimator, check):
     run(estimator, check)
 
@@ -51,7 +51,7 @@ def test_estimator(estimator, check):
 @parametrize_with_checks(
     [estimator for estimator in ESTIMATORS if estimator not in FIRST],
     expected_failed_checks=expected,
-    xfail_strict=True,
+    **STRICT,
 )
 def test_estimator_of_the_same_bases(estimator, check):
     run(estimator, check)

@@ -358,13 +358,15 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
         )
         others = f" (and {len(found) - 1} more such gaps)" if len(found) > 1 else ""
         does = (
-            "runs through them by itself, with the last X"
+            "runs through them by itself, with the last X. Insert them, with NaN in y and the X you know, or pass "
+            "start='cold'."
             if short
-            else "does not reach over so many, and starts again from the mean of training"
+            else "does not reach over so many, and starts again from the mean of training: what follows at once is "
+            "rough. Insert them, with NaN in y and the X you know, where that is to be bridged."
         )
         warn(
             f"{missing} row(s) are missing between {last} and {timelines.show(clock, values[row])}{others}; the model "
-            f"{does}. Insert them, with NaN in y and the X you know, or pass start='cold'."
+            f"{does}"
         )
 
 

@@ -820,16 +820,25 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
     def _enter(self, X, y, start):
         """Rows of one series, in the model's units: X (N, D), Y (N, O), their stretches, and where they start."""
+        table, entered = self._enter_all(X, y, start)
+        if len(table.parts) > 1:
+            raise ValueError(f"X has {len(table.parts)} series: give them one at a time.")
+        return entered[0]
+
+    def _enter_all(self, X, y, start):
+        """A table, and of each series what ``_enter`` gives of one."""
         fitted = self._fitted()
-        table = self._check_rows(fitted, X, y, None)
+        table, entered = self._check_rows(fitted, X, y, None), []
         fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
         units = fitted.units
-        U = units.levels(table)
-        ((_, stretches, past, head),) = self._resume(fitted, table, start, U)
-        if y is None:
-            U[: len(head)] = head[: len(U)]
-        inputs = units.inputs(table.X, past.inputs)
-        return inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past
+        levels = units.levels(table)
+        for part, stretches, past, head in self._resume(fitted, table, start, levels):
+            U = levels[part.rows]
+            if y is None:
+                U[: len(head)] = head[: len(U)]
+            inputs = units.inputs(table.X[part.rows], past.inputs)
+            entered.append((inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past))
+        return table, entered
 
     # ---------------------------------------------------------------------------------- following given rows
 

@@ -832,7 +832,7 @@ class EchoStateNetwork:
         Returns
         -------
         states : ndarray of shape (n_timesteps, n_units)
-            x(t), the units of the first layer first.
+            x(t), the units of the first layer first; a list, or (n_series, n_timesteps, n_units), where X is one.
 
         Examples
         --------
@@ -842,15 +842,17 @@ class EchoStateNetwork:
         >>> ESNRegressor(50, random_state=0).fit(X[:500], y[:500]).states(X[500:]).shape
         (100, 50)
         """
-        X, Y, stretches, past = self._enter(X, y, start)
-        dynamics = self._dynamics()
-        states = np.empty((len(Y), dynamics.reservoir.R))
-        for rows, missing in stretches:
-            memory, fed = across(dynamics, self.fitted_.units, past, missing).memory, Y[rows].copy()
-            for t, _, S, _ in dynamics.blocks(X[rows], fed, memory, read=False):
-                states[rows][t : t + len(S) - 1] = S[1:]
-            past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
-        return states
+        table, entered = self._enter_all(X, y, start)
+        fitted, states = self.fitted_, np.empty((len(table.X), self._dynamics().reservoir.R))
+        dynamics = fitted.trained.dynamics
+        for part, (X, Y, stretches, past) in zip(table.parts, entered):
+            here = states[part.rows]
+            for rows, missing in stretches:
+                memory, fed = across(dynamics, fitted.units, past, missing).memory, Y[rows].copy()
+                for t, _, S, _ in dynamics.blocks(X[rows], fed, memory, read=False):
+                    here[rows][t : t + len(S) - 1] = S[1:]
+                past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
+        return table.give_back(states)
 
     def eigenvalues(self):
         """Of (1 - a) I + a W, the linear part of a step.
