@@ -126,7 +126,9 @@ def _tails(share, known, shares, overlap):
     now = np.broadcast_to(shares, share.shape[1:])
     out = np.empty((len(share) + 1, *now.shape))
     out[0], least = now, LEAST * shares
-    rate = RATE * shares / overlap
-    for t, (u, arrived) in enumerate(zip(share, known)):
-        now = out[t + 1] = np.minimum(np.maximum(now + arrived * rate * (shares - (u <= now)), least), CENTER)
+    rate = known[:, None, None] * (RATE * shares / overlap)
+    for u, inside, outside, after in zip(share, rate * shares, rate * (shares - 1), out[1:]):
+        np.add(now, np.where(u <= now, outside, inside), out=after)
+        np.maximum(after, least, out=after)
+        now = np.minimum(after, CENTER, out=after)
     return out

@@ -703,7 +703,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             dropped, kept = later.split(part.key, stretches)
             inputs, past, pasts = units.inputs(X, start.past.inputs), start.past, []
             visit, first = None if fitted.errors is None else pasts.append, kept[0].rows.start
-            early, past = walk(dynamics, units, inputs, levels, dropped, past)
+            early = {1: levels[:0]}
+            if dropped:
+                early, past = walk(dynamics, units, inputs, levels, dropped, past)
             out, past = walk(dynamics, units, inputs, levels, kept, past, visit=visit)
             out[1][:first] = early[1][:first]
             warn_if_astray(dynamics, units, out[1])
