@@ -724,3 +724,16 @@ def test_read_only_memory_needs_no_second_kernel(tmp_path):
     assert all(a.flags.writeable for a in mapped._dynamics().reservoir if isinstance(a, np.ndarray))
     assert mapped.theta_.flags.writeable
     assert np.array_equal(mapped.predict(X), model.predict(X))
+
+
+def test_states_of_many_series():
+    """Of each, what they are alone; in the container that X is."""
+    one = np.sin(np.arange(90.0) / 4)[:, None]
+    cube, y = one.reshape(3, 30, 1), one[:, 0].reshape(3, 30)
+    model = ESNRegressor(8, output_lags=1, random_state=0).fit(cube, y)
+    states = model.states(cube, y)
+    assert states.shape == (3, 30, 8)
+    listed = model.states([cube[1, :20], cube[2]], [y[1, :20], y[2]])
+    assert [len(s) for s in listed] == [20, 30]
+    np.testing.assert_array_equal(listed[1], states[2])
+    np.testing.assert_array_equal(listed[0], states[1, :20])

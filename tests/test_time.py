@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 import tsrnn
 from tsrnn._series import timeline as timelines
@@ -424,6 +425,8 @@ VERBS = {
     "trajectories": lambda model, X, y: model.trajectories(X, y, 3),
     "backtest": lambda model, X, y: backtest(model, X, y, horizon=3),
     "forecast": lambda model, X, y: model.forecast(3, X),
+    "calibrate": lambda model, X, y: model.calibrate(X, y),
+    "a history": lambda model, X, y: model.predict(X[6:], start=(X[:6], y[:6])),
 }
 
 
@@ -452,6 +455,43 @@ def test_rows_of_the_grid_are_not(verb, freq):
     model, index = model_of(freq)
     start = pd.date_range(index[-1], periods=2, freq=freq)[1]
     VERBS[verb](model, *rows_from(start, freq))
+
+
+# ---------------------------------------------------------------------------------------- many gaps
+
+
+@pytest.mark.parametrize("missing", ["error", "hold", "mean", "mask"])
+@pytest.mark.parametrize("name", ["ARX", "GRU", "ESN"])
+def test_short_gaps_are_rows_whose_y_is_not_known(name, missing):
+    """However many there are, they are run through at once: what is missing is inserted, with the last X."""
+    model = {
+        "ARX": tsrnn.ARXRegressor(output_lags=2),
+        "GRU": tsrnn.GRURegressor((3,), output_lags=1, max_iter=2, random_state=0),
+        "ESN": tsrnn.ESNRegressor(10, output_lags=1, random_state=0),
+    }[name].set_params(missing=missing)
+    rows = 300
+    index = pd.date_range("2024-01-01", periods=rows, freq="h")
+    X = pd.DataFrame({"x": np.resize(x, rows)}, index)
+    y = X["x"].shift(1, fill_value=0.0).rename("y")
+    model.fit(X[:150], y[:150])
+    there = np.ones(rows, bool)
+    there[[160, 165, 166, 200, 240, 241, 242]] = False
+    after, told = X[150:][there[150:]], y[150:][there[150:]]
+    whole = after.reindex(index[150:], method="ffill" if missing == "error" else None)
+    expected = model.predict_ahead(whole, told.reindex(index[150:]))[there[150:]]
+    calls, kind = [], type(model.fitted_.trained.dynamics)
+    with pytest.MonkeyPatch.context() as patch:
+        run = kind.run
+        patch.setattr(kind, "run", lambda *args: calls.append(args) or run(*args))
+        with pytest.warns(UserWarning, match="3 more such gaps"):
+            np.testing.assert_allclose(model.predict_ahead(after, told), expected, rtol=1e-12, atol=1e-12)
+    assert len(calls) == 1
+    with pytest.warns(UserWarning, match="3 more such gaps"):
+        pieces = clone(model).fit(X[:150], y[:150]).update(after, told)
+    filled = clone(model).fit(X[:150], y[:150]).update(whole, told.reindex(index[150:]))
+    later = X[:3].set_axis(pd.date_range(index[-1], periods=4, freq="h")[1:])
+    forecasts = [m.forecast(3, later) for m in (pieces, filled)]
+    np.testing.assert_allclose(*forecasts, rtol=1e-9)
 
 
 # ---------------------------------------------------------------------------------------- the user's own frequency

@@ -48,7 +48,7 @@ from .intervals import (
     segments_of,
 )
 from .parameters import RegressorParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, long_ones, place_of
+from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, check_grids, long_ones, place_of
 
 
 class Trajectories(NamedTuple):
@@ -187,6 +187,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             raise ValueError("calibrate needs the measured y: give calibrate(X, y).")
         table = self._check_rows(fitted, X, y, groups)
         check_measured(table.y)
+        check_grids(fitted, table)
         if cv is None:
             fitted = self._meet(fitted, table)
             U = fitted.units.levels(table)

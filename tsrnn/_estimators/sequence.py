@@ -806,6 +806,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Of each series in a history (X_hist, y_hist): its timeline and its past at the end."""
         with about("start"):
             table = self._check_rows(fitted, *start[:2], None)
+            check_grids(fitted, table)
         dynamics, units = fitted.trained.dynamics, fitted.units
         U, found, cold = units.levels(table), {}, cold_past(dynamics, units)
         for part in table.parts:
@@ -1174,6 +1175,14 @@ def place_of(fitted, key):
             "start='cold'."
         )
     return fitted.series.get(key)
+
+
+def check_grids(fitted, table):
+    """Raise where rows of a series that was seen lie beside its grid, whether or not they go on from it."""
+    for part in table.parts:
+        place = fitted.series.get(part.key)
+        if place is not None and part.stamps is not None:
+            timelines.check_grid(place.timeline, part.stamps, "X")
 
 
 def _stands(dynamics, units, places, part, X, U, past):
