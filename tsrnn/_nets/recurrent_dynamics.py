@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from threading import local
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from .tape import Tape
 
 BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of them: bounds the work space
+SHORT = (
+    64  # rows, up to which a thread keeps the work space for the next series of a panel, or row of a stream
+)
 MOST_STARTS = 200  # series of training whose starts tell which cold state is better
 
 
@@ -90,14 +94,16 @@ class RecurrentDynamics(Dynamics):
         size = len(Y) if net.bidirectional else BLOCK
         for t in range(0, len(Y), size):
             T = min(size, len(Y) - t)
-            tape, at = Tape(net, 1, T, np.float64), np.array([n + t])
+            tape, at = _spare_tape(net, T), np.array([n + t])
             own = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
             tape.place(x, at, y.reshape(-1), at, np.array([T]), table)
             for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
                 S[:, 0, 0] = first if block.reverse else state
             tape.forward(weights, own if own.any() else None)
             yield t, tape, T
-            states = [S[:, T, 0] for S in tape.S]
+            states = [S[:, T, 0].copy() for S in tape.S]
+            if T <= SHORT:
+                _spares.tape = tape
 
     def seen(self, X, Y, memory):
         """Rows of a memory and of X, Y as the net sees them, (lead + N, D'), (lead + N, O')."""
@@ -270,6 +276,15 @@ def _places(net):
         table.append([*row, U[0], U[1][0], own[0], n_own, gain[0], gain[1][0], state])
         state += 2 * net.cell.n_states * row[0]
     return np.array(table, np.int64)
+
+
+_spares = local()
+
+
+def _spare_tape(net, T):
+    """Work space for one sequence of T steps, that nobody else has meanwhile."""
+    tape = _spares.__dict__.pop("tape", None)
+    return tape if tape is not None and tape.net is net and tape.T == T else Tape(net, 1, T, np.float64)
 
 
 def cold_states(dynamics, series, length):
