@@ -28,7 +28,7 @@ MODELS = {
     "ARX": lambda seed: tsrnn.ARXRegressor((), 2),
     "ESN": lambda seed: tsrnn.ESNRegressor(50, output_lags=1, alpha=1.0, random_state=seed),
     "NARX": lambda seed: tsrnn.NARXRegressor((8,), input_lags=(), output_lags=2, random_state=seed),
-    "GRU": lambda seed: tsrnn.GRURegressor((8,), output_lags=1, max_iter=60, random_state=seed),
+    "GRU": lambda seed: tsrnn.GRURegressor((8,), output_lags=1, max_iter=360, random_state=seed),
 }
 PROCESSES = ("AR", "threshold", "GARCH", "level shift", "noise shift", "random walk")
 
