@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from public import STRICT
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -308,7 +309,7 @@ def test_errors_leave_out_what_was_not_measured():
         ],
         "rows are time: their order, and the rows before them, matter",
     ),
-    xfail_strict=True,
+    **STRICT,
 )
 @pytest.mark.filterwarnings("ignore:Nothing beats", "ignore:Too few rows")
 def test_scikit_learn(estimator, check):
