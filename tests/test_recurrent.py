@@ -116,7 +116,7 @@ def test_sequences_do_not_mix(name, masked):
     data = make_data(net, B=4, own=0.5 if name in FEEDBACK else None, masked=masked, start=masked)
     out, grad = gradient(net, theta, data)
     alone = [gradient(net, theta, data.part(slice(b, b + 1))) for b in range(4)]
-    assert np.array_equal(np.concatenate([o for o, _ in alone], axis=1), out)
+    assert all(np.array_equal(o, out[: len(o), b : b + 1]) for b, (o, _) in enumerate(alone))
     np.testing.assert_allclose(sum(g for _, g in alone), grad, rtol=1e-11, atol=1e-13)
     far = data._replace(X=data.X.copy(), Y=data.Y.copy())
     far.X[:, 1], far.Y[:, 1] = 1e6, -1e6

@@ -36,7 +36,7 @@ class SquaresLoss(TrackLoss):
     def __init__(self, net, *args, **options):
         super().__init__(net, *args, **options)
         self.groups, self.linear, self._begins = _marks(net)
-        if net.y_lead and self._own(self.at, learn=False) is not None:
+        if net.y_lead and self._own(self.at, False, self.T) is not None:
             raise ValueError(
                 "solver='lm' learns from measured y alone, but some y in the lags are missing: fill them, or give "
                 "solver='auto', 'lbfgs' or 'adam'."
