@@ -308,7 +308,7 @@ def test_gradient_of_what_is_drawn(name, what):
         return objective.loss_grad(p, batches[0])
 
     assert len(batches) == 1
-    assert abs(loss_grad(theta)[0] / plain - 1) > 1e-4
+    assert abs(loss_grad(theta)[0] / plain - 1) > 1e-6
     V = np.random.default_rng(0).normal(size=(3, net.size)) / np.sqrt(
         net.size
     )  # which any wrong element turns
