@@ -803,6 +803,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "ensemble": ["median", *WORD],
     "init": [3, "esn", tsrnn.ESNRegressor, object(), tsrnn.ESNRegressor(7), True],
     "initial_state": ["zero", "", None, 0, True, ["zeros"], np.zeros(3)],
+    "precision": ["half", "", None, 32, True, np.float32],
     "input_connectivity": [0, -0.1, 1.5, np.nan, "0.1", None, True],
     "input_lags": [*LAGGED, *TOO_LONG],
     "input_scaling": [-1.0, np.nan, "1", True, (1.0, 2.0, 3.0)],

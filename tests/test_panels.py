@@ -588,6 +588,10 @@ def test_errors():
         ),
         (lambda: model.fit([X for X, _ in OLD.values()], arrays[1]), "y must be a list of 3"),
         (
+            lambda: model.fit(None, [[1.0, 2.0], [1.0]]),
+            r"y is a list of lists .* \[np.asarray\(one\) for one in y\]",
+        ),
+        (
             lambda: model.fit([X for X, _ in OLD.values()], [y for _, y in OLD.values()][:2]),
             "y must be a list of 3",
         ),

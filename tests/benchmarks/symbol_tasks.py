@@ -65,11 +65,11 @@ def reber(rng):
 
 
 def copying(n, T, rng):
-    """Words of ten symbols, T blanks, a mark, and the ten symbols."""
+    """Words of ten symbols, T blanks, a mark, and the ten symbols, arrays."""
     words = []
     for _ in range(n):
         what = rng.choice(list("abcdefgh"), 10)
-        words.append([*what, *("_" * T), ":", *what])
+        words.append(np.array([*what, *("_" * T), ":", *what]))
     return words
 
 
@@ -115,7 +115,9 @@ def tasks(kind):
         model = kind((16,), max_iter=60 // few, **common).fit(*temporal_order(2000 // few, marks, rng))
         found[name] = model.score(*temporal_order(1000 // few, marks, rng))
     words = [reber(rng) for _ in range(1000 // few)]
-    model = kind((16,), output_lags=1, max_iter=60 // few, **common).fit(None, [word for word, _ in words])
+    model = kind((16,), output_lags=1, max_iter=60 // few, **common).fit(
+        None, [np.array(word) for word, _ in words]
+    )
     found["Reber"] = legal_share(model, *zip(*(reber(rng) for _ in range(200 // few))))
     T = 100
     model = kind((64,), output_lags=1, sequence_length=T + 21, max_iter=100 // few, **common)

@@ -21,6 +21,7 @@ ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of the
 SHORT = (
     64  # rows, up to which a thread keeps the work space for the next series of a panel, or row of a stream
 )
+PRECISIONS = {"single": np.float32, "double": np.float64}
 MOST_STARTS = 200  # series of training whose starts tell which cold state is better
 
 
@@ -30,13 +31,14 @@ class RecurrentDynamics(Dynamics):
     """A recurrent net and its parameters.
 
     mean : inputs (D,) and outputs (O,) of training.   cold_states : of each block, (n_states, H), where a series of
-    unknown past starts; None for the first states.
+    unknown past starts; None for the first states.   precision : "single" or "double", in which rows are followed.
     """
 
     net: Net
     mean: tuple
     input_lag: float
     cold_states: tuple | None = None
+    precision: str = "double"
 
     @property
     def lead(self):
@@ -71,6 +73,16 @@ class RecurrentDynamics(Dynamics):
         """Weights of each layer and direction, then those of the readout, in scaled units."""
         return tuple(self.net.views(self.theta))
 
+    @property
+    def dtype(self):
+        """The numbers in which rows are followed."""
+        return PRECISIONS[self.precision]
+
+    @cached_property
+    def weights(self):
+        """``params`` as the kernels see them."""
+        return tuple(self.net.views(self.theta.astype(self.dtype, copy=False)))
+
     def terms(self, p):
         """The equations of one row, for export."""
         if self.net.cell.terms is None:
@@ -86,15 +98,15 @@ class RecurrentDynamics(Dynamics):
 
         The states at the end of a block are taken over when the next is asked for.
         """
-        net, weights = self.net, self.params
+        net, weights, dtype = self.net, self.weights, self.dtype
         n = len(memory.Y)
-        x, y = self.seen(X, Y, memory)
+        x, y = (v.astype(dtype, copy=False) for v in self.seen(X, Y, memory))
         unknown, x, table = np.isnan(y), x.ravel(), self._table()
         states, firsts = memory.states, self.first().states if net.bidirectional else memory.states
         size = len(Y) if net.bidirectional else BLOCK
         for t in range(0, len(Y), size):
             T = min(size, len(Y) - t)
-            tape, at = _spare_tape(net, T), np.array([n + t])
+            tape, at = _spare_tape(net, T, dtype), np.array([n + t])
             own = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
             tape.place(x, at, y.reshape(-1), at, np.array([T]), table)
             for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
@@ -126,7 +138,7 @@ class RecurrentDynamics(Dynamics):
         out, states = np.empty((len(Y), self.n_outputs)), memory.states
         for t, tape, T in self.blocks(X, Y, memory):
             out[t : t + T] = tape.out[:, 0]
-            states = tuple(S[:, T, 0].copy() for S in tape.S)
+            states = _last(tape, T)
         return out, moved_on(memory, X, np.where(np.isnan(Y), shares(self.net.link, out), Y), states)
 
     @property
@@ -201,8 +213,8 @@ class RecurrentDynamics(Dynamics):
         """Run freely from many rows, from the states that following the series leads to."""
         if len(first) == 0:
             return
-        net, weights, O, end = self.net, self.params, Y.shape[1], first[-1] + 1
-        x, y = self.seen(X, Y, memory)
+        net, weights, O, end = self.net, self.weights, Y.shape[1], first[-1] + 1
+        x, y = (v.astype(self.dtype, copy=False) for v in self.seen(X, Y, memory))
         x, table = x.ravel(), self._table()
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
         at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
@@ -212,9 +224,9 @@ class RecurrentDynamics(Dynamics):
                 which = slice(i, min(i + at_once, high))
                 rows = first[which]
                 at, B = self.lead + rows, len(rows)
-                fed = np.empty((B, net.y_lead + steps, net.y_width))
+                fed = np.empty((B, net.y_lead + steps, net.y_width), self.dtype)
                 fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
-                tape = Tape(net, B, steps, np.float64)
+                tape = Tape(net, B, steps, self.dtype)
                 y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
                 tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps), table)
                 for S, states in zip(tape.S, followed.S):
@@ -250,6 +262,11 @@ class RecurrentDynamics(Dynamics):
         )
 
 
+def _last(tape, T):
+    """The states after step T - 1 of the only sequence, (n_states, H) of each block."""
+    return tuple(S[:, T, 0].astype(np.float64) for S in tape.S)
+
+
 def _lags(net, which):
     """{lag: its first row of W} of the first layer, of one source."""
     width = net.n_inputs if which == INPUTS else net.y_width
@@ -281,10 +298,11 @@ def _places(net):
 _spares = local()
 
 
-def _spare_tape(net, T):
+def _spare_tape(net, T, dtype):
     """Work space for one sequence of T steps, that nobody else has meanwhile."""
     tape = _spares.__dict__.pop("tape", None)
-    return tape if tape is not None and tape.net is net and tape.T == T else Tape(net, 1, T, np.float64)
+    fits = tape is not None and tape.net is net and tape.T == T and tape.dtype == dtype
+    return tape if fits else Tape(net, 1, T, dtype)
 
 
 def cold_states(dynamics, series, length):
@@ -325,9 +343,9 @@ def _mean_states(dynamics, series, first):
         if fits[k]:
             continue
         for _, tape, T in dynamics.blocks(s.X, s.Y, first):
-            total, n = [a + S[:, 1:, 0].sum(axis=1) for a, S in zip(total, tape.S)], n + T
+            total, n = [a + S[:, 1:, 0].sum(axis=1, dtype=np.float64) for a, S in zip(total, tape.S)], n + T
         if known[k]:
-            ends[k] = moved_on(first, s.X, dynamics.levels(s.Y), tuple(S[:, T, 0].copy() for S in tape.S))
+            ends[k] = moved_on(first, s.X, dynamics.levels(s.Y), _last(tape, T))
     short = sorted(np.flatnonzero(fits), key=lambda k: len(series[k].Y))
     at_once = max(1, RUN_ROWS // max((len(series[k].Y) for k in short), default=1))
     for i in range(0, len(short), at_once):
@@ -339,7 +357,7 @@ def _mean_states(dynamics, series, first):
         n += int(lengths.sum())
         for b, k in enumerate(batch):
             if known[k]:
-                states = tuple(s[:, lengths[b], b].copy() for s in S)
+                states = tuple(s[:, lengths[b], b].astype(np.float64) for s in S)
                 ends[k] = moved_on(first, series[k].X, dynamics.levels(series[k].Y), states)
     return tuple(a / n for a in total), ends
 
@@ -348,14 +366,14 @@ def _side_by_side(dynamics, series, first):
     """Follow short series, all of whose y is known, at once; returns the tape and the lengths (B,)."""
     net, n, lengths = dynamics.net, dynamics.lead, np.array([len(s.Y) for s in series])
     T, B = int(lengths.max()), len(series)
-    x, y = np.zeros((B, n + T, net.n_inputs)), np.zeros((B, n + T, net.y_width))
+    x, y = (np.zeros((B, n + T, width), dynamics.dtype) for width in (net.n_inputs, net.y_width))
     for b, s in enumerate(series):
         x[b, : n + len(s.X)], y[b, : n + len(s.Y)] = dynamics.seen(
             s.X, np.where(np.isnan(s.Y), 0.0, s.Y), first
         )
-    tape, at = Tape(net, B, T, np.float64), np.arange(B) * (n + T) + n
+    tape, at = Tape(net, B, T, dynamics.dtype), np.arange(B) * (n + T) + n
     tape.place(x.reshape(-1), at, y.reshape(-1), at, lengths)
     for S, state in zip(tape.S, first.states):
         S[:, 0] = state[:, None]
-    tape.forward(dynamics.params)
+    tape.forward(dynamics.weights)
     return tape, lengths

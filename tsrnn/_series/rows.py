@@ -98,6 +98,8 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     if getattr(X, "ndim", 0) == 3 or (X is None and getattr(y, "ndim", 0) == 3):
         _told_once(groups, column, "a 3-D array")
         return _from_cube(X, y, weight)
+    _check_equally_long("X", X)
+    _check_equally_long("y", y)
     keys, names = _keys(X, y, groups, column)
     if column is not None:
         X = X.drop(columns=column)
@@ -374,6 +376,18 @@ def _is_list(v, least=2):
         return False
     pandas = all(isinstance(one, (pd.DataFrame, pd.Series)) for one in v)
     return pandas or all(isinstance(one, (np.ndarray, pd.DataFrame)) and one.ndim >= least for one in v)
+
+
+def _check_equally_long(name, v):
+    """Raise for a list of lists of different lengths, which is neither rows nor a list of series."""
+    if not isinstance(v, (list, tuple)) or not all(isinstance(row, (list, tuple)) for row in v):
+        return
+    lengths = sorted({len(row) for row in v})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"{name} is a list of lists of different lengths ({lengths[0]} to {lengths[-1]}): a list of lists holds "
+            f"rows, a list of arrays series; give [np.asarray(one) for one in {name}]."
+        )
 
 
 def _told_once(groups, column, container):
