@@ -102,6 +102,24 @@ def stacked(lengths, gap=20):
 # ---------------------------------------------------------------------------------------- memory
 
 
+@pytest.mark.parametrize("kind", RECURRENT[:3])
+def test_single_precision_is_close(kind):
+    known = y.copy()
+    known[5::7] = np.nan
+    double = kind((4,), output_lags=2, precision="double", **QUICK).fit(X, known)
+    single = clone(double).set_params(precision="single").fit(X, known)
+    assert {a.dtype for a in single._dynamics().weights[0]} == {np.dtype(np.float32)}
+    for verb in (
+        lambda m: m.predict(X),
+        lambda m: m.predict_ahead(X, known, start="cold"),
+        lambda m: pickle.loads(pickle.dumps(m)).update(X[:40], known[:40]).forecast(3, X[:3]),
+    ):
+        a, b = verb(double), verb(single)
+        assert b.dtype == np.float64
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-4)
+        assert not np.array_equal(a, b)
+
+
 @every
 def test_training_ends_where_predict_begins(model):
     """One run over all rows, from the start of training, is what follows training too."""
