@@ -1,0 +1,170 @@
+"""Sizes: seconds of CPU and megabytes of a fit and of predict, and how they grow with the rows.
+
+A. Every model on 10^4, 10^5 and 10^6 rows of 20 inputs; trained nets for two epochs (iterations), since epochs are
+   what a user chooses. The exponent is that of seconds (megabytes) from the smallest to the largest: 1 is linear.
+B. Many short series, many gaps, long horizons: 5,000 series of 40 rows, a million rows with 10,000 gaps, 720 steps of
+   7 outputs at once, 7 series with 335 lags.
+
+Each case runs in a process of its own with one thread, after a fit on few rows that loads the kernels. Megabytes are
+the highest of the process beyond what it had before the fit.
+
+    python tests/benchmarks/sizes.py [--quick]
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+from common import table
+
+from tsrnn import (
+    ARXRegressor,
+    ElmanRegressor,
+    ESNRegressor,
+    Forecaster,
+    GRUClassifier,
+    GRURegressor,
+    LRURegressor,
+    LSTMRegressor,
+    MinGRURegressor,
+    NARXRegressor,
+    TDNNRegressor,
+)
+
+
+TWO = {"max_iter": 2, "early_stopping": False, "random_state": 0}
+MODELS = {
+    "ARX": ARXRegressor(input_lags=2, output_lags=3),
+    "TDNN": TDNNRegressor(input_lags=2, **TWO),
+    "NARX": NARXRegressor(training="open_loop", **TWO),
+    "Elman": ElmanRegressor(solver="adam", **TWO),
+    "LSTM": LSTMRegressor(solver="adam", **TWO),
+    "GRU": GRURegressor(solver="adam", **TWO),
+    "MinGRU": MinGRURegressor(solver="adam", **TWO),
+    "LRU": LRURegressor(solver="adam", **TWO),
+    "GRUClassifier": GRUClassifier(solver="adam", **TWO),
+    "ESN": ESNRegressor(100, random_state=0),
+}
+
+
+def driven(n, n_inputs=20):
+    """Rows of a system with memory: X (n, n_inputs), y (n,)."""
+    X = np.random.default_rng(0).normal(size=(n, n_inputs))
+    return X, np.convolve(np.tanh(X[:, 0] + X[:, 1]), [0.5, 0.3, 0.2])[:n]
+
+
+def of_rows(n, name):
+    """A model of part A, X and y."""
+    X, y = driven(n)
+    return MODELS[name], X, y > 0 if name.endswith("Classifier") else y
+
+
+def short_series(n, kind):
+    """5,000 series of 40 rows, in one frame."""
+    X, y = driven(n, 2)
+    index = pd.MultiIndex.from_product([range(n // 40), range(40)], names=["series", "row"])
+    model = ARXRegressor() if kind == "ARX" else GRURegressor(solver="adam", **TWO)
+    return model, pd.DataFrame(X, index), pd.Series(y, index)
+
+
+def gaps(n, kind):
+    """Rows with one stamp in a hundred missing."""
+    X, y = driven(n, 2)
+    keep = np.random.default_rng(1).random(n) > 0.01
+    index = pd.date_range("2000-01-01", periods=n, freq="min")[keep]
+    model = ARXRegressor() if kind == "ARX" else GRURegressor(solver="adam", **TWO)
+    return model, pd.DataFrame(X[keep], index), pd.Series(y[keep], index)
+
+
+def horizons(n, kind):
+    """720 steps of 7 outputs, all at once."""
+    y = np.random.default_rng(0).normal(size=(n, 7)).cumsum(axis=0)
+    return Forecaster(TDNNRegressor((), input_lags=7), 720), None, y
+
+
+def lags(n, kind):
+    """Seven series with 335 lags."""
+    y = np.random.default_rng(0).normal(size=(n, 7)).cumsum(axis=0)
+    index = pd.MultiIndex.from_product([range(7), range(n)])
+    return TDNNRegressor((), input_lags=range(1, 336)), pd.DataFrame(y.T.reshape(-1, 1), index), y.T.ravel()
+
+
+CASES = {
+    "5,000 series of 40 rows, ARX": (short_series, 200_000, "ARX"),
+    "5,000 series of 40 rows, GRU": (short_series, 200_000, "GRU"),
+    "10^6 rows, 10,000 gaps, ARX": (gaps, 1_000_000, "ARX"),
+    "10^6 rows, 10,000 gaps, GRU": (gaps, 1_000_000, "GRU"),
+    "10^6 rows, no gap, GRU": (lambda n, _: of_few_inputs(n), 1_000_000, "GRU"),
+    "720 steps x 7 outputs": (horizons, 10_000, ""),
+    "7 series, 335 lags": (lags, 5_000, ""),
+}
+
+
+def of_few_inputs(n):
+    """The rows of ``gaps`` without one."""
+    X, y = driven(n, 2)
+    return GRURegressor(solver="adam", **TWO), X, y
+
+
+def highest():
+    """Megabytes of this process at its highest."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(make, n, kind):
+    """[seconds of fit, of predict, megabytes] of a model made by make(n, kind)."""
+    small, X, y = make(2000, kind)
+    small.fit(X, y)
+    model, X, y = make(n, kind)
+    before, start = highest(), time.process_time()
+    model.fit(X, y)
+    fitted = time.process_time()
+    if isinstance(model, Forecaster):
+        model.forecast()
+    else:
+        model.predict(X)
+    return [fitted - start, time.process_time() - fitted, highest() - before]
+
+
+def apart(part, name, n):
+    """``measure`` in a process of its own."""
+    out = subprocess.run(
+        [sys.executable, __file__, "--one", part, name, str(n)], capture_output=True, text=True, check=True
+    )
+    return json.loads(out.stdout.splitlines()[-1])
+
+
+def main():
+    """Print the tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="up to 10^5 rows")
+    parser.add_argument("--one", nargs=3)
+    options = parser.parse_args()
+    if options.one:
+        part, name, n = options.one
+        make = of_rows if part == "A" else CASES[name][0]
+        print(json.dumps(measure(make, int(n), name if part == "A" else CASES[name][2])))
+        return
+    sizes = [10**4, 10**5] if options.quick else [10**4, 10**5, 10**6]
+    rows = []
+    for name in MODELS:
+        figures = np.array([apart("A", name, n) for n in sizes])
+        growth = np.log(np.maximum(figures[-1], 1e-3) / np.maximum(figures[0], 1e-3)) / np.log(
+            sizes[-1] / sizes[0]
+        )
+        rows.append([name, *figures[:, 0], growth[0], *figures[:, 1], growth[1], figures[-1, 2]])
+    heads = [
+        f"{verb} s, {n:.0e}" if n else f"{verb}, exponent" for verb in ("fit", "predict") for n in (*sizes, 0)
+    ]
+    table("Rows of 20 inputs", ["model", *heads, "MB"], rows)
+    rows = [[name, *apart("B", name, n // 10 if options.quick else n)] for name, (_, n, _) in CASES.items()]
+    table("Other sizes", ["case", "fit s", "predict s", "MB"], rows)
+
+
+if __name__ == "__main__":
+    main()
