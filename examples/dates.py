@@ -82,7 +82,9 @@ def main(arguments=None):
     right, sure = answers == y[n:], np.exp(model.log_proba(X[n:], answers)) > SURE
     print(f"of 1000 other dates {right.mean():.1%} are right to the last digit")
     if sure.any():
-        print(f"{sure.mean():.1%} of the answers are surer than {SURE}; of those {right[sure].mean():.1%} are right")
+        print(
+            f"{sure.mean():.1%} of the answers are surer than {SURE}; of those {right[sure].mean():.1%} are right"
+        )
     for k in np.flatnonzero(~right)[:3]:
         print(f"  wrong: {X[n + k]} -> {answers[k]}")
     for text in ("Tuesday, 3rd May 2016", "07/04/1976", "04.07.1976"):

@@ -314,6 +314,37 @@ def run_encoder_decoder(cell, n_states, encoder, decoder, readout, attention, hi
     return np.array(out), np.array(weights)
 
 
+def run_segments(cell, n_states, encoder, decoder, readout, attention, front, history, ahead, last):
+    """Outputs (n, O Q) of segments of w rows, and what each of them attends to: arguments as above, but
+
+    front : (W, b, P), of segments (w F, H), (H,), of places (n / w, e).   history : (T / w, w, F), of which y is
+    measured from its last row on.   ahead : (n / w, w, A).   last : (O Q,), the last y.
+    """
+
+    def steps(layers, states, v):
+        after = []
+        for p, state in zip(layers, states):
+            after.append(cell(p, v, state, 1.0))
+            v = after[-1][0]
+        return after
+
+    states = [[np.zeros(len(p.b[0]))] * n_states for p in encoder]
+    h, (W, b, P), out, weights = [], front, [], []
+    for rows in history:
+        g = rows.ravel() @ W + b
+        states = steps(encoder, states, np.where(g.real > 0, g, 0))
+        h.append(states[-1][0])
+    for place, u in zip(P, ahead):
+        s = steps(decoder, states, np.concatenate([place, u.ravel()]))[-1][0]
+        answer = s @ readout[0] + readout[1]
+        if attention is not None:
+            e = np.exp([score(attention, x, s) for x in h])
+            weights.append(e / e.sum())
+            answer = answer + sum(a * x for a, x in zip(weights[-1], h)) @ attention[-1]
+        out.extend(answer.reshape(len(u), -1) + last)
+    return np.array(out), np.array(weights)
+
+
 def look_up(tables, X):
     """x' of rows X: of each column the number itself, or the row of its table, which is None for a number."""
     rows = []

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from recurrent_nets import CELLS, naive_cell
+from sklearn.base import clone
 
 from tsrnn import EncoderDecoderRegressor, PersistenceRegressor
 from tsrnn._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from tsrnn._nets.recurrent_loss import Teaching
+from tsrnn._nets.segments import make_segmented
 from tsrnn._series.units import Series
 from tsrnn._training.losses import squared
 
@@ -118,6 +120,88 @@ def test_forecasts_and_weights(case):
         )
 
 
+SEGMENTS = [  # cell, widths of the layers, attention, V, A, O, Q, and rows a segment, of 12 and 6
+    ("gru", (4,), None, (2, 1, 1, 1), 3),
+    ("lstm", (3, 3), "dot", (1, 0, 2, 1), 6),
+    ("elman", (5,), "additive", (0, 2, 1, 2), 2),
+]
+every_segment = pytest.mark.parametrize("case", SEGMENTS, ids=lambda case: f"{case[0]}-{case[2]}-{case[4]}")
+
+
+def build_segments(case):
+    """A net of segments, parameters, and examples, one target of which is not known."""
+    cell, hidden, attention, (V, A, O, Q), w = case
+    kind = CELLS[cell]()._cell()
+    net = make_segmented(kind, hidden, attention, 12, 6, (V, A, O, Q), False, w)
+    rng = np.random.default_rng(0)
+    Z, Y = rng.normal(size=(N, 12 * V + 18 * A + 12 * O)), rng.normal(size=(N, 6 * O * Q))
+    Y[1, 1] = np.nan
+    theta = rng.normal(scale=0.5, size=net.size)
+    return net, theta, Series(Z, Y, rng.uniform(0.5, 1, N), np.zeros(N, bool))
+
+
+def twin_of_segments(case, net, theta, z):
+    """Outputs (n, O Q) and weights of one example."""
+    cell, _, kind, (V, A, O, Q), w = case
+    encoder, (*decoder, readout), a, front = net.views(theta)
+    v, u, y = (
+        z[: 12 * V].reshape(12, V),
+        z[12 * V : 12 * V + 18 * A].reshape(18, A),
+        z[-12 * O :].reshape(12, O),
+    )
+    attention = kind and (kind, *(W[0] if len(W) else None for W in (a.K, a.Q)), a.v, a.V[0])
+    history = np.concatenate([v, u[:12], y - y[-1]], axis=1).reshape(12 // w, w, -1)
+    parts = (
+        encoder[:-1],
+        decoder,
+        (readout.W[0], readout.b[0]),
+        attention,
+        (front.W[0], front.b[0], front.P[0]),
+    )
+    rest = history, u[12:].reshape(6 // w, w, A), np.repeat(y[-1], Q)
+    return naive.run_segments(naive_cell(cell), net.encoder.cell.n_states, *parts, *rest)
+
+
+@every_segment
+def test_segments(case):
+    """The twin's loss, its derivative to the last digits, and forecasts of many examples and of one."""
+    net, theta, series = build_segments(case)
+
+    def loss(p):
+        total = 0.0
+        for z, y, w in zip(series.X, series.Y, series.w):
+            e = twin_of_segments(case, net, p, z)[0].ravel() - y
+            total = total + 0.5 * w * np.sum(np.where(np.isnan(y), 0, e) ** 2)
+        return total
+
+    value, grad = objective(net, series, "closed_loop").loss_grad(theta, None)
+    assert value == pytest.approx(loss(theta), rel=1e-12)
+    for direction in np.random.default_rng(1).normal(size=(3, net.size)):
+        along = loss(theta + 1e-100j * direction).imag / 1e-100
+        assert grad @ direction == pytest.approx(along, rel=1e-9, abs=1e-10 * np.abs(grad).max())
+    dynamics = EpisodeDynamics(theta, net, (series.X.mean(axis=0), np.zeros(net.n_outputs)))
+    out, _ = dynamics.run(series.X, np.full(series.Y.shape, np.nan), dynamics.first())
+    expected = [twin_of_segments(case, net, theta, z) for z in series.X]
+    np.testing.assert_allclose(out, [o.ravel() for o, _ in expected], rtol=1e-11, atol=1e-12)
+    if case[2] is not None:
+        np.testing.assert_allclose(
+            dynamics.attention_weights(series.X), [w for _, w in expected], rtol=1e-11, atol=1e-13
+        )
+
+
+@every_segment
+def test_gradient_of_segments_and_central_differences(case):
+    net, theta, series = build_segments(case)
+    loss = objective(net, series, "open_loop")
+    some = np.random.default_rng(2).permutation(net.size)[:24]
+    part = np.eye(net.size)[some]
+    numeric = naive.central_difference(
+        lambda p: loss.loss_grad(theta + p @ part, None)[0], np.zeros(len(some)), 1e-4
+    )
+    grad = loss.loss_grad(theta, None)[1]
+    np.testing.assert_allclose(grad[some], numeric, rtol=1e-7, atol=1e-9 * np.abs(grad).max())
+
+
 # ---------------------------------------------------------------------------------------- the estimator
 
 
@@ -137,9 +221,10 @@ X, y = made()
 OLD, NEW = slice(0, 200), slice(200, 240)
 
 
-@pytest.fixture(scope="module")
-def model():
-    return EncoderDecoderRegressor(known_ahead=["known"], **QUICK).fit(X[OLD], y[OLD])
+@pytest.fixture(scope="module", params=[None, 2], ids=["rows", "segments"])
+def model(request):
+    model = EncoderDecoderRegressor(known_ahead=["known"], segment_length=request.param, **QUICK)
+    return model.fit(X[OLD], y[OLD])
 
 
 def test_forecast_is_a_row_of_what_goes_on(model):
@@ -167,13 +252,13 @@ def test_copies_and_new_rows(model):
     )
     other.partial_fit(X[NEW][10:20], y[NEW][10:20])
     assert not np.array_equal(other.theta_, model.theta_)
-    again = EncoderDecoderRegressor(known_ahead=["known"], **QUICK).fit(X[OLD], y[OLD])
+    again = clone(model).fit(X[OLD], y[OLD])
     assert np.array_equal(again.theta_, model.theta_)
 
 
 def test_attention_weights(model):
-    weights = model.attention_weights(X[NEW], y[NEW])
-    assert weights.shape == (40 - 12 - 4 + 1, 4, 12)
+    weights, w = model.attention_weights(X[NEW], y[NEW]), model.segment_length or 1
+    assert weights.shape == (40 - 12 - 4 + 1, 4 // w, 12 // w)
     np.testing.assert_allclose(weights.sum(axis=2), 1)
     with pytest.raises(ValueError, match="attention=None"):
         EncoderDecoderRegressor(attention=None, **QUICK).fit(None, y[OLD]).attention_weights(None, y[NEW])
@@ -188,9 +273,9 @@ def test_attention_display(model):
 
     weights = model.attention_weights(X[NEW], y[NEW])
     display = AttentionDisplay.from_estimator(model, X[NEW], y[NEW], origin=2, cmap="magma")
-    np.testing.assert_array_equal(display.mesh_.get_array().reshape(4, 12), weights[2])
+    np.testing.assert_array_equal(display.mesh_.get_array().reshape(weights[2].shape), weights[2])
     assert display.mesh_.get_cmap().name == "magma"
-    assert display.ax_.get_xlim() == (-11.5, 0.5)
+    assert display.ax_.get_xlim() == (0.5 - weights.shape[2], 0.5)
     mean = AttentionDisplay.from_estimator(model, X[NEW], y[NEW], ax=display.ax_)
     np.testing.assert_array_equal(mean.weights, weights.mean(axis=0))
     with pytest.raises(ValueError, match="PersistenceRegressor has no attention"):
@@ -201,23 +286,27 @@ def test_intervals_bounds_panels_and_holes(model):
     held = model.forecast(4, X[NEW][:4], level=80)
     assert list(held) == ["power", "lo-80", "hi-80"]
     quantiles = EncoderDecoderRegressor(
-        quantiles=(0.1, 0.5, 0.9), target_bounds=(0, None), attention="dot", cell="elman", **QUICK
-    )
+        quantiles=(0.1, 0.5, 0.9), target_bounds=(0, None), attention="dot", cell="elman",
+        segment_length=model.segment_length, **QUICK,
+    )  # fmt: skip
     holes = y[OLD].where(np.arange(200) % 17 != 3)
     answer = quantiles.fit(None, holes).forecast(4, level=80)
     assert (answer.to_numpy() >= 0).all()
     assert (answer["lo-80"] <= answer["hi-80"]).all()
     frames = pd.concat({"a": X[OLD], "b": X[OLD]}, names=["site", "time"])
-    panel = EncoderDecoderRegressor(known_ahead="all", cell="lstm", training="open_loop", **QUICK)
+    panel = EncoderDecoderRegressor(
+        known_ahead="all", cell="lstm", training="open_loop", segment_length=model.segment_length, **QUICK
+    )
     panel.fit(frames, pd.concat({"a": y[OLD], "b": 2 * y[OLD]}, names=["site", "time"]))
     future = pd.concat({"a": X[NEW][:4], "b": X[NEW][:4]}, names=["site", "time"])
     assert panel.forecast(4, future).shape == (8,)
 
 
-@pytest.mark.parametrize("training", ["scheduled_sampling", "open_loop"])
+@pytest.mark.parametrize("training", ["scheduled_sampling", "open_loop", "segments"])
 def test_random_and_threads(training):
     """What is drawn comes from the seed alone, however many threads there are."""
-    options = QUICK | {"training": training, "dropout": 0.2, "recurrent_dropout": 0.2, "batch_size": 70}
+    options = QUICK | {"dropout": 0.2, "recurrent_dropout": 0.2, "batch_size": 70}
+    options |= {"segment_length": 4} if training == "segments" else {"training": training}
     fits = [EncoderDecoderRegressor(n_jobs=n, **options).fit(X[OLD], y[OLD]) for n in (1, 2)]
     assert np.array_equal(fits[0].theta_, fits[1].theta_)
 
@@ -235,6 +324,7 @@ def test_it_learns():
 BAD = {
     "cell": ["tcn", None],
     "context": [0, 2.5, True],
+    "segment_length": [0, 2.5, 3, 12, True],
     "horizon": [0, "3"],
     "attention": ["luong", 3],
     "training": ["free", None],

@@ -93,12 +93,15 @@ def test_a_trigger_and_its_delay(example):
     assert y.tolist() == ["up"] * 3
 
 
+NTH = ["1st", "2nd", "11th", "12th", "13th", "21st", "22nd", "30th"]
+
+
 def test_dates_are_those_that_are_meant(example):
     dates = example("dates")
     day = datetime.date(2016, 5, 3)
     forms = {dates.written(day, form) for form in range(6)}
     assert {"3rd of May 2016", "Tuesday, 3rd May 2016", "05/03/2016", "MAY. 3RD 2016"} < forms
-    assert [dates.nth(n) for n in (1, 2, 11, 12, 13, 21, 22, 30)] == "1st 2nd 11th 12th 13th 21st 22nd 30th".split()
+    assert [dates.nth(n) for n in (1, 2, 11, 12, 13, 21, 22, 30)] == NTH
     X, y = dates.draw(50, np.random.default_rng(0))
     assert len(set(y)) == 50
     for text, day in zip(X, y):

@@ -1,4 +1,4 @@
-"""Sequence to sequence of symbols: what an encoder-decoder learns, how much of it is exact, and for how many CPU seconds.
+"""Sequence to sequence of symbols: what an encoder-decoder learns, how much of it is exact, for how many CPU seconds.
 
 dates     as people write them in eight ways, "Tuesday, 3rd May 2016", to 2016-05-03; days of 1900 to 2099.
 numbers   in words, "twelve thousand and seven", to digits; 0 to 999,999.
@@ -25,11 +25,11 @@ from tsrnn import Adam, EncoderDecoderClassifier
 
 QUICK = "--quick" in sys.argv
 WHICH = [word for word in sys.argv[1:] if not word.startswith("-")]
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
 def nth(day):
@@ -51,7 +51,9 @@ def words(n):
     """A number below a million in words."""
     if n >= 1000:
         rest = n % 1000
-        return f"{words(n // 1000)} thousand" + (f"{' and' if rest < 100 else ''} {words(rest)}" if rest else "")
+        return f"{words(n // 1000)} thousand" + (
+            f"{' and' if rest < 100 else ''} {words(rest)}" if rest else ""
+        )
     if n >= 100:
         return f"{ONES[n // 100]} hundred" + (f" and {words(n % 100)}" if n % 100 else "")
     return ONES[n] if n < 20 else TENS[n // 10 - 2] + (f"-{ONES[n % 10]}" if n % 10 else "")
@@ -115,7 +117,17 @@ def main():
              model.predict(X_new[:1])[0]]
         )  # fmt: skip
         print(*rows[-1], flush=True)
-    head = ["task", "pairs", "epochs", "CPU s", "ms an answer", "exact %", "beam 5 %", "such as", "its answer"]
+    head = [
+        "task",
+        "pairs",
+        "epochs",
+        "CPU s",
+        "ms an answer",
+        "exact %",
+        "beam 5 %",
+        "such as",
+        "its answer",
+    ]
     table("Sequence to sequence", head, rows)
 
 

@@ -19,6 +19,7 @@ from .._estimators.horizons import Forecaster, HorizonsLearner, check_quantiles
 from .._estimators.parameters import Numbers, Sizes, TrainedParameters
 from .._nets import attention as attention_kinds
 from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
+from .._nets.segments import make_segmented
 from .._series.timeline import last_known
 from .._training.losses import Pinball, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver
@@ -49,9 +50,9 @@ class EpisodeLearner(RecurrentLearner):
 
     def net(self, D, O):
         """The layout."""
-        return make_episode(
-            self.cell, self.hidden, self.attention, self.T, self.n, self.widths, self.p.skip_connections
-        )
+        layout = self.cell, self.hidden, self.attention, self.T, self.n, self.widths, self.p.skip_connections
+        w = self.p.segment_length
+        return make_episode(*layout) if w is None else make_segmented(*layout, int(w))
 
     def before(self, trained, net):
         """None: an encoder and a decoder begin anew."""
@@ -137,6 +138,11 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         What is read is added to the output, behind the cells.
     known_ahead : "all", or sequence of str or int, default=()
         Inputs, by name or column, that are known for the rows to forecast, as for :class:`~tsrnn.Forecaster`.
+    segment_length : int, optional
+        Rows that are one step of both nets, such as 12 or 24 [4]_: the history is cut into segments, each of which a
+        learnt projection makes an input of the encoder, and all segments to come are written at once from the last
+        state, by their place. For horizons of hundreds of rows: several times as fast, and no error is fed back, so
+        ``training`` says nothing. Divides ``context`` and ``horizon``. Forecasts begin at the last y.
     quantiles : sequence of float, optional
         As for :class:`~tsrnn.Forecaster`: a net of its own learns them with the pinball loss.
     skip_connections : bool, default=True
@@ -144,7 +150,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         a cell between, its output.
     training : {"closed_loop", "open_loop", "scheduled_sampling"}, default="closed_loop"
         What the decoder sees as the last y in training: its own output, as in a forecast; the measured value (teacher
-        forcing), several times as fast; or its own more and more often, as epochs go by [4]_.
+        forcing), several times as fast; or its own more and more often, as epochs go by [5]_.
     dropout : float, default=0.0
         Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
     recurrent_dropout : float, default=0.0
@@ -183,7 +189,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
        ICLR 2015.
     .. [3] M.-T. Luong, H. Pham, C. D. Manning. "Effective approaches to attention-based neural machine translation."
        EMNLP 2015.
-    .. [4] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
+    .. [4] S. Lin et al. "SegRNN: Segment recurrent neural network for long-term time series forecasting."
+       arXiv:2308.11200, 2023.
+    .. [5] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
 
     Examples
     --------
@@ -203,6 +211,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     context: int = 168
     hidden_layer_sizes: Sizes = (32,)
     attention: str | None = "additive"
+    segment_length: int | None = None
     known_ahead: object = ()
     quantiles: Numbers | None = None
     skip_connections: bool = True
@@ -258,6 +267,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
             raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
         if self.attention is not None:
             check_word("attention", self.attention, attention_kinds.KINDS)
+        self._check_segments()
         check_training(self)
         check_word("recurrent_init", self.recurrent_init, ("orthogonal", "glorot"))
         check_word("training", self.training, FEEDBACK)
@@ -271,6 +281,19 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         inner = EpisodeLearner(self, hidden, *lags, CELLS[self.cell], loss, T, n, self.attention)
         self._check_solver(inner)
         return EpisodesLearner(self, inner, n, quantiles)
+
+    def _check_segments(self):
+        """Raise where segments do not divide the rows."""
+        if self.segment_length is None:
+            return
+        check_number("segment_length", self.segment_length, 1, integer=True)
+        for name in ("context", "horizon"):
+            rows = getattr(self, name)
+            if rows % self.segment_length:
+                raise ValueError(
+                    f"segment_length={self.segment_length!r} does not divide {name}={rows!r}: give multiples of it, "
+                    f"such as {name}={-(-rows // self.segment_length) * self.segment_length}, or another length."
+                )
 
     def _check_solver(self, inner):
         """Raise where the solver does not go with the other parameters."""
@@ -295,7 +318,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         -------
         weights : ndarray of shape (n_origins, horizon, context)
             weights[i, k, j]: the share that row i + j has in step k of the forecast made at row i + context - 1; over
-            j they add up to 1.
+            j they add up to 1. With ``segment_length`` steps and rows are segments.
 
         Raises
         ------

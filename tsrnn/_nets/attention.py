@@ -239,7 +239,7 @@ class Head:
         self.key, self.key_turned = (
             (self.own_key, self.own_key_turned) if self.K.size else (self.seen, self.turned)
         )
-        self.S = tape.S[-1][0, 1:]
+        self.S = self._steps(tape.S[-1][0, 1:])  # those that are taken side by side, too
 
     def forward(self, first, last):
         """Attend, and add c V to the outputs."""
@@ -247,12 +247,12 @@ class Head:
         H, O = self.V.shape[1:]
         none = np.empty((0, O), self.C.dtype)
         recurrent_kernels.project(
-            self.C.reshape(-1), self.rows, self.V, 0, H, none, self.tape.out[None], first, last
+            self.C.reshape(-1), self.rows, self.V, 0, H, none, self._steps(self.tape.out)[None], first, last
         )
 
     def begin_back(self, dout, grads):
         """Get ready for the steps of a backward pass; gradients go to ``grads``, a ``Weights``."""
-        self.dout, self.grads = dout, grads
+        self.dout, self.grads = self._steps(dout), grads
         self.dC, self.dseen = np.zeros_like(self.C), np.zeros_like(self.seen)
         self.dkey = np.zeros_like(self.seen) if self.K.size else self.dseen
         self.V_turned = np.ascontiguousarray(self.V.swapaxes(1, 2))
@@ -274,8 +274,20 @@ class Head:
             self.E,
         )
         attend_back(
-            *fixed, self.dC, self.tape.dH[-1], self.dseen, self.dkey, self.dQ, self.grads.v, first, last
+            *fixed,
+            self.dC,
+            self._steps(self.tape.dH[-1]),
+            self.dseen,
+            self.dkey,
+            self.dQ,
+            self.grads.v,
+            first,
+            last,
         )
+
+    def _steps(self, array):
+        """A view (n, B, .) of what a tape has of all steps."""
+        return array.reshape(self.E.shape[1], self.E.shape[0], -1)
 
     def end_back(self):
         """Add the gradients of the weights that all steps share."""

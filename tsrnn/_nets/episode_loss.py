@@ -35,7 +35,7 @@ class Episode(NamedTuple):
     """Layout of an encoder and a decoder.
 
     attention : one of ``attention.KINDS``, or None.   T, n : rows of history, and to forecast, or 0 where they differ
-    from example to example.   widths : V, A, O, Q.
+    from example to example.   widths : V, A, O, Q.   w : rows a step, see ``segments.py``.
     """
 
     encoder: Net
@@ -44,6 +44,7 @@ class Episode(NamedTuple):
     T: int = 0
     n: int = 0
     widths: tuple = ()
+    w: int = 1
 
     lead = 0  # an example is complete in itself
 
@@ -55,9 +56,19 @@ class Episode(NamedTuple):
         return attention.shapes(self.attention, self.decoder.blocks[-1].H, self.decoder.n_outputs)
 
     @property
+    def steps(self):
+        """Those of the encoder, and of the decoder."""
+        return self.T, self.n
+
+    @property
+    def width(self):
+        """Outputs a row, O Q."""
+        return self.decoder.n_outputs
+
+    @property
     def n_outputs(self):
         """All outputs of an example."""
-        return self.n * self.decoder.n_outputs
+        return self.n * self.width
 
     @property
     def size(self):
@@ -86,9 +97,13 @@ class Episode(NamedTuple):
 
     def initial(self, rng, recurrent_init, readout):
         """Draw theta (P,).   readout : share of a Glorot start of what leads to the outputs."""
+        return self._drawn(rng, recurrent_init, readout)
+
+    def _drawn(self, rng, recurrent_init, readout):
+        """Theta (P,) with the encoder, the decoder and attention drawn."""
         parts = [net.initial(rng, recurrent_init) for net in (self.encoder, self.decoder)]
         theta = np.concatenate([*parts, np.zeros(self.size - sum(len(part) for part in parts))])
-        _, decoder, w = self.views(theta)
+        _, decoder, w, *_ = self.views(theta)
         decoder[-1].W[:] *= readout
         for W in (*w.K, *w.Q, *w.V) if w else ():
             W[:] = glorot(rng, W.shape)
@@ -113,6 +128,10 @@ class Episode(NamedTuple):
             Z[:, b:].reshape(len(Z), self.T, O),
         )
         return np.concatenate([v, u[:, : self.T], y], axis=2), u[:, self.T :], np.repeat(y[:, -1], Q, axis=1)
+
+    def tape(self, B, dtype):
+        """Work space for B examples."""
+        return EpisodeTape(self, B, dtype)
 
 
 def make_episode(cell, hidden, attention_kind, T, n, widths, skip=False):
@@ -222,7 +241,7 @@ class EpisodeLoss:
         self.net, self.teaching, self.dtype, self.B, self.pool = net, teaching, dtype, B, pool
         chosen = [(s.held == held) & (s.w > 0) & np.isfinite(s.Y).any(axis=1) for s in series]
         Z, Y, w = (np.concatenate([s[k][c] for s, c in zip(series, chosen)]) for k in range(3))
-        known, O = np.isfinite(Y), net.decoder.n_outputs
+        known, O = np.isfinite(Y), net.width
         self.x, self.u, last = (np.ascontiguousarray(a, dtype) for a in net.sources(Z))
         self.n, fed = len(Y), np.where(known, Y, 0.0).reshape(len(Y), net.n, O)
         self.fed = np.concatenate([last[:, None], fed], axis=1).astype(dtype)
@@ -282,15 +301,13 @@ class EpisodeLoss:
         if not any(rates):
             return None
 
-        return draw_masks(self.net, rates, self._rng, B, (self.net.T, self.net.n), self.dtype)
+        return draw_masks(self.net, rates, self._rng, B, self.net.steps, self.dtype)
 
     def _shard(self, theta, which, own, masks, learn):
         """Loss of up to SHARD examples, and its gradient (P,) or None."""
-        net, B, O = self.net, len(which), self.net.decoder.n_outputs
+        net, B, O = self.net, len(which), self.net.width
         weights = net.views(theta)
-        tape = self._spaces.pop(B, None) or EpisodeTape(
-            net, B, self.dtype
-        )  # no other thread has it meanwhile
+        tape = self._spaces.pop(B, None) or net.tape(B, self.dtype)  # no other thread has it meanwhile
         tape.place(self.x[which], self.u[which], self.fed[which])
         own = None if own is None else np.ascontiguousarray(own.swapaxes(0, 1))
         out, grad = tape.forward(weights, own, masks), None
@@ -349,11 +366,11 @@ class EpisodeDynamics(Dynamics):
             x, u, last = (np.ascontiguousarray(a) for a in net.sources(X[i : i + BLOCK]))
             B = len(x)
             if B not in tapes:
-                tapes[B] = EpisodeTape(net, B, np.float64)
-            fed = np.zeros((B, 1 + net.n, net.decoder.n_outputs))
+                tapes[B] = net.tape(B, np.float64)
+            fed = np.zeros((B, 1 + net.n, net.width))
             fed[:, 0] = last
             tapes[B].place(x, u, fed)
-            own = np.ones((net.n, B, net.decoder.n_outputs), bool)
+            own = np.ones((net.n, B, net.width), bool)
             yield i, tapes[B], tapes[B].forward(self.params, own)
 
     def first(self):
