@@ -38,6 +38,9 @@ NETS = {
         (4, 3), skip_connections=True, activation="identity", scale="minmax", **QUICK
     ),
     "arx": ARXRegressor(),
+    "armax": ARXRegressor(1, (1, 3), error_lags=2),
+    "narmax, no x": NARXRegressor((3,), input_lags=(), output_lags=1, error_lags=(1, 3), **QUICK),
+    "narmax, skip": NARXRegressor((4, 3), skip_connections=True, error_lags=1, **QUICK),
     "elman, relu, deep, skip, lags, layer norm, learned start": ElmanRegressor(
         (4, 3),
         activation="relu",

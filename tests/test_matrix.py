@@ -822,6 +822,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "noise": POSITIVE,
     "orthogonal_penalty": POSITIVE,
     "output_lags": [*LAGGED, (0, 1), *TOO_LONG],
+    "error_lags": [*LAGGED, (0, 1), *TOO_LONG],
     "peepholes": FLAG,
     "period": [0, 1000, *WHOLE],
     "pooling": ["median", *WORD],

@@ -24,17 +24,17 @@ def row_program(dynamics, units, past):
     filled = _inputs(units, p)
     first = len(p.values)
     z = dynamics.terms(p)
-    rows = _past(p, past, list(p.values)[first:])
+    rows = _past(dynamics, p, past, list(p.values)[first:])
     _outputs(dynamics, units, p, z, filled)
     p.prune()
     p.past = {name: rows[name] for name in p.rows()}
     return p
 
 
-def _past(p, past, equations):
+def _past(dynamics, p, past, equations):
     """Return the past rows, oldest first, of each value with lags: name -> (n, size)."""
     memory, rows = past.memory, p.rows()
-    rows_of = {"X": memory.X, "Y": memory.Y, "filled": past.inputs[None], "U": past.levels}
+    rows_of = {**dynamics.history(memory), "filled": past.inputs[None], "U": past.levels}
     for layer, states in enumerate(memory.states):
         rows_of |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
     if any(name in rows and name not in rows_of for name in equations):

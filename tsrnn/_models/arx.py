@@ -1,6 +1,6 @@
 """ARX, the linear autoregression that a net has to beat.
 
-    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)
+    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)            (+ sum_m d_m e(t - m): ARMAX, ``errors.py``)
 
 It is a delay network without hidden layers, whose weights are those of a ridge regression.
 """
@@ -22,6 +22,7 @@ from .._training.least_squares import solve
 from .._training.losses import squared
 from .._values import kept
 from .delay_network import DelayLearner, open_loop
+from .errors import with_errors
 
 
 @kept("linear carry")
@@ -119,6 +120,10 @@ class ARXRegressor(SequenceRegressor):
     output_lags : int, sequence of int or "auto", default=3
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
         model forecasts best, of a few and of seasons that the index suggests; likewise for inputs. See ``lags_``.
+    error_lags : int or sequence of int, default=0
+        An int M stands for the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
+        extended least squares [3]_. For y that was measured with noise, whose coefficients plain ARX finds too small,
+        and for series that two or three such errors explain as well as twenty lags. Beyond the last known y they are 0.
     alpha : float or "auto", default="auto"
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
         squares, "auto" the one of most evidence [2]_.
@@ -131,7 +136,7 @@ class ARXRegressor(SequenceRegressor):
         The penalty used.
     params_ : tuple of one (W, b)
         The coefficients in scaled units, W of shape (n_lags x n_columns, n_outputs): first the inputs, oldest lag
-        first, then the outputs, oldest lag first.
+        first, then the errors, if it sees any, then the outputs, oldest lag first.
     theta_ : ndarray of shape (n_parameters,)
         The same, flat.
     n_iter_ : int
@@ -147,6 +152,7 @@ class ARXRegressor(SequenceRegressor):
     ----------
     .. [1] L. Ljung. "System identification: theory for the user." Prentice Hall, 1999, section 4.2.
     .. [2] D. J. C. MacKay. "Bayesian interpolation." Neural Computation 4(3), 1992.
+    .. [3] L. Ljung, T. Soderstrom. "Theory and practice of recursive identification." MIT Press, 1983, section 3.7.
 
     Examples
     --------
@@ -161,6 +167,7 @@ class ARXRegressor(SequenceRegressor):
     input_lags: Lags = 2
     output_lags: Lags = 3
     _: KW_ONLY
+    error_lags: Lags = 0
     alpha: float | str = "auto"
     scale: str | None = "standard"
     start: str | tuple = "auto"
@@ -173,7 +180,8 @@ class ARXRegressor(SequenceRegressor):
         if not (isinstance(self.alpha, str) and self.alpha == "auto"):
             check_number("alpha", self.alpha, 0)
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
-        return LinearLearner(self, (), *lags, [], "identity", False, squared)
+        learner = LinearLearner(self, (), *lags, [], "identity", False, squared)
+        return with_errors(learner, parse_lags(self.error_lags, "error_lags", 1))
 
     @property
     def alpha_(self):

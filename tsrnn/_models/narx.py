@@ -14,6 +14,7 @@ from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._series.lags import parse_lags
 from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
+from .errors import with_errors
 
 
 class NARXParameters(DelayParameters):
@@ -53,6 +54,10 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
 
     Parameters
     ----------
+    error_lags : int or sequence of int, default=0
+        An int M stands for the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast, as inputs:
+        NARMAX [4]_, by extended least squares. For y with noise that plays on, such as noise of measurement, which
+        biases a net that only sees lags of y. In a free run they are 0.
     training : {"both", "open_loop", "closed_loop"}, default="both"
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
         ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second, and on
@@ -72,6 +77,8 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
        networks." IEEE Transactions on Neural Networks 1(1), 1990.
     .. [3] T. Lin, B. G. Horne, P. Tino, C. L. Giles. "Learning long-term dependencies in NARX recurrent neural
        networks." IEEE Transactions on Neural Networks 7(6), 1996.
+    .. [4] S. Chen, S. A. Billings. "Representations of non-linear systems: the NARMAX model." International Journal of
+       Control 49(3), 1989.
 
     Examples
     --------
@@ -90,6 +97,7 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     output_lags: Lags = 3
     activation: str = "tanh"
     skip_connections: bool = False
+    error_lags: Lags = 0
     training: str = "both"
     sequence_length: int = 32
 
@@ -102,7 +110,8 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         check_word("training", self.training, ("open_loop", "closed_loop", "both"))
         check_number("sequence_length", self.sequence_length, 1, integer=True)
         free = {"training": self.training, "sequence_length": self.sequence_length}
-        return replace(super()._learner(), **free)
+        error_lags = parse_lags(self.error_lags, "error_lags", 1)
+        return with_errors(replace(super()._learner(), **free), error_lags)
 
 
 class NARXClassifier(NARXParameters, DelayClassifier):

@@ -57,6 +57,10 @@ class Dynamics:
         """Return the span of the output, with the equations of one row added in the language of ``equations.py``."""
         raise TypeError(f"{type(self).__name__} cannot be exported: it brings no equations, terms(p).")
 
+    def history(self, memory):
+        """Past rows of a memory, oldest first, by the names that ``terms`` gives them, {name: (n, size)}."""
+        return {"X": memory.X, "Y": memory.Y}
+
     def run(self, X, Y, memory):
         """Follow rows X (N, D), Y (N, O), NaN where unknown; returns out (N, O) and the memory after them."""
         raise NotImplementedError

@@ -52,6 +52,28 @@ def delay_network(p, plan, theta):
     return h
 
 
+def activated_layers(p, layers, net):
+    """As ``delay_network``, of a net that sees its errors: W_e (y(t - k) - out(t - k)); see ``error_lags.py``."""
+    (inputs, outputs, errors), last = net.lags, len(layers) - 1
+    word = WORDS[net.plan.layers[0][2]]
+    h = None
+    for k, (W, b) in enumerate(layers):
+        sources, at = [], 0
+        if k == 0 or (net.skip and k == last):
+            for name, lags, of_errors in (("X", inputs, False), ("Y", errors, True), ("Y", outputs, False)):
+                n = p.size(name)
+                for lag in reversed(lags if n else ()):
+                    rows, at = W[at : at + n], at + n
+                    sources.append((p.span(name, lag), rows))
+                    if of_errors:
+                        sources.append((p.span(f"h{last}", lag), -rows))
+        if h is not None:
+            sources.append((h, W[at:]))
+        z = p.affine(f"h{k}" if k == last else f"z{k}", b, sources)
+        h = z if k == last else p.map(f"h{k}", len(b), activated(p, word, z))
+    return h
+
+
 # ---------------------------------------------------------------------------------------- recurrent nets
 
 

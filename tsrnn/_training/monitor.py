@@ -38,7 +38,7 @@ def check_training(model):
 
 def makes_one_of_all(model):
     """True if the nets of all restarts become one."""
-    return model.n_restarts > 1 and model.ensemble == "mean"
+    return getattr(model, "n_restarts", 1) > 1 and model.ensemble == "mean"
 
 
 def chooses_solver(model):
