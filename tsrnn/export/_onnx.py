@@ -211,14 +211,11 @@ class _Writer:
 
     # ---------------------------------------------------------------------------------- graph
 
-    def proto(self, doc):
-        """Build and check the ONNX model."""
-        from .._version import __version__
-
-        make, p = self.onnx.helper, self.p
+    def body(self):
+        """Add the nodes of a row; return the inputs scanned row by row: name in the graph, name in the body, width."""
+        p, rows = self.p, []
         for name, value in p.values.items():
             self.work_out(f"now_{name}", value)
-        rows = []  # inputs scanned row by row: name in the graph, name in the body, width
         if p.sees("x"):
             rows.append(("X", "now_x", p.n_inputs))
         if p.fed:
@@ -228,44 +225,87 @@ class _Writer:
                 self.node("Where", unknown, self.term(unmeasured), self.term(measured), name=f"now_{name}")
         for name, past in p.past.items():
             self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
-        sizes = {name: past.size for name, past in p.past.items()}
-        body = make.make_graph(
-            self.nodes,
-            "row",
-            [
-                *(self.tensor(f"past_{name}", size) for name, size in sizes.items()),
-                *(self.tensor(inside, width) for _, inside, width in rows),
-            ],
-            [
-                *(self.tensor(f"after_{name}", size) for name, size in sizes.items()),
-                self.tensor("now_out", p.n_outputs)
-                if p.labels is None
-                else self.tensor("now_probabilities", len(p.labels)),
-            ],
-        )
-        firsts, lasts = [f"first_{name}" for name in sizes], [f"last_{name}" for name in sizes]
-        scan = make.make_node(
-            "Scan",
-            [*firsts, *(outside for outside, _, _ in rows)],
-            [*lasts, "forecast" if p.labels is None else "probabilities"],
-            body=body,
-            num_scan_inputs=len(rows),
-        )
+        return rows
+
+    def scan(self, rows, sizes):
+        """Make the Scan of the body over rows.   sizes : {name: numbers} of the values with a past."""
+        make, out, now = self.onnx.helper, "forecast", self.tensor("now_out", self.p.n_outputs)
+        if self.p.labels is not None:
+            out, now = "probabilities", self.tensor("now_probabilities", len(self.p.labels))
+        past, after = ([self.tensor(f"{k}_{v}", n) for v, n in sizes.items()] for k in ("past", "after"))
+        of_row = [self.tensor(inside, width) for _, inside, width in rows]
+        body = make.make_graph(self.nodes, "row", [*past, *of_row], [*after, now])
+        inputs = [*(f"first_{name}" for name in sizes), *(outside for outside, _, _ in rows)]
+        outputs = [*(f"last_{name}" for name in sizes), out]
+        return make.make_node("Scan", inputs, outputs, body=body, num_scan_inputs=len(rows))
+
+    def with_state(self, scan, sizes):
+        """Return the Scan between nodes that split ``state`` into pasts (NaN is the start) and join ``next_state``."""
+        make, n = self.onnx.helper, len(sizes)
+        start = self.constant(np.concatenate([past.ravel() for past in self.p.past.values()]))
+        lengths = self.constant(list(sizes.values()), np.int64)
+        return [
+            make.make_node("IsNaN", ["state"], ["unknown"]),
+            make.make_node("Where", ["unknown", start, "state"], ["first"]),
+            make.make_node("Split", ["first", lengths], scan.input[:n], axis=0),
+            scan,
+            make.make_node("Concat", scan.output[:n], ["next_state"], axis=0),
+        ]
+
+    def body(self):
+        """Add the nodes of a row; return the inputs scanned row by row: name in the graph, name in the body, width."""
+        p, rows = self.p, []
+        for name, value in p.values.items():
+            self.work_out(f"now_{name}", value)
+        if p.sees("x"):
+            rows.append(("X", "now_x", p.n_inputs))
+        if p.fed:
+            rows.append(("y" if p.labels is None else "targets", "now_y", p.n_outputs))
+            unknown = self.node("IsNaN", "now_y")
+            for name, (measured, unmeasured) in p.fed.items():
+                self.node("Where", unknown, self.term(unmeasured), self.term(measured), name=f"now_{name}")
+        for name, past in p.past.items():
+            self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
+        return rows
+
+    def scan(self, rows, sizes):
+        """Make the Scan of the body over rows.   sizes : {name: numbers} of the values with a past."""
+        make, out, now = self.onnx.helper, "forecast", self.tensor("now_out", self.p.n_outputs)
+        if self.p.labels is not None:
+            out, now = "probabilities", self.tensor("now_probabilities", len(self.p.labels))
+        past, after = ([self.tensor(f"{k}_{v}", n) for v, n in sizes.items()] for k in ("past", "after"))
+        of_row = [self.tensor(inside, width) for _, inside, width in rows]
+        body = make.make_graph(self.nodes, "row", [*past, *of_row], [*after, now])
+        inputs = [*(f"first_{name}" for name in sizes), *(outside for outside, _, _ in rows)]
+        outputs = [*(f"last_{name}" for name in sizes), out]
+        return make.make_node("Scan", inputs, outputs, body=body, num_scan_inputs=len(rows))
+
+    def with_state(self, scan, sizes):
+        """Return the Scan between nodes that split ``state`` into pasts (NaN is the start) and join ``next_state``."""
+        make, n = self.onnx.helper, len(sizes)
+        start = self.constant(np.concatenate([past.ravel() for past in self.p.past.values()]))
+        lengths = self.constant(list(sizes.values()), np.int64)
+        return [
+            make.make_node("IsNaN", ["state"], ["unknown"]),
+            make.make_node("Where", ["unknown", start, "state"], ["first"]),
+            make.make_node("Split", ["first", lengths], scan.input[:n], axis=0),
+            scan,
+            make.make_node("Concat", scan.output[:n], ["next_state"], axis=0),
+        ]
+
+    def proto(self, doc):
+        """Build and check the ONNX model."""
+        from .._version import __version__
+
+        make, p = self.onnx.helper, self.p
+        rows, sizes = self.body(), {name: past.size for name, past in p.past.items()}
+        nodes, before, after = [self.scan(rows, sizes)], [], []
         inputs = [self.tensor(outside, "n_timesteps", width) for outside, _, width in rows]
         outputs = [self.tensor("forecast", "n_timesteps", p.n_outputs)]
-        nodes, before, after = [scan], [], []
         if p.labels is not None:
             before, after, inputs, outputs = self.of_classes(inputs)
         if sizes:
-            start = self.constant(np.concatenate([past.ravel() for past in p.past.values()]))
-            lengths = self.constant(list(sizes.values()), np.int64)
-            nodes = [
-                make.make_node("IsNaN", ["state"], ["unknown"]),
-                make.make_node("Where", ["unknown", start, "state"], ["first"]),
-                make.make_node("Split", ["first", lengths], firsts, axis=0),
-                scan,
-                make.make_node("Concat", lasts, ["next_state"], axis=0),
-            ]
+            nodes = self.with_state(nodes[0], sizes)
             inputs.append(self.tensor("state", sum(sizes.values())))
             outputs.append(self.tensor("next_state", sum(sizes.values())))
         proto = make.make_model(
