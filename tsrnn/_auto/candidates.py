@@ -390,17 +390,6 @@ class NetMember:
 # ------------------------------------------------------------------------------------ foreign regressors
 
 
-def clock_of(block):
-    """Return the calendar (N', D) as harmonics and as plain numbers, at which trees split."""
-    if block.stamps is None:
-        phases = [(block.place % p)[:, None] for p in block.clock.seasons]
-        return np.concatenate([block.calendar(1), *phases], axis=1)
-    s = block.stamps
-    plain = np.column_stack([s.hour + s.minute / 60, s.day_of_week, s.day_of_year]).astype(float)
-    periods = [k for k, name in enumerate(("day", "week", "year")) if block.clock.rows(name)]
-    return np.concatenate([block.calendar(1), plain[:, periods]], axis=1)
-
-
 @kept("regressor candidate")
 @dataclass(eq=False)
 class Foreign:

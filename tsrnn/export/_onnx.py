@@ -252,47 +252,6 @@ class _Writer:
             make.make_node("Concat", scan.output[:n], ["next_state"], axis=0),
         ]
 
-    def body(self):
-        """Add the nodes of a row; return the inputs scanned row by row: name in the graph, name in the body, width."""
-        p, rows = self.p, []
-        for name, value in p.values.items():
-            self.work_out(f"now_{name}", value)
-        if p.sees("x"):
-            rows.append(("X", "now_x", p.n_inputs))
-        if p.fed:
-            rows.append(("y" if p.labels is None else "targets", "now_y", p.n_outputs))
-            unknown = self.node("IsNaN", "now_y")
-            for name, (measured, unmeasured) in p.fed.items():
-                self.node("Where", unknown, self.term(unmeasured), self.term(measured), name=f"now_{name}")
-        for name, past in p.past.items():
-            self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
-        return rows
-
-    def scan(self, rows, sizes):
-        """Make the Scan of the body over rows.   sizes : {name: numbers} of the values with a past."""
-        make, out, now = self.onnx.helper, "forecast", self.tensor("now_out", self.p.n_outputs)
-        if self.p.labels is not None:
-            out, now = "probabilities", self.tensor("now_probabilities", len(self.p.labels))
-        past, after = ([self.tensor(f"{k}_{v}", n) for v, n in sizes.items()] for k in ("past", "after"))
-        of_row = [self.tensor(inside, width) for _, inside, width in rows]
-        body = make.make_graph(self.nodes, "row", [*past, *of_row], [*after, now])
-        inputs = [*(f"first_{name}" for name in sizes), *(outside for outside, _, _ in rows)]
-        outputs = [*(f"last_{name}" for name in sizes), out]
-        return make.make_node("Scan", inputs, outputs, body=body, num_scan_inputs=len(rows))
-
-    def with_state(self, scan, sizes):
-        """Return the Scan between nodes that split ``state`` into pasts (NaN is the start) and join ``next_state``."""
-        make, n = self.onnx.helper, len(sizes)
-        start = self.constant(np.concatenate([past.ravel() for past in self.p.past.values()]))
-        lengths = self.constant(list(sizes.values()), np.int64)
-        return [
-            make.make_node("IsNaN", ["state"], ["unknown"]),
-            make.make_node("Where", ["unknown", start, "state"], ["first"]),
-            make.make_node("Split", ["first", lengths], scan.input[:n], axis=0),
-            scan,
-            make.make_node("Concat", scan.output[:n], ["next_state"], axis=0),
-        ]
-
     def proto(self, doc):
         """Build and check the ONNX model."""
         from .._version import __version__

@@ -132,10 +132,8 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
             used.update(names)
             W, U = (arrays[name].reshape(G, H, -1)[order].swapaxes(1, 2) for name in names[:2])
             b, second = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
-            d = np.empty(0) if inner is None else second[inner].copy()
-            b = b + np.where(np.arange(G)[:, None] == inner, 0.0, second)
             start = np.array([s[len(blocks)] for s in starts]).reshape(-1, H)
-            blocks.append(Weights(W, U, b, d, start))
+            blocks.append(_block(W, U, b, second, inner, start))
     heads = [name for name in keys if name not in used and name.endswith("weight")]
     unexpected = [name for name in keys if name not in used and not name.endswith(("weight", "bias"))]
     if len(heads) != 1 or unexpected or arrays[heads[0]].ndim != 2:
@@ -276,9 +274,7 @@ def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
         H = len(U)
         W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[order] for a in (W, U))
         b, second = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
-        d = np.empty(0) if inner is None else second[inner].copy()
-        b = b + np.where(np.arange(G)[:, None] == inner, 0.0, second)
-        blocks.append(Weights(W, U, b, d, np.empty((0, H))))
+        blocks.append(_block(W, U, b, second, inner, np.empty((0, H))))
     params = {"bidirectional": len(V) == 2 * H, **variant, **params}
     return _fitted(model_class, blocks, Dense(V, c), X, y, x_scaler, y_scaler, params)
 
@@ -349,6 +345,12 @@ def _public(framework):
                 layout = getattr(model_class(**variant)._cell(), framework)
                 if layout is not None and not layout.lacks:
                     yield model_class, variant, layout
+
+
+def _block(W, U, b, second, inner, start):
+    """Add the framework's second biases to b (G, H); that of gate ``inner`` stands within its recurrent product."""
+    d = np.empty(0) if inner is None else second[inner].copy()
+    return Weights(W, U, b + np.where(np.arange(len(b))[:, None] == inner, 0.0, second), d, start)
 
 
 def _counterpart(framework, n_gates, inner=None):
