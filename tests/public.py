@@ -47,6 +47,11 @@ def is_first(kind, kinds):
     return all(bases(kind) != bases(before) for before in kinds[: kinds.index(kind)])
 
 
+def slow_again(kind, kinds):
+    """The marks of a test of one of several kinds: slow, where one before it runs the same code."""
+    return () if is_first(kind, kinds) else pytest.mark.slow
+
+
 def short(kind):
     """The name of a model in the ids of tests."""
     return kind.__name__.removesuffix("Regressor")

@@ -2,10 +2,14 @@
 
 import re
 from contextlib import nullcontext
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
 import pytest
+from public import RECURRENT as CELLS
+from public import short as model_id
+from public import slow_again, small
 from sklearn.base import clone
 
 import tsrnn
@@ -13,12 +17,9 @@ from tsrnn import (
     LBFGS,
     SGD,
     Adam,
-    ElmanRegressor,
     Evolution,
-    GRURegressor,
     Huber,
     LevenbergMarquardt,
-    LSTMRegressor,
     NARXRegressor,
     Pinball,
     RMSprop,
@@ -29,16 +30,17 @@ from tsrnn import (
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
 NARX = NARXRegressor((3,), **QUICK)
 TDNN = TDNNRegressor((3,), input_lags=3, **QUICK)
-ELMAN = ElmanRegressor((3,), input_lags=3, output_lags=2, **QUICK)
-LSTM = LSTMRegressor((3,), input_lags=3, **QUICK)
-GRU = GRURegressor((3,), input_lags=1, output_lags=3, **QUICK)
-STATELESS, RECURRENT = [NARX, TDNN], [ELMAN, LSTM, GRU]
+LAGS = cycle([(3, 2), (3, 0), (1, 3)])  # of inputs and of y, in turn
+RECURRENT = [small(kind, input_lags=i, output_lags=o, **QUICK) for kind, (i, o) in zip(CELLS, LAGS)]
+ELMAN, STATELESS = RECURRENT[0], [NARX, TDNN]
 
 
 def named(*models):
     """A test for each of some models."""
-    ids = [type(model).__name__.removesuffix("Regressor") for model in models]
-    return pytest.mark.parametrize("model", models, ids=ids)
+    kinds = [type(model) for model in models]
+    rows = zip(models, kinds)
+    models = [pytest.param(model, id=model_id(kind), marks=slow_again(kind, kinds)) for model, kind in rows]
+    return pytest.mark.parametrize("model", models)
 
 
 every, both, recurrent = named(*STATELESS, *RECURRENT), named(*STATELESS), named(*RECURRENT)

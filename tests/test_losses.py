@@ -5,18 +5,17 @@ import pickle
 import numpy as np
 import pytest
 from numba import config
+from public import RECURRENT as CELLS
+from public import is_first, short
 from sklearn.base import clone
 from sklearn.linear_model import QuantileRegressor
 
 from tsrnn import (
     Adam,
-    ElmanRegressor,
     ESNRegressor,
     ESNRegressorCV,
-    GRURegressor,
     Huber,
     LevenbergMarquardt,
-    LSTMRegressor,
     NARXRegressor,
     Pinball,
     RecursiveLeastSquares,
@@ -236,12 +235,13 @@ MODELS = {
     "tdnn, linear": TDNNRegressor((), **SEEN),
     "narx": NARXRegressor((8,), output_lags=2, training="open_loop", **SEEN),
     "narx, both loops": NARXRegressor((), output_lags=[3], sequence_length=4, max_iter=10, **SEEN),
-    "elman": ElmanRegressor((8,), max_iter=30, **SEEN),
-    "lstm": LSTMRegressor((8,), max_iter=30, **SEEN),
-    "gru": GRURegressor((8,), max_iter=30, **SEEN),
     "esn": ESNRegressor(40, **SEEN),
+    **{short(cell): cell((8,), max_iter=30, **SEEN) for cell in CELLS},
 }
-every_model = pytest.mark.parametrize("name", MODELS)
+SLOW = [short(cell) for cell in CELLS if not is_first(cell, CELLS)]
+every_model = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in MODELS]
+)
 
 
 def pinball(q, e):

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from public import is_first, others
+from public import others, slow_again
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
@@ -1003,7 +1003,7 @@ KINDS = [type(model) for model in MODELS]
 every_model = pytest.mark.parametrize(
     "model",
     [
-        pytest.param(model, id=name, marks=() if is_first(kind, KINDS) else pytest.mark.slow)
+        pytest.param(model, id=name, marks=slow_again(kind, KINDS))
         for model, name, kind in zip(MODELS, NAMES, KINDS)
     ],
 )

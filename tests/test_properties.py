@@ -9,6 +9,7 @@ how close and why.
 import copy
 import dataclasses
 import pickle
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from public import RECURRENT as CELLS
+from public import is_first, short
 from scipy import sparse
 from sklearn.base import clone
 
@@ -37,14 +40,19 @@ few = settings(
 )
 QUICK = {"max_iter": 1, "early_stopping": False}
 NETS = {"solver": "adam", "sequence_length": 16, **QUICK}
+
+
+def recurrent(cell, i, o):
+    sizes = (2, 2) if cell is CELLS[0] else (2,)
+    return cell(sizes, input_lags=i, output_lags=o, **NETS)
+
+
 KINDS = {  # input lags, output lags -> a model
     "NARX": lambda i, o: tsrnn.NARXRegressor(
         (2,), input_lags=i, output_lags=o, training="open_loop", **QUICK
     ),
     "TDNN": lambda i, o: tsrnn.TDNNRegressor((2,), input_lags=i, **QUICK),
-    "Elman": lambda i, o: tsrnn.ElmanRegressor((2, 2), input_lags=i, output_lags=o, **NETS),
-    "LSTM": lambda i, o: tsrnn.LSTMRegressor((2,), input_lags=i, output_lags=o, **NETS),
-    "GRU": lambda i, o: tsrnn.GRURegressor((2,), input_lags=i, output_lags=o, **NETS),
+    **{short(cell): partial(recurrent, cell) for cell in CELLS},
     "ESN": lambda i, o: tsrnn.ESNRegressor(6, input_lags=i, output_lags=o, alpha=0.1, washout=2),
     "ARX": lambda i, o: tsrnn.ARXRegressor(i, o, alpha=0.1),
     "seasonal": lambda i, o: tsrnn.SeasonalNaiveRegressor(3),
@@ -60,7 +68,10 @@ BOUNDS = [None, None, (0, None), (0.3, 3.0), ("x0", None), (None, "x1")]
 HOURS = pd.date_range("2024-03-30", periods=1000, freq="h")
 
 
-every = pytest.mark.parametrize("kind", KINDS)
+SLOW = [short(cell) for cell in CELLS if not is_first(cell, CELLS)]
+every = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS]
+)
 linear = pytest.mark.parametrize("kind", ["ARX", "seasonal", "direct", "recursive"])
 
 
