@@ -37,14 +37,14 @@ class First(NamedTuple):
 
 
 def first_rows(inputs, U, Y, most):
-    """The ``First`` rows in which there are ``most`` measured ones, or all."""
+    """Cut the ``First`` rows that hold ``most`` measured ones, or all rows."""
     measured = np.flatnonzero(np.isfinite(Y).any(axis=1))
     rows = slice(0, int(measured[:most][-1]) + 1)
     return First(inputs.of(rows), U[rows], Y[rows])
 
 
 def enough_rows(dynamics, units):
-    """Rows that tell the memory of a model, by default."""
+    """Return the default number of rows from which the memory of a model is estimated."""
     return max(ROWS, 2 * (dynamics.lead + units.looks_back))
 
 
@@ -64,13 +64,13 @@ def check_observable(name, dynamics, units, past):
 
 
 def estimate(dynamics, units, past, first):
-    """The ``Past`` that best explains the ``First`` rows; past : the one of which nothing is known."""
+    """Estimate the ``Past`` that best explains the ``First`` rows; past : that of an unknown series."""
     past = _begun(units, past, first)
-    center, scale, known = _pack(past), _spread(dynamics, units, past, first), np.isfinite(first.Y)
+    center, scale, measured = _pack(past), _spread(dynamics, units, past, first), np.isfinite(first.Y)
 
     def errors(z):
         out = follow(dynamics, units, first.inputs, first.U, _unpack(past, center + scale * z)).out
-        return ((out - first.Y) / units.y.scale)[known]
+        return ((out - first.Y) / units.y.scale)[measured]
 
     moves = np.flatnonzero(scale)
     with np.errstate(over="ignore", invalid="ignore"):  # of runs that run away; no such step is taken
@@ -101,22 +101,22 @@ def _most_likely(errors, moves, z):
         else:
             return z
         z, r, before = trial, r_there, q
-        told = np.linalg.eigvalsh(JJ).clip(0)
-        q = max(r @ r / max(len(r) - np.sum(told / (told + q)), 1.0), 1e-12)
+        information = np.linalg.eigvalsh(JJ).clip(0)
+        q = max(r @ r / max(len(r) - np.sum(information / (information + q)), 1.0), 1e-12)
         if np.abs(step).max() < ENOUGH and abs(q - before) < 0.1 * q:
             return z
     return z
 
 
 def _slope(errors, z, r, k):
-    """d errors / d z_k (m,)."""
-    there = z.copy()
-    there[k] += DIFFERENCE
-    return (errors(there) - r) / DIFFERENCE
+    """Differentiate errors with respect to z_k, (m,)."""
+    beyond = z.copy()
+    beyond[k] += DIFFERENCE
+    return (errors(beyond) - r) / DIFFERENCE
 
 
 def _begun(units, past, first):
-    """The past with levels before the first row as those after it: the same season, the same size."""
+    """Fill the past's levels by those after it: the same season, the same size."""
     if not units.looks_back:
         return past
     levels = np.full_like(past.levels, np.nan)
@@ -126,18 +126,18 @@ def _begun(units, past, first):
 
 
 def _spread(dynamics, units, past, first):
-    """How far each number of a memory gets from its mean; 0 for those that stay.
+    """Return the standard deviation of each number of a memory about its mean; 0 for fixed ones.
 
     Rows in scaled units 1, levels as far as training gets, states as the units of their block do over the first rows.
     """
     memory, squares = past.memory, [np.full(np.shape(s), 1e-4) for s in past.memory.states]
     symbols = getattr(getattr(dynamics, "net", getattr(dynamics, "plan", None)), "symbols", None)
     X = np.full(memory.X.shape, float(symbols is None))  # codes of categories do not move
-    here, n = past, len(first.Y)
+    reached, n = past, len(first.Y)
     for rows in np.array_split(np.arange(n), min(n, SAMPLES)) if squares else ():
         rows = slice(rows[0], rows[-1] + 1)
-        here = follow(dynamics, units, first.inputs.of(rows), first.Y[rows], here).after
-        for square, state, mean in zip(squares, here.memory.states, memory.states):
+        reached = follow(dynamics, units, first.inputs.of(rows), first.Y[rows], reached).after
+        for square, state, mean in zip(squares, reached.memory.states, memory.states):
             square += (state - mean) ** 2 / min(n, SAMPLES)
     spread = (np.broadcast_to(np.sqrt(s.mean(axis=-1, keepdims=True)), s.shape) for s in squares)
     levels = np.broadcast_to(units.reach, past.levels.shape)
@@ -145,14 +145,14 @@ def _spread(dynamics, units, past, first):
 
 
 def _pack(past):
-    """The numbers of a past, (P,)."""
+    """Flatten the numbers of a past, (P,)."""
     return np.concatenate(
         [np.ravel(a) for a in (past.memory.X, past.memory.Y, *past.memory.states, past.levels)]
     )
 
 
 def _unpack(past, v):
-    """A past like another one, of numbers (P,)."""
+    """Fill a past like another one with numbers (P,)."""
     memory, at = past.memory, 0
     arrays = []
     for a in (memory.X, memory.Y, *memory.states, past.levels):

@@ -37,13 +37,13 @@ class Window(NamedTuple):
     states: tuple
 
     def between(self, nodes):
-        """x and y (m, n, .) on the line from the baseline to what was seen, at ``nodes`` (m,)."""
+        """Return x and y (m, n, .) on the line from the baseline to the rows seen, at ``nodes`` (m,)."""
         s = np.asarray(nodes)[:, None, None]
         return self.x0 + s * (self.x - self.x0), self.y0 + s * (self.y - self.y0)
 
 
 def window(dynamics, X, Y, memory, rows, own):
-    """The ``Window`` of the last row of X (N, D), Y (N, O), of which the last ``own`` rows of y are not measured.
+    """Cut the ``Window`` of the last row of X (N, D), Y (N, O), of which the last ``own`` rows of y are not measured.
 
     rows : at most so many rows of a net with a state; what lies before is in the states.
     """
@@ -72,18 +72,18 @@ def window(dynamics, X, Y, memory, rows, own):
 
 
 def slopes(dynamics, seen, nodes, output):
-    """Outputs (m,) at nodes (m,) between baseline and what was seen, and their gradients, shaped like x and y."""
+    """Compute outputs (m,) at nodes (m,) between baseline and rows seen, and their gradients, shaped like x and y."""
     trace = _delay_slopes if isinstance(dynamics, DelayDynamics) else _recurrent_slopes
     return trace(dynamics, seen, *seen.between(nodes), output)
 
 
 def can_trace(dynamics):
-    """Whether the gradients of a model are found here: of delay networks and trained recurrent nets."""
+    """Return whether gradients of a model are implemented: for delay networks and trained recurrent nets."""
     return isinstance(dynamics, (DelayDynamics, RecurrentDynamics))
 
 
 def _delay_slopes(dynamics, seen, x, y, output):
-    """Of a delay network, whose last ``own`` rows follow from those in front."""
+    """Trace a delay network, whose last ``own`` rows follow from those before."""
     plan, theta = dynamics.plan, np.require(dynamics.theta, np.float64, ["C", "A", "W"])
     (m, n, D), T, O, width = x.shape, seen.own, plan.n_outputs, plan.y_width
     x_at = (np.arange(m) * n + n - T) * D
@@ -102,7 +102,7 @@ def _delay_slopes(dynamics, seen, x, y, output):
 
 
 def _recurrent_slopes(dynamics, seen, x, y, output):
-    """Of a recurrent net, back through its states."""
+    """Trace a recurrent net, back through its states."""
     net, weights, m = dynamics.net, dynamics.params, len(x)
     n, T = x.shape[1], x.shape[1] - seen.lead
     tape, at = Tape(net, m, T, np.float64), np.arange(m) * n + seen.lead
@@ -110,11 +110,11 @@ def _recurrent_slopes(dynamics, seen, x, y, output):
     tape.place(x, at, y, at, np.full(m, T))
     for S, state in zip(tape.S, seen.states):
         S[:, 0] = state[:, None]
-    own = None
+    fed = None
     if net.y_lead and seen.own > 1:
-        own = np.zeros((T, m, 1), bool)
-        own[T - seen.own :] = True
-    out = tape.forward(weights, own)[-1, :, output].copy()
+        fed = np.zeros((T, m, 1), bool)
+        fed[T - seen.own :] = True
+    out = tape.forward(weights, fed)[-1, :, output].copy()
     dout, dx, dy = np.zeros((T, m, net.n_outputs)), np.zeros_like(x), np.zeros_like(y)
     dout[-1, :, output] = 1.0
     for dS in tape.dS:

@@ -61,14 +61,14 @@ def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
         column = getattr(estimator, "series", None)
         options = {"rate": rate, "output": output, "method": method, "start": start}
         rows = ((_series_of(X, key, column, y), _series_of(y, key, column, X)) for key in keys)
-        tables = [anomalies(model, *pair, **options) for pair in rows]
+        tables = [anomalies(model, *X_and_y, **options) for X_and_y in rows]
         return _counted(pd.concat(tables), rate)
     Y = check_y(y)[0]
     _check_output(output, Y)
     inner, Z = see_through(model, X)
-    made = inner.trajectories(Z, y, 1, level=100 * (1 - rate), method=method, start=start)
-    ((low, high),) = made.intervals.values()
-    forecast, low, high = (np.asarray(v).reshape(len(Y), -1)[:, output] for v in (made.forecast, low, high))
+    answer = inner.trajectories(Z, y, 1, level=100 * (1 - rate), method=method, start=start)
+    ((low, high),) = answer.intervals.values()
+    forecast, low, high = (np.asarray(v).reshape(len(Y), -1)[:, output] for v in (answer.forecast, low, high))
     error = Y[:, output] - forecast
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.where(
@@ -79,7 +79,7 @@ def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
 
 
 def _counted(table, rate):
-    """The table, with how many anomalies there are, and how many there would be by chance."""
+    """Add to the table's ``attrs`` how many anomalies there are, and how many to expect by chance."""
     n = int(table["score"].notna().sum())
     table.attrs = {"n": n, "found": int(table["anomaly"].sum()), "expected": rate * n}
     return table

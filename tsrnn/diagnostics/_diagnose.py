@@ -104,7 +104,7 @@ class Diagnosis(NamedTuple):
         return 1 - baselines.rdiv(self.errors["model"], axis=0)
 
     def __str__(self):
-        parts = [
+        texts = [
             _say_errors(self),
             _say_skill(self),
             *_say_shifts(self),
@@ -112,7 +112,7 @@ class Diagnosis(NamedTuple):
             *_say_inputs(self),
             *self.notes,
         ]
-        return "\n\n".join(part for part in parts if part)
+        return "\n\n".join(text for text in texts if text)
 
     __repr__ = __str__
 
@@ -193,80 +193,46 @@ def diagnose(
     if (X_train is not None) and y_train is None:
         raise ValueError("X_train was given without y_train: give both, or neither.")
     if len(keys := _keys(see_through(model, None)[0], X, y)) > 1:
-        options = {
-            "horizons": horizons,
-            "period": period,
-            "max_lag": max_lag,
-            "output": output,
-            "start": start,
-        }
-        column = getattr(see_through(model, None)[0], "series", None)
-        given = X, y, X_train, y_train
-        rows = {
-            key: [_series_of(v, key, column, by) for v, by in zip(given, (y, X, y_train, X_train))]
-            for key in keys
-        }
-        return Diagnoses(
-            {k: diagnose(model, *v[:2], X_train=v[2], y_train=v[3], **options) for k, v in rows.items()}
-        )
-    stamps, trained = _stamps(X, y), None
+        options = {"horizons": horizons, "period": period, "max_lag": max_lag}
+        return _diagnose_each(model, keys, (X, y, X_train, y_train), output=output, start=start, **options)
+    stamps = _stamps(X, y)
     estimator, X = see_through(model, X)
     check_is_fitted(estimator)
     key = _the_series(estimator, X, y)
-    Y = check_y(y)[0]
-    _check_output(output, Y)
-    target, inputs = Y[:, output], _inputs(X, estimator, model)
-    measured = int(np.isfinite(target).sum())
-    if measured < FEWEST:
-        raise ValueError(
-            f"y has {measured} measured rows, too few to tell errors from luck: give at least {FEWEST}."
-        )
+    rows, trained = _read(model, estimator, X, y, output, stamps), None
+    at = timelines.positions(stamps, len(rows.y))
+    grid = rows.spread(at)
+    settings = _settings(estimator, rows.y, grid, y_train is not None, horizons, period, max_lag)
+    lead, first, max_lag = settings.lead, settings.first, settings.max_lag
     if y_train is not None:
         X_seen = see_through(model, X_train)[1]
-        trained = (
-            check_y(y_train)[0][:, output],
-            _inputs(X_seen, estimator, model),
-            _stamps(X_train, y_train),
-        )
-    at = timelines.positions(stamps, len(target))
-    series = timelines.spread(target, at)
-    lead, least = _least_lags(estimator, inputs)
-    period = _check_period(period, stamps, series)
-    most = getattr(estimator, "horizon", np.inf)
-    horizons = _check_horizons(horizons, lead, most, measured if trained else measured // 2)
-    max_lag = _check_max_lag(max_lag, period, lead, measured)
+        trained = _read(model, estimator, X_seen, y_train, output, _stamps(X_train, y_train))
 
-    ahead = forecasts_ahead(estimator, X, y, sorted({lead, *horizons}), start)
+    ahead = forecasts_ahead(estimator, X, y, sorted({lead, *settings.horizons}), start)
     forecasts = {h: _columns(out)[:, output].copy() for h, out in ahead.items()}
     for h, out in forecasts.items():
         out[: h - lead] = np.nan  # those start from nearer
-    residuals = target - forecasts[lead]
+    residuals = rows.y - forecasts[lead]
     e = timelines.spread(residuals, at)
     auto, test = _autocorrelations(e, max_lag, lead)
-    sees = np.isfinite(least)  # inputs of the row that is forecast, or of rows before it at a fixed lag
-    first = least if sees else 1
-    cross, bounds = _cross_correlations(
-        e, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag
-    )
-    compared = {h: forecasts[h] for h in horizons}
-    if not sees:  # the baseline shall not either
-        trained = trained and (trained[0], {}, trained[2])
-    errors, p_values, trouble = _compare(
-        target, inputs if sees else {}, stamps, compared, trained, period, lead, first, _options(estimator, Y)
-    )
-    shifts = _shifts(series, {h: timelines.spread(f, at) for h, f in compared.items()}, period)
+    cross, bounds = _cross_correlations(e, grid.inputs, first, max_lag)
+    compared = {h: forecasts[h] for h in settings.horizons}
+    if not settings.sees_inputs:  # the baseline shall not either
+        trained = trained and trained._replace(inputs={})
+    visible = rows if settings.sees_inputs else rows._replace(inputs={})
+    errors, p_values, trouble = _compare(visible, compared, trained, settings, _options(estimator))
     notes = [
         *trouble,
         *_overlap(estimator, key, stamps, trained),
-        *_knows_target(series, {name: timelines.spread(u, at) for name, u in inputs.items()}, first, max_lag),
+        *_knows_target(grid.y, grid.inputs, first, max_lag),
         *_too_good(errors),
-        *_known_ahead(estimator, list(inputs), least, max(horizons)),
+        *_known_ahead(estimator, list(rows.inputs), settings),
     ]
-    label = pd.RangeIndex(len(target)) if stamps is None else timelines.to_index(stamps.clock, stamps.values)
+    label = pd.RangeIndex(len(rows.y)) if stamps is None else timelines.to_index(stamps.clock, stamps.values)
     return Diagnosis(
         name=type(estimator).__name__,
         steps=lead,
-        period=period,
+        period=settings.period,
         forecast=pd.Series(forecasts[lead], label, name="forecast"),
         residuals=pd.Series(residuals, label, name="residuals"),
         autocorrelation=auto,
@@ -275,9 +241,80 @@ def diagnose(
         cross_bounds=bounds,
         errors=errors,
         p_values=p_values,
-        shifts=shifts,
+        shifts=_shifts(grid.y, {h: timelines.spread(f, at) for h, f in compared.items()}, settings.period),
         notes=tuple(notes),
-        fit=_fit_percentage(estimator, X, y, target, output, start),
+        fit=_fit_percentage(estimator, X, y, rows.y, output, start),
+    )
+
+
+def _diagnose_each(model, keys, tables, **options):
+    """Diagnose series by series.   tables : X, y, X_train, y_train of all, or None."""
+    column, besides = getattr(see_through(model, None)[0], "series", None), (1, 0, 3, 2)
+    of_key = {
+        key: [_series_of(v, key, column, tables[beside]) for v, beside in zip(tables, besides)]
+        for key in keys
+    }
+    return Diagnoses(
+        {
+            key: diagnose(model, X, y, X_train=X_train, y_train=y_train, **options)
+            for key, (X, y, X_train, y_train) in of_key.items()
+        }
+    )
+
+
+class Rows(NamedTuple):
+    """Rows of one series: one output y (N,), the inputs {name: (N,)}, stamps or None."""
+
+    y: np.ndarray
+    inputs: dict
+    stamps: Any
+
+    def cut(self, rows):
+        """Return some of the rows, a slice."""
+        stamps = self.stamps and self.stamps._replace(values=self.stamps.values[rows])
+        return Rows(self.y[rows], {name: u[rows] for name, u in self.inputs.items()}, stamps)
+
+    def spread(self, at):
+        """Put the rows on a regular grid, NaN between them."""
+        inputs = {name: timelines.spread(u, at) for name, u in self.inputs.items()}
+        return Rows(timelines.spread(self.y, at), inputs, self.stamps)
+
+
+class Settings(NamedTuple):
+    """Settings of a diagnosis.   lead : the nearest y(t - k) that the model sees.   first : the nearest input to test.
+
+    sees_inputs : whether the model sees inputs of the row that is forecast, or of rows before it at a fixed lag.
+    """
+
+    lead: int
+    first: int
+    sees_inputs: bool
+    horizons: list
+    period: int | None
+    max_lag: int
+
+
+def _read(model, estimator, X, y, output, stamps):
+    """Read rows of one series; X as the estimator inside the model sees it."""
+    Y = check_y(y)[0]
+    _check_output(output, Y)
+    return Rows(Y[:, output], _inputs(X, estimator, model), stamps)
+
+
+def _settings(estimator, y, grid, is_trained, horizons, period, max_lag):
+    """Check the arguments against the rows, and choose those that are None."""
+    measured = int(np.isfinite(y).sum())
+    if measured < FEWEST:
+        raise ValueError(
+            f"y has {measured} measured rows, too few to tell errors from luck: give at least {FEWEST}."
+        )
+    lead, least = _least_lags(estimator, grid.inputs)
+    period = _check_period(period, grid.stamps, grid.y)
+    most = getattr(estimator, "horizon", np.inf)
+    horizons = _check_horizons(horizons, lead, most, measured if is_trained else measured // 2)
+    sees = bool(np.isfinite(least))
+    return Settings(
+        lead, least if sees else 1, sees, horizons, period, _check_max_lag(max_lag, period, lead, measured)
     )
 
 
@@ -307,7 +344,7 @@ class Diagnoses(dict):
 
 
 def _fit_percentage(estimator, X, y, target, output, start):
-    """100 (1 - RMSE / standard deviation of y) of a free run, or NaN."""
+    """Return 100 (1 - RMSE / standard deviation of y) of a free run, or NaN."""
     try:
         out = free_run(estimator, X, y, start)
     except ValueError:
@@ -318,7 +355,7 @@ def _fit_percentage(estimator, X, y, target, output, start):
 
 
 def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
-    """How much the one-step forecast moves with what was measured k rows before.
+    """Measure how far the one-step forecast moves with the values of k rows before.
 
     For each input and y it is mean |d yhat(t) / d x(t - k)| std(x) / std(y): 0.5 says that a small change of x by one
     of its standard deviations moves the forecast k rows later by half a standard deviation of y, in the mean over
@@ -377,19 +414,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
         return _columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
 
     usual = forecast(X, y)
-    at = timelines.positions(stamps, len(Y))
-    # By the first rows ``start`` may see whose they are: those stay.
-    first = getattr(estimator, "lead_", 0) + 2
-    rows = np.arange(first, len(Y) - max_lag)
-    rows = rows[at[rows + max_lag] - at[rows] == max_lag]  # no gap within
-    clean = np.isfinite(Y).all(axis=1).cumsum()
-    clean = rows[clean[rows + max_lag] - clean[rows] == max_lag]  # elsewhere the model feeds itself
-    rows = clean if len(clean) > max_lag else rows
-    if len(rows) <= max_lag:
-        raise ValueError(
-            f"max_lag={max_lag} needs some {first + 2 * max_lag + 2} rows without a gap, but there are {len(Y)}: give "
-            "more rows or a shorter lag."
-        )
+    rows = _rows_to_change(Y, stamps, max_lag, first=getattr(estimator, "lead_", 0) + 2)
     apart = 2 * (max_lag + 1)
     passes = min(apart, -(-PULSES * apart // len(rows)))
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(Y))  # what outlasts the lags then adds no bias
@@ -420,11 +445,30 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     return pd.DataFrame(np.transpose(table), index=pd.RangeIndex(max_lag + 1, name="lag"), columns=names)
 
 
+def _rows_to_change(Y, stamps, max_lag, first):
+    """Choose rows with no gap in the ``max_lag`` rows after them, and with measured y where there are enough.
+
+    Rows before ``first`` stay: by them ``start`` may find where the series continues.
+    """
+    at = timelines.positions(stamps, len(Y))
+    rows = np.arange(first, len(Y) - max_lag)
+    rows = rows[at[rows + max_lag] - at[rows] == max_lag]
+    clean = np.isfinite(Y).all(axis=1).cumsum()
+    clean = rows[clean[rows + max_lag] - clean[rows] == max_lag]  # elsewhere the model feeds itself
+    rows = clean if len(clean) > max_lag else rows
+    if len(rows) <= max_lag:
+        raise ValueError(
+            f"max_lag={max_lag} needs some {first + 2 * max_lag + 2} rows without a gap, but there are {len(Y)}: give "
+            "more rows or a shorter lag."
+        )
+    return rows
+
+
 # ------------------------------------------------------------------------------------------------ correlations
 
 
 def residual_correlations(residuals, X=None, *, max_lag=24):
-    """Correlations of the errors of any one-step forecasts, as :func:`diagnose` finds them.
+    """Compute correlations of the errors of any one-step forecasts, as :func:`diagnose` does.
 
     Parameters
     ----------
@@ -486,28 +530,28 @@ def correlation(a, b, max_lag):
     """
     n = len(a)
     max_lag = min(max_lag, n - 1)
-    known = [np.isfinite(v).astype(float) for v in (a, b)]
+    valid = [np.isfinite(v).astype(float) for v in (a, b)]
     (a, s), (b, z) = (_standard(v) for v in (a, b))
     lags = np.arange(max_lag + 1)
-    pairs = np.array([known[0][k:] @ known[1][: n - k] for k in lags])
+    pairs = np.array([valid[0][k:] @ valid[1][: n - k] for k in lags])
     sums = np.array([a[k:] @ b[: n - k] for k in lags])
     with np.errstate(divide="ignore", invalid="ignore"):
         return sums / pairs * (1 - lags / n) / (s * z), pairs
 
 
 def _standard(v):
-    """v about its mean, 0 where it is NaN, and its standard deviation, NaN where that is 0."""
+    """Return v about its mean, 0 where it is NaN, and its standard deviation, NaN where that is 0."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN
         v = v - np.nanmean(v)
-    known = np.isfinite(v)
-    v = np.where(known, v, 0.0)
-    deviation = np.sqrt(v @ v / max(known.sum(), 1))
+    valid = np.isfinite(v)
+    v = np.where(valid, v, 0.0)
+    deviation = np.sqrt(v @ v / max(valid.sum(), 1))
     return v, deviation if deviation > 0 else np.nan
 
 
 def _autocorrelations(e, max_lag, lead):
-    """Of errors and of their squares, with a bound; and the Ljung-Box test of both."""
+    """Correlate errors, and their squares, with themselves: the table with a bound, and the Ljung-Box tests."""
     n = np.isfinite(e).sum()
     centred = e - np.nanmean(e)
     columns, tests = {}, {}
@@ -527,7 +571,7 @@ def _autocorrelations(e, max_lag, lead):
 
 
 def _cross_correlations(e, inputs, first, max_lag):
-    """Of errors with each input, and of squares; a lag a row from ``first`` on, with their bounds."""
+    """Correlate errors and squares with each input and its square, from lag ``first`` on: the table, the bounds."""
     columns, bounds = {}, {}
     e = e - np.nanmean(e)
     for name, u in inputs.items():
@@ -537,9 +581,9 @@ def _cross_correlations(e, inputs, first, max_lag):
             if np.isnan(r[0]):
                 continue  # an input that never moves, or an indicator, whose square does not
             columns[name, test] = r[first:]
-            own, other = (correlation(v, v, max_lag)[0][1:] for v in (a, b))
+            of_a, of_b = (correlation(v, v, max_lag)[0][1:] for v in (a, b))
             wider = max(
-                1.0, 1 + 2 * np.nansum(own * other)
+                1.0, 1 + 2 * np.nansum(of_a * of_b)
             )  # Bartlett's variance, where both are autocorrelated
             bounds[name, test] = BOUND * np.sqrt(wider / pairs[0])
     names = pd.MultiIndex.from_tuples(list(columns), names=["input", "test"]) if columns else []
@@ -552,85 +596,80 @@ def _cross_correlations(e, inputs, first, max_lag):
 # ------------------------------------------------------------------------------------------------ baselines
 
 
-def _compare(y, inputs, stamps, forecasts, trained, period, lead, first, options):
-    """RMSE by horizon of the model and the baselines, the p-values, and what went wrong.
+def _compare(rows, forecasts, trained, settings, options):
+    """Compare with baselines: RMSE by horizon, p-values, and notes of what failed.
 
-    Without ``trained`` (y, inputs, stamps) the baselines learn from the first half and all are compared on the second.
+    trained : ``Rows`` that the baselines learn from, or None: they learn from the first half and all are compared on
+    the second.   options : of the linear baseline.
     """
-    half = 0 if trained else len(y) // 2
-    some = (
-        (lambda rows: None) if stamps is None else (lambda rows: stamps._replace(values=stamps.values[rows]))
+    half = 0 if trained else len(rows.y) // 2
+    learn, test, start = (
+        trained or rows.cut(slice(half)),
+        rows.cut(slice(half, None)),
+        "auto" if trained else "end",
     )
-    head, tail = slice(0, half), slice(half, None)
-    learn = trained or (y[head], {name: u[head] for name, u in inputs.items()}, some(head))
-    test = y[tail], {name: u[tail] for name, u in inputs.items()}, some(tail)
-    seasonal = period is not None and period <= len(learn[0])
-    lags = {*range(lead, lead + 3), *([period] if seasonal and lead <= period <= len(learn[0]) // 4 else [])}
+    lead, first, period = settings.lead, settings.first, settings.period
+    seasonal = period is not None and period <= len(learn.y)
+    lags = {*range(lead, lead + 3), *([period] if seasonal and lead <= period <= len(learn.y) // 4 else [])}
     lags = {"input_lags": range(first, first + 3), "output_lags": sorted(lags)}
-    models = {
-        "persistence": (PersistenceRegressor(), False),
-        "seasonal naive": (SeasonalNaiveRegressor(period) if seasonal else None, False),
-        "linear ARX": (ARXRegressor(**lags, **options), True),
-    }
-    start = "auto" if trained else "end"
-    table, p_values, trouble = {}, {}, []
-    errors = {"model": {h: (y - f)[tail] for h, f in forecasts.items()}}
-    for name, (baseline, sees_inputs) in models.items():
-        if baseline is None:
-            continue
+    baselines = {"persistence": PersistenceRegressor()}
+    baselines |= {"seasonal naive": SeasonalNaiveRegressor(period)} if seasonal else {}
+    baselines["linear ARX"] = ARXRegressor(**lags, **options)
+    errors, trouble = {"model": {h: test.y - f[half:] for h, f in forecasts.items()}}, []
+    for name, baseline in baselines.items():
         try:
-            errors[name] = _baseline_errors(baseline, learn, test, list(forecasts), start, sees_inputs)
+            errors[name] = _baseline_errors(baseline, learn, test, list(forecasts), start)
         except ValueError as reason:
             trouble.append(f"The {name} could not be compared: {reason}")
-    errors["mean"] = {h: y[tail] - _mean_of(learn[0]) for h in forecasts}
-    for h in forecasts:
+    errors["mean"] = {h: test.y - _mean_of(learn.y) for h in forecasts}
+    return *_tables(errors, list(forecasts)), trouble
+
+
+def _tables(errors, horizons):
+    """Tabulate RMSE, and p-values against the model, by horizon.   errors : {name: {h: (N,)}}."""
+    table, p_values = {}, {}
+    for h in horizons:
         rows = np.all([np.isfinite(e[h]) for e in errors.values()], axis=0)
         rows[: h - 1] = False  # forecast from the last row before, which is nearer
+        squares = {name: e[h][rows] ** 2 for name, e in errors.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # no row at all
-            table[h] = {
-                "n": rows.sum(),
-                **{name: np.sqrt(np.mean(e[h][rows] ** 2)) for name, e in errors.items()},
-            }
-        p_values[h] = {
-            name: _no_better(e[h][rows] ** 2 - errors["model"][h][rows] ** 2, h)
-            for name, e in errors.items()
-            if name != "model"
-        }
+            table[h] = {"n": rows.sum(), **{name: np.sqrt(np.mean(e2)) for name, e2 in squares.items()}}
+        model = squares.pop("model")
+        p_values[h] = {name: _no_better(e2 - model, h) for name, e2 in squares.items()}
     table, p_values = (
         pd.DataFrame.from_dict(t, orient="index").rename_axis("step") for t in (table, p_values)
     )
-    return table.astype({"n": int}), p_values, trouble
+    return table.astype({"n": int}), p_values
 
 
 def _mean_of(y):
-    """The mean of what was measured."""
+    """Return the mean of the measured values."""
     return y[np.isfinite(y)].mean() if np.isfinite(y).any() else np.nan
 
 
-def _options(estimator, Y):
-    """What the linear model takes over from the model: how inputs are filled in, and bounds of a single output."""
-    names = ["missing", "target_bounds"] if Y.shape[1] == 1 else ["missing"]
+def _options(estimator):
+    """Return the settings of the model that its linear baseline shares: ``missing``, and bounds of a single output."""
+    names = ["missing", "target_bounds"] if estimator.n_outputs_ == 1 else ["missing"]
     return {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
 
 
-def _baseline_errors(baseline, learn, test, horizons, start, sees_inputs):
-    """{h: y - forecast} on the test rows of a baseline that learnt from others; both (y, inputs, stamps)."""
-    frames = []
-    for y, u, stamps in (learn, test):
+def _baseline_errors(baseline, learn, test, horizons, start):
+    """Fit a baseline to ``Rows`` and forecast others; returns {h: y - forecast}."""
+    frames, sees_inputs = [], isinstance(baseline, ARXRegressor)
+    for y, inputs, stamps in (learn, test):
         index = None if stamps is None else timelines.to_index(stamps.clock, stamps.values)
-        frames.append((pd.DataFrame(u, index) if sees_inputs and u else None, pd.Series(y, index)))
+        X = pd.DataFrame(inputs, index) if sees_inputs and inputs else None
+        frames.append((X, pd.Series(y, index)))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # gaps, which the model tells of, and runs that go astray
+        warnings.simplefilter("ignore", UserWarning)  # of gaps, which the model warns of, and of runs astray
         baseline.fit(*frames[0])
         forecasts = forecasts_ahead(baseline, *frames[1], horizons, start)
-    return {h: test[0] - forecast for h, forecast in forecasts.items()}
+    return {h: test.y - forecast for h, forecast in forecasts.items()}
 
 
 def _no_better(gain, steps):
-    """p-value of the hypothesis that the mean gain in squared error is not above 0.
+    """Return the p-value of the hypothesis that the mean gain in squared error is not above 0.
 
     Its variance allows for autocorrelation over the horizon and some rows more (Newey and West).
     """
@@ -648,13 +687,13 @@ def _no_better(gain, steps):
 
 
 def _shifts(y, forecasts, period):
-    """For each horizon the shift of y that the forecast is nearest to."""
+    """Find, for each horizon, the shift of y that the forecast is nearest to."""
     table = {}
     for h, f in forecasts.items():
         last = min(max(h, period or 0) + 1, len(y) // 2)
         late = [np.r_[np.full(k, np.nan), y[: len(y) - k]] for k in range(last + 1)]
-        known = np.all(np.isfinite([f, *late[: h + 1]]), axis=0)
-        rmse = np.array([_rms((f - v)[known & np.isfinite(v)]) for v in late])
+        valid = np.all(np.isfinite([f, *late[: h + 1]]), axis=0)
+        rmse = np.array([_rms((f - v)[valid & np.isfinite(v)]) for v in late])
         if np.isnan(rmse).all():
             continue
         k = int(np.nanargmin(rmse))
@@ -671,7 +710,7 @@ def _rms(e):
 
 
 def _knows_target(y, inputs, first, max_lag):
-    """Inputs that move as y does, in the same row or before it, nearer than what the model may see of them."""
+    """Note inputs that move as y does, at a lag nearer than those that the model may see."""
     notes = []
     for name, u in inputs.items():
         steps, values = _both_ways(np.diff(u), np.diff(y), max_lag), _both_ways(u, y, max_lag)
@@ -695,7 +734,7 @@ def _both_ways(u, y, max_lag):
 
 
 def _too_good(errors):
-    """Whether the errors at the shortest horizon are nearly nothing beside a baseline's."""
+    """Note errors at the shortest horizon that are tiny beside a baseline's."""
     row = errors.iloc[0]
     share = {name: row["model"] / row[name] for name in ("linear ARX", "persistence") if row.get(name, 0) > 0}
     name = min(share, key=share.get, default=None)
@@ -708,36 +747,37 @@ def _too_good(errors):
 
 
 def _overlap(estimator, key, stamps, trained):
-    """Rows that the model has seen before."""
+    """Note rows that the model has been trained on."""
     notes = []
-    seen = getattr(getattr(estimator, "series_", {}).get(key), "timeline", None)
-    if timelines.can_place(seen, stamps):
-        values = timelines.aligned(seen, stamps).values
-        n = int(((values >= seen.first) & (values <= seen.last)).sum())
+    timeline = getattr(getattr(estimator, "series_", {}).get(key), "timeline", None)
+    if timelines.can_place(timeline, stamps):
+        values = timelines.aligned(timeline, stamps).values
+        n = int(((values >= timeline.first) & (values <= timeline.last)).sum())
         if n:
-            first, last = (timelines.show(seen.clock, stamp) for stamp in (seen.first, seen.last))
+            first, last = (timelines.show(timeline.clock, stamp) for stamp in (timeline.first, timeline.last))
             notes.append(
                 f"Look at the rows: {n} of {len(values)} lie between {first} and {last}, which the model has "
                 "seen in fit or update. Errors there are smaller than they will be; give later rows."
             )
-    if stamps is not None and trained and trained[2] is not None:
-        n = len(np.intersect1d(stamps.values, trained[2].values))
+    if stamps is not None and trained and trained.stamps is not None:
+        n = len(np.intersect1d(stamps.values, trained.stamps.values))
         if n:
             notes.append(f"Look at the rows: {n} stamps of X are in X_train too.")
     return notes
 
 
-def _known_ahead(estimator, names, first, longest):
-    """Whether forecasts see rows that come after they are made."""
+def _known_ahead(estimator, names, settings):
+    """Note if forecasts see rows that come after they are made."""
+    first = settings.first
     notes = []
     if getattr(estimator, "bidirectional", False):
         notes.append("Look at bidirectional=True: each forecast sees the inputs of all later rows.")
-    if names and first < longest:
-        which = f"forecasts of more than {_rows_of(first)}" if first else "the forecasts"
+    if names and settings.sees_inputs and first < max(settings.horizons):
+        forecasts = f"forecasts of more than {_rows_of(first)}" if first else "the forecasts"
         notes.append(
-            f"Look at the inputs: {which} see some ({_few(names)}) from after they were made, here as measured. That "
-            "is right for what is known ahead, such as the clock or a plan; else begin input_lags at the horizon, or "
-            "judge the model with inputs as they were forecast."
+            f"Look at the inputs: {forecasts} see some ({_few(names)}) from after they were made, here as measured. "
+            "That is right for what is known ahead, such as the clock or a plan; else begin input_lags at the horizon, "
+            "or judge the model with inputs as they were forecast."
         )
     return notes
 
@@ -754,7 +794,7 @@ _THE = {
 
 
 def _say_errors(d):
-    """Whose errors, and how large."""
+    """Describe the errors: of which rows, and how large."""
     e = d.residuals.dropna()
     y = (d.forecast + d.residuals).dropna()
     ends = "" if isinstance(d.residuals.index, pd.RangeIndex) else f" from {e.index[0]} to {e.index[-1]}"
@@ -774,7 +814,7 @@ def _say_errors(d):
 
 
 def _say_skill(d):
-    """A table, and at which horizons the model is better than each baseline."""
+    """Tabulate the skill, and name the horizons at which the model beats each baseline."""
     skill = d.skill
     titles = {name: f"{name} ({d.period})" if name == "seasonal naive" else name for name in skill}
     lines = [
@@ -808,7 +848,7 @@ def _say_skill(d):
 
 
 def _say_shifts(d):
-    """Where the forecast is a late copy of y."""
+    """Warn where the forecast is a late copy of y."""
     late = d.shifts[d.shifts["shifted"].astype(bool)]
     if late.empty:
         return []
@@ -823,11 +863,11 @@ def _say_shifts(d):
 
 
 def _say_residuals(d):
-    """Whether the errors are white, and whether their spread is even."""
+    """Report whether the errors are white, and their spread even."""
     table = d.autocorrelation.loc[d.steps :]
     bound = table["bound"].iloc[0] if len(table) else np.nan
     lines = []
-    for name, what, cure in (
+    for name, noun, cure in (
         ("residuals", "Residuals", "past errors tell of the next: look at more output_lags, or a season"),
         (
             "squares",
@@ -844,7 +884,7 @@ def _say_residuals(d):
         fine = within and not p < CERTAIN
         verdict = "no sign of anything left" if fine else cure
         lines.append(
-            f"{what}: largest autocorrelation {r[k]:+.2f}, at lag {k} ({100 * r[k] ** 2:.0f} % of their variance; 95 % "
+            f"{noun}: largest autocorrelation {r[k]:+.2f}, at lag {k} ({100 * r[k] ** 2:.0f} % of their variance; 95 % "
             f"bounds +-{bound:.2g}); {outside} of {len(r)} lags outside, by chance {0.05 * len(r):.0f}{test}: "
             f"{verdict}."
         )
@@ -852,41 +892,41 @@ def _say_residuals(d):
 
 
 def _say_inputs(d):
-    """Which inputs still tell something about the errors."""
+    """Name the inputs that still correlate with the errors."""
     table = d.cross_correlation
     if not table.shape[1]:
         return []
     ratio = (table.abs() / d.cross_bounds).max() / _wider(len(table))
-    found = ratio[ratio > 1].sort_values(ascending=False).index
-    if not len(found):
+    beyond = ratio[ratio > 1].sort_values(ascending=False).index
+    if not len(beyond):
         return [
             f"Inputs: no correlation of the residuals with any input, {table.index[0]} to {table.index[-1]} rows "
             "before, or with its square, beyond chance."
         ]
     cells = []
-    for name, test in found[:5]:
+    for name, test in beyond[:5]:
         r = table[name, test]
         k = r.abs().idxmax()
         cells.append(f"{name} ({test}) {r[k]:+.2f} at lag {k} (bounds +-{d.cross_bounds[name, test]:.2g})")
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    others = f" and {len(beyond) - 5} more" if len(beyond) > 5 else ""
     return [
-        f"Inputs still correlate with the residuals: {', '.join(cells)}{more}. Look at more input_lags, or a larger "
+        f"Inputs still correlate with the residuals: {', '.join(cells)}{others}. Look at more input_lags, or a larger "
         "net where squares do."
     ]
 
 
 def _most_by_chance(tests):
-    """Lags outside 95 % bounds that as many tests of noise have at most, 99 times of 100."""
+    """Return how many of ``tests`` correlations of noise leave their 95 % bounds at most, 99 times of 100."""
     return bdtrik(0.99, tests, 0.05)
 
 
 def _wider(tests):
-    """How much wider than 95 % bounds are those that all of so many tests stay within, 95 times of 100."""
+    """Return the Bonferroni factor: by how much 95 % bounds widen for that many tests."""
     return -ndtri(0.025 / max(tests, 1)) / BOUND
 
 
 def _shifted(k):
-    """t, t + k or t - k."""
+    """Format the time of a lag: t, t + k or t - k."""
     return f"t {'+' if k > 0 else '-'} {abs(int(k))}" if k else "t"
 
 
@@ -899,13 +939,13 @@ def _rows_of(n):
 
 
 def _and(values):
-    """1, 2 and 3."""
+    """Enumerate: 1, 2 and 3."""
     values = [str(v) for v in values]
     return " and ".join([", ".join(values[:-1]), values[-1]] if len(values) > 1 else values)
 
 
 def _few(names):
-    """The first names of many."""
+    """Name the first of many."""
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
@@ -917,13 +957,13 @@ def _p(p):
 
 
 def _columns(v):
-    """(N, D) in float64."""
+    """Return an array (N, D) in float64."""
     V = np.asarray(v, dtype=float)
     return V.reshape(len(V), -1)
 
 
 def _names(y):
-    """Names of y's columns."""
+    """Name y's columns."""
     if isinstance(y, pd.DataFrame):
         return [str(name) for name in y.columns]
     O = check_y(y)[0].shape[1]
@@ -931,15 +971,15 @@ def _names(y):
     return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
 
 
-def _numeric(X, own):
-    """(position, name, values) of each column of X that is a number, without ``own``, the keys of series."""
+def _numeric(X, keys):
+    """List (position, name, values) of each numeric column of X but that of the series' keys."""
     if X is None:
         return []
     if not isinstance(X, pd.DataFrame):
         return [(j, f"x{j}", column) for j, column in enumerate(_columns(X).T)]
     numbers = [
-        pd.api.types.is_numeric_dtype(kind) and (own is None or name != own)
-        for name, kind in X.dtypes.items()
+        pd.api.types.is_numeric_dtype(dtype) and (keys is None or name != keys)
+        for name, dtype in X.dtypes.items()
     ]
     return [
         (j, str(X.columns[j]), X.iloc[:, j].to_numpy(float, na_value=np.nan)) for j in np.flatnonzero(numbers)
@@ -947,7 +987,7 @@ def _numeric(X, own):
 
 
 def _add(V, j, pulse):
-    """V of the kind that the user gave, with a change of column j."""
+    """Add a change to column j of V, in the container the user gave."""
     if isinstance(V, pd.DataFrame):
         V = V.copy()
         V.isetitem(j, V.iloc[:, j].to_numpy(float, na_value=np.nan) + pulse)
@@ -960,20 +1000,20 @@ def _add(V, j, pulse):
 
 
 def _inputs(X, estimator=None, model=None):
-    """{name: (N,)}: what the estimator inside a model sees, without the column that tells series apart."""
+    """Return the inputs {name: (N,)} of the estimator inside a model, without the column of the series' keys."""
     if not isinstance(X, pd.DataFrame):
         columns = np.empty((0, 0)) if X is None else _columns(X)
         for names in (getattr(estimator, "feature_names_in_", ()), _made_names(model)):
             if len(names) == columns.shape[1]:
                 return dict(zip(map(str, names), columns.T))
         return {f"x{j}": column for j, column in enumerate(columns.T)}
-    own = getattr(estimator, "series", None)
-    columns = [(str(name), X.iloc[:, j]) for j, name in enumerate(X.columns) if own is None or name != own]
+    keys = getattr(estimator, "series", None)
+    columns = [(str(name), X.iloc[:, j]) for j, name in enumerate(X.columns) if keys is None or name != keys]
     return {name: column.to_numpy(float, na_value=np.nan) for name, column in columns}
 
 
 def _made_names(model):
-    """Names of what a pipeline's transformers make, where they tell."""
+    """Return the names of the columns that a pipeline's transformers make, where they have names."""
     model = getattr(model, "best_estimator_", model)
     if isinstance(model, Pipeline) and len(model) > 1:
         with suppress(AttributeError, ValueError):
@@ -982,13 +1022,13 @@ def _made_names(model):
 
 
 def _stamps(X, y):
-    """The stamps that tell time, those of X first; None where there are none."""
+    """Return the stamps of X, else of y; None where neither has times."""
     stamps, _ = read_both(X, y, set())
     return stamps if timelines.tells(stamps) else None
 
 
 def _the_series(estimator, X, y):
-    """The key of the one series that X and y hold, None of a model without; raise where there are several."""
+    """Return the key of the one series in X and y, None without keys; raise where there are several."""
     keys = _keys(estimator, X, y)
     if len(keys) > 1 or any(isinstance(v, (list, np.ndarray)) and np.ndim(v[0]) > 1 for v in (X, y)):
         raise ValueError(
@@ -998,7 +1038,7 @@ def _the_series(estimator, X, y):
 
 
 def _keys(estimator, X, y):
-    """The keys of the series that frames hold, in their order; [None] where they tell none."""
+    """List the keys of the series in frames, in their order; [None] without keys."""
     for frame in (X, y):
         if isinstance(getattr(frame, "index", None), pd.MultiIndex):
             return frame.index.droplevel(-1).unique()
@@ -1008,7 +1048,7 @@ def _keys(estimator, X, y):
 
 
 def _series_of(v, key, column, beside):
-    """The rows of one series in X or y; beside : the other one of the two, whose column may tell them."""
+    """Return the rows of one series in X or y; beside : the other of the two, whose column may have the keys."""
     if v is None:
         return None
     for frame in (v, beside):
@@ -1027,13 +1067,13 @@ def _check_output(output, Y):
 
 
 def _least_lags(estimator, inputs):
-    """The nearest y(t - k) that the model sees, 1 if none; the nearest input, inf if none."""
+    """Return the nearest y(t - k) that the model sees, 1 if none; and the nearest input, inf if none."""
     lags = parse_lags(getattr(estimator, "output_lags", 1), "output_lags", 1)
     return min(lags, default=1), estimator._dynamics().input_lag if inputs else np.inf
 
 
 def _check_period(period, stamps, y):
-    """Rows of a season, or None."""
+    """Return the rows of a season, or None."""
     if period is not None:
         if not (isinstance(period, Integral) and period >= 2):
             raise ValueError(f"period={period!r} is no season: give an int >= 2, or None to look for one.")
@@ -1046,7 +1086,7 @@ def _check_period(period, stamps, y):
 
 
 def _calendar_periods(timeline):
-    """Rows in a day, a week, a year, whichever are whole."""
+    """List the rows in a day, a week, a year, as far as they are whole."""
     if timeline.step is not None and timeline.clock.kind != "int":
         step = pd.Timedelta(np.timedelta64(timeline.step, timeline.clock.unit))
         rows = [pd.Timedelta(cycle) / step for cycle in ("1D", "7D")]
@@ -1060,7 +1100,7 @@ def _calendar_periods(timeline):
 
 
 def find_period(y):
-    """The strongest peak in the autocorrelation of a series, or None where no peak is above 0.3.
+    """Find the strongest peak in the autocorrelation of a series; None where no peak is above 0.3.
 
     Parameters
     ----------
@@ -1079,8 +1119,8 @@ def find_period(y):
     >>> find_period(np.sin(2 * np.pi * np.arange(100) / 12))
     12
     """
-    t, known = np.arange(len(y)), np.isfinite(y)
-    trend = np.polyval(np.polyfit(t[known], y[known], 1), t)
+    t, valid = np.arange(len(y)), np.isfinite(y)
+    trend = np.polyval(np.polyfit(t[valid], y[valid], 1), t)
     r = np.nan_to_num(correlation(y - trend, y - trend, min(len(y) // 3, FAR))[0])
     dip = r - np.minimum.accumulate(r)
     peaks = [k for k in range(2, len(r) - 1) if r[k - 1] < r[k] >= r[k + 1] and r[k] > 0.3 and dip[k] > 0.1]
@@ -1088,7 +1128,7 @@ def find_period(y):
 
 
 def _check_horizons(horizons, lead, most, n):
-    """Ascending horizons that n rows are enough for, by default up to ``most``."""
+    """Return ascending horizons that n rows suffice for, by default up to ``most``."""
     if horizons is None:
         return sorted({lead, *(h for h in HORIZONS if lead <= h <= most and 10 * h <= n)})
     chosen = list(horizons) if np.iterable(horizons) else [horizons]
@@ -1103,7 +1143,7 @@ def _check_horizons(horizons, lead, most, n):
 
 
 def _check_max_lag(max_lag, period, lead, n):
-    """The longest lag of the correlations."""
+    """Return the longest lag of the correlations."""
     if max_lag is None:
         return min(max(10, 2 * (period or 0), lead + 10), n // 5)
     if not (isinstance(max_lag, Integral) and 1 <= max_lag <= n // 2):

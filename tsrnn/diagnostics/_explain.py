@@ -19,7 +19,7 @@ SETTLED = 300  # rows in which a model comes to rest
 
 
 def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_lag=FAR, start=None):
-    """What moved this forecast: each input and past output, lag by lag, in the units of y.
+    """Explain one forecast: by how much each input and past output moved it, lag by lag, in the units of y.
 
     Exact, by the gradient back through time, where others sample: the numbers add up to the forecast minus a baseline,
     which is the forecast had all of them been at their means of training. For :func:`lag_importance` many rows are
@@ -87,38 +87,43 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
     row, key = _row(at, X, y, len(Y)), _the_series(estimator, X, y)
     X_seen, Z, rows, past = _rows_up_to(estimator, X, y, row, steps, start)
     names = _input_names(estimator, model), _names(y)
-    seen = window(dynamics, X_seen, Z, past.memory, max_lag, steps)
+    frame = window(dynamics, X_seen, Z, past.memory, max_lag, steps)
     points, weights = np.polynomial.legendre.leggauss(NODES)
     nodes, weights = (1 + points) / 2, weights / 2
     nodes = np.r_[0.0, 1.0, nodes]
     weights = np.r_[0.0, 0.0, weights] if method == "integrated" else np.eye(len(nodes))[1]
-    out, dx, dy = slopes(dynamics, seen, nodes, output)
+    out, dx, dy = slopes(dynamics, frame, nodes, output)
     answer, slope = _in_units(estimator, key, out, output, _base(estimator, y, past, row, rows, steps))
     share = (weights * slope)[:, None, None]
     moved_x, moved_y = (
-        (seen.x - seen.x0) * (share * dx).sum(axis=0),
-        (seen.y - seen.y0) * (share * dy).sum(axis=0),
+        (frame.x - frame.x0) * (share * dx).sum(axis=0),
+        (frame.y - frame.y0) * (share * dy).sum(axis=0),
     )
     moved_y[len(moved_y) - steps :] = 0.0  # the net's own, whose causes have their shares
     table = np.hstack([_by_column(moved_x, dynamics, len(names[0])), moved_y])[::-1]
     table = table[: 1 + np.flatnonzero(np.any(table != 0, axis=1)).max(initial=0)]
-    made = pd.DataFrame(table, pd.RangeIndex(len(table), name="lag"), [*names[0], *names[1]])
-    made.attrs |= {"forecast": float(answer[1]), "baseline": float(answer[0]), "at": row, "steps": steps}
-    return made
+    explanation = pd.DataFrame(table, pd.RangeIndex(len(table), name="lag"), [*names[0], *names[1]])
+    explanation.attrs |= {
+        "forecast": float(answer[1]),
+        "baseline": float(answer[0]),
+        "at": row,
+        "steps": steps,
+    }
+    return explanation
 
 
 def _input_names(estimator, model):
-    """Names of the columns of X that a model sees, without the one that tells series apart."""
-    n, own = estimator._units().n_inputs, getattr(estimator, "series", None)
+    """Name the columns of X that a model sees, without that of the series' keys."""
+    n, keys = estimator._units().n_inputs, getattr(estimator, "series", None)
     for names in (getattr(estimator, "feature_names_in_", ()), _made_names(model)):
-        names = [str(name) for name in names if own is None or name != own]
+        names = [str(name) for name in names if keys is None or name != keys]
         if len(names) == n:
             return names
     return [f"x{j}" for j in range(n)]
 
 
 def _traced(estimator, steps):
-    """The dynamics of a model that can be explained."""
+    """Return the dynamics of a model that can be explained; raise for others."""
     dynamics, name = estimator._dynamics(), type(estimator).__name__
     if not can_trace(dynamics):
         raise TypeError(
@@ -135,7 +140,7 @@ def _traced(estimator, steps):
 
 
 def _row(at, X, y, n):
-    """The place of a row, given as a place or a stamp."""
+    """Return the place of a row, given as a place or a stamp."""
     if isinstance(at, (Integral, np.integer)) and not isinstance(at, bool):
         if not -n <= at < n:
             raise ValueError(f"at={at!r} is no row of the {n} given: give {-n} ... {n - 1}, or a stamp.")
@@ -151,7 +156,7 @@ def _row(at, X, y, n):
 
 
 def _rows_up_to(estimator, X, y, row, steps, start):
-    """Rows of the stretch that ends at ``row``, in the model's units, its first row, and the past before it."""
+    """Return the rows of the stretch that ends at ``row``, in the model's units, its first row, and the past before."""
     cut = [v if v is None else v.iloc[: row + 1] if hasattr(v, "iloc") else v[: row + 1] for v in (X, y)]
     X, Z, stretches, past = estimator._enter(*cut, start)
     first = stretches[-1].rows.start
@@ -166,7 +171,7 @@ def _rows_up_to(estimator, X, y, row, steps, start):
 
 
 def _base(estimator, y, past, row, first, steps):
-    """The levels (O,) that a change is added to."""
+    """Return the levels (O,) that a change is added to."""
     units = estimator.fitted_.units
     if not units.looks_back:
         return np.zeros(units.n_outputs)
@@ -176,7 +181,7 @@ def _base(estimator, y, past, row, first, steps):
 
 
 def _in_units(estimator, key, out, output, base):
-    """Answers (m,) of outputs (m,) in the units of y, and the slope of these in those."""
+    """Convert outputs (m,) to answers (m,) in the units of y; returns them and their slopes."""
     units = estimator.fitted_.units
 
     def answer(z):
@@ -188,7 +193,7 @@ def _in_units(estimator, key, out, output, base):
 
 
 def _by_column(moved, dynamics, n_names):
-    """Sums (n, F) of moves (n, D') over the numbers that a column is embedded in, and its mask."""
+    """Sum moves (n, D') over the numbers that a column is embedded in, and its mask, to (n, F)."""
     symbols = (dynamics.plan if hasattr(dynamics, "plan") else dynamics.net).symbols
     if symbols is not None and symbols.columns:
         plan = symbols.plan()
@@ -201,7 +206,7 @@ def _by_column(moved, dynamics, n_names):
 
 
 def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
-    """What a model answers to a step, or a pulse, of one input, from rest.
+    """Compute the response of a model to a step, or a pulse, of one input, from rest.
 
     Of a linear model the step response is its gain, row by row, and the impulse response its derivative; of others
     both depend on where the model rests and on the size.
@@ -251,14 +256,14 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
     if input not in names and not (isinstance(input, Integral) and 0 <= input < n):
         raise ValueError(f"input={input!r} is no column of X: give 0 ... {n - 1}, or one of {names}.")
     j = names.index(input) if input in names else int(input)
-    rest = units.means[:n] if at is None else np.asarray(at, float)
-    if rest.shape != (n,):
+    level = units.means[:n] if at is None else np.asarray(at, float)
+    if level.shape != (n,):
         raise ValueError(
-            f"at={at!r} has shape {rest.shape}: give one number for each of the {n} columns of X."
+            f"at={at!r} has shape {level.shape}: give one number for each of the {n} columns of X."
         )
     size = float(np.atleast_1d(units.x.scale)[j]) if size is None else float(size)
     size = size if np.isfinite(size) else 1.0  # of an input that never moved
-    X = np.tile(rest, (SETTLED + n_rows, 1))
+    X = np.tile(level, (SETTLED + n_rows, 1))
     changed = X.copy()
     changed[SETTLED : None if kind == "step" else SETTLED + 1, j] += size
     named = hasattr(estimator, "feature_names_in_")
@@ -267,13 +272,13 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
     answer = (moved - still)[SETTLED:].reshape(n_rows, -1)
     outputs = estimator.fitted_.form.y_names
     outputs = ["y"] if outputs is None and answer.shape[1] == 1 else outputs
-    made = pd.DataFrame(answer, pd.RangeIndex(n_rows, name="row"), outputs)
-    made.attrs |= {"size": size, "input": names[j]}
-    return made
+    answers = pd.DataFrame(answer, pd.RangeIndex(n_rows, name="row"), outputs)
+    answers.attrs |= {"size": size, "input": names[j]}
+    return answers
 
 
 def embedding(model, column=None):
-    """What a net has learnt about the categories of a column: for each a few numbers, similar ones nearby.
+    """Return the vectors a net has learnt for the categories of a column: similar categories are nearby.
 
     Parameters
     ----------
