@@ -34,22 +34,22 @@ class Alphabet(NamedTuple):
         return len(self.symbols)
 
     def coded(self, sequences, name):
-        """Codes (n,) of each sequence; raises where a symbol is new."""
+        """Code each sequence, (n,); raise where a symbol is new."""
         codes = {symbol: code for code, symbol in enumerate(self.symbols)}
-        found = []
+        coded = []
         for k, sequence in enumerate(sequences):
             try:
-                found.append(np.array([codes[symbol] for symbol in sequence], np.int64))
+                coded.append(np.array([codes[symbol] for symbol in sequence], np.int64))
             except KeyError as missing:
-                some = ", ".join(map(repr, self.symbols[:12])) + (" ..." if len(self.symbols) > 12 else "")
+                first = ", ".join(map(repr, self.symbols[:12])) + (" ..." if len(self.symbols) > 12 else "")
                 raise ValueError(
-                    f"{name}[{k}] has the symbol {missing.args[0]!r}, which is not among those of training, {some}: "
+                    f"{name}[{k}] has the symbol {missing.args[0]!r}, which is not among those of training, {first}: "
                     "replace it, or fit with sequences that have it."
                 ) from None
-        return found
+        return coded
 
     def decoded(self, codes):
-        """The sequence that codes (n,) stand for, as the user's are."""
+        """Decode codes (n,) to a sequence of the user's container."""
         return KINDS[self.kind]([self.symbols[code] for code in codes])
 
 
@@ -62,25 +62,25 @@ class Rows(NamedTuple):
 
 
 def learn_alphabet(sequences, kind):
-    """The ``Alphabet`` of sequences."""
+    """Collect the ``Alphabet`` of sequences."""
     symbols = {symbol for sequence in sequences for symbol in sequence}
     return Alphabet(tuple(sorted(symbols, key=lambda symbol: (isinstance(symbol, str), symbol))), kind)
 
 
-def read_sequences(given, name):
-    """Lists of symbols, and their kind; of rows of numbers arrays (T, D), and None.  Raises where they are neither."""
-    if isinstance(given, (str, bytes, dict, pd.DataFrame)) or not np.iterable(given):
+def read_sequences(sequences, name):
+    """Read lists of symbols, and their container; of rows of numbers arrays (T, D), and None."""
+    if isinstance(sequences, (str, bytes, dict, pd.DataFrame)) or not np.iterable(sequences):
         raise TypeError(
-            f"{name} is a {type(given).__name__}: give a list of sequences, such as ['abc', 'ba'], a str, a list or an "
-            "array each."
+            f"{name} is a {type(sequences).__name__}: give a list of sequences, such as ['abc', 'ba'], a str, a list or "
+            "an array each."
         )
-    given = list(given)
-    if not given:
+    sequences = list(sequences)
+    if not sequences:
         raise ValueError(f"{name} has no sequence: give one or more.")
-    if _has_rows(given[0]):
-        return _read_rows(given, name), None
-    read = [_symbols(sequence, f"{name}[{k}]") for k, sequence in enumerate(given)]
-    kinds = {kind for _, kind in read}
+    if _has_rows(sequences[0]):
+        return _read_rows(sequences, name), None
+    read = [_symbols(sequence, f"{name}[{k}]") for k, sequence in enumerate(sequences)]
+    kinds = {container for _, container in read}
     if len(kinds) > 1 and "str" in kinds:
         raise TypeError(
             f"{name} has sequences that are a str, and others that are a {min(kinds - {'str'})}: give all alike."
@@ -89,7 +89,7 @@ def read_sequences(given, name):
 
 
 def _has_rows(sequence):
-    """Whether a sequence is one of rows of numbers."""
+    """Return whether a sequence is one of rows of numbers."""
     if isinstance(sequence, pd.DataFrame) or getattr(sequence, "ndim", 1) == 2:
         return True
     return isinstance(sequence, (list, tuple)) and any(
@@ -98,7 +98,7 @@ def _has_rows(sequence):
 
 
 def _read_rows(given, name):
-    """Arrays (T, D) of float64, all as wide."""
+    """Read arrays (T, D) of float64, all of one width."""
     rows = []
     for k, sequence in enumerate(given):
         try:
@@ -123,7 +123,7 @@ def _read_rows(given, name):
 
 
 def _symbols(sequence, name):
-    """A sequence as a list of symbols, and its kind."""
+    """Read a sequence as a list of symbols; returns it and its container."""
     if isinstance(sequence, str):
         return list(sequence), "str"
     if isinstance(sequence, (pd.Series, pd.Index, np.ndarray, pd.api.extensions.ExtensionArray)):

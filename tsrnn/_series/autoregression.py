@@ -50,7 +50,7 @@ class Sums(NamedTuple):
 
 
 def polynomial(differences):
-    """Coefficients (K + 1,) of (1 - B^p)(1 - B^q) ... for lags p, q ..."""
+    """Multiply out (1 - B^p)(1 - B^q) ... for lags p, q ...; returns coefficients (K + 1,)."""
     whole = np.ones(1)
     for lag in differences:
         factor = np.zeros(lag + 1)
@@ -60,7 +60,7 @@ def polynomial(differences):
 
 
 def difference(u, coefficients):
-    """w (N,) = D(B) u; the first K rows, which have no past, are NaN."""
+    """Compute w (N,) = D(B) u; the first K rows, which have no past, are NaN."""
     w = np.full(len(u), np.nan)
     K = len(coefficients) - 1
     if len(u) > K:
@@ -69,7 +69,7 @@ def difference(u, coefficients):
 
 
 def regressors(u, E, lags, differences):
-    """Rows z (N, p) = [w(t - l), e(t)] and, last, w(t); NaN where there is no past."""
+    """Lay out rows z (N, p) = [w(t - l), e(t)] and, last, w(t); NaN where there is no past."""
     w = difference(u, polynomial(differences))
     rows = np.full((len(u), len(lags) + E.shape[1] + 1), np.nan)
     for j, lag in enumerate(lags):
@@ -80,35 +80,35 @@ def regressors(u, E, lags, differences):
 
 
 def sums_until(rows, counts, cuts):
-    """``Sums`` of the rows (N, p + 1) before each of the cuts, ascending; rows with NaN have no past: none counts."""
+    """Sum the rows (N, p + 1) before each of the ascending cuts; rows with NaN do not count."""
     first = int(np.argmax(np.isfinite(rows[:, :].sum(axis=1)))) if len(rows) else 0
     weight = np.where(np.isfinite(rows).all(axis=1), counts, 0.0)
     shift = rows[first] if len(rows) and np.isfinite(rows[first]).all() else np.zeros(rows.shape[1])
-    found, n, total, products, start = [], 0.0, np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2), 0
+    sums, n, total, products, start = [], 0.0, np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2), 0
     for cut in cuts:
-        here = slice(start, cut)
+        block = slice(start, cut)
         z = np.where(
-            weight[here, None] > 0, rows[here] - shift, 0.0
+            weight[block, None] > 0, rows[block] - shift, 0.0
         )  # near zero, so that squares do not cancel
-        weighted = z * weight[here, None]
+        weighted = z * weight[block, None]
         n, total, products, start = (
-            n + weight[here].sum(),
+            n + weight[block].sum(),
             total + weighted.sum(axis=0),
             products + z.T @ weighted,
             cut,
         )
-        found.append(_centred(n, total, products, shift))
-    return found
+        sums.append(_centred(n, total, products, shift))
+    return sums
 
 
 def _centred(n, total, products, shift):
-    """``Sums`` from raw ones of rows minus a shift."""
+    """Centre raw sums of rows minus a shift; returns ``Sums``."""
     mean = total / max(n, 1e-300)
     return Sums(n, mean + shift, products / max(n, 1e-300) - np.outer(mean, mean))
 
 
 def pooled(parts):
-    """``Sums`` of several series, each about its own mean of z, w: as if each had its own intercept."""
+    """Pool the ``Sums`` of series, each about its own mean of z, w: as if each had its own intercept."""
     n = sum(part.n for part in parts)
     share = [part.n / max(n, 1e-300) for part in parts]
     return Sums(
@@ -119,7 +119,7 @@ def pooled(parts):
 
 
 def merged(one, other):
-    """``Sums`` of the rows of both."""
+    """Add the ``Sums`` of two sets of rows."""
     n = one.n + other.n
     if n <= 0:
         return one
@@ -130,7 +130,7 @@ def merged(one, other):
 
 
 def ridge(sums, penalties):
-    """Coefficients (p,), intercept and variance that is left, for each penalty.
+    """Solve for coefficients (p,), intercept and residual variance, for each penalty.
 
     penalty * beta^2 stands beside the mean squared error, of z and w with variance 1.
     """
@@ -143,19 +143,19 @@ def ridge(sums, penalties):
     r = sums.products[:p, -1] / (divide * y_scale)
     values, vectors = np.linalg.eigh(R)
     values, projected = np.maximum(values, 0), vectors.T @ r
-    found = []
+    fits = []
     for penalty in penalties:
         beta = vectors @ (projected / (values + penalty + 1e-10))
-        left = sums.products[-1, -1] / y_scale**2 - 2 * beta @ r + beta @ R @ beta
+        residual = sums.products[-1, -1] / y_scale**2 - 2 * beta @ r + beta @ R @ beta
         coefficients = beta * y_scale / divide
-        found.append(
-            (coefficients, sums.mean[-1] - coefficients @ sums.mean[:p], max(left, 0.0) * y_scale**2)
+        fits.append(
+            (coefficients, sums.mean[-1] - coefficients @ sums.mean[:p], max(residual, 0.0) * y_scale**2)
         )
-    return found
+    return fits
 
 
 def in_levels(coefficients, intercept, noise, lags, differences):
-    """The ``Linear`` of ridge's coefficients (p,) of w(t - l) and e(t)."""
+    """Expand ridge's coefficients (p,) of w(t - l) and e(t) to a ``Linear`` of levels."""
     K = len(lags)
     phi = np.zeros(max(lags, default=0) + 1)
     phi[0] = 1.0
@@ -165,13 +165,13 @@ def in_levels(coefficients, intercept, noise, lags, differences):
 
 
 def lead_coefficients(a, steps):
-    """C (steps, P), of the levels u(k - 1) ... u(k - P), and psi (steps,), of what drives them; not to be changed."""
+    """Return C (steps, P), of levels u(k - 1) ... u(k - P), and psi (steps,), of the drive; read-only."""
     return _lead_coefficients(np.asarray(a, float).tobytes(), steps)
 
 
 @lru_cache(maxsize=64)
 def _lead_coefficients(a, steps):
-    """The same, of the bytes of a: one fit forecasts many series."""
+    """Compute those from the bytes of a: cached, for one fit forecasts many series."""
     a = np.frombuffer(a)
     P = len(a)
     C, psi = np.zeros((steps, P)), np.zeros(steps)
@@ -187,7 +187,7 @@ def _lead_coefficients(a, steps):
 
 
 def ahead(model, u, E, origins, steps):
-    """Forecasts (M, steps) of the levels from origins (M,): row k ... k + steps - 1, with u known before k.
+    """Forecast levels (M, steps) from origins (M,): rows k ... k + steps - 1, with u known before k.
 
     u : (>= max origin,), without NaN.   E : (>= max origin + steps, F).   Before the first row stands the first value.
     """

@@ -55,28 +55,28 @@ class Calendar(NamedTuple):
 
 @lru_cache(256)
 def of_offset(freq):
-    """The calendar of an offset of pandas, or None where it is another kind."""
-    kind = type(freq)
+    """Return the calendar of a pandas offset, or None for other offsets."""
+    offset = type(freq)
     if freq.normalize or freq.n < 1:
         return None
-    if kind in MONTHS:
-        months, at = MONTHS[kind]
+    if offset in MONTHS:
+        months, at = MONTHS[offset]
         return Calendar("months", months * freq.n, at)
-    if kind is offsets.Day:
+    if offset is offsets.Day:
         return Calendar("days", freq.n)
-    if kind is offsets.Week and freq.weekday is not None:
+    if offset is offsets.Week and freq.weekday is not None:
         return Calendar("days", 7 * freq.n)
-    if kind in (offsets.BusinessDay, offsets.CustomBusinessDay) and not freq.offset:
-        work = freq.calendar if kind is offsets.CustomBusinessDay else WEEKDAYS
+    if offset in (offsets.BusinessDay, offsets.CustomBusinessDay) and not freq.offset:
+        work = freq.calendar if offset is offsets.CustomBusinessDay else WEEKDAYS
         return Calendar("work days", freq.n, work) if isinstance(work, np.busdaycalendar) else None
-    if kind is pd.DateOffset and set(freq.kwds) in ({"months"}, {"years"}, {"months", "day"}):
+    if offset is pd.DateOffset and set(freq.kwds) in ({"months"}, {"years"}, {"months", "day"}):
         months = freq.kwds.get("months", 0) + 12 * freq.kwds.get("years", 0)
         return Calendar("months", months * freq.n, freq.kwds.get("day")) if months > 0 else None
     return None
 
 
 def _known(freq, day):
-    """The calendar of an offset for rows that go on from a day (S,), or None."""
+    """Return the calendar of an offset for rows that continue from a day (S,), or None."""
     calendar = of_offset(freq)
     if calendar is not None and calendar.kind == "months" and calendar.at is None:
         at = day - _day_of(_month(day), "start") + 1
@@ -87,7 +87,7 @@ def _known(freq, day):
 
 
 def fixed(freq, clock):
-    """How far apart rows of an offset always are, in the clock's unit, or None."""
+    """Return the constant distance of an offset's rows, in the clock's unit, or None."""
     return _fixed(freq, clock.unit, clock.tz is not None)
 
 
@@ -104,7 +104,7 @@ def _fixed(freq, unit, is_local):
 
 
 def to_offset(calendar, day):
-    """The offset of pandas of a calendar that was found; ``day`` : one of its days."""
+    """Return the pandas offset of a calendar; ``day`` : one of its days."""
     n = calendar.every
     if calendar.kind == "days":
         return offsets.Day(n) if n % 7 else offsets.Week(n // 7, weekday=int(day + 3) % 7)
@@ -127,7 +127,7 @@ def to_offset(calendar, day):
 
 
 def place(freq, clock, values, origin):
-    """Rows (n,) int64 of stamps (n,) after an origin on the grid, rounded down, and whether they lie on it, (n,)."""
+    """Count rows (n,) int64 of stamps (n,) from an origin on the grid, rounded down, and whether they lie on it."""
     if len(values) <= FEW:  # series of a panel often have the same ones
         return tuple(map(np.array, _place_few(freq, clock.unit, clock.tz, tuple(values.tolist()), origin)))
     return _place(freq, clock, values, origin)
@@ -140,7 +140,7 @@ def _place_few(freq, unit, tz, values, origin):
 
 
 def _place(freq, clock, values, origin):
-    """As ``place``."""
+    """Do the work of ``place``."""
     day0, time0 = split(np.array([origin]), clock)
     calendar = _known(freq, day0)
     if calendar is None:
@@ -166,7 +166,7 @@ def _place(freq, clock, values, origin):
 
 
 def ahead(freq, clock, origins, steps):
-    """Stamps (S, steps) of the rows 1 ... steps after origins (S,); OverflowError where int64 cannot count them."""
+    """Return stamps (S, steps) of the rows 1 ... steps after origins (S,); OverflowError beyond int64."""
     origins, k = np.asarray(origins, np.int64), np.arange(1, steps + 1)
     day, time = (v[:, None] for v in split(origins, clock))
     calendar = _known(freq, day)
@@ -186,20 +186,20 @@ def ahead(freq, clock, origins, steps):
 
 
 def of_months(day):
-    """The calendar of months on which days (n,) lie, ascending, most of them neighbours; or None."""
+    """Identify the calendar of months on which days (n,) lie, ascending, most of them neighbours; or None."""
     month = _month(day)
     first = _day_of(month, "start")
     at = day - first + 1
-    for which in ("end", int(at[0]), "first weekday", "last weekday", int(at.max())):
-        if (day == _day_of(month, which)).all():
+    for rule in ("end", int(at[0]), "first weekday", "last weekday", int(at.max())):
+        if (day == _day_of(month, rule)).all():
             every = most_are_neighbours(month[1:] - month[:-1])
-            which = "start" if which == 1 else "end" if which == 31 else which
-            return None if every is None else Calendar("months", every, which)
+            rule = "start" if rule == 1 else "end" if rule == 31 else rule
+            return None if every is None else Calendar("months", every, rule)
     return None
 
 
 def most_are_neighbours(apart):
-    """The least of distances (n,) > 0 where all are several of it and at least half are it; else None."""
+    """Return the least of distances (n,) > 0 if all are multiples of it and at least half are it; else None."""
     least = apart.min()
     if least == apart.max():
         return int(least) or None
@@ -217,7 +217,7 @@ def split(values, clock):
 
 
 def _local(values, clock):
-    """Stamps by the clock on the wall."""
+    """Convert stamps to local wall-clock time."""
     if clock.tz is None or str(clock.tz) == "UTC":
         return values
     changes, shifts = _shifts(clock.tz, clock.unit)
@@ -251,7 +251,7 @@ def _shifts(tz, unit):
 
 
 def _joined(days, time, clock):
-    """Stamps (S, steps) of local days and times of day; OverflowError where int64 cannot count them."""
+    """Join local days and times of day to stamps (S, steps); OverflowError beyond int64."""
     if int(days.max(initial=0)) >= LARGEST // (86_400 * PER_SECOND[clock.unit]) - 1:
         raise OverflowError
     values = days * (86_400 * PER_SECOND[clock.unit]) + time
@@ -264,17 +264,17 @@ def _joined(days, time, clock):
 
 
 def _month(day):
-    """Months since 1970 of days."""
+    """Count months since 1970 of days."""
     return np.ascontiguousarray(day, np.int64).view("M8[D]").astype("M8[M]").astype(np.int64)
 
 
 def _first_day(month):
-    """The days on which months since 1970 begin."""
+    """Return the first days of months since 1970."""
     return np.ascontiguousarray(month, np.int64).view("M8[M]").astype("M8[D]").astype(np.int64)
 
 
 def _day_of(month, at):
-    """The day of a month: its start or end, its first or last weekday, or of a number (the last, if it has fewer)."""
+    """Return the day of a month: start or end, first or last weekday, or a number (at most its last)."""
     start, end = _first_day(month), _first_day(month + 1) - 1
     if not isinstance(at, str):
         return np.minimum(start + (at - 1), end)
@@ -289,16 +289,16 @@ def _day_of(month, at):
 
 
 def _near(day, target, at):
-    """Whether days are where a month has its row; those at its ends may all have been weekdays by chance."""
-    for some in (("start", "first weekday"), ("end", "last weekday")):
-        if isinstance(at, str) and at in some:
+    """Return whether days are where a month has its row; its ends may all have been weekdays by chance."""
+    for rules in (("start", "first weekday"), ("end", "last weekday")):
+        if isinstance(at, str) and at in rules:
             month = _month(day)
-            return (day == _day_of(month, some[0])) | (day == _day_of(month, some[1]))
+            return (day == _day_of(month, rules[0])) | (day == _day_of(month, rules[1]))
     return day == target
 
 
 def _work_days(day, work):
-    """The number of work days up to each day (n,), and whether it is one."""
+    """Count work days up to each day (n,); returns counts and whether each day is one."""
     dates = day.view("M8[D]")
     on = np.is_busday(dates, busdaycal=work)
     return np.busday_count(EARLY, dates, busdaycal=work) + on, on
@@ -313,24 +313,24 @@ def _stamp(clock, value):
 
 @lru_cache(64)
 def _grid(freq, clock, first, last, most):
-    """Stamps of an offset's grid from ``first`` to the first one beyond ``last``, ``most`` at most; int64."""
+    """Generate stamps of an offset's grid from ``first`` to the first one beyond ``last``, at most ``most``; int64."""
     stamp, grid, rows = _stamp(clock, first), np.empty(0, np.int64), 64
     while len(grid) < most and (len(grid) == 0 or grid[-1] <= last):
         rows = min(2 * rows, most)
         try:
-            more = pd.date_range(stamp, periods=rows + 1, freq=freq)
+            new = pd.date_range(stamp, periods=rows + 1, freq=freq)
         except pd.errors.OutOfBoundsDatetime:
-            more = pd.date_range(stamp, _stamp(clock, last), freq=freq)
-        more = more.as_unit(clock.unit).asi8[len(grid) > 0 :]  # the first one is there already
-        if len(more) == 0:
+            new = pd.date_range(stamp, _stamp(clock, last), freq=freq)
+        new = new.as_unit(clock.unit).asi8[len(grid) > 0 :]  # the first one is there already
+        if len(new) == 0:
             break
-        grid = np.concatenate([grid, more])
+        grid = np.concatenate([grid, new])
         stamp = _stamp(clock, int(grid[-1]))
     return grid[:most]
 
 
 def _place_by_pandas(freq, clock, values, origin):
-    """As ``place``, of a grid that pandas makes, MOST_ROWS longer than twice the stamps at most; then by its mean."""
+    """Place as ``place``, on a grid generated by pandas up to a limit; beyond it by the mean distance."""
     first, last = min(int(values[0]), origin), max(int(values[-1]), origin)
     grid = _grid(freq, Clock("stamp", clock.unit, clock.tz), first, last, 2 * len(values) + MOST_ROWS)
     if len(grid) < 2:
@@ -346,7 +346,7 @@ def _place_by_pandas(freq, clock, values, origin):
 
 
 def _ahead_by_pandas(freq, clock, origin, steps):
-    """As ``ahead``, of one origin."""
+    """Continue as ``ahead``, from one origin."""
     try:
         rows = pd.date_range(_stamp(clock, origin), periods=steps + 1, freq=freq).as_unit(clock.unit).asi8
     except pd.errors.OutOfBoundsDatetime:
@@ -355,7 +355,7 @@ def _ahead_by_pandas(freq, clock, origin, steps):
 
 
 def inferred(values, clock):
-    """The offset that pandas finds for stamps (n,) a month apart or more, such as each third Friday; or None."""
+    """Infer by pandas the offset of stamps (n,) a month apart or more, such as each third Friday; or None."""
     clock = Clock("stamp", clock.unit, clock.tz, shown=clock.unit)
     windows = [values[k : k + 4] for k in np.linspace(0, max(0, len(values) - 4), 20).astype(int)]
     with warnings.catch_warnings():

@@ -28,7 +28,7 @@ class Vocabulary(NamedTuple):
         return {column: len(values) for column, values in zip(self.columns, self.values)}
 
     def same_as(self, other):
-        """Whether codes mean the same."""
+        """Return whether codes mean the same in both."""
         return (
             other is not None
             and self.columns == other.columns
@@ -36,7 +36,7 @@ class Vocabulary(NamedTuple):
         )
 
     def coded(self, X, lenient):
-        """X with codes, a frame or an array of float64 where ``X`` is one; raises where a category is new.
+        """Code the categories of X, a frame or an array of float64 as ``X`` is; raise where one is new.
 
         lenient : whether new categories are unknown ones.
         """
@@ -45,69 +45,69 @@ class Vocabulary(NamedTuple):
             return X  # which the check of its width tells
         coded = {}
         for column, values, label in zip(self.columns, self.values, self.labels):
-            given = _values_of(X, column)
-            known = ~pd.isna(given)
-            codes = np.full(len(given), np.nan)
-            found = pd.Index(values).get_indexer(pd.Index(_alike(given[known], values)))
-            if (found < 0).any() and not lenient:
-                new = given[known].tolist()[np.argmax(found < 0)]
-                some = ", ".join(map(repr, values[:8].tolist())) + (" ..." if len(values) > 8 else "")
+            column_values = _values_of(X, column)
+            present = ~pd.isna(column_values)
+            codes = np.full(len(column_values), np.nan)
+            places = pd.Index(values).get_indexer(pd.Index(_alike(column_values[present], values)))
+            if (places < 0).any() and not lenient:
+                new = column_values[present].tolist()[np.argmax(places < 0)]
+                listed = ", ".join(map(repr, values[:8].tolist())) + (" ..." if len(values) > 8 else "")
                 raise ValueError(
-                    f"X has the category {new!r} in column {label!r}, which is not among those of training, {some}: "
+                    f"X has the category {new!r} in column {label!r}, which is not among those of training, {listed}: "
                     "give one of those, or fit with missing='mean' (or 'hold', 'mask'), for which a new one is unknown."
                 )
-            codes[known] = np.where(found < 0, len(values), found)
+            codes[present] = np.where(places < 0, len(values), places)
             coded[column] = codes
         return _with(X, coded)
 
     def unknown(self, means):
-        """Inputs (D,) in which what is unknown stands for each category."""
+        """Set the unknown category of each column in inputs (D,)."""
         means = np.array(means, float)
         for column, C in self.counts.items():
             means[column] = C
         return means
 
     def as_they_are(self, scaler):
-        """A scaler that leaves codes alone."""
+        """Exempt codes from a scaler."""
         center, scale = scaler.center.copy(), scaler.scale.copy()
         center[list(self.columns)], scale[list(self.columns)] = 0.0, 1.0
         return scaler._replace(center=center, scale=scale)
 
 
 def learn_vocabulary(X, named):
-    """The ``Vocabulary`` of X, or None.   named : columns that hold categories though they are numbers."""
+    """Collect the ``Vocabulary`` of X, or None.   named : columns that hold categories though they are numbers."""
     X = _as_known(X)
     if getattr(X, "ndim", 0) != 2:
         return None
-    asked = _places(X, named)
-    columns = [k for k in range(X.shape[1]) if k in asked or _is_category(X, k)]
+    named_columns = _places(X, named)
+    columns = [k for k in range(X.shape[1]) if k in named_columns or _is_category(X, k)]
     if not columns:
         return None
     names = list(X.columns) if isinstance(X, pd.DataFrame) else list(range(X.shape[1]))
     values = []
     for k in columns:
-        given = _values_of(X, k)
-        given = given[~pd.isna(given)]
-        if len(given) == 0:
+        present = _values_of(X, k)
+        present = present[~pd.isna(present)]
+        if len(present) == 0:
             raise ValueError(f"X has no category in column {names[k]!r}: drop it.")
-        values.append(_sorted(given, names[k]))
+        values.append(_sorted(present, names[k]))
     return Vocabulary(tuple(columns), tuple(values), tuple(str(names[k]) for k in columns))
 
 
 def _as_known(X):
-    """X, of polars or Arrow with categories a frame of pandas."""
+    """Convert X of polars or Arrow, if it has categories, to a pandas frame."""
     if isinstance(X, (pd.DataFrame, np.ndarray)):
         return X
     if isinstance(X, memoryview):
         return np.asarray(X)
     if hasattr(X, "to_pylist") and hasattr(X, "column_names"):  # Arrow's
-        names, kinds, column = X.column_names, [str(kind) for kind in X.schema.types], X.column
+        names, kinds, column = X.column_names, [str(dtype) for dtype in X.schema.types], X.column
     elif hasattr(X, "get_columns") and hasattr(X, "to_dicts"):  # polars'
-        names, kinds, column = X.columns, [str(kind) for kind in X.dtypes], X.__getitem__
+        names, kinds, column = X.columns, [str(dtype) for dtype in X.dtypes], X.__getitem__
     else:
         return X
     words = ("string", "utf8", "categorical", "enum", "dictionary")
-    if not any(word in kind.lower() for kind in kinds for word in words):
+    if not any(word in dtype.lower() for dtype in kinds for word in words):
         return X
     if hasattr(X, "to_pylist"):
         return pd.DataFrame({name: column(name).to_pylist() for name in names})
@@ -120,7 +120,7 @@ def _values_of(X, k):
 
 
 def _is_category(X, k):
-    """Whether column k holds categories: by its dtype or, where it has none, as all are strings, not numbers."""
+    """Return whether column k holds categories: by dtype, or as its strings are not all numbers."""
     if isinstance(X, pd.DataFrame):
         dtype = X.dtypes.iloc[k]
         if isinstance(dtype, pd.CategoricalDtype):
@@ -129,19 +129,19 @@ def _is_category(X, k):
             return False
     elif X.dtype.kind not in "OU":
         return False
-    given = _values_of(X, k)
-    given = given[~pd.isna(given)]
-    if len(given) == 0 or not all(isinstance(value, str) for value in given):
+    present = _values_of(X, k)
+    present = present[~pd.isna(present)]
+    if len(present) == 0 or not all(isinstance(value, str) for value in present):
         return False
     try:
-        given.astype(float)
+        present.astype(float)
     except ValueError:
         return True
     return False
 
 
 def _places(X, named):
-    """The places of columns that are named, a set."""
+    """Return the set of places of named columns."""
     if isinstance(named, str) or not np.iterable(named):
         raise TypeError(f"categorical_features={named!r}: give a sequence of columns, by place or name.")
     named, n = list(named), X.shape[1]
@@ -166,7 +166,7 @@ def _places(X, named):
 
 
 def _sorted(given, name):
-    """The categories among some values, sorted: strings, or ints."""
+    """Sort the distinct categories among values: strings, or ints."""
     if all(isinstance(value, str) for value in given):
         return np.unique(given.astype(str))
     try:
@@ -191,7 +191,7 @@ def _alike(given, values):
 
 
 def _with(X, coded):
-    """X with columns of codes."""
+    """Replace columns of X by codes."""
     if isinstance(X, pd.DataFrame):
         columns = [pd.Series(coded[k], X.index) if k in coded else X.iloc[:, k] for k in range(X.shape[1])]
         frame = pd.concat(columns, axis=1)

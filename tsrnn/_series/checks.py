@@ -22,20 +22,20 @@ SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps
 
 @contextmanager
 def about(name):
-    """Errors of other libraries about the argument of that name tell it, and what it should be."""
+    """Add to errors of other libraries the argument's name, and what it should be."""
     try:
         yield
     except (ValueError, TypeError) as error:
-        text, kind = str(error), TypeError if isinstance(error, TypeError) else ValueError
+        text, error_type = str(error), TypeError if isinstance(error, TypeError) else ValueError
         if not re.search(rf"\b{name}\b", text):
             text = f"{name}: {text}"
         if "feature" not in text and "Fill it" not in text and name in SHAPES:
             text = f"{text.rstrip('.')}. Give finite numbers, {SHAPES[name]}."
-        raise kind(text) from None
+        raise error_type(text) from None
 
 
 def plain_values(v, name):
-    """The same with NaN where a masked array has no value; dates, which would be taken for numbers, are refused.
+    """Replace masked entries by NaN; refuse dates, which would pass for numbers.
 
     v : of any container, pandas, polars, Arrow, arrays or lists.
     """
@@ -52,30 +52,30 @@ def plain_values(v, name):
 
 
 def _kinds(v):
-    """{column: its dtype}, by whatever name a container has for it; of one dimension or one dtype {None: it}."""
+    """Return {column: dtype}, by the container's own names; {None: dtype} for one dimension or one dtype."""
     schema = getattr(v, "schema", None)
     if hasattr(schema, "types"):  # Arrow's table or batch
         return dict(zip(schema.names, schema.types))
     dtypes = getattr(v, "dtypes", None)
     if dtypes is not None and np.ndim(dtypes) == 1:  # pandas' and polars' frames; a label may be there twice
-        found = {}
+        kinds = {}
         for column, dtype in zip(v.columns, dtypes):
-            found[column] = f"{found.get(column, '')}{_kind(dtype)}"
-        return found
+            kinds[column] = f"{kinds.get(column, '')}{_kind(dtype)}"
+        return kinds
     dtype = getattr(v, "dtype", None)
     dtype = getattr(v, "type", None) if dtype is None else dtype  # Arrow's array
     return {} if dtype is None or callable(dtype) else {None: _kind(dtype)}
 
 
 def _kind(dtype):
-    """A dtype, of categories that of theirs; of a structured array none, which has names of the user's own."""
+    """Return a dtype, of categories that of theirs; None for a structured one, whose names are the user's."""
     if getattr(dtype, "names", None):
         return ""
     return getattr(getattr(dtype, "categories", None), "dtype", dtype)
 
 
 def _has_numpy_dates(v):
-    """Whether a list, or objects, hold NumPy's dates, which turn into numbers without a word."""
+    """Return whether a list, or objects, hold NumPy dates, which convert to numbers silently."""
     if isinstance(v, (list, tuple)):
         try:
             v = np.asarray(v)
@@ -94,7 +94,7 @@ def _has_numpy_dates(v):
 
 
 def check_y(y):
-    """Y (N, O) in float64, NaN where there is no value, and the dimensions it came with."""
+    """Return Y (N, O) in float64, NaN where there is no value, and its original dimensions."""
     if _is_ready(y):
         Y = np.ascontiguousarray(y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame)) else y)
         return Y.reshape(len(Y), -1), Y.ndim
@@ -113,7 +113,7 @@ def check_y(y):
 
 
 def _is_ready(y):
-    """Whether nothing is left to check of y, as of most rows of a stream: floats in one block, none infinite."""
+    """Return whether y needs no more checks, as most rows of a stream: finite floats in one block."""
     if type(y) is pd.Series:
         fits = y.dtype == np.float64
     elif type(y) is pd.DataFrame:
@@ -161,7 +161,7 @@ def check_measured(Y):
 
 
 def check_weight(weight, X):
-    """Weights (N,), ones where there are none."""
+    """Return weights (N,), ones by default."""
     try:
         with about("sample_weight"):
             return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -170,7 +170,7 @@ def check_weight(weight, X):
 
 
 def _has_nullable(y):
-    """Whether a pandas object has a column of an extension type."""
+    """Return whether a pandas object has a column of an extension type."""
     dtypes = y.dtypes if y.ndim == 2 else [y.dtype]
     return any(pd.api.types.is_extension_array_dtype(dtype) for dtype in dtypes)
 
@@ -179,7 +179,7 @@ STARTS = ("auto", "end", "cold", "zeros", "estimate")
 
 
 def check_start(start):
-    """A word or a tuple for where predict starts."""
+    """Return ``start`` if it is a word or a tuple; raise otherwise."""
     is_tuple = isinstance(start, tuple)
     history = is_tuple and (len(start) == 2 or (len(start) == 3 and _is_word(start[2], "estimate")))
     if not history and not (isinstance(start, str) and start in STARTS):
@@ -198,12 +198,12 @@ def check_start(start):
 
 
 def is_estimate(start):
-    """Whether rows start from what their own first y tell."""
+    """Return whether rows start from a memory estimated by their own first y."""
     return _is_word(start[0] if isinstance(start, tuple) else start, "estimate")
 
 
 def _is_word(value, word):
-    """Whether a value of any kind is a word."""
+    """Return whether a value of any type equals a word."""
     return isinstance(value, str) and value == word
 
 
@@ -219,7 +219,7 @@ def check_size(Xz, Z):
 
 
 def check_steps(steps):
-    """A horizon as an int."""
+    """Return a horizon as an int."""
     if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 1:
         raise ValueError(f"steps={steps!r} is not a horizon: give an int >= 1.")
     return int(steps)

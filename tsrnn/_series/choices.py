@@ -66,7 +66,7 @@ def choose_lags(
     differences=(),
     nearly=NEARLY,
 ):
-    """Lags that forecast U best, by a linear autoregression's errors from all origins of held stretches.
+    """Choose the lags that forecast U best, by a linear autoregression's errors over held stretches.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def choose_lags(
         sets = propose_lags(
             [u[:, None] for u in sample.columns], sample.seasons, sample.n_rows, sample.horizon
         )
-        few, *more = sets.values()
-        sets = [few, *(lags for lags in more if most is None or len(lags) <= most)]
+        few, *larger = sets.values()
+        sets = [few, *(lags for lags in larger if most is None or len(lags) <= most)]
         errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
@@ -118,7 +118,7 @@ def choose_lags(
 
 
 def _input_sets(sample, F, sees_y):
-    """Sets of input lags, from few to many."""
+    """List sets of input lags, from few to many."""
     most = max(1, min(MOST_INPUTS // F, sample.n_rows // 3))
     longest = (0, 2, 4, 8, 16) if sees_y else (0, 2, 4, 8, 16, 32, 64)
     sets = [tuple(range(n + 1)) for n in longest if n < most]
@@ -131,7 +131,7 @@ def _input_sets(sample, F, sees_y):
 
 
 def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointwise=True, differences=True):
-    """The ``target_transform`` that suits y: pointwise by Guerrero, differences by errors from all origins.
+    """Choose the ``target_transform`` of y: pointwise by Guerrero, differences by errors over held stretches.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointw
 
 
 def _sample(U, X, index, horizon):
-    """The ``Sample`` of levels and inputs."""
+    """Take a ``Sample`` of levels and inputs."""
     U = U if isinstance(U, list) else [U]
     shared = len(U) > 1
     X = [np.empty((len(V), 0)) for V in U] if X is None else X if isinstance(X, list) else [X]
@@ -195,28 +195,28 @@ def _sample(U, X, index, horizon):
 
 
 def _without_nan(E):
-    """E (N, F) with the mean for NaN."""
-    known = np.isfinite(E)
-    if known.all():
+    """Replace NaN in E (N, F) by column means."""
+    valid = np.isfinite(E)
+    if valid.all():
         return E
-    mean = np.where(known, E, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.where(known, E, mean)
+    mean = np.where(valid, E, 0.0).sum(axis=0) / np.maximum(valid.sum(axis=0), 1)
+    return np.where(valid, E, mean)
 
 
 def _lagged(E, lags):
-    """E (N, F), some rows later each, (N, F x lags); the first row stands before it."""
+    """Delay E (N, F) by each lag, (N, F x lags); its first row is repeated in front."""
     rows = np.maximum(np.arange(len(E))[:, None] - np.array(lags, int), 0)
     return E[rows].reshape(len(E), -1)
 
 
 def _thriftiest(errors, nearly):
-    """The first of {candidate: error}, which come from few to many, that is nearly as good as the best."""
+    """Return the first of {candidate: error}, few to many, that is nearly as good as the best."""
     best = min(errors.values())
     return next(name for name, error in errors.items() if error <= nearly * best)
 
 
 def cuts_of(n_rows, horizon, n_folds=3):
-    """Cuts of a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is short."""
+    """Cut a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is too short."""
     held = int(np.clip(n_rows * 0.4, min(horizon + 4, n_rows // 3), n_rows))
     first, last = max(n_rows - held, 3), n_rows - horizon + 1
     if last - first < 2:
@@ -239,17 +239,17 @@ class Trial(NamedTuple):
 
 
 def _trial(u, E, sample, lags, differences, back):
-    """The ``Trial`` of levels u (N,) and lagged inputs."""
-    known, v = np.isfinite(u), filled(u, sample.seasons)
+    """Prepare a ``Trial`` of levels u (N,) and lagged inputs."""
+    measured, v = np.isfinite(u), filled(u, sample.seasons)
     center, scale = v.mean(), v.std() or 1.0
     v, cuts = (v - center) / scale, cuts_of(len(u), sample.horizon)
     rows = regressors(v, E, lags, differences)
-    sums = list(sums_until(rows, known.astype(float), [cut for cut, _, _ in cuts]))
-    return Trial(v, E, known, cuts, sums, lambda v: back(center + scale * v))
+    sums = list(sums_until(rows, measured.astype(float), [cut for cut, _, _ in cuts]))
+    return Trial(v, E, measured, cuts, sums, lambda v: back(center + scale * v))
 
 
 def _error(sample, lags, shifts, differences, inverse=None):
-    """Mean error over all origins of held stretches, over that of persistence; of the best penalty.
+    """Average errors over held stretches, relative to persistence; of the best penalty.
 
     Several series share their coefficients.   inverse : the pointwise transform whose inverse takes levels back to y,
     or None.
@@ -259,23 +259,23 @@ def _error(sample, lags, shifts, differences, inverse=None):
     pairs = [(u, _lagged(E, shifts)) for u, E in zip(sample.columns, sample.inputs)]
     trials = [_trial(u, E, sample, lags, differences, back) for u, E in pairs]
     for fold in range(max(len(trial.cuts) for trial in trials)):
-        here = [trial for trial in trials if fold < len(trial.cuts)]
-        shared = ridge(pooled([trial.sums[fold] for trial in here]), PENALTIES) if sample.shared else None
-        for trial in here:
-            found = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
-            models = [in_levels(*one, lags, differences) for one in found]
+        active = [trial for trial in trials if fold < len(trial.cuts)]
+        shared = ridge(pooled([trial.sums[fold] for trial in active]), PENALTIES) if sample.shared else None
+        for trial in active:
+            fits = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
+            models = [in_levels(*fit, lags, differences) for fit in fits]
             wrong, usual = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
             total, naive = total + wrong, naive + usual
     return float(np.min(total) / naive) if naive > 0 else 1.0
 
 
 def _errors_ahead(trial, cut, models, horizon):
-    """Sums of errors from all origins behind a cut, of each of some models (n,), and of persistence; in one unit."""
+    """Sum errors from all origins behind a cut, of n models (n,) and of persistence, in one unit."""
     origins = np.arange(*cut[1:])
     at = origins[:, None] + np.arange(horizon)
     y = trial.back(trial.v)
     unit = max(np.nanstd(np.diff(y)), 1e-300)
     truth = np.where(trial.known[at], y[at], np.nan)
-    made = [trial.back(ahead(model, trial.v, trial.E, origins, horizon)) for model in models]
-    wrong = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in made]
+    forecasts = [trial.back(ahead(model, trial.v, trial.E, origins, horizon)) for model in models]
+    wrong = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in forecasts]
     return np.array(wrong), np.nansum(np.abs(y[origins - 1][:, None] - truth)) / unit

@@ -28,7 +28,7 @@ SHARPEST = np.log(0.1), np.log(30.0)  # ends of a search
 
 
 def shares(link, Z):
-    """Probabilities of scores Z (..., O): "logistic", a column of its own each, or "softmax"; "identity" is Z."""
+    """Convert scores Z (..., O) to probabilities: "logistic" by column, "softmax" by row; "identity" returns Z."""
     if link == "identity":
         return Z
     if link == "logistic":
@@ -37,10 +37,10 @@ def shares(link, Z):
 
 
 def one_hot(codes, K):
-    """Targets (N, K) of codes (N,), NaN where those are."""
-    Y, known = np.zeros((len(codes), K)), np.isfinite(codes)
-    Y[np.flatnonzero(known), codes[known].astype(int)] = 1.0
-    Y[~known] = np.nan
+    """Encode codes (N,) as targets (N, K), NaN where codes are."""
+    Y, valid = np.zeros((len(codes), K)), np.isfinite(codes)
+    Y[np.flatnonzero(valid), codes[valid].astype(int)] = 1.0
+    Y[~valid] = np.nan
     return Y
 
 
@@ -92,7 +92,7 @@ class Classes(NamedTuple):
         return 1 if not self.several and len(self.labels) == 2 else len(self.labels)
 
     def targets(self, codes):
-        """Targets (N, O) of codes (N,), -1 where there is no label; of several labels a row they are the same."""
+        """Encode codes (N,), -1 where unlabelled, as targets (N, O); several labels a row are targets already."""
         if self.several:
             return codes
         if len(self.labels) == 2:
@@ -100,12 +100,12 @@ class Classes(NamedTuple):
         return one_hot(np.where(codes < 0, np.nan, codes), len(self.labels))
 
     def shares(self, codes):
-        """How often each label is among codes (N, 1), NaN where unknown, (K,)."""
+        """Return the frequencies (K,) of labels among codes (N, 1), NaN where unknown."""
         counts = np.bincount(codes[np.isfinite(codes)].astype(int), minlength=len(self.labels))
         return counts / max(counts.sum(), 1)
 
     def codes(self, Y):
-        """Codes (N,), -1 where there is no label, of targets (N, O) or probabilities; several labels a row: (N, L).
+        """Decode targets or probabilities (N, O) to codes (N,), -1 where unlabelled; several labels a row: (N, L).
 
         Of three labels or more Y may be codes already, (N, 1), NaN where there is none.
         """
@@ -118,29 +118,29 @@ class Classes(NamedTuple):
         return np.where(unknown, -1, best)
 
     def probabilities(self, U):
-        """Of each class, (N, K), of levels U (N, O)."""
+        """Convert levels U (N, O) to probabilities of the classes, (N, K)."""
         return np.concatenate([1 - U, U], axis=1) if U.shape[1] == 1 and not self.several else U
 
     def decoded(self, U):
-        """The most probable labels (N,) of levels U (N, O); several labels a row: (N, L) of 0 and 1."""
+        """Return the most probable labels (N,) of levels U (N, O); several labels a row: (N, L) of 0 and 1."""
         codes = self.codes(U)
         return codes if self.several else self.labels[codes]
 
     def encode(self, values, known):
-        """Codes (N,) of labels, -1 where not ``known``; raises where a label is new."""
+        """Encode labels as codes (N,), -1 where not ``known``; raise where a label is new."""
         codes = np.full(len(values), -1)
-        found = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
-        if (found < 0).any():
-            new = values[known].tolist()[np.argmax(found < 0)]
+        places = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
+        if (places < 0).any():
+            new = values[known].tolist()[np.argmax(places < 0)]
             raise ValueError(
                 f"y has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of those, "
                 "NaN where it is not known, or fit anew; to partial_fit, tell all of them first: classes=[...]."
             )
-        codes[known] = found
+        codes[known] = places
         return codes
 
     def row_weights(self, Y):
-        """What each row counts, (N,), of targets (N, O)."""
+        """Weigh each row, (N,), of targets (N, O)."""
         if self.weights is None:
             return np.ones(len(Y))
         codes = self.codes(Y)
@@ -148,7 +148,7 @@ class Classes(NamedTuple):
 
 
 def read_labels(y):
-    """Labels (N,), or (N, L) of several a row; where they are known, bool like them; and the dimensions of y."""
+    """Read labels (N,), or (N, L) of several a row; returns them and where there are any."""
     if sparse.issparse(y):
         y = y.toarray()
     masked = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else None
@@ -166,16 +166,16 @@ def read_labels(y):
         values, masked = values.ravel(), None if masked is None else masked.ravel()
     if values.dtype.kind == "c":
         raise ValueError("y: complex data not supported, give labels such as strings or ints.")
-    known = ~pd.isna(values)
+    is_label = ~pd.isna(values)
     if masked is not None:
-        known &= ~masked
+        is_label &= ~masked
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise ValueError("Input y contains infinity: give a label, or NaN where it is not known.")
-    return values, known
+    return values, is_label
 
 
 def learn_classes(values, known, name):
-    """The ``Classes`` of labels; raises where they are numbers that no classes are."""
+    """Collect the ``Classes`` of labels; raise where they are numbers that no classes are."""
     if values.ndim == 2:
         return _several(values, known)
     labels = values[known]
@@ -197,17 +197,17 @@ def learn_classes(values, known, name):
 
 
 def announced_classes(classes, values, known):
-    """The ``Classes`` that ``partial_fit`` is told of beforehand."""
+    """Make the ``Classes`` that the first ``partial_fit`` was given."""
     if values.ndim == 2:
         return _several(values, known)
-    found = np.unique(np.asarray(classes))
-    if found.ndim != 1 or len(found) < 2:
+    labels = np.unique(np.asarray(classes))
+    if labels.ndim != 1 or len(labels) < 2:
         raise ValueError(f"classes={classes!r}: give all labels there will be, two at least.")
-    return Classes(found)
+    return Classes(labels)
 
 
 def _of_one_kind(labels):
-    """Objects that are strings as they are, numbers as an array of theirs; raises where they are of several kinds."""
+    """Return strings as objects, numbers as an array of theirs; raise where labels are of several types."""
     if all(isinstance(label, str) for label in labels):
         return labels
     if all(isinstance(label, Real) for label in labels):
@@ -220,7 +220,7 @@ def _of_one_kind(labels):
 
 
 def _several(values, known):
-    """The ``Classes`` of a table of 0 and 1."""
+    """Return the ``Classes`` of a table of 0 and 1."""
     try:
         numbers = np.where(known, values, 0).astype(float)
     except (TypeError, ValueError):
@@ -234,7 +234,7 @@ def _several(values, known):
 
 
 def class_weights(classes, class_weight, Y, weight):
-    """What a row of each class counts, (K,) or None, by what the user gave.   Y : (N, O), targets.   weight : (N,)."""
+    """Weigh classes, (K,) or None, as the user asked.   Y : (N, O), targets.   weight : (N,)."""
     if class_weight is None:
         return None
     if classes.several:
@@ -245,22 +245,22 @@ def class_weights(classes, class_weight, Y, weight):
     if isinstance(class_weight, str) and class_weight == "balanced":
         codes = classes.codes(Y)
         counts = np.bincount(codes[codes >= 0], weight[codes >= 0], len(classes.labels))
-        there = counts > 0
-        return np.where(there, counts.sum() / (there.sum() * np.where(there, counts, 1.0)), 1.0)
+        present = counts > 0
+        return np.where(present, counts.sum() / (present.sum() * np.where(present, counts, 1.0)), 1.0)
     if not isinstance(class_weight, dict):
         raise ValueError(
             f"class_weight={class_weight!r}: give 'balanced', a dict from label to weight, or None."
         )
-    found = compute_class_weight(class_weight, classes=classes.labels, y=classes.labels)
-    if not (np.isfinite(found).all() and (found >= 0).all() and found.any()):
+    weights = compute_class_weight(class_weight, classes=classes.labels, y=classes.labels)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ValueError(f"class_weight={class_weight!r}: give finite weights >= 0, not all 0.")
-    return found
+    return weights
 
 
 def sharpness(classes, D, Y):
-    """The b > 0 for which probabilities of scores b D (N, O) fit targets Y (N, O), NaN where unknown, best."""
-    known = np.isfinite(Y).all(axis=1)
-    D, Y = D[known], Y[known]
+    """Fit b > 0 so that probabilities of scores b D (N, O) match targets Y (N, O), NaN where unknown."""
+    labelled = np.isfinite(Y).all(axis=1)
+    D, Y = D[labelled], Y[labelled]
 
     def cross_entropy(log_b):
         Z = np.exp(log_b) * D

@@ -18,7 +18,7 @@ class Run(NamedTuple):
 
 
 def is_auto(value):
-    """Whether a parameter is left to be chosen."""
+    """Return whether a parameter is "auto"."""
     return isinstance(value, str) and value == "auto"
 
 

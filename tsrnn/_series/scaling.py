@@ -54,7 +54,7 @@ def _center_and_scale(kind, v):
 
 
 def _robust(v):
-    """Median, and the interquartile range over 1.349, that of a standard normal."""
+    """Return the median, and the interquartile range over 1.349, that of a standard normal."""
     low, center, high = np.nanpercentile(v, [25, 50, 75])
     return center, (high - low) / 1.349 or np.nanstd(v)
 

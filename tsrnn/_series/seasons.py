@@ -53,7 +53,7 @@ LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves an
 
 
 def step_in_days(index):
-    """The usual distance of neighbours of an index of stamps, in days; None where it tells no time."""
+    """Return the usual distance of neighbours of an index of stamps, in days; None without times."""
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 3:
@@ -64,19 +64,19 @@ def step_in_days(index):
 
 
 def index_of(stamps, most=3000):
-    """The first of ``Stamps`` as pandas' index; None where they tell no time."""
+    """Convert the first of ``Stamps`` to a pandas index; None without times."""
     if stamps is None or stamps.clock.kind != "stamp":
         return None
     return to_index(stamps.clock, stamps.values[:most])
 
 
 def _unit(index):
-    """Seconds of one count of an index's integers."""
+    """Return the seconds of one count of an index's integers."""
     return {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[index.unit]
 
 
 def calendar_periods(index):
-    """Rows in an hour, day, week and year, {name: float}, as far as they hold two rows or more.
+    """Return the rows in an hour, day, week and year, {name: float}, where two rows or more.
 
     >>> calendar_periods(pd.date_range("2024-01-01", periods=100, freq="h"))
     {'day': 24.0, 'week': 168.0, 'year': 8765.82}
@@ -84,25 +84,25 @@ def calendar_periods(index):
     step = step_in_days(index)
     if step is None or step <= 0:
         return {}
-    seen = timelines.read(Stamps(*numbers(index, "index")))
-    if seen is not None and isinstance(seen.freq, pd.offsets.BusinessDay):
+    timeline = timelines.read(Stamps(*numbers(index, "index")))
+    if timeline is not None and isinstance(timeline.freq, pd.offsets.BusinessDay):
         return dict(WORKING)
-    found = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
+    periods = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
     if step > 6:
-        found.pop("week", None)
+        periods.pop("week", None)
     return {
         name: float(round(p)) if abs(p - round(p)) < 0.02 * p**0.5 and p < 1000 else round(p, 4)
-        for name, p in found.items()
+        for name, p in periods.items()
     }
 
 
 def autocorrelation(u, n_lags):
-    """r(0) ... r(n_lags) of u (N,), pair by pair where both are known."""
-    known = np.isfinite(u)
-    z = np.where(known, u - (u[known].mean() if known.any() else 0.0), 0.0)
+    """Compute r(0) ... r(n_lags) of u (N,), over pairs where both are known."""
+    valid = np.isfinite(u)
+    z = np.where(valid, u - (u[valid].mean() if valid.any() else 0.0), 0.0)
     size = 2 ** int(np.ceil(np.log2(2 * len(u) + 1)))
     products, pairs = (
-        np.fft.irfft(np.abs(np.fft.rfft(v, size)) ** 2, size)[: n_lags + 1] for v in (z, known.astype(float))
+        np.fft.irfft(np.abs(np.fft.rfft(v, size)) ** 2, size)[: n_lags + 1] for v in (z, valid.astype(float))
     )
     products, pairs = (np.pad(v, (0, n_lags + 1 - len(v))) for v in (products, pairs))
     power = products[0] / max(pairs[0], 1)
@@ -118,25 +118,25 @@ def partial_autocorrelation(r):
     array([0.5, 0. , 0. ])
     """
     K = len(r) - 1
-    phi, found, left = np.zeros(K), np.zeros(K), 1.0
+    phi, partial, variance = np.zeros(K), np.zeros(K), 1.0
     for k in range(K):
-        last = (r[k + 1] - phi[:k] @ r[k:0:-1]) / left if left > 1e-9 else 0.0
+        last = (r[k + 1] - phi[:k] @ r[k:0:-1]) / variance if variance > 1e-9 else 0.0
         last = float(np.clip(last, -1, 1))
         phi[:k] -= last * phi[:k][::-1]
-        phi[k] = found[k] = last
-        left *= 1 - last**2
-    return found
+        phi[k] = partial[k] = last
+        variance *= 1 - last**2
+    return partial
 
 
 def mean_autocorrelation(columns, n_lags):
-    """The mean over columns u (N,), weighted by their lengths, (n_lags + 1,)."""
+    """Average autocorrelations over columns u (N,), weighted by their lengths, (n_lags + 1,)."""
     weight = np.array([np.isfinite(u).sum() for u in columns], float)
     r = np.array([autocorrelation(u, n_lags) for u in columns])
     return weight @ r / max(weight.sum(), 1e-300)
 
 
 def find_seasons(U, index=None):
-    """Periods in rows, ascending, of the seasons in levels U (N, O) or a list of those.
+    """Identify the seasons in levels U (N, O) or a list of those: periods in rows, ascending.
 
     With an index of stamps those of day and week (and hour and year) that stand out in the autocorrelation of the
     differenced series; without, its peaks. No period that was not seen twice.
@@ -165,7 +165,7 @@ def _as_list(U):
 
 
 def _stands_out(r, p, least):
-    """Whether r has a peak at p, or next to it."""
+    """Return whether r has a peak at p, or next to it."""
     if p >= len(r):
         return False
     top = r[max(1, p - 1) : p + 2].max()
@@ -175,7 +175,7 @@ def _stands_out(r, p, least):
 
 
 def _first_peak(r):
-    """The lag of a clear peak of r: the shortest half as high as the highest, a usual one next to it; or None."""
+    """Return the shortest lag with a peak half as high as the highest, or a usual season next to it; or None."""
     peaks = [k for k in range(3, len(r) - 1) if r[k] >= max(r[k - 1], r[k + 1]) and r[k] > PEAK]
     if not peaks:
         return None
@@ -185,7 +185,7 @@ def _first_peak(r):
 
 
 def _longer(r, p):
-    """A season of several seasons p, () or (q,): a usual one, after which r is higher than after one."""
+    """Return (q,), a usual multiple of season p with a higher r, or ()."""
     several = [q for q in USUAL if q > p and q % p == 0 and q < len(r)]
     if not several:
         return ()
@@ -198,7 +198,7 @@ def _longer(r, p):
 
 
 def harmonics(share, n):
-    """sin and cos of 1 ... n cycles, (N, 2 n), at the share of a period that has passed (N,)."""
+    """Return sin and cos of 1 ... n cycles, (N, 2 n), at shares (N,) of a period."""
     angle = 2 * np.pi * share[:, None] * np.arange(1, n + 1)
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
 
@@ -216,13 +216,13 @@ class Calendar(NamedTuple):
     n_seen: int
 
     def rows(self, name):
-        """Rows of a day, a week, a year, if there are two or more and it was seen twice; else 0."""
+        """Return the rows of a day, week or year if two or more, and seen twice; else 0."""
         rows = DAYS[name] / self.step if self.step else 0
         return rows if rows >= 1.9 and self.n_seen >= 2 * rows else 0
 
 
 def calendar(clock, stamps, place, detail=1):
-    """Features (N, D) of each row's place in its day, week and year.
+    """Compute features (N, D) of each row's place in its day, week and year.
 
     Of stamps, by the calendar; without, of the row's number, by the seasons that were found. No period that was not
     seen twice.
@@ -245,35 +245,35 @@ def calendar(clock, stamps, place, detail=1):
     of_day = ((local - local.normalize()) / pd.Timedelta("1D")).to_numpy()
     weekday = local.day_of_week.to_numpy()
     day, week, year = (clock.rows(name) for name in ("day", "week", "year"))
-    parts = [np.empty((len(place), 0))]
+    columns = [np.empty((len(place), 0))]
     if day:
-        parts.append(harmonics(of_day, int(min((day - 1) // 2, 6 * detail))))
+        columns.append(harmonics(of_day, int(min((day - 1) // 2, 6 * detail))))
     if week and clock.step < 1.5:
-        parts.append(np.stack([weekday == k for k in range(6)], axis=1).astype(float))
+        columns.append(np.stack([weekday == k for k in range(6)], axis=1).astype(float))
     if week and day:
         shape = harmonics(of_day, int(min((day - 1) // 2, 3 * detail)))
         kinds = [weekday == 0, weekday == 5, weekday == 6] if detail == 2 else [weekday >= 5]
-        parts += [shape * kind[:, None] for kind in kinds]
+        columns += [shape * days[:, None] for days in kinds]
     if year:
         slow = _of_year(local, of_day, year, 3 * detail)
-        parts.append(slow)
+        columns.append(slow)
         if day and detail == 2:
             fast = harmonics(of_day, int(min((day - 1) // 2, 4)))
-            parts.append((slow[:, [0, 1, 6, 7], None] * fast[:, None, :]).reshape(len(place), -1))
-    return np.concatenate(parts, axis=1)
+            columns.append((slow[:, [0, 1, 6, 7], None] * fast[:, None, :]).reshape(len(place), -1))
+    return np.concatenate(columns, axis=1)
 
 
 def _of_year(local, of_day, rows, n):
-    """Features of the time of the year; of few rows a year, one for each but the last."""
+    """Compute features of the time of the year; with few rows a year, indicators of all but the last."""
     if rows < 20:
-        which = local.month.to_numpy() - 1 if rows > 4.5 else local.quarter.to_numpy() - 1
-        return (which[:, None] == np.arange(round(rows) - 1)).astype(float)
+        season = local.month.to_numpy() - 1 if rows > 4.5 else local.quarter.to_numpy() - 1
+        return (season[:, None] == np.arange(round(rows) - 1)).astype(float)
     length = np.where(local.is_leap_year, 366, 365)
     return harmonics((local.day_of_year.to_numpy() - 1 + of_day) / length, n)
 
 
 def _phases(clock, place, detail):
-    """Harmonics of the seasons, by the row's number; of a longer season those that a shorter one has not."""
+    """Compute harmonics of the seasons, by row number; of a longer season those that a shorter one lacks."""
     waves = {}
     for p in clock.seasons:
         most = min((p - 1) // 2, 6 * detail if p <= 60 else 10 * detail)
@@ -286,7 +286,7 @@ def _phases(clock, place, detail):
 
 
 def propose_lags(U, seasons, n_rows, horizon=1):
-    """Sets of output lags, from a few to many, {name: tuple}, as far as the rows allow.
+    """Propose sets of output lags, from few to many, {name: tuple}, as far as the rows allow.
 
     n_rows : of the longest stretch.
     """
@@ -300,17 +300,17 @@ def propose_lags(U, seasons, n_rows, horizon=1):
         return range(max(1, p - width), p + width + 1)
 
     few = {1, 2, 3} | {k for p in seasons for k in around(p, 1)}
-    some = set(range(1, min(8, max(3, reach)) + 1))
-    some |= {k for p in seasons for k in around(p, 2)} | {k for p in seasons[:1] for k in around(2 * p, 1)}
+    middle = set(range(1, min(8, max(3, reach)) + 1))
+    middle |= {k for p in seasons for k in around(p, 2)} | {k for p in seasons[:1] for k in around(2 * p, 1)}
     many = set(range(1, min(first, 49) + 2)) | {k for p in seasons for m in (1, 2) for k in around(m * p, 2)}
     many |= {m * p for p in seasons[:1] for m in range(1, 8)}
-    sets = {"few": few, "some": some, "many": many}
+    sets = {"few": few, "some": middle, "many": many}
     sets = {name: tuple(sorted(k for k in lags if k <= longest)) or (1,) for name, lags in sets.items()}
     return {name: lags for k, (name, lags) in enumerate(sets.items()) if lags not in list(sets.values())[:k]}
 
 
 def _partial_reach(columns, most):
-    """The last lag up to ``most`` at which the partial autocorrelation is clear."""
+    """Return the last lag up to ``most`` with a clear partial autocorrelation."""
     n = max(np.isfinite(u).sum() for u in columns)
     r = mean_autocorrelation(columns, min(most, n - 1))
     clear = np.flatnonzero(np.abs(partial_autocorrelation(r)) > 3 / np.sqrt(n))
@@ -354,19 +354,19 @@ def _variation(v):
 
 
 def propose_differences(seasons, n_rows):
-    """Tuples of lags whose differences may be taken."""
+    """Propose tuples of lags to take differences at."""
     seasons = [p for p in seasons if p <= min(n_rows // FEW_ROWS, LONG_SEASON)]
-    found = [(), (1,)]
+    proposed = [(), (1,)]
     for p in seasons[:2]:
-        found += [(p,), (1, p)]
-    return found
+        proposed += [(p,), (1, p)]
+    return proposed
 
 
 # ------------------------------------------------------------------------------------ what is missing
 
 
 def filled(u, seasons=()):
-    """u (N,) with the last known value, a season before where there is one, for NaN; the first ones the other way."""
+    """Fill NaN in u (N,) by the value a season before, else the last one; at the start by later ones."""
     if not np.isnan(u).any():
         return u
     if np.isnan(u).all():

@@ -66,7 +66,7 @@ class Stamps(NamedTuple):
 
 
 def numbers(index, name, told=None):
-    """Numbers (n,) int64 of an index, in its own order, and their clock; None where it does not tell time.
+    """Convert an index to numbers (n,) int64, in its own order, and their clock; None where it is no time.
 
     name : of the argument, for what is said of it.   told : kinds of warnings given before; each is given once.
 
@@ -96,12 +96,12 @@ def numbers(index, name, told=None):
 
 
 def is_default(index):
-    """Whether there is no index, or pandas' own 0, 1, 2 ..., with which every new frame begins."""
+    """Return whether there is no index, or pandas' default RangeIndex."""
     return index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
 
 
 def as_time(index, name, told=None):
-    """A flat index as a DatetimeIndex, a TimedeltaIndex or integers; None, and a warning, where pandas cannot tell."""
+    """Convert a flat index to a DatetimeIndex, TimedeltaIndex or integers; None, and a warning, where it cannot be."""
     if isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or pd.api.types.is_integer_dtype(index.dtype):
@@ -122,20 +122,20 @@ def as_time(index, name, told=None):
 
 
 def _read(index, name):
-    """An index of another dtype as one of time, where that needs no guess; else None."""
-    kind = pd.api.types.infer_dtype(index, skipna=True)
+    """Convert an index of another dtype to one of time, where that needs no guess; else None."""
+    content = pd.api.types.infer_dtype(index, skipna=True)
     try:
-        if kind == "string":
+        if content == "string":
             return _from_strings(index, name)
-        if kind == "datetime" or (kind in ("date", "datetime64") and index.dtype == object):
+        if content == "datetime" or (content in ("date", "datetime64") and index.dtype == object):
             return _from_objects(index, name)
-        if kind in ("date", "datetime64"):  # Arrow's
+        if content in ("date", "datetime64"):  # Arrow's
             return _from_arrow(index)
-        if kind in ("timedelta", "timedelta64"):
+        if content in ("timedelta", "timedelta64"):
             return pd.TimedeltaIndex(index)
-        if kind == "period":
+        if content == "period":
             return pd.PeriodIndex(index).to_timestamp()
-        if kind == "integer":
+        if content == "integer":
             return pd.Index(index.to_numpy(object).astype(np.int64), name=index.name)
     except (pd.errors.ParserError, pd.errors.OutOfBoundsDatetime, OverflowError, TypeError):
         pass
@@ -143,7 +143,7 @@ def _read(index, name):
 
 
 def _from_strings(index, name):
-    """Strings that are all ISO 8601."""
+    """Parse strings that are all ISO 8601."""
     parts = pd.Series(index.to_numpy(object)).dropna().str.extract(f"^(?P<all>{ISO})$")
     if parts.empty or parts["all"].isna().any():
         return None
@@ -157,7 +157,7 @@ def _from_strings(index, name):
 
 
 def _from_objects(index, name):
-    """Objects of datetime.date or datetime; where offsets change, in UTC."""
+    """Convert datetime.date or datetime objects; to UTC where offsets change."""
     zones = {getattr(stamp, "tzinfo", None) for stamp in index if stamp is not None and stamp == stamp}
     if len(zones) > 1 and None in zones:
         raise _two_kinds(name)
@@ -171,16 +171,16 @@ def _two_kinds(name):
 
 
 def _from_arrow(index):
-    """Arrow's timestamps and dates."""
-    kind = index.dtype.pyarrow_dtype
-    unit, zone = getattr(kind, "unit", "s"), getattr(kind, "tz", None)
+    """Convert Arrow's timestamps and dates."""
+    dtype = index.dtype.pyarrow_dtype
+    unit, zone = getattr(dtype, "unit", "s"), getattr(dtype, "tz", None)
     unit = unit if unit in PER_SECOND else "s"
     stamps = pd.DatetimeIndex(index.to_numpy(f"M8[{unit}]", na_value=np.datetime64("NaT")), name=index.name)
     return stamps if zone is None else stamps.tz_localize("UTC").tz_convert(zone)
 
 
 def _numbers(time, name, given):
-    """Numbers of an index of time, and their clock; ``given`` : as it came."""
+    """Convert an index of time to numbers and their clock; ``given`` : the user's index."""
     if not isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex)):
         if time.dtype.kind == "u" and len(time) and time.max() > LARGEST:
             raise ValueError(f"The index of {name} holds {time.max()}, beyond int64: give smaller integers.")
@@ -219,7 +219,7 @@ def _warn_of_codes(values, name, told):
 
 
 def _coded(values):
-    """The format in which integers (n,) code dates, or None."""
+    """Identify the format in which integers (n,) code dates, or None."""
     if len(values) < 3:
         return None
     least, most = int(values.min()), int(values.max())
@@ -232,9 +232,9 @@ def _coded(values):
         over_a_year = least // whole < most // whole
         if not over_a_year and len(str(least)) < 8:  # integers that happen to begin with a year
             continue
-        left = values
+        digits = values
         for divisor, low, high in parts:
-            left, part = np.divmod(left, divisor)
+            digits, part = np.divmod(digits, divisor)
             if ((part < low) | (part > high)).any():
                 break
         else:
@@ -248,7 +248,7 @@ def _coded(values):
 
 
 def to_index(clock, values):
-    """The index, as the user's was, of numbers (n,)."""
+    """Convert numbers (n,) to an index like the user's."""
     if clock.kind == "int":
         return pd.Index(values, name=clock.name)
     values = np.ascontiguousarray(values, np.int64)

@@ -68,24 +68,24 @@ class Log(BaseEstimator):
         check_number("offset", self.offset)
 
     def __call__(self, Y):
-        """Levels of Y (N, O), -inf below the domain."""
+        """Return levels of Y (N, O), -inf below the domain."""
         with np.errstate(divide="ignore"):
             return np.log(np.maximum(np.add(Y, self.offset), 0))
 
     def inverse(self, U):
-        """Y of levels U (N, O)."""
+        """Return y of levels U (N, O)."""
         return np.exp(U) - self.offset
 
     def terms(self, call, y):
-        """The formula of the level, for export."""
+        """Return the formula of the level, for export."""
         return call("log", call("max", y + self.offset, 0.0))
 
     def inverse_terms(self, call, u):
-        """The formula of y from its level, for export."""
+        """Return the formula of y from its level, for export."""
         return call("exp", u) - self.offset
 
     def domain(self):
-        """The domain, and the cure for values outside."""
+        """Return the domain, and the cure for values outside."""
         return f"y > {0.0 - self.offset}", "give a greater offset, or NaN where such a value was not measured"
 
 
@@ -121,25 +121,25 @@ class Power(BaseEstimator):
         check_number("offset", self.offset)
 
     def __call__(self, Y):
-        """Levels of Y (N, O), -inf below the domain."""
+        """Return levels of Y (N, O), -inf below the domain."""
         V = np.add(Y, self.offset)
         with np.errstate(over="ignore"):
             return np.where(V < 0, -np.inf, np.abs(V) ** self.exponent)
 
     def inverse(self, U):
-        """Y of levels U (N, O)."""
+        """Return y of levels U (N, O)."""
         return np.maximum(U, 0) ** (1 / self.exponent) - self.offset
 
     def terms(self, call, y):
-        """The formula of the level, for export."""
+        """Return the formula of the level, for export."""
         return call("pow", y + self.offset, self.exponent)
 
     def inverse_terms(self, call, u):
-        """The formula of y from its level, for export."""
+        """Return the formula of y from its level, for export."""
         return call("pow", call("max", u, 0.0), 1 / self.exponent) - self.offset
 
     def domain(self):
-        """The domain, and the cure for values outside."""
+        """Return the domain, and the cure for values outside."""
         return (
             f"y >= {0.0 - self.offset}",
             "give a greater offset, or NaN where such a value was not measured",
@@ -176,25 +176,25 @@ class Logit(BaseEstimator):
         check_number("high", self.high, self.low, low_open=True)
 
     def __call__(self, Y):
-        """Levels of Y (N, O), -inf and inf outside the domain."""
+        """Return levels of Y (N, O), -inf and inf outside the domain."""
         V = np.clip(Y, self.low, self.high)
         with np.errstate(divide="ignore"):
             return np.log((V - self.low) / (self.high - V))
 
     def inverse(self, U):
-        """Y of levels U (N, O)."""
+        """Return y of levels U (N, O)."""
         return self.low + (self.high - self.low) / (1 + np.exp(np.negative(U)))
 
     def terms(self, call, y):
-        """The formula of the level, for export."""
+        """Return the formula of the level, for export."""
         return call("log", y - self.low) - call("log", self.high - y)
 
     def inverse_terms(self, call, u):
-        """The formula of y from its level, for export."""
+        """Return the formula of y from its level, for export."""
         return self.low + (self.high - self.low) * call("logistic", u)
 
     def domain(self):
-        """The domain, and the cure for values outside."""
+        """Return the domain, and the cure for values outside."""
         return (
             f"{self.low} < y < {self.high}",
             "give a wider range, or target_bounds instead, which y may touch",
@@ -228,7 +228,7 @@ class Difference(BaseEstimator):
         check_number("lag", self.lag, 1, integer=True)
 
     def polynomial(self):
-        """1 - B^lag."""
+        """Return the coefficients of 1 - B^lag."""
         return np.concatenate([[1.0], np.zeros(self.lag - 1), [-1.0]])
 
 
@@ -250,7 +250,7 @@ class Target(NamedTuple):
     changes: tuple = ()
 
     def levels(self, Y):
-        """Levels U (N, O) of measured Y (N, O); raise if a value lies outside the domain."""
+        """Convert measured Y (N, O) to levels U (N, O); raise if a value lies outside the domain."""
         U = np.asarray(Y, float)
         for g in self.pointwise:
             V, U = U, g(U)
@@ -267,13 +267,13 @@ class Target(NamedTuple):
         return U
 
     def ends(self, Y):
-        """Levels of any Y (N, O), -inf and inf outside the domain."""
+        """Convert any Y (N, O) to levels, -inf and inf outside the domain."""
         for g in self.pointwise:
             Y = g(Y)
         return Y
 
     def bound_levels(self, low, high):
-        """Levels of bounds (N, O) or (O,) on y; raise if clipping to them could give an infinite level."""
+        """Convert bounds (N, O) or (O,) on y to levels; raise if clipping to them could give an infinite level."""
         low, high = np.asarray(low, float), np.asarray(high, float)
         lowest, highest = self.ends(low), self.ends(high)
         for name, bound, level, end in ("low", low, lowest, np.inf), ("high", high, highest, -np.inf):
@@ -285,7 +285,7 @@ class Target(NamedTuple):
         return lowest, highest
 
     def inverse(self, U):
-        """Y (N, O) of any levels U (N, O), finite where U is."""
+        """Convert any levels U (N, O) to Y (N, O), finite where U is."""
         with np.errstate(over="ignore"):
             for g in reversed(self.pointwise):
                 U = np.clip(g.inverse(U), -MAX_FLOAT, MAX_FLOAT)
@@ -299,7 +299,7 @@ class Target(NamedTuple):
         return total
 
     def differences(self, U, past):
-        """Changes W (N, O) of levels U (N, O) after levels past (K, O); NaN where a level they need is NaN."""
+        """Compute changes W (N, O) of levels U (N, O) after levels past (K, O); NaN where a level they need is NaN."""
         K, N = len(self.coef), len(U)
         before = np.concatenate([past, U])
         W = np.array(U, float)
@@ -313,7 +313,7 @@ class Target(NamedTuple):
         return [*self.pointwise, *self.changes]
 
     def _lags(self):
-        """The k with c_k not 0: levels at other lags may be NaN."""
+        """Return the k with c_k not 0: levels at other lags may be NaN."""
         return np.flatnonzero(self.coef) + 1
 
 
@@ -355,7 +355,7 @@ def resolve_target(target_transform):
 
 
 def _factor(difference):
-    """The polynomial (K + 1,) of a difference."""
+    """Return the polynomial (K + 1,) of a difference."""
     factor = np.asarray(difference.polynomial(), float)
     if factor.ndim != 1 or len(factor) < 2 or factor[0] != 1 or not np.isfinite(factor).all():
         raise ValueError(
@@ -436,7 +436,7 @@ def _side(name, side, infinity, names, n_outputs):
 
 
 def _bound(name, bound, infinity, names):
-    """A bound as a float, or as an int, the column of X."""
+    """Return a bound as a float, or as an int, the column of X."""
     if bound is None:
         return infinity
     if isinstance(bound, str):

@@ -46,7 +46,7 @@ class Timeline(NamedTuple):
 
 
 def last_known(Z, p):
-    """Z (N, O) with NaN replaced by the last value whole periods before; the first p rows are finite."""
+    """Replace NaN in Z (N, O) by the last value whole periods before; the first p rows are finite."""
     n, O = Z.shape
     cycles = -(-n // p)
     Z = np.concatenate([Z, np.full((cycles * p - n, O), np.nan)]).reshape(cycles, p, O)
@@ -58,7 +58,7 @@ def last_known(Z, p):
 
 
 def read(stamps):
-    """The timeline of the stamps of a series, or None."""
+    """Return the timeline of the stamps of a series, or None."""
     if stamps is None or len(stamps.values) == 0:
         return None
     values, clock = stamps
@@ -66,7 +66,7 @@ def read(stamps):
 
 
 def _spacing(values, clock):
-    """Step, freq and longest of ascending stamps (n,)."""
+    """Identify step, freq and longest of ascending stamps (n,)."""
     carried = None if clock.freq is None else _carried(values, clock)
     if carried is not None or len(values) < 2:
         return carried or (None, None, None)
@@ -76,24 +76,24 @@ def _spacing(values, clock):
         if clock.tz is None and least == most < 25 * 24 * hour:
             return least, None, None
         few = len(values) <= calendars.FEW  # series of a panel often have the same stamps
-        found = (
+        spacing = (
             _calendar_of_few(tuple(values.tolist()), clock.unit, clock.tz)
             if few
             else _calendar(values, clock)
         )
-        if found is not None:
-            return found
+        if spacing is not None:
+            return spacing
     step = calendars.most_are_neighbours(apart)
     return (step, None, None) if step else (None, None, min(FAR * int(np.median(apart)), 2 * LARGEST))
 
 
 def _apart(values):
-    """Distances (n - 1,) of ascending stamps, uint64: those of int64 may be twice as long as it counts."""
+    """Return distances (n - 1,) of ascending stamps, uint64: int64 would overflow."""
     return values[1:].view(np.uint64) - values[:-1].view(np.uint64)
 
 
 def _carried(values, clock):
-    """The spacing by the frequency of the user's index, where the stamps of this series follow it; else None."""
+    """Return the spacing of the user's index' frequency, where the stamps of this series follow it; else None."""
     apart, step = _apart(values), calendars.fixed(clock.freq, clock)
     if step is not None:
         follows = len(values) == 1 or (calendars.most_are_neighbours(apart) == step)
@@ -108,7 +108,7 @@ def _carried(values, clock):
 
 
 def _holidays(apart, clock):
-    """The distance up to which one business day follows another."""
+    """Return the longest distance at which one business day follows another."""
     day = 86_400 * PER_SECOND[clock.unit]
     return max(3 * day, min(int(apart.max(initial=0)), 7 * day))
 
@@ -119,7 +119,7 @@ def _calendar_of_few(values, unit, tz):
 
 
 def _calendar(values, clock):
-    """The spacing by a calendar, of stamps that are a day apart or more, most with no other row between; or None."""
+    """Identify the calendar of stamps a day apart or more, most with no row missing between; or None."""
     day = 86_400 * PER_SECOND[clock.unit]
     days, time = calendars.split(values, clock)
     apart = _apart(values)
@@ -140,12 +140,12 @@ def _calendar(values, clock):
 
 
 def irregular(timeline):
-    """Whether stamps were seen that have neither a step nor a frequency."""
+    """Return whether stamps were seen that have neither a step nor a frequency."""
     return timeline is not None and timeline.n > 2 and timeline.step is None and timeline.freq is None
 
 
 def spacing_name(timeline):
-    """How rows are spaced, in words and as what ``resample`` takes (None where that has no name for it)."""
+    """Describe the spacing of rows, in words and as an alias for ``resample`` (None where that has none)."""
     clock, step, freq = timeline.clock, timeline.step, timeline.freq
     if step is not None and clock.kind == "int":
         return str(step), None
@@ -162,16 +162,16 @@ def spacing_name(timeline):
 
 
 def tells(stamps):
-    """Whether stamps tell where rows are: there are some, and not pandas' own 0, 1, 2 ..."""
+    """Return whether there are stamps other than a default index."""
     return stamps is not None and not stamps.clock.default
 
 
 def comparable(timeline, stamps):
     """Raise where naive and aware stamps meet; False where the kinds of index differ."""
-    seen, clock = timeline.clock, stamps.clock
-    if seen.kind != clock.kind:
+    trained, clock = timeline.clock, stamps.clock
+    if trained.kind != clock.kind:
         return False
-    if (seen.tz is None) != (clock.tz is None):
+    if (trained.tz is None) != (clock.tz is None):
         with_zone, without = ("X", "the training rows") if clock.tz else ("the training rows", "X")
         raise ValueError(
             f"The index of {with_zone} has a time zone and that of {without} has none: give both one, with "
@@ -181,24 +181,24 @@ def comparable(timeline, stamps):
 
 
 def can_place(timeline, stamps):
-    """Whether stamps can be compared with those of the rows seen."""
+    """Return whether stamps can be compared with those of the rows seen."""
     return timeline is not None and tells(stamps) and comparable(timeline, stamps)
 
 
 def aligned(timeline, stamps):
-    """The same stamps in the unit of a timeline: another one only beyond the years that ns can count."""
+    """Convert stamps to the unit of a timeline; it differs only beyond the years that ns can count."""
     clock, unit = stamps.clock, timeline.clock.unit
     if clock.unit == unit:
         return stamps
-    here, there = PER_SECOND[clock.unit], PER_SECOND[unit]
-    if here > there:
-        return Stamps(stamps.values // (here // there), clock._replace(unit=unit))
-    if np.abs(stamps.values).max(initial=0) > LARGEST // (there // here):
+    per_second, target = PER_SECOND[clock.unit], PER_SECOND[unit]
+    if per_second > target:
+        return Stamps(stamps.values // (per_second // target), clock._replace(unit=unit))
+    if np.abs(stamps.values).max(initial=0) > LARGEST // (target // per_second):
         raise ValueError(
             f"The stamps {show(clock, stamps.values[0])} ... {show(clock, stamps.values[-1])} are beyond what an index "
             f"in {unit} can hold: give training's index in {clock.unit}, with index.as_unit({clock.unit!r})."
         )
-    return Stamps(stamps.values * (there // here), clock._replace(unit=unit))
+    return Stamps(stamps.values * (target // per_second), clock._replace(unit=unit))
 
 
 def check_grid(timeline, stamps, name):
@@ -235,7 +235,7 @@ def check_grid(timeline, stamps, name):
 
 
 def missing_between(timeline, stamp):
-    """Rows missing between the end of a timeline and a later stamp; 0 if it follows."""
+    """Count the rows missing between the end of a timeline and a later stamp; 0 if it follows."""
     if timeline.step is not None:
         return max(0, -(-(int(stamp) - timeline.last) // timeline.step) - 1)
     before, after = np.array([timeline.last]), np.array([stamp], np.int64)
@@ -243,24 +243,24 @@ def missing_between(timeline, stamp):
 
 
 def missing_before(stamps, rows, timeline=None):
-    """Rows missing before each of some rows (m,) > 0 of a series, int64, by a timeline or its own spacing."""
+    """Count the rows missing before each of rows (m,) > 0 of a series, int64, by a timeline or its own spacing."""
     timeline = timeline or read(stamps)
     values, rows = aligned(timeline, stamps).values, np.asarray(rows, np.int64)
     return _missing(timeline, values[rows - 1], values[rows])
 
 
 def _missing(timeline, before, after):
-    """Rows missing between stamps ``before`` and ``after`` (m,), int64."""
+    """Count the rows missing between stamps ``before`` and ``after`` (m,), int64."""
     if len(before) == 0 or (timeline.step, timeline.freq, timeline.longest) == (None, None, None):
         return np.zeros(len(before), np.int64)
     apart = after.view(np.uint64) - before.view(np.uint64)
     if timeline.step is not None:
         rows = (apart - np.uint64(1)) // np.uint64(timeline.step)
     elif timeline.freq is not None:
-        both = np.concatenate([before, after])
-        order = np.argsort(both, kind="stable")
-        row, on = (np.empty_like(both), np.empty(len(both), bool))
-        row[order], on[order] = calendars.place(timeline.freq, timeline.clock, both[order], timeline.last)
+        stamps = np.concatenate([before, after])
+        order = np.argsort(stamps, kind="stable")
+        row, on = (np.empty_like(stamps), np.empty(len(stamps), bool))
+        row[order], on[order] = calendars.place(timeline.freq, timeline.clock, stamps[order], timeline.last)
         rows = row[len(before) :] - row[: len(before)] - on[len(before) :]
     else:
         rows = np.ceil(FAR * (apart / timeline.longest)) - 1
@@ -270,7 +270,7 @@ def _missing(timeline, before, after):
 
 
 def gap_starts(stamps, timeline=None):
-    """Rows (m,) of a series before which others are missing, by its own spacing or that of a timeline, ascending."""
+    """Return the rows (m,) before which others are missing, by a series' own spacing or a timeline, ascending."""
     nothing = np.empty(0, np.int64)
     if stamps is None or len(stamps.values) < 2:
         return nothing
@@ -289,7 +289,7 @@ def gap_starts(stamps, timeline=None):
 
 
 def positions(stamps, n):
-    """Row numbers (n,) on the regular grid of stamps, or None: beyond a gap they jump, by MOST_MISSING at most."""
+    """Number rows (n,) on the regular grid of stamps, if any: beyond a gap numbers jump, by MOST_MISSING at most."""
     jumps = np.ones(n, np.int64)
     jumps[:1] = 0
     rows = gap_starts(stamps)
@@ -299,7 +299,7 @@ def positions(stamps, n):
 
 
 def spread(v, at):
-    """v (N,) on the regular grid, at rows ``at``; NaN in the gaps."""
+    """Put v (N,) on the regular grid, at rows ``at``; NaN in the gaps."""
     full = np.full(at[-1] + 1, np.nan)
     full[at] = v
     return full
@@ -309,48 +309,48 @@ def spread(v, at):
 
 
 def future(timeline, steps):
-    """The index of the next ``steps`` rows; None where the stamps are irregular."""
-    values, known = ahead([timeline], steps)
-    return to_index(timeline.clock, values[0]) if known[0] else None
+    """Return the index of the next ``steps`` rows; None where the stamps are irregular."""
+    values, regular = ahead([timeline], steps)
+    return to_index(timeline.clock, values[0]) if regular[0] else None
 
 
 def ahead(timelines, steps):
-    """Stamps (S, steps) of the rows after each of S timelines, and for which there are some, (S,).
+    """Continue S timelines: stamps (S, steps) of the rows after each, and for which they are known, (S,).
 
     Integers beyond int64 are Python's own.
     """
-    values, known = np.zeros((len(timelines), steps), np.int64), np.zeros(len(timelines), bool)
+    values, regular = np.zeros((len(timelines), steps), np.int64), np.zeros(len(timelines), bool)
     alike = {}
     for s, timeline in enumerate(timelines):
         if timeline is not None and (timeline.step is not None or timeline.freq is not None):
             key = timeline.step, timeline.freq, timeline.clock.unit, timeline.clock.tz
             alike.setdefault(key, []).append(s)
-    for (step, freq, *_), which in alike.items():
-        clock = timelines[which[0]].clock
-        last = np.array([timelines[s].last for s in which])
+    for (step, freq, *_), group in alike.items():
+        clock = timelines[group[0]].clock
+        last = np.array([timelines[s].last for s in group])
         if step is None:
             try:
-                values[which] = calendars.ahead(freq, clock, last, steps)
+                values[group] = calendars.ahead(freq, clock, last, steps)
             except OverflowError:
                 raise _too_late(last, clock) from None
         elif int(last.max()) + steps * step > LARGEST:
             values = values.astype(object)
-            values[which] = _beyond(last, steps, step, clock)
+            values[group] = _beyond(last, steps, step, clock)
         else:
-            values[which] = last[:, None] + step * np.arange(1, steps + 1)
-        known[which] = True
-    return values, known
+            values[group] = last[:, None] + step * np.arange(1, steps + 1)
+        regular[group] = True
+    return values, regular
 
 
 def _beyond(last, steps, step, clock):
-    """Stamps (S, steps) that int64 cannot count."""
+    """Continue stamps (S, steps) beyond int64."""
     if clock.kind != "int":
         raise _too_late(last, clock)
     return [[end + k * step for k in range(1, steps + 1)] for end in last.tolist()]
 
 
 def _too_late(last, clock):
-    """Of stamps that ns cannot count."""
+    """Return the error for stamps beyond what ns can count."""
     return ValueError(
         f"The rows after {show(clock, int(last.max()))} are beyond what an index in {clock.unit} can hold: ask for "
         "fewer steps."
@@ -358,7 +358,7 @@ def _too_late(last, clock):
 
 
 def extend(timeline, stamps):
-    """The timeline after more rows were seen; how they are spaced is known from the first ones, once they are some."""
+    """Extend a timeline by rows; their spacing was identified from the first ones, once there are enough."""
     if timeline is None or stamps is None or len(stamps.values) == 0:
         return read(stamps)
     values, clock = aligned(timeline, stamps)
@@ -370,14 +370,14 @@ def extend(timeline, stamps):
 
 
 def _is_guess(timeline, n):
-    """Whether n more rows say better than those seen how rows are spaced."""
+    """Return whether n more rows identify the spacing better than those seen."""
     if timeline.clock.freq is not None and (timeline.step is not None or timeline.freq is not None):
         return False
     return timeline.n == 1 or (timeline.n < FEW <= n)
 
 
 def advance(timeline, steps):
-    """The timeline after ``steps`` rows that came without stamps; None where those cannot be told."""
+    """Advance a timeline by ``steps`` rows that came without stamps; None where those cannot be told."""
     if timeline is None or (timeline.step is None and timeline.freq is None):
         return None
     if timeline.step is not None:

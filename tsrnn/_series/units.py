@@ -30,13 +30,13 @@ class Series(NamedTuple):
 
 
 def runs_of(rows):
-    """Ascending rows (M,) as a list of runs without a gap."""
+    """Split ascending rows (M,) into runs without a gap."""
     ends = [0, *(np.flatnonzero(rows[1:] - rows[:-1] > 1) + 1).tolist(), len(rows)]
     return [rows[a:b] for a, b in pairwise(ends)]
 
 
 def end_to_end(series, padding):
-    """Many series in one array: all rows, a ``Series``; the place of each row; where each series begins and ends (n,).
+    """Join many series in one array: a ``Series`` of all rows, the place of each, where each begins and ends (n,).
 
     padding : places after each, which belong to none.
     """
@@ -47,7 +47,7 @@ def end_to_end(series, padding):
 
 
 def rows_between(first, end, step=1):
-    """All of first, first + step ... < end, for each of (n,), one behind the other."""
+    """Concatenate first, first + step ... < end, for each of (n,)."""
     n = np.maximum(-(-(end - first) // step), 0)
     return np.repeat(first - step * (np.cumsum(n) - n), n) + step * np.arange(n.sum())
 
@@ -64,7 +64,7 @@ class Inputs(NamedTuple):
     limits: tuple | None
 
     def of(self, rows):
-        """Those of a slice of the rows."""
+        """Return the inputs of a slice of the rows."""
         limits = None if self.limits is None else tuple(side[rows] for side in self.limits)
         return Inputs(self.filled[rows], self.z[rows], limits)
 
@@ -119,46 +119,46 @@ class Units(NamedTuple):
         return self.bounds is None and not self.looks_back
 
     def levels(self, table):
-        """Levels (N, O) of the y of a table."""
+        """Convert the y of a table to levels (N, O)."""
         return in_own(self.target.levels(table.y), self.own, table.parts)
 
     def inverse(self, U, key):
-        """Y (..., O), in the user's units, of levels of the series with a key."""
+        """Convert levels of the series with a key to y (..., O), in the user's units."""
         if self.own is not None:
             center, scale = own_of(self.own, key)
             U = center + scale * U
         return self.target.inverse(U)
 
     def fill(self, X, last):
-        """X (N, F) without NaN, (N, D); ``last`` (F,) are the inputs before the first row."""
+        """Fill NaN in X (N, F), (N, D); ``last`` (F,) are the inputs before the first row."""
         return fill(self.missing, self.means, X, last)
 
     def inputs(self, X, last):
-        """The ``Inputs`` of rows X (N, F)."""
+        """Return the ``Inputs`` of rows X (N, F)."""
         return self.scaled(self.fill(X, last))
 
     def scaled(self, filled):
-        """The ``Inputs`` of rows that have no NaN, (N, D)."""
+        """Return the ``Inputs`` of rows without NaN, (N, D)."""
         return Inputs(filled, self.x(filled), self.limits(filled))
 
     def missed(self, last):
-        """What stands for the inputs of missing rows after the last known ones (m, F), (m, D)."""
+        """Fill in the inputs of missing rows after the last known ones (m, F), (m, D)."""
         if self.missing == "mask":
             return np.concatenate([last, np.ones_like(last)], axis=1)
         return np.tile(self.means, (len(last), 1)) if self.missing == "mean" else last
 
     def limits(self, X):
-        """Bounds of the levels (N, O) in rows of X (N, >= F); None where all are open."""
+        """Return bounds of the levels (N, O) in rows of X (N, >= F); None where all are open."""
         if self.bounds is None:
             return None
         return self.target.bound_levels(*self.bounds(X[:, : self.n_inputs]))
 
     def late(self, U):
-        """Levels (N, O) of rows without a gap as a model shall give them: ``delay`` rows later."""
+        """Delay levels (N, O) of rows without a gap by ``delay`` rows, as the model outputs them."""
         return late(U, self.delay)
 
     def known(self, levels):
-        """Levels (..., K, O) with the last known one where they are NaN, else the mean of training."""
+        """Replace NaN in levels (..., K, O) by the last known one, else the mean of training."""
         if levels.shape[-2] == 0 or not np.isnan(levels).any():
             return levels
         levels = levels.copy()
@@ -169,7 +169,7 @@ class Units(NamedTuple):
 
 
 def in_own(U, own, parts):
-    """Levels (N, O) in the units of each series, (u - center) / scale, or as they are.   own : see ``Units``."""
+    """Scale levels (N, O) to the units of each series, (u - center) / scale, if it has one.   own : see ``Units``."""
     if own is None:
         return U
     out = np.empty_like(U)
@@ -188,37 +188,37 @@ def own_of(own, key):
 
 
 def meet(own, U, target, parts, most=None):
-    """``own`` with the series that are not in it: center and scale of the first ``most`` levels (N, O) that are known.
+    """Add new series to ``own``: center and scale of their first ``most`` known levels (N, O).
 
     Where changes are learnt the scale is that of changes.
     """
-    found = dict(own)
+    scales = dict(own)
     for part in parts:
         if part.key in own:
             continue
         u = U[part.rows]
-        known = np.flatnonzero(np.isfinite(u).all(axis=1))
-        if len(known) == 0:
+        measured = np.flatnonzero(np.isfinite(u).all(axis=1))
+        if len(measured) == 0:
             continue
-        u = u[: known[:most][-1] + 1]
+        u = u[: measured[:most][-1] + 1]
         past = np.full((len(target.coef), u.shape[1]), np.nan)
         w = target.differences(u, past) if len(past) else u
         w = u if np.isfinite(w).sum(axis=0).min() < 2 else w
         center, scale = np.nanmean(u, axis=0), np.nanstd(w, axis=0)
         least = 1e-9 * np.abs(center)
-        found[part.key] = center, np.where(scale > least, scale, np.where(center != 0, np.abs(center), 1.0))
-    return found
+        scales[part.key] = center, np.where(scale > least, scale, np.where(center != 0, np.abs(center), 1.0))
+    return scales
 
 
 def late(U, delay):
-    """Levels (N, O), each ``delay`` rows later, NaN before."""
+    """Delay levels (N, O) by ``delay`` rows, NaN before."""
     if not delay:
         return U
     return np.concatenate([np.full((min(delay, len(U)), U.shape[1]), np.nan), U[: len(U) - delay]])
 
 
 def fill(missing, means, X, last):
-    """X (N, F) without NaN and, for "mask", beside it where it was NaN, (N, D).
+    """Fill NaN in X (N, F) and, for "mask", append where it was NaN, (N, D).
 
     missing : "error" (there is none), "hold" the last known value, "mean", or "mask".   last : (F,), inputs before.
     """
@@ -233,18 +233,18 @@ def fill(missing, means, X, last):
 
 
 def filled_width(missing, n_inputs):
-    """D, the columns that ``fill`` makes of F."""
+    """Return D, the number of columns that ``fill`` makes of F."""
     return n_inputs * (2 if missing == "mask" else 1)
 
 
 def input_means(X, counts):
     """Mean of each input over the rows that count, NaN left out, (F,)."""
-    known = np.isfinite(X[counts])
-    if not known.any(axis=0).all():
+    valid = np.isfinite(X[counts])
+    if not valid.any(axis=0).all():
         raise ValueError(
-            f"X has no value in column {int(np.argmin(known.any(axis=0)))} of the rows left for training: drop it."
+            f"X has no value in column {int(np.argmin(valid.any(axis=0)))} of the rows left for training: drop it."
         )
-    return np.array([np.mean(v[k]) for v, k in zip(X[counts].T, known.T)])
+    return np.array([np.mean(v[k]) for v, k in zip(X[counts].T, valid.T)])
 
 
 def level_and_reach(U):
