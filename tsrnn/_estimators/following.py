@@ -99,7 +99,7 @@ class Loop:
         self.out, self.U, self.Z = np.empty((3, steps, m, O))
 
     def __call__(self, which, t, z):
-        """What runs ``which`` feed back at step t instead of their outputs z (m, O)."""
+        """Return what runs ``which`` feed back at step t instead of their outputs z (m, O)."""
         if self.draw is not None:
             z = z + self.draw(z)
         base = self.target.base(self.levels)
@@ -138,7 +138,7 @@ def follow(dynamics, units, inputs, U, past):
 
 
 def _follow_measured(dynamics, units, inputs, U, past, rows):
-    """Rows where all of y was measured: (n, O) each of forecasts and levels, the same in model's units; memory."""
+    """Follow rows whose y was measured whole: (n, O) each of forecasts and levels, and both in model units; memory."""
     inputs, U = inputs.of(rows), U[rows]
     Z = units.y(units.target.differences(U, past.levels))
     z, memory = dynamics.run(inputs.z, Z, past.memory)
@@ -149,7 +149,7 @@ def _follow_measured(dynamics, units, inputs, U, past, rows):
 
 
 def _follow_unknown(dynamics, units, inputs, U, past, rows):
-    """Rows where some y was not measured, step by step through a ``Loop``; as ``_follow_measured``."""
+    """Follow rows with unmeasured y, step by step through a ``Loop``; as ``_follow_measured``."""
     X, inputs, n = (
         inputs.z[rows.start : rows.stop + dynamics.looks_ahead],
         inputs.of(rows),
@@ -193,9 +193,9 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
             yield which, units.y.inverse(z) if alone else loop.out
         return
     z, _ = dynamics.run(inputs.z, followed.Z, past.memory)
-    some = max(1, MOST_NUMBERS // (steps * z.shape[1]))
-    for m in range(0, len(first), some):
-        which = slice(m, min(m + some, len(first)))
+    at_once = max(1, MOST_NUMBERS // (steps * z.shape[1]))
+    for m in range(0, len(first), at_once):
+        which = slice(m, min(m + at_once, len(first)))
         out = z[first[which] + np.arange(steps)[:, None]]
         if not alone:
             for t in range(steps):
@@ -224,20 +224,20 @@ def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None)
         past = across(dynamics, units, past, missing)
         if visit is not None:
             visit(past)
-        here, levels = inputs.of(rows), U[rows]
-        followed = follow(dynamics, units, here, levels, past)
+        leg, levels = inputs.of(rows), U[rows]
+        followed = follow(dynamics, units, leg, levels, past)
         further = [h for h in horizons if h > 1]
-        ahead = _ahead(dynamics, units, here, followed, past, further) if further else {}
+        ahead = _ahead(dynamics, units, leg, followed, past, further) if further else {}
         for h in horizons:
             out[h][rows] = ahead[h] if h > 1 else followed.out
         if units.delay:
-            out[1][rows] = _in_time(dynamics, units, here, followed)
-        past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
+            out[1][rows] = _in_time(dynamics, units, leg, followed)
+        past = followed.after._replace(inputs=leg.filled[-1, : units.n_inputs])
     return out, past
 
 
 def _walk_legs(dynamics, units, inputs, U, stretches, past, out):
-    """As ``walk``, many stretches at once: missing rows of short gaps are rows of unknown y; forecasts into ``out``.
+    """Walk many stretches at once: missing rows of short gaps are rows of unknown y; forecasts go into ``out``.
 
     A leg begins after a long gap, where the memory is cold.
     """
@@ -250,17 +250,17 @@ def _walk_legs(dynamics, units, inputs, U, stretches, past, out):
         n = np.zeros(rows.stop - rows.start, np.int64)  # missing rows before each
         n[begin[k + 1 : end] - rows.start] = missing[k + 1 : end]
         at = np.arange(len(n)) + n.cumsum()
-        here, levels = inputs.of(rows), U[rows]
+        leg, levels = inputs.of(rows), U[rows]
         if at[-1] >= len(at):
-            here, levels = _with_missing(units, here, levels, at)
-        followed = follow(dynamics, units, here, levels, past)
+            leg, levels = _with_missing(units, leg, levels, at)
+        followed = follow(dynamics, units, leg, levels, past)
         out[rows] = followed.out[at]
-        past = followed.after._replace(inputs=here.filled[-1, : units.n_inputs])
+        past = followed.after._replace(inputs=leg.filled[-1, : units.n_inputs])
     return past
 
 
 def _with_missing(units, inputs, U, at):
-    """``Inputs`` and levels of rows that have the places ``at`` (N,), with missing ones between, in which X is held."""
+    """Lay out ``Inputs`` and levels at places ``at`` (N,), with missing rows between, in which X is held."""
     last = np.searchsorted(at, np.arange(at[-1] + 1), "right") - 1  # row before each place, or there
     lost = at[last] < np.arange(len(last))
     filled, levels = inputs.filled[last], U[last]
@@ -270,7 +270,7 @@ def _with_missing(units, inputs, U, at):
 
 
 def _in_time(dynamics, units, inputs, followed):
-    """Levels (N, O), each at its own row, of a model that gives them ``delay`` rows later.
+    """Return levels (N, O), each at its own row, of a model that outputs them ``delay`` rows later.
 
     For the last rows it goes on with the last inputs.
     """
@@ -281,7 +281,7 @@ def _in_time(dynamics, units, inputs, followed):
 
 
 def _ahead(dynamics, units, inputs, followed, past, horizons):
-    """Forecasts of levels {h: (N, O)}; of the first rows from the last one before, which is nearer.
+    """Forecast levels {h: (N, O)}; the first rows from the last one before, which is nearer.
 
     Each row begins one run, as long as the longest horizon that fits before the last row.
     """
@@ -295,10 +295,10 @@ def _ahead(dynamics, units, inputs, followed, past, horizons):
     begin = 0
     for h in sorted(horizons, reverse=True):
         rows, begin = np.arange(begin, max(begin, N - h + 1)), max(begin, N - h + 1)
-        for which, ahead in runs(dynamics, units, inputs, followed, past, rows, h) if len(rows) else ():
+        for batch, ahead in runs(dynamics, units, inputs, followed, past, rows, h) if len(rows) else ():
             for k in horizons:
                 if k <= h:
-                    out[k][rows[which] + k - 1] = ahead[k - 1]
+                    out[k][rows[batch] + k - 1] = ahead[k - 1]
     return out
 
 
@@ -306,14 +306,14 @@ def _ahead(dynamics, units, inputs, followed, past, horizons):
 
 
 def cut(stamps, n, timeline=None):
-    """``Stretch`` after ``Stretch`` of n rows, by the spacing of a timeline, or their own."""
+    """Cut n rows into ``Stretch`` after ``Stretch``, by the spacing of a timeline, or their own."""
     if stamps is None:
         return [Stretch(slice(0, n), 0)]
-    seen = timeline if timelines.can_place(timeline, stamps) else timelines.read(stamps)
-    starts = timelines.gap_starts(stamps, seen)
+    trained = timeline if timelines.can_place(timeline, stamps) else timelines.read(stamps)
+    starts = timelines.gap_starts(stamps, trained)
     if len(starts) == 0:
         return [Stretch(slice(0, n), 0)]
-    missing = timelines.missing_before(stamps, starts, seen).tolist()
+    missing = timelines.missing_before(stamps, starts, trained).tolist()
     starts = [0, *starts.tolist()]
     return [Stretch(slice(a, b), k) for a, b, k in zip(starts, [*starts[1:], n], [0, *missing])]
 
@@ -335,7 +335,7 @@ def across(dynamics, units, past, missing):
 
 
 def is_short(dynamics, missing):
-    """Whether so many missing rows are run through."""
+    """Return whether the model runs through that many missing rows."""
     return missing <= max(SHORT_GAP, dynamics.lead)
 
 
@@ -349,14 +349,14 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
     if before is not None and before[0]:
         gaps.insert(0, (before[0], 0))
     for short in (True, False):
-        found = [gap for gap in gaps if is_short(dynamics, gap[0]) == short]
-        if not found:
+        alike = [gap for gap in gaps if is_short(dynamics, gap[0]) == short]
+        if not alike:
             continue
-        missing, row = found[0]
+        missing, row = alike[0]
         last = (
             timelines.show(clock, values[row - 1]) if row else timelines.show(before[1].clock, before[1].last)
         )
-        others = f" (and {len(found) - 1} more such gaps)" if len(found) > 1 else ""
+        others = f" (and {len(alike) - 1} more such gaps)" if len(alike) > 1 else ""
         does = (
             "runs through them by itself, with the last X. Insert them, with NaN in y and the X you know, or pass "
             "start='cold'."
@@ -374,7 +374,7 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
 
 
 def unknown_past(units, memory):
-    """A past of which only the memory is known."""
+    """Make a past of which only the memory is known."""
     levels = np.full((units.looks_back, units.n_outputs), np.nan)
     return Past(memory, levels, units.means)
 
@@ -385,12 +385,12 @@ def first_past(dynamics, units):
 
 
 def cold_past(dynamics, units):
-    """Of a series with an unknown past."""
+    """Return the past of an unknown series."""
     return unknown_past(units, dynamics.cold())
 
 
 def zero_past(dynamics, units):
-    """Zeros in the user's units."""
+    """Return the past of zeros in the user's units."""
     zeros = np.zeros(units.n_inputs)
     filled = units.fill(zeros[None], zeros)
     level = units.target.ends(np.zeros(units.n_outputs))
@@ -401,14 +401,14 @@ def zero_past(dynamics, units):
 
 
 def begin(dynamics, units, part, X, U, past):
-    """The place of a series whose first rows are X, U, and whose past at their end is given."""
+    """Return the place of a series whose first rows are X, U, and whose past at their end is given."""
     n = dynamics.lead + units.looks_back
     head = X[: dynamics.lead + 1].copy(), U[:n].copy()
     return Place(past, timelines.read(part.stamps), head, len(U))
 
 
 def moved(place, part, n, past):
-    """A place after n more rows, at whose end the past is given."""
+    """Move a place on by n rows, at whose end the past is given."""
     place = place._replace(n=place.n if place.n is None else place.n + n)
     if timelines.can_place(place.timeline, part.stamps):
         return place._replace(timeline=timelines.extend(place.timeline, part.stamps), past=past)
@@ -458,7 +458,7 @@ def warn_of_bounds(units, X, Y):
 
 
 def _windows(levels, U):
-    """Levels before each row, (N + 1, K, O), of levels (K, O) before the first and U (N, O)."""
+    """View the levels before each row, (N + 1, K, O), of levels (K, O) before the first and U (N, O)."""
     K = len(levels)
     if K == 0:
         return np.empty((len(U) + 1, 0, U.shape[1]))

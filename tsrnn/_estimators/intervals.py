@@ -97,7 +97,7 @@ class Segment(NamedTuple):
     beyond: int = 0
 
     def origins(self, steps, beyond):
-        """How many forecasts of so many steps begin here, and end here, too, or ``beyond``."""
+        """Count the origins of forecasts of ``steps`` steps that end within the segment, or ``beyond`` it."""
         last = len(self.U) - max(steps, self.beyond + 1) if beyond else len(self.U) - self.beyond - steps
         return max(0, last - self.skip + 1)
 
@@ -146,7 +146,7 @@ class Ask(NamedTuple):
 
 
 def check_levels(level):
-    """Coverages in per cent, ascending, from a number or several."""
+    """Check coverages in per cent, a number or several; returns them ascending."""
     levels = [level] if np.ndim(level) == 0 else list(level)
     if not levels or not all(isinstance(p, Real) and not isinstance(p, bool) and 0 < p < 100 for p in levels):
         raise ValueError(f"level={level!r}: give coverages in per cent, between 0 and 100, such as [80, 95].")
@@ -158,7 +158,7 @@ def check_levels(level):
 
 
 def check_method(method):
-    """The name of a method."""
+    """Check the name of a method; returns it."""
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r} is unknown: give 'conformal', 'split' or 'bootstrap'.")
     return method
@@ -186,12 +186,12 @@ class Made(NamedTuple):
     last: np.ndarray
 
     def over(self, unit):
-        """The same in another unit."""
+        """Divide by a unit."""
         return Made(self.row, self.forecasts / unit, self.errors / unit, self.last / unit)
 
 
 def forecast_errors(model, segments, steps):
-    """``Made``, from rows over all segments.
+    """Forecast from rows over all segments; returns ``Made``.
 
     model : ``Maker`` of those segments that bring none.
     """
@@ -205,30 +205,30 @@ def forecast_errors(model, segments, steps):
     ends = np.cumsum(n)
     chosen = np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]  # every 24th would know one hour
     chosen = np.sort(chosen)
-    found, leap = [], 0
+    collected, leap = [], 0
     for s, start, origins in zip(ready, ends - n, np.split(chosen, np.searchsorted(chosen, ends[:-1]))):
         if len(origins) == 0:
             continue
         maker = s.maker or model
         first = s.skip + origins - start
         inputs, followed, past = _over_segment(maker, s)
-        made = _made(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level)
-        found.append(made.over(maker.dynamics.unit(followed.after.memory)))
+        of_segment = _made(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level)
+        collected.append(of_segment.over(maker.dynamics.unit(followed.after.memory)))
         leap += len(s.U) + steps
-    return _joined(found)
+    return _joined(collected)
 
 
 def _made(maker, inputs, followed, past, U, first, steps, leap, before):
-    """``Made`` from rows ``first`` (n,) of levels U (N, O), which reach as far as forecasts; before : (O,), level."""
+    """Forecast from rows ``first`` (n,) of levels U (N, O), which reach as far as forecasts; before : (O,), level."""
     rows = first[:, None] + np.arange(steps)
-    made = [out.transpose(1, 0, 2) for _, out in runs(*maker, inputs, followed, past, first, steps)]
-    made = np.concatenate([np.empty((0, steps, U.shape[1])), *made])
-    errors = np.where(_pinned(inputs), np.nan, U)[rows] - made
-    return Made(leap + first, made, errors, last_levels(before, followed.U, first))
+    forecasts = [out.transpose(1, 0, 2) for _, out in runs(*maker, inputs, followed, past, first, steps)]
+    forecasts = np.concatenate([np.empty((0, steps, U.shape[1])), *forecasts])
+    errors = np.where(_pinned(inputs), np.nan, U)[rows] - forecasts
+    return Made(leap + first, forecasts, errors, last_levels(before, followed.U, first))
 
 
 def last_levels(before, U, first):
-    """Levels before rows ``first`` (n,) of levels U (N, O) without NaN, (n, O)."""
+    """Return the levels before rows ``first`` (n,) of levels U (N, O) without NaN, (n, O)."""
     return np.concatenate([before[None], U])[first]
 
 
@@ -238,7 +238,7 @@ def _joined(found):
 
 
 def residuals(model, segments):
-    """Outputs and errors of one step (n, O), in the model's units, of all rows where all of y was measured."""
+    """Return one-step outputs and errors (n, O), in the model's units, of all rows whose y was measured whole."""
     outputs, errors = [], []
     for s in segments:
         inputs, followed, _ = _over_segment(s.maker or model, s)
@@ -250,17 +250,17 @@ def residuals(model, segments):
 
 
 def _pinned(inputs):
-    """Where bounds leave one value, (N, O) or one for all."""
+    """Return where bounds leave one value, (N, O) or one for all."""
     return np.False_ if inputs.limits is None else inputs.limits[0] >= inputs.limits[1]
 
 
 def _needed(level):
-    """Errors whose extremes are the ends of an interval of this level, in per cent."""
+    """Return how many errors an interval of this level, in per cent, needs to end at their extremes."""
     return int(np.ceil(200 / (100 - level))) - 1
 
 
 def _near(n, level):
-    """How many of n errors count as near, for levels up to this one."""
+    """Return how many of n errors count as near, for levels up to this one."""
     return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
 
 
@@ -278,44 +278,44 @@ class Scale(NamedTuple):
     bounds: tuple
 
     def terms(self, forecasts, last):
-        """(n, 5) of forecasts and last values (n,)."""
+        """Compute the terms (n, 5) of forecasts and last values (n,)."""
         p, v = ((np.stack([forecasts, last], 1).clip(self.low, self.high) - self.center) / self.width).T
         return np.stack([np.ones(len(p)), p, p**2, v, v**2], axis=1)
 
     def __call__(self, forecasts, last):
-        """g, (n,)."""
+        """Return g, (n,)."""
         return np.exp(np.clip(self.terms(forecasts, last) @ self.weights, *self.bounds))
 
 
 def local_scale(forecasts, last, errors):
-    """A ``Scale`` of errors (n,) and their scales (n,), each by other rows; None, 1 where it foretells nothing."""
+    """Fit a ``Scale`` to errors (n,), and their scales (n,) by fits to other rows; None, 1 where it predicts nothing."""
     n, size = len(errors), np.abs(errors)
     if n < MANY or not (np.median(size) > 0 and np.ptp(forecasts) > 0):
         return None, np.ones(n)
     log = np.log(np.maximum(size, FLOOR * np.median(size)))
-    seen = np.stack([forecasts, last], axis=1)
-    width = np.where(np.ptp(seen, axis=0) > 0, seen.std(axis=0), np.inf)
-    low, high = np.quantile(seen, [0.01, 0.99], axis=0)
-    scale = Scale(seen.mean(axis=0), width, low, high, np.zeros(5), (-np.inf, np.inf))
+    regressors = np.stack([forecasts, last], axis=1)
+    width = np.where(np.ptp(regressors, axis=0) > 0, regressors.std(axis=0), np.inf)
+    low, high = np.quantile(regressors, [0.01, 0.99], axis=0)
+    scale = Scale(regressors.mean(axis=0), width, low, high, np.zeros(5), (-np.inf, np.inf))
     terms = scale.terms(forecasts, last)
-    told, plain = np.empty((2, n))
-    parts = np.array_split(np.arange(n), FOLDS)
-    for part in parts:
-        others = np.delete(np.arange(n), part)
-        told[part] = terms[part] @ _slopes(terms[others], log[others])
-        plain[part] = log[others].mean()
-    gain = (log - plain) ** 2 - (log - told) ** 2
-    gains = np.array([gain[part].mean() for part in parts])
+    predicted, plain = np.empty((2, n))
+    fold_rows = np.array_split(np.arange(n), FOLDS)
+    for fold in fold_rows:
+        elsewhere = np.delete(np.arange(n), fold)
+        predicted[fold] = terms[fold] @ _slopes(terms[elsewhere], log[elsewhere])
+        plain[fold] = log[elsewhere].mean()
+    gain = (log - plain) ** 2 - (log - predicted) ** 2
+    gains = np.array([gain[fold].mean() for fold in fold_rows])
     if not gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(FOLDS):
         return None, np.ones(n)
     weights = _slopes(terms, log)
     mean = (terms @ weights).mean()
-    weights[0], told = (
+    weights[0], predicted = (
         weights[0] - mean,
-        told - mean,
+        predicted - mean,
     )  # scores stay in the units of errors, as at the steps beside
     bounds = tuple(np.quantile(terms @ weights, [0.01, 0.99]))
-    return scale._replace(weights=weights, bounds=bounds), np.exp(told.clip(*bounds))
+    return scale._replace(weights=weights, bounds=bounds), np.exp(predicted.clip(*bounds))
 
 
 def _slopes(terms, log):
@@ -325,7 +325,7 @@ def _slopes(terms, log):
 
 
 def overlap(row, errors):
-    """1 + 2 sum_k<h r(k), at least 1 and at most h, of errors (n, steps, O) at each step h, (steps, O).
+    """Return 1 + 2 sum_k<h r(k), at least 1 and at most h, of errors (n, steps, O) at each step h, (steps, O).
 
     row : (n,), where forecasts begin. Errors are about 0; r is looked at at some lags, with lines between.
     """
@@ -335,20 +335,20 @@ def overlap(row, errors):
         return out
     spread = np.zeros((row[-1] + 1, steps, O))
     spread[row] = np.nan_to_num(errors)
-    known = np.zeros_like(spread, dtype=bool)
-    known[row] = np.isfinite(errors)
+    measured = np.zeros_like(spread, dtype=bool)
+    measured[row] = np.isfinite(errors)
     lags = np.unique(np.linspace(1, steps - 1, LAGS).astype(int)) if steps > 1 else []
     square, r = spread**2, [np.ones((steps, O))]
     for k in lags:
-        both = known[k:] & known[:-k]
+        pairs = measured[k:] & measured[:-k]
         product = (spread[k:] * spread[:-k]).sum(axis=0)
-        power = np.sqrt((square[k:] * both).sum(axis=0) * (square[:-k] * both).sum(axis=0))
+        power = np.sqrt((square[k:] * pairs).sum(axis=0) * (square[:-k] * pairs).sum(axis=0))
         r.append(np.divide(product, power, out=np.zeros_like(product), where=power > 0))
     r, lags = np.array(r), np.concatenate([[0], lags])
     for h in range(1, steps):
         for o in range(O):
-            here = np.interp(np.arange(1, h + 1), lags, r[:, h, o])
-            out[h, o] = np.clip(1 + 2 * here.sum(), 1, h + 1)
+            r_h = np.interp(np.arange(1, h + 1), lags, r[:, h, o])
+            out[h, o] = np.clip(1 + 2 * r_h.sum(), 1, h + 1)
     return out
 
 
@@ -378,22 +378,22 @@ class Calibration(NamedTuple):
 
 
 def calibration(made, level, factor=1.0):
-    """The ``Calibration`` of ``Made`` on the rows kept, for levels up to this one; errors are ``factor`` times."""
+    """Calibrate on ``Made`` of the rows kept, for levels up to this one; errors are ``factor`` times."""
     _, steps, O = made.errors.shape
     check_enough(int(np.isfinite(made.errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
     scores, scales = made.errors * factor, [[None] * O for _ in range(steps)]
     for h in range(steps):
         for o in range(O):
-            known = np.isfinite(scores[:, h, o])
-            forecasts, last = made.forecasts[known, h, o], made.last[known, o]
-            scales[h][o], by = local_scale(forecasts, last, scores[known, h, o])
-            scores[known, h, o] /= by
+            valid = np.isfinite(scores[:, h, o])
+            forecasts, last = made.forecasts[valid, h, o], made.last[valid, o]
+            scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
+            scores[valid, h, o] /= by
     shared = overlap(made.row, scores)
     return Calibration(pools(made.forecasts, scores, level, shared), scales, shared)
 
 
 def pools(forecasts, errors, level, shared=None):
-    """A ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), for levels up to this one."""
+    """Make a ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), up to a level."""
     _, steps, O = errors.shape
     shared = np.ones((steps, O)) if shared is None else shared
     return [
@@ -403,7 +403,7 @@ def pools(forecasts, errors, level, shared=None):
 
 
 def _pool(forecasts, errors, h, level, shared):
-    """The ``Pool`` of step h, of forecasts and errors (n, steps): fans are smoother with the steps on either side."""
+    """Make the ``Pool`` of step h, of forecasts and errors (n, steps); the steps on either side make fans smoother."""
     n_own = np.isfinite(errors[:, h]).sum()
     beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n_own > NEAR[0] else 0
     forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
@@ -419,7 +419,7 @@ def _pool(forecasts, errors, h, level, shared):
 
 
 def conformal(made, pools, levels, scale=1.0, state=ALIKE):
-    """{level: (low, high)}, each like ``made`` (M, steps, O), which they hold.
+    """Return {level: (low, high)}, each like ``made`` (M, steps, O), which they enclose.
 
     scale : of the errors, like ``made``.   state : ``State`` at each forecast, what came after calibration.
     """
@@ -445,7 +445,7 @@ def conformal(made, pools, levels, scale=1.0, state=ALIKE):
 
 
 def _quantile(errors, place, sign, tail):
-    """How far out (M,), in the direction of ``sign``, a share ``tail`` (M,) of errors lies; (places, k), sorted."""
+    """Return how far out (M,), towards ``sign``, a share ``tail`` (M,) of the errors (places, k), sorted, lies."""
     k = errors.shape[1]
     at = np.floor(tail * (k + 1) + 1e-9).astype(int) - 1  # of k + 1 errors, the new one among them
     inside = np.maximum(at, 0)
@@ -455,12 +455,12 @@ def _quantile(errors, place, sign, tail):
 
 
 def _far(pool, tail):
-    """How far out a share ``tail`` (M,) of errors lies, by Student's t."""
+    """Return how far out a share ``tail`` (M,) of errors lies, by Student's t."""
     return -stdtrit(pool.free, tail) * pool.size * np.sqrt(1 + 1 / pool.free)
 
 
 def _places(calibration, forecasts):
-    """Where each pool has the errors nearest to forecasts (K, steps, O), whole numbers like these."""
+    """Find where each pool has the errors nearest to forecasts (K, steps, O), whole numbers like these."""
     places = np.empty(forecasts.shape, int)
     for h, outputs in enumerate(calibration.pools):
         for o, pool in enumerate(outputs):
@@ -478,7 +478,7 @@ def _near_sizes(calibration, places):
 
 
 def _outside(calibration, levels, places, scores, origin):
-    """Shares of errors in calibration below and above scores (K, C), for each of P levels, (K, P, 2, C).
+    """Return the shares of calibration errors below and above scores (K, C), for each of P levels, (K, P, 2, C).
 
     places : (K, C), where pools have the errors nearest to the forecasts that began at each row; origin : (K, C), where
     those began.
@@ -498,7 +498,7 @@ def _outside(calibration, levels, places, scores, origin):
 
 
 def scales(calibration, made, last):
-    """Scales like ``made`` (M, steps, O), after last values (M, O)."""
+    """Compute scales like ``made`` (M, steps, O), after last values (M, O)."""
     out = np.ones_like(made)
     for h, outputs in enumerate(calibration.scales):
         for o, scale in enumerate(outputs):
@@ -508,22 +508,22 @@ def scales(calibration, made, last):
 
 
 def check_enough(n, what, level):
-    """Intervals from a few errors are rough, from hardly any there are none."""
+    """Raise where errors are too few for intervals; warn where they are few."""
     message = f"level: {n} {what} with a measured y were kept for calibration"
     if n < FEW:
         raise ValueError(
             f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast fewer steps."
         )
-    wanted = max(LEAST, _needed(level))
-    if n < wanted:
+    needed = max(LEAST, _needed(level))
+    if n < needed:
         warn(
-            f"{message}, but {level:g} % wants {wanted}: intervals are rough, and wider for it (Student's t). Call "
+            f"{message}, but {level:g} % wants {needed}: intervals are rough, and wider for it (Student's t). Call "
             "calibrate(X, y) with more rows.",
         )
 
 
 def drawer(outputs, errors, rng, level):
-    """A callable(z (m, O)) -> errors (m, O) to add: of rows whose outputs (mean over O) were near."""
+    """Make a callable(z (m, O)) -> errors (m, O) to add: of rows whose outputs (mean over O) were near."""
     check_enough(len(errors), "rows", level)
     order = np.argsort(outputs.mean(axis=1), kind="stable")
     key, errors = outputs.mean(axis=1)[order], errors[order]
@@ -538,7 +538,7 @@ def drawer(outputs, errors, rng, level):
 
 
 def path_bands(paths, made, levels):
-    """{level: (low, high)}, like ``made`` (...), which they hold, of sample paths (n_paths, ...)."""
+    """Return {level: (low, high)}, like ``made`` (...), which they enclose, of sample paths (n_paths, ...)."""
     ends = {p: np.quantile(paths, [(1 - p / 100) / 2, (1 + p / 100) / 2], axis=0) for p in levels}
     return {p: (np.minimum(low, made), np.maximum(high, made)) for p, (low, high) in ends.items()}
 
@@ -547,7 +547,7 @@ def path_bands(paths, made, levels):
 
 
 def held_segments(maker, cuts, filled, U, held, own):
-    """The held rows of each piece, or else its last share, with some before them to warm up.
+    """Cut the held rows of each piece, or else its last share, with some before them to warm up.
 
     cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.   own : whether they name the maker.
     """
@@ -567,7 +567,7 @@ def held_segments(maker, cuts, filled, U, held, own):
 
 
 def segments_of(maker, table, U, rows, own=False):
-    """Rows (M,) of a table as segments; of very many, stretches from everywhere.   own : they name the maker."""
+    """Cut rows (M,) of a table into segments; of very many, stretches from everywhere.   own : they name the maker."""
     units = maker.units
     filled, stretches = np.empty((len(U), len(units.x.center))), []
     for part in table.parts:
@@ -594,15 +594,15 @@ def _segment(maker, named, filled, U, rows, start, stop=0):
     skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
     if end - first <= skip:
         return []
-    here = slice(first, max(end, stop))
-    return [Segment(named, filled[here].copy(), U[here].copy(), skip, here.stop - end)]
+    window = slice(first, max(end, stop))
+    return [Segment(named, filled[window].copy(), U[window].copy(), skip, window.stop - end)]
 
 
 # ---------------------------------------------------------------------------------------- intervals of forecasts
 
 
 def bands(fitted, remembered, inputs, followed, past, first, made, ask):
-    """Intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
+    """Return intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
 
     fitted : with trained, units and errors.   remembered(find, kind) : what was found before.   first : (M,), rows at
     which the forecasts ``made`` (M, steps, O) begin.
@@ -635,7 +635,7 @@ def bands(fitted, remembered, inputs, followed, past, first, made, ask):
 
 
 def made_conformal(ask, dynamics):
-    """Whether intervals, and paths, are made of errors at each step."""
+    """Return whether intervals, and paths, are made of errors at each step."""
     if dynamics.whole_errors:
         return bool(ask.levels) or ask.paths
     return bool(ask.levels) and ask.method != "bootstrap" and dynamics.quantiles is None
@@ -657,72 +657,72 @@ class Outlook(NamedTuple):
 
 
 def conformal_bands(fitted, remembered, limits, outlook, ask):
-    """Intervals {level: (low, high)}, (M, steps, O) each, of forecasts, and paths (n_paths, M, steps, O) or None.
+    """Return intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None.
 
     limits : bounds, (M, steps, O) each, or None.
     """
-    made, last, unit = outlook.made / outlook.unit, outlook.last / outlook.unit, outlook.unit
+    forecasts, last, unit = outlook.made / outlook.unit, outlook.last / outlook.unit, outlook.unit
     history = outlook.history and outlook.history.over(unit)
-    steps, highest = made.shape[1], max(ask.levels, default=50)
+    steps, highest = forecasts.shape[1], max(ask.levels, default=50)
     _warn_if_overfitted(fitted, remembered)
     model = Maker(fitted.trained.dynamics, fitted.units)
     errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = _of_learnt_rows(fitted, remembered)
-    known = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
+    cal = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
     if ask.paths or ask.method == "bootstrap":
-        scores, scale = errors.errors / scales_of(known, errors), scales(known, made, last)
-        found, paths = whole_paths(made, np.nan_to_num(scores), scale, ask)
+        scores, scale = errors.errors / scales_of(cal, errors), scales(cal, forecasts, last)
+        intervals, paths = whole_paths(forecasts, np.nan_to_num(scores), scale, ask)
         paths = within(limits, paths * unit)
     else:
         state, paths = ALIKE, None
         if ask.method == "conformal" and history is not None and len(history.row):
-            scores = history.errors / scales_of(known, history)
-            places = _places(known, history.forecasts)
-            size = _near_sizes(known, places)
-            outside = partial(_outside, known, ask.levels, places.reshape(len(places), -1))
-            state = tracked(scores, size, known.overlap, ask.levels, outside).of(outlook.at)
-        found = conformal(made, known.pools, ask.levels, scales(known, made, last), state)
-    return {p: tuple(within(limits, v * unit) for v in pair) for p, pair in found.items()}, paths
+            scores = history.errors / scales_of(cal, history)
+            places = _places(cal, history.forecasts)
+            size = _near_sizes(cal, places)
+            outside = partial(_outside, cal, ask.levels, places.reshape(len(places), -1))
+            state = tracked(scores, size, cal.overlap, ask.levels, outside).of(outlook.at)
+        intervals = conformal(forecasts, cal.pools, ask.levels, scales(cal, forecasts, last), state)
+    return {p: tuple(within(limits, v * unit) for v in ends) for p, ends in intervals.items()}, paths
 
 
 def within(limits, v):
-    """Values clipped to bounds, or to none."""
+    """Clip values to bounds, if there are any."""
     return v if limits is None else np.clip(v, *limits)
 
 
 def kept_errors(model, errors, steps):
-    """``Made`` of the rows kept: what ``fit`` has made already, the last step again and again, or now."""
+    """Return ``Made`` of the rows kept: that of ``fit``, its last step repeated, or computed now."""
     if errors.made is None:
         return forecast_errors(model, errors.segments, steps)
-    made = errors.made
-    step = np.minimum(np.arange(steps), made.errors.shape[1] - 1)
-    return made._replace(forecasts=made.forecasts[:, step], errors=made.errors[:, step])
+    earlier = errors.made
+    step = np.minimum(np.arange(steps), earlier.errors.shape[1] - 1)
+    return earlier._replace(forecasts=earlier.forecasts[:, step], errors=earlier.errors[:, step])
 
 
 def whole_paths(made, scores, scale, ask):
-    """Intervals of forecasts ``made`` (M, steps, O), from paths; and the paths of the last of them.
+    """Return intervals of forecasts ``made`` (M, steps, O), from paths; and the paths of the last of them.
 
     A path adds the scores (n, steps, O) of all steps of one origin, ``scale`` (M, steps, O) times.
     """
-    found = {p: (np.empty_like(made), np.empty_like(made)) for p in ask.levels}
-    some = max(1, MOST_NUMBERS // (ask.n_paths * made[0].size))
-    for m in range(0, len(made), some):
-        here = slice(m, m + some)
-        which = ask.rng.integers(len(scores), size=(ask.n_paths, len(made[here])))
-        paths = made[here] + scores[which] * scale[here]
-        for p, pair in path_bands(paths, made[here], ask.levels).items():
-            for end, new in zip(found[p], pair):
-                end[here] = new
-    return found, paths
+    intervals = {p: (np.empty_like(made), np.empty_like(made)) for p in ask.levels}
+    at_once = max(1, MOST_NUMBERS // (ask.n_paths * made[0].size))
+    for m in range(0, len(made), at_once):
+        batch = slice(m, m + at_once)
+        drawn = ask.rng.integers(len(scores), size=(ask.n_paths, len(made[batch])))
+        paths = made[batch] + scores[drawn] * scale[batch]
+        for p, ends in path_bands(paths, made[batch], ask.levels).items():
+            for end, new in zip(intervals[p], ends):
+                end[batch] = new
+    return intervals, paths
 
 
 def scales_of(calibration, made):
-    """Scales of ``Made``, like its errors."""
+    """Compute the scales of ``Made``, like its errors."""
     return scales(calibration, made.forecasts, made.last)
 
 
 def _of_learnt_rows(fitted, remembered):
-    """How many times larger errors are on new rows than on those that they were taken from."""
+    """Return how many times larger errors are on new rows than on the training rows that they come from."""
     n = fitted.errors.n_learnt
     if n is None:
         return 1.0
@@ -734,14 +734,14 @@ def _of_learnt_rows(fitted, remembered):
 
 
 def joined(recent, stretches):
-    """Of a ``Recent`` or None, a list of ``Seen`` with more of them; one whose past is None goes on from the last."""
-    found = [] if recent is None else list(recent.stretches)
+    """Append ``Seen`` stretches to a ``Recent`` or None; one whose past is None continues the last."""
+    stretches_after = [] if recent is None else list(recent.stretches)
     for s in stretches:
         if s.past is None:
-            last = found.pop()
+            last = stretches_after.pop()
             s = last._replace(X=np.concatenate([last.X, s.X]), U=np.concatenate([last.U, s.U]))
-        found.append(s)
-    return found
+        stretches_after.append(s)
+    return stretches_after
 
 
 class Later:
@@ -756,11 +756,11 @@ class Later:
             self.recent, self.last = dict(errors.recent), dict(errors.last)
 
     def errors(self):
-        """``Errors`` with all that was kept."""
+        """Return ``Errors`` with all that was kept."""
         return self.before and self.before._replace(recent=self.recent, last=self.last)
 
     def split(self, key, stretches):
-        """``Stretch`` after ``Stretch`` of the rows that are not kept, and of those from the first that is."""
+        """Split ``Stretch`` after ``Stretch`` into the rows that are not kept, and those from the first that is."""
         row = 0 if self.before is None else self._first(key, stretches[-1].rows.stop)
         for i, (rows, missing) in enumerate(stretches):
             if rows.start < row < rows.stop:
@@ -783,71 +783,71 @@ class Later:
             Seen(None if goes_on and rows.start == 0 and not missing else past, X.copy(), U[rows].copy())
             for rows, missing, past, X in visited
         ]
-        found, n = joined(None if first else recent, stretches), (0 if recent is None else recent.n) + len(U)
-        drop = _dropped(n) - (n - sum(len(s.U) for s in found))
-        while drop >= len(found[0].U):
-            drop -= len(found.pop(0).U)
+        longer, n = joined(None if first else recent, stretches), (0 if recent is None else recent.n) + len(U)
+        drop = _dropped(n) - (n - sum(len(s.U) for s in longer))
+        while drop >= len(longer[0].U):
+            drop -= len(longer.pop(0).U)
         if drop:
-            found[0] = _later(dynamics, units, found[0], drop)
-        self.recent[key] = Recent(found, n)
+            longer[0] = _later(dynamics, units, longer[0], drop)
+        self.recent[key] = Recent(longer, n)
         self.last[key] = np.where(np.isnan(U[-1]), last, U[-1])
 
     def _first(self, key, n):
-        """The first of n new rows of a series that is kept."""
+        """Return the first of n new rows of a series that is kept."""
         before = self.recent[key].n if key in self.recent else 0
         return max(0, _dropped(before + n) - before)
 
 
 def _dropped(n):
-    """How many of n rows are kept no more."""
+    """Return how many of n rows are no longer kept."""
     return max(0, (n - KEPT) // BLOCK * BLOCK)
 
 
 def _later(dynamics, units, seen, n):
-    """``Seen`` without its first n rows."""
+    """Drop the first n rows of ``Seen``."""
     past = follow(dynamics, units, units.scaled(seen.X[:n]), seen.U[:n], seen.past).after
     past = past._replace(inputs=seen.X[n - 1, : units.n_inputs].copy())
     return Seen(past, seen.X[n:].copy(), seen.U[n:].copy())
 
 
 def made_since(maker, recent, steps):
-    """``Made`` from each row that ``update`` has seen; None where there was none."""
+    """Forecast from each row that ``update`` has seen; returns ``Made``, None where there was none."""
     if recent is None:
         return None
-    found, leap, before = [], 0, maker.units.level
+    collected, leap, before = [], 0, maker.units.level
     for s in recent.stretches:
         inputs = maker.units.scaled(s.X)
         followed = follow(*maker, inputs, s.U, s.past)
-        found.append(_from_each_row(maker, inputs, followed, s, steps, leap, before))
+        collected.append(_from_each_row(maker, inputs, followed, s, steps, leap, before))
         leap, before = leap + len(s.U), followed.U[-1]
-    return _joined(found)
+    return _joined(collected)
 
 
 def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
-    """``Made`` from each row of ``Seen``: errors are NaN where a forecast reaches beyond the last."""
+    """Forecast from each row of ``Seen``: errors are NaN where a forecast reaches beyond the last."""
     dynamics, U = maker.dynamics, seen.U
     ahead, rows = dynamics.wide(steps), np.arange(len(U))
     inputs, followed = _on(inputs, ahead), followed._replace(Z=_longer(followed.Z, ahead))
     unknown = np.concatenate([U, np.full((ahead, U.shape[1]), np.nan)])
-    made = _made(maker, inputs, followed, seen.past, unknown, rows, steps, leap, before)
+    outcome = _made(maker, inputs, followed, seen.past, unknown, rows, steps, leap, before)
     if ahead > steps:  # the last ones would see inputs that have not come
-        made.errors[max(0, len(U) - ahead + 1) :] = np.nan
-    return made
+        outcome.errors[max(0, len(U) - ahead + 1) :] = np.nan
+    return outcome
 
 
 def _longer(v, n):
-    """n more rows like the last."""
+    """Append n rows like the last."""
     return np.concatenate([v, np.repeat(v[-1:], n, axis=0)])
 
 
 def _on(inputs, n):
-    """``Inputs`` of n more rows, which no forecast of a known row sees."""
+    """Append n rows to ``Inputs``, which no forecast of a known row sees."""
     limits = None if inputs.limits is None else tuple(_longer(v, n) for v in inputs.limits)
     return inputs._replace(filled=_longer(inputs.filled, n), z=_longer(inputs.z, n), limits=limits)
 
 
 def _within(limits, pair, first):
-    """Ends of intervals (M, steps, O) clipped to the bounds of their rows."""
+    """Clip ends of intervals (M, steps, O) to the bounds of their rows."""
     if limits is None:
         return pair
     rows = first[:, None] + np.arange(pair[0].shape[1])
@@ -868,21 +868,21 @@ def _warn_if_overfitted(fitted, remembered):
 
 
 def path_rng(random_state):
-    """What sample paths are drawn with: the same at each call where ``random_state`` is an int."""
+    """Return the generator of sample paths: the same at each call where ``random_state`` is an int."""
     return np.random.default_rng(random_state if isinstance(random_state, Integral) else None)
 
 
 def memo(estimator, fitted):
-    """A callable(find, kind) -> find(), called once for the many series of a forecast or a backtest."""
+    """Make a callable(find, kind) -> find() that caches over the many series of a forecast or a backtest."""
 
     def remembered(find, kind):
-        trained, segments, found = _errors_found.get(estimator, (None, None, {}))
+        trained, segments, cache = _errors_found.get(estimator, (None, None, {}))
         if trained is not fitted.trained or segments is not fitted.errors.segments:
-            found = {}
-        if kind not in found:
-            found = {**found, kind: find()}
-            _errors_found[estimator] = fitted.trained, fitted.errors.segments, found
-        return found[kind]
+            cache = {}
+        if kind not in cache:
+            cache = {**cache, kind: find()}
+            _errors_found[estimator] = fitted.trained, fitted.errors.segments, cache
+        return cache[kind]
 
     return remembered
 
@@ -891,35 +891,35 @@ def memo(estimator, fitted):
 
 
 def fan_bands(model, segments, inputs, followed, past, first, made, levels):
-    """Intervals {level: (low, high)}, (M, steps, O) each, from quantiles that the model has learnt; in levels."""
+    """Return intervals {level: (low, high)}, (M, steps, O) each, from the model's own quantiles; in levels."""
     dynamics, steps = model.dynamics, made.shape[1]
     ends = {p: _ends(dynamics.quantiles, p) for p in levels}
     fan = dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
-    found, inner = {}, (made, made)
+    intervals, inner = {}, (made, made)
     wider = _misses(model, segments, steps, ends) if segments else dict.fromkeys(ends, 0.0)
     for p, (low, high) in ends.items():
         low = np.minimum(fan[..., low] - wider[p], inner[0])  # also after a calibration nothing crosses
         high = np.maximum(fan[..., high] + wider[p], inner[1])
         inner = low, high
-        found[p] = _within(inputs.limits, inner, first)
-    return found
+        intervals[p] = _within(inputs.limits, inner, first)
+    return intervals
 
 
 def _ends(quantiles, level):
-    """Which quantiles are the ends of an interval."""
-    wanted = [(1 - level / 100) / 2, (1 + level / 100) / 2]
-    found = [np.flatnonzero(np.isclose(quantiles, q, rtol=0, atol=1e-9)) for q in wanted]
-    lost = [f"{q:g}" for q, at in zip(wanted, found) if len(at) == 0]
+    """Return which quantiles are the ends of an interval."""
+    tails = [(1 - level / 100) / 2, (1 + level / 100) / 2]
+    places = [np.flatnonzero(np.isclose(quantiles, q, rtol=0, atol=1e-9)) for q in tails]
+    lost = [f"{q:g}" for q, at in zip(tails, places) if len(at) == 0]
     if lost:
         raise ValueError(
-            f"level={level:g} needs the quantiles {' and '.join(f'{q:g}' for q in wanted)}, but "
+            f"level={level:g} needs the quantiles {' and '.join(f'{q:g}' for q in tails)}, but "
             f"quantiles={quantiles!r}: fit with {' and '.join(lost)} among them."
         )
-    return [int(at[0]) for at in found]
+    return [int(at[0]) for at in places]
 
 
 def _misses(model, segments, steps, ends):
-    """How much wider intervals {level: two quantiles} must be to hold in ``calibrate``, (steps, O)."""
+    """Return by how much intervals {level: two quantiles} must widen to hold in ``calibrate``, (steps, O)."""
     out = {p: [] for p in ends}
     for s in segments:
         maker, first = s.maker or model, np.arange(s.skip, len(s.U) - steps + 1)
@@ -952,7 +952,7 @@ def _upper(misses, share):
 
 
 def folds(cv, table):
-    """Pairs of rows of a table, to train on and to test on."""
+    """Split the rows of a table into pairs, to train on and to test on."""
     N = len(table.y)
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
@@ -977,7 +977,7 @@ def folds(cv, table):
 
 
 def index_of(table):
-    """An index that tells series and stamps of a table's rows, in its order."""
+    """Make an index of series and stamps of a table's rows, in its order."""
     times = [
         to_index(p.stamps.clock, p.stamps.values)
         if tells(p.stamps)
