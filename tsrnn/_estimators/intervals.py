@@ -288,7 +288,7 @@ class Scale(NamedTuple):
 
 
 def local_scale(forecasts, last, errors):
-    """Fit a ``Scale`` to errors (n,), and their scales (n,) by fits to other rows; None, 1 where it predicts nothing."""
+    """Fit a ``Scale`` to errors (n,), and their scales (n,) by fits to other rows; None, 1 where nothing is gained."""
     n, size = len(errors), np.abs(errors)
     if n < MANY or not (np.median(size) > 0 and np.ptp(forecasts) > 0):
         return None, np.ones(n)

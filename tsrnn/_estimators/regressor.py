@@ -81,7 +81,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     # ---------------------------------------------------------------------------------- what y means
 
     def _check_y(self, y, fitted):
-        """Y (N, O), NaN where there is no value, and its ``Form``; as in training where that is given."""
+        """Check y; returns Y (N, O), NaN where there is no value, and its ``Form``, that of training if ``fitted``."""
         Y, ndim = check_y(y)
         names = getattr(y, "columns", None)
         names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
@@ -115,7 +115,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return meet((goes_on and fitted.units.own) or {}, U, target, table.parts)
 
     def _target(self, table, pieces, form):
-        """The ``Target`` that the parameter names, or that suits y."""
+        """Return the ``Target`` that the parameter names, or choose one for y."""
         if not is_auto(self.target_transform):
             return resolve_target(self.target_transform)
         fitted = self.__dict__.get("fitted_")
@@ -196,27 +196,27 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         else:
             segments = []
             for train, test in folds(cv, table):
-                other = self._fitted_on(table, train).fitted_
-                maker = Maker(other.trained.dynamics, other.units)
-                U = other.units.levels(table)
+                refit = self._fitted_on(table, train).fitted_
+                maker = Maker(refit.trained.dynamics, refit.units)
+                U = refit.units.levels(table)
                 segments += segments_of(maker, table, U, test, own=True)
         self.fitted_ = fitted._replace(errors=Errors(segments, None, {}, fitted.errors.last))
 
     def _unfitted(self):
-        """A copy for ``calibrate`` to fit."""
+        """Return a copy for ``calibrate`` to fit."""
         return clone(self)
 
     def _fitted_on(self, table, train):
-        """A copy fitted to the rows ``train`` of a table; y of the others it does not see."""
+        """Fit a copy to the rows ``train`` of a table; y of the others is hidden."""
         Y, index = np.full_like(table.y, np.nan), index_of(table)
         Y[train] = table.y[train]
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
         X = pd.DataFrame(table.X[:, : len(names)], index=index, columns=list(names))
-        other, quiet = self._unfitted(), {"series": None, "verbose": 0}
-        words = {name: name.rpartition("__")[2] for name in other.get_params()}  # also of an estimator inside
-        other.set_params(**{name: quiet[word] for name, word in words.items() if word in quiet})
-        other._is_compared = False  # fit has done so
-        return other.fit(X, pd.DataFrame(Y, index=index))
+        model, quiet = self._unfitted(), {"series": None, "verbose": 0}
+        words = {name: name.rpartition("__")[2] for name in model.get_params()}  # also of an estimator inside
+        model.set_params(**{name: quiet[word] for name, word in words.items() if word in quiet})
+        model._is_compared = False  # fit has done so
+        return model.fit(X, pd.DataFrame(Y, index=index))
 
     # ---------------------------------------------------------------------------------- forecasts of given rows
 
@@ -302,7 +302,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def trajectories(
         self, X, y, steps, *, origins=None, level=None, method="conformal", start=None, groups=None
     ):
-        """Forecasts of several steps from many rows of one series, all at once: what a backtest needs.
+        """Forecast several steps from many rows of one series, all at once: what a backtest needs.
 
         Parameters
         ----------
@@ -352,38 +352,38 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         ask = Ask(levels, method, path_rng(self.random_state), PATHS)
         ((_, stretches, past, _),) = self._resume(fitted, table, start, U)
         order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
-        made = np.full((len(first), steps, U.shape[1]), np.nan)
-        ends = {p: (np.full_like(made, np.nan), np.full_like(made, np.nan)) for p in levels}
-        whole, last, seen = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
+        forecasts = np.full((len(first), steps, U.shape[1]), np.nan)
+        ends = {p: (np.full_like(forecasts, np.nan), np.full_like(forecasts, np.nan)) for p in levels}
+        whole, last, visited = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
         (begun, level), conformal = _begun(fitted, key, past), made_conformal(ask, dynamics)
         for rows, missing in stretches:
             past, inputs = across(dynamics, units, past, missing), whole.of(rows)
             goes_on = begun is not None and not rows.start and not missing
-            seen.append(Seen(None if goes_on else past, inputs.filled, U[rows]))
+            visited.append(Seen(None if goes_on else past, inputs.filled, U[rows]))
             followed = follow(dynamics, units, inputs, U[rows], past)
             inside = order[(first[order] >= rows.start) & (first[order] + steps <= rows.stop)]
             begins = first[inside] - rows.start
-            for which, out in runs(dynamics, units, inputs, followed, past, begins, steps):
-                made[inside[which]] = out.transpose(1, 0, 2)
+            for batch, out in runs(dynamics, units, inputs, followed, past, begins, steps):
+                forecasts[inside[batch]] = out.transpose(1, 0, 2)
             last[inside], level = last_levels(level, followed.U, begins), followed.U[-1]
             if levels and len(inside) and not conformal:
-                found, _ = bands(fitted, remembered, inputs, followed, past, begins, made[inside], ask)
-                for p, pair in found.items():
-                    for end, new in zip(ends[p], pair):
+                limits, _ = bands(fitted, remembered, inputs, followed, past, begins, forecasts[inside], ask)
+                for p, band in limits.items():
+                    for end, new in zip(ends[p], band):
                         end[inside] = new
             past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
         if conformal:
-            ends = self._conformal(fitted, whole, made, last, begun, seen, first, ask)[0]
-        warn_if_astray(dynamics, units, made)
+            ends = self._conformal(fitted, whole, forecasts, last, begun, visited, first, ask)[0]
+        warn_if_astray(dynamics, units, forecasts)
 
         def answer(levels):
             out = units.inverse(levels, key)
             return out[:, :, 0] if fitted.form.y_ndim == 1 else out
 
-        return Trajectories(answer(made), {p: tuple(map(answer, pair)) for p, pair in ends.items()})
+        return Trajectories(answer(forecasts), {p: tuple(map(answer, band)) for p, band in ends.items()})
 
     def _conformal(self, fitted, inputs, made, last, begun, seen, first, ask):
-        """Intervals {level: (low, high)} of forecasts ``made`` (M, steps, O) from some rows of all the rows seen."""
+        """Return intervals {level: (low, high)} of forecasts ``made`` (M, steps, O) from some of the rows seen."""
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
         unit = model.dynamics.unit(seen[0].past.memory if begun is None else begun.stretches[-1].past.memory)
         before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
@@ -447,8 +447,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
         ask = Ask(levels, method, path_rng(self.random_state), n_paths)
-        made = list(self._forecasts(fitted, steps, X_future, groups, ask))
-        return self._together(fitted, made, steps, X_future, groups, bool(levels))
+        answers = list(self._forecasts(fitted, steps, X_future, groups, ask))
+        return self._together(fitted, answers, steps, X_future, groups, bool(levels))
 
     def sample_paths(self, steps, X_future=None, *, n_paths=PATHS, groups=None):
         """Draw paths that the series may take after the last row seen, by feeding back errors of one step.
@@ -481,8 +481,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         steps = check_steps(steps)
         check_number("n_paths", n_paths, 1, integer=True)
         ask = Ask([], "bootstrap", path_rng(self.random_state), n_paths, paths=True)
-        made = self._forecasts(fitted, steps, X_future, groups, ask)
-        paths = {key: found[..., 0] if fitted.form.y_ndim == 1 else found for key, _, _, found, _ in made}
+        answers = self._forecasts(fitted, steps, X_future, groups, ask)
+        paths = {key: drawn[..., 0] if fitted.form.y_ndim == 1 else drawn for key, _, _, drawn, _ in answers}
         return paths[None] if list(paths) == [None] else paths
 
     def _forecasts(self, fitted, steps, X_future, groups, ask):
@@ -498,27 +498,27 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             inputs = units.scaled(future.filled)
             followed = follow(dynamics, units, inputs, np.full((wide, units.n_outputs), np.nan), past)
             warn_if_astray(dynamics, units, followed.out)
-            found, paths = {}, None
+            intervals, paths = {}, None
             if ask.levels or ask.paths:
-                made, first = followed.out[None, :steps], np.zeros(1, int)
+                point, first = followed.out[None, :steps], np.zeros(1, int)
                 if made_conformal(ask, dynamics):
                     unit = dynamics.unit(past.memory)
-                    found, paths = self._conformal_ahead(fitted, inputs, key, made, unit, ask)
+                    intervals, paths = self._conformal_ahead(fitted, inputs, key, point, unit, ask)
                 else:
-                    found, paths = bands(fitted, remembered, inputs, followed, past, first, made, ask)
-                found = {p: [units.inverse(v[0], key) for v in pair] for p, pair in found.items()}
+                    intervals, paths = bands(fitted, remembered, inputs, followed, past, first, point, ask)
+                intervals = {p: [units.inverse(v[0], key) for v in band] for p, band in intervals.items()}
                 paths = None if paths is None else units.inverse(paths[:, 0], key)
-            yield key, units.inverse(followed.out[:steps], key), found, paths, future
+            yield key, units.inverse(followed.out[:steps], key), intervals, paths, future
 
     def _conformal_ahead(self, fitted, inputs, key, made, unit, ask):
-        """Intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
+        """Return intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
         begun = fitted.errors.recent.get(key) if ask.method == "conformal" else None
         history = made_since(model, begun, steps)
-        known = np.array([0 if history is None else len(history.row)])
+        at = np.array([0 if history is None else len(history.row)])
         last = fitted.errors.last.get(key, model.units.level)[None]
         limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
-        outlook = Outlook(made, last, unit, history, known)
+        outlook = Outlook(made, last, unit, history, at)
         return conformal_bands(fitted, memo(self, fitted), limits, outlook, ask)
 
     def _futures(self, fitted, steps, X, groups):
@@ -537,18 +537,18 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
 
     def _needed(self, fitted, steps):
-        """Rows of X_future that a forecast looks at."""
+        """Return how many rows of X_future a forecast needs."""
         units = fitted.units
         if units.bounds is not None and units.bounds.has_columns:
             return steps
         return fitted.trained.dynamics.needs(steps) if units.n_inputs else 0
 
     def _known_columns(self, fitted, X, steps):
-        """X_future, of which some columns may be left out by a model that does not look at them."""
+        """Return X_future, completed in columns that the model does not look at."""
         return X
 
     def _future(self, fitted, place, steps, X, stamps):
-        """The ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None."""
+        """Return the ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None."""
         dynamics, units = fitted.trained.dynamics, fitted.units
         if steps > MOST_STEPS:
             raise ValueError(
@@ -577,21 +577,21 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return Future(place, filled[:steps], stamps)
 
     def _together(self, fitted, made, steps, X_future, groups, wide):
-        """Forecasts of all series, as ``_forecasts`` gives them, as the user gave the series.   wide : as a frame."""
+        """Join the forecasts of all series in the container that the user gave.   wide : as a frame."""
         names, container = fitted.form.key_names, fitted.form.container
         if X_future is not None or groups is not None:
             table = gather(X_future, None, None, groups, self.series)
             names, container = table.names, table.form
         if made[0][0] is None or container != "table":
             frames = [
-                _framed(fitted, out, found, _future_index(future, steps), wide)
-                for _, out, found, _, future in made
+                _framed(fitted, out, intervals, _future_index(future, steps), wide)
+                for _, out, intervals, _, future in made
             ]
             return frames[0] if made[0][0] is None else frames
         index = future_index({key: future.place for key, *_, future in made}, steps, names)
         _, outs, founds, *_ = zip(*made)
-        found = {p: [np.concatenate([f[p][k] for f in founds]) for k in range(2)] for p in founds[0]}
-        frame = _framed(fitted, np.concatenate(outs), found, index, wide)
+        intervals = {p: [np.concatenate([f[p][k] for f in founds]) for k in range(2)] for p in founds[0]}
+        frame = _framed(fitted, np.concatenate(outs), intervals, index, wide)
         if isinstance(frame, np.ndarray):
             frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
         return frame
@@ -599,7 +599,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     # ---------------------------------------------------------------------------------- how good
 
     def score(self, X, y, sample_weight=None, groups=None):
-        """R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
+        """Return R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
 
         Parameters
         ----------
@@ -622,21 +622,21 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         else:
             table = self._check_rows(fitted, X, y, groups, sample_weight)
             out, Y, weight = self._free_run(fitted, table, self.start), table.y, table.weight
-        known = np.isfinite(Y)
-        if not known.any(axis=0).all():
+        valid = np.isfinite(Y)
+        if not valid.any(axis=0).all():
             raise ValueError(
-                f"y has no measured value in column {int(np.argmin(known.any(axis=0)))}, so there is nothing to score: "
+                f"y has no measured value in column {int(np.argmin(valid.any(axis=0)))}, so there is nothing to score: "
                 "give rows where it was measured."
             )
         weight = None if sample_weight is None else weight
         scores = [
-            _r2(Y[k, o], out[k, o], None if weight is None else weight[k]) for o, k in enumerate(known.T)
+            _r2(Y[k, o], out[k, o], None if weight is None else weight[k]) for o, k in enumerate(valid.T)
         ]
         return float(np.mean(scores))
 
 
 def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
-    """``model.predict_ahead(X, y, steps=h)`` for each of several horizons, {h: ...}, in one pass through the rows."""
+    """Forecast as ``model.predict_ahead`` for several horizons, {h: ...}, in one pass through the rows."""
     fitted = model._fitted()
     if y is None:
         raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
@@ -648,14 +648,14 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
 
 
 def free_run(model, X, y, start=None):
-    """``model.predict(X)`` of rows whose y is known, which tells no more than where to start."""
+    """Predict as ``model.predict(X)``, of rows whose known y only helps to find the start."""
     fitted = model._fitted()
     table = model._check_rows(fitted, X, y, None)
     return table.give_back(_shaped(fitted, model._free_run(fitted, table, start)))
 
 
 def _begun(fitted, key, past):
-    """What rows go on from that start at a past: the ``Recent`` of their series or None, and the level (O,) before."""
+    """Return what precedes rows that start at a past: the ``Recent`` of their series or None, the level (O,) before."""
     place, errors = fitted.series.get(key), fitted.errors
     if errors is None or place is None or past is not place.past:
         return None, fitted.units.level
@@ -663,7 +663,7 @@ def _begun(fitted, key, past):
 
 
 def _check_origins(origins, N, steps):
-    """Rows (M,) at which forecasts of so many steps begin, of N rows."""
+    """Check the rows (M,) at which forecasts of ``steps`` steps begin, of N rows."""
     if steps > N:
         raise ValueError(f"X has {N} rows, too few for steps={steps}: give at least as many rows.")
     first = np.arange(N - steps + 1) if origins is None else np.asarray(origins)
@@ -692,7 +692,7 @@ def _check_follows(seen, stamps):
 
 
 def _future_index(future, steps):
-    """The index of a forecast, or None where it cannot be told."""
+    """Return the index of a forecast, or None where it is unknown."""
     timeline = None if future.place is None else future.place.timeline
     stamps = future.stamps
     if stamps is not None and len(stamps.values) < steps:
@@ -703,7 +703,7 @@ def _future_index(future, steps):
 
 
 def _framed(fitted, out, found, index, wide):
-    """A forecast (steps, O) as the user gets it: with intervals {level: pair}, if ``wide``, as a frame."""
+    """Give a forecast (steps, O) the user's form: with intervals {level: pair}, if ``wide``, a frame."""
     names, O = fitted.form.y_names, out.shape[1]
     if wide:
         names = names if names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
@@ -723,12 +723,12 @@ def _framed(fitted, out, found, index, wide):
 
 
 def _shaped(fitted, out):
-    """(N,) if y was, else (N, O)."""
+    """Return (N,) if y was, else (N, O)."""
     return out[:, 0] if fitted.form.y_ndim == 1 else out
 
 
 def _r2(y, out, weight):
-    """R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
+    """Compute R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
     unit = 2.0 ** np.floor(np.log2(np.max(np.abs(y)) or 1.0))
     with np.errstate(over="ignore"):
         return r2_score(y / unit, out / unit, sample_weight=weight)

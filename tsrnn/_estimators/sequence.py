@@ -183,7 +183,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return "fitted_" in self.__dict__
 
     def _fitted(self):
-        """What was learnt, read once by each verb; raises where nothing was."""
+        """Return what was learnt, read once by each verb; raise where nothing was."""
         try:
             return self.__dict__["fitted_"]
         except KeyError:
@@ -257,10 +257,10 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     @property
     def series_scales_(self):
         """Center and scale of the levels of each series, by its key, with ``scale="series"``."""
-        own = self._units().own
-        if own is None:
+        scales = self._units().own
+        if scales is None:
             raise AttributeError(f"{type(self).__name__} was fitted without scale='series'.")
-        return own
+        return scales
 
     @property
     def series_(self):
@@ -409,7 +409,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for())
 
     def _check_whole(self, X, y, sample_weight, groups):
-        """The ``Form``, and a table of X (N, F) whose y (S, O) and weights (S,) have an entry a series."""
+        """Check rows; returns the ``Form``, and a table of X (N, F), y (S, O), weights (S,): an entry a series."""
         check_word("missing", self.missing, MISSING)
         table = gather(X, None, None, groups, self.series)
         y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
@@ -428,7 +428,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return form, table.of(X, None, None)._replace(y=Y, weight=weight)
 
     def _learn_whole_units(self, table, goal, counts, held, before, form):
-        """Units, and a ``Series`` each, whose last row has the y of the whole."""
+        """Learn units; returns them, and a ``Series`` each, whose last row has the y of the whole."""
         parts, learn = table.parts, counts & ~held
         rows = np.zeros(len(table.X), bool)
         for part, counts_here in zip(parts, learn):
@@ -454,7 +454,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return units, series
 
     def _answers(self, fitted, X, groups):
-        """Levels (S, O) of the y of each series."""
+        """Compute levels (S, O) of the y of each series."""
         dynamics, units = fitted.trained.dynamics, fitted.units
         table = gather(X, None, None, groups, self.series)
         X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
@@ -467,7 +467,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return U
 
     def _whole_y(self, fitted, X, y, sample_weight, groups):
-        """Y (S, O), in the order of the series of X, and weights (S,) or None."""
+        """Return Y (S, O), in the order of the series of X, and weights (S,) or None."""
         table = gather(X, None, None, groups, self.series)
         Y, _ = self._check_y(in_order_of(table.parts, y, table.names), fitted)
         if len(Y) != len(table.parts):
@@ -479,44 +479,45 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return Y, sample_weight
 
     def _with_lags(self, learner, table, pieces, goal):
-        """The learner with lags that were found, where parameters leave them open; and all its ``Lags``, if any."""
+        """Choose the lags that parameters leave open; returns the learner with them, and all its ``Lags``, if any."""
         owner = self._has_lags()
-        given = {name: getattr(owner, name, ()) for name in Lags._fields}
-        if not any(map(is_auto, given.values())):
+        settings = {name: getattr(owner, name, ()) for name in Lags._fields}
+        if not any(map(is_auto, settings.values())):
             return learner, lags_of(learner)
         fitted = self.__dict__.get("fitted_")
         lags = fitted.lags if fitted is not None and getattr(self, "warm_start", False) else None
         if lags is None:
-            given = {
-                name: "auto" if is_auto(v) else getattr(lags_of(learner), name) for name, v in given.items()
+            settings = {
+                name: "auto" if is_auto(v) else getattr(lags_of(learner), name)
+                for name, v in settings.items()
             }
             pieces = long_ones(pieces)
             U, X = ([V[p] for p in pieces] for V in (goal.U, table.X))
             differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
-            asked = {"horizon": getattr(self, "horizon", None), "differences": differences}
-            asked["most"] = most_lags(learner, sum(map(len, U)))
-            lags = choose_lags(U, index_of(table.parts[0].stamps), X, **given, **asked)
+            options = {"horizon": getattr(self, "horizon", None), "differences": differences}
+            options["most"] = most_lags(learner, sum(map(len, U)))
+            lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
         return self._learner_of(lags), lags
 
     def _has_lags(self):
-        """The estimator that has the parameters of lags."""
+        """Return the estimator that has the parameters of lags."""
         return self
 
     def _learner_of(self, lags):
-        """The learner, with those ``Lags`` where parameters leave them open."""
+        """Return the learner, with those ``Lags`` where parameters leave them open."""
         if lags is None:
             return self._learner()
         return but(self, **open_lags(self, lags))._learner()
 
     def _for_y(self, learner, form, table):
-        """The learner, once the rows are known, and what X and y hold."""
+        """Return the learner, given the checked rows and what X and y hold."""
         vocabulary, classes = form.vocabulary, form.classes
         exclusive = classes is not None and classes.link == "softmax" and not form.whole
         counts = {} if vocabulary is None else vocabulary.counts
         return learner.of_symbols(counts, len(classes.labels) if exclusive else 0)
 
     def _hold_back(self, learner, table, counts):
-        """Rows for validation, (N,) bool, of each series: the last share of those that count, or stretches of it."""
+        """Choose rows for validation, (N,) bool: of each series the last share of those that count, or stretches."""
         share = stretches if learner.learns_held else last_share
         held = np.zeros(len(counts), bool)
         for part in table.parts:
@@ -524,7 +525,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return held
 
     def _learn_units(self, learner, table, goal, counts, before, form):
-        """Units from the rows that count; with them inputs, filled and scaled, (N, D) each, and scaled y (N, O)."""
+        """Learn units from the rows that count; returns them, inputs (N, D) filled and scaled, scaled y (N, O)."""
         fresh = before is None  # else warm_start goes on with weights that are made for the old scales
         means = _means(form, table.X, counts) if fresh else before.units.means
         filled = table.X
@@ -553,7 +554,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return units, filled, Xz, Z
 
     def _before(self, learner, net, form):
-        """What a warm start goes on from, a ``Fitted``; or None."""
+        """Return the ``Fitted`` that a warm start continues from; or None."""
         fitted = self.__dict__.get("fitted_")
         if fitted is None or learner.before(fitted.trained, net) is None:
             return None
@@ -569,12 +570,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return fitted
 
     def _made_for(self):
-        """Parameters that weights are made for, as text."""
+        """Return the parameters that weights are made for, as text."""
         names = ("scale", "target_transform", "missing")
         return {name: repr(getattr(self, name)) for name in names if hasattr(self, name)}
 
     def _random_state(self):
-        """What training draws from."""
+        """Return the generator of training."""
         try:
             return check_random_state(self.random_state)
         except ValueError as error:
@@ -583,34 +584,34 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             ) from None
 
     def _settle(self, table, units, trained, U, filled, Xz):
-        """The ``Place`` of each series after training, by its key."""
+        """Return the ``Place`` of each series after training, by its key."""
         dynamics, places = trained.dynamics, {}
         first, limits = first_past(dynamics, units), units.limits(filled)
-        inputs = Inputs(filled, Xz, limits)
+        whole = Inputs(filled, Xz, limits)
         k = 0  # of the series that was learnt from
         for part in table.parts:
-            rows, here = part.rows, inputs.of(part.rows)
+            rows, inputs = part.rows, whole.of(part.rows)
             stretches = _cut(part)
             end = trained.ends[k] if trained.ends and len(stretches) == 1 and not units.looks_back else None
             k += len(stretches)
             if end is not None:
-                past = first._replace(memory=end, inputs=here.filled[-1, : units.n_inputs])
+                past = first._replace(memory=end, inputs=inputs.filled[-1, : units.n_inputs])
             else:
-                _, past = walk(dynamics, units, here, as_levels(U[rows], units.n_outputs), stretches, first)
+                _, past = walk(dynamics, units, inputs, as_levels(U[rows], units.n_outputs), stretches, first)
             n = dynamics.lead + units.looks_back
             head = as_levels(U[rows][:n], units.n_outputs)
             places[part.key] = begin(dynamics, units, part, table.X[rows], head, past)
         return places
 
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
-        """Where intervals come from, of a model that has any."""
+        """Return the ``Errors`` that intervals come from, of a model that has any."""
         return None
 
     def _compare(self, learner, maker, rows):
         """Compare a new model with what is simpler."""
 
     def _judged(self, form, trained, series):
-        """The form of answers, once it is known how the model does on the ``Series`` of training."""
+        """Return the form of answers, given the model's answers to the ``Series`` of training."""
         return form
 
     @all_or_nothing
@@ -656,11 +657,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 past = across(trained.dynamics, units, past, missing)
                 inputs = units.inputs(X[rows], past.inputs)
                 Z = units.late(units.y(units.target.differences(levels[rows], past.levels)))
-                one = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
+                scaled = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
                 if learner.whole_scale:
-                    check_size(one.X, Z)
+                    check_size(scaled.X, Z)
                 with one_thread:
-                    trained = learner.learn_more(trained, one, past.memory, rng)
+                    trained = learner.learn_more(trained, scaled, past.memory, rng)
                 followed = follow(trained.dynamics, units, inputs, levels[rows], past)
                 pasts.append((rows, missing, past, inputs.filled))
                 past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
@@ -717,7 +718,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     # ---------------------------------------------------------------------------------- where to start
 
     def _cut_and_warn(self, dynamics, part, start):
-        """``Stretch`` after ``Stretch`` of the rows of a part, the first over the gap since the start."""
+        """Cut the rows of a part into ``Stretch`` after ``Stretch``, the first over the gap since the start."""
         n = part.rows.stop - part.rows.start
         stretches = cut(part.stamps, n, start.timeline)
         if start.missing or len(stretches) > 1:
@@ -740,9 +741,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         if isinstance(start, tuple):
             histories = self._histories(fitted, start)
             if (None in histories) != (table.parts[0].key is None):
-                which, other = ("X", "the history") if None in histories else ("the history", "X")
+                keyed, keyless = ("X", "the history") if None in histories else ("the history", "X")
                 raise ValueError(
-                    f"start: {which} tells its series apart, but {other} does not: give both in the same way, for "
+                    f"start: {keyed} tells its series apart, but {keyless} does not: give both in the same way, for "
                     "example with a MultiIndex (series, time)."
                 )
         for part in table.parts:
@@ -756,9 +757,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             yield part, self._cut_and_warn(dynamics, part, begins), begins.past, begins.head
 
     def _estimated(self, fitted, table, start, fed):
-        """As ``_resume``, where each part starts from the past that best explains its own first rows."""
-        dynamics, units, told = fitted.trained.dynamics, fitted.units, self._told(fitted, table, start)
-        Y, most = units.levels(told), start[1] if isinstance(start, tuple) else None
+        """Resume as ``_resume``, each part from the past that best explains its own first rows."""
+        dynamics, units, measured = fitted.trained.dynamics, fitted.units, self._told(fitted, table, start)
+        Y, most = units.levels(measured), start[1] if isinstance(start, tuple) else None
         for part in table.parts:
             begins = _starts(fitted, part, table.X[part.rows], "cold", table.form)
             stretches = self._cut_and_warn(dynamics, part, begins)
@@ -768,7 +769,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             yield part, stretches, past, begins.head
 
     def _told(self, fitted, table, start):
-        """A table with the y of its first rows, where those are given in ``start``; one with y is as it was."""
+        """Fill in the y of a table's first rows from ``start``, where it has one; a table with y stays."""
         if not isinstance(start, tuple) or isinstance(start[1], Integral):
             return table
         with about("start"):
@@ -783,7 +784,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return table._replace(y=y)
 
     def _explaining(self, fitted, X, U, Y, past, stretches, most):
-        """The past that best explains the first rows of a series: levels Y (N, O), of which the model is given U."""
+        """Estimate the past that best explains first rows: levels Y (N, O), of which the model is given U."""
         dynamics, units, name = fitted.trained.dynamics, fitted.units, type(self).__name__
         if fitted.form.classes is not None:
             raise ValueError(
@@ -803,12 +804,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return estimate(dynamics, units, past, first_rows(inputs, U[rows], Y[rows], most))
 
     def _histories(self, fitted, start):
-        """Of each series in a history (X_hist, y_hist): its timeline and its past at the end."""
+        """Follow the series of a history (X_hist, y_hist); returns the timeline of each and its past at the end."""
         with about("start"):
             table = self._check_rows(fitted, *start[:2], None)
             check_grids(fitted, table)
         dynamics, units = fitted.trained.dynamics, fitted.units
-        U, found, cold = units.levels(table), {}, cold_past(dynamics, units)
+        U, histories, cold = units.levels(table), {}, cold_past(dynamics, units)
         for part in table.parts:
             stretches = self._cut_and_warn(dynamics, part, Start(cold, None, 0, None))
             warn_if_short(dynamics, units, part.rows.stop - part.rows.start, "start: the history")
@@ -817,19 +818,19 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 begins = self._explaining(fitted, X, Y, Y, cold, stretches, None)
             inputs = units.inputs(X, cold.inputs)
             _, past = walk(dynamics, units, inputs, Y, stretches, begins)
-            seen = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
-            found[part.key] = seen, past
-        return found
+            timeline = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
+            histories[part.key] = timeline, past
+        return histories
 
     def _enter(self, X, y, start):
-        """Rows of one series, in the model's units: X (N, D), Y (N, O), their stretches, and where they start."""
+        """Check rows of one series; returns X (N, D), Y (N, O) in the model's units, stretches, where they start."""
         table, entered = self._enter_all(X, y, start)
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give them one at a time.")
         return entered[0]
 
     def _enter_all(self, X, y, start):
-        """A table, and of each series what ``_enter`` gives of one."""
+        """Check rows; returns a table, and of each series what ``_enter`` returns of one."""
         fitted = self._fitted()
         table, entered = self._check_rows(fitted, X, y, None), []
         fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
@@ -846,7 +847,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     # ---------------------------------------------------------------------------------- following given rows
 
     def _free_run(self, fitted, table, start):
-        """Forecasts (N, O) in the user's units."""
+        """Run freely; returns forecasts (N, O) in the user's units."""
         start = check_start(self.start if start is None else start)
         if is_estimate(start):
             table = self._told(fitted, table, start)
@@ -865,31 +866,31 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 levels[: len(head)] = np.where(
                     np.isnan(levels[: len(head)]), head[: len(levels)], levels[: len(head)]
                 )
-            found, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
-            for h, levels_ahead in found.items():
+            ahead, _ = walk(dynamics, units, inputs, levels, stretches, past, horizons)
+            for h, levels_ahead in ahead.items():
                 out[h][part.rows] = units.inverse(levels_ahead, part.key)
-            warn_if_astray(dynamics, units, found[max(horizons)])
+            warn_if_astray(dynamics, units, ahead[max(horizons)])
         return out
 
     def _meet(self, fitted, table, start=None):
-        """What was learnt, with a scale of its own for each new series: of its history, or its first rows.
+        """Add a scale for each new series: of its history, or its first rows.
 
         start : where rows start that need not go on from the last ones seen, or None.
         """
-        own, target = fitted.units.own, fitted.units.target
-        if own is None:
+        old, target = fitted.units.own, fitted.units.target
+        if old is None:
             return fitted
         nameless = [
             p.key for p in table.parts if start is not None and _tells_nobody(start, table.form, p.stamps)
         ]
-        found = {key: pair for key, pair in own.items() if key not in nameless}
+        scales = {key: scale for key, scale in old.items() if key not in nameless}
         if isinstance(start, tuple) and not is_estimate(start):
             with about("start"):
                 history = self._check_rows(fitted, *start[:2], None)
-            found = meet(found, target.levels(history.y), target, history.parts)
-        found = meet(found, target.levels(table.y), target, table.parts, FIRST)
-        found |= {key: own_of(own, None) for key in nameless if key not in found}
-        return fitted._replace(units=fitted.units._replace(own=found))
+            scales = meet(scales, target.levels(history.y), target, history.parts)
+        scales = meet(scales, target.levels(table.y), target, table.parts, FIRST)
+        scales |= {key: own_of(old, None) for key in nameless if key not in scales}
+        return fitted._replace(units=fitted.units._replace(own=scales))
 
     def _note_one_row_call(self, fitted, part):
         """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
@@ -910,7 +911,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     # ---------------------------------------------------------------------------------- checks of rows
 
     def _check_fit(self, X, y, sample_weight, groups, fitted=None):
-        """The ``Form``, and a table of X (N, F), y (N, O), weights (N,), with the rows in order of series."""
+        """Check rows; returns the ``Form``, and a table of X (N, F), y (N, O), weights (N,), in the order of series."""
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
@@ -938,11 +939,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return form, table.of(self._beside(X, table.parts), Y, weight)
 
     def _weigh(self, form, Y, weight, fitted):
-        """The form, and what each row of Y (N, O) counts, (N,), by what y means."""
+        """Weigh each row of Y (N, O), (N,), by the meaning of y; returns the form and the weights."""
         return form, weight
 
     def _check_rows(self, fitted, X, y, groups, sample_weight=None):
-        """A table of rows to follow: X (N, F), y (N, O) with NaN where it is not known, weights (N,)."""
+        """Check rows to follow; returns a table of X (N, F), y (N, O) with NaN where unknown, weights (N,)."""
         if fitted.form.whole:
             fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
@@ -956,17 +957,17 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return table.of(X, Y, weight)
 
     def _beside(self, X, parts):
-        """Inputs X (N, F) of the rows of some parts, and beside them what else a model is told of these."""
+        """Append to inputs X (N, F) what else a model knows of the rows of some parts."""
         return X
 
     def _learn_categories(self, X):
-        """X with codes in place of categories, and their ``Vocabulary``, or None."""
+        """Learn the ``Vocabulary`` of X, or None; returns X with codes in place of categories, and it."""
         named = getattr(self, "categorical_features", None)
         vocabulary = None if named is None else learn_vocabulary(X, named)
         return (X if vocabulary is None else vocabulary.coded(X, False)), vocabulary
 
     def _check_X(self, X, y, reset, looked_at=True):
-        """X (N, F), NaN only where ``missing`` says what to do about it, or where nothing looks at it."""
+        """Check X; returns (N, F), NaN only where ``missing`` handles it, or in columns that are not used."""
         if not reset:
             vocabulary = getattr(getattr(self.__dict__.get("fitted_"), "form", None), "vocabulary", None)
             if vocabulary is not None and X is not None:
@@ -992,7 +993,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 ) from None
 
     def _ready(self, X, finite):
-        """X as it is, where nothing is left to check, as for most rows of a stream; else None."""
+        """Return X as it is where no check is left, as for most rows of a stream; else None."""
         names = getattr(self, "feature_names_in_", None)
         if isinstance(X, pd.DataFrame) and names is not None and list(X.columns) == names.tolist():
             X = X.to_numpy()
@@ -1004,7 +1005,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return np.ascontiguousarray(X)
 
     def _check_no_inputs(self, X, y, reset):
-        """X (N, 0) for a model without inputs."""
+        """Return X (N, 0) for a model without inputs."""
         name = type(self).__name__
         if X is None and y is None:
             raise ValueError(
@@ -1036,13 +1037,13 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
 
 def lags_of(learner):
-    """The ``Lags`` of a learner, or None where it has none."""
+    """Return the ``Lags`` of a learner, or None where it has none."""
     learner = getattr(learner, "inner", learner)
     return Lags(learner.input_lags, learner.output_lags) if hasattr(learner, "output_lags") else None
 
 
 def long_ones(pieces):
-    """Those of some slices that are not much shorter than the longest."""
+    """Select the slices that are more than half as long as the longest."""
     longest = max(p.stop - p.start for p in pieces)
     return [p for p in pieces if p.stop - p.start > longest / 2]
 
@@ -1054,34 +1055,34 @@ def most_lags(learner, n_rows):
 
 
 def open_lags(estimator, lags):
-    """The parameters {name: tuple} among ``Lags`` that an estimator leaves open."""
+    """Return the parameters {name: tuple} among ``Lags`` that an estimator leaves open."""
     return {name: v for name, v in lags._asdict().items() if is_auto(getattr(estimator, name, None))}
 
 
 def but(estimator, /, **changes):
-    """The same estimator with other parameters, for a learner to read."""
-    other = object.__new__(type(estimator))
-    other.__dict__ = estimator.__dict__ | changes
-    return other
+    """Copy an estimator with other parameters, for a learner to read."""
+    changed = object.__new__(type(estimator))
+    changed.__dict__ = estimator.__dict__ | changes
+    return changed
 
 
 def _n_outputs(form, goal):
-    """O, what a net gives."""
+    """Return O, the width of a net's output."""
     return goal.W.shape[1] if form.classes is None else form.classes.n_outputs
 
 
 def _is_coded(form, Y):
-    """Whether Y (N, 1) are codes of labels."""
+    """Return whether Y (N, 1) are codes of labels."""
     return form.classes is not None and Y.shape[1] != form.classes.n_outputs
 
 
 def as_levels(U, O):
-    """Levels (N, O), also of labels that are given as codes (N, 1)."""
+    """Return levels (N, O), also of labels that are given as codes (N, 1)."""
     return U if U.shape[1] == O else one_hot(U[:, 0], O)
 
 
 def _means(form, X, counts):
-    """What stands for missing inputs, (F,)."""
+    """Return the replacement of missing inputs, (F,)."""
     means = input_means(X, counts)
     return means if form.vocabulary is None else form.vocabulary.unknown(means)
 
@@ -1092,12 +1093,12 @@ def _mean_inputs(form, mean):
 
 
 def _leave_codes(form, scaler):
-    """The scaler of inputs."""
+    """Return the scaler of inputs, which leaves codes alone."""
     return scaler if form.vocabulary is None else form.vocabulary.as_they_are(scaler)
 
 
 def as_wide_as(fitted, X):
-    """X (N, F); refused where another thread has fitted the model to other inputs since ``fitted`` was read."""
+    """Return X (N, F); refuse it where another thread has fitted the model to other inputs since."""
     F = fitted.units.n_inputs
     if X.shape[1] != F:
         raise ValueError(f"X has {X.shape[1]} features, but the model is expecting {F} features as input.")
@@ -1105,17 +1106,17 @@ def as_wide_as(fitted, X):
 
 
 def learner_of(estimator):
-    """The ``Learner`` of an estimator: its parameters, checked and parsed."""
+    """Return the ``Learner`` of an estimator: its parameters, checked and parsed."""
     return estimator._learner()
 
 
 def _cut(part):
-    """``Stretch`` after ``Stretch`` of the rows of a part, by their own spacing."""
+    """Cut the rows of a part into ``Stretch`` after ``Stretch``, by their own spacing."""
     return cut(part.stamps, part.rows.stop - part.rows.start)
 
 
 def _moved(rows, by):
-    """A slice so many rows further down."""
+    """Shift a slice by a number of rows."""
     return slice(rows.start + by, rows.stop + by)
 
 
@@ -1155,18 +1156,18 @@ def some_of_each(classes, Y, counts, share, rng):
     if classes is not None and not classes.several:
         codes = classes.codes(Y)
     for code in np.unique(codes):
-        which = np.flatnonzero(counts & (codes == code))
-        n = min(round(share * len(which)), len(which) - 1)
-        held[rng.permutation(which)[: max(n, 0)]] = True
+        members = np.flatnonzero(counts & (codes == code))
+        n = min(round(share * len(members)), len(members) - 1)
+        held[rng.permutation(members)[: max(n, 0)]] = True
     return held
 
 
 def place_of(fitted, key):
-    """The ``Place`` of a series, or None where it was not seen."""
+    """Return the ``Place`` of a series, or None where it was not seen."""
     if key is None and None not in fitted.series:
-        some = ", ".join(map(repr, list(fitted.series)[:3]))
+        listed = ", ".join(map(repr, list(fitted.series)[:3]))
         raise ValueError(
-            f"The model was fitted on {len(fitted.series)} series ({some} ...), but X does not tell which it is: "
+            f"The model was fitted on {len(fitted.series)} series ({listed} ...), but X does not tell which it is: "
             "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
         )
     if key is not None and None in fitted.series:
@@ -1186,7 +1187,7 @@ def check_grids(fitted, table):
 
 
 def _stands(dynamics, units, places, part, X, U, past):
-    """The ``Place`` of a series after new rows X, U, at whose end the past is given."""
+    """Return the ``Place`` of a series after new rows X, U, at whose end the past is given."""
     place = places.get(part.key)
     if place is None:
         return begin(dynamics, units, part, X, U, past)
@@ -1194,87 +1195,89 @@ def _stands(dynamics, units, places, part, X, U, past):
 
 
 def _go_on(fitted, part):
-    """The ``Start`` of rows that must come after those seen."""
+    """Return the ``Start`` of rows that must come after those seen."""
     place, stamps, units = place_of(fitted, part.key), part.stamps, fitted.units
     nothing = np.empty((0, units.n_outputs))
     if place is None:
         return Start(first_past(fitted.trained.dynamics, units), None, 0, nothing)
-    seen = place.timeline
-    if not timelines.can_place(seen, stamps):
-        return Start(place.past, seen, 0, nothing)
-    timelines.check_grid(seen, stamps, "X")
-    first = _first(seen, stamps)
-    if first > seen.last:
-        return Start(place.past, seen, timelines.missing_between(seen, first), nothing)
-    begins, ends = timelines.show(stamps.clock, stamps.values[0]), timelines.show(seen.clock, seen.last)
+    timeline = place.timeline
+    if not timelines.can_place(timeline, stamps):
+        return Start(place.past, timeline, 0, nothing)
+    timelines.check_grid(timeline, stamps, "X")
+    first = _first(timeline, stamps)
+    if first > timeline.last:
+        return Start(place.past, timeline, timelines.missing_between(timeline, first), nothing)
+    begins = timelines.show(stamps.clock, stamps.values[0])
+    end = timelines.show(timeline.clock, timeline.last)
     raise ValueError(
-        f"The new rows begin at {begins}, but rows up to {ends} were seen already: give only later rows."
+        f"The new rows begin at {begins}, but rows up to {end} were seen already: give only later rows."
     )
 
 
 def _starts(fitted, part, X, start, form):
-    """The ``Start`` of rows X of a series, by a word."""
+    """Return the ``Start`` of rows X of a series, by a word."""
     dynamics, units = fitted.trained.dynamics, fitted.units
     place, stamps = fitted.series.get(part.key), part.stamps
-    nothing, seen = np.empty((0, units.n_outputs)), None if place is None else place.timeline
+    nothing, timeline = np.empty((0, units.n_outputs)), None if place is None else place.timeline
     cold = cold_past(dynamics, units)
     if place is not None and form == "table":
         cold = cold._replace(memory=dynamics.forget(place.past.memory))
     if start == "zeros":
-        return Start(zero_past(dynamics, units), seen, 0, nothing)
+        return Start(zero_past(dynamics, units), timeline, 0, nothing)
     if start == "cold" or not dynamics.goes_on:
-        return Start(cold, seen, 0, nothing)
+        return Start(cold, timeline, 0, nothing)
     if _tells_nobody(start, form, stamps):
         return Start(first_past(dynamics, units), None, 0, nothing)  # sequences that tell nobody who they are
     place = place_of(fitted, part.key)
     if place is None:
         return Start(cold, None, 0, nothing)
-    if not timelines.can_place(seen, stamps):
-        return Start(place.past, seen, 0, nothing)
-    timelines.check_grid(seen, stamps, "X")
-    first = _first(seen, stamps)
+    if not timelines.can_place(timeline, stamps):
+        return Start(place.past, timeline, 0, nothing)
+    timelines.check_grid(timeline, stamps, "X")
+    first = _first(timeline, stamps)
     if start == "end":
-        return Start(place.past, seen, 0, nothing)
-    if first > seen.last:
-        return Start(place.past, seen, timelines.missing_between(seen, first), nothing)
+        return Start(place.past, timeline, 0, nothing)
+    if first > timeline.last:
+        return Start(place.past, timeline, timelines.missing_between(timeline, first), nothing)
     head_X, head_U = place.head
     n = min(len(X), len(head_X))
-    if first == seen.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
+    if first == timeline.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
         begins = first_past(dynamics, units)._replace(memory=dynamics.again(place.past.memory))
-        return Start(begins, seen, 0, head_U)
-    return Start(cold, seen, 0, nothing)
+        return Start(begins, timeline, 0, head_U)
+    return Start(cold, timeline, 0, nothing)
 
 
 def _tells_nobody(start, form, stamps):
-    """Whether rows are of a sequence that tells nobody which it is."""
+    """Return whether rows are of an unidentified sequence: no key, no stamps."""
     return isinstance(start, str) and start == "auto" and form != "table" and not timelines.tells(stamps)
 
 
 def _after_history(fitted, history, stamps):
-    """The ``Start`` of a series after its history, if it has one."""
+    """Return the ``Start`` of a series after its history, if it has one."""
     units = fitted.units
     nothing = np.empty((0, units.n_outputs))
     if history is None:
         return Start(cold_past(fitted.trained.dynamics, units), None, 0, nothing)
-    seen, past = history
-    if not timelines.can_place(seen, stamps):
+    timeline, past = history
+    if not timelines.can_place(timeline, stamps):
         return Start(past, None, 0, nothing)
-    first = _first(seen, stamps)
-    if first <= seen.last:
-        begins, ends = timelines.show(stamps.clock, stamps.values[0]), timelines.show(seen.clock, seen.last)
+    first = _first(timeline, stamps)
+    if first <= timeline.last:
+        end = timelines.show(timeline.clock, timeline.last)
+        begin = timelines.show(stamps.clock, stamps.values[0])
         raise ValueError(
-            f"start: the history runs to {ends}, but X begins at {begins}: cut the history before X."
+            f"start: the history runs to {end}, but X begins at {begin}: cut the history before X."
         )
-    return Start(past, seen, timelines.missing_between(seen, first), nothing)
+    return Start(past, timeline, timelines.missing_between(timeline, first), nothing)
 
 
 def _first(timeline, stamps):
-    """The first of some stamps, in the unit of a timeline."""
+    """Return the first of some stamps, in the unit of a timeline."""
     return int(timelines.aligned(timeline, stamps).values[0])
 
 
 def _is_empty(memory):
-    """Whether nothing is carried from row to row."""
+    """Return whether nothing is carried from row to row."""
     if isinstance(memory, tuple):
         return all(map(_is_empty, memory))
     return np.size(memory) == 0
