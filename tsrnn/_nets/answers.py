@@ -60,16 +60,16 @@ class AnswerTape(EpisodeTape):
 
     def look_up(self, theta, x, y):
         """Choose sequences x (B, T, D) and codes y (B, 1 + n), the first of them the start."""
-        net, each = self.net, np.arange(self.B)
+        net, sequence = self.net, np.arange(self.B)
         a, b = net.encoder.size, net.encoder.size + net.decoder.size
         if self.read is not None:
-            self.read.inputs(theta[:a], x.reshape(-1), each * self.T)
+            self.read.inputs(theta[:a], x.reshape(-1), sequence * self.T)
             x = self.read.x
-        self.write.outputs(theta[a:b], y.astype(self.dtype).reshape(-1), each * (1 + self.n) + 1)
+        self.write.outputs(theta[a:b], y.astype(self.dtype).reshape(-1), sequence * (1 + self.n) + 1)
         self.place(x, np.zeros((self.B, self.n, 0), self.dtype), self.write.y)
 
     def gradient(self, weights, dout, theta):
-        """The gradient (P,)."""
+        """Back-propagate; returns the gradient (P,)."""
         net, grad = self.net, np.zeros_like(theta)
         a, b = net.encoder.size, net.encoder.size + net.decoder.size
         self.write.clear()
@@ -84,7 +84,7 @@ class AnswerTape(EpisodeTape):
 
 
 def padded(answers, K):
-    """Codes (N, 1 + n) of answers, each between the start and ends, and where they count, (N, n) bool."""
+    """Pad codes of answers, between start and ends, (N, 1 + n); returns them and where they count, (N, n) bool."""
     lengths = np.array([len(answer) for answer in answers]) + 1
     codes = np.full((len(answers), 1 + lengths.max()), K, np.int64)
     codes[:, 0] = K + 1
@@ -94,7 +94,7 @@ def padded(answers, K):
 
 
 def as_rows(sequences, dtype):
-    """Sequences of one length, (B, T, D) contiguous; of symbols D = 1."""
+    """Stack sequences of one length, (B, T, D) contiguous; of symbols D = 1."""
     return np.ascontiguousarray([s[:, None] if s.ndim == 1 else s for s in sequences], dtype)
 
 
@@ -131,23 +131,23 @@ class AnswerLoss:
         self.epoch = 0
 
     def batches(self, rng):
-        """Batches of an epoch, of sequences and answers of like lengths, and what their gradients are divided by."""
+        """Yield an epoch's batches, of like lengths of sequences and answers, and what gradients are divided by."""
         self._rng, order = rng, rng.permutation(len(self.X))
         order = order[np.lexsort((self.answered[order], self.lengths[order]))]
         cuts = np.arange(rng.randint(self.B), len(order), self.B)
-        some = [batch for batch in np.split(order, cuts) if len(batch)]
-        for k in rng.permutation(len(some)):
-            yield some[k], float(self.w[some[k]] @ self.answered[some[k]])
+        batches = [batch for batch in np.split(order, cuts) if len(batch)]
+        for k in rng.permutation(len(batches)):
+            yield batches[k], float(self.w[batches[k]] @ self.answered[batches[k]])
         self.epoch += 1
 
     def loss_grad(self, theta, batch):
-        """Loss over some pairs, or all, and its gradient (P,)."""
-        which = np.lexsort((self.answered, self.lengths)) if batch is None else batch
-        shards = [self._drawn(part, batch is not None) for part in alike(self.lengths, which, SHARD)]
+        """Sum the loss over some pairs, or all; returns it and its gradient (P,)."""
+        pairs = np.lexsort((self.answered, self.lengths)) if batch is None else batch
+        shards = [self._drawn(part, batch is not None) for part in alike(self.lengths, pairs, SHARD)]
         results = in_threads(self.pool, lambda shard: self._shard(theta, *shard, True), shards)
         grad = results[0][1]
-        for _, more in results[1:]:
-            grad += more
+        for _, other_grad in results[1:]:
+            grad += other_grad
         return sum(loss for loss, _ in results), grad
 
     def value(self, theta):
@@ -157,21 +157,21 @@ class AnswerLoss:
         return sum(self._shard(theta, part, None, None, False)[0] for part in parts) / self.weight
 
     def _drawn(self, which, random):
-        """Some pairs, which of their y (B, n) the decoder writes itself, or None, and dropout masks, or None."""
-        own, masks, t = None, None, self.teaching
+        """Draw for some pairs which of y (B, n) the decoder writes itself, or None, and dropout masks, or None."""
+        fed, masks, t = None, None, self.teaching
         if random and t.feedback == "scheduled_sampling":
             share = min(1.0, self.epoch / max(1, t.epochs - 1))
-            own = self._rng.random_sample((len(which), self.answered[which].max())) < share
+            fed = self._rng.random_sample((len(which), self.answered[which].max())) < share
         if random and (t.recurrent_dropout or t.dropout):
             rates, steps = (
                 (t.recurrent_dropout, t.dropout),
                 (self.lengths[which[0]], self.answered[which].max()),
             )
             masks = draw_masks(self.net, rates, self._rng, len(which), steps, self.dtype)
-        return which, own, masks
+        return which, fed, masks
 
     def _shard(self, theta, which, own, masks, learn):
-        """Loss of up to SHARD pairs whose x are as long, and its gradient (P,) or None."""
+        """Sum the loss of up to SHARD pairs whose x are as long; returns it and its gradient (P,) or None."""
         net, weights = self.net, self.net.views(theta)
         codes, counts = padded([self.Y[k] for k in which], net.decoder.n_outputs - 1)
         B, n = counts.shape
@@ -219,22 +219,22 @@ class AnswerDynamics(Dynamics):
     def given(self, X, Y):
         """Follow answers Y, lists of codes: yields (places, log p (B, n) of each step, where it counts, the tape)."""
         lengths = np.array([len(x) for x in X])
-        for which in alike(lengths, np.argsort(lengths, kind="stable"), BLOCK):
-            codes, counts = padded([Y[k] for k in which], self.n_outputs - 1)
-            x = as_rows([X[k] for k in which], np.float64)
-            tape = AnswerTape(self.net, len(which), np.float64, x.shape[1], counts.shape[1])
+        for batch in alike(lengths, np.argsort(lengths, kind="stable"), BLOCK):
+            codes, counts = padded([Y[k] for k in batch], self.n_outputs - 1)
+            x = as_rows([X[k] for k in batch], np.float64)
+            tape = AnswerTape(self.net, len(batch), np.float64, x.shape[1], counts.shape[1])
             tape.look_up(self.theta, x, codes)
             logs = log_softmax(tape.forward(self.params)).swapaxes(0, 1)
-            yield which, np.take_along_axis(logs, codes[:, 1:, None], axis=2)[:, :, 0], counts, tape
+            yield batch, np.take_along_axis(logs, codes[:, 1:, None], axis=2)[:, :, 0], counts, tape
 
     def answers(self, X, width, most):
-        """The best answers that a beam of ``width`` finds, lists of at most ``most`` codes, and their log p (N,)."""
-        lengths, found, logs = np.array([len(x) for x in X]), [None] * len(X), np.empty(len(X))
-        for which in alike(lengths, np.argsort(lengths, kind="stable"), max(1, BLOCK // width)):
-            writer = Writer(self, as_rows([X[k] for k in which], np.float64), width)
-            for k, codes, log in zip(which, *writer.search(most)):
-                found[k], logs[k] = codes, log
-        return found, logs
+        """Find the best answers by a beam of ``width``: lists of at most ``most`` codes, and their log p (N,)."""
+        lengths, best, logs = np.array([len(x) for x in X]), [None] * len(X), np.empty(len(X))
+        for batch in alike(lengths, np.argsort(lengths, kind="stable"), max(1, BLOCK // width)):
+            writer = Writer(self, as_rows([X[k] for k in batch], np.float64), width)
+            for k, codes, log in zip(batch, *writer.search(most)):
+                best[k], logs[k] = codes, log
+        return best, logs
 
 
 class Writer:
@@ -247,8 +247,8 @@ class Writer:
         if net.encoder.symbols:
             x = net.encoder.symbols.inputs(dynamics.theta, x.reshape(B * T, -1))
         encoder = Tape(net.encoder, B, T, np.float64)
-        each, none = np.arange(B), np.zeros(0)
-        encoder.place(np.ascontiguousarray(x).reshape(-1), each * T, none, each * 0, np.full(B, T))
+        sequence, none = np.arange(B), np.zeros(0)
+        encoder.place(np.ascontiguousarray(x).reshape(-1), sequence * T, none, sequence * 0, np.full(B, T))
         encoder.forward(self.weights[0])
         self.tape, self.head = Tape(net.decoder, B * W, 1, np.float64), None
         for S, read in zip(self.tape.S, encoder.S):
@@ -259,10 +259,10 @@ class Writer:
             self.head.begin(self.weights[2], np.repeat(encoder.S[-1][0, 1:], W, axis=1), self.tape)
 
     def step(self, codes):
-        """Log probabilities (B W, O) after codes (B W,)."""
-        tape, each = self.tape, np.arange(self.B * self.W)
+        """Return log probabilities (B W, O) after codes (B W,)."""
+        tape, beam = self.tape, np.arange(self.B * self.W)
         tape.place(
-            np.zeros(0), each * 0, self.table[codes].reshape(-1), each + 1, np.ones(len(each), np.int64)
+            np.zeros(0), beam * 0, self.table[codes].reshape(-1), beam + 1, np.ones(len(beam), np.int64)
         )
         return log_softmax(tape.forward(self.weights[1], head=self.head))[0]
 
@@ -272,7 +272,7 @@ class Writer:
             S[:, 0] = S[:, 1][:, parents]
 
     def search(self, most):
-        """The best answers, B lists of codes, and their log p (B,).
+        """Find the best answers, B lists of codes, and their log p (B,).
 
         A beginning that has ended goes on with ends, which cost nothing; the best of all cannot be overtaken then.
         """

@@ -32,7 +32,7 @@ LANES = 16  # partial sums, so that a sum is a loop over vectors
 
 @part
 def _rows(first, last, step, begin):
-    """Offsets begin + i step of the rows i = first ... last - 1, (M,); numbers as int64, for literals compile anew."""
+    """Return the offsets begin + i step of rows i = first ... last - 1, (M,); as int64, for literals compile anew."""
     rows = np.empty(last - first, np.int64)
     for i in range(first, last):
         rows[i - first] = begin + i * step
@@ -93,7 +93,7 @@ def keys_back(seen, K, K_turned, dkey, dseen, dK):
 
 @kernel
 def attend(S, seen, key_turned, Q, v, E, C, first, last):
-    """Weights and what is read.
+    """Compute weights, and the mean of what is read.
 
     S : (n, B, H), the decoder's states.   key_turned : (B, H, T), of "dot" the states.   Q : (H, H), v : (H,), of
     "additive", else (0, ...).   E : (B, n, T), out: a.   C : (B, n, H), out: c.
@@ -125,7 +125,7 @@ def attend(S, seen, key_turned, Q, v, E, C, first, last):
 
 @part
 def _softmax(e):
-    """e (T,) <- exp(e) / sum exp(e)."""
+    """Compute e (T,) <- exp(e) / sum exp(e) in place."""
     most = e[0]
     for j in range(e.size):
         most = max(most, e[j])
@@ -140,7 +140,7 @@ def _softmax(e):
 def attend_back(
     S, seen, turned, key, key_turned, Q, Q_turned, v, E, dC, dS, dseen, dkey, dQ, dv, first, last
 ):
-    """Gradients of ``attend``, each added to what is there.
+    """Back-propagate through ``attend``; each gradient is added.
 
     dC : (B, n, H).   dS : (n, B, H).   dseen, dkey : (B, T, H), of "dot" the same array.   dQ, dv : like Q, v.
     """
@@ -176,7 +176,7 @@ def attend_back(
 
 @part
 def _additive_back(S, rows, key_turned, Q, Q_turned, v, de, dS, dkey, dQ, dv):
-    """Of v tanh(h K + s Q), for one sequence.   de : (M, T).   dkey : (T, H), in, out."""
+    """Back-propagate v tanh(h K + s Q), for one sequence.   de : (M, T).   dkey : (T, H), in, out."""
     M, T = de.shape
     H = v.size
     q, dq, dk = np.zeros((M, H), S.dtype), np.zeros((M, H), S.dtype), np.zeros((H, T), S.dtype)
@@ -211,7 +211,7 @@ class Weights(NamedTuple):
 
 
 def shapes(kind, H, O):
-    """The shapes of ``Weights``."""
+    """Return the shapes of ``Weights``."""
     keyed, additive = int(kind != "dot"), int(kind == "additive")
     return Weights((keyed, H, H), (additive, H, H), (additive * H,), (1, H, O))
 
@@ -286,7 +286,7 @@ class Head:
         )
 
     def _steps(self, array):
-        """A view (n, B, .) of what a tape has of all steps."""
+        """View what a tape has of all steps as (n, B, .)."""
         return array.reshape(self.E.shape[1], self.E.shape[0], -1)
 
     def end_back(self):

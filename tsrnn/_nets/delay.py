@@ -194,27 +194,27 @@ def make_plan(
 
 
 def abreast(plan, wide, thetas):
-    """Parameters of one net whose output is the mean of that of k nets.
+    """Join k nets to one whose output is the mean of theirs; returns its parameters.
 
     plan : of each.   wide : the same with hidden layers k times as wide, which hold those of the nets side by side.
     """
     k, theta = len(thetas), np.zeros(wide.size)
     layers = wide.views(theta)
     for j, member in enumerate(map(plan.views, thetas)):
-        for depth, (one, (W, b)) in enumerate(zip(member, layers)):
+        for depth, (own_layer, (W, b)) in enumerate(zip(member, layers)):
             is_output = depth == len(layers) - 1
-            columns = slice(None) if is_output else slice(j * len(one.b), (j + 1) * len(one.b))
+            columns = slice(None) if is_output else slice(j * len(own_layer.b), (j + 1) * len(own_layer.b))
             share = 1 / k if is_output else 1.0
-            b[columns] += share * one.b
+            b[columns] += share * own_layer.b
             if depth == 0:
-                W[:, columns] += share * one.W
+                W[:, columns] += share * own_layer.W
                 continue
             below = len(member[depth - 1].b)  # the last rows are the units below, at one lag after another
-            lags = (len(W) - len(one.W)) // ((k - 1) * below)
-            shared = len(one.W) - lags * below
-            W[:shared, columns] += share * one.W[:shared]
+            lags = (len(W) - len(own_layer.W)) // ((k - 1) * below)
+            shared = len(own_layer.W) - lags * below
+            W[:shared, columns] += share * own_layer.W[:shared]
             units = W[shared:].reshape(lags, k, below, -1)
-            units[:, j, :, columns] += share * one.W[shared:].reshape(lags, below, -1)
+            units[:, j, :, columns] += share * own_layer.W[shared:].reshape(lags, below, -1)
     return theta
 
 
@@ -232,7 +232,7 @@ def forward(plan, theta, x, x_at, y, y_at, fed, T, space):
 
 
 def _in_pieces(B, lead, T, O):
-    """Offsets (B,) of step 0 in a flat array (B, lead + T, O)."""
+    """Return the offsets (B,) of step 0 in a flat array (B, lead + T, O)."""
     return (np.arange(B) * (lead + T) + lead) * O
 
 
@@ -269,7 +269,7 @@ class DelayDynamics(Dynamics):
         return self.plan.views(self.theta)
 
     def terms(self, p):
-        """The equations of one row, for export."""
+        """Add the equations of one row, for export; returns the span of the output."""
         return equations.delay_network(p, self.plan, self.theta)
 
     def run(self, X, Y, memory):
@@ -282,26 +282,26 @@ class DelayDynamics(Dynamics):
         return free_runs(self.plan, self.theta, X, Y, memory.X, memory.Y, first, steps, settle)
 
     def zero(self, x, y):
-        """The memory after constant rows x (F,), y (O,)."""
+        """Return the memory after constant rows x (F,), y (O,)."""
         return constant(x, y, self.lead)
 
     def cold(self):
-        """The memory after mean rows."""
+        """Return the memory after mean rows."""
         return self.zero(*self.mean)
 
     def first(self):
-        """The memory after mean rows."""
+        """Return the memory after mean rows."""
         return self.cold()
 
 
 def _writable(theta):
-    """Theta as the kernels' signature wants it: joblib gives its workers read-only arrays."""
+    """Return theta as the kernels' signature wants it: joblib hands workers read-only arrays."""
     ready = theta.dtype == np.float64 and theta.flags.carray
     return theta if ready else np.require(theta, np.float64, ["C", "A", "W"])
 
 
 def _seen(plan, theta, X, Y, X_before, Y_before):
-    """Rows as the net sees them, (lead + N, D'), (lead + N, O')."""
+    """Lay out rows as the net sees them, (lead + N, D'), (lead + N, O')."""
     x, y = np.concatenate([X_before, X]), np.concatenate([Y_before, Y])
     return (x, y) if plan.symbols is None else (plan.symbols.inputs(theta, x), plan.symbols.outputs(theta, y))
 

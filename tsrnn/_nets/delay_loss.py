@@ -60,13 +60,13 @@ class WindowLoss:
         s, rows, begin, end = end_to_end(series, steps - 1)
         N, first = int(end[-1]) + steps - 1, begin + plan.lead
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
-        known, led = np.isfinite(s.Y), np.zeros(N, bool)  # led: rows that have their history
-        X[rows], Y[rows] = s.X, np.where(known, s.Y, 0.0)
-        w[rows] = np.where(known & (s.held == held)[:, None], s.w[:, None], 0.0)
+        valid, led = np.isfinite(s.Y), np.zeros(N, bool)  # led: rows that have their history
+        X[rows], Y[rows] = s.X, np.where(valid, s.Y, 0.0)
+        w[rows] = np.where(valid & (s.held == held)[:, None], s.w[:, None], 0.0)
         led[rows_between(first, end)] = True
         w[~led] = 0.0
         measured = np.ones(N, bool)
-        measured[rows] = known.all(axis=1)
+        measured[rows] = valid.all(axis=1)
         if closed:
             at = _closed_starts(measured, led, plan, steps)
         else:
@@ -124,7 +124,7 @@ class WindowLoss:
             yield batch, len(batch) * share
 
     def loss_grad(self, theta, batch):
-        """Loss over a batch, indices of samples, and its gradient (P,)."""
+        """Sum the loss over a batch, indices of samples; returns it and its gradient (P,)."""
         plan, T, O = self.plan, self.steps, self.plan.n_outputs
         total, grad, nothing = 0.0, None, np.zeros(0, theta.dtype)
         for at in self._blocks(batch):
@@ -157,7 +157,7 @@ class WindowLoss:
         return total
 
     def solve_linear(self, theta, decay):
-        """Theta (P,) with the output layer, in which it is linear, optimal given the others."""
+        """Return theta (P,) with the output layer, in which it is linear, optimal given the others."""
         if self.closed or self.plan.symbols:
             return theta
         theta = self._least_squares(theta, decay)
@@ -174,7 +174,7 @@ class WindowLoss:
         return reweighted(step, theta)[0]
 
     def _least_squares(self, theta, decay, rounding=None):
-        """Theta with the output layer of least squares or, given ``rounding``, of least parabolas above the loss."""
+        """Solve for the output layer by least squares or, given ``rounding``, by least parabolas above the loss."""
         theta, before = theta.copy(), theta
         W, b = self.plan.views(theta)[-1]
         shrink = self.plan.views(decay)[-1]
@@ -211,7 +211,7 @@ class WindowLoss:
             yield Alike(outputs, shared.A + extra.A, c, yy, shared.weight + extra.weight)
 
     def _row_weights(self):
-        """What each value of y counts as a square, (N, O)."""
+        """Weigh each value of y as a square, (N, O)."""
         w = self.w.reshape(-1, self.plan.n_outputs)
         return np.broadcast_to(w[:, :1], w.shape) if getattr(self.loss, "joint", False) else w
 
@@ -237,7 +237,7 @@ class WindowLoss:
         return Alike(outputs, A, c, yy, weight)
 
     def _readout_inputs(self, theta, at, rows):
-        """Inputs of the output layer at each row, with 1 for the bias, (M, fan_in + 1), and its output (M, O)."""
+        """Return the output layer's inputs (M, fan_in + 1) at each row, with 1 for the bias, and its outputs (M, O)."""
         plan = self.plan
         output = plan.layers[-1]
         _, h = self._forward(theta, at, self.steps, False)
@@ -292,7 +292,7 @@ class WindowLoss:
                 yield h[-M * O :] - self.y[flat], J.reshape(M * O, P), self.w[flat]
 
     def gauss_newton(self, theta):
-        """r'r, J'r (P,) and J'J (P, P), weighted, over all samples."""
+        """Return r'r, J'r (P,) and J'J (P, P), weighted, over all samples."""
         P = len(theta)
         rr, Jr, JJ = 0.0, np.zeros(P), np.zeros((P, P))
         for r, J, w in self.jacobian_blocks(theta):
@@ -302,7 +302,7 @@ class WindowLoss:
 
 
 def _blind_rows(known, plan):
-    """Rows (N,) bool of a series with an unknown lag of y.   known : (N,) bool."""
+    """Mark the rows (N,) of a series with an unknown lag of y.   known : (N,) bool."""
     blind = np.zeros(len(known), bool)
     for lag in plan.y_seen:
         blind[lag:] |= ~known[: max(0, len(known) - lag)]

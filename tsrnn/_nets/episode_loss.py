@@ -76,12 +76,12 @@ class Episode(NamedTuple):
         return self._cuts()[-1]
 
     def _cuts(self):
-        """Where the parts of theta end."""
-        rest = 0 if self.shapes is None else sum(int(np.prod(shape)) for shape in self.shapes)
-        return np.cumsum([self.encoder.size, self.decoder.size, rest])
+        """Return where the parts of theta end."""
+        n_attention = 0 if self.shapes is None else sum(int(np.prod(shape)) for shape in self.shapes)
+        return np.cumsum([self.encoder.size, self.decoder.size, n_attention])
 
     def views(self, theta):
-        """Parameters of the encoder and of the decoder, a list of named tuples each, and of attention, or None."""
+        """View the parameters of encoder and decoder, a list of named tuples each, and of attention, or None."""
         a, b, _ = self._cuts()
         return self.encoder.views(theta[:a]), self.decoder.views(theta[a:b]), self._weights(theta[b:])
 
@@ -100,7 +100,7 @@ class Episode(NamedTuple):
         return self._drawn(rng, recurrent_init, readout)
 
     def _drawn(self, rng, recurrent_init, readout):
-        """Theta (P,) with the encoder, the decoder and attention drawn."""
+        """Draw theta (P,): encoder, decoder and attention."""
         parts = [net.initial(rng, recurrent_init) for net in (self.encoder, self.decoder)]
         theta = np.concatenate([*parts, np.zeros(self.size - sum(len(part) for part in parts))])
         _, decoder, w, *_ = self.views(theta)
@@ -115,11 +115,11 @@ class Episode(NamedTuple):
     def decays(self):
         """Mark the weights that decay, (P,)."""
         w = self.views(np.zeros(self.size))[2]
-        rest = [np.full(a.size, 1.0 * (a.ndim == 3)) for a in w or ()]
-        return np.concatenate([self.encoder.decays(), self.decoder.decays(), *rest])
+        attention_decays = [np.full(a.size, 1.0 * (a.ndim == 3)) for a in w or ()]
+        return np.concatenate([self.encoder.decays(), self.decoder.decays(), *attention_decays])
 
     def sources(self, Z):
-        """What the encoder sees (N, T, V + A + O), the decoder (N, n, A), and the last y (N, O Q), of Z (N, .)."""
+        """Split Z (N, .) into what encoder (N, T, V + A + O) and decoder (N, n, A) see, and the last y (N, O Q)."""
         V, A, O, Q = self.widths
         a, b = self.T * V, self.T * V + (self.T + self.n) * A
         v, u, y = (
@@ -140,8 +140,8 @@ def make_episode(cell, hidden, attention_kind, T, n, widths, skip=False):
     skip : whether the decoder's inputs reach all of its layers and its outputs.
     """
     V, A, O, Q = widths
-    seen = make_net(cell, V + A + O, 1, hidden, (0,), ())
-    encoder = lay_out(cell, V + A + O, 0, seen.blocks, (), 0, 0)
+    reader = make_net(cell, V + A + O, 1, hidden, (0,), ())
+    encoder = lay_out(cell, V + A + O, 0, reader.blocks, (), 0, 0)
     decoder = make_net(cell, A, O * Q, hidden, (0,) if A else (), (1,), skip=skip)
     return Episode(encoder, decoder, attention_kind, T, n, tuple(widths))
 
@@ -153,7 +153,7 @@ class Through:
         self.tape, self.dstates = tape, dstates  # (T, B, H)
 
     def backward(self, first, last):
-        """Add those of some steps."""
+        """Add the gradients of some steps."""
         self.tape.dH[-1][first:last] += self.dstates[first:last]
 
 
@@ -174,16 +174,16 @@ class EpisodeTape:
     def place(self, x, u, y):
         """Choose examples.   x : (B, T, F), u : (B, n, A), y : (B, 1 + n, O Q), which outputs are written into."""
         B, T, n, none = self.B, self.T, self.n, np.zeros(0, self.dtype)
-        each = np.arange(B)
-        self.encoder.place(x.reshape(-1), each * T, none, each * 0, np.full(B, T))
-        self.decoder.place(u.reshape(-1), each * n, y.reshape(-1), each * (1 + n) + 1, np.full(B, n))
+        example = np.arange(B)
+        self.encoder.place(x.reshape(-1), example * T, none, example * 0, np.full(B, T))
+        self.decoder.place(u.reshape(-1), example * n, y.reshape(-1), example * (1 + n) + 1, np.full(B, n))
 
     def forward(self, weights, own=None, masks=None):
-        """Outputs (n, B, O Q).   own : (n, B, O Q) bool, where outputs are fed back."""
+        """Compute outputs (n, B, O Q).   own : (n, B, O Q) bool, where outputs are fed back."""
         encoder, decoder, w = weights
         self.encoder.forward(encoder, None, masks and masks[0])
-        for S, given in zip(self.decoder.S, self.encoder.S):
-            S[:, 0] = given[:, -1]
+        for S, read in zip(self.decoder.S, self.encoder.S):
+            S[:, 0] = read[:, -1]
         if self.head is not None:
             self.head.begin(w, self.encoder.S[-1][0, 1:], self.decoder)
         return self.decoder.forward(decoder, own, masks and masks[1], head=self.head)
@@ -241,59 +241,59 @@ class EpisodeLoss:
         self.net, self.teaching, self.dtype, self.B, self.pool = net, teaching, dtype, B, pool
         chosen = [(s.held == held) & (s.w > 0) & np.isfinite(s.Y).any(axis=1) for s in series]
         Z, Y, w = (np.concatenate([s[k][c] for s, c in zip(series, chosen)]) for k in range(3))
-        known, O = np.isfinite(Y), net.width
+        measured, O = np.isfinite(Y), net.width
         self.x, self.u, last = (np.ascontiguousarray(a, dtype) for a in net.sources(Z))
-        self.n, fed = len(Y), np.where(known, Y, 0.0).reshape(len(Y), net.n, O)
+        self.n, fed = len(Y), np.where(measured, Y, 0.0).reshape(len(Y), net.n, O)
         self.fed = np.concatenate([last[:, None], fed], axis=1).astype(dtype)
-        self.unknown = ~known.reshape(len(Y), net.n, O)
-        counts = np.where(known, w[:, None], 0.0).astype(dtype).reshape(-1, O)
+        self.unknown = ~measured.reshape(len(Y), net.n, O)
+        counts = np.where(measured, w[:, None], 0.0).astype(dtype).reshape(-1, O)
         self.y, self.w = fed.astype(dtype).ravel(), weights_of(teaching.loss, counts).ravel()
         self.weight = float(self.w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()
         self._spaces, self.epoch = {}, 0
 
     def batches(self, rng):
-        """Batches of an epoch, and what the gradient of each is divided by."""
+        """Yield an epoch's batches, and what the gradient of each is divided by."""
         self._rng, order = rng, rng.permutation(self.n)
-        some = [order[i : i + self.B] for i in range(0, self.n, self.B)]
-        for which in some:
-            yield which, self.weight / len(some)
+        batches = [order[i : i + self.B] for i in range(0, self.n, self.B)]
+        for batch in batches:
+            yield batch, self.weight / len(batches)
         self.epoch += 1
 
     def loss_grad(self, theta, batch):
-        """Loss over some examples, or all, and its gradient (P,)."""
-        which = np.arange(self.n) if batch is None else batch
-        own = self._own(which, True)
-        masks = self._masks(len(which)) if batch is not None else None
+        """Sum the loss over some examples, or all; returns it and its gradient (P,)."""
+        examples = np.arange(self.n) if batch is None else batch
+        fed = self._own(examples, True)
+        masks = self._masks(len(examples)) if batch is not None else None
 
         def shard(i):
             part = slice(i, i + SHARD)
             cut = masks and [[m.of(part) for m in half] for half in masks]
-            return self._shard(theta, which[part], None if own is None else own[part], cut, True)
+            return self._shard(theta, examples[part], None if fed is None else fed[part], cut, True)
 
-        results = in_threads(self.pool, shard, range(0, len(which), SHARD))
+        results = in_threads(self.pool, shard, range(0, len(examples), SHARD))
         grad = results[0][1]
-        for _, more in results[1:]:
-            grad += more
+        for _, other_grad in results[1:]:
+            grad += other_grad
         return sum(loss for loss, _ in results), grad
 
     def value(self, theta):
         """Mean loss over all examples."""
         theta, total = theta.astype(self.dtype), 0.0
         for i in range(0, self.n, SHARD):
-            which = np.arange(i, min(i + SHARD, self.n))
-            total += self._shard(theta, which, self._own(which, False), None, False)[0]
+            examples = np.arange(i, min(i + SHARD, self.n))
+            total += self._shard(theta, examples, self._own(examples, False), None, False)[0]
         return total / self.weight
 
     def _own(self, which, learn):
-        """Where outputs are fed back, (B, n, O Q) bool; None if all that is fed is measured."""
-        own = self.unknown[which]
+        """Mark where outputs are fed back, (B, n, O Q) bool; None if all that is fed is measured."""
+        fed = self.unknown[which]
         if self.teaching.feedback == "closed_loop" or (self.teaching.feedback != "open_loop" and not learn):
-            return np.ones_like(own)
+            return np.ones_like(fed)
         if self.teaching.feedback == "scheduled_sampling":
             share = min(1.0, self.epoch / max(1, self.teaching.epochs - 1))
-            own = own | (self._rng.random_sample(own.shape[:2]) < share)[:, :, None]
-        return own if own.any() else None
+            fed = fed | (self._rng.random_sample(fed.shape[:2]) < share)[:, :, None]
+        return fed if fed.any() else None
 
     def _masks(self, B):
         """Draw dropout masks: for each half a pair a block, or None."""
@@ -303,14 +303,14 @@ class EpisodeLoss:
 
         return draw_masks(self.net, rates, self._rng, B, self.net.steps, self.dtype)
 
-    def _shard(self, theta, which, own, masks, learn):
-        """Loss of up to SHARD examples, and its gradient (P,) or None."""
+    def _shard(self, theta, which, fed, masks, learn):
+        """Sum the loss of up to SHARD examples; returns it and its gradient (P,) or None."""
         net, B, O = self.net, len(which), self.net.width
         weights = net.views(theta)
         tape = self._spaces.pop(B, None) or net.tape(B, self.dtype)  # no other thread has it meanwhile
         tape.place(self.x[which], self.u[which], self.fed[which])
-        own = None if own is None else np.ascontiguousarray(own.swapaxes(0, 1))
-        out, grad = tape.forward(weights, own, masks), None
+        fed = None if fed is None else np.ascontiguousarray(fed.swapaxes(0, 1))
+        out, grad = tape.forward(weights, fed, masks), None
         dout = np.empty_like(out)
         loss = self.teaching.loss(out, self.y, self.w, which * net.n * O, dout)
         if learn:
@@ -356,7 +356,7 @@ class EpisodeDynamics(Dynamics):
         return out, memory
 
     def attention_weights(self, X):
-        """What each step of each example attends to, (N, n, T)."""
+        """Compute the weights by which each step of each example attends, (N, n, T)."""
         return np.concatenate([tape.head.E.copy() for _, tape, _ in self._blocks(X)])
 
     def _blocks(self, X):
@@ -370,17 +370,17 @@ class EpisodeDynamics(Dynamics):
             fed = np.zeros((B, 1 + net.n, net.width))
             fed[:, 0] = last
             tapes[B].place(x, u, fed)
-            own = np.ones((net.n, B, net.width), bool)
-            yield i, tapes[B], tapes[B].forward(self.params, own)
+            free = np.ones((net.n, B, net.width), bool)
+            yield i, tapes[B], tapes[B].forward(self.params, free)
 
     def first(self):
-        """Nothing."""
+        """Return an empty memory."""
         return self.zero(*self.mean)
 
     def cold(self):
-        """Nothing."""
+        """Return an empty memory."""
         return self.first()
 
     def zero(self, x, y):
-        """Nothing."""
+        """Return an empty memory."""
         return constant(x, y, 0)

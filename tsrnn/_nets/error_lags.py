@@ -55,38 +55,38 @@ class ErrorNet(NamedTuple):
         return self.n_outputs * len(self.lags[2])
 
     def columns(self, X, E):
-        """What ``plan`` has for inputs, (N, D'), of X (N, D) and errors E (N, O); rows before the first are 0."""
+        """Lay out the inputs (N, D') of ``plan``, of X (N, D) and errors E (N, O); rows before the first are 0."""
         shifted = [_later(V, k) for V, lags in ((X, self.lags[0]), (E, self.lags[2])) for k in reversed(lags)]
         return np.concatenate(shifted, axis=1)
 
     def widened(self, theta):
-        """The parameters of ``wide``, of those of ``plan``."""
+        """Convert parameters of ``plan`` to those of ``wide``."""
         new, O = np.zeros(self.wide.size), self.n_outputs
         narrow, wide = self.plan.views(theta), self.wide.views(new)
         last = len(narrow) - 1
-        for k, (one, two) in enumerate(zip(narrow, wide)):
+        for k, (narrow_layer, two) in enumerate(zip(narrow, wide)):
             copies = 2 if k == last else 1
-            W, two.b[:] = np.tile(one.W, copies), np.tile(one.b, copies)
+            W, two.b[:] = np.tile(narrow_layer.W, copies), np.tile(narrow_layer.b, copies)
             if k == 0 or (self.skip and k == last):
                 W = self._unfolded(W, O)
             two.W[:] = W
         return new
 
     def _unfolded(self, W, O):
-        """Rows of weights of [x, e, y, rest] as those of [x, (y, out) at each lag, rest]."""
+        """Convert rows of weights of [x, e, y, rest] to those of [x, (y, out) at each lag, rest]."""
         _, outputs, errors = self.lags
-        seen = sorted({*outputs, *errors}, reverse=True)  # oldest first
+        lags = sorted({*outputs, *errors}, reverse=True)  # oldest first
         n_x = self.plan.n_inputs - self.n_errors
         at_e, at_y = n_x, self.plan.n_inputs
-        rest = at_y + O * len(outputs)
-        blocks = np.zeros((len(seen), 2, O, W.shape[1]))
+        end = at_y + O * len(outputs)
+        blocks = np.zeros((len(lags), 2, O, W.shape[1]))
         for j, k in enumerate(reversed(outputs)):
-            blocks[seen.index(k), 0] += W[at_y + j * O : at_y + (j + 1) * O]
+            blocks[lags.index(k), 0] += W[at_y + j * O : at_y + (j + 1) * O]
         for j, k in enumerate(reversed(errors)):
             W_e = W[at_e + j * O : at_e + (j + 1) * O]
-            blocks[seen.index(k), 0] += W_e
-            blocks[seen.index(k), 1] -= W_e
-        return np.concatenate([W[:n_x], blocks.reshape(-1, W.shape[1]), W[rest:]])
+            blocks[lags.index(k), 0] += W_e
+            blocks[lags.index(k), 1] -= W_e
+        return np.concatenate([W[:n_x], blocks.reshape(-1, W.shape[1]), W[end:]])
 
 
 def make_error_net(D, O, hidden, activation, lags, skip):
@@ -94,13 +94,13 @@ def make_error_net(D, O, hidden, activation, lags, skip):
     inputs, outputs, errors = lags
     columns, later = D * len(inputs) + O * len(errors), [(0,)] * len(hidden)
     plan = make_plan(columns, O, hidden, activation, (0,), outputs, later, skip)
-    seen = tuple(sorted({*outputs, *errors}))
-    wide = make_plan(D, 2 * O, hidden, activation, inputs, seen, later, skip)
+    all_lags = tuple(sorted({*outputs, *errors}))
+    wide = make_plan(D, 2 * O, hidden, activation, inputs, all_lags, later, skip)
     return ErrorNet(plan, wide, lags, skip)
 
 
 def _later(V, k):
-    """Rows V (N, D), each k rows later, after zeros."""
+    """Delay rows V (N, D) by k, after zeros."""
     return np.concatenate([np.zeros((min(k, len(V)), V.shape[1])), V[: max(0, len(V) - k)]])
 
 
@@ -139,22 +139,22 @@ class ErrorDynamics(Dynamics):
 
     def run(self, X, Y, memory):
         """Follow rows X (N, D), Y (N, O) from a memory."""
-        out, both = self._follow(X, Y, memory)
-        return out, moved_on(memory, X, both)
+        out, y_and_out = self._follow(X, Y, memory)
+        return out, moved_on(memory, X, y_and_out)
 
     def errors(self, X, Y, memory):
-        """Errors of one step (N, O), 0 where y is not known."""
-        _, both = self._follow(X, Y, memory)
-        return self._halves(both)
+        """Compute one-step errors (N, O), 0 where y is not known."""
+        _, y_and_out = self._follow(X, Y, memory)
+        return self._halves(y_and_out)
 
     def _follow(self, X, Y, memory):
-        """The output (N, O), and rows [y, out] (N, 2 O)."""
+        """Follow rows; returns outputs (N, O), and rows [y, out] (N, 2 O)."""
         rows = np.concatenate([Y, np.full_like(Y, np.nan)], axis=1)
-        out, both = run(self.net.wide, self.doubled, X, rows, memory.X, memory.Y)
-        return out[:, : self.n_outputs], both
+        out, y_and_out = run(self.net.wide, self.doubled, X, rows, memory.X, memory.Y)
+        return out[:, : self.n_outputs], y_and_out
 
     def _halves(self, both):
-        """Errors (N, O) of rows [y, out]."""
+        """Return the errors (N, O) of rows [y, out]."""
         O = self.n_outputs
         return both[:, :O] - both[:, O:]
 
@@ -167,23 +167,23 @@ class ErrorDynamics(Dynamics):
         rows = np.full((len(Y), 2 * O), np.nan)
         rows[:end] = past
 
-        def settled(which, t, out):
-            return np.concatenate([settle(which, t, out[:, :O]), out[:, O:]], axis=1)
+        def settled(runs, t, out):
+            return np.concatenate([settle(runs, t, out[:, :O]), out[:, O:]], axis=1)
 
-        rest = first, steps, None if settle is None else settled
-        for which, out in free_runs(self.net.wide, self.doubled, X, rows, memory.X, memory.Y, *rest):
-            yield which, out[:, :, :O]
+        options = first, steps, None if settle is None else settled
+        for runs, out in free_runs(self.net.wide, self.doubled, X, rows, memory.X, memory.Y, *options):
+            yield runs, out[:, :, :O]
 
     def zero(self, x, y):
-        """The memory after constant rows x (D,), y (O,), forecast without errors."""
+        """Return the memory after constant rows x (D,), y (O,), forecast without errors."""
         return constant(x, np.concatenate([y, y]), self.lead)
 
     def cold(self):
-        """The memory after mean rows."""
+        """Return the memory after mean rows."""
         return self.zero(*self.mean)
 
     def first(self):
-        """The memory after mean rows."""
+        """Return the memory after mean rows."""
         return self.cold()
 
     def history(self, memory):
@@ -193,15 +193,15 @@ class ErrorDynamics(Dynamics):
         return {"X": memory.X, "Y": memory.Y[:, :O], output: memory.Y[:, O:]}
 
     def terms(self, p):
-        """The equations of one row, for export."""
+        """Add the equations of one row, for export; returns the span of the output."""
         return activated_layers(p, self.params, self.net)
 
     def remembered(self, memory):
-        """X (lead, D), Y (lead, O) and errors (lead, O) of a memory."""
+        """Return X (lead, D), Y (lead, O) and errors (lead, O) of a memory."""
         return memory.X, memory.Y[:, : self.n_outputs], self._halves(memory.Y)
 
 
 def after_rows(X, Y):
-    """The memory after rows X (lead, D), Y (lead, O) that were forecast without errors; 0, the mean, where unknown."""
+    """Return the memory after rows X (lead, D), Y (lead, O) forecast without errors; 0, the mean, where unknown."""
     Y = np.nan_to_num(Y, nan=0.0)
     return Memory(X, np.concatenate([Y, Y], axis=1))

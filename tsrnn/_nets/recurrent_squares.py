@@ -43,11 +43,11 @@ class SquaresLoss(TrackLoss):
             )
 
     def sum_of_squares(self, theta):
-        """r'r over all rows."""
+        """Return r'r over all rows."""
         return 2 * self.value(theta) * self.weight
 
     def gauss_newton(self, theta):
-        """r'r, J'r (P,) and J'J (P, P) over all rows."""
+        """Return r'r, J'r (P,) and J'J (P, P) over all rows."""
         rr, Jr, JJ = 0.0, np.zeros(len(theta)), np.zeros((len(theta),) * 2)
         weights, steps = self.net.views(theta), max(1, NUMBERS // (len(theta) * self._widest()))
         for tape, at, n in self._tapes_of(weights):
@@ -59,7 +59,7 @@ class SquaresLoss(TrackLoss):
         return rr, Jr, JJ
 
     def solve_linear(self, theta, decay):
-        """Theta (P,) with the readout, in which the outputs are linear, optimal given the others."""
+        """Return theta (P,) with the readout, in which the outputs are linear, optimal given the others."""
         net, O = self.net, self.net.n_outputs
         A, c = self._normal_equations(net.views(theta))
         theta = theta.copy()
@@ -73,20 +73,20 @@ class SquaresLoss(TrackLoss):
         return theta
 
     def _normal_equations(self, weights):
-        """Those of the readout and its bias, (O, D + 1, D + 1) and (O, D + 1)."""
+        """Accumulate those of the readout and its bias, (O, D + 1, D + 1) and (O, D + 1)."""
         O, D = self.net.n_outputs, weights[-1].W.shape[1]
         A, c = np.zeros((O, D + 1, D + 1)), np.zeros((O, D + 1))
         for tape, at, n in self._tapes_of(weights):
             y, w = (a.reshape(-1, O)[at : at + n] for a in (self.y, self.w))
-            seen = np.concatenate([_inputs(tape, self.net.readout, n), np.ones((n, 1))], axis=1)
+            Z = np.concatenate([_inputs(tape, self.net.readout, n), np.ones((n, 1))], axis=1)
             for o in range(O):
-                add_normal_equations(seen, y[:, o].copy(), w[:, o].copy(), A[o], c[o])
+                add_normal_equations(Z, y[:, o].copy(), w[:, o].copy(), A[o], c[o])
         return A, c
 
     # ---------------------------------------------------------------------------------- one series after the other
 
     def _widest(self):
-        """Units of the widest block."""
+        """Return the units of the widest block."""
         return max(block.H for block in self.net.blocks)
 
     def _tapes_of(self, weights):
@@ -96,8 +96,8 @@ class SquaresLoss(TrackLoss):
         tape = self._tapes[1]
         for at, end in zip(self.at, self.end):
             if end > at:
-                here = np.array([at])
-                tape.place(self.x, here, self.y, here, np.array([end - at]))
+                begin = np.array([at])
+                tape.place(self.x, begin, self.y, begin, np.array([end - at]))
                 for S, p in zip(tape.S, weights):
                     S[:, 0, 0] = p.start if p.start.size else 0
                 tape.forward(weights)
@@ -114,15 +114,15 @@ class SquaresLoss(TrackLoss):
                 S[np.arange(len(index))[:, None], np.arange(block.H), begin[5] + index] = 1
             states.append(S)
         slopes = [_slopes(net, tape, k, weights[k], n) for k in range(len(net.blocks))]
-        seen = [_inputs(tape, block.sources, n) for block in net.blocks]
+        inputs = [_inputs(tape, block.sources, n) for block in net.blocks]
         for first in range(0, n, steps):
             rows, felt = slice(first, min(first + steps, n)), []
             for k in range(len(net.blocks)):
-                felt.append(self._feel(k, weights, slopes[k], seen[k], tape, rows, states[k], felt))
+                felt.append(self._feel(k, weights, slopes[k], inputs[k], tape, rows, states[k], felt))
             yield rows, self._read(weights[-1], tape, rows, felt, n)
 
     def _feel(self, k, weights, slopes, seen, tape, rows, state, felt):
-        """How h of block k feels the parameters in some rows, (m, H, P)."""
+        """Return how h of block k depends on the parameters in some rows, (m, H, P)."""
         net, p, block = self.net, weights[k], self.net.blocks[k]
         T, H, P = rows.stop - rows.start, block.H, state.shape[2]
         lower = [s for s in block.sources if s.which >= 0]
@@ -137,21 +137,21 @@ class SquaresLoss(TrackLoss):
         return out
 
     def _read(self, readout, tape, rows, felt, n):
-        """d out / d theta (m, O, P) in some rows."""
+        """Return d out / d theta (m, O, P) in some rows."""
         net, O = self.net, self.net.n_outputs
         J = np.zeros((rows.stop - rows.start, O, felt[0].shape[2]))
         for s in net.readout:
             if s.which >= 0:
                 kernels.read(_turned(readout.W[:, s.at : s.at + s.width]), felt[s.which], J)
-        seen, begin = _inputs(tape, net.readout, n)[rows], self._begins[-1]
+        Z, begin = _inputs(tape, net.readout, n)[rows], self._begins[-1]
         for o in range(O):
-            J[:, o, begin + o : begin + seen.shape[1] * O : O] = seen
-            J[:, o, begin + seen.shape[1] * O + o] = 1
+            J[:, o, begin + o : begin + Z.shape[1] * O : O] = Z
+            J[:, o, begin + Z.shape[1] * O + o] = 1
         return J
 
 
 def _marks(net):
-    """Which decay a parameter shares (P,); whether outputs are linear in it (P,); where arrays begin, see ``feel``.
+    """Return which decay a parameter shares (P,); whether outputs are linear in it (P,); where arrays begin.
 
     After the five numbers of a block comes where its first states begin; of the readout there is one number.
     """
@@ -171,12 +171,12 @@ def _marks(net):
 
 
 def _turned(W):
-    """Rows of weights W (G, K, H), turned: (G H, K)."""
+    """Transpose the rows of weights W (G, K, H): (G H, K)."""
     return np.ascontiguousarray(W.swapaxes(1, 2)).reshape(-1, W.shape[1])
 
 
 def _inputs(tape, sources, n):
-    """What sources give in the first n rows, side by side (n, D)."""
+    """Join what sources read in the first n rows, side by side (n, D)."""
     arrays = [np.empty((n, 0))]
     for s in sources:
         rows = tape._rows(s, False)[:n]
@@ -185,7 +185,7 @@ def _inputs(tape, sources, n):
 
 
 def _slopes(net, tape, k, p, n):
-    """The ``Slopes`` of block k in the first n rows: a step of all of them side by side, back from each state."""
+    """Compute the ``Slopes`` of block k in the first n rows: one step of all side by side, back from each state."""
     trace, H, G, C, N = tape.traces[k], net.blocks[k].H, net.cell.gates, len(p.U), net.cell.n_states
     D, R, E = (np.empty((N, m, n, H)) for m in (G, C, N))
     S = np.stack([trace.S[:, :n, 0], trace.S[:, 1 : n + 1, 0]], axis=1)  # (N, 2, n, H)

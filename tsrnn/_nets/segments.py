@@ -60,7 +60,7 @@ class Segmented(Episode):
         return self._cuts()[-1] + sum(int(np.prod(shape)) for shape in self.front)
 
     def views(self, theta):
-        """Parameters of the encoder, of the decoder, of attention or None, and ``Front``."""
+        """View the parameters of encoder, decoder, attention or None, and ``Front``."""
         arrays, at = [], self._cuts()[-1]
         for shape in self.front:
             size = int(np.prod(shape))
@@ -82,7 +82,7 @@ class Segmented(Episode):
         return np.concatenate([super().decays(), *front])
 
     def sources(self, Z):
-        """Segments that the encoder sees (N, T / w, w F), the decoder (N, n / w, w A), the last y (N, O Q)."""
+        """Split into segments for the encoder (N, T / w, w F), the decoder (N, n / w, w A), and the last y (N, O Q)."""
         x, u, last = super().sources(Z)
         O = self.widths[2]
         x[:, :, -O:] -= x[:, -1:, -O:].copy()
@@ -95,7 +95,7 @@ class Segmented(Episode):
 
 
 def _places(H):
-    """Numbers in P_j, as many as in the original."""
+    """Return the numbers in P_j, as many as in the original."""
     return max(1, H // 2)
 
 
@@ -141,20 +141,20 @@ class SegmentTape(EpisodeTape):
         self.x, self.last = x, y[:, 0]
         self.rows = np.arange(self.B * self.T) * x.shape[2]
         self.u[:, :, _places(self.net.encoder.n_inputs) :] = u.swapaxes(0, 1)
-        each, every, none = np.arange(self.B), np.arange(self.B * self.n), np.zeros(0, self.dtype)
-        self.encoder.place(self.g.reshape(-1), each * self.T, none, each * 0, np.full(self.B, self.T))
-        self.decoder.place(self.u.reshape(-1), every, none, every * 0, np.ones(len(every), np.int64))
+        example, step, none = np.arange(self.B), np.arange(self.B * self.n), np.zeros(0, self.dtype)
+        self.encoder.place(self.g.reshape(-1), example * self.T, none, example * 0, np.full(self.B, self.T))
+        self.decoder.place(self.u.reshape(-1), step, none, step * 0, np.ones(len(step), np.int64))
 
     def forward(self, weights, own=None, masks=None):
-        """Outputs (n, B, O Q); nothing is fed back."""
+        """Compute outputs (n, B, O Q); nothing is fed back."""
         encoder, decoder, w, front = weights
         K = self.x.shape[2]
         recurrent_kernels.project(self.x.reshape(-1), self.rows, front.W, 0, K, front.b, self.g, 0, self.B)
         np.maximum(self.g, 0, out=self.g)
         self.u[:, :, : front.P.shape[2]] = front.P[0][:, None]
         self.encoder.forward(encoder, None, masks and masks[0])
-        for S, given in zip(self.decoder.S, self.encoder.S):
-            S[:, 0] = np.tile(given[:, -1], (1, self.n, 1))
+        for S, read in zip(self.decoder.S, self.encoder.S):
+            S[:, 0] = np.tile(read[:, -1], (1, self.n, 1))
         if self.head is not None:
             self.head.begin(w, self.encoder.S[-1][0, 1:], self.decoder)
         head = self.head and Abreast(self.head, self.n)
@@ -163,7 +163,7 @@ class SegmentTape(EpisodeTape):
         return np.ascontiguousarray(out).reshape(self.net.n, self.B, -1) + self.last
 
     def _beside(self, masks):
-        """Masks of the decoder's steps (n / w, B, H), for these side by side."""
+        """Lay out masks of the decoder's steps (n / w, B, H) side by side."""
         return [
             Masks(
                 np.tile(m.recurrent, (self.n, 1)) if m.recurrent.size else m.recurrent,

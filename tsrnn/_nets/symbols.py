@@ -97,7 +97,7 @@ class Symbols(NamedTuple):
             )
 
     def tables(self, theta):
-        """Views (C + 1, e), a column each."""
+        """View the tables (C + 1, e), a column each."""
         views, at = [], 0
         for _, C, e in self.columns:
             views.append(theta[at : at + (C + 1) * e].reshape(C + 1, e))
@@ -105,7 +105,7 @@ class Symbols(NamedTuple):
         return views
 
     def of_labels(self, theta):
-        """The table of labels, (K, e)."""
+        """View the table of labels, (K, e)."""
         return theta[self.size - prod(self.labels) : self.size].reshape(self.labels)
 
     def initial(self, theta, rng):
@@ -116,7 +116,7 @@ class Symbols(NamedTuple):
             self.of_labels(theta)[:] = rng.normal(size=self.labels)
 
     def settled(self, theta, series):
-        """Theta with what is unknown as the mean of what is known, where training had no such rows to learn from."""
+        """Set unknown categories to the mean of the known ones where training had no such rows."""
         theta = theta.copy()
         for (column, C, _), table in zip(self.columns, self.tables(theta)):
             codes = [s.X[:, column].astype(np.int64) for s in series]
@@ -126,7 +126,7 @@ class Symbols(NamedTuple):
         return theta
 
     def plan(self):
-        """The table of ``look_up`` for x, (D, 3)."""
+        """Return the table of ``look_up`` for x, (D, 3)."""
         plan, place, begin, of = (
             np.zeros((self.n_columns, 3), np.int64),
             0,
@@ -140,7 +140,7 @@ class Symbols(NamedTuple):
         return plan
 
     def inputs(self, theta, X):
-        """x' (N, D') of rows X (N, D)."""
+        """Look up x' (N, D') of rows X (N, D)."""
         if not self.columns:
             return X
         out = np.empty((1, len(X), self.width), theta.dtype)
@@ -151,28 +151,28 @@ class Symbols(NamedTuple):
         return out[0]
 
     def outputs(self, theta, Y):
-        """y' (N, e) of codes (N, 1), or of shares (N, K); NaN where those are."""
+        """Look up y' (N, e) of codes (N, 1), or of shares (N, K); NaN where those are."""
         if not self.labels:
             return Y
-        table, known = self.of_labels(theta), np.isfinite(Y).all(axis=1)
+        table, labelled = self.of_labels(theta), np.isfinite(Y).all(axis=1)
         out = np.full((len(Y), table.shape[1]), np.nan, theta.dtype)
         codes = self.codes(Y)[:, 0]
-        sure = known if Y.shape[1] == 1 else known & (Y.max(axis=1, initial=-1) == 1)
+        sure = labelled if Y.shape[1] == 1 else labelled & (Y.max(axis=1, initial=-1) == 1)
         out[sure] = table[codes[sure].astype(np.int64)]
-        soft = known & ~sure
+        soft = labelled & ~sure
         if soft.any():
             out[soft] = Y[soft] @ table
         return out
 
     def codes(self, Y):
-        """Codes (N, 1) of labels, NaN where unknown, of shares (N, K) or codes; Y as it is where none is embedded."""
+        """Convert shares (N, K) of labels to codes (N, 1), NaN where unknown; Y stays where none is embedded."""
         if not self.labels or Y.shape[1] == 1:
             return Y
         unknown = np.isnan(Y).any(axis=1)
         return np.where(unknown, np.nan, np.argmax(np.nan_to_num(Y), axis=1))[:, None]
 
     def levels(self, Y):
-        """Shares (N, K) of codes (N, 1); Y as it is where it has those, or none is embedded."""
+        """Convert codes (N, 1) to shares (N, K); Y stays where it has those, or none is embedded."""
         if not self.labels or Y.shape[1] == self.labels[0]:
             return Y
         codes = Y[:, 0]
@@ -182,7 +182,7 @@ class Symbols(NamedTuple):
 
 
 def make_symbols(n_columns, categories, n_labels, size):
-    """``Symbols`` of columns {column: C} and labels, embedded in ``size`` numbers."""
+    """Lay out ``Symbols`` of columns {column: C} and labels, embedded in ``size`` numbers."""
     columns = tuple((column, C, size or default_size(C)) for column, C in sorted(categories.items()))
     return Symbols(n_columns, columns, (n_labels, size or default_size(n_labels)) if n_labels else None)
 
@@ -194,11 +194,11 @@ class Embedding:
     """
 
     def of_symbols(self, categories, n_labels):
-        """The learner, told of columns of X with codes, {column: categories}, and of labels that exclude each other."""
+        """Return the learner for columns of X with codes, {column: categories}, and exclusive labels."""
         return replace(self, categories=categories, codes_labels=bool(n_labels and self.sees_y))
 
     def symbols(self, D, O):
-        """``Symbols`` of D columns and O labels."""
+        """Return the ``Symbols`` of D columns and O labels."""
         if not self.categories and not self.codes_labels:
             return None
         if not chooses_solver(self.p) and "gauss_newton" in traits(resolve_solver(self.p.solver)).needs:
@@ -221,12 +221,12 @@ def check_embedding(p):
 
 
 def settled(net, theta, series):
-    """Theta with what is unknown where training had no such rows."""
+    """Set unknown categories in theta where training had no such rows."""
     return net.symbols.settled(theta, series) if net.symbols else theta
 
 
 def default_size(C):
-    """Numbers that stand for one of C categories: about the square root of C, and a bit more."""
+    """Return the default size of an embedding of C categories: about the square root of C, and a bit more."""
     return int(np.clip(round(1.6 * C**0.56), 1, 600))
 
 
@@ -250,7 +250,7 @@ class Lookup:
             self.y_plan = np.array([[0, e, self.symbols.size - K * e]])
 
     def inputs(self, theta, x, at):
-        """x' flat, and the row of step 0 of each sequence in it, of x, flat, with that row at ``at`` (B,)."""
+        """Look up x, flat: x' flat, and the rows in it of step 0 of each sequence, whose row in x is ``at`` (B,)."""
         if self.dx is None:
             return x, at
         self.x_seen = x, at, self.leads[0]
@@ -258,7 +258,7 @@ class Lookup:
         return self.x.reshape(-1), self._rows(self.x)[: len(at)] + self.leads[0]
 
     def outputs(self, theta, y, at):
-        """The same of y' and codes y, flat."""
+        """Look up codes y, flat, likewise: y' and its rows."""
         if self.dy is None:
             return y, at
         self.y_seen = y, at, self.leads[1]
@@ -266,7 +266,7 @@ class Lookup:
         return self.y.reshape(-1), self._rows(self.y)[: len(at)] + self.leads[1]
 
     def table(self, theta):
-        """That of labels, or None."""
+        """Return the table of labels, or None."""
         return None if self.dy is None else self.symbols.of_labels(theta)
 
     def clear(self):
