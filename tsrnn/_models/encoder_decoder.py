@@ -49,37 +49,37 @@ class EpisodeLearner(RecurrentLearner):
     widths: tuple = ()
 
     def net(self, D, O):
-        """The layout."""
+        """Return the layout."""
         layout = self.cell, self.hidden, self.attention, self.T, self.n, self.widths, self.p.skip_connections
         w = self.p.segment_length
         return make_episode(*layout) if w is None else make_segmented(*layout, int(w))
 
     def before(self, trained, net):
-        """None: an encoder and a decoder begin anew."""
+        """Return None: an encoder and a decoder start anew."""
         return None
 
     def _initial(self, net, series, mean, rng):
-        """Where training begins, (P,)."""
+        """Draw initial parameters, (P,)."""
         return net.initial(rng, self.p.recurrent_init, SMALL)
 
     def _solvers(self, net, series):
-        """The solver, and how many epochs it may take; "auto" is Adam."""
+        """Return the solver and its most epochs; "auto" is Adam."""
         if chooses_solver(self.p):
             return [(Adam(0.003, clip_norm=1.0), self.p.max_iter)]
         return [(resolve_solver(self.p.solver), self.p.max_iter)]
 
     def _loss(self, net, series, mean, solver, pool):
-        """The loss of the training examples."""
+        """Return the loss of the training examples."""
         options = {"B": self.p.batch_size, "pool": pool}
         return EpisodeLoss(net, series, self._teaching(mean[1]), traits(solver).dtype, **options)
 
     def _validation(self, net, series, mean):
-        """The loss of forecasts on the held examples as a function of theta; None where none is held."""
+        """Return the loss of forecasts on the held examples as a function of theta; None where none is held."""
         loss = EpisodeLoss(net, series, self._teaching(mean[1], "closed_loop"), np.float32, held=True)
         return loss.value if loss.weight > 0 else None
 
     def _made(self, task, theta):
-        """The model with some parameters."""
+        """Return the model with given parameters."""
         dynamics = EpisodeDynamics(theta, task.net, task.mean)
         dynamics.params  # noqa: B018 - cached here, so that no forecast changes what is kept
         return dynamics, None
@@ -104,15 +104,15 @@ class EpisodesLearner(HorizonsLearner):
     """A ``HorizonsLearner`` whose members are encoders and decoders."""
 
     def _member_learner(self, net, horizon):
-        """The learner of a member: its examples hold V and A inputs, O outputs, and targets for Q quantiles."""
+        """Return the learner of a member: its examples hold V and A inputs, O outputs, and targets for Q quantiles."""
         Q, loss = 1, self.inner.loss
         if horizon.quantiles is not None:
             Q = len(horizon.quantiles)
             loss = Pinball(list(horizon.quantiles) * net.n_outputs)
         ahead = int(net.is_ahead.sum())
         widths = len(net.is_ahead) - ahead, ahead, net.n_outputs, Q
-        given = {name: getattr(self.inner, name) for name in self.inner.__dataclass_fields__}
-        return EpisodeLearner(**given | {"widths": widths, "loss": loss})
+        fields = {name: getattr(self.inner, name) for name in self.inner.__dataclass_fields__}
+        return EpisodeLearner(**fields | {"widths": widths, "loss": loss})
 
 
 class EncoderDecoderRegressor(TrainedParameters, Forecaster):
@@ -307,7 +307,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
             )
 
     def attention_weights(self, X, y):
-        """What each step of each forecast looks at.
+        """Return the weights by which each step of each forecast attends to the rows of its history.
 
         Parameters
         ----------
@@ -339,5 +339,5 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
                 f"X and y have {len(Y)} rows, but context={self.context} and what is known ahead need "
                 f"{layout.lead + horizon.ahead.max(initial=0)}: give more."
             )
-        known = last_known(np.concatenate([dynamics.mean[1][None], Y]), 1)[1:]
-        return member.dynamics.attention_weights(member.x(layout.features(horizon, X, known, rows)))
+        filled = last_known(np.concatenate([dynamics.mean[1][None], Y]), 1)[1:]
+        return member.dynamics.attention_weights(member.x(layout.features(horizon, X, filled, rows)))

@@ -55,12 +55,12 @@ class AnswerLearner(RecurrentLearner):
     attention: str | None
 
     def net_of(self, x, y):
-        """The layout for what the user's sequences are."""
+        """Return the layout for the types of the user's sequences."""
         inputs = (1, len(x)) if isinstance(x, Alphabet) else (x.n, 0)
         return make_answers(self.cell, self.hidden, self.attention, inputs, len(y), self.p.embedding_size)
 
     def before(self, trained, net):
-        """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
+        """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
         parts = zip((net.encoder, net.decoder), (trained.dynamics.net.encoder, trained.dynamics.net.decoder))
         alike = net.attention == trained.dynamics.net.attention and all(
             new.same_as(old) for new, old in parts
@@ -68,28 +68,28 @@ class AnswerLearner(RecurrentLearner):
         return trained if self.p.warm_start and alike else None
 
     def _initial(self, net, series, mean, rng):
-        """Where training begins, (P,)."""
+        """Draw initial parameters, (P,)."""
         return net.initial(rng, self.p.recurrent_init, SMALL)
 
     def _solvers(self, net, series):
-        """The solver, and how many epochs it may take; "auto" is Adam."""
+        """Return the solver and its most epochs; "auto" is Adam."""
         if chooses_solver(self.p):
             return [(Adam(0.003, clip_norm=1.0), self.p.max_iter)]
         return [(resolve_solver(self.p.solver), self.p.max_iter)]
 
     def _loss(self, net, series, mean, solver, pool):
-        """The loss of the training pairs."""
+        """Return the loss of the training pairs."""
         return AnswerLoss(
             net, series, self._teaching(None), traits(solver).dtype, B=self.p.batch_size, pool=pool
         )
 
     def _validation(self, net, series, mean):
-        """The loss of the held pairs as a function of theta; None where none is held."""
+        """Return the loss of the held pairs as a function of theta; None where none is held."""
         loss = AnswerLoss(net, series, self._teaching(None, "open_loop"), np.float32, held=True)
         return loss.value if loss.weight > 0 else None
 
     def _made(self, task, theta):
-        """The model with some parameters."""
+        """Return the model with given parameters."""
         dynamics = AnswerDynamics(theta, task.net)
         dynamics.params  # noqa: B018 - cached here, so that no answer changes what is kept
         return dynamics, None
@@ -263,7 +263,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         return "fitted_" in self.__dict__
 
     def _fitted(self):
-        """What was learnt, read once by each verb; raises where nothing was."""
+        """Return what was learnt, read once by each verb; raise where nothing was."""
         fitted = self.__dict__.get("fitted_")
         if fitted is None:
             check_is_fitted(self)
@@ -316,7 +316,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         return self._learnt().trained.validation_curve
 
     def _learnt(self):
-        """What was learnt, for attributes."""
+        """Return what was learnt, for attributes."""
         if "fitted_" not in self.__dict__:
             raise AttributeError(f"This {type(self).__name__} is not fitted yet: call fit first.")
         return self.__dict__["fitted_"]
@@ -387,9 +387,9 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
             rows; y has no sequences.
         """
         learner = self._learner()
-        X, kind = _sequences(X)
+        X, container = _sequences(X)
         answers, weight = _answers(X, y, sample_weight)
-        x = learn_alphabet(X, kind) if kind else Rows(X[0].shape[1], None)
+        x = learn_alphabet(X, container) if container else Rows(X[0].shape[1], None)
         y = learn_alphabet(*answers)
         if not len(y):
             raise ValueError("y has no symbol in any of its sequences: give answers.")
@@ -398,7 +398,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         if self.early_stopping:
             counts = np.flatnonzero(weight)
             held[rng.permutation(counts)[: int(len(counts) * self.validation_fraction)]] = True
-        if kind is None:
+        if container is None:
             rows = np.concatenate([table for table, h in zip(X, held) if not h])
             x = x._replace(scaler=make_scaler(self.scale, rows, np.ones(len(rows), bool), "X"))
         series = Series(_coded(x, X), y.coded(answers[0], "y"), weight, held)
@@ -436,7 +436,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
     # ---------------------------------------------------------------------------------- answers
 
     def predict(self, X):
-        """The most probable answers that are found.
+        """Predict the most probable answers that the search finds.
 
         Parameters
         ----------
@@ -456,7 +456,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         return [fitted.y.decoded(codes) for codes in self._search(fitted, self._inputs(fitted, X))]
 
     def log_proba(self, X, y):
-        """Logarithms of the probabilities of given answers, log p(y | X).
+        """Return logarithms of the probabilities of given answers, log p(y | X).
 
         Parameters
         ----------
@@ -467,15 +467,15 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         log_probabilities : ndarray of shape (n_sequences,)
             Of whole answers, with their end.
         """
-        fitted, found = self._fitted(), np.empty(len(X))
+        fitted, sums = self._fitted(), np.empty(len(X))
         X = self._inputs(fitted, X)
         codes = fitted.y.coded(_answers(X, y, None)[0][0], "y")
-        for which, logs, counts, _ in fitted.trained.dynamics.given(X, codes):
-            found[which] = np.where(counts, logs, 0.0).sum(axis=1)
-        return found
+        for batch, logs, counts, _ in fitted.trained.dynamics.given(X, codes):
+            sums[batch] = np.where(counts, logs, 0.0).sum(axis=1)
+        return sums
 
     def score(self, X, y, sample_weight=None):
-        """Share of the answers that are right from the first symbol to the end.
+        """Return the share of the answers that are right from the first symbol to the end.
 
         Parameters
         ----------
@@ -487,12 +487,12 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         """
         fitted = self._fitted()
         X = self._inputs(fitted, X)
-        (given, _), weight = _answers(X, y, sample_weight)
-        found = [[fitted.y.symbols[code] for code in codes] for codes in self._search(fitted, X)]
-        return float(np.average([a == b for a, b in zip(found, given)], weights=weight))
+        (answers, _), weight = _answers(X, y, sample_weight)
+        predicted = [[fitted.y.symbols[code] for code in codes] for codes in self._search(fitted, X)]
+        return float(np.average([a == b for a, b in zip(predicted, answers)], weights=weight))
 
     def attention_weights(self, X, y=None):
-        """What each step of each answer looks at.
+        """Return the weights by which each step of each answer attends to its sequence.
 
         Parameters
         ----------
@@ -520,25 +520,25 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
             codes = self._search(fitted, X)
         else:
             codes = fitted.y.coded(_answers(X, y, None)[0][0], "y")
-        found = [None] * len(X)
-        for which, _, _, tape in fitted.trained.dynamics.given(X, codes):
-            for k, weights in zip(which, tape.head.E):
-                found[k] = weights[: len(codes[k])].copy()
-        return found
+        attended = [None] * len(X)
+        for batch, _, _, tape in fitted.trained.dynamics.given(X, codes):
+            for k, weights in zip(batch, tape.head.E):
+                attended[k] = weights[: len(codes[k])].copy()
+        return attended
 
     def _search(self, fitted, X):
-        """Codes of the answers to sequences in the model's units."""
+        """Search the codes of the answers to sequences in the model's units."""
         self._check_search()
         most = fitted.longest if self.max_length is None else self.max_length
         return fitted.trained.dynamics.answers(X, self.beam_width, most)[0]
 
     def _inputs(self, fitted, X):
-        """Sequences in the model's units."""
-        X, kind = _sequences(X)
-        if (kind is None) != isinstance(fitted.x, Rows):
-            was, now = ("symbols", "rows of numbers")[:: 1 if kind is None else -1]
+        """Convert sequences to the model's units."""
+        X, container = _sequences(X)
+        if (container is None) != isinstance(fitted.x, Rows):
+            was, now = ("symbols", "rows of numbers")[:: 1 if container is None else -1]
             raise ValueError(f"X has {now}, but the model was fitted to sequences of {was}: give those.")
-        if kind is None and X[0].shape[1] != fitted.x.n:
+        if container is None and X[0].shape[1] != fitted.x.n:
             raise ValueError(
                 f"X has {X[0].shape[1]} columns, but the model was fitted to {fitted.x.n}: give as many."
             )
@@ -546,18 +546,18 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
 
 
 def _sequences(X):
-    """Sequences of X and their kind; raises where one is empty."""
-    X, kind = read_sequences(X, "X")
+    """Read sequences X and their container; raise where one is empty."""
+    X, container = read_sequences(X, "X")
     for k, sequence in enumerate(X):
         if len(sequence) == 0:
             raise ValueError(f"X[{k}] is an empty sequence: leave it out, or give it a symbol that says so.")
-    return X, kind
+    return X, container
 
 
 def _answers(X, y, sample_weight):
-    """Answers to sequences X, lists of symbols and their kind, and the weights (N,) of the pairs."""
-    answers, kind = read_sequences(y, "y")
-    if kind is None:
+    """Read answers to sequences X, lists of symbols and their container, and the weights (N,) of the pairs."""
+    answers, container = read_sequences(y, "y")
+    if container is None:
         raise TypeError(
             "y has rows of numbers, but answers are sequences of symbols: give a str, or a list of str or int each; "
             "or take an EncoderDecoderRegressor."
@@ -576,23 +576,23 @@ def _answers(X, y, sample_weight):
             raise ValueError(
                 f"sample_weight must be {len(X)} finite numbers >= 0, one a sequence, and not all of them 0."
             )
-    return (answers, kind), weight
+    return (answers, container), weight
 
 
 def _coded(x, X):
-    """Sequences in the model's units, codes (T,) or rows (T, D)."""
+    """Convert sequences to the model's units, codes (T,) or rows (T, D)."""
     return x.coded(X, "X") if isinstance(x, Alphabet) else [x.scaler(rows) for rows in X]
 
 
 def _same(old, new):
-    """Whether the inputs of two fits mean the same."""
+    """Return whether the inputs of two fits mean the same."""
     if isinstance(old, Alphabet) and isinstance(new, Alphabet):
         return old.symbols == new.symbols
     return isinstance(old, Rows) and isinstance(new, Rows) and old.n == new.n
 
 
 def _copied(rng):
-    """A generator that goes on as another would."""
+    """Copy a generator."""
     copy = np.random.RandomState()
     copy.set_state(rng.get_state())
     return copy

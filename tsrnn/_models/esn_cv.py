@@ -26,11 +26,11 @@ class ESNCVLearner(ESNLearner):
     _by_evidence = False
 
     def _penalty(self, normals, search, caution):
-        """The best of those that were tried."""
+        """Return the best penalty of those tried."""
         return search["params"][int(np.argmax(search["mean_test_score"]))]["alpha"]
 
     def _sums(self, dynamics, harvest):
-        """Sums over all rows, from sums over rows of the same use in all splits; and errors of the penalties."""
+        """Sum over all rows, by cells of the same use in all splits; returns sums and the errors of penalties."""
         splits = self._splits(sum(len(s.Y) for s in harvest.series))
         names = splits @ np.random.default_rng(0).random(splits.shape[1])  # a number for each use
         _, example, cell = np.unique(names, return_index=True, return_inverse=True)
@@ -48,7 +48,7 @@ class ESNCVLearner(ESNLearner):
         return _sum(a for a, _ in whole), self._search(whole, splits.shape[1] // 2, dynamics.n_outputs)
 
     def _splits(self, n):
-        """Which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
+        """Mark which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
         marks = []
         try:
             pairs = list(self.splitter.split(np.empty(n)))
@@ -62,7 +62,7 @@ class ESNCVLearner(ESNLearner):
         return np.stack(marks, axis=1)
 
     def _search(self, cells, n_splits, O):
-        """Scores of the penalties, from sums and what each is for: (2 splits,) bool, by turns training and test."""
+        """Score penalties by sums and their uses: (2 splits,) bool, by turns training and test."""
         alphas, bias = self.p.alphas, self.p.readout_bias
         errors, pairs = np.zeros((n_splits, len(alphas))), []
         for f in range(n_splits):
@@ -74,7 +74,7 @@ class ESNCVLearner(ESNLearner):
                 )
             pairs.append([_sum(side) for side in sides])
         groups = max(len(a.weight) for a, _ in cells)
-        train, test = ([list(pair[k].split(groups).normal()) for pair in pairs] for k in range(2))
+        train, test = ([list(split[k].split(groups).normal()) for split in pairs] for k in range(2))
         for g, total in enumerate(_sum(a for a, _ in cells).split(groups).normal()):
             W = ridge_path(total, [normals[g] for normals in train], alphas, bias)
             for f, normals in enumerate(test):
@@ -165,8 +165,8 @@ class ESNRegressorCV(ESNRegressor):
     def _unfitted(self):
         """Fix the penalty found: without the rows of a fold, an inner split could be left with nothing to test on."""
         params = self.get_params(deep=False)
-        own = {k: v for k, v in params.items() if k not in ("alphas", "cv")}
-        return ESNRegressor(alpha=self.alpha_, **own)
+        shared = {k: v for k, v in params.items() if k not in ("alphas", "cv")}
+        return ESNRegressor(alpha=self.alpha_, **shared)
 
     @property
     def best_alpha_(self):
@@ -185,8 +185,8 @@ class ESNRegressorCV(ESNRegressor):
 
 
 def _sum(parts):
-    """The sum of ``Sums``."""
-    first, *rest = parts
-    for more in rest:
-        first = first + more
+    """Add up ``Sums``."""
+    first, *others = parts
+    for sums in others:
+        first = first + sums
     return first

@@ -19,7 +19,7 @@ from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
 
 
 def _is_int(value):
-    """Whether a value is an int, and not True or False."""
+    """Return whether a value is an int, and not True or False."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -54,7 +54,7 @@ class TDNNParameters(DelayParameters):
     skip_connections: bool = True
 
     def _lags(self, n):
-        """Lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""
+        """Return lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""
         later = self.layer_lags
         if _is_int(later):
             later = [later] * max(0, n - 1)
@@ -173,6 +173,6 @@ class TDNNClassifier(TDNNParameters, Attending, DelayClassifier):
     )
 
     def _lags(self, n_hidden):
-        """Lags of the inputs, of the labels, and of each later layer."""
+        """Return lags of the inputs, of the labels, and of each later layer."""
         input_lags, _, layer_lags = super()._lags(n_hidden)
         return input_lags, parse_lags(self.output_lags, "output_lags", 1), layer_lags
