@@ -118,17 +118,7 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(
-    model,
-    X,
-    y,
-    *,
-    X_train=None,
-    y_train=None,
-    horizons=None,
-    period=None,
-    max_lag=None,
-    output=0,
-    start=None,
+    model, X, y, *, X_train=None, y_train=None, horizons=None, period=None, max_lag=None, output=0, start=None
 ):
     """Test a fitted model on rows that it was not trained on.
 
@@ -208,10 +198,7 @@ def diagnose(
         X_seen = see_through(model, X_train)[1]
         trained = _read(model, estimator, X_seen, y_train, output, _stamps(X_train, y_train))
 
-    ahead = forecasts_ahead(estimator, X, y, sorted({lead, *settings.horizons}), start)
-    forecasts = {h: _columns(out)[:, output].copy() for h, out in ahead.items()}
-    for h, out in forecasts.items():
-        out[: h - lead] = np.nan  # those start from nearer
+    forecasts = _forecasts(estimator, X, y, output, settings, start)
     residuals = rows.y - forecasts[lead]
     e = timelines.spread(residuals, at)
     auto, test = _autocorrelations(e, max_lag, lead)
@@ -247,19 +234,23 @@ def diagnose(
     )
 
 
+def _forecasts(estimator, X, y, output, settings, start):
+    """Forecast each row from ``lead`` rows before it and from each horizon, {h: (N,)}; NaN where from nearer."""
+    ahead = forecasts_ahead(estimator, X, y, sorted({settings.lead, *settings.horizons}), start)
+    forecasts = {h: _columns(out)[:, output].copy() for h, out in ahead.items()}
+    for h, out in forecasts.items():
+        out[: h - settings.lead] = np.nan
+    return forecasts
+
+
 def _diagnose_each(model, keys, tables, **options):
     """Diagnose series by series.   tables : X, y, X_train, y_train of all, or None."""
     column, besides = getattr(see_through(model, None)[0], "series", None), (1, 0, 3, 2)
-    of_key = {
-        key: [_series_of(v, key, column, tables[beside]) for v, beside in zip(tables, besides)]
-        for key in keys
-    }
-    return Diagnoses(
-        {
-            key: diagnose(model, X, y, X_train=X_train, y_train=y_train, **options)
-            for key, (X, y, X_train, y_train) in of_key.items()
-        }
-    )
+    diagnoses = Diagnoses()
+    for key in keys:
+        X, y, *train = (_series_of(v, key, column, tables[beside]) for v, beside in zip(tables, besides))
+        diagnoses[key] = diagnose(model, X, y, X_train=train[0], y_train=train[1], **options)
+    return diagnoses
 
 
 class Rows(NamedTuple):
