@@ -70,7 +70,7 @@ class Plan(NamedTuple):
     window: object = None
 
 
-class Rows(NamedTuple):
+class Panel(NamedTuple):
     """Checked rows.   Y : (N, O).   rows, times : of each series, (n,), where its rows stand, and their times.
 
     A time numbers the rows of a series, or the distinct stamps of a panel.
@@ -237,7 +237,7 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
 
 
 def _check_rows(X, y, groups, column):
-    """Check and sort the rows; returns ``Rows``."""
+    """Check the rows and sort them by series; returns a ``Panel``."""
     table = gather(X, y, groups=groups, column=column)
     if table.form != "table":  # a list or a 3-D array: its places are the keys
         X, y = table.X, table.y
@@ -247,7 +247,7 @@ def _check_rows(X, y, groups, column):
         check_consistent_length(X, y)
     place = np.arange(len(Y)) if table.order is None else table.order
     rows = [place[part.rows] for part in table.parts]
-    return Rows(X, y, groups, Y, table.parts, rows, _times(table.parts, rows), bool(table.names))
+    return Panel(X, y, groups, Y, table.parts, rows, _times(table.parts, rows), bool(table.names))
 
 
 def _joined(data, i, first, forecasts):
@@ -270,7 +270,7 @@ def _warn_of_training_rows(model, data, first):
             first, last = (timelines.show(timeline.clock, value) for value in (stamp, timeline.last))
             warn(
                 f"The first forecast is of {first}, but the model has seen rows up to {last}: these are errors on "
-                "training rows. Give later rows, or refit.",
+                "training rows. Give later rows, or refit."
             )
             return
 

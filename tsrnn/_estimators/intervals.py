@@ -518,7 +518,7 @@ def check_enough(n, what, level):
     if n < needed:
         warn(
             f"{message}, but {level:g} % wants {needed}: intervals are rough, and wider for it (Student's t). Call "
-            "calibrate(X, y) with more rows.",
+            "calibrate(X, y) with more rows."
         )
 
 

@@ -221,7 +221,7 @@ def _check_same(stamps, other, told):
             told.add("kinds")
             warn(
                 f"X has an index of kind {clock.kind!r} and y one of kind {their.kind!r}: they are taken row by row, "
-                "with the stamps of X. Give both the same index.",
+                "with the stamps of X. Give both the same index."
             )
         return
     if clock.unit == their.unit:

@@ -116,7 +116,7 @@ def as_time(index, name, told=None):
         warn(
             f"The index of {name} ({index.dtype}, {', '.join(map(repr, index[:2]))} ...) is not understood as time: "
             "rows are taken as one step apart, and neither gaps nor their order are seen. Give stamps, for example "
-            f"pd.{unit}, or reset_index(drop=True).",
+            f"pd.{unit}, or reset_index(drop=True)."
         )
     return time
 
@@ -214,7 +214,7 @@ def _warn_of_codes(values, name, told):
             cure = f"a PeriodIndex of {'quarters' if form == '%Yq' else 'weeks'}"
         warn(
             f"The index of {name} ({values[0]} ... {values[-1]}) looks like coded dates ({form}), but integers count "
-            f"by one: each turn of the year is a gap, and the future is no date. Give stamps, for example {cure}.",
+            f"by one: each turn of the year is a gap, and the future is no date. Give stamps, for example {cure}."
         )
 
 

@@ -253,7 +253,7 @@ def _diagnose_each(model, keys, tables, **options):
     return diagnoses
 
 
-class Rows(NamedTuple):
+class Record(NamedTuple):
     """Rows of one series: one output y (N,), the inputs {name: (N,)}, stamps or None."""
 
     y: np.ndarray
@@ -263,12 +263,12 @@ class Rows(NamedTuple):
     def cut(self, rows):
         """Return some of the rows, a slice."""
         stamps = self.stamps and self.stamps._replace(values=self.stamps.values[rows])
-        return Rows(self.y[rows], {name: u[rows] for name, u in self.inputs.items()}, stamps)
+        return Record(self.y[rows], {name: u[rows] for name, u in self.inputs.items()}, stamps)
 
     def spread(self, at):
         """Put the rows on a regular grid, NaN between them."""
         inputs = {name: timelines.spread(u, at) for name, u in self.inputs.items()}
-        return Rows(timelines.spread(self.y, at), inputs, self.stamps)
+        return Record(timelines.spread(self.y, at), inputs, self.stamps)
 
 
 class Settings(NamedTuple):
@@ -289,7 +289,7 @@ def _read(model, estimator, X, y, output, stamps):
     """Read rows of one series; X as the estimator inside the model sees it."""
     Y = check_y(y)[0]
     _check_output(output, Y)
-    return Rows(Y[:, output], _inputs(X, estimator, model), stamps)
+    return Record(Y[:, output], _inputs(X, estimator, model), stamps)
 
 
 def _settings(estimator, y, grid, is_trained, horizons, period, max_lag):
@@ -590,7 +590,7 @@ def _cross_correlations(e, inputs, first, max_lag):
 def _compare(rows, forecasts, trained, settings, options):
     """Compare with baselines: RMSE by horizon, p-values, and notes of what failed.
 
-    trained : ``Rows`` that the baselines learn from, or None: they learn from the first half and all are compared on
+    trained : ``Record`` that the baselines learn from, or None: they learn from the first half and all are compared on
     the second.   options : of the linear baseline.
     """
     half = 0 if trained else len(rows.y) // 2
@@ -646,7 +646,7 @@ def _options(estimator):
 
 
 def _baseline_errors(baseline, learn, test, horizons, start):
-    """Fit a baseline to ``Rows`` and forecast others; returns {h: y - forecast}."""
+    """Fit a baseline to a ``Record`` and forecast others; returns {h: y - forecast}."""
     frames, sees_inputs = [], isinstance(baseline, ARXRegressor)
     for y, inputs, stamps in (learn, test):
         index = None if stamps is None else timelines.to_index(stamps.clock, stamps.values)

@@ -336,10 +336,7 @@ class _Writer:
         if p.labels is None:
             lines += ["if (y)", "    NAME_observe(s, y);"]
             return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
-        lines += [
-            "NAME_observe(s, k);",
-            f"return {self.help('largest')}(probabilities, {len(p.labels)});",
-        ]
+        lines += ["NAME_observe(s, k);", f"return {self.help('largest')}(probabilities, {len(p.labels)});"]
         return self.function("NAME_step(NAME_state *s, const T *x, int k, T *probabilities)", lines, "int")
 
     def header(self, title):

@@ -328,9 +328,9 @@ class ResidualDisplay:
             self._plot_inputs(cross)
         else:
             _sticks(cross, table["squares"], table["bound"], "autocorrelation of squares")
-        for one in ax:
-            one.axhline(0, color="0.3", linewidth=0.8, zorder=1)
-            tidy(one, where if one is along else None)
+        for axis in ax:
+            axis.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            tidy(axis, where if axis is along else None)
         steps = None if self.steps is None else f"{self.steps} step{'s' * (self.steps > 1)} ahead"
         title(along, ", ".join(filter(None, (self.name, steps))))
         self.ax_, self.figure_ = ax, along.figure
@@ -338,15 +338,15 @@ class ResidualDisplay:
 
     def _plot_against(self, ax, e, f):
         """Draw residuals against forecasts, the density of many."""
-        known = (np.isfinite(e) & np.isfinite(f)).to_numpy()
-        if known.sum() <= MAX_POINTS:
-            ax.plot(f[known], e[known], ".", color=COLOURS[0], alpha=0.6, markeredgewidth=0)
+        valid = (np.isfinite(e) & np.isfinite(f)).to_numpy()
+        if valid.sum() <= MAX_POINTS:
+            ax.plot(f[valid], e[valid], ".", color=COLOURS[0], alpha=0.6, markeredgewidth=0)
             return
         from matplotlib.colors import ListedColormap
 
         blues = pyplot().get_cmap("Blues")(np.linspace(0.25, 1, 256))  # a single row is not white
         options = {"gridsize": 45, "bins": "log", "mincnt": 1, "linewidths": 0.2}
-        cells = ax.hexbin(f[known], e[known], cmap=ListedColormap(blues), **options)
+        cells = ax.hexbin(f[valid], e[valid], cmap=ListedColormap(blues), **options)
         ax.figure.colorbar(cells, ax=ax, label="rows").outline.set_visible(False)
 
     def _plot_inputs(self, ax):

@@ -7,18 +7,7 @@ from .._estimators.regressor import free_run
 from .._estimators.through import forecast, inside, sample_paths
 from .._series.stamps import is_default
 from ..metrics import fit_percentage
-from ._style import (
-    COLOURS,
-    MEASURED,
-    axes,
-    dates,
-    legend_beside,
-    thin,
-    tidy,
-    title,
-    whole_numbers,
-    with_unit,
-)
+from ._style import COLOURS, MEASURED, axes, dates, legend_beside, thin, tidy, title, whole_numbers, with_unit
 
 
 class ForecastDisplay:
@@ -122,12 +111,12 @@ class ForecastDisplay:
             raise ValueError(
                 "The forecast is a list of series: draw one at a time, ForecastDisplay(forecast[k])."
             )
-        given = {"history": history, "truth": truth, "paths": paths, "output": output, "series": series}
+        options = {"history": history, "truth": truth, "paths": paths, "output": output, "series": series}
         name = name or type(inside(estimator)[0]).__name__
-        return cls(prediction, **given, unit=unit, name=name).plot(ax, last=last, **line_kw)
+        return cls(prediction, **options, unit=unit, name=name).plot(ax, last=last, **line_kw)
 
     def _rows(self, table, what):
-        """A history, truth or forecast as a frame of one series."""
+        """Select one series of a history, truth or forecast, as a frame."""
         table = pd.DataFrame(table)
         if isinstance(table.index, pd.MultiIndex):
             if self.series is None:
@@ -187,11 +176,11 @@ class ForecastDisplay:
         self.paths_ = [
             ax.plot(where, path, **style, **({} if k else name))[0] for k, path in enumerate(paths)
         ]
-        one = {"marker": "o", "markersize": 5} if n == 1 else {}  # a line through one point is none
-        options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast", **one}
+        dot = {"marker": "o", "markersize": 5} if n == 1 else {}  # a line through one point is none
+        options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast", **dot}
         (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
         if self.truth is not None:
-            self._plot_truth(ax, index, point, one)
+            self._plot_truth(ax, index, point, dot)
         self._name_axes(ax, index, point, history)
         tidy(ax, where)
         if history is not None and is_default(table.index):
@@ -214,13 +203,13 @@ class ForecastDisplay:
             else:
                 self.bands_.append(ax.fill_between(where, *ends, linewidth=0, **style))
 
-    def _plot_truth(self, ax, index, point, one):
+    def _plot_truth(self, ax, index, point, dot):
         """Draw what was measured, a thin line over the broad one of the forecast; say where it ends before that."""
         truth = self._one(self.truth, "truth", point).iloc[: len(index)]
         where = index[: len(truth)] if is_default(truth.index) else truth.index
-        known = np.flatnonzero(truth.notna().to_numpy())
-        short = len(known) and known[-1] + 1 < len(index)
-        style = {"color": MEASURED, "linewidth": thin(len(index), 0.9)} | one
+        measured = np.flatnonzero(truth.notna().to_numpy())
+        short = len(measured) and measured[-1] + 1 < len(index)
+        style = {"color": MEASURED, "linewidth": thin(len(index), 0.9)} | dot
         ax.plot(dates(where), truth, **style, label="measured so far" if short else "measured")
 
     def _name_axes(self, ax, index, point, history):
@@ -326,13 +315,13 @@ class CompareDisplay:
         """
         ax = axes(ax, figsize=(8, 3.6))
         y = pd.Series(self.measured)
-        where, known = dates(y.index), y.notna().to_numpy()
+        where, measured = dates(y.index), y.notna().to_numpy()
         style = {"color": MEASURED, "linewidth": thin(len(y), 0.9), "zorder": 4}  # thin, over the broad runs
         ax.plot(where, y, **style, label="measured")
         self.fits_, self.lines_ = {}, {}
         for k, (name, run) in enumerate(self.runs.items()):
             run = np.asarray(run, float)
-            self.fits_[name] = fit_percentage(y.to_numpy(float)[known], run[known])
+            self.fits_[name] = fit_percentage(y.to_numpy(float)[measured], run[measured])
             label = f"{name}, fit {self.fits_[name]:.1f} %"
             style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 2.2), "label": label}
             (self.lines_[name],) = ax.plot(where, run, **{**style, **line_kw})

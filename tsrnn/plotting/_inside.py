@@ -465,14 +465,14 @@ class ResponseDisplay:
         if ax is None:
             ax = pyplot().subplots(1, 2, figsize=(9, 3.2), layout="constrained")[1]
         ax = np.ravel(ax)
-        for one, table, label in zip(ax, (self.step, self.impulse), ("step response", "impulse response")):
+        for axis, table, label in zip(ax, (self.step, self.impulse), ("step response", "impulse response")):
             for k, name in enumerate(table):
                 style = {"color": COLOURS[k % len(COLOURS)], "where": "post", "linewidth": 1.5}
-                one.step(table.index, table[name], **style, label=shortened(name))
-            one.axhline(0, color="0.3", linewidth=0.8, zorder=1)
-            one.set(xlabel="rows after the change", ylabel=with_unit(f"{label} of y", self.unit))
-            tidy(one)
-            whole_numbers(one.xaxis, table.index)
+                axis.step(table.index, table[name], **style, label=shortened(name))
+            axis.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            axis.set(xlabel="rows after the change", ylabel=with_unit(f"{label} of y", self.unit))
+            tidy(axis)
+            whole_numbers(axis.xaxis, table.index)
         if self.step.shape[1] > 1:
             ax[0].legend(frameon=False)
         title(ax[0], self.name)
@@ -527,7 +527,7 @@ class ExplanationDisplay:
         -------
         self : ExplanationDisplay
         """
-        table, known = self.explanation, self.explanation.attrs
+        table, attrs = self.explanation, self.explanation.attrs
         totals = table.sum()
         order = table.columns[(table != 0).any()]
         order = table[order].abs().sum().sort_values().index[-self.n_rows :]
@@ -545,14 +545,14 @@ class ExplanationDisplay:
         }
         self.image_ = ax.pcolormesh(*edges, shown.to_numpy(float).T, **{**options, **mesh_kw})
         ax.set_yticks(np.arange(n), [f"{shortened(name)}  {totals[name]:+.3g}" for name in order])
-        rest = totals.sum() - shown.to_numpy().sum()
-        note = f" ({rest:+.2g} by what is not shown)" if shown.size < (table != 0).sum().sum() else ""
+        hidden = totals.sum() - shown.to_numpy().sum()
+        note = f" ({hidden:+.2g} by what is not shown)" if shown.size < (table != 0).sum().sum() else ""
         ax.set_xlabel(f"lag, rows before the forecast row{note}")
         whole_numbers(ax.xaxis, table.index)
         bare(ax)
-        if "forecast" in known:
-            moved = known["forecast"] - known["baseline"]
-            title(ax, f"forecast {known['forecast']:.4g} = {known['baseline']:.4g} at the means {moved:+.4g}")
+        if "forecast" in attrs:
+            moved = attrs["forecast"] - attrs["baseline"]
+            title(ax, f"forecast {attrs['forecast']:.4g} = {attrs['baseline']:.4g} at the means {moved:+.4g}")
         bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit("moved the forecast by", self.unit))
         bar.outline.set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure

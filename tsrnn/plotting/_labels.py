@@ -190,7 +190,7 @@ class ProbabilityDisplay:
 
 
 def _edges(index):
-    """Stamps or places (N,) of rows, and where each begins, and the last ends, (N + 1,)."""
+    """Return stamps or places (N,) of rows, and where each begins, and the last ends, (N + 1,)."""
     where = dates(index)
     if len(where) < 2:
         return where, where.append(

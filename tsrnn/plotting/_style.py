@@ -104,19 +104,19 @@ def title(ax, text):
 
 
 def with_unit(name, unit):
-    """A name for an axis, in lines that fit, with its unit unless it says so itself."""
+    """Label an axis by a name, in lines that fit, with its unit unless the name has it."""
     name = str(name)
     return textwrap.fill(name if unit is None or unit_of(name) else f"{name}, {unit}", WIDE)
 
 
 def unit_of(name):
-    """The unit at the end of a name such as "power [kW]" or "power (kW)", or None."""
-    found = UNIT.search(str(name)) if isinstance(name, str) else None
-    return found.group(1) if found else None
+    """Return the unit at the end of a name such as "power [kW]" or "power (kW)", or None."""
+    match = UNIT.search(str(name)) if isinstance(name, str) else None
+    return match.group(1) if match else None
 
 
 def shortened(name, n=30):
-    """A name of at most n characters, without its middle."""
+    """Shorten a name to at most n characters, by its middle."""
     name = str(name)
     return name if len(name) <= n else f"{name[: n // 2 - 1]} … {name[-(n // 2 - 2) :]}"
 
@@ -127,5 +127,5 @@ def dates(index):
 
 
 def thin(n, usual=1.8):
-    """The width of a line through n points."""
+    """Return the width of a line through n points."""
     return usual if n <= 500 else max(0.6, usual * (500 / n) ** 0.3)

@@ -87,8 +87,8 @@ class LossCurveDisplay:
         for curve, label, colour in curves:
             for k, piece in enumerate(pieces if curve is not None else ()):
                 n = np.arange(len(curve))[piece]
-                one = {"marker": "."} if len(n) == 1 else {}
-                options = {"color": colour, "label": None if k else prefix + label, **one}
+                dot = {"marker": "."} if len(n) == 1 else {}
+                options = {"color": colour, "label": None if k else prefix + label, **dot}
                 self.lines_ += ax.plot(n + 1, np.asarray(curve, float)[piece], **{**options, **line_kw})
         self._plot_lowest(ax, pieces)
         ax.set_yscale("log")
@@ -103,7 +103,7 @@ class LossCurveDisplay:
         return self
 
     def _pieces(self):
-        """A slice of the curves a stage."""
+        """Return a slice of the curves for each stage."""
         ends = np.cumsum([n for _, n, *_ in self.stages or ()])
         if len(ends) < 2 or ends[-1] != len(self.loss):  # an iterate that was not finite has no loss
             return [slice(0, len(self.loss))]
@@ -207,8 +207,8 @@ class GradientFlowDisplay:
         for k, layer in enumerate(norms):
             words = [self.name] if self.name else []
             words += [f"layer {k + 1}"] if len(norms) > 1 else []
-            one = {"marker": "o"} if len(layer) == 1 else {}
-            style = {"color": COLOURS[k % len(COLOURS)], "label": ", ".join(words), **one}
+            dot = {"marker": "o"} if len(layer) == 1 else {}
+            style = {"color": COLOURS[k % len(COLOURS)], "label": ", ".join(words), **dot}
             self.lines_ += ax.plot(np.where(layer > 0, layer, np.nan), **{**style, **line_kw})
         ax.set_yscale("log")
         ax.set(xlabel="steps back, k", ylabel=r"mean norm of $\partial L(t)\,/\,\partial h(t-k)$")
