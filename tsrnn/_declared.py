@@ -1,4 +1,4 @@
-"""Constructors and docstrings from declarations: a class says what is its own, and has what its bases said.
+"""Constructors and docstrings from declarations: a class states what is its own, and inherits the rest.
 
     class GRURegressor(RecurrentParameters, ...):
         '''Gated recurrent unit network [1]_. (Then sections Parameters, Attributes, References of its own.)'''
@@ -92,7 +92,7 @@ def _constructor(cls, parameters):
 
 
 class Said(NamedTuple):
-    """What a docstring says, each citation [n]_ replaced by its reference, between marks.
+    """A parsed docstring, each citation [n]_ replaced by its reference, between marks.
 
     sections : text by title, the head under "".   parameters, attributes : entry by name.   references : those of the
     docstring.   general : those that nothing in it cites.

@@ -55,7 +55,7 @@ def made(content):
 
 
 def public(module):
-    """Let a class say that it is of a public module, for ``repr``, documentation and files."""
+    """Make a decorator that assigns a class to a public module, for ``repr``, documentation and files."""
 
     def name(thing):
         thing.__module__ = module

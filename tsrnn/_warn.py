@@ -25,7 +25,7 @@ class WorseThanNaiveWarning(UserWarning):
     """A model was fitted that forecasts worse than the last value, or the value a season ago, would.
 
     Given by ``fit``, after a comparison of free runs on the rows held back or, of a model that never holds any back, on
-    the last rows of training. A season is one of the day, week or year that the index tells.
+    the last rows of training. A season is a day, week or year of the index.
     ``warnings.simplefilter("error", tsrnn.WorseThanNaiveWarning)`` makes it an error.
 
     Examples

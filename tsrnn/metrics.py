@@ -121,7 +121,7 @@ def fit_percentage(y_true, y_pred):
 
     Examples
     --------
-    The memory before a second experiment is told by its first rows:
+    The memory before a second experiment is estimated from its first rows:
 
     >>> from tsrnn import ARXRegressor
     >>> from tsrnn.datasets import make_narendra

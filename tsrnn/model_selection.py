@@ -1,4 +1,4 @@
-"""How good are a model's forecasts? Backtests from many origins, a scorer for searches, splits of panels by time.
+"""Evaluation of forecasts: backtests from many origins, a scorer for searches, splits of panels by time.
 
 An *origin* k is the row at which a forecast begins: y is known before it, and the rows k ... k + horizon - 1 are
 forecast, its steps 1 ... horizon.
@@ -591,7 +591,7 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
         Parameters
         ----------
         X, y : array-like of shape (n_rows, ...)
-            The index of X, or else of y, tells time; of a MultiIndex its last level.
+            The index of X, or else of y, is time; of a MultiIndex its last level.
         groups : array-like of shape (n_rows,), optional
             (A search hands groups to the splitter only: the model wants a MultiIndex or its ``series``.)
             The series of each row: where there is no such index, the n-th rows of all series have the same time.
@@ -604,7 +604,7 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
         Raises
         ------
         ValueError
-            Nothing tells time, a stamp is missing, or there are too few stamps.
+            There is no time, a stamp is missing, or there are too few stamps.
         """
         time, n = _stamps_of_rows(X, y, groups)
         test_size = n // (self.n_splits + 1) if self.test_size is None else self.test_size

@@ -123,7 +123,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            X has no index that tells time; a parameter is out of range; no period fits the spacing of the rows; X
+            X has no index of time; a parameter is out of range; no period fits the spacing of the rows; X
             already has a column of the name of a new one.
         """
         check_number("harmonics", self.harmonics, 1, integer=True)
@@ -152,7 +152,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            X has no index that tells time, other columns than in ``fit``, or a time zone where that had none, or
+            X has no index of time, other columns than in ``fit``, or a time zone where that had none, or
             none where that had one.
         """
         check_is_fitted(self)

@@ -83,7 +83,7 @@ class TSRNNForecaster(BaseForecaster):
         "X_inner_mtype": "pd.DataFrame",
     }
     _config: ClassVar = {"remember_data": False}  # the rows seen are in _seen_y and _seen_X
-    _y = _X = None  # where sktime puts them if told to remember
+    _y = _X = None  # where sktime stores them
 
     def __init__(self, estimator, method="conformal", cv=None):
         self.estimator = estimator
@@ -252,7 +252,7 @@ def _rows(X, y):
 
 
 def _stamped(frame):
-    """With an index that tells tsrnn where the rows are: pandas' own 0, 1, 2 ... tells it nothing."""
+    """Give rows an index that places them: pandas' default one does not."""
     index = frame.index
     return frame.set_axis(pd.Index(index.to_numpy())) if isinstance(index, pd.RangeIndex) else frame
 

@@ -1,4 +1,4 @@
-"""Conformal intervals that go on learning: what errors after calibration say of the errors to come.
+"""Conformal intervals that adapt to the errors that came after calibration.
 
 Scores e(t, h) are errors of forecasts h steps ahead over what they were in calibration, where they are about 0, with a
 mean size c(t, h), that of errors in calibration whose forecasts were near: a calm that the forecast knows of is no
@@ -19,7 +19,7 @@ fifth of b, or less where errors overlap and misses come in bunches.
 
 How fast the past is forgotten matters little where errors are independent: with MEMORY of them the spread trembles by a
 tenth, which costs an 80 % interval 0.2 points of coverage, and two thirds of a sudden change are there after as many
-rows. Errors of many steps overlap and tell of one spell of weather: their memory is longer, as many rows as hold MEMORY
+rows. Errors of many steps overlap and reflect one spell of weather: their memory is longer, as many rows as hold MEMORY
 of them, or LONGEST; with 20 rows, wind power 24 hours ahead was covered 85 % at 95.
 
 References
@@ -65,7 +65,7 @@ def tracked(scores, size, overlap, levels, outside):
     """Track shift, spread and tails of scores: the ``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
-    mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that tell as much as
+    mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that hold as much as
     one.   outside(scores (K, C), origin (K, C)) : shares of those in calibration beyond scores of forecasts that began
     there, for each level and end, (K, P, 2, C), with C = steps O.
     """

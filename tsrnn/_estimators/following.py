@@ -37,7 +37,7 @@ class Past(NamedTuple):
 class Place(NamedTuple):
     """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels.
 
-    n : rows seen, None in files that do not tell.
+    n : rows seen, None in files without it.
     """
 
     past: Past
@@ -215,7 +215,7 @@ def check_horizon(dynamics, steps):
 def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None):
     """Follow rows of one series, over gaps; returns forecasts of the levels, {h: (N, O)} rows ahead, and the past then.
 
-    inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.   visit(past) : told of that before each.
+    inputs : ``Inputs`` of N rows.   stretches : as ``cut`` gives them.   visit(past) : called with that before each.
     """
     out = {h: np.empty_like(U) for h in horizons}
     if visit is None and tuple(horizons) == (1,) and not units.delay and len(stretches) > 1:

@@ -330,7 +330,7 @@ class Horizons(Direct):
 class HorizonsLearner(Learner):
     """The parameters of a ``Forecaster`` that forecasts all horizons at once, and the learning of its members.
 
-    inner : the learner of the estimator inside, whose lags say what is seen.   h : rows to forecast.
+    inner : the learner of the estimator inside, whose lags select what is seen.   h : rows to forecast.
     """
 
     inner: Learner
@@ -342,7 +342,7 @@ class HorizonsLearner(Learner):
 
     @property
     def wants_inputs(self):
-        """Whether the parameters speak of inputs."""
+        """Whether the parameters select inputs."""
         return self.inner.wants_inputs
 
     @property
@@ -491,7 +491,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     Parameters
     ----------
     estimator : estimator of tsrnn
-        What is cloned. Its ``input_lags`` and ``output_lags`` say what is seen, as far as it is known: the lags of a
+        What is cloned. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: the lags of a
         row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` stands for
         y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs. Its target_transform,
         target_bounds, missing, series and start hold for the forecaster.

@@ -14,10 +14,10 @@ Where the rows kept show that the spread of errors goes with the forecast p and 
 
     e / g(p, v),      log g = a + b p' + c p'^2 + d v' + f v'^2      (p', v' centered, scaled, within what was seen)
 
-with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where that does not foretell
+with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where that does not predict
 log |e| in the fifth left out, g = 1.
 
-Forecasts of many steps overlap: n errors at step h tell as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
+Forecasts of many steps overlap: n errors at step h hold as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
 their autocorrelation r. Where these are too few for a quantile, ends are those of Student's t with as many degrees of
 freedom. Errors on rows that were trained on are taken sqrt((n + w) / (n - w)) times as large, for w weights.
 
@@ -59,11 +59,11 @@ FREE = 2  # independent errors, as which any number counts at least
 KEPT, BLOCK = (
     192,
     32,
-)  # rows of each series that update has seen, kept at least; the oldest go so many at a time
+)  # rows of each series that update has seen, kept at least; the oldest go in blocks of BLOCK
 FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
 RIDGE, FLOOR = 3.0, 1e-3  # rows' worth of no slope; the least error, in median ones, for a logarithm
 LAGS = 12  # at which the autocorrelation of errors is looked at
-NEAR = 200, 0.1  # how many errors count as near: at least so many, at least this share
+NEAR = 200, 0.1  # errors that count as near: at least this number and at least this share
 BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back

@@ -10,7 +10,7 @@ from .._declared import Declared
 
 
 class KnownAhead(Declared):
-    """What an estimator has that is told which inputs are known ahead.
+    """Base of estimators with inputs known ahead.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ TINY = 1e-30  # a probability
 
 
 class Draw(NamedTuple):
-    """How labels are drawn.   temperature : 0: the most probable.   top_k : at most so many.   top_p : their mass."""
+    """How labels are drawn.   temperature : 0: the most probable.   top_k : most labels.   top_p : their mass."""
 
     temperature: float
     top_k: int

@@ -1,9 +1,9 @@
-"""Where rows begin, told by their own first y: an observer of the memory before them.
+"""An observer: the memory before rows, estimated from their own first y.
 
     v = v_0 + s z      the memory: lags, states, and levels that changes are taken from; v_0 on average, s their spread
     r(z)               errors (m,) of the first rows, followed from v, where y was measured; over the spread of training
     minimise           |r(z)|^2 / q + |z|^2                                  by Gauss-Newton, damped where it must be
-    q <- |r|^2 / (m - gamma),   gamma = trace J (J'J + q I)^-1 J'            the directions of z that r tells [1]
+    q <- |r|^2 / (m - gamma),   gamma = trace J (J'J + q I)^-1 J'            the directions of z that r determines [1]
 
 which is the most likely memory, if errors are Gaussian and memories lie around that of training.  Where nothing tells
 of a direction it stays at the mean.  q begins at the errors of the mean memory, so that the first steps are short.
@@ -21,10 +21,10 @@ from .._training.least_squares import solve
 from .following import follow
 
 
-ROWS = 100  # measured rows that tell the memory, where nobody says how many
+ROWS = 100  # measured rows to estimate from, by default
 MOST_UNKNOWN = 2000  # numbers of a memory: each is one more pass over those rows, in each iteration
 MOST_ITERATIONS, ENOUGH = 30, 1e-3  # steps, and one that is so short ends them
-SAMPLES = 8  # memories that tell the spread of states
+SAMPLES = 8  # memories from which the spread of states is estimated
 DIFFERENCE = 1e-5  # of z, for derivatives
 
 

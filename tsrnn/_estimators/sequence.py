@@ -164,7 +164,7 @@ def all_or_nothing(method):
 
 
 class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
-    """Rows, places, memories; a subclass says what y means: ``_check_y``, ``_goal``, and ``_learner``."""
+    """Rows, places, memories; a subclass brings the meaning of y: ``_check_y``, ``_goal``, and ``_learner``."""
 
     # ---------------------------------------------------------------------------------- files, tags, attributes
 
@@ -275,7 +275,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
     @property
     def timeline_(self):
-        """First and last stamp of the rows seen and how they are spaced; None where their index does not tell."""
+        """First and last stamp of the rows seen and how they are spaced; None without times."""
         return self._only().timeline
 
     def _units(self):
@@ -1227,7 +1227,7 @@ def _starts(fitted, part, X, start, form):
     if start == "cold" or not dynamics.goes_on:
         return Start(cold, timeline, 0, nothing)
     if _tells_nobody(start, form, stamps):
-        return Start(first_past(dynamics, units), None, 0, nothing)  # sequences that tell nobody who they are
+        return Start(first_past(dynamics, units), None, 0, nothing)  # sequences of unknown identity
     place = place_of(fitted, part.key)
     if place is None:
         return Start(cold, None, 0, nothing)

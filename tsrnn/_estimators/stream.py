@@ -140,7 +140,7 @@ class Stream:
         x : array-like of shape (n_features,)
             Its inputs, none for a model of y alone.
         y : label, number or array-like of shape (n_outputs,), optional
-            What was measured in this row, as ``observe(y)`` would tell after it: the answer does not depend on it.
+            What was measured in this row, as ``observe(y)`` would give it after it: the answer does not depend on it.
 
         Returns
         -------

@@ -105,7 +105,7 @@ class ESNRegressorCV(ESNRegressor):
         The penalties to try: each times the squared weights of the readout, but that of 1, is added to the sum of
         squared errors (over all rows, in scaled units).
     cv : int, splitter or iterable of (train, test), default=5
-        An int: so many blocks of rows, each in turn the one that is judged. ``TimeSeriesSplit()``: rolling folds.
+        An int: number of blocks of rows, each in turn the test set. ``TimeSeriesSplit()``: rolling folds.
 
     Attributes
     ----------

@@ -238,7 +238,7 @@ class GRUParameters(RecurrentParameters):
 class GRURegressor(GRUParameters, RecurrentRegressor):
     """Gated recurrent unit network, trained through time.
 
-    h(t) = (1 - z) n + z h(t - 1), y(t) = h(t) V + c: the update gate z says what is kept, the reset gate r what the
+    h(t) = (1 - z) n + z h(t - 1), y(t) = h(t) V + c: the update gate z selects what is kept, the reset gate r what the
     candidate n sees [1]_.
 
     See Also

@@ -45,7 +45,7 @@ class Window(NamedTuple):
 def window(dynamics, X, Y, memory, rows, own):
     """Cut the ``Window`` of the last row of X (N, D), Y (N, O), of which the last ``own`` rows of y are not measured.
 
-    rows : at most so many rows of a net with a state; what lies before is in the states.
+    rows : the most rows of a net with a state; what lies before is in the states.
     """
     Y = Y.copy()
     Y[len(Y) - own :] = np.nan

@@ -1,6 +1,6 @@
 """A program laid out for a compiled walk over one row: arrays of numbers, and a table of operations on them.
 
-All numbers lie in one vector m: what the row is told, constants, weights, values.  A value that is seen later lies in a
+All numbers lie in one vector m: the row's x and y, constants, weights, values.  A value that is seen later lies in a
 ring of 2 n + 1 rows, n of them past; when its present row is the last, the n last ones are copied to the front:
 
     | past ... past | present | free ... free |        place of the present row: rings[k, PRESENT]
@@ -170,7 +170,7 @@ def _is_allowed(asked, a):
 
 @kernel
 def walk(ops, rings, index, m):
-    """Do the operations one after another; False, with nothing done, where what the row is told is not allowed.
+    """Do the operations one after another; False, with nothing done, where the row's x is not allowed.
 
     ops : (n, 10).   rings : (r, 4), in, out.   index : uint32, of links.   m : in, out.
     """
@@ -207,8 +207,8 @@ def walk(ops, rings, index, m):
 class Compiled(NamedTuple):
     """A program for ``walk``.
 
-    step, observe : operations of a row, and of a y that is told after it.   rings, index, m : see ``walk``.
-    x, y, out : slices of m: what is told of a row, and the forecast.
+    step, observe : operations of a row, and of a y that is observed after it.   rings, index, m : see ``walk``.
+    x, y, out : slices of m: inputs, measured y, and the forecast.
     """
 
     step: np.ndarray

@@ -212,7 +212,7 @@ class EchoState(Dynamics):
 
 
 def free_error(dynamics, series, fed):
-    """Return the mean squared error of free runs over the training rows, and whether one goes astray.
+    """Return the mean squared error of free runs over the training rows, and whether one diverges.
 
     fed : what the lags of y see of each series, (N, O) without NaN.
     """

@@ -247,7 +247,7 @@ class Sums(NamedTuple):
 
 
 def panels(columns):
-    """Number of panels that hold so many columns."""
+    """Return the number of panels of a matrix with that many columns."""
     return -(-columns // PANEL)
 
 

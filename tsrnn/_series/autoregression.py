@@ -6,7 +6,7 @@ With the backshift B, differences D(B) = (1 - B^p)(1 - B^q) ..., w = D(B) u and 
     u(t) = sum_i a_i u(t - i) + g(t),    g(t) = c e(t) + b             the same in levels:
                                                                        1 - sum_i a_i B^i = (1 - sum_l phi_l B^l) D(B)
 
-so that the forecast of step s = 0, 1 ... from origin k is linear in what is known, and needs no loop over time:
+so that the forecast of step s = 0, 1 ... from origin k is linear in the known values, and needs no loop over time:
 
     u^(k + s) = sum_i C_si u(k - i) + sum_r psi_r g(k + s - r),    psi = 1 / A,    C_s = shift^s a + sum_r a_r C_(s - r)
 

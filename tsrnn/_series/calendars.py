@@ -37,7 +37,7 @@ MONTHS = {  # class: (months, where in the month)
     offsets.BYearBegin: (12, "first weekday"),
     offsets.BYearEnd: (12, "last weekday"),
 }
-NAMED = {*MONTHS, offsets.Day, offsets.Week, offsets.BusinessDay}  # by a name that says all
+NAMED = {*MONTHS, offsets.Day, offsets.Week, offsets.BusinessDay}  # whose name determines them
 WEEKDAYS = np.busdaycalendar()
 EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of work days begins
 

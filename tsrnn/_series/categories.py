@@ -42,7 +42,7 @@ class Vocabulary(NamedTuple):
         """
         X = _as_known(X)
         if getattr(X, "ndim", 0) != 2 or X.shape[1] <= self.columns[-1]:
-            return X  # which the check of its width tells
+            return X  # the check of its width will refuse it
         coded = {}
         for column, values, label in zip(self.columns, self.values, self.labels):
             column_values = _values_of(X, column)

@@ -7,7 +7,7 @@
                  seasons; differences of one row and of seasons
 
 Candidates are pure functions of levels U (N, O), NaN where nothing was measured, and of the index; a list stands for
-several series.  What is chosen among them says ``choices.py``.
+several series.  ``choices.py`` chooses among them.
 
 [1] V. M. Guerrero, "Time-series analysis supported by power transformations", Journal of Forecasting 12(1), 1993.
 """
@@ -43,7 +43,7 @@ USUAL = (
     672,
     1008,
     1440,
-)  # rows, where the index tells no time
+)  # rows, where the index has no time
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 FEW_ROWS = 3  # times the longest lag that rows must have
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
@@ -205,9 +205,9 @@ def harmonics(share, n):
 
 @kept("calendar")
 class Calendar(NamedTuple):
-    """What a row's time is told by.
+    """The clock that features of time are computed from.
 
-    step : days from row to row, or None where the index tells no time.   seasons : periods in rows.   n_seen : rows of
+    step : days from row to row, or None where the index has no time.   seasons : periods in rows.   n_seen : rows of
     training, in which a period must lie twice.
     """
 

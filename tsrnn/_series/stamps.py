@@ -42,7 +42,7 @@ class Clock(NamedTuple):
 
     kind : "stamp", "span" or "int".   unit : of the numbers, None for "int".   tz : a time zone or None.   name : of
     the index.   freq : the one that the user's index carries, or None.   period : that of a PeriodIndex, or None.
-    default : whether it is pandas' own 0, 1, 2 ..., which tells nothing.   shown : the unit of the user's index.
+    default : whether it is pandas' own 0, 1, 2 ..., which carries no time.   shown : the unit of the user's index.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Stamps(NamedTuple):
 def numbers(index, name, told=None):
     """Convert an index to numbers (n,) int64, in its own order, and their clock; None where it is no time.
 
-    name : of the argument, for what is said of it.   told : kinds of warnings given before; each is given once.
+    name : of the argument, for messages.   told : kinds of warnings given before; each is given once.
 
     Raises
     ------

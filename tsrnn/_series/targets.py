@@ -14,7 +14,7 @@ A transform is any object with
     __call__(Y), inverse(U)        g and its inverse, increasing; or
     polynomial()                   [1, -c_1 ... -c_K], for a difference of the levels
 
-and, where it has something to say,
+and, optionally,
 
     check()                        raises if a parameter of the transform is out of range
     domain()                       two texts: the y it needs, and the cure for others

@@ -1,4 +1,4 @@
-"""What an index says: does it go on where training ended, and where are its gaps?
+"""The reading of an index: does it go on where training ended, and where are its gaps?
 
 A *timeline* is what is remembered of the rows seen last: the first and the last stamp and what lies between
 two stamps.  That is one of
@@ -6,7 +6,7 @@ two stamps.  That is one of
 - a fixed step (seconds, hours, days; 1 for integers), found when at least half of the neighbours are one step
   apart and the others several: what is missing is then a gap;
 - a frequency: the one that the user's index carries, else a calendar (months, years, days of 23 to 25 hours), found
-  likewise; business days too, but a holiday is no gap, unless the user's frequency says so;
+  likewise; business days too, but a holiday is no gap, unless the user's frequency makes it one;
 - neither: irregular stamps, where a row follows if it is not much further away than neighbours usually are.
 
 Stamps are int64 (``stamps.py``), frequencies count by ``calendars.py``, and nothing here is proportional to a span.
@@ -377,7 +377,7 @@ def _is_guess(timeline, n):
 
 
 def advance(timeline, steps):
-    """Advance a timeline by ``steps`` rows that came without stamps; None where those cannot be told."""
+    """Advance a timeline by ``steps`` rows that came without stamps; None where those are unknown."""
     if timeline is None or (timeline.step is None and timeline.freq is None):
         return None
     if timeline.step is not None:

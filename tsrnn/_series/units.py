@@ -53,7 +53,7 @@ def rows_between(first, end, step=1):
 
 
 class Inputs(NamedTuple):
-    """The inputs of some rows: what a model is told of them besides y.
+    """The inputs of some rows: all that a model sees of them besides y.
 
     filled : (N, D), the user's units, without NaN.   z : (N, D), the model's.   limits : bounds of the levels, low and
     high, (N, O) each, or None.

@@ -1,4 +1,4 @@
-"""What a fitted model is worth, and what its errors still hold.
+"""Tests of a fitted model: is it better than naive forecasts, and is there structure left in its errors?
 
 On rows that were not trained on, with the errors e(t) = y(t) - yhat(t) of one-step forecasts and an input u(t):
 
@@ -122,7 +122,7 @@ def diagnose(
 ):
     """Test a fitted model on rows that it was not trained on.
 
-    Are its errors noise, or do past errors and inputs foretell them [1]_, [2]_? Is it better than persistence, than
+    Are its errors noise, or do past errors and inputs predict them [1]_, [2]_? Is it better than persistence, than
     the value a period ago and than a linear ARX model, and by more than luck [3]_? Is the forecast only a late
     copy of y, or is it too good to be true? ``print`` the answer.
 
@@ -348,10 +348,10 @@ def _fit_percentage(estimator, X, y, target, output, start):
 def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     """Measure how far the one-step forecast moves with the values of k rows before.
 
-    For each input and y it is mean |d yhat(t) / d x(t - k)| std(x) / std(y): 0.5 says that a small change of x by one
+    For each input and y it is mean |d yhat(t) / d x(t - k)| std(x) / std(y): 0.5 means that a small change of x by one
     of its standard deviations moves the forecast k rows later by half a standard deviation of y, in the mean over
     rows. All else stays as measured, so the state of a recurrent net counts, and the coefficients of a linear model
-    come back, scaled. Where inputs move together the model may use one for another: it tells what the model does, not
+    come back, scaled. Where inputs move together the model may use one for another: it shows what the model does, not
     what causes y.
 
     Each of many rows is changed in turn by a hundredth of a standard deviation; rows far apart at the same time. Rows

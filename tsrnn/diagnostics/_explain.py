@@ -41,7 +41,7 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
         Integrated gradients [1]_ from the means to what was seen, or the gradient where it was seen times the distance
         from the mean, which does not add up where the model bends.
     max_lag : int, default=256
-        A net with a state is traced back over so many rows; what lies before is part of the baseline.
+        A net with a state is traced back over that many rows; what lies before is part of the baseline.
     start : optional
         As for ``predict``.
 

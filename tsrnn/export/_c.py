@@ -131,7 +131,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     the state until the next reset. There is no warning of a free run that diverges.
 
     Of a classifier ``k = model_step(&s, x, -1, probabilities)`` is the number of the most probable class in
-    ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` tells which class it was, and
+    ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` passes on which class it was, and
     with k in place of -1 both are one call.
 
     Parameters

@@ -6,7 +6,7 @@
 | a free run beside the record, and its fit in per cent | ``CompareDisplay`` |
 | errors by horizon, of models and baselines | ``BacktestDisplay`` |
 | errors by hour and weekday | ``ErrorCalendarDisplay`` |
-| whether intervals hold what they say | ``ReliabilityDisplay`` |
+| whether intervals have their nominal coverage | ``ReliabilityDisplay`` |
 | what errors still hold | ``ResidualDisplay`` |
 | how training went; who won a race | ``LossCurveDisplay``, ``GradientFlowDisplay``, ``LeaderboardDisplay`` |
 | what a forecast depends on | ``LagImportanceDisplay``, ``ExplanationDisplay``, ``AttentionDisplay`` |
@@ -15,7 +15,7 @@
 | how sure a classifier is along time | ``ProbabilityDisplay`` |
 
 All have one style: no frames, colours that the colour-blind can tell apart, dates as dates, whole numbers as such. A
-unit is written where the name of y ends with one, such as "power [kW]", or where ``unit="kW"`` says it.  They need
+unit is written where the name of y ends with one, such as "power [kW]", or where ``unit="kW"`` gives it.  They need
 matplotlib: ``pip install tsrnn[plot]``.
 """
 

@@ -370,7 +370,7 @@ class ResidualDisplay:
 class ErrorCalendarDisplay:
     """When a model errs: a map of its errors by hour and weekday, or by weekday and month of days.
 
-    A row of days that is darker than the others says what a calendar, holidays or a known schedule would still give.
+    A row of days that is darker than the others shows what a calendar, holidays or a known schedule would still give.
 
     Parameters
     ----------
@@ -490,7 +490,7 @@ class ErrorCalendarDisplay:
 
 
 class ReliabilityDisplay:
-    """Whether intervals hold what they say: the share of y seen inside, against the level, by horizon.
+    """Coverage of intervals: the share of y inside, against the nominal level, by horizon.
 
     On the diagonal they are honest; below it too narrow, above it too wide.
 

@@ -204,7 +204,7 @@ class ForecastDisplay:
                 self.bands_.append(ax.fill_between(where, *ends, linewidth=0, **style))
 
     def _plot_truth(self, ax, index, point, dot):
-        """Draw what was measured, a thin line over the broad one of the forecast; say where it ends before that."""
+        """Draw the measured y, a thin line over the broad one of the forecast; the label notes an early end."""
         truth = self._one(self.truth, "truth", point).iloc[: len(index)]
         where = index[: len(truth)] if is_default(truth.index) else truth.index
         measured = np.flatnonzero(truth.notna().to_numpy())

@@ -389,7 +389,7 @@ class ReservoirDisplay:
 class ResponseDisplay:
     """What a fitted model answers to a step and to a pulse of one input.
 
-    The step response says how strongly and how fast an input works in the end, the impulse response how long it is
+    The step response shows how strongly and how fast an input works in the end, the impulse response how long it is
     remembered. Of a non-linear model they depend on where it rests and on how large the step is.
 
     Parameters
@@ -490,7 +490,7 @@ class ExplanationDisplay:
     unit : str, optional
         Of y, for the colour bar.
     n_rows : int, default=12
-        At most so many variables, those that moved it most.
+        The most variables to show, those that moved it most.
 
     Attributes
     ----------

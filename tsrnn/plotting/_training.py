@@ -227,7 +227,7 @@ class LeaderboardDisplay:
     leaderboard : DataFrame indexed by candidate, with columns "error" and "weight"
         ``leaderboard_`` of an ``AutoForecaster``: errors relative to the best naive forecast's, weights in the blend.
     n_rows : int, default=15
-        At most so many candidates, the best; those without an error are left out.
+        The most candidates to show, the best; those without an error are left out.
 
     Attributes
     ----------
