@@ -829,10 +829,10 @@ def test_periods_in_a_backtest():
 
 def test_who_series_are():
     """A list and a 3-D array have places, no names."""
-    assert gather(None, pd.Series(wave, days)).is_named
-    assert gather(None, wave, groups=np.repeat([0, 1], n // 2)).is_named
-    assert not gather([x[:, None]], [wave]).is_named
-    assert not gather(None, np.zeros((2, 9, 1))).is_named
+    assert gather(None, pd.Series(wave, days)).form == "table"
+    assert gather(None, wave, groups=np.repeat([0, 1], n // 2)).form == "table"
+    assert gather([x[:, None]], [wave]).form == "list"
+    assert gather(None, np.zeros((2, 9, 1))).form == "cube"
 
 
 def test_first_rows_of_each_series():

@@ -4,7 +4,7 @@ Stamps are read once a table, checked for order and compared between X and y as 
 
 Several series come as
 
-- frames with a MultiIndex (series, time): the last level tells time, those before it the series;
+- frames with a MultiIndex (series, time): the last level is time, those before it the series;
 - a frame with the column that ``series`` names, or ``groups``, the key of each row;
 - a list of arrays or frames, or a 3-D array (n_series, n_timesteps, n_features): the key is the place.
 """
@@ -21,7 +21,7 @@ from .timeline import ahead
 
 
 class Part(NamedTuple):
-    """The rows of one series: its key (None where there is only one), where they are, what tells their time or None."""
+    """The rows of one series: its key (None where there is only one), where they are, their stamps or None."""
 
     key: Any
     rows: slice
@@ -32,7 +32,7 @@ class Table(NamedTuple):
     """Rows, series after series.   X, y, weight : as they came, or in order.   parts : one ``Part`` a series.
 
     order : (N,), which of the user's rows each is, or None.   names : of keys.
-    form : "table", whose rows tell their series by name; "list" or "cube", whose series have but a place.
+    form : "table", whose rows name their series; "list" or "cube", whose series have but a place.
     """
 
     X: Any
@@ -44,23 +44,18 @@ class Table(NamedTuple):
     names: list
 
     def of(self, X, y, weight):
-        """The same with checked arrays, a row each."""
+        """Replace X, y and weight by checked arrays, a row each."""
         parts = self.parts
         if parts[0].rows == slice(None):
             parts = [parts[0]._replace(rows=slice(0, len(X)))]
         return self._replace(X=X, y=y, weight=weight, parts=parts)
 
-    @property
-    def is_named(self):
-        """Whether the series tell who they are; those of a list or a 3-D array are new, whatever their place."""
-        return self.form == "table"
-
     def first(self, n):
-        """The first n rows of X, y and weight of each series at most, and the stamps of all its rows."""
+        """Keep the first n rows of X, y and weight of each series at most, and the stamps of all its rows."""
         X = np.asarray(self.X) if isinstance(self.X, memoryview) else self.X
         try:
             N = len(self.y if X is None else X)
-        except TypeError:  # of what is no table the check of its values tells
+        except TypeError:  # no table: the check of its values will refuse it
             return self
         ranges = [range(*part.rows.indices(N)) for part in self.parts]
         if all(len(rows) <= n for rows in ranges):
@@ -68,11 +63,11 @@ class Table(NamedTuple):
         keep = np.concatenate([np.arange(rows.start, rows.stop)[:n] for rows in ranges])
         cut = [None if v is None else _safe_indexing(v, keep) for v in (X, self.y, self.weight)]
         rows = _slices(np.cumsum([min(n, len(rows)) for rows in ranges]))
-        parts = [part._replace(rows=some) for part, some in zip(self.parts, rows)]
+        parts = [part._replace(rows=kept) for part, kept in zip(self.parts, rows)]
         return Table(*cut, parts, None, self.form, self.names)
 
     def give_back(self, out):
-        """Values (N, ...), one a row, in the user's order and container."""
+        """Return values (N, ...), one a row, in the user's order and container."""
         if self.form == "list":
             return [out[part.rows] for part in self.parts]
         if self.form == "cube":
@@ -116,23 +111,24 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
         stamps = None if stamps is None else Stamps(stamps.values[order], stamps.clock)
     rows = _slices(np.cumsum(np.bincount(codes, minlength=len(keys))))
     if stamps is None:
-        return Table(X, y, weight, [Part(*one, None) for one in zip(keys, rows)], order, "table", names)
+        parts = [Part(key, at, None) for key, at in zip(keys, rows)]
+        return Table(X, y, weight, parts, order, "table", names)
     _check_order(stamps, name, rows, keys)
     values, clock = stamps
-    parts = [Part(key, some, Stamps(values[some], clock)) for key, some in zip(keys, rows)]
+    parts = [Part(key, at, Stamps(values[at], clock)) for key, at in zip(keys, rows)]
     return Table(X, y, weight, parts, order, "table", names)
 
 
 def one_a_series(X, y, groups=None, column=None):
-    """Whether y has one value, or row of values, a series of X, and not one a row: its shape decides.
+    """Return whether y has one value, or row of values, a series of X, and not one a row: its shape decides.
 
-    X : a list of series, a 3-D array, or rows that tell their series.
+    X : a list of series, a 3-D array, or rows that name their series.
     """
     if X is None or y is None or isinstance(y, str):
         return False
     if _is_list(X):
         if isinstance(y, (list, tuple)):
-            return len(y) == len(X) and all(np.ndim(one) == 0 for one in y)
+            return len(y) == len(X) and all(np.ndim(value) == 0 for value in y)
         return np.ndim(y) in (1, 2) and len(y) == len(X)
     if getattr(X, "ndim", 0) == 3:
         shape = np.shape(y)
@@ -140,12 +136,12 @@ def one_a_series(X, y, groups=None, column=None):
     n_rows = X.shape[0] if getattr(X, "shape", ()) else len(X) if hasattr(X, "__len__") else None
     if n_rows is None or not hasattr(y, "__len__") or len(y) == n_rows:
         return False
-    told = groups is not None or column is not None or getattr(getattr(X, "index", None), "nlevels", 1) > 1
-    return told and len(y) == len(gather(X, None, None, groups, column).parts)
+    keyed = groups is not None or column is not None or getattr(getattr(X, "index", None), "nlevels", 1) > 1
+    return keyed and len(y) == len(gather(X, None, None, groups, column).parts)
 
 
 def in_order_of(parts, y, names):
-    """The y of each series, in the order of the parts: by its index, where that has their keys, or as it comes."""
+    """Sort the y of each series into the order of the parts: by its index, where that has their keys."""
     index, keys = getattr(y, "index", None), [part.key for part in parts]
     if not isinstance(index, pd.Index) or is_default(index) or not names:
         return y
@@ -159,58 +155,58 @@ def in_order_of(parts, y, names):
 
 
 def _slices(ends):
-    """Slices of rows, from where they end (n,)."""
+    """Return slices of rows, from where they end (n,)."""
     ends = ends.tolist()
     return list(map(slice, [0, *ends[:-1]], ends))
 
 
 def _codes(keys):
-    """The number of each row's series (N,), in order of appearance, and their keys."""
+    """Number each row's series (N,), in order of appearance; returns numbers and keys."""
     if isinstance(keys, pd.MultiIndex) and keys.nlevels == 1:
-        codes, found = pd.factorize(np.asarray(keys.codes[0]), use_na_sentinel=False)
-        lost, found = keys.codes[0] < 0, keys.levels[0].take(np.maximum(found, 0))
+        codes, distinct = pd.factorize(np.asarray(keys.codes[0]), use_na_sentinel=False)
+        lost, distinct = keys.codes[0] < 0, keys.levels[0].take(np.maximum(distinct, 0))
     else:
-        codes, found = pd.factorize(keys)
+        codes, distinct = pd.factorize(keys)
         lost = np.min(keys.codes, axis=0) < 0 if isinstance(keys, pd.MultiIndex) else codes < 0
     if np.any(lost):
         raise ValueError(
             f"The series of row {int(np.argmax(lost))} is missing (NaN): give every row its key."
         )
-    return codes, found.tolist()
+    return codes, distinct.tolist()
 
 
 # ---------------------------------------------------------------------------------------- stamps
 
 
 def read_both(X, y, told, several=False, name="X"):
-    """The stamps of the rows, by the index of X or that of y, in their order, and whose they are; else None, "X".
+    """Return the stamps of the rows, by the index of X, else of y, in their order, and whose they are; else None, "X".
 
-    several : whether rows are of several series, of whose time pandas' own 0, 1, 2 ... says nothing.
+    several : whether rows are of several series, whose time is not pandas' own 0, 1, 2 ...
     """
     stamps = _read(X, name, told, several)
     if stamps is not None and not stamps.clock.default and _is_same_index(X, y):
         return stamps, name
-    other = _read(y, "y", told, several)
-    if stamps is None or (stamps.clock.default and other is not None):
-        return other, "y"
-    if other is not None and not other.clock.default:
-        _check_same(stamps, other, told)
+    of_y = _read(y, "y", told, several)
+    if stamps is None or (stamps.clock.default and of_y is not None):
+        return of_y, "y"
+    if of_y is not None and not of_y.clock.default:
+        _check_same(stamps, of_y, told)
     return stamps, name
 
 
 def _is_same_index(X, y):
-    """Whether y has the index of X, by what is known of both: MultiIndexes were compared before."""
-    index, other = X.index, getattr(y, "index", None)
-    return other is index or (isinstance(index, pd.MultiIndex) and isinstance(other, pd.MultiIndex))
+    """Return whether y is known to have the index of X: MultiIndexes were compared before."""
+    index, of_y = X.index, getattr(y, "index", None)
+    return of_y is index or (isinstance(index, pd.MultiIndex) and isinstance(of_y, pd.MultiIndex))
 
 
 def _read(v, name, told, several):
-    """The stamps that one argument carries, or None."""
+    """Return the stamps that one argument carries, or None."""
     index = getattr(v, "index", None)
     if not isinstance(index, pd.Index) or (several and is_default(index)):
         return None
-    found = numbers(index, name, told)
-    return None if found is None else Stamps(*found)
+    read = numbers(index, name, told)
+    return None if read is None else Stamps(*read)
 
 
 def _check_same(stamps, other, told):
@@ -245,50 +241,50 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
         return
     values, clock = stamps
     inside = np.ones(len(values) - 1, bool)
-    inside[[some.stop - 1 for some in rows[:-1]]] = False
+    inside[[span.stop - 1 for span in rows[:-1]]] = False
     back, twice = inside & (values[1:] < values[:-1]), inside & (values[1:] == values[:-1])
     if not (back | twice).any():
         return
     at = int(np.argmax(back if back.any() else twice))
-    s = sum(some.stop <= at for some in rows)
-    here = rows[s] if len(rows) else slice(0, len(values))
+    s = sum(span.stop <= at for span in rows)
+    span_s = rows[s] if len(rows) else slice(0, len(values))
     where, first = "" if keys[s] is None else f"Series {keys[s]!r}: ", show(clock, values[at])
     if back.any():
         raise ValueError(
             f"{where}The index of {name} is not in time order: {show(clock, values[at + 1])} comes after {first} (row "
-            f"{at + 1 - here.start}). Rows are time here: sort them, {name}.sort_index(), and do not shuffle when "
+            f"{at + 1 - span_s.start}). Rows are time here: sort them, {name}.sort_index(), and do not shuffle when "
             "splitting."
         )
     raise ValueError(
-        f"{where}The index of {name} holds {first} twice ({twice[here].sum()} duplicates in all). Keep one of each, "
+        f"{where}The index of {name} holds {first} twice ({twice[span_s].sum()} duplicates in all). Keep one of each, "
         f"for example {name}[~{name}.index.duplicated()]; at a clock change, use UTC."
     )
 
 
 def future_index(places, steps, names):
-    """The MultiIndex (series, time) of the next ``steps`` rows of several series, at once.
+    """Return the MultiIndex (series, time) of the next ``steps`` rows of several series, at once.
 
     places : dict from a series' key to its Timeline (or to what has one as ``timeline``), or None.   names : of keys.
     A series without a step or a frequency counts 0, 1, 2 ...
     """
     timelines = [getattr(place, "timeline", place) for place in places.values()]
-    values, known = ahead(timelines, steps)
-    values[~known] = np.arange(steps)
-    clock = next((timeline.clock for timeline, one in zip(timelines, known) if one), Clock("int"))
-    if known.all() or not known.any():
+    values, regular = ahead(timelines, steps)
+    values[~regular] = np.arange(steps)
+    clock = next((timeline.clock for timeline, known in zip(timelines, regular) if known), Clock("int"))
+    if regular.all() or not regular.any():
         return stack(places, values, clock, names)
     time = np.empty(values.size, object)
-    known = np.repeat(known, steps)
-    time[known] = list(to_index(clock, values.ravel()[known]))
-    time[~known] = values.ravel()[~known]
+    regular = np.repeat(regular, steps)
+    time[regular] = list(to_index(clock, values.ravel()[regular]))
+    time[~regular] = values.ravel()[~regular]
     index = stack(places, values, Clock("int", name=clock.name), names)
     series = [index.get_level_values(k) for k in range(index.nlevels - 1)]
     return pd.MultiIndex.from_arrays([*series, time], names=index.names)
 
 
 def stack(keys, values, clock, names):
-    """A MultiIndex (series, time) of keys, S of them, and their stamps (S, steps) or a list of S arrays."""
-    keys, lengths = list(keys), [len(some) for some in values]
+    """Make a MultiIndex (series, time) of keys, S of them, and their stamps (S, steps) or a list of S arrays."""
+    keys, lengths = list(keys), [len(of_key) for of_key in values]
     values = values.ravel() if isinstance(values, np.ndarray) else np.concatenate(values)
     distinct, time = np.unique(values, return_inverse=True)
     rows = np.repeat(np.arange(len(keys)), lengths)
@@ -302,15 +298,15 @@ def stack(keys, values, clock, names):
 
 
 def _flat(keys):
-    """An Index of keys, one level, tuples too."""
+    """Make an Index of keys, one level, tuples too."""
     return pd.Index(list(keys), tupleize_cols=False)
 
 
-# ---------------------------------------------------------------------------------------- what tells the series
+# ---------------------------------------------------------------------------------------- keys of series
 
 
 def _keys(X, y, groups, column):
-    """The key of each row and the names of the keys, or None and [] where there is one series."""
+    """Return the key of each row and the names of the keys, or None and [] where there is one series."""
     stacked = [v.index for v in (X, y) if isinstance(getattr(v, "index", None), pd.MultiIndex)]
     stacked = [index for index in stacked if index.nlevels > 1]
     if len(stacked) == 2 and not stacked[0].equals(stacked[1]):
@@ -322,7 +318,7 @@ def _keys(X, y, groups, column):
         f"series={column!r}": column is not None,
         f"the MultiIndex {tuple(stacked[0].names) if stacked else ()}": bool(stacked),
     }
-    used = [way for way, given in ways.items() if given]
+    used = [way for way, is_given in ways.items() if is_given]
     if len(used) > 1:
         raise ValueError(f"The series are told by {' and by '.join(used)}: give one of them.")
     if groups is not None:
@@ -347,7 +343,7 @@ def _keys(X, y, groups, column):
 
 
 def _of_groups(groups, n):
-    """Keys (n,) as they were given, tuples too, and their names: as many as the tuples are long."""
+    """Return keys (n,) as they were given, tuples too, and their names: as many as the tuples are long."""
     name = getattr(groups, "name", None) or "series"
     if isinstance(groups, pd.MultiIndex):
         groups = list(groups)
@@ -364,18 +360,18 @@ def _of_groups(groups, n):
 
 
 def _is_time(level):
-    """Whether a level of an index can be nothing but time."""
+    """Return whether a level of an index can only be time."""
     if isinstance(level, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
         return True
     return pd.api.types.infer_dtype(level, skipna=True) in ("date", "datetime", "datetime64", "timedelta64")
 
 
 def _is_list(v, least=2):
-    """Whether this is a list of series, and not of rows: of arrays of at least so many dimensions, or of pandas."""
+    """Return whether this is a list of series, not of rows: of pandas objects, or arrays of ``least`` dimensions."""
     if not isinstance(v, (list, tuple)) or len(v) == 0:
         return False
-    pandas = all(isinstance(one, (pd.DataFrame, pd.Series)) for one in v)
-    return pandas or all(isinstance(one, (np.ndarray, pd.DataFrame)) and one.ndim >= least for one in v)
+    pandas = all(isinstance(s, (pd.DataFrame, pd.Series)) for s in v)
+    return pandas or all(isinstance(s, (np.ndarray, pd.DataFrame)) and s.ndim >= least for s in v)
 
 
 def _check_equally_long(name, v):
@@ -391,27 +387,27 @@ def _check_equally_long(name, v):
 
 
 def _told_once(groups, column, container):
-    """Raise where a list or an array of series comes with another way to tell them."""
-    for way, given in (("groups", groups), (f"series={column!r}", column)):
-        if given is not None:
+    """Raise where a list or an array of series comes with another way to identify them."""
+    for way, value in (("groups", groups), (f"series={column!r}", column)):
+        if value is not None:
             raise ValueError(
                 f"The series are told by {way} and by {container}, in its order: give one of them."
             )
 
 
 def _from_list(X, y, weight):
-    """A table of a list of series."""
-    given = {"X": X, "y": y, "sample_weight": weight}
+    """Make a table of a list of series."""
+    arguments = {"X": X, "y": y, "sample_weight": weight}
     n = len(y if X is None else X)
-    for name, value in given.items():
+    for name, value in arguments.items():
         if value is not None and (not isinstance(value, (list, tuple)) or len(value) != n):
             raise ValueError(
                 f"{name} must be a list of {n} series, one for each of {'y' if X is None else 'X'}, but it is "
                 f"{f'one of {len(value)}' if isinstance(value, (list, tuple)) else type(value).__name__}: give as many."
             )
-    lengths = [len(one) for one in (y if X is None else X)]
+    lengths = [len(series) for series in (y if X is None else X)]
     for k in range(n):
-        for name, value in given.items():
+        for name, value in arguments.items():
             if value is not None and len(value[k]) != lengths[k]:
                 raise ValueError(
                     f"Series {k}: {name} has {len(value[k])} rows, but {'y' if X is None else 'X'} has {lengths[k]}: "
@@ -422,15 +418,15 @@ def _from_list(X, y, weight):
             f"Series {lengths.index(0)} has no rows: give it some, or tell series by groups or a MultiIndex, where "
             "any may be left out."
         )
-    told, parts = set(), []
+    warned, parts = set(), []
     for k, rows in enumerate(_slices(np.cumsum(lengths))):
         try:
-            stamps, name = read_both(_one(X, k), _one(y, k), told)
+            stamps, name = read_both(_one(X, k), _one(y, k), warned)
             _check_order(stamps, name)
         except ValueError as error:
             raise ValueError(f"Series {k!r}: {error}") from None
         parts.append(Part(k, rows, stamps))
-    together = [None if v is None else _joined(v, name) for name, v in given.items()]
+    together = [None if v is None else _joined(v, name) for name, v in arguments.items()]
     return Table(*together, parts, None, "list", ["series"])
 
 
@@ -439,27 +435,27 @@ def _one(v, k):
 
 
 def _joined(series, name):
-    """Series one behind the other."""
-    columns = [set(getattr(one, "columns", ())) for one in series]
-    if any(other != columns[0] for other in columns):
-        k = next(k for k, other in enumerate(columns) if other != columns[0])
+    """Join series one behind the other."""
+    columns = [set(getattr(table, "columns", ())) for table in series]
+    if any(of_table != columns[0] for of_table in columns):
+        k = next(k for k, of_table in enumerate(columns) if of_table != columns[0])
         raise ValueError(
             f"Series {k}: {name} has the columns {sorted(columns[k], key=str)}, but series 0 has "
             f"{sorted(columns[0], key=str)}: give all the same, or arrays only."
         )
-    shapes = [np.shape(one)[1:] for one in series]
+    shapes = [np.shape(table)[1:] for table in series]
     if len(set(shapes)) > 1:
         k = next(k for k, shape in enumerate(shapes) if shape != shapes[0])
         raise ValueError(
             f"Series {k}: {name} has rows of the shape {shapes[k]}, but those of series 0 are {shapes[0]}: give all "
             "the same."
         )
-    pandas = all(isinstance(one, (pd.DataFrame, pd.Series)) for one in series)
+    pandas = all(isinstance(table, (pd.DataFrame, pd.Series)) for table in series)
     return pd.concat(series, ignore_index=True) if pandas else np.concatenate([np.asarray(s) for s in series])
 
 
 def _from_cube(X, y, weight):
-    """A table of a 3-D array."""
+    """Make a table of a 3-D array."""
     shape = np.shape(y if X is None else X)
     n, T = shape[:2]
     flat = [None if v is None else np.asarray(v) for v in (X, y, weight)]
