@@ -359,16 +359,8 @@ def make_mackey_glass(
     def feedback(delayed):
         return a * delayed / (1.0 + delayed**n)
 
-    # Within a block of `delay` steps the delayed values are known, so the equation is linear there,
-    # dx/dt = F(t) - b x; a Runge-Kutta step is c x + c0 F(t) + c1 F(t + step/2) + c2 F(t + step).
-    def runge_kutta(x, f0, f1, f2):
-        k1 = f0 - b * x
-        k2 = f1 - b * (x + step / 2 * k1)
-        k3 = f1 - b * (x + step / 2 * k2)
-        k4 = f2 - b * (x + step * k3)
-        return x + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-
-    c, c0, c1, c2 = (runge_kutta(*unit) for unit in np.eye(4).tolist())
+    # Within a block of `delay` steps the delayed values are known, so the equation is linear there.
+    c, c0, c1, c2 = (_relaxed(b, step, *unit) for unit in np.eye(4).tolist())
     n_steps = (discard + n_timesteps - 1) * every
     x = [x0]
     delayed = np.full(delay + 1, history)  # (delay + 1,), at the ends of the block's steps
@@ -381,6 +373,15 @@ def make_mackey_glass(
             x.append(value)
         delayed = np.array(x[-delay - 1 :])
     return np.array(x[: n_steps + 1])[discard * every :: every]
+
+
+def _relaxed(b, step, x, f0, f1, f2):
+    """Take a Runge-Kutta step of dx/dt = F(t) - b x: c x + c0 F(t) + c1 F(t + step/2) + c2 F(t + step)."""
+    k1 = f0 - b * x
+    k2 = f1 - b * (x + step / 2 * k1)
+    k3 = f1 - b * (x + step / 2 * k2)
+    k4 = f2 - b * (x + step * k3)
+    return x + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
 def make_lorenz(
