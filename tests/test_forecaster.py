@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -622,11 +621,33 @@ def test_wrong_calls():
         model.predict_ahead(X, y, steps=6)
     with pytest.raises(ValueError, match="horizon=6"):
         model.trajectories(X, y, 6)
-    for call in (model.sample_paths, partial(model.forecast, level=80, method="bootstrap")):
-        with pytest.raises(ValueError, match="strategy='recursive'"):
-            call(2)
+    with pytest.raises(ValueError, match="call calibrate"):
+        model.sample_paths(2)
     with pytest.raises(ValueError, match="3 columns"):
         Forecaster(ARXRegressor(), H, known_ahead=[1]).fit(X, y).forecast(H, np.zeros((H, 3)))
+
+
+def test_paths_hang_together_as_errors_do():
+    """Of a random walk: errors of later steps hold those of earlier ones."""
+    walk = np.random.default_rng(0).normal(size=1500).cumsum()
+    options = {"random_state": 0, "max_iter": 60}
+    plain = Forecaster(ARXRegressor(output_lags=1), 4).fit(None, walk[:1000])
+    learnt = Forecaster(TDNNRegressor((), input_lags=1, **options), 4, quantiles=(0.1, 0.5, 0.9))
+    learnt.fit(None, walk[:1000]).calibrate(None, walk[500:1000])
+    for model in (plain, learnt):
+        forecast, paths = model.forecast(4), model.sample_paths(4, n_paths=3000)
+        assert paths.shape == (3000, 4)
+        np.testing.assert_allclose(np.median(paths, axis=0), forecast, atol=0.8)
+        spread = paths.std(axis=0)
+        np.testing.assert_allclose(spread, np.sqrt([1, 2, 3, 4]), rtol=0.3)
+        r = np.corrcoef(paths.T)
+        assert r[0, 1] == pytest.approx(np.sqrt(1 / 2), abs=0.12)
+        assert r[2, 3] == pytest.approx(np.sqrt(3 / 4), abs=0.12)
+    fan = learnt.forecast(4, level=80)
+    share = (paths[:, 3] < fan["lo-80"][3]).mean()
+    assert 0.04 < share < 0.16
+    both = plain.forecast(4, level=80, method="bootstrap")
+    assert both["lo-80"][3] < plain.forecast(4)[3] < both["hi-80"][3]
 
 
 def test_recursive_takes_seasonal_naive():

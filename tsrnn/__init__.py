@@ -28,7 +28,7 @@ from ._models.min_gru import MinGRUClassifier, MinGRURegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from ._models.narx import NARXClassifier, NARXRegressor
 from ._models.tdnn import TDNNClassifier, TDNNRegressor
-from ._training.losses import Huber, Pinball
+from ._training.losses import Huber, NegativeBinomial, Pinball, Poisson, Tweedie
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._values import public as _public
 from ._version import __version__ as __version__
@@ -81,14 +81,17 @@ __all__ = [
     "MinGRURegressor",
     "NARXClassifier",
     "NARXRegressor",
+    "NegativeBinomial",
     "PersistenceRegressor",
     "Pinball",
+    "Poisson",
     "RMSprop",
     "RecursiveLeastSquares",
     "SeasonalNaiveRegressor",
     "Stream",
     "TDNNClassifier",
     "TDNNRegressor",
+    "Tweedie",
     "WorseThanNaiveWarning",
     "calibrate",
     "diagnose",

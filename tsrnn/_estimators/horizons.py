@@ -40,7 +40,7 @@ from .._series.checks import check_size
 from .._series.scaling import Scaler, make_scaler
 from .._series.timeline import last_known
 from .._series.units import Series
-from .._training.losses import Pinball
+from .._training.losses import Pinball, has_log_link
 from .._values import kept
 from .known_ahead import KnownAhead
 from .parameters import Numbers
@@ -526,7 +526,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     sample_weight is that of its y; of several targets in a row, the mean.
 
     Intervals without quantiles come from errors on held rows, as for other estimators ("conformal"). With quantiles,
-    ``calibrate(X, y)`` widens or narrows them such that they hold on those rows [5]_. Sample paths need "recursive".
+    ``calibrate(X, y)`` widens or narrows them such that they hold on those rows [5]_. Sample paths add to a forecast
+    the errors that all its steps had together from some row before; with quantiles, and after ``calibrate``, they take
+    the quantiles at the ranks that those errors had (Schaake shuffle [6]_).
 
     References
     ----------
@@ -537,6 +539,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     .. [4] V. Chernozhukov, I. Fernandez-Val, A. Galichon. "Quantile and probability curves without crossing."
        Econometrica 78(3), 2010.
     .. [5] Y. Romano, E. Patterson, E. J. Candes. "Conformalized quantile regression." NeurIPS 32, 2019.
+    .. [6] M. Clark et al. "The Schaake shuffle." Journal of Hydrometeorology 5(1), 2004.
 
     Examples
     --------
@@ -618,6 +621,11 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 "bidirectional=True reads a series from both ends, and so no forecast can be made from its end: give "
                 "an estimator with bidirectional=False."
             )
+        if has_log_link(names.get("loss")):
+            raise ValueError(
+                f"loss={names['loss']!r} is learnt one step ahead: give another loss, or take {type(model).__name__} "
+                "without a Forecaster."
+            )
         check_jobs(self.n_jobs)
         inner = learner_of(model)
         if recursive:
@@ -666,7 +674,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         level : float or sequence of float, optional
             Coverages of intervals in per cent, such as ``[80, 95]``; with quantiles, such as have both ends among them.
         method : {"conformal", "split", "bootstrap"}, default="conformal"
-            Where intervals come from, without quantiles; the second, as sample paths, only if "recursive".
+            Where intervals come from, without quantiles; "bootstrap": from sample paths.
         n_paths : as for ``NARXRegressor.forecast``
         groups : as for ``fit``, of X_future
 

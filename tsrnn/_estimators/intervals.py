@@ -28,6 +28,8 @@ References
 .. [1] V. Vovk, A. Gammerman, G. Shafer. "Algorithmic Learning in a Random World." Springer, 2005.
 .. [2] J. Lei et al. "Distribution-free predictive inference for regression." JASA 113(523), 2018.
 .. [3] Y. Romano, E. Patterson, E. J. Candes. "Conformalized quantile regression." NeurIPS 32, 2019.
+.. [4] M. Clark et al. "The Schaake shuffle: a method for reconstructing space-time variability in forecasted
+   precipitation and temperature fields." Journal of Hydrometeorology 5(1), 2004.
 """
 
 from functools import partial
@@ -41,6 +43,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtr, stdtrit
 
 from .._check import check_number
+from .._series.scaling import LogLink
 from .._series.timeline import tells, to_index
 from .._series.units import runs_of
 from .._values import kept
@@ -610,17 +613,18 @@ def bands(fitted, remembered, inputs, followed, past, first, made, ask):
     dynamics, units = fitted.trained.dynamics, fitted.units
     M, steps, O = made.shape
     model, errors = Maker(dynamics, units), fitted.errors
-    if (ask.paths or ask.method == "bootstrap") and not dynamics.feeds_back:
-        raise ValueError(
-            "Sample paths feed a model's errors back, but this strategy feeds nothing back: take method='conformal', "
-            "or strategy='recursive'."
-        )
     if dynamics.quantiles is not None:
-        return fan_bands(model, errors.segments, inputs, followed, past, first, made, ask.levels), None
+        options = inputs, followed, past, first, made
+        paths = fan_paths(model, errors, remembered, *options, ask) if ask.paths else None
+        return fan_bands(model, errors.segments, *options, ask.levels), paths
     _warn_if_overfitted(fitted, remembered)
     found, paths, highest = {}, None, max(ask.levels, default=50)
     if ask.method == "bootstrap" or ask.paths:
-        draw = drawer(*remembered(lambda: residuals(model, errors.segments), "residuals"), ask.rng, highest)
+        if isinstance(units.y, LogLink):  # of the distribution around the mean
+            draw = partial(units.y.draw, rng=ask.rng)
+        else:
+            found_errors = remembered(lambda: residuals(model, errors.segments), "residuals")
+            draw = drawer(*found_errors, ask.rng, highest)
         found = {q: (np.empty_like(made), np.empty_like(made)) for q in ask.levels}
         some = max(1, MOST_NUMBERS // (ask.n_paths * steps * O)) if M > 1 else 1
         for m in range(0, M, some):
@@ -628,6 +632,7 @@ def bands(fitted, remembered, inputs, followed, past, first, made, ask):
             drawn = runs(dynamics, units, inputs, followed, past, origins, steps, draw)
             paths = np.concatenate([out.transpose(1, 0, 2) for _, out in drawn])
             paths = paths.reshape(-1, ask.n_paths, steps, O).swapaxes(0, 1)
+            paths = units.y.exact(paths) if isinstance(units.y, LogLink) else paths
             for q, pair in path_bands(paths, made[m : m + some], ask.levels).items():
                 for band, new in zip(found[q], pair):
                     band[m : m + some] = new
@@ -903,6 +908,30 @@ def fan_bands(model, segments, inputs, followed, past, first, made, levels):
         inner = low, high
         intervals[p] = _within(inputs.limits, inner, first)
     return intervals
+
+
+def fan_paths(model, errors, remembered, inputs, followed, past, first, made, ask):
+    """Paths (n_paths, M, steps, O) of learnt quantiles: those at the ranks that errors of one origin had together [4].
+
+    Beyond the outer quantiles as a normal's tail goes on.
+    """
+    steps, dynamics = made.shape[1], model.dynamics
+    known = remembered(lambda: forecast_errors(model, errors.segments, steps), ("paths", steps)).errors
+    known = known[np.isfinite(known).all(axis=(1, 2))]
+    check_enough(len(known), f"forecasts of {steps} steps", 50)
+    ranks = (np.argsort(np.argsort(known, axis=0), axis=0) + 0.5) / len(known)  # (n, steps, O)
+    which = ask.rng.integers(len(known), size=(ask.n_paths, len(made)))
+    fan = dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
+    q = np.array(dynamics.quantiles)
+    out = np.empty((ask.n_paths, *made.shape))
+    for m, h, o in np.ndindex(made.shape):
+        u, ends, point = ranks[which[:, m], h, o], fan[m, h, o], made[m, h, o]
+        out[:, m, h, o] = np.interp(u, q, ends)
+        for beyond, k in ((u < q[0], 0), (u > q[-1], -1)):
+            if q[k] != 0.5:  # the point itself
+                out[beyond, m, h, o] = point + (ends[k] - point) * ndtri(u[beyond]) / ndtri(q[k])
+    rows = first[:, None] + np.arange(steps)
+    return within(inputs.limits and [side[rows] for side in inputs.limits], out)
 
 
 def _ends(quantiles, level):

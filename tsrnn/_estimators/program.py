@@ -89,8 +89,8 @@ def _shares(word, p, z):
 
 def _numbers(units, p, z, filled):
     """Add the forecast of numbers; return terms of what is fed back: of a measured y, and of the forecast."""
-    O, target, (center, scale) = p.n_outputs, units.target, units.y
-    level = z * scale + center
+    O, target, center, scale = p.n_outputs, units.target, units.y.center, units.y.scale
+    level = z * scale + center if units.y.feeds_output else call("exp", z) * scale
     measured = _level_of(target, Span("y"))
     unmeasured, change = z, measured
     base = None

@@ -19,9 +19,11 @@ from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_st
 from .._series.choices import choose_transform
 from .._series.lags import is_auto
 from .._series.rows import future_index, gather
+from .._series.scaling import LogLink
 from .._series.seasons import index_of as stamps_index
 from .._series.targets import resolve_bounds, resolve_target
 from .._series.units import in_own, meet
+from .._training.losses import has_log_link, resolve_loss
 from .compared import warn_if_worse
 from .following import across, cold_past, follow, runs, warn_if_astray, warn_if_short
 from .intervals import (
@@ -94,6 +96,10 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         target = self._target(table, pieces, form)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         bounds = resolve_bounds(self.target_bounds, names, table.y.shape[1])
+        if has_log_link(getattr(self, "loss", None)):
+            return self._goal_of_means(
+                table, target, bounds or resolve_bounds((0, None), names, table.y.shape[1])
+            )
         U, own = target.levels(table.y), None
         if self.scale == "series" and not form.whole:
             own = self._own_scales(target, bounds, table, U)
@@ -102,6 +108,25 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             unknown = np.full((len(target.coef), U.shape[1]), np.nan)
             W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
         return Goal(U, W, target, bounds, self.scale, own=own)
+
+    def _goal_of_means(self, table, target, bounds):
+        """The ``Goal`` of a loss with a log link: y as it is, over its mean."""
+        if target.pointwise or len(target.coef) or self.scale == "series":
+            raise ValueError(
+                f"loss={self.loss!r} is of y itself, whose mean is the exponential of what the net gives: give "
+                "target_transform=None and a scale other than 'series'."
+            )
+        least = np.nanmin(table.y, initial=0.0)
+        if least < 0:
+            raise ValueError(
+                f"loss={self.loss!r} is for counts and amounts, but y has {least:g}: give y >= 0."
+            )
+        y = table.y[table.weight > 0]
+        mean = np.array([v[np.isfinite(v)].mean() if np.isfinite(v).any() else 0.0 for v in y.T])
+        scale = np.where((mean > 0) & (self.scale is not None), mean, 1.0)
+        return Goal(
+            table.y, table.y, target, bounds, self.scale, link=LogLink(scale, resolve_loss(self.loss))
+        )
 
     def _own_scales(self, target, bounds, table, U):
         """Center and scale of the levels of each series."""
@@ -121,7 +146,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         fitted = self.__dict__.get("fitted_")
         if fitted is not None and getattr(self, "warm_start", False):
             return fitted.units.target
-        if form.whole:
+        if form.whole or has_log_link(getattr(self, "loss", None)):
             return resolve_target(None)
         pieces = long_ones(pieces)
         Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))

@@ -39,7 +39,7 @@ from .._series.choices import Lags, choose_lags
 from .._series.labels import one_hot
 from .._series.lags import is_auto
 from .._series.rows import gather, in_order_of, one_a_series
-from .._series.scaling import make_scaler
+from .._series.scaling import LogLink, make_scaler
 from .._series.seasons import index_of
 from .._series.targets import Target
 from .._series.units import (
@@ -147,6 +147,11 @@ class Start(NamedTuple):
     timeline: Any
     missing: int
     head: np.ndarray
+
+
+def _in_scale(learner, units):
+    """The learner, told how y was scaled where its loss has a log link."""
+    return learner.for_scale(units.y.scale) if isinstance(units.y, LogLink) else learner
 
 
 def all_or_nothing(method):
@@ -346,7 +351,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         learnt = counts if learner.learns_held else counts & ~held
         units, filled, Xz, Z = self._learn_units(learner, table, goal, learnt, before, form)
         series = [Series(Xz[p], Z[p], table.weight[p], held[p]) for p in pieces]
-        rng = self._random_state()
+        learner, rng = _in_scale(learner, units), self._random_state()
         with one_thread:
             trained = learner.learn(net, series, units.mean, rng, before and before.trained)
         _check_learnt(trained)
@@ -402,6 +407,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = some_of_each(form.classes, table.y, counts, learner.held_share, rng)
         units, series = self._learn_whole_units(table, goal, counts, held, before, form)
+        learner = _in_scale(learner, units)
         with one_thread:
             trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
         _check_learnt(trained)
@@ -644,7 +650,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         learner = self._learner_of(fitted.lags)
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
         fitted = self._meet(fitted, table)
-        learner = self._for_y(learner, fitted.form, table)
+        learner = _in_scale(self._for_y(learner, fitted.form, table), fitted.units)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
         rng = deepcopy(fitted.rng)  # the old one stays as it was

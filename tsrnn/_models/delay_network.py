@@ -29,7 +29,7 @@ from .._nets.dynamics import (
 from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, pooled
 from .._nets.symbols import Embedding, check_embedding, settled
 from .._training.initial import glorot
-from .._training.losses import has_kinks, resolve_loss, squared
+from .._training.losses import check_open_loop, has_kinks, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     check_training,
@@ -182,6 +182,10 @@ class DelayLearner(Embedding, Learner):
     def is_squared(self):
         """Whether the loss is a sum of squares, for which there are methods of its own."""
         return self.loss is squared
+
+    def for_scale(self, scale):
+        """Return the learner of y over a scale (O,), of a loss with a log link."""
+        return replace(self, loss=self.loss.scaled(scale))
 
     def net(self, D, O):
         """The plan."""
@@ -456,6 +460,7 @@ class DelayNetwork:
                     f"'lbfgs' or 'adam'{', or loss=' + repr('squared') if 'loss' in self.get_params(False) else ''}."
                 )
         check_training(self)
+        check_open_loop(loss, bool(output_lags), getattr(self, "training", "open_loop"))
         if "pooling" in self._get_param_names():
             check_word("pooling", self.pooling, POOLINGS)
         check_number("batch_size", self.batch_size, 1, integer=True)

@@ -21,7 +21,7 @@ from .._nets import attention as attention_kinds
 from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from .._nets.segments import make_segmented
 from .._series.timeline import last_known
-from .._training.losses import Pinball, resolve_loss
+from .._training.losses import Pinball, has_log_link, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver
 from .._training.solvers import Adam, check_needs, resolve_solver, run_solver, traits
 from . import elman, gru, lstm
@@ -278,6 +278,10 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         T, n = int(self.context), int(self.horizon)
         lags = tuple(range(T + 1)), tuple(range(1, T + 1))
         loss = resolve_loss(self.loss)
+        if has_log_link(loss):
+            raise ValueError(
+                f"loss={self.loss!r} is learnt one step ahead: take GRURegressor, or another loss."
+            )
         inner = EpisodeLearner(self, hidden, *lags, CELLS[self.cell], loss, T, n, self.attention)
         self._check_solver(inner)
         return EpisodesLearner(self, inner, n, quantiles)

@@ -8,7 +8,7 @@ one epoch earlier.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ from .._nets.symbols import Embedding, check_embedding, settled
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
 from .._training.initial import glorot
-from .._training.losses import has_kinks, link_of, resolve_loss, squared
+from .._training.losses import check_open_loop, has_kinks, link_of, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     check_training,
@@ -239,6 +239,10 @@ class RecurrentLearner(Embedding, Learner):
         return self.p.validation_fraction if self.p.early_stopping else 0.0
 
     learns_held = True
+
+    def for_scale(self, scale):
+        """Return the learner of y over a scale (O,), of a loss with a log link."""
+        return replace(self, loss=self.loss.scaled(scale))
 
     def net(self, D, O):
         """The layout."""
@@ -583,6 +587,7 @@ class RecurrentNetwork(Attending):
             raise ValueError(
                 f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
             )
+        check_open_loop(learner.loss, learner.sees_y, self.training)
         if self.bidirectional and learner.sees_y:
             raise ValueError(
                 "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "

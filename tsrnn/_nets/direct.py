@@ -23,6 +23,11 @@ class Direct(Dynamics):
     sees_y = True
     feeds_back = False
 
+    @property
+    def whole_errors(self):
+        """Sample paths add the errors of all steps of one origin, where no quantiles are learnt."""
+        return self.quantiles is None
+
     def ahead(self, X, Y, memory, first, steps):
         """Forecast from rows ``first`` (M,), ascending: yields (slice of first, (steps, m, O)); steps <= at_once."""
         raise NotImplementedError

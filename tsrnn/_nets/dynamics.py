@@ -157,6 +157,13 @@ class Learner:
             )
         return self
 
+    def for_scale(self, scale):
+        """Return the learner of y over a scale (O,), of a loss with a log link."""
+        raise TypeError(
+            f"{type(self.p).__name__} does not learn with a loss for counts and amounts: give loss='squared', or take "
+            "a net such as NARXRegressor(training='open_loop') or GRURegressor."
+        )
+
     def net(self, D, O):
         """Return what depends on the widths of X and y alone; raise where the parameters do not fit them."""
         return None

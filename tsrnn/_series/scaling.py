@@ -1,7 +1,7 @@
 """Scaling of X and y, learnt from the training rows."""
 
 from types import NoneType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,42 @@ class Scaler(NamedTuple):
     def inverse(self, Z):
         """Scale Z (N, D) back to the user's units."""
         return Z * self.scale + self.center
+
+
+@kept("log link")
+class LogLink(NamedTuple):
+    """The scaler of a y whose loss has a log link: a model sees y / scale, and gives log(mean / scale).
+
+    loss : that of the fit, which knows the distribution around a mean.
+    """
+
+    scale: np.ndarray
+    loss: Any
+
+    feeds_output = False  # but the mean
+
+    @property
+    def center(self):
+        """None: 0 stays 0."""
+        return np.zeros_like(self.scale)
+
+    def __call__(self, V):
+        """Scale V (N, O) to what a model sees."""
+        return V / self.scale
+
+    def inverse(self, Z):
+        """Means (N, O) of what a model gives."""
+        with np.errstate(over="ignore"):
+            return self.scale * np.exp(Z)
+
+    def exact(self, paths):
+        """Round paths of counts, which went through a logarithm."""
+        return np.round(paths) if self.loss.counts else paths
+
+    def draw(self, z, rng):
+        """Draw what to add to outputs z (m, O), for values of the distribution around their means."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.loss.draw(self.inverse(z), rng) / self.scale) - z
 
 
 def make_scaler(kind, V, counts, name):

@@ -12,6 +12,12 @@ softmax     sum w (log(sum_k exp f_k) - sum_k y'_k f_k)            y' = (1 - s) 
 
 where s is the label smoothing [2].
 
+And of counts and amounts y >= 0, with a log link, mean m = exp f: half the deviance [3], which is 0 where m = y,
+
+poisson     sum w (y log(y / m) - y + m)                                                  variance m
+negative    sum w (y log(y / m) - (y + 1 / a) log((1 + a y) / (1 + a m)))                 variance m + a m^2
+tweedie     sum w (y^(2-p) / ((1-p) (2-p)) - y m^(1-p) / (1-p) + m^(2-p) / (2-p))         variance c m^p, 1 < p < 2
+
 Where a loss has a kink, its gradient at e = 0 is 0, which lies between both sides.
 
 Where forecasts are linear in the parameters, the loss is minimised by iteratively reweighted least squares: each step
@@ -22,6 +28,7 @@ rounded off), so the loss never rises [1].
     Statistics 9(1), 2000.
 [2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Inception architecture for computer
     vision", CVPR 2016.
+[3] P. McCullagh, J. A. Nelder, "Generalized Linear Models", Chapman & Hall, 1989.
 
 A loss is any object with
 
@@ -36,6 +43,8 @@ and, where it has something to say,
     check_outputs(n_outputs)       raises if the loss does not fit y with n_outputs columns
     joint                          True where the columns of a row have one loss together, with the weight of the first
     link                           what is fed back instead of forecasts, see ``labels.shares``
+    draw(mean, rng), counts        of a loss with a log link: values that y with such means takes; if they are whole
+    scaled(scale)                  of such a loss: the same for y / scale, (O,)
 
 out, dout : (T, B, O), forecasts f and, out, the gradient with respect to them, float32 or float64.   y, w : (N O,),
 targets and weights of all rows, flat; where w is 0, y may be any finite value.   at : (B,), where in them each
@@ -54,6 +63,7 @@ from .._kernels.jit import kernel
 ROUNDING = 1e-3  # of kinks, in units of the mean loss: bounds the weights 1 / |e| by 1000 times the usual one
 EXACT = 1e-150  # a smaller mean loss, or rounding, is an exact fit: its square would underflow
 MIN_GAIN = 3e-5  # reweighting ends when a step lowers the loss by a smaller share
+MOST_COUNTS = 1e9  # mean of counts that are drawn
 MAX_REWEIGHTED = 80  # least-squares problems solved in one reweighting, at most
 # Over-relaxation: each step goes so far beyond the parabolas' minimum. Up to 2 they do not rise, and kinks are reached
 # in fewer steps.
@@ -202,6 +212,73 @@ def code_errors(out, y, w, at, dout, smoothing):
     return total
 
 
+LARGEST = 20.0  # log of a mean, from which on it grows along a line: a wild step of a solver stays finite
+
+
+@kernel
+def poisson_errors(out, y, w, at, dout):
+    """Half the weighted deviance of Poisson's distribution, of logarithms of means."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                f, v = float(out[t, b, o]), float(y[i])
+                slope = np.exp(min(f, LARGEST))
+                m = slope * (1 + max(f - LARGEST, 0.0))
+                loss = m - v - v * f
+                if v > 0:
+                    loss += v * np.log(v)
+                dout[t, b, o] = w[i] * (slope - v)
+                total += w[i] * loss
+    return total
+
+
+@kernel
+def negative_binomial_errors(out, y, w, at, dout, a):
+    """The same of the negative binomial distribution.   a : (O,), dispersions."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                f, v = float(out[t, b, o]), float(y[i])
+                m = np.exp(min(f, LARGEST))
+                loss = (v + 1 / a[o]) * np.log((1 + a[o] * m) / (1 + a[o] * v)) - v * f
+                slope = (m - v) / (1 + a[o] * m)
+                if f > LARGEST:
+                    loss += (v + 1 / a[o]) * (f - LARGEST)
+                    slope = 1 / a[o]
+                if v > 0:
+                    loss += v * np.log(v)
+                dout[t, b, o] = w[i] * slope
+                total += w[i] * loss
+    return total
+
+
+@kernel
+def tweedie_errors(out, y, w, at, dout, p):
+    """The same of Tweedie's distribution, of power p."""
+    T, B, O = out.shape
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for o in range(O):
+                i = at[b] + t * O + o
+                f, v = float(out[t, b, o]), float(y[i])
+                g, beyond = min(f, LARGEST), max(f - LARGEST, 0.0)
+                low, high = np.exp((1 - p) * g), np.exp((2 - p) * g)
+                slope = high - v * low
+                loss = v * low / (p - 1) + high / (2 - p) + slope * beyond
+                if v > 0:
+                    loss -= v ** (2 - p) / ((p - 1) * (2 - p))
+                dout[t, b, o] = w[i] * slope
+                total += w[i] * loss
+    return total
+
+
 class Squared:
     """Half the sum of squares."""
 
@@ -334,6 +411,149 @@ class Pinball(BaseEstimator):
         return 0.5 / size, (2 * np.asarray(self.quantile, float) - 1) * size
 
 
+class Poisson(BaseEstimator):
+    """Loss of counts: half the deviance of Poisson's distribution, of a net that gives the logarithm of the mean.
+
+    For numbers of sales, calls or events, many of them small: forecasts are positive, and errors count relative to what
+    is usual of a mean. Where counts vary more than Poisson's, take :class:`NegativeBinomial`; for amounts with zeros,
+    such as rain, :class:`Tweedie`. ``sample_paths`` and ``forecast(method="bootstrap")`` draw from the distribution.
+
+    Notes
+    -----
+    Of nets that are trained in open loop, without ``target_transform``; y is divided by its mean and not centered.
+
+    References
+    ----------
+    .. [1] P. McCullagh, J. A. Nelder. "Generalized Linear Models." Chapman & Hall, 1989.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsrnn import NARXRegressor, Poisson
+    >>> y = np.random.default_rng(0).poisson(np.resize([0.5, 2.0, 6.0], 300))
+    >>> model = NARXRegressor((4,), output_lags=6, loss=Poisson(), training="open_loop", random_state=0).fit(None, y)
+    >>> paths = model.sample_paths(3, n_paths=100)
+    >>> bool((paths >= 0).all() and (paths == paths.round()).all())
+    True
+    """
+
+    kinks = False
+    log_link = True
+    counts = True  # whether values that are drawn are whole
+
+    def check(self):
+        """Raise if a parameter is out of range or of the wrong type."""
+
+    def __call__(self, out, y, w, at, dout):
+        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        return poisson_errors(out, y, w, at, dout)
+
+    def scaled(self, scale):
+        """Return the loss of y / scale (O,): the same, but for a factor."""
+        return self
+
+    def draw(self, mean, rng):
+        """Draw counts of means (m, O)."""
+        return rng.poisson(np.minimum(mean, MOST_COUNTS)).astype(float)
+
+
+class NegativeBinomial(Poisson):
+    """Loss of counts that vary more than Poisson's: variance mean + dispersion mean^2 [1]_.
+
+    Parameters
+    ----------
+    dispersion : float, default=1.0
+        0.1 where the standard deviation of large counts is a third of their mean, 1 where it is as large.
+
+    References
+    ----------
+    .. [1] J. M. Hilbe. "Negative Binomial Regression." Cambridge University Press, 2011.
+
+    Examples
+    --------
+    >>> from tsrnn import NegativeBinomial
+    >>> NegativeBinomial(dispersion=0.5)
+    NegativeBinomial(dispersion=0.5)
+    """
+
+    def __init__(self, dispersion=1.0):
+        self.dispersion = dispersion
+
+    def check(self):
+        """Raise if a parameter is out of range or of the wrong type."""
+        check_number("dispersion", self.dispersion, 0, low_open=True)
+
+    def __call__(self, out, y, w, at, dout):
+        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        return negative_binomial_errors(out, y, w, at, dout, np.full(out.shape[2], float(self.dispersion)))
+
+    def scaled(self, scale):
+        """Return the loss of y / scale (O,): its dispersion is larger by that."""
+        return _NegativeBinomialOf(float(self.dispersion) * np.asarray(scale, float))
+
+    def draw(self, mean, rng):
+        """Draw counts of means (m, O): of Poisson's distribution, with means that are of a gamma distribution."""
+        means = rng.gamma(1 / self.dispersion, np.minimum(mean, MOST_COUNTS) * self.dispersion)
+        return rng.poisson(np.minimum(means, MOST_COUNTS)).astype(float)
+
+
+class _NegativeBinomialOf:
+    """That of outputs with dispersions (O,)."""
+
+    kinks = False
+
+    def __init__(self, dispersions):
+        self.dispersions = dispersions
+
+    def __call__(self, out, y, w, at, dout):
+        """Value, and gradient into dout."""
+        return negative_binomial_errors(out, y, w, at, dout, self.dispersions)
+
+
+class Tweedie(Poisson):
+    """Loss of amounts that are often exactly zero, such as rain or claims: variance dispersion mean^power [1]_.
+
+    Parameters
+    ----------
+    power : float, default=1.5
+        Between 1, near which values are multiples of one size, and 2, near which they are of a gamma distribution.
+    dispersion : float, default=1.0
+        For paths only: what is forecast does not depend on it.
+
+    References
+    ----------
+    .. [1] B. Jørgensen. "Exponential dispersion models." Journal of the Royal Statistical Society B 49(2), 1987.
+
+    Examples
+    --------
+    >>> from tsrnn import Tweedie
+    >>> Tweedie(power=1.3)
+    Tweedie(power=1.3)
+    """
+
+    counts = False
+
+    def __init__(self, power=1.5, dispersion=1.0):
+        self.power = power
+        self.dispersion = dispersion
+
+    def check(self):
+        """Raise if a parameter is out of range or of the wrong type."""
+        check_number("power", self.power, 1, 2, low_open=True, high_open=True)
+        check_number("dispersion", self.dispersion, 0, low_open=True)
+
+    def __call__(self, out, y, w, at, dout):
+        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        return tweedie_errors(out, y, w, at, dout, float(self.power))
+
+    def draw(self, mean, rng):
+        """Draw amounts of means (m, O): Poisson's number of amounts, each of a gamma distribution."""
+        p, mean = self.power, np.clip(mean, 1e-300, MOST_COUNTS)
+        number = rng.poisson(np.minimum(mean ** (2 - p) / (self.dispersion * (2 - p)), MOST_COUNTS))
+        size = self.dispersion * (p - 1) * mean ** (p - 1)
+        return np.where(number > 0, rng.gamma(np.maximum(number, 1) * (2 - p) / (p - 1), size), 0.0)
+
+
 class Logistic:
     """Cross-entropy of labels that are 0 or 1, each column of its own: two classes, or several labels a row."""
 
@@ -375,6 +595,20 @@ def link_of(loss):
     return getattr(loss, "link", "identity")
 
 
+def has_log_link(loss):
+    """Whether what a model gives is the logarithm of a mean."""
+    return bool(getattr(LOSSES.get(loss, loss) if isinstance(loss, str) else loss, "log_link", False))
+
+
+def check_open_loop(loss, sees_y, training):
+    """Raise where a net would be trained to feed itself logarithms of means."""
+    if has_log_link(loss) and sees_y and training != "open_loop":
+        raise ValueError(
+            f"training={training!r} feeds a net its own output, but with loss={loss!r} that is the logarithm of a "
+            "mean: give training='open_loop'."
+        )
+
+
 def weights_of(loss, w):
     """Weigh single outputs, (N, O), as a loss counts them, in place: a joint one counts rows."""
     if getattr(loss, "joint", False):
@@ -389,6 +623,7 @@ def _is_sequence(quantile):
 
 squared = Squared()  # tested by identity: least squares then solves for a readout in one step
 LOSSES = {"squared": squared, "absolute": Absolute(), "huber": Huber(), "pinball": Pinball()}
+LOSSES |= {"poisson": Poisson(), "negative_binomial": NegativeBinomial(), "tweedie": Tweedie()}
 
 
 def resolve_loss(loss, n_outputs=None):

@@ -51,7 +51,7 @@ def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = NARXRegressor(input_lags=10, output_lags=10, random_state=0).fit(X[:1000], y[:1000])
     >>> y[1300] += 0.5
-    >>> bool(anomalies(model, X[1000:], y[1000:]).anomaly[300])
+    >>> bool(anomalies(model, X[1000:], y[1000:], rate=0.02).anomaly[300])
     True
     """
     check_number("rate", rate, 0, 0.99, low_open=True)

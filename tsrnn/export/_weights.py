@@ -17,7 +17,7 @@ from .._models.recurrent import RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
 from .._nets.recurrent import INPUTS, OUTPUTS, folded
 from .._nets.recurrent_dynamics import RecurrentDynamics
-from .._series.scaling import Scaler
+from .._series.scaling import LogLink, Scaler
 from .._series.units import Units, filled_width
 from .._training.solvers import Adam
 
@@ -445,6 +445,10 @@ def _folded(model, framework):
             raise ValueError(
                 f"{framework} has no {type(model).__name__} with {option}: fit one without{advice}."
             )
+    if isinstance(model.y_scaler_, LogLink):
+        raise ValueError(
+            f"{framework} gets no log link, whose output would be the logarithm of y: export with to_c."
+        )
     y_scaler = model.y_scaler_ if model.fitted_.form.classes is None else _scaler(None, net.n_outputs)
     scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: y_scaler}, []
     for block, w in zip(net.blocks, layers):
