@@ -441,6 +441,9 @@ class Poisson(BaseEstimator):
     log_link = True
     counts = True  # whether values that are drawn are whole
 
+    def __init__(self):
+        """It has no parameters."""
+
     def check(self):
         """Raise if a parameter is out of range or of the wrong type."""
 
