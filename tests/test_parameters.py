@@ -91,8 +91,8 @@ def test_clone_set_params_repr_and_pickle(cls):
     for copy in (clone(model), pickle.loads(pickle.dumps(model))):
         assert type(copy) is cls
         assert vars(copy) == expected
-    first = min(expected)  # repr is alphabetical, and leaves out what comes after 30 names
-    assert f"{first}={expected[first]}" in repr(model)
+    for first in sorted(expected)[:1]:  # repr is alphabetical, and leaves out what comes after 30 names
+        assert f"{first}={expected[first]}" in repr(model)
     assert repr(build(cls)) == f"{cls.__name__}({', '.join(f'{n}={n!r}' for n in required(cls))})"
 
 

@@ -148,8 +148,8 @@ class TrainedParameters(Declared):
 
     Parameters
     ----------
-    loss : {"squared", "absolute", "huber", "pinball", "poisson", "negative_binomial", "tweedie"} or object
-        By default "squared"; for counts and amounts "poisson" and its kin, see :class:`~tsrnn.Poisson`.
+    loss : {"squared", "absolute", "huber", "pinball", "poisson" ...} or object, default="squared"
+        For counts and amounts "poisson", "negative_binomial" or "tweedie", see :class:`~tsrnn.Poisson`.
         A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
         outputs; in scaled units.
     solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
