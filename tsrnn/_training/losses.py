@@ -415,7 +415,7 @@ class Poisson(BaseEstimator):
     """Loss of counts: half the deviance of Poisson's distribution, of a net that gives the logarithm of the mean.
 
     For numbers of sales, calls or events, many of them small: forecasts are positive, and errors count relative to what
-    is usual of a mean [1]_. Where counts vary more than Poisson's, take :class:`NegativeBinomial`; for amounts with zeros,
+    is usual of a mean. Where counts vary more than Poisson's, take :class:`NegativeBinomial`; for amounts with zeros,
     such as rain, :class:`Tweedie`. ``sample_paths`` and ``forecast(method="bootstrap")`` draw from the distribution.
 
     Notes
