@@ -182,6 +182,21 @@ def test_attention_weights(model):
         plain.attention_weights(WORDS[:2])
 
 
+def test_attention_display(model):
+    """One answer, its symbols beside those that were read."""
+    pytest.importorskip("matplotlib")
+    from tsrnn.plotting import AttentionDisplay
+
+    display = AttentionDisplay.from_estimator(model, ["ab", "dca"], origin=1)
+    np.testing.assert_array_equal(display.weights, model.attention_weights(["dca"])[0])
+    labels = [
+        [t.get_text() for t in axis]
+        for axis in (display.ax_.get_xticklabels(), display.ax_.get_yticklabels())
+    ]
+    assert labels == [list("dca"), list(model.predict(["dca"])[0])]
+    assert AttentionDisplay.from_estimator(model, ["ab"], ["AA"]).written == ["A", "A"]
+
+
 @pytest.mark.parametrize(
     ("make_x", "make_y"),
     [

@@ -57,11 +57,11 @@ class AnswerTape(EpisodeTape):
         super().__init__(net, B, dtype, T, n)
         self.read = Lookup(net.encoder, B, T, dtype) if net.encoder.symbols else None
         self.write = Lookup(net.decoder, B, n, dtype)
+        self.cuts = net.encoder.size, net.encoder.size + net.decoder.size
 
     def look_up(self, theta, x, y):
         """Choose sequences x (B, T, D) and codes y (B, 1 + n), the first of them the start."""
-        net, sequence = self.net, np.arange(self.B)
-        a, b = net.encoder.size, net.encoder.size + net.decoder.size
+        (a, b), sequence = self.cuts, np.arange(self.B)
         if self.read is not None:
             self.read.inputs(theta[:a], x.reshape(-1), sequence * self.T)
             x = self.read.x
@@ -70,13 +70,12 @@ class AnswerTape(EpisodeTape):
 
     def gradient(self, weights, dout, theta):
         """Back-propagate; returns the gradient (P,)."""
-        net, grad = self.net, np.zeros_like(theta)
-        a, b = net.encoder.size, net.encoder.size + net.decoder.size
+        (a, b), grad = self.cuts, np.zeros_like(theta)
         self.write.clear()
         if self.read is not None:
             self.read.clear()
         dx = self.read.dx if self.read is not None else None
-        self.backward(weights, dout, net.views(grad), dx=dx, dy=self.write.dy)
+        self.backward(weights, dout, self.net.views(grad), dx=dx, dy=self.write.dy)
         if self.read is not None:
             self.read.back(grad[:a])
         self.write.back(grad[a:b])

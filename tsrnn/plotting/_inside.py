@@ -129,12 +129,14 @@ class LagImportanceDisplay:
 
 
 class AttentionDisplay:
-    """What each step of a forecast looks at: a map of steps against rows of history.
+    """What each step of a forecast, or symbol of an answer, looks at: a map of steps against rows that were read.
 
     Parameters
     ----------
     weights : array-like of shape (horizon, context)
-        Of one forecast, or the mean of many, from ``attention_weights`` of an encoder-decoder.
+        Of one forecast, or the mean of many, or one answer, from ``attention_weights`` of an encoder-decoder.
+    read, written : sequence, optional
+        The symbols of the sequence and of the answer, in whose place they stand.
 
     Attributes
     ----------
@@ -153,19 +155,20 @@ class AttentionDisplay:
     (5, 22)
     """
 
-    def __init__(self, weights):
-        self.weights = weights
+    def __init__(self, weights, read=None, written=None):
+        self.weights, self.read, self.written = weights, read, written
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, origin=None, ax=None, **mesh_kw):
+    def from_estimator(cls, estimator, X, y=None, *, origin=None, ax=None, **mesh_kw):
         """Compute and plot.
 
         Parameters
         ----------
-        estimator : fitted EncoderDecoderRegressor, or Pipeline or search over one
+        estimator : fitted EncoderDecoderRegressor or EncoderDecoderClassifier, or Pipeline or search over one
         X, y : as for ``attention_weights``
         origin : int, optional
-            Which of the forecasts, -1 for the last; by default the mean of all.
+            Which of the forecasts, -1 for the last; by default the mean of all. Of answers which of them, by default
+            the first.
         ax, mesh_kw : as for ``plot``
 
         Returns
@@ -175,6 +178,13 @@ class AttentionDisplay:
         estimator, X = see_through(estimator, X)
         if not hasattr(estimator, "attention_weights"):
             raise ValueError(f"{type(estimator).__name__} has no attention: give an EncoderDecoderRegressor.")
+        if hasattr(estimator, "symbols_"):
+            k = 0 if origin is None else origin
+            written = estimator.predict([X[k]])[0] if y is None else y[k]
+            (weights,) = estimator.attention_weights([X[k]], [written])
+            return cls(weights, None if estimator.symbols_ is None else list(X[k]), list(written)).plot(
+                ax, **mesh_kw
+            )
         weights = estimator.attention_weights(X, y)
         return cls(weights.mean(axis=0) if origin is None else weights[origin]).plot(ax, **mesh_kw)
 
@@ -196,12 +206,21 @@ class AttentionDisplay:
         weights = np.asarray(self.weights)
         steps, context = weights.shape
         back, ahead = np.arange(-context, 1) + 0.5, np.arange(steps + 1) + 0.5
+        if self.written is not None:
+            back = back + context
         self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": f"{SHADES}_r", "vmin": 0.0, **mesh_kw})
         ax.figure.colorbar(self.mesh_, ax=ax, label="share of attention").outline.set_visible(False)
-        ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
-        whole_numbers(ax.xaxis, [1])
-        whole_numbers(ax.yaxis, [1])
-        whole_numbers(ax.xaxis, [1])
+        if self.written is None:
+            ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
+            whole_numbers(ax.yaxis, [1])
+        else:
+            ax.set(xlabel="symbol read" if self.read is not None else "row read", ylabel="symbol written")
+            ax.set_yticks(np.arange(1, steps + 1), self.written)
+            ax.invert_yaxis()
+        if self.read is None:
+            whole_numbers(ax.xaxis, [1])
+        else:
+            ax.set_xticks(np.arange(1, context + 1), self.read)
         bare(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self

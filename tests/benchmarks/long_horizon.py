@@ -1,0 +1,151 @@
+"""Far horizons: segments (SegRNN [1]) in EncoderDecoderRegressor beside the same net in torch, and DLinear [2].
+
+An hourly set of four channels, ``datasets/solar_plant.csv``: power, irradiance, clear-sky irradiance, temperature; each
+a series of its own that one net learns, standardised by the training rows, as these papers do.  A year to learn from,
+a half to test, from every 12th hour.  Context 336 rows, segments of 24; both nets have the same units, batches, steps
+of Adam and squared loss.  DLinear without its moving mean: a ridge for each channel, of the rows minus the last one
+(NLinear in [2]), its penalty chosen on the last fifth of the training rows.
+
+Target: within 2 % of the better of the two.
+
+    python tests/benchmarks/long_horizon.py [--horizons 96 720] [--epochs 4] [--rows 8760] [--H 64]
+
+[1] S. Lin et al., "SegRNN: Segment recurrent neural network for long-term time series forecasting", arXiv:2308.11200.
+[2] A. Zeng, M. Chen, L. Zhang, Q. Xu, "Are transformers effective for time series forecasting?", AAAI 2023.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from common import table
+from sklearn.linear_model import Ridge
+from torch import nn
+
+from tsrnn import Adam, EncoderDecoderRegressor
+from tsrnn.datasets import load_solar_plant
+
+
+CONTEXT, W, BATCH, RATE, EVERY = 336, 24, 64, 0.002, 12
+CHANNELS = ["power", "ghi", "ghi_clear", "temperature"]
+
+
+def load(rows):
+    """Training rows (rows, C), and test rows with the history of the first."""
+    V = load_solar_plant().frame[CHANNELS].ffill().fillna(0.0).to_numpy(float)
+    old, new = V[:rows], V[rows - CONTEXT : rows + rows // 2]
+    mean, scale = old.mean(axis=0), old.std(axis=0)
+    return (old - mean) / scale, (new - mean) / scale
+
+
+def windows(v, n, every=1):
+    """Histories (M, CONTEXT) and what comes after them (M, n), of one channel (N,)."""
+    both = np.lib.stride_tricks.sliding_window_view(v, CONTEXT + n)[::every]
+    return both[:, :CONTEXT], both[:, CONTEXT:]
+
+
+def linear(old, new, n, given):
+    """A ridge for each channel, of changes from the last row."""
+    answers = []
+    for v, w in zip(old.T, new.T):
+        x, y = windows(v, n, 3)
+        last, cut = x[:, -1:], len(x) * 4 // 5
+        errors = {}
+        for alpha in (1.0, 100.0, 10_000.0):
+            ridge = Ridge(alpha).fit(
+                (x - last)[: cut - (CONTEXT + n) // 3], (y - last)[: cut - (CONTEXT + n) // 3]
+            )
+            errors[alpha] = np.mean((ridge.predict((x - last)[cut:]) - (y - last)[cut:]) ** 2)
+        ridge = Ridge(min(errors, key=errors.get)).fit(x - last, y - last)
+        x = windows(w, n, EVERY)[0]
+        answers.append(ridge.predict(x - x[:, -1:]) + x[:, -1:])
+    return np.stack(answers)
+
+
+def segments(old, new, n, given):
+    """Ours."""
+    model = EncoderDecoderRegressor(
+        horizon=n, context=CONTEXT, segment_length=W, hidden_layer_sizes=(given.H,), attention=None,
+        skip_connections=False, scale=None, batch_size=BATCH, max_iter=given.epochs, early_stopping=False, tol=0.0,
+        solver=Adam(RATE, schedule="cosine"), alpha=0.0, random_state=0,
+    )  # fmt: skip
+    model.fit(None, old.T.ravel(), groups=np.repeat(CHANNELS, len(old)))
+    origins = np.arange(CONTEXT, len(new) - n + 1, EVERY)
+    return np.stack([model.trajectories(None, v, n, origins=origins, start="cold").forecast for v in new.T])
+
+
+class SegRNN(nn.Module):
+    """As in [1]: one cell reads and writes; embeddings of places and of channels."""
+
+    def __init__(self, H, n, channels):
+        super().__init__()
+        self.n, self.front = n, nn.Sequential(nn.Linear(W, H), nn.ReLU())
+        self.cell, self.out = nn.GRU(H, H, batch_first=True), nn.Linear(H, W)
+        self.places = nn.Parameter(torch.randn(n // W, H // 2))
+        self.channels = nn.Parameter(torch.randn(channels, H // 2))
+
+    def forward(self, x, channel):
+        """Forecasts (B, n) of histories x (B, CONTEXT)."""
+        B, m, last = len(x), self.n // W, x[:, -1:]
+        _, h = self.cell(self.front((x - last).reshape(B, -1, W)))
+        places = self.places.expand(B, -1, -1)
+        seen = torch.cat([places, self.channels[channel][:, None].expand(-1, m, -1)], dim=2).reshape(
+            B * m, 1, -1
+        )
+        _, s = self.cell(seen, h.repeat_interleave(m, dim=1))
+        return self.out(s[0]).reshape(B, self.n) + last
+
+
+def theirs(old, new, n, given):
+    """The same in torch."""
+    torch.manual_seed(0)
+    pairs = [windows(v, n) for v in old.T]
+    x, y = (torch.tensor(np.concatenate([p[k] for p in pairs]), dtype=torch.float32) for k in (0, 1))
+    channel = torch.arange(len(pairs)).repeat_interleave(len(pairs[0][0]))
+    net = SegRNN(given.H, n, len(pairs))
+    solver = torch.optim.Adam(net.parameters(), RATE)
+    rates = torch.optim.lr_scheduler.CosineAnnealingLR(solver, given.epochs)
+    for _ in range(given.epochs):
+        for which in torch.randperm(len(x)).split(BATCH):
+            solver.zero_grad()
+            nn.functional.mse_loss(net(x[which], channel[which]), y[which]).backward()
+            solver.step()
+        rates.step()
+    with torch.no_grad():
+        answers = []
+        for k, v in enumerate(new.T):
+            x = torch.tensor(windows(v, n, EVERY)[0].copy(), dtype=torch.float32)
+            answers.append(net(x, torch.full((len(x),), k)).numpy())
+    return np.stack(answers)
+
+
+def main():
+    """Each horizon with each model."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--horizons", type=int, nargs="*", default=[96, 192, 336, 720])
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rows", type=int, default=8760)
+    parser.add_argument("--H", type=int, default=64)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    old, new = load(given.rows)
+    rows = []
+    for n in given.horizons:
+        truth = np.stack([windows(v, n, EVERY)[1] for v in new.T])
+        mean = {}
+        for name, learn in (("DLinear", linear), ("torch SegRNN", theirs), ("segment_length=24", segments)):
+            began = time.process_time()
+            e = learn(old, new, n, given) - truth
+            spent = time.process_time() - began
+            mean[name] = np.mean(e**2)
+            each = [f"{v:.3f}" for v in np.mean(e**2, axis=(1, 2))]
+            rows.append([n, name, mean[name], np.mean(np.abs(e)), " ".join(each), spent])
+            print(*rows[-1], flush=True)
+        *others, ours = mean.values()
+        rows[-1].append(f"{100 * (ours / min(others) - 1):+.1f} % of the better")
+    table("Far horizons", ["rows", "model", "MSE", "MAE", f"MSE of {', '.join(CHANNELS)}", "CPU s", ""], rows)
+
+
+if __name__ == "__main__":
+    main()
