@@ -29,6 +29,7 @@ from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from ._models.narx import NARXClassifier, NARXRegressor
 from ._models.tdnn import TDNNClassifier, TDNNRegressor
 from ._training.losses import Huber, NegativeBinomial, Pinball, Poisson, Tweedie
+from ._training.online import KalmanFilter, OnlineGradient
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
 from ._values import public as _public
 from ._version import __version__ as __version__
@@ -72,6 +73,7 @@ __all__ = [
     "GRUClassifier",
     "GRURegressor",
     "Huber",
+    "KalmanFilter",
     "LRUClassifier",
     "LRURegressor",
     "LSTMClassifier",
@@ -82,6 +84,7 @@ __all__ = [
     "NARXClassifier",
     "NARXRegressor",
     "NegativeBinomial",
+    "OnlineGradient",
     "PersistenceRegressor",
     "Pinball",
     "Poisson",

@@ -111,7 +111,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return Goal(W, W, resolve_target(None), None, None, self._link(form.classes), self.delay)
 
     @all_or_nothing
-    def partial_fit(self, X, y, classes=None, sample_weight=None, groups=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, groups=None, *, forgetting=1.0):
         """Learn a little from new rows and remember them: weights and memory advance.
 
         Parameters
@@ -120,6 +120,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             The first call is ``fit``; later rows must follow those seen.
         classes : array-like of shape (n_classes,), optional
             All labels there will ever be; in the first call, where its y does not have them all.
+        forgetting : float, default=1.0
+            In (0, 1]: what was learnt before, and each new row, count for that to the power of the rows after them.
 
         Returns
         -------
@@ -131,7 +133,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             As in ``fit``; or the rows begin before the end of those seen; or a label is new.
         """
         self._announced = classes
-        super().partial_fit(X, y, sample_weight, groups)
+        super().partial_fit(X, y, sample_weight, groups, forgetting=forgetting)
         del self._announced
 
     # ---------------------------------------------------------------------------------- labels of given rows

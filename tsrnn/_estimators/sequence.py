@@ -21,7 +21,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import NotFittedError, check_is_fitted, validate_data
 
-from .._check import check_word
+from .._check import check_number, check_word
 from .._nets.dynamics import Trained
 from .._series import timeline as timelines
 from .._series.categories import learn_vocabulary
@@ -621,7 +621,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return form
 
     @all_or_nothing
-    def partial_fit(self, X, y, sample_weight=None, groups=None):
+    def partial_fit(self, X, y, sample_weight=None, groups=None, *, forgetting=1.0):
         """Learn a little from new rows and remember them: weights and memory advance.
 
         On an unfitted model this is ``fit``. Later calls learn from the new rows, which must follow those seen,
@@ -633,6 +633,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         ----------
         X, y, sample_weight, groups : as for ``fit``
             A series that was not seen before begins here.
+        forgetting : float, default=1.0
+            In (0, 1]: what was learnt before counts for ``forgetting`` to the power of the number of new rows, and each
+            of these for ``forgetting`` to the power of its age. So a drifting system is tracked over the last
+            1 / (1 - forgetting) rows, roughly: exactly by ARX and by an ESN (recursive least squares), to first order
+            by a small TDNN or NARX. Recurrent and large nets, which keep no sums, weigh the new rows alone so; they
+            track by ``solver=KalmanFilter(...)`` or ``OnlineGradient(...)``.
 
         Returns
         -------
@@ -643,6 +649,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         ValueError
             As in ``fit``; or the rows begin before the end of those seen.
         """
+        check_number("forgetting", forgetting, 0, 1, low_open=True)
         if "fitted_" not in self.__dict__:
             return self.fit(X, y, sample_weight, groups)
         fitted = self.fitted_
@@ -663,7 +670,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 past = across(trained.dynamics, units, past, missing)
                 inputs = units.inputs(X[rows], past.inputs)
                 Z = units.late(units.y(units.target.differences(levels[rows], past.levels)))
-                scaled = Series(inputs.z, Z, weight[rows], np.zeros(len(Z), bool))
+                w = weight[rows]
+                if forgetting < 1:
+                    w = w * forgetting ** np.arange(len(w) - 1.0, -1.0, -1.0)
+                    trained = learner.fade(trained, forgetting ** len(w))
+                scaled = Series(inputs.z, Z, w, np.zeros(len(Z), bool))
                 if learner.whole_scale:
                     check_size(scaled.X, Z)
                 with one_thread:

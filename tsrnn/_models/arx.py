@@ -59,6 +59,14 @@ class LinearLearner(DelayLearner):
         new = tuple(loss.normal_equations(np.zeros(dynamics.plan.size)))
         return self._solved(dynamics.plan, _added(sums, new), dynamics.mean)
 
+    def fade(self, trained, share):
+        """Return what was learnt, whose sums count for so much less."""
+        sums = (
+            Alike(a.outputs, share * a.A, share * a.c, share * a.yy, share * a.weight)
+            for a in trained.carry.sums
+        )
+        return trained._replace(carry=trained.carry._replace(sums=tuple(sums)))
+
     def _solved(self, net, sums, mean):
         """``Trained`` from sums."""
         alpha, theta, sse = self._penalty(sums), np.zeros(net.size), 0.0

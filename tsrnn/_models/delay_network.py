@@ -45,6 +45,7 @@ from .._training.solvers import (
     LevenbergMarquardt,
     assimilate,
     check_needs,
+    is_of_squares,
     resolve_solver,
     run_solver,
     traits,
@@ -56,6 +57,7 @@ MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-M
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 BATCH = 32  # series a mini-batch
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
+ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
 
 
@@ -226,7 +228,8 @@ class DelayLearner(Embedding, Learner):
         else:
             best = self._best(net, series, stages, rng, starts, judge)
         information = None
-        exact = traits(self._solver(net, series)).dtype == np.float64
+        solver = traits(self._solver(net, series))
+        exact = solver.dtype == np.float64 and solver.batches != "rows"
         if self.is_squared and exact and not net.symbols and _is_small(net, series):
             information = self._information(net, series, best)
         dynamics = DelayDynamics(settled(net, best.theta, series), net, mean, self.input_lag)
@@ -264,6 +267,8 @@ class DelayLearner(Embedding, Learner):
 
     def _stages(self, net, series):
         """(steps, closed) of each stage of training, in turn."""
+        if self._learns_rows():
+            return [ROW_BY_ROW]
         longest = max(len(s.Y) for s in series) - net.lead
         steps = min(self.sequence_length, longest)
         if self.training == "closed_loop":
@@ -348,6 +353,10 @@ class DelayLearner(Embedding, Learner):
         long = self._validation(net, series, [(_longest_held(series), True)])
         return long is not None and long(theta) > 2 * MEAN_LOSS
 
+    def _learns_rows(self):
+        """Return whether the solver goes through the rows one by one, in open loop."""
+        return not chooses_solver(self.p) and traits(resolve_solver(self.p.solver)).batches == "rows"
+
     def _solver(self, net, series):
         """The solver; "auto" weighs parameters against rows, and asks what the loss is like."""
         if not chooses_solver(self.p):
@@ -408,20 +417,27 @@ class DelayLearner(Embedding, Learner):
         dynamics, (moments, information) = trained.dynamics, trained.carry
         net, known = dynamics.plan, [after_memory(series, memory)]
         theta = np.require(dynamics.theta, np.float64, ["C", "A", "W"])
-        if information is not None:
+        if information is not None and not self._learns_rows():
             loss = self._loss(net, known, open_loop(net), 0.0)
             if loss.n:
                 theta, information = assimilate(loss, theta, information)
         else:
             solver = self._solver(net, known)
-            if traits(solver).batches != "mini":
+            if traits(solver).batches == "all":
                 solver = Adam()
-            loss = self._loss(net, known, open_loop(net), self.p.alpha, traits(solver).dtype)
+            kind = ROW_BY_ROW if self._learns_rows() else open_loop(net)
+            loss = self._loss(net, known, kind, self.p.alpha, traits(solver).dtype)
             if loss.n:
                 monitor = Monitor(theta, 1, 0.0, 1)
                 moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 theta = monitor.best_theta
         return trained._replace(dynamics=dynamics.but(theta=theta), carry=Carry(moments, information))
+
+    def fade(self, trained, share):
+        """Return what was learnt, of which J'J counts for so much less; a net that steps along gradients has none."""
+        moments, information = trained.carry
+        kept_share = None if information is None else share * information
+        return trained._replace(carry=Carry(moments, kept_share))
 
 
 def open_loop(net):
@@ -453,8 +469,7 @@ class DelayNetwork:
         loss = resolve_loss(self.loss)
         if not chooses_solver(self):
             check_needs(self, WindowLoss.offers)
-            of_squares = "gauss_newton" in traits(resolve_solver(self.solver)).needs
-            if of_squares and loss is not squared:
+            if is_of_squares(resolve_solver(self.solver)) and loss is not squared:
                 raise ValueError(
                     f"solver={self.solver!r} is for sums of squares, but loss={self.loss!r}: give solver='auto', "
                     f"'lbfgs' or 'adam'{', or loss=' + repr('squared') if 'loss' in self.get_params(False) else ''}."

@@ -145,6 +145,10 @@ class ErrorLearner(Learner):
         value = total / n if n else np.inf
         return Round(value if np.isfinite(value) else np.inf, trained, errors)
 
+    def fade(self, trained, share):
+        """Return what was learnt, which counts for so much less."""
+        return self._inner(trained.dynamics.net).fade(trained, share)
+
     def learn_more(self, trained, series, memory, rng):
         """Learn a little more, with the errors that the model makes of the new rows before it learns them."""
         dynamics, net = trained.dynamics, trained.dynamics.net

@@ -630,6 +630,16 @@ class ESNLearner(Learner):
         center = A.mean(axis=0) if self.p.readout_bias else np.zeros(A.shape[1])
         return center, np.where(scale > 1e-12, scale, 1.0)
 
+    def fade(self, trained, share):
+        """Return what was learnt, whose sums count for so much less."""
+        if self.forgetting is not None:
+            raise ValueError(
+                f"forgetting beside solver={self.p.solver!r}, which has its own: set that, or give solver='ridge'."
+            )
+        sums = trained.carry.sums
+        sums = sums._replace(gram=share * sums.gram, weight=share * sums.weight)
+        return trained._replace(carry=trained.carry._replace(sums=sums))
+
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""
         dynamics, readout = trained.dynamics, trained.carry

@@ -100,6 +100,10 @@ class NaiveLearner(Learner):
             )
         return Trained(Shift(np.zeros(0), self.period, mean), 1, [], [])
 
+    def fade(self, trained, share):
+        """Return what was learnt, which is nothing."""
+        return trained
+
     def learn_more(self, trained, series, memory, rng):
         """Nothing is learnt."""
         return trained

@@ -47,7 +47,7 @@ from .._training.monitor import (
     progress,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import LBFGS, Adam, check_needs, resolve_solver, run_solver, traits
+from .._training.solvers import LBFGS, Adam, check_needs, is_of_squares, resolve_solver, run_solver, traits
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -413,13 +413,15 @@ class RecurrentLearner(Embedding, Learner):
         B = p.batch_size
         if B == "auto":
             B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if traits(solver).batches == "all":
+        if traits(solver).batches == "rows":  # in the order of time
+            T, B = longest, 1
+        elif traits(solver).batches == "all":
             # Whole series: short windows teach the net to count rows from their start.
             length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
             series, lead_in = windows(series, net.lead, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - net.lead, SHARD
         dtype = traits(solver).dtype
-        kind = SquaresLoss if "gauss_newton" in traits(solver).needs else TrackLoss
+        kind = SquaresLoss if is_of_squares(solver) else TrackLoss
         loss = kind(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
         if not loss.weight > 0:
             raise ValueError(
@@ -509,18 +511,24 @@ class RecurrentLearner(Embedding, Learner):
             return [(Adam(0.005, clip_norm=1.0), self.p.max_iter)]
         return [(resolve_solver(self.p.solver), self.p.max_iter)]
 
+    def fade(self, trained, share):
+        """Return what was learnt: it is in no sums, and fades by the steps that new rows bring."""
+        return trained
+
     def learn_more(self, trained, series, memory, rng):
         """Make a pass of stochastic gradient over rows that go on from a memory."""
         p, dynamics, moments = self.p, trained.dynamics, trained.carry
         solver = None if chooses_solver(p) else resolve_solver(p.solver)
-        if solver is None or traits(solver).batches != "mini":
+        if solver is None or traits(solver).batches == "all":
             solver = Adam(GENTLE)  # small steps, for L-BFGS has ended in a narrow valley
         T = min(p.sequence_length, len(series.Y))
         dtype = traits(solver).dtype
         starts = [states.astype(dtype) for states in memory.states]
         teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
         known = [after_memory(series, memory)]
-        loss = TrackLoss(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
+        T = len(series.Y) if traits(solver).batches == "rows" else T
+        kind = SquaresLoss if is_of_squares(solver) else TrackLoss
+        loss = kind(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
         if not loss.weight > 0:
             return trained
         monitor = Monitor(dynamics.theta, 1, 0.0, 1)
@@ -574,11 +582,11 @@ class RecurrentNetwork(Attending):
         """Raise where parameters do not go together."""
         if not chooses_solver(self):
             solver = resolve_solver(self.solver)
-            of_squares = "gauss_newton" in traits(solver).needs
+            of_squares = is_of_squares(solver)
             check_needs(self, (SquaresLoss if of_squares else TrackLoss).offers)
             if of_squares:
                 self._check_squares(learner)
-            if traits(solver).batches == "all" and learner._is_random():
+            if traits(solver).batches != "mini" and learner._is_random():
                 raise ValueError(
                     f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                     "random: give solver='adam', or neither of them."

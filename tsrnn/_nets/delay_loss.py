@@ -44,7 +44,7 @@ class WindowLoss:
     groups (P,), decay (P,), weight : see ``solvers.py``.
     """
 
-    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear"))
+    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear", "rows"))
 
     def __init__(self, plan, series, steps, closed, alpha, dtype, held=False, batch_size=200, loss=squared):
         self.plan, self.steps, self.closed, self.batch_size = plan, steps, closed, batch_size
@@ -290,6 +290,16 @@ class WindowLoss:
                     carry, J = total[:, S:], np.ascontiguousarray(total[:, K:])
                 flat = (rows[:, :, None] * O + np.arange(O)).ravel()
                 yield h[-M * O :] - self.y[flat], J.reshape(M * O, P), self.w[flat]
+
+    def rows(self, theta, memory=None):
+        """Yield errors (O,), d out / d theta (O, P) and weights (O,) of each row, in order; see ``online.py``."""
+        O, y, w = self.plan.n_outputs, self.y.reshape(-1, self.O), self.w.reshape(-1, self.O)
+        nothing, at_nothing = np.zeros((O, 0)), _in_pieces(1, 0, 1, O)
+        for t in self.at:
+            args, h = self._forward(theta, np.array([t]), 1, False)
+            J = np.zeros((1, O, len(theta)))
+            kernels.jacobian(*args, h, np.empty_like(h), at_nothing, nothing, J)
+            yield h[-O:] - y[t], J[0], w[t]
 
     def gauss_newton(self, theta):
         """Return r'r, J'r (P,) and J'J (P, P), weighted, over all samples."""

@@ -180,6 +180,13 @@ class Learner:
         """Learn from series that have one y each, in their last row; returns ``Trained``, its dynamics ``Pooled``."""
         raise NotImplementedError
 
+    def fade(self, trained, share):
+        """Return what was learnt, counting for ``share`` of what it did."""
+        raise ValueError(
+            f"forgetting is for models that learn by sums or gradients, but {type(self.p).__name__} is made of others: "
+            "leave it out."
+        )
+
     def learn_more(self, trained, series, memory, rng):
         """Learn a little more, from one ``Series`` that goes on from a memory; returns ``Trained``."""
         raise NotImplementedError

@@ -18,6 +18,7 @@ from .tape import Tape, constants_of
 
 
 NUMBERS = 2**19  # of sensitivities at a time: four megabytes
+NEAR = 0.25  # how far states may be from those whose sensitivities were kept, to go on with these
 
 
 class Slopes(NamedTuple):
@@ -31,15 +32,15 @@ class Slopes(NamedTuple):
 class SquaresLoss(TrackLoss):
     """Squared errors of a net that reads forward in time, whose lags are all measured, and whose cell is ``apart``."""
 
-    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear"))
+    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear", "rows"))
 
     def __init__(self, net, *args, **options):
         super().__init__(net, *args, **options)
         self.groups, self.linear, self._begins = _marks(net)
         if net.y_lead and self._own(self.at, False, self.T) is not None:
             raise ValueError(
-                "solver='lm' learns from measured y alone, but some y in the lags are missing: fill them, or give "
-                "solver='auto', 'lbfgs' or 'adam'."
+                "A solver of squares ('lm', KalmanFilter, OnlineGradient) learns from measured y alone, but some y in "
+                "the lags are missing: fill them, or give solver='auto', 'lbfgs' or 'adam'."
             )
 
     def sum_of_squares(self, theta):
@@ -103,16 +104,52 @@ class SquaresLoss(TrackLoss):
                 tape.forward(weights)
                 yield tape, at, end - at
 
+    # ---------------------------------------------------------------------------------- one row after the other
+
+    def rows(self, theta, memory=None):
+        """Yield errors, d out / d theta and weights of each row, in order, while theta changes; see ``online.py``."""
+        net, O, weights, after = self.net, self.net.n_outputs, self.net.views(theta), None
+        tape, y, w = Tape(net, 1, 1, self.dtype), self.y.reshape(-1, O), self.w.reshape(-1, O)
+        for at, end in zip(self.at, self.end):
+            states = self._felt_first(weights, len(theta), memory)
+            for k, (S, p) in enumerate(zip(tape.S, weights)):
+                S[:, 0, 0] = self._starts[k] if self._starts is not None else p.start if p.start.size else 0
+            for t in range(at, end):
+                here = np.array([t])
+                tape.place(self.x, here, self.y, here, np.array([1]))
+                tape.forward(weights)
+                J = self._felt_in_row(weights, tape, states)
+                yield tape.out[0, 0] - y[t], J, w[t]
+                for S in tape.S:
+                    S[:, 0] = S[:, 1]
+            after = tuple(S[:, 0, 0].copy() for S in tape.S), tuple(states)
+        return after
+
+    def _felt_first(self, weights, P, memory):
+        """Return how the first states feel theta, (n_states, H, P) of each block."""
+        if self._starts is None:
+            return self._felt_of_starts(weights, P)
+        if memory is not None:
+            reached, felt = memory
+            near = all(np.abs(a - b).max() < NEAR for a, b in zip(reached, self._starts))
+            if near and all(S.shape[2] == P for S in felt):
+                return [S.copy() for S in felt]
+        return [np.zeros((self.net.cell.n_states, block.H, P)) for block in self.net.blocks]
+
+    def _felt_in_row(self, weights, tape, states):
+        """Return d out / d theta (O, P) of a tape's one row; states : how they feel theta, moved on in place."""
+        felt, row = [], slice(0, 1)
+        for k, block in enumerate(self.net.blocks):
+            slopes, seen = _slopes(self.net, tape, k, weights[k], 1), _inputs(tape, block.sources, 1)
+            felt.append(self._feel(k, weights, slopes, seen, tape, row, states[k], felt))
+        return self._read(weights[-1], tape, row, felt, 1)[0]
+
+    # ---------------------------------------------------------------------------------- sensitivities
+
     def _jacobian(self, theta, weights, tape, n, steps):
         """Yield (rows, d out / d theta (m, O, P)) of the first n rows of a tape, some at a time."""
         net, P = self.net, len(theta)
-        states = []
-        for p, begin, block in zip(weights, self._begins, net.blocks):
-            S = np.zeros((net.cell.n_states, block.H, P))
-            if p.start.size:
-                index = np.arange(p.start.size).reshape(p.start.shape)
-                S[np.arange(len(index))[:, None], np.arange(block.H), begin[5] + index] = 1
-            states.append(S)
+        states = self._felt_of_starts(weights, P)
         slopes = [_slopes(net, tape, k, weights[k], n) for k in range(len(net.blocks))]
         inputs = [_inputs(tape, block.sources, n) for block in net.blocks]
         for first in range(0, n, steps):
@@ -120,6 +157,17 @@ class SquaresLoss(TrackLoss):
             for k in range(len(net.blocks)):
                 felt.append(self._feel(k, weights, slopes[k], inputs[k], tape, rows, states[k], felt))
             yield rows, self._read(weights[-1], tape, rows, felt, n)
+
+    def _felt_of_starts(self, weights, P):
+        """Return how the first states feel theta, of which those that are learnt are a part."""
+        net, states = self.net, []
+        for p, begin, block in zip(weights, self._begins, net.blocks):
+            S = np.zeros((net.cell.n_states, block.H, P))
+            if p.start.size:
+                index = np.arange(p.start.size).reshape(p.start.shape)
+                S[np.arange(len(index))[:, None], np.arange(block.H), begin[5] + index] = 1
+            states.append(S)
+        return states
 
     def _feel(self, k, weights, slopes, seen, tape, rows, state, felt):
         """Return how h of block k depends on the parameters in some rows, (m, H, P)."""

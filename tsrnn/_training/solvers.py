@@ -8,7 +8,7 @@ and, where it differs from the default in brackets,
 
     dtype                          of the objective's numbers (float64); theta comes in float64
     batches                        "mini": it iterates over ``objective.batches``; "all": every call is over all samples
-                                   and must be repeatable ("all")
+                                   and must be repeatable ("all"); "rows": see ``online.py``
     needs                          names of the objective's methods it calls beyond ``loss_grad`` (none)
     resumes                        True: ``minimize`` also takes ``moments``, None or its earlier return value (False)
 
@@ -98,6 +98,11 @@ def run_solver(solver, objective, theta, monitor, rng, moments=None):
             "iteration, and stop when it returns True."
         )
     return moments_after if traits(solver).resumes else None
+
+
+def is_of_squares(solver):
+    """Return whether a solver is for sums of squares: it asks for derivatives of errors, row by row or in all."""
+    return not {"gauss_newton", "rows"}.isdisjoint(traits(solver).needs)
 
 
 def check_needs(model, offers):
@@ -721,6 +726,6 @@ def resolve_solver(solver):
             f"solver={solver!r} is not a solver: give a word, or an object such as Adam(), with a method "
             "minimize(objective, theta, monitor, rng)."
         )
-    if traits(solver).batches not in ("all", "mini"):
+    if traits(solver).batches not in ("all", "mini", "rows"):
         raise ValueError(f"solver={solver!r} has batches={solver.batches!r}: give it 'all' or 'mini'.")
     return solver

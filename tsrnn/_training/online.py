@@ -1,0 +1,215 @@
+"""Solvers that learn row by row, as rows come in: for systems that drift.
+
+An objective for them offers, beside what ``solvers.py`` says,
+
+    rows(theta, memory)            goes through the rows in the order of time, and yields of each the errors r = out - y
+                                   (O,), J = d r / d theta (O, P) and the weights w (O,), 0 where y is not known.  theta
+                                   may change in place before the next row is asked for.  memory : how the states felt
+                                   theta before the first row, None for not at all; the generator returns how they
+                                   do after the last
+
+J is that of real-time recurrent learning: sensitivities are carried from row to row while theta changes, so that a row
+is a step of O(H P) numbers and no sequence is cut.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._check import check_number
+from .._values import kept
+
+
+FADE = 0.99  # of the running mean of squared errors that stands for their variance
+FLOOR = 1e-8  # of that variance, in scaled units
+
+
+@kept("moments of an online solver")
+class OnlineMoments(NamedTuple):
+    """What an online solver goes on with: its class, numbers of its own, and how the states feel theta."""
+
+    rule: type
+    own: tuple
+    felt: Any
+
+
+class Online(BaseEstimator):
+    """Base of solvers that see one row at a time: an epoch is a pass through all rows.
+
+    A subclass brings ``_check()``, ``_begin(P, O)``, the arrays that it goes on with, and
+    ``_step(theta, r, J, w, share, *arrays)``, which changes theta and the arrays in place; share : decay of a row (P,).
+    """
+
+    dtype = np.float64
+    batches = "rows"
+    needs = ("rows",)
+    resumes = True
+
+    def minimize(self, objective, theta, monitor, rng, moments=None):
+        """Go through the rows until the monitor stops; return the moments to go on with."""
+        self._check()
+        theta = np.array(theta, np.float64)
+        arrays, felt = None, None
+        if isinstance(moments, OnlineMoments) and moments.rule is type(self):
+            arrays, felt = tuple(a.copy() for a in moments.own), moments.felt
+            arrays = arrays if all(np.isfinite(a).all() for a in arrays) else None
+        share = objective.decay / objective.weight
+        while True:
+            total, weight, rows = 0.0, 0.0, objective.rows(theta, felt)
+            while True:
+                try:
+                    r, J, w = next(rows)
+                except StopIteration as end:
+                    after = end.value
+                    break
+                if not w.any():
+                    continue
+                arrays = self._begin(len(theta), len(r)) if arrays is None else arrays
+                total, weight = total + 0.5 * float(w @ r**2), weight + float(w.sum())
+                with np.errstate(
+                    over="ignore", invalid="ignore"
+                ):  # the monitor warns of a loss that is not finite
+                    self._step(theta, r, J, w, share, *arrays)
+            stops = monitor(theta, total / weight if weight else 0.0)
+            if stops:
+                return OnlineMoments(type(self), arrays or (), after)
+            felt = None  # the next pass begins anew
+
+
+class KalmanFilter(Online):
+    """Extended Kalman filter: the weights are the state of a random walk that y observes; in float64.
+
+    For each row, with its errors e = y - out and J = d out / d theta [1]_ [2]_,
+
+        K = P J' (J P J' + R)^-1
+        theta <- theta + K e
+        P <- (P - K J P) / forgetting + process_noise I
+
+    P is the uncertainty of the weights: a recursive Gauss-Newton method, of second order at the price of P^2 numbers a
+    row, which learns in a few passes what gradient descent needs hundreds for. With ``forgetting`` below 1 or
+    ``process_noise`` above 0 it never stops to learn: for systems that drift, row by row with ``partial_fit``. For the
+    squared loss in open loop, of delay nets and of recurrent nets (Elman, LSTM without peepholes, GRU, MinGRU) with up
+    to a thousand weights.
+
+    Parameters
+    ----------
+    covariance : float, default=0.1
+        Of each weight before the first row, in the net's scaled units: P begins as that times I.
+    process_noise : float, default=1e-6
+        How much variance each weight gains from row to row: the faster the system drifts, the more.
+    forgetting : float, default=1.0
+        In (0, 1]. It remembers the last 1 / (1 - forgetting) rows, roughly; where inputs are at rest for long, process
+        noise is safer.
+    noise : float or "auto", default="auto"
+        R, the variance of errors in scaled units; "auto": a running mean of their squares, which falls as the net
+        learns.
+
+    References
+    ----------
+    .. [1] G. V. Puskorius, L. A. Feldkamp. "Neurocontrol of nonlinear dynamical systems with Kalman filter trained
+       recurrent networks." IEEE Transactions on Neural Networks 5(2), 1994.
+    .. [2] S. Haykin (editor). "Kalman Filtering and Neural Networks." Wiley, 2001, chapter 2.
+
+    Examples
+    --------
+    >>> from tsrnn import ElmanRegressor, KalmanFilter
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(400, random_state=0)
+    >>> solver = KalmanFilter(process_noise=1e-5)
+    >>> model = ElmanRegressor((4,), output_lags=1, solver=solver, max_iter=5, random_state=0).fit(X[:300], y[:300])
+    >>> for t in range(300, 400, 20):
+    ...     model = model.partial_fit(X[t : t + 20], y[t : t + 20])
+    """
+
+    def __init__(self, covariance=0.1, *, process_noise=1e-6, forgetting=1.0, noise="auto"):
+        self.covariance = covariance
+        self.process_noise = process_noise
+        self.forgetting = forgetting
+        self.noise = noise
+
+    def _check(self):
+        check_number("covariance", self.covariance, 0, low_open=True)
+        check_number("process_noise", self.process_noise, 0)
+        check_number("forgetting", self.forgetting, 0, 1, low_open=True)
+        if not (isinstance(self.noise, str) and self.noise == "auto"):
+            check_number("noise", self.noise, 0, low_open=True)
+
+    def _begin(self, P, O):
+        """Return P, and the variance of errors (O,), which begins as that of y."""
+        return np.eye(P) * self.covariance, np.ones(O)
+
+    def _step(self, theta, r, J, w, share, P, variance):
+        seen = w > 0
+        r, J, w = r[seen], J[seen], w[seen]
+        R = variance[seen] if self.noise == "auto" else np.full(len(r), float(self.noise))
+        PJ = P @ J.T  # (P, n)
+        S = J @ PJ
+        S.flat[:: len(S) + 1] += R / w
+        K = np.linalg.solve(S, PJ.T).T
+        theta -= K @ r
+        P -= K @ PJ.T
+        if self.forgetting < 1:
+            P /= self.forgetting
+            largest = P.diagonal().max()  # of what no row tells anything, nothing is forgotten
+            if largest > 10 * self.covariance:
+                P *= 10 * self.covariance / largest
+        P.flat[:: len(P) + 1] += self.process_noise
+        fade = min(FADE, 1 - w.max() * (1 - FADE))
+        variance[seen] = np.maximum(fade * variance[seen] + (1 - fade) * r**2, FLOOR)
+
+
+class OnlineGradient(Online):
+    """Gradient descent row by row, with the exact gradient of real-time recurrent learning; in float64.
+
+    For each row, with its errors r and J = d out / d theta, which feels all rows before it [1]_,
+
+        theta <- theta - learning_rate (J'w r + decay theta)
+
+    No sequence is cut, as it is in truncated back-propagation, and nothing is kept but the sensitivities: for small
+    nets on streams, row by row with ``partial_fit``. For the squared loss in open loop, of delay nets and of recurrent
+    nets (Elman, LSTM without peepholes, GRU, MinGRU).
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.01
+        Size of a step.
+    clip_norm : float or None, default=1.0
+        The gradient of a row is scaled down to this Euclidean norm where it is longer.
+
+    See Also
+    --------
+    KalmanFilter : learns in far fewer rows, for P^2 numbers a row.
+
+    References
+    ----------
+    .. [1] R. J. Williams, D. Zipser. "A learning algorithm for continually running fully recurrent neural networks."
+       Neural Computation 1(2), 1989.
+
+    Examples
+    --------
+    >>> from tsrnn import ElmanRegressor, OnlineGradient
+    >>> from tsrnn.datasets import make_narendra
+    >>> X, y = make_narendra(400, random_state=0)
+    >>> model = ElmanRegressor((4,), output_lags=1, solver=OnlineGradient(0.02), max_iter=10, random_state=0)
+    >>> model = model.fit(X[:300], y[:300]).partial_fit(X[300:], y[300:])
+    """
+
+    def __init__(self, learning_rate=0.01, *, clip_norm=1.0):
+        self.learning_rate = learning_rate
+        self.clip_norm = clip_norm
+
+    def _check(self):
+        check_number("learning_rate", self.learning_rate, 0, low_open=True)
+        if self.clip_norm is not None:
+            check_number("clip_norm", self.clip_norm, 0, low_open=True)
+
+    def _begin(self, P, O):
+        return ()
+
+    def _step(self, theta, r, J, w, share):
+        grad = J.T @ (w * r) + share * theta
+        norm = np.sqrt(grad @ grad)
+        if self.clip_norm is not None and norm > self.clip_norm:
+            grad *= self.clip_norm / norm
+        theta -= self.learning_rate * grad
