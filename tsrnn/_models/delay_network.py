@@ -267,7 +267,7 @@ class DelayLearner(Embedding, Learner):
 
     def _stages(self, net, series):
         """(steps, closed) of each stage of training, in turn."""
-        if self._learns_rows():
+        if self.learns_rows():
             return [ROW_BY_ROW]
         longest = max(len(s.Y) for s in series) - net.lead
         steps = min(self.sequence_length, longest)
@@ -353,7 +353,7 @@ class DelayLearner(Embedding, Learner):
         long = self._validation(net, series, [(_longest_held(series), True)])
         return long is not None and long(theta) > 2 * MEAN_LOSS
 
-    def _learns_rows(self):
+    def learns_rows(self):
         """Return whether the solver goes through the rows one by one, in open loop."""
         return not chooses_solver(self.p) and traits(resolve_solver(self.p.solver)).batches == "rows"
 
@@ -417,7 +417,7 @@ class DelayLearner(Embedding, Learner):
         dynamics, (moments, information) = trained.dynamics, trained.carry
         net, known = dynamics.plan, [after_memory(series, memory)]
         theta = np.require(dynamics.theta, np.float64, ["C", "A", "W"])
-        if information is not None and not self._learns_rows():
+        if information is not None and not self.learns_rows():
             loss = self._loss(net, known, open_loop(net), 0.0)
             if loss.n:
                 theta, information = assimilate(loss, theta, information)
@@ -425,7 +425,7 @@ class DelayLearner(Embedding, Learner):
             solver = self._solver(net, known)
             if traits(solver).batches == "all":
                 solver = Adam()
-            kind = ROW_BY_ROW if self._learns_rows() else open_loop(net)
+            kind = ROW_BY_ROW if self.learns_rows() else open_loop(net)
             loss = self._loss(net, known, kind, self.p.alpha, traits(solver).dtype)
             if loss.n:
                 monitor = Monitor(theta, 1, 0.0, 1)

@@ -111,7 +111,13 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         check_number("sequence_length", self.sequence_length, 1, integer=True)
         free = {"training": self.training, "sequence_length": self.sequence_length}
         error_lags = parse_lags(self.error_lags, "error_lags", 1)
-        return with_errors(replace(super()._learner(), **free), error_lags)
+        learner = replace(super()._learner(), **free)
+        if self.training == "closed_loop" and learner.learns_rows():
+            raise ValueError(
+                f"solver={self.solver!r} learns row by row in open loop, but training='closed_loop': give 'open_loop' "
+                "or 'both', which is the same then."
+            )
+        return with_errors(learner, error_lags)
 
 
 class NARXClassifier(NARXParameters, DelayClassifier):
