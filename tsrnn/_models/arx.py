@@ -14,11 +14,10 @@ from .._check import check_number
 from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
+from .._nets.delay_linear import likely_penalty, ridge
 from .._nets.delay_loss import Alike, WindowLoss
 from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
-from .._nets.ridge import Normal, likely_alpha
 from .._series.lags import parse_lags
-from .._training.least_squares import solve
 from .._training.losses import squared
 from .._values import kept
 from .delay_network import DelayLearner, open_loop
@@ -69,30 +68,13 @@ class LinearLearner(DelayLearner):
 
     def _solved(self, net, sums, mean):
         """``Trained`` from sums."""
-        alpha, theta, sse = self._penalty(sums), np.zeros(net.size), 0.0
-        W, b = net.views(theta)[-1]
-        for alike in sums:
-            free = np.append(np.full(len(alike.A) - 1, alpha), 0.0)
-            best = solve(alike.A, free + 1e-12 * alike.A.diagonal().max(), alike.c)
-            if best is not None:
-                W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
-                fit = alike.yy + np.sum(best * (alike.A @ best - 2 * alike.c), axis=0)
-                sse += np.maximum(fit, 0.0).sum()
+        alpha = likely_penalty(sums) if self.p.alpha == "auto" else float(self.p.alpha)
+        theta, sse = ridge(net, sums, alpha)
         weight = sum(alike.weight * len(alike.outputs) for alike in sums)
-        curve = [float((sse + alpha * np.sum(W**2)) / (2 * weight))]
+        curve = [float((sse + alpha * np.sum(net.views(theta)[-1].W ** 2)) / (2 * weight))]
         return Trained(
             DelayDynamics(theta, net, mean, self.input_lag), 1, curve, [], LinearCarry(sums, alpha)
         )
-
-    def _penalty(self, sums):
-        """The penalty asked for, or the one of most evidence."""
-        if self.p.alpha != "auto":
-            return float(self.p.alpha)
-        normals = []
-        for outputs, A, c, yy, weight in sums:
-            A = np.roll(A, (1, 1), (0, 1))  # the bias first
-            normals.append(Normal(A, np.roll(c, 1, 0), yy, weight, outputs, A))
-        return likely_alpha(normals, True)
 
     def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
         return WindowLoss(net, series, *kind, alpha, dtype, held)

@@ -16,6 +16,7 @@ from .._estimators.parameters import Sizes, SymbolParameters, TrainedParameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, abreast, make_plan
+from .._nets.delay_linear import blend, likely_penalty, ridge
 from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
@@ -59,6 +60,8 @@ BATCH = 32  # series a mini-batch
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
+SMOOTH = 10.0  # decay from which a Bayesian solver starts: from next to none, many weights first fit few noisy rows
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the net beside the linear model
 
 
 class DelayParameters(SymbolParameters, TrainedParameters):
@@ -79,7 +82,7 @@ class DelayParameters(SymbolParameters, TrainedParameters):
         than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
-        units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
+        units), or half of that to another loss. A Bayesian LevenbergMarquardt finds its own, from this or from 10 on.
     batch_size : int, default=200
         Rows in a mini-batch of a stochastic solver.
     max_iter : int, default=100
@@ -130,6 +133,14 @@ class Attempt(NamedTuple):
     moments: object  # what the solver goes on with later
 
 
+class Made(NamedTuple):
+    """A net with its parameters and their decay, (P,) each."""
+
+    net: object
+    theta: np.ndarray
+    decay: np.ndarray
+
+
 @kept("delay network's carry")
 class Carry(NamedTuple):
     """What ``learn_more`` goes on with: moments of a stochastic solver; J'J + decay (P, P), of a small net, or None."""
@@ -151,7 +162,7 @@ class DelayLearner(Embedding, Learner):
     output_lags: tuple
     layer_lags: list
     activation: str
-    skip_connections: bool
+    skip_connections: bool | str
     loss: object
     training: str = "open_loop"
     sequence_length: int = 1
@@ -171,8 +182,13 @@ class DelayLearner(Embedding, Learner):
     @property
     def input_lag(self):
         """The most recent input that an output feels."""
-        later = 0 if self.skip_connections else sum(min(lags) for lags in self.layer_lags)
+        later = 0 if self._skips else sum(min(lags) for lags in self.layer_lags)
         return min(self.input_lags, default=np.inf) + later
+
+    @property
+    def _skips(self):
+        """Whether the net is trained with an output layer that sees the lags."""
+        return self.skip_connections not in (False, "auto")
 
     @property
     def held_share(self):
@@ -197,25 +213,32 @@ class DelayLearner(Embedding, Learner):
         lags = self.input_lags, self.output_lags, self.layer_lags
         symbols = self.symbols(D, O)
         D = symbols.width if symbols else D
-        return make_plan(D, O, self.hidden, self.activation, *lags, self.skip_connections, symbols)
+        return make_plan(D, O, self.hidden, self.activation, *lags, self._skips, symbols)
 
     def before(self, trained, net):
         """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
         net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
-        return trained if self.p.warm_start and trained.dynamics.plan.same_as(net) else None
+        if not self.p.warm_start:
+            return None
+        plan = trained.dynamics.plan
+        blended = self.weighs_linear and plan.same_as(self._with_lags(net))
+        return trained if plan.same_as(net) or blended else None
 
     def _with_keys(self, net):
         """A plan whose output layer also gives what ``pooling="attention"`` asks for."""
         more = n_keys(self.p.pooling)
         lags = self.input_lags, self.output_lags, self.layer_lags
         wide = net.n_inputs, net.n_outputs + more, self.hidden, self.activation
-        return make_plan(*wide, *lags, self.skip_connections, net.symbols) if more else net
+        return make_plan(*wide, *lags, self._skips, net.symbols) if more else net
 
     # ---------------------------------------------------------------------------------- training
 
     def learn(self, net, series, mean, rng, before=None):
         """Train from ``n_restarts`` starts; keep the best, or make one net of all."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
+        net = (
+            net if before is None else before.dynamics.plan
+        )  # with the linear model in it, if it was blended
         stages = self._stages(net, series)
         judge = self._validation(net, series, stages[:2])
         starts = [before] + [None] * (self.p.n_restarts - 1)
@@ -227,14 +250,60 @@ class DelayLearner(Embedding, Learner):
             net, best = self._abreast(net, series, members, best)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
-        information = None
+        made, judged = Made(net, best.theta, best.decay), None
+        if self.weighs_linear and not net.symbols and judge is not None:
+            made, before_held = self._beside_linear(made, series)
+            if before_held is not None:
+                judged = DelayDynamics(before_held, made.net, mean, self.input_lag)
+        information, net = None, made.net
+        moments = best.moments if len(made.theta) == len(best.theta) else None
         solver = traits(self._solver(net, series))
         exact = solver.dtype == np.float64 and solver.batches != "rows"
         if self.is_squared and exact and not net.symbols and _is_small(net, series):
-            information = self._information(net, series, best)
-        dynamics = DelayDynamics(settled(net, best.theta, series), net, mean, self.input_lag)
-        carry, done = Carry(best.moments, information), stages_of(best.monitors)
-        return Trained(dynamics, *curves(best.monitors), carry, n_fitted=n_fitted, stages=done)
+            information = self._information(made, series)
+        dynamics = DelayDynamics(settled(net, made.theta, series), net, mean, self.input_lag)
+        carry, how = Carry(moments, information), {"n_fitted": n_fitted, "judged": judged}
+        return Trained(dynamics, *curves(best.monitors), carry, stages=stages_of(best.monitors), **how)
+
+    @property
+    def weighs_linear(self):
+        """Whether the net is to be weighed against the linear model of its lags."""
+        squares = self.is_squared and not self.learns_rows()
+        return self.skip_connections == "auto" and squares and bool(self.hidden)
+
+    def _with_lags(self, net):
+        """The plan of a net, however wide, with an output layer that sees the lags."""
+        hidden = tuple(int(H) for H in net.layers[:-1, kernels.WIDTH])
+        lags = self.input_lags, self.output_lags, self.layer_lags
+        return make_plan(net.n_inputs, net.n_outputs, hidden, self.activation, *lags, True)
+
+    def _beside_linear(self, made, series):
+        """What the net and the linear model make together, by the shares that forecast the held rows best.
+
+        The linear model has then learnt the held rows, too. Returns that, and theta as it was before it did or None.
+        """
+        net, theta, decay = made
+        lags = self.input_lags, self.output_lags
+        linear = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
+        wide = self._with_lags(net)
+        judge = self._validation(wide, series, self._stages(wide, series)[:2])
+        before, _ = self._ridge(linear, series)
+        choices = [blend(wide, net, theta, before, share) for share in SHARES]
+        best = int(np.argmin([judge(choice) for choice in choices]))
+        if SHARES[best] == 1.0:
+            return made, None
+        after, alpha = self._ridge(linear, _nothing_held(series))
+        rest = linear.views(np.full(linear.size, alpha))[-1]
+        rest.b[:] = 0.0
+        decay = blend(wide, net, decay, rest, SHARES[best])
+        return Made(wide, blend(wide, net, theta, after, SHARES[best]), decay), choices[best]
+
+    def _ridge(self, linear, series):
+        """(W, b) of the linear model of the rows that are not held back, and its penalty, that of most evidence."""
+        loss = WindowLoss(linear, series, *open_loop(linear), 0.0, np.float64)
+        sums = tuple(loss.normal_equations(np.zeros(linear.size)))
+        alpha = likely_penalty(sums)
+        return linear.views(ridge(linear, sums, alpha)[0])[-1], alpha
 
     def _best(self, net, series, stages, rng, starts, judge):
         """The best attempt from some starts; and from another one in closed loop alone, should it run away."""
@@ -256,11 +325,11 @@ class DelayLearner(Embedding, Learner):
         decay = self._loss(wide, series, open_loop(wide), self.p.alpha).decay
         return wide, best._replace(theta=theta, decay=decay, moments=None)
 
-    def _information(self, net, series, best):
+    def _information(self, made, series):
         """J'J + decay (P, P), of all rows, those that were held back too."""
-        everything = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
-        loss = self._loss(net, everything, open_loop(net), 0.0)
-        information = loss.gauss_newton(best.theta)[2] + np.diag(best.decay)
+        net, theta, decay = made
+        loss = self._loss(net, _nothing_held(series), open_loop(net), 0.0)
+        information = loss.gauss_newton(theta)[2] + np.diag(decay)
         if self.hidden:  # J'J holds near theta only: no direction is free to go far
             information += TRUST * np.diag(information).mean() * np.eye(net.size)
         return information
@@ -301,13 +370,15 @@ class DelayLearner(Embedding, Learner):
         """
         p, closed, solver = self.p, kinds[-1][1], self._solver(net, series)
         dtype = traits(solver).dtype
-        loss = self._loss(net, series, kinds[-1], p.alpha, dtype)
+        bayesian = bool(getattr(solver, "bayesian", False))
+        alpha = max(p.alpha, SMOOTH) if bayesian else p.alpha
+        loss = self._loss(net, series, kinds[-1], alpha, dtype)
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
         if fresh and not closed:  # begin with the best readout of the random features
             exact = loss
             if dtype != np.float64:
-                exact = self._loss(net, series, kinds[-1], p.alpha)
+                exact = self._loss(net, series, kinds[-1], alpha)
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(net, series, kinds) if p.early_stopping else None
         steps, _ = kinds[-1]
@@ -444,6 +515,11 @@ def open_loop(net):
     """(steps, closed) for open loop: one row at a time, or enough to share the lead of hidden layers."""
     lead = int(net.layers[0, kernels.LEAD])
     return (1 if lead == 0 else max(32, lead)), False
+
+
+def _nothing_held(series):
+    """The same series with all rows to learn from."""
+    return [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
 
 
 def _is_small(net, series):

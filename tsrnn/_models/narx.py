@@ -62,6 +62,11 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
         ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second, and on
         to longer runs while, on the validation rows, long free runs are far worse than those trained.
+    skip_connections : bool or "auto", default="auto"
+        Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. "auto": the
+        net is trained without, and then blended with the linear model of its lags, with the shares of the two that
+        forecast the rows held back best, one step ahead and in free runs; so it is never much worse than that. Where no
+        rows are held back, with another loss than the squared one or categories in X, "auto" is False.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
 
@@ -96,7 +101,7 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     input_lags: Lags = 2
     output_lags: Lags = 3
     activation: str = "tanh"
-    skip_connections: bool = False
+    skip_connections: bool | str = "auto"
     error_lags: Lags = 0
     training: str = "both"
     sequence_length: int = 32
