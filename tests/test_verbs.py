@@ -20,6 +20,7 @@ import tsrnn
 from tsrnn import (
     LBFGS,
     Adam,
+    ARXRegressor,
     ElmanRegressor,
     GRURegressor,
     LevenbergMarquardt,
@@ -28,6 +29,8 @@ from tsrnn import (
     TDNNRegressor,
 )
 from tsrnn._models.recurrent import RecurrentRegressor
+from tsrnn._nets.delay import make_plan, run
+from tsrnn._nets.delay_linear import blend
 from tsrnn._series import timeline as timelines
 from tsrnn.datasets import load_oil_price, load_sunspots, load_wind_farm, make_narendra
 
@@ -262,6 +265,8 @@ def test_the_last_rows_are_held_back(kw, model):
         kw["solver"] = LevenbergMarquardt(bayesian=False)
         if model is NARX:
             kw["training"] = "open_loop"
+    elif model is NARX:
+        kw["skip_connections"] = False  # or the linear model that it is blended with learns them in the end
     base = fit(model, **kw)
     other_y, other_X = y[TRAIN].copy(), X[TRAIN].copy()
     other_y[240:] += 0.05
@@ -937,7 +942,8 @@ def test_a_bare_model_through_module_functions(model):
 
 
 def test_grid_search_over_solver_settings():
-    model = NARXRegressor((4,), solver=Adam(), max_iter=20, random_state=0)
+    still = {"skip_connections": False, "max_iter": 20, "random_state": 0}
+    model = NARXRegressor((4,), solver=Adam(), **still)
     search = GridSearchCV(model, {"solver__learning_rate": [1e-6, 1e-2]}, cv=TimeSeriesSplit(2))
     assert search.fit(frame, series).best_params_ == {"solver__learning_rate": 1e-2}
     search = GridSearchCV(model, {"solver": [Adam(1e-6), LBFGS()]}, cv=TimeSeriesSplit(2)).fit(frame, series)
@@ -1049,6 +1055,41 @@ def test_skip_connections_hold_the_linear_model():
         assert model.score(u[1:], v[1:], np.r_[0, np.ones(298)]) > 1 - 1e-6
         plain = fit(kind, u, v, skip_connections=False, max_iter=1, input_lags=1, **kw)
         assert plain.score(u[1:], v[1:], np.r_[0, np.ones(298)]) < 1 - 1e-4
+
+
+def test_a_net_is_weighed_against_the_linear_model_of_its_lags():
+    """On 90 months with trend and season it forecasts as well as that, which it is too little data to find alone."""
+    rng, t = np.random.default_rng(0), np.arange(120)
+    v = 0.05 * t + np.sin(t * np.pi / 6) + 0.1 * rng.normal(size=120)
+    nothing = np.empty((30, 0))
+
+    def error(model):
+        model.fit(None, v[:90])
+        return np.sqrt(np.mean((model.predict_ahead(nothing, v[90:], steps=6) - v[90:]) ** 2))
+
+    linear = error(ARXRegressor(output_lags=12))
+    net = NARXRegressor(output_lags=12, random_state=0)
+    assert error(net) < 1.1 * linear < error(clone(net).set_params(skip_connections=False))
+    assert len(net.params_[-1].W) == 12 + 16
+    more = clone(net).set_params(warm_start=True, max_iter=3).fit(None, v[:90])
+    assert more.fit(None, v[:90]).predict(nothing).shape == (30,)
+    assert np.isfinite(more.partial_fit(nothing, v[90:]).forecast(12)).all()
+
+
+def test_a_blend_is_a_mean_of_forecasts():
+    """Of a net, with or without an output layer that sees the lags, and a linear model."""
+    rng, lags = np.random.default_rng(0), ((0, 2), (1, 3))
+    X, Y = rng.normal(size=(50, 2)), rng.normal(size=(50, 2))
+    linear = make_plan(2, 2, (), "identity", *lags, [])
+    wide = make_plan(2, 2, (3, 4), "tanh", *lags, [(0,), (0,)], True)
+    past = np.zeros((3, 2)), np.zeros((3, 2))
+    theta = rng.normal(size=linear.size)
+    straight, _ = run(linear, theta, X, Y, *past)
+    for net in (wide, make_plan(2, 2, (3, 4), "tanh", *lags, [(0,), (0,)])):
+        weights = rng.normal(size=net.size)
+        bent, _ = run(net, weights, X, Y, *past)
+        mixed, _ = run(wide, blend(wide, net, weights, linear.views(theta)[-1], 0.25), X, Y, *past)
+        np.testing.assert_allclose(mixed, 0.25 * bent + 0.75 * straight, atol=1e-12)
 
 
 def test_a_free_run_that_runs_away_is_said():

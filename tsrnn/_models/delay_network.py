@@ -82,7 +82,7 @@ class DelayParameters(SymbolParameters, TrainedParameters):
         than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
-        units), or half of that to another loss. A Bayesian LevenbergMarquardt finds its own, from this or from 10 on.
+        units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
     batch_size : int, default=200
         Rows in a mini-batch of a stochastic solver.
     max_iter : int, default=100
@@ -370,8 +370,8 @@ class DelayLearner(Embedding, Learner):
         """
         p, closed, solver = self.p, kinds[-1][1], self._solver(net, series)
         dtype = traits(solver).dtype
-        bayesian = bool(getattr(solver, "bayesian", False))
-        alpha = max(p.alpha, SMOOTH) if bayesian else p.alpha
+        starts_smooth = self.weighs_linear and getattr(solver, "bayesian", False)
+        alpha = max(p.alpha, SMOOTH) if starts_smooth else p.alpha
         loss = self._loss(net, series, kinds[-1], alpha, dtype)
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")

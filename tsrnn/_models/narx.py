@@ -65,8 +65,9 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     skip_connections : bool or "auto", default="auto"
         Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. "auto": the
         net is trained without, and then blended with the linear model of its lags, with the shares of the two that
-        forecast the rows held back best, one step ahead and in free runs; so it is never much worse than that. Where no
-        rows are held back, with another loss than the squared one or categories in X, "auto" is False.
+        forecast the rows held back best, one step ahead and in free runs; so it is never much worse than that; a
+        Bayesian solver starts from a decay of 10 or more. Where no rows are held back, with another loss than the
+        squared one, with error_lags or categories in X, there is no linear model.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
 
@@ -122,6 +123,8 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
                 f"solver={self.solver!r} learns row by row in open loop, but training='closed_loop': give 'open_loop' "
                 "or 'both', which is the same then."
             )
+        if error_lags and learner.skip_connections == "auto":
+            learner = replace(learner, skip_connections=False)
         return with_errors(learner, error_lags)
 
 
