@@ -16,7 +16,7 @@ What was decided by it:
   where "auto" has five times the iterations; .102 with stretches from everywhere held back; .090 when these are
   learnt in the end (a quarter of the best iterations, from the best weights), at 3.4 times the time.
 - NARX.  Beside the linear model of its lags, weighed on the held rows, and a Bayesian decay that starts at 10 instead
-  of 1e-4; judged inside, medians of 2 seeds, forecasts from all origins (the free run, of a system), before, after, ARX:
+  of 1e-4; judged inside, medians of 2 seeds, all origins (the free run, of a system), before, after, ARX:
 
       m4 H1    1.196  .841  .810     h2o       1.816 1.190  .983     exchanger      .107 .110  .292
       m4 H255   .303  .177           fuel      1.024  .954 1.078     robot arm      .272 .203
