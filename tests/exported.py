@@ -52,6 +52,14 @@ NETS = {
         **QUICK,
     ),
     "elman, leaky": ElmanRegressor((4, 3), leak_rate=(0.1, 0.8), output_lags=1, **QUICK),
+    "elman, skips, long, fed": ElmanRegressor(
+        (4, 3), recurrent_lags=(2, 5), layer_norm=True, output_lags=1, **QUICK
+    ),
+    "lstm, skips": LSTMRegressor((4,), recurrent_lags=(1, 4), **QUICK),
+    "gru, dense, skip": GRURegressor(
+        (3, 2), readout_hidden_layer_sizes=(4, 3), skip_connections=True, output_lags=1, **QUICK
+    ),
+    "gru, long": GRURegressor((4,), recurrent_lags=3, **QUICK),
     "elman, learnt leak": ElmanRegressor((4,), leak_rate="learned", **QUICK),
     "lstm, peepholes, layer norm, fed": LSTMRegressor(
         (4,), peepholes=True, layer_norm=True, output_lags=1, **QUICK

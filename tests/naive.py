@@ -169,6 +169,9 @@ class RecurrentNetwork(NamedTuple):
     masks: object = None
     dropout: object = None
     n_states: int = 1
+    recurrent_lags: tuple = (1,)
+    dense: tuple = ()
+    dense_dropout: object = None
 
 
 def normalised(p, gate, z):
@@ -178,18 +181,23 @@ def normalised(p, gate, z):
     return z
 
 
+def back(p, gate, h):
+    """What a gate sees of h one row ago: nothing, where recurrent lags leave it out."""
+    return h @ p.U[gate] if len(p.U) else 0.0
+
+
 def elman(p, v, state, m, activation="tanh", leak_rate=1.0):
     """Leaky where leak_rate says so, a number or "learned"."""
     (h,) = state
     a = logistic(p.leak) if leak_rate == "learned" else leak_rate
-    f = ACTIVATIONS[activation](normalised(p, 0, v @ p.W[0] + (h * m) @ p.U[0]) + p.b[0])
+    f = ACTIVATIONS[activation](normalised(p, 0, v @ p.W[0] + back(p, 0, h * m)) + p.b[0])
     return ((1 - a) * h + a * f,)
 
 
 def lstm(p, v, state, m):
     """Gates in the order i, g, o, f, peepholes i, o, f; there may be no f, and no peepholes."""
     h, c = state
-    z = [normalised(p, k, v @ p.W[k] + (h * m) @ p.U[k]) + p.b[k] for k in range(len(p.W))]
+    z = [normalised(p, k, v @ p.W[k] + back(p, k, h * m)) + p.b[k] for k in range(len(p.W))]
     of_i, of_o, of_f = [*p.P, None][:3] if len(p.P) else [np.zeros(len(c))] * 3
     i = logistic(z[0] + of_i * c)
     g = np.tanh(z[1])
@@ -202,8 +210,8 @@ def lstm(p, v, state, m):
 def gru(p, v, state, m):
     """Gates in the order r, z, n."""
     (h,) = state
-    r, z = [logistic(normalised(p, k, v @ p.W[k] + (h * m) @ p.U[k]) + p.b[k]) for k in (0, 1)]
-    reset = r * ((h * m) @ p.U[2] + p.d) if len(p.d) else (r * h * m) @ p.U[2]
+    r, z = [logistic(normalised(p, k, v @ p.W[k] + back(p, k, h * m)) + p.b[k]) for k in (0, 1)]
+    reset = r * (back(p, 2, h * m) + p.d) if len(p.d) else back(p, 2, r * h * m)
     n = np.tanh(normalised(p, 2, v @ p.W[2] + reset) + p.b[2])
     return ((1 - z) * n + z * h,)
 
@@ -245,7 +253,11 @@ def run_recurrent_network(net, X, Y, first, states=None):
         if t in (first - 1, len(Y)):
             return start(k, d)
         before = state(k, d, t - 1 if d == 0 else t + 1)
-        return net.cell(net.layers[k][d], seen(k, t), before, net.masks[k][d] if net.masks else 1.0)
+        v = [seen(k, t)]
+        for lag in net.recurrent_lags:
+            if lag > 1:  # before its first row h always was what it starts from
+                v.append(state(k, d, max(t - lag, first - 1) if d == 0 else min(t + lag, len(Y)))[0])
+        return net.cell(net.layers[k][d], np.concatenate(v), before, net.masks[k][d] if net.masks else 1.0)
 
     def seen(k, t):
         """What layer k sees at row t; the readout comes after the last."""
@@ -262,7 +274,12 @@ def run_recurrent_network(net, X, Y, first, states=None):
         return np.concatenate(rows)
 
     for t in range(first, len(Y)):
-        out.append(net.c + seen(len(net.layers), t) @ net.V)
+        v = seen(len(net.layers), t)
+        for k, p in enumerate(net.dense):
+            h = np.tanh(v @ p.W[0] + p.b[0])
+            h = h * net.dense_dropout[k][t - first] if net.dense_dropout else h
+            v = np.concatenate([v, h]) if net.skip else h
+        out.append(net.c + v @ net.V)
         if np.isnan(Y[t]).any():
             Y[t] = np.where(np.isnan(Y[t]), out[-1], Y[t])
     last = (len(Y) - 1, first)

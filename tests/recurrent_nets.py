@@ -56,6 +56,8 @@ LAYOUT = {
     "output_lags": (),
     "bidirectional": False,
     "skip": False,
+    "recurrent_lags": (1,),
+    "dense_widths": (),
 }
 DEEP = {"hidden": (4, 3, 3)}
 FED = {"input_lags": (0, 1), "output_lags": (1, 2, 4), "n_outputs": 2}
@@ -74,15 +76,30 @@ LAYOUTS = [  # name, options of any estimator, what differs from LAYOUT
 ]
 
 
+SKIPS, LONG = {"recurrent_lags": (1, 2, 5)}, {"recurrent_lags": (3,)}
 MORE = {  # layouts with settings that are no words
+    "lstm": [
+        (("skips, fed, deep", {}, {**SKIPS, **FED, **DEEP}), {"peepholes": True}),
+        (("long, learned start", LEARNED, LONG), {}),
+    ],
+    "gru": [
+        (("dense, both directions", {}, {**BOTH, "dense_widths": (5, 2)}), {}),
+        (("dense, fed, skip", {}, {**FED, **SKIP, "dense_widths": (3, 4)}), {}),
+        (("skips, layer norm, learned start, deep", {**NORMED, **LEARNED}, {**SKIPS, **DEEP}), {}),
+        (("skips, both directions, learned start", LEARNED, {**SKIPS, **BOTH}), {"reset": "before"}),
+        (("long, fed", {}, {**LONG, **FED}), {"reset": "before"}),
+        (("long", {}, LONG), {}),
+    ],
     "elman": [
+        (("long, learned start, both directions, skip", LEARNED, {**LONG, **BOTH, **SKIP}), {}),
+        (("skips, fed", {}, {**SKIPS, **FED}), {"leak_rate": 0.3}),
         (("", {}, {}), {"leak_rate": "learned"}),
         (
             ("layer norm, fed, deep", NORMED, {**FED, **DEEP}),
             {"leak_rate": "learned", "activation": "logistic"},
         ),
         (("both directions, skip", {}, {**BOTH, **SKIP}), {"leak_rate": 0.3}),
-    ]
+    ],
 }
 
 
@@ -107,7 +124,8 @@ FEEDBACK = [name for name, (_, _, layout) in VARIANTS.items() if "output_lags" i
 def build(name, seed=0, **changes):
     """A net and random parameters, (P,).   changes : of its widths."""
     cell, options, layout = VARIANTS[name]
-    net = make_net(CELLS[cell](**options)._cell(), **{**LAYOUT, **layout, **changes})
+    lags = {key: v for key, v in layout.items() if key == "recurrent_lags"}
+    net = make_net(CELLS[cell](**options, **lags)._cell(), **{**LAYOUT, **layout, **changes})
     return net, np.random.default_rng(seed).normal(scale=0.5, size=net.size)
 
 
@@ -171,9 +189,10 @@ def follow(net, theta, data, dtype=np.float64):
     at = np.arange(B) * rows + rows - T
     tape = Tape(net, B, T, dtype)
     tape.place(x, at, y, at, data.lengths)
-    for k, (S, p) in enumerate(zip(tape.S, weights)):
+    for k, p in enumerate(weights[:-1]):
         given = data.start and data.start[k]
-        S[:, 0] = given if given is not None else p.start[:, None] if p.start.size else 0
+        first = p.start if p.start.size else np.zeros((net.cell.n_states, p.b.shape[1]))
+        tape.begin(k, given if given is not None else first[:, None])
     masks = data.masks and [Masks(*(np.array(m, dtype, order="C") for m in pair)) for pair in data.masks]
     own = None if data.own is None else np.ascontiguousarray(data.own)
     tape.forward(weights, own, masks)
@@ -203,9 +222,9 @@ def gradient(net, theta, data, dtype=np.float64):
     w, Y = targets(data, len(out))
     dout = (w * (out - Y)).astype(dtype)
     tape.backward(weights, net.turned(weights), dout, views)
-    for k, (g, dS) in enumerate(zip(views, tape.dS)):
+    for k, g in enumerate(views[:-1]):
         if g.start.size and (data.start is None or data.start[k] is None):
-            g.start[:] += dS[: net.cell.n_states].sum(axis=1)
+            g.start[:] += tape.of_start(k)
     return out, grad
 
 
@@ -225,20 +244,22 @@ def naive_run(name, net, theta, data):
     cell, options, layout = VARIANTS[name]
     layout = {**LAYOUT, **layout}
     *blocks, readout = net.views(theta)
-    n = 1 + layout["bidirectional"]
+    n, m = 1 + layout["bidirectional"], len(net.blocks) - len(layout["dense_widths"])
 
     def by_layer(items):
         return [items[k : k + n] for k in range(0, len(items), n)]
 
     twin = naive.RecurrentNetwork(
         naive_cell(cell, **options),
-        by_layer(blocks),
+        by_layer(blocks[:m]),
         readout.W[0],
         readout.b[0],
         layout["input_lags"] if layout["n_inputs"] else (),
         layout["output_lags"],
         layout["skip"],
         n_states=net.cell.n_states,
+        recurrent_lags=layout["recurrent_lags"],
+        dense=blocks[m:],
     )
     T, B = data.w.shape
     first = len(data.X) - T
@@ -249,13 +270,14 @@ def naive_run(name, net, theta, data):
         if data.own is not None:
             Y[first:][data.own[:rows, b]] = np.nan
         if data.masks:  # a block's own steps: those of the second direction begin at the end
-            steps = [m.output[:rows, b] for m in data.masks]
+            steps = [mask.output[:rows, b] for mask in data.masks]
             steps = [s[::-1] if block.reverse else s for s, block in zip(steps, net.blocks)]
             twin = twin._replace(
-                masks=by_layer([m.recurrent[b] for m in data.masks]),
-                dropout=[np.concatenate(s, axis=1) for s in by_layer(steps)],
+                masks=by_layer([mask.recurrent[b] for mask in data.masks[:m]]),
+                dropout=[np.concatenate(s, axis=1) for s in by_layer(steps[:m])],
+                dense_dropout=steps[m:],
             )
-        states = by_layer([list(s[:, b]) for s in data.start]) if data.start else None
+        states = by_layer([list(s[:, b]) for s in data.start[:m]]) if data.start else None
         out[:rows, b], end = naive.run_recurrent_network(twin, data.X[: first + rows, b], Y, first, states)
         ends.append(end)
     return out, ends

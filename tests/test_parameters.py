@@ -17,7 +17,7 @@ import tsrnn
 from tsrnn import ESNRegressorCV, GRURegressor, LSTMRegressor
 from tsrnn._declared import Declared
 from tsrnn._estimators.parameters import RegressorParameters, SeriesParameters
-from tsrnn._models.recurrent import RecurrentParameters
+from tsrnn._models.recurrent import LaggedParameters
 
 
 CLASSES = [c for c in map(vars(tsrnn).get, tsrnn.__all__) if hasattr(c, "get_params")]
@@ -336,7 +336,7 @@ def test_annotations_may_be_strings():
 def test_a_family_for_another_kind_of_model():
     """Recurrent parameters without what only a regressor has."""
 
-    class Classifier(RecurrentParameters, SeriesParameters, BaseEstimator):
+    class Classifier(LaggedParameters, SeriesParameters, BaseEstimator):
         """Of rows."""
 
     names, regressor = [*defaults(Classifier)], [*defaults(GRURegressor)]

@@ -17,6 +17,7 @@ NETS = {
     "LSTM, learnt start": LSTMRegressor((3,), initial_state="learned"),
     "LSTM of 1997, layers that skip": LSTMRegressor((2, 3), forget_gate=False, skip_connections=True),
     "GRU, fed back": GRURegressor((3, 2, 3), skip_connections=True, output_lags=(1, 3)),
+    "GRU, dense, layers": GRURegressor((3, 2), readout_hidden_layer_sizes=(3, 2), output_lags=1),
     "MinGRU": MinGRURegressor((3, 2), initial_state="learned"),
     "MinGRU, positive": MinGRURegressor((3,), candidate="positive"),
 }

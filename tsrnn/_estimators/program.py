@@ -35,8 +35,10 @@ def _past(dynamics, p, past, equations):
     """Return the past rows, oldest first, of each value with lags: name -> (n, size)."""
     memory, rows = past.memory, p.rows()
     rows_of = {**dynamics.history(memory), "filled": past.inputs[None], "U": past.levels}
-    for layer, states in enumerate(memory.states):
-        rows_of |= {state_name(layer, k): state[None] for k, state in enumerate(np.atleast_2d(states))}
+    for layer, states in enumerate(map(np.atleast_2d, memory.states)):
+        n = len(states) - (dynamics.reaches[layer] if dynamics.reaches else 0)
+        rows_of |= {state_name(layer, k): state[None] for k, state in enumerate(states[:n])}
+        rows_of[state_name(layer, 0)] = np.concatenate([states[n:], states[:1]])
     if any(name in rows and name not in rows_of for name in equations):
         # Hidden layers with lags: their past is not in the memory and is computed from that of x and y.
         return rows_of | follow(p, equations, {"X": memory.X, "Y": memory.Y})

@@ -23,7 +23,13 @@ from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
-from .recurrent import RecurrentClassifier, RecurrentLearner, RecurrentParameters, RecurrentRegressor
+from .recurrent import (
+    LaggedParameters,
+    RecurrentClassifier,
+    RecurrentLearner,
+    RecurrentRegressor,
+    recurrent_lags,
+)
 
 
 SLOWEST, FASTEST = 0.02, 0.9  # leak rates that learning begins with
@@ -59,7 +65,8 @@ def forward(kind, learnt, b, U, leak, gain, mask, Z, S, R, Q, unit, root, rows, 
             seen, m = flat(R[t]), flat(mask)
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
-        add_packed(r, rows[t * B : (t + 1) * B], U[0], packed[0], Z[0, t])
+        if len(U) > 0:
+            add_packed(r, rows[t * B : (t + 1) * B], U[0], packed[0], Z[0, t])
         if gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
         activate(kind, z)
@@ -132,7 +139,8 @@ def backward(
             dh[k] = 0
         if gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
-        add_packed(flat(Z), rows[t * B : (t + 1) * B], V[0], packed[0], dS[0])
+        if len(V) > 0:
+            add_packed(flat(Z), rows[t * B : (t + 1) * B], V[0], packed[0], dS[0])
         if mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):
@@ -141,7 +149,7 @@ def backward(
             dh[k] += all_of_h[k] - work[k]
     for k in range(sums.size):  # of sigmoid: a (1 - a), of which a is in ``work``
         dleak[k % H] += sums[k] * (1 - rate[k])
-    if first == 0:
+    if first == 0 and len(V) > 0:
         add_outer(flat(R), rows, flat(Z).reshape(T * B, H), dU[0])
 
 
@@ -167,8 +175,8 @@ def dream(kind, learnt, layers, theta, first, inputs, lags, state, past, chance,
 
 
 class Parameters(NamedTuple):
-    """W : (1, D, H).   b : (1, H).   start : (1, H) or (0, H).   U : (1, H, H).   leak : (H,) where learnt, or (0,).
-    gain : (1, H) or (0, H).
+    """W : (1, D, H).   b : (1, H).   start : (1, H) or (0, H).   U : (1, H, H) or (0, H, H).
+    leak : (H,) where learnt, or (0,).   gain : (1, H) or (0, H).
     """
 
     W: np.ndarray
@@ -182,7 +190,7 @@ class Parameters(NamedTuple):
 def terms(layer):
     """f(v W + h U + b), h <- f or (1 - a) h + a f, for export."""
     h, leak = layer.before[0], layer.options["leak"]
-    f = layer.call(layer.options["activation"], layer.gate(0, (h, layer.w.U[0])))
+    f = layer.call(layer.options["activation"], layer.gate(0, *layer.back(0)))
     if leak == ():
         layer.becomes(0, f)
         return
@@ -204,22 +212,29 @@ def draw_leaks(rng, p):
 
 
 @kept("elman")
-def cell(activation, learned, layer_norm, leak=()):
+def cell(activation, learned, layer_norm, leak=(), last=True):
     """The cell of an Elman net.
 
-    leak : () for none, "learned", (a,), (a_1 ... a_H) or ("range", lowest, highest), log-spaced over the units.
+    last : whether it sees h one row ago.   leak : () for none, "learned", (a,), (a_1 ... a_H) or ("range", lowest,
+    highest), log-spaced over the units.
     """
     start, gain, kind = int(learned), int(layer_norm), ACTIVATIONS[activation]
     learnt, given = int(leak == "learned"), leak not in ((), "learned")
 
     def shapes(D, H):
-        return Parameters((1, D, H), (1, H), (start, H), (1, H, H), (learnt * H,), (gain, H))
+        return Parameters((1, D, H), (1, H), (start, H), (int(last), H, H), (learnt * H,), (gain, H))
 
     lacks = "" if activation in ("tanh", "relu") else f"activation={activation!r}"
     leaky = "leak_rate" if leak != () else ""
     return Cell(
         cell,
-        {"activation": activation, "learned": learned, "layer_norm": layer_norm, "leak": leak},
+        {
+            "activation": activation,
+            "learned": learned,
+            "layer_norm": layer_norm,
+            "leak": leak,
+            "last": last,
+        },
         1,
         1,
         (0,),
@@ -261,7 +276,7 @@ class FromReservoir(RecurrentLearner):
         return theta
 
 
-class ElmanParameters(RecurrentParameters):
+class ElmanParameters(LaggedParameters):
     """What an Elman network has.
 
     Parameters
@@ -299,7 +314,8 @@ class ElmanParameters(RecurrentParameters):
 
     def _cell(self):
         check_word("activation", self.activation, ACTIVATIONS)
-        return cell(self.activation, self.initial_state == "learned", self.layer_norm, self._leak())
+        options = self.initial_state == "learned", self.layer_norm, self._leak(), self._sees_last()
+        return cell(self.activation, *options)
 
     def _leak(self):
         """``leak_rate`` as ``cell`` has it; raises where it fits no layer."""
@@ -344,8 +360,17 @@ class ElmanParameters(RecurrentParameters):
                     f"init has {name}={found[name]!r}, but this net can only begin with {value!r}, in one layer: "
                     "change either of them."
                 )
-        if self.layer_norm or self.bidirectional:
-            raise ValueError("init is a reservoir, which has no layer_norm and one direction: give neither.")
+        more = (
+            self.layer_norm,
+            self.bidirectional,
+            recurrent_lags(self) != (1,),
+            self.readout_hidden_layer_sizes,
+        )
+        if any(more):
+            raise ValueError(
+                "init is a reservoir, which has no layer_norm, recurrent_lags, readout_hidden_layer_sizes and one "
+                "direction: give none of them."
+            )
         esn = clone(self.init).set_params(
             input_lags=self.input_lags,
             output_lags=self.output_lags,
@@ -362,7 +387,7 @@ class ElmanRegressor(ElmanParameters, RecurrentRegressor):
 
     h(t) = f(x(t) W + h(t - 1) U + b), y(t) = h(t) V + c [1]_. The fastest of the recurrent nets, and with an
     orthogonal start better than its name; where memory must last for hundreds of steps take leaky units
-    (``leak_rate``), an LSTM or a GRU.
+    (``leak_rate``), connections that skip rows (``recurrent_lags``), an LSTM or a GRU.
 
     See Also
     --------

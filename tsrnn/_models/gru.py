@@ -21,7 +21,7 @@ from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
-from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
+from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
 
 
 @kernel
@@ -47,9 +47,11 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
                 Q[t, i, j] = d[j]
         for gate in range(3):
             if gate < 2:
-                add_packed(flat(R), now, U[gate], packed[gate], Z[gate, t])
+                if len(U) > 0:
+                    add_packed(flat(R), now, U[gate], packed[gate], Z[gate, t])
             elif d.size > 0:
-                add_packed(flat(R), now, U[2], packed[2], Q[t])
+                if len(U) > 0:
+                    add_packed(flat(R), now, U[2], packed[2], Q[t])
                 r, n = flat(Z[0, t]), flat(Z[2, t])
                 for k in range(n.size):
                     n[k] += r[k] * q[k]
@@ -57,7 +59,8 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
                 r = flat(Z[0, t])
                 for k in range(q.size):
                     q[k] = r[k] * seen[k]
-                add_packed(flat(Q), now, U[2], packed[2], Z[2, t])
+                if len(U) > 0:
+                    add_packed(flat(Q), now, U[2], packed[2], Z[2, t])
             if gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
             a = flat(Z[gate, t])
@@ -105,16 +108,18 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
                 a = r[k]
                 r[k] = n[k] * q[k] * (a - a * a)
                 q[k] = n[k] * a
-            add_packed(flat(Q), now, V[2], packed[2], dS[1])
+            if len(V) > 0:
+                add_packed(flat(Q), now, V[2], packed[2], dS[1])
         else:
-            add_packed(flat(Z[2]), now, V[2], packed[2], dS[1])
+            if len(V) > 0:
+                add_packed(flat(Z[2]), now, V[2], packed[2], dS[1])
             for k in range(r.size):
                 a = r[k]
                 r[k] = work[k] * seen[k] * (a - a * a)
                 work[k] *= a
         if gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
-        for gate in range(2):
+        for gate in range(min(2, len(V))):
             add_packed(flat(Z[gate]), now, V[gate], packed[gate], dS[1])
         if mask.size > 0:
             m = flat(mask)
@@ -123,15 +128,16 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
         for k in range(dh.size):
             dh[k] += work[k]
     if first == 0:
-        for gate in range(2):
+        for gate in range(min(2, len(V))):
             add_outer(flat(R), rows, flat(Z[gate]).reshape(T * B, H), dU[gate])
         if d.size > 0:
             q = flat(Q).reshape(T * B, H)
-            add_outer(flat(R), rows, q, dU[2])
+            if len(V) > 0:
+                add_outer(flat(R), rows, q, dU[2])
             for i in range(T * B):
                 for j in range(H):
                     dd[j] += q[i, j]
-        else:
+        elif len(V) > 0:
             add_outer(flat(Q), rows, flat(Z[2]).reshape(T * B, H), dU[2])
 
 
@@ -159,8 +165,8 @@ def dream(layers, theta, first, inputs, lags, state, past, chance, temperature, 
 class Parameters(NamedTuple):
     """Gates r, z, n.
 
-    W : (3, D, H).   b : (3, H).   start : (1, H) or (0, H).   U : (3, H, H).   d : (H,), or (0,) with the reset
-    before the product.   gain : (3, H) or (0, H).
+    W : (3, D, H).   b : (3, H).   start : (1, H) or (0, H).   U : (3, H, H) or (0, H, H).   d : (H,), or (0,)
+    with the reset before the product.   gain : (3, H) or (0, H).
     """
 
     W: np.ndarray
@@ -174,28 +180,28 @@ class Parameters(NamedTuple):
 def terms(layer):
     """h <- (1 - z) n + z h, for export."""
     w, call, h = layer.w, layer.call, layer.before[0]
-    r, z = [call("logistic", layer.gate(k, (h, w.U[k]))) for k in (0, 1)]
+    r, z = [call("logistic", layer.gate(k, *layer.back(k))) for k in (0, 1)]
     if len(w.d):
-        n = layer.gate(2, more=r * layer.affine("q", w.d, (h, w.U[2])))
+        n = layer.gate(2, more=r * layer.affine("q", w.d, *layer.back(2)))
     else:
-        n = layer.gate(2, (layer.value("q", r * h), w.U[2]))
+        n = layer.gate(2, *((layer.value("q", r * h), U) for _, U in layer.back(2)))
     n = layer.value("n", call("tanh", n))
     layer.becomes(0, n + z * (h - n))
 
 
 @kept("gru")
-def cell(reset, learned, layer_norm):
-    """The cell of a GRU."""
+def cell(reset, learned, layer_norm, last=True):
+    """The cell of a GRU.   last : whether the gates see h one row ago."""
     start, gain = int(learned), 3 * layer_norm
 
     def shapes(D, H):
         d = H if reset == "after" else 0
-        return Parameters((3, D, H), (3, H), (start, H), (3, H, H), (d,), (gain, H))
+        return Parameters((3, D, H), (3, H), (start, H), (3 * last, H, H), (d,), (gain, H))
 
     inner, lacks = (2, "") if reset == "after" else (None, "reset='before'")
     return Cell(
         cell,
-        {"reset": reset, "learned": learned, "layer_norm": layer_norm},
+        {"reset": reset, "learned": learned, "layer_norm": layer_norm, "last": last},
         3,
         1,
         (0, 0, 0),
@@ -210,7 +216,7 @@ def cell(reset, learned, layer_norm):
     )
 
 
-class GRUParameters(RecurrentParameters):
+class GRUParameters(LaggedParameters):
     """What a GRU has.
 
     Parameters
@@ -232,7 +238,7 @@ class GRUParameters(RecurrentParameters):
 
     def _cell(self):
         check_word("reset", self.reset, ("after", "before"))
-        return cell(self.reset, self.initial_state == "learned", self.layer_norm)
+        return cell(self.reset, self.initial_state == "learned", self.layer_norm, self._sees_last())
 
 
 class GRURegressor(GRUParameters, RecurrentRegressor):

@@ -23,7 +23,7 @@ from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
-from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
+from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
 
 
 @kernel
@@ -44,7 +44,8 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
         for gate in range(G):
-            add_packed(r, rows[t * B : (t + 1) * B], U[gate], packed[gate], Z[gate, t])
+            if len(U) > 0:
+                add_packed(r, rows[t * B : (t + 1) * B], U[gate], packed[gate], Z[gate, t])
             if gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
@@ -131,13 +132,14 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
         for gate in range(G):
             if gain.size > 0:
                 normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
-            add_packed(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], packed[gate], dS[0])
+            if len(V) > 0:
+                add_packed(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], packed[gate], dS[0])
         if mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):
                 dh[k] *= m[k]
     if first == 0:
-        for gate in range(G):
+        for gate in range(len(V)):
             add_outer(flat(R), rows, flat(Z[gate]).reshape(T * B, H), dU[gate])
 
 
@@ -165,8 +167,8 @@ def dream(layers, theta, first, inputs, lags, state, past, chance, temperature, 
 class Parameters(NamedTuple):
     """Gates i, g, o, f; without a forget gate G is 3, else 4.
 
-    W : (G, D, H).   b : (G, H).   start : (2, H), h and c, or (0, H).   U : (G, H, H).   P : (G - 1, H), peepholes of
-    i, o, f, or (0, H).   gain : (G, H) or (0, H).
+    W : (G, D, H).   b : (G, H).   start : (2, H), h and c, or (0, H).   U : (G, H, H) or (0, H, H).
+    P : (G - 1, H), peepholes of i, o, f, or (0, H).   gain : (G, H) or (0, H).
     """
 
     W: np.ndarray
@@ -179,8 +181,8 @@ class Parameters(NamedTuple):
 
 def terms(layer):
     """c <- f c + i g, h <- o tanh(c), for export."""
-    w, call, (h, c) = layer.w, layer.call, layer.before
-    i, g, o, *f = [layer.gate(k, (h, w.U[k])) for k in range(len(w.U))]
+    w, call, (_, c) = layer.w, layer.call, layer.before
+    i, g, o, *f = [layer.gate(k, *layer.back(k)) for k in range(len(w.W))]
     if len(w.P):
         i, f = i + w.P[0] * c, [z + w.P[2] * c for z in f]
     kept_of_c = call("logistic", f[0]) * c if f else c
@@ -191,14 +193,14 @@ def terms(layer):
 
 
 @kept("lstm")
-def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
-    """The cell of an LSTM."""
+def cell(peepholes, forget_gate, forget_bias, learned, layer_norm, last=True):
+    """The cell of an LSTM.   last : whether the gates see h one row ago."""
     bias = (0, 0, 0, forget_bias) if forget_gate else (0, 0, 0)
     G = len(bias)
     P, start, gain = (G - 1) * peepholes, 2 * learned, G * layer_norm
 
     def shapes(D, H):
-        return Parameters((G, D, H), (G, H), (start, H), (G, H, H), (P, H), (gain, H))
+        return Parameters((G, D, H), (G, H), (start, H), (G * last, H, H), (P, H), (gain, H))
 
     options = {
         "peepholes": peepholes,
@@ -206,6 +208,7 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
         "forget_bias": forget_bias,
         "learned": learned,
         "layer_norm": layer_norm,
+        "last": last,
     }
     lacks = "peepholes" if peepholes else "" if forget_gate else "forget_gate=False"
     apart = None if peepholes or layer_norm else -1
@@ -215,7 +218,7 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm):
     return Cell(cell, options, G, 2, bias, shapes, *kernels, **options_of)
 
 
-class LSTMParameters(RecurrentParameters):
+class LSTMParameters(LaggedParameters):
     """What an LSTM has.
 
     Parameters
@@ -244,8 +247,8 @@ class LSTMParameters(RecurrentParameters):
         check_flag("peepholes", self.peepholes)
         check_flag("forget_gate", self.forget_gate)
         check_number("forget_bias", self.forget_bias)
-        learned = self.initial_state == "learned"
-        return cell(self.peepholes, self.forget_gate, self.forget_bias, learned, self.layer_norm)
+        options = self.initial_state == "learned", self.layer_norm, self._sees_last()
+        return cell(self.peepholes, self.forget_gate, self.forget_bias, *options)
 
 
 class LSTMRegressor(LSTMParameters, RecurrentRegressor):

@@ -6,6 +6,7 @@ back-propagation through time).  A track that begins inside a series goes on fro
 one epoch earlier.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -69,6 +70,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     ----------
     hidden_layer_sizes : tuple of int, default=(32,)
         Units of each layer.
+    readout_hidden_layer_sizes : tuple of int, default=()
+        Units of dense layers (tanh) between the last recurrent layer and the output: for an output that is no sum of
+        what the recurrent units hold.
     input_lags : int, sequence of int or "auto", default=0
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
         ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
@@ -138,7 +142,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     theta_ : ndarray of shape (n_parameters,)
         All parameters.
     params_ : tuple of named tuples
-        The same: one of each layer (and direction), then the readout's, in scaled units. Weights have a gate in front.
+        The same: one of each layer (and direction), then those of dense layers and the readout's, in scaled units.
+        Weights have a gate in front.
         Rows of the first W: the inputs, oldest lag first, then the outputs, oldest lag first.
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
@@ -161,6 +166,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
 
     hidden_layer_sizes: Sizes = (32,)
     _: KW_ONLY
+    readout_hidden_layer_sizes: Sizes = ()
     input_lags: Lags = 0
     output_lags: Lags = 0
     bidirectional: bool = False
@@ -178,6 +184,50 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     batch_size: int | str = "auto"
     precision: str = "double"
     n_jobs: int | None = None
+
+
+class LaggedParameters(RecurrentParameters):
+    """What a recurrent net has whose gates may see h of any row.
+
+    Parameters
+    ----------
+    recurrent_lags : int or sequence of int, default=(1,)
+        Rows ago whose h(t - lag) each layer's gates see, each through weights of its own: ``(1, 8, 64)`` adds
+        connections that skip 7 and 63 rows, along which gradients take 8 and 64 times fewer steps [1]_; take them where
+        something matters that long ago, such as a day or a week. Without 1 there are long ones only (what a gate or a
+        leak keeps of h is still that of the row before). In a GRU the reset gate acts on h(t - 1) alone. Not together
+        with ``recurrent_dropout``, ``orthogonal_penalty`` and ``solver="lm"``.
+
+    References
+    ----------
+    .. [1] T. Lin, B. G. Horne, P. Tino, C. L. Giles. "Learning long-term dependencies in NARX recurrent neural
+       networks." IEEE Transactions on Neural Networks 7(6), 1996.
+    """
+
+    _: KW_ONLY
+    recurrent_lags: int | Sequence[int] = (1,)
+
+    def _sees_last(self):
+        """Whether h one row ago is among what gates see."""
+        return 1 in recurrent_lags(self)
+
+
+def recurrent_lags(p):
+    """The recurrent lags of an estimator, ascending; raises where they are none."""
+    given = getattr(p, "recurrent_lags", (1,))
+    lags = check_widths("recurrent_lags", given, "give ints >= 1, such as (1, 8, 64)")
+    if not lags or len(set(lags)) < len(lags):
+        raise ValueError(f"recurrent_lags={given!r}: give ints >= 1 that differ, such as (1, 8, 64).")
+    return tuple(sorted(lags))
+
+
+def dense_widths(p):
+    """Return the widths of an estimator's dense layers; raise where they are none."""
+    return check_widths(
+        "readout_hidden_layer_sizes",
+        p.readout_hidden_layer_sizes,
+        "give a tuple of ints >= 1, or () for none",
+    )
 
 
 class Task(NamedTuple):
@@ -257,6 +307,8 @@ class RecurrentLearner(Embedding, Learner):
             self.p.skip_connections,
             link_of(self.loss),
             symbols,
+            recurrent_lags(self.p),
+            dense_widths(self.p),
         )
         return make_net(self.cell, symbols.width if symbols else D, O, *options)
 
@@ -591,6 +643,12 @@ class RecurrentNetwork(Attending):
                     f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                     "random: give solver='adam', or neither of them."
                 )
+        dense_widths(self)
+        if recurrent_lags(self) != (1,) and (self.recurrent_dropout or self.orthogonal_penalty):
+            raise ValueError(
+                f"recurrent_lags={self.recurrent_lags!r} has weights that recurrent_dropout and orthogonal_penalty do "
+                "not know: give neither, or recurrent_lags=(1,)."
+            )
         if self.training != "open_loop" and not learner.sees_y:
             raise ValueError(
                 f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
@@ -604,13 +662,15 @@ class RecurrentNetwork(Attending):
 
     def _check_squares(self, learner):
         """Raise where a solver of sums of squares does not train the net."""
-        plain = learner.loss is squared and self.training == "open_loop"
+        plain = learner.loss is squared and self.training == "open_loop" and recurrent_lags(self) == (1,)
+        plain = plain and not (self.skip_connections and self.readout_hidden_layer_sizes)
         if plain and learner.cell.apart is not None and not (self.bidirectional or self.orthogonal_penalty):
             return
         raise ValueError(
             f"solver={self.solver!r} is for the squared loss in open loop, of a net that reads forward, whose units "
             "see each other through h alone (no layer_norm, peepholes, bidirectional, orthogonal_penalty, learned "
-            "leak_rate, no reset before the product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
+            "leak_rate, recurrent_lags, readout_hidden_layer_sizes with skip_connections, no reset before the "
+            "product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
         )
 
     @property
@@ -689,21 +749,21 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
             )
         ends = ends[np.linspace(0, len(ends) - 1, min(ORIGINS, len(ends))).astype(int)]
         first, net, B = ends - T + 1, dynamics.net, len(ends)
-        y, states = np.empty_like(Y), [np.empty((net.cell.n_states, B, block.H)) for block in net.blocks]
-        cold = dynamics.cold()
+        y, cold = np.empty_like(Y), dynamics.cold()
+        states = [np.empty((len(state), B, block.H)) for state, block in zip(cold.states, net.blocks)]
         for t, tape, rows in dynamics.blocks(X, Y, cold):
             y[t : t + rows] = tape.out[:, 0]
             here = (first >= t) & (first < t + rows)
-            for state, S in zip(states, tape.S):
-                state[:, here] = S[:, first[here] - t, 0]
+            for k, state in enumerate(states):
+                state[:, here] = tape.ends(k, first[here] - t, 0)
         y = np.where(np.isnan(Y), y, Y)
         tape, weights = Tape(net, B, T, np.float64), net.views(dynamics.theta)
         X = net.symbols.inputs(dynamics.theta, X) if net.symbols else X
         tape.place(X.ravel(), first, y.ravel(), first, np.full(B, T))
-        for S, state, block, begin in zip(tape.S, states, net.blocks, cold.states):
-            S[:, 0] = begin[:, None] if block.reverse else state
+        for k, (state, block, begin) in enumerate(zip(states, net.blocks, cold.states)):
+            tape.begin(k, begin[:, None] if block.reverse else state)
         dout = np.zeros((T, B, net.n_outputs))
         dout[-1] = tape.forward(weights)[-1] - y[ends]
         tape.backward(weights, net.turned(weights), dout, net.views(np.zeros(net.size)))
-        forth = [dH for dH, block in zip(tape.dH, net.blocks) if not block.reverse]
+        forth = [dH for dH, block in zip(tape.dH, net.blocks) if not (block.reverse or block.dense)]
         return np.array([np.linalg.norm(dH, axis=2).mean(axis=1)[::-1] for dH in forth])

@@ -108,8 +108,8 @@ def _recurrent_slopes(dynamics, seen, x, y, output):
     tape, at = Tape(net, m, T, np.float64), np.arange(m) * n + seen.lead
     x, y = np.ascontiguousarray(x).ravel(), np.ascontiguousarray(y).ravel()
     tape.place(x, at, y, at, np.full(m, T))
-    for S, state in zip(tape.S, seen.states):
-        S[:, 0] = state[:, None]
+    for k, state in enumerate(seen.states):
+        tape.begin(k, state[:, None])
     fed = None
     if net.y_lead and seen.own > 1:
         fed = np.zeros((T, m, 1), bool)

@@ -35,6 +35,7 @@ class Dynamics:
     feeds_back = True  # whether errors that are fed back make sample paths
     whole_errors = False  # or those of all steps of one origin, added
     dreams = False  # whether it draws labels by itself, ``dream``
+    reaches = None  # rows of each layer's h that its memory has beside the last, behind the other states
     why_needed = ""  # more rows of inputs than are forecast, for a message
 
     @property

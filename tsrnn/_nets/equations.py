@@ -88,11 +88,13 @@ def recurrent_network(p, net, theta):
         spans = []
         for s in sources:
             name = names.get(s.which, state_name(s.which, 0))
-            spans.append((p.span(name, s.oldest, s.width // p.size(name)), W[s.at : s.at + s.width]))
+            rows = s.width // p.size(name) if s.which < 0 else 1
+            spans.append((p.span(name, s.oldest, rows), W[s.at : s.at + s.width]))
         return spans
 
     for k, (block, w) in enumerate(zip(net.blocks, layers)):
-        net.cell.terms(Layer(p, k, block.H, w, [see(block.sources, W) for W in w.W], net.cell))
+        cell = net.cells[k]
+        cell.terms(Layer(p, k, block.H, w, [see(block.sources, W) for W in w.W], cell))
     return p.affine("z", readout.b[0], see(net.readout, readout.W[0]))
 
 
@@ -118,6 +120,10 @@ class Layer:
             return z
         z = z if more is None else p.map(f"s{k}_{g}", self.H, z)
         return w.gain[g] * p.normalise(f"u{k}_{g}", z) + w.b[g]
+
+    def back(self, g):
+        """The product of h one row ago with U of gate g, as ``gate`` takes it: none, where the cell does not see it."""
+        return [(self.before[0], self.w.U[g])] if len(self.w.U) else []
 
     def affine(self, name, b, *sources):
         """Add a value, b + sum over (span, W) of span W."""

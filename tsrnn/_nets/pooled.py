@@ -272,8 +272,8 @@ class PooledRecurrentLoss(PooledLoss):
         tape, look = space
         x, x_at = (self.x, at) if look is None else look.inputs(theta, self.x, at)
         tape.place(x, x_at, self.y, np.zeros(B, np.int64), self.lengths[which])
-        for S, p in zip(tape.S, weights):
-            S[:, 0] = p.start[:, None] if p.start.size else 0
+        for k, p in enumerate(weights[:-1]):
+            tape.begin(k, TrackLoss._first(self, p)[:, None])
         out = tape.forward(weights, None, masks)
         dout, grad = (np.empty_like(out), np.zeros_like(theta)) if learn else (None, None)
         loss = self._judge(theta, out, which, dout, grad)
@@ -286,9 +286,9 @@ class PooledRecurrentLoss(PooledLoss):
             tape.backward(weights, net.turned(weights), dout, views, look and look.dx)
             if look is not None:
                 look.back(grad)
-            for g, dS in zip(views, tape.dS):
+            for k, g in enumerate(views[:-1]):
                 if g.start.size:
-                    g.start[:] += dS[: net.cell.n_states].sum(axis=1)
+                    g.start[:] += tape.of_start(k)
         self._spaces[B, T] = space
         return loss, grad
 

@@ -1,8 +1,8 @@
 """A recurrent net as a composition of cells: layers, directions, skip connections, lags, readout.
 
     v_l(t) = [x(t - lags), y(t - lags)] for the first layer, h_{l-1}(t) for the others
-    h_l(t) = cell_l(v_l(t), state_l(t - 1))
-    out(t) = c + h_n(t) V
+    h_l(t) = cell_l(v_l(t), state_l(t - 1))                 with recurrent lags v_l(t) has h_l(t - lag), too
+    out(t) = c + h_n(t) V                                   or of dense layers tanh(... h_n(t) ...) before it
 
 With ``skip`` every layer also sees the lags, and the readout sees them and every layer.  A bidirectional layer has
 a second cell that walks from the last row of a sequence to the first.  y(t - k) is the measured value where it is
@@ -18,6 +18,7 @@ import numpy as np
 from .._series.lags import runs
 from .._training.initial import glorot, orthogonal
 from .._values import kept
+from . import dense
 from . import recurrent_kernels as kernels
 from .symbols import Symbols
 
@@ -80,6 +81,9 @@ class Cell(NamedTuple):
         return self.make, self.options
 
 
+DENSE = Cell(None, {}, 1, 1, (0,), dense.shapes, dense.forward, dense.backward, dense.terms, apart=-1)
+
+
 def _remade(make, options):
     """Make a cell from its options."""
     return make(**options)
@@ -89,8 +93,8 @@ def _remade(make, options):
 class Source(NamedTuple):
     """Input of a block.
 
-    which : INPUTS, OUTPUTS or the number of a block.   oldest : first lag.   width : numbers, lags times columns.
-    at : first row of W.
+    which : INPUTS, OUTPUTS or the number of a block.   oldest : first lag; of the block itself the lag, of another
+    block 0.   width : numbers, lags times columns.   at : first row of W.
     """
 
     which: int
@@ -101,11 +105,16 @@ class Source(NamedTuple):
 
 @kept("block")
 class Block(NamedTuple):
-    """One direction of one layer, H units wide."""
+    """One direction of one layer, H units wide; or a dense layer, whose state no row takes from the one before."""
 
     H: int
     reverse: bool
     sources: tuple
+    dense: bool = False
+
+    def past(self, k):
+        """Its own h as a source, if it is block k: a lag each, ascending."""
+        return [s for s in self.sources if s.which == k]
 
 
 class Readout(NamedTuple):
@@ -148,6 +157,21 @@ class Net(NamedTuple):
     def bidirectional(self):
         """True if a block runs backward in time."""
         return any(block.reverse for block in self.blocks)
+
+    @property
+    def cells(self):
+        """The cell of each block."""
+        return [DENSE if block.dense else self.cell for block in self.blocks]
+
+    @property
+    def n_states(self):
+        """Of each block, the arrays that are carried from row to row."""
+        return [0 if block.dense else self.cell.n_states for block in self.blocks]
+
+    @property
+    def reaches(self):
+        """Of each block, the rows of h before the last that recurrent lags look back to."""
+        return [max((s.oldest for s in block.past(k)), default=1) - 1 for k, block in enumerate(self.blocks)]
 
     @property
     def size(self):
@@ -197,15 +221,19 @@ class Net(NamedTuple):
             self.symbols.initial(theta, rng)
         *blocks, readout = self.views(theta)
         start = orthogonal if recurrent_init == "orthogonal" else glorot
-        for p in blocks:
-            for gate in range(self.cell.gates):
+        for k, (p, block, cell) in enumerate(zip(blocks, self.blocks, self.cells)):
+            past = block.past(k)
+            share = (len(past) + (len(p.U) > 0)) ** -0.5 if past else 1.0  # so that h keeps its size
+            for gate in range(cell.gates):
                 p.W[gate] = glorot(rng, p.W[gate].shape)
                 if gate < len(p.U):
-                    p.U[gate] = start(rng, p.U[gate].shape)
-                p.b[gate] = self.cell.bias[gate]
+                    p.U[gate] = start(rng, p.U[gate].shape) * share
+                for s in past:
+                    p.W[gate, s.at : s.at + s.width] = start(rng, (block.H, block.H)) * share
+                p.b[gate] = cell.bias[gate]
             p.gain[:] = 1
-            if self.cell.draw is not None:
-                self.cell.draw(rng, p)
+            if cell.draw is not None:
+                cell.draw(rng, p)
         readout.W[0] = glorot(rng, readout.W[0].shape)
         return theta
 
@@ -247,10 +275,13 @@ def make_net(
     skip=False,
     link="identity",
     symbols=None,
+    recurrent_lags=(1,),
+    dense_widths=(),
 ):
     """Lay out a net.
 
     n_inputs : as it sees them.   hidden : widths of the layers.   input_lags, output_lags : of the first layer.
+    recurrent_lags : of h, ascending; lag 1 is the cell's own.   dense_widths : of layers before the readout.
     """
     lags, D = [], 0
     y_width = symbols.labels[1] if symbols and symbols.labels else n_outputs
@@ -265,10 +296,18 @@ def make_net(
         if k > 0:
             sources = _append(sources, layers[-1], blocks)
         layers.append(range(len(blocks), len(blocks) + len(directions)))
-        blocks += [Block(H, reverse, sources) for reverse in directions]
+        for reverse in directions:
+            seen = sources
+            for lag in recurrent_lags:
+                if lag > 1:
+                    seen = (*seen, Source(len(blocks), lag, H, _width(seen)))
+            blocks.append(Block(H, reverse, seen))
     seen = tuple(lags) if skip else ()
     for layer in layers if skip else layers[-1:]:
         seen = _append(seen, layer, blocks)
+    for H in dense_widths:
+        blocks.append(Block(H, False, seen, dense=True))
+        seen = _append(seen if skip else (), (len(blocks) - 1,), blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
     return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link, symbols)
 
@@ -276,7 +315,8 @@ def make_net(
 @kept("recurrent net")
 def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity", symbols=None):
     """Make a net of blocks with known sources; see ``Net``."""
-    shapes = [cell.shapes(_width(block.sources), block.H) for block in blocks]
+    cells = [DENSE if block.dense else cell for block in blocks]
+    shapes = [of.shapes(_width(block.sources), block.H) for of, block in zip(cells, blocks)]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
     return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link, symbols)
 

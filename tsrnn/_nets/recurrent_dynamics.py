@@ -13,7 +13,7 @@ from . import equations
 from .dynamics import Dynamics
 from .memory import constant, moved_on
 from .recurrent import INPUTS, OUTPUTS, Net
-from .tape import Tape
+from .tape import Tape, with_past
 
 
 BLOCK = 2048  # rows followed at a time: bounds the work space
@@ -49,6 +49,11 @@ class RecurrentDynamics(Dynamics):
     def n_outputs(self):
         """O."""
         return self.net.n_outputs
+
+    @property
+    def reaches(self):
+        """Rows of each layer's h that its memory has beside the last."""
+        return self.net.reaches
 
     @property
     def sees_y(self):
@@ -109,11 +114,11 @@ class RecurrentDynamics(Dynamics):
             tape, at = _spare_tape(net, T, dtype), np.array([n + t])
             own = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
             tape.place(x, at, y.reshape(-1), at, np.array([T]), table)
-            for S, state, block, first in zip(tape.S, states, net.blocks, firsts):
-                S[:, 0, 0] = first if block.reverse else state
+            for k, (state, block, first) in enumerate(zip(states, net.blocks, firsts)):
+                tape.begin(k, (first if block.reverse else state)[:, None])
             tape.forward(weights, own if own.any() else None)
             yield t, tape, T
-            states = [S[:, T, 0].copy() for S in tape.S]
+            states = _ends(tape, T)
             if T <= SHORT:
                 _spares.tape = tape
 
@@ -138,14 +143,16 @@ class RecurrentDynamics(Dynamics):
         out, states = np.empty((len(Y), self.n_outputs)), memory.states
         for t, tape, T in self.blocks(X, Y, memory):
             out[t : t + T] = tape.out[:, 0]
-            states = _last(tape, T)
+            states = _ends(tape, T)
         return out, moved_on(memory, X, np.where(np.isnan(Y), shares(self.net.link, out), Y), states)
 
     @property
     def dreams(self):
         """Whether labels are drawn in one compiled loop: they are embedded, and each layer sees but the one below."""
         net = self.net
-        if not net.codes_labels or net.cell.dream is None or net.bidirectional:
+        if not net.codes_labels or net.cell.dream is None or net.bidirectional or any(net.reaches):
+            return False
+        if any(block.dense for block in net.blocks):
             return False
         return all(
             len(sources) == 1 for sources in (*(block.sources for block in net.blocks[1:]), net.readout)
@@ -229,8 +236,8 @@ class RecurrentDynamics(Dynamics):
                 tape = Tape(net, B, steps, self.dtype)
                 y_at = np.arange(B) * (net.y_lead + steps) + net.y_lead
                 tape.place(x, at, fed.reshape(-1), y_at, np.full(B, steps), table)
-                for S, states in zip(tape.S, followed.S):
-                    S[:, 0] = states[:, rows - t, 0]
+                for k in range(len(net.blocks)):
+                    tape.begin(k, followed.ends(k, rows - t, 0))
 
                 def feed(step, _, which=which, tape=tape, fed=fed[:, net.y_lead :]):
                     answer = settle(which, step, tape.out[step])
@@ -256,15 +263,15 @@ class RecurrentDynamics(Dynamics):
 
     def _memory(self, x, y, states):
         """The memory of lags that always were x (D,), y (O,), and of states, None for zeros."""
-        shapes = [(self.net.cell.n_states, block.H) for block in self.net.blocks]
-        return constant(
-            x, y, self.lead, (np.zeros(shape) if s is None else s for s, shape in zip(states, shapes))
-        )
+        n = self.net.n_states
+        states = (np.zeros((m, b.H)) if s is None else s for s, m, b in zip(states, n, self.net.blocks))
+        full = (with_past(s, m + r) for s, m, r in zip(states, n, self.reaches))
+        return constant(x, y, self.lead, full)
 
 
-def _last(tape, T):
-    """The states after step T - 1 of the only sequence, (n_states, H) of each block."""
-    return tuple(S[:, T, 0].astype(np.float64) for S in tape.S)
+def _ends(tape, T, b=0):
+    """Return the states of each block after T steps of a sequence of a tape."""
+    return tuple(tape.ends(k, T, b).astype(np.float64) for k in range(len(tape.S)))
 
 
 def _lags(net, which):
@@ -345,19 +352,18 @@ def _mean_states(dynamics, series, first):
         for _, tape, T in dynamics.blocks(s.X, s.Y, first):
             total, n = [a + S[:, 1:, 0].sum(axis=1, dtype=np.float64) for a, S in zip(total, tape.S)], n + T
         if known[k]:
-            ends[k] = moved_on(first, s.X, dynamics.levels(s.Y), _last(tape, T))
+            ends[k] = moved_on(first, s.X, dynamics.levels(s.Y), _ends(tape, T))
     short = sorted(np.flatnonzero(fits), key=lambda k: len(series[k].Y))
     at_once = max(1, RUN_ROWS // max((len(series[k].Y) for k in short), default=1))
     for i in range(0, len(short), at_once):
         batch = short[i : i + at_once]
         tape, lengths = _side_by_side(dynamics, [series[k] for k in batch], first)
-        S = tape.S
-        inside = 1.0 * (np.arange(1, len(S[0][0])) <= lengths[:, None])  # (B, T)
-        total = [a + np.einsum("stbh,bt->sh", s[:, 1:], inside) for a, s in zip(total, S)]
+        inside = 1.0 * (np.arange(1, tape.T + 1) <= lengths[:, None])  # (B, T)
+        total = [a + np.einsum("stbh,bt->sh", s[:, 1:], inside) for a, s in zip(total, tape.S)]
         n += int(lengths.sum())
         for b, k in enumerate(batch):
             if known[k]:
-                states = tuple(s[:, lengths[b], b].astype(np.float64) for s in S)
+                states = _ends(tape, lengths[b], b)
                 ends[k] = moved_on(first, series[k].X, dynamics.levels(series[k].Y), states)
     return tuple(a / n for a in total), ends
 
@@ -373,7 +379,7 @@ def _side_by_side(dynamics, series, first):
         )
     tape, at = Tape(net, B, T, dynamics.dtype), np.arange(B) * (n + T) + n
     tape.place(x.reshape(-1), at, y.reshape(-1), at, lengths)
-    for S, state in zip(tape.S, first.states):
-        S[:, 0] = state[:, None]
+    for k, state in enumerate(first.states):
+        tape.begin(k, state[:, None])
     tape.forward(dynamics.weights)
     return tape, lengths

@@ -5,7 +5,7 @@ import numpy as np
 from .._series.units import Series, end_to_end, rows_between, runs_of
 from .._training.losses import weights_of
 from .symbols import Lookup
-from .tape import Masks, Tape
+from .tape import Masks, Tape, with_past
 
 
 SHARD = 16  # sequences of one task of a thread: fixed, so that sums do not depend on the number of threads
@@ -82,7 +82,10 @@ class TrackLoss:
         self._cut(first, np.maximum(last + 1, first), w.any(axis=1))
         self._theta, self._tapes, self._grads, self.epoch = None, {}, {}, 0
         n = len(self.at)
-        self._carried = [np.zeros((net.cell.n_states, n, block.H), dtype) for block in net.blocks]
+        self._carried = [
+            np.zeros((m + reach, n, block.H), dtype)
+            for block, m, reach in zip(net.blocks, net.n_states, net.reaches)
+        ]
         self._carries = n > 0 and (self.n_steps.max() > 1 or bool((self.before >= 0).any()))
         self._starts = starts
 
@@ -224,10 +227,8 @@ class TrackLoss:
             measured = fed.copy() if teach else None
             y_at = np.arange(B) * fed.shape[1] + net.y_lead
             self._place(tape, look, at, fed.reshape(-1), y_at, lengths)
-        for S, carried, block, p in zip(tape.S, self._carried, net.blocks, weights):
-            S[:, 0] = carried[:, tracks]
-            if block.reverse:
-                S[:, 0] = p.start[:, None] if p.start.size else 0
+        for b, (carried, block, p) in enumerate(zip(self._carried, net.blocks, weights)):
+            tape.begin(b, self._first(p)[:, None] if block.reverse else carried[:, tracks])
         out = tape.forward(weights, unmeasured, masks)
         loss, grad = self.teaching.loss(out, self.y, self.w, at * O, dout), None
         if learn:
@@ -245,9 +246,9 @@ class TrackLoss:
                 tape.backward(weights, turned, dout, views, look.dx, look.dy, look.table(grad))
                 look.back(grad)
             fresh = (self.before[tracks] < 0) & (k == 0) & (self._starts is None)
-            for g, dS, block in zip(views, tape.dS, net.blocks):
+            for b, (g, block) in enumerate(zip(views, net.blocks)):
                 if g.start.size:
-                    g.start[:] += dS[: net.cell.n_states, fresh | block.reverse].sum(axis=1)
+                    g.start[:] += tape.of_start(b, fresh | block.reverse)
         if unmeasured is not None:
             fed = fed[:, net.y_lead :]
             rows, y = at[:, None] + np.arange(fed.shape[1]), self.y.reshape(-1, O)
@@ -264,12 +265,12 @@ class TrackLoss:
             if teach:  # carry the state of a teacher-forced run, not of the free run
                 measured[:, net.y_lead :] = np.where(unknown, fed, measured[:, net.y_lead :])
                 self._place(tape, look, at, measured.reshape(-1), y_at, lengths)
-                for S, carried in zip(tape.S, self._carried):
-                    S[:, 0] = carried[:, tracks]
+                for b, carried in enumerate(self._carried):
+                    tape.begin(b, carried[:, tracks])
                 tape.forward(weights)
         if self._carries:
-            for S, carried in zip(tape.S, self._carried):
-                carried[:, tracks] = S[:, lengths, np.arange(B)]
+            for b, carried in enumerate(self._carried):
+                carried[:, tracks] = tape.ends(b, lengths, np.arange(B))
         return loss, grad
 
     def _work_space(self, B):
@@ -291,10 +292,14 @@ class TrackLoss:
         """Set the initial states of tracks (B,): the last epoch's final states of the track before, or the first."""
         before = self.before[tracks]
         for k, (p, carried) in enumerate(zip(weights, self._carried)):
-            first = p.start if p.start.size else np.zeros((1, 1), self.dtype)
+            first = with_past(self._first(p), len(carried))
             if self._starts is not None:
                 first = self._starts[k]
             carried[:, tracks] = np.where(before[:, None] >= 0, carried[:, before], first[:, None])
+
+    def _first(self, p):
+        """The states that a series begins with, (n_states, H), by the weights of a block."""
+        return p.start if p.start.size else np.zeros((self.net.cell.n_states, p.b.shape[1]), self.dtype)
 
     def _masks(self, B):
         """Draw dropout masks for B sequences, one pair per block, or None."""

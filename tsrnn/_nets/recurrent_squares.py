@@ -112,8 +112,8 @@ class SquaresLoss(TrackLoss):
         tape, y, w = Tape(net, 1, 1, self.dtype), self.y.reshape(-1, O), self.w.reshape(-1, O)
         for at, end in zip(self.at, self.end):
             states = self._felt_first(weights, len(theta), memory)
-            for k, (S, p) in enumerate(zip(tape.S, weights)):
-                S[:, 0, 0] = self._starts[k] if self._starts is not None else p.start if p.start.size else 0
+            for k, p in enumerate(weights[:-1]):
+                tape.begin(k, (self._first(p) if self._starts is None else self._starts[k])[:, None])
             for t in range(at, end):
                 here = np.array([t])
                 tape.place(self.x, here, self.y, here, np.array([1]))
@@ -122,7 +122,7 @@ class SquaresLoss(TrackLoss):
                 yield tape.out[0, 0] - y[t], J, w[t]
                 for S in tape.S:
                     S[:, 0] = S[:, 1]
-            after = tuple(S[:, 0, 0].copy() for S in tape.S), tuple(states)
+            after = tuple(tape.ends(k, 0, 0).copy() for k in range(len(tape.S))), tuple(states)
         return after
 
     def _felt_first(self, weights, P, memory):
@@ -131,10 +131,10 @@ class SquaresLoss(TrackLoss):
             return self._felt_of_starts(weights, P)
         if memory is not None:
             reached, felt = memory
-            near = all(np.abs(a - b).max() < NEAR for a, b in zip(reached, self._starts))
+            near = all(np.abs(a - b).max(initial=0) < NEAR for a, b in zip(reached, self._starts))
             if near and all(S.shape[2] == P for S in felt):
                 return [S.copy() for S in felt]
-        return [np.zeros((self.net.cell.n_states, block.H, P)) for block in self.net.blocks]
+        return [np.zeros((cell.n_states, block.H, P)) for cell, block in zip(self.net.cells, self.net.blocks)]
 
     def _felt_in_row(self, weights, tape, states):
         """Return d out / d theta (O, P) of a tape's one row; states : how they feel theta, moved on in place."""
@@ -161,8 +161,8 @@ class SquaresLoss(TrackLoss):
     def _felt_of_starts(self, weights, P):
         """Return how the first states feel theta, of which those that are learnt are a part."""
         net, states = self.net, []
-        for p, begin, block in zip(weights, self._begins, net.blocks):
-            S = np.zeros((net.cell.n_states, block.H, P))
+        for p, begin, block, cell in zip(weights, self._begins, net.blocks, net.cells):
+            S = np.zeros((cell.n_states, block.H, P))
             if p.start.size:
                 index = np.arange(p.start.size).reshape(p.start.shape)
                 S[np.arange(len(index))[:, None], np.arange(block.H), begin[5] + index] = 1
@@ -174,7 +174,7 @@ class SquaresLoss(TrackLoss):
         net, p, block = self.net, weights[k], self.net.blocks[k]
         T, H, P = rows.stop - rows.start, block.H, state.shape[2]
         lower = [s for s in block.sources if s.which >= 0]
-        WT, below = np.zeros((net.cell.gates * H, 0)), np.zeros((T, 0, P))
+        WT, below = np.zeros((net.cells[k].gates * H, 0)), np.zeros((T, 0, P))
         if lower:
             (source,) = lower
             WT, below = _turned(p.W[:, source.at : source.at + source.width]), felt[source.which]
@@ -211,10 +211,10 @@ def _marks(net):
     for array in net.views(linear)[-1]:
         array[:] = True
     *blocks, readout = net.views(np.arange(net.size))
-    for p in blocks:
-        inner = p[4].flat[0] if net.cell.apart >= 0 else -1
+    for p, cell in zip(blocks, net.cells):
+        inner = p[4].flat[0] if cell.apart >= 0 else -1
         first = [a.flat[0] if a.size else 0 for a in (p.W, p.b, p.U, p.start)]
-        begins.append(np.array([*first[:3], inner, net.cell.apart, first[3]]))
+        begins.append(np.array([*first[:3], inner, cell.apart, first[3]]))
     return groups, linear, [*begins, readout.W.flat[0] if readout.W.size else 0]
 
 
@@ -234,21 +234,22 @@ def _inputs(tape, sources, n):
 
 def _slopes(net, tape, k, p, n):
     """Compute the ``Slopes`` of block k in the first n rows: one step of all side by side, back from each state."""
-    trace, H, G, C, N = tape.traces[k], net.blocks[k].H, net.cell.gates, len(p.U), net.cell.n_states
+    trace, H, cell, C = tape.traces[k], net.blocks[k].H, net.cells[k], len(p.U)
+    G, N = cell.gates, cell.n_states
     D, R, E = (np.empty((N, m, n, H)) for m in (G, C, N))
     S = np.stack([trace.S[:, :n, 0], trace.S[:, 1 : n + 1, 0]], axis=1)  # (N, 2, n, H)
     rows, nothing = np.arange(n) * H, np.zeros((0, 0))
     still = np.zeros_like(p.U)  # for U turned: what goes from unit to unit is in UT dh alone
     junk = [np.zeros_like(a) for a in p]
-    p = p._replace(**constants_of(net.cell, H, np.float64))
+    p = p._replace(**constants_of(cell, H, np.float64))
     for state in range(N):
         Z, Q = trace.Z[:, :n].reshape(G, 1, n, H).copy(), trace.Q[:n].reshape(1, n, H).copy()
         dH, dS = np.zeros((1, n, H)), np.zeros((2, n, H))
         dS[state] = 1
         arrays = Z, S, S[0, :1], Q, np.empty((0, 1, n, H)), np.empty((0, 1, n)), rows
-        net.cell.backward(still, *p[4:], nothing, *arrays, dH, dS, junk[1], *junk[3:], 0, 1)
+        cell.backward(still, *p[4:], nothing, *arrays, dH, dS, junk[1], *junk[3:], 0, 1)
         D[state], E[state] = Z[:, 0], dS[:N]
         R[state] = D[state, :C]
-        if net.cell.apart >= 0:
-            R[state, net.cell.apart] = Q[0]
+        if cell.apart >= 0:
+            R[state, cell.apart] = Q[0]
     return Slopes(D, R, E)

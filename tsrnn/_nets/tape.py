@@ -46,45 +46,71 @@ class Tape:
 
     T is that of the longest sequence that was placed, ``most`` at most.   S[k] : (n_states, T + 1, B, H), the states of
     block k, of which the caller sets step 0.   out : (T, B, O).
+    h[k] : (reach + T + 1, B, H), S[k][0] and the rows before it that recurrent lags look back to, on the same memory.
+    dh[k] : like h[k], the gradient that recurrent lags lead back.
     dS[k] : (2 or n_states, B, H), in: gradient with respect to the last states, out: to the first.
     """
 
     def __init__(self, net, B, most, dtype):
-        self.net, self.B, self.T, self.dtype = net, B, most, dtype
+        self.net, self.B, self.T, self.dtype, self.reaches = net, B, most, dtype, net.reaches
         self._none = np.empty((0, 0), dtype)
         self._spell = max(1, int(SPELL / (B * net.size)))
-        self.dH, self.dS, self._space = [], [], []
-        for block, shapes in zip(net.blocks, net.shapes):
-            H, G = block.H, net.cell.gates
+        self.dH, self.dh, self.dS, self._space = [], [], [], []
+        self.cells, self.n_states = net.cells, net.n_states
+        for block, cell, shapes, reach in zip(net.blocks, self.cells, net.shapes, self.reaches):
+            H, G = block.H, cell.gates
             normed = G if shapes.gain[0] else 0
             sizes = (
                 G * most * H,
-                net.cell.n_states * (most + 1) * H,
+                (reach + cell.n_states * (most + 1)) * H,
                 most * H,
                 normed * most * H,
                 normed * most,
             )
             self._space.append([np.zeros(size * B, dtype) for size in sizes] + [np.arange(most * B) * H])
-            self.dS.append(np.zeros((max(2, net.cell.n_states), B, H), dtype))
+            self.dS.append(np.zeros((max(2, cell.n_states), B, H), dtype))
         self._space_of_out = np.empty(most * B * net.n_outputs, dtype)
-        self._constants = [constants_of(net.cell, block.H, dtype) for block in net.blocks]
+        self._constants = [constants_of(cell, block.H, dtype) for cell, block in zip(self.cells, net.blocks)]
         self._lay_out(most)
 
     def _lay_out(self, T):
         """Views of T steps on the work space, as contiguous as a shorter tape's."""
-        self.T, B, self.traces, self.dH = T, self.B, [], []
+        self.T, B, self.traces, self.h, self.dH, self.dh = T, self.B, [], [], [], []
 
         def view(space, *shape):
             return space[: prod(shape)].reshape(shape)
 
-        for block, shapes, (Z, S, Q, unit, root, rows) in zip(self.net.blocks, self.net.shapes, self._space):
-            H, G = block.H, self.net.cell.gates
+        layers = zip(self.net.blocks, self.cells, self.net.shapes, self.reaches, self._space)
+        for block, cell, shapes, reach, (Z, S, Q, unit, root, rows) in layers:
+            H, G = block.H, cell.gates
             normed = G if shapes.gain[0] else 0
-            S = view(S, self.net.cell.n_states, T + 1, B, H)
-            layers = view(unit, normed, T, B, H), view(root, normed, T, B), rows[: T * B]
-            self.traces.append(Trace(view(Z, G, T, B, H), S, S[0, :T], view(Q, T, B, H), *layers))
+            self.h.append(view(S, reach + T + 1, B, H))
+            S = view(S[reach * B * H :], cell.n_states, T + 1, B, H)
+            norm = view(unit, normed, T, B, H), view(root, normed, T, B), rows[: T * B]
+            self.traces.append(Trace(view(Z, G, T, B, H), S, S[0, :T], view(Q, T, B, H), *norm))
         self.S = [trace.S for trace in self.traces]
         self.out = view(self._space_of_out, T, B, self.net.n_outputs)
+
+    def begin(self, k, states):
+        """Set the states of block k before step 0, (n_states, ...) or (n_states + reach, ...), over (B, H)."""
+        n, reach = self.n_states[k], self.reaches[k]
+        self.S[k][:n, 0] = states[:n]
+        if reach:
+            self.h[k][:reach] = with_past(states, n + reach)[n:]
+
+    def ends(self, k, steps, which):
+        """Return the states of block k after some steps of some sequences, (n_states + reach, ..., H)."""
+        states, reach = self.S[k][: self.n_states[k], steps, which], self.reaches[k]
+        if not reach:
+            return states
+        return np.concatenate([states, self.h[k][np.add.outer(np.arange(reach), steps), which]])
+
+    def of_start(self, k, which=slice(None)):
+        """Return the gradient (n_states, H) of the state that some sequences begin with, and that their past is."""
+        d, reach = self.dS[k][: self.n_states[k], which].sum(axis=1), self.reaches[k]
+        if reach:
+            d[0] += self.dh[k][:reach, which].sum(axis=(0, 1))
+        return d
 
     def place(self, x, x_at, y, y_at, lengths, table=None):
         """Choose the sequences: step 0 of each is row x_at (B,) of flat x and row y_at (B,) of flat y; lengths (B,).
@@ -105,13 +131,16 @@ class Tape:
 
     def _rows(self, source, reverse):
         """Return the offsets (T B,) of a source's rows in its array."""
-        if source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
+        if source.oldest == 0 and source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
             return self.traces[source.which].rows
         if (source, reverse) not in self._placed:
             steps = self._back if reverse else self._forth
             if source.which < 0:
                 at, width = self._at[source.which]
                 rows = (at - source.oldest) * width + steps * width
+            elif source.oldest:  # its own h, in the order of its own steps
+                first = self.reaches[source.which] + 1 - source.oldest
+                rows = ((self._forth + first) * self.B + np.arange(self.B)) * source.width
             else:
                 rows = (self._back * self.B + np.arange(self.B)) * source.width
             self._placed[source, reverse] = rows.ravel()
@@ -121,6 +150,8 @@ class Tape:
         """Return the array of a source, flat."""
         if source.which < 0:
             return self.x if source.which == INPUTS else self.y
+        if source.oldest:
+            return self.h[source.which].reshape(-1)
         return self._h[source.which].reshape(-1)
 
     def forward(self, weights, own=None, masks=None, feed=None, head=None):
@@ -145,8 +176,14 @@ class Tape:
         for k, (p, block) in enumerate(zip(blocks, net.blocks)):
             trace = self.traces[k]
             bias = np.zeros_like(p.b) if p.gain.size else p.b
-            self._add_sources(p.W, bias, block.sources, block.reverse, trace.Z, early, late)
-            late.append(partial(net.cell.forward, p.b, *p[3:], self.masks[k].recurrent, *trace))
+            past = block.past(k)
+            self._add_sources(p.W, bias, block.sources, block.reverse, trace.Z, early, late, past)
+            step = partial(self.cells[k].forward, p.b, *p[3:], self.masks[k].recurrent, *trace)
+            if past:
+                looks = []
+                self._add_sources(p.W, bias[:0], past, block.reverse, trace.Z, looks, looks)
+                step = partial(_in_turn, [*looks, step], past[0].oldest)
+            late.append(step)
             if self.masks[k].output.size:
                 late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
         self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
@@ -167,7 +204,7 @@ class Tape:
 
     def _complete(self, weights):
         """Weights, with what the cell has in place of some."""
-        if self.net.cell.constants is None:
+        if not any(self._constants):
             return weights
         return [*(p._replace(**c) for p, c in zip(weights, self._constants)), weights[-1]]
 
@@ -189,9 +226,11 @@ class Tape:
             return partial(kernels.feed, self.out, own, self.y_at, self.y)
         return partial(kernels.feed_shares, self.out, own, self.y_at, self.y, self.net.link == "softmax")
 
-    def _add_sources(self, W, b, sources, reverse, Z, early, late):
+    def _add_sources(self, W, b, sources, reverse, Z, early, late, but=()):
         """Schedule the projections of all sources into Z (G, T, B, H)."""
         for source in sources:
+            if source in but:
+                continue
             step = partial(
                 kernels.project,
                 self._array(source),
@@ -216,8 +255,9 @@ class Tape:
         weights, (U, V) = self._complete(weights), turned
         if not self.dH:  # for as many steps as were placed
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
-        for dH in self.dH:
-            dH.fill(0)
+            self.dh = [np.empty_like(h if reach else h[:0]) for h, reach in zip(self.h, self.reaches)]
+        for d in (*self.dH, *self.dh):
+            d.fill(0)
         fed, steps = self.own, []
         self._dx = dx
         if fed is not None:
@@ -241,8 +281,18 @@ class Tape:
             if mask.output.size:
                 steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
             arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
-            steps.append(partial(net.cell.backward, U[k], *p[4:], mask.recurrent, *self.traces[k], *arrays))
-            self._add_back(self.traces[k].Z, V[k], net.blocks[k].sources, net.blocks[k].reverse, dy, steps)
+            step = partial(self.cells[k].backward, U[k], *p[4:], mask.recurrent, *self.traces[k], *arrays)
+            block = net.blocks[k]
+            past = block.past(k)
+            if past:
+                looks = []
+                turned_back = [v for s, v in zip(block.sources, V[k]) if s in past]
+                self._add_back(self.traces[k].Z, turned_back, past, block.reverse, dy, looks)
+                # Apart from ``dH``, which the mask of what other blocks see has still to go over.
+                felt = partial(_add, self.dh[k][len(self.dh[k]) - T :], self.dH[k])
+                step = partial(_in_turn_back, [felt, step, *looks], past[0].oldest)
+            steps.append(step)
+            self._add_back(self.traces[k].Z, V[k], block.sources, block.reverse, dy, steps, past)
         if fed is None:
             for step in steps:
                 for first, last in reversed(self._spells(0, T)):
@@ -251,6 +301,9 @@ class Tape:
             for first, last in reversed(self._until_fed()):
                 for step in steps:
                     step(first, last)
+        for dS, dh, reach in zip(self.dS, self.dh, self.reaches):
+            if reach:
+                dS[0] += dh[reach]
         layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
         for Z, g, sources, reverse in [*layers, (dout[None], grads[-1], net.readout, False)]:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
@@ -261,10 +314,14 @@ class Tape:
                 )
                 db = db[:0]
 
-    def _add_back(self, Z, V, sources, reverse, dy, steps):
+    def _add_back(self, Z, V, sources, reverse, dy, steps, but=()):
         """Schedule the propagation of dL/dZ (G, T, B, H) to its sources."""
         for source, v in zip(sources, V):
-            if source.which >= 0:
+            if source in but:
+                continue
+            if source.oldest and source.which >= 0:
+                target = self.dh[source.which].reshape(-1)
+            elif source.which >= 0:
                 target = self.dH[source.which].reshape(-1)
             elif source.which == OUTPUTS and dy is not None:
                 target = dy
@@ -278,6 +335,31 @@ class Tape:
 def constants_of(cell, H, dtype):
     """What a layer of H units has in place of parameters, {field: array}."""
     return {} if cell.constants is None else {k: a.astype(dtype) for k, a in cell.constants(H).items()}
+
+
+def with_past(states, n):
+    """Return states (n_states, ...) and, up to n rows, the h before, (n, ...): by default all the first h."""
+    more = n - len(states)
+    return np.concatenate([states, np.repeat(states[:1], more, axis=0)]) if more > 0 else states[:n]
+
+
+def _in_turn(steps, length, first, last):
+    """Take steps, ``length`` rows at a time: so many that none needs what follows."""
+    for t in range(first, last, length):
+        for step in steps:
+            step(t, min(t + length, last))
+
+
+def _in_turn_back(steps, length, first, last):
+    """The same from the last row to the first."""
+    for t in range(first + (last - first - 1) // length * length, first - 1, -length):
+        for step in steps:
+            step(t, min(t + length, last))
+
+
+def _add(d, total, first, last):
+    """total <- total + d.   d, total : (T, B, H)."""
+    total[first:last] += d[first:last]
 
 
 def _mask(h, mask, seen, first, last):
