@@ -59,6 +59,14 @@ NETS = {
     "gru, dense, skip": GRURegressor(
         (3, 2), readout_hidden_layer_sizes=(4, 3), skip_connections=True, output_lags=1, **QUICK
     ),
+    "gru, convolution, fed, lags": GRURegressor(
+        (3,),
+        convolution=[tsrnn.Convolution(4, 3), tsrnn.Convolution(2, 4, activation="tanh")],
+        input_lags=(1, 3),
+        output_lags=1,
+        layer_norm=True,
+        **QUICK,
+    ),
     "gru, long": GRURegressor((4,), recurrent_lags=3, **QUICK),
     "elman, learnt leak": ElmanRegressor((4,), leak_rate="learned", **QUICK),
     "lstm, peepholes, layer norm, fed": LSTMRegressor(

@@ -438,6 +438,7 @@ def test_nets_that_torch_or_keras_have_not():
         (LSTMRegressor((3,), peepholes=True, **q), "no LSTMRegressor with peepholes"),
         (ElmanRegressor((3,), leak_rate=0.5, **q), "no ElmanRegressor with leak_rate"),
         (GRURegressor((3,), recurrent_lags=(1, 2), **q), "no GRURegressor with recurrent_lags"),
+        (GRURegressor((3,), convolution=tsrnn.Convolution(2), **q), "with convolution"),
         (GRURegressor((3,), readout_hidden_layer_sizes=2, **q), "with readout_hidden_layer_sizes"),
         (LSTMRegressor((3,), forget_gate=False, **q), "no LSTMRegressor with forget_gate=False"),
         (GRURegressor((3,), layer_norm=True, **q), "no GRURegressor with layer_norm"),

@@ -28,6 +28,7 @@ from ._models.min_gru import MinGRUClassifier, MinGRURegressor
 from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from ._models.narx import NARXClassifier, NARXRegressor
 from ._models.tdnn import TDNNClassifier, TDNNRegressor
+from ._nets.convolution import Convolution
 from ._training.losses import Huber, NegativeBinomial, Pinball, Poisson, Tweedie
 from ._training.online import KalmanFilter, OnlineGradient
 from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
@@ -61,6 +62,7 @@ __all__ = [
     "ARXRegressor",
     "Adam",
     "AutoForecaster",
+    "Convolution",
     "ESNClassifier",
     "ESNRegressor",
     "ESNRegressorCV",

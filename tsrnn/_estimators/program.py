@@ -39,10 +39,13 @@ def _past(dynamics, p, past, equations):
         n = len(states) - (dynamics.reaches[layer] if dynamics.reaches else 0)
         rows_of |= {state_name(layer, k): state[None] for k, state in enumerate(states[:n])}
         rows_of[state_name(layer, 0)] = np.concatenate([states[n:], states[:1]])
-    if any(name in rows and name not in rows_of for name in equations):
+    past_rows = {name: a[len(a) - rows.get(name, len(a)) :] for name, a in rows_of.items()}
+    hidden = [k for k, name in enumerate(equations) if name in rows and name not in rows_of]
+    if hidden:
         # Hidden layers with lags: their past is not in the memory and is computed from that of x and y.
-        return rows_of | follow(p, equations, {"X": memory.X, "Y": memory.Y})
-    return {name: a[len(a) - rows.get(name, len(a)) :] for name, a in rows_of.items()}
+        known = {"X": memory.X, "Y": memory.Y}
+        return follow(p, equations[: hidden[-1] + 1], known) | past_rows
+    return past_rows
 
 
 # ---------------------------------------------------------------------------------------- around the equations

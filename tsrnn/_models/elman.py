@@ -366,10 +366,10 @@ class ElmanParameters(LaggedParameters):
             recurrent_lags(self) != (1,),
             self.readout_hidden_layer_sizes,
         )
-        if any(more):
+        if any(more) or self.convolution is not None:
             raise ValueError(
-                "init is a reservoir, which has no layer_norm, recurrent_lags, readout_hidden_layer_sizes and one "
-                "direction: give none of them."
+                "init is a reservoir, which has no layer_norm, recurrent_lags, readout_hidden_layer_sizes, convolution "
+                "and one direction: give none of them."
             )
         esn = clone(self.init).set_params(
             input_lags=self.input_lags,

@@ -21,6 +21,7 @@ from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
+from .._nets.convolution import Convolution, parse_convolution
 from .._nets.dynamics import (
     Learner,
     Trained,
@@ -73,6 +74,11 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     readout_hidden_layer_sizes : tuple of int, default=()
         Units of dense layers (tanh) between the last recurrent layer and the output: for an output that is no sum of
         what the recurrent units hold.
+    convolution : Convolution, list of Convolution or None, default=None
+        Layers of convolution through time that make features of windows of X, which the net sees in its place [5]_: for
+        inputs that are sampled fast, or shapes that matter more than levels. Each row's windows end with it, so nothing
+        of the future is seen, and the last rows of X are part of the memory. Strides and pooling are for series with
+        one y each. See :class:`Convolution`.
     input_lags : int, sequence of int or "auto", default=0
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
         ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
@@ -162,11 +168,14 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
        NeurIPS 2016.
     .. [3] J. L. Ba, J. R. Kiros, G. E. Hinton. "Layer normalization." arXiv:1607.06450, 2016.
     .. [4] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
+    .. [5] T. N. Sainath, O. Vinyals, A. Senior, H. Sak. "Convolutional, long short-term memory, fully connected deep
+       neural networks." ICASSP 2015.
     """
 
     hidden_layer_sizes: Sizes = (32,)
     _: KW_ONLY
     readout_hidden_layer_sizes: Sizes = ()
+    convolution: Convolution | Sequence[Convolution] | None = None
     input_lags: Lags = 0
     output_lags: Lags = 0
     bidirectional: bool = False
@@ -310,7 +319,16 @@ class RecurrentLearner(Embedding, Learner):
             recurrent_lags(self.p),
             dense_widths(self.p),
         )
-        return make_net(self.cell, symbols.width if symbols else D, O, *options)
+        columns = symbols.width if symbols else D
+        if self.p.convolution is None:
+            return make_net(self.cell, columns, O, *options)
+        if not (D and self.input_lags):
+            raise ValueError(
+                "convolution reads X, but there is none, or input_lags is empty: give X and input_lags, or "
+                "convolution=None."
+            )
+        front = parse_convolution(self.p.convolution, columns)
+        return make_net(self.cell, front.width, O, *options, front)
 
     def before(self, trained, net):
         """The trained net, if ``warm_start`` asks for it and its parameters mean the same."""
@@ -327,6 +345,11 @@ class RecurrentLearner(Embedding, Learner):
     def learn(self, net, series, mean, rng, before=None):
         """Train from ``n_restarts`` starts, the first of them ``before``; keep the best, or make one net of all."""
         p = self.p
+        if net.front and net.front.rate > 1:
+            raise ValueError(
+                f"convolution={p.convolution!r} has strides or pooling, so that the net takes fewer steps than "
+                "there are rows, but y has a value a row: give stride=1 and pooling=None, or one y a series."
+            )
         check_enough_rows(type(p).__name__, net.lead, series)
         first = net.lead + p.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
@@ -644,6 +667,10 @@ class RecurrentNetwork(Attending):
                     "random: give solver='adam', or neither of them."
                 )
         dense_widths(self)
+        if parse_convolution(self.convolution, 1) and makes_one_of_all(self):
+            raise ValueError(
+                "ensemble='mean' makes one net of several, which would have as many convolutions: give ensemble='best'."
+            )
         if recurrent_lags(self) != (1,) and (self.recurrent_dropout or self.orthogonal_penalty):
             raise ValueError(
                 f"recurrent_lags={self.recurrent_lags!r} has weights that recurrent_dropout and orthogonal_penalty do "
@@ -663,14 +690,16 @@ class RecurrentNetwork(Attending):
     def _check_squares(self, learner):
         """Raise where a solver of sums of squares does not train the net."""
         plain = learner.loss is squared and self.training == "open_loop" and recurrent_lags(self) == (1,)
-        plain = plain and not (self.skip_connections and self.readout_hidden_layer_sizes)
+        plain = (
+            plain and not (self.skip_connections and self.readout_hidden_layer_sizes) and not self.convolution
+        )
         if plain and learner.cell.apart is not None and not (self.bidirectional or self.orthogonal_penalty):
             return
         raise ValueError(
             f"solver={self.solver!r} is for the squared loss in open loop, of a net that reads forward, whose units "
             "see each other through h alone (no layer_norm, peepholes, bidirectional, orthogonal_penalty, learned "
-            "leak_rate, recurrent_lags, readout_hidden_layer_sizes with skip_connections, no reset before the "
-            "product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
+            "leak_rate, convolution, recurrent_lags, readout_hidden_layer_sizes with skip_connections, no reset before "
+            "the product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
         )
 
     @property
@@ -758,7 +787,7 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
                 state[:, here] = tape.ends(k, first[here] - t, 0)
         y = np.where(np.isnan(Y), y, Y)
         tape, weights = Tape(net, B, T, np.float64), net.views(dynamics.theta)
-        X = net.symbols.inputs(dynamics.theta, X) if net.symbols else X
+        X = net.inputs(dynamics.theta, X)
         tape.place(X.ravel(), first, y.ravel(), first, np.full(B, T))
         for k, (state, block, begin) in enumerate(zip(states, net.blocks, cold.states)):
             tape.begin(k, begin[:, None] if block.reverse else state)

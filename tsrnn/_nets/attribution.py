@@ -79,7 +79,9 @@ def slopes(dynamics, seen, nodes, output):
 
 def can_trace(dynamics):
     """Return whether gradients of a model are implemented: for delay networks and trained recurrent nets."""
-    return isinstance(dynamics, (DelayDynamics, RecurrentDynamics))
+    if isinstance(dynamics, RecurrentDynamics):
+        return dynamics.net.front is None
+    return isinstance(dynamics, DelayDynamics)
 
 
 def _delay_slopes(dynamics, seen, x, y, output):

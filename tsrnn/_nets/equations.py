@@ -79,9 +79,12 @@ def activated_layers(p, layers, net):
 
 def recurrent_network(p, net, theta):
     """h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
+    front, in_front = net.front, net.in_front(theta)
     net, theta = recurrent_net.folded(net, theta)
     *layers, readout = net.views(theta)
     names = {recurrent_net.INPUTS: "X", recurrent_net.OUTPUTS: "Y"}
+    if front is not None:
+        names[recurrent_net.INPUTS] = front.terms(p, in_front, WORDS)
 
     def see(sources, W):
         """Return spans and their weights."""

@@ -21,6 +21,7 @@ import numpy as np
 from .._training.losses import weights_of
 from .._values import kept
 from . import delay_kernels
+from .convolution import make_sight
 from .delay import OPEN_LOOP, forward
 from .dynamics import Dynamics
 from .recurrent_loss import SHARD, TrackLoss, in_threads
@@ -87,16 +88,26 @@ class Pooled(Dynamics):
     def outputs(self, X):
         """Compute outputs (T, 1, O + A) in all rows of a series X (T, D)."""
         unknown = np.full((len(X), self.inner.n_outputs), np.nan)
+        if self._rate() > 1:
+            return self.inner.strided(X)
         return self.inner.run(X, unknown, self.inner.first())[0][:, None]
+
+    def _rate(self):
+        """Rows of a step."""
+        front = getattr(getattr(self.inner, "net", None), "front", None)
+        return front.rate if front else 1
 
     def answer(self, X):
         """Compute the answer (O,) to a series X (T, D)."""
-        return pool(self.outputs(X), np.array([len(X)]), self.pooling, self.v)[0][0]
+        out = self.outputs(X)
+        return pool(out, np.array([len(out)]), self.pooling, self.v)[0][0]
 
     def attention(self, X):
-        """Compute weights a (T,) of the rows of a series X (T, D)."""
-        _, (a, _) = attend(self.outputs(X), np.array([len(X)]), self.v)
-        return a[:, 0]
+        """Compute weights a (T,) of the rows of a series X (T, D); rows of one step share its weight."""
+        out = self.outputs(X)
+        _, (a, _) = attend(out, np.array([len(out)]), self.v)
+        step = np.arange(len(X)) // self._rate()
+        return a[step, 0] / np.bincount(step)[step]
 
 
 def pooled(theta, dynamics, pooling):
@@ -215,7 +226,8 @@ class PooledLoss:
             members = batch[i : i + SHARD]
             T = grid(int(self.lengths[members].max()))
             own_masks = masks and [
-                Masks(m.recurrent[i : i + SHARD], m.output[:T, i : i + SHARD].copy()) for m in masks
+                Masks(m.recurrent[i : i + SHARD], m.output[: self._steps(T), i : i + SHARD].copy())
+                for m in masks
             ]
             return self._shard(theta, members, T, own_masks, True)
 
@@ -235,7 +247,7 @@ class PooledLoss:
 
     def _judge(self, theta, out, which, dout, grad):
         """Compute the loss of outputs (T, B, O + A), gradients into ``dout``, that of v into ``grad``, where given."""
-        B, O, lengths = len(which), self.net.n_outputs - self.n_keys, self.lengths[which]
+        B, O, lengths = len(which), self.net.n_outputs - self.n_keys, self._steps(self.lengths[which])
         v = theta[len(theta) - self.n_keys :]
         answers, back = pool(out, lengths, self.pooling, v)
         d = np.empty((1, B, O), out.dtype)
@@ -245,6 +257,10 @@ class PooledLoss:
         elif dout is not None:
             pool_back(d[0], back, lengths, dout)
         return loss
+
+    def _steps(self, T):
+        """Steps of the net in T rows, an int or an array."""
+        return T
 
     def _masks(self, B, T):
         """Draw masks of dropout for a batch; None without dropout."""
@@ -268,10 +284,12 @@ class PooledRecurrentLoss(PooledLoss):
         net, B, at = self.net, len(which), self.at[which]
         weights = net.views(theta)
         if (space := self._spaces.pop((B, T), None)) is None:  # no other thread has it meanwhile
-            space = Tape(net, B, T, self.dtype), Lookup(net, B, T, self.dtype) if net.symbols else None
-        tape, look = space
-        x, x_at = (self.x, at) if look is None else look.inputs(theta, self.x, at)
-        tape.place(x, x_at, self.y, np.zeros(B, np.int64), self.lengths[which])
+            space = Tape(net, B, self._steps(T), self.dtype), make_sight(net, B, T, self.dtype)
+        (tape, look), lengths = space, self.lengths[which]
+        x, x_at = self.x, at
+        if look is not None:
+            x, x_at = look.inputs(theta, self.x, at, lengths)
+        tape.place(x, x_at, self.y, np.zeros(B, np.int64), self._steps(lengths))
         for k, p in enumerate(weights[:-1]):
             tape.begin(k, TrackLoss._first(self, p)[:, None])
         out = tape.forward(weights, None, masks)
@@ -293,8 +311,11 @@ class PooledRecurrentLoss(PooledLoss):
         return loss, grad
 
     def _masks(self, B, T):
-        self.T = grid(T)
+        self.T = self._steps(grid(T))
         return TrackLoss._masks(self, B)
+
+    def _steps(self, T):
+        return self.net.front.steps(T) if self.net.front else T
 
     def _penalty_on(self, theta, grad):
         return TrackLoss._penalty(self, self.net.views(theta), grad)

@@ -20,6 +20,7 @@ from .._training.initial import glorot, orthogonal
 from .._values import kept
 from . import dense
 from . import recurrent_kernels as kernels
+from .convolution import Front
 from .symbols import Symbols
 
 
@@ -129,7 +130,7 @@ class Net(NamedTuple):
 
     x_lead, y_lead : rows of history that the lags need.   shapes : of the parameters, a named tuple per block.
     link : what is fed back of the outputs, see ``labels.shares``.   symbols : what is looked up in front of it, whose
-    tables lead theta; or None.
+    tables lead theta; or None.   front : convolution behind that, whose weights come next; or None.
     """
 
     cell: Cell
@@ -142,6 +143,7 @@ class Net(NamedTuple):
     shapes: tuple
     link: str = "identity"
     symbols: Symbols | None = None
+    front: Front | None = None
 
     def _made(self):
         content = self._asdict()
@@ -151,7 +153,12 @@ class Net(NamedTuple):
     @property
     def lead(self):
         """Rows of history that the first step needs, of x or y."""
-        return max(self.x_lead, self.y_lead)
+        return max(self.x_history, self.y_lead)
+
+    @property
+    def x_history(self):
+        """Rows of history that it needs of x."""
+        return self.front.history(self.x_lead) if self.front else self.x_lead
 
     @property
     def bidirectional(self):
@@ -180,13 +187,29 @@ class Net(NamedTuple):
 
     @property
     def n_looked_up(self):
-        """Parameters in front, of the tables of symbols."""
+        """Parameters in front, of the tables of symbols and of convolution."""
+        return self.n_tables + (self.front.size if self.front else 0)
+
+    @property
+    def n_tables(self):
+        """Parameters of the tables of symbols, which come first."""
         return self.symbols.size if self.symbols else 0
+
+    def in_front(self, theta):
+        """Return the parameters of convolution."""
+        return theta[self.n_tables : self.n_looked_up]
+
+    def inputs(self, theta, X):
+        """Return x as the net sees it, (N, D'), of rows X (N, D); what lacks history in convolution is 0."""
+        X = self.symbols.inputs(theta, X) if self.symbols else X
+        return self.front.run(self.in_front(theta), X) if self.front else X
 
     @property
     def n_columns(self):
         """D, columns of x as it is given."""
-        return self.symbols.n_columns if self.symbols else self.n_inputs
+        if self.symbols:
+            return self.symbols.n_columns
+        return self.front.columns if self.front else self.n_inputs
 
     @property
     def y_width(self):
@@ -219,6 +242,8 @@ class Net(NamedTuple):
         theta = np.zeros(self.size)
         if self.symbols:
             self.symbols.initial(theta, rng)
+        if self.front:
+            self.front.initial(self.in_front(theta), rng)
         *blocks, readout = self.views(theta)
         start = orthogonal if recurrent_init == "orthogonal" else glorot
         for k, (p, block, cell) in enumerate(zip(blocks, self.blocks, self.cells)):
@@ -241,6 +266,8 @@ class Net(NamedTuple):
         """Mark the weights that decay, (P,): 1 for matrices and embeddings, 0 for the rest."""
         mark = np.zeros(self.size)
         mark[: self.n_looked_up] = 1
+        if self.front:
+            self.front.decays(self.in_front(mark))
         for p in self.views(mark):
             for a in p:
                 a[:] = a.ndim == 3
@@ -255,7 +282,7 @@ class Net(NamedTuple):
             return V
 
         *blocks, readout = weights
-        looks_up = inputs or bool(self.symbols and self.symbols.columns)
+        looks_up = inputs or bool(self.front or (self.symbols and self.symbols.columns))
         U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
         readers = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
         return U, [
@@ -277,6 +304,7 @@ def make_net(
     symbols=None,
     recurrent_lags=(1,),
     dense_widths=(),
+    front=None,
 ):
     """Lay out a net.
 
@@ -309,16 +337,20 @@ def make_net(
         blocks.append(Block(H, False, seen, dense=True))
         seen = _append(seen if skip else (), (len(blocks) - 1,), blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
-    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link, symbols)
+    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link, symbols, front)
 
 
 @kept("recurrent net")
-def lay_out(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity", symbols=None):
+def lay_out(
+    cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity", symbols=None, front=None
+):
     """Make a net of blocks with known sources; see ``Net``."""
     cells = [DENSE if block.dense else cell for block in blocks]
     shapes = [of.shapes(_width(block.sources), block.H) for of, block in zip(cells, blocks)]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
-    return Net(cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link, symbols)
+    return Net(
+        cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link, symbols, front
+    )
 
 
 def abreast(net, thetas):

@@ -10,6 +10,7 @@ import numpy as np
 from .._series.labels import shares
 from .._values import kept
 from . import equations
+from .convolution import make_sight
 from .dynamics import Dynamics
 from .memory import constant, moved_on
 from .recurrent import INPUTS, OUTPUTS, Net
@@ -124,10 +125,9 @@ class RecurrentDynamics(Dynamics):
 
     def seen(self, X, Y, memory):
         """Rows of a memory and of X, Y as the net sees them, (lead + N, D'), (lead + N, O')."""
-        symbols = self.net.symbols
+        symbols, x = self.net.symbols, self.net.inputs(self.theta, np.concatenate([memory.X, X]))
         if symbols is None:
-            return np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
-        x = symbols.inputs(self.theta, np.concatenate([memory.X, X]))
+            return x, np.concatenate([memory.Y, Y])
         return x, np.concatenate([symbols.outputs(self.theta, v) for v in (memory.Y, Y)])
 
     def levels(self, Y):
@@ -208,13 +208,29 @@ class RecurrentDynamics(Dynamics):
         lags = _lags(net, INPUTS)
         if not lags:
             return bias[None]
-        rows = min(n, len(X) + net.x_lead)
+        rows = min(n, len(X) + net.x_history)
         X = np.concatenate([X, np.repeat(X[-1:], rows, axis=0)])[:rows]
         x, _ = self.seen(X, np.empty((0, self.n_outputs)), memory)
         total, width, lead = np.tile(bias, (rows, 1, 1)), net.n_inputs, len(memory.X)
         for lag, at in lags.items():
             total += np.einsum("td,gdh->tgh", x[lead - lag : lead - lag + rows], p.W[:, at : at + width])
         return total
+
+    def strided(self, X):
+        """Outputs (T', 1, O) to a series X (T, D) of which a step of the net is of several rows."""
+        net, at = self.net, np.array([self.lead])
+        sight = make_sight(net, 1, len(X), self.dtype)
+        theta, memory = self.theta.astype(self.dtype, copy=False), self.first()
+        x = np.concatenate([memory.X, X]).astype(self.dtype).ravel()
+        lengths = np.array([len(X)])
+        steps = net.front.steps(lengths)
+        tape = Tape(net, 1, int(steps[0]), self.dtype)
+        tape.place(
+            *sight.inputs(theta, x, at, lengths), np.empty(0, self.dtype), np.zeros(1, np.int64), steps
+        )
+        for k, state in enumerate(memory.states):
+            tape.begin(k, state[:, None])
+        return tape.forward(self.weights).astype(np.float64)
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows, from the states that following the series leads to."""

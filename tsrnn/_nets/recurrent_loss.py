@@ -4,7 +4,7 @@ import numpy as np
 
 from .._series.units import Series, end_to_end, rows_between, runs_of
 from .._training.losses import weights_of
-from .symbols import Lookup
+from .convolution import make_sight
 from .tape import Masks, Tape, with_past
 
 
@@ -56,7 +56,7 @@ class TrackLoss:
         self, net, series, T, B, teaching, dtype, *, held=False, pool=None, lead_in=None, starts=None
     ):
         self.net, self.T, self.B, self.teaching, self.dtype, self.pool = net, T, B, teaching, dtype, pool
-        F, O, lead = net.n_columns, 1 if net.codes_labels else net.n_outputs, max(net.x_lead, net.y_lead)
+        F, O, lead = net.n_columns, 1 if net.codes_labels else net.n_outputs, net.lead
         self.O, stand_in = O, teaching.mean
         if net.codes_labels:
             series = [s._replace(Y=net.symbols.codes(s.Y)) for s in series]
@@ -170,7 +170,9 @@ class TrackLoss:
         """
         at = self.at[tracks] + k * self.T
         lengths = np.minimum(self.end[tracks] - at, self.T)
-        T = self.T if self.net.symbols else int(lengths.max())  # a lookup is of so many steps
+        T = (
+            self.T if self.net.symbols or self.net.front else int(lengths.max())
+        )  # a lookup is of so many steps
         if k == 0:
             self._begin(weights, tracks)
         masks, unmeasured, turned, fed = None, self._own(at, learn, T), None, None
@@ -276,7 +278,7 @@ class TrackLoss:
     def _work_space(self, B):
         """Tape, gradient of the outputs and lookup of B sequences."""
         net, T, dtype = self.net, self.T, self.dtype
-        look = Lookup(net, B, T, dtype) if net.symbols else None
+        look = make_sight(net, B, T, dtype)
         return Tape(net, B, T, dtype), np.empty((T, B, net.n_outputs), dtype), look
 
     def _place(self, tape, look, at, y, y_at, lengths):

@@ -249,7 +249,7 @@ class Lookup:
             self.dy = np.zeros(self.y.size, dtype)
             self.y_plan = np.array([[0, e, self.symbols.size - K * e]])
 
-    def inputs(self, theta, x, at):
+    def inputs(self, theta, x, at, lengths=None):
         """Look up x, flat: x' flat, and the rows in it of step 0 of each sequence, whose row in x is ``at`` (B,)."""
         if self.dx is None:
             return x, at

@@ -437,6 +437,7 @@ def _folded(model, framework):
         "layer_norm": len(layers[0].gain),
         "skip_connections": any(source.which < 0 for source in net.readout),
         "recurrent_lags": any(net.reaches),
+        "convolution": net.front is not None,
         "readout_hidden_layer_sizes": any(block.dense for block in net.blocks),
         "ensemble='mean'": sum(lowest) > 1 + net.bidirectional,
         "pooling='attention'": getattr(model._dynamics(), "pooling", None) == "attention",
