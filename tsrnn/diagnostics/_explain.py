@@ -127,7 +127,8 @@ def _traced(estimator, steps):
     dynamics, name = estimator._dynamics(), type(estimator).__name__
     if not can_trace(dynamics):
         raise TypeError(
-            f"{name} has no trained weights to trace a forecast back through: ask lag_importance, which needs none."
+            f"{name} has no trained weights to trace a forecast back through, or convolution in front of them: ask "
+            "lag_importance, which needs none."
         )
     if hasattr(estimator, "classes_"):
         raise TypeError(f"{name} tells classes, whose probabilities are no sum: explain a regressor.")
