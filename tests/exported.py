@@ -52,9 +52,7 @@ NETS = {
         **QUICK,
     ),
     "elman, leaky": ElmanRegressor((4, 3), leak_rate=(0.1, 0.8), output_lags=1, **QUICK),
-    "elman, skips, long, fed": ElmanRegressor(
-        (4, 3), recurrent_lags=(2, 5), layer_norm=True, output_lags=1, **QUICK
-    ),
+    "elman, skips, long, fed": ElmanRegressor((4, 3), recurrent_lags=(2, 5), output_lags=1, **QUICK),
     "lstm, skips": LSTMRegressor((4,), recurrent_lags=(1, 4), **QUICK),
     "gru, dense, skip": GRURegressor(
         (3, 2), readout_hidden_layer_sizes=(4, 3), skip_connections=True, output_lags=1, **QUICK
