@@ -617,6 +617,7 @@ class RecurrentNetwork(Attending):
     _warmup = (  # settings that together call every kernel
         {
             "hidden_layer_sizes": (2,),
+            "readout_hidden_layer_sizes": (2,),
             "output_lags": 1,
             "training": "closed_loop",
             "max_iter": 1,
@@ -714,6 +715,7 @@ class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork
     _warmup = tuple(  # settings that together call every kernel
         {
             "hidden_layer_sizes": (2,),
+            "readout_hidden_layer_sizes": (2,),
             "output_lags": lags,
             "training": training,
             "max_iter": 1,
