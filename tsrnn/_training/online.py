@@ -164,17 +164,18 @@ class OnlineGradient(Online):
 
     For each row, with its errors r and J = d out / d theta, which feels all rows before it [1]_,
 
-        theta <- theta - learning_rate (J'w r + decay theta)
+        theta <- theta - learning_rate (J'(1 / w + learning_rate J J')^-1 r + decay theta)
 
-    No sequence is cut, as it is in truncated back-propagation, and nothing is kept but the sensitivities: for small
-    nets on streams, row by row with ``partial_fit``. For the squared loss in open loop, of delay nets and of recurrent
-    nets (Elman, LSTM without peepholes, GRU, MinGRU).
+    which is J'w r for a small rate, and no step leads beyond what explains its row [2]_. No sequence is cut, as it is
+    in truncated back-propagation, and nothing is kept but the sensitivities: for small nets on streams, row by row with
+    ``partial_fit``. For the squared loss in open loop, of delay nets and of recurrent nets (Elman, LSTM without
+    peepholes, GRU, MinGRU).
 
     Parameters
     ----------
     learning_rate : float, default=0.01
         Size of a step.
-    clip_norm : float or None, default=1.0
+    clip_norm : float or None, default=None
         The gradient of a row is scaled down to this Euclidean norm where it is longer.
 
     See Also
@@ -185,6 +186,8 @@ class OnlineGradient(Online):
     ----------
     .. [1] R. J. Williams, D. Zipser. "A learning algorithm for continually running fully recurrent neural networks."
        Neural Computation 1(2), 1989.
+    .. [2] P. Toulis, E. M. Airoldi. "Asymptotic and finite-sample properties of estimators based on stochastic
+       gradients." Annals of Statistics 45(4), 2017.
 
     Examples
     --------
@@ -195,7 +198,7 @@ class OnlineGradient(Online):
     >>> model = model.fit(X[:300], y[:300]).partial_fit(X[300:], y[300:])
     """
 
-    def __init__(self, learning_rate=0.01, *, clip_norm=1.0):
+    def __init__(self, learning_rate=0.01, *, clip_norm=None):
         self.learning_rate = learning_rate
         self.clip_norm = clip_norm
 
@@ -208,7 +211,11 @@ class OnlineGradient(Online):
         return ()
 
     def _step(self, theta, r, J, w, share):
-        grad = J.T @ (w * r) + share * theta
+        seen = w > 0
+        r, J, w = r[seen], J[seen], w[seen]
+        S = self.learning_rate * (J @ J.T)
+        S.flat[:: len(S) + 1] += 1 / w
+        grad = J.T @ np.linalg.solve(S, r) + share * theta
         norm = np.sqrt(grad @ grad)
         if self.clip_norm is not None and norm > self.clip_norm:
             grad *= self.clip_norm / norm
