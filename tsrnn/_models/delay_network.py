@@ -188,7 +188,9 @@ class DelayLearner(Embedding, Learner):
     @property
     def _skips(self):
         """Whether the net is trained with an output layer that sees the lags."""
-        return self.skip_connections not in (False, "auto")
+        if self.skip_connections == "auto":
+            return not self.output_lags  # in a free run a path without bounds may run away
+        return bool(self.skip_connections)
 
     @property
     def held_share(self):

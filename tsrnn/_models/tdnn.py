@@ -94,6 +94,15 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     y(t) = f(x(t) ... x(t - L)), f a multilayer perceptron that slides along the series [1]_. With lags between
     its hidden layers too it is a stack of causal convolutions; with dilations, the shape of WaveNet [2]_.
 
+    Parameters
+    ----------
+    skip_connections : bool or "auto", default="auto"
+        Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net. "auto":
+        it does, and what came of it is then blended with the linear model of those lags alone, with the shares of the
+        two that predict the rows held back best; so it is never much worse than that; a Bayesian solver starts from a
+        decay of 10 or more. Where no rows are held back, with another loss than the squared one or categories in X, it
+        is True.
+
     See Also
     --------
     NARXRegressor : with feedback of the outputs.
@@ -114,6 +123,14 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     >>> bool(model.score(X[500:], y[500:]) > 0.99)
     True
     """
+
+    _: KW_ONLY
+    input_lags: Lags = 8
+    layer_lags: object = 0
+    dilations: Sizes | None = None
+    activation: str = "tanh"
+    pooling: str = "last"
+    skip_connections: bool | str = "auto"
 
     _warmup = tuple(
         {"hidden_layer_sizes": (2,), "input_lags": 2, "solver": solver, "max_iter": 1, "random_state": 0}
