@@ -119,7 +119,7 @@ def test_two_ways_to_say_it(one, other):
 
 def test_a_narx_without_output_lags_is_a_tdnn():
     narx = fit(NARX, input_lags=3, output_lags=0, training="open_loop")
-    tdnn = fit(TDNN, input_lags=3, skip_connections=False)
+    tdnn = fit(TDNN, input_lags=3)
     np.testing.assert_allclose(narx.predict(X[TEST]), tdnn.predict(X[TEST]), **exact)
 
 
@@ -265,7 +265,7 @@ def test_the_last_rows_are_held_back(kw, model):
         kw["solver"] = LevenbergMarquardt(bayesian=False)
         if model is NARX:
             kw["training"] = "open_loop"
-    elif model is NARX:
+    else:
         kw["skip_connections"] = False  # or the linear model that it is blended with learns them in the end
     base = fit(model, **kw)
     other_y, other_X = y[TRAIN].copy(), X[TRAIN].copy()
