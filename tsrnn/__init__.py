@@ -1,4 +1,22 @@
-"""Recurrent neural networks for time series, as scikit-learn estimators."""
+"""Recurrent neural networks for time series, as scikit-learn estimators.
+
+Fit, then forecast:
+
+    model = tsrnn.AutoForecaster(horizon=24).fit(None, y)         # y: a Series with dates
+    model.forecast(24, level=80)
+
+Models of numbers       ARXRegressor, TDNNRegressor, NARXRegressor; ElmanRegressor, GRURegressor, LSTMRegressor,
+                        MinGRURegressor, LRURegressor; ESNRegressor, ESNRegressorCV; EncoderDecoderRegressor
+... of labels           TDNNClassifier, NARXClassifier, ElmanClassifier, GRUClassifier, LSTMClassifier,
+                        MinGRUClassifier, LRUClassifier, ESNClassifier, EncoderDecoderClassifier
+... of other models     AutoForecaster (tries and blends), Forecaster (all steps at once), Stream (row by row)
+... to beat             PersistenceRegressor, SeasonalNaiveRegressor
+Losses                  Huber, Pinball, Poisson, NegativeBinomial, Tweedie
+Solvers                 Adam, SGD, RMSprop, LBFGS, LevenbergMarquardt, Evolution, RecursiveLeastSquares
+Through pipelines       forecast, predict_ahead, trajectories, sample_paths, update, partial_fit, calibrate, inside
+Questions               diagnose; warmup compiles ahead of time; WorseThanNaiveWarning
+Modules                 datasets, diagnostics, export, metrics, model_selection, plotting, preprocessing, sktime
+"""
 
 from importlib import import_module
 

@@ -24,6 +24,7 @@ from .._series.seasons import index_of as stamps_index
 from .._series.targets import resolve_bounds, resolve_target
 from .._series.units import in_own, meet
 from .._training.losses import has_log_link, resolve_loss
+from .._training.monitor import progress
 from .compared import warn_if_worse
 from .following import across, cold_past, follow, runs, warn_if_astray, warn_if_short
 from .intervals import (
@@ -219,12 +220,15 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             maker = Maker(fitted.trained.dynamics, fitted.units)
             segments = segments_of(maker, table, U, np.arange(len(U)))
         else:
-            segments = []
-            for train, test in folds(cv, table):
-                refit = self._fitted_on(table, train).fitted_
-                maker = Maker(refit.trained.dynamics, refit.units)
-                U = refit.units.levels(table)
-                segments += segments_of(maker, table, U, test, own=True)
+            segments, pairs = [], folds(cv, table)
+            with progress(getattr(self, "verbose", 0), "calibrate", len(pairs)) as tell:
+                for k, (train, test) in enumerate(pairs, 1):
+                    refit = self._fitted_on(table, train).fitted_
+                    maker = Maker(refit.trained.dynamics, refit.units)
+                    U = refit.units.levels(table)
+                    segments += segments_of(maker, table, U, test, own=True)
+                    if tell is not None:
+                        tell(f"fold {k} of {len(pairs)}")
         self.fitted_ = fitted._replace(errors=Errors(segments, None, {}, fitted.errors.last))
 
     def _unfitted(self):

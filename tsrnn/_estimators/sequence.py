@@ -991,6 +991,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 X = vocabulary.coded(X, self.missing != "error" or not looked_at)
         if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
             return self._check_no_inputs(X, y, reset)
+        if np.ndim(X) == 1 and len(X) and np.ndim(X[0] if isinstance(X, list) else 0) == 0:
+            raise ValueError(
+                f"X has one dimension, {np.shape(X)}, and so does not tell rows from inputs. Reshape your data: "
+                "X.reshape(-1, 1) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."
+            )
         finite = looked_at and (True if self.missing == "error" else "allow-nan")
         if not reset:
             ready = self._ready(X, finite is True)

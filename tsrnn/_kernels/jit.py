@@ -6,6 +6,7 @@ stays in use until the kernel's own file changes.
 """
 
 import logging
+import sys
 from contextlib import suppress
 from functools import cache
 from uuid import uuid4
@@ -60,10 +61,13 @@ def _forgiving(dispatcher):
 
     def load_overload(*args):
         try:
-            return load(*args)
+            ready = load(*args)
         except Exception as error:  # whatever unpickling garbage raises
             _warn_of_damage(type(error).__name__)
-            return None
+            ready = None
+        if ready is None:
+            _say_what_takes_seconds()
+        return ready
 
     def save_overload(*args):
         try:
@@ -85,6 +89,17 @@ def part(function):
 
 
 @cache  # once a process, not once a kernel
+def _say_what_takes_seconds():
+    """Tell the logger; loudly where somebody sits before it and waits."""
+    waits = hasattr(sys, "ps1") or sys.stderr.isatty()
+    logging.getLogger("tsrnn").log(
+        logging.WARNING if waits else logging.INFO,
+        "tsrnn compiles kernels that this installation has not used before: some seconds a model, once. "
+        "python -m tsrnn.warmup compiles all of them ahead of time.",
+    )
+
+
+@cache
 def _warn_of_damage(error):
     warn(
         f"A file of tsrnn's compiled code is damaged ({error}): it is compiled anew and replaced.",

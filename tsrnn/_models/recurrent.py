@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.base import clone
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
 from .._estimators.attending import Attending
@@ -49,7 +50,7 @@ from .._training.monitor import (
     progress,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import LBFGS, Adam, check_needs, is_of_squares, resolve_solver, run_solver, traits
+from .._training.solvers import LBFGS, SGD, Adam, check_needs, is_of_squares, resolve_solver, run_solver, traits
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -58,6 +59,7 @@ WHOLE = 16_000  # rows up to which validation follows whole series
 LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
+STILL = 1e-300  # learning rate of a net that is not trained
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
 LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
 BATCH = 32  # series a mini-batch
@@ -727,6 +729,37 @@ class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork
 
 class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegressor):
     """A regressor around a recurrent net."""
+
+    def initialize(self, X, y, groups=None):
+        """Draw the weights and learn the scales, but train nothing: a net before ``fit``, to look into.
+
+        What ``gradient_flow`` says of it is what training starts from; ``fit`` with ``warm_start=True`` goes on from
+        these weights.
+
+        Parameters
+        ----------
+        X, y, groups : as for ``fit``
+
+        Returns
+        -------
+        self : the estimator, whose verbs answer as those of an untrained net
+
+        Examples
+        --------
+        >>> from tsrnn import LSTMRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(600, random_state=0)
+        >>> LSTMRegressor((8,), random_state=0).initialize(X, y).gradient_flow(X, y, steps=20).shape
+        (1, 20)
+        """
+        still = {"solver": SGD(STILL), "max_iter": 1, "early_stopping": False, "n_restarts": 1, "verbose": 0}
+        net = clone(self).set_params(**still, alpha=0.0)
+        net._is_compared = False
+        net.fit(X, y, groups=groups)
+        parameters = self.get_params(deep=False)
+        self.__dict__ = {**net.__dict__, **parameters}
+        del self._is_compared
+        return self
 
     def gradient_flow(self, X, y, *, steps=None):
         """How far back the net's errors reach: norms of dL(t)/dh(t - k) against k.

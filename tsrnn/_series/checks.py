@@ -105,8 +105,13 @@ def check_y(y):
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
     options = {"dtype": np.float64, "order": "C", "ensure_2d": False, "ensure_all_finite": "allow-nan"}
-    with about("y"):
-        Y = check_array(y, input_name="y", **options)
+    try:
+        with about("y"):
+            Y = check_array(y, input_name="y", **options)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError("y holds words: for labels take a classifier, such as GRUClassifier.") from None
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim

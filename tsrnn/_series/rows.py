@@ -95,6 +95,7 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
         return _from_cube(X, y, weight)
     _check_equally_long("X", X)
     _check_equally_long("y", y)
+    _refuse_series_of_one_dimension(X, y)
     keys, names = _keys(X, y, groups, column)
     if column is not None:
         X = X.drop(columns=column)
@@ -117,6 +118,16 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     values, clock = stamps
     parts = [Part(key, at, Stamps(values[at], clock)) for key, at in zip(keys, rows)]
     return Table(X, y, weight, parts, order, "table", names)
+
+
+def _refuse_series_of_one_dimension(X, y):
+    """Raise where X and y are lists of arrays of one dimension, which would pass for a table's rows."""
+    lists = isinstance(X, (list, tuple)) and isinstance(y, (list, tuple)) and len(X) == len(y)
+    if lists and all(getattr(v, "ndim", 0) == 1 for v in (*X, *y)):
+        raise ValueError(
+            "X is a list of arrays of one dimension, which does not tell rows from inputs: give each series as "
+            "(n_timesteps, n_features), such as x.reshape(-1, 1)."
+        )
 
 
 def one_a_series(X, y, groups=None, column=None):

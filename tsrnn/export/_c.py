@@ -1,6 +1,7 @@
 """Translation of a program into C99: one header with the weights, without allocation."""
 
 import re
+from pathlib import PurePath
 from textwrap import dedent, fill, indent
 
 import numpy as np
@@ -139,7 +140,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     model : fitted regressor or classifier of tsrnn, or fitted search over one
         Of a y a row.
     name : str, default="model"
-        Prefix of all names in the header.
+        Prefix of all names in the header; of a path such as "firmware/plant.h" its stem, "plant".
     start : {"end", "cold", "zeros"} or tuple (X_hist, y_hist), default="end"
         State that ``reset`` sets: the memory after the last row seen, from which ``forecast`` continues; the mean state
         of training, for a series with an unknown past; zeros; or the memory after a history.
@@ -177,6 +178,8 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     >>> [line for line in header.splitlines() if line.startswith("static inline void plant_step")]
     ['static inline void plant_step(plant_state *s, const double *x, const double *y, double *out)']
     """
+    if isinstance(name, (str, PurePath)) and str(name).endswith(".h"):
+        name = re.sub(r"\W", "_", PurePath(name).stem, flags=re.ASCII)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ValueError(f"name={name!r} is no name in C: give letters, digits and _, a letter first.")
     types = {np.dtype(np.float64): ("double", ""), np.dtype(np.float32): ("float", "f")}

@@ -1,0 +1,97 @@
+"""What the library says: messages for what newcomers try, what a fit and a compilation tell, untrained nets."""
+
+import logging
+import sys
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+
+import tsrnn
+from tsrnn import ARXRegressor, ESNRegressor, GRURegressor, LSTMRegressor, NARXRegressor
+from tsrnn._kernels import jit
+from tsrnn.datasets import make_narma
+from tsrnn.export import to_c
+
+
+X, y = make_narma(300, random_state=0)
+
+
+def test_the_public_names_come_first_in_help():
+    for name in tsrnn.__all__:
+        assert f" {name}" in tsrnn.__doc__.replace(";", " ").replace(",", " "), name
+    for module in tsrnn._MODULES:
+        assert module in tsrnn.__doc__.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        (X[:, 0], y, r"X has one dimension, \(300,\).*X.reshape\(-1, 1\)"),
+        ([X[:150, 0], X[150:, 0]], [y[:150], y[150:]], "X is a list of arrays of one dimension"),
+        ([X[:150], X[150:]], ["a", "b"], "GRUClassifier"),
+        (X, np.resize(["a", "b"], 300), "take a classifier, such as GRUClassifier"),
+    ],
+    ids=["X of one dimension", "list of such", "labels of series", "labels of rows"],
+)
+def test_what_newcomers_try(X, y, words):
+    for model in (NARXRegressor(), GRURegressor()):
+        with pytest.raises(ValueError, match=words):
+            model.fit(X, y)
+    with pytest.raises(ValueError, match="Reshape your data"):
+        ARXRegressor().fit(*make_narma(99, random_state=0)).predict(np.zeros(5))
+
+
+def test_names_of_c_from_paths():
+    model = ARXRegressor().fit(X, y)
+    assert to_c(model, "firmware/plant-2.h") == to_c(model, "plant_2")
+    with pytest.raises(ValueError, match="no name in C"):
+        to_c(model, "plant-2")
+
+
+def test_compilation_says_once_what_takes_the_seconds(caplog, monkeypatch):
+    jit._say_what_takes_seconds.cache_clear()
+    with caplog.at_level(logging.INFO, "tsrnn"):
+        jit._say_what_takes_seconds()
+        jit._say_what_takes_seconds()
+    (record,) = caplog.records
+    assert "warmup" in record.message
+    assert record.levelno == logging.INFO  # nobody waits
+    jit._say_what_takes_seconds.cache_clear()
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    jit._say_what_takes_seconds()
+    assert caplog.records[-1].levelno == logging.WARNING
+
+
+def test_calibration_shows_its_folds(capsys):
+    ARXRegressor().fit(X, y).calibrate(X, y, cv=2)
+    assert capsys.readouterr().out == ""
+    model = LSTMRegressor((2,), max_iter=1, random_state=0).fit(X, y)
+    model.set_params(verbose=2).calibrate(X, y, cv=2)
+    assert capsys.readouterr().out.splitlines() == ["calibrate: fold 1 of 2", "calibrate: fold 2 of 2"]
+
+
+def test_untrained_nets():
+    for sizes in ((3,), (3, 2)):
+        net = LSTMRegressor(sizes, max_iter=2, random_state=0)
+        parameters = net.get_params()
+        one = net.initialize(X, y)
+        assert one is net
+        assert net.get_params() == parameters
+        theta = net.theta_
+        assert net.gradient_flow(X, y, steps=5).shape == (len(sizes), 5)
+        assert np.array_equal(net.initialize(X, y).theta_, theta)
+        assert net.predict(X[:4]).shape == (4,)
+        assert not np.array_equal(net.fit(X, y).theta_, theta)
+    warm = LSTMRegressor((3,), max_iter=1, warm_start=True, random_state=0).initialize(X, y)
+    assert np.isfinite(warm.fit(X, y).theta_).all()
+
+
+def test_states_as_features():
+    reservoir = ESNRegressor(40, start="cold", random_state=0)
+    pipeline = make_pipeline(reservoir, Ridge(1e-6)).fit(X[:200], y[:200])
+    states = reservoir.fit(X[:200], y[:200]).transform(X[200:])
+    np.testing.assert_array_equal(states, reservoir.states(X[200:]))
+    np.testing.assert_allclose(pipeline.predict(X[200:]), pipeline[-1].predict(states))
+    assert np.corrcoef(pipeline.predict(X[200:])[20:], y[220:])[0, 1] > 0.7
