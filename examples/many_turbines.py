@@ -128,7 +128,7 @@ def picture(out, y, forecast, curves):
         ForecastDisplay(fan, history=y[name][: fan.index[0]][:-1], truth=y[name][fan.index[0] :]).plot(
             ax, last=48
         )
-        ax.set(ylabel="power, kW", title=f"Turbine {name}", ylim=(0, 2050))
+        ax.set(ylabel="" if k % 2 else "power, kW", title=f"Turbine {name}", ylim=(0, 2050))
         if k != 1:
             ax.get_legend().remove()
     ax = fig.add_subplot(places[2, :])

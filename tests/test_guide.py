@@ -1,6 +1,7 @@
 """The blocks of the README and of every chapter of the guide run, as they are printed, and draw their pictures."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -32,6 +33,26 @@ def test_chapters(path, tmp_path, monkeypatch):
     text = path.read_text("utf-8")
     assert f"]({path.stem}.png)" in text
     assert (path.parent / f"{path.stem}.png").stat().st_size < 100_000
+
+
+def test_notebooks_say_what_their_chapters_say():
+    """The code of both is the same, and that of the chapters runs."""
+    spec = importlib.util.spec_from_file_location("notebooks", ROOT / "examples" / "notebooks.py")
+    notebooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(notebooks)
+    assert [place.name for place, _ in notebooks.stale()] == [], "run python examples/notebooks.py"
+    places = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
+    assert [place.stem for place in places] == [path.stem for path in make.chapters()]
+    for place, path in zip(places, make.chapters()):
+        cells = json.loads(place.read_text("utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        blocks = re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+        assert code == [block.rstrip() for block in blocks]
+        for cell in cells:
+            for target in re.findall(r"\]\(([^)#:]+)\)", "".join(cell["source"])):
+                assert cell["cell_type"] == "code" or (place.parent / target).exists(), (
+                    f"{place.name}: {target}"
+                )
 
 
 def test_links_of_readme_and_guide_lead_somewhere():

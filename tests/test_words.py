@@ -5,11 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
 
 import tsrnn
-from tsrnn import ARXRegressor, ESNRegressor, GRURegressor, LSTMRegressor, NARXRegressor
+from tsrnn import ARXRegressor, GRURegressor, LSTMRegressor, NARXRegressor
 from tsrnn._kernels import jit
 from tsrnn.datasets import make_narma
 from tsrnn.export import to_c
@@ -86,12 +84,3 @@ def test_untrained_nets():
         assert not np.array_equal(net.fit(X, y).theta_, theta)
     warm = LSTMRegressor((3,), max_iter=1, warm_start=True, random_state=0).initialize(X, y)
     assert np.isfinite(warm.fit(X, y).theta_).all()
-
-
-def test_states_as_features():
-    reservoir = ESNRegressor(40, start="cold", random_state=0)
-    pipeline = make_pipeline(reservoir, Ridge(1e-6)).fit(X[:200], y[:200])
-    states = reservoir.fit(X[:200], y[:200]).transform(X[200:])
-    np.testing.assert_array_equal(states, reservoir.states(X[200:]))
-    np.testing.assert_allclose(pipeline.predict(X[200:]), pipeline[-1].predict(states))
-    assert np.corrcoef(pipeline.predict(X[200:])[20:], y[220:])[0, 1] > 0.7

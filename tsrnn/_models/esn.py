@@ -864,30 +864,6 @@ class EchoStateNetwork:
                 past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
         return table.give_back(states)
 
-    def transform(self, X):
-        """States as features, for any readout of scikit-learn: ``make_pipeline(ESNRegressor(), Lasso())``.
-
-        Parameters
-        ----------
-        X : as for ``predict``; where a model sees its own output, it feeds itself
-
-        Returns
-        -------
-        states : as from :meth:`states`
-
-        Examples
-        --------
-        >>> from sklearn.linear_model import Lasso
-        >>> from sklearn.pipeline import make_pipeline
-        >>> from tsrnn import ESNRegressor
-        >>> from tsrnn.datasets import make_narma
-        >>> X, y = make_narma(600, random_state=0)
-        >>> pipeline = make_pipeline(ESNRegressor(50, start="cold", random_state=0), Lasso(1e-4)).fit(X[:500], y[:500])
-        >>> pipeline.predict(X[500:]).shape
-        (100,)
-        """
-        return self.states(X)
-
     def eigenvalues(self):
         """Of (1 - a) I + a W, the linear part of a step.
 
