@@ -50,7 +50,16 @@ from .._training.monitor import (
     progress,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import LBFGS, SGD, Adam, check_needs, is_of_squares, resolve_solver, run_solver, traits
+from .._training.solvers import (
+    LBFGS,
+    SGD,
+    Adam,
+    check_needs,
+    is_of_squares,
+    resolve_solver,
+    run_solver,
+    traits,
+)
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS

@@ -105,7 +105,8 @@ def _delay_slopes(dynamics, seen, x, y, output):
 
 def _recurrent_slopes(dynamics, seen, x, y, output):
     """Trace a recurrent net, back through its states."""
-    net, weights, m = dynamics.net, dynamics.params, len(x)
+    net, m = dynamics.net, len(x)
+    weights = net.views(np.require(dynamics.theta, np.float64, ["C", "A", "W"]))
     n, T = x.shape[1], x.shape[1] - seen.lead
     tape, at = Tape(net, m, T, np.float64), np.arange(m) * n + seen.lead
     x, y = np.ascontiguousarray(x).ravel(), np.ascontiguousarray(y).ravel()

@@ -54,7 +54,7 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
     Raises
     ------
     TypeError
-        The model has no trained weights to trace: a reservoir, a mean of models, a naive forecast. Their
+        The model has no trained weights to trace: a reservoir, a mean of models, a naive forecast, convolution. Their
         :func:`lag_importance` is found without a gradient.
     ValueError
         An argument is out of range.
