@@ -12,7 +12,9 @@ Models of numbers       ARXRegressor, TDNNRegressor, NARXRegressor; ElmanRegress
 ... of other models     AutoForecaster (tries and blends), Forecaster (all steps at once), Stream (row by row)
 ... to beat             PersistenceRegressor, SeasonalNaiveRegressor
 Losses                  Huber, Pinball, Poisson, NegativeBinomial, Tweedie
-Solvers                 Adam, SGD, RMSprop, LBFGS, LevenbergMarquardt, Evolution, RecursiveLeastSquares
+Solvers                 Adam, SGD, RMSprop, LBFGS, LevenbergMarquardt, Evolution; row by row
+                        KalmanFilter, OnlineGradient, RecursiveLeastSquares
+In front of a net       Convolution
 Through pipelines       forecast, predict_ahead, trajectories, sample_paths, update, partial_fit, calibrate, inside
 Questions               diagnose; warmup compiles ahead of time; WorseThanNaiveWarning
 Modules                 datasets, diagnostics, export, metrics, model_selection, plotting, preprocessing, sktime
