@@ -99,7 +99,7 @@ def bias(y_true, y_pred):
 
 
 def fit_percentage(y_true, y_pred):
-    """How much of y a free run explains, 100 (1 - RMSE / standard deviation of y) [1]_.
+    """Return how much of y a free run explains, 100 (1 - RMSE / standard deviation of y) [1]_.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ def skill(y_true, y_pred, y_reference, metric=rmse):
 
 
 def _mean_over_outputs(metric, y_true, y_pred=None, **ends):
-    """Average metric(y, *forecasts) over the outputs, each over the rows in which it was valid."""
+    """Average metric(y, *forecasts) over the outputs, each over the rows in which it was measured."""
     y, *forecasts = _checked(y_true, **({"y_pred": y_pred} if y_pred is not None else ends))
     valid = np.isfinite(y)
     if not valid.any(axis=0).all():

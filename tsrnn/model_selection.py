@@ -510,7 +510,7 @@ def _minus_error(estimator, X, y, metric, horizon, step, start):
 
 
 def forecast_scorer(metric="rmse", horizon=1, *, step=1, start=None):
-    """A scorer of forecasts for ``scoring=`` in ``GridSearchCV``, ``cross_val_score`` and the like.
+    """Make a scorer of forecasts for ``scoring=`` in ``GridSearchCV``, ``cross_val_score`` and the like.
 
     Every row of a test fold, as far as ``horizon`` reaches, is an origin whose forecast starts from the measured y
     before it; the first goes on from the end of the training fold. Also for pipelines and panels.

@@ -128,7 +128,7 @@ def knots_of(blocks):
 
 
 def _weights(block, o, half_life, n):
-    """Weights (n,) of the rows of an output: measured, weighted by the user, discounted by age."""
+    """Weigh the rows of an output, (n,): measured, weighted by the user, discounted by age."""
     counts = block.known[:n, o] * block.weight[:n]
     if np.isfinite(half_life):
         counts *= 0.5 ** ((n - 1 - np.arange(n)) / (half_life * n))
@@ -219,7 +219,7 @@ def extended(fitted, sums, recipe, o, new):
 
 
 def _range(blocks, recipe, o, cuts):
-    """Bounds of forecasts: the range of the training levels and a margin."""
+    """Return bounds of forecasts: the range of the training levels and a margin."""
     low = min(block.levels(recipe.pointwise)[:c, o].min() for block, c in zip(blocks, cuts) if c)
     high = max(block.levels(recipe.pointwise)[:c, o].max() for block, c in zip(blocks, cuts) if c)
     room = BEYOND * (high - low) if recipe.pointwise is None else 0.5 * (high - low)

@@ -133,7 +133,7 @@ def _in_terms(transform, method):
 
 
 def _limits(units, p, filled):
-    """Bounds of the level, each a number, an array (O,) or a value of the program."""
+    """Return bounds of the level, each a number, an array (O,) or a value of the program."""
     bounds = units.bounds
     if bounds is None:
         return -np.inf, np.inf

@@ -196,14 +196,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             raise
 
     def _trained(self):
-        """The model and how it was learnt, for attributes."""
+        """Return the model and how it was learnt, for attributes."""
         if "fitted_" not in self.__dict__:
             name = type(self).__name__
             raise NotFittedError(f"This {name} is not fitted yet: call fit before asking for what it learnt.")
         return self.__dict__["fitted_"].trained
 
     def _dynamics(self):
-        """The fitted model."""
+        """Return the fitted model."""
         return self._trained().dynamics
 
     @property
@@ -284,12 +284,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return self._only().timeline
 
     def _units(self):
-        """How numbers become the model's, for attributes."""
+        """Return how numbers become the model's, for attributes."""
         self._trained()
         return self.fitted_.units
 
     def _only(self):
-        """The place of the one series."""
+        """Return the place of the one series."""
         places = self.series_
         if None not in places:
             raise AttributeError(f"{type(self).__name__} has not seen one series: look into series_.")

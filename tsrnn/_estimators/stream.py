@@ -133,7 +133,7 @@ class Stream:
     # ---------------------------------------------------------------------------------- rows
 
     def step(self, x=(), y=None):
-        """The answer to the next row.
+        """Return the answer to the next row.
 
         Parameters
         ----------
