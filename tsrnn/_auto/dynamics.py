@@ -64,10 +64,8 @@ class Reading(NamedTuple):
         """
         if self.timeline is None:
             return None
-        per, stated = (
-            PER_SECOND[self.timeline.clock.unit],
-            np.round(1000 * stated).astype(np.int64),
-        )  # exact to a ms
+        per = PER_SECOND[self.timeline.clock.unit]
+        stated = np.round(1000 * stated).astype(np.int64)  # exact to a ms
         stated = stated * (per // 1000) if per >= 1000 else stated // (1000 // per)
         last = self.timeline.last if before is None else before
         later = stated > np.maximum.accumulate(np.concatenate([[0 if before is None else last], stated]))[:-1]

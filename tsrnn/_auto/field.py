@@ -32,14 +32,8 @@ class Block:
     """
 
     def __init__(self, Y, ahead, seen, stamps, place, clock, weight=None):
-        self.Y, self.ahead, self.seen, self.stamps, self.place, self.clock = (
-            Y,
-            ahead,
-            seen,
-            stamps,
-            place,
-            clock,
-        )
+        self.Y, self.ahead, self.seen = Y, ahead, seen
+        self.stamps, self.place, self.clock = stamps, place, clock
         self.weight = np.ones(len(Y)) if weight is None else weight
         self._calendars, self._levels, self.remembered = {}, {}, {}
 

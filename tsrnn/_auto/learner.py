@@ -124,9 +124,8 @@ class RaceLearner(Learner):
 
     def _blend(self, members, weights, reading, lags, Ys, scales, mean):
         """Join members and weights (C, h, O) to a ``Blend``."""
-        step = np.minimum(
-            np.arange(int(self.p.horizon)), weights.shape[1] - 1
-        )  # the last one's weights go on
+        # the last one's weights go on
+        step = np.minimum(np.arange(int(self.p.horizon)), weights.shape[1] - 1)
         season = max((1, *reading.calendar.seasons))
         furthest = max([max(lags), *(member.lead for member in members)])
         looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE)

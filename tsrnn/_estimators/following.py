@@ -150,11 +150,9 @@ def _follow_measured(dynamics, units, inputs, U, past, rows):
 
 def _follow_unknown(dynamics, units, inputs, U, past, rows):
     """Follow rows with unmeasured y, step by step through a ``Loop``; as ``_follow_measured``."""
-    X, inputs, n = (
-        inputs.z[rows.start : rows.stop + dynamics.looks_ahead],
-        inputs.of(rows),
-        rows.stop - rows.start,
-    )
+    X = inputs.z[rows.start : rows.stop + dynamics.looks_ahead]
+    inputs = inputs.of(rows)
+    n = rows.stop - rows.start
     loop = Loop(units, past.levels[None], inputs.limits, n, given=U[rows][:, None])
     unknown = np.full((len(X), U.shape[1]), np.nan)
     if dynamics.sees_y:

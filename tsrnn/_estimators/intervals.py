@@ -59,10 +59,7 @@ STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
 FREE = 2  # independent errors, as which any number counts at least
-KEPT, BLOCK = (
-    192,
-    32,
-)  # rows of each series that update has seen, kept at least; the oldest go in blocks of BLOCK
+KEPT, BLOCK = 192, 32  # rows that ``update`` keeps of each series, at least; the oldest go in blocks
 FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
 RIDGE, FLOOR = 3.0, 1e-3  # rows' worth of no slope; the least error, in median ones, for a logarithm
 LAGS = 12  # at which the autocorrelation of errors is looked at
@@ -313,10 +310,8 @@ def local_scale(forecasts, last, errors):
         return None, np.ones(n)
     weights = _slopes(terms, log)
     mean = (terms @ weights).mean()
-    weights[0], predicted = (
-        weights[0] - mean,
-        predicted - mean,
-    )  # scores stay in the units of errors, as at the steps beside
+    weights[0] -= mean  # scores stay in the units of errors, as at the steps beside
+    predicted -= mean
     bounds = tuple(np.quantile(terms @ weights, [0.01, 0.99]))
     return scale._replace(weights=weights, bounds=bounds), np.exp(predicted.clip(*bounds))
 
@@ -987,9 +982,8 @@ def folds(cv, table):
         check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
         tests = [[] for _ in range(cv)]
         for rows in (np.arange(p.rows.start, p.rows.stop) for p in table.parts):
-            turns = int(
-                np.clip(len(rows) // (cv * MIN_PIECE_ROWS), 1, MAX_FOLD_PIECES)
-            )  # else a copy knows no winter
+            # else a copy knows no winter
+            turns = int(np.clip(len(rows) // (cv * MIN_PIECE_ROWS), 1, MAX_FOLD_PIECES))
             for k, stretch in enumerate(np.array_split(rows, cv * turns)):
                 tests[k % cv].append(stretch)
         tests = [np.concatenate(stretches) for stretches in tests]

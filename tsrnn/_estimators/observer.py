@@ -88,10 +88,8 @@ def _most_likely(errors, moves, z):
             return z
         JJ, g, E = J.T @ J, J.T @ r + q * z[moves], r @ r + q * (z @ z)
         for damping in (0.0, *10.0 ** np.arange(-3, 4)):
-            trial, step = (
-                z.copy(),
-                solve(JJ, np.full(len(moves), q * (1 + damping) + damping * np.mean(r**2)), -g),
-            )
+            trial = z.copy()
+            step = solve(JJ, np.full(len(moves), q * (1 + damping) + damping * np.mean(r**2)), -g)
             if step is None:
                 continue
             trial[moves] += step

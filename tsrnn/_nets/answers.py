@@ -162,10 +162,8 @@ class AnswerLoss:
             share = min(1.0, self.epoch / max(1, t.epochs - 1))
             fed = self._rng.random_sample((len(which), self.answered[which].max())) < share
         if random and (t.recurrent_dropout or t.dropout):
-            rates, steps = (
-                (t.recurrent_dropout, t.dropout),
-                (self.lengths[which[0]], self.answered[which].max()),
-            )
+            rates = (t.recurrent_dropout, t.dropout)
+            steps = (self.lengths[which[0]], self.answered[which].max())
             masks = draw_masks(self.net, rates, self._rng, len(which), steps, self.dtype)
         return which, fed, masks
 

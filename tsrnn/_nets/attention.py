@@ -147,11 +147,9 @@ def attend_back(
     B, T, H = seen.shape
     M = last - first
     for b in range(B):
-        rows, at_T, at_H = (
-            _rows(first, last, B * H, b * H),
-            _rows(first, last, T, np.int64(0)),
-            _rows(first, last, H, np.int64(0)),
-        )
+        rows = _rows(first, last, B * H, b * H)
+        at_T = _rows(first, last, T, np.int64(0))
+        at_H = _rows(first, last, H, np.int64(0))
         dc = flat(dC[b])[first * H : last * H].reshape(M, H)
         de, a = np.zeros((M, T), S.dtype), flat(E[b])[first * T : last * T].reshape(M, T)
         add_product(flat(dC[b]), at_H, turned[b], de)

@@ -343,9 +343,8 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
     theta = _writable(theta)
     x, Y = _seen(plan, theta, X, Y, X_before, Y_before)
     x = x.ravel()
-    rows = (
-        BLOCK_ROWS if settle is None else CACHE_NUMBERS
-    )  # with ``settle``, a kernel call is one step of all runs
+    # with ``settle``, a kernel call is one step of all runs
+    rows = BLOCK_ROWS if settle is None else CACHE_NUMBERS
     at_once = max(1, min(BLOCK_ROWS, rows // steps))
     for i in range(0, len(first), at_once):
         block = slice(i, min(i + at_once, len(first)))

@@ -122,11 +122,9 @@ class Episode(NamedTuple):
         """Split Z (N, .) into what encoder (N, T, V + A + O) and decoder (N, n, A) see, and the last y (N, O Q)."""
         V, A, O, Q = self.widths
         a, b = self.T * V, self.T * V + (self.T + self.n) * A
-        v, u, y = (
-            Z[:, :a].reshape(len(Z), self.T, V),
-            Z[:, a:b].reshape(len(Z), self.T + self.n, A),
-            Z[:, b:].reshape(len(Z), self.T, O),
-        )
+        v = Z[:, :a].reshape(len(Z), self.T, V)
+        u = Z[:, a:b].reshape(len(Z), self.T + self.n, A)
+        y = Z[:, b:].reshape(len(Z), self.T, O)
         return np.concatenate([v, u[:, : self.T], y], axis=2), u[:, self.T :], np.repeat(y[:, -1], Q, axis=1)
 
     def tape(self, B, dtype):

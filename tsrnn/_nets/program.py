@@ -165,10 +165,8 @@ class Program:
 
     def prune(self):
         """Remove the values that the forecast does not depend on."""
-        used, new = (
-            {"out"},
-            {"out", *(span.name for terms in self.fed.values() for t in terms for span in leaves(t))},
-        )
+        used = {"out"}
+        new = {"out", *(span.name for terms in self.fed.values() for t in terms for span in leaves(t))}
         while new:
             used |= new
             names = [span.name for name in new if name in self.values for span in spans(self.values[name])]

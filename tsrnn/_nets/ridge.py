@@ -27,14 +27,10 @@ from .._warn import warn
 
 
 PANEL = 24  # columns of a panel: three of the widest vectors, and a whole number of narrower ones
-DECADES = (
-    -14,
-    4,
-)  # of alpha over the mean square of the columns: the range of the search for the most evidence
+DECADES = -14, 4  # of alpha over the mean square of the columns, searched for the most evidence
 RESOLUTION = 4 * np.finfo(float).eps  # relative size below which rounding hides a difference
-FOLD_TOLERANCE = (
-    3e-6  # distance from a fold's solution at which the iteration ends, in units of the fold's error
-)
+# distance from a fold's solution at which the iteration ends, in units of the fold's error
+FOLD_TOLERANCE = 3e-6
 MAX_ITERATIONS = 20  # more would cost as much as the direct solution
 
 

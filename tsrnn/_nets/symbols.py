@@ -127,12 +127,8 @@ class Symbols(NamedTuple):
 
     def plan(self):
         """Return the table of ``look_up`` for x, (D, 3)."""
-        plan, place, begin, of = (
-            np.zeros((self.n_columns, 3), np.int64),
-            0,
-            0,
-            {c: v for c, *v in self.columns},
-        )
+        plan, place, begin = np.zeros((self.n_columns, 3), np.int64), 0, 0
+        of = {c: v for c, *v in self.columns}
         for d in range(self.n_columns):
             C, e = of.get(d, (0, 0))
             plan[d] = place, e, begin

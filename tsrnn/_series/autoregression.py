@@ -87,16 +87,11 @@ def sums_until(rows, counts, cuts):
     sums, n, total, products, start = [], 0.0, np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2), 0
     for cut in cuts:
         block = slice(start, cut)
-        z = np.where(
-            weight[block, None] > 0, rows[block] - shift, 0.0
-        )  # near zero, so that squares do not cancel
+        # near zero, so that squares do not cancel
+        z = np.where(weight[block, None] > 0, rows[block] - shift, 0.0)
         weighted = z * weight[block, None]
-        n, total, products, start = (
-            n + weight[block].sum(),
-            total + weighted.sum(axis=0),
-            products + z.T @ weighted,
-            cut,
-        )
+        n, total = n + weight[block].sum(), total + weighted.sum(axis=0)
+        products, start = products + z.T @ weighted, cut
         sums.append(_centred(n, total, products, shift))
     return sums
 

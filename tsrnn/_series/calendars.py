@@ -80,9 +80,8 @@ def _known(freq, day):
     calendar = of_offset(freq)
     if calendar is not None and calendar.kind == "months" and calendar.at is None:
         at = day - _day_of(_month(day), "start") + 1
-        return (
-            calendar._replace(at=at) if (at <= 28).all() else None
-        )  # the 31st becomes the 28th, and stays it
+        # the 31st becomes the 28th, and stays it
+        return calendar._replace(at=at) if (at <= 28).all() else None
     return calendar
 
 

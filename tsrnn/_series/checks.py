@@ -14,9 +14,8 @@ from .._warn import warn
 
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
-TEMPORAL = re.compile(
-    "date|time|duration|period|interval"
-)  # in the names of dtypes of pandas, polars and Arrow
+# in the names of dtypes of pandas, polars and Arrow
+TEMPORAL = re.compile("date|time|duration|period|interval")
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
 
 

@@ -27,23 +27,7 @@ DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a
 WORKING = {"week": 5.0, "year": 261.0}  # rows, of business days
 MOST_LAG = 1200  # rows to which correlations are looked at
 PEAK = 0.2  # correlation that a season of its own accord must have
-USUAL = (
-    4,
-    7,
-    12,
-    24,
-    48,
-    52,
-    60,
-    96,
-    144,
-    168,
-    288,
-    336,
-    672,
-    1008,
-    1440,
-)  # rows, where the index has no time
+USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 FEW_ROWS = 3  # times the longest lag that rows must have
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags

@@ -348,9 +348,8 @@ def resolve_target(target_transform):
                 f"any sign and size: put {step!r} first."
             )
         else:
-            pointwise.append(
-                clone(transform, safe=False)
-            )  # the fitted model keeps it, whatever set_params does later
+            # the fitted model keeps it, whatever set_params does later
+            pointwise.append(clone(transform, safe=False))
     return Target(tuple(pointwise), -polynomial[1:], season, tuple(changes))
 
 

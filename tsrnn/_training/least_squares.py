@@ -15,9 +15,8 @@ from threadpoolctl import ThreadpoolController
 from .._kernels.simd_v2 import add_outer
 
 
-STRIP = (
-    64  # rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half
-)
+# rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half
+STRIP = 64
 
 
 def add_normal_equations(A, r, w, AA, Ar):

@@ -573,9 +573,8 @@ def _cross_correlations(e, inputs, first, max_lag):
                 continue  # an input that never moves, or an indicator, whose square does not
             columns[name, test] = r[first:]
             of_a, of_b = (correlation(v, v, max_lag)[0][1:] for v in (a, b))
-            wider = max(
-                1.0, 1 + 2 * np.nansum(of_a * of_b)
-            )  # Bartlett's variance, where both are autocorrelated
+            # Bartlett's variance, where both are autocorrelated
+            wider = max(1.0, 1 + 2 * np.nansum(of_a * of_b))
             bounds[name, test] = BOUND * np.sqrt(wider / pairs[0])
     names = pd.MultiIndex.from_tuples(list(columns), names=["input", "test"]) if columns else []
     lags = pd.RangeIndex(first, first + max_lag + 1, name="lag")[: len(e) - first]
@@ -594,11 +593,9 @@ def _compare(rows, forecasts, trained, settings, options):
     the second.   options : of the linear baseline.
     """
     half = 0 if trained else len(rows.y) // 2
-    learn, test, start = (
-        trained or rows.cut(slice(half)),
-        rows.cut(slice(half, None)),
-        "auto" if trained else "end",
-    )
+    learn = trained or rows.cut(slice(half))
+    test = rows.cut(slice(half, None))
+    start = "auto" if trained else "end"
     lead, first, period = settings.lead, settings.first, settings.period
     seasonal = period is not None and period <= len(learn.y)
     lags = {*range(lead, lead + 3), *([period] if seasonal and lead <= period <= len(learn.y) // 4 else [])}

@@ -95,10 +95,8 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
     out, dx, dy = slopes(dynamics, frame, nodes, output)
     answer, slope = _in_units(estimator, key, out, output, _base(estimator, y, past, row, rows, steps))
     share = (weights * slope)[:, None, None]
-    moved_x, moved_y = (
-        (frame.x - frame.x0) * (share * dx).sum(axis=0),
-        (frame.y - frame.y0) * (share * dy).sum(axis=0),
-    )
+    moved_x = (frame.x - frame.x0) * (share * dx).sum(axis=0)
+    moved_y = (frame.y - frame.y0) * (share * dy).sum(axis=0)
     moved_y[len(moved_y) - steps :] = 0.0  # the net's own, whose causes have their shares
     table = np.hstack([_by_column(moved_x, dynamics, len(names[0])), moved_y])[::-1]
     table = table[: 1 + np.flatnonzero(np.any(table != 0, axis=1)).max(initial=0)]

@@ -84,9 +84,8 @@ def _add_classes(p, fitted):
 
 def title(model, p):
     """Return the first line of a file that is generated from a program."""
-    name = re.sub(
-        r"\W", "", type(getattr(model, "best_estimator_", model)).__name__
-    )  # it is printed in a comment
+    # it is printed in a comment
+    name = re.sub(r"\W", "", type(getattr(model, "best_estimator_", model)).__name__)
     return f"{name}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
 
 
