@@ -150,7 +150,7 @@ class Start(NamedTuple):
 
 
 def _in_scale(learner, units):
-    """The learner, told how y was scaled where its loss has a log link."""
+    """Return the learner, adapted to the scale of y where its loss has a log link."""
     return learner.for_scale(units.y.scale) if isinstance(units.y, LogLink) else learner
 
 

@@ -39,10 +39,10 @@ class LinearLearner(DelayLearner):
     held_share = 0.0
 
     def before(self, trained, net):
-        """Nothing: there is only one solution."""
+        """Return None: there is only one solution."""
 
     def learn(self, net, series, mean, rng, before=None):
-        """Solve."""
+        """Solve the normal equations of all rows."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
         loss = self._loss(net, series, open_loop(net), 0.0)
         if loss.n == 0:
@@ -67,7 +67,7 @@ class LinearLearner(DelayLearner):
         return trained._replace(carry=trained.carry._replace(sums=tuple(sums)))
 
     def _solved(self, net, sums, mean):
-        """``Trained`` from sums."""
+        """Solve sums; returns ``Trained``."""
         alpha = likely_penalty(sums) if self.p.alpha == "auto" else float(self.p.alpha)
         theta, sse = ridge(net, sums, alpha)
         weight = sum(alike.weight * len(alike.outputs) for alike in sums)
@@ -81,19 +81,19 @@ class LinearLearner(DelayLearner):
 
 
 def _added(sums, new):
-    """Two tuples of ``Alike``, over different rows, as one."""
+    """Add two tuples of ``Alike``, over different rows."""
     if [a.outputs.tolist() for a in sums] == [a.outputs.tolist() for a in new]:
         return tuple(
             Alike(a.outputs, a.A + b.A, a.c + b.c, a.yy + b.yy, a.weight + b.weight)
             for a, b in zip(sums, new)
         )
-    old, more = ({int(o): (a, k) for a in side for k, o in enumerate(a.outputs)} for side in (sums, new))
-    each = []
+    old, latest = ({int(o): (a, k) for a in side for k, o in enumerate(a.outputs)} for side in (sums, new))
+    merged = []
     for o, (a, i) in sorted(old.items()):
-        b, k = more[o]
+        b, k = latest[o]
         c, yy = a.c[:, i : i + 1] + b.c[:, k : k + 1], a.yy[i : i + 1] + b.yy[k : k + 1]
-        each.append(Alike(np.array([o]), a.A + b.A, c, yy, a.weight + b.weight))
-    return tuple(each)
+        merged.append(Alike(np.array([o]), a.A + b.A, c, yy, a.weight + b.weight))
+    return tuple(merged)
 
 
 class ARXRegressor(SequenceRegressor):

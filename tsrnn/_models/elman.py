@@ -213,13 +213,13 @@ def draw_leaks(rng, p):
 
 @kept("elman")
 def cell(activation, learned, layer_norm, leak=(), last=True):
-    """The cell of an Elman net.
+    """Return the cell of an Elman net.
 
     last : whether it sees h one row ago.   leak : () for none, "learned", (a,), (a_1 ... a_H) or ("range", lowest,
     highest), log-spaced over the units.
     """
     start, gain, kind = int(learned), int(layer_norm), ACTIVATIONS[activation]
-    learnt, given = int(leak == "learned"), leak not in ((), "learned")
+    learnt, is_fixed = int(leak == "learned"), leak not in ((), "learned")
 
     def shapes(D, H):
         return Parameters((1, D, H), (1, H), (start, H), (int(last), H, H), (learnt * H,), (gain, H))
@@ -244,10 +244,10 @@ def cell(activation, learned, layer_norm, leak=(), last=True):
         terms,
         torch=Layout((0,), lacks=leaky or lacks),
         draw=draw_leaks if learnt else None,
-        dream=None if given else partial(dream, kind, learnt),
+        dream=None if is_fixed else partial(dream, kind, learnt),
         keras=Layout((0,), lacks=leaky),
         apart=None if layer_norm or learnt else -1,
-        constants=(lambda H: {"leak": rates(leak, H)}) if given else None,
+        constants=(lambda H: {"leak": rates(leak, H)}) if is_fixed else None,
     )
 
 
@@ -318,7 +318,7 @@ class ElmanParameters(LaggedParameters):
         return cell(self.activation, *options)
 
     def _leak(self):
-        """``leak_rate`` as ``cell`` has it; raises where it fits no layer."""
+        """Check ``leak_rate``; returns it as ``cell`` takes it."""
         value, cure = self.leak_rate, 'give a number, a tuple (low, high), a list of one a unit, or "learned"'
         if isinstance(value, str) or value is None or isinstance(value, bool):
             if value == "learned":
@@ -343,30 +343,30 @@ class ElmanParameters(LaggedParameters):
         return tuple(float(a) for a in value)
 
     def _esn_learner(self, hidden):
-        """The learner of the reservoir to begin with; raises where it is not one that this net can begin with."""
+        """Return the learner of the reservoir to start from; raise where this net cannot start from it."""
         if not isinstance(self.init, ESNRegressor):
             raise TypeError(f"init={self.init!r} is no reservoir: give an ESNRegressor, or None.")
-        given = self.init._learner()
+        learner = self.init._learner()
         leak = self._leak() or (1.0,)
-        wanted = {"n_reservoir": hidden, "leak_rate": leak, "activation": self.activation}
-        found = {
-            "n_reservoir": given.sizes,
-            "leak_rate": tuple(given.leaks),
+        net = {"n_reservoir": hidden, "leak_rate": leak, "activation": self.activation}
+        reservoir = {
+            "n_reservoir": learner.sizes,
+            "leak_rate": tuple(learner.leaks),
             "activation": self.init.activation,
         }
-        for name, value in wanted.items():
-            if found[name] != value or (name == "n_reservoir" and len(value) > 1):
+        for name, value in net.items():
+            if reservoir[name] != value or (name == "n_reservoir" and len(value) > 1):
                 raise ValueError(
-                    f"init has {name}={found[name]!r}, but this net can only begin with {value!r}, in one layer: "
+                    f"init has {name}={reservoir[name]!r}, but this net can only begin with {value!r}, in one layer: "
                     "change either of them."
                 )
-        more = (
+        unlike = (
             self.layer_norm,
             self.bidirectional,
             recurrent_lags(self) != (1,),
             self.readout_hidden_layer_sizes,
         )
-        if any(more) or self.convolution is not None:
+        if any(unlike) or self.convolution is not None:
             raise ValueError(
                 "init is a reservoir, which has no layer_norm, recurrent_lags, readout_hidden_layer_sizes, convolution "
                 "and one direction: give none of them."

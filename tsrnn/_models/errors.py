@@ -81,31 +81,31 @@ class ErrorLearner(Learner):
         return self.plain.held_share
 
     def net(self, D, O):
-        """The two layouts."""
+        """Return the two layouts."""
         plain = self.plain
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         lags = self.input_lags if D else (), self.output_lags, self.error_lags
         return make_error_net(D, O, plain.hidden, plain.activation, lags, plain.skip_connections)
 
     def before(self, trained, net):
-        """What was trained, if a warm start may go on with it."""
+        """Return the trained model, if a warm start may continue it."""
         same = isinstance(trained.dynamics, ErrorDynamics) and trained.dynamics.net.lags == net.lags
         return trained if same and self._inner(net).before(_inside(trained), net.plan) else None
 
     def _inner(self, net):
-        """The learner of a net of columns, to which errors are given."""
+        """Return the learner of a net of columns, to which errors are given."""
         if type(self.plain) is not DelayLearner:
             return replace(self.plain, input_lags=(0,))
         values = {f.name: getattr(self.plain, f.name) for f in fields(self.plain)}
         return QuietLearner(**(values | {"input_lags": (0,), "n_errors": net.n_errors}))
 
     def _outside(self, net, mean, trained):
-        """What was learnt, of a net that makes its errors itself."""
+        """Convert what was learnt to a net that computes its errors itself."""
         dynamics = ErrorDynamics(trained.dynamics.theta, net, mean, self.plain.input_lag)
         return trained._replace(dynamics=dynamics)
 
     def learn(self, net, series, mean, rng, before=None):
-        """Fit, and take errors, in turns."""
+        """Fit, and compute errors, in turns."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
         inner, rounds, best = self._inner(net), ROUNDS if self.hidden else LINEAR_ROUNDS, None
         columns = np.zeros(net.plan.n_inputs), mean[1]
@@ -113,15 +113,15 @@ class ErrorLearner(Learner):
         trained = None if before is None else _inside(before)
         stale = 0
         for _ in range(rounds):
-            given = [_given(net, s, E) for s, E in zip(series, errors)]
-            trained = inner.learn(net.plan, given, columns, rng, trained)
-            found = self._judged(net, mean, trained, series)
-            stale = 0 if best is None or found.value < (1 - ENOUGH) * best.value else stale + 1
-            if best is None or found.value < best.value:
-                best = found
-            if stale > PATIENCE or not all(np.isfinite(E).all() for E in found.errors):
+            extended = [_given(net, s, E) for s, E in zip(series, errors)]
+            trained = inner.learn(net.plan, extended, columns, rng, trained)
+            latest = self._judged(net, mean, trained, series)
+            stale = 0 if best is None or latest.value < (1 - ENOUGH) * best.value else stale + 1
+            if best is None or latest.value < best.value:
+                best = latest
+            if stale > PATIENCE or not all(np.isfinite(E).all() for E in latest.errors):
                 break
-            errors = found.errors
+            errors = latest.errors
         if not np.isfinite(best.value):  # its errors run away: it learns without
             quiet = [_given(net, s, np.zeros_like(s.Y)) for s in series]
             trained = _silent(net, inner.learn(net.plan, quiet, columns, rng, None))
@@ -129,7 +129,7 @@ class ErrorLearner(Learner):
         return self._outside(net, mean, best.trained)
 
     def _judged(self, net, mean, trained, series):
-        """A ``Round``, of the rows held back, or of all."""
+        """Evaluate on the rows held back, or all; returns a ``Round``."""
         dynamics, errors, total, n = self._outside(net, mean, trained).dynamics, [], 0.0, 0
         held = any((s.held & (s.w > 0)).any() for s in series)
         for s in series:
@@ -157,12 +157,12 @@ class ErrorLearner(Learner):
         columns = net.columns(np.concatenate([X, series.X]), E)
         n, lead = len(Y), net.plan.lead
         past = Memory(columns[n - lead : n], Y[n - lead :])
-        more = self._inner(net).learn_more(_inside(trained), series._replace(X=columns[n:]), past, rng)
-        return self._outside(net, dynamics.mean, more)
+        learnt = self._inner(net).learn_more(_inside(trained), series._replace(X=columns[n:]), past, rng)
+        return self._outside(net, dynamics.mean, learnt)
 
 
 def _inside(trained):
-    """What was learnt, of a net of columns."""
+    """Convert what was learnt to a net of columns."""
     dynamics = trained.dynamics
     plan = dynamics.net.plan
     mean = np.zeros(plan.n_inputs), dynamics.mean[1]
@@ -170,21 +170,21 @@ def _inside(trained):
 
 
 def _given(net, series, E):
-    """A ``Series`` for the net of columns; its first rows, whose history is not known, have no weight."""
+    """Append errors to a ``Series``; its first rows, whose history is not known, have no weight."""
     w = series.w.copy()
     w[: net.lead] = 0.0
     return series._replace(X=net.columns(series.X, E), w=w)
 
 
 def _without_errors(X, n):
-    """Columns X (N, D') with 0 for the errors, the last n."""
+    """Set the errors, the last n of the columns X (N, D'), to 0."""
     X = X.copy()
     X[:, X.shape[1] - n :] = 0.0
     return X
 
 
 def _silent(net, trained):
-    """What was learnt, with weights 0 for errors."""
+    """Set the weights of errors to 0."""
     theta = trained.dynamics.theta.copy()
     layers = net.plan.views(theta)
     for layer in {0, len(layers) - 1} if net.skip else {0}:
@@ -193,28 +193,28 @@ def _silent(net, trained):
 
 
 def first_errors(X, Y, net):
-    """Errors (N, O) of a long linear autoregression with inputs, by least squares; 0 where its lags are not known."""
+    """Return errors (N, O) of a long linear autoregression with inputs, by least squares; 0 without a history."""
     N, O = Y.shape
     order = max(LONG, 2 * net.lead)
     order = max(1, min(order, (N - 1) // (2 * (O + X.shape[1] + 1))))
     inputs = range(order + 1) if net.lags[0] else ()
     shifted = [_shifted(Y, k) for k in range(1, order + 1)] + [_shifted(X, k) for k in inputs]
     A = np.concatenate([*shifted, np.ones((N, 1))], axis=1)
-    known = np.isfinite(A).all(axis=1) & np.isfinite(Y).all(axis=1)
+    complete = np.isfinite(A).all(axis=1) & np.isfinite(Y).all(axis=1)
     E = np.zeros_like(Y)
-    if known.any():
-        best = np.linalg.lstsq(A[known], Y[known], rcond=1e-8)[0]
-        E[known] = Y[known] - A[known] @ best
+    if complete.any():
+        best = np.linalg.lstsq(A[complete], Y[complete], rcond=1e-8)[0]
+        E[complete] = Y[complete] - A[complete] @ best
     return E
 
 
 def _shifted(V, k):
-    """Rows V (N, D), each k rows later, after NaN."""
+    """Delay rows V (N, D) by k, after NaN."""
     return np.concatenate([np.full((min(k, len(V)), V.shape[1]), np.nan), V[: max(0, len(V) - k)]])
 
 
 def with_errors(learner, error_lags):
-    """The learner of a delay network, or of one that also sees its errors at those lags, if there are any."""
+    """Return the learner of a delay network, or of one that also sees its errors at those lags, if there are any."""
     if not error_lags:
         return learner
     if makes_one_of_all(learner.p):

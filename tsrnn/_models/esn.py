@@ -253,7 +253,7 @@ class Readout(NamedTuple):
     caution: float = 1.0
 
     def weights_an_output(self):
-        """As many weights as the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where it is not known."""
+        """Return how many weights the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where unknown."""
         if self.sums is None:
             return None
         normal = next(iter(self.sums.normal()))
@@ -337,7 +337,7 @@ class ESNLearner(Learner):
         return np.array([p.readout_bias, p.readout_input, True, p.readout_squares])
 
     def net(self, D, O):
-        """The widths themselves; the reservoir is drawn when learning begins."""
+        """Return the widths themselves; the reservoir is drawn when learning begins."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         resolve_loss(self.p.loss, O)
         return D, O
@@ -345,7 +345,7 @@ class ESNLearner(Learner):
     # ---------------------------------------------------------------------------------- reservoir
 
     def _draw(self, D, O, rng):
-        """A reservoir, and its matrices W and U."""
+        """Draw a reservoir; returns it, and its matrices W and U."""
         p, sizes, draw = self.p, self.sizes, DISTRIBUTIONS[self.p.weight_distribution]
         R = sum(sizes)
         if p.W is None:
@@ -372,7 +372,7 @@ class ESNLearner(Learner):
         return pack(W, U, begin, leak, ACTIVATIONS[p.activation], W_in, b), (W, U)
 
     def _links(self, rng, draw):
-        """Links within the layers and from each to the next, sparse (R, R)."""
+        """Draw links within the layers and from each to the next, sparse (R, R)."""
         within, between, below = [], [], None
         for n, radius in zip(self.sizes, self.radii):
             groups = [len(g) for g in np.array_split(np.arange(n), self.p.groups)]
@@ -388,25 +388,25 @@ class ESNLearner(Learner):
         return W, U
 
     def _group(self, rng, n, radius, draw):
-        """Links within a group of n units."""
+        """Draw links within a group of n units."""
         if self.p.topology == "random":
             return random_reservoir(rng, n, self._n_links(n), radius, draw)
         return chain(n, radius, self.p.topology == "cycle")
 
     def _upwards(self, rng, n, below, draw):
-        """Links into n units from those below; they add up to about the size of one state."""
+        """Draw links into n units from those below; they add up to about the size of one state."""
         k = self._n_links(below)
         return random_links(rng, n, below, k, draw) * (1 / np.sqrt(k))
 
     def _n_links(self, n):
-        """Links a unit, of n possible ones."""
+        """Return the number of links of a unit, of n possible ones."""
         connectivity = self.p.connectivity
         if isinstance(connectivity, (int, np.integer)):
             return min(int(connectivity), n)
         return max(1, round(connectivity * n))
 
     def _scaling(self, D, O):
-        """Sizes of the weights of each input (D,) and of each output (O,)."""
+        """Return the sizes of the weights of each input (D,) and of each output (O,)."""
         p = self.p
         F = D // filled_width(p.missing, 1)
         size = SCALING[F > 0 and self.wants_inputs] if p.input_scaling is None else p.input_scaling
@@ -454,7 +454,7 @@ class ESNLearner(Learner):
         return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), ends)
 
     def _weights(self, series, lead):
-        """What each row of each series counts."""
+        """Weigh each row of each series."""
         p, after, weights = self.p, sum(len(s.Y) for s in series), []
         for s in series:
             n = len(s.Y)
@@ -473,9 +473,9 @@ class ESNLearner(Learner):
         return weights
 
     def _counted(self, series):
-        """The weights of a series, (N,), 0 where y is unknown; recursive least squares wants all of a row's y."""
-        known = np.isfinite(series.Y)
-        counts = known.any(axis=1) if self.forgetting is None else known.all(axis=1)
+        """Weigh the rows of a series, (N,), 0 where y is unknown; recursive least squares needs all of a row's y."""
+        measured = np.isfinite(series.Y)
+        counts = measured.any(axis=1) if self.forgetting is None else measured.all(axis=1)
         return np.where(counts, series.w, 0.0)
 
     def _read(self, dynamics, series, fed, weights, rng, last=False):
@@ -498,7 +498,7 @@ class ESNLearner(Learner):
         return isinstance(self.p.alpha, str) and self.p.alpha == "auto"
 
     def _steady(self, dynamics, series, fed, sums, solved):
-        """The penalty of most evidence or, by free runs over the training rows, so many times ten as much.
+        """Choose the penalty of most evidence or, by free runs over the training rows, a multiple by powers of ten.
 
         Evidence knows one step ahead alone: where y is smooth, weights grow that a free run amplifies.  Where less
         would let some run go astray, ten times what was enough for those that were tried: others will be made.
@@ -518,14 +518,14 @@ class ESNLearner(Learner):
         return trials[min(best + 1, len(trials) - 1) if wary else best]
 
     def _sums(self, dynamics, harvest):
-        """Sums over all rows, and what a search for the penalty found in them, or None."""
+        """Sum over all rows; returns sums, and the result of a search for the penalty, or None."""
         sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
         for s, rows, w, V, S, _ in harvest:
             sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w), w)
         return sums, None
 
     def _solve(self, sums, search=None, caution=1.0, evidence=None):
-        """The ``Readout`` of sums over time, theta, and the loss.   evidence : the penalty of most, if it is known."""
+        """Solve sums over time; returns ``Readout``, theta and the loss.   evidence : the penalty of most, if known."""
         p, normals = self.p, list(sums.normal())
         alpha = self._penalty(normals, search, caution) if evidence is None else evidence * caution
         W, sse = np.empty((sums.P, sums.O)), 0.0
@@ -539,7 +539,7 @@ class ESNLearner(Learner):
         return Readout(None, inverse, GROWTH * float(np.trace(inverse)), alpha, **kept), W.ravel(), loss
 
     def _penalty(self, normals, search, caution):
-        """The alpha to take."""
+        """Return the penalty alpha."""
         p = self.p
         return likely_alpha(normals, p.readout_bias) * caution if self._by_evidence else float(p.alpha)
 
@@ -557,8 +557,8 @@ class ESNLearner(Learner):
             again = check_random_state(seed)  # the same noise in every pass
             harvest = Harvest(self, dynamics.but(theta=theta), series, fed, weights, again, read=True)
             for s, rows, w, V, S, out in harvest:
-                known, slope = np.isfinite(s.Y[rows]), np.empty((len(V), 1, O))
-                Y, w = np.where(known, s.Y[rows], out), np.where(known, w[:, None], 0.0)
+                valid, slope = np.isfinite(s.Y[rows]), np.empty((len(V), 1, O))
+                Y, w = np.where(valid, s.Y[rows], out), np.where(valid, w[:, None], 0.0)
                 value += loss(out[:, None], Y.ravel(), w.ravel(), np.zeros(1, np.int64), slope)
                 pull += np.sum(slope[:, 0] * (out - Y))
                 squares += np.sum(w * (out - Y) ** 2)
@@ -570,7 +570,7 @@ class ESNLearner(Learner):
                 # The same prior on the weights, where errors have the density exp(-loss / c).
                 alpha *= pull / squares
             losses.append(value)
-            W = [ridge(normal, alpha, p.readout_bias) for one in sums for normal in one.normal()]
+            W = [ridge(normal, alpha, p.readout_bias) for of_output in sums for normal in of_output.normal()]
             return value + alpha / 2 * np.sum(theta[~free] ** 2), np.hstack(W).ravel()
 
         theta, _ = reweighted(step, dynamics.theta)
@@ -719,7 +719,7 @@ class EchoStateNetwork:
     _learns = ESNLearner
 
     def _solution(self):
-        """The loss, and the forgetting of recursive least squares or None; raises where they do not go together."""
+        """Return the loss, and the forgetting of recursive least squares or None; raise where they do not fit."""
         loss = resolve_loss(self.loss)
         if not (loss is squared or has_parabola(self.loss)):
             raise ValueError(
@@ -760,7 +760,7 @@ class EchoStateNetwork:
                 raise ValueError(f"{name} holds a NaN or infinity: give finite weights.")
 
     def _sizes(self):
-        """Units of each layer."""
+        """Return the units of each layer."""
         if self.W is not None:
             return self._size_of_W()
         if self.n_reservoir is None:
@@ -774,7 +774,7 @@ class EchoStateNetwork:
         return tuple(int(n) for n in sizes)
 
     def _size_of_W(self):
-        """Units of a W that was given; raises where other parameters speak of another."""
+        """Return the units of a W that was given; raise where other parameters contradict it."""
         n = np.shape(self.W)[0]
         if self.n_reservoir is not None and np.ravel(self.n_reservoir).tolist() != [n]:
             raise ValueError(f"n_reservoir={self.n_reservoir!r}, but W has {n} units: leave n_reservoir out.")
@@ -786,7 +786,7 @@ class EchoStateNetwork:
         return (n,)
 
     def _per_layer(self, name, n, low=None, high=None, default=None, **kw):
-        """A parameter that is a number, or one number for each of n layers."""
+        """Check a parameter that is a number, or one number for each of n layers; returns a list."""
         value = getattr(self, name)
         value = default if value is None else value
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
@@ -813,8 +813,8 @@ class EchoStateNetwork:
         start = np.linalg.norm(np.concatenate(cold.states))
         runs = [dynamics.blocks(X, Y, memory, read=False, length=32) for memory in (first, cold)]
         last = 0
-        for (t, _, S, _), (_, _, other, _) in zip(*runs):
-            apart = np.flatnonzero(np.linalg.norm(S[1:] - other[1:], axis=1) > 0.01 * start)
+        for (t, _, S, _), (_, _, S_cold, _) in zip(*runs):
+            apart = np.flatnonzero(np.linalg.norm(S[1:] - S_cold[1:], axis=1) > 0.01 * start)
             if len(apart) == 0:
                 return last
             last = t + int(apart[-1]) + 1
@@ -830,7 +830,7 @@ class EchoStateNetwork:
     # ---------------------------------------------------------------------------------- diagnostics
 
     def states(self, X, y=None, *, start=None):
-        """The states of the reservoir along a series.
+        """Return the states of the reservoir along a series.
 
         Parameters
         ----------
@@ -856,16 +856,16 @@ class EchoStateNetwork:
         fitted, states = self.fitted_, np.empty((len(table.X), self._dynamics().reservoir.R))
         dynamics = fitted.trained.dynamics
         for part, (X, Y, stretches, past) in zip(table.parts, entered):
-            here = states[part.rows]
+            of_part = states[part.rows]
             for rows, missing in stretches:
                 memory, fed = across(dynamics, fitted.units, past, missing).memory, Y[rows].copy()
                 for t, _, S, _ in dynamics.blocks(X[rows], fed, memory, read=False):
-                    here[rows][t : t + len(S) - 1] = S[1:]
+                    of_part[rows][t : t + len(S) - 1] = S[1:]
                 past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
         return table.give_back(states)
 
     def eigenvalues(self):
-        """Of (1 - a) I + a W, the linear part of a step.
+        """Return the eigenvalues of (1 - a) I + a W, the linear part of a step.
 
         Returns
         -------
@@ -885,7 +885,7 @@ class EchoStateNetwork:
         return np.linalg.eigvals(np.diag(1 - leak) + leak[:, None] * W).astype(complex)
 
     def memory_capacity(self, max_delay=None, *, n_timesteps=None, random_state=0):
-        """How well the reservoir remembers: noise from k steps ago, read from its states [1]_.
+        """Measure how well the reservoir remembers: noise from k steps ago, read from its states [1]_.
 
         White noise of unit variance enters by the first column of W_in, alone; linear readouts are fitted to the
         noise of k = 1, 2 ... steps before on one half of the steps, and judged on the other.
@@ -944,7 +944,7 @@ class EchoStateNetwork:
         return covariance**2 / np.maximum(variance * (judged.yy / n - mean_y**2), np.finfo(float).tiny)
 
     def lyapunov_exponent(self, X, y=None, *, start=None):
-        """The conditional Lyapunov exponent: how fast two states come together, or part, under the same drive [1]_.
+        """Estimate the conditional Lyapunov exponent: how fast two states with one drive converge or diverge [1]_.
 
         Parameters
         ----------
@@ -1073,29 +1073,29 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
         return Link("identity")
 
     def _judged(self, form, trained, series):
-        """How sharp the scores are that the readout gives in training."""
-        dynamics, left, D, Y = trained.dynamics, MAX_SHARPENED, [], []
+        """Fit the sharpness of the scores that the readout gives in training."""
+        dynamics, n_free, D, Y = trained.dynamics, MAX_SHARPENED, [], []
         if form.whole:
             series = [s for s in series if s.w[-1] > 0]
             D, Y = [2 * dynamics.answer(s.X)[None] - 1 for s in series], [s.Y[-1:] for s in series]
         else:
             for s in series:
-                n = min(len(s.Y), max(left, 0))
+                n = min(len(s.Y), max(n_free, 0))
                 if n:
                     out, _ = dynamics.run(s.X[:n], s.Y[:n], dynamics.cold())
                     D.append(2 * out - 1)
                     Y.append(np.where(s.w[:n, None] > 0, s.Y[:n], np.nan))
-                left -= n
-        found = sharpness(form.classes, np.concatenate(D), np.concatenate(Y))
-        return form._replace(classes=form.classes._replace(sharpness=found))
+                n_free -= n
+        b = sharpness(form.classes, np.concatenate(D), np.concatenate(Y))
+        return form._replace(classes=form.classes._replace(sharpness=b))
 
     def _probabilities(self, fitted, U):
-        """Probabilities (N, K) of estimates U (N, O), softmax or logistic of the scores 2 u - 1."""
+        """Convert estimates U (N, O) to probabilities (N, K), softmax or logistic of the scores 2 u - 1."""
         classes = fitted.form.classes
         return classes.probabilities(shares(classes.link, classes.sharpness * (2 * U - 1)))
 
     def decision_function(self, X, y=None, *, steps=1, start=None, groups=None):
-        """What the readout says of each class: 2 u - 1 of its estimate u, positive where more likely than not.
+        """Return the score of each class: 2 u - 1 of the readout's estimate u, positive where more likely than not.
 
         Parameters
         ----------
@@ -1111,5 +1111,5 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
 
 
 def _held(Y):
-    """Y (N, O) with the last known value, or the mean, where there is none."""
+    """Replace NaN in Y (N, O) by the last known value, or the mean."""
     return last_known(np.concatenate([np.zeros((1, Y.shape[1])), Y]), 1)[1:]

@@ -191,7 +191,7 @@ def terms(layer):
 
 @kept("gru")
 def cell(reset, learned, layer_norm, last=True):
-    """The cell of a GRU.   last : whether the gates see h one row ago."""
+    """Return the cell of a GRU.   last : whether the gates see h one row ago."""
     start, gain = int(learned), 3 * layer_norm
 
     def shapes(D, H):

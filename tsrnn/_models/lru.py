@@ -29,7 +29,7 @@ from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegres
 
 @part
 def _spread(ring, B):
-    """Re(l), Im(l) and exp(scale), (3, B H), for each of B sequences.   ring : (3, H)."""
+    """Repeat Re(l), Im(l) and exp(scale), (3, B H), for each of B sequences.   ring : (3, H)."""
     H = ring.shape[1]
     wide = np.empty((3, B * H), ring.dtype)
     for j in range(H):
@@ -152,7 +152,7 @@ def backward(
 
 @part
 def _through_time(ring, Z, S, dy, dx, dH, dS, dring, first, last):
-    """The recurrence of ``backward``.
+    """Go back through the recurrence of ``backward``.
 
     dy : (M H,), dx : (2, M H), gradients of these steps, dx without what comes from the future.
     """
@@ -236,7 +236,7 @@ def draw(r_min, r_max, max_phase, rng, p):
 
 @kept("lru")
 def cell(r_min, r_max, max_phase, learned, layer_norm):
-    """The cell of a linear recurrent unit."""
+    """Return the cell of a linear recurrent unit."""
     start, gain = 3 * learned, 3 * layer_norm
 
     def shapes(D, H):

@@ -194,7 +194,7 @@ def terms(layer):
 
 @kept("lstm")
 def cell(peepholes, forget_gate, forget_bias, learned, layer_norm, last=True):
-    """The cell of an LSTM.   last : whether the gates see h one row ago."""
+    """Return the cell of an LSTM.   last : whether the gates see h one row ago."""
     bias = (0, 0, 0, forget_bias) if forget_gate else (0, 0, 0)
     G = len(bias)
     P, start, gain = (G - 1) * peepholes, 2 * learned, G * layer_norm

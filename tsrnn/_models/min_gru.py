@@ -125,7 +125,7 @@ def terms(layer):
 
 @kept("min_gru")
 def cell(candidate, learned, layer_norm):
-    """The cell of a minimal gated recurrent unit."""
+    """Return the cell of a minimal gated recurrent unit."""
     start, gain, kind = int(learned), 2 * layer_norm, CANDIDATES[candidate]
 
     def shapes(D, H):

@@ -48,37 +48,37 @@ class Shift(Dynamics):
         return ()
 
     def terms(self, p):
-        """The equation of one row, for export."""
+        """Add the equation of one row, for export; returns the span of the output."""
         return p.span("Y", self.lead)
 
     def zero(self, x, y):
-        """The memory of rows that always were y."""
+        """Return the memory of constant rows y."""
         return Memory(np.empty((0, len(x))), np.tile(y, (self.lead, 1)))
 
     def cold(self):
-        """The memory of mean rows."""
+        """Return the memory of mean rows."""
         return self.zero(*self.mean)
 
     def first(self):
-        """The memory of mean rows."""
+        """Return the memory of mean rows."""
         return self.cold()
 
     def run(self, X, Y, memory):
         """Follow rows."""
-        known = last_known(np.concatenate([memory.Y, Y]), self.lead)
-        return known[: len(Y)], Memory(memory.X, known[len(Y) :])
+        filled = last_known(np.concatenate([memory.Y, Y]), self.lead)
+        return filled[: len(Y)], Memory(memory.X, filled[len(Y) :])
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows."""
         p, past = self.lead, np.concatenate([memory.Y, Y])
-        some = max(1, NUMBERS // ((p + steps) * Y.shape[1]))
-        for i in range(0, len(first), some):
-            which = slice(i, min(i + some, len(first)))
-            fed = np.empty((p + steps, which.stop - i, Y.shape[1]))  # from p rows before the start on
-            fed[:p] = past[first[which] + np.arange(p)[:, None]]
+        at_once = max(1, NUMBERS // ((p + steps) * Y.shape[1]))
+        for i in range(0, len(first), at_once):
+            runs = slice(i, min(i + at_once, len(first)))
+            fed = np.empty((p + steps, runs.stop - i, Y.shape[1]))  # from p rows before the start on
+            fed[:p] = past[first[runs] + np.arange(p)[:, None]]
             for t in range(steps):
-                fed[p + t] = fed[t] if settle is None else settle(which, t, fed[t])
-            yield which, fed[:steps]
+                fed[p + t] = fed[t] if settle is None else settle(runs, t, fed[t])
+            yield runs, fed[:steps]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class NaiveLearner(Learner):
         return trained
 
     def learn_more(self, trained, series, memory, rng):
-        """Nothing is learnt."""
+        """Return the model as it is: nothing is learnt."""
         return trained
 
 

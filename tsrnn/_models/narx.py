@@ -41,7 +41,7 @@ class NARXParameters(DelayParameters):
     skip_connections: bool = False
 
     def _lags(self, n_hidden):
-        """Lags of the inputs, of the outputs, and of each later layer."""
+        """Return lags of the inputs, of the outputs, and of each later layer."""
         input_lags = parse_lags(self.input_lags, "input_lags", 0)
         return input_lags, parse_lags(self.output_lags, "output_lags", 1), [(0,)] * n_hidden
 

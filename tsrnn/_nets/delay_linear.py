@@ -13,7 +13,7 @@ from .ridge import Normal, likely_alpha
 
 
 def likely_penalty(sums):
-    """The alpha of most evidence for all outputs of some ``Alike``."""
+    """Return the alpha of most evidence for all outputs of some ``Alike``."""
     normals = []
     for outputs, A, c, yy, weight in sums:
         A = np.roll(A, (1, 1), (0, 1))  # the bias first
@@ -22,7 +22,7 @@ def likely_penalty(sums):
 
 
 def ridge(net, sums, alpha):
-    """Theta (P,) of a net without hidden layers, and its sum of squared errors."""
+    """Solve for theta (P,) of a net without hidden layers; returns it and its sum of squared errors."""
     theta, sse = np.zeros(net.size), 0.0
     W, b = net.views(theta)[-1]
     for alike in sums:
@@ -36,7 +36,7 @@ def ridge(net, sums, alpha):
 
 
 def blend(wide, net, theta, linear, share):
-    """Theta of ``wide``: ``share`` of a net and the rest of a linear model of its lags.
+    """Blend in the parameters of ``wide``: ``share`` of a net and the rest of a linear model of its lags.
 
     wide : the plan of the net, whose output layer sees the lags too.   theta : of the net, with or without such an
     output layer.   linear : (W, b) of the linear model.

@@ -114,7 +114,7 @@ class Block(NamedTuple):
     dense: bool = False
 
     def past(self, k):
-        """Its own h as a source, if it is block k: a lag each, ascending."""
+        """Return its own h as sources, if it is block k: a lag each, ascending."""
         return [s for s in self.sources if s.which == k]
 
 
@@ -325,19 +325,19 @@ def make_net(
             sources = _append(sources, layers[-1], blocks)
         layers.append(range(len(blocks), len(blocks) + len(directions)))
         for reverse in directions:
-            seen = sources
+            read = sources
             for lag in recurrent_lags:
                 if lag > 1:
-                    seen = (*seen, Source(len(blocks), lag, H, _width(seen)))
-            blocks.append(Block(H, reverse, seen))
-    seen = tuple(lags) if skip else ()
+                    read = (*read, Source(len(blocks), lag, H, _width(read)))
+            blocks.append(Block(H, reverse, read))
+    read = tuple(lags) if skip else ()
     for layer in layers if skip else layers[-1:]:
-        seen = _append(seen, layer, blocks)
+        read = _append(read, layer, blocks)
     for H in dense_widths:
-        blocks.append(Block(H, False, seen, dense=True))
-        seen = _append(seen if skip else (), (len(blocks) - 1,), blocks)
+        blocks.append(Block(H, False, read, dense=True))
+        read = _append(read if skip else (), (len(blocks) - 1,), blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
-    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), seen, x_lead, y_lead, link, symbols, front)
+    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), read, x_lead, y_lead, link, symbols, front)
 
 
 @kept("recurrent net")
@@ -354,17 +354,17 @@ def lay_out(
 
 
 def abreast(net, thetas):
-    """One net of k that are laid out alike, whose output is the mean of theirs, and its parameters."""
+    """Join k nets of one layout to one whose output is the mean of theirs; returns it and its parameters."""
     k, n, blocks = len(thetas), len(net.blocks), []
     lags = tuple(s for s in net.readout if s.which < 0)
-    seen, shared = lags, _width(lags)
+    read, shared = lags, _width(lags)
     for j in range(k):
         for block in net.blocks:
             sources = tuple(s if s.which < 0 else s._replace(which=s.which + j * n) for s in block.sources)
             blocks.append(block._replace(sources=sources))
         for s in net.readout[len(lags) :]:
-            seen = (*seen, s._replace(which=s.which + j * n, at=_width(seen)))
-    sizes = net.n_inputs, net.n_outputs, tuple(blocks), seen
+            read = (*read, s._replace(which=s.which + j * n, at=_width(read)))
+    sizes = net.n_inputs, net.n_outputs, tuple(blocks), read
     wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link)
     theta = np.zeros(wide.size)
     *groups, readout = wide.views(theta)
@@ -381,7 +381,7 @@ def abreast(net, thetas):
 
 
 def folded(net, theta):
-    """A net and parameters that do the same with labels given as shares: p E W_k is p times one matrix.
+    """Fold the embeddings of labels into the weights, for labels given as shares: p E W_k is p times one matrix.
 
     Raises where columns of X are looked up, for which there is no such net.
     """
@@ -391,23 +391,23 @@ def folded(net, theta):
     E, (*blocks, readout) = net.symbols.of_labels(theta), net.views(theta)
 
     def fold(sources, W):
-        """Sources and their weights (G, D, H)."""
-        made, pieces, at = [], [], 0
+        """Return sources and their weights (G, D, H)."""
+        new_sources, pieces, at = [], [], 0
         for s in sources:
             piece = W[:, s.at : s.at + s.width]
             if s.which == OUTPUTS:
                 G, _, H = piece.shape
                 by_lag = piece.reshape(G, -1, E.shape[1], H)
                 piece = np.einsum("ke,gleh->glkh", E, by_lag).reshape(G, -1, H)
-            made.append(s._replace(at=at, width=piece.shape[1]))
+            new_sources.append(s._replace(at=at, width=piece.shape[1]))
             pieces.append(piece)
             at += piece.shape[1]
-        return tuple(made), np.concatenate(pieces, axis=1)
+        return tuple(new_sources), np.concatenate(pieces, axis=1)
 
-    seen = [fold(block.sources, p.W) for block, p in zip(net.blocks, blocks)]
+    inputs = [fold(block.sources, p.W) for block, p in zip(net.blocks, blocks)]
     read = fold(net.readout, readout.W)
-    groups = [p._replace(W=W) for p, (_, W) in zip((*blocks, readout), (*seen, read))]
-    layers = tuple(block._replace(sources=sources) for block, (sources, _) in zip(net.blocks, seen))
+    groups = [p._replace(W=W) for p, (_, W) in zip((*blocks, readout), (*inputs, read))]
+    layers = tuple(block._replace(sources=sources) for block, (sources, _) in zip(net.blocks, inputs))
     leads = net.x_lead, net.y_lead
     plain = lay_out(net.cell, net.n_inputs, net.n_outputs, layers, read[0], *leads, net.link)
     return plain, np.concatenate([a.ravel() for p in groups for a in p])

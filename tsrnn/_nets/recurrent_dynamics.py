@@ -90,7 +90,7 @@ class RecurrentDynamics(Dynamics):
         return tuple(self.net.views(self.theta.astype(self.dtype, copy=False)))
 
     def terms(self, p):
-        """The equations of one row, for export."""
+        """Add the equations of one row, for export; returns the span of the output."""
         if self.net.cell.terms is None:
             raise TypeError(
                 "The model cannot be exported: its cell brings no equation for that, Cell(terms=...)."
@@ -113,29 +113,29 @@ class RecurrentDynamics(Dynamics):
         for t in range(0, len(Y), size):
             T = min(size, len(Y) - t)
             tape, at = _spare_tape(net, T, dtype), np.array([n + t])
-            own = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
+            fed = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
             tape.place(x, at, y.reshape(-1), at, np.array([T]), table)
             for k, (state, block, first) in enumerate(zip(states, net.blocks, firsts)):
                 tape.begin(k, (first if block.reverse else state)[:, None])
-            tape.forward(weights, own if own.any() else None)
+            tape.forward(weights, fed if fed.any() else None)
             yield t, tape, T
             states = _ends(tape, T)
             if T <= SHORT:
                 _spares.tape = tape
 
     def seen(self, X, Y, memory):
-        """Rows of a memory and of X, Y as the net sees them, (lead + N, D'), (lead + N, O')."""
+        """Lay out rows of a memory and of X, Y as the net sees them, (lead + N, D'), (lead + N, O')."""
         symbols, x = self.net.symbols, self.net.inputs(self.theta, np.concatenate([memory.X, X]))
         if symbols is None:
             return x, np.concatenate([memory.Y, Y])
         return x, np.concatenate([symbols.outputs(self.theta, v) for v in (memory.Y, Y)])
 
     def levels(self, Y):
-        """Y (N, O) of what training has of it: labels that are embedded are codes there."""
+        """Convert Y (N, O) to what training sees of it: embedded labels are codes there."""
         return self.net.symbols.levels(Y) if self.net.symbols else Y
 
     def _table(self):
-        """The embeddings of labels (K, e), or None."""
+        """Return the embeddings of labels (K, e), or None."""
         return self.net.symbols.of_labels(self.theta) if self.net.codes_labels else None
 
     def run(self, X, Y, memory):
@@ -194,7 +194,7 @@ class RecurrentDynamics(Dynamics):
         return past[most:]
 
     def _of_labels(self, Y):
-        """What each label, then each row of Y (m, K), adds to the gates of the first layer, (n_lags, K + m, G, H)."""
+        """Compute what each label, then each row of Y (m, K), adds to the first gates, (n_lags, K + m, G, H)."""
         net, W = self.net, self.params[0].W
         width, table = net.y_width, np.concatenate([self._table(), net.symbols.outputs(self.theta, Y)])
         return np.array(
@@ -202,7 +202,7 @@ class RecurrentDynamics(Dynamics):
         )
 
     def _of_inputs(self, X, memory, n):
-        """What inputs add there, with the bias, (m, G, H): of rows of X (m, D), until they are all the same."""
+        """Compute what inputs add there, with the bias, (m, G, H): of rows of X (m, D), until they are all the same."""
         net, p = self.net, self.params[0]
         bias = np.zeros_like(p.b) if p.gain.size else p.b
         lags = _lags(net, INPUTS)
@@ -244,8 +244,8 @@ class RecurrentDynamics(Dynamics):
         for t, followed, T in self.blocks(X[:end], past, memory):
             low, high = np.searchsorted(first, [t, t + T])
             for i in range(low, high, at_once):
-                which = slice(i, min(i + at_once, high))
-                rows = first[which]
+                runs = slice(i, min(i + at_once, high))
+                rows = first[runs]
                 at, B = self.lead + rows, len(rows)
                 fed = np.empty((B, net.y_lead + steps, net.y_width), self.dtype)
                 fed[:, : net.y_lead] = y[at[:, None] + np.arange(-net.y_lead, 0)]
@@ -255,30 +255,30 @@ class RecurrentDynamics(Dynamics):
                 for k in range(len(net.blocks)):
                     tape.begin(k, followed.ends(k, rows - t, 0))
 
-                def feed(step, _, which=which, tape=tape, fed=fed[:, net.y_lead :]):
-                    answer = settle(which, step, tape.out[step])
+                def feed(step, _, runs=runs, tape=tape, fed=fed[:, net.y_lead :]):
+                    answer = settle(runs, step, tape.out[step])
                     fed[:, step] = answer if table is None else net.symbols.outputs(self.theta, answer)
 
                 unknown = np.ones((steps, B, O), bool)
-                yield which, tape.forward(weights, unknown, feed=None if settle is None else feed)
+                yield runs, tape.forward(weights, unknown, feed=None if settle is None else feed)
 
     # ---------------------------------------------------------------------------------- memories
 
     def first(self):
-        """The memory of mean rows, and of the learnt states or zeros."""
+        """Return the memory of mean rows, and of the learnt states or zeros."""
         starts = [p.start if p.start.size else None for p in self.params[:-1]]
         return self._memory(*self.mean, starts)
 
     def cold(self):
-        """The memory of mean rows, and of the mean states of training or the first ones."""
+        """Return the memory of mean rows, and of the mean states of training or the first ones."""
         return self.first() if self.cold_states is None else self._memory(*self.mean, self.cold_states)
 
     def zero(self, x, y):
-        """The memory of zeros."""
+        """Return the memory of zeros."""
         return self._memory(x, y, [None] * len(self.net.blocks))
 
     def _memory(self, x, y, states):
-        """The memory of lags that always were x (D,), y (O,), and of states, None for zeros."""
+        """Return the memory of constant lags x (D,), y (O,), and of states, None for zeros."""
         n = self.net.n_states
         states = (np.zeros((m, b.H)) if s is None else s for s, m, b in zip(states, n, self.net.blocks))
         full = (with_past(s, m + r) for s, m, r in zip(states, n, self.reaches))
@@ -291,14 +291,14 @@ def _ends(tape, T, b=0):
 
 
 def _lags(net, which):
-    """{lag: its first row of W} of the first layer, of one source."""
+    """Return {lag: its first row of W} of the first layer, of one source."""
     width = net.n_inputs if which == INPUTS else net.y_width
     sources = [s for s in net.blocks[0].sources if s.which == which]
     return {s.oldest - k: s.at + k * width for s in sources for k in range(s.width // width)}
 
 
 def _places(net):
-    """Where things are in theta and in the states, for ``dream_v1.py``."""
+    """Tabulate where things are in theta and in the states, for ``dream_v1.py``."""
     table, at, state = [], net.n_looked_up, 0
     for group in net.shapes:
         places = {}
@@ -329,7 +329,7 @@ def _spare_tape(net, T, dtype):
 
 
 def cold_states(dynamics, series, length):
-    """Where a series of unknown past starts, and the memory after each series of training, None for some.
+    """Choose where a series of unknown past starts; returns it and the memory after each training series, or None.
 
     The mean state over training, or None where the first state predicts the starts of its many series better.
     length : rows of a start.
@@ -354,20 +354,20 @@ def cold_states(dynamics, series, length):
 
 
 def _mean_states(dynamics, series, first):
-    """The mean of all states, (n_states, H) for each block, and the memory after each of some series.
+    """Average all states, (n_states, H) for each block; returns the means and the memory after each of some series.
 
     They begin at the memory ``first``.
     """
     total, n, ends = [0.0] * len(first.states), 0, [None] * len(series)
-    known = [bool(np.isfinite(s.Y).all()) for s in series]
-    fits = [len(s.Y) <= BLOCK and (knows or not dynamics.sees_y) for s, knows in zip(series, known)]
+    measured = [bool(np.isfinite(s.Y).all()) for s in series]
+    fits = [len(s.Y) <= BLOCK and (knows or not dynamics.sees_y) for s, knows in zip(series, measured)]
     fits = fits if len(series) > 1 else [False]
     for k, s in enumerate(series):
         if fits[k]:
             continue
         for _, tape, T in dynamics.blocks(s.X, s.Y, first):
             total, n = [a + S[:, 1:, 0].sum(axis=1, dtype=np.float64) for a, S in zip(total, tape.S)], n + T
-        if known[k]:
+        if measured[k]:
             ends[k] = moved_on(first, s.X, dynamics.levels(s.Y), _ends(tape, T))
     short = sorted(np.flatnonzero(fits), key=lambda k: len(series[k].Y))
     at_once = max(1, RUN_ROWS // max((len(series[k].Y) for k in short), default=1))
@@ -378,7 +378,7 @@ def _mean_states(dynamics, series, first):
         total = [a + np.einsum("stbh,bt->sh", s[:, 1:], inside) for a, s in zip(total, tape.S)]
         n += int(lengths.sum())
         for b, k in enumerate(batch):
-            if known[k]:
+            if measured[k]:
                 states = _ends(tape, lengths[b], b)
                 ends[k] = moved_on(first, series[k].X, dynamics.levels(series[k].Y), states)
     return tuple(a / n for a in total), ends

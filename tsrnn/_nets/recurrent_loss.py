@@ -65,10 +65,10 @@ class TrackLoss:
         N, first = int(end[-1]) + T, begin + lead
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         self.unknown, self.taught = np.zeros((N, O), bool), np.zeros(N, bool)
-        known = np.isfinite(s.Y)
-        X[rows], Y[rows] = s.X, np.where(known, s.Y, stand_in)
-        w[rows] = np.where(known & (s.held == held)[:, None], s.w[:, None], 0.0)
-        self.unknown[rows] = ~known
+        valid = np.isfinite(s.Y)
+        X[rows], Y[rows] = s.X, np.where(valid, s.Y, stand_in)
+        w[rows] = np.where(valid & (s.held == held)[:, None], s.w[:, None], 0.0)
+        self.unknown[rows] = ~valid
         free = np.minimum(first + (0 if lead_in is None else np.array(lead_in, int)), end)
         w[rows_between(begin, free)] = 0.0
         self.unknown[rows_between(begin, np.minimum(first, end))] = False
@@ -134,7 +134,7 @@ class TrackLoss:
         self.epoch += 1
 
     def loss_grad(self, theta, batch):
-        """Loss over a batch, and its gradient (P,); advances the states of its tracks."""
+        """Sum the loss over a batch; returns it and its gradient (P,), and advances the states of its tracks."""
         if batch is None:
             total, grad = 0.0, np.zeros_like(theta)
             groups = list(self._groups())
@@ -158,7 +158,7 @@ class TrackLoss:
         return total / self.weight
 
     def _weights(self, theta):
-        """Views of theta, cached for a vector that is updated in place."""
+        """Return views of theta, cached for a vector that is updated in place."""
         if theta is not self._theta:
             self._theta, self._views = theta, self.net.views(theta)
         return self._views
@@ -276,7 +276,7 @@ class TrackLoss:
         return loss, grad
 
     def _work_space(self, B):
-        """Tape, gradient of the outputs and lookup of B sequences."""
+        """Allocate tape, gradient of the outputs and lookup of B sequences."""
         net, T, dtype = self.net, self.T, self.dtype
         look = make_sight(net, B, T, dtype)
         return Tape(net, B, T, dtype), np.empty((T, B, net.n_outputs), dtype), look
@@ -287,8 +287,8 @@ class TrackLoss:
             tape.place(self.x, at, y, y_at, lengths)
             return
         theta = self._theta
-        seen = *look.inputs(theta, self.x, at), *look.outputs(theta, y, y_at)
-        tape.place(*seen, lengths, look.table(theta))
+        looked_up = *look.inputs(theta, self.x, at), *look.outputs(theta, y, y_at)
+        tape.place(*looked_up, lengths, look.table(theta))
 
     def _begin(self, weights, tracks):
         """Set the initial states of tracks (B,): the last epoch's final states of the track before, or the first."""
@@ -300,7 +300,7 @@ class TrackLoss:
             carried[:, tracks] = np.where(before[:, None] >= 0, carried[:, before], first[:, None])
 
     def _first(self, p):
-        """The states that a series begins with, (n_states, H), by the weights of a block."""
+        """Return the states that a series begins with, (n_states, H), by the weights of a block."""
         return p.start if p.start.size else np.zeros((self.net.cell.n_states, p.b.shape[1]), self.dtype)
 
     def _masks(self, B):

@@ -74,7 +74,7 @@ class Tape:
         self._lay_out(most)
 
     def _lay_out(self, T):
-        """Views of T steps on the work space, as contiguous as a shorter tape's."""
+        """View T steps of the work space, as contiguous as a shorter tape's."""
         self.T, B, self.traces, self.h, self.dH, self.dh = T, self.B, [], [], [], []
 
         def view(space, *shape):
@@ -203,7 +203,7 @@ class Tape:
         return self.out
 
     def _complete(self, weights):
-        """Weights, with what the cell has in place of some."""
+        """Replace some weights by constants of the cell."""
         if not any(self._constants):
             return weights
         return [*(p._replace(**c) for p, c in zip(weights, self._constants)), weights[-1]]
@@ -333,14 +333,14 @@ class Tape:
 
 
 def constants_of(cell, H, dtype):
-    """What a layer of H units has in place of parameters, {field: array}."""
+    """Return what a layer of H units has in place of parameters, {field: array}."""
     return {} if cell.constants is None else {k: a.astype(dtype) for k, a in cell.constants(H).items()}
 
 
 def with_past(states, n):
     """Return states (n_states, ...) and, up to n rows, the h before, (n, ...): by default all the first h."""
-    more = n - len(states)
-    return np.concatenate([states, np.repeat(states[:1], more, axis=0)]) if more > 0 else states[:n]
+    missing = n - len(states)
+    return np.concatenate([states, np.repeat(states[:1], missing, axis=0)]) if missing > 0 else states[:n]
 
 
 def _in_turn(steps, length, first, last):
@@ -351,17 +351,17 @@ def _in_turn(steps, length, first, last):
 
 
 def _in_turn_back(steps, length, first, last):
-    """The same from the last row to the first."""
+    """Run the steps in turn from the last row to the first."""
     for t in range(first + (last - first - 1) // length * length, first - 1, -length):
         for step in steps:
             step(t, min(t + length, last))
 
 
 def _add(d, total, first, last):
-    """total <- total + d.   d, total : (T, B, H)."""
+    """Add total <- total + d.   d, total : (T, B, H)."""
     total[first:last] += d[first:last]
 
 
 def _mask(h, mask, seen, first, last):
-    """seen <- h mask.   h, mask, seen : (T, B, H)."""
+    """Multiply seen <- h mask.   h, mask, seen : (T, B, H)."""
     np.multiply(h[first:last], mask[first:last], out=seen[first:last])

@@ -130,7 +130,7 @@ def curves(monitors):
 
 
 def stages(monitors):
-    """(name, iterations, why it stopped) of each stage of training."""
+    """Return (name, iterations, why it stopped) of each stage of training."""
     return tuple((m.name, m.n_iter, m.reason) for m in monitors)
 
 

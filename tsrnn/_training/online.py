@@ -140,9 +140,9 @@ class KalmanFilter(Online):
         return np.eye(P) * self.covariance, np.ones(O)
 
     def _step(self, theta, r, J, w, share, P, variance):
-        seen = w > 0
-        r, J, w = r[seen], J[seen], w[seen]
-        R = variance[seen] if self.noise == "auto" else np.full(len(r), float(self.noise))
+        counts = w > 0
+        r, J, w = r[counts], J[counts], w[counts]
+        R = variance[counts] if self.noise == "auto" else np.full(len(r), float(self.noise))
         PJ = P @ J.T  # (P, n)
         S = J @ PJ
         S.flat[:: len(S) + 1] += R / w
@@ -156,7 +156,7 @@ class KalmanFilter(Online):
                 P *= 10 * self.covariance / largest
         P.flat[:: len(P) + 1] += self.process_noise
         fade = min(FADE, 1 - w.max() * (1 - FADE))
-        variance[seen] = np.maximum(fade * variance[seen] + (1 - fade) * r**2, FLOOR)
+        variance[counts] = np.maximum(fade * variance[counts] + (1 - fade) * r**2, FLOOR)
 
 
 class OnlineGradient(Online):
