@@ -35,6 +35,22 @@ class Teaching(NamedTuple):
     mean: object = 0.0  # of y, (O,), for lags before a series with an unknown past
 
 
+class Shard(NamedTuple):
+    """Up to SHARD sequences: number k of each of some tracks.   tracks, at, lengths : (B,), and their rows and steps.
+
+    masks : of each block, or None.   unmeasured : (T, B, O) bool, where outputs are fed back into fed (B, y_lead + T,
+    O), a copy of y; None where all lags are measured.
+    """
+
+    k: int
+    tracks: np.ndarray
+    at: np.ndarray
+    lengths: np.ndarray
+    masks: list | None
+    unmeasured: np.ndarray | None
+    fed: np.ndarray | None
+
+
 class TrackLoss:
     """Loss of a recurrent net over a list of series; an objective in the sense of ``solvers.py``.
 
@@ -185,19 +201,9 @@ class TrackLoss:
         def shard(i):
             sequences = slice(i, i + SHARD)
             shard_masks = None if masks is None else [m.of(sequences) for m in masks]
-            loop = None if unmeasured is None else (unmeasured[:, sequences].copy(), fed[sequences])
-            return self._shard(
-                i,
-                weights,
-                turned,
-                tracks[sequences],
-                at[sequences],
-                lengths[sequences],
-                shard_masks,
-                loop,
-                k,
-                learn,
-            )
+            loop = (None, None) if fed is None else (unmeasured[:, sequences].copy(), fed[sequences])
+            of_tracks = (a[sequences] for a in (tracks, at, lengths))
+            return self._shard(i, weights, turned, Shard(k, *of_tracks, shard_masks, *loop))
 
         results = in_threads(self.pool, shard, range(0, len(tracks), SHARD))
         loss = sum(loss for loss, _ in results)
@@ -208,72 +214,70 @@ class TrackLoss:
             grad += shard_grad
         return loss + self._penalty(weights, grad), grad
 
-    def _shard(self, i, weights, turned, tracks, at, lengths, masks, loop, k, learn):
-        """Run forward, loss and backward for up to SHARD sequences, in one thread; returns as ``_step``.
+    def _shard(self, i, weights, turned, shard):
+        """Run forward, loss and backward for shard i, in one thread; returns as ``_step``.
 
-        turned : transposed weights, see ``Net.turned``.   tracks, at, lengths : (B,), the tracks, their first rows and
-        steps.   masks : of each block.   loop : (T, B, O) bool, where outputs are fed back, and y (B, y_lead + T, O);
-        None if all lags are measured.
+        turned : transposed weights, see ``Net.turned``; None for no gradient.
         """
-        net, O, B = self.net, self.O, len(tracks)
+        net, B = self.net, len(shard.tracks)
         if (i, B) not in self._tapes:
             self._tapes[i, B] = self._work_space(B)
         tape, space, look = self._tapes[i, B]
-        dout = space[: lengths.max()]
-        if loop is None:
-            unmeasured = None
-            self._place(tape, look, at, self.y, at, lengths)
-        else:
-            unmeasured, fed = loop
-            teach = self._carries and self.teaching.feedback != "open_loop"
-            measured = fed.copy() if teach else None
-            y_at = np.arange(B) * fed.shape[1] + net.y_lead
-            self._place(tape, look, at, fed.reshape(-1), y_at, lengths)
+        dout = space[: shard.lengths.max()]
+        teach = shard.fed is not None and self._carries and self.teaching.feedback != "open_loop"
+        measured = shard.fed.copy() if teach else None
+        self._place(tape, look, shard, shard.fed)
         for b, (carried, block, p) in enumerate(zip(self._carried, net.blocks, weights)):
-            tape.begin(b, self._first(p)[:, None] if block.reverse else carried[:, tracks])
-        out = tape.forward(weights, unmeasured, masks)
-        loss, grad = self.teaching.loss(out, self.y, self.w, at * O, dout), None
-        if learn:
-            if i not in self._grads:
-                grad = np.zeros(net.size, self.dtype)
-                self._grads[i] = grad, net.views(grad)
-            grad, views = self._grads[i]
-            grad.fill(0)
-            for dS in tape.dS:
-                dS.fill(0)
-            if look is None:
-                tape.backward(weights, turned, dout, views)
-            else:
-                look.clear()
-                tape.backward(weights, turned, dout, views, look.dx, look.dy, look.table(grad))
-                look.back(grad)
-            fresh = (self.before[tracks] < 0) & (k == 0) & (self._starts is None)
-            for b, (g, block) in enumerate(zip(views, net.blocks)):
-                if g.start.size:
-                    g.start[:] += tape.of_start(b, fresh | block.reverse)
-        if unmeasured is not None:
-            fed = fed[:, net.y_lead :]
-            rows, y = at[:, None] + np.arange(fed.shape[1]), self.y.reshape(-1, O)
-            if net.codes_labels:
-                # in later sequences the most probable label, not a mixture, stands for itself
-                fed[:, : len(out)] = np.where(
-                    unmeasured[: len(out)].swapaxes(0, 1),
-                    np.argmax(out, axis=2).T[:, :, None],
-                    fed[:, : len(out)],
-                )
-            unknown = self.unknown[rows]
-            if unknown.any():  # later sequences see the predictions in place of unknown y
-                y[rows] = np.where(unknown, fed, y[rows])
-            if teach:  # carry the state of a teacher-forced run, not of the free run
-                measured[:, net.y_lead :] = np.where(unknown, fed, measured[:, net.y_lead :])
-                self._place(tape, look, at, measured.reshape(-1), y_at, lengths)
-                for b, carried in enumerate(self._carried):
-                    tape.begin(b, carried[:, tracks])
-                tape.forward(weights)
+            tape.begin(b, self._first(p)[:, None] if block.reverse else carried[:, shard.tracks])
+        out = tape.forward(weights, shard.unmeasured, shard.masks)
+        loss = self.teaching.loss(out, self.y, self.w, shard.at * self.O, dout)
+        grad = None if turned is None else self._gradient(i, weights, turned, shard, dout)
+        unknown = None if shard.fed is None else self._stand_in(shard, out)
+        if teach:  # carry the state of a teacher-forced run, not of the free run
+            lead = net.y_lead
+            measured[:, lead:] = np.where(unknown, shard.fed[:, lead:], measured[:, lead:])
+            self._place(tape, look, shard, measured)
+            for b, carried in enumerate(self._carried):
+                tape.begin(b, carried[:, shard.tracks])
+            tape.forward(weights)
         if self._carries:
             for b, carried in enumerate(self._carried):
-                carried[:, tracks] = tape.ends(b, lengths, np.arange(B))
+                carried[:, shard.tracks] = tape.ends(b, shard.lengths, np.arange(B))
         return loss, grad
+
+    def _gradient(self, i, weights, turned, shard, dout):
+        """Go back through the tape of shard i; returns the gradient (P,).   dout : (T, B, O)."""
+        net, (tape, _, look) = self.net, self._tapes[i, len(shard.tracks)]
+        if i not in self._grads:
+            grad = np.zeros(net.size, self.dtype)
+            self._grads[i] = grad, net.views(grad)
+        grad, views = self._grads[i]
+        grad.fill(0)
+        for dS in tape.dS:
+            dS.fill(0)
+        if look is None:
+            tape.backward(weights, turned, dout, views)
+        else:
+            look.clear()
+            tape.backward(weights, turned, dout, views, look.dx, look.dy, look.table(grad))
+            look.back(grad)
+        fresh = (self.before[shard.tracks] < 0) & (shard.k == 0) & (self._starts is None)
+        for b, (g, block) in enumerate(zip(views, net.blocks)):
+            if g.start.size:
+                g.start[:] += tape.of_start(b, fresh | block.reverse)
+        return grad
+
+    def _stand_in(self, shard, out):
+        """Put outputs (T, B, O) in place of unknown y for later sequences; returns where it is, (B, T, O) bool."""
+        fed, unmeasured = shard.fed[:, self.net.y_lead :], shard.unmeasured[: len(out)].swapaxes(0, 1)
+        if self.net.codes_labels:  # the most probable label, not a mixture, stands for itself
+            codes = np.argmax(out, axis=2).T[:, :, None]
+            fed[:, : len(out)] = np.where(unmeasured, codes, fed[:, : len(out)])
+        rows, y = shard.at[:, None] + np.arange(fed.shape[1]), self.y.reshape(-1, self.O)
+        unknown = self.unknown[rows]
+        if unknown.any():
+            y[rows] = np.where(unknown, fed, y[rows])
+        return unknown
 
     def _work_space(self, B):
         """Allocate tape, gradient of the outputs and lookup of B sequences."""
@@ -281,14 +285,17 @@ class TrackLoss:
         look = make_sight(net, B, T, dtype)
         return Tape(net, B, T, dtype), np.empty((T, B, net.n_outputs), dtype), look
 
-    def _place(self, tape, look, at, y, y_at, lengths):
-        """Choose the sequences of a tape, of which symbols are looked up."""
+    def _place(self, tape, look, shard, fed):
+        """Choose the sequences of a tape, of which symbols are looked up.   fed : (B, y_lead + T, O), or None for y."""
+        _, _, at, lengths, *_ = shard
+        y, y_at = self.y, at
+        if fed is not None:
+            y, y_at = fed.reshape(-1), np.arange(len(at)) * fed.shape[1] + self.net.y_lead
         if look is None:
             tape.place(self.x, at, y, y_at, lengths)
             return
-        theta = self._theta
-        looked_up = *look.inputs(theta, self.x, at), *look.outputs(theta, y, y_at)
-        tape.place(*looked_up, lengths, look.table(theta))
+        looked_up = *look.inputs(self._theta, self.x, at), *look.outputs(self._theta, y, y_at)
+        tape.place(*looked_up, lengths, look.table(self._theta))
 
     def _begin(self, weights, tracks):
         """Set the initial states of tracks (B,): the last epoch's final states of the track before, or the first."""
