@@ -19,9 +19,8 @@ from .tape import Tape, with_past
 
 BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of them: bounds the work space
-SHORT = (
-    64  # rows, up to which a thread keeps the work space for the next series of a panel, or row of a stream
-)
+# rows, up to which a thread keeps the work space for the next series of a panel, or row of a stream
+SHORT = 64
 PRECISIONS = {"single": np.float32, "double": np.float64}
 MOST_STARTS = 200  # series of training whose starts tell which cold state is better
 

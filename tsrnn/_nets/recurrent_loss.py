@@ -110,9 +110,8 @@ class TrackLoss:
         T = self.T
         length = max(1, -(-int((end - first).sum()) // (self.B * T))) * T
         parts = -(-(end - first) // length)
-        k = np.arange(parts.sum()) - np.repeat(
-            np.cumsum(parts) - parts, parts
-        )  # which of its piece each track is
+        # which of its piece each track is
+        k = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
         self.at = np.repeat(first, parts) + k * length
         self.end = np.minimum(self.at + length, np.repeat(end, parts))
         self.before = np.where(k > 0, np.arange(len(k)) - 1, -1)  # the track that each continues, or -1
@@ -130,9 +129,8 @@ class TrackLoss:
                 tracks = group[self.n_steps[group] > k]
                 first = self.at[tracks] + k * self.T
                 last = np.minimum(first + self.T, self.end[tracks])
-                ends_here = self._followed[tracks] & (
-                    last == self.end[tracks]
-                )  # the next track starts from its state
+                # the next track starts from its state
+                ends_here = self._followed[tracks] & (last == self.end[tracks])
                 if (ends_here | (self._counted[last] > self._counted[first])).any():
                     yield Batch(tracks, skipped, k)
                     skipped = ()
@@ -186,9 +184,8 @@ class TrackLoss:
         """
         at = self.at[tracks] + k * self.T
         lengths = np.minimum(self.end[tracks] - at, self.T)
-        T = (
-            self.T if self.net.symbols or self.net.front else int(lengths.max())
-        )  # a lookup is of so many steps
+        # a lookup is of so many steps
+        T = self.T if self.net.symbols or self.net.front else int(lengths.max())
         if k == 0:
             self._begin(weights, tracks)
         masks, unmeasured, turned, fed = None, self._own(at, learn, T), None, None
