@@ -1286,9 +1286,9 @@ def _after_history(fitted, history, stamps):
     first = _first(timeline, stamps)
     if first <= timeline.last:
         end = timelines.show(timeline.clock, timeline.last)
-        begin = timelines.show(stamps.clock, stamps.values[0])
+        begins = timelines.show(stamps.clock, stamps.values[0])
         raise ValueError(
-            f"start: the history runs to {end}, but X begins at {begin}: cut the history before X."
+            f"start: the history runs to {end}, but X begins at {begins}: cut the history before X."
         )
     return Start(past, timeline, timelines.missing_between(timeline, first), nothing)
 
