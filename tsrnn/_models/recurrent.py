@@ -356,7 +356,7 @@ class RecurrentLearner(Embedding, Learner):
     def learn(self, net, series, mean, rng, before=None):
         """Train from ``n_restarts`` starts, the first of them ``before``; keep the best, or make one net of all."""
         p = self.p
-        if net.front and net.front.rate > 1:
+        if net.rate > 1:
             raise ValueError(
                 f"convolution={p.convolution!r} has strides or pooling, so that the net takes fewer steps than "
                 "there are rows, but y has a value a row: give stride=1 and pooling=None, or one y a series."

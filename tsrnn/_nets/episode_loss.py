@@ -46,7 +46,7 @@ class Episode(NamedTuple):
     widths: tuple = ()
     w: int = 1
 
-    lead = 0  # an example is complete in itself
+    lead, rate = 0, 1  # an example is complete in itself, and a step is a row
 
     @property
     def shapes(self):

@@ -161,6 +161,11 @@ class Net(NamedTuple):
         return self.front.history(self.x_lead) if self.front else self.x_lead
 
     @property
+    def rate(self):
+        """Rows that a step of the net takes in."""
+        return self.front.rate if self.front else 1
+
+    @property
     def bidirectional(self):
         """True if a block runs backward in time."""
         return any(block.reverse for block in self.blocks)
