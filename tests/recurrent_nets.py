@@ -302,7 +302,8 @@ def golden_net(name, values, gradient=False):
     nested, V, c = golden.from_torch(name, values, gradient)
     for p, of_torch in zip(blocks, chain(*nested), strict=True):
         for field, a in p._asdict().items():
-            a[:] = getattr(of_torch, field)
+            if a.size:  # torch has no leak
+                a[:] = getattr(of_torch, field)
     readout.W[0], readout.b[0] = V, c
     return net, theta
 
