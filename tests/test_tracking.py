@@ -20,7 +20,7 @@ from tsrnn import (
     RecursiveLeastSquares,
     TDNNRegressor,
 )
-from tsrnn._nets.recurrent_squares import SquaresLoss
+from tsrnn._nets.recurrent_squares import RowsLoss
 from tsrnn._series.units import Series
 from tsrnn.datasets import make_narendra
 
@@ -45,7 +45,7 @@ def test_rows_are_the_jacobian_while_theta_stays(name):
         series.append(Series(rng.normal(size=(n, 2)), rng.normal(size=(n, 2)), np.ones(n), np.zeros(n, bool)))
     learner = NETS[name]._learner()
     net = learner.net(2, 2)
-    loss = SquaresLoss(net, series, 14, 1, learner._teaching(np.zeros(2)), np.float64)
+    loss = RowsLoss(net, series, 14, 1, learner._teaching(np.zeros(2)), np.float64)
     theta = rng.normal(size=net.size) * 0.5
     rr, Jr, JJ = loss.gauss_newton(theta)
     rows = list(loss.rows(theta))
@@ -71,6 +71,19 @@ def test_they_train(name, solver):
     assert moved > 0
     assert np.linalg.norm(again.theta_ - once.theta_) < 0.2 * moved
     assert np.isfinite(again.forecast(3, X[230:233])).all()
+
+
+def test_a_stream_with_gaps():
+    """Where y is missing the net's own output stands for it, as in a forecast."""
+    model = clone(NETS["Elman"]).set_params(solver=KalmanFilter()).fit(X[:200], y[:200])
+    holes = y[200:240].copy()
+    holes[[3, 4, 20]] = np.nan
+    more = pickle.loads(pickle.dumps(model)).partial_fit(X[200:240], holes)
+    assert np.isfinite(more.theta_).all()
+    filled = model.predict_ahead(X[200:240], holes)
+    assert not np.array_equal(
+        more.theta_, model.partial_fit(X[200:240], np.where(np.isnan(holes), filled, holes)).theta_
+    )
 
 
 def test_a_linear_net_by_kalman_filter_is_bayes():

@@ -35,7 +35,7 @@ from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss, n_keys, pooled
 from .._nets.recurrent import Cell, abreast, lay_out, make_net
 from .._nets.recurrent_dynamics import ORIGINS, PRECISIONS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
-from .._nets.recurrent_squares import SquaresLoss
+from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, check_embedding, settled
 from .._nets.tape import Tape
 from .._series.lags import parse_lags
@@ -507,8 +507,7 @@ class RecurrentLearner(Embedding, Learner):
             series, lead_in = windows(series, net.lead, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - net.lead, SHARD
         dtype = traits(solver).dtype
-        kind = SquaresLoss if is_of_squares(solver) else TrackLoss
-        loss = kind(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
+        loss = loss_for(solver)(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
         if not loss.weight > 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
@@ -613,8 +612,7 @@ class RecurrentLearner(Embedding, Learner):
         teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
         known = [after_memory(series, memory)]
         T = len(series.Y) if traits(solver).batches == "rows" else T
-        kind = SquaresLoss if is_of_squares(solver) else TrackLoss
-        loss = kind(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
+        loss = loss_for(solver)(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
         if not loss.weight > 0:
             return trained
         monitor = Monitor(dynamics.theta, 1, 0.0, 1)
@@ -669,9 +667,8 @@ class RecurrentNetwork(Attending):
         """Raise where parameters do not go together."""
         if not chooses_solver(self):
             solver = resolve_solver(self.solver)
-            of_squares = is_of_squares(solver)
-            check_needs(self, (SquaresLoss if of_squares else TrackLoss).offers)
-            if of_squares:
+            check_needs(self, loss_for(solver).offers)
+            if is_of_squares(solver):
                 self._check_squares(learner)
             if traits(solver).batches != "mini" and learner._is_random():
                 raise ValueError(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._training.least_squares import add_normal_equations, solve
+from .._training.solvers import traits
 from . import sensitivity_kernels as kernels
 from .recurrent_loss import TrackLoss
 from .tape import Tape, constants_of
@@ -32,16 +33,20 @@ class Slopes(NamedTuple):
 class SquaresLoss(TrackLoss):
     """Squared errors of a net that reads forward in time, whose lags are all measured, and whose cell is ``apart``."""
 
-    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear", "rows"))
+    offers = frozenset(("sum_of_squares", "gauss_newton", "groups", "linear", "solve_linear"))
 
     def __init__(self, net, *args, **options):
         super().__init__(net, *args, **options)
         self.groups, self.linear, self._begins = _marks(net)
         if net.y_lead and self._own(self.at, False, self.T) is not None:
-            raise ValueError(
-                "A solver of squares ('lm', KalmanFilter, OnlineGradient) learns from measured y alone, but some y in "
-                "the lags are missing: fill them, or give solver='auto', 'lbfgs' or 'adam'."
-            )
+            self._refuse_gaps()
+
+    def _refuse_gaps(self):
+        """Raise, for derivatives of outputs that are fed back are not in J."""
+        raise ValueError(
+            "solver='lm' learns from measured y alone, but some y in the lags are missing: fill them, or give "
+            "solver='auto', 'lbfgs' or 'adam'."
+        )
 
     def sum_of_squares(self, theta):
         """Return r'r over all rows."""
@@ -104,46 +109,6 @@ class SquaresLoss(TrackLoss):
                 tape.forward(weights)
                 yield tape, at, end - at
 
-    # ---------------------------------------------------------------------------------- one row after the other
-
-    def rows(self, theta, memory=None):
-        """Yield errors, d out / d theta and weights of each row, in order, while theta changes; see ``online.py``."""
-        net, O, weights, after = self.net, self.net.n_outputs, self.net.views(theta), None
-        tape, y, w = Tape(net, 1, 1, self.dtype), self.y.reshape(-1, O), self.w.reshape(-1, O)
-        for at, end in zip(self.at, self.end):
-            states = self._felt_first(weights, len(theta), memory)
-            for k, p in enumerate(weights[:-1]):
-                tape.begin(k, (self._first(p) if self._starts is None else self._starts[k])[:, None])
-            for t in range(at, end):
-                here = np.array([t])
-                tape.place(self.x, here, self.y, here, np.array([1]))
-                tape.forward(weights)
-                J = self._felt_in_row(weights, tape, states)
-                yield tape.out[0, 0] - y[t], J, w[t]
-                for S in tape.S:
-                    S[:, 0] = S[:, 1]
-            after = tuple(tape.ends(k, 0, 0).copy() for k in range(len(tape.S))), tuple(states)
-        return after
-
-    def _felt_first(self, weights, P, memory):
-        """Return how the first states feel theta, (n_states, H, P) of each block."""
-        if self._starts is None:
-            return self._felt_of_starts(weights, P)
-        if memory is not None:
-            reached, felt = memory
-            near = all(np.abs(a - b).max(initial=0) < NEAR for a, b in zip(reached, self._starts))
-            if near and all(S.shape[2] == P for S in felt):
-                return [S.copy() for S in felt]
-        return [np.zeros((cell.n_states, block.H, P)) for cell, block in zip(self.net.cells, self.net.blocks)]
-
-    def _felt_in_row(self, weights, tape, states):
-        """Return d out / d theta (O, P) of a tape's one row; states : how they feel theta, moved on in place."""
-        felt, row = [], slice(0, 1)
-        for k, block in enumerate(self.net.blocks):
-            slopes, seen = _slopes(self.net, tape, k, weights[k], 1), _inputs(tape, block.sources, 1)
-            felt.append(self._feel(k, weights, slopes, seen, tape, row, states[k], felt))
-        return self._read(weights[-1], tape, row, felt, 1)[0]
-
     # ---------------------------------------------------------------------------------- sensitivities
 
     def _jacobian(self, theta, weights, tape, n, steps):
@@ -196,6 +161,63 @@ class SquaresLoss(TrackLoss):
             J[:, o, begin + o : begin + Z.shape[1] * O : O] = Z
             J[:, o, begin + Z.shape[1] * O + o] = 1
         return J
+
+
+class RowsLoss(SquaresLoss):
+    """The same row by row, for solvers of ``online.py``; where y is not known its lags see the net's own output.
+
+    That output is taken as it is: how it feels the parameters is left out.
+    """
+
+    offers = SquaresLoss.offers | {"rows"}
+
+    def _refuse_gaps(self):
+        """Do nothing: gaps are filled as the rows go by."""
+
+    def rows(self, theta, memory=None):
+        """Yield errors, d out / d theta and weights of each row, in order, while theta changes; see ``online.py``."""
+        net, O, weights, after = self.net, self.net.n_outputs, self.net.views(theta), None
+        tape, y, w = Tape(net, 1, 1, self.dtype), self.y.reshape(-1, O), self.w.reshape(-1, O)
+        for at, end in zip(self.at, self.end):
+            states = self._felt_first(weights, len(theta), memory)
+            for k, p in enumerate(weights[:-1]):
+                tape.begin(k, (self._first(p) if self._starts is None else self._starts[k])[:, None])
+            for t in range(at, end):
+                here = np.array([t])
+                tape.place(self.x, here, self.y, here, np.array([1]))
+                tape.forward(weights)
+                J = self._felt_in_row(weights, tape, states)
+                yield tape.out[0, 0] - y[t], J, w[t]
+                y[t] = np.where(self.unknown[t], tape.out[0, 0], y[t])
+                for S in tape.S:
+                    S[:, 0] = S[:, 1]
+            after = tuple(tape.ends(k, 0, 0).copy() for k in range(len(tape.S))), tuple(states)
+        return after
+
+    def _felt_first(self, weights, P, memory):
+        """Return how the first states feel theta, (n_states, H, P) of each block."""
+        if self._starts is None:
+            return self._felt_of_starts(weights, P)
+        if memory is not None:
+            reached, felt = memory
+            near = all(np.abs(a - b).max(initial=0) < NEAR for a, b in zip(reached, self._starts))
+            if near and all(S.shape[2] == P for S in felt):
+                return [S.copy() for S in felt]
+        return [np.zeros((cell.n_states, block.H, P)) for cell, block in zip(self.net.cells, self.net.blocks)]
+
+    def _felt_in_row(self, weights, tape, states):
+        """Return d out / d theta (O, P) of a tape's one row; states : how they feel theta, moved on in place."""
+        felt, row = [], slice(0, 1)
+        for k, block in enumerate(self.net.blocks):
+            slopes, seen = _slopes(self.net, tape, k, weights[k], 1), _inputs(tape, block.sources, 1)
+            felt.append(self._feel(k, weights, slopes, seen, tape, row, states[k], felt))
+        return self._read(weights[-1], tape, row, felt, 1)[0]
+
+
+def loss_for(solver):
+    """Return the kind of loss that a solver asks for."""
+    needs = traits(solver).needs
+    return RowsLoss if "rows" in needs else SquaresLoss if "gauss_newton" in needs else TrackLoss
 
 
 def _marks(net):
