@@ -122,7 +122,7 @@ def test_is_the_equation(fitted, name):
         seen = [s[t - k] for s, lags in ((x, x_lags), (e, e_lags), (v, y_lags)) for k in reversed(lags)]
         first = h = np.concatenate(seen)
         for k, (W, b) in enumerate(model.params_):
-            if k and k == len(model.params_) - 1 and model.skip_connections:
+            if k and k == len(model.params_) - 1 and dynamics.net.skip:
                 h = np.concatenate([first, h])
             h = h @ W + b
             h = np.tanh(h) if k < len(model.params_) - 1 else h
