@@ -327,6 +327,14 @@ def test_recursive_least_squares_follow_a_change():
     assert errors[1] < 0.7 * errors[0]
 
 
+def test_a_start_from_zeros_is_nothing_new():
+    """Else the readout of a series without noise, hardly penalised, answers a thousand times the range of y."""
+    u, v = make_narma(1200, random_state=0)
+    model = ESNRegressor(random_state=0).fit(u[:1000], v[:1000])
+    assert np.abs(model.predict(u[1000:], start="zeros") - v.mean()).max() < 50 * np.ptp(v)
+    assert model.score(u[1000:], v[1000:]) > 0.9
+
+
 def test_washout():
     noise = np.random.default_rng(0).normal(size=600)
     kw = {"n_reservoir": 20, "washout": 100, "alpha": 1e-3, "scale": None, "random_state": 0}

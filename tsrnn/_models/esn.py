@@ -44,7 +44,7 @@ from .._training.monitor import progress
 from .._values import kept
 
 
-WASHOUT = 100  # steps that "auto" leaves out, of a long series
+WASHOUT, WASHED = 100, 1e-4  # first steps of a long series, and what each counts, with "auto"
 UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
@@ -167,7 +167,8 @@ class ReservoirParameters(Declared):
         ``output_lags``, as many times ten as much as lowers the error of free runs over the training rows, which must
         not go beyond twice the largest y.
     washout : int or "auto", default="auto"
-        First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series.
+        First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
+        without ``output_lags`` each of them counts a ten-thousandth, so that a start from zeros is nothing new.
     random_state : int, RandomState or None, default=None
         For the reservoir and the noise.
     verbose : int, default=0
@@ -463,7 +464,9 @@ class ESNLearner(Learner):
             w = self._counted(s)
             if self.forgetting is not None:
                 w *= self.forgetting ** (after + np.arange(n - 1.0, -1.0, -1.0))
-            w[: max(washout, lead)] = 0.0
+            # Of states on the way from rest a readout would else know nothing, and answer anything.
+            w[:washout] *= WASHED if p.washout == "auto" and not self.output_lags else 0.0
+            w[:lead] = 0.0
             weights.append(w)
         if not any(w.any() for w in weights):
             raise ValueError(
