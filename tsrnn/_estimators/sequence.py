@@ -993,7 +993,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             return self._check_no_inputs(X, y, reset)
         if np.ndim(X) == 1 and len(X) and np.ndim(X[0] if isinstance(X, list) else 0) == 0:
             raise ValueError(
-                f"X has one dimension, {np.shape(X)}, and so does not tell rows from inputs. Reshape your data: "
+                f"X has one dimension, {np.shape(X)}, where 2D tells rows from inputs. Reshape your data: "
                 "X.reshape(-1, 1) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."
             )
         finite = looked_at and (True if self.missing == "error" else "allow-nan")

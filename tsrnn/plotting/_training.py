@@ -241,7 +241,7 @@ class LeaderboardDisplay:
     >>> from tsrnn.plotting import LeaderboardDisplay
     >>> model = AutoForecaster(3, candidates=[], random_state=0).fit(None, load_sunspots().target[:"1955"])
     >>> display = LeaderboardDisplay.from_estimator(model)
-    >>> display.bars_[0].get_width() == model.leaderboard_.error.iloc[0]
+    >>> bool(display.bars_[0].get_width() == model.leaderboard_.error.iloc[0])
     True
     """
 
