@@ -10,7 +10,7 @@ a reader in another thread sees the model as it was before or after, and an erro
 
 from copy import deepcopy
 from functools import wraps
-from numbers import Integral
+from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -991,7 +991,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 X = vocabulary.coded(X, self.missing != "error" or not looked_at)
         if X is None or (getattr(X, "ndim", 0) == 2 and X.shape[1] == 0):
             return self._check_no_inputs(X, y, reset)
-        if np.ndim(X) == 1 and len(X) and np.ndim(X[0] if isinstance(X, list) else 0) == 0:
+        flat = isinstance(X, list) and all(isinstance(v, Real) for v in X[:3])
+        if (flat and X) or (getattr(X, "ndim", 0) == 1 and len(X)):
             raise ValueError(
                 f"X has one dimension, {np.shape(X)}, where 2D tells rows from inputs. Reshape your data: "
                 "X.reshape(-1, 1) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."

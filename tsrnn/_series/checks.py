@@ -110,7 +110,10 @@ def check_y(y):
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
-        raise ValueError("y holds words: for labels take a classifier, such as GRUClassifier.") from None
+        word = str(error).partition("float: ")[2]
+        raise ValueError(
+            f"y holds words, such as {word}: for labels take a classifier, such as GRUClassifier."
+        ) from None
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim
