@@ -100,7 +100,7 @@ def main():
     """Learn each task, print a line each."""
     rows = []
     for name, (draw, n, settings) in TASKS.items():
-        if WHICH and name.partition(",")[0] not in WHICH:
+        if WHICH and not {name, name.partition(",")[0]} & set(WHICH):
             continue
         settings = {"solver": Adam(0.003, clip_norm=1.0, schedule="plateau"), "random_state": 0, **settings}
         if QUICK:
