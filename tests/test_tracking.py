@@ -30,6 +30,7 @@ SETTINGS = {"max_iter": 2, "random_state": 0}
 NETS = {
     "Elman": ElmanRegressor((3,), output_lags=1, **SETTINGS),
     "Elman, layers, learnt start": ElmanRegressor((3, 2), initial_state="learned", **SETTINGS),
+    "Elman, leaky, dense": ElmanRegressor((3,), leak_rate=0.4, readout_hidden_layer_sizes=(2,), **SETTINGS),
     "LSTM": LSTMRegressor((2,), **SETTINGS),
     "GRU": GRURegressor((2,), **SETTINGS),
     "NARX": NARXRegressor((3,), input_lags=1, output_lags=2, **SETTINGS),
@@ -37,7 +38,7 @@ NETS = {
 }
 
 
-@pytest.mark.parametrize("name", ["Elman", "Elman, layers, learnt start", "LSTM", "GRU"])
+@pytest.mark.parametrize("name", [name for name in NETS if name[0] in "ELG"])
 def test_rows_are_the_jacobian_while_theta_stays(name):
     """Which test_recurrent_squares.py holds against differences."""
     rng, series = np.random.default_rng(0), []
