@@ -55,7 +55,7 @@ class Tape:
         self.net, self.B, self.T, self.dtype, self.reaches = net, B, most, dtype, net.reaches
         self._none = np.empty((0, 0), dtype)
         self._spell = max(1, int(SPELL / (B * net.size)))
-        self.dH, self.dh, self.dS, self._space = [], [], [], []
+        self.dH, self.dh, self.dS, self._space, self._where = [], [], [], [], None
         self.cells, self.n_states = net.cells, net.n_states
         for block, cell, shapes, reach in zip(net.blocks, self.cells, net.shapes, self.reaches):
             H, G = block.H, cell.gates
@@ -122,12 +122,15 @@ class Tape:
             self._lay_out(longest)
         self.x, self.y, self.y_at = x, y, y_at * self.net.y_width
         self.table = table
+        where = longest, x_at.tobytes(), y_at.tobytes(), lengths.tobytes()
+        if where == self._where:  # as those before: the many series of a panel are
+            return
         steps = np.arange(self.T)[:, None]
         self._forth = self._back = steps
         if self.net.bidirectional:  # steps beyond the end of a sequence are not reversed
             self._back = np.where(steps < lengths, lengths - 1 - steps, steps)
         self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.y_width)}
-        self._placed = {}
+        self._placed, self._where = {}, where
 
     def _rows(self, source, reverse):
         """Return the offsets (T B,) of a source's rows in its array."""
