@@ -280,3 +280,33 @@ def test_a_fit_in_pieces_goes_on_where_it_was(model, solver):
     for _ in range(3):
         part = pickle.loads(pickle.dumps(part.fit(X, Y)))
     assert np.array_equal(part.theta_, one.theta_)
+
+
+# ---------------------------------------------------------------------------------------- iterations
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("gru, auto", {}),
+        ("gru, auto", {"output_lags": 0}),
+        ("gru, adam", {}),
+        ("narx, lbfgs", {"training": "open_loop"}),
+        ("tdnn", {}),
+    ],
+)
+def test_max_iter_is_the_most_in_all_and_told_where_it_is_met(name, settings):
+    model = clone(MODELS[name]).set_params(tol=0.0, n_iter_no_change=500, max_iter=7, **settings)
+    with pytest.warns(ConvergenceWarning, match="max_iter=7 iterations were run"):
+        assert model.fit(X, Y).n_iter_ == 7
+    model.set_params(n_iter_no_change=2, tol=0.9, max_iter=500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.fit(X, Y).n_iter_ < 50
+        model.set_params(max_iter=None).fit(X, Y)
+
+
+def test_a_search_that_ends_with_its_generations_has_not_failed():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clone(MODELS["narx, evolution"]).fit(X, Y)

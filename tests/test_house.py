@@ -235,6 +235,7 @@ def naive():
 
 WARN = {  # calls that warn, each of them for one reason
     "a fit that diverges": lambda: fitted(DIVERGES),
+    "a fit that ends at max_iter": lambda: fitted(tsrnn.TDNNRegressor((2,), max_iter=1, random_state=0)),
     "in a pipeline": lambda: piped(DIVERGES).fit(FRAME[OLD], TARGET[OLD]),
     "in a search": lambda: GridSearchCV(DIVERGES, {"alpha": [0.0]}, cv=CV).fit(X[OLD], y[OLD]),
     "in cross-validation of a pipeline": lambda: cross_val_score(piped(DIVERGES), FRAME, TARGET, cv=CV),

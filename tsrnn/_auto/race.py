@@ -237,7 +237,7 @@ def _nets(field, recipes, candidates, random_state):
     return [
         Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
         Foreign(
-            TDNNRegressor((16,), input_lags=0, solver="lbfgs", max_iter=100, **seeded),
+            TDNNRegressor((16,), input_lags=0, solver="lbfgs", **seeded),
             recipes,
             1e-4 * pairs + 0.3,
             "TDNN(16) on ARX",

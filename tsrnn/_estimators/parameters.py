@@ -157,8 +157,9 @@ class TrainedParameters(Declared):
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units), or half
         of that to another loss.
-    max_iter : int, default=300
-        Epochs, or iterations of a solver that takes all rows at once.
+    max_iter : int or None, default=None
+        Most epochs, or iterations of a solver that takes all rows at once. Training that meets the limit before it
+        has converged gives a ``ConvergenceWarning``. None: 300.
     tol : float, default=1e-4
         Training, or a stage of it, ends when ``n_iter_no_change`` iterations (epochs, for a stochastic solver) in a row
         did not lower the loss by this share.
@@ -194,7 +195,7 @@ class TrainedParameters(Declared):
     loss: object = "squared"
     solver: object = "auto"
     alpha: float = 1e-4
-    max_iter: int = 300
+    max_iter: int | None = None
     tol: float = 1e-4
     early_stopping: bool = True
     validation_fraction: float = 0.15

@@ -38,6 +38,7 @@ from .._training.monitor import (
     curves,
     makes_one_of_all,
     progress,
+    warn_if_cut_short,
 )
 from .._training.monitor import stages as stages_of
 from .._training.solvers import (
@@ -57,6 +58,7 @@ from .._values import kept
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 BATCH = 32  # series a mini-batch
+EPOCHS = 100  # at most, by default
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
@@ -85,8 +87,9 @@ class DelayParameters(SymbolParameters, TrainedParameters):
         units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
     batch_size : int, default=200
         Rows in a mini-batch of a stochastic solver.
-    max_iter : int, default=100
-        Iterations (epochs, for a stochastic solver) of each stage of training.
+    max_iter : int or None, default=None
+        Most iterations (epochs, for a stochastic solver) of each stage of training. Training that meets the limit
+        before it has converged gives a ``ConvergenceWarning``. None: 100.
     validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
     n_iter_no_change : int, default=10
@@ -116,7 +119,7 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     solver: object = "auto"
     alpha: float = 1e-4
     batch_size: int = 200
-    max_iter: int = 100
+    max_iter: int | None = None
     tol: float = 1e-4
     early_stopping: bool = True
     validation_fraction: float = 0.15
@@ -197,6 +200,11 @@ class DelayLearner(Embedding, Learner):
         """Share of the rows, the last ones, that is held back from training."""
         p = self.p
         return p.validation_fraction if p.early_stopping or p.n_restarts > 1 else 0.0
+
+    @property
+    def limit(self):
+        """Iterations of each stage, at most."""
+        return EPOCHS if self.p.max_iter is None else self.p.max_iter
 
     @property
     def is_squared(self):
@@ -361,6 +369,7 @@ class DelayLearner(Embedding, Learner):
             monitor, decay, found = self._train(net, series, kinds, theta, rng, fresh, moments)
             monitors.append(monitor)
             theta, fresh, moments = monitor.best_theta, False, None
+        warn_if_cut_short(self.p.max_iter, *monitors)
         value = monitors[-1].best if judge is None else judge(theta)
         return Attempt(theta, value, monitors, decay, found)
 
@@ -384,9 +393,9 @@ class DelayLearner(Embedding, Learner):
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(net, series, kinds) if p.early_stopping else None
         steps, _ = kinds[-1]
-        name = f"closed loop of {steps} steps" if closed else "open loop"
-        with progress(p.verbose, f"{type(p).__name__}, {name}", p.max_iter) as tell:
-            monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell, name)
+        name, limit = f"closed loop of {steps} steps" if closed else "open loop", self.limit
+        with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
+            monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell, name)
             moments = run_solver(solver, loss, theta, monitor, rng, moments)
         return monitor, loss.decay, moments
 
@@ -478,9 +487,11 @@ class DelayLearner(Embedding, Learner):
         else:
             theta, moments = before.dynamics.theta, before.carry.moments
         objective = loss(traits(solver).dtype, B=BATCH)
-        with progress(p.verbose, type(p).__name__, p.max_iter) as tell:
-            monitor = Monitor(theta, p.max_iter, p.tol, p.n_iter_no_change, validate, tell)
+        limit = self.limit
+        with progress(p.verbose, type(p).__name__, limit) as tell:
+            monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
             moments = run_solver(solver, objective, theta, monitor, rng, moments)
+        warn_if_cut_short(p.max_iter, monitor)
         found = self._pooled(net, settled(net, monitor.best_theta, series), mean)
         made = Trained(found, *curves([monitor]), Carry(moments, None), stages=stages_of([monitor]))
         return made, monitor.best

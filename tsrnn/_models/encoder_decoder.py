@@ -47,6 +47,7 @@ class EpisodeLearner(RecurrentLearner):
     n: int
     attention: str | None
     widths: tuple = ()
+    usual = 30
 
     def net(self, D, O):
         """Return the layout."""
@@ -65,8 +66,8 @@ class EpisodeLearner(RecurrentLearner):
     def _solvers(self, net, series):
         """Return the solver and its most epochs; "auto" is Adam."""
         if chooses_solver(self.p):
-            return [(Adam(0.003, clip_norm=1.0), self.p.max_iter)]
-        return [(resolve_solver(self.p.solver), self.p.max_iter)]
+            return [(Adam(0.003, clip_norm=1.0), self.limit)]
+        return [(resolve_solver(self.p.solver), self.limit)]
 
     def _loss(self, net, series, mean, solver, pool):
         """Return the loss of the training examples."""
@@ -161,8 +162,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         Examples a step of the solver: an example is a row, with its history and the rows after it.
     solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs"} or object, default="auto"
         A word, or an object with its own settings; "auto" is ``Adam(0.003, clip_norm=1.0)``.
-    max_iter : int, default=30
-        Epochs, or iterations of L-BFGS.
+    max_iter : int or None, default=None
+        Most epochs, or iterations of L-BFGS. Training that meets the limit before it has converged gives a
+        ``ConvergenceWarning``. None: 30.
     n_iter_no_change : int, default=8
         See ``tol``.
     n_jobs : int, optional
@@ -220,7 +222,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     recurrent_dropout: float = 0.0
     recurrent_init: str = "orthogonal"
     batch_size: int = 32
-    max_iter: int = 30
+    max_iter: int | None = None
     n_iter_no_change: int = 8
     n_jobs: int | None = None
     scale: str | None = "standard"

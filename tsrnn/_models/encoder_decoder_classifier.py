@@ -53,6 +53,7 @@ class AnswerLearner(RecurrentLearner):
     """The parameters of an encoder and a decoder of symbols, parsed, and their training on pairs."""
 
     attention: str | None
+    usual = 100
 
     def net_of(self, x, y):
         """Return the layout for the types of the user's sequences."""
@@ -74,8 +75,8 @@ class AnswerLearner(RecurrentLearner):
     def _solvers(self, net, series):
         """Return the solver and its most epochs; "auto" is Adam."""
         if chooses_solver(self.p):
-            return [(Adam(0.003, clip_norm=1.0), self.p.max_iter)]
-        return [(resolve_solver(self.p.solver), self.p.max_iter)]
+            return [(Adam(0.003, clip_norm=1.0), self.limit)]
+        return [(resolve_solver(self.p.solver), self.limit)]
 
     def _loss(self, net, series, mean, solver, pool):
         """Return the loss of the training pairs."""
@@ -150,8 +151,9 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         A word, or an object with its own settings; "auto" is ``Adam(0.003, clip_norm=1.0)``.
     alpha : float, default=1e-4
         Weight decay: half of alpha times the squared weights is added to the sum of cross-entropies.
-    max_iter : int, default=100
-        Epochs, or iterations of L-BFGS.
+    max_iter : int or None, default=None
+        Most epochs, or iterations of L-BFGS. Training that meets the limit before it has converged gives a
+        ``ConvergenceWarning``. None: 100.
     early_stopping : bool, default=True
         Hold back some pairs, watch the loss on them, stop when it rises and keep the best weights; these then learn all
         pairs, for a quarter of the epochs that led to them.
@@ -227,7 +229,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
     recurrent_dropout: float = 0.0
     recurrent_init: str = "orthogonal"
     batch_size: int = 32
-    max_iter: int = 100
+    max_iter: int | None = None
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
     n_jobs: int | None = None

@@ -48,6 +48,7 @@ from .._training.monitor import (
     curves,
     makes_one_of_all,
     progress,
+    warn_if_cut_short,
 )
 from .._training.monitor import stages as stages_of
 from .._training.solvers import (
@@ -70,7 +71,8 @@ SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 STILL = 1e-300  # learning rate of a net that is not trained
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
-LONGER = 5  # times max_iter, the iterations of L-BFGS in "auto"
+EPOCHS = 300  # at most, by default
+LONGER = 5  # times as many iterations of L-BFGS in "auto"
 BATCH = 32  # series a mini-batch
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
@@ -138,8 +140,10 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
         among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
         series, with dropout, scheduled sampling, or a loss with kinks.
-    max_iter : int, default=300
-        Epochs, or iterations of L-BFGS; five times as many of those with ``solver="auto"``.
+    max_iter : int or None, default=None
+        Most epochs, or iterations of L-BFGS; in all, where ``solver="auto"`` takes Adam and then L-BFGS. Training that
+        meets the limit before it has converged gives a ``ConvergenceWarning``. None: 300; of "auto" 300 epochs and
+        1500 iterations of L-BFGS.
     early_stopping : bool, default=True
         Hold back some rows, watch the loss on them, stop when it rises and keep the best weights; these then learn all
         rows, for a quarter of the iterations that led to them. (Intervals come from the held rows, and the weights
@@ -282,6 +286,12 @@ class RecurrentLearner(Embedding, Learner):
     loss: object
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
+    usual = EPOCHS  # epochs, where the user gives no limit
+
+    @property
+    def limit(self):
+        """Epochs, at most."""
+        return self.p.max_iter or self.usual
 
     @property
     def wants_inputs(self):
@@ -397,6 +407,7 @@ class RecurrentLearner(Embedding, Learner):
         task = Task(net, series, mean, self._validation(net, series, mean) if p.early_stopping else None)
         stages = self._solvers(net, series)
         monitors, moments = self._train(task, stages, theta, moments, rng)
+        warn_if_cut_short(p.max_iter, monitors[-1])
         (dynamics, ends), judged = self._made(task, monitors[-1].best_theta), None
         if task.validate is not None and any(monitor.best_iter for monitor in monitors):
             judged = dynamics
@@ -412,7 +423,8 @@ class RecurrentLearner(Embedding, Learner):
             for solver, limit in stages:
                 loss = self._loss(task.net, task.series, task.mean, solver, pool)
                 # "auto" gives L-BFGS more iterations, and as much more patience: held losses rise, then fall.
-                stale = patience or p.n_iter_no_change * max(1, limit // p.max_iter)
+                longer = chooses_solver(p) and isinstance(solver, LBFGS)
+                stale = patience or p.n_iter_no_change * (LONGER if longer else 1)
                 name = type(solver).__name__
                 with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
                     monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name)
@@ -467,14 +479,17 @@ class RecurrentLearner(Embedding, Learner):
         "auto": L-BFGS; where the net sees its last output, after Adam, which leads to tamer free runs; Adam alone where
         L-BFGS is expensive or the loss is random or has kinks.
         """
-        p = self.p
-        if not chooses_solver(p):
-            return [(resolve_solver(p.solver), p.max_iter)]
+        limit = self.p.max_iter
+        if not chooses_solver(self.p):
+            return [(resolve_solver(self.p.solver), self.limit)]
         cheap = sum(len(s.Y) for s in series) * net.size <= MAX_LBFGS_WORK
-        adam, lbfgs = (Adam(0.005), p.max_iter), (LBFGS(), LONGER * p.max_iter)
         if not cheap or has_kinks(self.loss) or self._is_random():
-            return [adam]
-        return [adam, lbfgs] if self.is_fed else [lbfgs]
+            return [(Adam(0.005), self.limit)]
+        if not self.is_fed:
+            return [(LBFGS(), limit or LONGER * EPOCHS)]
+        first = EPOCHS if limit is None else -(-limit // (1 + LONGER))
+        rest = LONGER * EPOCHS if limit is None else limit - first
+        return [(Adam(0.005), first), (LBFGS(), rest)][: 2 if rest else 1]
 
     def _threads(self):
         """A pool of threads, or a context that gives None."""
@@ -489,7 +504,7 @@ class RecurrentLearner(Embedding, Learner):
         """The parameters that concern the loss."""
         p = self.p
         rates = p.orthogonal_penalty, p.dropout, p.recurrent_dropout
-        return Teaching(self.loss, p.alpha, *rates, feedback or p.training, p.max_iter, mean_y)
+        return Teaching(self.loss, p.alpha, *rates, feedback or p.training, self.limit, mean_y)
 
     def _loss(self, net, series, mean, solver, pool):
         """The loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
@@ -578,6 +593,7 @@ class RecurrentLearner(Embedding, Learner):
                     moments = run_solver(solver, objective, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
+        warn_if_cut_short(p.max_iter, monitors[-1])
         dynamics = self._pooled(net, settled(net, theta, series), mean)
         trained = Trained(dynamics, *curves(monitors), moments, stages=stages_of(monitors))
         return Attempt(trained, monitors[-1].best)
@@ -593,8 +609,8 @@ class RecurrentLearner(Embedding, Learner):
                 "'lbfgs' or 'adam'."
             )
         if chooses_solver(self.p):
-            return [(Adam(0.005, clip_norm=1.0), self.p.max_iter)]
-        return [(resolve_solver(self.p.solver), self.p.max_iter)]
+            return [(Adam(0.005, clip_norm=1.0), self.limit)]
+        return [(resolve_solver(self.p.solver), self.limit)]
 
     def fade(self, trained, share):
         """Return what was learnt: it is in no sums, and fades by the steps that new rows bring."""
@@ -629,7 +645,7 @@ class RecurrentNetwork(Attending):
             "readout_hidden_layer_sizes": (2,),
             "output_lags": 1,
             "training": "closed_loop",
-            "max_iter": 1,
+            "max_iter": 2,
             "random_state": 0,
         },
     )
@@ -726,7 +742,7 @@ class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork
             "readout_hidden_layer_sizes": (2,),
             "output_lags": lags,
             "training": training,
-            "max_iter": 1,
+            "max_iter": 2,
             "random_state": 0,
         }
         for lags, training in ((0, "open_loop"), (1, "closed_loop"))

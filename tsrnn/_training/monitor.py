@@ -10,12 +10,14 @@ from .._warn import warn
 
 
 ENSEMBLES = ("best", "mean")
+CUT_SHORT = "max_iter"  # why a stage of training ended, where it met the limit
 
 
 def check_training(model):
     """Raise if a parameter common to all trained models is out of range or of the wrong type."""
     check_number("alpha", model.alpha, 0)
-    check_number("max_iter", model.max_iter, 1, integer=True)
+    if model.max_iter is not None:
+        check_number("max_iter", model.max_iter, 1, integer=True)
     check_number("tol", model.tol, 0)
     check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
     check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
@@ -116,8 +118,20 @@ class Monitor:
         if self._stale >= self.n_iter_no_change:
             self.reason = f"{'validation loss' if self.validate else 'loss'} fell no more"
         elif self.n_iter >= self.max_iter:
-            self.reason = "max_iter"
+            self.reason = CUT_SHORT
+        else:
+            self.reason = "converged"  # if the solver ends here
         return self.reason != "converged"
+
+
+def warn_if_cut_short(max_iter, *monitors):
+    """Warn if training, or a stage of it, met the limit that the user gave; None is a budget of the model's."""
+    if max_iter is not None and any(monitor.reason == CUT_SHORT for monitor in monitors):
+        warn(
+            f"max_iter={max_iter} iterations were run, and training has not converged: give more, or "
+            "max_iter=None for as many as are usual.",
+            ConvergenceWarning,
+        )
 
 
 def curves(monitors):

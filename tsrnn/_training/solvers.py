@@ -700,6 +700,7 @@ class Evolution(BaseEstimator):
         if self.polish:
             monitor.max_iter += POLISH
             LBFGS().minimize(objective, monitor.best_theta.copy(), monitor, rng)
+        monitor.reason = "spent its generations"  # which it always does: that is no failure
 
 
 POLISH = 100  # iterations of L-BFGS from the best member of an evolution

@@ -1,7 +1,10 @@
 """Compile ahead of time: ``tsrnn.warmup()``, or ``python -m tsrnn.warmup`` where an image is built."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 
 from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
@@ -50,17 +53,18 @@ def public_models():
 
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
-    if not issubclass(model, Sequence):  # then X and y are lists of sequences
-        for settings in model._warmup:
-            model(**settings).fit(*PAIRS).partial_fit(*PAIRS).predict(PAIRS[0])
-        return
-    X, targets = np.zeros((40, 1)), [np.sin(np.arange(40.0))]
-    if issubclass(model, ClassifierMixin):
-        targets = [np.arange(40) % n_classes for n_classes in (2, 3)]
-    for settings in getattr(model, "_warmup", ()):
-        for y in targets:
-            fitted = model(**settings).fit(X, y).partial_fit(X, y)
-            fitted.predict_ahead(X, y, steps=2)
-            Stream(fitted).step(X[0])
-            if fitted._dynamics().sees_y and isinstance(fitted, ClassifierMixin):
-                fitted.sample(2, X=X)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of one iteration
+        if not issubclass(model, Sequence):  # then X and y are lists of sequences
+            for settings in model._warmup:
+                model(**settings).fit(*PAIRS).partial_fit(*PAIRS).predict(PAIRS[0])
+            return
+        X, targets = np.zeros((40, 1)), [np.sin(np.arange(40.0))]
+        if issubclass(model, ClassifierMixin):
+            targets = [np.arange(40) % n_classes for n_classes in (2, 3)]
+        for settings in getattr(model, "_warmup", ()):
+            for y in targets:
+                fitted = model(**settings).fit(X, y).partial_fit(X, y)
+                fitted.predict_ahead(X, y, steps=2)
+                Stream(fitted).step(X[0])
+                if fitted._dynamics().sees_y and isinstance(fitted, ClassifierMixin):
+                    fitted.sample(2, X=X)
