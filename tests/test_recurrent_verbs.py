@@ -445,7 +445,7 @@ def test_both_directions_smooth(model):
 def test_both_directions_read_a_series_from_its_end(model):
     """The last row depends on the first no more than memory lasts; over a gap in the index too."""
     fitted = fit(
-        model, frame, series, bidirectional=True, max_iter=30, sequence_length=20, initial_state="learned"
+        model, frame, series, bidirectional=True, max_iter=150, sequence_length=20, initial_state="learned"
     )
     rows = frame.set_axis(HOURS + pd.Timedelta("5000h")).drop(HOURS[200:203] + pd.Timedelta("5000h"))
     other = rows.copy()
