@@ -26,6 +26,7 @@ from .._values import kept
 from .._warn import warn
 
 
+HOPELESS = 1e100  # minus the evidence of an alpha for which no system can be solved
 PANEL = 24  # columns of a panel: three of the widest vectors, and a whole number of narrower ones
 DECADES = -14, 4  # of alpha over the mean square of the columns, searched for the most evidence
 RESOLUTION = 4 * np.finfo(float).eps  # relative size below which rounding hides a difference
@@ -349,8 +350,9 @@ def likely_alpha(normals, bias):
     size = max(np.trace(normal.ZZ) / len(normal.ZZ) for normal in normals)
     low = max(DECADES[0], np.log10(RESOLUTION * len(normals[0].ZZ)))
 
-    def minus_evidence(decade):
-        return sum(_minus_evidence(normal, size * 10.0**decade, bias) for normal in normals)
+    def minus_evidence(decade):  # where it cannot be told, the search is led away, and computes no inf - inf
+        total = sum(_minus_evidence(normal, size * 10.0**decade, bias) for normal in normals)
+        return total if np.isfinite(total) else HOPELESS
 
     best = minimize_scalar(minus_evidence, bounds=(low, DECADES[1]), method="bounded", options={"xatol": 0.1})
     return float(size * 10.0**best.x)
