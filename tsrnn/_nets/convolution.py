@@ -109,14 +109,14 @@ class Front(NamedTuple):
         return prod(layer.stride * layer.pooling for layer in self.layers)
 
     def history(self, lead):
-        """Rows of x before step 0, where the net needs ``lead`` rows of x'."""
+        """Return the rows of x before step 0, where the net needs ``lead`` rows of x'."""
         rows, unit = 0, 1
         for layer in self.layers:
             rows, unit = rows + (layer.width - 1) * unit, unit * layer.stride * layer.pooling
         return rows + lead * unit
 
     def steps(self, T):
-        """Rows of x' of T rows of x, an int or an array."""
+        """Return the rows of x' of T rows of x, an int or an array."""
         for layer in self.layers:
             T = (T - 1) // (layer.stride * layer.pooling) + 1
         return T
@@ -141,7 +141,7 @@ class Front(NamedTuple):
             b[:] = 0
 
     def run(self, theta, X):
-        """x' (N, F) of rows X (N, D), zeros in the first, which have not their history; for a rate of 1."""
+        """Compute x' (N, F) of rows X (N, D), zeros in the first, which have no history; for a rate of 1."""
         X = np.require(X, theta.dtype, ["C", "A", "W"])
         out, _ = forward(self, theta, X.ravel(), np.zeros(1, np.int64), len(X), np.array([len(X)]))
         return np.concatenate([np.zeros((len(X) - len(out[0]), self.width), theta.dtype), out[0]])
@@ -295,7 +295,7 @@ class Sight:
         return theta[self.begin : self.begin + self.front.size]
 
     def inputs(self, theta, x, at, lengths=None):
-        """x' flat, and the row of step 0 of each sequence in it."""
+        """Compute x', flat; returns it and the row in it of step 0 of each sequence."""
         if self.below is not None:
             x, at = self.below.inputs(theta, x, at)
         counts = np.full(len(at), self.N) if lengths is None else self.lead + lengths
@@ -305,11 +305,11 @@ class Sight:
         return np.ascontiguousarray(out).reshape(-1), np.arange(len(at)) * out.shape[1] + self.x_lead
 
     def outputs(self, theta, y, at):
-        """y' flat, and the same of it."""
+        """Look up y', flat; returns it and the row in it of step 0 of each sequence."""
         return (y, at) if self.below is None else self.below.outputs(theta, y, at)
 
     def table(self, theta):
-        """That of labels, or None."""
+        """Return the table of labels, or None."""
         return self.below and self.below.table(theta)
 
     def clear(self):

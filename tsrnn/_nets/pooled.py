@@ -259,7 +259,7 @@ class PooledLoss:
         return loss
 
     def _steps(self, T):
-        """Steps of the net in T rows, an int or an array."""
+        """Return the steps of the net in T rows, an int or an array."""
         return T
 
     def _masks(self, B, T):

@@ -48,7 +48,7 @@ class LogLink(NamedTuple):
         return V / self.scale
 
     def inverse(self, Z):
-        """Means (N, O) of what a model gives."""
+        """Return the means (N, O) of a model's outputs."""
         with np.errstate(over="ignore"):
             return self.scale * np.exp(Z)
 

@@ -217,7 +217,7 @@ LARGEST = 20.0  # log of a mean, from which on it grows along a line: a wild ste
 
 @kernel
 def poisson_errors(out, y, w, at, dout):
-    """Half the weighted deviance of Poisson's distribution, of logarithms of means."""
+    """Sum half the weighted deviance of Poisson's distribution, of logarithms of means."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -237,7 +237,7 @@ def poisson_errors(out, y, w, at, dout):
 
 @kernel
 def negative_binomial_errors(out, y, w, at, dout, a):
-    """The same of the negative binomial distribution.   a : (O,), dispersions."""
+    """Sum half the weighted deviance of the negative binomial distribution.   a : (O,), dispersions."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -260,7 +260,7 @@ def negative_binomial_errors(out, y, w, at, dout, a):
 
 @kernel
 def tweedie_errors(out, y, w, at, dout, p):
-    """The same of Tweedie's distribution, of power p."""
+    """Sum half the weighted deviance of Tweedie's distribution, of power p."""
     T, B, O = out.shape
     total = 0.0
     for t in range(T):
@@ -509,7 +509,7 @@ class _NegativeBinomialOf:
         self.dispersions = dispersions
 
     def __call__(self, out, y, w, at, dout):
-        """Value, and gradient into dout."""
+        """Return the loss and write its gradient into dout."""
         return negative_binomial_errors(out, y, w, at, dout, self.dispersions)
 
 
@@ -599,7 +599,7 @@ def link_of(loss):
 
 
 def has_log_link(loss):
-    """Whether what a model gives is the logarithm of a mean."""
+    """Return whether a model with this loss outputs the logarithm of a mean."""
     return bool(getattr(LOSSES.get(loss, loss) if isinstance(loss, str) else loss, "log_link", False))
 
 
