@@ -125,7 +125,7 @@ def measure(make, n, kind):
     model.fit(X, y)
     fitted = time.process_time()
     if isinstance(model, Forecaster):
-        model.forecast()
+        model.forecast(model.horizon)
     else:
         model.predict(X)
     return [fitted - start, time.process_time() - fitted, highest() - before]

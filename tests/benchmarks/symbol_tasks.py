@@ -110,12 +110,13 @@ def closed_right(model, word):
 def tasks(kind):
     """{task: share that is right}."""
     rng, found, few = np.random.default_rng(0), {}, 10 if QUICK else 1
-    common = {"solver": Adam(0.005, clip_norm=1.0), "early_stopping": False, "random_state": 0}
+    solver = Adam(0.003, clip_norm=1.0, schedule="cosine")
+    common = {"solver": solver, "layer_norm": True, "early_stopping": False, "random_state": 0}
     for name, marks in (("6a", 2), ("6b", 3)):
-        model = kind((16,), max_iter=60 // few, **common).fit(*temporal_order(2000 // few, marks, rng))
+        model = kind((32,), max_iter=60 // few, **common).fit(*temporal_order(2000 // few, marks, rng))
         found[name] = model.score(*temporal_order(1000 // few, marks, rng))
     words = [reber(rng) for _ in range(1000 // few)]
-    model = kind((16,), output_lags=1, max_iter=60 // few, **common).fit(
+    model = kind((32,), output_lags=1, max_iter=60 // few, **common).fit(
         None, [np.array(word) for word, _ in words]
     )
     found["Reber"] = legal_share(model, *zip(*(reber(rng) for _ in range(200 // few))))
