@@ -4,7 +4,8 @@ Two scales: y(t) = u(t) u(t - 1) + s(t), of which the first is forgotten at once
 leaky sum s(t) = 0.98 s(t - 1) + 0.2 v(t) of rare impulses v, or "echo", s(t) = u(t - 48).  Nets of about as many
 weights learn 2000 rows, and are judged on 1000 more that go on; 1.0 is the error of the mean.  Beside it how much of an
 error's gradient is left 16, 48 and 96 rows ago, of that of the row itself (``gradient_flow``).
-Shapes: 128 rows of noise, somewhere in it a bump, up and then down or down and then up; which of the two it is.
+Shapes: 1024 rows of noise, in each half a wave of 16 rows, one up and then down, the other down and then up; which of
+the two comes first.  After two poolings the net takes 64 steps.
 
     python tests/benchmarks/time_scales.py [scales|shapes] [--seeds 3]
 """
@@ -18,7 +19,7 @@ import tsrnn
 from tsrnn import Convolution, ElmanRegressor, GRUClassifier, GRURegressor
 
 
-TRAIN, TEST, T = 2000, 1000, 128
+TRAIN, TEST, T = 2000, 1000, 1024
 NETS = {
     "Elman": ElmanRegressor((20,)),
     "Elman, leak_rate=(0.01, 1)": ElmanRegressor((20,), leak_rate=(0.01, 1.0)),
@@ -28,7 +29,7 @@ NETS = {
     "GRU": GRURegressor((11,)),
     "GRU, recurrent_lags=(1, 48)": GRURegressor((8,), recurrent_lags=(1, 48)),
 }
-FRONT = [Convolution(12, width=7, pooling=4), Convolution(12, width=5, pooling=2)]
+FRONT = [Convolution(8, width=9, pooling=4), Convolution(8, width=9, pooling=4)]
 
 
 def two_scales(slow, seed):
@@ -68,33 +69,32 @@ def scales(seeds):
         print(f"{name:34s} {weights:7d}" + "".join(cells), flush=True)
 
 
-def bumps(n, seed):
+def waves(n, seed):
     """X (n, T, 1), y (n,)."""
     rng = np.random.default_rng(seed)
-    y, at = rng.integers(0, 2, n), rng.integers(0, T - 16, n)
-    X = rng.normal(size=(n, T, 1))
-    shape = 1.5 * np.sin(2 * np.pi * np.arange(16) / 16)
-    for x, label, first in zip(X, y, at):
-        x[first : first + 16, 0] += shape if label else -shape
+    y, at = rng.integers(0, 2, n), rng.integers(0, T // 2 - 16, (n, 2)) + [0, T // 2]
+    X, wave = 0.5 * rng.normal(size=(n, T, 1)), np.sin(2 * np.pi * np.arange(16) / 16)
+    for x, label, (first, second) in zip(X, y, at):
+        sign = 1 if label else -1
+        x[first : first + 16, 0] += sign * wave
+        x[second : second + 16, 0] -= sign * wave
     return X, y
 
 
 def shapes(seeds):
     """Print accuracies."""
     nets = {
-        "GRU": GRUClassifier((24,), pooling="max"),
-        "Convolution, GRU": GRUClassifier((16,), pooling="max", convolution=FRONT),
-        "Convolution, GRU, dense": GRUClassifier(
-            (16,), pooling="max", convolution=FRONT, readout_hidden_layer_sizes=(16,)
-        ),
+        "GRU": GRUClassifier((20,)),
+        "Convolution, GRU": GRUClassifier((12,), convolution=FRONT),
+        "Convolution, GRU, dense": GRUClassifier((12,), convolution=FRONT, readout_hidden_layer_sizes=(8,)),
     }
     print(f"{'':26s} weights  accuracy  CPU s a fit")
     for name, net in nets.items():
         scores, begin = [], time.process_time()
         for seed in range(seeds):
-            X, y = bumps(800, seed)
-            model = net.set_params(random_state=seed, max_iter=60).fit(X, y)
-            scores.append(100 * model.score(*bumps(500, 100 + seed)))
+            X, y = waves(600, seed)
+            model = net.set_params(random_state=seed, max_iter=40).fit(X, y)
+            scores.append(100 * model.score(*waves(500, 100 + seed)))
         seconds = (time.process_time() - begin) / seeds
         print(f"{name:26s} {model.theta_.size:7d}  {np.mean(scores):8.1f}  {seconds:11.1f}", flush=True)
 
