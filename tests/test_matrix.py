@@ -997,8 +997,6 @@ def adapted(verb, model, case):
     if naive and (case.name.startswith("X_future") or (verb == "forecast" and case.name in unseen)):
         return case._replace(refused=None)  # it is not looked at
     if isinstance(model, tsrnn.Forecaster):
-        if case.name.startswith(("n_paths", "method='bootstrap'")) and case.refused is None:
-            return case._replace(refused=("this strategy feeds nothing back", "'recursive'"))
         if (case.name == "one row" and verb == "forecast") or case.name.startswith("X_future='["):
             return case._replace(refused=("X_future", "1 rows", "3 are needed"))
         if verb == "partial_fit" and "huge" in case.name:

@@ -21,7 +21,6 @@ class Direct(Dynamics):
     """
 
     sees_y = True
-    feeds_back = False
 
     @property
     def whole_errors(self):

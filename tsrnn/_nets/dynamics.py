@@ -32,8 +32,9 @@ class Dynamics:
     quantiles = None  # that it forecasts besides, ascending
     looks_ahead = 0  # rows after the one that is forecast, whose inputs it sees
     is_ahead = None  # which inputs it sees in rows to come, (D,) bool; None for all, as far as its lags say
-    feeds_back = True  # whether errors that are fed back make sample paths
-    whole_errors = False  # or those of all steps of one origin, added
+    whole_errors = (
+        False  # whether sample paths add those of all steps of one origin, and do not feed errors back
+    )
     dreams = False  # whether it draws labels by itself, ``dream``
     reaches = None  # rows of each layer's h that its memory has beside the last, behind the other states
     why_needed = ""  # more rows of inputs than are forecast, for a message
