@@ -768,3 +768,16 @@ def test_the_calendar_goes_on_by_itself(alone):
     model.update(None, Y[CUT : CUT + 9].to_numpy())
     told = pickle.loads(pickle.dumps(alone)).update(None, Y[CUT : CUT + 9])
     pd.testing.assert_series_equal(model.forecast(H), told.forecast(H))
+
+
+def test_stamps_before_1970_are_those_of_their_rows():
+    index = pd.date_range("1949-01", periods=120, freq="MS")
+    y = pd.Series(np.tile(np.arange(12.0), 10) + np.linspace(0, 5, 120), index)
+    model = AutoForecaster(6, candidates=[], random_state=0).fit(None, y)
+    times = model.series_[None].past.memory.times
+    assert np.array_equal(
+        times, index.as_unit(model._fitted().trained.dynamics.reading.timeline.clock.unit).asi8[-len(times) :]
+    )
+    forecast = model.forecast(6)
+    assert forecast.index[0] == pd.Timestamp("1959-01-01")
+    np.testing.assert_allclose(forecast, y[-12:-6].to_numpy() + 0.5, atol=0.5)

@@ -24,6 +24,7 @@ from .._estimators.regressor import SequenceRegressor
 from .._series import timeline as timelines
 from .._series.rows import Part
 from .._series.stamps import PER_SECOND, Stamps
+from .dynamics import UNSTATED
 from .learner import Plan, RaceLearner
 
 
@@ -236,8 +237,8 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     # ---------------------------------------------------------------------------------- rows
 
     def _beside(self, X, parts):
-        """Append to X (N, F) each row's time in seconds, 0 where the index has none."""
-        when = np.zeros((len(X), 1))
+        """Append to X (N, F) each row's time in seconds, UNSTATED where the index has none."""
+        when = np.full((len(X), 1), UNSTATED)
         for part in parts:
             if _is_date(part.stamps):
                 times = when[part.rows]

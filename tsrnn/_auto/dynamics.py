@@ -27,6 +27,7 @@ AT_ONCE = 48  # least number of rows that a free run forecasts before it feeds i
 BLOCK = 4096  # origins at a time: bounds the memory for features
 SURE = 10  # rows of a new series from which its unit is estimated
 DAY = 86_400  # seconds
+UNSTATED = -1e15  # seconds, in place of a time that nobody stated
 
 
 @kept("rows of a race")
@@ -58,17 +59,19 @@ class Reading(NamedTuple):
     is_ahead: np.ndarray
 
     def times(self, stated, before=None):
-        """Convert stated seconds (n,), 0 where unknown, to times by the clock of training; None without a calendar.
+        """Convert stated seconds (n,) to times by the clock of training; None without a calendar.
 
-        Times that do not ascend are replaced by the next ones.   before : the time of the row before the first.
+        Times that are UNSTATED or do not ascend are replaced by the next ones.   before : the time of the row before.
         """
         if self.timeline is None:
             return None
-        per = PER_SECOND[self.timeline.clock.unit]
-        stated = np.round(1000 * stated).astype(np.int64)  # exact to a ms
+        per, known = PER_SECOND[self.timeline.clock.unit], stated != UNSTATED
+        stated = np.round(1000 * np.where(known, stated, 0.0)).astype(np.int64)  # exact to a ms
         stated = stated * (per // 1000) if per >= 1000 else stated // (1000 // per)
         last = self.timeline.last if before is None else before
-        later = stated > np.maximum.accumulate(np.concatenate([[0 if before is None else last], stated]))[:-1]
+        least = np.iinfo(np.int64).min if before is None else before
+        latest = np.maximum.accumulate(np.concatenate([[least], np.where(known, stated, least)]))
+        later = known & (stated > latest[:-1])
         if later.all():
             return stated
         times = stated.copy()
