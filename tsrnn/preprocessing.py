@@ -276,7 +276,8 @@ def _share(clock, period):
     unit, early = PERIODS[period]
     early = np.timedelta64(early, "D")
     number = (clock + early).astype(f"datetime64[{unit}]")
-    start, end = ((n.astype(clock.dtype) - early) for n in (number, number + 1))
+    step = np.timedelta64(1, np.datetime_data(number.dtype)[0])
+    start, end = ((n.astype(clock.dtype) - early) for n in (number, number + step))
     return (clock - start) / (end - start)
 
 
