@@ -15,6 +15,7 @@ machine learning the inertial signals from a smartwatch." Physiological Measurem
 
 import argparse
 import time
+import warnings
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 from tsrnn import GRUClassifier, Stream
 
 
+warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
 RATE = 50  # rows a second of the watch
 TEST = (9, 10)  # people
 SURE, FOR = 0.7, 1.0  # probability that a trigger asks for, and seconds in a row

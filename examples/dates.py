@@ -9,6 +9,7 @@ the probability of an answer says which of them a person should look at.
 
 import argparse
 import time
+import warnings
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from tsrnn import EncoderDecoderClassifier
 
 
+warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
 SURE = 0.99  # probability of an answer that nobody looks at
 FULL = {"pairs": 3000, "settings": {"hidden_layer_sizes": (64,), "max_iter": 40}}
 QUICK = {"pairs": 400, "settings": {"hidden_layer_sizes": (24,), "max_iter": 3}}

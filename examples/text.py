@@ -13,6 +13,7 @@ characters and a table of what followed them (a 5-gram, which backs off to short
 import argparse
 import sysconfig
 import time
+import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import numpy as np
 from tsrnn import Adam, LSTMClassifier
 
 
+warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
 HELD = 0.1  # share of the text, its end, that is not learnt
 MOST_CHARACTERS = 100  # rarer ones become one
 RARE = "\N{WHITE SQUARE}"

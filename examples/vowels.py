@@ -13,6 +13,7 @@ Recognition Letters 20(11-13), 1999.
 
 import argparse
 import time
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sklearn.metrics import confusion_matrix, log_loss
 from tsrnn import ESNClassifier, GRUClassifier
 
 
+warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
 FULL = {
     "ESN": ESNClassifier(500, random_state=0),
     "GRU": GRUClassifier((64,), pooling="mean", random_state=0),

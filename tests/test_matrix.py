@@ -1005,6 +1005,10 @@ def adapted(verb, model, case):
             )  # y is among the inputs of what it clones
         if case.name.startswith("steps='1000000000'"):
             return case._replace(refused=("steps=1000000000", "horizon=3", "ask for fewer"))
+        start = case.kw.get("start")
+        start = start[-1] if isinstance(start, tuple) else start
+        if case.refused is None and isinstance(start, str) and start == "estimate":
+            return case._replace(refused=("start='estimate'", "made of other things"))
     return case
 
 
