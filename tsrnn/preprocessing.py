@@ -276,8 +276,7 @@ def _share(clock, period):
     unit, early = PERIODS[period]
     early = np.timedelta64(early, "D")
     number = (clock + early).astype(f"datetime64[{unit}]")
-    step = np.timedelta64(1, np.datetime_data(number.dtype)[0])
-    start, end = ((n.astype(clock.dtype) - early) for n in (number, number + step))
+    start, end = ((n.astype(clock.dtype) - early) for n in (number, number + np.timedelta64(1, unit)))
     return (clock - start) / (end - start)
 
 
