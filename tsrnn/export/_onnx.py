@@ -165,6 +165,8 @@ class _Writer:
         if not isinstance(value, Affine):
             return self.term(value.term, name)
         total = self.constant(value.b)
+        if not value.sources:
+            return self.node("Identity", total, name=name)
         for k, (span, W) in enumerate(value.sources):
             v = self.see(span)
             if isinstance(W, Links):
