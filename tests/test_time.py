@@ -441,6 +441,13 @@ def test_finer_rows_are_refused(verb, freq, other):
         VERBS[verb](model, *rows_from(start, other))
 
 
+@pytest.mark.parametrize("verb", ["calibrate", "a history"])
+def test_coarser_rows_are_refused(verb):
+    model, index = model_of("h")
+    with pytest.raises(ValueError, match=r"3 steps of the training rows apart .* X\.asfreq\('h'\)"):
+        VERBS[verb](model, *rows_from(index[-1] + pd.Timedelta("1h"), "3h", 24))
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_shifted_rows_are_refused(verb):
     model, index = model_of("h")

@@ -412,6 +412,13 @@ def test_a_third_of_the_hours_missing_is_still_hourly():
     assert len(timelines.gap_starts(of(index))) == len(index) // 2 - (len(index) % 2 == 0)
 
 
+def test_business_days_of_an_index_with_that_frequency_have_no_holidays():
+    days = pd.bdate_range("2024-01-01", periods=61)  # ends on a Monday
+    seen = read(days)
+    for missing in (0, 1, 2, 3, 4, 5):
+        assert timelines.missing_between(seen, number(days[[-1]] + (1 + missing) * days.freq, 0)) == missing
+
+
 def test_holidays_are_no_gaps_of_business_days():
     days = pd.bdate_range("2024-01-01", periods=60).delete([10, 31])
     seen = read(days)

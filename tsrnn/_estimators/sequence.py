@@ -1202,11 +1202,12 @@ def place_of(fitted, key):
 
 
 def check_grids(fitted, table):
-    """Raise where rows of a series that was seen lie beside its grid, whether or not they go on from it."""
+    """Raise where rows of a series that was seen are not on its grid, whether or not they go on from it."""
     for part in table.parts:
         place = fitted.series.get(part.key)
         if place is not None and part.stamps is not None:
             timelines.check_grid(place.timeline, part.stamps, "X")
+            timelines.check_not_coarser(place.timeline, part.stamps, "X")
 
 
 def _stands(dynamics, units, places, part, X, U, past):

@@ -101,10 +101,11 @@ def _carried(values, clock):
     if clock.kind != "stamp":
         return None
     row, on = calendars.place(clock.freq, clock, values, int(values[0]))
-    if not on.all() or (len(row) > 1 and calendars.most_are_neighbours(row[1:] - row[:-1]) != 1):
+    jumps = row[1:] - row[:-1]
+    if not on.all() or (len(row) > 1 and calendars.most_are_neighbours(jumps) != 1):
         return None
-    business = type(clock.freq) is pd.offsets.BusinessDay
-    return None, clock.freq, _holidays(apart, clock) if business else None
+    has_holidays = type(clock.freq) is pd.offsets.BusinessDay and bool((jumps > 1).any())
+    return None, clock.freq, _holidays(apart, clock) if has_holidays else None
 
 
 def _holidays(apart, clock):
@@ -229,6 +230,20 @@ def check_grid(timeline, stamps, name):
         f"the training rows ({show(timeline.clock, timeline.last)} and every {words}), and each row is one step of "
         f"that grid. Bring {name} to it first, for example with {cure}, or fit a model on rows like these."
     )
+
+
+def check_not_coarser(timeline, stamps, name):
+    """Raise where the rows are regular, but further apart than those seen: each would be taken for one step."""
+    if not can_place(timeline, stamps) or timeline.step is None or len(stamps.values) < FEW:
+        return
+    apart = read(aligned(timeline, stamps)).step
+    if apart is not None and apart > timeline.step:
+        words, alias = spacing_name(timeline)
+        cure = f", for example with {name}.asfreq({alias!r})," if alias else ""
+        raise ValueError(
+            f"{name} has rows {apart // timeline.step} steps of the training rows apart (which are every {words}), and "
+            f"each row would be one step. Give all rows of that grid{cure} with NaN in y where it is not known."
+        )
 
 
 # ---------------------------------------------------------------------------------------- what is missing
