@@ -596,7 +596,8 @@ def test_relevance_finds_the_lag_that_matters():
     X = rng.normal(size=(400, 1))
     y = np.tanh(np.roll(X[:, 0], 2)) + 0.1 * rng.normal(size=400)
     solver = LevenbergMarquardt(bayesian="ard")
-    model = TDNNRegressor((3,), input_lags=4, solver=solver, early_stopping=False, random_state=0).fit(X, y)
+    alone = {"skip_connections": False, "early_stopping": False, "random_state": 0}
+    model = TDNNRegressor((3,), input_lags=4, solver=solver, **alone).fit(X, y)
     strength = np.abs(model.params_[0].W).max(axis=1)  # oldest lag first
     assert strength[2] > 20 * np.delete(strength, 2).max()
     plain = model.set_params(solver=LevenbergMarquardt()).fit(X, y)

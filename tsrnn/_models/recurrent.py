@@ -736,16 +736,16 @@ class RecurrentNetwork(Attending):
 class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork, SequenceClassifier):
     """A classifier around a recurrent net."""
 
-    _warmup = tuple(  # settings that together call every kernel
+    _warmup = tuple(  # settings that together call every kernel; a net without dense layers draws labels
         {
             "hidden_layer_sizes": (2,),
-            "readout_hidden_layer_sizes": (2,),
+            "readout_hidden_layer_sizes": dense,
             "output_lags": lags,
             "training": training,
             "max_iter": 2,
             "random_state": 0,
         }
-        for lags, training in ((0, "open_loop"), (1, "closed_loop"))
+        for lags, training, dense in ((0, "open_loop", (2,)), (1, "closed_loop", ()))
     )
 
 
