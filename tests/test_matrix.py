@@ -524,7 +524,10 @@ def indexes(verb):
     warned = None if verb in ("fit", "calibrate", "forecast") else "missing between"
     yield case("a hole", (X.iloc[hole], y.iloc[hole]), refused=words, like=None, warns=warned, gaps=True)
     every_second = X.iloc[::2], y.iloc[::2]
-    words = ("X_future has a gap", str(hours[2]), "every row") if verb == "forecast" else None
+    words = {
+        "forecast": ("X_future has a gap", str(hours[2]), "every row"),
+        "calibrate": ("X has rows 2 steps", "asfreq"),
+    }.get(verb)
     warned = None if verb in ("fit", "calibrate", "forecast") else "missing between"
     yield case("every second row", every_second, refused=words, like=None, warns=warned, gaps=True)
     rough = pd.DatetimeIndex(np.sort(np.random.default_rng(0).integers(0, 10**9, n)).astype("M8[s]"))
