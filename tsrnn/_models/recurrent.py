@@ -423,7 +423,7 @@ class RecurrentLearner(Embedding, Learner):
             for solver, limit in stages:
                 loss = self._loss(task.net, task.series, task.mean, solver, pool)
                 # "auto" gives L-BFGS more iterations, and as much more patience: held losses rise, then fall.
-                longer = chooses_solver(p) and isinstance(solver, LBFGS)
+                longer = chooses_solver(p) and traits(solver).batches == "all"
                 stale = patience or p.n_iter_no_change * (LONGER if longer else 1)
                 name = type(solver).__name__
                 with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
