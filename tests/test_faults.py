@@ -292,12 +292,13 @@ def test_a_fit_in_pieces_goes_on_where_it_was(model, solver):
         ("gru, auto", {"output_lags": 0}),
         ("gru, adam", {}),
         ("narx, lbfgs", {"training": "open_loop"}),
+        ("narx, lbfgs", {"training": "both"}),
         ("tdnn", {}),
     ],
 )
 def test_max_iter_is_the_most_in_all_and_told_where_it_is_met(name, settings):
     model = clone(MODELS[name]).set_params(tol=0.0, n_iter_no_change=500, max_iter=7, **settings)
-    with pytest.warns(ConvergenceWarning, match="max_iter=7 iterations were run"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=7 ended training"):
         assert model.fit(X, Y).n_iter_ == 7
     model.set_params(n_iter_no_change=2, tol=0.9, max_iter=500)
     with warnings.catch_warnings():

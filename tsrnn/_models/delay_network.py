@@ -88,8 +88,9 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     batch_size : int, default=200
         Rows in a mini-batch of a stochastic solver.
     max_iter : int or None, default=None
-        Most iterations (epochs, for a stochastic solver) of each stage of training. Training that meets the limit
-        before it has converged gives a ``ConvergenceWarning``. None: 100.
+        Most iterations (epochs, for a stochastic solver), in all: training that goes on in closed loop has at most half
+        of them before. Training that meets the limit before it has converged gives a ``ConvergenceWarning``.
+        None: 100 for each stage of training.
     validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
     n_iter_no_change : int, default=10
@@ -200,11 +201,6 @@ class DelayLearner(Embedding, Learner):
         """Share of the rows, the last ones, that is held back from training."""
         p = self.p
         return p.validation_fraction if p.early_stopping or p.n_restarts > 1 else 0.0
-
-    @property
-    def limit(self):
-        """Iterations of each stage, at most."""
-        return EPOCHS if self.p.max_iter is None else self.p.max_iter
 
     @property
     def is_squared(self):
@@ -365,15 +361,26 @@ class DelayLearner(Embedding, Learner):
         for kind in stages:
             if len(kinds) > 1 and not self._runs_worse_and_worse(net, series, theta, kinds[-1]):
                 break
+            limit = self._iterations_left(monitors, len(stages))
+            if limit == 0:
+                break
             kinds.append(kind)
-            monitor, decay, found = self._train(net, series, kinds, theta, rng, fresh, moments)
+            monitor, decay, found = self._train(net, series, kinds, theta, rng, fresh, moments, limit)
             monitors.append(monitor)
             theta, fresh, moments = monitor.best_theta, False, None
         warn_if_cut_short(self.p.max_iter, *monitors)
         value = monitors[-1].best if judge is None else judge(theta)
         return Attempt(theta, value, monitors, decay, found)
 
-    def _train(self, net, series, kinds, theta, rng, fresh, moments):
+    def _iterations_left(self, monitors, n_stages):
+        """Most iterations of the next stage of training, after those of some ``monitors``."""
+        if self.p.max_iter is None:
+            return EPOCHS
+        if n_stages > 1 and not monitors:
+            return -(-self.p.max_iter // 2)
+        return self.p.max_iter - sum(monitor.n_iter for monitor in monitors)
+
+    def _train(self, net, series, kinds, theta, rng, fresh, moments, limit):
         """Go through the last of some stages of training, from a ``fresh`` theta or a trained one.
 
         kinds : (steps, closed) of this stage and those before it.   moments : what the solver goes on with, or None.
@@ -393,7 +400,7 @@ class DelayLearner(Embedding, Learner):
             theta = exact.solve_linear(theta, exact.decay)
         validate = self._validation(net, series, kinds) if p.early_stopping else None
         steps, _ = kinds[-1]
-        name, limit = f"closed loop of {steps} steps" if closed else "open loop", self.limit
+        name = f"closed loop of {steps} steps" if closed else "open loop"
         with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
             monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell, name)
             moments = run_solver(solver, loss, theta, monitor, rng, moments)
@@ -487,7 +494,7 @@ class DelayLearner(Embedding, Learner):
         else:
             theta, moments = before.dynamics.theta, before.carry.moments
         objective = loss(traits(solver).dtype, B=BATCH)
-        limit = self.limit
+        limit = EPOCHS if p.max_iter is None else p.max_iter
         with progress(p.verbose, type(p).__name__, limit) as tell:
             monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
             moments = run_solver(solver, objective, theta, monitor, rng, moments)

@@ -110,7 +110,7 @@ def check_y(y):
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
-        word = str(error).partition("float: ")[2]
+        word = str(error).partition("float: ")[2].partition(". Give finite")[0]
         raise ValueError(
             f"y holds words, such as {word}: for labels take a classifier, such as GRUClassifier."
         ) from None

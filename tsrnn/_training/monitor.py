@@ -128,8 +128,8 @@ def warn_if_cut_short(max_iter, *monitors):
     """Warn if training, or a stage of it, met the limit that the user gave; None is a budget of the model's."""
     if max_iter is not None and any(monitor.reason == CUT_SHORT for monitor in monitors):
         warn(
-            f"max_iter={max_iter} iterations were run, and training has not converged: give more, or "
-            "max_iter=None for as many as are usual.",
+            f"max_iter={max_iter} ended training before it had converged: give more, or max_iter=None for as many "
+            "as are usual.",
             ConvergenceWarning,
         )
 
