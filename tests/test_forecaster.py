@@ -297,6 +297,106 @@ def test_partial_fit_where_the_estimator_cannot():
         model.partial_fit(X[200:], y[200:])
 
 
+# ---------------------------------------------------------------------------------------- y that arrives late
+
+
+GAP = 3
+LATE = {"known_ahead": [1], "gap": GAP}
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_with_a_gap_each_step_sees_inputs_up_to_now_and_y_up_to_the_gap(strategy):
+    model = Forecaster(ARXRegressor(2, 2), H, strategy=strategy, **LATE).fit(X[HISTORY], y[HISTORY])
+    s, first = 2, np.arange(80 - H)
+    ahead = range(s - 2, s + 1) if strategy == "direct" else range(-1, H + 1)
+    columns = [(0, -1), (0, 0), *((1, a) for a in ahead)]
+
+    def z(rows):
+        return np.array([[*(X[t + a, j] for j, a in columns), y[t - GAP - 1], y[t - GAP]] for t in rows])
+
+    rows = np.arange(GAP + 1, 300 - (s if strategy == "direct" else H))
+    by_hand = ARXRegressor(0, 0).fit(z(rows), y[rows + s])
+    if strategy == "multi_output":  # one alpha for all steps
+        by_hand = ARXRegressor(0, 0).fit(z(rows), np.stack([y[rows + k] for k in range(1, H + 1)], axis=1))
+    expected = by_hand.predict(z(first + 299)).reshape(len(first), -1)
+    made = model.trajectories(X[NEW], y[NEW], H, origins=first).forecast[:, s - 1]
+    np.testing.assert_allclose(made, expected[:, 0 if strategy == "direct" else s - 1], **to_rounding)
+
+
+LATE_MODELS = {
+    "multi_output": Forecaster(MODELS["NARX"], H, **LATE),
+    "direct": Forecaster(MODELS["GRU"], H, strategy="direct", **LATE),
+    "encoder-decoder": tsrnn.EncoderDecoderRegressor(
+        horizon=H, context=6, hidden_layer_sizes=(4,), max_iter=2, random_state=0, **LATE
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=LATE_MODELS)
+def late(request):
+    new, measured = frames(X, y)
+    return clone(LATE_MODELS[request.param]).fit(new[HISTORY], measured[HISTORY])
+
+
+def test_no_verb_looks_at_y_that_has_not_arrived(late):
+    new, measured = frames(X, y)
+    new, measured = new[NEW], measured[NEW]
+    made = late.trajectories(new, measured, H, level=80)
+    k = 40
+    later = measured.copy()
+    later.iloc[k - GAP :] += 5
+    np.testing.assert_array_equal(late.trajectories(new, later, H).forecast[: k + 1], made.forecast[: k + 1])
+    assert not np.allclose(late.trajectories(new, later, H).forecast[k + 1], made.forecast[k + 1])
+    for steps in (1, H):
+        ahead = late.predict_ahead(new, measured, steps=steps)
+        np.testing.assert_allclose(ahead[k + steps - 1], made.forecast[k, steps - 1], **to_rounding)
+    hidden = measured.where(np.arange(80) < k - GAP)
+    for rows in (measured, hidden):
+        updated = copy.deepcopy(late).update(new[:k], rows[:k])
+        ahead = updated.forecast(H, new[k : k + H], level=80)
+        np.testing.assert_allclose(ahead["power"], made.forecast[k], **to_rounding)
+        np.testing.assert_allclose(ahead["lo-80"], made.intervals[80][0][k], rtol=1e-9, atol=1e-9)
+
+
+def test_rows_are_given_again_as_their_y_arrives(late):
+    new, measured = frames(X[NEW], y[NEW], "2020-01-13 12:00")
+    day = copy.deepcopy(late)
+    for k in range(0, 40, 5):
+        again = slice(max(0, k - GAP), k + 5)
+        arrived = measured.where(np.arange(80) < k + 5 - GAP)
+        day.update(new[again], arrived[again])
+    whole = copy.deepcopy(late).update(new[:40], measured[:40])
+    np.testing.assert_allclose(day.forecast(H, new[40:44]), whole.forecast(H, new[40:44]), **to_rounding)
+    assert day.timeline_ == whole.timeline_
+    again = day.trajectories(new[37:], measured[37:], H).forecast[3:]  # goes on from where y has arrived
+    np.testing.assert_allclose(again, whole.trajectories(new[40:], measured[40:], H).forecast, **to_rounding)
+    for first, words in ((36, "were seen already"), (38, "end before it")):
+        with pytest.raises(ValueError, match=words):
+            copy.deepcopy(day).update(new[first:39], measured[first:39])
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_partial_fit_learns_from_y_that_arrives_late(strategy):
+    new, measured = frames(X, y)
+    model = Forecaster(ARXRegressor(2, 3, alpha=0.0, scale=None), H, strategy=strategy, **LATE)
+    whole = clone(model).fit(new, measured)
+    parts = clone(model).fit(new[:200], measured[:200].where(np.arange(200) < 200 - GAP))
+    for a, b in ((200, 201), (201, 207), (207, 300), (300, 400)):
+        arrived = measured.where(np.arange(400) < (b if b == 400 else b - GAP))
+        parts.partial_fit(new[a - GAP : b], arrived[a - GAP : b])
+    np.testing.assert_allclose(parts.theta_, whole.theta_, rtol=1e-7, atol=1e-7)
+
+
+def test_backtests_of_late_targets_compare_with_late_naive_forecasts():
+    model = Forecaster(ARXRegressor(2, 2), H, **LATE).fit(X[HISTORY], y[HISTORY])
+    errors = backtest(model, X[NEW], y[NEW], H, period=6, initial=20).errors
+    first = np.arange(320, 380 - H + 1)
+    for name, shift in (("persistence", GAP + 1 + 2), ("seasonal", 6)):  # of the third step
+        naive, truth = y[first + 2 - shift], y[first + 2]
+        rmse = np.sqrt(np.mean((naive - truth) ** 2))
+        np.testing.assert_allclose(1 - errors.RMSE[3] / rmse, errors[f"skill_{name}"][3], **to_rounding)
+
+
 # ---------------------------------------------------------------------------------------- quantiles
 
 
@@ -591,6 +691,13 @@ def test_scikit_learn(estimator, check):
             Forecaster(TDNNRegressor(), strategy="recursive", quantiles=(0.5,)),
             ValueError,
             "'multi_output' or",
+        ),
+        (Forecaster(ARXRegressor(), gap=-1), ValueError, "gap"),
+        (Forecaster(ARXRegressor(), strategy="recursive", gap=2), ValueError, "where y is NaN"),
+        (
+            Forecaster(ARXRegressor(target_transform="difference"), gap=2),
+            ValueError,
+            "has not arrived",
         ),
         (Forecaster(GRURegressor(bidirectional=True)), ValueError, "bidirectional=False"),
         (Forecaster(ARXRegressor(), known_ahead="sun"), ValueError, "known_ahead='sun'"),

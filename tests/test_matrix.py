@@ -812,6 +812,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "forget_gate": FLAG,
     "groups": [0, -1, 1.5, "2", None, True, 1000],
     "hidden_layer_sizes": [0, -3, (4, 0), (4, -1), (2.5,), 2.5, "ab", ("a",), (True,), None, [[4]]],
+    "gap": [-1, *WHOLE],
     "horizon": [0, *WHOLE],
     "ensemble": ["median", *WORD],
     "init": [3, "esn", tsrnn.ESNRegressor, object(), tsrnn.ESNRegressor(7), True],

@@ -51,7 +51,7 @@ class Backtest(NamedTuple):
         - ``MASE``, where y has rows before the first origin: MAE over the mean absolute error of naive forecasts of one
           period ahead in those rows, series by series;
         - ``skill_persistence``, ``skill_seasonal``: 1 - RMSE / RMSE of the last value, and of that ``period`` rows
-          ago, where y has one before the origin;
+          ago, where y has one before the origin (that has arrived, of a model with ``gap``);
         - ``coverage-80``, ``pinball-80`` ... for each level: the share of y within (where bounds
           leave more than one value), the mean pinball loss of the ends.
     """
@@ -89,7 +89,8 @@ class Panel(NamedTuple):
 class Judged(NamedTuple):
     """Forecasts of one series from some origins (M,).
 
-    key : of the series, or None.   stamps : of its rows, or None.   y : (N, O), all of the series.
+    key : of the series, or None.   stamps : of its rows, or None.   y : (N, O), all of the series.   gap : rows by
+    which y is known later.
     first : the row before which y is training, for MASE.   values : name -> (M, horizon, O).
     """
 
@@ -99,6 +100,7 @@ class Judged(NamedTuple):
     first: int
     origins: np.ndarray
     values: dict
+    gap: int = 0
 
 
 def backtest(
@@ -226,7 +228,8 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
                     forecasts[i].append(_ahead(fitted, data, i, since, origins[i], horizon, **options))
                 if tell is not None:
                     tell(f"from row {cut} on" + (f", series {part.key}" if data.is_panel else ""))
-    judged = [_joined(data, i, first, of_series) for i, of_series in enumerate(forecasts) if of_series]
+    gap = getattr(inner, "gap", 0)
+    judged = [_joined(data, i, first, gap, of_series) for i, of_series in enumerate(forecasts) if of_series]
     if not any(len(series.origins) for series in judged):
         raise ValueError(
             f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(data.Y)}, initial = "
@@ -250,12 +253,12 @@ def _check_rows(X, y, groups, column):
     return Panel(X, y, groups, Y, table.parts, rows, _times(table.parts, rows), bool(table.names))
 
 
-def _joined(data, i, first, forecasts):
+def _joined(data, i, first, gap, forecasts):
     """Join the forecasts of series i, by fits, to a ``Judged``."""
     origins, values = zip(*forecasts)
     values = {name: np.concatenate([v[name] for v in values]) for name in values[0]}
     part, before = data.parts[i], int(np.searchsorted(data.times[i], first))
-    return Judged(part.key, part.stamps, data.Y[data.rows[i]], before, np.concatenate(origins), values)
+    return Judged(part.key, part.stamps, data.Y[data.rows[i]], before, np.concatenate(origins), values, gap)
 
 
 def _warn_of_training_rows(model, data, first):
@@ -450,7 +453,8 @@ def _naive(period):
     def forecasts(series, o, horizon):
         at = timelines.positions(series.stamps, len(series.y))  # a season is as long over missing stamps
         last = last_known(timelines.spread(series.y[:, o], at)[:, None], period)[:, 0]
-        rows = at[series.origins][:, None] - period + np.arange(horizon) % period
+        gap = series.gap
+        rows = at[series.origins][:, None] - gap - period + (np.arange(horizon) + gap) % period
         return np.where(rows < 0, np.nan, last[np.maximum(rows, 0)])
 
     return forecasts

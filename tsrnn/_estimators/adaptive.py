@@ -61,31 +61,31 @@ class State(NamedTuple):
 ALIKE = State(0.0, 1.0, {})  # errors as in calibration
 
 
-def tracked(scores, size, overlap, levels, outside):
+def tracked(scores, size, overlap, levels, outside, gap=0):
     """Track shift, spread and tails of scores: the ``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
     mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that hold as much as
     one.   outside(scores (K, C), origin (K, C)) : shares of those in calibration beyond scores of forecasts that began
-    there, for each level and end, (K, P, 2, C), with C = steps O.
+    there, for each level and end, (K, P, 2, C), with C = steps O.   gap : rows after which scores are known.
     """
     K, steps, O = scores.shape
     step = np.repeat(np.arange(steps), O)
     origin = np.arange(K)[:, None] - step  # of what is known with each row
     began, origin = origin >= 0, np.maximum(origin, 0)
     came = np.where(began, np.take_along_axis(scores.reshape(K, -1), origin, axis=0), np.nan)
-    measured = np.isfinite(came)
+    measured, known = np.isfinite(came), np.maximum(origin - gap, 0)  # rows of which a forecast knew
     came, shared = np.where(measured, came, 0.0), overlap.ravel()
     memory = np.clip(MEMORY * shared, MEMORY, LONGEST)
     count, mean, square = (_recent(v, memory) for v in (measured.astype(float), came, came**2))
     n = count**2 / np.maximum(_recent(measured.astype(float), memory / 2), 1e-9) / shared
     counted = np.maximum(count, 1e-9)
     shift = _but_noise(mean / counted, square / counted, n)
-    off = np.where(measured, np.abs(came - np.take_along_axis(shift, origin, axis=0)), 0.0)
+    off = np.where(measured, np.abs(came - np.take_along_axis(shift, known, axis=0)), 0.0)
     usual = _recent(np.where(measured, np.take_along_axis(size.reshape(K, -1), origin, axis=0), 0.0), memory)
     ratio = np.divide(_recent(off, memory), usual, out=np.ones_like(usual), where=usual > 0)
     spread = np.where(usual > 0, _spread(ratio, n, O), 1.0)
-    then = (came - np.take_along_axis(shift, origin, axis=0)) / np.take_along_axis(spread, origin, axis=0)
+    then = (came - np.take_along_axis(shift, known, axis=0)) / np.take_along_axis(spread, known, axis=0)
     tails = _tails(outside(then, origin), measured, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)

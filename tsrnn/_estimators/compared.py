@@ -149,8 +149,9 @@ def _duel(maker, rows, run, start, ask):
     truth = inverse(rows.U[origins[:, None] + ahead])
     levels, naive = rows.U[start : run[-1] + 1], {}
     for p in ask.periods:
-        if origins[0] - start >= p:
-            back = last_known(levels, p)[origins[:, None] - start - p + ahead % p]
+        gap = dynamics.gap
+        if origins[0] - start >= p + gap:
+            back = last_known(levels, p)[origins[:, None] - start - gap - p + (ahead + gap) % p]
             naive[p] = _mean(np.abs(inverse(back) - truth) ** ask.power)
     return Duel(_mean(np.abs(inverse(forecasts) - truth) ** ask.power), naive)
 

@@ -413,6 +413,29 @@ def moved(place, part, n, past):
     return place._replace(timeline=timelines.advance(place.timeline, n), past=past)
 
 
+def seen_again(timeline, stamps, most):
+    """Count the last rows seen, up to ``most``, that rows with some stamps begin with again; 0 for others."""
+    if not timelines.can_place(timeline, stamps) or timelines.irregular(timeline):
+        return 0
+    first = int(timelines.aligned(timeline, stamps).values[0])
+    if not timeline.first < first <= timeline.last:
+        return 0
+    n = 1 + (first < timeline.last) * (
+        1 + timelines.missing_between(timeline._replace(last=first), timeline.last)
+    )
+    return n if n <= most else 0
+
+
+def earlier(dynamics, place, stamps, n):
+    """Return a place as it was before its last n rows, the first of which has the first of some stamps."""
+    past = place.past._replace(memory=dynamics.taken_back(place.past.memory, n))
+    timeline, first = place.timeline, int(timelines.aligned(place.timeline, stamps).values[0])
+    last = timelines.row_before(timeline, first)
+    return place._replace(
+        past=past, timeline=timeline._replace(last=last, n=timeline.n - n), n=place.n and place.n - n
+    )
+
+
 def warn_if_short(dynamics, units, n, what):
     """Warn if a history of n rows is shorter than the lags."""
     needed = dynamics.lead + units.looks_back

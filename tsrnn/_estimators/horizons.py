@@ -9,6 +9,8 @@ What is known at t, with u for inputs known ahead, v for the others, and the lag
     multi_output    (y(t + 1) ... y(t + h)) = f(z_1(t), ... z_h(t))     one clone with h outputs
     recursive       y(t + 1) = f(z_1(t)), fed back                      the estimator's own closed loop
 
+Where the target arrives late, z_s(t) has y(t + 1 - k - gap) instead: X is known up to t, y up to t - gap.
+
 A clone sees z as inputs without lags, and never y of a later row.  Of a net with a state, f remembers z(t - 1),
 z(t - 2) ... too.  With quantiles each target stands there once for each of them, under the pinball loss; the
 forecasts are then put in order [1], so that quantiles do not cross:
@@ -71,7 +73,7 @@ class Layout(NamedTuple):
 
     horizons : a ``Horizon`` each member.   h : rows to forecast.   quantiles : ascending, or None.   is_ahead : (D,)
     bool, inputs known ahead.   x_back, y_back : offsets from t, ascending, of the rows at which the other inputs and y
-    are seen.   n_outputs : O.
+    are seen.   n_outputs : O.   gap : rows by which y arrives later than the inputs.
     """
 
     horizons: tuple
@@ -81,19 +83,25 @@ class Layout(NamedTuple):
     x_back: np.ndarray
     y_back: np.ndarray
     n_outputs: int
+    gap: int = 0
 
     @property
     def lead(self):
         """Rows of history that a forecast needs."""
         return 1 - min(self.x_back.min(initial=1), self.y_back[0])
 
+    @property
+    def n_kept(self):
+        """Rows of a memory: the first has its z behind it, h are still to learn from, ``gap`` may be taken back."""
+        return self.h + self.gap + self.lead - 1
+
     def features(self, horizon, X, Y, rows):
         """Lay out z (R, .) at rows t (R,), of X (N, D) and Y (N, O), which is finite."""
         sees = (X[:, ~self.is_ahead], self.x_back), (X[:, self.is_ahead], horizon.ahead), (Y, self.y_back)
         return np.concatenate([V[rows[:, None] + back].reshape(len(rows), -1) for V, back in sees], axis=1)
 
-    def examples(self, horizon, series, mean_y, rows, new=0):
-        """Lay out the pairs at rows t (R,) of a ``Series``, of which the last is complete at row ``new`` or later.
+    def examples(self, horizon, series, mean_y, rows, new=(0, 0)):
+        """Lay out the pairs at rows t (R,) of a ``Series``, that come with inputs or y of rows from ``new`` on.
 
         Returns z (R, .), targets (R, S O Q), NaN where unknown, and weights (R,).
         """
@@ -102,7 +110,8 @@ class Layout(NamedTuple):
         blind = np.isnan(Y[rows[:, None] + self.y_back]).any(axis=(1, 2))
         at = rows[:, None] + horizon.steps
         inside = at < len(Y)
-        inside &= np.maximum(at, rows[:, None] + horizon.ahead.max(initial=0)) >= new
+        new_x, new_y = new
+        inside &= (at >= new_y) | (rows[:, None] + horizon.ahead.max(initial=0) >= new_x)
         at = np.minimum(at, len(Y) - 1)
         T = np.where((inside & (w[at] > 0))[:, :, None], Y[at], np.nan)
         measured = np.isfinite(T)
@@ -141,7 +150,8 @@ class Members(NamedTuple):
 class Horizons(Direct):
     """Members side by side, each of which forecasts some horizons from the same row.
 
-    A memory holds the last rows, X (n, D), Y (n, O), and the memories of the members, h rows before their end.
+    A memory holds the last rows, X (n, D), Y (n, O), and the memories of the members before row lead - 1 of these.  So
+    it may lose up to ``gap`` of its last rows, and is that of an earlier time.
     """
 
     layout: Layout
@@ -159,6 +169,11 @@ class Horizons(Direct):
     def n_outputs(self):
         """O."""
         return self.layout.n_outputs
+
+    @property
+    def gap(self):
+        """Rows by which y arrives later than the inputs."""
+        return self.layout.gap
 
     @property
     def furthest(self):
@@ -231,7 +246,7 @@ class Horizons(Direct):
 
     def zero(self, x, y):
         """Return the memory of constant rows x, y, which are zeros in the user's units."""
-        n, row = self.layout.h + self.lead, np.array([self.lead - 1])
+        n, row = self.layout.n_kept + 1, np.array([self.lead - 1])
         X, Y, states = np.tile(x, (n, 1)), np.tile(y, (n, 1)), []
         for horizon, member in zip(self.layout.horizons, self.members):
             z = member.x(self.layout.features(horizon, X, Y, row)[0])
@@ -240,7 +255,11 @@ class Horizons(Direct):
 
     def _memory(self, x, y, states):
         """Return the memory after many constant rows x (D,), y (O,)."""
-        return constant(x, y, self.layout.h + self.lead - 1, states)
+        return constant(x, y, self.layout.n_kept, states)
+
+    def taken_back(self, memory, n):
+        """Return the memory before the last n <= gap rows of it."""
+        return memory._replace(X=memory.X[: len(memory.X) - n], Y=memory.Y[: len(memory.Y) - n])
 
     # ---------------------------------------------------------------------------------- following
 
@@ -277,26 +296,27 @@ class Horizons(Direct):
         X : (>= N, D), what is known ahead after row N with it; its last row stands for those behind it.   Without
         ``ahead`` only the memory is found.
         """
-        N, h, n = len(Y), self.layout.h, len(memory.Y)
+        N, h, n, lead = len(Y), self.layout.h, len(memory.Y), self.lead
         if N == 0 and not ahead:
             return None, None, memory
+        passed = max(0, n + N - self.layout.n_kept)  # rows that the memory leaves behind
         X, Y = np.concatenate([memory.X, X[: N + h]]), np.concatenate([memory.Y, Y])
         if ahead:
             X = X[np.minimum(np.arange(n + N + h), len(X) - 1)]
-        rows = np.arange(n - h, n + N if ahead else n + N - h)
+        rows = np.arange(lead - 1, n + N if ahead else lead - 1 + passed)
         states, points, fans = [], [], []
         for horizon, member, state in zip(self.layout.horizons, self.members, memory.states):
             Z = member.x(self.layout.features(horizon, X, Y, rows))
             unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
             out = np.empty_like(unknown)
-            if N:
-                out[:N], state = member.dynamics.run(Z[:N], unknown[:N], state)
+            if passed:
+                out[:passed], state = member.dynamics.run(Z[:passed], unknown[:passed], state)
             states.append(state)
             if ahead:
-                out[N:], _ = member.dynamics.run(Z[N:], unknown[N:], state)
-                out = member.y.inverse(out[h - 1 :]).reshape(N + 1, len(horizon.steps), Y.shape[1], -1)
+                out[passed:], _ = member.dynamics.run(Z[passed:], unknown[passed:], state)
+                out = member.y.inverse(out[n - lead :]).reshape(N + 1, len(horizon.steps), Y.shape[1], -1)
                 (points if horizon.quantiles is None else fans).append(out)
-        after = Memory(X[N : N + n].copy(), Y[N:].copy(), tuple(states))
+        after = Memory(X[passed : N + n].copy(), Y[passed:].copy(), tuple(states))
         if not ahead:
             return None, None, after
         fan = np.sort(np.concatenate(fans, axis=1), axis=-1) if fans else None
@@ -356,7 +376,7 @@ class HorizonsLearner(Learner):
         columns = p._columns_known_ahead()
         is_ahead = np.tile(columns, D // max(1, len(columns)))  # of "mask", the indicator is known too
         before = {max(lag, 1) for lag in self.inner.input_lags}
-        back = sorted(1 - lag for lag in self.inner.output_lags or before or {1})
+        back = sorted(1 - lag - p.gap for lag in self.inner.output_lags or before or {1})
         steps = np.arange(1, self.h + 1)
         groups = [steps] if p.strategy == "multi_output" else np.split(steps, self.h)
         kinds = [None] if self.quantiles is None or HALF not in self.quantiles else []
@@ -368,7 +388,7 @@ class HorizonsLearner(Learner):
             for group in groups
         )
         x_back = np.array(sorted(1 - lag for lag in before), int)
-        return Layout(horizons, self.h, self.quantiles, is_ahead, x_back, np.array(back), O)
+        return Layout(horizons, self.h, self.quantiles, is_ahead, x_back, np.array(back), O, int(p.gap))
 
     def learn(self, net, series, mean, rng, before=None):
         """Learn each member, some at the same time."""
@@ -447,8 +467,9 @@ class HorizonsLearner(Learner):
         members, learnt = list(dynamics.members), list(trained.carry.trained)
         for k, (horizon, member) in enumerate(zip(layout.horizons, members)):
             reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
-            rows = np.arange(n - layout.h, len(extended.Y) - reach)
-            Z, T, w = layout.examples(horizon, extended, dynamics.mean[1], rows, n)
+            rows = np.arange(layout.lead - 1, len(extended.Y) - reach)
+            new = layout.n_kept, n  # y of rows that were taken back was not known
+            Z, T, w = layout.examples(horizon, extended, dynamics.mean[1], rows, new)
             if not (np.isfinite(T).any(axis=1) & (w > 0)).any():
                 continue
             Z, T = member.x(Z), member.y(T)
@@ -506,6 +527,13 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         is not among them, what the estimator's own loss gives.
     n_jobs : int, optional
         Clones that are fitted at the same time, in threads; -1 for as many as there are processors.
+    gap : int, default=0
+        Rows by which the target arrives later than the inputs, such as 48 for hourly meters that are read out after two
+        days: a forecast made at row t sees X up to t, but y only up to t - gap, and the lags of y count back from
+        there. The last ``gap`` rows of y may be NaN in every verb, and are never looked at. Rows of X whose y has
+        arrived since are given again: ``update`` and ``partial_fit`` (by their stamps) take back up to ``gap`` rows
+        seen, so one call with the last ``gap`` rows and the new ones brings both. Not with "recursive", which feeds
+        itself where y is NaN; nor with differences of y.
 
     Attributes
     ----------
@@ -549,6 +577,13 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     >>> model = Forecaster(TDNNRegressor((), input_lags=11), horizon=3, quantiles=(0.1, 0.5, 0.9)).fit(None, y[:"1955"])
     >>> model.forecast(3, level=80).columns.tolist()
     ['sunspots', 'lo-80', 'hi-80']
+
+    The number of a year is known two years later:
+
+    >>> late = Forecaster(TDNNRegressor((), input_lags=11), horizon=3, gap=2).fit(None, y[:"1955"])
+    >>> late = late.update(None, y["1954":"1957"])  # 1954 and 1955 again, as they are known now
+    >>> late.forecast(3).index[0].year
+    1958
     """
 
     estimator: SequenceRegressor
@@ -557,6 +592,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     strategy: str = "multi_output"
     quantiles: Numbers | None = None
     n_jobs: int | None = None
+    gap: int = 0
 
     scale: ClassVar = _scale
     start: ClassVar = _of_estimator("start", "auto")
@@ -596,6 +632,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 "before the Forecaster, in a Pipeline that ends in it."
             )
         check_number("horizon", self.horizon, 1, integer=True)
+        check_number("gap", self.gap, 0, integer=True)
         check_word("strategy", self.strategy, STRATEGIES)
         names = model.get_params(deep=False)
         recursive = self.strategy == "recursive"
@@ -611,6 +648,11 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                     f"quantiles={self.quantiles!r} are learnt with the pinball loss, but {type(model).__name__} has no "
                     "parameter loss: give one that has, such as TDNNRegressor, or quantiles=None."
                 )
+        if recursive and self.gap:
+            raise ValueError(
+                f"strategy='recursive' does not go with gap={self.gap}: it feeds itself where y is NaN: leave gap out "
+                "and the last rows of y NaN, or give strategy='multi_output' or 'direct'."
+            )
         if not recursive and "input_lags" not in names:
             raise TypeError(
                 f"strategy={self.strategy!r} sees past y as inputs, but {type(model).__name__} has none: give "
@@ -652,6 +694,11 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                         f"target_bounds={self.target_bounds!r} names column {b} of X, whose value is needed for the "
                         "rows to forecast: name it in known_ahead too."
                     )
+        if self.gap and len(goal.target.coef):
+            raise ValueError(
+                f"target_transform={self.target_transform!r} takes differences, which begin at the last y, but gap="
+                f"{self.gap} says that it has not arrived: leave them out, or gap."
+            )
         if self.quantiles is not None and len(goal.target.coef):
             raise ValueError(
                 f"target_transform={self.target_transform!r} takes differences, whose quantiles do not add up: "

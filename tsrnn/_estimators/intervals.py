@@ -224,12 +224,13 @@ def _made(maker, inputs, followed, past, U, first, steps, leap, before):
     forecasts = [out.transpose(1, 0, 2) for _, out in runs(*maker, inputs, followed, past, first, steps)]
     forecasts = np.concatenate([np.empty((0, steps, U.shape[1])), *forecasts])
     errors = np.where(_pinned(inputs), np.nan, U)[rows] - forecasts
-    return Made(leap + first, forecasts, errors, last_levels(before, followed.U, first))
+    last = last_levels(before, followed.U, first, maker.dynamics.gap)
+    return Made(leap + first, forecasts, errors, last)
 
 
-def last_levels(before, U, first):
-    """Return the levels before rows ``first`` (n,) of levels U (N, O) without NaN, (n, O)."""
-    return np.concatenate([before[None], U])[first]
+def last_levels(before, U, first, gap):
+    """Return the levels known before rows ``first`` (n,) of U (N, O) without NaN, which arrive ``gap`` late, (n, O)."""
+    return np.concatenate([before[None], U])[np.maximum(first - gap, 0)]
 
 
 def _joined(found):
@@ -680,7 +681,7 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
             places = _places(cal, history.forecasts)
             size = _near_sizes(cal, places)
             outside = partial(_outside, cal, ask.levels, places.reshape(len(places), -1))
-            state = tracked(scores, size, cal.overlap, ask.levels, outside).of(outlook.at)
+            state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
         intervals = conformal(forecasts, cal.pools, ask.levels, scales(cal, forecasts, last), state)
     return {p: tuple(within(limits, v * unit) for v in ends) for p, ends in intervals.items()}, paths
 
@@ -796,6 +797,17 @@ class Later:
         """Return the first of n new rows of a series that is kept."""
         before = self.recent[key].n if key in self.recent else 0
         return max(0, _dropped(before + n) - before)
+
+
+def but_last(recent, n):
+    """Take the last n rows off a ``Recent``."""
+    stretches, left = list(recent.stretches), n
+    while left and stretches:
+        s = stretches.pop()
+        if left < len(s.U):
+            stretches.append(s._replace(X=s.X[:-left], U=s.U[:-left]))
+        left = max(0, left - len(s.U))
+    return Recent(stretches, max(0, recent.n - n))
 
 
 def _dropped(n):

@@ -154,7 +154,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         asked = {"horizon": getattr(self, "horizon", None), "sees_y": self._learner().sees_y}
         asked |= {
             "pointwise": self.target_bounds is None,
-            "differences": getattr(self, "quantiles", None) is None,
+            "differences": getattr(self, "quantiles", None) is None and not getattr(self, "gap", 0),
         }
         return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **asked))
 
@@ -394,7 +394,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             begins = first[inside] - rows.start
             for batch, out in runs(dynamics, units, inputs, followed, past, begins, steps):
                 forecasts[inside[batch]] = out.transpose(1, 0, 2)
-            last[inside], level = last_levels(level, followed.U, begins), followed.U[-1]
+            last[inside], level = last_levels(level, followed.U, begins, dynamics.gap), followed.U[-1]
             if levels and len(inside) and not conformal:
                 limits, _ = bands(fitted, remembered, inputs, followed, past, begins, forecasts[inside], ask)
                 for p, band in limits.items():
@@ -422,7 +422,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         limits = inputs.limits
         if limits is not None:
             limits = [side[first[:, None] + np.arange(steps)] for side in limits]
-        at = before + first
+        at = np.maximum(before + first - model.dynamics.gap, 0)
         return conformal_bands(
             fitted, memo(self, fitted), limits, Outlook(made, last, unit, history, at), ask
         )
@@ -544,8 +544,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
         begun = fitted.errors.recent.get(key) if ask.method == "conformal" else None
         history = made_since(model, begun, steps)
-        at = np.array([0 if history is None else len(history.row)])
-        last = fitted.errors.last.get(key, model.units.level)[None]
+        at = np.array([0 if history is None else max(0, len(history.row) - model.dynamics.gap)])
+        last = _last_level(fitted, key)[None]
         limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
         outlook = Outlook(made, last, unit, history, at)
         return conformal_bands(fitted, memo(self, fitted), limits, outlook, ask)
@@ -688,7 +688,15 @@ def _begun(fitted, key, past):
     place, errors = fitted.series.get(key), fitted.errors
     if errors is None or place is None or past is not place.past:
         return None, fitted.units.level
-    return errors.recent.get(key), errors.last.get(key, fitted.units.level)
+    return errors.recent.get(key), _last_level(fitted, key)
+
+
+def _last_level(fitted, key):
+    """Return the last level (O,) of a series that has arrived."""
+    gap, place = fitted.trained.dynamics.gap, fitted.series.get(key)
+    if gap and place is not None:
+        return fitted.units.y.inverse(place.past.memory.Y[-1 - gap])
+    return fitted.errors.last.get(key, fitted.units.level)
 
 
 def _check_origins(origins, N, steps):

@@ -63,9 +63,11 @@ from .following import (
     begin,
     cold_past,
     cut,
+    earlier,
     first_past,
     follow,
     moved,
+    seen_again,
     walk,
     warn_if_astray,
     warn_if_short,
@@ -73,7 +75,7 @@ from .following import (
     warn_of_gaps,
     zero_past,
 )
-from .intervals import Errors, Later, Maker
+from .intervals import Errors, Later, Maker, but_last
 from .observer import check_observable, enough_rows, estimate, first_rows
 from .parameters import SeriesParameters
 from .persist import state_kept, state_to_keep
@@ -657,6 +659,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         learner = self._learner_of(fitted.lags)
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
         fitted = self._meet(fitted, table)
+        fitted = take_back(fitted, table)
         learner = _in_scale(self._for_y(learner, fitted.form, table), fitted.units)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
@@ -711,7 +714,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted = self._fitted()
         fitted.trained.dynamics.check_verb("update")
         table = self._check_rows(fitted, X, y, groups)
-        fitted = self._meet(fitted, table)
+        fitted = take_back(self._meet(fitted, table), table)
         dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
         for part in table.parts:
@@ -1218,6 +1221,27 @@ def _stands(dynamics, units, places, part, X, U, past):
     return moved(place, part, len(U), past)
 
 
+def take_back(fitted, table):
+    """Take back the last rows of each series that are given again, as far as their y may have arrived since."""
+    gap, places = fitted.trained.dynamics.gap, dict(fitted.series)
+    recent = None if fitted.errors is None else dict(fitted.errors.recent)
+    for part in table.parts if gap else ():
+        place = places.get(part.key)
+        n = 0 if place is None else seen_again(place.timeline, part.stamps, gap)
+        if not n:
+            continue
+        if timelines.aligned(place.timeline, part.stamps).values[-1] < place.timeline.last:
+            raise ValueError(
+                f"The rows begin {n} row(s) before the last one seen, and end before it: give also those after them, "
+                "with NaN in y where it has not arrived."
+            )
+        places[part.key] = earlier(fitted.trained.dynamics, place, part.stamps, n)
+        if recent and part.key in recent:
+            recent[part.key] = but_last(recent[part.key], n)
+    errors = fitted.errors if recent is None else fitted.errors._replace(recent=recent)
+    return fitted._replace(series=places, errors=errors)
+
+
 def _go_on(fitted, part):
     """Return the ``Start`` of rows that must come after those seen."""
     place, stamps, units = place_of(fitted, part.key), part.stamps, fitted.units
@@ -1244,6 +1268,7 @@ def _starts(fitted, part, X, start, form):
     place, stamps = fitted.series.get(part.key), part.stamps
     nothing, timeline = np.empty((0, units.n_outputs)), None if place is None else place.timeline
     cold = cold_past(dynamics, units)
+    again = seen_again(timeline, stamps, dynamics.gap) if dynamics.gap else 0
     if place is not None and form == "table":
         cold = cold._replace(memory=dynamics.forget(place.past.memory))
     if start == "zeros":
@@ -1268,6 +1293,8 @@ def _starts(fitted, part, X, start, form):
     if first == timeline.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
         begins = first_past(dynamics, units)._replace(memory=dynamics.again(place.past.memory))
         return Start(begins, timeline, 0, head_U)
+    if again:  # y of the last rows has arrived since
+        return Start(earlier(dynamics, place, stamps, again).past, timeline, 0, nothing)
     return Start(cold, timeline, 0, nothing)
 
 

@@ -146,6 +146,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         ``training`` has no effect. Divides ``context`` and ``horizon``. Forecasts begin at the last y.
     quantiles : sequence of float, optional
         As for :class:`~tsrnn.Forecaster`: a net of its own learns them with the pinball loss.
+    gap : int, default=0
+        Rows by which the target arrives later than the inputs, as for :class:`~tsrnn.Forecaster`: the encoder reads
+        each row of X with the y of ``gap`` rows before.
     skip_connections : bool, default=True
         Whether what the decoder sees, the last y and the inputs known ahead, also reaches its upper layers and, without
         a cell between, its output.
@@ -216,6 +219,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     segment_length: int | None = None
     known_ahead: object = ()
     quantiles: Numbers | None = None
+    gap: int = 0
     skip_connections: bool = True
     training: str = "closed_loop"
     dropout: float = 0.0
@@ -264,6 +268,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         check_word("cell", self.cell, CELLS)
         for name in ("horizon", "context", "batch_size"):
             check_number(name, getattr(self, name), 1, integer=True)
+        check_number("gap", self.gap, 0, integer=True)
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
         if not hidden:
             raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")

@@ -30,6 +30,7 @@ class Dynamics:
     )
     furthest = np.inf  # steps, beyond which no forecast is made
     quantiles = None  # that it forecasts besides, ascending
+    gap = 0  # rows by which y arrives later than the inputs
     looks_ahead = 0  # rows after the one that is forecast, whose inputs it sees
     is_ahead = None  # which inputs it sees in rows to come, (D,) bool; None for all, as far as its lags say
     whole_errors = (

@@ -372,6 +372,14 @@ def _too_late(last, clock):
     )
 
 
+def row_before(timeline, stamp):
+    """Return the stamp of the row before that of a stamp, of a timeline with a step or a frequency."""
+    if timeline.step is not None:
+        return stamp - timeline.step
+    clock = timeline.clock._replace(period=None, freq=None, shown=timeline.clock.unit)
+    return int((to_index(clock, np.array([stamp])) - timeline.freq).as_unit(clock.unit).asi8[0])
+
+
 def extend(timeline, stamps):
     """Extend a timeline by rows; their spacing was identified from the first ones, once there are enough."""
     if timeline is None or stamps is None or len(stamps.values) == 0:
