@@ -25,6 +25,7 @@ import pytest
 from public import others, slow_again
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.linear_model import SGDRegressor
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import tsrnn
@@ -47,6 +48,7 @@ MODELS = [
     tsrnn.PersistenceRegressor(random_state=0),
     tsrnn.SeasonalNaiveRegressor(2, random_state=0),
     tsrnn.Forecaster(tsrnn.ARXRegressor(alpha=50.0, **LAGS), 3, known_ahead="all"),
+    tsrnn.LagRegressor(SGDRegressor(random_state=0), scale="standard", **LAGS),
 ]
 MODELS += others(MODELS, solver="adam", sequence_length=16).values()
 NAIVE = (tsrnn.PersistenceRegressor, tsrnn.SeasonalNaiveRegressor)

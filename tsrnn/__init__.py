@@ -9,7 +9,8 @@ Models of numbers       ARXRegressor, TDNNRegressor, NARXRegressor; ElmanRegress
                         MinGRURegressor, LRURegressor; ESNRegressor, ESNRegressorCV; EncoderDecoderRegressor
 ... of labels           TDNNClassifier, NARXClassifier, ElmanClassifier, GRUClassifier, LSTMClassifier,
                         MinGRUClassifier, LRUClassifier, ESNClassifier, EncoderDecoderClassifier
-... of other models     AutoForecaster (tries and blends), Forecaster (all steps at once), Stream (row by row)
+... of other models     AutoForecaster (tries and blends), Forecaster (all steps at once), Stream (row by row),
+                        LagRegressor (any regressor of scikit-learn's kind)
 ... to beat             PersistenceRegressor, SeasonalNaiveRegressor
 Losses                  Huber, Pinball, Poisson, NegativeBinomial, Tweedie
 Solvers                 Adam, SGD, RMSprop, LBFGS, LevenbergMarquardt, Evolution; row by row
@@ -24,6 +25,7 @@ from importlib import import_module
 
 from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
+from ._estimators.lag_regressor import LagRegressor
 from ._estimators.stream import Stream
 from ._estimators.through import (
     calibrate,
@@ -100,6 +102,7 @@ __all__ = [
     "LRURegressor",
     "LSTMClassifier",
     "LSTMRegressor",
+    "LagRegressor",
     "LevenbergMarquardt",
     "MinGRUClassifier",
     "MinGRURegressor",

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import metrics as metrics
 from ._check import check_number
+from ._estimators.lag_regressor import on_lags
 from ._estimators.through import see_through
 from ._series import timeline as timelines
 from ._series.rows import gather
@@ -126,7 +127,8 @@ def backtest(
 
     Parameters
     ----------
-    model : estimator of tsrnn, Pipeline that ends in one, or search over either
+    model : estimator of tsrnn, Pipeline that ends in one, or search over either; or regressor of scikit-learn's kind
+        A bare regressor such as ``HistGradientBoostingRegressor()`` is put on lags of y: :class:`~tsrnn.LagRegressor`.
         Where it is fitted and ``refit=False`` it is used as it is: X and y are rows that follow its training. Else
         clones are fitted to the rows of X and y before their origins; of a fitted search, clones of its best estimator.
         The model itself is never changed.
@@ -203,6 +205,7 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
         raise ValueError("y is None: give what was measured, to compare with.")
     if not isinstance(refit, (bool, np.bool_)):
         check_number("refit", refit, 1, integer=True)
+    model = on_lags(model)
     inner = _innermost(model)
     as_it_is = not refit and _is_fitted(model)
     if as_it_is and plan.window is not None:

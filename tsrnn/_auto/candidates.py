@@ -371,8 +371,10 @@ class NetMember:
 
     def more(self, block, i, start):
         """Run through ``lead`` rows before the new ones, then ``partial_fit`` those."""
-        if None not in self.model.series_:
-            return self  # a panel: arrays do not say which of its series they continue
+        if None not in self.model.series_ or not self.model.fitted_.trained.dynamics.learns:
+            return (
+                self  # a panel: arrays do not say which of its series they continue; or nothing that goes on
+            )
         model = deepcopy(self.model)
         low = max(0, start - self.lead)
         X, Y = self.candidate.inputs(block, len(block)), block.Y

@@ -45,6 +45,7 @@ from .._series.units import Series
 from .._training.losses import Pinball, has_log_link
 from .._values import kept
 from .known_ahead import KnownAhead
+from .lag_regressor import on_lags
 from .parameters import Numbers
 from .regressor import SequenceRegressor
 from .sequence import but, last_share, learner_of, open_lags
@@ -434,7 +435,7 @@ class HorizonsLearner(Learner):
         changes = {"input_lags": 0, "output_lags": 0, "training": "open_loop"}
         if horizon.quantiles is not None:
             changes["loss"] = Pinball(list(horizon.quantiles) * (len(horizon.steps) * net.n_outputs))
-        return learner_of(_bare(self.p.estimator, **changes))
+        return learner_of(_bare(on_lags(self.p.estimator), **changes))
 
     def _learn_member(self, net, horizon, examples):
         """Learn one member; returns the ``Member`` and what it was trained to."""
@@ -443,14 +444,14 @@ class HorizonsLearner(Learner):
         held = [last_share(c, learner.held_share) for c in counts]
         counts = np.concatenate(counts) & ~np.concatenate(held)
         Z, T = (np.concatenate([example[k] for example in examples]) for k in range(2))
-        scale = self.p.estimator.scale
-        x, y = make_scaler(scale, Z, counts, "X"), make_scaler(scale, T, counts, "y")
+        model = on_lags(self.p.estimator)
+        x, y = make_scaler(model.scale, Z, counts, "X"), make_scaler(model.scale, T, counts, "y")
         series = [Series(x(Z), y(T), w, h) for (Z, T, w), h in zip(examples, held)]
         Z, T = (np.concatenate([s[k] for s in series]) for k in range(2))
         if learner.whole_scale:
             check_size(Z, T)
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Z, T))
-        rng = check_random_state(deepcopy(self.p.estimator.random_state))
+        rng = check_random_state(deepcopy(model.random_state))
         trained = learner.learn(learner.net(Z.shape[1], T.shape[1]), series, mean, rng)
         return Member(trained.dynamics, x, y), trained._replace(ends=None)
 
@@ -493,13 +494,13 @@ def _bare(estimator, **changes):
 @property
 def _scale(self):
     """That of the estimator inside, where it is followed as it is; else the members see to it."""
-    scale = self.estimator.scale
+    scale = on_lags(self.estimator).scale
     return scale if self.strategy == "recursive" or scale == "series" else None
 
 
 def _of_estimator(name, default=None):
     """Make a property that reads a parameter of the estimator inside."""
-    return property(lambda self: getattr(self.estimator, name, default))
+    return property(lambda self: getattr(on_lags(self.estimator), name, default))
 
 
 class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
@@ -511,8 +512,10 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     Parameters
     ----------
-    estimator : estimator of tsrnn
-        What is cloned. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: the lags of a
+    estimator : estimator of tsrnn, or regressor of scikit-learn's kind
+        What is cloned. A regressor such as ``HistGradientBoostingRegressor()`` stands for
+        ``LagRegressor(HistGradientBoostingRegressor())``, which finds the lags of y; :class:`~tsrnn.LagRegressor` takes
+        other ones. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: the lags of a
         row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` stands for
         y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs. Its target_transform,
         target_bounds, missing, series and start hold for the forecaster.
@@ -586,7 +589,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     1958
     """
 
-    estimator: SequenceRegressor
+    estimator: object
     horizon: int = 24
     _: KW_ONLY
     strategy: str = "multi_output"
@@ -609,12 +612,13 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         return tags
 
     def _has_lags(self):
-        return self.estimator
+        return on_lags(self.estimator)
 
     def _learner_of(self, lags):
         if lags is None:
             return self._learner()
-        return but(self, estimator=but(self.estimator, **open_lags(self.estimator, lags)))._learner()
+        model = on_lags(self.estimator)
+        return but(self, estimator=but(model, **open_lags(model, lags)))._learner()
 
     @property
     def params_(self):
@@ -625,11 +629,11 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     def _learner(self):
         """Check the parameters, then those that do not go together; a learner holds them parsed."""
-        model = self.estimator
+        model = on_lags(self.estimator)
         if not isinstance(model, SequenceRegressor) or isinstance(model, Forecaster):
             raise TypeError(
-                f"estimator={model!r} is no estimator of tsrnn: give one such as NARXRegressor(); transformers of X go "
-                "before the Forecaster, in a Pipeline that ends in it."
+                f"estimator={model!r} is no estimator of tsrnn, and no regressor of scikit-learn's kind: give one such "
+                "as NARXRegressor(); transformers of X go before the Forecaster, in a Pipeline that ends in it."
             )
         check_number("horizon", self.horizon, 1, integer=True)
         check_number("gap", self.gap, 0, integer=True)

@@ -37,6 +37,7 @@ class Dynamics:
         False  # whether sample paths add those of all steps of one origin, and do not feed errors back
     )
     dreams = False  # whether it draws labels by itself, ``dream``
+    learns = True  # whether it can learn from more rows
     reaches = None  # rows of each layer's h that its memory has beside the last, behind the other states
     why_needed = ""  # more rows of inputs than are forecast, for a message
 

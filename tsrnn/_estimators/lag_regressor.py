@@ -1,0 +1,285 @@
+"""Any regressor on lags, as a model of this package.
+
+    y(t) = f(x(t - l) ..., y(t - k) ...)          l of input_lags, k of output_lags
+
+f is a regressor of scikit-learn's kind, fitted to a table of the lags, one row a sample (``lagged.py``).  It is fitted
+twice: without stretches that are held back, whose errors intervals come from, and then to all rows.
+"""
+
+from copy import deepcopy
+from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import MetaEstimatorMixin, clone, is_regressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
+
+from .._check import check_number
+from .._nets.dynamics import (
+    Learner,
+    Trained,
+    after_memory,
+    check_enough_rows,
+    check_sees_something,
+    no_row_counts,
+)
+from .._nets.lagged import LaggedDynamics, Table
+from .._series.lags import parse_lags
+from .._values import kept
+from .parameters import Lags
+from .regressor import SequenceRegressor
+
+
+@kept("rows by heart")
+class ByHeart(NamedTuple):
+    """How much a regressor may have learnt by heart: each of its n rows, for all that is known of it."""
+
+    n: int
+
+    def weights_an_output(self):
+        """Return the number of weights per output."""
+        return self.n
+
+
+class Examples(NamedTuple):
+    """A table Z (R, D'), its targets T (R, O), NaN where unknown, weights w (R,), and which rows are held (R,) bool."""
+
+    Z: np.ndarray
+    T: np.ndarray
+    w: np.ndarray
+    held: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LagLearner(Learner):
+    """The parameters of a ``LagRegressor``, parsed, and its fits."""
+
+    input_lags: tuple
+    output_lags: tuple
+
+    learns_held = True
+    whole_scale = False
+
+    @property
+    def wants_inputs(self):
+        """Whether the parameters speak of inputs."""
+        return bool(self.input_lags)
+
+    @property
+    def sees_y(self):
+        """Whether the parameters speak of past outputs."""
+        return bool(self.output_lags)
+
+    @property
+    def input_lag(self):
+        """The most recent input that an output feels."""
+        return min(self.input_lags, default=np.inf)
+
+    @property
+    def held_share(self):
+        """Share of the rows that a first fit does not see."""
+        return self.p.validation_fraction
+
+    def net(self, D, O):
+        """Return the layout of the table."""
+        check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
+        return Table(D, O, self.input_lags if D else (), self.output_lags)
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Fit to the rows that are not held back, and to all."""
+        check_enough_rows(type(self.p).__name__, net.lead, series)
+        examples = [_examples(net, s) for s in series]
+        whole = Examples(*map(np.concatenate, zip(*examples)))
+        if len(whole.w) == 0:
+            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+        judged, shown = None, ~whole.held
+        if whole.held.any() and np.isfinite(whole.T[shown]).any(axis=0).all():
+            judged = self._fitted(net, Examples(*(v[shown] for v in whole)), mean)
+        dynamics = self._fitted(net, whole, mean)
+        return Trained(dynamics, 1, [], [], ByHeart(len(whole.w)), judged=judged)
+
+    def _fitted(self, net, examples, mean):
+        """Fit the regressor, or a clone for each output; returns the ``LaggedDynamics``."""
+        model, (Z, T, w, _) = self.p.estimator, examples
+        complete, measured = np.isfinite(T).all(axis=1), np.isfinite(T)
+        if T.shape[1] == 1 or (_takes_many(model) and 10 * complete.sum() > 9 * measured.sum(axis=0).max()):
+            targets = T[:, 0] if T.shape[1] == 1 else T
+            regressors = (_fit(clone(model), Z[complete], targets[complete], w[complete]),)
+        else:
+            rows = measured.T
+            regressors = tuple(_fit(clone(model), Z[k], t[k], w[k]) for k, t in zip(rows, T.T))
+        return LaggedDynamics(np.zeros(0), net, regressors, mean, _can_go_on(model))
+
+    def learn_more(self, trained, series, memory, rng):
+        """Call ``partial_fit`` with the new rows, of copies."""
+        dynamics = trained.dynamics
+        dynamics.check_verb("partial_fit")
+        Z, T, w, _ = _examples(dynamics.table, after_memory(series, memory))
+        regressors = deepcopy(dynamics.regressors)
+        for k, regressor in enumerate(regressors):
+            targets = T if len(regressors) == 1 < T.shape[1] else T[:, k]
+            rows = np.isfinite(targets.reshape(len(w), -1)).all(axis=1)
+            if rows.any():
+                _fit(regressor, Z[rows], targets[rows], w[rows], "partial_fit")
+        more = ByHeart(trained.carry.n + len(w))
+        return trained._replace(dynamics=dynamics.but(regressors=regressors), carry=more)
+
+
+def _examples(table, series):
+    """Lay out the rows of a ``Series`` that count: weight above 0, y measured, and so all y that they look back at."""
+    X, Y, w, held = series
+    at = np.arange(table.lead, len(Y))
+    counts = (w[at] > 0) & np.isfinite(Y[at]).any(axis=1)
+    whole = np.isfinite(Y).all(axis=1)
+    for lag in table.output_lags:
+        counts &= whole[at - lag]
+    at = at[counts]
+    return Examples(table.rows(X, Y, at), Y[at], w[at], held[at])
+
+
+def _fit(model, Z, targets, weight, verb="fit"):
+    """Fit, with weights where they differ."""
+    given = {}
+    if np.ptp(weight) > 0:
+        if not has_fit_parameter(model, "sample_weight"):
+            raise ValueError(
+                f"sample_weight differs from row to row, but {type(model).__name__}.{verb} takes none: give weights of "
+                "0 and 1 alone, none, or another regressor."
+            )
+        given["sample_weight"] = weight
+    getattr(model, verb)(Z, targets, **given)
+    return model
+
+
+def _can_go_on(model):
+    """Return whether a regressor can learn from more rows; a Pipeline's transformers could not."""
+    return hasattr(model, "partial_fit")
+
+
+def _takes_many(model):
+    """Return whether a regressor takes several targets at once."""
+    return bool(get_tags(model).target_tags.multi_output)
+
+
+def is_foreign(model):
+    """Return whether a model is a regressor that knows nothing of time, be it in a Pipeline or a search."""
+    if isinstance(model, type) or not all(hasattr(model, verb) for verb in ("fit", "predict", "get_params")):
+        return False
+    inner = model
+    while isinstance(inner, Pipeline) or (
+        not isinstance(inner, SequenceRegressor) and _inside(inner) is not None
+    ):
+        inner = inner[-1] if isinstance(inner, Pipeline) else _inside(inner)
+    return not isinstance(inner, SequenceRegressor) and is_regressor(model)
+
+
+def _inside(model):
+    """Return the estimator inside a search or another meta-estimator, or None."""
+    inner = getattr(model, "estimator", None)
+    return inner if hasattr(inner, "fit") and hasattr(inner, "predict") else None
+
+
+def on_lags(model):
+    """Return the ``LagRegressor`` of a foreign regressor; other models as they are."""
+    return LagRegressor(model) if is_foreign(model) else model
+
+
+class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
+    """Any regressor of scikit-learn's kind on lags: gradient boosting, forests, neighbours, a Pipeline.
+
+    y(t) = f(x(t - l) ..., y(t - k) ...), fitted one step ahead to a table of the lags, one row a sample. Forecasts of
+    several steps feed its own outputs back; for a fit for each step, put it into a :class:`~tsrnn.Forecaster`. So a
+    model that you know already takes part in :func:`~tsrnn.model_selection.backtest`, has intervals, panels,
+    transforms of y and memories, and is compared with the nets on equal terms. Where a ``Forecaster``, a ``backtest``
+    or an :class:`~tsrnn.AutoForecaster` takes a model, a bare regressor will do: the first two put it on lags by
+    themselves, with the defaults below; the third fits it to the residuals of its best autoregression.
+
+    Parameters
+    ----------
+    estimator : regressor of scikit-learn's kind
+        What is cloned; with several outputs once for each, where it does not take several. For what depends on the
+        scale of its inputs (neighbours, SVR, MLP) give ``scale="standard"``.
+    input_lags : int, sequence of int or "auto", default=0
+        An int L stands for x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
+    output_lags : int, sequence of int or "auto", default="auto"
+        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        model forecasts best, of a few and of seasons that the index suggests. See ``lags_``.
+    validation_fraction : float, default=0.15
+        Share of the rows, in up to four stretches, that a first fit does not see: its errors there are those that
+        intervals come from, and it is compared with naive forecasts there. Then all rows are fitted. 0 saves that fit;
+        intervals then need ``calibrate``.
+    scale : {"standard", "minmax", "robust", "series", None}, default=None
+        How X and y are scaled inside; None leaves them as they are, as trees do not mind. "series": y of each series by
+        its own mean and standard deviation, so that one regressor serves series of different sizes.
+
+    Attributes
+    ----------
+    estimators_ : list
+        The fitted regressor, or one for each output. Its features are the columns of the table: first the inputs,
+        oldest lag first, then the outputs, oldest lag first.
+    lags_ : tuple (input_lags, output_lags) of tuples of int
+        The lags, those that were found where they are "auto".
+
+    See Also
+    --------
+    Forecaster : a fit for each step ahead, with inputs known ahead.
+    NARXRegressor : a net on lags, which can learn its free runs.
+
+    Notes
+    -----
+    Rows with NaN in y, or in the y that they look back at, are not learnt from. ``partial_fit`` is the regressor's own;
+    without one it is refused, and ``update`` takes new rows in. There is no export.
+
+    References
+    ----------
+    .. [1] G. Bontempi, S. Ben Taieb, Y.-A. Le Borgne. "Machine learning strategies for time series forecasting."
+       eBISS 2012.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor
+    >>> from tsrnn import LagRegressor
+    >>> from tsrnn.datasets import load_sunspots
+    >>> y = load_sunspots().target
+    >>> trees = HistGradientBoostingRegressor(max_iter=30, random_state=0)
+    >>> model = LagRegressor(trees, output_lags=11).fit(None, y[:"1955"])
+    >>> model.forecast(3, level=80).columns.tolist()
+    ['sunspots', 'lo-80', 'hi-80']
+    """
+
+    estimator: object
+    input_lags: Lags = 0
+    output_lags: Lags = "auto"
+    _: KW_ONLY
+    validation_fraction: float = 0.15
+    scale: str | None = None
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_bounds: tuple | None = None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # rows are time: a shuffled problem has none
+        return tags
+
+    def _learner(self):
+        if not is_foreign(self.estimator):
+            raise TypeError(
+                f"estimator={self.estimator!r} is no regressor of scikit-learn's kind: give an object with fit and "
+                "predict, such as HistGradientBoostingRegressor(); models of tsrnn have lags of their own."
+            )
+        check_number("validation_fraction", self.validation_fraction, 0, 1, high_open=True)
+        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        return LagLearner(self, *lags)
+
+    @property
+    def estimators_(self):
+        """The fitted regressors."""
+        return list(self._dynamics().regressors)
+
+    @property
+    def params_(self):
+        """The fitted regressors, as a tuple."""
+        return self._dynamics().params
