@@ -84,9 +84,6 @@ def test_intervals_are_those_of_rows_that_a_first_fit_did_not_see():
     model = LagRegressor(KNeighborsRegressor(1), 0, 24).fit(X[:CUT], Y[:CUT])
     result = backtest(model, X[CUT:], Y[CUT:], H, level=80)
     assert result.errors["coverage-80"].between(0.6, 0.98).all()
-    alone = model.set_params(validation_fraction=0).fit(X[:CUT], Y[:CUT])
-    with pytest.warns(UserWarning, match="calibrate"):
-        alone.forecast(1, X[CUT:], level=80)
 
 
 def test_all_steps_at_once_are_shifted_targets():

@@ -208,8 +208,7 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
         model forecasts best, of a few and of seasons that the index suggests. See ``lags_``.
     validation_fraction : float, default=0.15
         Share of the rows, in up to four stretches, that a first fit does not see: its errors there are those that
-        intervals come from, and it is compared with naive forecasts there. Then all rows are fitted. 0 saves that fit;
-        intervals then need ``calibrate``.
+        intervals come from, and it is compared with naive forecasts there. Then it is fitted to all rows.
     scale : {"standard", "minmax", "robust", "series", None}, default=None
         How X and y are scaled inside; None leaves them as they are, as trees do not mind. "series": y of each series by
         its own mean and standard deviation, so that one regressor serves series of different sizes.
@@ -270,7 +269,7 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
                 f"estimator={self.estimator!r} is no regressor of scikit-learn's kind: give an object with fit and "
                 "predict, such as HistGradientBoostingRegressor(); models of tsrnn have lags of their own."
             )
-        check_number("validation_fraction", self.validation_fraction, 0, 1, high_open=True)
+        check_number("validation_fraction", self.validation_fraction, 0, 1, low_open=True, high_open=True)
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         return LagLearner(self, *lags)
 
