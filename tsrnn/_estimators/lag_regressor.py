@@ -60,7 +60,11 @@ class LagLearner(Learner):
     output_lags: tuple
 
     learns_held = True
-    whole_scale = False
+
+    @property
+    def whole_scale(self):
+        """Whether values must stay within what training can hold: where they are scaled, they are for such a regressor."""
+        return self.p.scale is not None
 
     @property
     def wants_inputs(self):
