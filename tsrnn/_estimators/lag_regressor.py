@@ -63,7 +63,7 @@ class LagLearner(Learner):
 
     @property
     def whole_scale(self):
-        """Whether values must stay within what training can hold: where they are scaled, they are for such a regressor."""
+        """Whether values must stay within what training can hold: scaled ones are for regressors that add them up."""
         return self.p.scale is not None
 
     @property
