@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tsrnn
-from tsrnn import ElmanClassifier, ElmanRegressor, GRURegressor, LSTMRegressor, MinGRURegressor
+from tsrnn import ElmanClassifier, ElmanRegressor, GRURegressor, LRURegressor, LSTMRegressor, MinGRURegressor
 from tsrnn._nets.recurrent_squares import SquaresLoss
 from tsrnn._series.units import Series
 from tsrnn.datasets import make_narma
@@ -19,6 +19,10 @@ NETS = {
     "GRU, fed back": GRURegressor((3, 2, 3), skip_connections=True, output_lags=(1, 3)),
     "GRU, dense, layers": GRURegressor((3, 2), readout_hidden_layer_sizes=(3, 2), output_lags=1),
     "MinGRU": MinGRURegressor((3, 2), initial_state="learned"),
+    "LRU, learnt start, layers that skip": LRURegressor(
+        (3, 2), initial_state="learned", skip_connections=True
+    ),
+    "LRU, dense, fed back": LRURegressor((3,), readout_hidden_layer_sizes=(3,), output_lags=2),
     "MinGRU, positive": MinGRURegressor((3,), candidate="positive"),
 }
 
@@ -87,6 +91,7 @@ def test_thirty_iterations_lead_further_than_those_of_lbfgs():
     [
         LSTMRegressor(peepholes=True),
         ElmanRegressor(layer_norm=True),
+        LRURegressor(layer_norm=True),
         ElmanRegressor(leak_rate="learned"),
         ElmanRegressor(bidirectional=True),
         ElmanRegressor(loss="huber"),

@@ -192,6 +192,102 @@ def _through_time(ring, Z, S, dy, dx, dH, dS, dring, first, last):
         dring[2, j] += scale[k] * dscale[k]
 
 
+@kernel
+def feel(W, b, start, U, ring, mix, d, gain, at, Z, S, Q, v, below, state, out):
+    """Follow how h feels all P parameters of the net through T steps of one series.
+
+        dx = l dx' + x' dl + d(exp(scale) u)                u what drives x, x' one row before
+        dy = Re(dx) C_0 + Im(dx) C_1 + dv W_2 + ...         da = (1 - a^2) dy
+        dh = g da + a g (1 - g) (da C_2 + ...)
+
+    at : (8,), where each array begins among the parameters.   Z : (3, T, H), what drives Re(x), Im(x), then g.
+    S : (3, T + 1, H), states.   Q : (T, H), a.   v : (T, D).   below : (T, K, P), how the last K columns of v
+    feel them.   state : (3, H, P), how the states before do, in, after, out.   out : (T, H, P), of h.
+    """
+    T, H, P = out.shape
+    D, K, rows = v.shape[1], below.shape[1], np.arange(H) * H
+    turned, wide = np.empty((3, H, H), mix.dtype), _spread(ring, np.int64(1))
+    first, seen, new = np.arange(H) * K, np.empty((3, H, K), W.dtype), np.empty((3, H, P), W.dtype)
+    for half in range(3):
+        for i in range(H):
+            for j in range(H):
+                turned[half, i, j] = mix[half, j, i]
+            for j in range(K):
+                seen[half, i, j] = W[half, D - K + j, i]
+    for t in range(T):
+        for k in range(new.size):
+            flat(new)[k] = 0.0
+        if K > 0:
+            for half in range(3):
+                add_product(flat(seen[half]), first, below[t], new[half])
+        _feel_drives(at, v[t], new)
+        _feel_turns(wide, ring, at[4], Z[:, t], S[1:, t], state, new)
+        for half in range(2):
+            add_product(flat(turned[half]), rows, state[1 + half], new[2])
+        _feel_gate(at, Z[2, t], S[:, t + 1], Q[t], turned[2], new[2], out[t])
+        for k in range(out[t].size):
+            flat(state[0])[k] = flat(out[t])[k]
+
+
+@part
+def _feel_drives(at, v, new):
+    """Add how what drives Re(x), Im(x), y feels W and b.   v : (D,).   new : (3, H, P), in, out."""
+    H, D = new.shape[1], v.size
+    for half in range(3):
+        for j in range(H):
+            row = new[half, j]
+            for i in range(D):
+                row[at[0] + (half * D + i) * H + j] += v[i]
+            row[at[1] + half * H + j] += 1.0
+
+
+@part
+def _feel_turns(wide, ring, begin, Z, x, state, new):
+    """Take the step of Re(x), Im(x).
+
+    wide : (3, H), Re(l), Im(l), exp(scale).   Z : (3, H).   x : (2, H), before.   state : (3, H, P), in, out.
+    new : (3, H, P), how what drives them feels the parameters.
+    """
+    H, P = state.shape[1:]
+    for j in range(H):
+        lr, li, scale = wide[0, j], wide[1, j], wide[2, j]
+        re, im, u, v = state[1, j], state[2, j], new[0, j], new[1, j]
+        for k in range(P):
+            before = re[k]
+            re[k] = lr * before - li * im[k] + scale * u[k]
+            im[k] = lr * im[k] + li * before + scale * v[k]
+        slope = -np.exp(ring[0, j] - np.exp(ring[0, j]))
+        cos, sin = np.cos(ring[1, j]), np.sin(ring[1, j])
+        re[begin + j] += slope * (cos * x[0, j] - sin * x[1, j])
+        im[begin + j] += slope * (cos * x[1, j] + sin * x[0, j])
+        re[begin + H + j] -= li * x[0, j] + lr * x[1, j]
+        im[begin + H + j] += lr * x[0, j] - li * x[1, j]
+        re[begin + 2 * H + j] += scale * Z[0, j]
+        im[begin + 2 * H + j] += scale * Z[1, j]
+
+
+@part
+def _feel_gate(at, g, states, a, turned, dy, out):
+    """Go from y to h.   g, a : (H,).   states : (3, H), after.   turned : (H, H), C_2.   dy : (H, P), in, out: da."""
+    H, P = dy.shape
+    for j in range(H):
+        for half in range(2):
+            for i in range(H):
+                dy[j, at[5] + (half * H + i) * H + j] += states[1 + half, i]
+        for k in range(P):
+            dy[j, k] *= 1.0 - a[j] * a[j]
+    for k in range(out.size):
+        flat(out)[k] = 0.0
+    add_product(flat(turned), np.arange(H) * H, dy, out)
+    for j in range(H):
+        for i in range(H):
+            out[j, at[5] + (2 * H + i) * H + j] += a[i]
+        out[j, at[6] + j] += 1.0
+        slope = a[j] * (g[j] - g[j] * g[j])
+        for k in range(P):
+            out[j, k] = g[j] * dy[j, k] + slope * out[j, k]
+
+
 class Parameters(NamedTuple):
     """Drives of Re(x), Im(x) and of y.
 
@@ -250,7 +346,8 @@ def cell(r_min, r_max, max_phase, learned, layer_norm):
         "layer_norm": layer_norm,
     }
     begin = partial(draw, r_min, r_max, max_phase)
-    return Cell(cell, options, 3, 3, (0, 0, 0), shapes, forward, backward, terms, draw=begin)
+    felt = None if layer_norm else feel
+    return Cell(cell, options, 3, 3, (0, 0, 0), shapes, forward, backward, terms, draw=begin, feel=felt)
 
 
 class LRUParameters(RecurrentParameters):

@@ -718,7 +718,7 @@ class RecurrentNetwork(Attending):
         plain = (
             plain and not (self.skip_connections and self.readout_hidden_layer_sizes) and not self.convolution
         )
-        if plain and learner.cell.apart is not None and not (self.bidirectional or self.orthogonal_penalty):
+        if plain and learner.cell.has_sensitivities and not (self.bidirectional or self.orthogonal_penalty):
             return
         raise ValueError(
             f"solver={self.solver!r} is for the squared loss in open loop, of a net that reads forward, whose units "

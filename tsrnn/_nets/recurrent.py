@@ -56,7 +56,8 @@ class Cell(NamedTuple):
     terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
     Export raises where one is missing.   draw(rng, p) : fill the further parameters of a named tuple, if 0 is no start.
     dream : kernel that draws label after label, see ``dream_v1.py``, or None.   constants(H) : what stands in place of
-    parameters of which theta has none, {field: array}, or None.
+    parameters of which theta has none, {field: array}, or None.   feel(*parameters, at, ..., state, out) : kernel
+    of forward sensitivities where ``apart`` is None, see ``lru.py``; or None.
     """
 
     make: Callable
@@ -74,6 +75,12 @@ class Cell(NamedTuple):
     apart: int | None = None
     dream: Callable | None = None
     constants: Callable | None = None
+    feel: Callable | None = None
+
+    @property
+    def has_sensitivities(self):
+        """Whether there are forward sensitivities of its states."""
+        return self.apart is not None or self.feel is not None
 
     def __reduce__(self):
         return _remade, (self.make, self.options)

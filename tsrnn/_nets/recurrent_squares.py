@@ -2,9 +2,9 @@
 
     r = w^1/2 (out - y)         J = dr / dtheta, row after row by forward sensitivities (``sensitivity_kernels.py``)
 
-A unit's states depend on its own gates alone, so the backward kernel of a cell, run on all steps side by side with
-a gradient of 1 for one kind of state, gives the derivatives of that state by gate and by state: nothing here knows a
-cell.  Dimensions as there; M rows of J at a time.
+In most cells a unit's states depend on its own gates alone, so the backward kernel of a cell, run on all steps side by
+side with a gradient of 1 for one kind of state, gives the derivatives of that state by gate and by state: nothing here
+knows a cell.  Others bring a kernel of their own (``Cell.feel``).  Dimensions as there; M rows of J at a time.
 """
 
 from typing import NamedTuple
@@ -38,6 +38,7 @@ class SquaresLoss(TrackLoss):
     def __init__(self, net, *args, **options):
         super().__init__(net, *args, **options)
         self.groups, self.linear, self._begins = _marks(net)
+        self._index = net.views(np.arange(net.size))
         if net.y_lead and self._own(self.at, False, self.T) is not None:
             self._refuse_gaps()
 
@@ -115,7 +116,7 @@ class SquaresLoss(TrackLoss):
         """Yield (rows, d out / d theta (m, O, P)) of the first n rows of a tape, some at a time."""
         net, P = self.net, len(theta)
         states = self._felt_of_starts(weights, P)
-        slopes = [_slopes(net, tape, k, weights[k], n) for k in range(len(net.blocks))]
+        slopes = [self._slopes(tape, k, weights[k], n) for k in range(len(net.blocks))]
         inputs = [_inputs(tape, block.sources, n) for block in net.blocks]
         for first in range(0, n, steps):
             rows, felt = slice(first, min(first + steps, n)), []
@@ -134,11 +135,18 @@ class SquaresLoss(TrackLoss):
             states.append(S)
         return states
 
+    def _slopes(self, tape, k, p, n):
+        """Return the ``Slopes`` of block k in the first n rows; None of a cell that needs none."""
+        return None if self.net.cells[k].feel else _slopes(self.net, tape, k, p, n)
+
     def _feel(self, k, weights, slopes, seen, tape, rows, state, felt):
         """Return how h of block k depends on the parameters in some rows, (m, H, P)."""
         net, p, block = self.net, weights[k], self.net.blocks[k]
         T, H, P = rows.stop - rows.start, block.H, state.shape[2]
         lower = [s for s in block.sources if s.which >= 0]
+        if net.cells[k].feel:
+            below = felt[lower[0].which] if lower else np.zeros((T, 0, P))
+            return self._feel_as_it_says(k, p, seen[rows], below, tape.traces[k], rows, state)
         WT, below = np.zeros((net.cells[k].gates * H, 0)), np.zeros((T, 0, P))
         if lower:
             (source,) = lower
@@ -147,6 +155,16 @@ class SquaresLoss(TrackLoss):
         D, R, E = (np.ascontiguousarray(a[:, :, rows]) for a in slopes)
         h = np.ascontiguousarray(tape.S[k][0, rows, 0])
         kernels.feel(D, R, E, seen[rows], h, WT, below, _turned(p.U), self._begins[k][:5], state, out)
+        return out
+
+    def _feel_as_it_says(self, k, p, seen, below, trace, rows, state):
+        """Return the same of a cell with a kernel of its own.   seen : (m, D).   below : (m, K, P)."""
+        block, before = self.net.blocks[k], slice(rows.start, rows.stop + 1)
+        Z, S, Q = trace.Z[:, rows, 0], trace.S[:, before, 0], trace.Q[rows, 0]
+        out = np.empty((len(seen), block.H, state.shape[2]))
+        begins = np.array([a.flat[0] if a.size else 0 for a in self._index[k]])
+        arrays = (np.ascontiguousarray(a) for a in (Z, S, Q, seen, below))
+        self.net.cells[k].feel(*p, begins, *arrays, state, out)
         return out
 
     def _read(self, readout, tape, rows, felt, n):
@@ -209,7 +227,7 @@ class RowsLoss(SquaresLoss):
         """Return d out / d theta (O, P) of a tape's one row; states : how they feel theta, moved on in place."""
         felt, row = [], slice(0, 1)
         for k, block in enumerate(self.net.blocks):
-            slopes, seen = _slopes(self.net, tape, k, weights[k], 1), _inputs(tape, block.sources, 1)
+            slopes, seen = self._slopes(tape, k, weights[k], 1), _inputs(tape, block.sources, 1)
             felt.append(self._feel(k, weights, slopes, seen, tape, row, states[k], felt))
         return self._read(weights[-1], tape, row, felt, 1)[0]
 
@@ -227,16 +245,18 @@ def _marks(net):
     """
     groups, linear, number, begins = np.zeros(net.size, np.int64), np.zeros(net.size, bool), 0, []
     for p in net.views(groups):
-        for W in p[:1] if len(p) == 2 else (p.W, p.U):
-            number += 1
-            W[:] = number
+        for W in p:
+            if W.ndim == 3:  # what decays
+                number += 1
+                W[:] = number
     for array in net.views(linear)[-1]:
         array[:] = True
     *blocks, readout = net.views(np.arange(net.size))
     for p, cell in zip(blocks, net.cells):
-        inner = p[4].flat[0] if cell.apart >= 0 else -1
+        gate = -1 if cell.apart is None else cell.apart
+        inner = p[4].flat[0] if gate >= 0 else -1
         first = [a.flat[0] if a.size else 0 for a in (p.W, p.b, p.U, p.start)]
-        begins.append(np.array([*first[:3], inner, cell.apart, first[3]]))
+        begins.append(np.array([*first[:3], inner, gate, first[3]]))
     return groups, linear, [*begins, readout.W.flat[0] if readout.W.size else 0]
 
 

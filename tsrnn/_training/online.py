@@ -89,8 +89,8 @@ class KalmanFilter(Online):
     P is the uncertainty of the weights: a recursive Gauss-Newton method, of second order at the price of P^2 numbers a
     row, which learns in a few passes what gradient descent needs hundreds for. With ``forgetting`` below 1 or
     ``process_noise`` above 0 it never stops to learn: for systems that drift, row by row with ``partial_fit``. For the
-    squared loss in open loop, of delay nets and of recurrent nets (Elman, LSTM without peepholes, GRU, MinGRU) with up
-    to a thousand weights.
+    squared loss in open loop, of delay nets and of recurrent nets (Elman, LSTM without peepholes, GRU, MinGRU, LRU)
+    with up to a thousand weights.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class OnlineGradient(Online):
     which is J'w r for a small rate, and no step leads beyond what explains its row [2]_. No sequence is cut, as it is
     in truncated back-propagation, and nothing is kept but the sensitivities: for small nets on streams, row by row with
     ``partial_fit``. For the squared loss in open loop, of delay nets and of recurrent nets (Elman, LSTM without
-    peepholes, GRU, MinGRU).
+    peepholes, GRU, MinGRU, LRU).
 
     Parameters
     ----------
