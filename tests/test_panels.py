@@ -308,6 +308,41 @@ def test_series_do_not_mix(fitted, name):
     np.testing.assert_array_equal(one.forecast(3, later).loc["b"], alone.forecast(3, later[b]).loc["b"])
 
 
+SIDE_BY_SIDE = {
+    "NARX": tsrnn.NARXRegressor((4,), output_lags=2, **QUICK),
+    "ARX, skips": tsrnn.ARXRegressor(input_lags=1, output_lags=[1, 3]),
+    "Elman, lags": tsrnn.ElmanRegressor((5,), output_lags=1, recurrent_lags=(1, 4), **QUICK),
+    "LSTM, single": tsrnn.LSTMRegressor((3, 4), input_lags=1, output_lags=2, **QUICK),
+    "GRU, no y": tsrnn.GRURegressor((8,), layer_norm=True, **QUICK),
+}
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_many_series_at_once_are_one_after_the_other(name, monkeypatch):
+    """To the bit, also where only some values are known; and nothing is run once a series."""
+    (X, y), rng = made(80, 1), np.random.default_rng(0)
+    model = clone(SIDE_BY_SIDE[name]).fit(X, y)
+    dynamics, B = model.fitted_.trained.dynamics, 23
+    memories = [dynamics.run(X[k : k + 5], y[k : k + 5, None], dynamics.first())[1] for k in range(B)]
+    X, Y = rng.normal(size=(B, 6, 2)), rng.normal(size=(B, 6, 1))
+    Y[rng.random(Y.shape) < 0.4] = np.nan
+    alone = [dynamics.run(*one) for one in zip(X, Y, memories)]
+    monkeypatch.setattr(type(dynamics), "run", None)
+    out, after = dynamics.run_all(X, Y, memories)
+    for k, (wanted, memory) in enumerate(alone):
+        np.testing.assert_array_equal(out[k], wanted)
+        for a, b in zip((after[k].X, after[k].Y, *after[k].states), (memory.X, memory.Y, *memory.states)):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["NARX", "Elman", "LSTM"])
+def test_short_verbs_over_many_series_run_them_at_once(fitted, name, monkeypatch):
+    model, (X, y) = copy.deepcopy(fitted[name]), stacked(LATER, later=True)
+    later = X.set_axis(X.index.set_levels(X.index.levels[1] + pd.Timedelta(hours=NEW), level=1))
+    monkeypatch.setattr(type(model.fitted_.trained.dynamics), "run", None)
+    assert np.isfinite(model.update(X, y).forecast(3, later)).all()
+
+
 @every_model
 def test_a_known_series_goes_on_from_its_own_end(fitted, name):
     """As a new series does that was given the same rows."""

@@ -137,6 +137,21 @@ def follow(dynamics, units, inputs, U, past):
     return Followed(out, U, z, Z, past)
 
 
+def follow_all(dynamics, units, inputs, U, pasts):
+    """Follow as many rows of each of some series; returns what ``follow`` gives of one after the other, to the bit.
+
+    inputs : a list of ``Inputs``.   U : (B, T, O), levels.   pasts : a list of ``Past``.
+    """
+    if len(U) == 1 or not (units.plain or (units.alone and not dynamics.sees_y)):
+        return [follow(dynamics, units, *one) for one in zip(inputs, U, pasts)]
+    X, Z = np.stack([of_series.z for of_series in inputs]), units.y(U)
+    z, memories = dynamics.run_all(X, Z, [past.memory for past in pasts])
+    out, unknown = units.y.inverse(z), np.isnan(U)
+    U, Z = np.where(unknown, out, U), np.where(unknown, z, Z)
+    after = [past._replace(memory=memory) for past, memory in zip(pasts, memories)]
+    return list(map(Followed, out, U, z, Z, after))
+
+
 def _follow_measured(dynamics, units, inputs, U, past, rows):
     """Follow rows whose y was measured whole: (n, O) each of forecasts and levels, and both in model units; memory."""
     inputs, U = inputs.of(rows), U[rows]
@@ -451,7 +466,7 @@ def warn_if_short(dynamics, units, n, what):
 
 def warn_if_astray(dynamics, units, U):
     """Warn if forecasts of levels (..., O) run away; the first axis is of rows, or of rows where they begin."""
-    astray = ~(np.abs(U - units.level) <= RUN_AWAY * units.reach + 1e-6 * np.abs(units.level))
+    astray = _astray(units, U)
     if U.ndim > 2:
         astray &= ~np.isnan(U)  # of what lies over a gap there is none
     if astray.any():
@@ -461,6 +476,18 @@ def warn_if_astray(dynamics, units, U):
             f"The model runs away: from {begins} {row} on its output is {RUN_AWAY} times as large as any y in "
             f"training. {dynamics.cure}"
         )
+
+
+def warn_if_some_astray(dynamics, units, outs):
+    """Warn of each of some series, levels (N, O) each, whose forecasts run away."""
+    if len(outs) == 1 or _astray(units, np.concatenate(outs)).any():
+        for out in outs:
+            warn_if_astray(dynamics, units, out)
+
+
+def _astray(units, U):
+    """Return which levels (..., O) are far beyond those of training."""
+    return ~(np.abs(U - units.level) <= RUN_AWAY * units.reach + 1e-6 * np.abs(units.level))
 
 
 def warn_of_bounds(units, X, Y):

@@ -26,7 +26,16 @@ from .._series.units import in_own, meet
 from .._training.losses import has_log_link, resolve_loss
 from .._training.monitor import progress
 from .compared import warn_if_worse
-from .following import across, cold_past, follow, runs, warn_if_astray, warn_if_short
+from .following import (
+    across,
+    cold_past,
+    follow,
+    follow_all,
+    runs,
+    warn_if_astray,
+    warn_if_short,
+    warn_if_some_astray,
+)
 from .intervals import (
     PATHS,
     Ask,
@@ -52,6 +61,9 @@ from .intervals import (
 )
 from .parameters import RegressorParameters
 from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, check_grids, long_ones, place_of
+
+
+AT_ONCE = 512  # series that are forecast side by side: bounds the work space
 
 
 class Trajectories(NamedTuple):
@@ -516,28 +528,40 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
 
     def _forecasts(self, fitted, steps, X_future, groups, ask):
         """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and ``Future``."""
-        dynamics, units, remembered = fitted.trained.dynamics, fitted.units, memo(self, fitted)
-        dynamics.check_verb("forecast")
-        wide = dynamics.wide(steps)
-        for key, future in self._futures(fitted, wide, X_future, groups):
-            place = future.place
-            past = cold_past(dynamics, units) if place is None else place.past
-            if place is not None:
-                warn_if_short(dynamics, units, place.n, "The series")
-            inputs = units.scaled(future.filled)
-            followed = follow(dynamics, units, inputs, np.full((wide, units.n_outputs), np.nan), past)
-            warn_if_astray(dynamics, units, followed.out)
+        fitted.trained.dynamics.check_verb("forecast")
+        futures = list(self._futures(fitted, fitted.trained.dynamics.wide(steps), X_future, groups))
+        for k in range(0, len(futures), AT_ONCE):
+            yield from self._some_forecasts(fitted, steps, futures[k : k + AT_ONCE], ask)
+
+    def _some_forecasts(self, fitted, steps, futures, ask):
+        """Yield as ``_forecasts``, of some pairs of a key and a ``Future``, which are followed side by side."""
+        dynamics, units, wide = fitted.trained.dynamics, fitted.units, len(futures[0][1].filled)
+        pasts = [cold_past(dynamics, units) if f.place is None else f.place.past for _, f in futures]
+        for _, future in futures:
+            if future.place is not None:
+                warn_if_short(dynamics, units, future.place.n, "The series")
+        inputs = units.scaled_all([future.filled for _, future in futures])
+        unknown = np.full((len(futures), wide, units.n_outputs), np.nan)
+        some = follow_all(dynamics, units, inputs, unknown, pasts)
+        warn_if_some_astray(dynamics, units, [followed.out for followed in some])
+        answers = units.inverse_all([followed.out[:steps] for followed in some], [key for key, _ in futures])
+        for (key, future), answer, of_series, followed, past in zip(futures, answers, inputs, some, pasts):
             intervals, paths = {}, None
             if ask.levels or ask.paths:
-                point, first = followed.out[None, :steps], np.zeros(1, int)
-                if made_conformal(ask, dynamics):
-                    unit = dynamics.unit(past.memory)
-                    intervals, paths = self._conformal_ahead(fitted, inputs, key, point, unit, ask)
-                else:
-                    intervals, paths = bands(fitted, remembered, inputs, followed, past, first, point, ask)
-                intervals = {p: [units.inverse(v[0], key) for v in band] for p, band in intervals.items()}
-                paths = None if paths is None else units.inverse(paths[:, 0], key)
-            yield key, units.inverse(followed.out[:steps], key), intervals, paths, future
+                intervals, paths = self._around(fitted, of_series, key, followed, past, steps, ask)
+            yield key, answer, intervals, paths, future
+
+    def _around(self, fitted, inputs, key, followed, past, steps, ask):
+        """Return intervals {level: pair (steps, O)} around the forecast of a series, and paths or None."""
+        dynamics, units = fitted.trained.dynamics, fitted.units
+        point, first = followed.out[None, :steps], np.zeros(1, int)
+        if made_conformal(ask, dynamics):
+            unit = dynamics.unit(past.memory)
+            intervals, paths = self._conformal_ahead(fitted, inputs, key, point, unit, ask)
+        else:
+            intervals, paths = bands(fitted, memo(self, fitted), inputs, followed, past, first, point, ask)
+        intervals = {p: [units.inverse(v[0], key) for v in band] for p, band in intervals.items()}
+        return intervals, None if paths is None else units.inverse(paths[:, 0], key)
 
     def _conformal_ahead(self, fitted, inputs, key, made, unit, ask):
         """Return intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""

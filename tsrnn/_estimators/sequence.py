@@ -66,11 +66,13 @@ from .following import (
     earlier,
     first_past,
     follow,
+    follow_all,
     moved,
     seen_again,
     walk,
     warn_if_astray,
     warn_if_short,
+    warn_if_some_astray,
     warn_of_bounds,
     warn_of_gaps,
     zero_past,
@@ -83,6 +85,7 @@ from .persist import state_kept, state_to_keep
 
 MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
+SHORT = 64  # new rows of a series, up to which many series are followed side by side
 MOST_STRETCHES, LEAST_HELD = 4, 20  # that are held back of a series, and rows of each
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
@@ -149,6 +152,18 @@ class Start(NamedTuple):
     timeline: Any
     missing: int
     head: np.ndarray
+
+
+class Leg(NamedTuple):
+    """New rows of one series, for ``update``: the past before them, and ``Stretch`` after ``Stretch``.
+
+    dropped, kept : those from which no interval comes, and those after them.
+    """
+
+    part: Any
+    past: Any
+    dropped: list
+    kept: list
 
 
 def _in_scale(learner, units):
@@ -717,22 +732,22 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted = take_back(self._meet(fitted, table), table)
         dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
-        for part in table.parts:
-            X, levels = table.X[part.rows], U[part.rows]
-            start = _go_on(fitted, part)
-            stretches = self._cut_and_warn(dynamics, part, start)
-            dropped, kept = later.split(part.key, stretches)
-            inputs, past, pasts = units.inputs(X, start.past.inputs), start.past, []
-            visit, first = None if fitted.errors is None else pasts.append, kept[0].rows.start
-            early = {1: levels[:0]}
-            if dropped:
-                early, past = walk(dynamics, units, inputs, levels, dropped, past)
-            out, past = walk(dynamics, units, inputs, levels, kept, past, visit=visit)
-            out[1][:first] = early[1][:first]
-            warn_if_astray(dynamics, units, out[1])
-            places[part.key] = _stands(dynamics, units, places, part, X, levels, past)
-            visited = [(*s, before, inputs.filled[s.rows]) for s, before in zip(kept, pasts)]
-            later.keep(dynamics, units, part.key, levels, visited, out[1][-1])
+        starts = [_go_on(fitted, part) for part in table.parts]
+        stretches = [self._cut_and_warn(dynamics, *one) for one in zip(table.parts, starts)]
+        legs = [
+            Leg(part, start.past, *later.split(part.key, of_part))
+            for part, start, of_part in zip(table.parts, starts, stretches)
+        ]
+        inputs = units.scaled(_filled(units, table, starts))
+        followed = _follow_short(dynamics, units, inputs, U, legs)
+        for leg in legs:
+            part = leg.part
+            last, past, pasts = followed.get(part.key) or _follow_leg(dynamics, units, inputs, U, leg)
+            levels = U[part.rows]
+            places[part.key] = _stands(dynamics, units, places, part, table.X[part.rows], levels, past)
+            filled = inputs.filled[part.rows]
+            visited = [(*s, before, filled[s.rows]) for s, before in zip(leg.kept, pasts)]
+            later.keep(dynamics, units, part.key, levels, visited, last)
         self.fitted_ = fitted._replace(series=places, errors=later.errors())
 
     # ---------------------------------------------------------------------------------- where to start
@@ -1211,6 +1226,52 @@ def check_grids(fitted, table):
         if place is not None and part.stamps is not None:
             timelines.check_grid(place.timeline, part.stamps, "X")
             timelines.check_not_coarser(place.timeline, part.stamps, "X")
+
+
+def _filled(units, table, starts):
+    """Fill the inputs of a table whose parts begin at ``Start`` after ``Start``, (N, D)."""
+    if units.missing == "error":  # there is nothing to fill
+        return table.X
+    pairs = zip(table.parts, starts)
+    return np.concatenate([units.fill(table.X[part.rows], start.past.inputs) for part, start in pairs])
+
+
+def _follow_short(dynamics, units, inputs, U, legs):
+    """Follow few new rows of many series, side by side.
+
+    Returns of each, by its key, the forecast of its last level (O,), the past after its rows, and [the past before].
+    """
+    alike, answers = {}, {}
+    for leg in legs if len(legs) > 1 else ():
+        rows = leg.part.rows
+        n = rows.stop - rows.start
+        if n <= SHORT and len(leg.kept) == 1 and not leg.dropped and not units.delay:
+            alike.setdefault(n, []).append(leg)
+    for some in alike.values():
+        if len(some) == 1:
+            continue
+        pasts = [across(dynamics, units, leg.past, leg.kept[0].missing) for leg in some]
+        of_parts = [inputs.of(leg.part.rows) for leg in some]
+        levels = np.stack([U[leg.part.rows] for leg in some])
+        followed = follow_all(dynamics, units, of_parts, levels, pasts)
+        warn_if_some_astray(dynamics, units, [one.out for one in followed])
+        for leg, before, of_part, one in zip(some, pasts, of_parts, followed):
+            after = one.after._replace(inputs=of_part.filled[-1, : units.n_inputs])
+            answers[leg.part.key] = one.out[-1], after, [before]
+    return answers
+
+
+def _follow_leg(dynamics, units, inputs, U, leg):
+    """Follow the new rows of one series; returns as ``_follow_short``, with the past before each kept stretch."""
+    inputs, levels, past, pasts = inputs.of(leg.part.rows), U[leg.part.rows], leg.past, []
+    if leg.dropped:
+        early, past = walk(dynamics, units, inputs, levels, leg.dropped, past)
+    out, past = walk(dynamics, units, inputs, levels, leg.kept, past, visit=pasts.append)
+    out, first = out[1], leg.kept[0].rows.start
+    if leg.dropped:
+        out[:first] = early[1][:first]
+    warn_if_astray(dynamics, units, out)
+    return out[-1], past, pasts
 
 
 def _stands(dynamics, units, places, part, X, U, past):

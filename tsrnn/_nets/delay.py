@@ -277,6 +277,14 @@ class DelayDynamics(Dynamics):
         out, filled = run(self.plan, self.theta, X, Y, memory.X, memory.Y)
         return out, moved_on(memory, X, filled)
 
+    def run_all(self, X, Y, memories):
+        """Follow rows of many series, side by side."""
+        if self.plan.symbols is not None or Y.shape[1] > BLOCK_ROWS:
+            return super().run_all(X, Y, memories)
+        X_before, Y_before = (np.stack(past) for past in zip(*((m.X, m.Y) for m in memories)))
+        out, filled = run_all(self.plan, self.theta, X, Y, X_before, Y_before)
+        return out, [moved_on(*one) for one in zip(memories, X, filled)]
+
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows; see ``free_runs``."""
         return free_runs(self.plan, self.theta, X, Y, memory.X, memory.Y, first, steps, settle)
@@ -332,6 +340,24 @@ def run(plan, theta, X, Y, X_before, Y_before):
         _, h = forward(plan, theta, x, at * F, y, at * width, fed, T, plan.work_space(1, T, theta.dtype))
         out[t : t + T] = h[-T * O :].reshape(T, O)
     return out, np.where(np.isnan(Y), out, Y)
+
+
+def run_all(plan, theta, X, Y, X_before, Y_before):
+    """Follow many series side by side: arrays as for ``run``, with an axis in front, of B series."""
+    F, (B, T, O), lead, width = plan.n_inputs, Y.shape, plan.lead, plan.y_width
+    theta, unknown = _writable(theta), np.isnan(Y)
+    x, y = np.concatenate([X_before, X], axis=1), np.concatenate([Y_before, Y], axis=1)
+    closed = bool(plan.y_lead) and bool(unknown[:, :-1].any())
+    out, at_once = np.empty((B, T, O)), max(1, BLOCK_ROWS // (lead + T))
+    for i in range(0, B, at_once):
+        batch = slice(i, min(i + at_once, B))
+        n = batch.stop - i
+        fed = unknown[batch].reshape(n, T * O) if closed else OPEN_LOOP
+        at = _in_pieces(n, lead, T, 1)
+        space = plan.work_space(n, T, theta.dtype)
+        _, h = forward(plan, theta, x[batch].ravel(), at * F, y[batch].ravel(), at * width, fed, T, space)
+        out[batch] = h[-T * n * O :].reshape(T, n, O).swapaxes(0, 1)
+    return out, np.where(unknown, out, Y)
 
 
 def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):

@@ -69,6 +69,14 @@ class Dynamics:
         """Follow rows X (N, D), Y (N, O), NaN where unknown; returns out (N, O) and the memory after them."""
         raise NotImplementedError
 
+    def run_all(self, X, Y, memories):
+        """Follow T rows of each of B series, X (B, T, D), Y (B, T, O); returns out (B, T, O) and memories after them.
+
+        The same numbers as ``run`` gives of one after the other, to the bit.
+        """
+        outs, after = zip(*(self.run(*one) for one in zip(X, Y, memories)))
+        return np.stack(outs), list(after)
+
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows ``first`` (M,) of a series, ascending; for a model that sees past outputs.
 

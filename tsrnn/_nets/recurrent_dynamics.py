@@ -145,6 +145,38 @@ class RecurrentDynamics(Dynamics):
             states = _ends(tape, T)
         return out, moved_on(memory, X, np.where(np.isnan(Y), shares(self.net.link, out), Y), states)
 
+    def run_all(self, X, Y, memories):
+        """Follow rows of many series, side by side where they are short."""
+        net, (B, T, _) = self.net, Y.shape
+        if T > SHORT or net.bidirectional or net.symbols or net.front:
+            return super().run_all(X, Y, memories)
+        out, after, at_once = np.empty(Y.shape), [], max(1, RUN_ROWS // (self.lead + T))
+        for i in range(0, B, at_once):
+            batch = slice(i, i + at_once)
+            out[batch], some = self._abreast(X[batch], Y[batch], memories[batch])
+            after += some
+        return out, after
+
+    def _abreast(self, X, Y, memories):
+        """Follow T rows of each of B series at once, as ``run_all``."""
+        net, n, (B, T, _), unknown = self.net, self.lead, Y.shape, np.isnan(Y)
+        x, y = (
+            np.concatenate([np.stack(past), rows], axis=1).astype(self.dtype, copy=False).reshape(-1)
+            for past, rows in (([m.X for m in memories], X), ([m.Y for m in memories], Y))
+        )
+        tape, at = Tape(net, B, T, self.dtype), np.arange(B) * (n + T) + n
+        tape.place(x, at, y, at, np.full(B, T))
+        for k, (size, reach) in enumerate(zip(net.n_states, net.reaches)):
+            tape.begin(k, np.stack([with_past(m.states[k], size + reach) for m in memories], axis=1))
+        fed = np.ascontiguousarray(unknown.swapaxes(0, 1)) if net.y_lead and unknown.any() else None
+        tape.forward(self.weights, fed)
+        out = tape.out.swapaxes(0, 1).astype(np.float64)
+        filled = np.where(unknown, shares(net.link, out), Y)
+        ends = [
+            end.swapaxes(0, 1).copy() for end in _ends(tape, T, slice(None))
+        ]  # (B, n_states, H) of each block
+        return out, [moved_on(*one) for one in zip(memories, X, filled, zip(*ends))]
+
     @property
     def dreams(self):
         """Whether labels are drawn in one compiled loop: they are embedded, and each layer sees but the one below."""

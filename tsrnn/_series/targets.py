@@ -286,6 +286,8 @@ class Target(NamedTuple):
 
     def inverse(self, U):
         """Convert any levels U (N, O) to Y (N, O), finite where U is."""
+        if not self.pointwise:
+            return U
         with np.errstate(over="ignore"):
             for g in reversed(self.pointwise):
                 U = np.clip(g.inverse(U), -MAX_FLOAT, MAX_FLOAT)

@@ -129,6 +129,12 @@ class Units(NamedTuple):
             U = center + scale * U
         return self.target.inverse(U)
 
+    def inverse_all(self, U, keys):
+        """Convert levels of several series, (n, O) each, as ``inverse``."""
+        if self.own is not None or len(U) == 1:
+            return [self.inverse(u, key) for u, key in zip(U, keys)]
+        return np.split(self.inverse(np.concatenate(U), None), len(U))
+
     def fill(self, X, last):
         """Fill NaN in X (N, F), (N, D); ``last`` (F,) are the inputs before the first row."""
         return fill(self.missing, self.means, X, last)
@@ -140,6 +146,13 @@ class Units(NamedTuple):
     def scaled(self, filled):
         """Return the ``Inputs`` of rows without NaN, (N, D)."""
         return Inputs(filled, self.x(filled), self.limits(filled))
+
+    def scaled_all(self, filled):
+        """Return the ``Inputs`` of several series, of as many rows each."""
+        if len(filled) == 1:
+            return [self.scaled(filled[0])]
+        whole, n = self.scaled(np.concatenate(filled)), len(filled[0])
+        return [whole.of(slice(k * n, k * n + n)) for k in range(len(filled))]
 
     def missed(self, last):
         """Fill in the inputs of missing rows after the last known ones (m, F), (m, D)."""
