@@ -74,7 +74,7 @@ PLAIN = {
     "ISO with offsets": (berlin, lambda: pd.Index([t.isoformat() for t in berlin])),
     "categories": (days, lambda: pd.CategoricalIndex(days)),
     "categories of strings": (days, lambda: pd.CategoricalIndex(days.strftime("%Y-%m-%d"))),
-    "Period objects": (days, lambda: days.to_period("D").astype(object)),
+    "Period objects": (days.to_period("D"), lambda: days.to_period("D").astype(object)),
     "seconds as unit": (hours, lambda: hours.as_unit("s")),
     "datetime.timedelta": (lengths, lambda: pd.Index(lengths.to_pytimedelta(), dtype=object)),
     "integers as objects": (pd.Index(range(7, 7 + n)), lambda: pd.Index(range(7, 7 + n), dtype=object)),
@@ -124,6 +124,14 @@ def test_dresses(dress):
     assert [part.key for part in panel] == ["a", "b"]
     for part in panel:
         assert (part.stamps.values == wanted.values).all()
+
+
+def test_one_level_is_no_panel():
+    given = pd.MultiIndex.from_arrays([hours], names=["when"])
+    X, y = pd.DataFrame({"x": x}, given), pd.Series(wave, given)
+    with pytest.raises(ValueError, match="different stamps"):
+        tsrnn.ARXRegressor().fit(X[3:], y[:-3])
+    assert (of(given).values == of(hours).values).all()
 
 
 def _later(plain, given, wave):

@@ -426,3 +426,38 @@ def test_holidays_are_no_gaps_of_business_days():
     assert timelines.missing_between(seen, number(days[[-1]] + pd.offsets.BDay(), 0)) == 0
     assert timelines.future(seen, 5).equals(pd.bdate_range(days[-1], periods=6)[1:])
     assert timelines.missing_between(seen, number(days[[-1]] + 30 * pd.offsets.BDay(), 0)) > 10
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_holidays_are_counted_in_business_rows(carried):
+    """A weekend is as far as three days of the week, of which two are missing."""
+    days = pd.bdate_range("2024-01-01", periods=200)
+    one, two = days.delete([14, 35]), days.delete([14, 35, 36])
+    for index, longest in ((days, 0), (one, 1), (two, 2), (two.delete(range(100, 110)), 2)):
+        seen = read(pd.DatetimeIndex(index, freq="B" if carried and len(index) == len(days) else None))
+        for missing in (0, 1, 2, 3, 4, 5, 9):
+            later = number(days[[-1]] + (1 + missing) * pd.offsets.BDay(), 0)
+            assert timelines.missing_between(seen, later) == (missing if missing > longest else 0)
+    assert timelines.gap_starts(of(two.delete(range(100, 110)))).tolist() == [100]
+
+
+@pytest.mark.parametrize("week", ["Mon Tue Wed Thu Fri Sat", "Mon Tue Wed Thu Sun", "Mon Wed Fri", "Tue Thu"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_other_days_of_the_week(week, zone):
+    """A shop closed on Sundays: no row is missing there, and none comes."""
+    grid = pd.date_range("2024-01-01", periods=80, freq=pd.offsets.CustomBusinessDay(weekmask=week), tz=zone)
+    index = pd.DatetimeIndex(grid[:70].delete([20, 40, 41]), freq=None)
+    assert timelines.gap_starts(of(index)).tolist() == []
+    seen = read(index)
+    assert_same(timelines.future(seen, 10), grid[70:])
+    assert timelines.missing_between(seen, number(grid, 73)) == 3
+
+
+def test_each_second_business_day():
+    grid = pd.date_range("2024-01-01", periods=30, freq="2B")
+    assert_same(timelines.future(read(pd.DatetimeIndex(grid[:20], freq=None)), 10), grid[20:])
+
+
+def test_days_left_out_by_chance_are_no_week():
+    index = days[np.random.default_rng(0).random(len(days)) > 0.4]
+    assert read(index).step == 86_400 * 10**9

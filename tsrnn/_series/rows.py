@@ -208,7 +208,7 @@ def read_both(X, y, told, several=False, name="X"):
 def _is_same_index(X, y):
     """Return whether y is known to have the index of X: MultiIndexes were compared before."""
     index, of_y = X.index, getattr(y, "index", None)
-    return of_y is index or (isinstance(index, pd.MultiIndex) and isinstance(of_y, pd.MultiIndex))
+    return of_y is index or min(getattr(levels, "nlevels", 1) for levels in (index, of_y)) > 1
 
 
 def _read(v, name, told, several):

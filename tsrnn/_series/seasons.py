@@ -24,7 +24,6 @@ from .targets import Log, Power
 
 
 DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a period of the calendar is
-WORKING = {"week": 5.0, "year": 261.0}  # rows, of business days
 MOST_LAG = 1200  # rows to which correlations are looked at
 PEAK = 0.2  # correlation that a season of its own accord must have
 USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
@@ -69,8 +68,10 @@ def calendar_periods(index):
     if step is None or step <= 0:
         return {}
     timeline = timelines.read(Stamps(*numbers(index, "index")))
-    if timeline is not None and isinstance(timeline.freq, pd.offsets.BusinessDay):
-        return dict(WORKING)
+    if timeline is not None and isinstance(
+        timeline.freq, (pd.offsets.BusinessDay, pd.offsets.CustomBusinessDay)
+    ):
+        return {name: rows for name, rows in work_periods(timeline.freq).items() if rows >= 1.9}
     periods = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
     if step > 6:
         periods.pop("week", None)
@@ -78,6 +79,12 @@ def calendar_periods(index):
         name: float(round(p)) if abs(p - round(p)) < 0.02 * p**0.5 and p < 1000 else round(p, 4)
         for name, p in periods.items()
     }
+
+
+def work_periods(freq):
+    """Return the rows in a week and a year of an offset of business days."""
+    week = float(np.busday_count("1970-01-01", "1970-01-08", weekmask=freq.weekmask or "1111100"))
+    return {"week": week / freq.n, "year": float(round(week * DAYS["year"] / 7)) / freq.n}
 
 
 def autocorrelation(u, n_lags):

@@ -79,6 +79,7 @@ def numbers(index, name, told=None):
     level, codes = (
         (index.levels[-1], np.asarray(index.codes[-1])) if isinstance(index, pd.MultiIndex) else (index, None)
     )
+    level = _undressed(level)
     if isinstance(level, pd.RangeIndex):
         values, default = np.arange(level.start, level.stop, level.step), is_default(level)
         clock = Clock("int", name=level.name, default=default and codes is None)
@@ -100,14 +101,22 @@ def is_default(index):
     return index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
 
 
+def _undressed(index):
+    """Return what categories, or objects that are periods, stand for."""
+    if isinstance(index, pd.CategoricalIndex):
+        index = index.astype(index.categories.dtype)
+    is_period = index.dtype == object and pd.api.types.infer_dtype(index, skipna=True) == "period"
+    return (
+        pd.PeriodIndex(index) if is_period and len({stamp.freq for stamp in index.dropna()}) == 1 else index
+    )
+
+
 def as_time(index, name, told=None):
     """Convert a flat index to a DatetimeIndex, TimedeltaIndex or integers; None, and a warning, where it cannot be."""
     if isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or pd.api.types.is_integer_dtype(index.dtype):
         return index
-    if isinstance(index, pd.CategoricalIndex):
-        return as_time(index.astype(index.categories.dtype), name, told)
     time = _read(index, name)
     told = set() if told is None else told
     if time is None and "time" not in told:
@@ -133,8 +142,6 @@ def _read(index, name):
             return _from_arrow(index)
         if content in ("timedelta", "timedelta64"):
             return pd.TimedeltaIndex(index)
-        if content == "period":
-            return pd.PeriodIndex(index).to_timestamp()
         if content == "integer":
             return pd.Index(index.to_numpy(object).astype(np.int64), name=index.name)
     except (pd.errors.ParserError, pd.errors.OutOfBoundsDatetime, OverflowError, TypeError):

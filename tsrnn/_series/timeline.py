@@ -6,7 +6,8 @@ two stamps.  That is one of
 - a fixed step (seconds, hours, days; 1 for integers), found when at least half of the neighbours are one step
   apart and the others several: what is missing is then a gap;
 - a frequency: the one that the user's index carries, else a calendar (months, years, days of 23 to 25 hours), found
-  likewise; business days too, but a holiday is no gap, unless the user's frequency makes it one;
+  likewise; business days and other days of the week too, where as many missing in a row as were seen before, a week
+  at most, are holidays and no gap;
 - neither: irregular stamps, where a row follows if it is not much further away than neighbours usually are.
 
 Stamps are int64 (``stamps.py``), frequencies count by ``calendars.py``, and nothing here is proportional to a span.
@@ -25,6 +26,9 @@ from .stamps import LARGEST, PER_SECOND, Clock, Stamps, show, to_index
 
 MOST_MISSING = 10_000  # rows that a gap takes on a grid
 FAR = 3  # times the median distance, beyond which irregular stamps have a gap
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+WEEKS = 4  # in which a day of the week without rows, where few others are missing, is one that never has any
+MOST_THERE = 0.8
 FEW = 5  # rows, with fewer of which a grid is a guess, and rows beside it are not refused
 
 
@@ -32,8 +36,8 @@ FEW = 5  # rows, with fewer of which a grid is a guess, and rows beside it are n
 class Timeline(NamedTuple):
     """The stamps of the rows seen, numbers by ``clock``: first, last and how they are spaced.
 
-    step : the fixed distance, or None.   freq : an offset of pandas, or None.   longest : the distance up to which a
-    row follows, for business days and irregular stamps, or None.
+    step : the fixed distance, or None.   freq : an offset of pandas, or None.   longest : how far ahead a row still
+    follows: in rows of business days with holidays, a distance of irregular stamps; or None.
     """
 
     clock: Clock
@@ -104,14 +108,42 @@ def _carried(values, clock):
     jumps = row[1:] - row[:-1]
     if not on.all() or (len(row) > 1 and calendars.most_are_neighbours(jumps) != 1):
         return None
-    has_holidays = type(clock.freq) is pd.offsets.BusinessDay and bool((jumps > 1).any())
-    return None, clock.freq, _holidays(apart, clock) if has_holidays else None
+    return None, clock.freq, _over_holidays(jumps) if type(clock.freq) is pd.offsets.BusinessDay else None
 
 
-def _holidays(apart, clock):
-    """Return the longest distance at which one business day follows another."""
-    day = 86_400 * PER_SECOND[clock.unit]
-    return max(3 * day, min(int(apart.max(initial=0)), 7 * day))
+def _over_holidays(jumps, week=5):
+    """Return how many work days ahead (m,) rows still follow, a week of them at most; None without holidays."""
+    longest = int(jumps[jumps <= 1 + week].max(initial=1))
+    return longest if longest > 1 else None
+
+
+@lru_cache(128)
+def _week(on):
+    """Return the offset of the days of the week, Monday first, on which there are rows, (7,) bool."""
+    if on == (True,) * 5 + (False,) * 2:
+        return pd.offsets.BDay()
+    return pd.offsets.CustomBusinessDay(weekmask=" ".join(np.array(WEEKDAYS)[list(on)]))
+
+
+def _of_work_days(values, days, clock):
+    """Identify the spacing of stamps on some days of the week only, most of them there; or None."""
+    seen = np.bincount((days + 3) % 7, minlength=7) > 0
+    if seen.all() or seen.sum() < 2:
+        return None
+    first, last = np.array([days[0], days[-1] + 1]).view("M8[D]")
+    is_long = days[-1] - days[0] >= 7 * WEEKS
+    if is_long and len(days) >= MOST_THERE * np.busday_count(first, last, weekmask=seen):
+        week = _week(tuple(seen.tolist()))
+    elif len(days) > 5 and not seen[5:].any():
+        week = pd.offsets.BDay()
+    else:
+        return None
+    row, _ = calendars.place(week, clock, values, int(values[0]))
+    jumps = row[1:] - row[:-1]
+    every = calendars.most_are_neighbours(jumps)
+    if every != 1:  # each second business day
+        return (None, pd.offsets.BDay(every), None) if every and jumps.max() == every else None
+    return None, week, _over_holidays(jumps, 5 if type(week) is pd.offsets.BusinessDay else int(seen.sum()))
 
 
 @lru_cache(4096)
@@ -127,8 +159,9 @@ def _calendar(values, clock):
     least = int(apart.min())
     if (time != time[0]).any():
         return None
-    if len(days) > 5 and least <= 2 * day and int(apart.max()) > least and ((days + 3) % 7 < 5).all():
-        return None, pd.offsets.BDay(), min(int(apart.max()), 7 * day)
+    weekly = _of_work_days(values, days, clock) if least < 7 * day and int(apart.max()) > least else None
+    if weekly is not None:
+        return weekly
     if least >= 25 * day:
         calendar = calendars.of_months(days)
         if calendar is not None:
@@ -280,7 +313,8 @@ def _missing(timeline, before, after):
     else:
         rows = np.ceil(FAR * (apart / timeline.longest)) - 1
     if timeline.longest is not None:
-        rows = np.where(apart <= timeline.longest, 0, rows)
+        follows = apart <= timeline.longest if timeline.freq is None else rows < timeline.longest
+        rows = np.where(follows, 0, rows)
     return np.maximum(np.minimum(rows, LARGEST // 2).astype(np.int64), 0)
 
 
@@ -295,11 +329,9 @@ def gap_starts(stamps, timeline=None):
         gaps = _apart(values) > timeline.step
     elif timeline.freq is None:
         return nothing  # irregular: rows are one step apart, whatever lies between
-    elif timeline.longest is not None:
-        gaps = _apart(values) > timeline.longest
     else:
         row, _ = calendars.place(timeline.freq, timeline.clock, values, int(values[0]))
-        gaps = row[1:] - row[:-1] > 1
+        gaps = row[1:] - row[:-1] > (timeline.longest or 1)
     return np.flatnonzero(gaps) + 1
 
 

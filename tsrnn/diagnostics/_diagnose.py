@@ -32,6 +32,7 @@ from .._series import timeline as timelines
 from .._series.checks import check_y
 from .._series.lags import parse_lags
 from .._series.rows import read_both
+from .._series.seasons import work_periods
 
 
 HORIZONS = (1, 3, 6, 12, 24)
@@ -1082,8 +1083,10 @@ def _calendar_periods(timeline):
         return [int(p) for p in rows if p == int(p)] + weekly
     if timeline.freq is None:
         return []
-    names = {"M": 12, "Q": 4, "D": 7, "B": 5, "W": 52}
-    name = timeline.freq.rule_code.removeprefix("B") or "B"
+    if isinstance(timeline.freq, (pd.offsets.BusinessDay, pd.offsets.CustomBusinessDay)):
+        return [int(work_periods(timeline.freq)["week"])]
+    names = {"M": 12, "Q": 4, "D": 7, "W": 52}
+    name = timeline.freq.rule_code.removeprefix("B")
     return [names.get(name[0], 0) // timeline.freq.n]
 
 
