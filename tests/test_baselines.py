@@ -8,7 +8,15 @@ import pytest
 from public import STRICT
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tsrnn import ARXRegressor, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
+from tsrnn import (
+    AnalogueRegressor,
+    ARXRegressor,
+    ConstantRegressor,
+    Forecaster,
+    NARXRegressor,
+    PersistenceRegressor,
+    SeasonalNaiveRegressor,
+)
 from tsrnn.datasets import make_narendra
 
 
@@ -238,3 +246,71 @@ def test_arx_bad_input():
     y[::2] = np.nan
     with pytest.raises(ValueError, match="No row that counts"):
         ARXRegressor().fit(X, y)
+
+
+# ---------------------------------------------------------------------------------------- a constant, analogues
+
+
+def test_the_constant_is_the_weighted_mean_or_what_is_given():
+    weight = np.arange(60) % 3 + 0.0
+    y = Y2[:60].copy()
+    y[::7, 0] = np.nan
+    model = ConstantRegressor().fit(None, y[:40], weight[:40]).partial_fit(None, y[40:], weight[40:])
+    expected = [np.average(v[k], weights=weight[k]) for v in y.T for k in [np.isfinite(v)]]
+    np.testing.assert_allclose(model.forecast(2), np.tile(expected, (2, 1)), rtol=1e-12)
+    np.testing.assert_allclose(model.predict_ahead(None, Y2[60:70], steps=3)[5], expected, rtol=1e-12)
+    zero = ConstantRegressor(0.0, target_bounds=(0.5, None))
+    with pytest.warns(UserWarning, match="outside target_bounds"):
+        zero.fit(X[:40], Y[:40])
+    assert zero.forecast(3, X[40:43]).tolist() == [0.5] * 3
+    for value in ("median", None, np.inf, True):
+        with pytest.raises(ValueError, match="value="):
+            ConstantRegressor(value).fit(None, Y)
+
+
+def nearest(past, now, followed, k, by_distance=False):
+    """What followed the k rows of ``past`` nearest to ``now``, averaged, in a loop."""
+    far = [np.sqrt(np.sum((row - now) ** 2)) for row in past]
+    rows = np.argsort(far)[:k]
+    return np.average(followed[rows], axis=0, weights=1 / np.array(far)[rows] if by_distance else None)
+
+
+@pytest.mark.parametrize(("targets", "weights"), [(Y, "uniform"), (Y2, "distance")])
+def test_analogues_are_the_loop(targets, weights):
+    model = AnalogueRegressor(4, input_lags=1, output_lags=(1, 3), weights=weights, scale=None)
+    model.fit(X[:200], targets[:200])
+    Z = targets.reshape(300, -1)
+
+    def window(t, V):
+        return np.concatenate([X[t], X[t - 1], V[t - 1], V[t - 3]])
+
+    past = np.array([window(t, Z) for t in range(3, 200)])
+    known, expected = Z.copy(), []
+    known[210:] = np.nan
+    for t in range(200, 230):
+        expected.append(nearest(past, window(t, known), Z[3:200], 4, weights == "distance"))
+        if t >= 210:  # a free run from there on
+            known[t] = expected[-1]
+    made = model.predict_ahead(X[200:210], targets[200:210])
+    np.testing.assert_allclose(made.reshape(10, -1), expected[:10], rtol=1e-9)
+    model.update(X[200:210], targets[200:210])
+    np.testing.assert_allclose(model.predict(X[210:230]).reshape(20, -1), expected[10:], rtol=1e-9)
+    ahead = model.trajectories(X[210:230], targets[210:230], 20, origins=[0]).forecast[0]
+    np.testing.assert_allclose(ahead.reshape(20, -1), expected[10:], rtol=1e-9)
+
+
+def test_analogues_know_a_law_that_repeats_and_learn_new_rows():
+    y = np.resize(np.sin(np.arange(36) ** 1.5), 360)
+    model = AnalogueRegressor(3, output_lags=4).fit(None, y[:300])
+    np.testing.assert_allclose(model.forecast(60), y[300:], atol=1e-9)
+    assert model.forecast(5, level=80)["hi-80"].max() < 1.1
+    other = np.r_[y[:300], 5 + y[:60]]
+    model = AnalogueRegressor(1, output_lags=4).fit(None, y[:300])
+    model.partial_fit(None, other[300:])
+    np.testing.assert_allclose(model.params_[0].shape, (356, 4))
+    np.testing.assert_allclose(model.update(None, other[300:330]).forecast(20), other[330:350], atol=1e-9)
+    steps = Forecaster(AnalogueRegressor(3, output_lags=4), 5, strategy="direct").fit(None, y[:300])
+    np.testing.assert_allclose(steps.forecast(5), y[300:305], atol=1e-9)
+    for settings in ({"n_neighbors": 0}, {"weights": "near"}, {"output_lags": 0}):
+        with pytest.raises(ValueError, match=r"n_neighbors|weights|output_lags >= 1"):
+            AnalogueRegressor(**settings).fit(None, y)

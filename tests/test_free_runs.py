@@ -13,6 +13,7 @@ from tsrnn import (
     LSTMRegressor,
     NARXRegressor,
 )
+from tsrnn._models import analogue
 from tsrnn._nets import delay, echo_state, recurrent_dynamics
 
 
@@ -63,6 +64,7 @@ def small_blocks(monkeypatch, rows, runs):
     monkeypatch.setattr(echo_state, "RUNS", runs)
     monkeypatch.setattr(echo_state, "BLOCK", 1)
     monkeypatch.setattr(echo_state, "LEAST", rows)
+    monkeypatch.setattr(analogue, "RUNS", runs * STEPS)
 
 
 def free_runs(dynamics, X, Y, memory, first, steps, settle=None):

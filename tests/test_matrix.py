@@ -51,7 +51,7 @@ MODELS = [
     tsrnn.LagRegressor(SGDRegressor(random_state=0), scale="standard", **LAGS),
 ]
 MODELS += others(MODELS, solver="adam", sequence_length=16).values()
-NAIVE = (tsrnn.PersistenceRegressor, tsrnn.SeasonalNaiveRegressor)
+NAIVE = (tsrnn.ConstantRegressor, tsrnn.PersistenceRegressor, tsrnn.SeasonalNaiveRegressor)
 VERBS = (
     "fit",
     "predict",
@@ -814,6 +814,9 @@ PARAMETERS = {  # bad values of every constructor parameter
     "forget_gate": FLAG,
     "groups": [0, -1, 1.5, "2", None, True, 1000],
     "hidden_layer_sizes": [0, -3, (4, 0), (4, -1), (2.5,), 2.5, "ab", ("a",), (True,), None, [[4]]],
+    "n_neighbors": [0, *WHOLE],
+    "value": ["median", "", None, True, np.nan, np.inf, [1.0]],
+    "weights": WORD,
     "gap": [-1, *WHOLE],
     "horizon": [0, *WHOLE],
     "ensemble": ["median", *WORD],

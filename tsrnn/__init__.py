@@ -11,7 +11,7 @@ Models of numbers       ARXRegressor, TDNNRegressor, NARXRegressor; ElmanRegress
                         MinGRUClassifier, LRUClassifier, ESNClassifier, EncoderDecoderClassifier
 ... of other models     AutoForecaster (tries and blends), Forecaster (all steps at once), Stream (row by row),
                         LagRegressor (any regressor of scikit-learn's kind)
-... to beat             PersistenceRegressor, SeasonalNaiveRegressor
+... to beat             PersistenceRegressor, SeasonalNaiveRegressor, ConstantRegressor, AnalogueRegressor
 Losses                  Huber, Pinball, Poisson, NegativeBinomial, Tweedie
 Solvers                 Adam, SGD, RMSprop, LBFGS, LevenbergMarquardt, Evolution; row by row
                         KalmanFilter, OnlineGradient, RecursiveLeastSquares
@@ -37,6 +37,7 @@ from ._estimators.through import (
     trajectories,
     update,
 )
+from ._models.analogue import AnalogueRegressor
 from ._models.arx import ARXRegressor
 from ._models.elman import ElmanClassifier, ElmanRegressor
 from ._models.encoder_decoder import EncoderDecoderRegressor
@@ -47,7 +48,7 @@ from ._models.gru import GRUClassifier, GRURegressor
 from ._models.lru import LRUClassifier, LRURegressor
 from ._models.lstm import LSTMClassifier, LSTMRegressor
 from ._models.min_gru import MinGRUClassifier, MinGRURegressor
-from ._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
+from ._models.naive import ConstantRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from ._models.narx import NARXClassifier, NARXRegressor
 from ._models.tdnn import TDNNClassifier, TDNNRegressor
 from ._nets.convolution import Convolution
@@ -83,7 +84,9 @@ __all__ = [
     "SGD",
     "ARXRegressor",
     "Adam",
+    "AnalogueRegressor",
     "AutoForecaster",
+    "ConstantRegressor",
     "Convolution",
     "ESNClassifier",
     "ESNRegressor",

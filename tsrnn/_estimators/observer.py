@@ -66,6 +66,8 @@ def check_observable(name, dynamics, units, past):
 def estimate(dynamics, units, past, first):
     """Estimate the ``Past`` that best explains the ``First`` rows; past : that of an unknown series."""
     past = _begun(units, past, first)
+    if _pack(past).size == 0:
+        return past
     center, scale, measured = _pack(past), _spread(dynamics, units, past, first), np.isfinite(first.Y)
 
     def errors(z):

@@ -1,18 +1,20 @@
-"""What a forecast has to beat: the last value, the value a period ago, a linear model.
+"""What a forecast has to beat: the last value, the value a period ago, one value for ever.
 
     persistence       y(t) = y(t - 1)
     seasonal naive    y(t) = y(t - p)
-    ARX               y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)
+    constant          y(t) = c
+    ARX, analogues    see ``arx.py``, ``analogue.py``
 
 They are models like all others, so that panels, bounds, intervals and backtests are the same for them.
 """
 
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from numbers import Real
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .._check import check_number
+from .._check import check_number, check_word
 from .._estimators.regressor import SequenceRegressor
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory
@@ -107,6 +109,104 @@ class NaiveLearner(Learner):
     def learn_more(self, trained, series, memory, rng):
         """Return the model as it is: nothing is learnt."""
         return trained
+
+
+# ---------------------------------------------------------------------------------------- one value
+
+
+@kept("constant")
+@dataclass(frozen=True, eq=False)
+class Constant(Dynamics):
+    """y(t) = theta, (O,).   mean : inputs (D,), outputs (O,) of training."""
+
+    mean: tuple
+
+    lead = 0
+    input_lag = np.inf
+    sees_y = True
+
+    @property
+    def n_outputs(self):
+        """O."""
+        return len(self.theta)
+
+    @property
+    def params(self):
+        """The value."""
+        return (self.theta,)
+
+    def terms(self, p):
+        """Add the equation of one row, for export; returns the span of the output."""
+        return p.affine("value", self.theta, [])
+
+    def zero(self, x, y):
+        """Return the memory of nothing."""
+        return Memory(np.empty((0, len(x))), np.empty((0, len(y))))
+
+    def cold(self):
+        """Return the memory of nothing."""
+        return self.zero(*self.mean)
+
+    def first(self):
+        """Return the memory of nothing."""
+        return self.cold()
+
+    def run(self, X, Y, memory):
+        """Follow rows."""
+        return np.tile(self.theta, (len(Y), 1)), memory
+
+    def free_runs(self, X, Y, memory, first, steps, settle=None):
+        """Run freely from many rows."""
+        at_once = max(1, NUMBERS // (steps * self.n_outputs))
+        for i in range(0, len(first), at_once):
+            runs = slice(i, min(i + at_once, len(first)))
+            out = np.tile(self.theta, (steps, runs.stop - i, 1))
+            for t in range(steps if settle is not None else 0):
+                settle(runs, t, out[t])
+            yield runs, out
+
+
+@kept("sums of a mean")
+class MeanCarry(NamedTuple):
+    """Sums over rows learnt from: of weights, and of weighted y, (O,) each."""
+
+    weight: np.ndarray
+    total: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantLearner(Learner):
+    """Learns the mean of y, or takes the value that is given."""
+
+    sees_y = True
+    whole_scale = False  # values come back as they went in
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Average y over all rows that count."""
+        O = len(mean[1])
+        trained = Trained(
+            Constant(np.zeros(O), mean), 1, [], [], MeanCarry(np.zeros(O), np.zeros(O)), n_fitted=O
+        )
+        for s in series:
+            trained = self.learn_more(trained, s, None, rng)
+        return trained
+
+    def learn_more(self, trained, series, memory, rng):
+        """Average y over the new rows, too."""
+        w = series.w[:, None] * np.isfinite(series.Y)
+        weight = trained.carry.weight + w.sum(axis=0)
+        total = trained.carry.total + (w * np.nan_to_num(series.Y)).sum(axis=0)
+        value = total / np.maximum(weight, np.finfo(float).tiny)
+        if not isinstance(self.p.value, str):
+            value = np.full(len(total), float(self.p.value))
+        return trained._replace(dynamics=trained.dynamics.but(theta=value), carry=MeanCarry(weight, total))
+
+    def fade(self, trained, share):
+        """Return what was learnt, whose sums count for so much less."""
+        return trained._replace(carry=MeanCarry(*(share * v for v in trained.carry)))
+
+
+# ---------------------------------------------------------------------------------------- estimators
 
 
 class Naive(SequenceRegressor):
@@ -211,3 +311,65 @@ class SeasonalNaiveRegressor(Naive):
 
     def _season(self):
         return self.period
+
+
+class ConstantRegressor(SequenceRegressor):
+    """The same value for ever: y(t) = c, the mean of training, or 0 for returns.
+
+    The forecast that is right for noise around a level: white returns, errors, anomalies. There persistence is worse by
+    a factor of sqrt(2), and so nothing is proved by beating it. X is not looked at.
+
+    Parameters
+    ----------
+    value : "mean" or float, default="mean"
+        c: the mean of y, to which ``partial_fit`` adds new rows, or a number: 0 for returns.
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (n_outputs_,)
+        The value.
+    n_features_in_, n_outputs_ : int
+        Columns of X, which are not looked at, and of y.
+
+    See Also
+    --------
+    PersistenceRegressor : the last value.
+
+    References
+    ----------
+    .. [1] R. J. Hyndman, G. Athanasopoulos. "Forecasting: principles and practice." OTexts, 2021, section 5.2.
+
+    Examples
+    --------
+    >>> from tsrnn import ConstantRegressor
+    >>> ConstantRegressor().fit(None, [3.0, 5.0, 4.0]).forecast(2)
+    array([4., 4.])
+    >>> ConstantRegressor(0).fit(None, [0.1, -0.2, 0.3]).forecast(2)
+    array([0., 0.])
+    """
+
+    value: str | float = "mean"
+    _: KW_ONLY
+    start: str | tuple = "auto"
+    random_state: object = None
+    target_bounds: tuple | None = None
+
+    scale: ClassVar = None  # so that values come back as they went in
+
+    def _learner(self):
+        value = self.value
+        if isinstance(value, str):
+            check_word("value", value, ("mean",))
+        elif not isinstance(value, Real) or isinstance(value, (bool, np.bool_)) or not np.isfinite(value):
+            raise ValueError(f"value={value!r}: give 'mean' or a number, such as 0 for returns.")
+        return ConstantLearner(self)
+
+    @property
+    def params_(self):
+        """The value, as a tuple of one array."""
+        return self._dynamics().params
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True
+        return tags
