@@ -370,6 +370,127 @@ def test_scores_of_a_classifier_elsewhere(kind):
         np.testing.assert_allclose(z / z.sum(axis=1, keepdims=True), p, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("core", ["RNN", "LSTM", "GRU"])
+def test_classifiers_of_torch(core):
+    """A label a series, from packed sequences of symbols and numbers, and a language model; classes in any order."""
+    torch = pytest.importorskip("torch")
+    rng, nn, double = np.random.default_rng(0), torch.nn, torch.float64
+    words = ["c", "a", "b"]  # in an order that is not ours
+    series = [
+        np.array([rng.choice(list("xyz"), n), rng.normal(size=n)], object).T for n in rng.integers(4, 12, 9)
+    ]
+    y = np.array([words[k % 3] for k in range(9)])
+    table, head = nn.Embedding(3, 2, dtype=double), nn.Linear(5, 3, dtype=double)
+    net = getattr(nn, core)(3, 5, 2, dtype=double)
+    module = nn.ModuleDict({"table": table, "net": net, "head": head})
+    rows = [
+        torch.cat([table(torch.tensor(["xyz".index(v) for v in s[:, 0]])), torch.tensor(s[:, 1:].astype(float))], 1)
+        for s in series
+    ]  # fmt: skip
+    last = net(nn.utils.rnn.pack_sequence(rows, enforce_sorted=False))[1]
+    scores = head((last[0] if core == "LSTM" else last)[-1])
+    model = from_torch(module.state_dict(), series, y, classes=words)
+    assert model.hidden_layer_sizes == (5, 5)
+    p = torch.softmax(scores, 1).detach().numpy()[:, [1, 2, 0]]
+    np.testing.assert_allclose(model.predict_proba(series), p, rtol=0, atol=1e-12)
+    codes = torch.tensor([words.index(v) for v in y])
+    cross_entropy = nn.functional.cross_entropy(scores, codes).item()
+    assert -np.log(p[np.arange(9), ["abc".index(v) for v in y]]).mean() == pytest.approx(cross_entropy)
+    net = getattr(nn, core)(2, 5, dtype=double)
+    module = nn.ModuleDict({"table": table, "net": net, "head": head})
+    text = rng.choice(words, 40)
+    model = from_torch(module.state_dict(), None, text, classes=words, output_lags=1)
+    seen = table(torch.tensor([words.index(v) for v in text[:-1]]))
+    out = head(net(torch.cat([torch.zeros(1, 2, dtype=double), seen])[:, None])[0])[:, 0]
+    p = torch.softmax(out, 1).detach().numpy()[:, [1, 2, 0]]
+    np.testing.assert_allclose(model.predict_proba(None, text, start="zeros"), p, rtol=0, atol=1e-12)
+    assert len(model.sample(5, random_state=0)) == 5
+
+
+def test_steps_of_classifiers_are_torchs():
+    """Cross-entropy of packed sequences of unequal length with an embedding, and its gradients."""
+    torch = pytest.importorskip("torch")
+    from tsrnn._nets.pooled import PooledRecurrentLoss
+
+    rng, nn, double = np.random.default_rng(0), torch.nn, torch.float64
+    series = [rng.choice(list("xyz"), (n, 1)).astype(object) for n in (3, 7, 7, 12)]
+    y, losses = np.array(list("abca")), []
+
+    class Caught(tsrnn.SGD):
+        dtype = np.float64
+
+        def minimize(self, objective, theta, monitor, rng, moments=None):
+            losses.append((theta.copy(), objective))
+            monitor(theta, objective.value(theta))
+
+    q = {"embedding_size": 2, "early_stopping": False, "alpha": 0.0, "max_iter": 1, "random_state": 0}
+    tsrnn.GRUClassifier((4,), solver=Caught(), **q).fit(series, y)
+    ((theta, objective),) = losses
+    assert isinstance(objective, PooledRecurrentLoss)
+    loss, grad = objective.loss_grad(theta, None)
+    table, net, head = nn.Embedding(4, 2), nn.GRU(2, 4), nn.Linear(4, 3)
+    module = nn.ModuleDict({"table": table, "net": net, "head": head}).to(double)
+    p = objective.net.views(theta)
+    W, U, V = (a.swapaxes(-2, -1) for a in (p[0].W, p[0].U, p[1].W))
+    given = {"weight_ih_l0": W.reshape(12, 2), "weight_hh_l0": U.reshape(12, 4), "bias_ih_l0": p[0].b.ravel()}
+    given["bias_hh_l0"] = np.append(np.zeros(8), p[0].d)
+    arrays = {"table.weight": theta[:8].reshape(4, 2), "head.weight": V[0], "head.bias": p[1].b.ravel()}
+    arrays |= {f"net.{name}": a for name, a in given.items()}
+    module.load_state_dict({name: torch.tensor(a) for name, a in arrays.items()})
+    rows = [table(torch.tensor(["xyz".index(v) for v in s[:, 0]])) for s in series]
+    scores = head(net(nn.utils.rnn.pack_sequence(rows, enforce_sorted=False))[1][0])
+    of_torch = nn.functional.cross_entropy(scores, torch.tensor(["abc".index(v) for v in y]), reduction="sum")
+    of_torch.backward()
+    assert loss == pytest.approx(of_torch.item(), rel=1e-12)
+    np.testing.assert_allclose(grad[:8].reshape(4, 2), table.weight.grad.numpy(), rtol=0, atol=1e-12)
+    g = objective.net.views(grad)
+    for a, b in ((g[0].W, net.weight_ih_l0), (g[0].U, net.weight_hh_l0), (g[1].W, head.weight)):
+        np.testing.assert_allclose(a.swapaxes(-2, -1).reshape(b.shape), b.grad.numpy(), rtol=0, atol=1e-12)
+
+
+def test_classifiers_from_weights():
+    """Two classes of two scores or of one, labels as ones among the inputs, and what does not fit."""
+    rng, H = np.random.default_rng(0), 3
+
+    def state(D, O, **more):
+        core = {
+            "weight_ih_l0": (4 * H, D),
+            "weight_hh_l0": (4 * H, H),
+            "bias_ih_l0": 4 * H,
+            "bias_hh_l0": 4 * H,
+        }
+        head = {"head.weight": rng.normal(size=(O, H)), "head.bias": rng.normal(size=O)}
+        return {**{f"rnn.{k}": rng.normal(size=shape) for k, shape in core.items()}, **head, **more}
+
+    X, two, three = rng.normal(size=(30, 2)), np.tile(["n", "y"], 15), np.tile(list("abc"), 10)
+    both = state(2, 2)
+    p = from_torch(both, X, two, classes=["y", "n"]).predict_proba(X, start="zeros")
+    scores = from_torch(both, X, rng.normal(size=(30, 2))).predict(X, start="zeros")
+    np.testing.assert_allclose(np.log(p[:, 1] / p[:, 0]), scores[:, 0] - scores[:, 1], rtol=0, atol=1e-12)
+    W, b = both["head.weight"], both["head.bias"]
+    one = {**both, "head.weight": W[1:] - W[:1], "head.bias": b[1:] - b[:1]}
+    again = from_torch(one, X, two, classes=["y", "n"]).predict_proba(X, start="zeros")
+    np.testing.assert_allclose(again, p, rtol=0, atol=1e-12)
+    language = tsrnn.LSTMClassifier((H,), output_lags=1, max_iter=1, random_state=0)
+    language.fit(None, three)
+    again = from_torch(to_torch(language), None, three, classes=list("abc"), output_lags=1)
+    given = {"y": three, "start": "zeros"}
+    np.testing.assert_allclose(
+        again.predict_proba(None, **given), language.predict_proba(None, **given), atol=1e-9
+    )
+    table = {"table.weight": np.ones((3, 2))}
+    for wrong, y, q, message in (
+        (state(2, 3), three, {"classes": list("ab")}, "the net gives 3 scores, so give as many labels"),
+        (state(2, 3, **table), three, {"classes": list("abc")}, "there are 0 to look up"),
+        (state(4, 2, **table), two, {"classes": list("ny"), "output_lags": 1}, "sees 0 and 1 in the lags of y"),
+        (state(4, 3, **{"t.weight": np.ones((5, 2))}), three, {"classes": list("abc"), "output_lags": 1}, "give"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            from_torch(wrong, X, y, **q)
+    with pytest.raises(ValueError, match="pooling='attention' has weights that the net has not"):
+        from_torch(state(2, 3), [X, X, X], list("abc"), classes=list("abc"), pooling="attention")
+
+
 @pytest.mark.parametrize("name", keras_recurrent.NETS)
 def test_weights_of_keras(name):
     """The outputs that Keras gave (in single precision), and the same weights back."""
@@ -469,7 +590,9 @@ def test_state_dicts_that_are_wrong():
     X, y = series(torch_recurrent.F)
     with pytest.raises(ValueError, match="0 keys that end in 'weight_hh_l0'"):
         from_torch({"head.weight": state["head.weight"]}, X, y)
-    with pytest.raises(ValueError, match="one Linear and nothing else"):
+    with pytest.raises(
+        ValueError, match=r"Embeddings of the shapes \[\(2, 2\)\], but there are 0 to look up"
+    ):
         from_torch({**state, "more.weight": np.ones((2, 2))}, X, y)
     with pytest.raises(ValueError, match="one Linear and nothing else"):
         from_torch({**state, "core.weight_hr_l0": np.ones((2, 2))}, X, y)

@@ -3,6 +3,9 @@
 Each cell states the order of its gates in either framework: see ``Layout``. torch has two biases, of which only the
 GRU's n needs the second, inside its reset: n = tanh(x W + b + r (h U + d)). Keras has one, and for such a GRU two.
 Neither framework scales, so scaling is folded into the weights.
+
+A classifier's net gives scores z of K classes, of which softmax makes probabilities. Ours gives one score of two
+classes, z_1 - z_0, and keeps classes sorted; what sees labels looks them up, as it would a torch ``Embedding``.
 """
 
 from typing import NamedTuple
@@ -12,11 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 
 import tsrnn
 
-from .._estimators.sequence import Fitted, learner_of
-from .._models.recurrent import RecurrentNetwork, RecurrentRegressor
+from .._estimators.sequence import Fitted, Form, learner_of
+from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
+from .._nets.pooled import pooled
 from .._nets.recurrent import INPUTS, OUTPUTS, folded
 from .._nets.recurrent_dynamics import RecurrentDynamics
+from .._series.labels import Classes
+from .._series.rows import gather, one_a_series
 from .._series.scaling import LogLink, Scaler
 from .._series.units import Units, filled_width
 from .._training.solvers import Adam
@@ -43,6 +49,18 @@ class Dense(NamedTuple):
     b: np.ndarray
 
 
+class Foreign(NamedTuple):
+    """A net of another framework.
+
+    blocks : ``Weights`` of each layer and direction.   readout : ``Dense``.   tables : (C, e) of each column of
+    categories, then of labels as history.
+    """
+
+    blocks: list
+    readout: Dense
+    tables: list
+
+
 class _Keep(Adam):
     """Solver that keeps the weights, for a fit that finds everything else."""
 
@@ -56,7 +74,7 @@ class _Keep(Adam):
 # ---------------------------------------------------------------------------------------- torch
 
 
-def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
+def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, **params):
     """Make a fitted estimator from the weights of a torch net.
 
     The net is a ``torch.nn.RNN``, ``LSTM`` or ``GRU``, of any depth and of one or two directions, and a ``Linear`` that
@@ -64,23 +82,33 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
     estimated by following ``X, y``: the final state, from which ``forecast`` continues, the mean state of training, and
     the range of y.
 
+    With ``classes`` it is a classifier, whose net was trained by ``CrossEntropyLoss`` (or ``BCEWithLogitsLoss``, where
+    it gives one score, that of the second class). An ``Embedding`` looks up a column of X that holds categories, sorted
+    as its rows are, or, with ``output_lags=1``, the last label: a language model. Where y has one label a series the
+    ``Linear`` reads the last step of each series, as of packed sequences, or what ``pooling`` says; the first step in
+    place of the last of a backward direction is not read.
+
     Parameters
     ----------
     state_dict : dict of str to array-like
         ``module.state_dict()``. The module's attributes may have any name; a learnt first state, of shape
         (n_layers x n_directions, n_units), is called "h0", and "c0" of an LSTM.
     X, y : as for ``fit``
-        A series, preferably that of training; its last ``validation_fraction`` is enough.
+        A series, preferably that of training; its last ``validation_fraction`` is enough. With embeddings X has each
+        of their categories.
+    classes : array-like of shape (n_classes,), optional
+        The labels, in the order of the net's scores.
     x_scaler, y_scaler : tuple (center, scale) of array-likes, optional
         If the net sees (x - center) / scale, or forecasts (y - center) / scale; by default both are in the units of
         ``X, y``.
     **params
         Of the estimator: ``activation="relu"`` for such an RNN; with ``input_lags`` or ``output_lags`` the columns that
-        the net sees are x at its lags, the oldest first, and then y at its lags.
+        the net sees are x at its lags, the oldest first, and then y at its lags. Labels among them are looked up, or
+        ones in their places.
 
     Returns
     -------
-    model : ElmanRegressor, LSTMRegressor or GRURegressor
+    model : ElmanRegressor, LSTMRegressor or GRURegressor, or such a classifier
 
     Raises
     ------
@@ -107,6 +135,11 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
     GRURegressor(hidden_layer_sizes=(2,))
     >>> model.predict(X[:3]).shape
     (3,)
+
+    The same net as a classifier of two labels:
+
+    >>> from_torch(state_dict, X, np.where(y > 0, "up", "down"), classes=["down", "up"]).predict_proba(X[:3]).shape
+    (3, 2)
     """
     arrays = {name: np.asarray(a, float) for name, a in state_dict.items()}
     nets = [name for name in arrays if name.endswith("weight_hh_l0")]
@@ -119,7 +152,7 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
     net = nets[0].removesuffix("weight_hh_l0")
     H = arrays[nets[0]].shape[1]
     G = len(arrays[nets[0]]) // H
-    model_class, variant, layout = _counterpart("torch", G)
+    model_class, variant, layout = _counterpart("torch", G, classes)
     order, inner = list(layout.order), layout.inner
     directions = [False, True] if f"{net}weight_hh_l0_reverse" in arrays else [False]
     n_layers = sum(f"{net}weight_hh_l{k}" in arrays for k in range(len(arrays)))
@@ -134,19 +167,34 @@ def from_torch(state_dict, X, y, *, x_scaler=None, y_scaler=None, **params):
             b, second = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
             start = np.array([s[len(blocks)] for s in starts]).reshape(-1, H)
             blocks.append(_block(W, U, b, second, inner, start))
-    heads = [name for name in keys if name not in used and name.endswith("weight")]
-    unexpected = [name for name in keys if name not in used and not name.endswith(("weight", "bias"))]
-    if len(heads) != 1 or unexpected or arrays[heads[0]].ndim != 2:
+    names, readout, tables = _beside(arrays, [name for name in keys if name not in used])
+    if readout is None:
         raise ValueError(
-            f"state_dict has, beside the recurrent net {net!r}, {sorted(set(keys) - used)}: give that of a module with "
-            "one Linear and nothing else that learns."
+            f"state_dict has, beside the recurrent net {net!r}, {sorted(names)}: give that of a module with one Linear "
+            "and nothing else that learns, but Embeddings."
         )
-    V = arrays[heads[0]].T
-    c = arrays.get(heads[0].removesuffix("weight") + "bias", np.zeros(V.shape[1]))
     params = {"bidirectional": len(directions) == 2, **variant, **params}
     if starts:
         params["initial_state"] = "learned"
-    return _fitted(model_class, blocks, Dense(V, c), X, y, x_scaler, y_scaler, params)
+    return _fitted(
+        model_class(**params), Foreign(blocks, readout, tables), X, y, classes, (x_scaler, y_scaler)
+    )
+
+
+def _beside(arrays, names):
+    """Tell what stands beside a recurrent net: its names, the ``Dense`` that reads it, or None, and the tables.
+
+    A ``Linear`` without bias and an ``Embedding`` look alike: where there are several, the one with a bias reads.
+    """
+    weights = [name for name in names if name.endswith("weight") and arrays[name].ndim == 2]
+    biases = {name: name.removesuffix("weight") + "bias" for name in weights}
+    heads = weights if len(weights) == 1 else [name for name in weights if biases[name] in arrays]
+    known = {*weights, *(biases[name] for name in heads)}
+    if len(heads) != 1 or not known.issuperset(names):
+        return names, None, []
+    V = arrays[heads[0]].T
+    c = arrays.get(biases[heads[0]], np.zeros(V.shape[1]))
+    return names, Dense(V, c), [arrays[name] for name in weights if name not in heads]
 
 
 def to_torch(model, *, net="rnn", readout="readout"):
@@ -224,21 +272,22 @@ def to_torch(model, *, net="rnn", readout="readout"):
 # ---------------------------------------------------------------------------------------- Keras
 
 
-def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
+def from_keras(weights, X, y, *, classes=None, x_scaler=None, y_scaler=None, **params):
     """Make a fitted estimator from the weights of a Keras net.
 
     The net is a stack of ``SimpleRNN``, ``LSTM`` or ``GRU`` layers, all of one kind, with ``return_sequences=True`` and
-    biases, each within ``Bidirectional`` or none, and a ``Dense`` without activation. All else as in ``from_torch``.
+    biases, each within ``Bidirectional`` or none, and a ``Dense`` without activation (or softmax, with ``classes``).
+    All else as in ``from_torch``, but there is no ``Embedding``.
 
     Parameters
     ----------
     weights : list of array-like
         ``model.get_weights()``: kernel, recurrent kernel and bias of each layer (and direction), then of the Dense.
-    X, y, x_scaler, y_scaler, **params : as for ``from_torch``
+    X, y, classes, x_scaler, y_scaler, **params : as for ``from_torch``
 
     Returns
     -------
-    model : ElmanRegressor, LSTMRegressor or GRURegressor
+    model : ElmanRegressor, LSTMRegressor or GRURegressor, or such a classifier
 
     Raises
     ------
@@ -268,7 +317,7 @@ def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
             "SimpleRNN, LSTM or GRU layer, all of one kind, and then kernel and bias of a Dense."
         )
     (G,), (V, c) = map(int, ratios), arrays[-2:]
-    model_class, variant, layout = _counterpart("keras", G, inner=arrays[2].ndim == 2)
+    model_class, variant, layout = _counterpart("keras", G, classes, inner=arrays[2].ndim == 2)
     order, inner, blocks = list(layout.order), layout.inner, []
     for W, U, b in zip(arrays[:-2:3], arrays[1:-2:3], arrays[2:-2:3]):
         H = len(U)
@@ -276,7 +325,9 @@ def from_keras(weights, X, y, *, x_scaler=None, y_scaler=None, **params):
         b, second = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
         blocks.append(_block(W, U, b, second, inner, np.empty((0, H))))
     params = {"bidirectional": len(V) == 2 * H, **variant, **params}
-    return _fitted(model_class, blocks, Dense(V, c), X, y, x_scaler, y_scaler, params)
+    return _fitted(
+        model_class(**params), Foreign(blocks, Dense(V, c), []), X, y, classes, (x_scaler, y_scaler)
+    )
 
 
 def to_keras(model):
@@ -337,10 +388,10 @@ def to_keras(model):
 # ---------------------------------------------------------------------------------------- our side
 
 
-def _public(framework):
+def _public(framework, base=RecurrentRegressor):
     """Yield the public models, and variants of their cells, that a framework has: (class, parameters, layout)."""
     for model_class in map(vars(tsrnn).get, tsrnn.__all__):
-        if isinstance(model_class, type) and issubclass(model_class, RecurrentRegressor):
+        if isinstance(model_class, type) and issubclass(model_class, base):
             for variant in model_class._variants:
                 layout = getattr(model_class(**variant)._cell(), framework)
                 if layout is not None and not layout.lacks:
@@ -353,9 +404,10 @@ def _block(W, U, b, second, inner, start):
     return Weights(W, U, b + np.where(np.arange(len(b))[:, None] == inner, 0.0, second), d, start)
 
 
-def _counterpart(framework, n_gates, inner=None):
+def _counterpart(framework, n_gates, classes, inner=None):
     """Find the public model with n_gates that a framework has.   inner : whether a second bias is in a product."""
-    for model_class, variant, layout in _public(framework):
+    base = RecurrentRegressor if classes is None else RecurrentClassifier
+    for model_class, variant, layout in _public(framework, base):
         if len(layout.order) == n_gates and inner in (None, layout.inner is not None):
             return model_class, variant, layout
     offered = ", ".join(
@@ -366,37 +418,108 @@ def _counterpart(framework, n_gates, inner=None):
     )
 
 
-def _fitted(model_class, blocks, readout, X, y, x_scaler, y_scaler, params):
-    """Make an estimator with these weights, and let it follow X, y."""
-    model = model_class(tuple(w.U.shape[1] for w in blocks[:: 1 + params["bidirectional"]]), **params)
-    learner = learner_of(model)
-    n_x, n_y = len(learner.input_lags), len(learner.output_lags)
-    D, O = blocks[0].W.shape[1], len(readout.b)
-    F = (D - O * n_y) // max(n_x, 1)
-    if F < 0 or F * n_x + O * n_y != D:
-        raise ValueError(
-            f"The net sees {D} columns and gives {O}, which does not go with input_lags={model.input_lags!r} and "
-            f"output_lags={model.output_lags!r}: give those that it was trained with."
-        )
+def _fitted(model, given, X, y, classes, scalers):
+    """Give an estimator the weights of a ``Foreign`` net, and let it follow X, y.   scalers : pairs, of x and of y."""
+    blocks, (given, form) = given.blocks, _as_ours(model, given, X, y, classes)
+    settings = {"hidden_layer_sizes": tuple(w.U.shape[1] for w in blocks[:: 1 + model.bidirectional])}
+    if given.tables:
+        settings["embedding_size"] = given.tables[0].shape[1]
+    settings = model.set_params(**settings).get_params(deep=False)
+    learner, O = model._for_y(learner_of(model), form, None), len(given.readout.b)
+    F = _n_columns(model, learner, given)
     net = learner.net(F, O)
-    theta = np.concatenate([a.ravel() for a in _laid_out(net, blocks, readout)])
-    x, mean = _scaler(x_scaler, F), (np.zeros(F), np.zeros(O))
+    theta = np.concatenate([a.ravel() for a in _laid_out(net, given)])
+    x, mean = _scaler(scalers[0], F), (np.zeros(F), np.zeros(O))
+    x = x if form.vocabulary is None else form.vocabulary.as_they_are(x)
     means = x.center[: F // filled_width(model.missing, 1)]
-    units = Units(model.missing, means, x, _scaler(y_scaler, O), None, None, None, None, mean)
-    trained = Trained(RecurrentDynamics(theta, net, mean, learner.input_lag), 0, [], [])
-    model.fitted_ = Fitted(units, trained, {}, None, None, None, model._made_for())
-    settings = model.get_params(deep=False)
-    learning = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
-    model.set_params(**learning).fit(X, y)
-    if not np.array_equal(model.theta_, theta):
+    scale_y = _scaler(scalers[1], O) if form.classes is None else model._link(form.classes)
+    units = Units(model.missing, means, x, scale_y, None, None, None, None, mean)
+    dynamics = RecurrentDynamics(theta, net, mean, learner.input_lag)
+    dynamics = pooled(theta, dynamics, model.pooling) if form.whole else dynamics
+    model.fitted_ = Fitted(units, Trained(dynamics, 0, [], []), {}, form, None, None, model._made_for())
+    model._announced = classes
+    model.set_params(solver=_Keep(), warm_start=True, dropout=0.0, recurrent_dropout=0.0).fit(X, y)
+    del model._announced
+    n_tables = net.symbols.size if net.symbols else 0  # training settles what stands for unknown categories
+    if not np.array_equal(model.theta_[n_tables:], theta[n_tables:]):
         raise ValueError(
             f"X, y do not fit the net, which sees {F} columns of x and gives {O} of y: give such a series."
         )
     return model.set_params(**settings)
 
 
-def _laid_out(net, blocks, readout):
+def _as_ours(model, given, X, y, classes):
+    """Return the net with classes as ours are: sorted, one score of two, looked up where seen; and the ``Form``."""
+    whole = one_a_series(X, y, None, model.series)
+    _, vocabulary = model._learn_categories(gather(X, None if whole else y, None, None, model.series).X)
+    form = Form(1, None, "table", [], None, whole, vocabulary)
+    if whole and model.pooling == "attention":
+        raise ValueError(
+            "pooling='attention' has weights that the net has not: give 'last', 'mean' or 'max'."
+        )
+    if classes is None:
+        return given, form
+    labels, (V, c), tables = np.asarray(classes), given.readout, given.tables
+    if len(c) == 1:  # the score of the second class; that of the first is 0
+        V, c = np.hstack([np.zeros_like(V), V]), np.append(0.0, c)
+    order = np.argsort(labels)
+    if labels.shape != c.shape or len(np.unique(labels)) < len(labels):
+        raise ValueError(
+            f"classes={classes!r}: the net gives {len(c)} scores, so give as many labels, each once."
+        )
+    V, c, labels = V[:, order], c[order], labels[order]
+    if len(c) == 2:
+        V, c = V[:, 1:] - V[:, :1], c[1:] - c[:1]
+    if learner_of(model).sees_y:
+        if len(labels) == 2 and tables:
+            raise ValueError(
+                "With two classes the net sees 0 and 1 in the lags of y, and no Embedding: give a net that does."
+            )
+        n_seen = len(tables) - (0 if vocabulary is None else len(vocabulary.columns))
+        if n_seen and len(tables[-1]) == len(labels):
+            tables = [*tables[:-1], tables[-1][order]]
+        elif len(labels) > 2:  # it sees ones in the places of labels
+            tables = [*tables, np.eye(len(labels))[order]]
+    return Foreign(given.blocks, Dense(V, c), tables), form._replace(classes=Classes(labels))
+
+
+def _n_columns(model, learner, given):
+    """Return the columns F of X that the net sees; raise where there are none such."""
+    n_x, n_y, D = len(learner.input_lags), len(learner.output_lags), given.blocks[0].W.shape[1]
+    n_categories = len(learner.categories)
+    wanted = n_categories + learner.codes_labels
+    sizes = {table.shape[1] for table in given.tables}
+    if len(given.tables) != wanted or len(sizes) > 1:
+        raise ValueError(
+            f"The net has Embeddings of the shapes {[table.shape for table in given.tables]}, but there are "
+            f"{wanted} to look up, columns of categories in X and labels in the lags of y: give such a net, its "
+            "Embeddings of one size."
+        )
+    e = next(iter(sizes), 1)
+    O = e if learner.codes_labels else len(given.readout.b)
+    F = (D - O * n_y) // max(n_x, 1) - n_categories * (e - 1)
+    if F < 0 or (F + n_categories * (e - 1)) * n_x + O * n_y != D:
+        raise ValueError(
+            f"The net sees {D} columns and gives {O}, which does not go with input_lags={model.input_lags!r} and "
+            f"output_lags={model.output_lags!r}: give those that it was trained with."
+        )
+    return F
+
+
+def _laid_out(net, given):
     """Yield the arrays of theta in its order; raise if a shape differs."""
+    blocks, readout, tables = given
+    if net.symbols:
+        wanted = [C for _, C, _ in net.symbols.columns] + [net.symbols.labels[0]] * bool(net.symbols.labels)
+        if [len(table) for table in tables] != wanted:
+            raise ValueError(
+                f"The net has Embeddings of {[len(table) for table in tables]} rows, but there are {wanted} categories "
+                "in X and labels that are seen: give X and classes with all of them."
+            )
+        for k, table in enumerate(tables):
+            yield table
+            if k < len(net.symbols.columns):
+                yield table.mean(axis=0)
     arrays = [Weights._asdict(w) for w in blocks] + [{"W": readout.W[None], "b": readout.b[None]}]
     if len(arrays) != len(net.shapes):
         raise ValueError(f"The net has {len(blocks)} layers and directions, not {len(net.shapes) - 1}.")
