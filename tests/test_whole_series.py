@@ -17,7 +17,7 @@ from tsrnn._estimators.sequence import some_of_each
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan
-from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, pool
+from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, n_more, pool
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._series.units import Series
@@ -26,7 +26,7 @@ from tsrnn._training.losses import Logistic, Softmax, resolve_loss
 
 CLASSIFIERS = [kind.__name__ for kind in ALL_CLASSIFIERS if kind.__name__ != "NARXClassifier"]
 REGRESSORS = [name.replace("Classifier", "Regressor") for name in CLASSIFIERS]
-POOLINGS = ["last", "mean", "max", "attention"]
+POOLINGS = ["last", "mean", "max", "both", "attention"]
 
 
 def small(name, **settings):
@@ -74,14 +74,14 @@ def objective(kind, pooling, loss, series, **options):
     O = 3 if loss == "softmax" else 2
     mean = np.array([0.3, -0.2])
     if kind == "tdnn":
-        plan = make_plan(2, O + n_keys(pooling), (3, 2), "tanh", (0, 2), (), [(0, 1), (0,)], True)
+        plan = make_plan(2, O + n_more(pooling, O), (3, 2), "tanh", (0, 2), (), [(0, 1), (0,)], True)
         decay = 1e-3 * (plan.groups() > 0)
         made = PooledDelayLoss(plan, series, mean, pooling, word, decay, np.float64, **options)
         return made, np.random.default_rng(0).normal(size=plan.size + n_keys(pooling))
     cell, both = (
         (lstm(True, True, 1.0, True, False), False) if kind == "lstm" else (gru("after", True, False), True)
     )
-    net = make_net(cell, 2, O + n_keys(pooling), (3, 2), (0, 1), (), bidirectional=both)
+    net = make_net(cell, 2, O + n_more(pooling, O), (3, 2), (0, 1), (), bidirectional=both)
     teaching = Teaching(word, 1e-3, 0.0, 0.0, 0.0, "open_loop", 1)
     made = PooledRecurrentLoss(net, series, mean, pooling, teaching, np.float64, **options)
     return made, np.random.default_rng(0).normal(size=net.size + n_keys(pooling))
@@ -123,6 +123,7 @@ def test_poolings():
     assert pool(out, lengths, "last")[0].tolist() == [[6, 99], [20, 21], [16, 17]]
     assert pool(out, lengths, "mean")[0].tolist() == [[3, 50], [11, 12], [10, 11]]
     assert pool(out, lengths, "max")[0].tolist() == [[6, 99], [20, 21], [16, 17]]
+    assert pool(out, lengths, "both")[0].tolist() == [[56], [32], [27]]
 
 
 def test_few_lengths_of_work_space():
@@ -137,7 +138,7 @@ def test_few_lengths_of_work_space():
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_labels_of_series(name, pooling):
     model = small(name, pooling=pooling)
-    if name == "ESNClassifier" and pooling in ("max", "attention"):
+    if name == "ESNClassifier" and pooling in ("max", "both", "attention"):
         with pytest.raises(ValueError, match=f"pooling='{pooling}'"):
             model.fit(X, Y)
         return
@@ -147,9 +148,10 @@ def test_labels_of_series(name, pooling):
     assert np.array_equal(model.predict(NEW), model.classes_[p.argmax(axis=1)])
     assert model.score(NEW, THEN) == np.mean(model.predict(NEW) == THEN)
     inner, v = model._dynamics().inner, model._dynamics().v
-    unknown = np.full((len(NEW[0]), 1 + n_keys(pooling)), np.nan)
+    unknown = np.full((len(NEW[0]), 1 + n_more(pooling, 1)), np.nan)
     out, _ = inner.run(model.fitted_.units.x(NEW[0]), unknown, inner.first())
     answer = {"last": out[-1], "mean": out.mean(axis=0), "max": out.max(axis=0)}
+    answer["both"] = out[-1, :1] + out[:, 1:].mean(axis=0)
     answer = naive.attention(out, v) if pooling == "attention" else answer[pooling]
     by_hand = model._probabilities(model.fitted_, model.fitted_.units.y.inverse(answer[None]))
     np.testing.assert_allclose(p[0], by_hand[0], rtol=1e-9)

@@ -27,7 +27,7 @@ from .._nets.dynamics import (
     geometric_mean,
     no_row_counts,
 )
-from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, pooled
+from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, n_more, pooled
 from .._nets.symbols import Embedding, check_embedding, settled
 from .._training.initial import glorot
 from .._training.losses import check_open_loop, has_kinks, resolve_loss, squared
@@ -231,8 +231,8 @@ class DelayLearner(Embedding, Learner):
         return trained if plan.same_as(net) or blended else None
 
     def _with_keys(self, net):
-        """A plan whose output layer also gives what ``pooling="attention"`` asks for."""
-        more = n_keys(self.p.pooling)
+        """A plan whose output layer also gives what ``pooling`` asks for."""
+        more = n_more(self.p.pooling, net.n_outputs)
         lags = self.input_lags, self.output_lags, self.layer_lags
         wide = net.n_inputs, net.n_outputs + more, self.hidden, self.activation
         return make_plan(*wide, *lags, self._skips, net.symbols) if more else net
@@ -464,6 +464,7 @@ class DelayLearner(Embedding, Learner):
         best, _ = min(attempts, key=itemgetter(1))
         if not makes_one_of_all(self.p):
             return best
+        net = self._with_keys(net)
         wide = self._wide(net)
         theta = abreast(net, wide, [trained.dynamics.theta for trained, _ in attempts])
         return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None))

@@ -31,7 +31,7 @@ from .._nets.dynamics import (
     check_sees_something,
     geometric_mean,
 )
-from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss, n_keys, pooled
+from .._nets.pooled import POOLINGS, Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
 from .._nets.recurrent import Cell, abreast, lay_out, make_net
 from .._nets.recurrent_dynamics import ORIGINS, PRECISIONS, RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
@@ -357,8 +357,8 @@ class RecurrentLearner(Embedding, Learner):
         return trained if self.p.warm_start and trained.dynamics.net.same_as(net) else None
 
     def _with_keys(self, net):
-        """A net that also gives what ``pooling="attention"`` asks for."""
-        more = n_keys(self.p.pooling)
+        """A net that also gives what ``pooling`` asks for."""
+        more = n_more(self.p.pooling, net.n_outputs)
         return lay_out(**{**net._made()[1], "n_outputs": net.n_outputs + more}) if more else net
 
     # ---------------------------------------------------------------------------------- training
@@ -562,7 +562,8 @@ class RecurrentLearner(Embedding, Learner):
         best = min(attempts, key=attrgetter("value")).trained
         if not makes_one_of_all(self.p):
             return best
-        wide, theta = abreast(net, [attempt.trained.dynamics.theta for attempt in attempts])
+        net, thetas = self._with_keys(net), [attempt.trained.dynamics.theta for attempt in attempts]
+        wide, theta = abreast(net, thetas)
         return best._replace(dynamics=self._pooled(wide, theta, mean), carry=None)
 
     def _pooled(self, net, theta, mean):

@@ -2,8 +2,9 @@
 
     out(t) = f(memory(t - 1), x(t))             answer = pool of out(1) ... out(T)
 
-"last" takes the last row, "mean" the mean, "max" the largest value of each output.  "attention" takes a mean whose
-weights are learnt, of what the readout sees of each row, s(t) [1]:
+"last" takes the last row, "mean" the mean, "max" the largest value of each output.  "both" adds the last row of O
+outputs and the mean of O others, as a readout does that sees the last state and the mean of all [2].  "attention" takes
+a mean whose weights are learnt, of what the readout sees of each row, s(t) [1]:
 
     e(t) = v' tanh(Wa' s(t) + b)        a = softmax of e over t        answer = c + V' sum_t a(t) s(t)
 
@@ -12,6 +13,7 @@ Every series begins at the memory before the first row.  Series of any length st
 that hardly a row is followed in vain.  Dimensions: S series, T steps, B series side by side, O outputs, A keys.
 
 [1] D. Bahdanau, K. Cho, Y. Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015.
+[2] J. Howard, S. Ruder, "Universal language model fine-tuning for text classification", ACL 2018.
 """
 
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ from .symbols import Lookup
 from .tape import Masks, Tape
 
 
-POOLINGS = ("last", "mean", "max", "attention")
+POOLINGS = ("last", "mean", "max", "both", "attention")
 KEYS = 16  # A
 SORTED = 8  # batches that are sorted by length together
 GRID = 8  # lengths of work space between a power of two and the next
@@ -54,7 +56,7 @@ class Pooled(Dynamics):
     @property
     def n_outputs(self):
         """O."""
-        return self.inner.n_outputs - len(self.v)
+        return n_answers(self.pooling, self.inner.n_outputs)
 
     @property
     def v(self):
@@ -111,15 +113,25 @@ class Pooled(Dynamics):
 
 
 def pooled(theta, dynamics, pooling):
-    """Return the model that pools the outputs of ``dynamics``, whose mean outputs (O,) are those without keys."""
+    """Return the model that pools the outputs of ``dynamics``, whose mean outputs (O,) are those of answers."""
     x, y = dynamics.mean
-    mean = x, np.concatenate([y, np.zeros(n_keys(pooling))])
+    mean = x, np.concatenate([y, np.zeros(n_more(pooling, len(y)))])
     return Pooled(theta, dynamics.but(theta=theta[: len(theta) - n_keys(pooling)], mean=mean), pooling)
 
 
 def n_keys(pooling):
     """Return the number of keys that a net has beside its outputs."""
     return KEYS if pooling == "attention" else 0
+
+
+def n_more(pooling, O):
+    """Return the number of outputs that a net has beside one for each of O answers."""
+    return O if pooling == "both" else n_keys(pooling)
+
+
+def n_answers(pooling, n_outputs):
+    """Return O, the number of answers of a net with all its outputs."""
+    return n_outputs // 2 if pooling == "both" else n_outputs - n_keys(pooling)
 
 
 def pool(out, lengths, pooling, v=None):
@@ -130,6 +142,9 @@ def pool(out, lengths, pooling, v=None):
     if pooling == "attention":
         return attend(out, lengths, v)
     T, B, O = out.shape
+    if pooling == "both":
+        last, steps = pool(out[:, :, : O // 2], lengths, "last")
+        return last + pool(out[:, :, O // 2 :], lengths, "mean")[0], steps
     if pooling == "mean":
         inside = (np.arange(T)[:, None] < lengths).astype(out.dtype)
         return np.einsum("tbo,tb->bo", out, inside) / lengths[:, None].astype(out.dtype), None
@@ -190,7 +205,7 @@ class PooledLoss:
         self.B, self.pool, self.n_keys = B, pool, n_keys(pooling)
         self.decay = np.concatenate([decay, np.full(self.n_keys, decay.max(initial=0.0))])
         series = sorted((s for s in series if s.held[-1] == held and s.w[-1] > 0), key=lambda s: len(s.Y))
-        lead, D, O = net.lead, net.n_columns, net.n_outputs - self.n_keys
+        lead, D, O = net.lead, net.n_columns, n_answers(pooling, net.n_outputs)
         self.lengths = np.array([len(s.Y) for s in series], np.int64)
         self.at = lead * np.arange(1, len(series) + 1) + np.cumsum([0, *self.lengths[:-1]])[: len(series)]
         longest = int(self.lengths.max(initial=0))
@@ -247,7 +262,8 @@ class PooledLoss:
 
     def _judge(self, theta, out, which, dout, grad):
         """Compute the loss of outputs (T, B, O + A), gradients into ``dout``, that of v into ``grad``, where given."""
-        B, O, lengths = len(which), self.net.n_outputs - self.n_keys, self._steps(self.lengths[which])
+        B, lengths = len(which), self._steps(self.lengths[which])
+        O = n_answers(self.pooling, self.net.n_outputs)
         v = theta[len(theta) - self.n_keys :]
         answers, back = pool(out, lengths, self.pooling, v)
         d = np.empty((1, B, O), out.dtype)
@@ -255,7 +271,9 @@ class PooledLoss:
         if dout is not None and self.n_keys:
             grad[len(theta) - self.n_keys :] = attend_back(d[0], out, back, v, dout)
         elif dout is not None:
-            pool_back(d[0], back, lengths, dout)
+            pool_back(d[0], back, lengths, dout[:, :, :O])
+            if self.pooling == "both":
+                pool_back(d[0], None, lengths, dout[:, :, O:])
         return loss
 
     def _steps(self, T):
