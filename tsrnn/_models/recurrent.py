@@ -102,9 +102,10 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
         ``partial_fit`` or warm start.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
+    pooling : {"last", "mean", "max", "both", "attention"}, default="last"
         How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
-        each output, or a mean whose weights are learnt (additive attention); see ``attention_weights``.
+        each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
+        (additive attention); see ``attention_weights``.
     skip_connections : bool, default=False
         Whether the inputs reach every layer and the readout, and every layer the readout.
     initial_state : {"zeros", "learned"}, default="zeros"

@@ -38,9 +38,10 @@ class TDNNParameters(DelayParameters):
     dilations : sequence of int or None, default=None
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
+    pooling : {"last", "mean", "max", "both", "attention"}, default="last"
         How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
-        each output, or a mean whose weights are learnt (additive attention); see ``attention_weights``.
+        each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
+        (additive attention); see ``attention_weights``.
     skip_connections : bool, default=True
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net.
     """
