@@ -7,13 +7,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tsrnn import (
+    AnalogueRegressor,
     ARXRegressor,
+    Convolution,
+    ESNClassifier,
     ESNRegressor,
+    Forecaster,
     GRUClassifier,
     GRURegressor,
     LSTMRegressor,
+    NARXClassifier,
     NARXRegressor,
     PersistenceRegressor,
+    TDNNRegressor,
 )
 from tsrnn.datasets import make_narendra
 from tsrnn.diagnostics import anomalies, embedding, explain, response
@@ -30,6 +36,7 @@ MODELS = {
     "LSTM": LSTMRegressor(
         (3, 2), input_lags=1, output_lags=1, skip_connections=True, max_iter=3, random_state=0
     ),
+    "ESN": ESNRegressor((12, 8), output_lags=2, readout_squares=True, leak_rate=0.5, random_state=0),
     "GRU of changes": GRURegressor((3,), target_transform="difference", max_iter=3, random_state=0),
 }
 
@@ -53,7 +60,7 @@ def test_moves_add_up_to_the_forecast_minus_the_baseline(fitted, name):
         explain(model, X[NEW], y[NEW], at=60)
 
 
-@pytest.mark.parametrize("name", ["NARX", "LSTM"])
+@pytest.mark.parametrize("name", ["NARX", "LSTM", "ESN"])
 def test_gradient_is_that_of_central_differences(fitted, name):
     """Of two rows that are measured: an input, a past output, three steps ahead through what is fed back."""
     model, at, h = fitted[name], 30, 1e-5
@@ -109,13 +116,78 @@ def test_names_stamps_pipelines_and_targets():
     np.testing.assert_allclose(*pair, atol=1e-6)
 
 
-def test_models_without_trained_weights_say_so():
-    for model in (ESNRegressor(10, random_state=0), PersistenceRegressor()):
+LABELS = np.array(["low", "mid", "high"])[np.digitize(y, [-0.5, 0.5])]
+CLASSIFIERS = {
+    "GRU, two": (GRUClassifier((3,), max_iter=3, random_state=0), np.array(y > 0, object)),
+    "ESN": (ESNClassifier(20, random_state=0), LABELS),
+    "NARX": (NARXClassifier((3,), output_lags=2, max_iter=3, random_state=0), LABELS),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_moves_add_up_to_the_probability_of_a_class(name):
+    model, labels = CLASSIFIERS[name]
+    model.fit(X[OLD], labels[OLD])
+    known = labels[NEW] if model._dynamics().sees_y else None
+    probabilities = model.predict_proba(X[NEW], known)[40]
+    for k, label in [(int(np.argmax(probabilities)), None), *enumerate(model.classes_.tolist())]:
+        table = explain(model, X[NEW], labels[NEW], at=40, output=label)
+        assert table.attrs["forecast"] == pytest.approx(probabilities[k])
+        moved = table.attrs["forecast"] - table.attrs["baseline"]
+        assert table.to_numpy().sum() == pytest.approx(moved, abs=1e-9)
+        assert abs(moved) > 1e-4
+    with pytest.raises(ValueError, match="none of the classes"):
+        explain(model, X[NEW], labels[NEW], output="other")
+    if known is not None:
+        assert table["y"].abs().sum() > 1e-4
+        with pytest.raises(ValueError, match="its own probabilities"):
+            explain(model, X[NEW], labels[NEW], steps=2)
+
+
+HORIZONS = {
+    "direct": Forecaster(
+        NARXRegressor((3,), input_lags=1, output_lags=2, max_iter=5, random_state=0),
+        4,
+        strategy="direct",
+        known_ahead=[1],
+    ),
+    "all at once, late, by states": Forecaster(GRURegressor((3,), max_iter=3, random_state=0), 4, gap=2),
+    "quantiles": Forecaster(
+        TDNNRegressor((3,), input_lags=1, max_iter=3, random_state=0), 4, quantiles=(0.1, 0.5)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HORIZONS)
+def test_each_step_of_a_forecaster_adds_up(name):
+    model, at, h = HORIZONS[name].fit(X[OLD], y[OLD]), 40, 1e-5
+    for steps in (1, 3):
+        table = explain(model, X[NEW], y[NEW], at=at, steps=steps)
+        known, origin = table.attrs, at - steps + 1
+        made = model.trajectories(X[NEW], y[NEW], steps, origins=[origin]).forecast[0, -1]
+        assert known["forecast"] == pytest.approx(made)
+        assert table.to_numpy().sum() == pytest.approx(known["forecast"] - known["baseline"], abs=1e-8)
+        assert (table.loc[: steps - 1 + model.gap, "y"] == 0).all()  # not known yet
+    table, lag = explain(model, X[NEW], y[NEW], at=at, steps=3, method="gradient"), 3 + model.gap
+    ends = []
+    for sign in (-1, 1):
+        w = y[NEW].copy()
+        w[at - lag] += sign * h
+        ends.append(model.trajectories(X[NEW], w, 3, origins=[at - 2]).forecast[0, -1])
+    mean = model.fitted_.units.y.inverse(model._dynamics().mean[1][None])[0, 0]
+    expected = np.diff(ends)[0] / (2 * h) * (y[NEW][at - lag] - mean)
+    assert table.loc[lag, "y"] == pytest.approx(
+        expected, rel=0.05, abs=1e-4
+    )  # its mean over rows differs a little
+
+
+def test_models_without_a_gradient_say_so():
+    convolved = GRURegressor((2,), convolution=Convolution(2, 3), max_iter=1, random_state=0)
+    for model in (convolved, PersistenceRegressor(), AnalogueRegressor()):
         with pytest.raises(TypeError, match="lag_importance"):
             explain(model.fit(X[OLD], y[OLD]), X[NEW], y[NEW])
-    classifier = GRUClassifier((2,), max_iter=1, random_state=0).fit(X[OLD], y[OLD] > 0)
-    with pytest.raises(TypeError, match="classes"):
-        explain(classifier, X[NEW], y[NEW] > 0)
+    with pytest.raises(ValueError, match="known ahead up to row 62"):
+        explain(Forecaster(ARXRegressor(), 4, known_ahead="all").fit(X[OLD], y[OLD]), X[NEW], y[NEW])
 
 
 def test_step_response_of_a_linear_model(fitted):

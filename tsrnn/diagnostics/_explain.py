@@ -1,14 +1,18 @@
 """What moved one forecast, what a step of an input does, what a net has learnt about categories."""
 
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .._check import check_number, check_word
+from .._estimators.following import check_horizon
+from .._estimators.horizons import HALF, Horizons
 from .._estimators.through import see_through
-from .._nets.attribution import can_trace, slopes, window
+from .._nets.attribution import Pick, can_trace, column, slopes, window
 from .._series.checks import check_y
+from .._series.labels import shares
 from ._diagnose import _check_output, _made_names, _names, _the_series
 
 
@@ -18,7 +22,7 @@ SMALL = 1e-6  # standard deviations, of a change that a transformed target is di
 SETTLED = 300  # rows in which a model comes to rest
 
 
-def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_lag=FAR, start=None):
+def explain(model, X, y, at=-1, *, steps=1, output=None, method="integrated", max_lag=FAR, start=None):
     """Explain one forecast: by how much each input and past output moved it, lag by lag, in the units of y.
 
     Exact, by the gradient back through time, where others sample: the numbers add up to the forecast minus a baseline,
@@ -28,15 +32,17 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
     Parameters
     ----------
     model : fitted estimator of tsrnn with trained weights, or Pipeline or search over one
-        ARX, TDNN, NARX, Elman, LSTM, GRU and their kin. Of a pipeline the columns are those after its transformers.
+        ARX, TDNN, NARX, Elman, LSTM, GRU and their kin, echo state networks, classifiers of all these, and a
+        Forecaster around any of them. Of a pipeline the columns are those after its transformers.
     X, y : as for :func:`diagnose`
         One series; the rows up to the one that is forecast, at least.
     at : int or stamp, default=-1
         The row that is forecast.
     steps : int, default=1
-        How far ahead: the last measured y is that of ``steps`` rows before.
-    output : int, default=0
-        Which column of y.
+        How far ahead: the last measured y is that of ``steps`` rows before. Of a Forecaster, the step of its horizon.
+    output : int or label, optional
+        Which column of y, by default the first; of a classifier which class, by default the most probable one. Its
+        probability is explained, and the numbers add up to it minus that of the baseline.
     method : {"integrated", "gradient"}, default="integrated"
         Integrated gradients [1]_ from the means to what was seen, or the gradient where it was seen times the distance
         from the mean, which does not add up where the model bends.
@@ -48,14 +54,15 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
     Returns
     -------
     explanation : DataFrame indexed by lag 0, 1 ..., a column an input, those of y last
-        What each moved the forecast by. ``attrs`` holds "forecast", "baseline", "at" and "steps". Of a y whose
+        What each moved the forecast by; of a Forecaster lag 0 is the row that is forecast, and inputs known ahead of
+        later rows have negative lags. ``attrs`` holds "forecast", "baseline", "at" and "steps". Of a y whose
         differences are forecast the baseline begins at the same last level; bounds of y are left out.
 
     Raises
     ------
     TypeError
-        The model has no trained weights to trace: a reservoir, a mean of models, a naive forecast, convolution. Their
-        :func:`lag_importance` is found without a gradient.
+        The model has no gradient to trace: a mean of models, a naive forecast, a net behind a convolution, an
+        encoder-decoder, one answer to a whole series. Their :func:`lag_importance` is found without.
     ValueError
         An argument is out of range.
 
@@ -81,33 +88,182 @@ def explain(model, X, y, at=-1, *, steps=1, output=0, method="integrated", max_l
     check_number("steps", steps, 1, integer=True)
     check_number("max_lag", max_lag, 1, integer=True)
     estimator, X = see_through(model, X)
-    Y = check_y(y)[0] if not hasattr(estimator, "classes_") else np.empty((len(y), 0))
+    asked = Asked(steps, max_lag, *_nodes(method))
     dynamics = _traced(estimator, steps)
-    _check_output(output, Y)
+    Y = np.empty((len(y), 0)) if hasattr(estimator, "classes_") else check_y(y)[0]
     row, key = _row(at, X, y, len(Y)), _the_series(estimator, X, y)
-    X_seen, Z, rows, past = _rows_up_to(estimator, X, y, row, steps, start)
-    names = _input_names(estimator, model), _names(y)
-    frame = window(dynamics, X_seen, Z, past.memory, max_lag, steps)
+    names = _input_names(estimator, model), _label_names(y) if hasattr(estimator, "classes_") else _names(y)
+    if isinstance(dynamics, Horizons):
+        output = _which(output, Y)
+        table, answer = _horizon_moves(estimator, (X, y, key), row, output, asked, start)
+    else:
+        X_seen, Z, rows, past = _rows_up_to(estimator, X, y, row, row + 1, steps, start)
+        frame = window(dynamics, X_seen, Z, past.memory, max_lag, steps)
+        if hasattr(estimator, "classes_"):
+            pick = _of_class(estimator, dynamics, frame, output)
+            out, dx, dy = slopes(dynamics, frame, asked.nodes, pick)
+            answer, slope = out, np.ones_like(out)
+        else:
+            output = _which(output, Y)
+            out, dx, dy = slopes(dynamics, frame, asked.nodes, column(output, dynamics.n_outputs))
+            answer, slope = _in_units(estimator, key, out, output, _base(estimator, y, past, row, rows))
+        moved_x, moved_y = _moves(frame, asked.weights * slope, dx, dy)
+        moved_y[len(moved_y) - steps :] = 0.0  # the net's own, whose causes have their shares
+        table = {"x": _by_column(moved_x, dynamics, len(names[0])), "y": _by_output(moved_y, len(names[1]))}
+        table = pd.DataFrame(np.hstack([*table.values()])[::-1])
+        table = table[: 1 + np.flatnonzero(np.any(table != 0, axis=1)).max(initial=0)]
+    table.columns, table.index.name = [*names[0], *names[1]], "lag"
+    known = {"forecast": float(answer[1]), "baseline": float(answer[0]), "at": row, "steps": steps}
+    table.attrs |= known
+    return table
+
+
+class Asked(NamedTuple):
+    """What is asked: rows ahead, rows to trace back over; nodes (m,) of the quadrature, the first two its ends."""
+
+    steps: int
+    max_lag: int
+    nodes: np.ndarray
+    weights: np.ndarray
+
+
+def _nodes(method):
+    """Return nodes between baseline and what was seen, and what the gradients at them count."""
     points, weights = np.polynomial.legendre.leggauss(NODES)
-    nodes, weights = (1 + points) / 2, weights / 2
-    nodes = np.r_[0.0, 1.0, nodes]
-    weights = np.r_[0.0, 0.0, weights] if method == "integrated" else np.eye(len(nodes))[1]
-    out, dx, dy = slopes(dynamics, frame, nodes, output)
-    answer, slope = _in_units(estimator, key, out, output, _base(estimator, y, past, row, rows, steps))
-    share = (weights * slope)[:, None, None]
-    moved_x = (frame.x - frame.x0) * (share * dx).sum(axis=0)
-    moved_y = (frame.y - frame.y0) * (share * dy).sum(axis=0)
-    moved_y[len(moved_y) - steps :] = 0.0  # the net's own, whose causes have their shares
-    table = np.hstack([_by_column(moved_x, dynamics, len(names[0])), moved_y])[::-1]
-    table = table[: 1 + np.flatnonzero(np.any(table != 0, axis=1)).max(initial=0)]
-    explanation = pd.DataFrame(table, pd.RangeIndex(len(table), name="lag"), [*names[0], *names[1]])
-    explanation.attrs |= {
-        "forecast": float(answer[1]),
-        "baseline": float(answer[0]),
-        "at": row,
-        "steps": steps,
-    }
-    return explanation
+    nodes = np.r_[0.0, 1.0, (1 + points) / 2]
+    return nodes, np.r_[0.0, 0.0, weights / 2] if method == "integrated" else np.eye(len(nodes))[1]
+
+
+def _which(output, Y):
+    """Return the column of y that is asked for."""
+    output = 0 if output is None else output
+    _check_output(output, Y)
+    return output
+
+
+def _moves(frame, share, dx, dy):
+    """Return by how much x (n, D') and y (n, O') moved the output, given what each node counts (m,)."""
+    share = share[:, None, None]
+    return (frame.x - frame.x0) * (share * dx).sum(axis=0), (frame.y - frame.y0) * (share * dy).sum(axis=0)
+
+
+# ---------------------------------------------------------------------------------------- classes
+
+
+def _of_class(estimator, dynamics, frame, label):
+    """Return the ``Pick`` of the probability of a class: of a label or, without one, of the most probable class."""
+    classes = estimator.fitted_.form.classes
+    names, O = classes.labels.tolist(), dynamics.n_outputs
+
+    def probabilities(z):
+        return classes.probabilities(_scores(estimator, z)[0])
+
+    if label is None:
+        seen, *_ = slopes(dynamics, frame, np.ones(1), Pick(lambda z: z.copy(), np.zeros_like))
+        k = int(np.argmax(probabilities(seen)[0]))
+    elif label in names:
+        k = names.index(label)
+    else:
+        raise ValueError(f"output={label!r} is none of the classes {names}: give one of them.")
+
+    def gradient(z):
+        U, inner = _scores(estimator, z)
+        if classes.link == "softmax":
+            return inner * U[:, [k]] * (np.eye(O)[k] - U)
+        sign = -1.0 if O == 1 and k == 0 and not classes.several else 1.0
+        slope = np.zeros_like(U)
+        o = 0 if O == 1 else k
+        slope[:, o] = sign * inner * U[:, o] * (1 - U[:, o])
+        return slope
+
+    return Pick(lambda z: probabilities(z)[:, k], gradient)
+
+
+def _label_names(y):
+    """Name labels as history: one column, or those of several labels a row."""
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        return [str(name) for name in getattr(y, "columns", [f"y{k}" for k in range(np.shape(y)[1])])]
+    return [str(getattr(y, "name", None) or "y")]
+
+
+def _scores(estimator, z):
+    """Convert outputs (m, O) to shares of the classes, (m, O); returns them and how many times their logits are z."""
+    classes, link = estimator.fitted_.form.classes, estimator.fitted_.units.y
+    if link.word == "identity":  # a readout estimates targets; see ``ESNClassifier``
+        b = classes.sharpness
+        return shares(classes.link, b * (2 * z - 1)), 2 * b
+    return link.inverse(z), 1.0
+
+
+def _by_output(moved, n_names):
+    """Sum moves (n, O') over the numbers of a label to (n, n_names); those of numbers stay."""
+    return moved if moved.shape[1] == n_names else moved.sum(axis=1, keepdims=True)
+
+
+# ---------------------------------------------------------------------------------------- horizons
+
+
+def _horizon_moves(estimator, given, row, output, asked, start):
+    """Explain a step of a ``Forecaster``: a frame of moves by lag, and answers at the baseline and at what was seen."""
+    dynamics, (X, y, key), steps = estimator._dynamics(), given, asked.steps
+    layout = dynamics.layout
+    check_horizon(dynamics, steps)
+    k, at = next(
+        (k, (horizon.steps.tolist().index(steps), horizon.quantiles))
+        for k, horizon in enumerate(layout.horizons)
+        if steps in horizon.steps and (horizon.quantiles is None or HALF in horizon.quantiles)
+    )
+    horizon, member = layout.horizons[k], dynamics.members[k]
+    until = max(row, row - steps + horizon.ahead.max(initial=0)) + 1
+    if until > len(y):
+        raise ValueError(
+            f"at={row} and steps={steps}: the forecast looks at inputs known ahead up to row {until - 1}, but there "
+            f"are {len(y)} rows: give more, or an earlier row."
+        )
+    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, start)
+    n, o = len(past.memory.Y), row - first - steps + 1  # rows up to the origin
+    out, _ = dynamics.run(X[:o], Z[:o], past.memory)
+    X = np.concatenate([past.memory.X, X])
+    Y = np.concatenate([past.memory.Y, np.where(np.isnan(Z[:o]), out, Z[:o])])
+    rows = np.arange(layout.lead - 1, n + o)
+    features = member.x(layout.features(horizon, X, Y, rows))
+    unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
+    frame = window(member.dynamics, features, unknown, past.memory.states[k], asked.max_lag, 1)
+    levels = 1 if at[1] is None else len(at[1])
+    c = (at[0] * layout.n_outputs + output) * levels + (0 if at[1] is None else at[1].index(HALF))
+    out, dx, dy = slopes(member.dynamics, frame, asked.nodes, column(c, member.dynamics.n_outputs))
+    center, scale = (np.broadcast_to(v, unknown.shape[1:])[c] for v in member.y)
+    answer, slope = _in_units(
+        estimator, key, center + scale * out, output, _base(estimator, y, past, row, first)
+    )
+    moved, _ = _moves(frame, asked.weights * slope * scale, dx, dy)
+    ages = steps + np.arange(len(moved))[::-1]  # of the origin of each row of z
+    return _by_lag(layout, horizon, moved, ages, estimator._units().n_inputs), answer
+
+
+def _by_lag(layout, horizon, moved, ages, F):
+    """Sum moves (n, .) of features z over the rows that they stand for: a frame by lag, a column an input or y."""
+    D, ahead = len(layout.is_ahead), np.flatnonzero(layout.is_ahead)
+    blocks = (
+        (np.flatnonzero(~layout.is_ahead), layout.x_back),
+        (ahead, horizon.ahead),
+        (D + np.arange(layout.n_outputs), layout.y_back),
+    )
+    cells = [(which, back) for columns, offsets in blocks for back in offsets for which in columns]
+    lags = np.concatenate([ages - back for _, back in cells]) if cells else np.zeros(1, int)
+    first = lags.min()
+    table = np.zeros((lags.max() - first + 1, D + layout.n_outputs))
+    for j, (which, back) in enumerate(cells):
+        np.add.at(table[:, which], ages - back - first, moved[:, j])
+    if D:
+        x = table[:, :D].reshape(len(table), D // F, F).sum(axis=1)
+        table = np.hstack([x, table[:, D:]])
+    frame = pd.DataFrame(table, pd.RangeIndex(first, first + len(table)))
+    seen = np.flatnonzero(np.any(table != 0, axis=1))
+    return frame.iloc[: 1 + seen.max(initial=0)]
+
+
+# ---------------------------------------------------------------------------------------- rows
 
 
 def _input_names(estimator, model):
@@ -123,14 +279,15 @@ def _input_names(estimator, model):
 def _traced(estimator, steps):
     """Return the dynamics of a model that can be explained; raise for others."""
     dynamics, name = estimator._dynamics(), type(estimator).__name__
-    if not can_trace(dynamics):
+    nets = [m.dynamics for m in dynamics.members] if isinstance(dynamics, Horizons) else [dynamics]
+    if not all(map(can_trace, nets)):
         raise TypeError(
-            f"{name} has no trained weights to trace a forecast back through, or convolution in front of them: ask "
-            "lag_importance, which needs none."
+            f"{name} has no weights to trace a forecast back through row by row, or convolution or a mean in front of "
+            "them: ask lag_importance, which needs none."
         )
-    if hasattr(estimator, "classes_"):
-        raise TypeError(f"{name} tells classes, whose probabilities are no sum: explain a regressor.")
     dynamics.check_verb("explain")
+    if steps > 1 and hasattr(estimator, "classes_") and dynamics.sees_y:
+        raise ValueError(f"steps={steps}: {name} is fed its own probabilities between: give steps=1.")
     if steps > 1 and estimator.fitted_.units.looks_back:
         raise ValueError(
             f"steps={steps}: y is forecast by its differences, which are added up over the steps: give steps=1."
@@ -154,9 +311,9 @@ def _row(at, X, y, n):
     return int(place)
 
 
-def _rows_up_to(estimator, X, y, row, steps, start):
-    """Return the rows of the stretch that ends at ``row``, in the model's units, its first row, and the past before."""
-    cut = [v if v is None else v.iloc[: row + 1] if hasattr(v, "iloc") else v[: row + 1] for v in (X, y)]
+def _rows_up_to(estimator, X, y, row, until, steps, start):
+    """Return the rows of the stretch of ``row``, before ``until``, in the model's units, the first, the past before."""
+    cut = [v if v is None else v.iloc[:until] if hasattr(v, "iloc") else v[:until] for v in (X, y)]
     X, Z, stretches, past = estimator._enter(*cut, start)
     first = stretches[-1].rows.start
     if first or stretches[-1].missing:
@@ -169,7 +326,7 @@ def _rows_up_to(estimator, X, y, row, steps, start):
     return X[first:], Z[first:], first, past
 
 
-def _base(estimator, y, past, row, first, steps):
+def _base(estimator, y, past, row, first):
     """Return the levels (O,) that a change is added to."""
     units = estimator.fitted_.units
     if not units.looks_back:
@@ -193,7 +350,7 @@ def _in_units(estimator, key, out, output, base):
 
 def _by_column(moved, dynamics, n_names):
     """Sum moves (n, D') over the numbers that a column is embedded in, and its mask, to (n, F)."""
-    symbols = (dynamics.plan if hasattr(dynamics, "plan") else dynamics.net).symbols
+    symbols = getattr(getattr(dynamics, "plan", None) or getattr(dynamics, "net", None), "symbols", None)
     if symbols is not None and symbols.columns:
         plan = symbols.plan()
         moved = np.stack([moved[:, p : p + max(e, 1)].sum(axis=1) for p, e, _ in plan], axis=1)
