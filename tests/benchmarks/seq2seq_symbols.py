@@ -2,7 +2,8 @@
 
 dates     as people write them in eight ways, "Tuesday, 3rd May 2016", to 2016-05-03; days of 1900 to 2099.
 numbers   in words, "twelve thousand and seven", to digits; 0 to 999,999.
-addition  of two decimal numbers, "38.25+4.7", to "42.95"; up to 99.99.
+addition  of two decimal numbers, "38.25+4.7", to "42.95"; up to 99.99: the first symbol needs all carries.
+          Least digit first, "52.83+07.4" to "59.24", with two decimals always, each symbol needs one carry.
 reversal  of 20 random letters of ten; with attention, and from the last state alone [1].
 
 Exact: the share of new pairs, none of which was in training, whose answer is right from the first symbol to the end,
@@ -71,6 +72,12 @@ def addition(rng):
     return "+".join(f"{c / 100:g}" for c in (a, b)), f"{(a + b) / 100:g}"
 
 
+def backwards(rng):
+    """Two decimal numbers and their sum, least digit first."""
+    a, b = (int(rng.integers(10000)) for _ in range(2))
+    return "+".join(f"{c / 100:.2f}"[::-1] for c in (a, b)), f"{(a + b) / 100:.2f}"[::-1]
+
+
 def reversal(rng):
     """A random word, and the same backwards."""
     word = "".join(rng.choice(list("abcdefghij"), 20))
@@ -81,6 +88,7 @@ TASKS = {  # pairs to learn from, settings
     "dates": (dates, 4000, {}),
     "numbers": (numbers, 4000, {}),
     "addition": (addition, 20000, {"hidden_layer_sizes": (128,)}),
+    "addition, least digit first": (backwards, 20000, {"max_iter": 60}),
     "reversal": (reversal, 4000, {}),
     "reversal, attention=None": (reversal, 4000, {"attention": None}),
 }

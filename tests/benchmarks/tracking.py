@@ -40,11 +40,11 @@ MODELS = {  # how it learns from a chunk: options of partial_fit, "window" or "n
     "NARX, forgetting=0.99": (NARXRegressor(**NARX, training="open_loop"), {"forgetting": 0.99}),
     "NARX, refitted to the last 300 rows": (NARXRegressor(**NARX, training="open_loop"), "window"),
     "NARX, KalmanFilter": (NARXRegressor(**NARX, solver=KALMAN, max_iter=10), {}),
-    "NARX, OnlineGradient": (NARXRegressor(**NARX, solver=OnlineGradient(0.003), max_iter=30), {}),
+    "NARX, OnlineGradient": (NARXRegressor(**NARX, solver=OnlineGradient(), max_iter=20), {}),
     "ARX, partial_fit": (ARXRegressor([1], 2), {}),
     "ARX, forgetting=0.98 (RLS)": (ARXRegressor([1], 2), {"forgetting": 0.98}),
     "Elman, KalmanFilter": (ElmanRegressor(**FED, solver=KALMAN), {}),
-    "Elman, OnlineGradient": (ElmanRegressor(**(FED | {"max_iter": 20}), solver=OnlineGradient(0.1)), {}),
+    "Elman, OnlineGradient": (ElmanRegressor(**(FED | {"max_iter": 20}), solver=OnlineGradient()), {}),
     "Elman, partial_fit (Adam)": (ElmanRegressor(**FED), {}),
     "GRU, KalmanFilter": (GRURegressor(**FED, solver=KALMAN), {}),
     "ESN, RecursiveLeastSquares(0.99)": (

@@ -393,7 +393,9 @@ class DelayLearner(Embedding, Learner):
         loss = self._loss(net, series, kinds[-1], alpha, dtype)
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
-        if fresh and not closed:  # begin with the best readout of the random features
+        # Begin with the best readout of the random features, but not where gradients of single rows follow: its large
+        # weights, which cancel each other, make these steep in some directions and leave nothing of the others.
+        if fresh and not closed and not self.learns_rows():
             exact = loss
             if dtype != np.float64:
                 exact = self._loss(net, series, kinds[-1], alpha)
