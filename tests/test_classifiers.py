@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import tsrnn
 from tsrnn._models.lstm import cell
+from tsrnn._models.recurrent import RecurrentLearner
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import Teaching, TrackLoss
 from tsrnn._series.units import Series
@@ -394,3 +395,25 @@ def test_a_flip_flop_runs_by_itself():
     for name, lags in (("NARXClassifier", 1), ("ElmanClassifier", 0), ("GRUClassifier", 0)):
         model = clone(SMALL[name]).set_params(output_lags=lags, max_iter=200).fit(X[:600], y[:600])
         assert model.score(X[600:], y[600:]) > 0.99, name
+
+
+def test_of_many_sequences_without_names_whole_ones_are_held_back(monkeypatch):
+    """What stands at the ends alone, as the answer in a copying task, is learnt, too."""
+
+    def hold(*args, **options):
+        with pytest.raises(KeyboardInterrupt):
+            tsrnn.ElmanClassifier((2,)).fit(*args, **options)
+        return [s.held for s in seen]
+
+    def learn(self, net, series, *rest):
+        seen[:] = series
+        raise KeyboardInterrupt
+
+    seen = []
+    monkeypatch.setattr(RecurrentLearner, "learn", learn)
+    X, y = sums(20 * 30)
+    held = hold(list(X.reshape(20, 30, 1)), list(y.reshape(20, 30)))
+    assert [h.all() for h in held] == [h.any() for h in held]
+    assert sum(h.all() for h in held) == 3
+    named = hold(X, y, groups=np.repeat(np.arange(20), 30))
+    assert all(h.sum() == 4 and h[-4:].all() for h in named)

@@ -8,7 +8,10 @@ of Adam and squared loss.  DLinear without its moving mean: a ridge for each cha
 
 Target: within 2 % of the better of the two.
 
-    python tests/benchmarks/long_horizon.py [--horizons 96 720] [--epochs 4] [--rows 8760] [--H 64]
+    python tests/benchmarks/long_horizon.py [--horizons 96 720] [--epochs 4] [--rows 8760] [--H 64] [--file hourly.csv
+        --channels one another ...]
+
+``--file`` : another table of hourly rows, in time's order, of which ``--channels`` are taken; gaps get the last value.
 
 [1] S. Lin et al., "SegRNN: Segment recurrent neural network for long-term time series forecasting", arXiv:2308.11200.
 [2] A. Zeng, M. Chen, L. Zhang, Q. Xu, "Are transformers effective for time series forecasting?", AAAI 2023.
@@ -18,6 +21,7 @@ import argparse
 import time
 
 import numpy as np
+import pandas as pd
 import torch
 from common import table
 from sklearn.linear_model import Ridge
@@ -31,9 +35,10 @@ CONTEXT, W, BATCH, RATE, EVERY = 336, 24, 64, 0.002, 12
 CHANNELS = ["power", "ghi", "ghi_clear", "temperature"]
 
 
-def load(rows):
+def load(rows, file, channels):
     """Training rows (rows, C), and test rows with the history of the first."""
-    V = load_solar_plant().frame[CHANNELS].ffill().fillna(0.0).to_numpy(float)
+    frame = load_solar_plant().frame if file is None else pd.read_csv(file)
+    V = frame[channels].ffill().fillna(0.0).to_numpy(float)
     old, new = V[:rows], V[rows - CONTEXT : rows + rows // 2]
     mean, scale = old.mean(axis=0), old.std(axis=0)
     return (old - mean) / scale, (new - mean) / scale
@@ -70,7 +75,7 @@ def segments(old, new, n, given):
         skip_connections=False, scale=None, batch_size=BATCH, max_iter=given.epochs, early_stopping=False, tol=0.0,
         solver=Adam(RATE, schedule="cosine"), alpha=0.0, random_state=0,
     )  # fmt: skip
-    model.fit(None, old.T.ravel(), groups=np.repeat(CHANNELS, len(old)))
+    model.fit(None, old.T.ravel(), groups=np.repeat(given.channels, len(old)))
     origins = np.arange(CONTEXT, len(new) - n + 1, EVERY)
     return np.stack([model.trajectories(None, v, n, origins=origins, start="cold").forecast for v in new.T])
 
@@ -127,9 +132,11 @@ def main():
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rows", type=int, default=8760)
     parser.add_argument("--H", type=int, default=64)
+    parser.add_argument("--file")
+    parser.add_argument("--channels", nargs="*", default=CHANNELS)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    old, new = load(given.rows)
+    old, new = load(given.rows, given.file, given.channels)
     rows = []
     for n in given.horizons:
         truth = np.stack([windows(v, n, EVERY)[1] for v in new.T])
@@ -144,7 +151,11 @@ def main():
             print(*rows[-1], flush=True)
         *others, ours = mean.values()
         rows[-1].append(f"{100 * (ours / min(others) - 1):+.1f} % of the better")
-    table("Far horizons", ["rows", "model", "MSE", "MAE", f"MSE of {', '.join(CHANNELS)}", "CPU s", ""], rows)
+    table(
+        "Far horizons",
+        ["rows", "model", "MSE", "MAE", f"MSE of {', '.join(given.channels)}", "CPU s", ""],
+        rows,
+    )
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
 SHORT = 64  # new rows of a series, up to which many series are followed side by side
 MOST_STRETCHES, LEAST_HELD = 4, 20  # that are held back of a series, and rows of each
+LEAST_SERIES = 3  # that are held back whole, of many without names
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
 _one_row_calls = WeakKeyDictionary()
@@ -364,7 +365,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         net = learner.net(filled_width(self.missing, self.n_features_in_), _n_outputs(form, goal))
         before = self._before(learner, net, form)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
-        held = self._hold_back(learner, table, counts)
+        held = self._hold_back(learner, table, counts, form)
         learnt = counts if learner.learns_held else counts & ~held
         units, filled, Xz, Z = self._learn_units(learner, table, goal, learnt, before, form)
         series = [Series(Xz[p], Z[p], table.weight[p], held[p]) for p in pieces]
@@ -539,12 +540,20 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         counts = {} if vocabulary is None else vocabulary.counts
         return learner.of_symbols(counts, len(classes.labels) if exclusive else 0)
 
-    def _hold_back(self, learner, table, counts):
-        """Choose rows for validation, (N,) bool: of each series the last share of those that count, or stretches."""
+    def _hold_back(self, learner, table, counts, form):
+        """Choose rows for validation, (N,) bool: of each series the last share of those that count, or stretches.
+
+        Of many series that nothing names and that get labels: whole series, for others like them will come, and what
+        is to be learnt may stand at their ends alone.
+        """
         share = stretches if learner.learns_held else last_share
-        held = np.zeros(len(counts), bool)
-        for part in table.parts:
-            held[part.rows] = share(counts[part.rows], learner.held_share)
+        held, anonymous = np.zeros(len(counts), bool), table.form != "table" and form.classes is not None
+        whole = learner.learns_held and anonymous and len(table.parts) * learner.held_share >= LEAST_SERIES
+        for k, part in enumerate(table.parts):
+            if whole:
+                held[part.rows] = (k + 1) * learner.held_share // 1 > k * learner.held_share // 1
+            else:
+                held[part.rows] = share(counts[part.rows], learner.held_share)
         return held
 
     def _learn_units(self, learner, table, goal, counts, before, form):

@@ -150,7 +150,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         rows, for a quarter of the iterations that led to them. (Intervals come from the held rows, and the weights
         before.)
     validation_fraction : float, default=0.15
-        Share of the rows that are held back: the last ones of each quarter of a series, if those are 20 or more.
+        Share of the rows that are held back: the last ones of each quarter of a series, if those are 20 or more. Of
+        labels of 20 and more sequences that nothing names (a list, a 3-D array), whole sequences.
     n_iter_no_change : int, default=40
         See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
     n_jobs : int or None, default=None
