@@ -154,7 +154,7 @@ def test_what_is_refused():
             NARXRegressor((2,), solver=KalmanFilter(), training="closed_loop"),
             "in open loop, but training='closed_loop'",
         ),
-        (tsrnn.LRURegressor(solver=KalmanFilter()), "units see each other"),
+        (tsrnn.LRURegressor(solver=KalmanFilter(), layer_norm=True), "units see each other"),
         (tsrnn.EncoderDecoderRegressor(solver=KalmanFilter()), "does not train EncoderDecoderRegressor"),
     ):
         with pytest.raises(ValueError, match=words):
