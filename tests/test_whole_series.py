@@ -184,7 +184,7 @@ def test_attention_finds_the_row_that_matters():
     assert [len(a) for a in weights] == [20] * 50
     np.testing.assert_allclose(np.sum(weights, axis=1), 1.0, rtol=1e-12)
     assert np.mean([a.argmax() == x[:, 1].argmax() for a, x in zip(weights, series[100:])]) > 0.9
-    with pytest.raises(ValueError, match="it has pooling='last' and one y a series"):
+    with pytest.raises(ValueError, match="it has pooling='both' and one y a series"):
         small("GRUClassifier").set_params(max_iter=1).fit(X, Y).attention_weights(X)
     with pytest.raises(ValueError, match="pooling='attention'"):
         tsrnn.export.to_torch(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))
@@ -225,7 +225,18 @@ def test_the_shape_of_y_decides():
     x, rows = np.array([x[:8] for x in X]), np.repeat(Y[:, None], 8, axis=1)
     a_row = small("GRUClassifier").fit(x, rows)
     assert a_row.predict(x).shape == (80, 8)
-    assert small("GRUClassifier").fit(x, Y).predict(x).shape == (80,)
+    a_series = small("GRUClassifier").fit(x, Y)
+    assert a_series.predict(x).shape == (80,)
+    assert not a_row._dynamics().net.bidirectional
+    assert (
+        a_series._dynamics().net.bidirectional
+    )  # and "auto" takes as many epochs as it is given, of all series
+    assert (a_series.n_iter_, len(a_series.validation_curve_)) == (60, 0)
+    one_way = small("GRUClassifier", bidirectional=False).fit(x, Y)
+    assert one_way.params_[0].W.shape == a_series.params_[0].W.shape
+    assert len(one_way.params_) < len(a_series.params_)
+    with pytest.raises(TypeError, match="bidirectional='both' is neither True nor False"):
+        small("GRUClassifier", bidirectional="both").fit(x, Y)
     assert [len(v) for v in small("GRUClassifier").fit(list(x), list(rows)).predict(list(x))] == [8] * 80
 
 

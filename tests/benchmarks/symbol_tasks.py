@@ -9,26 +9,33 @@ Reber. Embedded Reber grammar [1, task 1], one symbol ahead: right where every l
 Copy. Copying memory [1, 2]: ten of eight symbols, T blanks, a mark, and the ten again: the share of the last ten right,
     running freely.
 Dyck-2. Well-formed words of two kinds of brackets, to depth 8: the share of closing brackets whose kind is right.
+Parity. A label a row: whether the bits so far have an odd sum; trained on 5 to 20 bits, tested on 80: the share of
+    words all of whose labels are right.
+Sum. A label a row: the next bit of the sum of two numbers, of which each row has a bit, the lowest first; likewise.
+
+The torch LSTM (``--torch``) has the units, epochs, batches and steps of ours and reads the last step; MiniRocket
+(``--rocket``, of aeon) sees symbols as ones in their places, for what has a label a series: 6a and 6b.
 
 Nothing is tuned on what is tested: settings are written here once.
 
 [1] S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997.
 [2] M. Arjovsky, A. Shah, Y. Bengio, "Unitary evolution recurrent neural networks", ICML 2016.
 
-    python tests/benchmarks/symbol_tasks.py [--quick]
+    python tests/benchmarks/symbol_tasks.py [--quick] [--only 6a,6b,Reber,copy,Dyck-2,parity,sum] [--seeds 1]
+        [--models LSTM,GRU] [--torch] [--rocket]
 """
 
-import sys
+import argparse
 import time
 
 import numpy as np
-from common import table
+from common import table, torch
 
 from tsrnn import Adam, GRUClassifier, LSTMClassifier
 
 
-QUICK = "--quick" in sys.argv
-CLASSES = (("LSTM", LSTMClassifier), ("GRU", GRUClassifier))
+CLASSES = {"LSTM": LSTMClassifier, "GRU": GRUClassifier}
+TASKS = ("6a", "6b", "Reber", "copy", "Dyck-2", "parity", "sum")
 REBER = {0: "TP", 1: "SX", 2: "TV", 3: "XS", 4: "PV", 5: "E"}  # legal symbols of a node
 NEXT = {  # node and symbol -> node
     (0, "T"): 1, (0, "P"): 2, (1, "S"): 1, (1, "X"): 3, (2, "T"): 2, (2, "V"): 4,
@@ -107,38 +114,152 @@ def closed_right(model, word):
     return float(np.mean([")]"[int(p[k, kinds[1]] > p[k, kinds[0]])] == word[k] for k in closing]))
 
 
-def tasks(kind):
-    """{task: share that is right}."""
-    rng, found, few = np.random.default_rng(0), {}, 10 if QUICK else 1
+def bits(n, kind, shortest, longest, rng):
+    """Rows of bits, arrays (n_timesteps, 1 or 2), and a label of each: of parity, or of the sum."""
+    series, labels = [], []
+    for _ in range(n):
+        x = rng.integers(0, 2, (rng.integers(shortest, longest + 1), 1 if kind == "parity" else 2))
+        if kind == "parity":
+            y = np.cumsum(x[:, 0]) % 2
+        else:
+            carry, y = 0, np.empty(len(x), int)
+            for t, total in enumerate(x.sum(axis=1)):
+                y[t], carry = (total + carry) % 2, (total + carry) // 2
+        series.append(x.astype(float))
+        labels.append(y)
+    return series, labels
+
+
+def ones(series):
+    """Symbols as ones in their places, arrays (n_timesteps, 8)."""
+    return [(s == np.array(list("abcdXYEB"))).astype(np.float32) for s in series]
+
+
+class TorchLSTM:
+    """The net of ``LSTMClassifier((32,))`` that reads the last step, in torch."""
+
+    def __init__(self, epochs, seed):
+        self.epochs, self.seed = epochs, seed
+
+    def _scores(self, series):
+        rows = [torch.tensor(s) for s in series]
+        packed = torch.nn.utils.rnn.pack_sequence(rows, enforce_sorted=False)
+        return self.head(self.net(packed)[1][0][0])
+
+    def fit(self, series, labels):
+        """Train with Adam, as ours."""
+        torch.manual_seed(self.seed)
+        self.classes, codes = np.unique(labels, return_inverse=True)
+        X, codes, rng = ones(series), torch.tensor(codes), np.random.default_rng(self.seed)
+        self.net, self.head = torch.nn.LSTM(8, 32), torch.nn.Linear(32, len(self.classes))
+        parameters = [*self.net.parameters(), *self.head.parameters()]
+        solver = torch.optim.Adam(parameters, lr=0.005)
+        fading = torch.optim.lr_scheduler.CosineAnnealingLR(solver, self.epochs)
+        for _ in range(self.epochs):
+            order = rng.permutation(len(X))
+            for k in range(0, len(X), 32):
+                batch = order[k : k + 32]
+                solver.zero_grad()
+                scores = self._scores([X[i] for i in batch])
+                torch.nn.functional.cross_entropy(scores, codes[batch]).backward()
+                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+                solver.step()
+            fading.step()
+        return self
+
+    def score(self, series, labels):
+        """Share that is right."""
+        with torch.no_grad():
+            return float(np.mean(self.classes[self._scores(ones(series)).argmax(dim=1)] == labels))
+
+
+class Rocket:
+    """MiniRocket, of series as long as the longest of training, padded in front."""
+
+    def __init__(self, epochs, seed):
+        self.seed = seed
+
+    def fit(self, series, labels):
+        """Learn."""
+        from aeon.classification.convolution_based import MiniRocketClassifier
+
+        self.length = max(map(len, series))
+        self.model = MiniRocketClassifier(random_state=self.seed).fit(self._cube(series), labels)
+        return self
+
+    def _cube(self, series):
+        n = self.length
+        return np.array([np.pad(x, ((n - len(x), 0), (0, 0))).T for x in ones(series)])
+
+    def score(self, series, labels):
+        """Share that is right."""
+        return float(np.mean(self.model.predict(self._cube(series)) == labels))
+
+
+def order_task(make, marks, few, seed):
+    """6a, 6b: the share right of new sequences."""
+    rng = np.random.default_rng(seed)
+    model = make(60 // few).fit(*temporal_order(2000 // few, marks, rng))
+    return model.score(*temporal_order(1000 // few, marks, rng))
+
+
+def task(name, kind, few, seed):
+    """The share that is right of a task, after training on new data."""
+    rng = np.random.default_rng(seed)
+    if name in ("6a", "6b"):
+        return order_task(
+            lambda epochs: kind((32,), max_iter=epochs, random_state=seed), 2 + (name == "6b"), few, seed
+        )
     solver = Adam(0.003, clip_norm=1.0, schedule="cosine")
-    common = {"solver": solver, "layer_norm": True, "early_stopping": False, "random_state": 0}
-    for name, marks in (("6a", 2), ("6b", 3)):
-        model = kind((32,), max_iter=60 // few, **common).fit(*temporal_order(2000 // few, marks, rng))
-        found[name] = model.score(*temporal_order(1000 // few, marks, rng))
-    words = [reber(rng) for _ in range(1000 // few)]
-    model = kind((32,), output_lags=1, max_iter=60 // few, **common).fit(
-        None, [np.array(word) for word, _ in words]
+    common = {"solver": solver, "layer_norm": True, "early_stopping": False, "random_state": seed}
+    if name == "Reber":
+        words = [reber(rng) for _ in range(1000 // few)]
+        model = kind((32,), output_lags=1, max_iter=60 // few, **common)
+        model.fit(None, [np.array(word) for word, _ in words])
+        return legal_share(model, *zip(*(reber(rng) for _ in range(200 // few))))
+    if name == "copy":
+        T = 100
+        model = kind((64,), output_lags=1, sequence_length=T + 21, max_iter=100 // few, **common)
+        model.fit(None, copying(2000 // few, T, rng))
+        words = copying(50 // few, T, rng)
+        return float(np.mean([np.mean(model.sample(10, 0, prefix=w[:-10]) == w[-10:]) for w in words]))
+    if name == "Dyck-2":
+        model = kind((32,), output_lags=1, max_iter=60 // few, **common).fit(
+            None, dyck(1000 // few, 40, 8, rng)
+        )
+        return closed_right(model, dyck(100 // few, 40, 8, rng))
+    model = kind(
+        (16,), solver=Adam(0.01, clip_norm=1.0, schedule="cosine"), max_iter=100 // few, random_state=seed
     )
-    found["Reber"] = legal_share(model, *zip(*(reber(rng) for _ in range(200 // few))))
-    T = 100
-    model = kind((64,), output_lags=1, sequence_length=T + 21, max_iter=100 // few, **common)
-    model.fit(None, copying(2000 // few, T, rng))
-    found["copy"] = float(np.mean([
-        np.mean(model.sample(10, 0, prefix=word[:-10]) == word[-10:]) for word in copying(50 // few, T, rng)
-    ]))  # fmt: skip
-    model = kind((32,), output_lags=1, max_iter=60 // few, **common).fit(None, dyck(1000 // few, 40, 8, rng))
-    found["Dyck-2"] = closed_right(model, dyck(100 // few, 40, 8, rng))
-    return found
+    model.fit(*bits(1000 // few, name, 5, 20, rng))
+    X, Y = bits(200, name, 80, 80, rng)
+    return float(np.mean([np.array_equal(a, b) for a, b in zip(model.predict(X, start="zeros"), Y)]))
 
 
-def main():
+def main(options):
     """Print the table."""
-    rows = []
-    for name, kind in CLASSES:
-        began = time.process_time()
-        rows.append([name, *tasks(kind).values(), time.process_time() - began])
-    table("Share right", ["model", "6a", "6b", "Reber", "copy, T = 100", "Dyck-2", "CPU s"], rows)
+    names, rows, few = options.only.split(","), [], 10 if options.quick else 1
+    for name in options.models.split(","):
+        for seed in range(options.seeds):
+            began = time.process_time()
+            found = [task(which, CLASSES[name], few, seed) for which in names]
+            rows.append([f"{name}, seed {seed}", *found, time.process_time() - began])
+    for name, kind in [("torch", TorchLSTM)] * options.torch + [("MiniRocket", Rocket)] * options.rocket:
+        for seed in range(options.seeds):
+            began, found = time.process_time(), dict.fromkeys(names, np.nan)
+            for which in {"6a", "6b"}.intersection(names):
+                found[which] = order_task(
+                    lambda epochs, kind=kind, seed=seed: kind(epochs, seed), 2 + (which == "6b"), few, seed
+                )
+            rows.append([f"{name}, seed {seed}", *found.values(), time.process_time() - began])
+    table("Share right", ["model", *names, "CPU s"], rows)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default=",".join(TASKS))
+    parser.add_argument("--models", default=",".join(CLASSES))
+    parser.add_argument("--seeds", type=int, default=1)
+    for flag in ("--quick", "--torch", "--rocket"):
+        parser.add_argument(flag, action="store_true")
+    main(parser.parse_args())

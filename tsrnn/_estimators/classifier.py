@@ -95,7 +95,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             raise ValueError(
                 f"delay={self.delay!r} is for a label a row, but y has one a series: give delay=0."
             )
-        if self.delay and (learner.sees_y or getattr(self, "bidirectional", False)):
+        if self.delay and (learner.sees_y or getattr(self, "bidirectional", False) is True):
             why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
         return super()._for_y(learner, form, table)

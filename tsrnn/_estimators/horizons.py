@@ -662,7 +662,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 f"strategy={self.strategy!r} sees past y as inputs, but {type(model).__name__} has none: give "
                 "strategy='recursive', or an estimator with input_lags."
             )
-        if names.get("bidirectional"):
+        if names.get("bidirectional") is True:
             raise ValueError(
                 "bidirectional=True reads a series from both ends, and so no forecast can be made from its end: give "
                 "an estimator with bidirectional=False."

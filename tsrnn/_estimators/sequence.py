@@ -423,7 +423,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         before, rng = self._before(learner, net, form), self._random_state()
         before = before if before is not None and before.form.whole else None
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
-        held = some_of_each(form.classes, table.y, counts, learner.held_share, rng)
+        held = some_of_each(form.classes, table.y, counts, learner.held_of_whole(counts.sum()), rng)
         units, series = self._learn_whole_units(table, goal, counts, held, before, form)
         learner = _in_scale(learner, units)
         with one_thread:

@@ -362,7 +362,7 @@ class ElmanParameters(LaggedParameters):
                 )
         unlike = (
             self.layer_norm,
-            self.bidirectional,
+            self.bidirectional is True,
             recurrent_lags(self) != (1,),
             self.readout_hidden_layer_sizes,
         )

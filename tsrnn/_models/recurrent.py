@@ -74,6 +74,8 @@ AGAIN = 4  # one over the share of the best iterations, spent on what was held b
 EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"
 BATCH = 32  # series a mini-batch
+WHOLE_EPOCHS = 100  # by default, over series with one y each
+FEW = 1000  # such series, of which fewer are worth more in training than held back
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 
 
@@ -98,11 +100,11 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     output_lags : int, sequence of int or "auto", default=0
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
         autoregressive. "auto", here and for inputs: those by which a linear model forecasts best. See ``lags_``.
-    bidirectional : bool, default=False
+    bidirectional : bool or "auto", default="auto"
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
-        ``partial_fit`` or warm start.
-    pooling : {"last", "mean", "max", "both", "attention"}, default="last"
+        ``partial_fit`` or warm start. "auto": where y has one value a series.
+    pooling : {"last", "mean", "max", "both", "attention"}, default="both"
         How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
         (additive attention); see ``attention_weights``.
@@ -140,15 +142,16 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
         through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
         among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
-        series, with dropout, scheduled sampling, or a loss with kinks.
+        series, with dropout, scheduled sampling, or a loss with kinks. Where y has one value a series it is
+        ``Adam(0.005, clip_norm=1.0, schedule="cosine")``, and its epochs are as many as ``max_iter``.
     max_iter : int or None, default=None
         Most epochs, or iterations of L-BFGS; in all, where ``solver="auto"`` takes Adam and then L-BFGS. Training that
         meets the limit before it has converged gives a ``ConvergenceWarning``. None: 300; of "auto" 300 epochs and
-        1500 iterations of L-BFGS.
+        1500 iterations of L-BFGS, or 100 epochs where y has one value a series.
     early_stopping : bool, default=True
         Hold back some rows, watch the loss on them, stop when it rises and keep the best weights; these then learn all
         rows, for a quarter of the iterations that led to them. (Intervals come from the held rows, and the weights
-        before.)
+        before.) Of series with one y each some are held back, but of fewer than 1000 none: each counts more.
     validation_fraction : float, default=0.15
         Share of the rows that are held back: the last ones of each quarter of a series, if those are 20 or more. Of
         labels of 20 and more sequences that nothing names (a list, a 3-D array), whole sequences.
@@ -195,8 +198,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     convolution: Convolution | Sequence[Convolution] | None = None
     input_lags: Lags = 0
     output_lags: Lags = 0
-    bidirectional: bool = False
-    pooling: str = "last"
+    bidirectional: bool | str = "auto"
+    pooling: str = "both"
     skip_connections: bool = False
     initial_state: str = "zeros"
     dropout: float = 0.0
@@ -279,7 +282,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RecurrentLearner(Embedding, Learner):
-    """The parameters of a recurrent net, parsed, and its training."""
+    """The parameters of a recurrent net, parsed, and its training.   whole : whether y has one value a series."""
 
     hidden: tuple
     input_lags: tuple
@@ -288,6 +291,7 @@ class RecurrentLearner(Embedding, Learner):
     loss: object
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
+    whole: bool = field(default=False, kw_only=True)
     usual = EPOCHS  # epochs, where the user gives no limit
 
     @property
@@ -322,6 +326,16 @@ class RecurrentLearner(Embedding, Learner):
 
     learns_held = True
 
+    @property
+    def bidirectional(self):
+        """Whether units read each series from its end, too."""
+        given = self.p.bidirectional
+        return self.whole and getattr(self.p, "init", None) is None if isinstance(given, str) else given
+
+    def held_of_whole(self, n):
+        """Return the share of n series with one y each that is held back."""
+        return self.held_share if n >= FEW else 0.0
+
     def for_scale(self, scale):
         """Return the learner of y over a scale (O,), of a loss with a log link."""
         return replace(self, loss=self.loss.scaled(scale))
@@ -335,7 +349,7 @@ class RecurrentLearner(Embedding, Learner):
             self.hidden,
             self.input_lags,
             self.output_lags,
-            self.p.bidirectional,
+            self.bidirectional,
             self.p.skip_connections,
             link_of(self.loss),
             symbols,
@@ -586,17 +600,20 @@ class RecurrentLearner(Embedding, Learner):
             return PooledRecurrentLoss(net, series, mean[0], p.pooling, teaching, dtype, **options)
 
         validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
+        # The steps of "auto" fade as epochs go by: a loss that falls no more is none to stop at before.
+        patience = np.inf if chooses_solver(p) and validate is None else p.n_iter_no_change
         B, monitors = BATCH if p.batch_size == "auto" else p.batch_size, []
         with self._threads_of_one() as pool:
             for solver, limit in self._whole_solvers(net, series):
                 objective = loss(traits(solver).dtype, B=B, pool=pool)
                 name = type(solver).__name__
                 with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell, name)
+                    monitor = Monitor(theta, limit, p.tol, patience, validate, tell, name)
                     moments = run_solver(solver, objective, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
-        warn_if_cut_short(p.max_iter, monitors[-1])
+        if not chooses_solver(p):
+            warn_if_cut_short(p.max_iter, monitors[-1])
         dynamics = self._pooled(net, settled(net, theta, series), mean)
         trained = Trained(dynamics, *curves(monitors), moments, stages=stages_of(monitors))
         return Attempt(trained, monitors[-1].best)
@@ -612,7 +629,7 @@ class RecurrentLearner(Embedding, Learner):
                 "'lbfgs' or 'adam'."
             )
         if chooses_solver(self.p):
-            return [(Adam(0.005, clip_norm=1.0), self.limit)]
+            return [(Adam(0.005, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS)]
         return [(resolve_solver(self.p.solver), self.limit)]
 
     def fade(self, trained, share):
@@ -676,7 +693,8 @@ class RecurrentNetwork(Attending):
             check_number("batch_size", self.batch_size, 1, integer=True)
         check_jobs(self.n_jobs)
         check_embedding(self)
-        check_flag("bidirectional", self.bidirectional)
+        if not (isinstance(self.bidirectional, str) and self.bidirectional == "auto"):
+            check_flag("bidirectional", self.bidirectional)
         check_flag("layer_norm", self.layer_norm)
         learner = RecurrentLearner(self, hidden, *lags, self._cell(), loss)
         self._check_together(learner)
@@ -709,7 +727,7 @@ class RecurrentNetwork(Attending):
                 f"training={self.training!r} is for a net that sees its own output: give output_lags >= 1."
             )
         check_open_loop(learner.loss, learner.sees_y, self.training)
-        if self.bidirectional and learner.sees_y:
+        if learner.bidirectional and learner.sees_y:
             raise ValueError(
                 "bidirectional=True reads a series from both ends, so the outputs cannot be fed back: give "
                 "output_lags=0."
@@ -721,7 +739,11 @@ class RecurrentNetwork(Attending):
         plain = (
             plain and not (self.skip_connections and self.readout_hidden_layer_sizes) and not self.convolution
         )
-        if plain and learner.cell.has_sensitivities and not (self.bidirectional or self.orthogonal_penalty):
+        if (
+            plain
+            and learner.cell.has_sensitivities
+            and not (learner.bidirectional or self.orthogonal_penalty)
+        ):
             return
         raise ValueError(
             f"solver={self.solver!r} is for the squared loss in open loop, of a net that reads forward, whose units "
@@ -729,6 +751,10 @@ class RecurrentNetwork(Attending):
             "leak_rate, convolution, recurrent_lags, readout_hidden_layer_sizes with skip_connections, no reset before "
             "the product): give solver='auto', 'lbfgs' or 'adam', or leave these out."
         )
+
+    def _for_y(self, learner, form, table):
+        learner = super()._for_y(learner, form, table)
+        return replace(learner, whole=True) if form.whole else learner
 
     @property
     def params_(self):

@@ -160,6 +160,10 @@ class Learner:
     whole_scale = True  # whether scaled values must stay within what training can hold
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
+    def held_of_whole(self, n):
+        """Return the share of n series with one y each that is held back for validation."""
+        return self.held_share
+
     def of_symbols(self, categories, n_labels):
         """Return the learner for columns of X with codes, {column: categories}, and exclusive labels."""
         if categories:

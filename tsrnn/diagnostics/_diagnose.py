@@ -759,7 +759,7 @@ def _known_ahead(estimator, names, settings):
     """Note if forecasts see rows that come after they are made."""
     first = settings.first
     notes = []
-    if getattr(estimator, "bidirectional", False):
+    if getattr(estimator, "bidirectional", False) is True:
         notes.append("Look at bidirectional=True: each forecast sees the inputs of all later rows.")
     if names and settings.sees_inputs and first < max(settings.horizons):
         forecasts = f"forecasts of more than {_rows_of(first)}" if first else "the forecasts"

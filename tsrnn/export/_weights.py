@@ -173,12 +173,10 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
             f"state_dict has, beside the recurrent net {net!r}, {sorted(names)}: give that of a module with one Linear "
             "and nothing else that learns, but Embeddings."
         )
-    params = {"bidirectional": len(directions) == 2, **variant, **params}
+    model = _made(model_class, len(directions) == 2, {**variant, **params}, X, y)
     if starts:
-        params["initial_state"] = "learned"
-    return _fitted(
-        model_class(**params), Foreign(blocks, readout, tables), X, y, classes, (x_scaler, y_scaler)
-    )
+        model.set_params(initial_state="learned")
+    return _fitted(model, Foreign(blocks, readout, tables), X, y, classes, (x_scaler, y_scaler))
 
 
 def _beside(arrays, names):
@@ -324,10 +322,8 @@ def from_keras(weights, X, y, *, classes=None, x_scaler=None, y_scaler=None, **p
         W, U = (a.reshape(len(a), G, H).swapaxes(0, 1)[order] for a in (W, U))
         b, second = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
         blocks.append(_block(W, U, b, second, inner, np.empty((0, H))))
-    params = {"bidirectional": len(V) == 2 * H, **variant, **params}
-    return _fitted(
-        model_class(**params), Foreign(blocks, Dense(V, c), []), X, y, classes, (x_scaler, y_scaler)
-    )
+    model = _made(model_class, len(V) == 2 * H, {**variant, **params}, X, y)
+    return _fitted(model, Foreign(blocks, Dense(V, c), []), X, y, classes, (x_scaler, y_scaler))
 
 
 def to_keras(model):
@@ -418,10 +414,19 @@ def _counterpart(framework, n_gates, classes, inner=None):
     )
 
 
+def _made(model_class, both, params, X, y):
+    """Make an estimator for a net of one or both directions, which reads the last row, where y has one a series."""
+    if one_a_series(X, y, None, params.get("series")):
+        params = {"pooling": "last", "bidirectional": both, **params}
+    return model_class(**{**({"bidirectional": True} if both else {}), **params})
+
+
 def _fitted(model, given, X, y, classes, scalers):
     """Give an estimator the weights of a ``Foreign`` net, and let it follow X, y.   scalers : pairs, of x and of y."""
     blocks, (given, form) = given.blocks, _as_ours(model, given, X, y, classes)
-    settings = {"hidden_layer_sizes": tuple(w.U.shape[1] for w in blocks[:: 1 + model.bidirectional])}
+    settings = {
+        "hidden_layer_sizes": tuple(w.U.shape[1] for w in blocks[:: 1 + learner_of(model).bidirectional])
+    }
     if given.tables:
         settings["embedding_size"] = given.tables[0].shape[1]
     settings = model.set_params(**settings).get_params(deep=False)
@@ -453,9 +458,9 @@ def _as_ours(model, given, X, y, classes):
     whole = one_a_series(X, y, None, model.series)
     _, vocabulary = model._learn_categories(gather(X, None if whole else y, None, None, model.series).X)
     form = Form(1, None, "table", [], None, whole, vocabulary)
-    if whole and model.pooling == "attention":
+    if whole and model.pooling in ("both", "attention"):
         raise ValueError(
-            "pooling='attention' has weights that the net has not: give 'last', 'mean' or 'max'."
+            f"pooling={model.pooling!r} has weights that the net has not: give 'last', 'mean' or 'max'."
         )
     if classes is None:
         return given, form
@@ -563,7 +568,10 @@ def _folded(model, framework):
         "convolution": net.front is not None,
         "readout_hidden_layer_sizes": any(block.dense for block in net.blocks),
         "ensemble='mean'": sum(lowest) > 1 + net.bidirectional,
-        "pooling='attention'": getattr(model._dynamics(), "pooling", None) == "attention",
+        **{
+            f"pooling={word!r}": getattr(model._dynamics(), "pooling", "") == word
+            for word in ("attention", "both")
+        },
     }
     for option, present in absent.items():
         if present:
