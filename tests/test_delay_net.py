@@ -7,12 +7,15 @@ from numba import config
 
 from tsrnn import NARXRegressor, Pinball
 from tsrnn._estimators.sequence import Series
+from tsrnn._models.delay_network import DelayLearner
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as kernels
 from tsrnn._nets import delay_loss as _delay_loss
 from tsrnn._nets.delay import free_runs, make_plan, run
+from tsrnn._nets.delay_linear import SHARES, trusted_share
 from tsrnn._nets.delay_loss import WindowLoss as Objective
 from tsrnn._training.losses import resolve_loss
+from tsrnn.datasets import make_narendra
 
 
 # name -> n_inputs, n_outputs, hidden, activation, input_lags, output_lags, layer_lags
@@ -457,3 +460,48 @@ def test_windows_are_read_in_place():
         objective = Objective(plan, [make_series(plan, 3000)], 1, False, 0.0, np.float32)
         sizes.append(sum(a.nbytes for a in (objective.x, objective.y, objective.w)))
     assert sizes[0] == sizes[1] == 3000 * 6 * 4
+
+
+# ---------------------------------------------------------------------------------------- beside the linear model
+
+
+class HeldErrors:
+    """A held loss of a net whose errors are some rows (M,), beside those of the linear model."""
+
+    def __init__(self, linear, net):
+        self.linear, self.net = linear, net
+
+    def squares(self, share):
+        return (share * self.net + (1 - share) * self.linear) ** 2, np.ones(len(self.net))
+
+
+@pytest.mark.parametrize(
+    ("net", "share"),
+    [(0.5, 1.0), (1.05, 0.0), ("one row", 0.0), ("opposite", 0.5), ("nan", 0.0)],
+)
+def test_a_net_is_trusted_as_far_as_its_gain_is_no_chance(net, share):
+    linear = np.random.default_rng(0).normal(size=200)
+    if net == "one row":  # in which alone the net is better
+        linear[20] = 30.0
+        errors = 1.05 * linear
+        errors[20] = 0.0
+    elif net == "opposite":
+        errors = -linear
+    else:
+        errors = float(net) * linear
+    assert trusted_share([HeldErrors(linear, errors)], SHARES) == share
+
+
+def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):
+    X, y = make_narendra(160, random_state=0)
+    held = slice(136, 160)
+    y[held] += 0.3 * X[held, 0]
+    errors = []
+    for learns in (True, False):
+        if not learns:
+            monkeypatch.setattr(DelayLearner, "_learn_held", lambda self, made, series: made.theta)
+        model = NARXRegressor((4,), random_state=0).fit(X, y)
+        assert len(model.params_) == 2  # the net has a share
+        out = model.predict_ahead(X, y, steps=1, start="cold")
+        errors.append(np.mean((out - y)[held] ** 2))
+    assert errors[0] < 0.9 * errors[1]

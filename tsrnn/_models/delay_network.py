@@ -16,7 +16,7 @@ from .._estimators.parameters import Sizes, SymbolParameters, TrainedParameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, abreast, make_plan
-from .._nets.delay_linear import blend, likely_penalty, ridge
+from .._nets.delay_linear import SHARES, blend, likely_penalty, ridge, trusted_share
 from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
@@ -63,7 +63,6 @@ TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a
 ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
 SMOOTH = 10.0  # decay from which a Bayesian solver starts: from next to none, many weights first fit few noisy rows
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the net beside the linear model
 
 
 class DelayParameters(SymbolParameters, TrainedParameters):
@@ -259,14 +258,13 @@ class DelayLearner(Embedding, Learner):
         made, judged = Made(net, best.theta, best.decay), None
         if self.weighs_linear and not net.symbols and judge is not None:
             made, before_held = self._beside_linear(made, series)
-            if before_held is not None:
-                judged = DelayDynamics(before_held, made.net, mean, self.input_lag)
+            judged = DelayDynamics(before_held, made.net, mean, self.input_lag)
         information, net = None, made.net
         moments = best.moments if len(made.theta) == len(best.theta) else None
         solver = traits(self._solver(net, series))
         exact = solver.dtype == np.float64 and solver.batches != "rows"
         if self.is_squared and exact and not net.symbols and _is_small(net, series):
-            information = self._information(made, series)
+            information = self._information(made, _nothing_held(series))
         dynamics = DelayDynamics(settled(net, made.theta, series), net, mean, self.input_lag)
         carry, how = Carry(moments, information), {"n_fitted": n_fitted, "judged": judged}
         return Trained(dynamics, *curves(best.monitors), carry, stages=stages_of(best.monitors), **how)
@@ -284,25 +282,36 @@ class DelayLearner(Embedding, Learner):
         return make_plan(net.n_inputs, net.n_outputs, hidden, self.activation, *lags, True)
 
     def _beside_linear(self, made, series):
-        """What the net and the linear model make together, by the shares that forecast the held rows best.
+        """What the net and the linear model make together, by the share of the net that the held rows warrant.
 
-        The linear model has then learnt the held rows, too. Returns that, and theta as it was before it did or None.
+        Both have then learnt the held rows, too. Returns that, and theta of the result as it was before they did.
         """
         net, theta, decay = made
         lags = self.input_lags, self.output_lags
         linear = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
         wide = self._with_lags(net)
-        judge = self._validation(wide, series, self._stages(wide, series)[:2])
         before, _ = self._ridge(linear, series)
+        held = self._held_losses(wide, series, self._stages(wide, series)[:2])
         choices = [blend(wide, net, theta, before, share) for share in SHARES]
-        best = int(np.argmin([judge(choice) for choice in choices]))
-        if SHARES[best] == 1.0:
-            return made, None
+        share = trusted_share(held, choices)
+        later = self._learn_held(made, series) if share > 0.0 else theta
+        if share == 1.0:
+            return Made(net, later, decay), theta
         after, alpha = self._ridge(linear, _nothing_held(series))
         rest = linear.views(np.full(linear.size, alpha))[-1]
         rest.b[:] = 0.0
-        decay = blend(wide, net, decay, rest, SHARES[best])
-        return Made(wide, blend(wide, net, theta, after, SHARES[best]), decay), choices[best]
+        decay = blend(wide, net, decay, rest, share)
+        judged = choices[SHARES.index(share)]
+        return Made(wide, blend(wide, net, later, after, share), decay), judged
+
+    def _learn_held(self, made, series):
+        """Theta of a small net after steps of recursive Gauss-Newton on the held rows, as ``learn_more`` takes."""
+        net, theta, _ = made
+        if not _is_small(net, series):
+            return theta
+        held = [s._replace(w=np.where(s.held, s.w, 0.0)) for s in series]
+        loss = self._loss(net, _nothing_held(held), open_loop(net), 0.0)
+        return assimilate(loss, theta, self._information(made, series))[0] if loss.n else theta
 
     def _ridge(self, linear, series):
         """(W, b) of the linear model of the rows that are not held back, and its penalty, that of most evidence."""
@@ -332,9 +341,9 @@ class DelayLearner(Embedding, Learner):
         return wide, best._replace(theta=theta, decay=decay, moments=None)
 
     def _information(self, made, series):
-        """J'J + decay (P, P), of all rows, those that were held back too."""
+        """J'J + decay (P, P), of the rows that are not held back."""
         net, theta, decay = made
-        loss = self._loss(net, _nothing_held(series), open_loop(net), 0.0)
+        loss = self._loss(net, series, open_loop(net), 0.0)
         information = loss.gauss_newton(theta)[2] + np.diag(decay)
         if self.hidden:  # J'J holds near theta only: no direction is free to go far
             information += TRUST * np.diag(information).mean() * np.eye(net.size)
@@ -418,10 +427,7 @@ class DelayLearner(Embedding, Learner):
         After the first stage it is a geometric mean, over one step ahead, free runs as long as in training and
         free runs as long as the held rows: what closed-loop training gains must be more than it loses elsewhere.
         """
-        if len(kinds) > 1:
-            kinds = [kinds[0], kinds[-1], (_longest_held(series), True)]
-        held = [self._loss(net, series, kind, 0.0, held=True) for kind in kinds]
-        held = [loss for loss in held if loss.n]
+        held = self._held_losses(net, series, kinds)
         if not held:
             return None
 
@@ -430,6 +436,13 @@ class DelayLearner(Embedding, Learner):
             return geometric_mean([loss.sum_of_squares(theta) / (2 * loss.weight) for loss in held])
 
         return validate
+
+    def _held_losses(self, net, series, kinds):
+        """The losses on the validation rows by which theta is judged; see ``_validation``."""
+        if len(kinds) > 1:
+            kinds = [kinds[0], kinds[-1], (_longest_held(series), True)]
+        losses = [self._loss(net, series, kind, 0.0, held=True) for kind in kinds]
+        return [loss for loss in losses if loss.n]
 
     def _runs_worse_and_worse(self, net, series, theta, kind):
         """Whether free runs as long as the held rows are far worse than those as long as in training."""

@@ -64,9 +64,10 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         to longer runs while, on the validation rows, long free runs are far worse than those trained.
     skip_connections : bool or "auto", default="auto"
         Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. "auto": the
-        net is trained without, if it sees lags of y, and then blended with the linear model of its lags, by shares that
-        forecast the rows held back best, one step ahead and in free runs; so it is never much worse than that; a
-        Bayesian solver starts from a decay of 10 or more. Where no rows are held back, with another loss than the
+        net is trained without, if it sees lags of y, and then blended with the linear model of its lags: by the share
+        that forecasts the rows held back best, one step ahead and in free runs, less of the net as far as its gain
+        there may be chance. Both learn these rows in the end. A Bayesian solver starts from a decay of 10 or more.
+        Where no rows are held back, with another loss than the
         squared one, with error_lags or categories in X, there is no linear model.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.

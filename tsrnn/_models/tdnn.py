@@ -99,9 +99,10 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     ----------
     skip_connections : bool or "auto", default="auto"
         Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net. "auto":
-        it does, and what came of it is then blended with the linear model of those lags alone, with the shares of the
-        two that predict the rows held back best; so it is never much worse than that; a Bayesian solver starts from a
-        decay of 10 or more. Where no rows are held back, with another loss than the squared one or categories in X, it
+        it does, and what came of it is then blended with the linear model of those lags alone: by the share that
+        predicts the rows held back best, less of the net as far as its gain there may be chance. Both learn these rows
+        in the end. A Bayesian solver starts from a decay of 10 or more. Where no rows are held back, with another loss
+        than the squared one or categories in X, it
         is True.
 
     See Also

@@ -156,6 +156,18 @@ class WindowLoss:
             total += 2 * self.loss(out, self.y, self.w, at * self.O, np.empty_like(out))
         return total
 
+    def squares(self, theta):
+        """Square the errors of the rows of all samples; returns them, weighted, (n T,), and the weights (n T,)."""
+        T, O = self.steps, self.plan.n_outputs
+        y, w, found, weights = self.y.reshape(-1, O), self.w.reshape(-1, O), [], []
+        for at in self._blocks(self.everything):
+            _, h = self._forward(theta, at, T, self.closed)
+            rows = at[:, None] + np.arange(T)  # (B, T)
+            out = h[-len(at) * T * O :].reshape(T, len(at), O).swapaxes(0, 1)
+            found.append(np.sum(w[rows] * (out - y[rows]) ** 2, axis=2).ravel())
+            weights.append(w[rows].sum(axis=2).ravel())
+        return np.concatenate(found), np.concatenate(weights)
+
     def solve_linear(self, theta, decay):
         """Return theta (P,) with the output layer, in which it is linear, optimal given the others."""
         if self.closed or self.plan.symbols:
