@@ -45,9 +45,10 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     horizon : int, default=24
         Rows to forecast.
     candidates : "auto" or list of estimators, default="auto"
-        Beside autoregressions, smoothing and naive forecasts: "auto" tries NARX, ESN and GRU nets where there are rows
-        enough; a list has estimators of tsrnn (which see the calendar and the inputs known ahead) and any regressors
-        of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty list adds none.
+        Beside autoregressions, smoothing and naive forecasts: "auto" tries NARX, ESN and GRU nets and gradient boosting
+        where there are rows enough; a list has estimators of tsrnn (which see the calendar and the inputs known ahead)
+        and any regressors of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty list
+        adds none.
     time_budget : float, default=60
         Seconds. The candidates tried depend on counts of rows and weights, which stand for seconds on a slow core, so
         that the result is the same on any machine; only if the clock itself runs out are the others left out, with a

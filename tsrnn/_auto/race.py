@@ -2,7 +2,7 @@
 
     1. naive forecasts, the mean; autoregressions by a search over lags, differences, penalties (``linear.py``)
     2. exponential smoothing, where series are short
-    3. nets and foreign regressors: on the last stretch; those that are far behind there are dropped, others run all
+    3. nets and regressors (trees): on the last stretch; those that are far behind there are dropped, others run all
     4. the few whose mean is best; their weights by step (``blend.py``), shrunk to equal ones of the best of each kind
 
 The budget counts work in nominal seconds, from counts of rows and weights; a clock only stops what would not end.
@@ -34,9 +34,11 @@ PRIOR = 20  # independent errors' worth of belief that the best of each kind are
 MOST_ROWS = 50_000  # of many series, on which candidates are compared
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
+LONGEST_SEASON = 340  # rows of a season of smoothing: a week of half-hours
 PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
 FREE_ROWS = 850  # below which nets rarely pay
 LEAST_WORK = 0.3  # nominal seconds
+NOTHING = 1e9  # the penalty of a ridge regression that learns no coefficient
 
 
 class Runner(NamedTuple):
@@ -149,10 +151,10 @@ def _finish(field, runners):
 
 
 def _kind(candidate):
-    """Return the kind of a cheap candidate, whose best is always blended; None for others."""
+    """Return the kind of a candidate of which the best is always blended; None for others."""
     if isinstance(candidate, Linear):
         return "linear", candidate.recipes[0].differences
-    return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing)) else None
+    return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing, Foreign)) else None
 
 
 def _blend(field, wrong, near, kinds, at):
@@ -201,7 +203,7 @@ def _different(trials):
 
 
 def _smooth(field):
-    """Propose exponential smoothing with and without the first season, of y and of its logarithm or root."""
+    """Propose exponential smoothing with each season and without, of y and of its logarithm or root."""
     lengths = [len(block) for block in field.blocks]
     if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
         return []
@@ -209,7 +211,7 @@ def _smooth(field):
     first = min(fold.cut for fold in field.stretches[0] if len(fold.origins))
     periods = [
         1,
-        *(p for p in field.clock.seasons[:1] if p <= 60 and 2 * p < first),
+        *(p for p in field.clock.seasons if p <= LONGEST_SEASON and 2 * p < first),
     ]  # two make the first season
     return [Smoothing(g, p) for g in transforms for p in periods]
 
@@ -233,6 +235,7 @@ def _nets(field, recipes, candidates, random_state):
     lags["input_lags"] = 0 if D else ()
     levels, changes = {"target_transform": target or None}, {"target_transform": [*target, Difference(1)]}
     seeded = {"random_state": random_state}
+    boosting = HistGradientBoostingRegressor(**seeded)
     echo = ESNRegressor(200, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
     return [
         Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
@@ -242,8 +245,12 @@ def _nets(field, recipes, candidates, random_state):
             1e-4 * pairs + 0.3,
             "TDNN(16) on ARX",
         ),
+        Foreign(boosting, recipes, 1.1e-4 * pairs + 0.5, "gradient boosting on ARX"),
         Foreign(
-            HistGradientBoostingRegressor(**seeded), recipes, 2.2e-4 * pairs + 0.5, "gradient boosting on ARX"
+            boosting,
+            [_naive_recipe(r, field.clock.seasons) for r in recipes],
+            1.1e-4 * pairs + 0.5,
+            "gradient boosting on lags",
         ),
         Net(NARXRegressor((8,), training="open_loop", **lags, **changes), "NARX(8)", 5e-4 * n_rows * O + 0.3),
         Net(
@@ -252,6 +259,22 @@ def _nets(field, recipes, candidates, random_state):
             1e-3 * n_rows * O + 1.0,
         ),
     ]
+
+
+def _naive_recipe(recipe, seasons):
+    """Return a recipe with the same lags that forecasts the last season, or the last value, as it was.
+
+    A regressor then sees the whole of y, in which effects of its level are not hidden by a linear model.
+    """
+    return recipe._replace(
+        differences=tuple(seasons[:1]) or (1,),
+        penalty=NOTHING,
+        detail=0,
+        input_lags=(),
+        shapes=(),
+        half_life=np.inf,
+        pooling=np.inf,
+    )
 
 
 def _few(lags, seasons):
