@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
-from tsrnn._auto import blend, smoothing
+from tsrnn._auto import blend, race, smoothing
 from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
@@ -286,6 +286,22 @@ def test_field_compares_with_the_better_naive():
         assert (fold[0].origins >= fold[0].cut).all()  # nothing that is forecast was learnt
     for fold, after in pairwise(field.stretches):
         assert fold[0].origins.max() < after[0].cut + 1
+
+
+def test_smoothing_is_tried_with_each_season():
+    week = np.sin(2 * np.pi * np.arange(900) / 168) ** 3 + np.sin(2 * np.pi * np.arange(900) / 24)
+    clock = seasons.Calendar(1 / 24, (24, 168), 900)
+    block = Block(week[:, None], np.empty((950, 0)), np.empty((950, 0)), None, np.arange(950), clock)
+    assert {smooth.period for smooth in race._smooth(make_field([block], clock, 24))} == {1, 24, 168}
+
+
+@pytest.mark.parametrize(("periods", "last"), [((), 1), ((7, 14), 7)])
+def test_trees_on_lags_correct_a_naive_forecast(periods, last):
+    block = block_of(Y[:400].to_numpy() - 20)
+    (naive,) = fit([block], race._naive_recipe(Recipe((1, 2, 7), (), half_life=0.5), periods), 0, [400])
+    origins, steps = np.array([300, 400]), np.arange(5)
+    expected = block.levels(None)[origins[:, None] - last + steps % last, 0]
+    np.testing.assert_allclose(forecast(naive, block, 0, 0, origins, 5), expected, atol=0.2)
 
 
 def test_errors_leave_out_what_was_not_measured():
@@ -579,6 +595,7 @@ def test_nets_take_part():
     board = model.leaderboard_
     assert "ESN(200)" in board.index
     assert np.isfinite(board.loc["ESN(200)", "error"]) or "behind" in board.loc["ESN(200)", "note"]
+    assert {"gradient boosting on ARX", "gradient boosting on lags"} <= set(board.index)
     assert (board.note[~np.isfinite(board.error)] != "").all()
 
 
