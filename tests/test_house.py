@@ -233,6 +233,20 @@ def naive():
     )
 
 
+class Labelled:
+    """An array with coordinates, as xarray has them."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.ndim, self.dtype = values, values.shape, values.ndim, values.dtype
+        self.coords, self.to_pandas = {"time": HOURS}, None
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
 WARN = {  # calls that warn, each of them for one reason
     "a fit that diverges": lambda: fitted(DIVERGES),
     "a fit that ends at max_iter": lambda: fitted(tsrnn.TDNNRegressor((2,), max_iter=1, random_state=0)),
@@ -249,6 +263,7 @@ WARN = {  # calls that warn, each of them for one reason
     "an index of words in cross-validation": lambda: cross_val_score(
         ARX, FRAME.set_axis([f"row {k}" for k in range(len(y))]), y, cv=CV
     ),
+    "coordinates that are no index": lambda: clone(ARX).fit(Labelled(X), y),
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
     "a model that loses to a naive one": naive,

@@ -2,6 +2,7 @@
 
 import datetime
 import pickle
+import re
 import sys
 import tracemalloc
 import warnings
@@ -9,6 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 
 import tsrnn
@@ -390,6 +392,45 @@ def test_dates_are_no_targets(container):
         arx().fit(None, TARGETS[container]())
     with pytest.raises(TypeError, match=r"^y holds"):
         arx().fit(None, wave).update(None, TARGETS[container]())
+
+
+BOOLEANS = {
+    "objects": lambda truth: truth.astype(object),
+    "list": lambda truth: truth.tolist(),
+    "objects with None": lambda truth: pd.Series([None, *truth[1:].tolist()], dtype=object),
+    "a column of objects": lambda truth: pd.DataFrame({"a": wave, "b": truth.astype(object)}),
+    "nullable": lambda truth: pd.Series(truth, dtype="boolean"),
+    "categories": lambda truth: pd.Series(pd.Categorical(truth)),
+    "Arrow's, in pandas": lambda truth: pyarrow() and pd.Series(truth, dtype="bool[pyarrow]"),
+    "Arrow": lambda truth: pyarrow().array(truth),
+    "polars": lambda truth: polars().Series("y", truth),
+}
+
+
+@pytest.mark.parametrize("container", BOOLEANS)
+def test_booleans_are_told(container):
+    with pytest.warns(UserWarning, match="y is boolean: it is regressed"):
+        arx().fit(None, BOOLEANS[container](wave > 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        arx().fit(None, wave.tolist()).update(None, wave.astype(object))
+
+
+def test_values_without_rows_are_refused():
+    for X, y, name in ((x[:, None], np.array(3.0), "y"), (np.array(3.0), wave, "X")):
+        with pytest.raises(TypeError, match=f"^{name} is a single value"):
+            tsrnn.ARXRegressor().fit(X, y)
+    with pytest.raises(TypeError, match=r"^y is sparse, .* give y.toarray\(\)"):
+        tsrnn.ARXRegressor().fit(x[:, None], csr_array(wave[:, None]))
+
+
+def test_the_cure_of_dates_as_values():
+    for X, cure in (
+        (pd.DataFrame({"ds": hours, "x": x}), "X.set_index('ds')"),
+        (polars().DataFrame({"x": x, "ds": hours.to_pydatetime().tolist()}), "X.to_pandas().set_index('ds')"),
+    ):
+        with pytest.raises(TypeError, match=re.escape(cure)):
+            tsrnn.ARXRegressor().fit(X, wave)
 
 
 def test_numbers_of_every_container():

@@ -45,8 +45,11 @@ def plain_values(v, name):
         kinds = {None: "datetime64 or timedelta64"}
     if kinds:
         column, kind = next(iter(kinds.items()))
-        where = "" if column is None else f" in column {column!r}"
-        raise TypeError(f"{name} holds {kind}{where}: give numbers, and stamps as the index.")
+        where, cure = "" if column is None else f" in column {column!r}", ""
+        if column is not None and (isinstance(v, pd.DataFrame) or hasattr(v, "to_pandas")):
+            to_pandas = "" if isinstance(v, pd.DataFrame) else ".to_pandas()"
+            cure = f", for example {name}{to_pandas}.set_index({column!r})"
+        raise TypeError(f"{name} holds {kind}{where}: give numbers, and stamps as the index{cure}.")
     return v
 
 
@@ -56,7 +59,9 @@ def _kinds(v):
     if hasattr(schema, "types"):  # Arrow's table or batch
         return dict(zip(schema.names, schema.types))
     dtypes = getattr(v, "dtypes", None)
-    if dtypes is not None and np.ndim(dtypes) == 1:  # pandas' and polars' frames; a label may be there twice
+    if (
+        hasattr(v, "columns") and np.ndim(dtypes) == 1
+    ):  # pandas' and polars' frames; a label may be there twice
         kinds = {}
         for column, dtype in zip(v.columns, dtypes):
             kinds[column] = f"{kinds.get(column, '')}{_kind(dtype)}"
@@ -92,6 +97,19 @@ def _has_numpy_dates(v):
     return any(isinstance(value, (np.datetime64, np.timedelta64)) for value in values.ravel())
 
 
+def _has_booleans(y):
+    """Return whether a column is of booleans, by its dtype or as objects, or a list is."""
+    kinds = {str(kind).lower().removesuffix("[pyarrow]") for kind in _kinds(y).values()}
+    if kinds & {"bool", "boolean"}:
+        return True
+    if isinstance(y, pd.DataFrame):
+        return any(_has_booleans(y.iloc[:, k]) for k, kind in enumerate(y.dtypes) if kind.kind == "O")
+    is_list = isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], (bool, np.bool_))
+    if "object" in kinds or is_list:
+        return pd.api.types.infer_dtype(np.ravel(np.asarray(y, object)), skipna=True) == "boolean"
+    return False
+
+
 def check_y(y):
     """Return Y (N, O) in float64, NaN where there is no value, and its original dimensions."""
     if _is_ready(y):
@@ -99,7 +117,7 @@ def check_y(y):
         return Y.reshape(len(Y), -1), Y.ndim
     with about("y"):
         y = plain_values(y, "y")
-    if any(str(kind).lower() in ("bool", "boolean") for kind in _kinds(y).values()):
+    if _has_booleans(y):
         warn("y is boolean: it is regressed as 0 and 1. For labels take a classifier, such as GRUClassifier.")
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y

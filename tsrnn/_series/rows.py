@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
 from .._warn import warn
@@ -93,8 +94,9 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     if getattr(X, "ndim", 0) == 3 or (X is None and getattr(y, "ndim", 0) == 3):
         _told_once(groups, column, "a 3-D array")
         return _from_cube(X, y, weight)
-    _check_equally_long("X", X)
-    _check_equally_long("y", y)
+    for argument, v in (("X", X), ("y", y)):
+        _check_has_rows(argument, v)
+        _check_equally_long(argument, v)
     _refuse_series_of_one_dimension(X, y)
     keys, names = _keys(X, y, groups, column)
     if column is not None:
@@ -137,6 +139,8 @@ def one_a_series(X, y, groups=None, column=None):
     """
     if X is None or y is None or isinstance(y, str):
         return False
+    _check_has_rows("X", X)
+    _check_has_rows("y", y)
     if _is_list(X):
         if isinstance(y, (list, tuple)):
             return len(y) == len(X) and all(np.ndim(value) == 0 for value in y)
@@ -214,6 +218,11 @@ def _is_same_index(X, y):
 def _read(v, name, told, several):
     """Return the stamps that one argument carries, or None."""
     index = getattr(v, "index", None)
+    if hasattr(v, "coords") and hasattr(v, "to_pandas") and len(v.coords):  # xarray's
+        warn(
+            f"The coordinates of {name} ({', '.join(map(str, v.coords))}) are not read as time: rows are taken as one "
+            f"step apart, and neither gaps nor their order are seen. Give {name}.to_pandas()."
+        )
     if not isinstance(index, pd.Index) or (several and is_default(index)):
         return None
     read = numbers(index, name, told)
@@ -383,6 +392,14 @@ def _is_list(v, least=2):
         return False
     pandas = all(isinstance(s, (pd.DataFrame, pd.Series)) for s in v)
     return pandas or all(isinstance(s, (np.ndarray, pd.DataFrame)) and s.ndim >= least for s in v)
+
+
+def _check_has_rows(name, v):
+    """Raise for a single number, and for a sparse y."""
+    if getattr(v, "ndim", 1) == 0:
+        raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row a time step.")
+    if name == "y" and issparse(v):
+        raise TypeError("y is sparse, but dense data is required: give y.toarray().")
 
 
 def _check_equally_long(name, v):
