@@ -9,7 +9,7 @@ import pytest
 from recurrent_nets import CELLS, naive_cell
 from sklearn.base import clone
 
-from tsrnn import EncoderDecoderRegressor, PersistenceRegressor
+from tsrnn import EncoderDecoderRegressor, GRURegressor, PersistenceRegressor
 from tsrnn._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._nets.segments import make_segmented
@@ -275,11 +275,15 @@ def test_attention_display(model):
     display = AttentionDisplay.from_estimator(model, X[NEW], y[NEW], origin=2, cmap="magma")
     np.testing.assert_array_equal(display.mesh_.get_array().reshape(weights[2].shape), weights[2])
     assert display.mesh_.get_cmap().name == "magma"
-    assert display.ax_.get_xlim() == (0.5 - weights.shape[2], 0.5)
+    assert display.ax_.get_xlim() == (0.5 - 12, 0.5)  # rows, of segments too
+    assert display.ax_.get_ylim() == (0.5, 4.5)
     mean = AttentionDisplay.from_estimator(model, X[NEW], y[NEW], ax=display.ax_)
     np.testing.assert_array_equal(mean.weights, weights.mean(axis=0))
-    with pytest.raises(ValueError, match="PersistenceRegressor has no attention"):
-        AttentionDisplay.from_estimator(PersistenceRegressor().fit(None, y[OLD]), None, y[NEW])
+    for other in (PersistenceRegressor().fit(None, y[OLD]), GRURegressor()):
+        with pytest.raises(
+            ValueError, match=r"Regressor has no steps that attend .* there is PoolingDisplay"
+        ):
+            AttentionDisplay.from_estimator(other, None, y[NEW])
 
 
 def test_intervals_bounds_panels_and_holes(model):

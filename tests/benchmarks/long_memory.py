@@ -6,9 +6,9 @@ Copying task (Arjovsky, Shah, Bengio 2016): 10 symbols of 8, T blanks, a sign, a
 guessing gives an accuracy of 12.5 %.
 Digits pixel by pixel (Le, Jaitly, Hinton 2015, with scikit-learn's digits in place of MNIST): images of 8 x 8 pixels
 are drawn larger, to T pixels or a little less, 32 x 32 for T = 1024, and read pixel by pixel; one label each.
-Each net learns one set of sequences for as many epochs, and is judged on new ones.
+Each net learns one set of ``--n`` sequences for as many epochs, and is judged on new ones.
 
-    python tests/benchmarks/long_memory.py adding|copying|digits T [--epochs 60] [--models lru,long,gru,lstm]
+    python tests/benchmarks/long_memory.py adding|copying|digits T [--epochs 60] [--n 1000] [--models lru,long,gru,lstm]
 
 lru : LRU as it is by default.   long : with eigenvalues of 0.9 to 0.999, as is advised for hundreds of rows.
 """
@@ -44,18 +44,18 @@ def make_copying(n, T, seed):
     return np.eye(ALPHABET + 2)[read], y
 
 
-def adding(kind, options, T, epochs):
+def adding(kind, options, T, epochs, n):
     """Mean squared error on new sequences."""
-    (X, y), (X_new, y_new) = (make_adding_problem(n, T, random_state=n) for n in (3000, 500))
+    (X, y), (X_new, y_new) = (make_adding_problem(m, T, random_state=m) for m in (n, 500))
     model = getattr(tsrnn, f"{kind}Regressor")(
         (32,), max_iter=epochs, solver=tsrnn.Adam(3e-3, clip_norm=1.0), random_state=0, **options
     ).fit(X, y)
     return model, f"mean squared error {np.mean((model.predict(X_new) - y_new) ** 2):.5f}"
 
 
-def copying(kind, options, T, epochs):
+def copying(kind, options, T, epochs, n):
     """Accuracy of the symbols of new sequences."""
-    (X, y), (X_new, y_new) = (make_copying(n, T, n) for n in (2000, 200))
+    (X, y), (X_new, y_new) = (make_copying(m, T, m) for m in (n, 200))
     weight = np.where(y < 0, 0.02, 1.0)
     model = getattr(tsrnn, f"{kind}Classifier")(
         (64,),
@@ -70,13 +70,13 @@ def copying(kind, options, T, epochs):
     return model, f"accuracy {100 * np.mean((np.array(model.predict(list(X_new))) == y_new)[wanted]):.1f} %"
 
 
-def digits(kind, options, T, epochs):
-    """Accuracy of the labels of new images, of which there are 797."""
+def digits(kind, options, T, epochs, n):
+    """Accuracy of the labels of 797 new images; n : up to 1000, to learn from."""
     images, y = load_digits(return_X_y=True)
     side = int(np.sqrt(T)) // 8
     X = np.kron(images.reshape(-1, 8, 8), np.ones((side, side))).reshape(len(y), -1, 1)
     order = np.random.default_rng(0).permutation(len(y))
-    old, new = order[:1000], order[1000:]
+    old, new = order[:n], order[1000:]
     model = getattr(tsrnn, f"{kind}Classifier")((32,), max_iter=epochs, random_state=0, **options).fit(
         X[old], y[old]
     )
@@ -88,11 +88,12 @@ if __name__ == "__main__":
     parser.add_argument("task", choices=("adding", "copying", "digits"))
     parser.add_argument("T", type=int)
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--models", default="lru,gru,lstm")
+    parser.add_argument("--n", type=int, default=1000)
+    parser.add_argument("--models", default="lru,long,gru,lstm")
     given = parser.parse_args()
     for word in given.models.split(","):
         begin = time.process_time()
-        model, result = globals()[given.task](*KINDS[word], given.T, given.epochs)
+        model, result = globals()[given.task](*KINDS[word], given.T, given.epochs, given.n)
         seconds = time.process_time() - begin
         print(f"{given.task} T = {given.T:4} {word:7} {result}  {seconds / len(model.loss_curve_):6.2f} s an epoch, "
               f"{len(model.loss_curve_)} epochs", flush=True)  # fmt: skip

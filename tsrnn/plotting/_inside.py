@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from .._estimators.attending import Attending
 from .._estimators.through import see_through
 from ..diagnostics import lag_importance, response
 from ._style import (
@@ -137,6 +138,8 @@ class AttentionDisplay:
         Of one forecast, or the mean of many, or one answer, from ``attention_weights`` of an encoder-decoder.
     read, written : sequence, optional
         The symbols of the sequence and of the answer, in whose place they stand.
+    segment_length : int, default=1
+        Rows of a step, and of what it looks at.
 
     Attributes
     ----------
@@ -155,8 +158,9 @@ class AttentionDisplay:
     (5, 22)
     """
 
-    def __init__(self, weights, read=None, written=None):
+    def __init__(self, weights, read=None, written=None, segment_length=1):
         self.weights, self.read, self.written = weights, read, written
+        self.segment_length = segment_length
 
     @classmethod
     def from_estimator(cls, estimator, X, y=None, *, origin=None, ax=None, **mesh_kw):
@@ -176,8 +180,11 @@ class AttentionDisplay:
         display : AttentionDisplay
         """
         estimator, X = see_through(estimator, X)
-        if not hasattr(estimator, "attention_weights"):
-            raise ValueError(f"{type(estimator).__name__} has no attention: give an EncoderDecoderRegressor.")
+        if isinstance(estimator, Attending) or not hasattr(estimator, "attention_weights"):
+            raise ValueError(
+                f"{type(estimator).__name__} has no steps that attend to rows: give an EncoderDecoderRegressor or "
+                "EncoderDecoderClassifier; for pooling='attention' there is PoolingDisplay."
+            )
         if hasattr(estimator, "symbols_"):
             k = 0 if origin is None else origin
             written = estimator.predict([X[k]])[0] if y is None else y[k]
@@ -186,7 +193,8 @@ class AttentionDisplay:
                 ax, **mesh_kw
             )
         weights = estimator.attention_weights(X, y)
-        return cls(weights.mean(axis=0) if origin is None else weights[origin]).plot(ax, **mesh_kw)
+        one = weights.mean(axis=0) if origin is None else weights[origin]
+        return cls(one, segment_length=estimator.segment_length or 1).plot(ax, **mesh_kw)
 
     def plot(self, ax=None, **mesh_kw):
         """Draw the map.
@@ -205,7 +213,8 @@ class AttentionDisplay:
         ax = axes(ax, figsize=(7, 3.6))
         weights = np.asarray(self.weights)
         steps, context = weights.shape
-        back, ahead = np.arange(-context, 1) + 0.5, np.arange(steps + 1) + 0.5
+        rows = self.segment_length
+        back, ahead = rows * np.arange(-context, 1) + 0.5, rows * np.arange(steps + 1) + 0.5
         if self.written is not None:
             back = back + context
         self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": f"{SHADES}_r", "vmin": 0.0, **mesh_kw})
