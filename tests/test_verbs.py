@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from changed import give
 from public import others, paired
+from scipy.signal import lfilter
 from sklearn.base import clone
 from sklearn.ensemble import BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -29,6 +30,7 @@ from tsrnn import (
     NARXRegressor,
     TDNNRegressor,
 )
+from tsrnn._estimators.regressor import free_run
 from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn._nets.delay import make_plan, run
 from tsrnn._nets.delay_linear import blend
@@ -66,6 +68,13 @@ def fit(model, X=X[TRAIN], y=y[TRAIN], **kw):
     return clone(model).set_params(**kw).fit(X, y)
 
 
+def judged(fitted, X, y):
+    """What ``score`` compares where nothing tells that rows go on: y after the first ones, and the run from these."""
+    n = fitted.lead_
+    later = copy.deepcopy(fitted).update(None if X is None else X[:n], y[:n]) if n else fitted
+    return y[n:], later.predict(pd.DataFrame(index=range(len(y) - n)) if X is None else X[n:], start="end")
+
+
 def quiet(call):
     """The result of a call that must not warn."""
     with warnings.catch_warnings():
@@ -81,7 +90,9 @@ def test_free_run_of_a_driven_system():
     model = NARXRegressor(random_state=0).fit(X[TRAIN], y[TRAIN])
     error = model.predict(X[TEST]) - y[TEST]
     assert np.std(error) < 0.05 * np.std(y)
-    assert model.score(X[TEST], y[TEST]) == pytest.approx(r2_score(y[TEST], y[TEST] + error))
+    later = frame[TEST], series[TEST]
+    stamped = NARXRegressor(random_state=0).fit(frame[TRAIN], series[TRAIN])
+    assert stamped.score(*later) == pytest.approx(r2_score(y[TEST], y[TEST] + error))
 
 
 def test_defaults_on_measured_series():
@@ -166,7 +177,7 @@ def test_a_model_of_y_alone(kind, model):
     if kind != "None":
         np.testing.assert_allclose(fitted.predict(rows(TEST)), ahead, **exact)
     score = fitted.score(rows(TEST), target[TEST])
-    assert score == pytest.approx(r2_score(target[TEST], ahead))
+    assert score == pytest.approx(r2_score(*judged(fitted, rows(TEST), target[TEST])))
     fitted.update(rows(TEST), target[TEST]).partial_fit(rows(TEST), target[TEST])
 
 
@@ -424,8 +435,9 @@ def test_missing_y_in_later_rows(model):
     for steps in (1, 3):
         expected = fitted.predict_ahead(X[TEST], filled, steps=steps)
         np.testing.assert_allclose(fitted.predict_ahead(X[TEST], holes, steps=steps), expected, **exact)
-    known = np.isfinite(holes)
-    expected = r2_score(y[TEST][known], fitted.predict(X[TEST])[known])
+    measured, free = judged(fitted, X[TEST], holes)
+    known = np.isfinite(measured)
+    expected = r2_score(measured[known], free[known])
     assert fitted.score(X[TEST], holes) == pytest.approx(expected)
 
 
@@ -657,6 +669,43 @@ def test_arrays_go_on_from_the_end(model):
         np.testing.assert_allclose(fitted.predict(rows), fitted.predict(rows, start="end"), **exact)
 
 
+def test_a_second_experiment_is_judged_from_its_own_first_rows():
+    """Where nothing tells that rows go on; rows that do lose nothing, and stamps and words tell."""
+    model = ARXRegressor(1, 4)
+    rng = np.random.default_rng(3)
+    u = np.repeat(rng.uniform(-1, 1, 20), 50)
+    v = lfilter([0.0, 0.02], [1, -0.98], u) + 1e-4 * rng.normal(size=1000)
+    fitted = fit(model, u[:600, None], v[:600])
+    n = fitted.lead_
+    other, far = u[600:, None], v[600:] + 5 * 0.98 ** np.arange(400)  # the same system from elsewhere
+    assert r2_score(far, fitted.predict(other)) < 0.6
+    assert fitted.score(other, far) > 0.95
+    assert fitted.score(u[:600, None], v[:600]) > 0.95  # of training, too, which begins at rest
+    ordered = fitted.score(other, v[600:])
+    assert ordered == pytest.approx(r2_score(v[600:], fitted.predict(other)), abs=0.02)
+    changed = far.copy()
+    changed[n:] += 1
+    display = tsrnn.plotting.CompareDisplay.from_estimator(fitted, other, far)
+    run = display.runs["ARXRegressor"]
+    assert np.isnan(run[:n]).all()
+    np.testing.assert_array_equal(run, free_run(fitted, other, changed))  # y after them is not looked at
+    assert display.fits_["ARXRegressor"] == pytest.approx(tsrnn.diagnose(fitted, other, far).fit)
+    # who says where rows start, or has too few of them, is taken at his word
+    for start, rows in (("end", slice(0, 400)), ("cold", slice(0, 400)), ("auto", slice(0, 2 * n - 1))):
+        told = fit(model, u[:600, None], v[:600], start=start)
+        expected = r2_score(far[rows], told.predict(other[rows]))
+        assert told.score(other[rows], far[rows]) == pytest.approx(expected)
+    # of the other verbs that have y only the first rows feel the start: what looks back on them, and calibration
+    ahead = [fitted.predict_ahead(other, far, steps=3, start=start)[n + 2 :] for start in ("end", "cold")]
+    np.testing.assert_allclose(*ahead, **exact)
+    moved = copy.deepcopy(fitted).update(other[:50], far[:50])
+    ends = [
+        m.calibrate(other, far).trajectories(other, far, 2, level=80, method="split").intervals
+        for m in (fitted, moved)
+    ]
+    np.testing.assert_allclose(*(both[80][0][n:] for both in ends), **exact)
+
+
 @every
 def test_start_of_the_constructor_and_of_the_call(model):
     for start in ("end", "cold", "zeros", (X[TEST], y[TEST])):
@@ -846,11 +895,11 @@ def test_nearer_is_better(model):
 def test_score_with_weights_and_outputs(model):
     w = np.random.default_rng(0).uniform(size=100)
     fitted = fit(model)
-    expected = r2_score(y[TEST], fitted.predict(X[TEST]), sample_weight=w)
+    expected = r2_score(*judged(fitted, X[TEST], y[TEST]), sample_weight=w[fitted.lead_ :])
     assert fitted.score(X[TEST], y[TEST], sample_weight=w) == pytest.approx(expected)
     Y = np.c_[y, -(y**2)]
     fitted = fit(model, X[TRAIN], Y[TRAIN])
-    assert fitted.score(X[TEST], Y[TEST]) == pytest.approx(r2_score(Y[TEST], fitted.predict(X[TEST])))
+    assert fitted.score(X[TEST], Y[TEST]) == pytest.approx(r2_score(*judged(fitted, X[TEST], Y[TEST])))
 
 
 # ---------------------------------------------------------------------------------------- one row at a time
@@ -1113,8 +1162,9 @@ def test_score_reads_the_index_of_y_and_each_output_where_it_was_measured():
     model = fit(NARX, X[TRAIN], two[TRAIN])
     measured = two[TEST].copy()
     measured[::2, 0], measured[1::2, 1] = np.nan, np.nan
-    out = model.predict(X[TEST])
-    each = [r2_score(two[TEST][1::2, 0], out[1::2, 0]), r2_score(two[TEST][::2, 1], out[::2, 1])]
+    known, out = judged(model, X[TEST], measured)
+    valid = np.isfinite(known)
+    each = [r2_score(known[valid[:, o], o], out[valid[:, o], o]) for o in range(2)]
     assert model.score(X[TEST], measured) == pytest.approx(np.mean(each))
 
 

@@ -422,6 +422,9 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
     def score(self, X, y, sample_weight=None, groups=None):
         """Return the share of labelled rows whose label ``predict(X)`` hits; of several labels a row, all of them.
 
+        Where nothing tells that rows go on from those seen, the first labels are to start from, and not judged; see the
+        ``score`` of a regressor.
+
         Parameters
         ----------
         X, y, sample_weight, groups : as for ``fit``
@@ -437,7 +440,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             U = self._answers(fitted, X, groups)
         else:
             table = self._check_rows(fitted, X, y, groups, sample_weight)
-            Y, weight, U = table.y, table.weight, self._free_run(fitted, table, self.start)
+            Y, weight, (U, judged) = table.y, table.weight, self._judged_run(fitted, table, self.start)
+            Y = np.where(judged[:, None], Y, np.nan)
         labelled = np.isfinite(Y).all(axis=1)
         if not labelled.any():
             raise ValueError("y has no label, so there is nothing to score: give rows that have one.")

@@ -654,6 +654,14 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def score(self, X, y, sample_weight=None, groups=None):
         """Return R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
 
+        A second experiment must not be judged by the end of the first. So where nothing tells that rows go on from
+        those seen (``start="auto"`` and no stamps: a plain array after another), the first y, as many as the model
+        looks back on, are what the run starts from, and are not judged, if as many rows are left. Rows that do go on
+        lose nothing by it. The states of a recurrent net still go on: give ``start="estimate"`` where they cannot. The
+        fit of :func:`tsrnn.diagnostics.diagnose` and :class:`tsrnn.plotting.CompareDisplay` run so, too.
+        ``predict_ahead`` has the y of all rows: only as many first rows as it looks back on feel where they start.
+        ``calibrate`` begins from the mean, and its first rows only warm up.
+
         Parameters
         ----------
         X, y, sample_weight, groups : as for ``fit``
@@ -674,7 +682,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             out = fitted.units.target.inverse(self._answers(fitted, X, groups))
         else:
             table = self._check_rows(fitted, X, y, groups, sample_weight)
-            out, Y, weight = self._free_run(fitted, table, self.start), table.y, table.weight
+            (out, judged), Y, weight = self._judged_run(fitted, table, self.start), table.y, table.weight
+            Y = np.where(judged[:, None], Y, np.nan)
         valid = np.isfinite(Y)
         if not valid.any(axis=0).all():
             raise ValueError(
@@ -701,10 +710,12 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
 
 
 def free_run(model, X, y, start=None):
-    """Predict as ``model.predict(X)``, of rows whose known y only helps to find the start."""
+    """Run freely as ``model.score`` does; NaN in the first rows that it starts from."""
     fitted = model._fitted()
     table = model._check_rows(fitted, X, y, None)
-    return table.give_back(_shaped(fitted, model._free_run(fitted, table, start)))
+    out, judged = model._judged_run(fitted, table, start)
+    out[~judged] = np.nan
+    return table.give_back(_shaped(fitted, out))
 
 
 def _begun(fitted, key, past):

@@ -899,6 +899,28 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
         return self._walk_all(fitted, table, unknown, start)[1]
 
+    def _judged_run(self, fitted, table, start):
+        """Run freely where y is known, as ``score`` says; returns forecasts (N, O) and rows that are judged, (N,) bool.
+
+        Where nothing tells that rows go on from those seen, the first y of each series, as many as the model looks
+        back on, are what it starts from, if at least as many rows are left to judge.
+        """
+        start = check_start(self.start if start is None else start)
+        if is_estimate(start):
+            table = self._told(fitted, table, start)
+        fitted = self._meet(fitted, table, start)
+        U, judged = np.full((len(table.X), fitted.units.n_outputs), np.nan), np.ones(len(table.X), bool)
+        n, levels = fitted.trained.dynamics.lead + fitted.units.looks_back, None
+        for part in table.parts:
+            if (
+                _may_be_another(fitted, part, start, table.form)
+                and 0 < 2 * n <= part.rows.stop - part.rows.start
+            ):
+                levels = fitted.units.levels(table) if levels is None else levels
+                first = slice(part.rows.start, part.rows.start + n)
+                U[first], judged[first] = levels[first], False
+        return self._walk_all(fitted, table, U, start)[1], judged
+
     def _walk_all(self, fitted, table, U, start, horizons=(1,)):
         """Follow all series of a table, levels U (N, O); forecasts {h: (N, O)} in the user's units."""
         dynamics, units = fitted.trained.dynamics, fitted.units
@@ -1366,6 +1388,14 @@ def _starts(fitted, part, X, start, form):
     if again:  # y of the last rows has arrived since
         return Start(earlier(dynamics, place, stamps, again).past, timeline, 0, nothing)
     return Start(cold, timeline, 0, nothing)
+
+
+def _may_be_another(fitted, part, start, form):
+    """Return whether rows are taken to go on from those seen, but neither their stamps nor the user says so."""
+    place = fitted.series.get(part.key)
+    if place is None or form != "table" or start != "auto" or not fitted.trained.dynamics.goes_on:
+        return False
+    return not timelines.can_place(place.timeline, part.stamps)
 
 
 def _tells_nobody(start, form, stamps):

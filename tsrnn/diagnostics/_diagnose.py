@@ -342,7 +342,7 @@ def _fit_percentage(estimator, X, y, target, output, start):
     except ValueError:
         return np.nan
     error = target - _columns(out)[:, output]
-    spread = np.nanstd(target)
+    spread = np.nanstd(target[np.isfinite(error)]) if np.isfinite(error).any() else 0.0
     return float(100 * (1 - np.sqrt(np.nanmean(error**2)) / spread)) if spread > 0 else np.nan
 
 

@@ -233,7 +233,7 @@ class CompareDisplay:
 
         100 (1 - |y - f| / |y - mean y|),       (:func:`tsrnn.metrics.fit_percentage`)
 
-    100 for a perfect model and 0 for the mean.
+    100 for a perfect model and 0 for the mean. Where a run begins: see the ``score`` of the model.
 
     Parameters
     ----------
@@ -321,7 +321,8 @@ class CompareDisplay:
         self.fits_, self.lines_ = {}, {}
         for k, (name, run) in enumerate(self.runs.items()):
             run = np.asarray(run, float)
-            self.fits_[name] = fit_percentage(y.to_numpy(float)[measured], run[measured])
+            judged = measured & np.isfinite(run)
+            self.fits_[name] = fit_percentage(y.to_numpy(float)[judged], run[judged])
             label = f"{name}, fit {self.fits_[name]:.1f} %"
             style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 2.2), "label": label}
             (self.lines_[name],) = ax.plot(where, run, **{**style, **line_kw})
