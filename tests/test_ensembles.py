@@ -8,9 +8,11 @@ import pytest
 from sklearn.base import clone
 
 from tsrnn import (
+    LBFGS,
     ElmanClassifier,
     ElmanRegressor,
     GRURegressor,
+    LevenbergMarquardt,
     LRURegressor,
     LSTMRegressor,
     NARXRegressor,
@@ -92,6 +94,39 @@ def test_one_net_of_all_forecasts_learns_and_is_saved():
     assert not np.array_equal(more.theta_, model.theta_)
     with pytest.raises(ValueError, match="torch has no ElmanRegressor with ensemble='mean'"):
         to_torch(model)
+
+
+def recorded(kind, stages):
+    """A solver of some kind, which adds the monitor of each stage of training to a list."""
+
+    class Recorded(kind):
+        def minimize(self, objective, theta, monitor, rng):
+            super().minimize(objective, theta, monitor, rng)
+            stages.append(monitor)
+
+    return Recorded()
+
+
+def test_the_first_delay_net_of_a_mean_finds_out_how_long_the_others_train():
+    stages, noise = [], 0.3 * np.random.default_rng(1).normal(size=Y.shape)
+    settings = {"solver": recorded(LevenbergMarquardt, stages), "random_state": 0, "ensemble": "mean"}
+    model = TDNNRegressor((3,), max_iter=60, n_iter_no_change=5, n_restarts=3, **settings).fit(X, Y + noise)
+    first, *others = stages
+    most = max(first.best_iter, 2)
+    assert len(others) == 2
+    assert all(0 < other.n_iter <= most < first.n_iter for other in others)
+    assert model.n_iter_ == first.n_iter
+
+
+def test_all_but_the_first_recurrent_net_of_a_mean_look_at_held_rows_in_few_iterations():
+    stages = []
+    settings = {"solver": recorded(LBFGS, stages), "random_state": 0, "ensemble": "mean"}
+    ElmanRegressor((3,), max_iter=20, n_restarts=2, **settings).fit(X, Y)
+    first, other = stages[::2]  # each learns what was held back, too
+    assert len(set(first.validation_curve)) == first.n_iter == 20
+    looks = other.validation_curve
+    assert [k + 1 for k in range(1, 20) if looks[k] != looks[k - 1]] == [8, 16, 20]
+    assert other.best_iter in (8, 16, 20)
 
 
 @pytest.mark.parametrize("ensemble", ["best", "mean"])

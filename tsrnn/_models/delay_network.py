@@ -59,6 +59,7 @@ MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-M
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 BATCH = 32  # series a mini-batch
 EPOCHS = 100  # at most, by default
+LEAST = 2  # iterations of a net of a mean
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
@@ -134,6 +135,7 @@ class Attempt(NamedTuple):
     monitors: list
     decay: np.ndarray
     moments: object  # what the solver goes on with later
+    kinds: list  # (steps, closed) of each stage
 
 
 class Made(NamedTuple):
@@ -249,10 +251,10 @@ class DelayLearner(Embedding, Learner):
         starts = [before] + [None] * (self.p.n_restarts - 1)
         n_fitted = None
         if makes_one_of_all(self.p):
-            members = [self._best(net, series, stages, rng, [start], judge) for start in starts]
-            best = min(members, key=attrgetter("value"))
-            n_fitted = best.theta.size
-            net, best = self._abreast(net, series, members, best)
+            best = self._best(net, series, stages, rng, starts[:1], judge)
+            pace, n_fitted = self._pace(best), best.theta.size
+            others = [self._best(net, series, stages, rng, [None], judge, pace) for _ in starts[1:]]
+            net, best = self._abreast(net, series, [best, *others], best)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
         made, judged = Made(net, best.theta, best.decay), None
@@ -320,12 +322,25 @@ class DelayLearner(Embedding, Learner):
         alpha = likely_penalty(sums)
         return linear.views(ridge(linear, sums, alpha)[0])[-1], alpha
 
-    def _best(self, net, series, stages, rng, starts, judge):
-        """The best attempt from some starts; and from another one in closed loop alone, should it run away."""
-        attempts = [self._attempt(net, series, stages, rng, start, judge) for start in starts]
+    def _pace(self, first):
+        """How long the other nets of a mean train, {(steps, closed): iterations}: as was best for the first one.
+
+        Each alone would go on for ``n_iter_no_change`` iterations to find that out.  The mean is as good as that of
+        nets that do.  Longer free runs, which only a net learns that needs them, are not among these stages.
+        """
+        if not self.p.early_stopping:
+            return {}
+        return {kind: max(m.best_iter, LEAST) for kind, m in zip(first.kinds[:2], first.monitors)}
+
+    def _best(self, net, series, stages, rng, starts, judge, pace=None):
+        """The best attempt from some starts; and from another one in closed loop alone, should it run away.
+
+        pace : see ``_pace``.
+        """
+        attempts = [self._attempt(net, series, stages, rng, start, judge, pace) for start in starts]
         if self._runs_away(net, series, min(attempts, key=attrgetter("value")).theta, stages):
             closed_loop_only = stages[1:2]
-            attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge))
+            attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge, pace))
         return min(attempts, key=attrgetter("value"))
 
     def _wide(self, net):
@@ -362,8 +377,9 @@ class DelayLearner(Embedding, Learner):
         longer = (steps * 4**k for k in range(1, 10))  # reached only while long free runs stay worse
         return [open_loop(net), (steps, True), *((n, True) for n in longer if n <= longest)]
 
-    def _attempt(self, net, series, stages, rng, old, judge):
+    def _attempt(self, net, series, stages, rng, old, judge, pace=None):
         """Train stage after stage, from ``old``, a ``Trained``, or from new parameters."""
+        pace = pace or {}
         fresh = old is None
         theta, moments = (net.initial(rng), None) if fresh else (old.dynamics.theta, old.carry.moments)
         monitors, kinds = [], []
@@ -374,12 +390,14 @@ class DelayLearner(Embedding, Learner):
             if limit == 0:
                 break
             kinds.append(kind)
+            limit = min(limit, pace.get(kind, limit))
             monitor, decay, found = self._train(net, series, kinds, theta, rng, fresh, moments, limit)
             monitors.append(monitor)
             theta, fresh, moments = monitor.best_theta, False, None
-        warn_if_cut_short(self.p.max_iter, *monitors)
+        if not pace:
+            warn_if_cut_short(self.p.max_iter, *monitors)
         value = monitors[-1].best if judge is None else judge(theta)
-        return Attempt(theta, value, monitors, decay, found)
+        return Attempt(theta, value, monitors, decay, found, kinds)
 
     def _iterations_left(self, monitors, n_stages):
         """Most iterations of the next stage of training, after those of some ``monitors``."""
@@ -393,6 +411,7 @@ class DelayLearner(Embedding, Learner):
         """Go through the last of some stages of training, from a ``fresh`` theta or a trained one.
 
         kinds : (steps, closed) of this stage and those before it.   moments : what the solver goes on with, or None.
+        limit : iterations, at most.
         Returns its monitor, the decay (P,) and what the solver would go on with.
         """
         p, closed, solver = self.p, kinds[-1][1], self._solver(net, series)

@@ -71,6 +71,7 @@ SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 STILL = 1e-300  # learning rate of a net that is not trained
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
+SELDOM = 8  # iterations from one look at the held rows to the next, of the nets of a mean
 EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"
 BATCH = 32  # series a mini-batch
@@ -274,11 +275,6 @@ class Attempt(NamedTuple):
     trained: Trained
     value: float
 
-    @property
-    def judged(self):
-        """Its model before the held rows were learnt."""
-        return self.trained.dynamics if self.trained.judged is None else self.trained.judged
-
 
 @dataclass(frozen=True, eq=False)
 class RecurrentLearner(Embedding, Learner):
@@ -390,37 +386,64 @@ class RecurrentLearner(Embedding, Learner):
         check_enough_rows(type(p).__name__, net.lead, series)
         first = net.lead + p.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
+        if makes_one_of_all(p):
+            return self._mean(net, series, mean, self._streams(rng))
         attempts = self._attempts(lambda *start: self._attempt(net, series, mean, *start), rng, before)
-        best = min(attempts, key=attrgetter("value")).trained
-        if not makes_one_of_all(p):
-            return best
-        wide, theta = abreast(net, [attempt.trained.dynamics.theta for attempt in attempts])
-        dynamics, ends = self._made(Task(wide, series, mean, None), theta)
-        judged = None
-        if any(attempt.trained.judged is not None for attempt in attempts):
-            _, theta = abreast(net, [attempt.judged.theta for attempt in attempts])
-            judged, _ = self._made(Task(wide, series, mean, None), theta)
-        n_fitted = best.dynamics.theta.size
-        return best._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
+        return min(attempts, key=attrgetter("value")).trained
+
+    def _mean(self, net, series, mean, streams):
+        """One net of all starts, of which all but the first look at the held rows in few iterations only.
+
+        For a look costs half an iteration.  (To stop them all where the first was best costs less, but where the first
+        got stuck early, the error of the mean doubles; with half the patience it grows by a tenth.)
+        """
+        trained = self._attempt(net, series, mean, streams[0], None).trained
+        with self._threads() as pool:
+            others = in_threads(pool, lambda rng: self._member(net, series, mean, rng), streams[1:])
+        wide, theta = abreast(net, [trained.dynamics.theta, *(theta for theta, _ in others)])
+        task, judged = Task(wide, series, mean, None), None
+        dynamics, ends = self._made(task, theta)
+        if trained.judged is not None:
+            _, theta = abreast(net, [trained.judged.theta, *(before for _, before in others)])
+            judged, _ = self._made(task, theta)
+        n_fitted = trained.dynamics.theta.size
+        return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
+
+    def _member(self, net, series, mean, rng):
+        """One more net of a mean: its parameters, and those before it learnt what was held back."""
+        theta, task = self._initial(net, series, mean, rng), self._task(net, series, mean)
+        stages = self._solvers(net, series)
+        monitors, moments = self._train(task, stages, theta, None, rng, every=SELDOM)
+        theta = before = monitors[-1].best_theta
+        if task.validate is not None and any(monitor.best_iter for monitor in monitors):
+            theta, _ = self._learn_held(task, stages, monitors, moments, rng, SELDOM)
+        return theta, before
 
     def _attempts(self, attempt, rng, before):
         """Attempts from ``n_restarts`` starts, attempt(rng, before), each with random numbers of its own."""
         n = self.p.n_restarts
         if n == 1:
             return [attempt(rng, before)]
-        streams = [np.random.RandomState(seed) for seed in rng.randint(2**31 - 1, size=n)]
-        starts = list(zip(streams, [before] + [None] * (n - 1)))
+        starts = list(zip(self._streams(rng), [before] + [None] * (n - 1)))
         with self._threads() as pool:
             return in_threads(pool, lambda start: attempt(*start), starts)
 
+    def _streams(self, rng):
+        """Random numbers of each start."""
+        return [np.random.RandomState(seed) for seed in rng.randint(2**31 - 1, size=self.p.n_restarts)]
+
+    def _task(self, net, series, mean):
+        """What there is to learn, with a validation that no other thread uses."""
+        validate = self._validation(net, series, mean) if self.p.early_stopping else None
+        return Task(net, series, mean, validate)
+
     def _attempt(self, net, series, mean, rng, before):
         """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too."""
-        p = self.p
+        p, task = self.p, self._task(net, series, mean)
         if before is None:
             theta, moments = self._initial(net, series, mean, rng), None
         else:
             theta, moments = before.dynamics.theta, before.carry
-        task = Task(net, series, mean, self._validation(net, series, mean) if p.early_stopping else None)
         stages = self._solvers(net, series)
         monitors, moments = self._train(task, stages, theta, moments, rng)
         warn_if_cut_short(p.max_iter, monitors[-1])
@@ -432,8 +455,11 @@ class RecurrentLearner(Embedding, Learner):
         trained = Trained(dynamics, *curves(monitors), moments, ends, judged, stages=stages_of(monitors))
         return Attempt(trained, monitors[-1].best)
 
-    def _train(self, task, stages, theta, moments, rng, patience=None):
-        """Solver after solver, each with the iterations it may take: their monitors, what the last goes on with."""
+    def _train(self, task, stages, theta, moments, rng, patience=None, every=1):
+        """Solver after solver, each with the iterations it may take: their monitors, what the last goes on with.
+
+        every : iterations from one look at the held rows to the next.
+        """
         p, monitors = self.p, []
         with self._threads_of_one() as pool:
             for solver, limit in stages:
@@ -443,13 +469,13 @@ class RecurrentLearner(Embedding, Learner):
                 stale = patience or p.n_iter_no_change * (LONGER if longer else 1)
                 name = type(solver).__name__
                 with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name)
+                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name, every)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitors.append(monitor)
                 theta = monitor.best_theta
         return monitors, moments
 
-    def _learn_held(self, task, stages, monitors, moments, rng):
+    def _learn_held(self, task, stages, monitors, moments, rng, every=1):
         """Go on from the best parameters, on all rows; returns theta and what the solver goes on with.
 
         For a share of the iterations that led to them: there is nothing left to say when to stop, but that the loss
@@ -462,7 +488,7 @@ class RecurrentLearner(Embedding, Learner):
         validate = self._validation(task.net, everything, task.mean)
         series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
         task = task._replace(series=series, validate=validate)
-        last, moments = self._train(task, again, monitors[-1].best_theta, moments, rng, np.inf)
+        last, moments = self._train(task, again, monitors[-1].best_theta, moments, rng, np.inf, every)
         return last[-1].best_theta, moments
 
     def _made(self, task, theta):

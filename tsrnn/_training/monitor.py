@@ -65,17 +65,22 @@ class Monitor:
         Loss on the validation rows.
     progress : callable(str), optional
         Called with a line of text after every iteration.
+    every : int
+        Iterations from one look at the validation rows to the next.
     name : str
         Of the stage of training; ``reason`` says in the end why it stopped.
     """
 
-    def __init__(self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None, name=""):
+    def __init__(
+        self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None, name="", every=1
+    ):
         self.name, self.reason = name, "converged"
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.validate = validate
         self.progress = progress
+        self.every = every
         self.n_iter = 0
         self.loss_curve = []
         self.validation_curve = []
@@ -104,7 +109,7 @@ class Monitor:
             self._lowest, self._calm = loss, self._before
         self._before = theta.astype(np.float64)
         if self.validate is not None:
-            watched = self.validate(theta)
+            watched = self._validated(theta)
             self.validation_curve.append(float(watched))
         if watched < self.best or self.validate is None:
             self.best_theta, self.best_iter = self._before, self.n_iter
@@ -122,6 +127,12 @@ class Monitor:
         else:
             self.reason = "converged"  # if the solver ends here
         return self.reason != "converged"
+
+    def _validated(self, theta):
+        """The validation loss; between the iterations in which it is looked at, the last one."""
+        if self.n_iter % self.every and self.n_iter < self.max_iter:
+            return self.validation_curve[-1] if self.validation_curve else np.inf
+        return self.validate(theta)
 
 
 def warn_if_cut_short(max_iter, *monitors):
