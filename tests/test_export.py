@@ -423,8 +423,8 @@ def test_steps_of_classifiers_are_torchs():
             losses.append((theta.copy(), objective))
             monitor(theta, objective.value(theta))
 
-    q = {"embedding_size": 2, "early_stopping": False, "alpha": 0.0, "max_iter": 1, "random_state": 0}
-    tsrnn.GRUClassifier((4,), solver=Caught(), **q).fit(series, y)
+    q = {"embedding_size": 2, "alpha": 0.0, "pooling": "last", "bidirectional": False, "max_iter": 1}
+    tsrnn.GRUClassifier((4,), solver=Caught(), random_state=0, **q).fit(series, y)
     ((theta, objective),) = losses
     assert isinstance(objective, PooledRecurrentLoss)
     loss, grad = objective.loss_grad(theta, None)
@@ -478,7 +478,14 @@ def test_classifiers_from_weights():
     np.testing.assert_allclose(
         again.predict_proba(None, **given), language.predict_proba(None, **given), atol=1e-9
     )
-    table = {"table.weight": np.ones((3, 2))}
+    table, symbols = {"table.weight": rng.normal(size=(3, 2))}, np.tile(list("xyz"), 10).astype(object)
+    rows = table["table.weight"][np.tile([0, 1, 2], 10)]
+    looked_up = from_torch({**both, **table}, symbols[:, None], two, classes=["y", "n"])
+    again = from_torch(both, rows, two, classes=["y", "n"])
+    p = again.predict_proba(rows, start="zeros")
+    np.testing.assert_allclose(
+        looked_up.predict_proba(symbols[:, None], start="zeros"), p, rtol=0, atol=1e-12
+    )
     for wrong, y, q, message in (
         (state(2, 3), three, {"classes": list("ab")}, "the net gives 3 scores, so give as many labels"),
         (state(2, 3, **table), three, {"classes": list("abc")}, "there are 0 to look up"),

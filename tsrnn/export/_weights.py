@@ -515,7 +515,8 @@ def _laid_out(net, given):
     """Yield the arrays of theta in its order; raise if a shape differs."""
     blocks, readout, tables = given
     if net.symbols:
-        wanted = [C for _, C, _ in net.symbols.columns] + [net.symbols.labels[0]] * bool(net.symbols.labels)
+        wanted = [C for _, C, _ in net.symbols.columns]
+        wanted += [net.symbols.labels[0]] if net.symbols.labels else []
         if [len(table) for table in tables] != wanted:
             raise ValueError(
                 f"The net has Embeddings of {[len(table) for table in tables]} rows, but there are {wanted} categories "
