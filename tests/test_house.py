@@ -266,6 +266,9 @@ WARN = {  # calls that warn, each of them for one reason
     "coordinates that are no index": lambda: clone(ARX).fit(Labelled(X), y),
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
+    "an index of another kind than in training": lambda: fitted().predict(
+        FRAME[NEW].set_axis(np.arange(5, 5 + len(FRAME[NEW])))
+    ),
     "a model that loses to a naive one": naive,
     "a history shorter than the lags": lambda: fitted().predict(
         FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])

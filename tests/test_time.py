@@ -497,6 +497,31 @@ def test_coarser_rows_are_refused(verb):
         VERBS[verb](model, *rows_from(index[-1] + pd.Timedelta("1h"), "3h", 24))
 
 
+@pytest.mark.parametrize(
+    ("freq", "other"), [("h", "30min"), ("h", "90min"), ("D", "h"), ("MS", "W"), ("B", "D")]
+)
+@pytest.mark.parametrize("start", ["cold", "zeros", "end"])
+def test_finer_rows_are_refused_wherever_they_start(freq, other, start):
+    """Each would be taken for a step, by a series that is not known yet, too."""
+    model, index = model_of(freq)
+    X, _ = rows_from("2031-03-01", other, 40)
+    with pytest.raises(ValueError, match=r"X has a row at .* beside the grid"):
+        model.predict(X, start=start)
+    several = clone(model).fit(pd.concat({"a": pd.DataFrame({"x": x}, index)}), wave)
+    with pytest.raises(ValueError, match=r"X has a row at .* beside the grid"):
+        several.predict(pd.concat({"b": X}))
+    model.predict(rows_from("2031-03-01", freq)[0], start="cold")
+
+
+def test_another_kind_of_index_is_told():
+    model, _ = model_of("h")
+    X, y = rows_from(0, "h")
+    X, y = X.set_axis(np.arange(7, 19)), y.set_axis(np.arange(7, 19))
+    for verb in ("predict", "predict_ahead", "score", "update", "partial_fit", "forecast"):
+        with pytest.warns(UserWarning, match="(X|X_future) has an index of kind 'int'"):
+            VERBS[verb](clone(model).fit(*rows_from("2024-01-01", "h", n)), X, y)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_shifted_rows_are_refused(verb):
     model, index = model_of("h")

@@ -60,7 +60,17 @@ from .intervals import (
     segments_of,
 )
 from .parameters import RegressorParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, check_grids, long_ones, place_of
+from .sequence import (
+    Form,
+    Goal,
+    Sequence,
+    all_or_nothing,
+    as_wide_as,
+    check_grids,
+    check_pace,
+    long_ones,
+    place_of,
+)
 
 
 AT_ONCE = 512  # series that are forecast side by side: bounds the work space
@@ -581,6 +591,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 yield key, self._future(fitted, place, steps, None, None)
             return
         table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series, "X_future")
+        check_pace(fitted, table.parts, "X_future")
         needed = self._needed(fitted, steps)
         if needed:
             table = table.first(needed)  # what no lag looks at may hold anything

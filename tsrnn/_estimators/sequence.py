@@ -985,6 +985,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         check_start(self.start)
         check_word("missing", self.missing, MISSING)
         table = gather(X, y, sample_weight, groups, self.series)
+        if fitted is not None:
+            check_pace(fitted, table.parts, "X" if X is not None else "y")
         X, vocabulary = (
             self._learn_categories(table.X) if fitted is None else (table.X, fitted.form.vocabulary)
         )
@@ -1013,6 +1015,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         if fitted.form.whole:
             fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
+        check_pace(fitted, table.parts, "y" if X is None else "X")
         X = self._beside(self._check_X(table.X, table.y, reset=False), table.parts)
         X = as_wide_as(fitted, X)
         weight = None if table.weight is None else check_weight(table.weight, X)
@@ -1303,6 +1306,42 @@ def _follow_leg(dynamics, units, inputs, U, leg):
         out[:first] = early[1][:first]
     warn_if_astray(dynamics, units, out)
     return out[-1], past, pasts
+
+
+def check_pace(fitted, parts, name):
+    """Warn where the index is of another kind than in training; raise where rows are closer than there.
+
+    Wherever rows start from, each is one step.   name : of the argument.
+    """
+    common, is_told = None, False
+    for part in parts:
+        if not timelines.tells(part.stamps):
+            continue
+        place = fitted.series.get(part.key)
+        if place is None and common is None:
+            common = _common_timeline(fitted.series.values())
+        timeline = common if place is None else place.timeline
+        if not timeline or timeline.clock.default:
+            continue
+        clock, known = part.stamps.clock, timeline.clock
+        if clock.kind == known.kind:
+            timelines.check_not_closer(timeline, part.stamps, name)
+            if place is None and (clock.tz is None) == (known.tz is None):
+                timelines.check_not_coarser(timeline, part.stamps, name)
+        elif not is_told:
+            is_told = True
+            warn(
+                f"{name} has an index of kind {clock.kind!r}, but that of the training rows is of kind "
+                f"{known.kind!r}: where its rows belong is not seen. Give an index as in training, or "
+                f"{name}.reset_index(drop=True)."
+            )
+
+
+def _common_timeline(places):
+    """Return a timeline of series that are all spaced alike, or False."""
+    seen = [place.timeline for place in places]
+    alike = {(timeline.step, timeline.freq) if timeline else None for timeline in seen}
+    return seen[0] if len(alike) == 1 and seen[0] is not None else False
 
 
 def _stands(dynamics, units, places, part, X, U, past):

@@ -254,6 +254,31 @@ def check_grid(timeline, stamps, name):
         beside[1:] |= row[1:] == row[:-1]
     else:
         return
+    _refuse(timeline, stamps, name, beside)
+
+
+def check_not_closer(timeline, stamps, name):
+    """Raise where stamps, of any series, are not whole steps of the rows seen apart, or closer than its rows.
+
+    Raises
+    ------
+    ValueError
+        As ``check_grid``.
+    """
+    if timeline.n < FEW or len(stamps.values) < 2:
+        return
+    values = aligned(timeline, stamps).values
+    beside = np.zeros(len(values), bool)
+    if timeline.step is not None:
+        beside[1:] = _apart(values) % np.uint64(timeline.step) != 0
+    elif timeline.freq is not None:
+        row, _ = calendars.place(timeline.freq, timeline.clock, values, int(values[0]))
+        beside[1:] = row[1:] == row[:-1]
+    _refuse(timeline, stamps, name, beside)
+
+
+def _refuse(timeline, stamps, name, beside):
+    """Raise for the first of the stamps ``beside`` (n,) the grid of the rows seen, if there is one."""
     if not beside.any():
         return
     words, alias = spacing_name(timeline)
