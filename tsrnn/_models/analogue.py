@@ -89,7 +89,11 @@ class Analogues(Dynamics):
         """Lay out v (m, D) at rows (m,) of X and Y, from ``lead`` on."""
         back = ((X, self.input_lags), (Y, self.output_lags))
         return np.concatenate(
-            [V[rows[:, None] - lags].reshape(len(rows), -1) for V, lags in map(_indexed, back)], 1
+            [
+                V[rows[:, None] - lags].reshape(len(rows), V.shape[1] * len(lags))
+                for V, lags in map(_indexed, back)
+            ],
+            1,
         )
 
     def answers(self, v):
