@@ -269,6 +269,9 @@ WARN = {  # calls that warn, each of them for one reason
     "an index of another kind than in training": lambda: fitted().predict(
         FRAME[NEW].set_axis(np.arange(5, 5 + len(FRAME[NEW])))
     ),
+    "stamps for series": lambda: clone(ARX).fit(
+        *(v[:60].set_axis(pd.MultiIndex.from_product([HOURS[:3], range(20)])) for v in (FRAME, TARGET))
+    ),
     "a model that loses to a naive one": naive,
     "a history shorter than the lags": lambda: fitted().predict(
         FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])

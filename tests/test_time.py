@@ -925,3 +925,37 @@ def test_first_rows_of_each_series():
     whole = gather(X)
     assert whole.first(n) is whole
     assert gather(x[:, None]).first(2).X.shape == (2, 1)
+
+
+def test_weights_and_groups_of_other_stamps():
+    """They are no more taken row by row than y is."""
+    y, twice = pd.Series(wave, hours), pd.Series(np.tile(wave, 2), hours.append(hours))
+    groups = pd.Series(np.repeat([1, 2], n), twice.index)
+    for other in (hours[::-1], hours + pd.Timedelta("3h")):
+        with pytest.raises(ValueError, match=r"^sample_weight has another index .* align it"):
+            arx().fit(None, y, sample_weight=pd.Series(1.0 + x**2, other))
+    with pytest.raises(ValueError, match=r"^groups has another index"):
+        arx().fit(None, twice, groups=groups[::-1])
+    weight = pd.Series(1.0 + x**2, hours)
+    wanted = arx().fit(None, y, sample_weight=weight.to_numpy()).theta_
+    for same in (hours.as_unit("s"), hours.astype(object), hours.strftime("%Y-%m-%dT%H:%M"), range(n)):
+        np.testing.assert_array_equal(arx().fit(None, y, sample_weight=weight.set_axis(same)).theta_, wanted)
+    assert len(arx().fit(None, twice, groups=groups).series_) == 2
+    with pytest.raises(TypeError, match="sample_weight holds datetime64"):
+        arx().fit(None, y, sample_weight=hours)
+
+
+def test_keys_of_two_kinds_are_two_series():
+    assert list(arx().fit(None, np.tile(wave, 2), groups=[1] * n + ["1"] * n).series_) == [1, "1"]
+
+
+@pytest.mark.parametrize("dress", ["stamps", "ISO dates", "Period objects", "datetime.date"])
+def test_levels_the_other_way_round(dress):
+    """The last level is time: stamps before it are series, and seldom meant."""
+    stamps = days[:6] if dress == "stamps" else PLAIN[dress][1]()[:6]
+    y = pd.Series(np.arange(12.0), pd.MultiIndex.from_product([stamps, ["a", "b"]]))
+    with pytest.raises(ValueError, match="must be time, those before it tell the series"):
+        gather(None, y)
+    with pytest.warns(UserWarning, match="each stamp is a series"):
+        gather(None, y.set_axis(pd.MultiIndex.from_product([stamps, [1, 2]])))
+    assert len(gather(None, y.swaplevel().sort_index()).parts) == 2

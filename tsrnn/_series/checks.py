@@ -189,6 +189,7 @@ def check_weight(weight, X):
     """Return weights (N,), ones by default."""
     try:
         with about("sample_weight"):
+            weight = plain_values(weight, "sample_weight")
             return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{str(error).rstrip('.')}. Give one number >= 0 a row, not all 0.") from None

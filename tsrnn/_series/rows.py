@@ -9,6 +9,7 @@ Several series come as
 - a list of arrays or frames, or a 3-D array (n_series, n_timesteps, n_features): the key is the place.
 """
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,11 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
 from .._warn import warn
-from .stamps import Clock, Stamps, is_default, numbers, show, to_index
+from .stamps import ISO, Clock, Stamps, is_default, numbers, show, to_index
 from .timeline import ahead
+
+
+IS_ISO = re.compile(ISO).fullmatch
 
 
 class Part(NamedTuple):
@@ -98,6 +102,8 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
         _check_has_rows(argument, v)
         _check_equally_long(argument, v)
     _refuse_series_of_one_dimension(X, y)
+    for argument, v in (("sample_weight", weight), ("groups", groups)):
+        _check_beside(argument, v, X, y)
     keys, names = _keys(X, y, groups, column)
     if column is not None:
         X = X.drop(columns=column)
@@ -255,6 +261,28 @@ def _check_same(stamps, other, told):
         )
 
 
+def _check_beside(name, v, X, y):
+    """Raise where weights or groups have another index than the rows: they would be taken row by row."""
+    index = getattr(v, "index", None)
+    for argument, table in (("X", X), ("y", y)):
+        of_rows = getattr(table, "index", None)
+        if not (isinstance(index, pd.Index) and isinstance(of_rows, pd.Index)) or len(index) != len(of_rows):
+            continue
+        if is_default(index) or is_default(of_rows) or index.equals(of_rows):
+            continue
+        if max(index.nlevels, of_rows.nlevels) == 1:  # in other units, or another dress
+            given, wanted = (numbers(levels, name, {"time", "codes"}) for levels in (index, of_rows))
+            if given is None or wanted is None or given[1].kind != wanted[1].kind:
+                continue
+            if np.array_equal(given[0], wanted[0]):
+                continue
+        raise ValueError(
+            f"{name} has another index ({index[0]} ... {index[-1]}) than {argument} ({of_rows[0]} ... {of_rows[-1]}): "
+            f"align it, for example with {name}.reindex({argument}.index), or give {name}.to_numpy() if its rows are "
+            "those."
+        )
+
+
 def _check_order(stamps, name, rows=(), keys=(None,)):
     """Raise where the stamps of a series, in its rows, are not ascending and unique.   name : of the argument."""
     if stamps is None or stamps.clock.default or len(stamps.values) < 2:
@@ -350,11 +378,7 @@ def _keys(X, y, groups, column):
         return X[column].to_numpy(), [column]
     if stacked:
         *others, last = stacked[0].levels
-        if not _is_time(last) and not pd.api.types.is_numeric_dtype(last) and any(map(_is_time, others)):
-            raise ValueError(
-                f"The last level of the MultiIndex {tuple(stacked[0].names)} must be time, those before it tell the "
-                "series: reorder them, for example with X.swaplevel().sort_index()."
-            )
+        _check_last_is_time(others, last, tuple(stacked[0].names))
         *names, _ = stacked[0].names
         return pd.MultiIndex(
             levels=others, codes=stacked[0].codes[:-1], names=names, verify_integrity=False
@@ -362,12 +386,30 @@ def _keys(X, y, groups, column):
     return None, []
 
 
+def _check_last_is_time(others, last, names):
+    """Raise where the last level of a MultiIndex is words and another one time; warn where it is numbers."""
+    if _is_time(last) or not any(map(_is_time, others)):
+        return
+    swap = "for example with X.swaplevel().sort_index()"
+    if not pd.api.types.is_numeric_dtype(last):
+        raise ValueError(
+            f"The last level of the MultiIndex {names} must be time, those before it tell the series: reorder them, "
+            f"{swap}."
+        )
+    warn(
+        f"The MultiIndex {names} has stamps in a level that tells series, and numbers ({last[0]} ...) in the last, "
+        f"which is time: each stamp is a series. If it is the other way round, reorder the levels, {swap}."
+    )
+
+
 def _of_groups(groups, n):
     """Return keys (n,) as they were given, tuples too, and their names: as many as the tuples are long."""
     name = getattr(groups, "name", None) or "series"
     if isinstance(groups, pd.MultiIndex):
         groups = list(groups)
-    if isinstance(groups, (list, tuple)) and any(isinstance(key, tuple) for key in groups):
+    if isinstance(groups, (list, tuple)) and len({isinstance(key, str) for key in groups}) > 1:
+        keys = np.fromiter(groups, object, len(groups))  # as an array 1 and "1" would be one key
+    elif isinstance(groups, (list, tuple)) and any(isinstance(key, tuple) for key in groups):
         keys = np.fromiter(groups, object, len(groups))  # as an array they would be a table
     else:
         keys = np.asarray(groups)
@@ -383,7 +425,10 @@ def _is_time(level):
     """Return whether a level of an index can only be time."""
     if isinstance(level, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
         return True
-    return pd.api.types.infer_dtype(level, skipna=True) in ("date", "datetime", "datetime64", "timedelta64")
+    content = pd.api.types.infer_dtype(level, skipna=True)
+    if content == "string":
+        return all(map(IS_ISO, level.dropna()))
+    return content in ("date", "datetime", "datetime64", "timedelta64", "period")
 
 
 def _is_list(v, least=2):
