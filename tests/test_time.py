@@ -959,3 +959,13 @@ def test_levels_the_other_way_round(dress):
     with pytest.warns(UserWarning, match="each stamp is a series"):
         gather(None, y.set_axis(pd.MultiIndex.from_product([stamps, [1, 2]])))
     assert len(gather(None, y.swaplevel().sort_index()).parts) == 2
+
+
+@pytest.mark.parametrize("dress", ["s", "objects", "ISO"])
+def test_levels_of_one_panel_in_two_dresses(dress):
+    made = {"s": days.as_unit("s"), "objects": days.astype(object), "ISO": days.strftime("%Y-%m-%d")}[dress]
+    X = pd.DataFrame({"x": np.tile(x, 2)}, pd.MultiIndex.from_product([["a", "b"], days.as_unit("ns")]))
+    y = pd.Series(np.tile(wave, 2), pd.MultiIndex.from_product([["a", "b"], made]))
+    assert len(tsrnn.ARXRegressor().fit(X, y).series_) == 2
+    with pytest.raises(ValueError, match="different MultiIndexes"):
+        tsrnn.ARXRegressor().fit(X, y[::-1])

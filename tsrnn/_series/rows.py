@@ -261,6 +261,20 @@ def _check_same(stamps, other, told):
         )
 
 
+def _is_same(index, other, name, several_kinds=False):
+    """Return whether indexes are of the same rows, in whatever unit or dress; of two kinds, ``several_kinds``."""
+    if index.equals(other):
+        return True
+    if index.nlevels != other.nlevels or len(index) != len(other):
+        return False
+    if index.nlevels > 1 and not index.droplevel(-1).equals(other.droplevel(-1)):
+        return False
+    given, wanted = (numbers(levels, name, {"time", "codes"}) for levels in (index, other))
+    if given is None or wanted is None or given[1].kind != wanted[1].kind:
+        return several_kinds and index.nlevels == 1
+    return given[1].unit == wanted[1].unit and np.array_equal(given[0], wanted[0])
+
+
 def _check_beside(name, v, X, y):
     """Raise where weights or groups have another index than the rows: they would be taken row by row."""
     index = getattr(v, "index", None)
@@ -268,14 +282,8 @@ def _check_beside(name, v, X, y):
         of_rows = getattr(table, "index", None)
         if not (isinstance(index, pd.Index) and isinstance(of_rows, pd.Index)) or len(index) != len(of_rows):
             continue
-        if is_default(index) or is_default(of_rows) or index.equals(of_rows):
+        if is_default(index) or is_default(of_rows) or _is_same(index, of_rows, name, several_kinds=True):
             continue
-        if max(index.nlevels, of_rows.nlevels) == 1:  # in other units, or another dress
-            given, wanted = (numbers(levels, name, {"time", "codes"}) for levels in (index, of_rows))
-            if given is None or wanted is None or given[1].kind != wanted[1].kind:
-                continue
-            if np.array_equal(given[0], wanted[0]):
-                continue
         raise ValueError(
             f"{name} has another index ({index[0]} ... {index[-1]}) than {argument} ({of_rows[0]} ... {of_rows[-1]}): "
             f"align it, for example with {name}.reindex({argument}.index), or give {name}.to_numpy() if its rows are "
@@ -357,7 +365,7 @@ def _keys(X, y, groups, column):
     """Return the key of each row and the names of the keys, or None and [] where there is one series."""
     stacked = [v.index for v in (X, y) if isinstance(getattr(v, "index", None), pd.MultiIndex)]
     stacked = [index for index in stacked if index.nlevels > 1]
-    if len(stacked) == 2 and not stacked[0].equals(stacked[1]):
+    if len(stacked) == 2 and not _is_same(*stacked, "y"):
         raise ValueError(
             "X and y have different MultiIndexes: align them, for example with X, y = X.align(y, join='inner', axis=0)."
         )

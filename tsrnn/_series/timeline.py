@@ -131,8 +131,8 @@ def _of_work_days(values, days, clock):
     if seen.all() or seen.sum() < 2:
         return None
     first, last = np.array([days[0], days[-1] + 1]).view("M8[D]")
-    is_long = days[-1] - days[0] >= 7 * WEEKS
-    if is_long and len(days) >= MOST_THERE * np.busday_count(first, last, weekmask=seen):
+    there = len(days) / max(1, np.busday_count(first, last, weekmask=seen.astype(int).tolist()))
+    if days[-1] - days[0] >= 7 * WEEKS and there >= MOST_THERE:
         week = _week(tuple(seen.tolist()))
     elif len(days) > 5 and not seen[5:].any():
         week = pd.offsets.BDay()
