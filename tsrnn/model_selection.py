@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import metrics as metrics
 from ._check import check_number
 from ._estimators.lag_regressor import on_lags
-from ._estimators.through import see_through
+from ._estimators.through import see_through, still
 from ._series import timeline as timelines
 from ._series.rows import gather
 from ._series.stamps import Stamps, is_default, numbers
@@ -212,6 +212,9 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
         raise ValueError(
             f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
         )
+    if as_it_is:  # whatever another thread teaches it meanwhile
+        model = still(model)
+        inner = _innermost(model)
     data = _check_rows(X, y, groups, getattr(inner, "series", None))
     n_times = 1 + max(int(time[-1]) for time in data.times)
     first = _first_origin(plan.initial, n_times, 0 if as_it_is else 0.5)

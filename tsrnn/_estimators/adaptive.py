@@ -41,6 +41,7 @@ PRIOR = 5  # independent errors' worth of what was known before
 DOUBT = 4.0  # squared standard errors, below which a mean is taken for 0
 RATE = 0.2  # of the share outside: what a miss takes away from it
 LEAST = 0.1  # of the share outside, below which a tail does not go: the spread does the rest
+FEW_TAILS = 48  # columns that are followed number by number
 CENTER = 0.5  # share outside each end, where it meets the other
 
 
@@ -77,7 +78,9 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
     measured, known = np.isfinite(came), np.maximum(origin - gap, 0)  # rows of which a forecast knew
     came, shared = np.where(measured, came, 0.0), overlap.ravel()
     memory = np.clip(MEMORY * shared, MEMORY, LONGEST)
-    count, mean, square = (_recent(v, memory) for v in (measured.astype(float), came, came**2))
+    count, mean, square = np.split(
+        _recent(np.hstack([measured, came, came**2]), np.tile(memory, 3)), 3, axis=1
+    )
     n = count**2 / np.maximum(_recent(measured.astype(float), memory / 2), 1e-9) / shared
     counted = np.maximum(count, 1e-9)
     shift = _but_noise(mean / counted, square / counted, n)
@@ -122,13 +125,30 @@ def _tails(share, known, shares, overlap):
 
     share : (K, P, 2, C), of errors in calibration that lie beyond what came; known : (K, C), where something came.
     """
-    shares = shares[:, None, None]
-    now = np.broadcast_to(shares, share.shape[1:])
-    out = np.empty((len(share) + 1, *now.shape))
-    out[0], least = now, LEAST * shares
+    shares = np.broadcast_to(shares[:, None, None], share.shape[1:])
+    least = LEAST * shares
     rate = known[:, None, None] * (RATE * shares / overlap)
-    for u, inside, outside, after in zip(share, rate * shares, rate * (shares - 1), out[1:]):
+    steps = rate * (shares - 1), rate * shares  # of what was outside, and inside
+    out = np.empty((len(share) + 1, *shares.shape))
+    out[0] = now = shares
+    if shares.size <= FEW_TAILS:  # where numbers are quicker than arrays of so few
+        for column in np.ndindex(shares.shape):
+            at = (slice(None), *column)
+            rows = share[at].tolist(), *(step[at].tolist() for step in steps)
+            out[(slice(1, None), *column)] = _tail(*rows, float(shares[column]), float(least[column]))
+        return out
+    for u, outside, inside, after in zip(share, *steps, out[1:]):
         np.add(now, np.where(u <= now, outside, inside), out=after)
         np.maximum(after, least, out=after)
         now = np.minimum(after, CENTER, out=after)
+    return out
+
+
+def _tail(share, outside, inside, now, least):
+    """Adapt one share ``now``, row by row; arguments as lists of numbers (K,)."""
+    out = []
+    for u, less, more in zip(share, outside, inside):
+        now += less if u <= now else more
+        now = least if now < least else CENTER if now > CENTER else now
+        out.append(now)
     return out

@@ -414,10 +414,10 @@ def zero_past(dynamics, units):
 
 
 def begin(dynamics, units, part, X, U, past):
-    """Return the place of a series whose first rows are X, U, and whose past at their end is given."""
+    """Return the place of a series whose rows are X, of levels U at first, and whose past at their end is given."""
     n = dynamics.lead + units.looks_back
     head = X[: dynamics.lead + 1].copy(), U[:n].copy()
-    return Place(past, timelines.read(part.stamps), head, len(U))
+    return Place(past, timelines.read(part.stamps), head, len(X))
 
 
 def moved(place, part, n, past):

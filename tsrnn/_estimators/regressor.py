@@ -497,7 +497,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         steps, levels = check_steps(steps), [] if level is None else check_levels(level)
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
-        ask = Ask(levels, method, path_rng(self.random_state), n_paths)
+        draws = method == "bootstrap" or fitted.trained.dynamics.whole_errors
+        ask = Ask(levels, method, path_rng(self.random_state) if levels and draws else None, n_paths)
         answers = list(self._forecasts(fitted, steps, X_future, groups, ask))
         return self._together(fitted, answers, steps, X_future, groups, bool(levels))
 

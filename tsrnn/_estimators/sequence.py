@@ -173,17 +173,39 @@ def _in_scale(learner, units):
 
 
 def all_or_nothing(method):
-    """Work on a copy, and take over what it has become at the end: an error or an interrupt leaves no trace."""
+    """Work on a copy, and take over what it has become at the end: an error or an interrupt leaves no trace.
+
+    A parameter that another thread has set meanwhile stays as it was set.
+    """
 
     @wraps(method)
     def guarded(self, *args, **kwargs):
-        work = object.__new__(type(self))
-        work.__dict__ = self.__dict__.copy()
+        before, work = self.__dict__.copy(), as_it_is(self)
         method(work, *args, **kwargs)
+        for name, value in self.__dict__.items():
+            if value is not before.get(name) and not name.startswith("_") and not name.endswith("_"):
+                work.__dict__[name] = value
         self.__dict__ = work.__dict__
         return self
 
     return guarded
+
+
+def as_it_is(estimator):
+    """Copy an estimator as it is now, with the same values: what another thread teaches it later is not seen."""
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = estimator.__dict__.copy()
+    return copied
+
+
+def of_one_state(method):
+    """Read all from an estimator as it is when the call begins."""
+
+    @wraps(method)
+    def reader(self, *args, **kwargs):
+        return method(as_it_is(self), *args, **kwargs)
+
+    return reader
 
 
 class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):

@@ -1,10 +1,13 @@
 """Verbs of a model inside pipelines and fitted searches, which hide them."""
 
+from copy import copy
+
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
 from .._series.rows import future_index
+from .sequence import Sequence, as_it_is
 
 
 def inside(model):
@@ -49,6 +52,19 @@ def inside(model):
         return X
 
     return model, transform
+
+
+def still(model):
+    """Copy a model, also in pipelines and fitted searches, as it is now: several verbs shall see one state of it."""
+    if isinstance(model, Pipeline):
+        still_model = copy(model)
+        still_model.steps = [*model.steps[:-1], (model.steps[-1][0], still(model.steps[-1][1]))]
+        return still_model
+    if hasattr(model, "best_estimator_"):
+        still_model = copy(model)
+        still_model.best_estimator_ = still(model.best_estimator_)
+        return still_model
+    return as_it_is(model) if isinstance(model, Sequence) else model
 
 
 def see_through(model, X):

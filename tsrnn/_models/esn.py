@@ -20,6 +20,7 @@ from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import of_one_state
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState, free_error
@@ -811,7 +812,8 @@ class EchoStateNetwork:
     @property
     def memory_length_(self):
         """Steps until the states from zeros and from the mean state are within 1% of their first distance."""
-        dynamics, (X, Y) = self._dynamics(), self._trained().carry.probe
+        trained = self._trained()
+        dynamics, (X, Y) = trained.dynamics, trained.carry.probe
         first, cold = dynamics.first(), dynamics.cold()
         start = np.linalg.norm(np.concatenate(cold.states))
         runs = [dynamics.blocks(X, Y, memory, read=False, length=32) for memory in (first, cold)]
@@ -832,6 +834,7 @@ class EchoStateNetwork:
 
     # ---------------------------------------------------------------------------------- diagnostics
 
+    @of_one_state
     def states(self, X, y=None, *, start=None):
         """Return the states of the reservoir along a series.
 
@@ -887,6 +890,7 @@ class EchoStateNetwork:
         W, leak = dynamics.matrices[0].toarray(), dynamics.reservoir.leak
         return np.linalg.eigvals(np.diag(1 - leak) + leak[:, None] * W).astype(complex)
 
+    @of_one_state
     def memory_capacity(self, max_delay=None, *, n_timesteps=None, random_state=0):
         """Measure how well the reservoir remembers: noise from k steps ago, read from its states [1]_.
 
@@ -946,6 +950,7 @@ class EchoStateNetwork:
         variance = np.sum(W * (judged.ZZ @ W), axis=0) / n - mean**2
         return covariance**2 / np.maximum(variance * (judged.yy / n - mean_y**2), np.finfo(float).tiny)
 
+    @of_one_state
     def lyapunov_exponent(self, X, y=None, *, start=None):
         """Estimate the conditional Lyapunov exponent: how fast two states with one drive converge or diverge [1]_.
 

@@ -22,6 +22,7 @@ from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import of_one_state
 from .._nets.convolution import Convolution, parse_convolution
 from .._nets.dynamics import (
     Learner,
@@ -838,6 +839,7 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
         del self._is_compared
         return self
 
+    @of_one_state
     def gradient_flow(self, X, y, *, steps=None):
         """How far back the net's errors reach: norms of dL(t)/dh(t - k) against k.
 

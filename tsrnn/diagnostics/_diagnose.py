@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.regressor import forecasts_ahead, free_run
-from .._estimators.through import see_through
+from .._estimators.through import see_through, still
 from .._models.arx import ARXRegressor
 from .._models.naive import PersistenceRegressor, SeasonalNaiveRegressor
 from .._series import timeline as timelines
@@ -183,6 +183,7 @@ def diagnose(
     """
     if (X_train is not None) and y_train is None:
         raise ValueError("X_train was given without y_train: give both, or neither.")
+    model = still(model)
     if len(keys := _keys(see_through(model, None)[0], X, y)) > 1:
         options = {"horizons": horizons, "period": period, "max_lag": max_lag}
         return _diagnose_each(model, keys, (X, y, X_train, y_train), output=output, start=start, **options)

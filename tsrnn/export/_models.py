@@ -10,6 +10,7 @@ from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import cold_past, zero_past
 from .._estimators.program import row_program
 from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import as_it_is
 from .._nets.program import Span, call
 from .._version import __version__
 
@@ -27,6 +28,7 @@ def program_of(model, start="end", series=None):
             f"model={model!r} cannot be exported: give a fitted regressor or classifier of tsrnn."
         )
     check_is_fitted(model)
+    model = as_it_is(model)
     fitted = model.fitted_
     _check_goes_by_rows(fitted)
     if not np.isfinite(model.theta_).all():

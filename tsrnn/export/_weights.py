@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import tsrnn
 
-from .._estimators.sequence import Fitted, Form, learner_of
+from .._estimators.sequence import Fitted, Form, as_it_is, learner_of
 from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
 from .._nets.pooled import pooled
@@ -551,6 +551,7 @@ def _folded(model, framework):
     recurrent = isinstance(model, RecurrentNetwork)
     if recurrent:
         check_is_fitted(model)
+        model = as_it_is(model)
     layout = getattr(model._dynamics().net.cell, framework.lower()) if recurrent else None
     if layout is None:
         names = dict.fromkeys(model_class.__name__ for model_class, _, _ in _public(framework.lower()))
