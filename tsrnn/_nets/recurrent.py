@@ -285,22 +285,28 @@ class Net(NamedTuple):
                 a[:] = a.ndim == 3
         return mark
 
-    def turned(self, weights, inputs=False):
-        """Transpose U of each block and W of each source for the backward pass, of inputs if they are asked for."""
+    def turned(self, weights, inputs=False, into=None):
+        """Transpose U of each block and W of each source for the backward pass, of inputs if they are asked for.
 
-        def turn(W, at, K):
-            V = np.empty((W.shape[0], W.shape[2], K), W.dtype)
+        into : what an earlier call returned, to be written over and returned.
+        """
+
+        def turn(W, at, K, V):
+            V = np.empty((W.shape[0], W.shape[2], K), W.dtype) if V is None else V
             kernels.turn(W, at, V)
             return V
 
         *blocks, readout = weights
         looks_up = inputs or bool(self.front or (self.symbols and self.symbols.columns))
-        U = [turn(p.U, 0, block.H) for p, block in zip(blocks, self.blocks)]
         readers = [*zip(blocks, (block.sources for block in self.blocks)), (readout, self.readout)]
-        return U, [
-            [turn(p.W, s.at, s.width) if s.which != INPUTS or looks_up else None for s in sources]
-            for p, sources in readers
-        ]
+        U, V = into or ([None] * len(blocks), [[None] * len(sources) for _, sources in readers])
+        U[:] = [turn(p.U, 0, block.H, u) for p, block, u in zip(blocks, self.blocks, U)]
+        for (p, sources), turned in zip(readers, V):
+            turned[:] = [
+                turn(p.W, s.at, s.width, v) if s.which != INPUTS or looks_up else None
+                for s, v in zip(sources, turned)
+            ]
+        return into or (U, V)
 
 
 def make_net(

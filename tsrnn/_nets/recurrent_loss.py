@@ -96,7 +96,7 @@ class TrackLoss:
         self.weight = float(w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()
         self._cut(first, np.maximum(last + 1, first), w.any(axis=1))
-        self._theta, self._tapes, self._grads, self.epoch = None, {}, {}, 0
+        self._theta, self._turned, self._tapes, self._grads, self.epoch = None, None, {}, {}, 0
         n = len(self.at)
         self._carried = [
             np.zeros((m + reach, n, block.H), dtype)
@@ -190,7 +190,8 @@ class TrackLoss:
             self._begin(weights, tracks)
         masks, unmeasured, turned, fed = None, self._own(at, learn, T), None, None
         if learn:
-            masks, turned = self._masks(len(tracks)), self.net.turned(weights)
+            masks = self._masks(len(tracks))
+            turned = self._turned = self.net.turned(weights, into=self._turned)
         if unmeasured is not None:  # (B, y_lead + T, O), a copy that outputs are fed into
             rows = at[:, None] + np.arange(-self.net.y_lead, T)
             fed = self.y.reshape(-1, self.O)[rows]
@@ -219,16 +220,15 @@ class TrackLoss:
         net, B = self.net, len(shard.tracks)
         if (i, B) not in self._tapes:
             self._tapes[i, B] = self._work_space(B)
-        tape, space, look = self._tapes[i, B]
-        dout = space[: shard.lengths.max()]
+        tape, look = self._tapes[i, B]
         teach = shard.fed is not None and self._carries and self.teaching.feedback != "open_loop"
         measured = shard.fed.copy() if teach else None
         self._place(tape, look, shard, shard.fed)
         for b, (carried, block, p) in enumerate(zip(self._carried, net.blocks, weights)):
             tape.begin(b, self._first(p)[:, None] if block.reverse else carried[:, shard.tracks])
         out = tape.forward(weights, shard.unmeasured, shard.masks)
-        loss = self.teaching.loss(out, self.y, self.w, shard.at * self.O, dout)
-        grad = None if turned is None else self._gradient(i, weights, turned, shard, dout)
+        loss = self.teaching.loss(out, self.y, self.w, shard.at * self.O, tape.dout)
+        grad = None if turned is None else self._gradient(i, weights, turned, shard)
         unknown = None if shard.fed is None else self._stand_in(shard, out)
         if teach:  # carry the state of a teacher-forced run, not of the free run
             lead = net.y_lead
@@ -242,9 +242,9 @@ class TrackLoss:
                 carried[:, shard.tracks] = tape.ends(b, shard.lengths, np.arange(B))
         return loss, grad
 
-    def _gradient(self, i, weights, turned, shard, dout):
-        """Go back through the tape of shard i; returns the gradient (P,).   dout : (T, B, O)."""
-        net, (tape, _, look) = self.net, self._tapes[i, len(shard.tracks)]
+    def _gradient(self, i, weights, turned, shard):
+        """Go back through the tape of shard i, from its ``dout``; returns the gradient (P,)."""
+        net, (tape, look) = self.net, self._tapes[i, len(shard.tracks)]
         if i not in self._grads:
             grad = np.zeros(net.size, self.dtype)
             self._grads[i] = grad, net.views(grad)
@@ -253,10 +253,10 @@ class TrackLoss:
         for dS in tape.dS:
             dS.fill(0)
         if look is None:
-            tape.backward(weights, turned, dout, views)
+            tape.backward(weights, turned, tape.dout, views)
         else:
             look.clear()
-            tape.backward(weights, turned, dout, views, look.dx, look.dy, look.table(grad))
+            tape.backward(weights, turned, tape.dout, views, look.dx, look.dy, look.table(grad))
             look.back(grad)
         fresh = (self.before[shard.tracks] < 0) & (shard.k == 0) & (self._starts is None)
         for b, (g, block) in enumerate(zip(views, net.blocks)):
@@ -277,10 +277,9 @@ class TrackLoss:
         return unknown
 
     def _work_space(self, B):
-        """Allocate tape, gradient of the outputs and lookup of B sequences."""
-        net, T, dtype = self.net, self.T, self.dtype
-        look = make_sight(net, B, T, dtype)
-        return Tape(net, B, T, dtype), np.empty((T, B, net.n_outputs), dtype), look
+        """Allocate tape and lookup of B sequences."""
+        shape = self.net, B, self.T, self.dtype
+        return Tape(*shape), make_sight(*shape)
 
     def _place(self, tape, look, shard, fed):
         """Choose the sequences of a tape, of which symbols are looked up.   fed : (B, y_lead + T, O), or None for y."""

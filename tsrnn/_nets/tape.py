@@ -3,6 +3,7 @@
 from functools import partial
 from itertools import pairwise
 from math import prod
+from operator import is_
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Tape:
     """Work space for B sequences of T steps: the forward pass records what the backward pass needs.
 
     T is that of the longest sequence that was placed, ``most`` at most.   S[k] : (n_states, T + 1, B, H), the states of
-    block k, of which the caller sets step 0.   out : (T, B, O).
+    block k, of which the caller sets step 0.   out, dout : (T, B, O).
     h[k] : (reach + T + 1, B, H), S[k][0] and the rows before it that recurrent lags look back to, on the same memory.
     dh[k] : like h[k], the gradient that recurrent lags lead back.
     dS[k] : (2 or n_states, B, H), in: gradient with respect to the last states, out: to the first.
@@ -69,7 +70,9 @@ class Tape:
             )
             self._space.append([np.zeros(size * B, dtype) for size in sizes] + [np.arange(most * B) * H])
             self.dS.append(np.zeros((max(2, cell.n_states), B, H), dtype))
-        self._space_of_out = np.empty(most * B * net.n_outputs, dtype)
+        self._space_of_out, self._space_of_dout = np.empty((2, most * B * net.n_outputs), dtype)
+        # of the last passes: what they were of, and their steps, which the next ones of the same take again
+        self._scheduled, self._schedule, self._scheduled_back, self._schedule_back = (), [], (), []
         self._constants = [constants_of(cell, block.H, dtype) for cell, block in zip(self.cells, net.blocks)]
         self._lay_out(most)
 
@@ -90,6 +93,7 @@ class Tape:
             self.traces.append(Trace(view(Z, G, T, B, H), S, S[0, :T], view(Q, T, B, H), *norm))
         self.S = [trace.S for trace in self.traces]
         self.out = view(self._space_of_out, T, B, self.net.n_outputs)
+        self.dout = view(self._space_of_dout, T, B, self.net.n_outputs)
 
     def begin(self, k, states):
         """Set the states of block k before step 0, (n_states, ...) or (n_states + reach, ...), over (B, H)."""
@@ -125,12 +129,27 @@ class Tape:
         where = longest, x_at.tobytes(), y_at.tobytes(), lengths.tobytes()
         if where == self._where:  # as those before: the many series of a panel are
             return
+        self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.y_width)}
+        if self._where is not None and self._where[0] == longest and not self.net.bidirectional:
+            for (source, _), rows in self._placed.items():  # in place, for what is scheduled reads them
+                if source.which < 0:
+                    np.add(
+                        self._begin_of(source),
+                        self._forth * self._at[source.which][1],
+                        rows.reshape(longest, -1),
+                    )
+            self._where = where
+            return
         steps = np.arange(self.T)[:, None]
         self._forth = self._back = steps
         if self.net.bidirectional:  # steps beyond the end of a sequence are not reversed
             self._back = np.where(steps < lengths, lengths - 1 - steps, steps)
-        self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.y_width)}
-        self._placed, self._where = {}, where
+        self._placed, self._where, self._scheduled = {}, where, ()
+
+    def _begin_of(self, source):
+        """Return the offsets (B,) of step 0 of a source's rows."""
+        at, width = self._at[source.which]
+        return (at - source.oldest) * width
 
     def _rows(self, source, reverse):
         """Return the offsets (T B,) of a source's rows in its array."""
@@ -139,8 +158,7 @@ class Tape:
         if (source, reverse) not in self._placed:
             steps = self._back if reverse else self._forth
             if source.which < 0:
-                at, width = self._at[source.which]
-                rows = (at - source.oldest) * width + steps * width
+                rows = self._begin_of(source) + steps * self._at[source.which][1]
             elif source.oldest:  # its own h, in the order of its own steps
                 first = self.reaches[source.which] + 1 - source.oldest
                 rows = ((self._forth + first) * self.B + np.arange(self.B)) * source.width
@@ -166,6 +184,30 @@ class Tape:
         head : with forward(first, last), which adds to the outputs of steps after the readout, and backward(first,
         last), which adds to ``dH`` what it leads back.
         """
+        plain = own is None and masks is None and head is None
+        of = (weights, self.x, self.y, self.S) if plain else ()
+        if _are_those(of, self._scheduled):
+            for step, first, last in self._schedule:
+                step(first, last)
+            return self.out
+        early, late = self._steps(weights, own, masks, head)
+        if own is None:
+            early, late = early + late, []
+        spells = self._spells(0, self.T)
+        schedule = [(step, first, last) for step in early for first, last in spells]
+        for step, first, last in schedule:
+            step(first, last)
+        self._scheduled, self._schedule = of, schedule if plain else []
+        if own is not None:
+            feed = feed or self._feed(own)
+            for first, last in self._until_fed():
+                for step in late:
+                    step(first, last)
+                feed(last - 1, last)
+        return self.out
+
+    def _steps(self, weights, own, masks, head):
+        """Schedule a forward pass: what is done for all steps at once, and what goes step by step where any is fed."""
         net, T = self.net, self.T
         *blocks, readout = self._complete(weights)
         self.own, self.head = own, head
@@ -192,18 +234,7 @@ class Tape:
         self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
         if head is not None:
             late.append(head.forward)
-        if own is None:
-            early, late = early + late, []
-        for step in early:
-            for first, last in self._spells(0, T):
-                step(first, last)
-        if own is not None:
-            feed = feed or self._feed(own)
-            for first, last in self._until_fed():
-                for step in late:
-                    step(first, last)
-                feed(last - 1, last)
-        return self.out
+        return early, late
 
     def _complete(self, weights):
         """Replace some weights by constants of the cell."""
@@ -255,6 +286,14 @@ class Tape:
         None.   dtable : (K, e), in, out, of what mixtures were fed of.
         """
         net, T = self.net, self.T
+        plain = bool(self._schedule) and dx is None and dy is None and not any(self.reaches)
+        of = (weights, turned, dout, grads, self._schedule) if plain else ()
+        if _are_those(of, self._scheduled_back):
+            for d in self.dH:
+                d.fill(0)
+            for step, *args in self._schedule_back:
+                step(*args)
+            return
         weights, (U, V) = self._complete(weights), turned
         if not self.dH:  # for as many steps as were placed
             self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
@@ -296,10 +335,12 @@ class Tape:
                 step = partial(_in_turn_back, [felt, step, *looks], past[0].oldest)
             steps.append(step)
             self._add_back(self.traces[k].Z, V[k], block.sources, block.reverse, dy, steps, past)
+        schedule = []
         if fed is None:
-            for step in steps:
-                for first, last in reversed(self._spells(0, T)):
-                    step(first, last)
+            spells = self._spells(0, T)[::-1]
+            schedule = [(step, *spell) for step in steps for spell in spells]
+            for step, first, last in schedule:
+                step(first, last)
         else:
             for first, last in reversed(self._until_fed()):
                 for step in steps:
@@ -312,10 +353,11 @@ class Tape:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
             db = g.b[:0] if normed else g.b
             for source in sources:
-                kernels.outer(
-                    self._array(source), self._rows(source, reverse), Z, source.at, source.width, g.W, db
-                )
+                a, rows = self._array(source), self._rows(source, reverse)
+                schedule.append((kernels.outer, a, rows, Z, source.at, source.width, g.W, db))
+                kernels.outer(*schedule[-1][1:])
                 db = db[:0]
+        self._scheduled_back, self._schedule_back = of, schedule if plain else []
 
     def _add_back(self, Z, V, sources, reverse, dy, steps, but=()):
         """Schedule the propagation of dL/dZ (G, T, B, H) to its sources."""
@@ -333,6 +375,11 @@ class Tape:
             else:
                 continue
             steps.append(partial(kernels.scatter, Z, v, self._rows(source, reverse), target))
+
+
+def _are_those(of, others):
+    """Return whether these are the same objects, if there are any."""
+    return bool(of) and len(of) == len(others) and all(map(is_, of, others))
 
 
 def constants_of(cell, H, dtype):
