@@ -33,6 +33,7 @@ NETS = {
     "Elman, leaky, dense": ElmanRegressor((3,), leak_rate=0.4, readout_hidden_layer_sizes=(2,), **SETTINGS),
     "LSTM": LSTMRegressor((2,), **SETTINGS),
     "GRU": GRURegressor((2,), **SETTINGS),
+    "LRU": tsrnn.LRURegressor((2,), **SETTINGS),
     "NARX": NARXRegressor((3,), input_lags=1, output_lags=2, **SETTINGS),
     "TDNN of delays": TDNNRegressor((3,), input_lags=2, layer_lags=2, **SETTINGS),
 }

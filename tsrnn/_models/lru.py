@@ -404,6 +404,10 @@ class LRURegressor(LRUParameters, RecurrentRegressor):
     The recurrence has no matrix: ``recurrent_init`` starts nothing, and ``recurrent_dropout`` and
     ``orthogonal_penalty`` must be 0. ``state_`` holds h, Re(x), Im(x), of which the last two matter.
 
+    ``solver="lm"`` solves for the readout exactly after each step of the other parameters. For nets of some ten units,
+    squared loss, open loop and no ``layer_norm``: slower than "auto", and errors several times smaller where y has
+    little noise.
+
     References
     ----------
     .. [1] A. Orvieto, S. L. Smith, A. Gu, A. Fernando, C. Gulcehre, R. Pascanu, S. De. "Resurrecting recurrent neural
