@@ -14,12 +14,14 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_pre
 
 import tsrnn
 from tsrnn._estimators.sequence import some_of_each
+from tsrnn._models.esn import SCALINGS
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan
 from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, n_more, pool
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import Teaching
+from tsrnn._nets.ridge import add_rows, feature_rows, no_sums, ridge
 from tsrnn._series.units import Series
 from tsrnn._training.losses import Logistic, Softmax, resolve_loss
 
@@ -276,6 +278,25 @@ def test_in_cross_validation_and_searches():
     cube = np.array([x[:8] for x in X])
     calibrated = CalibratedClassifierCV(model, cv=3).fit(cube, Y)
     assert calibrated.predict_proba(cube).shape == (80, 2)
+
+
+def test_answers_to_series_left_out():
+    """Those of readouts that learnt the others, one after the other; by them a reservoir chooses how it is driven."""
+    rng, learner = np.random.default_rng(5), tsrnn.ESNClassifier(5)._learner()
+    V, S, y, w = *(rng.normal(size=shape) for shape in ((12, 2), (13, 5), (12, 2))), rng.uniform(0.5, 2, 12)
+
+    def solved(counts):
+        sums = add_rows(no_sums(8, 2), learner.columns, V, S, y, counts, w)
+        return sums, ridge(next(iter(sums.normal())), 0.7, True)
+
+    sums, W = solved(np.arange(12))
+    Z, _ = feature_rows(learner.columns, V, S, y, np.arange(12))
+    out = learner._left_out(sums, 0.7, W.ravel(), (Z, y, w))
+    alone = [Z[k] @ solved(np.delete(np.arange(12), k))[1] for k in range(12)]
+    np.testing.assert_allclose(out, alone, rtol=1e-9, atol=1e-12)
+    p = small("ESNClassifier").fit(X, Y).predict_proba(NEW)
+    sizes = [small("ESNClassifier", input_scaling=size).fit(X, Y).predict_proba(NEW) for size in SCALINGS]
+    assert sum(np.array_equal(p, of_size) for of_size in sizes) == 1
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs", "sgd"])

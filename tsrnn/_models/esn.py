@@ -6,7 +6,8 @@
 A series is followed a block of steps at a time; of each block only its part of the normal equations remains.
 """
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import of_one_state
+from .._estimators.sequence import but, of_one_state
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState, free_error
@@ -49,6 +50,8 @@ WASHOUT, WASHED = 100, 1e-4  # first steps of a long series, and what each count
 UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
+LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
+SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where y has one value a series
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000.0  # times the largest y of training, where what is fed back is held
@@ -119,7 +122,8 @@ class ReservoirParameters(Declared):
         Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
     input_scaling : float or array-like of shape (n_features,), optional
         Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default 0.1, or 0.5
-        for a model of y alone.
+        for a model of y alone; where y has one value a series, the one of 0.1, 0.3, 1 and 3 that errs least on series
+        that are left out, each in turn.
     input_connectivity : float, default=0.1
         Share of the units that an input reaches (all of them, or 10, if that is more).
     bias_scaling : float, default=0.5
@@ -205,6 +209,8 @@ class ReservoirParameters(Declared):
        Trade, Springer, 2012.
     .. [5] D. R. Hunter, K. Lange. "Quantile regression via an MM algorithm." Journal of Computational and Graphical
        Statistics 9(1), 2000.
+    .. [6] D. M. Allen. "The relationship between variable selection and data augmentation and a method for prediction."
+       Technometrics 16(1), 1974.
     """
 
     n_reservoir: Sizes | None = None
@@ -583,7 +589,24 @@ class ESNLearner(Learner):
         return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
 
     def learn_whole(self, net, series, mean, rng, before=None):
-        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled."""
+        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled.
+
+        With the size of input weights that is best for series left out, unless it is given: shapes that tell series
+        apart may be beyond what a nearly linear reservoir sees, or lost in one that is driven hard, and the pass over
+        the series is cheap.
+        """
+        p = self.p
+        if p.input_scaling is not None or p.W_in is not None or not (net[0] and self.wants_inputs):
+            return self._learn_pooled(net, series, mean, rng)[0]
+        start, attempts = rng.get_state(), []
+        for size in SCALINGS:
+            rng.set_state(start)
+            sized = replace(self, p=but(p, input_scaling=size))
+            attempts.append(sized._learn_pooled(net, series, mean, rng))
+        return min(attempts, key=itemgetter(1))[0]
+
+    def _learn_pooled(self, net, series, mean, rng):
+        """As ``learn_whole``, with the sizes of weights given; returns ``Trained``, and errors on series left out."""
         (D, O), p = net, self.p
         if not self.is_squared:
             raise ValueError(f"loss={p.loss!r} is for a y a row: give loss='squared' for one a series.")
@@ -615,8 +638,12 @@ class ESNLearner(Learner):
         centers, scales = zip(*(self._spread(A[w > 0]) for A in (V, S[1:])))
         V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
         sums = no_sums(dynamics.n_columns, O)
-        sums = add_rows(sums, self.columns, V, S, Y, np.flatnonzero(w), w)
+        counts = np.flatnonzero(w)
+        sums = add_rows(sums, self.columns, V, S, Y, counts, w)
         readout, theta, loss = self._solve(sums)
+        Z, known = feature_rows(self.columns, V, S, Y, counts)
+        out = self._left_out(sums, readout.alpha, theta, (Z, known, w[counts]))
+        errors = p._errors_left_out(known, out, w[counts])
         dynamics = dynamics.but(theta=theta.copy())
         c, Wv, Wx, _ = dynamics.readout()  # views
         for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
@@ -624,7 +651,20 @@ class ESNLearner(Learner):
                 W /= scale[:, None]
                 c -= center @ W
         theta = dynamics.theta
-        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout)
+        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout), errors
+
+    def _left_out(self, sums, alpha, theta, rows):
+        """Answers (S, O) to series by readouts that learnt all others: y - (y - Z W) / (1 - h), h the leverages [6].
+
+        rows : Z (S, P), y (S, O), weights (S,).
+        """
+        Z, Y, w = rows
+        errors = Y - Z @ theta.reshape(sums.P, sums.O)
+        for normal in sums.normal():
+            reach = ridge(normal._replace(ZY=np.ascontiguousarray(Z.T)), alpha, self.p.readout_bias)
+            h = w * np.einsum("sp,ps->s", Z, reach)
+            errors[:, normal.outputs] /= np.maximum(1 - h, LEAST_FREE)[:, None]
+        return Y - errors
 
     def _spread(self, A):
         """Center (M,) and scale (M,) of what the readout sees of series, A (S, M): 0 and 1 where squares are seen."""
@@ -681,6 +721,10 @@ class ESNLearner(Learner):
 
 class EchoStateNetwork:
     """What the estimators around a reservoir share."""
+
+    def _errors_left_out(self, Y, out, w):
+        """How wrong answers ``out`` (S, O) are, of weights w (S,): a tuple, the first of which counts most."""
+        return (float(np.sum(w[:, None] * np.nan_to_num(Y - out) ** 2)),)
 
     # ---------------------------------------------------------------------------------- parameters
 
@@ -1079,6 +1123,12 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
 
     def _link(self, classes):
         return Link("identity")
+
+    def _errors_left_out(self, Y, out, w):
+        """Labels that are wrong, then squared errors."""
+        one_of_many = Y.shape[1] > 1 and (Y.sum(axis=1) == 1).all()
+        wrong = Y.argmax(axis=1) != out.argmax(axis=1) if one_of_many else ((out > 0.5) != Y).mean(axis=1)
+        return float(w @ wrong), *super()._errors_left_out(Y, out, w)
 
     def _judged(self, form, trained, series):
         """Fit the sharpness of the scores that the readout gives in training."""
