@@ -137,3 +137,17 @@ def test_skill():
 
 def test_every_public_measure_is_tested():
     assert set(metrics.__all__) <= set(globals())
+
+
+def test_other_stamps_are_no_same_rows():
+    """A forecast of later hours is not compared row by row."""
+    hours = pd.date_range("2024-01-01", periods=60, freq="h")
+    y, f = pd.Series(Y, hours), pd.Series(F, hours)
+    assert rmse(y, f.set_axis(hours.as_unit("s"))) == rmse(y, F) == rmse(Y, f)
+    for other in (hours + pd.Timedelta("1h"), hours[::-1]):
+        with pytest.raises(ValueError, match=r"y_true has another index .* than y_pred"):
+            rmse(y, f.set_axis(other))
+    with pytest.raises(ValueError, match=r"y_true has another index .* than hi"):
+        coverage(y, pd.Series(LO, hours), pd.Series(HI, hours[::-1]))
+    with pytest.raises(TypeError, match="y_true holds datetime64"):
+        mae(pd.Series(hours), pd.Series(hours))

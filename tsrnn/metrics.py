@@ -9,10 +9,14 @@ be finite.
 """
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_squared_error
 from sklearn.utils import check_array, check_consistent_length
 
 from ._check import check_number
+from ._series.checks import plain_values
+from ._series.rows import same_rows
+from ._series.stamps import is_default
 
 
 __all__ = [
@@ -360,6 +364,8 @@ def _checked(y_true, name="y_true", **forecasts):
     y = two_dimensional(y_true, name, "allow-nan")
     arrays = [two_dimensional(value, name, True) for name, value in forecasts.items()]
     check_consistent_length(y, *arrays)
+    for key, forecast in forecasts.items():
+        _check_same_rows(y_true, name, forecast, key)
     for key, forecast in zip(forecasts, arrays):
         if forecast.shape != y.shape:
             raise ValueError(f"{key} has {forecast.shape[1]} columns, but {name} has {y.shape[1]}.")
@@ -369,9 +375,30 @@ def _checked(y_true, name="y_true", **forecasts):
     return y, *arrays
 
 
+def _check_same_rows(y, name, forecast, key):
+    """Raise where y and a forecast have other indexes: they would be compared row by row."""
+    index, other = (getattr(v, "index", None) for v in (y, forecast))
+    if (
+        not (isinstance(index, pd.Index) and isinstance(other, pd.Index))
+        or is_default(index)
+        or is_default(other)
+    ):
+        return
+    if not same_rows(index, other, name, several_kinds=True):
+        raise ValueError(
+            f"{name} has another index ({index[0]} ... {index[-1]}) than {key} ({other[0]} ... {other[-1]}): align "
+            f"them, for example with {name}.reindex({key}.index), or give arrays if their rows are the same."
+        )
+
+
 def two_dimensional(values, name, finite):
     """Check values and return them as floats (N, O); finite : as ``ensure_all_finite`` of ``check_array``."""
     values = check_array(
-        values, dtype=np.float64, ensure_2d=False, allow_nd=False, ensure_all_finite=finite, input_name=name
+        plain_values(values, name),
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=False,
+        ensure_all_finite=finite,
+        input_name=name,
     )
     return values.reshape(len(values), -1)

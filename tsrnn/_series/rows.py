@@ -261,7 +261,7 @@ def _check_same(stamps, other, told):
         )
 
 
-def _is_same(index, other, name, several_kinds=False):
+def same_rows(index, other, name, several_kinds=False):
     """Return whether indexes are of the same rows, in whatever unit or dress; of two kinds, ``several_kinds``."""
     if index.equals(other):
         return True
@@ -282,7 +282,7 @@ def _check_beside(name, v, X, y):
         of_rows = getattr(table, "index", None)
         if not (isinstance(index, pd.Index) and isinstance(of_rows, pd.Index)) or len(index) != len(of_rows):
             continue
-        if is_default(index) or is_default(of_rows) or _is_same(index, of_rows, name, several_kinds=True):
+        if is_default(index) or is_default(of_rows) or same_rows(index, of_rows, name, several_kinds=True):
             continue
         raise ValueError(
             f"{name} has another index ({index[0]} ... {index[-1]}) than {argument} ({of_rows[0]} ... {of_rows[-1]}): "
@@ -365,7 +365,7 @@ def _keys(X, y, groups, column):
     """Return the key of each row and the names of the keys, or None and [] where there is one series."""
     stacked = [v.index for v in (X, y) if isinstance(getattr(v, "index", None), pd.MultiIndex)]
     stacked = [index for index in stacked if index.nlevels > 1]
-    if len(stacked) == 2 and not _is_same(*stacked, "y"):
+    if len(stacked) == 2 and not same_rows(*stacked, "y"):
         raise ValueError(
             "X and y have different MultiIndexes: align them, for example with X, y = X.align(y, join='inner', axis=0)."
         )
