@@ -406,7 +406,7 @@ def test_bad_arguments(arguments, message):
         backtest(model, **arguments)
 
 
-@pytest.mark.parametrize("model", [make_pipeline(Ridge()), GridSearchCV(Ridge(), {"alpha": [1.0]})])
+@pytest.mark.parametrize("model", [Ridge(), make_pipeline(Ridge()), GridSearchCV(Ridge(), {"alpha": [1.0]})])
 def test_models_of_others(model):
     with pytest.raises(TypeError, match="makes no forecasts of several steps: give an estimator of tsrnn"):
         backtest(model, X, Y, 3)

@@ -204,6 +204,20 @@ def test_the_end_of_time():
                 model.forecast(5 * steps)
 
 
+def test_coarser_units_go_on_beyond_ns():
+    """Over 2262, where an index in us goes on; of whatever unit X and y are."""
+    index = pd.date_range("2262-02-20", periods=2 * n, freq="D", unit="us")
+    y = pd.Series(np.resize(wave, 2 * n), index)
+    model = arx().fit(None, y[:40])
+    assert model.forecast(50).index.equals(index[40:90])
+    assert model.update(None, y[40:90]).forecast(3).index.equals(index[90:93])
+    early = index[:40].as_unit("ns")
+    assert len(gather(pd.DataFrame({"x": y[:40]}, index[:40]), y[:40].set_axis(early)).parts) == 1
+    for other in (early + pd.Timedelta("1ns"), early + pd.Timedelta("1h")):
+        with pytest.raises(ValueError, match="different stamps"):
+            gather(pd.DataFrame({"x": y[:40].to_numpy()}, index[:40]), y[:40].set_axis(other))
+
+
 # ---------------------------------------------------------------------------------------- dresses that are not
 
 

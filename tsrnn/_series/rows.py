@@ -18,7 +18,7 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
 from .._warn import warn
-from .stamps import ISO, Clock, Stamps, is_default, numbers, show, to_index
+from .stamps import ISO, PER_SECOND, Clock, Stamps, is_default, numbers, show, to_index
 from .timeline import ahead
 
 
@@ -235,9 +235,19 @@ def _read(v, name, told, several):
     return None if read is None else Stamps(*read)
 
 
+def _same_values(stamps, other):
+    """Return whether stamps are the same instants; their units differ only far from today."""
+    values, others = stamps.values, other.values
+    per, other_per = (PER_SECOND.get(each.clock.unit, 1) for each in (stamps, other))
+    if per < other_per:
+        return _same_values(other, stamps)
+    finer = per // other_per
+    return not (values % finer).any() and np.array_equal(values // finer, others)
+
+
 def _check_same(stamps, other, told):
     """Raise where X and y have other stamps."""
-    (values, clock), (others, their) = stamps, other
+    clock, their = stamps.clock, other.clock
     if clock.kind != their.kind:
         if "kinds" not in told:
             told.add("kinds")
@@ -246,11 +256,7 @@ def _check_same(stamps, other, told):
                 "with the stamps of X. Give both the same index."
             )
         return
-    if clock.unit == their.unit:
-        same = np.array_equal(values, others)
-    else:  # beyond what ns can count
-        same = to_index(clock, values).equals(to_index(their, others))
-    if not same or (clock.tz is None) != (their.tz is None):
+    if not _same_values(stamps, other) or (clock.tz is None) != (their.tz is None):
         ends = [
             f"{show(by, v[0])} ... {show(by, v[-1])} ({len(v)} rows)" if len(v) else "(no rows)"
             for v, by in (stamps, other)
@@ -272,7 +278,7 @@ def same_rows(index, other, name, several_kinds=False):
     given, wanted = (numbers(levels, name, {"time", "codes"}) for levels in (index, other))
     if given is None or wanted is None or given[1].kind != wanted[1].kind:
         return several_kinds and index.nlevels == 1
-    return given[1].unit == wanted[1].unit and np.array_equal(given[0], wanted[0])
+    return _same_values(Stamps(*given), Stamps(*wanted))
 
 
 def _check_beside(name, v, X, y):

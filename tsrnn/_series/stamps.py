@@ -6,7 +6,8 @@
     "int"    1                         integers of any width
 
 The unit is ns, whatever the user's is, so that stamps of one instant are one number; where a stamp is beyond the years
-1677 to 2262, which ns can count, it is the user's.  pandas is asked once a table, never once a series.
+1740 to 2200 it is the user's, since ns count to 2262 only, and rows may follow.  pandas is asked once a table, never
+once a series.
 """
 
 from contextlib import suppress
@@ -34,6 +35,7 @@ CODES = {  # digits -> the format, and (divisor, least, most) of its parts, the 
 }
 CODED_YEARS = 1800, 2200
 LARGEST = np.iinfo(np.int64).max
+LATEST = 7_258_118_400  # seconds since 1970, in 2200
 
 
 @kept("clock")
@@ -196,7 +198,7 @@ def _numbers(time, name, given):
     stamp = isinstance(time, pd.DatetimeIndex)
     values, unit = time.asi8, time.unit
     finer = PER_SECOND["ns"] // PER_SECOND[unit]
-    if finer > 1 and len(values) and max(-int(values.min()), int(values.max())) <= LARGEST // finer:
+    if finer > 1 and len(values) and max(-int(values.min()), int(values.max())) <= LATEST * PER_SECOND[unit]:
         values, unit = values * finer, "ns"
     clock = Clock(
         "stamp" if stamp else "span",

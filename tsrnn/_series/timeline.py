@@ -423,9 +423,10 @@ def _beyond(last, steps, step, clock):
 
 def _too_late(last, clock):
     """Return the error for stamps beyond what ns can count."""
+    cure = ", or give training's index in us, with index.as_unit('us')" if clock.shown == "ns" else ""
     return ValueError(
         f"The rows after {show(clock, int(last.max()))} are beyond what an index in {clock.unit} can hold: ask for "
-        "fewer steps."
+        f"fewer steps{cure}."
     )
 
 
