@@ -983,3 +983,27 @@ def test_levels_of_one_panel_in_two_dresses(dress):
     assert len(tsrnn.ARXRegressor().fit(X, y).series_) == 2
     with pytest.raises(ValueError, match="different MultiIndexes"):
         tsrnn.ARXRegressor().fit(X, y[::-1])
+
+
+def test_a_list_of_frames_in_a_backtest():
+    """Their stamps count as in a panel: a gap is told, and where a forecast would go over one there is none."""
+    index = pd.date_range("2024-01-01", periods=n + 30, freq="h")
+    y = pd.Series(np.sin(np.arange(n + 30) / 3), index)
+    rows = y[n:].drop(index[n + 9])
+    model = arx(output_lags=2).fit(None, [y[:n], y[:n]])
+    with pytest.warns(UserWarning, match="1 row.s. are missing"):
+        errors = backtest(model, None, [rows, rows], horizon=3).forecasts
+    panel = arx(output_lags=2).fit(None, pd.concat({0: y[:n], 1: y[:n]}))
+    with pytest.warns(UserWarning, match="1 row.s. are missing"):
+        wanted = backtest(panel, None, pd.concat({0: rows, 1: rows}), horizon=3).forecasts
+    pd.testing.assert_frame_equal(errors, wanted)
+    assert np.abs(errors["forecast"] - errors["y"]).max() < 1e-6
+
+
+def test_the_future_of_a_new_series():
+    """Its stamps are those of X_future."""
+    made = pd.MultiIndex.from_product([["a", "b"], hours])
+    model = tsrnn.ARXRegressor().fit(pd.DataFrame({"x": np.tile(x, 2)}, made), np.tile(wave, 2))
+    ahead = pd.date_range(hours[-1], periods=4, freq="h")[1:]
+    X = pd.DataFrame({"x": 1.0}, pd.MultiIndex.from_product([["a", "c"], ahead]))
+    assert model.forecast(3, X).index.equals(X.index)

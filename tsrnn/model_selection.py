@@ -251,12 +251,27 @@ def _check_rows(X, y, groups, column):
     if table.form != "table":  # a list or a 3-D array: its places are the keys
         X, y = table.X, table.y
         groups = np.repeat([part.key for part in table.parts], [len(y[part.rows]) for part in table.parts])
+        index = _index_of([part.stamps for part in table.parts])
+        if index is not None:
+            X, y = (v.set_axis(index) if isinstance(v, (pd.DataFrame, pd.Series)) else v for v in (X, y))
     Y = metrics.two_dimensional(y, "y", "allow-nan")
     if X is not None:
         check_consistent_length(X, y)
     place = np.arange(len(Y)) if table.order is None else table.order
     rows = [place[part.rows] for part in table.parts]
     return Panel(X, y, groups, Y, table.parts, rows, _times(table.parts, rows), bool(table.names))
+
+
+def _index_of(stamps):
+    """Make one index of the stamps of a list of series; None where some have none, or of another kind."""
+    if not all(map(tells, stamps)):
+        return None
+    clock = stamps[0].clock._replace(freq=None)
+    if len({(of_series.clock.kind, of_series.clock.tz is None) for of_series in stamps}) > 1:
+        return None
+    return to_index(
+        clock, np.concatenate([timelines.aligned(stamps[0], of_series).values for of_series in stamps])
+    )
 
 
 def _joined(data, i, first, gap, forecasts):

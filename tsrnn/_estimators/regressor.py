@@ -653,7 +653,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 for _, out, intervals, _, future in made
             ]
             return frames[0] if made[0][0] is None else frames
-        index = future_index({key: future.place for key, *_, future in made}, steps, names)
+        given = [future.stamps for *_, future in made]
+        index = future_index({key: future.place for key, *_, future in made}, steps, names, given)
         _, outs, founds, *_ = zip(*made)
         intervals = {p: [np.concatenate([f[p][k] for f in founds]) for k in range(2)] for p in founds[0]}
         frame = _framed(fitted, np.concatenate(outs), intervals, index, wide)

@@ -323,16 +323,23 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
     )
 
 
-def future_index(places, steps, names):
+def future_index(places, steps, names, given=()):
     """Return the MultiIndex (series, time) of the next ``steps`` rows of several series, at once.
 
     places : dict from a series' key to its Timeline (or to what has one as ``timeline``), or None.   names : of keys.
-    A series without a step or a frequency counts 0, 1, 2 ...
+    given : the ``Stamps`` of their X_future, or None, a series: where nothing else is known of it.  A series without a
+    step or a frequency counts 0, 1, 2 ...
     """
     timelines = [getattr(place, "timeline", place) for place in places.values()]
     values, regular = ahead(timelines, steps)
     values[~regular] = np.arange(steps)
-    clock = next((timeline.clock for timeline, known in zip(timelines, regular) if known), Clock("int"))
+    clocks = [timeline.clock for timeline, known in zip(timelines, regular) if known]
+    for s, stamps in enumerate(given):
+        if timelines[s] is None and stamps is not None and len(stamps.values) >= steps:
+            clocks = clocks or [stamps.clock]
+            if (stamps.clock.kind, stamps.clock.unit) == (clocks[0].kind, clocks[0].unit):
+                values[s], regular[s] = stamps.values[:steps], True
+    clock = clocks[0] if clocks else Clock("int")
     if regular.all() or not regular.any():
         return stack(places, values, clock, names)
     time = np.empty(values.size, object)
