@@ -1,6 +1,7 @@
 """What the library says: messages for what newcomers try, what a fit and a compilation tell, untrained nets."""
 
 import logging
+import pydoc
 import re
 import sys
 
@@ -15,6 +16,16 @@ from tsrnn.export import to_c
 
 
 X, y = make_narma(300, random_state=0)
+
+
+def test_help_needs_no_extras(monkeypatch):
+    monkeypatch.setattr(tsrnn, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "sktime", None)  # as where it is not installed
+    text = pydoc.plain(pydoc.render_doc(tsrnn))
+    assert (
+        text.index("Fit, then forecast") < text.index("AutoForecaster, ") < text.index("class ARXRegressor")
+    )
+    assert "sktime" not in dir(tsrnn)
 
 
 def test_the_public_names_come_first_in_help():

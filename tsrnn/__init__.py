@@ -22,6 +22,7 @@ Modules                 datasets, diagnostics, export, metrics, model_selection,
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from ._auto.auto import AutoForecaster
 from ._estimators.horizons import Forecaster
@@ -76,7 +77,10 @@ def __getattr__(name):
 
 def __dir__():
     """List the public names and modules."""
-    return sorted([*__all__, *_MODULES, "__version__"])
+    there = [
+        name for name in _MODULES if name != "sktime" or find_spec("sktime")
+    ]  # help() imports all of them
+    return sorted([*__all__, *there, "__version__"])
 
 
 __all__ = [

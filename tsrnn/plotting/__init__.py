@@ -15,8 +15,8 @@
 | how sure a classifier is along time | ``ProbabilityDisplay`` |
 
 All have one style: no frames, colours that the colour-blind can tell apart, dates as dates, whole numbers as such. A
-unit is written where the name of y ends with one, such as "power [kW]", or where ``unit="kW"`` gives it.  They need
-matplotlib: ``pip install tsrnn[plot]``.
+unit is written where the name of y ends with one, such as "power [kW]", or where ``unit="kW"`` gives it.  Your own
+pictures have it after ``plt.style.use(tsrnn.plotting.STYLE)``.  They need matplotlib: ``pip install tsrnn[plot]``.
 """
 
 from .._values import public
@@ -31,10 +31,12 @@ from ._inside import (
     ResponseDisplay,
 )
 from ._labels import EmbeddingDisplay, ProbabilityDisplay
+from ._style import STYLE
 from ._training import GradientFlowDisplay, LeaderboardDisplay, LossCurveDisplay
 
 
 __all__ = [
+    "STYLE",
     "AttentionDisplay",
     "BacktestDisplay",
     "CompareDisplay",
@@ -54,5 +56,5 @@ __all__ = [
     "ResponseDisplay",
 ]
 
-for _name in __all__:  # their place inside the package is nobody's business
+for _name in __all__[1:]:  # their place inside the package is nobody's business
     public(__name__)(globals()[_name])

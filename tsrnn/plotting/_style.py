@@ -15,6 +15,22 @@ COLOURS = [
     "#E69F00",
     "#56B4E9",
 ]  # Okabe, Ito: safe for the colour-blind
+STYLE = {  # of matplotlib: ``plt.style.use(tsrnn.plotting.STYLE)``
+    "axes.prop_cycle": f"cycler('color', {COLOURS})",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.6",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.titlelocation": "left",
+    "axes.titlesize": "medium",
+    "legend.frameon": False,
+    "xtick.color": "0.6",
+    "ytick.color": "0.6",
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+}
 GREYS = ["0.3", "0.5", "0.65"]  # of baselines
 MEASURED = "black"
 MARKERS = "osD^vP"
