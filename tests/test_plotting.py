@@ -372,3 +372,13 @@ def test_maps_and_probabilities():
     bands = display.ax_.collections[2:]
     ends = [band.get_paths()[0].vertices[:, 0] for band in bands]
     assert [(v.min(), v.max()) for v in ends] == [(0, 1), (2, 3)]
+
+
+def test_one_of_several_outputs_is_named_and_one_iteration_has_one_tick():
+    X, y = make_narendra(300, random_state=0)
+    Y = np.column_stack([y, y**2])
+    model = ARXRegressor().fit(X[:200], Y[:200])
+    result = backtest(model, X[200:], Y[200:], 3)
+    assert BacktestDisplay.from_backtests({"ARX": result}, output=1).ax_.get_title("left") == "output 1"
+    assert CompareDisplay.from_estimator(model, X[200:], Y[200:], output=1).ax_.get_ylabel() == "y, output 1"
+    assert LossCurveDisplay.from_estimator(model).ax_.get_xticks().tolist() == [1]

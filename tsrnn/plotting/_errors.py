@@ -119,11 +119,12 @@ class BacktestDisplay:
         -------
         display : BacktestDisplay
         """
-        tables = {}
+        tables, several = {}, False
         for name, result in results.items():
             table = result.errors
             if table.index.nlevels > 1:
-                table = table.loc[table.index[0][0] if output is None else output]
+                several, output = True, table.index[0][0] if output is None else output
+                table = table.loc[output]
             if metric not in table:
                 raise ValueError(f"metric={metric!r} is no column of errors: give one of {list(table)}.")
             tables[name] = table
@@ -134,7 +135,9 @@ class BacktestDisplay:
                 if column in table_of_first:
                     baselines[name] = table_of_first["RMSE"] / (1 - table_of_first[column])
         errors = errors.assign(**baselines)
-        return cls(errors, baselines=list(baselines), metric=metric, unit=unit).plot(ax, **line_kw)
+        display = cls(errors, baselines=list(baselines), metric=metric, unit=unit).plot(ax, **line_kw)
+        title(display.ax_, f"output {output}" if several else None)
+        return display
 
     @classmethod
     def from_diagnosis(cls, diagnosis, *, unit=None, ax=None, **line_kw):

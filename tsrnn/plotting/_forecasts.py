@@ -296,8 +296,10 @@ class CompareDisplay:
             model, transform = inside(estimator)
             out = np.asarray(free_run(model, transform(X), y, start))
             runs[name] = out if out.ndim == 1 else out[:, output]
-        table = pd.DataFrame(y)
-        return cls(table.iloc[:, output], runs, unit=unit).plot(ax, **line_kw)
+        measured = pd.DataFrame(y).iloc[:, output]
+        if np.ndim(y) == 2 and not hasattr(y, "columns"):
+            measured = measured.rename(f"y, output {output}")
+        return cls(measured, runs, unit=unit).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
         """Draw the record, and a line a run.

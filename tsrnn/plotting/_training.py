@@ -97,6 +97,8 @@ class LossCurveDisplay:
         ax.set(xlabel="iteration", ylabel="loss, in scaled units")
         tidy(ax)
         whole_numbers(ax.xaxis, [1])
+        if len(self.loss) == 1:
+            ax.set(xlim=(0, 2), xticks=[1])
         self._name_stages(ax, pieces)
         legend_beside(ax)
         self.ax_, self.figure_ = ax, ax.figure
