@@ -37,7 +37,13 @@ def _api(app):
             thing = getattr(module, public)
             if id(thing) not in seen:
                 seen.add(id(thing))
-                kind = "autoclass" if inspect.isclass(thing) else "autofunction"
+                kind = (
+                    "autoclass"
+                    if inspect.isclass(thing)
+                    else "autofunction"
+                    if callable(thing)
+                    else "autodata"
+                )
                 lines.extend([f".. {kind}:: {name}.{public}", ""])
 
     describe(tsrnn, "tsrnn", tsrnn.__all__)
