@@ -368,6 +368,12 @@ def test_rows_are_given_again_as_their_y_arrives(late):
     whole = copy.deepcopy(late).update(new[:40], measured[:40])
     np.testing.assert_allclose(day.forecast(H, new[40:44]), whole.forecast(H, new[40:44]), **to_rounding)
     assert day.timeline_ == whole.timeline_
+    few = copy.deepcopy(late).update(
+        new[:1], measured[:1] * np.nan
+    )  # and one more row, of which nothing is known yet
+    few.update(new[:2], measured[:2] * np.nan).update(new[:4], measured[:4])
+    again = copy.deepcopy(late).update(new[:4], measured[:4])
+    np.testing.assert_allclose(few.forecast(H, new[4:8]), again.forecast(H, new[4:8]), **to_rounding)
     again = day.trajectories(new[37:], measured[37:], H).forecast[3:]  # goes on from where y has arrived
     np.testing.assert_allclose(again, whole.trajectories(new[40:], measured[40:], H).forecast, **to_rounding)
     for first, words in ((36, "were seen already"), (38, "end before it")):

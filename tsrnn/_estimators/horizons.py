@@ -99,7 +99,9 @@ class Layout(NamedTuple):
     def features(self, horizon, X, Y, rows):
         """Lay out z (R, .) at rows t (R,), of X (N, D) and Y (N, O), which is finite."""
         sees = (X[:, ~self.is_ahead], self.x_back), (X[:, self.is_ahead], horizon.ahead), (Y, self.y_back)
-        return np.concatenate([V[rows[:, None] + back].reshape(len(rows), -1) for V, back in sees], axis=1)
+        return np.concatenate(
+            [V[rows[:, None] + back].reshape(len(rows), len(back) * V.shape[1]) for V, back in sees], axis=1
+        )
 
     def examples(self, horizon, series, mean_y, rows, new=(0, 0)):
         """Lay out the pairs at rows t (R,) of a ``Series``, that come with inputs or y of rows from ``new`` on.
