@@ -63,9 +63,7 @@ def search(days, **where):
 def main():
     """Run both."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--scheduler", help="address of a Dask scheduler; by default a cluster on this machine"
-    )
+    parser.add_argument("--scheduler", help="address; by default a cluster on this machine")
     parser.add_argument("--quick", action="store_true", help="40 short series on two workers")
     options = parser.parse_args()
     try:
@@ -78,10 +76,7 @@ def main():
     cluster = options.scheduler or LocalCluster(**local)
     with Client(cluster) as client:
         print(f"{len(client.scheduler_info()['workers'])} workers")
-        client.run(
-            fit_and_forecast, [0], days
-        )  # compile once, or load what is compiled, before the clock runs
-
+        client.run(fit_and_forecast, [0], days)  # compiles, before the clock runs
         start = time.perf_counter()
         batches = [range(k, min(k + batch, series)) for k in range(0, series, batch)]
         errors = np.concatenate(client.gather(client.map(fit_and_forecast, batches, days=days)))

@@ -4,8 +4,7 @@ PVDAQ system 50, Golden, Colorado, hourly. Known ahead are the clear-sky irradia
 up to the hour in which the forecast is made. Searched on April 2011 to 2012 by cross-validation in time order,
 tested once on 2013.
 
-    python examples/grid_search.py            # writes examples/grid_search.png
-    python examples/grid_search.py --quick    # small settings
+    python examples/grid_search.py [--quick]    # writes examples/grid_search.png
 """
 
 import argparse
@@ -89,18 +88,11 @@ def main():
 
 def picture(out, results):
     """Errors by horizon."""
-    try:
-        import matplotlib
+    from tsrnn.plotting import BacktestDisplay
 
-        matplotlib.use("Agg")
-        from tsrnn.plotting import BacktestDisplay
-    except ImportError:
-        print("No picture: pip install matplotlib, or tsrnn[plot].")
-        return
     display = BacktestDisplay.from_backtests(results)
     display.ax_.set_title("Solar power, errors by horizon")
     display.figure_.savefig(out, dpi=130)
-    print(f"\nPicture: {out}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, log_loss
+from sklearn.metrics import ConfusionMatrixDisplay, log_loss
 
 from tsrnn import ESNClassifier, GRUClassifier
 
@@ -68,16 +68,9 @@ def picture(out, series, labels, answers):
     axes[0].set(title="Two of the coefficients", xlabel="row")
     axes[0].legend()
     for ax, (name, found) in zip(axes[1:], answers.items()):
-        table = confusion_matrix(labels, found)
-        ax.imshow(table, cmap="Blues")
-        for i, j in np.argwhere(table):
-            ax.text(j, i, table[i, j], ha="center", va="center", color="white" if i == j else "black")
-        names = np.unique(labels)
+        ConfusionMatrixDisplay.from_predictions(labels, found, ax=ax, colorbar=False, cmap="Blues")
         ax.set(title=f"{name}: {np.mean(found == labels):.1%}", xlabel="said", ylabel="speaker")
-        ax.set_xticks(range(len(names)), names)
-        ax.set_yticks(range(len(names)), names)
     figure.savefig(out, dpi=110)
-    print(f"\nThe picture is {out}.")
 
 
 def main():
