@@ -1389,8 +1389,9 @@ def take_back(fitted, table):
                 "with NaN in y where it has not arrived."
             )
         places[part.key] = earlier(fitted.trained.dynamics, place, part.stamps, n)
-        if recent and part.key in recent:
-            recent[part.key] = but_last(recent[part.key], n)
+        left = but_last(recent.pop(part.key), n) if recent and part.key in recent else None
+        if left is not None and left.stretches:
+            recent[part.key] = left
     errors = fitted.errors if recent is None else fitted.errors._replace(recent=recent)
     return fitted._replace(series=places, errors=errors)
 
