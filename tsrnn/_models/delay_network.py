@@ -13,6 +13,7 @@ import numpy as np
 from .._check import check_number, check_widths, check_word
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, SymbolParameters, TrainedParameters
+from .._estimators.sequence import but
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, abreast, make_plan
@@ -59,7 +60,7 @@ MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-M
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 BATCH = 32  # series a mini-batch
 EPOCHS = 100  # at most, by default
-LEAST = 2  # iterations of a net of a mean
+HASTE = 3  # times less patience of all nets of a mean but the first
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
@@ -135,7 +136,6 @@ class Attempt(NamedTuple):
     monitors: list
     decay: np.ndarray
     moments: object  # what the solver goes on with later
-    kinds: list  # (steps, closed) of each stage
 
 
 class Made(NamedTuple):
@@ -252,8 +252,8 @@ class DelayLearner(Embedding, Learner):
         n_fitted = None
         if makes_one_of_all(self.p):
             best = self._best(net, series, stages, rng, starts[:1], judge)
-            pace, n_fitted = self._pace(best), best.theta.size
-            others = [self._best(net, series, stages, rng, [None], judge, pace) for _ in starts[1:]]
+            others = [self._hasty()._best(net, series, stages, rng, [None], judge) for _ in starts[1:]]
+            n_fitted = best.theta.size
             net, best = self._abreast(net, series, [best, *others], best)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
@@ -322,25 +322,23 @@ class DelayLearner(Embedding, Learner):
         alpha = likely_penalty(sums)
         return linear.views(ridge(linear, sums, alpha)[0])[-1], alpha
 
-    def _pace(self, first):
-        """How long the other nets of a mean train, {(steps, closed): iterations}: as was best for the first one.
+    def _hasty(self):
+        """The learner of all nets of a mean but the first, with less patience: most iterations of a net are patience.
 
-        Each alone would go on for ``n_iter_no_change`` iterations to find that out.  The mean is as good as that of
-        nets that do.  Longer free runs, which only a net learns that needs them, are not among these stages.
+        (To stop them all where the first was best costs less still, but where the first got stuck early, the error of
+        the mean doubles.)
         """
-        if not self.p.early_stopping:
-            return {}
-        return {kind: max(m.best_iter, LEAST) for kind, m in zip(first.kinds[:2], first.monitors)}
+        p = self.p
+        if not p.early_stopping:
+            return self
+        return replace(self, p=but(p, n_iter_no_change=-(-p.n_iter_no_change // HASTE)))
 
-    def _best(self, net, series, stages, rng, starts, judge, pace=None):
-        """The best attempt from some starts; and from another one in closed loop alone, should it run away.
-
-        pace : see ``_pace``.
-        """
-        attempts = [self._attempt(net, series, stages, rng, start, judge, pace) for start in starts]
+    def _best(self, net, series, stages, rng, starts, judge):
+        """The best attempt from some starts; and from another one in closed loop alone, should it run away."""
+        attempts = [self._attempt(net, series, stages, rng, start, judge) for start in starts]
         if self._runs_away(net, series, min(attempts, key=attrgetter("value")).theta, stages):
             closed_loop_only = stages[1:2]
-            attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge, pace))
+            attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge))
         return min(attempts, key=attrgetter("value"))
 
     def _wide(self, net):
@@ -377,9 +375,8 @@ class DelayLearner(Embedding, Learner):
         longer = (steps * 4**k for k in range(1, 10))  # reached only while long free runs stay worse
         return [open_loop(net), (steps, True), *((n, True) for n in longer if n <= longest)]
 
-    def _attempt(self, net, series, stages, rng, old, judge, pace=None):
+    def _attempt(self, net, series, stages, rng, old, judge):
         """Train stage after stage, from ``old``, a ``Trained``, or from new parameters."""
-        pace = pace or {}
         fresh = old is None
         theta, moments = (net.initial(rng), None) if fresh else (old.dynamics.theta, old.carry.moments)
         monitors, kinds = [], []
@@ -390,14 +387,12 @@ class DelayLearner(Embedding, Learner):
             if limit == 0:
                 break
             kinds.append(kind)
-            limit = min(limit, pace.get(kind, limit))
             monitor, decay, found = self._train(net, series, kinds, theta, rng, fresh, moments, limit)
             monitors.append(monitor)
             theta, fresh, moments = monitor.best_theta, False, None
-        if not pace:
-            warn_if_cut_short(self.p.max_iter, *monitors)
+        warn_if_cut_short(self.p.max_iter, *monitors)
         value = monitors[-1].best if judge is None else judge(theta)
-        return Attempt(theta, value, monitors, decay, found, kinds)
+        return Attempt(theta, value, monitors, decay, found)
 
     def _iterations_left(self, monitors, n_stages):
         """Most iterations of the next stage of training, after those of some ``monitors``."""
