@@ -27,13 +27,11 @@ import argparse
 import time
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
 from tsrnn import AutoForecaster
-from tsrnn._auto import learner
 
 
 HOURLY, DAILY, MONTHLY = 24, 7, 12
@@ -245,7 +243,6 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    learner.time = SimpleNamespace(monotonic=time.process_time)
     print("series         RMSE    MAE   best rival       RMSE   inside 80, 95   CPU s   best alone")
     found = [
         compare(name, *given, options.cache, options.verbose)

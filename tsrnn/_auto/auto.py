@@ -50,9 +50,9 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         and any regressors of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty list
         adds none.
     time_budget : float, default=60
-        Seconds. The candidates tried depend on counts of rows and weights, which stand for seconds on a slow core, so
-        that the result is the same on any machine; only if the clock itself runs out are the others left out, with a
-        warning.
+        Seconds of processor time, of the thread that fits. The candidates tried depend on counts of rows and weights,
+        which stand for seconds on a slow core, so that the result is the same on any machine; only if the clock itself
+        runs out are the others left out, with a warning.
     missing : {"error", "hold", "mean"}, default="error"
         NaN in X raises, or is replaced by the last value known or by the training mean. NaN in y is always allowed.
     random_state : int, RandomState or None, default=None

@@ -1,6 +1,5 @@
 """Learning by a race: series become blocks, ``race.py`` compares, members are fitted to all rows; and the report."""
 
-import time
 import warnings
 from dataclasses import dataclass
 from numbers import Integral
@@ -152,7 +151,7 @@ class RaceLearner(Learner):
         worth = race.LEAST_WORK + race.PER_ROW * n_rows * O
         by_user = not isinstance(p.candidates, str)  # they are to be seen, however few the rows
         work = 0.8 * p.time_budget if by_user else min(0.8 * p.time_budget, worth)
-        purse = race.Purse(work, p.time_budget, time.monotonic)
+        purse = race.Purse(work, p.time_budget)
         seed = p.random_state if isinstance(p.random_state, Integral) else None
         result = race.run(field, purse, p.candidates, seed, print if p.verbose else None)
         if purse.ran_out:
