@@ -191,7 +191,8 @@ def learn_classes(values, known, name):
         classes = classes.astype(np.int64)  # ints that became floats, for the sake of NaN
     if len(classes) < 2:
         raise ValueError(
-            f"y has one class only, {classes.tolist()[0]!r}, and {name} needs two classes at least: give rows of others too."
+            f"y has one class only, {classes.tolist()[0]!r}, and {name} needs two classes at least: give rows of "
+            "others too."
         )
     return Classes(classes)
 
