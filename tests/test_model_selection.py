@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -406,8 +406,11 @@ def test_bad_arguments(arguments, message):
         backtest(model, **arguments)
 
 
-@pytest.mark.parametrize("model", [Ridge(), make_pipeline(Ridge()), GridSearchCV(Ridge(), {"alpha": [1.0]})])
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), make_pipeline(StandardScaler()), GridSearchCV(LogisticRegression(), {})]
+)
 def test_models_of_others(model):
+    """Those that are no regressors; of a regressor it is the lags that are forecast."""
     with pytest.raises(TypeError, match="makes no forecasts of several steps: give an estimator of tsrnn"):
         backtest(model, X, Y, 3)
 
