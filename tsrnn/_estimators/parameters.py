@@ -175,7 +175,7 @@ class TrainedParameters(Declared):
         What becomes of them: the one with the least validation loss (training loss, where no rows are held back); or
         one net as wide as all of them, whose output is the mean of theirs (that of scores, of a classifier), and whose
         curves are those of the first. It forecasts, learns more and is saved as one net. With ``early_stopping``
-        all but the first are trained in some haste: a mean of five costs three or four fits, not five.
+        all but the first are trained in some haste: a mean of five delay nets costs three fits or so, not five.
     warm_start : bool, default=False
         ``fit`` goes on from the weights it has.
     verbose : int, default=0
