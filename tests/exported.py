@@ -4,14 +4,18 @@ from functools import cache
 
 import numpy as np
 from recurrent_nets import CELLS, described, own_options
+from sklearn.linear_model import LinearRegression
 
 import tsrnn
 from tsrnn import (
+    AnalogueRegressor,
     ARXRegressor,
+    ConstantRegressor,
     ElmanRegressor,
     ESNRegressor,
     ESNRegressorCV,
     GRURegressor,
+    LagRegressor,
     LSTMRegressor,
     NARXRegressor,
     PersistenceRegressor,
@@ -129,6 +133,12 @@ for cell, kind in CELLS.items():  # every public recurrent net, with each of its
         normed = kind((4, 3), layer_norm=True, skip_connections=True, **options, **QUICK)
         NETS[f"{cell}, {described(options, kind) or 'plain'}, layer norm"] = normed
 
+
+NO_NETS = {  # models that are not exported, or have nothing to scan
+    "analogues": AnalogueRegressor(input_lags=(), output_lags=2),
+    "constant": ConstantRegressor(),
+    "linear on lags": LagRegressor(LinearRegression(), output_lags=2),
+}
 
 CLASSES = {  # every public classifier, of three words or of two numbers, with and without labels that are fed back
     f"{kind.__name__}, {n}": kind(

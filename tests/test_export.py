@@ -13,6 +13,7 @@ from exported import (
     HIGH,
     LOW,
     NETS,
+    NO_NETS,
     TRAIN,
     data,
     fitted,
@@ -111,8 +112,19 @@ def programs(request, tmp_path_factory):
     return {name: runners[f"m{k}"] for k, name in enumerate(NETS)}, dtype
 
 
+@pytest.mark.parametrize("name", NO_NETS)
+def test_what_is_no_net(name):
+    X, Y = data()
+    model = clone(NO_NETS[name]).fit(X[:TRAIN], Y[:TRAIN])
+    if name == "constant":
+        assert "ConstantRegressor" in to_c(model)
+    else:
+        with pytest.raises(TypeError, match="keep this one by joblib"):
+            to_c(model)
+
+
 def test_every_public_model_is_here():
-    kinds = {type(model).__name__ for model in NETS.values()}
+    kinds = {type(model).__name__ for model in (NETS | NO_NETS).values()}
     names = {name for name in tsrnn.__all__ if name.endswith(("Regressor", "RegressorCV"))}
     assert kinds == {name for name in names if not issubclass(getattr(tsrnn, name), tsrnn.Forecaster)}
 

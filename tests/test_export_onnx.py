@@ -114,3 +114,9 @@ def test_errors(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'tsrnn\[onnx\]'"):
         to_onnx(fitted("narx"))
+
+
+def test_a_model_that_sees_nothing_has_no_rows():
+    X, Y = data()
+    with pytest.raises(TypeError, match="no rows to scan"):
+        to_onnx(tsrnn.ConstantRegressor().fit(X, Y))

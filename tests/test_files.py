@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from exported import NETS, TRAIN, data, fitted, rows
+from exported import NETS, NO_NETS, TRAIN, data, fitted, rows
 from golden import fitted_models
 from public import paired
 from sklearn.base import BaseEstimator, clone
@@ -66,6 +66,18 @@ def same(model, other, X, Y):
 def test_round_trips(name, way, tmp_path):
     model = fitted(name)
     same(model, way(model, tmp_path), *rows(name))
+
+
+@ways
+@pytest.mark.parametrize("name", NO_NETS)
+def test_what_is_no_net_in_a_file(name, way, tmp_path):
+    X, Y = data()
+    model = clone(NO_NETS[name]).fit(X[:TRAIN], Y[:TRAIN])
+    again = way(model, tmp_path)
+    assert np.array_equal(model.predict(X[TRAIN:]), again.predict(X[TRAIN:]))
+    assert np.array_equal(
+        model.predict_ahead(X[TRAIN:], Y[TRAIN:]), again.predict_ahead(X[TRAIN:], Y[TRAIN:])
+    )
 
 
 def frames(n=80, freq="h", tz=None):
@@ -136,7 +148,7 @@ def test_a_file_holds_numbers_containers_and_public_classes(name):
 
 
 def test_every_public_model_is_here():
-    kinds = {type(model).__name__ for model in NETS.values()}
+    kinds = {type(model).__name__ for model in (NETS | NO_NETS).values()}
     names = {name for name in tsrnn.__all__ if name.endswith(("Regressor", "RegressorCV"))}
     assert kinds == {name for name in names if not issubclass(getattr(tsrnn, name), tsrnn.Forecaster)}
 

@@ -75,6 +75,13 @@ class Analogues(Dynamics):
         """The most recent input that an output feels."""
         return min(self.input_lags, default=np.inf) if len(self.mean[0]) else np.inf
 
+    def terms(self, p):
+        """Refuse export: windows are looked up, not computed."""
+        raise TypeError(
+            f"The {len(self.params[0])} windows of an AnalogueRegressor cannot be exported: no equations of one row. "
+            "Take a model on the same lags, such as NARXRegressor, or keep this one by joblib."
+        )
+
     @property
     def params(self):
         """The windows (n, D) and what followed (n, O), in scaled units, and the weights (n,)."""

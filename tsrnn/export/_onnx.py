@@ -260,6 +260,10 @@ class _Writer:
 
         make, p = self.onnx.helper, self.p
         rows, sizes = self.body(), {name: past.size for name, past in p.past.items()}
+        if not rows:
+            raise TypeError(
+                "The model sees neither X nor y, so ONNX has no rows to scan: take to_c, or the number it forecasts."
+            )
         nodes, before, after = [self.scan(rows, sizes)], [], []
         inputs = [self.tensor(outside, "n_timesteps", width) for outside, _, width in rows]
         outputs = [self.tensor("forecast", "n_timesteps", p.n_outputs)]
