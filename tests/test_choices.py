@@ -215,6 +215,18 @@ def test_choices_take_little_time():
 # ---------------------------------------------------------------------------------------- transforms
 
 
+def test_what_cannot_leave_its_range_takes_differences_of_a_drift():
+    t = np.arange(400)
+    season, noise = np.sin(2 * np.pi * t / 12), 0.5 * np.random.default_rng(5).normal(size=400)
+    drifts, stays = (pd.Series(slope * t + season + noise, None) for slope in (0.05, 0.0))
+    assert ARXRegressor(3, 12, target_transform="auto").fit(None, drifts).target_transform_ is None
+    model = ESNRegressor(30, output_lags=12, target_transform="auto", random_state=0)
+    assert model.fit(None, stays).target_transform_ is None
+    assert all(isinstance(step, Difference) for step in model.fit(None, drifts).target_transform_)
+    fed = GRURegressor((2,), output_lags=12, skip_connections=True, max_iter=1, target_transform="auto")
+    assert fed.fit(None, drifts).target_transform_ is None
+
+
 def test_a_transform_is_found():
     months = pd.date_range("2010", periods=144, freq="MS")
     season = 0.2 * np.sin(2 * np.pi * np.arange(144) / 12)

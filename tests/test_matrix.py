@@ -470,8 +470,11 @@ def indexes(verb):
         "categories": pd.CategoricalIndex([f"c{k}" for k in range(n)]),
     }
     no_time = [name for name in same if name.startswith(("strings", "floats", "booleans", "categories"))]
+    warned = dict.fromkeys(no_time, NO_TIME)
+    if verb != "fit":
+        warned |= dict.fromkeys(("integers", "time deltas"), "has an index of kind")
     for name, index in same.items():
-        yield case(name, at(index), warns=NO_TIME if name in no_time else None)
+        yield case(name, at(index), warns=warned.get(name))
     if verb not in WITHOUT_Y:
         yield case("y without one", (X, y_all[LATER]))
         yield case("fresh one of y", (X, y.reset_index(drop=True)))

@@ -364,6 +364,11 @@ class HorizonsLearner(Learner):
     whole_scale = False  # the members look at that
 
     @property
+    def extrapolates(self):
+        """Whether the answers of the wrapped model do."""
+        return self.inner.extrapolates
+
+    @property
     def wants_inputs(self):
         """Whether the parameters select inputs."""
         return self.inner.wants_inputs

@@ -173,7 +173,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return resolve_target(None)
         pieces = long_ones(pieces)
         Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
-        asked = {"horizon": getattr(self, "horizon", None), "sees_y": self._learner().sees_y}
+        learner = self._learner()
+        asked = {"horizon": getattr(self, "horizon", None), "sees_y": learner.sees_y}
+        asked["extrapolates"] = learner.extrapolates
         asked |= {
             "pointwise": self.target_bounds is None,
             "differences": getattr(self, "quantiles", None) is None and not getattr(self, "gap", 0),

@@ -272,6 +272,11 @@ class DelayLearner(Embedding, Learner):
         return Trained(dynamics, *curves(best.monitors), carry, stages=stages_of(best.monitors), **how)
 
     @property
+    def extrapolates(self):
+        """Whether a path without bounds leads to the answer."""
+        return not self.hidden or self._skips or self.weighs_linear
+
+    @property
     def weighs_linear(self):
         """Whether the net is to be weighed against the linear model of its lags."""
         squares = self.is_squared and not self.learns_rows()

@@ -66,6 +66,11 @@ class ErrorLearner(Learner):
         return self.plain.output_lags
 
     @property
+    def extrapolates(self):
+        """Whether a path without bounds leads to the answer."""
+        return self.plain.extrapolates
+
+    @property
     def hidden(self):
         """Widths of the hidden layers."""
         return self.plain.hidden

@@ -302,6 +302,11 @@ class RecurrentLearner(Embedding, Learner):
         return bool(self.input_lags)
 
     @property
+    def extrapolates(self):
+        """Whether a path without bounds leads to the answer."""
+        return bool(self.p.skip_connections)
+
+    @property
     def sees_y(self):
         """Whether the parameters speak of past outputs."""
         return bool(self.output_lags)

@@ -148,7 +148,8 @@ class Learner:
 
     p : the estimator that has the parameters, of which numbers and flags are read as they are.   wants_inputs,
     sees_y : whether they speak of inputs, and of past outputs.   held_share : of the rows, held back for validation.
-    learns_held : whether those are stretches from everywhere, which are learnt in the end.
+    learns_held : whether those are stretches from everywhere, which are learnt in the end.   extrapolates : whether
+    answers can follow y out of the range of training, as those of a linear model do.
     """
 
     p: Any
@@ -157,6 +158,7 @@ class Learner:
     sees_y = False
     held_share = 0.0
     learns_held = False
+    extrapolates = False
     whole_scale = True  # whether scaled values must stay within what training can hold
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 

@@ -5,6 +5,7 @@ all origins k after it, up to the next cut; it is worth
 
     sum_ks |u^(k + s) - u(k + s)| / sum_ks |u(k - 1) - u(k + s)|         with the better of two penalties
 
+A model whose answers stay within those of training takes differences of a series that has left its range before.
 Several series share the coefficients, in units of their own.  Of candidates from few lags to many, and from no
 transform to several, the first counts that is nearly as good as the best.  Of very long series the last rows are looked
 at, of very many series some.
@@ -28,6 +29,7 @@ MOST_STEPS, STEPS = 48, 8  # of the forecasts that are compared; without a seaso
 MOST_INPUTS = 100  # columns of lagged inputs
 PENALTIES = 1e-4, 1e-2
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
+ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY = 1.01  # times the error of the best
 WORTH = 1.05  # times, for a transform: on 16 series .614 of seasonal naive, with 1.02 .616, with 1.1 .661
 
@@ -130,7 +132,9 @@ def _input_sets(sample, F, sees_y):
     return sorted(sets or [(0,)], key=len)
 
 
-def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointwise=True, differences=True):
+def choose_transform(
+    Y, index=None, X=None, *, horizon=None, sees_y=True, extrapolates=True, pointwise=True, differences=True
+):
     """Choose the ``target_transform`` of y: pointwise by Guerrero, differences by errors over held stretches.
 
     Parameters
@@ -143,6 +147,8 @@ def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointw
         Steps of the forecasts that are compared, by default a season.
     sees_y : bool, default=True
         Whether the model sees past y.
+    extrapolates : bool, default=True
+        Whether its answers can leave the range of training. If they cannot, and y drifts, differences are taken.
     pointwise, differences : bool, default=True
         Whether such transforms are thought of.
 
@@ -169,9 +175,23 @@ def choose_transform(Y, index=None, X=None, *, horizon=None, sees_y=True, pointw
         for d in propose_differences(sample.seasons, sample.n_rows) if differences else [()]:
             errors[g, d] = _error(sample._replace(columns=columns), lags, shifts, d, inverse=g)
     order = sorted(errors, key=lambda k: len(k[1]) + 0.5 * (k[0] is not None))
+    if differences and sees_y and not extrapolates and _drifts(sample):
+        order = [k for k in order if k[1]]
     g, lags = _thriftiest({k: errors[k] for k in order}, WORTH)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
+
+
+def _drifts(sample):
+    """Return whether y leaves the range of its first rows for many of those that are held back, as trends do."""
+    beyond = []
+    for u in sample.columns:
+        cuts = cuts_of(len(u), sample.horizon)
+        first = cuts[0][0] if cuts else len(u)
+        before, after = (part[np.isfinite(part)] for part in (u[:first], u[first:]))
+        if len(before) and len(after):
+            beyond.append(np.mean((after < before.min()) | (after > before.max())))
+    return bool(beyond) and np.mean(beyond) > ADRIFT
 
 
 # ------------------------------------------------------------------------------------ what candidates are judged on
