@@ -409,7 +409,10 @@ def at(index, rows=LATER):
 def indexes(verb):
     """Cases of indexes, of models fitted to stamped rows."""
     X, y = FRAME[LATER], SERIES[LATER]
-    clean = X_all[LATER], y_all[LATER], {}
+    untold = X_all[LATER], y_all[LATER], {}
+    clean = (
+        (X, y, {}) if verb == "score" else untold
+    )  # score starts arrays that may be others from their own y
     hours, n = X.index, NEW
     goes_on = verb in ("update", "partial_fit")
     placed = verb not in ("fit", "calibrate")  # whether it matters where the rows lie
@@ -418,8 +421,9 @@ def indexes(verb):
 
     def case(name, rows, *, like=clean, refused=None, warns=None, kind="stamped", gaps=False):
         gaps = gaps and verb == "trajectories"
+        like_kind = "array" if like is untold else "stamped"
         like = None if refused else like
-        return Case(f"index: {name}", *rows, {}, kind, refused, like, warns=warns, gaps=gaps)
+        return Case(f"index: {name}", *rows, {}, kind, refused, like, like_kind, warns, gaps)
 
     # not in order, not unique
     swapped = [*range(5), 6, 5, *range(7, n)]
@@ -474,7 +478,8 @@ def indexes(verb):
     if verb != "fit":
         warned |= dict.fromkeys(("integers", "time deltas"), "has an index of kind")
     for name, index in same.items():
-        yield case(name, at(index), warns=warned.get(name))
+        like = untold if name in warned or name == "fresh" else clean
+        yield case(name, at(index), like=like, warns=warned.get(name))
     if verb not in WITHOUT_Y:
         yield case("y without one", (X, y_all[LATER]))
         yield case("fresh one of y", (X, y.reset_index(drop=True)))

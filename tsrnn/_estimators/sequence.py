@@ -925,7 +925,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Run freely where y is known, as ``score`` says; returns forecasts (N, O) and rows that are judged, (N,) bool.
 
         Where nothing tells that rows go on from those seen, the first y of each series, as many as the model looks
-        back on, are what it starts from, if at least as many rows are left to judge.
+        back on, are what it starts from, if at least as many rows, and two, are left to judge.
         """
         start = check_start(self.start if start is None else start)
         if is_estimate(start):
@@ -934,10 +934,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         U, judged = np.full((len(table.X), fitted.units.n_outputs), np.nan), np.ones(len(table.X), bool)
         n, levels = fitted.trained.dynamics.lead + fitted.units.looks_back, None
         for part in table.parts:
-            if (
-                _may_be_another(fitted, part, start, table.form)
-                and 0 < 2 * n <= part.rows.stop - part.rows.start
-            ):
+            left = part.rows.stop - part.rows.start - n
+            if n and left >= max(n, 2) and _may_be_another(fitted, part, start, table.form):
                 levels = fitted.units.levels(table) if levels is None else levels
                 first = slice(part.rows.start, part.rows.start + n)
                 U[first], judged[first] = levels[first], False
