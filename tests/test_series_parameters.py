@@ -20,7 +20,7 @@ from tsrnn.preprocessing import Difference, Log, Logit, Power
 
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
 MODELS = {
-    "NARX": tsrnn.NARXRegressor((4,), **QUICK),
+    "NARX": tsrnn.NARXRegressor((4,), skip_connections=False, **QUICK),
     "TDNN": tsrnn.TDNNRegressor((4,), input_lags=2, **QUICK),
     "Elman": tsrnn.ElmanRegressor((4,), input_lags=1, output_lags=2, **QUICK),
     "LSTM": tsrnn.LSTMRegressor((3,), **QUICK),

@@ -37,6 +37,7 @@ SHORT = 6000  # rows, beyond which exponential smoothing is not tried
 LONGEST_SEASON = 340  # rows of a season of smoothing: a week of half-hours
 PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
 FREE_ROWS = 850  # below which nets rarely pay
+MANY_ROWS, ITERATIONS = 2500, 1800  # of a net through time: from there on fewer iterations, as many passes
 LEAST_WORK = 0.3  # nominal seconds
 NOTHING = 1e9  # the penalty of a ridge regression that learns no coefficient
 
@@ -236,6 +237,7 @@ def _nets(field, recipes, candidates, random_state):
     levels, changes = {"target_transform": target or None}, {"target_transform": [*target, Difference(1)]}
     seeded = {"random_state": random_state}
     boosting = HistGradientBoostingRegressor(**seeded)
+    few = {"max_iter": ITERATIONS * MANY_ROWS // (n_rows * O) + 1} if n_rows * O > MANY_ROWS else {}
     echo = ESNRegressor(200, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
     return [
         Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
@@ -254,7 +256,7 @@ def _nets(field, recipes, candidates, random_state):
         ),
         Net(NARXRegressor((8,), training="open_loop", **lags, **changes), "NARX(8)", 5e-4 * n_rows * O + 0.3),
         Net(
-            GRURegressor((16,), **{**lags, **({} if D else {"input_lags": 0})}, **levels),
+            GRURegressor((16,), **{**lags, **({} if D else {"input_lags": 0})}, **levels, **few),
             "GRU(16)",
             1e-3 * n_rows * O + 1.0,
         ),

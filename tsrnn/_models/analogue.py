@@ -303,6 +303,11 @@ class AnalogueRegressor(SequenceRegressor):
     random_state: object = None
     target_bounds: tuple | None = None
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # rows are time: a shuffled problem has no windows
+        return tags
+
     def _learner(self):
         check_number("n_neighbors", self.n_neighbors, 1, integer=True)
         check_word("weights", self.weights, ("uniform", "distance"))

@@ -423,6 +423,11 @@ class LRURegressor(LRUParameters, RecurrentRegressor):
     (300,)
     """
 
+    _warmup = (
+        *RecurrentRegressor._warmup,
+        {"hidden_layer_sizes": (2,), "solver": "lm", "max_iter": 1, "random_state": 0},
+    )
+
 
 class LRUClassifier(LRUParameters, RecurrentClassifier):
     """Network of linear recurrent units that labels the rows of a series, or whole series.

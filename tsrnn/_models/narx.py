@@ -109,7 +109,7 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     sequence_length: int = 32
 
     _warmup = tuple(  # settings that together call every kernel
-        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 1, "random_state": 0}
+        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 2, "random_state": 0}
         for solver in ("lm", "lbfgs", "adam")
     )
 
@@ -163,6 +163,6 @@ class NARXClassifier(NARXParameters, DelayClassifier):
     """
 
     _warmup = tuple(  # settings that together call every kernel
-        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 1, "random_state": 0}
+        {"hidden_layer_sizes": (2,), "solver": solver, "max_iter": 2, "random_state": 0}
         for solver in ("lbfgs", "adam")
     )
