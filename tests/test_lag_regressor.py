@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tsrnn import ARXRegressor, AutoForecaster, Forecaster, LagRegressor
+from tsrnn import ARXRegressor, AutoForecaster, Forecaster, LagRegressor, WorseThanNaiveWarning
 from tsrnn.export import to_c
 from tsrnn.model_selection import backtest
 
@@ -165,6 +165,16 @@ def test_partial_fit_is_the_regressors_own(trees):
     np.testing.assert_array_equal(model.estimators_[0].coef_, before)
     with pytest.raises(TypeError, match=r"partial_fit.*HistGradientBoostingRegressor.*update"):
         clone(trees).fit(X[:CUT], Y[:CUT]).partial_fit(X[CUT:], Y[CUT:])
+
+
+def test_trees_that_cannot_follow_a_trend_are_told():
+    """Whatever scikit-learn calls their loss."""
+    trend = 0.1 * np.arange(N) + 0.1 * np.random.default_rng(3).normal(size=N)
+    for loss in ("squared_error", "absolute_error"):
+        trees = clone(TREES).set_params(loss=loss)
+        for model in (LagRegressor(trees, 0, 3), Forecaster(trees, H)):
+            with pytest.warns(WorseThanNaiveWarning, match="worse than persistence"):
+                model.fit(None, trend)
 
 
 def test_what_cannot_be_is_refused(trees):

@@ -34,7 +34,15 @@ STEPS, LONG_STEPS = 32, 200  # of runs without a season; of a model that does no
 BLOCKS, FEWEST = 8, 3  # of origins, for the standard error of the comparison; fewer than 3 have none
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 WORSE, SURE = 1.1, 1.5  # times the error of the naive forecast, and standard errors
-POWERS = {"squared": 2, "absolute": 1, "huber": 1}  # of errors, by the loss
+POWERS = {  # of errors, by the loss, in words of this package or of scikit-learn
+    "squared": 2,
+    "squared_error": 2,
+    "squared_epsilon_insensitive": 2,
+    "absolute": 1,
+    "absolute_error": 1,
+    "epsilon_insensitive": 1,
+    "huber": 1,
+}
 
 
 class Duel(NamedTuple):
