@@ -766,3 +766,16 @@ def test_paths_hang_together_as_errors_do():
 def test_recursive_takes_seasonal_naive():
     model = Forecaster(SeasonalNaiveRegressor(24), strategy="recursive").fit(None, y)
     np.testing.assert_array_equal(model.forecast(24), y[-24:])
+
+
+def test_many_targets_of_a_linear_model_are_learnt_some_at_a_time(monkeypatch):
+    """Else 720 steps of 7 outputs take gigabytes; known inputs are seen by all of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    Y = np.column_stack([np.sin(np.arange(400) / 5), np.cos(np.arange(400) / 7)]) + 0.3 * X
+    model = Forecaster(TDNNRegressor((), input_lags=3, early_stopping=False), 30, known_ahead=[1]).fit(X, Y)
+    monkeypatch.setattr(_forecaster, "WIDE", 16)
+    pieces = clone(model).fit(X, Y)
+    assert len(pieces.params_) == 4 * len(model.params_) == 4
+    ahead = np.ones((30, 2))  # each piece ends its training by itself
+    np.testing.assert_allclose(pieces.forecast(30, ahead), model.forecast(30, ahead), rtol=0, atol=0.02)

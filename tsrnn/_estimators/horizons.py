@@ -53,6 +53,7 @@ from .sequence import but, last_share, learner_of, open_lags
 
 STRATEGIES = ("multi_output", "direct", "recursive")
 BLOCK = 4096  # origins at a time
+WIDE = 512  # targets of a linear model, of which more are learnt some steps at a time: they share nothing but memory
 HALF = 0.5  # the median
 
 
@@ -386,12 +387,16 @@ class HorizonsLearner(Learner):
         before = {max(lag, 1) for lag in self.inner.input_lags}
         back = sorted(1 - lag - p.gap for lag in self.inner.output_lags or before or {1})
         steps = np.arange(1, self.h + 1)
-        groups = [steps] if p.strategy == "multi_output" else np.split(steps, self.h)
+        groups, alike = np.split(steps, self.h), False
+        if p.strategy == "multi_output":
+            alike = getattr(self.inner, "hidden", None) == ()
+            groups = np.array_split(steps, -(-self.h * O // WIDE) if alike else 1)
+            groups = [group for group in groups if len(group)]
         kinds = [None] if self.quantiles is None or HALF not in self.quantiles else []
         kinds += [] if self.quantiles is None else [self.quantiles]
         lags = self.inner.input_lags if columns.any() else ()
         horizons = tuple(
-            Horizon(group, np.array(sorted({s - lag for s in group for lag in lags}), int), levels)
+            Horizon(group, _seen_ahead(steps if alike else group, lags), levels)
             for levels in kinds
             for group in groups
         )
@@ -489,6 +494,11 @@ class HorizonsLearner(Learner):
         theta = np.concatenate([np.ravel(member.dynamics.theta) for member in members])
         dynamics = dynamics.but(theta=theta, members=tuple(members))
         return trained._replace(dynamics=dynamics, carry=Members(tuple(learnt)))
+
+
+def _seen_ahead(steps, lags):
+    """Return the offsets, ascending, of the rows that forecasts of some steps see of the inputs known ahead."""
+    return np.array(sorted({s - lag for s in steps for lag in lags}), int)
 
 
 def _bare(estimator, **changes):
