@@ -314,3 +314,10 @@ def test_analogues_know_a_law_that_repeats_and_learn_new_rows():
     for settings in ({"n_neighbors": 0}, {"weights": "near"}, {"output_lags": 0}):
         with pytest.raises(ValueError, match=r"n_neighbors|weights|output_lags >= 1"):
             AnalogueRegressor(**settings).fit(None, y)
+
+
+def test_a_drift_is_followed_without_differences():
+    """Persistence of differences would go on with the last change."""
+    walk = np.random.default_rng(0).normal(0.1, 1.0, 300).cumsum()
+    for model in (PersistenceRegressor(), SeasonalNaiveRegressor(5)):
+        assert model.set_params(target_transform="auto").fit(None, walk).target_transform_ is None

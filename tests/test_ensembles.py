@@ -22,6 +22,7 @@ from tsrnn import (
 from tsrnn._nets import delay, recurrent
 from tsrnn._nets.delay import DelayDynamics
 from tsrnn._nets.recurrent_dynamics import RecurrentDynamics
+from tsrnn._training.monitor import Monitor
 from tsrnn.export import to_torch
 
 
@@ -169,3 +170,17 @@ def test_intervals_count_the_weights_of_one_net(model):
     mean = clone(alone).set_params(n_restarts=3, ensemble="mean").fit(X, Y)
     assert mean.theta_.size > 2 * alone.theta_.size
     assert mean.fitted_.trained.weights_an_output() == alone.fitted_.trained.weights_an_output()
+
+
+def test_the_end_of_training_between_two_looks_is_looked_at():
+    """Else a solver that ends early leaves the start behind, as if nothing had been learnt."""
+    monitor = Monitor(np.array([4.0]), 100, 0.0, 40, validate=lambda theta: float(theta @ theta), every=8)
+    for value in (3.0, 2.0, 1.0):
+        assert not monitor(np.array([value]), value)
+    assert monitor.best_theta == 4.0
+    monitor.end()
+    assert (monitor.best_theta, monitor.best_iter, monitor.best) == (1.0, 3, 1.0)
+    for value in (0.5, 0.4, 0.3, 0.2, 5.0):
+        monitor(np.array([value]), value)
+    monitor.end()
+    assert (monitor.best_theta, monitor.best_iter) == (1.0, 3)

@@ -372,9 +372,7 @@ class NetMember:
     def more(self, block, i, start):
         """Run through ``lead`` rows before the new ones, then ``partial_fit`` those."""
         if None not in self.model.series_ or not self.model.fitted_.trained.dynamics.learns:
-            return (
-                self  # a panel: arrays do not say which of its series they continue; or nothing that goes on
-            )
+            return self  # a panel, of which arrays do not say what they continue; or nothing that learns more
         model = deepcopy(self.model)
         low = max(0, start - self.lead)
         X, Y = self.candidate.inputs(block, len(block)), block.Y

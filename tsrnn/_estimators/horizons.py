@@ -387,11 +387,9 @@ class HorizonsLearner(Learner):
         before = {max(lag, 1) for lag in self.inner.input_lags}
         back = sorted(1 - lag - p.gap for lag in self.inner.output_lags or before or {1})
         steps = np.arange(1, self.h + 1)
-        groups, alike = np.split(steps, self.h), False
-        if p.strategy == "multi_output":
-            alike = getattr(self.inner, "hidden", None) == ()
-            groups = np.array_split(steps, -(-self.h * O // WIDE) if alike else 1)
-            groups = [group for group in groups if len(group)]
+        alike = p.strategy == "multi_output" and getattr(self.inner, "hidden", None) == ()
+        n_groups = self.h if p.strategy == "direct" else -(-self.h * O // WIDE) if alike else 1
+        groups = np.array_split(steps, min(self.h, n_groups))
         kinds = [None] if self.quantiles is None or HALF not in self.quantiles else []
         kinds += [] if self.quantiles is None else [self.quantiles]
         lags = self.inner.input_lags if columns.any() else ()

@@ -19,6 +19,7 @@ from sklearn.utils.validation import has_fit_parameter
 from .._check import check_number
 from .._nets.dynamics import (
     Learner,
+    OfLags,
     Trained,
     after_memory,
     check_enough_rows,
@@ -53,7 +54,7 @@ class Examples(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LagLearner(Learner):
+class LagLearner(OfLags, Learner):
     """The parameters of a ``LagRegressor``, parsed, and its fits."""
 
     input_lags: tuple
@@ -65,21 +66,6 @@ class LagLearner(Learner):
     def whole_scale(self):
         """Whether values must stay within what training can hold: scaled ones are for regressors that add them up."""
         return self.p.scale is not None
-
-    @property
-    def wants_inputs(self):
-        """Whether the parameters speak of inputs."""
-        return bool(self.input_lags)
-
-    @property
-    def sees_y(self):
-        """Whether the parameters speak of past outputs."""
-        return bool(self.output_lags)
-
-    @property
-    def input_lag(self):
-        """The most recent input that an output feels."""
-        return min(self.input_lags, default=np.inf)
 
     @property
     def held_share(self):

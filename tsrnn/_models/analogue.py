@@ -23,6 +23,7 @@ from .._estimators.regressor import SequenceRegressor
 from .._nets.dynamics import (
     Dynamics,
     Learner,
+    OfLags,
     Trained,
     after_memory,
     check_enough_rows,
@@ -178,7 +179,7 @@ def _indexed(pair):
 
 
 @dataclass(frozen=True, eq=False)
-class AnalogueLearner(Learner):
+class AnalogueLearner(OfLags, Learner):
     """Lays out the table; it is judged without the held rows, and then holds them too."""
 
     input_lags: tuple
@@ -186,16 +187,6 @@ class AnalogueLearner(Learner):
 
     held_share = HELD
     learns_held = True
-
-    @property
-    def wants_inputs(self):
-        """Whether the parameters select inputs."""
-        return bool(self.input_lags)
-
-    @property
-    def sees_y(self):
-        """Whether the parameters select outputs."""
-        return bool(self.output_lags)
 
     def net(self, D, O):
         """Check that there is something to see."""

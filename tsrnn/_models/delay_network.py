@@ -21,6 +21,7 @@ from .._nets.delay_linear import SHARES, blend, likely_penalty, ridge, trusted_s
 from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
+    OfLags,
     Trained,
     after_memory,
     check_enough_rows,
@@ -155,7 +156,7 @@ class Carry(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class DelayLearner(Embedding, Learner):
+class DelayLearner(Embedding, OfLags, Learner):
     """The parameters of a delay network, parsed, and its training.
 
     hidden : widths of the hidden layers.   layer_lags : lags of every later layer.   training : "open_loop",
@@ -173,16 +174,6 @@ class DelayLearner(Embedding, Learner):
     sequence_length: int = 1
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
-
-    @property
-    def wants_inputs(self):
-        """Whether the parameters speak of inputs."""
-        return bool(self.input_lags)
-
-    @property
-    def sees_y(self):
-        """Whether the parameters speak of past outputs."""
-        return bool(self.output_lags)
 
     @property
     def input_lag(self):

@@ -23,7 +23,7 @@ from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.sequence import but, of_one_state
 from .._kernels.activations_v1 import ACTIVATIONS
-from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_something
+from .._nets.dynamics import Learner, OfLags, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState, free_error
 from .._nets.pooled import Pooled
 from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
@@ -304,7 +304,7 @@ class Harvest:
 
 
 @dataclass(frozen=True, eq=False)
-class ESNLearner(Learner):
+class ESNLearner(OfLags, Learner):
     """The parameters of an echo state network, parsed, and the solution for its readout.
 
     sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.
@@ -317,21 +317,6 @@ class ESNLearner(Learner):
     leaks: list
     loss: object
     forgetting: float | None
-
-    @property
-    def wants_inputs(self):
-        """Whether the parameters speak of inputs."""
-        return bool(self.input_lags)
-
-    @property
-    def sees_y(self):
-        """Whether the parameters speak of past outputs."""
-        return bool(self.output_lags)
-
-    @property
-    def input_lag(self):
-        """The most recent input that an output feels directly."""
-        return min(self.input_lags, default=np.inf)
 
     @property
     def is_squared(self):

@@ -90,6 +90,7 @@ class NaiveLearner(Learner):
     period: int
 
     sees_y = True
+    extrapolates = True
     whole_scale = False  # values come back as they went in
 
     def learn(self, net, series, mean, rng, before=None):

@@ -26,6 +26,7 @@ from .._estimators.sequence import of_one_state
 from .._nets.convolution import Convolution, parse_convolution
 from .._nets.dynamics import (
     Learner,
+    OfLags,
     Trained,
     after_memory,
     check_enough_rows,
@@ -278,7 +279,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RecurrentLearner(Embedding, Learner):
+class RecurrentLearner(Embedding, OfLags, Learner):
     """The parameters of a recurrent net, parsed, and its training.   whole : whether y has one value a series."""
 
     hidden: tuple
@@ -297,24 +298,9 @@ class RecurrentLearner(Embedding, Learner):
         return self.p.max_iter or self.usual
 
     @property
-    def wants_inputs(self):
-        """Whether the parameters speak of inputs."""
-        return bool(self.input_lags)
-
-    @property
     def extrapolates(self):
         """Whether a path without bounds leads to the answer."""
         return bool(self.p.skip_connections)
-
-    @property
-    def sees_y(self):
-        """Whether the parameters speak of past outputs."""
-        return bool(self.output_lags)
-
-    @property
-    def input_lag(self):
-        """The most recent input that an output feels directly."""
-        return min(self.input_lags, default=np.inf)
 
     @property
     def is_fed(self):
@@ -403,9 +389,14 @@ class RecurrentLearner(Embedding, Learner):
         For a look costs half an iteration.  (To stop them all where the first was best costs less, but where the first
         got stuck early, the error of the mean doubles; with half the patience it grows by a tenth.)
         """
-        trained = self._attempt(net, series, mean, streams[0], None).trained
+
+        def one(k):
+            if k == 0:
+                return self._attempt(net, series, mean, streams[0], None).trained
+            return self._member(net, series, mean, streams[k])
+
         with self._threads() as pool:
-            others = in_threads(pool, lambda rng: self._member(net, series, mean, rng), streams[1:])
+            trained, *others = in_threads(pool, one, range(len(streams)))
         wide, theta = abreast(net, [trained.dynamics.theta, *(theta for theta, _ in others)])
         task, judged = Task(wide, series, mean, None), None
         dynamics, ends = self._made(task, theta)
@@ -477,6 +468,7 @@ class RecurrentLearner(Embedding, Learner):
                 with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
                     monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name, every)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
+                monitor.end()
                 monitors.append(monitor)
                 theta = monitor.best_theta
         return monitors, moments

@@ -210,6 +210,25 @@ class Learner:
         raise NotImplementedError
 
 
+class OfLags:
+    """What ``input_lags`` and ``output_lags`` of a learner say."""
+
+    @property
+    def wants_inputs(self):
+        """Whether they speak of inputs."""
+        return bool(self.input_lags)
+
+    @property
+    def sees_y(self):
+        """Whether they speak of past outputs."""
+        return bool(self.output_lags)
+
+    @property
+    def input_lag(self):
+        """The most recent input that an output feels."""
+        return min(self.input_lags, default=np.inf)
+
+
 def check_sees_something(name, D, input_lags, output_lags):
     """Raise where a model would see neither inputs nor outputs."""
     if not (D and input_lags) and not output_lags:

@@ -61,7 +61,7 @@ def _kinds(v):
     dtypes = getattr(v, "dtypes", None)
     if (
         hasattr(v, "columns") and np.ndim(dtypes) == 1
-    ):  # pandas' and polars' frames; a label may be there twice
+    ):  # pandas' and polars' frames; of labels some may be twice
         kinds = {}
         for column, dtype in zip(v.columns, dtypes):
             kinds[column] = f"{kinds.get(column, '')}{_kind(dtype)}"

@@ -130,9 +130,22 @@ class Monitor:
 
     def _validated(self, theta):
         """The validation loss; between the iterations in which it is looked at, the last one."""
-        if self.n_iter % self.every and self.n_iter < self.max_iter:
-            return self.validation_curve[-1] if self.validation_curve else np.inf
-        return self.validate(theta)
+        if self._looks:
+            return self.validate(theta)
+        return self.validation_curve[-1] if self.validation_curve else self.best
+
+    @property
+    def _looks(self):
+        """Whether the validation rows are looked at in this iteration."""
+        return self.n_iter % self.every == 0 or self.n_iter >= self.max_iter
+
+    def end(self):
+        """Look at the last iterate of a solver that ended between two looks."""
+        if self.validate is None or self._looks:
+            return
+        watched = self.validate(self._before)
+        if watched < self.best:
+            self.best_theta, self.best_iter, self.best = self._before, self.n_iter, watched
 
 
 def warn_if_cut_short(max_iter, *monitors):
