@@ -32,7 +32,8 @@ from sklearn.preprocessing import StandardScaler
 
 import tsrnn
 from tsrnn import ElmanRegressor, GRURegressor, LSTMRegressor, NARXRegressor, TDNNRegressor
-from tsrnn.export import from_keras, from_torch, to_c, to_keras, to_torch
+from tsrnn._nets.pooled import POOLINGS
+from tsrnn.export import from_keras, from_torch, to_c, to_keras, to_torch, to_torch_module
 
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
@@ -369,6 +370,44 @@ def test_torch_itself():
             trained = ours((5, 5), max_iter=2, bidirectional=both, random_state=0).fit(X, Y)
             net.load_state_dict({key: torch.tensor(a) for key, a in to_torch(trained).items()})
             assert np.allclose(trained.predict(X, start="zeros"), run(X), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize(
+    "kind", [tsrnn.LSTMClassifier, tsrnn.GRUClassifier, tsrnn.ElmanClassifier, tsrnn.LSTMRegressor]
+)
+def test_modules_of_torch_give_one_answer_a_series(kind, pooling):
+    """Both directions, every pooling, series of unequal length, numbers in the user's units."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    series = [rng.normal(3.0, 5.0, (n, 2)) for n in (4, 9, 6, 9, 3, 7)]
+    y = (
+        np.array([10.0, 30.0, 20.0, 10.0, 30.0, 25.0])
+        if kind is tsrnn.LSTMRegressor
+        else np.array(list("abcabc"))
+    )
+    learnt = {"initial_state": "learned"} if pooling == "both" else {}
+    model = kind((3, 3), pooling=pooling, max_iter=3, random_state=0, **learnt).fit(series, y)
+    assert model.fitted_.trained.dynamics.net.bidirectional
+    module = to_torch_module(model)
+    x = torch.nn.utils.rnn.pad_sequence([torch.tensor(s) for s in series], batch_first=True)
+    with torch.no_grad():
+        out = module(x, [len(s) for s in series])
+        alone = module(x[1:2])
+    assert torch.allclose(alone, out[1:2], rtol=0, atol=1e-12)
+    if kind is tsrnn.LSTMRegressor:
+        np.testing.assert_allclose(out[:, 0].numpy(), model.predict(series), rtol=0, atol=1e-6)
+    else:
+        np.testing.assert_allclose(torch.softmax(out, 1), model.predict_proba(series), rtol=0, atol=1e-6)
+
+
+def test_modules_of_torch_give_an_answer_a_row():
+    torch = pytest.importorskip("torch")
+    X, Y = data()
+    model = GRURegressor((5,), max_iter=2, random_state=0).fit(X, Y)
+    with torch.no_grad():
+        out = to_torch_module(model)(torch.tensor(X)[None])[0].numpy()
+    np.testing.assert_allclose(out / size(), model.predict(X, start="zeros") / size(), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", [tsrnn.ElmanClassifier, tsrnn.LSTMClassifier, tsrnn.GRUClassifier])

@@ -188,8 +188,8 @@ def test_attention_finds_the_row_that_matters():
     assert np.mean([a.argmax() == x[:, 1].argmax() for a, x in zip(weights, series[100:])]) > 0.9
     with pytest.raises(ValueError, match="it has pooling='both' and one y a series"):
         small("GRUClassifier").set_params(max_iter=1).fit(X, Y).attention_weights(X)
-    with pytest.raises(ValueError, match="pooling='attention'"):
-        tsrnn.export.to_torch(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))
+    with pytest.raises(ValueError, match="no place for those of pooling='attention'"):
+        tsrnn.export.to_keras(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))
 
 
 @pytest.mark.parametrize("name", REGRESSORS)

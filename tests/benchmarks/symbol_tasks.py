@@ -13,8 +13,8 @@ Parity. A label a row: whether the bits so far have an odd sum; trained on 5 to 
     words all of whose labels are right.
 Sum. A label a row: the next bit of the sum of two numbers, of which each row has a bit, the lowest first; likewise.
 
-The torch LSTM (``--torch``) has the units, epochs, batches and steps of ours and reads the last step; MiniRocket
-(``--rocket``, of aeon) sees symbols as ones in their places, for what has a label a series: 6a and 6b.
+The torch LSTM (``--torch``) and MiniRocket (``--rocket``, of aeon) are those of ``classification.py``; they see symbols
+as ones in their places, for what has a label a series: 6a and 6b.
 
 Nothing is tuned on what is tested: settings are written here once.
 
@@ -29,7 +29,8 @@ import argparse
 import time
 
 import numpy as np
-from common import table, torch
+from classification import MiniRocket, TorchLSTM
+from common import table
 
 from tsrnn import Adam, GRUClassifier, LSTMClassifier
 
@@ -135,65 +136,21 @@ def ones(series):
     return [(s == np.array(list("abcdXYEB"))).astype(np.float32) for s in series]
 
 
-class TorchLSTM:
-    """The net of ``LSTMClassifier((32,))`` that reads the last step, in torch."""
+class OfOnes:
+    """A classifier of ``classification.py`` that sees symbols as ones in their places."""
 
-    def __init__(self, epochs, seed):
-        self.epochs, self.seed = epochs, seed
-
-    def _scores(self, series):
-        rows = [torch.tensor(s) for s in series]
-        packed = torch.nn.utils.rnn.pack_sequence(rows, enforce_sorted=False)
-        return self.head(self.net(packed)[1][0][0])
-
-    def fit(self, series, labels):
-        """Train with Adam, as ours."""
-        torch.manual_seed(self.seed)
-        self.classes, codes = np.unique(labels, return_inverse=True)
-        X, codes, rng = ones(series), torch.tensor(codes), np.random.default_rng(self.seed)
-        self.net, self.head = torch.nn.LSTM(8, 32), torch.nn.Linear(32, len(self.classes))
-        parameters = [*self.net.parameters(), *self.head.parameters()]
-        solver = torch.optim.Adam(parameters, lr=0.005)
-        fading = torch.optim.lr_scheduler.CosineAnnealingLR(solver, self.epochs)
-        for _ in range(self.epochs):
-            order = rng.permutation(len(X))
-            for k in range(0, len(X), 32):
-                batch = order[k : k + 32]
-                solver.zero_grad()
-                scores = self._scores([X[i] for i in batch])
-                torch.nn.functional.cross_entropy(scores, codes[batch]).backward()
-                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-                solver.step()
-            fading.step()
-        return self
-
-    def score(self, series, labels):
-        """Share that is right."""
-        with torch.no_grad():
-            return float(np.mean(self.classes[self._scores(ones(series)).argmax(dim=1)] == labels))
-
-
-class Rocket:
-    """MiniRocket, of series as long as the longest of training, padded in front."""
-
-    def __init__(self, epochs, seed):
-        self.seed = seed
+    def __init__(self, model):
+        self.model = model
 
     def fit(self, series, labels):
         """Learn."""
-        from aeon.classification.convolution_based import MiniRocketClassifier
-
-        self.length = max(map(len, series))
-        self.model = MiniRocketClassifier(random_state=self.seed).fit(self._cube(series), labels)
+        self.model.fit(ones(series), np.array(labels))
         return self
-
-    def _cube(self, series):
-        n = self.length
-        return np.array([np.pad(x, ((n - len(x), 0), (0, 0))).T for x in ones(series)])
 
     def score(self, series, labels):
         """Share that is right."""
-        return float(np.mean(self.model.predict(self._cube(series)) == labels))
+        p = self.model.predict_proba(ones(series))
+        return float(np.mean(self.model.classes_[p.argmax(axis=1)] == labels))
 
 
 def order_task(make, marks, few, seed):
@@ -244,12 +201,19 @@ def main(options):
             began = time.process_time()
             found = [task(which, CLASSES[name], few, seed) for which in names]
             rows.append([f"{name}, seed {seed}", *found, time.process_time() - began])
-    for name, kind in [("torch", TorchLSTM)] * options.torch + [("MiniRocket", Rocket)] * options.rocket:
+    others = {
+        "torch": lambda epochs, seed: OfOnes(TorchLSTM(seed, epochs)),
+        "MiniRocket": lambda epochs, seed: OfOnes(MiniRocket(seed)),
+    }
+    for name in ["torch"] * options.torch + ["MiniRocket"] * options.rocket:
         for seed in range(options.seeds):
             began, found = time.process_time(), dict.fromkeys(names, np.nan)
             for which in {"6a", "6b"}.intersection(names):
                 found[which] = order_task(
-                    lambda epochs, kind=kind, seed=seed: kind(epochs, seed), 2 + (which == "6b"), few, seed
+                    lambda epochs, name=name, seed=seed: others[name](epochs, seed),
+                    2 + (which == "6b"),
+                    few,
+                    seed,
                 )
             rows.append([f"{name}, seed {seed}", *found.values(), time.process_time() - began])
     table("Share right", ["model", *names, "CPU s"], rows)

@@ -2,7 +2,7 @@
 
 from ._c import to_c
 from ._onnx import to_onnx
-from ._weights import from_keras, from_torch, to_keras, to_torch
+from ._weights import from_keras, from_torch, to_keras, to_torch, to_torch_module
 
 
-__all__ = ["from_keras", "from_torch", "to_c", "to_keras", "to_onnx", "to_torch"]
+__all__ = ["from_keras", "from_torch", "to_c", "to_keras", "to_onnx", "to_torch", "to_torch_module"]

@@ -18,7 +18,7 @@ import tsrnn
 from .._estimators.sequence import Fitted, Form, as_it_is, learner_of
 from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
-from .._nets.pooled import pooled
+from .._nets.pooled import n_more, pooled
 from .._nets.recurrent import INPUTS, OUTPUTS, folded
 from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.labels import Classes
@@ -202,6 +202,10 @@ def to_torch(model, *, net="rnn", readout="readout"):
     user's units (with ``target_transform``, y as that leaves it). With ``input_lags`` or ``output_lags`` its inputs are
     x at those lags, the oldest first, and then y at its lags. Of a classifier it gives scores, of which softmax (of
     more than two classes) or the logistic function makes probabilities; its lags of y are targets or probabilities.
+    Of a model of one y a series the Linear reads each step, and the steps are pooled; ``to_torch_module`` makes a
+    module that does it. For ``pooling="both"`` the first half of its outputs, in the last step, is added to the mean of
+    the other half; for "attention" all but the first n_outputs are keys: tanh of them times "attention.weight"
+    (1, n_keys) is what a softmax over time makes the weights of steps.
 
     Parameters
     ----------
@@ -226,6 +230,7 @@ def to_torch(model, *, net="rnn", readout="readout"):
 
     See Also
     --------
+    to_torch_module : a module with these weights.
     from_torch : the way back.
 
     Examples
@@ -264,7 +269,75 @@ def to_torch(model, *, net="rnn", readout="readout"):
     state_dict[f"{readout}.weight"], state_dict[f"{readout}.bias"] = V.T.copy(), c
     for state, name in enumerate(("h0", "c0")[: len(blocks[0].start)]):
         state_dict[name] = np.array([w.start[state] for w in blocks])
+    if len(v := _attention(model)):
+        state_dict["attention.weight"] = v[None].copy()
     return state_dict
+
+
+def to_torch_module(model):
+    """Export a fitted net as a ``torch.nn.Module``, both directions and all poolings included.
+
+    For training on, for deployment by ``torch.export``, or as a part of a larger net. The module takes x of shape
+    (batch, n_timesteps, n_columns) in the user's units, series padded at their ends to the same length, and their
+    lengths, ``module(x, lengths)``; without lengths all rows count. It gives y in the user's units, (batch, n_outputs)
+    of a model of one y a series and otherwise (batch, n_timesteps, n_outputs), each series from its first state on; of
+    a classifier scores, of which softmax, or of two classes the logistic function of the one score, makes
+    probabilities.
+    What it sees of lags, and what cannot be exported: see ``to_torch``, whose ``state_dict`` is the module's.
+
+    Parameters
+    ----------
+    model : fitted ElmanRegressor, LSTMRegressor or GRURegressor, or such a classifier
+
+    Returns
+    -------
+    module : torch.nn.Module
+        In double precision; ``module.float()`` computes in single.
+
+    Raises
+    ------
+    ImportError
+        torch is not installed.
+    TypeError, ValueError, sklearn.exceptions.NotFittedError
+        As ``to_torch``.
+
+    See Also
+    --------
+    to_torch : the weights alone, which needs no torch.
+    to_onnx : for runtimes.
+
+    Notes
+    -----
+    Probabilities of labels of some series, arrays (n_timesteps, n_features), that are as long as each other::
+
+        module = to_torch_module(classifier)
+        with torch.no_grad():
+            p = torch.softmax(module(torch.tensor(np.array(series))), dim=1)
+    """
+    state_dict = to_torch(model)
+    try:
+        import torch
+
+        from ._torch import RecurrentModule
+    except ImportError as error:
+        raise ImportError("to_torch_module needs torch: pip install torch.") from error
+    model = as_it_is(model)
+    dynamics, W, U = model._dynamics(), state_dict["rnn.weight_ih_l0"], state_dict["rnn.weight_hh_l0"]
+    G, both = len(U) // U.shape[1], dynamics.net.bidirectional
+    arguments = {
+        "input_size": W.shape[1],
+        "hidden_size": U.shape[1],
+        "num_layers": sum("weight_ih" in name for name in state_dict) // (1 + both),
+        "bidirectional": both,
+    }
+    if G == 1:
+        arguments["nonlinearity"] = model.activation
+    pooling, keys = getattr(dynamics, "pooling", None), state_dict.get("attention.weight", np.empty((1, 0)))
+    starts = [name for name in ("h0", "c0") if name in state_dict]
+    kind, n_outputs = {1: "RNN", 3: "GRU", 4: "LSTM"}[G], len(state_dict["readout.bias"])
+    module = RecurrentModule((kind, arguments), n_outputs, pooling, keys.shape[1], starts)
+    module.load_state_dict({name: torch.tensor(a) for name, a in state_dict.items()})
+    return module
 
 
 # ---------------------------------------------------------------------------------------- Keras
@@ -331,7 +404,9 @@ def to_keras(model):
 
     For a ``keras.Sequential`` of ``SimpleRNN``, ``LSTM`` or ``GRU`` layers with ``return_sequences=True``, each within
     ``Bidirectional`` for ``bidirectional=True``, and a ``Dense``. A GRU's ``reset_after`` is ``reset="after"``. The net
-    then sees x and gives y in the user's units; else as ``to_torch``.
+    then sees x and gives y in the user's units; else as ``to_torch``. Of a model of one y a series the Dense reads each
+    step, and a layer behind it pools: the last step, the mean, the largest value, or for ``pooling="both"`` the last
+    step of the first half of its outputs plus the mean of the other.
 
     Parameters
     ----------
@@ -345,8 +420,8 @@ def to_keras(model):
     Raises
     ------
     TypeError, ValueError
-        Keras has no such net: another model; peepholes, no forget gate, layer normalisation, skip connections, or a
-        learnt first state.
+        Keras has no such net: another model; peepholes, no forget gate, layer normalisation, skip connections, a
+        learnt first state, or ``pooling="attention"``.
     sklearn.exceptions.NotFittedError
         It was not fitted.
 
@@ -365,6 +440,11 @@ def to_keras(model):
     [(1, 12), (4, 12), (2, 12), (4, 1), (1,)]
     """
     blocks, readout = _folded(model, "Keras")
+    if len(_attention(model)):
+        raise ValueError(
+            "A list of weights of Keras has no place for those of pooling='attention': take to_torch_module, or fit "
+            "with another pooling."
+        )
     if len(blocks[0].start):
         raise ValueError(
             "A Keras layer has no learnt first state: fit with initial_state='zeros', or try to_torch."
@@ -559,7 +639,7 @@ def _folded(model, framework):
             f"model={model!r} is no net that {framework} has: its cell brings no order of gates for it. Give one of "
             f"{', '.join(names)}."
         )
-    net, theta = folded(model._dynamics().net, model.theta_)
+    net, theta = folded(model._dynamics().net, model.theta_[: model.theta_.size - len(_attention(model))])
     *layers, readout = net.views(theta)
     lowest = [all(source.which < 0 for source in block.sources) for block in net.blocks]
     absent = {
@@ -570,10 +650,6 @@ def _folded(model, framework):
         "convolution": net.front is not None,
         "readout_hidden_layer_sizes": any(block.dense for block in net.blocks),
         "ensemble='mean'": sum(lowest) > 1 + net.bidirectional,
-        **{
-            f"pooling={word!r}": getattr(model._dynamics(), "pooling", "") == word
-            for word in ("attention", "both")
-        },
     }
     for option, present in absent.items():
         if present:
@@ -585,7 +661,8 @@ def _folded(model, framework):
         raise ValueError(
             f"{framework} gets no log link, whose output would be the logarithm of y: export with to_c."
         )
-    y_scaler = model.y_scaler_ if model.fitted_.form.classes is None else _scaler(None, net.n_outputs)
+    dynamics = model._dynamics()
+    y_scaler = model.y_scaler_ if model.fitted_.form.classes is None else _scaler(None, dynamics.n_outputs)
     scalers, blocks = {INPUTS: model.x_scaler_, OUTPUTS: y_scaler}, []
     for block, w in zip(net.blocks, layers):
         W, b = w.W.copy(), w.b.copy()
@@ -596,8 +673,18 @@ def _folded(model, framework):
                 W[:, rows] *= np.resize(1 / scale, source.width)[:, None]
                 b -= np.resize(center, source.width) @ W[:, rows]
         blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
-    center, scale = y_scaler
+    pooling = getattr(dynamics, "pooling", None)
+    more = n_more(
+        pooling, len(y_scaler.scale)
+    )  # outputs beside answers: the mean's, in y's units but for its level
+    scale = np.append(y_scaler.scale, y_scaler.scale if pooling == "both" else np.ones(more))
+    center = np.append(y_scaler.center, np.zeros(more))
     return blocks, Dense(readout.W[0] * scale, readout.b[0] * scale + center)
+
+
+def _attention(model):
+    """Return v (A,) of a model that pools by attention, or (0,)."""
+    return getattr(model._dynamics(), "v", np.empty(0))
 
 
 def _other(cell, framework):
