@@ -1,10 +1,13 @@
 """A fitted recurrent net as a torch module; imported by ``to_torch_module`` only, for torch is optional."""
 
-import torch
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+try:
+    import torch
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+except ImportError:
+    torch = None
 
 
-class RecurrentModule(torch.nn.Module):
+class RecurrentModule(torch.nn.Module if torch else object):
     """An RNN, LSTM or GRU, a Linear that reads each step, and the pooling of steps to one answer a series.
 
     rnn : "RNN", "LSTM" or "GRU" and its arguments.   n_outputs : of the Linear, O answers or what a pooling makes them

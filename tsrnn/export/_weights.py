@@ -315,12 +315,10 @@ def to_torch_module(model):
             p = torch.softmax(module(torch.tensor(np.array(series))), dim=1)
     """
     state_dict = to_torch(model)
-    try:
-        import torch
+    from ._torch import RecurrentModule, torch  # here, for an import of torch takes seconds
 
-        from ._torch import RecurrentModule
-    except ImportError as error:
-        raise ImportError("to_torch_module needs torch: pip install torch.") from error
+    if torch is None:
+        raise ImportError("to_torch_module needs torch: pip install torch.")
     model = as_it_is(model)
     dynamics, W, U = model._dynamics(), state_dict["rnn.weight_ih_l0"], state_dict["rnn.weight_hh_l0"]
     G, both = len(U) // U.shape[1], dynamics.net.bidirectional
