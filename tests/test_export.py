@@ -193,7 +193,9 @@ def test_what_a_header_says_of_classes():
     with pytest.raises(ValueError, match="several labels a row cannot be exported"):
         to_c(several)
     whole = tsrnn.ESNClassifier(5).fit(data()[0].reshape(20, 20, 4), np.arange(20) % 2)
-    with pytest.raises(ValueError, match="one y a series cannot be exported"):
+    with pytest.raises(
+        ValueError, match="to C, whose program goes row by row and keeps no series: take to_onnx"
+    ):
         to_c(whole)
 
 

@@ -9,13 +9,24 @@
 
 (See ``sequence.py`` and ``targets.py``.)  Of labels y is their targets, and out and what is fed back are probabilities,
 or for a readout that estimates targets these.  Values that a model does not need are left out.
+
+A model of one y a series is several such programs, each of which goes over all rows, some from the last to the first:
+
+    seen <- x in its lags            h_l <- a direction of a layer, which sees all before it            out <- readout
+
+and one more, of a single row, from pooled outputs to the user's numbers.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from .._nets.equations import state_name
+from .._kernels.activations_v1 import WORDS
+from .._nets.equations import Layer, state_name
 from .._nets.program import Program, Span, call, clip, follow
+from .._nets.recurrent import INPUTS, folded
 from .._series.labels import Link
+from .following import Past
 
 
 def row_program(dynamics, units, past):
@@ -29,6 +40,107 @@ def row_program(dynamics, units, past):
     p.prune()
     p.past = {name: rows[name] for name in p.rows()}
     return p
+
+
+class Walk(NamedTuple):
+    """A program that goes over all rows.   sees : numbers of the walks before it whose "out" is its x, side by side;
+    None for the user's x.   reverse : whether it begins at the last row.
+    """
+
+    program: Program
+    sees: tuple | None
+    reverse: bool = False
+
+
+class Whole(NamedTuple):
+    """A model of one y a series.   walks : the last gives outputs, which are pooled, see ``pooled.py``; v : (A,), of
+    attention.   answer : the program of the pooled row.
+    """
+
+    walks: list
+    pooling: str
+    v: np.ndarray
+    answer: Program
+
+
+def whole_program(pooled, units):
+    """Make the programs of a model of one y a series."""
+    dynamics, p = pooled.inner, Program(units.n_inputs, pooled.inner.n_outputs)
+    past = Past(dynamics.first(), np.empty((0, units.n_outputs)), units.means)
+    _inputs(units, p)
+    first = len(p.values)
+    if dynamics.goes_on:
+        p.map("out", p.n_outputs, dynamics.terms(p))
+        walks = [Walk(_begun(dynamics, p, past, first), None)]
+    else:
+        walks = _both_directions(dynamics, p, past)
+    answer = Program(units.n_outputs, units.n_outputs)
+    _outputs(dynamics, units, answer, answer.map("pooled", units.n_outputs, Span("x")), None)
+    return Whole(walks, pooled.pooling, pooled.v, answer)
+
+
+def _begun(dynamics, p, past, first):
+    """Give a program its past, of values from number ``first`` on; returns it."""
+    rows = _past(dynamics, p, past, list(p.values)[first:])
+    p.prune()
+    p.past = {name: rows[name] for name in p.rows()}
+    return p
+
+
+def _both_directions(dynamics, p, past):
+    """List the walks of a net some of whose blocks read from the end.   p : has X."""
+    front = dynamics.net.front
+    if front is not None and front.rate > 1:
+        raise ValueError(
+            "A net with bidirectional=True and convolution of strides or pooling cannot be exported, for its steps are "
+            "of several rows: fit one with stride=1 and pooling=None."
+        )
+    net, theta = folded(dynamics.net, dynamics.theta)
+    *layers, readout = net.views(theta)
+    first, name = len(p.values), "X"
+    if front is not None:
+        name = front.terms(p, dynamics.net.in_front(theta), WORDS)
+    sources = [s for block in net.blocks for s in block.sources] + list(net.readout)
+    lead, size = max((s.oldest for s in sources if s.which == INPUTS), default=0), p.size(name)
+    whole = (lead + 1) * size
+    p.affine("out", np.zeros(whole), [(Span(name, lead, lead + 1), np.eye(whole))])
+    walks = [Walk(_begun(dynamics, p, past, first), None)]
+    widths = {INPUTS: whole, **{k: block.H for k, block in enumerate(net.blocks)}}
+
+    for k, (block, w) in enumerate(zip(net.blocks, layers)):
+        sees, terms = _seen(block.sources, widths, (lead, size), k)
+        q = Program(sum(walks[i].program.size("out") for i in sees), block.H)
+        cell = net.cells[k]
+        cell.terms(Layer(q, k, block.H, w, [terms(W) for W in w.W], cell))
+        q.map("out", block.H, Span(state_name(k, 0)))
+        walks.append(Walk(_begun(dynamics, q, past, 0), sees, block.reverse))
+    sees, terms = _seen(net.readout, widths, (lead, size))
+    q = Program(sum(walks[i].program.size("out") for i in sees), net.n_outputs)
+    q.affine("out", readout.b[0], terms(readout.W[0]))
+    return [*walks, Walk(q, sees)]
+
+
+def _seen(sources, widths, window, k=None):
+    """Return the walks that block k (None: the readout) sees, and a function: weights (D, H) as ``affine`` takes them.
+
+    widths : of each walk, by what sources call it.   window : lags and columns of the inputs, the oldest lag first.
+    """
+    lead, size = window
+    others = list(dict.fromkeys(s.which for s in sources if s.which != k))
+    begin = dict(zip(others, np.cumsum([0, *(widths[which] for which in others)])))
+
+    def terms(W):
+        full, back = np.zeros((sum(widths[which] for which in others), W.shape[1])), []
+        for s in sources:
+            rows = W[s.at : s.at + s.width]
+            if s.which == k:
+                back.append((Span(state_name(k, 0), s.oldest), rows))
+            else:
+                at = begin[s.which] + (lead - s.oldest) * size * (s.which == INPUTS)
+                full[at : at + s.width] += rows
+        return [(Span("x"), full), *back]
+
+    return tuple(0 if which == INPUTS else which + 1 for which in others), terms
 
 
 def _past(dynamics, p, past, equations):

@@ -82,9 +82,9 @@ class Pooled(Dynamics):
         return getattr(self.inner, name)
 
     def terms(self, p):
-        """Refuse export: a program goes row by row."""
+        """Refuse a program that goes row by row."""
         raise TypeError(
-            "A model of one y a series cannot be exported, for a program goes row by row: fit it to a y a row."
+            "A model of one y a series gives nothing row by row: take to_onnx, or fit it to a y a row."
         )
 
     def outputs(self, X):

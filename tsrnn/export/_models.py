@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import cold_past, zero_past
-from .._estimators.program import row_program
+from .._estimators.program import row_program, whole_program
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.sequence import as_it_is
 from .._nets.program import Span, call
@@ -17,29 +17,9 @@ from .._version import __version__
 
 def program_of(model, start="end", series=None):
     """Make the program of a fitted model; see ``to_c`` for the parameters."""
-    model = getattr(model, "best_estimator_", model)
-    if isinstance(model, Pipeline):
-        raise TypeError(
-            "model is a Pipeline, whose transformers cannot be exported: give its last step, model[-1], and later "
-            "feed it what model[:-1].transform(X) gives."
-        )
-    if not isinstance(model, (SequenceRegressor, SequenceClassifier)):
-        raise TypeError(
-            f"model={model!r} cannot be exported: give a fitted regressor or classifier of tsrnn."
-        )
-    check_is_fitted(model)
-    model = as_it_is(model)
+    model = _checked(model)
     fitted = model.fitted_
     _check_goes_by_rows(fitted)
-    if not np.isfinite(model.theta_).all():
-        raise ValueError(
-            "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
-        )
-    if fitted.units.own is not None:
-        raise ValueError(
-            "A model of scale='series' has as many scales as series, and cannot be exported: fit one with "
-            "scale='standard' to the series that it is for."
-        )
     p = row_program(fitted.trained.dynamics, fitted.units, _start(model, start, series))
     if any(np.isnan(rows).any() for rows in p.past.values()):
         raise ValueError(
@@ -52,17 +32,67 @@ def program_of(model, start="end", series=None):
     return p
 
 
+def whole_of(model):
+    """Make the programs of a fitted model of one y a series; None where it has a y a row."""
+    model = _checked(model)
+    fitted = model.fitted_
+    if not fitted.form.whole:
+        return None
+    if fitted.units.bounds is not None and fitted.units.bounds.has_columns:
+        raise ValueError(
+            f"target_bounds={model.target_bounds!r} are columns of X, but an exported model of one y a series has "
+            "bounds that are numbers: give such."
+        )
+    _check_one_label(fitted)
+    whole = whole_program(fitted.trained.dynamics, fitted.units)
+    if fitted.form.classes is not None:
+        _add_classes(whole.answer, fitted)
+    return whole
+
+
+def _checked(model):
+    """Return a fitted model that may be exported, of a search the best; raise where there is none."""
+    model = getattr(model, "best_estimator_", model)
+    if isinstance(model, Pipeline):
+        raise TypeError(
+            "model is a Pipeline, whose transformers cannot be exported: give its last step, model[-1], and later "
+            "feed it what model[:-1].transform(X) gives."
+        )
+    if not isinstance(model, (SequenceRegressor, SequenceClassifier)):
+        raise TypeError(
+            f"model={model!r} cannot be exported: give a fitted regressor or classifier of tsrnn."
+        )
+    check_is_fitted(model)
+    model = as_it_is(model)
+    if not np.isfinite(model.theta_).all():
+        raise ValueError(
+            "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
+        )
+    if model.fitted_.units.own is not None:
+        raise ValueError(
+            "A model of scale='series' has as many scales as series, and cannot be exported: fit one with "
+            "scale='standard' to the series that it is for."
+        )
+    return model
+
+
 def _check_goes_by_rows(fitted):
     """Raise where a model does not give one answer a row, from the first row to the last."""
     if fitted.form.whole:
         raise ValueError(
-            "A model of one y a series cannot be exported, for a program goes row by row: fit it to a y a row."
+            "A model of one y a series cannot be exported to C, whose program goes row by row and keeps no series: "
+            "take to_onnx or to_torch_module, or fit it to a y a row."
         )
     if not fitted.trained.dynamics.goes_on:
         raise ValueError(
             "A net with bidirectional=True needs rows that are still to come and cannot go row by row: fit one with "
             "bidirectional=False."
         )
+    _check_one_label(fitted)
+
+
+def _check_one_label(fitted):
+    """Raise where an answer has several labels."""
     if fitted.form.classes is not None and fitted.form.classes.several:
         raise ValueError(
             "A classifier of several labels a row cannot be exported, for a row of a program has one class: fit one "

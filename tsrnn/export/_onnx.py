@@ -1,9 +1,12 @@
-"""Translation of a program into an ONNX graph: a Scan over the rows whose state is the past of each value."""
+"""Translation of a program into an ONNX graph: a Scan over the rows whose state is the past of each value.
+
+A model of one y a series is several Scans, some from the last row to the first, and the pooling of their outputs.
+"""
 
 import numpy as np
 
 from .._nets.program import Affine, Call, Links, Normalise, Softmax, Span
-from ._models import program_of, title
+from ._models import program_of, title, whole_of
 
 
 OPSET, IR_VERSION = 17, 8  # onnxruntime 1.12 (2022) and later
@@ -37,12 +40,15 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     ``probabilities`` (n_timesteps, n_classes); its ``y`` (n_timesteps,) are numbers of known classes in ``classes_``,
     as int64, -1 where the model is to feed itself.
 
+    A model of one y a series, of one or both directions and any pooling, has one input, a whole series ``X``
+    (n_timesteps, n_features) of any length, and the output ``forecast`` (n_outputs,); or ``label`` (), and
+    ``probabilities`` (n_classes,).
+
     Parameters
     ----------
     model : fitted regressor or classifier of tsrnn, or fitted search over one
-        Of a y a row.
     start, series : as for ``to_c``
-        The start that a state of NaN stands for.
+        The start that a state of NaN stands for. A model of one y a series has none.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         Of all inputs, outputs and weights.
 
@@ -79,12 +85,16 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype={dtype!r}: give numpy.float32 or numpy.float64.")
-    program = program_of(model, start, series)
+    whole = whole_of(model)
+    program = program_of(model, start, series) if whole is None else whole.answer
     try:
         import onnx
     except ImportError as error:
         raise ImportError("to_onnx needs onnx: pip install 'tsrnn[onnx]'.") from error
-    return _Writer(onnx, program, np.dtype(dtype)).proto(title(model, program))
+    dtype, doc = np.dtype(dtype), title(model, program)
+    return (
+        _Writer(onnx, program, dtype).proto(doc) if whole is None else _whole_proto(onnx, whole, dtype, doc)
+    )
 
 
 class _Writer:
@@ -93,10 +103,10 @@ class _Writer:
     In the body ``now_...`` is a value, and ``past_...`` its earlier rows, concatenated.
     """
 
-    def __init__(self, onnx, program, dtype):
+    def __init__(self, onnx, program, dtype, constants=()):
         self.onnx, self.p, self.dtype = onnx, program, dtype
         self.type = onnx.helper.np_dtype_to_tensor_dtype(dtype)
-        self.nodes, self.constants, self.whole = [], [], {}
+        self.nodes, self.constants, self.whole = [], list(constants), {}
 
     # ---------------------------------------------------------------------------------- nodes
 
@@ -200,16 +210,21 @@ class _Writer:
             ]
             inputs = [i for i in inputs if i.name != "targets"]
             inputs.append(make.make_tensor_value_info("y", INT64, ["n_timesteps"]))
+        after, label = self.labelled(1, ["n_timesteps"])
+        return before, after, inputs, [label, self.tensor("probabilities", "n_timesteps", len(p.labels))]
+
+    def labelled(self, axis, shape):
+        """Return the nodes from probabilities, classes along an axis, to labels of a shape, and that output."""
+        make, p = self.onnx.helper, self.p
         labels = p.labels if p.labels.dtype.kind in "iufb" else p.labels.astype(str).astype(object)
         labels = labels.astype(np.int64) if p.labels.dtype.kind in "iu" else labels
         names = self.onnx.numpy_helper.from_array(labels, "labels")
         self.constants.append(names)
-        after = [
-            make.make_node("ArgMax", ["probabilities"], ["number"], axis=1, keepdims=0),
+        nodes = [
+            make.make_node("ArgMax", ["probabilities"], ["number"], axis=axis, keepdims=0),
             make.make_node("Gather", ["labels", "number"], ["label"]),
         ]
-        label = make.make_tensor_value_info("label", names.data_type, ["n_timesteps"])
-        return before, after, inputs, [label, self.tensor("probabilities", "n_timesteps", len(p.labels))]
+        return nodes, make.make_tensor_value_info("label", names.data_type, shape)
 
     # ---------------------------------------------------------------------------------- graph
 
@@ -256,8 +271,6 @@ class _Writer:
 
     def proto(self, doc):
         """Build and check the ONNX model."""
-        from .._version import __version__
-
         make, p = self.onnx.helper, self.p
         rows, sizes = self.body(), {name: past.size for name, past in p.past.items()}
         if not rows:
@@ -273,12 +286,108 @@ class _Writer:
             nodes = self.with_state(nodes[0], sizes)
             inputs.append(self.tensor("state", sum(sizes.values())))
             outputs.append(self.tensor("next_state", sum(sizes.values())))
-        proto = make.make_model(
-            make.make_graph([*before, *nodes, *after], "tsrnn", inputs, outputs, self.constants, doc),
-            producer_name="tsrnn",
-            producer_version=__version__,
-            opset_imports=[make.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
+        nodes = [*before, *nodes, *after]
+        return _checked_model(
+            self.onnx, make.make_graph(nodes, "tsrnn", inputs, outputs, self.constants, doc)
         )
-        self.onnx.checker.check_model(proto, full_check=True)
-        return proto
+
+
+# ---------------------------------------------------------------------------------------- one y a series
+
+
+def _whole_proto(onnx, whole, dtype, doc):
+    """Build and check the ONNX model of a ``Whole``."""
+    make, nodes, outs, constants = onnx.helper, [], [], []
+    for k, (program, sees, reverse) in enumerate(whole.walks):
+        seen = "X" if sees is None else f"seen{k}"
+        if sees is not None:
+            nodes.append(make.make_node("Concat", [outs[i] for i in sees], [seen], axis=1))
+        writer = _Writer(onnx, program, dtype, constants)
+        nodes.append(_walk(writer, seen, f"rows{k}", "out", reverse))
+        outs.append(f"rows{k}")
+        constants = writer.constants
+    n_inputs, p = whole.walks[0].program.n_inputs, whole.answer
+    writer = _Writer(onnx, p, dtype, constants)
+    nodes += _pool(writer, whole, outs[-1])
+    of_classes = p.labels is not None
+    of_row, size = ("probabilities", len(p.labels)) if of_classes else ("out", p.n_outputs)
+    nodes.append(_walk(writer, "pooled", "answers", of_row, False))
+    answer = "probabilities" if of_classes else "forecast"
+    nodes.append(make.make_node("Squeeze", ["answers", writer.constant([0], np.int64)], [answer]))
+    outputs = [writer.tensor(answer, size)]
+    if of_classes:
+        more, label = writer.labelled(0, [])
+        nodes, outputs = nodes + more, [label, *outputs]
+    inputs = [writer.tensor("X", "n_timesteps", n_inputs)]
+    return _checked_model(onnx, make.make_graph(nodes, "tsrnn", inputs, outputs, writer.constants, doc))
+
+
+def _walk(writer, seen, out, of_row, reverse):
+    """Make the Scan of a program over the rows of ``seen``; ``of_row`` of each row becomes ``out``."""
+    make, p = writer.onnx.helper, writer.p
+    for name, value in p.values.items():
+        writer.work_out(f"now_{name}", value)
+    for name, past in p.past.items():
+        writer.cut(writer.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
+    past, after = (
+        [writer.tensor(f"{k}_{name}", a.size) for name, a in p.past.items()] for k in ("past", "after")
+    )
+    size = p.size(of_row)
+    inputs, outputs = (
+        [*past, writer.tensor("now_x", p.n_inputs)],
+        [*after, writer.tensor(f"now_{of_row}", size)],
+    )
+    firsts = [writer.constant(a.ravel()) for a in p.past.values()]
+    lasts = [f"{out}_last_{name}" for name in p.past]
+    body = make.make_graph(writer.nodes, "row", inputs, outputs)
+    along = [int(reverse)]
+    return make.make_node(
+        "Scan", [*firsts, seen], [*lasts, out], body=body, num_scan_inputs=1, scan_input_directions=along,
+        scan_output_directions=along,
+    )  # fmt: skip
+
+
+def _pool(writer, whole, out):
+    """List the nodes from outputs (n_timesteps, n) to the pooled row (1, n_outputs)."""
+    make, O = writer.onnx.helper, whole.answer.n_inputs
+    first, second, end = (writer.constant([v], np.int64) for v in (0, O, np.iinfo(np.int32).max))
+    last, columns = writer.constant([-1], np.int64), writer.constant([1], np.int64)
+    if whole.pooling == "last":
+        return [make.make_node("Slice", [out, last, end, first], ["pooled"])]
+    if whole.pooling in ("mean", "max"):
+        operator = "ReduceMean" if whole.pooling == "mean" else "ReduceMax"
+        return [make.make_node(operator, [out], ["pooled"], axes=[0], keepdims=1)]
+    halves = [
+        make.make_node("Slice", [out, first, second, columns], ["of_rows"]),
+        make.make_node("Slice", [out, second, end, columns], ["beside"]),
+    ]
+    if whole.pooling == "both":
+        return [
+            *halves,
+            make.make_node("Slice", ["of_rows", last, end, first], ["of_last"]),
+            make.make_node("ReduceMean", ["beside"], ["of_all"], axes=[0], keepdims=1),
+            make.make_node("Add", ["of_last", "of_all"], ["pooled"]),
+        ]
+    return [
+        *halves,
+        make.make_node("Tanh", ["beside"], ["keys"]),
+        make.make_node("MatMul", ["keys", writer.constant(whole.v[:, None])], ["e"]),
+        make.make_node("Softmax", ["e"], ["a"], axis=0),
+        make.make_node("Transpose", ["a"], ["weights"], perm=[1, 0]),
+        make.make_node("MatMul", ["weights", "of_rows"], ["pooled"]),
+    ]
+
+
+def _checked_model(onnx, graph):
+    """Make the ONNX model of a graph, and check it."""
+    from .._version import __version__
+
+    proto = onnx.helper.make_model(
+        graph,
+        producer_name="tsrnn",
+        producer_version=__version__,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
