@@ -34,6 +34,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._kernels.jit import kernel
+
 
 MEMORY = 20  # independent errors' worth of rows, after which one counts a third
 LONGEST = 200  # rows, the most of these
@@ -41,7 +43,6 @@ PRIOR = 5  # independent errors' worth of what was known before
 DOUBT = 4.0  # squared standard errors, below which a mean is taken for 0
 RATE = 0.2  # of the share outside: what a miss takes away from it
 LEAST = 0.1  # of the share outside, below which a tail does not go: the spread does the rest
-FEW_TAILS = 48  # columns that are followed number by number
 CENTER = 0.5  # share outside each end, where it meets the other
 
 
@@ -125,30 +126,65 @@ def _tails(share, known, shares, overlap):
 
     share : (K, P, 2, C), of errors in calibration that lie beyond what came; known : (K, C), where something came.
     """
-    shares = np.broadcast_to(shares[:, None, None], share.shape[1:])
-    least = LEAST * shares
-    rate = known[:, None, None] * (RATE * shares / overlap)
-    steps = rate * (shares - 1), rate * shares  # of what was outside, and inside
-    out = np.empty((len(share) + 1, *shares.shape))
-    out[0] = now = shares
-    if shares.size <= FEW_TAILS:  # where numbers are quicker than arrays of so few
-        for column in np.ndindex(shares.shape):
-            at = (slice(None), *column)
-            rows = share[at].tolist(), *(step[at].tolist() for step in steps)
-            out[(slice(1, None), *column)] = _tail(*rows, float(shares[column]), float(least[column]))
-        return out
-    for u, outside, inside, after in zip(share, *steps, out[1:]):
-        np.add(now, np.where(u <= now, outside, inside), out=after)
-        np.maximum(after, least, out=after)
-        now = np.minimum(after, CENTER, out=after)
+    out = np.empty((len(share) + 1, *share.shape[1:]))
+    share, known = np.require(share, float, "CAW"), np.require(known, bool, "CAW")
+    adapt_tails(share, known, np.require(shares, float, "CAW"), np.require(overlap, float, "CAW"), out)
     return out
 
 
-def _tail(share, outside, inside, now, least):
-    """Adapt one share ``now``, row by row; arguments as lists of numbers (K,)."""
-    out = []
-    for u, less, more in zip(share, outside, inside):
-        now += less if u <= now else more
-        now = least if now < least else CENTER if now > CENTER else now
-        out.append(now)
-    return out
+def beyond(errors, places, scores):
+    """Count the errors (places, k), sorted, at or below scores (K,), and at or above, in the places (K,) of these."""
+    counts = np.empty((2, len(scores)), np.int64)
+    errors, scores = np.require(errors, float, "CAW"), np.require(scores, float, "CAW")
+    count_beyond(errors, np.require(places, np.int64, "CAW"), scores, *counts)
+    return counts
+
+
+# ---------------------------------------------------------------------------------------- kernels
+
+
+@kernel
+def adapt_tails(share, known, shares, overlap, out):
+    """Adapt tails row by row.
+
+    in    share : (K, P, 2, C).   known : (K, C).   shares : (P,), nominal.   overlap : (C,).
+    out   out : (K + 1, P, 2, C).
+    """
+    K, P, _, C = share.shape
+    for i in range(P):
+        out[0, i] = shares[i]
+    for k in range(K):
+        for i in range(P):
+            for end in range(2):
+                for c in range(C):
+                    now = out[k, i, end, c]
+                    if known[k, c]:
+                        rate = RATE * shares[i] / overlap[c]
+                        now += rate * (shares[i] - 1 if share[k, i, end, c] <= now else shares[i])
+                        now = min(max(now, LEAST * shares[i]), CENTER)
+                    out[k + 1, i, end, c] = now
+
+
+@kernel
+def count_beyond(errors, places, scores, below, above):
+    """Count the errors near a forecast that lie at or below what came of it, and at or above it.
+
+    in    errors : (places, k), sorted.   places : (K,).   scores : (K,), NaN where nothing came: both counts are 0.
+    out   below, above : (K,).
+    """
+    k = errors.shape[1]
+    for row in range(scores.size):
+        v, near = scores[row], errors[places[row]]
+        low, high = 0, k
+        while low < high:  # the first error >= v
+            middle = (low + high) // 2
+            if near[middle] < v:
+                low = middle + 1
+            else:
+                high = middle
+        above[row] = k - low
+        while low < k and near[low] <= v:
+            low += 1
+        below[row] = low
+        if np.isnan(v):
+            below[row], above[row] = 0, 0

@@ -48,7 +48,7 @@ from .._series.timeline import tells, to_index
 from .._series.units import runs_of
 from .._values import kept
 from .._warn import warn
-from .adaptive import ALIKE, tracked
+from .adaptive import ALIKE, beyond, tracked
 from .following import MOST_NUMBERS, Past, Stretch, cold_past, cut, follow, runs
 
 
@@ -482,18 +482,17 @@ def _outside(calibration, levels, places, scores, origin):
     places : (K, C), where pools have the errors nearest to the forecasts that began at each row; origin : (K, C), where
     those began.
     """
-    out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
+    out = np.empty((len(levels), 2, scores.shape[1], len(scores)))
     for c, pool in enumerate(pool for outputs in calibration.pools for pool in outputs):
-        v, k = scores[:, c], pool.errors.shape[1]
-        near = pool.errors[places[origin[:, c], c]]  # (K, k)
-        below, above = (near <= v[:, None]).sum(axis=1), (near >= v[:, None]).sum(axis=1)
-        for i, p in enumerate(levels):
-            if pool.free < _needed(p):
-                far = v / (pool.size * np.sqrt(1 + 1 / pool.free) or 1.0)
-                out[:, i, 0, c], out[:, i, 1, c] = stdtr(pool.free, far), stdtr(pool.free, -far)
-            else:
-                out[:, i, 0, c], out[:, i, 1, c] = (below + 1) / (k + 1), (above + 1) / (k + 1)
-    return out
+        few, k = [pool.free < _needed(p) for p in levels], pool.errors.shape[1]
+        if not all(few):
+            counts = beyond(pool.errors, places[origin[:, c], c], scores[:, c])
+            out[:, :, c] = (counts + 1) / (k + 1)
+        if any(few):
+            far = scores[:, c] / (pool.size * np.sqrt(1 + 1 / pool.free) or 1.0)
+            low = stdtr(pool.free, far)
+            out[few, :, c] = low, 1 - low
+    return out.transpose(3, 0, 1, 2)
 
 
 def scales(calibration, made, last):
