@@ -228,6 +228,28 @@ def test_input_scaling_by_column():
     assert 0.29 < abs(p.W_in[:, 2]).max() <= 0.3
 
 
+def test_input_scaling_is_found():
+    # A saturating actuator: a reservoir that is hardly driven sees a linear system.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(700, 1)), np.zeros(700)
+    for t in range(1, 700):
+        y[t] = 0.7 * y[t - 1] + np.clip(X[t, 0], -0.3, 0.3)
+    found = ESNRegressor(50, random_state=0).fit(X[:500], y[:500])
+    assert found.input_scaling_ >= 1
+    given = ESNRegressor(50, input_scaling=found.input_scaling_, random_state=0).fit(X[:500], y[:500])
+    np.testing.assert_array_equal(found.theta_, given.theta_)
+    assert found.score(X[500:], y[500:]) > ESNRegressor(50, input_scaling=0.1, random_state=0).fit(
+        X[:500], y[:500]
+    ).score(X[500:], y[500:])
+    # of a panel, by its series; outputs that are known in different rows; weights of 0
+    Y = np.column_stack([y, y])[:500]
+    Y[::3, 1], w = np.nan, np.r_[np.zeros(100), np.ones(400)]
+    parts = ESNRegressor(50, random_state=0).fit(X[:500], Y, groups=np.repeat(range(10), 50), sample_weight=w)
+    assert parts.input_scaling_ >= 1
+    # where y is fed back it stays
+    assert ESNRegressor(50, output_lags=1, random_state=0).fit(X[:500], y[:500]).input_scaling_ == 0.1
+
+
 def test_inputs_reach_a_share_of_the_units():
     for n, share, reached in ((200, 0.1, 20), (200, 1.0, 200), (30, 0.1, 10), (5, 0.1, 5)):
         p = ESNRegressor(n, input_connectivity=share, random_state=0).fit(X, y).params_
@@ -241,7 +263,7 @@ def test_inputs_reach_a_share_of_the_units():
 @pytest.mark.parametrize("cuts", [(300,), (200, 201, 450)])
 def test_partial_fit_equals_fit(name, cuts):
     whole = make(name).fit(X, Y2)
-    parts = make(name)
+    parts = make(name, input_scaling=whole.input_scaling_)
     for rows in np.split(np.arange(900), cuts):
         parts.partial_fit(X[rows], Y2[rows])
     tolerance = 1e-8 * abs(whole.theta_).max()
@@ -481,7 +503,8 @@ def test_cv_then_partial_fit():
     model = ESNRegressorCV(30, alphas=(0.01, 0.1), scale=None, washout=50, random_state=0).fit(
         X[TRAIN], y[TRAIN]
     )
-    plain = ESNRegressor(30, alpha=model.alpha_, scale=None, washout=50, random_state=0).fit(X, y)
+    found = {"alpha": model.alpha_, "input_scaling": model.input_scaling_}
+    plain = ESNRegressor(30, **found, scale=None, washout=50, random_state=0).fit(X, y)
     np.testing.assert_allclose(model.partial_fit(X[TEST], y[TEST]).theta_, plain.theta_, rtol=1e-6, atol=1e-8)
 
 

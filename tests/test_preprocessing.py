@@ -411,7 +411,7 @@ def test_reservoir_features_pass_the_checks(estimator, check):
 def test_reservoir_features_are_the_states_of_the_network():
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(80, 2)), pd.date_range("2024", periods=80, freq="h"), ["u", "v"])
-    network = ESNRegressor((6, 4), random_state=0)
+    network = ESNRegressor((6, 4), input_scaling=0.1, random_state=0)
     features = ReservoirFeatures(network).set_output(transform="pandas").fit(rows[:60])
     expected = network.fit(rows[:60], rng.normal(size=60)).states(rows, start="zeros")
     whole = pd.concat([features.transform(rows[:60]), features.transform(rows[60:])])  # goes on by its index

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import _check_feature_names_in, _num_samples, check_is_fitted, validate_data
 
 from ._check import check_flag, check_number
-from ._models.esn import ESNRegressor
+from ._models.esn import SCALING, ESNRegressor
 from ._series import timeline as timelines
 from ._series.rows import future_index, gather
 from ._series.stamps import numbers, to_index
@@ -48,8 +48,9 @@ class ReservoirFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     Parameters
     ----------
     reservoir : ESNRegressor, optional
-        What is cloned, without ``output_lags``. Its ``start`` says where rows begin: by default those of ``fit`` from
-        the start and rows whose index goes on after them from the end; arrays, which do not tell, from the end.
+        What is cloned, without ``output_lags``; its ``input_scaling`` is 0.1 by default. Its ``start`` says
+        where rows begin: by default those of ``fit`` from the start and rows whose index goes on after them
+        from the end; arrays, which do not tell, from the end.
 
     Attributes
     ----------
@@ -109,8 +110,11 @@ class ReservoirFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         reservoir = ESNRegressor() if self.reservoir is None else self.reservoir
         if not isinstance(reservoir, ESNRegressor):
             raise TypeError(f"reservoir={reservoir!r}: give an ESNRegressor, or None for the usual one.")
+        size = (
+            SCALING[True] if reservoir.input_scaling is None else reservoir.input_scaling
+        )  # no y to choose it by
         reservoir = clone(reservoir).set_params(
-            alpha=1.0, solver="ridge", loss="squared"
+            input_scaling=size, alpha=1.0, solver="ridge", loss="squared"
         )  # its readout is not used
         self.reservoir_ = reservoir.fit(X, np.zeros(_num_samples(X)))
         if reservoir._dynamics().sees_y:

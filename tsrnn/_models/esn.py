@@ -40,7 +40,7 @@ from .._nets.ridge import (
 from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
 from .._series.timeline import last_known
-from .._series.units import filled_width
+from .._series.units import Series, filled_width
 from .._training.losses import EXACT, ROUNDING, has_parabola, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 from .._values import kept
@@ -50,8 +50,10 @@ WASHOUT, WASHED = 100, 1e-4  # first steps of a long series, and what each count
 UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
+NEGLIGIBLE = 1e-10  # squared error, in units of the variance of y
 LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
-SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where y has one value a series
+SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where no y is fed back
+STRETCHES, TRIED = 5, 5000  # left out in turn to choose it, and the rows of all of them, about
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000.0  # times the largest y of training, where what is fed back is held
@@ -121,9 +123,10 @@ class ReservoirParameters(Declared):
     connectivity : int or float, default=10
         Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
     input_scaling : float or array-like of shape (n_features,), optional
-        Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default 0.1, or 0.5
-        for a model of y alone; where y has one value a series, the one of 0.1, 0.3, 1 and 3 that errs least on series
-        that are left out, each in turn.
+        Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default the one of
+        0.1, 0.3, 1 and 3 that errs least on stretches from all over the series that are left out in turn, 5000 rows in
+        all; where y has one value a series, on series left out. With ``output_lags`` 0.1, or 0.5 for a model of y
+        alone. See ``input_scaling_``.
     input_connectivity : float, default=0.1
         Share of the units that an input reaches (all of them, or 10, if that is more).
     bias_scaling : float, default=0.5
@@ -163,8 +166,8 @@ class ReservoirParameters(Declared):
         There is no ``partial_fit`` then.
     solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
         How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
-        what a fit to all rows gives. ``RecursiveLeastSquares(forgetting)``: for streams, with the squared loss; a row
-        counts if all its y are measured.
+        what a fit to all rows, with the same ``input_scaling``, gives. ``RecursiveLeastSquares(forgetting)``: for
+        streams, with the squared loss; a row counts if all its y are measured.
     alpha : float or "auto", default="auto"
         alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
         all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [2]_, which costs
@@ -181,6 +184,8 @@ class ReservoirParameters(Declared):
 
     Attributes
     ----------
+    input_scaling_ : float or ndarray of shape (n_features,)
+        The size of the input weights, that which was found where ``input_scaling`` is None.
     params_ : named tuple (W_in, W, U, b, W_out)
         All weights, in scaled units; U is what a layer sees of the one below.
     theta_ : ndarray of shape (n_parameters,)
@@ -259,6 +264,7 @@ class Readout(NamedTuple):
     probe: tuple = ()
     bias: bool = True
     caution: float = 1.0
+    scaling: Any = None
 
     def weights_an_output(self):
         """Return how many weights the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where unknown."""
@@ -400,9 +406,8 @@ class ESNLearner(OfLags, Learner):
 
     def _scaling(self, D, O):
         """Return the sizes of the weights of each input (D,) and of each output (O,)."""
-        p = self.p
+        p, size = self.p, self._size(D)
         F = D // filled_width(p.missing, 1)
-        size = SCALING[F > 0 and self.wants_inputs] if p.input_scaling is None else p.input_scaling
         fed = np.mean(size) if p.feedback_scaling is None else p.feedback_scaling
         sizes = {"input_scaling": (size, F), "feedback_scaling": (fed, O)}
         for name, (value, n) in sizes.items():
@@ -411,12 +416,41 @@ class ESNLearner(OfLags, Learner):
         inputs, outputs = (np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values())
         return np.resize(inputs, D), outputs  # an indicator column gets the scaling of its input
 
+    def _size(self, D):
+        """Return the size of the weights of D inputs: one number, or one for each column."""
+        given = self.p.input_scaling
+        return SCALING[D > 0 and self.wants_inputs] if given is None else given
+
     # ---------------------------------------------------------------------------------- learning
 
     def learn(self, net, series, mean, rng, before=None):
         """Draw a reservoir, follow the series, solve for the readout."""
+        check_enough_rows(type(self.p).__name__, max((*self.input_lags, *self.output_lags)), series)
+        finds = self._finds_scaling(net[0]) and not self.output_lags
+        return (self._scaled(net, series, mean, rng) if finds else self)._learn_rows(net, series, mean, rng)
+
+    def _learn_rows(self, net, series, mean, rng):
+        """As ``learn``, with the sizes of weights given."""
+        dynamics = self._reservoir(net, series, mean, rng)
+        weights = self._weights(series, dynamics.lead)
+        fed = [s.Y for s in series]
+        if self.output_lags and any(np.isnan(Y).any() for Y in fed):
+            # First a readout from what was known last, then one from the values that it gives.
+            dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
+            fed = [Y.copy() for Y in fed]
+        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng, last=True)
+        if not self.is_squared and curve[0] > EXACT:
+            dynamics, readout, curve, ends = self._reweigh(
+                dynamics, readout, curve[0], series, fed, weights, rng
+            )
+        probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
+        return Trained(
+            dynamics, len(curve), curve, [], readout._replace(probe=probe, scaling=self._size(net[0])), ends
+        )
+
+    def _reservoir(self, net, series, mean, rng):
+        """Draw the reservoir that is to follow the series, with a readout of zeros."""
         (D, O), p = net, self.p
-        check_enough_rows(type(p).__name__, max((*self.input_lags, *self.output_lags)), series)
         reservoir, matrices = self._draw(D, O, rng)
         dynamics = EchoState(
             np.zeros(0),
@@ -431,40 +465,76 @@ class ESNLearner(OfLags, Learner):
             float(p.noise),
             is_squared=self.is_squared,
         )
-        dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
-        weights = self._weights(series, dynamics.lead)
-        fed = [s.Y for s in series]
-        if self.output_lags and any(np.isnan(Y).any() for Y in fed):
-            # First a readout from what was known last, then one from the values that it gives.
-            dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
-            fed = [Y.copy() for Y in fed]
-        dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng, last=True)
-        if not self.is_squared and curve[0] > EXACT:
-            dynamics, readout, curve, ends = self._reweigh(
-                dynamics, readout, curve[0], series, fed, weights, rng
-            )
-        probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
-        return Trained(dynamics, len(curve), curve, [], readout._replace(probe=probe), ends)
+        return dynamics.but(theta=np.zeros(dynamics.n_columns * O))
+
+    def _finds_scaling(self, D):
+        """Whether the size of input weights, of D inputs, is left to the data."""
+        return self.p.input_scaling is None and self.p.W_in is None and bool(D) and self.wants_inputs
+
+    def _scaled(self, net, series, mean, rng):
+        """Return the learner with the size of input weights that errs least on stretches left out, each in turn.
+
+        A reservoir that is hardly driven is a linear filter, and one that is driven hard forgets. Evidence misjudges
+        them, since more states explain the training rows; and of the errors the geometric mean, or the one stretch
+        that is hardest would choose alone. Few units tell as well as many.
+        """
+        start, folds, errors = rng.get_state(), _stretches(series), []
+        few = tuple(min(n, UNITS) for n in self.sizes) if self.p.W is None else self.sizes
+        for size in SCALINGS:
+            rng.set_state(start)
+            sized = replace(self, p=but(self.p, input_scaling=size), sizes=few)
+            errors.append(sized._error_left_out(net, folds, mean, rng))
+        rng.set_state(start)
+        return replace(self, p=but(self.p, input_scaling=SCALINGS[int(np.argmin(errors))]))
+
+    def _error_left_out(self, net, folds, mean, rng):
+        """Mean logarithm of the squared errors on each of the folds, lists of ``Series``, by what the others teach."""
+        dynamics, p = self._reservoir(net, [s for fold in folds for s in fold], mean, rng), self.p
+        sums, errors = [self._sums_of(dynamics, fold) for fold in folds], []
+        total = sum(sums[1:], start=sums[0])
+        if not np.isfinite(total.gram).all():
+            return np.inf
+        alpha = likely_alpha(list(total.normal()), p.readout_bias) if p.alpha == "auto" else p.alpha
+        for of_fold in (part.split(len(total.weight)) for part in sums):
+            others = total._replace(gram=total.gram - of_fold.gram, weight=total.weight - of_fold.weight)
+            for taught, judged in zip(others.normal(), of_fold.normal()):
+                if min(taught.weight, judged.weight) > 0:
+                    error = squared_error(judged, ridge(taught, alpha, p.readout_bias)) / judged.weight
+                    errors.append(np.log(error + NEGLIGIBLE).mean())
+        return np.mean(errors) if errors else 0.0
+
+    def _sums_of(self, dynamics, fold):
+        """Sum over the rows of some series, each from rest."""
+        sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
+        for s, w in zip(fold, self._washed(fold, dynamics.lead)):
+            for t, V, S, _ in dynamics.blocks(s.X, s.Y, dynamics.first(), read=False):
+                rows = slice(t, t + len(V))
+                sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w[rows]), w[rows])
+        return sums
 
     def _weights(self, series, lead):
         """Weigh each row of each series."""
-        p, after, weights = self.p, sum(len(s.Y) for s in series), []
+        after, weights = sum(len(s.Y) for s in series), self._washed(series, lead)
+        if not any(w.any() for w in weights):
+            raise ValueError(
+                f"No row that counts (y measured, sample_weight > 0) is left after the {lead} rows of the lags "
+                f"and washout={self.p.washout!r}: give a smaller washout, shorter lags or more rows."
+            )
+        for w in weights if self.forgetting is not None else ():
+            after -= len(w)
+            w *= self.forgetting ** (after + np.arange(len(w) - 1.0, -1.0, -1.0))
+        return weights
+
+    def _washed(self, series, lead):
+        """Weigh the rows of each series that are measured, by the washout."""
+        p, weights = self.p, []
         for s in series:
-            n = len(s.Y)
-            after -= n
-            washout = min(WASHOUT, n // 10) if p.washout == "auto" else p.washout
+            washout = min(WASHOUT, len(s.Y) // 10) if p.washout == "auto" else p.washout
             w = self._counted(s)
-            if self.forgetting is not None:
-                w *= self.forgetting ** (after + np.arange(n - 1.0, -1.0, -1.0))
             # Of states on the way from rest a readout would else know nothing, and answer anything.
             w[:washout] *= WASHED if p.washout == "auto" and not self.output_lags else 0.0
             w[:lead] = 0.0
             weights.append(w)
-        if not any(w.any() for w in weights):
-            raise ValueError(
-                f"No row that counts (y measured, sample_weight > 0) is left after the {lead} rows of the lags "
-                f"and washout={p.washout!r}: give a smaller washout, shorter lags or more rows."
-            )
         return weights
 
     def _counted(self, series):
@@ -580,13 +650,12 @@ class ESNLearner(OfLags, Learner):
         apart may be beyond what a nearly linear reservoir sees, or lost in one that is driven hard, and the pass over
         the series is cheap.
         """
-        p = self.p
-        if p.input_scaling is not None or p.W_in is not None or not (net[0] and self.wants_inputs):
+        if not self._finds_scaling(net[0]):
             return self._learn_pooled(net, series, mean, rng)[0]
         start, attempts = rng.get_state(), []
         for size in SCALINGS:
             rng.set_state(start)
-            sized = replace(self, p=but(p, input_scaling=size))
+            sized = replace(self, p=but(self.p, input_scaling=size))
             attempts.append(sized._learn_pooled(net, series, mean, rng))
         return min(attempts, key=itemgetter(1))[0]
 
@@ -636,6 +705,7 @@ class ESNLearner(OfLags, Learner):
                 W /= scale[:, None]
                 c -= center @ W
         theta = dynamics.theta
+        readout = readout._replace(scaling=self._size(D))
         return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout), errors
 
     def _left_out(self, sums, alpha, theta, rows):
@@ -692,7 +762,7 @@ class ESNLearner(OfLags, Learner):
                 dynamics=dynamics.but(theta=theta), carry=readout._replace(inverse=inverse)
             )
         solved, theta, loss = self._solve(sums, readout.search, readout.caution)
-        carry = solved._replace(probe=readout.probe)
+        carry = solved._replace(probe=readout.probe, scaling=readout.scaling)
         return trained._replace(dynamics=dynamics.but(theta=theta), loss_curve=[loss], carry=carry)
 
     def _track(self, Z, Y, w, most, inverse, theta):
@@ -837,6 +907,11 @@ class EchoStateNetwork:
     def alpha_(self):
         """The penalty used."""
         return self._trained().carry.alpha
+
+    @property
+    def input_scaling_(self):
+        """The size of the input weights."""
+        return self._trained().carry.scaling
 
     @property
     def memory_length_(self):
@@ -1151,6 +1226,18 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
         fitted = self._fitted()
         table, U = self._levels(fitted, X, y, steps, start, groups)
         return table.give_back(2 * (U[:, 0] if fitted.form.classes.n_outputs == 1 else U) - 1)
+
+
+def _stretches(series):
+    """Take stretches from all over the series, about as many rows as are ``TRIED``; returns them by folds."""
+    pieces = -(-STRETCHES // len(series))
+    cut = []
+    for s in series:
+        for rows in np.array_split(np.arange(len(s.Y)), pieces):
+            if len(rows):
+                cut.append(Series(*(a[rows[-TRIED // STRETCHES :]] for a in s)))
+    cut = cut[:: max(1, sum(len(s.Y) for s in cut) // TRIED)]
+    return [cut[k::STRETCHES] for k in range(STRETCHES)]
 
 
 def _held(Y):
