@@ -547,8 +547,25 @@ def test_classifiers_from_weights():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             from_torch(wrong, X, y, **q)
-    with pytest.raises(ValueError, match="pooling='attention' has weights that the net has not"):
-        from_torch(state(2, 3), [X, X, X], list("abc"), classes=list("abc"), pooling="attention")
+    for pooling, message in (("attention", "has 16 keys, but the net has 0"), ("both", "are no two halves")):
+        with pytest.raises(ValueError, match=message):
+            from_torch(state(2, 3), [X, X, X], list("abc"), classes=list("abc"), pooling=pooling)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("y", ["ababab", "bcabca", range(6)], ids=["two", "three", "numbers"])
+def test_one_answer_a_series_there_and_back(pooling, y):
+    rng = np.random.default_rng(0)
+    series, numbers = [rng.normal(3.0, 5.0, (n, 2)) for n in (4, 9, 6, 9, 3, 7)], isinstance(y, range)
+    y = 10.0 * np.array(y) if numbers else np.array(list(y))
+    model = (LSTMRegressor if numbers else tsrnn.LSTMClassifier)(
+        (3,), pooling=pooling, max_iter=2, random_state=0
+    )
+    model.fit(series, y)
+    classes = None if numbers else model.classes_
+    again = from_torch(to_torch(model), series, y, classes=classes, pooling=pooling)
+    answers = [m.predict(series) if numbers else m.predict_proba(series) for m in (model, again)]
+    np.testing.assert_allclose(*answers, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", keras_recurrent.NETS)

@@ -18,7 +18,7 @@ import tsrnn
 from .._estimators.sequence import Fitted, Form, as_it_is, learner_of
 from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
-from .._nets.pooled import n_more, pooled
+from .._nets.pooled import n_answers, n_keys, n_more, pooled
 from .._nets.recurrent import INPUTS, OUTPUTS, folded
 from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.labels import Classes
@@ -53,12 +53,13 @@ class Foreign(NamedTuple):
     """A net of another framework.
 
     blocks : ``Weights`` of each layer and direction.   readout : ``Dense``.   tables : (C, e) of each column of
-    categories, then of labels as history.
+    categories, then of labels as history.   v : (A,), of attention, or (0,).
     """
 
     blocks: list
     readout: Dense
     tables: list
+    v: np.ndarray = np.empty(0)
 
 
 class _Keep(Adam):
@@ -85,8 +86,8 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
     With ``classes`` it is a classifier, whose net was trained by ``CrossEntropyLoss`` (or ``BCEWithLogitsLoss``, where
     it gives one score, that of the second class). An ``Embedding`` looks up a column of X that holds categories, sorted
     as its rows are, or, with ``output_lags=1``, the last label: a language model. Where y has one label a series the
-    ``Linear`` reads the last step of each series, as of packed sequences, or what ``pooling`` says; the first step in
-    place of the last of a backward direction is not read.
+    ``Linear`` reads the last step of each series, as of packed sequences, or what ``pooling`` says, laid out as by
+    ``to_torch``; the first step in place of the last of a backward direction is not read.
 
     Parameters
     ----------
@@ -142,6 +143,8 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
     (3, 2)
     """
     arrays = {name: np.asarray(a, float) for name, a in state_dict.items()}
+    of_attention = [arrays.pop(name).ravel() for name in list(arrays) if name.endswith("attention.weight")]
+    v = np.concatenate([*of_attention, np.empty(0)])
     nets = [name for name in arrays if name.endswith("weight_hh_l0")]
     keys = [name for name in arrays if not name.endswith(("h0", "c0"))]
     if len(nets) != 1:
@@ -173,10 +176,10 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
             f"state_dict has, beside the recurrent net {net!r}, {sorted(names)}: give that of a module with one Linear "
             "and nothing else that learns, but Embeddings."
         )
-    model = _made(model_class, len(directions) == 2, {**variant, **params}, X, y)
+    model = _made(model_class, len(directions) == 2, {**variant, **params}, X, y, len(v))
     if starts:
         model.set_params(initial_state="learned")
-    return _fitted(model, Foreign(blocks, readout, tables), X, y, classes, (x_scaler, y_scaler))
+    return _fitted(model, Foreign(blocks, readout, tables, v), X, y, classes, (x_scaler, y_scaler))
 
 
 def _beside(arrays, names):
@@ -492,10 +495,13 @@ def _counterpart(framework, n_gates, classes, inner=None):
     )
 
 
-def _made(model_class, both, params, X, y):
-    """Make an estimator for a net of one or both directions, which reads the last row, where y has one a series."""
+def _made(model_class, both, params, X, y, n_keys=0):
+    """Make an estimator for a net of one or both directions, which reads the last row, where y has one a series.
+
+    n_keys : of attention, which it reads by if it has any.
+    """
     if one_a_series(X, y, None, params.get("series")):
-        params = {"pooling": "last", "bidirectional": both, **params}
+        params = {"pooling": "attention" if n_keys else "last", "bidirectional": both, **params}
     return model_class(**{**({"bidirectional": True} if both else {}), **params})
 
 
@@ -508,10 +514,11 @@ def _fitted(model, given, X, y, classes, scalers):
     if given.tables:
         settings["embedding_size"] = given.tables[0].shape[1]
     settings = model.set_params(**settings).get_params(deep=False)
-    learner, O = model._for_y(learner_of(model), form, None), len(given.readout.b)
+    learner = model._for_y(learner_of(model), form, None)
     F = _n_columns(model, learner, given)
-    net = learner.net(F, O)
-    theta = np.concatenate([a.ravel() for a in _laid_out(net, given)])
+    net = learner.net(F, len(given.readout.b))
+    O = n_answers(model.pooling, net.n_outputs) if form.whole else net.n_outputs
+    theta = np.concatenate([a.ravel() for a in (*_laid_out(net, given), given.v)])
     x, mean = _scaler(scalers[0], F), (np.zeros(F), np.zeros(O))
     x = x if form.vocabulary is None else form.vocabulary.as_they_are(x)
     means = x.center[: F // filled_width(model.missing, 1)]
@@ -536,23 +543,25 @@ def _as_ours(model, given, X, y, classes):
     whole = one_a_series(X, y, None, model.series)
     _, vocabulary = model._learn_categories(gather(X, None if whole else y, None, None, model.series).X)
     form = Form(1, None, "table", [], None, whole, vocabulary)
-    if whole and model.pooling in ("both", "attention"):
+    pooling = model.pooling if whole else None
+    wanted = n_keys(pooling)
+    if len(given.v) != wanted:
         raise ValueError(
-            f"pooling={model.pooling!r} has weights that the net has not: give 'last', 'mean' or 'max'."
+            f"pooling={pooling!r} has {wanted} keys, but the net has {len(given.v)}: give the pooling of the net, "
+            "whose state_dict has 'attention.weight' of shape (1, n_keys) if it is 'attention'."
+        )
+    if pooling == "both" and len(given.readout.b) % 2:
+        raise ValueError(
+            f"pooling='both' reads the last row and the mean, but the net gives {len(given.readout.b)} outputs, which "
+            "are no two halves: give 'last', 'mean' or 'max'."
         )
     if classes is None:
         return given, form
-    labels, (V, c), tables = np.asarray(classes), given.readout, given.tables
-    if len(c) == 1:  # the score of the second class; that of the first is 0
-        V, c = np.hstack([np.zeros_like(V), V]), np.append(0.0, c)
-    order = np.argsort(labels)
-    if labels.shape != c.shape or len(np.unique(labels)) < len(labels):
-        raise ValueError(
-            f"classes={classes!r}: the net gives {len(c)} scores, so give as many labels, each once."
-        )
-    V, c, labels = V[:, order], c[order], labels[order]
-    if len(c) == 2:
-        V, c = V[:, 1:] - V[:, :1], c[1:] - c[:1]
+    labels, tables = np.asarray(classes), given.tables
+    order, n = np.argsort(labels), n_answers(pooling, len(given.readout.b))
+    pieces = [_sorted(given.readout, k, n, classes) for k in range(0, n * (1 + (pooling == "both")), n)]
+    V, c = map(np.hstack, zip(*pieces, Dense(*(a[..., len(a.T) - wanted :] for a in given.readout))))
+    labels = labels[order]
     if learner_of(model).sees_y:
         if len(labels) == 2 and tables:
             raise ValueError(
@@ -563,7 +572,21 @@ def _as_ours(model, given, X, y, classes):
             tables = [*tables[:-1], tables[-1][order]]
         elif len(labels) > 2:  # it sees ones in the places of labels
             tables = [*tables, np.eye(len(labels))[order]]
-    return Foreign(given.blocks, Dense(V, c), tables), form._replace(classes=Classes(labels))
+    return Foreign(given.blocks, Dense(V, c), tables, given.v), form._replace(classes=Classes(labels))
+
+
+def _sorted(readout, k, n, classes):
+    """Return n outputs from number k on, scores of classes, as ours are: sorted, of two classes the difference."""
+    (V, c), labels = (a[..., k : k + n] for a in readout), np.asarray(classes)
+    if n == 1:  # the score of the second class; that of the first is 0
+        V, c = np.hstack([np.zeros_like(V), V]), np.append(0.0, c)
+    if labels.shape != c.shape or len(np.unique(labels)) < len(labels):
+        raise ValueError(
+            f"classes={classes!r}: the net gives {len(c)} scores, so give as many labels, each once."
+        )
+    order = np.argsort(labels)
+    V, c = V[:, order], c[order]
+    return Dense(V[:, 1:] - V[:, :1], c[1:] - c[:1]) if len(c) == 2 else Dense(V, c)
 
 
 def _n_columns(model, learner, given):
@@ -591,7 +614,7 @@ def _n_columns(model, learner, given):
 
 def _laid_out(net, given):
     """Yield the arrays of theta in its order; raise if a shape differs."""
-    blocks, readout, tables = given
+    blocks, readout, tables, _ = given
     if net.symbols:
         wanted = [C for _, C, _ in net.symbols.columns]
         wanted += [net.symbols.labels[0]] if net.symbols.labels else []
