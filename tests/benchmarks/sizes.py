@@ -5,11 +5,13 @@ A. Every model on 10^4, 10^5 and 10^6 rows of 20 inputs; trained nets for two ep
 B. Many short series, many gaps, long horizons: 5,000 series of 40 rows, a million rows with 10,000 gaps, 720 steps of
    7 outputs at once, 7 series with 335 lags.
 C. 2000 lags, in 5,000 and 10,000 rows; 2000 steps ahead of 5,000 rows, of y alone (``--far``: only these).
+D. 200 outputs of 2 inputs and 2000 inputs, 4,000 rows each; 10^7 rows of one input, one iteration (``--wide``: only
+   these).  A case that takes over five minutes, or more than 12 GB, ends with the reason.
 
 Each case runs in a process of its own with one thread, after a fit on few rows that loads the kernels. Megabytes are
 the highest of the process beyond what it had before the fit.
 
-    python tests/benchmarks/sizes.py [--quick] [--far]
+    python tests/benchmarks/sizes.py [--quick] [--far] [--wide]
 """
 
 import argparse
@@ -26,6 +28,8 @@ from common import table
 from tsrnn import (
     ARXRegressor,
     ElmanRegressor,
+    EncoderDecoderRegressor,
+    ESNClassifier,
     ESNRegressor,
     Forecaster,
     GRUClassifier,
@@ -34,6 +38,7 @@ from tsrnn import (
     LSTMRegressor,
     MinGRURegressor,
     NARXRegressor,
+    TDNNClassifier,
     TDNNRegressor,
 )
 
@@ -103,6 +108,14 @@ LAGS = {
     "NARX, open loop": NARXRegressor((), output_lags=FAR, training="open_loop", **TWO),
     "ARX": ARXRegressor((), output_lags=FAR),
     "NARX": NARXRegressor((), output_lags=FAR, **TWO),
+    "Elman": ElmanRegressor(output_lags=FAR, solver="adam", **TWO),
+    "LSTM": LSTMRegressor(output_lags=FAR, solver="adam", **TWO),
+    "MinGRU": MinGRURegressor(output_lags=FAR, solver="adam", **TWO),
+    "LRU": LRURegressor(output_lags=FAR, solver="adam", **TWO),
+    "TDNNClassifier": TDNNClassifier(input_lags=FAR, **TWO),
+    "GRUClassifier": GRUClassifier(input_lags=FAR, solver="adam", **TWO),
+    "ESNClassifier": ESNClassifier(100, input_lags=FAR, random_state=0),
+    "Forecaster": Forecaster(TDNNRegressor((), input_lags=range(1, FAR + 1)), 24),
 }
 STEPS = {
     "ARX": ARXRegressor((), output_lags=3),
@@ -111,7 +124,22 @@ STEPS = {
     "ESN": ESNRegressor(100, input_lags=(), output_lags=1, random_state=0),
     "Forecaster, direct": Forecaster(ARXRegressor(output_lags=3), FAR, strategy="direct"),
     "Forecaster, joint": Forecaster(TDNNRegressor((8,), **TWO), FAR),
+    "Forecaster, linear": Forecaster(TDNNRegressor((), input_lags=7), FAR),
+    "Elman": ElmanRegressor(output_lags=1, input_lags=(), solver="adam", **TWO),
+    "LSTM": LSTMRegressor(output_lags=1, input_lags=(), solver="adam", **TWO),
+    "MinGRU": MinGRURegressor(output_lags=1, input_lags=(), solver="adam", **TWO),
+    "LRU": LRURegressor(output_lags=1, input_lags=(), solver="adam", **TWO),
+    "EncoderDecoder": EncoderDecoderRegressor(horizon=FAR, max_iter=2, early_stopping=False, random_state=0),
 }
+MANY = {
+    **MODELS,
+    "GRU": GRURegressor(**TWO),
+    "Forecaster": Forecaster(TDNNRegressor((), input_lags=2), 24),
+    "EncoderDecoder": EncoderDecoderRegressor(horizon=24, max_iter=2, early_stopping=False, random_state=0),
+    "TDNNClassifier": TDNNClassifier(input_lags=2, **TWO),
+    "ESNClassifier": ESNClassifier(100, random_state=0),
+}
+ONE = {"max_iter": 1, "early_stopping": False, "random_state": 0}
 
 
 def far_lags(n, name):
@@ -122,6 +150,33 @@ def far_lags(n, name):
 def far_steps(n, name):
     """Rows of y alone, for 2000 steps."""
     return STEPS[name], None, driven(n, 2)[1]
+
+
+def outputs(n, name):
+    """200 outputs, or as many labels, of 2 inputs."""
+    X, y = driven(n, 2)
+    Y = y[:, None] + 0.1 * np.random.default_rng(1).normal(size=(n, 200))
+    return MANY[name], X, Y if not name.endswith("Classifier") else np.arange(n) * 7 % 200
+
+
+def inputs(n, name):
+    """2000 inputs."""
+    X, y = driven(n, 2000)
+    return MANY[name], X, y > 0 if name.endswith("Classifier") else y
+
+
+def rows(n, name):
+    """Very many rows of one input; nets for one iteration."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 1))
+    y = np.convolve(np.tanh(X[:, 0]), [0.5, 0.3, 0.2])[:n]
+    model = MANY[name]
+    if "max_iter" in model.get_params(deep=False):
+        model.set_params(**{k: v for k, v in ONE.items() if k in model.get_params(deep=False)})
+    return model, X, y > 0 if name.endswith("Classifier") else y
+
+
+WIDE = {"200 outputs": (outputs, 4000), "2000 inputs": (inputs, 4000), "10^7 rows": (rows, 10**7)}
 
 
 CASES = {
@@ -141,6 +196,9 @@ def of_few_inputs(n):
     return GRURegressor(solver="adam", **TWO), X, y
 
 
+LONGEST, MOST = 300, 12  # seconds and GB of a case
+
+
 def highest():
     """Megabytes of this process at its highest."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -148,7 +206,12 @@ def highest():
 
 def measure(make, n, kind):
     """[seconds of fit, of predict, megabytes] of a model made by make(n, kind)."""
-    if make not in (far_lags, far_steps):  # 2000 rows are too few, and machine code is in the cache
+    if make not in (
+        far_lags,
+        far_steps,
+        outputs,
+        inputs,
+    ):  # 2000 rows are too few, and machine code is in the cache
         small, X, y = make(2000, kind)
         small.fit(X, y)
     model, X, y = make(n, kind)
@@ -156,7 +219,7 @@ def measure(make, n, kind):
     model.fit(X, y)
     fitted = time.process_time()
     if isinstance(model, Forecaster) or make is far_steps:
-        model.forecast(getattr(model, "horizon", FAR))
+        model.forecast(getattr(model, "horizon", FAR), None if X is None else X[:24])
     else:
         model.predict(X)
     return [fitted - start, time.process_time() - fitted, highest() - before]
@@ -164,10 +227,21 @@ def measure(make, n, kind):
 
 def apart(part, name, n):
     """``measure`` in a process of its own."""
-    out = subprocess.run(
-        [sys.executable, __file__, "--one", part, name, str(n)], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, __file__, "--one", part, name, str(n)]
+    try:
+        out = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return [f"over {LONGEST} s", "", ""]
+    if out.returncode:
+        return [(out.stderr.strip().splitlines() or [f"signal {-out.returncode}"])[-1][:90], "", ""]
     return json.loads(out.stdout.splitlines()[-1])
+
+
+def many(less):
+    """Print the table of part D, of so many times fewer rows where there are very many."""
+    cases = [(part, name, n) for part, (_, n) in WIDE.items() for name in MANY]
+    figures = [[part, name, *apart(part, name, n // less if n > 10**5 else n)] for part, name, n in cases]
+    table("Many outputs, inputs, rows", ["case", "model", "fit s", "predict s", "MB"], figures)
 
 
 def main():
@@ -175,13 +249,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="up to 10^5 rows")
     parser.add_argument("--far", action="store_true", help="2000 lags and 2000 steps only")
+    parser.add_argument("--wide", action="store_true", help="200 outputs, 2000 inputs and 10^7 rows only")
     parser.add_argument("--one", nargs=3)
     options = parser.parse_args()
     if options.one:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST * 2**30, MOST * 2**30))
         part, name, n = options.one
-        makers = {"A": of_rows, "lags": far_lags, "steps": far_steps}
+        makers = {"A": of_rows, "lags": far_lags, "steps": far_steps, **{k: m for k, (m, _) in WIDE.items()}}
         make, kind = (CASES[name][0], CASES[name][2]) if part == "B" else (makers[part], name)
         print(json.dumps(measure(make, int(n), kind)))
+        return
+    if options.wide or not options.far:
+        many(1000 if options.quick else 1)
+    if options.wide:
         return
     cases = [("lags", name, n) for name in LAGS for n in (5000, 10_000)]
     cases += [("steps", name, 5000) for name in STEPS]
