@@ -779,3 +779,29 @@ def test_many_targets_of_a_linear_model_are_learnt_some_at_a_time(monkeypatch):
     assert len(pieces.params_) == 4 * len(model.params_) == 4
     ahead = np.ones((30, 2))
     np.testing.assert_allclose(pieces.forecast(30, ahead), model.forecast(30, ahead), rtol=0, atol=1e-9)
+
+
+def test_a_large_linear_model_is_least_squares_and_nothing_else():
+    h, n, alpha = 40, 400, 0.01
+    y = np.random.default_rng(3).normal(size=(n, 3)).cumsum(axis=0) / 10
+    inner = TDNNRegressor((), input_lags=range(1, 11), alpha=alpha, scale=None, early_stopping=False)
+    model = Forecaster(inner, h).fit(None, y)
+    assert model.theta_.size > 600 and model.n_iter_ == 1
+    ((W, b),) = model.params_[0]
+    rows = np.arange(9, n - 1)
+    Z = np.hstack([*(y[rows - k] for k in range(9, -1, -1)), np.ones((len(rows), 1))])
+    shrink = np.diag([alpha] * 30 + [0.0])
+    for s in (1, 17, h):
+        known = rows + s < n
+        A, c = Z[known].T @ Z[known] + shrink, Z[known].T @ y[rows[known] + s]
+        at = slice(3 * (s - 1), 3 * s)
+        np.testing.assert_allclose(np.vstack([W[:, at], b[at]]), np.linalg.solve(A, c), rtol=1e-7, atol=1e-8)
+
+
+def test_partial_fit_of_a_large_linear_model_is_nearly_a_fit_to_all_rows():
+    y = np.random.default_rng(3).normal(size=(900, 3)).cumsum(axis=0) / 10
+    inner = TDNNRegressor((), input_lags=range(1, 11), scale=None, early_stopping=False)
+    whole, parts = Forecaster(inner, 40).fit(None, y), Forecaster(inner, 40).fit(None, y[:700])
+    before = np.linalg.norm(parts.theta_ - whole.theta_)
+    parts.partial_fit(None, y[700:])
+    assert np.linalg.norm(parts.theta_ - whole.theta_) < 0.1 * before

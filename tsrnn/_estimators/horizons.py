@@ -270,7 +270,7 @@ class Horizons(Direct):
     def measured(self, X, Y, memory):
         """Follow rows whose Y (N, O) is known; returns one-step forecasts (N, O) and the memory after."""
         out = np.empty_like(Y)
-        for at, point, _, reached in self._outlooks(X, Y, memory):
+        for at, point, _, reached in self._outlooks(X, Y, memory, 1):
             rows, after = out[at : at + BLOCK], reached
             rows[:] = point[: len(rows), 0]
         return out, after
@@ -292,10 +292,11 @@ class Horizons(Direct):
         """Forecast quantiles (M, steps, O, Q) from rows ``first`` (M,)."""
         return np.concatenate([fan for *_, fan in self._ahead(X, Y, memory, first, steps)])
 
-    def _outlook(self, X, Y, memory, ahead=True):
+    def _outlook(self, X, Y, memory, ahead=True, steps=np.inf):
         """Forecast h rows from N + 1 origins: before each row of Y (N, O), and after the last.
 
-        Returns forecasts (N + 1, h, O), quantiles (N + 1, h, O, Q) or None, and the memory after Y.
+        Returns forecasts (N + 1, h, O), quantiles (N + 1, h, O, Q) or None, and the memory after Y; the forecasts of
+        at least the first ``steps`` steps.
 
         X : (>= N, D), what is known ahead after row N with it; its last row stands for those behind it.   Without
         ``ahead`` only the memory is found.
@@ -310,6 +311,9 @@ class Horizons(Direct):
         rows = np.arange(lead - 1, n + N if ahead else lead - 1 + passed)
         states, points, fans = [], [], []
         for horizon, member, state in zip(self.layout.horizons, self.members, memory.states):
+            if horizon.steps[0] > steps and _holds_nothing(state):
+                states.append(state)
+                continue
             Z = member.x(self.layout.features(horizon, X, Y, rows))
             unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
             out = np.empty_like(unknown)
@@ -328,10 +332,10 @@ class Horizons(Direct):
             return np.concatenate(points, axis=1)[..., 0], fan, after
         return fan[..., self.quantiles.index(HALF)], fan, after
 
-    def _outlooks(self, X, Y, memory):
+    def _outlooks(self, X, Y, memory, steps=np.inf):
         """Forecast so in blocks of rows: yields the first row, forecasts, quantiles and the memory after them."""
         for a in range(0, len(Y) + 1, BLOCK):
-            point, fan, memory = self._outlook(X[a:], Y[a : a + BLOCK], memory)
+            point, fan, memory = self._outlook(X[a:], Y[a : a + BLOCK], memory, steps=steps)
             last = a + BLOCK > len(Y)
             origins = slice(None) if last else slice(BLOCK)
             yield a, point[origins], None if fan is None else fan[origins], memory
@@ -492,6 +496,11 @@ class HorizonsLearner(Learner):
         theta = np.concatenate([np.ravel(member.dynamics.theta) for member in members])
         dynamics = dynamics.but(theta=theta, members=tuple(members))
         return trained._replace(dynamics=dynamics, carry=Members(tuple(learnt)))
+
+
+def _holds_nothing(memory):
+    """Return whether a member's memory is empty, so that rows change nothing of it."""
+    return isinstance(memory, Memory) and not memory.Y.size and not memory.X.size and not memory.states
 
 
 def _seen_ahead(steps, lags):

@@ -32,6 +32,7 @@ from .._nets.dynamics import (
 from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, n_more, pooled
 from .._nets.symbols import Embedding, check_embedding, settled
 from .._training.initial import glorot
+from .._training.least_squares import solve
 from .._training.losses import check_open_loop, has_kinks, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
@@ -83,7 +84,8 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
-        than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks.
+        than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks. A net without hidden
+        layers that learns squares in open loop is solved for exactly, and takes no iterations.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
         units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
@@ -147,12 +149,27 @@ class Made(NamedTuple):
     decay: np.ndarray
 
 
+@kept("linear information")
+class LinearInformation(NamedTuple):
+    """What the rows learnt from say of each output of a large linear net.
+
+    A : (F + 1, F + 1), Z'Z of a row on average, bias last.   weight : (O,), sum over the rows of each output.
+    """
+
+    A: np.ndarray
+    weight: np.ndarray
+
+
 @kept("delay network's carry")
 class Carry(NamedTuple):
-    """What ``learn_more`` goes on with: moments of a stochastic solver; J'J + decay (P, P), of a small net, or None."""
+    """What ``learn_more`` goes on with.
+
+    moments : of a stochastic solver.   information : J'J + decay (P, P) of a small net, ``LinearInformation`` of a
+    large linear one, or None.
+    """
 
     moments: object
-    information: np.ndarray | None
+    information: np.ndarray | LinearInformation | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +255,8 @@ class DelayLearner(Embedding, OfLags, Learner):
             net if before is None else before.dynamics.plan
         )  # with the linear model in it, if it was blended
         stages = self._stages(net, series)
+        if self._is_solved(net, stages):
+            return self._learn_linear(net, series, mean)
         judge = self._validation(net, series, stages[:2])
         starts = [before] + [None] * (self.p.n_restarts - 1)
         n_fitted = None
@@ -261,6 +280,31 @@ class DelayLearner(Embedding, OfLags, Learner):
         dynamics = DelayDynamics(settled(net, made.theta, series), net, mean, self.input_lag)
         carry, how = Carry(moments, information), {"n_fitted": n_fitted, "judged": judged}
         return Trained(dynamics, *curves(best.monitors), carry, stages=stages_of(best.monitors), **how)
+
+    def _is_solved(self, net, stages):
+        """Whether the least squares of one linear layer are all there is to learn, so that no iteration is left."""
+        linear = self.is_squared and not self.hidden and not net.symbols
+        return linear and chooses_solver(self.p) and stages == [open_loop(net)]
+
+    def _learn_linear(self, net, series, mean):
+        """Solve for a net without hidden layers."""
+        p = self.p
+        loss = self._loss(net, series, open_loop(net), p.alpha)
+        if loss.n == 0:
+            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+        sums = tuple(loss.normal_equations(np.zeros(net.size)))
+        theta, sse = ridge(net, sums, p.alpha)
+        near = [_around_held(s, net.lead) for s in series if s.held.any()]
+        validate = self._validation(net, near, [open_loop(net)]) if p.early_stopping and near else None
+        with progress(p.verbose, f"{type(p).__name__}, open loop", 1) as tell:
+            monitor = Monitor(theta, 2, p.tol, p.n_iter_no_change, validate, tell, "open loop")
+            monitor(theta, (sse + loss.decay @ theta**2) / (2 * loss.weight))
+        if _is_small(net, series):
+            information = self._information(Made(net, theta, loss.decay), _nothing_held(series))
+        else:
+            information = _linear_information(net, sums)
+        dynamics = DelayDynamics(theta, net, mean, self.input_lag)
+        return Trained(dynamics, *curves([monitor]), Carry(None, information), stages=stages_of([monitor]))
 
     @property
     def extrapolates(self):
@@ -534,7 +578,11 @@ class DelayLearner(Embedding, OfLags, Learner):
         dynamics, (moments, information) = trained.dynamics, trained.carry
         net, known = dynamics.plan, [after_memory(series, memory)]
         theta = np.require(dynamics.theta, np.float64, ["C", "A", "W"])
-        if information is not None and not self.learns_rows():
+        if isinstance(information, LinearInformation):
+            loss = self._loss(net, known, open_loop(net), 0.0)
+            if loss.n:
+                theta, information = _assimilate_linear(loss, net, theta, information, self.p.alpha)
+        elif information is not None and not self.learns_rows():
             loss = self._loss(net, known, open_loop(net), 0.0)
             if loss.n:
                 theta, information = assimilate(loss, theta, information)
@@ -553,7 +601,10 @@ class DelayLearner(Embedding, OfLags, Learner):
     def fade(self, trained, share):
         """Return what was learnt, of which J'J counts for so much less; a net that steps along gradients has none."""
         moments, information = trained.carry
-        kept_share = None if information is None else share * information
+        if isinstance(information, LinearInformation):
+            kept_share = information._replace(weight=share * information.weight)
+        else:
+            kept_share = None if information is None else share * information
         return trained._replace(carry=Carry(moments, kept_share))
 
 
@@ -563,9 +614,49 @@ def open_loop(net):
     return (1 if lead == 0 else max(32, lead)), False
 
 
+def _linear_information(net, sums):
+    """What some ``Alike`` say of each output; Z'Z of a row is that of the outputs with most rows."""
+    weight = np.zeros(net.n_outputs)
+    for alike in sums:
+        weight[alike.outputs] = alike.weight
+    most = max(sums, key=attrgetter("weight"))
+    return LinearInformation(most.A / most.weight, weight)
+
+
+def _assimilate_linear(loss, net, theta, information, alpha):
+    """Learn a linear net from new rows by recursive least squares; returns theta (P,) and the information after.
+
+    Each output minimises  sum w (y - z'v)^2 + (v - v0)' (weight A + alpha I) (v - v0),  v0 before, the bias free.
+    """
+    theta = theta.copy()
+    W, b = net.views(theta)[-1]
+    A, weight = information
+    total, seen, after = A * weight.sum(), weight.sum(), weight.copy()
+    free = np.append(np.full(len(A) - 1, float(alpha)), 0.0)
+    for alike in loss.normal_equations(theta):
+        for n in np.unique(weight[alike.outputs]):
+            outputs = alike.outputs[weight[alike.outputs] == n]
+            c = alike.c[:, np.isin(alike.outputs, outputs)]
+            before = np.vstack([W[:, outputs], b[outputs]])
+            joint = n * A + alike.A
+            step = solve(joint, free + 1e-12 * joint.diagonal().max(), c - alike.A @ before)
+            if step is not None and np.isfinite(step).all():
+                W[:, outputs], b[outputs] = before[:-1] + step[:-1], before[-1] + step[-1]
+        total, seen = total + len(alike.outputs) * alike.A, seen + len(alike.outputs) * alike.weight
+        after[alike.outputs] += alike.weight
+    return theta, LinearInformation(total / seen, after)
+
+
 def _nothing_held(series):
     """The same series with all rows to learn from."""
     return [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
+
+
+def _around_held(series, lead):
+    """The rows of a ``Series`` from those that its first held row looks back at, to its last held row."""
+    held = np.flatnonzero(series.held)
+    rows = slice(max(0, held[0] - lead), held[-1] + 1)
+    return series._replace(**{name: getattr(series, name)[rows] for name in ("X", "Y", "w", "held")})
 
 
 def _is_small(net, series):

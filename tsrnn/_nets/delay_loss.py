@@ -61,17 +61,23 @@ class WindowLoss:
         N, first = int(end[-1]) + steps - 1, begin + plan.lead
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         valid, led = np.isfinite(s.Y), np.zeros(N, bool)  # led: rows that have their history
-        X[rows], Y[rows] = s.X, np.where(valid, s.Y, 0.0)
-        w[rows] = np.where(valid & (s.held == held)[:, None], s.w[:, None], 0.0)
         led[rows_between(first, end)] = True
-        w[~led] = 0.0
-        measured = np.ones(N, bool)
-        measured[rows] = valid.all(axis=1)
+        weight, measured = (
+            np.zeros(N, dtype),
+            np.ones(N, bool),
+        )  # of a row, before it is known what is measured
+        weight[rows], measured[rows] = np.where(s.held == held, s.w, 0.0), valid.all(axis=1)
+        weight[~led] = 0.0
         if closed:
             at = _closed_starts(measured, led, plan, steps)
         else:
-            w[_blind_rows(measured, plan)] = 0.0
+            weight[_blind_rows(measured, plan)] = 0.0
             at = rows_between(first, end, steps)
+        X[rows], Y[rows] = s.X, s.Y
+        w[:] = weight[:, None]
+        if not measured.all():
+            unknown = rows[~measured[rows]]
+            Y[unknown], w[unknown] = np.nan_to_num(Y[unknown], nan=0.0), w[unknown] * valid[~measured[rows]]
         weights_of(loss, w)
         before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # (N + 1,), rows with weight before each row
         self.at = at[before[at + steps] > before[at]]
