@@ -478,9 +478,10 @@ def test_calibrate_moves_quantiles_to_where_they_hold():
     S, v = heteroscedastic(3000)
     model = Forecaster(TDNNRegressor((), input_lags=1), 2, quantiles=(0.2, 0.5, 0.8)).fit(S[:800], v[:800])
     new = S[2000:], 2.5 * v[2000:]  # rougher than in training
-    before = covered(model.trajectories(*new, 2, level=60, start="cold"), new[1], 60)
+    fixed = {"level": 60, "start": "cold", "method": "split"}
+    before = covered(model.trajectories(*new, 2, **fixed), new[1], 60)
     model.calibrate(S[800:2000], 2.5 * v[800:2000])
-    band = model.trajectories(*new, 2, level=60, start="cold")
+    band = model.trajectories(*new, 2, **fixed)
     assert (before < 0.5).all()
     np.testing.assert_allclose(covered(band, new[1], 60), 0.6, atol=0.06)
     assert in_order(band)

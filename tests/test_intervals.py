@@ -136,7 +136,7 @@ def test_trajectories_do_not_reach_over_a_gap(name):
 @paired(name=MODELS, method=["conformal", "split", "bootstrap"], kind=PARAMETERS)
 def test_intervals_of_trajectories_are_those_of_forecasts(name, method, kind, monkeypatch):
     """Also of sample paths, here with errors that only the output decides."""
-    monkeypatch.setattr(intervals, "drawer", lambda *_: lambda z: 0.3 + 0.1 * np.sin(9 * z))
+    monkeypatch.setattr(intervals.Drawer, "__call__", lambda _, z: 0.3 + 0.1 * np.sin(9 * z))
     model, origins = fit(name, **PARAMETERS[kind]), [0, 8]
     answer = model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins, level=[50, 80], method=method)
     assert list(answer.intervals) == [50, 80]
@@ -324,7 +324,7 @@ def test_paths_by_hand(name):
     paths = model.sample_paths(steps, X[NEW], n_paths=3)
     outputs, errors = intervals.residuals(maker(model), model.fitted_.errors.segments)
     rng = np.random.default_rng(0)
-    draw = intervals.drawer(outputs, errors, rng, 80)
+    draw = intervals.Drawer(outputs, errors, rng, 80)
     ones, wanted = [copy.deepcopy(model) for _ in range(3)], np.empty((3, steps))
     for t in range(steps):
         row = X[NEW][t : t + 1]
@@ -580,18 +580,74 @@ def covered(made, truth, level=80):
 
 
 @pytest.mark.parametrize("kind", ["noise", "level"])
-def test_errors_that_update_sees_move_the_intervals(kind):
+@pytest.mark.parametrize(("method", "fixed"), [("conformal", "split"), ("bootstrap", "split-bootstrap")])
+def test_errors_that_update_sees_move_the_intervals(kind, method, fixed):
     """Some tens of rows after the world has moved; errors of calibration alone never hold again."""
-    rates = {"conformal": [], "split": []}
+    rates, every = {method: [], fixed: []}, 1 if method == "conformal" else 20
     for seed in range(6):
         level = shifted(kind, seed)
-        model = tsrnn.ARXRegressor((), 1).fit(None, level[:400])
-        origins = np.arange(200 + 40, 500 - 4)
-        for method, found in rates.items():
-            made = model.trajectories(None, level[400:], 5, origins=origins, level=80, method=method)
+        model = tsrnn.ARXRegressor((), 1, random_state=0).fit(None, level[:400])
+        origins = np.arange(200 + 40, 500 - 4, every)
+        for name, found in rates.items():
+            made = model.trajectories(None, level[400:], 5, origins=origins, level=80, method=name)
             found.append(covered(made, level[400:][origins[:, None] + np.arange(5)]))
-    assert np.mean(rates["split"]) < 0.45
-    assert 0.72 < np.mean(rates["conformal"]) < 0.99
+    assert np.mean(rates[fixed]) < 0.45
+    assert 0.66 < np.mean(rates[method]) < 0.99
+
+
+@pytest.mark.parametrize("kind", ["noise", "level"])
+def test_they_move_learnt_quantiles(kind):
+    rates, inner = {"conformal": [], "split": []}, tsrnn.NARXRegressor((), input_lags=(), output_lags=2)
+    for seed in range(3):
+        level, origins = shifted(kind, seed), np.arange(240, 498)
+        model = tsrnn.Forecaster(inner, 3, strategy="direct", quantiles=(0.1, 0.5, 0.9)).fit(
+            None, level[:400]
+        )
+        for method, found in rates.items():
+            made = model.trajectories(None, level[400:], 3, origins=origins, level=80, method=method)
+            assert (made.intervals[80][0] <= made.forecast).all()
+            found.append(covered(made, level[400:][origins[:, None] + np.arange(3)]))
+    assert np.mean(rates["split"]) < 0.5
+    assert 0.7 < np.mean(rates["conformal"]) < 0.95
+
+
+def test_paths_and_quantiles_after_updates_are_those_of_trajectories():
+    """Paths move too, and stay where nothing has come or method says so."""
+    level = shifted("noise", 0)
+    model = tsrnn.ARXRegressor((), 1, random_state=0).fit(None, level[:400])
+    np.testing.assert_array_equal(model.sample_paths(3), model.sample_paths(3, method="split-bootstrap"))
+    inner = tsrnn.NARXRegressor((), input_lags=(), output_lags=2)
+    fan = tsrnn.Forecaster(inner, 3, strategy="direct", quantiles=(0.1, 0.5, 0.9)).fit(None, level[:400])
+    fan.calibrate(None, level[400:500])
+    band = fan.trajectories(None, level[400:700], 3, origins=[180], level=80, start="end")
+    model.update(None, level[400:700])
+    calm, wild = (model.sample_paths(3, method=m).std() for m in ("split-bootstrap", "bootstrap"))
+    assert 1.8 * calm < wild < 4.5 * calm
+    fan.update(None, level[400:580])
+    frame = fan.forecast(3, level=80)
+    np.testing.assert_allclose(frame[["lo-80", "hi-80"]].T, np.array(band.intervals[80])[:, 0], rtol=1e-9)
+    calm = fan.sample_paths(3, method="split-bootstrap").std()
+    fan.update(None, level[580:700])
+    assert fan.sample_paths(3).std() > 1.5 * calm
+    with pytest.raises(ValueError, match="'conformal' makes no paths: give 'bootstrap' or 'split-bootstrap'"):
+        model.sample_paths(3, method="conformal")
+
+
+@pytest.mark.parametrize("quantiles", [(0.1, 0.5, 0.9), (0.05, 0.3, 0.7, 0.95)])
+def test_a_fan_is_a_map_there_and_back(quantiles):
+    rng = np.random.default_rng(0)
+    made = rng.normal(size=(4, 2, 1))
+    below, above = (np.sort(rng.exponential(size=(4, 2, 1, 2)), axis=-1) for _ in range(2))
+    values = np.concatenate([made[..., None] - below[..., ::-1], made[..., None] + above], axis=-1)
+    values = values[..., [0, 2, 3] if len(quantiles) == 3 else [0, 1, 2, 3]]
+    if len(quantiles) == 3:
+        values[..., 1] = made
+    fan = intervals._fan(quantiles, values, made)
+    for k, q in enumerate(quantiles):
+        np.testing.assert_allclose(fan.scores(values[..., k]), intervals.ndtri(q), atol=1e-12)
+    for g in (-4.0, -1.0, -0.2, 0.0, 0.7, 3.0):
+        np.testing.assert_allclose(fan.scores(fan.at(np.full(made.shape, g))), g, atol=1e-12)
+    assert np.isnan(fan.scores(np.full(made.shape, np.nan))).all()
 
 
 def test_a_world_that_stays_costs_little():

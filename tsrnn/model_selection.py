@@ -149,7 +149,7 @@ def backtest(
         Rows of a season, for ``skill_seasonal`` and ``MASE``.
     level : float or sequence of float, optional
         Coverage of forecast intervals in per cent, such as ``[80, 95]``.
-    method : {"conformal", "split", "bootstrap"}, default="conformal"
+    method : {"conformal", "split", "bootstrap", "split-bootstrap"}, default="conformal"
         Of the intervals.
     start : optional
         Where a fitted model starts; as for ``NARXRegressor.predict``.

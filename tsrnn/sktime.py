@@ -36,7 +36,7 @@ class TSRNNForecaster(BaseForecaster):
     ----------
     estimator : estimator of tsrnn, Pipeline that ends in one, or search over either
         Cloned, never changed. Without X it must see past y (``output_lags >= 1``).
-    method : {"conformal", "split", "bootstrap"}, default="conformal"
+    method : {"conformal", "split", "bootstrap", "split-bootstrap"}, default="conformal"
         Where intervals come from; see ``forecast`` of the estimator.
     cv : int or cross-validation splitter, optional
         Learn how wide intervals are from copies fitted without a part of the rows (``calibrate`` of the estimator):

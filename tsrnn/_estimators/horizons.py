@@ -748,8 +748,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             with inputs known ahead wants those of all rows of its horizon.
         level : float or sequence of float, optional
             Coverages of intervals in per cent, such as ``[80, 95]``; with quantiles, such as have both ends among them.
-        method : {"conformal", "split", "bootstrap"}, default="conformal"
-            Where intervals come from, without quantiles; "bootstrap": from sample paths.
+        method : {"conformal", "split", "bootstrap", "split-bootstrap"}, default="conformal"
+            Where intervals come from, without quantiles; "bootstrap": from sample paths. With quantiles: whether errors
+            that ``update`` has seen move and stretch them, or, with "split", not.
         n_paths : as for ``NARXRegressor.forecast``
         groups : as for ``fit``, of X_future
 

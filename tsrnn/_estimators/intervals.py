@@ -7,8 +7,10 @@ comes from those errors whose forecasts were nearest to p:
 conformal    at each horizon step the errors of all forecasts made as many steps ahead, give or take one [1]_ [2]_,
              moved and stretched by those that came later (``adaptive.py``)
 split        the same without what came later
-bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take
-quantiles    of a model that has learnt them; widened or narrowed so that they hold on rows to calibrate with [3]_
+bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take;
+             moved and stretched likewise, and "split-bootstrap" the same without
+quantiles    of a model that has learnt them; widened or narrowed so that they hold on rows to calibrate with [3]_, and
+             moved and stretched likewise: there a score is where a normal variable lies that has the quantiles' shares
 
 Where the rows kept show that the spread of errors goes with the forecast p and the last value v, errors are scores
 
@@ -40,7 +42,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from .._check import check_number
 from .._series.scaling import LogLink
@@ -68,8 +70,9 @@ BESIDE = 1  # steps before and after, whose errors count too where there are mor
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
+MOST_NORMAL, MOST_OVERLAP = 30.0, 10  # where a normal variable ends; errors that hold at least as much as one
 PATHS = 500  # that a series may take
-METHODS = ("conformal", "split", "bootstrap")
+METHODS = ("conformal", "split", "bootstrap", "split-bootstrap")
 # What is remembered of an estimator lies outside it, for forecast must not change it.
 _errors_found = WeakKeyDictionary()  # estimator -> what it has learnt, and errors by kind
 
@@ -144,6 +147,16 @@ class Ask(NamedTuple):
     n_paths: int
     paths: bool = False  # whether sample paths are wanted themselves
 
+    @property
+    def draws(self):
+        """Whether errors are drawn."""
+        return self.method.endswith("bootstrap")
+
+    @property
+    def adapts(self):
+        """Whether what came after calibration counts."""
+        return not self.method.startswith("split")
+
 
 def check_levels(level):
     """Check coverages in per cent, a number or several; returns them ascending."""
@@ -160,7 +173,9 @@ def check_levels(level):
 def check_method(method):
     """Check the name of a method; returns it."""
     if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown: give 'conformal', 'split' or 'bootstrap'.")
+        raise ValueError(
+            f"method={method!r} is unknown: give 'conformal', 'split', 'bootstrap' or 'split-bootstrap'."
+        )
     return method
 
 
@@ -520,19 +535,29 @@ def check_enough(n, what, level):
         )
 
 
-def drawer(outputs, errors, rng, level):
-    """Make a callable(z (m, O)) -> errors (m, O) to add: of rows whose outputs (mean over O) were near."""
-    check_enough(len(errors), "rows", level)
-    order = np.argsort(outputs.mean(axis=1), kind="stable")
-    key, errors = outputs.mean(axis=1)[order], errors[order]
-    n, k = len(key), _near(len(key), level)
+class Drawer:
+    """Draws errors (n, O) of rows whose outputs (mean over O) were near; their sizes are mean absolute ones."""
 
-    def draw(z):
-        center = np.searchsorted(key, z.mean(axis=1))
-        first = np.clip(center - k // 2, 0, n - k)
-        return errors[first + rng.integers(k, size=len(z))]
+    def __init__(self, outputs, errors, rng, level):
+        check_enough(len(errors), "rows", level)
+        order = np.argsort(outputs.mean(axis=1), kind="stable")
+        self.key, self.errors, self.rng = outputs.mean(axis=1)[order], errors[order], rng
+        self.k = _near(len(errors), level)
 
-    return draw
+    def _first(self, z):
+        """Return the first of the errors near outputs z (m, O), (m,)."""
+        center = np.searchsorted(self.key, z.mean(axis=1))
+        return np.clip(center - self.k // 2, 0, len(self.key) - self.k)
+
+    def __call__(self, z):
+        """Return errors (m, O) to add to outputs z (m, O)."""
+        return self.errors[self._first(z) + self.rng.integers(self.k, size=len(z))]
+
+    def sizes(self, z):
+        """Return the mean absolute errors near outputs z (m, O), (m, O)."""
+        total = np.concatenate([np.zeros_like(self.errors[:1]), np.abs(self.errors).cumsum(axis=0)])
+        first = self._first(z)
+        return (total[first + self.k] - total[first]) / self.k
 
 
 def path_bands(paths, made, levels):
@@ -599,46 +624,91 @@ def _segment(maker, named, filled, U, rows, start, stop=0):
 # ---------------------------------------------------------------------------------------- intervals of forecasts
 
 
-def bands(fitted, remembered, inputs, followed, past, first, made, ask):
+class Since(NamedTuple):
+    """What came after calibration.
+
+    recent : a ``Recent``, or None.   at : (M,), how many of its rows are known to each forecast.
+    """
+
+    recent: Recent | None
+    at: np.ndarray
+
+
+NOTHING_SINCE = Since(None, np.zeros(0, int))
+
+
+def bands(fitted, remembered, rows, first, made, ask, since):
     """Return intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None; in levels.
 
-    fitted : with trained, units and errors.   remembered(find, kind) : what was found before.   first : (M,), rows at
-    which the forecasts ``made`` (M, steps, O) begin.
+    fitted : with trained, units and errors.   remembered(find, kind) : what was found before.   rows : their
+    ``Inputs``, what ``follow`` gave of them, and the past before.   first : (M,), rows at which the forecasts ``made``
+    (M, steps, O) begin.   since : ``Since``.
     """
-    dynamics, units = fitted.trained.dynamics, fitted.units
-    M, steps, O = made.shape
-    model, errors = Maker(dynamics, units), fitted.errors
-    if dynamics.quantiles is not None:
-        options = inputs, followed, past, first, made
-        paths = fan_paths(model, errors, remembered, *options, ask) if ask.paths else None
-        return fan_bands(model, errors.segments, *options, ask.levels), paths
+    model, errors = Maker(fitted.trained.dynamics, fitted.units), fitted.errors
+    if model.dynamics.quantiles is not None:
+        return fan_bands(model, errors, remembered, rows, first, made, ask, since)
     _warn_if_overfitted(fitted, remembered)
-    found, paths, highest = {}, None, max(ask.levels, default=50)
-    if ask.method == "bootstrap" or ask.paths:
-        if isinstance(units.y, LogLink):  # of the distribution around the mean
-            draw = partial(units.y.draw, rng=ask.rng)
-        else:
-            found_errors = remembered(lambda: residuals(model, errors.segments), "residuals")
-            draw = drawer(*found_errors, ask.rng, highest)
-        found = {q: (np.empty_like(made), np.empty_like(made)) for q in ask.levels}
-        some = max(1, MOST_NUMBERS // (ask.n_paths * steps * O)) if M > 1 else 1
+    if not (ask.draws or ask.paths):
+        return {}, None
+    units, (M, steps, O) = model.units, made.shape
+    intervals, paths = {q: (np.empty_like(made), np.empty_like(made)) for q in ask.levels}, None
+    is_counted = isinstance(units.y, LogLink)  # then errors are those of the distribution around the mean
+    if is_counted:
+        draw, state = partial(units.y.draw, rng=ask.rng), None
+    else:
+        found_errors = remembered(lambda: residuals(model, errors.segments), "residuals")
+        draw = Drawer(*found_errors, ask.rng, max(ask.levels, default=50))
+        state = drift(model, draw, since)
+    for m, draws in _draws(draw, state, max(1, MOST_NUMBERS // (ask.n_paths * steps * O)), M):
+        drawn = runs(*model, *rows, np.repeat(first[m], ask.n_paths), steps, draws)
+        paths = np.concatenate([out.transpose(1, 0, 2) for _, out in drawn])
+        paths = paths.reshape(-1, ask.n_paths, steps, O).swapaxes(0, 1)
+        paths = units.y.exact(paths) if is_counted else paths
+        for q, pair in path_bands(paths, made[m], ask.levels).items():
+            for end, new in zip(intervals[q], pair):
+                end[m] = new
+    return intervals, paths
+
+
+def _draws(draw, state, some, M):
+    """Yield slices of M forecasts and what draws errors for them: ``some`` at once, one where there are states."""
+    if state is None:
         for m in range(0, M, some):
-            origins = np.repeat(first[m : m + some], ask.n_paths)
-            drawn = runs(dynamics, units, inputs, followed, past, origins, steps, draw)
-            paths = np.concatenate([out.transpose(1, 0, 2) for _, out in drawn])
-            paths = paths.reshape(-1, ask.n_paths, steps, O).swapaxes(0, 1)
-            paths = units.y.exact(paths) if isinstance(units.y, LogLink) else paths
-            for q, pair in path_bands(paths, made[m : m + some], ask.levels).items():
-                for band, new in zip(found[q], pair):
-                    band[m : m + some] = new
-    return found, paths
+            yield slice(m, m + some), draw
+        return
+    for m in range(M):
+        shift, spread = state.shift[m, 0], state.spread[m, 0]
+        yield slice(m, m + 1), lambda z, shift=shift, spread=spread: shift + spread * draw(z)
+
+
+def drift(model, draw, since):
+    """Return the ``State`` of errors of one step, in the model's units, at each forecast; None if none came."""
+    if since.recent is None:
+        return None
+    outputs, errors = [], []
+    for s in since.recent.stretches:
+        inputs = model.units.scaled(s.X)
+        followed = follow(*model, inputs, s.U, s.past)
+        outputs.append(followed.z)
+        errors.append(np.where(np.isnan(s.U) | _pinned(inputs), np.nan, followed.Z - followed.z))
+    outputs, errors = np.concatenate(outputs), np.concatenate(errors)
+    if not len(errors):
+        return None
+    alike = np.ones((1, errors.shape[1]))  # each error holds as much as one
+    sizes = draw.sizes(outputs)
+    return tracked(errors[:, None], sizes[:, None], alike, [], _nobody, model.dynamics.gap).of(since.at)
+
+
+def _nobody(scores, origin):
+    """Return no shares outside, of no levels."""
+    return np.empty((len(scores), 0, 2, scores.shape[1]))
 
 
 def made_conformal(ask, dynamics):
     """Return whether intervals, and paths, are made of errors at each step."""
     if dynamics.whole_errors:
         return bool(ask.levels) or ask.paths
-    return bool(ask.levels) and ask.method != "bootstrap" and dynamics.quantiles is None
+    return bool(ask.levels) and not ask.draws and dynamics.quantiles is None
 
 
 class Outlook(NamedTuple):
@@ -669,19 +739,20 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
     errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = _of_learnt_rows(fitted, remembered)
     cal = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
-    if ask.paths or ask.method == "bootstrap":
-        scores, scale = errors.errors / scales_of(cal, errors), scales(cal, forecasts, last)
-        intervals, paths = whole_paths(forecasts, np.nan_to_num(scores), scale, ask)
+    state, paths = ALIKE, None
+    if ask.adapts and history is not None and len(history.row):
+        scores = history.errors / scales_of(cal, history)
+        places = _places(cal, history.forecasts)
+        size = _near_sizes(cal, places)
+        outside = partial(_outside, cal, ask.levels, places.reshape(len(places), -1))
+        state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
+    scale = scales(cal, forecasts, last)
+    if ask.paths or ask.draws:
+        scores = np.nan_to_num(errors.errors / scales_of(cal, errors))
+        intervals, paths = whole_paths(forecasts + scale * state.shift, scores, scale * state.spread, ask)
         paths = within(limits, paths * unit)
     else:
-        state, paths = ALIKE, None
-        if ask.method == "conformal" and history is not None and len(history.row):
-            scores = history.errors / scales_of(cal, history)
-            places = _places(cal, history.forecasts)
-            size = _near_sizes(cal, places)
-            outside = partial(_outside, cal, ask.levels, places.reshape(len(places), -1))
-            state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
-        intervals = conformal(forecasts, cal.pools, ask.levels, scales(cal, forecasts, last), state)
+        intervals = conformal(forecasts, cal.pools, ask.levels, scale, state)
     return {p: tuple(within(limits, v * unit) for v in ends) for p, ends in intervals.items()}, paths
 
 
@@ -821,21 +892,31 @@ def _later(dynamics, units, seen, n):
     return Seen(past, seen.X[n:].copy(), seen.U[n:].copy())
 
 
-def made_since(maker, recent, steps):
-    """Forecast from each row that ``update`` has seen; returns ``Made``, None where there was none."""
+def made_since(maker, recent, steps, fans=False):
+    """Forecast from each row that ``update`` has seen; returns ``Made``, None where there was none.
+
+    fans : whether quantiles of these forecasts are wanted too, (n, steps, O, Q).
+    """
     if recent is None:
         return None
-    collected, leap, before = [], 0, maker.units.level
+    collected, leap, before, quantiles = [], 0, maker.units.level, []
     for s in recent.stretches:
         inputs = maker.units.scaled(s.X)
         followed = follow(*maker, inputs, s.U, s.past)
-        collected.append(_from_each_row(maker, inputs, followed, s, steps, leap, before))
+        made, longer = _from_each_row(maker, inputs, followed, s, steps, leap, before)
+        collected.append(made)
+        if fans:
+            rows = np.arange(len(s.U))
+            quantiles.append(maker.dynamics.fan(longer[0].z, longer[1].Z, s.past.memory, rows, steps))
         leap, before = leap + len(s.U), followed.U[-1]
-    return _joined(collected)
+    return (_joined(collected), np.concatenate(quantiles)) if fans else _joined(collected)
 
 
 def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
-    """Forecast from each row of ``Seen``: errors are NaN where a forecast reaches beyond the last."""
+    """Forecast from each row of ``Seen``: errors are NaN where a forecast reaches beyond the last.
+
+    Returns ``Made``, and inputs and what followed, with as many rows more as forecasts reach.
+    """
     dynamics, U = maker.dynamics, seen.U
     ahead, rows = dynamics.wide(steps), np.arange(len(U))
     inputs, followed = _on(inputs, ahead), followed._replace(Z=_longer(followed.Z, ahead))
@@ -843,7 +924,7 @@ def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
     outcome = _made(maker, inputs, followed, seen.past, unknown, rows, steps, leap, before)
     if ahead > steps:  # the last ones would see inputs that have not come
         outcome.errors[max(0, len(U) - ahead + 1) :] = np.nan
-    return outcome
+    return outcome, (inputs, followed)
 
 
 def _longer(v, n):
@@ -901,25 +982,100 @@ def memo(estimator, fitted):
 # ---------------------------------------------------------------------------------------- learnt quantiles
 
 
-def fan_bands(model, segments, inputs, followed, past, first, made, levels):
-    """Return intervals {level: (low, high)}, (M, steps, O) each, from the model's own quantiles; in levels."""
-    dynamics, steps = model.dynamics, made.shape[1]
-    ends = {p: _ends(dynamics.quantiles, p) for p in levels}
-    fan = dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
-    intervals, inner = {}, (made, made)
-    wider = _misses(model, segments, steps, ends) if segments else dict.fromkeys(ends, 0.0)
-    for p, (low, high) in ends.items():
-        low = np.minimum(fan[..., low] - wider[p], inner[0])  # also after a calibration nothing crosses
-        high = np.maximum(fan[..., high] + wider[p], inner[1])
-        inner = low, high
+class Fan(NamedTuple):
+    """Quantiles as a map from where a normal variable lies, piecewise linear, and beyond them as a normal's tail.
+
+    values : (..., n), ascending, the forecast among them.   normal : (n,), where the normal variable's quantiles are.
+    """
+
+    values: np.ndarray
+    normal: np.ndarray
+
+    def _pieces(self):
+        """Yield the two ends of each piece and of what lies beyond, as values and for the normal variable."""
+        v, g = np.moveaxis(self.values, -1, 0), self.normal
+        center = int(np.flatnonzero(g == 0)[0])
+        for i in range(len(g) - 1):
+            yield v[i], v[i + 1], g[i], g[i + 1], 0.0, 1.0
+        yield v[center], v[-1], 0.0, g[-1], 1.0, np.inf
+        yield v[0], v[center], g[0], 0.0, -np.inf, 0.0
+
+    def scores(self, y):
+        """Return the normal variable for y (...), NaN where that is unknown."""
+        out = np.full(y.shape, self.normal[0])
+        for low, high, a, b, least, most in self._pieces():
+            width = high - low
+            at = np.where(width > 0, (y - low) / np.where(width > 0, width, 1.0), y > low)
+            out += (b - a) * (np.clip(at, least, most) - (most == np.inf))
+        return np.where(np.isnan(y), np.nan, np.clip(out, -MOST_NORMAL, MOST_NORMAL))
+
+    def at(self, g):
+        """Return the value for a normal variable g (...)."""
+        out = self.values[..., 0].copy()
+        for low, high, a, b, least, most in self._pieces():
+            if b > a:
+                out += (high - low) * (np.clip((g - a) / (b - a), least, most) - (most == np.inf))
+        return out
+
+
+def _fan(quantiles, values, made):
+    """Make a ``Fan`` around forecasts ``made`` (...), of quantiles (Q,) with their values (..., Q)."""
+    quantiles = np.asarray(quantiles)
+    low, high = (np.flatnonzero(side) for side in (quantiles < 0.5, quantiles > 0.5))
+    center = made[..., None]
+    below = np.minimum.accumulate(np.minimum(values[..., low], center)[..., ::-1], axis=-1)[..., ::-1]
+    above = np.maximum.accumulate(np.maximum(values[..., high], center), axis=-1)
+    normal = ndtri(np.concatenate([quantiles[low], [0.5], quantiles[high]]))
+    return Fan(np.concatenate([below, center, above], axis=-1), normal)
+
+
+def fan_bands(model, errors, remembered, rows, first, made, ask, since):
+    """Return intervals and paths, as ``bands`` does, from the model's own quantiles."""
+    (inputs, followed, past), steps, dynamics = rows, made.shape[1], model.dynamics
+    quantiles, ends = np.array(dynamics.quantiles), {p: _ends(dynamics.quantiles, p) for p in ask.levels}
+    wider = np.zeros((*made.shape[1:], len(quantiles)))
+    if errors.segments and ends:
+        for p, by in _misses(model, errors.segments, steps, ends).items():
+            wider[..., ends[p][0]], wider[..., ends[p][1]] = -by, by
+    used = sorted({k for pair in ends.values() for k in pair}) or range(len(quantiles))
+
+    def fan_of(values, forecasts):
+        return _fan(quantiles[used], (values + wider)[..., used], forecasts)
+
+    values, state = dynamics.fan(inputs.z, followed.Z, past.memory, first, steps), ALIKE
+    history = None if since.recent is None else made_since(model, since.recent, steps, True)
+    if history is not None and len(history[0].row):
+        came, fans = history
+        scores = fan_of(fans, came.forecasts).scores(came.forecasts + came.errors)
+        state = _of_normal(scores, ask.levels, dynamics.gap).of(since.at)
+    fan, intervals, inner = fan_of(values, made), {}, (made, made)
+    for p in ask.levels:
+        tails = state.tails.get(p, (np.full(made.shape, (100 - p) / 200),) * 2)
+        normal = (state.shift + sign * state.spread * -ndtri(tail) for sign, tail in zip((-1, 1), tails))
+        low, high = map(fan.at, normal)
+        inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
         intervals[p] = _within(inputs.limits, inner, first)
-    return intervals
+    return intervals, fan_paths(
+        model, errors, remembered, inputs, values, first, made, ask, state
+    ) if ask.paths else None
 
 
-def fan_paths(model, errors, remembered, inputs, followed, past, first, made, ask):
+def _of_normal(scores, levels, gap):
+    """Track scores (K, steps, O) that are normal where quantiles hold; errors h steps ahead hold as much as 1 / h."""
+    _, steps, O = scores.shape
+    overlap = np.repeat(np.minimum(np.arange(1.0, steps + 1), MOST_OVERLAP), O).reshape(steps, O)
+
+    def outside(then, origin):
+        return np.repeat(np.stack([ndtr(then), ndtr(-then)], axis=1)[:, None], len(levels), axis=1)
+
+    return tracked(scores, np.full(scores.shape, np.sqrt(2 / np.pi)), overlap, levels, outside, gap)
+
+
+def fan_paths(model, errors, remembered, inputs, fan, first, made, ask, state):
     """Paths (n_paths, M, steps, O) of learnt quantiles: those at the ranks that errors of one origin had together [4].
 
-    Beyond the outer quantiles as a normal's tail goes on.
+    Beyond the outer quantiles as a normal's tail goes on.   fan : (M, steps, O, Q).   state : ``State`` of the ranks,
+    as those of a normal variable.
     """
     steps, dynamics = made.shape[1], model.dynamics
     known = remembered(lambda: forecast_errors(model, errors.segments, steps), ("paths", steps)).errors
@@ -927,15 +1083,17 @@ def fan_paths(model, errors, remembered, inputs, followed, past, first, made, as
     check_enough(len(known), f"forecasts of {steps} steps", 50)
     ranks = (np.argsort(np.argsort(known, axis=0), axis=0) + 0.5) / len(known)  # (n, steps, O)
     which = ask.rng.integers(len(known), size=(ask.n_paths, len(made)))
-    fan = dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
     q = np.array(dynamics.quantiles)
     out = np.empty((ask.n_paths, *made.shape))
     for m, h, o in np.ndindex(made.shape):
         u, ends, point = ranks[which[:, m], h, o], fan[m, h, o], made[m, h, o]
+        if state is not ALIKE:
+            u = ndtr(state.shift[m, h, o] + state.spread[m, h, o] * ndtri(u))
+            u = np.clip(u, np.finfo(float).tiny, 1 - np.finfo(float).eps)
         out[:, m, h, o] = np.interp(u, q, ends)
-        for beyond, k in ((u < q[0], 0), (u > q[-1], -1)):
+        for outer, k in ((u < q[0], 0), (u > q[-1], -1)):
             if q[k] != 0.5:  # the point itself
-                out[beyond, m, h, o] = point + (ends[k] - point) * ndtri(u[beyond]) / ndtri(q[k])
+                out[outer, m, h, o] = point + (ends[k] - point) * ndtri(u[outer]) / ndtri(q[k])
     rows = first[:, None] + np.arange(steps)
     return within(inputs.limits and [side[rows] for side in inputs.limits], out)
 

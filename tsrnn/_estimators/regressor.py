@@ -37,6 +37,7 @@ from .following import (
     warn_if_some_astray,
 )
 from .intervals import (
+    NOTHING_SINCE,
     PATHS,
     Ask,
     Errors,
@@ -44,6 +45,7 @@ from .intervals import (
     Outlook,
     Recent,
     Seen,
+    Since,
     bands,
     check_levels,
     check_method,
@@ -420,8 +422,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 forecasts[inside[batch]] = out.transpose(1, 0, 2)
             last[inside], level = last_levels(level, followed.U, begins, dynamics.gap), followed.U[-1]
             if levels and len(inside) and not conformal:
-                limits, _ = bands(fitted, remembered, inputs, followed, past, begins, forecasts[inside], ask)
-                for p, band in limits.items():
+                options = (inputs, followed, past), begins, forecasts[inside], ask
+                since = _since(begun, visited, first[inside], dynamics.gap) if ask.adapts else NOTHING_SINCE
+                for p, band in bands(fitted, remembered, *options, since)[0].items():
                     for end, new in zip(ends[p], band):
                         end[inside] = new
             past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
@@ -440,9 +443,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
         unit = model.dynamics.unit(seen[0].past.memory if begun is None else begun.stretches[-1].past.memory)
         before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
-        history = (
-            made_since(model, Recent(joined(begun, seen), 0), steps) if ask.method == "conformal" else None
-        )
+        history = made_since(model, Recent(joined(begun, seen), 0), steps) if ask.adapts else None
         limits = inputs.limits
         if limits is not None:
             limits = [side[first[:, None] + np.arange(steps)] for side in limits]
@@ -465,12 +466,13 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             model without inputs none. Of several series: those in it, by default all.
         level : float or sequence of float, optional
             Coverages of intervals in per cent, such as ``[80, 95]``.
-        method : {"conformal", "split", "bootstrap"}, default="conformal"
-            Where intervals come from: errors of forecasts made as many steps ahead [1]_, which those of the rows that
-            ``update`` and ``partial_fit`` have seen since move and stretch [2]_; the same without these; or sample
-            paths, made by feeding back errors of one step. Each takes errors of forecasts that were near, from the rows
-            held back in ``fit`` for early stopping, the last rows of training where none were, or those given to
-            ``calibrate``.
+        method : {"conformal", "split", "bootstrap", "split-bootstrap"}, default="conformal"
+            Where intervals come from: errors of forecasts made as many steps ahead ("conformal") [1]_, or sample paths,
+            made by feeding back errors of one step ("bootstrap"). Errors of the rows that ``update`` and
+            ``partial_fit`` have seen since move and stretch both [2]_; with "split" and "split-bootstrap" they do not.
+            Quantiles that a model has learnt are moved and stretched likewise, but for "split". Each takes errors of
+            forecasts that were near, from the rows held back in ``fit`` for early stopping, the last rows of training
+            where none were, or those given to ``calibrate``.
         n_paths : int, default=500
             Number of sample paths of "bootstrap".
         groups : as for ``fit``, of X_future
@@ -499,17 +501,19 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         steps, levels = check_steps(steps), [] if level is None else check_levels(level)
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
-        draws = method == "bootstrap" or fitted.trained.dynamics.whole_errors
+        draws = method.endswith("bootstrap") or fitted.trained.dynamics.whole_errors
         ask = Ask(levels, method, path_rng(self.random_state) if levels and draws else None, n_paths)
         answers = list(self._forecasts(fitted, steps, X_future, groups, ask))
         return self._together(fitted, answers, steps, X_future, groups, bool(levels))
 
-    def sample_paths(self, steps, X_future=None, *, n_paths=PATHS, groups=None):
+    def sample_paths(self, steps, X_future=None, *, method="bootstrap", n_paths=PATHS, groups=None):
         """Draw paths that the series may take after the last row seen, by feeding back errors of one step.
 
         Parameters
         ----------
         steps, X_future, groups : as for ``forecast``
+        method : {"bootstrap", "split-bootstrap"}, default="bootstrap"
+            Whether errors of the rows that ``update`` has seen move and stretch what is drawn, or not.
         n_paths : int, default=500
             How many.
 
@@ -534,7 +538,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         fitted = self._fitted()
         steps = check_steps(steps)
         check_number("n_paths", n_paths, 1, integer=True)
-        ask = Ask([], "bootstrap", path_rng(self.random_state), n_paths, paths=True)
+        if method not in ("bootstrap", "split-bootstrap"):
+            raise ValueError(f"method={method!r} makes no paths: give 'bootstrap' or 'split-bootstrap'.")
+        ask = Ask([], method, path_rng(self.random_state), n_paths, paths=True)
         answers = self._forecasts(fitted, steps, X_future, groups, ask)
         paths = {key: drawn[..., 0] if fitted.form.y_ndim == 1 else drawn for key, _, _, drawn, _ in answers}
         return paths[None] if list(paths) == [None] else paths
@@ -572,14 +578,18 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             unit = dynamics.unit(past.memory)
             intervals, paths = self._conformal_ahead(fitted, inputs, key, point, unit, ask)
         else:
-            intervals, paths = bands(fitted, memo(self, fitted), inputs, followed, past, first, point, ask)
+            since = NOTHING_SINCE
+            if ask.adapts and fitted.errors is not None:
+                since = _since(fitted.errors.recent.get(key), [], first, dynamics.gap)
+            rows = inputs, followed, past
+            intervals, paths = bands(fitted, memo(self, fitted), rows, first, point, ask, since)
         intervals = {p: [units.inverse(v[0], key) for v in band] for p, band in intervals.items()}
         return intervals, None if paths is None else units.inverse(paths[:, 0], key)
 
     def _conformal_ahead(self, fitted, inputs, key, made, unit, ask):
         """Return intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
         model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
-        begun = fitted.errors.recent.get(key) if ask.method == "conformal" else None
+        begun = fitted.errors.recent.get(key) if ask.adapts else None
         history = made_since(model, begun, steps)
         at = np.array([0 if history is None else max(0, len(history.row) - model.dynamics.gap)])
         last = _last_level(fitted, key)[None]
@@ -739,6 +749,14 @@ def _begun(fitted, key, past):
     if errors is None or place is None or past is not place.past:
         return None, fitted.units.level
     return errors.recent.get(key), _last_level(fitted, key)
+
+
+def _since(begun, seen, first, gap):
+    """Return what is known of rows since calibration before rows ``first`` (M,) of those seen: ``Since``."""
+    stretches = [] if begun is None else begun.stretches
+    n = sum(len(s.U) for s in stretches)
+    recent = Recent(joined(begun, seen), 0)
+    return Since(recent if recent.stretches else None, np.maximum(n + first - gap, 0))
 
 
 def _last_level(fitted, key):
