@@ -223,7 +223,8 @@ def test_sizes_of_cells():
     assert ElmanRegressor()._cell().bias == (0,)
     assert GRURegressor()._cell().bias == (0, 0, 0)
     assert LSTMRegressor(forget_gate=False)._cell().bias == (0, 0, 0)
-    assert LSTMRegressor()._cell().bias == (0, 0, 0, LSTMRegressor().forget_bias)
+    assert LSTMRegressor()._cell().bias == (0, 0, 0, 1.0)
+    assert LSTMRegressor(forget_bias=0.5)._cell().bias == (0, 0, 0, 0.5)
 
 
 def test_relu_at_zero_and_nan_in_an_elman_net():

@@ -1,6 +1,7 @@
 """Several time scales in one net (leaky units, connections that skip rows), dense layers behind it."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -214,3 +215,25 @@ def test_a_label_a_series_through_dense_layers(pooling):
     labels = (X.reshape(30, 10, 2)[:, 0, 0] > 0).astype(int)
     model = GRUClassifier((3,), readout_hidden_layer_sizes=(4,), pooling=pooling, bidirectional=True, **QUICK)
     assert model.fit(X.reshape(30, 10, 2), labels).predict_proba(X.reshape(30, 10, 2)).shape == (30, 2)
+
+
+def test_forget_gates_begin_spread_where_all_rows_are_learnt_at_once():
+    # from inputs alone by L-BFGS: forget biases from -2 to 2; Adam, a fed net, a number of the user's: as they were
+    series = [SimpleNamespace(Y=np.zeros((50, 1)))]
+
+    def biases(**settings):
+        learner = LSTMRegressor((5,), **settings)._learner()
+        net = learner.net(1, 1)
+        theta = learner._initial(net, series, None, np.random.RandomState(0))
+        return net.views(theta)[0].b
+
+    np.testing.assert_array_equal(biases()[3], [-2, -1, 0, 1, 2])
+    np.testing.assert_array_equal(biases(solver="lbfgs")[3], [-2, -1, 0, 1, 2])
+    np.testing.assert_array_equal(biases()[:3], 0)
+    for settings, expected in (
+        ({"solver": "adam"}, 1),
+        ({"output_lags": 1}, 1),
+        ({"forget_bias": 0.5}, 0.5),
+    ):
+        np.testing.assert_array_equal(biases(**settings)[3], expected)
+    assert biases(forget_gate=False).shape == (3, 5)

@@ -26,6 +26,10 @@ from .._values import kept
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
 
 
+REMEMBERS = 1.0  # bias of a forget gate that begins by remembering
+SPREAD = -2.0, 2.0  # of such biases over the units: memories of 1 to 8 rows
+
+
 @kernel
 def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     """Steps first <= t < last.
@@ -195,7 +199,8 @@ def terms(layer):
 @kept("lstm")
 def cell(peepholes, forget_gate, forget_bias, learned, layer_norm, last=True):
     """Return the cell of an LSTM.   last : whether the gates see h one row ago."""
-    bias = (0, 0, 0, forget_bias) if forget_gate else (0, 0, 0)
+    spreads = isinstance(forget_bias, str)
+    bias = (0, 0, 0, REMEMBERS if spreads else forget_bias) if forget_gate else (0, 0, 0)
     G = len(bias)
     P, start, gain = (G - 1) * peepholes, 2 * learned, G * layer_norm
 
@@ -215,7 +220,17 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm, last=True):
     layout = Layout((0, 2, 3, 1), lacks=lacks)  # theirs: i f g o
     kernels = forward, backward, terms
     options_of = {"torch": layout, "keras": layout, "apart": apart, "dream": dream}
+    options_of["spread"] = spread if spreads and forget_gate else None
     return Cell(cell, options, G, 2, bias, shapes, *kernels, **options_of)
+
+
+def spread(p):
+    """Space the forget gates' biases evenly over the units: some begin by remembering, some by forgetting.
+
+    Where all begin by remembering, each is nearly a sum over all rows: L-BFGS, which trusts its first curvature, is
+    slow to undo that, and early stopping ends before it has.
+    """
+    p.b[-1] = np.linspace(*SPREAD, p.b.shape[1])
 
 
 class LSTMParameters(LaggedParameters):
@@ -227,8 +242,10 @@ class LSTMParameters(LaggedParameters):
         Whether the gates see the cell as well [1]_.
     forget_gate : bool, default=True
         False for the original of 1997, whose cell never forgets.
-    forget_bias : float, default=1.0
-        Where the bias of the forget gate starts: above 0 it begins by remembering [2]_.
+    forget_bias : float or "auto", default="auto"
+        Where the bias of the forget gate starts: above 0 it begins by remembering [2]_. "auto": 1; but where the net
+        learns a value a row from inputs alone, all rows at once ("lbfgs", or "auto", which is that then), evenly from
+        -2 to 2 over the units, so that some follow the last rows and some remember [3]_.
 
     References
     ----------
@@ -236,17 +253,19 @@ class LSTMParameters(LaggedParameters):
        Journal of Machine Learning Research 3, 2002.
     .. [2] R. Jozefowicz, W. Zaremba, I. Sutskever. "An empirical exploration of recurrent network architectures."
        ICML 2015.
+    .. [3] C. Tallec, Y. Ollivier. "Can recurrent neural networks warp time?" ICLR 2018.
     """
 
     _: KW_ONLY
     peepholes: bool = False
     forget_gate: bool = True
-    forget_bias: float = 1.0
+    forget_bias: float | str = "auto"
 
     def _cell(self):
         check_flag("peepholes", self.peepholes)
         check_flag("forget_gate", self.forget_gate)
-        check_number("forget_bias", self.forget_bias)
+        if not (isinstance(self.forget_bias, str) and self.forget_bias == "auto"):
+            check_number("forget_bias", self.forget_bias)
         options = self.initial_state == "learned", self.layer_norm, self._sees_last()
         return cell(self.peepholes, self.forget_gate, self.forget_bias, *options)
 

@@ -505,7 +505,12 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         theta = net.initial(rng, self.p.recurrent_init)
         if not self.is_fed:
             # Begin near the mean of y: where little can be predicted, early stopping may end there.
-            net.views(theta)[-1].W[:] *= SMALL
+            *layers, readout = net.views(theta)
+            readout.W[:] *= SMALL
+            if traits(self._solvers(net, series)[0][0]).batches == "all":
+                for p, cell in zip(layers, net.cells):
+                    if cell.spread is not None:
+                        cell.spread(p)
         return theta
 
     def _is_random(self):
