@@ -29,6 +29,7 @@ from .linear import Search
 
 MOST_LINEAR = 20  # autoregressions offered to the blend, which takes a few
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
+DEAR, NEAR = 5.0, 1.15  # nominal seconds of work, from which it must be nearer: blends rarely take it then
 ALIKE = 2.0  # times the best error, within which the best of a kind is still one to believe in
 PRIOR = 20  # independent errors' worth of belief that the best of each kind are equally good
 MOST_ROWS = 50_000  # of many series, on which candidates are compared
@@ -318,7 +319,8 @@ def _by_rungs(field, candidate, runners, purse):
         best = min(field.error(r.forecasts, field.folds == n - 1) for r in runners if not r.dropped)
         if n > 1:
             error = field.error(forecasts, on_last) if on_last.any() else np.inf
-            if not on_last.any() or error > FAR_BEHIND * best:
+            most_behind = NEAR if candidate.work > DEAR else FAR_BEHIND
+            if not on_last.any() or error > most_behind * best:
                 return dropped(f"{error / best - 1:.0%} behind on the last stretch")
             if not purse.pays(candidate.work * (n - 1) / n):
                 return dropped("no budget")
