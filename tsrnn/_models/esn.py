@@ -49,10 +49,13 @@ from .._values import kept
 WASHOUT, WASHED = 100, 1e-4  # first steps of a long series, and what each counts, with "auto"
 UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
-SCALING = {True: 0.1, False: 0.5}  # of input weights, with inputs and for a model of y alone
+SCALING = {
+    True: 0.1,
+    False: 0.5,
+}  # of input weights, with inputs where nothing tells, and for a model of y alone
 NEGLIGIBLE = 1e-10  # squared error, in units of the variance of y
 LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
-SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where no y is fed back
+SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where there are inputs
 STRETCHES, TRIED = 5, 5000  # left out in turn to choose it, and the rows of all of them, about
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
@@ -125,8 +128,8 @@ class ReservoirParameters(Declared):
     input_scaling : float or array-like of shape (n_features,), optional
         Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default the one of
         0.1, 0.3, 1 and 3 that errs least on stretches from all over the series that are left out in turn, 5000 rows in
-        all; where y has one value a series, on series left out. With ``output_lags`` 0.1, or 0.5 for a model of y
-        alone. See ``input_scaling_``.
+        all (in free runs, where y is fed back); where y has one value a series, on series left out. A model of y alone
+        has 0.5. See ``input_scaling_``.
     input_connectivity : float, default=0.1
         Share of the units that an input reaches (all of them, or 10, if that is more).
     bias_scaling : float, default=0.5
@@ -426,7 +429,7 @@ class ESNLearner(OfLags, Learner):
     def learn(self, net, series, mean, rng, before=None):
         """Draw a reservoir, follow the series, solve for the readout."""
         check_enough_rows(type(self.p).__name__, max((*self.input_lags, *self.output_lags)), series)
-        finds = self._finds_scaling(net[0]) and not self.output_lags
+        finds = self._finds_scaling(net[0])
         return (self._scaled(net, series, mean, rng) if finds else self)._learn_rows(net, series, mean, rng)
 
     def _learn_rows(self, net, series, mean, rng):
@@ -476,7 +479,7 @@ class ESNLearner(OfLags, Learner):
 
         A reservoir that is hardly driven is a linear filter, and one that is driven hard forgets. Evidence misjudges
         them, since more states explain the training rows; and of the errors the geometric mean, or the one stretch
-        that is hardest would choose alone. Few units tell as well as many.
+        that is hardest would choose alone. Few units tell as well as many. What feeds itself is judged by free runs.
         """
         start, folds, errors = rng.get_state(), _stretches(series), []
         few = tuple(min(n, UNITS) for n in self.sizes) if self.p.W is None else self.sizes
@@ -494,20 +497,26 @@ class ESNLearner(OfLags, Learner):
         total = sum(sums[1:], start=sums[0])
         if not np.isfinite(total.gram).all():
             return np.inf
-        alpha = likely_alpha(list(total.normal()), p.readout_bias) if p.alpha == "auto" else p.alpha
-        for of_fold in (part.split(len(total.weight)) for part in sums):
+        alpha = likely_alpha(list(total.normal()), p.readout_bias) if p.alpha in ("auto", 0) else p.alpha
+        for fold, of_fold in zip(folds, (part.split(len(total.weight)) for part in sums)):
             others = total._replace(gram=total.gram - of_fold.gram, weight=total.weight - of_fold.weight)
-            for taught, judged in zip(others.normal(), of_fold.normal()):
-                if min(taught.weight, judged.weight) > 0:
-                    error = squared_error(judged, ridge(taught, alpha, p.readout_bias)) / judged.weight
-                    errors.append(np.log(error + NEGLIGIBLE).mean())
+            if min(*others.weight, *of_fold.weight) <= 0:
+                continue
+            theta = self._solve(others, evidence=alpha)[1]
+            if self.output_lags:
+                error, _ = free_error(dynamics.but(theta=theta), fold, [_held(s.Y) for s in fold])
+            else:
+                W = theta.reshape(total.P, total.O)
+                judged = (squared_error(n, W[:, n.outputs]) / n.weight for n in of_fold.normal())
+                error = np.concatenate(list(judged))
+            errors.append(np.log(error + NEGLIGIBLE).mean())
         return np.mean(errors) if errors else 0.0
 
     def _sums_of(self, dynamics, fold):
         """Sum over the rows of some series, each from rest."""
         sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
         for s, w in zip(fold, self._washed(fold, dynamics.lead)):
-            for t, V, S, _ in dynamics.blocks(s.X, s.Y, dynamics.first(), read=False):
+            for t, V, S, _ in dynamics.blocks(s.X, _held(s.Y), dynamics.first(), read=False):
                 rows = slice(t, t + len(V))
                 sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w[rows]), w[rows])
         return sums
