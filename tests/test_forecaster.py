@@ -787,7 +787,8 @@ def test_a_large_linear_model_is_least_squares_and_nothing_else():
     y = np.random.default_rng(3).normal(size=(n, 3)).cumsum(axis=0) / 10
     inner = TDNNRegressor((), input_lags=range(1, 11), alpha=alpha, scale=None, early_stopping=False)
     model = Forecaster(inner, h).fit(None, y)
-    assert model.theta_.size > 600 and model.n_iter_ == 1
+    assert model.theta_.size > 600
+    assert model.n_iter_ == 1
     ((W, b),) = model.params_[0]
     rows = np.arange(9, n - 1)
     Z = np.hstack([*(y[rows - k] for k in range(9, -1, -1)), np.ones((len(rows), 1))])

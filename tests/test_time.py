@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import tsrnn
 from tsrnn._series import timeline as timelines
@@ -671,9 +672,10 @@ def test_eight_business_hours_a_day():
     """The nights are no gaps, so that lags of a whole day reach over them."""
     y = pd.Series(np.sin(np.arange(200) / 3), pd.date_range("2024-01-01", periods=200, freq="bh"))
     arx(output_lags=8).fit(None, y)
-    holes = y.drop(y.index[100])  # pandas forgets its frequency
+    holes = y.drop(y.index[100])  # pandas forgets its frequency, and it is found
     assert holes.index.freq is None
-    assert timelines.read(of(holes.index)).step == 3600 * 10**9
+    assert timelines.read(of(holes.index)).freq == pd.offsets.BusinessHour()
+    assert timelines.gap_starts(of(holes.index)).tolist() == [100]
 
 
 @pytest.mark.parametrize("day", [28, 29, 30, 31])
@@ -1007,3 +1009,35 @@ def test_the_future_of_a_new_series():
     ahead = pd.date_range(hours[-1], periods=4, freq="h")[1:]
     X = pd.DataFrame({"x": 1.0}, pd.MultiIndex.from_product([["a", "c"], ahead]))
     assert model.forecast(3, X).index.equals(X.index)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        tsrnn.ARXRegressor((), 2),
+        tsrnn.NARXRegressor((3,), input_lags=(), output_lags=2, max_iter=3, random_state=0),
+        tsrnn.ESNRegressor(10, output_lags=1, random_state=0),
+        tsrnn.SeasonalNaiveRegressor(9),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_business_hours_are_learnt_and_forecast_as_such(model):
+    """No night is a gap, and none is forecast; the same after an update over a night, and from a file."""
+    stamps = pd.date_range(
+        "2024-01-01 09:00", periods=200, freq=pd.offsets.BusinessHour(start="09:00", end="18:00")
+    )
+    stamps = pd.DatetimeIndex(stamps, freq=None)
+    series = pd.Series(np.sin(np.arange(200) / 4) + 0.1 * np.cos(np.arange(200.0) ** 2), stamps, name="y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = clone(model).fit(None, series[:150])
+        ahead = fitted.forecast(20)
+        assert ahead.index.equals(stamps[150:170])
+        frame = pd.DataFrame(index=stamps[150:170])
+        np.testing.assert_allclose(fitted.predict(frame), ahead, rtol=1e-9)
+        fitted.update(None, series[150:180])
+    again = pickle.loads(pickle.dumps(fitted))
+    assert again.forecast(20).index.equals(stamps[180:])
+    with pytest.raises(ValueError, match="beside the grid"):
+        fitted.update(None, pd.Series([1.0, 2.0], pd.date_range("2024-02-10 09:00", periods=2, freq="h")))

@@ -461,3 +461,62 @@ def test_each_second_business_day():
 def test_days_left_out_by_chance_are_no_week():
     index = days[np.random.default_rng(0).random(len(days)) > 0.4]
     assert read(index).step == 86_400 * 10**9
+
+
+# ---------------------------------------------------------------------------------------- business hours
+
+
+def some_hours(first, last, weekdays, n=60, start="2024-01-01", **kw):
+    """Hours first ... last of n such days of the week, without a frequency."""
+    every = pd.date_range(start, periods=24 * 3 * n, freq="h", **kw)
+    kept = every[every.hour.isin(range(first, last + 1)) & every.day_of_week.isin(weekdays)]
+    return pd.DatetimeIndex(kept[: n * (last - first + 1)], freq=None)
+
+
+HOURS = {
+    "9 to 17, Monday to Friday": some_hours(9, 17, range(5)),
+    "with a zone": some_hours(9, 17, range(5), tz="America/New_York", start="2024-02-20"),
+    "in ns, to midnight": some_hours(14, 23, range(5)).as_unit("ns"),
+    "each day": some_hours(6, 20, range(7)),
+    "from half past nine": some_hours(9, 15, range(5)) + pd.Timedelta("30min"),
+    "not on Mondays": some_hours(8, 18, range(1, 6)),
+}
+
+
+@pytest.mark.parametrize("kind", HOURS)
+def test_business_hours_without_a_frequency(kind):
+    index = HOURS[kind]
+    for end in (250, 251, 265):  # a week without Mondays wants four of them
+        timeline = read(index[:end])
+        assert_same(timelines.future(timeline, 120).as_unit(index.unit), index[end : end + 120])
+        assert timelines.missing_between(timeline, number(index, end)) == 0
+        assert timelines.missing_between(timeline, number(index, end + 7)) == 7
+    assert len(timelines.gap_starts(of(index))) == 0
+    assert len(timelines.gap_starts(of(index.delete([100, 150, 151])))) == 2
+
+
+def test_holidays_of_business_hours_are_no_gaps():
+    index = HOURS["9 to 17, Monday to Friday"]
+    whole_day = index.delete(np.arange(90, 99))
+    assert len(timelines.gap_starts(of(whole_day))) == 0
+    assert timelines.gap_starts(of(whole_day.delete([200, 201]))).tolist() == [200], (
+        "hours that are missing are"
+    )
+    late = read(whole_day[:261])
+    assert timelines.missing_between(late, number(whole_day, 270)) == 0, "one day, as before"
+    assert timelines.missing_between(late, number(whole_day, 279)) == 18
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        some_hours(9, 17, range(5), n=4),  # the weekend has not come
+        some_hours(0, 23, range(5)),  # pandas has no such hours
+        hours.delete([30, 31, 32, 70, 71]),  # a few gaps
+        pd.date_range("2024-01-01", periods=2000, freq="h")[np.random.default_rng(0).random(2000) < 0.9],
+    ],
+)
+def test_other_gaps_are_gaps(index):
+    timeline = read(index)
+    assert timeline.freq is None
+    assert timelines.future(timeline, 1)[0] == index[-1] + pd.Timedelta("1h")

@@ -4,10 +4,11 @@ In local time, d the number of a day (1970-01-01 is 0), m that of a month and a(
 
     days        (d - d0) / k
     work days   count of work days in [d0, d) / k
+    work hours  H (count of work days) + hours since the first of its H
     months      (m - m0) / k,  d = a(m)      a : the first or last day, the first or last weekday, or a day's number
 
 is the number of the row after the origin; it is an integer, and the time of day that of the origin, where a stamp lies
-on the grid.  Other offsets of pandas (business hours, half months, fiscal quarters) are asked row by row.
+on the grid.  Other offsets of pandas (half months, fiscal quarters) are asked row by row.
 """
 
 import warnings
@@ -39,11 +40,14 @@ MONTHS = {  # class: (months, where in the month)
 }
 NAMED = {*MONTHS, offsets.Day, offsets.Week, offsets.BusinessDay}  # whose name determines them
 WEEKDAYS = np.busdaycalendar()
+EARLY_HOURS = 4 * 3600  # seconds of a day, before which clocks may change
 EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of work days begins
 
 
 class Calendar(NamedTuple):
-    """A grid of days.   kind : "days", "work days" or "months".   every : that many.   at : the day, or which."""
+    """A grid of days.   kind : "days", "work days", "work hours" or "months".   every : that many.   at : the day, or
+    which; of work hours their days, the second of the day when they begin, and how many they are.
+    """
 
     kind: str
     every: int
@@ -69,15 +73,33 @@ def of_offset(freq):
     if offset in (offsets.BusinessDay, offsets.CustomBusinessDay) and not freq.offset:
         work = freq.calendar if offset is offsets.CustomBusinessDay else WEEKDAYS
         return Calendar("work days", freq.n, work) if isinstance(work, np.busdaycalendar) else None
+    if offset in (offsets.BusinessHour, offsets.CustomBusinessHour):
+        return _of_hours(freq)
     if offset is pd.DateOffset and set(freq.kwds) in ({"months"}, {"years"}, {"months", "day"}):
         months = freq.kwds.get("months", 0) + 12 * freq.kwds.get("years", 0)
         return Calendar("months", months * freq.n, freq.kwds.get("day")) if months > 0 else None
     return None
 
 
-def _known(freq, day):
-    """Return the calendar of an offset for rows that continue from a day (S,), or None."""
+def _of_hours(freq):
+    """Return the calendar of business hours within a day, one stretch of whole hours; or None."""
+    work = freq.calendar if type(freq) is offsets.CustomBusinessHour else WEEKDAYS
+    if freq.n != 1 or freq.offset or len(freq.start) != 1 or not isinstance(work, np.busdaycalendar):
+        return None
+    begin, end = (3600 * v[0].hour + 60 * v[0].minute for v in (freq.start, freq.end))
+    hours, rest = divmod((end or 86_400) - begin, 3600)
+    return Calendar("work hours", 1, (work, begin, hours)) if hours > 0 and rest == 0 else None
+
+
+def _known(freq, day, time, clock):
+    """Return the calendar of an offset for rows that continue from a day and its time (S,), or None."""
     calendar = of_offset(freq)
+    if calendar is not None and calendar.kind == "work hours":
+        begin = calendar.at[1]
+        # clocks change at night; hours may be counted from another minute than the first
+        is_plain = clock.tz is None or str(clock.tz) == "UTC" or begin >= EARLY_HOURS
+        whole = (time - begin * PER_SECOND[clock.unit]) % (3600 * PER_SECOND[clock.unit]) == 0
+        return calendar if is_plain and np.all(whole) else None
     if calendar is not None and calendar.kind == "months" and calendar.at is None:
         at = day - _day_of(_month(day), "start") + 1
         # the 31st becomes the 28th, and stays it
@@ -141,7 +163,7 @@ def _place_few(freq, unit, tz, values, origin):
 def _place(freq, clock, values, origin):
     """Do the work of ``place``."""
     day0, time0 = split(np.array([origin]), clock)
-    calendar = _known(freq, day0)
+    calendar = _known(freq, day0, time0, clock)
     if calendar is None:
         return _place_by_pandas(freq, clock, values, origin)
     day, time = split(values, clock)
@@ -152,6 +174,9 @@ def _place(freq, clock, values, origin):
             on, days = (rest == 0, whole) if (rest == 0).all() else (on, days)
         row, rest = np.divmod(days, calendar.every)
         return row, on & (rest == 0)
+    if calendar.kind == "work hours":
+        row, on = _work_hours(day, time, calendar.at, clock)
+        return row - _work_hours(day0, time0, calendar.at, clock)[0], on
     if calendar.kind == "work days":
         row, on = _work_days(day, calendar.at)
         row -= _work_days(day0, calendar.at)[0]
@@ -168,12 +193,21 @@ def ahead(freq, clock, origins, steps):
     """Return stamps (S, steps) of the rows 1 ... steps after origins (S,); OverflowError beyond int64."""
     origins, k = np.asarray(origins, np.int64), np.arange(1, steps + 1)
     day, time = (v[:, None] for v in split(origins, clock))
-    calendar = _known(freq, day)
+    calendar = _known(freq, day, time, clock)
     if calendar is None:
         return np.stack([_ahead_by_pandas(freq, clock, origin, steps) for origin in origins.tolist()])
     k = k * calendar.every
     if calendar.kind == "days":
         days = day + k
+    elif calendar.kind == "work hours":
+        work, begin, hours = calendar.at
+        hour = 3600 * PER_SECOND[clock.unit]
+        begin *= PER_SECOND[clock.unit]
+        ahead_days, passed = np.divmod((time - begin) // hour + k, hours)
+        dates = np.busday_offset(
+            np.ascontiguousarray(day).view("M8[D]"), ahead_days, roll="backward", busdaycal=work
+        )
+        days, time = dates.astype(np.int64), begin + hour * passed
     elif calendar.kind == "work days":
         dates = np.busday_offset(
             np.ascontiguousarray(day).view("M8[D]"), k, roll="backward", busdaycal=calendar.at
@@ -301,6 +335,15 @@ def _work_days(day, work):
     dates = day.view("M8[D]")
     on = np.is_busday(dates, busdaycal=work)
     return np.busday_count(EARLY, dates, busdaycal=work) + on, on
+
+
+def _work_hours(day, time, at, clock):
+    """Count hours up to each stamp, of days and times of day (n,); returns counts and whether each is one."""
+    work, begin, hours = at
+    count, on = _work_days(day, work)
+    passed, rest = np.divmod(time - begin * PER_SECOND[clock.unit], 3600 * PER_SECOND[clock.unit])
+    last = np.where(on, np.clip(passed, -1, hours - 1), hours - 1)
+    return (count - 1) * hours + last, on & (rest == 0) & (passed >= 0) & (passed < hours)
 
 
 # ---------------------------------------------------------------------------------------- asked of pandas

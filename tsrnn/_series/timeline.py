@@ -6,8 +6,8 @@ two stamps.  That is one of
 - a fixed step (seconds, hours, days; 1 for integers), found when at least half of the neighbours are one step
   apart and the others several: what is missing is then a gap;
 - a frequency: the one that the user's index carries, else a calendar (months, years, days of 23 to 25 hours), found
-  likewise; business days and other days of the week too, where as many missing in a row as were seen before, a week
-  at most, are holidays and no gap;
+  likewise; business days and other days of the week too, and the hours of such days (9 to 17, say), where as many
+  days missing in a row as were seen before, a week at most, are holidays and no gap;
 - neither: irregular stamps, where a row follows if it is not much further away than neighbours usually are.
 
 Stamps are int64 (``stamps.py``), frequencies count by ``calendars.py``, and nothing here is proportional to a span.
@@ -87,6 +87,10 @@ def _spacing(values, clock):
         )
         if spacing is not None:
             return spacing
+    if clock.kind == "stamp" and least == hour and most > hour:
+        spacing = _of_work_hours(values, clock)
+        if spacing is not None:
+            return spacing
     step = calendars.most_are_neighbours(apart)
     return (step, None, None) if step else (None, None, min(FAR * int(np.median(apart)), 2 * LARGEST))
 
@@ -144,6 +148,54 @@ def _of_work_days(values, days, clock):
     if every != 1:  # each second business day
         return (None, pd.offsets.BDay(every), None) if every and jumps.max() == every else None
     return None, week, _over_holidays(jumps, 5 if type(week) is pd.offsets.BusinessDay else int(seen.sum()))
+
+
+def _of_work_hours(values, clock):
+    """Identify the spacing of hourly stamps on some hours of some days of the week, most of them there; or None."""
+    hour = 3600 * PER_SECOND[clock.unit]
+    days, time = calendars.split(values, clock)
+    begin, end = int(time.min()), int(time.max())
+    hours, rest = divmod(end - begin, hour)
+    hours, seen = hours + 1, np.bincount((days + 3) % 7, minlength=7) > 0
+    span, weekends = int(days[-1] - days[0]), seen[5:].any()
+    if rest or hours > 23 or ((time - begin) % hour).any() or span < 7:
+        return None
+    if not seen.all() and (weekends or not seen[:5].all()) and span < 7 * WEEKS:
+        return None
+    week = seen if seen.all() or weekends or span >= 7 * WEEKS else np.arange(7) < 5
+    n, first, last = len(np.unique(days)), *np.array([days[0], days[-1] + 1]).view("M8[D]")
+    usual = min(np.count_nonzero(time == begin), np.count_nonzero(time == end)) / n  # else daylight
+    there = len(days) / max(1, hours * np.busday_count(first, last, weekmask=week.astype(int).tolist()))
+    if min(usual, there) < MOST_THERE:
+        return None
+    start, stop = (
+        f"{v // 60 % 24:02d}:{v % 60:02d}" for v in (begin * 60 // hour, (end + hour) * 60 // hour)
+    )
+    freq = _hours_of_week(tuple(week.tolist()), start, stop)
+    row, on = calendars.place(freq, clock, values, int(values[0]))
+    if not on.all():
+        return None
+    jumps = row[1:] - row[:-1]
+    return None, freq, _over_holidays(jumps[jumps % hours == 1 % hours], int(week.sum()) * hours)
+
+
+@lru_cache(128)
+def _hours_of_week(week, start, end):
+    """Return the offset of hours of days of the week, Monday first, (7,) bool."""
+    if week == (True,) * 5 + (False,) * 2:
+        return pd.offsets.BusinessHour(start=start, end=end)
+    mask = " ".join(np.array(WEEKDAYS)[list(week)])
+    return pd.offsets.CustomBusinessHour(weekmask=mask, start=start, end=end)
+
+
+def _holidays(timeline, jumps):
+    """Return which jumps (m,) of rows of a frequency lead over holidays: whole days, where rows are hours."""
+    if timeline.longest is None:
+        return np.zeros(len(jumps), bool)
+    calendar = calendars.of_offset(timeline.freq)
+    is_hours = calendar is not None and calendar.kind == "work hours"
+    whole = (jumps - 1) % calendar.at[2] == 0 if is_hours else True
+    return (jumps <= timeline.longest) & whole
 
 
 @lru_cache(4096)
@@ -338,7 +390,7 @@ def _missing(timeline, before, after):
     else:
         rows = np.ceil(FAR * (apart / timeline.longest)) - 1
     if timeline.longest is not None:
-        follows = apart <= timeline.longest if timeline.freq is None else rows < timeline.longest
+        follows = apart <= timeline.longest if timeline.freq is None else _holidays(timeline, rows + 1)
         rows = np.where(follows, 0, rows)
     return np.maximum(np.minimum(rows, LARGEST // 2).astype(np.int64), 0)
 
@@ -356,7 +408,8 @@ def gap_starts(stamps, timeline=None):
         return nothing  # irregular: rows are one step apart, whatever lies between
     else:
         row, _ = calendars.place(timeline.freq, timeline.clock, values, int(values[0]))
-        gaps = row[1:] - row[:-1] > (timeline.longest or 1)
+        jumps = row[1:] - row[:-1]
+        gaps = (jumps > 1) & ~_holidays(timeline, jumps)
     return np.flatnonzero(gaps) + 1
 
 
