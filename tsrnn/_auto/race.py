@@ -239,7 +239,8 @@ def _nets(field, recipes, candidates, random_state):
     seeded = {"random_state": random_state}
     boosting = HistGradientBoostingRegressor(**seeded)
     few = {"max_iter": ITERATIONS * MANY_ROWS // (n_rows * O) + 1} if n_rows * O > MANY_ROWS else {}
-    echo = ESNRegressor(200, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
+    size = 0.1 if D else None  # to choose it would take thrice the time
+    echo = ESNRegressor(200, input_scaling=size, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
     return [
         Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
         Foreign(
