@@ -3,8 +3,7 @@
     python examples/stock.py                         # WTI crude oil, daily, 1986 to 2018
     python examples/stock.py prices.csv --unit EUR   # your own file: a column of dates, a column "close"
 
-The models forecast the next log return r(t) = log p(t) - log p(t - 1); the price forecast is p(t - 1) exp(r(t)). The
-last fifth of the days is the test, nothing tuned on it.
+The models forecast log returns, r(t) = log p(t) - log p(t - 1). The last fifth of the days is the test.
 """
 
 import argparse
@@ -56,13 +55,13 @@ def models(quick):
 def picture(out, price, forecasts, dates, unit):
     """Save the last test days: price and forecast above, return and forecast return below."""
     plt.style.use(STYLE)
-    days, r = forecasts.index[-60:], 100 * np.log(forecasts["NARX"] / price.shift())
+    days, known = forecasts.index[-60:], 100 * np.log(forecasts["NARX"] / price.shift())
     _, (above, below) = plt.subplots(2, 1, figsize=(10, 6), sharex=True, layout="constrained")
     above.plot(price[days], color="black", label="measured")
     above.plot(forecasts["NARX"][days], label="NARX, made the day before")
     above.set(title="It looks good: yesterday's price, moved a little", ylabel=f"price, {unit}")
     below.bar(days, 100 * np.log(price).diff()[days], color="0.8", label="what happened")
-    below.plot(days, r[days], label="NARX")
+    below.plot(days, known[days], label="NARX")
     below.set(title="What it knows", ylabel="daily change, %")
     below.set_xticks(days[::10], [f"{date:%d %b %Y}" for date in dates[days[::10]]])
     _ = above.legend(), below.legend()

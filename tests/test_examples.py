@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+import types
 from pathlib import Path
 
 import numpy as np
@@ -72,23 +73,37 @@ def test_recordings_that_come_with_other_wheels(example, tmp_path, monkeypatch):
             ask()
 
 
-def test_a_trigger_and_its_delay(example):
+def test_a_trigger_and_its_delay(example, monkeypatch):
     activity = example("activity")
-    trigger = activity.Trigger(0.7, 2)
-    said = [trigger(*row) for row in zip("aaabbbab", [0.9, 0.9, 0.9, 0.6, 0.8, 0.8, 0.9, 0.9])]
-    assert said == [None, "a", None, None, None, "b", None, None]
-    labels = np.array(list("aaaabbbbaacc"))
-    announced = [(1, "a"), (5, "c"), (6, "b"), (8, "a")]
-    waits, wrong = activity.delays(announced, labels)
-    np.testing.assert_array_equal(waits, [1, 2, 0, np.nan])
-    assert wrong == 1
+
+    class Stream:
+        """Says what it is given."""
+
+        def __init__(self, model, start):
+            pass
+
+        def step(self, row):
+            self.probabilities = row
+
+    monkeypatch.setattr(activity, "Stream", Stream)
+    monkeypatch.setattr(activity, "ROWS", 2)
+    model = types.SimpleNamespace(classes_=np.array(["a", "b"], object))
+    shares = np.array([0.2, 0.9, 0.9, 0.4, 0.1, 0.9, 0.1, 0.2])
+    probabilities, announced = activity.watch(model, np.column_stack([shares, 1 - shares]))
+    np.testing.assert_array_equal(probabilities[:, 0], shares)
+    assert announced.tolist() == ["b", "b", "a", "a", "a", "a", "a", "b"]
+    labels = np.array(list("aaaabbbbaabb"))
+    announced = np.array([None, *"aaacccbbbaa"], object)
+    waits = activity.delays(announced, labels) * activity.HERTZ
+    np.testing.assert_allclose(waits, [1, 3, np.nan, np.nan])
     data = {
         "X": [np.arange(14.0).reshape(7, 2), np.ones((4, 2))],
         "y": np.array([0, 1]),
         "subject": np.array([3, 4]),
         "y_labels": ["up", "down"],
     }
-    X, y = activity.session(data, 3, 2)
+    monkeypatch.setattr(activity, "MEAN_OF", 2)
+    X, y = activity.session(data, 3)
     assert X.tolist() == [[1, 2], [5, 6], [9, 10]]
     assert y.tolist() == ["up"] * 3
 
@@ -115,9 +130,23 @@ def test_n_grams_are_probabilities_that_more_context_makes_better(example):
     for history in ("", "zz", "t", "to b", "not to b"):
         total = sum(model.probability(character, history) for character in model.characters)
         assert total == pytest.approx(1)
-    bits = [text.NGram(known, order).bits(known[:42], known) for order in (1, 2, 3, 5)]
+    bits = [text.NGram(known, order).bits(known[:42]) for order in (1, 2, 3, 5)]
     assert bits == sorted(bits, reverse=True)
-    assert text.without_rare("a" * 300 + "b") == "a" * 300 + "b"
-    source = text.standard_library(5000)
-    assert len(source) >= 5000
+    source = text.standard_library()
+    assert len(source) > 1_000_000
     assert "def " in source
+
+
+def test_examples_are_short():
+    """A newcomer reads one in a minute."""
+    for path in (ROOT / "examples").glob("*.py"):
+        assert path.read_text("utf-8").count("\n") < 100, path.name
+
+
+def test_valid_time_of_a_forecast_of_chaos(example):
+    chaos = example("chaos")
+    error = np.array([[0, 0.3, 0.5, 0.1], [0, 0, 0, 0.1], [0.9, 0, 0, 0]])  # of 3 starts
+    table = pd.DataFrame({"forecast": 2 * error.ravel(), "y": 0.0, "output": "x"})
+    table["origin"], table["step"] = np.repeat([5, 6, 7], 4), np.tile([1, 2, 3, 4], 3)
+    times = chaos.valid_times(table, pd.Series({"x": 2.0}))
+    np.testing.assert_allclose(times, np.array([2, 4, 0]) * chaos.DT * chaos.LYAPUNOV)
