@@ -26,11 +26,11 @@ from tsrnn import ESNClassifier, GRUClassifier
 warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
 FULL = {
     "ESN": ESNClassifier(500, random_state=0),
-    "GRU": GRUClassifier((64,), pooling="mean", random_state=0),
+    "GRU": GRUClassifier(random_state=0),
 }
 QUICK = {
     "ESN": ESNClassifier(100, random_state=0),
-    "GRU": GRUClassifier((16,), pooling="mean", max_iter=15, random_state=0),
+    "GRU": GRUClassifier((16,), max_iter=15, random_state=0),
 }
 
 
