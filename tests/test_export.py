@@ -412,6 +412,7 @@ def test_modules_of_torch_give_an_answer_a_row():
     np.testing.assert_allclose(out / size(), model.predict(X, start="zeros") / size(), rtol=0, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:The model runs away")  # scores are not on the scale of probabilities
 @pytest.mark.parametrize("kind", [tsrnn.ElmanClassifier, tsrnn.LSTMClassifier, tsrnn.GRUClassifier])
 def test_scores_of_a_classifier_elsewhere(kind):
     """The weights, taken for those of a regressor, give scores whose softmax are the probabilities."""
