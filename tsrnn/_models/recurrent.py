@@ -813,8 +813,8 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
     def initialize(self, X, y, groups=None):
         """Draw the weights and learn the scales, but train nothing: a net before ``fit``, to look into.
 
-        What ``gradient_flow`` says of it is what training starts from; ``fit`` with ``warm_start=True`` goes on from
-        these weights.
+        What ``gradient_flow`` says of it is what training starts from (but an LSTM's ``forget_bias="auto"`` is 1 here);
+        ``fit`` with ``warm_start=True`` goes on from these weights.
 
         Parameters
         ----------
