@@ -481,7 +481,8 @@ class ESNLearner(OfLags, Learner):
         them, since more states explain the training rows; and of the errors the geometric mean, or the one stretch
         that is hardest would choose alone. Few units tell as well as many. What feeds itself is judged by free runs.
         """
-        start, folds, errors = rng.get_state(), _stretches(series), []
+        washed = self._washed(series, max((*self.input_lags, *self.output_lags)))
+        start, folds, errors = rng.get_state(), _stretches(series, washed, bool(self.output_lags)), []
         few = tuple(min(n, UNITS) for n in self.sizes) if self.p.W is None else self.sizes
         for size in SCALINGS:
             rng.set_state(start)
@@ -515,15 +516,17 @@ class ESNLearner(OfLags, Learner):
     def _sums_of(self, dynamics, fold):
         """Sum over the rows of some series, each from rest."""
         sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
-        for s, w in zip(fold, self._washed(fold, dynamics.lead)):
+        for s in fold:
             for t, V, S, _ in dynamics.blocks(s.X, _held(s.Y), dynamics.first(), read=False):
                 rows = slice(t, t + len(V))
-                sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w[rows]), w[rows])
+                sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(s.w[rows]), s.w[rows])
         return sums
 
     def _weights(self, series, lead):
         """Weigh each row of each series."""
-        after, weights = sum(len(s.Y) for s in series), self._washed(series, lead)
+        # Of states on the way from rest a readout would else know nothing, and answer anything.
+        share = WASHED if self.p.washout == "auto" and not self.output_lags else 0.0
+        after, weights = sum(len(s.Y) for s in series), self._washed(series, lead, share)
         if not any(w.any() for w in weights):
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {lead} rows of the lags "
@@ -534,14 +537,13 @@ class ESNLearner(OfLags, Learner):
             w *= self.forgetting ** (after + np.arange(len(w) - 1.0, -1.0, -1.0))
         return weights
 
-    def _washed(self, series, lead):
-        """Weigh the rows of each series that are measured, by the washout."""
+    def _washed(self, series, lead, share=0.0):
+        """Weigh the rows of each series that are measured, those of the washout by a share."""
         p, weights = self.p, []
         for s in series:
             washout = min(WASHOUT, len(s.Y) // 10) if p.washout == "auto" else p.washout
             w = self._counted(s)
-            # Of states on the way from rest a readout would else know nothing, and answer anything.
-            w[:washout] *= WASHED if p.washout == "auto" and not self.output_lags else 0.0
+            w[:washout] *= share
             w[:lead] = 0.0
             weights.append(w)
         return weights
@@ -1237,15 +1239,23 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
         return table.give_back(2 * (U[:, 0] if fitted.form.classes.n_outputs == 1 else U) - 1)
 
 
-def _stretches(series):
-    """Take stretches from all over the series, about as many rows as are ``TRIED``; returns them by folds."""
-    pieces = -(-STRETCHES // len(series))
-    cut = []
-    for s in series:
-        for rows in np.array_split(np.arange(len(s.Y)), pieces):
+def _stretches(series, weights, fed):
+    """Take stretches from all over the series, about as many rows as are ``TRIED``; returns them by folds.
+
+    Rows that lead to a state count nothing: as many as a stretch may have, before it; or, where y is fed back and soon
+    tells the state, its own first tenth.
+    """
+    longest, pieces, cut = TRIED // STRETCHES, -(-STRETCHES // len(series)), []
+    for s, w in zip(series, weights):
+        for rows in np.array_split(np.arange(len(w)), pieces):
             if len(rows):
-                cut.append(Series(*(a[rows[-TRIED // STRETCHES :]] for a in s)))
-    cut = cut[:: max(1, sum(len(s.Y) for s in cut) // TRIED)]
+                end = rows[-1] + 1
+                first = max(rows[0], end - longest)
+                led = slice(first if fed else max(0, first - longest), end)
+                counts = w[led].copy()
+                counts[: min(WASHOUT, len(counts) // 10) if fed else first - led.start] = 0.0
+                cut.append(Series(s.X[led], s.Y[led], counts, s.held[led]))
+    cut = cut[:: max(1, sum(np.count_nonzero(s.w) for s in cut) // TRIED)]
     return [cut[k::STRETCHES] for k in range(STRETCHES)]
 
 
