@@ -12,6 +12,7 @@ from public import STRICT
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
@@ -585,6 +586,24 @@ def test_a_candidate_that_fails_is_left_out():
 
     model = quick(candidates=[Broken()]).fit(None, Y[:CUT])
     assert model.leaderboard_.loc["Broken on ARX", "note"] == "it is broken"
+
+
+def test_regressors_learn_in_one_thread():
+    """Two threads of OpenMP wait for each other by spinning, for minutes where another process has a core."""
+    seen = []
+
+    class Watched(LinearRegression):
+        def fit(self, X, y):
+            seen.extend(openmp())
+            return super().fit(X, y)
+
+    def openmp():
+        return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "openmp"}
+
+    with threadpool_limits(3, user_api="openmp"):
+        quick(candidates=[Watched()]).fit(None, Y[:CUT])
+        assert set(seen) == {1}
+        assert openmp() == {3}
 
 
 @pytest.mark.slow

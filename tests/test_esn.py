@@ -246,6 +246,10 @@ def test_input_scaling_is_found():
     Y[::3, 1], w = np.nan, np.r_[np.zeros(100), np.ones(400)]
     parts = ESNRegressor(50, random_state=0).fit(X[:500], Y, groups=np.repeat(range(10), 50), sample_weight=w)
     assert parts.input_scaling_ >= 1
+    # few units tell, but no fewer than there are groups; W_in that is given has no size
+    grouped = ESNRegressor(320, groups=310, connectivity=1, random_state=0).fit(X[:200], y[:200])
+    assert grouped.input_scaling_ >= 0.3
+    assert ESNRegressor(5, W_in=np.ones((5, 1)), random_state=0).fit(X[:200], y[:200]).input_scaling_ is None
     # where y is fed back, by free runs; a model of y alone has nothing to choose
     assert ESNRegressor(50, output_lags=1, random_state=0).fit(X[:500], y[:500]).input_scaling_ >= 1
     assert ESNRegressor(50, output_lags=1, random_state=0).fit(None, y[:500]).input_scaling_ == 0.5

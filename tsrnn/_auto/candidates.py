@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 from .._values import kept
 from . import linear, smoothing
@@ -452,9 +451,7 @@ class ForeignMember:
             n = np.maximum(np.bincount(of_step, minlength=steps), 1)
             scale = np.sqrt(np.bincount(of_step, r**2, minlength=steps) / n)  # far steps err more
             scale = np.maximum(scale, 1e-3 * scale.max()) if scale.max() > 0 else np.ones(steps)
-            # Threads of OpenMP spin while they wait: where another process has a core, two take minutes for a second.
-            with threadpool_limits(1, user_api="openmp"):
-                member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
+            member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
             member.scales.append(scale)
         return member
 

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .._estimators.intervals import Made
 from .._nets.dynamics import Learner, Trained
@@ -80,8 +81,10 @@ class RaceLearner(Learner):
         times = [reading.times(s.X[:, -1]) for s in series]
         blocks = [reading.block(s.X[:, :-1], Y, at, weight=s.w) for s, Y, at in zip(series, Ys, times)]
         reach = max(1, min(int(self.p.horizon), max(map(len, blocks)) // 3))
-        entered, weights, lags, raced = self._planned() if self.plan else self._raced(blocks, reach)
-        members = tuple(candidate.learn(blocks, raced.reach) for candidate in entered)
+        # Threads of OpenMP spin while they wait: where another process has a core, two take minutes for a second.
+        with threadpool_limits(1, user_api="openmp"):
+            entered, weights, lags, raced = self._planned() if self.plan else self._raced(blocks, reach)
+            members = tuple(candidate.learn(blocks, raced.reach) for candidate in entered)
         dynamics = self._blend(members, weights, reading, lags, Ys, scales, mean)
         n = dynamics.looks_back
         ends = [

@@ -43,7 +43,7 @@ _trees = WeakKeyDictionary()  # a model -> the tree of its windows, which no fil
 
 @kept("analogues")
 @dataclass(frozen=True, eq=False)
-class Analogues(Dynamics):
+class Analogues(OfLags, Dynamics):
     """A table of windows, and what followed each.
 
     theta : the table, (n, D + O + 1) flat: v(t_i), y(t_i) and the weight of the row.   input_lags, output_lags : as
@@ -67,14 +67,9 @@ class Analogues(Dynamics):
         return max((*self.input_lags, *self.output_lags), default=0)
 
     @property
-    def sees_y(self):
-        """Whether an output is fed back."""
-        return bool(self.output_lags)
-
-    @property
     def input_lag(self):
         """The most recent input that an output feels."""
-        return min(self.input_lags, default=np.inf) if len(self.mean[0]) else np.inf
+        return super().input_lag if len(self.mean[0]) else np.inf
 
     def terms(self, p):
         """Refuse export: windows are looked up, not computed."""

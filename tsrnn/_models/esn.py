@@ -187,8 +187,8 @@ class ReservoirParameters(Declared):
 
     Attributes
     ----------
-    input_scaling_ : float or ndarray of shape (n_features,)
-        The size of the input weights, that which was found where ``input_scaling`` is None.
+    input_scaling_ : float, array-like of shape (n_features,) or None
+        The size of the input weights, that which was found where ``input_scaling`` is None. None beside a ``W_in``.
     params_ : named tuple (W_in, W, U, b, W_out)
         All weights, in scaled units; U is what a layer sees of the one below.
     theta_ : ndarray of shape (n_parameters,)
@@ -424,6 +424,10 @@ class ESNLearner(OfLags, Learner):
         given = self.p.input_scaling
         return SCALING[D > 0 and self.wants_inputs] if given is None else given
 
+    def _drawn_size(self, D):
+        """Return the same; None where W_in was not drawn."""
+        return self._size(D) if self.p.W_in is None else None
+
     # ---------------------------------------------------------------------------------- learning
 
     def learn(self, net, series, mean, rng, before=None):
@@ -448,7 +452,12 @@ class ESNLearner(OfLags, Learner):
             )
         probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
         return Trained(
-            dynamics, len(curve), curve, [], readout._replace(probe=probe, scaling=self._size(net[0])), ends
+            dynamics,
+            len(curve),
+            curve,
+            [],
+            readout._replace(probe=probe, scaling=self._drawn_size(net[0])),
+            ends,
         )
 
     def _reservoir(self, net, series, mean, rng):
@@ -482,14 +491,17 @@ class ESNLearner(OfLags, Learner):
         that is hardest would choose alone. Few units tell as well as many. What feeds itself is judged by free runs.
         """
         washed = self._washed(series, max((*self.input_lags, *self.output_lags)))
-        start, folds, errors = rng.get_state(), _stretches(series, washed, bool(self.output_lags)), []
-        few = tuple(min(n, UNITS) for n in self.sizes) if self.p.W is None else self.sizes
-        for size in SCALINGS:
+        folds, most = _stretches(series, washed, bool(self.output_lags)), max(UNITS, self.p.groups)
+        few = tuple(min(n, most) for n in self.sizes) if self.p.W is None else self.sizes
+        sized, errors, start = self._of_each_scaling(), [], rng.get_state()
+        for learner in sized:
+            errors.append(replace(learner, sizes=few)._error_left_out(net, folds, mean, rng))
             rng.set_state(start)
-            sized = replace(self, p=but(self.p, input_scaling=size), sizes=few)
-            errors.append(sized._error_left_out(net, folds, mean, rng))
-        rng.set_state(start)
-        return replace(self, p=but(self.p, input_scaling=SCALINGS[int(np.argmin(errors))]))
+        return sized[int(np.argmin(errors))]
+
+    def _of_each_scaling(self):
+        """List the learner with each size of input weights."""
+        return [replace(self, p=but(self.p, input_scaling=size)) for size in SCALINGS]
 
     def _error_left_out(self, net, folds, mean, rng):
         """Mean logarithm of the squared errors on each of the folds, lists of ``Series``, by what the others teach."""
@@ -663,11 +675,10 @@ class ESNLearner(OfLags, Learner):
         """
         if not self._finds_scaling(net[0]):
             return self._learn_pooled(net, series, mean, rng)[0]
-        start, attempts = rng.get_state(), []
-        for size in SCALINGS:
+        attempts, start = [], rng.get_state()
+        for learner in self._of_each_scaling():
+            attempts.append(learner._learn_pooled(net, series, mean, rng))
             rng.set_state(start)
-            sized = replace(self, p=but(self.p, input_scaling=size))
-            attempts.append(sized._learn_pooled(net, series, mean, rng))
         return min(attempts, key=itemgetter(1))[0]
 
     def _learn_pooled(self, net, series, mean, rng):
@@ -716,7 +727,7 @@ class ESNLearner(OfLags, Learner):
                 W /= scale[:, None]
                 c -= center @ W
         theta = dynamics.theta
-        readout = readout._replace(scaling=self._size(D))
+        readout = readout._replace(scaling=self._drawn_size(D))
         return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout), errors
 
     def _left_out(self, sums, alpha, theta, rows):

@@ -65,7 +65,7 @@ class WindowLoss:
         weight, measured = (
             np.zeros(N, dtype),
             np.ones(N, bool),
-        )  # of a row, before it is known what is measured
+        )  # of a row, whichever of its outputs are measured
         weight[rows], measured[rows] = np.where(s.held == held, s.w, 0.0), valid.all(axis=1)
         weight[~led] = 0.0
         if closed:

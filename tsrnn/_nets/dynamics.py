@@ -33,9 +33,7 @@ class Dynamics:
     gap = 0  # rows by which y arrives later than the inputs
     looks_ahead = 0  # rows after the one that is forecast, whose inputs it sees
     is_ahead = None  # which inputs it sees in rows to come, (D,) bool; None for all, as far as its lags say
-    whole_errors = (
-        False  # whether sample paths add those of all steps of one origin, and do not feed errors back
-    )
+    whole_errors = False  # whether sample paths add errors of all steps of one origin, and feed none back
     dreams = False  # whether it draws labels by itself, ``dream``
     learns = True  # whether it can learn from more rows
     reaches = None  # rows of each layer's h that its memory has beside the last, behind the other states
@@ -211,7 +209,7 @@ class Learner:
 
 
 class OfLags:
-    """What ``input_lags`` and ``output_lags`` of a learner say."""
+    """What ``input_lags`` and ``output_lags`` say, of a learner or of what it learnt."""
 
     @property
     def wants_inputs(self):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._values import kept
 from . import equations
-from .dynamics import Dynamics
+from .dynamics import Dynamics, OfLags
 from .memory import Memory, constant
 from .reservoir import Reservoir, follow, free_runs
 
@@ -28,7 +28,7 @@ ASTRAY = 100  # mean squared error that it counts for, in scaled units
 
 @kept("echo state network")
 @dataclass(frozen=True, eq=False)
-class EchoState(Dynamics):
+class EchoState(OfLags, Dynamics):
     """A reservoir and its readout.
 
     matrices : W and U, sparse (R, R).   input_lags, output_lags : ascending.   columns : (4,) bool, which of 1, v, x
@@ -57,16 +57,6 @@ class EchoState(Dynamics):
     def lead(self):
         """Rows of history that the lags need."""
         return max((*self.input_lags, *self.output_lags))
-
-    @property
-    def sees_y(self):
-        """Whether an output is fed back."""
-        return bool(self.output_lags)
-
-    @property
-    def input_lag(self):
-        """The most recent input that an output feels directly."""
-        return min(self.input_lags, default=np.inf)
 
     @property
     def n_columns(self):
