@@ -433,11 +433,12 @@ def _pool(forecasts, errors, h, level, shared):
 
 
 def conformal(made, pools, levels, scale=1.0, state=ALIKE):
-    """Return {level: (low, high)}, each like ``made`` (M, steps, O), which they enclose.
+    """Return {level: (low, high)}, each like ``made`` (M, steps, O), around these and the shift since.
 
     scale : of the errors, like ``made``.   state : ``State`` at each forecast, what came after calibration.
     """
-    bands, inner = {}, (made, made)
+    center = made + scale * state.shift
+    bands, inner = {}, (center, center)
     for p in sorted(levels):
         low, high = np.empty_like(made), np.empty_like(made)
         tails = state.tails.get(p, (np.full(made.shape, (100 - p) / 200),) * 2)
@@ -452,7 +453,7 @@ def conformal(made, pools, levels, scale=1.0, state=ALIKE):
                         else _quantile(pool.errors, place, sign, tail[:, h, o])
                     )
                     end[:, h, o] = sign * far
-        low, high = (made + scale * (state.shift + state.spread * v) for v in (low, high))
+        low, high = (center + scale * state.spread * v for v in (low, high))
         inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
         bands[p] = inner
     return bands
@@ -560,10 +561,13 @@ class Drawer:
         return (total[first + self.k] - total[first]) / self.k
 
 
-def path_bands(paths, made, levels):
-    """Return {level: (low, high)}, like ``made`` (...), which they enclose, of sample paths (n_paths, ...)."""
+def path_bands(paths, center, levels):
+    """Return {level: (low, high)}, like ``center`` (...), of sample paths (n_paths, ...).
+
+    They enclose ``center``, where it is not NaN.
+    """
     ends = {p: np.quantile(paths, [(1 - p / 100) / 2, (1 + p / 100) / 2], axis=0) for p in levels}
-    return {p: (np.minimum(low, made), np.maximum(high, made)) for p, (low, high) in ends.items()}
+    return {p: (np.fmin(low, center), np.fmax(high, center)) for p, (low, high) in ends.items()}
 
 
 # ---------------------------------------------------------------------------------------- rows to err on
@@ -664,7 +668,9 @@ def bands(fitted, remembered, rows, first, made, ask, since):
         paths = np.concatenate([out.transpose(1, 0, 2) for _, out in drawn])
         paths = paths.reshape(-1, ask.n_paths, steps, O).swapaxes(0, 1)
         paths = units.y.exact(paths) if is_counted else paths
-        for q, pair in path_bands(paths, made[m], ask.levels).items():
+        # a level that has moved leaves forecasts behind, and an interval that goes back to them is too wide
+        center = made[m] if state is None else np.where(state.shift[m] == 0, made[m], np.nan)
+        for q, pair in path_bands(paths, center, ask.levels).items():
             for end, new in zip(intervals[q], pair):
                 end[m] = new
     return intervals, paths
@@ -1048,7 +1054,8 @@ def fan_bands(model, errors, remembered, rows, first, made, ask, since):
         came, fans = history
         scores = fan_of(fans, came.forecasts).scores(came.forecasts + came.errors)
         state = _of_normal(scores, ask.levels, dynamics.gap).of(since.at)
-    fan, intervals, inner = fan_of(values, made), {}, (made, made)
+    fan, intervals = fan_of(values, made), {}
+    inner = (fan.at(np.broadcast_to(state.shift, made.shape)),) * 2
     for p in ask.levels:
         tails = state.tails.get(p, (np.full(made.shape, (100 - p) / 200),) * 2)
         normal = (state.shift + sign * state.spread * -ndtri(tail) for sign, tail in zip((-1, 1), tails))

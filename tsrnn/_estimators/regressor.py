@@ -469,7 +469,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         method : {"conformal", "split", "bootstrap", "split-bootstrap"}, default="conformal"
             Where intervals come from: errors of forecasts made as many steps ahead ("conformal") [1]_, or sample paths,
             made by feeding back errors of one step ("bootstrap"). Errors of the rows that ``update`` and
-            ``partial_fit`` have seen since move and stretch both [2]_; with "split" and "split-bootstrap" they do not.
+            ``partial_fit`` have seen since move and stretch both [2]_, also away from a forecast that a new level has
+            left behind; with "split" and "split-bootstrap" they do not.
             Quantiles that a model has learnt are moved and stretched likewise, but for "split". Each takes errors of
             forecasts that were near, from the rows held back in ``fit`` for early stopping, the last rows of training
             where none were, or those given to ``calibrate``.
