@@ -10,6 +10,8 @@ from tsrnn import (
     AnalogueRegressor,
     ARXRegressor,
     Convolution,
+    EncoderDecoderClassifier,
+    EncoderDecoderRegressor,
     ESNClassifier,
     ESNRegressor,
     Forecaster,
@@ -19,6 +21,7 @@ from tsrnn import (
     NARXClassifier,
     NARXRegressor,
     PersistenceRegressor,
+    TDNNClassifier,
     TDNNRegressor,
 )
 from tsrnn.datasets import make_narendra
@@ -28,6 +31,7 @@ from tsrnn.diagnostics import anomalies, embedding, explain, response
 U, y = make_narendra(260, random_state=0)
 X = np.column_stack([U[:, 0], np.random.default_rng(0).normal(size=260)])
 OLD, NEW = slice(0, 200), slice(200, 260)
+SMOOTH = [Convolution(2, 3, activation="tanh"), Convolution(2, 2, activation="logistic")]
 MODELS = {
     "ARX": ARXRegressor(input_lags=2, output_lags=2),
     "NARX": NARXRegressor(
@@ -37,6 +41,8 @@ MODELS = {
         (3, 2), input_lags=1, output_lags=1, skip_connections=True, max_iter=3, random_state=0
     ),
     "ESN": ESNRegressor((12, 8), output_lags=2, readout_squares=True, leak_rate=0.5, random_state=0),
+    "convolution": GRURegressor((2,), convolution=SMOOTH, output_lags=1, max_iter=3, random_state=0),
+    "errors": NARXRegressor((3,), input_lags=1, output_lags=2, error_lags=2, max_iter=5, random_state=0),
     "GRU of changes": GRURegressor((3,), target_transform="difference", max_iter=3, random_state=0),
 }
 
@@ -60,7 +66,7 @@ def test_moves_add_up_to_the_forecast_minus_the_baseline(fitted, name):
         explain(model, X[NEW], y[NEW], at=60)
 
 
-@pytest.mark.parametrize("name", ["NARX", "LSTM", "ESN"])
+@pytest.mark.parametrize("name", ["NARX", "LSTM", "ESN", "convolution", "errors"])
 def test_gradient_is_that_of_central_differences(fitted, name):
     """Of two rows that are measured: an input, a past output, three steps ahead through what is fed back."""
     model, at, h = fitted[name], 30, 1e-5
@@ -152,6 +158,19 @@ HORIZONS = {
         known_ahead=[1],
     ),
     "all at once, late, by states": Forecaster(GRURegressor((3,), max_iter=3, random_state=0), 4, gap=2),
+    "encoder-decoder": EncoderDecoderRegressor(
+        horizon=4, context=6, hidden_layer_sizes=(3, 2), known_ahead=[1], max_iter=3, random_state=0
+    ),
+    "segments": EncoderDecoderRegressor(
+        horizon=4,
+        context=6,
+        hidden_layer_sizes=(3,),
+        attention="dot",
+        segment_length=2,
+        known_ahead=[1],
+        max_iter=3,
+        random_state=0,
+    ),
     "quantiles": Forecaster(
         TDNNRegressor((3,), input_lags=1, max_iter=3, random_state=0), 4, quantiles=(0.1, 0.5)
     ),
@@ -166,7 +185,10 @@ def test_each_step_of_a_forecaster_adds_up(name):
         known, origin = table.attrs, at - steps + 1
         made = model.trajectories(X[NEW], y[NEW], steps, origins=[origin]).forecast[0, -1]
         assert known["forecast"] == pytest.approx(made)
-        assert table.to_numpy().sum() == pytest.approx(known["forecast"] - known["baseline"], abs=1e-8)
+        moved, size = known["forecast"] - known["baseline"], table.abs().to_numpy().sum()
+        near = 1e-3 * size if name == "segments" else 1e-8  # which have corners
+        assert table.to_numpy().sum() == pytest.approx(moved, abs=near)
+        assert known["gap"] == pytest.approx(moved - table.to_numpy().sum(), abs=1e-9)
         assert (table.loc[: steps - 1 + model.gap, "y"] == 0).all()  # not known yet
     table, lag = explain(model, X[NEW], y[NEW], at=at, steps=3, method="gradient"), 3 + model.gap
     ends = []
@@ -181,13 +203,95 @@ def test_each_step_of_a_forecaster_adds_up(name):
     )  # its mean over rows differs a little
 
 
+def test_a_net_that_reads_from_both_ends():
+    """Rows after the one that is explained count, too, and have negative lags."""
+    model = GRURegressor((2,), bidirectional=True, max_iter=3, random_state=0).fit(X[OLD], y[OLD])
+    table = explain(model, X[NEW], y[NEW], at=40)
+    known = table.attrs
+    assert known["forecast"] == pytest.approx(model.predict(X[NEW])[40])
+    assert table.to_numpy().sum() == pytest.approx(known["forecast"] - known["baseline"], abs=1e-8)
+    assert (table.index[0], table.index[-1]) == (-19, 40)
+    assert (table.loc[[-1, 1], "x0"] != 0).all()
+
+
+def test_an_answer_that_is_given_later():
+    model = GRUClassifier((3,), delay=3, max_iter=3, random_state=0).fit(X[OLD], LABELS[OLD])
+    for at in (40, 59):  # after row 59 the last inputs go on
+        table = explain(model, X[NEW], LABELS[NEW], at=at, output="high")
+        known = table.attrs
+        assert known["forecast"] == pytest.approx(model.predict_proba(X[NEW])[at, 0])
+        assert table.to_numpy().sum() == pytest.approx(known["forecast"] - known["baseline"], abs=1e-9)
+        assert table.index[0] == -3
+
+
+CUBE = X[:240].reshape(24, 10, 2)
+SUMS = CUBE[:, :, 0].sum(axis=1)
+STRIDED = [Convolution(3, 2, activation="tanh", pooling=2), Convolution(2, 2, activation="identity")]
+WHOLE = {
+    "last": GRURegressor((3,), pooling="last", bidirectional=True),
+    "mean": GRURegressor((3,), pooling="mean", convolution=STRIDED),
+    "max": GRURegressor((3,), pooling="max"),
+    "both": GRURegressor((3,), pooling="both"),
+    "attention": GRUClassifier((3,), pooling="attention", convolution=SMOOTH),
+    "delays": TDNNClassifier((3,), input_lags=2, pooling="attention"),
+    "reservoir": ESNClassifier(20, pooling="mean"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_series(name):
+    """Against the answer, its sum, and central differences of two inputs."""
+    model, at, h = WHOLE[name].set_params(random_state=0), 5, 1e-4
+    model = model if name == "reservoir" else model.set_params(max_iter=3)
+    is_classifier = hasattr(model, "predict_proba")
+    model.fit(CUBE, SUMS > 0 if is_classifier else SUMS)
+
+    def answer(cube):
+        return model.predict_proba(cube)[:, 1] if is_classifier else model.predict(cube)
+
+    options = {"output": True} if is_classifier else {}
+    table = explain(model, CUBE, at=at, **options)
+    known = table.attrs
+    assert known["forecast"] == pytest.approx(answer(CUBE)[at])
+    moved, size = known["forecast"] - known["baseline"], table.abs().to_numpy().sum()
+    near = 1e-3 * size if name in ("mean", "max") else 1e-8  # which have corners
+    assert table.to_numpy().sum() == pytest.approx(moved, abs=near)
+    assert table.shape == (10, 2)
+    assert table.index.name == "row"
+    slopes = explain(model, CUBE[5:7], at=0, method="gradient", **options)
+    mean = model.fitted_.units.x.inverse(model._dynamics().mean[0][None])[0]
+    for row, column in ((2, 0), (9, 1)):
+        changed = np.repeat(CUBE[at : at + 1], 2, axis=0)
+        changed[:, row, column] += [-h, h]
+        expected = np.diff(answer(changed))[0] / (2 * h) * (CUBE[at, row, column] - mean[column])
+        assert slopes.iloc[row, column] == pytest.approx(expected, rel=1e-5, abs=1e-7)
+    with pytest.raises(ValueError, match="at=24 is none of the 24 series"):
+        explain(model, CUBE, at=24)
+    with pytest.raises(ValueError, match="leave out steps"):
+        explain(model, CUBE, steps=2)
+
+
+def test_corners_are_found():
+    """A net of relu along a line is a polygon: halving finds its corners, where one pass misses by far more."""
+    model = NARXRegressor((12,), input_lags=1, output_lags=2, activation="relu", max_iter=30, random_state=0)
+    model.fit(X[OLD], y[OLD])
+    table = explain(model, X[NEW], y[NEW], at=40, steps=3)
+    known = table.attrs
+    assert known["forecast"] == pytest.approx(model.predict_ahead(X[NEW], y[NEW], steps=3)[40])
+    assert 0 < abs(known["gap"]) < 2e-4 * table.abs().to_numpy().sum()
+
+
 def test_models_without_a_gradient_say_so():
-    convolved = GRURegressor((2,), convolution=Convolution(2, 3), max_iter=1, random_state=0)
-    for model in (convolved, PersistenceRegressor(), AnalogueRegressor()):
+    for model in (PersistenceRegressor(), AnalogueRegressor()):
         with pytest.raises(TypeError, match="lag_importance"):
             explain(model.fit(X[OLD], y[OLD]), X[NEW], y[NEW])
+    speller = EncoderDecoderClassifier(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
+    with pytest.raises(TypeError, match="attention_weights"):
+        explain(speller.fit(["ab", "ba"] * 4, ["b", "a"] * 4), ["ab"], ["b"])
     with pytest.raises(ValueError, match="known ahead up to row 62"):
         explain(Forecaster(ARXRegressor(), 4, known_ahead="all").fit(X[OLD], y[OLD]), X[NEW], y[NEW])
+    with pytest.raises(ValueError, match="y is None"):
+        explain(ARXRegressor().fit(X[OLD], y[OLD]), X[NEW])
 
 
 def test_step_response_of_a_linear_model(fitted):

@@ -357,6 +357,11 @@ def test_responses_and_explanations(hours):
     words = [text.get_text().split("  ") for text in drawn.ax_.get_yticklabels()]
     assert {name: float(total) for name, total in words} == pytest.approx(table.sum().to_dict(), rel=0.01)
     assert drawn.ax_.get_title(loc="left").startswith(f"forecast {table.attrs['forecast']:.4g} = ")
+    assert drawn.ax_.get_xlabel().startswith("lag")
+    of_series = table.reset_index(drop=True).rename_axis("row")
+    drawn = ExplanationDisplay(of_series).plot()
+    assert drawn.ax_.get_xlabel() == "row of the series"
+    assert drawn.image_.get_array().shape[1] == len(table)  # all rows, also those that moved nothing
 
 
 def test_maps_and_probabilities():

@@ -127,6 +127,14 @@ class Episode(NamedTuple):
         y = Z[:, b:].reshape(len(Z), self.T, O)
         return np.concatenate([v, u[:, : self.T], y], axis=2), u[:, self.T :], np.repeat(y[:, -1], Q, axis=1)
 
+    def sources_back(self, dx, du, dlast):
+        """Return the gradient of examples (N, .), given those of what ``sources`` makes of them."""
+        (V, A, O, Q), N = self.widths, len(dx)
+        dy = dx[:, :, V + A :].copy()
+        dy[:, -1] += dlast.reshape(N, O, Q).sum(axis=2)
+        parts = dx[:, :, :V], dx[:, :, V : V + A], du, dy
+        return np.concatenate([part.reshape(N, -1) for part in parts], axis=1)
+
     def tape(self, B, dtype):
         """Work space for B examples."""
         return EpisodeTape(self, B, dtype)
@@ -186,14 +194,15 @@ class EpisodeTape:
             self.head.begin(w, self.encoder.S[-1][0, 1:], self.decoder)
         return self.decoder.forward(decoder, own, masks and masks[1], head=self.head)
 
-    def backward(self, weights, dout, grads, dx=None, dy=None):
-        """Add the gradients to ``grads``, like ``weights``.   dx, dy : flat, of what was looked up, or None."""
+    def backward(self, weights, dout, grads, dx=None, dy=None, du=None):
+        """Add the gradients to ``grads``, like ``weights``.   dx, dy, du : flat, of what was placed, or None."""
         encoder, decoder, _ = weights
         for dS in (*self.decoder.dS, *self.encoder.dS):
             dS.fill(0)
         if self.head is not None:
             self.head.begin_back(dout, grads[2])
-        self.decoder.backward(decoder, self.net.decoder.turned(decoder), dout, grads[1], dy=dy)
+        turned = self.net.decoder.turned(decoder, inputs=du is not None)
+        self.decoder.backward(decoder, turned, dout, grads[1], dx=du, dy=dy)
         for dS, last in zip(self.encoder.dS, self.decoder.dS):
             dS[:] = last
         self.encoder.head = None
@@ -201,7 +210,8 @@ class EpisodeTape:
             self.head.end_back()
             self.encoder.head = Through(self.encoder, self.head.dseen.swapaxes(0, 1))
         none = np.empty((self.T, self.B, 0), self.dtype)
-        self.encoder.backward(encoder, self.net.encoder.turned(encoder), none, grads[0], dx=dx)
+        turned = self.net.encoder.turned(encoder, inputs=dx is not None)
+        self.encoder.backward(encoder, turned, none, grads[0], dx=dx)
 
 
 # ---------------------------------------------------------------------------------------- learning

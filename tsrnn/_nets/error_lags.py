@@ -144,8 +144,11 @@ class ErrorDynamics(Dynamics):
 
     def errors(self, X, Y, memory):
         """Compute one-step errors (N, O), 0 where y is not known."""
-        _, y_and_out = self._follow(X, Y, memory)
-        return self._halves(y_and_out)
+        return self._halves(self.beside(X, Y, memory))
+
+    def beside(self, X, Y, memory):
+        """Follow rows; returns [y, out] (N, 2 O)."""
+        return self._follow(X, Y, memory)[1]
 
     def _follow(self, X, Y, memory):
         """Follow rows; returns outputs (N, O), and rows [y, out] (N, 2 O)."""

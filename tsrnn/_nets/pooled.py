@@ -188,6 +188,20 @@ def attend_back(d, out, attended, v, dout):
     return np.einsum("tb,tba->a", de, keys)
 
 
+def answer_back(d, out, lengths, back, pooling, v, dout):
+    """Back-propagate d (B, O), of answers, to outputs (T, B, O + A), into ``dout``; returns the gradient of v, or None.
+
+    back : what ``pool`` gave.
+    """
+    if pooling == "attention":
+        return attend_back(d, out, back, v, dout)
+    O = d.shape[1]
+    pool_back(d, back, lengths, dout[:, :, :O])
+    if pooling == "both":
+        pool_back(d, None, lengths, dout[:, :, O:])
+    return None
+
+
 class PooledLoss:
     """Loss of a net that gives one answer a series; see ``solvers.py`` for what a solver asks of it.
 
@@ -268,12 +282,10 @@ class PooledLoss:
         answers, back = pool(out, lengths, self.pooling, v)
         d = np.empty((1, B, O), out.dtype)
         loss = self.loss(answers[None], self.y, self.w, which * O, d)
-        if dout is not None and self.n_keys:
-            grad[len(theta) - self.n_keys :] = attend_back(d[0], out, back, v, dout)
-        elif dout is not None:
-            pool_back(d[0], back, lengths, dout[:, :, :O])
-            if self.pooling == "both":
-                pool_back(d[0], None, lengths, dout[:, :, O:])
+        if dout is not None:
+            dv = answer_back(d[0], out, lengths, back, self.pooling, v, dout)
+            if dv is not None:
+                grad[len(theta) - self.n_keys :] = dv
         return loss
 
     def _steps(self, T):

@@ -89,6 +89,12 @@ class Segmented(Episode):
         before, ahead = self.steps
         return x.reshape(len(Z), before, -1), u.reshape(len(Z), ahead, -1), last
 
+    def sources_back(self, dx, du, dlast):
+        """Return the gradient of examples (N, .), given those of what ``sources`` makes of them."""
+        O, dx = self.widths[2], dx.reshape(len(dx), self.T, -1).copy()
+        dx[:, -1, -O:] -= dx[:, :, -O:].sum(axis=1)
+        return super().sources_back(dx, du, dlast)
+
     def tape(self, B, dtype):
         """Work space for B examples."""
         return SegmentTape(self, B, dtype)
@@ -172,19 +178,24 @@ class SegmentTape(EpisodeTape):
             for m in masks
         ]
 
-    def backward(self, weights, dout, grads):
-        """Add the gradients to ``grads``, like ``weights``."""
+    def backward(self, weights, dout, grads, dx=None, dy=None, du=None):
+        """Add the gradients to ``grads``, like ``weights``.   dx, dy, du : flat, of what was placed, or None."""
         encoder, decoder, *_ = weights
         for dS in (*self.decoder.dS, *self.encoder.dS):
             dS.fill(0)
+        if dy is not None:
+            dy.reshape(self.B, self.net.n + 1, -1)[:, 0] += dout.sum(axis=0)
         dout = dout.reshape(self.n, self.net.w, self.B, -1).swapaxes(1, 2)
         dout = np.ascontiguousarray(dout).reshape(1, self.n * self.B, -1)
         if self.head is not None:
             self.head.begin_back(dout, grads[2])
-        du, dg, front = np.zeros_like(self.u), np.zeros_like(self.g), grads[3]
+        steps, dg, front = np.zeros_like(self.u), np.zeros_like(self.g), grads[3]
         turned = self.net.decoder.turned(decoder, inputs=True)
-        self.decoder.backward(decoder, turned, dout, grads[1], dx=du.reshape(-1))
-        front.P[0] += du[:, :, : front.P.shape[2]].sum(axis=1)
+        self.decoder.backward(decoder, turned, dout, grads[1], dx=steps.reshape(-1))
+        n_places = front.P.shape[2]
+        front.P[0] += steps[:, :, :n_places].sum(axis=1)
+        if du is not None:
+            du.reshape(self.B, self.n, -1)[:] += steps[:, :, n_places:].swapaxes(0, 1)
         for dS, last in zip(self.encoder.dS, self.decoder.dS):
             dS[:] = last.reshape(len(dS), self.n, self.B, -1).sum(axis=1)
         self.encoder.head = None
@@ -195,4 +206,7 @@ class SegmentTape(EpisodeTape):
         turned = self.net.encoder.turned(encoder, inputs=True)
         self.encoder.backward(encoder, turned, none, grads[0], dx=dg.reshape(-1))
         dg *= self.g > 0
+        if dx is not None:
+            V = np.ascontiguousarray(weights[3].W.swapaxes(1, 2))
+            recurrent_kernels.scatter(dg, V, self.rows, dx, 0, self.B)
         recurrent_kernels.outer(self.x.reshape(-1), self.rows, dg, 0, self.x.shape[2], front.W, front.b)

@@ -9,20 +9,22 @@ import pandas as pd
 from .._check import check_number, check_word
 from .._estimators.following import check_horizon
 from .._estimators.horizons import HALF, Horizons
+from .._estimators.sequence import as_wide_as
 from .._estimators.through import see_through
-from .._nets.attribution import Pick, can_trace, column, slopes, window
+from .._nets.attribution import Pick, can_trace, column, moves, values, whole, window
+from .._nets.pooled import Pooled
 from .._series.checks import check_y
 from .._series.labels import shares
+from .._series.rows import gather
 from ._diagnose import _check_output, _made_names, _names, _the_series
 
 
-NODES = 64  # of the quadrature
 FAR = 256  # rows that a net with a state is traced back over
 SMALL = 1e-6  # standard deviations, of a change that a transformed target is differentiated by
 SETTLED = 300  # rows in which a model comes to rest
 
 
-def explain(model, X, y, at=-1, *, steps=1, output=None, method="integrated", max_lag=FAR, start=None):
+def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated", max_lag=FAR, start=None):
     """Explain one forecast: by how much each input and past output moved it, lag by lag, in the units of y.
 
     Exact, by the gradient back through time, where others sample: the numbers add up to the forecast minus a baseline,
@@ -32,12 +34,14 @@ def explain(model, X, y, at=-1, *, steps=1, output=None, method="integrated", ma
     Parameters
     ----------
     model : fitted estimator of tsrnn with trained weights, or Pipeline or search over one
-        ARX, TDNN, NARX, Elman, LSTM, GRU and their kin, echo state networks, classifiers of all these, and a
-        Forecaster around any of them. Of a pipeline the columns are those after its transformers.
+        ARX, TDNN, NARX, Elman, LSTM, GRU and their kin, with convolution in front or not, echo state networks,
+        classifiers of all these, encoder-decoders, and a Forecaster around any of them; also where they give one answer
+        to a whole series. Of a pipeline the columns are those after its transformers.
     X, y : as for :func:`diagnose`
-        One series; the rows up to the one that is forecast, at least.
-    at : int or stamp, default=-1
-        The row that is forecast.
+        One series; the rows up to the one that is forecast, at least. Of a model of whole series X alone, one series or
+        many.
+    at : int, stamp or key, default=-1
+        The row that is forecast; of a model of whole series, which of them, by its place or key.
     steps : int, default=1
         How far ahead: the last measured y is that of ``steps`` rows before. Of a Forecaster, the step of its horizon.
     output : int or label, optional
@@ -47,7 +51,8 @@ def explain(model, X, y, at=-1, *, steps=1, output=None, method="integrated", ma
         Integrated gradients [1]_ from the means to what was seen, or the gradient where it was seen times the distance
         from the mean, which does not add up where the model bends.
     max_lag : int, default=256
-        A net with a state is traced back over that many rows; what lies before is part of the baseline.
+        A net with a state is traced back over that many rows; what lies before is part of the baseline. Of a net that
+        reads a series as a whole all rows count.
     start : optional
         As for ``predict``.
 
@@ -55,14 +60,16 @@ def explain(model, X, y, at=-1, *, steps=1, output=None, method="integrated", ma
     -------
     explanation : DataFrame indexed by lag 0, 1 ..., a column an input, those of y last
         What each moved the forecast by; of a Forecaster lag 0 is the row that is forecast, and inputs known ahead of
-        later rows have negative lags. ``attrs`` holds "forecast", "baseline", "at" and "steps". Of a y whose
-        differences are forecast the baseline begins at the same last level; bounds of y are left out.
+        later rows have negative lags; of a whole series the index is its row. ``attrs`` holds "forecast", "baseline",
+        "at" and "steps", and as "gap" what the sum misses: hardly anything, but for nets with corners (relu, the
+        largest value of a pool), of which it is a hundredth at most, as a rule far less. Of a y whose differences are
+        forecast the baseline begins at the same last level; bounds of y are left out.
 
     Raises
     ------
     TypeError
-        The model has no gradient to trace: a mean of models, a naive forecast, a net behind a convolution, an
-        encoder-decoder, one answer to a whole series. Their :func:`lag_importance` is found without.
+        The model has no gradient to trace: trees and other regressors on lags, a blend, a naive forecast. Their
+        :func:`lag_importance` is found without. Or it writes sequences of symbols, whose ``attention_weights`` tell.
     ValueError
         An argument is out of range.
 
@@ -88,63 +95,97 @@ def explain(model, X, y, at=-1, *, steps=1, output=None, method="integrated", ma
     check_number("steps", steps, 1, integer=True)
     check_number("max_lag", max_lag, 1, integer=True)
     estimator, X = see_through(model, X)
-    asked = Asked(steps, max_lag, *_nodes(method))
-    dynamics = _traced(estimator, steps)
-    Y = np.empty((len(y), 0)) if hasattr(estimator, "classes_") else check_y(y)[0]
-    row, key = _row(at, X, y, len(Y)), _the_series(estimator, X, y)
-    names = _input_names(estimator, model), _label_names(y) if hasattr(estimator, "classes_") else _names(y)
-    if isinstance(dynamics, Horizons):
-        output = _which(output, Y)
-        table, answer = _horizon_moves(estimator, (X, y, key), row, output, asked, start)
+    asked = Asked(steps, output, method, max_lag, start)
+    dynamics, is_classifier = _traced(estimator, steps), hasattr(estimator, "classes_")
+    names, key = [_input_names(estimator, model), []], None
+    if isinstance(dynamics, Pooled):
+        row, table, known = _series_moves(estimator, X, at, asked)
     else:
-        X_seen, Z, rows, past = _rows_up_to(estimator, X, y, row, row + 1, steps, start)
-        frame = window(dynamics, X_seen, Z, past.memory, max_lag, steps)
-        if hasattr(estimator, "classes_"):
-            pick = _of_class(estimator, dynamics, frame, output)
-            out, dx, dy = slopes(dynamics, frame, asked.nodes, pick)
-            answer, slope = out, np.ones_like(out)
-        else:
-            output = _which(output, Y)
-            out, dx, dy = slopes(dynamics, frame, asked.nodes, column(output, dynamics.n_outputs))
-            answer, slope = _in_units(estimator, key, out, output, _base(estimator, y, past, row, rows))
-        moved_x, moved_y = _moves(frame, asked.weights * slope, dx, dy)
-        moved_y[len(moved_y) - steps :] = 0.0  # the net's own, whose causes have their shares
-        table = {"x": _by_column(moved_x, dynamics, len(names[0])), "y": _by_output(moved_y, len(names[1]))}
-        table = pd.DataFrame(np.hstack([*table.values()])[::-1])
-        table = table[: 1 + np.flatnonzero(np.any(table != 0, axis=1)).max(initial=0)]
-    table.columns, table.index.name = [*names[0], *names[1]], "lag"
-    known = {"forecast": float(answer[1]), "baseline": float(answer[0]), "at": row, "steps": steps}
-    table.attrs |= known
+        if y is None:
+            raise ValueError("y is None: give the y of the rows of X, NaN where it is not known.")
+        n, key = len(y), _the_series(estimator, X, y)
+        names[1] = _label_names(y) if is_classifier else _names(y)
+        row = _row(at, X, y, n)
+        of = _horizon_moves if isinstance(dynamics, Horizons) else _row_moves
+        table, known = of(estimator, (X, y, key), row, asked)
+    table.columns = [*names[0], *names[1]]
+    table.attrs |= {
+        "forecast": known.answer,
+        "baseline": known.baseline,
+        "at": row,
+        "steps": steps,
+        "gap": known.gap,
+    }
     return table
 
 
 class Asked(NamedTuple):
-    """What is asked: rows ahead, rows to trace back over; nodes (m,) of the quadrature, the first two its ends."""
+    """What is asked, as the arguments of ``explain`` say."""
 
     steps: int
+    output: object
+    method: str
     max_lag: int
-    nodes: np.ndarray
-    weights: np.ndarray
+    start: object
 
 
-def _nodes(method):
-    """Return nodes between baseline and what was seen, and what the gradients at them count."""
-    points, weights = np.polynomial.legendre.leggauss(NODES)
-    nodes = np.r_[0.0, 1.0, (1 + points) / 2]
-    return nodes, np.r_[0.0, 0.0, weights / 2] if method == "integrated" else np.eye(len(nodes))[1]
+def _row_moves(estimator, given, row, asked):
+    """Explain a row: a frame of moves by lag, and the ``Moves``."""
+    dynamics, (X, y, key), steps = estimator._dynamics(), given, asked.steps
+    late = estimator._units().delay
+    until = len(y) if not dynamics.goes_on else min(row + late + 1, len(y))
+    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, asked.start)
+    o, own = row - first, steps
+    if late:  # the answer is given so many rows later; where there are none, the last one goes on
+        o, own = o + late, 1
+        X, Z = (np.concatenate([v, np.repeat(v[-1:], max(0, o + 1 - len(v)), axis=0)]) for v in (X, Z))
+    frame = window(dynamics, X, Z, past.memory, asked.max_lag, own, -1 if dynamics.goes_on else o)
+    if hasattr(estimator, "classes_"):
+        pick, answer = _of_class(estimator, dynamics, frame, asked.output), _as_it_is
+    else:
+        pick, output = _of_column(estimator, dynamics, asked.output)
+        answer = _in_units(estimator, key, output, _base(estimator, y, past, row, first))
+    known = moves(dynamics, frame, pick, answer, asked.method)
+    table = np.hstack([_by_column(known.x, dynamics, _n_inputs(estimator)), _by_output(known.y, estimator)])
+    lags = (len(frame.fed) - 1 if dynamics.goes_on else o) - late - np.arange(len(table)) + frame.lead
+    table = pd.DataFrame(table, pd.Index(lags, name="lag"))[::-1]
+    shown = np.flatnonzero(np.any(table != 0, axis=1) | (table.index == 0))
+    return table.iloc[shown[0] : shown[-1] + 1], known
 
 
-def _which(output, Y):
-    """Return the column of y that is asked for."""
+def _series_moves(estimator, X, at, asked):
+    """Explain the answer to a series: its place, a frame of moves by row, and the ``Moves``."""
+    if asked.steps != 1 or asked.start is not None:
+        raise ValueError("A whole series has one answer: leave out steps and start.")
+    fitted, dynamics = estimator._fitted(), estimator._dynamics()
+    table = gather(X, None, None, None, estimator.series)
+    keys = [part.key for part in table.parts]
+    n, place = len(keys), keys.index(at) if at in keys else at
+    if not isinstance(place, (Integral, np.integer)) or isinstance(place, bool) or not -n <= place < n:
+        raise ValueError(f"at={at!r} is none of the {n} series of X: give {-n} ... {n - 1}, or a key.")
+    part, units = table.parts[place], fitted.units
+    X = as_wide_as(fitted, estimator._check_X(table.X, None, reset=False))
+    frame = whole(dynamics, units.inputs(X[part.rows], units.means).z)
+    if hasattr(estimator, "classes_"):
+        pick, answer = _of_class(estimator, dynamics, frame, asked.output), _as_it_is
+    else:
+        pick, output = _of_column(estimator, dynamics, asked.output)
+        answer = _in_units(estimator, part.key, output, np.zeros(dynamics.n_outputs))
+    known = moves(dynamics, frame, pick, answer, asked.method)
+    rows = _by_column(known.x, dynamics, _n_inputs(estimator))[frame.lead :]
+    return int(place) % n, pd.DataFrame(rows, pd.RangeIndex(len(rows), name="row")), known
+
+
+def _of_column(estimator, dynamics, output):
+    """Return the ``Pick`` of a column of y, the first by default, and which it is."""
     output = 0 if output is None else output
-    _check_output(output, Y)
-    return output
+    _check_output(output, np.empty((0, dynamics.n_outputs)))
+    return column(output, dynamics.n_outputs), output
 
 
-def _moves(frame, share, dx, dy):
-    """Return by how much x (n, D') and y (n, O') moved the output, given what each node counts (m,)."""
-    share = share[:, None, None]
-    return (frame.x - frame.x0) * (share * dx).sum(axis=0), (frame.y - frame.y0) * (share * dy).sum(axis=0)
+def _as_it_is(out):
+    """Take probabilities for answers; returns them and their slopes."""
+    return out, np.ones_like(out)
 
 
 # ---------------------------------------------------------------------------------------- classes
@@ -159,7 +200,7 @@ def _of_class(estimator, dynamics, frame, label):
         return classes.probabilities(_scores(estimator, z)[0])
 
     if label is None:
-        seen, *_ = slopes(dynamics, frame, np.ones(1), Pick(lambda z: z.copy(), np.zeros_like))
+        seen = values(dynamics, frame, Pick(lambda z: z.copy(), np.zeros_like))
         k = int(np.argmax(probabilities(seen)[0]))
     elif label in names:
         k = names.index(label)
@@ -195,16 +236,19 @@ def _scores(estimator, z):
     return link.inverse(z), 1.0
 
 
-def _by_output(moved, n_names):
-    """Sum moves (n, O') over the numbers of a label to (n, n_names); those of numbers stay."""
-    return moved if moved.shape[1] == n_names else moved.sum(axis=1, keepdims=True)
+def _by_output(moved, estimator):
+    """Sum moves (n, O') over the numbers of a label, or over y and past forecasts of it, to a column each."""
+    if not hasattr(estimator, "classes_"):
+        O = estimator._dynamics().n_outputs
+        return moved.reshape(len(moved), -1, O).sum(axis=1)
+    return moved if estimator.fitted_.form.classes.several else moved.sum(axis=1, keepdims=True)
 
 
 # ---------------------------------------------------------------------------------------- horizons
 
 
-def _horizon_moves(estimator, given, row, output, asked, start):
-    """Explain a step of a ``Forecaster``: a frame of moves by lag, and answers at the baseline and at what was seen."""
+def _horizon_moves(estimator, given, row, asked):
+    """Explain a step of a ``Forecaster``: a frame of moves by lag, and the ``Moves``."""
     dynamics, (X, y, key), steps = estimator._dynamics(), given, asked.steps
     layout = dynamics.layout
     check_horizon(dynamics, steps)
@@ -220,7 +264,7 @@ def _horizon_moves(estimator, given, row, output, asked, start):
             f"at={row} and steps={steps}: the forecast looks at inputs known ahead up to row {until - 1}, but there "
             f"are {len(y)} rows: give more, or an earlier row."
         )
-    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, start)
+    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, asked.start)
     n, o = len(past.memory.Y), row - first - steps + 1  # rows up to the origin
     out, _ = dynamics.run(X[:o], Z[:o], past.memory)
     X = np.concatenate([past.memory.X, X])
@@ -229,16 +273,19 @@ def _horizon_moves(estimator, given, row, output, asked, start):
     features = member.x(layout.features(horizon, X, Y, rows))
     unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
     frame = window(member.dynamics, features, unknown, past.memory.states[k], asked.max_lag, 1)
+    _, output = _of_column(estimator, dynamics, asked.output)
     levels = 1 if at[1] is None else len(at[1])
     c = (at[0] * layout.n_outputs + output) * levels + (0 if at[1] is None else at[1].index(HALF))
-    out, dx, dy = slopes(member.dynamics, frame, asked.nodes, column(c, member.dynamics.n_outputs))
     center, scale = (np.broadcast_to(v, unknown.shape[1:])[c] for v in member.y)
-    answer, slope = _in_units(
-        estimator, key, center + scale * out, output, _base(estimator, y, past, row, first)
-    )
-    moved, _ = _moves(frame, asked.weights * slope * scale, dx, dy)
-    ages = steps + np.arange(len(moved))[::-1]  # of the origin of each row of z
-    return _by_lag(layout, horizon, moved, ages, estimator._units().n_inputs), answer
+    inner = _in_units(estimator, key, output, _base(estimator, y, past, row, first))
+
+    def answer(out):
+        answers, slope = inner(center + scale * out)
+        return answers, slope * scale
+
+    known = moves(member.dynamics, frame, column(c, unknown.shape[1]), answer, asked.method)
+    ages = steps + np.arange(len(known.x))[::-1]  # of the origin of each row of z
+    return _by_lag(layout, horizon, known.x, ages, _n_inputs(estimator)), known
 
 
 def _by_lag(layout, horizon, moved, ages, F):
@@ -258,12 +305,17 @@ def _by_lag(layout, horizon, moved, ages, F):
     if D:
         x = table[:, :D].reshape(len(table), D // F, F).sum(axis=1)
         table = np.hstack([x, table[:, D:]])
-    frame = pd.DataFrame(table, pd.RangeIndex(first, first + len(table)))
+    frame = pd.DataFrame(table, pd.RangeIndex(first, first + len(table), name="lag"))
     seen = np.flatnonzero(np.any(table != 0, axis=1))
     return frame.iloc[: 1 + seen.max(initial=0)]
 
 
 # ---------------------------------------------------------------------------------------- rows
+
+
+def _n_inputs(estimator):
+    """Return the number of columns of X."""
+    return estimator._units().n_inputs
 
 
 def _input_names(estimator, model):
@@ -278,14 +330,19 @@ def _input_names(estimator, model):
 
 def _traced(estimator, steps):
     """Return the dynamics of a model that can be explained; raise for others."""
-    dynamics, name = estimator._dynamics(), type(estimator).__name__
+    name = type(estimator).__name__
+    if hasattr(estimator, "symbols_"):
+        raise TypeError(
+            f"{name} writes sequences of symbols, each of which it draws and reads again, and no number that gradients "
+            "could add up to: ask its attention_weights what it looked at."
+        )
+    dynamics = estimator._dynamics()
     nets = [m.dynamics for m in dynamics.members] if isinstance(dynamics, Horizons) else [dynamics]
     if not all(map(can_trace, nets)):
         raise TypeError(
-            f"{name} has no weights to trace a forecast back through row by row, or convolution or a mean in front of "
-            "them: ask lag_importance, which needs none."
+            f"{name} has no gradient that a forecast could be traced back along, as a net has: ask lag_importance, "
+            "which needs none."
         )
-    dynamics.check_verb("explain")
     if steps > 1 and hasattr(estimator, "classes_") and dynamics.sees_y:
         raise ValueError(f"steps={steps}: {name} is fed its own probabilities between: give steps=1.")
     if steps > 1 and estimator.fitted_.units.looks_back:
@@ -336,16 +393,16 @@ def _base(estimator, y, past, row, first):
     return units.target.base(units.known(levels[-units.looks_back :][None]))[0]
 
 
-def _in_units(estimator, key, out, output, base):
-    """Convert outputs (m,) to answers (m,) in the units of y; returns them and their slopes."""
+def _in_units(estimator, key, output, base):
+    """Return what converts outputs (m,) to answers (m,) in the units of y, and gives their slopes."""
     units = estimator.fitted_.units
 
-    def answer(z):
+    def level(z):
         Z = np.zeros((len(z), units.n_outputs))
         Z[:, output] = z
         return units.inverse(base + units.y.inverse(Z), key)[:, output]
 
-    return answer(out), (answer(out + SMALL) - answer(out - SMALL)) / (2 * SMALL)
+    return lambda out: (level(out), (level(out + SMALL) - level(out - SMALL)) / (2 * SMALL))
 
 
 def _by_column(moved, dynamics, n_names):

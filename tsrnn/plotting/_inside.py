@@ -511,9 +511,11 @@ class ResponseDisplay:
 class ExplanationDisplay:
     """What moved one forecast: a row an input, a column a lag, red what raised it and blue what lowered it.
 
+    Of the one answer to a whole series a column is a row of it.
+
     Parameters
     ----------
-    explanation : DataFrame indexed by lag, a column an input and output
+    explanation : DataFrame indexed by lag or row, a column an input and output
         From :func:`tsrnn.diagnostics.explain`: its numbers, in the units of y, add up to forecast - baseline.
     unit : str, optional
         Of y, for the colour bar.
@@ -560,7 +562,9 @@ class ExplanationDisplay:
         order = table.columns[(table != 0).any()]
         order = table[order].abs().sum().sort_values().index[-self.n_rows :]
         largest = np.nanmax(np.abs(table.to_numpy()), initial=0) or 1.0
-        last = np.flatnonzero((table.abs() > 0.005 * largest).any(axis=1)).max(initial=0)
+        is_whole = table.index.name == "row"
+        seen = np.flatnonzero((table.abs() > 0.005 * largest).any(axis=1))
+        last = len(table) - 1 if is_whole else seen.max(initial=0)
         shown, n = table[order].iloc[: last + 1], len(order)
         ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
         edges = np.r_[shown.index, shown.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
@@ -575,7 +579,7 @@ class ExplanationDisplay:
         ax.set_yticks(np.arange(n), [f"{shortened(name)}  {totals[name]:+.3g}" for name in order])
         hidden = totals.sum() - shown.to_numpy().sum()
         note = f" ({hidden:+.2g} by what is not shown)" if shown.size < (table != 0).sum().sum() else ""
-        ax.set_xlabel(f"lag, rows before the forecast row{note}")
+        ax.set_xlabel(("row of the series" if is_whole else "lag, rows before the forecast row") + note)
         whole_numbers(ax.xaxis, table.index)
         bare(ax)
         if "forecast" in attrs:
