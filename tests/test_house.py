@@ -261,6 +261,7 @@ WARN = {  # calls that warn, each of them for one reason
     "values outside the bounds": lambda: fitted(BOUNDED),
     "outside the bounds, in cross-validation": lambda: cross_val_predict(BOUNDED, X, y, cv=KFold(2)),
     "an irregular index": irregular,
+    "nights without rows": lambda: clone(ARX).fit(FRAME[HOURS.hour < 6], TARGET[HOURS.hour < 6]),
     "an index of words": lambda: clone(ARX).fit(FRAME.set_axis([f"row {k}" for k in range(len(y))]), y),
     "an index of words in cross-validation": lambda: cross_val_score(
         ARX, FRAME.set_axis([f"row {k}" for k in range(len(y))]), y, cv=CV

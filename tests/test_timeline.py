@@ -1,14 +1,18 @@
 """What an index says, and lags as runs of memory."""
 
+import pickle
+import warnings
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tsrnn import ARXRegressor
 from tsrnn._series import timeline as timelines
 from tsrnn._series.lags import Run, parse_lags, runs
 from tsrnn._series.rows import gather
+from tsrnn._series.seasons import calendar_periods
 
 
 hours = pd.date_range("2024-01-01", periods=100, freq="h")
@@ -511,7 +515,6 @@ def test_holidays_of_business_hours_are_no_gaps():
     "index",
     [
         some_hours(9, 17, range(5), n=4),  # the weekend has not come
-        some_hours(0, 23, range(5)),  # pandas has no such hours
         hours.delete([30, 31, 32, 70, 71]),  # a few gaps
         pd.date_range("2024-01-01", periods=2000, freq="h")[np.random.default_rng(0).random(2000) < 0.9],
     ],
@@ -520,3 +523,165 @@ def test_other_gaps_are_gaps(index):
     timeline = read(index)
     assert timeline.freq is None
     assert timelines.future(timeline, 1)[0] == index[-1] + pd.Timedelta("1h")
+
+
+# ---------------------------------------------------------------------------------------- patterns
+
+
+def at_times(rule, every="30min", weeks=16, start="2024-01-01", tz=None):
+    """The stamps of some weeks that a rule (weekday, hour of the day) keeps, without a frequency."""
+    end = pd.Timestamp(start) + pd.Timedelta(weeks=weeks)
+    stamps = pd.date_range(start, end, freq=every, tz=tz, inclusive="left")
+    kept = rule(np.asarray(stamps.day_of_week), np.asarray(stamps.hour + stamps.minute / 60))
+    return pd.DatetimeIndex(stamps[kept], freq=None)
+
+
+def futures_market(d, h):
+    """From Sunday 18:00 to Friday 17:00, with an hour of rest a day."""
+    return ((d < 4) & (h != 17)) | ((d == 4) & (h < 17)) | ((d == 6) & (h >= 18))
+
+
+def two_sessions(d, h):
+    return (d < 5) & (((h >= 9) & (h < 11.5)) | ((h >= 12.5) & (h < 15)))
+
+
+def on_days(*days):
+    stamps = pd.date_range("2023-01-01", periods=800)
+    return pd.DatetimeIndex(stamps[stamps.day.isin(days)], freq=None)
+
+
+def month_ends(day):
+    stamps = pd.date_range("2023-01-01", periods=800)
+    return pd.DatetimeIndex(stamps[(stamps.day == day) | stamps.is_month_end], freq=None)
+
+
+PATTERNS = {
+    "night shifts": at_times(lambda d, h: (h >= 22) | (h < 5), "h"),
+    "night shifts of work days": at_times(
+        lambda d, h: ((d < 5) & (h >= 22)) | ((d > 0) & (d < 6) & (h < 5)), "h"
+    ),
+    "two sessions a day": at_times(two_sessions),
+    "two sessions a day, in local time": at_times(two_sessions, tz="Asia/Tokyo"),
+    "one session of half hours": at_times(
+        lambda d, h: (d < 5) & (h >= 9.5) & (h < 16), tz="America/New_York"
+    ),
+    "quarter hours of a shop, Saturday shorter": at_times(
+        lambda d, h: (h >= 8) & (h < np.where(d == 5, 13, 18)) & (d < 6), "15min", 8
+    ),
+    "around the clock, on work days": at_times(lambda d, h: d < 5, "h"),
+    "futures": at_times(futures_market, "h"),
+    "futures, in local time": at_times(futures_market, "h", tz="America/Chicago"),
+    "three readings a day": at_times(lambda d, h: np.isin(h, (6, 14, 22)), "h"),
+    "three readings, over a clock change": at_times(
+        lambda d, h: np.isin(h, (6, 14, 22)), "h", start="2024-02-19", tz="Europe/Berlin"
+    ),
+    "readings at 7, 12 and 19": at_times(lambda d, h: np.isin(h, (7, 12, 19)), "h"),
+    "readings of work days at 7, 12 and 19": at_times(lambda d, h: (d < 5) & np.isin(h, (7, 12, 19)), "h"),
+    "Monday, Wednesday, Friday": at_times(lambda d, h: np.isin(d, (0, 2, 4)), "D"),
+    "Monday morning, Thursday evening": at_times(
+        lambda d, h: ((d == 0) & (h == 8)) | ((d == 3) & (h == 18)), "h"
+    ),
+    "rush hours": at_times(lambda d, h: (d < 5) & (((h >= 6) & (h < 9)) | ((h >= 16) & (h < 19))), "10min"),
+    "days 1, 11 and 21": on_days(1, 11, 21),
+    "days 5 and 20": on_days(5, 20),
+    "the 15th and the end": month_ends(15),
+    "the 1st, 15th and the end": on_days(1, 15).union(month_ends(15)),
+    "coarse unit": at_times(two_sessions).as_unit("s"),
+}
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_patterns_without_a_frequency(kind):
+    """Nothing is missing between their stamps, what is missing else is counted, and they go on."""
+    index = PATTERNS[kind]
+    n = len(index) * 3 // 4
+    seen = read(index[:n])
+    assert_same(timelines.future(seen, len(index) - n).as_unit(index.unit), index[n:])
+    assert len(timelines.gap_starts(of(index))) == 0
+    assert timelines.missing_between(seen, number(index, n)) == 0
+    for k in (n, n - 1):
+        assert timelines.row_before(seen, number(index, k)) == number(index, k - 1)
+    timelines.check_grid(seen, of(index[n:]), "X")
+    with pytest.raises(ValueError, match="beside the grid"):
+        timelines.check_grid(seen, of(index[n:] + pd.Timedelta("1s")), "X")
+    inside = n + np.flatnonzero(np.diff(index.asi8[n - 3 : n + 40], 2) == 0)[:1] - 1  # no session of its own
+    if len(inside):
+        assert timelines.missing_before(of(index.delete(inside)), inside, seen).tolist() == [1]
+
+
+def test_missing_sessions_of_a_pattern_are_no_gaps():
+    """Rows missing inside one are, whole ones are holidays, as many in a row as were seen."""
+    for kind, a_session in {"two sessions a day": 5, "futures": 23, "night shifts": 7}.items():
+        index = PATTERNS[kind]
+        opens = np.flatnonzero(np.diff(index.asi8, prepend=0) > 2 * np.diff(index.asi8).min() - 1)[20]
+        holiday = index.delete(np.arange(opens, opens + a_session))
+        assert timelines.gap_starts(of(holiday)).tolist() == []
+        late = np.flatnonzero(np.diff(holiday.asi8) == np.diff(index.asi8).min())[400]
+        assert timelines.gap_starts(of(holiday.delete([late, late + 1]))).tolist() == [late]
+        assert read(holiday).freq == read(index).freq
+
+
+@pytest.mark.parametrize("kind", ["two sessions a day", "futures", "readings at 7, 12 and 19", "rush hours"])
+def test_patterns_with_rows_missing(kind):
+    index = PATTERNS[kind]
+    some = index[np.random.default_rng(1).random(len(index)) > 0.05]
+    assert read(some).freq == read(index).freq
+
+
+def daylight(weeks):
+    """Hours of the sun, which rises earlier each day."""
+    every = pd.date_range("2024-02-01", periods=24 * 7 * weeks, freq="h")
+    return every[np.abs(every.hour - 12) < 5 + np.arange(len(every)) / 24 / 30]
+
+
+NO_PATTERNS = {
+    "one hour a day is missing": at_times(lambda d, h: h != 3, "h"),
+    "a third by chance": pd.date_range("2024-01-01", periods=3000, freq="h")[
+        np.random.default_rng(2).random(3000) > 0.35
+    ],
+    "days by chance": pd.date_range("2024-01-01", periods=300)[np.random.default_rng(3).random(300) > 0.3],
+    "long outages": pd.date_range("2024-01-01", periods=3000, freq="h").delete(np.r_[100:900, 1500:2200]),
+    "two short records": pd.date_range("2024-01-01", periods=3000, freq="h")[np.r_[:30, -40:0]],
+}
+
+
+@pytest.mark.parametrize("kind", NO_PATTERNS)
+def test_plain_gaps_are_no_pattern(kind):
+    stamps = of(NO_PATTERNS[kind])
+    seen = timelines.read(stamps)
+    assert seen.step == np.diff(stamps.values).min()
+    assert timelines.left_out(seen, stamps) is None
+
+
+UNKNOWN = {
+    "ten nights": PATTERNS["night shifts"][:70],
+    "three weeks of two sessions": PATTERNS["two sessions a day"][:150],
+    "the sun": daylight(12),
+    "sessions of another zone": at_times(two_sessions, tz="America/New_York", weeks=40).tz_convert("UTC"),
+}
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_patterns_that_are_guesses_are_told(kind):
+    stamps = of(UNKNOWN[kind])
+    seen = timelines.read(stamps)
+    assert seen.freq is None
+    assert timelines.left_out(seen, stamps) == "day"
+    assert timelines.common_steps(stamps).startswith({"ten nights": "h (86%), 18h (14%)"}.get(kind, ""))
+
+
+def test_a_model_of_a_pattern():
+    """No break is a gap, and none is forecast; the same after an update and from a file."""
+    index = PATTERNS["futures"]
+    series = pd.Series(np.sin(np.arange(len(index)) / 4), index)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = ARXRegressor((), 3).fit(None, series[:800])
+        assert model.forecast(200).index.equals(index[800:1000])
+        model.update(None, series[800:900])
+    again = pickle.loads(pickle.dumps(model))
+    assert again.forecast(60).index.equals(index[900:960])
+    assert calendar_periods(index) == {"week": 115.0, "year": 6000.0}
+    assert calendar_periods(PATTERNS["two sessions a day"])["day"] == 10
+    with pytest.warns(UserWarning, match=r"most common steps h \(86%\), 18h \(14%\).* the day.*index\.freq"):
+        ARXRegressor((), 3).fit(None, pd.Series(np.arange(70.0), UNKNOWN["ten nights"]))

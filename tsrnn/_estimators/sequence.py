@@ -404,11 +404,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         made_for, judged = self._made_for(), trained.dynamics if trained.judged is None else trained.judged
         trained = trained._replace(ends=None, judged=None)
         self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
-        if any(timelines.irregular(place.timeline) for place in places.values()):
-            warn(
-                "The index has neither a step nor a calendar frequency: rows are taken as one step apart. Give them "
-                "regular stamps, for example with resample, if the time between them matters."
-            )
+        _warn_of_spacing(table.parts, places)
         self._compare(learner, Maker(judged, units), Rows(table.parts, pieces, filled, goal.U, held))
         self._say(began)
 
@@ -1355,6 +1351,30 @@ def check_pace(fitted, parts, name):
                 f"{known.kind!r}: where its rows belong is not seen. Give an index as in training, or "
                 f"{name}.reset_index(drop=True)."
             )
+
+
+def _warn_of_spacing(parts, places):
+    """Warn once where stamps have no spacing, or their step does not tell why rows are missing again and again."""
+    for part in parts:
+        timeline = places[part.key].timeline
+        if timelines.irregular(timeline):
+            what = (
+                "has neither a step nor a calendar frequency nor a pattern: rows are taken as one step apart"
+            )
+            cure = "regular stamps, for example with resample, if the time between them matters"
+        elif timeline is not None and (cycle := timelines.left_out(timeline, part.stamps)):
+            step = timelines.spacing_name(timeline)[0]
+            what = (
+                f"goes on every {step}, and rows are missing at the same times of the {cycle}: each is a gap"
+            )
+            cure = "it a frequency (index.freq = ...), all rows (asfreq), or a RangeIndex, if no row belongs there"
+        else:
+            continue
+        clock, values = part.stamps.clock, part.stamps.values
+        first, last = (timelines.show(clock, values[k]) for k in (0, -1))
+        steps = timelines.common_steps(part.stamps)
+        warn(f"The index ({first} ... {last}; most common steps {steps}) {what}. Give {cure}.")
+        return
 
 
 def _common_timeline(places):

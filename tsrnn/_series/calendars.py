@@ -6,6 +6,7 @@ In local time, d the number of a day (1970-01-01 is 0), m that of a month and a(
     work days   count of work days in [d0, d) / k
     work hours  H (count of work days) + hours since the first of its H
     months      (m - m0) / k,  d = a(m)      a : the first or last day, the first or last weekday, or a day's number
+    pattern     K c + k                      the k-th of the K stamps of cycle c, a day, a week or a month
 
 is the number of the row after the origin; it is an integer, and the time of day that of the origin, where a stamp lies
 on the grid.  Other offsets of pandas (half months, fiscal quarters) are asked row by row.
@@ -18,12 +19,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._values import kept
 from .stamps import LARGEST, PER_SECOND, Clock, to_index
 
 
 offsets = pd.offsets
 FEW = 64  # stamps, whose rows are kept
 MOST_ROWS = 10_000  # of a grid that pandas makes, beyond those that are there
+CYCLES = 4  # weeks or months, in which what has no row, where few others are missing, never has any
+MOST_THERE = 0.8
+MOST_OF_SLOT = 0.7  # of four weeks one may be a holiday
+MOST_OF_MONTH = 8  # days of a month in a pattern
 MONTHS = {  # class: (months, where in the month)
     offsets.MonthBegin: (1, "start"),
     offsets.MonthEnd: (1, "end"),
@@ -45,8 +51,9 @@ EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of wo
 
 
 class Calendar(NamedTuple):
-    """A grid of days.   kind : "days", "work days", "work hours" or "months".   every : that many.   at : the day, or
-    which; of work hours their days, the second of the day when they begin, and how many they are.
+    """A grid of days.   kind : "days", "work days", "work hours", "months" or "pattern".   every : that many.   at :
+    the day, or which; of work hours their days, the second of the day when they begin, and how many they are; or a
+    ``Pattern``.
     """
 
     kind: str
@@ -54,13 +61,32 @@ class Calendar(NamedTuple):
     at: Any = None
 
 
+@kept("pattern")
+class Pattern(NamedTuple):
+    """Stamps that come again in each cycle; stands where pandas has no offset.
+
+    cycle : "day", "week" or "month".   at : (K,) ints, ascending: seconds after the cycle begins (a week on Monday),
+    in local time; of months the days' numbers, 31 for the last.
+    """
+
+    cycle: str
+    at: tuple
+
+    @property
+    def freqstr(self):
+        """Say what it is, where pandas gives an offset's alias."""
+        return f"one of {len(self.at)} stamps a {self.cycle}"
+
+
 # ---------------------------------------------------------------------------------------- offsets of pandas
 
 
 @lru_cache(256)
 def of_offset(freq):
-    """Return the calendar of a pandas offset, or None for other offsets."""
+    """Return the calendar of a pandas offset or a pattern, or None for other offsets."""
     offset = type(freq)
+    if offset is Pattern:
+        return Calendar("pattern", 1, freq)
     if freq.normalize or freq.n < 1:
         return None
     if offset in MONTHS:
@@ -177,6 +203,10 @@ def _place(freq, clock, values, origin):
     if calendar.kind == "work hours":
         row, on = _work_hours(day, time, calendar.at, clock)
         return row - _work_hours(day0, time0, calendar.at, clock)[0], on
+    if calendar.kind == "pattern":
+        row, on = slots(calendar.at, day, time, clock)
+        is_same = (time == time0) | (calendar.at.cycle != "month")
+        return row - slots(calendar.at, day0, time0, clock)[0], on & is_same
     if calendar.kind == "work days":
         row, on = _work_days(day, calendar.at)
         row -= _work_days(day0, calendar.at)[0]
@@ -208,6 +238,8 @@ def ahead(freq, clock, origins, steps):
             np.ascontiguousarray(day).view("M8[D]"), ahead_days, roll="backward", busdaycal=work
         )
         days, time = dates.astype(np.int64), begin + hour * passed
+    elif calendar.kind == "pattern":
+        days, time = _of_slots(calendar.at, slots(calendar.at, day, time, clock)[0] + k, time, clock)
     elif calendar.kind == "work days":
         dates = np.busday_offset(
             np.ascontiguousarray(day).view("M8[D]"), k, roll="backward", busdaycal=calendar.at
@@ -239,6 +271,128 @@ def most_are_neighbours(apart):
     if least == 0 or 2 * np.count_nonzero(apart == least) < len(apart) or (apart % least).any():
         return None
     return int(least)
+
+
+# ---------------------------------------------------------------------------------------- patterns
+
+
+def _in_unit(pattern, clock):
+    """Return when the stamps of a cycle of days are (K,), and how long it is, in the clock's unit."""
+    second = PER_SECOND[clock.unit]
+    return np.array(pattern.at) * second, {"day": 1, "week": 7}[pattern.cycle] * 86_400 * second
+
+
+def slots(pattern, day, time, clock):
+    """Count stamps of a pattern up to each stamp, of days and times of day (any shape); whether each is one."""
+    if pattern.cycle == "month":
+        at, whole = np.array(pattern.at), _month(day)
+        targets = _day_of(whole[..., None], at)
+        passed = (targets <= day[..., None]).sum(-1) - 1
+        on = (targets == day[..., None]).any(-1)
+    else:
+        local = (day + 3) * (86_400 * PER_SECOND[clock.unit]) + time  # 1970 began on a Thursday
+        at, cycle = _in_unit(pattern, clock)
+        whole, inside = np.divmod(local, cycle)
+        passed = np.searchsorted(at, inside, side="right") - 1
+        on = at[passed] == inside
+    return whole * len(at) + passed, on
+
+
+def _of_slots(pattern, row, time, clock):
+    """Return days and times of day of the stamps of a pattern that ``slots`` counts so, of the shape of rows."""
+    whole, passed = np.divmod(row, len(pattern.at))
+    if pattern.cycle == "month":
+        return _day_of(whole, np.array(pattern.at)[passed]), time
+    at, cycle = _in_unit(pattern, clock)
+    days, time = np.divmod(whole * cycle + at[passed], 86_400 * PER_SECOND[clock.unit])
+    return days - 3, time
+
+
+def before(pattern, clock, stamp):
+    """Return the stamp of a pattern before one of its stamps."""
+    day, time = split(np.array([stamp]), clock)
+    days, time = _of_slots(pattern, slots(pattern, day, time, clock)[0] - 1, time, clock)
+    return int(_joined(days, time, clock)[0])
+
+
+@lru_cache(64)
+def _opens(pattern):
+    """Return which stamps of a pattern come after a break, (K,) bool; none where they are not the lesser part."""
+    if pattern.cycle == "month":
+        return np.zeros(len(pattern.at), bool)
+    at, cycle = _in_unit(pattern, Clock("stamp", "s"))
+    apart = np.diff(at, prepend=at[-1] - cycle)
+    opens = apart > apart.min()
+    return opens & (2 * opens.sum() <= len(at))
+
+
+def over_sessions(pattern, clock, earlier, later):
+    """Return between which stamps (m,) of a pattern whole sessions, those between two breaks, are missing or none."""
+    opens = _opens(pattern)
+    (ends, _), (begins, _) = (slots(pattern, *split(v, clock), clock) for v in (earlier, later))
+    return opens[(ends + 1) % len(opens)] & opens[begins % len(opens)]
+
+
+def of_pattern(values, clock):
+    """Identify the times of the day or the week, or the days of the month, of stamps (n,); None where one is a guess.
+
+    Most of its stamps are there, none besides, and each of them from about the first cycle to about the last:
+    the hours of daylight come and go.
+    """
+    days, time = split(values, clock)
+    if days[-1] - days[0] < 7 * CYCLES or (time % PER_SECOND[clock.unit]).any():
+        return None
+    seconds, weekday = time // PER_SECOND[clock.unit], (days + 3) % 7
+    times, at = np.unique(seconds), np.unique(weekday * 86_400 + seconds)
+    seen = np.unique(weekday)
+    pattern, slot = Pattern("week", tuple(at.tolist())), np.arange(len(at))
+    K, groups = len(at), {CYCLES * len(at): slot}
+    if len(at) == len(seen) * len(times):  # the same times on each of these days
+        groups = {3 * len(times): slot % len(times), 2 * K: slot // len(times)}
+        if len(seen) == 7:
+            pattern, groups = Pattern("day", tuple(times.tolist())), {3 * len(times): np.arange(len(times))}
+    if not _clock_changes(at, clock, values[0]) and _is_usual(pattern, groups, days, time, clock):
+        return pattern
+    months = _month(days)
+    if len(times) > 1 or months[-1] - months[0] < CYCLES:
+        return None
+    number = days - _day_of(months, "start") + 1
+    for numbers in (number, np.where(days == _day_of(months, "end"), 31, number)):
+        pattern = Pattern("month", tuple(np.unique(numbers).tolist()))
+        K = len(pattern.at)
+        if 2 <= K <= MOST_OF_MONTH and _is_usual(pattern, {CYCLES * K: np.arange(K)}, days, time, clock):
+            return pattern
+    return None
+
+
+def _is_usual(pattern, groups, days, time, clock):
+    """Return whether stamps are those of a pattern, most of each group of its slots, from begin to end.
+
+    groups : {rows from the first and to the last, within which each group is seen: numbers of groups (K,)}.
+    """
+    row, on = slots(pattern, days, time, clock)
+    first, last = int(row[0]), int(row[-1])
+    if not on.all() or len(row) < MOST_THERE * (last - first + 1) or (row[1:] == row[:-1]).any():
+        return False
+    for within, group in groups.items():
+        which, there = group[row % len(group)], group[np.arange(first, last + 1) % len(group)]
+        if (np.bincount(which) < MOST_OF_SLOT * np.bincount(there)).any():
+            return False
+        begins, ends = (np.unique(v, return_index=True)[1] for v in (which, which[::-1]))
+        if max((row[begins] - first).max(), (last - row[::-1][ends]).max()) > within:
+            return False
+    return True
+
+
+def _clock_changes(at, clock, first):
+    """Return whether the clocks of a zone change, after a first stamp, at one of the seconds of the week (K,)."""
+    if clock.tz is None or str(clock.tz) == "UTC":
+        return False
+    changes, shifts = _shifts(clock.tz, clock.unit)
+    k = np.flatnonzero(changes[1:-1] > first) + 1
+    old, new = ((changes[k] + shifts[j]) // PER_SECOND[clock.unit] for j in (k - 1, k))
+    begin = np.minimum(old, new) + 3 * 86_400
+    return bool(((np.asarray(at)[:, None] - begin) % (7 * 86_400) < np.abs(new - old)).any())
 
 
 # ---------------------------------------------------------------------------------------- days and local time

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .._values import kept
+from . import calendars
 from . import timeline as timelines
 from .stamps import Stamps, numbers, to_index
 from .targets import Log, Power
@@ -68,10 +69,9 @@ def calendar_periods(index):
     if step is None or step <= 0:
         return {}
     timeline = timelines.read(Stamps(*numbers(index, "index")))
-    if timeline is not None and isinstance(
-        timeline.freq, (pd.offsets.BusinessDay, pd.offsets.CustomBusinessDay)
-    ):
-        return {name: rows for name, rows in work_periods(timeline.freq).items() if rows >= 1.9}
+    work = {} if timeline is None else work_periods(timeline.freq)
+    if work:
+        return {name: rows for name, rows in work.items() if rows >= 1.9}
     periods = {name: days / step for name, days in DAYS.items() if days / step >= 1.9}
     if step > 6:
         periods.pop("week", None)
@@ -82,9 +82,36 @@ def calendar_periods(index):
 
 
 def work_periods(freq):
-    """Return the rows in a week and a year of an offset of business days."""
-    week = float(np.busday_count("1970-01-01", "1970-01-08", weekmask=freq.weekmask or "1111100"))
-    return {"week": week / freq.n, "year": float(round(week * DAYS["year"] / 7)) / freq.n}
+    """Return the rows in a day, week and year of an offset of business days or hours, or a pattern; {} of others."""
+    calendar = None if freq is None else calendars.of_offset(freq)
+    if calendar is None or calendar.kind not in ("work days", "work hours", "pattern"):
+        return {}
+    if calendar.kind == "pattern":
+        return _pattern_periods(freq)
+    days, hours = calendar.at, 1
+    if calendar.kind == "work hours":
+        days, _, hours = calendar.at
+    week = float(days.weekmask.sum()) * hours
+    day = {"day": float(hours)} if hours > 1 else {}
+    return {**day, "week": week / calendar.every, "year": _a_year(week) / calendar.every}
+
+
+def _pattern_periods(pattern):
+    """Return the rows in a day, week and year of a pattern, {name: float}."""
+    K = float(len(pattern.at))
+    if pattern.cycle == "month":
+        return {"year": 12 * K}
+    if pattern.cycle == "day":
+        return {"day": K, "week": 7 * K, "year": _a_year(7 * K)}
+    a_day = np.bincount(np.array(pattern.at) // 86_400)
+    a_day = set(a_day[a_day > 0].tolist())
+    day = {"day": float(*a_day)} if len(a_day) == 1 else {}
+    return {**day, "week": K, "year": _a_year(K)}
+
+
+def _a_year(week):
+    """Return the rows of a year of those of a week."""
+    return float(round(week * DAYS["year"] / 7))
 
 
 def autocorrelation(u, n_lags):

@@ -7,7 +7,8 @@ two stamps.  That is one of
   apart and the others several: what is missing is then a gap;
 - a frequency: the one that the user's index carries, else a calendar (months, years, days of 23 to 25 hours), found
   likewise; business days and other days of the week too, and the hours of such days (9 to 17, say), where as many
-  days missing in a row as were seen before, a week at most, are holidays and no gap;
+  days missing in a row as were seen before, a week at most, are holidays and no gap; or a pattern of times that
+  comes again each day, week or month (sessions over midnight, two sessions a day), whole sessions likewise;
 - neither: irregular stamps, where a row follows if it is not much further away than neighbours usually are.
 
 Stamps are int64 (``stamps.py``), frequencies count by ``calendars.py``, and nothing here is proportional to a span.
@@ -21,14 +22,15 @@ import pandas as pd
 
 from .._values import kept
 from . import calendars
+from .calendars import CYCLES, MOST_THERE
 from .stamps import LARGEST, PER_SECOND, Clock, Stamps, show, to_index
 
 
 MOST_MISSING = 10_000  # rows that a gap takes on a grid
 FAR = 3  # times the median distance, beyond which irregular stamps have a gap
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-WEEKS = 4  # in which a day of the week without rows, where few others are missing, is one that never has any
-MOST_THERE = 0.8
+SELDOM = 0.25  # of the most, below which a time of the day or the week is left out
+COMMON = 3  # distances that a warning names
 FEW = 5  # rows, with fewer of which a grid is a guess, and rows beside it are not refused
 
 
@@ -92,7 +94,25 @@ def _spacing(values, clock):
         if spacing is not None:
             return spacing
     step = calendars.most_are_neighbours(apart)
+    if clock.kind == "stamp" and (step is None or len(values) < MOST_THERE * _rows(values, step)):
+        pattern = calendars.of_pattern(values, clock)
+        if pattern is not None:
+            return None, pattern, _over_sessions(values, clock, pattern)
     return (step, None, None) if step else (None, None, min(FAR * int(np.median(apart)), 2 * LARGEST))
+
+
+def _rows(values, step):
+    """Count the rows of a grid from the first to the last of stamps (n,)."""
+    return (int(values[-1]) - int(values[0])) // step + 1
+
+
+def _over_sessions(values, clock, pattern):
+    """Return how many rows of a pattern ahead rows still follow, where whole sessions were missing; or None."""
+    row, _ = calendars.place(pattern, clock, values, int(values[0]))
+    jumps = row[1:] - row[:-1]
+    far = np.flatnonzero((jumps > 1) & (jumps <= 1 + len(pattern.at) * (7 if pattern.cycle == "day" else 1)))
+    whole = far[calendars.over_sessions(pattern, clock, values[far], values[far + 1])]
+    return int(jumps[whole].max()) if len(whole) else None
 
 
 def _apart(values):
@@ -136,7 +156,7 @@ def _of_work_days(values, days, clock):
         return None
     first, last = np.array([days[0], days[-1] + 1]).view("M8[D]")
     there = len(days) / max(1, np.busday_count(first, last, weekmask=seen.astype(int).tolist()))
-    if days[-1] - days[0] >= 7 * WEEKS and there >= MOST_THERE:
+    if days[-1] - days[0] >= 7 * CYCLES and there >= MOST_THERE:
         week = _week(tuple(seen.tolist()))
     elif len(days) > 5 and not seen[5:].any():
         week = pd.offsets.BDay()
@@ -160,9 +180,9 @@ def _of_work_hours(values, clock):
     span, weekends = int(days[-1] - days[0]), seen[5:].any()
     if rest or hours > 23 or ((time - begin) % hour).any() or span < 7:
         return None
-    if not seen.all() and (weekends or not seen[:5].all()) and span < 7 * WEEKS:
+    if not seen.all() and (weekends or not seen[:5].all()) and span < 7 * CYCLES:
         return None
-    week = seen if seen.all() or weekends or span >= 7 * WEEKS else np.arange(7) < 5
+    week = seen if seen.all() or weekends or span >= 7 * CYCLES else np.arange(7) < 5
     n, first, last = len(np.unique(days)), *np.array([days[0], days[-1] + 1]).view("M8[D]")
     usual = min(np.count_nonzero(time == begin), np.count_nonzero(time == end)) / n  # else daylight
     there = len(days) / max(1, hours * np.busday_count(first, last, weekmask=week.astype(int).tolist()))
@@ -188,10 +208,13 @@ def _hours_of_week(week, start, end):
     return pd.offsets.CustomBusinessHour(weekmask=mask, start=start, end=end)
 
 
-def _holidays(timeline, jumps):
-    """Return which jumps (m,) of rows of a frequency lead over holidays: whole days, where rows are hours."""
+def _holidays(timeline, jumps, before, after):
+    """Return which jumps (m,) of rows, from stamps to others, lead over holidays: whole days, or sessions of them."""
     if timeline.longest is None:
         return np.zeros(len(jumps), bool)
+    if isinstance(timeline.freq, calendars.Pattern):
+        whole = calendars.over_sessions(timeline.freq, timeline.clock, before, after)
+        return (jumps <= timeline.longest) & whole
     calendar = calendars.of_offset(timeline.freq)
     is_hours = calendar is not None and calendar.kind == "work hours"
     whole = (jumps - 1) % calendar.at[2] == 0 if is_hours else True
@@ -230,18 +253,52 @@ def irregular(timeline):
     return timeline is not None and timeline.n > 2 and timeline.step is None and timeline.freq is None
 
 
+def left_out(timeline, stamps):
+    """Return the cycle, "day" or "week", at the same times of which rows of a step's grid are missing; or None."""
+    step, values = timeline.step, stamps.values
+    if step is None or timeline.clock.kind != "stamp" or len(values) >= MOST_THERE * _rows(values, step):
+        return None
+    breaks = np.count_nonzero(_apart(values) > step)
+    for name, days in (("day", 1), ("week", 7)):
+        cycle = days * 86_400 * PER_SECOND[stamps.clock.unit]
+        cycles = (int(values[-1]) - int(values[0])) / cycle
+        if cycle % step or cycles < CYCLES or 2 * breaks < cycles:  # else single long gaps
+            continue
+        seen = np.bincount((values - values[0]) // step % (cycle // step), minlength=cycle // step)
+        if np.mean(seen < SELDOM * seen.max()) > 1 - MOST_THERE:
+            return name
+    return None
+
+
+def common_steps(stamps):
+    """Name the most common distances of stamps, in words."""
+    values, clock = stamps
+    apart, n = np.unique(_apart(values), return_counts=True)
+    most = np.argsort(-n, kind="stable")[:COMMON]
+    names = [_length(int(apart[k]), clock) for k in most]
+    return ", ".join(f"{name} ({n[k] / n.sum():.0%})" for name, k in zip(names, most))
+
+
+def _length(step, clock):
+    """Return the alias of a distance of stamps, or the number."""
+    if clock.kind == "int":
+        return str(step)
+    day = 86_400 * PER_SECOND[clock.unit]
+    length = (
+        pd.offsets.Day(step // day) if step % day == 0 else pd.Timedelta(np.timedelta64(step, clock.unit))
+    )
+    return pd.tseries.frequencies.to_offset(length).freqstr
+
+
 def spacing_name(timeline):
     """Describe the spacing of rows, in words and as an alias for ``resample`` (None where that has none)."""
     clock, step, freq = timeline.clock, timeline.step, timeline.freq
     if step is not None and clock.kind == "int":
         return str(step), None
     if step is not None:
-        day = 86_400 * PER_SECOND[clock.unit]
-        length = pd.Timedelta(np.timedelta64(step, clock.unit))
-        freq = pd.offsets.Day(step // day) if step % day == 0 else pd.tseries.frequencies.to_offset(length)
-    alias = freq.freqstr
-    has_name = isinstance(freq, pd.offsets.Tick) or type(freq) in calendars.NAMED
-    return alias, alias if has_name else None
+        alias = _length(step, clock)
+        return alias, alias
+    return freq.freqstr, freq.freqstr if type(freq) in calendars.NAMED else None
 
 
 # ---------------------------------------------------------------------------------------- where rows belong
@@ -390,7 +447,11 @@ def _missing(timeline, before, after):
     else:
         rows = np.ceil(FAR * (apart / timeline.longest)) - 1
     if timeline.longest is not None:
-        follows = apart <= timeline.longest if timeline.freq is None else _holidays(timeline, rows + 1)
+        follows = (
+            apart <= timeline.longest
+            if timeline.freq is None
+            else _holidays(timeline, rows + 1, before, after)
+        )
         rows = np.where(follows, 0, rows)
     return np.maximum(np.minimum(rows, LARGEST // 2).astype(np.int64), 0)
 
@@ -409,7 +470,7 @@ def gap_starts(stamps, timeline=None):
     else:
         row, _ = calendars.place(timeline.freq, timeline.clock, values, int(values[0]))
         jumps = row[1:] - row[:-1]
-        gaps = (jumps > 1) & ~_holidays(timeline, jumps)
+        gaps = (jumps > 1) & ~_holidays(timeline, jumps, values[:-1], values[1:])
     return np.flatnonzero(gaps) + 1
 
 
@@ -487,8 +548,11 @@ def row_before(timeline, stamp):
     """Return the stamp of the row before that of a stamp, of a timeline with a step or a frequency."""
     if timeline.step is not None:
         return stamp - timeline.step
+    if isinstance(timeline.freq, calendars.Pattern):
+        return calendars.before(timeline.freq, timeline.clock, stamp)
     clock = timeline.clock._replace(period=None, freq=None, shown=timeline.clock.unit)
-    return int((to_index(clock, np.array([stamp])) - timeline.freq).as_unit(clock.unit).asi8[0])
+    before = to_index(clock, np.array([stamp]))[0] - timeline.freq
+    return int(before.as_unit(clock.unit).to_datetime64().astype(np.int64))
 
 
 def extend(timeline, stamps):

@@ -1084,8 +1084,9 @@ def _calendar_periods(timeline):
         return [int(p) for p in rows if p == int(p)] + weekly
     if timeline.freq is None:
         return []
-    if isinstance(timeline.freq, (pd.offsets.BusinessDay, pd.offsets.CustomBusinessDay)):
-        return [int(work_periods(timeline.freq)["week"])]
+    work = work_periods(timeline.freq)
+    if work:
+        return [int(p) for p in work.values() if p == int(p)]
     names = {"M": 12, "Q": 4, "D": 7, "W": 52}
     name = timeline.freq.rule_code.removeprefix("B")
     return [names.get(name[0], 0) // timeline.freq.n]
