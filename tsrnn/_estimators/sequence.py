@@ -1112,10 +1112,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             learner = self._learner()
             explicit = X is None or isinstance(X, pd.DataFrame) or not learner.wants_inputs
             if not explicit or not learner.sees_y:
+                lags = "give output_lags='auto'" if hasattr(self, "output_lags") else "take NARXRegressor"
+                cure = "give" if learner.sees_y else f"{lags} and"
                 raise ValueError(
                     f"Found array with 0 feature(s) (shape=({n}, 0)) while a minimum of 1 is required by {name}. "
-                    "For a model of y alone take one with output_lags >= 1, such as NARXRegressor, and X=None, a "
-                    "DataFrame without columns or input_lags=()."
+                    f"For a model of y alone {cure} X=None, a DataFrame without columns or input_lags=()."
                 )
             self.n_features_in_ = 0
             if hasattr(self, "feature_names_in_"):
