@@ -39,7 +39,7 @@ from .._nets.ridge import (
 )
 from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
-from .._series.timeline import last_known
+from .._series.timeline import last_known, tells
 from .._series.units import Series, filled_width
 from .._training.losses import EXACT, ROUNDING, has_parabola, resolve_loss, reweighted, squared
 from .._training.monitor import progress
@@ -179,7 +179,8 @@ class ReservoirParameters(Declared):
         not go beyond twice the largest y.
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
-        without ``output_lags`` each of them counts a ten-thousandth, so that a start from zeros is nothing new.
+        without ``output_lags`` each of them counts a ten-thousandth, so that a start from zeros is nothing new. None of
+        sequences without names or stamps, since later ones start from zeros as well.
     random_state : int, RandomState or None, default=None
         For the reservoir and the noise.
     verbose : int, default=0
@@ -316,7 +317,8 @@ class Harvest:
 class ESNLearner(OfLags, Learner):
     """The parameters of an echo state network, parsed, and the solution for its readout.
 
-    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.
+    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.   anew : whether
+    later series begin as those of training do, from rest.
     """
 
     input_lags: tuple
@@ -326,6 +328,7 @@ class ESNLearner(OfLags, Learner):
     leaks: list
     loss: object
     forgetting: float | None
+    anew: bool = False
 
     @property
     def is_squared(self):
@@ -536,8 +539,10 @@ class ESNLearner(OfLags, Learner):
 
     def _weights(self, series, lead):
         """Weigh each row of each series."""
-        # Of states on the way from rest a readout would else know nothing, and answer anything.
-        share = WASHED if self.p.washout == "auto" and not self.output_lags else 0.0
+        share = 0.0
+        if self.p.washout == "auto" and (self.anew or not self.output_lags):
+            # Of states on the way from rest a readout would else know nothing, and answer anything.
+            share = 1.0 if self.anew else WASHED
         after, weights = sum(len(s.Y) for s in series), self._washed(series, lead, share)
         if not any(w.any() for w in weights):
             raise ValueError(
@@ -842,6 +847,11 @@ class EchoStateNetwork:
         return self._learns(self, *lags, sizes, radii, leaks, loss, forgetting)
 
     _learns = ESNLearner
+
+    def _for_y(self, learner, form, table):
+        """Return the learner; it knows whether the series are sequences without names or stamps."""
+        anew = table.form != "table" and not any(tells(part.stamps) for part in table.parts)
+        return replace(super()._for_y(learner, form, table), anew=anew)
 
     def _solution(self):
         """Return the loss, and the forgetting of recursive least squares or None; raise where they do not fit."""
