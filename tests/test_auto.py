@@ -18,6 +18,7 @@ import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from tsrnn._auto import blend, race, smoothing
 from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
+from tsrnn._auto.dynamics import UNSTATED
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
 from tsrnn._series import autoregression as ar
@@ -408,6 +409,52 @@ def test_update_without_y_takes_its_own_forecasts(alone):
     assert model.forecast(1).index[0] == DAYS[CUT + 3]
 
 
+GAP = 4
+
+
+def test_a_field_with_a_gap_is_the_far_end_of_a_longer_one():
+    clock = seasons.Calendar(1.0, (7,), N)
+    late, whole = make_field([block_of(WAVE)], clock, 5, GAP), make_field([block_of(WAVE)], clock, 5 + GAP)
+    np.testing.assert_array_equal(late.truth, whole.truth[:, GAP:])
+    for candidate in (Naive(1), Mean(), Smoothing(None, 7)):
+        far, made = candidate.backtest(late, range(3)), candidate.backtest(whole, range(3))
+        np.testing.assert_allclose(far, made[:, GAP:])
+    assert late.error(Naive(7).backtest(late, range(3))) == pytest.approx(
+        1.0, abs=0.05
+    )  # smoothed over steps
+
+
+def test_what_arrives_late_is_forecast_over():
+    """Members forecast from the last y that has arrived, and the first rows are dropped."""
+    missing = Y[:CUT].copy()
+    missing.iloc[-GAP:] = np.nan
+    model = quick(3, gap=GAP).fit(None, missing)
+    made, dynamics = model.forecast(3, level=80), model.fitted_.trained.dynamics
+    assert made.index.equals(DAYS[CUT : CUT + 3])
+    place = model.series_[None].past.memory
+    block, _ = dynamics._block(np.full((3, 1), UNSTATED), np.empty((0, 1)), place)
+    forecasts = [m.ahead(block, 0, np.array([len(place.Y) - GAP]), GAP + 3)[0, GAP:] for m in model.members_]
+    np.testing.assert_allclose(made["sold"], np.einsum("cho,cho->h", model.weights_, forecasts))
+    board = model.leaderboard_
+    near = quick(3).fit(None, Y[:CUT]).leaderboard_
+    assert board.loc["blend", "RMSE-1"] > near.loc["blend", "RMSE-1"]
+    full = backtest(model, None, Y, horizon=3, initial=CUT)
+    assert full.errors.loc[1, "RMSE"] == pytest.approx(board.loc["blend", "RMSE-1"], rel=0.4)
+
+
+def test_partial_fit_of_y_that_arrives_late():
+    """Rows given again are learnt once."""
+    late = quick(3, gap=GAP).fit(None, Y[:CUT].where(DAYS[:CUT] < DAYS[CUT - GAP]))
+    whole = late._unfitted().fit(None, Y.where(np.arange(N) < N - GAP))  # with the members of the same race
+    before = late.members_
+    late.partial_fit(None, Y[CUT - GAP :].where(DAYS[CUT - GAP :] < DAYS[N - GAP]))
+    for old, new, all_rows in zip(before, late.members_, whole.members_):
+        if hasattr(new, "fits"):
+            (old,), (new,), (all_rows,) = (m.fits for m in (old, new, all_rows))
+            assert not np.array_equal(new.model.a, old.model.a)
+            np.testing.assert_allclose(new.model.a, all_rows.model.a, rtol=1e-6)
+
+
 def test_partial_fit_learns(alone):
     model = pickle.loads(pickle.dumps(alone))
     before = [member.fits[0].model.a.copy() for member in model.members_ if hasattr(member, "fits")]
@@ -720,6 +767,7 @@ def test_plot(alone):
         ({"candidates": [LinearRegression]}, TypeError, "no estimator"),
         ({"time_budget": 0}, ValueError, "time_budget=0"),
         ({"missing": "mask"}, ValueError, "missing='mask'"),
+        ({"gap": -1}, ValueError, "gap=-1"),
         ({"target_bounds": (3, 1)}, ValueError, "swap them"),
         ({"random_state": -1}, ValueError, "random_state=-1"),
         ({"start": "here"}, ValueError, "start='here'"),

@@ -329,6 +329,7 @@ LATE_MODELS = {
     "encoder-decoder": tsrnn.EncoderDecoderRegressor(
         horizon=H, context=6, hidden_layer_sizes=(4,), max_iter=2, random_state=0, **LATE
     ),
+    "race": tsrnn.AutoForecaster(H, candidates=[], random_state=0, **LATE),
 }
 
 

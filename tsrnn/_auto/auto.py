@@ -1,6 +1,6 @@
 """One call for people with a series: candidates, a race, a blend, and every verb of the others.
 
-    y^(k + s) = sum_c w_cs f_c(k, s),    w_cs >= 0,  sum_c w_cs = 1
+    y^(k + G + s) = sum_c w_cs f_c(k, G + s),    w_cs >= 0,  sum_c w_cs = 1,    G = gap
 
 f_c are the members that ``race.py`` leaves, w_cs their weights by step (``blend.py``).  Members are functions of the
 rows before an origin and of the inputs known ahead; side by side they are a ``Dynamics`` (``dynamics.py``), which a
@@ -53,6 +53,12 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         Seconds of processor time, of the thread that fits. The candidates tried depend on counts of rows and weights,
         which stand for seconds on a slow core, so that the result is the same on any machine; only if the clock itself
         runs out are the others left out, with a warning.
+    gap : int, default=0
+        Rows by which the target arrives later than the inputs, such as 48 for hourly meters that are read out after two
+        days: the race is about the ``horizon`` rows after row t, from y up to t - gap, and so are all forecasts. The
+        last ``gap`` rows of y may be NaN in every verb, and are never looked at; nor are inputs there, but those known
+        ahead. Rows of X whose y has arrived since are given again: ``update`` and ``partial_fit`` (by their stamps)
+        take back up to ``gap`` rows seen, so one call with the last ``gap`` rows and the new ones brings both.
     missing : {"error", "hold", "mean"}, default="error"
         NaN in X raises, or is replaced by the last value known or by the training mean. NaN in y is always allowed.
     random_state : int, RandomState or None, default=None
@@ -112,6 +118,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     candidates: object = "auto"
     time_budget: float = 60
     verbose: int = 0
+    gap: int = 0
 
     scale: ClassVar = None
     target_transform: ClassVar = None
@@ -195,6 +202,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         check_number("horizon", self.horizon, 1, integer=True)
         check_number("time_budget", self.time_budget, 0, low_open=True)
         check_number("verbose", self.verbose, 0, integer=True)
+        check_number("gap", self.gap, 0, integer=True)
         check_word("missing", self.missing, MISSING)
         if isinstance(self.candidates, str):
             check_word("candidates", self.candidates, ("auto",))

@@ -2,7 +2,7 @@
 
 A candidate has a ``name``, its ``work`` (nominal seconds, from counts of rows and weights, never from a clock),
 
-    backtest(field, folds) -> (M, h, O)      forecasts at the field's origins, NaN for those of other folds
+    backtest(field, folds) -> (M, h, O)      forecasts behind the field's origins and gap, NaN for those of other folds
     learn(blocks, steps) -> member
 
 and a member
@@ -35,7 +35,7 @@ def by_folds(field, folds, forecasts):
 
     def of_stretch(f, i):
         origins = field.stretches[f][i].origins
-        return forecasts(f, i, origins) if f in folds else np.full((len(origins), field.horizon, O), np.nan)
+        return forecasts(f, i, origins) if f in folds else np.full((len(origins), field.steps, O), np.nan)
 
     return field.together(of_stretch)
 
@@ -75,7 +75,7 @@ class Naive:
     def backtest(self, field, folds):
         """As at the head."""
         return by_folds(
-            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.horizon)
+            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.steps)
         )
 
     def learn(self, blocks, steps):
@@ -101,7 +101,7 @@ class Mean:
     def backtest(self, field, folds):
         """As at the head."""
         return by_folds(
-            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.horizon)
+            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.steps)
         )
 
     def learn(self, blocks, steps):
@@ -231,7 +231,7 @@ class Smoothing:
 
     def backtest(self, field, folds):
         """As at the head."""
-        grid, h = smoothing.grid(self.period), field.horizon
+        grid, h = smoothing.grid(self.period), field.steps
         chosen = {}
         for i, block in enumerate(field.blocks):
             cuts = [fold[i].cut for fold in field.stretches]
@@ -335,9 +335,9 @@ class Net:
 
     def backtest(self, field, folds):
         """As at the head."""
-        members = {f: self.learn(learnt_before(field, f), field.horizon) for f in folds}
+        members = {f: self.learn(learnt_before(field, f), field.steps) for f in folds}
         return by_folds(
-            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.horizon)
+            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.steps)
         )
 
 
@@ -402,9 +402,9 @@ class Foreign:
 
     def backtest(self, field, folds):
         """As at the head."""
-        members = {f: self.learn(learnt_before(field, f), field.horizon) for f in folds}
+        members = {f: self.learn(learnt_before(field, f), field.steps) for f in folds}
         return by_folds(
-            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.horizon)
+            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.steps)
         )
 
     def learn(self, blocks, steps):

@@ -1,6 +1,6 @@
 """The members of a race as one ``Dynamics``: side by side, blended with weights for each step.
 
-    y^(k + s) = r sum_c w_cs f_c(k, s),    w_cs >= 0,  sum_c w_cs = 1
+    y^(k + G + s) = r sum_c w_cs f_c(k, G + s),    w_cs >= 0,  sum_c w_cs = 1,    G : rows by which y arrives late
 
 Members f_c see y in units r of its series, the calendar, and inputs; each looks back as far as it needs on the last
 rows, which are the memory.  A model's inputs are those of the user and, last, the time of the row: seconds
@@ -103,6 +103,7 @@ class Blend(Direct):
     reading : how rows become blocks.   lags : of y, of the best autoregression.   looks_back : rows of a memory.
     level : (O,), mean of y in units of its series.   inputs : (F,), their mean.   scale : (O,), a usual unit; None
     where there is one series, whose unit is 1.   low, high : (O,), in units of its series, which no forecast leaves.
+    gap : rows by which y arrives later than the inputs; as many last rows of a memory may be taken back.
     """
 
     members: tuple
@@ -115,6 +116,7 @@ class Blend(Direct):
     scale: np.ndarray | None
     low: np.ndarray
     high: np.ndarray
+    gap: int = 0
 
     whole_errors = True
     cure = "Look for inputs far from those in training, or give target_bounds."
@@ -186,7 +188,7 @@ class Blend(Direct):
 
     def _constant(self, level, x):
         """Repeat a level (O,) and inputs x (F,) over enough rows for lags and seasons."""
-        n = min(self.looks_back, 1 + max(self.lags) + max((1, *self.reading.calendar.seasons)))
+        n = min(self.looks_back, 1 + max(self.lags) + max((1, *self.reading.calendar.seasons)) + self.gap)
         return Rows(np.tile(x, (n, 1)), np.tile(level, (n, 1)), None, 0)
 
     def unit(self, memory):
@@ -194,6 +196,11 @@ class Blend(Direct):
         if self.scale is None:
             return 1.0
         return self.scale if memory.scale is None else memory.scale
+
+    def taken_back(self, memory, n):
+        """Return the memory before the last n <= gap rows of it."""
+        X, Y, times = (None if v is None else v[: len(v) - n] for v in memory[:3])
+        return memory._replace(X=X, Y=Y, times=times, n=memory.n - n)
 
     # ---------------------------------------------------------------------------------- following
 
@@ -250,16 +257,17 @@ class Blend(Direct):
         block, unit = self._block(X[: last + steps], Y[:last], memory)
         for m in range(0, len(first), BLOCK):
             rows = slice(m, min(m + BLOCK, len(first)))
-            forecasts = self.blended(block, memory.number, len(memory.Y) + first[rows], steps) * unit
+            origins = np.maximum(len(memory.Y) + first[rows] - self.gap, 0)
+            forecasts = self.blended(block, memory.number, origins, steps) * unit
             yield rows, np.ascontiguousarray(forecasts.swapaxes(0, 1))
 
     def blended(self, block, number, origins, steps):
-        """Blend the members' forecasts from origins (M,) of a block, (M, steps, O), in its units."""
+        """Blend the members' forecasts of the rows after the gap after origins (M,) of a block, (M, steps, O)."""
         step = np.minimum(np.arange(steps), self.horizon - 1)
         total, weight = 0.0, 0.0
         with one_thread:
             for member, w in zip(self.members, self.weights):
-                forecasts = member.ahead(block, number, origins, steps)
+                forecasts = member.ahead(block, number, origins, self.gap + steps)[:, self.gap :]
                 share = np.where(np.isfinite(forecasts), w[step], 0.0)
                 total = total + share * np.clip(np.nan_to_num(forecasts), self.low, self.high)
                 weight = weight + share

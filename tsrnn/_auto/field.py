@@ -2,8 +2,9 @@
 
     error of a candidate = mean over steps s of  (RMSE_s / RMSE_s of naive + MAE_s / MAE_s of naive) / 2
 
-over all origins of all stretches, errors in units of the naive RMSE of their stretch, so that one wild stretch does not
-decide alone; naive is persistence or the seasonal naive, whichever errs less on the whole.
+over all origins of all stretches and the h steps after the G rows (``gap``) whose y has not arrived, errors in units of
+the naive RMSE of their stretch, so that one wild stretch does not decide alone; naive is persistence or the seasonal
+naive, whichever errs less on the whole.
 """
 
 from functools import cached_property
@@ -78,7 +79,7 @@ class Field(NamedTuple):
 
     blocks : list of Block.   stretches : for each fold, for each block, a ``Stretch``.   truth : (M, h, O), measured y,
     fold by fold, block by block.   unit : (M, h, O), of errors.   naive : errors of naive forecasts by step, in these
-    units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.
+    units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.   gap : G, rows before the first step.
     """
 
     blocks: list
@@ -90,12 +91,18 @@ class Field(NamedTuple):
     horizon: int
     clock: Calendar
     best_naive: Any
+    gap: int = 0
+
+    @property
+    def steps(self):
+        """Return how many rows candidates forecast from an origin."""
+        return self.gap + self.horizon
 
     def together(self, forecasts):
-        """Concatenate ``forecasts(fold, block number) -> (m, h, O)`` over all origins, (M, h, O)."""
+        """Concatenate ``forecasts(fold, block number) -> (m, steps, O)`` of all origins, without the gap, (M, h, O)."""
         folds = enumerate(self.stretches)
         at = [(f, i) for f, fold in folds for i, stretch in enumerate(fold) if len(stretch.origins)]
-        return np.concatenate([forecasts(f, i) for f, i in at])
+        return np.concatenate([forecasts(f, i)[:, self.gap :] for f, i in at])
 
     @property
     def n_held(self):
@@ -125,10 +132,10 @@ def naive_forecasts(block, origins, steps, period):
     return U[np.maximum(rows, 0)]
 
 
-def make_field(blocks, clock, horizon, seed=0):
+def make_field(blocks, clock, horizon, gap=0, seed=0):
     """Lay out a ``Field`` of blocks; raises ValueError where no stretch has an origin."""
     rng = np.random.default_rng(seed)
-    cuts = [_cuts(len(block), horizon) for block in blocks]
+    cuts = [_cuts(len(block), gap + horizon) for block in blocks]
     n_folds = max(map(len, cuts))
     total = sum(b - a for of_block in cuts for a, b in of_block)
     share = min(1.0, MOST_ORIGINS / max(total, 1))
@@ -139,20 +146,20 @@ def make_field(blocks, clock, horizon, seed=0):
             f"y has {max(map(len, blocks))} rows, too few to compare forecasts of horizon={horizon}: give more rows or "
             "a shorter horizon."
         )
-    at = [(block, origins[:, None] + np.arange(horizon)) for block, origins in chosen]
+    at = [(block, origins[:, None] + gap + np.arange(horizon)) for block, origins in chosen]
     truth = np.concatenate(
         [np.where(block.known[rows], block.levels(None)[rows], np.nan) for block, rows in at]
     )
     wrong = {}
     for period in {1, *clock.seasons}:
-        forecasts = np.concatenate([naive_forecasts(block, o, horizon, period) for block, o in chosen])
-        wrong[period] = forecasts - truth
+        forecasts = np.concatenate([naive_forecasts(block, o, gap + horizon, period) for block, o in chosen])
+        wrong[period] = forecasts[:, gap:] - truth
     best = min(wrong, key=lambda p: errors_by_step(wrong[p]).mean())
     folds = [np.full(len(s.origins), f) for f, fold in enumerate(stretches) for s in fold if len(s.origins)]
     folds = np.concatenate(folds)
     unit = _units(wrong[best], folds, TINY * max(np.nanmax(np.abs(truth), initial=0.0), 1e-100))
     naive = np.maximum([_smoothed(v) for v in errors_by_step(wrong[best] / unit)], TINY)
-    return Field(blocks, stretches, truth, unit, naive, folds, horizon, clock, best)
+    return Field(blocks, stretches, truth, unit, naive, folds, horizon, clock, best, gap)
 
 
 def _units(wrong, folds, least):

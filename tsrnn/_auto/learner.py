@@ -80,11 +80,12 @@ class RaceLearner(Learner):
         reading = self._reading(Ys)
         times = [reading.times(s.X[:, -1]) for s in series]
         blocks = [reading.block(s.X[:, :-1], Y, at, weight=s.w) for s, Y, at in zip(series, Ys, times)]
-        reach = max(1, min(int(self.p.horizon), max(map(len, blocks)) // 3))
+        reach = max(1, min(int(self.p.horizon), max(map(len, blocks)) // 3 - int(self.p.gap)))
         # Threads of OpenMP spin while they wait: where another process has a core, two take minutes for a second.
         with threadpool_limits(1, user_api="openmp"):
             entered, weights, lags, raced = self._planned() if self.plan else self._raced(blocks, reach)
-            members = tuple(candidate.learn(blocks, raced.reach) for candidate in entered)
+            steps = int(self.p.gap) + raced.reach
+            members = tuple(candidate.learn(blocks, steps) for candidate in entered)
         dynamics = self._blend(members, weights, reading, lags, Ys, scales, mean)
         n = dynamics.looks_back
         ends = [
@@ -130,10 +131,11 @@ class RaceLearner(Learner):
         step = np.minimum(np.arange(int(self.p.horizon)), weights.shape[1] - 1)
         season = max((1, *reading.calendar.seasons))
         furthest = max([max(lags), *(member.lead for member in members)])
-        looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE)
+        gap = int(self.p.gap)
+        looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE) + 2 * gap
         limits, scale = _range_of(Ys), np.median(scales, axis=0) if self.several else None
         level = _level_of([Y[-looks_back:] for Y in Ys])
-        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits
+        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits, gap
         return Blend(weights[:, step].ravel(), members, len(step), *rows)
 
     # ---------------------------------------------------------------------------------- the race
@@ -147,7 +149,7 @@ class RaceLearner(Learner):
         """Run a race on blocks; returns candidates, weights, lags and report."""
         p, O = self.p, blocks[0].Y.shape[1]
         try:
-            field = make_field(race.sample(blocks), blocks[0].clock, reach)
+            field = make_field(race.sample(blocks), blocks[0].clock, reach, int(p.gap))
         except ValueError:
             return self._without_race(reach, O)
         n_rows = max(0, sum(map(len, blocks)) - race.FREE_ROWS)
@@ -215,7 +217,7 @@ def _made(field, result):
             if len(at):
                 rows.append(leap + at - at[0])
                 last.append(block.levels(None)[np.maximum(at - 1, 0)])
-                leap = rows[-1][-1] + 1 + field.horizon
+                leap = rows[-1][-1] + 1 + field.steps
     return Made(np.concatenate(rows), result.honest, field.truth - result.honest, np.concatenate(last))
 
 

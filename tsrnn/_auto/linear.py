@@ -355,14 +355,14 @@ class Search:
         fits = fit_many(field.blocks, recipe, o, self.cuts, penalties)
         if rectify is not None:
             fits = [
-                rectified(of_fold[0], field.blocks, o, cuts, field.horizon, rectify)
+                rectified(of_fold[0], field.blocks, o, cuts, field.steps, rectify)
                 for of_fold, cuts in zip(fits, self.cuts)
             ]
         best = None
         for k, _ in enumerate(fits[0]):
             forecasts = field.together(
                 lambda f, i, k=k: forecast(
-                    fits[f][k], field.blocks[i], i, o, field.stretches[f][i].origins, field.horizon
+                    fits[f][k], field.blocks[i], i, o, field.stretches[f][i].origins, field.steps
                 )[..., None]
             )[..., 0]
             chosen = recipe._replace(penalty=(penalties or (recipe.penalty,))[k if rectify is None else 0])
@@ -379,7 +379,7 @@ class Search:
         first_cut = max(self.cuts[0])
         seasons = field.clock.seasons
         Y = [block.Y[:, o : o + 1] for block in blocks]
-        sets = propose_lags(Y, seasons, first_cut, field.horizon)
+        sets = propose_lags(Y, seasons, first_cut, field.steps)
         pointwise = propose_pointwise(Y, seasons)
         inputs = (0,) if blocks[0].ahead.shape[1] else ()
         start = Recipe(

@@ -229,7 +229,7 @@ def _nets(field, recipes, candidates, random_state):
 
     n_rows = sum(map(len, field.blocks))
     O = field.truth.shape[2]
-    pairs = O * min(PAIRS, n_rows * field.horizon)
+    pairs = O * min(PAIRS, n_rows * field.steps)
     recipe = recipes[0]
     target = [] if recipe.pointwise is None else [recipe.pointwise]
     D = field.blocks[0].calendar(1).shape[1] + field.blocks[0].ahead.shape[1]

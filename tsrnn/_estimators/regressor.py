@@ -22,6 +22,7 @@ from .._series.rows import future_index, gather
 from .._series.scaling import LogLink
 from .._series.seasons import index_of as stamps_index
 from .._series.targets import resolve_bounds, resolve_target
+from .._series.timeline import last_known
 from .._series.units import in_own, meet
 from .._training.losses import has_log_link, resolve_loss
 from .._training.monitor import progress
@@ -764,7 +765,8 @@ def _last_level(fitted, key):
     """Return the last level (O,) of a series that has arrived."""
     gap, place = fitted.trained.dynamics.gap, fitted.series.get(key)
     if gap and place is not None:
-        return fitted.units.y.inverse(place.past.memory.Y[-1 - gap])
+        known = fitted.units.y.inverse(place.past.memory.Y[:-gap])
+        return last_known(np.concatenate([fitted.units.level[None], known]), 1)[-1]
     return fitted.errors.last.get(key, fitted.units.level)
 
 
