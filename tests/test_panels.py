@@ -624,8 +624,17 @@ def test_errors():
         (lambda: model.fit([X for X, _ in OLD.values()], arrays[1]), "y must be a list of 3"),
         (
             lambda: model.fit(None, [[1.0, 2.0], [1.0]]),
-            r"y is a list of lists .* \[np.asarray\(one\) for one in y\]",
+            r"y is a list of lists .* \[np.asarray\(s\) for s in y\]",
         ),
+        (
+            lambda: model.fit([np.zeros(3), np.zeros(4)], [0.0, 1.0]),
+            r"X is a list of ndarrays .* np.reshape\(s",
+        ),
+        (
+            lambda: model.fit([list("abba"), list("abc")], [0.0, 1.0]),
+            r"X is a list of lists .* np.reshape\(s",
+        ),
+        (lambda: model.fit(["abba", "abc"], [0.0, 1.0]), "X is text: give an array a sequence"),
         (
             lambda: model.fit([X for X, _ in OLD.values()], [y for _, y in OLD.values()][:2]),
             "y must be a list of 3",

@@ -469,14 +469,22 @@ def _check_has_rows(name, v):
 
 
 def _check_equally_long(name, v):
-    """Raise for a list of lists of different lengths, which is neither rows nor a list of series."""
-    if not isinstance(v, (list, tuple)) or not all(isinstance(row, (list, tuple)) for row in v):
+    """Raise for what is neither rows nor a list of series: lists of different lengths, texts."""
+    if isinstance(v, str) or (isinstance(v, (list, tuple)) and len(v) and all(isinstance(s, str) for s in v)):
+        if name == "X":
+            raise ValueError(
+                "X is text: give an array a sequence, one symbol a row, such as [np.reshape(list(s), (-1, 1)) for s in X]."
+            )
+        return
+    if not isinstance(v, (list, tuple)) or not all(isinstance(row, (list, tuple, np.ndarray)) for row in v):
         return
     lengths = sorted({len(row) for row in v})
     if len(lengths) > 1:
+        deep = all(np.ndim(one) or isinstance(one, (list, tuple)) for row in v for one in row)
+        series = "np.asarray(s)" if deep or name == "y" else "np.reshape(s, (-1, 1))"
         raise ValueError(
-            f"{name} is a list of lists of different lengths ({lengths[0]} to {lengths[-1]}): a list of lists holds "
-            f"rows, a list of arrays series; give [np.asarray(one) for one in {name}]."
+            f"{name} is a list of {type(v[0]).__name__}s of different lengths ({lengths[0]} to {lengths[-1]}), which are "
+            f"no rows; a list of arrays (n_timesteps, n_features) holds series: give [{series} for s in {name}]."
         )
 
 
