@@ -473,7 +473,8 @@ def _check_equally_long(name, v):
     if isinstance(v, str) or (isinstance(v, (list, tuple)) and len(v) and all(isinstance(s, str) for s in v)):
         if name == "X":
             raise ValueError(
-                "X is text: give an array a sequence, one symbol a row, such as [np.reshape(list(s), (-1, 1)) for s in X]."
+                "X is text: give an array a sequence, one symbol a row, such as "
+                "[np.reshape(list(s), (-1, 1)) for s in X]."
             )
         return
     if not isinstance(v, (list, tuple)) or not all(isinstance(row, (list, tuple, np.ndarray)) for row in v):
@@ -483,8 +484,8 @@ def _check_equally_long(name, v):
         deep = all(np.ndim(one) or isinstance(one, (list, tuple)) for row in v for one in row)
         series = "np.asarray(s)" if deep or name == "y" else "np.reshape(s, (-1, 1))"
         raise ValueError(
-            f"{name} is a list of {type(v[0]).__name__}s of different lengths ({lengths[0]} to {lengths[-1]}), which are "
-            f"no rows; a list of arrays (n_timesteps, n_features) holds series: give [{series} for s in {name}]."
+            f"{name} is a list of {type(v[0]).__name__}s of different lengths ({lengths[0]} to {lengths[-1]}), which "
+            f"are no rows; a list of arrays (n_timesteps, n_features) holds series: give [{series} for s in {name}]."
         )
 
 
