@@ -39,14 +39,15 @@ from .._nets.ridge import (
 )
 from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
-from .._series.timeline import last_known, tells
+from .._series.timeline import last_known
 from .._series.units import Series, filled_width
 from .._training.losses import EXACT, ROUNDING, has_parabola, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 from .._values import kept
 
 
-WASHOUT, WASHED = 100, 1e-4  # first steps of a long series, and what each counts, with "auto"
+WASHOUT = 100  # first steps of a long series, with "auto"
+WASHED = 1e-4, 1e-2  # what each counts: of one series, and of several, since others may come
 UNITS, RADIUS = 300, 0.9  # of a reservoir, by default
 REACHED = 10  # units, at least, that an input reaches
 SCALING = {
@@ -179,8 +180,8 @@ class ReservoirParameters(Declared):
         not go beyond twice the largest y.
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
-        without ``output_lags`` each of them counts a ten-thousandth, so that a start from zeros is nothing new. None of
-        sequences without names or stamps, since later ones start from zeros as well.
+        without ``output_lags`` each of them counts a ten-thousandth, or of several series a hundredth, so that a start
+        from zeros is nothing new.
     random_state : int, RandomState or None, default=None
         For the reservoir and the noise.
     verbose : int, default=0
@@ -317,8 +318,7 @@ class Harvest:
 class ESNLearner(OfLags, Learner):
     """The parameters of an echo state network, parsed, and the solution for its readout.
 
-    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.   anew : whether
-    later series begin as those of training do, from rest.
+    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.
     """
 
     input_lags: tuple
@@ -328,7 +328,6 @@ class ESNLearner(OfLags, Learner):
     leaks: list
     loss: object
     forgetting: float | None
-    anew: bool = False
 
     @property
     def is_squared(self):
@@ -539,10 +538,8 @@ class ESNLearner(OfLags, Learner):
 
     def _weights(self, series, lead):
         """Weigh each row of each series."""
-        share = 0.0
-        if self.p.washout == "auto" and (self.anew or not self.output_lags):
-            # Of states on the way from rest a readout would else know nothing, and answer anything.
-            share = 1.0 if self.anew else WASHED
+        # Of states on the way from rest a readout would else know nothing, and answer anything.
+        share = WASHED[len(series) > 1] if self.p.washout == "auto" and not self.output_lags else 0.0
         after, weights = sum(len(s.Y) for s in series), self._washed(series, lead, share)
         if not any(w.any() for w in weights):
             raise ValueError(
@@ -847,11 +844,6 @@ class EchoStateNetwork:
         return self._learns(self, *lags, sizes, radii, leaks, loss, forgetting)
 
     _learns = ESNLearner
-
-    def _for_y(self, learner, form, table):
-        """Return the learner; it knows whether the series are sequences without names or stamps."""
-        anew = table.form != "table" and not any(tells(part.stamps) for part in table.parts)
-        return replace(super()._for_y(learner, form, table), anew=anew)
 
     def _solution(self):
         """Return the loss, and the forgetting of recursive least squares or None; raise where they do not fit."""
