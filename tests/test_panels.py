@@ -628,11 +628,11 @@ def test_errors():
         ),
         (
             lambda: model.fit([np.zeros(3), np.zeros(4)], [0.0, 1.0]),
-            r"X is a list of ndarrays .* np.reshape\(s",
+            r"X is a list of ndarrays .*np.reshape\(s",
         ),
         (
             lambda: model.fit([list("abba"), list("abc")], [0.0, 1.0]),
-            r"X is a list of lists .* np.reshape\(s",
+            r"X is a list of lists .*np.reshape\(s",
         ),
         (lambda: model.fit(["abba", "abc"], [0.0, 1.0]), "X is text: give an array a sequence"),
         (
