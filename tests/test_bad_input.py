@@ -623,6 +623,8 @@ def test_bad_future(model):
         "too short": (later.iloc[:4], ["X_future", "4 rows", "needs 5"]),
         "overlaps": (FRAME.iloc[-10:], ["X_future begins at", str(HOURS[-10]), str(HOURS[-1]), "update"]),
         "begins late": (later.iloc[2:], ["X_future begins at", str(later.index[2]), "update"]),
+        "columns swapped": (later.iloc[:5, ::-1], ["X_future", "same order"]),
+        "unknown values": (later * np.nan, ["X_future", "contains NaN"]),
         "one twice": (later.iloc[[0, 1, 1, 2, 3]], ["twice"]),
         "a hole": (later.iloc[[0, 1, 3, 4, 5, 6]], ["X_future", "gap", str(later.index[3])]),
     }

@@ -15,7 +15,15 @@ from sklearn.metrics import r2_score
 
 from .._check import check_number
 from .._series import timeline as timelines
-from .._series.checks import MOST_STEPS, check_measured, check_outputs, check_start, check_steps, check_y
+from .._series.checks import (
+    MOST_STEPS,
+    about,
+    check_measured,
+    check_outputs,
+    check_start,
+    check_steps,
+    check_y,
+)
 from .._series.choices import choose_transform
 from .._series.lags import is_auto
 from .._series.rows import future_index, gather
@@ -610,7 +618,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         needed = self._needed(fitted, steps)
         if needed:
             table = table.first(needed)  # what no lag looks at may hold anything
-        X = self._check_X(table.X, None, reset=False, looked_at=needed > 0)
+        with about("X_future"):
+            X = self._check_X(table.X, None, reset=False, looked_at=needed > 0)
         X = as_wide_as(fitted, self._beside(X if needed else np.zeros_like(X), table.parts))
         for part in table.parts:
             yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
