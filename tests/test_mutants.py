@@ -685,7 +685,7 @@ def test_ridge_its_error_and_its_evidence(bias, rng):
         return 60 * np.log(J).sum() + 2 * spread
 
     for alpha in (0.01, 3.0):
-        assert _ridge._minus_evidence(normal, alpha, bias) == pytest.approx(minus_evidence(alpha), rel=1e-10)
+        assert normal.minus_evidence(alpha, bias) == pytest.approx(minus_evidence(alpha), rel=1e-10)
     found = np.log10(_ridge.likely_alpha([normal], bias))
     grid = np.log10(np.trace(Z.T @ Z) / 6) + np.linspace(-14, 4, 721)
     best = grid[np.argmin([minus_evidence(10**a) for a in grid])]
@@ -719,7 +719,7 @@ def test_little_noise_wants_a_small_penalty(rng):
     Y = Z @ np.ones((5, 1)) + 1e-4 * rng.normal(size=(60, 1))
     normal = normal._replace(ZY=Z.T @ Y, yy=np.sum(Y * Y, axis=0))
     decades = np.linspace(-10, -5, 201)
-    best = decades[np.argmin([_ridge._minus_evidence(normal, 10**d, True) for d in decades])]
+    best = decades[np.argmin([normal.minus_evidence(10**d, True) for d in decades])]
     assert np.log10(_ridge.likely_alpha([normal], True)) == pytest.approx(best, abs=0.15)
 
 
@@ -736,13 +736,13 @@ def test_decades_between_which_the_penalty_is_sought(monkeypatch, rng):
 def test_what_has_no_evidence(rng):
     normal, _, _ = normal_equations(rng, 4, 1)
     nothing = normal._replace(ZY=0 * normal.ZY, yy=0 * normal.yy)
-    assert _ridge._minus_evidence(nothing, 2.0, True) == -2.0  # the greatest alpha
+    assert nothing.minus_evidence(2.0, True) == -2.0  # the greatest alpha
     exact = normal._replace(ZY=normal.ZZ[:, [1]], yy=normal.ZZ[1, 1] * np.ones(1))
-    assert _ridge._minus_evidence(exact, 1e-30, True) == np.inf
+    assert exact.minus_evidence(1e-30, True) == np.inf
     tiny = exact._replace(ZY=1e-3 * exact.ZY, yy=1e-6 * exact.yy)
-    assert _ridge._minus_evidence(tiny, 1e-30, True) == np.inf
+    assert tiny.minus_evidence(1e-30, True) == np.inf
     singular = normal._replace(ZZ=np.ones((4, 4)) - 2 * np.eye(4))
-    assert _ridge._minus_evidence(singular, 1e-30, True) == np.inf
+    assert singular.minus_evidence(1e-30, True) == np.inf
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -812,7 +812,8 @@ def test_tridiagonal_systems(rng):
     expected = [np.linalg.solve(s * T + a * np.eye(7), r) for s, a, r in zip(share, alpha, R.T)]
     _ridge.substitute(pivot, lower, R)
     np.testing.assert_allclose(R, np.transpose(expected), rtol=1e-11)
-    Q, d, e = _ridge._tridiagonal(np.ascontiguousarray(T[::2, ::2] + 1))
+    (reflectors, tau), d, e = _ridge.tridiagonal(np.ascontiguousarray(T[::2, ::2] + 1))
+    Q = _ridge._orthogonal(reflectors, tau)
     np.testing.assert_allclose(Q @ (np.diag(d) + np.diag(e, 1) + np.diag(e, -1)) @ Q.T, T[::2, ::2] + 1)
     np.testing.assert_allclose(Q.T @ Q, np.eye(4), atol=1e-13)
 

@@ -14,8 +14,8 @@ from .._check import check_number
 from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
-from .._nets.delay_linear import likely_penalty, ridge
-from .._nets.delay_loss import Alike, WindowLoss
+from .._nets.delay_linear import ridge
+from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
 from .._series.lags import parse_lags
 from .._training.losses import squared
@@ -26,7 +26,7 @@ from .errors import with_errors
 
 @kept("linear carry")
 class LinearCarry(NamedTuple):
-    """Sums over all rows learnt from: normal equations of outputs of which the same rows count, and the penalty."""
+    """Sums over all rows learnt from: what they say of outputs of which the same rows count, and the penalty."""
 
     sums: tuple
     alpha: float
@@ -60,16 +60,12 @@ class LinearLearner(DelayLearner):
 
     def fade(self, trained, share):
         """Return what was learnt, whose sums count for so much less."""
-        sums = (
-            Alike(a.outputs, share * a.A, share * a.c, share * a.yy, share * a.weight)
-            for a in trained.carry.sums
-        )
-        return trained._replace(carry=trained.carry._replace(sums=tuple(sums)))
+        sums = tuple(alike.scaled(share) for alike in trained.carry.sums)
+        return trained._replace(carry=trained.carry._replace(sums=sums))
 
     def _solved(self, net, sums, mean):
         """Solve sums; returns ``Trained``."""
-        alpha = likely_penalty(sums) if self.p.alpha == "auto" else float(self.p.alpha)
-        theta, sse = ridge(net, sums, alpha)
+        theta, sse, alpha = ridge(net, sums, None if self.p.alpha == "auto" else float(self.p.alpha))
         weight = sum(alike.weight * len(alike.outputs) for alike in sums)
         curve = [float((sse + alpha * np.sum(net.views(theta)[-1].W ** 2)) / (2 * weight))]
         return Trained(
@@ -81,19 +77,13 @@ class LinearLearner(DelayLearner):
 
 
 def _added(sums, new):
-    """Add two tuples of ``Alike``, over different rows."""
+    """Add two tuples of ``Alike`` or ``Rows``, over different rows."""
     if [a.outputs.tolist() for a in sums] == [a.outputs.tolist() for a in new]:
-        return tuple(
-            Alike(a.outputs, a.A + b.A, a.c + b.c, a.yy + b.yy, a.weight + b.weight)
-            for a, b in zip(sums, new)
-        )
-    old, latest = ({int(o): (a, k) for a in side for k, o in enumerate(a.outputs)} for side in (sums, new))
-    merged = []
-    for o, (a, i) in sorted(old.items()):
-        b, k = latest[o]
-        c, yy = a.c[:, i : i + 1] + b.c[:, k : k + 1], a.yy[i : i + 1] + b.yy[k : k + 1]
-        merged.append(Alike(np.array([o]), a.A + b.A, c, yy, a.weight + b.weight))
-    return tuple(merged)
+        return tuple(a + b for a, b in zip(sums, new))
+    old, latest = (
+        {int(o): a.of(slice(k, k + 1)) for a in side for k, o in enumerate(a.outputs)} for side in (sums, new)
+    )
+    return tuple(old[o] + latest[o] for o in sorted(old))
 
 
 class ARXRegressor(SequenceRegressor):

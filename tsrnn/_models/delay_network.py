@@ -17,7 +17,15 @@ from .._estimators.sequence import but
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, abreast, make_plan
-from .._nets.delay_linear import SHARES, blend, likely_penalty, ridge, trusted_share
+from .._nets.delay_linear import (
+    SHARES,
+    LinearInformation,
+    assimilate_linear,
+    blend,
+    linear_information,
+    ridge,
+    trusted_share,
+)
 from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
@@ -32,7 +40,6 @@ from .._nets.dynamics import (
 from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, n_more, pooled
 from .._nets.symbols import Embedding, check_embedding, settled
 from .._training.initial import glorot
-from .._training.least_squares import solve
 from .._training.losses import check_open_loop, has_kinks, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
@@ -147,17 +154,6 @@ class Made(NamedTuple):
     net: object
     theta: np.ndarray
     decay: np.ndarray
-
-
-@kept("linear information")
-class LinearInformation(NamedTuple):
-    """What the rows learnt from say of each output of a large linear net.
-
-    A : (F + 1, F + 1), Z'Z of a row on average, bias last.   weight : (O,), sum over the rows of each output.
-    """
-
-    A: np.ndarray
-    weight: np.ndarray
 
 
 @kept("delay network's carry")
@@ -293,7 +289,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
         sums = tuple(loss.normal_equations(np.zeros(net.size)))
-        theta, sse = ridge(net, sums, p.alpha)
+        theta, sse, _ = ridge(net, sums, p.alpha)
         near = [_around_held(s, net.lead) for s in series if s.held.any()]
         validate = self._validation(net, near, [open_loop(net)]) if p.early_stopping and near else None
         with progress(p.verbose, f"{type(p).__name__}, open loop", 1) as tell:
@@ -302,7 +298,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         if _is_small(net, series):
             information = self._information(Made(net, theta, loss.decay), _nothing_held(series))
         else:
-            information = _linear_information(net, sums)
+            information = linear_information(net, sums)
         dynamics = DelayDynamics(theta, net, mean, self.input_lag)
         return Trained(dynamics, *curves([monitor]), Carry(None, information), stages=stages_of([monitor]))
 
@@ -359,8 +355,8 @@ class DelayLearner(Embedding, OfLags, Learner):
         """(W, b) of the linear model of the rows that are not held back, and its penalty, that of most evidence."""
         loss = WindowLoss(linear, series, *open_loop(linear), 0.0, np.float64)
         sums = tuple(loss.normal_equations(np.zeros(linear.size)))
-        alpha = likely_penalty(sums)
-        return linear.views(ridge(linear, sums, alpha)[0])[-1], alpha
+        theta, _, alpha = ridge(linear, sums)
+        return linear.views(theta)[-1], alpha
 
     def _hasty(self):
         """The learner of all nets of a mean but the first, with less patience: most iterations of a net are patience.
@@ -581,7 +577,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         if isinstance(information, LinearInformation):
             loss = self._loss(net, known, open_loop(net), 0.0)
             if loss.n:
-                theta, information = _assimilate_linear(loss, net, theta, information, self.p.alpha)
+                theta, information = assimilate_linear(loss, net, theta, information, self.p.alpha)
         elif information is not None and not self.learns_rows():
             loss = self._loss(net, known, open_loop(net), 0.0)
             if loss.n:
@@ -612,39 +608,6 @@ def open_loop(net):
     """(steps, closed) for open loop: one row at a time, or enough to share the lead of hidden layers."""
     lead = int(net.layers[0, kernels.LEAD])
     return (1 if lead == 0 else max(32, lead)), False
-
-
-def _linear_information(net, sums):
-    """What some ``Alike`` say of each output; Z'Z of a row is that of the outputs with most rows."""
-    weight = np.zeros(net.n_outputs)
-    for alike in sums:
-        weight[alike.outputs] = alike.weight
-    most = max(sums, key=attrgetter("weight"))
-    return LinearInformation(most.A / most.weight, weight)
-
-
-def _assimilate_linear(loss, net, theta, information, alpha):
-    """Learn a linear net from new rows by recursive least squares; returns theta (P,) and the information after.
-
-    Each output minimises  sum w (y - z'v)^2 + (v - v0)' (weight A + alpha I) (v - v0),  v0 before, the bias free.
-    """
-    theta = theta.copy()
-    W, b = net.views(theta)[-1]
-    A, weight = information
-    total, seen, after = A * weight.sum(), weight.sum(), weight.copy()
-    free = np.append(np.full(len(A) - 1, float(alpha)), 0.0)
-    for alike in loss.normal_equations(theta):
-        for n in np.unique(weight[alike.outputs]):
-            outputs = alike.outputs[weight[alike.outputs] == n]
-            c = alike.c[:, np.isin(alike.outputs, outputs)]
-            before = np.vstack([W[:, outputs], b[outputs]])
-            joint = n * A + alike.A
-            step = solve(joint, free + 1e-12 * joint.diagonal().max(), c - alike.A @ before)
-            if step is not None and np.isfinite(step).all():
-                W[:, outputs], b[outputs] = before[:-1] + step[:-1], before[-1] + step[-1]
-        total, seen = total + len(alike.outputs) * alike.A, seen + len(alike.outputs) * alike.weight
-        after[alike.outputs] += alike.weight
-    return theta, LinearInformation(total / seen, after)
 
 
 def _nothing_held(series):

@@ -6,7 +6,7 @@
 
 The last is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 - se^2 is
 what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for their
-errors hang together.  Sums over rows are ``Alike`` of ``delay_loss.py``, the bias last.
+errors hang together.  What rows say is ``Alike`` or ``Rows`` of ``linear_sums.py``, the bias last.
 
 .. [1] B. Efron, C. Morris. "Stein's estimation rule and its competitors." Journal of the American Statistical
    Association 68(341), 1973.
@@ -14,37 +14,96 @@ errors hang together.  Sums over rows are ``Alike`` of ``delay_loss.py``, the bi
    1989.
 """
 
+from operator import attrgetter
+from typing import NamedTuple
+
 import numpy as np
 
-from .._training.least_squares import solve
-from .ridge import Normal, likely_alpha
+from .._values import kept
+from .linear_sums import Alike, Rows
+from .ridge import likely_alpha
 
 
 SHARES = tuple(k / 8 for k in range(9))  # of the net
 STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 
 
-def likely_penalty(sums):
-    """Return the alpha of most evidence for all outputs of some ``Alike``."""
-    normals = []
-    for outputs, A, c, yy, weight in sums:
-        A = np.roll(A, (1, 1), (0, 1))  # the bias first
-        normals.append(Normal(A, np.roll(c, 1, 0), yy, weight, outputs, A))
-    return likely_alpha(normals, True)
+def ridge(net, sums, alpha=None):
+    """Solve for theta (P,) of a net without hidden layers; returns it, its sum of squared errors, and the penalty.
 
-
-def ridge(net, sums, alpha):
-    """Solve for theta (P,) of a net without hidden layers; returns it and its sum of squared errors."""
+    sums : ``Alike`` or ``Rows``.   alpha : None for the penalty of most evidence for all outputs.
+    """
+    solvers = sums
+    if alpha is None:
+        solvers = [alike.factored() for alike in sums]
+        alpha = likely_alpha([solver.for_evidence() for solver in solvers], True)
     theta, sse = np.zeros(net.size), 0.0
     W, b = net.views(theta)[-1]
-    for alike in sums:
-        free = np.append(np.full(len(alike.A) - 1, alpha), 0.0)
-        best = solve(alike.A, free + 1e-12 * alike.A.diagonal().max(), alike.c)
+    free = np.append(np.full(len(W), alpha), 0.0)
+    for alike, solver in zip(sums, solvers):
+        best = solver.solved(free)
         if best is not None:
             W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
-            fit = alike.yy + np.sum(best * (alike.A @ best - 2 * alike.c), axis=0)
-            sse += np.maximum(fit, 0.0).sum()
-    return theta, sse
+            sse += alike.squared_error(best).sum()
+    return theta, sse, alpha
+
+
+@kept("linear information")
+class LinearInformation(NamedTuple):
+    """What the rows learnt from say of each output of a large linear net.
+
+    A : (P, P), Z'Z of a row on average, bias last; or ``Rows`` of no outputs.   weight : (O,), sum over the rows of
+    each output.
+    """
+
+    A: np.ndarray | Rows
+    weight: np.ndarray
+
+
+def linear_information(net, sums):
+    """Return what rows say of each output; Z'Z of a row is that of the outputs with most rows."""
+    weight = np.zeros(net.n_outputs)
+    for alike in sums:
+        weight[alike.outputs] = alike.weight
+    most = max(sums, key=attrgetter("weight"))
+    return LinearInformation(_of_no_outputs(most, most.weight), weight)
+
+
+def assimilate_linear(loss, net, theta, information, alpha):
+    """Learn a linear net from new rows by recursive least squares; returns theta (P,) and the information after.
+
+    Each output minimises  sum w (y - z'v)^2 + (v - v0)' (weight A + alpha I) (v - v0),  v0 before, the bias free.
+    """
+    theta = theta.copy()
+    W, b = net.views(theta)[-1]
+    A, weight = information
+    total, seen, after = _as_sums(A, 0).scaled(weight.sum()), weight.sum(), weight.copy()
+    free = np.append(np.full(len(W), float(alpha)), 0.0)
+    for alike in loss.normal_equations(theta):
+        for n in np.unique(weight[alike.outputs]):
+            chosen = np.flatnonzero(weight[alike.outputs] == n)
+            outputs = alike.outputs[chosen]
+            before = np.vstack([W[:, outputs], b[outputs]])
+            joint = _as_sums(A, len(chosen)).scaled(n) + alike.of(chosen).less(before)
+            step = joint.solved(free)
+            if step is not None and np.isfinite(step).all():
+                W[:, outputs], b[outputs] = before[:-1] + step[:-1], before[-1] + step[-1]
+        K = len(alike.outputs)
+        total, seen = total + alike.of(slice(0)).scaled(K), seen + K * alike.weight
+        after[alike.outputs] += alike.weight
+    return theta, LinearInformation(_of_no_outputs(total, seen), after)
+
+
+def _of_no_outputs(sums, weight):
+    """Return Z'Z of a row on average, (P, P) or ``Rows``, of ``Alike`` or ``Rows``."""
+    return sums.A / weight if isinstance(sums, Alike) else sums.of(slice(0)).scaled(1 / weight)
+
+
+def _as_sums(A, K):
+    """Return A, (P, P) or ``Rows``, as sums of K outputs that are 0."""
+    if isinstance(A, Rows):
+        return A._replace(Y=np.zeros((len(A.Z), K)))
+    return Alike(np.arange(K), A, np.zeros((len(A), K)), np.zeros(K), 1.0)
 
 
 def blend(wide, net, theta, linear, share):

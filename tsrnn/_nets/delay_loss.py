@@ -1,30 +1,18 @@
 """The loss of a delay network over independent windows of rows."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .._series.units import end_to_end, rows_between
-from .._training.least_squares import add_normal_equations, solve
+from .._training.least_squares import add_normal_equations
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
-from .._values import kept
 from . import delay_kernels as kernels
 from .delay import BLOCK_ROWS, CACHE_NUMBERS, OPEN_LOOP, _in_pieces, forward
+from .linear_sums import Alike, Rows
 from .symbols import Lookup
 
 
-@kept("alike")
-class Alike(NamedTuple):
-    """Normal equations of the outputs (K,) whose weights are the same in every row, and so share Z'Z.
-
-    A : (P, P), Z'Z, weighted; the bias last.   c : (P, K), Z'Y.   yy : (K,), Y'Y.   weight : sum over all rows.
-    """
-
-    outputs: np.ndarray
-    A: np.ndarray
-    c: np.ndarray
-    yy: np.ndarray
-    weight: float
+SMALL = 600  # columns of Z'Z that are never too many
+LEAST_ROWS = 64  # of a block, however many columns: fewer would go through all of Z'Z for little
 
 
 class WindowLoss:
@@ -199,26 +187,28 @@ class WindowLoss:
         for alike in self.normal_equations(before, rounding):
             # outputs with the same weights, and the same decay, share a factorisation
             ridge = np.append(shrink.W[:, alike.outputs[0]], shrink.b[alike.outputs[0]])
-            best = solve(alike.A, ridge + 1e-12 * alike.A.diagonal().max(), alike.c)
+            best = alike.solved(ridge)
             if best is not None:
                 W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
         return theta
 
     def normal_equations(self, theta, rounding=None):
-        """Yield ``Alike``, the normal equations of the output layer, for each set of outputs with the same weights.
+        """Yield what rows say of the output layer, ``Alike``, for each set of outputs with the same weights.
+
+        Or ``Rows``, where they are fewer than its weights, and these many.
 
         rounding : of the parabolas above a loss that is not squared, which give each output its own weights.
         """
         O = self.plan.n_outputs
         if rounding is not None:
-            yield from (self._sums(theta, np.array([o]), rounding=rounding) for o in range(O))
+            yield from (self._said(theta, np.array([o]), rounding) for o in range(O))
             return
         w, groups = self._row_weights(), {}
         for o in range(O):
             groups.setdefault(w[:, o].tobytes(), []).append(o)
         groups = [np.array(outputs) for outputs in groups.values()]
-        if len(groups) == 1:
-            yield self._sums(theta, groups[0])
+        if len(groups) == 1 or self._is_wide:
+            yield from (self._said(theta, outputs) for outputs in groups)
             return
         # Sum once over the rows in which all outputs weigh the same: only ends of series and gaps differ.
         common = (w == w[:, :1]).all(axis=1)
@@ -233,11 +223,41 @@ class WindowLoss:
         w = self.w.reshape(-1, self.plan.n_outputs)
         return np.broadcast_to(w[:, :1], w.shape) if getattr(self.loss, "joint", False) else w
 
+    @property
+    def _is_wide(self):
+        """Whether rows are fewer than weights of an output, and these many."""
+        fan_in = self.plan.shapes[-1][0]
+        return fan_in > SMALL and self.n * self.steps <= fan_in
+
+    def _said(self, theta, outputs, rounding=None):
+        """Return the ``Alike`` or ``Rows`` of outputs (K,)."""
+        return (self._rows if self._is_wide else self._sums)(theta, outputs, rounding=rounding)
+
+    def _rows(self, theta, outputs, rounding):
+        """Return the rows of outputs (K,) that count, times the roots of their weights."""
+        fan_in, K, M = self.plan.shapes[-1][0], len(outputs), 0
+        Z, Y = np.empty((self.n * self.steps, fan_in + 1)), np.empty((self.n * self.steps, K))
+        for z, y, w in self._weighed(theta, outputs, rounding=rounding):
+            counts = w > 0
+            block, root = slice(M, M + int(counts.sum())), np.sqrt(w[counts, None])
+            Z[block], Y[block], M = root * z[counts], root * y[counts], block.stop
+        rows = Rows(outputs, Z[:M], Y[:M])
+        return rows if M else rows.summed()
+
     def _sums(self, theta, outputs, chosen=None, rounding=None):
         """Sum the ``Alike`` of outputs (K,) over the rows ``chosen`` (N,) bool, by default all."""
-        (fan_in, O), T, K = self.plan.shapes[-1], self.steps, len(outputs)
+        fan_in, K = self.plan.shapes[-1][0], len(outputs)
         A, c, yy, weight = np.zeros((fan_in + 1, fan_in + 1)), np.zeros((fan_in + 1, K)), np.zeros(K), 0.0
-        for at in self._blocks(self.everything, most=CACHE_NUMBERS // fan_in):
+        for Z, y, w in self._weighed(theta, outputs, chosen, rounding):
+            add_normal_equations(Z, y, w, A, c)
+            yy += w @ y**2
+            weight += float(w.sum())
+        return Alike(outputs, A, c, yy, weight)
+
+    def _weighed(self, theta, outputs, chosen=None, rounding=None):
+        """Yield Z (M, P), y (M, K) and weights (M,) of outputs (K,), block by block of rows."""
+        (fan_in, O), T = self.plan.shapes[-1], self.steps
+        for at in self._blocks(self.everything, most=max(LEAST_ROWS, CACHE_NUMBERS // fan_in)):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
             if chosen is not None and not chosen[rows].any():
                 continue
@@ -247,12 +267,7 @@ class WindowLoss:
                 share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share
             y, w = y[:, outputs], w[:, outputs[0]]
-            if chosen is not None:
-                w = np.where(chosen[rows], w, 0.0)
-            add_normal_equations(Z, y, w, A, c)
-            yy += w @ y**2
-            weight += float(w.sum())
-        return Alike(outputs, A, c, yy, weight)
+            yield Z, y, w if chosen is None else np.where(chosen[rows], w, 0.0)
 
     def _readout_inputs(self, theta, at, rows):
         """Return the output layer's inputs (M, fan_in + 1) at each row, with 1 for the bias, and its outputs (M, O)."""

@@ -203,6 +203,29 @@ class Normal(NamedTuple):
     outputs: np.ndarray
     A: np.ndarray
 
+    @property
+    def P(self):
+        """Columns of Z."""
+        return len(self.ZZ)
+
+    @property
+    def mean_square(self):
+        """Mean sum of squares of the columns of Z."""
+        return np.trace(self.ZZ) / self.P
+
+    def minus_evidence(self, alpha, bias):
+        """Return -2 log evidence, up to a constant."""
+        A = self.ZZ.copy()
+        A.flat[:: len(A) + 1] += _penalties(self, alpha, bias)
+        with one_thread:  # LAPACK itself: cho_factor costs more than to factor a few lags
+            chol, info = lapack.dpotrf(A.T, clean=False, overwrite_a=True)
+            if info:
+                return np.inf
+            W = lapack.dpotrs(chol, self.ZY)[0]
+        errors = self.yy - np.sum(W * self.ZY, axis=0)
+        spread = 2 * np.log(chol.diagonal()).sum() - (len(A) - bias) * np.log(alpha)
+        return minus_log_evidence(errors, self.yy, self.weight, spread, alpha)
+
 
 @kept("sums")
 class Sums(NamedTuple):
@@ -345,33 +368,30 @@ def squared_error(normal, W):
     return np.maximum(sse, 0.0)
 
 
-def likely_alpha(normals, bias):
-    """Find the alpha of most evidence, shared by all outputs."""
-    size = max(np.trace(normal.ZZ) / len(normal.ZZ) for normal in normals)
-    low = max(DECADES[0], np.log10(RESOLUTION * len(normals[0].ZZ)))
+def likely_alpha(systems, bias):
+    """Find the alpha of most evidence, shared by all outputs.
+
+    systems : ``Normal`` or alike, with P, ``mean_square`` and ``minus_evidence``.
+    """
+    size = max(system.mean_square for system in systems)
+    low = max(DECADES[0], np.log10(RESOLUTION * systems[0].P))
 
     def minus_evidence(decade):  # where it cannot be told, the search is led away, and computes no inf - inf
-        total = sum(_minus_evidence(normal, size * 10.0**decade, bias) for normal in normals)
+        total = sum(system.minus_evidence(size * 10.0**decade, bias) for system in systems)
         return total if np.isfinite(total) else HOPELESS
 
     best = minimize_scalar(minus_evidence, bounds=(low, DECADES[1]), method="bounded", options={"xatol": 0.1})
     return float(size * 10.0**best.x)
 
 
-def _minus_evidence(normal, alpha, bias):
-    """Return -2 log evidence, up to a constant."""
-    A = normal.ZZ.copy()
-    A.flat[:: len(A) + 1] += _penalties(normal, alpha, bias)
-    with one_thread:  # LAPACK itself: cho_factor costs more than to factor a few lags
-        chol, info = lapack.dpotrf(A.T, clean=False, overwrite_a=True)
-        if info:
-            return np.inf
-        W = lapack.dpotrs(chol, normal.ZY)[0]
-    errors = normal.yy - np.sum(W * normal.ZY, axis=0)
-    if not (errors > RESOLUTION * normal.yy).all():
-        return np.inf if (normal.yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
-    spread = 2 * np.log(chol.diagonal()).sum() - (len(A) - bias) * np.log(alpha)
-    return normal.weight * np.log(errors).sum() + len(errors) * spread
+def minus_log_evidence(errors, yy, weight, spread, alpha):
+    """Return -2 log evidence, up to a constant.
+
+    errors, yy : (O,), J at its least, and Y'Y.   spread : log det(Z'Z + alpha D) - P log alpha.
+    """
+    if not (errors > RESOLUTION * yy).all():
+        return np.inf if (yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
+    return weight * np.log(errors).sum() + len(errors) * spread
 
 
 # ---------------------------------------------------------------------------------------- many folds and alphas
@@ -387,7 +407,8 @@ def ridge_path(total, folds, alphas, bias):
     """
     P, O = total.ZY.shape
     S, K = len(folds), len(alphas)
-    Q, d, e = _tridiagonal(total.ZZ)
+    (reflectors, tau), d, e = tridiagonal(total.ZZ)
+    Q = _orthogonal(reflectors, tau)
     Qt = np.ascontiguousarray(Q.T)
     share = np.repeat([fold.weight / total.weight for fold in folds], K * O)
     alpha = np.tile(np.repeat(np.asarray(alphas, float), O), S)
@@ -432,17 +453,24 @@ def ridge_path(total, folds, alphas, bias):
     return W
 
 
-def _tridiagonal(A):
-    """Factor A (P, P) = Q T Q': Q (P, P), and diagonal d (P,) and subdiagonal e (P - 1,) of T."""
-    P = len(A)
+def tridiagonal(A):
+    """Factor A (P, P) = Q T Q': Q as reflectors (P, P) and their factors (P - 1,); diagonal d, subdiagonal e of T."""
+    if len(A) == 1:
+        return (A, np.empty(0)), A[0].copy(), np.empty(0)
+    with one_thread:
+        reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * len(A))
+    return (reflectors, tau), d, e
+
+
+def _orthogonal(reflectors, tau):
+    """Return Q (P, P) of reflectors and their factors."""
+    P = len(reflectors)
     Q = np.zeros((P, P))
     Q[0, 0] = 1
-    if P == 1:
-        return Q, A[0].copy(), np.empty(0)
-    with one_thread:
-        reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * P)
-        Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * P)[0]
-    return Q, d, e
+    if P > 1:
+        with one_thread:
+            Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * P)[0]
+    return Q
 
 
 def _product(A, X):
