@@ -34,8 +34,8 @@ def test_rows_say_what_their_sums_do(M, P, K, rng):
     dual, normal = rows.factored(), sums.for_evidence()
     W = dual.solved(alike)
     np.testing.assert_allclose(W, sums.solved(alike), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(rows.squared_error(W), sums.squared_error(W), rtol=1e-9)
-    np.testing.assert_allclose(rows.less(W).summed().yy, sums.less(W).yy, rtol=1e-9)
+    np.testing.assert_allclose(rows.squared_error(W), sums.squared_error(W), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(rows.less(W).summed().yy, sums.less(W).yy, rtol=1e-9, atol=1e-12)
     if M > 1:  # one row is told exactly by the bias
         for alpha in (0.01, 1.0, 30.0):
             assert dual.minus_evidence(alpha, True) == pytest.approx(
@@ -88,3 +88,16 @@ def test_memory_is_that_of_the_rows(rng):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30e6
+
+
+def test_evidence_of_few_rows_sees_their_noise(rng):
+    """Of fewer rows than weights it has a greatest alpha, and one near the best: it does not fit the noise."""
+    X = rng.normal(size=(400, 30))
+    y = X[:, 0] + np.roll(X[:, 1], 1) + rng.normal(size=400)
+    model = ARXRegressor().fit(X[:50], y[:50])
+    assert 1e-1 < model.alpha_ < 1e4
+
+    def error(model):
+        return np.mean((model.predict(X[200:], start="cold") - y[200:]) ** 2)
+
+    assert error(model) < 0.95 * error(ARXRegressor(alpha=1e-9).fit(X[:50], y[:50]))

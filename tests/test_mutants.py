@@ -682,7 +682,7 @@ def test_ridge_its_error_and_its_evidence(bias, rng):
         V = np.linalg.solve(Z.T @ Z + D, Z.T @ Y)
         J = np.sum((Y - Z @ V) ** 2, axis=0) + np.sum(V * (D @ V), axis=0)
         spread = np.linalg.slogdet(Z.T @ Z + D)[1] - (6 - bias) * np.log(alpha)
-        return 60 * np.log(J).sum() + 2 * spread
+        return (60 - bias) * np.log(J).sum() + 2 * spread
 
     for alpha in (0.01, 3.0):
         assert normal.minus_evidence(alpha, bias) == pytest.approx(minus_evidence(alpha), rel=1e-10)

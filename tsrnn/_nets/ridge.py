@@ -4,7 +4,10 @@
 
 A free alpha maximises the evidence, the probability of Y under a Gaussian prior of W [1]; it minimises
 
-    N log J(alpha) + log det(Z'Z + alpha D) - P log alpha          J: sum of squared errors + alpha |W|^2
+    (N - 1) log J(alpha) + log det(Z'Z + alpha D) - P log alpha          J: sum of squared errors + alpha |W|^2
+
+with P penalised columns; without a bias, N.  (The free bias takes one of N values.  With N, where rows are fewer than
+columns, this would fall without end as alpha does.)
 
 [1] D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992.
 
@@ -224,7 +227,7 @@ class Normal(NamedTuple):
             W = lapack.dpotrs(chol, self.ZY)[0]
         errors = self.yy - np.sum(W * self.ZY, axis=0)
         spread = 2 * np.log(chol.diagonal()).sum() - (len(A) - bias) * np.log(alpha)
-        return minus_log_evidence(errors, self.yy, self.weight, spread, alpha)
+        return minus_log_evidence(errors, self.yy, self.weight, bias, spread, alpha)
 
 
 @kept("sums")
@@ -384,14 +387,15 @@ def likely_alpha(systems, bias):
     return float(size * 10.0**best.x)
 
 
-def minus_log_evidence(errors, yy, weight, spread, alpha):
+def minus_log_evidence(errors, yy, weight, bias, spread, alpha):
     """Return -2 log evidence, up to a constant.
 
-    errors, yy : (O,), J at its least, and Y'Y.   spread : log det(Z'Z + alpha D) - P log alpha.
+    errors, yy : (O,), J at its least, and Y'Y.   weight : N.   spread : log det(Z'Z + alpha D) - P log alpha.
     """
     if not (errors > RESOLUTION * yy).all():
         return np.inf if (yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
-    return weight * np.log(errors).sum() + len(errors) * spread
+    n = max(weight - bias, weight / 2)  # weights of rows may be small
+    return n * np.log(errors).sum() + len(errors) * spread
 
 
 # ---------------------------------------------------------------------------------------- many folds and alphas
