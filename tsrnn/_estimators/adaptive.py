@@ -23,19 +23,30 @@ tenth, which costs an 80 % interval 0.2 points of coverage, and two thirds of a 
 rows. Errors of many steps overlap and reflect one spell of weather: their memory is longer, as many rows as hold MEMORY
 of them, or LONGEST; with 20 rows, wind power 24 hours ahead was covered 85 % at 95.
 
+A break is another thing than noise: forecasts across it err by the whole of it, once, and would widen intervals for as
+long as errors are remembered. Cumulative sums [4]_ of errors u of one step, in their standard deviations off the shift,
+
+    S <- max(0, S + u - SLACK),   and the same of -u
+
+say with S > BREAK that the level has moved since S was last 0. From then on, at all steps, forecasts made before do
+not count: the shift is that of errors since, the spread that of PRIOR errors' worth from before and of those since,
+and tails begin anew. Where a model that has left what it knows errs in spells, each break would soon bring the next:
+after one, the sum has to reach twice as far, which is forgotten over LONGEST rows.
+
 References
 ----------
 .. [1] I. Gibbs, E. Candes. "Adaptive conformal inference under distribution shift." NeurIPS 34, 2021.
 .. [2] M. Zaffran et al. "Adaptive conformal predictions for time series." ICML, 2022.
 .. [3] A. N. Angelopoulos, E. Candes, R. J. Tibshirani. "Conformal PID control for time series prediction." NeurIPS 36,
    2023.
+.. [4] E. S. Page. "Continuous inspection schemes." Biometrika 41, 1954.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._kernels.jit import kernel
+from .._kernels.jit import kernel, part
 
 
 MEMORY = 20  # independent errors' worth of rows, after which one counts a third
@@ -44,6 +55,13 @@ PRIOR = 5  # independent errors' worth of what was known before
 DOUBT = 4.0  # squared standard errors, below which a mean is taken for 0
 RATE = 0.2  # of the share outside: what a miss takes away from it
 LEAST = 0.1  # of the share outside, below which a tail does not go: the spread does the rest
+NOTHING, COUNTS, ANEW = 0, 1, 2  # what tails make of a row
+DEVIATION = np.sqrt(np.pi / 2)  # standard deviation over mean absolute one, of a normal variable
+SLACK, BREAK = (
+    0.5,
+    8.0,
+)  # of the cumulative sum of errors: what it forgives in each row, and where a level has moved
+AGAIN = 20  # independent errors after a break, until which spreads are computed anew now and then
 CENTER = 0.5  # share outside each end, where it meets the other
 
 
@@ -77,59 +95,35 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
     origin = np.arange(K)[:, None] - step  # of what is known with each row
     began, origin = origin >= 0, np.maximum(origin, 0)
     came = np.where(began, np.take_along_axis(scores.reshape(K, -1), origin, axis=0), np.nan)
-    measured, known = np.isfinite(came), np.maximum(origin - gap, 0)  # rows of which a forecast knew
-    came, shared = np.where(measured, came, 0.0), overlap.ravel()
-    memory = np.clip(MEMORY * shared, MEMORY, LONGEST)
-    count, mean, square = np.split(
-        _recent(np.hstack([measured, came, came**2]), np.tile(memory, 3)), 3, axis=1
-    )
-    n = count**2 / np.maximum(_recent(measured.astype(float), memory / 2), 1e-9) / shared
-    counted = np.maximum(count, 1e-9)
-    shift = _but_noise(mean / counted, square / counted, n)
-    off = np.where(measured, np.abs(came - np.take_along_axis(shift, known, axis=0)), 0.0)
-    usual = _recent(np.where(measured, np.take_along_axis(size.reshape(K, -1), origin, axis=0), 0.0), memory)
-    ratio = np.divide(_recent(off, memory), usual, out=np.ones_like(usual), where=usual > 0)
-    spread = np.where(usual > 0, _spread(ratio, n, O), 1.0)
+    usual = np.take_along_axis(size.reshape(K, -1), origin, axis=0)
+    shared, known = overlap.ravel(), np.maximum(origin - gap, 0)  # rows of which a forecast knew
+    shift, spread, counts = _moments(came, usual, shared, O, gap)
     then = (came - np.take_along_axis(shift, known, axis=0)) / np.take_along_axis(spread, known, axis=0)
-    tails = _tails(outside(then, origin), measured, (100 - np.array(levels)) / 200, shared)
+    tails = _tails(outside(then, origin), counts, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)
     return State(shift, spread, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
-def _recent(v, memory):
-    """Sum rows 0 ... K of v (K, C), discounted to a third over ``memory`` (C,) rows, (K + 1, C)."""
-    decay, out, k = np.exp(-1 / memory), np.concatenate([np.zeros_like(v[:1]), v]), 1
-    while k < len(out) and decay.max() ** k > 1e-17:  # sums of 2, 4, 8 ... rows
-        new = out.copy()
-        new[k:] += decay**k * out[:-k]
-        out, k = new, 2 * k
-    return out
+def _moments(came, usual, overlap, O, gap):
+    """Track shift and spread (K + 1, C), and what tails shall make of each row (K, C), of scores that came (K, C)."""
+    K, C = came.shape
+    shift, spread = np.empty((2, K + 1, C))
+    counts = np.empty((K, C), np.int8)
+    came, usual, overlap = (np.require(v, float, "CAW") for v in (came, usual, overlap))
+    track_moments(came, usual, overlap, np.int64(O), np.int64(gap), shift, spread, counts)
+    return shift, spread, counts
 
 
-def _but_noise(mean, square, n):
-    """Shrink a mean towards 0, and to 0 where it may be noise."""
-    noise = np.maximum(square - mean**2, 1e-6 * square) / np.maximum(n, 1e-9)
-    return mean * np.maximum(0.0, 1 - DOUBT * noise / np.maximum(mean**2, 1e-300))
-
-
-def _spread(ratio, n, O):
-    """Estimate the spread at each step, shrunk to that of the step before; ratio, n : (K + 1, C)."""
-    out, before = np.empty_like(ratio), np.ones((len(ratio), O))
-    for h in range(0, ratio.shape[1], O):
-        at = slice(h, h + O)
-        before = out[:, at] = (PRIOR * before + n[:, at] * ratio[:, at]) / (PRIOR + n[:, at])
-    return out
-
-
-def _tails(share, known, shares, overlap):
+def _tails(share, counts, shares, overlap):
     """Adapt the shares outside the ends of P levels after 0 ... K rows, (K + 1, P, 2, C), to the nominal ones.
 
-    share : (K, P, 2, C), of errors in calibration that lie beyond what came; known : (K, C), where something came.
+    share : (K, P, 2, C), of errors in calibration that lie beyond what came.   counts : (K, C), one of ``NOTHING``,
+    ``COUNTS`` and ``ANEW``.
     """
     out = np.empty((len(share) + 1, *share.shape[1:]))
-    share, known = np.require(share, float, "CAW"), np.require(known, bool, "CAW")
-    adapt_tails(share, known, np.require(shares, float, "CAW"), np.require(overlap, float, "CAW"), out)
+    share, counts = np.require(share, float, "CAW"), np.require(counts, np.int8, "CAW")
+    adapt_tails(share, counts, np.require(shares, float, "CAW"), np.require(overlap, float, "CAW"), out)
     return out
 
 
@@ -145,6 +139,7 @@ def compile_kernels():
     """Call each kernel once."""
     none = np.zeros((0, 1))
     beyond(np.zeros((1, 1)), np.zeros(0, int), none[:, 0])
+    _moments(none, none, np.ones(1), 1, 0)
     _tails(none.reshape(0, 1, 1, 1).repeat(2, axis=2), none, np.ones(1), np.ones(1))
 
 
@@ -152,10 +147,146 @@ def compile_kernels():
 
 
 @kernel
-def adapt_tails(share, known, shares, overlap, out):
+def track_moments(came, usual, overlap, O, gap, shift, spread, counts):
+    """Track shift and spread row by row, from discounted sums, and find breaks.
+
+    in    came : (K, C), scores of each row, of step after step and O outputs each, NaN where none came.
+          usual : (K, C).   overlap : (C,).   gap : rows after which a score is known.
+    out   shift, spread : (K + 1, C).   counts : (K, C), what tails make of each row.
+
+    Of each column sums (8,): weights, their squares, scores and squared scores; weights, their squares, what scores
+    were off the shift, and usual ones.
+    """
+    K, C = came.shape
+    decay, sums, kept = np.empty(C), np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
+    fresh, again, judged = np.full(
+        (3, C), -1
+    )  # rows: the first that counts, of beginning anew, where tails judge from
+    drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
+    limit = np.full(O, BREAK)
+    for c in range(C):
+        decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
+    shift[0], spread[0] = 0.0, 1.0
+    for k in range(K):
+        counts[k] = NOTHING
+        for o in range(O):
+            if np.isnan(came[k, o]) or usual[k, o] <= 0:
+                continue
+            u = (came[k, o] - shift[k, o]) / (DEVIATION * usual[k, o] * spread[k, o])
+            accumulate(u, k, drift[o], begun[o])
+            for i in range(2):
+                if drift[o, i] > 0 and begun[o, i] == k:
+                    for c in range(
+                        o, C, O
+                    ):  # what is not over the last break yet is left as it was before it
+                        kept[c, i] = kept[c, side[o]] if k <= fresh[c] else sums[c]
+            limit[o] = BREAK + (limit[o] - BREAK) * np.exp(-1 / LONGEST)
+            if drift[o].max() > limit[o]:
+                limit[o] *= 2
+                side[o] = np.argmax(drift[o])
+                for c in range(o, C, O):
+                    fresh[c] = begun[o, side[o]] + 1 + c // O
+                    again[c] = max(fresh[c], k + 1)
+                    judged[c] = max(k + 1, fresh[c] + int(overlap[c]))
+                    counts[k, c] = ANEW
+                drift[o] = 0.0
+        for c in range(C):
+            origin, since = k - c // O, slice(fresh[c], k + 1)
+            is_judged = origin >= judged[c]
+            if is_judged and not np.isnan(came[k, c]):
+                counts[k, c] = COUNTS
+            if k == again[c]:
+                begin_anew(
+                    came[since, c], usual[since, c], overlap[c], decay[c], kept[c, side[c % O]], sums[c]
+                )
+                n = k + 1 - fresh[c]
+                again[c] = k + n if n < AGAIN * overlap[c] else -1
+            else:
+                add_to_mean(came[k, c], decay[c], sums[c])
+                # what a forecast did not know of a break is no error to expect of the next
+                at = max(origin - gap, 0) if is_judged else k
+                add_to_spread(came[k, c] - shift[at, c], usual[k, c], decay[c], sums[c])
+            spread[k + 1, c] = leaning(sums[c], spread[k + 1, c - O] if c >= O else 1.0, overlap[c])
+            shift[k + 1, c] = shrunk(sums[c], spread[k + 1, c], overlap[c])
+
+
+@part
+def accumulate(u, k, drift, begun):
+    """Add what row k is off, in standard deviations, to cumulative sums drift (2,), up and down, begun (2,) when."""
+    for i in range(2):
+        before = drift[i]
+        drift[i] = max(0.0, before + (-u if i else u) - SLACK)
+        if before == 0.0:
+            begun[i] = k
+
+
+@part
+def add_to_mean(score, decay, sums):
+    """Add a score to ``sums`` (8,)."""
+    sums[0] *= decay
+    sums[1] *= decay**2
+    sums[2] *= decay
+    sums[3] *= decay
+    if not np.isnan(score):
+        sums[0] += 1
+        sums[1] += 1
+        sums[2] += score
+        sums[3] += score**2
+
+
+@part
+def add_to_spread(off, usual, decay, sums):
+    """Add what a score is off the shift to ``sums`` (8,)."""
+    sums[4] *= decay
+    sums[5] *= decay**2
+    sums[6] *= decay
+    sums[7] *= decay
+    if not np.isnan(off):
+        sums[4] += 1
+        sums[5] += 1
+        sums[6] += abs(off)
+        sums[7] += usual
+
+
+@part
+def shrunk(sums, spread, overlap):
+    """Shrink the mean of ``sums`` (8,) towards 0, and to 0 where it may be noise."""
+    if sums[0] < 1e-9:
+        return 0.0
+    mean, square = sums[2] / sums[0], sums[3] / sums[0]
+    n = sums[0] ** 2 / sums[1] / overlap
+    expected = (DEVIATION * spread * sums[7] / max(sums[4], 1e-9)) ** 2
+    noise = (PRIOR * expected + n * max(square - mean**2, 1e-6 * square)) / (PRIOR + n) / n
+    return mean * max(0.0, 1 - DOUBT * noise / max(mean**2, 1e-300))
+
+
+@part
+def leaning(sums, before, overlap):
+    """Estimate the spread of ``sums`` (8,), which leans on that of the step before."""
+    if sums[7] <= 0:
+        return 1.0
+    n = sums[4] ** 2 / sums[5] / overlap
+    return (PRIOR * before + n * sums[6] / sums[7]) / (PRIOR + n)
+
+
+@part
+def begin_anew(came, usual, overlap, decay, kept, sums):
+    """Compute ``sums`` (8,) of scores that came since a break (n,); of spread a little of what was ``kept`` (8,)."""
+    sums[:4] = 0.0
+    for k in range(len(came)):
+        add_to_mean(came[k], decay, sums)
+    n = kept[4] ** 2 / max(kept[5], 1e-9) / overlap
+    sums[4:] = kept[4:] * min(1.0, PRIOR / max(n, 1e-9))
+    shift = shrunk(sums, leaning(sums, 1.0, overlap), overlap)
+    for k in range(len(came)):
+        add_to_spread(came[k] - shift, usual[k], decay, sums)
+
+
+@kernel
+def adapt_tails(share, counts, shares, overlap, out):
     """Adapt tails row by row.
 
-    in    share : (K, P, 2, C).   known : (K, C).   shares : (P,), nominal.   overlap : (C,).
+    in    share : (K, P, 2, C).   counts : (K, C), what is made of each row.   shares : (P,), nominal.   overlap : (C,).
     out   out : (K + 1, P, 2, C).
     """
     K, P, _, C = share.shape
@@ -166,7 +297,9 @@ def adapt_tails(share, known, shares, overlap, out):
             for end in range(2):
                 for c in range(C):
                     now = out[k, i, end, c]
-                    if known[k, c]:
+                    if counts[k, c] == ANEW:
+                        now = shares[i]
+                    elif counts[k, c] == COUNTS:
                         rate = RATE * shares[i] / overlap[c]
                         now += rate * (shares[i] - 1 if share[k, i, end, c] <= now else shares[i])
                         now = min(max(now, LEAST * shares[i]), CENTER)
