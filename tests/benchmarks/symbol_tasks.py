@@ -6,8 +6,8 @@
 Reber. Embedded Reber grammar [1, task 1], one symbol ahead: right where every legal continuation, and no other, is more
     probable than 0.1; the last T or P must be remembered over the inner grammar.  A word counts as right if all of its
     continuations are.
-Copy. Copying memory [1, 2]: ten of eight symbols, T - 1 blanks, a mark, and ten blanks, over which the ten symbols have to
-    be given again, and a blank everywhere else: the share of the ten that is right.  T = 100.
+Copy. Copying memory [1, 2]: ten of eight symbols, T - 1 blanks, a mark, and ten blanks, over which the ten symbols have
+    to be given again, and a blank everywhere else: the share of the ten that is right.  T = 100.
 Dyck-2. Well-formed words of two kinds of brackets, to depth 8: the share of closing brackets whose kind is right.
 Parity. A label a row: whether the bits so far have an odd sum; trained on 5 to 20 bits, tested on 80: the share of
     words all of whose labels are right.
