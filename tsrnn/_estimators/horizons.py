@@ -35,6 +35,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._check import check_jobs, check_number, check_word
+from .._memory import check_memory, check_parameters
 from .._nets.direct import Direct
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory, constant
@@ -53,6 +54,7 @@ from .sequence import but, last_share, learner_of, open_lags
 
 STRATEGIES = ("multi_output", "direct", "recursive")
 BLOCK = 4096  # origins at a time
+COPIES = 4  # of the examples at once, in training
 WIDE = 512  # targets of a linear model, of which more are learnt some steps at a time: they share nothing but memory
 HALF = 0.5  # the median
 
@@ -103,6 +105,20 @@ class Layout(NamedTuple):
         return np.concatenate(
             [V[rows[:, None] + back].reshape(len(rows), len(back) * V.shape[1]) for V, back in sees], axis=1
         )
+
+    def n_seen(self, horizon):
+        """Return the number of columns of z."""
+        sees = (
+            (~self.is_ahead, self.x_back),
+            (self.is_ahead, horizon.ahead),
+            (np.ones(self.n_outputs), self.y_back),
+        )
+        return int(sum(columns.sum() * len(back) for columns, back in sees))
+
+    def n_targets(self, horizon):
+        """Return the number of targets of a row."""
+        Q = 1 if horizon.quantiles is None else len(horizon.quantiles)
+        return len(horizon.steps) * self.n_outputs * Q
 
     def examples(self, horizon, series, mean_y, rows, new=(0, 0)):
         """Lay out the pairs at rows t (R,) of a ``Series``, that come with inputs or y of rows from ``new`` on.
@@ -367,6 +383,7 @@ class HorizonsLearner(Learner):
 
     sees_y = True
     whole_scale = False  # the members look at that
+    shorter = "shorter input_lags or output_lags"  # a cure
 
     @property
     def extrapolates(self):
@@ -431,18 +448,24 @@ class HorizonsLearner(Learner):
         """Lay out a member's training data: lists of z, targets and weights by stretch."""
         reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
         rows = [np.arange(net.lead - 1, len(s.Y) - reach) for s in series]
+        self._check_memory(net, horizon, sum(map(len, rows)))
         examples = [net.examples(horizon, s, mean_y, r) for s, r in zip(series, rows) if len(r)]
         covered = [np.isfinite(T[w > 0]).any(axis=0) for _, T, w in examples]
         covered = np.any(covered, axis=0) if covered else np.zeros(1, bool)
         if not covered.all():
-            Q = 1 if horizon.quantiles is None else len(horizon.quantiles)
-            step = horizon.steps[int(np.argmin(covered)) // (Q * net.n_outputs)]
+            step = horizon.steps[int(np.argmin(covered)) // (net.n_targets(horizon) // len(horizon.steps))]
             raise ValueError(
                 f"horizon={self.h}: no row that counts (sample_weight > 0) has a measured y {step} row(s) after it and "
                 f"its {net.lead} rows of history without NaN before (n_samples = {sum(len(s.Y) for s in series)}): "
                 "give more rows, a shorter horizon or shorter lags."
             )
         return examples
+
+    def _check_memory(self, net, horizon, n):
+        """Raise where n examples do not fit in memory."""
+        what = f"{n} examples of horizon={self.h} and {net.lead} rows of {len(net.is_ahead):,} inputs, {COPIES} times"
+        cure = f"a shorter horizon, {self.shorter}, fewer inputs or fewer rows"
+        check_memory(what, (COPIES, n, net.n_seen(horizon) + net.n_targets(horizon)), cure)
 
     def _member_learner(self, net, horizon):
         """Return the learner of a member, which sees z as inputs without lags."""
@@ -457,16 +480,18 @@ class HorizonsLearner(Learner):
         counts = [(w > 0) & np.isfinite(T).any(axis=1) for _, T, w in examples]
         held = [last_share(c, learner.held_share) for c in counts]
         counts = np.concatenate(counts) & ~np.concatenate(held)
-        Z, T = (np.concatenate([example[k] for example in examples]) for k in range(2))
+        Z, T = (_joined([example[k] for example in examples]) for k in range(2))
         model = on_lags(self.p.estimator)
         x, y = make_scaler(model.scale, Z, counts, "X"), make_scaler(model.scale, T, counts, "y")
         series = [Series(x(Z), y(T), w, h) for (Z, T, w), h in zip(examples, held)]
-        Z, T = (np.concatenate([s[k] for s in series]) for k in range(2))
+        Z, T = (_joined([s[k] for s in series]) for k in range(2))
         if learner.whole_scale:
             check_size(Z, T)
         mean = tuple(np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Z, T))
         rng = check_random_state(deepcopy(model.random_state))
-        trained = learner.learn(learner.net(Z.shape[1], T.shape[1]), series, mean, rng)
+        inner = learner.net(Z.shape[1], T.shape[1])
+        check_parameters(inner)
+        trained = learner.learn(inner, series, mean, rng)
         return Member(trained.dynamics, x, y), trained._replace(ends=None)
 
     def learn_more(self, trained, series, memory, rng):
@@ -496,6 +521,11 @@ class HorizonsLearner(Learner):
         theta = np.concatenate([np.ravel(member.dynamics.theta) for member in members])
         dynamics = dynamics.but(theta=theta, members=tuple(members))
         return trained._replace(dynamics=dynamics, carry=Members(tuple(learnt)))
+
+
+def _joined(arrays):
+    """Concatenate arrays; one is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _holds_nothing(memory):

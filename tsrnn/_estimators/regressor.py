@@ -14,6 +14,7 @@ from sklearn.base import RegressorMixin, clone
 from sklearn.metrics import r2_score
 
 from .._check import check_number
+from .._memory import check_memory
 from .._series import timeline as timelines
 from .._series.checks import (
     MOST_STEPS,
@@ -413,6 +414,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         dynamics, units, key = fitted.trained.dynamics, fitted.units, table.parts[0].key
         U = units.levels(table)
         first = _check_origins(origins, len(U), steps)
+        shape = len(first), steps, U.shape[1], 1 + 2 * len(levels)
+        check_memory("The forecasts from all origins", shape, "fewer origins or fewer steps")
         ask = Ask(levels, method, path_rng(self.random_state), PATHS)
         ((_, stretches, past, _),) = self._resume(fitted, table, start, U)
         order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
@@ -511,6 +514,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         steps, levels = check_steps(steps), [] if level is None else check_levels(level)
         check_method(method)
         check_number("n_paths", n_paths, 1, integer=True)
+        drawn = n_paths if levels and method.endswith("bootstrap") else 1
+        cure = "fewer n_paths or fewer steps" if drawn > 1 else "fewer steps"
+        check_memory("The forecast", (drawn, steps, fitted.units.n_outputs), cure)
         draws = method.endswith("bootstrap") or fitted.trained.dynamics.whole_errors
         ask = Ask(levels, method, path_rng(self.random_state) if levels and draws else None, n_paths)
         answers = list(self._forecasts(fitted, steps, X_future, groups, ask))
@@ -550,6 +556,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_number("n_paths", n_paths, 1, integer=True)
         if method not in ("bootstrap", "split-bootstrap"):
             raise ValueError(f"method={method!r} makes no paths: give 'bootstrap' or 'split-bootstrap'.")
+        check_memory("The paths", (n_paths, steps, fitted.units.n_outputs), "fewer n_paths or fewer steps")
         ask = Ask([], method, path_rng(self.random_state), n_paths, paths=True)
         answers = self._forecasts(fitted, steps, X_future, groups, ask)
         paths = {key: drawn[..., 0] if fitted.form.y_ndim == 1 else drawn for key, _, _, drawn, _ in answers}

@@ -22,6 +22,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import NotFittedError, check_is_fitted, validate_data
 
 from .._check import check_number, check_word
+from .._memory import check_parameters, told
 from .._nets.dynamics import Trained
 from .._series import timeline as timelines
 from .._series.categories import learn_vocabulary
@@ -181,7 +182,10 @@ def all_or_nothing(method):
     @wraps(method)
     def guarded(self, *args, **kwargs):
         before, work = self.__dict__.copy(), as_it_is(self)
-        method(work, *args, **kwargs)
+        try:
+            method(work, *args, **kwargs)
+        except MemoryError as error:
+            raise told(error, self, method.__name__) from None
         for name, value in self.__dict__.items():
             if value is not before.get(name) and not name.startswith("_") and not name.endswith("_"):
                 work.__dict__[name] = value
@@ -385,6 +389,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 U=as_levels(goal.U, form.classes.n_outputs), W=as_levels(goal.W, form.classes.n_outputs)
             )
         net = learner.net(filled_width(self.missing, self.n_features_in_), _n_outputs(form, goal))
+        check_parameters(net)
         before = self._before(learner, net, form)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = self._hold_back(learner, table, counts, form)

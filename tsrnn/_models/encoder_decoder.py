@@ -17,6 +17,7 @@ import numpy as np
 from .._check import check_jobs, check_number, check_widths, check_word
 from .._estimators.horizons import Forecaster, HorizonsLearner, check_quantiles
 from .._estimators.parameters import Numbers, Sizes, TrainedParameters
+from .._memory import check_memory
 from .._nets import attention as attention_kinds
 from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from .._nets.segments import make_segmented
@@ -103,6 +104,8 @@ class EpisodeLearner(RecurrentLearner):
 @dataclass(frozen=True, eq=False)
 class EpisodesLearner(HorizonsLearner):
     """A ``HorizonsLearner`` whose members are encoders and decoders."""
+
+    shorter = "a shorter context"
 
     def _member_learner(self, net, horizon):
         """Return the learner of a member: its examples hold V and A inputs, O outputs, and targets for Q quantiles."""
@@ -352,5 +355,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
                 f"X and y have {len(Y)} rows, but context={self.context} and what is known ahead need "
                 f"{layout.lead + horizon.ahead.max(initial=0)}: give more."
             )
+        shape = len(rows), self.horizon, self.context
+        check_memory("The weights", shape, "fewer rows of X at a time")
         filled = last_known(np.concatenate([dynamics.mean[1][None], Y]), 1)[1:]
         return member.dynamics.attention_weights(member.x(layout.features(horizon, X, filled, rows)))

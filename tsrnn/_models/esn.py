@@ -23,6 +23,7 @@ from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.sequence import but, of_one_state
 from .._kernels.activations_v1 import ACTIVATIONS
+from .._memory import check_memory
 from .._nets.dynamics import Learner, OfLags, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState, free_error
 from .._nets.pooled import Pooled
@@ -987,7 +988,9 @@ class EchoStateNetwork:
         (100, 50)
         """
         table, entered = self._enter_all(X, y, start)
-        fitted, states = self.fitted_, np.empty((len(table.X), self._dynamics().reservoir.R))
+        shape = len(table.X), self._dynamics().reservoir.R
+        check_memory("The states", shape, "fewer rows of X at a time")
+        fitted, states = self.fitted_, np.empty(shape)
         dynamics = fitted.trained.dynamics
         for part, (X, Y, stretches, past) in zip(table.parts, entered):
             of_part = states[part.rows]

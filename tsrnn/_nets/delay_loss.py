@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._memory import check_memory
 from .._series.units import end_to_end, rows_between
 from .._training.least_squares import add_normal_equations
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
@@ -247,6 +248,8 @@ class WindowLoss:
     def _sums(self, theta, outputs, chosen=None, rounding=None):
         """Sum the ``Alike`` of outputs (K,) over the rows ``chosen`` (N,) bool, by default all."""
         fan_in, K = self.plan.shapes[-1][0], len(outputs)
+        cure = "shorter input_lags or output_lags, or fewer inputs"
+        check_memory("The normal equations, two copies", (2, fan_in, fan_in), cure)
         A, c, yy, weight = np.zeros((fan_in + 1, fan_in + 1)), np.zeros((fan_in + 1, K)), np.zeros(K), 0.0
         for Z, y, w in self._weighed(theta, outputs, chosen, rounding):
             add_normal_equations(Z, y, w, A, c)
@@ -337,6 +340,8 @@ class WindowLoss:
     def gauss_newton(self, theta):
         """Return r'r, J'r (P,) and J'J (P, P), weighted, over all samples."""
         P = len(theta)
+        cure = "solver='adam', smaller hidden_layer_sizes, shorter lags or fewer inputs"
+        check_memory("J'J of Levenberg and Marquardt, two copies", (2, P, P), cure)
         rr, Jr, JJ = 0.0, np.zeros(P), np.zeros((P, P))
         for r, J, w in self.jacobian_blocks(theta):
             rr += float(np.sum(w * r * r))

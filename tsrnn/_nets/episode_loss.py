@@ -248,7 +248,8 @@ class EpisodeLoss:
     def __init__(self, net, series, teaching, dtype, *, B=32, held=False, pool=None):
         self.net, self.teaching, self.dtype, self.B, self.pool = net, teaching, dtype, B, pool
         chosen = [(s.held == held) & (s.w > 0) & np.isfinite(s.Y).any(axis=1) for s in series]
-        Z, Y, w = (np.concatenate([s[k][c] for s, c in zip(series, chosen)]) for k in range(3))
+        Y, w = (np.concatenate([s[k][c] for s, c in zip(series, chosen)]) for k in (1, 2))
+        Z = np.concatenate([s.X[c] for s, c in zip(series, chosen)], dtype=dtype, casting="same_kind")
         measured, O = np.isfinite(Y), net.width
         self.x, self.u, last = (np.ascontiguousarray(a, dtype) for a in net.sources(Z))
         self.n, fed = len(Y), np.where(measured, Y, 0.0).reshape(len(Y), net.n, O)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._memory import check_memory
 from .._training.least_squares import add_normal_equations, solve
 from .._training.solvers import traits
 from . import sensitivity_kernels as kernels
@@ -55,7 +56,9 @@ class SquaresLoss(TrackLoss):
 
     def gauss_newton(self, theta):
         """Return r'r, J'r (P,) and J'J (P, P) over all rows."""
-        rr, Jr, JJ = 0.0, np.zeros(len(theta)), np.zeros((len(theta),) * 2)
+        P, cure = len(theta), "solver='adam', smaller hidden_layer_sizes or fewer inputs"
+        check_memory("J'J of Levenberg and Marquardt, two copies", (2, P, P), cure)
+        rr, Jr, JJ = 0.0, np.zeros(P), np.zeros((P, P))
         weights, steps = self.net.views(theta), max(1, NUMBERS // (len(theta) * self._widest()))
         for tape, at, n in self._tapes_of(weights):
             y, w = (a.reshape(-1, self.net.n_outputs)[at : at + n] for a in (self.y, self.w))

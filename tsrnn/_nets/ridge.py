@@ -24,6 +24,7 @@ from scipy.optimize import minimize_scalar
 
 from .._kernels.jit import kernel
 from .._kernels.simd_v2 import add_outer, add_product, flat
+from .._memory import check_memory
 from .._training.least_squares import one_thread, solve
 from .._values import kept
 from .._warn import warn
@@ -277,6 +278,8 @@ def panels(columns):
 def no_sums(P, O):
     """Return sums over no rows."""
     n = panels(P + O)
+    cure = "fewer n_units, fewer inputs or readout_input=False"
+    check_memory("Sums of products of states and inputs, four copies", (2, P + O, P + O), cure)
     return Sums(np.zeros((1, n * (n + 1) // 2, PANEL, PANEL)), np.zeros(1), P, O)
 
 

@@ -1,0 +1,86 @@
+"""What does not fit in memory is refused before it is made, and the message says what to change."""
+
+import numpy as np
+import pytest
+
+from tsrnn import (
+    ARXRegressor,
+    ElmanRegressor,
+    EncoderDecoderRegressor,
+    ESNRegressor,
+    Forecaster,
+    LevenbergMarquardt,
+    NARXRegressor,
+    TDNNRegressor,
+    _memory,
+)
+from tsrnn._models.arx import LinearLearner
+
+
+X = np.random.default_rng(0).normal(size=(60, 3))
+y = X[:, 0].copy()
+
+
+@pytest.fixture
+def little(monkeypatch):
+    """A machine of 20 kB."""
+    monkeypatch.setattr(_memory, "SMALL", 0)
+    monkeypatch.setattr(_memory, "memory", lambda: 2e4)
+
+
+def test_memory_is_that_of_the_machine_or_less(tmp_path, monkeypatch):
+    whole = _memory.memory()
+    assert whole > 1e8
+    monkeypatch.setattr(_memory, "GROUP_LIMIT", tmp_path / "max")
+    for text, limit in (("max\n", None), ("100000000\n", 1e8)):
+        _memory.GROUP_LIMIT.write_text(text)
+        assert _memory.memory() == limit or (limit is None and _memory.memory() >= whole)
+    _memory.check_memory("It", (1000,), "less")
+    with pytest.raises(
+        MemoryError, match=r"It: 1,000 x 1,000,000 numbers take 8 GB .*, and 0\.1 GB .* Give less"
+    ):
+        _memory.check_memory("It", (1000, 10**6), "less")
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (EncoderDecoderRegressor(horizon=3, context=9), "horizon=3 and 9 rows of 3 inputs.*shorter context"),
+        (Forecaster(TDNNRegressor(input_lags=9), 3), "horizon=3 and 9 rows of 3 inputs.*shorter input_lags"),
+        (ARXRegressor(input_lags=14), "normal equations.*shorter input_lags"),
+        (TDNNRegressor((90,)), "parameters.*smaller hidden_layer_sizes"),
+        (NARXRegressor((9,), solver="lm"), "J'J .*solver='adam'"),
+        (ElmanRegressor((7,), solver=LevenbergMarquardt()), "J'J .*solver='adam'"),
+        (ESNRegressor(50), "states.*fewer n_units"),
+    ],
+)
+def test_a_fit_that_is_too_large_is_refused(model, match, little):
+    with pytest.raises(MemoryError, match=match):
+        model.fit(X, y)
+
+
+def test_an_answer_that_is_too_large_is_refused(monkeypatch):
+    model, reservoir = ARXRegressor().fit(X, y), ESNRegressor(9, random_state=0).fit(X, y)
+    monkeypatch.setattr(_memory, "SMALL", 0)
+    monkeypatch.setattr(_memory, "memory", lambda: 2e3)
+    more = np.tile(X, (5, 1))
+    for ask, match in (
+        (lambda: model.forecast(300, more), "forecast.*fewer steps"),
+        (lambda: model.forecast(3, X, level=80, method="bootstrap"), "forecast.*fewer n_paths"),
+        (lambda: model.sample_paths(3, X, n_paths=100), "paths: 100 x 3 x 1.*fewer n_paths"),
+        (lambda: model.trajectories(X, y, 8), "origins"),
+        (lambda: reservoir.states(X), "states: 60 x 9"),
+    ):
+        with pytest.raises(MemoryError, match=match):
+            ask()
+
+
+def test_no_bare_memory_error(monkeypatch):
+    """Wherever in a fit memory runs out, the error names the parameters with which it grows."""
+
+    def learn(self, *args):
+        raise MemoryError("Unable to allocate 9 GiB for an array")
+
+    monkeypatch.setattr(LinearLearner, "learn", learn)
+    with pytest.raises(MemoryError, match="fit ran out of memory .Unable .* input_lags=2, output_lags=3"):
+        ARXRegressor().fit(X, y)
