@@ -82,5 +82,5 @@ def test_no_bare_memory_error(monkeypatch):
         raise MemoryError("Unable to allocate 9 GiB for an array")
 
     monkeypatch.setattr(LinearLearner, "learn", learn)
-    with pytest.raises(MemoryError, match="fit ran out of memory .Unable .* input_lags=2, output_lags=3"):
+    with pytest.raises(MemoryError, match=r"fit ran out of memory .Unable .* input_lags=2, output_lags=3"):
         ARXRegressor().fit(X, y)
