@@ -5,18 +5,22 @@ A. Every model on 10^4, 10^5 and 10^6 rows of 20 inputs; trained nets for two ep
 B. Many short series, many gaps, long horizons: 5,000 series of 40 rows, a million rows with 10,000 gaps, 720 steps of
    7 outputs at once, 7 series with 335 lags.
 C. 2000 lags, in 5,000 and 10,000 rows; 2000 steps ahead of 5,000 rows, of y alone (``--far``: only these).
-D. 200 outputs of 2 inputs and 2000 inputs, 4,000 rows each; 10^7 rows of one input, one iteration (``--wide``: only
-   these).  A case that takes over five minutes, or more than 12 GB, ends with the reason.
+D. 200 outputs of 2 inputs and 2000 inputs, 4,000 rows each (``--wide``: only these).
+E. 10^6 and 10^7 rows of one input, and of y alone; nets for one epoch (iteration): fit, predict and update of all rows,
+   a forecast, and the highest memory over that of the data (``--long``: only these, of some models or all).
+
+A case that takes over five minutes of CPU, or more than 12 GB, ends with the reason.
 
 Each case runs in a process of its own with one thread, after a fit on few rows that loads the kernels. Megabytes are
 the highest of the process beyond what it had before the fit.
 
-    python tests/benchmarks/sizes.py [--quick] [--far] [--wide]
+    python tests/benchmarks/sizes.py [--quick] [--far] [--wide] [--long [MODEL ...]]
 """
 
 import argparse
 import json
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +28,7 @@ import time
 import numpy as np
 import pandas as pd
 from common import table
+from sklearn.base import clone
 
 from tsrnn import (
     ARXRegressor,
@@ -165,18 +170,35 @@ def inputs(n, name):
     return MANY[name], X, y > 0 if name.endswith("Classifier") else y
 
 
-def rows(n, name):
-    """Very many rows of one input; nets for one iteration."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, 1))
+WIDE = {"200 outputs": (outputs, 4000), "2000 inputs": (inputs, 4000)}
+ALONE = {  # of y alone
+    **{name: MODELS[name] for name in ("ARX", "NARX")},
+    "Forecaster": MANY["Forecaster"],
+    "ESN": ESNRegressor(100, output_lags=1, random_state=0),
+    "Elman": ElmanRegressor(output_lags=1),
+    "LSTM": LSTMRegressor(output_lags=1),
+    "GRU": GRURegressor(output_lags=1),
+    "MinGRU": MinGRURegressor(output_lags=1),
+    "LRU": LRURegressor(output_lags=1),
+    "EncoderDecoder": MANY["EncoderDecoder"],
+}
+VERBS = {
+    "fit": lambda model, X, y: model.fit(X, y),
+    "predict": lambda model, X, y: model.predict(np.empty((len(y), 0)) if X is None else X),
+    "update": lambda model, X, y: model.update(X, y),
+    "forecast": lambda model, X, y: model.forecast(24, None if X is None else X[:24]),
+}
+
+
+def many_rows(n, name, n_inputs):
+    """A model for one iteration, and very many rows of one input or of y alone."""
+    X = np.random.default_rng(0).normal(size=(n, 1))
     y = np.convolve(np.tanh(X[:, 0]), [0.5, 0.3, 0.2])[:n]
-    model = MANY[name]
-    if "max_iter" in model.get_params(deep=False):
-        model.set_params(**{k: v for k, v in ONE.items() if k in model.get_params(deep=False)})
-    return model, X, y > 0 if name.endswith("Classifier") else y
-
-
-WIDE = {"200 outputs": (outputs, 4000), "2000 inputs": (inputs, 4000), "10^7 rows": (rows, 10**7)}
+    model = clone((MANY if n_inputs else ALONE)[name])
+    model.set_params(**{k: v for k, v in ONE.items() if k in model.get_params(deep=False)})
+    if isinstance(model, Forecaster) and "estimator" in model.get_params():
+        model.estimator.set_params(**ONE)
+    return model, X if n_inputs else None, y > 0 if name.endswith("Classifier") else y
 
 
 CASES = {
@@ -196,7 +218,7 @@ def of_few_inputs(n):
     return GRURegressor(solver="adam", **TWO), X, y
 
 
-LONGEST, MOST = 300, 12  # seconds and GB of a case
+LONGEST, MOST = 300, 12  # CPU seconds and GB of a case
 
 
 def highest():
@@ -225,23 +247,76 @@ def measure(make, n, kind):
     return [fitted - start, time.process_time() - fitted, highest() - before]
 
 
+def measure_verbs(n, name, n_inputs):
+    """[CPU seconds of each verb, the highest memory over that of the data] on n rows."""
+    model, *data = many_rows(2000, name, n_inputs)  # machine code comes into the cache
+    verbs = VERBS
+    if name.endswith("Classifier"):  # those that see no labels do not go on with them
+        verbs = {k: VERBS[k] for k in ("fit", "predict")}
+    for verb in verbs.values():
+        verb(model, *data)
+    before = highest()
+    model, X, y = many_rows(n, name, n_inputs)
+    spent = []
+    for verb in verbs.values():
+        start = time.process_time()
+        verb(model, X, y)
+        spent.append(time.process_time() - start)
+    size = 8 * n * (1 + n_inputs) / 2**20
+    return [*spent, *[""] * (len(VERBS) - len(spent)), (highest() - before) / size]
+
+
 def apart(part, name, n):
     """``measure`` in a process of its own."""
     command = [sys.executable, __file__, "--one", part, name, str(n)]
-    try:
-        out = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
-    except subprocess.TimeoutExpired:
+    out = subprocess.run(command, capture_output=True, text=True)
+    if out.returncode == -signal.SIGXCPU:
         return [f"over {LONGEST} s", "", ""]
     if out.returncode:
         return [(out.stderr.strip().splitlines() or [f"signal {-out.returncode}"])[-1][:90], "", ""]
     return json.loads(out.stdout.splitlines()[-1])
 
 
-def many(less):
-    """Print the table of part D, of so many times fewer rows where there are very many."""
+def wide():
+    """Print the table of many outputs and inputs."""
     cases = [(part, name, n) for part, (_, n) in WIDE.items() for name in MANY]
-    figures = [[part, name, *apart(part, name, n // less if n > 10**5 else n)] for part, name, n in cases]
-    table("Many outputs, inputs, rows", ["case", "model", "fit s", "predict s", "MB"], figures)
+    figures = [[part, name, *apart(part, name, n)] for part, name, n in cases]
+    table("Many outputs, many inputs", ["case", "model", "fit s", "predict s", "MB"], figures)
+
+
+def long(n, only):
+    """Print the table of n and n / 10 rows: seconds, memory over that of the data, and how both grow."""
+    heads = [
+        "inputs",
+        "model",
+        *(f"{verb} s" for verb in VERBS),
+        "memory / data",
+        "times the fit",
+        "memory of a tenth",
+    ]
+    figures = []
+    for n_inputs, models in ((1, MANY), (0, ALONE)):
+        for name in only or models:
+            if name in models:
+                few, most = (apart(f"{n_inputs} inputs", name, rows) for rows in (n // 10, n))
+                growth = [most[0] / few[0], few[-1]] if not isinstance(most[0], str) else [few[0], few[-1]]
+                figures.append(
+                    [n_inputs, name, *most[: len(VERBS) + 1], *[""] * (len(VERBS) + 1 - len(most)), *growth]
+                )
+                print(*figures[-1], flush=True)
+    table(f"{n:.0e} rows", heads, figures)
+
+
+def one(part, name, n):
+    """Print the figures of one case, within the limits."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST * 2**30, MOST * 2**30))
+    resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, LONGEST + 10))
+    if part in ("0 inputs", "1 inputs"):
+        print(json.dumps(measure_verbs(int(n), name, int(part[0]))))
+        return
+    makers = {"A": of_rows, "lags": far_lags, "steps": far_steps, **{k: m for k, (m, _) in WIDE.items()}}
+    make, kind = (CASES[name][0], CASES[name][2]) if part == "B" else (makers[part], name)
+    print(json.dumps(measure(make, int(n), kind)))
 
 
 def main():
@@ -249,20 +324,23 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="up to 10^5 rows")
     parser.add_argument("--far", action="store_true", help="2000 lags and 2000 steps only")
-    parser.add_argument("--wide", action="store_true", help="200 outputs, 2000 inputs and 10^7 rows only")
+    parser.add_argument("--wide", action="store_true", help="200 outputs and 2000 inputs only")
+    parser.add_argument("--long", nargs="*", metavar="MODEL", help="10^7 rows only, of all models or these")
     parser.add_argument("--one", nargs=3)
     options = parser.parse_args()
     if options.one:
-        resource.setrlimit(resource.RLIMIT_AS, (MOST * 2**30, MOST * 2**30))
-        part, name, n = options.one
-        makers = {"A": of_rows, "lags": far_lags, "steps": far_steps, **{k: m for k, (m, _) in WIDE.items()}}
-        make, kind = (CASES[name][0], CASES[name][2]) if part == "B" else (makers[part], name)
-        print(json.dumps(measure(make, int(n), kind)))
+        one(*options.one)
+        return
+    n = 10**5 if options.quick else 10**7
+    if options.long is not None:
+        long(n, options.long)
         return
     if options.wide or not options.far:
-        many(1000 if options.quick else 1)
+        wide()
     if options.wide:
         return
+    if not options.far:
+        long(n, [])
     cases = [("lags", name, n) for name in LAGS for n in (5000, 10_000)]
     cases += [("steps", name, 5000) for name in STEPS]
     rows = [[f"{FAR} {part}, {name}", n, *apart(part, name, n)] for part, name, n in cases]
