@@ -67,8 +67,10 @@ def picture(out, classes, probabilities, announced, labels):
     plt.style.use([STYLE, {"axes.grid": False}])
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 4.6), width_ratios=(1, 2), layout="constrained")
     said = classes[probabilities.argmax(axis=1)]
-    ConfusionMatrixDisplay.from_predictions(labels, said, normalize="true", colorbar=False, ax=left)
+    look = {"normalize": "true", "values_format": ".0%", "cmap": "Blues", "colorbar": False}
+    ConfusionMatrixDisplay.from_predictions(labels, said, ax=left, **look)
     left.set(title="Rows of a person not seen", xlabel="said", ylabel="exercise")
+    left.spines[:].set_visible(False)
     seconds = np.arange(len(labels)) / HERTZ
     for k, name in enumerate(classes):
         right.fill_between(seconds, k, k + 0.9 * (labels == name), color="0.85")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tsrnn import EncoderDecoderClassifier
+from tsrnn.plotting import STYLE, AttentionDisplay
 
 
 warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
@@ -54,18 +55,11 @@ def picture(file, model, text):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    answer, weights = model.predict([text])[0], model.attention_weights([text])[0]
-    figure, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
-    mesh = ax.pcolormesh(weights, cmap="Purples", vmin=0, vmax=1, edgecolors="#f0f0f0", linewidth=0.5)
-    ax.set_xticks(np.arange(len(text)) + 0.5, list(text), family="monospace", fontsize=12)
-    ax.set_yticks(np.arange(len(answer)) + 0.5, list(answer), family="monospace", fontsize=12)
-    ax.invert_yaxis()
-    ax.xaxis.tick_top()
-    ax.tick_params(length=0)
-    ax.set(title="What each digit of the answer looks at", aspect="equal")
-    figure.colorbar(mesh, ax=ax, label="share", shrink=0.8)
-    figure.savefig(file, dpi=120)
-    plt.close(figure)
+    plt.style.use(STYLE)
+    display = AttentionDisplay.from_estimator(model, [text], vmax=1)
+    display.ax_.set(title="What each digit of the answer looks at")
+    display.figure_.savefig(file, dpi=120)
+    plt.close(display.figure_)
 
 
 def main(arguments=None):

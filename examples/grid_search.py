@@ -90,8 +90,9 @@ def picture(out, results):
     """Errors by horizon."""
     from tsrnn.plotting import BacktestDisplay
 
-    display = BacktestDisplay.from_backtests(results)
-    display.ax_.set_title("Solar power, errors by horizon")
+    display = BacktestDisplay.from_backtests(results, unit="W")
+    display.ax_.set_title("Solar power, errors by horizon", loc="left", fontsize="medium")
+    display.ax_.set_xlabel("hours ahead")
     display.figure_.savefig(out, dpi=130)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, log_loss
 
 from tsrnn import ESNClassifier, GRUClassifier
+from tsrnn.plotting import STYLE
 
 
 warnings.filterwarnings("ignore", "max_iter=")  # a given number of epochs is enough
@@ -60,16 +61,19 @@ def picture(out, series, labels, answers):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 1 + len(answers), figsize=(13, 4), layout="constrained")
+    plt.style.use([STYLE, {"axes.grid": False}])
+    figure, axes = plt.subplots(1, 1 + len(answers), figsize=(13, 4.3), layout="constrained")
     for k, speaker in enumerate(np.unique(labels)[:3]):
         first = series[int(np.argmax(labels == speaker))]
         axes[0].plot(first[:, 0], label=f"speaker {speaker}", color=f"C{k}")
         axes[0].plot(first[:, 1], color=f"C{k}", linestyle="--")
-    axes[0].set(title="Two of the coefficients", xlabel="row")
-    axes[0].legend()
+    axes[0].set(title="The first two of 12 coefficients", xlabel="row", ylabel="cepstrum, second dashed")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, -0.14))
     for ax, (name, found) in zip(axes[1:], answers.items()):
         ConfusionMatrixDisplay.from_predictions(labels, found, ax=ax, colorbar=False, cmap="Blues")
-        ax.set(title=f"{name}: {np.mean(found == labels):.1%}", xlabel="said", ylabel="speaker")
+        ax.set(title=f"{name}, {np.mean(found == labels):.1%} right", xlabel="said", ylabel="speaker")
+        ax.spines[:].set_visible(False)
     figure.savefig(out, dpi=110)
 
 

@@ -112,6 +112,12 @@ def test_names_stamps_pipelines_and_targets():
     vectors = embedding(model, "day")
     assert vectors.index.tolist() == ["a", "b", "c"]
     assert vectors.shape[1] > 1
+    (table,) = model.fitted_.trained.dynamics.plan.symbols.tables(model._dynamics().theta)
+    W, D = model.params_[0].W, 1 + table.shape[1]  # of each lag a row of "feed", then those of "day"; then y
+    assert len(W) % D == 1
+    felt = np.hstack([table[:3] @ W[at + 1 : at + D] for at in range(0, len(W) - 1, D)])
+    apart = [np.linalg.norm(v[:, None] - v[None], axis=2) for v in (vectors.to_numpy(), felt)]
+    np.testing.assert_allclose(*apart, atol=1e-9)
     with pytest.raises(ValueError, match="no stamp"):
         explain(model, frame[NEW], load[NEW], at="1999-01-01")
     with pytest.raises(ValueError, match="column='feed' holds no categories"):
@@ -146,6 +152,8 @@ def test_moves_add_up_to_the_probability_of_a_class(name):
         explain(model, X[NEW], labels[NEW], output="other")
     if known is not None:
         assert table["y"].abs().sum() > 1e-4
+        places = embedding(model)  # of labels that it sees as history
+        assert (places.index.name, places.index.tolist()) == ("y", ["high", "low", "mid"])
         with pytest.raises(ValueError, match="its own probabilities"):
             explain(model, X[NEW], labels[NEW], steps=2)
 

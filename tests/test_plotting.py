@@ -369,6 +369,17 @@ def test_maps_and_probabilities():
     display = EmbeddingDisplay(pd.DataFrame(places, ["a", "b", "c"])).plot()
     np.testing.assert_allclose(display.points_.get_offsets(), places)
     assert [text.get_text() for text in display.ax_.texts] == ["a", "b", "c"]
+    names = [f"substation {k} of the north-western region" for k in (3, 14, 15)]
+    display = EmbeddingDisplay(
+        pd.DataFrame(places, names)
+    ).plot()  # what differs is not cut out of their middle
+    assert [text.get_text() for text in display.ax_.texts] == ["3", "14", "15"]
+    crowd = EmbeddingDisplay(
+        pd.DataFrame(np.vstack([np.zeros((40, 2)), places]), [" "] * 40 + ["a", "b", "c"])
+    ).plot()
+    written = [text.get_text() for text in crowd.ax_.texts]
+    assert len(written) < 12
+    assert len(set(written) - {"' '"}) == 3
     shares = pd.DataFrame({"no": [0.75, 0.5, 0.0], "yes": [0.25, 0.5, 1.0]})
     display = ProbabilityDisplay(shares, ["no", None, "yes"]).plot()
     tops = [area.get_paths()[0].vertices[:, 1].max() for area in display.areas_]

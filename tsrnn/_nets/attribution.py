@@ -25,11 +25,12 @@ from scipy.special import expit
 from .._kernels.activations_v1 import WORDS
 from . import convolution
 from . import delay_kernels as kernels
-from .delay import OPEN_LOOP, DelayDynamics, forward
+from .delay import OPEN_LOOP, DelayDynamics, Plan, forward
 from .echo_state import EchoState
 from .episode_loss import EpisodeDynamics
 from .error_lags import ErrorDynamics
 from .pooled import Pooled, answer_back, pool
+from .recurrent import INPUTS, OUTPUTS
 from .recurrent_dynamics import RecurrentDynamics
 from .tape import Tape
 
@@ -384,6 +385,48 @@ TRACES = {
     EpisodeDynamics: _episode_slopes,
     EchoState: _reservoir_slopes,
 }
+
+
+# ---------------------------------------------------------------------------------------- categories
+
+
+def felt(dynamics, k):
+    """Return what a net makes of the categories of a column, (C, .): E W, of all weights W that read E side by side.
+
+    k : which of the tables E of columns, or None for that of labels.   A net tells two categories apart by this alone.
+    """
+    dynamics = dynamics.inner if isinstance(dynamics, Pooled) else dynamics
+    net, theta = getattr(dynamics, "plan", None) or dynamics.net, dynamics.theta
+    if k is None:
+        return net.symbols.of_labels(theta) @ _readers(net, theta, OUTPUTS)
+    place, width, _ = net.symbols.plan()[net.symbols.columns[k][0]]
+    table = net.symbols.tables(theta)[k][:-1]  # the last row is of what is unknown
+    return table @ _readers(net, theta, INPUTS)[place : place + width]
+
+
+def _readers(net, theta, which):
+    """Return the weights that read x' (``INPUTS``) or y' (``OUTPUTS``) at all lags, (D', .)."""
+    if isinstance(net, Plan):
+        source, D = (kernels.FROM_X, net.n_inputs) if which == INPUTS else (kernels.FROM_Y, net.y_width)
+        read = []
+        for H, _, _, _, first, last in net.layers:
+            for _, _, span, w in (run for run in net.runs[first:last] if run[kernels.SOURCE] == source):
+                read.append(theta[w : w + span * H].reshape(-1, D, H))
+    elif net.front is not None and which == INPUTS:
+        W, D = net.front.views(net.in_front(theta))[0][0], net.front.columns
+        read = [W.reshape(-1, D, W.shape[2])]
+    else:
+        D, readers = net.n_inputs if which == INPUTS else net.y_width, [block.sources for block in net.blocks]
+        read = [
+            p.W[:, s.at : s.at + s.width].reshape(-1, D, p.W.shape[2])
+            for p, sources in zip(net.views(theta), [*readers, net.readout])
+            for s in sources
+            if s.which == which
+        ]
+    return np.concatenate([W.swapaxes(0, 1).reshape(D, -1) for W in read], axis=1)
+
+
+# ---------------------------------------------------------------------------------------- reservoirs
 
 
 def _columns(dynamics, D):

@@ -11,7 +11,7 @@ from .._estimators.following import check_horizon
 from .._estimators.horizons import HALF, Horizons
 from .._estimators.sequence import as_wide_as
 from .._estimators.through import see_through
-from .._nets.attribution import Pick, can_trace, column, moves, values, whole, window
+from .._nets.attribution import Pick, can_trace, column, felt, moves, values, whole, window
 from .._nets.pooled import Pooled
 from .._series.checks import check_y
 from .._series.labels import shares
@@ -491,18 +491,22 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
 
 
 def embedding(model, column=None):
-    """Return the vectors a net has learnt for the categories of a column: similar categories are nearby.
+    """Return places of the categories of a column, or of labels, as a net sees them: what it treats alike is near.
+
+    A net knows a category by a learnt vector, and that only through its first weights, whatever reads it: places are
+    what those make of it, along the main directions. Two categories far apart move the net to other states.
 
     Parameters
     ----------
-    model : fitted estimator of tsrnn that was given categories, or Pipeline or search over one
+    model : fitted estimator of tsrnn that was given categories or sees past labels, or Pipeline or search over one
     column : str or int, optional
-        Which column of X; the first that holds categories by default.
+        Which column of X, or the name of y, "y" without one, for labels that the net sees as history, such as the
+        letters of a text. The first that holds categories by default.
 
     Returns
     -------
-    vectors : DataFrame indexed by category, a column a number
-        :class:`~tsrnn.plotting.EmbeddingDisplay` draws them.
+    places : DataFrame indexed by category, a column a direction
+        Those in which they differ most first. :class:`~tsrnn.plotting.EmbeddingDisplay` draws them.
 
     Raises
     ------
@@ -521,15 +525,24 @@ def embedding(model, column=None):
     ['Mon', 'Tue', 'Wed']
     """
     estimator, _ = see_through(model, None)
-    words, dynamics = estimator._fitted().form.vocabulary, estimator._dynamics()
+    form, dynamics = estimator._fitted().form, estimator._dynamics()
     net = getattr(dynamics, "plan", None) or getattr(dynamics, "net", None)
-    if words is None or net is None or net.symbols is None:
+    symbols = getattr(net, "symbols", None)
+    if symbols is None:
         raise ValueError(
-            f"{type(estimator).__name__} was given no categories: their columns hold strings, or are named."
+            f"{type(estimator).__name__} was given no categories, whose columns hold strings, and sees no past labels."
         )
-    names = [*map(str, words.labels)]
-    if column is not None and str(column) not in names:
-        raise ValueError(f"column={column!r} holds no categories: give one of {names}.")
-    k = 0 if column is None else names.index(str(column))
-    table = net.symbols.tables(dynamics.theta)[k][:-1]  # the last row is of what is unknown
-    return pd.DataFrame(table.copy(), pd.Index(words.values[k], name=names[k]))
+    tables = {}
+    if symbols.columns:
+        tables = {str(name): (k, form.vocabulary.values[k]) for k, name in enumerate(form.vocabulary.labels)}
+    if symbols.labels:
+        y_name = next((name for name in form.y_names or () if name is not None), "y")
+        tables.setdefault(str(y_name), (None, estimator.classes_))
+    if column is not None and str(column) not in tables:
+        raise ValueError(f"column={column!r} holds no categories: give one of {[*tables]}.")
+    name = next(iter(tables)) if column is None else str(column)
+    k, categories = tables[name]
+    V = felt(dynamics, k)
+    U, sizes, _ = np.linalg.svd(V - V.mean(axis=0), full_matrices=False)
+    n = max(1, int((sizes > 1e-9 * sizes.max(initial=0)).sum()))
+    return pd.DataFrame((U * sizes)[:, :n], pd.Index(categories, name=name))

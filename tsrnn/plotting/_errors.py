@@ -7,6 +7,7 @@ from .._estimators.through import see_through
 from ..diagnostics import diagnose, residual_correlations
 from ..model_selection import backtest
 from ._style import (
+    AMOUNTS,
     BOTH_WAYS,
     COLOURS,
     GREYS,
@@ -472,7 +473,7 @@ class ErrorCalendarDisplay:
         largest = np.nanmax(np.abs(values), initial=0.0) or 1.0
         signed = np.nanmin(values, initial=0.0) < 0
         style = {
-            "cmap": BOTH_WAYS if signed else f"{SHADES}_r",
+            "cmap": BOTH_WAYS if signed else AMOUNTS,
             "vmin": -largest if signed else 0,
             "vmax": largest,
         }

@@ -7,9 +7,9 @@ from .._estimators.attending import Attending
 from .._estimators.through import see_through
 from ..diagnostics import lag_importance, response
 from ._style import (
+    AMOUNTS,
     BOTH_WAYS,
     COLOURS,
-    SHADES,
     axes,
     bare,
     pyplot,
@@ -98,7 +98,7 @@ class LagImportanceDisplay:
         if len(lags) == 1 and not mesh_kw:  # a map of one column is a hairline: bars then
             return self._plot_bars(ax, table, label, heading)
         ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
-        shades = pyplot().get_cmap(f"{SHADES}_r").with_extremes(under="white", bad="white")
+        shades = pyplot().get_cmap(AMOUNTS).with_extremes(under="white", bad="white")
         options = {
             "norm": LogNorm(largest / 300, largest),
             "cmap": shades,
@@ -217,7 +217,7 @@ class AttentionDisplay:
         back, ahead = rows * np.arange(-context, 1) + 0.5, rows * np.arange(steps + 1) + 0.5
         if self.written is not None:
             back = back + context
-        self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": f"{SHADES}_r", "vmin": 0.0, **mesh_kw})
+        self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": AMOUNTS, "vmin": 0.0, **mesh_kw})
         ax.figure.colorbar(self.mesh_, ax=ax, label="share of attention").outline.set_visible(False)
         if self.written is None:
             ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
@@ -304,7 +304,7 @@ class PoolingDisplay:
         table = np.full((len(self.weights), max(map(len, self.weights))), np.nan)
         for row, a in zip(table, self.weights):
             row[: len(a)] = a
-        options = {"aspect": "auto", "cmap": f"{SHADES}_r", "vmin": 0, "interpolation": "nearest"}
+        options = {"aspect": "auto", "cmap": AMOUNTS, "vmin": 0, "interpolation": "nearest"}
         self.image_ = ax.imshow(table, **{**options, **image_kw})
         ax.set(xlabel="step", ylabel="series", title=self.name)
         if self.labels is not None:

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from .._estimators.through import see_through
-from ._style import COLOURS, axes, dates, legend_beside, shortened, tidy, title, whole_numbers
+from ._style import COLOURS, axes, dates, legend_beside, shortened, tidy, title, told_apart, whole_numbers
 
 
-MAX_NAMES = 30  # points of a map that have room for their names
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1))  # of a point, where its name may stand
+WIDE = 0.62  # of a letter, as a share of its size
+POINT = 3  # half its size, in points
 
 
 class EmbeddingDisplay:
@@ -17,7 +19,7 @@ class EmbeddingDisplay:
     ----------
     vectors : DataFrame or array-like of shape (n_categories, n_numbers)
         A row a category, from :func:`tsrnn.diagnostics.embedding`; more than two numbers are seen along their two
-        main directions.
+        main directions, and the title says how much of the differences that is.
     name : str, optional
         For the title.
 
@@ -41,7 +43,7 @@ class EmbeddingDisplay:
         self.name = name
 
     def plot(self, ax=None, **points_kw):
-        """Draw a point a category, with its name where there are few.
+        """Draw a point a category, with its name where there is room.
 
         Parameters
         ----------
@@ -64,18 +66,37 @@ class EmbeddingDisplay:
             V = U * size
         self.places_ = np.pad(V[:, :2], [(0, 0), (0, max(0, 2 - V.shape[1]))])
         self.points_ = ax.scatter(*self.places_.T, **{"color": COLOURS[0], "s": 14, **points_kw})
-        if len(table) <= MAX_NAMES:
-            for name, place in zip(table.index, self.places_):
-                words = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": "small"}
-                ax.annotate(shortened(name, 20), place, **words)
         ax.set(xlabel="first direction", ylabel="second direction")
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.12)
         tidy(ax)
+        _name_points(ax, self.places_, told_apart(table.index))
         note = "" if shown > 0.995 else f"{shown:.0%} of the differences shown"
         title(ax, ": ".join(filter(None, (self.name, note))))
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _name_points(ax, places, names):
+    """Write names beside points (n, 2), those farthest out first, where they hide neither points nor other names."""
+    from matplotlib.font_manager import FontProperties
+
+    ax.figure.canvas.figure.draw_without_rendering()  # what it is drawn at decides what overlaps
+    unit, size = ax.figure.dpi / 72, FontProperties(size="small").get_size_in_points()
+    at, frame = ax.transData.transform(places) / unit, np.reshape(ax.bbox.extents, (2, 2)) / unit
+    taken, chosen = np.stack([at - POINT, at + POINT], axis=1), {}  # boxes (n, 2, 2): low and high corners
+    for k in np.argsort(-np.hypot(*(places - places.mean(axis=0)).T), kind="stable"):
+        extent = np.array([WIDE * size * len(names[k]), 1.2 * size])
+        for corner in np.array(CORNERS):
+            middle = at[k] + corner * (POINT + 1 + extent / 2)
+            box = np.stack([middle - extent / 2, middle + extent / 2])
+            inside = (box[0] >= frame[0]).all() and (box[1] <= frame[1]).all()
+            if inside and not ((box[0] < taken[:, 1]) & (box[1] > taken[:, 0])).all(axis=1).any():
+                taken, chosen[k] = np.concatenate([taken, box[None]]), middle - at[k]
+                break
+    for k in sorted(chosen):
+        words = {"textcoords": "offset points", "fontsize": "small", "ha": "center", "va": "center"}
+        ax.annotate(names[k], places[k], chosen[k], **words)
 
 
 class ProbabilityDisplay:

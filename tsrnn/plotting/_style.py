@@ -36,7 +36,8 @@ MEASURED = "black"
 MARKERS = "osD^vP"
 MANY = 25  # points of a line, beyond which markers touch
 MAX_POINTS = 2000  # more would overlap: their density is drawn
-SHADES = "viridis"  # of amounts
+AMOUNTS = "Blues"  # of a map: nothing is white
+SHADES = "viridis"  # of lines that are a row of steps
 BOTH_WAYS = "RdBu_r"  # of what may be positive or negative
 WIDE, LONG = 36, 26  # characters in a line of an axis' label, and in one of a legend
 UNIT = re.compile(r"[\[(]([^\[\]()]+)[\])]\s*$")
@@ -135,6 +136,22 @@ def shortened(name, n=30):
     """Shorten a name to at most n characters, by its middle."""
     name = str(name)
     return name if len(name) <= n else f"{name[: n // 2 - 1]} … {name[-(n // 2 - 2) :]}"
+
+
+def told_apart(names, n=20):
+    """Shorten names to at most n characters so that they differ where the whole ones do, if they can."""
+    names = [str(name) if str(name).strip() else repr(name) for name in names]  # a space is seen as ' '
+    short = [shortened(name, n) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+    before = _shared(names)
+    after = _shared([name[before:][::-1] for name in names])
+    return [shortened(name[before : len(name) - after], n) for name in names]
+
+
+def _shared(names):
+    """Count the letters with which all names begin."""
+    return next((k for k, letters in enumerate(zip(*names)) if len(set(letters)) > 1), min(map(len, names)))
 
 
 def dates(index):
