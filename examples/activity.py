@@ -70,7 +70,6 @@ def picture(out, classes, probabilities, announced, labels):
     look = {"normalize": "true", "values_format": ".0%", "cmap": "Blues", "colorbar": False}
     ConfusionMatrixDisplay.from_predictions(labels, said, ax=left, **look)
     left.set(title="Rows of a person not seen", xlabel="said", ylabel="exercise")
-    left.spines[:].set_visible(False)
     seconds = np.arange(len(labels)) / HERTZ
     for k, name in enumerate(classes):
         right.fill_between(seconds, k, k + 0.9 * (labels == name), color="0.85")
