@@ -17,6 +17,7 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, log_loss
 
@@ -56,24 +57,17 @@ def read(path):
 
 def picture(out, series, labels, answers):
     """Save a picture: one recording of some speakers, and who is taken for whom."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     plt.style.use([STYLE, {"axes.grid": False}])
     figure, axes = plt.subplots(1, 1 + len(answers), figsize=(13, 4.3), layout="constrained")
     for k, speaker in enumerate(np.unique(labels)[:3]):
         first = series[int(np.argmax(labels == speaker))]
-        axes[0].plot(first[:, 0], label=f"speaker {speaker}", color=f"C{k}")
+        axes[0].plot(first[:, 0], label=f"speaker {speaker}")
         axes[0].plot(first[:, 1], color=f"C{k}", linestyle="--")
     axes[0].set(title="The first two of 12 coefficients", xlabel="row", ylabel="cepstrum, second dashed")
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, -0.14))
     for ax, (name, found) in zip(axes[1:], answers.items()):
         ConfusionMatrixDisplay.from_predictions(labels, found, ax=ax, colorbar=False, cmap="Blues")
         ax.set(title=f"{name}, {np.mean(found == labels):.1%} right", xlabel="said", ylabel="speaker")
-        ax.spines[:].set_visible(False)
     figure.savefig(out, dpi=110)
 
 
