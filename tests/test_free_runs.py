@@ -15,6 +15,7 @@ from tsrnn import (
 )
 from tsrnn._models import analogue
 from tsrnn._nets import delay, echo_state, recurrent_dynamics
+from tsrnn._nets import dynamics as values
 
 
 QUICK = {"max_iter": 3, "random_state": 0}
@@ -65,6 +66,7 @@ def small_blocks(monkeypatch, rows, runs):
     monkeypatch.setattr(echo_state, "BLOCK", 1)
     monkeypatch.setattr(echo_state, "LEAST", rows)
     monkeypatch.setattr(analogue, "RUNS", runs * STEPS)
+    monkeypatch.setattr(values, "LONG", 1)
 
 
 def free_runs(dynamics, X, Y, memory, first, steps, settle=None):
@@ -101,6 +103,21 @@ def test_every_run_is_that_of_the_model_alone(case, rows, runs, monkeypatch):
     small_blocks(monkeypatch, rows, runs)
     for settle in (None, lambda which, t, out: out):
         np.testing.assert_allclose(free_runs(*case, FIRST, STEPS, settle), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", ["narx", "gru", "esn"], indirect=True)
+def test_long_runs_stay_side_by_side(case):
+    """Each step is a call: runs twice as long make twice as many, not four times."""
+    dynamics, X, Y, memory = case
+    runs, steps, calls = 100, 1000, []
+    X, Y = (np.zeros((steps + 1, V.shape[1])) for V in (X, Y))
+
+    def settle(which, t, out):
+        calls.append(t)
+        return out
+
+    free_runs(dynamics, X, Y, memory, [0] * runs, steps, settle)
+    assert len(calls) == steps
 
 
 def test_what_is_settled_is_fed_back(case, monkeypatch):

@@ -29,6 +29,7 @@ from .._nets.dynamics import (
     check_enough_rows,
     check_sees_something,
     no_row_counts,
+    side_by_side,
 )
 from .._nets.memory import constant, moved_on
 from .._series.lags import parse_lags
@@ -139,7 +140,7 @@ class Analogues(OfLags, Dynamics):
         """Run freely from many rows, side by side."""
         lead, D = self.lead, X.shape[1]
         X, past = np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
-        at_once = max(1, RUNS // steps)
+        at_once = side_by_side(steps, RUNS, RUNS, 4 * self.n_outputs)
         for i in range(0, len(first), at_once):
             runs = slice(i, min(i + at_once, len(first)))
             m, begin = runs.stop - i, first[runs]

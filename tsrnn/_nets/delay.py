@@ -14,7 +14,7 @@ from .._training.initial import glorot
 from .._values import kept
 from . import delay_kernels as kernels
 from . import equations
-from .dynamics import Dynamics
+from .dynamics import Dynamics, side_by_side
 from .memory import constant, moved_on
 from .symbols import Symbols
 
@@ -370,8 +370,10 @@ def free_runs(plan, theta, X, Y, X_before, Y_before, first, steps, settle=None):
     x, Y = _seen(plan, theta, X, Y, X_before, Y_before)
     x = x.ravel()
     # with ``settle``, a kernel call is one step of all runs
-    rows = BLOCK_ROWS if settle is None else CACHE_NUMBERS
-    at_once = max(1, min(BLOCK_ROWS, rows // steps))
+    at_once = (
+        BLOCK_ROWS // steps if settle is None else side_by_side(steps, BLOCK_ROWS, CACHE_NUMBERS, 4 * width)
+    )
+    at_once = max(1, at_once)
     for i in range(0, len(first), at_once):
         block = slice(i, min(i + at_once, len(first)))
         at = plan.lead + first[block]

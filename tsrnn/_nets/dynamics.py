@@ -14,6 +14,9 @@ import numpy as np
 from .._values import kept
 
 
+LONG = 2**23  # numbers of long runs side by side
+
+
 @dataclass(frozen=True, eq=False)
 class Dynamics:
     """A fitted model, apart from the user's units; never changed.
@@ -225,6 +228,15 @@ class OfLags:
     def input_lag(self):
         """The most recent input that an output feels."""
         return min(self.input_lags, default=np.inf)
+
+
+def side_by_side(steps, most, rows, width):
+    """Return how many free runs, of so many steps, go on side by side.
+
+    Each step of them is a call, whatever it holds: were they as few as fit ``rows``, the calls of M long runs would
+    grow with the square of their steps.   most : runs.   width : numbers a row, of which there may be ``LONG``.
+    """
+    return max(1, min(most, max(rows, LONG // width) // steps))
 
 
 def check_sees_something(name, D, input_lags, output_lags):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._values import kept
 from . import equations
-from .dynamics import Dynamics, OfLags
+from .dynamics import Dynamics, OfLags, side_by_side
 from .memory import Memory, constant
 from .reservoir import Reservoir, follow, free_runs
 
@@ -155,7 +155,9 @@ class EchoState(OfLags, Dynamics):
         O, R, end = Y.shape[1], self.reservoir.R, first[-1] + 1
         net = *self.reservoir, self._lags_of_y(), self.bound, *self.readout()
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
-        at_once = max(1, min(RUNS, RUN_ROWS // steps))
+        width = 4 * O + len(self.reservoir.W_in.T)
+        at_once = RUN_ROWS // steps if settle is None else side_by_side(steps, RUNS, RUN_ROWS, width)
+        at_once = max(1, min(RUNS, at_once))
         for t, _, states, _ in self.blocks(X[:end], past, memory, read=False):
             low, high = np.searchsorted(first, [t, t + len(states) - 1])
             for i in range(low, high, at_once):

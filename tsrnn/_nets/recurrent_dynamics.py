@@ -11,7 +11,7 @@ from .._series.labels import shares
 from .._values import kept
 from . import equations
 from .convolution import make_sight
-from .dynamics import Dynamics
+from .dynamics import Dynamics, side_by_side
 from .memory import constant, moved_on
 from .recurrent import INPUTS, OUTPUTS, Net
 from .tape import Tape, with_past
@@ -271,7 +271,9 @@ class RecurrentDynamics(Dynamics):
         x, y = (v.astype(self.dtype, copy=False) for v in self.seen(X, Y, memory))
         x, table = x.ravel(), self._table()
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
-        at_once = max(1, min(ORIGINS, RUN_ROWS // steps))
+        width = 4 * O + 4 * sum(block.H for block in net.blocks)
+        at_once = RUN_ROWS // steps if settle is None else side_by_side(steps, ORIGINS, RUN_ROWS, width)
+        at_once = max(1, min(ORIGINS, at_once))
         for t, followed, T in self.blocks(X[:end], past, memory):
             low, high = np.searchsorted(first, [t, t + T])
             for i in range(low, high, at_once):
