@@ -15,6 +15,7 @@ from tsrnn import (
     GRUClassifier,
     GRURegressor,
     LRURegressor,
+    LSTMClassifier,
     LSTMRegressor,
     MinGRURegressor,
     Pinball,
@@ -237,3 +238,15 @@ def test_forget_gates_begin_spread_where_all_rows_are_learnt_at_once():
     ):
         np.testing.assert_array_equal(biases(**settings)[3], expected)
     assert biases(forget_gate=False).shape == (3, 5)
+
+
+def test_forget_gates_begin_spread_where_a_series_has_one_answer():
+    # from 0 to 4 in both directions; a number of the user's as it is
+    series, labels = X.reshape(30, 10, 2), np.arange(30) % 2
+
+    def biases(**settings):
+        still = LSTMClassifier((5,), solver=SGD(1e-300), max_iter=1, random_state=0, **settings)
+        return [layer.b[3] for layer in still.fit(series, labels).params_[:2]]
+
+    np.testing.assert_array_equal(biases(), [[0, 1, 2, 3, 4]] * 2)
+    np.testing.assert_array_equal(biases(forget_bias=0.5), 0.5)

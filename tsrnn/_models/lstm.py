@@ -28,6 +28,7 @@ from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
 
 REMEMBERS = 1.0  # bias of a forget gate that begins by remembering
 SPREAD = -2.0, 2.0  # of such biases over the units: memories of 1 to 8 rows
+SPREAD_OF_WHOLE = 0.0, 4.0  # the same where a series has one answer: 2 to 56 rows
 
 
 @kernel
@@ -224,13 +225,14 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm, last=True):
     return Cell(cell, options, G, 2, bias, shapes, *kernels, **options_of)
 
 
-def spread(p):
+def spread(p, whole):
     """Space the forget gates' biases evenly over the units: some begin by remembering, some by forgetting.
 
     Where all begin by remembering, each is nearly a sum over all rows: L-BFGS, which trusts its first curvature, is
-    slow to undo that, and early stopping ends before it has.
+    slow to undo that, and early stopping ends before it has.   whole : whether a series has one answer; with large
+    steps such nets then jump about less, too.
     """
-    p.b[-1] = np.linspace(*SPREAD, p.b.shape[1])
+    p.b[-1] = np.linspace(*(SPREAD_OF_WHOLE if whole else SPREAD), p.b.shape[1])
 
 
 class LSTMParameters(LaggedParameters):
@@ -245,7 +247,8 @@ class LSTMParameters(LaggedParameters):
     forget_bias : float or "auto", default="auto"
         Where the bias of the forget gate starts: above 0 it begins by remembering [2]_. "auto": 1; but where the net
         learns a value a row from inputs alone, all rows at once ("lbfgs", or "auto", which is that then), evenly from
-        -2 to 2 over the units, so that some follow the last rows and some remember [3]_.
+        -2 to 2 over the units, so that some follow the last rows and some remember [3]_; and from 0 to 4 where y has
+        one value a series.
 
     References
     ----------

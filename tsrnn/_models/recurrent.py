@@ -146,7 +146,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
         among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
         series, with dropout, scheduled sampling, or a loss with kinks. Where y has one value a series it is
-        ``Adam(0.005, clip_norm=1.0, schedule="cosine")``, and its epochs are as many as ``max_iter``.
+        ``Adam(0.01, clip_norm=1.0, schedule="cosine")``, and its epochs are as many as ``max_iter``.
     max_iter : int or None, default=None
         Most epochs, or iterations of L-BFGS; in all, where ``solver="auto"`` takes Adam and then L-BFGS. Training that
         meets the limit before it has converged gives a ``ConvergenceWarning``. None: 300; of "auto" 300 epochs and
@@ -251,6 +251,16 @@ def recurrent_lags(p):
     if not lags or len(set(lags)) < len(lags):
         raise ValueError(f"recurrent_lags={given!r}: give ints >= 1 that differ, such as (1, 8, 64).")
     return tuple(sorted(lags))
+
+
+def spread(net, layers, whole=False):
+    """Make the units of layers begin with memories from short to long, where their cells know how.
+
+    layers : views of the net's parameters, without the readout.   whole : whether a series has one answer.
+    """
+    for p, cell in zip(layers, net.cells):
+        if cell.spread is not None:
+            cell.spread(p, whole)
 
 
 def dense_widths(p):
@@ -508,9 +518,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             *layers, readout = net.views(theta)
             readout.W[:] *= SMALL
             if traits(self._solvers(net, series)[0][0]).batches == "all":
-                for p, cell in zip(layers, net.cells):
-                    if cell.spread is not None:
-                        cell.spread(p)
+                spread(net, layers)
         return theta
 
     def _is_random(self):
@@ -620,6 +628,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         p, alone, net = self.p, not any(s.held[-1] for s in series), self._with_keys(net)
         if before is None:
             theta, moments = net.initial(rng, p.recurrent_init), None
+            spread(net, net.views(theta)[:-1], whole=True)
             theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
         else:
             theta, moments = before.dynamics.theta, before.carry
@@ -658,7 +667,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
                 "'lbfgs' or 'adam'."
             )
         if chooses_solver(self.p):
-            return [(Adam(0.005, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS)]
+            return [(Adam(0.01, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS)]
         return [(resolve_solver(self.p.solver), self.limit)]
 
     def fade(self, trained, share):

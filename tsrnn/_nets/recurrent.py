@@ -57,8 +57,8 @@ class Cell(NamedTuple):
     Export raises where one is missing.   draw(rng, p) : fill the further parameters of a named tuple, if 0 is no start.
     dream : kernel that draws label after label, see ``dream_v1.py``, or None.   constants(H) : what stands in place of
     parameters of which theta has none, {field: array}, or None.   feel(*parameters, at, ..., state, out) : kernel
-    of forward sensitivities where ``apart`` is None, see ``lru.py``; or None.   spread(p) : make units of a layer begin
-    with memories from short to long, or None.
+    of forward sensitivities where ``apart`` is None, see ``lru.py``; or None.   spread(p, whole) : make units of a
+    layer begin with memories from short to long, longer ones where a series has one answer, or None.
     """
 
     make: Callable
