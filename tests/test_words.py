@@ -4,6 +4,8 @@ import logging
 import pydoc
 import re
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +33,18 @@ def test_the_public_names_come_first_in_help():
     assert set(tsrnn.__all__) <= named
     for module in tsrnn._MODULES:
         assert module in tsrnn.__doc__.strip().splitlines()[-1]
+
+
+def test_html_links_to_a_documentation_that_exists_or_to_none():
+    """Links of scikit-learn's pictures would lead to its own pages; "?" without an address would lead nowhere."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    address = project.get("urls", {}).get("Documentation", "")
+    for model in (NARXRegressor(), ARXRegressor().fit(X, y)):
+        html = model._repr_html_()
+        assert type(model).__name__ in html
+        assert model._get_doc_link().startswith(address)
+        links = re.findall(r'href="([^"]*)"', html[html.rindex("</style>") :])
+        assert all(address and link.startswith(address) for link in links)
 
 
 @pytest.mark.parametrize(
