@@ -423,10 +423,10 @@ def covered(band, y, p=80):
     return ((low <= y[rows]) & (y[rows] <= high)).mean(axis=0)
 
 
-def in_order(band):
+def in_order(band, middle=lambda band: [band.forecast]):
     """Ends of intervals, the widest first, with the forecast in their middle."""
     pairs = [band.intervals[p] for p in sorted(band.intervals, reverse=True)]
-    ends = [*(low for low, _ in pairs), band.forecast, *(high for _, high in pairs[::-1])]
+    ends = [*(low for low, _ in pairs), *middle(band), *(high for _, high in pairs[::-1])]
     return all((a <= b).all() for a, b in pairwise(ends))
 
 
@@ -460,8 +460,9 @@ def test_quantiles_never_cross(strategy):
         raw.append(scaler.inverse(dynamics.run(x(Z), unknown, dynamics.cold())[0]))
     assert any((np.diff(v.reshape(50, -1, 5), axis=-1) < 0).any() for v in raw)
     wild = 4 * X[NEW]
-    band = model.trajectories(wild, y[NEW], H, level=[10, 20])
-    assert in_order(band)
+    assert in_order(model.trajectories(wild, y[NEW], H, level=[10, 20], method="split"))
+    moved = model.trajectories(wild, y[NEW], H, level=[10, 20])  # by errors, away from the forecast
+    assert in_order(moved, middle=lambda band: [])
 
 
 def test_without_the_median_the_forecast_is_that_of_the_estimator():

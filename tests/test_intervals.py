@@ -238,7 +238,7 @@ def test_near_forecasts_by_a_slow_search():
     errors = np.abs(past) * rng.normal(size=(n, 1, 1))
     errors[rng.random(n) < 0.05] = np.nan
     made = rng.normal(size=(40, 1, 1))
-    low, high = intervals.conformal(made, intervals.pools(past, errors, 80), [80])[80]
+    low, high = intervals.conformal(made, intervals.packed(intervals.pools(past, errors, 80)), [80])[80]
     known = np.isfinite(errors[:, 0, 0])
     u, e = past[known, 0, 0], errors[known, 0, 0]
     e, u = e[np.argsort(u)], np.sort(u)

@@ -94,11 +94,12 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
     step = np.repeat(np.arange(steps), O)
     origin = np.arange(K)[:, None] - step  # of what is known with each row
     began, origin = origin >= 0, np.maximum(origin, 0)
-    came = np.where(began, np.take_along_axis(scores.reshape(K, -1), origin, axis=0), np.nan)
-    usual = np.take_along_axis(size.reshape(K, -1), origin, axis=0)
+    column = np.arange(steps * O)
+    came, usual = (v.reshape(K, steps * O)[origin, column] for v in (scores, size))
+    came[~began] = np.nan
     shared, known = overlap.ravel(), np.maximum(origin - gap, 0)  # rows of which a forecast knew
     shift, spread, counts = _moments(came, usual, shared, O, gap)
-    then = (came - np.take_along_axis(shift, known, axis=0)) / np.take_along_axis(spread, known, axis=0)
+    then = (came - shift[known, column]) / spread[known, column]
     tails = _tails(outside(then, origin), counts, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)
@@ -127,18 +128,9 @@ def _tails(share, counts, shares, overlap):
     return out
 
 
-def beyond(errors, places, scores):
-    """Count the errors (places, k), sorted, at or below scores (K,), and at or above, in the places (K,) of these."""
-    counts = np.empty((2, len(scores)), np.int64)
-    errors, scores = np.require(errors, float, "CAW"), np.require(scores, float, "CAW")
-    count_beyond(errors, np.require(places, np.int64, "CAW"), scores, *counts)
-    return counts
-
-
 def compile_kernels():
     """Call each kernel once."""
     none = np.zeros((0, 1))
-    beyond(np.zeros((1, 1)), np.zeros(0, int), none[:, 0])
     _moments(none, none, np.ones(1), 1, 0)
     _tails(none.reshape(0, 1, 1, 1).repeat(2, axis=2), none, np.ones(1), np.ones(1))
 
@@ -304,28 +296,3 @@ def adapt_tails(share, counts, shares, overlap, out):
                         now += rate * (shares[i] - 1 if share[k, i, end, c] <= now else shares[i])
                         now = min(max(now, LEAST * shares[i]), CENTER)
                     out[k + 1, i, end, c] = now
-
-
-@kernel
-def count_beyond(errors, places, scores, below, above):
-    """Count the errors near a forecast that lie at or below what came of it, and at or above it.
-
-    in    errors : (places, k), sorted.   places : (K,).   scores : (K,), NaN where nothing came: both counts are 0.
-    out   below, above : (K,).
-    """
-    k = errors.shape[1]
-    for row in range(scores.size):
-        v, near = scores[row], errors[places[row]]
-        low, high = 0, k
-        while low < high:  # the first error >= v
-            middle = (low + high) // 2
-            if near[middle] < v:
-                low = middle + 1
-            else:
-                high = middle
-        above[row] = k - low
-        while low < k and near[low] <= v:
-            low += 1
-        below[row] = low
-        if np.isnan(v):
-            below[row], above[row] = 0, 0

@@ -42,7 +42,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri
 
 from .._check import check_number
 from .._series.scaling import LogLink
@@ -50,8 +50,9 @@ from .._series.timeline import tells, to_index
 from .._series.units import runs_of
 from .._values import kept
 from .._warn import warn
-from .adaptive import ALIKE, beyond, tracked
+from .adaptive import ALIKE, tracked
 from .following import MOST_NUMBERS, Past, Stretch, cold_past, cut, follow, runs
+from .pools import NEAR, Packed, conformal, n_near, needed, packed, pools
 
 
 MOST_ROWS = 10_000  # kept for calibration
@@ -60,14 +61,10 @@ MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most
 STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
-FREE = 2  # independent errors, as which any number counts at least
 KEPT, BLOCK = 192, 32  # rows that ``update`` keeps of each series, at least; the oldest go in blocks
 FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
 RIDGE, FLOOR = 3.0, 1e-3  # rows' worth of no slope; the least error, in median ones, for a logarithm
 LAGS = 12  # at which the autocorrelation of errors is looked at
-NEAR = 200, 0.1  # errors that count as near: at least this number and at least this share
-BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
-PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
 MOST_NORMAL, MOST_OVERLAP = 30.0, 10  # where a normal variable ends; errors that hold at least as much as one
@@ -270,16 +267,6 @@ def _pinned(inputs):
     return np.False_ if inputs.limits is None else inputs.limits[0] >= inputs.limits[1]
 
 
-def _needed(level):
-    """Return how many errors an interval of this level, in per cent, needs to end at their extremes."""
-    return int(np.ceil(200 / (100 - level))) - 1
-
-
-def _near(n, level):
-    """Return how many of n errors count as near, for levels up to this one."""
-    return min(n, max(NEAR[0], round(NEAR[1] * n), _needed(level)))
-
-
 class Scale(NamedTuple):
     """How errors of one step and output spread: log g = weights @ (1, p', p'^2, v', v'^2), within bounds.
 
@@ -366,27 +353,13 @@ def overlap(row, errors):
     return out
 
 
-@kept("pool")
-class Pool(NamedTuple):
-    """Errors of one step and output, by their forecasts, at some places.
-
-    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted.   free : independent
-    errors that they tell as much as.   size : root of their mean square.
-    """
-
-    between: np.ndarray
-    errors: np.ndarray
-    free: float
-    size: float
-
-
 class Calibration(NamedTuple):
     """What errors on the rows kept come to.
 
-    pools, scales : [h][o], ``Pool`` of scores and ``Scale`` or None.   overlap : (steps, O).
+    pools : ``Packed``, of scores.   scales : [h][o], ``Scale`` or None.   overlap : (steps, O).
     """
 
-    pools: list
+    pools: Packed
     scales: list
     overlap: np.ndarray
 
@@ -403,112 +376,7 @@ def calibration(made, level, factor=1.0):
             scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
             scores[valid, h, o] /= by
     shared = overlap(made.row, scores)
-    return Calibration(pools(made.forecasts, scores, level, shared), scales, shared)
-
-
-def pools(forecasts, errors, level, shared=None):
-    """Make a ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), up to a level."""
-    _, steps, O = errors.shape
-    shared = np.ones((steps, O)) if shared is None else shared
-    return [
-        [_pool(forecasts[..., o], errors[..., o], h, level, shared[h, o]) for o in range(O)]
-        for h in range(steps)
-    ]
-
-
-def _pool(forecasts, errors, h, level, shared):
-    """Make the ``Pool`` of step h, of forecasts and errors (n, steps); the steps on either side make fans smoother."""
-    n_own = np.isfinite(errors[:, h]).sum()
-    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n_own > NEAR[0] else 0
-    forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
-    counts = np.isfinite(errors)
-    order = np.argsort(forecasts[counts], kind="stable")
-    forecasts, errors = forecasts[counts][order], errors[counts][order]
-    n, k = len(errors), _near(len(errors), level)
-    starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
-    centers = forecasts[starts + k // 2]
-    near = np.sort(errors[starts[:, None] + np.arange(k)], axis=1)
-    free = max(FREE, min(k, n_own / shared))
-    return Pool((centers[1:] + centers[:-1]) / 2, near, free, np.sqrt(np.mean(errors**2)))
-
-
-def conformal(made, pools, levels, scale=1.0, state=ALIKE):
-    """Return {level: (low, high)}, each like ``made`` (M, steps, O), around these and the shift since.
-
-    scale : of the errors, like ``made``.   state : ``State`` at each forecast, what came after calibration.
-    """
-    center = made + scale * state.shift
-    bands, inner = {}, (center, center)
-    for p in sorted(levels):
-        low, high = np.empty_like(made), np.empty_like(made)
-        tails = state.tails.get(p, (np.full(made.shape, (100 - p) / 200),) * 2)
-        for h, outputs in enumerate(pools):
-            for o, pool in enumerate(outputs):
-                place = np.searchsorted(pool.between, made[:, h, o])
-                few = pool.free < _needed(p)
-                for end, sign, tail in zip((low, high), (-1, 1), tails):
-                    far = (
-                        _far(pool, tail[:, h, o])
-                        if few
-                        else _quantile(pool.errors, place, sign, tail[:, h, o])
-                    )
-                    end[:, h, o] = sign * far
-        low, high = (center + scale * state.spread * v for v in (low, high))
-        inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
-        bands[p] = inner
-    return bands
-
-
-def _quantile(errors, place, sign, tail):
-    """Return how far out (M,), towards ``sign``, a share ``tail`` (M,) of the errors (places, k), sorted, lies."""
-    k = errors.shape[1]
-    at = np.floor(tail * (k + 1) + 1e-9).astype(int) - 1  # of k + 1 errors, the new one among them
-    inside = np.maximum(at, 0)
-    far = sign * errors[place, inside if sign < 0 else k - 1 - inside]
-    beyond = ndtri(np.minimum(tail, 1 / (k + 1))) / ndtri(1 / (k + 1))  # as a normal's tail goes on
-    return np.where(at < 0, np.maximum(far, 0) * beyond, far)
-
-
-def _far(pool, tail):
-    """Return how far out a share ``tail`` (M,) of errors lies, by Student's t."""
-    return -stdtrit(pool.free, tail) * pool.size * np.sqrt(1 + 1 / pool.free)
-
-
-def _places(calibration, forecasts):
-    """Find where each pool has the errors nearest to forecasts (K, steps, O), whole numbers like these."""
-    places = np.empty(forecasts.shape, int)
-    for h, outputs in enumerate(calibration.pools):
-        for o, pool in enumerate(outputs):
-            places[:, h, o] = np.searchsorted(pool.between, forecasts[:, h, o])
-    return places
-
-
-def _near_sizes(calibration, places):
-    """Mean absolute errors at places (K, steps, O) of the pools."""
-    sizes = np.empty(places.shape)
-    for h, outputs in enumerate(calibration.pools):
-        for o, pool in enumerate(outputs):
-            sizes[:, h, o] = np.abs(pool.errors).mean(axis=1)[places[:, h, o]]
-    return sizes
-
-
-def _outside(calibration, levels, places, scores, origin):
-    """Return the shares of calibration errors below and above scores (K, C), for each of P levels, (K, P, 2, C).
-
-    places : (K, C), where pools have the errors nearest to the forecasts that began at each row; origin : (K, C), where
-    those began.
-    """
-    out = np.empty((len(levels), 2, scores.shape[1], len(scores)))
-    for c, pool in enumerate(pool for outputs in calibration.pools for pool in outputs):
-        few, k = [pool.free < _needed(p) for p in levels], pool.errors.shape[1]
-        if not all(few):
-            counts = beyond(pool.errors, places[origin[:, c], c], scores[:, c])
-            out[:, :, c] = (counts + 1) / (k + 1)
-        if any(few):
-            far = scores[:, c] / (pool.size * np.sqrt(1 + 1 / pool.free) or 1.0)
-            low = stdtr(pool.free, far)
-            out[few, :, c] = low, 1 - low
-    return out.transpose(3, 0, 1, 2)
+    return Calibration(packed(pools(made.forecasts, scores, level, shared)), scales, shared)
 
 
 def scales(calibration, made, last):
@@ -528,10 +396,10 @@ def check_enough(n, what, level):
         raise ValueError(
             f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast fewer steps."
         )
-    needed = max(LEAST, _needed(level))
-    if n < needed:
+    least = max(LEAST, needed(level))
+    if n < least:
         warn(
-            f"{message}, but {level:g} % wants {needed}: intervals are rough, and wider for it (Student's t). Call "
+            f"{message}, but {level:g} % wants {least}: intervals are rough, and wider for it (Student's t). Call "
             "calibrate(X, y) with more rows."
         )
 
@@ -543,7 +411,7 @@ class Drawer:
         check_enough(len(errors), "rows", level)
         order = np.argsort(outputs.mean(axis=1), kind="stable")
         self.key, self.errors, self.rng = outputs.mean(axis=1)[order], errors[order], rng
-        self.k = _near(len(errors), level)
+        self.k = n_near(len(errors), level)
 
     def _first(self, z):
         """Return the first of the errors near outputs z (m, O), (m,)."""
@@ -748,9 +616,12 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
     state, paths = ALIKE, None
     if ask.adapts and history is not None and len(history.row):
         scores = history.errors / scales_of(cal, history)
-        places = _places(cal, history.forecasts)
-        size = _near_sizes(cal, places)
-        outside = partial(_outside, cal, ask.levels, places.reshape(len(places), -1))
+        places = cal.pools.places(history.forecasts.reshape(len(scores), -1))
+        size = cal.pools.sizes(places).reshape(scores.shape)
+
+        def outside(then, origin):
+            return cal.pools.outside(ask.levels, places[origin, np.arange(places.shape[1])], then)
+
         state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
     scale = scales(cal, forecasts, last)
     if ask.paths or ask.draws:

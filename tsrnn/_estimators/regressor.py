@@ -674,7 +674,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def _together(self, fitted, made, steps, X_future, groups, wide):
         """Join the forecasts of all series in the container that the user gave.   wide : as a frame."""
         names, container = fitted.form.key_names, fitted.form.container
-        if X_future is not None or groups is not None:
+        if made[0][0] is not None and (X_future is not None or groups is not None):
             table = gather(X_future, None, None, groups, self.series)
             names, container = table.names, table.form
         if made[0][0] is None or container != "table":
@@ -837,7 +837,7 @@ def _framed(fitted, out, found, index, wide):
             dash = "" if O == 1 else f"{name}-"
             for p, (low, high) in found.items():
                 columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
-        return pd.DataFrame(columns, index=index)
+        return pd.DataFrame(np.stack(list(columns.values()), axis=1), index, list(columns))  # a dict takes ms
     out = _shaped(fitted, out)
     if names is None:
         return out

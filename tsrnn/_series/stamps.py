@@ -262,9 +262,11 @@ def to_index(clock, values):
         return pd.Index(values, name=clock.name)
     values = np.ascontiguousarray(values, np.int64)
     if clock.kind == "span":
-        index = pd.TimedeltaIndex(values.view(f"m8[{clock.unit}]"), name=clock.name).as_unit(clock.shown)
+        index = pd.TimedeltaIndex(values.view(f"m8[{clock.unit}]"), name=clock.name)
     else:
-        index = pd.DatetimeIndex(values.view(f"M8[{clock.unit}]"), name=clock.name).as_unit(clock.shown)
+        index = pd.DatetimeIndex(values.view(f"M8[{clock.unit}]"), name=clock.name)
+    index = index if index.unit == clock.shown else index.as_unit(clock.shown)
+    if clock.kind != "span":
         index = index if clock.tz is None else index.tz_localize("UTC").tz_convert(clock.tz)
     if clock.period is not None:
         return index.to_period(clock.period)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from .._estimators import adaptive
+from .._estimators import adaptive, pools
 from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
 
@@ -55,6 +55,7 @@ def public_models():
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
     adaptive.compile_kernels()
+    pools.compile_kernels()
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of one iteration
         if not issubclass(model, Sequence):  # then X and y are lists of sequences
             for settings in model._warmup:

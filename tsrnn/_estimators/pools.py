@@ -1,0 +1,247 @@
+"""Errors of forecasts by step, output and forecast, and their quantiles.
+
+A pool holds the errors of one step and output at some places: those whose forecasts were nearest to a few. An end of
+an interval, of k errors e(1) <= ... <= e(k) near a forecast and a share a outside, is
+
+    e(i) or e(k + 1 - i),   i = floor(a (k + 1))          of k + 1 errors, the new one among them
+    e(1) or e(k), times z(a) / z(1 / (k + 1))             where i = 0: as a normal's tail goes on
+    -+ t(a) size sqrt(1 + 1 / free)                       Student's t, where independent errors are too few
+
+All pools of a calibration lie in flat arrays, column (step and output) after column and place after place.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
+
+from .._kernels.jit import kernel
+from .._values import kept
+from .adaptive import ALIKE
+
+
+FREE = 2  # independent errors, as which any number counts at least
+NEAR = 200, 0.1  # errors that count as near: at least this number and at least this share
+BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
+PLACES = 50  # forecasts at which quantiles are found; the nearest serves
+
+
+def needed(level):
+    """Return how many errors an interval of this level, in per cent, needs to end at their extremes."""
+    return int(np.ceil(200 / (100 - level))) - 1
+
+
+def n_near(n, level):
+    """Return how many of n errors count as near, for levels up to this one."""
+    return min(n, max(NEAR[0], round(NEAR[1] * n), needed(level)))
+
+
+@kept("pool")
+class Pool(NamedTuple):
+    """Errors of one step and output, by their forecasts, at some places.
+
+    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted.   free : independent
+    errors that they tell as much as.   size : root of their mean square.
+    """
+
+    between: np.ndarray
+    errors: np.ndarray
+    free: float
+    size: float
+
+
+def pools(forecasts, errors, level, shared=None):
+    """Make a ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), up to a level."""
+    _, steps, O = errors.shape
+    shared = np.ones((steps, O)) if shared is None else shared
+    return [
+        [_pool(forecasts[..., o], errors[..., o], h, level, shared[h, o]) for o in range(O)]
+        for h in range(steps)
+    ]
+
+
+def _pool(forecasts, errors, h, level, shared):
+    """Make the ``Pool`` of step h, of forecasts and errors (n, steps); the steps on either side make fans smoother."""
+    n_own = np.isfinite(errors[:, h]).sum()
+    beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n_own > NEAR[0] else 0
+    forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
+    counts = np.isfinite(errors)
+    order = np.argsort(forecasts[counts], kind="stable")
+    forecasts, errors = forecasts[counts][order], errors[counts][order]
+    n, k = len(errors), n_near(len(errors), level)
+    starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
+    centers = forecasts[starts + k // 2]
+    near = np.sort(errors[starts[:, None] + np.arange(k)], axis=1)
+    free = max(FREE, min(k, n_own / shared))
+    return Pool((centers[1:] + centers[:-1]) / 2, near, free, np.sqrt(np.mean(errors**2)))
+
+
+class Packed(NamedTuple):
+    """Pools of C columns in flat arrays.
+
+    between, errors : those of each pool.   ends : (3, C + 1), where each begins in ``between``, ``errors`` and
+    ``means``.   k : (C,), errors at a place.   means : of absolute errors, of each place.   free, width : (C,), of
+    Student's t.
+    """
+
+    between: np.ndarray
+    errors: np.ndarray
+    ends: np.ndarray
+    k: np.ndarray
+    means: np.ndarray
+    free: np.ndarray
+    width: np.ndarray
+
+    def places(self, forecasts):
+        """Find the place with the errors nearest to forecasts (K, C), whole numbers like these."""
+        out = np.empty(forecasts.shape, np.int64)
+        find_places(np.require(forecasts, float, "CAW"), self.between, self.ends, out)
+        return out
+
+    def sizes(self, places):
+        """Return mean absolute errors at places (K, C)."""
+        return self.means[self.ends[2, :-1] + places]
+
+    def outside(self, levels, places, scores):
+        """Return the shares of errors at places (K, C) at and beyond scores (K, C), below and above, (K, P, 2, C)."""
+        out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
+        places, scores = np.require(places, np.int64, "CAW"), np.require(scores, float, "CAW")
+        share_beyond(self.errors, self.ends, self.k, places, scores, out)
+        for i, p in enumerate(levels):
+            few = self.free < needed(p)
+            if few.any():
+                low = stdtr(
+                    self.free[few], scores[:, few] / np.where(self.width[few] > 0, self.width[few], 1.0)
+                )
+                out[:, i, 0, few], out[:, i, 1, few] = low, 1 - low
+        return out
+
+    def far(self, levels, places, tails):
+        """Return how far out shares ``tails`` (M, P, 2, C) lie, below and above, of errors at places (M, C)."""
+        out, is_beyond = np.empty(tails.shape), np.empty(tails.shape, bool)
+        places, tails = np.require(places, np.int64, "CAW"), np.require(tails, float, "CAW")
+        quantiles(self.errors, self.ends, self.k, places, tails, out, is_beyond)
+        if is_beyond.any():
+            ratio = ndtri(np.where(is_beyond, tails, 0.5)) / ndtri(1 / (self.k + 1))
+            out = np.where(is_beyond, np.maximum(out, 0) * ratio, out)
+        for i, p in enumerate(levels):
+            few = self.free < needed(p)
+            if few.any():
+                out[:, i][..., few] = -stdtrit(self.free[few], tails[:, i][..., few]) * self.width[few]
+        return out
+
+
+def packed(nested):
+    """Pack pools [h][o]."""
+    row = [pool for outputs in nested for pool in outputs]
+    between, errors = (
+        np.concatenate([v.ravel() for v in vs]) for vs in zip(*((p.between, p.errors) for p in row))
+    )
+    counts = [(len(p.between), p.errors.size, len(p.errors)) for p in row]
+    ends = np.concatenate([[(0, 0, 0)], np.cumsum(counts, axis=0)]).T.copy()
+    means = np.concatenate([np.abs(p.errors).mean(axis=1) for p in row])
+    free, size = np.array([(p.free, p.size) for p in row]).T
+    k = np.array([p.errors.shape[1] for p in row], np.int64)
+    return Packed(between, errors, ends.astype(np.int64), k, means, free.copy(), size * np.sqrt(1 + 1 / free))
+
+
+def conformal(made, pools, levels, scale=1.0, state=ALIKE):
+    """Return {level: (low, high)}, each like ``made`` (M, steps, O), around these and the shift since.
+
+    pools : ``Packed``.   scale : of the errors, like ``made``.   state : ``State`` at each forecast, what came after
+    calibration.
+    """
+    levels, (M, steps, O) = sorted(levels), made.shape
+    center = made + scale * state.shift
+    bands, inner = {}, (center, center)
+    tails = np.empty((M, len(levels), 2, steps, O))
+    for i, p in enumerate(levels):
+        tails[:, i, 0], tails[:, i, 1] = state.tails.get(p, ((100 - p) / 200,) * 2)
+    places, width = pools.places(made.reshape(M, steps * O)), scale * state.spread
+    far = pools.far(levels, places, tails.reshape(M, len(levels), 2, steps * O)).reshape(tails.shape)
+    for i, p in enumerate(levels):
+        low, high = center - width * far[:, i, 0], center + width * far[:, i, 1]
+        inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
+        bands[p] = inner
+    return bands
+
+
+def compile_kernels():
+    """Call each kernel once."""
+    nothing = packed([[Pool(np.zeros(0), np.zeros((1, 1)), 1.0, 1.0)]])
+    places = nothing.places(np.zeros((1, 1)))
+    nothing.outside([50], places, np.zeros((1, 1)))
+    nothing.far([50], places, np.full((1, 1, 2, 1), 0.25))
+
+
+# ---------------------------------------------------------------------------------------- kernels
+
+
+@kernel
+def find_places(forecasts, between, ends, out):
+    """Find the nearest place of each pool.
+
+    in    forecasts : (K, C).   between : of all pools.   ends : (3, C + 1).
+    out   out : (K, C).
+    """
+    for k in range(forecasts.shape[0]):
+        for c in range(forecasts.shape[1]):
+            first, low, high = ends[0, c], ends[0, c], ends[0, c + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if between[middle] < forecasts[k, c]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[k, c] = low - first
+
+
+@kernel
+def share_beyond(errors, ends, n_errors, places, scores, out):
+    """Count the errors near a forecast that lie at or below what came of it, and at or above it, as shares.
+
+    in    errors : of all pools, sorted at each place.   ends : (3, C + 1).   n_errors : (C,), at each place.
+          places : (K, C).   scores : (K, C), NaN where nothing came: shares are the least.
+    out   out : (K, P, 2, C), of each level the same.
+    """
+    K, P, _, C = out.shape
+    for row in range(K):
+        for c in range(C):
+            v, k = scores[row, c], n_errors[c]
+            first = ends[1, c] + places[row, c] * k
+            low, high = first, first + k
+            while low < high:  # the first error >= v
+                middle = (low + high) // 2
+                if errors[middle] < v:
+                    low = middle + 1
+                else:
+                    high = middle
+            above = first + k - low
+            while low < first + k and errors[low] <= v:
+                low += 1
+            below = low - first
+            if np.isnan(v):
+                below, above = 0, 0
+            for i in range(P):
+                out[row, i, 0, c] = (below + 1) / (k + 1)
+                out[row, i, 1, c] = (above + 1) / (k + 1)
+
+
+@kernel
+def quantiles(errors, ends, n_errors, places, tails, out, is_beyond):
+    """Look up how far out shares of the errors near a forecast lie.
+
+    in    errors, ends, n_errors, places : as for ``share_beyond``, places (M, C).   tails : (M, P, 2, C).
+    out   out : (M, P, 2, C), below and above, as they point.   is_beyond : like it, where a share is of less than one.
+    """
+    M, P, _, C = tails.shape
+    for m in range(M):
+        for c in range(C):
+            k = n_errors[c]
+            first = ends[1, c] + places[m, c] * k
+            for i in range(P):
+                for end in range(2):
+                    at = int(np.floor(tails[m, i, end, c] * (k + 1) + 1e-9)) - 1
+                    is_beyond[m, i, end, c] = at < 0
+                    at = max(at, 0)
+                    out[m, i, end, c] = errors[first + k - 1 - at] if end else -errors[first + at]
