@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tsrnn import ARXRegressor, TDNNRegressor
+from tsrnn import ARXRegressor, Forecaster, TDNNRegressor
 from tsrnn._nets import delay_loss
 from tsrnn._nets.linear_sums import Alike, Rows
 from tsrnn._nets.ridge import likely_alpha
@@ -101,3 +101,17 @@ def test_evidence_of_few_rows_sees_their_noise(rng):
         return np.mean((model.predict(X[200:], start="cold") - y[200:]) ** 2)
 
     assert error(model) < 0.95 * error(ARXRegressor(alpha=1e-9).fit(X[:50], y[:50]))
+
+
+def test_outputs_known_in_different_rows_go_through_them_together(monkeypatch, rng):
+    """Each step of a horizon ends in another row: 40 groups of outputs, and not 40 passes."""
+    passes, read = [], delay_loss.WindowLoss._readout_inputs
+
+    def counted(self, *args):
+        passes.append(1)
+        return read(self, *args)
+
+    monkeypatch.setattr(delay_loss.WindowLoss, "_readout_inputs", counted)
+    net = TDNNRegressor((4,), early_stopping=False, solver="adam", max_iter=1, random_state=0)
+    Forecaster(net, 40).fit(None, rng.normal(size=200))
+    assert len(passes) == 2  # rows that all know, and the others

@@ -13,6 +13,7 @@ from .symbols import Lookup
 
 
 SMALL = 600  # columns of Z'Z that are never too many
+GROUP_NUMBERS = 2**22  # of Z'Z of groups of outputs that are summed together
 LEAST_ROWS = 64  # of a block, however many columns: fewer would go through all of Z'Z for little
 
 
@@ -200,24 +201,24 @@ class WindowLoss:
 
         rounding : of the parabolas above a loss that is not squared, which give each output its own weights.
         """
-        O = self.plan.n_outputs
+        O, w = self.plan.n_outputs, self._row_weights()
         if rounding is not None:
-            yield from (self._said(theta, np.array([o]), rounding) for o in range(O))
-            return
-        w, groups = self._row_weights(), {}
-        for o in range(O):
-            groups.setdefault(w[:, o].tobytes(), []).append(o)
-        groups = [np.array(outputs) for outputs in groups.values()]
-        if len(groups) == 1 or self._is_wide:
-            yield from (self._said(theta, outputs) for outputs in groups)
-            return
-        # Sum once over the rows in which all outputs weigh the same: only ends of series and gaps differ.
-        common = (w == w[:, :1]).all(axis=1)
-        shared = self._sums(theta, np.arange(O), common)
-        for outputs in groups:
-            extra = self._sums(theta, outputs, ~common)
-            c, yy = shared.c[:, outputs] + extra.c, shared.yy[outputs] + extra.yy
-            yield Alike(outputs, shared.A + extra.A, c, yy, shared.weight + extra.weight)
+            groups = [np.array([o]) for o in range(O)]
+        else:
+            alike = {}
+            for o in range(O):
+                alike.setdefault(w[:, o].tobytes(), []).append(o)
+            groups = [np.array(outputs) for outputs in alike.values()]
+        if self._is_wide:
+            yield from (self._rows(theta, outputs, rounding) for outputs in groups)
+        elif len(groups) == 1 or rounding is not None:
+            yield from self._sums(theta, groups, None, rounding)
+        else:
+            # Sum once over the rows in which all outputs weigh the same: only ends of series and gaps differ.
+            common = (w == w[:, :1]).all(axis=1)
+            (shared,) = self._sums(theta, [np.arange(O)], common)
+            for extra in self._sums(theta, groups, ~common):
+                yield shared.of(extra.outputs) + extra
 
     def _row_weights(self):
         """Weigh each value of y as a square, (N, O)."""
@@ -230,35 +231,42 @@ class WindowLoss:
         fan_in = self.plan.shapes[-1][0]
         return fan_in > SMALL and self.n * self.steps <= fan_in
 
-    def _said(self, theta, outputs, rounding=None):
-        """Return the ``Alike`` or ``Rows`` of outputs (K,)."""
-        return (self._rows if self._is_wide else self._sums)(theta, outputs, rounding=rounding)
-
     def _rows(self, theta, outputs, rounding):
-        """Return the rows of outputs (K,) that count, times the roots of their weights."""
-        fan_in, K, M = self.plan.shapes[-1][0], len(outputs), 0
-        Z, Y = np.empty((self.n * self.steps, fan_in + 1)), np.empty((self.n * self.steps, K))
-        for z, y, w in self._weighed(theta, outputs, rounding=rounding):
-            counts = w > 0
-            block, root = slice(M, M + int(counts.sum())), np.sqrt(w[counts, None])
-            Z[block], Y[block], M = root * z[counts], root * y[counts], block.stop
+        """Return the ``Rows`` of outputs (K,): those that count, times the roots of their weights."""
+        fan_in, M = self.plan.shapes[-1][0], 0
+        Z, Y = np.empty((self.n * self.steps, fan_in + 1)), np.empty((self.n * self.steps, len(outputs)))
+        for z, y, w in self._weighed(theta, None, rounding):
+            counts = w[:, outputs[0]] > 0
+            block, root = slice(M, M + int(counts.sum())), np.sqrt(w[counts, outputs[0], None])
+            Z[block], Y[block], M = root * z[counts], root * y[np.ix_(counts, outputs)], block.stop
         rows = Rows(outputs, Z[:M], Y[:M])
         return rows if M else rows.summed()
 
-    def _sums(self, theta, outputs, chosen=None, rounding=None):
-        """Sum the ``Alike`` of outputs (K,) over the rows ``chosen`` (N,) bool, by default all."""
-        fan_in, K = self.plan.shapes[-1][0], len(outputs)
-        cure = "shorter input_lags or output_lags, or fewer inputs"
-        check_memory("The normal equations, two copies", (2, fan_in, fan_in), cure)
-        A, c, yy, weight = np.zeros((fan_in + 1, fan_in + 1)), np.zeros((fan_in + 1, K)), np.zeros(K), 0.0
-        for Z, y, w in self._weighed(theta, outputs, chosen, rounding):
-            add_normal_equations(Z, y, w, A, c)
-            yy += w @ y**2
-            weight += float(w.sum())
-        return Alike(outputs, A, c, yy, weight)
+    def _sums(self, theta, groups, chosen=None, rounding=None):
+        """Yield the ``Alike`` of each group of outputs (K,), over the rows ``chosen`` (N,) bool, by default all.
 
-    def _weighed(self, theta, outputs, chosen=None, rounding=None):
-        """Yield Z (M, P), y (M, K) and weights (M,) of outputs (K,), block by block of rows."""
+        As many as fit in memory go through the rows together.
+        """
+        P = self.plan.shapes[-1][0] + 1
+        cure = "shorter input_lags or output_lags, or fewer inputs"
+        check_memory("The normal equations, two copies", (2, P, P), cure)
+        at_once = max(1, GROUP_NUMBERS // P**2)
+        for i in range(0, len(groups), at_once):
+            sums = [
+                Alike(outputs, np.zeros((P, P)), np.zeros((P, len(outputs))), np.zeros(len(outputs)), 0.0)
+                for outputs in groups[i : i + at_once]
+            ]
+            weights = np.zeros(len(sums))
+            for Z, y, w in self._weighed(theta, chosen, rounding):
+                for k, alike in enumerate(sums):
+                    y_k, w_k = y[:, alike.outputs], w[:, alike.outputs[0]]
+                    add_normal_equations(Z, y_k, w_k, alike.A, alike.c)
+                    alike.yy[:] += w_k @ y_k**2
+                    weights[k] += w_k.sum()
+            yield from (alike._replace(weight=float(weight)) for alike, weight in zip(sums, weights))
+
+    def _weighed(self, theta, chosen, rounding):
+        """Yield Z (M, P), y (M, O) and weights (M, O), block by block of the rows ``chosen``, or of all."""
         (fan_in, O), T = self.plan.shapes[-1], self.steps
         for at in self._blocks(self.everything, most=max(LEAST_ROWS, CACHE_NUMBERS // fan_in)):
             rows = (np.arange(T)[:, None] + at).ravel()  # time first
@@ -269,8 +277,7 @@ class WindowLoss:
             if rounding is not None:
                 share, shift = self.loss.parabola(y - out, rounding)
                 y, w = y + shift, w * share
-            y, w = y[:, outputs], w[:, outputs[0]]
-            yield Z, y, w if chosen is None else np.where(chosen[rows], w, 0.0)
+            yield Z, y, w if chosen is None else np.where(chosen[rows, None], w, 0.0)
 
     def _readout_inputs(self, theta, at, rows):
         """Return the output layer's inputs (M, fan_in + 1) at each row, with 1 for the bias, and its outputs (M, O)."""
