@@ -24,7 +24,7 @@ from tsrnn import (
     TDNNRegressor,
 )
 from tsrnn._estimators import horizons as _forecaster
-from tsrnn._estimators.horizons import Forecaster
+from tsrnn._estimators.horizons import Forecaster, HorizonsLearner
 from tsrnn.model_selection import backtest, forecast_scorer
 
 
@@ -800,6 +800,82 @@ def test_a_large_linear_model_is_least_squares_and_nothing_else():
         A, c = Z[known].T @ Z[known] + shrink, Z[known].T @ y[rows[known] + s]
         at = slice(3 * (s - 1), 3 * s)
         np.testing.assert_allclose(np.vstack([W[:, at], b[at]]), np.linalg.solve(A, c), rtol=1e-7, atol=1e-8)
+
+
+LINEAR = [
+    Forecaster(TDNNRegressor((), input_lags=range(1, 11)), 60),
+    Forecaster(TDNNRegressor((), input_lags=(1, 2, 24), early_stopping=False), 40, known_ahead=[1], gap=2),
+    Forecaster(ARXRegressor(0, (1, 3, 9), scale=None), 40, known_ahead="all"),
+]
+
+
+@pytest.mark.parametrize("model", LINEAR)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_sums_of_shifts_tell_what_laid_out_targets_do(model, pieces, monkeypatch):
+    """Also of several series, with a column that is constant, and of outputs far from 0."""
+    rng = np.random.default_rng(0)
+    y, X = rng.normal(size=(400, 2)).cumsum(axis=0) + 1e3, rng.normal(size=(400, 3))
+    X[:, 2] = 5.0
+    X, y, w = (np.array_split(v, pieces) for v in (X, y, np.full(400, 0.3)))
+    quick = clone(model).fit(X, y, w)
+    monkeypatch.setattr(HorizonsLearner, "_of_shifts", lambda *_: False)
+    slow = clone(model).fit(X, y, w)
+    np.testing.assert_allclose(quick.theta_, slow.theta_, rtol=1e-9, atol=1e-9 * np.abs(slow.theta_).max())
+    np.testing.assert_allclose(quick.loss_curve_, slow.loss_curve_, rtol=1e-9)
+    for a, b in zip(quick.fitted_.trained.dynamics.members, slow.fitted_.trained.dynamics.members):
+        np.testing.assert_allclose(np.hstack(a.dynamics.mean), np.hstack(b.dynamics.mean), atol=1e-9)
+        for one, other in zip((*a.x, *a.y), (*b.x, *b.y)):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+    for a, b in zip(quick.fitted_.trained.carry.trained, slow.fitted_.trained.carry.trained):
+        assert_same_sums(a.carry, b.carry)
+
+
+def assert_same_sums(a, b):
+    """What partial_fit goes on with."""
+    if hasattr(a, "information"):
+        for one, other in zip(a.information, b.information):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+        return
+    for one, other in zip(a.sums, b.sums, strict=True):
+        for field, v in one._asdict().items():
+            w = getattr(other, field)
+            np.testing.assert_allclose(v, w, rtol=1e-9, atol=1e-9 * np.abs(w).max())
+
+
+def test_sums_are_not_asked_where_rounding_hides_what_they_say(monkeypatch):
+    """After a value beyond all others, in rows that targets do not see; and with gaps and weights."""
+    y = np.random.default_rng(0).normal(size=(300, 2)).cumsum(axis=0)
+    model, sums = Forecaster(TDNNRegressor((), input_lags=range(1, 11)), 60), HorizonsLearner._learn_from_sums
+    learnt = []
+
+    def watch(*args):
+        learnt.append(sums(*args))
+        return learnt[-1]
+
+    monkeypatch.setattr(HorizonsLearner, "_learn_from_sums", watch)
+    model.fit(None, y)
+    assert learnt.pop() is not None
+    spike = y.copy()
+    spike[0] = 1e9
+    model.fit(None, spike)
+    assert learnt.pop() is None
+    for gaps, weights in (
+        (np.where(np.arange(300)[:, None] == 50, np.nan, y), None),
+        (y, np.arange(1.0, 301.0)),
+    ):
+        model.fit(None, gaps, weights)
+    assert not learnt
+
+
+@pytest.mark.parametrize("hidden", [(), (5,)])
+def test_the_first_outputs_alone_are_the_same(hidden):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 3)), rng.normal(size=(80, 9))
+    model = TDNNRegressor(hidden, input_lags=2, max_iter=2, solver="adam", random_state=0).fit(X, y)
+    dynamics, memory = model.fitted_.trained.dynamics, model.fitted_.trained.dynamics.cold()
+    out, _ = dynamics.run(X, np.full((80, 9), np.nan), memory)
+    few, _ = dynamics.narrow(4).run(X, np.full((80, 4), np.nan), memory._replace(Y=memory.Y[:, :4]))
+    np.testing.assert_array_equal(few, out[:, :4])
 
 
 def test_partial_fit_of_a_large_linear_model_is_nearly_a_fit_to_all_rows():

@@ -39,6 +39,7 @@ from .._memory import check_memory, check_parameters
 from .._nets.direct import Direct
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory, constant
+from .._nets.shifts import LARGEST, MOMENTS, MOST_STRETCHES, Columns, Shifts
 from .._series.checks import check_size
 from .._series.scaling import Scaler, make_scaler
 from .._series.timeline import last_known
@@ -55,6 +56,7 @@ from .sequence import but, last_share, learner_of, open_lags
 STRATEGIES = ("multi_output", "direct", "recursive")
 BLOCK = 4096  # origins at a time
 COPIES = 4  # of the examples at once, in training
+MANY = 64  # rows, from which on a narrower model pays
 WIDE = 512  # targets of a linear model, of which more are learnt some steps at a time: they share nothing but memory
 HALF = 0.5  # the median
 
@@ -119,6 +121,14 @@ class Layout(NamedTuple):
         """Return the number of targets of a row."""
         Q = 1 if horizon.quantiles is None else len(horizon.quantiles)
         return len(horizon.steps) * self.n_outputs * Q
+
+    def columns(self, horizon):
+        """Return what ``features`` lays out, of channels [X, Y]."""
+        unknown, ahead = (np.flatnonzero(which) for which in (~self.is_ahead, self.is_ahead))
+        y = len(self.is_ahead) + np.arange(self.n_outputs)
+        sees = (unknown, self.x_back), (ahead, horizon.ahead), (y, self.y_back)
+        channel = np.concatenate([np.tile(c, len(back)) for c, back in sees])
+        return Columns(channel, np.concatenate([np.repeat(back, len(c)) for c, back in sees]))
 
     def examples(self, horizon, series, mean_y, rows, new=(0, 0)):
         """Lay out the pairs at rows t (R,) of a ``Series``, that come with inputs or y of rows from ``new`` on.
@@ -286,9 +296,10 @@ class Horizons(Direct):
     def measured(self, X, Y, memory):
         """Follow rows whose Y (N, O) is known; returns one-step forecasts (N, O) and the memory after."""
         out = np.empty_like(Y)
-        for at, point, _, reached in self._outlooks(X, Y, memory, 1):
-            rows, after = out[at : at + BLOCK], reached
-            rows[:] = point[: len(rows), 0]
+        for rows, point, _, reached in self._outlooks(X, Y, memory, 1, np.arange(len(Y))):
+            after = reached
+            if point is not None:
+                out[rows] = point[:, 0]
         return out, after
 
     def next_rows(self, X, memory, n):
@@ -297,7 +308,7 @@ class Horizons(Direct):
 
     def moved(self, X, Y, memory):
         """Advance a memory by rows X, Y (N, .)."""
-        return self._outlook(X, Y, memory, ahead=False)[-1]
+        return self._outlook(X, Y, memory, wanted=np.arange(0))[-1]
 
     def ahead(self, X, Y, memory, first, steps):
         """Forecast from many rows: yields (slice of first, (steps, m, O))."""
@@ -308,63 +319,80 @@ class Horizons(Direct):
         """Forecast quantiles (M, steps, O, Q) from rows ``first`` (M,)."""
         return np.concatenate([fan for *_, fan in self._ahead(X, Y, memory, first, steps)])
 
-    def _outlook(self, X, Y, memory, ahead=True, steps=np.inf):
-        """Forecast h rows from N + 1 origins: before each row of Y (N, O), and after the last.
+    def _outlook(self, X, Y, memory, steps=np.inf, wanted=None):
+        """Forecast h rows from M origins ``wanted``, by default all: 0 is before Y (N, O), N after its last row.
 
-        Returns forecasts (N + 1, h, O), quantiles (N + 1, h, O, Q) or None, and the memory after Y; the forecasts of
-        at least the first ``steps`` steps.
+        Returns forecasts (M, h, O), quantiles (M, h, O, Q) or None, and the memory after Y; the forecasts of at least
+        the first ``steps`` steps.
 
-        X : (>= N, D), what is known ahead after row N with it; its last row stands for those behind it.   Without
-        ``ahead`` only the memory is found.
+        X : (>= N, D), what is known ahead after row N with it; its last row stands for those behind it.
         """
         N, h, n, lead = len(Y), self.layout.h, len(memory.Y), self.lead
-        if N == 0 and not ahead:
+        wanted = np.arange(N + 1) if wanted is None else wanted
+        if N == 0 and not len(wanted):
             return None, None, memory
         passed = max(0, n + N - self.layout.n_kept)  # rows that the memory leaves behind
         X, Y = np.concatenate([memory.X, X[: N + h]]), np.concatenate([memory.Y, Y])
-        if ahead:
+        if len(wanted):
             X = X[np.minimum(np.arange(n + N + h), len(X) - 1)]
-        rows = np.arange(lead - 1, n + N if ahead else lead - 1 + passed)
         states, points, fans = [], [], []
         for horizon, member, state in zip(self.layout.horizons, self.members, memory.states):
-            if horizon.steps[0] > steps and _holds_nothing(state):
-                states.append(state)
-                continue
-            Z = member.x(self.layout.features(horizon, X, Y, rows))
-            unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
-            out = np.empty_like(unknown)
-            if passed:
-                out[:passed], state = member.dynamics.run(Z[:passed], unknown[:passed], state)
+            if _holds_nothing(state):
+                out = self._glance(horizon, member, state, X, Y, n - 1 + wanted, steps)
+            else:
+                rows = np.arange(lead - 1, n + N if len(wanted) else lead - 1 + passed)
+                Z = member.x(self.layout.features(horizon, X, Y, rows))
+                unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
+                out = np.empty_like(unknown)
+                if passed:
+                    out[:passed], state = member.dynamics.run(Z[:passed], unknown[:passed], state)
+                if len(wanted):
+                    out[passed:], _ = member.dynamics.run(Z[passed:], unknown[passed:], state)
+                    out = member.y.inverse(out[n - lead + wanted])
             states.append(state)
-            if ahead:
-                out[passed:], _ = member.dynamics.run(Z[passed:], unknown[passed:], state)
-                out = member.y.inverse(out[n - lead :]).reshape(N + 1, len(horizon.steps), Y.shape[1], -1)
-                (points if horizon.quantiles is None else fans).append(out)
+            if len(wanted) and out is not None:
+                shape = (
+                    len(wanted),
+                    -1,
+                    Y.shape[1],
+                    1 if horizon.quantiles is None else len(horizon.quantiles),
+                )
+                (points if horizon.quantiles is None else fans).append(out.reshape(shape))
         after = Memory(X[passed : N + n].copy(), Y[passed:].copy(), tuple(states))
-        if not ahead:
+        if not len(wanted):
             return None, None, after
         fan = np.sort(np.concatenate(fans, axis=1), axis=-1) if fans else None
         if points:
             return np.concatenate(points, axis=1)[..., 0], fan, after
         return fan[..., self.quantiles.index(HALF)], fan, after
 
-    def _outlooks(self, X, Y, memory, steps=np.inf):
+    def _glance(self, horizon, member, state, X, Y, rows, steps):
+        """Forecast from rows t (M,) by a member without a memory, (M, .); None where none is asked for."""
+        n_steps = int(np.sum(horizon.steps <= steps))
+        if not len(rows) or not n_steps:
+            return None
+        n = member.dynamics.n_outputs * n_steps // len(horizon.steps)
+        dynamics = member.dynamics if len(rows) < MANY else member.dynamics.narrow(n)
+        Z = member.x(self.layout.features(horizon, X, Y, rows))
+        O = dynamics.n_outputs
+        out, _ = dynamics.run(Z, np.full((len(rows), O), np.nan), state._replace(Y=state.Y[:, :O]))
+        return member.y.of(slice(n)).inverse(out[:, :n])
+
+    def _outlooks(self, X, Y, memory, steps=np.inf, wanted=None):
         """Forecast so in blocks of rows: yields the first row, forecasts, quantiles and the memory after them."""
+        wanted = np.arange(len(Y) + 1) if wanted is None else wanted
         for a in range(0, len(Y) + 1, BLOCK):
-            point, fan, memory = self._outlook(X[a:], Y[a : a + BLOCK], memory, steps=steps)
-            last = a + BLOCK > len(Y)
-            origins = slice(None) if last else slice(BLOCK)
-            yield a, point[origins], None if fan is None else fan[origins], memory
+            of_block = slice(*np.searchsorted(wanted, [a, a + BLOCK]))
+            *outlook, memory = self._outlook(X[a:], Y[a : a + BLOCK], memory, steps, wanted[of_block] - a)
+            yield of_block, *outlook, memory
 
     def _ahead(self, X, Y, memory, first, steps):
         """Forecast from rows ``first`` (M,), ascending: yields (slice of first, (steps, m, O), quantiles or None)."""
         if len(first):
-            for a, point, fan, _ in self._outlooks(X, Y[: first[-1]], memory):
-                runs = slice(*np.searchsorted(first, [a, a + len(point)]))
-                origins = first[runs] - a
-                if len(origins):
-                    out = np.ascontiguousarray(point[origins, :steps].swapaxes(0, 1))
-                    yield runs, out, None if fan is None else fan[origins, :steps]
+            for runs, point, fan, _ in self._outlooks(X, Y[: first[-1]], memory, steps, first):
+                if point is not None:
+                    out = np.ascontiguousarray(point[:, :steps].swapaxes(0, 1))
+                    yield runs, out, None if fan is None else fan[:, :steps]
 
 
 # ---------------------------------------------------------------------------------------- learning
@@ -424,10 +452,12 @@ class HorizonsLearner(Learner):
 
     def learn(self, net, series, mean, rng, before=None):
         """Learn each member, some at the same time."""
-        jobs = ((horizon, self._examples(net, horizon, series, mean[1])) for horizon in net.horizons)
-        results = Parallel(self.p.n_jobs, prefer="threads")(
-            delayed(self._learn_member)(net, horizon, examples) for horizon, examples in jobs
-        )
+        results = self._learn_from_sums(net, series) if self._of_shifts(net, series) else None
+        if results is None:
+            jobs = ((horizon, self._examples(net, horizon, series, mean[1])) for horizon in net.horizons)
+            results = Parallel(self.p.n_jobs, prefer="threads")(
+                delayed(self._learn_member)(net, horizon, examples) for horizon, examples in jobs
+            )
         members, trained = zip(*results)
         theta = np.concatenate([np.ravel(t.dynamics.theta) for t in trained])
         curves = [t.loss_curve for t in trained]
@@ -443,6 +473,44 @@ class HorizonsLearner(Learner):
         before = [t.dynamics if t.judged is None else t.judged for t in trained]
         members = tuple(member._replace(dynamics=d) for member, d in zip(dynamics.members, before))
         return dynamics.but(theta=np.concatenate([np.ravel(d.theta) for d in before]), members=members)
+
+    def _of_shifts(self, net, series):
+        """Whether sums of shifted series tell all there is to learn; else examples are laid out."""
+        weight, kind = series[0].w[0], on_lags(self.p.estimator).scale
+        possible = (
+            self.p.strategy == "multi_output" and self.quantiles is None and len(series) <= MOST_STRETCHES
+        )
+        if not possible or not weight > 0.0 or kind not in MOMENTS:
+            return False
+        learner, horizon = self._member_learner(net, net.horizons[0]), net.horizons[0]
+        plan, n = learner.net(net.n_seen(horizon), net.n_targets(horizon)), sum(len(s.Y) for s in series)
+        check_parameters(plan)
+        return (
+            learner.of_sums(plan, n)
+            and all((s.w == weight).all() for s in series)
+            and all((np.abs(V) < LARGEST).all() for s in series for V in (s.X, s.Y))  # none is NaN
+        )
+
+    def _learn_from_sums(self, net, series):
+        """Learn each member from sums over rows, ``shifts.py``; returns None where they say less than rows.
+
+        From the last member to the first, whose rows are the fewest: rows are only ever added.
+        """
+        kind, weight, first, results = on_lags(self.p.estimator).scale, series[0].w[0], net.lead - 1, []
+        V = [np.hstack([s.X, s.Y]) for s in series]
+        shifts = Shifts(V, net.columns(net.horizons[0]), first, net.n_outputs)
+        for horizon in reversed(net.horizons):
+            learner = self._member_learner(net, horizon)
+            reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
+            rows = [len(v) - first - reach for v in V]
+            ends = [first + n - int(n * learner.held_share) for n in rows]
+            scaled = shifts.scaled(shifts.sums(ends, horizon.steps), kind, weight)
+            if scaled is None:
+                return None
+            plan = learner.net(*map(len, scaled.mean))
+            trained = learner.learn_sums(plan, scaled.sums, scaled.mean)
+            results.append((Member(trained.dynamics, scaled.x, scaled.y), trained))
+        return results[::-1]
 
     def _examples(self, net, horizon, series, mean_y):
         """Lay out a member's training data: lists of z, targets and weights by stretch."""

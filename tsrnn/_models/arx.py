@@ -49,6 +49,14 @@ class LinearLearner(DelayLearner):
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
         return self._solved(net, tuple(loss.normal_equations(np.zeros(net.size))), mean)
 
+    def of_sums(self, net, n):
+        """Whether normal equations tell all there is to learn."""
+        return True
+
+    def learn_sums(self, net, sums, mean):
+        """Solve the normal equations."""
+        return self._solved(net, sums, mean)
+
     def learn_more(self, trained, series, memory, rng):
         """Solve again, with the new rows."""
         dynamics, sums = trained.dynamics, trained.carry.sums

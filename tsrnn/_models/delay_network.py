@@ -271,7 +271,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         moments = best.moments if len(made.theta) == len(best.theta) else None
         solver = traits(self._solver(net, series))
         exact = solver.dtype == np.float64 and solver.batches != "rows"
-        if self.is_squared and exact and not net.symbols and _is_small(net, series):
+        if self.is_squared and exact and not net.symbols and _is_small(net, n_rows(series)):
             information = self._information(made, _nothing_held(series))
         dynamics = DelayDynamics(settled(net, made.theta, series), net, mean, self.input_lag)
         carry, how = Carry(moments, information), {"n_fitted": n_fitted, "judged": judged}
@@ -279,28 +279,43 @@ class DelayLearner(Embedding, OfLags, Learner):
 
     def _is_solved(self, net, stages):
         """Whether the least squares of one linear layer are all there is to learn, so that no iteration is left."""
-        linear = self.is_squared and not self.hidden and not net.symbols
-        return linear and chooses_solver(self.p) and stages == [open_loop(net)]
+        return self._is_linear and not net.symbols and stages == [open_loop(net)]
+
+    @property
+    def _is_linear(self):
+        """Whether least squares of one linear layer are learnt, but for a closed loop."""
+        return self.is_squared and not self.hidden and chooses_solver(self.p)
+
+    def of_sums(self, net, n):
+        """Whether normal equations of n rows tell all there is to learn."""
+        return self._is_linear and self.training == "open_loop" and not _is_small(net, n)
 
     def _learn_linear(self, net, series, mean):
         """Solve for a net without hidden layers."""
-        p = self.p
-        loss = self._loss(net, series, open_loop(net), p.alpha)
+        loss = self._loss(net, series, open_loop(net), 0.0)
         if loss.n == 0:
             raise no_row_counts(net.lead, "give shorter lags, or more rows")
         sums = tuple(loss.normal_equations(np.zeros(net.size)))
-        theta, sse, _ = ridge(net, sums, p.alpha)
         near = [_around_held(s, net.lead) for s in series if s.held.any()]
-        validate = self._validation(net, near, [open_loop(net)]) if p.early_stopping and near else None
+        validate = self._validation(net, near, [open_loop(net)]) if self.p.early_stopping and near else None
+        trained = self.learn_sums(net, sums, mean, validate)
+        if not _is_small(net, n_rows(series)):
+            return trained
+        made = Made(net, trained.dynamics.theta, self.p.alpha * (net.groups() > 0))
+        return trained._replace(carry=Carry(None, self._information(made, _nothing_held(series))))
+
+    def learn_sums(self, net, sums, mean, validate=None):
+        """Solve the normal equations of a net without hidden layers."""
+        p = self.p
+        theta, sse, _ = ridge(net, sums, p.alpha)
+        loss = sse + p.alpha * np.sum(net.views(theta)[-1].W ** 2)
+        weight = sum(alike.weight * len(alike.outputs) for alike in sums)
         with progress(p.verbose, f"{type(p).__name__}, open loop", 1) as tell:
             monitor = Monitor(theta, 2, p.tol, p.n_iter_no_change, validate, tell, "open loop")
-            monitor(theta, (sse + loss.decay @ theta**2) / (2 * loss.weight))
-        if _is_small(net, series):
-            information = self._information(Made(net, theta, loss.decay), _nothing_held(series))
-        else:
-            information = linear_information(net, sums)
+            monitor(theta, loss / (2 * weight))
         dynamics = DelayDynamics(theta, net, mean, self.input_lag)
-        return Trained(dynamics, *curves([monitor]), Carry(None, information), stages=stages_of([monitor]))
+        carry = Carry(None, linear_information(net, sums))
+        return Trained(dynamics, *curves([monitor]), carry, stages=stages_of([monitor]))
 
     @property
     def extrapolates(self):
@@ -345,7 +360,7 @@ class DelayLearner(Embedding, OfLags, Learner):
     def _learn_held(self, made, series):
         """Theta of a small net after steps of recursive Gauss-Newton on the held rows, as ``learn_more`` takes."""
         net, theta, _ = made
-        if not _is_small(net, series):
+        if not _is_small(net, n_rows(series)):
             return theta
         held = [s._replace(w=np.where(s.held, s.w, 0.0)) for s in series]
         loss = self._loss(net, _nothing_held(held), open_loop(net), 0.0)
@@ -516,11 +531,11 @@ class DelayLearner(Embedding, OfLags, Learner):
         if not chooses_solver(self.p):
             return resolve_solver(self.p.solver)
         if not self.is_squared:
-            large = net.symbols and net.size * sum(len(s.Y) for s in series) > MAX_LBFGS_WORK
+            large = net.symbols and net.size * n_rows(series) > MAX_LBFGS_WORK
             return Adam() if has_kinks(self.loss) or large else LBFGS()
         if net.symbols:
-            return LBFGS() if net.size * sum(len(s.Y) for s in series) <= MAX_LBFGS_WORK else Adam()
-        return LevenbergMarquardt() if _is_small(net, series) else Adam()
+            return LBFGS() if net.size * n_rows(series) <= MAX_LBFGS_WORK else Adam()
+        return LevenbergMarquardt() if _is_small(net, n_rows(series)) else Adam()
 
     def learn_whole(self, net, series, mean, rng, before=None):
         """Train on series that have one y each, which their last row holds, from ``n_restarts`` starts."""
@@ -622,10 +637,14 @@ def _around_held(series, lead):
     return series._replace(**{name: getattr(series, name)[rows] for name in ("X", "Y", "w", "held")})
 
 
-def _is_small(net, series):
-    """Whether J'J is cheap."""
-    P, n = net.size, sum(len(s.Y) for s in series)
-    return P <= MAX_LM_PARAMETERS and n * P**2 <= MAX_LM_WORK
+def n_rows(series):
+    """Count the rows of all series."""
+    return sum(len(s.Y) for s in series)
+
+
+def _is_small(net, n):
+    """Whether J'J of n rows is cheap."""
+    return net.size <= MAX_LM_PARAMETERS and n * net.size**2 <= MAX_LM_WORK
 
 
 def _longest_held(series):

@@ -268,6 +268,22 @@ class DelayDynamics(Dynamics):
         """Weights W and biases b of each layer, in scaled units."""
         return self.plan.views(self.theta)
 
+    def narrow(self, n):
+        """Return the model of the first n outputs alone, unless outputs are fed back."""
+        plan, O = self.plan, self.plan.n_outputs
+        if n >= O or plan.y_seen or plan.symbols is not None:
+            return self
+        (W, b), fan_in = plan.views(self.theta)[-1], plan.shapes[-1][0]
+        first = plan.size - (fan_in + 1) * O  # of the output layer in theta
+        layers, table = plan.layers.copy(), plan.runs.copy()
+        layers[-1, [kernels.WIDTH, kernels.BIAS]] = n, first + fan_in * n
+        of_layer = slice(*layers[-1, [kernels.FIRST_RUN, kernels.END_RUN]])
+        table[of_layer, -1] = first + (table[of_layer, -1] - first) // O * n
+        shapes = (*plan.shapes[:-1], (fan_in, n))
+        theta = np.concatenate([self.theta[:first], W[:, :n].ravel(), b[:n]])
+        plan = plan._replace(n_outputs=n, layers=layers, runs=table, shapes=shapes)
+        return self.but(theta=theta, plan=plan, mean=(self.mean[0], self.mean[1][:n]))
+
     def terms(self, p):
         """Add the equations of one row, for export; returns the span of the output."""
         return equations.delay_network(p, self.plan, self.theta)

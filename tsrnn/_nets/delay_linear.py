@@ -44,7 +44,7 @@ def ridge(net, sums, alpha=None):
         best = solver.solved(free)
         if best is not None:
             W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
-            sse += alike.squared_error(best).sum()
+            sse += alike.error_at(best, free).sum()
     return theta, sse, alpha
 
 

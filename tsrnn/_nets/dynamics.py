@@ -58,6 +58,10 @@ class Dynamics:
         """Return how many steps are to be computed for ``steps`` of output."""
         return steps
 
+    def narrow(self, n):
+        """Return the model of the first n outputs alone, where it sees none of the others; else itself."""
+        return self
+
     def terms(self, p):
         """Return the span of the output, with the equations of one row added in the language of ``equations.py``."""
         raise TypeError(f"{type(self).__name__} cannot be exported: it brings no equations, terms(p).")
@@ -193,6 +197,14 @@ class Learner:
 
     def learn(self, net, series, mean, rng, before=None):
         """Learn from a list of ``Series`` whose means are ``mean``, (D,) and (O,); returns ``Trained``."""
+        raise NotImplementedError
+
+    def of_sums(self, net, n):
+        """Whether ``learn_sums`` would learn the same as ``learn``, of n rows that see no past output."""
+        return False
+
+    def learn_sums(self, net, sums, mean):
+        """Learn from the normal equations of all outputs, some ``Alike``."""
         raise NotImplementedError
 
     def learn_whole(self, net, series, mean, rng, before=None):

@@ -79,6 +79,11 @@ class Alike(NamedTuple):
         """Sum the squared errors (K,) of weights (P, K)."""
         return np.maximum(self.less(W).yy, 0.0)
 
+    def error_at(self, W, penalties):
+        """Sum the squared errors (K,) of the solution W (P, K) at penalties d (P,), for which Z'Z W = Z'Y - D W."""
+        d = penalties + JITTER * self.A.diagonal().max()
+        return np.maximum(self.yy - np.sum(W * self.c, axis=0) - d @ W**2, 0.0)
+
     def factored(self):
         """Return what is solved at many penalties: the same."""
         return self
@@ -137,6 +142,10 @@ class Rows(NamedTuple):
     def squared_error(self, W):
         """Sum the squared errors (K,) of weights (P, K)."""
         return np.sum(self.less(W).Y ** 2, axis=0)
+
+    def error_at(self, W, penalties):
+        """Sum the squared errors (K,) of the solution W (P, K) at some penalties."""
+        return self.squared_error(W)
 
     def factored(self):
         """Return what is solved at many penalties: the dual."""

@@ -17,6 +17,10 @@ class Scaler(NamedTuple):
 
     feeds_output = True  # what comes out of a model may be fed back as it is
 
+    def of(self, columns):
+        """Return the scaler of some columns."""
+        return Scaler(self.center[columns], self.scale[columns])
+
     def __call__(self, V):
         """Scale V (N, D) to the model's units."""
         return (V - self.center) / self.scale
