@@ -484,7 +484,6 @@ class HorizonsLearner(Learner):
             return False
         learner, horizon = self._member_learner(net, net.horizons[0]), net.horizons[0]
         plan, n = learner.net(net.n_seen(horizon), net.n_targets(horizon)), sum(len(s.Y) for s in series)
-        check_parameters(plan)
         return (
             learner.of_sums(plan, n)
             and all((s.w == weight).all() for s in series)
@@ -508,6 +507,7 @@ class HorizonsLearner(Learner):
             if scaled is None:
                 return None
             plan = learner.net(*map(len, scaled.mean))
+            check_parameters(plan)
             trained = learner.learn_sums(plan, scaled.sums, scaled.mean)
             results.append((Member(trained.dynamics, scaled.x, scaled.y), trained))
         return results[::-1]
