@@ -14,6 +14,7 @@ from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 
+import tsrnn
 from tsrnn._models.esn import ESNRegressor, RecursiveLeastSquares
 from tsrnn._models.esn_cv import ESNRegressorCV
 from tsrnn._nets import echo_state
@@ -360,6 +361,28 @@ def test_a_start_from_zeros_is_nothing_new():
     model = ESNRegressor(random_state=0).fit(u[:1000], v[:1000])
     assert np.abs(model.predict(u[1000:], start="zeros") - v.mean()).max() < 50 * np.ptp(v)
     assert model.score(u[1000:], v[1000:]) > 0.9
+
+
+def test_what_is_fed_back_from_zeros_is_held():
+    """Such states were never learnt from; row by row it is the same, and what follows is as from any start."""
+    X, y = make_narma(900, random_state=0)
+    model = ESNRegressor(output_lags=1, input_scaling=0.1, random_state=0).fit(X[:600], y[:600])
+    room, near = np.ptp(y[:600]) / 4 + 1e-9, model.predict(X[600:], start="cold")
+    for out in (
+        made := model.predict(X[600:], start="zeros"),
+        model.predict_ahead(X[600:], y[600:], start="zeros"),
+        model.trajectories(X[600:], y[600:], 40, start="zeros").forecast,
+    ):
+        assert y[:600].min() - room <= out.min()
+        assert out.max() <= y[:600].max() + room
+    assert np.abs(made[:60] - near[:60]).max() > room  # or nothing was held
+    np.testing.assert_allclose(made[120:], near[120:], atol=1e-3)
+    live = tsrnn.Stream(model, "zeros")
+    np.testing.assert_allclose([live.step(x) for x in X[600:680]], made[:80], rtol=1e-8)
+    unheld = model.fitted_.trained.dynamics.but(early=0)
+    memory = unheld.zero(np.zeros(1), np.full(1, -3.0))
+    out, _ = unheld.run(np.zeros((90, 1)), np.full((90, 1), np.nan), memory)
+    assert np.abs(out).max() > 20
 
 
 def test_first_rows_of_many_sequences_are_learnt():

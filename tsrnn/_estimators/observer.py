@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._nets.memory import Memory
+from .._nets.memory import FromRest, Memory
 from .._training.least_squares import solve
 from .following import follow
 
@@ -50,7 +50,10 @@ def enough_rows(dynamics, units):
 
 def check_observable(name, dynamics, units, past):
     """Raise where the memory of a model cannot be solved for."""
-    if not (isinstance(past.memory, Memory) and all(isinstance(s, np.ndarray) for s in past.memory.states)):
+    if not (
+        isinstance(past.memory, (Memory, FromRest))
+        and all(isinstance(s, np.ndarray) for s in past.memory.states)
+    ):
         raise ValueError(
             f"start='estimate' solves for lags and states, but {name} is made of other things: give 'cold', or a "
             "history (X_hist, y_hist)."

@@ -1,14 +1,15 @@
 """One row in, one answer out: a fitted model, its units and one past, without a table.
 
 The equations of a row, from the user's numbers to the user's, are laid out once for a compiled walk (``program.py``,
-``compiled.py``).  A model that brings none, categories of X, bounds that are columns of X, and differences of a y that
-is not known yet, are followed as ``predict`` does, row by row.
+``compiled.py``).  A model that brings none, categories of X, bounds that are columns of X, differences of a y that is
+not known yet, and what is fed back from rest, are followed as ``predict`` does, row by row.
 """
 
 import numpy as np
 import pandas as pd
 
 from .._nets.compiled import compiled, walk
+from .._nets.memory import FromRest
 from .._series.rows import Part
 from .._series.targets import MAX_FLOAT
 from .._series.units import in_own
@@ -86,9 +87,13 @@ class Stream:
             self._codes = {label: code for code, label in enumerate(classes.labels.tolist())}
         self._plain = classes is None and not units.target.pointwise
         self._is_number = self._plain and fitted.form.y_ndim == 1
-        self._waits = bool(np.isnan(self._past.levels).any())
-        self._row = self._compiled()
+        self._waits = self._is_early()
+        self._row = None if self._waits else self._compiled()
         self._view()
+
+    def _is_early(self):
+        """Whether differences wait for a first y, or early outputs are held."""
+        return bool(np.isnan(self._past.levels).any()) or isinstance(self._past.memory, FromRest)
 
     def _compiled(self):
         """Lay out the row for ``walk``; None where it has to be followed in Python."""
@@ -236,7 +241,7 @@ class Stream:
 
     def _follow(self, x, y):
         """Follow one row in Python, and y if given; returns the answer."""
-        if self._waits and not np.isnan(self._past.levels).any():  # all that differences need is known by now
+        if self._waits and not self._is_early():
             self._waits, self._row = False, self._compiled()
             self._view()
             return self.step(x, y)

@@ -62,6 +62,7 @@ STRETCHES, TRIED = 5, 5000  # left out in turn to choose it, and the rows of all
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000.0  # times the largest y of training, where what is fed back is held
+ROOM = 0.25  # of the range of training, beyond either of its ends, for early outputs that are fed back
 GAIN = 0.9  # of the least error of free runs so far, that a larger penalty must come below
 CAUTION = 8  # decades of penalty beyond that of most evidence, at most
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
@@ -140,8 +141,10 @@ class ReservoirParameters(Declared):
         An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
     output_lags : int, sequence of int or "auto", default=0
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
-        autoregressive: in training it sees the measured y, or its own value where y is NaN. "auto", here and for
-        inputs: those by which a linear model forecasts best. See ``lags_``.
+        autoregressive: in training it sees the measured y, or its own value where y is NaN. From rest
+        (``start="zeros"``, a new series) its outputs are held near the range of training for as many rows as the
+        washout has, but not in exported code. "auto", here and for inputs: those by which a linear model forecasts
+        best. See ``lags_``.
     feedback_scaling : float or array-like of shape (n_outputs,), optional
         Size of the weights of the lags of y; by default that of the inputs (their mean).
     noise : float, default=0.0
@@ -479,8 +482,22 @@ class ESNLearner(OfLags, Learner):
             mean,
             float(p.noise),
             is_squared=self.is_squared,
+            **(self._held_early(series) if self.output_lags else {}),
         )
         return dynamics.but(theta=np.zeros(dynamics.n_columns * O))
+
+    def _held_early(self, series):
+        """Return how many rows from rest outputs are held, and where: the range of training, and a quarter more."""
+        Y = np.concatenate([s.Y for s in series])
+        low, high = (
+            f(Y, axis=0, initial=-e, where=np.isfinite(Y)) for f, e in ((np.min, -np.inf), (np.max, np.inf))
+        )
+        room = ROOM * np.maximum(high - low, 0.0)
+        return {"early": max(self._washout(len(s.Y)) for s in series), "near": (low - room, high + room)}
+
+    def _washout(self, n):
+        """Return the rows of the washout of a series of n."""
+        return min(WASHOUT, n // 10) if self.p.washout == "auto" else self.p.washout
 
     def _finds_scaling(self, D):
         """Whether the size of input weights, of D inputs, is left to the data."""
@@ -554,11 +571,10 @@ class ESNLearner(OfLags, Learner):
 
     def _washed(self, series, lead, share=0.0):
         """Weigh the rows of each series that are measured, those of the washout by a share."""
-        p, weights = self.p, []
+        weights = []
         for s in series:
-            washout = min(WASHOUT, len(s.Y) // 10) if p.washout == "auto" else p.washout
             w = self._counted(s)
-            w[:washout] *= share
+            w[: self._washout(len(s.Y))] *= share
             w[:lead] = 0.0
             weights.append(w)
         return weights

@@ -5,13 +5,14 @@ y(t) = c + Wv' v(t) + Wx' x(t) + Wq' x(t)^2
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from .._values import kept
 from . import equations
 from .dynamics import Dynamics, OfLags, side_by_side
-from .memory import Memory, constant
+from .memory import FromRest, Memory, constant
 from .reservoir import Reservoir, follow, free_runs
 
 
@@ -33,7 +34,8 @@ class EchoState(OfLags, Dynamics):
 
     matrices : W and U, sparse (R, R).   input_lags, output_lags : ascending.   columns : (4,) bool, which of 1, v, x
     and x^2 the readout sees.   bound : for what is fed back.   mean : inputs (D,), outputs (O,) of training.
-    noise : standard deviation, in training.   cold_states : the mean states, a layer each, or None.
+    noise : standard deviation, in training.   cold_states : the mean states, a layer each, or None.   early : rows from
+    rest, of which the readout has learnt nothing: with y fed back their outputs stay within ``near``, two (O,).
     """
 
     reservoir: Reservoir
@@ -47,6 +49,8 @@ class EchoState(OfLags, Dynamics):
     noise: float = 0.0
     cold_states: tuple | None = None
     is_squared: bool = True
+    early: int = 0
+    near: tuple = (-np.inf, np.inf)
 
     cure = (
         "Give a larger alpha, noise=1e-3 or so, a smaller spectral_radius or readout_input=False, or look for inputs "
@@ -119,18 +123,26 @@ class EchoState(OfLags, Dynamics):
         lags = self._lags_of_y()
         fedback = len(lags) > 0 and bool(np.isnan(Y).any())
         c, Wv, Wx, Wq = self.readout()
-        length = min(N, length or self.length)
+        length, early = min(N, length or self.length), min(N, self._early(memory))
+        # What is fed back early is held row by row.
+        single = early if fedback and np.isnan(Y[:early]).any() else 0
         A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
         out = np.empty((length if read or fedback else 0, self.n_outputs))
         Q = np.empty((length if len(Wq) else 0, net.R))
         S[0] = np.concatenate(memory.states)
-        for t in range(0, N, length):
-            T = min(length, N - t)
+        for t, end in pairwise([*range(single), *range(single, N, length), N]):
+            T = end - t
             V, y = self.drive(X, Y, memory, t, T), Y[t : t + T]
             noise = np.empty((0, 0)) if rng is None else self.noise * rng.normal(size=(T, net.R))
-            fed = fedback and bool(np.isnan(y).any())
+            unknown = np.isnan(y) if fedback else None
+            fed = fedback and bool(unknown.any())
             arrays = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
             follow(*net, lags, self.bound, c, Wv, Wx, Wq, fed, *arrays)
+            k = min(T, early - t)
+            if k > 0 and len(out):
+                np.clip(out[:k], *self.near, out=out[:k])
+                if fed:
+                    y[:k][unknown[:k]] = out[:k][unknown[:k]]
             yield t, V, S[: T + 1], out[:T]
             S[0] = S[T]
 
@@ -139,7 +151,12 @@ class EchoState(OfLags, Dynamics):
         lead, n = self.lead, len(Y)
         old_and_new = (memory.X, X), (memory.Y, Y)
         past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in old_and_new]
-        return Memory(*past, tuple(np.split(x.copy(), self.reservoir.begin[1:-1])))
+        states, left = tuple(np.split(x.copy(), self.reservoir.begin[1:-1])), self._early(memory) - n
+        return FromRest(*past, states, left) if left > 0 else Memory(*past, states)
+
+    def _early(self, memory):
+        """Return how many of the rows after a memory are early ones."""
+        return memory.left if isinstance(memory, FromRest) else 0
 
     def run(self, X, Y, memory):
         """Follow rows."""
@@ -167,11 +184,13 @@ class EchoState(OfLags, Dynamics):
                 V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
                 S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
                 S[:, 0], fed = states[rows - t], np.full_like(out, np.nan)
-                if settle is None:
+                early = self._early(memory) - rows  # steps of each
+                if settle is None and early[0] <= 0:
                     free_runs(*net, V, fed, S, out, 0, steps)
-                for step in range(steps if settle is not None else 0):
+                for step in range(steps if settle is not None or early[0] > 0 else 0):
                     free_runs(*net, V, fed, S, out, step, step + 1)
-                    settled = settle(runs, step, out[:, step])
+                    out[step < early, step] = np.clip(out[step < early, step], *self.near)
+                    settled = out[:, step] if settle is None else settle(runs, step, out[:, step])
                     fed[:, step] = np.clip(settled, -self.bound, self.bound)
                 yield runs, out.transpose(1, 0, 2)
 
@@ -188,8 +207,8 @@ class EchoState(OfLags, Dynamics):
 
     def zero(self, x, y):
         """Return the memory of constant rows x, y, and of states at rest."""
-        states = (np.zeros(n) for n in np.diff(self.reservoir.begin))
-        return constant(x, y, self.lead, states)
+        memory = constant(x, y, self.lead, (np.zeros(n) for n in np.diff(self.reservoir.begin)))
+        return FromRest(*memory, self.early) if self.early else memory
 
     def first(self):
         """Return the memory of mean rows, and of states at rest."""

@@ -16,6 +16,16 @@ class Memory(NamedTuple):
     states: tuple = ()
 
 
+@kept("memory from rest")
+class FromRest(NamedTuple):
+    """A ``Memory`` that was at rest a few rows ago.   left : rows until the states are such as training had."""
+
+    X: np.ndarray
+    Y: np.ndarray
+    states: tuple
+    left: int
+
+
 def constant(x, y, n, states=()):
     """Return the memory after n constant rows x (D,), y (O,)."""
     return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), tuple(states))
