@@ -379,7 +379,15 @@ def test_what_is_fed_back_from_zeros_is_held():
     np.testing.assert_allclose(made[120:], near[120:], atol=1e-3)
     live = tsrnn.Stream(model, "zeros")
     np.testing.assert_allclose([live.step(x) for x in X[600:680]], made[:80], rtol=1e-8)
-    unheld = model.fitted_.trained.dynamics.but(early=0)
+    dynamics = model.fitted_.trained.dynamics
+    memory, nothing, pieces = dynamics.zero(np.zeros(1), np.full(1, -3.0)), np.full((150, 1), np.nan), []
+    x = np.zeros((150, 1))
+    whole, _ = dynamics.run(x, nothing, memory)
+    for rows in (slice(0, 30), slice(30, 55), slice(55, 61), slice(61, 150)):
+        out, memory = dynamics.run(x[rows], nothing[rows], memory)
+        pieces.append(out)
+    np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=1e-9)
+    unheld = dynamics.but(early=0)
     memory = unheld.zero(np.zeros(1), np.full(1, -3.0))
     out, _ = unheld.run(np.zeros((90, 1)), np.full((90, 1), np.nan), memory)
     assert np.abs(out).max() > 20

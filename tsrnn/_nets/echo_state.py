@@ -5,7 +5,6 @@ y(t) = c + Wv' v(t) + Wx' x(t) + Wq' x(t)^2
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -123,39 +122,46 @@ class EchoState(OfLags, Dynamics):
         lags = self._lags_of_y()
         fedback = len(lags) > 0 and bool(np.isnan(Y).any())
         c, Wv, Wx, Wq = self.readout()
-        length, early = min(N, length or self.length), min(N, self._early(memory))
-        # What is fed back early is held row by row.
-        single = early if fedback and np.isnan(Y[:early]).any() else 0
+        length, left = min(N, length or self.length), self._left(memory)
         A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
         out = np.empty((length if read or fedback else 0, self.n_outputs))
         Q = np.empty((length if len(Wq) else 0, net.R))
         S[0] = np.concatenate(memory.states)
-        for t, end in pairwise([*range(single), *range(single, N, length), N]):
-            T = end - t
+        t, stuck = 0, False
+        while t < N:
+            early = left > t or stuck
+            T = 1 if early and fedback else min(length, N - t)  # before it is fed back, it is held
             V, y = self.drive(X, Y, memory, t, T), Y[t : t + T]
             noise = np.empty((0, 0)) if rng is None else self.noise * rng.normal(size=(T, net.R))
             unknown = np.isnan(y) if fedback else None
             fed = fedback and bool(unknown.any())
             arrays = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
             follow(*net, lags, self.bound, c, Wv, Wx, Wq, fed, *arrays)
-            k = min(T, early - t)
-            if k > 0 and len(out):
+            if early and len(out):
+                k = T if stuck else min(T, left - t)
                 np.clip(out[:k], *self.near, out=out[:k])
                 if fed:
-                    y[:k][unknown[:k]] = out[:k][unknown[:k]]
+                    y[unknown] = out[:1][unknown]
+                    stuck = bool(self._is_held(y).any())
             yield t, V, S[: T + 1], out[:T]
-            S[0] = S[T]
+            t, S[0] = t + T, S[T]
+
+    def _is_held(self, outputs):
+        """Return which outputs (..., O) are at the ends of the range in which early ones are held."""
+        low, high = self.near
+        return (outputs <= low) | (outputs >= high)
 
     def after(self, X, Y, memory, x):
         """Return the memory after rows X, Y at the end of which the state is x (R,)."""
         lead, n = self.lead, len(Y)
         old_and_new = (memory.X, X), (memory.Y, Y)
         past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in old_and_new]
-        states, left = tuple(np.split(x.copy(), self.reservoir.begin[1:-1])), self._early(memory) - n
+        states, left = tuple(np.split(x.copy(), self.reservoir.begin[1:-1])), self._left(memory)
+        left = left - n if n < left else int(left > 0 and self._is_held(Y[left - 1 :]).any(axis=1).all())
         return FromRest(*past, states, left) if left > 0 else Memory(*past, states)
 
-    def _early(self, memory):
-        """Return how many of the rows after a memory are early ones."""
+    def _left(self, memory):
+        """Return how many of the rows after a memory are early ones; the last of them does not end held."""
         return memory.left if isinstance(memory, FromRest) else 0
 
     def run(self, X, Y, memory):
@@ -184,12 +190,14 @@ class EchoState(OfLags, Dynamics):
                 V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
                 S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
                 S[:, 0], fed = states[rows - t], np.full_like(out, np.nan)
-                early = self._early(memory) - rows  # steps of each
-                if settle is None and early[0] <= 0:
+                left, stuck = self._left(memory) - rows, np.zeros(len(rows), bool)  # steps of each
+                if settle is None and left[0] <= 0:
                     free_runs(*net, V, fed, S, out, 0, steps)
-                for step in range(steps if settle is not None or early[0] > 0 else 0):
+                for step in range(steps if settle is not None or left[0] > 0 else 0):
                     free_runs(*net, V, fed, S, out, step, step + 1)
-                    out[step < early, step] = np.clip(out[step < early, step], *self.near)
+                    early = (step < left) | stuck
+                    out[early, step] = np.clip(out[early, step], *self.near)
+                    stuck = early & self._is_held(out[:, step]).any(axis=1)
                     settled = out[:, step] if settle is None else settle(runs, step, out[:, step])
                     fed[:, step] = np.clip(settled, -self.bound, self.bound)
                 yield runs, out.transpose(1, 0, 2)
@@ -227,6 +235,7 @@ def free_error(dynamics, series, fed):
 
     fed : what the lags of y see of each series, (N, O) without NaN.
     """
+    dynamics = dynamics.but(early=0)  # held, a run from rest would not show where others go
     targets = [np.where((s.w > 0)[:, None], s.Y, np.nan) for s in series]
     largest = np.max([np.max(np.abs(Y), axis=0, initial=0, where=np.isfinite(Y)) for Y in targets], axis=0)
     far = np.where(largest > 0, SPREAD * largest, np.inf)
