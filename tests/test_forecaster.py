@@ -885,3 +885,19 @@ def test_partial_fit_of_a_large_linear_model_is_nearly_a_fit_to_all_rows():
     before = np.linalg.norm(parts.theta_ - whole.theta_)
     parts.partial_fit(None, y[700:])
     assert np.linalg.norm(parts.theta_ - whole.theta_) < 0.1 * before
+
+
+def test_a_forecast_follows_no_more_rows_than_it_must(monkeypatch):
+    """Members without a memory look at the last row, not at all of the horizon before it."""
+    y = np.sin(np.arange(120.0))
+    model = Forecaster(TDNNRegressor((), input_lags=3), 30).fit(None, y)
+    kind, seen = type(model._dynamics().members[0].dynamics), []
+    run = kind.run
+
+    def counted(self, X, Y, memory):
+        seen.append(len(Y))
+        return run(self, X, Y, memory)
+
+    monkeypatch.setattr(kind, "run", counted)
+    model.forecast(30)
+    assert seen == [1]
