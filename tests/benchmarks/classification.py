@@ -28,7 +28,7 @@ import tsrnn
 
 
 SETS = {"JapaneseVowels": 98, "ItalyPowerDemand": 96, "GunPoint": 96}
-EPOCHS, BATCH = 100, 32  # of our defaults
+EPOCHS, BATCH, RATE = 100, 32, 0.01  # of our defaults
 
 
 class TorchLSTM(ClassifierMixin, BaseEstimator):
@@ -47,7 +47,7 @@ class TorchLSTM(ClassifierMixin, BaseEstimator):
         self.lstm = torch.nn.LSTM(rows.shape[1], 32, bidirectional=True)
         self.last, self.mean = (torch.nn.Linear(64, len(self.classes_)) for _ in range(2))
         parameters = [p for part in (self.lstm, self.last, self.mean) for p in part.parameters()]
-        solver = torch.optim.Adam(parameters, lr=0.005)
+        solver = torch.optim.Adam(parameters, lr=RATE)
         fading = torch.optim.lr_scheduler.CosineAnnealingLR(solver, self.epochs)
         codes, rng = torch.tensor(codes), np.random.default_rng(self.random_state)
         for _ in range(self.epochs):
