@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from tsrnn._auto import blend, race, smoothing
-from tsrnn._auto.candidates import Foreign, Linear, Mean, Naive, Net, Smoothing
+from tsrnn._auto.candidates import Constant, Foreign, Linear, Mean, Naive, Net, Smoothing
 from tsrnn._auto.dynamics import UNSTATED
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
@@ -409,6 +409,24 @@ def test_update_without_y_takes_its_own_forecasts(alone):
     assert model.forecast(1).index[0] == DAYS[CUT + 3]
 
 
+def test_the_median_of_the_members():
+    """One that goes astray is outvoted, in the race and after."""
+    model = quick(3, ensemble="median").fit(None, Y[:CUT])
+    dynamics, memory = model.fitted_.trained.dynamics, model.series_[None].past.memory
+    assert len(model.members_) >= 3
+    assert (model.weights_ == 1 / len(model.members_)).all()
+    block, _ = dynamics._block(np.full((3, 1), UNSTATED), np.empty((0, 1)), memory)
+    ahead = [m.ahead(block, 0, np.array([len(memory.Y)]), 3)[0, :, 0] for m in model.members_]
+    np.testing.assert_allclose(model.forecast(3), np.median(ahead, axis=0))
+    for values, wanted in (([11.0, 11.0, 1e9], 11.0), ([np.nan], 0.0), ([np.nan, 12.0, 13.0], 12.5)):
+        members = [Constant([np.array([value])]) for value in values]
+        joined = dynamics.but(members=members, theta=np.ones(3 * len(values)))
+        np.testing.assert_array_equal(joined.blended(block, 0, np.array([9]), 3), np.full((1, 3, 1), wanted))
+    board, mean = model.leaderboard_, quick(3).fit(None, Y[:CUT]).leaderboard_
+    assert board.loc["blend", "error"] != mean.loc["blend", "error"]
+    assert board.loc["blend", "error"] == pytest.approx(mean.loc["blend", "error"], rel=0.05)
+
+
 GAP = 4
 
 
@@ -768,6 +786,7 @@ def test_plot(alone):
         ({"time_budget": 0}, ValueError, "time_budget=0"),
         ({"missing": "mask"}, ValueError, "missing='mask'"),
         ({"gap": -1}, ValueError, "gap=-1"),
+        ({"ensemble": "best"}, ValueError, "ensemble='best'"),
         ({"target_bounds": (3, 1)}, ValueError, "swap them"),
         ({"random_state": -1}, ValueError, "random_state=-1"),
         ({"start": "here"}, ValueError, "start='here'"),

@@ -30,6 +30,7 @@ from .learner import Plan, RaceLearner
 
 LONG_GAP = 1000  # missing rows from which a gap is not filled: the series starts anew
 MISSING = ("error", "hold", "mean")
+ENSEMBLES = ("mean", "median")
 
 
 class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
@@ -49,6 +50,9 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         where there are rows enough; a list has estimators of tsrnn (which see the calendar and the inputs known ahead)
         and any regressors of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty list
         adds none.
+    ensemble : {"mean", "median"}, default="mean"
+        How the members' forecasts are joined: by weights for each step, or their median, which one of them that goes
+        astray hardly moves (on series of many kinds it erred as much, give or take some per cent).
     time_budget : float, default=60
         Seconds of processor time, of the thread that fits. The candidates tried depend on counts of rows and weights,
         which stand for seconds on a slow core, so that the result is the same on any machine; only if the clock itself
@@ -77,7 +81,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     members_ : list
         What was blended, fitted to all rows.
     weights_ : ndarray of shape (n_members, horizon, n_outputs)
-        Not negative; for each step they add up to one.
+        Not negative; for each step they add up to one. Of a median all are equal.
     seasons_ : tuple of int
         Periods in rows.
     lags_ : tuple of int
@@ -119,6 +123,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     time_budget: float = 60
     verbose: int = 0
     gap: int = 0
+    ensemble: str = "mean"
 
     scale: ClassVar = None
     target_transform: ClassVar = None
@@ -204,6 +209,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         check_number("verbose", self.verbose, 0, integer=True)
         check_number("gap", self.gap, 0, integer=True)
         check_word("missing", self.missing, MISSING)
+        check_word("ensemble", self.ensemble, ENSEMBLES)
         if isinstance(self.candidates, str):
             check_word("candidates", self.candidates, ("auto",))
         elif not isinstance(self.candidates, (list, tuple)):

@@ -19,6 +19,13 @@ MOST = 6  # members: more cost time and change a mean of forecasts little
 ROUNDS = 12  # of greedy selection: the mean weighs members in twelfths
 
 
+def joined(forecasts, weights, ensemble):
+    """Join forecasts (C, M, h, O), without NaN, to their mean by weights (C, h, O), or "median"; (M, h, O)."""
+    if ensemble == "median":
+        return np.median(forecasts, axis=0)
+    return np.einsum("cmho,cho->mho", forecasts, weights)
+
+
 def step_groups(horizon):
     """Group neighbouring steps, the farther the wider: slices of 0 ... horizon - 1.
 

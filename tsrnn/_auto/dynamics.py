@@ -103,7 +103,8 @@ class Blend(Direct):
     reading : how rows become blocks.   lags : of y, of the best autoregression.   looks_back : rows of a memory.
     level : (O,), mean of y in units of its series.   inputs : (F,), their mean.   scale : (O,), a usual unit; None
     where there is one series, whose unit is 1.   low, high : (O,), in units of its series, which no forecast leaves.
-    gap : rows by which y arrives later than the inputs; as many last rows of a memory may be taken back.
+    gap : rows by which y arrives later than the inputs; as many last rows of a memory may be taken back.   ensemble :
+    "mean", by weights, or "median".
     """
 
     members: tuple
@@ -117,6 +118,7 @@ class Blend(Direct):
     low: np.ndarray
     high: np.ndarray
     gap: int = 0
+    ensemble: str = "mean"
 
     whole_errors = True
     cure = "Look for inputs far from those in training, or give target_bounds."
@@ -264,13 +266,21 @@ class Blend(Direct):
     def blended(self, block, number, origins, steps):
         """Blend the members' forecasts of the rows after the gap after origins (M,) of a block, (M, steps, O)."""
         step = np.minimum(np.arange(steps), self.horizon - 1)
-        total, weight = 0.0, 0.0
+        total, weight, each = 0.0, 0.0, []
         with one_thread:
             for member, w in zip(self.members, self.weights):
                 forecasts = member.ahead(block, number, origins, self.gap + steps)[:, self.gap :]
-                share = np.where(np.isfinite(forecasts), w[step], 0.0)
-                total = total + share * np.clip(np.nan_to_num(forecasts), self.low, self.high)
+                is_finite = np.isfinite(forecasts)
+                inside = np.clip(np.nan_to_num(forecasts), self.low, self.high)
+                if self.ensemble == "median":
+                    each.append(np.where(is_finite, inside, np.nan))
+                    continue
+                share = np.where(is_finite, w[step], 0.0)
+                total = total + share * inside
                 weight = weight + share
+        if each:
+            nobody = np.isnan(each).all(axis=0)
+            return np.nanmedian(np.where(nobody, 0.0, each), axis=0)
         return total / np.maximum(weight, 1e-300)
 
 

@@ -135,7 +135,7 @@ class RaceLearner(Learner):
         looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE) + 2 * gap
         limits, scale = _range_of(Ys), np.median(scales, axis=0) if self.several else None
         level = _level_of([Y[-looks_back:] for Y in Ys])
-        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits, gap
+        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits, gap, self.p.ensemble
         return Blend(weights[:, step].ravel(), members, len(step), *rows)
 
     # ---------------------------------------------------------------------------------- the race
@@ -158,7 +158,7 @@ class RaceLearner(Learner):
         work = 0.8 * p.time_budget if by_user else min(0.8 * p.time_budget, worth)
         purse = race.Purse(work, p.time_budget)
         seed = p.random_state if isinstance(p.random_state, Integral) else None
-        result = race.run(field, purse, p.candidates, seed, print if p.verbose else None)
+        result = race.run(field, purse, p.candidates, seed, print if p.verbose else None, p.ensemble)
         if purse.ran_out:
             warn(
                 f"time_budget={p.time_budget}: the clock ran out before all candidates were tried, so the result "

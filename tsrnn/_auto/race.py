@@ -101,10 +101,11 @@ def sample(blocks):
     return [blocks[i] for i in sorted(drawn)]
 
 
-def run(field, purse, candidates, random_state, tell=None):
+def run(field, purse, candidates, random_state, tell=None, ensemble="mean"):
     """Run a race on a field; returns its ``Result``.
 
     candidates : "auto", or a list of estimators and regressors.   tell : called with a line for each candidate.
+    ensemble : "mean" or "median", how members are joined.
     """
     O = field.truth.shape[2]
     runners = []
@@ -128,10 +129,10 @@ def run(field, purse, candidates, random_state, tell=None):
         runners.append(_by_rungs(field, candidate, runners, purse))
         if tell is not None:
             tell(f"{candidate.name}: {runners[-1].dropped or format(runners[-1].error, '.4f')}")
-    return _finish(field, runners)
+    return _finish(field, runners, ensemble)
 
 
-def _finish(field, runners):
+def _finish(field, runners, ensemble="mean"):
     """Choose members and weights among the runners that finished; returns the ``Result``."""
     order = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
     able = [k for k in order if runners[k].error <= ALIKE * runners[order[0]].error]
@@ -143,12 +144,14 @@ def _finish(field, runners):
     forecasts = np.stack([np.clip(runners[k].forecasts, -HUGE, HUGE) for k in able])
     wrong = (forecasts - field.truth) / field.unit
     chosen, weights = _blend(field, wrong, near, kinds, np.ones(len(field.folds), bool))
-    blended = np.einsum("cmho,cho->mho", forecasts[chosen], weights)
+    blended = blend.joined(forecasts[chosen], weights, ensemble)
     honest, numbers = blended.copy(), np.unique(field.folds)
     for f in numbers if len(numbers) > 1 else ():
         in_fold = field.folds == f
         blind, blind_weights = _blend(field, wrong, near, kinds, ~in_fold)
-        honest[in_fold] = np.einsum("cmho,cho->mho", forecasts[blind][:, in_fold], blind_weights)
+        honest[in_fold] = blend.joined(forecasts[blind][:, in_fold], blind_weights, ensemble)
+    if ensemble == "median":  # in which all have the same say
+        weights = np.full_like(weights, 1 / len(weights))
     return Result(runners, [able[c] for c in chosen], weights, blended, honest)
 
 

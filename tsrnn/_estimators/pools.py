@@ -168,7 +168,7 @@ def conformal(made, pools, levels, scale=1.0, state=ALIKE):
 
 def compile_kernels():
     """Call each kernel once."""
-    nothing = packed([[Pool(np.zeros(0), np.zeros((1, 1)), 1.0, 1.0)]])
+    nothing = packed([[Pool(np.zeros(0), np.zeros((1, 2)), 1.0, 1.0)]])
     places = nothing.places(np.zeros((1, 1)))
     nothing.outside([50], places, np.zeros((1, 1)))
     nothing.far([50], places, np.full((1, 1, 2, 1), 0.25))
