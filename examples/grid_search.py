@@ -91,7 +91,7 @@ def picture(out, results):
     from tsrnn.plotting import BacktestDisplay
 
     display = BacktestDisplay.from_backtests(results, unit="W")
-    display.ax_.set(title="Solar power, errors by horizon", xlabel="hours ahead")
+    display.ax_.set(xlabel="hours ahead")
     display.figure_.savefig(out, dpi=130)
 
 

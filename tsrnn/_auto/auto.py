@@ -169,7 +169,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     # ---------------------------------------------------------------------------------- learning
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Run the race, and fit the blend to all rows.
 
         Parameters

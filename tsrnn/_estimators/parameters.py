@@ -180,8 +180,8 @@ class TrainedParameters(Declared):
     warm_start : bool, default=False
         ``fit`` goes on from the weights it has.
     verbose : int, default=0
-        1 shows a progress bar (with tqdm installed) and leaves a line behind: what was done and why it stopped; 2 a
-        line an iteration or epoch.
+        1 shows a progress bar (with tqdm installed, else a line every few seconds) and leaves a line behind: what was
+        done and why it stopped; 2 a line an iteration or epoch.
 
     Attributes
     ----------

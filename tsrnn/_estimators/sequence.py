@@ -342,7 +342,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
     # ---------------------------------------------------------------------------------- learning
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Learn from one series or several: from the start or, with ``warm_start``, from the weights it has.
 
         Parameters
@@ -1001,7 +1001,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Check rows; returns the ``Form``, and a table of X (N, F), y (N, O), weights (N,), in the order of series."""
         if y is None:
             raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None. X comes "
+                "first: a series without inputs is y, fit(None, y)."
             )
         check_start(self.start)
         check_word("missing", self.missing, MISSING)
@@ -1119,9 +1120,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             if not explicit or not learner.sees_y:
                 lags = "give output_lags='auto'" if hasattr(self, "output_lags") else "take NARXRegressor"
                 cure = "give" if learner.sees_y else f"{lags} and"
+                cure = f"{cure} X=None, a DataFrame without columns or input_lags=()"
+                if explicit:
+                    cure = f"{lags}: as it is, {name} sees neither inputs nor past y"
                 raise ValueError(
                     f"Found array with 0 feature(s) (shape=({n}, 0)) while a minimum of 1 is required by {name}. "
-                    f"For a model of y alone {cure} X=None, a DataFrame without columns or input_lags=()."
+                    f"For a model of y alone {cure}."
                 )
             self.n_features_in_ = 0
             if hasattr(self, "feature_names_in_"):

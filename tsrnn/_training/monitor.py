@@ -1,6 +1,7 @@
 """Early stopping: iterations, validation, patience, the best parameters, progress."""
 
 from contextlib import contextmanager
+from time import perf_counter
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -10,6 +11,7 @@ from .._warn import warn
 
 
 ENSEMBLES = ("best", "mean")
+APART = 2.0  # seconds between lines, where there is no bar
 CUT_SHORT = "max_iter"  # why a stage of training ended, where it met the limit
 
 
@@ -178,11 +180,23 @@ def summary(name, stages, seconds):
     return f"{name}: {'; '.join([*done, f'{seconds:.1f} s'])}"
 
 
+class _Lines:
+    """Prints a line after ``name``, the first and then one where so many seconds have gone by."""
+
+    def __init__(self, name, apart):
+        self.name, self.apart, self.next = name, apart, 0.0
+
+    def __call__(self, text):
+        if perf_counter() >= self.next:
+            print(f"{self.name}: {text}")
+            self.next = perf_counter() + self.apart
+
+
 @contextmanager
 def progress(verbose, name, max_iter):
     """Give a callable(str) that reports an iteration, or None if ``verbose`` is 0.
 
-    1 shows a bar if tqdm is installed; 2, or 1 without tqdm, prints a line per iteration.
+    1 shows a bar if tqdm is installed, or else prints a line now and then; 2 prints a line per iteration.
     """
     if not verbose:
         yield None
@@ -192,7 +206,7 @@ def progress(verbose, name, max_iter):
     except ImportError:
         tqdm = None
     if tqdm is None or verbose > 1:
-        yield lambda text: print(f"{name}: {text}")
+        yield _Lines(name, 0.0 if verbose > 1 else APART)
         return
     with tqdm(total=max_iter, desc=name, leave=False) as bar:
 
