@@ -338,6 +338,22 @@ def test_paths_by_hand(name):
     np.testing.assert_allclose(model.y_scaler_.scale * errors[:, 0], one_step[counts], **close)
 
 
+def test_errors_drawn_stand_for_new_ones():
+    """Of twenty, drawn as they are, eight tenths hold 72 % of new ones; outputs err together; a real mean stays."""
+    rng, inside, n = np.random.default_rng(0), [], 20
+    z = np.zeros((400, 1))
+    for _ in range(300):
+        errors = rng.normal(size=(n, 1))
+        low, high = np.quantile(intervals.Drawer(np.zeros((n, 1)), errors, rng, 80)(z), [0.1, 0.9])
+        inside.append(math.erf(high / 2**0.5) / 2 - math.erf(low / 2**0.5) / 2)
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.02)
+    errors = rng.normal(size=(60, 1)) * [[1.0, -2.0]]
+    errors += [0.1, 3.0] - errors.mean(axis=0)
+    drawn = intervals.Drawer(np.zeros((60, 2)), errors, rng, 80)(np.zeros((4000, 2)))
+    np.testing.assert_allclose(drawn.mean(axis=0), [0, 3], atol=0.2)
+    assert np.corrcoef(drawn.T)[0, 1] < -0.97
+
+
 def test_shapes_of_paths():
     Y = np.column_stack([y, -2 * y])
     model = clone(MODELS["NARX"]).fit(X[OLD], pd.DataFrame(Y[OLD], columns=["a", "b"]))
@@ -592,7 +608,7 @@ def test_errors_that_update_sees_move_the_intervals(kind, method, fixed):
             made = model.trajectories(None, level[400:], 5, origins=origins, level=80, method=name)
             found.append(covered(made, level[400:][origins[:, None] + np.arange(5)]))
     assert np.mean(rates[fixed]) < 0.45
-    assert (0.74 if method == "conformal" else 0.66) < np.mean(rates[method]) < 0.86
+    assert (0.74 if method == "conformal" else 0.7) < np.mean(rates[method]) < 0.88
 
 
 def discounted(came, usual, overlap):

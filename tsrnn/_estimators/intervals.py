@@ -8,7 +8,7 @@ conformal    at each horizon step the errors of all forecasts made as many steps
              moved and stretched by those that came later (``adaptive.py``)
 split        the same without what came later
 bootstrap    errors of one step, drawn at random, added to the output and fed back: paths that the series may take;
-             moved and stretched likewise, and "split-bootstrap" the same without
+             moved and stretched likewise, and "split-bootstrap" the same without (``Drawer``)
 quantiles    of a model that has learnt them; widened or narrowed so that they hold on rows to calibrate with [3]_, and
              moved and stretched likewise: there a score is where a normal variable lies that has the quantiles' shares
 
@@ -50,7 +50,7 @@ from .._series.timeline import tells, to_index
 from .._series.units import runs_of
 from .._values import kept
 from .._warn import warn
-from .adaptive import ALIKE, tracked
+from .adaptive import ALIKE, DOUBT, tracked
 from .following import MOST_NUMBERS, Past, Stretch, cold_past, cut, follow, runs
 from .pools import NEAR, Packed, conformal, n_near, needed, packed, pools
 
@@ -405,13 +405,20 @@ def check_enough(n, what, level):
 
 
 class Drawer:
-    """Draws errors (n, O) of rows whose outputs (mean over O) were near; their sizes are mean absolute ones."""
+    """Draws errors (n, O) of rows whose outputs (mean over O) were near; their sizes are mean absolute ones.
+
+    A mean that may be noise is taken off: fed back, it would be added at each step. Of n errors in order a new one is
+    below the first with a chance of 1 / (n + 1), so each stands for a piece of what lies between its neighbours, and
+    the outer ones for a normal's tail: errors alone would cover (n - 1) / (n + 1) of what they ought to.
+    """
 
     def __init__(self, outputs, errors, rng, level):
         check_enough(len(errors), "rows", level)
         order = np.argsort(outputs.mean(axis=1), kind="stable")
-        self.key, self.errors, self.rng = outputs.mean(axis=1)[order], errors[order], rng
-        self.k = n_near(len(errors), level)
+        self.key, self.rng, self.errors = outputs.mean(axis=1)[order], rng, but_noise(errors)[order]
+        self.k, n = n_near(len(errors), level), len(errors)
+        self.ordered = np.sort(self.errors, axis=0)
+        self.rank = np.argsort(np.argsort(self.errors, axis=0, kind="stable"), axis=0) * (n + 1) / n
 
     def _first(self, z):
         """Return the first of the errors near outputs z (m, O), (m,)."""
@@ -420,13 +427,29 @@ class Drawer:
 
     def __call__(self, z):
         """Return errors (m, O) to add to outputs z (m, O)."""
-        return self.errors[self._first(z) + self.rng.integers(self.k, size=len(z))]
+        rows, n = self._first(z) + self.rng.integers(self.k, size=len(z)), len(self.ordered)
+        at = self.rank[rows] + self.rng.uniform(0, (n + 1) / n, size=(len(z), self.ordered.shape[1]))
+        out = np.empty_like(at)
+        for o, errors in enumerate(self.ordered.T):
+            out[:, o] = np.interp(at[:, o], np.arange(1, n + 1), errors)
+            below, above = at[:, o], n + 1 - at[:, o]
+            for end, extreme in ((below, min(errors[0], 0)), (above, max(errors[-1], 0))):
+                outer = end < 1
+                out[outer, o] = extreme * ndtri(end[outer] / (n + 1)) / ndtri(1 / (n + 1))
+        return out
 
     def sizes(self, z):
         """Return the mean absolute errors near outputs z (m, O), (m, O)."""
         total = np.concatenate([np.zeros_like(self.errors[:1]), np.abs(self.errors).cumsum(axis=0)])
         first = self._first(z)
         return (total[first + self.k] - total[first]) / self.k
+
+
+def but_noise(errors):
+    """Take the mean off errors (n, O), or as much of it as may be noise."""
+    mean, noise = errors.mean(axis=0), errors.var(axis=0) / len(errors)
+    doubt = DOUBT * noise / np.maximum(mean**2, 1e-300)
+    return errors - mean * np.minimum(doubt, 1.0)
 
 
 def path_bands(paths, center, levels):
@@ -528,8 +551,9 @@ def bands(fitted, remembered, rows, first, made, ask, since):
     if is_counted:
         draw, state = partial(units.y.draw, rng=ask.rng), None
     else:
-        found_errors = remembered(lambda: residuals(model, errors.segments), "residuals")
-        draw = Drawer(*found_errors, ask.rng, max(ask.levels, default=50))
+        outputs, one_step = remembered(lambda: residuals(model, errors.segments), "residuals")
+        one_step = one_step * _of_learnt_rows(fitted, remembered)
+        draw = Drawer(outputs, one_step, ask.rng, max(ask.levels, default=50))
         state = drift(model, draw, since)
     for m, draws in _draws(draw, state, max(1, MOST_NUMBERS // (ask.n_paths * steps * O)), M):
         drawn = runs(*model, *rows, np.repeat(first[m], ask.n_paths), steps, draws)
