@@ -226,6 +226,28 @@ def test_objective(name, holes):
 
 
 @every_variant
+def test_objective_of_one_vector_after_another(name):
+    """It keeps no more of one than its place in memory, writes to none, and sees one that was changed in place."""
+    net, theta = build(name)
+    s = make_series(net, 17)
+    used, vectors = Objective(net, [s], 20, 1, teaching(), np.float64), [theta, 0.5 * theta, theta, -theta]
+    before = [v.copy() for v in vectors]
+    for v in vectors:
+        value, grad = used.loss_grad(v, used.everything)
+        fresh, fresh_grad = Objective(net, [s], 20, 1, teaching(), np.float64).loss_grad(v.copy(), None)
+        assert value == fresh
+        np.testing.assert_array_equal(grad, fresh_grad)
+    np.testing.assert_array_equal(vectors, before)
+    for changed in (vectors[0], vectors[-1]):
+        changed *= 0.9
+        assert used.value(changed) == Objective(net, [s], 20, 1, teaching(), np.float64).value(changed)
+        assert (
+            used.loss_grad(changed, None)[0]
+            == Objective(net, [s], 20, 1, teaching(), np.float64).loss_grad(changed, None)[0]
+        )
+
+
+@every_variant
 def test_objective_of_several_series(name):
     """Side by side, of any length: the sum over them."""
     net, theta = build(name)

@@ -18,9 +18,9 @@ C. Prediction of one series of 100,000 steps, F = 4, H = 32: ``predict`` of a fi
 input to raw output, in both precisions, against torch's net and readout without gradients in the same.
 Target: at least 3 times faster.
 
-With ``--long``, T = 256 steps of B = 256 sequences, for which there are no targets.
+The targets are for T = 64 and B = 32; other numbers of steps and sequences: ``--T 256``, ``--B 256``.
 
-    python tests/benchmarks/recurrent_speed.py [--quick] [--long] [training threads predict]
+    python tests/benchmarks/recurrent_speed.py [--quick] [--T 64] [--B 32] [training threads predict] [LSTM GRU Elman]
 """
 
 import sys
@@ -37,15 +37,19 @@ from tsrnn._nets.recurrent_loss import TrackLoss as Objective
 from tsrnn._series.units import Series
 
 
-T, B, F, O = 64, 32, 4, 1
-if "--long" in sys.argv:
-    T, B = 256, 256
+def option(name, default):
+    """The number behind a word of the command line."""
+    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else default
+
+
+T, B, F, O = option("--T", 64), option("--B", 32), 4, 1
 SIZES = (16, 32, 64, 128, 256)
 MODELS = {"LSTM": tsrnn.LSTMRegressor, "GRU": tsrnn.GRURegressor, "Elman": tsrnn.ElmanRegressor}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "Elman": "RNN"}
 GATES = {"LSTM": 4, "GRU": 3, "Elman": 1}
 TARGETS = {"LSTM": (2.5, 1.8, 1.5, 1.2, 1.0), "GRU": (10, 7, 5, 3, 2), "Elman": (8, 6, 4, 3, 2)}
 BLOCKS = 8 if "--quick" in sys.argv else 25
+NAMES = [name for name in MODELS if name in sys.argv] or list(MODELS)
 
 
 # ------------------------------------------------------------------------------------ one training step
@@ -127,7 +131,7 @@ def seconds_a_step(*steps, clock=time.process_time):
 def training_table():
     """Part A."""
     rows = []
-    for name in MODELS:
+    for name in NAMES:
         for H, target in zip(SIZES, TARGETS[name]):
             ours, theirs = seconds_a_step(our_step(name, H), torch_step(name, H))
             ratio, gflops = theirs / ours, flops(name, H) / 1e9
@@ -159,7 +163,7 @@ def least_step(step):
 def threads_table():
     """Part B."""
     rows = []
-    for name in MODELS:
+    for name in NAMES:
         for H in SIZES:
             (one, one_cpu), (two, two_cpu) = (least_step(our_step(name, H, threads)) for threads in (1, 2))
             step = torch_step(name, H)
@@ -197,8 +201,8 @@ def predict_table():
     rng, rows, H, n = np.random.default_rng(0), [], 32, 100_000
     X = rng.normal(size=(n, F))
     y = np.tanh(X[:2000, 0])
-    for name, model in MODELS.items():
-        model = model((H,), max_iter=1, random_state=0).fit(X[:2000], y)
+    for name in NAMES:
+        model = MODELS[name]((H,), max_iter=1, random_state=0).fit(X[:2000], y)
         single = clone(model).set_params(precision="single").fit(X[:2000], y)
         kinds = torch.float64, torch.float32
         ours = (lambda model=model: model.predict(X) for model in (model, single))

@@ -1,3 +1,4 @@
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +97,8 @@ class TrackLoss:
         self.weight = float(w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()
         self._cut(first, np.maximum(last + 1, first), w.any(axis=1))
-        self._theta, self._turned, self._tapes, self._grads, self.epoch = None, None, {}, {}, 0
+        self._theta, self._copies, self._turned = None, False, None
+        self._tapes, self._grads, self.epoch = {}, {}, 0
         n = len(self.at)
         self._carried = [
             np.zeros((m + reach, n, block.H), dtype)
@@ -137,6 +139,11 @@ class TrackLoss:
                 else:
                     skipped = (*skipped, k)
 
+    @cached_property
+    def _pass(self):
+        """The batches of one pass along all tracks."""
+        return list(self._groups())
+
     def batches(self, rng):
         """Yield the batches of an epoch, each with the divisor of its gradient."""
         self._rng = rng
@@ -151,9 +158,8 @@ class TrackLoss:
         """Sum the loss over a batch; returns it and its gradient (P,), and advances the states of its tracks."""
         if batch is None:
             total, grad = 0.0, np.zeros_like(theta)
-            groups = list(self._groups())
-            self._share = self.weight / len(groups)
-            for group in groups:
+            self._share = self.weight / len(self._pass)
+            for group in self._pass:
                 loss, group_grad = self.loss_grad(theta, group)
                 total += loss
                 grad += group_grad
@@ -166,15 +172,20 @@ class TrackLoss:
     def value(self, theta):
         """Mean loss over all tracks."""
         weights, total = self._weights(theta.astype(self.dtype)), 0.0
-        for batch in self._groups():
+        for batch in self._pass:
             for k in (*batch.skipped, batch.step):
                 total += self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=False)[0]
         return total / self.weight
 
     def _weights(self, theta):
-        """Return views of theta, cached for a vector that is updated in place."""
-        if theta is not self._theta:
+        """Return views of theta: of a vector that is updated in place, or else of a copy in the same place."""
+        if self._theta is None:
             self._theta, self._views = theta, self.net.views(theta)
+        elif theta is not self._theta:
+            if not self._copies:
+                self._theta, self._copies = np.empty_like(theta), True
+                self._views = self.net.views(self._theta)
+            self._theta[:] = theta
         return self._views
 
     def _step(self, weights, tracks, k, learn):
