@@ -312,7 +312,7 @@ def test_analogues_know_a_law_that_repeats_and_learn_new_rows():
     steps = Forecaster(AnalogueRegressor(3, output_lags=4), 5, strategy="direct").fit(None, y[:300])
     np.testing.assert_allclose(steps.forecast(5), y[300:305], atol=1e-9)
     for settings in ({"n_neighbors": 0}, {"weights": "near"}, {"output_lags": 0}):
-        with pytest.raises(ValueError, match=r"n_neighbors|weights|output_lags >= 1"):
+        with pytest.raises(ValueError, match=r"n_neighbors|weights|output_lags="):
             AnalogueRegressor(**settings).fit(None, y)
 
 

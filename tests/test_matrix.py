@@ -873,7 +873,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "spectral_radius": [-0.1, np.nan, "0.9", True, (0.9, 0.9)],
     "start": STARTS,
     "strategy": ["both", "", None, 3, True, ["direct"]],
-    "target_bounds": [3, "auto", (1,), (0, 1, 2), (2, 1), (np.nan, 1), ("0", 1), ("c", None), *BOUNDS],
+    "target_bounds": [3, "zero", (1,), (0, 1, 2), (2, 1), (np.nan, 1), ("0", 1), ("c", None), *BOUNDS],
     "target_transform": ["ln", "", 3, True, np.log, ["difference", "log1p"], ["log", "x"], {"log": 1}],
     "tol": [-1, np.nan, "a", None, True],
     "topology": WORD,

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
+from tsrnn import ARXRegressor
 from tsrnn._series.targets import Bounds, resolve_bounds, resolve_target
 from tsrnn.preprocessing import Difference, Log, Logit, Power
 
@@ -275,3 +276,18 @@ def test_bounds_that_cross_in_a_row_are_named():
     np.testing.assert_array_equal(bounds(X[2:])[1], [[3.0]])
     with pytest.raises(ValueError, match=r"in row 0 of X .* high is nan"):
         bounds(np.full((2, 3), np.nan))
+
+
+def test_an_amount_is_never_forecast_below_zero():
+    hours = np.arange(24 * 40)
+    power = np.clip(np.sin(2 * np.pi * hours / 24), 0, None) * np.random.default_rng(0).uniform(
+        0.5, 1, len(hours)
+    )
+    model = ARXRegressor(output_lags=24).fit(None, power)
+    assert model.target_bounds_ == ((0.0,), (np.inf,))
+    free = ARXRegressor(output_lags=24, target_bounds=None).fit(None, power)
+    assert free.target_bounds_ is None and free.forecast(48).min() < 0
+    assert model.forecast(48, level=95).to_numpy().min() == 0
+    both = np.column_stack([power, power - 0.1])
+    assert ARXRegressor().fit(None, both).target_bounds_ == ((0.0, -np.inf), (np.inf, np.inf))
+    assert ARXRegressor().fit(None, power + 1).target_bounds_ is None

@@ -246,7 +246,7 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
     scale: str | None = None
     start: str | tuple = "auto"
     random_state: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

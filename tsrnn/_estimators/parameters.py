@@ -80,20 +80,23 @@ class RegressorParameters(Declared):
         through "log" is that of the median. "auto": a logarithm or root where y varies as its level does (by Guerrero's
         method), differences of one row or of a season, as far as forecasts of a linear model gain by them, or where y
         drifts and the answers of this model cannot leave the range of training, as those of recurrent nets.
-    target_bounds : None or tuple (low, high), default=None
+    target_bounds : "auto", None or tuple (low, high), default="auto"
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
-        night. Training does not know them.
+        night. Training does not know them. "auto": none below 0 where y is an amount, such as power, rain or sales, as
+        is told by no value below 0 and one of twenty at 0; none with ``scale="series"``.
 
     Attributes
     ----------
     target_transform_ : None or list
         The transforms, those that were found where it is "auto".
+    target_bounds_ : None or tuple (low, high)
+        The bounds of each output, those that were found where it is "auto".
     """
 
     _: KW_ONLY
     target_transform: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
 
 class ClassifierParameters(Declared):

@@ -30,7 +30,7 @@ from .._series.lags import is_auto
 from .._series.rows import future_index, gather
 from .._series.scaling import LogLink
 from .._series.seasons import index_of as stamps_index
-from .._series.targets import resolve_bounds, resolve_target
+from .._series.targets import least_amounts, resolve_bounds, resolve_target
 from .._series.timeline import last_known
 from .._series.units import in_own, meet
 from .._training.losses import has_log_link, resolve_loss
@@ -130,7 +130,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def _goal(self, table, pieces, form):
         target = self._target(table, pieces, form)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
-        bounds = resolve_bounds(self.target_bounds, names, table.y.shape[1])
+        bounds = self._bounds(table, names)
         if has_log_link(getattr(self, "loss", None)):
             return self._goal_of_means(
                 table, target, bounds or resolve_bounds((0, None), names, table.y.shape[1])
@@ -163,6 +163,17 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             table.y, table.y, target, bounds, self.scale, link=LogLink(scale, resolve_loss(self.loss))
         )
 
+    def _bounds(self, table, names):
+        """Return the ``Bounds`` that the parameter names, or what y itself shows of them."""
+        if not is_auto(self.target_bounds):
+            return resolve_bounds(self.target_bounds, names, table.y.shape[1])
+        fitted = self.__dict__.get("fitted_")
+        if fitted is not None and getattr(self, "warm_start", False):
+            return fitted.units.bounds
+        if self.scale == "series":
+            return None
+        return resolve_bounds((least_amounts(table.y[table.weight > 0]), None), names, table.y.shape[1])
+
     def _own_scales(self, target, bounds, table, U):
         """Center and scale of the levels of each series."""
         if bounds is not None:
@@ -189,10 +200,16 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         asked = {"horizon": getattr(self, "horizon", None), "sees_y": learner.sees_y}
         asked["extrapolates"] = learner.extrapolates
         asked |= {
-            "pointwise": self.target_bounds is None,
+            "pointwise": self.target_bounds is None or is_auto(self.target_bounds),
             "differences": getattr(self, "quantiles", None) is None and not getattr(self, "gap", 0),
         }
         return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **asked))
+
+    @property
+    def target_bounds_(self):
+        """The bounds (low, high) of y, each a number or column of X an output; or None."""
+        bounds = self._units().bounds
+        return None if bounds is None else tuple(bounds)
 
     @property
     def target_transform_(self):

@@ -288,7 +288,7 @@ class AnalogueRegressor(SequenceRegressor):
     scale: str | None = "standard"
     start: str | tuple = "auto"
     random_state: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

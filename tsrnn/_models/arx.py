@@ -160,7 +160,7 @@ class ARXRegressor(SequenceRegressor):
     scale: str | None = "standard"
     start: str | tuple = "auto"
     random_state: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
     _warmup = ({},)
 

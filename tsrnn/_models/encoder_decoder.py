@@ -238,7 +238,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     start: str | tuple = "auto"
     random_state: object = None
     target_transform: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
     missing: str = "error"
     series: str | None = None
 

@@ -271,7 +271,7 @@ class PersistenceRegressor(Naive):
     _: KW_ONLY
     start: str | tuple = "auto"
     random_state: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
     def _season(self):
         return 1
@@ -308,7 +308,7 @@ class SeasonalNaiveRegressor(Naive):
     _: KW_ONLY
     start: str | tuple = "auto"
     random_state: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
     def _season(self):
         return self.period
@@ -353,7 +353,7 @@ class ConstantRegressor(SequenceRegressor):
     _: KW_ONLY
     start: str | tuple = "auto"
     random_state: object = None
-    target_bounds: tuple | None = None
+    target_bounds: tuple | str | None = "auto"
 
     scale: ClassVar = None  # so that values come back as they went in
 

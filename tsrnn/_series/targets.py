@@ -33,6 +33,7 @@ from .._values import kept, public
 
 
 MAX_FLOAT = np.finfo(float).max
+OFTEN = 0.05  # of the values of an amount that are 0: nights of a solar plant, days without rain
 
 
 @public("tsrnn.preprocessing")
@@ -399,6 +400,13 @@ class Bounds(NamedTuple):
         return low, high
 
 
+def least_amounts(Y):
+    """Return 0 for each output of Y (N, O) that is an amount, often 0 and never less; None for others."""
+    counts = np.isfinite(Y).sum(axis=0)
+    is_amount = ~(Y < 0).any(axis=0) & ((Y == 0).sum(axis=0) >= OFTEN * counts) & (Y > 0).any(axis=0)
+    return [0.0 if amount else None for amount in is_amount]
+
+
 def resolve_bounds(target_bounds, feature_names, n_outputs):
     """Return the Bounds of a pair (low, high); None if both sides are open.
 
@@ -408,7 +416,7 @@ def resolve_bounds(target_bounds, feature_names, n_outputs):
         return None
     if not isinstance(target_bounds, (tuple, list, np.ndarray)) or len(target_bounds) != 2:
         raise ValueError(
-            f"target_bounds={target_bounds!r} is not a pair: give (low, high), None where it is open."
+            f"target_bounds={target_bounds!r} is not a pair: give (low, high), None where it is open, or 'auto'."
         )
     names = list(feature_names)
     low, high = (
