@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tsrnn import ARXRegressor
+from tsrnn import ARXRegressor, SeasonalNaiveRegressor
 from tsrnn._estimators import intervals
 
 
@@ -71,3 +71,21 @@ def test_steps_on_either_side_count_where_there_are_many(n, beside):
     for h, (pool,) in enumerate(pools):
         some = min(beside, h, 4 - h)
         assert set(np.unique(pool.errors)) == set(range(h - some, h + some + 1))
+
+
+@pytest.mark.parametrize("kind", ["sun", "rain"])
+def test_errors_that_are_often_0_do_not_blow_intervals_up(kind):
+    """A scale found by squared logarithms made of 0 the largest errors of all, and intervals 1e5 times as wide as y."""
+    rng = np.random.default_rng(0)
+    if kind == "sun":
+        sky = np.clip(np.sin(2 * np.pi * np.arange(24 * 120) / 24), 0, None)
+        v = sky * rng.beta(3, 1, len(sky))
+    else:
+        v = np.where(rng.random(2000) < 0.3, rng.gamma(0.7, 5, 2000), 0.0)
+    model = SeasonalNaiveRegressor(24, target_bounds=None).fit(None, v[:-480])
+    for method in ("split", "conformal"):
+        band = model.trajectories(
+            None, v, 6, level=80, origins=np.arange(len(v) - 480, len(v) - 6), method=method
+        )
+        width = np.subtract(*band.intervals[80][::-1])
+        assert width.max() < 5 * np.ptp(v)

@@ -16,8 +16,8 @@ Where the rows kept show that the spread of errors goes with the forecast p and 
 
     e / g(p, v),      log g = a + b p' + c p'^2 + d v' + f v'^2      (p', v' centered, scaled, within what was seen)
 
-with g, in the mean 1, by least squares of log |e| on all but a fifth of the rows, in turn; where that does not predict
-log |e| in the fifth left out, g = 1.
+with g, in the mean 1, that makes |e| most likely by Laplace's law, on all but a fifth of the rows, in turn; where that
+does not make them more likely in the fifth left out, g = 1.
 
 Forecasts of many steps overlap: n errors at step h hold as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
 their autocorrelation r. Where these are too few for a quantile, ends are those of Student's t with as many degrees of
@@ -63,7 +63,7 @@ WARM = 100  # rows that are followed before errors count
 FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
 KEPT, BLOCK = 192, 32  # rows that ``update`` keeps of each series, at least; the oldest go in blocks
 FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
-RIDGE, FLOOR = 3.0, 1e-3  # rows' worth of no slope; the least error, in median ones, for a logarithm
+RIDGE, FLOOR, NEWTON = 3.0, 0.2, 30  # rows' worth of no slope; the least error, in mean ones; steps
 LAGS = 12  # at which the autocorrelation of errors is looked at
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
@@ -293,9 +293,9 @@ class Scale(NamedTuple):
 def local_scale(forecasts, last, errors):
     """Fit a ``Scale`` to errors (n,), and their scales (n,) by fits to other rows; None, 1 where nothing is gained."""
     n, size = len(errors), np.abs(errors)
-    if n < MANY or not (np.median(size) > 0 and np.ptp(forecasts) > 0):
+    if n < MANY or not (size.mean() > 0 and np.ptp(forecasts) > 0):
         return None, np.ones(n)
-    log = np.log(np.maximum(size, FLOOR * np.median(size)))
+    size = np.maximum(size, FLOOR * size.mean())
     regressors = np.stack([forecasts, last], axis=1)
     width = np.where(np.ptp(regressors, axis=0) > 0, regressors.std(axis=0), np.inf)
     low, high = np.quantile(regressors, [0.01, 0.99], axis=0)
@@ -305,13 +305,14 @@ def local_scale(forecasts, last, errors):
     fold_rows = np.array_split(np.arange(n), FOLDS)
     for fold in fold_rows:
         elsewhere = np.delete(np.arange(n), fold)
-        predicted[fold] = terms[fold] @ _slopes(terms[elsewhere], log[elsewhere])
-        plain[fold] = log[elsewhere].mean()
-    gain = (log - plain) ** 2 - (log - predicted) ** 2
+        predicted[fold] = terms[fold] @ _log_scale(terms[elsewhere], size[elsewhere])
+        plain[fold] = np.log(size[elsewhere].mean())
+    predicted = np.clip(predicted, *plain[0] + np.log([FLOOR, 1 / FLOOR]))
+    gain = plain + size / np.exp(plain) - predicted - size / np.exp(predicted)
     gains = np.array([gain[fold].mean() for fold in fold_rows])
     if not gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(FOLDS):
         return None, np.ones(n)
-    weights = _slopes(terms, log)
+    weights = _log_scale(terms, size)
     mean = (terms @ weights).mean()
     weights[0] -= mean  # scores stay in the units of errors, as at the steps beside
     predicted -= mean
@@ -319,10 +320,22 @@ def local_scale(forecasts, last, errors):
     return scale._replace(weights=weights, bounds=bounds), np.exp(predicted.clip(*bounds))
 
 
-def _slopes(terms, log):
-    """Least squares of log (n,) on terms (n, 5), the slopes shrunk a little."""
+def _log_scale(terms, size):
+    """Find w that makes log g = terms @ w most likely for Laplace's law of errors of these sizes (n,), shrunk a little.
+
+    terms : (n, 5). Newton's method on sum log g + size / g, which is convex in w.
+    """
     penalty = np.diag([0.0, *[RIDGE] * 4])
-    return np.linalg.solve(terms.T @ terms + penalty, terms.T @ log)
+    w = np.zeros(5)
+    w[0] = np.log(size.mean())
+    for _ in range(NEWTON):
+        ratio = size * np.exp(-terms @ w)
+        gradient = terms.T @ (1 - ratio) + penalty @ w
+        step = np.linalg.solve((terms.T * np.minimum(ratio, 1 / FLOOR)) @ terms + penalty, gradient)
+        w -= step * min(1.0, 1.0 / np.abs(terms @ step).max(initial=1e-12))
+        if np.abs(step).max() < 1e-6:
+            break
+    return w
 
 
 def overlap(row, errors):
