@@ -813,10 +813,11 @@ def made_since(maker, recent, steps, fans=False):
     """
     if recent is None:
         return None
-    collected, leap, before, quantiles = [], 0, maker.units.level, []
+    collected, leap, before, quantiles = [], 0, None, []
     for s in recent.stretches:
         inputs = maker.units.scaled(s.X)
         followed = follow(*maker, inputs, s.U, s.past)
+        before = followed.U[0] if before is None else before  # the level before the first is not kept
         made, longer = _from_each_row(maker, inputs, followed, s, steps, leap, before)
         collected.append(made)
         if fans:
