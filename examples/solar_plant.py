@@ -45,12 +45,9 @@ def models(quick):
 def picture(out, model, X, y, errors):
     """Save a forecast with its intervals, and the error of all models by horizon."""
     try:
-        import matplotlib
-
-        matplotlib.use("Agg")
         import matplotlib.pyplot as plt
 
-        from tsrnn.plotting import BacktestDisplay, ForecastDisplay
+        from tsrnn.plotting import STYLE, BacktestDisplay, ForecastDisplay
     except ImportError:
         print("No picture: pip install matplotlib, or tsrnn[plot].")
         return
@@ -58,6 +55,7 @@ def picture(out, model, X, y, errors):
     rows = slice(y.index.get_loc("2013-01-01 00:00"), begin)
     there = deepcopy(model).update(X[rows], y[rows])  # remembers the rows since training; learns nothing
     fan = there.forecast(24, X[begin : begin + 24], level=[80, 95])
+    plt.style.use(STYLE)
     fig, axes = plt.subplots(1, 2, figsize=(13, 4.2), layout="constrained")
     ForecastDisplay(fan, history=y[:begin], truth=y[begin:], name="GRU").plot(axes[0], last=72)
     axes[0].set(title=f"Made on {SHOWN}, for a day", ylabel="power, W")

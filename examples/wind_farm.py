@@ -39,12 +39,9 @@ def models(quick):
 def picture(out, model, X, y, results):
     """Save a forecast with its intervals, and the error of all models by horizon."""
     try:
-        import matplotlib
-
-        matplotlib.use("Agg")
         import matplotlib.pyplot as plt
 
-        from tsrnn.plotting import BacktestDisplay, ForecastDisplay
+        from tsrnn.plotting import STYLE, BacktestDisplay, ForecastDisplay
     except ImportError:
         print("No picture: pip install matplotlib, or tsrnn[plot].")
         return
@@ -52,6 +49,7 @@ def picture(out, model, X, y, results):
     rows = slice(y.index.get_loc("2015-01-01 00:00"), begin)
     there = deepcopy(model).update(X[rows], y[rows])  # remembers the rows since training; learns nothing
     fan = there.forecast(24, level=[80, 95])
+    plt.style.use(STYLE)
     fig, axes = plt.subplots(1, 2, figsize=(13, 4.2), layout="constrained")
     ForecastDisplay(fan, history=y[:begin], truth=y[begin:], name="AutoForecaster").plot(axes[0], last=72)
     axes[0].set(title=f"Made on {SHOWN}, for a day", ylabel="power, kW")
