@@ -632,7 +632,7 @@ def test_shift_and_spread_are_discounted_means(bias):
     rng = np.random.default_rng(0)
     came, usual = bias + 0.6 * rng.normal(size=60), rng.uniform(0.6, 1.2, size=60)
     for overlap in (1.0, 3.0):
-        shift, spread, counts = adaptive._moments(came[:, None], usual[:, None], np.array([overlap]), 1, 0)
+        shift, spread, counts, _ = adaptive._moments(came[:, None], usual[:, None], np.array([overlap]), 1, 0)
         assert (counts == adaptive.COUNTS).all()
         np.testing.assert_allclose(np.c_[shift, spread], discounted(came, usual, overlap), rtol=1e-10)
 
@@ -647,7 +647,7 @@ def test_after_a_break_forecasts_made_before_it_do_not_count():
         came[at:] += 3.0
         for h in range(steps):  # made before, of rows from the break on
             came[at : at + h + 1, h] = across
-        return adaptive._moments(came, np.full((K, steps), 0.8), np.arange(1.0, steps + 1), 1, 0)
+        return adaptive._moments(came, np.full((K, steps), 0.8), np.arange(1.0, steps + 1), 1, 0)[:3]
 
     (shift, spread, counts), wide, loud = moments(20.0), moments(40.0), moments(20.0, louder=2.0)
     anew = counts == adaptive.ANEW

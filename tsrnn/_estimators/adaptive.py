@@ -57,29 +57,29 @@ RATE = 0.2  # of the share outside: what a miss takes away from it
 LEAST = 0.1  # of the share outside, below which a tail does not go: the spread does the rest
 NOTHING, COUNTS, ANEW = 0, 1, 2  # what tails make of a row
 DEVIATION = np.sqrt(np.pi / 2)  # standard deviation over mean absolute one, of a normal variable
-SLACK, BREAK = (
-    0.5,
-    8.0,
-)  # of the cumulative sum of errors: what it forgives in each row, and where a level has moved
+SLACK, BREAK = 0.5, 8.0  # of cumulative sums: what they forgive in each row, and where a level has moved
 AGAIN = 20  # independent errors after a break, until which spreads are computed anew now and then
 CENTER = 0.5  # share outside each end, where it meets the other
 
 
 class State(NamedTuple):
-    """What is known when forecasts are made: shift and spread, like the forecasts, and tails {level: (low, high)}."""
+    """What is known when forecasts are made.
+
+    shift, spread : like the forecasts.   n : independent errors that the spread is of.   tails : {level: (low, high)}.
+    """
 
     shift: Any
     spread: Any
+    n: Any
     tails: dict
 
     def of(self, at):
         """Return the states after given numbers of rows, (M, ...)."""
-        return State(
-            self.shift[at], self.spread[at], {p: (low[at], high[at]) for p, (low, high) in self.tails.items()}
-        )
+        tails = {p: (low[at], high[at]) for p, (low, high) in self.tails.items()}
+        return State(self.shift[at], self.spread[at], self.n[at], tails)
 
 
-ALIKE = State(0.0, 1.0, {})  # errors as in calibration
+ALIKE = State(0.0, 1.0, 0.0, {})  # errors as in calibration
 
 
 def tracked(scores, size, overlap, levels, outside, gap=0):
@@ -87,8 +87,9 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
 
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
     mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that hold as much as
-    one.   outside(scores (K, C), origin (K, C)) : shares of those in calibration beyond scores of forecasts that began
-    there, for each level and end, (K, P, 2, C), with C = steps O.   gap : rows after which scores are known.
+    one.   outside(scores (K, C), origin (K, C), n (K, C)) : shares of those in calibration beyond scores of forecasts
+    that began there, after n independent errors, for each level and end, (K, P, 2, C), with C = steps O.   gap : rows
+    after which scores are known.
     """
     K, steps, O = scores.shape
     step = np.repeat(np.arange(steps), O)
@@ -98,22 +99,25 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
     came, usual = (v.reshape(K, steps * O)[origin, column] for v in (scores, size))
     came[~began] = np.nan
     shared, known = overlap.ravel(), np.maximum(origin - gap, 0)  # rows of which a forecast knew
-    shift, spread, counts = _moments(came, usual, shared, O, gap)
+    shift, spread, counts, n = _moments(came, usual, shared, O, gap)
     then = (came - shift[known, column]) / spread[known, column]
-    tails = _tails(outside(then, origin), counts, (100 - np.array(levels)) / 200, shared)
+    tails = _tails(outside(then, origin, n[known, column]), counts, (100 - np.array(levels)) / 200, shared)
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
-    shift, spread = shift.reshape(K + 1, steps, O), spread.reshape(K + 1, steps, O)
-    return State(shift, spread, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
+    shift, spread, n = (v.reshape(K + 1, steps, O) for v in (shift, spread, n))
+    return State(shift, spread, n, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
 def _moments(came, usual, overlap, O, gap):
-    """Track shift and spread (K + 1, C), and what tails shall make of each row (K, C), of scores that came (K, C)."""
+    """Track scores that came (K, C).
+
+    Returns shift and spread (K + 1, C), what tails shall make of each row (K, C), and how many errors spreads are of.
+    """
     K, C = came.shape
-    shift, spread = np.empty((2, K + 1, C))
+    shift, spread, n = np.empty((3, K + 1, C))
     counts = np.empty((K, C), np.int8)
     came, usual, overlap = (np.require(v, float, "CAW") for v in (came, usual, overlap))
-    track_moments(came, usual, overlap, np.int64(O), np.int64(gap), shift, spread, counts)
-    return shift, spread, counts
+    track_moments(came, usual, overlap, np.int64(O), np.int64(gap), shift, spread, n, counts)
+    return shift, spread, counts, n
 
 
 def _tails(share, counts, shares, overlap):
@@ -139,12 +143,13 @@ def compile_kernels():
 
 
 @kernel
-def track_moments(came, usual, overlap, O, gap, shift, spread, counts):
+def track_moments(came, usual, overlap, O, gap, shift, spread, independent, counts):
     """Track shift and spread row by row, from discounted sums, and find breaks.
 
     in    came : (K, C), scores of each row, of step after step and O outputs each, NaN where none came.
           usual : (K, C).   overlap : (C,).   gap : rows after which a score is known.
-    out   shift, spread : (K + 1, C).   counts : (K, C), what tails make of each row.
+    out   shift, spread, independent : (K + 1, C), the last how many errors a spread is of.
+          counts : (K, C), what tails make of each row.
 
     Of each column sums (8,): weights, their squares, scores and squared scores; weights, their squares, what scores
     were off the shift, and usual ones.
@@ -158,7 +163,7 @@ def track_moments(came, usual, overlap, O, gap, shift, spread, counts):
     limit = np.full(O, BREAK)
     for c in range(C):
         decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
-    shift[0], spread[0] = 0.0, 1.0
+    shift[0], spread[0], independent[0] = 0.0, 1.0, 0.0
     for k in range(K):
         counts[k] = NOTHING
         for o in range(O):
@@ -198,6 +203,7 @@ def track_moments(came, usual, overlap, O, gap, shift, spread, counts):
                 # what a forecast did not know of a break is no error to expect of the next
                 at = max(origin - gap, 0) if is_judged else k
                 add_to_spread(came[k, c] - shift[at, c], usual[k, c], decay[c], sums[c])
+            independent[k + 1, c] = sums[c, 4] ** 2 / max(sums[c, 5], 1e-9) / overlap[c]
             spread[k + 1, c] = leaning(sums[c], spread[k + 1, c - O] if c >= O else 1.0, overlap[c])
             shift[k + 1, c] = shrunk(sums[c], spread[k + 1, c], overlap[c])
 

@@ -610,7 +610,7 @@ def drift(model, draw, since):
     return tracked(errors[:, None], sizes[:, None], alike, [], _nobody, model.dynamics.gap).of(since.at)
 
 
-def _nobody(scores, origin):
+def _nobody(scores, origin, n):
     """Return no shares outside, of no levels."""
     return np.empty((len(scores), 0, 2, scores.shape[1]))
 
@@ -656,8 +656,8 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
         places = cal.pools.places(history.forecasts.reshape(len(scores), -1))
         size = cal.pools.sizes(places).reshape(scores.shape)
 
-        def outside(then, origin):
-            return cal.pools.outside(ask.levels, places[origin, np.arange(places.shape[1])], then)
+        def outside(then, origin, n):
+            return cal.pools.outside(ask.levels, places[origin, np.arange(places.shape[1])], then, n)
 
         state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
     scale = scales(cal, forecasts, last)
@@ -981,7 +981,7 @@ def _of_normal(scores, levels, gap):
     _, steps, O = scores.shape
     overlap = np.repeat(np.minimum(np.arange(1.0, steps + 1), MOST_OVERLAP), O).reshape(steps, O)
 
-    def outside(then, origin):
+    def outside(then, origin, n):
         return np.repeat(np.stack([ndtr(then), ndtr(-then)], axis=1)[:, None], len(levels), axis=1)
 
     return tracked(scores, np.full(scores.shape, np.sqrt(2 / np.pi)), overlap, levels, outside, gap)

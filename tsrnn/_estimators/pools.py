@@ -5,7 +5,8 @@ an interval, of k errors e(1) <= ... <= e(k) near a forecast and a share a outsi
 
     e(i) or e(k + 1 - i),   i = floor(a (k + 1))          of k + 1 errors, the new one among them
     e(1) or e(k), times z(a) / z(1 / (k + 1))             where i = 0: as a normal's tail goes on
-    -+ t(a) size sqrt(1 + 1 / free)                       Student's t, where independent errors are too few
+    -+ t(a) size sqrt(1 + 1 / free)                       Student's t, where independent errors are too few; those
+                                                          that came since, and move the spread, make it narrower
 
 All pools of a calibration lie in flat arrays, column (step and output) after column and place after place.
 """
@@ -21,6 +22,7 @@ from .adaptive import ALIKE
 
 
 FREE = 2  # independent errors, as which any number counts at least
+TELLS = 0.5  # of the spread an error that came since, beside one of calibration: the spread lags behind it
 NEAR = 200, 0.1  # errors that count as near: at least this number and at least this share
 BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
@@ -80,7 +82,7 @@ class Packed(NamedTuple):
     """Pools of C columns in flat arrays.
 
     between, errors : those of each pool.   ends : (3, C + 1), where each begins in ``between``, ``errors`` and
-    ``means``.   k : (C,), errors at a place.   means : of absolute errors, of each place.   free, width : (C,), of
+    ``means``.   k : (C,), errors at a place.   means : of absolute errors, of each place.   free, size : (C,), of
     Student's t.
     """
 
@@ -90,7 +92,7 @@ class Packed(NamedTuple):
     k: np.ndarray
     means: np.ndarray
     free: np.ndarray
-    width: np.ndarray
+    size: np.ndarray
 
     def places(self, forecasts):
         """Find the place with the errors nearest to forecasts (K, C), whole numbers like these."""
@@ -102,22 +104,30 @@ class Packed(NamedTuple):
         """Return mean absolute errors at places (K, C)."""
         return self.means[self.ends[2, :-1] + places]
 
-    def outside(self, levels, places, scores):
-        """Return the shares of errors at places (K, C) at and beyond scores (K, C), below and above, (K, P, 2, C)."""
+    def outside(self, levels, places, scores, n):
+        """Return the shares of errors at places (K, C) at and beyond scores (K, C), below and above, (K, P, 2, C).
+
+        n : (K, C), independent errors that came since, which tell of the spread too.
+        """
         out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
         places, scores = np.require(places, np.int64, "CAW"), np.require(scores, float, "CAW")
         share_beyond(self.errors, self.ends, self.k, places, scores, out)
         for i, p in enumerate(levels):
             few = self.free < needed(p)
             if few.any():
-                low = stdtr(
-                    self.free[few], scores[:, few] / np.where(self.width[few] > 0, self.width[few], 1.0)
+                free, size = (
+                    self.free[few] + TELLS * n[:, few],
+                    np.where(self.size[few] > 0, self.size[few], 1.0),
                 )
+                low = stdtr(free, scores[:, few] / (size * np.sqrt(1 + 1 / free)))
                 out[:, i, 0, few], out[:, i, 1, few] = low, 1 - low
         return out
 
-    def far(self, levels, places, tails):
-        """Return how far out shares ``tails`` (M, P, 2, C) lie, below and above, of errors at places (M, C)."""
+    def far(self, levels, places, tails, n):
+        """Return how far out shares ``tails`` (M, P, 2, C) lie, below and above, of errors at places (M, C).
+
+        n : (M, C), as for ``outside``.
+        """
         out, is_beyond = np.empty(tails.shape), np.empty(tails.shape, bool)
         places, tails = np.require(places, np.int64, "CAW"), np.require(tails, float, "CAW")
         quantiles(self.errors, self.ends, self.k, places, tails, out, is_beyond)
@@ -127,7 +137,9 @@ class Packed(NamedTuple):
         for i, p in enumerate(levels):
             few = self.free < needed(p)
             if few.any():
-                out[:, i][..., few] = -stdtrit(self.free[few], tails[:, i][..., few]) * self.width[few]
+                free = self.free[few] + TELLS * n[:, None, few]
+                width = self.size[few] * np.sqrt(1 + 1 / free)
+                out[:, i][..., few] = -stdtrit(free, tails[:, i][..., few]) * width
         return out
 
 
@@ -142,7 +154,7 @@ def packed(nested):
     means = np.concatenate([np.abs(p.errors).mean(axis=1) for p in row])
     free, size = np.array([(p.free, p.size) for p in row]).T
     k = np.array([p.errors.shape[1] for p in row], np.int64)
-    return Packed(between, errors, ends.astype(np.int64), k, means, free.copy(), size * np.sqrt(1 + 1 / free))
+    return Packed(between, errors, ends.astype(np.int64), k, means, free.copy(), size.copy())
 
 
 def conformal(made, pools, levels, scale=1.0, state=ALIKE):
@@ -158,7 +170,8 @@ def conformal(made, pools, levels, scale=1.0, state=ALIKE):
     for i, p in enumerate(levels):
         tails[:, i, 0], tails[:, i, 1] = state.tails.get(p, ((100 - p) / 200,) * 2)
     places, width = pools.places(made.reshape(M, steps * O)), scale * state.spread
-    far = pools.far(levels, places, tails.reshape(M, len(levels), 2, steps * O)).reshape(tails.shape)
+    n = np.broadcast_to(state.n, made.shape).reshape(M, steps * O)
+    far = pools.far(levels, places, tails.reshape(M, len(levels), 2, steps * O), n).reshape(tails.shape)
     for i, p in enumerate(levels):
         low, high = center - width * far[:, i, 0], center + width * far[:, i, 1]
         inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
@@ -170,8 +183,8 @@ def compile_kernels():
     """Call each kernel once."""
     nothing = packed([[Pool(np.zeros(0), np.zeros((1, 2)), 1.0, 1.0)]])
     places = nothing.places(np.zeros((1, 1)))
-    nothing.outside([50], places, np.zeros((1, 1)))
-    nothing.far([50], places, np.full((1, 1, 2, 1), 0.25))
+    nothing.outside([50], places, np.zeros((1, 1)), np.zeros((1, 1)))
+    nothing.far([50], places, np.full((1, 1, 2, 1), 0.25), np.zeros((1, 1)))
 
 
 # ---------------------------------------------------------------------------------------- kernels
