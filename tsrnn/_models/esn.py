@@ -185,7 +185,8 @@ class ReservoirParameters(Declared):
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
         without ``output_lags`` each of them counts a ten-thousandth, or of several series a hundredth, so that a start
-        from zeros is nothing new.
+        from zeros is nothing new. Answers to rows of which nothing is learnt, from zeros, stay within the range of
+        training and a quarter more.
     random_state : int, RandomState or None, default=None
         For the reservoir and the noise.
     verbose : int, default=0
@@ -482,7 +483,7 @@ class ESNLearner(OfLags, Learner):
             mean,
             float(p.noise),
             is_squared=self.is_squared,
-            **(self._held_early(series) if self.output_lags else {}),
+            **(self._held_early(series) if self.output_lags or self.p.washout != "auto" else {}),
         )
         return dynamics.but(theta=np.zeros(dynamics.n_columns * O))
 
