@@ -143,7 +143,7 @@ class ReservoirParameters(Declared):
         An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
         autoregressive: in training it sees the measured y, or its own value where y is NaN. From rest
         (``start="zeros"``, a new series) its outputs are held near the range of training for as many rows as the
-        washout has, but not in exported code. "auto", here and for inputs: those by which a linear model forecasts
+        washout has. "auto", here and for inputs: those by which a linear model forecasts
         best. See ``lags_``.
     feedback_scaling : float or array-like of shape (n_outputs,), optional
         Size of the weights of the lags of y; by default that of the inputs (their mean).

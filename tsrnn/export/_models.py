@@ -11,6 +11,7 @@ from .._estimators.following import cold_past, zero_past
 from .._estimators.program import row_program, whole_program
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.sequence import as_it_is
+from .._nets.memory import FromRest
 from .._nets.program import Span, call
 from .._version import __version__
 
@@ -20,7 +21,13 @@ def program_of(model, start="end", series=None):
     model = _checked(model)
     fitted = model.fitted_
     _check_goes_by_rows(fitted)
-    p = row_program(fitted.trained.dynamics, fitted.units, _start(model, start, series))
+    past = _start(model, start, series)
+    if isinstance(past.memory, FromRest):
+        raise ValueError(
+            f"start={start!r}: from rest, outputs of the first {past.memory.left} rows are held near the range of "
+            "training, which exported code does not do: give start='end' or 'cold', or fit with washout=0."
+        )
+    p = row_program(fitted.trained.dynamics, fitted.units, past)
     if any(np.isnan(rows).any() for rows in p.past.values()):
         raise ValueError(
             f"start={start!r}: the last {len(p.past['U'])} values of y, to which target_transform="
