@@ -159,9 +159,8 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
         The model is no such regressor or classifier.
     ValueError
         The model reads a series from both ends, or has one y a series, or several labels a row; ``target_bounds``
-        are columns of X and ``target_transform`` is more than differences; the start is not known, or from rest where an
-        echo state network holds its outputs; or a parameter is
-        out of range.
+        are columns of X and ``target_transform`` is more than differences; the start is not known, or from rest where
+        an echo state network holds its outputs; or a parameter is out of range.
     sklearn.exceptions.NotFittedError
         It was not fitted.
 
