@@ -14,9 +14,9 @@ so that the ends of an interval are shift + spread q(a), with the quantiles q in
 lie outside. Forecasts do not learn of the shift: an interval may lie beside its forecast. Errors of one step are many
 and independent, and noise that grows does so at all steps: each step leans on the one before it. The tails alone move
 too slowly, and not beyond the largest error ever seen; with scale and shift (a scorecaster, in the words of [3]_) they
-have only to mend what is left: they promise that in the long run a share b of rows lies outside, whatever the series
-does. A large rate follows fast and trembles [2]_: a miss takes away a fifth of b, or less where errors overlap and
-misses come in bunches.
+have only to mend what is left: they promise that in the long run, between breaks, a share b of rows lies outside,
+whatever the series does. A large rate follows fast and trembles [2]_: a miss takes away a fifth of b, or less where
+errors overlap and misses come in bunches.
 
 How fast the past is forgotten matters little where errors are independent: with MEMORY of them the spread trembles by a
 tenth, which costs an 80 % interval 0.2 points of coverage, and two thirds of a sudden change are there after as many
