@@ -86,9 +86,9 @@ class Shifts:
 
     def __init__(self, stretches, columns, first, n_outputs):
         V = np.concatenate(stretches)
-        center, constant = V.mean(axis=0), np.ptp(V, axis=0) == 0
-        center[constant] = V[0, constant]
-        scale = np.where(constant, 1.0, V.std(axis=0))
+        center, scale = V.mean(axis=0), V.std(axis=0)
+        constant = (np.ptp(V, axis=0) == 0) | (scale == 0)  # or too small to be squared
+        center[constant], scale[constant] = V[0, constant], 1.0
         self.center, self.scale, self.constant = center, scale, constant
         ones = [np.ones((len(v), 1)) for v in stretches]
         self.V = [np.hstack([(v - center) / scale, one]) for v, one in zip(stretches, ones)]
