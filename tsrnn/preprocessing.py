@@ -110,12 +110,9 @@ class ReservoirFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         reservoir = ESNRegressor() if self.reservoir is None else self.reservoir
         if not isinstance(reservoir, ESNRegressor):
             raise TypeError(f"reservoir={reservoir!r}: give an ESNRegressor, or None for the usual one.")
-        size = (
-            SCALING[True] if reservoir.input_scaling is None else reservoir.input_scaling
-        )  # no y to choose it by
-        reservoir = clone(reservoir).set_params(
-            input_scaling=size, alpha=1.0, solver="ridge", loss="squared"
-        )  # its readout is not used
+        # There is no y to choose the size of weights by, and its readout is not used.
+        size = SCALING[True] if reservoir.input_scaling is None else reservoir.input_scaling
+        reservoir = clone(reservoir).set_params(input_scaling=size, alpha=1.0, solver="ridge", loss="squared")
         self.reservoir_ = reservoir.fit(X, np.zeros(_num_samples(X)))
         if reservoir._dynamics().sees_y:
             raise ValueError(

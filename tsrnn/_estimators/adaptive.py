@@ -156,9 +156,8 @@ def track_moments(came, usual, overlap, O, gap, shift, spread, independent, coun
     """
     K, C = came.shape
     decay, sums, kept = np.empty(C), np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
-    fresh, again, judged = np.full(
-        (3, C), -1
-    )  # rows: the first that counts, of beginning anew, where tails judge from
+    # rows: the first that counts, of beginning anew, where tails judge from
+    fresh, again, judged = np.full((3, C), -1)
     drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
     limit = np.full(O, BREAK)
     for c in range(C):
@@ -173,9 +172,8 @@ def track_moments(came, usual, overlap, O, gap, shift, spread, independent, coun
             accumulate(u, k, drift[o], begun[o])
             for i in range(2):
                 if drift[o, i] > 0 and begun[o, i] == k:
-                    for c in range(
-                        o, C, O
-                    ):  # what is not over the last break yet is left as it was before it
+                    # what is not over the last break yet is left as it was before it
+                    for c in range(o, C, O):
                         kept[c, i] = kept[c, side[o]] if k <= fresh[c] else sums[c]
             limit[o] = BREAK + (limit[o] - BREAK) * np.exp(-1 / LONGEST)
             if drift[o].max() > limit[o]:

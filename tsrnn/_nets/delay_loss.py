@@ -52,10 +52,8 @@ class WindowLoss:
         X, Y, w = np.zeros((N, F), dtype), np.zeros((N, O), dtype), np.zeros((N, O), dtype)
         valid, led = np.isfinite(s.Y), np.zeros(N, bool)  # led: rows that have their history
         led[rows_between(first, end)] = True
-        weight, measured = (
-            np.zeros(N, dtype),
-            np.ones(N, bool),
-        )  # of a row, whichever of its outputs are measured
+        # of a row, whichever of its outputs are measured
+        weight, measured = np.zeros(N, dtype), np.ones(N, bool)
         weight[rows], measured[rows] = np.where(s.held == held, s.w, 0.0), valid.all(axis=1)
         weight[~led] = 0.0
         if closed:

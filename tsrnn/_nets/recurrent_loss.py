@@ -390,9 +390,8 @@ def windows(series, lead, length, lead_in, held):
     for s in series:
         if held and not s.held.any():
             continue
-        if (
-            not held and len(s.held) <= lead + length and not (s.held[0] or s.held[-1])
-        ):  # one, as most of many
+        is_one = len(s.held) <= lead + length and not (s.held[0] or s.held[-1])  # as most of many
+        if not held and is_one:
             if len(s.held) > lead:
                 pieces.append(s)
                 settling.append(0)

@@ -59,9 +59,8 @@ def _kinds(v):
     if hasattr(schema, "types"):  # Arrow's table or batch
         return dict(zip(schema.names, schema.types))
     dtypes = getattr(v, "dtypes", None)
-    if (
-        hasattr(v, "columns") and np.ndim(dtypes) == 1
-    ):  # pandas' and polars' frames; of labels some may be twice
+    # pandas' and polars' frames; of labels some may be twice
+    if hasattr(v, "columns") and np.ndim(dtypes) == 1:
         kinds = {}
         for column, dtype in zip(v.columns, dtypes):
             kinds[column] = f"{kinds.get(column, '')}{_kind(dtype)}"

@@ -67,9 +67,8 @@ class Online(BaseEstimator):
                     continue
                 arrays = self._begin(len(theta), len(r)) if arrays is None else arrays
                 total, weight = total + 0.5 * float(w @ r**2), weight + float(w.sum())
-                with np.errstate(
-                    over="ignore", invalid="ignore"
-                ):  # the monitor warns of a loss that is not finite
+                # the monitor warns of a loss that is not finite
+                with np.errstate(over="ignore", invalid="ignore"):
                     self._step(theta, r, J, w, share, *arrays)
             stops = monitor(theta, total / weight if weight else 0.0)
             if stops:

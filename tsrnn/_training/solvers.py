@@ -524,9 +524,8 @@ class LevenbergMarquardt(BaseEstimator):
         theta = objective.solve_linear(theta, decay)
         sse, Jr, JJ = objective.gauss_newton(theta)
         mu, growth = self.damping * max(JJ.diagonal().max(), np.finfo(float).tiny), 2.0
-        damped = np.where(
-            objective.linear, 1e-9, 1.0
-        )  # solve_linear sets the linear parameters: hardly damp them
+        # solve_linear sets the linear parameters: hardly damp them
+        damped = np.where(objective.linear, 1e-9, 1.0)
         while True:
             g = Jr + decay * theta
             E = sse + decay @ theta**2

@@ -695,9 +695,8 @@ def _folded(model, framework):
                 b -= np.resize(center, source.width) @ W[:, rows]
         blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
     pooling = getattr(dynamics, "pooling", None)
-    more = n_more(
-        pooling, len(y_scaler.scale)
-    )  # outputs beside answers: the mean's, in y's units but for its level
+    more = n_more(pooling, len(y_scaler.scale))
+    # outputs beside answers: the mean's, in y's units but for its level
     scale = np.append(y_scaler.scale, y_scaler.scale if pooling == "both" else np.ones(more))
     center = np.append(y_scaler.center, np.zeros(more))
     return blocks, Dense(readout.W[0] * scale, readout.b[0] * scale + center)
