@@ -4,7 +4,7 @@ An LSTM learns p(next character | all before).  Beside it stands what language m
 characters and a table of what followed them (an n-gram, which backs off to shorter ones: I. H. Witten, T.
 C. Bell, "The zero-frequency problem", IEEE Transactions on Information Theory 37(4), 1991).
 
-    python examples/text.py                    # ten CPU minutes; writes examples/text.png
+    python examples/text.py                    # four CPU minutes; writes examples/text.png
     python examples/text.py novel.txt --quick  # any text; 40,000 characters, a small net
 """
 
@@ -81,7 +81,7 @@ def main():
     known, characters = text[:n], set(text[:n])
     held = "".join(character for character in text[n:] if character in characters)
     model = LSTMClassifier(
-        (48,) if args.quick else (128, 128), max_iter=60 if args.quick else 30, output_lags=1, batch_size=32,
+        (48,) if args.quick else (128, 128), max_iter=60 if args.quick else 10, output_lags=1, batch_size=32,
         sequence_length=64, solver=Adam(0.004, clip_norm=1.0, schedule="cosine"), early_stopping=False,
         random_state=0, tol=0.0,
     ).fit(None, list(known))  # fmt: skip
