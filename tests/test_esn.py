@@ -404,6 +404,15 @@ def test_first_rows_of_many_sequences_are_learnt():
     assert np.abs(np.concatenate(unknown.predict(X[20:]))).max() < 1.5 * np.ptp(np.concatenate(y))
 
 
+def test_an_output_that_never_changes_does_not_hold_the_others():
+    y = np.sin(np.arange(300) / 7)
+    model = ESNRegressor(20, output_lags=1, random_state=0).fit(None, np.column_stack([y, np.full(300, 3.0)]))
+    low, high = model._dynamics().near
+    assert np.isfinite([low[0], high[0]]).all()
+    assert np.isinf([low[1], high[1]]).all()
+    np.testing.assert_allclose(model.predict(pd.DataFrame(index=range(300, 400)), start="zeros")[:, 1], 3.0)
+
+
 def test_washout():
     noise = np.random.default_rng(0).normal(size=600)
     kw = {"n_reservoir": 20, "washout": 100, "alpha": 1e-3, "scale": None, "random_state": 0}

@@ -197,10 +197,10 @@ def track_moments(came, usual, overlap, O, gap, shift, spread, independent, coun
                 n = k + 1 - fresh[c]
                 again[c] = k + n if n < AGAIN * overlap[c] else -1
             else:
-                add_to_mean(came[k, c], decay[c], sums[c])
+                add(came[k, c], came[k, c] ** 2, decay[c], sums[c, :4])
                 # what a forecast did not know of a break is no error to expect of the next
                 at = max(origin - gap, 0) if is_judged else k
-                add_to_spread(came[k, c] - shift[at, c], usual[k, c], decay[c], sums[c])
+                add(abs(came[k, c] - shift[at, c]), usual[k, c], decay[c], sums[c, 4:])
             independent[k + 1, c] = sums[c, 4] ** 2 / max(sums[c, 5], 1e-9) / overlap[c]
             spread[k + 1, c] = leaning(sums[c], spread[k + 1, c - O] if c >= O else 1.0, overlap[c])
             shift[k + 1, c] = shrunk(sums[c], spread[k + 1, c], overlap[c])
@@ -217,31 +217,17 @@ def accumulate(u, k, drift, begun):
 
 
 @part
-def add_to_mean(score, decay, sums):
-    """Add a score to ``sums`` (8,)."""
+def add(first, second, decay, sums):
+    """Add two numbers, which may be NaN, to discounted ``sums`` (4,): of weights, their squares, and both."""
     sums[0] *= decay
     sums[1] *= decay**2
     sums[2] *= decay
     sums[3] *= decay
-    if not np.isnan(score):
+    if not np.isnan(first):
         sums[0] += 1
         sums[1] += 1
-        sums[2] += score
-        sums[3] += score**2
-
-
-@part
-def add_to_spread(off, usual, decay, sums):
-    """Add what a score is off the shift to ``sums`` (8,)."""
-    sums[4] *= decay
-    sums[5] *= decay**2
-    sums[6] *= decay
-    sums[7] *= decay
-    if not np.isnan(off):
-        sums[4] += 1
-        sums[5] += 1
-        sums[6] += abs(off)
-        sums[7] += usual
+        sums[2] += first
+        sums[3] += second
 
 
 @part
@@ -270,12 +256,12 @@ def begin_anew(came, usual, overlap, decay, kept, sums):
     """Compute ``sums`` (8,) of scores that came since a break (n,); of spread a little of what was ``kept`` (8,)."""
     sums[:4] = 0.0
     for k in range(len(came)):
-        add_to_mean(came[k], decay, sums)
+        add(came[k], came[k] ** 2, decay, sums[:4])
     n = kept[4] ** 2 / max(kept[5], 1e-9) / overlap
     sums[4:] = kept[4:] * min(1.0, PRIOR / max(n, 1e-9))
     shift = shrunk(sums, leaning(sums, 1.0, overlap), overlap)
     for k in range(len(came)):
-        add_to_spread(came[k] - shift, usual[k], decay, sums)
+        add(abs(came[k] - shift), usual[k], decay, sums[4:])
 
 
 @kernel

@@ -167,9 +167,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Return the ``Bounds`` that the parameter names, or what y itself shows of them."""
         if not is_auto(self.target_bounds):
             return resolve_bounds(self.target_bounds, names, table.y.shape[1])
-        fitted = self.__dict__.get("fitted_")
-        if fitted is not None and getattr(self, "warm_start", False):
-            return fitted.units.bounds
+        if before := self._warm():
+            return before.units.bounds
         if self.scale == "series":
             return None
         return resolve_bounds((least_amounts(table.y[table.weight > 0]), None), names, table.y.shape[1])
@@ -181,17 +180,19 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                 f"scale='series' does not go with target_bounds={self.target_bounds!r}, which are the same for all "
                 "series: give scale='standard', or no bounds."
             )
-        fitted = self.__dict__.get("fitted_")
-        goes_on = fitted is not None and getattr(self, "warm_start", False)
-        return meet((goes_on and fitted.units.own) or {}, U, target, table.parts)
+        before = self._warm()
+        return meet((before and before.units.own) or {}, U, target, table.parts)
+
+    def _warm(self):
+        """Return the ``Fitted`` that a warm start goes on with, or None."""
+        return self.__dict__.get("fitted_") if getattr(self, "warm_start", False) else None
 
     def _target(self, table, pieces, form):
         """Return the ``Target`` that the parameter names, or choose one for y."""
         if not is_auto(self.target_transform):
             return resolve_target(self.target_transform)
-        fitted = self.__dict__.get("fitted_")
-        if fitted is not None and getattr(self, "warm_start", False):
-            return fitted.units.target
+        if before := self._warm():
+            return before.units.target
         if form.whole or has_log_link(getattr(self, "loss", None)):
             return resolve_target(None)
         pieces = long_ones(pieces)

@@ -488,12 +488,15 @@ class ESNLearner(OfLags, Learner):
         return dynamics.but(theta=np.zeros(dynamics.n_columns * O))
 
     def _held_early(self, series):
-        """Return how many rows from rest outputs are held, and where: the range of training, and a quarter more."""
+        """Return how many rows from rest outputs are held, and where: the range of training, and a quarter more.
+
+        Of a y that never changed there is no such range.
+        """
         Y = np.concatenate([s.Y for s in series])
         low, high = (
             f(Y, axis=0, initial=-e, where=np.isfinite(Y)) for f, e in ((np.min, -np.inf), (np.max, np.inf))
         )
-        room = ROOM * np.maximum(high - low, 0.0)
+        room = np.where(high > low, ROOM * (high - low), np.inf)
         return {"early": max(self._washout(len(s.Y)) for s in series), "near": (low - room, high + room)}
 
     def _washout(self, n):

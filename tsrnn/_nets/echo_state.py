@@ -34,7 +34,7 @@ class EchoState(OfLags, Dynamics):
     matrices : W and U, sparse (R, R).   input_lags, output_lags : ascending.   columns : (4,) bool, which of 1, v, x
     and x^2 the readout sees.   bound : for what is fed back.   mean : inputs (D,), outputs (O,) of training.
     noise : standard deviation, in training.   cold_states : the mean states, a layer each, or None.   early : rows from
-    rest, of which the readout has learnt nothing: with y fed back their outputs stay within ``near``, two (O,).
+    rest, of which the readout has learnt nothing: their outputs stay within ``near``, two (O,).
     """
 
     reservoir: Reservoir
