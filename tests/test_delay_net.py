@@ -6,7 +6,6 @@ import pytest
 from numba import config
 
 from tsrnn import NARXRegressor, Pinball
-from tsrnn._estimators.sequence import Series
 from tsrnn._models.delay_network import DelayLearner
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as kernels
@@ -14,6 +13,7 @@ from tsrnn._nets import delay_loss as _delay_loss
 from tsrnn._nets.delay import free_runs, make_plan, run
 from tsrnn._nets.delay_linear import SHARES, trusted_share
 from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._series.units import Series
 from tsrnn._training.losses import resolve_loss
 from tsrnn.datasets import make_narendra
 

@@ -16,8 +16,8 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import tsrnn
 from tsrnn._estimators import adaptive, intervals
+from tsrnn._estimators.held_back import hold_last, hold_stretches
 from tsrnn._estimators.intervals import Segment
-from tsrnn._estimators.sequence import last_share, stretches
 from tsrnn._series.units import runs_of
 from tsrnn.preprocessing import Difference
 
@@ -853,16 +853,16 @@ def test_few_errors_make_intervals_of_student():
 def test_stretches_are_the_last_rows_of_each_part():
     counts = np.ones(1000, bool)
     counts[:100] = counts[400:420] = False
-    held, rows = stretches(counts, 0.15), np.flatnonzero(counts)
+    held, rows = hold_stretches(counts, 0.15), np.flatnonzero(counts)
     ends = [part[-1] for part in np.array_split(rows, 4)]
     runs = runs_of(np.flatnonzero(held))
     assert [run[-1] for run in runs] == ends
     assert sum(counts[run].sum() for run in runs) == 4 * int(220 * 0.15)
     for n in (1, 6, 7, 100, 266):  # too few for two stretches of 20: the last ones, as for other models
         few = np.ones(n, bool)
-        assert np.array_equal(stretches(few, 0.15), last_share(few, 0.15))
-    assert len(runs_of(np.flatnonzero(stretches(np.ones(267, bool), 0.15)))) == 2
-    assert not stretches(counts, 0.0).any()
+        assert np.array_equal(hold_stretches(few, 0.15), hold_last(few, 0.15))
+    assert len(runs_of(np.flatnonzero(hold_stretches(np.ones(267, bool), 0.15)))) == 2
+    assert not hold_stretches(counts, 0.0).any()
 
 
 def test_forecasts_begin_in_held_rows_and_may_end_beyond():

@@ -24,9 +24,9 @@ from recurrent_nets import (
     naive_run,
 )
 
-from tsrnn._estimators.sequence import Series
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._nets.recurrent_loss import TrackLoss as Objective
+from tsrnn._series.units import Series
 from tsrnn._training.losses import squared
 
 

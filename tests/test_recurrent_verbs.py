@@ -29,7 +29,7 @@ from tsrnn import (
     Pinball,
     RMSprop,
 )
-from tsrnn._estimators.sequence import stretches
+from tsrnn._estimators.held_back import hold_stretches
 from tsrnn._models import recurrent
 from tsrnn._models.recurrent import LONGER
 from tsrnn._nets import recurrent_loss
@@ -587,7 +587,7 @@ def test_what_was_held_back_is_learnt_in_the_end(model):
     rows = Series(units.x(X[:250]), units.y(y[:250, None]), np.ones(250), np.ones(250, bool))
     loss = fitted._learner()._validation(learnt.net, [rows], learnt.mean)
     assert loss(learnt.theta) <= loss(judged.theta)
-    held = stretches(np.ones(250, bool), 0.15)
+    held = hold_stretches(np.ones(250, bool), 0.15)
     loss = fitted._learner()._validation(learnt.net, [rows._replace(held=held)], learnt.mean)
     assert loss(judged.theta) == pytest.approx(min(fitted.validation_curve_), rel=0.05)
     again = fit(model, early_stopping=True, max_iter=40, solver="lbfgs")

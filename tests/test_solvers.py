@@ -6,9 +6,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from tsrnn import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, NARXRegressor, RMSprop, TDNNRegressor
-from tsrnn._estimators.sequence import Series
 from tsrnn._nets.delay import make_plan
 from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._series.units import Series
 from tsrnn._training import solvers as _solvers
 from tsrnn._training.monitor import Monitor
 from tsrnn._training.solvers import resolve_solver

@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict, cross_val_score
 
 import tsrnn
-from tsrnn._estimators.sequence import some_of_each
+from tsrnn._estimators.held_back import hold_series
 from tsrnn._models.esn import SCALINGS
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
@@ -246,7 +246,7 @@ def test_whole_series_are_held_back_of_each_class():
     classes = small("ESNClassifier").fit(X, Y).fitted_.form.classes
     codes = (Y == "right").astype(float)[:, None]
     counts = np.arange(80) > 9
-    held = some_of_each(classes, codes, counts, 0.2, np.random.RandomState(0))
+    held = hold_series(classes, codes, counts, 0.2, np.random.RandomState(0))
     assert not held[:10].any()
     for code in (0, 1):
         of_class = counts & (codes[:, 0] == code)

@@ -207,19 +207,19 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
         check_number("refit", refit, 1, integer=True)
     model = on_lags(model)
     inner = _innermost(model)
-    as_it_is = not refit and _is_fitted(model)
-    if as_it_is and plan.window is not None:
+    is_kept = not refit and _is_fitted(model)
+    if is_kept and plan.window is not None:
         raise ValueError(
             f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
         )
-    if as_it_is:  # whatever another thread teaches it meanwhile
+    if is_kept:  # whatever another thread teaches it meanwhile
         model = still(model)
         inner = _innermost(model)
     data = _check_rows(X, y, groups, getattr(inner, "series", None))
     n_times = 1 + max(int(time[-1]) for time in data.times)
-    first = _first_origin(plan.initial, n_times, 0 if as_it_is else 0.5)
+    first = _first_origin(plan.initial, n_times, 0 if is_kept else 0.5)
 
-    if as_it_is and warns:
+    if is_kept and warns:
         _warn_of_training_rows(inner, data, first)
     cuts = range(first, n_times, plan.step if refit is True else refit) if refit else [first]
     forecasts = [[] for _ in data.parts]  # (origins, values), series by series
@@ -228,7 +228,7 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
             origins = [_origins(time, cut, end, plan.step, first, horizon) for time in data.times]
             if not any(map(len, origins)):
                 continue
-            fitted, since = (model, 0) if as_it_is else (_fit_before(model, data, cut, plan.window), cut)
+            fitted, since = (model, 0) if is_kept else (_fit_before(model, data, cut, plan.window), cut)
             for i, part in enumerate(data.parts):
                 if len(origins[i]):
                     forecasts[i].append(_ahead(fitted, data, i, since, origins[i], horizon, **options))

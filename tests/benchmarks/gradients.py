@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from common import SEEDS, table, verdict
 
-from tsrnn._estimators.sequence import Series
 from tsrnn._nets.delay import make_plan
 from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._series.units import Series
 
 
 sys.path.append(str(Path(__file__).parents[1]))

@@ -21,10 +21,13 @@ from .._series.rows import gather
 from .._series.targets import resolve_target
 from .._series.units import late
 from .._training.losses import Logistic, Softmax, SoftmaxOfCodes
+from .fitted import Form, Goal
 from .following import first_past, follow
 from .language import GREEDY, check_draw, go_on
 from .parameters import ClassifierParameters
-from .sequence import Form, Goal, Sequence, all_or_nothing, as_wide_as, place_of
+from .places import place_of
+from .sequence import Sequence, as_wide_as
+from .snapshots import all_or_nothing
 
 
 class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):

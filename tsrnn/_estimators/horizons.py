@@ -46,11 +46,13 @@ from .._series.timeline import last_known
 from .._series.units import Series
 from .._training.losses import Pinball, has_log_link
 from .._values import kept
+from .held_back import hold_last
 from .known_ahead import KnownAhead
 from .lag_regressor import on_lags
 from .parameters import Numbers
 from .regressor import SequenceRegressor
-from .sequence import but, last_share, learner_of, open_lags
+from .sequence import learner_of, open_lags
+from .snapshots import with_parameters
 
 
 STRATEGIES = ("multi_output", "direct", "recursive")
@@ -546,7 +548,7 @@ class HorizonsLearner(Learner):
         """Learn one member; returns the ``Member`` and what it was trained to."""
         learner = self._member_learner(net, horizon)
         counts = [(w > 0) & np.isfinite(T).any(axis=1) for _, T, w in examples]
-        held = [last_share(c, learner.held_share) for c in counts]
+        held = [hold_last(c, learner.held_share) for c in counts]
         counts = np.concatenate(counts) & ~np.concatenate(held)
         Z, T = (_joined([example[k] for example in examples]) for k in range(2))
         model = on_lags(self.p.estimator)
@@ -740,7 +742,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         if lags is None:
             return self._learner()
         model = on_lags(self.estimator)
-        return but(self, estimator=but(model, **open_lags(model, lags)))._learner()
+        return with_parameters(self, estimator=with_parameters(model, **open_lags(model, lags)))._learner()
 
     @property
     def params_(self):

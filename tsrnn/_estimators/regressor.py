@@ -36,6 +36,7 @@ from .._series.units import in_own, meet
 from .._training.losses import has_log_link, resolve_loss
 from .._training.monitor import progress
 from .compared import warn_if_worse
+from .fitted import Form, Goal
 from .following import (
     across,
     cold_past,
@@ -72,17 +73,9 @@ from .intervals import (
     segments_of,
 )
 from .parameters import RegressorParameters
-from .sequence import (
-    Form,
-    Goal,
-    Sequence,
-    all_or_nothing,
-    as_wide_as,
-    check_grids,
-    check_pace,
-    long_ones,
-    place_of,
-)
+from .places import check_grids, check_pace, place_of
+from .sequence import Sequence, as_wide_as, long_ones
+from .snapshots import all_or_nothing
 
 
 AT_ONCE = 512  # series that are forecast side by side: bounds the work space

@@ -9,7 +9,6 @@ a reader in another thread sees the model as it was before or after, and an erro
 """
 
 from copy import deepcopy
-from functools import wraps
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -22,8 +21,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import NotFittedError, check_is_fitted, validate_data
 
 from .._check import check_number, check_word
-from .._memory import check_parameters, told
-from .._nets.dynamics import Trained
+from .._memory import check_parameters
 from .._series import timeline as timelines
 from .._series.categories import learn_vocabulary
 from .._series.checks import (
@@ -42,7 +40,6 @@ from .._series.lags import is_auto
 from .._series.rows import gather, in_order_of, one_a_series
 from .._series.scaling import LogLink, make_scaler
 from .._series.seasons import index_of
-from .._series.targets import Target
 from .._series.units import (
     Inputs,
     Series,
@@ -56,104 +53,52 @@ from .._series.units import (
 )
 from .._training.least_squares import one_thread
 from .._training.monitor import summary
-from .._values import kept
 from .._warn import warn
 from .compared import Rows
+from .fitted import Fitted
 from .following import (
     across,
     begin,
     cold_past,
     cut,
-    earlier,
     first_past,
     follow,
     follow_all,
-    moved,
-    seen_again,
     walk,
     warn_if_astray,
     warn_if_short,
     warn_if_some_astray,
     warn_of_bounds,
     warn_of_gaps,
-    zero_past,
 )
-from .intervals import Errors, Later, Maker, but_last
+from .held_back import hold_last, hold_series, hold_stretches
+from .intervals import Later, Maker
 from .observer import check_observable, enough_rows, estimate, first_rows
 from .parameters import SeriesParameters
 from .persist import state_kept, state_to_keep
+from .places import (
+    Start,
+    check_grids,
+    check_pace,
+    is_unidentified,
+    may_be_another,
+    place_after,
+    start_after_history,
+    start_of,
+    start_of_next,
+    take_back,
+    warn_of_spacing,
+)
+from .snapshots import all_or_nothing, with_parameters
 
 
 MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
 SHORT = 64  # new rows of a series, up to which many series are followed side by side
-MOST_STRETCHES, LEAST_HELD = 4, 20  # that are held back of a series, and rows of each
 LEAST_SERIES = 3  # that are held back whole, of many without names
 
 # Estimator -> one-row predictions in a row; kept outside it, for predict changes nothing.
 _one_row_calls = WeakKeyDictionary()
-
-
-@kept("form")
-class Form(NamedTuple):
-    """How the user gave the rows, and gets answers back.
-
-    y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
-    the series' keys.   classes : ``Classes``, where y holds labels.   whole : whether y has one value a series.
-    vocabulary : of the columns of X that hold categories, or None.
-    """
-
-    y_ndim: int
-    y_names: Any
-    container: str
-    key_names: list
-    classes: Any = None
-    whole: bool = False
-    vocabulary: Any = None
-
-
-class Goal(NamedTuple):
-    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale.
-
-    link : the scaler of labels, or None for one that is learnt by the scale.   delay, own : see ``Units``.
-    """
-
-    U: np.ndarray
-    W: np.ndarray
-    target: Target
-    bounds: Any
-    scale: str | None
-    link: Any = None
-    delay: int = 0
-    own: dict | None = None
-
-
-@kept("fitted")
-class Fitted(NamedTuple):
-    """All that a fit learns.
-
-    units : how numbers become the model's.   trained : the model, and what its learning goes on with.   series : a
-    ``Place`` for each key.   form : of the user's rows.   errors : where intervals come from, or None.   rng : what
-    later learning draws on.   made_for : parameters that weights were made for, as text.   lags : ``Lags`` or None.
-    """
-
-    units: Units
-    trained: Trained
-    series: dict
-    form: Form
-    errors: Errors | None
-    rng: np.random.RandomState
-    made_for: dict
-    lags: Any = None
-
-
-class Start(NamedTuple):
-    """Where a series starts: its ``Past``, timeline so far or None, rows missing since, known first levels (k, O)."""
-
-    past: Any
-    timeline: Any
-    missing: int
-    head: np.ndarray
 
 
 class Leg(NamedTuple):
@@ -171,45 +116,6 @@ class Leg(NamedTuple):
 def _in_scale(learner, units):
     """Return the learner, adapted to the scale of y where its loss has a log link."""
     return learner.for_scale(units.y.scale) if isinstance(units.y, LogLink) else learner
-
-
-def all_or_nothing(method):
-    """Work on a copy, and take over what it has become at the end: an error or an interrupt leaves no trace.
-
-    A parameter that another thread has set meanwhile stays as it was set.
-    """
-
-    @wraps(method)
-    def guarded(self, *args, **kwargs):
-        before, work = self.__dict__.copy(), as_it_is(self)
-        try:
-            method(work, *args, **kwargs)
-        except MemoryError as error:
-            raise told(error, self, method.__name__) from None
-        for name, value in self.__dict__.items():
-            if value is not before.get(name) and not name.startswith("_") and not name.endswith("_"):
-                work.__dict__[name] = value
-        self.__dict__ = work.__dict__
-        return self
-
-    return guarded
-
-
-def as_it_is(estimator):
-    """Copy an estimator as it is now, with the same values: what another thread teaches it later is not seen."""
-    copied = object.__new__(type(estimator))
-    copied.__dict__ = estimator.__dict__.copy()
-    return copied
-
-
-def of_one_state(method):
-    """Read all from an estimator as it is when the call begins."""
-
-    @wraps(method)
-    def reader(self, *args, **kwargs):
-        return method(as_it_is(self), *args, **kwargs)
-
-    return reader
 
 
 class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
@@ -409,7 +315,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         made_for, judged = self._made_for(), trained.dynamics if trained.judged is None else trained.judged
         trained = trained._replace(ends=None, judged=None)
         self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
-        _warn_of_spacing(table.parts, places)
+        warn_of_spacing(table.parts, places)
         self._compare(learner, Maker(judged, units), Rows(table.parts, pieces, filled, goal.U, held))
         self._say(began)
 
@@ -446,7 +352,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         before, rng = self._before(learner, net, form), self._random_state()
         before = before if before is not None and before.form.whole else None
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
-        held = some_of_each(form.classes, table.y, counts, learner.held_of_whole(counts.sum()), rng)
+        held = hold_series(form.classes, table.y, counts, learner.held_of_whole(counts.sum()), rng)
         units, series = self._learn_whole_units(table, goal, counts, held, before, form)
         learner = _in_scale(learner, units)
         with one_thread:
@@ -554,7 +460,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Return the learner, with those ``Lags`` where parameters leave them open."""
         if lags is None:
             return self._learner()
-        return but(self, **open_lags(self, lags))._learner()
+        return with_parameters(self, **open_lags(self, lags))._learner()
 
     def _for_y(self, learner, form, table):
         """Return the learner, given the checked rows and what X and y hold."""
@@ -569,14 +475,14 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         Of many series that nothing names and that get labels: whole series, for others like them will come, and what
         is to be learnt may stand at their ends alone.
         """
-        share = stretches if learner.learns_held else last_share
+        hold = hold_stretches if learner.learns_held else hold_last
         held, anonymous = np.zeros(len(counts), bool), table.form != "table" and form.classes is not None
         whole = learner.learns_held and anonymous and len(table.parts) * learner.held_share >= LEAST_SERIES
         for k, part in enumerate(table.parts):
             if whole:
                 held[part.rows] = (k + 1) * learner.held_share // 1 > k * learner.held_share // 1
             else:
-                held[part.rows] = share(counts[part.rows], learner.held_share)
+                held[part.rows] = hold(counts[part.rows], learner.held_share)
         return held
 
     def _learn_units(self, learner, table, goal, counts, before, form):
@@ -713,7 +619,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         rng = deepcopy(fitted.rng)  # the old one stays as it was
         for part in table.parts:
             X, levels, weight = table.X[part.rows], U[part.rows], table.weight[part.rows]
-            start = _go_on(fitted._replace(trained=trained, series=places), part)
+            start = start_of_next(fitted._replace(trained=trained, series=places), part)
             stretches = self._cut_and_warn(trained.dynamics, part, start)
             past, pasts = start.past, []
             for rows, missing in stretches:
@@ -732,7 +638,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 followed = follow(trained.dynamics, units, inputs, levels[rows], past)
                 pasts.append((rows, missing, past, inputs.filled))
                 past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
-            places[part.key] = _stands(trained.dynamics, units, places, part, X, levels, past)
+            places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, past)
             later.keep(trained.dynamics, units, part.key, levels, pasts, followed.U[-1])
         _check_learnt(trained)
         self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng, errors=later.errors())
@@ -764,7 +670,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted = take_back(self._meet(fitted, table), table)
         dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
-        starts = [_go_on(fitted, part) for part in table.parts]
+        starts = [start_of_next(fitted, part) for part in table.parts]
         stretches = [self._cut_and_warn(dynamics, *one) for one in zip(table.parts, starts)]
         legs = [
             Leg(part, start.past, *later.split(part.key, of_part))
@@ -776,7 +682,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             part = leg.part
             last, past, pasts = followed.get(part.key) or _follow_leg(dynamics, units, inputs, U, leg)
             levels = U[part.rows]
-            places[part.key] = _stands(dynamics, units, places, part, table.X[part.rows], levels, past)
+            places[part.key] = place_after(dynamics, units, places, part, table.X[part.rows], levels, past)
             filled = inputs.filled[part.rows]
             visited = [(*s, before, filled[s.rows]) for s, before in zip(leg.kept, pasts)]
             later.keep(dynamics, units, part.key, levels, visited, last)
@@ -815,9 +721,9 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 )
         for part in table.parts:
             if isinstance(start, tuple):
-                begins = _after_history(fitted, histories.get(part.key), part.stamps)
+                begins = start_after_history(fitted, histories.get(part.key), part.stamps)
             else:
-                begins = _starts(fitted, part, table.X[part.rows], start, table.form)
+                begins = start_of(fitted, part, table.X[part.rows], start, table.form)
                 place = fitted.series.get(part.key)
                 if place is not None and begins.past is place.past:
                     warn_if_short(dynamics, fitted.units, place.n, "The series")
@@ -828,7 +734,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         dynamics, units, measured = fitted.trained.dynamics, fitted.units, self._told(fitted, table, start)
         Y, most = units.levels(measured), start[1] if isinstance(start, tuple) else None
         for part in table.parts:
-            begins = _starts(fitted, part, table.X[part.rows], "cold", table.form)
+            begins = start_of(fitted, part, table.X[part.rows], "cold", table.form)
             stretches = self._cut_and_warn(dynamics, part, begins)
             past = self._explaining(
                 fitted, table.X[part.rows], fed[part.rows], Y[part.rows], begins.past, stretches, most
@@ -936,7 +842,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         n, levels = fitted.trained.dynamics.lead + fitted.units.looks_back, None
         for part in table.parts:
             left = part.rows.stop - part.rows.start - n
-            if n and left >= max(n, 2) and _may_be_another(fitted, part, start, table.form):
+            if n and left >= max(n, 2) and may_be_another(fitted, part, start, table.form):
                 levels = fitted.units.levels(table) if levels is None else levels
                 first = slice(part.rows.start, part.rows.start + n)
                 U[first], judged[first] = levels[first], False
@@ -968,7 +874,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         if old is None:
             return fitted
         nameless = [
-            p.key for p in table.parts if start is not None and _tells_nobody(start, table.form, p.stamps)
+            p.key for p in table.parts if start is not None and is_unidentified(start, table.form, p.stamps)
         ]
         scales = {key: scale for key, scale in old.items() if key not in nameless}
         if isinstance(start, tuple) and not is_estimate(start):
@@ -1160,13 +1066,6 @@ def open_lags(estimator, lags):
     return {name: v for name, v in lags._asdict().items() if is_auto(getattr(estimator, name, None))}
 
 
-def but(estimator, /, **changes):
-    """Copy an estimator with other parameters, for a learner to read."""
-    changed = object.__new__(type(estimator))
-    changed.__dict__ = estimator.__dict__ | changes
-    return changed
-
-
 def _n_outputs(form, goal):
     """Return O, the width of a net's output."""
     return goal.W.shape[1] if form.classes is None else form.classes.n_outputs
@@ -1230,64 +1129,6 @@ def _check_learnt(trained):
         )
 
 
-def stretches(counts, share):
-    """Mark the last ``share`` of the rows that count of each of up to 4 parts of a series, (N,) bool."""
-    rows, held = np.flatnonzero(counts), np.zeros(len(counts), bool)
-    n_parts = int(np.clip(len(rows) * share // LEAST_HELD, 1, MOST_STRETCHES))
-    for part in np.array_split(rows, n_parts):
-        n = int(len(part) * share)
-        if n:
-            held[part[-n] : part[-1] + 1] = True
-    return held
-
-
-def last_share(counts, share):
-    """Mark the rows, (N,) bool, from that on which begins the last ``share`` of those that count."""
-    held = np.zeros(len(counts), bool)
-    rows = np.flatnonzero(counts)
-    n = int(len(rows) * share)
-    if n:
-        held[rows[-n] :] = True
-    return held
-
-
-def some_of_each(classes, Y, counts, share, rng):
-    """Mark series, (S,) bool: a share of those that count, of each class, at random; never all."""
-    held, codes = np.zeros(len(Y), bool), np.zeros(len(Y), int)
-    if classes is not None and not classes.several:
-        codes = classes.codes(Y)
-    for code in np.unique(codes):
-        members = np.flatnonzero(counts & (codes == code))
-        n = min(round(share * len(members)), len(members) - 1)
-        held[rng.permutation(members)[: max(n, 0)]] = True
-    return held
-
-
-def place_of(fitted, key):
-    """Return the ``Place`` of a series, or None where it was not seen."""
-    if key is None and None not in fitted.series:
-        listed = ", ".join(map(repr, list(fitted.series)[:3]))
-        raise ValueError(
-            f"The model was fitted on {len(fitted.series)} series ({listed} ...), but X does not tell which it is: "
-            "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
-        )
-    if key is not None and None in fitted.series:
-        raise ValueError(
-            f"The model was fitted on one series, but these rows tell theirs ({key!r}): give them as in fit, or "
-            "start='cold'."
-        )
-    return fitted.series.get(key)
-
-
-def check_grids(fitted, table):
-    """Raise where rows of a series that was seen are not on its grid, whether or not they go on from it."""
-    for part in table.parts:
-        place = fitted.series.get(part.key)
-        if place is not None and part.stamps is not None:
-            timelines.check_grid(place.timeline, part.stamps, "X")
-            timelines.check_not_coarser(place.timeline, part.stamps, "X")
-
-
 def _filled(units, table, starts):
     """Fill the inputs of a table whose parts begin at ``Start`` after ``Start``, (N, D)."""
     if units.missing == "error":  # there is nothing to fill
@@ -1332,189 +1173,6 @@ def _follow_leg(dynamics, units, inputs, U, leg):
         out[:first] = early[1][:first]
     warn_if_astray(dynamics, units, out)
     return out[-1], past, pasts
-
-
-def check_pace(fitted, parts, name):
-    """Warn where the index is of another kind than in training; raise where rows are closer than there.
-
-    Wherever rows start from, each is one step.   name : of the argument.
-    """
-    common, is_told = None, False
-    for part in parts:
-        if not timelines.tells(part.stamps):
-            continue
-        place = fitted.series.get(part.key)
-        if place is None and common is None:
-            common = _common_timeline(fitted.series.values())
-        timeline = common if place is None else place.timeline
-        if not timeline or timeline.clock.default:
-            continue
-        clock, known = part.stamps.clock, timeline.clock
-        if clock.kind == known.kind:
-            timelines.check_not_closer(timeline, part.stamps, name)
-            if place is None and (clock.tz is None) == (known.tz is None):
-                timelines.check_not_coarser(timeline, part.stamps, name)
-        elif not is_told:
-            is_told = True
-            warn(
-                f"{name} has an index of kind {clock.kind!r}, but that of the training rows is of kind "
-                f"{known.kind!r}: where its rows belong is not seen. Give an index as in training, or "
-                f"{name}.reset_index(drop=True)."
-            )
-
-
-def _warn_of_spacing(parts, places):
-    """Warn once where stamps have no spacing, or their step does not tell why rows are missing again and again."""
-    for part in parts:
-        timeline = places[part.key].timeline
-        if timelines.irregular(timeline):
-            what = (
-                "has neither a step nor a calendar frequency nor a pattern: rows are taken as one step apart"
-            )
-            cure = "regular stamps, for example with resample, if the time between them matters"
-        elif timeline is not None and (cycle := timelines.left_out(timeline, part.stamps)):
-            step = timelines.spacing_name(timeline)[0]
-            what = (
-                f"goes on every {step}, and rows are missing at the same times of the {cycle}: each is a gap"
-            )
-            cure = "it a frequency (index.freq = ...), all rows (asfreq), or a RangeIndex, if no row belongs there"
-        else:
-            continue
-        clock, values = part.stamps.clock, part.stamps.values
-        first, last = (timelines.show(clock, values[k]) for k in (0, -1))
-        steps = timelines.common_steps(part.stamps)
-        warn(f"The index ({first} ... {last}; most common steps {steps}) {what}. Give {cure}.")
-        return
-
-
-def _common_timeline(places):
-    """Return a timeline of series that are all spaced alike, or False."""
-    seen = [place.timeline for place in places]
-    alike = {(timeline.step, timeline.freq) if timeline else None for timeline in seen}
-    return seen[0] if len(alike) == 1 and seen[0] is not None else False
-
-
-def _stands(dynamics, units, places, part, X, U, past):
-    """Return the ``Place`` of a series after new rows X, U, at whose end the past is given."""
-    place = places.get(part.key)
-    if place is None:
-        return begin(dynamics, units, part, X, U, past)
-    return moved(place, part, len(U), past)
-
-
-def take_back(fitted, table):
-    """Take back the last rows of each series that are given again, as far as their y may have arrived since."""
-    gap, places = fitted.trained.dynamics.gap, dict(fitted.series)
-    recent = None if fitted.errors is None else dict(fitted.errors.recent)
-    for part in table.parts if gap else ():
-        place = places.get(part.key)
-        n = 0 if place is None else seen_again(place.timeline, part.stamps, gap)
-        if not n:
-            continue
-        if timelines.aligned(place.timeline, part.stamps).values[-1] < place.timeline.last:
-            raise ValueError(
-                f"The rows begin {n} row(s) before the last one seen, and end before it: give also those after them, "
-                "with NaN in y where it has not arrived."
-            )
-        places[part.key] = earlier(fitted.trained.dynamics, place, part.stamps, n)
-        left = but_last(recent.pop(part.key), n) if recent and part.key in recent else None
-        if left is not None and left.stretches:
-            recent[part.key] = left
-    errors = fitted.errors if recent is None else fitted.errors._replace(recent=recent)
-    return fitted._replace(series=places, errors=errors)
-
-
-def _go_on(fitted, part):
-    """Return the ``Start`` of rows that must come after those seen."""
-    place, stamps, units = place_of(fitted, part.key), part.stamps, fitted.units
-    nothing = np.empty((0, units.n_outputs))
-    if place is None:
-        return Start(first_past(fitted.trained.dynamics, units), None, 0, nothing)
-    timeline = place.timeline
-    if not timelines.can_place(timeline, stamps):
-        return Start(place.past, timeline, 0, nothing)
-    timelines.check_grid(timeline, stamps, "X")
-    first = _first(timeline, stamps)
-    if first > timeline.last:
-        return Start(place.past, timeline, timelines.missing_between(timeline, first), nothing)
-    begins = timelines.show(stamps.clock, stamps.values[0])
-    end = timelines.show(timeline.clock, timeline.last)
-    raise ValueError(
-        f"The new rows begin at {begins}, but rows up to {end} were seen already: give only later rows."
-    )
-
-
-def _starts(fitted, part, X, start, form):
-    """Return the ``Start`` of rows X of a series, by a word."""
-    dynamics, units = fitted.trained.dynamics, fitted.units
-    place, stamps = fitted.series.get(part.key), part.stamps
-    nothing, timeline = np.empty((0, units.n_outputs)), None if place is None else place.timeline
-    cold = cold_past(dynamics, units)
-    again = seen_again(timeline, stamps, dynamics.gap) if dynamics.gap else 0
-    if place is not None and form == "table":
-        cold = cold._replace(memory=dynamics.forget(place.past.memory))
-    if start == "zeros":
-        return Start(zero_past(dynamics, units), timeline, 0, nothing)
-    if start == "cold" or not dynamics.goes_on:
-        return Start(cold, timeline, 0, nothing)
-    if _tells_nobody(start, form, stamps):
-        return Start(first_past(dynamics, units), None, 0, nothing)  # sequences of unknown identity
-    place = place_of(fitted, part.key)
-    if place is None:
-        return Start(cold, None, 0, nothing)
-    if not timelines.can_place(timeline, stamps):
-        return Start(place.past, timeline, 0, nothing)
-    timelines.check_grid(timeline, stamps, "X")
-    first = _first(timeline, stamps)
-    if start == "end":
-        return Start(place.past, timeline, 0, nothing)
-    if first > timeline.last:
-        return Start(place.past, timeline, timelines.missing_between(timeline, first), nothing)
-    head_X, head_U = place.head
-    n = min(len(X), len(head_X))
-    if first == timeline.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
-        begins = first_past(dynamics, units)._replace(memory=dynamics.again(place.past.memory))
-        return Start(begins, timeline, 0, head_U)
-    if again:  # y of the last rows has arrived since
-        return Start(earlier(dynamics, place, stamps, again).past, timeline, 0, nothing)
-    return Start(cold, timeline, 0, nothing)
-
-
-def _may_be_another(fitted, part, start, form):
-    """Return whether rows are taken to go on from those seen, but neither their stamps nor the user says so."""
-    place = fitted.series.get(part.key)
-    if place is None or form != "table" or start != "auto" or not fitted.trained.dynamics.goes_on:
-        return False
-    return not timelines.can_place(place.timeline, part.stamps)
-
-
-def _tells_nobody(start, form, stamps):
-    """Return whether rows are of an unidentified sequence: no key, no stamps."""
-    return isinstance(start, str) and start == "auto" and form != "table" and not timelines.tells(stamps)
-
-
-def _after_history(fitted, history, stamps):
-    """Return the ``Start`` of a series after its history, if it has one."""
-    units = fitted.units
-    nothing = np.empty((0, units.n_outputs))
-    if history is None:
-        return Start(cold_past(fitted.trained.dynamics, units), None, 0, nothing)
-    timeline, past = history
-    if not timelines.can_place(timeline, stamps):
-        return Start(past, None, 0, nothing)
-    first = _first(timeline, stamps)
-    if first <= timeline.last:
-        end = timelines.show(timeline.clock, timeline.last)
-        begins = timelines.show(stamps.clock, stamps.values[0])
-        raise ValueError(
-            f"start: the history runs to {end}, but X begins at {begins}: cut the history before X."
-        )
-    return Start(past, timeline, timelines.missing_between(timeline, first), nothing)
-
-
-def _first(timeline, stamps):
-    """Return the first of some stamps, in the unit of a timeline."""
-    return int(timelines.aligned(timeline, stamps).values[0])
 
 
 def _is_empty(memory):

@@ -14,8 +14,8 @@ from .._series.rows import Part
 from .._series.targets import MAX_FLOAT
 from .._series.units import in_own
 from .following import cold_past, follow, zero_past
+from .places import place_of
 from .program import row_program
-from .sequence import place_of
 from .through import inside
 
 

@@ -7,7 +7,8 @@ from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
 from .._series.rows import future_index
-from .sequence import Sequence, as_it_is
+from .sequence import Sequence
+from .snapshots import snapshot
 
 
 def inside(model):
@@ -64,7 +65,7 @@ def still(model):
         still_model = copy(model)
         still_model.best_estimator_ = still(model.best_estimator_)
         return still_model
-    return as_it_is(model) if isinstance(model, Sequence) else model
+    return snapshot(model) if isinstance(model, Sequence) else model
 
 
 def see_through(model, X):

@@ -13,7 +13,7 @@ import numpy as np
 from .._check import check_number, check_widths, check_word
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, SymbolParameters, TrainedParameters
-from .._estimators.sequence import but
+from .._estimators.snapshots import with_parameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets import delay_kernels as kernels
 from .._nets.delay import DelayDynamics, abreast, make_plan
@@ -381,7 +381,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         p = self.p
         if not p.early_stopping:
             return self
-        return replace(self, p=but(p, n_iter_no_change=-(-p.n_iter_no_change // HASTE)))
+        return replace(self, p=with_parameters(p, n_iter_no_change=-(-p.n_iter_no_change // HASTE)))
 
     def _best(self, net, series, stages, rng, starts, judge):
         """The best attempt from some starts; and from another one in closed loop alone, should it run away."""

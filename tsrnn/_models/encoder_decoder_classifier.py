@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._check import check_jobs, check_number, check_widths, check_word
 from .._estimators.parameters import Sizes, TrainedParameters
 from .._estimators.persist import state_kept, state_to_keep
-from .._estimators.sequence import all_or_nothing
+from .._estimators.snapshots import all_or_nothing
 from .._nets import attention as attention_kinds
 from .._nets.answers import AnswerDynamics, AnswerLoss, make_answers
 from .._nets.dynamics import Trained

@@ -21,7 +21,7 @@ from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import across
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import but, of_one_state
+from .._estimators.snapshots import of_one_state, with_parameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._memory import check_memory
 from .._nets.dynamics import Learner, OfLags, Trained, check_enough_rows, check_sees_something
@@ -525,7 +525,7 @@ class ESNLearner(OfLags, Learner):
 
     def _of_each_scaling(self):
         """List the learner with each size of input weights."""
-        return [replace(self, p=but(self.p, input_scaling=size)) for size in SCALINGS]
+        return [replace(self, p=with_parameters(self.p, input_scaling=size)) for size in SCALINGS]
 
     def _error_left_out(self, net, folds, mean, rng):
         """Mean logarithm of the squared errors on each of the folds, lists of ``Series``, by what the others teach."""

@@ -22,7 +22,7 @@ from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import of_one_state
+from .._estimators.snapshots import of_one_state
 from .._nets.convolution import Convolution, parse_convolution
 from .._nets.dynamics import (
     Learner,

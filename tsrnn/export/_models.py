@@ -10,7 +10,7 @@ from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import cold_past, zero_past
 from .._estimators.program import row_program, whole_program
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.sequence import as_it_is
+from .._estimators.snapshots import snapshot
 from .._nets.memory import FromRest
 from .._nets.program import Span, call
 from .._version import __version__
@@ -70,7 +70,7 @@ def _checked(model):
             f"model={model!r} cannot be exported: give a fitted regressor or classifier of tsrnn."
         )
     check_is_fitted(model)
-    model = as_it_is(model)
+    model = snapshot(model)
     if not np.isfinite(model.theta_).all():
         raise ValueError(
             "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
@@ -129,7 +129,7 @@ def title(model, p):
 
 
 def _start(model, start, series):
-    """Find the ``Past`` before the first row, as in ``sequence.py``."""
+    """Find the ``Past`` before the first row, as in ``places.py``."""
     if isinstance(start, tuple) and len(start) == 2:
         histories = model._histories(model.fitted_, start)
         if len(histories) != 1:

@@ -15,7 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 import tsrnn
 
-from .._estimators.sequence import Fitted, Form, as_it_is, learner_of
+from .._estimators.fitted import Fitted, Form
+from .._estimators.sequence import learner_of
+from .._estimators.snapshots import snapshot
 from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
 from .._nets.pooled import n_answers, n_keys, n_more, pooled
@@ -322,7 +324,7 @@ def to_torch_module(model):
 
     if torch is None:
         raise ImportError("to_torch_module needs torch: pip install torch.")
-    model = as_it_is(model)
+    model = snapshot(model)
     dynamics, W, U = model._dynamics(), state_dict["rnn.weight_ih_l0"], state_dict["rnn.weight_hh_l0"]
     G, both = len(U) // U.shape[1], dynamics.net.bidirectional
     arguments = {
@@ -652,7 +654,7 @@ def _folded(model, framework):
     recurrent = isinstance(model, RecurrentNetwork)
     if recurrent:
         check_is_fitted(model)
-        model = as_it_is(model)
+        model = snapshot(model)
     layout = getattr(model._dynamics().net.cell, framework.lower()) if recurrent else None
     if layout is None:
         names = dict.fromkeys(model_class.__name__ for model_class, _, _ in _public(framework.lower()))
