@@ -251,7 +251,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     # ---------------------------------------------------------------------------------- rows
 
-    def _beside(self, X, parts):
+    def _with_model_inputs(self, X, parts):
         """Append to X (N, F) each row's time in seconds, UNSTATED where the index has none."""
         when = np.full((len(X), 1), UNSTATED)
         for part in parts:

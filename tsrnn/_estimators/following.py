@@ -71,7 +71,7 @@ class Stretch(NamedTuple):
 
 
 class Loop:
-    """Turns what a model gives at each step into levels, and these into what is fed back, for m runs side by side.
+    """Turn what a model outputs at each step into levels, and these into what is fed back, for m runs side by side.
 
     With the model's output z(t), an error e(t) drawn for a sample path, and the scaler's w = center + scale z:
 
@@ -130,20 +130,20 @@ def follow(dynamics, units, inputs, U, past):
     measured = np.isfinite(U).all(axis=1)
     for a, b in pairwise([0, *np.flatnonzero(np.diff(measured)) + 1, len(U)]):
         rows = slice(a, b)
-        by = _follow_measured if measured[a] else _follow_unknown
-        out[rows], U[rows], z[rows], Z[rows], memory = by(dynamics, units, inputs, U, past, rows)
+        follow_rows = _follow_measured if measured[a] else _follow_unknown
+        out[rows], U[rows], z[rows], Z[rows], memory = follow_rows(dynamics, units, inputs, U, past, rows)
         levels = np.concatenate([past.levels, U[rows]])[b - a :]
         past = past._replace(memory=memory, levels=levels)
     return Followed(out, U, z, Z, past)
 
 
 def follow_all(dynamics, units, inputs, U, pasts):
-    """Follow as many rows of each of some series; returns what ``follow`` gives of one after the other, to the bit.
+    """Follow several series, T rows each; returns, to the bit, what ``follow`` gives for each.
 
     inputs : a list of ``Inputs``.   U : (B, T, O), levels.   pasts : a list of ``Past``.
     """
     if len(U) == 1 or not (units.plain or (units.alone and not dynamics.sees_y)):
-        return [follow(dynamics, units, *one) for one in zip(inputs, U, pasts)]
+        return [follow(dynamics, units, *series) for series in zip(inputs, U, pasts)]
     X, Z = np.stack([of_series.z for of_series in inputs]), units.y(U)
     z, memories = dynamics.run_all(X, Z, [past.memory for past in pasts])
     out, unknown = units.y.inverse(z), np.isnan(U)
@@ -250,7 +250,7 @@ def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None)
 
 
 def _walk_legs(dynamics, units, inputs, U, stretches, past, out):
-    """Walk many stretches at once: missing rows of short gaps are rows of unknown y; forecasts go into ``out``.
+    """Walk many stretches at once, with the missing rows of short gaps as rows of unknown y; forecasts go into ``out``.
 
     A leg begins after a long gap, where the memory is cold.
     """
@@ -369,8 +369,8 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
         last = (
             timelines.show(clock, values[row - 1]) if row else timelines.show(before[1].clock, before[1].last)
         )
-        others = f" (and {len(alike) - 1} more such gaps)" if len(alike) > 1 else ""
-        does = (
+        more = f" (and {len(alike) - 1} more such gaps)" if len(alike) > 1 else ""
+        behaviour = (
             "runs through them by itself, with the last X. Insert them, with NaN in y and the X you know, or pass "
             "start='cold'."
             if short
@@ -378,8 +378,8 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
             "rough. Insert them, with NaN in y and the X you know, where that is to be bridged."
         )
         warn(
-            f"{missing} row(s) are missing between {last} and {timelines.show(clock, values[row])}{others}; the model "
-            f"{does}"
+            f"{missing} row(s) are missing between {last} and {timelines.show(clock, values[row])}{more}; the model "
+            f"{behaviour}"
         )
 
 
@@ -387,13 +387,13 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
 
 
 def unknown_past(units, memory):
-    """Make a past of which only the memory is known."""
+    """Make a ``Past`` of which only the memory is known."""
     levels = np.full((units.looks_back, units.n_outputs), np.nan)
     return Past(memory, levels, units.means)
 
 
 def first_past(dynamics, units):
-    """Before the first row of training."""
+    """Return the past before the first row of training."""
     return unknown_past(units, dynamics.first())
 
 
@@ -442,7 +442,7 @@ def seen_again(timeline, stamps, most):
 
 
 def earlier(dynamics, place, stamps, n):
-    """Return a place as it was before its last n rows, the first of which has the first of some stamps."""
+    """Return a place as it was before its last n rows, which begin at the first of some stamps."""
     past = place.past._replace(memory=dynamics.taken_back(place.past.memory, n))
     timeline, first = place.timeline, int(timelines.aligned(place.timeline, stamps).values[0])
     last = timelines.row_before(timeline, first)
@@ -451,13 +451,13 @@ def earlier(dynamics, place, stamps, n):
     )
 
 
-def warn_if_short(dynamics, units, n, what):
-    """Warn if a history of n rows is shorter than the lags."""
+def warn_if_short(dynamics, units, n, subject):
+    """Warn if a history of n rows is shorter than the lags.   subject : of the message."""
     needed = dynamics.lead + units.looks_back
     if n is not None and n < needed:
         warn(
-            f"{what} has {n} row(s), but the model looks {needed} back: for those before stand means of training, and "
-            "the first forecasts are little worth. Give a longer history, or fit a model with shorter lags."
+            f"{subject} has {n} row(s), but the model looks {needed} back: the mean of training replaces the rows "
+            "before, and the first forecasts are worth little. Give a longer history, or fit a model with shorter lags."
         )
 
 

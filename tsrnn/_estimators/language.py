@@ -1,8 +1,8 @@
-"""Going on with labels: the most probable way, and ways that are drawn.
+"""Continuation of a sequence of labels: the most probable labels, or drawn ones.
 
     y(t) ~ softmax(log p(. | y(t - 1), y(t - 2) ...) / temperature)        and y(t) is fed back
 
-of the ``top_k`` most probable labels and, of these, the fewest that are as probable as ``top_p`` together.
+over the ``top_k`` most probable labels and, of these, over the fewest whose probabilities sum to ``top_p``.
 """
 
 from typing import NamedTuple

@@ -32,7 +32,7 @@ from .._series.scaling import LogLink
 from .._series.seasons import index_of as stamps_index
 from .._series.targets import least_amounts, resolve_bounds, resolve_target
 from .._series.timeline import last_known
-from .._series.units import in_own, meet
+from .._series.units import scaled_by_series, with_new_scales
 from .._training.losses import has_log_link, resolve_loss
 from .._training.monitor import progress
 from .compared import warn_if_worse
@@ -74,7 +74,7 @@ from .intervals import (
 )
 from .parameters import RegressorParameters
 from .places import check_grids, check_pace, place_of
-from .sequence import Sequence, as_wide_as, long_ones
+from .sequence import Sequence, as_wide_as, long_pieces
 from .snapshots import all_or_nothing
 
 
@@ -121,6 +121,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         return Y, fitted.form
 
     def _goal(self, table, pieces, form):
+        """Return the ``Goal``: levels and changes of y, by the parameters or by what y shows."""
         target = self._target(table, pieces, form)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
         bounds = self._bounds(table, names)
@@ -128,17 +129,17 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return self._goal_of_means(
                 table, target, bounds or resolve_bounds((0, None), names, table.y.shape[1])
             )
-        U, own = target.levels(table.y), None
+        U, scales = target.levels(table.y), None
         if self.scale == "series" and not form.whole:
-            own = self._own_scales(target, bounds, table, U)
-        U = W = in_own(U, own, table.parts)
+            scales = self._series_scales(target, bounds, table, U)
+        U = W = scaled_by_series(U, scales, table.parts)
         if len(target.coef):
             unknown = np.full((len(target.coef), U.shape[1]), np.nan)
             W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
-        return Goal(U, W, target, bounds, self.scale, own=own)
+        return Goal(U, W, target, bounds, self.scale, own=scales)
 
     def _goal_of_means(self, table, target, bounds):
-        """The ``Goal`` of a loss with a log link: y as it is, over its mean."""
+        """Return the ``Goal`` of a loss with a log link: y as it is, over its mean."""
         if target.pointwise or len(target.coef) or self.scale == "series":
             raise ValueError(
                 f"loss={self.loss!r} is of y itself, whose mean is the exponential of what the net gives: give "
@@ -166,15 +167,15 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return None
         return resolve_bounds((least_amounts(table.y[table.weight > 0]), None), names, table.y.shape[1])
 
-    def _own_scales(self, target, bounds, table, U):
-        """Center and scale of the levels of each series."""
+    def _series_scales(self, target, bounds, table, U):
+        """Return the scales {key: (center, scale)} of the levels of each series."""
         if bounds is not None:
             raise ValueError(
                 f"scale='series' does not go with target_bounds={self.target_bounds!r}, which are the same for all "
                 "series: give scale='standard', or no bounds."
             )
         before = self._warm()
-        return meet((before and before.units.own) or {}, U, target, table.parts)
+        return with_new_scales((before and before.units.own) or {}, U, target, table.parts)
 
     def _warm(self):
         """Return the ``Fitted`` that a warm start goes on with, or None."""
@@ -188,29 +189,31 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return before.units.target
         if form.whole or has_log_link(getattr(self, "loss", None)):
             return resolve_target(None)
-        pieces = long_ones(pieces)
+        pieces = long_pieces(pieces)
         Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
         learner = self._learner()
-        asked = {"horizon": getattr(self, "horizon", None), "sees_y": learner.sees_y}
-        asked["extrapolates"] = learner.extrapolates
-        asked |= {
+        options = {
+            "horizon": getattr(self, "horizon", None),
+            "sees_y": learner.sees_y,
+            "extrapolates": learner.extrapolates,
             "pointwise": self.target_bounds is None or is_auto(self.target_bounds),
             "differences": getattr(self, "quantiles", None) is None and not getattr(self, "gap", 0),
         }
-        return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **asked))
+        return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **options))
 
     @property
     def target_bounds_(self):
-        """The bounds (low, high) of y, each a number or column of X an output; or None."""
+        """Bounds (low, high) of y, each a number or a column of X for each output; or None."""
         bounds = self._units().bounds
         return None if bounds is None else tuple(bounds)
 
     @property
     def target_transform_(self):
-        """The transforms of y, a list, or None."""
+        """Transforms of y, a list, or None."""
         return self._units().target.steps or None
 
     def _first_errors(self, units, trained, pieces, filled, U, held, counts):
+        """Return the ``Errors`` on the rows held back, or on the last rows of training."""
         maker = Maker(trained.dynamics if trained.judged is None else trained.judged, units)
         keeps = trained.dynamics.goes_on and trained.dynamics.quantiles is None
         segments = held_segments(maker, pieces, filled, U, held, trained.judged is not None) if keeps else []
@@ -262,7 +265,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_measured(table.y)
         check_grids(fitted, table)
         if cv is None:
-            fitted = self._meet(fitted, table)
+            fitted = self._with_new_scales(fitted, table)
             U = fitted.units.levels(table)
             maker = Maker(fitted.trained.dynamics, fitted.units)
             segments = segments_of(maker, table, U, np.arange(len(U)))
@@ -297,7 +300,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     # ---------------------------------------------------------------------------------- forecasts of given rows
 
     def predict(self, X, y=None, *, steps=1, start=None, groups=None):
-        """Free run: the model's own outputs are fed back.
+        """Run freely: feed the model's own outputs back.
 
         Parameters
         ----------
@@ -421,7 +424,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         table = self._check_rows(fitted, X, y, groups)
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
-        fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
+        fitted = self._with_new_scales(fitted, table, check_start(self.start if start is None else start))
         dynamics, units, key = fitted.trained.dynamics, fitted.units, table.parts[0].key
         U = units.levels(table)
         first = _check_origins(origins, len(U), steps)
@@ -638,7 +641,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             table = table.first(needed)  # what no lag looks at may hold anything
         with about("X_future"):
             X = self._check_X(table.X, None, reset=False, looked_at=needed > 0)
-        X = as_wide_as(fitted, self._beside(X if needed else np.zeros_like(X), table.parts))
+        X = as_wide_as(fitted, self._with_model_inputs(X if needed else np.zeros_like(X), table.parts))
         for part in table.parts:
             yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
 
@@ -682,22 +685,25 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
         return Future(place, filled[:steps], stamps)
 
-    def _together(self, fitted, made, steps, X_future, groups, wide):
-        """Join the forecasts of all series in the container that the user gave.   wide : as a frame."""
+    def _together(self, fitted, forecasts, steps, X_future, groups, wide):
+        """Join forecasts, as ``_forecasts`` yields them, in the container that the user gave.   wide : as a frame."""
         names, container = fitted.form.key_names, fitted.form.container
-        if made[0][0] is not None and (X_future is not None or groups is not None):
+        if forecasts[0][0] is not None and (X_future is not None or groups is not None):
             table = gather(X_future, None, None, groups, self.series)
             names, container = table.names, table.form
-        if made[0][0] is None or container != "table":
+        if forecasts[0][0] is None or container != "table":
             frames = [
                 _framed(fitted, out, intervals, _future_index(future, steps), wide)
-                for _, out, intervals, _, future in made
+                for _, out, intervals, _, future in forecasts
             ]
-            return frames[0] if made[0][0] is None else frames
-        given = [future.stamps for *_, future in made]
-        index = future_index({key: future.place for key, *_, future in made}, steps, names, given)
-        _, outs, founds, *_ = zip(*made)
-        intervals = {p: [np.concatenate([f[p][k] for f in founds]) for k in range(2)] for p in founds[0]}
+            return frames[0] if forecasts[0][0] is None else frames
+        stamps = [future.stamps for *_, future in forecasts]
+        index = future_index({key: future.place for key, *_, future in forecasts}, steps, names, stamps)
+        _, outs, bands_of_series, *_ = zip(*forecasts)
+        intervals = {
+            p: [np.concatenate([of_series[p][k] for of_series in bands_of_series]) for k in range(2)]
+            for p in bands_of_series[0]
+        }
         frame = _framed(fitted, np.concatenate(outs), intervals, index, wide)
         if isinstance(frame, np.ndarray):
             frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
@@ -757,7 +763,7 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     if y is None:
         raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
     table = model._check_rows(fitted, X, y, groups)
-    fitted = model._meet(fitted, table, check_start(model.start if start is None else start))
+    fitted = model._with_new_scales(fitted, table, check_start(model.start if start is None else start))
     U = fitted.units.levels(table)
     ahead = model._walk_all(fitted, table, U, start, horizons)
     return {h: table.give_back(_shaped(fitted, out)) for h, out in ahead.items()}
@@ -810,17 +816,17 @@ def _check_origins(origins, N, steps):
     return first
 
 
-def _check_follows(seen, stamps):
+def _check_follows(timeline, stamps):
     """Raise unless stamps go on right after a timeline, without a gap."""
-    timelines.check_grid(seen, stamps, "X_future")
-    first = int(timelines.aligned(seen, stamps).values[0])
-    if first <= seen.last or timelines.missing_between(seen, first):
-        begins, ends = timelines.show(seen.clock, first), timelines.show(seen.clock, seen.last)
+    timelines.check_grid(timeline, stamps, "X_future")
+    first = int(timelines.aligned(timeline, stamps).values[0])
+    if first <= timeline.last or timelines.missing_between(timeline, first):
+        begins, ends = timelines.show(timeline.clock, first), timelines.show(timeline.clock, timeline.last)
         raise ValueError(
             f"X_future begins at {begins}, but the last row seen is {ends}: give the rows right after "
             "it. To skip rows, bring the model up to date with update(X, y) first."
         )
-    holes = timelines.gap_starts(stamps, seen)
+    holes = timelines.gap_starts(stamps, timeline)
     if len(holes):
         before = timelines.show(stamps.clock, stamps.values[holes[0]])
         raise ValueError(f"X_future has a gap: rows are missing before {before}; give every row.")
@@ -837,8 +843,8 @@ def _future_index(future, steps):
     return None if stamps is None else timelines.to_index(stamps.clock, stamps.values[:steps])
 
 
-def _framed(fitted, out, found, index, wide):
-    """Give a forecast (steps, O) the user's form: with intervals {level: pair}, if ``wide``, a frame."""
+def _framed(fitted, out, intervals, index, wide):
+    """Return a forecast (steps, O) in the user's form; if ``wide`` as a frame, with intervals {level: pair}."""
     names, O = fitted.form.y_names, out.shape[1]
     if wide:
         names = names if names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
@@ -846,7 +852,7 @@ def _framed(fitted, out, found, index, wide):
         for o, name in enumerate("y" if name is None else name for name in names):
             columns[name] = out[:, o]
             dash = "" if O == 1 else f"{name}-"
-            for p, (low, high) in found.items():
+            for p, (low, high) in intervals.items():
                 columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
         return pd.DataFrame(np.stack(list(columns.values()), axis=1), index, list(columns))  # a dict takes ms
     out = _shaped(fitted, out)
@@ -858,12 +864,12 @@ def _framed(fitted, out, found, index, wide):
 
 
 def _shaped(fitted, out):
-    """Return (N,) if y was, else (N, O)."""
+    """Return out (N, O) as (N,) where y had one dimension."""
     return out[:, 0] if fitted.form.y_ndim == 1 else out
 
 
 def _r2(y, out, weight):
-    """Compute R2 of forecasts (N,); in a unit, a power of two, in which squares neither overflow nor vanish."""
+    """Compute R2 of forecasts (N,), in a unit (a power of two) in which squares neither overflow nor vanish."""
     unit = 2.0 ** np.floor(np.log2(np.max(np.abs(y)) or 1.0))
     with np.errstate(over="ignore"):
         return r2_score(y / unit, out / unit, sample_weight=weight)

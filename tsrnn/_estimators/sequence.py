@@ -48,8 +48,8 @@ from .._series.units import (
     filled_width,
     input_means,
     level_and_reach,
-    meet,
-    own_of,
+    scale_of,
+    with_new_scales,
 )
 from .._training.least_squares import one_thread
 from .._training.monitor import summary
@@ -281,7 +281,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         learner, began = self._learner(), perf_counter()
         if one_a_series(X, y, groups, self.series):
             self._fit_whole(learner, X, y, sample_weight, groups)
-            self._say(began)
+            self._print_summary(began)
             return
         form, table = self._check_fit(X, y, sample_weight, groups)
         pieces = [_moved(s.rows, part.rows.start) for part in table.parts for s in _cut(part)]
@@ -309,18 +309,16 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, learnt)
         form = self._judged(form, trained, series)
-        if errors is not None:
-            last = {part.key: goal.U[part.rows][-1] for part in table.parts}
-            errors = errors._replace(last={k: np.where(np.isnan(u), units.level, u) for k, u in last.items()})
+        errors = errors and errors._replace(last=_last_levels(table.parts, goal.U, units.level))
         made_for, judged = self._made_for(), trained.dynamics if trained.judged is None else trained.judged
         trained = trained._replace(ends=None, judged=None)
         self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
         warn_of_spacing(table.parts, places)
         self._compare(learner, Maker(judged, units), Rows(table.parts, pieces, filled, goal.U, held))
-        self._say(began)
+        self._print_summary(began)
 
-    def _say(self, began):
-        """Leave a line behind, with ``verbose``: what the fit did, why it stopped, and how long it took."""
+    def _print_summary(self, began):
+        """Print, with ``verbose``, what the fit did, why it stopped, and how long it took."""
         if getattr(self, "verbose", 0):
             print(summary(type(self).__name__, self._trained().stages, perf_counter() - began))
 
@@ -444,7 +442,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
                 name: "auto" if is_auto(v) else getattr(lags_of(learner), name)
                 for name, v in settings.items()
             }
-            pieces = long_ones(pieces)
+            pieces = long_pieces(pieces)
             U, X = ([V[p] for p in pieces] for V in (goal.U, table.X))
             differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
             options = {"horizon": getattr(self, "horizon", None), "differences": differences}
@@ -463,7 +461,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         return with_parameters(self, **open_lags(self, lags))._learner()
 
     def _for_y(self, learner, form, table):
-        """Return the learner, given the checked rows and what X and y hold."""
+        """Adapt the learner to the categories of X and the labels of y that the checked rows hold."""
         vocabulary, classes = form.vocabulary, form.classes
         exclusive = classes is not None and classes.link == "softmax" and not form.whole
         counts = {} if vocabulary is None else vocabulary.counts
@@ -611,7 +609,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted.trained.dynamics.check_verb("partial_fit")
         learner = self._learner_of(fitted.lags)
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
-        fitted = self._meet(fitted, table)
+        fitted = self._with_new_scales(fitted, table)
         fitted = take_back(fitted, table)
         learner = _in_scale(self._for_y(learner, fitted.form, table), fitted.units)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
@@ -667,11 +665,11 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         fitted = self._fitted()
         fitted.trained.dynamics.check_verb("update")
         table = self._check_rows(fitted, X, y, groups)
-        fitted = take_back(self._meet(fitted, table), table)
+        fitted = take_back(self._with_new_scales(fitted, table), table)
         dynamics, units, places = fitted.trained.dynamics, fitted.units, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)
         starts = [start_of_next(fitted, part) for part in table.parts]
-        stretches = [self._cut_and_warn(dynamics, *one) for one in zip(table.parts, starts)]
+        stretches = [self._cut_and_warn(dynamics, part, start) for part, start in zip(table.parts, starts)]
         legs = [
             Leg(part, start.past, *later.split(part.key, of_part))
             for part, start, of_part in zip(table.parts, starts, stretches)
@@ -731,17 +729,21 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
     def _estimated(self, fitted, table, start, fed):
         """Resume as ``_resume``, each part from the past that best explains its own first rows."""
-        dynamics, units, measured = fitted.trained.dynamics, fitted.units, self._told(fitted, table, start)
+        dynamics, units, measured = (
+            fitted.trained.dynamics,
+            fitted.units,
+            self._with_first_y(fitted, table, start),
+        )
         Y, most = units.levels(measured), start[1] if isinstance(start, tuple) else None
         for part in table.parts:
             begins = start_of(fitted, part, table.X[part.rows], "cold", table.form)
             stretches = self._cut_and_warn(dynamics, part, begins)
-            past = self._explaining(
+            past = self._estimated_past(
                 fitted, table.X[part.rows], fed[part.rows], Y[part.rows], begins.past, stretches, most
             )
             yield part, stretches, past, begins.head
 
-    def _told(self, fitted, table, start):
+    def _with_first_y(self, fitted, table, start):
         """Fill in the y of a table's first rows from ``start``, where it has one; a table with y stays."""
         if not isinstance(start, tuple) or isinstance(start[1], Integral):
             return table
@@ -756,7 +758,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         y[: len(Y)] = Y
         return table._replace(y=y)
 
-    def _explaining(self, fitted, X, U, Y, past, stretches, most):
+    def _estimated_past(self, fitted, X, U, Y, past, stretches, most):
         """Estimate the past that best explains first rows: levels Y (N, O), of which the model is given U."""
         dynamics, units, name = fitted.trained.dynamics, fitted.units, type(self).__name__
         if fitted.form.classes is not None:
@@ -788,7 +790,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             warn_if_short(dynamics, units, part.rows.stop - part.rows.start, "start: the history")
             begins, X, Y = cold, table.X[part.rows], U[part.rows]
             if len(start) == 3:
-                begins = self._explaining(fitted, X, Y, Y, cold, stretches, None)
+                begins = self._estimated_past(fitted, X, Y, Y, cold, stretches, None)
             inputs = units.inputs(X, cold.inputs)
             _, past = walk(dynamics, units, inputs, Y, stretches, begins)
             timeline = timelines.read(part.stamps) if timelines.tells(part.stamps) else None
@@ -806,7 +808,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Check rows; returns a table, and of each series what ``_enter`` returns of one."""
         fitted = self._fitted()
         table, entered = self._check_rows(fitted, X, y, None), []
-        fitted = self._meet(fitted, table, check_start(self.start if start is None else start))
+        fitted = self._with_new_scales(fitted, table, check_start(self.start if start is None else start))
         units = fitted.units
         levels = units.levels(table)
         for part, stretches, past, head in self._resume(fitted, table, start, levels):
@@ -823,8 +825,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """Run freely; returns forecasts (N, O) in the user's units."""
         start = check_start(self.start if start is None else start)
         if is_estimate(start):
-            table = self._told(fitted, table, start)
-        fitted = self._meet(fitted, table, start)
+            table = self._with_first_y(fitted, table, start)
+        fitted = self._with_new_scales(fitted, table, start)
         unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
         return self._walk_all(fitted, table, unknown, start)[1]
 
@@ -836,8 +838,8 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         """
         start = check_start(self.start if start is None else start)
         if is_estimate(start):
-            table = self._told(fitted, table, start)
-        fitted = self._meet(fitted, table, start)
+            table = self._with_first_y(fitted, table, start)
+        fitted = self._with_new_scales(fitted, table, start)
         U, judged = np.full((len(table.X), fitted.units.n_outputs), np.nan), np.ones(len(table.X), bool)
         n, levels = fitted.trained.dynamics.lead + fitted.units.looks_back, None
         for part in table.parts:
@@ -865,24 +867,24 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             warn_if_astray(dynamics, units, ahead[max(horizons)])
         return out
 
-    def _meet(self, fitted, table, start=None):
-        """Add a scale for each new series: of its history, or its first rows.
+    def _with_new_scales(self, fitted, table, start=None):
+        """Learn the scale of each new series, with ``scale="series"``, from its history or its first rows.
 
         start : where rows start that need not go on from the last ones seen, or None.
         """
-        old, target = fitted.units.own, fitted.units.target
-        if old is None:
+        known, target = fitted.units.own, fitted.units.target
+        if known is None:
             return fitted
         nameless = [
             p.key for p in table.parts if start is not None and is_unidentified(start, table.form, p.stamps)
         ]
-        scales = {key: scale for key, scale in old.items() if key not in nameless}
+        scales = {key: scale for key, scale in known.items() if key not in nameless}
         if isinstance(start, tuple) and not is_estimate(start):
             with about("start"):
                 history = self._check_rows(fitted, *start[:2], None)
-            scales = meet(scales, target.levels(history.y), target, history.parts)
-        scales = meet(scales, target.levels(table.y), target, table.parts, FIRST)
-        scales |= {key: own_of(old, None) for key in nameless if key not in scales}
+            scales = with_new_scales(scales, target.levels(history.y), target, history.parts)
+        scales = with_new_scales(scales, target.levels(table.y), target, table.parts, FIRST)
+        scales |= {key: scale_of(known, None) for key in nameless if key not in scales}
         return fitted._replace(units=fitted.units._replace(own=scales))
 
     def _note_one_row_call(self, fitted, part):
@@ -932,7 +934,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             )
         form = form._replace(container=table.form, key_names=table.names, vocabulary=vocabulary)
         form, weight = self._weigh(form, Y, weight, fitted)
-        return form, table.of(self._beside(X, table.parts), Y, weight)
+        return form, table.of(self._with_model_inputs(X, table.parts), Y, weight)
 
     def _weigh(self, form, Y, weight, fitted):
         """Weigh each row of Y (N, O), (N,), by the meaning of y; returns the form and the weights."""
@@ -944,7 +946,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
         check_pace(fitted, table.parts, "y" if X is None else "X")
-        X = self._beside(self._check_X(table.X, table.y, reset=False), table.parts)
+        X = self._with_model_inputs(self._check_X(table.X, table.y, reset=False), table.parts)
         X = as_wide_as(fitted, X)
         weight = None if table.weight is None else check_weight(table.weight, X)
         if y is None:
@@ -953,7 +955,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         check_lengths(X, Y)
         return table.of(X, Y, weight)
 
-    def _beside(self, X, parts):
+    def _with_model_inputs(self, X, parts):
         """Append to inputs X (N, F) what else a model knows of the rows of some parts."""
         return X
 
@@ -1049,14 +1051,14 @@ def lags_of(learner):
     return Lags(learner.input_lags, learner.output_lags) if hasattr(learner, "output_lags") else None
 
 
-def long_ones(pieces):
+def long_pieces(pieces):
     """Select the slices that are more than half as long as the longest."""
     longest = max(p.stop - p.start for p in pieces)
     return [p for p in pieces if p.stop - p.start > longest / 2]
 
 
 def most_lags(learner, n_rows):
-    """Output lags for which n_rows are enough to learn the weights of a net; None for a linear model."""
+    """Return the most output lags whose weights a net can learn from n_rows; None for a linear model."""
     hidden = getattr(getattr(learner, "inner", learner), "hidden", ())
     return n_rows // hidden[0] if hidden else None
 
@@ -1069,6 +1071,12 @@ def open_lags(estimator, lags):
 def _n_outputs(form, goal):
     """Return O, the width of a net's output."""
     return goal.W.shape[1] if form.classes is None else form.classes.n_outputs
+
+
+def _last_levels(parts, U, level):
+    """Return the last level (O,) of each series, {key: level}; the mean level where it was not measured."""
+    last = {part.key: U[part.rows][-1] for part in parts}
+    return {key: np.where(np.isnan(u), level, u) for key, u in last.items()}
 
 
 def _is_coded(form, Y):
@@ -1088,7 +1096,7 @@ def _means(form, X, counts):
 
 
 def _mean_inputs(form, mean):
-    """Mean inputs (D,) in the model's units, where a category is an unknown one."""
+    """Return the mean inputs (D,) in the model's units, where a category is the unknown one."""
     return mean if form.vocabulary is None else form.vocabulary.unknown(mean)
 
 
@@ -1148,17 +1156,17 @@ def _follow_short(dynamics, units, inputs, U, legs):
         n = rows.stop - rows.start
         if n <= SHORT and len(leg.kept) == 1 and not leg.dropped and not units.delay:
             alike.setdefault(n, []).append(leg)
-    for some in alike.values():
-        if len(some) == 1:
+    for group in alike.values():
+        if len(group) == 1:
             continue
-        pasts = [across(dynamics, units, leg.past, leg.kept[0].missing) for leg in some]
-        of_parts = [inputs.of(leg.part.rows) for leg in some]
-        levels = np.stack([U[leg.part.rows] for leg in some])
+        pasts = [across(dynamics, units, leg.past, leg.kept[0].missing) for leg in group]
+        of_parts = [inputs.of(leg.part.rows) for leg in group]
+        levels = np.stack([U[leg.part.rows] for leg in group])
         followed = follow_all(dynamics, units, of_parts, levels, pasts)
-        warn_if_some_astray(dynamics, units, [one.out for one in followed])
-        for leg, before, of_part, one in zip(some, pasts, of_parts, followed):
-            after = one.after._replace(inputs=of_part.filled[-1, : units.n_inputs])
-            answers[leg.part.key] = one.out[-1], after, [before]
+        warn_if_some_astray(dynamics, units, [rows.out for rows in followed])
+        for leg, before, of_part, rows in zip(group, pasts, of_parts, followed):
+            after = rows.after._replace(inputs=of_part.filled[-1, : units.n_inputs])
+            answers[leg.part.key] = rows.out[-1], after, [before]
     return answers
 
 

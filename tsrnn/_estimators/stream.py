@@ -12,7 +12,7 @@ from .._nets.compiled import compiled, walk
 from .._nets.memory import FromRest
 from .._series.rows import Part
 from .._series.targets import MAX_FLOAT
-from .._series.units import in_own
+from .._series.units import scaled_by_series
 from .following import cold_past, follow, zero_past
 from .places import place_of
 from .program import row_program
@@ -92,7 +92,7 @@ class Stream:
         self._view()
 
     def _is_early(self):
-        """Whether differences wait for a first y, or early outputs are held."""
+        """Return whether differences wait for a first y, or early outputs are held."""
         return bool(np.isnan(self._past.levels).any()) or isinstance(self._past.memory, FromRest)
 
     def _compiled(self):
@@ -171,7 +171,7 @@ class Stream:
         return self._out.item() if self._is_number else self._answer()
 
     def observe(self, y):
-        """Tell what y was in the row of the last ``step``: a model that sees past y goes on from that.
+        """Give the y measured in the row of the last ``step``: a model that sees past y goes on from it.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class Stream:
         y = pd.Series([y]) if np.ndim(y) == 0 else np.asarray(y)[None]
         Y, _ = self.model._check_y(y, self._fitted)
         units = self._fitted.units
-        return Y, in_own(units.target.levels(Y), units.own, [self._part])
+        return Y, scaled_by_series(units.target.levels(Y), units.own, [self._part])
 
     def _answer(self):
         """Convert the last forecast to the user's form: y or probabilities (O,)."""
@@ -251,7 +251,10 @@ class Stream:
         x = self._flat(np.asarray(x, np.float64))
         self._check_finite(x)
         levels = None if y is None else self._measured(y)[1]
-        self._last = self._past, units.inputs(self.model._beside(x[None].copy(), ()), self._past.inputs)
+        self._last = (
+            self._past,
+            units.inputs(self.model._with_model_inputs(x[None].copy(), ()), self._past.inputs),
+        )
         U = self._advance(np.full((1, units.n_outputs), np.nan))
         self._out = U[0] if self._fitted.form.classes is not None else units.inverse(U, self._part.key)[0]
         answer = self._answer()

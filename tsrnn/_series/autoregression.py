@@ -1,4 +1,4 @@
-"""A linear autoregression of many steps at once: what lags, transforms and races are judged by.
+"""A linear autoregression that forecasts many steps at once, by which lags, transforms and races are judged.
 
 With the backshift B, differences D(B) = (1 - B^p)(1 - B^q) ..., w = D(B) u and regressors e(t) that are known ahead,
 
@@ -102,32 +102,32 @@ def _centred(n, total, products, shift):
     return Sums(n, mean + shift, products / max(n, 1e-300) - np.outer(mean, mean))
 
 
-def pooled(parts):
-    """Pool the ``Sums`` of series, each about its own mean of z, w: as if each had its own intercept."""
-    n = sum(part.n for part in parts)
-    share = [part.n / max(n, 1e-300) for part in parts]
+def pooled(several):
+    """Pool the ``Sums`` of several series, each about its own mean of z, w: as if each had its own intercept."""
+    n = sum(sums.n for sums in several)
+    share = [sums.n / max(n, 1e-300) for sums in several]
     return Sums(
         n,
-        sum(s * part.mean for s, part in zip(share, parts)),
-        sum(s * part.products for s, part in zip(share, parts)),
+        sum(s * sums.mean for s, sums in zip(share, several)),
+        sum(s * sums.products for s, sums in zip(share, several)),
     )
 
 
-def merged(one, other):
-    """Add the ``Sums`` of two sets of rows."""
-    n = one.n + other.n
+def merged(first, second):
+    """Merge the ``Sums`` of two sets of rows."""
+    n = first.n + second.n
     if n <= 0:
-        return one
-    a, b = one.n / n, other.n / n
-    apart = one.mean - other.mean
-    products = a * one.products + b * other.products + a * b * np.outer(apart, apart)
-    return Sums(n, a * one.mean + b * other.mean, products)
+        return first
+    a, b = first.n / n, second.n / n
+    apart = first.mean - second.mean
+    products = a * first.products + b * second.products + a * b * np.outer(apart, apart)
+    return Sums(n, a * first.mean + b * second.mean, products)
 
 
 def ridge(sums, penalties):
     """Solve for coefficients (p,), intercept and residual variance, for each penalty.
 
-    penalty * beta^2 stands beside the mean squared error, of z and w with variance 1.
+    What is minimised is the mean squared error plus penalty * beta^2, of z and w scaled to variance 1.
     """
     p = len(sums.mean) - 1
     spread = np.sqrt(np.maximum(np.diag(sums.products), 0))
@@ -166,7 +166,7 @@ def lead_coefficients(a, steps):
 
 @lru_cache(maxsize=64)
 def _lead_coefficients(a, steps):
-    """Compute those from the bytes of a: cached, for one fit forecasts many series."""
+    """Compute ``lead_coefficients`` from the bytes of a, cached because one fit forecasts many series."""
     a = np.frombuffer(a)
     P = len(a)
     C, psi = np.zeros((steps, P)), np.zeros(steps)
@@ -184,7 +184,7 @@ def _lead_coefficients(a, steps):
 def ahead(model, u, E, origins, steps):
     """Forecast levels (M, steps) from origins (M,): rows k ... k + steps - 1, with u known before k.
 
-    u : (>= max origin,), without NaN.   E : (>= max origin + steps, F).   Before the first row stands the first value.
+    u : (>= max origin,), without NaN.   E : (>= max origin + steps, F).   The first value precedes the first row.
     """
     origins = np.asarray(origins)
     if len(origins) == 0:

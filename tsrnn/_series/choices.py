@@ -1,14 +1,14 @@
-"""Which lags and which transform of y suit a series: the last word on what ``seasons.py`` proposes.
+"""Choice of the lags and of the transform of y, among what ``seasons.py`` proposes.
 
 Each candidate is a linear model (``autoregression.py``), learnt from rows before a cut, which forecasts h steps from
 all origins k after it, up to the next cut; it is worth
 
     sum_ks |u^(k + s) - u(k + s)| / sum_ks |u(k - 1) - u(k + s)|         with the better of two penalties
 
-A model whose answers stay within those of training takes differences of a series that has left its range before.
-Several series share the coefficients, in units of their own.  Of candidates from few lags to many, and from no
-transform to several, the first counts that is nearly as good as the best.  Of very long series the last rows are looked
-at, of very many series some.
+A model that cannot extrapolate takes differences of a series that has left its range before.  Several series share
+the coefficients, each in its own units.  The candidates are ordered from few lags to many, and from no transform to
+several; the first that is nearly as good as the best is chosen.  Of a very long series only the last rows are used, of
+very many series only some.
 
 Arrays: levels U (N, O), NaN where nothing was measured, inputs X (N, F); a list stands for several series.
 """
@@ -150,7 +150,7 @@ def choose_transform(
     extrapolates : bool, default=True
         Whether its answers can leave the range of training. If they cannot, and y drifts, differences are taken.
     pointwise, differences : bool, default=True
-        Whether such transforms are thought of.
+        Whether such transforms are considered.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def _drifts(sample):
     for u in sample.columns:
         cuts = cuts_of(len(u), sample.horizon)
         first = cuts[0][0] if cuts else len(u)
-        before, after = (part[np.isfinite(part)] for part in (u[:first], u[first:]))
+        before, after = (v[np.isfinite(v)] for v in (u[:first], u[first:]))
         if len(before) and len(after):
             beyond.append(np.mean((after < before.min()) | (after > before.max())))
     return bool(beyond) and np.mean(beyond) > ADRIFT
@@ -230,7 +230,7 @@ def _lagged(E, lags):
 
 
 def _thriftiest(errors, nearly):
-    """Return the first of {candidate: error}, few to many, that is nearly as good as the best."""
+    """Return the first of {candidate: error}, ordered from few to many, that is nearly as good as the best."""
     best = min(errors.values())
     return next(name for name, error in errors.items() if error <= nearly * best)
 
@@ -284,8 +284,8 @@ def _error(sample, lags, shifts, differences, inverse=None):
         for trial in active:
             fits = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
             models = [in_levels(*fit, lags, differences) for fit in fits]
-            wrong, usual = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
-            total, naive = total + wrong, naive + usual
+            errors, of_persistence = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
+            total, naive = total + errors, naive + of_persistence
     return float(np.min(total) / naive) if naive > 0 else 1.0
 
 
@@ -297,5 +297,5 @@ def _errors_ahead(trial, cut, models, horizon):
     unit = max(np.nanstd(np.diff(y)), 1e-300)
     truth = np.where(trial.known[at], y[at], np.nan)
     forecasts = [trial.back(ahead(model, trial.v, trial.E, origins, horizon)) for model in models]
-    wrong = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in forecasts]
-    return np.array(wrong), np.nansum(np.abs(y[origins - 1][:, None] - truth)) / unit
+    errors = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in forecasts]
+    return np.array(errors), np.nansum(np.abs(y[origins - 1][:, None] - truth)) / unit

@@ -85,18 +85,18 @@ class Table(NamedTuple):
 
 
 def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
-    """One table; see the module's head.   name : of the first argument, in errors about its index.
+    """Gather rows in one ``Table``; see the module's head.   name : of the first argument, in errors about its index.
 
     Raises
     ------
     ValueError
-        Series are told apart in two ways, or lists differ in length; X and y differ in their stamps.
+        Series are identified in two ways, or lists differ in length; X and y differ in their stamps.
     """
     if _is_list(X) or (X is None and _is_list(y, 1)):
-        _told_once(groups, column, "a list")
+        _check_one_identity(groups, column, "a list")
         return _from_list(X, y, weight)
     if getattr(X, "ndim", 0) == 3 or (X is None and getattr(y, "ndim", 0) == 3):
-        _told_once(groups, column, "a 3-D array")
+        _check_one_identity(groups, column, "a 3-D array")
         return _from_cube(X, y, weight)
     for argument, v in (("X", X), ("y", y)):
         _check_has_rows(argument, v)
@@ -199,19 +199,20 @@ def _codes(keys):
 # ---------------------------------------------------------------------------------------- stamps
 
 
-def read_both(X, y, told, several=False, name="X"):
-    """Return the stamps of the rows, by the index of X, else of y, in their order, and whose they are; else None, "X".
+def read_both(X, y, warned, several=False, name="X"):
+    """Return the stamps of the rows and the argument they come from: the index of X, else that of y; or None, "X".
 
-    several : whether rows are of several series, whose time is not pandas' own 0, 1, 2 ...
+    warned : kinds of warnings given before.   several : whether rows are of several series, whose time is not the
+    default index 0, 1, 2 ...
     """
-    stamps = _read(X, name, told, several)
+    stamps = _read(X, name, warned, several)
     if stamps is not None and not stamps.clock.default and _is_same_index(X, y):
         return stamps, name
-    of_y = _read(y, "y", told, several)
+    of_y = _read(y, "y", warned, several)
     if stamps is None or (stamps.clock.default and of_y is not None):
         return of_y, "y"
     if of_y is not None and not of_y.clock.default:
-        _check_same(stamps, of_y, told)
+        _check_same(stamps, of_y, warned)
     return stamps, name
 
 
@@ -221,7 +222,7 @@ def _is_same_index(X, y):
     return of_y is index or min(getattr(levels, "nlevels", 1) for levels in (index, of_y)) > 1
 
 
-def _read(v, name, told, several):
+def _read(v, name, warned, several):
     """Return the stamps that one argument carries, or None."""
     index = getattr(v, "index", None)
     if hasattr(v, "coords") and hasattr(v, "to_pandas") and len(v.coords):  # xarray's
@@ -231,7 +232,7 @@ def _read(v, name, told, several):
         )
     if not isinstance(index, pd.Index) or (several and is_default(index)):
         return None
-    read = numbers(index, name, told)
+    read = numbers(index, name, warned)
     return None if read is None else Stamps(*read)
 
 
@@ -245,12 +246,12 @@ def _same_values(stamps, other):
     return not (values % finer).any() and np.array_equal(values // finer, others)
 
 
-def _check_same(stamps, other, told):
+def _check_same(stamps, other, warned):
     """Raise where X and y have other stamps."""
     clock, their = stamps.clock, other.clock
     if clock.kind != their.kind:
-        if "kinds" not in told:
-            told.add("kinds")
+        if "kinds" not in warned:
+            warned.add("kinds")
             warn(
                 f"X has an index of kind {clock.kind!r} and y one of kind {their.kind!r}: they are taken row by row, "
                 "with the stamps of X. Give both the same index."
@@ -382,12 +383,12 @@ def _keys(X, y, groups, column):
         raise ValueError(
             "X and y have different MultiIndexes: align them, for example with X, y = X.align(y, join='inner', axis=0)."
         )
-    ways = {
+    identities = {
         "groups": groups is not None,
         f"series={column!r}": column is not None,
         f"the MultiIndex {tuple(stacked[0].names) if stacked else ()}": bool(stacked),
     }
-    used = [way for way, is_given in ways.items() if is_given]
+    used = [name for name, is_given in identities.items() if is_given]
     if len(used) > 1:
         raise ValueError(f"The series are told by {' and by '.join(used)}: give one of them.")
     if groups is not None:
@@ -398,18 +399,18 @@ def _keys(X, y, groups, column):
             raise ValueError(f"series={column!r} is no column of X ({has}): give a DataFrame that has it.")
         return X[column].to_numpy(), [column]
     if stacked:
-        *others, last = stacked[0].levels
-        _check_last_is_time(others, last, tuple(stacked[0].names))
+        *levels, last = stacked[0].levels
+        _check_last_is_time(levels, last, tuple(stacked[0].names))
         *names, _ = stacked[0].names
         return pd.MultiIndex(
-            levels=others, codes=stacked[0].codes[:-1], names=names, verify_integrity=False
+            levels=levels, codes=stacked[0].codes[:-1], names=names, verify_integrity=False
         ), names
     return None, []
 
 
-def _check_last_is_time(others, last, names):
-    """Raise where the last level of a MultiIndex is words and another one time; warn where it is numbers."""
-    if _is_time(last) or not any(map(_is_time, others)):
+def _check_last_is_time(levels, last, names):
+    """Raise where the last level of a MultiIndex holds words and another holds time; warn where it holds numbers."""
+    if _is_time(last) or not any(map(_is_time, levels)):
         return
     swap = "for example with X.swaplevel().sort_index()"
     if not pd.api.types.is_numeric_dtype(last):
@@ -481,7 +482,7 @@ def _check_equally_long(name, v):
         return
     lengths = sorted({len(row) for row in v})
     if len(lengths) > 1:
-        deep = all(np.ndim(one) or isinstance(one, (list, tuple)) for row in v for one in row)
+        deep = all(np.ndim(value) or isinstance(value, (list, tuple)) for row in v for value in row)
         series = "np.asarray(s)" if deep or name == "y" else "np.reshape(s, (-1, 1))"
         raise ValueError(
             f"{name} is a list of {type(v[0]).__name__}s of different lengths ({lengths[0]} to {lengths[-1]}), which "
@@ -489,12 +490,12 @@ def _check_equally_long(name, v):
         )
 
 
-def _told_once(groups, column, container):
-    """Raise where a list or an array of series comes with another way to identify them."""
-    for way, value in (("groups", groups), (f"series={column!r}", column)):
+def _check_one_identity(groups, column, container):
+    """Raise where a list or an array of series is given together with ``groups`` or ``series``."""
+    for name, value in (("groups", groups), (f"series={column!r}", column)):
         if value is not None:
             raise ValueError(
-                f"The series are told by {way} and by {container}, in its order: give one of them."
+                f"The series are told by {name} and by {container}, in its order: give one of them."
             )
 
 
@@ -524,17 +525,13 @@ def _from_list(X, y, weight):
     warned, parts = set(), []
     for k, rows in enumerate(_slices(np.cumsum(lengths))):
         try:
-            stamps, name = read_both(_one(X, k), _one(y, k), warned)
+            stamps, name = read_both(X and X[k], y and y[k], warned)
             _check_order(stamps, name)
         except ValueError as error:
             raise ValueError(f"Series {k!r}: {error}") from None
         parts.append(Part(k, rows, stamps))
     together = [None if v is None else _joined(v, name) for name, v in arguments.items()]
     return Table(*together, parts, None, "list", ["series"])
-
-
-def _one(v, k):
-    return None if v is None else v[k]
 
 
 def _joined(series, name):

@@ -85,7 +85,7 @@ def make_scaler(kind, V, counts, name):
 
 
 def _center_and_scale(kind, v):
-    """Center and scale of a column v (N,), ignoring NaN; scaled by a power of two if squares overflow or vanish."""
+    """Return center and scale of a column v (N,), NaN ignored, by a power of two if squares overflow or vanish."""
     largest = np.nanmax(np.abs(v))
     plain = kind is None or largest == 0 or 1e-150 < largest < 1e150
     unit = 1.0 if plain else np.ldexp(1.0, np.frexp(largest)[1] - 1)
@@ -100,7 +100,7 @@ def _robust(v):
 
 
 def _minmax(v):
-    """Midrange and half-range."""
+    """Return the midrange, and half the range."""
     low, high = np.nanmin(v), np.nanmax(v)
     return (low + high) / 2, (high - low) / 2
 

@@ -25,8 +25,8 @@ from .targets import Log, Power
 
 
 DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a period of the calendar is
-MOST_LAG = 1200  # rows to which correlations are looked at
-PEAK = 0.2  # correlation that a season of its own accord must have
+MOST_LAG = 1200  # rows up to which correlations are computed
+PEAK = 0.2  # correlation of a season that no index suggests
 USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 FEW_ROWS = 3  # times the longest lag that rows must have
@@ -37,7 +37,7 @@ LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves an
 
 
 def step_in_days(index):
-    """Return the usual distance of neighbours of an index of stamps, in days; None without times."""
+    """Return the usual distance between neighbouring stamps of an index, in days; None without times."""
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 3:
@@ -130,7 +130,7 @@ def autocorrelation(u, n_lags):
 
 
 def partial_autocorrelation(r):
-    """Partial autocorrelations at the lags 1 ... K, from r(0) ... r(K), by Durbin's and Levinson's recursion.
+    """Compute partial autocorrelations at the lags 1 ... K from r(0) ... r(K), by the Durbin-Levinson recursion.
 
     >>> partial_autocorrelation(0.5 ** np.arange(4.0))
     array([0.5, 0. , 0. ])
@@ -179,6 +179,7 @@ def find_seasons(U, index=None):
 
 
 def _as_list(U):
+    """Return levels (N, O) as a list of one."""
     return U if isinstance(U, list) else [U]
 
 
@@ -187,9 +188,9 @@ def _stands_out(r, p, least):
     if p >= len(r):
         return False
     top = r[max(1, p - 1) : p + 2].max()
-    away = max(2, p // 4)
-    others = np.concatenate([r[max(1, p - away) : max(1, p - 1)], r[p + 2 : p + away + 1]])
-    return top > least and (len(others) == 0 or top > np.mean(others) + least / 2)
+    width = max(2, p // 4)
+    around = np.concatenate([r[max(1, p - width) : max(1, p - 1)], r[p + 2 : p + width + 1]])
+    return top > least and (len(around) == 0 or top > np.mean(around) + least / 2)
 
 
 def _first_peak(r):
@@ -204,11 +205,11 @@ def _first_peak(r):
 
 def _longer(r, p):
     """Return (q,), a usual multiple of season p with a higher r, or ()."""
-    several = [q for q in USUAL if q > p and q % p == 0 and q < len(r)]
-    if not several:
+    multiples = [q for q in USUAL if q > p and q % p == 0 and q < len(r)]
+    if not multiples:
         return ()
-    highest = max(r[q] for q in several)
-    q = next(q for q in (7 * p, *several) if q in several and r[q] > highest - 0.05)
+    highest = max(r[q] for q in multiples)
+    q = next(q for q in (7 * p, *multiples) if q in multiples and r[q] > highest - 0.05)
     return (q,) if r[q] > r[p] + 0.01 else ()
 
 
@@ -339,7 +340,7 @@ def _partial_reach(columns, most):
 
 
 def propose_pointwise(Y, seasons=()):
-    """Pointwise transforms that y (N, O), or a list of those, suggests: a list of None, ``Power``, ``Log``.
+    """Propose pointwise transforms of y (N, O), or of a list of those: a list of None, ``Power``, ``Log``.
 
     None alone where y has negative values or little spread; else what Guerrero's method finds beside it.
     """
@@ -367,7 +368,7 @@ def propose_pointwise(Y, seasons=()):
 
 
 def _variation(v):
-    """Standard deviation over mean."""
+    """Return the coefficient of variation, the standard deviation over the mean."""
     return v.std() / v.mean() if v.mean() > 0 else np.inf
 
 

@@ -67,17 +67,17 @@ class Stamps(NamedTuple):
 # ---------------------------------------------------------------------------------------- from an index
 
 
-def numbers(index, name, told=None):
+def numbers(index, name, warned=None):
     """Convert an index to numbers (n,) int64, in its own order, and their clock; None where it is no time.
 
-    name : of the argument, for messages.   told : kinds of warnings given before; each is given once.
+    name : of the argument, for messages.   warned : kinds of warnings given before; each is given once.
 
     Raises
     ------
     ValueError
         A stamp is missing, or some have a time zone and others none.
     """
-    told = set() if told is None else told
+    warned = set() if warned is None else warned
     level, codes = (
         (index.levels[-1], np.asarray(index.codes[-1])) if isinstance(index, pd.MultiIndex) else (index, None)
     )
@@ -86,7 +86,7 @@ def numbers(index, name, told=None):
         values, default = np.arange(level.start, level.stop, level.step), is_default(level)
         clock = Clock("int", name=level.name, default=default and codes is None)
     else:
-        time = as_time(level, name, told)
+        time = as_time(level, name, warned)
         if time is None:
             return None
         if time.hasnans if codes is None else (codes < 0).any():
@@ -94,7 +94,7 @@ def numbers(index, name, told=None):
             raise ValueError(f"The index of {name} holds NaT, first in row {row}: drop or repair those rows.")
         values, clock = _numbers(time, name, level)
     if clock.kind == "int":
-        _warn_of_codes(values, name, told)
+        _warn_of_codes(values, name, warned)
     return (values if codes is None else values[codes]), clock
 
 
@@ -104,7 +104,7 @@ def is_default(index):
 
 
 def _undressed(index):
-    """Return what categories, or objects that are periods, stand for."""
+    """Return the index of values that categories, or objects that are periods, represent."""
     if isinstance(index, pd.CategoricalIndex):
         index = index.astype(index.categories.dtype)
     is_period = index.dtype == object and pd.api.types.infer_dtype(index, skipna=True) == "period"
@@ -113,16 +113,16 @@ def _undressed(index):
     )
 
 
-def as_time(index, name, told=None):
+def as_time(index, name, warned=None):
     """Convert a flat index to a DatetimeIndex, TimedeltaIndex or integers; None, and a warning, where it cannot be."""
     if isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or pd.api.types.is_integer_dtype(index.dtype):
         return index
     time = _read(index, name)
-    told = set() if told is None else told
-    if time is None and "time" not in told:
-        told.add("time")
+    warned = set() if warned is None else warned
+    if time is None and "time" not in warned:
+        warned.add("time")
         unit = "to_timedelta(index, unit='s')" if index.dtype.kind == "f" else "to_datetime(index)"
         warn(
             f"The index of {name} ({index.dtype}, {', '.join(map(repr, index[:2]))} ...) is not understood as time: "
@@ -188,13 +188,13 @@ def _from_arrow(index):
     return stamps if zone is None else stamps.tz_localize("UTC").tz_convert(zone)
 
 
-def _numbers(time, name, given):
-    """Convert an index of time to numbers and their clock; ``given`` : the user's index."""
+def _numbers(time, name, index):
+    """Convert an index of time to numbers and their clock.   index : the user's."""
     if not isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex)):
         if time.dtype.kind == "u" and len(time) and time.max() > LARGEST:
             raise ValueError(f"The index of {name} holds {time.max()}, beyond int64: give smaller integers.")
-        return time.to_numpy(np.int64), Clock("int", name=given.name)
-    period = given.freq if isinstance(given, pd.PeriodIndex) else None
+        return time.to_numpy(np.int64), Clock("int", name=index.name)
+    period = index.freq if isinstance(index, pd.PeriodIndex) else None
     stamp = isinstance(time, pd.DatetimeIndex)
     values, unit = time.asi8, time.unit
     finer = PER_SECOND["ns"] // PER_SECOND[unit]
@@ -204,7 +204,7 @@ def _numbers(time, name, given):
         "stamp" if stamp else "span",
         unit,
         time.tz if stamp else None,
-        given.name,
+        index.name,
         time.freq if period is None else None,
         period,
         False,
@@ -213,11 +213,11 @@ def _numbers(time, name, given):
     return values, clock
 
 
-def _warn_of_codes(values, name, told):
+def _warn_of_codes(values, name, warned):
     """Warn where integers code a calendar: the number after 202012 is 202101, and not a gap."""
-    form = None if "codes" in told else _coded(values)
+    form = None if "codes" in warned else _coded(values)
     if form is not None:
-        told.add("codes")
+        warned.add("codes")
         cure = f"pd.to_datetime(index.astype(str), format={form!r})"
         if form in ("%Yq", "%Y%W"):
             cure = f"a PeriodIndex of {'quarters' if form == '%Yq' else 'weeks'}"
@@ -243,8 +243,8 @@ def _coded(values):
             continue
         digits = values
         for divisor, low, high in parts:
-            digits, part = np.divmod(digits, divisor)
-            if ((part < low) | (part > high)).any():
+            digits, count = np.divmod(digits, divisor)
+            if ((count < low) | (count > high)).any():
                 break
         else:
             apart = np.diff(np.unique(values))
@@ -277,5 +277,5 @@ def to_index(clock, values):
 
 
 def show(clock, stamp):
-    """One stamp as pandas prints it, for messages."""
+    """Format a stamp as pandas prints it, for messages."""
     return str(to_index(clock, [stamp])[0])

@@ -64,7 +64,7 @@ def last_known(Z, p):
 
 
 def read(stamps):
-    """Return the timeline of the stamps of a series, or None."""
+    """Identify the ``Timeline`` of the stamps of a series; None without stamps."""
     if stamps is None or len(stamps.values) == 0:
         return None
     values, clock = stamps
@@ -151,14 +151,14 @@ def _week(on):
 
 def _of_work_days(values, days, clock):
     """Identify the spacing of stamps on some days of the week only, most of them there; or None."""
-    seen = np.bincount((days + 3) % 7, minlength=7) > 0
-    if seen.all() or seen.sum() < 2:
+    on = np.bincount((days + 3) % 7, minlength=7) > 0  # days of the week, Monday first, (7,)
+    if on.all() or on.sum() < 2:
         return None
     first, last = np.array([days[0], days[-1] + 1]).view("M8[D]")
-    there = len(days) / max(1, np.busday_count(first, last, weekmask=seen.astype(int).tolist()))
-    if days[-1] - days[0] >= 7 * CYCLES and there >= MOST_THERE:
-        week = _week(tuple(seen.tolist()))
-    elif len(days) > 5 and not seen[5:].any():
+    present = len(days) / max(1, np.busday_count(first, last, weekmask=on.astype(int).tolist()))
+    if days[-1] - days[0] >= 7 * CYCLES and present >= MOST_THERE:
+        week = _week(tuple(on.tolist()))
+    elif len(days) > 5 and not on[5:].any():
         week = pd.offsets.BDay()
     else:
         return None
@@ -167,7 +167,7 @@ def _of_work_days(values, days, clock):
     every = calendars.most_are_neighbours(jumps)
     if every != 1:  # each second business day
         return (None, pd.offsets.BDay(every), None) if every and jumps.max() == every else None
-    return None, week, _over_holidays(jumps, 5 if type(week) is pd.offsets.BusinessDay else int(seen.sum()))
+    return None, week, _over_holidays(jumps, 5 if type(week) is pd.offsets.BusinessDay else int(on.sum()))
 
 
 def _of_work_hours(values, clock):
@@ -175,18 +175,18 @@ def _of_work_hours(values, clock):
     hour = 3600 * PER_SECOND[clock.unit]
     days, time = calendars.split(values, clock)
     begin, end = int(time.min()), int(time.max())
-    hours, rest = divmod(end - begin, hour)
-    hours, seen = hours + 1, np.bincount((days + 3) % 7, minlength=7) > 0
-    span, weekends = int(days[-1] - days[0]), seen[5:].any()
-    if rest or hours > 23 or ((time - begin) % hour).any() or span < 7:
+    hours, remainder = divmod(end - begin, hour)
+    hours, on = hours + 1, np.bincount((days + 3) % 7, minlength=7) > 0
+    span, weekends = int(days[-1] - days[0]), on[5:].any()
+    if remainder or hours > 23 or ((time - begin) % hour).any() or span < 7:
         return None
-    if not seen.all() and (weekends or not seen[:5].all()) and span < 7 * CYCLES:
+    if not on.all() and (weekends or not on[:5].all()) and span < 7 * CYCLES:
         return None
-    week = seen if seen.all() or weekends or span >= 7 * CYCLES else np.arange(7) < 5
+    week = on if on.all() or weekends or span >= 7 * CYCLES else np.arange(7) < 5
     n, first, last = len(np.unique(days)), *np.array([days[0], days[-1] + 1]).view("M8[D]")
     usual = min(np.count_nonzero(time == begin), np.count_nonzero(time == end)) / n  # else daylight
-    there = len(days) / max(1, hours * np.busday_count(first, last, weekmask=week.astype(int).tolist()))
-    if min(usual, there) < MOST_THERE:
+    present = len(days) / max(1, hours * np.busday_count(first, last, weekmask=week.astype(int).tolist()))
+    if min(usual, present) < MOST_THERE:
         return None
     start, stop = (
         f"{v // 60 % 24:02d}:{v % 60:02d}" for v in (begin * 60 // hour, (end + hour) * 60 // hour)
@@ -223,6 +223,7 @@ def _holidays(timeline, jumps, before, after):
 
 @lru_cache(4096)
 def _calendar_of_few(values, unit, tz):
+    """Identify as ``_calendar``, from a tuple, which can be cached."""
     return _calendar(np.array(values, np.int64), Clock("stamp", unit, tz))
 
 
@@ -264,8 +265,8 @@ def left_out(timeline, stamps):
         cycles = (int(values[-1]) - int(values[0])) / cycle
         if cycle % step or cycles < CYCLES or 2 * breaks < cycles:  # else single long gaps
             continue
-        seen = np.bincount((values - values[0]) // step % (cycle // step), minlength=cycle // step)
-        if np.mean(seen < SELDOM * seen.max()) > 1 - MOST_THERE:
+        rows = np.bincount((values - values[0]) // step % (cycle // step), minlength=cycle // step)
+        if np.mean(rows < SELDOM * rows.max()) > 1 - MOST_THERE:
             return name
     return None
 

@@ -30,7 +30,7 @@ class Series(NamedTuple):
 
 
 def runs_of(rows):
-    """Split ascending rows (M,) into runs without a gap."""
+    """Split ascending row numbers (M,) into runs without a gap."""
     ends = [0, *(np.flatnonzero(rows[1:] - rows[:-1] > 1) + 1).tolist(), len(rows)]
     return [rows[a:b] for a, b in pairwise(ends)]
 
@@ -71,14 +71,13 @@ class Inputs(NamedTuple):
 
 @kept("units")
 class Units(NamedTuple):
-    """Learnt in ``fit``, kept for all that follows.
+    """How the user's numbers become the model's, learnt in ``fit``.
 
-    missing : what stands for NaN in X.   means : (F,), of the user's inputs.   x, y : scalers of (D,) and (O,); of
-    labels y is a ``Link``.
-    target, bounds : of y; bounds None where open.   own : center and scale (O,) of levels of each series, by key, or
-    None where all share one.   level, reach : (O,), the mean level, and how far from it training
-    gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.   delay : rows after which
-    the model gives what belongs to a row.
+    missing : what replaces NaN in X.   means : (F,), of the user's inputs.   x, y : scalers of (D,) and (O,); of
+    labels y is a ``Link``.   target, bounds : of y; bounds None where open.   level, reach : (O,), the mean level, and
+    how far from it training gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.
+    delay : rows after which the model outputs what belongs to a row.   own : {key: (center, scale)} of the levels of
+    each series, (O,) each, or None where all share one scale.
     """
 
     missing: str
@@ -120,12 +119,12 @@ class Units(NamedTuple):
 
     def levels(self, table):
         """Convert the y of a table to levels (N, O)."""
-        return in_own(self.target.levels(table.y), self.own, table.parts)
+        return scaled_by_series(self.target.levels(table.y), self.own, table.parts)
 
     def inverse(self, U, key):
         """Convert levels of the series with a key to y (..., O), in the user's units."""
         if self.own is not None:
-            center, scale = own_of(self.own, key)
+            center, scale = scale_of(self.own, key)
             U = center + scale * U
         return self.target.inverse(U)
 
@@ -167,7 +166,7 @@ class Units(NamedTuple):
         return self.target.bound_levels(*self.bounds(X[:, : self.n_inputs]))
 
     def late(self, U):
-        """Delay levels (N, O) of rows without a gap by ``delay`` rows, as the model outputs them."""
+        """Shift levels (N, O) of rows without a gap to the rows at which the model outputs them."""
         return late(U, self.delay)
 
     def known(self, levels):
@@ -181,33 +180,32 @@ class Units(NamedTuple):
         return levels
 
 
-def in_own(U, own, parts):
-    """Scale levels (N, O) to the units of each series, (u - center) / scale, if it has one.   own : see ``Units``."""
-    if own is None:
+def scaled_by_series(U, scales, parts):
+    """Scale levels (N, O) of some series to (u - center) / scale.   scales : {key: (center, scale)}, or None."""
+    if scales is None:
         return U
     out = np.empty_like(U)
     for part in parts:
-        center, scale = own_of(own, part.key)
+        center, scale = scale_of(scales, part.key)
         out[part.rows] = (U[part.rows] - center) / scale
     return out
 
 
-def own_of(own, key):
-    """Center and scale (O,) of a series; of one that nothing is known of, the medians of the others."""
-    if key in own:
-        return own[key]
-    centers, scales = zip(*own.values())
-    return np.median(centers, axis=0), np.median(scales, axis=0)
+def scale_of(scales, key):
+    """Return center and scale (O,) of a series; of an unknown one the medians of the others."""
+    if key in scales:
+        return scales[key]
+    return tuple(np.median(values, axis=0) for values in zip(*scales.values()))
 
 
-def meet(own, U, target, parts, most=None):
-    """Add new series to ``own``: center and scale of their first ``most`` known levels (N, O).
+def with_new_scales(scales, U, target, parts, most=None):
+    """Return the scales {key: (center, scale)}, completed by those of new series with levels U (N, O).
 
-    Where changes are learnt the scale is that of changes.
+    They are those of the first ``most`` measured levels, or all; where changes are learnt the scale is that of changes.
     """
-    scales = dict(own)
+    scales = dict(scales)
     for part in parts:
-        if part.key in own:
+        if part.key in scales:
             continue
         u = U[part.rows]
         measured = np.flatnonzero(np.isfinite(u).all(axis=1))
@@ -251,7 +249,7 @@ def filled_width(missing, n_inputs):
 
 
 def input_means(X, counts):
-    """Mean of each input over the rows that count, NaN left out, (F,)."""
+    """Average each input over the rows that count, NaN left out, (F,)."""
     valid = np.isfinite(X[counts])
     if not valid.any(axis=0).all():
         raise ValueError(
@@ -261,7 +259,7 @@ def input_means(X, counts):
 
 
 def level_and_reach(U):
-    """Mean of levels (N, O) and how far from it they get, (O,)."""
+    """Return the mean of levels (N, O), and how far from it they get, (O,) each."""
     level = np.nanmean(U, axis=0)
     reach = np.maximum(np.nanmax(np.abs(U - level), axis=0), 1e-3 * np.abs(level))
     return level, np.where(reach > 0, reach, 1e-2)
