@@ -167,7 +167,7 @@ print(squared_errors(np.full((1, 1, 1), 3.0), np.zeros(1), np.ones(1), np.zeros(
 
 def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
     package = copied(tmp_path, "_kernels/jit.py", "_warn.py")
-    text = (PACKAGE / "_training" / "losses.py").read_text()
+    text = (PACKAGE / "_training" / "loss_kernels.py").read_text()
     begin, end = text.index("@kernel\ndef squared_errors"), text.index("@kernel\ndef absolute_errors")
     kernel = "from .jit import kernel\n\n\n" + text[begin:end]
     (package / "_losses_alone.py").write_text(kernel)

@@ -52,7 +52,7 @@ def said(model, X, y):
 # ---------------------------------------------------------------------------------------- worse than naive
 
 
-def test_a_model_that_misses_the_season_is_told():
+def test_a_model_that_misses_the_season_brings_a_warning():
     (message,) = said(ARXRegressor(output_lags=2), None, WEEKLY)
     assert "ARXRegressor is worse than the seasonal naive forecast (the last 7 rows)" in message
     assert "last rows of training" in message
@@ -257,7 +257,7 @@ def test_a_warm_start_keeps_what_was_found():
 # ---------------------------------------------------------------------------------------- histories shorter than lags
 
 
-def test_a_history_shorter_than_the_lags_is_told():
+def test_a_history_shorter_than_the_lags_brings_a_warning():
     model = ARXRegressor(1, 5, target_transform="difference").fit(X, Y)
     with pytest.warns(UserWarning, match=r"start: the history has 3 row\(s\), but the model looks 6 back"):
         model.predict(X[3:9], start=(X[:3], Y[:3]))

@@ -19,7 +19,7 @@ from tsrnn import (
     TDNNRegressor,
     Tweedie,
 )
-from tsrnn._training.losses import LARGEST
+from tsrnn._training.loss_kernels import LARGEST
 from tsrnn.diagnostics import explain
 
 

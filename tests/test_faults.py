@@ -31,8 +31,8 @@ from tsrnn import (
     TDNNRegressor,
 )
 from tsrnn._models.esn import ESNLearner
+from tsrnn._training.gauss_newton import assimilate
 from tsrnn._training.monitor import Monitor
-from tsrnn._training.solvers import assimilate
 
 
 N = 60

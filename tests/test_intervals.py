@@ -565,7 +565,7 @@ def test_models_that_cannot_go_on():
             verb(*given)
 
 
-def test_errors_of_rows_learnt_by_heart_are_told():
+def test_errors_of_rows_learnt_by_heart_bring_a_warning():
     """Intervals from rows that were not held back warn where weights are many, until other rows are given."""
     model = tsrnn.ESNRegressor(150, alpha=1e-8, output_lags=1, random_state=0).fit(X[OLD], y[OLD])
     with pytest.warns(UserWarning, match="weights were fitted to: they are too narrow"):

@@ -167,7 +167,7 @@ def test_partial_fit_is_the_regressors_own(trees):
         clone(trees).fit(X[:CUT], Y[:CUT]).partial_fit(X[CUT:], Y[CUT:])
 
 
-def test_trees_that_cannot_follow_a_trend_are_told():
+def test_trees_that_cannot_follow_a_trend_bring_a_warning():
     """Whatever scikit-learn calls their loss."""
     trend = 0.1 * np.arange(N) + 0.1 * np.random.default_rng(3).normal(size=N)
     for loss in ("squared_error", "absolute_error"):

@@ -12,7 +12,7 @@ from tsrnn import (
     LevenbergMarquardt,
     NARXRegressor,
     TDNNRegressor,
-    _memory,
+    _memory_limit,
 )
 from tsrnn._models.arx import LinearLearner
 
@@ -24,22 +24,22 @@ y = X[:, 0].copy()
 @pytest.fixture
 def little(monkeypatch):
     """A machine of 20 kB."""
-    monkeypatch.setattr(_memory, "SMALL", 0)
-    monkeypatch.setattr(_memory, "memory", lambda: 2e4)
+    monkeypatch.setattr(_memory_limit, "SMALL", 0)
+    monkeypatch.setattr(_memory_limit, "memory", lambda: 2e4)
 
 
 def test_memory_is_that_of_the_machine_or_less(tmp_path, monkeypatch):
-    whole = _memory.memory()
+    whole = _memory_limit.memory()
     assert whole > 1e8
-    monkeypatch.setattr(_memory, "GROUP_LIMIT", tmp_path / "max")
+    monkeypatch.setattr(_memory_limit, "GROUP_LIMIT", tmp_path / "max")
     for text, limit in (("max\n", None), ("100000000\n", 1e8)):
-        _memory.GROUP_LIMIT.write_text(text)
-        assert _memory.memory() == limit or (limit is None and _memory.memory() >= whole)
-    _memory.check_memory("It", (1000,), "less")
+        _memory_limit.GROUP_LIMIT.write_text(text)
+        assert _memory_limit.memory() == limit or (limit is None and _memory_limit.memory() >= whole)
+    _memory_limit.check_memory("It", (1000,), "less")
     with pytest.raises(
         MemoryError, match=r"It: 1,000 x 1,000,000 numbers take 8 GB .*, and 0\.1 GB .* Give less"
     ):
-        _memory.check_memory("It", (1000, 10**6), "less")
+        _memory_limit.check_memory("It", (1000, 10**6), "less")
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_fit_that_is_too_large_is_refused(model, match, little):
 
 def test_an_answer_that_is_too_large_is_refused(monkeypatch):
     model, reservoir = ARXRegressor().fit(X, y), ESNRegressor(9, random_state=0).fit(X, y)
-    monkeypatch.setattr(_memory, "SMALL", 0)
-    monkeypatch.setattr(_memory, "memory", lambda: 2e3)
+    monkeypatch.setattr(_memory_limit, "SMALL", 0)
+    monkeypatch.setattr(_memory_limit, "memory", lambda: 2e3)
     more = np.tile(X, (5, 1))
     for ask, match in (
         (lambda: model.forecast(300, more), "forecast.*fewer steps"),

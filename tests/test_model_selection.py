@@ -526,7 +526,7 @@ def test_panels_in_a_search():
         assert score == pytest.approx(-rmse(forecasts.y, forecasts.forecast))
 
 
-def test_rows_of_training_are_told():
+def test_rows_of_training_bring_a_warning():
     stamps = pd.date_range("2024", periods=len(X), freq="h")
     frame, target = pd.DataFrame(X, stamps), pd.Series(Y, stamps)
     model = ARXRegressor().fit(frame[:200], target[:200])

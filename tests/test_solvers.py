@@ -9,7 +9,7 @@ from tsrnn import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, NARXRegressor
 from tsrnn._nets.delay import make_plan
 from tsrnn._nets.delay_loss import WindowLoss as Objective
 from tsrnn._series.units import Series
-from tsrnn._training import solvers as _solvers
+from tsrnn._training import gauss_newton
 from tsrnn._training.monitor import Monitor
 from tsrnn._training.solvers import resolve_solver
 from tsrnn.datasets import make_narendra
@@ -396,8 +396,8 @@ def decays(noise, monkeypatch):
     """Mean decay of the weights that a fit to a noisy target ends with."""
     noisy = y + noise * np.std(y) * np.random.default_rng(1).normal(size=len(y))
     found = []
-    evidence = _solvers._evidence
-    monkeypatch.setattr(_solvers, "_evidence", lambda *args: found.append(evidence(*args)) or found[-1])
+    evidence = gauss_newton._evidence
+    monkeypatch.setattr(gauss_newton, "_evidence", lambda *args: found.append(evidence(*args)) or found[-1])
     model = TDNNRegressor((6,), input_lags=2, solver=LevenbergMarquardt(), random_state=0)
     model.set_params(early_stopping=False).fit(X, noisy)
     monkeypatch.undo()

@@ -256,7 +256,7 @@ def test_unknown_dresses_are_told_once(what):
     assert len(seen) == 1
 
 
-def test_numbers_and_stamps_are_told():
+def test_numbers_and_stamps_bring_a_warning():
     X, y = pd.DataFrame({"x": x}, hours), pd.Series(wave, range(100, 100 + n))
     with pytest.warns(UserWarning, match="X has an index of kind 'stamp' and y one of kind 'int'"):
         tsrnn.ARXRegressor().fit(X, y)
@@ -278,7 +278,7 @@ CODED = {
 
 
 @pytest.mark.parametrize("what", CODED)
-def test_coded_dates_are_told(what):
+def test_coded_dates_bring_a_warning(what):
     index = pd.Index(CODED[what])
     y = pd.Series(np.sin(np.arange(len(index))), index)
     with pytest.warns(UserWarning, match=r"looks like coded dates \(%Y.*Give stamps") as seen:
@@ -423,7 +423,7 @@ BOOLEANS = {
 
 
 @pytest.mark.parametrize("container", BOOLEANS)
-def test_booleans_are_told(container):
+def test_booleans_bring_a_warning(container):
     with pytest.warns(UserWarning, match="y is boolean: it is regressed"):
         arx().fit(None, BOOLEANS[container](wave > 0))
     with warnings.catch_warnings():
@@ -528,7 +528,7 @@ def test_finer_rows_are_refused_wherever_they_start(freq, other, start):
     model.predict(rows_from("2031-03-01", freq)[0], start="cold")
 
 
-def test_another_kind_of_index_is_told():
+def test_another_kind_of_index_brings_a_warning():
     model, _ = model_of("h")
     X, y = rows_from(0, "h")
     X, y = X.set_axis(np.arange(7, 19)), y.set_axis(np.arange(7, 19))
@@ -787,7 +787,7 @@ def stamps_cut(index, y):
 # ---------------------------------------------------------------------------------------- gaps
 
 
-def test_a_gap_longer_than_the_lags_is_told():
+def test_a_gap_longer_than_the_lags_brings_a_warning():
     y = pd.Series(wave, hours)
     later = pd.Series(wave[:9], hours[:9] + pd.Timedelta(days=30))
     model = arx().fit(None, y)

@@ -662,7 +662,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("kind", UNKNOWN)
-def test_patterns_that_are_guesses_are_told(kind):
+def test_patterns_that_are_guesses_bring_a_warning(kind):
     stamps = of(UNKNOWN[kind])
     seen = timelines.read(stamps)
     assert seen.freq is None

@@ -53,9 +53,11 @@ from ._models.naive import ConstantRegressor, PersistenceRegressor, SeasonalNaiv
 from ._models.narx import NARXClassifier, NARXRegressor
 from ._models.tdnn import TDNNClassifier, TDNNRegressor
 from ._nets.convolution import Convolution
+from ._training.gauss_newton import LevenbergMarquardt
 from ._training.losses import Huber, NegativeBinomial, Pinball, Poisson, Tweedie
 from ._training.online import KalmanFilter, OnlineGradient
-from ._training.solvers import LBFGS, SGD, Adam, Evolution, LevenbergMarquardt, RMSprop
+from ._training.solvers import LBFGS, Evolution
+from ._training.stochastic import SGD, Adam, RMSprop
 from ._values import public as _public
 from ._version import __version__ as __version__
 from ._warn import WorseThanNaiveWarning
@@ -69,7 +71,7 @@ _MODULES = (
 
 
 def __getattr__(name):
-    """Public modules, imported when they are asked for."""
+    """Import a public module when it is first used."""
     if name in _MODULES:
         return import_module(f"tsrnn.{name}")
     raise AttributeError(f"module 'tsrnn' has no attribute {name!r}")
@@ -77,10 +79,9 @@ def __getattr__(name):
 
 def __dir__():
     """List the public names and modules."""
-    there = [
-        name for name in _MODULES if name != "sktime" or find_spec("sktime")
-    ]  # help() imports all of them
-    return sorted([*__all__, *there, "__version__"])
+    # help() imports every module that is listed
+    modules = [name for name in _MODULES if name != "sktime" or find_spec("sktime")]
+    return sorted([*__all__, *modules, "__version__"])
 
 
 __all__ = [
@@ -140,6 +141,6 @@ __all__ = [
     "warmup",
 ]
 
-for _thing in map(globals().get, __all__):
-    if isinstance(_thing, type):  # so no file holds the place of a class inside the package
-        _public("tsrnn")(_thing)
+for _member in map(globals().get, __all__):
+    if isinstance(_member, type):  # so that files name no module inside the package
+        _public("tsrnn")(_member)

@@ -1,4 +1,4 @@
-"""Constructors and docstrings from declarations: a class states what is its own, and inherits the rest.
+"""Constructors and docstrings from declarations: a class declares its own parameters, and inherits the others.
 
     class GRURegressor(RecurrentParameters, ...):
         '''Gated recurrent unit network [1]_. (Then sections Parameters, Attributes, References of its own.)'''
@@ -6,12 +6,13 @@
         _: KW_ONLY
         reset: str = "after"
 
-Parameters are annotated attributes, as in a dataclass: those before ``_: KW_ONLY`` are positional, and a ``ClassVar``
-is none (any more). Their order: positional ones; the class's own; its bases', nearest first; at the end those that
-the bases call ``_last_parameters``. What a class declares anew has the new default and the new place.
+Parameters are annotated attributes, as in a dataclass: those before ``_: KW_ONLY`` are positional. A ``ClassVar`` is
+not a parameter: a class removes an inherited one so. Their order: positional ones; the class's own; its bases', nearest
+first; at the end those that the bases list in ``_last_parameters``. What a class declares again gets the new default
+and the new place.
 
-The docstring is the class's own. To its parameters and attributes come those of the bases, each as the nearest class
-says it, and to its references those that these cite, under numbers that go on.
+The docstring is the class's own, extended by the parameters and attributes of its bases, each as the nearest class
+describes it, and by the references that these cite, renumbered.
 """
 
 import inspect
@@ -130,7 +131,7 @@ def _entries(section):
 
 
 def _docstring(cls, parameters):
-    """Compose the docstring of a class: its own, and the entries of its bases for their parameters and attributes."""
+    """Extend the docstring of a class by the entries of its bases for their parameters and attributes."""
     said = [_read(base._said) for base in _bases(cls) if base._said]
     nearest = [ChainMap(*entries) for entries in zip(*((s.parameters, s.attributes) for s in said))]
     names = parameters, [name for s in said for name in s.attributes]

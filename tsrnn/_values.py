@@ -1,12 +1,12 @@
-"""How a file names what a fitted model holds: by words, never by a module of this package.
+"""Names of values in files: a file names what a fitted model holds by words, never by a module of this package.
 
-A named tuple, a dataclass, or what a function makes, stands in a file as a dict
+A named tuple, a dataclass, or what a function makes, is written as a dict
 
     {"_is": word, field: value, ...}
 
-and comes back through whatever has registered itself under that word, with ``@kept(word)``: the class, or the
-function, which gets the fields by name. So names and places inside the package may change, and files stay readable.
-What others wrote (a cell of the user's own) is named by its own module, as pickle does.
+and read through the class or the function that is registered under that word, with ``@kept(word)``, which gets the
+fields by name. So names and modules inside the package may change, and files stay readable. A class of the user's (a
+cell, say) is named by its module, as in pickle.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ def kept(word):
     """Register a class of named tuples, or a function that makes a value, under the word that files hold."""
 
     def register(maker):
-        other = KINDS.get(word, maker)
-        if (other.__module__, other.__qualname__) != (maker.__module__, maker.__qualname__):
-            raise ValueError(f"{word!r} already stands for {other!r}: give {maker!r} another word.")
+        registered = KINDS.get(word, maker)
+        if (registered.__module__, registered.__qualname__) != (maker.__module__, maker.__qualname__):
+            raise ValueError(f"{word!r} already stands for {registered!r}: give {maker!r} another word.")
         KINDS[word] = maker
         maker.kept_as = word
         return maker
@@ -31,7 +31,7 @@ def kept(word):
 
 
 def fields(value):
-    """Return the dict that stands for a value. One with ``_made()`` names its own maker, and the maker's arguments."""
+    """Return a value as a dict; one with ``_made()`` names its own maker and the maker's arguments."""
     if hasattr(value, "_made"):
         maker, content = value._made()
     else:
@@ -44,7 +44,7 @@ def fields(value):
 
 
 def made(content):
-    """Return the value that such a dict stands for."""
+    """Make the value that ``fields`` wrote as a dict."""
     content = dict(content)
     kind = content.pop(IS)
     if isinstance(kind, str) and kind not in KINDS:
@@ -57,8 +57,8 @@ def made(content):
 def public(module):
     """Make a decorator that assigns a class to a public module, for ``repr``, documentation and files."""
 
-    def name(thing):
-        thing.__module__ = module
-        return thing
+    def assign(cls):
+        cls.__module__ = module
+        return cls
 
-    return name
+    return assign

@@ -6,8 +6,7 @@ from pathlib import Path
 
 
 PACKAGE = str(Path(__file__).parent)
-# whose frames stand between
-PASSED_ON = (
+PASSED_ON = (  # libraries whose frames lie between tsrnn's and the user's
     "concurrent",
     "contextlib",
     "joblib",
@@ -54,6 +53,6 @@ def warn(message, category=UserWarning):
 
 
 def _is_ours(frame):
-    """Return whether a frame belongs to tsrnn, or to a library that stands between it and the user."""
+    """Return whether a frame belongs to tsrnn, or to a library between it and the user."""
     name = frame.f_globals.get("__name__", "")
     return frame.f_code.co_filename.startswith(PACKAGE) or name.partition(".")[0] in PASSED_ON

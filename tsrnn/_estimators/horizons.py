@@ -35,7 +35,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._check import check_jobs, check_number, check_word
-from .._memory import check_memory, check_parameters
+from .._memory_limit import check_memory, check_parameters
 from .._nets.direct import Direct
 from .._nets.dynamics import Dynamics, Learner, Trained
 from .._nets.memory import Memory, constant

@@ -14,7 +14,7 @@ from sklearn.base import RegressorMixin, clone
 from sklearn.metrics import r2_score
 
 from .._check import check_number
-from .._memory import check_memory
+from .._memory_limit import check_memory
 from .._series import timeline as timelines
 from .._series.checks import (
     MOST_STEPS,

@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import NotFittedError, check_is_fitted, validate_data
 
 from .._check import check_number, check_word
-from .._memory import check_parameters
+from .._memory_limit import check_parameters
 from .._series import timeline as timelines
 from .._series.categories import learn_vocabulary
 from .._series.checks import (

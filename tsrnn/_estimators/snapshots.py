@@ -2,7 +2,7 @@
 
 from functools import wraps
 
-from .._memory import told
+from .._memory_limit import with_advice
 
 
 def all_or_nothing(method):
@@ -17,7 +17,7 @@ def all_or_nothing(method):
         try:
             method(work, *args, **kwargs)
         except MemoryError as error:
-            raise told(error, self, method.__name__) from None
+            raise with_advice(error, self, method.__name__) from None
         for name, value in self.__dict__.items():
             if value is not before.get(name) and not name.startswith("_") and not name.endswith("_"):
                 work.__dict__[name] = value

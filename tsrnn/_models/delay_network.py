@@ -39,6 +39,7 @@ from .._nets.dynamics import (
 )
 from .._nets.pooled import POOLINGS, Pooled, PooledDelayLoss, n_keys, n_more, pooled
 from .._nets.symbols import Embedding, check_embedding, settled
+from .._training.gauss_newton import LevenbergMarquardt, assimilate
 from .._training.initial import glorot
 from .._training.losses import check_open_loop, has_kinks, resolve_loss, squared
 from .._training.monitor import (
@@ -51,17 +52,8 @@ from .._training.monitor import (
     warn_if_cut_short,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import (
-    LBFGS,
-    Adam,
-    LevenbergMarquardt,
-    assimilate,
-    check_needs,
-    is_of_squares,
-    resolve_solver,
-    run_solver,
-    traits,
-)
+from .._training.solvers import LBFGS, check_needs, is_of_squares, resolve_solver, run_solver, traits
+from .._training.stochastic import Adam
 from .._values import kept
 
 

@@ -17,14 +17,15 @@ import numpy as np
 from .._check import check_jobs, check_number, check_widths, check_word
 from .._estimators.horizons import Forecaster, HorizonsLearner, check_quantiles
 from .._estimators.parameters import Numbers, Sizes, TrainedParameters
-from .._memory import check_memory
+from .._memory_limit import check_memory
 from .._nets import attention as attention_kinds
 from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from .._nets.segments import make_segmented
 from .._series.timeline import last_known
 from .._training.losses import Pinball, has_log_link, resolve_loss
 from .._training.monitor import Monitor, check_training, chooses_solver
-from .._training.solvers import Adam, check_needs, resolve_solver, run_solver, traits
+from .._training.solvers import check_needs, resolve_solver, run_solver, traits
+from .._training.stochastic import Adam
 from . import elman, gru, lstm
 from .recurrent import GENTLE, SMALL, RecurrentLearner
 

@@ -24,7 +24,8 @@ from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import SoftmaxOfCodes
 from .._training.monitor import Monitor, check_training, chooses_solver
-from .._training.solvers import Adam, check_needs, resolve_solver, run_solver, traits
+from .._training.solvers import check_needs, resolve_solver, run_solver, traits
+from .._training.stochastic import Adam
 from .._values import kept
 from .encoder_decoder import CELLS
 from .recurrent import SMALL, RecurrentLearner

@@ -23,7 +23,7 @@ from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.snapshots import of_one_state, with_parameters
 from .._kernels.activations_v1 import ACTIVATIONS
-from .._memory import check_memory
+from .._memory_limit import check_memory
 from .._nets.dynamics import Learner, OfLags, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import LEAST, EchoState, free_error
 from .._nets.pooled import Pooled

@@ -53,16 +53,8 @@ from .._training.monitor import (
     warn_if_cut_short,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import (
-    LBFGS,
-    SGD,
-    Adam,
-    check_needs,
-    is_of_squares,
-    resolve_solver,
-    run_solver,
-    traits,
-)
+from .._training.solvers import LBFGS, check_needs, is_of_squares, resolve_solver, run_solver, traits
+from .._training.stochastic import SGD, Adam
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._memory import check_memory
+from .._memory_limit import check_memory
 from .._series.units import end_to_end, rows_between
 from .._training.least_squares import add_normal_equations
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._memory import check_memory
+from .._memory_limit import check_memory
 from .._training.least_squares import add_normal_equations, solve
 from .._training.solvers import traits
 from . import sensitivity_kernels as kernels

@@ -24,7 +24,7 @@ from scipy.optimize import minimize_scalar
 
 from .._kernels.jit import kernel
 from .._kernels.simd_v2 import add_outer, add_product, flat
-from .._memory import check_memory
+from .._memory_limit import check_memory
 from .._training.least_squares import one_thread, solve
 from .._values import kept
 from .._warn import warn

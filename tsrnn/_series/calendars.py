@@ -1,4 +1,4 @@
-"""Calendars as numbers: which row of a grid is a stamp, and which stamp is a row.
+"""Calendars as numbers: the row of a stamp on a grid, and the stamp of a row.
 
 In local time, d the number of a day (1970-01-01 is 0), m that of a month and a(m) the day on which it has its row,
 
@@ -9,7 +9,7 @@ In local time, d the number of a day (1970-01-01 is 0), m that of a month and a(
     pattern     K c + k                      the k-th of the K stamps of cycle c, a day, a week or a month
 
 is the number of the row after the origin; it is an integer, and the time of day that of the origin, where a stamp lies
-on the grid.  Other offsets of pandas (half months, fiscal quarters) are asked row by row.
+on the grid.  For other offsets (half months, fiscal quarters) pandas generates the grid.
 """
 
 import warnings
@@ -51,9 +51,11 @@ EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of wo
 
 
 class Calendar(NamedTuple):
-    """A grid of days.   kind : "days", "work days", "work hours", "months" or "pattern".   every : that many.   at :
-    the day, or which; of work hours their days, the second of the day when they begin, and how many they are; or a
-    ``Pattern``.
+    """A grid of days.
+
+    kind : "days", "work days", "work hours", "months" or "pattern".   every : rows are so many of them apart.   at : of
+    months the day, or a rule; of work days their calendar; of work hours the calendar, the second of the day when they
+    begin, and their number; of a pattern the ``Pattern``.
     """
 
     kind: str
@@ -63,7 +65,7 @@ class Calendar(NamedTuple):
 
 @kept("pattern")
 class Pattern(NamedTuple):
-    """Stamps that come again in each cycle; stands where pandas has no offset.
+    """Stamps that recur in each cycle, where pandas has no offset for them.
 
     cycle : "day", "week" or "month".   at : (K,) ints, ascending: seconds after the cycle begins (a week on Monday),
     in local time; of months the days' numbers, 31 for the last.
@@ -140,6 +142,7 @@ def fixed(freq, clock):
 
 @lru_cache(256)
 def _fixed(freq, unit, is_local):
+    """Compute ``fixed``, cached."""
     if isinstance(freq, offsets.Tick) and not isinstance(freq, offsets.Day):
         length = pd.Timedelta(freq).as_unit("ns").value
     elif isinstance(freq, (offsets.Day, offsets.Week)) and not is_local and of_offset(freq) is not None:
@@ -182,12 +185,13 @@ def place(freq, clock, values, origin):
 
 @lru_cache(4096)
 def _place_few(freq, unit, tz, values, origin):
+    """Compute ``place`` for a tuple of stamps, cached."""
     row, on = _place(freq, Clock("stamp", unit, tz), np.array(values, np.int64), origin)
     return row.tolist(), on.tolist()
 
 
 def _place(freq, clock, values, origin):
-    """Do the work of ``place``."""
+    """Compute ``place``, uncached."""
     day0, time0 = split(np.array([origin]), clock)
     calendar = _known(freq, day0, time0, clock)
     if calendar is None:
@@ -344,12 +348,12 @@ def of_pattern(values, clock):
         return None
     seconds, weekday = time // PER_SECOND[clock.unit], (days + 3) % 7
     times, at = np.unique(seconds), np.unique(weekday * 86_400 + seconds)
-    seen = np.unique(weekday)
+    weekdays = np.unique(weekday)
     pattern, slot = Pattern("week", tuple(at.tolist())), np.arange(len(at))
     K, groups = len(at), {CYCLES * len(at): slot}
-    if len(at) == len(seen) * len(times):  # the same times on each of these days
+    if len(at) == len(weekdays) * len(times):  # the same times on each of these days
         groups = {3 * len(times): slot % len(times), 2 * K: slot // len(times)}
-        if len(seen) == 7:
+        if len(weekdays) == 7:
             pattern, groups = Pattern("day", tuple(times.tolist())), {3 * len(times): np.arange(len(times))}
     if not _clock_changes(at, clock, values[0]) and _is_usual(pattern, groups, days, time, clock):
         return pattern
@@ -375,8 +379,8 @@ def _is_usual(pattern, groups, days, time, clock):
     if not on.all() or len(row) < MOST_THERE * (last - first + 1) or (row[1:] == row[:-1]).any():
         return False
     for within, group in groups.items():
-        which, there = group[row % len(group)], group[np.arange(first, last + 1) % len(group)]
-        if (np.bincount(which) < MOST_OF_SLOT * np.bincount(there)).any():
+        which, expected = group[row % len(group)], group[np.arange(first, last + 1) % len(group)]
+        if (np.bincount(which) < MOST_OF_SLOT * np.bincount(expected)).any():
             return False
         begins, ends = (np.unique(v, return_index=True)[1] for v in (which, which[::-1]))
         if max((row[begins] - first).max(), (last - row[::-1][ends]).max()) > within:
@@ -399,7 +403,7 @@ def _clock_changes(at, clock, first):
 
 
 def split(values, clock):
-    """Local days (n,) and times of day (n,) of stamps."""
+    """Split stamps into local days (n,) and times of day (n,)."""
     return np.divmod(_local(values, clock), 86_400 * PER_SECOND[clock.unit])
 
 
@@ -414,12 +418,13 @@ def _local(values, clock):
 
 
 def _local_by_pandas(values, tz, unit):
+    """Convert stamps to local wall-clock time, by pandas."""
     return to_index(Clock("stamp", unit, tz, shown=unit), values).tz_localize(None).asi8
 
 
 @lru_cache(64)
 def _shifts(tz, unit):
-    """When the clocks of a zone change, 1900 to 2100, and how far they then are ahead of UTC; both (K,) int64."""
+    """Return when a zone's clocks change, 1900 to 2100, and how far ahead of UTC they then are, (K,) int64 each."""
     second = PER_SECOND[unit]
 
     def shift(values):
@@ -500,10 +505,11 @@ def _work_hours(day, time, at, clock):
     return (count - 1) * hours + last, on & (rest == 0) & (passed >= 0) & (passed < hours)
 
 
-# ---------------------------------------------------------------------------------------- asked of pandas
+# ---------------------------------------------------------------------------------------- grids that pandas generates
 
 
 def _stamp(clock, value):
+    """Convert a number to a stamp of pandas."""
     return to_index(Clock("stamp", clock.unit, clock.tz, shown=clock.unit), [value])[0]
 
 

@@ -1,4 +1,4 @@
-"""Categories in X: what the user calls them, and the codes that a model is given.
+"""Categories in X, and the codes that a model is given for them.
 
 category  --place among the sorted ones of training-->  code 0 ... C - 1;     missing  -->  NaN;     new  -->  C
 """
@@ -68,7 +68,7 @@ class Vocabulary(NamedTuple):
         return means
 
     def as_they_are(self, scaler):
-        """Exempt codes from a scaler."""
+        """Return a scaler that leaves codes as they are."""
         center, scale = scaler.center.copy(), scaler.scale.copy()
         center[list(self.columns)], scale[list(self.columns)] = 0.0, 1.0
         return scaler._replace(center=center, scale=scale)
@@ -115,7 +115,7 @@ def _as_known(X):
 
 
 def _values_of(X, k):
-    """Column k as objects or numbers, (N,)."""
+    """Return column k as objects or numbers, (N,)."""
     return np.asarray(X.iloc[:, k].astype(object) if isinstance(X, pd.DataFrame) else X[:, k])
 
 
@@ -165,14 +165,14 @@ def _places(X, named):
     return places
 
 
-def _sorted(given, name):
-    """Sort the distinct categories among values: strings, or ints."""
-    if all(isinstance(value, str) for value in given):
-        return np.unique(given.astype(str))
+def _sorted(column, name):
+    """Sort the distinct categories of a column (n,): strings, or ints."""
+    if all(isinstance(value, str) for value in column):
+        return np.unique(column.astype(str))
     try:
-        numbers = given.astype(float)
+        numbers = column.astype(float)
     except (TypeError, ValueError):
-        numbers = np.full(len(given), np.nan)
+        numbers = np.full(len(column), np.nan)
     if not (numbers == np.floor(numbers)).all() or not np.isfinite(numbers).all():
         raise ValueError(
             f"X has categories of several kinds, or no whole numbers, in column {name!r}: give strings or ints."
@@ -180,14 +180,14 @@ def _sorted(given, name):
     return np.unique(numbers).astype(np.int64)
 
 
-def _alike(given, values):
-    """Given values as the categories are, strings or ints; what is neither is found among none."""
+def _alike(column, values):
+    """Convert a column (n,) to the type of the categories, strings or ints; what is neither equals no category."""
     if values.dtype.kind == "U":
-        return np.array([value if isinstance(value, str) else f"\0{value!r}" for value in given], object)
+        return np.array([value if isinstance(value, str) else f"\0{value!r}" for value in column], object)
     try:
-        return given.astype(float)
+        return column.astype(float)
     except (TypeError, ValueError):
-        return np.full(len(given), np.nan)
+        return np.full(len(column), np.nan)
 
 
 def _with(X, coded):

@@ -46,7 +46,7 @@ def one_hot(codes, K):
 
 @kept("link")
 class Link(NamedTuple):
-    """The scaler of a y that is of labels: a model is given targets as they are, and gives scores.
+    """The scaler of labels: a model is given targets as they are, and outputs scores.
 
     word : "logistic", "softmax", or "identity" for scores that estimate targets themselves.
     """
@@ -55,15 +55,15 @@ class Link(NamedTuple):
 
     @property
     def feeds_output(self):
-        """Whether what comes out of a model may be fed back as it is: not where probabilities are."""
+        """Whether a model feeds back its scores as they are, and not probabilities."""
         return self.word == "identity"
 
     def __call__(self, V):
-        """To the model's units."""
+        """Return targets V (N, O) as they are."""
         return V
 
     def inverse(self, Z):
-        """From scores to probabilities."""
+        """Convert scores Z (..., O) to probabilities."""
         return shares(self.word, Z)
 
 
@@ -72,8 +72,7 @@ class Classes(NamedTuple):
     """The labels of a fit.
 
     labels : (K,), sorted; of several labels a row (L,), the columns' numbers.   several : whether a row has several.
-    weights : (K,), what a row of each class counts, or None for 1.   sharpness : of estimates that probabilities are
-    made of.
+    weights : (K,), what a row of each class counts, or None for 1.   sharpness : factor b of scores, see ``sharpness``.
     """
 
     labels: np.ndarray
@@ -175,7 +174,7 @@ def read_labels(y):
 
 
 def learn_classes(values, known, name):
-    """Collect the ``Classes`` of labels; raise where they are numbers that no classes are."""
+    """Collect the ``Classes`` of labels; raise where they are continuous numbers."""
     if values.ndim == 2:
         return _several(values, known)
     labels = values[known]

@@ -233,7 +233,7 @@ class Difference(BaseEstimator):
         return np.concatenate([[1.0], np.zeros(self.lag - 1), [-1.0]])
 
 
-ANY = "values of which it gives finite levels", "give others, or NaN where such a value was not measured"
+ANY_DOMAIN = "values whose levels are finite", "give others, or NaN where such a value was not measured"
 TRANSFORMS = {"log": Log(), "log1p": Log(1.0), "sqrt": Power(0.5), "difference": Difference(1)}
 
 
@@ -258,7 +258,7 @@ class Target(NamedTuple):
             outside = np.isinf(U) & np.isfinite(V)
             if outside.any():
                 row, column = np.argwhere(outside)[0]
-                domain, cure = g.domain() if hasattr(g, "domain") else ANY
+                domain, cure = g.domain() if hasattr(g, "domain") else ANY_DOMAIN
                 where = f"row {row}" if U.shape[1] == 1 else f"row {row}, column {column}"
                 was = "" if g is self.pointwise[0] else f", by then {V[row, column]},"
                 raise ValueError(
@@ -295,7 +295,7 @@ class Target(NamedTuple):
         return U
 
     def base(self, past):
-        """Base of a change: sum_k c_k u(t - k), (..., O), of past levels (..., K, O), oldest first."""
+        """Compute the base of a change, sum_k c_k u(t - k), (..., O), of past levels (..., K, O), oldest first."""
         total = np.zeros((*past.shape[:-2], past.shape[-1]))
         for k in self._lags():
             total += self.coef[k - 1] * past[..., -k, :]
@@ -381,11 +381,11 @@ class Bounds(NamedTuple):
 
     @property
     def has_columns(self):
-        """True if a column of X holds a bound."""
+        """Whether a column of X holds a bound."""
         return any(isinstance(bound, int) for side in self for bound in side)
 
     def __call__(self, X):
-        """Low and high (N, O) for rows of X (N, F), in the user's units."""
+        """Return low and high (N, O) for rows of X (N, F), in the user's units."""
         low, high = (
             np.stack([X[:, b] if isinstance(b, int) else np.full(len(X), b) for b in side], axis=1)
             for side in self
@@ -433,7 +433,7 @@ def resolve_bounds(target_bounds, feature_names, n_outputs):
 
 
 def _side(name, side, infinity, names, n_outputs):
-    """One side of the bounds, an (O,) tuple of floats, or ints for columns of X."""
+    """Return one side of the bounds, an (O,) tuple of floats, or of ints for columns of X."""
     alone = side is None or isinstance(side, str) or np.ndim(side) == 0
     bounds = [side] * n_outputs if alone else list(side)
     if len(bounds) != n_outputs:

@@ -1,4 +1,4 @@
-"""Losses: value and gradient, in one pass over the targets.  With the error e = y - f,
+"""Losses of forecasts f.  With the error e = y - f,
 
 squared     sum w e^2 / 2
 absolute    sum w |e|
@@ -34,7 +34,7 @@ A loss is any object with
 
     __call__(out, y, w, at, dout)  the value, a float64, NaN where a forecast is NaN; and the gradient, into dout
 
-and, where it has something to say,
+and, where they apply,
 
     kinks                          True if its gradient jumps: no solver that needs smoothness is then chosen
     parabola(e, rounding)          s and d, shaped like the errors e (N, O), of the parabola above, kinks rounded off by
@@ -57,7 +57,18 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._check import check_number
-from .._kernels.jit import kernel
+from .loss_kernels import (
+    absolute_errors,
+    code_errors,
+    huber_errors,
+    logistic_errors,
+    negative_binomial_errors,
+    pinball_errors,
+    poisson_errors,
+    softmax_errors,
+    squared_errors,
+    tweedie_errors,
+)
 
 
 ROUNDING = 1e-3  # of kinks, in units of the mean loss: bounds the weights 1 / |e| by 1000 times the usual one
@@ -68,215 +79,6 @@ MAX_REWEIGHTED = 80  # least-squares problems solved in one reweighting, at most
 # Over-relaxation: each step goes so far beyond the parabolas' minimum. Up to 2 they do not rise, and kinks are reached
 # in fewer steps.
 STEP = 1.8
-
-
-@kernel
-def squared_errors(out, y, w, at, dout):
-    """Sum w e^2 / 2; the gradient goes into dout."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                g = w[i] * (out[t, b, o] - y[i])
-                dout[t, b, o] = g
-                total += g * (out[t, b, o] - y[i])
-    return 0.5 * total
-
-
-@kernel
-def absolute_errors(out, y, w, at, dout):
-    """Sum w |e|; the gradient goes into dout."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                d = out[t, b, o] - y[i]
-                dout[t, b, o] = w[i] * np.sign(d)
-                total += w[i] * abs(d)
-    return total
-
-
-@kernel
-def huber_errors(out, y, w, at, dout, delta):
-    """Sum Huber losses: squared errors up to delta, absolute errors beyond."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                d = out[t, b, o] - y[i]
-                a = abs(d)
-                if a <= delta:
-                    dout[t, b, o] = w[i] * d
-                    total += w[i] * d * d / 2
-                else:
-                    dout[t, b, o] = w[i] * delta * np.sign(d)
-                    total += w[i] * delta * (a - delta / 2)
-    return total
-
-
-@kernel
-def pinball_errors(out, y, w, at, dout, quantile):
-    """Sum pinball losses.   quantile : (O,), the slope where the forecast lies below y."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                d = out[t, b, o] - y[i]
-                slope = d  # 0, or NaN
-                if d > 0:
-                    slope = 1 - quantile[o]
-                elif d < 0:
-                    slope = -quantile[o]
-                dout[t, b, o] = w[i] * slope
-                total += w[i] * slope * d
-    return total
-
-
-@kernel
-def logistic_errors(out, y, w, at, dout, smoothing):
-    """Sum cross-entropies of two classes, column by column."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                f = float(out[t, b, o])
-                target = (1 - smoothing) * y[i] + 0.5 * smoothing
-                e = np.exp(-abs(f))
-                p = 1 / (1 + e)
-                if f < 0:
-                    p = e / (1 + e)
-                dout[t, b, o] = w[i] * (p - target)
-                total += w[i] * (max(f, 0.0) + np.log1p(e) - target * f)
-    return total
-
-
-@kernel
-def softmax_errors(out, y, w, at, dout, smoothing):
-    """Sum cross-entropies of classes that exclude each other, one a column."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            i = at[b] + t * O
-            most = float(out[t, b, 0])
-            for o in range(1, O):
-                most = max(most, float(out[t, b, o]))
-            mass = 0.0
-            for o in range(O):
-                e = np.exp(out[t, b, o] - most)
-                dout[t, b, o] = e
-                mass += e
-            loss = np.log(mass)
-            for o in range(O):
-                target = (1 - smoothing) * y[i + o] + smoothing / O
-                loss -= target * (out[t, b, o] - most)
-                dout[t, b, o] = w[i] * (dout[t, b, o] / mass - target)
-            total += w[i] * loss
-    return total
-
-
-@kernel
-def code_errors(out, y, w, at, dout, smoothing):
-    """Sum cross-entropies of labels given as codes 0 ... O - 1.   y, w : (N,), flat.   at : (B,), of the first row."""
-    T, B, O = out.shape
-    total, share = 0.0, smoothing / O
-    for t in range(T):
-        for b in range(B):
-            i = at[b] + t
-            most = out[t, b, 0]
-            for o in range(1, O):
-                most = max(most, out[t, b, o])
-            mass, all_scores = 0.0, 0.0
-            for o in range(O):
-                e = np.exp(out[t, b, o] - most)
-                dout[t, b, o] = e
-                mass += e
-            if smoothing > 0:
-                for o in range(O):
-                    all_scores += out[t, b, o] - most
-            code, scale = int(y[i]), w[i] / mass
-            total += w[i] * (np.log(mass) - (1 - smoothing) * (out[t, b, code] - most) - share * all_scores)
-            for o in range(O):
-                dout[t, b, o] = scale * dout[t, b, o] - w[i] * share
-            dout[t, b, code] -= w[i] * (1 - smoothing)
-    return total
-
-
-LARGEST = 20.0  # log of a mean, from which on it grows along a line: a wild step of a solver stays finite
-
-
-@kernel
-def poisson_errors(out, y, w, at, dout):
-    """Sum half the weighted deviance of Poisson's distribution, of logarithms of means."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                f, v = float(out[t, b, o]), float(y[i])
-                slope = np.exp(min(f, LARGEST))
-                m = slope * (1 + max(f - LARGEST, 0.0))
-                loss = m - v - v * f
-                if v > 0:
-                    loss += v * np.log(v)
-                dout[t, b, o] = w[i] * (slope - v)
-                total += w[i] * loss
-    return total
-
-
-@kernel
-def negative_binomial_errors(out, y, w, at, dout, a):
-    """Sum half the weighted deviance of the negative binomial distribution.   a : (O,), dispersions."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                f, v = float(out[t, b, o]), float(y[i])
-                m = np.exp(min(f, LARGEST))
-                loss = (v + 1 / a[o]) * np.log((1 + a[o] * m) / (1 + a[o] * v)) - v * f
-                slope = (m - v) / (1 + a[o] * m)
-                if f > LARGEST:
-                    loss += (v + 1 / a[o]) * (f - LARGEST)
-                    slope = 1 / a[o]
-                if v > 0:
-                    loss += v * np.log(v)
-                dout[t, b, o] = w[i] * slope
-                total += w[i] * loss
-    return total
-
-
-@kernel
-def tweedie_errors(out, y, w, at, dout, p):
-    """Sum half the weighted deviance of Tweedie's distribution, of power p."""
-    T, B, O = out.shape
-    total = 0.0
-    for t in range(T):
-        for b in range(B):
-            for o in range(O):
-                i = at[b] + t * O + o
-                f, v = float(out[t, b, o]), float(y[i])
-                g, beyond = min(f, LARGEST), max(f - LARGEST, 0.0)
-                low, high = np.exp((1 - p) * g), np.exp((2 - p) * g)
-                slope = high - v * low
-                loss = v * low / (p - 1) + high / (2 - p) + slope * beyond
-                if v > 0:
-                    loss -= v ** (2 - p) / ((p - 1) * (2 - p))
-                dout[t, b, o] = w[i] * slope
-                total += w[i] * loss
-    return total
 
 
 class Squared:
@@ -343,7 +145,7 @@ class Huber(BaseEstimator):
         check_number("delta", self.delta, 0, low_open=True)
 
     def __call__(self, out, y, w, at, dout):
-        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout."""
         return huber_errors(out, y, w, at, dout, float(self.delta))
 
     def parabola(self, e, rounding):
@@ -400,7 +202,7 @@ class Pinball(BaseEstimator):
             )
 
     def __call__(self, out, y, w, at, dout):
-        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout."""
         quantile = np.empty(out.shape[2])
         quantile[:] = self.quantile
         return pinball_errors(out, y, w, at, dout, quantile)
@@ -442,13 +244,13 @@ class Poisson(BaseEstimator):
     counts = True  # whether values that are drawn are whole
 
     def __init__(self):
-        """It has no parameters."""
+        """Make the loss; it has no parameters."""
 
     def check(self):
         """Raise if a parameter is out of range or of the wrong type."""
 
     def __call__(self, out, y, w, at, dout):
-        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout."""
         return poisson_errors(out, y, w, at, dout)
 
     def scaled(self, scale):
@@ -487,7 +289,7 @@ class NegativeBinomial(Poisson):
         check_number("dispersion", self.dispersion, 0, low_open=True)
 
     def __call__(self, out, y, w, at, dout):
-        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout."""
         return negative_binomial_errors(out, y, w, at, dout, np.full(out.shape[2], float(self.dispersion)))
 
     def scaled(self, scale):
@@ -495,13 +297,13 @@ class NegativeBinomial(Poisson):
         return _NegativeBinomialOf(float(self.dispersion) * np.asarray(scale, float))
 
     def draw(self, mean, rng):
-        """Draw counts of means (m, O): of Poisson's distribution, with means that are of a gamma distribution."""
+        """Draw counts of means (m, O): Poisson's, of means drawn from a gamma distribution."""
         means = rng.gamma(1 / self.dispersion, np.minimum(mean, MOST_COUNTS) * self.dispersion)
         return rng.poisson(np.minimum(means, MOST_COUNTS)).astype(float)
 
 
 class _NegativeBinomialOf:
-    """That of outputs with dispersions (O,)."""
+    """Negative binomial loss of outputs with a dispersion each.   dispersions : (O,)."""
 
     kinks = False
 
@@ -546,7 +348,7 @@ class Tweedie(Poisson):
         check_number("dispersion", self.dispersion, 0, low_open=True)
 
     def __call__(self, out, y, w, at, dout):
-        """Return the loss and write its gradient into dout; arrays as for the kernels of ``losses.py``."""
+        """Return the loss and write its gradient into dout."""
         return tweedie_errors(out, y, w, at, dout, float(self.power))
 
     def draw(self, mean, rng):
@@ -586,7 +388,7 @@ class Softmax(Logistic):
 
 
 class SoftmaxOfCodes(Softmax):
-    """The same, of labels that are given as codes."""
+    """Cross-entropy as ``Softmax``, of labels that are given as codes."""
 
     def __call__(self, out, y, w, at, dout):
         """Return the loss and write its gradient into dout."""
@@ -620,7 +422,7 @@ def weights_of(loss, w):
 
 
 def _is_sequence(quantile):
-    """True for one quantile per output."""
+    """Return whether a ``quantile`` is one per output."""
     return np.iterable(quantile) and not isinstance(quantile, str)
 
 
@@ -646,7 +448,7 @@ def resolve_loss(loss, n_outputs=None):
 
 
 def _takes(function, n):
-    """True if a function takes n positional arguments."""
+    """Return whether a function takes n positional arguments."""
     try:
         signature(function).bind(*range(n))
     except (TypeError, ValueError):
@@ -655,12 +457,12 @@ def _takes(function, n):
 
 
 def has_kinks(loss):
-    """True if the gradient of a loss jumps."""
+    """Return whether the gradient of a loss jumps."""
     return bool(getattr(resolve_loss(loss), "kinks", False))
 
 
 def has_parabola(loss):
-    """True if a linear readout can be solved for by reweighted least squares."""
+    """Return whether a linear readout can be solved for by reweighted least squares."""
     return hasattr(resolve_loss(loss), "parabola")
 
 

@@ -37,18 +37,18 @@ def check_training(model):
         )
     if getattr(model, "pooling", None) == "attention" and makes_one_of_all(model):
         raise ValueError(
-            "pooling='attention' gives each net weights of the rows of its own, so that several are not one net: give "
+            "pooling='attention' gives each net its own weights of the rows, so that several cannot become one: give "
             "ensemble='best', or another pooling."
         )
 
 
 def makes_one_of_all(model):
-    """True if the nets of all restarts become one."""
+    """Return whether the nets of all restarts become one."""
     return getattr(model, "n_restarts", 1) > 1 and model.ensemble == "mean"
 
 
 def chooses_solver(model):
-    """True if the model chooses its solver."""
+    """Return whether the model chooses its solver."""
     return isinstance(model.solver, str) and model.solver == "auto"
 
 
@@ -68,7 +68,7 @@ class Monitor:
     progress : callable(str), optional
         Called with a line of text after every iteration.
     every : int
-        Iterations from one look at the validation rows to the next.
+        Iterations from one computation of the validation loss to the next.
     name : str
         Of the stage of training; ``reason`` says in the end why it stopped.
     """
@@ -131,19 +131,19 @@ class Monitor:
         return self.reason != "converged"
 
     def _validated(self, theta):
-        """The validation loss; between the iterations in which it is looked at, the last one."""
-        if self._looks:
+        """Return the validation loss, or the last one where this iteration does not compute it."""
+        if self._validates:
             return self.validate(theta)
         return self.validation_curve[-1] if self.validation_curve else self.best
 
     @property
-    def _looks(self):
-        """Whether the validation rows are looked at in this iteration."""
+    def _validates(self):
+        """Whether this iteration computes the validation loss."""
         return self.n_iter % self.every == 0 or self.n_iter >= self.max_iter
 
     def end(self):
-        """Look at the last iterate of a solver that ended between two looks."""
-        if self.validate is None or self._looks:
+        """Compute the validation loss of the last iterate, if its iteration did not."""
+        if self.validate is None or self._validates:
             return
         watched = self.validate(self._before)
         if watched < self.best:
@@ -175,7 +175,7 @@ def stages(monitors):
 
 
 def summary(name, stages, seconds):
-    """One line of what a fit did."""
+    """Format what a fit did, on one line."""
     done = [f"{stage or 'training'}, {n} iteration{'s' * (n != 1)} ({reason})" for stage, n, reason in stages]
     return f"{name}: {'; '.join([*done, f'{seconds:.1f} s'])}"
 

@@ -1,6 +1,6 @@
-"""Solvers that learn row by row, as rows come in: for systems that drift.
+"""Solvers that learn row by row, as rows come in, for systems that drift.
 
-An objective for them offers, beside what ``solvers.py`` says,
+An objective for them offers, besides what ``solvers.py`` says,
 
     rows(theta, memory)            goes through the rows in the order of time, and yields of each the errors r = out - y
                                    (O,), J = d r / d theta (O, P) and the weights w (O,), 0 where y is not known.  theta
@@ -27,7 +27,7 @@ FLOOR = 1e-8  # of that variance, in scaled units
 
 @kept("moments of an online solver")
 class OnlineMoments(NamedTuple):
-    """What an online solver goes on with: its class, numbers of its own, and how the states feel theta."""
+    """State from which an online solver resumes: its class, its own arrays, and d states / d theta."""
 
     rule: type
     own: tuple
@@ -87,7 +87,7 @@ class KalmanFilter(Online):
 
     P is the uncertainty of the weights: a recursive Gauss-Newton method, of second order at the price of P^2 numbers a
     row, which learns in a few passes what gradient descent needs hundreds for. With ``forgetting`` below 1 or
-    ``process_noise`` above 0 it never stops to learn: for systems that drift, row by row with ``partial_fit``. For the
+    ``process_noise`` above 0 it never stops learning: for systems that drift, row by row with ``partial_fit``. For the
     squared loss in open loop, of delay nets and of recurrent nets (Elman, LSTM without peepholes, GRU, MinGRU, LRU)
     with up to a thousand weights.
 
@@ -128,6 +128,7 @@ class KalmanFilter(Online):
         self.noise = noise
 
     def _check(self):
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("covariance", self.covariance, 0, low_open=True)
         check_number("process_noise", self.process_noise, 0)
         check_number("forgetting", self.forgetting, 0, 1, low_open=True)
@@ -139,6 +140,7 @@ class KalmanFilter(Online):
         return np.eye(P) * self.covariance, np.ones(O)
 
     def _step(self, theta, r, J, w, share, P, variance):
+        """Take one step in place.   theta : (P,).   r, w : (O,).   J : (O, P).   P : (P, P).   variance : (O,)."""
         counts = w > 0
         r, J, w = r[counts], J[counts], w[counts]
         R = variance[counts] if self.noise == "auto" else np.full(len(r), float(self.noise))
@@ -203,16 +205,19 @@ class OnlineGradient(Online):
         self.clip_norm = clip_norm
 
     def _check(self):
+        """Raise if a parameter is out of range or of the wrong type."""
         check_number("learning_rate", self.learning_rate, 0, low_open=True)
         if self.clip_norm is not None:
             check_number("clip_norm", self.clip_norm, 0, low_open=True)
 
     def _begin(self, P, O):
+        """Return no arrays: a step depends on its row alone."""
         return ()
 
     def _step(self, theta, r, J, w, share):
-        seen = w > 0
-        r, J, w = r[seen], J[seen], w[seen]
+        """Take one step in place.   theta, share : (P,).   r, w : (O,).   J : (O, P)."""
+        counts = w > 0
+        r, J, w = r[counts], J[counts], w[counts]
         S = self.learning_rate * (J @ J.T)
         S.flat[:: len(S) + 1] += 1 / w
         grad = J.T @ np.linalg.solve(S, r) + share * theta

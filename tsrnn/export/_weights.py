@@ -27,7 +27,7 @@ from .._series.labels import Classes
 from .._series.rows import gather, one_a_series
 from .._series.scaling import LogLink, Scaler
 from .._series.units import Units, filled_width
-from .._training.solvers import Adam
+from .._training.stochastic import Adam
 
 
 class Weights(NamedTuple):

@@ -1,6 +1,6 @@
-"""Arrays that do not fit in memory: refused before they are made, with what to change.
+"""The memory of this machine: arrays that do not fit are refused before they are made, with what to change.
 
-Linux promises memory that it has not, and kills the process that writes there; no error could be caught.
+Linux promises memory that it does not have, and kills the process that writes there: no error could be caught.
 """
 
 import os
@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows, which promises only what it has
     resource = None
 
-SMALL = 2**28  # bytes that there are
+SMALL = 2**28  # bytes, up to which an array is taken to fit
 GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 SIZES = (  # parameters with which what is learnt grows
     "context",
@@ -32,16 +32,16 @@ SIZES = (  # parameters with which what is learnt grows
 
 
 class TooLarge(MemoryError):
-    """What was asked for does not fit; the message says what to change."""
+    """An array does not fit in memory; the message says what to change."""
 
 
-def check_memory(what, shape, cure, bytes_each=8):
-    """Raise unless an array of such a shape fits in memory."""
+def check_memory(name, shape, cure, bytes_each=8):
+    """Raise unless an array of a shape fits in memory.   name, cure : for the message."""
     needed = bytes_each * prod(shape)
     if needed > SMALL and needed > (limit := memory()):
         numbers = " x ".join(f"{n:,}" for n in shape)
         raise TooLarge(
-            f"{what}: {numbers} numbers take {needed / 1e9:,.3g} GB of memory, and {limit / 1e9:,.3g} GB are all there "
+            f"{name}: {numbers} numbers take {needed / 1e9:,.3g} GB of memory, and {limit / 1e9:,.3g} GB are all there "
             f"is. Give {cure}."
         )
 
@@ -66,8 +66,8 @@ def memory():
     return min(limits)
 
 
-def told(error, estimator, verb):
-    """Return a ``MemoryError`` from within a verb that also names the parameters with which memory grows."""
+def with_advice(error, estimator, verb):
+    """Return the ``MemoryError`` of a verb, with the parameters with which memory grows in its message."""
     if isinstance(error, TooLarge):
         return error
     sizes = [f"{k}={v!r}" for k, v in estimator.get_params(deep=False).items() if k in SIZES]
