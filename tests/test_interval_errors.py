@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tsrnn import ARXRegressor, SeasonalNaiveRegressor
-from tsrnn._estimators import intervals
+from tsrnn._estimators import adaptive, intervals
 
 
 HOURS = np.arange(24 * 60) % 24
@@ -12,6 +12,52 @@ CAPACITY = np.where((HOURS >= 6) & (HOURS < 18), 10.0, 0.0)
 RNG = np.random.default_rng(0)
 SHINE = 0.05 + 0.5 * np.sin(np.pi * (HOURS - 5.5) / 12) + 0.1 * RNG.normal(size=len(HOURS))
 POWER = CAPACITY * SHINE.clip(0, 1)
+
+
+def test_tails_stay_where_rows_lie_on_a_bound():
+    """An end that is the bound has them all inside; a mean of the share that shall be outside moves nothing."""
+    rng, dry = np.random.default_rng(0), np.arange(4000) % 10 < 7
+    share = np.where(dry, -0.7, rng.uniform(0.7, 1.0, size=4000))
+    both = np.stack([share, np.where(dry, 1.0, rng.uniform(0.0, 0.3, size=4000))], axis=1)[:, None, :, None]
+    counts = np.full((4000, 1), adaptive.COUNTS)
+    tails = adaptive._tails(both, counts, np.array([0.1]), np.ones(1))[:, 0, :, 0]
+    np.testing.assert_allclose(tails.mean(axis=0), 0.1, atol=0.015)
+    assert tails[:, 0].std() < 0.02  # the low one; an all or nothing of a seventh would shake it
+
+
+@pytest.mark.parametrize("dry", [0.3, 0.7])
+def test_intervals_of_rain(dry):
+    """Low ends are 0 where it may stay dry, and follow errors without leaving it: the high one is all that misses."""
+    rates = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        rain = np.where(rng.random(1200) < dry, 0.0, rng.gamma(0.7, 5.0, size=1200))
+        model = ARXRegressor((), 2).fit(None, rain[:600])
+        made = model.trajectories(None, rain[600:], 3, level=80)
+        low, high = (end[100:] for end in made.intervals[80])
+        truth = rain[600:][np.arange(100, 598)[:, None] + np.arange(3)]
+        rates.append([((low <= truth) & (truth <= high)).mean(), (low > 0).mean()])
+    inside, above = np.mean(rates, axis=0)
+    assert 0.86 < inside < 0.93
+    assert above < 0.02
+
+
+def test_errors_on_bounds_are_as_many_as_near_the_forecast():
+    """Where nothing lies on a bound nearby, its quantiles are those of other errors; ties share what they have."""
+    rng = np.random.default_rng(0)
+    forecasts = np.repeat([0.0, 1.0, 5.0], 60)[:, None, None]
+    errors = rng.normal(size=forecasts.shape)
+    sides = np.zeros(forecasts.shape, np.int8)
+    sides[:60][rng.random((60, 1, 1)) < 0.5], sides[-60:][::3] = -1, 1
+    packed = intervals.packed(intervals.pools(forecasts, errors, 80, sides=sides))
+    made = np.array([0.0, 1.0, 5.0])[:, None, None]
+    low, high = intervals.conformal(made, packed, [80])[80]
+    np.testing.assert_array_equal(np.isinf(low[:, 0, 0]), [True, False, False])
+    np.testing.assert_array_equal(np.isinf(high[:, 0, 0]), [False, False, True])
+    on = np.isinf(packed.errors.reshape(-1, 180)).mean(axis=1)
+    shares = [(sides[:60] != 0).mean(), 0.0, 1 / 3]
+    for m, share in zip(packed.places(made[:, :, 0])[:, 0], shares):
+        assert on[m] == pytest.approx(share, abs=0.01)
 
 
 @pytest.fixture(scope="module")

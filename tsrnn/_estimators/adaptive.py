@@ -18,6 +18,11 @@ have only to mend what is left: they promise that in the long run, between break
 whatever the series does. A large rate follows fast and trembles [2]_: a miss takes away a fifth of b, or less where
 errors overlap and misses come in bunches.
 
+Where many rows lie on a bound, as those without rain, an end that is the bound has none of them outside, and the tail
+would wander off. So of a row on it, with m of k errors in calibration, a part is outside, as a smoothed p-value [5]_,
+
+    min(1, a / p)    p = (m + 1) / (k + 1)                in the mean a, whatever the share on the bound
+
 How fast the past is forgotten matters little where errors are independent: with MEMORY of them the spread trembles by a
 tenth, which costs an 80 % interval 0.2 points of coverage, and two thirds of a sudden change are there after as many
 rows. Errors of many steps overlap and reflect one spell of weather: their memory is longer, as many rows as hold MEMORY
@@ -40,6 +45,7 @@ References
 .. [3] A. N. Angelopoulos, E. Candes, R. J. Tibshirani. "Conformal PID control for time series prediction." NeurIPS 36,
    2023.
 .. [4] E. S. Page. "Continuous inspection schemes." Biometrika 41, 1954.
+.. [5] V. Vovk, A. Gammerman, G. Shafer. "Algorithmic Learning in a Random World." Springer, 2005.
 """
 
 from typing import Any, NamedTuple
@@ -88,8 +94,8 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
     mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that hold as much as
     one.   outside(scores (K, C), origin (K, C), n (K, C)) : shares of those in calibration beyond scores of forecasts
-    that began there, after n independent errors, for each level and end, (K, P, 2, C), with C = steps O.   gap : rows
-    after which scores are known.
+    that began there, after n independent errors, for each level and end, (K, P, 2, C), with C = steps O; negative where
+    any up to it are.   gap : rows after which scores are known.
     """
     K, steps, O = scores.shape
     step = np.repeat(np.arange(steps), O)
@@ -123,8 +129,8 @@ def _moments(came, usual, overlap, O, gap):
 def _tails(share, counts, shares, overlap):
     """Adapt the shares outside the ends of P levels after 0 ... K rows, (K + 1, P, 2, C), to the nominal ones.
 
-    share : (K, P, 2, C), of errors in calibration that lie beyond what came.   counts : (K, C), one of ``NOTHING``,
-    ``COUNTS`` and ``ANEW``.
+    share : (K, P, 2, C), of errors in calibration that lie beyond what came, or minus the most that may.
+    counts : (K, C), one of ``NOTHING``, ``COUNTS`` and ``ANEW``.
     """
     out = np.empty((len(share) + 1, *share.shape[1:]))
     share, counts = np.require(share, float, "CAW"), np.require(counts, np.int8, "CAW")
@@ -268,7 +274,8 @@ def begin_anew(came, usual, overlap, decay, kept, sums):
 def adapt_tails(share, counts, shares, overlap, out):
     """Adapt tails row by row.
 
-    in    share : (K, P, 2, C).   counts : (K, C), what is made of each row.   shares : (P,), nominal.   overlap : (C,).
+    in    share : (K, P, 2, C), negative where any up to it lie beyond.   counts : (K, C), what is made of each row.
+          shares : (P,), nominal.   overlap : (C,).
     out   out : (K + 1, P, 2, C).
     """
     K, P, _, C = share.shape
@@ -282,7 +289,8 @@ def adapt_tails(share, counts, shares, overlap, out):
                     if counts[k, c] == ANEW:
                         now = shares[i]
                     elif counts[k, c] == COUNTS:
-                        rate = RATE * shares[i] / overlap[c]
-                        now += rate * (shares[i] - 1 if share[k, i, end, c] <= now else shares[i])
+                        rate, p = RATE * shares[i] / overlap[c], share[k, i, end, c]
+                        outside = min(1.0, now / -p) if p < 0 else 1.0 if p <= now else 0.0
+                        now += rate * (shares[i] - outside)
                         now = min(max(now, LEAST * shares[i]), CENTER)
                     out[k + 1, i, end, c] = now

@@ -23,7 +23,8 @@ Forecasts of many steps overlap: n errors at step h hold as much as n / (1 + 2 s
 their autocorrelation r. Where these are too few for a quantile, ends are those of Student's t with as many degrees of
 freedom. Errors on rows that were trained on are taken sqrt((n + w) / (n - w)) times as large, for w weights.
 
-Rows where ``target_bounds`` leave one value, such as nights, have no errors: forecasts of dawn, as small, do err.
+Rows where ``target_bounds`` leave one value, such as nights, have no errors: forecasts of dawn, as small, do err. Where
+y lies on a bound that is a number, as rain often does, its error is taken for infinite (``pools.py``).
 
 References
 ----------
@@ -377,8 +378,22 @@ class Calibration(NamedTuple):
     overlap: np.ndarray
 
 
-def calibration(made, level, factor=1.0):
-    """Calibrate on ``Made`` of the rows kept, for levels up to this one; errors are ``factor`` times."""
+def on_bounds(made, ends):
+    """Return where what came of ``Made`` lies on bounds: -1 on low, 1 on high, else 0, like its errors.
+
+    ends : low and high (O,), or None.
+    """
+    came, sides = made.forecasts + made.errors, np.zeros(made.errors.shape, np.int8)
+    for side, end in zip((-1, 1), () if ends is None else ends):
+        sides[np.isclose(came, end, rtol=1e-9, atol=0.0)] = side
+    return sides
+
+
+def calibration(made, level, factor=1.0, ends=None):
+    """Calibrate on ``Made`` of the rows kept, for levels up to this one; errors are ``factor`` times.
+
+    ends : bounds of the levels, as for ``on_bounds``.
+    """
     _, steps, O = made.errors.shape
     check_enough(int(np.isfinite(made.errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
     scores, scales = made.errors * factor, [[None] * O for _ in range(steps)]
@@ -389,7 +404,8 @@ def calibration(made, level, factor=1.0):
             scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
             scores[valid, h, o] /= by
     shared = overlap(made.row, scores)
-    return Calibration(packed(pools(made.forecasts, scores, level, shared)), scales, shared)
+    nested = pools(made.forecasts, scores, level, shared, on_bounds(made, ends))
+    return Calibration(packed(nested), scales, shared)
 
 
 def scales(calibration, made, last):
@@ -649,15 +665,18 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
     model = Maker(fitted.trained.dynamics, fitted.units)
     errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = _of_learnt_rows(fitted, remembered)
-    cal = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
+    ends = model.units.ends
+    cal = remembered(lambda: calibration(errors, highest, factor, ends), (steps, highest))
     state, paths = ALIKE, None
     if ask.adapts and history is not None and len(history.row):
         scores = history.errors / scales_of(cal, history)
         places = cal.pools.places(history.forecasts.reshape(len(scores), -1))
-        size = cal.pools.sizes(places).reshape(scores.shape)
+        size, column = cal.pools.sizes(places).reshape(scores.shape), np.arange(places.shape[1])
+        sides = on_bounds(history, ends).reshape(places.shape)
 
         def outside(then, origin, n):
-            return cal.pools.outside(ask.levels, places[origin, np.arange(places.shape[1])], then, n)
+            at = origin, column
+            return cal.pools.outside(ask.levels, places[at], then, sides[at], n)
 
         state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
     scale = scales(cal, forecasts, last)

@@ -8,6 +8,10 @@ an interval, of k errors e(1) <= ... <= e(k) near a forecast and a share a outsi
     -+ t(a) size sqrt(1 + 1 / free)                       Student's t, where independent errors are too few; those
                                                           that came since, and move the spread, make it narrower
 
+Where what came lies on a bound, its error is infinite: an end that reaches errors like it is the bound. Beyond a new
+one of which m of k are alike lies any share up to (m + 1) / (k + 1). How many lie on a bound changes faster with the
+forecast than other errors do: their share is that of NEARER ones, which are fewer.
+
 All pools of a calibration lie in flat arrays, column (step and output) after column and place after place.
 """
 
@@ -24,6 +28,7 @@ from .adaptive import ALIKE
 FREE = 2  # independent errors, as which any number counts at least
 TELLS = 0.5  # of the spread an error that came since, beside one of calibration: the spread lags behind it
 NEAR = 200, 0.1  # errors that count as near: at least this number and at least this share
+NEARER = 50, 0.1  # those that tell how many lie on a bound, likewise
 BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 
@@ -42,40 +47,93 @@ def n_near(n, level):
 class Pool(NamedTuple):
     """Errors of one step and output, by their forecasts, at some places.
 
-    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted.   free : independent
-    errors that they tell as much as.   size : root of their mean square.
+    between : (places - 1,), where the next place is nearer.   errors : (places, k), sorted, infinite where what came
+    lies on a bound.   means : (places,), of absolute errors.   free : independent errors that they tell as much as.
+    size : root of their mean square.
     """
 
     between: np.ndarray
     errors: np.ndarray
+    means: np.ndarray
     free: float
     size: float
 
 
-def pools(forecasts, errors, level, shared=None):
-    """Make a ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), up to a level."""
+def pools(forecasts, errors, level, shared=None, sides=None):
+    """Make a ``Pool`` for each step and output, [h][o], of forecasts and errors (n, steps, O), up to a level.
+
+    sides : like errors, -1 where what came lies on a low bound, 1 on a high one; or None.
+    """
     _, steps, O = errors.shape
     shared = np.ones((steps, O)) if shared is None else shared
+    sides = np.zeros(errors.shape, np.int8) if sides is None else sides
     return [
-        [_pool(forecasts[..., o], errors[..., o], h, level, shared[h, o]) for o in range(O)]
+        [_pool(forecasts[..., o], errors[..., o], sides[..., o], h, level, shared[h, o]) for o in range(O)]
         for h in range(steps)
     ]
 
 
-def _pool(forecasts, errors, h, level, shared):
+def _pool(forecasts, errors, sides, h, level, shared):
     """Make the ``Pool`` of step h, of forecasts and errors (n, steps); the steps on either side make fans smoother."""
     n_own = np.isfinite(errors[:, h]).sum()
     beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n_own > NEAR[0] else 0
-    forecasts, errors = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors))
+    forecasts, errors, sides = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors, sides))
     counts = np.isfinite(errors)
     order = np.argsort(forecasts[counts], kind="stable")
-    forecasts, errors = forecasts[counts][order], errors[counts][order]
-    n, k = len(errors), n_near(len(errors), level)
-    starts = np.unique(np.linspace(0, n - k, PLACES).astype(int))
-    centers = forecasts[starts + k // 2]
-    near = np.sort(errors[starts[:, None] + np.arange(k)], axis=1)
+    forecasts, errors, sides = (v[counts][order] for v in (forecasts, errors, sides))
+    k = n_near(len(errors), level)
     free = max(FREE, min(k, n_own / shared))
-    return Pool((centers[1:] + centers[:-1]) / 2, near, free, np.sqrt(np.mean(errors**2)))
+    centers, near, means = (
+        _on_bounds(forecasts, errors, sides, k) if sides.any() else _near(forecasts, errors, k)
+    )
+    return Pool((centers[1:] + centers[:-1]) / 2, near, means, free, np.sqrt(np.mean(errors**2)))
+
+
+def _near(forecasts, errors, k):
+    """Collect the k errors nearest to some forecasts, of n in their order.
+
+    Returns these (places,), errors (places, k), sorted, and mean absolute ones (places,).
+    """
+    starts = np.unique(np.linspace(0, len(errors) - k, PLACES).astype(int))
+    near = np.sort(errors[starts[:, None] + np.arange(k)], axis=1)
+    return forecasts[starts + k // 2], near, np.abs(near).mean(axis=1)
+
+
+def _on_bounds(forecasts, errors, sides, k):
+    """Collect as ``_near`` errors of which as many are infinite as lie on bounds, sides (n,), of the very nearest.
+
+    The others are those of the k nearest that lie on none, as many of them as are left.
+    """
+    n = len(errors)
+    few, inner = min(n, max(NEARER[0], round(NEARER[1] * n))), np.flatnonzero(sides == 0)
+    starts = _windows(forecasts, few)
+    rows, centers = starts[:, None] + np.arange(few), starts + few // 2
+    shares = (_alike(forecasts, flags)[rows].mean(axis=1) for flags in (sides < 0, sides <= 0))
+    low, high = (np.round(k * share).astype(int) for share in shares)
+    near, means = np.full((len(starts), k), np.inf), np.empty(len(starts))
+    for i, center in enumerate(centers):
+        first = np.clip(np.searchsorted(inner, center) - k // 2, 0, max(0, len(inner) - k))
+        others, left = np.sort(errors[inner[first : first + k]]), high[i] - low[i]
+        near[i, : low[i]] = -np.inf
+        near[i, low[i] : high[i]] = others[((np.arange(left) + 0.5) / max(left, 1) * len(others)).astype(int)]
+        first = np.clip(center - k // 2, 0, n - k)
+        means[i] = np.abs(errors[first : first + k]).mean()
+    return forecasts[centers], near, means
+
+
+def _windows(forecasts, few):
+    """Return where windows of ``few`` of the forecasts (n,), in order, begin: within such as are alike, if they can."""
+    n = len(forecasts)
+    starts = np.unique(np.linspace(0, n - few, PLACES).astype(int))
+    value = forecasts[starts + few // 2]
+    first, stop = (np.searchsorted(forecasts, value, side) for side in ("left", "right"))
+    return np.where(stop - first >= few, np.clip(starts, first, stop - few), starts)
+
+
+def _alike(forecasts, flags):
+    """Replace flags (n,) by their means over rows with the same forecast."""
+    _, group, n = np.unique(forecasts, return_inverse=True, return_counts=True)
+    return (np.bincount(group, flags) / n)[group]
 
 
 class Packed(NamedTuple):
@@ -104,14 +162,16 @@ class Packed(NamedTuple):
         """Return mean absolute errors at places (K, C)."""
         return self.means[self.ends[2, :-1] + places]
 
-    def outside(self, levels, places, scores, n):
+    def outside(self, levels, places, scores, sides, n):
         """Return the shares of errors at places (K, C) at and beyond scores (K, C), below and above, (K, P, 2, C).
 
-        n : (K, C), independent errors that came since, which tell of the spread too.
+        sides : (K, C), -1 or 1 where what came lies on a bound: its share, any up to the one found, is returned
+        negative.   n : (K, C), independent errors that came since, which tell of the spread too.
         """
         out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
-        places, scores = np.require(places, np.int64, "CAW"), np.require(scores, float, "CAW")
-        share_beyond(self.errors, self.ends, self.k, places, scores, out)
+        reached = np.where(sides == 0, scores, np.copysign(np.inf, sides))
+        places, reached = np.require(places, np.int64, "CAW"), np.require(reached, float, "CAW")
+        share_beyond(self.errors, self.ends, self.k, places, reached, out)
         for i, p in enumerate(levels):
             few = self.free < needed(p)
             if few.any():
@@ -121,7 +181,8 @@ class Packed(NamedTuple):
                 )
                 low = stdtr(free, scores[:, few] / (size * np.sqrt(1 + 1 / free)))
                 out[:, i, 0, few], out[:, i, 1, few] = low, 1 - low
-        return out
+        tied = np.stack([sides < 0, sides > 0], axis=1)[:, None]
+        return np.where(tied, -out, out)
 
     def far(self, levels, places, tails, n):
         """Return how far out shares ``tails`` (M, P, 2, C) lie, below and above, of errors at places (M, C).
@@ -151,7 +212,7 @@ def packed(nested):
     )
     counts = [(len(p.between), p.errors.size, len(p.errors)) for p in row]
     ends = np.concatenate([[(0, 0, 0)], np.cumsum(counts, axis=0)]).T.copy()
-    means = np.concatenate([np.abs(p.errors).mean(axis=1) for p in row])
+    means = np.concatenate([p.means for p in row])
     free, size = np.array([(p.free, p.size) for p in row]).T
     k = np.array([p.errors.shape[1] for p in row], np.int64)
     return Packed(between, errors, ends.astype(np.int64), k, means, free.copy(), size.copy())
@@ -181,9 +242,9 @@ def conformal(made, pools, levels, scale=1.0, state=ALIKE):
 
 def compile_kernels():
     """Call each kernel once."""
-    nothing = packed([[Pool(np.zeros(0), np.zeros((1, 2)), 1.0, 1.0)]])
+    nothing = packed([[Pool(np.zeros(0), np.zeros((1, 2)), np.zeros(1), 1.0, 1.0)]])
     places = nothing.places(np.zeros((1, 1)))
-    nothing.outside([50], places, np.zeros((1, 1)), np.zeros((1, 1)))
+    nothing.outside([50], places, *np.zeros((3, 1, 1)))
     nothing.far([50], places, np.full((1, 1, 2, 1), 0.25), np.zeros((1, 1)))
 
 
@@ -214,7 +275,7 @@ def share_beyond(errors, ends, n_errors, places, scores, out):
     """Count the errors near a forecast that lie at or below what came of it, and at or above it, as shares.
 
     in    errors : of all pools, sorted at each place.   ends : (3, C + 1).   n_errors : (C,), at each place.
-          places : (K, C).   scores : (K, C), NaN where nothing came: shares are the least.
+          places : (K, C).   scores : (K, C), infinite on a bound, NaN where nothing came: shares are the least.
     out   out : (K, P, 2, C), of each level the same.
     """
     K, P, _, C = out.shape

@@ -117,6 +117,16 @@ class Units(NamedTuple):
         """Whether the level of a row is that of its output alone: no bounds, no differences."""
         return self.bounds is None and not self.looks_back
 
+    @property
+    def ends(self):
+        """Bounds of the levels, low and high (O,) each, infinite where open or a column of X; None without bounds."""
+        if self.bounds is None:
+            return None
+        sides = zip(self.bounds, (-np.inf, np.inf))
+        return self.target.bound_levels(
+            *([end if isinstance(bound, int) else bound for bound in side] for side, end in sides)
+        )
+
     def levels(self, table):
         """Convert the y of a table to levels (N, O)."""
         return scaled_by_series(self.target.levels(table.y), self.own, table.parts)
