@@ -10,7 +10,7 @@ its episodes.
 
 from dataclasses import KW_ONLY, dataclass
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,14 +19,19 @@ from .._estimators.horizons import Forecaster, HorizonsLearner, check_quantiles
 from .._estimators.parameters import Numbers, Sizes, TrainedParameters
 from .._memory_limit import check_memory
 from .._nets import attention as attention_kinds
+from .._nets.delay_linear import SHARES, LinearInformation, Mixed, assimilate_linear, trusted_share
+from .._nets.delay_loss import WindowLoss
 from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
+from .._nets.many_targets import learn_linear, linear_plan
 from .._nets.segments import make_segmented
 from .._series.timeline import last_known
-from .._training.losses import Pinball, has_log_link, resolve_loss
+from .._training.losses import Pinball, has_log_link, resolve_loss, squared
 from .._training.monitor import Monitor, check_training, chooses_solver
 from .._training.solvers import check_needs, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
+from .._values import kept
 from . import elman, gru, lstm
+from .delay_network import open_loop
 from .recurrent import GENTLE, SMALL, RecurrentLearner
 
 
@@ -36,6 +41,19 @@ CELLS = {
     "elman": elman.cell("tanh", False, False),
 }
 FEEDBACK = ("open_loop", "closed_loop", "scheduled_sampling")
+
+
+@kept("encoder-decoder's carry")
+class EpisodeCarry(NamedTuple):
+    """What ``learn_more`` goes on with.
+
+    moments : of a stochastic solver.   information : ``LinearInformation`` of a linear model, or None.   alpha : its
+    penalty.
+    """
+
+    moments: object
+    information: LinearInformation | None = None
+    alpha: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +71,22 @@ class EpisodeLearner(RecurrentLearner):
 
     def net(self, D, O):
         """Return the layout."""
-        layout = self.cell, self.hidden, self.attention, self.T, self.n, self.widths, self.p.skip_connections
+        layout = (
+            self.cell,
+            self.hidden,
+            self.attention,
+            self.T,
+            self.n,
+            self.widths,
+            bool(self.p.skip_connections),
+        )
         w = self.p.segment_length
         return make_episode(*layout) if w is None else make_segmented(*layout, int(w))
+
+    @property
+    def weighs_linear(self):
+        """Whether the net is to be weighed against a linear model of its examples."""
+        return self.p.skip_connections == "auto" and self.loss is squared
 
     def before(self, trained, net):
         """Return None: an encoder and a decoder start anew."""
@@ -83,13 +114,27 @@ class EpisodeLearner(RecurrentLearner):
 
     def _made(self, task, theta):
         """Return the model with given parameters."""
-        dynamics = EpisodeDynamics(theta, task.net, task.mean)
-        dynamics.params  # noqa: B018 - cached here, so that no forecast changes what is kept
-        return dynamics, None
+        return _cached(EpisodeDynamics(theta, task.net, task.mean)), None
+
+    def _attempt(self, net, series, mean, rng, before):
+        """Train from one start; then weigh the net against the linear model."""
+        attempt = super()._attempt(net, series, mean, rng, before)
+        trained = attempt.trained._replace(carry=EpisodeCarry(attempt.trained.carry))
+        if self.weighs_linear and any((s.held & (s.w > 0)).any() for s in series):
+            trained = _beside_linear(trained, series)
+        return attempt._replace(trained=trained)
+
+    def fade(self, trained, share):
+        """Return what was learnt, of which the linear model's sums count for so much less."""
+        information = trained.carry.information
+        if information is None:
+            return trained
+        information = information._replace(weight=share * information.weight)
+        return trained._replace(carry=trained.carry._replace(information=information))
 
     def learn_more(self, trained, series, memory, rng):
-        """Make a pass of stochastic gradient over examples."""
-        dynamics, moments = trained.dynamics, trained.carry
+        """Make a pass of stochastic gradient over examples; the linear model learns them by recursive least squares."""
+        dynamics, (moments, information, alpha) = trained.dynamics, trained.carry
         solver = None if chooses_solver(self.p) else resolve_solver(self.p.solver)
         if solver is None or traits(solver).batches != "mini":
             solver = Adam(GENTLE)
@@ -97,9 +142,55 @@ class EpisodeLearner(RecurrentLearner):
         loss = EpisodeLoss(dynamics.net, [series], teaching, traits(solver).dtype, B=self.p.batch_size)
         if not loss.weight > 0:
             return trained
-        monitor = Monitor(dynamics.theta, 1, 0.0, 1)
-        moments = run_solver(solver, loss, dynamics.theta, monitor, rng, moments)
-        return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
+        theta, linear = np.split(dynamics.theta, [dynamics.net.size])
+        monitor = Monitor(theta, 1, 0.0, 1)
+        moments = run_solver(solver, loss, theta, monitor, rng, moments)
+        if information is not None:
+            plan = linear_plan(dynamics.net.n_inputs, dynamics.net.n_outputs)
+            rows = WindowLoss(plan, [series], *open_loop(plan), 0.0, np.float64)
+            linear, information = assimilate_linear(rows, plan, linear, information, alpha)
+        theta = np.concatenate([monitor.best_theta, linear])
+        return trained._replace(
+            dynamics=_cached(dynamics.but(theta=theta)), carry=EpisodeCarry(moments, information, alpha)
+        )
+
+
+def _cached(dynamics):
+    """Return a model whose weights are laid out, so that no forecast changes what is kept."""
+    dynamics.weights, dynamics.linear  # noqa: B018
+    return dynamics
+
+
+def _beside_linear(trained, series):
+    """Take a mean of a net and the linear model of its examples, by the share that the held ones warrant.
+
+    Both have then learnt these, too.
+    """
+    dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
+    plan = linear_plan(dynamics.net.n_inputs, dynamics.net.n_outputs)
+    before, *_ = learn_linear(plan, [(s.X, s.Y, np.where(s.held, 0.0, s.w)) for s in series])
+    share = trusted_share([_of_shares(judged, before, series)], SHARES)
+    if share == 1.0:
+        return trained
+    after, information, alpha = learn_linear(plan, [(s.X, s.Y, s.w) for s in series])
+    return trained._replace(
+        dynamics=_mean(dynamics, after, share),
+        judged=_mean(judged, before, share),
+        carry=EpisodeCarry(trained.carry.moments, information, alpha),
+    )
+
+
+def _mean(dynamics, linear, share):
+    """Return the mean of a net and a linear model with parameters ``linear``."""
+    return _cached(dynamics.but(theta=np.concatenate([dynamics.theta, linear]), share=share))
+
+
+def _of_shares(net, linear, series):
+    """Forecast the held examples by a net and by a linear model with parameters ``linear``, for ``trusted_share``."""
+    Z, Y, w = (np.concatenate([s[k][s.held & (s.w > 0)] for s in series]) for k in range(3))
+    unknown = np.full(Y.shape, np.nan)
+    outs = [_mean(net, linear, share).run(Z, unknown, None)[0] for share in (0.0, 1.0)]
+    return Mixed(*outs, Y, w)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +319,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     known_ahead: object = ()
     quantiles: Numbers | None = None
     gap: int = 0
-    skip_connections: bool = True
+    skip_connections: bool | str = "auto"
     training: str = "closed_loop"
     dropout: float = 0.0
     recurrent_dropout: float = 0.0

@@ -335,18 +335,24 @@ def _recurrent_slopes(dynamics, seen, x, y, judge):
 def _episode_slopes(dynamics, seen, x, y, judge):
     """Trace an encoder and a decoder, back from one of its outputs; their example is the one row."""
     net, (m, _, D) = dynamics.net, x.shape
-    weights, tape = dynamics.params, net.tape(m, np.float64)
+    weights, tape = dynamics.weights, net.tape(m, np.float64)
     read, ahead, last = (np.ascontiguousarray(a) for a in net.sources(x[:, 0]))
     fed = np.zeros((m, 1 + net.n, net.width))
     fed[:, 0] = last
     tape.place(read, ahead, fed)
     out = tape.forward(weights, np.ones((net.n, m, net.width), bool))
-    value, dout = judge(out.swapaxes(0, 1).reshape(1, m, -1))
-    dout = np.ascontiguousarray(dout.reshape(m, net.n, net.width).swapaxes(0, 1))
+    out, linear = out.swapaxes(0, 1).reshape(1, m, -1), dynamics.linear
+    if linear is not None:
+        out = dynamics.share * out + linear.share * (x[:, 0] @ linear.W + linear.b)
+    value, dall = judge(out)
+    dout = dynamics.share * dall.reshape(m, net.n, net.width)
+    dout = np.ascontiguousarray(dout.swapaxes(0, 1))
     dread, dahead, dfed = np.zeros_like(read), np.zeros_like(ahead), np.zeros_like(fed)
     grads = net.views(np.zeros(net.size))
     tape.backward(weights, dout, grads, dread.reshape(-1), dfed.reshape(-1), dahead.reshape(-1))
     dx = net.sources_back(dread, dahead, dfed[:, 0])
+    if linear is not None:
+        dx += linear.share * (dall.reshape(m, -1) @ linear.W.T)
     return value, dx.reshape(m, 1, D), np.zeros_like(y)
 
 

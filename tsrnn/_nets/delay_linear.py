@@ -125,11 +125,28 @@ def blend(wide, net, theta, linear, share):
     return blended
 
 
+class Mixed:
+    """Squared errors of a mean of two forecasts, as ``trusted_share`` asks for them; its choices are the shares.
+
+    linear, net, Y : (N, K), Y NaN where unknown.   w : (N,).
+    """
+
+    def __init__(self, linear, net, Y, w):
+        measured = np.isfinite(Y)
+        self.w, self.weight = w, w * measured.sum(axis=1)
+        self.error = np.where(measured, linear - Y, 0.0)
+        self.change = np.where(measured, net - linear, 0.0)
+
+    def squares(self, share):
+        """Sum the squares of each row, (N,), and its weight."""
+        return self.w * np.sum((self.error + share * self.change) ** 2, axis=1), self.weight
+
+
 def trusted_share(losses, choices):
     """Return the share of the net: that of the least held error, drawn to 0 as far as its gain may be chance.
 
-    losses : of each kind of forecast, on the held rows; over them the error is a geometric mean.   choices : theta at
-    each of ``SHARES``.
+    losses : of each kind of forecast, on the held rows; over them the error is a geometric mean.   choices : what is
+    given to their ``squares`` for each of ``SHARES``: theta, for instance.
     """
     sums = [_sums_of_stretches(loss, choices) for loss in losses]
     whole = _log_error([(squares.sum(axis=1), weight.sum()) for squares, weight in sums])  # (S,)

@@ -6,7 +6,13 @@
 
 with u for the inputs that are known ahead and v for the others.  y(T + k - 1) is measured, or the decoder's own output.
 An example is one row z = [v (T, V), u (T + n, A), y (T, O)], flat, oldest first, and its target (n, O Q): each output
-stands there once for each of Q quantiles, and so it is fed back.  Dimensions: N examples, B of them side by side.
+stands there once for each of Q quantiles, and so it is fed back.
+
+A forecast may be a mean of that and of a linear model of the same rows, of which nothing is fed back:
+
+    y(T + k) = share out(k) + (1 - share) (c(k) + z L(k))
+
+Dimensions: N examples, B of them side by side.
 """
 
 from dataclasses import dataclass
@@ -22,6 +28,7 @@ from . import attention
 from .dynamics import Dynamics
 from .memory import constant
 from .recurrent import Net, lay_out, make_net
+from .recurrent_kernels import project
 from .recurrent_loss import in_threads
 from .tape import Masks, Tape
 
@@ -69,6 +76,12 @@ class Episode(NamedTuple):
     def n_outputs(self):
         """All outputs of an example."""
         return self.n * self.width
+
+    @property
+    def n_inputs(self):
+        """Numbers of an example."""
+        V, A, O, _ = self.widths
+        return self.T * (V + A + O) + self.n * A
 
     @property
     def size(self):
@@ -332,16 +345,26 @@ class EpisodeLoss:
 # ---------------------------------------------------------------------------------------- forecasting
 
 
+class Linear(NamedTuple):
+    """A linear model of examples.   W : (P, n O).   b : (n O,).   share : of the mean with the net, 1 - the net's."""
+
+    W: np.ndarray
+    b: np.ndarray
+    share: float
+
+
 @kept("encoder and decoder")
 @dataclass(frozen=True, eq=False)
 class EpisodeDynamics(Dynamics):
     """A fitted encoder and decoder: each row of X is an example, out its forecast, and nothing is carried on.
 
-    mean : of examples and of targets in training.
+    theta : that of the net and, if ``share`` < 1, W and b of a linear model.   mean : of examples and of targets in
+    training.   share : of the net.
     """
 
     net: Episode
     mean: tuple
+    share: float = 1.0
 
     lead = 0
     sees_y = False
@@ -353,16 +376,39 @@ class EpisodeDynamics(Dynamics):
         return self.net.n_outputs
 
     @cached_property
-    def params(self):
+    def weights(self):
         """Weights of the encoder's layers, of the decoder's and its readout, and of attention, in scaled units."""
-        return self.net.views(self.theta)
+        return self.net.views(self.theta[: self.net.size])
+
+    @cached_property
+    def linear(self):
+        """The ``Linear`` model, or None."""
+        if self.share == 1.0:
+            return None
+        (P, K), at = (self.net.n_inputs, self.net.n_outputs), self.net.size
+        return Linear(self.theta[at:-K].reshape(P, K), self.theta[-K:], 1.0 - self.share)
+
+    @property
+    def params(self):
+        """The ``weights`` and, where there is one, the ``linear`` model."""
+        return self.weights if self.linear is None else (*self.weights, self.linear)
 
     def run(self, X, Y, memory):
         """Forecast from each example."""
         out = np.empty_like(Y)
         for i, tape, answer in self._blocks(X):
             out[i : i + tape.B] = answer.swapaxes(0, 1).reshape(tape.B, -1)
+        if self.linear is not None:
+            out *= self.share
+            out += self.linear.share * self._linear_out(X)
         return out, memory
+
+    def _linear_out(self, X):
+        """Forecast from examples X (N, P) by the linear model, (N, n O)."""
+        (N, P), (W, b, _) = X.shape, self.linear
+        out = np.empty((1, 1, N, len(b)))
+        project(np.ascontiguousarray(X).ravel(), np.arange(N) * P, W[None], 0, P, b[None], out, 0, 1)
+        return out[0, 0]
 
     def attention_weights(self, X):
         """Compute the weights by which each step of each example attends, (N, n, T)."""
@@ -380,7 +426,7 @@ class EpisodeDynamics(Dynamics):
             fed[:, 0] = last
             tapes[B].place(x, u, fed)
             free = np.ones((net.n, B, net.width), bool)
-            yield i, tapes[B], tapes[B].forward(self.params, free)
+            yield i, tapes[B], tapes[B].forward(self.weights, free)
 
     def first(self):
         """Return an empty memory."""

@@ -1,0 +1,86 @@
+"""Ridge regression of many targets on the same examples, some of whose targets are not known.
+
+    (Z'Z + alpha D) W = Z'Y          of z and 1, the bias free; alpha: of most evidence, see ``ridge.py``
+
+A target that is not known is set to what W says of it, and W found again [1]: each target's weights tend to those of
+the rows where it is known, by a factor of its unknown share a round, while Z'Z is that of all rows.
+
+Dimensions: N examples of P numbers, K targets.
+
+.. [1] M. Healy, M. Westmacott. "Missing values in experiments analysed on automatic computers." Applied Statistics
+   5(3), 1956.
+"""
+
+import numpy as np
+
+from .._training.least_squares import add_normal_equations
+from .delay import make_plan
+from .delay_linear import linear_information, ridge
+from .linear_sums import Alike, Rows
+
+
+BLOCK = 4096  # examples at a time
+CLOSE = 1e-3  # what is left of the distance to the solution, and so when rounds end
+MOST_ROUNDS = 20
+
+
+def linear_plan(P, K):
+    """Lay out a linear model of K targets on examples of P numbers."""
+    return make_plan(P, K, (), "identity", (0,), (), [])
+
+
+def learn_linear(plan, series):
+    """Solve for theta of a plan from a list of (Z (N, P), Y (N, K), w (N,)); Y is NaN where unknown.
+
+    Returns it, what rows say of later ones, ``LinearInformation``, and the penalty.
+    """
+    theta, alpha = np.zeros(plan.size), None
+    W, b = plan.views(theta)[-1]
+    b[:], unknown = _means(series)
+    few = sum(int((w > 0).sum()) for *_, w in series) <= len(W)
+    rounds = 1 if unknown == 0.0 else int(np.clip(np.log(CLOSE) / np.log(unknown), 1, MOST_ROUNDS)) + 1
+    for _ in range(rounds):
+        sums = _rows(series, W, b) if few else _sums(series, W, b)
+        solved, _, alpha = ridge(plan, (sums,), alpha)
+        theta[:] = solved
+    return theta, linear_information(plan, (sums,)), alpha
+
+
+def _means(series):
+    """Return the mean of each target (K,), and the largest share of a target that is unknown."""
+    known, total, n = 0.0, 0.0, 0
+    for _, Y, w in series:
+        Y = Y[w > 0]
+        measured = np.isfinite(Y)
+        known, total, n = known + measured.sum(axis=0), total + np.nansum(Y, axis=0), n + len(Y)
+    return total / np.maximum(1, known), 1.0 - known.min() / n
+
+
+def _blocks(series, W, b):
+    """Yield [z, 1], targets, what W says in place of those that are unknown, and weights of some examples at a time."""
+    for Z, Y, w in series:
+        chosen = np.flatnonzero(w > 0)
+        for i in range(0, len(chosen), BLOCK):
+            rows = chosen[i : i + BLOCK]
+            z, y = Z[rows], Y[rows].astype(np.float64)
+            unknown = np.isnan(y)
+            if unknown.any():
+                y[unknown] = (z @ W + b)[unknown]
+            yield np.hstack([z, np.ones((len(z), 1))]), y, w[rows]
+
+
+def _sums(series, W, b):
+    """Sum over all examples, ``Alike``."""
+    P, K = W.shape
+    A, c, yy, weight = np.zeros((P + 1, P + 1)), np.zeros((P + 1, K)), np.zeros(K), 0.0
+    for z, y, w in _blocks(series, W, b):
+        add_normal_equations(z, y, w, A, c)
+        yy, weight = yy + w @ y**2, weight + float(w.sum())
+    return Alike(np.arange(K), A, c, yy, weight)
+
+
+def _rows(series, W, b):
+    """Return examples that are fewer than weights as they are, ``Rows``."""
+    blocks = [(np.sqrt(w)[:, None] * z, np.sqrt(w)[:, None] * y) for z, y, w in _blocks(series, W, b)]
+    Z, Y = (np.concatenate(part) for part in zip(*blocks))
+    return Rows(np.arange(Y.shape[1]), Z, Y)
