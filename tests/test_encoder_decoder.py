@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from tsrnn import EncoderDecoderRegressor, GRURegressor, PersistenceRegressor
 from tsrnn._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
+from tsrnn._nets.many_targets import learn_linear, linear_plan
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._nets.segments import make_segmented
 from tsrnn._series.units import Series
@@ -323,6 +324,100 @@ def test_it_learns():
         y[NEW], 4
     )
     assert np.mean(errors**2) < 0.35 * np.var(y[NEW])
+
+
+# ---------------------------------------------------------------------------------------- beside a linear model
+
+
+def drawn(n):
+    """Examples and targets of a linear model with noise, and weights."""
+    rng = np.random.default_rng(3)
+    Z = rng.normal(size=(n, 14))
+    return Z, Z @ rng.normal(size=(14, 3)) + rng.normal(size=(n, 3)) + 4.0, rng.uniform(0.5, 2.0, n)
+
+
+def test_linear_model_of_many_targets():
+    """Each target has the ridge of the rows where it is known."""
+    Z, Y, w = drawn(300)
+    Y[np.random.default_rng(4).random(Y.shape) < 0.2], w[:5] = np.nan, 0.0
+    plan, ones = linear_plan(14, 3), np.hstack([Z, np.ones((300, 1))])
+    theta, information, alpha = learn_linear(plan, [(Z[:100], Y[:100], w[:100]), (Z[100:], Y[100:], w[100:])])
+    penalty, alone = alpha * np.diag(np.append(np.ones(14), 0.0)), []
+    for y in Y.T:
+        root = np.sqrt(np.where(np.isnan(y), 0.0, w))[:, None]
+        A, c = root * ones, root[:, 0] * np.nan_to_num(y)
+        alone.append(np.linalg.solve(A.T @ A + penalty, A.T @ c))
+    np.testing.assert_allclose(np.vstack(plan.views(theta)[-1]), np.transpose(alone), atol=3e-3)
+    assert information.weight == pytest.approx(np.full(3, w.sum()))
+
+
+def test_linear_model_of_fewer_rows_than_weights():
+    Z, Y, _ = drawn(12)
+    plan = linear_plan(14, 3)
+    theta, _, alpha = learn_linear(plan, [(Z, Y, np.ones(12))])
+    z, y = Z - Z.mean(axis=0), Y - Y.mean(axis=0)
+    W = z.T @ np.linalg.solve(z @ z.T + alpha * np.eye(12), y)
+    np.testing.assert_allclose(plan.views(theta)[-1].W, W, atol=1e-6)
+
+
+def of_lags(n=900):
+    """A series that is linear but for an input's size, and this input."""
+    rng, v = np.random.default_rng(0), np.zeros(n)
+    u = rng.normal(size=(n, 1))
+    for t in range(12, n):
+        v[t] = 0.5 * v[t - 1] - 0.4 * v[t - 12] + u[t, 0] + abs(u[t, 0]) + 0.3 * rng.normal()
+    return u, v + 7.0
+
+
+U, V = of_lags()
+
+
+@pytest.fixture(scope="module", params=[None, 2], ids=["rows", "segments"])
+def mean(request):
+    known = {"known_ahead": [0], "segment_length": request.param, "solver": "adam"}
+    options = {"max_iter": 25, "hidden_layer_sizes": (12,), "attention": None}
+    return EncoderDecoderRegressor(**known, **QUICK | options).fit(U[:500], V[:500])
+
+
+def of_member(model):
+    """What the one member of a forecaster came to."""
+    return model.fitted_.trained.dynamics.members[0].dynamics
+
+
+def test_mean_of_a_net_and_a_linear_model(mean):
+    """The forecast is their mean, and better than each; the linear model sees the rows that are read, oldest first."""
+    dynamics, paths = of_member(mean), mean.trajectories(U[500:], V[500:], 4, start="end").forecast
+    W, b, share = mean.params_[0][-1]
+    assert 0.0 < share < 1.0
+    x, y = (a[:, 0] for a in mean._enter(U, V, "cold")[:2])  # scaled
+    s = V.std() / y.std()
+    m = V.mean() - s * y.mean()
+    rows = np.arange(500, 897)
+    Z = np.array([[*x[t - 12 : t + 4], *y[t - 12 : t]] for t in rows])  # of X also the 4 rows to come
+    net, _ = dynamics.but(share=1.0).run(Z, np.full((397, 4), np.nan), None)
+    linear, true = Z @ W + b, np.lib.stride_tricks.sliding_window_view(y, 4)[500:]
+    np.testing.assert_allclose(
+        (paths[:397] - m) / s, (1 - share) * net + share * linear, rtol=1e-9, atol=1e-9
+    )
+    errors = [np.mean((p - true) ** 2) for p in ((paths[:397] - m) / s, net, linear)]
+    assert errors[0] < min(errors[1:])
+
+
+def test_the_linear_model_learns_new_rows(mean):
+    """By recursive least squares, close to a fit on all rows."""
+    new, before = (U[500:], V[500:]), mean.params_[0][-1].W
+    after = pickle.loads(pickle.dumps(mean)).partial_fit(*new).params_[0][-1].W
+    wanted = clone(mean).set_params(max_iter=1).fit(U, V).params_[0][-1].W
+    assert np.linalg.norm(after - wanted) < 0.4 * np.linalg.norm(before - wanted)
+
+
+@pytest.mark.parametrize(
+    "options", [{"early_stopping": False}, {"skip_connections": True}, {"loss": "absolute"}]
+)
+def test_a_net_alone(options):
+    model = EncoderDecoderRegressor(**QUICK | options).fit(None, V[:200])
+    assert of_member(model).linear is None
+    assert len(model.params_[0]) == 3
 
 
 BAD = {

@@ -163,6 +163,7 @@ SETTINGS = {
     | {f"input_scaling={a:g}": {"input_scaling": a} for a in (0.1, 0.3, 1.0, 3.0)}
     | {"noise": {"noise": 1e-2}},
     "EncoderDecoder": {
+        "no linear model": {"skip_connections": True},
         "no attention": {"attention": None},
         "transform auto": {"target_transform": "auto"},
         "patience 20": {"max_iter": 90, "n_iter_no_change": 20},

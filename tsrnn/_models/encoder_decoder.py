@@ -124,14 +124,6 @@ class EpisodeLearner(RecurrentLearner):
             trained = _beside_linear(trained, series)
         return attempt._replace(trained=trained)
 
-    def fade(self, trained, share):
-        """Return what was learnt, of which the linear model's sums count for so much less."""
-        information = trained.carry.information
-        if information is None:
-            return trained
-        information = information._replace(weight=share * information.weight)
-        return trained._replace(carry=trained.carry._replace(information=information))
-
     def learn_more(self, trained, series, memory, rng):
         """Make a pass of stochastic gradient over examples; the linear model learns them by recursive least squares."""
         dynamics, (moments, information, alpha) = trained.dynamics, trained.carry

@@ -3,7 +3,7 @@
     (Z'Z + alpha D) W = Z'Y          of z and 1, the bias free; alpha: of most evidence, see ``ridge.py``
 
 A target that is not known is set to what W says of it, and W found again [1]: each target's weights tend to those of
-the rows where it is known, by a factor of its unknown share a round, while Z'Z is that of all rows.
+the rows where it is known, by about its unknown share a round, while Z'Z is that of all rows.
 
 Dimensions: N examples of P numbers, K targets.
 
@@ -20,7 +20,7 @@ from .linear_sums import Alike, Rows
 
 
 BLOCK = 4096  # examples at a time
-CLOSE = 1e-3  # what is left of the distance to the solution, and so when rounds end
+CLOSE = 1e-4  # share of the distance to the solution that rounds leave
 MOST_ROUNDS = 20
 
 
@@ -38,12 +38,23 @@ def learn_linear(plan, series):
     W, b = plan.views(theta)[-1]
     b[:], unknown = _means(series)
     few = sum(int((w > 0).sum()) for *_, w in series) <= len(W)
-    rounds = 1 if unknown == 0.0 else int(np.clip(np.log(CLOSE) / np.log(unknown), 1, MOST_ROUNDS)) + 1
-    for _ in range(rounds):
-        sums = _rows(series, W, b) if few else _sums(series, W, b)
-        solved, _, alpha = ridge(plan, (sums,), alpha)
-        theta[:] = solved
+    blocks = list(_blocks(series))
+    whole = [not few and np.isfinite(Y[rows]).all() for _, Y, _, rows in blocks]
+    known = _sums(
+        [block for block, is_whole in zip(blocks, whole) if is_whole], W, b
+    )  # the same in all rounds
+    others = [block for block, is_whole in zip(blocks, whole) if not is_whole]
+    for _ in range(_rounds(unknown)):
+        sums = _rows(others, W, b) if few else known + _sums(others, W, b)
+        theta[:], _, alpha = ridge(plan, (sums,), alpha)
     return theta, linear_information(plan, (sums,)), alpha
+
+
+def _rounds(unknown):
+    """Return how often to solve, where so large a share of a target is unknown."""
+    if unknown == 0.0:
+        return 1
+    return 1 + int(np.clip(np.log(CLOSE) / np.log(unknown), 1, MOST_ROUNDS))
 
 
 def _means(series):
@@ -51,36 +62,41 @@ def _means(series):
     known, total, n = 0.0, 0.0, 0
     for _, Y, w in series:
         Y = Y[w > 0]
-        measured = np.isfinite(Y)
-        known, total, n = known + measured.sum(axis=0), total + np.nansum(Y, axis=0), n + len(Y)
+        known, total, n = known + np.isfinite(Y).sum(axis=0), total + np.nansum(Y, axis=0), n + len(Y)
     return total / np.maximum(1, known), 1.0 - known.min() / n
 
 
-def _blocks(series, W, b):
-    """Yield [z, 1], targets, what W says in place of those that are unknown, and weights of some examples at a time."""
+def _blocks(series):
+    """Yield Z, Y, w and the rows of some examples that count."""
     for Z, Y, w in series:
         chosen = np.flatnonzero(w > 0)
         for i in range(0, len(chosen), BLOCK):
-            rows = chosen[i : i + BLOCK]
-            z, y = Z[rows], Y[rows].astype(np.float64)
-            unknown = np.isnan(y)
-            if unknown.any():
-                y[unknown] = (z @ W + b)[unknown]
-            yield np.hstack([z, np.ones((len(z), 1))]), y, w[rows]
+            yield Z, Y, w, chosen[i : i + BLOCK]
 
 
-def _sums(series, W, b):
-    """Sum over all examples, ``Alike``."""
+def _filled(block, W, b):
+    """Return [z, 1] (M, P + 1), targets (M, K), what W says in place of those that are unknown, and weights (M,)."""
+    Z, Y, w, rows = block
+    z, y = Z[rows], Y[rows].astype(np.float64)
+    unknown = np.isnan(y)
+    if unknown.any():
+        y[unknown] = (z @ W + b)[unknown]
+    return np.hstack([z, np.ones((len(z), 1))]), y, w[rows]
+
+
+def _sums(blocks, W, b):
+    """Sum over examples, ``Alike``."""
     P, K = W.shape
     A, c, yy, weight = np.zeros((P + 1, P + 1)), np.zeros((P + 1, K)), np.zeros(K), 0.0
-    for z, y, w in _blocks(series, W, b):
+    for block in blocks:
+        z, y, w = _filled(block, W, b)
         add_normal_equations(z, y, w, A, c)
         yy, weight = yy + w @ y**2, weight + float(w.sum())
     return Alike(np.arange(K), A, c, yy, weight)
 
 
-def _rows(series, W, b):
+def _rows(blocks, W, b):
     """Return examples that are fewer than weights as they are, ``Rows``."""
-    blocks = [(np.sqrt(w)[:, None] * z, np.sqrt(w)[:, None] * y) for z, y, w in _blocks(series, W, b)]
-    Z, Y = (np.concatenate(part) for part in zip(*blocks))
+    filled = [_filled(block, W, b) for block in blocks]
+    Z, Y = (np.concatenate([np.sqrt(f[2])[:, None] * f[k] for f in filled]) for k in (0, 1))
     return Rows(np.arange(Y.shape[1]), Z, Y)
