@@ -4,6 +4,9 @@
     s(k) = decoder([inputs known ahead, y(T + k - 1)], s(k - 1))    y(T + k) = b + s(k) W + c(k) V
     c(k) = what attention reads of h(1) ... h(T) with s(k)          see ``attention.py``
 
+By default the forecast is a mean of that and of a linear model of all that is read, by the share that held rows
+warrant, as for NARX (``delay_linear.py``, ``many_targets.py``).
+
 It is a ``Forecaster`` of all steps at once whose one member is such a net: the examples that a member learns from are
 its episodes.
 """
@@ -240,9 +243,13 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     gap : int, default=0
         Rows by which the target arrives later than the inputs, as for :class:`~tsrnn.Forecaster`: the encoder reads
         each row of X with the y of ``gap`` rows before.
-    skip_connections : bool, default=True
+    skip_connections : bool or "auto", default="auto"
         Whether what the decoder sees, the last y and the inputs known ahead, also reaches its upper layers and, without
-        a cell between, its output.
+        a cell between, its output. "auto": it does, and the forecast is a mean of the net's and of a linear model of
+        all that is read (a ridge regression, of most evidence): by the share that forecasts the examples held back
+        best, less of the net as far as its gain there may be chance, as for :class:`~tsrnn.NARXRegressor`. Both learn
+        these examples in the end. Where none are held back, with another loss than the squared one and for quantiles
+        there is no linear model.
     training : {"closed_loop", "open_loop", "scheduled_sampling"}, default="closed_loop"
         What the decoder sees as the last y in training: its own output, as in a forecast; the measured value (teacher
         forcing), several times as fast; or its own more and more often, as epochs go by [5]_.
@@ -269,8 +276,9 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     Attributes
     ----------
     params_ : tuple
-        Of each net (one, or one more for quantiles): the encoder's layers, the decoder's layers and its readout, and
-        attention's ``Weights`` or None.
+        Of each net (one, or one more for quantiles): the encoder's layers, the decoder's layers and its readout,
+        attention's ``Weights`` or None, with segments their ``Front``, and of a linear model beside it ``Linear``: W,
+        b and its share of the forecast.
     lead_ : int
         Rows of history that a forecast needs, ``context``.
 
