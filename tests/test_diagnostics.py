@@ -22,7 +22,8 @@ from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._nets.dynamics import Dynamics, Learner, Trained
 from tsrnn.datasets import load_sunspots
 from tsrnn.diagnostics import correlation, find_period, lag_importance, residual_correlations
-from tsrnn.diagnostics._diagnose import _autocorrelations, _cross_correlations, _no_better
+from tsrnn.diagnostics._baselines import p_no_better
+from tsrnn.diagnostics._correlations import autocorrelations, cross_correlations
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,7 @@ def test_correlation_of_what_never_moves_is_unknown():
 
 def test_ljung_box_as_in_the_textbook():
     e = np.random.default_rng(1).normal(size=300)
-    table, test = _autocorrelations(e, 15, 1)
+    table, test = autocorrelations(e, 15, 1)
     Q = 300 * 302 * sum(slow_correlation(e, e, k)[0] ** 2 / (300 - k) for k in range(1, 16))
     np.testing.assert_allclose(test.loc["residuals"], [Q, 15, chi2.sf(Q, 15)])
     np.testing.assert_allclose(table["bound"], 1.96 / np.sqrt(300))
@@ -140,7 +141,7 @@ def test_white_noise_is_rejected_as_often_as_it_should(missing):
     rejected, outside = [], []
     for _ in range(300):
         e = np.where(rng.random(400) < missing, np.nan, rng.normal(size=400))
-        table, test = _autocorrelations(e, 20, 1)
+        table, test = autocorrelations(e, 20, 1)
         rejected.append(test.loc["residuals", "p"] < 0.05)
         outside.append((table["residuals"].abs() > table["bound"]).mean())
     assert 0.02 < np.mean(rejected) < 0.09
@@ -148,12 +149,12 @@ def test_white_noise_is_rejected_as_often_as_it_should(missing):
 
 
 def test_errors_that_remember_are_found():
-    table, test = _autocorrelations(smooth(2000, 0.4, 0), 10, 1)
+    table, test = autocorrelations(smooth(2000, 0.4, 0), 10, 1)
     assert abs(table.loc[1, "residuals"] - 0.4) < 0.06
     assert test.loc["residuals", "p"] < 1e-9
     rng = np.random.default_rng(0)
     wild = rng.normal(size=2000) * np.exp(smooth(2000, 0.95, 1) / 4)  # white, but its spread comes and goes
-    _, test = _autocorrelations(wild, 10, 1)
+    _, test = autocorrelations(wild, 10, 1)
     assert test.loc["squares", "p"] < 1e-9
 
 
@@ -161,7 +162,7 @@ def test_errors_of_direct_forecasts_may_be_correlated_up_to_their_horizon():
     e = np.convolve(
         np.random.default_rng(0).normal(size=3000), np.ones(6), "valid"
     )  # of a perfect 6-row forecast
-    table, test = _autocorrelations(e, 30, 6)
+    table, test = autocorrelations(e, 30, 6)
     r = [slow_correlation(e, e, k)[0] for k in range(1, 6)]
     np.testing.assert_allclose(table["bound"], 1.96 * np.sqrt((1 + 2 * np.sum(np.square(r))) / len(e)))
     assert (table.loc[6:, "residuals"].abs() < 1.5 * table.loc[6:, "bound"]).all()
@@ -172,7 +173,7 @@ def test_cross_correlations_find_the_lag_and_the_square():
     rng = np.random.default_rng(3)
     u, v = rng.normal(size=(2, 1500))
     e = 0.5 * np.r_[np.zeros(3), u[:-3]] + 0.5 * v**2 + rng.normal(size=1500)
-    table, bounds = _cross_correlations(e, {"u": u, "v": v, "flat": np.ones(1500)}, 0, 10)
+    table, bounds = cross_correlations(e, {"u": u, "v": v, "flat": np.ones(1500)}, 0, 10)
     assert table["u", "u, e"].abs().idxmax() == 3
     assert table["v", "u², e"].abs().idxmax() == 0
     np.testing.assert_allclose(table.loc[3, ("u", "u, e")], slow_correlation(e, u, 3)[0])
@@ -185,7 +186,7 @@ def test_cross_correlations_find_the_lag_and_the_square():
 def test_bounds_of_cross_correlations_allow_for_autocorrelation():
     outside, naive = [], []
     for seed in range(100):
-        table, bounds = _cross_correlations(
+        table, bounds = cross_correlations(
             smooth(500, 0.8, seed), {"u": smooth(500, 0.8, 1000 + seed)}, 0, 20
         )
         r = table["u", "u, e"].abs()
@@ -249,12 +250,12 @@ def test_the_linear_baseline_learns_from_the_rows_it_is_given():
 def test_it_tells_luck_from_skill():
     rng = np.random.default_rng(0)
     gains = rng.normal(size=(400, 300)) * 2
-    assert 0.02 < np.mean([_no_better(g, 1) < 0.05 for g in gains]) < 0.09
-    assert _no_better(gains[0] + 1, 1) < 1e-6
-    assert _no_better(gains[0] - 1, 1) > 1 - 1e-6
+    assert 0.02 < np.mean([p_no_better(g, 1) < 0.05 for g in gains]) < 0.09
+    assert p_no_better(gains[0] + 1, 1) < 1e-6
+    assert p_no_better(gains[0] - 1, 1) > 1 - 1e-6
     overlapping = [np.convolve(g, np.ones(12), "valid") for g in gains]  # as errors 12 rows ahead are
-    assert np.mean([_no_better(g, 12) < 0.05 for g in overlapping]) < 0.15
-    assert _no_better(np.zeros(50), 1) == 1.0
+    assert np.mean([p_no_better(g, 12) < 0.05 for g in overlapping]) < 0.15
+    assert p_no_better(np.zeros(50), 1) == 1.0
 
 
 def test_a_random_walk_is_no_better_than_persistence():

@@ -12,16 +12,10 @@
 
 from .._values import public
 from ._anomalies import anomalies
-from ._diagnose import (
-    Diagnoses,
-    Diagnosis,
-    correlation,
-    diagnose,
-    find_period,
-    lag_importance,
-    residual_correlations,
-)
+from ._correlations import correlation, find_period, residual_correlations
+from ._diagnose import Diagnoses, Diagnosis, diagnose
 from ._explain import embedding, explain, response
+from ._lag_importance import lag_importance
 
 
 __all__ = [
@@ -38,5 +32,5 @@ __all__ = [
     "response",
 ]
 
-for _name in __all__:  # their place inside the package is nobody's business
+for _name in __all__:  # so that files and documentation name no module inside the package
     public(__name__)(globals()[_name])

@@ -6,7 +6,7 @@ import pandas as pd
 from .._check import check_number
 from .._estimators.through import see_through
 from .._series.checks import check_y
-from ._diagnose import _check_output, _keys, _series_of
+from ._arguments import check_output, keys_of, rows_of_series
 
 
 def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
@@ -56,15 +56,15 @@ def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
     """
     check_number("rate", rate, 0, 0.99, low_open=True)
     estimator, _ = see_through(model, None)
-    keys = _keys(estimator, X, y)
+    keys = keys_of(estimator, X, y)
     if len(keys) > 1:
         column = getattr(estimator, "series", None)
         options = {"rate": rate, "output": output, "method": method, "start": start}
-        rows = ((_series_of(X, key, column, y), _series_of(y, key, column, X)) for key in keys)
+        rows = ((rows_of_series(X, key, column, y), rows_of_series(y, key, column, X)) for key in keys)
         tables = [anomalies(model, *X_and_y, **options) for X_and_y in rows]
         return _counted(pd.concat(tables), rate)
     Y = check_y(y)[0]
-    _check_output(output, Y)
+    check_output(output, Y)
     inner, Z = see_through(model, X)
     answer = inner.trajectories(Z, y, 1, level=100 * (1 - rate), method=method, start=start)
     ((low, high),) = answer.intervals.values()

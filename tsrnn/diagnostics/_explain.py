@@ -16,7 +16,7 @@ from .._nets.pooled import Pooled
 from .._series.checks import check_y
 from .._series.labels import shares
 from .._series.rows import gather
-from ._diagnose import _check_output, _made_names, _names, _the_series
+from ._arguments import check_output, only_key, output_names, transformed_names
 
 
 FAR = 256  # rows that a net with a state is traced back over
@@ -103,8 +103,8 @@ def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated
     else:
         if y is None:
             raise ValueError("y is None: give the y of the rows of X, NaN where it is not known.")
-        n, key = len(y), _the_series(estimator, X, y)
-        names[1] = _label_names(y) if is_classifier else _names(y)
+        n, key = len(y), only_key(estimator, X, y)
+        names[1] = _label_names(y) if is_classifier else output_names(y)
         row = _row(at, X, y, n)
         of = _horizon_moves if isinstance(dynamics, Horizons) else _row_moves
         table, known = of(estimator, (X, y, key), row, asked)
@@ -179,7 +179,7 @@ def _series_moves(estimator, X, at, asked):
 def _of_column(estimator, dynamics, output):
     """Return the ``Pick`` of a column of y, the first by default, and which it is."""
     output = 0 if output is None else output
-    _check_output(output, np.empty((0, dynamics.n_outputs)))
+    check_output(output, np.empty((0, dynamics.n_outputs)))
     return column(output, dynamics.n_outputs), output
 
 
@@ -321,7 +321,7 @@ def _n_inputs(estimator):
 def _input_names(estimator, model):
     """Name the columns of X that a model sees, without that of the series' keys."""
     n, keys = estimator._units().n_inputs, getattr(estimator, "series", None)
-    for names in (getattr(estimator, "feature_names_in_", ()), _made_names(model)):
+    for names in (getattr(estimator, "feature_names_in_", ()), transformed_names(model)):
         names = [str(name) for name in names if keys is None or name != keys]
         if len(names) == n:
             return names

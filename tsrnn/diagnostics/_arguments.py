@@ -1,0 +1,123 @@
+"""The arguments of diagnostics: frames or arrays of one series, or of several."""
+
+from contextlib import suppress
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from .._series import timeline as timelines
+from .._series.checks import check_y
+from .._series.rows import read_both
+
+
+def as_columns(v):
+    """Return an array (N, D) in float64."""
+    V = np.asarray(v, dtype=float)
+    return V.reshape(len(V), -1)
+
+
+def output_names(y):
+    """Name y's columns."""
+    if isinstance(y, pd.DataFrame):
+        return [str(name) for name in y.columns]
+    O = check_y(y)[0].shape[1]
+    name = getattr(y, "name", None)
+    return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
+
+
+def numeric_columns(X, keys):
+    """List (position, name, values) of each numeric column of X but that of the series' keys."""
+    if X is None:
+        return []
+    if not isinstance(X, pd.DataFrame):
+        return [(j, f"x{j}", column) for j, column in enumerate(as_columns(X).T)]
+    numbers = [
+        pd.api.types.is_numeric_dtype(dtype) and (keys is None or name != keys)
+        for name, dtype in X.dtypes.items()
+    ]
+    return [
+        (j, str(X.columns[j]), X.iloc[:, j].to_numpy(float, na_value=np.nan)) for j in np.flatnonzero(numbers)
+    ]
+
+
+def with_change(V, j, pulse):
+    """Add a change to column j of V, in the container the user gave."""
+    if isinstance(V, pd.DataFrame):
+        V = V.copy()
+        V.isetitem(j, V.iloc[:, j].to_numpy(float, na_value=np.nan) + pulse)
+        return V
+    if isinstance(V, pd.Series):
+        return V.astype(float) + pulse
+    V = np.array(V, dtype=float)
+    V.reshape(len(V), -1)[:, j] += pulse
+    return V
+
+
+def named_inputs(X, estimator=None, model=None):
+    """Return the inputs {name: (N,)} of the estimator inside a model, without the column of the series' keys."""
+    if not isinstance(X, pd.DataFrame):
+        columns = np.empty((0, 0)) if X is None else as_columns(X)
+        for names in (getattr(estimator, "feature_names_in_", ()), transformed_names(model)):
+            if len(names) == columns.shape[1]:
+                return dict(zip(map(str, names), columns.T))
+        return {f"x{j}": column for j, column in enumerate(columns.T)}
+    keys = getattr(estimator, "series", None)
+    columns = [(str(name), X.iloc[:, j]) for j, name in enumerate(X.columns) if keys is None or name != keys]
+    return {name: column.to_numpy(float, na_value=np.nan) for name, column in columns}
+
+
+def transformed_names(model):
+    """Return the names of the columns that a pipeline's transformers make, where they have names."""
+    model = getattr(model, "best_estimator_", model)
+    if isinstance(model, Pipeline) and len(model) > 1:
+        with suppress(AttributeError, ValueError):
+            return model[:-1].get_feature_names_out()
+    return ()
+
+
+def stamps_of(X, y):
+    """Return the stamps of X, else of y; None where neither has times."""
+    stamps, _ = read_both(X, y, set())
+    return stamps if timelines.tells(stamps) else None
+
+
+def only_key(estimator, X, y):
+    """Return the key of the one series in X and y, None without keys; raise where there are several."""
+    keys = keys_of(estimator, X, y)
+    if len(keys) > 1 or any(isinstance(v, (list, np.ndarray)) and np.ndim(v[0]) > 1 for v in (X, y)):
+        raise ValueError(
+            "X and y hold several series: give one at a time, for example X.loc[[key]], y.loc[[key]]."
+        )
+    return keys[0]
+
+
+def keys_of(estimator, X, y):
+    """List the keys of the series in frames, in their order; [None] without keys."""
+    for frame in (X, y):
+        if isinstance(getattr(frame, "index", None), pd.MultiIndex):
+            return frame.index.droplevel(-1).unique()
+        if isinstance(frame, pd.DataFrame) and getattr(estimator, "series", None) in frame.columns:
+            return frame[estimator.series].unique()
+    return [None]
+
+
+def rows_of_series(v, key, column, beside):
+    """Return the rows of one series in X or y; beside : the other of the two, whose column may have the keys."""
+    if v is None:
+        return None
+    for frame in (v, beside):
+        if isinstance(getattr(frame, "index", None), pd.MultiIndex):
+            return v[np.asarray([k == key for k in frame.index.droplevel(-1)])]
+        if isinstance(frame, pd.DataFrame) and column in frame.columns:
+            return v[(frame[column] == key).to_numpy()]
+    return v
+
+
+def check_output(output, Y):
+    """Raise unless ``output`` is a column of Y (N, O)."""
+    if not (isinstance(output, Integral) and 0 <= output < Y.shape[1]):
+        raise ValueError(
+            f"output={output!r} is no column of y, which has {Y.shape[1]}: give 0 ... {Y.shape[1] - 1}."
+        )
