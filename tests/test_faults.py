@@ -30,7 +30,7 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
-from tsrnn._models.esn import ESNLearner
+from tsrnn._models.esn_learner import ESNLearner
 from tsrnn._training.gauss_newton import assimilate
 from tsrnn._training.monitor import Monitor
 

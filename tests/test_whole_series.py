@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_pre
 
 import tsrnn
 from tsrnn._estimators.held_back import hold_series
-from tsrnn._models.esn import SCALINGS
+from tsrnn._models.esn_learner import SCALINGS
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan

@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import _check_feature_names_in, _num_samples, check_is_fitted, validate_data
 
 from ._check import check_flag, check_number
-from ._models.esn import SCALING, ESNRegressor
+from ._models.esn import ESNRegressor
+from ._models.esn_learner import SCALING
 from ._series import timeline as timelines
 from ._series.rows import future_index, gather
 from ._series.stamps import numbers, to_index

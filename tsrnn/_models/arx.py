@@ -1,6 +1,6 @@
 """ARX, the linear autoregression that a net has to beat.
 
-    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)            (+ sum_m d_m e(t - m): ARMAX, ``errors.py``)
+    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)            (+ sum_m d_m e(t - m): ARMAX, ``error_learner.py``)
 
 It is a delay network without hidden layers, whose weights are those of a ridge regression.
 """
@@ -21,7 +21,7 @@ from .._series.lags import parse_lags
 from .._training.losses import squared
 from .._values import kept
 from .delay_network import DelayLearner, open_loop
-from .errors import with_errors
+from .error_learner import with_errors
 
 
 @kept("linear carry")

@@ -11,7 +11,8 @@ from .._check import check_number
 from .._estimators.parameters import Numbers
 from .._nets.ridge import add_rows, no_sums, ridge_path, squared_error
 from .._training.losses import squared
-from .esn import ESNLearner, ESNRegressor
+from .esn import ESNRegressor
+from .esn_learner import ESNLearner
 
 
 ALPHAS = tuple(10.0**k for k in range(-9, 3))  # that ESNRegressorCV tries

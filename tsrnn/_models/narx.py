@@ -14,7 +14,7 @@ from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._series.lags import parse_lags
 from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
-from .errors import with_errors
+from .error_learner import with_errors
 
 
 class NARXParameters(DelayParameters):
