@@ -63,7 +63,7 @@ def mae(y_true, y_pred):
 
 
 def rmse(y_true, y_pred):
-    """Root mean squared error, in the units of y.
+    """Compute the root mean squared error, in the units of y.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def naive_error(y_train, period):
 
 
 def smape(y_true, y_pred):
-    """Symmetric mean absolute percentage error, from 0 to 200 %.
+    """Compute the symmetric mean absolute percentage error, from 0 to 200 %.
 
     Mean of 200 |forecast - y| / (|forecast| + |y|), as in the M4 competition [1]_; 0 where both are 0.
 
@@ -233,7 +233,7 @@ def smape(y_true, y_pred):
 
 
 def pinball_loss(y_true, y_pred, quantile=0.5):
-    """Pinball loss of forecasts of a quantile, in the units of y.
+    """Compute the pinball loss of forecasts of a quantile, in the units of y.
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def interval_score(y_true, lo, hi, level):
 
 
 def skill(y_true, y_pred, y_reference, metric=rmse):
-    """Skill of forecasts over a reference: 1 - error / error of the reference.
+    """Compute the skill of forecasts over a reference: 1 - error / error of the reference.
 
     Parameters
     ----------

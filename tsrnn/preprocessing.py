@@ -370,7 +370,7 @@ def _check_periods(periods, stamps):
 
 
 def _spacing(stamps):
-    """Median spacing of neighbouring stamps, a Timedelta."""
+    """Return the median distance of neighbouring stamps, a Timedelta."""
     spacings = stamps[1:] - stamps[:-1]
     spacings = spacings[
         spacings > pd.Timedelta(0)
@@ -384,7 +384,7 @@ def _spacing(stamps):
 
 
 def _share(clock, period):
-    """Phase (N,) in [0, 1) of a period at each stamp of clock (N,), datetime64 of the wall clock."""
+    """Compute the phase (N,) in [0, 1) of a period at each stamp of clock (N,), datetime64 of the wall clock."""
     unit, early = PERIODS[period]
     early = np.timedelta64(early, "D")
     number = (clock + early).astype(f"datetime64[{unit}]")

@@ -246,7 +246,7 @@ def _go_on_with(fitted, X, y):
 
 
 def _rows(X, y):
-    """Both under the index of y; an X without columns where there is none, since a search takes no None."""
+    """Return X and y under the index of y; an X without columns for None, which a search does not take."""
     y = _stamped(y)
     return pd.DataFrame(index=y.index) if X is None else _stamped(X).loc[y.index], y
 

@@ -477,7 +477,7 @@ class HorizonsLearner(Learner):
         return dynamics.but(theta=np.concatenate([np.ravel(d.theta) for d in before]), members=members)
 
     def _of_shifts(self, net, series):
-        """Whether sums of shifted series tell all there is to learn; else examples are laid out."""
+        """Return whether sums of shifted series tell all there is to learn, so that no example is laid out."""
         weight, kind = series[0].w[0], on_lags(self.p.estimator).scale
         possible = (
             self.p.strategy == "multi_output" and self.quantiles is None and len(series) <= MOST_STRETCHES

@@ -228,7 +228,7 @@ def _numbers(units, p, z, filled):
 
 
 def _level_of(target, y):
-    """Term of the level of y."""
+    """Return the term of the level of y."""
     for g in target.pointwise:
         y = _in_terms(g, "terms")(call, y)
     return y

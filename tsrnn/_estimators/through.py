@@ -56,7 +56,7 @@ def inside(model):
 
 
 def still(model):
-    """Copy a model, also in pipelines and fitted searches, as it is now: several verbs shall see one state of it."""
+    """Copy a model as it is now, also in pipelines and fitted searches, so that several verbs see one state of it."""
     if isinstance(model, Pipeline):
         still_model = copy(model)
         still_model.steps = [*model.steps[:-1], (model.steps[-1][0], still(model.steps[-1][1]))]
@@ -75,7 +75,7 @@ def see_through(model, X):
 
 
 def forecast(model, steps, X_future=None, **options):
-    """``model.forecast(steps, X_future)``, also of a pipeline or a fitted search.
+    """Call ``model.forecast(steps, X_future)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def forecast(model, steps, X_future=None, **options):
 
 
 def sample_paths(model, steps, X_future=None, **options):
-    """``model.sample_paths(steps, X_future)``, also of a pipeline or a fitted search.
+    """Call ``model.sample_paths(steps, X_future)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _future_frame(model, inner, steps):
 
 
 def predict_ahead(model, X, y, *, steps=1, **options):
-    """``model.predict_ahead(X, y, steps=steps)``, also of a pipeline or a fitted search.
+    """Call ``model.predict_ahead(X, y, steps=steps)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def predict_ahead(model, X, y, *, steps=1, **options):
 
 
 def update(model, X, y=None, **options):
-    """``model.update(X, y)``, also of a pipeline or a fitted search.
+    """Call ``model.update(X, y)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def update(model, X, y=None, **options):
 
 
 def partial_fit(model, X, y, **options):
-    """``model.partial_fit(X, y)``, also of a fitted pipeline or search; their transformers stay as they are.
+    """Call ``model.partial_fit(X, y)``, also of a fitted pipeline or search; their transformers stay as they are.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def partial_fit(model, X, y, **options):
 
 
 def trajectories(model, X, y, steps, **options):
-    """``model.trajectories(X, y, steps)``, also of a pipeline or a fitted search.
+    """Call ``model.trajectories(X, y, steps)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def trajectories(model, X, y, steps, **options):
 
 
 def calibrate(model, X, y, **options):
-    """``model.calibrate(X, y)``, also of a pipeline or a fitted search.
+    """Call ``model.calibrate(X, y)``, also of a pipeline or a fitted search.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class LinearLearner(DelayLearner):
         return self._solved(net, tuple(loss.normal_equations(np.zeros(net.size))), mean)
 
     def of_sums(self, net, n):
-        """Whether normal equations tell all there is to learn."""
+        """Return whether normal equations tell all there is to learn."""
         return True
 
     def learn_sums(self, net, sums, mean):

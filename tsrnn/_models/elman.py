@@ -37,7 +37,7 @@ SLOWEST, FASTEST = 0.02, 0.9  # leak rates that learning begins with
 
 @part
 def _rates(learnt, leak, B):
-    """Leak rates of B sequences side by side, (B H,).   leak : (H,), rates, or where learnt what they come from."""
+    """Repeat leak rates for B sequences side by side, (B H,).   leak : (H,), rates, or where learnt their logits."""
     H = leak.size
     wide = np.empty(B * H, leak.dtype)
     for j in range(H):
@@ -49,9 +49,9 @@ def _rates(learnt, leak, B):
 
 @kernel
 def forward(kind, learnt, b, U, leak, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
-    """Steps first <= t < last.
+    """Take the steps first <= t < last.
 
-    kind : of activation.   leak : (H,), rates, or where learnt what they come from; (0,) for none.
+    kind : of activation.   leak : (H,), rates, or where learnt their logits; (0,) for none.
     Z : (1, T, B, H), in: x W + b (x W, with layer norm), out: f.   S : (1, T + 1, B, H),
     out: h, step ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H)
     out.   unit : (1, T, B, H), root : (1, T, B), of layer norm.   rows : (T B,), where in R each row begins.
@@ -102,7 +102,7 @@ def backward(
     first,
     last,
 ):
-    """Steps last > t >= first.  Arrays as ``forward`` left them.
+    """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: f, out: dL/dz.   V : (1, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above, out: all
     of it.   dS : (2, B, H), in: gradient of h from the future, out: to the past; its second half is work space.
@@ -188,7 +188,7 @@ class Parameters(NamedTuple):
 
 
 def terms(layer):
-    """f(v W + h U + b), h <- f or (1 - a) h + a f, for export."""
+    """Write out f(v W + h U + b), h <- f or (1 - a) h + a f, for export."""
     h, leak = layer.before[0], layer.options["leak"]
     f = layer.call(layer.options["activation"], layer.gate(0, *layer.back(0)))
     if leak == ():
@@ -199,14 +199,14 @@ def terms(layer):
 
 
 def rates(leak, H):
-    """Leak rates (H,) of units, as ``cell`` has them."""
+    """Return the leak rates (H,) of units, from what ``cell`` was given."""
     if leak[0] == "range":
         return np.geomspace(*leak[1:], H)
     return np.broadcast_to(np.array(leak, float), H).copy()
 
 
 def draw_leaks(rng, p):
-    """Begin with memories from short to long; nothing is drawn by chance."""
+    """Begin with memories from short to long, none of them at random."""
     a = rates(("range", SLOWEST, FASTEST), len(p.leak))
     p.leak[:] = np.log(a / (1 - a))
 

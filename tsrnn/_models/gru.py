@@ -26,7 +26,7 @@ from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
 
 @kernel
 def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
-    """Steps first <= t < last.
+    """Take the steps first <= t < last.
 
     d : (H,), or (0,) for a reset before the product.   Z : (3, T, B, H), in: x W + b (x W, with layer norm), out:
     gates.   S : (1, T + 1, B, H), out: h, step ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory
@@ -77,7 +77,7 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 @kernel
 def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd, dgain, first, last):
-    """Steps last > t >= first.  Arrays as ``forward`` left them.
+    """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: gates, out: dL/dz.   V : (3, H, H), U the other way round.   Q : out, with d: dL/d(h U_n + d).
     dH : (T, B, H), in: dL/dh from above, out: all of it.   dS : (2, B, H), in: gradient of h from the future, out: to
@@ -178,7 +178,7 @@ class Parameters(NamedTuple):
 
 
 def terms(layer):
-    """h <- (1 - z) n + z h, for export."""
+    """Write out h <- (1 - z) n + z h, for export."""
     w, call, h = layer.w, layer.call, layer.before[0]
     r, z = [call("logistic", layer.gate(k, *layer.back(k))) for k in (0, 1)]
     if len(w.d):

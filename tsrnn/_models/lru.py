@@ -43,7 +43,7 @@ def _spread(ring, B):
 
 @kernel
 def forward(b, U, ring, mix, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
-    """Steps first <= t < last.
+    """Take the steps first <= t < last.
 
     ring : (3, H), nu, phase, scale.   mix : (3, H, H).   d : (H,).   Z : (3, T, B, H), in: v W + b (v W,
     with layer norm), out: what drives Re(x), Im(x), then the gate of h.   S : (3, T + 1, B, H), out: h, Re(x), Im(x),
@@ -108,7 +108,7 @@ def backward(
     first,
     last,
 ):
-    """Steps last > t >= first.  Arrays as ``forward`` left them.
+    """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: as it left them, out: the gradient of what went into them.   dH : (T, B, H), in: dL/dh from above, out:
     |dL/dx|, since x is what remembers.   dS : (3, B, H), in: gradient of h, Re(x), Im(x) from the future, out: to the
@@ -306,7 +306,7 @@ class Parameters(NamedTuple):
 
 
 def terms(layer):
-    """x <- l x + exp(scale) u, a = tanh(Re(x) C_0 + Im(x) C_1 + w), h = a sigmoid(a C_2 + d), for export."""
+    """Write out x <- l x + exp(scale) u, a = tanh(Re(x) C_0 + Im(x) C_1 + w), h = a sigmoid(a C_2 + d), for export."""
     w, (_, re, im) = layer.w, layer.before
     size, angle, scale = np.exp(-np.exp(w.ring[0])), w.ring[1], np.exp(w.ring[2])
     lr, li = size * np.cos(angle), size * np.sin(angle)

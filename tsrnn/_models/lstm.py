@@ -33,7 +33,7 @@ SPREAD_OF_WHOLE = 0.0, 4.0  # the same where a series has one answer: 2 to 56 ro
 
 @kernel
 def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
-    """Steps first <= t < last.
+    """Take the steps first <= t < last.
 
     Z : (G, T, B, H), in: x W + b (x W, with layer norm), out: gates.   S : (2, T + 1, B, H), out: h and c, step
     ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H) out.
@@ -88,7 +88,7 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 @kernel
 def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP, dgain, first, last):
-    """Steps last > t >= first.  Arrays as ``forward`` left them.
+    """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: gates, out: dL/dz.   V : (G, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above,
     out: all of it.   dS : (2, B, H), in: gradient of h and c from the future, out: to the past.
@@ -185,7 +185,7 @@ class Parameters(NamedTuple):
 
 
 def terms(layer):
-    """c <- f c + i g, h <- o tanh(c), for export."""
+    """Write out c <- f c + i g, h <- o tanh(c), for export."""
     w, call, (_, c) = layer.w, layer.call, layer.before
     i, g, o, *f = [layer.gate(k, *layer.back(k)) for k in range(len(w.W))]
     if len(w.P):

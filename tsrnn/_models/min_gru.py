@@ -31,7 +31,7 @@ CANDIDATES = {"linear": LINEAR, "positive": POSITIVE}
 
 @kernel
 def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
-    """Steps first <= t < last.
+    """Take the steps first <= t < last.
 
     kind : of candidate.   Z : (2, T, B, H), in: x W + b (x W, with layer norm), out: z and n.   S : (1, T + 1, B, H),
     out: h, step ``first`` given.   unit : (2, T, B, H), root : (2, T, B), of layer norm.   U (0, H, H), mask, R, Q and
@@ -55,7 +55,7 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 @kernel
 def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dgain, first, last):
-    """Steps last > t >= first.  Arrays as ``forward`` left them.
+    """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: z and n, out: the gradient of what went into them.   dH : (T, B, H), in: dL/dh from above, out: all of it.
     dS : (2, B, H), in: gradient of h from the future, out: to the past; its second half is not used.
@@ -114,7 +114,7 @@ class Parameters(NamedTuple):
 
 
 def terms(layer):
-    """h <- (1 - z) h + z n, for export."""
+    """Write out h <- (1 - z) h + z n, for export."""
     call, h = layer.call, layer.before[0]
     z, n = call("logistic", layer.gate(0)), layer.gate(1)
     if layer.options["candidate"] == "positive":

@@ -35,7 +35,7 @@ FINITE, NOT_INFINITE = range(2)  # what CHECK asks for
 
 @part
 def _add_product(a, W, z):
-    """z += a W.   a : (K,).   W : (K n,), row by row.   z : (n,)."""
+    """Add z += a W.   a : (K,).   W : (K n,), row by row.   z : (n,)."""
     n = z.size
     if n == 1:
         s, t, u, v = z[0], 0 * z[0], 0 * z[0], 0 * z[0]
@@ -60,7 +60,7 @@ def _add_product(a, W, z):
 
 @part
 def _add_links(index, w, a, z):
-    """z[j] += sum_k w[k, j] a[index[k, j]].   index, w : (K n,), flat.   z : (n,)."""
+    """Add z[j] += sum_k w[k, j] a[index[k, j]].   index, w : (K n,), flat.   z : (n,)."""
     n = z.size
     for k in range(0, w.size, n):
         i, v = index[k : k + n], w[k : k + n]
@@ -70,7 +70,7 @@ def _add_links(index, w, a, z):
 
 @part
 def _normalise(a, z):
-    """z = (a - mean) / sqrt(mean square + 1e-5)."""
+    """Compute z = (a - mean) / sqrt(mean square + 1e-5)."""
     mean, square = 0.0, 0.0
     for j in range(z.size):
         mean += a[j] / z.size
@@ -84,7 +84,7 @@ def _normalise(a, z):
 
 @part
 def _softmax(a, z):
-    """z = exp(a) / sum(exp(a))."""
+    """Compute z = exp(a) / sum(exp(a))."""
     largest, total = a[0], 0.0
     for j in range(z.size):
         largest = max(largest, a[j])
@@ -97,7 +97,7 @@ def _softmax(a, z):
 
 @part
 def _of_two(op, a, b, z):
-    """z = a op b, number by number."""
+    """Compute z = a op b, number by number."""
     if op == ADD:
         for j in range(z.size):
             z[j] = a[j] + b[j]
@@ -123,7 +123,7 @@ def _of_two(op, a, b, z):
 
 @part
 def _of_one(op, a, z):
-    """z = op(a), number by number."""
+    """Compute z = op(a), number by number."""
     if op == TANH:
         for j in range(z.size):
             z[j] = tanh(a[j])

@@ -112,7 +112,7 @@ class Plan(NamedTuple):
         return groups
 
     def same_as(self, other):
-        """True if parameters of either plan fit the other."""
+        """Return whether parameters of either plan fit the other."""
         same = self.symbols == other.symbols and np.array_equal(self.runs, other.runs)
         return same and np.array_equal(self.layers, other.layers)
 
@@ -201,20 +201,20 @@ def abreast(plan, wide, thetas):
     k, theta = len(thetas), np.zeros(wide.size)
     layers = wide.views(theta)
     for j, member in enumerate(map(plan.views, thetas)):
-        for depth, (own_layer, (W, b)) in enumerate(zip(member, layers)):
+        for depth, (layer, (W, b)) in enumerate(zip(member, layers)):
             is_output = depth == len(layers) - 1
-            columns = slice(None) if is_output else slice(j * len(own_layer.b), (j + 1) * len(own_layer.b))
+            columns = slice(None) if is_output else slice(j * len(layer.b), (j + 1) * len(layer.b))
             share = 1 / k if is_output else 1.0
-            b[columns] += share * own_layer.b
+            b[columns] += share * layer.b
             if depth == 0:
-                W[:, columns] += share * own_layer.W
+                W[:, columns] += share * layer.W
                 continue
             below = len(member[depth - 1].b)  # the last rows are the units below, at one lag after another
-            lags = (len(W) - len(own_layer.W)) // ((k - 1) * below)
-            shared = len(own_layer.W) - lags * below
-            W[:shared, columns] += share * own_layer.W[:shared]
+            lags = (len(W) - len(layer.W)) // ((k - 1) * below)
+            shared = len(layer.W) - lags * below
+            W[:shared, columns] += share * layer.W[:shared]
             units = W[shared:].reshape(lags, k, below, -1)
-            units[:, j, :, columns] += share * own_layer.W[shared:].reshape(lags, below, -1)
+            units[:, j, :, columns] += share * layer.W[shared:].reshape(lags, below, -1)
     return theta
 
 
@@ -260,7 +260,7 @@ class DelayDynamics(Dynamics):
 
     @property
     def sees_y(self):
-        """True if past outputs are inputs."""
+        """Whether past outputs are inputs."""
         return bool(self.plan.y_seen)
 
     @property
@@ -299,7 +299,7 @@ class DelayDynamics(Dynamics):
             return super().run_all(X, Y, memories)
         X_before, Y_before = (np.stack(past) for past in zip(*((m.X, m.Y) for m in memories)))
         out, filled = run_all(self.plan, self.theta, X, Y, X_before, Y_before)
-        return out, [moved_on(*one) for one in zip(memories, X, filled)]
+        return out, [moved_on(*series) for series in zip(memories, X, filled)]
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows; see ``free_runs``."""

@@ -141,7 +141,7 @@ class WindowLoss:
         return total, grad
 
     def sum_of_squares(self, theta):
-        """Twice the loss over all samples: for the squared loss the weighted sum of squared errors."""
+        """Return twice the loss over all samples: for the squared loss the weighted sum of squared errors."""
         T, O = self.steps, self.plan.n_outputs
         total = 0.0
         for at in self._blocks(self.everything):
@@ -363,7 +363,7 @@ def _blind_rows(known, plan):
 
 
 def _closed_starts(known, led, plan, steps):
-    """First rows of the closed-loop sequences, one every ``steps`` rows, postponed until every lagged y is known.
+    """List first rows of closed-loop sequences, one every ``steps`` rows, postponed until every lagged y is known.
 
     known, led : (N,) bool, rows where all of y is measured, and rows of a series after those of its lags.
     """

@@ -15,7 +15,7 @@ from .._kernels.simd_v2 import flat, tanh
 
 @kernel
 def forward(b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
-    """Steps first <= t < last.
+    """Take the steps first <= t < last.
 
     Z : (1, T, B, H), in: v W + b, out: h.   S : (1, T + 1, B, H), out: h.   The rest is what cells use.
     """
@@ -29,7 +29,7 @@ def forward(b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 @kernel
 def backward(V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dgain, first, last):
-    """Steps last > t >= first.  Arrays as ``forward`` left them.
+    """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: h, out: dL/dz.   dH : (T, B, H), in: dL/dh from above, out: all of it.   dS : (2, B, H), in: gradient of h
     from the future, out: 0.

@@ -1,4 +1,4 @@
-"""What every fitted model is: a function (memory, x, y) -> (out, memory) of rows in its own units.
+"""The interface of fitted models: functions (memory, x, y) -> (out, memory) of rows in the model's units.
 
     out(t) = f(memory(t - 1), x(t), y(t - 1) ...)        memory(t) = g(memory(t - 1), x(t), y(t))
 
@@ -67,7 +67,7 @@ class Dynamics:
         raise TypeError(f"{type(self).__name__} cannot be exported: it brings no equations, terms(p).")
 
     def history(self, memory):
-        """Past rows of a memory, oldest first, by the names that ``terms`` gives them, {name: (n, size)}."""
+        """Return past rows of a memory, oldest first, by the names that ``terms`` gives them, {name: (n, size)}."""
         return {"X": memory.X, "Y": memory.Y}
 
     def run(self, X, Y, memory):
@@ -79,7 +79,7 @@ class Dynamics:
 
         The same numbers as ``run`` gives of one after the other, to the bit.
         """
-        outs, after = zip(*(self.run(*one) for one in zip(X, Y, memories)))
+        outs, after = zip(*(self.run(*series) for series in zip(X, Y, memories)))
         return np.stack(outs), list(after)
 
     def free_runs(self, X, Y, memory, first, steps, settle=None):
@@ -121,7 +121,7 @@ class Dynamics:
 
 @kept("trained")
 class Trained(NamedTuple):
-    """What learning comes to.
+    """The result of learning.
 
     dynamics : the model.   n_iter : iterations.   loss_curve, validation_curve : a value each.   carry : what
     ``learn_more`` and warm starts go on with; the learner's own.   ends : the memory after each series, from the first
@@ -200,7 +200,7 @@ class Learner:
         raise NotImplementedError
 
     def of_sums(self, net, n):
-        """Whether ``learn_sums`` would learn the same as ``learn``, of n rows that see no past output."""
+        """Return whether ``learn_sums`` would learn the same as ``learn``, of n rows that see no past output."""
         return False
 
     def learn_sums(self, net, sums, mean):

@@ -31,7 +31,7 @@ def activated(p, word, z):
 
 
 def delay_network(p, plan, theta):
-    """z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k], h_l = f_l(z_l)."""
+    """Write out z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k], h_l = f_l(z_l)."""
     if plan.symbols:
         plan.symbols.check_numbers()
     names = {delay_kernels.FROM_X: "X", delay_kernels.FROM_Y: "Y"}
@@ -53,7 +53,7 @@ def delay_network(p, plan, theta):
 
 
 def activated_layers(p, layers, net):
-    """As ``delay_network``, of a net that sees its errors: W_e (y(t - k) - out(t - k)); see ``error_lags.py``."""
+    """Write out a ``delay_network`` that sees its errors, W_e (y(t - k) - out(t - k)); see ``error_lags.py``."""
     (inputs, outputs, errors), last = net.lags, len(layers) - 1
     word = WORDS[net.plan.layers[0][2]]
     h = None
@@ -78,7 +78,7 @@ def activated_layers(p, layers, net):
 
 
 def recurrent_network(p, net, theta):
-    """h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
+    """Write out h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
     front, in_front = net.front, net.in_front(theta)
     net, theta = recurrent_net.folded(net, theta)
     *layers, readout = net.views(theta)
@@ -125,7 +125,7 @@ class Layer:
         return w.gain[g] * p.normalise(f"u{k}_{g}", z) + w.b[g]
 
     def back(self, g):
-        """The product of h one row ago with U of gate g, as ``gate`` takes it: none, where the cell does not see it."""
+        """Return the product of h one row ago with U of gate g, as ``gate`` takes it; none where the cell does not see h."""
         return [(self.before[0], self.w.U[g])] if len(self.w.U) else []
 
     def affine(self, name, b, *sources):
@@ -149,7 +149,7 @@ class Layer:
 
 
 def reservoir(p, net, matrices, lags, readout):
-    """x <- (1 - a) x + a f(W_in v + W x + U x_below + b), out = c + v Wv + x Wx + x^2 Wq.
+    """Write out x <- (1 - a) x + a f(W_in v + W x + U x_below + b), out = c + v Wv + x Wx + x^2 Wq.
 
     matrices : W, U, sparse (R, R).   lags : of x and of y.   readout : c, Wv, Wx, Wq.
     """

@@ -190,7 +190,7 @@ class ErrorDynamics(Dynamics):
         return self.cold()
 
     def history(self, memory):
-        """Past rows by the names that ``terms`` gives them."""
+        """Return past rows by the names that ``terms`` gives them."""
         O = self.n_outputs
         output = f"h{len(self.net.plan.layers) - 1}"
         return {"X": memory.X, "Y": memory.Y[:, :O], output: memory.Y[:, O:]}

@@ -9,7 +9,7 @@ from .._values import kept
 
 @kept("memory")
 class Memory(NamedTuple):
-    """Last rows of a series, X (lead, F), Y (lead, O), finite, in the model's units; and recurrent states, if any."""
+    """The last rows of a series, X (lead, D), Y (lead, O), finite, in the model's units; and recurrent states."""
 
     X: np.ndarray
     Y: np.ndarray
@@ -18,7 +18,7 @@ class Memory(NamedTuple):
 
 @kept("memory from rest")
 class FromRest(NamedTuple):
-    """A ``Memory`` that was at rest a few rows ago.   left : rows until the states are such as training had."""
+    """A ``Memory`` that was at rest a few rows ago.   left : rows until the states are like those of training."""
 
     X: np.ndarray
     Y: np.ndarray

@@ -95,7 +95,7 @@ class Pooled(Dynamics):
         return self.inner.run(X, unknown, self.inner.first())[0][:, None]
 
     def _rate(self):
-        """Rows of a step."""
+        """Return the rows of a step."""
         front = getattr(getattr(self.inner, "net", None), "front", None)
         return front.rate if front else 1
 

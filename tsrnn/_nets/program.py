@@ -174,7 +174,7 @@ class Program:
         self.values = {name: value for name, value in self.values.items() if name in used}
 
     def sees(self, name):
-        """True if any value reads the value ``name``."""
+        """Return whether any value reads the value ``name``."""
         return any(span.name == name for value in self.values.values() for span in spans(value))
 
     def rows(self):

@@ -248,7 +248,7 @@ class Net(NamedTuple):
         return views
 
     def same_as(self, other):
-        """True if parameters of either net fit the other."""
+        """Return whether parameters of either net fit the other."""
         return self._replace(cell=self.cell.options) == other._replace(cell=other.cell.options)
 
     def initial(self, rng, recurrent_init):

@@ -248,7 +248,7 @@ class RecurrentDynamics(Dynamics):
         return total
 
     def strided(self, X):
-        """Outputs (T', 1, O) to a series X (T, D) of which a step of the net is of several rows."""
+        """Compute outputs (T', 1, O) to a series X (T, D) of which a step of the net is of several rows."""
         net, at = self.net, np.array([self.lead])
         sight = make_sight(net, 1, len(X), self.dtype)
         theta, memory = self.theta.astype(self.dtype, copy=False), self.first()

@@ -111,7 +111,7 @@ def feed_back(dy, fed, at, dout, first, last):
 
 @kernel
 def feed_mixtures(out, own, at, E, shares, y, first, last):
-    """The same of scores of labels that are embedded: the mean of their embeddings by probability is written.
+    """Feed back scores of labels that are embedded: write the mean of their embeddings, weighted by probability.
 
     own : (T, B, 1).   E : (O, e).   shares : (T, B, O), out, probabilities.
     """
@@ -160,7 +160,7 @@ def feed_mixtures_back(dy, own, at, E, shares, dout, dE, first, last):
 
 @kernel
 def feed_shares(out, own, at, y, joint, first, last):
-    """The same of scores of classes: their probabilities are written.
+    """Feed back scores of classes: write their probabilities.
 
     joint : whether the classes of a row exclude each other (softmax), or each column is one of its own (logistic).
     """

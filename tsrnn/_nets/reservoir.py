@@ -34,7 +34,7 @@ ARPACK_FROM = 100  # units above which eigenvalues come from Arnoldi's method, w
 
 @part
 def _add_links(index, weight, K, x, z):
-    """z[i] += sum_k weight[k, i] x[index[k, i]].   index, weight : (K n,), flat.   x : (2 R,).   z : (n,)."""
+    """Add z[i] += sum_k weight[k, i] x[index[k, i]].   index, weight : (K n,), flat.   x : (2 R,).   z : (n,)."""
     n = z.size
     for k in range(0, K - 3, 4):  # four links at a time, to read and write z less often
         i, w = index[k * n : (k + 4) * n], weight[k * n : (k + 4) * n]
@@ -283,7 +283,7 @@ def chain(n, weight, closed):
 
 
 def spectral_radius(W, rng):
-    """Largest modulus of the eigenvalues of a sparse W (n, n)."""
+    """Compute the largest modulus of the eigenvalues of a sparse W (n, n)."""
     n = W.shape[0]
     with one_thread:
         if n > ARPACK_FROM:

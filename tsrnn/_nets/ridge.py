@@ -106,7 +106,7 @@ def unpack(G, A):
 
 @kernel
 def recurse(Z, Y, w, forgetting, most, P, W):
-    """Recursive least squares, row by row.
+    """Update by recursive least squares, row by row.
 
     k = P z / (forgetting / w + z'P z),   W <- W + k (y - z'W),   P <- (P - k (P z)') / forgetting
 
@@ -167,7 +167,7 @@ def factor(d, e, share, alpha, pivot, lower):
 
 @kernel
 def substitute(pivot, lower, R):
-    """R[:, k] <- (L D L')^-1 R[:, k].   pivot, lower : see ``factor``.   R : (P, K), in, out."""
+    """Solve R[:, k] <- (L D L')^-1 R[:, k].   pivot, lower : see ``factor``.   R : (P, K), in, out."""
     P, K = R.shape
     for i in range(1, P):
         for k in range(K):
@@ -182,7 +182,7 @@ def substitute(pivot, lower, R):
 
 @kernel
 def multiply(A, X, Z):
-    """Z <- A[:P, :P] X.   A : (>= P, >= P).   X, Z : (P, K)."""
+    """Compute Z <- A[:P, :P] X.   A : (>= P, >= P).   X, Z : (P, K)."""
     P = X.shape[0]
     for i in range(P):
         for k in range(X.shape[1]):
@@ -361,7 +361,7 @@ def ridge(normal, alpha, bias):
 
 
 def _penalties(normal, alpha, bias):
-    """Diagonal (P,) of alpha D."""
+    """Return the diagonal (P,) of alpha D."""
     diagonal = np.full(len(normal.ZZ), float(alpha))
     diagonal[:1] *= not bias
     return diagonal

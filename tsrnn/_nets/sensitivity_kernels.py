@@ -19,7 +19,7 @@ from .._kernels.simd_v2 import add_product, flat
 
 @part
 def weigh(D, WT, n, t, j, row):
-    """row[i] <- sum_g D[n, g, t, j] WT[g H + j, i], how state n of unit j feels what the gates see."""
+    """Compute row[i] <- sum_g D[n, g, t, j] WT[g H + j, i], how state n of unit j feels what the gates see."""
     H = D.shape[3]
     for i in range(row.size):
         row[i] = 0.0
@@ -79,7 +79,7 @@ def feel(D, R, E, v, h, WT, below, UT, at, S, out):
 
 @kernel
 def read(VT, felt, J):
-    """J[t, o] += sum_j V[j, o] felt[t, j].   VT : (O, H), V turned.   felt : (T, H, P).   J : (T, O, P), in, out."""
+    """Add J[t, o] += sum_j V[j, o] felt[t, j].   VT : (O, H), V turned.   felt : (T, H, P).   J : (T, O, P)."""
     O, H = VT.shape
     rows = np.arange(O) * H
     for t in range(J.shape[0]):

@@ -279,5 +279,5 @@ class Lookup:
             add_up(*self.y_seen, self.y_plan, self.dy.reshape(self.y.shape), grad)
 
     def _rows(self, v):
-        """First row of each sequence."""
+        """Return the first row of each sequence."""
         return np.arange(len(v)) * v.shape[1]

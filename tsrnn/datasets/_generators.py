@@ -66,7 +66,7 @@ def _check_vector(name, value, size):
 
 
 def make_narma(n_timesteps=1000, order=10, *, random_state=None):
-    r"""Nonlinear autoregressive moving average system driven by uniform noise.
+    r"""Generate the nonlinear autoregressive moving average system, driven by uniform noise.
 
     The input u(t) is uniform on [0, 0.5]; u and y are zero before t = 0 and y(0) = 0. With
     :math:`S(t) = \sum_{i=0}^{order-1} y(t-i)` and :math:`p(t) = u(t-order+1)\, u(t)`,
@@ -154,7 +154,7 @@ def _narma_output(u, order):
 
 
 def make_narendra(n_timesteps=1000, *, u="random", random_state=None):
-    """First-order nonlinear plant of Narendra and Parthasarathy: y(t+1) = y(t) / (1 + y(t)^2) + u(t)^3.
+    """Generate the first-order nonlinear plant of Narendra and Parthasarathy: y(t+1) = y(t) / (1 + y(t)^2) + u(t)^3.
 
     It starts at rest, y(0) = 0.
 
@@ -284,7 +284,7 @@ def make_mackey_glass(
     discard=1000,
     random_state=None,
 ):
-    r"""Mackey-Glass delay equation: :math:`\dot x = a\, x(t-\tau) / (1 + x(t-\tau)^n) - b\, x(t)`.
+    r"""Generate the Mackey-Glass delay equation: :math:`\dot x = a\, x(t-\tau) / (1 + x(t-\tau)^n) - b\, x(t)`.
 
     Chaotic for tau above 16.8 with the other parameters as they are; 17 and 30 are customary.
 
@@ -395,7 +395,7 @@ def make_lorenz(
     discard=1000,
     random_state=None,
 ):
-    """Lorenz system: dx/dt = sigma (y - x), dy/dt = x (rho - z) - y, dz/dt = x y - beta z.
+    """Generate the Lorenz system: dx/dt = sigma (y - x), dy/dt = x (rho - z) - y, dz/dt = x y - beta z.
 
     Parameters
     ----------
@@ -475,7 +475,7 @@ def make_lorenz(
 
 
 def make_henon(n_timesteps=1000, *, a=1.4, b=0.3, noise=0.0, x0=(0.0, 0.0), discard=100, random_state=None):
-    """Hénon map: x(t+1) = 1 - a x(t)^2 + b x(t-1).
+    """Generate the Hénon map: x(t+1) = 1 - a x(t)^2 + b x(t-1).
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def _bunch(name, frame, feature_names, target_name, return_X_y):
 
 
 def load_wind_farm(turbine="R80711", *, return_X_y=False):
-    """Hourly power and weather at one turbine of the wind farm La Haute Borne, 2014 and 2015.
+    """Load hourly power and weather at one turbine of the wind farm La Haute Borne, 2014 and 2015.
 
     Hourly means of the ten-minute records that ENGIE published [1]_, in UTC, on a complete grid from
     2014-01-01 01:00 to 2016-01-01 00:00; the hour stamped h covers [h, h + 1).
@@ -132,7 +132,7 @@ def load_wind_farm(turbine="R80711", *, return_X_y=False):
 
 
 def load_solar_plant(as_recorded=False, *, return_X_y=False):
-    """Hourly AC power of a photovoltaic inverter in Golden, Colorado, with the sky above it, 2011 to 2013.
+    """Load hourly AC power of a photovoltaic inverter in Golden, Colorado, with the sky above it, 2011 to 2013.
 
     PVDAQ system 50 [1]_ with irradiance and temperature of the National Solar Radiation Database [2]_, on
     mountain standard time (UTC-07:00 all year) from 2011-04-15 00:00 to 2013-12-31 23:00; the hour
@@ -190,7 +190,7 @@ def load_solar_plant(as_recorded=False, *, return_X_y=False):
 
 
 def load_oil_price(*, return_X_y=False):
-    """Daily spot price of West Texas Intermediate crude oil, 1986 to 2018.
+    """Load the daily spot price of West Texas Intermediate crude oil, 1986 to 2018.
 
     Working days (Monday to Friday) from 1986-01-02 to 2019-01-03, from the U.S. Energy Information
     Administration [1]_.
@@ -237,7 +237,7 @@ def load_oil_price(*, return_X_y=False):
 
 
 def load_sunspots(*, return_X_y=False):
-    """Yearly mean sunspot number, 1700 to 2008.
+    """Load the yearly mean sunspot number, 1700 to 2008.
 
     The series before its recalibration of 2015 (version 1) [1]_, which most of the literature uses.
 
@@ -282,7 +282,7 @@ def load_sunspots(*, return_X_y=False):
 
 
 def load_co2(*, return_X_y=False):
-    """Weekly atmospheric carbon dioxide at Mauna Loa, Hawaii, 1958 to 2001.
+    """Load weekly atmospheric carbon dioxide at Mauna Loa, Hawaii, 1958 to 2001.
 
     Weekly means of continuous air samples [1]_, stamped on Saturdays from 1958-03-29 to 2001-12-29.
 
@@ -329,7 +329,7 @@ def load_co2(*, return_X_y=False):
 
 
 def load_laser(*, return_X_y=False):
-    """Intensity of a chaotic far-infrared laser: data set A of the Santa Fe competition.
+    """Load the intensity of a chaotic far-infrared laser: data set A of the Santa Fe competition.
 
     The first 1000 samples are what the competitors of 1991 were given, the next 100 what they had to
     forecast [1]_; the rest is the record's continuation.

@@ -227,12 +227,12 @@ class _Writer:
         return f"s->{span.name}", (self.rows[span.name] - span.oldest) * self.p.size(span.name)
 
     def pointer(self, span):
-        """Pointer to a span."""
+        """Return a pointer to a span."""
         array, offset = self.place(span)
         return f"{array} + {offset}" if offset else array
 
     def element(self, span):
-        """Element i of a span."""
+        """Return element i of a span."""
         array, offset = self.place(span)
         return f"{array}[{offset} + i]" if offset else f"{array}[i]"
 
