@@ -125,7 +125,7 @@ class Layer:
         return w.gain[g] * p.normalise(f"u{k}_{g}", z) + w.b[g]
 
     def back(self, g):
-        """Return the product of h one row ago with U of gate g, as ``gate`` takes it; none where the cell does not see h."""
+        """Return the product of h one row ago with U of gate g, as ``gate`` takes it; [] where the cell sees no h."""
         return [(self.before[0], self.w.U[g])] if len(self.w.U) else []
 
     def affine(self, name, b, *sources):
