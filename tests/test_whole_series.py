@@ -370,7 +370,7 @@ def test_what_a_model_of_whole_series_does_not_do(call, message):
         (small("TDNNClassifier", pooling="sum"), "pooling='sum'"),
         (
             small("GRUClassifier", pooling="attention", n_restarts=2, ensemble="mean"),
-            "several are not one net",
+            "several cannot become one",
         ),
         (small("GRURegressor", target_transform="difference"), "target_transform takes differences"),
     ],
