@@ -68,10 +68,11 @@ AGAIN = 4  # one over the share of the best iterations, spent on what was held b
 SELDOM = 8  # iterations from one look at the held rows to the next, of the nets of a mean
 EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"
-BATCH = 32  # series a mini-batch
+BATCH, FEWEST = 32, 8  # series a mini-batch, at most and at least
 WHOLE_EPOCHS = 100  # by default, over series with one y each
 FEW = 1000  # such series, of which fewer are worth more in training than held back
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
+WHOLE_UPDATES = 4  # and few series with one y each
 
 
 class RecurrentParameters(SymbolParameters, TrainedParameters):
@@ -126,7 +127,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     washout : int, default=0
         First rows of each series that are in no loss.
     batch_size : int or "auto", default="auto"
-        Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch.
+        Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch; of series with one y
+        each from 8 to 32, if that leaves 4.
     precision : {"double", "single"}, default="double"
         Of the numbers in which rows are followed by ``predict``, ``forecast`` and the like. A stochastic solver learns
         in single precision anyway; wide nets then follow rows up to twice as fast, with errors of some 1e-6 of y's
@@ -632,7 +634,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
         # The steps of "auto" fade as epochs go by: a loss that falls no more is none to stop at before.
         patience = np.inf if chooses_solver(p) and validate is None else p.n_iter_no_change
-        B, monitors = BATCH if p.batch_size == "auto" else p.batch_size, []
+        B, monitors = self._whole_batch(series) if p.batch_size == "auto" else p.batch_size, []
         with self._threads_of_one() as pool:
             for solver, limit in self._whole_solvers(net, series):
                 objective = loss(traits(solver).dtype, B=B, pool=pool)
@@ -647,6 +649,11 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         dynamics = self._pooled(net, settled(net, theta, series), mean)
         trained = Trained(dynamics, *curves(monitors), moments, stages=stages_of(monitors))
         return Attempt(trained, monitors[-1].best)
+
+    def _whole_batch(self, series):
+        """Series a mini-batch: of few series as many as leave an epoch some steps, for it is steps that learn."""
+        n = sum(s.w[-1] > 0 and not s.held[-1] for s in series)
+        return int(np.clip(n // WHOLE_UPDATES, FEWEST, BATCH))
 
     def _whole_solvers(self, net, series):
         """As ``_solvers``; "auto" is Adam, whose steps see some series each."""
