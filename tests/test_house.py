@@ -269,6 +269,9 @@ WARN = {  # calls that warn, each of them for one reason
     "coordinates that are no index": lambda: clone(ARX).fit(Labelled(X), y),
     "an index of coded dates": lambda: clone(ARX).fit(FRAME[:14].set_axis(MONTHS), y[:14]),
     "indexes of two kinds": lambda: clone(ARX).fit(FRAME, TARGET.set_axis(np.arange(5, 5 + len(y)))),
+    "integers beside 0, 1, 2 ...": lambda: clone(ARX).fit(
+        pd.DataFrame(X, np.arange(1, 1 + len(y))), pd.Series(y)
+    ),
     "an index of another kind than in training": lambda: fitted().predict(
         FRAME[NEW].set_axis(np.arange(5, 5 + len(FRAME[NEW])))
     ),

@@ -961,6 +961,70 @@ def test_weights_and_groups_of_other_stamps():
         arx().fit(None, y, sample_weight=hours)
 
 
+@pytest.mark.parametrize("name", ["y", "sample_weight", "groups"])
+def test_numbers_of_other_rows(name):
+    """A default index is no time, but beside another of integers it tells that rows were lost (dropna) or moved."""
+    X = pd.DataFrame({"x": x[1:]}, range(1, n))
+    rows = {"y": pd.Series(wave[1:]), "sample_weight": pd.Series(1.0 + x[1:] ** 2)}
+    rows["groups"] = pd.Series(np.repeat([1, 2], [30, n - 31]))
+    others = {key: v.set_axis(X.index) for key, v in rows.items()}
+    model = tsrnn.ARXRegressor(1, 1)
+    y = {"y": rows["y"]} if name == "y" else {"y": others["y"], name: rows[name]}
+    with pytest.warns(UserWarning, match=rf"{name} is numbered 0 \.\.\. 58, but X 1 \.\.\. 59: .*reindex"):
+        model.fit(X, **y)
+    shuffled = others[name].sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match=r"order"):
+        model.fit(X.reset_index(drop=True), **{**{"y": rows["y"]}, name: shuffled})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, **{"y": others["y"], name: others[name]})
+        counted = pd.Index(np.arange(n - 1))  # the same numbers, of another kind
+        model.fit(X.set_axis(counted), **{"y": rows["y"], name: rows[name]})
+
+
+@pytest.mark.parametrize("made_by", ["pandas", "polars", "pyarrow"])
+def test_outputs_of_every_container(made_by):
+    """Columns of y keep their names, and in another order are refused, whatever holds them."""
+    library = pytest.importorskip(made_by)
+    make = library.table if made_by == "pyarrow" else library.DataFrame
+    y = make({"a": wave, "b": -2 * wave})
+    model = arx().fit(None, y).calibrate(None, y)
+    assert model.forecast(1, level=50).columns.tolist() == [
+        "a",
+        "a-lo-50",
+        "a-hi-50",
+        "b",
+        "b-lo-50",
+        "b-hi-50",
+    ]
+    assert set(backtest(model, None, y, horizon=2).forecasts["output"]) == {"a", "b"}
+    for other in (make({"b": -2 * wave, "a": wave}), pd.DataFrame({"b": -2 * wave, "a": wave})):
+        for verb in (model.score, model.update, model.partial_fit):
+            with pytest.raises(ValueError, match=r"^y has the columns \['b', 'a'\], but .* in that order"):
+                verb(None, other)
+    assert model.update(None, make({"c": wave, "d": -2 * wave})).forecast(1).columns.tolist() == ["a", "b"]
+
+
+def test_outputs_of_one_name():
+    for twice in (["a", "a"], [0, "0"]):  # "0-lo-80"
+        with pytest.raises(ValueError, match=r"^y has more than one column '[a0]': give each output a name"):
+            arx().fit(None, pd.DataFrame(np.c_[wave, x], columns=twice))
+
+
+def test_labels_in_arrow():
+    pa, labels = pytest.importorskip("pyarrow"), np.where(wave > 0, "up", "down")
+    model = tsrnn.ESNClassifier(5, random_state=0)
+    expected = model.fit(x[:, None], labels).predict(x[:, None])
+    for made in (pa.array(labels), pa.chunked_array([labels[:9], labels[9:]])):
+        np.testing.assert_array_equal(model.fit(x[:, None], made).predict(x[:, None]), expected)
+
+
+def test_one_row_without_stamps_is_the_first():
+    """The second of pandas' own 0, 1, 2 ... is 1."""
+    for y in (pd.Series([3.0]), pd.DataFrame({"y": [3.0]})):
+        assert tsrnn.PersistenceRegressor().fit(None, y).forecast(2).index.tolist() == [1, 2]
+
+
 def test_keys_of_two_kinds_are_two_series():
     assert list(arx().fit(None, np.tile(wave, 2), groups=[1] * n + ["1"] * n).series_) == [1, "1"]
 

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from .._check import check_number
 from .._declared import Declared
-from .._series.checks import about, check_outputs, check_steps
+from .._series.checks import about, check_outputs, check_steps, output_names
 from .._series.labels import Link, announced_classes, class_weights, learn_classes, read_labels
 from .._series.rows import gather
 from .._series.targets import resolve_target
@@ -49,15 +49,13 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
     def _check_y(self, y, fitted):
         """Encode labels: targets Y (N, O), NaN where unlabelled, and their ``Form``; that of training if ``fitted``."""
         values, is_label = read_labels(y)
-        names = getattr(y, "columns", None)
-        names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
         if fitted is None:
             announced = self.__dict__.get("_announced")
             if announced is None:
                 classes = learn_classes(values, is_label, type(self).__name__)
             else:
                 classes = announced_classes(announced, values, is_label)
-            form = Form(values.ndim, names, "table", [], classes)
+            form = Form(values.ndim, output_names(y), "table", [], classes)
         else:
             form = fitted.form
             classes = form.classes

@@ -24,6 +24,7 @@ from .._series.checks import (
     check_start,
     check_steps,
     check_y,
+    output_names,
 )
 from .._series.choices import choose_transform
 from .._series.lags import is_auto
@@ -113,10 +114,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def _check_y(self, y, fitted):
         """Check y; returns Y (N, O), NaN where there is no value, and its ``Form``, that of training if ``fitted``."""
         Y, ndim = check_y(y)
-        names = getattr(y, "columns", None)
-        names = [getattr(y, "name", None)] if isinstance(y, pd.Series) else names
         if fitted is None:
-            return Y, Form(ndim, names, "table", [])
+            return Y, Form(ndim, output_names(y), "table", [])
         check_outputs(y, Y, fitted.form.y_names, fitted.units.n_outputs)
         return Y, fitted.form
 

@@ -1,6 +1,7 @@
 """Validation of what the user gives: values, shapes, words."""
 
 import re
+from collections import Counter
 from contextlib import contextmanager
 from numbers import Integral
 
@@ -157,13 +158,32 @@ def check_outputs(y, Y, known, n_outputs):
         raise ValueError(
             f"y has {Y.shape[1]} outputs, but the model was fitted with {n_outputs}: give as many."
         )
-    if not isinstance(y, pd.DataFrame) or not isinstance(known, pd.Index) or y.columns.equals(known):
+    names = output_names(y) if n_outputs > 1 else None
+    if names is None or known is None:
         return
-    if set(y.columns) == set(known):  # renamed columns are accepted, reordered ones are not
-        raise ValueError(
-            f"y has the columns {list(y.columns)}, but the model was fitted with {list(known)}: give them in that "
-            "order."
+    names, known = list(names), list(known)
+    if names != known and set(names) == set(known):
+        raise ValueError(  # renamed columns are accepted, reordered ones are not
+            f"y has the columns {names}, but the model was fitted with {known}: give them in that order."
         )
+
+
+def output_names(y):
+    """Return the names of the columns of y, of any container, the name of a pandas Series in a list; else None.
+
+    Raises
+    ------
+    ValueError
+        Two columns have one name, by which a forecast could not tell them apart.
+    """
+    if isinstance(y, pd.Series):
+        return [y.name]
+    names = getattr(y, "column_names", None)  # Arrow's, whose columns are their values
+    names = getattr(y, "columns", None) if names is None else names
+    twice = [name for name, n in Counter(map(str, () if names is None else names)).items() if n > 1]
+    if twice:
+        raise ValueError(f"y has more than one column {twice[0]!r}: give each output a name of its own.")
+    return names
 
 
 def check_lengths(X, Y):

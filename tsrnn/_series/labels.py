@@ -151,7 +151,7 @@ def read_labels(y):
     if sparse.issparse(y):
         y = y.toarray()
     masked = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else None
-    values = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    values = np.asarray(y)
     if values.dtype.kind in "mM":
         raise TypeError("y holds dates: give labels, such as strings or ints, and stamps as the index.")
     if values.ndim == 0 or values.ndim > 2:

@@ -209,6 +209,8 @@ def read_both(X, y, warned, several=False, name="X"):
     if stamps is not None and not stamps.clock.default and _is_same_index(X, y):
         return stamps, name
     of_y = _read(y, "y", warned, several)
+    if stamps is not None and of_y is not None:
+        _warn_of_numbers("y", y.index, "X", X.index, warned)
     if stamps is None or (stamps.clock.default and of_y is not None):
         return of_y, "y"
     if of_y is not None and not of_y.clock.default:
@@ -268,6 +270,31 @@ def _check_same(stamps, other, warned):
         )
 
 
+def _warn_of_numbers(name, index, other_name, other, warned):
+    """Warn where one of two indexes counts 0, 1, 2 ... and the other has other integers: rows were taken away or moved.
+
+    Raises
+    ------
+    ValueError
+        The integers of ``index`` are in another order: its rows were shuffled.
+    """
+    counted, given = (index, other) if is_default(index) else (other, index)
+    is_int = given.nlevels == 1 and pd.api.types.is_integer_dtype(given.dtype) and not is_default(given)
+    if "numbers" in warned or not (is_default(counted) and is_int and len(given) == len(counted) > 0):
+        return
+    values = given.to_numpy()
+    if (
+        np.array_equal(values, np.arange(len(values))) or not given.is_unique
+    ):  # each series of several may count from 0
+        return
+    ends = f"{name} is numbered {index[0]} ... {index[-1]}, but {other_name} {other[0]} ... {other[-1]}"
+    cure = f"align them, such as {name}.reindex({other_name}.index), or reset_index(drop=True) for both"
+    if given is index and (values[1:] < values[:-1]).any():
+        raise ValueError(f"{ends}, in another order: {cure}.")
+    warned.add("numbers")
+    warn(f"{ends}: they are taken row by row. If their rows are the same, nothing is wrong; else {cure}.")
+
+
 def same_rows(index, other, name, several_kinds=False):
     """Return whether indexes are of the same rows, in whatever unit or dress; of two kinds, ``several_kinds``."""
     if index.equals(other):
@@ -284,12 +311,15 @@ def same_rows(index, other, name, several_kinds=False):
 
 def _check_beside(name, v, X, y):
     """Raise where weights or groups have another index than the rows: they would be taken row by row."""
-    index = getattr(v, "index", None)
+    index, warned = getattr(v, "index", None), set()
     for argument, table in (("X", X), ("y", y)):
         of_rows = getattr(table, "index", None)
         if not (isinstance(index, pd.Index) and isinstance(of_rows, pd.Index)) or len(index) != len(of_rows):
             continue
-        if is_default(index) or is_default(of_rows) or same_rows(index, of_rows, name, several_kinds=True):
+        if is_default(index) or is_default(of_rows):
+            _warn_of_numbers(name, index, argument, of_rows, warned)
+            continue
+        if same_rows(index, of_rows, name, several_kinds=True):
             continue
         raise ValueError(
             f"{name} has another index ({index[0]} ... {index[-1]}) than {argument} ({of_rows[0]} ... {of_rows[-1]}): "

@@ -75,7 +75,7 @@ def _spacing(values, clock):
     """Identify step, freq and longest of ascending stamps (n,)."""
     carried = None if clock.freq is None else _carried(values, clock)
     if carried is not None or len(values) < 2:
-        return carried or (None, None, None)
+        return carried or (1 if clock.default else None, None, None)
     apart = _apart(values)
     least, most, hour = int(apart.min()), int(apart.max()), 3600 * PER_SECOND.get(clock.unit, 0)
     if clock.kind == "stamp" and least >= 23 * hour:

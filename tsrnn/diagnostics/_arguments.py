@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
-from .._series.checks import check_y
+from .._series.checks import check_y, output_names
 from .._series.rows import read_both
 
 
@@ -20,8 +20,9 @@ def as_columns(v):
 
 def output_names(y):
     """Name y's columns."""
-    if isinstance(y, pd.DataFrame):
-        return [str(name) for name in y.columns]
+    names = None if isinstance(y, pd.Series) else output_names(y)
+    if names is not None:
+        return list(map(str, names))
     O = check_y(y)[0].shape[1]
     name = getattr(y, "name", None)
     return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
