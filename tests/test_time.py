@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 import warnings
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,6 +173,20 @@ def test_half_of_the_zones():
     X = pd.DataFrame({"x": x}, hours)
     with pytest.raises(ValueError, match="different stamps"):
         tsrnn.ARXRegressor().fit(X, pd.Series(wave, hours.tz_localize("UTC")))
+
+
+def test_zones_of_dateutil():
+    y = pd.Series(wave, berlin.tz_convert("dateutil/Europe/Berlin"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = arx().fit(None, y[:40]).update(None, pd.Series(wave[40:], berlin[40:]))
+        index = pickle.loads(pickle.dumps(model)).forecast(2).index
+    assert index.equals(pd.date_range(berlin[-1], periods=3, freq="h")[1:])
+    assert str(index.tz) == "Europe/Berlin"
+    with pytest.raises(
+        ValueError, match=r"^The index of y has the time zone tzlocal\(\), which has no name: give"
+    ):
+        arx().fit(None, y.tz_convert(dateutil.tz.tzlocal()))
 
 
 def test_units_are_the_same_instants():

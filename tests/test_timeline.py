@@ -575,6 +575,19 @@ PATTERNS = {
     "three readings, over a clock change": at_times(
         lambda d, h: np.isin(h, (6, 14, 22)), "h", start="2024-02-19", tz="Europe/Berlin"
     ),
+    "nights, over a clock change": at_times(
+        lambda d, h: (h >= 18) | (h < 4), "h", start="2024-02-19", tz="Europe/Berlin"
+    ),
+    "nights of work days, over both clock changes": at_times(
+        lambda d, h: ((d < 5) & (h >= 18)) | ((d > 0) & (d < 6) & (h < 3)),
+        "h",
+        42,
+        "2024-01-29",
+        "Europe/Berlin",
+    ),
+    "around 2 in the morning": at_times(
+        lambda d, h: (h >= 1) & (h < 4), "15min", start="2024-09-20", tz="America/New_York"
+    ),
     "readings at 7, 12 and 19": at_times(lambda d, h: np.isin(h, (7, 12, 19)), "h"),
     "readings of work days at 7, 12 and 19": at_times(lambda d, h: (d < 5) & np.isin(h, (7, 12, 19)), "h"),
     "Monday, Wednesday, Friday": at_times(lambda d, h: np.isin(d, (0, 2, 4)), "D"),
@@ -607,6 +620,33 @@ def test_patterns_without_a_frequency(kind):
     inside = n + np.flatnonzero(np.diff(index.asi8[n - 3 : n + 40], 2) == 0)[:1] - 1  # no session of its own
     if len(inside):
         assert timelines.missing_before(of(index.delete(inside)), inside, seen).tolist() == [1]
+
+
+NIGHTS = {
+    "over midnight": pd.offsets.BusinessHour(start="18:00", end="03:00"),
+    "on some days": pd.offsets.CustomBusinessHour(start="22:30", end="05:30", weekmask="Mon Tue Sat"),
+    "early, every day": pd.offsets.CustomBusinessHour(
+        start="01:00", end="05:00", weekmask="Mon Tue Wed Thu Fri Sat Sun"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NIGHTS)
+def test_business_hours_of_the_night(kind):
+    """As pandas counts them; over a change of the clock, which pandas refuses, as the clock shows them."""
+    freq = NIGHTS[kind]
+    plain = pd.date_range(
+        "2024-02-19 20:30" if ":30" in str(freq) else "2024-02-19 20:00", periods=500, freq=freq
+    )
+    assert_same(timelines.future(read(plain[:30]), 470), plain[30:])
+    local = plain[:30].tz_localize("Europe/Berlin")
+    seen = read(pd.DatetimeIndex(local, freq=freq))
+    assert seen.freq == freq
+    expected = plain[30:].tz_localize("Europe/Berlin", nonexistent="NaT").dropna()
+    assert len(expected) < 470 or kind == "over midnight"  # the night of the change is a Sunday's
+    assert_same(timelines.future(seen, len(expected)), expected)
+    assert len(timelines.gap_starts(of(expected))) == 0
+    assert timelines.missing_between(seen, number(expected, 9)) == 9
 
 
 def test_missing_sessions_of_a_pattern_are_no_gaps():

@@ -110,29 +110,52 @@ def of_offset(freq):
 
 
 def _of_hours(freq):
-    """Return the calendar of business hours within a day, one stretch of whole hours; or None."""
+    """Return the calendar of business hours, one stretch of whole hours within a day; or None."""
+    work, begin, hours = _stretch(freq) or (None, 0, 0)
+    within_a_day = work is not None and begin + 3600 * hours <= 86_400
+    return Calendar("work hours", 1, (work, begin, hours)) if within_a_day else None
+
+
+def _stretch(freq):
+    """Return the days of business hours, the second of the day when they begin and how many they are; or None."""
     work = freq.calendar if type(freq) is offsets.CustomBusinessHour else WEEKDAYS
     if freq.n != 1 or freq.offset or len(freq.start) != 1 or not isinstance(work, np.busdaycalendar):
         return None
     begin, end = (3600 * v[0].hour + 60 * v[0].minute for v in (freq.start, freq.end))
-    hours, rest = divmod((end or 86_400) - begin, 3600)
-    return Calendar("work hours", 1, (work, begin, hours)) if hours > 0 and rest == 0 else None
+    hours, rest = divmod((end - begin) % 86_400, 3600)
+    return (work, begin, hours) if hours > 0 and rest == 0 else None
+
+
+@lru_cache(64)
+def _at_night(freq):
+    """Return the pattern of business hours that go over midnight or changes of the clock, or None."""
+    work, begin, hours = _stretch(freq) or (None, 0, 0)
+    if work is None or len(work.holidays):
+        return None
+    day, hour = np.flatnonzero(work.weekmask)[:, None], np.arange(hours)
+    at = np.unique((86_400 * day + begin + 3600 * hour) % (7 * 86_400))
+    return Calendar("pattern", 1, Pattern("week", tuple(at.tolist())))
 
 
 def _known(freq, day, time, clock):
     """Return the calendar of an offset for rows that continue from a day and its time (S,), or None."""
     calendar = of_offset(freq)
-    if calendar is not None and calendar.kind == "work hours":
-        begin = calendar.at[1]
-        # clocks change at night; hours may be counted from another minute than the first
-        is_plain = clock.tz is None or str(clock.tz) == "UTC" or begin >= EARLY_HOURS
+    if type(freq) in (offsets.BusinessHour, offsets.CustomBusinessHour):
+        if calendar is None or not is_day_time(calendar.at[1], clock):
+            calendar = _at_night(freq)
+        begin = 0 if calendar is None else _stretch(freq)[1]  # hours may be counted from another minute
         whole = (time - begin * PER_SECOND[clock.unit]) % (3600 * PER_SECOND[clock.unit]) == 0
-        return calendar if is_plain and np.all(whole) else None
+        return calendar if np.all(whole) else None
     if calendar is not None and calendar.kind == "months" and calendar.at is None:
         at = day - _day_of(_month(day), "start") + 1
         # the 31st becomes the 28th, and stays it
         return calendar._replace(at=at) if (at <= 28).all() else None
     return calendar
+
+
+def is_day_time(second, clock):
+    """Return whether clocks never change after a second of the day: they do at night."""
+    return clock.tz is None or str(clock.tz) == "UTC" or second >= EARLY_HOURS
 
 
 def fixed(freq, clock):
@@ -208,9 +231,9 @@ def _place(freq, clock, values, origin):
         row, on = _work_hours(day, time, calendar.at, clock)
         return row - _work_hours(day0, time0, calendar.at, clock)[0], on
     if calendar.kind == "pattern":
-        row, on = slots(calendar.at, day, time, clock)
+        row, on = slots(calendar.at, values, clock)
         is_same = (time == time0) | (calendar.at.cycle != "month")
-        return row - slots(calendar.at, day0, time0, clock)[0], on & is_same
+        return row - slots(calendar.at, np.array([origin]), clock)[0], on & is_same
     if calendar.kind == "work days":
         row, on = _work_days(day, calendar.at)
         row -= _work_days(day0, calendar.at)[0]
@@ -243,7 +266,8 @@ def ahead(freq, clock, origins, steps):
         )
         days, time = dates.astype(np.int64), begin + hour * passed
     elif calendar.kind == "pattern":
-        days, time = _of_slots(calendar.at, slots(calendar.at, day, time, clock)[0] + k, time, clock)
+        row = slots(calendar.at, origins[:, None], clock)[0]
+        return _of_slots(calendar.at, row + k, origins[:, None], clock)
     elif calendar.kind == "work days":
         dates = np.busday_offset(
             np.ascontiguousarray(day).view("M8[D]"), k, roll="backward", busdaycal=calendar.at
@@ -286,37 +310,80 @@ def _in_unit(pattern, clock):
     return np.array(pattern.at) * second, {"day": 1, "week": 7}[pattern.cycle] * 86_400 * second
 
 
-def slots(pattern, day, time, clock):
-    """Count stamps of a pattern up to each stamp, of days and times of day (any shape); whether each is one."""
+def _numbers(pattern, values, clock):
+    """Count stamps of a pattern up to each of stamps (any shape), by the local clock; whether each is one.
+
+    A number modulo K is a stamp's place in the cycle.  Where clocks are set forward numbers are left out, where they
+    are set back they come twice.
+    """
     if pattern.cycle == "month":
+        day, _ = split(values, clock)
         at, whole = np.array(pattern.at), _month(day)
         targets = _day_of(whole[..., None], at)
         passed = (targets <= day[..., None]).sum(-1) - 1
-        on = (targets == day[..., None]).any(-1)
-    else:
-        local = (day + 3) * (86_400 * PER_SECOND[clock.unit]) + time  # 1970 began on a Thursday
-        at, cycle = _in_unit(pattern, clock)
-        whole, inside = np.divmod(local, cycle)
-        passed = np.searchsorted(at, inside, side="right") - 1
-        on = at[passed] == inside
-    return whole * len(at) + passed, on
+        return whole * len(at) + passed, (targets == day[..., None]).any(-1)
+    return _count(pattern, _local(values, clock), clock)
 
 
-def _of_slots(pattern, row, time, clock):
-    """Return days and times of day of the stamps of a pattern that ``slots`` counts so, of the shape of rows."""
-    whole, passed = np.divmod(row, len(pattern.at))
-    if pattern.cycle == "month":
-        return _day_of(whole, np.array(pattern.at)[passed]), time
+def _count(pattern, times, clock):
+    """Count as ``_numbers``, up to local times (any shape); of days or weeks."""
     at, cycle = _in_unit(pattern, clock)
-    days, time = np.divmod(whole * cycle + at[passed], 86_400 * PER_SECOND[clock.unit])
-    return days - 3, time
+    whole, inside = np.divmod(times + 3 * 86_400 * PER_SECOND[clock.unit], cycle)  # 1970 began on a Thursday
+    passed = np.searchsorted(at, inside, side="right") - 1
+    return whole * len(at) + passed, at[passed] == inside
+
+
+@lru_cache(64)
+def _between_changes(pattern, unit, tz):
+    """Return when clocks change, how far they then are ahead, the rows before and the number of the last; all (J,)."""
+    changes, shifts = _shifts(tz, unit)
+    begin, end = ((changes[k:][: len(changes) - 1] + shifts[:-1] - 1) for k in (0, 1))
+    clock = Clock("stamp", unit)
+    numbers = _count(pattern, begin, clock)[0]
+    rows = _count(pattern, end, clock)[0] - numbers
+    return changes[:-1], shifts[:-1], rows.cumsum() - rows, numbers
+
+
+def _by_clock(pattern, clock):
+    """Return whether the rows of a pattern are not its numbers: those of times at which clocks may change."""
+    return pattern.cycle != "month" and clock.tz is not None and str(clock.tz) != "UTC"
+
+
+def slots(pattern, values, clock):
+    """Count rows of a pattern up to each of stamps (any shape); whether each is one.
+
+    In local time, c(j) when the clocks change for the j-th time and N a number of ``_numbers``, the row of a stamp t is
+    the count of rows before c(j) and N(t) - N(just before c(j)).
+    """
+    number, on = _numbers(pattern, values, clock)
+    if not _by_clock(pattern, clock):
+        return number, on
+    changes, _, rows, numbers = _between_changes(pattern, clock.unit, clock.tz)
+    j = np.maximum(np.searchsorted(changes, values, side="right") - 1, 0)
+    return rows[j] + number - numbers[j] - 1, on
+
+
+def _of_slots(pattern, row, like, clock):
+    """Return the stamps of the rows of a pattern that ``slots`` counts so; of months at the time of day of ``like``."""
+    if pattern.cycle == "month":
+        whole, passed = np.divmod(row, len(pattern.at))
+        return _joined(_day_of(whole, np.array(pattern.at)[passed]), split(like, clock)[1], clock)
+    shift, number = 0, row
+    if _by_clock(pattern, clock):
+        _, shifts, rows, numbers = _between_changes(pattern, clock.unit, clock.tz)
+        j = np.searchsorted(rows, row, side="right") - 1
+        shift, number = shifts[j], row - rows[j] + numbers[j] + 1
+    at, cycle = _in_unit(pattern, clock)
+    whole, passed = np.divmod(number, len(at))
+    if int(whole.max(initial=0)) >= LARGEST // cycle - 1:
+        raise OverflowError
+    return whole * cycle + at[passed] - 3 * 86_400 * PER_SECOND[clock.unit] - shift
 
 
 def before(pattern, clock, stamp):
     """Return the stamp of a pattern before one of its stamps."""
-    day, time = split(np.array([stamp]), clock)
-    days, time = _of_slots(pattern, slots(pattern, day, time, clock)[0] - 1, time, clock)
-    return int(_joined(days, time, clock)[0])
+    values = np.array([stamp])
+    return int(_of_slots(pattern, slots(pattern, values, clock)[0] - 1, values, clock)[0])
 
 
 @lru_cache(64)
@@ -333,7 +400,7 @@ def _opens(pattern):
 def over_sessions(pattern, clock, earlier, later):
     """Return between which stamps (m,) of a pattern whole sessions, those between two breaks, are missing or none."""
     opens = _opens(pattern)
-    (ends, _), (begins, _) = (slots(pattern, *split(v, clock), clock) for v in (earlier, later))
+    (ends, _), (begins, _) = (_numbers(pattern, v, clock) for v in (earlier, later))
     return opens[(ends + 1) % len(opens)] & opens[begins % len(opens)]
 
 
@@ -355,7 +422,7 @@ def of_pattern(values, clock):
         groups = {3 * len(times): slot % len(times), 2 * K: slot // len(times)}
         if len(weekdays) == 7:
             pattern, groups = Pattern("day", tuple(times.tolist())), {3 * len(times): np.arange(len(times))}
-    if not _clock_changes(at, clock, values[0]) and _is_usual(pattern, groups, days, time, clock):
+    if _is_usual(pattern, groups, values, clock):
         return pattern
     months = _month(days)
     if len(times) > 1 or months[-1] - months[0] < CYCLES:
@@ -364,19 +431,20 @@ def of_pattern(values, clock):
     for numbers in (number, np.where(days == _day_of(months, "end"), 31, number)):
         pattern = Pattern("month", tuple(np.unique(numbers).tolist()))
         K = len(pattern.at)
-        if 2 <= K <= MOST_OF_MONTH and _is_usual(pattern, {CYCLES * K: np.arange(K)}, days, time, clock):
+        if 2 <= K <= MOST_OF_MONTH and _is_usual(pattern, {CYCLES * K: np.arange(K)}, values, clock):
             return pattern
     return None
 
 
-def _is_usual(pattern, groups, days, time, clock):
+def _is_usual(pattern, groups, values, clock):
     """Return whether stamps are those of a pattern, most of each group of its slots, from begin to end.
 
     groups : {rows from the first and to the last, within which each group is seen: numbers of groups (K,)}.
     """
-    row, on = slots(pattern, days, time, clock)
+    row, on = _numbers(pattern, values, clock)
     first, last = int(row[0]), int(row[-1])
-    if not on.all() or len(row) < MOST_THERE * (last - first + 1) or (row[1:] == row[:-1]).any():
+    rows = slots(pattern, values, clock)[0]
+    if not on.all() or len(row) < MOST_THERE * (last - first + 1) or (rows[1:] == rows[:-1]).any():
         return False
     for within, group in groups.items():
         which, expected = group[row % len(group)], group[np.arange(first, last + 1) % len(group)]
@@ -386,17 +454,6 @@ def _is_usual(pattern, groups, days, time, clock):
         if max((row[begins] - first).max(), (last - row[::-1][ends]).max()) > within:
             return False
     return True
-
-
-def _clock_changes(at, clock, first):
-    """Return whether the clocks of a zone change, after a first stamp, at one of the seconds of the week (K,)."""
-    if clock.tz is None or str(clock.tz) == "UTC":
-        return False
-    changes, shifts = _shifts(clock.tz, clock.unit)
-    k = np.flatnonzero(changes[1:-1] > first) + 1
-    old, new = ((changes[k] + shifts[j]) // PER_SECOND[clock.unit] for j in (k - 1, k))
-    begin = np.minimum(old, new) + 3 * 86_400
-    return bool(((np.asarray(at)[:, None] - begin) % (7 * 86_400) < np.abs(new - old)).any())
 
 
 # ---------------------------------------------------------------------------------------- days and local time
@@ -553,6 +610,11 @@ def _ahead_by_pandas(freq, clock, origin, steps):
         rows = pd.date_range(_stamp(clock, origin), periods=steps + 1, freq=freq).as_unit(clock.unit).asi8
     except pd.errors.OutOfBoundsDatetime:
         raise OverflowError from None
+    except ValueError as error:  # a time that does not exist, or comes twice
+        raise ValueError(
+            f"The frequency of the index, {freq!r}, does not tell the rows after {_stamp(clock, origin)}, where clocks "
+            f"change: {error} Give training's index in UTC, or without a frequency (index.freq = None)."
+        ) from None
     return rows[rows > origin][:steps]
 
 

@@ -10,8 +10,10 @@ The unit is ns, whatever the user's is, so that stamps of one instant are one nu
 once a series.
 """
 
+import re
 from contextlib import suppress
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -118,8 +120,8 @@ def as_time(index, name, warned=None):
     if isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or pd.api.types.is_integer_dtype(index.dtype):
-        return index
-    time = _read(index, name)
+        return _in_known_zone(index, name)
+    time = _in_known_zone(_read(index, name), name)
     warned = set() if warned is None else warned
     if time is None and "time" not in warned:
         warned.add("time")
@@ -130,6 +132,22 @@ def as_time(index, name, warned=None):
             f"pd.{unit}, or reset_index(drop=True)."
         )
     return time
+
+
+def _in_known_zone(index, name):
+    """Convert stamps in a time zone of dateutil, which has no hash and is kept by the path of a file, to zoneinfo's."""
+    zone = getattr(index, "tz", None)
+    with suppress(TypeError):
+        hash(zone)
+        return index
+    parts = re.sub(r"^[^']*'|'[^']*$", "", str(zone)).split("/")
+    for k in range(1, len(parts) + 1):
+        with suppress(KeyError, ValueError, OSError):
+            return index.tz_convert(ZoneInfo("/".join(parts[-k:])))
+    raise ValueError(
+        f"The index of {name} has the time zone {zone!r}, which has no name: give that of a region or UTC, for example "
+        f"with {name}.tz_convert('Europe/Berlin')."
+    )
 
 
 def _read(index, name):

@@ -180,6 +180,8 @@ def _of_work_hours(values, clock):
     span, weekends = int(days[-1] - days[0]), on[5:].any()
     if remainder or hours > 23 or ((time - begin) % hour).any() or span < 7:
         return None
+    if not calendars.is_day_time(begin // (hour // 3600), clock):  # a pattern goes over changes of the clock
+        return None
     if not on.all() and (weekends or not on[:5].all()) and span < 7 * CYCLES:
         return None
     week = on if on.all() or weekends or span >= 7 * CYCLES else np.arange(7) < 5
