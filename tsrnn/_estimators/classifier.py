@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from .._check import check_number
 from .._declared import Declared
-from .._series.checks import about, check_outputs, check_steps, output_names
+from .._series.checks import about, check_outputs, check_steps, column_names
 from .._series.labels import Link, announced_classes, class_weights, learn_classes, read_labels
 from .._series.rows import gather
 from .._series.targets import resolve_target
@@ -55,7 +55,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
                 classes = learn_classes(values, is_label, type(self).__name__)
             else:
                 classes = announced_classes(announced, values, is_label)
-            form = Form(values.ndim, output_names(y), "table", [], classes)
+            form = Form(values.ndim, column_names(y), "table", [], classes)
         else:
             form = fitted.form
             classes = form.classes

@@ -24,7 +24,7 @@ from .._series.checks import (
     check_start,
     check_steps,
     check_y,
-    output_names,
+    column_names,
 )
 from .._series.choices import choose_transform
 from .._series.lags import is_auto
@@ -115,7 +115,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Check y; returns Y (N, O), NaN where there is no value, and its ``Form``, that of training if ``fitted``."""
         Y, ndim = check_y(y)
         if fitted is None:
-            return Y, Form(ndim, output_names(y), "table", [])
+            return Y, Form(ndim, column_names(y), "table", [])
         check_outputs(y, Y, fitted.form.y_names, fitted.units.n_outputs)
         return Y, fitted.form
 

@@ -158,7 +158,7 @@ def check_outputs(y, Y, known, n_outputs):
         raise ValueError(
             f"y has {Y.shape[1]} outputs, but the model was fitted with {n_outputs}: give as many."
         )
-    names = output_names(y) if n_outputs > 1 else None
+    names = column_names(y) if n_outputs > 1 else None
     if names is None or known is None:
         return
     names, known = list(names), list(known)
@@ -168,7 +168,7 @@ def check_outputs(y, Y, known, n_outputs):
         )
 
 
-def output_names(y):
+def column_names(y):
     """Return the names of the columns of y, of any container, the name of a pandas Series in a list; else None.
 
     Raises

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
-from .._series.checks import check_y, output_names
+from .._series.checks import check_y, column_names
 from .._series.rows import read_both
 
 
@@ -20,7 +20,7 @@ def as_columns(v):
 
 def output_names(y):
     """Name y's columns."""
-    names = None if isinstance(y, pd.Series) else output_names(y)
+    names = None if isinstance(y, pd.Series) else column_names(y)
     if names is not None:
         return list(map(str, names))
     O = check_y(y)[0].shape[1]

@@ -13,7 +13,7 @@ from .._estimators.sequence import as_wide_as
 from .._estimators.through import see_through
 from .._nets.attribution import Pick, can_trace, column, felt, moves, values, whole, window
 from .._nets.pooled import Pooled
-from .._series.checks import check_y, output_names
+from .._series.checks import check_y, column_names
 from .._series.labels import shares
 from .._series.rows import gather
 from ._arguments import check_output, only_key, output_names, transformed_names
@@ -223,7 +223,7 @@ def _of_class(estimator, dynamics, frame, label):
 def _label_names(y):
     """Name labels as history: one column, or those of several labels a row."""
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-        names = output_names(y)
+        names = column_names(y)
         return list(map(str, (f"y{k}" for k in range(np.shape(y)[1])) if names is None else names))
     return [str(getattr(y, "name", None) or "y")]
 
