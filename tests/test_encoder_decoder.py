@@ -333,31 +333,43 @@ def drawn(n):
     """Examples and targets of a linear model with noise, and weights."""
     rng = np.random.default_rng(3)
     Z = rng.normal(size=(n, 14))
-    return Z, Z @ rng.normal(size=(14, 3)) + rng.normal(size=(n, 3)) + 4.0, rng.uniform(0.5, 2.0, n)
+    return Z, Z @ rng.normal(size=(14, 4)) + rng.normal(size=(n, 4)) + 4.0, rng.uniform(0.5, 2.0, n)
 
 
 def test_linear_model_of_many_targets():
-    """Each target has the ridge of the rows where it is known."""
+    """Each target has the ridge of the rows where it is known; the last four numbers are two rows of two outputs."""
     Z, Y, w = drawn(300)
     Y[np.random.default_rng(4).random(Y.shape) < 0.2], w[:5] = np.nan, 0.0
-    plan, ones = linear_plan(14, 3), np.hstack([Z, np.ones((300, 1))])
-    theta, information, alpha = learn_linear(plan, [(Z[:100], Y[:100], w[:100]), (Z[100:], Y[100:], w[100:])])
+    plan, ones = linear_plan(14, 4), np.hstack([Z, np.ones((300, 1))])
+    halves = [(Z[:100], Y[:100], w[:100]), (Z[100:], Y[100:], w[100:])]
+    theta, information, alpha = learn_linear(plan, halves, 2, 2)
     penalty, alone = alpha * np.diag(np.append(np.ones(14), 0.0)), []
     for y in Y.T:
         root = np.sqrt(np.where(np.isnan(y), 0.0, w))[:, None]
         A, c = root * ones, root[:, 0] * np.nan_to_num(y)
         alone.append(np.linalg.solve(A.T @ A + penalty, A.T @ c))
-    np.testing.assert_allclose(np.vstack(plan.views(theta)[-1]), np.transpose(alone), atol=3e-3)
-    assert information.weight == pytest.approx(np.full(3, w.sum()))
+    np.testing.assert_allclose(np.vstack(plan.views(theta[0])[-1]), np.transpose(alone), atol=3e-3)
+    assert information.weight == pytest.approx(np.full(4, w.sum()))
 
 
-def test_linear_model_of_fewer_rows_than_weights():
-    Z, Y, _ = drawn(12)
-    plan = linear_plan(14, 3)
-    theta, _, alpha = learn_linear(plan, [(Z, Y, np.ones(12))])
-    z, y = Z - Z.mean(axis=0), Y - Y.mean(axis=0)
-    W = z.T @ np.linalg.solve(z @ z.T + alpha * np.eye(12), y)
-    np.testing.assert_allclose(plan.views(theta)[-1].W, W, atol=1e-6)
+@pytest.mark.parametrize("n", [200, 12])
+def test_linear_model_of_changes(n):
+    """That of levels where the last y is subtracted from the history and from targets, of few rows and of many."""
+    Z, Y, w = drawn(n)
+    plan, z = linear_plan(14, 4), Z.copy()
+    z[:, 10:12] -= Z[:, 12:]
+    z[:, 12:], last = 0.0, np.tile(Z[:, 12:], 2)
+    (_, changes), *_ = learn_linear(plan, [(Z, Y, w)], 2, 2)
+    (same, _), _, alpha = learn_linear(plan, [(z, Y - last, w)], 2, 2)
+    (W, b), (V, c) = (plan.views(theta)[-1] for theta in (changes, same))
+    np.testing.assert_allclose(Z @ W + b, z @ V + c + last, atol=1e-6 if n > 20 else 0.01)
+    far = 100.0 * np.ones(4)  # a level that y has moved to
+    np.testing.assert_allclose(np.append(np.zeros(10), far) @ W, far, atol=1e-6)
+    A = np.hstack([z, np.ones((n, 1))]) * np.sqrt(w)[:, None]
+    at = np.linalg.norm(
+        A.T @ (A @ np.vstack([V, c]) - np.sqrt(w)[:, None] * (Y - last)) + alpha * np.vstack([V, 0 * c])
+    )
+    assert at < 1e-6
 
 
 def of_lags(n=900):

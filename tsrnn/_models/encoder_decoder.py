@@ -44,6 +44,7 @@ CELLS = {
     "elman": elman.cell("tanh", False, False),
 }
 FEEDBACK = ("open_loop", "closed_loop", "scheduled_sampling")
+MIXES = (0.0, 0.5, 1.0)  # shares of the linear model of changes in that beside a net
 
 
 @kept("encoder-decoder's carry")
@@ -159,17 +160,23 @@ def _cached(dynamics):
 def _beside_linear(trained, series):
     """Take a mean of a net and the linear model of its examples, by the share that the held ones warrant.
 
-    Both have then learnt these, too.
+    The linear model is that of levels, that of changes from the last y, or the mean of these, whichever errs least
+    there. All have then learnt these, too.
     """
     dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
-    plan = linear_plan(dynamics.net.n_inputs, dynamics.net.n_outputs)
-    before, *_ = learn_linear(plan, [(s.X, s.Y, np.where(s.held, 0.0, s.w)) for s in series])
-    share = trusted_share([_of_shares(judged, before, series)], SHARES)
+    net = dynamics.net
+    plan, history = linear_plan(net.n_inputs, net.n_outputs), (net.T, net.widths[2])
+    before, *_ = learn_linear(plan, [(s.X, s.Y, np.where(s.held, 0.0, s.w)) for s in series], *history)
+    Z, Y, w = (np.concatenate([s[k][s.held & (s.w > 0)] for s in series]) for k in range(3))
+    levels, changes = (_forecast(_mean(judged, linear, 0.0), Z) for linear in before)
+    mix = min(MIXES, key=lambda m: Mixed(levels, changes, Y, w).squares(m)[0].sum())
+    linear, before = ((1 - mix) * one + mix * other for one, other in ((levels, changes), before))
+    share = trusted_share([Mixed(linear, _forecast(judged, Z), Y, w)], SHARES)
     if share == 1.0:
         return trained
-    after, information, alpha = learn_linear(plan, [(s.X, s.Y, s.w) for s in series])
+    after, information, alpha = learn_linear(plan, [(s.X, s.Y, s.w) for s in series], *history)
     return trained._replace(
-        dynamics=_mean(dynamics, after, share),
+        dynamics=_mean(dynamics, (1 - mix) * after[0] + mix * after[1], share),
         judged=_mean(judged, before, share),
         carry=EpisodeCarry(trained.carry.moments, information, alpha),
     )
@@ -180,12 +187,9 @@ def _mean(dynamics, linear, share):
     return _cached(dynamics.but(theta=np.concatenate([dynamics.theta, linear]), share=share))
 
 
-def _of_shares(net, linear, series):
-    """Forecast the held examples by a net and by a linear model with parameters ``linear``, for ``trusted_share``."""
-    Z, Y, w = (np.concatenate([s[k][s.held & (s.w > 0)] for s in series]) for k in range(3))
-    unknown = np.full(Y.shape, np.nan)
-    outs = [_mean(net, linear, share).run(Z, unknown, None)[0] for share in (0.0, 1.0)]
-    return Mixed(*outs, Y, w)
+def _forecast(dynamics, Z):
+    """Forecast from examples Z (N, .), (N, n O)."""
+    return dynamics.run(Z, np.full((len(Z), dynamics.n_outputs), np.nan), None)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,10 +250,11 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     skip_connections : bool or "auto", default="auto"
         Whether what the decoder sees, the last y and the inputs known ahead, also reaches its upper layers and, without
         a cell between, its output. "auto": it does, and the forecast is a mean of the net's and of a linear model of
-        all that is read (a ridge regression, of most evidence): by the share that forecasts the examples held back
-        best, less of the net as far as its gain there may be chance, as for :class:`~tsrnn.NARXRegressor`. Both learn
-        these examples in the end. Where none are held back, with another loss than the squared one and for quantiles
-        there is no linear model.
+        all that is read: by the share that forecasts the examples held back best, less of the net as far as its gain
+        there may be chance, as for :class:`~tsrnn.NARXRegressor`. The linear model is a ridge regression of y, of its
+        changes from the last y [6]_, or the mean of both, whichever errs least there. Net and linear model learn these
+        examples in the end. Where none are held back, with another loss than the squared one and for quantiles there
+        is no linear model.
     training : {"closed_loop", "open_loop", "scheduled_sampling"}, default="closed_loop"
         What the decoder sees as the last y in training: its own output, as in a forecast; the measured value (teacher
         forcing), several times as fast; or its own more and more often, as epochs go by [5]_.
@@ -296,6 +301,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     .. [4] S. Lin et al. "SegRNN: Segment recurrent neural network for long-term time series forecasting."
        arXiv:2308.11200, 2023.
     .. [5] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
+    .. [6] A. Zeng, M. Chen, L. Zhang, Q. Xu. "Are transformers effective for time series forecasting?" AAAI 2023.
 
     Examples
     --------

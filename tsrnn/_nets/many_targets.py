@@ -5,10 +5,18 @@
 A target that is not known is set to what W says of it, and W found again [1]: each target's weights tend to those of
 the rows where it is known, by about its unknown share a round, while Z'Z is that of all rows.
 
-Dimensions: N examples of P numbers, K targets.
+Where the last numbers of z are a history of y, W is found twice: of *levels* as above, drawn to the mean of y, and of
+*changes* from the last y, drawn to that, which go with a level that moves [2].  Their sums follow from the others:
+
+    z' = M z,  y' = y - S'z          Z'Z' = M Z'Z M',  Z'Y' = M (Z'Y - Z'Z S)          W = M'W' + S
+
+S, M: what tells the last y of each target, and what subtracts it from all y of the same output.
+
+Dimensions: N examples of P numbers, K targets of O outputs each step, of which the last numbers of z are a history.
 
 .. [1] M. Healy, M. Westmacott. "Missing values in experiments analysed on automatic computers." Applied Statistics
    5(3), 1956.
+.. [2] A. Zeng, M. Chen, L. Zhang, Q. Xu. "Are transformers effective for time series forecasting?" AAAI 2023.
 """
 
 import numpy as np
@@ -29,13 +37,14 @@ def linear_plan(P, K):
     return make_plan(P, K, (), "identity", (0,), (), [])
 
 
-def learn_linear(plan, series):
+def learn_linear(plan, series, T, O):
     """Solve for theta of a plan from a list of (Z (N, P), Y (N, K), w (N,)); Y is NaN where unknown.
 
-    Returns it, what rows say of later ones, ``LinearInformation``, and the penalty.
+    T, O : rows of y, of O outputs, at the end of z.
+    Returns theta (2, .) of levels and of changes, what rows say of later ones, ``LinearInformation``, and the penalty.
     """
-    theta, alpha = np.zeros(plan.size), None
-    W, b = plan.views(theta)[-1]
+    theta, alpha = np.zeros((2, plan.size)), None
+    W, b = plan.views(theta[0])[-1]
     b[:], unknown = _means(series)
     few = sum(int((w > 0).sum()) for *_, w in series) <= len(W)
     blocks = list(_blocks(series))
@@ -46,8 +55,36 @@ def learn_linear(plan, series):
     others = [block for block, is_whole in zip(blocks, whole) if not is_whole]
     for _ in range(_rounds(unknown)):
         sums = _rows(others, W, b) if few else known + _sums(others, W, b)
-        theta[:], _, alpha = ridge(plan, (sums,), alpha)
+        theta[0], _, alpha = ridge(plan, (sums,), alpha)
+    theta[1] = _of_changes(plan, sums, T, O)
     return theta, linear_information(plan, (sums,)), alpha
+
+
+def _of_changes(plan, sums, T, O):
+    """Solve for theta of changes from the last y."""
+    P, K = (plan.shapes[-1][0], plan.n_outputs)
+    last, S = P - O + np.arange(O), np.zeros((P + 1, K))
+    S[last[np.arange(K) % O], np.arange(K)] = 1.0
+    sums = sums.less(S)
+    if isinstance(sums, Rows):
+        sums = sums._replace(Z=_less_last(sums.Z, P, T, O))
+    else:
+        A = _less_last(_less_last(sums.A, P, T, O).T, P, T, O)
+        sums = sums._replace(A=np.ascontiguousarray(A), c=_less_last(sums.c.T, P, T, O).T)
+    theta, _, _ = ridge(plan, (sums,))
+    W, _ = plan.views(theta)[-1]
+    of_y = W[P - T * O :].reshape(T, O, K)
+    of_y[-1] -= of_y.sum(axis=0)
+    W += S[:-1]
+    return theta
+
+
+def _less_last(V, P, T, O):
+    """Subtract the last y from each of the same output, in columns of V (., P + 1)."""
+    V = V.copy()
+    y = V[:, P - T * O : P].reshape(len(V), T, O)
+    V[:, P - T * O : P] = (y - y[:, -1:]).reshape(len(V), T * O)
+    return V
 
 
 def _rounds(unknown):
