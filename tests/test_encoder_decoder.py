@@ -369,7 +369,7 @@ def test_linear_model_of_changes(n):
     at = np.linalg.norm(
         A.T @ (A @ np.vstack([V, c]) - np.sqrt(w)[:, None] * (Y - last)) + alpha * np.vstack([V, 0 * c])
     )
-    assert at < 1e-6
+    assert at < 1e-4
 
 
 def of_lags(n=900):

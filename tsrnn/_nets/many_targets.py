@@ -46,7 +46,9 @@ def learn_linear(plan, series, T, O):
     theta, alpha = np.zeros((2, plan.size)), None
     W, b = plan.views(theta[0])[-1]
     b[:], unknown = _means(series)
-    few = sum(int((w > 0).sum()) for *_, w in series) <= len(W)
+    n = sum(int((w > 0).sum()) for *_, w in series)
+    few, unit = n <= len(W), sum(w.sum() for *_, w in series) / n
+    series = [(Z, Y, w / unit) for Z, Y, w in series]  # so that, for the evidence, weights add up to rows
     blocks = list(_blocks(series))
     whole = [not few and np.isfinite(Y[rows]).all() for _, Y, _, rows in blocks]
     known = _sums(
@@ -57,7 +59,8 @@ def learn_linear(plan, series, T, O):
         sums = _rows(others, W, b) if few else known + _sums(others, W, b)
         theta[0], _, alpha = ridge(plan, (sums,), alpha)
     theta[1] = _of_changes(plan, sums, T, O)
-    return theta, linear_information(plan, (sums,)), alpha
+    information = linear_information(plan, (sums,))
+    return theta, information._replace(weight=unit * information.weight), unit * alpha
 
 
 def _of_changes(plan, sums, T, O):
