@@ -5,7 +5,7 @@ identity z      tanh      logistic 1 / (1 + exp(-z))      relu max(z, 0)
 
 import numpy as np
 
-from tsrnn._kernels.jit import kernel
+from tsrnn._kernels.jit import part
 from tsrnn._kernels.simd_v2 import sigmoid, tanh
 
 
@@ -14,7 +14,7 @@ ACTIVATIONS = {"tanh": TANH, "relu": RELU, "identity": IDENTITY, "logistic": LOG
 WORDS = {number: word for word, number in ACTIVATIONS.items()}
 
 
-@kernel
+@part
 def activate(kind, z):
     """z : (n,), in, out: f(z); NaN stays NaN."""
     if kind == TANH:

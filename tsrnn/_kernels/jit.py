@@ -8,11 +8,12 @@ stays in use until the kernel's own file changes.
 import logging
 import sys
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from uuid import uuid4
 
-from numba import njit
+from numba import config, njit
 
+from tsrnn._kernels.linking import KernelCompiler, PartCompiler
 from tsrnn._warn import warn
 
 
@@ -20,20 +21,22 @@ OPTIONS = {
     "error_model": "numpy",
     "nogil": True,
     "no_cfunc_wrapper": True,  # saves a tenth of the compilation
+    "pipeline_class": KernelCompiler,
 }
+PART = {**OPTIONS, "no_cpython_wrapper": True, "pipeline_class": PartCompiler}
 
 
 class CacheWarning(UserWarning):
     """Compiled code cannot be cached on disk: each process compiles again."""
 
 
-def kernel(function, **options):
+def kernel(function):
     """Compile a function with numba, cached on disk if a folder is writable."""
     try:
-        return _forgiving(_keep_apart(njit(cache=True, **OPTIONS, **options)(function)))
+        return _forgiving(_keep_apart(njit(cache=True, **OPTIONS)(function)))
     except RuntimeError:  # numba raises it on decoration, that is when tsrnn is imported
         _warn_of_no_cache()
-        return njit(**OPTIONS, **options)(function)
+        return njit(**OPTIONS)(function)
 
 
 def _keep_apart(dispatcher):
@@ -84,8 +87,16 @@ def _forgiving(dispatcher):
 
 
 def part(function):
-    """Compile a part of a kernel: called by kernels of its own file only, it needs no Python wrapper."""
-    return kernel(function, no_cpython_wrapper=True)
+    """Compile a part of kernels: only they can call it, and their files on disk hold it."""
+    dispatcher = njit(**PART)(function)
+    if not config.DISABLE_JIT:
+        dispatcher._insert = lambda *_: None  # there is no machine code that Python could call, whatever the types
+        dispatcher._compile_for_args = partial(_refuse, function.__name__)
+    return dispatcher
+
+
+def _refuse(name, *_, **__):
+    raise TypeError(f"{name} is a part of kernels: call it from compiled code")
 
 
 @cache  # once a process, not once a kernel

@@ -7,10 +7,10 @@ J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", arXiv:1607.06450, 20
 
 import numpy as np
 
-from tsrnn._kernels.jit import kernel
+from tsrnn._kernels.jit import part
 
 
-@kernel
+@part
 def normalise(Z, gain, b, unit, root):
     """Z : (B, H), in, out.   gain, b : (H,).   unit : (B, H), out.   root : (B,), out, 1 / sqrt(...)."""
     B, H = Z.shape
@@ -30,7 +30,7 @@ def normalise(Z, gain, b, unit, root):
             Z[i, j] = gain[j] * unit[i, j] + b[j]
 
 
-@kernel
+@part
 def normalise_back(D, gain, unit, root, dgain, db):
     """D : (B, H), in: the gradient of what ``normalise`` left in Z, out: of what it found there.
 

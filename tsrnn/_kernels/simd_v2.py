@@ -35,7 +35,7 @@ from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from tsrnn._kernels.jit import OPTIONS, kernel
+from tsrnn._kernels.jit import PART, part
 
 
 F32, F64 = np.float32, np.float64
@@ -87,7 +87,7 @@ def _two_to(typingctx, t):
     return t(t), codegen
 
 
-@kernel
+@part
 def _exp32(y):
     """(p, 2**k) with exp(y) = 2**k (1 + p), float32, for -87.3 < y < 88."""
     t = fma(y, F32(1.4426950), F32(12582912.0))
@@ -99,7 +99,7 @@ def _exp32(y):
     return fma(s, fma(odd, r, even), r), _two_to(t)
 
 
-@kernel
+@part
 def _exp64(y):
     """(p, 2**k) with exp(y) = 2**k (1 + p), float64, for -708.3 < y < 709."""
     t = fma(y, 1.4426950408889634, 6755399441055744.0)
@@ -129,7 +129,7 @@ def sigmoid(x):
     return np.where(x < 0, e, np.ones_like(e))[()] / (1 + e)
 
 
-@overload(tanh, jit_options=OPTIONS)
+@overload(tanh, jit_options=PART)
 def _tanh(x):
     if x == types.float32:
 
@@ -153,7 +153,7 @@ def _tanh(x):
         return compiled
 
 
-@overload(sigmoid, jit_options=OPTIONS)
+@overload(sigmoid, jit_options=PART)
 def _sigmoid(x):
     if x == types.float32:
 
@@ -763,19 +763,19 @@ def flat(typingctx, A):
     return line(A), codegen
 
 
-@kernel
+@part
 def add_product(a, rows, W, Z):
     """Z[i, n] += sum_k a[rows[i] + k] W[k, n].   a : 1-D.  rows : (M,).  W : (K, N).  Z : (M, N), in, out."""
     _product(a, rows, W, Z, None)
 
 
-@kernel
+@part
 def add_packed(a, rows, W, packed, Z):
     """The same with W, and W as ``pack`` leaves it."""
     _product(a, rows, W, Z, packed)
 
 
-@kernel
+@part
 def pack(W, M):
     """G weights W (G, K, N) as ``add_packed`` reads them, (G, L); L = 0 where M rows in all would not pay for it."""
     G, K, N = W.shape
@@ -787,13 +787,13 @@ def pack(W, M):
     return packed
 
 
-@kernel
+@part
 def add_outer(a, rows, D, G):
     """G[k, n] += sum_i a[rows[i] + k] D[i, n].   a : 1-D.  rows : (M,).  D : (M, N).  G : (K, N), in, out."""
     _outer(a, rows, D, G)
 
 
-@kernel
+@part
 def add_scattered(D, V, a, rows):
     """a[rows[i] + k] += sum_n D[i, n] V[n, k].   D : (M, N).  V : (N, K).  a : 1-D, in, out.  rows : (M,)."""
     _scattered(D, V, a, rows)

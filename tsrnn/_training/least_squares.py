@@ -12,11 +12,18 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
+from .._kernels.jit import kernel
 from .._kernels.simd_v2 import add_outer
 
 
 # rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half
 STRIP = 64
+
+
+@kernel
+def add_strip(a, rows, D, G):
+    """G[k, n] += sum_i a[rows[i] + k] D[i, n].   a : 1-D.  rows : (M,).  D : (M, N).  G : (K, N), in, out."""
+    add_outer(a, rows, D, G)
 
 
 def add_normal_equations(A, r, w, AA, Ar):
@@ -29,7 +36,7 @@ def add_normal_equations(A, r, w, AA, Ar):
     for j in range(0, P, STRIP):
         end = min(j + STRIP, P)
         strip = np.zeros((end - j, P + K - j))  # rows j ... end - 1 of A'A from column j on, then of A'r
-        add_outer(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
+        add_strip(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
         upper = np.triu(strip[:, : end - j])
         strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
         AA[j:end, j:] += strip[:, :-K]
