@@ -15,15 +15,15 @@ import tsrnn
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 
 PACKAGE = Path(tsrnn.__file__).parent
+JIT = "_kernels/jit.py", "_kernels/linking.py", "_warn.py"
 FIT = """
 import hashlib
 import numpy as np
-from tsrnn._kernels.layer_norm_v1 import normalise
-from tsrnn._nets.recurrent_kernels import feed
+from tsrnn._nets.recurrent_kernels import feed, turn
 y = np.zeros(9)
 feed(np.ones((2, 3, 1)), np.ones((2, 3, 1), bool), np.arange(3), y, 0, 2)
-x, g, u, r = np.arange(6.0).reshape(2, 3), np.ones(3), np.empty((2, 3)), np.empty(2)
-normalise(x, g, g, u, r)
+x = np.empty((1, 3, 2))
+turn(np.arange(6.0).reshape(1, 2, 3), 0, x)
 print(y.sum(), hashlib.sha256(x.tobytes()).hexdigest())
 """
 
@@ -166,7 +166,7 @@ print(squared_errors(np.full((1, 1, 1), 3.0), np.zeros(1), np.ones(1), np.zeros(
 
 
 def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
-    package = copied(tmp_path, "_kernels/jit.py", "_warn.py")
+    package = copied(tmp_path, *JIT)
     text = (PACKAGE / "_training" / "loss_kernels.py").read_text()
     begin, end = text.index("@kernel\ndef squared_errors"), text.index("@kernel\ndef absolute_errors")
     kernel = "from .jit import kernel\n\n\n" + text[begin:end]
@@ -178,7 +178,7 @@ def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
 
 def test_why_a_file_that_other_files_kernels_call_is_frozen(tmp_path):
     """numba looks at the calling file alone: an edit of the called one goes unseen, a new name does not."""
-    package = copied(tmp_path, "_kernels/jit.py", "_warn.py")
+    package = copied(tmp_path, *JIT)
     head = "from .jit import kernel\n"
     code = "from tsrnn.caller import caller; print(caller(1.0))"
     called = f"{head}\n\n@kernel\ndef called(x):\n    return x + 1\n"

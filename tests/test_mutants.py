@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import naive
 import numpy as np
 import pytest
+from compiled import callable_from_python
 from recurrent_nets import FEEDBACK, VARIANTS, build, follow, gradient, make_data, naive_loss, naive_run
 from scipy import sparse
 from scipy.linalg import LinAlgWarning
@@ -24,8 +25,8 @@ from test_losses import NAMES as LOSSES
 
 from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, Huber, LSTMRegressor, Pinball
 from tsrnn._estimators.following import Loop
-from tsrnn._kernels.layer_norm_v1 import normalise, normalise_back
-from tsrnn._kernels.simd_v2 import add_product
+from tsrnn._kernels import layer_norm_v1 as _layer_norm
+from tsrnn._kernels import simd_v2 as _simd
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as _delay_kernels
 from tsrnn._nets import delay_loss as _delay_loss
@@ -290,7 +291,7 @@ def test_layer_normalisation(size, rng):
     """And where the deviation is that small that 1e-5 counts."""
     Z, gain, b = size * rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=5)
     out, unit, root = Z.copy(), np.empty((3, 5)), np.empty(3)
-    normalise(out, gain, b, unit, root)
+    callable_from_python(_layer_norm.normalise)(out, gain, b, unit, root)
 
     def formula(Z):
         centred = Z - Z.mean(axis=1, keepdims=True)
@@ -300,7 +301,7 @@ def test_layer_normalisation(size, rng):
     D, dgain, db = rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=5)
     into_gain, into_b = dgain + (D * (formula(Z) - b) / gain).sum(axis=0), db + D.sum(axis=0)
     given = D.copy()
-    normalise_back(D, gain, unit, root, dgain, db)
+    callable_from_python(_layer_norm.normalise_back)(D, gain, unit, root, dgain, db)
     np.testing.assert_allclose(dgain, into_gain, rtol=1e-12)
     np.testing.assert_allclose(db, into_b, rtol=1e-12)
     exact = naive.complex_step(lambda z: np.sum(given * formula(z.reshape(3, 5))), Z.ravel())
@@ -926,6 +927,7 @@ def test_lags_from_an_iterator():
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_one_row_of_a_product_of_any_width(dtype, rng):
     """One row, or one more than whole tiles, has tiles of its own: none may write beyond the row's end."""
+    add_product = callable_from_python(_simd.add_product)
     for N in range(1, 100):
         for M in (1, 9):
             a, W = rng.integers(-9, 9, 20).astype(dtype), rng.integers(-9, 9, (3, N)).astype(dtype)

@@ -13,29 +13,20 @@ from types import FunctionType, ModuleType
 
 import numpy as np
 import pytest
+from compiled import callable_from_python
 from numba import config, njit
 from numba.core.dispatcher import Dispatcher
 
 import tsrnn
 from tsrnn._kernels import jit as _jit
 from tsrnn._kernels import simd_v2
-from tsrnn._kernels.simd_v2 import (
-    add_outer,
-    add_packed,
-    add_product,
-    add_scattered,
-    flat,
-    fma,
-    pack,
-    sigmoid,
-    tanh,
-)
+from tsrnn._kernels.simd_v2 import flat, fma, line, matrix, sigmoid, tanh
 
 
 FROZEN = {
-    "tsrnn._kernels.simd_v2": "2f82eb4c28f18ab5",
-    "tsrnn._kernels.layer_norm_v1": "589ebb28890ce127",
-    "tsrnn._kernels.activations_v1": "696197f0eec4cbf2",
+    "tsrnn._kernels.simd_v2": "23ee1e945ef89f6d",
+    "tsrnn._kernels.layer_norm_v1": "8c56cdc6dae53fa3",
+    "tsrnn._kernels.activations_v1": "90ff077b2bdcc10c",
     "tsrnn._kernels.dream_v1": "79fbc21f3e8c1d48",
 }
 
@@ -43,6 +34,12 @@ compiled = pytest.mark.skipif(
     bool(config.DISABLE_JIT), reason="of compiled code, and NUMBA_DISABLE_JIT is set"
 )
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+add_outer, add_packed, add_product, add_scattered, pack = map(
+    callable_from_python,
+    (simd_v2.add_outer, simd_v2.add_packed, simd_v2.add_product, simd_v2.add_scattered, simd_v2.pack),
+)
 
 
 # The sums as the module's docstring states them, one scalar fma after another.
@@ -313,6 +310,28 @@ def test_fma_rounds_once(dtype):
     assert call.nopython_signatures[0].return_type.bitwidth == 8 * dtype().itemsize
 
 
+@compiled
+def test_views_of_a_line():
+    @njit
+    def write(a):
+        line(a, 3, 2)[:] = 1
+        seen = matrix(a, 6, 2, 3)
+        seen[1, 2] = 2
+        return seen
+
+    a = np.zeros(20)
+    seen = write(a)
+    np.testing.assert_array_equal(np.flatnonzero(a), [3, 4, 11])
+    del a
+    np.testing.assert_array_equal(seen, [[0, 0, 0], [0, 0, 2]])  # it keeps the memory
+
+
+@compiled
+def test_a_part_is_not_called_from_python():
+    with pytest.raises(TypeError, match="add_product is a part of kernels"):
+        simd_v2.add_product(np.ones(3), np.arange(2), np.ones((2, 2)), np.zeros((2, 2)))
+
+
 @both
 def test_called_from_python_they_are_numpy(dtype):
     x = np.linspace(-30, 30, 61).astype(dtype)
@@ -395,12 +414,13 @@ for name in ("CacheImpl", "_CacheImpl"):  # of which every place to keep a cache
         getattr(caching, name)._locator_classes = []
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter(ACTION)
-    from tsrnn._kernels import simd_v2
+    from tsrnn._nets import delay_kernels
+    from tsrnn._nets.recurrent_kernels import turn
 print([w.category.__name__ for w in caught])
 import numpy as np
-Z = np.zeros((2, 2))
-simd_v2.add_product(np.ones(3), np.arange(2), np.ones((2, 2)), Z)
-assert (Z == 2).all()
+V = np.zeros((1, 2, 2))
+turn(np.ones((1, 2, 2)), 0, V)
+assert (V == 1).all()
 """
 
 
@@ -417,7 +437,10 @@ def test_without_a_place_for_the_cache_one_warning():
 
 def test_options_of_every_kernel():
     # The disk cache does not see them: to change them, change every file that has kernels too.
-    assert _jit.OPTIONS == {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
+    for options in (_jit.OPTIONS, _jit.PART):
+        assert not {"fastmath", "parallel", "boundscheck"} & set(options)
+        assert options["error_model"] == "numpy"
+        assert options["nogil"]
 
 
 # Numba caches by the content of the calling file: kernels may not reach into other files, but frozen ones.

@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from numba import config, njit
 
-from tsrnn._kernels.linking import KernelCompiler, PartCompiler
 from tsrnn._warn import warn
+
+from .linking import KernelCompiler, PartCompiler
 
 
 OPTIONS = {
@@ -90,7 +91,9 @@ def part(function):
     """Compile a part of kernels: only they can call it, and their files on disk hold it."""
     dispatcher = njit(**PART)(function)
     if not config.DISABLE_JIT:
-        dispatcher._insert = lambda *_: None  # there is no machine code that Python could call, whatever the types
+        dispatcher._insert = lambda *_: (
+            None
+        )  # there is no machine code that Python could call, whatever the types
         dispatcher._compile_for_args = partial(_refuse, function.__name__)
     return dispatcher
 

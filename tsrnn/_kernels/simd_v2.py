@@ -3,6 +3,8 @@
     fma(a, b, c)                     a b + c, rounded once
     tanh(x), sigmoid(x)              within 3 ulp, straight-line: a plain loop over them becomes vector code
     flat(A)                          the memory of a C-contiguous array as a 1-D array
+    line(a, start, n)                a[start : start + n]
+    matrix(a, start, M, N)           a[start : start + M N] as M rows; neither looks whether there are so many numbers
     add_product(a, rows, W, Z)       Z[i, n] += sum_k  a[rows[i] + k] W[k, n]
     pack(W, M), add_packed(...)      the same for weights that serve many calls: they are laid out for it once
     add_outer(a, rows, D, G)         G[k, n] += sum_i  a[rows[i] + k] D[i, n]            the gradient of W
@@ -24,6 +26,7 @@ old machine code in the caches of users whose own kernels did not change.  To ch
 With ``NUMBA_DISABLE_JIT=1`` all of it is NumPy, equal up to rounding.
 """
 
+import functools
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -744,6 +747,20 @@ def _lanes(typingctx, array):
     return types.int64(array), codegen
 
 
+def _seen_as(context, b, old, kind, start, shape):
+    """The array ``kind`` that sees an array's memory from number ``start`` on; not checked, and quick to compile."""
+    new = context.make_array(kind)(context, b)
+    for name in ("meminfo", "parent", "itemsize"):
+        setattr(new, name, getattr(old, name))
+    new.data = b.gep(old.data, [start])
+    strides = [old.itemsize]
+    for n in reversed(shape[1:]):
+        strides.insert(0, b.mul(strides[0], n))
+    new.nitems = functools.reduce(b.mul, shape)
+    new.shape, new.strides = cgutils.pack_array(b, shape), cgutils.pack_array(b, strides)
+    return impl_ret_borrowed(context, b, kind, new._getvalue())
+
+
 @intrinsic
 def flat(typingctx, A):
     """The memory of a C-contiguous array as a 1-D array.  (``reshape`` costs 0.06 s of compilation.)"""
@@ -751,16 +768,33 @@ def flat(typingctx, A):
         raise TypingError(f"wants a C-contiguous array, got {A}")
     line = A.copy(ndim=1)
 
-    def codegen(context, builder, signature, args):
-        old = context.make_array(A)(context, builder, args[0])
-        new = context.make_array(line)(context, builder)
-        for part in ("meminfo", "parent", "nitems", "itemsize", "data"):
-            setattr(new, part, getattr(old, part))
-        new.shape = cgutils.pack_array(builder, [old.nitems])
-        new.strides = cgutils.pack_array(builder, [old.itemsize])
-        return impl_ret_borrowed(context, builder, line, new._getvalue())
+    def codegen(context, b, signature, args):
+        old = context.make_array(A)(context, b, args[0])
+        return _seen_as(context, b, old, line, I64(0), [old.nitems])
 
     return line(A), codegen
+
+
+def _view(ndim):
+    """Numbers of a 1-D array from ``start`` on, as an array of the shape that follows."""
+
+    def typed(a, *sizes):
+        if a.layout != "C" or a.ndim != 1 or len(sizes) != ndim + 1:
+            raise TypingError(f"wants a contiguous array of one axis and integers, got {a, *sizes}")
+        kind = a.copy(ndim=ndim)
+
+        def codegen(context, b, signature, args):
+            old = context.make_array(a)(context, b, args[0])
+            return _seen_as(context, b, old, kind, args[1], args[2:])
+
+        return kind(a, *[types.int64] * len(sizes)), codegen
+
+    return typed
+
+
+_line, _matrix = _view(1), _view(2)
+line = intrinsic(lambda typingctx, a, start, n: _line(a, start, n))
+matrix = intrinsic(lambda typingctx, a, start, M, N: _matrix(a, start, M, N))
 
 
 @part
@@ -826,3 +860,9 @@ if config.DISABLE_JIT:
 
     def flat(A):
         return A.reshape(-1)
+
+    def line(a, start, n):
+        return a[start : start + n]
+
+    def matrix(a, start, M, N):
+        return a[start : start + M * N].reshape(M, N)

@@ -23,7 +23,7 @@ step to the next.  ``rows`` (int64) is work space for B (lead + T) windows, ``tu
 
 from .._kernels.activations_v1 import LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat
+from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, line, matrix
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers
@@ -71,7 +71,7 @@ def forward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h)
             first = t if t > 0 else -layers[k, LEAD]
             steps = t + step - first
             M, o = B * steps, starts[FIRST_LAYER + k, 0] + first * B * H
-            Z = h[o : o + M * H].reshape(M, H)
+            Z = matrix(h, o, M, H)
             for i in range(M):
                 for j in range(H):
                     Z[i, j] = theta[bias + j]
@@ -79,7 +79,7 @@ def forward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h)
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
                 src = x if source == FROM_X else (y if source == FROM_Y else h)
                 _window_rows(starts[source], first - oldest, steps, strides[source], rows)
-                add_product(src, rows[:M], theta[w : w + span * H].reshape(span, H), Z)
+                add_product(src, line(rows, 0, M), matrix(theta, w, span, H), Z)
             activate(layers[k, ACTIVATION], flat(Z))
         if closed:
             for b in range(B):
@@ -119,8 +119,8 @@ def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy
             first = t if t > 0 else -layers[k, LEAD]
             steps = t + step - first
             M, o = B * steps, starts[FIRST_LAYER + k, 0] + first * B * H
-            _through_activation(layers[k, ACTIVATION], h[o : o + M * H], d[o : o + M * H])
-            D = d[o : o + M * H].reshape(M, H)
+            _through_activation(layers[k, ACTIVATION], line(h, o, M * H), line(d, o, M * H))
+            D = matrix(d, o, M, H)
             for r in range(layers[k, FIRST_RUN], layers[k, END_RUN]):
                 source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
                 if (source == FROM_X and dx.size == 0) or (source == FROM_Y and dy.size == 0):
@@ -128,7 +128,7 @@ def _deltas(layers, runs, theta, fed, T, starts, strides, rows, turned, h, d, dy
                 dst = dx if source == FROM_X else (dy if source == FROM_Y else d)
                 dst_start = dy_start if source == FROM_Y else starts[source]
                 _window_rows(dst_start, first - oldest, steps, strides[source], rows)
-                add_scattered(D, turned[w : w + span * H].reshape(H, span), dst, rows[:M])
+                add_scattered(D, matrix(turned, w, H, span), dst, line(rows, 0, M))
 
 
 @kernel
@@ -139,7 +139,7 @@ def backward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h
     for k in range(len(layers)):
         H, lead, bias = layers[k, WIDTH], layers[k, LEAD], layers[k, BIAS]
         M, o = B * (lead + T), starts[FIRST_LAYER + k, 0] - lead * B * H
-        D = d[o : o + M * H].reshape(M, H)
+        D = matrix(d, o, M, H)
         for i in range(M):
             for j in range(H):
                 grad[bias + j] += D[i, j]
@@ -147,7 +147,7 @@ def backward(layers, runs, theta, x, y, fed, T, starts, strides, rows, turned, h
             source, oldest, span, w = runs[r, SOURCE], runs[r, OLDEST], runs[r, SPAN], runs[r, WEIGHT]
             src = x if source == FROM_X else (y if source == FROM_Y else h)
             _window_rows(starts[source], -lead - oldest, lead + T, strides[source], rows)
-            add_outer(src, rows[:M], D, grad[w : w + span * H].reshape(span, H))
+            add_outer(src, line(rows, 0, M), D, matrix(grad, w, span, H))
 
 
 @kernel
