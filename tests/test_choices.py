@@ -19,6 +19,7 @@ from tsrnn import (
     TDNNRegressor,
 )
 from tsrnn._series.choices import choose_lags, choose_transform
+from tsrnn._series.seasons import find_seasons
 from tsrnn.preprocessing import Difference, Log
 
 
@@ -216,15 +217,37 @@ def test_choices_take_little_time():
 
 
 def test_what_cannot_leave_its_range_takes_differences_of_a_drift():
-    t = np.arange(400)
-    season, noise = np.sin(2 * np.pi * t / 12), 0.5 * np.random.default_rng(5).normal(size=400)
-    drifts, stays = (pd.Series(slope * t + season + noise, None) for slope in (0.05, 0.0))
+    t, noise = np.arange(400), np.random.default_rng(3).normal(size=400)
+    drifts, stays = (pd.Series(level + noise) for level in (50 * (1 - 0.988**t), np.sin(2 * np.pi * t / 12)))
     assert ARXRegressor(3, 12, target_transform="auto").fit(None, drifts).target_transform_ is None
     model = ESNRegressor(30, output_lags=12, target_transform="auto", random_state=0)
     assert model.fit(None, stays).target_transform_ is None
     assert all(isinstance(step, Difference) for step in model.fit(None, drifts).target_transform_)
     fed = GRURegressor((2,), output_lags=12, skip_connections=True, max_iter=1, target_transform="auto")
     assert fed.fit(None, drifts).target_transform_ is None
+
+
+def test_short_series_take_first_differences_unless_they_lose():
+    rng = np.random.default_rng(3)
+    walks = [choose_transform(np.cumsum(rng.normal(size=(100, 1)), axis=0)) for _ in range(20)]
+    assert sum(steps is not None and steps[0].lag == 1 for steps in walks) >= 15
+    noise = [choose_transform(rng.normal(size=(200, 1))) for _ in range(20)]
+    assert sum(steps is None for steps in noise) >= 15
+
+
+def test_lags_and_differences_together_leave_rows_to_learn_from():
+    y = np.resize(RNG.normal(size=12), 96)[:, None] + 0.3 * RNG.normal(size=(96, 1))
+    months = pd.date_range("2010", periods=96, freq="MS")
+    assert max(choose_lags(y, months).output_lags) > 11
+    assert max(choose_lags(y, months, differences=(1, 12)).output_lags) <= 96 // 3 - 13
+    assert len(choose_lags(y, months, differences=(12,), most=4).output_lags) <= 6  # a few there always are
+
+
+def test_noise_has_no_season():
+    rng = np.random.default_rng(4)
+    assert sum(bool(find_seasons(rng.normal(size=(80, 1)))) for _ in range(40)) <= 4
+    shape = np.resize(rng.normal(size=12), 80)[:, None]
+    assert sum(12 in find_seasons(shape + 0.4 * rng.normal(size=(80, 1))) for _ in range(40)) >= 36
 
 
 def test_a_transform_is_found():

@@ -75,7 +75,7 @@ from .intervals import (
 )
 from .parameters import RegressorParameters
 from .places import check_grids, check_pace, place_of
-from .sequence import Sequence, as_wide_as, long_pieces
+from .sequence import Sequence, as_wide_as, long_pieces, most_lags
 from .snapshots import all_or_nothing
 
 
@@ -191,9 +191,13 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         pieces = long_pieces(pieces)
         Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
         learner = self._learner()
+        # a net with memory sees more of y than its lags
+        given = getattr(self._has_lags(), "output_lags", "auto")
+        lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
         options = {
             "horizon": getattr(self, "horizon", None),
-            "sees_y": learner.sees_y,
+            "output_lags": lags if learner.sees_y else (),
+            "most": most_lags(learner, sum(map(len, Y))),
             "extrapolates": learner.extrapolates,
             "pointwise": self.target_bounds is None or is_auto(self.target_bounds),
             "differences": getattr(self, "quantiles", None) is None and not getattr(self, "gap", 0),

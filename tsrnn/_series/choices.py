@@ -5,10 +5,21 @@ all origins k after it, up to the next cut; it is worth
 
     sum_ks |u^(k + s) - u(k + s)| / sum_ks |u(k - 1) - u(k + s)|         with the better of two penalties
 
+Differences are chosen with the lags that go with them, as far as the rows allow both.  A short series proves little:
+m = origins / h forecasts that do not overlap.  So errors are multiplied by exp(doubt / sqrt(m)), least for first
+differences, which forget a level that moved; least for none where Dickey's and Fuller's test [1] finds no unit root:
+
+    doubt   first differences 0   seasonal .2   none .4   first and seasonal .5   a pointwise transform .1 more
+
+Over 185 linear models of short series, simulated (trends, walks, shifts, slumps, seasons that grow ...) and real,
+errors fell from .863 of the better naive forecast to .828, those above 1.3 from 15 to 9, the largest from 5.1 to 2.1.
+
 A model that cannot extrapolate takes differences of a series that has left its range before.  Several series share
-the coefficients, each in its own units.  The candidates are ordered from few lags to many, and from no transform to
-several; the first that is nearly as good as the best is chosen.  Of a very long series only the last rows are used, of
-very many series only some.
+the coefficients, each in its own units.  The candidates are ordered from few lags to many; the first that is nearly as
+good as the best is chosen.  Of a very long series only the last rows are used, of very many series only some.
+
+[1] S. E. Said, D. A. Dickey, "Testing for unit roots in autoregressive-moving average models of unknown order",
+    Biometrika 71(3), 1984.
 
 Arrays: levels U (N, O), NaN where nothing was measured, inputs X (N, F); a list stands for several series.
 """
@@ -31,7 +42,11 @@ PENALTIES = 1e-4, 1e-2
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY = 1.01  # times the error of the best
-WORTH = 1.05  # times, for a transform: on 16 series .614 of seasonal naive, with 1.02 .616, with 1.1 .661
+FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
+FEW_ROWS = 3  # times the differences' and lags' reach that rows must have
+ROWS_A_LAG = 2  # that are left to learn from
+STATIONARY, CHANGES = -3.5, 3  # t of u(t - 1) that rules a unit root out, beside so many past changes
+LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
 @kept("lags")
@@ -109,8 +124,7 @@ def choose_lags(
         sets = propose_lags(
             [u[:, None] for u in sample.columns], sample.seasons, sample.n_rows, sample.horizon
         )
-        few, *larger = sets.values()
-        sets = [few, *(lags for lags in larger if most is None or len(lags) <= most)]
+        sets = _affordable(sets.values(), differences, sample.n_rows, most)
         errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
@@ -132,8 +146,28 @@ def _input_sets(sample, F, sees_y):
     return sorted(sets or [(0,)], key=len)
 
 
+def _affordable(sets, differences, n_rows, most=None):
+    """List the sets of lags, from few to many, for whose reach and number rows are enough after differences."""
+    reach = max(1, n_rows // FEW_ROWS - sum(differences))
+    sets = [tuple(k for k in lags if k <= reach) or (1,) for lags in sets]
+    left = (n_rows - sum(differences) - max(lags) for lags in sets)
+    few, *larger = [
+        (lags, min(rows // ROWS_A_LAG, len(lags) if most is None else most)) for lags, rows in zip(sets, left)
+    ]
+    return list(dict.fromkeys([few[0], *(lags for lags, bound in larger if len(lags) <= bound)]))
+
+
 def choose_transform(
-    Y, index=None, X=None, *, horizon=None, sees_y=True, extrapolates=True, pointwise=True, differences=True
+    Y,
+    index=None,
+    X=None,
+    *,
+    horizon=None,
+    output_lags="auto",
+    most=None,
+    extrapolates=True,
+    pointwise=True,
+    differences=True,
 ):
     """Choose the ``target_transform`` of y: pointwise by Guerrero, differences by errors over held stretches.
 
@@ -145,8 +179,7 @@ def choose_transform(
     X : as for ``choose_lags``
     horizon : int, optional
         Steps of the forecasts that are compared, by default a season.
-    sees_y : bool, default=True
-        Whether the model sees past y.
+    output_lags, most : as for ``choose_lags``
     extrapolates : bool, default=True
         Whether its answers can leave the range of training. If they cannot, and y drifts, differences are taken.
     pointwise, differences : bool, default=True
@@ -171,15 +204,53 @@ def choose_transform(
     for g in propose_pointwise(Y, sample.seasons) if pointwise else [None]:
         columns = [u if g is None else g(u) for u in sample.columns]
         sets = propose_lags([u[:, None] for u in columns], sample.seasons, sample.n_rows, sample.horizon)
-        lags = sets.get("some", next(iter(sets.values()))) if sees_y else ()
+        sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
         for d in propose_differences(sample.seasons, sample.n_rows) if differences else [()]:
-            errors[g, d] = _error(sample._replace(columns=columns), lags, shifts, d, inverse=g)
-    order = sorted(errors, key=lambda k: len(k[1]) + 0.5 * (k[0] is not None))
-    if differences and sees_y and not extrapolates and _drifts(sample):
-        order = [k for k in order if k[1]]
-    g, lags = _thriftiest({k: errors[k] for k in order}, WORTH)
+            fit = _affordable(sets, d, sample.n_rows, most) if output_lags == "auto" else [output_lags]
+            errors[g, d] = min(
+                _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit
+            )
+    if len(set(errors.values())) == 1:  # too few rows, or a constant
+        return None
+    drifts = differences and output_lags != () and not extrapolates and _drifts(sample)
+    tests = [_unit_root(filled(u, sample.seasons), sample.seasons) for u in sample.columns]
+    walks = np.median(tests) > STATIONARY
+    doubtful = {k: error * _doubt(sample, walks, *k) for k, error in errors.items() if k[1] or not drifts}
+    g, lags = min(doubtful, key=doubtful.get)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
+
+
+def _doubt(sample, walks, g, differences):
+    """Return what errors are multiplied by: the less forecasts there are, the more against the less likely.
+
+    walks : whether y may have a unit root.
+    """
+    none, first = (NONE, FIRST) if walks else (FIRST, NONE)
+    if len(differences) < 2:
+        doubt = none if not differences else first if differences == (1,) else SEASONAL
+    else:
+        doubt = BOTH
+    origins = sum(last - start for u in sample.columns for _, start, last in cuts_of(len(u), sample.horizon))
+    doubt += POINTWISE * (g is not None)
+    return np.exp(doubt / np.sqrt(max(1.0, origins / sample.horizon)))
+
+
+def _unit_root(u, seasons):
+    """Compute t of b in  v(t) = b u(t - 1) + sum_k c_k v(t - k) + d,  v(t) = u(t) - u(t - 1),  without the season."""
+    if seasons:
+        phase = np.arange(len(u)) % seasons[0]
+        u = u - (np.bincount(phase, u) / np.bincount(phase))[phase]
+    if len(u) < 4 * CHANGES:
+        return 0.0
+    changes, L = np.diff(u), CHANGES
+    past = [changes[L - k : len(changes) - k] for k in range(1, L + 1)]
+    Z = np.stack([u[L:-1], *past, np.ones(len(u) - 1 - L)], axis=1)
+    Z /= np.maximum(np.abs(Z).max(axis=0), 1e-300)
+    A = np.linalg.pinv(Z.T @ Z)
+    beta = A @ (Z.T @ changes[L:])
+    noise = np.sum((changes[L:] - Z @ beta) ** 2) / max(1, len(Z) - L - 2)
+    return beta[0] / max(np.sqrt(A[0, 0] * noise), 1e-300)
 
 
 def _drifts(sample):

@@ -26,7 +26,7 @@ from .targets import Log, Power
 
 DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "year": 365.2425}  # how long a period of the calendar is
 MOST_LAG = 1200  # rows up to which correlations are computed
-PEAK = 0.2  # correlation of a season that no index suggests
+PEAK, SURE = 0.2, 3.5  # correlation of a season that no index suggests, and standard errors, of many lags
 USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 FEW_ROWS = 3  # times the longest lag that rows must have
@@ -174,7 +174,7 @@ def find_seasons(U, index=None):
     if periods:
         named = {round(p) for name, p in periods.items() if 1.5 < p <= n_lags and (name != "year" or p < 60)}
         return tuple(sorted(p for p in named if _stands_out(r, p, STANDS_OUT / np.sqrt(N))))
-    first = _first_peak(r)
+    first = _first_peak(r, np.maximum(PEAK, SURE / np.sqrt(N - np.arange(n_lags + 1))))
     return () if first is None else (first, *_longer(r, first))
 
 
@@ -193,9 +193,12 @@ def _stands_out(r, p, least):
     return top > least and (len(around) == 0 or top > np.mean(around) + least / 2)
 
 
-def _first_peak(r):
-    """Return the shortest lag with a peak half as high as the highest, or a usual season next to it; or None."""
-    peaks = [k for k in range(3, len(r) - 1) if r[k] >= max(r[k - 1], r[k + 1]) and r[k] > PEAK]
+def _first_peak(r, least):
+    """Return the shortest lag with a peak half as high as the highest, or a usual season next to it; or None.
+
+    least : (len(r),), what a peak is higher than.
+    """
+    peaks = [k for k in range(3, len(r) - 1) if r[k] >= max(r[k - 1], r[k + 1]) and r[k] > least[k]]
     if not peaks:
         return None
     highest = max(r[k] for k in peaks)
