@@ -194,13 +194,14 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         # a net with memory sees more of y than its lags
         given = getattr(self._has_lags(), "output_lags", "auto")
         lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
+        direct = getattr(self, "quantiles", None) is not None or getattr(self, "gap", 0)
         options = {
             "horizon": getattr(self, "horizon", None),
             "output_lags": lags if learner.sees_y else (),
             "most": most_lags(learner, sum(map(len, Y))),
             "extrapolates": learner.extrapolates,
             "pointwise": self.target_bounds is None or is_auto(self.target_bounds),
-            "differences": getattr(self, "quantiles", None) is None and not getattr(self, "gap", 0),
+            "differences": learner.learns_changes and not direct,
         }
         return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **options))
 

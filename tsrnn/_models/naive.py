@@ -91,6 +91,7 @@ class NaiveLearner(Learner):
 
     sees_y = True
     extrapolates = True
+    learns_changes = False  # but would repeat them for ever
     whole_scale = False  # values come back as they went in
 
     def learn(self, net, series, mean, rng, before=None):

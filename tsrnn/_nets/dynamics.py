@@ -154,7 +154,8 @@ class Learner:
     p : the estimator that has the parameters, of which numbers and flags are read as they are.   wants_inputs,
     sees_y : whether they speak of inputs, and of past outputs.   held_share : of the rows, held back for validation.
     learns_held : whether those are stretches from everywhere, which are learnt in the end.   extrapolates : whether
-    answers can follow y out of the range of training, as those of a linear model do.
+    answers can follow y out of the range of training, as those of a linear model do.   learns_changes : whether it can
+    learn how changes of y follow each other.
     """
 
     p: Any
@@ -164,6 +165,7 @@ class Learner:
     held_share = 0.0
     learns_held = False
     extrapolates = False
+    learns_changes = True
     whole_scale = True  # whether scaled values must stay within what training can hold
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
