@@ -6,7 +6,7 @@ import pytest
 from numba import config
 
 from tsrnn import NARXRegressor, Pinball
-from tsrnn._models.delay_network import DelayLearner
+from tsrnn._models.delay_learner import DelayLearner
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as kernels
 from tsrnn._nets import delay_loss as _delay_loss

@@ -23,8 +23,8 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
-from tsrnn._estimators import horizons as _forecaster
-from tsrnn._estimators.horizons import Forecaster, HorizonsLearner
+from tsrnn._estimators import forecaster as _forecaster
+from tsrnn._estimators.forecaster import Forecaster, HorizonsLearner
 from tsrnn.model_selection import backtest, forecast_scorer
 
 

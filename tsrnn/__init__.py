@@ -25,7 +25,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from ._auto.auto import AutoForecaster
-from ._estimators.horizons import Forecaster
+from ._estimators.forecaster import Forecaster
 from ._estimators.lag_regressor import LagRegressor
 from ._estimators.stream import Stream
 from ._estimators.through import (

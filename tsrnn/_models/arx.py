@@ -20,7 +20,7 @@ from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_co
 from .._series.lags import parse_lags
 from .._training.losses import squared
 from .._values import kept
-from .delay_network import DelayLearner, open_loop
+from .delay_learner import DelayLearner, open_loop
 from .error_learner import with_errors
 
 

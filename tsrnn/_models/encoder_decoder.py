@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from .._check import check_jobs, check_number, check_widths, check_word
-from .._estimators.horizons import Forecaster, HorizonsLearner, check_quantiles
+from .._estimators.forecaster import Forecaster, HorizonsLearner, check_quantiles
 from .._estimators.parameters import Numbers, Sizes, TrainedParameters
 from .._memory_limit import check_memory
 from .._nets import attention as attention_kinds
@@ -34,7 +34,7 @@ from .._training.solvers import check_needs, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
 from . import elman, gru, lstm
-from .delay_network import open_loop
+from .delay_learner import open_loop
 from .recurrent import GENTLE, SMALL, RecurrentLearner
 
 

@@ -18,7 +18,7 @@ from .._nets.dynamics import Learner, Trained, check_enough_rows, check_sees_som
 from .._nets.error_lags import ErrorDynamics, after_rows, make_error_net
 from .._nets.memory import Memory
 from .._training.monitor import makes_one_of_all
-from .delay_network import DelayLearner
+from .delay_learner import DelayLearner
 
 
 LINEAR_ROUNDS, ROUNDS = 30, 10  # fits at most, of a linear model and of a net

@@ -8,10 +8,10 @@ import pandas as pd
 
 from .._check import check_number, check_word
 from .._estimators.following import check_horizon
-from .._estimators.horizons import HALF, Horizons
 from .._estimators.sequence import as_wide_as
 from .._estimators.through import see_through
 from .._nets.attribution import Pick, can_trace, column, felt, moves, values, whole, window
+from .._nets.horizons import HALF, Horizons
 from .._nets.pooled import Pooled
 from .._series.checks import check_y, column_names
 from .._series.labels import shares
