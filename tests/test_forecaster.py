@@ -23,8 +23,8 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
-from tsrnn._estimators import forecaster as _forecaster
 from tsrnn._estimators.forecaster import Forecaster, HorizonsLearner
+from tsrnn._nets import horizons
 from tsrnn.model_selection import backtest, forecast_scorer
 
 
@@ -244,7 +244,7 @@ def test_partly_measured_rows():
 def test_blocks_do_not_matter(fitted, monkeypatch):
     made, ahead = (fitted.trajectories(X[NEW], y[NEW], H).forecast, fitted.predict_ahead(X[NEW], y[NEW]))
     for block in (1, 16, 76):  # 76 is the last origin
-        monkeypatch.setattr(_forecaster, "BLOCK", block)
+        monkeypatch.setattr(horizons, "BLOCK", block)
         np.testing.assert_allclose(fitted.trajectories(X[NEW], y[NEW], H).forecast, made, **to_rounding)
         np.testing.assert_allclose(
             fitted.predict_ahead(X[NEW], y[NEW])[: -H + 1], ahead[: -H + 1], **to_rounding
@@ -777,7 +777,7 @@ def test_many_targets_of_a_linear_model_are_learnt_some_at_a_time(monkeypatch):
     X = rng.normal(size=(400, 2))
     Y = np.column_stack([np.sin(np.arange(400) / 5), np.cos(np.arange(400) / 7)]) + 0.3 * X
     model = Forecaster(ARXRegressor(3, 2, alpha=0.1), 30, known_ahead=[1]).fit(X, Y)
-    monkeypatch.setattr(_forecaster, "WIDE", 16)
+    monkeypatch.setattr(horizons, "WIDE", 16)
     pieces = clone(model).fit(X, Y)
     assert len(pieces.params_) == 4 * len(model.params_) == 4
     ahead = np.ones((30, 2))
