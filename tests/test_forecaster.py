@@ -23,6 +23,7 @@ from tsrnn import (
     SeasonalNaiveRegressor,
     TDNNRegressor,
 )
+from tsrnn._estimators import forecaster
 from tsrnn._estimators.forecaster import Forecaster, HorizonsLearner
 from tsrnn._nets import horizons
 from tsrnn.model_selection import backtest, forecast_scorer
@@ -777,7 +778,7 @@ def test_many_targets_of_a_linear_model_are_learnt_some_at_a_time(monkeypatch):
     X = rng.normal(size=(400, 2))
     Y = np.column_stack([np.sin(np.arange(400) / 5), np.cos(np.arange(400) / 7)]) + 0.3 * X
     model = Forecaster(ARXRegressor(3, 2, alpha=0.1), 30, known_ahead=[1]).fit(X, Y)
-    monkeypatch.setattr(horizons, "WIDE", 16)
+    monkeypatch.setattr(forecaster, "WIDE", 16)
     pieces = clone(model).fit(X, Y)
     assert len(pieces.params_) == 4 * len(model.params_) == 4
     ahead = np.ones((30, 2))
