@@ -8,13 +8,24 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import BaggingRegressor, StackingRegressor
+from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from tsrnn import ESNRegressor, NARXRegressor, TDNNRegressor
+from tsrnn import (
+    ARXRegressor,
+    AutoForecaster,
+    ESNRegressor,
+    Forecaster,
+    LagRegressor,
+    NARXRegressor,
+    TDNNRegressor,
+)
 from tsrnn.datasets import make_narendra, make_narma
+from tsrnn.model_selection import backtest
 
 
 MODELS = [
@@ -84,6 +95,35 @@ def test_stacking_in_blocks_of_time(narma):
     stack = StackingRegressor(members, final_estimator=Ridge(), cv=KFold(3)).fit(X, y)
     assert stack.score(X_next, y_next) > 0.75  # Ridge alone 0.3, it sees one row
     assert stack.named_estimators_["ridge"].score(X_next, y_next) < 0.5
+
+
+arx = ARXRegressor(1, 1)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        TransformedTargetRegressor(arx),
+        MultiOutputRegressor(arx),
+        VotingRegressor([("arx", arx)]),
+        BaggingRegressor(arx, 2),
+        StackingRegressor([("arx", arx)], cv=KFold(2)),
+        make_pipeline(StandardScaler(), TransformedTargetRegressor(arx)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_hides_a_memory_is_refused_and_not_put_on_lags(around, waves):
+    """Its predict would take the table of lags for a series, one row after the other."""
+    X, y = waves.to_frame("x")[:100], waves[1:101].set_axis(waves.index[:100])
+    y = y.to_frame() if isinstance(around, MultiOutputRegressor) else y
+    for model in (around, clone(around).fit(X, y)):
+        with pytest.raises(TypeError, match="makes no forecasts of several steps: "):
+            backtest(model, X, y, horizon=2)
+        for outer in (Forecaster(model, 2), LagRegressor(model), AutoForecaster(2, candidates=[model])):
+            with pytest.raises(
+                TypeError, match=r"models of tsrnn|in a Pipeline that ends in it|hides a memory"
+            ):
+                outer.fit(X, y)
 
 
 # ------------------------------------------------------------------------------------------ skforecast

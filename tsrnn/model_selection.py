@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import metrics as metrics
 from ._check import check_number
 from ._estimators.lag_regressor import on_lags
-from ._estimators.through import see_through, still
+from ._estimators.through import no_forecasts, see_through, still
 from ._series import timeline as timelines
 from ._series.checks import column_names
 from ._series.rows import gather
@@ -307,13 +307,12 @@ def _innermost(model):
     while not hasattr(inner, "trajectories"):
         if isinstance(inner, Pipeline):
             inner = inner[-1]
-        elif hasattr(inner, "best_estimator_") or hasattr(inner, "estimator"):
-            inner = getattr(inner, "best_estimator_", None) or inner.estimator
+        elif hasattr(inner, "best_estimator_"):
+            inner = inner.best_estimator_
+        elif hasattr(inner, "estimator") and hasattr(inner, "refit"):
+            inner = inner.estimator
         else:
-            raise TypeError(
-                f"model={model!r} makes no forecasts of several steps: give an estimator of tsrnn, a Pipeline that "
-                "ends in one, or a search over either."
-            )
+            raise no_forecasts(inner)
     return inner
 
 

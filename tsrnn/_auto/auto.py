@@ -20,6 +20,7 @@ from .._check import check_number, check_word
 from .._estimators.following import begin, cut, unknown_past
 from .._estimators.intervals import Errors
 from .._estimators.known_ahead import KnownAhead
+from .._estimators.lag_regressor import has_memory_inside
 from .._estimators.regressor import SequenceRegressor
 from .._series import timeline as timelines
 from .._series.rows import Part
@@ -221,6 +222,11 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 raise TypeError(
                     f"candidates: {model!r} is no estimator: give objects such as NARXRegressor() or a regressor of "
                     "scikit-learn."
+                )
+            if not isinstance(model, SequenceRegressor) and has_memory_inside(model):
+                raise TypeError(
+                    f"candidates: {model!r} hides a memory, which a race cannot follow: give the estimator inside, "
+                    "with target_transform and scale for what is around it."
                 )
         return RaceLearner(self, self._plan)
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone, is_regressor
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
@@ -31,6 +30,7 @@ from .._series.lags import parse_lags
 from .._values import kept
 from .parameters import Lags
 from .regressor import SequenceRegressor
+from .sequence import Sequence
 
 
 @kept("rows by heart")
@@ -154,21 +154,15 @@ def _takes_many(model):
 
 
 def is_foreign(model):
-    """Return whether a model is a regressor that knows nothing of time, be it in a Pipeline or a search."""
+    """Return whether a model is a regressor that knows nothing of time, and nothing inside it does."""
     if isinstance(model, type) or not all(hasattr(model, verb) for verb in ("fit", "predict", "get_params")):
         return False
-    inner = model
-    while isinstance(inner, Pipeline) or (
-        not isinstance(inner, SequenceRegressor) and _inside(inner) is not None
-    ):
-        inner = inner[-1] if isinstance(inner, Pipeline) else _inside(inner)
-    return not isinstance(inner, SequenceRegressor) and is_regressor(model)
+    return not isinstance(model, SequenceRegressor) and not has_memory_inside(model) and is_regressor(model)
 
 
-def _inside(model):
-    """Return the estimator inside a search or another meta-estimator, or None."""
-    inner = getattr(model, "estimator", None)
-    return inner if hasattr(inner, "fit") and hasattr(inner, "predict") else None
+def has_memory_inside(model):
+    """Return whether an estimator of tsrnn is somewhere in a Pipeline, a search or another meta-estimator."""
+    return any(isinstance(part, Sequence) for part in model.get_params().values())
 
 
 def on_lags(model):

@@ -296,8 +296,12 @@ def calibrate(model, X, y, **options):
 
 def _refuse_others(model):
     """Raise where there is no estimator of tsrnn inside, with what to do instead."""
-    if hasattr(model, "trajectories") or hasattr(model, "fitted_"):
-        return
+    if not (hasattr(model, "trajectories") or hasattr(model, "fitted_")):
+        raise no_forecasts(model)
+
+
+def no_forecasts(model):
+    """Return the error for a model that makes no forecasts, with what to do instead."""
     name = type(model).__name__
     cures = {
         "TransformedTargetRegressor": "it hides the estimator's memory: give target_transform to the estimator instead",
@@ -310,4 +314,4 @@ def _refuse_others(model):
     )
     if hasattr(model, "estimator") and hasattr(model, "refit"):
         cure = "fit the search first, with refit=True, so that it has a best_estimator_"
-    raise TypeError(f"model={name} makes no forecasts of several steps: {cure}.")
+    return TypeError(f"model={name} makes no forecasts of several steps: {cure}.")
