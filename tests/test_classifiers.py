@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import tsrnn
 from tsrnn._models.lstm import cell
-from tsrnn._models.recurrent import RecurrentLearner
+from tsrnn._models.recurrent_learner import RecurrentLearner
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import Teaching, TrackLoss
 from tsrnn._series.units import Series

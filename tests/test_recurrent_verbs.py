@@ -31,7 +31,7 @@ from tsrnn import (
 )
 from tsrnn._estimators.held_back import hold_stretches
 from tsrnn._models import recurrent
-from tsrnn._models.recurrent import LONGER
+from tsrnn._models.recurrent_learner import LONGER
 from tsrnn._nets import recurrent_loss
 from tsrnn._nets.memory import Memory
 from tsrnn._nets.recurrent_loss import TrackLoss as Objective

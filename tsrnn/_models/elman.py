@@ -23,13 +23,8 @@ from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
-from .recurrent import (
-    LaggedParameters,
-    RecurrentClassifier,
-    RecurrentLearner,
-    RecurrentRegressor,
-    recurrent_lags,
-)
+from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
+from .recurrent_learner import RecurrentLearner, recurrent_lags
 
 
 SLOWEST, FASTEST = 0.02, 0.9  # leak rates that learning begins with

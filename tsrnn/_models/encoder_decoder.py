@@ -35,7 +35,7 @@ from .._training.stochastic import Adam
 from .._values import kept
 from . import elman, gru, lstm
 from .delay_learner import open_loop
-from .recurrent import GENTLE, SMALL, RecurrentLearner
+from .recurrent_learner import GENTLE, SMALL, RecurrentLearner
 
 
 CELLS = {
@@ -416,7 +416,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         if chooses_solver(self):
             return
         check_needs(self, EpisodeLoss.offers)
-        if traits(resolve_solver(self.solver)).batches == "all" and inner._is_random():
+        if traits(resolve_solver(self.solver)).batches == "all" and inner.is_random():
             raise ValueError(
                 f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                 "random: give solver='adam', or neither of them."

@@ -28,7 +28,7 @@ from .._training.solvers import check_needs, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
 from .encoder_decoder import CELLS
-from .recurrent import SMALL, RecurrentLearner
+from .recurrent_learner import SMALL, RecurrentLearner
 
 
 TRAINING = ("open_loop", "scheduled_sampling")
@@ -351,7 +351,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         learner = AnswerLearner(self, hidden, (), (), CELLS[self.cell], self.loss, self.attention)
         if not chooses_solver(self):
             check_needs(self, AnswerLoss.offers)
-            if traits(resolve_solver(self.solver)).batches == "all" and learner._is_random():
+            if traits(resolve_solver(self.solver)).batches == "all" and learner.is_random():
                 raise ValueError(
                     f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
                     "random: give solver='adam', or neither of them."

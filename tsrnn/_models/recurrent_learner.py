@@ -1,0 +1,519 @@
+"""How a recurrent net learns through time, of Elman, LSTM, GRU, MinGRU, LRU and encoder-decoders.
+
+Training is many-to-many.  A series is cut into *tracks* that are followed side by side, ``sequence_length`` rows at
+a time; every row is a target, and the state is carried over the cut, where the gradient stops (truncated
+back-propagation through time).  A track that begins inside a series goes on from where the track before it ended
+one epoch earlier.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+
+from .._check import check_widths
+from .._nets.convolution import parse_convolution
+from .._nets.dynamics import (
+    Learner,
+    OfLags,
+    Trained,
+    after_memory,
+    check_enough_rows,
+    check_sees_something,
+    geometric_mean,
+)
+from .._nets.pooled import Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
+from .._nets.recurrent import Cell, abreast, lay_out, make_net
+from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
+from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
+from .._nets.recurrent_squares import loss_for
+from .._nets.symbols import Embedding, settled
+from .._training.initial import glorot
+from .._training.losses import has_kinks, link_of, resolve_loss
+from .._training.monitor import (
+    Monitor,
+    chooses_solver,
+    curves,
+    makes_one_of_all,
+    progress,
+    warn_if_cut_short,
+)
+from .._training.monitor import stages as stages_of
+from .._training.solvers import LBFGS, resolve_solver, run_solver, traits
+from .._training.stochastic import Adam
+
+
+MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
+MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
+WHOLE = 16_000  # rows up to which validation follows whole series
+LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
+SMALL = 0.1  # share of a Glorot start of the readout
+GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
+AGAIN = 4  # one over the share of the best iterations, spent on what was held back
+SELDOM = 8  # iterations from one look at the held rows to the next, of the nets of a mean
+EPOCHS = 300  # at most, by default
+LONGER = 5  # times as many iterations of L-BFGS in "auto"
+BATCH, FEWEST = 32, 8  # series a mini-batch, at most and at least
+WHOLE_EPOCHS = 100  # by default, over series with one y each
+FEW = 1000  # such series, of which fewer are worth more in training than held back
+UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
+WHOLE_UPDATES = 4  # and few series with one y each
+
+
+def recurrent_lags(p):
+    """Return the recurrent lags of an estimator, ascending; raise where they are no lags."""
+    value = getattr(p, "recurrent_lags", (1,))
+    lags = check_widths("recurrent_lags", value, "give ints >= 1, such as (1, 8, 64)")
+    if not lags or len(set(lags)) < len(lags):
+        raise ValueError(f"recurrent_lags={value!r}: give ints >= 1 that differ, such as (1, 8, 64).")
+    return tuple(sorted(lags))
+
+
+def spread(net, layers, whole=False):
+    """Make the units of layers begin with memories from short to long, where their cells know how.
+
+    layers : views of the net's parameters, without the readout.   whole : whether a series has one answer.
+    """
+    for p, cell in zip(layers, net.cells):
+        if cell.spread is not None:
+            cell.spread(p, whole)
+
+
+def dense_widths(p):
+    """Return the widths of an estimator's dense layers; raise where they are none."""
+    return check_widths(
+        "readout_hidden_layer_sizes",
+        p.readout_hidden_layer_sizes,
+        "give a tuple of ints >= 1, or () for none",
+    )
+
+
+class Task(NamedTuple):
+    """A list of ``Series`` to learn, and their means.   validate : loss to judge theta by, or None."""
+
+    net: object
+    series: list
+    mean: tuple
+    validate: object
+
+
+class Attempt(NamedTuple):
+    """The result of training from one start; ``value`` is what attempts are compared by."""
+
+    trained: Trained
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentLearner(Embedding, OfLags, Learner):
+    """The parameters of a recurrent net, parsed, and its training.   whole : whether y has one value a series."""
+
+    hidden: tuple
+    input_lags: tuple
+    output_lags: tuple
+    cell: Cell
+    loss: object
+    categories: dict = field(default_factory=dict, kw_only=True)
+    codes_labels: bool = field(default=False, kw_only=True)
+    whole: bool = field(default=False, kw_only=True)
+    usual = EPOCHS  # epochs, where the user gives no limit
+
+    @property
+    def limit(self):
+        """Epochs, at most."""
+        return self.p.max_iter or self.usual
+
+    @property
+    def extrapolates(self):
+        """Whether a path without bounds leads to the answer."""
+        return bool(self.p.skip_connections)
+
+    @property
+    def is_fed(self):
+        """Whether the net sees its last output."""
+        return 1 in self.output_lags
+
+    @property
+    def held_share(self):
+        """Share of the rows that is held back from training until the end."""
+        return self.p.validation_fraction if self.p.early_stopping else 0.0
+
+    learns_held = True
+
+    @property
+    def bidirectional(self):
+        """Whether units read each series from its end, too."""
+        value = self.p.bidirectional
+        return self.whole and getattr(self.p, "init", None) is None if isinstance(value, str) else value
+
+    def held_of_whole(self, n):
+        """Return the share of n series with one y each that is held back."""
+        return self.held_share if n >= FEW else 0.0
+
+    def for_scale(self, scale):
+        """Return the learner of y over a scale (O,), of a loss with a log link."""
+        return replace(self, loss=self.loss.scaled(scale))
+
+    def net(self, D, O):
+        """Return the layout."""
+        check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
+        resolve_loss(self.loss, O)
+        symbols = self.symbols(D, O)
+        options = (
+            self.hidden,
+            self.input_lags,
+            self.output_lags,
+            self.bidirectional,
+            self.p.skip_connections,
+            link_of(self.loss),
+            symbols,
+            recurrent_lags(self.p),
+            dense_widths(self.p),
+        )
+        columns = symbols.width if symbols else D
+        if self.p.convolution is None:
+            return make_net(self.cell, columns, O, *options)
+        if not (D and self.input_lags):
+            raise ValueError(
+                "convolution reads X, but there is none, or input_lags is empty: give X and input_lags, or "
+                "convolution=None."
+            )
+        front = parse_convolution(self.p.convolution, columns)
+        return make_net(self.cell, front.width, O, *options, front)
+
+    def before(self, trained, net):
+        """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
+        net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
+        return trained if self.p.warm_start and trained.dynamics.net.same_as(net) else None
+
+    def _with_keys(self, net):
+        """Return a net that also gives what ``pooling`` needs."""
+        more = n_more(self.p.pooling, net.n_outputs)
+        return lay_out(**{**net._made()[1], "n_outputs": net.n_outputs + more}) if more else net
+
+    # ---------------------------------------------------------------------------------- training
+
+    def learn(self, net, series, mean, rng, before=None):
+        """Train from ``n_restarts`` starts, the first of them ``before``; keep the best, or make one net of all."""
+        p = self.p
+        if net.rate > 1:
+            raise ValueError(
+                f"convolution={p.convolution!r} has strides or pooling, so that the net takes fewer steps than "
+                "there are rows, but y has a value a row: give stride=1 and pooling=None, or one y a series."
+            )
+        check_enough_rows(type(p).__name__, net.lead, series)
+        first = net.lead + p.washout
+        series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
+        if makes_one_of_all(p):
+            return self._mean(net, series, mean, self._streams(rng))
+        attempts = self._attempts(lambda *start: self._attempt(net, series, mean, *start), rng, before)
+        return min(attempts, key=attrgetter("value")).trained
+
+    def _mean(self, net, series, mean, streams):
+        """Make one net of all starts, of which all but the first validate in few iterations only.
+
+        Validation costs half an iteration.  (To stop them all where the first was best costs less, but where the first
+        got stuck early, the error of the mean doubles; with half the patience it grows by a tenth.)
+        """
+
+        def train(k):
+            if k == 0:
+                return self._attempt(net, series, mean, streams[0], None).trained
+            return self._member(net, series, mean, streams[k])
+
+        with self._threads() as pool:
+            trained, *members = in_threads(pool, train, range(len(streams)))
+        wide, theta = abreast(net, [trained.dynamics.theta, *(theta for theta, _ in members)])
+        task, judged = Task(wide, series, mean, None), None
+        dynamics, ends = self._made(task, theta)
+        if trained.judged is not None:
+            _, theta = abreast(net, [trained.judged.theta, *(before for _, before in members)])
+            judged, _ = self._made(task, theta)
+        n_fitted = trained.dynamics.theta.size
+        return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
+
+    def _member(self, net, series, mean, rng):
+        """Train one more net of a mean; returns its parameters, and those before it learnt what was held back."""
+        theta, task = self._initial(net, series, mean, rng), self._task(net, series, mean)
+        stages = self._solvers(net, series)
+        monitors, moments = self._train(task, stages, theta, None, rng, every=SELDOM)
+        theta = before = monitors[-1].best_theta
+        if task.validate is not None and any(monitor.best_iter for monitor in monitors):
+            theta, _ = self._learn_held(task, stages, monitors, moments, rng, SELDOM)
+        return theta, before
+
+    def _attempts(self, attempt, rng, before):
+        """Make attempts from ``n_restarts`` starts, attempt(rng, before), each with its own random numbers."""
+        n = self.p.n_restarts
+        if n == 1:
+            return [attempt(rng, before)]
+        starts = list(zip(self._streams(rng), [before] + [None] * (n - 1)))
+        with self._threads() as pool:
+            return in_threads(pool, lambda start: attempt(*start), starts)
+
+    def _streams(self, rng):
+        """Make a generator for each start."""
+        return [np.random.RandomState(seed) for seed in rng.randint(2**31 - 1, size=self.p.n_restarts)]
+
+    def _task(self, net, series, mean):
+        """Return the ``Task``, with a validation that no other thread uses."""
+        validate = self._validation(net, series, mean) if self.p.early_stopping else None
+        return Task(net, series, mean, validate)
+
+    def _attempt(self, net, series, mean, rng, before):
+        """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too."""
+        p, task = self.p, self._task(net, series, mean)
+        if before is None:
+            theta, moments = self._initial(net, series, mean, rng), None
+        else:
+            theta, moments = before.dynamics.theta, before.carry
+        stages = self._solvers(net, series)
+        monitors, moments = self._train(task, stages, theta, moments, rng)
+        warn_if_cut_short(p.max_iter, monitors[-1])
+        (dynamics, ends), judged = self._made(task, monitors[-1].best_theta), None
+        if task.validate is not None and any(monitor.best_iter for monitor in monitors):
+            judged = dynamics
+            theta, moments = self._learn_held(task, stages, monitors, moments, rng)
+            dynamics, ends = self._made(task, theta)
+        trained = Trained(dynamics, *curves(monitors), moments, ends, judged, stages=stages_of(monitors))
+        return Attempt(trained, monitors[-1].best)
+
+    def _train(self, task, stages, theta, moments, rng, patience=None, every=1):
+        """Run solver after solver, each up to its limit; returns their monitors, and the moments of the last.
+
+        every : iterations from one validation to the next.
+        """
+        p, monitors = self.p, []
+        with self._threads_of_one() as pool:
+            for solver, limit in stages:
+                loss = self._loss(task.net, task.series, task.mean, solver, pool)
+                # "auto" gives L-BFGS more iterations, and as much more patience: held losses rise, then fall.
+                longer = chooses_solver(p) and traits(solver).batches == "all"
+                stale = patience or p.n_iter_no_change * (LONGER if longer else 1)
+                name = type(solver).__name__
+                with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name, every)
+                    moments = run_solver(solver, loss, theta, monitor, rng, moments)
+                monitor.end()
+                monitors.append(monitor)
+                theta = monitor.best_theta
+        return monitors, moments
+
+    def _learn_held(self, task, stages, monitors, moments, rng, every=1):
+        """Go on from the best parameters, on all rows; returns theta and what the solver goes on with.
+
+        For a share of the iterations that led to them: there is nothing left to say when to stop, but that the loss
+        over all rows must not be larger in the end.
+        """
+        k = max(k for k, monitor in enumerate(monitors) if monitor.best_iter)
+        again = [(stages[k][0], -(-monitors[k].best_iter // AGAIN))]
+        moments = moments if k == len(stages) - 1 else None
+        everything = [s._replace(held=np.ones(len(s.held), bool)) for s in task.series]
+        validate = self._validation(task.net, everything, task.mean)
+        series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
+        task = task._replace(series=series, validate=validate)
+        last, moments = self._train(task, again, monitors[-1].best_theta, moments, rng, np.inf, every)
+        return last[-1].best_theta, moments
+
+    def _made(self, task, theta):
+        """Return the model with parameters theta, and the memory after each series, or None."""
+        theta = settled(task.net, theta, task.series)
+        dynamics = RecurrentDynamics(theta, task.net, task.mean, self.input_lag, precision=self.p.precision)
+        ends = None
+        if not task.net.bidirectional and self.p.initial_state != "learned":
+            cold, ends = cold_states(dynamics, task.series, self.p.sequence_length)
+            dynamics = dynamics.but(cold_states=cold)
+        dynamics.params, dynamics.weights  # noqa: B018 - cached here, so that no forecast changes what is kept
+        return dynamics, ends
+
+    def _initial(self, net, series, mean, rng):
+        """Draw the parameters that training begins with, (P,)."""
+        theta = net.initial(rng, self.p.recurrent_init)
+        if not self.is_fed:
+            # Begin near the mean of y: where little can be predicted, early stopping may end there.
+            *layers, readout = net.views(theta)
+            readout.W[:] *= SMALL
+            if traits(self._solvers(net, series)[0][0]).batches == "all":
+                spread(net, layers)
+        return theta
+
+    def is_random(self):
+        """Return whether two calls of the training loss differ."""
+        p = self.p
+        return bool(p.dropout or p.recurrent_dropout) or p.training == "scheduled_sampling"
+
+    def _solvers(self, net, series):
+        """List the solver of each stage of training, and the most iterations of it.
+
+        "auto": L-BFGS; where the net sees its last output, after Adam, which leads to tamer free runs; Adam alone where
+        L-BFGS is expensive or the loss is random or has kinks.
+        """
+        limit = self.p.max_iter
+        if not chooses_solver(self.p):
+            return [(resolve_solver(self.p.solver), self.limit)]
+        cheap = sum(len(s.Y) for s in series) * net.size <= MAX_LBFGS_WORK
+        if not cheap or has_kinks(self.loss) or self.is_random():
+            return [(Adam(0.005), self.limit)]
+        if not self.is_fed:
+            return [(LBFGS(), limit or LONGER * EPOCHS)]
+        first = EPOCHS if limit is None else -(-limit // (1 + LONGER))
+        second = LONGER * EPOCHS if limit is None else limit - first
+        return [(Adam(0.005), first), (LBFGS(), second)][: 2 if second else 1]
+
+    def _threads(self):
+        """Return a pool of threads, or a context that gives None."""
+        n = effective_n_jobs(self.p.n_jobs)
+        return ThreadPoolExecutor(n - 1) if n > 1 else nullcontext()
+
+    def _threads_of_one(self):
+        """Return ``_threads`` for the sequences of a batch; None where restarts have all threads."""
+        return self._threads() if self.p.n_restarts == 1 else nullcontext()
+
+    def _teaching(self, mean_y, feedback=None):
+        """Return the parameters that concern the loss."""
+        p = self.p
+        rates = p.orthogonal_penalty, p.dropout, p.recurrent_dropout
+        return Teaching(self.loss, p.alpha, *rates, feedback or p.training, self.limit, mean_y)
+
+    def _loss(self, net, series, mean, solver, pool):
+        """Return the loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
+        p, longest = self.p, max(len(s.Y) for s in series) - net.lead
+        T, lead_in = min(p.sequence_length, longest), None
+        rows = sum(len(s.Y) - net.lead for s in series)
+        B = p.batch_size
+        if B == "auto":
+            B = int(np.clip(rows // (UPDATES * T), 1, 32))
+        if traits(solver).batches == "rows":  # in the order of time
+            T, B = longest, 1
+        elif traits(solver).batches == "all":
+            # Whole series: short windows teach the net to count rows from their start.
+            length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
+            series, lead_in = windows(series, net.lead, length, T, held=False)
+            T, B = max(len(s.Y) for s in series) - net.lead, SHARD
+        dtype = traits(solver).dtype
+        loss = loss_for(solver)(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
+        if not loss.weight > 0:
+            raise ValueError(
+                f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
+                f"and washout={p.washout}: give a smaller washout, shorter lags or more rows."
+            )
+        return loss
+
+    def _validation(self, net, series, mean):
+        """Return the loss on the validation rows as a function of theta; None where no rows are held.
+
+        One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
+        """
+        p, n, losses = self.p, sum(int(s.held.sum()) for s in series), []
+        kinds = ("open_loop", "closed_loop")[: 1 if p.training == "open_loop" else 2]
+        for kind in kinds:
+            cut, lead_in = series, None
+            # Where it can be, from the state that the whole series leads to, as in training: from zeros some rows
+            # before, a net that remembers for longer looks hopeless until it has learnt not to.
+            if kind == "closed_loop" or len(series) * max(len(s.Y) for s in series) > WHOLE:
+                length = max(p.sequence_length, -(-n // 32)) if len(kinds) == 1 else p.sequence_length
+                before = max(LEAD_IN * p.sequence_length, p.washout)
+                cut, lead_in = windows(series, net.lead, length, before, held=True)
+            if n and cut:
+                T = max(len(s.Y) for s in cut) - net.lead
+                options = {"held": True, "lead_in": lead_in}
+                losses.append(
+                    TrackLoss(net, cut, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
+                )
+        losses = [loss for loss in losses if loss.weight > 0]
+        if not losses:
+            return None
+        return lambda theta: geometric_mean([loss.value(theta) for loss in losses])
+
+    def learn_whole(self, net, series, mean, rng, before=None):
+        """Train on series that have one y each, which their last row holds."""
+        attempts = self._attempts(lambda *start: self._attempt_whole(net, series, mean, *start), rng, before)
+        best = min(attempts, key=attrgetter("value")).trained
+        if not makes_one_of_all(self.p):
+            return best
+        net, thetas = self._with_keys(net), [attempt.trained.dynamics.theta for attempt in attempts]
+        wide, theta = abreast(net, thetas)
+        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=None)
+
+    def _pooled(self, net, theta, mean):
+        """Return the model of one answer a series."""
+        return pooled(theta, RecurrentDynamics(theta, net, mean, self.input_lag), self.p.pooling)
+
+    def _attempt_whole(self, net, series, mean, rng, before):
+        """Train on series with one y each, as ``_attempt``."""
+        p, alone, net = self.p, not any(s.held[-1] for s in series), self._with_keys(net)
+        if before is None:
+            theta, moments = net.initial(rng, p.recurrent_init), None
+            spread(net, net.views(theta)[:-1], whole=True)
+            theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
+        else:
+            theta, moments = before.dynamics.theta, before.carry
+        teaching = self._teaching(mean[1])
+
+        def loss(dtype, **options):
+            return PooledRecurrentLoss(net, series, mean[0], p.pooling, teaching, dtype, **options)
+
+        validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
+        # The steps of "auto" fade as epochs go by: a loss that falls no more is none to stop at before.
+        patience = np.inf if chooses_solver(p) and validate is None else p.n_iter_no_change
+        B, monitors = self._whole_batch(series) if p.batch_size == "auto" else p.batch_size, []
+        with self._threads_of_one() as pool:
+            for solver, limit in self._whole_solvers(net, series):
+                objective = loss(traits(solver).dtype, B=B, pool=pool)
+                name = type(solver).__name__
+                with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
+                    monitor = Monitor(theta, limit, p.tol, patience, validate, tell, name)
+                    moments = run_solver(solver, objective, theta, monitor, rng, moments)
+                monitors.append(monitor)
+                theta = monitor.best_theta
+        if not chooses_solver(p):
+            warn_if_cut_short(p.max_iter, monitors[-1])
+        dynamics = self._pooled(net, settled(net, theta, series), mean)
+        trained = Trained(dynamics, *curves(monitors), moments, stages=stages_of(monitors))
+        return Attempt(trained, monitors[-1].best)
+
+    def _whole_batch(self, series):
+        """Series a mini-batch: of few series as many as leave an epoch some steps, for it is steps that learn."""
+        n = sum(s.w[-1] > 0 and not s.held[-1] for s in series)
+        return int(np.clip(n // WHOLE_UPDATES, FEWEST, BATCH))
+
+    def _whole_solvers(self, net, series):
+        """List solvers as ``_solvers``; "auto" is Adam, whose steps see some series each."""
+        if not (
+            chooses_solver(self.p)
+            or PooledRecurrentLoss.offers.issuperset(traits(resolve_solver(self.p.solver)).needs)
+        ):
+            raise ValueError(
+                f"solver={self.p.solver!r} does not train {type(self.p).__name__} on one y a series: give 'auto', "
+                "'lbfgs' or 'adam'."
+            )
+        if chooses_solver(self.p):
+            return [(Adam(0.01, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS)]
+        return [(resolve_solver(self.p.solver), self.limit)]
+
+    def fade(self, trained, share):
+        """Return what was learnt: it is in no sums, and fades by the steps that new rows bring."""
+        return trained
+
+    def learn_more(self, trained, series, memory, rng):
+        """Make a pass of stochastic gradient over rows that go on from a memory."""
+        p, dynamics, moments = self.p, trained.dynamics, trained.carry
+        solver = None if chooses_solver(p) else resolve_solver(p.solver)
+        if solver is None or traits(solver).batches == "all":
+            solver = Adam(GENTLE)  # small steps, for L-BFGS has ended in a narrow valley
+        T = min(p.sequence_length, len(series.Y))
+        dtype = traits(solver).dtype
+        starts = [states.astype(dtype) for states in memory.states]
+        teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
+        known = [after_memory(series, memory)]
+        T = len(series.Y) if traits(solver).batches == "rows" else T
+        loss = loss_for(solver)(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
+        if not loss.weight > 0:
+            return trained
+        monitor = Monitor(dynamics.theta, 1, 0.0, 1)
+        moments = run_solver(solver, loss, dynamics.theta, monitor, rng, moments)
+        return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
