@@ -147,12 +147,6 @@ def test_a_file_holds_numbers_containers_and_public_classes(name):
             assert thing.__module__.partition(".")[0] in ("numpy", "builtins", "copyreg", "_codecs"), thing
 
 
-def test_every_public_model_is_here():
-    kinds = {type(model).__name__ for model in (NETS | NO_NETS).values()}
-    names = {name for name in tsrnn.__all__ if name.endswith(("Regressor", "RegressorCV"))}
-    assert kinds == {name for name in names if not issubclass(getattr(tsrnn, name), tsrnn.Forecaster)}
-
-
 def test_an_encoder_decoder_in_a_file():
     X, Y = data()
     model = tsrnn.EncoderDecoderRegressor(
