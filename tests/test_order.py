@@ -13,8 +13,7 @@ from changed import give
 from sklearn.base import clone
 
 import tsrnn
-from tsrnn._models import analogue
-from tsrnn._models import delay_network as _delay_net
+from tsrnn._models import analogue, delay_learner
 from tsrnn._models.recurrent import RecurrentRegressor
 from tsrnn._nets import echo_state
 from tsrnn._training.monitor import Monitor
@@ -265,9 +264,9 @@ def test_a_call_that_fails_changes_nothing(name, fitted, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Monitor, "__call__", interrupt)
-    monkeypatch.setattr(_delay_net, "assimilate", interrupt)
-    monkeypatch.setattr(_delay_net.WindowLoss, "gauss_newton", interrupt)
-    monkeypatch.setattr(_delay_net.WindowLoss, "normal_equations", interrupt)
+    monkeypatch.setattr(delay_learner, "assimilate", interrupt)
+    monkeypatch.setattr(delay_learner.WindowLoss, "gauss_newton", interrupt)
+    monkeypatch.setattr(delay_learner.WindowLoss, "normal_equations", interrupt)
     monkeypatch.setattr(echo_state, "follow", interrupt)
     monkeypatch.setattr(analogue.AnalogueLearner, "_table", interrupt)
     for verb in (model.fit, model.partial_fit):

@@ -30,7 +30,7 @@ from tsrnn import (
     RMSprop,
 )
 from tsrnn._estimators.held_back import hold_stretches
-from tsrnn._models import recurrent
+from tsrnn._models import recurrent_learner
 from tsrnn._models.recurrent_learner import LONGER
 from tsrnn._nets import recurrent_loss
 from tsrnn._nets.memory import Memory
@@ -568,8 +568,8 @@ def test_held_rows_are_judged_from_the_state_of_the_whole_series(monkeypatch):
     learner = model._learner()
     whole = learner._validation(dynamics.net, [rows], dynamics.mean)(dynamics.theta)
     assert whole == pytest.approx(mean_loss(0), rel=1e-4)
-    monkeypatch.setattr(recurrent, "WHOLE", 100)
-    monkeypatch.setattr(recurrent, "LEAD_IN", 24)
+    monkeypatch.setattr(recurrent_learner, "WHOLE", 100)
+    monkeypatch.setattr(recurrent_learner, "LEAD_IN", 24)
     late = learner._validation(dynamics.net, [rows], dynamics.mean)(dynamics.theta)
     assert late == pytest.approx(np.mean([mean_loss(280 - 120)]), rel=0.05)
 
@@ -898,7 +898,7 @@ def test_the_bar_knows_how_long_a_stage_is(model, monkeypatch):
         totals.append(total)
         return nullcontext()
 
-    monkeypatch.setattr(recurrent, "progress", note)
+    monkeypatch.setattr(recurrent_learner, "progress", note)
     for solver in ("adam", "lbfgs", "auto"):
         totals.clear()
         assert fit(model, solver=solver, max_iter=7, tol=0.0).n_iter_ == sum(totals)

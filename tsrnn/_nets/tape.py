@@ -295,46 +295,17 @@ class Tape:
                 step(*args)
             return
         weights, (U, V) = self._complete(weights), turned
-        if not self.dH:  # for as many steps as were placed
-            self.dH = [np.empty((T, self.B, block.H), self.dtype) for block in net.blocks]
-            self.dh = [np.empty_like(h if reach else h[:0]) for h, reach in zip(self.h, self.reaches)]
-        for d in (*self.dH, *self.dh):
-            d.fill(0)
+        self._clear_gradients()
         fed, steps = self.own, []
         self._dx = dx
         if fed is not None:
             dy = np.zeros_like(self.y) if dy is None else dy
-            if self.table is not None:
-                steps.append(
-                    partial(
-                        kernels.feed_mixtures_back, dy, fed, self.y_at, self.table, self.shares, dout, dtable
-                    )
-                )
-            elif net.link == "identity":
-                steps.append(partial(kernels.feed_back, dy, fed, self.y_at, dout))
-            else:
-                joint = net.link == "softmax"
-                steps.append(partial(kernels.feed_shares_back, dy, fed, self.y_at, self.y, dout, joint))
+            steps.append(self._feed_back(dout, dy, dtable))
         self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
         if self.head is not None:
             steps.append(self.head.backward)
         for k in range(len(net.blocks) - 1, -1, -1):
-            p, g, mask = weights[k], grads[k], self.masks[k]
-            if mask.output.size:
-                steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
-            arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
-            step = partial(self.cells[k].backward, U[k], *p[4:], mask.recurrent, *self.traces[k], *arrays)
-            block = net.blocks[k]
-            past = block.past(k)
-            if past:
-                looks = []
-                turned_back = [v for s, v in zip(block.sources, V[k]) if s in past]
-                self._add_back(self.traces[k].Z, turned_back, past, block.reverse, dy, looks)
-                # Apart from ``dH``, which the mask of what other blocks see has still to go over.
-                felt = partial(_add, self.dh[k][len(self.dh[k]) - T :], self.dH[k])
-                step = partial(_in_turn_back, [felt, step, *looks], past[0].oldest)
-            steps.append(step)
-            self._add_back(self.traces[k].Z, V[k], block.sources, block.reverse, dy, steps, past)
+            self._add_block_back(k, weights[k], grads[k], U[k], V[k], dy, steps)
         schedule = []
         if fed is None:
             spells = self._spells(0, T)[::-1]
@@ -348,16 +319,58 @@ class Tape:
         for dS, dh, reach in zip(self.dS, self.dh, self.reaches):
             if reach:
                 dS[0] += dh[reach]
-        layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, net.blocks)]
-        for Z, g, sources, reverse in [*layers, (dout[None], grads[-1], net.readout, False)]:
+        schedule += self._add_outer(grads, dout)
+        self._scheduled_back, self._schedule_back = of, schedule if plain else []
+
+    def _clear_gradients(self):
+        """Set the gradients of states to 0, made for as many steps as were placed."""
+        if not self.dH:
+            self.dH = [np.empty((self.T, self.B, block.H), self.dtype) for block in self.net.blocks]
+            self.dh = [np.empty_like(h if reach else h[:0]) for h, reach in zip(self.h, self.reaches)]
+        for d in (*self.dH, *self.dh):
+            d.fill(0)
+
+    def _feed_back(self, dout, dy, dtable):
+        """Return the step that leads the gradient dy of fed outputs to ``dout``."""
+        if self.table is not None:
+            arrays = self.own, self.y_at, self.table, self.shares, dout, dtable
+            return partial(kernels.feed_mixtures_back, dy, *arrays)
+        if self.net.link == "identity":
+            return partial(kernels.feed_back, dy, self.own, self.y_at, dout)
+        joint = self.net.link == "softmax"
+        return partial(kernels.feed_shares_back, dy, self.own, self.y_at, self.y, dout, joint)
+
+    def _add_block_back(self, k, p, g, U, V, dy, steps):
+        """Schedule the steps of block k, of weights p and gradients g; U, V : its transposed weights."""
+        block, mask = self.net.blocks[k], self.masks[k]
+        if mask.output.size:
+            steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
+        arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
+        step = partial(self.cells[k].backward, U, *p[4:], mask.recurrent, *self.traces[k], *arrays)
+        past = block.past(k)
+        if past:
+            looks = []
+            turned_back = [v for s, v in zip(block.sources, V) if s in past]
+            self._add_back(self.traces[k].Z, turned_back, past, block.reverse, dy, looks)
+            # Apart from ``dH``, which the mask of what other blocks see has still to go over.
+            felt = partial(_add, self.dh[k][len(self.dh[k]) - self.T :], self.dH[k])
+            step = partial(_in_turn_back, [felt, step, *looks], past[0].oldest)
+        steps.append(step)
+        self._add_back(self.traces[k].Z, V, block.sources, block.reverse, dy, steps, past)
+
+    def _add_outer(self, grads, dout):
+        """Add the gradients of input weights and biases; returns the calls, to be made again."""
+        blocks, calls = self.net.blocks, []
+        layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, blocks)]
+        for Z, g, sources, reverse in [*layers, (dout[None], grads[-1], self.net.readout, False)]:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
             db = g.b[:0] if normed else g.b
             for source in sources:
                 a, rows = self._array(source), self._rows(source, reverse)
-                schedule.append((kernels.outer, a, rows, Z, source.at, source.width, g.W, db))
-                kernels.outer(*schedule[-1][1:])
+                calls.append((kernels.outer, a, rows, Z, source.at, source.width, g.W, db))
+                kernels.outer(*calls[-1][1:])
                 db = db[:0]
-        self._scheduled_back, self._schedule_back = of, schedule if plain else []
+        return calls
 
     def _add_back(self, Z, V, sources, reverse, dy, steps, but=()):
         """Schedule the propagation of dL/dZ (G, T, B, H) to its sources."""
