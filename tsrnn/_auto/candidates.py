@@ -73,17 +73,17 @@ class Naive:
         return "persistence" if self.period == 1 else f"seasonal naive, {self.period}"
 
     def backtest(self, field, folds):
-        """As at the head."""
+        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
         return by_folds(
             field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.steps)
         )
 
     def learn(self, blocks, steps):
-        """As at the head."""
+        """Learn from blocks; returns the member."""
         return self
 
     def ahead(self, block, i, origins, steps):
-        """As at the head."""
+        """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         return naive_forecasts(block, origins, steps, self.period)
 
     def more(self, block, i, start):
@@ -99,13 +99,13 @@ class Mean:
     work, name = 0.0, "mean"
 
     def backtest(self, field, folds):
-        """As at the head."""
+        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
         return by_folds(
             field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.steps)
         )
 
     def learn(self, blocks, steps):
-        """As at the head."""
+        """Learn from blocks; returns the member."""
         return Constant([block.levels(None).mean(axis=0) for block in blocks])
 
     def ahead(self, block, i, origins, steps):
@@ -125,7 +125,7 @@ class Constant:
     lead = 1
 
     def ahead(self, block, i, origins, steps):
-        """As at the head."""
+        """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         value = np.mean(self.values, axis=0) if i is None else self.values[i]
         return np.tile(value, (len(origins), steps, 1))
 
@@ -161,7 +161,7 @@ class Linear:
         return self.forecasts
 
     def learn(self, blocks, steps):
-        """As at the head."""
+        """Learn from blocks; returns the member."""
         return LinearMember.of(self.recipes, blocks, steps)
 
 
@@ -193,7 +193,7 @@ class LinearMember:
         return cls(recipes, fits, all_sums)
 
     def ahead(self, block, i, origins, steps):
-        """As at the head."""
+        """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         return np.stack(
             [linear.forecast(fitted, block, i, o, origins, steps) for o, fitted in enumerate(self.fits)],
             axis=2,
@@ -230,7 +230,7 @@ class Smoothing:
         return f"smoothing({'; '.join(words)})"
 
     def backtest(self, field, folds):
-        """As at the head."""
+        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
         grid, h = smoothing.grid(self.period), field.steps
         chosen = {}
         for i, block in enumerate(field.blocks):
@@ -260,7 +260,7 @@ class Smoothing:
         return U if self.pointwise is None else self.pointwise.inverse(U)
 
     def learn(self, blocks, steps):
-        """As at the head."""
+        """Learn from blocks; returns the member."""
         grid, params = smoothing.grid(self.period), []
         for block in blocks:
             of_block = []
@@ -283,7 +283,7 @@ class SmoothingMember:
     lead = smoothing.MOST_ROWS
 
     def ahead(self, block, i, origins, steps):
-        """As at the head."""
+        """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         outputs = []
         order = np.argsort(origins, kind="stable")
         for o in range(block.Y.shape[1]):
@@ -318,7 +318,7 @@ class Net:
         return np.concatenate([block.calendar(self.detail)[:n], block.ahead[:n]], axis=1)
 
     def learn(self, blocks, steps):
-        """As at the head."""
+        """Learn from blocks; returns the member."""
         model = clone(self.estimator)
         Y = [
             np.where(block.known & (block.weight[: len(block)] > 0)[:, None], block.Y, np.nan)
@@ -334,7 +334,7 @@ class Net:
         return NetMember(self, model)
 
     def backtest(self, field, folds):
-        """As at the head."""
+        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
         members = {f: self.learn(learnt_before(field, f), field.steps) for f in folds}
         return by_folds(
             field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.steps)
@@ -355,7 +355,7 @@ class NetMember:
         return WARM + 2 * int(self.model.lead_)
 
     def ahead(self, block, i, origins, steps):
-        """As at the head, from a cold memory ``lead`` rows before the first origin."""
+        """Forecast y from origins (M,), (M, steps, O), from a cold memory ``lead`` rows before the first of them."""
         model = self.model
         low = max(0, int(origins.min()) - self.lead)
         high = int(origins.max()) + steps
@@ -401,14 +401,14 @@ class Foreign:
     name: str
 
     def backtest(self, field, folds):
-        """As at the head."""
+        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
         members = {f: self.learn(learnt_before(field, f), field.steps) for f in folds}
         return by_folds(
             field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.steps)
         )
 
     def learn(self, blocks, steps):
-        """As at the head."""
+        """Learn from blocks; returns the member."""
         return ForeignMember.of(self, blocks, steps)
 
 
@@ -482,7 +482,7 @@ class ForeignMember:
         ), base_forecasts
 
     def ahead(self, block, i, origins, steps):
-        """As at the head."""
+        """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         out = []
         for o, (model, scale) in enumerate(zip(self.models, self.scales)):
             Z, forecasts = self._pairs(block, i, o, origins, steps)

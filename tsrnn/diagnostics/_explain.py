@@ -95,19 +95,19 @@ def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated
     check_number("steps", steps, 1, integer=True)
     check_number("max_lag", max_lag, 1, integer=True)
     estimator, X = see_through(model, X)
-    asked = Asked(steps, output, method, max_lag, start)
+    request = Request(steps, output, method, max_lag, start)
     dynamics, is_classifier = _traced(estimator, steps), hasattr(estimator, "classes_")
     names, key = [_input_names(estimator, model), []], None
     if isinstance(dynamics, Pooled):
-        row, table, known = _series_moves(estimator, X, at, asked)
+        row, table, known = _series_moves(estimator, X, at, request)
     else:
         if y is None:
             raise ValueError("y is None: give the y of the rows of X, NaN where it is not known.")
         n, key = len(y), only_key(estimator, X, y)
         names[1] = _label_names(y) if is_classifier else output_names(y)
         row = _row(at, X, y, n)
-        of = _horizon_moves if isinstance(dynamics, Horizons) else _row_moves
-        table, known = of(estimator, (X, y, key), row, asked)
+        explain_row = _horizon_moves if isinstance(dynamics, Horizons) else _row_moves
+        table, known = explain_row(estimator, (X, y, key), row, request)
     table.columns = [*names[0], *names[1]]
     table.attrs |= {
         "forecast": known.answer,
@@ -119,8 +119,8 @@ def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated
     return table
 
 
-class Asked(NamedTuple):
-    """What is asked, as the arguments of ``explain`` say."""
+class Request(NamedTuple):
+    """What is request, as the arguments of ``explain`` say."""
 
     steps: int
     output: object
@@ -129,23 +129,23 @@ class Asked(NamedTuple):
     start: object
 
 
-def _row_moves(estimator, given, row, asked):
-    """Explain a row: a frame of moves by lag, and the ``Moves``."""
-    dynamics, (X, y, key), steps = estimator._dynamics(), given, asked.steps
+def _row_moves(estimator, data, row, request):
+    """Explain a row of data (X, y, key of the series); returns a frame of moves by lag, and the ``Moves``."""
+    dynamics, (X, y, key), steps = estimator._dynamics(), data, request.steps
     late = estimator._units().delay
     until = len(y) if not dynamics.goes_on else min(row + late + 1, len(y))
-    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, asked.start)
-    o, own = row - first, steps
+    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, request.start)
+    o, n_free = row - first, steps
     if late:  # the answer is given so many rows later; where there are none, the last one goes on
-        o, own = o + late, 1
+        o, n_free = o + late, 1
         X, Z = (np.concatenate([v, np.repeat(v[-1:], max(0, o + 1 - len(v)), axis=0)]) for v in (X, Z))
-    frame = window(dynamics, X, Z, past.memory, asked.max_lag, own, -1 if dynamics.goes_on else o)
+    frame = window(dynamics, X, Z, past.memory, request.max_lag, n_free, -1 if dynamics.goes_on else o)
     if hasattr(estimator, "classes_"):
-        pick, answer = _of_class(estimator, dynamics, frame, asked.output), _as_it_is
+        pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
     else:
-        pick, output = _of_column(estimator, dynamics, asked.output)
+        pick, output = _of_column(estimator, dynamics, request.output)
         answer = _in_units(estimator, key, output, _base(estimator, y, past, row, first))
-    known = moves(dynamics, frame, pick, answer, asked.method)
+    known = moves(dynamics, frame, pick, answer, request.method)
     table = np.hstack([_by_column(known.x, dynamics, _n_inputs(estimator)), _by_output(known.y, estimator)])
     lags = (len(frame.fed) - 1 if dynamics.goes_on else o) - late - np.arange(len(table)) + frame.lead
     table = pd.DataFrame(table, pd.Index(lags, name="lag"))[::-1]
@@ -153,9 +153,9 @@ def _row_moves(estimator, given, row, asked):
     return table.iloc[shown[0] : shown[-1] + 1], known
 
 
-def _series_moves(estimator, X, at, asked):
-    """Explain the answer to a series: its place, a frame of moves by row, and the ``Moves``."""
-    if asked.steps != 1 or asked.start is not None:
+def _series_moves(estimator, X, at, request):
+    """Explain the answer to a series; returns its place, a frame of moves by row, and the ``Moves``."""
+    if request.steps != 1 or request.start is not None:
         raise ValueError("A whole series has one answer: leave out steps and start.")
     fitted, dynamics = estimator._fitted(), estimator._dynamics()
     table = gather(X, None, None, None, estimator.series)
@@ -167,11 +167,11 @@ def _series_moves(estimator, X, at, asked):
     X = as_wide_as(fitted, estimator._check_X(table.X, None, reset=False))
     frame = whole(dynamics, units.inputs(X[part.rows], units.means).z)
     if hasattr(estimator, "classes_"):
-        pick, answer = _of_class(estimator, dynamics, frame, asked.output), _as_it_is
+        pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
     else:
-        pick, output = _of_column(estimator, dynamics, asked.output)
+        pick, output = _of_column(estimator, dynamics, request.output)
         answer = _in_units(estimator, part.key, output, np.zeros(dynamics.n_outputs))
-    known = moves(dynamics, frame, pick, answer, asked.method)
+    known = moves(dynamics, frame, pick, answer, request.method)
     rows = _by_column(known.x, dynamics, _n_inputs(estimator))[frame.lead :]
     return int(place) % n, pd.DataFrame(rows, pd.RangeIndex(len(rows), name="row")), known
 
@@ -183,7 +183,7 @@ def _of_column(estimator, dynamics, output):
     return column(output, dynamics.n_outputs), output
 
 
-def _as_it_is(out):
+def _unchanged(out):
     """Take probabilities for answers; returns them and their slopes."""
     return out, np.ones_like(out)
 
@@ -248,9 +248,9 @@ def _by_output(moved, estimator):
 # ---------------------------------------------------------------------------------------- horizons
 
 
-def _horizon_moves(estimator, given, row, asked):
-    """Explain a step of a ``Forecaster``: a frame of moves by lag, and the ``Moves``."""
-    dynamics, (X, y, key), steps = estimator._dynamics(), given, asked.steps
+def _horizon_moves(estimator, data, row, request):
+    """Explain a step of a ``Forecaster``, as ``_row_moves``."""
+    dynamics, (X, y, key), steps = estimator._dynamics(), data, request.steps
     layout = dynamics.layout
     check_horizon(dynamics, steps)
     k, at = next(
@@ -265,7 +265,7 @@ def _horizon_moves(estimator, given, row, asked):
             f"at={row} and steps={steps}: the forecast looks at inputs known ahead up to row {until - 1}, but there "
             f"are {len(y)} rows: give more, or an earlier row."
         )
-    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, asked.start)
+    X, Z, first, past = _rows_up_to(estimator, X, y, row, until, steps, request.start)
     n, o = len(past.memory.Y), row - first - steps + 1  # rows up to the origin
     out, _ = dynamics.run(X[:o], Z[:o], past.memory)
     X = np.concatenate([past.memory.X, X])
@@ -273,8 +273,8 @@ def _horizon_moves(estimator, given, row, asked):
     rows = np.arange(layout.lead - 1, n + o)
     features = member.x(layout.features(horizon, X, Y, rows))
     unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
-    frame = window(member.dynamics, features, unknown, past.memory.states[k], asked.max_lag, 1)
-    _, output = _of_column(estimator, dynamics, asked.output)
+    frame = window(member.dynamics, features, unknown, past.memory.states[k], request.max_lag, 1)
+    _, output = _of_column(estimator, dynamics, request.output)
     levels = 1 if at[1] is None else len(at[1])
     c = (at[0] * layout.n_outputs + output) * levels + (0 if at[1] is None else at[1].index(HALF))
     center, scale = (np.broadcast_to(v, unknown.shape[1:])[c] for v in member.y)
@@ -284,7 +284,7 @@ def _horizon_moves(estimator, given, row, asked):
         answers, slope = inner(center + scale * out)
         return answers, slope * scale
 
-    known = moves(member.dynamics, frame, column(c, unknown.shape[1]), answer, asked.method)
+    known = moves(member.dynamics, frame, column(c, unknown.shape[1]), answer, request.method)
     ages = steps + np.arange(len(known.x))[::-1]  # of the origin of each row of z
     return _by_lag(layout, horizon, known.x, ages, _n_inputs(estimator)), known
 
@@ -307,8 +307,8 @@ def _by_lag(layout, horizon, moved, ages, F):
         x = table[:, :D].reshape(len(table), D // F, F).sum(axis=1)
         table = np.hstack([x, table[:, D:]])
     frame = pd.DataFrame(table, pd.RangeIndex(first, first + len(table), name="lag"))
-    seen = np.flatnonzero(np.any(table != 0, axis=1))
-    return frame.iloc[: 1 + seen.max(initial=0)]
+    shown = np.flatnonzero(np.any(table != 0, axis=1))
+    return frame.iloc[: 1 + shown.max(initial=0)]
 
 
 # ---------------------------------------------------------------------------------------- rows
