@@ -386,9 +386,7 @@ def test_an_echo_state_network_adds_up_squares_only():
     for loss in ("huber", Pinball(0.2)):
         model = ESNRegressor(10, loss=loss, random_state=0).fit(U, TARGET)
         before = model.theta_.copy()
-        with pytest.raises(
-            ValueError, match="partial_fit adds to sums of squares, which another loss has not"
-        ):
+        with pytest.raises(ValueError, match="partial_fit adds to sums of squares, which another loss lacks"):
             model.partial_fit(U, TARGET)
         model.update(U, TARGET)
         assert np.array_equal(model.theta_, before)

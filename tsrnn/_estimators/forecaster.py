@@ -276,10 +276,10 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     Parameters
     ----------
     estimator : estimator of tsrnn, or regressor of scikit-learn's kind
-        What is cloned. A regressor such as ``HistGradientBoostingRegressor()`` stands for
+        What is cloned. A regressor such as ``HistGradientBoostingRegressor()`` is short for
         ``LagRegressor(HistGradientBoostingRegressor())``, which finds the lags of y; :class:`~tsrnn.LagRegressor` takes
         other ones. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: the lags of a
-        row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` stands for
+        row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` means
         y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs. Its target_transform,
         target_bounds, missing, series and start hold for the forecaster.
     horizon : int, default=24

@@ -186,9 +186,9 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
         What is cloned; with several outputs once for each, where it does not take several. For what depends on the
         scale of its inputs (neighbours, SVR, MLP) give ``scale="standard"``.
     input_lags : int, sequence of int or "auto", default=0
-        An int L stands for x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
+        An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
     output_lags : int, sequence of int or "auto", default="auto"
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
         model forecasts best, of a few and of seasons that the index suggests. See ``lags_``.
     validation_fraction : float, default=0.15
         Share of the rows, in up to four stretches, that a first fit does not see: its errors there are those that

@@ -35,7 +35,7 @@ class SeriesParameters(Declared):
     random_state : int, RandomState or None, default=None
         For sample paths of ``forecast``; the fit draws nothing.
     missing : {"error", "hold", "mean", "mask"}, default="error"
-        What stands for NaN in X: an error; the last value known; the mean of training; the last value, with an input
+        What replaces NaN in X: an error; the last value known; the mean of training; the last value, with an input
         beside each that tells whether it was missing.
     series : str, optional
         The column of X that tells several series apart.
@@ -109,7 +109,7 @@ class ClassifierParameters(Declared):
     delay : int, default=0
         Rows that the net may look ahead: the label of a row is given so many rows later, when the net has seen them.
         ``predict`` gives each row its own label; for the last rows of X, after which there is nothing to see, the last
-        inputs stand for those to come. For a model that does not see labels.
+        inputs are repeated. For a model that does not see labels.
 
     Attributes
     ----------
@@ -130,8 +130,8 @@ class SymbolParameters(Declared):
     categorical_features : sequence of int or str, or of bool, default=()
         Columns of X that hold categories though their values are numbers, by place, name or mask. Strings and pandas'
         ``category`` (polars' and Arrow's too) are categories anyway. Each gets a learnt vector, a row of a table, the
-        same at all lags [1]_. A category that training had not is an error or, unless ``missing="error"``, the row of
-        what is unknown: the mean of the others, or learnt where training had missing ones.
+        same at all lags [1]_. A category that training did not have is an error or, unless ``missing="error"``, the row
+        of what is unknown: the mean of the others, or learnt where training had missing ones.
     embedding_size : int or None, default=None
         Numbers in the vector of a category, and of a label of three classes or more as history (``output_lags``). None:
         1.6 C^0.56 for C categories.
@@ -181,7 +181,7 @@ class TrainedParameters(Declared):
         curves are those of the first. It forecasts, learns more and is saved as one net. With ``early_stopping``
         all but the first are trained in some haste: a mean of five delay nets costs three fits or so, not five.
     warm_start : bool, default=False
-        ``fit`` goes on from the weights it has.
+        ``fit`` continues from the current weights.
     verbose : int, default=0
         1 shows a progress bar (with tqdm installed, else a line every few seconds) and leaves a line behind: what was
         done and why it stopped; 2 a line an iteration or epoch.

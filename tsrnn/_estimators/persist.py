@@ -2,7 +2,7 @@
 
 So a file that was made by pickle, joblib or skops does not depend on how pandas or SciPy lay out their objects, nor on
 where in this package a value is defined; skops loads it when only public names of tsrnn are trusted, and no compiled
-function is in it. Values stand in it by their words: see ``_values.py``.
+function is in it. Values are in it by their words: see ``_values.py``.
 """
 
 from contextlib import suppress
@@ -137,7 +137,7 @@ def _offset(word, n=None, normalize=False, options=None):
         return pd.tseries.frequencies.to_offset(word)
     if word not in vars(pd.offsets):
         raise ValueError(
-            f"The file has a frequency {word!r}, which pandas has not: install the version that wrote it."
+            f"The file has a frequency {word!r}, which pandas does not have: install the version that wrote it."
         )
     options = {
         name: value.to_pytimedelta() if isinstance(value, pd.Timedelta) else value

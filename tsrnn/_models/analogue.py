@@ -245,9 +245,9 @@ class AnalogueRegressor(SequenceRegressor):
     n_neighbors : int, default=10
         k; of fewer windows all are taken.
     input_lags : int, sequence of int or "auto", default=2
-        An int L stands for x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
+        An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
     output_lags : int, sequence of int or "auto", default=3
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags.
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags.
     weights : {"uniform", "distance"}, default="uniform"
         Whether all k count the same, or by one over their distance.
 

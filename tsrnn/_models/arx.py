@@ -104,12 +104,12 @@ class ARXRegressor(SequenceRegressor):
     Parameters
     ----------
     input_lags : int, sequence of int or "auto", default=2
-        An int L stands for x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
+        An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
     output_lags : int, sequence of int or "auto", default=3
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
         model forecasts best, of a few and of seasons that the index suggests; likewise for inputs. See ``lags_``.
     error_lags : int or sequence of int, default=0
-        An int M stands for the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
+        An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
         extended least squares [3]_. For y that was measured with noise, whose coefficients plain ARX finds too small,
         and for series that two or three such errors explain as well as twenty lags. Beyond the last known y they are 0.
     alpha : float or "auto", default="auto"

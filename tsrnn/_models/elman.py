@@ -399,7 +399,7 @@ class ElmanRegressor(ElmanParameters, RecurrentRegressor):
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = ElmanRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    >>> model.predict(X[1200:]).shape  # continues where training ended
     (300,)
     """
 
@@ -434,6 +434,6 @@ class ElmanClassifier(ElmanParameters, RecurrentClassifier):
     >>> model = ElmanClassifier((16,), random_state=0).fit(x[:500, None], y[:500])
     >>> model.classes_
     array(['other', 'same'], dtype='<U5')
-    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # continues where training ended
     True
     """

@@ -102,9 +102,9 @@ class ReservoirParameters(Declared):
     bias_scaling : float, default=0.5
         Size of b.
     input_lags : int, sequence of int or "auto", default=0
-        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+        An int L means x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
     output_lags : int, sequence of int or "auto", default=0
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
         autoregressive: in training it sees the measured y, or its own value where y is NaN. From rest
         (``start="zeros"``, a new series) its outputs are held near the range of training for as many rows as the
         washout has. "auto", here and for inputs: those by which a linear model forecasts
@@ -537,7 +537,7 @@ class ESNRegressor(ReservoirParameters, EchoStateNetwork, SequenceRegressor):
     >>> from tsrnn.datasets import make_mackey_glass, make_narma
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = ESNRegressor(random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    >>> model.predict(X[1200:]).shape  # continues where training ended
     (300,)
     >>> y = make_mackey_glass(1500, random_state=0)
     >>> ESNRegressor(output_lags=1, random_state=0).fit(None, y).forecast(84).shape
@@ -581,7 +581,7 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
     >>> x = np.random.default_rng(0).normal(size=600)
     >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
     >>> model = ESNClassifier(100, random_state=0).fit(x[:500, None], y[:500])
-    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # goes on where training ended
+    >>> bool(model.score(x[500:, None], y[500:]) > 0.9)  # continues where training ended
     True
     """
 

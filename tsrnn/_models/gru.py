@@ -263,7 +263,7 @@ class GRURegressor(GRUParameters, RecurrentRegressor):
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = GRURegressor((16,), random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    >>> model.predict(X[1200:]).shape  # continues where training ended
     (300,)
     """
 
@@ -290,6 +290,6 @@ class GRUClassifier(GRUParameters, RecurrentClassifier):
     >>> x = np.random.default_rng(0).normal(size=600)
     >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
     >>> model = GRUClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
-    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    >>> model.predict_proba(x[500:, None]).shape  # continues where training ended
     (100, 2)
     """

@@ -24,7 +24,7 @@ from .._kernels.simd_v2 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
 from .._training.initial import glorot
 from .._values import kept
-from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor, check_diagonal
 
 
 @part
@@ -376,12 +376,7 @@ class LRUParameters(RecurrentParameters):
         check_number("max_phase", self.max_phase, 0)
         if not self.r_min < self.r_max:
             raise ValueError(f"r_min={self.r_min!r} is not below r_max={self.r_max!r}: give a ring.")
-        for name in ("recurrent_dropout", "orthogonal_penalty"):
-            if getattr(self, name) != 0:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is for a recurrence with a matrix, which {type(self).__name__} "
-                    "has not: give 0, and dropout between layers instead."
-                )
+        check_diagonal(self)
         numbers = float(self.r_min), float(self.r_max), float(self.max_phase)
         return cell(*numbers, self.initial_state == "learned", self.layer_norm)
 
@@ -419,7 +414,7 @@ class LRURegressor(LRUParameters, RecurrentRegressor):
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = LRURegressor((16,), random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    >>> model.predict(X[1200:]).shape  # continues where training ended
     (300,)
     """
 
@@ -452,6 +447,6 @@ class LRUClassifier(LRUParameters, RecurrentClassifier):
     >>> x = np.random.default_rng(0).normal(size=600)
     >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
     >>> model = LRUClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
-    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    >>> model.predict_proba(x[500:, None]).shape  # continues where training ended
     (100, 2)
     """

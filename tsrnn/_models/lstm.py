@@ -298,7 +298,7 @@ class LSTMRegressor(LSTMParameters, RecurrentRegressor):
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = LSTMRegressor((16,), random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    >>> model.predict(X[1200:]).shape  # continues where training ended
     (300,)
     """
 
@@ -326,6 +326,6 @@ class LSTMClassifier(LSTMParameters, RecurrentClassifier):
     >>> x = np.random.default_rng(0).normal(size=600)
     >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
     >>> model = LSTMClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
-    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    >>> model.predict_proba(x[500:, None]).shape  # continues where training ended
     (100, 2)
     """

@@ -22,7 +22,7 @@ from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.simd_v2 import flat, sigmoid
 from .._nets.recurrent import Cell
 from .._values import kept
-from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor
+from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor, check_diagonal
 
 
 LINEAR, POSITIVE = range(2)
@@ -152,12 +152,7 @@ class MinGRUParameters(RecurrentParameters):
 
     def _cell(self):
         check_word("candidate", self.candidate, CANDIDATES)
-        for name in ("recurrent_dropout", "orthogonal_penalty"):
-            if getattr(self, name) != 0:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is for a recurrence with a matrix, which {type(self).__name__} "
-                    "has not: give 0, and dropout between layers instead."
-                )
+        check_diagonal(self)
         return cell(self.candidate, self.initial_state == "learned", self.layer_norm)
 
 
@@ -188,7 +183,7 @@ class MinGRURegressor(MinGRUParameters, RecurrentRegressor):
     >>> from tsrnn.datasets import make_narma
     >>> X, y = make_narma(1500, random_state=0)
     >>> model = MinGRURegressor((16,), input_lags=9, random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # goes on where training ended
+    >>> model.predict(X[1200:]).shape  # continues where training ended
     (300,)
     """
 
@@ -216,6 +211,6 @@ class MinGRUClassifier(MinGRUParameters, RecurrentClassifier):
     >>> x = np.random.default_rng(0).normal(size=600)
     >>> y = np.where(x + np.roll(x, 1) > 0, "up", "down")
     >>> model = MinGRUClassifier((8,), random_state=0).fit(x[:500, None], y[:500])
-    >>> model.predict_proba(x[500:, None]).shape  # goes on where training ended
+    >>> model.predict_proba(x[500:, None]).shape  # continues where training ended
     (100, 2)
     """

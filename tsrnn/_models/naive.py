@@ -245,10 +245,10 @@ class Naive(SequenceRegressor):
 
 
 class PersistenceRegressor(Naive):
-    """The last value goes on: y(t) = y(t - 1).
+    """The last value continues: y(t) = y(t - 1).
 
     The forecast of a random walk, and hard to beat one step ahead. X is not looked at. Where y is NaN the last
-    known value stands for it; before any, the mean of training.
+    known value replaces it; before any, the mean of training.
 
     See Also
     --------
@@ -281,7 +281,7 @@ class PersistenceRegressor(Naive):
 class SeasonalNaiveRegressor(Naive):
     """The value a period ago: y(t) = y(t - period).
 
-    X is not looked at. Where y is NaN the last known value a whole number of periods before stands for it; before
+    X is not looked at. Where y is NaN the last known value a whole number of periods before replaces it; before
     any, the mean of training.
 
     Parameters

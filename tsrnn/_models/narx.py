@@ -23,11 +23,11 @@ class NARXParameters(DelayParameters):
     Parameters
     ----------
     input_lags : int, sequence of int or "auto", default=2
-        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
+        An int L means x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
         the present input, where it is not known ahead; ``range(h, h + L)`` with ``output_lags=range(h, h + K)``
         is a direct h-step forecaster, to be trained in open loop.
     output_lags : int, sequence of int or "auto", default=3
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
         model forecasts best, of a few and of seasons that the index suggests; likewise for inputs. See ``lags_``.
     skip_connections : bool, default=False
         Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. Good
@@ -55,7 +55,7 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     Parameters
     ----------
     error_lags : int or sequence of int, default=0
-        An int M stands for the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast, as inputs:
+        An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast, as inputs:
         NARMAX [4]_, by extended least squares. For y with noise that plays on, such as noise of measurement, which
         biases a net that only sees lags of y. In a free run they are 0.
     training : {"both", "open_loop", "closed_loop"}, default="both"
@@ -158,7 +158,7 @@ class NARXClassifier(NARXParameters, DelayClassifier):
     ...     on = (on or set_) and not reset
     ...     y.append("on" if on else "off")
     >>> model = NARXClassifier(input_lags=0, output_lags=1, random_state=0).fit(X[:600].astype(float), y[:600])
-    >>> model.score(X[600:].astype(float), y[600:])  # goes on where training ended, by itself
+    >>> model.score(X[600:].astype(float), y[600:])  # continues where training ended, by itself
     1.0
     """
 

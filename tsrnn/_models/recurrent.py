@@ -52,10 +52,10 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         of the future is seen, and the last rows of X are part of the memory. Strides and pooling are for series with
         one y each. See :class:`Convolution`.
     input_lags : int, sequence of int or "auto", default=0
-        An int L stands for x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+        An int L means x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
         ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
     output_lags : int, sequence of int or "auto", default=0
-        An int K stands for y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is
         autoregressive. "auto", here and for inputs: those by which a linear model forecasts best. See ``lags_``.
     bidirectional : bool or "auto", default="auto"
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
@@ -197,6 +197,16 @@ class LaggedParameters(RecurrentParameters):
     def _sees_last(self):
         """Return whether gates see h one row ago."""
         return 1 in recurrent_lags(self)
+
+
+def check_diagonal(p):
+    """Raise where an estimator whose recurrence has no matrix has options for one."""
+    for name in ("recurrent_dropout", "orthogonal_penalty"):
+        if getattr(p, name) != 0:
+            raise ValueError(
+                f"{name}={getattr(p, name)!r} is for a recurrence with a matrix, which {type(p).__name__} does not have: "
+                "give 0, and dropout between layers instead."
+            )
 
 
 class RecurrentNetwork(Attending):

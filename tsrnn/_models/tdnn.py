@@ -29,7 +29,7 @@ class TDNNParameters(DelayParameters):
     Parameters
     ----------
     input_lags : int, sequence of int or "auto", default=8
-        Lags of the inputs that the first layer sees. An int L stands for x(t) ... x(t - L), a sequence for
+        Lags of the inputs that the first layer sees. An int L means x(t) ... x(t - L), a sequence for
         exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster. "auto": those by which a linear
         model does best. See ``lags_``.
     layer_lags : int or sequence, default=0
@@ -150,7 +150,7 @@ class TDNNClassifier(TDNNParameters, Attending, DelayClassifier):
     Parameters
     ----------
     output_lags : int or sequence of int, default=0
-        Lags of the labels that the first layer sees: an int K stands for y(t - 1) ... y(t - K), a sequence for exactly
+        Lags of the labels that the first layer sees: an int K means y(t - 1) ... y(t - K), a sequence for exactly
         those lags.
 
     See Also

@@ -271,7 +271,7 @@ class Writer:
     def search(self, most):
         """Find the best answers, B lists of codes, and their log p (B,).
 
-        A beginning that has ended goes on with ends, which cost nothing; the best of all cannot be overtaken then.
+        A beginning that has ended continues with ends, which cost nothing; the best of all cannot be overtaken then.
         """
         B, W, K = self.B, self.W, self.K
         logs = np.full((B, W), -np.inf)

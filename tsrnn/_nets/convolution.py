@@ -327,7 +327,7 @@ class Sight:
 
 
 def make_sight(net, B, T, dtype):
-    """Return what stands between series and a net: a ``Sight``, a ``Lookup``, or None."""
+    """Return what lies between series and a net: a ``Sight``, a ``Lookup``, or None."""
     if net.front is not None:
         return Sight(net, B, T, dtype)
     return Lookup(net, B, T, dtype) if net.symbols else None

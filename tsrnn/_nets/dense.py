@@ -2,7 +2,7 @@
 
     h <- tanh(v W + b)
 
-Such a layer stands among the blocks of a net, with the arrays of a cell that carries nothing from row to row.
+Such a layer is one of the blocks of a net, with the arrays of a cell that carries nothing from row to row.
 """
 
 from typing import NamedTuple

@@ -8,7 +8,7 @@ which count back from the row that is forecast, or from t + 1 where that row is 
 
 Where the target arrives late, z_s(t) has y(t + 1 - k - gap) instead: X is known up to t, y up to t - gap.  With
 quantiles q_1 <= q_2 <= ... each target is there once for each of them; forecasts are sorted [1], so that they do not
-cross.  A free run of h steps needs no loop; beyond, it goes on from its own forecasts, h rows at a time.
+cross.  A free run of h steps needs no loop; beyond, it continues from its own forecasts, h rows at a time.
 
 [1] V. Chernozhukov, I. Fernandez-Val, A. Galichon, "Quantile and probability curves without crossing",
     Econometrica 78(3), 2010.
@@ -294,7 +294,7 @@ class Horizons(Direct):
         Returns forecasts (M, h, O), quantiles (M, h, O, Q) or None, and the memory after Y; the forecasts of at least
         the first ``steps`` steps.
 
-        X : (>= N, D), what is known ahead after row N with it; its last row stands for those behind it.
+        X : (>= N, D), what is known ahead after row N with it; its last row is repeated for those behind it.
         """
         N, h, n, lead = len(Y), self.layout.h, len(memory.Y), self.lead
         wanted = np.arange(N + 1) if wanted is None else wanted

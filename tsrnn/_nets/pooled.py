@@ -9,7 +9,7 @@ a mean whose weights are learnt, of what the readout sees of each row, s(t) [1]:
     e(t) = v' tanh(Wa' s(t) + b)        a = softmax of e over t        answer = c + V' sum_t a(t) s(t)
 
 The readout is linear, so this is the mean sum_t a(t) out(t), and Wa' s + b are outputs more of the net, the keys.
-Every series begins at the memory before the first row.  Series of any length stand side by side, sorted by length, so
+Every series begins at the memory before the first row.  Series of any length lie side by side, sorted by length, so
 that hardly a row is followed in vain.  Dimensions: S series, T steps, B series side by side, O outputs, A keys.
 
 [1] D. Bahdanau, K. Cho, Y. Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015.

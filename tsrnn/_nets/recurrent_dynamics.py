@@ -355,7 +355,7 @@ _spares = local()
 
 
 def _spare_tape(net, T, dtype):
-    """Work space for one sequence of T steps, that nobody else has meanwhile."""
+    """Work space for one sequence of T steps, that no other caller uses meanwhile."""
     tape = _spares.__dict__.pop("tape", None)
     fits = tape is not None and tape.net is net and tape.T == T and tape.dtype == dtype
     return tape if fits else Tape(net, 1, T, dtype)

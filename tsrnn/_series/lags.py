@@ -28,7 +28,7 @@ def parse_lags(lags, name, smallest):
     Parameters
     ----------
     lags : int, sequence of int or "auto"
-        An int L stands for ``smallest ... L``; a sequence for exactly those lags; "auto" for some yet to be chosen, of
+        An int L means ``smallest ... L``; a sequence for exactly those lags; "auto" for some yet to be chosen, of
         which the first stands here.
     name : str
         Name of the parameter, for messages.
