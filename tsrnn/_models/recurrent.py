@@ -204,8 +204,8 @@ def check_diagonal(p):
     for name in ("recurrent_dropout", "orthogonal_penalty"):
         if getattr(p, name) != 0:
             raise ValueError(
-                f"{name}={getattr(p, name)!r} is for a recurrence with a matrix, which {type(p).__name__} does not have: "
-                "give 0, and dropout between layers instead."
+                f"{name}={getattr(p, name)!r} is for a recurrence with a matrix, which {type(p).__name__} does not "
+                "have: give 0, and dropout between layers instead."
             )
 
 

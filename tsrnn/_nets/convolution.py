@@ -24,6 +24,7 @@ from sklearn.base import BaseEstimator
 
 from .._check import check_number, check_word
 from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activate
+from .._kernels.jit import kernel
 from .._training.initial import glorot
 from .._values import kept, public
 from . import recurrent_kernels as kernels
@@ -196,6 +197,12 @@ class Trace(NamedTuple):
     real: np.ndarray | None
 
 
+@kernel
+def _activate(kind, z):
+    """Apply an activation.   z : (n,), in, out."""
+    activate(kind, z)
+
+
 def forward(front, theta, x, first, N, counts):
     """Compute x' (B, N', F) and a ``Trace`` of each layer.
 
@@ -209,7 +216,7 @@ def forward(front, theta, x, first, N, counts):
         rows = ((first[:, None] + layer.stride * np.arange(n)) * layer.columns).ravel()
         h = np.empty((1, B * n, 1, F), theta.dtype)
         kernels.project(a, rows, W, 0, layer.width * layer.columns, b, h, 0, B * n)
-        activate(layer.kind, h.reshape(-1))
+        _activate(layer.kind, h.reshape(-1))
         out, most, real = h.reshape(B, n, F), None, None
         if layer.pooling > 1:
             out, most, real = _pool(out, layer.pooling, counts)
