@@ -618,8 +618,8 @@ def discounted(came, usual, overlap):
         off = np.append(off, abs(came[k - 1] - out[-1][0]))
         w = decay ** np.arange(k - 1, -1, -1)
         mean, square, expected = w @ came[:k] / w.sum(), w @ came[:k] ** 2 / w.sum(), w @ usual[:k] / w.sum()
-        n = w.sum() ** 2 / (w**2).sum() / overlap
-        spread = (5 + n * (w @ off) / (w @ usual[:k])) / (5 + n)
+        n, of_size = ((w @ v) ** 2 / (w**2 @ v**2) / overlap for v in (np.ones(k), usual[:k]))
+        spread = (5 + of_size * (w @ off) / (w @ usual[:k])) / (5 + of_size)
         noise = (5 * np.pi / 2 * (spread * expected) ** 2 + n * max(square - mean**2, 1e-6 * square)) / (
             5 + n
         )
@@ -632,7 +632,8 @@ def test_shift_and_spread_are_discounted_means(bias):
     rng = np.random.default_rng(0)
     came, usual = bias + 0.6 * rng.normal(size=60), rng.uniform(0.6, 1.2, size=60)
     for overlap in (1.0, 3.0):
-        shift, spread, counts, _ = adaptive._moments(came[:, None], usual[:, None], np.array([overlap]), 1, 0)
+        kind = adaptive.Kind(np.full((1, 1), overlap), adaptive.DEVIATION, 0.0)
+        shift, spread, counts, _ = adaptive._moments(came[:, None], usual[:, None], kind, 1, 0)
         assert (counts == adaptive.COUNTS).all()
         np.testing.assert_allclose(np.c_[shift, spread], discounted(came, usual, overlap), rtol=1e-10)
 
@@ -647,7 +648,8 @@ def test_after_a_break_forecasts_made_before_it_do_not_count():
         came[at:] += 3.0
         for h in range(steps):  # made before, of rows from the break on
             came[at : at + h + 1, h] = across
-        return adaptive._moments(came, np.full((K, steps), 0.8), np.arange(1.0, steps + 1), 1, 0)[:3]
+        kind = adaptive.Kind(np.arange(1.0, steps + 1)[:, None], adaptive.DEVIATION, 0.0)
+        return adaptive._moments(came, np.full((K, steps), 0.8), kind, 1, 0)[:3]
 
     (shift, spread, counts), wide, loud = moments(20.0), moments(40.0), moments(20.0, louder=2.0)
     anew = counts == adaptive.ANEW
@@ -674,6 +676,38 @@ def test_an_interval_leaves_a_forecast_that_a_new_level_has_left_behind(method):
         rates.append(covered(made, level[400:][origins][:, None]))
         assert (made.forecast < made.intervals[80][0]).mean() > 0.5
     assert 0.76 < np.mean(rates) < 0.84
+
+
+@pytest.mark.parametrize(("kind", "least"), [("noise", 0.6), ("level", 0.7)])
+def test_what_one_step_knows_moves_far_ones_before_they_have_come_true(kind, least):
+    """The first 40 rows after a change, 20 ahead: of those made after it hardly one is known in half of them."""
+    rates = []
+    for seed in range(8):
+        level = shifted(kind, seed)
+        model = tsrnn.ARXRegressor((), 1, random_state=0).fit(None, level[:400])
+        origins = np.arange(205, 240)
+        made = model.trajectories(None, level[400:], 20, origins=origins, level=80)
+        rates.append(covered(made, level[400:][origins[:, None] + np.arange(20)]))
+    assert least < np.mean(rates) < 0.9
+
+
+@pytest.mark.parametrize("kind", ["plain", "difference"])
+def test_outputs_of_one_step_that_are_off_are_fed_back(kind):
+    """Of an autoregression y = a y' + b by sum a^h: of each output its own."""
+    wide = np.stack([shifted(None, 0)[:400], 3 * shifted(None, 1)[:400]], axis=1)
+    transform = {"target_transform": "difference"} if kind == "difference" else {}
+    model = tsrnn.ARXRegressor((), 1, **transform).fit(None, wide)
+    maker = intervals.Maker(model.fitted_.trained.dynamics, model.fitted_.units)
+    gone = intervals.growth(maker, model.fitted_.errors, 6)
+    assert gone.shape == (6, 2)
+    a = [model.predict_ahead(None, wide) for wide in (np.zeros((9, 2)), np.eye(2)[[0] * 9])]
+    if kind == "plain":
+        slope = (a[1] - a[0])[-1, 0]
+        assert gone[1, 0] == pytest.approx(1 + slope, rel=1e-6)
+    assert (np.diff(gone, axis=0) > 0).all()
+    ensemble = tsrnn.Forecaster(tsrnn.ARXRegressor((), 1), 3, strategy="direct").fit(None, wide)
+    maker = intervals.Maker(ensemble.fitted_.trained.dynamics, ensemble.fitted_.units)
+    assert not intervals.growth(maker, ensemble.fitted_.errors, 3).any()
 
 
 @pytest.mark.parametrize("kind", ["noise", "level"])

@@ -7,16 +7,20 @@ change. Before row t is forecast those of rows before it are known: the more rec
     m(h) = mean of e           s(h) = mean of |e - m at its origin| / mean of c      n(h) = how many, independent ones
 
     shift    m (1 - 4 / T^2)+,  T = m sqrt(n) / sd(e)                    a level that has moved, and no noise
-    spread   (PRIOR spread(h - 1) + n s(h)) / (PRIOR + n),  spread(0) = 1        noise that has grown or shrunk
+    spread   g (PRIOR r(h - 1) + n s(h)) / (PRIOR + n),  r(0) = 1        noise that has grown or shrunk
     tails    a <- a + rate (b - [e was outside the end at a])            adaptive conformal inference [1]_, [2]_
 
 so that the ends of an interval are shift + spread q(a), with the quantiles q in calibration and b the share that shall
 lie outside. Forecasts do not learn of the shift: an interval may lie beside its forecast. Errors of one step are many
-and independent, and noise that grows does so at all steps: each step leans on the one before it. The tails alone move
-too slowly, and not beyond the largest error ever seen; with scale and shift (a scorecaster, in the words of [3]_) they
-have only to mend what is left: they promise that in the long run, between breaks, a share b of rows lies outside,
-whatever the series does. A large rate follows fast and trembles [2]_: a miss takes away a fifth of b, or less where
-errors overlap and misses come in bunches.
+and independent, and noise that grows does so at all steps: each step leans on the r = spread / g of the one before it,
+and all but step one follow what step one knows to have changed, at once: g = spread(1) there, shrunk to 1 as shifts are
+to 0, and their c is g times as large. Where calibration has heavy tails, with d the root of the mean square over the
+mean size, n errors tell as much of a size as n (pi/2 - 1) / (d^2 - 1) normal ones.
+
+The tails alone move too slowly, and not beyond the largest error ever seen; with scale and shift (a scorecaster, in the
+words of [3]_) they have only to mend what is left: they promise that in the long run, between breaks, a share b of rows
+lies outside, whatever the series does. A large rate follows fast and trembles [2]_: a miss takes away a fifth of b, or
+less where errors overlap and misses come in bunches.
 
 Where many rows lie on a bound, as those without rain, an end that is the bound has none of them outside, and the tail
 would wander off. So of a row on it, with m of k errors in calibration, a part is outside, as a smoothed p-value [5]_,
@@ -37,6 +41,13 @@ say with S > BREAK that the level has moved since S was last 0. From then on, at
 not count: the shift is that of errors since, the spread that of PRIOR errors' worth from before and of those since,
 and tails begin anew. Where a model that has left what it knows errs in spells, each break would soon bring the next:
 after one, the sum has to reach twice as far, which is forgotten over LONGEST rows.
+
+An error of h steps made since is known after h rows. But outputs of one step that are all off by as much, fed back,
+take forecasts of h steps off by growth(h) times that: so the shift of h steps leans on that of one, as PRIOR errors,
+
+    (PRIOR growth(h) shift(1) + n m) / (PRIOR + n)        wider by the root of 1 + (growth(h) sd(shift(1)) / sd(e(h)))^2
+
+Then a shift of one step is taken for 0 below a T of 1, not 2. Both fade as the break does, over LONGEST rows.
 
 References
 ----------
@@ -88,14 +99,26 @@ class State(NamedTuple):
 ALIKE = State(0.0, 1.0, 0.0, {})  # errors as in calibration
 
 
-def tracked(scores, size, overlap, levels, outside, gap=0):
+class Kind(NamedTuple):
+    """What errors of each step and output are like, (steps, O) each.
+
+    overlap : errors that hold as much as one.   deviation : root of their mean square over their mean size.   growth :
+    how far forecasts go if outputs of one step are all off by 1; 0 where that is not known.
+    """
+
+    overlap: np.ndarray
+    deviation: Any
+    growth: Any
+
+
+def tracked(scores, size, kind, levels, outside, gap=0):
     """Track shift, spread and tails of scores: the ``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
-    mean absolute score in calibration of forecasts that were near.   overlap : (steps, O), errors that hold as much as
-    one.   outside(scores (K, C), origin (K, C), n (K, C)) : shares of those in calibration beyond scores of forecasts
-    that began there, after n independent errors, for each level and end, (K, P, 2, C), with C = steps O; negative where
-    any up to it are.   gap : rows after which scores are known.
+    mean absolute score in calibration of forecasts that were near.   kind : ``Kind``.
+    outside(scores (K, C), origin (K, C), n (K, C)) : shares of those in calibration beyond scores of forecasts that
+    began there, after n independent errors, for each level and end, (K, P, 2, C), with C = steps O; negative where any
+    up to it are.   gap : rows after which scores are known.
     """
     K, steps, O = scores.shape
     step = np.repeat(np.arange(steps), O)
@@ -104,16 +127,18 @@ def tracked(scores, size, overlap, levels, outside, gap=0):
     column = np.arange(steps * O)
     came, usual = (v.reshape(K, steps * O)[origin, column] for v in (scores, size))
     came[~began] = np.nan
-    shared, known = overlap.ravel(), np.maximum(origin - gap, 0)  # rows of which a forecast knew
-    shift, spread, counts, n = _moments(came, usual, shared, O, gap)
+    known = np.maximum(origin - gap, 0)  # rows of which a forecast knew
+    shift, spread, counts, n = _moments(came, usual, kind, O, gap)
     then = (came - shift[known, column]) / spread[known, column]
-    tails = _tails(outside(then, origin, n[known, column]), counts, (100 - np.array(levels)) / 200, shared)
+    tails = _tails(
+        outside(then, origin, n[known, column]), counts, (100 - np.array(levels)) / 200, kind.overlap.ravel()
+    )
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread, n = (v.reshape(K + 1, steps, O) for v in (shift, spread, n))
     return State(shift, spread, n, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
-def _moments(came, usual, overlap, O, gap):
+def _moments(came, usual, kind, O, gap):
     """Track scores that came (K, C).
 
     Returns shift and spread (K + 1, C), what tails shall make of each row (K, C), and how many errors spreads are of.
@@ -121,8 +146,11 @@ def _moments(came, usual, overlap, O, gap):
     K, C = came.shape
     shift, spread, n = np.empty((3, K + 1, C))
     counts = np.empty((K, C), np.int8)
-    came, usual, overlap = (np.require(v, float, "CAW") for v in (came, usual, overlap))
-    track_moments(came, usual, overlap, np.int64(O), np.int64(gap), shift, spread, n, counts)
+    came, usual = (np.require(v, float, "CAW") for v in (came, usual))
+    deviation = np.maximum(kind.deviation, DEVIATION)  # of few errors that look lighter-tailed than they are
+    whole = (np.broadcast_to(v, kind.overlap.shape) for v in (kind.overlap, deviation, kind.growth))
+    kind = [np.require(v, float, "CAW").ravel() for v in whole]
+    track_moments(came, usual, *kind, np.int64(O), np.int64(gap), shift, spread, n, counts)
     return shift, spread, counts, n
 
 
@@ -141,7 +169,7 @@ def _tails(share, counts, shares, overlap):
 def compile_kernels():
     """Call each kernel once."""
     none = np.zeros((0, 1))
-    _moments(none, none, np.ones(1), 1, 0)
+    _moments(none, none, Kind(np.ones((1, 1)), 1.0, 0.0), 1, 0)
     _tails(none.reshape(0, 1, 1, 1).repeat(2, axis=2), none, np.ones(1), np.ones(1))
 
 
@@ -149,32 +177,36 @@ def compile_kernels():
 
 
 @kernel
-def track_moments(came, usual, overlap, O, gap, shift, spread, independent, counts):
+def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread, independent, counts):
     """Track shift and spread row by row, from discounted sums, and find breaks.
 
     in    came : (K, C), scores of each row, of step after step and O outputs each, NaN where none came.
-          usual : (K, C).   overlap : (C,).   gap : rows after which a score is known.
+          usual : (K, C).   overlap, deviation, growth : (C,).   gap : rows after which a score is known.
     out   shift, spread, independent : (K + 1, C), the last how many errors a spread is of.
           counts : (K, C), what tails make of each row.
 
-    Of each column sums (8,): weights, their squares, scores and squared scores; weights, their squares, what scores
-    were off the shift, and usual ones.
+    Of each column sums (8,): weights, their squares, scores and squared scores; weights, squares of weighted usual
+    sizes, what scores were off the shift, and usual sizes, which are those of calibration times the spread of step one.
     """
     K, C = came.shape
     decay, sums, kept = np.empty(C), np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
+    told, ratio = np.empty(C), np.ones(C)  # how many errors one is, and spreads over that of step one
+    wider, base = np.ones((K + 1, C)), np.ones((K + 1, O))
     # rows: the first that counts, of beginning anew, where tails judge from
     fresh, again, judged = np.full((3, C), -1)
     drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
-    limit = np.full(O, BREAK)
+    limit, doubt = np.full(O, BREAK), np.zeros(O)  # doubt: variances of shifts of step one after a break
     for c in range(C):
         decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
+        told[c] = (DEVIATION**2 - 1) / (deviation[c] ** 2 - 1) / overlap[c]
     shift[0], spread[0], independent[0] = 0.0, 1.0, 0.0
     for k in range(K):
         counts[k] = NOTHING
         for o in range(O):
             if np.isnan(came[k, o]) or usual[k, o] <= 0:
                 continue
-            u = (came[k, o] - shift[k, o]) / (DEVIATION * usual[k, o] * spread[k, o])
+            u = (came[k, o] - shift[k, o]) / (deviation[o] * usual[k, o] * spread[k, o])
+            u *= np.sqrt(told[o] * overlap[o])  # one far off is no break where some always are
             accumulate(u, k, drift[o], begun[o])
             for i in range(2):
                 if drift[o, i] > 0 and begun[o, i] == k:
@@ -190,26 +222,55 @@ def track_moments(came, usual, overlap, O, gap, shift, spread, independent, coun
                     again[c] = max(fresh[c], k + 1)
                     judged[c] = max(k + 1, fresh[c] + int(overlap[c]))
                     counts[k, c] = ANEW
+                    if growth[c] != 0:  # until forecasts that knew of it have come true
+                        little(kept[c, side[o]], told[c], sums[c])
                 drift[o] = 0.0
         for c in range(C):
-            origin, since = k - c // O, slice(fresh[c], k + 1)
+            o, origin = c % O, k - c // O
             is_judged = origin >= judged[c]
             if is_judged and not np.isnan(came[k, c]):
                 counts[k, c] = COUNTS
             if k == again[c]:
+                sizes = usual[fresh[c] : k + 1, c].copy()
+                if c >= O:
+                    sizes *= base[fresh[c] + 1 : k + 2, o]
                 begin_anew(
-                    came[since, c], usual[since, c], overlap[c], decay[c], kept[c, side[c % O]], sums[c]
+                    came[fresh[c] : k + 1, c],
+                    sizes,
+                    told[c],
+                    deviation[c],
+                    decay[c],
+                    kept[c, side[o]],
+                    sums[c],
                 )
                 n = k + 1 - fresh[c]
                 again[c] = k + n if n < AGAIN * overlap[c] else -1
-            else:
-                add(came[k, c], came[k, c] ** 2, decay[c], sums[c, :4])
+            elif k >= fresh[c] or growth[c] == 0:
+                add(came[k, c], came[k, c] ** 2, 1.0, decay[c], sums[c, :4])
                 # what a forecast did not know of a break is no error to expect of the next
                 at = max(origin - gap, 0) if is_judged else k
-                add(abs(came[k, c] - shift[at, c]), usual[k, c], decay[c], sums[c, 4:])
-            independent[k + 1, c] = sums[c, 4] ** 2 / max(sums[c, 5], 1e-9) / overlap[c]
-            spread[k + 1, c] = leaning(sums[c], spread[k + 1, c - O] if c >= O else 1.0, overlap[c])
-            shift[k + 1, c] = shrunk(sums[c], spread[k + 1, c], overlap[c])
+                size = usual[k, c] * wider[at, c] * (base[k + 1, o] if c >= O else 1.0)
+                add(abs(came[k, c] - shift[at, c]), size, size, decay[c], sums[c, 4:])
+            before = 1.0 if c < O else ratio[c - O] if c >= 2 * O else ratio[o] / base[k + 1, o]
+            ratio[c] = leaning(sums[c], before, told[c])
+            independent[k + 1, c] = sums[c, 7] ** 2 / max(sums[c, 5], 1e-300) * told[c]
+            if c < O:
+                base[k + 1, o] = believed(ratio[c], independent[k + 1, c])
+            strength = min(1.0, limit[o] / BREAK - 1)
+            mean, noise = shrunk(sums[c], ratio[c], overlap[c], deviation[c], DOUBT ** (1 - strength))
+            if c < O:
+                shift[k + 1, c], doubt[o], gone = mean, strength * noise, 1.0
+            else:
+                n, leant = sums[c, 0] ** 2 / max(sums[c, 1], 1e-9) / overlap[c], PRIOR * strength
+                w = leant / (leant + n) if growth[c] != 0 and leant > 0 else 0.0
+                gone = w * growth[c]
+                shift[k + 1, c] = gone * shift[k + 1, o] + (1 - w) * mean
+            expected = (
+                deviation[c] * ratio[c] * (sums[c, 7] / sums[c, 4] if sums[c, 4] > 1e-9 else usual[k, c])
+            )
+            if expected > 0:
+                wider[k + 1, c] = np.sqrt(1 + gone**2 * doubt[o] / expected**2)
+            spread[k + 1, c] = ratio[c] * wider[k + 1, c] * (base[k + 1, o] if c >= O else 1.0)
 
 
 @part
@@ -223,51 +284,66 @@ def accumulate(u, k, drift, begun):
 
 
 @part
-def add(first, second, decay, sums):
-    """Add two numbers, which may be NaN, to discounted ``sums`` (4,): of weights, their squares, and both."""
+def add(first, second, weight, decay, sums):
+    """Add two numbers, which may be NaN, to discounted ``sums`` (4,): of weights, squared ones by a size, and both."""
     sums[0] *= decay
     sums[1] *= decay**2
     sums[2] *= decay
     sums[3] *= decay
     if not np.isnan(first):
         sums[0] += 1
-        sums[1] += 1
+        sums[1] += weight**2
         sums[2] += first
         sums[3] += second
 
 
 @part
-def shrunk(sums, spread, overlap):
-    """Shrink the mean of ``sums`` (8,) towards 0, and to 0 where it may be noise."""
+def shrunk(sums, spread, overlap, deviation, doubt):
+    """Shrink the mean of ``sums`` (8,) towards 0, and to 0 where it may be noise; returns it and its variance."""
     if sums[0] < 1e-9:
-        return 0.0
+        return 0.0, 0.0
     mean, square = sums[2] / sums[0], sums[3] / sums[0]
     n = sums[0] ** 2 / sums[1] / overlap
-    expected = (DEVIATION * spread * sums[7] / max(sums[4], 1e-9)) ** 2
+    expected = (deviation * spread * sums[7] / max(sums[4], 1e-9)) ** 2
     noise = (PRIOR * expected + n * max(square - mean**2, 1e-6 * square)) / (PRIOR + n) / n
-    return mean * max(0.0, 1 - DOUBT * noise / max(mean**2, 1e-300))
+    share = max(0.0, 1 - doubt * noise / max(mean**2, 1e-300))
+    return mean * share, noise * share**2
 
 
 @part
-def leaning(sums, before, overlap):
+def believed(spread, n):
+    """Shrink a spread of n errors towards 1, and to 1 where it may be noise."""
+    change, noise = np.log(spread), (DEVIATION**2 - 1) / max(n, 1e-9)
+    return np.exp(change * max(0.0, 1 - DOUBT * noise / max(change**2, 1e-300)))
+
+
+@part
+def leaning(sums, before, told):
     """Estimate the spread of ``sums`` (8,), which leans on that of the step before."""
     if sums[7] <= 0:
-        return 1.0
-    n = sums[4] ** 2 / sums[5] / overlap
+        return before
+    n = sums[7] ** 2 / max(sums[5], 1e-300) * told
     return (PRIOR * before + n * sums[6] / sums[7]) / (PRIOR + n)
 
 
 @part
-def begin_anew(came, usual, overlap, decay, kept, sums):
-    """Compute ``sums`` (8,) of scores that came since a break (n,); of spread a little of what was ``kept`` (8,)."""
+def little(kept, told, sums):
+    """Leave of ``sums`` (8,) what was ``kept`` (8,) of a spread, and of that a little."""
+    share = min(1.0, PRIOR * max(kept[5], 1e-300) / max(kept[7] ** 2 * told, 1e-300))
     sums[:4] = 0.0
+    sums[4:] = kept[4:] * share
+    sums[5] *= share
+
+
+@part
+def begin_anew(came, usual, told, deviation, decay, kept, sums):
+    """Compute ``sums`` (8,) of scores that came since a break (n,); of spread a little of what was ``kept`` (8,)."""
+    little(kept, told, sums)
     for k in range(len(came)):
-        add(came[k], came[k] ** 2, decay, sums[:4])
-    n = kept[4] ** 2 / max(kept[5], 1e-9) / overlap
-    sums[4:] = kept[4:] * min(1.0, PRIOR / max(n, 1e-9))
-    shift = shrunk(sums, leaning(sums, 1.0, overlap), overlap)
+        add(came[k], came[k] ** 2, 1.0, decay, sums[:4])
+    shift, _ = shrunk(sums, leaning(sums, 1.0, told), 1 / told, deviation, DOUBT)
     for k in range(len(came)):
-        add(abs(came[k] - shift), usual[k], decay, sums[4:])
+        add(abs(came[k] - shift), usual[k], usual[k], decay, sums[4:])
 
 
 @kernel

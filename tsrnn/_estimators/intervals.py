@@ -51,7 +51,7 @@ from .._series.timeline import tells, to_index
 from .._series.units import runs_of
 from .._values import kept
 from .._warn import warn
-from .adaptive import ALIKE, DOUBT, tracked
+from .adaptive import ALIKE, DEVIATION, DOUBT, Kind, tracked
 from .following import MOST_NUMBERS, Past, Stretch, cold_past, cut, follow, runs
 from .pools import NEAR, Packed, conformal, n_near, needed, packed, pools
 
@@ -65,6 +65,7 @@ FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
 KEPT, BLOCK = 192, 32  # rows that ``update`` keeps of each series, at least; the oldest go in blocks
 FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard errors of a gain; errors it takes
 RIDGE, FLOOR, NEWTON = 3.0, 0.2, 30  # rows' worth of no slope; the least error, in mean ones; steps
+ORIGINS, MOST_FED = 20, 10  # rows from which outputs that are off are fed back; the most outputs
 LAGS = 12  # at which the autocorrelation of errors is looked at
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
@@ -367,15 +368,43 @@ def overlap(row, errors):
     return out
 
 
+def growth(model, errors, steps):
+    """Return how far forecasts go if outputs of one step are all off by as much as 1 of the first, (steps, O).
+
+    From some rows of the longest segment; 0 where that is not known.
+    """
+    O = model.units.n_outputs
+    tells = not (model.dynamics.whole_errors or isinstance(model.units.y, LogLink)) and O <= MOST_FED
+    segment = max(errors.segments, key=lambda s: len(s.U), default=None) if tells else None
+    if segment is None or len(segment.U) - steps < segment.skip:
+        return np.zeros((steps, O))
+    maker = segment.maker or model
+    inputs, followed, past = _over_segment(maker, segment)
+    first = np.unique(np.linspace(segment.skip, len(segment.U) - steps, ORIGINS).astype(int))
+    off = np.diag(np.std((followed.Z - followed.z)[segment.skip :], axis=0))
+
+    def ahead(draw):
+        forecasts = [out for _, out in runs(*maker, inputs, followed, past, first, steps, draw)]
+        return np.concatenate(forecasts, axis=1).mean(axis=1)
+
+    plain = ahead(None)
+    gone = [
+        ahead(lambda z, by=by: np.broadcast_to(by, z.shape))[:, o] - plain[:, o] for o, by in enumerate(off)
+    ]
+    gone = np.stack(gone, axis=1)
+    gone = np.divide(gone, gone[0], out=np.zeros_like(gone), where=gone[0] != 0)
+    return np.where(np.isfinite(gone).all(axis=0), gone, 0.0)
+
+
 class Calibration(NamedTuple):
     """What errors on the rows kept come to.
 
-    pools : ``Packed``, of scores.   scales : [h][o], ``Scale`` or None.   overlap : (steps, O).
+    pools : ``Packed``, of scores.   scales : [h][o], ``Scale`` or None.   kind : ``Kind`` of scores, without growth.
     """
 
     pools: Packed
     scales: list
-    overlap: np.ndarray
+    kind: Kind
 
 
 def on_bounds(made, ends):
@@ -404,8 +433,8 @@ def calibration(made, level, factor=1.0, ends=None):
             scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
             scores[valid, h, o] /= by
     shared = overlap(made.row, scores)
-    nested = pools(made.forecasts, scores, level, shared, on_bounds(made, ends))
-    return Calibration(packed(nested), scales, shared)
+    near = packed(pools(made.forecasts, scores, level, shared, on_bounds(made, ends)))
+    return Calibration(near, scales, Kind(shared, near.deviations().reshape(shared.shape), 0.0))
 
 
 def scales(calibration, made, last):
@@ -621,7 +650,7 @@ def drift(model, draw, since):
     outputs, errors = np.concatenate(outputs), np.concatenate(errors)
     if not len(errors):
         return None
-    alike = np.ones((1, errors.shape[1]))  # each error holds as much as one
+    alike = Kind(np.ones((1, errors.shape[1])), DEVIATION, 0.0)  # each error holds as much as one
     sizes = draw.sizes(outputs)
     return tracked(errors[:, None], sizes[:, None], alike, [], _nobody, model.dynamics.gap).of(since.at)
 
@@ -678,7 +707,9 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
             at = origin, column
             return cal.pools.outside(ask.levels, places[at], then, sides[at], n)
 
-        state = tracked(scores, size, cal.overlap, ask.levels, outside, model.dynamics.gap).of(outlook.at)
+        gone = remembered(lambda: growth(model, fitted.errors, steps), ("growth", steps))
+        kind = cal.kind._replace(growth=gone)
+        state = tracked(scores, size, kind, ask.levels, outside, model.dynamics.gap).of(outlook.at)
     scale = scales(cal, forecasts, last)
     if ask.paths or ask.draws:
         scores = np.nan_to_num(errors.errors / scales_of(cal, errors))
@@ -1003,7 +1034,8 @@ def _of_normal(scores, levels, gap):
     def outside(then, origin, n):
         return np.repeat(np.stack([ndtr(then), ndtr(-then)], axis=1)[:, None], len(levels), axis=1)
 
-    return tracked(scores, np.full(scores.shape, np.sqrt(2 / np.pi)), overlap, levels, outside, gap)
+    kind = Kind(overlap, DEVIATION, 0.0)
+    return tracked(scores, np.full(scores.shape, 1 / DEVIATION), kind, levels, outside, gap)
 
 
 def fan_paths(model, errors, remembered, inputs, fan, first, made, ask, state):

@@ -22,7 +22,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from .._kernels.jit import kernel
 from .._values import kept
-from .adaptive import ALIKE
+from .adaptive import ALIKE, DEVIATION
 
 
 FREE = 2  # independent errors, as which any number counts at least
@@ -157,6 +157,11 @@ class Packed(NamedTuple):
         out = np.empty(forecasts.shape, np.int64)
         find_places(np.require(forecasts, float, "CAW"), self.between, self.ends, out)
         return out
+
+    def deviations(self):
+        """Return roots of mean squares over mean absolute errors, (C,)."""
+        squares = np.add.reduceat(self.means**2, self.ends[2, :-1]) / np.diff(self.ends[2])
+        return np.divide(self.size, np.sqrt(squares), out=np.full(len(squares), DEVIATION), where=squares > 0)
 
     def sizes(self, places):
         """Return mean absolute errors at places (K, C)."""
