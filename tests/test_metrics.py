@@ -151,3 +151,31 @@ def test_other_stamps_are_no_same_rows():
         coverage(y, pd.Series(LO, hours), pd.Series(HI, hours[::-1]))
     with pytest.raises(TypeError, match="y_true holds datetime64"):
         mae(pd.Series(hours), pd.Series(hours))
+
+
+def test_numbers_of_other_rows():
+    """A default index beside other integers: shuffled is refused, moved is told of."""
+    y, f = pd.Series(Y), pd.Series(F)
+    with pytest.raises(
+        ValueError, match=r"y_pred is numbered 59 \.\.\. 0, but y_true 0 \.\.\. 59, in another order"
+    ):
+        mae(y, f[::-1])
+    with pytest.warns(
+        UserWarning, match=r"y_pred is numbered 1 \.\.\. 60, but y_true 0 \.\.\. 59: they are taken"
+    ):
+        mae(y, f.set_axis(range(1, 61)))
+    assert mae(y, f.set_axis(pd.Index(np.arange(60)))) == mae(Y, F)
+
+
+def test_columns_in_another_order():
+    y = pd.DataFrame({"a": Y, "b": -2 * Y})
+    assert mae(y, y.to_numpy()) == mae(y, y.set_axis(["c", "d"], axis=1)) == 0
+    with pytest.raises(
+        ValueError, match=r"y_pred \['b', 'a'\]: give them in one order, such as y_pred\[y_true"
+    ):
+        mae(y, y[["b", "a"]])
+
+
+def test_levels_are_per_cent():
+    with pytest.raises(ValueError, match=r"level=0\.8 is below 1 per cent: give 80 for 0\.8"):
+        interval_score(Y, LO, HI, level=0.8)

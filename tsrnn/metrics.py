@@ -15,7 +15,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from ._check import check_number
 from ._series.checks import plain_values
-from ._series.rows import same_rows
+from ._series.rows import same_rows, warn_of_numbers
 from ._series.stamps import is_default
 
 
@@ -311,6 +311,8 @@ def interval_score(y_true, lo, hi, level):
     9.0
     """
     check_number("level", level, 0, 100, low_open=True, high_open=True)
+    if level < 1:
+        raise ValueError(f"level={level!r} is below 1 per cent: give {100 * level:g} for {level:g}.")
     factor = 200 / (100 - level)
 
     def score(y, a, b):
@@ -366,6 +368,7 @@ def _checked(y_true, name="y_true", **forecasts):
     check_consistent_length(y, *arrays)
     for key, forecast in forecasts.items():
         _check_same_rows(y_true, name, forecast, key)
+        _check_same_columns(y_true, name, forecast, key)
     for key, forecast in zip(forecasts, arrays):
         if forecast.shape != y.shape:
             raise ValueError(f"{key} has {forecast.shape[1]} columns, but {name} has {y.shape[1]}.")
@@ -378,16 +381,29 @@ def _checked(y_true, name="y_true", **forecasts):
 def _check_same_rows(y, name, forecast, key):
     """Raise where y and a forecast have other indexes: they would be compared row by row."""
     index, other = (getattr(v, "index", None) for v in (y, forecast))
-    if (
-        not (isinstance(index, pd.Index) and isinstance(other, pd.Index))
-        or is_default(index)
-        or is_default(other)
-    ):
+    if not (isinstance(index, pd.Index) and isinstance(other, pd.Index)):
+        return
+    if is_default(index) or is_default(other):
+        warn_of_numbers(key, other, name, index, set())
         return
     if not same_rows(index, other, name, several_kinds=True):
         raise ValueError(
             f"{name} has another index ({index[0]} ... {index[-1]}) than {key} ({other[0]} ... {other[-1]}): align "
             f"them, for example with {name}.reindex({key}.index), or give arrays if their rows are the same."
+        )
+
+
+def _check_same_columns(y, name, forecast, key):
+    """Raise where y and a forecast have the same columns in another order: they would be compared one by one."""
+    columns, others = (
+        None if isinstance(v, pd.Series) else getattr(v, "columns", None) for v in (y, forecast)
+    )
+    if not (isinstance(columns, pd.Index) and isinstance(others, pd.Index)) or columns.equals(others):
+        return
+    if set(columns) == set(others):
+        raise ValueError(
+            f"{name} has the columns {list(columns)}, but {key} {list(others)}: give them in one order, such as "
+            f"{key}[{name}.columns]."
         )
 
 

@@ -210,7 +210,7 @@ def read_both(X, y, warned, several=False, name="X"):
         return stamps, name
     of_y = _read(y, "y", warned, several)
     if stamps is not None and of_y is not None:
-        _warn_of_numbers("y", y.index, "X", X.index, warned)
+        warn_of_numbers("y", y.index, "X", X.index, warned)
     if stamps is None or (stamps.clock.default and of_y is not None):
         return of_y, "y"
     if of_y is not None and not of_y.clock.default:
@@ -270,7 +270,7 @@ def _check_same(stamps, other, warned):
         )
 
 
-def _warn_of_numbers(name, index, other_name, other, warned):
+def warn_of_numbers(name, index, other_name, other, warned):
     """Warn where one of two indexes counts 0, 1, 2 ... and the other has other integers: rows were taken away or moved.
 
     Raises
@@ -317,7 +317,7 @@ def _check_beside(name, v, X, y):
         if not (isinstance(index, pd.Index) and isinstance(of_rows, pd.Index)) or len(index) != len(of_rows):
             continue
         if is_default(index) or is_default(of_rows):
-            _warn_of_numbers(name, index, argument, of_rows, warned)
+            warn_of_numbers(name, index, argument, of_rows, warned)
             continue
         if same_rows(index, of_rows, name, several_kinds=True):
             continue
