@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_pre
 
 import tsrnn
 from tsrnn._estimators.held_back import hold_series
+from tsrnn._models import recurrent_learner
 from tsrnn._models.esn_learner import SCALINGS
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
@@ -252,6 +253,17 @@ def test_whole_series_are_held_back_of_each_class():
     for code in (0, 1):
         of_class = counts & (codes[:, 0] == code)
         assert held[of_class].sum() == round(0.2 * of_class.sum())
+
+
+def test_series_held_back_are_learnt_in_the_end(monkeypatch):
+    monkeypatch.setattr(recurrent_learner, "FEW", 20)
+    model = small("GRUClassifier").fit(X, Y)
+    best = 1 + int(np.argmin(model.validation_curve_))
+    # Four steps an epoch over 68 series, batches of 17, and then over all 80, batches of 20.
+    assert model.fitted_.trained.carry.t == 4 * model.n_iter_ + 4 * -(-best // recurrent_learner.AGAIN)
+    assert model.score(NEW, THEN) > 0.8
+    never = small("GRUClassifier", early_stopping=False).fit(X, Y)
+    assert (len(never.validation_curve_), never.fitted_.trained.carry.t) == (0, 4 * 60)
 
 
 def test_weights_and_series_without_a_label():

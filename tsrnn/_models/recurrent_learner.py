@@ -445,55 +445,76 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """Train on series with one y each, as ``_attempt``."""
-        p, alone, net = self.p, not any(s.held[-1] for s in series), self._with_keys(net)
+        p, net = self.p, self._with_keys(net)
         if before is None:
             theta, moments = net.initial(rng, p.recurrent_init), None
             spread(net, net.views(theta)[:-1], whole=True)
             theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
         else:
             theta, moments = before.dynamics.theta, before.carry
-        teaching = self._teaching(mean[1])
-
-        def loss(dtype, **options):
-            return PooledRecurrentLoss(net, series, mean[0], p.pooling, teaching, dtype, **options)
-
-        validate = None if alone or not p.early_stopping else loss(np.float32, held=True).value
-        # The steps of "auto" fade as epochs go by: a loss that falls no more is none to stop at before.
-        patience = np.inf if chooses_solver(p) and validate is None else p.n_iter_no_change
-        B, monitors = self._whole_batch(series) if p.batch_size == "auto" else p.batch_size, []
-        with self._threads_of_one() as pool:
-            for solver, limit in self._whole_solvers(net, series):
-                objective = loss(traits(solver).dtype, B=B, pool=pool)
-                name = type(solver).__name__
-                with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, patience, validate, tell, name)
-                    moments = run_solver(solver, objective, theta, monitor, rng, moments)
-                monitors.append(monitor)
-                theta = monitor.best_theta
+        task = Task(net, series, mean, None)
+        if p.early_stopping and any(s.held[-1] for s in series):
+            task = task._replace(validate=self._whole_loss(task, np.float32, held=True).value)
+        solver, limit = self._whole_solver()
+        monitor, moments = self._train_whole(task, solver, limit, theta, moments, rng)
         if not chooses_solver(p):
-            warn_if_cut_short(p.max_iter, monitors[-1])
+            warn_if_cut_short(p.max_iter, monitor)
+        theta = monitor.best_theta
+        if task.validate is not None and monitor.best_iter:
+            theta, moments = self._learn_held_whole(task, solver, monitor, moments, rng)
         dynamics = self._pooled(net, settled(net, theta, series), mean)
-        trained = Trained(dynamics, *curves(monitors), moments, stages=stages_of(monitors))
-        return Attempt(trained, monitors[-1].best)
+        trained = Trained(dynamics, *curves([monitor]), moments, stages=stages_of([monitor]))
+        return Attempt(trained, monitor.best)
+
+    def _whole_loss(self, task, dtype, **options):
+        """Make the loss on series with one y each, those held back or the others."""
+        teaching = self._teaching(task.mean[1])
+        return PooledRecurrentLoss(
+            task.net, task.series, task.mean[0], self.p.pooling, teaching, dtype, **options
+        )
+
+    def _train_whole(self, task, solver, limit, theta, moments, rng, patience=None, every=1):
+        """Run a solver on series with one y each; return its monitor and what it goes on with."""
+        p, name = self.p, type(solver).__name__
+        if patience is None:
+            # The steps of "auto" fade as epochs go by: a loss that falls no more is none to stop at before.
+            patience = np.inf if chooses_solver(p) and task.validate is None else p.n_iter_no_change
+        B = self._whole_batch(task.series) if p.batch_size == "auto" else p.batch_size
+        with self._threads_of_one() as pool:
+            objective = self._whole_loss(task, traits(solver).dtype, B=B, pool=pool)
+            with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
+                monitor = Monitor(theta, limit, p.tol, patience, task.validate, tell, name, every)
+                moments = run_solver(solver, objective, theta, monitor, rng, moments)
+        monitor.end()
+        return monitor, moments
+
+    def _learn_held_whole(self, task, solver, monitor, moments, rng):
+        """Go on from the best parameters on all series, as ``_learn_held``; return theta and moments."""
+        series = [s._replace(held=np.ones(len(s.held), bool)) for s in task.series]
+        validate = self._whole_loss(task._replace(series=series), np.float32, held=True).value
+        series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
+        task, limit = task._replace(series=series, validate=validate), -(-monitor.best_iter // AGAIN)
+        last, moments = self._train_whole(
+            task, solver, limit, monitor.best_theta, moments, rng, np.inf, SELDOM
+        )
+        return last.best_theta, moments
 
     def _whole_batch(self, series):
-        """Series a mini-batch: of few series as many as leave an epoch some steps, for it is steps that learn."""
+        """Return the size of a mini-batch: few series still make some steps an epoch, for it is steps that learn."""
         n = sum(s.w[-1] > 0 and not s.held[-1] for s in series)
         return int(np.clip(n // WHOLE_UPDATES, FEWEST, BATCH))
 
-    def _whole_solvers(self, net, series):
-        """List solvers as ``_solvers``; "auto" is Adam, whose steps see some series each."""
-        if not (
-            chooses_solver(self.p)
-            or PooledRecurrentLoss.offers.issuperset(traits(resolve_solver(self.p.solver)).needs)
-        ):
+    def _whole_solver(self):
+        """Return the solver and its iterations, at most; "auto" is Adam, whose steps see some series each."""
+        if chooses_solver(self.p):
+            return Adam(0.01, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS
+        solver = resolve_solver(self.p.solver)
+        if not PooledRecurrentLoss.offers.issuperset(traits(solver).needs):
             raise ValueError(
                 f"solver={self.p.solver!r} does not train {type(self.p).__name__} on one y a series: give 'auto', "
                 "'lbfgs' or 'adam'."
             )
-        if chooses_solver(self.p):
-            return [(Adam(0.01, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS)]
-        return [(resolve_solver(self.p.solver), self.limit)]
+        return solver, self.limit
 
     def fade(self, trained, share):
         """Return what was learnt: it is in no sums, and fades by the steps that new rows bring."""
