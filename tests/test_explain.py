@@ -96,6 +96,24 @@ def _baseline(model, column):
     return units.x.inverse(x[None])[0, 1] if column == "x1" else units.y.inverse(z[None])[0, 0]
 
 
+@pytest.mark.parametrize("output_lags", [0, 1])
+def test_outputs_held_from_rest_are_explained_as_they_are(output_lags):
+    """Where a reservoir holds them near the range of training, what would move them further does not."""
+    model = ESNRegressor(15, output_lags=output_lags, washout=9, random_state=0).fit(X[OLD], y[OLD])
+    far = X[NEW] * np.where(np.arange(60) < 5, 30.0, 1.0)[:, None]
+    dynamics, moved = model.fitted_.trained.dynamics, 0
+    for steps in (1, 3):
+        forecasts = model.predict_ahead(far, y[NEW], steps=steps, start="zeros")
+        free = model.predict_ahead(far, y[NEW], steps=steps, start="end")
+        moved += np.abs(forecasts[:9] - free[:9]).max()
+        for at in (2, 4, 8, 9, 12, 30):
+            known = explain(model, far, y[NEW], at=at, steps=steps, start="zeros").attrs
+            assert known["forecast"] == pytest.approx(forecasts[at], rel=1e-9)
+            assert abs(known["gap"]) <= 1e-2 * abs(known["forecast"] - known["baseline"]) + 1e-9
+    assert moved > 1  # they were held, and others are not
+    assert dynamics.early == 9
+
+
 def test_names_stamps_pipelines_and_targets():
     index = pd.date_range("2024-01-01", periods=260, freq="h")
     frame = pd.DataFrame({"feed": X[:, 0], "day": np.resize(["a", "b", "c"], 260)}, index)

@@ -1026,6 +1026,15 @@ def test_outputs_of_one_name():
             arx().fit(None, pd.DataFrame(np.c_[wave, x], columns=twice))
 
 
+def test_outputs_called_as_intervals_are():
+    names = {"lo-50": {"lo-50": wave}, "a-lo-50": {"a": wave, "a-lo-50": x}}
+    for name, columns in names.items():
+        model = arx().fit(None, pd.DataFrame(columns))
+        model.calibrate(None, pd.DataFrame(columns)).forecast(2)
+        with pytest.raises(ValueError, match=rf"^y has columns .*'{name}'.* rename it"):
+            model.forecast(2, level=50)
+
+
 def test_labels_in_arrow():
     pa, labels = pytest.importorskip("pyarrow"), np.where(wave > 0, "up", "down")
     model = tsrnn.ESNClassifier(5, random_state=0)

@@ -858,6 +858,11 @@ def _framed(fitted, out, intervals, index, wide):
             dash = "" if O == 1 else f"{name}-"
             for p, (low, high) in intervals.items():
                 columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
+        if len(columns) < O * (1 + 2 * len(intervals)):
+            raise ValueError(
+                f"y has columns {list(names)}, one of which is called as an end of an interval is ('{dash}lo-80'): "
+                "rename it, and fit again."
+            )
         return pd.DataFrame(np.stack(list(columns.values()), axis=1), index, list(columns))  # a dict takes ms
     out = _shaped(fitted, out)
     if names is None:

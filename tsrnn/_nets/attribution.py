@@ -64,7 +64,8 @@ class Window(NamedTuple):
 
     x, y : (n, D'), (n, O').   x0, y0 : the baseline, likewise, or (D'), (O').   lead : rows in front that only lags
     see.   fed : (T, O') bool, the y of the T = n - lead rows behind them that are the net's own, and hold anything.
-    states : of each block before the first of those rows, (n_states, H).   at : which of them is explained.
+    states : of each block before the first of those rows, (n_states, H).   at : which of them is explained.   early :
+    how many of them are the first ones of a reservoir from rest, whose outputs are held near the range of training.
     """
 
     x: np.ndarray
@@ -75,6 +76,7 @@ class Window(NamedTuple):
     fed: np.ndarray
     states: tuple = ()
     at: int = -1
+    early: int = 0
 
     def between(self, nodes):
         """Return x and y (m, n, .) on the line from the baseline to the rows seen, at ``nodes`` (m,)."""
@@ -113,7 +115,8 @@ def window(dynamics, X, Y, memory, rows, own, at=-1):
         fed[:, dynamics.n_outputs :] = True
         y0 = np.tile(y0, (len(y), 1))
         y0[: dynamics.lead] = y[: dynamics.lead]  # errors before belong to what lies before
-    return Window(x, y, x0, y0, dynamics.lead, fed, _states(dynamics, memory), at - before if at >= 0 else at)
+    at = at - before if at >= 0 else at
+    return Window(x, y, x0, y0, dynamics.lead, fed, _states(dynamics, memory), at, _early(dynamics, memory))
 
 
 def whole(dynamics, X):
@@ -122,7 +125,12 @@ def whole(dynamics, X):
     memory = inner.first()
     x, y, x0, y0 = _as_seen(inner, X, np.zeros((len(X), inner.n_outputs)), memory)
     fed = np.ones((len(X), y.shape[1]), bool)
-    return Window(x, y, x0, y0, inner.lead, fed, _states(inner, memory))
+    return Window(x, y, x0, y0, inner.lead, fed, _states(inner, memory), early=_early(inner, memory))
+
+
+def _early(dynamics, memory):
+    """Return how many rows after a memory a reservoir holds near the range of training; 0 for others."""
+    return dynamics.early_rows(memory) if isinstance(dynamics, EchoState) else 0
 
 
 def _as_seen(dynamics, X, Y, memory):
@@ -362,21 +370,27 @@ def _reservoir_slopes(dynamics, seen, x, y, judge):
     states, outputs = [np.tile(np.concatenate(seen.states), (m, 1))], []
     (c, Wv, Wx, Wq), fed = dynamics.readout(), seen.fed[:, 0]
     slope = ACTIVATED[WORDS[dynamics.reservoir.kind]][1]
-    activated = []
+    activated, free, stuck = [], [], np.zeros(m, bool)
     for t in range(T):
         v = _drive(dynamics, x, y, lead + t)
         f, new = _step(dynamics, v, states[-1])
         activated.append(f)
         states.append(new)
-        outputs.append(c + (v @ Wv if len(Wv) else 0.0) + new @ Wx + (new**2 @ Wq if len(Wq) else 0.0))
+        out = c + (v @ Wv if len(Wv) else 0.0) + new @ Wx + (new**2 @ Wq if len(Wq) else 0.0)
+        held = stuck | (t < seen.early)
+        outputs.append(np.where(held[:, None], np.clip(out, *dynamics.near), out))
+        free.append(~held[:, None] | (outputs[-1] == out))
         if fed[t]:
             y[:, lead + t] = np.clip(outputs[-1], -dynamics.bound, dynamics.bound)
+            if dynamics.output_lags:  # until it comes back by itself
+                stuck = held & dynamics.is_held(outputs[-1]).any(axis=1)
     value, dall = judge(np.stack(outputs))
     dx, dy, dS = np.zeros_like(x), np.zeros_like(y), np.zeros_like(states[0])
     for t in reversed(range(T)):
         dout = dall[t]
         if fed[t]:  # others are measured, and what was forecast there moves nothing later
             dout = dout + dy[:, lead + t] * (np.abs(outputs[t]) <= dynamics.bound)
+        dout = dout * free[t]
         dv = dout @ Wv.T if len(Wv) else np.zeros((m, len(dynamics.reservoir.W_in)))
         dS += dout @ Wx.T + (2 * states[t + 1] * (dout @ Wq.T) if len(Wq) else 0.0)
         dS, dv = _step_back(dynamics, slope(activated[t]), dS, dv)

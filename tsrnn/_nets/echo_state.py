@@ -122,7 +122,7 @@ class EchoState(OfLags, Dynamics):
         lags = self._lags_of_y()
         fedback = len(lags) > 0 and bool(np.isnan(Y).any())
         c, Wv, Wx, Wq = self.readout()
-        length, left = min(N, length or self.length), self._left(memory)
+        length, left = min(N, length or self.length), self.early_rows(memory)
         A, S = np.empty((length, net.R)), np.empty((length + 1, net.R))
         out = np.empty((length if read or fedback else 0, self.n_outputs))
         Q = np.empty((length if len(Wq) else 0, net.R))
@@ -142,11 +142,11 @@ class EchoState(OfLags, Dynamics):
                 np.clip(out[:k], *self.near, out=out[:k])
                 if fed:
                     y[unknown] = out[:1][unknown]
-                    stuck = bool(self._is_held(y).any())
+                    stuck = bool(self.is_held(y).any())
             yield t, V, S[: T + 1], out[:T]
             t, S[0] = t + T, S[T]
 
-    def _is_held(self, outputs):
+    def is_held(self, outputs):
         """Return which outputs (..., O) are at the ends of the range in which early ones are held."""
         low, high = self.near
         return (outputs <= low) | (outputs >= high)
@@ -156,11 +156,11 @@ class EchoState(OfLags, Dynamics):
         lead, n = self.lead, len(Y)
         old_and_new = (memory.X, X), (memory.Y, Y)
         past = [np.concatenate([old[n:], rows[max(0, n - lead) :]]) for old, rows in old_and_new]
-        states, left = tuple(np.split(x.copy(), self.reservoir.begin[1:-1])), self._left(memory)
-        left = left - n if n < left else int(left > 0 and self._is_held(Y[left - 1 :]).any(axis=1).all())
+        states, left = tuple(np.split(x.copy(), self.reservoir.begin[1:-1])), self.early_rows(memory)
+        left = left - n if n < left else int(left > 0 and self.is_held(Y[left - 1 :]).any(axis=1).all())
         return FromRest(*past, states, left) if left > 0 else Memory(*past, states)
 
-    def _left(self, memory):
+    def early_rows(self, memory):
         """Return how many of the rows after a memory are early ones; the last of them does not end held."""
         return memory.left if isinstance(memory, FromRest) else 0
 
@@ -190,14 +190,14 @@ class EchoState(OfLags, Dynamics):
                 V = V[rows[:, None] - rows[0] + np.arange(steps)]  # (m, steps, D)
                 S, out = np.empty((len(rows), 2, R)), np.empty((len(rows), steps, O))
                 S[:, 0], fed = states[rows - t], np.full_like(out, np.nan)
-                left, stuck = self._left(memory) - rows, np.zeros(len(rows), bool)  # steps of each
+                left, stuck = self.early_rows(memory) - rows, np.zeros(len(rows), bool)  # steps of each
                 if settle is None and left[0] <= 0:
                     free_runs(*net, V, fed, S, out, 0, steps)
                 for step in range(steps if settle is not None or left[0] > 0 else 0):
                     free_runs(*net, V, fed, S, out, step, step + 1)
                     early = (step < left) | stuck
                     out[early, step] = np.clip(out[early, step], *self.near)
-                    stuck = early & self._is_held(out[:, step]).any(axis=1)
+                    stuck = early & self.is_held(out[:, step]).any(axis=1)
                     settled = out[:, step] if settle is None else settle(runs, step, out[:, step])
                     fed[:, step] = np.clip(settled, -self.bound, self.bound)
                 yield runs, out.transpose(1, 0, 2)
