@@ -1,10 +1,9 @@
-"""Evaluation of forecasts: backtests from many origins, a scorer for searches, splits of panels by time.
+"""Backtests: forecasts from many origins, and their errors.
 
 An *origin* k is the row at which a forecast begins: y is known before it, and the rows k ... k + horizon - 1 are
 forecast, its steps 1 ... horizon.
 """
 
-from functools import partial
 from numbers import Integral
 from typing import NamedTuple
 
@@ -12,25 +11,21 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from . import metrics as metrics
-from ._check import check_number
-from ._estimators.lag_regressor import on_lags
-from ._estimators.through import no_forecasts, see_through, still
-from ._series import timeline as timelines
-from ._series.checks import column_names
-from ._series.rows import gather
-from ._series.stamps import Stamps, is_default, numbers
-from ._series.timeline import last_known, tells, to_index
-from ._training.monitor import progress
-from ._warn import warn
-
-
-__all__ = ["Backtest", "PanelTimeSeriesSplit", "backtest", "forecast_scorer"]
+from .. import metrics
+from .._check import check_number
+from .._estimators.lag_regressor import on_lags
+from .._estimators.through import no_forecasts, see_through, still
+from .._series import timeline as timelines
+from .._series.checks import column_names
+from .._series.rows import gather
+from .._series.stamps import Stamps
+from .._series.timeline import last_known, tells, to_index
+from .._training.monitor import progress
+from .._warn import warn
 
 
 class Backtest(NamedTuple):
@@ -193,19 +188,14 @@ def backtest(
         if value is not None:
             check_number(name, value, 1, integer=True)
     plan, options = Plan(horizon, step, refit, initial, window), {"level": level, "method": method}
-    judged, panel, outputs = _judge(model, X, y, plan, groups, verbose, warns=True, start=start, **options)
+    judged, panel, outputs = judge(model, X, y, plan, groups, verbose, warns=True, start=start, **options)
     return Backtest(_table(judged, panel, outputs), _errors(judged, outputs, period))
 
 
-def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
+def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
     """Forecast from all origins of a ``Plan``: a list of ``Judged``; whether it is a panel; output names or None."""
     horizon, refit = plan.horizon, plan.refit
-    check_number("horizon", horizon, 1, integer=True)
-    check_number("step", plan.step, 1, integer=True)
-    if y is None:
-        raise ValueError("y is None: give what was measured, to compare with.")
-    if not isinstance(refit, (bool, np.bool_)):
-        check_number("refit", refit, 1, integer=True)
+    _check_plan(plan, y)
     model = on_lags(model)
     inner = _innermost(model)
     is_kept = not refit and _is_fitted(model)
@@ -213,7 +203,7 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
         raise ValueError(
             f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
         )
-    if is_kept:  # whatever another thread teaches it meanwhile
+    if is_kept:  # so that all origins see one state, whatever another thread teaches it meanwhile
         model = still(model)
         inner = _innermost(model)
     data = _check_rows(X, y, groups, getattr(inner, "series", None))
@@ -245,6 +235,16 @@ def _judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
     names = column_names(data.y) if np.ndim(data.y) == 2 else None
     outputs = range(data.Y.shape[1]) if names is None and np.ndim(data.y) == 2 else names
     return judged, data.is_panel, outputs
+
+
+def _check_plan(plan, y):
+    """Raise where an argument is out of range, or there is no y."""
+    check_number("horizon", plan.horizon, 1, integer=True)
+    check_number("step", plan.step, 1, integer=True)
+    if y is None:
+        raise ValueError("y is None: give what was measured, to compare with.")
+    if not isinstance(plan.refit, (bool, np.bool_)):
+        check_number("refit", plan.refit, 1, integer=True)
 
 
 def _check_rows(X, y, groups, column):
@@ -317,6 +317,7 @@ def _innermost(model):
 
 
 def _is_fitted(model):
+    """Return whether a model was fitted."""
     try:
         check_is_fitted(model)
     except NotFittedError:
@@ -352,6 +353,7 @@ def _origins(time, begin, end, step, first, horizon):
 
 
 def _take(v, rows):
+    """Select rows of a container, or None."""
     return None if v is None else _safe_indexing(v, rows)
 
 
@@ -433,7 +435,7 @@ def _errors(judged, outputs, period):
         horizon = values["forecast"].shape[1]
         y, last, season = (
             np.concatenate([reference(series, o, horizon) for series in judged])
-            for reference in (_measured, _naive(1), _naive(period or 1))
+            for reference in (_measured, naive_forecasts(1), naive_forecasts(period or 1))
         )
         error, measured = values["forecast"] - y, np.isfinite(y)
         columns = {
@@ -469,7 +471,7 @@ def _measured(series, o, horizon):
     return series.y[series.origins[:, None] + np.arange(horizon), o]
 
 
-def _naive(period):
+def naive_forecasts(period):
     """Return a function that forecasts the last known value a whole number of periods before, else NaN."""
 
     def forecasts(series, o, horizon):
@@ -510,153 +512,3 @@ def _skill(error, reference):
     valid = np.isfinite(reference)
     with np.errstate(invalid="ignore", divide="ignore"):
         return 1 - np.sqrt(_mean(error**2, valid) / _mean(reference**2, valid))
-
-
-# ---------------------------------------------------------------------------------------- scikit-learn
-
-
-SCORES = {"rmse": metrics.rmse, "mae": metrics.mae, "smape": metrics.smape}
-
-
-def _minus_error(estimator, X, y, metric, horizon, step, start):
-    """Score forecasts from all origins of X and y: minus the error, or the skill; higher is better."""
-    judged, _, _ = _judge(estimator, X, y, Plan(horizon, step), start=start)
-    truth, forecasts, last = [], [], []
-    for series in judged:
-        O = series.y.shape[1]
-        truth.append(series.y[series.origins[:, None] + np.arange(horizon)].reshape(-1, O))
-        forecasts.append(series.values["forecast"].reshape(-1, O))
-        last.append(np.stack([_naive(1)(series, o, horizon) for o in range(O)], axis=2).reshape(-1, O))
-    truth, forecasts, last = map(np.concatenate, (truth, forecasts, last))
-    if metric == "skill":
-        truth = np.where(np.isnan(last), np.nan, truth)
-        return 1 - metrics.rmse(truth, forecasts) / metrics.rmse(truth, np.where(np.isnan(last), 0.0, last))
-    metric = SCORES[metric] if isinstance(metric, str) else metric
-    return -float(metric(truth, forecasts))
-
-
-def forecast_scorer(metric="rmse", horizon=1, *, step=1, start=None):
-    """Make a scorer of forecasts for ``scoring=`` in ``GridSearchCV``, ``cross_val_score`` and the like.
-
-    Every row of a test fold, as far as ``horizon`` reaches, is an origin whose forecast starts from the measured y
-    before it; the first goes on from the end of the training fold. Also for pipelines and panels.
-
-    Parameters
-    ----------
-    metric : {"rmse", "mae", "smape", "skill"} or callable(y_true, y_pred) -> float, default="rmse"
-        An error, over all origins and steps: the arrays have the shape (n_origins x horizon, n_outputs), and y_true is
-        NaN where y was not measured. "skill" is 1 - RMSE / RMSE of persistence, where there is a value before.
-    horizon : int, default=1
-        Steps of each forecast.
-    step : int, default=1
-        Rows from an origin to the next.
-    start : optional
-        As for ``NARXRegressor.predict``.
-
-    Returns
-    -------
-    scorer : callable(estimator, X, y) -> float
-        Minus the error, or the skill: higher is better.
-
-    Raises
-    ------
-    ValueError
-        An argument is out of range; when it is called, a test fold is shorter than ``horizon``.
-
-    Examples
-    --------
-    >>> from sklearn.model_selection import TimeSeriesSplit, cross_val_score
-    >>> from tsrnn import ARXRegressor
-    >>> from tsrnn.datasets import make_narendra
-    >>> from tsrnn.model_selection import forecast_scorer
-    >>> X, y = make_narendra(600, random_state=0)
-    >>> scorer = forecast_scorer("mae", 5)
-    >>> cross_val_score(ARXRegressor(), X, y, cv=TimeSeriesSplit(3), scoring=scorer).shape
-    (3,)
-    """
-    if not callable(metric) and metric not in (*SCORES, "skill"):
-        raise ValueError(
-            f"metric={metric!r} is unknown: give one of {[*SCORES, 'skill']} or a callable(y_true, y_pred)."
-        )
-    check_number("horizon", horizon, 1, integer=True)
-    check_number("step", step, 1, integer=True)
-    return partial(_minus_error, metric=metric, horizon=horizon, step=step, start=start)
-
-
-class PanelTimeSeriesSplit(TimeSeriesSplit):
-    """Splits of a panel by time: every series is cut at the same stamps, and tests come after training.
-
-    As scikit-learn's ``TimeSeriesSplit``, of the distinct stamps of all series instead of the rows.
-
-    Parameters
-    ----------
-    n_splits : int, default=5
-        Number of splits.
-    max_train_size : int, optional
-        Stamps in a training set at most, the last ones.
-    test_size : int, optional
-        Stamps in a test set; by default ``n_stamps // (n_splits + 1)``.
-    gap : int, default=0
-        Stamps left out between training and test.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from tsrnn.model_selection import PanelTimeSeriesSplit
-    >>> index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2020", periods=4)])
-    >>> X = pd.DataFrame({"x": range(8)}, index=index)
-    >>> for train, test in PanelTimeSeriesSplit(2, test_size=1).split(X):
-    ...     print(train, test)
-    [0 1 4 5] [2 6]
-    [0 1 2 4 5 6] [3 7]
-    """
-
-    def split(self, X, y=None, groups=None):
-        """Yield the rows of training and of test, split by split.
-
-        Parameters
-        ----------
-        X, y : array-like of shape (n_rows, ...)
-            The index of X, or else of y, is time; of a MultiIndex its last level.
-        groups : array-like of shape (n_rows,), optional
-            (A search hands groups to the splitter only: the model wants a MultiIndex or its ``series``.)
-            The series of each row: where there is no such index, the n-th rows of all series have the same time.
-
-        Yields
-        ------
-        train, test : ndarray of int
-            Rows, ascending.
-
-        Raises
-        ------
-        ValueError
-            There is no time, a stamp is missing, or there are too few stamps.
-        """
-        time, n = _stamps_of_rows(X, y, groups)
-        test_size = n // (self.n_splits + 1) if self.test_size is None else self.test_size
-        if self.n_splits >= n or n - self.gap - self.n_splits * test_size <= 0:
-            raise ValueError(
-                f"{n} distinct stamps are too few for n_splits={self.n_splits}, test_size={self.test_size} and "
-                f"gap={self.gap}: give fewer or smaller tests."
-            )
-        for train, test in super().split(np.arange(n)):
-            yield np.flatnonzero(np.isin(time, train)), np.flatnonzero(np.isin(time, test))
-
-
-def _stamps_of_rows(X, y, groups):
-    """Number the stamp of each row, (N,); returns them and the number of distinct stamps."""
-    for name, v in {"X": X, "y": y}.items():
-        index = getattr(v, "index", None)
-        if isinstance(index, pd.Index) and not is_default(index):
-            keys = numbers(index, name)
-            if keys is None:  # any labels that can be sorted
-                keys = (index.get_level_values(-1).to_numpy(),)
-            time, distinct = pd.factorize(keys[0], sort=True)
-            return time, len(distinct)
-    if groups is None:
-        raise ValueError(
-            "Neither X nor y has an index that tells time: give a MultiIndex (series, time), whose last level is time, "
-            "or groups, the series of each row."
-        )
-    time = pd.Series(np.asarray(groups)).groupby(np.asarray(groups)).cumcount().to_numpy()
-    return time, int(time.max()) + 1
