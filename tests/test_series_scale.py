@@ -123,9 +123,41 @@ def test_where_no_series_has_a_scale_of_its_own():
         ARXRegressor(scale="series", target_bounds=(0, None)).fit(X, y)
     with pytest.raises(ValueError, match="scale='series' is for y of numbers"):
         ESNClassifier(5, scale="series").fit(np.zeros((9, 1)), np.arange(9) % 2)
-    assert not hasattr(ARXRegressor().fit(X, y), "series_scales_")
+    assert not hasattr(ARXRegressor(scale="standard").fit(X, y), "series_scales_")
     with pytest.raises(ValueError, match="cannot be exported: fit one with scale='standard'"):
         to_c(ARXRegressor(scale="series").fit(X, y), series="s0")
+
+
+@pytest.mark.parametrize(
+    "model", [ARXRegressor(1, 2), Forecaster(ARXRegressor(1, 2), 4)], ids=["ARX", "Forecaster"]
+)
+def test_series_get_their_own_scale_where_one_cannot_serve_them(model):
+    """By default: a tenth varies ten times as much as another tenth or, without X, levels lie far apart."""
+    alike, other, apart = sized((1.0, 2.0, 3.0)), sized(), sized((1.0, 1.0, 1.0))
+    apart = {key: (X, y + 100 * k) for k, (key, (X, y)) in enumerate(apart.items())}
+    assert not hasattr(clone(model).fit(*framed(alike, OLD_ROWS)), "series_scales_")
+    assert not hasattr(clone(model).fit(*framed(apart, OLD_ROWS)), "series_scales_")
+    prefix = "estimator__" if "estimator" in model.get_params() else ""
+    alone = clone(model).set_params(**{f"{prefix}input_lags": ()})
+    assert hasattr(alone.fit(None, framed(apart, OLD_ROWS)[1]), "series_scales_")
+    X, y = framed(other, OLD_ROWS)
+    by_default, asked = clone(model).fit(X, y), clone(model)
+    future = framed(other, slice(120, 124))[0]
+    np.testing.assert_array_equal(
+        by_default.forecast(4, future),
+        asked.set_params(**{f"{prefix}scale": "series"}).fit(X, y).forecast(4, future),
+    )
+
+
+def test_sizes_are_not_told_by_series_without_weight_nor_against_bounds_nor_without_past_y():
+    X, y = framed(sized(), OLD_ROWS)
+    weight = np.where(y.index.get_level_values(0) == "s0", 1.0, 0.0)
+    for model, given in [
+        (ARXRegressor(), {"sample_weight": weight}),
+        (ARXRegressor(target_bounds=(-1e9, None)), {}),
+        (GRURegressor((2,), max_iter=1, random_state=0), {}),
+    ]:
+        assert not hasattr(model.fit(X, y, **given), "series_scales_")
 
 
 def test_one_series_or_constant_ones_have_a_scale_too():

@@ -109,7 +109,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         if isinstance(self.scale, str) and self.scale == "series":
             raise ValueError("scale='series' is for y of numbers, but y has labels: give 'standard'.")
         W = np.concatenate([late(table.y[p], self.delay) for p in pieces])
-        return Goal(W, W, resolve_target(None), None, None, self._link(form.classes), self.delay)
+        return Goal(W, W, resolve_target(None), None, self.scale, self._link(form.classes), self.delay)
 
     @all_or_nothing
     def partial_fit(self, X, y, classes=None, sample_weight=None, groups=None, *, forgetting=1.0):

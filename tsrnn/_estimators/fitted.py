@@ -30,7 +30,7 @@ class Form(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and their scale.
+    """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and the scale of X and y.
 
     link : the scaler of labels, or None for one that is learnt by the scale.   delay, own : see ``Units``.
     """

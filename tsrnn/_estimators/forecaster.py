@@ -256,9 +256,9 @@ def _bare(estimator, **changes):
 
 @property
 def _scale(self):
-    """The scale of the estimator inside, where it is used as it is; None where members scale by themselves."""
+    """The scale of the estimator inside, or "series", where it is used as it is; None where members scale by themselves."""
     scale = on_lags(self.estimator).scale
-    return scale if self.strategy == "recursive" or scale == "series" else None
+    return scale if self.strategy == "recursive" or scale in ("auto", "series") else None
 
 
 def _of_estimator(name, default=None):
@@ -361,6 +361,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     gap: int = 0
 
     scale: ClassVar = _scale
+    _common_scale: ClassVar = property(lambda self: "standard" if self.strategy == "recursive" else None)
     start: ClassVar = _of_estimator("start", "auto")
     random_state: ClassVar = _of_estimator("random_state")
     target_transform: ClassVar = _of_estimator("target_transform")

@@ -19,11 +19,14 @@ class SeriesParameters(Declared):
 
     Parameters
     ----------
-    scale : {"standard", "minmax", "robust", "series", None}, default="standard"
+    scale : {"auto", "standard", "minmax", "robust", "series", None}, default="auto"
         How X and y are scaled inside, learnt from the training rows. "series": y of each series by its own mean and
         standard deviation, after ``target_transform`` (that of changes, where those are learnt), so that one regressor
         serves series whose sizes differ by powers of ten; X as in "standard". A new series has the scale of the history
         in ``start``, or of its first 50 rows with a measured y; one of which nothing is known the median of all.
+        "auto": "series" for a regressor that sees past y of several series, a tenth of which varies ten times as much
+        as another tenth or, without X, whose levels lie apart by more than three times what a series varies;
+        "standard" otherwise, for labels, and where ``target_bounds`` or a loss of counts is given.
     start : {"auto", "end", "cold", "zeros", "estimate"} or tuple (X_hist, y_hist), default="auto"
         Where ``predict`` starts. "end": after the last row seen. "cold": from the mean of training, rows and states.
         "zeros": from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from
@@ -62,7 +65,7 @@ class SeriesParameters(Declared):
     )  # fmt: skip
 
     _: KW_ONLY
-    scale: str | None = "standard"
+    scale: str | None = "auto"
     start: str | tuple = "auto"
     random_state: object = None
     missing: str = "error"
@@ -84,7 +87,7 @@ class RegressorParameters(Declared):
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
         night. Training does not know them. "auto": none below 0 where y is an amount, such as power, rain or sales, as
-        is told by no value below 0 and one of twenty at 0; none with ``scale="series"``.
+        is told by no value below 0 and one of twenty at 0; none where each series has its own scale.
 
     Attributes
     ----------

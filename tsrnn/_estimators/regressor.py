@@ -33,7 +33,7 @@ from .._series.scaling import LogLink
 from .._series.seasons import index_of as stamps_index
 from .._series.targets import least_amounts, resolve_bounds, resolve_target
 from .._series.timeline import last_known
-from .._series.units import scaled_by_series, with_new_scales
+from .._series.units import differ_in_size, scaled_by_series, with_new_scales
 from .._training.losses import has_log_link, resolve_loss
 from .._training.monitor import progress
 from .compared import warn_if_worse
@@ -105,6 +105,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     """Forecasts; a subclass brings its constructor and ``_learner``."""
 
     _is_compared = True  # with naive forecasts, in fit
+    _common_scale = "standard"  # of all series, with scale="auto"
 
     # With scikit-learn's metadata routing on, a pipeline passes these on to predict without being asked to.
     __metadata_request__predict = dict.fromkeys(("y", "steps", "start", "groups"), True)
@@ -123,19 +124,19 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Return the ``Goal``: levels and changes of y, by the parameters or by what y shows."""
         target = self._target(table, pieces, form)
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
-        bounds = self._bounds(table, names)
         if has_log_link(getattr(self, "loss", None)):
-            return self._goal_of_means(
-                table, target, bounds or resolve_bounds((0, None), names, table.y.shape[1])
-            )
+            bounds = self._bounds(table, names) or resolve_bounds((0, None), names, table.y.shape[1])
+            return self._goal_of_means(table, target, bounds)
         U, scales = target.levels(table.y), None
-        if self.scale == "series" and not form.whole:
+        scale = self._scale_of(table, U, form)
+        bounds = None if scale == "series" and is_auto(self.target_bounds) else self._bounds(table, names)
+        if scale == "series" and not form.whole:
             scales = self._series_scales(target, bounds, table, U)
         U = W = scaled_by_series(U, scales, table.parts)
         if len(target.coef):
             unknown = np.full((len(target.coef), U.shape[1]), np.nan)
             W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
-        return Goal(U, W, target, bounds, self.scale, own=scales)
+        return Goal(U, W, target, bounds, scale, own=scales)
 
     def _goal_of_means(self, table, target, bounds):
         """Return the ``Goal`` of a loss with a log link: y as it is, over its mean."""
@@ -151,10 +152,22 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             )
         y = table.y[table.weight > 0]
         mean = np.array([v[np.isfinite(v)].mean() if np.isfinite(v).any() else 0.0 for v in y.T])
-        scale = np.where((mean > 0) & (self.scale is not None), mean, 1.0)
-        return Goal(
-            table.y, table.y, target, bounds, self.scale, link=LogLink(scale, resolve_loss(self.loss))
-        )
+        kind = self._common_scale if is_auto(self.scale) else self.scale
+        scale = np.where((mean > 0) & (kind is not None), mean, 1.0)
+        return Goal(table.y, table.y, target, bounds, kind, link=LogLink(scale, resolve_loss(self.loss)))
+
+    def _scale_of(self, table, U, form):
+        """Return the scale that the parameter names, or that of levels U (N, O) of one or several series."""
+        if not is_auto(self.scale):
+            return self.scale
+        if before := self._warm():
+            return self._common_scale if before.units.own is None else "series"
+        bounded = self.target_bounds is not None and not is_auto(self.target_bounds)
+        if len(table.parts) == 1 or form.whole or bounded or not self._learner().sees_y:
+            return self._common_scale
+        counted = np.where(table.weight[:, None] > 0, U, np.nan)
+        alone = table.X.shape[1] == 0
+        return "series" if differ_in_size(counted, table.parts, alone) else self._common_scale
 
     def _bounds(self, table, names):
         """Return the ``Bounds`` that the parameter names, or what y itself shows of them."""
@@ -162,8 +175,6 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             return resolve_bounds(self.target_bounds, names, table.y.shape[1])
         if before := self._warm():
             return before.units.bounds
-        if self.scale == "series":
-            return None
         return resolve_bounds((least_amounts(table.y[table.weight > 0]), None), names, table.y.shape[1])
 
     def _series_scales(self, target, bounds, table, U):

@@ -211,10 +211,12 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
 
     @property
     def series_scales_(self):
-        """Center and scale of the levels of each series, by its key, with ``scale="series"``."""
+        """Center and scale of the levels of each series, by its key, where each has its own."""
         scales = self._units().own
         if scales is None:
-            raise AttributeError(f"{type(self).__name__} was fitted without scale='series'.")
+            raise AttributeError(
+                f"{type(self).__name__} was fitted with one scale for all series: give scale='series'."
+            )
         return scales
 
     @property
@@ -387,7 +389,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
         means = _means(form, table.X, rows) if before is None else before.units.means
         filled = np.concatenate([fill(self.missing, means, table.X[part.rows], means) for part in parts])
         if before is None:
-            x = _leave_codes(form, make_scaler(self.scale, filled, rows, "X"))
+            x = _leave_codes(form, make_scaler(goal.scale, filled, rows, "X"))
             y = make_scaler(goal.scale, goal.W, learn, "y") if goal.link is None else goal.link
         else:
             x, y = before.units.x, before.units.y
@@ -492,7 +494,7 @@ class Sequence(SeriesParameters, MultiOutputMixin, BaseEstimator):
             rows = (table.X[part.rows] for part in table.parts)
             filled = np.concatenate([fill(self.missing, means, X, means) for X in rows])
         if fresh:
-            x, y = _leave_codes(form, make_scaler(self.scale, filled, counts, "X")), goal.link
+            x, y = _leave_codes(form, make_scaler(goal.scale, filled, counts, "X")), goal.link
             y = make_scaler(goal.scale, goal.W, counts, "y") if y is None else y
         else:
             x, y = before.units.x, before.units.y

@@ -285,7 +285,7 @@ class AnalogueRegressor(SequenceRegressor):
     input_lags: Lags = 2
     output_lags: Lags = 3
     weights: str = "uniform"
-    scale: str | None = "standard"
+    scale: str | None = "auto"
     start: str | tuple = "auto"
     random_state: object = None
     target_bounds: tuple | str | None = "auto"

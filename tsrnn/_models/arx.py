@@ -157,7 +157,7 @@ class ARXRegressor(SequenceRegressor):
     _: KW_ONLY
     error_lags: Lags = 0
     alpha: float | str = "auto"
-    scale: str | None = "standard"
+    scale: str | None = "auto"
     start: str | tuple = "auto"
     random_state: object = None
     target_bounds: tuple | str | None = "auto"

@@ -334,7 +334,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     max_iter: int | None = None
     n_iter_no_change: int = 8
     n_jobs: int | None = None
-    scale: str | None = "standard"
+    scale: str | None = "auto"
     start: str | tuple = "auto"
     random_state: object = None
     target_transform: object = None

@@ -32,7 +32,7 @@ LEAST_SPREAD = (
     1e-4  # variance of a column over that of its channel, below which sums may hold nothing but rounding
 )
 MOST_STRETCHES = 100  # beyond, each is short, and rows are as well laid out
-MOMENTS = (None, "standard", "series")  # scales that sums tell
+MOMENTS = (None, "auto", "standard", "series")  # scales that sums tell
 LARGEST = 1e15  # of values as they are
 
 

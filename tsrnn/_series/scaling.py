@@ -77,7 +77,9 @@ def make_scaler(kind, V, counts, name):
             "rows a positive sample_weight."
         )
     if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
-        raise ValueError(f"scale={kind!r} is unknown: give 'standard', 'minmax', 'robust', 'series' or None.")
+        raise ValueError(
+            f"scale={kind!r} is unknown: give 'auto', 'standard', 'minmax', 'robust', 'series' or None."
+        )
     columns = [_center_and_scale(kind, v[counts]) for v in V.T]  # column by column, to copy no more than one
     center, scale = np.array(columns, float).reshape(-1, 2).T.copy()
     constant = scale <= 10 * np.finfo(float).eps * np.abs(center)
@@ -105,10 +107,16 @@ def _minmax(v):
     return (low + high) / 2, (high - low) / 2
 
 
+def _standard(v):
+    """Return the mean and the standard deviation."""
+    return np.nanmean(v), np.nanstd(v)
+
+
 SCALES = {  # center and scale of a column v (N,), ignoring NaN
     None: lambda v: (0.0, 1.0),
-    "standard": lambda v: (np.nanmean(v), np.nanstd(v)),
+    "auto": _standard,
+    "standard": _standard,
     "minmax": _minmax,
     "robust": _robust,
-    "series": lambda v: (np.nanmean(v), np.nanstd(v)),  # of all, in the units that each series has of its own
+    "series": _standard,  # of all, in the units that each series has of its own
 }

@@ -201,6 +201,22 @@ def scaled_by_series(U, scales, parts):
     return out
 
 
+def differ_in_size(U, parts, alone):
+    """Return whether one scale cannot serve the levels U (N, O) of some series.
+
+    It cannot where a tenth of them varies ten times as much as another tenth or, of y ``alone``, where their means lie
+    apart by more than three times what a series varies: inputs, if there are any, may be why they do.
+    """
+    series = [u for u in (U[part.rows] for part in parts) if np.isfinite(u).sum(axis=0).min() > 1]
+    series = [u for u in series if np.nanstd(u, axis=0).min() > 0]  # the others say nothing of sizes
+    if len(series) < 2:
+        return False
+    spread = [np.nanstd(u, axis=0) for u in series]
+    small, typical, large = np.quantile(spread, (0.1, 0.5, 0.9), axis=0, method="nearest")
+    apart = np.std([np.nanmean(u, axis=0) for u in series], axis=0)
+    return bool((large > 10 * small).any() or (alone and (apart > 3 * typical).any()))
+
+
 def scale_of(scales, key):
     """Return center and scale (O,) of a series; of an unknown one the medians of the others."""
     if key in scales:
