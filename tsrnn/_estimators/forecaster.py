@@ -256,7 +256,7 @@ def _bare(estimator, **changes):
 
 @property
 def _scale(self):
-    """The scale of the estimator inside, or "series", where it is used as it is; None where members scale by themselves."""
+    """The scale of the estimator inside, where it is used as it is or is that of a series; None where members scale."""
     scale = on_lags(self.estimator).scale
     return scale if self.strategy == "recursive" or scale in ("auto", "series") else None
 
