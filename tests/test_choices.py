@@ -121,7 +121,7 @@ def test_many_short_series_are_judged_by_short_runs():
     walks = {
         k: pd.Series(10.0**k * (30 + np.random.default_rng(k).normal(size=80).cumsum())) for k in range(4)
     }
-    (message,) = said(ARXRegressor(output_lags=3), None, pd.concat(walks))
+    (message,) = said(ARXRegressor(output_lags=3, scale="standard"), None, pd.concat(walks))
     assert "is worse than persistence" in message
     better = ARXRegressor(output_lags=3, scale="series", target_transform="difference")
     assert said(better, None, pd.concat(walks)) == []
@@ -180,6 +180,17 @@ def test_lags_of_inputs_are_found_and_kept(model):
 def test_lags_are_named_where_they_are_given():
     assert ARXRegressor(1, (1, 5)).fit(X, Y).lags_ == ((0, 1), (1, 5))
     assert not hasattr(tsrnn.PersistenceRegressor().fit(None, Y), "lags_")
+
+
+def test_a_net_that_sees_a_periodic_input_needs_no_season_of_y():
+    """The period is the input's: what a linear model gains by such lags, as it cannot follow, a net learns from few."""
+    rng, t, y = np.random.default_rng(0), np.arange(900), np.zeros(900)
+    x = np.sin(2 * np.pi * t / 30) + 0.7 * np.sin(2 * np.pi * t / 11 + 1) + 0.3 * rng.normal(size=900)
+    for k in range(1, len(t)):
+        y[k] = 0.8 * y[k - 1] + np.tanh(2 * x[k]) * (0.4 + 0.3 * x[k - 1] ** 2) + 0.1 * rng.normal()
+    assert find_seasons(y[:, None])
+    assert max(choose_lags(y[:, None], X=x[:, None], most=56).output_lags) < 10
+    assert max(choose_lags(y[:, None], most=56).output_lags) >= 10
 
 
 def test_a_classifier_finds_lags():

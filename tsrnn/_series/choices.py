@@ -16,7 +16,9 @@ errors fell from .863 of the better naive forecast to .828, those above 1.3 from
 
 A model that cannot extrapolate takes differences of a series that has left its range before.  Several series share
 the coefficients, each in its own units.  The candidates are ordered from few lags to many; the first that is nearly as
-good as the best is chosen.  Of a very long series only the last rows are used, of very many series only some.
+good as the best is chosen: within a hundredth or, of past y for a net that sees inputs too, a tenth, since many lags
+of y only make up for what a linear model cannot follow.  Of a very long series only the last rows are used, of very
+many series only some.
 
 [1] S. E. Said, D. A. Dickey, "Testing for unit roots in autoregressive-moving average models of unknown order",
     Biometrika 71(3), 1984.
@@ -41,7 +43,7 @@ MOST_INPUTS = 100  # columns of lagged inputs
 PENALTIES = 1e-4, 1e-2
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 ADRIFT = 0.25  # share of held rows beyond the range of those before
-NEARLY = 1.01  # times the error of the best
+NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that see inputs too
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
 FEW_ROWS = 3  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
@@ -81,7 +83,6 @@ def choose_lags(
     input_lags="auto",
     output_lags="auto",
     differences=(),
-    nearly=NEARLY,
 ):
     """Choose the lags that forecast U best, by a linear autoregression's errors over held stretches.
 
@@ -100,8 +101,6 @@ def choose_lags(
         Lags of differences of U, which the model learns.
     most : int, optional
         Output lags, of which a net has weights to fill.
-    nearly : float, default=1.01
-        Times the error of the best, up to which fewer lags are taken.
 
     Returns
     -------
@@ -119,18 +118,25 @@ def choose_lags(
     """
     sample = _sample(U, X, index, horizon)
     F = sample.inputs[0].shape[1]
+    nearly = NEARLY if F == 0 or most is None else NEARLY_DRIVEN
     chosen, shifts = output_lags, (0, 1, 2) if input_lags == "auto" else input_lags
     if output_lags == "auto":
-        sets = propose_lags(
-            [u[:, None] for u in sample.columns], sample.seasons, sample.n_rows, sample.horizon
-        )
-        sets = _affordable(sets.values(), differences, sample.n_rows, most)
+        sets = _affordable(_output_sets(sample, F), differences, sample.n_rows, most)
         errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
         return Lags(() if input_lags == "auto" else input_lags, chosen)
     errors = {L: _error(sample, chosen, L, differences) for L in _input_sets(sample, F, bool(chosen))}
-    return Lags(_thriftiest(errors, nearly), chosen)
+    return Lags(_thriftiest(errors, NEARLY), chosen)
+
+
+def _output_sets(sample, F):
+    """List sets of output lags, from few to many; those without a season too, where F inputs may be why y has one."""
+    columns = [u[:, None] for u in sample.columns]
+    sets = [*propose_lags(columns, sample.seasons, sample.n_rows, sample.horizon).values()]
+    if F and sample.seasons:
+        sets += propose_lags(columns, (), sample.n_rows, sample.horizon).values()
+    return sorted(sets, key=len)
 
 
 def _input_sets(sample, F, sees_y):
