@@ -1020,6 +1020,30 @@ def test_outputs_of_every_container(made_by):
     assert model.update(None, make({"c": wave, "d": -2 * wave})).forecast(1).columns.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("made_by", ["polars", "pyarrow"])
+def test_lists_of_frames_of_every_container(made_by):
+    library = pytest.importorskip(made_by)
+    make = library.table if made_by == "pyarrow" else library.DataFrame
+    data = [{"u": x, "v": wave}, {"u": x[:40], "v": wave[:40]}]
+    X, plain = [make(v) for v in data], [pd.DataFrame(v) for v in data]
+    y = [wave, x[:40]]
+    model = tsrnn.ARXRegressor(1, 1)
+    expected = clone(model).fit(plain, y).forecast(2, [v[:2] for v in plain])
+    made = model.fit(X, y).forecast(2, [v[:2] for v in X])
+    np.testing.assert_array_equal(np.stack(made), np.stack(expected))
+    assert [len(v) for v in model.predict(X)] == [60, 40]
+    by_series = tsrnn.ESNRegressor(5, random_state=0)
+    answers = by_series.fit(X, [1.0, 2.0]).predict(X)
+    np.testing.assert_array_equal(answers, by_series.fit(plain, [1.0, 2.0]).predict(plain))
+    with pytest.raises(ValueError, match=r"^X: .*names should match"):
+        model.predict([v.select(["v", "u"]) for v in X])
+    with pytest.raises(TypeError, match="X holds datetime64"):
+        model.fit([make({"u": hours.to_numpy()})] * 2, [wave, wave])
+    if made_by == "polars":
+        with pytest.raises(TypeError, match=r"^X is a LazyFrame, .* give X\.collect\(\)"):
+            model.fit(X[0].lazy(), wave)
+
+
 def test_outputs_of_one_name():
     for twice in (["a", "a"], [0, "0"]):  # "0-lo-80"
         with pytest.raises(ValueError, match=r"^y has more than one column '[a0]': give each output a name"):

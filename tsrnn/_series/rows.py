@@ -92,6 +92,7 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     ValueError
         Series are identified in two ways, or lists differ in length; X and y differ in their stamps.
     """
+    X, y = map(_in_pandas, (X, y))
     if _is_list(X) or (X is None and _is_list(y, 1)):
         _check_one_identity(groups, column, "a list")
         return _from_list(X, y, weight)
@@ -145,6 +146,7 @@ def one_a_series(X, y, groups=None, column=None):
     """
     if X is None or y is None or isinstance(y, str):
         return False
+    X = _in_pandas(X)
     _check_has_rows("X", X)
     _check_has_rows("y", y)
     if _is_list(X):
@@ -483,6 +485,20 @@ def _is_time(level):
     return content in ("date", "datetime", "datetime64", "timedelta64", "period")
 
 
+def _in_pandas(v):
+    """Convert a list of frames of polars or tables of Arrow to frames of pandas; others as they are."""
+    if not isinstance(v, (list, tuple)) or len(v) == 0 or not hasattr(v[0], "to_pandas"):
+        return v
+    names = [getattr(frame, "column_names", None) or getattr(frame, "columns", None) for frame in v]
+    if not all(
+        isinstance(of_frame, list) and hasattr(frame, "to_pandas") for of_frame, frame in zip(names, v)
+    ):
+        return v
+    return [
+        pd.DataFrame({name: frame[name].to_numpy() for name in of_frame}) for of_frame, frame in zip(names, v)
+    ]
+
+
 def _is_list(v, least=2):
     """Return whether this is a list of series, not of rows: of pandas objects, or arrays of ``least`` dimensions."""
     if not isinstance(v, (list, tuple)) or len(v) == 0:
@@ -493,6 +509,8 @@ def _is_list(v, least=2):
 
 def _check_has_rows(name, v):
     """Raise for a single number, and for a sparse y."""
+    if type(v).__name__ == "LazyFrame":
+        raise TypeError(f"{name} is a LazyFrame, whose rows are not there yet: give {name}.collect().")
     if getattr(v, "ndim", 1) == 0:
         raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row a time step.")
     if name == "y" and issparse(v):
