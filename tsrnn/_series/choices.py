@@ -14,7 +14,8 @@ differences, which forget a level that moved; least for none where Dickey's and 
 Over 185 linear models of short series, simulated (trends, walks, shifts, slumps, seasons that grow ...) and real,
 errors fell from .863 of the better naive forecast to .828, those above 1.3 from 15 to 9, the largest from 5.1 to 2.1.
 
-A model that cannot extrapolate takes differences of a series that has left its range before.  Several series share
+A model that cannot extrapolate has a doubt of 1 of none (50 series: ESN .812 to .799, at most 2.4 and 1.5; GRU .921 to
+.899), and takes differences of a series that has left its range before.  Several series share
 the coefficients, each in its own units.  The candidates are ordered from few lags to many; the first that is nearly as
 good as the best is chosen: within a hundredth or, of past y for a net that sees inputs too, a tenth, since many lags
 of y only make up for what a linear model cannot follow.  Of a very long series only the last rows are used, of very
@@ -45,6 +46,7 @@ SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that see inputs too
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
+BOUNDED = 1.0  # of none, for a model that cannot extrapolate
 FEW_ROWS = 3  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
 STATIONARY, CHANGES = -3.5, 3  # t of u(t - 1) that rules a unit root out, beside so many past changes
@@ -221,18 +223,20 @@ def choose_transform(
     drifts = differences and output_lags != () and not extrapolates and _drifts(sample)
     tests = [_unit_root(filled(u, sample.seasons), sample.seasons) for u in sample.columns]
     walks = np.median(tests) > STATIONARY
-    doubtful = {k: error * _doubt(sample, walks, *k) for k, error in errors.items() if k[1] or not drifts}
+    none, first = (NONE if extrapolates else BOUNDED, FIRST) if walks else (FIRST, NONE)
+    doubtful = {
+        k: error * _doubt(sample, none, first, *k) for k, error in errors.items() if k[1] or not drifts
+    }
     g, lags = min(doubtful, key=doubtful.get)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
 
 
-def _doubt(sample, walks, g, differences):
+def _doubt(sample, none, first, g, differences):
     """Return what errors are multiplied by: the less forecasts there are, the more against the less likely.
 
-    walks : whether y may have a unit root.
+    none, first : doubts of no and of first differences.
     """
-    none, first = (NONE, FIRST) if walks else (FIRST, NONE)
     if len(differences) < 2:
         doubt = none if not differences else first if differences == (1,) else SEASONAL
     else:
