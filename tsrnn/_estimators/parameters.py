@@ -81,8 +81,9 @@ class RegressorParameters(Declared):
         What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
         of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
         through "log" is that of the median. "auto": a logarithm or root where y varies as its level does (by Guerrero's
-        method), differences of one row or of a season, as far as forecasts of a linear model gain by them, or where y
-        drifts and the answers of this model cannot leave the range of training, as those of recurrent nets.
+        method), differences of one row or of a season, as far as forecasts of a linear model gain by them; in doubt, as
+        a short series leaves it, those of one row, unless y clearly comes back to its level. Where y drifts and the
+        answers of this model cannot leave the range of training, as those of recurrent nets, always differences.
     target_bounds : "auto", None or tuple (low, high), default="auto"
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
