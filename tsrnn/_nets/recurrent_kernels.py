@@ -10,7 +10,7 @@ source.  Kernels act on steps first <= t < last.
 import numpy as np
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat
+from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, line, matrix
 
 
 @kernel
@@ -19,21 +19,19 @@ def project(a, rows, W, at, K, b, Z, first, last):
 
     a : 1-D.   rows : (T B,).   W : (G, D, H).   b : (G, H), or (0, H) to add to Z.   Z : (G, T, B, H), out.
     """
-    G, _, B, H = Z.shape
-    M = (last - first) * B
-    row = np.empty(B * H, Z.dtype)  # one loop over B H numbers, since H may be small
+    G, T, B, H = Z.shape
+    D, n, M = W.shape[1], B * H, (last - first) * B
     for g in range(G):
-        z = flat(Z[g])[first * B * H : last * B * H].reshape(M, H)
+        z = line(flat(Z), (g * T + first) * n, M * H)
         if b.size > 0:
-            for i in range(B):
+            for i in range(min(B, M)):
                 for j in range(H):
-                    row[i * H + j] = b[g, j]
-            for t in range(first, last):
-                step = flat(Z[g, t])
-                for k in range(row.size):
-                    step[k] = row[k]
+                    z[i * H + j] = b[g, j]
+            for k in range(n, z.size):  # one loop over all numbers, since H may be small
+                z[k] = z[k - n]
         if K > 0:
-            add_product(a, rows[first * B : last * B], flat(W[g])[at * H : (at + K) * H].reshape(K, H), z)
+            w = matrix(flat(W), (g * D + at) * H, K, H)
+            add_product(a, line(rows, first * B, M), w, matrix(z, 0, M, H))
 
 
 @kernel
@@ -42,10 +40,11 @@ def scatter(Z, V, rows, da, first, last):
 
     Z : (G, T, B, H), dL/dZ.   V : (G, H, K), from ``turn``.   rows : (T B,).   da : like a, in, out.
     """
-    G, _, B, H = Z.shape
+    G, T, B, H = Z.shape
+    M, K = (last - first) * B, V.shape[2]
     for g in range(G):
-        z = flat(Z[g])[first * B * H : last * B * H].reshape((last - first) * B, H)
-        add_scattered(z, V[g], da, rows[first * B : last * B])
+        z = matrix(flat(Z), (g * T + first) * B * H, M, H)
+        add_scattered(z, matrix(flat(V), g * H * K, H, K), da, line(rows, first * B, M))
 
 
 @kernel
@@ -56,16 +55,16 @@ def outer(a, rows, Z, at, K, dW, db):
     skip the biases.
     """
     G, T, B, H = Z.shape
-    row = np.empty(B * H, Z.dtype)
+    D, row = dW.shape[1], np.empty(B * H, Z.dtype)  # one loop over B H numbers, since H may be small
     for g in range(G):
-        z = flat(Z[g]).reshape(T * B, H)
         if K > 0:
-            add_outer(a, rows, z, flat(dW[g])[at * H : (at + K) * H].reshape(K, H))
+            z, w = matrix(flat(Z), g * T * B * H, T * B, H), matrix(flat(dW), (g * D + at) * H, K, H)
+            add_outer(a, rows, z, w)
         if db.size > 0:
             for k in range(row.size):
                 row[k] = 0
             for t in range(T):
-                step = flat(Z[g, t])
+                step = line(flat(Z), (g * T + t) * B * H, B * H)
                 for k in range(row.size):
                     row[k] += step[k]
             for i in range(B):

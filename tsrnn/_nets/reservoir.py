@@ -20,7 +20,7 @@ from scipy.sparse.linalg import ArpackError, eigs
 
 from .._kernels.activations_v1 import activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_product, flat, fma
+from .._kernels.simd_v2 import add_product, flat, fma, line, matrix
 from .._training.least_squares import one_thread
 from .._values import kept
 
@@ -37,12 +37,12 @@ def _add_links(index, weight, K, x, z):
     """Add z[i] += sum_k weight[k, i] x[index[k, i]].   index, weight : (K n,), flat.   x : (2 R,).   z : (n,)."""
     n = z.size
     for k in range(0, K - 3, 4):  # four links at a time, to read and write z less often
-        i, w = index[k * n : (k + 4) * n], weight[k * n : (k + 4) * n]
+        i, w = line(index, k * n, 4 * n), line(weight, k * n, 4 * n)
         for j in range(n):
             sum_of_two = fma(w[j + n], x[i[j + n]], fma(w[j], x[i[j]], z[j]))
             z[j] = fma(w[j + 3 * n], x[i[j + 3 * n]], fma(w[j + 2 * n], x[i[j + 2 * n]], sum_of_two))
     for k in range(K - K % 4, K):
-        i, w = index[k * n : (k + 1) * n], weight[k * n : (k + 1) * n]
+        i, w = line(index, k * n, n), line(weight, k * n, n)
         for j in range(n):
             z[j] = fma(w[j], x[i[j]], z[j])
 
@@ -53,43 +53,51 @@ def _steps(begin, links, at, index, weight, dense, leak, activation, A, S, first
     R = A.shape[1]
     s, row = flat(S), np.empty(1, np.int64)
     for t in range(first, last):
-        x = s[t * R : (t + 2) * R]
+        x = line(s, t * R, 2 * R)
         for l in range(links.size):
-            i, j, offset, K = begin[l], begin[l + 1], at[l], links[l]
-            n = j - i
-            z = A[t, i:j]
+            i, offset, K = begin[l], at[l], links[l]
+            n = begin[l + 1] - i
+            z = line(flat(A), t * R + i, n)
             if K < 0:
                 row[0] = t * R + i
-                add_product(s, row, dense[offset : offset + n * n].reshape(n, n), z.reshape(1, n))
+                add_product(s, row, matrix(dense, offset, n, n), matrix(z, 0, 1, n))
                 if l > 0:
-                    offset += n * n
                     below = i - begin[l - 1]
                     row[0] = (t + 1) * R + begin[l - 1]
-                    add_product(s, row, dense[offset : offset + below * n].reshape(below, n), z.reshape(1, n))
+                    add_product(s, row, matrix(dense, offset + n * n, below, n), matrix(z, 0, 1, n))
             else:
-                _add_links(index[offset : offset + K * n], weight[offset : offset + K * n], K, x, z)
+                _add_links(line(index, offset, K * n), line(weight, offset, K * n), K, x, z)
             activate(activation, z)
-            old, new, a = S[t, i:j], S[t + 1, i:j], leak[i:j]
+            old, new, a = line(x, i, n), line(x, R + i, n), line(leak, i, n)
             for k in range(n):
                 new[k] = fma(a[k], z[k], (1 - a[k]) * old[k])
 
 
 @part
+def _every(stride, rows):
+    """Fill rows (T,) with 0, stride, 2 stride ...: ``np.arange`` takes half a second to compile."""
+    for t in range(rows.size):
+        rows[t] = t * stride
+    return rows
+
+
+@part
 def _read(c, Wv, Wx, Wq, V, S, Q, out, first, last):
     """Compute the outputs of steps first <= t < last.   Arrays as for ``follow``."""
-    D, R, T = V.shape[1], S.shape[1], last - first
-    steps = np.arange(first, last)
-    for t in range(first, last):
-        for o in range(c.size):
-            out[t, o] = c[o]
+    D, R, T, O = V.shape[1], S.shape[1], last - first, c.size
+    rows, read = np.empty(T, np.int64), matrix(flat(out), first * O, T, O)
+    for t in range(T):
+        for o in range(O):
+            read[t, o] = c[o]
     if Wv.shape[0] > 0:
-        add_product(flat(V), steps * D, Wv, out[first:last])
-    add_product(flat(S), (steps + 1) * R, Wx, out[first:last])
+        add_product(line(flat(V), first * D, T * D), _every(D, rows), Wv, read)
+    states = line(flat(S), (first + 1) * R, T * R)
+    add_product(states, _every(R, rows), Wx, read)
     if Wq.shape[0] > 0:
-        for t in range(T):
-            for i in range(R):
-                Q[t, i] = S[first + t + 1, i] * S[first + t + 1, i]
-        add_product(flat(Q), np.arange(T) * R, Wq, out[first:last])
+        squares = flat(Q)
+        for k in range(T * R):
+            squares[k] = states[k] * states[k]
+        add_product(squares, rows, Wq, read)
 
 
 @part
@@ -122,8 +130,8 @@ def follow(
     S : (T + 1, R), row 0 in, the others out.   Q : (T, R), scratch, or (0, R).   out : (T, O), out, or empty if it is
     not wanted and nothing is fed.
     """
-    T, R = A.shape
-    rows = np.arange(T) * V.shape[1]
+    (T, R), D = A.shape, V.shape[1]
+    rows = _every(D, np.empty(T, np.int64))
     for t in range(T):
         for i in range(R):
             A[t, i] = b[i]
@@ -133,7 +141,7 @@ def follow(
     at_once = 1 if fed else T
     for t in range(0, T, at_once):
         end = t + at_once
-        add_product(flat(V), rows[t:end], W_in, A[t:end])
+        add_product(flat(V), line(rows, t, at_once), W_in, matrix(flat(A), t * R, at_once, R))
         _steps(begin, links, at, index, weight, dense, leak, kind, A, S, t, end)
         if out.size > 0:
             _read(c, Wv, Wx, Wq, V, S, Q, out, t, end)

@@ -22,8 +22,8 @@ import numpy as np
 from scipy.linalg import LinAlgWarning, eigh, lapack
 from scipy.optimize import minimize_scalar
 
-from .._kernels.jit import kernel
-from .._kernels.simd_v2 import add_outer, add_product, flat
+from .._kernels.jit import kernel, part
+from .._kernels.simd_v2 import add_outer, add_product, flat, line, matrix
 from .._memory_limit import check_memory
 from .._training.least_squares import one_thread, solve
 from .._values import kept
@@ -40,6 +40,14 @@ MAX_ITERATIONS = 20  # more would cost as much as the direct solution
 
 
 # ---------------------------------------------------------------------------------------- kernels
+
+
+@part
+def _every(stride, rows):
+    """Fill rows (M,) with 0, stride, 2 stride ...: ``np.arange`` takes half a second to compile."""
+    for m in range(rows.size):
+        rows[m] = m * stride
+    return rows
 
 
 @kernel
@@ -82,10 +90,11 @@ def features(rows, parts, V, S, Y, Z):
 def add_gram(Z, weighted, G):
     """Add Z' weighted to the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL), in, out."""
     panels, M, width = Z.shape
-    rows, g = np.arange(M) * width, 0
+    rows, g, size = _every(width, np.empty(M, np.int64)), 0, M * width
     for i in range(panels):
         for j in range(i, panels):
-            add_outer(flat(Z[i]), rows, weighted[j], G[g])
+            right, block = matrix(flat(weighted), j * size, M, width), matrix(flat(G), g * width * width, width, width)
+            add_outer(line(flat(Z), i * size, size), rows, right, block)
             g += 1
 
 
@@ -187,7 +196,7 @@ def multiply(A, X, Z):
     for i in range(P):
         for k in range(X.shape[1]):
             Z[i, k] = 0.0
-    add_product(flat(A), np.arange(P) * A.shape[1], X, Z)
+    add_product(flat(A), _every(A.shape[1], np.empty(P, np.int64)), X, Z)
 
 
 # ---------------------------------------------------------------------------------------- sums
