@@ -11,19 +11,19 @@ columns, this would fall without end as alpha does.)
 
 [1] D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992.
 
-The Gram matrix of [Z, Y] is summed, so that Z'Z, Z'Y and Y'Y come from one product.  Its columns are cut into panels
-of ``PANEL``, and only the blocks (i, j), i <= j, of the upper triangle are kept: (G, PANEL, PANEL).
+The Gram matrix of [Z, Y] is summed, so that Z'Z, Z'Y and Y'Y come from one product, BLAS's, which is faster than the
+kernels' own from some 100 columns on.  One triangle is kept, (G,), in LAPACK's "rectangular full packed" order.
 Dimensions: M rows of a block, P columns of Z, O outputs.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgWarning, eigh, lapack
 from scipy.optimize import minimize_scalar
 
-from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_outer, add_product, flat, line, matrix
+from .._kernels.jit import kernel
 from .._memory_limit import check_memory
 from .._training.least_squares import one_thread, solve
 from .._values import kept
@@ -31,7 +31,7 @@ from .._warn import warn
 
 
 HOPELESS = 1e100  # minus the evidence of an alpha for which no system can be solved
-PANEL = 24  # columns of a panel: three of the widest vectors, and a whole number of narrower ones
+STRIP = 64  # rows that are mirrored at a time
 DECADES = -14, 4  # of alpha over the mean square of the columns, searched for the most evidence
 RESOLUTION = 4 * np.finfo(float).eps  # relative size below which rounding hides a difference
 # distance from a fold's solution at which the iteration ends, in units of the fold's error
@@ -40,77 +40,6 @@ MAX_ITERATIONS = 20  # more would cost as much as the direct solution
 
 
 # ---------------------------------------------------------------------------------------- kernels
-
-
-@part
-def _every(stride, rows):
-    """Fill rows (M,) with 0, stride, 2 stride ...: ``np.arange`` takes half a second to compile."""
-    for m in range(rows.size):
-        rows[m] = m * stride
-    return rows
-
-
-@kernel
-def features(rows, parts, V, S, Y, Z):
-    """Write [1, v, x, x^2, y] of M steps in panels, with 0 for NaN in y.
-
-    rows : (M,), the steps.   parts : (4,) bool, which of 1, v, x and x^2 to include.   V : (T, D).   S : (T + 1, R).
-    Y : (T, O).   Z : (panels, M, PANEL), out.
-    """
-    panels, M, _ = Z.shape
-    D, R, O = V.shape[1], S.shape[1], Y.shape[1]
-    z, flat_Z = np.zeros(panels * PANEL), flat(Z)
-    for m in range(M):
-        t, p = rows[m], 0
-        if parts[0]:
-            z[p] = 1.0
-            p += 1
-        if parts[1]:
-            for d in range(D):
-                z[p + d] = V[t, d]
-            p += D
-        x = S[t + 1]
-        if parts[2]:
-            for i in range(R):
-                z[p + i] = x[i]
-            p += R
-        if parts[3]:
-            for i in range(R):
-                z[p + i] = x[i] * x[i]
-            p += R
-        for o in range(O):
-            z[p + o] = 0.0 if np.isnan(Y[t, o]) else Y[t, o]
-        for b in range(panels):
-            first, column = (b * M + m) * PANEL, b * PANEL
-            for c in range(PANEL):
-                flat_Z[first + c] = z[column + c]
-
-
-@kernel
-def add_gram(Z, weighted, G):
-    """Add Z' weighted to the upper triangle.   Z, weighted : (panels, M, PANEL).   G : (G, PANEL, PANEL), in, out."""
-    panels, M, width = Z.shape
-    rows, g, size = _every(width, np.empty(M, np.int64)), 0, M * width
-    for i in range(panels):
-        for j in range(i, panels):
-            right, block = matrix(flat(weighted), j * size, M, width), matrix(flat(G), g * width * width, width, width)
-            add_outer(line(flat(Z), i * size, size), rows, right, block)
-            g += 1
-
-
-@kernel
-def unpack(G, A):
-    """Unpack a symmetric matrix.   G : (G, PANEL, PANEL), blocks of its upper triangle.   A : (P, P), out."""
-    P, width, g = A.shape[0], G.shape[1], 0
-    for first in range(0, P, width):
-        for at in range(first, P, width):
-            for i in range(min(width, P - first)):
-                for j in range(i if at == first else 0, min(width, P - at)):
-                    A[first + i, at + j] = G[g, i, j]
-            for j in range(min(width, P - at)):
-                for i in range(j if at == first else min(width, P - first)):
-                    A[at + j, first + i] = G[g, i, j]
-            g += 1
 
 
 @kernel
@@ -189,16 +118,6 @@ def substitute(pivot, lower, R):
                 R[i, k] -= lower[i, k] * R[i + 1, k]
 
 
-@kernel
-def multiply(A, X, Z):
-    """Compute Z <- A[:P, :P] X.   A : (>= P, >= P).   X, Z : (P, K)."""
-    P = X.shape[0]
-    for i in range(P):
-        for k in range(X.shape[1]):
-            Z[i, k] = 0.0
-    add_product(flat(A), _every(A.shape[1], np.empty(P, np.int64)), X, Z)
-
-
 # ---------------------------------------------------------------------------------------- sums
 
 
@@ -244,7 +163,7 @@ class Normal(NamedTuple):
 class Sums(NamedTuple):
     """Gram matrices of [Z, Y]: one for all outputs or, if they are known in different rows, one for each.
 
-    gram : (1 or O, G, PANEL, PANEL).   weight : (1 or O,).   P, O : columns of Z and Y.
+    gram : (1 or O, G).   weight : (1 or O,).   P, O : columns of Z and Y.
     """
 
     gram: np.ndarray
@@ -274,42 +193,43 @@ class Sums(NamedTuple):
 
     def _whole(self, gram):
         """Unpack a Gram matrix (P + O, P + O)."""
-        A = np.empty((self.P + self.O, self.P + self.O))
-        unpack(gram, A)
+        upper, _ = lapack.dtfttr(self.P + self.O, gram)
+        A = np.ascontiguousarray(upper)
+        for i in range(0, len(A), STRIP):
+            end = i + STRIP
+            A[end:, i:end] = A[i:end, end:].T
+            block = np.triu(A[i:end, i:end])
+            A[i:end, i:end] = block + np.triu(block, 1).T
         return A
-
-
-def panels(columns):
-    """Return the number of panels of a matrix with that many columns."""
-    return -(-columns // PANEL)
 
 
 def no_sums(P, O):
     """Return sums over no rows."""
-    n = panels(P + O)
+    n = P + O
     cure = "fewer n_units, fewer inputs or readout_input=False"
-    check_memory("Sums of products of states and inputs, four copies", (2, P + O, P + O), cure)
-    return Sums(np.zeros((1, n * (n + 1) // 2, PANEL, PANEL)), np.zeros(1), P, O)
+    check_memory("Sums of products of states and inputs, four copies", (2, n, n), cure)
+    return Sums(np.zeros((1, n * (n + 1) // 2)), np.zeros(1), P, O)
 
 
 def add_rows(sums, parts, V, S, Y, rows, w):
     """Add rows of a block to sums, in place unless the sums split; return them.
 
-    rows : (M,), of positive weight and at least one known output.   w : (T,).   Other arguments as for ``features``.
+    parts : (4,) bool, which of 1, v, x and x^2 the readout sees.   V : (T, D).   S : (T + 1, R).   Y : (T, O).
+    rows : (M,), of positive weight and at least one known output.   w : (T,).
     """
     if len(rows) == 0:
         return sums
-    Z = _panelled(sums.P + sums.O, parts, V, S, Y, rows)
+    Z = _laid_out(parts, V, S, Y, rows)
     measured, w = np.isfinite(Y[rows]), w[rows]
     if len(sums.weight) == 1 and measured.all():
-        add_gram(Z, _times(Z, w), sums.gram[0])
+        _add_gram(_times(Z, w), sums.gram[0])
         sums.weight[0] += w.sum()
         return sums
     sums = sums.split(sums.O)
     patterns, pattern_of = np.unique(measured, axis=1, return_inverse=True)
     for k, pattern in enumerate(patterns.T):
         gram = np.zeros_like(sums.gram[0])
-        add_gram(Z, _times(Z, w * pattern), gram)
+        _add_gram(_times(Z, w * pattern), gram)
         outputs = np.flatnonzero(pattern_of.ravel() == k)
         sums.gram[outputs] += gram
         sums.weight[outputs] += w @ pattern
@@ -321,32 +241,47 @@ def add_weighted_rows(sums, parts, V, S, Y, rows, w):
 
     sums : of each single output.   Y : (T, O), finite.   w : (T, O).   Other arguments as for ``add_rows``.
     """
-    P = sums[0].P
-    Z = _panelled(P + 1, parts, V, S, np.ascontiguousarray(Y[:, :1]), rows)
-    panel, column = divmod(P, PANEL)
+    Z = _laid_out(parts, V, S, Y[:, :1], rows)
     for output_sums, y, weights in zip(sums, Y[rows].T, w[rows].T):
-        Z[panel, :, column] = y
-        add_gram(Z, Z * weights[:, None], output_sums.gram[0])
+        Z[:, -1] = y
+        _add_gram(_times(Z, weights), output_sums.gram[0])
         output_sums.weight[0] += weights.sum()
 
 
 def feature_rows(parts, V, S, Y, rows):
-    """Compute Z (M, P) and Y (M, O) of M rows of a block; see ``features``."""
-    P = int(parts @ [1, V.shape[1], S.shape[1], S.shape[1]])
-    Z = _panelled(P + Y.shape[1], parts, V, S, Y, rows).transpose(1, 0, 2).reshape(len(rows), -1)
-    return np.ascontiguousarray(Z[:, :P]), Z[:, P : P + Y.shape[1]].copy()
+    """Compute Z (M, P) and Y (M, O), with 0 for NaN, of M rows of a block; arguments as for ``add_rows``."""
+    Z = _laid_out(parts, V, S, Y, rows)
+    P = Z.shape[1] - Y.shape[1]
+    return np.ascontiguousarray(Z[:, :P]), Z[:, P:].copy()
 
 
-def _panelled(columns, parts, V, S, Y, rows):
-    """Compute [Z, Y] (panels, M, PANEL) of M rows of a block."""
-    Z = np.empty((panels(columns), len(rows), PANEL))
-    features(rows, parts, V, S, Y, Z)
+def _laid_out(parts, V, S, Y, rows):
+    """Lay out [1, v, x, x^2, y] (M, P + O) of M rows of a block, with 0 for NaN in y."""
+    D, R, O = V.shape[1], S.shape[1], Y.shape[1]
+    ends = np.cumsum([0, *(parts * [1, D, R, R]), O])
+    Z = np.empty((len(rows), ends[-1]))
+    one, v, x, squares, y = (Z[:, first:end] for first, end in pairwise(ends))
+    one[:] = 1.0
+    if parts[1]:
+        v[:] = V[rows]
+    if parts[2]:
+        x[:] = S[rows + 1]
+    if parts[3]:
+        squares[:] = np.square(S[rows + 1])
+    y[:] = Y[rows]
+    y[np.isnan(y)] = 0.0
     return Z
 
 
 def _times(Z, w):
-    """Weight the rows of Z (panels, M, PANEL) by w (M,)."""
-    return Z if (w == 1).all() else Z * w[:, None]
+    """Weight the rows of Z (M, P + O) for sums that count them w (M,) times."""
+    return Z if (w == 1).all() else Z * np.sqrt(w)[:, None]
+
+
+def _add_gram(Z, gram):
+    """Add Z'Z to one packed triangle (G,), in place."""
+    with one_thread:
+        lapack.dsfrk(Z.shape[1], len(Z), 1.0, Z.T, 1.0, gram, overwrite_c=True)
 
 
 # ---------------------------------------------------------------------------------------- solutions
@@ -491,6 +426,5 @@ def _orthogonal(reflectors, tau):
 
 def _product(A, X):
     """Multiply A[:P, :P] X, (P, K), for X (P, K)."""
-    Z = np.empty(X.shape)
-    multiply(A, np.ascontiguousarray(X), Z)
-    return Z
+    with one_thread:
+        return A[: len(X), : len(X)] @ X
