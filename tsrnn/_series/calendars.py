@@ -610,7 +610,7 @@ def _ahead_by_pandas(freq, clock, origin, steps):
         rows = pd.date_range(_stamp(clock, origin), periods=steps + 1, freq=freq).as_unit(clock.unit).asi8
     except pd.errors.OutOfBoundsDatetime:
         raise OverflowError from None
-    except ValueError as error:  # a time that does not exist, or comes twice
+    except Exception as error:  # a time that does not exist, or comes twice: of pandas 2.2 no ValueError
         raise ValueError(
             f"The frequency of the index, {freq!r}, does not tell the rows after {_stamp(clock, origin)}, where clocks "
             f"change: {error} Give training's index in UTC, or without a frequency (index.freq = None)."

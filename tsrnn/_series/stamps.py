@@ -289,7 +289,9 @@ def to_index(clock, values):
     if clock.period is not None:
         return index.to_period(clock.period)
     if clock.freq is not None and len(index) > 1:
-        with suppress(ValueError):  # rows are missing
+        with suppress(
+            Exception
+        ):  # rows are missing, or times where clocks change: pandas 2.2 raises pytz's errors
             index.freq = clock.freq
     return index
 
