@@ -77,7 +77,7 @@ def _checked(model):
         )
     if model.fitted_.units.own is not None:
         raise ValueError(
-            "A model of scale='series' has as many scales as series, and cannot be exported: fit one with "
+            "A model in which each series has its own scale, scale='series', cannot be exported: fit one with "
             "scale='standard' to the series that it is for."
         )
     return model
