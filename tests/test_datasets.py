@@ -3,6 +3,7 @@
 import inspect
 import math
 import types
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TURBINES = ["R80711", "R80721", "R80736", "R80790"]
 
 # loader, rows, inputs, frequency, NaN in the target, range of the target
+loaded = cache(lambda load, *args, **kw: load(*args, **kw))  # for tests that only read
+
 LOADERS = [
     (datasets.load_wind_farm, 17520, 4, "h", 78, (-20, 2060)),
     (datasets.load_solar_plant, 23808, 3, "h", 329, (0, 3400)),
@@ -44,7 +47,7 @@ def derive_module():
 
 @pytest.mark.parametrize(("load", "n_rows", "n_inputs", "freq", "n_missing", "span"), LOADERS)
 def test_loader(load, n_rows, n_inputs, freq, n_missing, span):
-    bunch = load()
+    bunch = loaded(load)
     assert bunch.data.shape == (n_rows, n_inputs)
     assert bunch.target.shape == (n_rows,)
     assert list(bunch.data.columns) == bunch.feature_names
@@ -73,7 +76,7 @@ def test_loader(load, n_rows, n_inputs, freq, n_missing, span):
 
 @pytest.mark.parametrize("load", [row[0] for row in LOADERS])
 def test_return_X_y_and_description(load):
-    bunch = load()
+    bunch = loaded(load)
     X, y = load(return_X_y=True)
     pd.testing.assert_frame_equal(X, bunch.data)
     pd.testing.assert_series_equal(y, bunch.target)
@@ -113,7 +116,7 @@ def test_package_data_come_before_the_repository(tmp_path, monkeypatch):
     [("R80711", 78, 78), ("R80721", 203, 228), ("R80736", 73, 73), ("R80790", 79, 79)],
 )
 def test_wind_farm_turbine(turbine, n_missing, n_filled):
-    farm = datasets.load_wind_farm(turbine)
+    farm = loaded(datasets.load_wind_farm, turbine)
     frame = farm.frame
     assert str(frame.index.tz) == "UTC"
     assert frame.index[0] == pd.Timestamp("2014-01-01 01:00", tz="UTC")
@@ -138,7 +141,8 @@ def test_wind_farm_turbine(turbine, n_missing, n_filled):
 @pytest.mark.parametrize("turbine", TURBINES)
 def test_wind_farm_fills_inputs_by_the_documented_rule_only(turbine):
     wide = pd.read_csv(ROOT / "datasets" / "wind_farm.csv")
-    data, target = datasets.load_wind_farm(turbine, return_X_y=True)
+    farm = loaded(datasets.load_wind_farm, turbine)
+    data, target = farm.data, farm.target
     assert_array_equal(target, wide[f"{turbine}_power"])
     n_carried = 0
     for name in data:
@@ -159,7 +163,7 @@ def test_wind_farm_clock_is_utc_all_year():
     # The coldest hour of the mean day is about that of sunrise: at the site 03:45 UTC in June, 07:30 in
     # December. By the offsets of the source, June's would come at 02:00.
     for turbine in TURBINES:
-        t = datasets.load_wind_farm(turbine).data["temperature"]
+        t = loaded(datasets.load_wind_farm, turbine).data["temperature"]
         coldest = t.groupby([t.index.month, t.index.hour]).mean().unstack().idxmin(axis=1)
         assert (coldest[5:8] == 4).all()
         assert coldest[[1, 2, 11, 12]].between(6, 7).all()
@@ -167,7 +171,7 @@ def test_wind_farm_clock_is_utc_all_year():
 
 @pytest.mark.parametrize("turbine", TURBINES)
 def test_wind_farm_clock_changes_leave_no_trace(turbine):
-    farm = datasets.load_wind_farm(turbine)
+    farm = loaded(datasets.load_wind_farm, turbine)
     for day in ("2014-03-30", "2015-03-29", "2014-10-26", "2015-10-25"):
         hours = farm.frame[f"{day} 00:00" : f"{day} 05:00"]
         assert len(hours) == 6
@@ -177,7 +181,7 @@ def test_wind_farm_clock_changes_leave_no_trace(turbine):
 
 
 def test_wind_farm_power_follows_wind():
-    frame = datasets.load_wind_farm().frame
+    frame = loaded(datasets.load_wind_farm).frame
     assert frame["power"].corr(frame["wind_speed"]) > 0.9
     assert frame["power"].corr(frame["wind_speed"].shift(1)) < frame["power"].corr(frame["wind_speed"])
     assert frame["power"].corr(frame["wind_speed"].shift(-1)) < frame["power"].corr(frame["wind_speed"])
@@ -186,7 +190,7 @@ def test_wind_farm_power_follows_wind():
 @pytest.mark.parametrize("turbine", ["R80712", 1, None])
 def test_wind_farm_unknown_turbine(turbine):
     with pytest.raises(ValueError, match=r"turbine=.*choose from R80711, R80721"):
-        datasets.load_wind_farm(turbine)
+        loaded(datasets.load_wind_farm, turbine)
 
 
 # --------------------------------------------------------------------------------------- solar plant
@@ -202,27 +206,27 @@ def best_lag(power, other):
 
 
 def test_solar_plant_is_aligned_with_the_sun():
-    frame = datasets.load_solar_plant().frame
+    frame = loaded(datasets.load_solar_plant).frame
     assert best_lag(frame["power"], frame["ghi"]) == dict.fromkeys(range(1, 13), 0)
 
 
 def test_solar_plant_as_recorded_has_the_shift_of_daylight_saving():
-    plant = datasets.load_solar_plant(as_recorded=True)
+    plant = loaded(datasets.load_solar_plant, as_recorded=True)
     lag = best_lag(plant.target, plant.data["ghi"])
     assert [lag[m] for m in range(1, 13)] == [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0]
     assert plant.target.isna().sum() == 736
     assert plant.target.min() == 0
-    pd.testing.assert_frame_equal(plant.data, datasets.load_solar_plant().data)
+    pd.testing.assert_frame_equal(plant.data, loaded(datasets.load_solar_plant).data)
 
-    aligned = datasets.load_solar_plant().target
-    day = datasets.load_solar_plant().data["ghi_clear"] > 0
+    aligned = loaded(datasets.load_solar_plant).target
+    day = loaded(datasets.load_solar_plant).data["ghi_clear"] > 0
     for recorded, shift in (("2012-07", 1), ("2012-01", 0)):
         same = aligned.shift(shift)[recorded] - plant.target[recorded]
         assert same[day[recorded]].abs().max() < 3  # W, the noise of the night that is set to zero
 
 
 def test_solar_plant_grid_and_night():
-    frame = datasets.load_solar_plant().frame
+    frame = loaded(datasets.load_solar_plant).frame
     assert set(frame.index.map(lambda t: t.utcoffset())) == {pd.Timedelta(hours=-7)}
     assert frame.index[0] == pd.Timestamp("2011-04-15 00:00-07:00")
     assert frame.index[-1] == pd.Timestamp("2013-12-31 23:00-07:00")

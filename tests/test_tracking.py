@@ -63,16 +63,16 @@ def test_rows_are_the_jacobian_while_theta_stays(name):
 def test_they_train(name, solver):
     """The loss falls, a stream of single rows learns about what one call does, and files hold it all."""
     model = clone(NETS[name])
-    model.set_params(solver=solver).fit(X[:200], y[:200])
+    model.set_params(solver=solver).fit(X[:120], y[:120])
     assert model.loss_curve_[1] < model.loss_curve_[0]
     again = pickle.loads(pickle.dumps(model))
-    once = pickle.loads(pickle.dumps(model)).partial_fit(X[200:230], y[200:230])
-    for t in range(200, 230):
+    once = pickle.loads(pickle.dumps(model)).partial_fit(X[120:135], y[120:135])
+    for t in range(120, 135):
         again.partial_fit(X[t : t + 1], y[t : t + 1])
     moved = np.linalg.norm(once.theta_ - model.theta_)
     assert moved > 0
     assert np.linalg.norm(again.theta_ - once.theta_) < 0.2 * moved
-    assert np.isfinite(again.forecast(3, X[230:233])).all()
+    assert np.isfinite(again.forecast(3, X[135:138])).all()
 
 
 def test_a_stream_with_gaps():
@@ -121,18 +121,18 @@ def test_arx_that_forgets_is_weighted_least_squares():
 def test_a_drift_is_tracked():
     """A gain that turns round: what forgets follows it, what does not stays behind."""
     rng = np.random.default_rng(0)
-    u = rng.normal(size=(900, 1))
-    gain = np.where(np.arange(900) < 500, 1.0, -1.0)
-    v, state = np.zeros(900), 0.0
-    for t in range(900):
+    u = rng.normal(size=(700, 1))
+    gain = np.where(np.arange(700) < 300, 1.0, -1.0)
+    v, state = np.zeros(700), 0.0
+    for t in range(700):
         v[t] = state = 0.5 * state + gain[t] * np.tanh(u[t, 0])
 
     def late(model, **options):
         """Error of one step over the last rows, learning as they come."""
-        model.fit(u[:500], v[:500])
-        for t in range(500, 800, 10):
-            model.partial_fit(u[t : t + 10], v[t : t + 10], **options)
-        return np.sqrt(np.mean((model.predict_ahead(u[800:], v[800:]) - v[800:]) ** 2))
+        model.fit(u[:300], v[:300])
+        for t in range(300, 600, 20):
+            model.partial_fit(u[t : t + 20], v[t : t + 20], **options)
+        return np.sqrt(np.mean((model.predict_ahead(u[600:], v[600:]) - v[600:]) ** 2))
 
     arx = ARXRegressor(0, 1)
     assert late(arx, forgetting=0.97) < 0.3 * late(arx)
