@@ -90,15 +90,15 @@ class Window(NamedTuple):
         return (self.x - self.x0) * dx, of_y
 
 
-def window(dynamics, X, Y, memory, rows, own, at=-1):
-    """Cut the ``Window`` of a row, the last one of X (N, D), Y (N, O), of which the last ``own`` y are not measured.
+def cut_window(dynamics, X, Y, memory, rows, n_free, at=-1):
+    """Cut the ``Window`` of a row, the last one of X (N, D), Y (N, O), of which the last ``n_free`` y are not measured.
 
     rows : the most rows of a net with a state; what lies before is in the states.   at : the row, where a net reads
     those after it, too.
     """
     Y = Y.copy()
-    Y[len(Y) - own :] = np.nan
-    keep = own if isinstance(dynamics, DelayDynamics) else min(len(Y), max(rows, own))
+    Y[len(Y) - n_free :] = np.nan
+    keep = n_free if isinstance(dynamics, DelayDynamics) else min(len(Y), max(rows, n_free))
     if isinstance(dynamics, EpisodeDynamics):
         X, Y, keep = X[-1:], Y[-1:], 1
     if not dynamics.goes_on:
@@ -110,7 +110,7 @@ def window(dynamics, X, Y, memory, rows, own, at=-1):
     out, _ = dynamics.run(X, Y, memory)
     x, y, x0, y0 = _as_seen(dynamics, X, np.where(np.isnan(Y), out, Y), memory)
     fed = np.zeros((keep, y.shape[1]), bool)
-    fed[keep - own :] = True
+    fed[keep - n_free :] = True
     if isinstance(dynamics, ErrorDynamics):
         fed[:, dynamics.n_outputs :] = True
         y0 = np.tile(y0, (len(y), 1))
@@ -119,7 +119,7 @@ def window(dynamics, X, Y, memory, rows, own, at=-1):
     return Window(x, y, x0, y0, dynamics.lead, fed, _states(dynamics, memory), at, _early(dynamics, memory))
 
 
-def whole(dynamics, X):
+def whole_window(dynamics, X):
     """Cut the ``Window`` of the one answer to a series X (N, D)."""
     inner = dynamics.inner
     memory = inner.first()
@@ -171,28 +171,28 @@ class Moves(NamedTuple):
     gap: float
 
 
-def moves(dynamics, seen, pick, answer, method):
+def moves(dynamics, window, pick, answer, method):
     """Compute the ``Moves`` of a ``Pick``.
 
-    answer(values (m,)) -> (answers (m,), their slopes).   method : "integrated", or "gradient" at what was seen.
+    answer(values (m,)) -> (answers (m,), their slopes).   method : "integrated", or "gradient" at the window itself.
     """
     if isinstance(dynamics, Pooled):
         dynamics, judge = dynamics.inner, of_series(dynamics, pick)
     else:
-        judge = of_row(pick, seen.at)
+        judge = of_row(pick, window.at)
 
     def line(nodes, weights):
-        return _traced(dynamics, seen, judge, answer, np.asarray(nodes), np.asarray(weights))
+        return _traced(dynamics, window, judge, answer, np.asarray(nodes), np.asarray(weights))
 
     ends, dx, dy = line([0.0, 1.0], [0.0, 1.0])
     if method == "gradient":
-        of_x, of_y = seen.moves(dx, dy)
+        of_x, of_y = window.moves(dx, dy)
     else:
-        of_x, of_y = _integrated(line, seen, ends)
+        of_x, of_y = _integrated(line, window, ends)
     return Moves(of_x, of_y, ends[1], ends[0], ends[1] - ends[0] - of_x.sum() - of_y.sum())
 
 
-def _integrated(line, seen, ends):
+def _integrated(line, window, ends):
     """Integrate over panels of s, the worst of which is halved until they add up."""
 
     def panel(a, b, at_a, at_b, n):
@@ -200,7 +200,7 @@ def _integrated(line, seen, ends):
         points, weights = np.polynomial.legendre.leggauss(n)
         half = (b - a) / 2
         _, dx, dy = line(a + half * (1 + points), half * weights)
-        moved = seen.moves(dx, dy)
+        moved = window.moves(dx, dy)
         return abs(at_b - at_a - sum(v.sum() for v in moved)), (a, b), (at_a, at_b), moved
 
     panels = [panel(0.0, 1.0, *ends, NODES)]
@@ -216,20 +216,20 @@ def _integrated(line, seen, ends):
     return (sum(p[3][k] for p in panels) for k in (0, 1))
 
 
-def values(dynamics, seen, pick):
-    """Compute a ``Pick`` of what was seen, (1,)."""
-    judge = of_series(dynamics, pick) if isinstance(dynamics, Pooled) else of_row(pick, seen.at)
+def values(dynamics, window, pick):
+    """Compute a ``Pick`` of a ``Window``, (1,)."""
+    judge = of_series(dynamics, pick) if isinstance(dynamics, Pooled) else of_row(pick, window.at)
     inner = dynamics.inner if isinstance(dynamics, Pooled) else dynamics
-    return _slopes(inner, seen, *seen.between([1.0]), judge)[0]
+    return _slopes(inner, window, *window.between([1.0]), judge)[0]
 
 
-def _traced(dynamics, seen, judge, answer, nodes, weights):
+def _traced(dynamics, window, judge, answer, nodes, weights):
     """Compute answers (m,) at nodes (m,), and the weighted sums of their gradients, shaped like x and y."""
-    length = dynamics.net.T + dynamics.net.n if isinstance(dynamics, EpisodeDynamics) else len(seen.x)
+    length = dynamics.net.T + dynamics.net.n if isinstance(dynamics, EpisodeDynamics) else len(window.x)
     answers, dx, dy, at_once = np.empty(len(nodes)), 0.0, 0.0, max(1, ROWS // length)
     for i in range(0, len(nodes), at_once):
         some = slice(i, i + at_once)
-        out, gx, gy = _slopes(dynamics, seen, *seen.between(nodes[some]), judge)
+        out, gx, gy = _slopes(dynamics, window, *window.between(nodes[some]), judge)
         answers[some], slope = answer(out)
         share = weights[some] * slope
         dx, dy = dx + np.tensordot(share, gx, 1), dy + np.tensordot(share, gy, 1)
@@ -267,17 +267,17 @@ def can_trace(dynamics):
     return isinstance(dynamics.inner if isinstance(dynamics, Pooled) else dynamics, tuple(TRACES))
 
 
-def _slopes(dynamics, seen, x, y, judge):
+def _slopes(dynamics, window, x, y, judge):
     """Compute what a judge makes of outputs, (m,), and its gradients, shaped like x, y (m, n, .)."""
-    return TRACES[type(dynamics)](dynamics, seen, x, y, judge)
+    return TRACES[type(dynamics)](dynamics, window, x, y, judge)
 
 
-def _delay_slopes(dynamics, seen, x, y, judge):
+def _delay_slopes(dynamics, window, x, y, judge):
     """Trace a delay network, whose last rows may follow from those before."""
-    return _through_delays(dynamics.plan, dynamics.theta, seen, x, y, judge)
+    return _through_delays(dynamics.plan, dynamics.theta, window, x, y, judge)
 
 
-def _error_slopes(dynamics, seen, x, y, judge):
+def _error_slopes(dynamics, window, x, y, judge):
     """Trace a delay network that sees its errors: rows y are [y, out], of which out is always its own."""
     O = dynamics.n_outputs
 
@@ -285,17 +285,17 @@ def _error_slopes(dynamics, seen, x, y, judge):
         value, dout = judge(both[..., :O])
         return value, np.concatenate([dout, np.zeros_like(dout)], axis=-1)
 
-    return _through_delays(dynamics.net.wide, dynamics.doubled, seen, x, y, judged)
+    return _through_delays(dynamics.net.wide, dynamics.doubled, window, x, y, judged)
 
 
-def _through_delays(plan, theta, seen, x, y, judge):
+def _through_delays(plan, theta, window, x, y, judge):
     """Trace the layers of a ``Plan``."""
     theta = np.require(theta, np.float64, ["C", "A", "W"])
-    (m, n, D), T, O, width = x.shape, len(seen.fed), plan.n_outputs, plan.y_width
+    (m, n, D), T, O, width = x.shape, len(window.fed), plan.n_outputs, plan.y_width
     x_at = (np.arange(m) * n + n - T) * D
     y_at = (np.arange(m) * n + n - T) * width
-    closed = plan.y_lead > 0 and bool(seen.fed[: T - 1].any())
-    fed = np.tile(seen.fed.ravel(), (m, 1)) if closed else OPEN_LOOP
+    closed = plan.y_lead > 0 and bool(window.fed[: T - 1].any())
+    fed = np.tile(window.fed.ravel(), (m, 1)) if closed else OPEN_LOOP
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     space = plan.work_space(m, T, theta.dtype)
     args, h = forward(plan, theta, x.ravel(), x_at, y.ravel(), y_at, fed, T, space)
@@ -305,12 +305,16 @@ def _through_delays(plan, theta, seen, x, y, judge):
     return value, dx.reshape(x.shape), dy.reshape(y.shape)
 
 
-def _recurrent_slopes(dynamics, seen, x, y, judge):
+def _recurrent_slopes(dynamics, window, x, y, judge):
     """Trace a recurrent net, back through its states, and through convolution in front of it."""
-    net, (m, n, D), T = dynamics.net, x.shape, len(seen.fed)
+    net, (m, n, D), T = dynamics.net, x.shape, len(window.fed)
     theta = np.require(dynamics.theta, np.float64, ["C", "A", "W"])
     weights, front = net.views(theta), net.front
-    x, y, at = np.ascontiguousarray(x).ravel(), np.ascontiguousarray(y).ravel(), np.arange(m) * n + seen.lead
+    x, y, at = (
+        np.ascontiguousarray(x).ravel(),
+        np.ascontiguousarray(y).ravel(),
+        np.arange(m) * n + window.lead,
+    )
     below, x_at, y_at = x, at, at
     if front is not None:
         N = net.x_history + T
@@ -321,11 +325,11 @@ def _recurrent_slopes(dynamics, seen, x, y, judge):
         below = np.ascontiguousarray(below).ravel()
     tape = Tape(net, m, T, np.float64)
     tape.place(below, x_at, y, y_at, np.full(m, T))
-    for k, state in enumerate(seen.states):
+    for k, state in enumerate(window.states):
         tape.begin(k, state[:, None])
     fed = None
-    if net.y_lead and seen.fed[: T - 1].any():
-        fed = np.repeat(seen.fed[:, None, :1], m, axis=1)
+    if net.y_lead and window.fed[: T - 1].any():
+        fed = np.repeat(window.fed[:, None, :1], m, axis=1)
     value, dout = judge(tape.forward(weights, fed))
     dbelow, dy = np.zeros_like(below), np.zeros_like(y)
     for dS in tape.dS:
@@ -340,7 +344,7 @@ def _recurrent_slopes(dynamics, seen, x, y, judge):
     return value, dx.reshape(m, n, D), dy.reshape(m, n, -1)
 
 
-def _episode_slopes(dynamics, seen, x, y, judge):
+def _episode_slopes(dynamics, window, x, y, judge):
     """Trace an encoder and a decoder, back from one of its outputs; their example is the one row."""
     net, (m, _, D) = dynamics.net, x.shape
     weights, tape = dynamics.weights, net.tape(m, np.float64)
@@ -364,11 +368,11 @@ def _episode_slopes(dynamics, seen, x, y, judge):
     return value, dx.reshape(m, 1, D), np.zeros_like(y)
 
 
-def _reservoir_slopes(dynamics, seen, x, y, judge):
+def _reservoir_slopes(dynamics, window, x, y, judge):
     """Trace a reservoir, back through its states and the outputs that it is fed."""
-    lead, (T, m), y = seen.lead, (len(seen.fed), len(x)), y.copy()
-    states, outputs = [np.tile(np.concatenate(seen.states), (m, 1))], []
-    (c, Wv, Wx, Wq), fed = dynamics.readout(), seen.fed[:, 0]
+    lead, (T, m), y = window.lead, (len(window.fed), len(x)), y.copy()
+    states, outputs = [np.tile(np.concatenate(window.states), (m, 1))], []
+    (c, Wv, Wx, Wq), fed = dynamics.readout(), window.fed[:, 0]
     slope = ACTIVATED[WORDS[dynamics.reservoir.kind]][1]
     activated, free, stuck = [], [], np.zeros(m, bool)
     for t in range(T):
@@ -377,7 +381,7 @@ def _reservoir_slopes(dynamics, seen, x, y, judge):
         activated.append(f)
         states.append(new)
         out = c + (v @ Wv if len(Wv) else 0.0) + new @ Wx + (new**2 @ Wq if len(Wq) else 0.0)
-        held = stuck | (t < seen.early)
+        held = stuck | (t < window.early)
         outputs.append(np.where(held[:, None], np.clip(out, *dynamics.near), out))
         free.append(~held[:, None] | (outputs[-1] == out))
         if fed[t]:

@@ -10,7 +10,7 @@ from .._check import check_number, check_word
 from .._estimators.following import check_horizon
 from .._estimators.sequence import as_wide_as
 from .._estimators.through import see_through
-from .._nets.attribution import Pick, can_trace, column, felt, moves, values, whole, window
+from .._nets.attribution import Pick, can_trace, column, cut_window, felt, moves, values, whole_window
 from .._nets.horizons import HALF, Horizons
 from .._nets.pooled import Pooled
 from .._series.checks import check_y, column_names
@@ -139,7 +139,7 @@ def _row_moves(estimator, data, row, request):
     if late:  # the answer is given so many rows later; where there are none, the last one goes on
         o, n_free = o + late, 1
         X, Z = (np.concatenate([v, np.repeat(v[-1:], max(0, o + 1 - len(v)), axis=0)]) for v in (X, Z))
-    frame = window(dynamics, X, Z, past.memory, request.max_lag, n_free, -1 if dynamics.goes_on else o)
+    frame = cut_window(dynamics, X, Z, past.memory, request.max_lag, n_free, -1 if dynamics.goes_on else o)
     if hasattr(estimator, "classes_"):
         pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
     else:
@@ -165,7 +165,7 @@ def _series_moves(estimator, X, at, request):
         raise ValueError(f"at={at!r} is none of the {n} series of X: give {-n} ... {n - 1}, or a key.")
     part, units = table.parts[place], fitted.units
     X = as_wide_as(fitted, estimator._check_X(table.X, None, reset=False))
-    frame = whole(dynamics, units.inputs(X[part.rows], units.means).z)
+    frame = whole_window(dynamics, units.inputs(X[part.rows], units.means).z)
     if hasattr(estimator, "classes_"):
         pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
     else:
@@ -273,7 +273,7 @@ def _horizon_moves(estimator, data, row, request):
     rows = np.arange(layout.lead - 1, n + o)
     features = member.x(layout.features(horizon, X, Y, rows))
     unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
-    frame = window(member.dynamics, features, unknown, past.memory.states[k], request.max_lag, 1)
+    frame = cut_window(member.dynamics, features, unknown, past.memory.states[k], request.max_lag, 1)
     _, output = _of_column(estimator, dynamics, request.output)
     levels = 1 if at[1] is None else len(at[1])
     c = (at[0] * layout.n_outputs + output) * levels + (0 if at[1] is None else at[1].index(HALF))
