@@ -691,6 +691,17 @@ def test_what_one_step_knows_moves_far_ones_before_they_have_come_true(kind, lea
     assert least < np.mean(rates) < 0.9
 
 
+@pytest.mark.parametrize("method", ["conformal", "bootstrap"])
+def test_a_constant_that_begins_to_move(method):
+    """Errors of calibration were all 0, and no number of times 0 is an error that came."""
+    y = np.r_[np.full(300, 3.0), 3.0 + shifted(None, 0)[:300]]
+    model = tsrnn.ARXRegressor((), 1, random_state=0).fit(None, y[:300])
+    np.testing.assert_allclose(model.forecast(2, level=80), 3.0, rtol=1e-10)
+    origins = np.arange(40, 298, 1 if method == "conformal" else 6)
+    made = model.trajectories(None, y[300:], 2, origins=origins, level=80, method=method)
+    assert 0.65 < covered(made, y[300:][origins[:, None] + np.arange(2)]) < 0.88
+
+
 @pytest.mark.parametrize("kind", ["plain", "difference"])
 def test_outputs_of_one_step_that_are_off_are_fed_back(kind):
     """Of an autoregression y = a y' + b by sum a^h: of each output its own."""

@@ -207,6 +207,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                 continue
             u = (came[k, o] - shift[k, o]) / (deviation[o] * usual[k, o] * spread[k, o])
             u *= np.sqrt(told[o] * overlap[o])  # one far off is no break where some always are
+            u = min(max(u, -2 * BREAK), 2 * BREAK)  # noise that has grown as far is learnt in time
             accumulate(u, k, drift[o], begun[o])
             for i in range(2):
                 if drift[o, i] > 0 and begun[o, i] == k:

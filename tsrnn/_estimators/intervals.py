@@ -67,6 +67,10 @@ FOLDS, SURE, MANY = 5, 1.0, 60  # of rows, to try local scales on; standard erro
 RIDGE, FLOOR, NEWTON = 3.0, 0.2, 30  # rows' worth of no slope; the least error, in mean ones; steps
 ORIGINS, MOST_FED = 20, 10  # rows from which outputs that are off are fed back; the most outputs
 LAGS = 12  # at which the autocorrelation of errors is looked at
+LEAST_ERROR, GOLDEN = (
+    1e-12,
+    (np.sqrt(5) - 1) / 2,
+)  # over outputs, where all errors are 0; whose multiples spread evenly
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
 BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
 MOST_NORMAL, MOST_OVERLAP = 30.0, 10  # where a normal variable ends; errors that hold at least as much as one
@@ -431,7 +435,7 @@ def calibration(made, level, factor=1.0, ends=None):
             valid = np.isfinite(scores[:, h, o])
             forecasts, last = made.forecasts[valid, h, o], made.last[valid, o]
             scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
-            scores[valid, h, o] /= by
+            scores[valid, h, o] = but_zero(scores[valid, h, o] / by, forecasts)
     shared = overlap(made.row, scores)
     near = packed(pools(made.forecasts, scores, level, shared, on_bounds(made, ends)))
     return Calibration(near, scales, Kind(shared, near.deviations().reshape(shared.shape), 0.0))
@@ -462,6 +466,17 @@ def check_enough(n, what, level):
         )
 
 
+def but_zero(errors, outputs):
+    """Replace errors (n,) by normal ones if all are 0: the least that numbers like the outputs (n,) can have.
+
+    However much a constant begins to move, its spread is then a number of times what it was.
+    """
+    if errors.any():
+        return errors
+    least = LEAST_ERROR * (np.abs(outputs).max(initial=0.0) or 1.0)
+    return least * ndtri((np.arange(1, len(errors) + 1) * GOLDEN) % 1)
+
+
 class Drawer:
     """Draws errors (n, O) of rows whose outputs (mean over O) were near; their sizes are mean absolute ones.
 
@@ -474,6 +489,7 @@ class Drawer:
         check_enough(len(errors), "rows", level)
         order = np.argsort(outputs.mean(axis=1), kind="stable")
         self.key, self.rng, self.errors = outputs.mean(axis=1)[order], rng, but_noise(errors)[order]
+        self.errors = np.stack([but_zero(*column) for column in zip(self.errors.T, outputs[order].T)], axis=1)
         self.k, n = n_near(len(errors), level), len(errors)
         self.ordered = np.sort(self.errors, axis=0)
         self.rank = np.argsort(np.argsort(self.errors, axis=0, kind="stable"), axis=0) * (n + 1) / n
