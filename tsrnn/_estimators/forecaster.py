@@ -402,6 +402,16 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         check_number("horizon", self.horizon, 1, integer=True)
         check_number("gap", self.gap, 0, integer=True)
         check_word("strategy", self.strategy, STRATEGIES)
+        self._check_together(model)
+        check_jobs(self.n_jobs)
+        inner = learner_of(model)
+        if self.strategy == "recursive":
+            return inner
+        quantiles = None if self.quantiles is None else check_quantiles(self.quantiles)
+        return HorizonsLearner(self, inner, int(self.horizon), quantiles)
+
+    def _check_together(self, model):
+        """Raise where the strategy, the quantiles and the estimator inside do not go together."""
         names = model.get_params(deep=False)
         recursive = self.strategy == "recursive"
         if self.quantiles is not None:
@@ -436,14 +446,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 f"loss={names['loss']!r} is learnt one step ahead: give another loss, or take {type(model).__name__} "
                 "without a Forecaster."
             )
-        check_jobs(self.n_jobs)
-        inner = learner_of(model)
-        if recursive:
-            return inner
-        quantiles = None if self.quantiles is None else check_quantiles(self.quantiles)
-        return HorizonsLearner(self, inner, int(self.horizon), quantiles)
 
     def _goal(self, table, pieces, form):
+        """Return the ``Goal``; raise where it needs what is not known ahead, or differences that cannot be taken."""
         goal = super()._goal(table, pieces, form)
         is_ahead = self._columns_known_ahead()
         if self.strategy == "recursive":
