@@ -239,9 +239,11 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         Rows that are one step of both nets, such as 12 or 24 [4]_: the history is cut into segments, each of which a
         learnt projection makes an input of the encoder, and all segments to come are written at once from the last
         state, by their place. For horizons of hundreds of rows: several times as fast, and no error is fed back, so
-        ``training`` has no effect. Divides ``context`` and ``horizon``. Forecasts begin at the last y. Compare with a
-        linear :class:`~tsrnn.Forecaster` of an ``ARXRegressor``: on seven channels of air quality, 96 to 720 rows
-        ahead, it erred 2 to 16 % less, in a tenth of the time; and the mean of both least at 96.
+        ``training`` has no effect. Divides ``context`` and ``horizon``. The net's forecasts begin at the last y. On
+        seven channels of air quality, two years by the hour, it erred 1 % less than a linear
+        :class:`~tsrnn.Forecaster` of an ``ARXRegressor`` 96 rows ahead and 1 % more at 192, at 30 times the time:
+        compare with that first. Without the linear model of ``skip_connections="auto"`` it erred 2 to 20 % more, 96 to
+        720 rows ahead.
     quantiles : sequence of float, optional
         As for :class:`~tsrnn.Forecaster`: a net of its own learns them with the pinball loss.
     gap : int, default=0
