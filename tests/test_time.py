@@ -439,8 +439,9 @@ BOOLEANS = {
 
 @pytest.mark.parametrize("container", BOOLEANS)
 def test_booleans_bring_a_warning(container):
+    y = BOOLEANS[container](wave > 0)
     with pytest.warns(UserWarning, match="y is boolean: it is regressed"):
-        arx().fit(None, BOOLEANS[container](wave > 0))
+        arx().fit(None, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         arx().fit(None, wave.tolist()).update(None, wave.astype(object))

@@ -289,9 +289,8 @@ def to_index(clock, values):
     if clock.period is not None:
         return index.to_period(clock.period)
     if clock.freq is not None and len(index) > 1:
-        with suppress(
-            Exception
-        ):  # rows are missing, or times where clocks change: pandas 2.2 raises pytz's errors
+        # rows are missing, or times do not exist where clocks change: pandas 2.2 raises pytz's errors
+        with suppress(Exception):
             index.freq = clock.freq
     return index
 
