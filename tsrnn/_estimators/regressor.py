@@ -48,6 +48,7 @@ from .following import (
     warn_if_short,
     warn_if_some_astray,
 )
+from .frames import in_users_form, index_of_future, shaped
 from .intervals import (
     NOTHING_SINCE,
     PATHS,
@@ -353,7 +354,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if fitted.form.whole:
             if y is not None:
                 fitted.trained.dynamics.check_verb("predict(X, y)")
-            return _shaped(fitted, fitted.units.target.inverse(self._answers(fitted, X, groups)))
+            return shaped(fitted, fitted.units.target.inverse(self._answers(fitted, X, groups)))
         if y is not None:
             return self.predict_ahead(X, y, steps=steps, start=start, groups=groups)
         if not (isinstance(steps, Integral) and steps == 1):
@@ -362,7 +363,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         start = self.start if start is None else start
         if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
             self._note_one_row_call(fitted, table.parts[0])
-        return table.give_back(_shaped(fitted, self._free_run(fitted, table, start)))
+        return table.give_back(shaped(fitted, self._free_run(fitted, table, start)))
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
         """Forecast every row from what was measured ``steps`` rows before it.
@@ -708,7 +709,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             names, container = table.names, table.form
         if forecasts[0][0] is None or container != "table":
             frames = [
-                _framed(fitted, out, intervals, _future_index(future, steps), wide)
+                in_users_form(fitted, out, intervals, index_of_future(future, steps), wide)
                 for _, out, intervals, _, future in forecasts
             ]
             return frames[0] if forecasts[0][0] is None else frames
@@ -719,7 +720,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             p: [np.concatenate([of_series[p][k] for of_series in bands_of_series]) for k in range(2)]
             for p in bands_of_series[0]
         }
-        frame = _framed(fitted, np.concatenate(outs), intervals, index, wide)
+        frame = in_users_form(fitted, np.concatenate(outs), intervals, index, wide)
         if isinstance(frame, np.ndarray):
             frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
         return frame
@@ -781,7 +782,7 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     fitted = model._with_new_scales(fitted, table, check_start(model.start if start is None else start))
     U = fitted.units.levels(table)
     ahead = model._walk_all(fitted, table, U, start, horizons)
-    return {h: table.give_back(_shaped(fitted, out)) for h, out in ahead.items()}
+    return {h: table.give_back(shaped(fitted, out)) for h, out in ahead.items()}
 
 
 def free_run(model, X, y, start=None):
@@ -790,7 +791,7 @@ def free_run(model, X, y, start=None):
     table = model._check_rows(fitted, X, y, None)
     out, judged = model._judged_run(fitted, table, start)
     out[~judged] = np.nan
-    return table.give_back(_shaped(fitted, out))
+    return table.give_back(shaped(fitted, out))
 
 
 def _begun(fitted, key, past):
@@ -845,47 +846,6 @@ def _check_follows(timeline, stamps):
     if len(holes):
         before = timelines.show(stamps.clock, stamps.values[holes[0]])
         raise ValueError(f"X_future has a gap: rows are missing before {before}; give every row.")
-
-
-def _future_index(future, steps):
-    """Return the index of a forecast, or None where it is unknown."""
-    timeline = None if future.place is None else future.place.timeline
-    stamps = future.stamps
-    if stamps is not None and len(stamps.values) < steps:
-        stamps = None
-    if timeline is not None and not timelines.can_place(timeline, stamps):
-        return timelines.future(timeline, steps)
-    return None if stamps is None else timelines.to_index(stamps.clock, stamps.values[:steps])
-
-
-def _framed(fitted, out, intervals, index, wide):
-    """Return a forecast (steps, O) in the user's form; if ``wide`` as a frame, with intervals {level: pair}."""
-    names, O = fitted.form.y_names, out.shape[1]
-    if wide:
-        names = names if names is not None else [f"y{o}" if O > 1 else "y" for o in range(O)]
-        columns = {}
-        for o, name in enumerate("y" if name is None else name for name in names):
-            columns[name] = out[:, o]
-            dash = "" if O == 1 else f"{name}-"
-            for p, (low, high) in intervals.items():
-                columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
-        if len(columns) < O * (1 + 2 * len(intervals)):
-            raise ValueError(
-                f"y has columns {list(names)}, one of which is called as an end of an interval is ('{dash}lo-80'): "
-                "rename it, and fit again."
-            )
-        return pd.DataFrame(np.stack(list(columns.values()), axis=1), index, list(columns))  # a dict takes ms
-    out = _shaped(fitted, out)
-    if names is None:
-        return out
-    if out.ndim == 1:
-        return pd.Series(out, index=index, name=names[0])
-    return pd.DataFrame(out, index=index, columns=names)
-
-
-def _shaped(fitted, out):
-    """Return out (N, O) as (N,) where y had one dimension."""
-    return out[:, 0] if fitted.form.y_ndim == 1 else out
 
 
 def _r2(y, out, weight):
