@@ -43,11 +43,12 @@ and tails begin anew. Where a model that has left what it knows errs in spells, 
 after one, the sum has to reach twice as far, which is forgotten over LONGEST rows.
 
 An error of h steps made since is known after h rows. But outputs of one step that are all off by as much, fed back,
-take forecasts of h steps off by growth(h) times that: so the shift of h steps leans on that of one, as PRIOR errors,
+take forecasts of h steps off by f = growth(h) shift(1), for which the shift of h steps is taken until its errors say
+another thing,
 
-    (PRIOR growth(h) shift(1) + n m) / (PRIOR + n)        wider by the root of 1 + (growth(h) sd(shift(1)) / sd(e(h)))^2
+    f + (m - f) (1 - d / T^2)+,  T = (m - f) sqrt(n) / sd(e)     wider by root(1 + (growth(h) sd(shift(1)) / sd(e))^2)
 
-Then a shift of one step is taken for 0 below a T of 1, not 2. Both fade as the break does, over LONGEST rows.
+with d = 1, not 4, there and for step one. All that fades as the break does, over LONGEST rows.
 
 References
 ----------
@@ -256,16 +257,18 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
             ratio[c] = leaning(sums[c], before, told[c])
             independent[k + 1, c] = sums[c, 7] ** 2 / max(sums[c, 5], 1e-300) * told[c]
             if c < O:
-                base[k + 1, o] = believed(ratio[c], independent[k + 1, c])
+                change = np.log(ratio[c])
+                noise = (DEVIATION**2 - 1) / max(independent[k + 1, c], 1e-9)
+                base[k + 1, o] = np.exp(change * believed(change, noise, DOUBT))
             strength = min(1.0, limit[o] / BREAK - 1)
-            mean, noise = shrunk(sums[c], ratio[c], overlap[c], deviation[c], DOUBT ** (1 - strength))
+            mean, noise = mean_of(sums[c], ratio[c], overlap[c], deviation[c])
+            target = strength * growth[c] * shift[k + 1, o] if c >= O else 0.0
+            share = believed(mean - target, noise, DOUBT ** (1 - strength))
+            shift[k + 1, c] = target + share * (mean - target)
             if c < O:
-                shift[k + 1, c], doubt[o], gone = mean, strength * noise, 1.0
+                doubt[o], gone = strength * share**2 * noise, 1.0
             else:
-                n, leant = sums[c, 0] ** 2 / max(sums[c, 1], 1e-9) / overlap[c], PRIOR * strength
-                w = leant / (leant + n) if growth[c] != 0 and leant > 0 else 0.0
-                gone = w * growth[c]
-                shift[k + 1, c] = gone * shift[k + 1, o] + (1 - w) * mean
+                gone = (1 - share) * strength * growth[c]
             expected = (
                 deviation[c] * ratio[c] * (sums[c, 7] / sums[c, 4] if sums[c, 4] > 1e-9 else usual[k, c])
             )
@@ -299,23 +302,20 @@ def add(first, second, weight, decay, sums):
 
 
 @part
-def shrunk(sums, spread, overlap, deviation, doubt):
-    """Shrink the mean of ``sums`` (8,) towards 0, and to 0 where it may be noise; returns it and its variance."""
+def mean_of(sums, spread, overlap, deviation):
+    """Compute the mean of ``sums`` (8,) and its variance."""
     if sums[0] < 1e-9:
-        return 0.0, 0.0
+        return 0.0, 1e300
     mean, square = sums[2] / sums[0], sums[3] / sums[0]
     n = sums[0] ** 2 / sums[1] / overlap
     expected = (deviation * spread * sums[7] / max(sums[4], 1e-9)) ** 2
-    noise = (PRIOR * expected + n * max(square - mean**2, 1e-6 * square)) / (PRIOR + n) / n
-    share = max(0.0, 1 - doubt * noise / max(mean**2, 1e-300))
-    return mean * share, noise * share**2
+    return mean, (PRIOR * expected + n * max(square - mean**2, 1e-6 * square)) / (PRIOR + n) / n
 
 
 @part
-def believed(spread, n):
-    """Shrink a spread of n errors towards 1, and to 1 where it may be noise."""
-    change, noise = np.log(spread), (DEVIATION**2 - 1) / max(n, 1e-9)
-    return np.exp(change * max(0.0, 1 - DOUBT * noise / max(change**2, 1e-300)))
+def believed(change, variance, doubt):
+    """Return the share of a change that is no noise: 0 up to so many squared standard deviations in ``doubt``."""
+    return max(0.0, 1 - doubt * variance / max(change**2, 1e-300))
 
 
 @part
@@ -342,7 +342,8 @@ def begin_anew(came, usual, told, deviation, decay, kept, sums):
     little(kept, told, sums)
     for k in range(len(came)):
         add(came[k], came[k] ** 2, 1.0, decay, sums[:4])
-    shift, _ = shrunk(sums, leaning(sums, 1.0, told), 1 / told, deviation, DOUBT)
+    mean, noise = mean_of(sums, leaning(sums, 1.0, told), 1 / told, deviation)
+    shift = mean * believed(mean, noise, DOUBT)
     for k in range(len(came)):
         add(abs(came[k] - shift), usual[k], usual[k], decay, sums[4:])
 
