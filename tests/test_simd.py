@@ -494,3 +494,22 @@ def test_kernels_call_only_their_own_file_or_a_frozen_one():
                         "after an edit there, users' caches would keep the old machine code"
                     )
     assert kernels >= 8
+
+
+@compiled
+def test_only_kernels_call_parts():
+    """From Python a part raises, in a model that no other test may fit."""
+    for info in pkgutil.walk_packages(tsrnn.__path__, "tsrnn."):
+        if info.name in ("tsrnn.sktime", "tsrnn._kernels.simd_v2"):  # an extra; overloads are compiled too
+            continue
+        things = vars(importlib.import_module(info.name))
+        own = [thing for thing in things.values() if getattr(thing, "__module__", "") == info.name]
+        inside = [thing for of in own if isinstance(of, type) for thing in vars(of).values()]
+        for function in filter(inspect.isfunction, own + inside):
+            names = {n for code in codes(function.__code__) for n in code.co_names}
+            parts = {n for n in names if is_part(things.get(n))}
+            assert not parts, f"{info.name}.{function.__qualname__} calls {parts}, which only kernels can"
+
+
+def is_part(value):
+    return isinstance(value, Dispatcher) and value.targetoptions.get("no_cpython_wrapper", False)

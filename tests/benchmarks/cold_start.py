@@ -3,7 +3,8 @@ r"""Figure 8: what a first fit costs, with an empty and with a warm numba cache.
 Each number is the CPU time of one statement in a fresh process, the least of three processes; for "empty"
 each process has a new, empty NUMBA_CACHE_DIR, for "warm" all share one that an earlier run filled. Wall time,
 the least too, stands beside it (two noisy cores: read it with care). Fits: ``NARXRegressor().fit`` on 1000
-rows of the Narendra system; ``TDNNRegressor().fit`` on the same; ``TDNNRegressor(solver="adam")`` likewise.
+rows of the Narendra system; ``TDNNRegressor().fit`` on the same; ``TDNNRegressor(solver="adam")`` likewise;
+``ESNRegressor().fit``; one iteration of ``LSTMRegressor``.
 In the row "then ..." the process has done all rows above it with "then" or "first" already.
 
 Targets: ``import tsrnn`` at most scikit-learn's import (``sklearn.pipeline, sklearn.model_selection``) + 0.3
@@ -53,6 +54,14 @@ RUNS = [
     [
         ("", f"import tsrnn; {DATA}"),
         ("first Adam fit", "tsrnn.TDNNRegressor(solver='adam', max_iter=1).fit(X, y)"),
+    ],
+    [
+        ("", f"import tsrnn; {DATA}"),
+        ("first ESNRegressor().fit", "tsrnn.ESNRegressor(random_state=0).fit(X, y)"),
+    ],
+    [
+        ("", f"import tsrnn, warnings; warnings.simplefilter('ignore'); {DATA}"),
+        ("first LSTM fit", "tsrnn.LSTMRegressor(max_iter=1, random_state=0).fit(X, y)"),
     ],
 ]
 WARMUP = [
