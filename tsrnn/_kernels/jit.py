@@ -15,16 +15,17 @@ from numba import config, njit
 
 from tsrnn._warn import warn
 
-from .linking import KernelCompiler, PartCompiler
+from .linking import LINKS, KernelCompiler, PartCompiler
 
 
 OPTIONS = {
     "error_model": "numpy",
     "nogil": True,
     "no_cfunc_wrapper": True,  # saves a tenth of the compilation
-    "pipeline_class": KernelCompiler,
 }
-PART = {**OPTIONS, "no_cpython_wrapper": True, "pipeline_class": PartCompiler}
+PART = {**OPTIONS, "no_cpython_wrapper": True}
+if LINKS:
+    OPTIONS, PART = {**OPTIONS, "pipeline_class": KernelCompiler}, {**PART, "pipeline_class": PartCompiler}
 
 
 class CacheWarning(UserWarning):
@@ -90,10 +91,9 @@ def _forgiving(dispatcher):
 def part(function):
     """Compile a part of kernels: only they can call it, and their files on disk hold it."""
     dispatcher = njit(**PART)(function)
-    if not config.DISABLE_JIT:
-        dispatcher._insert = lambda *_: (
-            None
-        )  # there is no machine code that Python could call, whatever the types
+    if LINKS and not config.DISABLE_JIT:
+        # There is no machine code that Python could call, whatever the types.
+        dispatcher._insert = lambda *_: None
         dispatcher._compile_for_args = partial(_refuse, function.__name__)
     return dispatcher
 

@@ -2,15 +2,21 @@
 
 numba compiles what a kernel calls twice: by itself, to machine code that only Python could call, and again within each
 kernel that it is linked into; and it optimises every function by itself before it optimises all of them together.
-Here parts are linked only, and functions are optimised together only: a third of the time of a first fit.
+Here parts are linked only, and functions are optimised together only, which saves a third of the time of a first fit.
 
-A numba that has none of the classes named here compiles as it always did.
+These are inner classes of numba.  One that lacks what is used of them compiles as it always did: ``LINKS`` is False.
 """
 
-from typing import NamedTuple
+from numba.core import codegen, compiler
 
-from numba.core.codegen import Codegen, JITCodeLibrary
-from numba.core.compiler import Compiler
+
+JITCodeLibrary = getattr(codegen, "JITCodeLibrary", object)
+Compiler = getattr(compiler, "Compiler", object)
+USED = (
+    "_ensure_finalized", "_get_module_for_linking", "_optimize_functions", "_raise_if_finalized", "codegen",
+    "enable_object_caching", "finalize", "get_pointer_to_function",
+)  # fmt: skip
+LINKS = all(hasattr(JITCodeLibrary, name) for name in USED) and hasattr(Compiler, "compile_extra")
 
 
 class _Library(JITCodeLibrary):
@@ -20,10 +26,11 @@ class _Library(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
 
 
-class _NoEnvironment(NamedTuple):
+class _NoEnvironment:
     """A code generator for what has no place in memory: numba would write the address of its globals there."""
 
-    of: Codegen
+    def __init__(self, of):
+        self.of = of
 
     def set_env(self, name, environment):
         """Do nothing: kernels raise nothing that needs an environment."""
