@@ -198,8 +198,8 @@ class Packed(NamedTuple):
         places, tails = np.require(places, np.int64, "CAW"), np.require(tails, float, "CAW")
         quantiles(self.errors, self.ends, self.k, places, tails, out, is_beyond)
         if is_beyond.any():
-            ratio = ndtri(np.where(is_beyond, tails, 0.5)) / ndtri(1 / (self.k + 1))
-            out = np.where(is_beyond, np.maximum(out, 0) * ratio, out)
+            ratio = ndtri(tails) / ndtri(1 / (self.k + 1))
+            out[is_beyond] = np.maximum(out[is_beyond], 0) * ratio[is_beyond]
         for i, p in enumerate(levels):
             few = self.free < needed(p)
             if few.any():

@@ -344,6 +344,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     missing: str = "error"
     series: str | None = None
 
+    _common_scale: ClassVar = "standard"
     _warmup = tuple(  # settings that together call every kernel
         {
             "cell": cell,

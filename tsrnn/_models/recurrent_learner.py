@@ -409,6 +409,8 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         One step ahead from measured y; with closed-loop training the geometric mean of that and of free runs.
         """
         p, n, losses = self.p, sum(int(s.held.sum()) for s in series), []
+        # In the precision of training, whose kernels are compiled.
+        dtype = np.result_type(*(traits(solver).dtype for solver, _ in self._solvers(net, series)))
         kinds = ("open_loop", "closed_loop")[: 1 if p.training == "open_loop" else 2]
         for kind in kinds:
             cut, lead_in = series, None
@@ -421,9 +423,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             if n and cut:
                 T = max(len(s.Y) for s in cut) - net.lead
                 options = {"held": True, "lead_in": lead_in}
-                losses.append(
-                    TrackLoss(net, cut, T, SHARD, self._teaching(mean[1], kind), np.float32, **options)
-                )
+                losses.append(TrackLoss(net, cut, T, SHARD, self._teaching(mean[1], kind), dtype, **options))
         losses = [loss for loss in losses if loss.weight > 0]
         if not losses:
             return None

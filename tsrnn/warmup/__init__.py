@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._estimators import adaptive, pools
 from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
+from .._nets import convolution
 
 
 PAIRS = ["ab", "b", "ba"] * 4, ["x", "xy", ""] * 4
@@ -54,8 +55,8 @@ def public_models():
 
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
-    adaptive.compile_kernels()
-    pools.compile_kernels()
+    for module in (adaptive, pools, convolution):
+        module.compile_kernels()
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of one iteration
         if not issubclass(model, Sequence):  # then X and y are lists of sequences
             for settings in model._warmup:
