@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tsrnn import ARXRegressor, SeasonalNaiveRegressor
-from tsrnn._estimators import adaptive, intervals
+from tsrnn._estimators.intervals import adaptive
+from tsrnn._estimators.intervals.errors import Maker, forecast_errors, residuals
+from tsrnn._estimators.intervals.pools import NEAR, conformal, packed, pools
 
 
 HOURS = np.arange(24 * 60) % 24
@@ -49,14 +51,14 @@ def test_errors_on_bounds_are_as_many_as_near_the_forecast():
     errors = rng.normal(size=forecasts.shape)
     sides = np.zeros(forecasts.shape, np.int8)
     sides[:60][rng.random((60, 1, 1)) < 0.5], sides[-60:][::3] = -1, 1
-    packed = intervals.packed(intervals.pools(forecasts, errors, 80, sides=sides))
+    near = packed(pools(forecasts, errors, 80, sides=sides))
     made = np.array([0.0, 1.0, 5.0])[:, None, None]
-    low, high = intervals.conformal(made, packed, [80])[80]
+    low, high = conformal(made, near, [80])[80]
     np.testing.assert_array_equal(np.isinf(low[:, 0, 0]), [True, False, False])
     np.testing.assert_array_equal(np.isinf(high[:, 0, 0]), [False, False, True])
-    on = np.isinf(packed.errors.reshape(-1, 180)).mean(axis=1)
+    on = np.isinf(near.errors.reshape(-1, 180)).mean(axis=1)
     shares = [(sides[:60] != 0).mean(), 0.0, 1 / 3]
-    for m, share in zip(packed.places(made[:, :, 0])[:, 0], shares):
+    for m, share in zip(near.places(made[:, :, 0])[:, 0], shares):
         assert on[m] == pytest.approx(share, abs=0.01)
 
 
@@ -69,17 +71,17 @@ def plant():
 
 def maker(model):
     """What forecasts of a model are made by."""
-    return intervals.Maker(model._dynamics(), model.fitted_.units)
+    return Maker(model._dynamics(), model.fitted_.units)
 
 
 def test_nights_give_no_errors(plant):
     model, _ = plant
     segment = model.fitted_.errors.segments[0]
-    errors = intervals.forecast_errors(maker(model), [segment], 24).errors
+    errors = forecast_errors(maker(model), [segment], 24).errors
     origins = segment.skip + np.arange(len(errors))
     night = (segment.X[:, 0] == 0)[origins[:, None] + np.arange(24)]
     np.testing.assert_array_equal(np.isnan(errors[:, :, 0]), night)
-    outputs, _ = intervals.residuals(maker(model), [segment])
+    outputs, _ = residuals(maker(model), [segment])
     assert len(outputs) == (segment.X[segment.skip :, 0] > 0).sum()
 
 
@@ -102,19 +104,19 @@ def test_origins_are_of_every_hour(plant, monkeypatch):
         seen.append(first)
         yield slice(None), followed.out[first][None]
 
-    monkeypatch.setattr(intervals, "MOST_RUNS", 15)
-    monkeypatch.setattr(intervals, "runs", runs)
-    intervals.forecast_errors(maker(model), [segment], 1)
+    monkeypatch.setattr("tsrnn._estimators.intervals.errors.MOST_RUNS", 15)
+    monkeypatch.setattr("tsrnn._estimators.intervals.errors.runs", runs)
+    forecast_errors(maker(model), [segment], 1)
     assert len(seen[0]) == 15
     assert len(np.unique(seen[0] % 24)) > 8
 
 
-@pytest.mark.parametrize(("n", "beside"), [(intervals.NEAR[0], 0), (intervals.NEAR[0] + 1, 1)])
+@pytest.mark.parametrize(("n", "beside"), [(NEAR[0], 0), (NEAR[0] + 1, 1)])
 def test_steps_on_either_side_count_where_there_are_many(n, beside):
     """All errors of step h are h here, so that a pool tells whose they are."""
     errors = np.tile(np.arange(5.0)[:, None], (n, 1, 1))
-    pools = intervals.pools(RNG.normal(size=errors.shape), errors, 80)
-    for h, (pool,) in enumerate(pools):
+    of_steps = pools(RNG.normal(size=errors.shape), errors, 80)
+    for h, (pool,) in enumerate(of_steps):
         some = min(beside, h, 4 - h)
         assert set(np.unique(pool.errors)) == set(range(h - some, h + some + 1))
 

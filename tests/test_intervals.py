@@ -11,13 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from public import others, paired
+from scipy.special import ndtri
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import tsrnn
-from tsrnn._estimators import adaptive, intervals
 from tsrnn._estimators.held_back import hold_last, hold_stretches
-from tsrnn._estimators.intervals import Segment
+from tsrnn._estimators.intervals import adaptive
+from tsrnn._estimators.intervals.bootstrap import Drawer
+from tsrnn._estimators.intervals.calibration import growth, overlap
+from tsrnn._estimators.intervals.errors import Maker, Segment, forecast_errors, residuals
+from tsrnn._estimators.intervals.fans import _fan
+from tsrnn._estimators.intervals.local_scale import local_scale
+from tsrnn._estimators.intervals.pools import NEAR, conformal, packed, pools
+from tsrnn._estimators.intervals.segments import MOST_ROWS
 from tsrnn._series.units import runs_of
 from tsrnn.preprocessing import Difference
 
@@ -79,7 +86,7 @@ def fit(name, **kw):
 
 def maker(model):
     """What forecasts of a model are made by."""
-    return intervals.Maker(model._dynamics(), model.fitted_.units)
+    return Maker(model._dynamics(), model.fitted_.units)
 
 
 # ---------------------------------------------------------------------------------------- trajectories
@@ -136,7 +143,7 @@ def test_trajectories_do_not_reach_over_a_gap(name):
 @paired(name=MODELS, method=["conformal", "split", "bootstrap"], kind=PARAMETERS)
 def test_intervals_of_trajectories_are_those_of_forecasts(name, method, kind, monkeypatch):
     """Also of sample paths, here with errors that only the output decides."""
-    monkeypatch.setattr(intervals.Drawer, "__call__", lambda _, z: 0.3 + 0.1 * np.sin(9 * z))
+    monkeypatch.setattr(Drawer, "__call__", lambda _, z: 0.3 + 0.1 * np.sin(9 * z))
     model, origins = fit(name, **PARAMETERS[kind]), [0, 8]
     answer = model.trajectories(X[NEW], HOLES[NEW], 5, origins=origins, level=[50, 80], method=method)
     assert list(answer.intervals) == [50, 80]
@@ -207,8 +214,10 @@ def quantile_by_definition(errors, p):
 @paired(name=MODELS, kind=["plain", "difference", "both"])
 def test_conformal_intervals_by_definition(name, kind, monkeypatch):
     """Up to 200 errors all are near: of each step the quantiles of those that forecasts of as many steps made."""
-    monkeypatch.setattr(intervals, "MANY", np.inf)  # one scale
-    monkeypatch.setattr(intervals, "overlap", lambda row, errors: np.ones(errors.shape[1:]))
+    monkeypatch.setattr("tsrnn._estimators.intervals.local_scale.MANY", np.inf)  # one scale
+    monkeypatch.setattr(
+        "tsrnn._estimators.intervals.calibration.overlap", lambda row, errors: np.ones(errors.shape[1:])
+    )
     calibration, steps = slice(N - 160, N), 4
     model = fit(name, **PARAMETERS[kind])
     inside = model.predict_ahead(X[NEW], y[NEW])
@@ -238,11 +247,11 @@ def test_near_forecasts_by_a_slow_search():
     errors = np.abs(past) * rng.normal(size=(n, 1, 1))
     errors[rng.random(n) < 0.05] = np.nan
     made = rng.normal(size=(40, 1, 1))
-    low, high = intervals.conformal(made, intervals.packed(intervals.pools(past, errors, 80)), [80])[80]
+    low, high = conformal(made, packed(pools(past, errors, 80)), [80])[80]
     known = np.isfinite(errors[:, 0, 0])
     u, e = past[known, 0, 0], errors[known, 0, 0]
     e, u = e[np.argsort(u)], np.sort(u)
-    k = max(intervals.NEAR[0], round(intervals.NEAR[1] * len(u)))
+    k = max(NEAR[0], round(NEAR[1] * len(u)))
     starts = sorted({int(v) for v in np.linspace(0, len(u) - k, 50)})
     for m in range(40):
         best = min(starts, key=lambda a: abs(u[a + k // 2] - made[m, 0, 0]))
@@ -322,9 +331,9 @@ def test_paths_by_hand(name):
     model, steps = fit(name), 5
     model.calibrate(X[OLD], y[OLD])
     paths = model.sample_paths(steps, X[NEW], n_paths=3)
-    outputs, errors = intervals.residuals(maker(model), model.fitted_.errors.segments)
+    outputs, errors = residuals(maker(model), model.fitted_.errors.segments)
     rng = np.random.default_rng(0)
-    draw = intervals.Drawer(outputs, errors, rng, 80)
+    draw = Drawer(outputs, errors, rng, 80)
     ones, wanted = [copy.deepcopy(model) for _ in range(3)], np.empty((3, steps))
     for t in range(steps):
         row = X[NEW][t : t + 1]
@@ -344,12 +353,12 @@ def test_errors_drawn_stand_for_new_ones():
     z = np.zeros((400, 1))
     for _ in range(300):
         errors = rng.normal(size=(n, 1))
-        low, high = np.quantile(intervals.Drawer(np.zeros((n, 1)), errors, rng, 80)(z), [0.1, 0.9])
+        low, high = np.quantile(Drawer(np.zeros((n, 1)), errors, rng, 80)(z), [0.1, 0.9])
         inside.append(math.erf(high / 2**0.5) / 2 - math.erf(low / 2**0.5) / 2)
     assert np.mean(inside) == pytest.approx(0.8, abs=0.02)
     errors = rng.normal(size=(60, 1)) * [[1.0, -2.0]]
     errors += [0.1, 3.0] - errors.mean(axis=0)
-    drawn = intervals.Drawer(np.zeros((60, 2)), errors, rng, 80)(np.zeros((4000, 2)))
+    drawn = Drawer(np.zeros((60, 2)), errors, rng, 80)(np.zeros((4000, 2)))
     np.testing.assert_allclose(drawn.mean(axis=0), [0, 3], atol=0.2)
     assert np.corrcoef(drawn.T)[0, 1] < -0.97
 
@@ -392,7 +401,7 @@ def test_calibration_by_folds():
     """Errors of each fold are those of a copy that did not see it."""
     model = tsrnn.ARXRegressor(random_state=0).fit(X[OLD], y[OLD])
     model.calibrate(X[OLD], y[OLD], cv=2)
-    errors = intervals.forecast_errors(maker(model), model.fitted_.errors.segments, 3).errors
+    errors = forecast_errors(maker(model), model.fitted_.errors.segments, 3).errors
     half = N // 2
     hand = []
     for train, test in ((slice(half, N), slice(0, half)), (slice(0, half), slice(half, N))):
@@ -465,7 +474,7 @@ def test_errors_of_unknown_changes_do_not_count():
     model.calibrate(None, y[:40])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _, errors = intervals.residuals(maker(model), model.fitted_.errors.segments)
+        _, errors = residuals(maker(model), model.fitted_.errors.segments)
     assert (errors != 0).all()
 
 
@@ -547,8 +556,8 @@ def test_what_is_kept_is_bounded(monkeypatch):
     assert len(pickle.dumps(folds)) < 1.5 * len(pickle.dumps(model.calibrate(X[:6000], y[:6000])))
     parts = np.split(np.arange(60_000), 20)
     model.fit([X[rows] for rows in parts], [y[rows] for rows in parts])
-    assert sum(len(s.U) - s.skip for s in model.fitted_.errors.segments) <= intervals.MOST_ROWS
-    monkeypatch.setattr(intervals, "MOST_ROWS", 1000)
+    assert sum(len(s.U) - s.skip for s in model.fitted_.errors.segments) <= MOST_ROWS
+    monkeypatch.setattr("tsrnn._estimators.intervals.segments.MOST_ROWS", 1000)
     model.fit([X[rows] for rows in parts], [y[rows] for rows in parts])
     assert sum(len(s.U) - s.skip for s in model.fitted_.errors.segments) <= 1000
     assert len(model.fitted_.errors.segments) == 20  # some of each series
@@ -631,11 +640,11 @@ def discounted(came, usual, overlap):
 def test_shift_and_spread_are_discounted_means(bias):
     rng = np.random.default_rng(0)
     came, usual = bias + 0.6 * rng.normal(size=60), rng.uniform(0.6, 1.2, size=60)
-    for overlap in (1.0, 3.0):
-        kind = adaptive.Kind(np.full((1, 1), overlap), adaptive.DEVIATION, 0.0)
+    for shared in (1.0, 3.0):
+        kind = adaptive.Kind(np.full((1, 1), shared), adaptive.DEVIATION, 0.0)
         shift, spread, counts, _ = adaptive._moments(came[:, None], usual[:, None], kind, 1, 0)
         assert (counts == adaptive.COUNTS).all()
-        np.testing.assert_allclose(np.c_[shift, spread], discounted(came, usual, overlap), rtol=1e-10)
+        np.testing.assert_allclose(np.c_[shift, spread], discounted(came, usual, shared), rtol=1e-10)
 
 
 def test_after_a_break_forecasts_made_before_it_do_not_count():
@@ -708,8 +717,8 @@ def test_outputs_of_one_step_that_are_off_are_fed_back(kind):
     wide = np.stack([shifted(None, 0)[:400], 3 * shifted(None, 1)[:400]], axis=1)
     transform = {"target_transform": "difference"} if kind == "difference" else {}
     model = tsrnn.ARXRegressor((), 1, **transform).fit(None, wide)
-    maker = intervals.Maker(model.fitted_.trained.dynamics, model.fitted_.units)
-    gone = intervals.growth(maker, model.fitted_.errors, 6)
+    maker = Maker(model.fitted_.trained.dynamics, model.fitted_.units)
+    gone = growth(maker, model.fitted_.errors, 6)
     assert gone.shape == (6, 2)
     a = [model.predict_ahead(None, wide) for wide in (np.zeros((9, 2)), np.eye(2)[[0] * 9])]
     if kind == "plain":
@@ -717,8 +726,8 @@ def test_outputs_of_one_step_that_are_off_are_fed_back(kind):
         assert gone[1, 0] == pytest.approx(1 + slope, rel=1e-6)
     assert (np.diff(gone, axis=0) > 0).all()
     ensemble = tsrnn.Forecaster(tsrnn.ARXRegressor((), 1), 3, strategy="direct").fit(None, wide)
-    maker = intervals.Maker(ensemble.fitted_.trained.dynamics, ensemble.fitted_.units)
-    assert not intervals.growth(maker, ensemble.fitted_.errors, 3).any()
+    maker = Maker(ensemble.fitted_.trained.dynamics, ensemble.fitted_.units)
+    assert not growth(maker, ensemble.fitted_.errors, 3).any()
 
 
 @pytest.mark.parametrize("kind", ["noise", "level"])
@@ -769,9 +778,9 @@ def test_a_fan_is_a_map_there_and_back(quantiles):
     values = values[..., [0, 2, 3] if len(quantiles) == 3 else [0, 1, 2, 3]]
     if len(quantiles) == 3:
         values[..., 1] = made
-    fan = intervals._fan(quantiles, values, made)
+    fan = _fan(quantiles, values, made)
     for k, q in enumerate(quantiles):
-        np.testing.assert_allclose(fan.scores(values[..., k]), intervals.ndtri(q), atol=1e-12)
+        np.testing.assert_allclose(fan.scores(values[..., k]), ndtri(q), atol=1e-12)
     for g in (-4.0, -1.0, -0.2, 0.0, 0.7, 3.0):
         np.testing.assert_allclose(fan.scores(fan.at(np.full(made.shape, g))), g, atol=1e-12)
     assert np.isnan(fan.scores(np.full(made.shape, np.nan))).all()
@@ -795,8 +804,8 @@ def test_a_world_that_stays_costs_little():
 @pytest.mark.parametrize("name", ["NARX", "GRU", "ESN", "seasonal"])
 def test_update_in_pieces_keeps_the_same_rows(name, monkeypatch):
     """What is kept, and so the intervals, depends on the rows, not on how they came."""
-    monkeypatch.setattr(intervals, "KEPT", 20)
-    monkeypatch.setattr(intervals, "BLOCK", 8)
+    monkeypatch.setattr("tsrnn._estimators.intervals.later.KEPT", 20)
+    monkeypatch.setattr("tsrnn._estimators.intervals.later.BLOCK", 8)
     whole, pieces = fit(name), fit(name)
     whole.update(X[NEW], HOLES[NEW])
     for a, b in ((0, 1), (1, 2), (2, 30), (30, 33), (33, 60)):
@@ -854,12 +863,12 @@ def test_local_scales():
     n = 300
     last, forecasts = rng.normal(size=(2, n))
     noise = rng.normal(size=n)
-    scale, by = intervals.local_scale(forecasts, last, noise * (0.2 + np.abs(last)))
+    scale, by = local_scale(forecasts, last, noise * (0.2 + np.abs(last)))
     far, near = scale(np.zeros(2), np.array([2.0, 0.0]))
     assert 3 < far / near < 15
     assert np.corrcoef(by, 0.2 + np.abs(last))[0, 1] > 0.7
     assert np.isfinite(scale(np.array([1e9, -1e9]), np.array([1e9, -1e9]))).all()
-    scale, by = intervals.local_scale(forecasts, last, noise)
+    scale, by = local_scale(forecasts, last, noise)
     assert scale is None
     assert (by == 1).all()
 
@@ -871,9 +880,9 @@ def test_errors_that_overlap_count_as_few():
     walk = np.stack([np.convolve(e, np.ones(h))[h - 1 :][:2900] for h in (1, 4, 12)], axis=1)
     errors = np.zeros((2900, 12, 1))
     errors[:, [0, 3, 11], 0] = walk
-    found = intervals.overlap(np.arange(2900), errors)[[0, 3, 11], 0]
+    found = overlap(np.arange(2900), errors)[[0, 3, 11], 0]
     np.testing.assert_allclose(found, [1, 4, 12], rtol=0.2)
-    white = intervals.overlap(np.arange(2900), rng.normal(size=(2900, 12, 1)))
+    white = overlap(np.arange(2900), rng.normal(size=(2900, 12, 1)))
     np.testing.assert_allclose(white, 1, atol=0.6)
 
 

@@ -18,7 +18,7 @@ from sklearn.base import MetaEstimatorMixin, clone
 
 from .._check import check_number, check_word
 from .._estimators.following import begin, cut, unknown_past
-from .._estimators.intervals import Errors
+from .._estimators.intervals.errors import Errors
 from .._estimators.known_ahead import KnownAhead
 from .._estimators.lag_regressor import has_memory_inside
 from .._estimators.regressor import SequenceRegressor

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .._estimators.intervals import Made
+from .._estimators.intervals.errors import Made
 from .._nets.dynamics import Learner, Trained
 from .._series import timeline as timelines
 from .._series.seasons import Calendar, find_seasons, step_in_days

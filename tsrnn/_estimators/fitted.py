@@ -8,7 +8,7 @@ from .._nets.dynamics import Trained
 from .._series.targets import Target
 from .._series.units import Units
 from .._values import kept
-from .intervals import Errors
+from .intervals.errors import Errors
 
 
 @kept("form")

@@ -10,7 +10,7 @@ import numpy as np
 from .._series import timeline as timelines
 from .._warn import warn
 from .following import begin, cold_past, earlier, first_past, moved, seen_again, zero_past
-from .intervals import but_last
+from .intervals.later import but_last
 
 
 class Start(NamedTuple):

@@ -49,31 +49,13 @@ from .following import (
     warn_if_some_astray,
 )
 from .frames import in_users_form, index_of_future, shaped
-from .intervals import (
-    NOTHING_SINCE,
-    PATHS,
-    Ask,
-    Errors,
-    Maker,
-    Outlook,
-    Recent,
-    Seen,
-    Since,
-    bands,
-    check_levels,
-    check_method,
-    conformal_bands,
-    folds,
-    held_segments,
-    index_of,
-    joined,
-    last_levels,
-    made_conformal,
-    made_since,
-    memo,
-    path_rng,
-    segments_of,
-)
+from .intervals.asked import PATHS, Ask, check_levels, check_method, path_rng
+from .intervals.bands import bands, made_conformal
+from .intervals.conformal import Outlook, conformal_bands
+from .intervals.errors import Errors, Maker, last_levels
+from .intervals.later import NOTHING_SINCE, Recent, Seen, Since, joined, made_since
+from .intervals.remembered import memo
+from .intervals.segments import folds, held_segments, index_of, segments_of
 from .parameters import RegressorParameters
 from .places import check_grids, check_pace, place_of
 from .sequence import Sequence, as_wide_as, long_pieces, most_lags

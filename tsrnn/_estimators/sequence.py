@@ -72,7 +72,8 @@ from .following import (
     warn_of_gaps,
 )
 from .held_back import hold_last, hold_series, hold_stretches
-from .intervals import Later, Maker
+from .intervals.errors import Maker
+from .intervals.later import Later
 from .observer import check_observable, enough_rows, estimate, first_rows
 from .parameters import SeriesParameters
 from .persist import state_kept, state_to_keep

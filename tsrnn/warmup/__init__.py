@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from .._estimators import adaptive, pools
+from .._estimators.intervals import adaptive, pools
 from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
 from .._nets import convolution

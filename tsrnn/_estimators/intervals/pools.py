@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
-from .._kernels.jit import kernel
-from .._values import kept
+from ..._kernels.jit import kernel
+from ..._values import kept
 from .adaptive import ALIKE, DEVIATION
 
 

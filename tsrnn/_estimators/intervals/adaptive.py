@@ -64,7 +64,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._kernels.jit import kernel, part
+from ..._kernels.jit import kernel, part
 
 
 MEMORY = 20  # independent errors' worth of rows, after which one counts a third

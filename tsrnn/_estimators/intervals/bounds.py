@@ -1,0 +1,36 @@
+"""Where ``target_bounds`` bind.
+
+Rows where they leave one value, such as nights, have no errors: forecasts of dawn, as small, do err. Where y lies on a
+bound that is a number, as rain often does, its error is taken for infinite (``pools.py``).
+"""
+
+import numpy as np
+
+
+def pinned(inputs):
+    """Return where bounds leave one value, (N, O) or one for all."""
+    return np.False_ if inputs.limits is None else inputs.limits[0] >= inputs.limits[1]
+
+
+def on_bounds(made, ends):
+    """Return where what came of ``Made`` lies on bounds: -1 on low, 1 on high, else 0, like its errors.
+
+    ends : low and high (O,), or None.
+    """
+    came, sides = made.forecasts + made.errors, np.zeros(made.errors.shape, np.int8)
+    for side, end in zip((-1, 1), () if ends is None else ends):
+        sides[np.isclose(came, end, rtol=1e-9, atol=0.0)] = side
+    return sides
+
+
+def within(limits, v):
+    """Clip values to bounds, if there are any."""
+    return v if limits is None else np.clip(v, *limits)
+
+
+def rows_within(limits, pair, first):
+    """Clip ends of intervals (M, steps, O) to the bounds of their rows."""
+    if limits is None:
+        return pair
+    rows = first[:, None] + np.arange(pair[0].shape[1])
+    return tuple(np.clip(v, limits[0][rows], limits[1][rows]) for v in pair)

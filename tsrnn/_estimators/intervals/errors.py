@@ -1,0 +1,210 @@
+"""Errors of forecasts of rows that a model was not trained on.
+
+Errors on rows that were trained on are taken sqrt((n + w) / (n - w)) times as large, for n values and w weights.
+"""
+
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..._values import kept
+from ..._warn import warn
+from ..following import cold_past, follow, runs
+from .bounds import pinned
+from .pools import NEAR, needed
+
+
+MOST_RUNS = 4000  # forecasts of several steps, from which errors are taken
+FEW, LEAST = 3, 20  # errors without which there is no interval, and no good one
+LEAST_ERROR = 1e-12  # over outputs, where all errors are 0
+GOLDEN = (np.sqrt(5) - 1) / 2  # whose multiples spread evenly
+BY_HEART = 0.25  # weights for each value, beyond which errors on the same rows are much too small
+
+
+@kept("maker")
+class Maker(NamedTuple):
+    """A model that makes forecasts."""
+
+    dynamics: Any
+    units: Any
+
+
+@kept("segment")
+class Segment(NamedTuple):
+    """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
+
+    maker : ``Maker`` of the forecasts; None for the model that holds the segment.   beyond : last rows, where forecasts
+    may end but not begin.
+    """
+
+    maker: Maker | None
+    X: np.ndarray
+    U: np.ndarray
+    skip: int
+    beyond: int = 0
+
+    def origins(self, steps, beyond):
+        """Count the origins of forecasts of ``steps`` steps that end within the segment, or ``beyond`` it."""
+        last = len(self.U) - max(steps, self.beyond + 1) if beyond else len(self.U) - self.beyond - steps
+        return max(0, last - self.skip + 1)
+
+
+@kept("errors")
+class Errors(NamedTuple):
+    """Where intervals come from.
+
+    segments : a list of ``Segment``.   n_learnt : values that were trained on, None where errors are of other rows.
+    recent : what ``update`` has seen since, a ``Recent`` by the key of its series.   last : last levels (O,), by key.
+    made : ``Made``, where the forecasts that erred were made in ``fit``, in units of each series; or None.
+    """
+
+    segments: list
+    n_learnt: int | None
+    recent: dict = MappingProxyType({})  # of files that have none
+    last: dict = MappingProxyType({})
+    made: Any = None
+
+
+@kept("forecasts made")
+class Made(NamedTuple):
+    """Forecasts and what came of them, from n rows where forecasts begin.
+
+    row : (n,), where, ascending; over a gap the count leaps.   forecasts, errors : (n, steps, O), in levels, errors
+    NaN where y is not known.   last : (n, O), the levels before.
+    """
+
+    row: np.ndarray
+    forecasts: np.ndarray
+    errors: np.ndarray
+    last: np.ndarray
+
+    def over(self, unit):
+        """Divide by a unit."""
+        return Made(self.row, self.forecasts / unit, self.errors / unit, self.last / unit)
+
+
+def forecast_errors(model, segments, steps):
+    """Forecast from rows over all segments; returns ``Made``.
+
+    model : ``Maker`` of those segments that bring none.
+    """
+    n = [s.origins(steps, False) for s in segments]
+    if sum(n) < NEAR[0]:
+        n = [s.origins(steps, True) for s in segments]
+    ready, n = [s for s, k in zip(segments, n) if k], [k for k in n if k]
+    if not ready:
+        O = model.units.n_outputs
+        return Made(np.empty(0, int), *np.empty((2, 0, steps, O)), np.empty((0, O)))
+    ends = np.cumsum(n)
+    chosen = np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]  # every 24th would know one hour
+    chosen = np.sort(chosen)
+    collected, leap = [], 0
+    for s, start, origins in zip(ready, ends - n, np.split(chosen, np.searchsorted(chosen, ends[:-1]))):
+        if len(origins) == 0:
+            continue
+        maker = s.maker or model
+        first = s.skip + origins - start
+        inputs, followed, past = over_segment(maker, s)
+        of_segment = made_at(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level)
+        collected.append(of_segment.over(maker.dynamics.unit(followed.after.memory)))
+        leap += len(s.U) + steps
+    return all_made(collected)
+
+
+def made_at(maker, inputs, followed, past, U, first, steps, leap, before):
+    """Forecast from rows ``first`` (n,) of levels U (N, O), which reach as far as forecasts; before : (O,), level."""
+    rows = first[:, None] + np.arange(steps)
+    forecasts = [out.transpose(1, 0, 2) for _, out in runs(*maker, inputs, followed, past, first, steps)]
+    forecasts = np.concatenate([np.empty((0, steps, U.shape[1])), *forecasts])
+    errors = np.where(pinned(inputs), np.nan, U)[rows] - forecasts
+    last = last_levels(before, followed.U, first, maker.dynamics.gap)
+    return Made(leap + first, forecasts, errors, last)
+
+
+def over_segment(maker, segment):
+    """Follow a segment from the cold: the inputs, what followed, and the past before it."""
+    dynamics, units = maker
+    inputs = units.scaled(segment.X)
+    past = cold_past(dynamics, units)
+    return inputs, follow(dynamics, units, inputs, segment.U, past), past
+
+
+def last_levels(before, U, first, gap):
+    """Return the levels known before rows ``first`` (n,) of U (N, O) without NaN, which arrive ``gap`` late, (n, O)."""
+    return np.concatenate([before[None], U])[np.maximum(first - gap, 0)]
+
+
+def all_made(found):
+    """One ``Made`` of several."""
+    return Made(*map(np.concatenate, zip(*found)))
+
+
+def residuals(model, segments):
+    """Return one-step outputs and errors (n, O), in the model's units, of all rows whose y was measured whole."""
+    outputs, errors = [], []
+    for s in segments:
+        inputs, followed, _ = over_segment(s.maker or model, s)
+        counts = (np.isfinite(s.U) & ~pinned(inputs)).all(axis=1)
+        counts[: s.skip], counts[len(s.U) - s.beyond :] = False, False
+        outputs.append(followed.z[counts])
+        errors.append((followed.Z - followed.z)[counts])
+    return [np.concatenate(v) if v else np.empty((0, model.units.n_outputs)) for v in (outputs, errors)]
+
+
+def kept_errors(model, errors, steps):
+    """Return ``Made`` of the rows kept: that of ``fit``, its last step repeated, or computed now."""
+    if errors.made is None:
+        return forecast_errors(model, errors.segments, steps)
+    earlier = errors.made
+    step = np.minimum(np.arange(steps), earlier.errors.shape[1] - 1)
+    return earlier._replace(forecasts=earlier.forecasts[:, step], errors=earlier.errors[:, step])
+
+
+def of_learnt_rows(fitted, remembered):
+    """Return how many times larger errors are on new rows than on the training rows that they come from."""
+    n = fitted.errors.n_learnt
+    if n is None:
+        return 1.0
+    w = min(remembered(fitted.trained.weights_an_output, "weights"), BY_HEART * n)
+    return np.sqrt((n + w) / (n - w))
+
+
+def warn_if_overfitted(fitted, remembered):
+    """Warn if intervals are calibrated on training rows of a model with many weights per row."""
+    n = fitted.errors.n_learnt
+    if n is None:
+        return
+    weights = remembered(fitted.trained.weights_an_output, "weights")
+    if weights > BY_HEART * n:
+        warn(
+            f"Intervals come from errors on {n} values that {weights:.0f} weights were fitted to: "
+            "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others."
+        )
+
+
+def check_enough(n, what, level):
+    """Raise where errors are too few for intervals; warn where they are few."""
+    message = f"level: {n} {what} with a measured y were kept for calibration"
+    if n < FEW:
+        raise ValueError(
+            f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast fewer steps."
+        )
+    least = max(LEAST, needed(level))
+    if n < least:
+        warn(
+            f"{message}, but {level:g} % wants {least}: intervals are rough, and wider for it (Student's t). Call "
+            "calibrate(X, y) with more rows."
+        )
+
+
+def but_zero(errors, outputs):
+    """Replace errors (n,) by normal ones if all are 0: the least that numbers like the outputs (n,) can have.
+
+    However much a constant begins to move, its spread is then a number of times what it was.
+    """
+    if errors.any():
+        return errors
+    least = LEAST_ERROR * (np.abs(outputs).max(initial=0.0) or 1.0)
+    return least * ndtri((np.arange(1, len(errors) + 1) * GOLDEN) % 1)

@@ -1,0 +1,109 @@
+"""Which rows errors are taken from: ``Segment`` after ``Segment``, each with some rows before it to warm up."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from ..._check import check_number
+from ..._series.timeline import tells, to_index
+from ..._series.units import runs_of
+from ..following import cut
+from .errors import Segment
+
+
+MOST_ROWS = 10_000  # kept for calibration
+STRETCH = 1000  # rows, of very many, that are kept together
+WARM = 100  # rows that are followed before errors count
+HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
+MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most 4 pieces of at least 200 rows
+
+
+def held_segments(maker, cuts, filled, U, held, own):
+    """Cut the held rows of each piece, or else its last share, with some before them to warm up.
+
+    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.   own : whether they name the maker.
+    """
+    stretches = []  # rows, the first row of their piece, and the row where those beyond them end
+    for p in cuts:
+        if held.any():
+            runs = [p.start + run for run in runs_of(np.flatnonzero(held[p])) if len(run)]
+        else:
+            runs = [np.arange(p.stop - max(1, int(HELD * (p.stop - p.start))), p.stop)]
+        ends = [*(run[0] for run in runs[1:]), p.stop]
+        stretches += [(run, p.start, end) for run, end in zip(runs, ends)]
+    most = max(1, MOST_ROWS // max(1, len(stretches)))
+    named, segments = maker if own else None, []
+    for run, start, end in stretches:
+        segments += _segment(maker, named, filled, U, run[-most:], start, min(end, run[-1] + 1 + most))
+    return segments
+
+
+def segments_of(maker, table, U, rows, own=False):
+    """Cut rows (M,) of a table into segments; of very many, stretches from everywhere.   own : they name the maker."""
+    units = maker.units
+    filled, stretches = np.empty((len(U), len(units.x.center))), []
+    for part in table.parts:
+        filled[part.rows] = units.fill(table.X[part.rows], units.means)
+        for piece, _ in cut(part.stamps, part.rows.stop - part.rows.start):
+            start, stop = part.rows.start + piece.start, part.rows.start + piece.stop
+            inside = rows[(rows >= start) & (rows < stop)]
+            for run in runs_of(inside):
+                ends = range(STRETCH, len(run), STRETCH)
+                stretches += [(stretch, start) for stretch in np.split(run, ends) if len(stretch)]
+    every = -(-len(rows) // MOST_ROWS)
+    named = maker if own else None
+    return [s for stretch in stretches[::every] for s in _segment(maker, named, filled, U, *stretch)]
+
+
+def _segment(maker, named, filled, U, rows, start, stop=0):
+    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``.
+
+    stop : where the rows beyond them end, if there are any.
+    """
+    unknown = maker.units.looks_back  # what a change is, is not known in the first rows
+    warm = WARM + maker.dynamics.lead + unknown
+    first, end = max(start, rows[0] - warm), rows[-1] + 1
+    skip = max(rows[0] - first, min(warm, (end - first) // 2), unknown)
+    if end - first <= skip:
+        return []
+    window = slice(first, max(end, stop))
+    return [Segment(named, filled[window].copy(), U[window].copy(), skip, window.stop - end)]
+
+
+def folds(cv, table):
+    """Split the rows of a table into pairs, to train on and to test on."""
+    N = len(table.y)
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        check_number("cv", cv, 2, min(p.rows.stop - p.rows.start for p in table.parts), integer=True)
+        tests = [[] for _ in range(cv)]
+        for rows in (np.arange(p.rows.start, p.rows.stop) for p in table.parts):
+            # else a copy knows no winter
+            turns = int(np.clip(len(rows) // (cv * MIN_PIECE_ROWS), 1, MAX_FOLD_PIECES))
+            for k, stretch in enumerate(np.array_split(rows, cv * turns)):
+                tests[k % cv].append(stretch)
+        tests = [np.concatenate(stretches) for stretches in tests]
+        return [(np.setdiff1d(np.arange(N), test), test) for test in tests]
+    if isinstance(cv, str) or not hasattr(cv, "split"):
+        raise ValueError(
+            f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
+        )
+    place = np.arange(N) if table.order is None else np.argsort(table.order)
+    rows = index_of(table)[place]  # as the user gave them
+    return [
+        (np.sort(place[train]), np.sort(place[test])) for train, test in cv.split(pd.DataFrame(index=rows))
+    ]
+
+
+def index_of(table):
+    """Make an index of series and stamps of a table's rows, in its order."""
+    times = [
+        to_index(p.stamps.clock, p.stamps.values)
+        if tells(p.stamps)
+        else pd.RangeIndex(p.rows.stop - p.rows.start)
+        for p in table.parts
+    ]
+    if len(times) == 1:
+        return times[0]
+    stacked = [pd.MultiIndex.from_arrays([np.full(len(time), k), time]) for k, time in enumerate(times)]
+    return stacked[0].append(stacked[1:])
