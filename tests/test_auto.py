@@ -437,9 +437,8 @@ def test_a_field_with_a_gap_is_the_far_end_of_a_longer_one():
     for candidate in (Naive(1), Mean(), Smoothing(None, 7)):
         far, made = candidate.backtest(late, range(3)), candidate.backtest(whole, range(3))
         np.testing.assert_allclose(far, made[:, GAP:])
-    assert late.error(Naive(7).backtest(late, range(3))) == pytest.approx(
-        1.0, abs=0.05
-    )  # smoothed over steps
+    # smoothed over steps
+    assert late.error(Naive(7).backtest(late, range(3))) == pytest.approx(1.0, abs=0.05)
 
 
 def test_what_arrives_late_is_forecast_over():
@@ -601,9 +600,8 @@ def test_series_as_a_list():
     later = [Y.to_numpy()[CUT:], Y.to_numpy()[CUT + 10 :]]
     ahead = model.predict_ahead(None, later)
     assert [len(one) for one in ahead] == [N - CUT, N - CUT - 10]
-    np.testing.assert_array_equal(
-        model.predict_ahead(None, later[::-1])[0], ahead[1]
-    )  # new, whatever their place
+    # new, whatever their place
+    np.testing.assert_array_equal(model.predict_ahead(None, later[::-1])[0], ahead[1])
 
 
 def test_start(alone):

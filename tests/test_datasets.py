@@ -36,9 +36,8 @@ def derive_module():
     path = ROOT / "datasets" / "derive.py"
     module = types.ModuleType("derive")
     module.__file__ = str(path)
-    exec(
-        compile(path.read_text(encoding="utf-8"), path, "exec"), vars(module)
-    )  # leaves no __pycache__ in the data
+    # leaves no __pycache__ in the data
+    exec(compile(path.read_text(encoding="utf-8"), path, "exec"), vars(module))
     return module
 
 

@@ -321,9 +321,8 @@ def test_jacobian(name, steps, closed, block, monkeypatch):
         blocks = list(objective.jacobian_blocks(p))
         return np.concatenate([b[0] * np.sqrt(b[2]) for b in blocks])
 
-    V = np.random.default_rng(0).normal(size=(6, plan.size)) / np.sqrt(
-        plan.size
-    )  # any wrong element turns them
+    # any wrong element turns them
+    V = np.random.default_rng(0).normal(size=(6, plan.size)) / np.sqrt(plan.size)
     numeric = naive.central_difference(lambda s: residuals(theta + s @ V), np.zeros(6), step_for(name)).T
     assert_derivative(J * np.sqrt(w)[:, None] @ V.T, numeric)
 

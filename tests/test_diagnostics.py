@@ -114,9 +114,8 @@ def test_correlation_against_a_slow_loop(missing):
     r, pairs = correlation(a, b, 12)
     for k in range(13):
         np.testing.assert_allclose((r[k], pairs[k]), slow_correlation(a, b, k), rtol=1e-12)
-    if (
-        not missing
-    ):  # the usual estimate: the sum over fewer products, about the means of all, by the whole length
+    # the usual estimate: the sum over fewer products, about the means of all, by the whole length
+    if not missing:
         centred = a - a.mean()
         own = correlation(a, a, 12)[0]
         expected = [centred[k:] @ centred[: 200 - k] / (centred @ centred) for k in range(13)]
@@ -159,9 +158,8 @@ def test_errors_that_remember_are_found():
 
 
 def test_errors_of_direct_forecasts_may_be_correlated_up_to_their_horizon():
-    e = np.convolve(
-        np.random.default_rng(0).normal(size=3000), np.ones(6), "valid"
-    )  # of a perfect 6-row forecast
+    # of a perfect 6-row forecast
+    e = np.convolve(np.random.default_rng(0).normal(size=3000), np.ones(6), "valid")
     table, test = autocorrelations(e, 30, 6)
     r = [slow_correlation(e, e, k)[0] for k in range(1, 6)]
     np.testing.assert_allclose(table["bound"], 1.96 * np.sqrt((1 + 2 * np.sum(np.square(r))) / len(e)))

@@ -224,9 +224,8 @@ def test_each_step_of_a_forecaster_adds_up(name):
         ends.append(model.trajectories(X[NEW], w, 3, origins=[at - 2]).forecast[0, -1])
     mean = model.fitted_.units.y.inverse(model._dynamics().mean[1][None])[0, 0]
     expected = np.diff(ends)[0] / (2 * h) * (y[NEW][at - lag] - mean)
-    assert table.loc[lag, "y"] == pytest.approx(
-        expected, rel=0.05, abs=1e-4
-    )  # its mean over rows differs a little
+    # its mean over rows differs a little
+    assert table.loc[lag, "y"] == pytest.approx(expected, rel=0.05, abs=1e-4)
 
 
 def test_a_net_that_reads_from_both_ends():

@@ -97,9 +97,8 @@ def test_targets_are_unknown_after_the_end():
     model = Forecaster(ARXRegressor(2, 3, alpha=0.0), H).fit(X[HISTORY], y[HISTORY])
     single = Forecaster(ARXRegressor(2, 3, alpha=0.0), H, strategy="direct").fit(X[HISTORY], y[HISTORY])
     a, b = (m.trajectories(X[NEW], y[NEW], H).forecast for m in (model, single))
-    np.testing.assert_allclose(
-        a, b, rtol=1e-8, atol=1e-8
-    )  # a linear model learns each step from the same rows
+    # a linear model learns each step from the same rows
+    np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -370,9 +369,8 @@ def test_rows_are_given_again_as_their_y_arrives(late):
     whole = copy.deepcopy(late).update(new[:40], measured[:40])
     np.testing.assert_allclose(day.forecast(H, new[40:44]), whole.forecast(H, new[40:44]), **to_rounding)
     assert day.timeline_ == whole.timeline_
-    few = copy.deepcopy(late).update(
-        new[:1], measured[:1] * np.nan
-    )  # and one more row, of which nothing is known yet
+    # and one more row, of which nothing is known yet
+    few = copy.deepcopy(late).update(new[:1], measured[:1] * np.nan)
     few.update(new[:2], measured[:2] * np.nan).update(new[:4], measured[:4])
     again = copy.deepcopy(late).update(new[:4], measured[:4])
     np.testing.assert_allclose(few.forecast(H, new[4:8]), again.forecast(H, new[4:8]), **to_rounding)

@@ -372,9 +372,8 @@ def test_shapes_of_paths():
     out = model.forecast(3, X[NEW], level=80)
     assert list(out.columns) == ["a", "a-lo-80", "a-hi-80", "b", "b-lo-80", "b-hi-80"]
     spread = paths.std(axis=0)
-    np.testing.assert_allclose(
-        np.corrcoef(paths[:, 0].T)[0, 1], -1, atol=0.1
-    )  # errors of a row stay together
+    # errors of a row stay together
+    np.testing.assert_allclose(np.corrcoef(paths[:, 0].T)[0, 1], -1, atol=0.1)
     assert (spread > 0).all()
     for wrong in (0, 2.5, "x"):
         with pytest.raises((ValueError, TypeError), match="n_paths"):
@@ -540,9 +539,8 @@ def test_calibration_of_a_refit_is_new():
     wide.update(X[NEW], y[NEW])
     kept = wide.forecast(1, X[NEW], level=80, method="split").eval("`hi-80` - `lo-80`").item()
     assert kept == pytest.approx(spread, rel=0.5)
-    assert (
-        wide.forecast(1, X[NEW], level=80).eval("`hi-80` - `lo-80`").item() < spread / 4
-    )  # later rows said so
+    # later rows said so
+    assert wide.forecast(1, X[NEW], level=80).eval("`hi-80` - `lo-80`").item() < spread / 4
 
 
 def test_what_is_kept_is_bounded(monkeypatch):

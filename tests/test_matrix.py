@@ -410,9 +410,8 @@ def indexes(verb):
     """Cases of indexes, of models fitted to stamped rows."""
     X, y = FRAME[LATER], SERIES[LATER]
     untold = X_all[LATER], y_all[LATER], {}
-    clean = (
-        (X, y, {}) if verb == "score" else untold
-    )  # score starts arrays that may be others from their own y
+    # score starts arrays that may be others from their own y
+    clean = (X, y, {}) if verb == "score" else untold
     hours, n = X.index, NEW
     goes_on = verb in ("update", "partial_fit")
     placed = verb not in ("fit", "calibrate")  # whether it matters where the rows lie
@@ -1017,9 +1016,8 @@ def adapted(verb, model, case):
         if (case.name == "one row" and verb == "forecast") or case.name.startswith("X_future='["):
             return case._replace(refused=("X_future", "1 rows", "3 are needed"))
         if verb == "partial_fit" and "huge" in case.name:
-            return case._replace(
-                refused=("too large", "another unit")
-            )  # y is among the inputs of what it clones
+            # y is among the inputs of what it clones
+            return case._replace(refused=("too large", "another unit"))
         if case.name.startswith("steps='1000000000'"):
             return case._replace(refused=("steps=1000000000", "horizon=3", "ask for fewer"))
         start = case.kw.get("start")

@@ -20,11 +20,12 @@ from tsrnn._training.monitor import Monitor
 from tsrnn.datasets import make_narendra
 
 
+# they learn nothing from X
 NAIVE = (
     tsrnn.ConstantRegressor,
     tsrnn.PersistenceRegressor,
     tsrnn.SeasonalNaiveRegressor,
-)  # they learn nothing from X
+)
 PUBLIC = [kind for kind in public.PUBLIC if kind not in NAIVE]
 QUICK = {"max_iter": 4, "random_state": 0}
 SEEDED = {"random_state": 0}

@@ -75,9 +75,8 @@ def test_bagging_keeps_rows_in_time_order(narma):
     model = ESNRegressor(50, random_state=0)
     bag = BaggingRegressor(model, n_estimators=5, random_state=0).fit(X, y)
     shuffled = clone(model).fit(*(v[np.random.default_rng(0).integers(700, size=700)] for v in (X, y)))
-    assert bag.score(X_next, y_next) > clone(model).fit(X, y).score(
-        X_next, y_next
-    )  # seeds differ: an ensemble
+    # seeds differ: an ensemble
+    assert bag.score(X_next, y_next) > clone(model).fit(X, y).score(X_next, y_next)
     assert shuffled.score(X_next, y_next) < 0.3  # what drawing rows would have given
 
 

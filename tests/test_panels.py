@@ -355,9 +355,8 @@ def test_a_known_series_goes_on_from_its_own_end(fitted, name):
         np.testing.assert_allclose(one.predict(twin[2]), model.predict(new), **exact)
         np.testing.assert_allclose(one.forecast(NEW, twin[2]), model.forecast(NEW, new), **exact)
         assert one.forecast(2, twin[2]).index.equals(model.forecast(2, new).rename({key: "twin"}).index)
-        np.testing.assert_allclose(
-            one.predict(twin[0]), model.predict(rows), **exact
-        )  # replayed from the start
+        # replayed from the start
+        np.testing.assert_allclose(one.predict(twin[0]), model.predict(rows), **exact)
 
 
 @every_model

@@ -91,9 +91,8 @@ def test_each_row_depends_on_its_own_stamp_alone():
 def test_a_day_is_that_of_the_local_clock():
     spring = pd.date_range("2024-03-31", periods=4, freq="h", tz="Europe/Berlin")  # 0:00, 1:00, 3:00, 4:00
     np.testing.assert_allclose(shares(spring, "day"), np.array([0, 1, 3, 4]) / 24, atol=1e-12)
-    autumn = pd.date_range(
-        "2024-10-27", periods=5, freq="h", tz="Europe/Berlin"
-    )  # 0:00, 1:00, 2:00, 2:00, 3:00
+    # 0:00, 1:00, 2:00, 2:00, 3:00
+    autumn = pd.date_range("2024-10-27", periods=5, freq="h", tz="Europe/Berlin")
     np.testing.assert_allclose(shares(autumn, "day"), np.array([0, 1, 2, 2, 3]) / 24, atol=1e-12)
     days = pd.date_range("2024-03-25", periods=14, freq="D", tz="Europe/Berlin")  # one of them with 23 hours
     np.testing.assert_allclose(shares(days, "week"), np.arange(14) % 7 / 7, atol=1e-12)

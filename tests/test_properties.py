@@ -26,9 +26,8 @@ import tsrnn
 from tsrnn.preprocessing import Difference
 
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::UserWarning"
-)  # of gaps, bounds, outputs that run away: they may
+# of gaps, bounds, outputs that run away: they may
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 few = settings(
     max_examples=4,  # of each model

@@ -336,9 +336,8 @@ def test_gradient_of_what_is_drawn(name, what):
 
     assert len(batches) == 1
     assert abs(loss_grad(theta)[0] / plain - 1) > 1e-6
-    V = np.random.default_rng(0).normal(size=(3, net.size)) / np.sqrt(
-        net.size
-    )  # which any wrong element turns
+    # which any wrong element turns
+    V = np.random.default_rng(0).normal(size=(3, net.size)) / np.sqrt(net.size)
     analytic = V @ loss_grad(theta)[1]
     # A large step crosses kinks and feels the bends, a small one leaves few digits of so many rows: the closest.
     numeric = [

@@ -291,11 +291,12 @@ def test_the_last_rows_are_held_back(kw, model):
 
 def test_validation_loss_is_that_of_the_held_rows():
     """Their history is the training rows: the memory is carried over."""
+    # beside a linear model it learns them
     kw = {
         "skip_connections": False,
         "training": "open_loop",
         "max_iter": 30,
-    }  # beside a linear model it learns them
+    }
     model = fit(NARX, early_stopping=True, validation_fraction=0.25, **kw)
     rows = slice(225, 300)
     ahead = model.predict_ahead(X[rows], y[rows], start=(X[:225], y[:225]))
@@ -634,9 +635,8 @@ def test_a_short_gap(model, stamped):
     fitted = stamped[id(model)]
     with pytest.warns(UserWarning, match=rf"4 row\(s\) are missing between {HOURS[299]} and {HOURS[304]}"):
         out = fitted.predict(frame[304:])
-    held = pd.concat(
-        [frame.iloc[[299] * 4].set_axis(HOURS[300:304]), frame[304:]]
-    )  # run through, with the last X
+    # run through, with the last X
+    held = pd.concat([frame.iloc[[299] * 4].set_axis(HOURS[300:304]), frame[304:]])
     np.testing.assert_allclose(out, fitted.predict(held)[4:], **exact)
 
 

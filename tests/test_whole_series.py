@@ -231,9 +231,8 @@ def test_the_shape_of_y_decides():
     a_series = small("GRUClassifier").fit(x, Y)
     assert a_series.predict(x).shape == (80,)
     assert not a_row._dynamics().net.bidirectional
-    assert (
-        a_series._dynamics().net.bidirectional
-    )  # and "auto" takes as many epochs as it is given, of all series
+    # and "auto" takes as many epochs as it is given, of all series
+    assert a_series._dynamics().net.bidirectional
     assert (a_series.n_iter_, len(a_series.validation_curve_)) == (60, 0)
     assert a_series.fitted_.trained.carry.t == 60 * 4  # batches of few series leave an epoch four steps
     one_way = small("GRUClassifier", bidirectional=False).fit(x, Y)

@@ -335,9 +335,7 @@ class CalendarFeatures(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False  # a bare array has no index
-        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = (
-            True  # kept as they are
-        )
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 
@@ -372,9 +370,8 @@ def _check_periods(periods, stamps):
 def _spacing(stamps):
     """Return the median distance of neighbouring stamps, a Timedelta."""
     spacings = stamps[1:] - stamps[:-1]
-    spacings = spacings[
-        spacings > pd.Timedelta(0)
-    ]  # where the next series begins, time steps back or stands still
+    # where the next series begins, time steps back or stands still
+    spacings = spacings[spacings > pd.Timedelta(0)]
     if len(spacings):
         return spacings.to_series().median()
     raise ValueError(

@@ -65,9 +65,8 @@ class TorchLSTM(ClassifierMixin, BaseEstimator):
         """Scores (B, K) of some series."""
         scaled = [torch.tensor((X[k] - self.scale_[0]) / self.scale_[1], dtype=torch.float32) for k in which]
         packed = torch.nn.utils.rnn.pack_sequence(scaled, enforce_sorted=False)
-        out, lengths = torch.nn.utils.rnn.pad_packed_sequence(
-            self.lstm(packed)[0]
-        )  # (T, B, 64), 0 after the end
+        # (T, B, 64), 0 after the end
+        out, lengths = torch.nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0])
         last = out[lengths - 1, torch.arange(len(lengths))]
         return self.last(last) + self.mean(out.sum(dim=0) / lengths[:, None])
 

@@ -228,12 +228,13 @@ def highest():
 
 def measure(make, n, kind):
     """[seconds of fit, of predict, megabytes] of a model made by make(n, kind)."""
+    # 2000 rows are too few, and machine code is in the cache
     if make not in (
         far_lags,
         far_steps,
         outputs,
         inputs,
-    ):  # 2000 rows are too few, and machine code is in the cache
+    ):
         small, X, y = make(2000, kind)
         small.fit(X, y)
     model, X, y = make(n, kind)

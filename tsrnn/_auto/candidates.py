@@ -50,6 +50,25 @@ def learnt_before(field, f):
     return [block.until(cut) for block, cut in zip(field.blocks, cuts_of(field, f))]
 
 
+def backtest_as_is(candidate, field, folds):
+    """Forecast from the field's origins, (M, h, O), by a candidate that learns nothing; NaN in folds left out."""
+
+    def forecasts(f, i, origins):
+        return candidate.ahead(field.blocks[i], i, origins, field.steps)
+
+    return by_folds(field, folds, forecasts)
+
+
+def backtest_learnt(candidate, field, folds):
+    """Forecast from the field's origins, (M, h, O), by what is learnt before each fold; NaN in folds left out."""
+    members = {f: candidate.learn(learnt_before(field, f), field.steps) for f in folds}
+
+    def forecasts(f, i, origins):
+        return members[f].ahead(field.blocks[i], i, origins, field.steps)
+
+    return by_folds(field, folds, forecasts)
+
+
 # ------------------------------------------------------------------------------------ naive
 
 
@@ -60,7 +79,7 @@ class Naive:
 
     period: int
 
-    work = 0.0
+    work, backtest = 0.0, backtest_as_is
 
     @property
     def lead(self):
@@ -71,12 +90,6 @@ class Naive:
     def name(self):
         """In the leaderboard."""
         return "persistence" if self.period == 1 else f"seasonal naive, {self.period}"
-
-    def backtest(self, field, folds):
-        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
-        return by_folds(
-            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.steps)
-        )
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
@@ -96,13 +109,7 @@ class Naive:
 class Mean:
     """The mean of all rows before an origin: best for noise, poor for a level that wanders."""
 
-    work, name = 0.0, "mean"
-
-    def backtest(self, field, folds):
-        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
-        return by_folds(
-            field, folds, lambda f, i, origins: self.ahead(field.blocks[i], i, origins, field.steps)
-        )
+    work, name, backtest = 0.0, "mean", backtest_as_is
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
@@ -313,6 +320,8 @@ class Net:
     work: float
     detail: int = 1
 
+    backtest = backtest_learnt
+
     def inputs(self, block, n):
         """Return the features (n, D) of the first n rows of a block."""
         return np.concatenate([block.calendar(self.detail)[:n], block.ahead[:n]], axis=1)
@@ -332,13 +341,6 @@ class Net:
             else:
                 model.fit(X if X[0].shape[1] else None, Y)
         return NetMember(self, model)
-
-    def backtest(self, field, folds):
-        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
-        members = {f: self.learn(learnt_before(field, f), field.steps) for f in folds}
-        return by_folds(
-            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.steps)
-        )
 
 
 @kept("net member")
@@ -400,12 +402,7 @@ class Foreign:
     work: float
     name: str
 
-    def backtest(self, field, folds):
-        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
-        members = {f: self.learn(learnt_before(field, f), field.steps) for f in folds}
-        return by_folds(
-            field, folds, lambda f, i, origins: members[f].ahead(field.blocks[i], i, origins, field.steps)
-        )
+    backtest = backtest_learnt
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""

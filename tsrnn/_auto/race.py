@@ -214,11 +214,10 @@ def _smooth(field):
         return []
     transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
     first = min(fold.cut for fold in field.stretches[0] if len(fold.origins))
-    periods = [
-        1,
-        *(p for p in field.clock.seasons if p <= LONGEST_SEASON and 2 * p < first),
-    ]  # two make the first season
-    return [Smoothing(g, p) for g in transforms for p in periods]
+    seasons = [
+        p for p in field.clock.seasons if p <= LONGEST_SEASON and 2 * p < first
+    ]  # two make the first one
+    return [Smoothing(g, p) for g in transforms for p in (1, *seasons)]
 
 
 # ------------------------------------------------------------------------------------ nets
@@ -230,41 +229,29 @@ def _nets(field, recipes, candidates, random_state):
         return [_given(field, _seeded(estimator, random_state), recipes) for estimator in candidates]
     from sklearn.ensemble import HistGradientBoostingRegressor  # which takes a while to load
 
-    n_rows = sum(map(len, field.blocks))
-    O = field.truth.shape[2]
-    pairs = O * min(PAIRS, n_rows * field.steps)
-    recipe = recipes[0]
-    target = [] if recipe.pointwise is None else [recipe.pointwise]
-    D = field.blocks[0].calendar(1).shape[1] + field.blocks[0].ahead.shape[1]
-    lags = {"output_lags": _few(recipe.lags, field.clock.seasons), "random_state": random_state}
-    lags["input_lags"] = 0 if D else ()
-    levels, changes = {"target_transform": target or None}, {"target_transform": [*target, Difference(1)]}
-    seeded = {"random_state": random_state}
-    boosting = HistGradientBoostingRegressor(**seeded)
-    few = {"max_iter": ITERATIONS * MANY_ROWS // (n_rows * O) + 1} if n_rows * O > MANY_ROWS else {}
-    size = 0.1 if D else None  # to choose it would take thrice the time
-    echo = ESNRegressor(200, input_scaling=size, **{**lags, **({} if D else {"input_lags": 0})}, **levels)
+    n_rows, O = sum(map(len, field.blocks)), field.truth.shape[2]
+    size, pairs = n_rows * O, O * min(PAIRS, n_rows * field.steps)
+    recipe, seasons = recipes[0], field.clock.seasons
+    sees_inputs = field.blocks[0].calendar(1).shape[1] + field.blocks[0].ahead.shape[1] > 0
+    seeded, pointwise = {"random_state": random_state}, [] if recipe.pointwise is None else [recipe.pointwise]
+    lags = {"input_lags": 0, "output_lags": _few(recipe.lags, seasons), **seeded}
+    levels = {"target_transform": pointwise or None}
+    changes = {"target_transform": [*pointwise, Difference(1)], "input_lags": 0 if sees_inputs else ()}
+    scaling = 0.1 if sees_inputs else None  # to choose it would take thrice the time
+    few = {"max_iter": ITERATIONS * MANY_ROWS // size + 1} if size > MANY_ROWS else {}
+    echo = ESNRegressor(200, input_scaling=scaling, **lags, **levels)
+    narx = NARXRegressor((8,), training="open_loop", **{**lags, **changes})
+    gru = GRURegressor((16,), **lags, **levels, **few)
+    tdnn = TDNNRegressor((16,), input_lags=0, solver="lbfgs", **seeded)
+    boosting, boosting_work = HistGradientBoostingRegressor(**seeded), 1.1e-4 * pairs + 0.5
+    on_lags = [_naive_recipe(r, seasons) for r in recipes]
     return [
-        Net(echo, "ESN(200)", 6e-5 * n_rows * O + 0.1),
-        Foreign(
-            TDNNRegressor((16,), input_lags=0, solver="lbfgs", **seeded),
-            recipes,
-            1e-4 * pairs + 0.3,
-            "TDNN(16) on ARX",
-        ),
-        Foreign(boosting, recipes, 1.1e-4 * pairs + 0.5, "gradient boosting on ARX"),
-        Foreign(
-            boosting,
-            [_naive_recipe(r, field.clock.seasons) for r in recipes],
-            1.1e-4 * pairs + 0.5,
-            "gradient boosting on lags",
-        ),
-        Net(NARXRegressor((8,), training="open_loop", **lags, **changes), "NARX(8)", 5e-4 * n_rows * O + 0.3),
-        Net(
-            GRURegressor((16,), **{**lags, **({} if D else {"input_lags": 0})}, **levels, **few),
-            "GRU(16)",
-            1e-3 * n_rows * O + 1.0,
-        ),
+        Net(echo, "ESN(200)", 6e-5 * size + 0.1),
+        Foreign(tdnn, recipes, 1e-4 * pairs + 0.3, "TDNN(16) on ARX"),
+        Foreign(boosting, recipes, boosting_work, "gradient boosting on ARX"),
+        Foreign(boosting, on_lags, boosting_work, "gradient boosting on lags"),
+        Net(narx, "NARX(8)", 5e-4 * size + 0.3),
+        Net(gru, "GRU(16)", 1e-3 * size + 1.0),
     ]
 
 

@@ -1,7 +1,7 @@
 """What a model of whole series with ``pooling="attention"`` looks at."""
 
 from .._series.rows import gather
-from .sequence import as_wide_as
+from .input_checks import as_wide_as, check_inputs
 
 
 class Attending:
@@ -40,6 +40,6 @@ class Attending:
                 f"fit it so; it has pooling={self.pooling!r} and one y {'a series' if fitted.form.whole else 'a row'}."
             )
         table = gather(X, None, None, groups, self.series)
-        X = as_wide_as(fitted, self._check_X(table.X, None, reset=False))
+        X = as_wide_as(fitted, check_inputs(self, table.X, None, reset=False))
         parts = table.of(X, None, None).parts
         return [dynamics.attention(units.inputs(X[part.rows], units.means).z) for part in parts]

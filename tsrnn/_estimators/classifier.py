@@ -23,10 +23,12 @@ from .._series.units import late
 from .._training.losses import Logistic, Softmax, SoftmaxOfCodes
 from .fitted import Form, Goal
 from .following import first_past, follow
+from .input_checks import as_wide_as, check_inputs
 from .language import GREEDY, check_draw, go_on
+from .one_row_calls import note_one_row_call
 from .parameters import ClassifierParameters
 from .places import place_of
-from .sequence import Sequence, as_wide_as
+from .sequence import Sequence
 from .snapshots import all_or_nothing
 
 
@@ -239,7 +241,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         start = self.start if start is None else start
         if y is None:
             if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
-                self._note_one_row_call(fitted, table.parts[0])
+                note_one_row_call(self, fitted, table.parts[0])
             return table, self._free_run(fitted, table, start)
         steps = steps if fitted.trained.dynamics.sees_y else 1
         return table, self._walk_all(fitted, table, table.y, start, (steps,))[steps]
@@ -361,7 +363,11 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         if X is None and units.n_inputs:
             raise ValueError(f"The model has {units.n_inputs} inputs: give X, one row or more.")
         with about("X"):
-            X = np.empty((1, 0)) if X is None else as_wide_as(fitted, self._check_X(X, None, reset=False))
+            X = (
+                np.empty((1, 0))
+                if X is None
+                else as_wide_as(fitted, check_inputs(self, X, None, reset=False))
+            )
         k = len(prefix)
         inputs = units.inputs(
             np.concatenate([X, np.repeat(X[-1:], max(0, k + 1 - len(X)), axis=0)]), past.inputs

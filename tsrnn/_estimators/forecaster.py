@@ -27,12 +27,13 @@ from .._series.checks import check_size
 from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import Pinball, has_log_link
+from .chosen_lags import open_lags
 from .held_back import hold_last
 from .known_ahead import KnownAhead
 from .lag_regressor import on_lags
 from .parameters import Numbers
 from .regressor import SequenceRegressor
-from .sequence import learner_of, open_lags
+from .sequence import learner_of
 from .snapshots import with_parameters
 
 

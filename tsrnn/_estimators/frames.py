@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .._series import timeline as timelines
+from .._series.rows import future_index
 
 
 def index_of_future(future, steps):
@@ -40,6 +41,30 @@ def in_users_form(fitted, out, intervals, index, wide):
     if out.ndim == 1:
         return pd.Series(out, index=index, name=names[0])
     return pd.DataFrame(out, index=index, columns=names)
+
+
+def together(fitted, forecasts, steps, names, container, wide):
+    """Join forecasts, as ``_forecasts`` yields them, in the container that the user gave.
+
+    names : of the levels of an index that tell series apart.   wide : as a frame.
+    """
+    if forecasts[0][0] is None or container != "table":
+        frames = [
+            in_users_form(fitted, out, intervals, index_of_future(future, steps), wide)
+            for _, out, intervals, _, future in forecasts
+        ]
+        return frames[0] if forecasts[0][0] is None else frames
+    stamps = [future.stamps for *_, future in forecasts]
+    index = future_index({key: future.place for key, *_, future in forecasts}, steps, names, stamps)
+    _, outs, bands_of_series, *_ = zip(*forecasts)
+    intervals = {
+        p: [np.concatenate([of_series[p][k] for of_series in bands_of_series]) for k in range(2)]
+        for p in bands_of_series[0]
+    }
+    frame = in_users_form(fitted, np.concatenate(outs), intervals, index, wide)
+    if isinstance(frame, np.ndarray):
+        frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
+    return frame
 
 
 def shaped(fitted, out):

@@ -15,9 +15,7 @@ from sklearn.metrics import r2_score
 
 from .._check import check_number
 from .._memory_limit import check_memory
-from .._series import timeline as timelines
 from .._series.checks import (
-    MOST_STEPS,
     about,
     check_measured,
     check_outputs,
@@ -26,18 +24,10 @@ from .._series.checks import (
     check_y,
     column_names,
 )
-from .._series.choices import choose_transform
-from .._series.lags import is_auto
-from .._series.rows import future_index, gather
-from .._series.scaling import LogLink
-from .._series.seasons import index_of as stamps_index
-from .._series.targets import least_amounts, resolve_bounds, resolve_target
-from .._series.timeline import last_known
-from .._series.units import differ_in_size, scaled_by_series, with_new_scales
-from .._training.losses import has_log_link, resolve_loss
+from .._series.rows import gather
 from .._training.monitor import progress
 from .compared import warn_if_worse
-from .fitted import Form, Goal
+from .fitted import Form
 from .following import (
     across,
     cold_past,
@@ -48,17 +38,21 @@ from .following import (
     warn_if_short,
     warn_if_some_astray,
 )
-from .frames import in_users_form, index_of_future, shaped
+from .frames import shaped, together
+from .futures import future_of, rows_needed
+from .goals import goal_of
+from .input_checks import as_wide_as, check_inputs
+from .intervals.around import around_future, begun_before, conformal_around, known_since
 from .intervals.asked import PATHS, Ask, check_levels, check_method, path_rng
 from .intervals.bands import bands, made_conformal
-from .intervals.conformal import Outlook, conformal_bands
 from .intervals.errors import Errors, Maker, last_levels
-from .intervals.later import NOTHING_SINCE, Recent, Seen, Since, joined, made_since
+from .intervals.later import NOTHING_SINCE, Seen
 from .intervals.remembered import memo
 from .intervals.segments import folds, held_segments, index_of, segments_of
+from .one_row_calls import note_one_row_call
 from .parameters import RegressorParameters
 from .places import check_grids, check_pace, place_of
-from .sequence import Sequence, as_wide_as, long_pieces, most_lags
+from .sequence import Sequence
 from .snapshots import all_or_nothing
 
 
@@ -74,14 +68,6 @@ class Trajectories(NamedTuple):
 
     forecast: np.ndarray
     intervals: dict
-
-
-class Future(NamedTuple):
-    """One series to forecast: its ``Place`` or None, inputs (steps, D) filled, and its ``Stamps`` or None."""
-
-    place: object
-    filled: np.ndarray
-    stamps: object
 
 
 class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
@@ -105,99 +91,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
 
     def _goal(self, table, pieces, form):
         """Return the ``Goal``: levels and changes of y, by the parameters or by what y shows."""
-        target = self._target(table, pieces, form)
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
-        if has_log_link(getattr(self, "loss", None)):
-            bounds = self._bounds(table, names) or resolve_bounds((0, None), names, table.y.shape[1])
-            return self._goal_of_means(table, target, bounds)
-        U, scales = target.levels(table.y), None
-        scale = self._scale_of(table, U, form)
-        bounds = None if scale == "series" and is_auto(self.target_bounds) else self._bounds(table, names)
-        if scale == "series" and not form.whole:
-            scales = self._series_scales(target, bounds, table, U)
-        U = W = scaled_by_series(U, scales, table.parts)
-        if len(target.coef):
-            unknown = np.full((len(target.coef), U.shape[1]), np.nan)
-            W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
-        return Goal(U, W, target, bounds, scale, own=scales)
-
-    def _goal_of_means(self, table, target, bounds):
-        """Return the ``Goal`` of a loss with a log link: y as it is, over its mean."""
-        if target.pointwise or len(target.coef) or self.scale == "series":
-            raise ValueError(
-                f"loss={self.loss!r} is of y itself, whose mean is the exponential of what the net gives: give "
-                "target_transform=None and a scale other than 'series'."
-            )
-        least = np.nanmin(table.y, initial=0.0)
-        if least < 0:
-            raise ValueError(
-                f"loss={self.loss!r} is for counts and amounts, but y has {least:g}: give y >= 0."
-            )
-        y = table.y[table.weight > 0]
-        mean = np.array([v[np.isfinite(v)].mean() if np.isfinite(v).any() else 0.0 for v in y.T])
-        kind = self._common_scale if is_auto(self.scale) else self.scale
-        scale = np.where((mean > 0) & (kind is not None), mean, 1.0)
-        return Goal(table.y, table.y, target, bounds, kind, link=LogLink(scale, resolve_loss(self.loss)))
-
-    def _scale_of(self, table, U, form):
-        """Return the scale that the parameter names, or that of levels U (N, O) of one or several series."""
-        if not is_auto(self.scale):
-            return self.scale
-        if before := self._warm():
-            return self._common_scale if before.units.own is None else "series"
-        bounded = self.target_bounds is not None and not is_auto(self.target_bounds)
-        if len(table.parts) == 1 or form.whole or bounded or not self._learner().sees_y:
-            return self._common_scale
-        counted = np.where(table.weight[:, None] > 0, U, np.nan)
-        alone = table.X.shape[1] == 0
-        return "series" if differ_in_size(counted, table.parts, alone) else self._common_scale
-
-    def _bounds(self, table, names):
-        """Return the ``Bounds`` that the parameter names, or what y itself shows of them."""
-        if not is_auto(self.target_bounds):
-            return resolve_bounds(self.target_bounds, names, table.y.shape[1])
-        if before := self._warm():
-            return before.units.bounds
-        return resolve_bounds((least_amounts(table.y[table.weight > 0]), None), names, table.y.shape[1])
-
-    def _series_scales(self, target, bounds, table, U):
-        """Return the scales {key: (center, scale)} of the levels of each series."""
-        if bounds is not None:
-            raise ValueError(
-                f"scale='series' does not go with target_bounds={self.target_bounds!r}, which are the same for all "
-                "series: give scale='standard', or no bounds."
-            )
-        before = self._warm()
-        return with_new_scales((before and before.units.own) or {}, U, target, table.parts)
-
-    def _warm(self):
-        """Return the ``Fitted`` that a warm start goes on with, or None."""
-        return self.__dict__.get("fitted_") if getattr(self, "warm_start", False) else None
-
-    def _target(self, table, pieces, form):
-        """Return the ``Target`` that the parameter names, or choose one for y."""
-        if not is_auto(self.target_transform):
-            return resolve_target(self.target_transform)
-        if before := self._warm():
-            return before.units.target
-        if form.whole or has_log_link(getattr(self, "loss", None)):
-            return resolve_target(None)
-        pieces = long_pieces(pieces)
-        Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
-        learner = self._learner()
-        # a net with memory sees more of y than its lags
-        given = getattr(self._has_lags(), "output_lags", "auto")
-        lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
-        direct = getattr(self, "quantiles", None) is not None or getattr(self, "gap", 0)
-        options = {
-            "horizon": getattr(self, "horizon", None),
-            "output_lags": lags if learner.sees_y else (),
-            "most": most_lags(learner, sum(map(len, Y))),
-            "extrapolates": learner.extrapolates,
-            "pointwise": self.target_bounds is None or is_auto(self.target_bounds),
-            "differences": learner.learns_changes and not direct,
-        }
-        return resolve_target(choose_transform(Y, stamps_index(table.parts[0].stamps), X, **options))
+        return goal_of(self, table, pieces, form)
 
     @property
     def target_bounds_(self):
@@ -344,7 +238,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         table = self._check_rows(fitted, X, None, groups)
         start = self.start if start is None else start
         if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
-            self._note_one_row_call(fitted, table.parts[0])
+            note_one_row_call(self, fitted, table.parts[0])
         return table.give_back(shaped(fitted, self._free_run(fitted, table, start)))
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):
@@ -423,58 +317,50 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
         fitted = self._with_new_scales(fitted, table, check_start(self.start if start is None else start))
-        dynamics, units, key = fitted.trained.dynamics, fitted.units, table.parts[0].key
-        U = units.levels(table)
-        first = _check_origins(origins, len(U), steps)
-        shape = len(first), steps, U.shape[1], 1 + 2 * len(levels)
+        first = _check_origins(origins, len(table.y), steps)
+        shape = len(first), steps, fitted.units.n_outputs, 1 + 2 * len(levels)
         check_memory("The forecasts from all origins", shape, "fewer origins or fewer steps")
         ask = Ask(levels, method, path_rng(self.random_state), PATHS)
+        forecasts, ends = self._from_rows(fitted, table, start, first, steps, ask)
+        warn_if_astray(fitted.trained.dynamics, fitted.units, forecasts)
+
+        def answer(levels):
+            out = fitted.units.inverse(levels, table.parts[0].key)
+            return out[:, :, 0] if fitted.form.y_ndim == 1 else out
+
+        return Trajectories(answer(forecasts), {p: tuple(map(answer, band)) for p, band in ends.items()})
+
+    def _from_rows(self, fitted, table, start, first, steps, ask):
+        """Forecast from rows ``first`` (M,): levels (M, steps, O), and intervals {level: (low, high)} of them."""
+        dynamics, units, key = fitted.trained.dynamics, fitted.units, table.parts[0].key
+        U = units.levels(table)
         ((_, stretches, past, _),) = self._resume(fitted, table, start, U)
         order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
         forecasts = np.full((len(first), steps, U.shape[1]), np.nan)
-        ends = {p: (np.full_like(forecasts, np.nan), np.full_like(forecasts, np.nan)) for p in levels}
-        whole, last, visited = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
-        (begun, level), conformal = _begun(fitted, key, past), made_conformal(ask, dynamics)
+        ends = {p: np.full((2, *forecasts.shape), np.nan) for p in ask.levels}
+        whole, last, seen = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
+        (begun, level), conformal = begun_before(fitted, key, past), made_conformal(ask, dynamics)
         for rows, missing in stretches:
             past, inputs = across(dynamics, units, past, missing), whole.of(rows)
             goes_on = begun is not None and not rows.start and not missing
-            visited.append(Seen(None if goes_on else past, inputs.filled, U[rows]))
+            seen.append(Seen(None if goes_on else past, inputs.filled, U[rows]))
             followed = follow(dynamics, units, inputs, U[rows], past)
             inside = order[(first[order] >= rows.start) & (first[order] + steps <= rows.stop)]
             begins = first[inside] - rows.start
             for batch, out in runs(dynamics, units, inputs, followed, past, begins, steps):
                 forecasts[inside[batch]] = out.transpose(1, 0, 2)
             last[inside], level = last_levels(level, followed.U, begins, dynamics.gap), followed.U[-1]
-            if levels and len(inside) and not conformal:
+            if ask.levels and len(inside) and not conformal:
                 options = (inputs, followed, past), begins, forecasts[inside], ask
-                since = _since(begun, visited, first[inside], dynamics.gap) if ask.adapts else NOTHING_SINCE
+                since = NOTHING_SINCE
+                if ask.adapts:
+                    since = known_since(begun, seen, first[inside], dynamics.gap)
                 for p, band in bands(fitted, remembered, *options, since)[0].items():
-                    for end, new in zip(ends[p], band):
-                        end[inside] = new
+                    ends[p][:, inside] = band
             past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
         if conformal:
-            ends = self._conformal(fitted, whole, forecasts, last, begun, visited, first, ask)[0]
-        warn_if_astray(dynamics, units, forecasts)
-
-        def answer(levels):
-            out = units.inverse(levels, key)
-            return out[:, :, 0] if fitted.form.y_ndim == 1 else out
-
-        return Trajectories(answer(forecasts), {p: tuple(map(answer, band)) for p, band in ends.items()})
-
-    def _conformal(self, fitted, inputs, made, last, begun, seen, first, ask):
-        """Return intervals {level: (low, high)} of forecasts ``made`` (M, steps, O) from some of the rows seen."""
-        model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
-        unit = model.dynamics.unit(seen[0].past.memory if begun is None else begun.stretches[-1].past.memory)
-        before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
-        history = made_since(model, Recent(joined(begun, seen), 0), steps) if ask.adapts else None
-        limits = inputs.limits
-        if limits is not None:
-            limits = [side[first[:, None] + np.arange(steps)] for side in limits]
-        at = np.maximum(before + first - model.dynamics.gap, 0)
-        return conformal_bands(
-            fitted, memo(self, fitted), limits, Outlook(made, last, unit, history, at), ask
-        )
+            ends = conformal_around(fitted, remembered, whole, forecasts, last, begun, seen, first, ask)[0]
+        return forecasts, ends
 
     # ---------------------------------------------------------------------------------- forecasts of rows to come
 
@@ -596,92 +482,31 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         for (key, future), answer, of_series, followed, past in zip(futures, answers, inputs, some, pasts):
             intervals, paths = {}, None
             if ask.levels or ask.paths:
-                intervals, paths = self._around(fitted, of_series, key, followed, past, steps, ask)
+                intervals, paths = around_future(
+                    fitted, memo(self, fitted), of_series, key, followed, past, steps, ask
+                )
             yield key, answer, intervals, paths, future
-
-    def _around(self, fitted, inputs, key, followed, past, steps, ask):
-        """Return intervals {level: pair (steps, O)} around the forecast of a series, and paths or None."""
-        dynamics, units = fitted.trained.dynamics, fitted.units
-        point, first = followed.out[None, :steps], np.zeros(1, int)
-        if made_conformal(ask, dynamics):
-            unit = dynamics.unit(past.memory)
-            intervals, paths = self._conformal_ahead(fitted, inputs, key, point, unit, ask)
-        else:
-            since = NOTHING_SINCE
-            if ask.adapts and fitted.errors is not None:
-                since = _since(fitted.errors.recent.get(key), [], first, dynamics.gap)
-            rows = inputs, followed, past
-            intervals, paths = bands(fitted, memo(self, fitted), rows, first, point, ask, since)
-        intervals = {p: [units.inverse(v[0], key) for v in band] for p, band in intervals.items()}
-        return intervals, None if paths is None else units.inverse(paths[:, 0], key)
-
-    def _conformal_ahead(self, fitted, inputs, key, made, unit, ask):
-        """Return intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
-        model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
-        begun = fitted.errors.recent.get(key) if ask.adapts else None
-        history = made_since(model, begun, steps)
-        at = np.array([0 if history is None else max(0, len(history.row) - model.dynamics.gap)])
-        last = _last_level(fitted, key)[None]
-        limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
-        outlook = Outlook(made, last, unit, history, at)
-        return conformal_bands(fitted, memo(self, fitted), limits, outlook, ask)
 
     def _futures(self, fitted, steps, X, groups):
         """Yield the key and the ``Future`` of each series to forecast."""
         if X is None and groups is None:
             for key, place in fitted.series.items():
-                yield key, self._future(fitted, place, steps, None, None)
+                yield key, future_of(fitted, place, steps, None, None)
             return
         table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series, "X_future")
         check_pace(fitted, table.parts, "X_future")
-        needed = self._needed(fitted, steps)
+        needed = rows_needed(fitted, steps)
         if needed:
             table = table.first(needed)  # what no lag looks at may hold anything
         with about("X_future"):
-            X = self._check_X(table.X, None, reset=False, looked_at=needed > 0)
+            X = check_inputs(self, table.X, None, reset=False, looked_at=needed > 0)
         X = as_wide_as(fitted, self._with_model_inputs(X if needed else np.zeros_like(X), table.parts))
         for part in table.parts:
-            yield part.key, self._future(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
-
-    def _needed(self, fitted, steps):
-        """Return how many rows of X_future a forecast needs."""
-        units = fitted.units
-        if units.bounds is not None and units.bounds.has_columns:
-            return steps
-        return fitted.trained.dynamics.needs(steps) if units.n_inputs else 0
+            yield part.key, future_of(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
 
     def _known_columns(self, fitted, X, steps):
         """Return X_future, completed in columns that the model does not look at."""
         return X
-
-    def _future(self, fitted, place, steps, X, stamps):
-        """Return the ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None."""
-        dynamics, units = fitted.trained.dynamics, fitted.units
-        if steps > MOST_STEPS:
-            raise ValueError(
-                f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
-            )
-        needed = self._needed(fitted, steps)
-        if X is None:
-            if needed:
-                raise ValueError(
-                    f"forecast({steps}) needs X_future: the model has {self.n_features_in_} inputs and looks at them "
-                    f"{dynamics.input_lag} row(s) back. Give their next {needed} rows, or fit a model with "
-                    f"input_lags=range({steps}, ...) that only sees inputs already known."
-                )
-            return Future(place, np.zeros((steps, len(units.x.center))), None)
-        if len(X) < needed:
-            why = dynamics.why_needed
-            asks = f"{needed} are needed{why}" if why else f"forecast({steps}) needs {needed}"
-            raise ValueError(f"X_future has {len(X)} rows, but {asks}.")
-        if stamps is not None:
-            stamps = stamps._replace(values=stamps.values[:steps])
-        if place is not None and timelines.can_place(place.timeline, stamps):
-            _check_follows(place.timeline, stamps)
-        filled = units.fill(X, units.means if place is None else place.past.inputs)
-        if len(X) < steps:  # rows that no lag looks at
-            filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
-        return Future(place, filled[:steps], stamps)
 
     def _together(self, fitted, forecasts, steps, X_future, groups, wide):
         """Join forecasts, as ``_forecasts`` yields them, in the container that the user gave.   wide : as a frame."""
@@ -689,23 +514,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if forecasts[0][0] is not None and (X_future is not None or groups is not None):
             table = gather(X_future, None, None, groups, self.series)
             names, container = table.names, table.form
-        if forecasts[0][0] is None or container != "table":
-            frames = [
-                in_users_form(fitted, out, intervals, index_of_future(future, steps), wide)
-                for _, out, intervals, _, future in forecasts
-            ]
-            return frames[0] if forecasts[0][0] is None else frames
-        stamps = [future.stamps for *_, future in forecasts]
-        index = future_index({key: future.place for key, *_, future in forecasts}, steps, names, stamps)
-        _, outs, bands_of_series, *_ = zip(*forecasts)
-        intervals = {
-            p: [np.concatenate([of_series[p][k] for of_series in bands_of_series]) for k in range(2)]
-            for p in bands_of_series[0]
-        }
-        frame = in_users_form(fitted, np.concatenate(outs), intervals, index, wide)
-        if isinstance(frame, np.ndarray):
-            frame = (pd.Series if frame.ndim == 1 else pd.DataFrame)(frame, index)
-        return frame
+        return together(fitted, forecasts, steps, names, container, wide)
 
     # ---------------------------------------------------------------------------------- how good
 
@@ -776,31 +585,6 @@ def free_run(model, X, y, start=None):
     return table.give_back(shaped(fitted, out))
 
 
-def _begun(fitted, key, past):
-    """Return what precedes rows that start at a past: the ``Recent`` of their series or None, the level (O,) before."""
-    place, errors = fitted.series.get(key), fitted.errors
-    if errors is None or place is None or past is not place.past:
-        return None, fitted.units.level
-    return errors.recent.get(key), _last_level(fitted, key)
-
-
-def _since(begun, seen, first, gap):
-    """Return what is known of rows since calibration before rows ``first`` (M,) of those seen: ``Since``."""
-    stretches = [] if begun is None else begun.stretches
-    n = sum(len(s.U) for s in stretches)
-    recent = Recent(joined(begun, seen), 0)
-    return Since(recent if recent.stretches else None, np.maximum(n + first - gap, 0))
-
-
-def _last_level(fitted, key):
-    """Return the last level (O,) of a series that has arrived."""
-    gap, place = fitted.trained.dynamics.gap, fitted.series.get(key)
-    if gap and place is not None:
-        known = fitted.units.y.inverse(place.past.memory.Y[:-gap])
-        return last_known(np.concatenate([fitted.units.level[None], known]), 1)[-1]
-    return fitted.errors.last.get(key, fitted.units.level)
-
-
 def _check_origins(origins, N, steps):
     """Check the rows (M,) at which forecasts of ``steps`` steps begin, of N rows."""
     if steps > N:
@@ -812,22 +596,6 @@ def _check_origins(origins, N, steps):
             f"origins={origins!r}: give ints from 0 to {N - steps}, so that {steps} rows follow each."
         )
     return first
-
-
-def _check_follows(timeline, stamps):
-    """Raise unless stamps go on right after a timeline, without a gap."""
-    timelines.check_grid(timeline, stamps, "X_future")
-    first = int(timelines.aligned(timeline, stamps).values[0])
-    if first <= timeline.last or timelines.missing_between(timeline, first):
-        begins, ends = timelines.show(timeline.clock, first), timelines.show(timeline.clock, timeline.last)
-        raise ValueError(
-            f"X_future begins at {begins}, but the last row seen is {ends}: give the rows right after "
-            "it. To skip rows, bring the model up to date with update(X, y) first."
-        )
-    holes = timelines.gap_starts(stamps, timeline)
-    if len(holes):
-        before = timelines.show(stamps.clock, stamps.values[holes[0]])
-        raise ValueError(f"X_future has a gap: rows are missing before {before}; give every row.")
 
 
 def _r2(y, out, weight):

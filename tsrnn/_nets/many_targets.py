@@ -51,9 +51,8 @@ def learn_linear(plan, series, T, O):
     series = [(Z, Y, w / unit) for Z, Y, w in series]  # so that, for the evidence, weights add up to rows
     blocks = list(_blocks(series))
     whole = [not few and np.isfinite(Y[rows]).all() for _, Y, _, rows in blocks]
-    known = _sums(
-        [block for block, is_whole in zip(blocks, whole) if is_whole], W, b
-    )  # the same in all rounds
+    # the same in all rounds
+    known = _sums([block for block, is_whole in zip(blocks, whole) if is_whole], W, b)
     others = [block for block, is_whole in zip(blocks, whole) if not is_whole]
     for _ in range(_rounds(unknown)):
         sums = _rows(others, W, b) if few else known + _sums(others, W, b)

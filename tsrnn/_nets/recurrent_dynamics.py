@@ -172,9 +172,8 @@ class RecurrentDynamics(Dynamics):
         tape.forward(self.weights, fed)
         out = tape.out.swapaxes(0, 1).astype(np.float64)
         filled = np.where(unknown, shares(net.link, out), Y)
-        ends = [
-            end.swapaxes(0, 1).copy() for end in _ends(tape, T, slice(None))
-        ]  # (B, n_states, H) of each block
+        # (B, n_states, H) of each block
+        ends = [end.swapaxes(0, 1).copy() for end in _ends(tape, T, slice(None))]
         return out, [moved_on(*one) for one in zip(memories, X, filled, zip(*ends))]
 
     @property

@@ -28,9 +28,7 @@ from .._series.scaling import Scaler
 from .linear_sums import Alike
 
 
-LEAST_SPREAD = (
-    1e-4  # variance of a column over that of its channel, below which sums may hold nothing but rounding
-)
+LEAST_SPREAD = 1e-4  # variance of a column over its channel's, below which sums may hold nothing but rounding
 MOST_STRETCHES = 100  # beyond, each is short, and rows are as well laid out
 MOMENTS = (None, "auto", "standard", "series")  # scales that sums tell
 LARGEST = 1e15  # of values as they are

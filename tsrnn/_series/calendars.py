@@ -46,6 +46,7 @@ MONTHS = {  # class: (months, where in the month)
 }
 NAMED = {*MONTHS, offsets.Day, offsets.Week, offsets.BusinessDay}  # whose name determines them
 WEEKDAYS = np.busdaycalendar()
+MONDAY = 3  # days from a Monday to the first of 1970, a Thursday
 EARLY_HOURS = 4 * 3600  # seconds of a day, before which clocks may change
 EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of work days begins
 
@@ -155,7 +156,7 @@ def _known(freq, day, time, clock):
 
 def is_day_time(second, clock):
     """Return whether clocks never change after a second of the day: they do at night."""
-    return clock.tz is None or str(clock.tz) == "UTC" or second >= EARLY_HOURS
+    return clock.is_utc or second >= EARLY_HOURS
 
 
 def fixed(freq, clock):
@@ -180,7 +181,7 @@ def to_offset(calendar, day):
     """Return the pandas offset of a calendar; ``day`` : one of its days."""
     n = calendar.every
     if calendar.kind == "days":
-        return offsets.Day(n) if n % 7 else offsets.Week(n // 7, weekday=int(day + 3) % 7)
+        return offsets.Day(n) if n % 7 else offsets.Week(n // 7, weekday=int(weekday(day)))
     if calendar.kind == "work days":
         return offsets.BDay(n)
     if calendar.at not in {at for _, at in MONTHS.values()}:
@@ -328,7 +329,7 @@ def _numbers(pattern, values, clock):
 def _count(pattern, times, clock):
     """Count as ``_numbers``, up to local times (any shape); of days or weeks."""
     at, cycle = _in_unit(pattern, clock)
-    whole, inside = np.divmod(times + 3 * 86_400 * PER_SECOND[clock.unit], cycle)  # 1970 began on a Thursday
+    whole, inside = np.divmod(times + MONDAY * 86_400 * PER_SECOND[clock.unit], cycle)
     passed = np.searchsorted(at, inside, side="right") - 1
     return whole * len(at) + passed, at[passed] == inside
 
@@ -346,7 +347,7 @@ def _between_changes(pattern, unit, tz):
 
 def _by_clock(pattern, clock):
     """Return whether the rows of a pattern are not its numbers: those of times at which clocks may change."""
-    return pattern.cycle != "month" and clock.tz is not None and str(clock.tz) != "UTC"
+    return pattern.cycle != "month" and not clock.is_utc
 
 
 def slots(pattern, values, clock):
@@ -377,7 +378,7 @@ def _of_slots(pattern, row, like, clock):
     whole, passed = np.divmod(number, len(at))
     if int(whole.max(initial=0)) >= LARGEST // cycle - 1:
         raise OverflowError
-    return whole * cycle + at[passed] - 3 * 86_400 * PER_SECOND[clock.unit] - shift
+    return whole * cycle + at[passed] - MONDAY * 86_400 * PER_SECOND[clock.unit] - shift
 
 
 def before(pattern, clock, stamp):
@@ -413,9 +414,8 @@ def of_pattern(values, clock):
     days, time = split(values, clock)
     if days[-1] - days[0] < 7 * CYCLES or (time % PER_SECOND[clock.unit]).any():
         return None
-    seconds, weekday = time // PER_SECOND[clock.unit], (days + 3) % 7
-    times, at = np.unique(seconds), np.unique(weekday * 86_400 + seconds)
-    weekdays = np.unique(weekday)
+    seconds, day = time // PER_SECOND[clock.unit], weekday(days)
+    times, at, weekdays = np.unique(seconds), np.unique(day * 86_400 + seconds), np.unique(day)
     pattern, slot = Pattern("week", tuple(at.tolist())), np.arange(len(at))
     K, groups = len(at), {CYCLES * len(at): slot}
     if len(at) == len(weekdays) * len(times):  # the same times on each of these days
@@ -466,7 +466,7 @@ def split(values, clock):
 
 def _local(values, clock):
     """Convert stamps to local wall-clock time."""
-    if clock.tz is None or str(clock.tz) == "UTC":
+    if clock.is_utc:
         return values
     changes, shifts = _shifts(clock.tz, clock.unit)
     if len(values) and changes[0] <= values.min() and values.max() < changes[-1]:
@@ -504,12 +504,17 @@ def _joined(days, time, clock):
     if int(days.max(initial=0)) >= LARGEST // (86_400 * PER_SECOND[clock.unit]) - 1:
         raise OverflowError
     values = days * (86_400 * PER_SECOND[clock.unit]) + time
-    if clock.tz is None or str(clock.tz) == "UTC":
+    if clock.is_utc:
         return values
     local = pd.DatetimeIndex(values.ravel().view(f"M8[{clock.unit}]"))
     first = np.ones(len(local), bool)  # of the two that a clock set back shows
     index = local.tz_localize(clock.tz, ambiguous=first, nonexistent="shift_forward")
     return index.asi8.reshape(values.shape)
+
+
+def weekday(day):
+    """Return the days of the week, Monday 0, of days since 1970."""
+    return (day + MONDAY) % 7
 
 
 def _month(day):
@@ -532,9 +537,8 @@ def _day_of(month, at):
     if at == "end":
         return end
     if at == "first weekday":
-        weekday = (start + 3) % 7  # 1970 began on a Thursday
-        return start + np.where(weekday > 4, 7 - weekday, 0)
-    return end - np.maximum((end + 3) % 7 - 4, 0)
+        return start + np.where(weekday(start) > 4, 7 - weekday(start), 0)
+    return end - np.maximum(weekday(end) - 4, 0)
 
 
 def _near(day, target, at):

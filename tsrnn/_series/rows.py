@@ -285,9 +285,8 @@ def warn_of_numbers(name, index, other_name, other, warned):
     if "numbers" in warned or not (is_default(counted) and is_int and len(given) == len(counted) > 0):
         return
     values = given.to_numpy()
-    if (
-        np.array_equal(values, np.arange(len(values))) or not given.is_unique
-    ):  # each series of several may count from 0
+    # each of several may count from 0
+    if np.array_equal(values, np.arange(len(values))) or not given.is_unique:
         return
     ends = f"{name} is numbered {index[0]} ... {index[-1]}, but {other_name} {other[0]} ... {other[-1]}"
     cure = f"align them, such as {name}.reindex({other_name}.index), or reset_index(drop=True) for both"

@@ -58,6 +58,11 @@ class Clock(NamedTuple):
     default: bool = False
     shown: str | None = None
 
+    @property
+    def is_utc(self):
+        """Whether stamps are their own local time: of UTC, or without a zone."""
+        return self.tz is None or str(self.tz) == "UTC"
+
 
 class Stamps(NamedTuple):
     """The stamps of one series.   values : (n,) int64, ascending and unique.   clock : how they count."""

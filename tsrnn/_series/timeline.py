@@ -151,7 +151,7 @@ def _week(on):
 
 def _of_work_days(values, days, clock):
     """Identify the spacing of stamps on some days of the week only, most of them there; or None."""
-    on = np.bincount((days + 3) % 7, minlength=7) > 0  # days of the week, Monday first, (7,)
+    on = np.bincount(calendars.weekday(days), minlength=7) > 0  # days of the week, Monday first, (7,)
     if on.all() or on.sum() < 2:
         return None
     first, last = np.array([days[0], days[-1] + 1]).view("M8[D]")
@@ -176,7 +176,7 @@ def _of_work_hours(values, clock):
     days, time = calendars.split(values, clock)
     begin, end = int(time.min()), int(time.max())
     hours, remainder = divmod(end - begin, hour)
-    hours, on = hours + 1, np.bincount((days + 3) % 7, minlength=7) > 0
+    hours, on = hours + 1, np.bincount(calendars.weekday(days), minlength=7) > 0
     span, weekends = int(days[-1] - days[0]), on[5:].any()
     if remainder or hours > 23 or ((time - begin) % hour).any() or span < 7:
         return None

@@ -8,7 +8,7 @@ import pandas as pd
 
 from .._check import check_number, check_word
 from .._estimators.following import check_horizon
-from .._estimators.sequence import as_wide_as
+from .._estimators.input_checks import as_wide_as, check_inputs
 from .._estimators.through import see_through
 from .._nets.attribution import Pick, can_trace, column, cut_window, felt, moves, values, whole_window
 from .._nets.horizons import HALF, Horizons
@@ -164,7 +164,7 @@ def _series_moves(estimator, X, at, request):
     if not isinstance(place, (Integral, np.integer)) or isinstance(place, bool) or not -n <= place < n:
         raise ValueError(f"at={at!r} is none of the {n} series of X: give {-n} ... {n - 1}, or a key.")
     part, units = table.parts[place], fitted.units
-    X = as_wide_as(fitted, estimator._check_X(table.X, None, reset=False))
+    X = as_wide_as(fitted, check_inputs(estimator, table.X, None, reset=False))
     frame = whole_window(dynamics, units.inputs(X[part.rows], units.means).z)
     if hasattr(estimator, "classes_"):
         pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged

@@ -126,9 +126,8 @@ def _moves(ask, values, change):
         return np.zeros(ask.max_lag + 1)
     apart = 2 * (ask.max_lag + 1)
     passes = min(apart, -(-PULSES * apart // len(ask.rows)))
-    signs = np.random.default_rng(0).choice(
-        [-1.0, 1.0], len(values)
-    )  # what outlasts the lags then adds no bias
+    # what outlasts the lags then adds no bias
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], len(values))
     moves = []
     for k in range(passes):
         hit = ask.rows[(ask.rows % apart) == k * apart // passes]

@@ -11,6 +11,7 @@ from .._estimators.following import cold_past, zero_past
 from .._estimators.program import row_program, whole_program
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.snapshots import snapshot
+from .._estimators.starting import follow_histories
 from .._nets.memory import FromRest
 from .._nets.program import Span, call
 from .._version import __version__
@@ -131,7 +132,8 @@ def title(model, p):
 def _start(model, start, series):
     """Find the ``Past`` before the first row, as in ``places.py``."""
     if isinstance(start, tuple) and len(start) == 2:
-        histories = model._histories(model.fitted_, start)
+        history = model._history(model.fitted_, start)
+        histories = follow_histories(model.fitted_, history, False, type(model).__name__)
         if len(histories) != 1:
             raise ValueError(f"start has the history of {len(histories)} series: give that of one.")
         return next(iter(histories.values()))[1]

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 import tsrnn
 
 from .._estimators.fitted import Fitted, Form
+from .._estimators.input_checks import learn_categories
 from .._estimators.sequence import learner_of
 from .._estimators.snapshots import snapshot
 from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
@@ -149,7 +150,7 @@ def fit_with_weights(model, given, X, y, classes, scalers):
 def _as_ours(model, given, X, y, classes):
     """Return the net with classes as ours are: sorted, one score of two, looked up where seen; and the ``Form``."""
     whole = one_a_series(X, y, None, model.series)
-    _, vocabulary = model._learn_categories(gather(X, None if whole else y, None, None, model.series).X)
+    _, vocabulary = learn_categories(model, gather(X, None if whole else y, None, None, model.series).X)
     form = Form(1, None, "table", [], None, whole, vocabulary)
     pooling = model.pooling if whole else None
     wanted = n_keys(pooling)

@@ -206,15 +206,12 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
         for o in range(O):
             if np.isnan(came[k, o]) or usual[k, o] <= 0:
                 continue
-            u = (came[k, o] - shift[k, o]) / (deviation[o] * usual[k, o] * spread[k, o])
-            u *= np.sqrt(told[o] * overlap[o])  # one far off is no break where some always are
-            u = min(max(u, -2 * BREAK), 2 * BREAK)  # noise that has grown as far is learnt in time
+            size = deviation[o] * usual[k, o] * spread[k, o]
+            u = deviations_off(came[k, o] - shift[k, o], size, told[o] * overlap[o])
             accumulate(u, k, drift[o], begun[o])
             for i in range(2):
                 if drift[o, i] > 0 and begun[o, i] == k:
-                    # what is not over the last break yet is left as it was before it
-                    for c in range(o, C, O):
-                        kept[c, i] = kept[c, side[o]] if k <= fresh[c] else sums[c]
+                    keep_sums(k, o, O, i, side[o], fresh, sums, kept)
             limit[o] = BREAK + (limit[o] - BREAK) * np.exp(-1 / LONGEST)
             if drift[o].max() > limit[o]:
                 limit[o] *= 2
@@ -229,52 +226,57 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                 drift[o] = 0.0
         for c in range(C):
             o, origin = c % O, k - c // O
-            is_judged = origin >= judged[c]
+            is_first, is_judged = c < O, origin >= judged[c]
+            step_one = 1.0 if is_first else base[k + 1, o]
             if is_judged and not np.isnan(came[k, c]):
                 counts[k, c] = COUNTS
             if k == again[c]:
-                sizes = usual[fresh[c] : k + 1, c].copy()
-                if c >= O:
+                since = slice(fresh[c], k + 1)
+                sizes = usual[since, c].copy()
+                if not is_first:
                     sizes *= base[fresh[c] + 1 : k + 2, o]
-                begin_anew(
-                    came[fresh[c] : k + 1, c],
-                    sizes,
-                    told[c],
-                    deviation[c],
-                    decay[c],
-                    kept[c, side[o]],
-                    sums[c],
-                )
+                begin_anew(came[since, c], sizes, told[c], deviation[c], decay[c], kept[c, side[o]], sums[c])
                 n = k + 1 - fresh[c]
                 again[c] = k + n if n < AGAIN * overlap[c] else -1
             elif k >= fresh[c] or growth[c] == 0:
                 add(came[k, c], came[k, c] ** 2, 1.0, decay[c], sums[c, :4])
                 # what a forecast did not know of a break is no error to expect of the next
                 at = max(origin - gap, 0) if is_judged else k
-                size = usual[k, c] * wider[at, c] * (base[k + 1, o] if c >= O else 1.0)
+                size = usual[k, c] * wider[at, c] * step_one
                 add(abs(came[k, c] - shift[at, c]), size, size, decay[c], sums[c, 4:])
-            before = 1.0 if c < O else ratio[c - O] if c >= 2 * O else ratio[o] / base[k + 1, o]
+            before = 1.0 if is_first else ratio[c - O] if c >= 2 * O else ratio[o] / step_one
             ratio[c] = leaning(sums[c], before, told[c])
-            independent[k + 1, c] = sums[c, 7] ** 2 / max(sums[c, 5], 1e-300) * told[c]
-            if c < O:
-                change = np.log(ratio[c])
-                noise = (DEVIATION**2 - 1) / max(independent[k + 1, c], 1e-9)
-                base[k + 1, o] = np.exp(change * believed(change, noise, DOUBT))
+            independent[k + 1, c] = n_told(sums[c], told[c])
+            if is_first:
+                base[k + 1, o] = but_noise(ratio[c], independent[k + 1, c])
             strength = min(1.0, limit[o] / BREAK - 1)
             mean, noise = mean_of(sums[c], ratio[c], overlap[c], deviation[c])
-            target = strength * growth[c] * shift[k + 1, o] if c >= O else 0.0
+            target = 0.0 if is_first else strength * growth[c] * shift[k + 1, o]
             share = believed(mean - target, noise, DOUBT ** (1 - strength))
             shift[k + 1, c] = target + share * (mean - target)
-            if c < O:
-                doubt[o], gone = strength * share**2 * noise, 1.0
-            else:
-                gone = (1 - share) * strength * growth[c]
+            gone = 1.0 if is_first else (1 - share) * strength * growth[c]
+            if is_first:
+                doubt[o] = strength * share**2 * noise
             expected = (
                 deviation[c] * ratio[c] * (sums[c, 7] / sums[c, 4] if sums[c, 4] > 1e-9 else usual[k, c])
             )
             if expected > 0:
                 wider[k + 1, c] = np.sqrt(1 + gone**2 * doubt[o] / expected**2)
-            spread[k + 1, c] = ratio[c] * wider[k + 1, c] * (base[k + 1, o] if c >= O else 1.0)
+            spread[k + 1, c] = ratio[c] * wider[k + 1, c] * step_one
+
+
+@part
+def deviations_off(error, size, tells):
+    """Return an error over the standard deviation ``size``; ``tells``: how much one error says of a size."""
+    u = error / size * np.sqrt(tells)  # one far off is no break where some always are
+    return min(max(u, -2 * BREAK), 2 * BREAK)  # noise that has grown as far is learnt in time
+
+
+@part
+def keep_sums(k, o, O, i, side, fresh, sums, kept):
+    """Keep the sums of an output as excursion i begins; what is not over the last break yet, as it was before it."""
+    for c in range(o, len(sums), O):
+        kept[c, i] = kept[c, side] if k <= fresh[c] else sums[c]
 
 
 @part
@@ -323,8 +325,21 @@ def leaning(sums, before, told):
     """Estimate the spread of ``sums`` (8,), which leans on that of the step before."""
     if sums[7] <= 0:
         return before
-    n = sums[7] ** 2 / max(sums[5], 1e-300) * told
+    n = n_told(sums, told)
     return (PRIOR * before + n * sums[6] / sums[7]) / (PRIOR + n)
+
+
+@part
+def n_told(sums, told):
+    """Return how many independent errors the spread of ``sums`` (8,) is of."""
+    return sums[7] ** 2 / max(sums[5], 1e-300) * told
+
+
+@part
+def but_noise(ratio, n):
+    """Shrink a ratio of spreads, of n errors, to 1 by what may be noise of it."""
+    change, noise = np.log(ratio), (DEVIATION**2 - 1) / max(n, 1e-9)
+    return np.exp(change * believed(change, noise, DOUBT))
 
 
 @part

@@ -1,0 +1,118 @@
+"""What is learnt of y: its transform, bounds and scale, by the parameters or by what y itself shows."""
+
+import numpy as np
+
+from .._series.choices import choose_transform
+from .._series.lags import is_auto
+from .._series.scaling import LogLink
+from .._series.seasons import index_of
+from .._series.targets import least_amounts, resolve_bounds, resolve_target
+from .._series.units import differ_in_size, scaled_by_series, with_new_scales
+from .._training.losses import has_log_link, resolve_loss
+from .chosen_lags import long_pieces, most_lags
+from .fitted import Goal
+
+
+def goal_of(estimator, table, pieces, form):
+    """Return the ``Goal``: levels and changes of y."""
+    target = _target(estimator, table, pieces, form)
+    names = getattr(estimator, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
+    if has_log_link(getattr(estimator, "loss", None)):
+        bounds = _bounds(estimator, table, names) or resolve_bounds((0, None), names, table.y.shape[1])
+        return _goal_of_means(estimator, table, target, bounds)
+    U, scales = target.levels(table.y), None
+    scale = _scale_of(estimator, table, U, form)
+    bounds = (
+        None if scale == "series" and is_auto(estimator.target_bounds) else _bounds(estimator, table, names)
+    )
+    if scale == "series" and not form.whole:
+        scales = _series_scales(estimator, target, bounds, table, U)
+    U = W = scaled_by_series(U, scales, table.parts)
+    if len(target.coef):
+        unknown = np.full((len(target.coef), U.shape[1]), np.nan)
+        W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
+    return Goal(U, W, target, bounds, scale, own=scales)
+
+
+def _goal_of_means(estimator, table, target, bounds):
+    """Return the ``Goal`` of a loss with a log link: y as it is, over its mean."""
+    if target.pointwise or len(target.coef) or estimator.scale == "series":
+        raise ValueError(
+            f"loss={estimator.loss!r} is of y itself, whose mean is the exponential of what the net gives: give "
+            "target_transform=None and a scale other than 'series'."
+        )
+    least = np.nanmin(table.y, initial=0.0)
+    if least < 0:
+        raise ValueError(
+            f"loss={estimator.loss!r} is for counts and amounts, but y has {least:g}: give y >= 0."
+        )
+    y = table.y[table.weight > 0]
+    mean = np.array([v[np.isfinite(v)].mean() if np.isfinite(v).any() else 0.0 for v in y.T])
+    kind = estimator._common_scale if is_auto(estimator.scale) else estimator.scale
+    scale = np.where((mean > 0) & (kind is not None), mean, 1.0)
+    return Goal(table.y, table.y, target, bounds, kind, link=LogLink(scale, resolve_loss(estimator.loss)))
+
+
+def _target(estimator, table, pieces, form):
+    """Return the ``Target`` that the parameter names, or choose one for y."""
+    if not is_auto(estimator.target_transform):
+        return resolve_target(estimator.target_transform)
+    if before := _warm(estimator):
+        return before.units.target
+    if form.whole or has_log_link(getattr(estimator, "loss", None)):
+        return resolve_target(None)
+    pieces = long_pieces(pieces)
+    Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
+    learner = estimator._learner()
+    # a net with memory sees more of y than its lags
+    given = getattr(estimator._has_lags(), "output_lags", "auto")
+    lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
+    direct = getattr(estimator, "quantiles", None) is not None or getattr(estimator, "gap", 0)
+    options = {
+        "horizon": getattr(estimator, "horizon", None),
+        "output_lags": lags if learner.sees_y else (),
+        "most": most_lags(learner, sum(map(len, Y))),
+        "extrapolates": learner.extrapolates,
+        "pointwise": estimator.target_bounds is None or is_auto(estimator.target_bounds),
+        "differences": learner.learns_changes and not direct,
+    }
+    return resolve_target(choose_transform(Y, index_of(table.parts[0].stamps), X, **options))
+
+
+def _bounds(estimator, table, names):
+    """Return the ``Bounds`` that the parameter names, or what y itself shows of them."""
+    if not is_auto(estimator.target_bounds):
+        return resolve_bounds(estimator.target_bounds, names, table.y.shape[1])
+    if before := _warm(estimator):
+        return before.units.bounds
+    return resolve_bounds((least_amounts(table.y[table.weight > 0]), None), names, table.y.shape[1])
+
+
+def _scale_of(estimator, table, U, form):
+    """Return the scale that the parameter names, or that of levels U (N, O) of one or several series."""
+    if not is_auto(estimator.scale):
+        return estimator.scale
+    if before := _warm(estimator):
+        return estimator._common_scale if before.units.own is None else "series"
+    bounded = estimator.target_bounds is not None and not is_auto(estimator.target_bounds)
+    if len(table.parts) == 1 or form.whole or bounded or not estimator._learner().sees_y:
+        return estimator._common_scale
+    counted = np.where(table.weight[:, None] > 0, U, np.nan)
+    alone = table.X.shape[1] == 0
+    return "series" if differ_in_size(counted, table.parts, alone) else estimator._common_scale
+
+
+def _series_scales(estimator, target, bounds, table, U):
+    """Return the scales {key: (center, scale)} of the levels of each series."""
+    if bounds is not None:
+        raise ValueError(
+            f"scale='series' does not go with target_bounds={estimator.target_bounds!r}, which are the same for all "
+            "series: give scale='standard', or no bounds."
+        )
+    before = _warm(estimator)
+    return with_new_scales((before and before.units.own) or {}, U, target, table.parts)
+
+
+def _warm(estimator):
+    """Return the ``Fitted`` that a warm start goes on with, or None."""
+    return estimator.__dict__.get("fitted_") if getattr(estimator, "warm_start", False) else None
