@@ -60,7 +60,7 @@ ORDER = [  # what stands in a line may import what stands in those above it
     },
     {"tsrnn"},
 ]
-OF_THE_WHOLE = {"export", "sktime", "warmup"}  # they go through the public names, when they are called
+OF_THE_WHOLE = {"export", "sktime"}  # they go through the public names, when they are called
 BY_NAME = {"tsrnn"}  # where a string may name a module
 RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings}
 MODULES = {

@@ -14,6 +14,7 @@ import dataclasses
 
 IS = "_is"  # no field of a named tuple begins with an underscore
 KINDS = {}  # word -> class or function
+PUBLIC = []  # classes that were assigned to a public module
 
 
 def kept(word):
@@ -59,6 +60,7 @@ def public(module):
 
     def assign(cls):
         cls.__module__ = module
+        PUBLIC.append(cls)
         return cls
 
     return assign

@@ -37,6 +37,7 @@ from .._series.units import (
 )
 from .._training.least_squares import one_thread
 from .._training.monitor import summary
+from .attributes import Learnt
 from .chosen_lags import chosen, lags_of, open_lags
 from .compared import Rows
 from .fitted import Fitted
@@ -63,7 +64,6 @@ from .learning import (
     own_stretches,
     settle,
 )
-from .learnt import Learnt
 from .new_rows import Leg, filled_inputs, follow_leg, follow_short
 from .parameters import SeriesParameters
 from .persist import state_kept, state_to_keep

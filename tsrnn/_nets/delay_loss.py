@@ -67,14 +67,9 @@ class WindowLoss:
             unknown = rows[~measured[rows]]
             Y[unknown], w[unknown] = np.nan_to_num(Y[unknown], nan=0.0), w[unknown] * valid[~measured[rows]]
         weights_of(loss, w)
-        before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # (N + 1,), rows with weight before each row
-        self.at = at[before[at + steps] > before[at]]
+        self.at, self.weight = _samples_that_count(at, steps, w)
         self.n = len(self.at)
         self.everything = np.arange(self.n)
-        inside = np.zeros(N + 1, np.int64)
-        inside[self.at] += 1
-        inside[self.at + steps] -= 1
-        self.weight = float(w[np.cumsum(inside)[:N] > 0].sum(dtype=np.float64))
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
         self._spaces = {}  # (B, steps) -> work space, made once
         self.linear = np.zeros(plan.size, bool)
@@ -360,6 +355,19 @@ def _blind_rows(known, plan):
     for lag in plan.y_seen:
         blind[lag:] |= ~known[: max(0, len(known) - lag)]
     return blind
+
+
+def _samples_that_count(at, steps, w):
+    """Select the samples, ``steps`` rows from rows ``at`` (n,) on, that weigh something; returns them and their weight.
+
+    w : (N, O), weights of all rows.
+    """
+    before = np.concatenate([[0], np.cumsum(w.any(axis=1))])  # (N + 1,), rows with weight before each row
+    at = at[before[at + steps] > before[at]]
+    inside = np.zeros(len(w) + 1, np.int64)
+    inside[at] += 1
+    inside[at + steps] -= 1
+    return at, float(w[np.cumsum(inside)[:-1] > 0].sum(dtype=np.float64))
 
 
 def _closed_starts(known, led, plan, steps):

@@ -381,7 +381,21 @@ def ridge_path(total, folds, alphas, bias):
 
     right = np.hstack([np.tile(fold.ZY, K) for fold in folds])
     yy = np.concatenate([np.tile(fold.yy, K) for fold in folds])
-    X = precondition(np.tile(total.ZY, S * K) * share)
+    X, far = _conjugate_gradients(
+        apply, precondition, precondition(np.tile(total.ZY, S * K) * share), right, yy
+    )
+    W = X.reshape(P, S, K * O).transpose(1, 0, 2).copy()
+    for fold, w, unfinished in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
+        for k in np.flatnonzero(unfinished):
+            w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
+    return W
+
+
+def _conjugate_gradients(apply, precondition, X, right, yy):
+    """Solve apply(X) = right, column by column, from X (P, n) on, until a step gains little of what is explained of yy.
+
+    Returns X and which columns are far from that, (n,) bool.
+    """
     R = right - apply(X)
     Z = precondition(R)
     direction, misfit = Z, np.sum(R * Z, axis=0)
@@ -397,11 +411,7 @@ def ridge_path(total, folds, alphas, bias):
         misfit_after = np.sum(R * Z, axis=0)
         direction = Z + misfit_after / np.maximum(misfit, np.finfo(float).tiny) * direction
         misfit = misfit_after
-    W = X.reshape(P, S, K * O).transpose(1, 0, 2).copy()
-    for fold, w, unfinished in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
-        for k in np.flatnonzero(unfinished):
-            w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
-    return W
+    return X, far
 
 
 def tridiagonal(A):

@@ -153,29 +153,17 @@ class ForecastDisplay:
         point, n = table.columns[0] if self.output is None else self.output, len(table)
         if point not in table:
             raise ValueError(f"output={point!r} is no column of the forecast: give one of {list(table)}.")
-        index, history = table.index, None
-        if self.history is not None:
-            history = self._one(self.history, "history", point)
-            index = index + len(history) if is_default(index) else index
+        history = None if self.history is None else self._one(self.history, "history", point)
+        index = table.index
+        if is_default(index):
+            index = index + (1 if history is None else len(history))
+        if history is not None:
             history = history.iloc[-(last or 3 * n) :]
-            ax.plot(
-                dates(history.index),
-                history,
-                color="0.45",
-                linewidth=thin(len(history), 1.2),
-                label="history",
-            )
-        elif is_default(index):
-            index = index + 1
+            style = {"color": "0.45", "linewidth": thin(len(history), 1.2), "label": "history"}
+            ax.plot(dates(history.index), history, **style)
         where = dates(index)
         self._plot_bands(ax, where, table, point)
-        paths = np.empty((0, n)) if self.paths is None else np.asarray(self.paths)
-        paths = paths[..., list(table).index(point)] if paths.ndim == 3 else paths
-        name = {"label": f"{len(paths)} sample paths"}
-        style = {"color": COLOURS[0], "alpha": 0.35, "linewidth": 0.6}
-        self.paths_ = [
-            ax.plot(where, path, **style, **({} if k else name))[0] for k, path in enumerate(paths)
-        ]
+        self._plot_paths(ax, where, list(table).index(point))
         dot = {"marker": "o", "markersize": 5} if n == 1 else {}  # a line through one point is none
         options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast", **dot}
         (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
@@ -202,6 +190,17 @@ class ForecastDisplay:
                 self.bands_.append(ax.vlines(where, *ends, linewidth=7, **style))
             else:
                 self.bands_.append(ax.fill_between(where, *ends, linewidth=0, **style))
+
+    def _plot_paths(self, ax, where, output):
+        """Draw the sample paths of an output, thin lines."""
+        paths = (
+            () if self.paths is None else np.asarray(self.paths)
+        )  # (n_paths, steps) or (n_paths, steps, n_outputs)
+        style = {"color": COLOURS[0], "alpha": 0.35, "linewidth": 0.6, "label": f"{len(paths)} sample paths"}
+        self.paths_ = []
+        for path in paths:
+            self.paths_ += ax.plot(where, path if path.ndim == 1 else path[:, output], **style)
+            style.pop("label", None)  # one in the legend
 
     def _plot_truth(self, ax, index, point, dot):
         """Draw the measured y, a thin line over the broad one of the forecast; the label notes an early end."""

@@ -10,6 +10,7 @@ from .._estimators.intervals import adaptive, pools
 from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
 from .._nets import convolution
+from .._values import PUBLIC
 
 
 PAIRS = ["ab", "b", "ba"] * 4, ["x", "xy", ""] * 4
@@ -47,10 +48,7 @@ def warmup(*models):
 
 def public_models():
     """List the models that have kernels, in the order of ``tsrnn.__all__``."""
-    import tsrnn  # when this is called, it is whole
-
-    things = map(vars(tsrnn).get, tsrnn.__all__)
-    return [thing for thing in things if getattr(thing, "_warmup", ())]
+    return [model for model in PUBLIC if getattr(model, "_warmup", ())]
 
 
 def compile_kernels(model):

@@ -2,8 +2,7 @@
 
 import argparse
 
-import tsrnn
-
+from .._version import __version__
 from . import compile_kernels, public_models
 
 
@@ -17,7 +16,7 @@ def main(arguments=None):
     names = parser.parse_args(arguments).model or list(models)
     unknown = [name for name in names if name not in models]
     if unknown:
-        parser.error(f"{', '.join(unknown)}: no model of tsrnn {tsrnn.__version__} that has kernels")
+        parser.error(f"{', '.join(unknown)}: no model of tsrnn {__version__} that has kernels")
     for name in _shown(names):
         compile_kernels(models[name])
 
