@@ -183,6 +183,16 @@ def test_classifiers_in_c(tmp_path):
             assert np.array_equal(model.classes_[found], model.predict(X, known))
 
 
+@pytest.mark.parametrize(
+    "model", [tsrnn.Forecaster(tsrnn.ARXRegressor(), 3), tsrnn.EncoderDecoderRegressor(horizon=3, max_iter=1)]
+)
+def test_forecasts_of_many_rows_at_once_are_refused(model):
+    with pytest.raises(
+        TypeError, match=r"3 steps from one row cannot be exported.*clone\(model.estimator\).fit"
+    ):
+        to_c(model.fit(None, data()[1][:, 0]))
+
+
 def test_what_a_header_says_of_classes():
     text = to_c(fitted_classifier("GRUClassifier, three"), "pump")
     assert " * Classes, by number: 0 __ Text, 1 T, 2 low.\n" in text

@@ -748,7 +748,7 @@ def test_paths_hang_together_as_errors_do():
     options = {"random_state": 0, "max_iter": 60}
     plain = Forecaster(ARXRegressor(output_lags=1), 4).fit(None, walk[:1000])
     learnt = Forecaster(TDNNRegressor((), input_lags=1, **options), 4, quantiles=(0.1, 0.5, 0.9))
-    learnt.fit(None, walk[:1000]).calibrate(None, walk[500:1000])
+    learnt.fit(None, walk[:1000]).calibrate(None, walk[1000:])
     for model in (plain, learnt):
         forecast, paths = model.forecast(4), model.sample_paths(4, n_paths=3000)
         assert paths.shape == (3000, 4)

@@ -314,6 +314,7 @@ WARN = {  # calls that warn, each of them for one reason
     ),
     "few rows for sample paths": lambda: fitted(rows=slice(0, 60)).sample_paths(2, FRAME[60:62]),
     "intervals of errors learnt by heart": lambda: by_heart(lambda m: m.forecast(2, FRAME[NEW], level=20)),
+    "calibration on rows that were learnt": lambda: clone(ARX).fit(X, y).calibrate(X, y),
     "learnt by heart, of trajectories": lambda: by_heart(
         lambda m: m.trajectories(FRAME[NEW], TARGET[NEW], 2, level=20)
     ),

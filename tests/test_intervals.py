@@ -44,6 +44,7 @@ MODELS = {
 }
 MODELS |= others(MODELS.values(), hidden_layer_sizes=(2,))
 every_model = pytest.mark.parametrize("name", MODELS)
+on_learnt_rows = pytest.mark.filterwarnings("ignore:calibrate. the model was trained on rows of these")
 close = {"rtol": 1e-9, "atol": 1e-9}
 N, END = 200, 260
 TIME = pd.date_range("2024-01-01", periods=END, freq="h", name="time")
@@ -212,6 +213,7 @@ def quantile_by_definition(errors, p):
 
 
 @paired(name=MODELS, kind=["plain", "difference", "both"])
+@on_learnt_rows
 def test_conformal_intervals_by_definition(name, kind, monkeypatch):
     """Up to 200 errors all are near: of each step the quantiles of those that forecasts of as many steps made."""
     monkeypatch.setattr("tsrnn._estimators.intervals.local_scale.MANY", np.inf)  # one scale
@@ -288,6 +290,7 @@ def test_intervals_of_an_autoregression(method):
         assert abs(covered - p / 100) < 0.03
 
 
+@on_learnt_rows
 def test_intervals_in_the_units_of_the_transform():
     """Errors of a logarithm are relative: the interval grows with the level."""
     rng = np.random.default_rng(0)
@@ -326,6 +329,7 @@ def test_sample_paths(name, kind):
 
 
 @pytest.mark.parametrize("name", ["NARX", "TDNN", "GRU", "ESN", "seasonal"])
+@on_learnt_rows
 def test_paths_by_hand(name):
     """An error of one step is added to each output and the sum is fed back."""
     model, steps = fit(name), 5
@@ -382,6 +386,7 @@ def test_shapes_of_paths():
             model.sample_paths(3, X[NEW], n_paths=wrong)
 
 
+@on_learnt_rows
 def test_paths_of_a_panel_are_independent():
     model = clone(MODELS["ARX"]).fit([X[:100], X[:100]], [y[:100], y[:100]])
     model.calibrate([X[:100], X[:100]], [y[:100], y[:100]])
@@ -429,6 +434,7 @@ def test_any_splitter_calibrates(name, cv):
 
 
 @pytest.mark.parametrize("cv", [None, 2, TimeSeriesSplit(2)])
+@on_learnt_rows
 def test_calibration_of_a_panel(cv):
     """In any order of rows, by any keys: the same intervals."""
     lengths, keys = (90, 110), ("a", "b")
@@ -543,6 +549,7 @@ def test_calibration_of_a_refit_is_new():
     assert wide.forecast(1, X[NEW], level=80).eval("`hi-80` - `lo-80`").item() < spread / 4
 
 
+@on_learnt_rows
 def test_what_is_kept_is_bounded(monkeypatch):
     """A pickle does not hold the series."""
     rng = np.random.default_rng(0)

@@ -1004,7 +1004,7 @@ def test_outputs_of_every_container(made_by):
     library = pytest.importorskip(made_by)
     make = library.table if made_by == "pyarrow" else library.DataFrame
     y = make({"a": wave, "b": -2 * wave})
-    model = arx().fit(None, y).calibrate(None, y)
+    model = arx().fit(None, y).calibrate(None, make({"a": wave**3, "b": -2 * wave**3}))
     assert model.forecast(1, level=50).columns.tolist() == [
         "a",
         "a-lo-50",
@@ -1154,3 +1154,29 @@ def test_business_hours_are_learnt_and_forecast_as_such(model):
     assert again.forecast(20).index.equals(stamps[180:])
     with pytest.raises(ValueError, match="beside the grid"):
         fitted.update(None, pd.Series([1.0, 2.0], pd.date_range("2024-02-10 09:00", periods=2, freq="h")))
+
+
+@pytest.mark.parametrize(
+    ("zone", "freq", "change"),
+    [
+        ("Australia/Lord_Howe", "h", "2024-04-07"),
+        ("Australia/Lord_Howe", "2h", "2024-10-06"),
+        ("Europe/Berlin", "6h", "2024-03-31"),
+        ("Europe/Berlin", "2h", "2024-10-27"),
+    ],
+)
+def test_steps_by_a_local_clock_that_changes_by_part_of_them(zone, freq, change):
+    """Hours of Lord Howe, whose clocks change by half an hour: 1:00, 2:00 or 1:00, 3:00, 90 minutes apart."""
+    naive = pd.date_range(pd.Timestamp(change) - pd.Timedelta(days=38), periods=1600, freq=freq)
+    index = naive.tz_localize(zone, ambiguous=np.ones(1600, bool), nonexistent="NaT").dropna()
+    index = pd.DatetimeIndex(index.as_unit("ns").asi8, tz="UTC").tz_convert(zone)
+    local, y = index.tz_localize(None), pd.Series(np.sin(np.arange(len(index))), index)
+    n, m = np.searchsorted(local, [pd.Timestamp(change) + pd.Timedelta(days=k) for k in (-2, 3)])
+    model = arx().fit(None, y[:m])
+    assert model.forecast(60).index.equals(index[m : m + 60])
+    assert model.update(None, y[m : m + 9]).forecast(9).index.equals(index[m + 9 : m + 18])
+    short = arx().fit(None, y[n - 40 : n])  # these hours may be of any clock
+    with pytest.raises(
+        ValueError, match=r"lies beside the grid .* tz_localize\(None\), of training's index too"
+    ):
+        short.update(None, y[n:m])

@@ -515,9 +515,17 @@ def test_warm_start_of_another_net_starts_anew(change):
 @every
 def test_warm_start_with_other_columns(model):
     fitted = fit(model, warm_start=True)
-    two = np.c_[X, X**2][TRAIN]
-    assert np.isfinite(fitted.fit(two, y[TRAIN]).predict(two)).all()
-    assert fitted.n_features_in_ == 2
+    two, before = np.c_[X, X**2][TRAIN], fitted.predict(X[:9])
+    for other in ((two, y[TRAIN]), (X[TRAIN], two)):
+        with pytest.raises(
+            ValueError, match=r"weights made for n_(features_in|outputs)_=1, but X and y have 2"
+        ):
+            fitted.fit(*other)
+    assert np.array_equal(fitted.predict(X[:9]), before)
+    named = pd.DataFrame(two, columns=["a", "b"])
+    fitted.set_params(warm_start=False).fit(named, y[TRAIN]).set_params(warm_start=True)
+    with pytest.raises(ValueError, match=r"columns=\['a', 'b'\], but X and y have \['b', 'a'\]"):
+        fitted.fit(named[["b", "a"]], y[TRAIN])
 
 
 @named(TDNN, *RECURRENT)
@@ -1177,8 +1185,7 @@ def test_score_reads_the_index_of_y_and_each_output_where_it_was_measured():
 
 @every
 def test_warm_start_keeps_scales_only_with_the_weights_made_for_them(model):
-    fitted = fit(model, warm_start=True)
-    fitted.fit(X[TRAIN], np.c_[y, 1000 + 100 * y][TRAIN])
+    fitted = fit(model).fit(X[TRAIN], np.c_[y, 1000 + 100 * y][TRAIN]).set_params(warm_start=True)
     np.testing.assert_allclose(fitted.y_scaler_.center[1], 1000 + 100 * fitted.y_scaler_.center[0], rtol=1e-9)
     scale = fitted.y_scaler_.scale.copy()
     fitted.fit(X[TRAIN], np.c_[5 * y, y][TRAIN])

@@ -6,8 +6,11 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
+from ._estimators.regressor import SequenceRegressor
 from ._estimators.through import predict_ahead, see_through
+from ._series import timeline as timelines
 from .preprocessing import future_frame
 
 
@@ -131,6 +134,15 @@ class TSRNNForecaster(BaseForecaster):
 
     def _learnt(self, X, y):
         """Return the fitted clone, calibrated for intervals."""
+        _check_counts_by_one(y.index)
+        inner = self.estimator
+        while not isinstance(inner, SequenceRegressor):
+            inner = inner[-1] if isinstance(inner, Pipeline) else getattr(inner, "estimator", None)
+            if inner is None:
+                raise TypeError(
+                    f"estimator={self.estimator!r} is no regressor of tsrnn: give one, such as NARXRegressor or, for one "
+                    "of scikit-learn's, LagRegressor(estimator)."
+                )
         fitted = clone(self.estimator).fit(X, _target(y))
         if self.cv is not None:
             model, X = see_through(fitted, X)
@@ -149,8 +161,7 @@ class TSRNNForecaster(BaseForecaster):
         return self
 
     def _predict(self, fh, X):
-        index = fh.to_absolute_index(self.cutoff)
-        steps = np.asarray(fh.to_relative(self.cutoff).to_pandas())
+        index, steps = self._when(fh)
         out = np.empty((len(steps), self._seen_y.shape[1]))
         past = steps <= 0
         if past.any():
@@ -160,14 +171,28 @@ class TSRNNForecaster(BaseForecaster):
         return pd.DataFrame(out, index=index, columns=self._seen_y.columns)
 
     def _predict_quantiles(self, fh, X, alpha):
-        index = fh.to_absolute_index(self.cutoff)
-        steps = np.asarray(fh.to_relative(self.cutoff).to_pandas())
+        index, steps = self._when(fh)
         level = [round(100 * abs(1 - 2 * a), 9) for a in alpha]  # of the interval that ends there
         levels = sorted({*level} - {0})
         ends = [1 + 2 * levels.index(p) + (a > 0.5) if p else 0 for a, p in zip(alpha, level)]
         out = self._ahead(steps[-1], X, levels or None)[steps - 1][:, :, ends]
         columns = pd.MultiIndex.from_product([self._get_varnames(), alpha])
         return pd.DataFrame(out.reshape(len(out), -1), index=index, columns=columns)
+
+    def _when(self, fh):
+        """Return the stamps of a horizon, and how many steps each is from the cutoff."""
+        cutoff = self.cutoff
+        if isinstance(cutoff, pd.DatetimeIndex) and cutoff.freq is None:  # rows are missing
+            model, _ = see_through(self.estimator_, None)
+            later = timelines.future(model.timeline_, 12)
+            freq = None if later is None else pd.infer_freq(later)
+            if freq is None:
+                raise ValueError(
+                    f"The rows up to {cutoff[0]} have no frequency that sktime could count fh by: give y regular stamps, "
+                    "for example y.asfreq(...) or y.resample(...).mean()."
+                )
+            cutoff = pd.DatetimeIndex(cutoff, freq=freq)
+        return fh.to_absolute_index(cutoff), np.asarray(fh.to_relative(cutoff).to_pandas())
 
     def _fitted(self, index):
         """Forecast rows already seen one step ahead, (len(index), O)."""
@@ -182,6 +207,11 @@ class TSRNNForecaster(BaseForecaster):
     def _ahead(self, steps, X, level=None):
         """Forecast the rows after the cutoff, with ends of intervals: (steps, O, 1 + 2 * number of levels)."""
         cutoff, index, steps = self.cutoff[0], self._seen_y.index, int(steps)
+        if X is not None and not (X.index > cutoff).any():
+            raise ValueError(
+                f"X ends at {X.index[-1]}, and has no row after the cutoff {cutoff}: give an index that goes on (arrays "
+                "have none)."
+            )
         X = None if X is None else _stamped(X[X.index > cutoff][:steps])
         if cutoff == index[-1]:
             model, future = see_through(self.estimator_, X)
@@ -255,6 +285,15 @@ def _stamped(frame):
     """Give rows an index that places them: pandas' default one does not."""
     index = frame.index
     return frame.set_axis(pd.Index(index.to_numpy())) if isinstance(index, pd.RangeIndex) else frame
+
+
+def _check_counts_by_one(index):
+    """Raise where integers are several apart: fh counts by one."""
+    apart = np.unique(np.diff(index.to_numpy())) if pd.api.types.is_integer_dtype(index.dtype) else [1]
+    if len(apart) and min(apart) > 1:
+        raise ValueError(
+            f"The index of y counts by {min(apart)}, but fh counts by 1: give y.reset_index(drop=True), and X the same."
+        )
 
 
 def _target(y):

@@ -185,7 +185,8 @@ class TrainedParameters(Declared):
         curves are those of the first. It forecasts, learns more and is saved as one net. With ``early_stopping``
         all but the first are trained in some haste: a mean of five delay nets costs three fits or so, not five.
     warm_start : bool, default=False
-        ``fit`` continues from the current weights.
+        ``fit`` continues from the current weights, with the same columns of X and y; a net of other settings starts
+        anew.
     verbose : int, default=0
         1 shows a progress bar (with tqdm installed, else a line every few seconds) and leaves a line behind: what was
         done and why it stopped; 2 a line an iteration or epoch.

@@ -47,6 +47,7 @@ from .intervals.asked import PATHS, Ask, check_levels, check_method, path_rng
 from .intervals.bands import bands, made_conformal
 from .intervals.errors import Errors, Maker, last_levels
 from .intervals.later import NOTHING_SINCE, Seen
+from .intervals.learnt import warn_of_learnt
 from .intervals.remembered import memo
 from .intervals.segments import folds, held_segments, index_of, segments_of
 from .one_row_calls import note_one_row_call
@@ -126,7 +127,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         Parameters
         ----------
         X, y, groups : as for ``fit``
-            Without ``cv`` rows that were not trained on, such as a whole year, so that all seasons are in them.
+            Without ``cv`` rows that were not trained on, such as a whole year, so that all seasons are in them; rows
+            that were get a warning.
         cv : int or cross-validation splitter, optional
             Then X, y may be the training rows: copies of the model are fitted on one part of them and err on the other.
             An int stands for as many copies, each of which leaves out its share of the rows, in up to four stretches.
@@ -157,6 +159,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         check_measured(table.y)
         check_grids(fitted, table)
         if cv is None:
+            warn_of_learnt(fitted.errors.marks, table)
             fitted = self._with_new_scales(fitted, table)
             U = fitted.units.levels(table)
             maker = Maker(fitted.trained.dynamics, fitted.units)
@@ -171,7 +174,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                     segments += segments_of(maker, table, U, test, own=True)
                     if tell is not None:
                         tell(f"fold {k} of {len(pairs)}")
-        self.fitted_ = fitted._replace(errors=Errors(segments, None, {}, fitted.errors.last))
+        before = fitted.errors
+        self.fitted_ = fitted._replace(errors=Errors(segments, None, {}, before.last, None, before.marks))
 
     def _unfitted(self):
         """Return a copy for ``calibrate`` to fit."""

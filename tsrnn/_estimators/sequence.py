@@ -49,6 +49,7 @@ from .held_back import hold_series
 from .input_checks import as_wide_as, check_inputs, learn_categories
 from .intervals.errors import Maker
 from .intervals.later import Later
+from .intervals.learnt import with_marks
 from .learning import (
     as_levels,
     check_learnt,
@@ -134,9 +135,9 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
             A parameter is out of range; X is not finite; X and y differ in length or in their stamps; stamps are
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
-        learner, began = self._learner(), perf_counter()
+        learner, began, names = self._learner(), perf_counter(), getattr(self, "feature_names_in_", None)
         if one_a_series(X, y, groups, self.series):
-            self._fit_whole(learner, X, y, sample_weight, groups)
+            self._fit_whole(learner, X, y, sample_weight, groups, names)
             self._print_summary(began)
             return
         form, table = self._check_fit(X, y, sample_weight, groups)
@@ -152,7 +153,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
             )
         net = learner.net(filled_width(self.missing, self.n_features_in_), n_outputs(form, goal))
         check_parameters(net)
-        before = self._before(learner, net, form)
+        before = self._before(learner, net, form, names)
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = hold_back(learner, table, counts, form)
         learnt = counts if learner.learns_held else counts & ~held
@@ -166,6 +167,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         errors = self._first_errors(units, trained, pieces, filled, goal.U, held, learnt)
         form = self._judged(form, trained, series)
         errors = errors and errors._replace(last=last_levels(table.parts, goal.U, units.level))
+        errors = with_marks(errors, trained, table, learnt)
         made_for, judged = self._made_for(), trained.dynamics if trained.judged is None else trained.judged
         trained = trained._replace(ends=None, judged=None)
         self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
@@ -180,8 +182,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
 
     # ---------------------------------------------------------------------------------- one y a series
 
-    def _fit_whole(self, learner, X, y, sample_weight, groups):
-        """Learn from series that have one y each."""
+    def _fit_whole(self, learner, X, y, sample_weight, groups, names):
+        """Learn from series that have one y each.   names : of the columns of an earlier fit, or None."""
         if getattr(self, "pooling", None) is None:
             raise ValueError(
                 f"y has one value a series, but {type(self).__name__} takes one a row: give a y a row, or take a model "
@@ -203,7 +205,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
                 "target_transform takes differences from row to row, but y has one value a series: leave them out."
             )
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
-        before, rng = self._before(learner, net, form), self._random_state()
+        before, rng = self._before(learner, net, form, names), self._random_state()
         before = before if before is not None and before.form.whole else None
         counts = (table.weight > 0) & np.isfinite(goal.W).any(axis=1)
         held = hold_series(form.classes, table.y, counts, learner.held_of_whole(counts.sum()), rng)
@@ -288,9 +290,11 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         counts = {} if vocabulary is None else vocabulary.counts
         return learner.of_symbols(counts, len(classes.labels) if exclusive else 0)
 
-    def _before(self, learner, net, form):
-        """Return the ``Fitted`` that a warm start continues from; or None."""
+    def _before(self, learner, net, form, names):
+        """Return the ``Fitted`` that a warm start continues from; or None.   names : of its columns, or None."""
         fitted = self.__dict__.get("fitted_")
+        if fitted is not None and getattr(self, "warm_start", False):
+            self._check_same(fitted, net, form, names)
         if fitted is None or learner.before(fitted.trained, net) is None:
             return None
         if form.vocabulary is not None and not form.vocabulary.same_as(fitted.form.vocabulary):
@@ -303,6 +307,23 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
                 f"{new[changed[0]]} now: give warm_start=False."
             )
         return fitted
+
+    def _check_same(self, fitted, net, form, names):
+        """Raise where a warm start has other columns, outputs or labels than the weights are made for."""
+        new, was, now = getattr(self, "feature_names_in_", None), fitted.units.n_inputs, self.n_features_in_
+        if names is not None and new is not None and list(names) != list(new):
+            what, was, now = "the columns", list(names), list(new)
+        elif was != now:
+            what = "n_features_in_"
+        elif form.classes is not None:
+            what, was, now = "classes_", *(list(f.classes.labels) for f in (fitted.form, form))
+        else:
+            what, was, now = "n_outputs_", fitted.trained.dynamics.n_outputs, net.n_outputs
+        if was != now:
+            raise ValueError(
+                f"warm_start=True goes on with weights made for {what}={was}, but X and y have {now}: give them as "
+                "before, or warm_start=False to start anew."
+            )
 
     def _made_for(self):
         """Return the parameters that weights are made for, as text."""
@@ -386,7 +407,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
             places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, past)
             later.keep(trained.dynamics, units, part.key, levels, visited, last)
         check_learnt(trained)
-        self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng, errors=later.errors())
+        errors = with_marks(later.errors(), trained, table)
+        self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng, errors=errors)
 
     @all_or_nothing
     def update(self, X, y=None, groups=None):

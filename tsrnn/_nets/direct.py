@@ -43,6 +43,14 @@ class Direct(Dynamics):
         """Advance a memory by rows X, Y (N, .)."""
         raise NotImplementedError
 
+    def terms(self, p):
+        """Refuse export: a forecast of many rows is no equation of one."""
+        raise TypeError(
+            f"A model that forecasts {self.furthest} steps from one row cannot be exported, for a program goes row by "
+            "row. Export the estimator inside a Forecaster, fitted by itself (clone(model.estimator).fit(X, y)), or "
+            "another of one step, such as NARXRegressor, or keep this one by joblib."
+        )
+
     def wide(self, steps):
         """Return how many steps are to be computed for ``steps`` of output: as many."""
         if steps > self.furthest:

@@ -30,6 +30,7 @@ CYCLES = 4  # weeks or months, in which what has no row, where few others are mi
 MOST_THERE = 0.8
 MOST_OF_SLOT = 0.7  # of four weeks one may be a holiday
 MOST_OF_MONTH = 8  # days of a month in a pattern
+MOST_OF_DAY = 48  # times of a day in one that is a step by the local clock
 MONTHS = {  # class: (months, where in the month)
     offsets.MonthBegin: (1, "start"),
     offsets.MonthEnd: (1, "end"),
@@ -403,6 +404,25 @@ def over_sessions(pattern, clock, earlier, later):
     opens = _opens(pattern)
     (ends, _), (begins, _) = (_numbers(pattern, v, clock) for v in (earlier, later))
     return opens[(ends + 1) % len(opens)] & opens[begins % len(opens)]
+
+
+def whole_by_clock(timeline, stamp):
+    """Return whether a stamp is whole steps from a timeline's last by the local clock, and not otherwise."""
+    both = np.array([timeline.last, stamp])
+    clock, whole = timeline.clock, (both[1] - both[0]) % timeline.step == 0
+    return clock.kind == "stamp" and not whole and np.diff(_local(both, clock))[0] % timeline.step == 0
+
+
+def of_local_clock(values, clock):
+    """Identify the step by the local clock of stamps (n,), as the times of a day; None without one."""
+    local, second = _local(values, clock), PER_SECOND[clock.unit]
+    apart, day = local[1:] - local[:-1], 86_400 * second
+    step = most_are_neighbours(apart) if apart.min() > 0 else None
+    if step is None or day % step or step % second or local[0] % second or day // step > MOST_OF_DAY:
+        return None
+    pattern = Pattern("day", tuple((np.arange(local[0] % step, day, step) // second).tolist()))
+    rows = slots(pattern, values, clock)[0]
+    return pattern if (rows[1:] > rows[:-1]).all() else None
 
 
 def of_pattern(values, clock):

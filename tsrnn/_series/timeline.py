@@ -94,6 +94,10 @@ def _spacing(values, clock):
         if spacing is not None:
             return spacing
     step = calendars.most_are_neighbours(apart)
+    if step is None and clock.kind == "stamp" and clock.tz is not None:
+        pattern = calendars.of_local_clock(values, clock)
+        if pattern is not None:
+            return None, pattern, None
     if clock.kind == "stamp" and (step is None or len(values) < MOST_THERE * _rows(values, step)):
         pattern = calendars.of_pattern(values, clock)
         if pattern is not None:
@@ -393,10 +397,16 @@ def _refuse(timeline, stamps, name, beside):
     """Raise for the first of the stamps ``beside`` (n,) the grid of the rows seen, if there is one."""
     if not beside.any():
         return
-    words, alias = spacing_name(timeline)
+    first, (words, alias) = int(np.argmax(beside)), spacing_name(timeline)
     cure = f"{name}.resample({alias!r}).mean()" if alias else f"{name}.groupby(...) or {name}.reindex(...)"
+    if timeline.step is not None and calendars.whole_by_clock(
+        timeline, aligned(timeline, stamps).values[first]
+    ):
+        cure = (
+            f"tz_localize(None), of training's index too: clocks change by less than {words} between the two"
+        )
     raise ValueError(
-        f"{name} has a row at {show(stamps.clock, stamps.values[np.argmax(beside)])}, which lies beside the grid of "
+        f"{name} has a row at {show(stamps.clock, stamps.values[first])}, which lies beside the grid of "
         f"the training rows ({show(timeline.clock, timeline.last)} and every {words}), and each row is one step of "
         f"that grid. Bring {name} to it first, for example with {cure}, or fit a model on rows like these."
     )

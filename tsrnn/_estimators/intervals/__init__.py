@@ -14,6 +14,7 @@ quantiles    of a model that has learnt them; widened or narrowed so that they h
 
 segments      which rows errors are taken from: stretches held back in ``fit``, or those of ``calibrate``
 errors        forecasts from these rows, and what came of them
+learnt        the rows that were trained on, known again where they are given to ``calibrate``
 later         the rows that came after, kept by ``update``, and forecasts from them
 local_scale   how errors spread with the forecast and the last value
 pools         quantiles of the errors whose forecasts were near

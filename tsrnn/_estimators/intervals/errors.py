@@ -58,6 +58,7 @@ class Errors(NamedTuple):
     segments : a list of ``Segment``.   n_learnt : values that were trained on, None where errors are of other rows.
     recent : what ``update`` has seen since, a ``Recent`` by the key of its series.   last : last levels (O,), by key.
     made : ``Made``, where the forecasts that erred were made in ``fit``, in units of each series; or None.
+    marks : of rows that were trained on (``learnt.py``).
     """
 
     segments: list
@@ -65,6 +66,7 @@ class Errors(NamedTuple):
     recent: dict = MappingProxyType({})  # of files that have none
     last: dict = MappingProxyType({})
     made: Any = None
+    marks: Any = ()
 
 
 @kept("forecasts made")

@@ -1,0 +1,73 @@
+"""Which rows a model was trained on: marks by which they are known again, in whatever container they come.
+
+A mark is a number for SPAN rows of y in a row, the same only for the same values:
+
+    mark(t) = sum_k,o m(k, o) bits(y(t + k, o))      modulo 2^64, with m random and odd
+
+Marks are kept of as many spans as MOST, spread evenly over the rows that were learnt; where y stays the same, or is not
+known, there are none.
+"""
+
+import numpy as np
+
+from ..._series import timeline as timelines
+from ..._warn import warn
+from .segments import WARM
+
+
+SPAN = 32  # rows
+MOST = 1000  # marks, of all series together
+
+
+def with_marks(errors, trained, table, learnt=True):
+    """Return ``Errors`` with the marks of a table's rows that were ``learnt``, (N,) bool, added; None stays None."""
+    n = trained.dynamics.theta.size if trained.n_fitted is None else trained.n_fitted
+    if errors is None or not n:
+        return errors
+    new = _marks_of(table.y, table.parts, np.broadcast_to(learnt, len(table.y)))
+    marks = np.union1d(np.asarray(errors.marks, np.uint64), new)
+    few = np.linspace(0, len(marks) - 1, MOST).astype(int) if len(marks) > MOST else slice(None)
+    return errors._replace(marks=marks[few])
+
+
+def _marks_of(Y, parts, learnt):
+    """Return marks (m,) of the rows of Y (N, O) that were ``learnt``, (N,) bool."""
+    every = max(SPAN, len(Y) // MOST)
+    first = [np.arange(part.rows.start, part.rows.stop - SPAN + 1, every) for part in parts]
+    first = np.concatenate([*first, np.empty(0, int)])
+    rows = first[:, None] + np.arange(SPAN)
+    varies = (np.ptp(Y[rows], axis=1) > 0).all(axis=1)  # NaN does not
+    return _marks(Y, first[varies & learnt[rows].all(axis=1)])
+
+
+def warn_of_learnt(marks, table):
+    """Warn where a table to calibrate with has rows that were trained on, behind those that a model warms up with."""
+    for part in table.parts:
+        n = part.rows.stop - part.rows.start
+        row = _first_learnt(marks, table.y[part.rows], min(WARM, n // 2))
+        if row is not None:
+            stamps = part.stamps if timelines.tells(part.stamps) else None
+            where = f"row {row}" if stamps is None else timelines.show(stamps.clock, stamps.values[row])
+            warn(
+                f"calibrate: the model was trained on rows of these, as those from {where} on. Its errors there are "
+                "smaller than on new rows, and intervals too narrow: give later rows, or cv=5, which fits copies "
+                "without them."
+            )
+            return
+
+
+def _first_learnt(marks, Y, skip):
+    """Find the first span of Y (N, O) behind ``skip`` rows that was learnt; returns its first row, or None."""
+    first = np.arange(skip, len(Y) - SPAN + 1)
+    known = np.isin(_marks(Y, first), marks)
+    return int(first[np.argmax(known)]) if known.any() else None
+
+
+def _marks(Y, first):
+    """Return the marks of the spans of Y (N, O) that begin at rows ``first`` (m,)."""
+    bits = np.ascontiguousarray(Y, float).view(np.uint64)
+    factors = np.random.default_rng(0).integers(2**63, size=(SPAN, Y.shape[1]), dtype=np.uint64) * 2 + 1
+    marks = np.zeros(len(first), np.uint64)
+    for k, of_outputs in enumerate(factors):
+        marks += (bits[first + k] * of_outputs).sum(axis=1, dtype=np.uint64)
+    return marks
