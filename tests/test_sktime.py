@@ -302,3 +302,28 @@ def test_bad_input(driven):
         forecaster.predict([1, 3], X[250:251])
     with pytest.raises(ValueError, match="X_future has a gap"):
         forecaster.predict([1, 3], X.iloc[[250, 252, 253]])
+
+
+@pytest.mark.parametrize("freq", ["D", "B", "ME", "h"])
+def test_rows_are_missing_and_the_index_has_no_freq(freq):
+    index = pd.date_range("2021-01-01", periods=260, freq=freq)
+    left = pd.DatetimeIndex(index.delete([30, 31]).to_numpy())
+    y = pd.Series(np.sin(np.arange(len(left))), left)
+    forecaster = TSRNNForecaster(ARXRegressor((), 2)).fit(y[:250])
+    assert forecaster.predict(fh=[1, 3]).index.tolist() == [index[252], index[254]]
+    assert forecaster.update(y[250:253]).predict_interval(fh=[2]).index.tolist() == [index[256]]
+
+
+def test_what_fh_cannot_count():
+    y = np.sin(np.arange(60.0))
+    with pytest.raises(ValueError, match=r"counts by 2, but fh counts by 1: give y.reset_index"):
+        TSRNNForecaster(ARXRegressor((), 2)).fit(pd.Series(y, pd.RangeIndex(0, 120, 2)))
+    stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(60) ** 2 + np.arange(60) % 7, unit="s")
+    with pytest.warns(UserWarning, match="neither a step"):
+        odd = TSRNNForecaster(ARXRegressor((), 2)).fit(pd.Series(y, stamps))
+    with pytest.raises(ValueError, match="no frequency that sktime could count fh by"):
+        odd.predict(fh=[1])
+    with pytest.raises(ValueError, match="no row after the cutoff 59: give an index that goes on"):
+        TSRNNForecaster(ARXRegressor()).fit(y, X=y[:, None]).predict(fh=[1], X=np.ones((1, 1)))
+    with pytest.raises(TypeError, match=r"is no regressor of tsrnn: give one.*LagRegressor\(estimator\)"):
+        TSRNNForecaster(StandardScaler()).fit(y)

@@ -140,8 +140,8 @@ class TSRNNForecaster(BaseForecaster):
             inner = inner[-1] if isinstance(inner, Pipeline) else getattr(inner, "estimator", None)
             if inner is None:
                 raise TypeError(
-                    f"estimator={self.estimator!r} is no regressor of tsrnn: give one, such as NARXRegressor or, for one "
-                    "of scikit-learn's, LagRegressor(estimator)."
+                    f"estimator={self.estimator!r} is no regressor of tsrnn: give one, such as NARXRegressor or, for "
+                    "one of scikit-learn's, LagRegressor(estimator)."
                 )
         fitted = clone(self.estimator).fit(X, _target(y))
         if self.cv is not None:
@@ -188,8 +188,8 @@ class TSRNNForecaster(BaseForecaster):
             freq = None if later is None else pd.infer_freq(later)
             if freq is None:
                 raise ValueError(
-                    f"The rows up to {cutoff[0]} have no frequency that sktime could count fh by: give y regular stamps, "
-                    "for example y.asfreq(...) or y.resample(...).mean()."
+                    f"The rows up to {cutoff[0]} have no frequency that sktime could count fh by: give y regular "
+                    "stamps, for example y.asfreq(...) or y.resample(...).mean()."
                 )
             cutoff = pd.DatetimeIndex(cutoff, freq=freq)
         return fh.to_absolute_index(cutoff), np.asarray(fh.to_relative(cutoff).to_pandas())
@@ -209,8 +209,8 @@ class TSRNNForecaster(BaseForecaster):
         cutoff, index, steps = self.cutoff[0], self._seen_y.index, int(steps)
         if X is not None and not (X.index > cutoff).any():
             raise ValueError(
-                f"X ends at {X.index[-1]}, and has no row after the cutoff {cutoff}: give an index that goes on (arrays "
-                "have none)."
+                f"X ends at {X.index[-1]}, and has no row after the cutoff {cutoff}: give an index that goes on "
+                "(arrays have none)."
             )
         X = None if X is None else _stamped(X[X.index > cutoff][:steps])
         if cutoff == index[-1]:
