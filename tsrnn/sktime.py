@@ -181,17 +181,16 @@ class TSRNNForecaster(BaseForecaster):
 
     def _when(self, fh):
         """Return the stamps of a horizon, and how many steps each is from the cutoff."""
-        cutoff = self.cutoff
-        if isinstance(cutoff, pd.DatetimeIndex) and cutoff.freq is None:  # rows are missing
-            model, _ = see_through(self.estimator_, None)
+        cutoff, model = self.cutoff, see_through(self.estimator_, None)[0]
+        if isinstance(cutoff, pd.DatetimeIndex) and model.timeline_.clock.freq is None:  # else of a few rows
             later = timelines.future(model.timeline_, 12)
-            freq = None if later is None else pd.infer_freq(later)
+            freq = cutoff.freq if later is None else pd.infer_freq(later)
             if freq is None:
                 raise ValueError(
                     f"The rows up to {cutoff[0]} have no frequency that sktime could count fh by: give y regular "
                     "stamps, for example y.asfreq(...) or y.resample(...).mean()."
                 )
-            cutoff = pd.DatetimeIndex(cutoff, freq=freq)
+            cutoff, fh = pd.DatetimeIndex([cutoff[0]], freq=freq), type(fh)(fh.to_pandas(), fh.is_relative)
         return fh.to_absolute_index(cutoff), np.asarray(fh.to_relative(cutoff).to_pandas())
 
     def _fitted(self, index):
