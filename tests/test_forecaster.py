@@ -665,7 +665,6 @@ def test_search_and_scorer():
 
 @parametrize_with_checks(
     [
-        Forecaster(ARXRegressor(), 2),
         Forecaster(ARXRegressor(), 2, strategy="direct", known_ahead="all"),
         Forecaster(ARXRegressor(), 2, strategy="recursive", known_ahead="all"),
     ],

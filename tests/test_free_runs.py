@@ -97,12 +97,17 @@ def one_by_one(case, first, steps, settle=lambda t, out: out):
 FIRST = [0, 0, 1, 5, 5, 5, 17, 18, 19, 40, N - STEPS]
 
 
+@pytest.fixture(scope="module")
+def alone(case):
+    """The runs from some rows, (STEPS, M, O), one by one."""
+    return one_by_one(case, FIRST, STEPS)
+
+
 @pytest.mark.parametrize(("rows", "runs"), [(2048, 256), (9, 2), (16, 1)])
-def test_every_run_is_that_of_the_model_alone(case, rows, runs, monkeypatch):
-    expected = one_by_one(case, FIRST, STEPS)
+def test_every_run_is_that_of_the_model_alone(case, alone, rows, runs, monkeypatch):
     small_blocks(monkeypatch, rows, runs)
     for settle in (None, lambda which, t, out: out):
-        np.testing.assert_allclose(free_runs(*case, FIRST, STEPS, settle), expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(free_runs(*case, FIRST, STEPS, settle), alone, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", ["narx", "gru", "esn"], indirect=True)

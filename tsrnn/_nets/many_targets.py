@@ -29,7 +29,7 @@ from .linear_sums import Alike, Rows
 
 BLOCK = 4096  # examples at a time
 CLOSE = 1e-4  # share of the distance to the solution that rounds leave
-MOST_ROUNDS = 20
+MOST_ROUNDS = 20  # where nearly all of a target is unknown
 
 
 def linear_plan(P, K):

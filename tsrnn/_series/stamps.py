@@ -35,7 +35,7 @@ CODES = {  # digits -> the format, and (divisor, least, most) of its parts, the 
     12: (("%Y%m%d%H%M", ((100, 0, 59), (100, 0, 23), (100, 1, 31), (100, 1, 12))),),
     14: (("%Y%m%d%H%M%S", ((100, 0, 59), (100, 0, 59), (100, 0, 23), (100, 1, 31), (100, 1, 12))),),
 }
-CODED_YEARS = 1800, 2200
+CODED_YEARS = 1800, 2200  # of integers that are read as dates
 LARGEST = np.iinfo(np.int64).max
 LATEST = 7_258_118_400  # seconds since 1970, in 2200
 
