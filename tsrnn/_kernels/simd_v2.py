@@ -520,12 +520,11 @@ class _Sweep:
         arguments = [*left, y, z, keep or self.null, last, self.N, ld_y, n_y, n, steps]
         b.call(_tile(b.module, self.t, self.kind, R, V), arguments)
 
-    def narrow(self):
-        """N within one vector: all terms at once."""
+    def narrow(self, M):
+        """The first M rows of N within one vector: all terms at once."""
         R, zero = 2 * self.t.rows, I64(0)
-        with _loop(self.b, self.M, R) as i:
-            left = self.left(i, zero)
-            self.tile(R, 0, i, self.M, left, self.K, self.y, self.N, self.N, zero, self.N)
+        with _loop(self.b, M, R) as i:
+            self.tile(R, 0, i, M, self.left(i, zero), self.K, self.y, self.N, self.N, zero, self.N)
 
     def wide(self, M):
         """The first M rows, a block of them at a time, so that a second cache holds what they see of a."""
@@ -588,15 +587,22 @@ class _Sweep:
             self.tile(t.rows, V, i, stop, left(i), steps, y, ld_y, n_y, j, n, keep)
 
     def last_row(self, i):
-        """Row i alone: bound by the latency of its sums, so eight of them at once, not by their number."""
+        """Row i alone: bound by the latency of its sums, so eight of them at once, or four where no more are there."""
         b, t, left = self.b, self.t, self.left(i, I64(0))
         with _loop(b, self.N, 8 * t.lanes) as j:
             n = _least(b, b.sub(self.N, j), I64(8 * t.lanes))
-            y = _at(b, self.y, j)
+
+            def tile(V, y=_at(b, self.y, j), j=j, n=n):
+                self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
+
             with b.if_else(b.icmp_signed("<", n, I64(t.lanes))) as (part, whole):
-                for V, block in ((0, part), (8, whole)):
-                    with block:
-                        self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
+                with part:
+                    tile(0)
+                with whole, b.if_else(b.icmp_signed("<=", n, I64(4 * t.lanes))) as (few, many):
+                    with few:
+                        tile(4)
+                    with many:
+                        tile(8)
 
 
 def _sweep(context, module, t, kind):
@@ -606,18 +612,18 @@ def _sweep(context, module, t, kind):
     if b is None:
         return function
     sweep = _Sweep(context, b, t, kind, function.args)
+    M, alone = sweep.M, None
+    if kind == "product":  # a tile of several rows for one would be wasted
+        alone = b.icmp_signed("==", b.srem(M, I64(t.rows)), I64(1))
+        M = b.select(alone, b.sub(M, I64(1)), M)
     with b.if_else(b.icmp_signed("<=", sweep.N, I64(t.lanes))) as (narrow, wide):
         with narrow:
-            sweep.narrow()
+            sweep.narrow(M)
         with wide:
-            if kind == "outer":
-                sweep.wide(sweep.M)
-            else:
-                alone = b.icmp_signed("==", b.srem(sweep.M, I64(t.rows)), I64(1))
-                M = b.select(alone, b.sub(sweep.M, I64(1)), sweep.M)
-                sweep.wide(M)
-                with b.if_then(alone):
-                    sweep.last_row(M)
+            sweep.wide(M)
+    if alone is not None:
+        with b.if_then(alone):
+            sweep.last_row(M)
     b.ret_void()
     return function
 
