@@ -19,11 +19,11 @@ JIT = "_kernels/jit.py", "_kernels/linking.py", "_warn.py"
 FIT = """
 import hashlib
 import numpy as np
-from tsrnn._nets.recurrent_kernels import feed, turn
+from tsrnn._nets.recurrent_kernels import feed, feed_back
 y = np.zeros(9)
 feed(np.ones((2, 3, 1)), np.ones((2, 3, 1), bool), np.arange(3), y, 0, 2)
-x = np.empty((1, 3, 2))
-turn(np.arange(6.0).reshape(1, 2, 3), 0, x)
+x = np.zeros((2, 3, 1))
+feed_back(np.arange(9.0), np.ones((2, 3, 1), bool), np.arange(3), x, 0, 2)
 print(y.sum(), hashlib.sha256(x.tobytes()).hexdigest())
 """
 

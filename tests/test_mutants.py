@@ -33,7 +33,7 @@ from tsrnn._nets import delay_loss as _delay_loss
 from tsrnn._nets import ridge as _ridge
 from tsrnn._nets.delay import free_runs, make_plan, run
 from tsrnn._nets.delay_loss import WindowLoss as Objective
-from tsrnn._nets.recurrent_kernels import outer, project, scatter, turn
+from tsrnn._nets.recurrent_kernels import outer, project, scatter
 from tsrnn._nets.reservoir import follow as follow_reservoir
 from tsrnn._nets.reservoir import pack
 from tsrnn._series.lags import parse_lags
@@ -273,11 +273,9 @@ def test_projection_and_its_gradients(rng):
     assert np.array_equal(dW, before)
 
 
-def test_gradient_of_a_source_and_weights_the_other_way_round(rng):
+def test_gradient_of_a_source(rng):
     W, Z = rng.normal(size=(G, 40, H)), rng.normal(size=(G, T, B, H))
-    V, da = np.full((G, H, 35), np.nan), rng.normal(size=90)
-    turn(W, 3, V)
-    assert np.array_equal(V, W[:, 3:38].swapaxes(1, 2))
+    V, da = np.ascontiguousarray(W[:, 3:38].swapaxes(1, 2)), rng.normal(size=90)
     rows, expected = np.sort(ROWS), da.copy()
     for t, b in np.ndindex(T, B):
         if 1 <= t < 4:

@@ -415,12 +415,12 @@ for name in ("CacheImpl", "_CacheImpl"):  # of which every place to keep a cache
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter(ACTION)
     from tsrnn._nets import delay_kernels
-    from tsrnn._nets.recurrent_kernels import turn
+    from tsrnn._nets.recurrent_kernels import feed
 print([w.category.__name__ for w in caught])
 import numpy as np
-V = np.zeros((1, 2, 2))
-turn(np.ones((1, 2, 2)), 0, V)
-assert (V == 1).all()
+y = np.zeros(6)
+feed(np.ones((2, 3, 1)), np.ones((2, 3, 1), bool), np.arange(3) * 2, y, 0, 2)
+assert (y == 1).all()
 """
 
 

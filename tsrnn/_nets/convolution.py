@@ -256,9 +256,7 @@ def backward(front, theta, traces, d, grad, dx=None):
         below = dx if k == 0 else np.zeros(trace.below.size, theta.dtype)
         if below is None:
             return
-        V = np.empty((1, layer.filters, K), theta.dtype)
-        kernels.turn(W, 0, V)
-        kernels.scatter(z, V, trace.rows, below, 0, len(trace.rows))
+        kernels.scatter(z, np.ascontiguousarray(W.swapaxes(1, 2)), trace.rows, below, 0, len(trace.rows))
         d = below.reshape(len(d), -1, layer.columns)
 
 

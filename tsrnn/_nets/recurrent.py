@@ -294,8 +294,9 @@ class Net(NamedTuple):
         """
 
         def turn(W, at, K, V):
-            V = np.empty((W.shape[0], W.shape[2], K), W.dtype) if V is None else V
-            kernels.turn(W, at, V)
+            rows = W[:, at : at + K].swapaxes(1, 2)
+            V = np.empty(rows.shape, W.dtype) if V is None else V
+            V[:] = rows
             return V
 
         *blocks, readout = weights

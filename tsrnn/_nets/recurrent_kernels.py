@@ -38,7 +38,7 @@ def project(a, rows, W, at, K, b, Z, first, last):
 def scatter(Z, V, rows, da, first, last):
     """Add the gradient with respect to one source.
 
-    Z : (G, T, B, H), dL/dZ.   V : (G, H, K), from ``turn``.   rows : (T B,).   da : like a, in, out.
+    Z : (G, T, B, H), dL/dZ.   V : (G, H, K), its rows of W the other way round.   rows : (T B,).   da : like a, in, out.
     """
     G, T, B, H = Z.shape
     M, K = (last - first) * B, V.shape[2]
@@ -70,17 +70,6 @@ def outer(a, rows, Z, at, K, dW, db):
             for i in range(B):
                 for j in range(H):
                     db[g, j] += row[i * H + j]
-
-
-@kernel
-def turn(W, at, V):
-    """Transpose K rows: V[g, j, k] = W[g, at + k, j].   W : (G, D, H).   V : (G, H, K), out."""
-    G, H, K = V.shape
-    for g in range(G):
-        for first in range(0, K, 16):  # strips of 16 rows stay in the cache
-            for j in range(H):
-                for k in range(first, min(first + 16, K)):
-                    V[g, j, k] = W[g, at + k, j]
 
 
 @kernel
