@@ -588,21 +588,22 @@ class _Sweep:
 
     def last_row(self, i):
         """Row i alone: bound by the latency of its sums, so eight of them at once, or four where no more are there."""
-        b, t, left = self.b, self.t, self.left(i, I64(0))
+        b, t = self.b, self.t
         with _loop(b, self.N, 8 * t.lanes) as j:
             n = _least(b, b.sub(self.N, j), I64(8 * t.lanes))
-
-            def tile(V, y=_at(b, self.y, j), j=j, n=n):
-                self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
-
             with b.if_else(b.icmp_signed("<", n, I64(t.lanes))) as (part, whole):
                 with part:
-                    tile(0)
+                    self.piece(0, i, j, n)
                 with whole, b.if_else(b.icmp_signed("<=", n, I64(4 * t.lanes))) as (few, many):
                     with few:
-                        tile(4)
+                        self.piece(4, i, j, n)
                     with many:
-                        tile(8)
+                        self.piece(8, i, j, n)
+
+    def piece(self, V, i, j, n):
+        """Columns j to j + n of row i."""
+        left, y = self.left(i, I64(0)), _at(self.b, self.y, j)
+        self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
 
 
 def _sweep(context, module, t, kind):

@@ -19,7 +19,6 @@ from .._series.lags import runs
 from .._training.initial import glorot, orthogonal
 from .._values import kept
 from . import dense
-from . import recurrent_kernels as kernels
 from .convolution import Front
 from .symbols import Symbols
 

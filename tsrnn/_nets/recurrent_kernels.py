@@ -38,7 +38,7 @@ def project(a, rows, W, at, K, b, Z, first, last):
 def scatter(Z, V, rows, da, first, last):
     """Add the gradient with respect to one source.
 
-    Z : (G, T, B, H), dL/dZ.   V : (G, H, K), its rows of W the other way round.   rows : (T B,).   da : like a, in, out.
+    Z : (G, T, B, H), dL/dZ.   V : (G, H, K), W the other way round.   rows : (T B,).   da : like a, in, out.
     """
     G, T, B, H = Z.shape
     M, K = (last - first) * B, V.shape[2]
