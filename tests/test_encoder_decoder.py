@@ -9,7 +9,7 @@ import pytest
 from recurrent_nets import CELLS, naive_cell
 from sklearn.base import clone
 
-from tsrnn import EncoderDecoderRegressor, GRURegressor, PersistenceRegressor
+from tsrnn import Adam, EncoderDecoderRegressor, GRURegressor, PersistenceRegressor
 from tsrnn._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from tsrnn._nets.many_targets import learn_linear, linear_plan
 from tsrnn._nets.recurrent_loss import Teaching
@@ -423,6 +423,16 @@ def test_the_linear_model_learns_new_rows(mean):
     assert np.linalg.norm(after - wanted) < 0.4 * np.linalg.norm(before - wanted)
 
 
+def test_the_linear_model_forgets(mean):
+    """An input whose effect turns round."""
+    new = U[500:], 14.0 - V[500:]
+    wanted = clone(mean).set_params(max_iter=1).fit(*new).params_[0][-1].W
+    kept, faded = (
+        pickle.loads(pickle.dumps(mean)).partial_fit(*new, forgetting=f).params_[0][-1].W for f in (1, 0.98)
+    )
+    assert np.linalg.norm(faded - wanted) < 0.5 * np.linalg.norm(kept - wanted)
+
+
 @pytest.mark.parametrize(
     "options", [{"early_stopping": False}, {"skip_connections": True}, {"loss": "absolute"}]
 )
@@ -453,6 +463,20 @@ BAD = {
 def test_bad_parameters(name, value):
     with pytest.raises((TypeError, ValueError), match=name):
         EncoderDecoderRegressor(**QUICK | {name: value}).fit(None, y[OLD])
+
+
+def test_a_warm_start_goes_on():
+    """From its weights; anew where another input is known ahead, though the sizes are the same."""
+    model = EncoderDecoderRegressor(**QUICK, known_ahead=["known"], warm_start=True).fit(X[OLD], y[OLD])
+
+    def again(**changes):
+        net = of_member(model.set_params(solver=Adam(1e-9), **changes).fit(X[OLD], y[OLD]))
+        return net.theta[: net.net.size]
+
+    net = of_member(model)
+    before = net.theta[: net.net.size].copy()
+    np.testing.assert_allclose(again(), before, rtol=0, atol=1e-6)
+    assert np.abs(again(known_ahead=["other"]) - before).max() > 0.01
 
 
 def test_too_few_rows():

@@ -57,6 +57,9 @@ def test_rows_are_added_until_their_sums_are_smaller(rng):
             np.testing.assert_allclose(part, wanted, rtol=1e-12)
     assert isinstance(few + more, Alike)
     np.testing.assert_allclose(few.scaled(0.3).summed().A, 0.3 * sums.A, rtol=1e-12)
+    of_none = few.of(slice(0)) + more.of(slice(0))  # what later rows are weighed against
+    np.testing.assert_allclose(of_none.A, (sums + others).A, rtol=1e-12)
+    assert of_none.c.shape == (20, 0)
 
 
 @pytest.mark.parametrize("missing", [False, True])

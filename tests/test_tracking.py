@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import SGDRegressor
 
 import tsrnn
 from tsrnn import (
@@ -118,6 +119,17 @@ def test_arx_that_forgets_is_weighted_least_squares():
     np.testing.assert_allclose(linear.predict(X[:50]), model.predict(X[:50]), rtol=0, atol=1e-6)
 
 
+def test_a_forecaster_that_forgets_is_weighted_least_squares():
+    """A step each: a pair is as old as its target."""
+    model = Forecaster(ARXRegressor(1, 2, alpha=0), 2, strategy="direct", known_ahead="all")
+    some = clone(model).fit(X[:200], y[:200])
+    for rows in (slice(200, 201), slice(201, 300)):
+        some.partial_fit(X[rows], y[rows], forgetting=0.97)
+    age = np.concatenate([np.full(200, 100), np.arange(99, -1, -1)])
+    once = clone(model).fit(X, y, sample_weight=0.97**age)
+    np.testing.assert_allclose(some.forecast(2, X[:2]), once.forecast(2, X[:2]), rtol=0, atol=1e-8)
+
+
 def test_a_drift_is_tracked():
     """A gain that turns round: what forgets follows it, what does not stays behind."""
     rng = np.random.default_rng(0)
@@ -167,9 +179,9 @@ def test_what_is_refused():
     own = ESNRegressor(10, solver=RecursiveLeastSquares(0.99), random_state=0).fit(X[:200], y[:200])
     with pytest.raises(ValueError, match="which has its own"):
         own.partial_fit(X[200:], y[200:], forgetting=0.9)
-    several = Forecaster(ARXRegressor(), 2, known_ahead="all").fit(X[:200], y[:200])
+    trees = tsrnn.LagRegressor(SGDRegressor(), output_lags=1).fit(X[:200], y[:200])
     with pytest.raises(ValueError, match="is made of others"):
-        several.partial_fit(X[200:], y[200:], forgetting=0.9)
+        trees.partial_fit(X[200:], y[200:], forgetting=0.9)
 
 
 def test_gradients_of_single_rows_begin_with_a_moderate_readout():

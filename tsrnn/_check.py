@@ -19,15 +19,15 @@ def check_number(name, value, low=None, high=None, *, integer=False, low_open=Fa
         raise ValueError(f"{name}={value!r} is out of range: give {word}{' and'.join(ends)}.")
 
 
-def check_flag(name, value):
-    """Raise unless ``value`` is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}={value!r} is neither True nor False.")
+def check_flag(name, value, *words):
+    """Raise unless ``value`` is True, False or one of some words."""
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, str) and value in words):
+        raise TypeError(f"{name}={value!r} is neither {' nor '.join(map(repr, (True, False, *words)))}.")
 
 
 def check_word(name, value, words):
-    """Raise unless ``value`` is one of some words."""
-    if not isinstance(value, str) or value not in words:
+    """Raise unless ``value`` is one of some words, or None where that is among them."""
+    if not isinstance(value, str | None) or value not in words:
         raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, words))}.")
 
 

@@ -10,6 +10,7 @@ z(t - 2) ... too.  Quantiles are learnt with the pinball loss.
 
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
+from itertools import repeat
 from numbers import Real
 from typing import ClassVar
 
@@ -102,8 +103,9 @@ class HorizonsLearner(Learner):
         results = self._learn_from_sums(net, series) if self._of_shifts(net, series) else None
         if results is None:
             jobs = ((horizon, self._examples(net, horizon, series, mean[1])) for horizon in net.horizons)
+            olds = zip(before.dynamics.members, before.carry.trained) if before else repeat(None)
             results = Parallel(self.p.n_jobs, prefer="threads")(
-                delayed(self._learn_member)(net, horizon, examples) for horizon, examples in jobs
+                delayed(self._learn_member)(net, *job, old) for job, old in zip(jobs, olds)
             )
         members, trained = zip(*results)
         theta = np.concatenate([np.ravel(t.dynamics.theta) for t in trained])
@@ -172,7 +174,7 @@ class HorizonsLearner(Learner):
             raise ValueError(
                 f"horizon={self.h}: no row that counts (sample_weight > 0) has a measured y {step} row(s) after it and "
                 f"its {net.lead} rows of history without NaN before (n_samples = {sum(len(s.Y) for s in series)}): "
-                "give more rows, a shorter horizon or shorter lags."
+                f"give more rows, a shorter horizon or {self.shorter}."
             )
         return examples
 
@@ -189,8 +191,8 @@ class HorizonsLearner(Learner):
             changes["loss"] = Pinball(list(horizon.quantiles) * (len(horizon.steps) * net.n_outputs))
         return learner_of(_bare(on_lags(self.p.estimator), **changes))
 
-    def _learn_member(self, net, horizon, examples):
-        """Learn one member; returns the ``Member`` and what it was trained to."""
+    def _learn_member(self, net, horizon, examples, before=None):
+        """Learn one member; returns the ``Member`` and what it was trained to.   before : both, to go on from."""
         learner = self._member_learner(net, horizon)
         counts = [(w > 0) & np.isfinite(T).any(axis=1) for _, T, w in examples]
         held = [hold_last(c, learner.held_share) for c in counts]
@@ -198,6 +200,8 @@ class HorizonsLearner(Learner):
         Z, T = (_joined([example[k] for example in examples]) for k in range(2))
         model = on_lags(self.p.estimator)
         x, y = make_scaler(model.scale, Z, counts, "X"), make_scaler(model.scale, T, counts, "y")
+        if before is not None:
+            _, x, y = before[0]  # what the weights are made for
         series = [Series(x(Z), y(T), w, h) for (Z, T, w), h in zip(examples, held)]
         Z, T = (_joined([s[k] for s in series]) for k in range(2))
         if learner.whole_scale:
@@ -206,8 +210,15 @@ class HorizonsLearner(Learner):
         rng = check_random_state(deepcopy(model.random_state))
         inner = learner.net(Z.shape[1], T.shape[1])
         check_parameters(inner)
-        trained = learner.learn(inner, series, mean, rng)
+        trained = learner.learn(inner, series, mean, rng, before and before[1])
         return Member(trained.dynamics, x, y), trained._replace(ends=None)
+
+    def fade(self, trained, share):
+        """Return what was learnt, of which each member's counts for so much less."""
+        layout = trained.dynamics.layout
+        pairs = zip(layout.horizons, trained.carry.trained)
+        faded = tuple(self._member_learner(layout, horizon).fade(member, share) for horizon, member in pairs)
+        return trained._replace(carry=Members(faded))
 
     def learn_more(self, trained, series, memory, rng):
         """Let each member learn from the pairs that the new rows complete."""

@@ -35,9 +35,8 @@ def future_of(fitted, place, steps, X, stamps):
     if X is None:
         if needed:
             raise ValueError(
-                f"forecast({steps}) needs X_future: the model looks at its inputs "
-                f"{dynamics.input_lag} row(s) back. Give their next {needed} rows, or fit a model with "
-                f"input_lags=range({steps}, ...) that only sees inputs already known."
+                f"forecast({steps}) needs X_future, the next {needed} rows of the inputs{dynamics.why_needed}. Give "
+                f"them, or fit a model that {dynamics.sees_less(steps)}."
             )
         return Future(place, np.zeros((steps, len(units.x.center))), None)
     if len(X) < needed:

@@ -47,7 +47,7 @@ from .._training.monitor import (
     warn_if_cut_short,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import LBFGS, resolve_solver, run_solver, traits
+from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
 
@@ -528,9 +528,7 @@ class DelayLearner(Embedding, OfLags, Learner):
             kind = ROW_BY_ROW if self.learns_rows() else open_loop(net)
             loss = self._loss(net, known, kind, self.p.alpha, traits(solver).dtype)
             if loss.n:
-                monitor = Monitor(theta, 1, 0.0, 1)
-                moments = run_solver(solver, loss, theta, monitor, rng, moments)
-                theta = monitor.best_theta
+                theta, moments = one_pass(solver, loss, theta, rng, moments)
         return trained._replace(dynamics=dynamics.but(theta=theta), carry=Carry(moments, information))
 
     def fade(self, trained, share):

@@ -11,31 +11,24 @@ It is a ``Forecaster`` of all steps at once whose one member is such a net: the 
 its episodes.
 """
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from types import SimpleNamespace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
 from .._check import check_jobs, check_number, check_widths, check_word
-from .._estimators.forecaster import Forecaster, HorizonsLearner, check_quantiles
+from .._estimators.forecaster import Forecaster, check_quantiles
 from .._estimators.parameters import Numbers, Sizes, TrainedParameters
 from .._memory_limit import check_memory
 from .._nets import attention as attention_kinds
-from .._nets.delay_linear import SHARES, LinearInformation, Mixed, assimilate_linear, trusted_share
-from .._nets.delay_loss import WindowLoss
-from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
-from .._nets.many_targets import learn_linear, linear_plan
-from .._nets.segments import make_segmented
+from .._nets.episode_loss import EpisodeLoss
 from .._series.timeline import last_known
-from .._training.losses import Pinball, has_log_link, resolve_loss, squared
-from .._training.monitor import Monitor, check_training, chooses_solver
-from .._training.solvers import check_needs, resolve_solver, run_solver, traits
-from .._training.stochastic import Adam
-from .._values import kept
+from .._training.losses import has_log_link, resolve_loss
+from .._training.monitor import check_training, chooses_solver
+from .._training.solvers import check_needs, resolve_solver, traits
 from . import elman, gru, lstm
-from .delay_learner import open_loop
-from .recurrent_learner import GENTLE, SMALL, RecurrentLearner
+from .encoder_decoder_learner import EpisodeLearner, EpisodesLearner
 
 
 CELLS = {
@@ -44,170 +37,6 @@ CELLS = {
     "elman": elman.cell("tanh", False, False),
 }
 FEEDBACK = ("open_loop", "closed_loop", "scheduled_sampling")
-MIXES = (0.0, 0.5, 1.0)  # shares of the linear model of changes in that beside a net
-
-
-@kept("encoder-decoder's carry")
-class EpisodeCarry(NamedTuple):
-    """What ``learn_more`` goes on with.
-
-    moments : of a stochastic solver.   information : ``LinearInformation`` of a linear model, or None.   alpha : its
-    penalty.
-    """
-
-    moments: object
-    information: LinearInformation | None = None
-    alpha: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class EpisodeLearner(RecurrentLearner):
-    """The parameters of an encoder and a decoder, parsed, and their training on examples.
-
-    widths : V, A, O, Q, see ``episode_loss.py``.
-    """
-
-    T: int
-    n: int
-    attention: str | None
-    widths: tuple = ()
-    usual = 30
-
-    def net(self, D, O):
-        """Return the layout."""
-        layout = (
-            self.cell,
-            self.hidden,
-            self.attention,
-            self.T,
-            self.n,
-            self.widths,
-            bool(self.p.skip_connections),
-        )
-        w = self.p.segment_length
-        return make_episode(*layout) if w is None else make_segmented(*layout, int(w))
-
-    @property
-    def weighs_linear(self):
-        """Whether the net is to be weighed against a linear model of its examples."""
-        return self.p.skip_connections == "auto" and self.loss is squared
-
-    def before(self, trained, net):
-        """Return None: an encoder and a decoder start anew."""
-        return None
-
-    def _initial(self, net, series, mean, rng):
-        """Draw initial parameters, (P,)."""
-        return net.initial(rng, self.p.recurrent_init, SMALL)
-
-    def _solvers(self, net, series):
-        """Return the solver and its most epochs; "auto" is Adam."""
-        if chooses_solver(self.p):
-            return [(Adam(0.003, clip_norm=1.0), self.limit)]
-        return [(resolve_solver(self.p.solver), self.limit)]
-
-    def _loss(self, net, series, mean, solver, pool):
-        """Return the loss of the training examples."""
-        options = {"B": self.p.batch_size, "pool": pool}
-        return EpisodeLoss(net, series, self._teaching(mean[1]), traits(solver).dtype, **options)
-
-    def _validation(self, net, series, mean):
-        """Return the loss of forecasts on the held examples as a function of theta; None where none is held."""
-        loss = EpisodeLoss(net, series, self._teaching(mean[1], "closed_loop"), np.float32, held=True)
-        return loss.value if loss.weight > 0 else None
-
-    def _made(self, task, theta):
-        """Return the model with given parameters."""
-        return _cached(EpisodeDynamics(theta, task.net, task.mean)), None
-
-    def _attempt(self, net, series, mean, rng, before):
-        """Train from one start; then weigh the net against the linear model."""
-        attempt = super()._attempt(net, series, mean, rng, before)
-        trained = attempt.trained._replace(carry=EpisodeCarry(attempt.trained.carry))
-        if self.weighs_linear and any((s.held & (s.w > 0)).any() for s in series):
-            trained = _beside_linear(trained, series)
-        return attempt._replace(trained=trained)
-
-    def learn_more(self, trained, series, memory, rng):
-        """Make a pass of stochastic gradient over examples; the linear model learns them by recursive least squares."""
-        dynamics, (moments, information, alpha) = trained.dynamics, trained.carry
-        solver = None if chooses_solver(self.p) else resolve_solver(self.p.solver)
-        if solver is None or traits(solver).batches != "mini":
-            solver = Adam(GENTLE)
-        teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
-        loss = EpisodeLoss(dynamics.net, [series], teaching, traits(solver).dtype, B=self.p.batch_size)
-        if not loss.weight > 0:
-            return trained
-        theta, linear = np.split(dynamics.theta, [dynamics.net.size])
-        monitor = Monitor(theta, 1, 0.0, 1)
-        moments = run_solver(solver, loss, theta, monitor, rng, moments)
-        if information is not None:
-            plan = linear_plan(dynamics.net.n_inputs, dynamics.net.n_outputs)
-            rows = WindowLoss(plan, [series], *open_loop(plan), 0.0, np.float64)
-            linear, information = assimilate_linear(rows, plan, linear, information, alpha)
-        theta = np.concatenate([monitor.best_theta, linear])
-        return trained._replace(
-            dynamics=_cached(dynamics.but(theta=theta)), carry=EpisodeCarry(moments, information, alpha)
-        )
-
-
-def _cached(dynamics):
-    """Return a model whose weights are laid out, so that no forecast changes what is kept."""
-    dynamics.weights, dynamics.linear  # noqa: B018
-    return dynamics
-
-
-def _beside_linear(trained, series):
-    """Take a mean of a net and the linear model of its examples, by the share that the held ones warrant.
-
-    The linear model is that of levels, that of changes from the last y, or the mean of these, whichever errs least
-    there. All have then learnt these, too.
-    """
-    dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
-    net = dynamics.net
-    plan, history = linear_plan(net.n_inputs, net.n_outputs), (net.T, net.widths[2])
-    before, *_ = learn_linear(plan, [(s.X, s.Y, np.where(s.held, 0.0, s.w)) for s in series], *history)
-    Z, Y, w = (np.concatenate([s[k][s.held & (s.w > 0)] for s in series]) for k in range(3))
-    levels, changes = (_forecast(_mean(judged, linear, 0.0), Z) for linear in before)
-    mix = min(MIXES, key=lambda m: Mixed(levels, changes, Y, w).squares(m)[0].sum())
-    linear, before = ((1 - mix) * one + mix * other for one, other in ((levels, changes), before))
-    share = trusted_share([Mixed(linear, _forecast(judged, Z), Y, w)], SHARES)
-    if share == 1.0:
-        return trained
-    after, information, alpha = learn_linear(plan, [(s.X, s.Y, s.w) for s in series], *history)
-    return trained._replace(
-        dynamics=_mean(dynamics, (1 - mix) * after[0] + mix * after[1], share),
-        judged=_mean(judged, before, share),
-        carry=EpisodeCarry(trained.carry.moments, information, alpha),
-    )
-
-
-def _mean(dynamics, linear, share):
-    """Return the mean of a net and a linear model with parameters ``linear``."""
-    return _cached(dynamics.but(theta=np.concatenate([dynamics.theta, linear]), share=share))
-
-
-def _forecast(dynamics, Z):
-    """Forecast from examples Z (N, .), (N, n O)."""
-    return dynamics.run(Z, np.full((len(Z), dynamics.n_outputs), np.nan), None)[0]
-
-
-@dataclass(frozen=True, eq=False)
-class EpisodesLearner(HorizonsLearner):
-    """A ``HorizonsLearner`` whose members are encoders and decoders."""
-
-    shorter = "a shorter context"
-
-    def _member_learner(self, net, horizon):
-        """Return the learner of a member: its examples hold V and A inputs, O outputs, and targets for Q quantiles."""
-        Q, loss = 1, self.inner.loss
-        if horizon.quantiles is not None:
-            Q = len(horizon.quantiles)
-            loss = Pinball(list(horizon.quantiles) * net.n_outputs)
-        ahead = int(net.is_ahead.sum())
-        widths = len(net.is_ahead) - ahead, ahead, net.n_outputs, Q
-        fields = {name: getattr(self.inner, name) for name in self.inner.__dataclass_fields__}
-        return EpisodeLearner(**fields | {"widths": widths, "loss": loss})
 
 
 class EncoderDecoderRegressor(TrainedParameters, Forecaster):
@@ -380,8 +209,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
         if not hidden:
             raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
-        if self.attention is not None:
-            check_word("attention", self.attention, attention_kinds.KINDS)
+        check_word("attention", self.attention, (*attention_kinds.KINDS, None))
         self._check_segments()
         check_training(self)
         check_word("recurrent_init", self.recurrent_init, ("orthogonal", "glorot"))

@@ -23,12 +23,12 @@ from .._series.alphabets import Alphabet, Rows, learn_alphabet, read_sequences
 from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import SoftmaxOfCodes
-from .._training.monitor import Monitor, check_training, chooses_solver
-from .._training.solvers import check_needs, resolve_solver, run_solver, traits
+from .._training.monitor import check_training, chooses_solver
+from .._training.solvers import check_needs, one_pass, resolve_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
 from .encoder_decoder import CELLS
-from .recurrent_learner import SMALL, RecurrentLearner
+from .encoder_decoder_learner import PairLearner, laid_out
 
 
 TRAINING = ("open_loop", "scheduled_sampling")
@@ -50,7 +50,7 @@ class Fitted(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class AnswerLearner(RecurrentLearner):
+class AnswerLearner(PairLearner):
     """The parameters of an encoder and a decoder of symbols, parsed, and their training on pairs."""
 
     attention: str | None
@@ -60,24 +60,6 @@ class AnswerLearner(RecurrentLearner):
         """Return the layout for the types of the user's sequences."""
         inputs = (1, len(x)) if isinstance(x, Alphabet) else (x.n, 0)
         return make_answers(self.cell, self.hidden, self.attention, inputs, len(y), self.p.embedding_size)
-
-    def before(self, trained, net):
-        """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
-        parts = zip((net.encoder, net.decoder), (trained.dynamics.net.encoder, trained.dynamics.net.decoder))
-        alike = net.attention == trained.dynamics.net.attention and all(
-            new.same_as(old) for new, old in parts
-        )
-        return trained if self.p.warm_start and alike else None
-
-    def _initial(self, net, series, mean, rng):
-        """Draw initial parameters, (P,)."""
-        return net.initial(rng, self.p.recurrent_init, SMALL)
-
-    def _solvers(self, net, series):
-        """Return the solver and its most epochs; "auto" is Adam."""
-        if chooses_solver(self.p):
-            return [(Adam(0.003, clip_norm=1.0), self.limit)]
-        return [(resolve_solver(self.p.solver), self.limit)]
 
     def _loss(self, net, series, mean, solver, pool):
         """Return the loss of the training pairs."""
@@ -92,9 +74,7 @@ class AnswerLearner(RecurrentLearner):
 
     def _made(self, task, theta):
         """Return the model with given parameters."""
-        dynamics = AnswerDynamics(theta, task.net)
-        dynamics.params  # noqa: B018 - cached here, so that no answer changes what is kept
-        return dynamics, None
+        return laid_out(AnswerDynamics(theta, task.net)), None
 
     def learn_more(self, trained, series, memory, rng):
         """Make a pass of stochastic gradient over pairs."""
@@ -104,9 +84,8 @@ class AnswerLearner(RecurrentLearner):
             solver = Adam(0.001, clip_norm=1.0)
         teaching = self._teaching(None)._replace(alpha=0.0)  # few pairs would be outweighed
         loss = AnswerLoss(dynamics.net, [series], teaching, traits(solver).dtype, B=self.p.batch_size)
-        monitor = Monitor(dynamics.theta, 1, 0.0, 1)
-        moments = run_solver(solver, loss, dynamics.theta, monitor, rng, moments)
-        return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
+        theta, moments = one_pass(solver, loss, dynamics.theta, rng, moments)
+        return trained._replace(dynamics=laid_out(dynamics.but(theta=theta)), carry=moments)
 
 
 class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
@@ -332,8 +311,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
         if not hidden:
             raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
-        if self.attention is not None:
-            check_word("attention", self.attention, attention_kinds.KINDS)
+        check_word("attention", self.attention, (*attention_kinds.KINDS, None))
         check_embedding(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
         self._check_search()

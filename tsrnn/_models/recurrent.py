@@ -246,8 +246,7 @@ class RecurrentNetwork(Attending):
             check_number("batch_size", self.batch_size, 1, integer=True)
         check_jobs(self.n_jobs)
         check_embedding(self)
-        if not (isinstance(self.bidirectional, str) and self.bidirectional == "auto"):
-            check_flag("bidirectional", self.bidirectional)
+        check_flag("bidirectional", self.bidirectional, "auto")
         check_flag("layer_norm", self.layer_norm)
         learner = RecurrentLearner(self, hidden, *lags, self._cell(), loss)
         self._check_together(learner)

@@ -43,7 +43,7 @@ from .._training.monitor import (
     warn_if_cut_short,
 )
 from .._training.monitor import stages as stages_of
-from .._training.solvers import LBFGS, resolve_solver, run_solver, traits
+from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 
 
@@ -535,6 +535,5 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         loss = loss_for(solver)(dynamics.net, known, T, 1, teaching, dtype, starts=starts)
         if not loss.weight > 0:
             return trained
-        monitor = Monitor(dynamics.theta, 1, 0.0, 1)
-        moments = run_solver(solver, loss, dynamics.theta, monitor, rng, moments)
-        return trained._replace(dynamics=dynamics.but(theta=monitor.best_theta), carry=moments)
+        theta, moments = one_pass(solver, loss, dynamics.theta, rng, moments)
+        return trained._replace(dynamics=dynamics.but(theta=theta), carry=moments)

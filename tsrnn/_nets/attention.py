@@ -260,28 +260,10 @@ class Head:
     def backward(self, first, last):
         """Lead the gradient of the outputs back to the decoder's states, and add it to that of the encoder's."""
         recurrent_kernels.scatter(self.dout[None], self.V_turned, self.rows, self.dC.reshape(-1), first, last)
-        fixed = (
-            self.S,
-            self.seen,
-            self.turned,
-            self.key,
-            self.key_turned,
-            self.Q,
-            self.Q_turned,
-            self.v,
-            self.E,
-        )
-        attend_back(
-            *fixed,
-            self.dC,
-            self._steps(self.tape.dH[-1]),
-            self.dseen,
-            self.dkey,
-            self.dQ,
-            self.grads.v,
-            first,
-            last,
-        )
+        states = self.S, self.seen, self.turned, self.key, self.key_turned
+        weights = self.Q, self.Q_turned, self.v
+        grads = self.dC, self._steps(self.tape.dH[-1]), self.dseen, self.dkey, self.dQ, self.grads.v
+        attend_back(*states, *weights, self.E, *grads, first, last)
 
     def _steps(self, array):
         """View what a tape has of all steps as (n, B, .)."""

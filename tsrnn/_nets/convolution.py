@@ -16,6 +16,7 @@ before step 0), D columns below, F filters.
 [2] X. Shi et al., "Convolutional LSTM network", NeurIPS 2015.
 """
 
+from itertools import chain
 from math import prod
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from .._training.initial import glorot
 from .._values import kept, public
 from . import recurrent_kernels as kernels
 from .symbols import Lookup
+from .views import count, views_of
 
 
 @public("tsrnn")
@@ -92,7 +94,7 @@ class Front(NamedTuple):
     @property
     def size(self):
         """Number of parameters."""
-        return sum(prod(W) + prod(b) for W, b in self.shapes)
+        return sum(map(count, self.shapes))
 
     @property
     def columns(self):
@@ -124,12 +126,8 @@ class Front(NamedTuple):
 
     def views(self, theta):
         """Split theta (P,) into W and b, layer by layer."""
-        views, at = [], 0
-        for pair in self.shapes:
-            for shape in pair:
-                views.append(theta[at : at + prod(shape)].reshape(shape))
-                at += prod(shape)
-        return list(zip(views[::2], views[1::2]))
+        arrays = views_of(theta, chain(*self.shapes))
+        return list(zip(arrays[::2], arrays[1::2]))
 
     def initial(self, theta, rng):
         """Draw the weights, in place."""

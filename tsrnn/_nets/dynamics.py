@@ -42,6 +42,10 @@ class Dynamics:
     reaches = None  # rows of each layer's h that its memory has beside the last, behind the other states
     why_needed = ""  # more rows of inputs than are forecast, for a message
 
+    def sees_less(self, steps):
+        """How to fit a model that forecasts some steps without later inputs, for a message."""
+        return f"only sees inputs already known, with input_lags=range({steps}, ...)"
+
     @property
     def goes_on(self):
         """Whether it can go on from the last row seen."""

@@ -31,6 +31,7 @@ from .recurrent import Net, lay_out, make_net
 from .recurrent_kernels import project
 from .recurrent_loss import in_threads
 from .tape import Masks, Tape
+from .views import count, views_of
 
 
 SHARD = 32  # examples of one task of a thread
@@ -90,23 +91,18 @@ class Episode(NamedTuple):
 
     def _cuts(self):
         """Return where the parts of theta end."""
-        n_attention = 0 if self.shapes is None else sum(int(np.prod(shape)) for shape in self.shapes)
-        return np.cumsum([self.encoder.size, self.decoder.size, n_attention])
+        return np.cumsum([self.encoder.size, self.decoder.size, count(self.shapes or ())])
 
     def views(self, theta):
         """View the parameters of encoder and decoder, a list of named tuples each, and of attention, or None."""
         a, b, _ = self._cuts()
-        return self.encoder.views(theta[:a]), self.decoder.views(theta[a:b]), self._weights(theta[b:])
+        weights = None if self.shapes is None else attention.Weights(*views_of(theta[b:], self.shapes))
+        return self.encoder.views(theta[:a]), self.decoder.views(theta[a:b]), weights
 
-    def _weights(self, rest):
-        if self.shapes is None:
-            return None
-        arrays, at = [], 0
-        for shape in self.shapes:
-            size = int(np.prod(shape))
-            arrays.append(rest[at : at + size].reshape(shape))
-            at += size
-        return attention.Weights(*arrays)
+    def same_as(self, other):
+        """Return whether parameters of either fit the other."""
+        rest = [net._replace(encoder=None, decoder=None) for net in (self, other)]
+        return rest[0] == rest[1] and all(a.same_as(b) for a, b in zip(self[:2], other[:2]))
 
     def initial(self, rng, recurrent_init, readout):
         """Draw theta (P,).   readout : share of a Glorot start of what leads to the outputs."""
@@ -209,22 +205,29 @@ class EpisodeTape:
 
     def backward(self, weights, dout, grads, dx=None, dy=None, du=None):
         """Add the gradients to ``grads``, like ``weights``.   dx, dy, du : flat, of what was placed, or None."""
-        encoder, decoder, _ = weights
-        for dS in (*self.decoder.dS, *self.encoder.dS):
+        self._decoder_back(weights, dout, grads, dy, du)
+        self._encoder_back(weights, grads, self.decoder.dS, dx)
+
+    def _decoder_back(self, weights, dout, grads, dy, du):
+        """Go back through the decoder, and what its steps read."""
+        for dS in self.decoder.dS:
             dS.fill(0)
         if self.head is not None:
             self.head.begin_back(dout, grads[2])
-        turned = self.net.decoder.turned(decoder, inputs=du is not None)
-        self.decoder.backward(decoder, turned, dout, grads[1], dx=du, dy=dy)
-        for dS, last in zip(self.encoder.dS, self.decoder.dS):
+        turned = self.net.decoder.turned(weights[1], inputs=du is not None)
+        self.decoder.backward(weights[1], turned, dout, grads[1], dx=du, dy=dy)
+
+    def _encoder_back(self, weights, grads, dlast, dx):
+        """Go back through the encoder.   dlast : of its last states, layer by layer (., B, H)."""
+        for dS, last in zip(self.encoder.dS, dlast):
             dS[:] = last
         self.encoder.head = None
         if self.head is not None:
             self.head.end_back()
             self.encoder.head = Through(self.encoder, self.head.dseen.swapaxes(0, 1))
         none = np.empty((self.T, self.B, 0), self.dtype)
-        turned = self.net.encoder.turned(encoder, inputs=dx is not None)
-        self.encoder.backward(encoder, turned, none, grads[0], dx=dx)
+        turned = self.net.encoder.turned(weights[0], inputs=dx is not None)
+        self.encoder.backward(weights[0], turned, none, grads[0], dx=dx)
 
 
 # ---------------------------------------------------------------------------------------- learning

@@ -223,6 +223,10 @@ class Horizons(Direct):
         why = ": the inputs known ahead are seen in all rows of the horizon, however few steps are asked for"
         return why if self.whole else ""
 
+    def sees_less(self, steps):
+        """How to fit a model that forecasts without later inputs, for a message."""
+        return "knows fewer of them ahead: known_ahead=()"
+
     def wide(self, steps):
         """Return how many steps are to be computed for ``steps`` of output."""
         steps = super().wide(steps)

@@ -10,7 +10,6 @@ known, and the net's own output where it is not; of scores of classes, their pro
 """
 
 from collections.abc import Callable
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from .._values import kept
 from . import dense
 from .convolution import Front
 from .symbols import Symbols
+from .views import count, views_of
 
 
 INPUTS, OUTPUTS = -2, -1  # sources other than blocks, which are numbered from 0
@@ -196,7 +196,7 @@ class Net(NamedTuple):
     @property
     def size(self):
         """Number of parameters."""
-        return self.n_looked_up + sum(prod(shape) for group in self.shapes for shape in group)
+        return self.n_looked_up + sum(map(count, self.shapes))
 
     @property
     def n_looked_up(self):
@@ -238,12 +238,8 @@ class Net(NamedTuple):
         """Split theta (P,) into named tuples of views: one per block, then the readout's."""
         views, at = [], self.n_looked_up
         for group in self.shapes:
-            arrays = []
-            for shape in group:
-                size = prod(shape)
-                arrays.append(theta[at : at + size].reshape(shape))
-                at += size
-            views.append(type(group)(*arrays))
+            views.append(type(group)(*views_of(theta[at:], group)))
+            at += count(group)
         return views
 
     def same_as(self, other):

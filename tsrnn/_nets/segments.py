@@ -14,6 +14,7 @@ the original one cell reads and writes, and v, u are not there.
     forecasting", arXiv:2308.11200, 2023.
 """
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,10 @@ import numpy as np
 from .._training.initial import glorot
 from .._values import kept
 from . import attention, recurrent_kernels
-from .episode_loss import Episode, EpisodeTape, Through
+from .episode_loss import Episode, EpisodeTape
 from .recurrent import lay_out, make_net
 from .tape import Masks, Tape
+from .views import count, views_of
 
 
 class Front(NamedTuple):
@@ -57,16 +59,12 @@ class Segmented(Episode):
     @property
     def size(self):
         """Number of parameters."""
-        return self._cuts()[-1] + sum(int(np.prod(shape)) for shape in self.front)
+        return self._cuts()[-1] + count(self.front)
 
     def views(self, theta):
         """View the parameters of encoder, decoder, attention or None, and ``Front``."""
-        arrays, at = [], self._cuts()[-1]
-        for shape in self.front:
-            size = int(np.prod(shape))
-            arrays.append(theta[at : at + size].reshape(shape))
-            at += size
-        return *super().views(theta[: self._cuts()[-1]]), Front(*arrays)
+        end = self._cuts()[-1]
+        return *super().views(theta[:end]), Front(*views_of(theta[end:], self.front))
 
     def initial(self, rng, recurrent_init, readout):
         """Draw theta (P,)."""
@@ -78,7 +76,7 @@ class Segmented(Episode):
 
     def decays(self):
         """Mark the weights that decay, (P,)."""
-        front = [np.full(int(np.prod(shape)), 1.0 * (len(shape) == 3)) for shape in self.front]
+        front = [np.full(prod(shape), 1.0 * (len(shape) == 3)) for shape in self.front]
         return np.concatenate([super().decays(), *front])
 
     def sources(self, Z):
@@ -180,33 +178,24 @@ class SegmentTape(EpisodeTape):
 
     def backward(self, weights, dout, grads, dx=None, dy=None, du=None):
         """Add the gradients to ``grads``, like ``weights``.   dx, dy, du : flat, of what was placed, or None."""
-        encoder, decoder, *_ = weights
-        for dS in (*self.decoder.dS, *self.encoder.dS):
-            dS.fill(0)
         if dy is not None:
             dy.reshape(self.B, self.net.n + 1, -1)[:, 0] += dout.sum(axis=0)
         dout = dout.reshape(self.n, self.net.w, self.B, -1).swapaxes(1, 2)
         dout = np.ascontiguousarray(dout).reshape(1, self.n * self.B, -1)
-        if self.head is not None:
-            self.head.begin_back(dout, grads[2])
-        steps, dg, front = np.zeros_like(self.u), np.zeros_like(self.g), grads[3]
-        turned = self.net.decoder.turned(decoder, inputs=True)
-        self.decoder.backward(decoder, turned, dout, grads[1], dx=steps.reshape(-1))
-        n_places = front.P.shape[2]
-        front.P[0] += steps[:, :, :n_places].sum(axis=1)
+        steps, dg = np.zeros_like(self.u), np.zeros_like(self.g)
+        self._decoder_back(weights, dout, grads, None, steps.reshape(-1))
+        n_places = grads[3].P.shape[2]
+        grads[3].P[0] += steps[:, :, :n_places].sum(axis=1)
         if du is not None:
             du.reshape(self.B, self.n, -1)[:] += steps[:, :, n_places:].swapaxes(0, 1)
-        for dS, last in zip(self.encoder.dS, self.decoder.dS):
-            dS[:] = last.reshape(len(dS), self.n, self.B, -1).sum(axis=1)
-        self.encoder.head = None
-        if self.head is not None:
-            self.head.end_back()
-            self.encoder.head = Through(self.encoder, self.head.dseen.swapaxes(0, 1))
-        none = np.empty((self.T, self.B, 0), self.dtype)
-        turned = self.net.encoder.turned(encoder, inputs=True)
-        self.encoder.backward(encoder, turned, none, grads[0], dx=dg.reshape(-1))
+        dlast = [dS.reshape(len(dS), self.n, self.B, -1).sum(axis=1) for dS in self.decoder.dS]
+        self._encoder_back(weights, grads, dlast, dg.reshape(-1))
+        self._front_back(weights[3], dg, grads[3], dx)
+
+    def _front_back(self, front, dg, dfront, dx):
+        """Go back from the gradient dg (1, B, T / w, H) of g to W, b and, if dx is not None, to the rows."""
         dg *= self.g > 0
         if dx is not None:
-            V = np.ascontiguousarray(weights[3].W.swapaxes(1, 2))
+            V = np.ascontiguousarray(front.W.swapaxes(1, 2))
             recurrent_kernels.scatter(dg, V, self.rows, dx, 0, self.B)
-        recurrent_kernels.outer(self.x.reshape(-1), self.rows, dg, 0, self.x.shape[2], front.W, front.b)
+        recurrent_kernels.outer(self.x.reshape(-1), self.rows, dg, 0, self.x.shape[2], dfront.W, dfront.b)

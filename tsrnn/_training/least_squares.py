@@ -39,9 +39,9 @@ def add_normal_equations(A, r, w, AA, Ar):
         add_strip(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
         upper = np.triu(strip[:, : end - j])
         strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
-        AA[j:end, j:] += strip[:, :-K]
+        AA[j:end, j:] += strip[:, : P - j]
         AA[end:, j:end] = AA[j:end, end:].T
-        Ar[j:end] += strip[:, -K:]
+        Ar[j:end] += strip[:, P - j :]
 
 
 class OneThread:

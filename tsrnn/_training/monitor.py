@@ -27,9 +27,8 @@ def check_training(model):
     check_word("ensemble", model.ensemble, ENSEMBLES)
     check_verbose(model.verbose)
     for name in ("skip_connections", "early_stopping", "warm_start"):
-        value = getattr(model, name)
-        if not (isinstance(value, str) and value == getattr(type(model), name) == "auto"):
-            check_flag(name, value)
+        words = ["auto"] if getattr(type(model), name) == "auto" else []
+        check_flag(name, getattr(model, name), *words)
     if model.warm_start and makes_one_of_all(model):
         raise ValueError(
             f"warm_start=True goes on from the weights of one net, but ensemble='mean' makes one of n_restarts="

@@ -47,6 +47,7 @@ from sklearn.base import BaseEstimator
 
 from .._check import check_flag, check_number, check_word
 from .gauss_newton import LevenbergMarquardt
+from .monitor import Monitor
 from .stochastic import SGD, Adam, RMSprop
 
 
@@ -82,6 +83,13 @@ def run_solver(solver, objective, theta, monitor, rng, moments=None):
             "iteration, and stop when it returns True."
         )
     return moments_after if traits(solver).resumes else None
+
+
+def one_pass(solver, objective, theta, rng, moments):
+    """Go once through what an objective is of; returns theta (P,) and the moments to resume from."""
+    monitor = Monitor(theta, 1, 0.0, 1)
+    moments = run_solver(solver, objective, theta, monitor, rng, moments)
+    return monitor.best_theta, moments
 
 
 def is_of_squares(solver):
