@@ -202,7 +202,7 @@ def test_a_classifier_finds_lags():
 def test_where_lags_cannot_be_found():
     with pytest.raises(ValueError, match="input_lags='auto' does not go with dilations"):
         TDNNRegressor((2,), input_lags="auto", dilations=(2,)).fit(X, Y)
-    with pytest.raises(ValueError, match="'auto' are chosen for a y a row"):
+    with pytest.raises(ValueError, match="'auto' are chosen for one y per row"):
         GRURegressor((2,), input_lags="auto").fit([X[:20], X[20:50], X[50:90]], np.arange(3.0))
     with pytest.raises(TypeError, match="input_lags='automatic' is not a set of lags"):
         ARXRegressor(input_lags="automatic").fit(X, Y)

@@ -192,7 +192,7 @@ def test_a_label_that_is_new():
     model = clone(SMALL["TDNNClassifier"]).fit(X[OLD], WORDS[OLD])
     with pytest.raises(ValueError, match=r"label 'huge', which is not among the classes \['little', 'much'"):
         model.update(X[NEW], np.full(40, "huge"))
-    with pytest.raises(ValueError, match="fitted with one label a row"):
+    with pytest.raises(ValueError, match="fitted with one label per row"):
         model.score(X[NEW], np.zeros((40, 2)))
 
 

@@ -171,7 +171,7 @@ def test_categories_in_front_of_it():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"convolution": STRIDED}, ValueError, "fewer steps than there are rows.*one y a series"),
+        ({"convolution": STRIDED}, ValueError, "fewer steps than there are rows.*one y per series"),
         ({"convolution": 3}, TypeError, "no convolution: give a Convolution"),
         ({"convolution": []}, TypeError, "no convolution: give a Convolution"),
         ({"convolution": Convolution(width=0)}, ValueError, "convolution's width=0"),

@@ -435,7 +435,7 @@ def test_a_linear_model_that_cannot_be_fitted_is_said_to_be():
         ({"horizons": [900]}, "needs some 2700 rows"),
         ({"period": 1}, "period=1 is no season"),
         ({"max_lag": 0}, "max_lag=0 is out of range"),
-        ({"output": 1}, "output=1 is no column"),
+        ({"output": 1}, "output=1 is not a column"),
         ({"X_train": 1}, "without y_train"),
     ],
 )

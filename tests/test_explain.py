@@ -328,7 +328,7 @@ def test_step_response_of_a_linear_model(fitted):
     step = response(model, input=1, size=2.0, n_rows=4)
     np.testing.assert_allclose(step["y"], 2 * unit.cumsum(), atol=1e-9)
     assert response(model, n_rows=1).attrs == {"size": model.x_scaler_.scale[0], "input": "x0"}
-    with pytest.raises(ValueError, match="input='x7' is no column"):
+    with pytest.raises(ValueError, match="input='x7' is not a column"):
         response(model, input="x7")
 
 

@@ -200,7 +200,7 @@ def test_what_a_header_says_of_classes():
     head = text[: text.index("*/")]
     assert head.count("double") == 0
     several = tsrnn.TDNNClassifier((), max_iter=1).fit(data()[0], data()[1] > [100, 3])
-    with pytest.raises(ValueError, match="several labels a row cannot be exported"):
+    with pytest.raises(ValueError, match="several labels per row cannot be exported"):
         to_c(several)
     whole = tsrnn.ESNClassifier(5).fit(data()[0].reshape(20, 20, 4), np.arange(20) % 2)
     with pytest.raises(

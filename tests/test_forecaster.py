@@ -684,14 +684,14 @@ def test_scikit_learn(estimator, check):
 @pytest.mark.parametrize(
     ("model", "error", "words"),
     [
-        (Forecaster(StandardScaler()), TypeError, "no estimator of tsrnn"),
+        (Forecaster(StandardScaler()), TypeError, "neither an estimator of tsrnn"),
         (Forecaster(make_pipeline(StandardScaler(), ARXRegressor())), TypeError, "Pipeline that ends in it"),
         (Forecaster(ARXRegressor(), 0), ValueError, "horizon"),
         (Forecaster(ARXRegressor(), 2.5), TypeError, "horizon"),
         (Forecaster(ARXRegressor(), strategy="both"), ValueError, "strategy='both'"),
         (Forecaster(PersistenceRegressor()), TypeError, "input_lags"),
-        (Forecaster(TDNNRegressor(), quantiles=(0.1, 1.0)), ValueError, "1.0 is no quantile"),
-        (Forecaster(TDNNRegressor(), quantiles=0.5), ValueError, "no set of quantiles"),
+        (Forecaster(TDNNRegressor(), quantiles=(0.1, 1.0)), ValueError, "1.0 is not a quantile"),
+        (Forecaster(TDNNRegressor(), quantiles=0.5), ValueError, "not a set of quantiles"),
         (Forecaster(TDNNRegressor(), quantiles=(0.5, 0.5)), ValueError, "twice"),
         (Forecaster(ARXRegressor(), quantiles=(0.5,)), TypeError, "no\nparameter loss|no parameter loss"),
         (
@@ -708,7 +708,7 @@ def test_scikit_learn(estimator, check):
         ),
         (Forecaster(GRURegressor(bidirectional=True)), ValueError, "bidirectional=False"),
         (Forecaster(ARXRegressor(), known_ahead="sun"), ValueError, "known_ahead='sun'"),
-        (Forecaster(ARXRegressor(), known_ahead=[2]), ValueError, "2 is no column"),
+        (Forecaster(ARXRegressor(), known_ahead=[2]), ValueError, "2 is not a column"),
         (Forecaster(ARXRegressor(), known_ahead=None), ValueError, "known_ahead=None"),
         (Forecaster(ARXRegressor(), strategy="recursive"), ValueError, "known_ahead='all'"),
         (Forecaster(ARXRegressor(alpha=-1)), ValueError, "alpha"),

@@ -343,7 +343,7 @@ def values(X, y, verb):
 
 def one_y(verb, n):
     """Words where y is flat and X has n series."""
-    return ("y", "series", "a row") if verb == "fit" else ("y", f"({NEW},)", f"{n} series")
+    return ("y", "series", "per row") if verb == "fit" else ("y", f"({NEW},)", f"{n} series")
 
 
 def shapes(X, y, verb):
@@ -574,11 +574,11 @@ def panels(verb):
     flat_X, flat_y = Xp.to_numpy(), yp.to_numpy()
     missing = keys.to_series().where(np.arange(NEW) != 5).to_numpy()
     wrong = {
-        "too short": (list(keys)[1:], ("groups", f"({NEW - 1},)", f"{NEW} rows", "one key a row")),
-        "too long": ([*keys, "a"], ("groups", f"({NEW + 1},)", "one key a row")),
-        "of two columns": (np.c_[keys, keys], ("groups", f"({NEW}, 2)", "one key a row")),
-        "a word": ("series", ("groups", "one key a row")),
-        "a number": (3, ("groups", "one key a row")),
+        "too short": (list(keys)[1:], ("groups", f"({NEW - 1},)", f"{NEW} rows", "one key per row")),
+        "too long": ([*keys, "a"], ("groups", f"({NEW + 1},)", "one key per row")),
+        "of two columns": (np.c_[keys, keys], ("groups", f"({NEW}, 2)", "one key per row")),
+        "a word": ("series", ("groups", "one key per row")),
+        "a number": (3, ("groups", "one key per row")),
         "with a gap": (missing, ("series of row 5", "NaN", "key")),
     }
     alone = ("fitted on one series", "'a'", "give them as in fit")

@@ -101,6 +101,14 @@ def test_a_forecast_without_stamps_follows_the_history():
     again = ForecastDisplay(np.arange(5.0), name="mine").plot(display.ax_)
     assert again.ax_ is display.ax_
     assert again.line_.get_label() == "mine"
+    every_other = np.where(np.arange(30) % 2, np.nan, 1.0)  # points without a neighbour, which no line joins
+    display = ForecastDisplay(np.arange(5.0), history=every_other).plot(last=30)
+    assert display.ax_.lines[0].get_markevery() == list(range(0, 30, 2))
+    seconds = pd.timedelta_range("58s", periods=5, freq="s")
+    display = ForecastDisplay(pd.Series(np.arange(5.0), seconds)).plot()
+    assert display.ax_.get_xlabel() == "elapsed, h:min:s"
+    display.figure_.canvas.draw()
+    assert "0:01:00" in [text.get_text() for text in display.ax_.get_xticklabels()]
 
 
 def test_one_of_several_outputs_and_periods():
@@ -202,7 +210,7 @@ def test_errors_by_horizon(hours):
     assert straight.lines_["ARX"].get_linewidth() == 4
     single = BacktestDisplay.from_estimator(blind, None, y[400:], 6, metric="MAE", level=80)
     assert list(single.lines_) == ["ARXRegressor"]
-    with pytest.raises(ValueError, match="metric='RMS' is no column"):
+    with pytest.raises(ValueError, match="metric='RMS' is not a column"):
         BacktestDisplay.from_backtests(results, metric="RMS")
     covered = {"A": backtest(model, X[400:], y[400:], 3, level=80)}
     ax = BacktestDisplay.from_backtests(covered, metric="coverage-80").ax_
@@ -223,6 +231,27 @@ def test_ticks_of_steps():
     assert few.lines_["a"].get_marker() == "o"
     assert many.lines_["a"].get_marker() == "None"  # they would touch
     assert [d.ax_.get_ylabel() for d in (few, many)] == ["RMSE, kW", "MASE"]
+    long = BacktestDisplay(pd.DataFrame({"a": np.ones(10_000)}, index=range(1, 10_001))).plot()
+    assert long.ax_.get_xticks().tolist() == [1, *range(2000, 10_001, 2000)]
+
+
+def test_many_long_names_are_told_apart_and_stay_in_the_picture():
+    names = [f"a net with {k} units and early stopping" for k in range(12)]
+    display = BacktestDisplay(pd.DataFrame(np.ones((5, 12)), range(1, 6), names)).plot()
+    looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_.values()}
+    assert len(looks) == 12
+    legend = display.ax_.get_legend()
+    assert len({text.get_text() for text in legend.get_texts()}) == 12
+    display.figure_.canvas.draw()
+    assert legend.get_window_extent().y0 >= 0
+    assert legend.get_window_extent().x1 <= display.figure_.bbox.x1
+    weights = np.full((60, 5), 0.2)
+    display = PoolingDisplay(weights, labels=names * 5).plot()
+    display.figure_.canvas.draw()
+    boxes = [text.get_window_extent() for text in display.ax_.get_yticklabels()]
+    assert -np.diff([box.y0 for box in boxes]).max() >= boxes[0].height  # none lies over the next
+    one = PoolingDisplay([np.ones(1)]).plot()
+    assert not np.any(one.ax_.get_xticks() % 1)
 
 
 def test_errors_by_hour_and_weekday():
@@ -277,7 +306,7 @@ def test_attention_of_series_of_any_length():
     table = display.image_.get_array()
     assert table.filled(-1).tolist() == [[0.25] * 4, [0.5, 0.5, -1, -1]]
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["a", "b"]
-    assert display.ax_.get_title() == "mine"
+    assert display.ax_.get_title("left") == "mine"
 
 
 def test_residuals_of_a_diagnosis(hours):

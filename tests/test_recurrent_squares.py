@@ -116,5 +116,5 @@ def test_unknown_lags_and_one_y_a_series_are_refused():
     y[30] = np.nan
     with pytest.raises(ValueError, match=r"some y in the lags are missing: fill them"):
         ElmanRegressor((2,), output_lags=1, solver="lm").fit(X, y)
-    with pytest.raises(ValueError, match=r"solver='lm' does not train ElmanRegressor on one y a series"):
+    with pytest.raises(ValueError, match=r"solver='lm' does not train ElmanRegressor on one y per series"):
         ElmanRegressor((2,), solver="lm").fit(X.reshape(6, 10, 1), np.arange(6.0))

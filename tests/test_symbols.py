@@ -229,7 +229,7 @@ def test_what_training_had_not(model):
 @pytest.mark.parametrize(
     ("given", "change", "message"),
     [
-        (X, {"categorical_features": ["month"]}, "'month' is no column of X"),
+        (X, {"categorical_features": ["month"]}, "'month' is not a column of X"),
         (X, {"categorical_features": [True, False]}, "2 entries, but X 3 columns"),
         (X, {"categorical_features": "day"}, "sequence of columns"),
         (X, {"categorical_features": ["wind"]}, "'wind': give strings or ints"),

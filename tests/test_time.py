@@ -842,7 +842,7 @@ def test_tuples_as_keys():
         assert out.index.nlevels == 3
         model.update(None, np.ones(2), groups=[("farm", 1)] * 2)
         assert model.series_["farm", 1].timeline is None
-    with pytest.raises(ValueError, match="one key a row"):
+    with pytest.raises(ValueError, match="one key per row"):
         arx().fit(None, y, groups=[("farm", 0)] * 3)
 
 

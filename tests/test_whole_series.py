@@ -187,7 +187,7 @@ def test_attention_finds_the_row_that_matters():
     assert [len(a) for a in weights] == [20] * 50
     np.testing.assert_allclose(np.sum(weights, axis=1), 1.0, rtol=1e-12)
     assert np.mean([a.argmax() == x[:, 1].argmax() for a, x in zip(weights, series[100:])]) > 0.9
-    with pytest.raises(ValueError, match="it has pooling='both' and one y a series"):
+    with pytest.raises(ValueError, match="it has pooling='both' and one y per series"):
         small("GRUClassifier").set_params(max_iter=1).fit(X, Y).attention_weights(X)
     with pytest.raises(ValueError, match="no place for those of pooling='attention'"):
         tsrnn.export.to_keras(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))
@@ -373,11 +373,11 @@ def test_what_a_model_of_whole_series_does_not_do(call, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (tsrnn.NARXClassifier(), "one value a series, but NARXClassifier takes one a row"),
-        (tsrnn.ARXRegressor(), "ARXRegressor takes one a row"),
-        (tsrnn.ESNRegressorCV(20), "ESNRegressorCV takes one a row"),
+        (tsrnn.NARXClassifier(), "one value per series, but NARXClassifier takes one per row"),
+        (tsrnn.ARXRegressor(), "ARXRegressor takes one per row"),
+        (tsrnn.ESNRegressorCV(20), "ESNRegressorCV takes one per row"),
         (small("GRUClassifier", output_lags=1), "give output_lags=0"),
-        (small("GRUClassifier", delay=1), "delay=1 is for a label a row"),
+        (small("GRUClassifier", delay=1), "delay=1 is for one label per row"),
         (small("GRUClassifier", pooling="sum"), "pooling='sum'"),
         (small("TDNNClassifier", pooling="sum"), "pooling='sum'"),
         (

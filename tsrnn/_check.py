@@ -44,7 +44,7 @@ def check_jobs(n_jobs):
     """Raise unless ``n_jobs`` is a number of threads."""
     threads = n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0)
     if not threads or isinstance(n_jobs, bool):
-        raise ValueError(f"n_jobs={n_jobs!r} is no number of threads: give None, an int >= 1, or -1.")
+        raise ValueError(f"n_jobs={n_jobs!r} is not a number of threads: give None, an int >= 1, or -1.")
 
 
 def check_verbose(verbose):

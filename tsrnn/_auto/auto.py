@@ -215,13 +215,13 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             check_word("candidates", self.candidates, ("auto",))
         elif not isinstance(self.candidates, (list, tuple)):
             raise TypeError(
-                f"candidates={self.candidates!r} is no list: give 'auto', or a list of estimators."
+                f"candidates={self.candidates!r} is not a list: give 'auto', or a list of estimators."
             )
         for model in () if isinstance(self.candidates, str) else self.candidates:
             if isinstance(model, type) or not hasattr(model, "fit") or not hasattr(model, "get_params"):
                 raise TypeError(
-                    f"candidates: {model!r} is no estimator: give objects such as NARXRegressor() or a regressor of "
-                    "scikit-learn."
+                    f"candidates: {model!r} is not an estimator: give objects such as NARXRegressor() or a regressor "
+                    "of scikit-learn."
                 )
             if not isinstance(model, SequenceRegressor) and has_memory_inside(model):
                 raise TypeError(

@@ -25,7 +25,7 @@ class Attending:
         Raises
         ------
         ValueError
-            The model was not fitted to one y a series with ``pooling="attention"``, or X does not fit it.
+            The model was not fitted to one y per series with ``pooling="attention"``, or X does not fit it.
 
         References
         ----------
@@ -36,7 +36,7 @@ class Attending:
         dynamics, units = fitted.trained.dynamics, fitted.units
         if getattr(dynamics, "pooling", None) != "attention":
             raise ValueError(
-                "attention_weights are those of a model that was fitted to one y a series with pooling='attention': "
+                "attention_weights are those of a model that was fitted to one y per series with pooling='attention': "
                 f"fit it so; it has pooling={self.pooling!r} and one y {'a series' if fitted.form.whole else 'a row'}."
             )
         table = gather(X, None, None, groups, self.series)

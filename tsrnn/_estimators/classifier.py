@@ -62,7 +62,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             form = fitted.form
             classes = form.classes
             if (values.ndim == 2) != classes.several:
-                has = f"{len(classes.labels)} labels a row" if classes.several else "one label a row"
+                has = f"{len(classes.labels)} labels per row" if classes.several else "one label per row"
                 raise ValueError(
                     f"y has the shape {values.shape}, but the model was fitted with {has}: give as many."
                 )
@@ -96,7 +96,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         check_number("delay", self.delay, 0, integer=True)
         if self.delay and form.whole:
             raise ValueError(
-                f"delay={self.delay!r} is for a label a row, but y has one a series: give delay=0."
+                f"delay={self.delay!r} is for one label per row, but y has one per series: give delay=0."
             )
         if self.delay and (learner.sees_y or getattr(self, "bidirectional", False) is True):
             why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
@@ -158,7 +158,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
 
         Returns
         -------
-        labels : ndarray of shape (n_timesteps,), or (n_timesteps, n_labels) of several labels a row
+        labels : ndarray of shape (n_timesteps,), or (n_timesteps, n_labels) of several labels per row
             A list, or an array of shape (n_series, n_timesteps), where X is one. Of shape (n_series,), where y had one
             label a series in training.
 
@@ -186,7 +186,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         Returns
         -------
         probabilities : ndarray of shape (n_timesteps, n_classes)
-            In the order of ``classes_``; of several labels a row that of each label, by itself.
+            In the order of ``classes_``; of several labels per row that of each label, by itself.
         """
         fitted = self._fitted()
         table, U = self._levels(fitted, X, y, steps, start, groups)
@@ -350,7 +350,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         if fitted.form.whole or not dynamics.sees_y or classes.several:
             raise ValueError(
                 f"This {type(self).__name__} does not go on with labels, for it sees none, or several a row: fit one "
-                "with output_lags=1 to a label a row."
+                "with output_lags=1 to one label per row."
             )
         past = first_past(dynamics, units)
         if prefix is None:
@@ -395,7 +395,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         Returns
         -------
         loss : float
-            In nats; over log 2 it is bits a label. Of several labels a row their sum.
+            In nats; over log 2 it is bits a label. Of several labels per row their sum.
         """
         fitted = self._fitted()
         classes = fitted.form.classes
@@ -427,7 +427,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         return float(np.exp(self.log_loss(X, y, start=start, groups=groups)))
 
     def score(self, X, y, sample_weight=None, groups=None):
-        """Return the share of labelled rows whose label ``predict(X)`` hits; of several labels a row, all of them.
+        """Return the share of labelled rows whose label ``predict(X)`` hits; of several labels per row, all of them.
 
         Where nothing tells that rows go on from those seen, the first labels are to start from, and not judged; see the
         ``score`` of a regressor.

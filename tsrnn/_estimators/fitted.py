@@ -16,7 +16,7 @@ class Form(NamedTuple):
     """How the user gave the rows, and gets answers back.
 
     y_ndim : 1 or 2.   y_names : of pandas columns, or None.   container : "table", "list" or "cube".   key_names : of
-    the series' keys.   classes : ``Classes``, where y holds labels.   whole : whether y has one value a series.
+    the series' keys.   classes : ``Classes``, where y holds labels.   whole : whether y has one value per series.
     vocabulary : of the columns of X that hold categories, or None.
     """
 

@@ -281,9 +281,9 @@ def _of_estimator(name, default=None):
 class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     """Forecasts of the next rows, all at once or step by step.
 
-    A net that forecasts many steps by feeding itself (``strategy="recursive"``) adds up its errors, and learns no
-    quantiles of what is far ahead. The other strategies [1]_ [2]_ forecast y(t + 1) ... y(t + horizon) from what is
-    known at row t: y and X up to t, and of the inputs in ``known_ahead`` also the rows to come.
+    A net that forecasts many steps by feeding back its own forecasts (``strategy="recursive"``) accumulates errors and
+    cannot learn quantiles far ahead. The other strategies [1]_ [2]_ forecast y(t + 1) ... y(t + horizon) from what is
+    known at row t: y and X up to t, and the coming rows of the inputs named in ``known_ahead``.
 
     Parameters
     ----------
@@ -408,8 +408,8 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         model = on_lags(self.estimator)
         if not isinstance(model, SequenceRegressor) or isinstance(model, Forecaster):
             raise TypeError(
-                f"estimator={model!r} is no estimator of tsrnn, and no regressor of scikit-learn's kind: give one such "
-                "as NARXRegressor(); transformers of X go before the Forecaster, in a Pipeline that ends in it."
+                f"estimator={model!r} is neither an estimator of tsrnn nor a regressor of scikit-learn's kind: give "
+                "one such as NARXRegressor(); transformers of X go before it, in a Pipeline that ends in it."
             )
         check_number("horizon", self.horizon, 1, integer=True)
         check_number("gap", self.gap, 0, integer=True)
@@ -529,10 +529,10 @@ def check_quantiles(quantiles):
     """Check quantiles; returns them ascending."""
     cure = "give numbers between 0 and 1, each once, such as (0.05, 0.1, 0.5, 0.9, 0.95)"
     if isinstance(quantiles, (str, bytes)) or not np.iterable(quantiles) or len(quantiles) == 0:
-        raise ValueError(f"quantiles={quantiles!r} is no set of quantiles: {cure}.")
+        raise ValueError(f"quantiles={quantiles!r} is not a set of quantiles: {cure}.")
     for q in quantiles:
         if not isinstance(q, Real) or isinstance(q, (bool, np.bool_)) or not 0 < q < 1:
-            raise ValueError(f"quantiles={quantiles!r}: {q!r} is no quantile: {cure}.")
+            raise ValueError(f"quantiles={quantiles!r}: {q!r} is not a quantile: {cure}.")
     if len(set(quantiles)) < len(quantiles):
         raise ValueError(f"quantiles={quantiles!r} holds one twice: {cure}.")
     return tuple(sorted(float(q) for q in quantiles))

@@ -30,12 +30,12 @@ class KnownAhead(Declared):
         names = list(getattr(self, "feature_names_in_", ()))
         cure = f"give 'all', or a sequence of column numbers below {F}" + (f" or of {names}" if names else "")
         if isinstance(columns, (str, bytes)) or not np.iterable(columns):
-            raise ValueError(f"known_ahead={columns!r} is no set of columns: {cure}.")
+            raise ValueError(f"known_ahead={columns!r} is not a set of columns: {cure}.")
         is_ahead = np.zeros(F, bool)
         for column in columns:
             at = names.index(column) if column in names else column
             if not isinstance(at, Integral) or isinstance(at, (bool, np.bool_)) or not 0 <= at < F:
-                raise ValueError(f"known_ahead={columns!r}: {column!r} is no column of X: {cure}.")
+                raise ValueError(f"known_ahead={columns!r}: {column!r} is not a column of X: {cure}.")
             is_ahead[at] = True
         return is_ahead
 

@@ -250,7 +250,7 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
     def _learner(self):
         if not is_foreign(self.estimator):
             raise TypeError(
-                f"estimator={self.estimator!r} is no regressor of scikit-learn's kind: give an object with fit and "
+                f"estimator={self.estimator!r} is not a regressor of scikit-learn's kind: give an object with fit and "
                 "predict, such as HistGradientBoostingRegressor(); models of tsrnn have lags of their own."
             )
         check_number("validation_fraction", self.validation_fraction, 0, 1, low_open=True, high_open=True)

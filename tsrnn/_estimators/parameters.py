@@ -118,7 +118,7 @@ class ClassifierParameters(Declared):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; of several labels a row the numbers of their columns.
+        The labels, sorted; of several labels per row the numbers of their columns.
     """
 
     _: KW_ONLY
@@ -183,7 +183,7 @@ class TrainedParameters(Declared):
         What becomes of them: the one with the least validation loss (training loss, where no rows are held back); or
         one net as wide as all of them, whose output is the mean of theirs (that of scores, of a classifier), and whose
         curves are those of the first. It forecasts, learns more and is saved as one net. With ``early_stopping``
-        all but the first are trained in some haste: a mean of five delay nets costs three fits or so, not five.
+        all but the first have a third of the patience: a mean of five delay nets costs about three fits, not five.
     warm_start : bool, default=False
         ``fit`` continues from the current weights, with the same columns of X and y; a net of other settings starts
         anew.

@@ -32,7 +32,7 @@ def place_of(fitted, key):
         )
     if key is not None and None in fitted.series:
         raise ValueError(
-            f"The model was fitted on one series, but these rows tell theirs ({key!r}): give them as in fit, or "
+            f"The model was fitted on one series, but these rows name theirs ({key!r}): give them as in fit, or "
             "start='cold'."
         )
     return fitted.series.get(key)
@@ -71,7 +71,7 @@ def check_pace(fitted, parts, name):
             is_told = True
             warn(
                 f"{name} has an index of kind {clock.kind!r}, but that of the training rows is of kind "
-                f"{known.kind!r}: where its rows belong is not seen. Give an index as in training, or "
+                f"{known.kind!r}, so it is not clear where its rows belong. Give an index as in training, or "
                 f"{name}.reset_index(drop=True)."
             )
 

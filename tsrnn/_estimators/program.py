@@ -10,7 +10,7 @@
 (See ``sequence.py`` and ``targets.py``.)  Of labels y is their targets, and out and what is fed back are probabilities,
 or for a readout that estimates targets these.  Values that a model does not need are left out.
 
-A model of one y a series is several such programs, each of which goes over all rows, some from the last to the first:
+A model of one y per series is several such programs, each of which goes over all rows, some from the last to the first:
 
     seen <- x in its lags            h_l <- a direction of a layer, which sees all before it            out <- readout
 
@@ -53,7 +53,7 @@ class Walk(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """A model of one y a series.   walks : the last gives outputs, which are pooled, see ``pooled.py``; v : (A,), of
+    """A model of one y per series.   walks : the last gives outputs, which are pooled, see ``pooled.py``; v : (A,), of
     attention.   answer : the program of the pooled row.
     """
 
@@ -64,7 +64,7 @@ class Whole(NamedTuple):
 
 
 def whole_program(pooled, units):
-    """Make the programs of a model of one y a series."""
+    """Make the programs of a model of one y per series."""
     dynamics, p = pooled.inner, Program(units.n_inputs, pooled.inner.n_outputs)
     past = Past(dynamics.first(), np.empty((0, units.n_outputs)), units.means)
     _inputs(units, p)

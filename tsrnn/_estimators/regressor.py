@@ -217,7 +217,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         -------
         y_pred : ndarray of shape (n_timesteps,) or (n_timesteps, n_outputs)
             In the units of y; a list, or (n_series, n_timesteps, ...), where X is one. Of shape (n_series,) or
-            (n_series, n_outputs), where y had one value a series in training.
+            (n_series, n_outputs), where y had one value per series in training.
 
         Raises
         ------

@@ -180,29 +180,29 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         if getattr(self, "verbose", 0):
             print(summary(type(self).__name__, self._trained().stages, perf_counter() - began))
 
-    # ---------------------------------------------------------------------------------- one y a series
+    # ---------------------------------------------------------------------------------- one y per series
 
     def _fit_whole(self, learner, X, y, sample_weight, groups, names):
         """Learn from series that have one y each.   names : of the columns of an earlier fit, or None."""
         if getattr(self, "pooling", None) is None:
             raise ValueError(
-                f"y has one value a series, but {type(self).__name__} takes one a row: give a y a row, or take a model "
-                "with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
+                f"y has one value per series, but {type(self).__name__} takes one per row: give one y per row, or take "
+                "a model with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
             )
         form, table = self._check_whole(X, y, sample_weight, groups)
         learner = self._for_y(learner, form, table)
         if is_auto(getattr(self, "input_lags", None)):
             raise ValueError(
-                "input_lags='auto' are chosen for a y a row, but y has one value a series: give an int."
+                "input_lags='auto' are chosen for one y per row, but y has one value per series: give an int."
             )
         if learner.sees_y:
             raise ValueError(
-                "y has one value a series, which no row can see: give output_lags=0, or a y a row."
+                "y has one value per series, which no row can see: give output_lags=0, or one y per row."
             )
         goal = self._goal(table, [slice(0, len(table.y))], form)
         if len(goal.target.coef):
             raise ValueError(
-                "target_transform takes differences from row to row, but y has one value a series: leave them out."
+                "target_transform takes differences from row to row, but y has one value per series: leave them out."
             )
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
         before, rng = self._before(learner, net, form, names), self._random_state()
@@ -227,8 +227,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         Y, form = self._check_y(y, None)
         if len(Y) != len(table.parts):
             raise ValueError(
-                f"y has {len(Y)} values, but X {len(table.parts)} series: give one value a series, or one a row, in as "
-                "many series."
+                f"y has {len(Y)} values, but X {len(table.parts)} series: give one value per series, or one per row, "
+                "in as many series."
             )
         check_measured(Y)
         weight = check_weight(sample_weight, Y)

@@ -32,7 +32,7 @@ class Stream:
     Parameters
     ----------
     model : fitted estimator of tsrnn, or a search over one
-        Of a y a row, that does not read series from their end.
+        Of one y per row, that does not read series from their end.
     start : {"end", "cold", "zeros"}, default="end"
         Where it starts: after the last row that the model has seen, from the mean of training, or from zeros.
     series : key, optional

@@ -474,7 +474,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None))
 
     def _pooled(self, net, theta, mean):
-        """Return the model of one answer a series."""
+        """Return the model of one answer per series."""
         return pooled(theta, DelayDynamics(theta, net, mean, self.input_lag), self.p.pooling)
 
     def _attempt_whole(self, net, series, mean, rng, before):
@@ -488,7 +488,7 @@ class DelayLearner(Embedding, OfLags, Learner):
 
         if not PooledDelayLoss.offers.issuperset(traits(solver).needs):
             raise ValueError(
-                f"solver={p.solver!r} does not train {type(p).__name__} on one y a series: give 'auto', 'lbfgs' or "
+                f"solver={p.solver!r} does not train {type(p).__name__} on one y per series: give 'auto', 'lbfgs' or "
                 "'adam'."
             )
         held = None if alone else loss(np.float64, held=True)

@@ -29,10 +29,10 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     hidden_layer_sizes : tuple of int, default=(16,)
         Width of each hidden layer; ``()`` for a linear model.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
-        Of the hidden layers.
+        Activation of the hidden layers.
     loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
         A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
-        outputs; in scaled units. Without hidden layers, pinball is linear quantile regression.
+        outputs; in scaled units. Without hidden layers, "pinball" makes linear quantile regression.
     solver : {"auto", "lm", "lbfgs", "adam", "sgd", "rmsprop", "evolution"} or object, default="auto"
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss

@@ -273,9 +273,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
             There is no attention; X or y does not fit the model, or is too short.
         """
         if self.attention is None:
-            raise ValueError(
-                "attention=None reads nothing again: give 'additive', 'general' or 'dot', and fit."
-            )
+            raise ValueError("attention=None has no weights: give 'additive', 'general' or 'dot', and fit.")
         X, Y, *_ = self._enter(X, y, "cold")
         dynamics = self._dynamics()
         layout = dynamics.layout

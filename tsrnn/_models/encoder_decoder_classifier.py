@@ -95,7 +95,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
     alphabet of its own: a date as it is written to a date as it is stored, a word to its sounds, a signal to a code.
     The encoder reads the whole sequence; the decoder starts from its state and writes symbol after symbol, seeing what
     it wrote, until it writes the end [1]_; attention lets each step look at all steps of the encoder again [2]_ [3]_.
-    (For one label a row, or a sequence, take a :class:`~tsrnn.GRUClassifier`; for the rows to come of a series an
+    (For one label per row, or a sequence, take a :class:`~tsrnn.GRUClassifier`; for the rows to come of a series an
     :class:`~tsrnn.EncoderDecoderRegressor`.)
 
     Parameters
@@ -167,7 +167,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
 
     See Also
     --------
-    GRUClassifier : one label a row, or a sequence.
+    GRUClassifier : one label per row, or a sequence.
     EncoderDecoderRegressor : the rows to come of a series of numbers.
 
     Notes
@@ -492,9 +492,7 @@ class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
             There is no attention; or X or y does not fit the model.
         """
         if self.attention is None:
-            raise ValueError(
-                "attention=None reads nothing again: give 'additive', 'general' or 'dot', and fit."
-            )
+            raise ValueError("attention=None has no weights: give 'additive', 'general' or 'dot', and fit.")
         fitted = self._fitted()
         X = self._inputs(fitted, X)
         if y is None:

@@ -95,8 +95,8 @@ class ReservoirParameters(Declared):
     input_scaling : float or array-like of shape (n_features,), optional
         Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default the one of
         0.1, 0.3, 1 and 3 that errs least on stretches from all over the series that are left out in turn, 5000 rows in
-        all (in free runs, where y is fed back); where y has one value a series, on series left out. A model of y alone
-        has 0.5. See ``input_scaling_``.
+        all (in free runs, where y is fed back); where y has one value per series, on series left out. A model of y
+        alone has 0.5. See ``input_scaling_``.
     input_connectivity : float, default=0.1
         Share of the units that an input reaches (all of them, or 10, if that is more).
     bias_scaling : float, default=0.5
@@ -122,7 +122,7 @@ class ReservoirParameters(Declared):
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
         Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
     pooling : {"last", "mean"}, default="mean"
-        How the rows make one answer, where y has one value a series: that of the last row, or the mean. There is no
+        How the rows make one answer, where y has one value per series: that of the last row, or the mean. There is no
         washout then.
     W : array-like or sparse of shape (n_units, n_units), optional
         Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no

@@ -512,7 +512,7 @@ class ESNLearner(OfLags, Learner):
         """Learn as ``learn_whole``, given the sizes of weights; returns ``Trained``, and errors on series left out."""
         (D, O), p = net, self.p
         if not self.is_squared:
-            raise ValueError(f"loss={p.loss!r} is for a y a row: give loss='squared' for one a series.")
+            raise ValueError(f"loss={p.loss!r} is for one y per row: give loss='squared' for one per series.")
         if p.readout_squares and p.pooling != "last":
             raise ValueError("readout_squares=True goes with pooling='last' only: give either of them.")
         reservoir, matrices = self._draw(D, O, rng)

@@ -56,19 +56,19 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     ----------
     error_lags : int or sequence of int, default=0
         An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast, as inputs:
-        NARMAX [4]_, by extended least squares. For y with noise that plays on, such as noise of measurement, which
+        NARMAX [4]_, by extended least squares. For y with coloured or measurement noise, which
         biases a net that only sees lags of y. In a free run they are 0.
     training : {"both", "open_loop", "closed_loop"}, default="both"
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
         ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second, and on
         to longer runs while, on the validation rows, long free runs are far worse than those trained.
     skip_connections : bool or "auto", default="auto"
-        Whether the output layer sees the lags too, beside the hidden layers: a linear ARX model plus a net. "auto": the
-        net is trained without, if it sees lags of y, and then blended with the linear model of its lags: by the share
-        that forecasts the rows held back best, one step ahead and in free runs, less of the net as far as its gain
-        there may be chance. Both learn these rows in the end. A Bayesian solver starts from a decay of 10 or more.
-        Where no rows are held back, with another loss than the
-        squared one, with error_lags or categories in X, there is no linear model.
+        Whether the output layer also sees the lags directly: a linear ARX model plus a net. "auto": a net that sees
+        lags of y is trained without them, then blended with the linear model of its lags, in the shares that forecast
+        the held-back rows best, one step ahead and in free runs; the net gets less where its gain may be chance. Then
+        both learn the held-back rows too. A Bayesian solver starts from a decay of 10 or more. There is no linear
+        model where no rows are held back, with a loss other than the squared one, with error_lags, or with categories
+        in X.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
 

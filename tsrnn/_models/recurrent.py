@@ -60,9 +60,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     bidirectional : bool or "auto", default="auto"
         A second set of units reads each series from its end to its start, for smoothing: every row is predicted
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
-        ``partial_fit`` or warm start. "auto": where y has one value a series.
+        ``partial_fit`` or warm start. "auto": where y has one value per series.
     pooling : {"last", "mean", "max", "both", "attention"}, default="both"
-        How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
+        How the rows make one answer, where y has one value per series: that of the last row, the mean, the largest of
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
         (additive attention); see ``attention_weights``.
     skip_connections : bool, default=False
@@ -100,12 +100,12 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         takes all rows at once, and gradients back through whole series (in closed loop, and beyond 4000 rows,
         through pieces of them that begin with ``sequence_length`` rows to warm up). "auto" is L-BFGS; with y(t - 1)
         among the lags ``Adam(0.005)`` and then L-BFGS, which leads to tamer free runs; and Adam alone for a long
-        series, with dropout, scheduled sampling, or a loss with kinks. Where y has one value a series it is
+        series, with dropout, scheduled sampling, or a loss with kinks. Where y has one value per series it is
         ``Adam(0.01, clip_norm=1.0, schedule="cosine")``, and its epochs are as many as ``max_iter``.
     max_iter : int or None, default=None
         Most epochs, or iterations of L-BFGS; in all, where ``solver="auto"`` takes Adam and then L-BFGS. Training that
         meets the limit before it has converged gives a ``ConvergenceWarning``. None: 300; of "auto" 300 epochs and
-        1500 iterations of L-BFGS, or 100 epochs where y has one value a series.
+        1500 iterations of L-BFGS, or 100 epochs where y has one value per series.
     early_stopping : bool, default=True
         Hold back some rows, watch the loss on them, stop when it rises and keep the best weights; these then learn all
         rows, for a quarter of the iterations that led to them. (Intervals come from the held rows, and the weights
@@ -305,7 +305,7 @@ class RecurrentNetwork(Attending):
         )
 
     def _for_y(self, learner, form, table):
-        """Adapt the learner to categories, labels, and one y a series."""
+        """Adapt the learner to categories, labels, and one y per series."""
         learner = super()._for_y(learner, form, table)
         return replace(learner, whole=True) if form.whole else learner
 

@@ -110,7 +110,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RecurrentLearner(Embedding, OfLags, Learner):
-    """The parameters of a recurrent net, parsed, and its training.   whole : whether y has one value a series."""
+    """The parameters of a recurrent net, parsed, and its training.   whole : whether y has one value per series."""
 
     hidden: tuple
     input_lags: tuple
@@ -203,7 +203,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         if net.rate > 1:
             raise ValueError(
                 f"convolution={p.convolution!r} has strides or pooling, so that the net takes fewer steps than "
-                "there are rows, but y has a value a row: give stride=1 and pooling=None, or one y a series."
+                "there are rows, but y has one value per row: give stride=1 and pooling=None, or one y per series."
             )
         check_enough_rows(type(p).__name__, net.lead, series)
         first = net.lead + p.washout
@@ -440,7 +440,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         return best._replace(dynamics=self._pooled(wide, theta, mean), carry=None)
 
     def _pooled(self, net, theta, mean):
-        """Return the model of one answer a series."""
+        """Return the model of one answer per series."""
         return pooled(theta, RecurrentDynamics(theta, net, mean, self.input_lag), self.p.pooling)
 
     def _attempt_whole(self, net, series, mean, rng, before):
@@ -511,7 +511,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         solver = resolve_solver(self.p.solver)
         if not PooledRecurrentLoss.offers.issuperset(traits(solver).needs):
             raise ValueError(
-                f"solver={self.p.solver!r} does not train {type(self.p).__name__} on one y a series: give 'auto', "
+                f"solver={self.p.solver!r} does not train {type(self.p).__name__} on one y per series: give 'auto', "
                 "'lbfgs' or 'adam'."
             )
         return solver, self.limit

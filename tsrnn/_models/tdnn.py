@@ -39,7 +39,7 @@ class TDNNParameters(DelayParameters):
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
     pooling : {"last", "mean", "max", "both", "attention"}, default="last"
-        How the rows make one answer, where y has one value a series: that of the last row, the mean, the largest of
+        How the rows make one answer, where y has one value per series: that of the last row, the mean, the largest of
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
         (additive attention); see ``attention_weights``.
     skip_connections : bool, default=True
@@ -98,12 +98,11 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     Parameters
     ----------
     skip_connections : bool or "auto", default="auto"
-        Whether the output layer sees the inputs' lags too, beside the hidden layers: a linear model plus a net. "auto":
-        it does, and what came of it is then blended with the linear model of those lags alone: by the share that
-        predicts the rows held back best, less of the net as far as its gain there may be chance. Both learn these rows
-        in the end. A Bayesian solver starts from a decay of 10 or more. Where no rows are held back, with another loss
-        than the squared one or categories in X, it
-        is True.
+        Whether the output layer also sees the inputs' lags directly: a linear model plus a net. "auto": it does, and
+        the result is then blended with the linear model alone, in the shares that predict the held-back rows best; the
+        net gets less where its gain may be chance. Then both learn the held-back rows too. A Bayesian solver starts
+        from a decay of 10 or more. "auto" means True where no rows are held back, with a loss other than the squared
+        one, or with categories in X.
 
     See Also
     --------

@@ -76,7 +76,7 @@ class EchoState(OfLags, Dynamics):
         """Raise where more rows cannot be learnt."""
         if verb == "partial_fit" and not self.is_squared:
             raise ValueError(
-                "partial_fit adds to sums of squares, which another loss lacks: fit to all rows anew, or give "
+                "partial_fit adds to sums of squares, which another loss lacks: fit all rows again, or give "
                 "loss='squared'."
             )
 

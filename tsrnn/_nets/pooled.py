@@ -40,7 +40,7 @@ GRID = 8  # lengths of work space between a power of two and the next
 @kept("pooled")
 @dataclass(frozen=True, eq=False)
 class Pooled(Dynamics):
-    """A fitted model that gives one answer a series.   inner : what gives one a row, and the keys.
+    """A fitted model that gives one answer per series.   inner : what gives one a row, and the keys.
 
     theta : its parameters, then v (A,).
     """
@@ -71,8 +71,8 @@ class Pooled(Dynamics):
     def check_verb(self, verb):
         """Raise where rows to come are asked for."""
         raise ValueError(
-            f"{verb} goes on from row to row, but the model was fitted to one y a series: call predict(X) on whole "
-            "series, or fit it to a y a row."
+            f"{verb} goes on from row to row, but the model was fitted to one y per series: call predict(X) on whole "
+            "series, or fit it to one y per row."
         )
 
     def __getattr__(self, name):
@@ -84,7 +84,7 @@ class Pooled(Dynamics):
     def terms(self, p):
         """Refuse a program that goes row by row."""
         raise TypeError(
-            "A model of one y a series gives nothing row by row: take to_onnx, or fit it to a y a row."
+            "A model of one y per series gives nothing row by row: take to_onnx, or fit it to one y per row."
         )
 
     def outputs(self, X):
@@ -203,7 +203,7 @@ def answer_back(d, out, lengths, back, pooling, v, dout):
 
 
 class PooledLoss:
-    """Loss of a net that gives one answer a series; see ``solvers.py`` for what a solver asks of it.
+    """Loss of a net that gives one answer per series; see ``solvers.py`` for what a solver asks of it.
 
     series : list of ``Series`` whose last row has the y and the weight of the whole.   mean_x : (D,), stands for rows
     before a series.   held : which series count.   B : series of a mini-batch.

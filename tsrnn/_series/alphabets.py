@@ -107,8 +107,8 @@ def _read_rows(given, name):
             values = np.empty(0)
         if values.ndim != 2 or values.shape[1] == 0:
             raise ValueError(
-                f"{name}[{k}] is no table of numbers, as {name}[0] is: give rows of numbers (n_timesteps, n_features), "
-                "or sequences of symbols, which are a str, or an int or str each."
+                f"{name}[{k}] is not a table of numbers, as {name}[0] is: give rows of numbers (n_timesteps, "
+                "n_features), or sequences of symbols, which are a str, or an int or str each."
             )
         if not np.isfinite(values).all():
             raise ValueError(
@@ -132,8 +132,8 @@ def _symbols(sequence, name):
         values, kind = list(sequence), "tuple" if isinstance(sequence, tuple) else "list"
     else:
         raise TypeError(
-            f"{name} is {sequence!r}, which is no sequence: give a str, a list or an array of symbols. (For one label "
-            "a sequence, take a GRUClassifier.)"
+            f"{name} is {sequence!r}, which is not a sequence: give a str, a list or an array of symbols. (For one "
+            "label per sequence, take a GRUClassifier.)"
         )
     if not isinstance(values, list):
         raise TypeError(f"{name} is an array without a dimension: give a str, a list or an array of symbols.")

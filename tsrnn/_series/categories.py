@@ -160,7 +160,7 @@ def _places(X, named):
         else:
             has = names or f"{n} columns"
             raise ValueError(
-                f"categorical_features={named!r}: {name!r} is no column of X, which has {has}: give places or names."
+                f"categorical_features={named!r}: {name!r} is not a column of X, which has {has}: give places or names."
             )
     return places
 

@@ -3,7 +3,7 @@
     label  --place among the sorted classes-->  code  -->  target, a number or K of them  (``Classes``)
     score of a model  --logistic or softmax-->  probability                               (``Link``)
 
-Two classes are one column, 0 or 1; K >= 3 are K columns, one of which is 1; several labels a row (a table of 0 and 1)
+Two classes are one column, 0 or 1; K >= 3 are K columns, one of which is 1; several labels per row (a table of 0 and 1)
 are a column each. A row without a label (NaN, None, NA) is a row of NaN.
 """
 
@@ -71,7 +71,7 @@ class Link(NamedTuple):
 class Classes(NamedTuple):
     """The labels of a fit.
 
-    labels : (K,), sorted; of several labels a row (L,), the columns' numbers.   several : whether a row has several.
+    labels : (K,), sorted; of several labels per row (L,), the columns' numbers.   several : whether a row has several.
     weights : (K,), what a row of each class counts, or None for 1.   sharpness : factor b of scores, see ``sharpness``.
     """
 
@@ -91,7 +91,7 @@ class Classes(NamedTuple):
         return 1 if not self.several and len(self.labels) == 2 else len(self.labels)
 
     def targets(self, codes):
-        """Encode codes (N,), -1 where unlabelled, as targets (N, O); several labels a row are targets already."""
+        """Encode codes (N,), -1 where unlabelled, as targets (N, O); several labels per row are targets already."""
         if self.several:
             return codes
         if len(self.labels) == 2:
@@ -104,7 +104,7 @@ class Classes(NamedTuple):
         return counts / max(counts.sum(), 1)
 
     def codes(self, Y):
-        """Decode targets or probabilities (N, O) to codes (N,), -1 where unlabelled; several labels a row: (N, L).
+        """Decode targets or probabilities (N, O) to codes (N,), -1 where unlabelled; several labels per row: (N, L).
 
         Of three labels or more Y may be codes already, (N, 1), NaN where there is none.
         """
@@ -121,7 +121,7 @@ class Classes(NamedTuple):
         return np.concatenate([1 - U, U], axis=1) if U.shape[1] == 1 and not self.several else U
 
     def decoded(self, U):
-        """Return the most probable labels (N,) of levels U (N, O); several labels a row: (N, L) of 0 and 1."""
+        """Return the most probable labels (N,) of levels U (N, O); several labels per row: (N, L) of 0 and 1."""
         codes = self.codes(U)
         return codes if self.several else self.labels[codes]
 
@@ -133,7 +133,7 @@ class Classes(NamedTuple):
             new = values[known].tolist()[np.argmax(places < 0)]
             raise ValueError(
                 f"y has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of those, "
-                "NaN where it is not known, or fit anew; to partial_fit, tell all of them first: classes=[...]."
+                "NaN where it is not known, or fit again; for partial_fit, name all of them first: classes=[...]."
             )
         codes[known] = places
         return codes
@@ -155,7 +155,7 @@ def read_labels(y):
     if values.dtype.kind in "mM":
         raise TypeError("y holds dates: give labels, such as strings or ints, and stamps as the index.")
     if values.ndim == 0 or values.ndim > 2:
-        raise ValueError(f"y has the shape {values.shape}: give (n_timesteps,), a label a row.")
+        raise ValueError(f"y has the shape {values.shape}: give (n_timesteps,), one label per row.")
     if values.ndim == 2 and values.shape[1] == 1:
         warn(
             f"A column-vector y was passed when a 1d array was expected: y has the shape {values.shape}, and is taken "
@@ -228,7 +228,7 @@ def _several(values, known):
     if not np.isin(numbers, (0, 1)).all():
         raise ValueError(
             f"Unknown label type: y has the shape {values.shape} and holds other values than 0 and 1. Give one label a "
-            "row, or of several labels a row a column each, 1 where it has that label and 0 where not."
+            "row, or of several labels one row per column each, 1 where it has that label and 0 where not."
         )
     return Classes(np.arange(values.shape[1]), True)
 
@@ -239,7 +239,7 @@ def class_weights(classes, class_weight, Y, weight):
         return None
     if classes.several:
         raise ValueError(
-            f"class_weight={class_weight!r} is for one label a row, but y has {len(classes.labels)} columns: give "
+            f"class_weight={class_weight!r} is for one label per row, but y has {len(classes.labels)} columns: give "
             "sample_weight."
         )
     if isinstance(class_weight, str) and class_weight == "balanced":

@@ -171,7 +171,7 @@ def in_order_of(parts, y, names):
     place = index.get_indexer(pd.MultiIndex.from_tuples(keys) if index.nlevels > 1 else _flat(keys))
     if index.nlevels != len(names) or (place < 0).any() or not index.is_unique:
         raise ValueError(
-            f"y has one value a series, but its index ({index[:3].tolist()} ...) is not that of the series of X "
+            f"y has one value per series, but its index ({index[:3].tolist()} ...) is not that of the series of X "
             f"({keys[:3]} ...): give each series its y, or y without an index, in the order of the series."
         )
     return y.iloc[place]
@@ -427,7 +427,7 @@ def _keys(X, y, groups, column):
     if column is not None:
         if not isinstance(X, pd.DataFrame) or column not in X.columns:
             has = list(X.columns) if isinstance(X, pd.DataFrame) else type(X).__name__
-            raise ValueError(f"series={column!r} is no column of X ({has}): give a DataFrame that has it.")
+            raise ValueError(f"series={column!r} is not a column of X ({has}): give a DataFrame that has it.")
         return X[column].to_numpy(), [column]
     if stacked:
         *levels, last = stacked[0].levels
@@ -467,7 +467,7 @@ def _of_groups(groups, n):
     else:
         keys = np.asarray(groups)
     if keys.shape != (n,):
-        raise ValueError(f"groups has the shape {keys.shape}, but there are {n} rows: give one key a row.")
+        raise ValueError(f"groups has the shape {keys.shape}, but there are {n} rows: give one key per row.")
     if n == 0 or not isinstance(keys[0], tuple) or {type(key) for key in keys} != {tuple}:
         return keys, [name]
     lengths = set(map(len, keys))
@@ -511,7 +511,7 @@ def _check_has_rows(name, v):
     if type(v).__name__ == "LazyFrame":
         raise TypeError(f"{name} is a LazyFrame, whose rows are not there yet: give {name}.collect().")
     if getattr(v, "ndim", 1) == 0:
-        raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row a time step.")
+        raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row per time step.")
     if name == "y" and issparse(v):
         raise TypeError("y is sparse, but dense data is required: give y.toarray().")
 

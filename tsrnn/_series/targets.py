@@ -451,13 +451,13 @@ def _bound(name, bound, infinity, names):
     if isinstance(bound, str):
         if bound not in names:
             raise ValueError(
-                f"target_bounds: {name}={bound!r} is no column of X: give one of {names}, or a number."
+                f"target_bounds: {name}={bound!r} is not a column of X: give one of {names}, or a number."
             )
         return names.index(bound)
     bound = bound.item() if isinstance(bound, np.ndarray) else bound
     nowhere = isinstance(bound, Real) and (np.isnan(bound) or bound == -infinity)
     if not isinstance(bound, Real) or isinstance(bound, bool) or nowhere:
         raise ValueError(
-            f"target_bounds: {name}={bound!r} is no bound: give a number, the name of a column of X, or None."
+            f"target_bounds: {name}={bound!r} is not a bound: give a number, the name of a column of X, or None."
         )
     return float(bound)

@@ -120,5 +120,5 @@ def check_output(output, Y):
     """Raise unless ``output`` is a column of Y (N, O)."""
     if not (isinstance(output, Integral) and 0 <= output < Y.shape[1]):
         raise ValueError(
-            f"output={output!r} is no column of y, which has {Y.shape[1]}: give 0 ... {Y.shape[1] - 1}."
+            f"output={output!r} is not a column of y, which has {Y.shape[1]}: give 0 ... {Y.shape[1] - 1}."
         )

@@ -221,7 +221,7 @@ def _of_class(estimator, dynamics, frame, label):
 
 
 def _label_names(y):
-    """Name labels as history: one column, or those of several labels a row."""
+    """Name labels as history: one column, or those of several labels per row."""
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         names = column_names(y)
         return list(map(str, (f"y{k}" for k in range(np.shape(y)[1])) if names is None else names))
@@ -468,7 +468,7 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
         raise ValueError(f"{type(estimator).__name__} was fitted without inputs: it answers to none.")
     names = _input_names(estimator, model)
     if input not in names and not (isinstance(input, Integral) and 0 <= input < n):
-        raise ValueError(f"input={input!r} is no column of X: give 0 ... {n - 1}, or one of {names}.")
+        raise ValueError(f"input={input!r} is not a column of X: give 0 ... {n - 1}, or one of {names}.")
     j = names.index(input) if input in names else int(input)
     level = units.means[:n] if at is None else np.asarray(at, float)
     if level.shape != (n,):

@@ -138,7 +138,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     Parameters
     ----------
     model : fitted regressor or classifier of tsrnn, or fitted search over one
-        Of a y a row.
+        Of one y per row.
     name : str, default="model"
         Prefix of all names in the header; of a path such as "firmware/plant.h" its stem, "plant".
     start : {"end", "cold", "zeros"} or tuple (X_hist, y_hist), default="end"
@@ -158,7 +158,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     TypeError
         The model is no such regressor or classifier.
     ValueError
-        The model reads a series from both ends, or has one y a series, or several labels a row; ``target_bounds``
+        The model reads a series from both ends, or has one y per series, or several labels per row; ``target_bounds``
         are columns of X and ``target_transform`` is more than differences; the start is not known, or from rest where
         an echo state network holds its outputs; or a parameter is out of range.
     sklearn.exceptions.NotFittedError

@@ -41,14 +41,14 @@ def program_of(model, start="end", series=None):
 
 
 def whole_of(model):
-    """Make the programs of a fitted model of one y a series; None where it has a y a row."""
+    """Make the programs of a fitted model of one y per series; None where it has one y per row."""
     model = _checked(model)
     fitted = model.fitted_
     if not fitted.form.whole:
         return None
     if fitted.units.bounds is not None and fitted.units.bounds.has_columns:
         raise ValueError(
-            f"target_bounds={model.target_bounds!r} are columns of X, but an exported model of one y a series has "
+            f"target_bounds={model.target_bounds!r} are columns of X, but an exported model of one y per series has "
             "bounds that are numbers: give such."
         )
     _check_one_label(fitted)
@@ -85,11 +85,11 @@ def _checked(model):
 
 
 def _check_goes_by_rows(fitted):
-    """Raise where a model does not give one answer a row, from the first row to the last."""
+    """Raise where a model does not give one answer per row, from the first row to the last."""
     if fitted.form.whole:
         raise ValueError(
-            "A model of one y a series cannot be exported to C, whose program goes row by row and keeps no series: "
-            "take to_onnx or to_torch_module, or fit it to a y a row."
+            "A model of one y per series cannot be exported to C, whose program goes row by row and keeps no series: "
+            "take to_onnx or to_torch_module, or fit it to one y per row."
         )
     if not fitted.trained.dynamics.goes_on:
         raise ValueError(
@@ -103,7 +103,7 @@ def _check_one_label(fitted):
     """Raise where an answer has several labels."""
     if fitted.form.classes is not None and fitted.form.classes.several:
         raise ValueError(
-            "A classifier of several labels a row cannot be exported, for a row of a program has one class: fit one "
+            "A classifier of several labels per row cannot be exported, for a row of a program has one class: fit one "
             "to each column of y."
         )
 

@@ -1,6 +1,6 @@
 """Translation of a program into an ONNX graph: a Scan over the rows whose state is the past of each value.
 
-A model of one y a series is several Scans, some from the last row to the first, and the pooling of their outputs.
+A model of one y per series is several Scans, some from the last row to the first, and the pooling of their outputs.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     ``probabilities`` (n_timesteps, n_classes); its ``y`` (n_timesteps,) are numbers of known classes in ``classes_``,
     as int64, -1 where the model is to feed itself.
 
-    A model of one y a series, of one or both directions and any pooling, has one input, a whole series ``X``
+    A model of one y per series, of one or both directions and any pooling, has one input, a whole series ``X``
     (n_timesteps, n_features) of any length, and the output ``forecast`` (n_outputs,); or ``label`` (), and
     ``probabilities`` (n_classes,).
 
@@ -48,7 +48,7 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     ----------
     model : fitted regressor or classifier of tsrnn, or fitted search over one
     start, series : as for ``to_c``
-        The start that a state of NaN stands for. A model of one y a series has none.
+        The start that a state of NaN stands for. A model of one y per series has none.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         Of all inputs, outputs and weights.
 
@@ -292,7 +292,7 @@ class _Writer:
         )
 
 
-# ---------------------------------------------------------------------------------------- one y a series
+# ---------------------------------------------------------------------------------------- one y per series
 
 
 def _whole_proto(onnx, whole, dtype, doc):

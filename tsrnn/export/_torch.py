@@ -8,10 +8,10 @@ except ImportError:
 
 
 class RecurrentModule(torch.nn.Module if torch else object):
-    """An RNN, LSTM or GRU, a Linear that reads each step, and the pooling of steps to one answer a series.
+    """An RNN, LSTM or GRU, a Linear that reads each step, and the pooling of steps to one answer per series.
 
     rnn : "RNN", "LSTM" or "GRU" and its arguments.   n_outputs : of the Linear, O answers or what a pooling makes them
-    of.   pooling : see ``RecurrentParameters``, None for an answer a step.   n_keys : A of attention, or 0.
+    of.   pooling : see ``RecurrentParameters``, None for one answer per step.   n_keys : A of attention, or 0.
     """
 
     def __init__(self, rnn, n_outputs, pooling, n_keys, learnt_starts):
@@ -30,7 +30,7 @@ class RecurrentModule(torch.nn.Module if torch else object):
             self.register_parameter(name, torch.nn.Parameter(first))
 
     def forward(self, x, lengths=None):
-        """Compute answers (B, O), or (B, T, O) of a y a row.
+        """Compute answers (B, O), or (B, T, O) of one y per row.
 
         x : (B, T, D), padded after the ends of series.   lengths : (B,) rows of each; all by default.
         """

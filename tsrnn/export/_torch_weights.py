@@ -28,7 +28,7 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
 
     With ``classes`` it is a classifier, whose net was trained by ``CrossEntropyLoss`` (or ``BCEWithLogitsLoss``, where
     it gives one score, that of the second class). An ``Embedding`` looks up a column of X that holds categories, sorted
-    as its rows are, or, with ``output_lags=1``, the last label: a language model. Where y has one label a series the
+    as its rows are, or, with ``output_lags=1``, the last label: a language model. Where y has one label per series the
     ``Linear`` reads the last step of each series, as of packed sequences, or what ``pooling`` says, laid out as by
     ``to_torch``; the first step in place of the last of a backward direction is not read.
 
@@ -148,7 +148,7 @@ def to_torch(model, *, net="rnn", readout="readout"):
     user's units (with ``target_transform``, y as that leaves it). With ``input_lags`` or ``output_lags`` its inputs are
     x at those lags, the oldest first, and then y at its lags. Of a classifier it gives scores, of which softmax (of
     more than two classes) or the logistic function makes probabilities; its lags of y are targets or probabilities.
-    Of a model of one y a series the Linear reads each step, and the steps are pooled; ``to_torch_module`` makes a
+    Of a model of one y per series the Linear reads each step, and the steps are pooled; ``to_torch_module`` makes a
     module that does it. For ``pooling="both"`` the first half of its outputs, in the last step, is added to the mean of
     the other half; for "attention" all but the first n_outputs are keys: tanh of them times "attention.weight"
     (1, n_keys) is what a softmax over time makes the weights of steps.
@@ -226,8 +226,8 @@ def to_torch_module(model):
     For training on, for deployment by ``torch.export``, or as a part of a larger net. The module takes x of shape
     (batch, n_timesteps, n_columns) in the user's units, series padded at their ends to the same length, and their
     lengths, ``module(x, lengths)``; without lengths all rows count. It gives y in the user's units, (batch, n_outputs)
-    of a model of one y a series and otherwise (batch, n_timesteps, n_outputs), each series from its first state on; of
-    a classifier scores, of which softmax, or of two classes the logistic function of the one score, makes
+    of a model of one y per series and otherwise (batch, n_timesteps, n_outputs), each series from its first state on;
+    of a classifier scores, of which softmax, or of two classes the logistic function of the one score, makes
     probabilities.
     What it sees of lags, and what cannot be exported: see ``to_torch``, whose ``state_dict`` is the module's.
 

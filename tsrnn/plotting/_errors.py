@@ -17,14 +17,16 @@ from ._style import (
     SHADES,
     axes,
     bare,
+    colour_bar,
     dates,
     legend_beside,
     legend_within,
+    line_style,
     pyplot,
-    shortened,
     step_ticks,
     tidy,
     title,
+    told_apart,
     unit_of,
     whole_numbers,
     with_unit,
@@ -43,7 +45,7 @@ class BacktestDisplay:
 
     Parameters
     ----------
-    errors : DataFrame indexed by step, a column a model
+    errors : DataFrame indexed by step, one column per model
     baselines : sequence of str, default=()
         Which columns are baselines: drawn in grey.
     metric : str, default="RMSE"
@@ -127,7 +129,7 @@ class BacktestDisplay:
                 several, output = True, table.index[0][0] if output is None else output
                 table = table.loc[output]
             if metric not in table:
-                raise ValueError(f"metric={metric!r} is no column of errors: give one of {list(table)}.")
+                raise ValueError(f"metric={metric!r} is not a column of errors: give one of {list(table)}.")
             tables[name] = table
         errors = pd.DataFrame({name: table[metric] for name, table in tables.items()})
         baselines, table_of_first = {}, next(iter(tables.values()))
@@ -157,7 +159,7 @@ class BacktestDisplay:
         return cls(errors, baselines=list(errors.columns[1:]), unit=unit).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw one line a model.
+        """Draw one line per model.
 
         Parameters
         ----------
@@ -175,19 +177,21 @@ class BacktestDisplay:
         models = [name for name in self.errors if name not in self.baselines]
         for name in self.errors:
             k = (self.baselines if name in self.baselines else models).index(name)
-            style = {"color": COLOURS[k % len(COLOURS)], "linewidth": 1.8, "zorder": 3}
+            style = {**line_style(k), "linewidth": 1.8, "zorder": 3}
             if name in self.baselines:
                 style = {"color": GREYS[k % len(GREYS)], "linewidth": 1.2, "linestyle": "--"}
             if len(steps) <= MANY:
                 style |= {"marker": MARKERS[k % len(MARKERS)], "markersize": 4}
             (self.lines_[name],) = ax.plot(steps, self.errors[name], **{"label": name, **style, **line_kw})
-        step_ticks(ax, steps)
+        step_ticks(ax.xaxis, steps)
         measure, _, level = self.metric.partition("-")
         if measure == "coverage":
             ax.axhline(float(level) / 100, color="0.5", linewidth=0.8)
         elif self.metric == "bias" or measure.startswith("skill"):
             ax.axhline(0, color="0.5", linewidth=0.8)
         else:
+            ax.update_datalim([(steps[0], 0)])
+            ax.autoscale_view()
             ax.set_ylim(bottom=0)
         unit = None if self.metric.startswith(FREE) else self.unit
         ax.set(xlabel="steps ahead", ylabel=with_unit(self.metric.replace("_", ", against "), unit))
@@ -241,7 +245,7 @@ class ResidualDisplay:
         self.steps, self.unit, self.name = (words.pop(word, None) for word in ("steps", "unit", "name"))
         if words:
             raise TypeError(
-                f"{next(iter(words))!r} is no argument of ResidualDisplay: give steps, unit or name."
+                f"{next(iter(words))!r} is not an argument of ResidualDisplay: give steps, unit or name."
             )
 
     @classmethod
@@ -351,24 +355,24 @@ class ResidualDisplay:
         blues = pyplot().get_cmap("Blues")(np.linspace(0.25, 1, 256))  # a single row is not white
         options = {"gridsize": 45, "bins": "log", "mincnt": 1, "linewidths": 0.2}
         cells = ax.hexbin(f[valid], e[valid], cmap=ListedColormap(blues), **options)
-        ax.figure.colorbar(cells, ax=ax, label="rows").outline.set_visible(False)
+        colour_bar(ax, cells, "rows")
 
     def _plot_inputs(self, ax):
         """Draw the cross-correlations that exceed their bounds most, by input."""
         table = self.cross_correlation.xs("u, e", axis=1, level="test")
         bounds = self.cross_bounds.xs("u, e", level="test")
         names = (table.abs() / bounds).max().sort_values(ascending=False).index[:MAX_INPUTS]
-        for k, name in enumerate(names):
+        for k, (name, label) in enumerate(zip(names, told_apart(names, 16))):
             style = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 3.5, "linewidth": 1}
-            ax.plot(table.index, table[name], label=shortened(name), **style)
+            ax.plot(table.index, table[name], label=label, **style)
         widest = bounds[names].max()
         ax.axhspan(-widest, widest, color="0.5", alpha=0.2, linewidth=0, label="95 %")
-        note = f" ({len(names)} of {table.shape[1]} inputs)" if len(names) < table.shape[1] else ""
+        note = f"\n({len(names)} of {table.shape[1]} inputs)" if len(names) < table.shape[1] else ""
         ax.set(xlabel="lag of the input", ylabel=f"correlation with residuals{note}")
         whole_numbers(ax.xaxis, [1])
         top = np.nanmax(np.abs(np.r_[table[names].to_numpy().ravel(), widest]))
-        ax.set_ylim(-1.15 * top, 1.5 * top)  # leave room for the legend
-        legend_within(ax, ncols=3, fontsize="small", loc="upper center")
+        ax.set_ylim(-1.15 * top, 1.7 * top)  # leave room for the legend
+        legend_within(ax, ncols=2, fontsize="small", loc="upper center", labelspacing=0.3)
 
 
 class ErrorCalendarDisplay:
@@ -486,8 +490,7 @@ class ErrorCalendarDisplay:
         ax.invert_yaxis()
         ax.set_xlabel(f"{table.columns.name or ''} of the forecast value".strip())
         bare(ax)
-        bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit(self.metric, self.unit))
-        bar.outline.set_visible(False)
+        colour_bar(ax, self.image_, with_unit(self.metric, self.unit))
         title(ax, self.name)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -500,7 +503,7 @@ class ReliabilityDisplay:
 
     Parameters
     ----------
-    coverage : DataFrame indexed by step, a column a level in per cent
+    coverage : DataFrame indexed by step, one column per level in per cent
         The share of measured values inside the intervals.
     n : int, optional
         Forecasts of each step, for the title.
@@ -557,7 +560,7 @@ class ReliabilityDisplay:
         return cls(coverage.sort_index(axis=1), n=int(table["n"].min()), name=name).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw a line a step, a few of many.
+        """Draw one line per step, a few of many.
 
         Parameters
         ----------
@@ -583,7 +586,7 @@ class ReliabilityDisplay:
         low = max(0.0, min(np.nanmin(ends), min(table.columns)) - 5)
         ax.set(xlim=(low, 101), ylim=(low, 101), aspect="equal")
         ax.set(xlabel="level of the intervals, %", ylabel="share of y inside, %")
-        note = f" ({self.n} forecasts of each step)" if self.n else ""
+        note = f"\n{self.n} forecasts of each step" if self.n else ""
         title(ax, f"{self.name or 'Intervals'}{note}")
         tidy(ax)
         legend_beside(ax)

@@ -7,7 +7,20 @@ from .._estimators.regressor import free_run
 from .._estimators.through import forecast, inside, sample_paths
 from .._series.stamps import is_default
 from ..metrics import fit_percentage
-from ._style import COLOURS, MEASURED, axes, dates, legend_beside, thin, tidy, title, whole_numbers, with_unit
+from ._style import (
+    COLOURS,
+    axes,
+    dates,
+    draw,
+    legend_beside,
+    line_style,
+    measured,
+    thin,
+    tidy,
+    title,
+    whole_numbers,
+    with_unit,
+)
 
 
 class ForecastDisplay:
@@ -152,7 +165,7 @@ class ForecastDisplay:
         table = self._rows(self.forecast, "forecast")
         point, n = table.columns[0] if self.output is None else self.output, len(table)
         if point not in table:
-            raise ValueError(f"output={point!r} is no column of the forecast: give one of {list(table)}.")
+            raise ValueError(f"output={point!r} is not a column of the forecast: give one of {list(table)}.")
         history = None if self.history is None else self._one(self.history, "history", point)
         index = table.index
         if is_default(index):
@@ -160,15 +173,14 @@ class ForecastDisplay:
         if history is not None:
             history = history.iloc[-(last or 3 * n) :]
             style = {"color": "0.45", "linewidth": thin(len(history), 1.2), "label": "history"}
-            ax.plot(dates(history.index), history, **style)
+            draw(ax, dates(history.index), history, **style)
         where = dates(index)
         self._plot_bands(ax, where, table, point)
         self._plot_paths(ax, where, list(table).index(point))
-        dot = {"marker": "o", "markersize": 5} if n == 1 else {}  # a line through one point is none
-        options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast", **dot}
-        (self.line_,) = ax.plot(where, table[point], **{**options, **line_kw})
+        options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast"}
+        self.line_ = draw(ax, where, table[point], **{**options, **line_kw})
         if self.truth is not None:
-            self._plot_truth(ax, index, point, dot)
+            self._plot_truth(ax, index, point)
         self._name_axes(ax, index, point, history)
         tidy(ax, where)
         if history is not None and is_default(table.index):
@@ -202,14 +214,14 @@ class ForecastDisplay:
             self.paths_ += ax.plot(where, path if path.ndim == 1 else path[:, output], **style)
             style.pop("label", None)  # one in the legend
 
-    def _plot_truth(self, ax, index, point, dot):
+    def _plot_truth(self, ax, index, point):
         """Draw the measured y, a thin line over the broad one of the forecast; the label notes an early end."""
         truth = self._one(self.truth, "truth", point).iloc[: len(index)]
         where = index[: len(truth)] if is_default(truth.index) else truth.index
-        measured = np.flatnonzero(truth.notna().to_numpy())
-        short = len(measured) and measured[-1] + 1 < len(index)
-        style = {"color": MEASURED, "linewidth": thin(len(index), 0.9)} | dot
-        ax.plot(dates(where), truth, **style, label="measured so far" if short else "measured")
+        known = np.flatnonzero(truth.notna().to_numpy())
+        short = len(known) and known[-1] + 1 < len(index)
+        label = "measured so far" if short else "measured"
+        draw(ax, dates(where), truth, **measured(len(index)), label=label)
 
     def _name_axes(self, ax, index, point, history):
         """Name y with its unit, and x where no stamps speak for themselves."""
@@ -220,7 +232,7 @@ class ForecastDisplay:
         ax.set_ylabel(with_unit(name, self.unit))
         if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
             steps = self.history is None and is_default(self._rows(self.forecast, "forecast").index)
-            ax.set_xlabel("steps ahead" if steps else index.name or "row")
+            ax.set_xlabel("steps ahead" if steps else dates(index).name or "row")
             if steps:
                 whole_numbers(ax.xaxis, index)
 
@@ -316,17 +328,16 @@ class CompareDisplay:
         """
         ax = axes(ax, figsize=(8, 3.6))
         y = pd.Series(self.measured)
-        where, measured = dates(y.index), y.notna().to_numpy()
-        style = {"color": MEASURED, "linewidth": thin(len(y), 0.9), "zorder": 4}  # thin, over the broad runs
-        ax.plot(where, y, **style, label="measured")
+        where, known = dates(y.index), y.notna().to_numpy()
+        draw(ax, where, y, **measured(len(y)), zorder=4, label="measured")
         self.fits_, self.lines_ = {}, {}
         for k, (name, run) in enumerate(self.runs.items()):
             run = np.asarray(run, float)
-            judged = measured & np.isfinite(run)
+            judged = known & np.isfinite(run)
             self.fits_[name] = fit_percentage(y.to_numpy(float)[judged], run[judged])
             label = f"{name}, fit {self.fits_[name]:.1f} %"
-            style = {"color": COLOURS[k % len(COLOURS)], "linewidth": thin(len(y), 2.2), "label": label}
-            (self.lines_[name],) = ax.plot(where, run, **{**style, **line_kw})
+            style = {**line_style(k), "linewidth": thin(len(y), 2.2), "label": label}
+            self.lines_[name] = draw(ax, where, run, **{**style, **line_kw})
         ax.set_ylabel(with_unit(y.name if isinstance(y.name, str) else "y", self.unit))
         if not isinstance(where, pd.DatetimeIndex):
             ax.set_xlabel(where.name or "row")

@@ -12,13 +12,25 @@ from ._style import (
     COLOURS,
     axes,
     bare,
+    colour_bar,
+    draw,
+    legend_beside,
+    line_style,
+    named_ticks,
     pyplot,
     shortened,
+    step_ticks,
     tidy,
     title,
+    told_apart,
     whole_numbers,
     with_unit,
 )
+
+
+def height(n):
+    """Return how high, in inches, a map of n rows is."""
+    return 1.9 + 0.4 * min(n, 15) + 0.2 * max(0, n - 15)
 
 
 class LagImportanceDisplay:
@@ -26,7 +38,7 @@ class LagImportanceDisplay:
 
     Parameters
     ----------
-    importance : DataFrame indexed by lag, a column a variable
+    importance : DataFrame indexed by lag, one column per variable
         From :func:`tsrnn.diagnostics.lag_importance`.
     name : str, optional
         For the title.
@@ -97,7 +109,7 @@ class LagImportanceDisplay:
         heading = f"{prefix}change of the forecast by a change some rows before"
         if len(lags) == 1 and not mesh_kw:  # a map of one column is a hairline: bars then
             return self._plot_bars(ax, table, label, heading)
-        ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
+        ax = axes(ax, figsize=(8, height(n)))
         shades = pyplot().get_cmap(AMOUNTS).with_extremes(under="white", bad="white")
         options = {
             "norm": LogNorm(largest / 300, largest),
@@ -107,21 +119,20 @@ class LagImportanceDisplay:
         }
         edges = np.r_[lags, lags[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
         self.image_ = ax.pcolormesh(*edges, np.where(values > 0, values, np.nan), **{**options, **mesh_kw})
-        ax.set_yticks(np.arange(n), [shortened(name) for name in table])
+        ax.set_yticks(np.arange(n), told_apart(table, 30))
         ax.set_xlabel("lag, rows before the forecast row")
         whole_numbers(ax.xaxis, lags)
         bare(ax)
         title(ax, heading)
-        bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit(label, None), extend="min")
-        bar.outline.set_visible(False)
+        colour_bar(ax, self.image_, label, extend="min")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _plot_bars(self, ax, table, label, heading):
-        """Draw a bar a variable, of the one lag."""
+        """Draw one bar per variable, of the one lag."""
         ax = axes(ax, figsize=(6.4, 1.2 + 0.4 * table.shape[1]))
         self.image_ = ax.barh(np.arange(table.shape[1]), table.iloc[0], color=COLOURS[0], height=0.6)
-        ax.set_yticks(np.arange(table.shape[1]), [shortened(name) for name in table])
+        ax.set_yticks(np.arange(table.shape[1]), told_apart(table, 30))
         ax.set_xlabel(f"{label}, lag {table.index[0]}")
         tidy(ax)
         title(ax, heading)
@@ -218,18 +229,18 @@ class AttentionDisplay:
         if self.written is not None:
             back = back + context
         self.mesh_ = ax.pcolormesh(back, ahead, weights, **{"cmap": AMOUNTS, "vmin": 0.0, **mesh_kw})
-        ax.figure.colorbar(self.mesh_, ax=ax, label="share of attention").outline.set_visible(False)
+        colour_bar(ax, self.mesh_, "share of attention")
         if self.written is None:
             ax.set(xlabel="row of history (0: the last)", ylabel="step ahead")
-            whole_numbers(ax.yaxis, [1])
+            step_ticks(ax.yaxis, np.arange(1, steps + 1) * rows)
         else:
             ax.set(xlabel="symbol read" if self.read is not None else "row read", ylabel="symbol written")
-            ax.set_yticks(np.arange(1, steps + 1), self.written)
+            named_ticks(ax.yaxis, np.arange(1, steps + 1), self.written)
             ax.invert_yaxis()
         if self.read is None:
             whole_numbers(ax.xaxis, [1])
         else:
-            ax.set_xticks(np.arange(1, context + 1), self.read)
+            named_ticks(ax.xaxis, np.arange(1, context + 1), self.read)
         bare(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -306,14 +317,15 @@ class PoolingDisplay:
             row[: len(a)] = a
         options = {"aspect": "auto", "cmap": AMOUNTS, "vmin": 0, "interpolation": "nearest"}
         self.image_ = ax.imshow(table, **{**options, **image_kw})
-        ax.set(xlabel="step", ylabel="series", title=self.name)
+        ax.set(xlabel="step", ylabel="series")
+        title(ax, self.name)
         if self.labels is not None:
-            ax.set_yticks(range(len(self.labels)), [shortened(label) for label in self.labels])
+            named_ticks(ax.yaxis, np.arange(len(self.labels)), [shortened(label) for label in self.labels])
         else:
             whole_numbers(ax.yaxis, [1])
         whole_numbers(ax.xaxis, [1])
         bare(ax)
-        ax.figure.colorbar(self.image_, ax=ax, label="weight").outline.set_visible(False)
+        colour_bar(ax, self.image_, "weight")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -408,7 +420,7 @@ class ReservoirDisplay:
         whole_numbers(raster.xaxis, [1])
         whole_numbers(raster.yaxis, [1])
         bare(raster)
-        raster.figure.colorbar(self.image_, ax=raster, label="state").outline.set_visible(False)
+        colour_bar(raster, self.image_, "state")
         title(plane, self.name)
         self.ax_, self.figure_ = np.array([plane, raster]), plane.figure
         return self
@@ -494,15 +506,15 @@ class ResponseDisplay:
             ax = pyplot().subplots(1, 2, figsize=(9, 3.2), layout="constrained")[1]
         ax = np.ravel(ax)
         for axis, table, label in zip(ax, (self.step, self.impulse), ("step response", "impulse response")):
-            for k, name in enumerate(table):
-                style = {"color": COLOURS[k % len(COLOURS)], "where": "post", "linewidth": 1.5}
-                axis.step(table.index, table[name], **style, label=shortened(name))
+            for k, (name, words) in enumerate(zip(table, told_apart(table, 24))):
+                style = {**line_style(k), "drawstyle": "steps-post", "linewidth": 1.5, "label": words}
+                draw(axis, table.index, table[name], **style)
             axis.axhline(0, color="0.3", linewidth=0.8, zorder=1)
             axis.set(xlabel="rows after the change", ylabel=with_unit(f"{label} of y", self.unit))
             tidy(axis)
             whole_numbers(axis.xaxis, table.index)
         if self.step.shape[1] > 1:
-            ax[0].legend(frameon=False)
+            legend_beside(ax[1])
         title(ax[0], self.name)
         self.ax_, self.figure_ = ax, ax[0].figure
         return self
@@ -566,7 +578,7 @@ class ExplanationDisplay:
         seen = np.flatnonzero((table.abs() > 0.005 * largest).any(axis=1))
         last = len(table) - 1 if is_whole else seen.max(initial=0)
         shown, n = table[order].iloc[: last + 1], len(order)
-        ax = axes(ax, figsize=(8, 1.9 + 0.4 * n))
+        ax = axes(ax, figsize=(8, height(n)))
         edges = np.r_[shown.index, shown.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
         options = {
             "cmap": BOTH_WAYS,
@@ -576,7 +588,9 @@ class ExplanationDisplay:
             "linewidth": 0.5,
         }
         self.image_ = ax.pcolormesh(*edges, shown.to_numpy(float).T, **{**options, **mesh_kw})
-        ax.set_yticks(np.arange(n), [f"{shortened(name)}  {totals[name]:+.3g}" for name in order])
+        ax.set_yticks(
+            np.arange(n), [f"{short}  {totals[k]:+.3g}" for k, short in zip(order, told_apart(order, 30))]
+        )
         hidden = totals.sum() - shown.to_numpy().sum()
         note = f" ({hidden:+.2g} by what is not shown)" if shown.size < (table != 0).sum().sum() else ""
         ax.set_xlabel(("row of the series" if is_whole else "lag, rows before the forecast row") + note)
@@ -585,7 +599,6 @@ class ExplanationDisplay:
         if "forecast" in attrs:
             moved = attrs["forecast"] - attrs["baseline"]
             title(ax, f"forecast {attrs['forecast']:.4g} = {attrs['baseline']:.4g} at the means {moved:+.4g}")
-        bar = ax.figure.colorbar(self.image_, ax=ax, label=with_unit("moved the forecast by", self.unit))
-        bar.outline.set_visible(False)
+        colour_bar(ax, self.image_, with_unit("moved the forecast by", self.unit))
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -4,7 +4,17 @@ import numpy as np
 import pandas as pd
 
 from .._estimators.through import see_through
-from ._style import COLOURS, axes, dates, legend_beside, shortened, tidy, title, told_apart, whole_numbers
+from ._style import (
+    COLOURS,
+    HATCHES,
+    axes,
+    dates,
+    legend_beside,
+    tidy,
+    title,
+    told_apart,
+    whole_numbers,
+)
 
 
 CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1))  # of a point, where its name may stand
@@ -173,26 +183,24 @@ class ProbabilityDisplay:
         """
         table = pd.DataFrame(self.probabilities)
         ax = axes(ax, figsize=(8, 3.2))
-        colours = [COLOURS[k % len(COLOURS)] for k in range(table.shape[1])]
+        looks = [
+            {"color": COLOURS[k % len(COLOURS)], "hatch": HATCHES[k // len(COLOURS) % len(HATCHES)]}
+            | {"edgecolor": "white", "linewidth": 0, "step": "post"}
+            for k in range(table.shape[1])
+        ]
         where, edges = _edges(table.index)
         below = np.zeros(len(table))
         self.areas_ = []
-        for colour, name, share in zip(colours, table, table.to_numpy(float).T):
+        for look, name, share in zip(looks, told_apart(table, 30), table.to_numpy(float).T):
             level = [np.r_[v, v[-1:]] for v in (below, below + share)]
-            style = {"color": colour, "alpha": 0.75, "linewidth": 0, "step": "post", "label": shortened(name)}
-            self.areas_.append(ax.fill_between(edges, *level, **style))
+            self.areas_.append(ax.fill_between(edges, *level, alpha=0.75, label=name, **look))
             below = below + share
         if self.truth is not None:
             truth = np.asarray(self.truth, object)
-            for colour, name in zip(colours, table):
+            for look, name in zip(looks, table):
                 hit = np.r_[truth == name, False]
-                style = {
-                    "where": hit | np.r_[False, hit[:-1]],
-                    "color": colour,
-                    "linewidth": 0,
-                    "step": "post",
-                }
-                ax.fill_between(edges, np.full(len(edges), 1.04), 1.12, **style)
+                hit |= np.r_[False, hit[:-1]]
+                ax.fill_between(edges, np.full(len(edges), 1.04), 1.12, where=hit, **look)
         ticks, top = {0: "0", 0.5: "0.5", 1: "1"}, 1.0
         if self.truth is not None:
             ticks, top = {**ticks, 1.08: "true"}, 1.12

@@ -34,12 +34,17 @@ STYLE = {  # of matplotlib: ``plt.style.use(tsrnn.plotting.STYLE)``
 GREYS = ["0.3", "0.5", "0.65"]  # of baselines
 MEASURED = "black"
 MARKERS = "osD^vP"
+DASHES = ["-", "--", ":", "-."]  # of lines, when the colours have gone round
+HATCHES = [None, "///", "...", "xx"]  # of areas
 MANY = 25  # points of a line, beyond which markers touch
 MAX_POINTS = 2000  # more would overlap: their density is drawn
 AMOUNTS = "Blues"  # of a map: nothing is white
 SHADES = "viridis"  # of lines that are a row of steps
 BOTH_WAYS = "RdBu_r"  # of what may be positive or negative
 WIDE, LONG = 36, 26  # characters in a line of an axis' label, and in one of a legend
+LETTER, LINE = 5.6, 14.0  # about how wide a letter is, and how high a line of text, in points
+ELAPSED = "elapsed, h:min:s"
+ROUND = [1, 2, 5, 10]  # what ticks are apart, times a power of ten
 UNIT = re.compile(r"[\[(]([^\[\]()]+)[\])]\s*$")
 
 
@@ -64,6 +69,8 @@ def tidy(ax, where=None, grid=True):
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color("0.6")
     ax.tick_params(color="0.6")
+    if where is not None and where.name == ELAPSED:
+        _elapsed_ticks(ax.xaxis)
     if isinstance(where, pd.DatetimeIndex):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -84,28 +91,96 @@ def whole_numbers(axis, *data):
     if all(np.asarray(values).dtype.kind in "iub" for values in data):
         from matplotlib.ticker import MaxNLocator
 
-        axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_major_locator(MaxNLocator(integer=True, steps=ROUND, min_n_ticks=1))
 
 
-def step_ticks(ax, steps):
+def _elapsed_ticks(axis):
+    """Write seconds as hours, minutes and seconds, a round distance apart."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+
+    low, high = axis.get_view_interval()
+    apart = [k * unit for unit in (1, 60) for k in (1, 2, 5, 10, 15, 30)] + [
+        k * 3600 for k in (1, 2, 3, 6, 12)
+    ]
+    apart = next((k for k in apart if high - low <= 8 * k), None)
+    axis.set_major_locator(
+        MultipleLocator(apart) if apart and high - low > 3 else MaxNLocator(8, steps=ROUND)
+    )
+    axis.set_major_formatter(FuncFormatter(lambda s, _: _clock(s)))
+
+
+def _clock(seconds):
+    """Write seconds as h:min:s, with a sign and a fraction where they have one."""
+    minutes, rest = divmod(abs(round(seconds, 6)), 60)
+    sign, rest = "-" if seconds < 0 else "", f"{rest:09.6f}".rstrip("0").rstrip(".")
+    return f"{sign}{minutes // 60:.0f}:{minutes % 60:02.0f}:{rest or '00':0>2s}"
+
+
+def named_ticks(axis, places, names):
+    """Put names at places, upright where they are too long for an x axis, and only as many as there is room for."""
+    names = [str(name) for name in names]
+    across = axis.axis_name == "x"
+    length = 72 * _inches(axis.axes)[0 if across else 1]  # points
+    room, longest = length / max(1, len(names)), max(map(len, names), default=0)
+    upright = across and longest > 3 and longest * LETTER > room
+    every = int(np.ceil((longest * LETTER if across and not upright else LINE) / room)) or 1
+    axis.set_ticks(places[::every], names[::every], **({"rotation": 90} if upright else {}))
+
+
+def _inches(ax):
+    """Return about how wide and high axes are: what they take before a legend or a bar stands beside them."""
+    return ax.get_position().size * ax.figure.get_size_inches()
+
+
+def draw(ax, where, values, **style):
+    """Draw a line, with a dot where a value has no neighbour to join."""
+    known = np.pad(np.isfinite(np.asarray(values, float)), 1)
+    alone = np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])
+    dots = {"marker": "o", "markersize": 5 if len(values) < MANY else 2, "markevery": alone.tolist()}
+    return ax.plot(where, values, **{**(dots if len(alone) else {}), **style})[0]
+
+
+def line_style(k):
+    """Return the colour and the dashes of the k-th of several lines."""
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k // len(COLOURS) % len(DASHES)]}
+
+
+def colour_bar(ax, image, label, **options):
+    """Draw what the colours of a map mean beside it, without a frame, in lines that fit."""
+    height = _inches(ax)[1]
+    label = textwrap.fill(label, max(12, int(72 * height / LETTER)))
+    bar = ax.figure.colorbar(
+        image, ax=ax, label=label, aspect=max(8, min(40, 8 * height)), pad=0.02, **options
+    )
+    bar.outline.set_visible(False)
+
+
+def step_ticks(axis, steps):
     """Put ticks at steps: each of a few, else a round distance apart, in hours where the last is a multiple of 12."""
     steps = np.asarray(steps)
     span = steps[-1] - steps[0]
     if len(steps) <= 12 and (len(steps) < 2 or np.diff(steps).min() >= span / 30):
-        ax.set_xticks(steps)
+        axis.set_ticks(steps)
         return
     apart = (2, 3, 4, 6, 12, 24, 48, 96, 168) if steps[-1] % 12 == 0 else (2, 5, 10, 20, 25, 50, 100, 200)
-    apart = next((k for k in apart if span / k <= 9), int(np.ceil(span / 8)))
+    tens = 10 ** int(np.log10(max(1, span / 9)))
+    apart = next(k for k in (*apart, *(tens * k for k in ROUND)) if span / k <= 9)
     ticks = np.arange(apart, steps[-1] + 1, apart)
-    ax.set_xticks(np.r_[steps[0], ticks[ticks - steps[0] >= apart / 2]])
+    axis.set_ticks(np.r_[steps[0], ticks[ticks - steps[0] >= apart / 2]])
 
 
 def legend_beside(ax):
-    """Draw the legend beside the axes, where it hides no data."""
+    """Draw the legend beside the axes, where it hides no data; many names in one short, small line each."""
     lines, names = ax.get_legend_handles_labels()
     if names:
-        names = [textwrap.fill(str(name), LONG) for name in names]
-        ax.legend(lines, names, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
+        room = 72 * _inches(ax)[1] / LINE
+        whole = [textwrap.fill(str(name), LONG) for name in names]
+        many = sum(1 + name.count("\n") for name in whole) > room
+        names = told_apart(names, LONG) if many else whole
+        small = {"fontsize": "small", "labelspacing": 0.25} if many else {}
+        small |= {"ncols": int(np.ceil(len(names) / (1.3 * room)))} if many else {}
+        place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
+        ax.legend(lines, names, frameon=False, **place, **small)
 
 
 def legend_within(ax, **options):
@@ -117,7 +192,9 @@ def legend_within(ax, **options):
 def title(ax, text):
     """Write a small title on the left, in lines that fit, if there is one."""
     if text:
-        ax.set_title(textwrap.fill(str(text), 2 * WIDE), loc="left", fontsize="medium")
+        width = max(WIDE, int(55 * _inches(ax)[0] / LETTER))
+        lines = [textwrap.fill(line, width) for line in str(text).splitlines()]
+        ax.set_title("\n".join(lines), loc="left", fontsize="medium")
 
 
 def with_unit(name, unit):
@@ -139,24 +216,34 @@ def shortened(name, n=30):
 
 
 def told_apart(names, n=20):
-    """Shorten names to at most n characters so that they differ where the whole ones do, if they can."""
+    """Shorten names to about n characters so that they differ where the whole ones do."""
     names = [str(name) if str(name).strip() else repr(name) for name in names]  # a space is seen as ' '
-    short = [shortened(name, n) for name in names]
-    if len(set(short)) == len(set(names)):
-        return short
     before = _shared(names)
     after = _shared([name[before:][::-1] for name in names])
-    return [shortened(name[before : len(name) - after], n) for name in names]
+    bare = [name[before : len(name) - after] for name in names]
+    tries = [(names, n), *((bare, n * k) for k in (1, 1.5, 2, 3))]
+    short = [[shortened(name, int(m)) for name in words] for words, m in tries]
+    return next((words for words in short if len(set(words)) == len(set(names))), names)
 
 
 def _shared(names):
-    """Count the letters with which all names begin."""
-    return next((k for k, letters in enumerate(zip(*names)) if len(set(letters)) > 1), min(map(len, names)))
+    """Count the letters of the words with which all names begin."""
+    n = next(
+        (k for k, letters in enumerate(zip(*names)) if len(set(letters)) > 1), min(map(len, names), default=0)
+    )
+    return n - len(re.search(r"\w*$", names[0][:n]).group()) if names else 0
 
 
 def dates(index):
-    """Turn periods into stamps, which matplotlib can draw."""
+    """Turn periods into stamps and durations into seconds, which matplotlib can draw."""
+    if isinstance(index, pd.TimedeltaIndex):
+        return pd.Index(index.total_seconds(), name=ELAPSED)
     return index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+
+
+def measured(n):
+    """Return how n measured values are drawn: thin and black, so that the broad lines of forecasts show below."""
+    return {"color": MEASURED, "linewidth": thin(n, 0.9), "alpha": 1.0 if n <= MAX_POINTS else 0.5}
 
 
 def thin(n, usual=1.8):

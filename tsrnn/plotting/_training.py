@@ -4,7 +4,21 @@ import numpy as np
 import pandas as pd
 
 from .._estimators.through import see_through
-from ._style import COLOURS, GREYS, axes, legend_beside, legend_within, shortened, tidy, whole_numbers
+from ._style import (
+    COLOURS,
+    GREYS,
+    axes,
+    draw,
+    legend_beside,
+    legend_within,
+    line_style,
+    shortened,
+    tidy,
+    whole_numbers,
+)
+
+
+LONGEST = 4  # times the best naive forecast's error, the longest bar of a race
 
 
 class LossCurveDisplay:
@@ -86,10 +100,11 @@ class LossCurveDisplay:
         pieces = self._pieces()
         for curve, label, colour in curves:
             for k, piece in enumerate(pieces if curve is not None else ()):
-                n = np.arange(len(curve))[piece]
-                dot = {"marker": "."} if len(n) == 1 else {}
-                options = {"color": colour, "label": None if k else prefix + label, **dot}
-                self.lines_ += ax.plot(n + 1, np.asarray(curve, float)[piece], **{**options, **line_kw})
+                values = np.asarray(curve, float)[piece]
+                values = np.where(values > 0, values, np.nan)  # a logarithmic axis knows no 0
+                options = {"color": colour, "label": None if k else prefix + label}
+                where = np.arange(len(curve))[piece] + 1
+                self.lines_.append(draw(ax, where, values, **{**options, **line_kw}))
         self._plot_lowest(ax, pieces)
         ax.set_yscale("log")
         if len(set(np.floor(np.log10(ax.get_ylim())))) == 1:
@@ -134,7 +149,7 @@ class LossCurveDisplay:
             style = {"transform": ax.get_xaxis_transform(), "fontsize": "small", "color": "0.35"}
             if piece.stop - piece.start > 0.018 * n * len(str(name)):
                 ax.text(piece.start + 0.5 + 0.008 * n, 1.01, name, ha="left", va="bottom", **style)
-            else:
+            elif piece.stop - piece.start > 0.03 * n:
                 ax.text(piece.start + 0.5 + 0.01 * n, 0.98, name, ha="left", va="top", rotation=90, **style)
 
 
@@ -190,7 +205,7 @@ class GradientFlowDisplay:
         return cls(norms, name=name or type(estimator).__name__).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw one line a layer, on a logarithmic axis.
+        """Draw one line per layer, on a logarithmic axis.
 
         Parameters
         ----------
@@ -209,9 +224,9 @@ class GradientFlowDisplay:
         for k, layer in enumerate(norms):
             words = [self.name] if self.name else []
             words += [f"layer {k + 1}"] if len(norms) > 1 else []
-            dot = {"marker": "o"} if len(layer) == 1 else {}
-            style = {"color": COLOURS[k % len(COLOURS)], "label": ", ".join(words), **dot}
-            self.lines_ += ax.plot(np.where(layer > 0, layer, np.nan), **{**style, **line_kw})
+            style = {**line_style(k), "label": ", ".join(words), **line_kw}
+            norm = np.where(layer > 0, layer, np.nan)
+            self.lines_.append(draw(ax, np.arange(len(layer)), norm, **style))
         ax.set_yscale("log")
         ax.set(xlabel="steps back, k", ylabel=r"mean norm of $\partial L(t)\,/\,\partial h(t-k)$")
         tidy(ax)
@@ -222,7 +237,7 @@ class GradientFlowDisplay:
 
 
 class LeaderboardDisplay:
-    """Who won a race, and by how much: a bar a candidate, the best on top.
+    """Who won a race, and by how much: one bar per candidate, the best on top.
 
     Parameters
     ----------
@@ -288,9 +303,16 @@ class LeaderboardDisplay:
         blend = table.index == "blend"
         weight = table["weight"].fillna(0).where(~blend, 0)
         colours = np.where((weight > 0) | blend, COLOURS[0], GREYS[2])
-        self.bars_ = ax.barh(np.arange(len(table)), table["error"], color=colours, height=0.7)
-        notes = [f"{e:.3g}" + (f", weight {w:.0%}" if w > 0 else "") for e, w in zip(table["error"], weight)]
-        ax.bar_label(self.bars_, notes, padding=3, fontsize="small")
+        longest = LONGEST * max(1.0, table["error"].min())  # what went astray does not squeeze the others
+        self.bars_ = ax.barh(
+            np.arange(len(table)), table["error"].clip(upper=longest), color=colours, height=0.7
+        )
+        notes = [
+            f"{e:.3g}" + f", weight {w:.0%}" * (w > 0) + ", bar cut" * (e > longest)
+            for e, w in zip(table["error"], weight)
+        ]
+        over = {"color": "white", "pad": 0.5}  # the line at 1 does not cross the words
+        ax.bar_label(self.bars_, notes, padding=3, fontsize="small", bbox=over)
         ax.axvline(1.0, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
         ax.set_yticks(np.arange(len(table)), [shortened(name, 48) for name in table.index])
         ax.invert_yaxis()

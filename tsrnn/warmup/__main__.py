@@ -7,7 +7,7 @@ from . import compile_kernels, public_models
 
 
 def main(arguments=None):
-    """Compile, with a progress bar where tqdm is installed, else a line a model."""
+    """Compile, with a progress bar where tqdm is installed, else one line per model."""
     models = {model.__name__: model for model in public_models()}
     parser = argparse.ArgumentParser(
         prog="python -m tsrnn.warmup", description="Compile the kernels of models now."

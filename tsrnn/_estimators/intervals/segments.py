@@ -86,7 +86,7 @@ def folds(cv, table):
         return [(np.setdiff1d(np.arange(N), test), test) for test in tests]
     if isinstance(cv, str) or not hasattr(cv, "split"):
         raise ValueError(
-            f"cv={cv!r} is no splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
+            f"cv={cv!r} is not a splitter: give an int >= 2, or an object such as TimeSeriesSplit(5)."
         )
     place = np.arange(N) if table.order is None else np.argsort(table.order)
     rows = index_of(table)[place]  # as the user gave them
