@@ -7,7 +7,7 @@ trained on 2014 and tested on 2015, the solar plant on April 2011 to 2012 and 20
   the day of the year, the clear-sky irradiance and a capacity, 0 at night. They feed themselves for 24 steps. Default
   arguments, but ``output_lags=1`` for Elman, LSTM, GRU and ESN, and ``output_lags=24`` for the linear ARX.
 - "24 at once" is ``Forecaster(strategy="multi_output")``: the same, and the weather measured up to the hour in which
-  the forecast is made. "encoder-decoder" sees these too, of the last week, and has no attention.
+  the forecast is made. "encoder-decoder" sees these too, of the last two days, and has no attention.
 - ``target_bounds``: wind (0, 2050) kW, solar (0, capacity). No solar forecast, and no end of an interval, is negative
   or other than 0 at night: asserted. The naive forecasts are cut to the same bounds.
 - The turbine's own consumption, down to -11 kW, counts as 0. Hours without a measured power do not count, nor do
@@ -71,7 +71,7 @@ CLOSED_LOOP = {
 AT_ONCE = {
     "TDNN, 24 at once": Forecaster(TDNNRegressor()),
     "GRU, 24 at once": Forecaster(GRURegressor()),
-    "encoder-decoder": EncoderDecoderRegressor(attention=None),
+    "encoder-decoder": EncoderDecoderRegressor(attention=None, context=48),
     "TDNN, quantiles": Forecaster(TDNNRegressor(), quantiles=QUANTILES),
 }
 MODELS = [*NAIVE, *CLOSED_LOOP, *AT_ONCE]
