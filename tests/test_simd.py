@@ -24,7 +24,7 @@ from tsrnn._kernels.simd_v2 import flat, fma, line, matrix, sigmoid, tanh
 
 
 FROZEN = {
-    "tsrnn._kernels.simd_v2": "98bd72bf817ae614",
+    "tsrnn._kernels.simd_v2": "91e2bfba489454e6",
     "tsrnn._kernels.layer_norm_v1": "8c56cdc6dae53fa3",
     "tsrnn._kernels.activations_v1": "90ff077b2bdcc10c",
     "tsrnn._kernels.dream_v1": "79fbc21f3e8c1d48",

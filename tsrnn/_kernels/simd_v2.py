@@ -587,23 +587,23 @@ class _Sweep:
             self.tile(t.rows, V, i, stop, left(i), steps, y, ld_y, n_y, j, n, keep)
 
     def last_row(self, i):
-        """Row i alone: bound by the latency of its sums, so eight of them at once, or four where no more are there."""
-        b, t = self.b, self.t
-        with _loop(b, self.N, 8 * t.lanes) as j:
-            n = _least(b, b.sub(self.N, j), I64(8 * t.lanes))
-            with b.if_else(b.icmp_signed("<", n, I64(t.lanes))) as (part, whole):
-                with part:
-                    self.piece(0, i, j, n)
-                with whole, b.if_else(b.icmp_signed("<=", n, I64(4 * t.lanes))) as (few, many):
-                    with few:
-                        self.piece(4, i, j, n)
-                    with many:
-                        self.piece(8, i, j, n)
+        """Row i alone: bound by the latency of its sums, so up to eight of them at once, not by their number."""
+        b, most = self.b, 8 * self.t.lanes
+        with _loop(b, self.N, most) as j:
+            self.piece((0, 2, 4, 8), i, j, _least(b, b.sub(self.N, j), I64(most)))
 
-    def piece(self, V, i, j, n):
-        """Columns j to j + n of row i."""
-        left, y = self.left(i, I64(0)), _at(self.b, self.y, j)
-        self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
+    def piece(self, sizes, i, j, n):
+        """Columns j to j + n of row i, in the first tile of these sizes that holds them."""
+        b, (V, *larger) = self.b, sizes
+        if not larger:
+            left, y = self.left(i, I64(0)), _at(b, self.y, j)
+            self.tile(1, V, i, self.M, left, self.K, y, self.N, n, j, n)
+            return
+        with b.if_else(b.icmp_signed("<=", n, I64(max(V, 1) * self.t.lanes))) as (held, rest):
+            with held:
+                self.piece((V,), i, j, n)
+            with rest:
+                self.piece(larger, i, j, n)
 
 
 def _sweep(context, module, t, kind):
