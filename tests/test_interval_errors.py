@@ -44,6 +44,24 @@ def test_intervals_of_rain(dry):
     assert above < 0.02
 
 
+def test_bounds_that_are_columns_and_paths_go_by_the_same_rule():
+    """Rain under a bound that is a column of X gets the intervals of the number, and drawn paths stay dry as often."""
+    rng = np.random.default_rng(0)
+    rain = np.where(rng.random(1000) < 0.7, 0.0, rng.gamma(0.7, 5.0, size=1000))
+    dry, old, options = np.zeros((1000, 1)), slice(0, 600), {"level": 80, "origins": np.arange(100, 397, 3)}
+    model = ARXRegressor(0, 2, target_bounds=(0, None)).fit(dry[old], rain[old])
+    column = ARXRegressor(0, 2, target_bounds=("x0", None)).fit(dry[old], rain[old])
+    ends = [one.trajectories(dry[600:], rain[600:], 3, **options).intervals[80] for one in (model, column)]
+    np.testing.assert_allclose(*ends, rtol=1e-9, atol=1e-9)
+    low, high = model.trajectories(dry[600:], rain[600:], 3, method="bootstrap", **options).intervals[80]
+    truth = rain[600:][options["origins"][:, None] + np.arange(3)]
+    assert (
+        0.84 < ((low <= truth) & (truth <= high)).mean() < 0.95
+    )  # 0.4 where errors are what y lacks of the forecast
+    paths = model.sample_paths(3, dry[:3], n_paths=1000)
+    np.testing.assert_allclose((paths == 0).mean(axis=0), 0.7, atol=0.1)
+
+
 def test_errors_on_bounds_are_as_many_as_near_the_forecast():
     """Where nothing lies on a bound nearby, its quantiles are those of other errors; ties share what they have."""
     rng = np.random.default_rng(0)
@@ -81,7 +99,7 @@ def test_nights_give_no_errors(plant):
     origins = segment.skip + np.arange(len(errors))
     night = (segment.X[:, 0] == 0)[origins[:, None] + np.arange(24)]
     np.testing.assert_array_equal(np.isnan(errors[:, :, 0]), night)
-    outputs, _ = residuals(maker(model), [segment])
+    outputs, *_ = residuals(maker(model), [segment])
     assert len(outputs) == (segment.X[segment.skip :, 0] > 0).sum()
 
 

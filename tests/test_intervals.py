@@ -335,9 +335,9 @@ def test_paths_by_hand(name):
     model, steps = fit(name), 5
     model.calibrate(X[OLD], y[OLD])
     paths = model.sample_paths(steps, X[NEW], n_paths=3)
-    outputs, errors = residuals(maker(model), model.fitted_.errors.segments)
+    outputs, errors, sides = residuals(maker(model), model.fitted_.errors.segments)
     rng = np.random.default_rng(0)
-    draw = Drawer(outputs, errors, rng, 80)
+    draw = Drawer(outputs, errors, sides, rng, 80)
     ones, wanted = [copy.deepcopy(model) for _ in range(3)], np.empty((3, steps))
     for t in range(steps):
         row = X[NEW][t : t + 1]
@@ -357,12 +357,12 @@ def test_errors_drawn_stand_for_new_ones():
     z = np.zeros((400, 1))
     for _ in range(300):
         errors = rng.normal(size=(n, 1))
-        low, high = np.quantile(Drawer(np.zeros((n, 1)), errors, rng, 80)(z), [0.1, 0.9])
+        low, high = np.quantile(Drawer(np.zeros((n, 1)), errors, np.zeros((n, 1)), rng, 80)(z), [0.1, 0.9])
         inside.append(math.erf(high / 2**0.5) / 2 - math.erf(low / 2**0.5) / 2)
     assert np.mean(inside) == pytest.approx(0.8, abs=0.02)
     errors = rng.normal(size=(60, 1)) * [[1.0, -2.0]]
     errors += [0.1, 3.0] - errors.mean(axis=0)
-    drawn = Drawer(np.zeros((60, 2)), errors, rng, 80)(np.zeros((4000, 2)))
+    drawn = Drawer(np.zeros((60, 2)), errors, np.zeros((60, 2)), rng, 80)(np.zeros((4000, 2)))
     np.testing.assert_allclose(drawn.mean(axis=0), [0, 3], atol=0.2)
     assert np.corrcoef(drawn.T)[0, 1] < -0.97
 
@@ -479,7 +479,7 @@ def test_errors_of_unknown_changes_do_not_count():
     model.calibrate(None, y[:40])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _, errors = residuals(maker(model), model.fitted_.errors.segments)
+        _, errors, _ = residuals(maker(model), model.fitted_.errors.segments)
     assert (errors != 0).all()
 
 

@@ -160,6 +160,8 @@ def test_what_no_stream_does():
         stream.step([1.0])
     with pytest.raises(ValueError, match="not finite"):
         stream.step([1.0, np.nan])
+    alone = tsrnn.ARXRegressor((), 2).fit(None, NUMBERS[:120])
+    assert tsrnn.Stream(alone).step(None) == alone.forecast(1)[0]
     both = tsrnn.GRUClassifier(**SMALL, bidirectional=True).fit(X, LABELS)
     with pytest.raises(ValueError, match="A stream goes on from the last row"):
         tsrnn.Stream(both)

@@ -1180,3 +1180,32 @@ def test_steps_by_a_local_clock_that_changes_by_part_of_them(zone, freq, change)
         ValueError, match=r"lies beside the grid .* tz_localize\(None\), of training's index too"
     ):
         short.update(None, y[n:m])
+
+
+@pytest.mark.parametrize(
+    ("index", "cycle"),
+    [
+        ([100 * hour + minute for hour in range(12) for minute in range(0, 60, 5)], 12),
+        ([100 * year + month for year in range(12) for month in range(1, 13)], 12),
+        ([100 * week + day for week in range(20) for day in range(1, 6)], 5),
+    ],
+)
+def test_integers_that_leave_out_the_same_rows_again_and_again(index, cycle):
+    """Hours and minutes, years without a century, days of weeks: each cycle ends in a gap of integers."""
+    y = np.sin(np.arange(len(index)))
+    with pytest.warns(
+        UserWarning, match=rf"same times of the cycle of {cycle} rows: each is a gap. Give stamps, or"
+    ):
+        arx().fit(None, pd.Series(y, index))
+    with pytest.warns(UserWarning, match="coded dates") as given:
+        arx().fit(
+            None,
+            pd.Series(y[:96], [100 * year + month for year in range(2000, 2008) for month in range(1, 13)]),
+        )
+    assert len(given) == 1
+    arx().fit(
+        None,
+        pd.Series(
+            np.delete(y, [20, 21, 40, 52, 53]), np.delete(np.arange(9, len(y) + 9), [20, 21, 40, 52, 53])
+        ),
+    )

@@ -97,7 +97,12 @@ def warn_of_spacing(parts, places):
             trouble = (
                 f"goes on every {step}, and rows are missing at the same times of the {cycle}: each is a gap"
             )
-            cure = "it a frequency (index.freq = ...), all rows (asfreq), or a RangeIndex, if no row belongs there"
+            cure = (
+                "stamps"
+                if timeline.clock.kind == "int"
+                else "it a frequency (index.freq = ...), all rows (asfreq)"
+            )
+            cure += ", or a RangeIndex, if no row belongs there"
         else:
             continue
         clock, values = part.stamps.clock, part.stamps.values

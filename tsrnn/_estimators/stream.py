@@ -143,7 +143,7 @@ class Stream:
         Parameters
         ----------
         x : array-like of shape (n_features,)
-            Its inputs, none for a model of y alone.
+            Its inputs, none (or None) for a model of y alone.
         y : label, number or array-like of shape (n_outputs,), optional
             What was measured in this row, as ``observe(y)`` would give it after it: the answer does not depend on it.
 
@@ -157,6 +157,7 @@ class Stream:
         ValueError
             x has another width, or a NaN that ``missing`` does not allow; or y is not of a kind with that of training.
         """
+        x = () if x is None else x
         if self._row is None:
             return self._follow(x, y)
         x = np.asarray(x, np.float64)

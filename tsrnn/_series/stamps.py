@@ -238,7 +238,7 @@ def _numbers(time, name, index):
 
 def _warn_of_codes(values, name, warned):
     """Warn where integers code a calendar: the number after 202012 is 202101, and not a gap."""
-    form = None if "codes" in warned else _coded(values)
+    form = None if "codes" in warned else codes_dates(values)
     if form is not None:
         warned.add("codes")
         cure = f"pd.to_datetime(index.astype(str), format={form!r})"
@@ -250,7 +250,7 @@ def _warn_of_codes(values, name, warned):
         )
 
 
-def _coded(values):
+def codes_dates(values):
     """Identify the format in which integers (n,) code dates, or None."""
     if len(values) < 3:
         return None

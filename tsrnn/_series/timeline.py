@@ -23,7 +23,7 @@ import pandas as pd
 from .._values import kept
 from . import calendars
 from .calendars import CYCLES, MOST_THERE
-from .stamps import LARGEST, PER_SECOND, Clock, Stamps, show, to_index
+from .stamps import LARGEST, PER_SECOND, Clock, Stamps, codes_dates, show, to_index
 
 
 MOST_MISSING = 10_000  # rows that a gap takes on a grid
@@ -261,8 +261,10 @@ def irregular(timeline):
 
 
 def left_out(timeline, stamps):
-    """Return the cycle, "day" or "week", at the same times of which rows of a step's grid are missing; or None."""
+    """Return the cycle, such as "day", at the same times of which rows of a step's grid are missing; or None."""
     step, values = timeline.step, stamps.values
+    if step is not None and timeline.clock.kind == "int" and not timeline.clock.default:
+        return _left_out_of_count(timeline, stamps)
     if step is None or timeline.clock.kind != "stamp" or len(values) >= MOST_THERE * _rows(values, step):
         return None
     breaks = np.count_nonzero(_apart(values) > step)
@@ -275,6 +277,16 @@ def left_out(timeline, stamps):
         if np.mean(rows < SELDOM * rows.max()) > 1 - MOST_THERE:
             return name
     return None
+
+
+def _left_out_of_count(timeline, stamps):
+    """Return the cycle of integers of which the same rows are missing again and again, as of hhmm; or None."""
+    apart = _apart(stamps.values)
+    breaks = np.flatnonzero(apart > timeline.step)
+    rows = breaks[1:] - breaks[:-1]
+    if len(breaks) < CYCLES or (apart[breaks] != apart[breaks[0]]).any() or (rows != rows[0]).any():
+        return None
+    return None if codes_dates(stamps.values) else f"cycle of {rows[0]} rows"
 
 
 def common_steps(stamps):

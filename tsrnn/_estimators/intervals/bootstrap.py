@@ -9,7 +9,7 @@ from ..._series.scaling import LogLink
 from ..following import MOST_NUMBERS, follow, runs
 from .adaptive import DEVIATION, DOUBT, Kind, tracked
 from .asked import ends_of
-from .bounds import pinned
+from .bounds import infinite, pinned
 from .errors import Maker, but_zero, check_enough, of_learnt_rows, residuals, warn_if_overfitted
 from .pools import n_near
 
@@ -26,9 +26,9 @@ def path_bands(fitted, remembered, rows, first, made, ask, since):
     if is_counted:
         draw, state = partial(units.y.draw, rng=ask.rng), None
     else:
-        outputs, one_step = remembered(lambda: residuals(model, errors.segments), "residuals")
+        outputs, one_step, sides = remembered(lambda: residuals(model, errors.segments), "residuals")
         one_step = one_step * of_learnt_rows(fitted, remembered)
-        draw = Drawer(outputs, one_step, ask.rng, max(ask.levels, default=50))
+        draw = Drawer(outputs, one_step, sides, ask.rng, max(ask.levels, default=50))
         state = drift(model, draw, since)
     for m, draws in _draws(draw, state, max(1, MOST_NUMBERS // (ask.n_paths * steps * O)), M):
         drawn = runs(*model, *rows, np.repeat(first[m], ask.n_paths), steps, draws)
@@ -82,12 +82,14 @@ class Drawer:
 
     A mean that may be noise is taken off: fed back, it would be added at each step. Of n errors in order a new one is
     below the first with a chance of 1 / (n + 1), so each stands for a piece of what lies between its neighbours, and
-    the outer ones for a normal's tail: errors alone would cover (n - 1) / (n + 1) of what they ought to.
+    the outer ones for a normal's tail: errors alone would cover (n - 1) / (n + 1) of what they ought to. Of rows on a
+    bound, ``sides`` (n, O), infinite ones are drawn.
     """
 
-    def __init__(self, outputs, errors, rng, level):
+    def __init__(self, outputs, errors, sides, rng, level):
         check_enough(len(errors), "rows", level)
         order = np.argsort(outputs.mean(axis=1), kind="stable")
+        self.sides = sides[order]
         self.key, self.rng, self.errors = outputs.mean(axis=1)[order], rng, but_noise(errors)[order]
         self.errors = np.stack([but_zero(*column) for column in zip(self.errors.T, outputs[order].T)], axis=1)
         self.k, n = n_near(len(errors), level), len(errors)
@@ -110,7 +112,7 @@ class Drawer:
             for end, extreme in ((below, min(errors[0], 0)), (above, max(errors[-1], 0))):
                 outer = end < 1
                 out[outer, o] = extreme * ndtri(end[outer] / (n + 1)) / ndtri(1 / (n + 1))
-        return out
+        return infinite(out, self.sides[rows])
 
     def sizes(self, z):
         """Return the mean absolute errors near outputs z (m, O), (m, O)."""

@@ -1,7 +1,8 @@
 """Where ``target_bounds`` bind.
 
 Rows where they leave one value, such as nights, have no errors: forecasts of dawn, as small, do err. Where y lies on a
-bound that is a number, as rain often does, its error is taken for infinite (``pools.py``).
+bound, as rain often does, its error is taken for infinite (``pools.py``): the end of an interval, or the step of a path
+fed back, that such an error makes is the bound of its own row.
 """
 
 import numpy as np
@@ -12,15 +13,17 @@ def pinned(inputs):
     return np.False_ if inputs.limits is None else inputs.limits[0] >= inputs.limits[1]
 
 
-def on_bounds(made, ends):
-    """Return where what came of ``Made`` lies on bounds: -1 on low, 1 on high, else 0, like its errors.
-
-    ends : low and high (O,), or None.
-    """
-    came, sides = made.forecasts + made.errors, np.zeros(made.errors.shape, np.int8)
-    for side, end in zip((-1, 1), () if ends is None else ends):
-        sides[np.isclose(came, end, rtol=1e-9, atol=0.0)] = side
+def on_bounds(U, limits):
+    """Return where levels U (..., O) lie on bounds: -1 on low, 1 on high, else 0; limits : like them, (O,) or None."""
+    sides = np.zeros(U.shape, np.int8)
+    for side, limit in zip((-1, 1), () if limits is None else limits):
+        sides[np.isclose(U, limit, rtol=1e-9, atol=0.0)] = side
     return sides
+
+
+def infinite(errors, sides):
+    """Return errors, infinite where what came lies on a bound, by ``on_bounds``."""
+    return np.where(sides == 0, errors, np.copysign(np.inf, sides))
 
 
 def within(limits, v):

@@ -12,7 +12,6 @@ import numpy as np
 from ..._series.scaling import LogLink
 from ..following import runs
 from .adaptive import Kind
-from .bounds import on_bounds
 from .errors import but_zero, check_enough, over_segment
 from .local_scale import local_scale
 from .pools import Packed, packed, pools
@@ -33,11 +32,8 @@ class Calibration(NamedTuple):
     kind: Kind
 
 
-def calibration(made, level, factor=1.0, ends=None):
-    """Calibrate on ``Made`` of the rows kept, for levels up to this one; errors are ``factor`` times.
-
-    ends : bounds of the levels, as for ``on_bounds``.
-    """
+def calibration(made, level, factor=1.0):
+    """Calibrate on ``Made`` of the rows kept, for levels up to this one; errors are ``factor`` times."""
     _, steps, O = made.errors.shape
     check_enough(int(np.isfinite(made.errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
     scores, scales = made.errors * factor, [[None] * O for _ in range(steps)]
@@ -48,7 +44,7 @@ def calibration(made, level, factor=1.0, ends=None):
             scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
             scores[valid, h, o] = but_zero(scores[valid, h, o] / by, forecasts)
     shared = overlap(made.row, scores)
-    near = packed(pools(made.forecasts, scores, level, shared, on_bounds(made, ends)))
+    near = packed(pools(made.forecasts, scores, level, shared, made.sides))
     return Calibration(near, scales, Kind(shared, near.deviations().reshape(shared.shape), 0.0))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..following import MOST_NUMBERS
 from .adaptive import ALIKE, tracked
 from .asked import ends_of
-from .bounds import on_bounds, within
+from .bounds import within
 from .calibration import calibration, growth, scales, scales_of
 from .errors import Made, Maker, kept_errors, of_learnt_rows, warn_if_overfitted
 from .pools import conformal
@@ -40,14 +40,13 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
     model = Maker(fitted.trained.dynamics, fitted.units)
     errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = of_learnt_rows(fitted, remembered)
-    ends = model.units.ends
-    cal = remembered(lambda: calibration(errors, highest, factor, ends), (steps, highest))
+    cal = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
     state, paths = ALIKE, None
     if ask.adapts and history is not None and len(history.row):
         scores = history.errors / scales_of(cal, history)
         places = cal.pools.places(history.forecasts.reshape(len(scores), -1))
         size, column = cal.pools.sizes(places).reshape(scores.shape), np.arange(places.shape[1])
-        sides = on_bounds(history, ends).reshape(places.shape)
+        sides = history.sides.reshape(places.shape)
 
         def outside(then, origin, n):
             at = origin, column

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from ..._values import kept
 from ..._warn import warn
 from ..following import cold_past, follow, runs
-from .bounds import pinned
+from .bounds import on_bounds, pinned
 from .pools import NEAR, needed
 
 
@@ -74,17 +74,21 @@ class Made(NamedTuple):
     """Forecasts and what came of them, from n rows where forecasts begin.
 
     row : (n,), where, ascending; over a gap the count leaps.   forecasts, errors : (n, steps, O), in levels, errors
-    NaN where y is not known.   last : (n, O), the levels before.
+    NaN where y is not known.   last : (n, O), the levels before.   sides : like errors, where y lies on bounds
+    (``on_bounds``); None where that is not known.
     """
 
     row: np.ndarray
     forecasts: np.ndarray
     errors: np.ndarray
     last: np.ndarray
+    sides: Any = None
 
     def over(self, unit):
         """Divide by a unit."""
-        return Made(self.row, self.forecasts / unit, self.errors / unit, self.last / unit)
+        return self._replace(
+            forecasts=self.forecasts / unit, errors=self.errors / unit, last=self.last / unit
+        )
 
 
 def forecast_errors(model, segments, steps):
@@ -98,7 +102,8 @@ def forecast_errors(model, segments, steps):
     ready, n = [s for s, k in zip(segments, n) if k], [k for k in n if k]
     if not ready:
         O = model.units.n_outputs
-        return Made(np.empty(0, int), *np.empty((2, 0, steps, O)), np.empty((0, O)))
+        nothing = np.empty((0, steps, O))
+        return Made(np.empty(0, int), nothing, nothing, np.empty((0, O)), nothing.astype(np.int8))
     ends = np.cumsum(n)
     chosen = np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]  # every 24th would know one hour
     chosen = np.sort(chosen)
@@ -122,7 +127,7 @@ def made_at(maker, inputs, followed, past, U, first, steps, leap, before):
     forecasts = np.concatenate([np.empty((0, steps, U.shape[1])), *forecasts])
     errors = np.where(pinned(inputs), np.nan, U)[rows] - forecasts
     last = last_levels(before, followed.U, first, maker.dynamics.gap)
-    return Made(leap + first, forecasts, errors, last)
+    return Made(leap + first, forecasts, errors, last, on_bounds(U, inputs.limits)[rows])
 
 
 def over_segment(maker, segment):
@@ -144,15 +149,20 @@ def all_made(found):
 
 
 def residuals(model, segments):
-    """Return one-step outputs and errors (n, O), in the model's units, of all rows whose y was measured whole."""
-    outputs, errors = [], []
+    """Return one-step outputs and errors (n, O), in the model's units, of all rows whose y was measured whole.
+
+    And where that lies on bounds, (n, O) like errors.
+    """
+    outputs, errors, sides = [], [], []
     for s in segments:
         inputs, followed, _ = over_segment(s.maker or model, s)
         counts = (np.isfinite(s.U) & ~pinned(inputs)).all(axis=1)
         counts[: s.skip], counts[len(s.U) - s.beyond :] = False, False
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])
-    return [np.concatenate(v) if v else np.empty((0, model.units.n_outputs)) for v in (outputs, errors)]
+        sides.append(on_bounds(s.U, inputs.limits)[counts])
+    found = outputs, errors, sides
+    return [np.concatenate(v) if v else np.empty((0, model.units.n_outputs)) for v in found]
 
 
 def kept_errors(model, errors, steps):
@@ -161,7 +171,9 @@ def kept_errors(model, errors, steps):
         return forecast_errors(model, errors.segments, steps)
     earlier = errors.made
     step = np.minimum(np.arange(steps), earlier.errors.shape[1] - 1)
-    return earlier._replace(forecasts=earlier.forecasts[:, step], errors=earlier.errors[:, step])
+    forecasts, errors = earlier.forecasts[:, step], earlier.errors[:, step]
+    sides = on_bounds(forecasts + errors, model.units.ends)
+    return earlier._replace(forecasts=forecasts, errors=errors, sides=sides)
 
 
 def of_learnt_rows(fitted, remembered):
