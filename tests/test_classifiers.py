@@ -224,7 +224,7 @@ def test_balanced_classes():
     one, other, plain = (model.fit(X[OLD], CODES[OLD]).theta_ for model in models)
     np.testing.assert_allclose(one, other, rtol=1e-9)
     assert not np.allclose(one, plain)
-    for wrong in ("even", {0: -1.0, 1: 1.0, 2: 1.0}, [1, 2, 3]):
+    for wrong in ("even", {0: -1.0, 1: 1.0, 2: 1.0}, [1, 2, 3], {0: 1.0, 7: 2.0}):
         with pytest.raises(ValueError, match="class_weight="):
             clone(models[0]).set_params(class_weight=wrong).fit(X[OLD], CODES[OLD])
 
@@ -309,6 +309,8 @@ def test_delayed_labels(name):
 def test_delay_does_not_go_with_everything(change):
     with pytest.raises(ValueError, match="delay=2 does not go with"):
         clone(SMALL["GRUClassifier"]).set_params(delay=2, **change).fit(X, CODES)
+    with pytest.raises(ValueError, match=f"delay=2000 .* {len(X)} rows: give fewer"):
+        clone(SMALL["GRUClassifier"]).set_params(delay=2000).fit(X, CODES)
 
 
 def test_both_directions():

@@ -405,6 +405,10 @@ def test_one_to_many():
     assert len(model.sample(4, X=row, series=0)) == 4
     with pytest.raises(ValueError, match="has 1 inputs: give X"):
         model.sample(4, prefix=())
+    with pytest.raises(ValueError, match="prefix has the label 'moon'"):
+        model.sample(4, prefix=["sun", "moon"], X=row)
+    with pytest.raises(TypeError, match=r"y is one text, 'to be or not'.*list\(y\)"):
+        model.fit(None, "to be or not")
 
 
 @pytest.mark.parametrize(

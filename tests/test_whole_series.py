@@ -392,3 +392,8 @@ def test_what_does_not_go_with_whole_series(model, message):
     y = Y if hasattr(model, "predict_proba") else np.arange(80.0)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
+
+
+def test_a_label_too_few():
+    with pytest.raises(ValueError, match=r"of 80 series.*or have one value for each.*the shape \(79,\)"):
+        small("GRUClassifier").fit(X, np.array(Y)[:-1])

@@ -48,7 +48,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         self._trained()
         return self.fitted_.form.classes.labels
 
-    def _check_y(self, y, fitted):
+    def _check_y(self, y, fitted, name="y"):
         """Encode labels: targets Y (N, O), NaN where unlabelled, and their ``Form``; that of training if ``fitted``."""
         values, is_label = read_labels(y)
         if fitted is None:
@@ -71,7 +71,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             if fitted is not None:
                 check_outputs(y, Y, form.y_names, classes.n_outputs)
             return Y, form
-        codes = classes.encode(values, is_label)
+        codes = classes.encode(values, is_label, name)
         if fitted is None and classes.link == "softmax" and self._codes_labels():
             return np.where(codes < 0, np.nan, codes)[:, None], form
         return classes.targets(codes), form
@@ -101,6 +101,10 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         if self.delay and (learner.sees_y or getattr(self, "bidirectional", False) is True):
             why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
+        if self.delay and self.delay >= (longest := max(len(table.X[part.rows]) for part in table.parts)):
+            raise ValueError(
+                f"delay={self.delay!r} gives no row a label, for the longest series has {longest} rows: give fewer."
+            )
         return super()._for_y(learner, form, table)
 
     def _link(self, classes):
@@ -373,7 +377,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             np.concatenate([X, np.repeat(X[-1:], max(0, k + 1 - len(X)), axis=0)]), past.inputs
         )
         if k:
-            Y, _ = self._check_y(pd.Series(list(prefix)), fitted)
+            Y, _ = self._check_y(pd.Series(list(prefix)), fitted, "prefix")
             past = follow(dynamics, units, inputs.of(slice(0, k)), Y, past).after
 
         def probabilities(z):

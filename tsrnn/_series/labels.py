@@ -125,15 +125,16 @@ class Classes(NamedTuple):
         codes = self.codes(U)
         return codes if self.several else self.labels[codes]
 
-    def encode(self, values, known):
+    def encode(self, values, known, name="y"):
         """Encode labels as codes (N,), -1 where not ``known``; raise where a label is new."""
         codes = np.full(len(values), -1)
         places = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
         if (places < 0).any():
             new = values[known].tolist()[np.argmax(places < 0)]
             raise ValueError(
-                f"y has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of those, "
-                "NaN where it is not known, or fit again; for partial_fit, name all of them first: classes=[...]."
+                f"{name} has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of "
+                "those, NaN where it is not known, or fit again; for partial_fit, name all of them first: "
+                "classes=[...]."
             )
         codes[known] = places
         return codes
@@ -148,6 +149,10 @@ class Classes(NamedTuple):
 
 def read_labels(y):
     """Read labels (N,), or (N, L) of several a row; returns them and where there are any."""
+    if isinstance(y, str):
+        raise TypeError(
+            f"y is one text, {y[:20]!r} ...: give its characters, list(y), or its words, y.split()."
+        )
     if sparse.issparse(y):
         y = y.toarray()
     masked = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else None
@@ -250,6 +255,16 @@ def class_weights(classes, class_weight, Y, weight):
     if not isinstance(class_weight, dict):
         raise ValueError(
             f"class_weight={class_weight!r}: give 'balanced', a dict from label to weight, or None."
+        )
+    labels = classes.labels.tolist()
+    unknown, lacking = (
+        [k for k in class_weight if k not in labels],
+        [k for k in labels if k not in class_weight],
+    )
+    if unknown and lacking:
+        raise ValueError(
+            f"class_weight={class_weight!r} has {unknown}, which y does not have, and lacks {lacking}: give a weight "
+            f"to labels among {labels}."
         )
     weights = compute_class_weight(class_weight, classes=classes.labels, y=classes.labels)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):

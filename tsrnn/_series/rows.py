@@ -546,6 +546,13 @@ def _check_one_identity(groups, column, container):
             )
 
 
+def _described(v):
+    """Say what stands where a list of series should."""
+    if isinstance(v, np.ndarray):
+        return f"an array of the shape {v.shape}"
+    return f"one of {len(v)}" if isinstance(v, (list, tuple)) else f"a {type(v).__name__} of {len(v)}"
+
+
 def _from_list(X, y, weight):
     """Make a table of a list of series."""
     arguments = {"X": X, "y": y, "sample_weight": weight}
@@ -553,8 +560,8 @@ def _from_list(X, y, weight):
     for name, value in arguments.items():
         if value is not None and (not isinstance(value, (list, tuple)) or len(value) != n):
             raise ValueError(
-                f"{name} must be a list of {n} series, one for each of {'y' if X is None else 'X'}, but it is "
-                f"{f'one of {len(value)}' if isinstance(value, (list, tuple)) else type(value).__name__}: give as many."
+                f"{name} must be a list of {n} series, one for each of {'y' if X is None else 'X'}"
+                f"{', or have one value for each' if name == 'y' else ''}, but it is {_described(value)}: give as many."
             )
     lengths = [len(series) for series in (y if X is None else X)]
     for k in range(n):
