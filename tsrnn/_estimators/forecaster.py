@@ -409,7 +409,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         if not isinstance(model, SequenceRegressor) or isinstance(model, Forecaster):
             raise TypeError(
                 f"estimator={model!r} is neither an estimator of tsrnn nor a regressor of scikit-learn's kind: give "
-                "one such as NARXRegressor(); transformers of X go before it, in a Pipeline that ends in it."
+                "one like NARXRegressor(); transformers of X go before the Forecaster, in a Pipeline that ends in it."
             )
         check_number("horizon", self.horizon, 1, integer=True)
         check_number("gap", self.gap, 0, integer=True)
