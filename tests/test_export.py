@@ -419,6 +419,14 @@ def test_modules_of_torch_give_one_answer_a_series(kind, pooling):
         np.testing.assert_allclose(torch.softmax(out, 1), model.predict_proba(series), rtol=0, atol=1e-6)
 
 
+def test_a_module_of_torch_is_in_the_users_units_or_refused():
+    X, Y = data()
+    model = GRURegressor((5,), max_iter=2, target_transform="log", random_state=0).fit(X, Y)
+    assert to_torch(model)
+    with pytest.raises(ValueError, match=r"undoes no target_transform \(\[Log\(\)\]\): take to_onnx or to_c"):
+        to_torch_module(model)
+
+
 def test_modules_of_torch_give_an_answer_a_row():
     torch = pytest.importorskip("torch")
     X, Y = data()

@@ -228,7 +228,7 @@ def to_torch_module(model):
     lengths, ``module(x, lengths)``; without lengths all rows count. It gives y in the user's units, (batch, n_outputs)
     of a model of one y per series and otherwise (batch, n_timesteps, n_outputs), each series from its first state on;
     of a classifier scores, of which softmax, or of two classes the logistic function of the one score, makes
-    probabilities.
+    probabilities. ``target_bounds`` are not kept to.
     What it sees of lags, and what cannot be exported: see ``to_torch``, whose ``state_dict`` is the module's.
 
     Parameters
@@ -245,7 +245,7 @@ def to_torch_module(model):
     ImportError
         torch is not installed.
     TypeError, ValueError, sklearn.exceptions.NotFittedError
-        As ``to_torch``.
+        As ``to_torch``; or the model has a ``target_transform``.
 
     See Also
     --------
@@ -261,6 +261,12 @@ def to_torch_module(model):
             p = torch.softmax(module(torch.tensor(np.array(series))), dim=1)
     """
     state_dict = to_torch(model)
+    steps = model.fitted_.units.target.steps
+    if steps:
+        raise ValueError(
+            f"to_torch_module gives y in the user's units, but undoes no target_transform ({steps!r}): take to_onnx or "
+            "to_c, which do, or to_torch, whose net gives y as the transform leaves it."
+        )
     from ._torch import RecurrentModule, torch  # here, for an import of torch takes seconds
 
     if torch is None:
