@@ -419,6 +419,14 @@ def test_modules_of_torch_give_one_answer_a_series(kind, pooling):
         np.testing.assert_allclose(torch.softmax(out, 1), model.predict_proba(series), rtol=0, atol=1e-6)
 
 
+def test_answers_that_come_late_are_said_to():
+    """The program answers a row as a stream does; ``predict`` gives each answer to the row that it belongs to."""
+    X, y = data()[0][:80], labels("two")[:80]
+    model = tsrnn.ElmanClassifier((3,), delay=2, max_iter=1, random_state=0).fit(X, y)
+    assert "An answer belongs to the row 2 before (delay=2)." in to_c(model).splitlines()[0]
+    assert "delay" not in to_c(model.set_params(delay=0).fit(X, y)).splitlines()[0]
+
+
 def test_a_module_of_torch_is_in_the_users_units_or_refused():
     X, Y = data()
     model = GRURegressor((5,), max_iter=2, target_transform="log", random_state=0).fit(X, Y)

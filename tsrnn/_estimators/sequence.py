@@ -293,7 +293,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
     def _before(self, learner, net, form, names):
         """Return the ``Fitted`` that a warm start continues from; or None.   names : of its columns, or None."""
         fitted = self.__dict__.get("fitted_")
-        if fitted is not None and getattr(self, "warm_start", False):
+        elsewhere = "_announced" in self.__dict__  # weights of other libraries are checked there
+        if fitted is not None and getattr(self, "warm_start", False) and not elsewhere:
             self._check_same(fitted, net, form, names)
         if fitted is None or learner.before(fitted.trained, net) is None:
             return None

@@ -135,6 +135,8 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` passes on which class it was, and
     with k in place of -1 both are one call.
 
+    With ``delay=d`` the answer to a row belongs to the row d before, as that of a ``Stream``; its first line says so.
+
     Parameters
     ----------
     model : fitted regressor or classifier of tsrnn, or fitted search over one

@@ -126,7 +126,9 @@ def title(model, p):
     """Return the first line of a file that is generated from a program."""
     # it is printed in a comment
     name = re.sub(r"\W", "", type(getattr(model, "best_estimator_", model)).__name__)
-    return f"{name}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}."
+    late = int(getattr(getattr(model, "best_estimator_", model), "delay", 0))
+    told = f" An answer belongs to the row {late} before (delay={late})." if late else ""
+    return f"{name}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}.{told}"
 
 
 def _start(model, start, series):

@@ -44,6 +44,8 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     (n_timesteps, n_features) of any length, and the output ``forecast`` (n_outputs,); or ``label`` (), and
     ``probabilities`` (n_classes,).
 
+    With ``delay=d`` the answer to a row belongs to the row d before; ``doc_string`` says so.
+
     Parameters
     ----------
     model : fitted regressor or classifier of tsrnn, or fitted search over one
