@@ -56,7 +56,7 @@ def scales(seeds):
             errors, flows, begin = [], [], time.process_time()
             for seed in range(seeds):
                 X, y = two_scales(slow, seed)
-                net.set_params(random_state=seed, sequence_length=100, max_iter=60)
+                net.set_params(random_state=seed, sequence_length=100)
                 model = net.fit(X[:TRAIN], y[:TRAIN])
                 error = model.predict(X[TRAIN:]) - y[TRAIN:]
                 errors.append(np.sqrt(np.mean(error**2)) / np.std(y[TRAIN:]))
