@@ -37,7 +37,7 @@ class Attending:
         if getattr(dynamics, "pooling", None) != "attention":
             raise ValueError(
                 "attention_weights are those of a model that was fitted to one y per series with pooling='attention': "
-                f"fit it so; it has pooling={self.pooling!r} and one y {'a series' if fitted.form.whole else 'a row'}."
+                f"fit it so; it has pooling={self.pooling!r} and one y per {'series' if fitted.form.whole else 'row'}."
             )
         table = gather(X, None, None, groups, self.series)
         X = as_wide_as(fitted, check_inputs(self, table.X, None, reset=False))
