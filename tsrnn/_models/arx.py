@@ -103,11 +103,11 @@ class ARXRegressor(SequenceRegressor):
 
     Parameters
     ----------
-    input_lags : int, sequence of int or "auto", default=2
-        An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
-    output_lags : int, sequence of int or "auto", default=3
-        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
-        model forecasts best, of a few and of seasons that the index suggests; likewise for inputs. See ``lags_``.
+    input_lags : int, sequence of int or "auto", default="auto"
+        An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags. "auto": as for ``output_lags``.
+    output_lags : int, sequence of int or "auto", default="auto"
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which it forecasts
+        held rows best, of a few and of seasons that the index suggests. See ``lags_``.
     error_lags : int or sequence of int, default=0
         An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
         extended least squares [3]_. For y that was measured with noise, whose coefficients plain ARX finds too small,
@@ -152,8 +152,8 @@ class ARXRegressor(SequenceRegressor):
     array([2., 1.])
     """
 
-    input_lags: Lags = 2
-    output_lags: Lags = 3
+    input_lags: Lags = "auto"
+    output_lags: Lags = "auto"
     _: KW_ONLY
     error_lags: Lags = 0
     alpha: float | str = "auto"

@@ -54,6 +54,13 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
 
     Parameters
     ----------
+    input_lags : int, sequence of int or "auto", default="auto"
+        An int L means x(t) ... x(t - L), a sequence for exactly those lags. ``range(1, L + 1)`` leaves out
+        the present input, where it is not known ahead; ``range(h, h + L)`` with ``output_lags=range(h, h + K)``
+        is a direct h-step forecaster, to be trained in open loop. "auto": as for ``output_lags``.
+    output_lags : int, sequence of int or "auto", default="auto"
+        An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
+        model forecasts held rows best, of a few and of seasons that the index suggests. See ``lags_``.
     error_lags : int or sequence of int, default=0
         An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast, as inputs:
         NARMAX [4]_, by extended least squares. For y with coloured or measurement noise, which
@@ -100,8 +107,8 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
     """
 
     _: KW_ONLY
-    input_lags: Lags = 2
-    output_lags: Lags = 3
+    input_lags: Lags = "auto"
+    output_lags: Lags = "auto"
     activation: str = "tanh"
     skip_connections: bool | str = "auto"
     error_lags: Lags = 0

@@ -24,6 +24,10 @@ import numpy as np
 from .._values import kept
 
 
+LEAST_GROWN, MOST_GROWN = 40, 2000  # rows of a free run that tell whether it grows
+MOST_GROWTH, LEAST_SIZE = 10.0, 1e-3  # over a half of them; of a start of 1, below which growth is none
+
+
 @kept("autoregression")
 class Linear(NamedTuple):
     """A fitted autoregression, in levels.
@@ -179,6 +183,25 @@ def _lead_coefficients(a, steps):
         if s:
             psi[s] = near @ psi[s - len(near) : s][::-1]
     return C, psi
+
+
+def explodes(model, n_rows, steps):
+    """Tell whether a free run grows more than tenfold over a half of n_rows, made steps at a time.
+
+    A series with a trend, or that only adds up what drives it, grows by no more than its square would.
+    """
+    P, n = len(model.a), min(n_rows, MOST_GROWN)
+    if n < LEAST_GROWN or P == 0:
+        return False
+    C, _ = lead_coefficients(model.a, steps)
+    u = np.zeros(P + n)  # of 1 before the first row, and nothing that drives it
+    u[P - 1] = 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(P, P + n, steps):
+            u[k : k + steps] = (C @ u[k - P : k][::-1])[: P + n - k]
+        size = np.abs(u[P:])
+        early, late = size[n // 4 : n // 2].max(), size[3 * n // 4 :].max()
+        return not late <= MOST_GROWTH * max(early, LEAST_SIZE)
 
 
 def ahead(model, u, E, origins, steps):

@@ -5,6 +5,8 @@ all origins k after it, up to the next cut; it is worth
 
     sum_ks |u^(k + s) - u(k + s)| / sum_ks |u(k - 1) - u(k + s)|         with the better of two penalties
 
+or nothing, if with either its free run grows out of bounds over as many rows as it was learnt from.
+
 Differences are chosen with the lags that go with them, as far as the rows allow both.  A short series proves little:
 m = origins / h forecasts that do not overlap.  So errors are multiplied by exp(doubt / sqrt(m)), least for first
 differences, which forget a level that moved; least for none where Dickey's and Fuller's test [1] finds no unit root:
@@ -32,7 +34,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._values import kept
-from .autoregression import ahead, in_levels, pooled, regressors, ridge, sums_until
+from .autoregression import ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
 from .seasons import LONG_SEASON, filled, find_seasons, propose_differences, propose_lags, propose_pointwise
 from .targets import Difference
 
@@ -365,6 +367,8 @@ def _error(sample, lags, shifts, differences, inverse=None):
         for trial in active:
             fits = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
             models = [in_levels(*fit, lags, differences) for fit in fits]
+            if any(explodes(model, trial.cuts[fold][0], sample.horizon) for model in models):
+                return np.inf
             errors, of_persistence = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
             total, naive = total + errors, naive + of_persistence
     return float(np.min(total) / naive) if naive > 0 else 1.0
