@@ -29,12 +29,19 @@ def most_lags(learner, n_rows):
 
 
 def chosen(learner, settings, table, pieces, goal, horizon):
-    """Choose the ``Lags`` that settings leave open, from the longer pieces of the rows of a table."""
+    """Choose the ``Lags`` that settings leave open, from the longer pieces of the rows of a table.
+
+    Where y is seen at the lags of the inputs, as by a forecaster without output lags, those are of both.
+    """
+    shared = learner.sees_y and not lags_of(learner).output_lags
     settings = {
         name: "auto" if is_auto(v) else getattr(lags_of(learner), name) for name, v in settings.items()
     }
+    if shared:
+        settings["output_lags"] = "auto"
     pieces = long_pieces(pieces)
     U, X = ([V[p] for p in pieces] for V in (goal.U, table.X))
     differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
     options = {"horizon": horizon, "differences": differences, "most": most_lags(learner, sum(map(len, U)))}
-    return choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
+    lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
+    return Lags(tuple(sorted({*lags.input_lags, *lags.output_lags})), ()) if shared else lags

@@ -35,8 +35,8 @@ def future_of(fitted, place, steps, X, stamps):
     if X is None:
         if needed:
             raise ValueError(
-                f"forecast({steps}) needs X_future, the next {needed} rows of the inputs{dynamics.why_needed}. Give "
-                f"them, or fit a model that {dynamics.sees_less(steps)}."
+                f"forecast({steps}) needs X_future, the next {needed} rows of the {len(units.means)} inputs"
+                f"{dynamics.why_needed}. Give them, or fit a model that {dynamics.sees_less(steps)}."
             )
         return Future(place, np.zeros((steps, len(units.x.center))), None)
     if len(X) < needed:
