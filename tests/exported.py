@@ -99,6 +99,7 @@ NETS = {
     "esn, bounds": ESNRegressor(30, output_lags=1, target_bounds=(LOW, HIGH), **SMALL),
     "narx, bounds that are columns, differences": NARXRegressor(
         (3,),
+        input_lags=2,
         output_lags=2,
         target_bounds=(("x2", None), ("x3", 3.4)),
         target_transform=Difference(3),

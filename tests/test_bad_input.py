@@ -29,7 +29,7 @@ from tsrnn import (
 
 
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
-NARX = NARXRegressor((3,), **QUICK)
+NARX = NARXRegressor((3,), input_lags=2, output_lags=3, **QUICK)
 TDNN = TDNNRegressor((3,), input_lags=3, **QUICK)
 LAGS = cycle([(3, 2), (3, 0), (1, 3)])  # of inputs and of y, in turn
 RECURRENT = [small(kind, input_lags=i, output_lags=o, **QUICK) for kind, (i, o) in zip(CELLS, LAGS)]

@@ -217,8 +217,8 @@ def test_arx_is_a_narx_without_hidden_layers():
 
 
 def test_arx_learns_more_as_if_at_once():
-    part = ARXRegressor(scale=None).fit(X[:100], Y[:100]).partial_fit(X[100:], Y[100:])
-    whole = ARXRegressor(scale=None).fit(X, Y)
+    part = ARXRegressor(2, 3, scale=None).fit(X[:100], Y[:100]).partial_fit(X[100:], Y[100:])
+    whole = ARXRegressor(2, 3, scale=None).fit(X, Y)
     np.testing.assert_allclose(part.theta_, whole.theta_, rtol=1e-6)
     np.testing.assert_allclose(part.predict(X[:50]), whole.predict(X[:50]), rtol=1e-6)
 

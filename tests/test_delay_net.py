@@ -499,7 +499,7 @@ def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):
     for learns in (True, False):
         if not learns:
             monkeypatch.setattr(DelayLearner, "_learn_held", lambda self, made, series: made.theta)
-        model = NARXRegressor((4,), random_state=0).fit(X, y)
+        model = NARXRegressor((4,), input_lags=2, output_lags=3, random_state=0).fit(X, y)
         assert len(model.params_) == 2  # the net has a share
         out = model.predict_ahead(X, y, steps=1, start="cold")
         errors.append(np.mean((out - y)[held] ** 2))

@@ -83,4 +83,4 @@ def test_no_bare_memory_error(monkeypatch):
 
     monkeypatch.setattr(LinearLearner, "learn", learn)
     with pytest.raises(MemoryError, match=r"fit ran out of memory .Unable .* input_lags=2, output_lags=3"):
-        ARXRegressor().fit(X, y)
+        ARXRegressor(2, 3).fit(X, y)

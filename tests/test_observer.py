@@ -92,7 +92,9 @@ def test_explains_what_the_model_made_itself(name):
 
 def test_verbs():
     X, y = make_narendra(400, random_state=0)
-    model = NARXRegressor((4,), max_iter=10, random_state=0).fit(X[:300], y[:300])
+    model = NARXRegressor((4,), input_lags=2, output_lags=3, max_iter=10, random_state=0).fit(
+        X[:300], y[:300]
+    )
     first = model.predict(X[300:], start=("estimate", y[300:330]))
     model.set_params(start=("estimate", 30))
     assert model.score(X[300:], y[300:]) == pytest.approx(

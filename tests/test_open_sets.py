@@ -260,10 +260,9 @@ class Wrong(Acceleration):
 
 
 def test_transforms_of_ones_own():
-    model = NARXRegressor((4,), target_transform=[Root(), Acceleration()], **QUICK).fit(X[:400], y[:400])
-    twin = NARXRegressor((4,), target_transform=[Root(), "difference", "difference"], **QUICK).fit(
-        X[:400], y[:400]
-    )
+    net = NARXRegressor((4,), input_lags=2, output_lags=3, **QUICK)
+    model = clone(net).set_params(target_transform=[Root(), Acceleration()]).fit(X[:400], y[:400])
+    twin = clone(net).set_params(target_transform=[Root(), "difference", "difference"]).fit(X[:400], y[:400])
     assert np.array_equal(model.predict_ahead(X[400:], y[400:]), twin.predict_ahead(X[400:], y[400:]))
     again = pickle.loads(pickle.dumps(model))
     assert np.array_equal(again.forecast(5, X[400:405]), model.forecast(5, X[400:405]))

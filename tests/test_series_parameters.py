@@ -20,14 +20,14 @@ from tsrnn.preprocessing import Difference, Log, Logit, Power
 
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
 MODELS = {
-    "NARX": tsrnn.NARXRegressor((4,), skip_connections=False, **QUICK),
+    "NARX": tsrnn.NARXRegressor((4,), input_lags=2, output_lags=3, skip_connections=False, **QUICK),
     "TDNN": tsrnn.TDNNRegressor((4,), input_lags=2, **QUICK),
     "Elman": tsrnn.ElmanRegressor((4,), input_lags=1, output_lags=2, **QUICK),
     "LSTM": tsrnn.LSTMRegressor((3,), **QUICK),
     "GRU": tsrnn.GRURegressor((3,), output_lags=1, **QUICK),
     "ESN": tsrnn.ESNRegressor(20, output_lags=1, leak_rate=0.5, alpha=0.1, random_state=0),
     "ESNCV": tsrnn.ESNRegressorCV(20, alphas=(1e-3, 1.0), cv=3, random_state=0),
-    "ARX": tsrnn.ARXRegressor(),
+    "ARX": tsrnn.ARXRegressor(2, 3),
     "persistence": tsrnn.PersistenceRegressor(),
     "seasonal": tsrnn.SeasonalNaiveRegressor(3),
 }

@@ -42,7 +42,10 @@ X, y = make_narendra(400, random_state=0)
 TRAIN, TEST = slice(0, 300), slice(300, 400)
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
 QUICK = {"max_iter": 5, "early_stopping": False, "random_state": 0}
-NARX, TDNN = NARXRegressor((4,), **QUICK), TDNNRegressor((4,), input_lags=3, **QUICK)
+NARX, TDNN = (
+    NARXRegressor((4,), input_lags=2, output_lags=3, **QUICK),
+    TDNNRegressor((4,), input_lags=3, **QUICK),
+)
 NAR = NARXRegressor((4,), input_lags=(), **QUICK)
 ELMAN = ElmanRegressor((4,), input_lags=2, output_lags=3, **QUICK)
 LSTM = LSTMRegressor((4,), solver="adam", **QUICK)

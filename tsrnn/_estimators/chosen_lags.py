@@ -1,5 +1,7 @@
 """Lags that parameters leave open, and those that were chosen."""
 
+import numpy as np
+
 from .._series.choices import Lags, choose_lags
 from .._series.lags import is_auto
 from .._series.seasons import index_of
@@ -40,7 +42,8 @@ def chosen(learner, settings, table, pieces, goal, horizon):
     if shared:
         settings["output_lags"] = "auto"
     pieces = long_pieces(pieces)
-    U, X = ([V[p] for p in pieces] for V in (goal.U, table.X))
+    counted = np.where(table.weight[:, None] > 0, goal.U, np.nan)
+    U, X = ([V[p] for p in pieces] for V in (counted, table.X))
     differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
     options = {"horizon": horizon, "differences": differences, "most": most_lags(learner, sum(map(len, U)))}
     lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)

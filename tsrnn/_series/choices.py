@@ -20,8 +20,8 @@ A model that cannot extrapolate has a doubt of 1 of none (50 series: ESN .812 to
 .899), and takes differences of a series that has left its range before.  Several series share
 the coefficients, each in its own units.  The candidates are ordered from few lags to many; the first that is nearly as
 good as the best is chosen: within a hundredth or, of past y for a net that sees inputs too, a tenth, since many lags
-of y only make up for what a linear model cannot follow.  Of a very long series only the last rows are used, of very
-many series only some.
+of y only make up for what a linear model cannot follow.  Of a very long series only the last rows are used, of many
+series and inputs only some.
 
 [1] S. E. Said, D. A. Dickey, "Testing for unit roots in autoregressive-moving average models of unknown order",
     Biometrika 71(3), 1984.
@@ -104,7 +104,7 @@ def choose_lags(
     differences : tuple of int, default=()
         Lags of differences of U, which the model learns.
     most : int, optional
-        Output lags, of which a net has weights to fill.
+        Lags, of which a net has weights to fill.
 
     Returns
     -------
@@ -120,17 +120,20 @@ def choose_lags(
     >>> 24 in lags.output_lags
     True
     """
-    sample = _sample(U, X, index, horizon)
+    sample = _sample(_near_one(U), _near_one(X), index, horizon)
     F = sample.inputs[0].shape[1]
     nearly = NEARLY if F == 0 or most is None else NEARLY_DRIVEN
-    chosen, shifts = output_lags, (0, 1, 2) if input_lags == "auto" else input_lags
+    usual = (0, 1, 2) if 3 * F <= MOST_INPUTS else (0,)
+    chosen, shifts = output_lags, usual if input_lags == "auto" else input_lags
     if output_lags == "auto":
         sets = _affordable(_output_sets(sample, F), differences, sample.n_rows, most)
         errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
         return Lags(() if input_lags == "auto" else input_lags, chosen)
-    errors = {L: _error(sample, chosen, L, differences) for L in _input_sets(sample, F, bool(chosen))}
+    few, *larger = _input_sets(sample, F, bool(chosen))
+    sets = [few, *(L for L in larger if most is None or len(L) * F + len(chosen) <= most)]
+    errors = {L: _error(sample, chosen, L, differences) for L in sets}
     return Lags(_thriftiest(errors, NEARLY), chosen)
 
 
@@ -288,13 +291,24 @@ def _sample(U, X, index, horizon):
     pairs = [(u, E) for V, E in zip(U, X) for u in V.T if np.isfinite(u).any()]
     pairs = pairs[:: -(-len(pairs) // MOST_COLUMNS)] or [(np.zeros(1), np.zeros((1, X[0].shape[1])))]
     most = min(MOST_ROWS, MOST_SHARED // len(pairs))
-    pairs = [(u[-most:], E[-most:]) for u, E in pairs]
+    every = max(1, -(-X[0].shape[1] // MOST_INPUTS))
+    pairs = [(u[-most:], E[-most:, ::every]) for u, E in pairs]
     columns = [u for u, _ in pairs]
     seasons = tuple(p for p in find_seasons([u[:, None] for u in columns], index) if p >= SHORTEST)
     n_rows = max(map(len, columns))
     usual = min([p for p in seasons if p <= LONG_SEASON], default=min(STEPS, max(1, n_rows // 10)))
     steps = min(horizon or usual, MOST_STEPS, max(1, n_rows // 5))
     return Sample(columns, [_without_nan(E) for _, E in pairs], seasons, n_rows, steps, shared)
+
+
+def _near_one(V):
+    """Scale the columns of V (N, K), or of a list of those, by powers of 2, so that squares of them are finite."""
+    if V is None or (isinstance(V, list) and not V):
+        return V
+    several = V if isinstance(V, list) else [V]
+    size = np.max([np.nanmax(np.abs(v), axis=0, initial=0.0, where=np.isfinite(v)) for v in several], axis=0)
+    scaled = [np.ldexp(v, -np.frexp(size)[1]) for v in several]
+    return scaled if isinstance(V, list) else scaled[0]
 
 
 def _without_nan(E):
