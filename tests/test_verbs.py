@@ -32,8 +32,9 @@ from tsrnn import (
 )
 from tsrnn._estimators.regressor import free_run
 from tsrnn._models.recurrent import RecurrentRegressor
-from tsrnn._nets.delay import make_plan, run
+from tsrnn._nets.delay import Layer, make_plan, run
 from tsrnn._nets.delay_linear import blend
+from tsrnn._nets.recurrent import beside_lags
 from tsrnn._series import timeline as timelines
 from tsrnn.datasets import load_oil_price, load_sunspots, load_wind_farm, make_narendra
 
@@ -1138,12 +1139,32 @@ def test_a_net_is_weighed_against_the_linear_model_of_its_lags():
         return np.sqrt(np.mean((model.predict_ahead(nothing, v[90:], steps=6) - v[90:]) ** 2))
 
     linear = error(ARXRegressor(output_lags=12))
-    net = NARXRegressor(output_lags=12, random_state=0)
-    assert error(net) < 1.1 * linear < error(clone(net).set_params(skip_connections=False))
-    assert len(net.params_[-1].W) == 12 + 16
-    more = clone(net).set_params(warm_start=True, max_iter=3).fit(None, v[:90])
-    assert more.fit(None, v[:90]).predict(nothing).shape == (30,)
-    assert np.isfinite(more.partial_fit(nothing, v[90:]).forecast(12)).all()
+    for kind, units in ((NARXRegressor, 16), (GRURegressor, 32)):
+        net = kind(output_lags=12, random_state=0)
+        assert error(net) < 1.1 * linear < error(clone(net).set_params(skip_connections=False))
+        assert net.params_[-1].W.shape[-2] == 12 + units
+        more = clone(net).set_params(warm_start=True, max_iter=3).fit(None, v[:90])
+        assert more.fit(None, v[:90]).predict(nothing).shape == (30,)
+        assert np.isfinite(more.partial_fit(nothing, v[90:]).forecast(12)).all()
+    three = kind(output_lags=12, n_restarts=3, ensemble="mean", max_iter=3, random_state=0)
+    assert error(three) < 1.1 * linear
+    assert three.params_[-1].W.shape[-2] == 12 + 3 * units
+
+
+def test_a_recurrent_net_beside_its_lags_is_a_mean_of_forecasts():
+    """Of a net of two layers, whose readout sees the lags or not, and a linear model."""
+    X, y = make_narendra(60, random_state=0)
+    lags = {"input_lags": (1, 3), "output_lags": (1, 2), "scale": None, "random_state": 0}
+    for skips in (False, True):
+        model = GRURegressor((4, 3), skip_connections=skips, max_iter=2, **lags).fit(X, y)
+        net, theta = model._dynamics().net, model.theta_
+        linear = Layer(np.arange(4.0)[:, None], np.array([0.5]))
+        past = np.stack([X[:-3, 0], X[2:-1, 0], y[1:-2], y[2:-1]], axis=1)  # oldest first, of rows 3 on
+        wide, blended = beside_lags(net, theta, linear, 0.25)
+        after = model._dynamics().but(net=wide, theta=blended)
+        start, Y = after.first(), y[:, None]
+        of_net, both = (d.run(X, Y, start)[0][3:, 0] for d in (model._dynamics(), after))
+        np.testing.assert_allclose(both, 0.25 * of_net + 0.75 * (0.5 + past @ linear.W[:, 0]), atol=1e-12)
 
 
 def test_a_blend_is_a_mean_of_forecasts():

@@ -24,7 +24,7 @@ from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
-from .recurrent_learner import RecurrentLearner, recurrent_lags
+from .recurrent_learner import RecurrentLearner, recurrent_lags, skips
 
 
 SLOWEST, FASTEST = 0.02, 0.9  # leak rates that learning begins with
@@ -370,7 +370,7 @@ class ElmanParameters(LaggedParameters):
             input_lags=self.input_lags,
             output_lags=self.output_lags,
             readout_bias=True,
-            readout_input=self.skip_connections,
+            readout_input=skips(self),
             readout_squares=False,
             missing="error",
         )

@@ -112,15 +112,16 @@ class EpisodeLearner(PairLearner):
         return laid_out(EpisodeDynamics(theta, task.net, task.mean)), None
 
     def _attempt(self, net, series, mean, rng, before):
-        """Train from one start; then weigh the net against the linear model."""
+        """Train from one start, or from a net without its linear model."""
         if before is not None:
             alone = before.dynamics.but(theta=before.dynamics.theta[: net.size], share=1.0)
             before = before._replace(dynamics=alone, carry=before.carry.moments)
         attempt = super()._attempt(net, series, mean, rng, before)
-        trained = attempt.trained._replace(carry=EpisodeCarry(attempt.trained.carry))
-        if self.weighs_linear and any((s.held & (s.w > 0)).any() for s in series):
-            trained = _beside_linear(trained, series)
-        return attempt._replace(trained=trained)
+        return attempt._replace(trained=attempt.trained._replace(carry=EpisodeCarry(attempt.trained.carry)))
+
+    def _beside_linear(self, trained, series, mean):
+        """Weigh a net against the linear model of its examples."""
+        return _beside_linear(trained, series)
 
     def fade(self, trained, share):
         """Return what was learnt, of which the linear model's examples count for so much less."""

@@ -290,7 +290,7 @@ class RecurrentNetwork(Attending):
         """Raise where a solver of sums of squares does not train the net."""
         plain = learner.loss is squared and self.training == "open_loop" and recurrent_lags(self) == (1,)
         plain = (
-            plain and not (self.skip_connections and self.readout_hidden_layer_sizes) and not self.convolution
+            plain and not (learner.extrapolates and self.readout_hidden_layer_sizes) and not self.convolution
         )
         if (
             plain
@@ -333,7 +333,20 @@ class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork
 
 
 class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegressor):
-    """A regressor around a recurrent net."""
+    """A regressor around a recurrent net.
+
+    Parameters
+    ----------
+    skip_connections : bool or "auto", default="auto"
+        Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
+        without; one that sees lags of y is then blended with the linear model of its lags, which its readout sees: by
+        the share that forecasts the rows held back best, one step ahead and in free runs, less of the net as far as its
+        gain there may be chance. Both learn these rows in the end. Where no rows are held back, with another loss than
+        the squared one, categories in X, a convolution or dense layers, there is no linear model.
+    """
+
+    _: KW_ONLY
+    skip_connections: bool | str = "auto"
 
     def initialize(self, X, y, groups=None):
         """Draw the weights and learn the scales, but train nothing: a net before ``fit``, to look into.

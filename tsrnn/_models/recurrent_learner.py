@@ -17,6 +17,9 @@ from joblib import effective_n_jobs
 
 from .._check import check_widths
 from .._nets.convolution import parse_convolution
+from .._nets.delay import DelayDynamics, Layer, make_plan
+from .._nets.delay_linear import SHARES, Mixed, ridge, trusted_share
+from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
     OfLags,
@@ -27,13 +30,13 @@ from .._nets.dynamics import (
     geometric_mean,
 )
 from .._nets.pooled import Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
-from .._nets.recurrent import Cell, abreast, lay_out, make_net
+from .._nets.recurrent import Cell, abreast, beside_lags, lay_out, make_net
 from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, settled
 from .._training.initial import glorot
-from .._training.losses import has_kinks, link_of, resolve_loss
+from .._training.losses import has_kinks, link_of, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     chooses_solver,
@@ -45,6 +48,7 @@ from .._training.monitor import (
 from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
+from .delay_learner import open_loop
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -52,6 +56,7 @@ MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 WHOLE = 16_000  # rows up to which validation follows whole series
 LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
+MOST_STEPS = 32  # of free runs by which a net is weighed against a linear model
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
 SELDOM = 8  # iterations from one look at the held rows to the next, of the nets of a mean
@@ -73,6 +78,11 @@ def recurrent_lags(p):
     return tuple(sorted(lags))
 
 
+def skips(p):
+    """Return whether a net is trained with a readout that sees the lags."""
+    return p.skip_connections != "auto" and bool(p.skip_connections)
+
+
 def spread(net, layers, whole=False):
     """Make the units of layers begin with memories from short to long, where their cells know how.
 
@@ -90,6 +100,53 @@ def dense_widths(p):
         p.readout_hidden_layer_sizes,
         "give a tuple of ints >= 1, or () for none",
     )
+
+
+def with_lags(net):
+    """Return the layout of a net whose readout sees the lags too."""
+    D = sum(s.width for s in net.blocks[0].sources if s.which < 0)
+    return beside_lags(net, np.zeros(net.size), Layer(np.zeros((D, net.n_outputs)), 0.0), 1.0)[0]
+
+
+def _ridge(plan, series):
+    """Return theta of the linear model of the rows that are not held back, by the penalty of most evidence."""
+    loss = WindowLoss(plan, series, *open_loop(plan), 0.0, np.float64)
+    theta, *_ = ridge(plan, tuple(loss.normal_equations(np.zeros(plan.size))))
+    return theta
+
+
+def _held_runs(models, series):
+    """Forecast from each held row on, freely, until its stretch ends.
+
+    Returns the forecasts of each model (N, steps, O), y (N, steps, O), NaN behind the stretch, and weights (N,).
+    """
+    counts = [s.held & (s.w > 0) for s in series]
+    steps = min(MOST_STEPS, max(map(_longest, counts)))
+    columns = []
+    for s, rows in zip(series, counts):
+        first = np.flatnonzero(rows)
+        at = first[:, None] + np.arange(steps)
+        in_stretch = np.append(rows, np.zeros(steps, bool))[at]
+        in_stretch = np.logical_and.accumulate(in_stretch, axis=1)[..., None]
+        Y = np.where(in_stretch, s.Y[np.minimum(at, len(s.Y) - 1)], np.nan)
+        columns.append((*(_runs(model, s, first, steps) for model in models), Y, s.w[first]))
+    return map(np.concatenate, zip(*columns))
+
+
+def _runs(model, s, first, steps):
+    """Run freely from rows ``first`` (M,) of a series, (M, steps, O)."""
+    start, X = model.first(), np.concatenate([s.X, np.repeat(s.X[-1:], steps, axis=0)])
+    Y = np.where(np.isnan(s.Y), model.run(s.X, s.Y, start)[0], s.Y)
+    out = np.empty((len(first), steps, model.n_outputs))
+    for runs, forecasts in model.free_runs(X, Y, start, first, steps):
+        out[runs] = forecasts.swapaxes(0, 1)
+    return out
+
+
+def _longest(rows):
+    """Count the longest stretch of True in rows (N,) bool."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
+    return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
 class Task(NamedTuple):
@@ -130,7 +187,13 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     @property
     def extrapolates(self):
         """Whether a path without bounds leads to the answer."""
-        return bool(self.p.skip_connections)
+        return skips(self.p)
+
+    @property
+    def weighs_linear(self):
+        """Whether the net is to be weighed against the linear model of its lags."""
+        plain = self.p.convolution is None and not dense_widths(self.p) and not self.categories
+        return self.p.skip_connections == "auto" and self.sees_y and plain and self.loss is squared
 
     @property
     def is_fed(self):
@@ -168,7 +231,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             self.input_lags,
             self.output_lags,
             self.bidirectional,
-            self.p.skip_connections,
+            skips(self.p),
             link_of(self.loss),
             symbols,
             recurrent_lags(self.p),
@@ -188,7 +251,11 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def before(self, trained, net):
         """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
         net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
-        return trained if self.p.warm_start and trained.dynamics.net.same_as(net) else None
+        if not self.p.warm_start:
+            return None
+        of_before = trained.dynamics.net
+        blended = self.weighs_linear and of_before.same_as(with_lags(net))
+        return trained if of_before.same_as(net) or blended else None
 
     def _with_keys(self, net):
         """Return a net that also gives what ``pooling`` needs."""
@@ -206,12 +273,42 @@ class RecurrentLearner(Embedding, OfLags, Learner):
                 "there are rows, but y has one value per row: give stride=1 and pooling=None, or one y per series."
             )
         check_enough_rows(type(p).__name__, net.lead, series)
+        net = net if before is None else before.dynamics.net  # with the linear model in it, if it was blended
         first = net.lead + p.washout
         series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
         if makes_one_of_all(p):
-            return self._mean(net, series, mean, self._streams(rng))
-        attempts = self._attempts(lambda *start: self._attempt(net, series, mean, *start), rng, before)
-        return min(attempts, key=attrgetter("value")).trained
+            trained = self._mean(net, series, mean, self._streams(rng))
+        else:
+            attempts = self._attempts(lambda *start: self._attempt(net, series, mean, *start), rng, before)
+            trained = min(attempts, key=attrgetter("value")).trained
+        held = any((s.held & (s.w > 0)).any() for s in series)
+        return self._beside_linear(trained, series, mean) if self.weighs_linear and held else trained
+
+    def _beside_linear(self, trained, series, mean):
+        """Blend a net with the linear model of its lags, by the share of the net that the held rows warrant.
+
+        Both have then learnt the held rows, too.
+        """
+        dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
+        net, lags = dynamics.net, (self.input_lags, self.output_lags)
+        plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
+        theta = _ridge(plan, series)
+        linear = DelayDynamics(theta, plan, mean, self.input_lag)
+        *forecasts, w = _held_runs((linear, judged), series)
+        kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
+        share = trusted_share([Mixed(*kind, w) for kind in kinds], SHARES)
+        if share == 1.0:
+            return trained
+        nothing_held = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
+        after = _ridge(plan, nothing_held)
+
+        def blended(of_net, of_linear):
+            wide, theta = beside_lags(net, of_net, plan.views(of_linear)[-1], share)
+            return self._made(Task(wide, series, mean, None), theta)
+
+        before, _ = blended(judged.theta, theta)
+        dynamics, ends = blended(dynamics.theta, after)
+        return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=before)
 
     def _mean(self, net, series, mean, streams):
         """Make one net of all starts, of which all but the first validate in few iterations only.

@@ -396,6 +396,29 @@ def abreast(net, thetas):
     return wide, theta
 
 
+def beside_lags(net, theta, linear, share):
+    """Return a net whose readout sees the lags too: ``share`` of a net and the rest of a linear model of its lags.
+
+    linear : its (W, b), the lags in the order of the first layer's.   Returns the net and its parameters.
+    """
+    lags = tuple(s for s in net.blocks[0].sources if s.which < 0)
+    *blocks, last = net.views(theta)
+    D, seen = _width(lags), _width(tuple(s for s in net.readout if s.which < 0))
+    above = tuple(s._replace(at=s.at - seen + D) for s in net.readout if s.which >= 0)
+    leads = net.x_lead, net.y_lead, net.link
+    wide = lay_out(net.cell, net.n_inputs, net.n_outputs, net.blocks, lags + above, *leads)
+    blended = np.zeros(wide.size)
+    *groups, readout = wide.views(blended)
+    for group, of_net in zip(groups, blocks):
+        for array, values in zip(group, of_net):
+            array[:] = values
+    readout.W[0, :D] = (1 - share) * linear.W
+    readout.W[0, :seen] += share * last.W[0, :seen]  # the same lags, or none
+    readout.W[0, D:] = share * last.W[0, seen:]
+    readout.b[0] = share * last.b[0] + (1 - share) * linear.b
+    return wide, blended
+
+
 def folded(net, theta):
     """Fold the embeddings of labels into the weights, for labels given as shares: p E W_k is p times one matrix.
 
