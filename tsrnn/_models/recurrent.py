@@ -66,8 +66,12 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
         (additive attention); see ``attention_weights``. Of few series, the mean of three nets (``n_restarts=3,
         ensemble="mean"``; not with attention) is right more often, for 2.5 times the time.
-    skip_connections : bool, default=False
-        Whether the inputs reach every layer and the readout, and every layer the readout.
+    skip_connections : bool or "auto", default="auto"
+        Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
+        without; one that sees lags of y is then blended with the linear model of its lags, which its readout sees: by
+        the share that forecasts the rows held back best, one step ahead and in free runs, less of the net as far as its
+        gain there may be chance. Both learn these rows in the end. Where no rows are held back, with another loss than
+        the squared one, categories in X, a convolution or dense layers, there is no linear model.
     initial_state : {"zeros", "learned"}, default="zeros"
         What each series starts from in training. ``start="cold"`` takes the learned one, or else the mean state over
         training (zeros, if those suit the many series of training better).
@@ -159,7 +163,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     output_lags: Lags = 0
     bidirectional: bool | str = "auto"
     pooling: str = "both"
-    skip_connections: bool = False
+    skip_connections: bool | str = "auto"
     initial_state: str = "zeros"
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -317,7 +321,16 @@ class RecurrentNetwork(Attending):
 
 
 class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork, SequenceClassifier):
-    """A classifier around a recurrent net."""
+    """A classifier around a recurrent net.
+
+    Parameters
+    ----------
+    skip_connections : bool, default=False
+        Whether the inputs reach every layer and the readout, and every layer the readout.
+    """
+
+    _: KW_ONLY
+    skip_connections: bool = False
 
     _warmup = tuple(  # settings that together call every kernel; a net without dense layers draws labels
         {
@@ -333,20 +346,7 @@ class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork
 
 
 class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegressor):
-    """A regressor around a recurrent net.
-
-    Parameters
-    ----------
-    skip_connections : bool or "auto", default="auto"
-        Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
-        without; one that sees lags of y is then blended with the linear model of its lags, which its readout sees: by
-        the share that forecasts the rows held back best, one step ahead and in free runs, less of the net as far as its
-        gain there may be chance. Both learn these rows in the end. Where no rows are held back, with another loss than
-        the squared one, categories in X, a convolution or dense layers, there is no linear model.
-    """
-
-    _: KW_ONLY
-    skip_connections: bool | str = "auto"
+    """A regressor around a recurrent net."""
 
     def initialize(self, X, y, groups=None):
         """Draw the weights and learn the scales, but train nothing: a net before ``fit``, to look into.
