@@ -16,6 +16,9 @@ differences, which forget a level that moved; least for none where Dickey's and 
 Over 185 linear models of short series, simulated (trends, walks, shifts, slumps, seasons that grow ...) and real,
 errors fell from .863 of the better naive forecast to .828, those above 1.3 from 15 to 9, the largest from 5.1 to 2.1.
 
+Rows must be five times what lags and differences reach: over 71 short stretches of 16 measured series and of simulated
+ones the errors of a linear model were .836 of the better naive forecast, the largest 3.5; with three times .860, 4.3.
+
 A model that cannot extrapolate has a doubt of 1 of none (50 series: ESN .812 to .799, at most 2.4 and 1.5; GRU .921 to
 .899), and takes differences of a series that has left its range before.  Several series share
 the coefficients, each in its own units.  The candidates are ordered from few lags to many; the first that is nearly as
@@ -49,7 +52,7 @@ ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that see inputs too
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
 BOUNDED = 1.0  # of none, for a model that cannot extrapolate
-FEW_ROWS = 3  # times the differences' and lags' reach that rows must have
+FEW_ROWS = 5  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
 STATIONARY, CHANGES = -3.5, 3  # t of u(t - 1) that rules a unit root out, beside so many past changes
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
