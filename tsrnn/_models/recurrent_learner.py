@@ -192,8 +192,9 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     @property
     def weighs_linear(self):
         """Whether the net is to be weighed against the linear model of its lags."""
-        plain = self.p.convolution is None and not dense_widths(self.p) and not self.categories
-        return self.p.skip_connections == "auto" and self.sees_y and plain and self.loss is squared
+        if self.p.skip_connections != "auto" or not self.sees_y or self.categories:
+            return False
+        return self.p.convolution is None and not dense_widths(self.p) and self.loss is squared
 
     @property
     def is_fed(self):

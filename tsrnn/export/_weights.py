@@ -137,7 +137,8 @@ def fit_with_weights(model, given, X, y, classes, scalers):
     dynamics = pooled(theta, dynamics, model.pooling) if form.whole else dynamics
     model.fitted_ = Fitted(units, Trained(dynamics, 0, [], []), {}, form, None, None, model._made_for())
     model._announced = classes
-    model.set_params(solver=_Keep(), warm_start=True, dropout=0.0, recurrent_dropout=0.0).fit(X, y)
+    still = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
+    model.set_params(**still, skip_connections=learner.extrapolates).fit(X, y)
     del model._announced
     n_tables = net.symbols.size if net.symbols else 0  # training sets the rows of unknown categories
     if not np.array_equal(model.theta_[n_tables:], theta[n_tables:]):
