@@ -556,13 +556,14 @@ def sunny():
     return inputs, pd.Series(np.minimum(produced, 45.0), inputs.index, name="power")
 
 
+@pytest.mark.filterwarnings("ignore:calibrate. the model was trained on rows of these")
 @paired(name=MODELS, transform=[None, "log1p", ["sqrt", Difference(24)]])
 def test_nothing_is_produced_at_night(name, transform):
     """Bounds that change with time, on every verb."""
     inputs, power = sunny()
     old, new = slice(0, 200), slice(200, 300)
     model = fit(name, inputs[old], power[old], target_bounds=(0, "capacity"), target_transform=transform)
-    model.calibrate(inputs[old], power[old])
+    model.calibrate(inputs[old], power[old])  # too narrow, which is no matter here
     future, truth = inputs[new], power[new]
     night, capacity = (future["capacity"] == 0).to_numpy(), future["capacity"].to_numpy()
 

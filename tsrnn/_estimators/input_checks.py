@@ -28,7 +28,7 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
     flat = isinstance(X, list) and all(isinstance(v, Real) for v in X[:3])
     if (flat and X) or (getattr(X, "ndim", 0) == 1 and len(X)):
         raise ValueError(
-            f"X has one dimension, {np.shape(X)}, but rows and inputs need two. Reshape your data: "
+            f"X has one dimension, {np.shape(X)}, but a 2D array of rows and inputs is needed. Reshape your data: "
             "X.reshape(-1, 1) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."
         )
     finite = looked_at and (True if estimator.missing == "error" else "allow-nan")
