@@ -336,7 +336,7 @@ def test_anomalies_at_a_rate_of_false_alarms():
     rng = np.random.default_rng(0)
     noise = pd.Series(rng.normal(size=3000), pd.date_range("2024", periods=3000, freq="h"))
     model = ARXRegressor(output_lags=1).fit(None, noise[:500])
-    model.calibrate(None, noise[500:1500])
+    model.calibrate(None, noise[500:1500]).update(None, noise[500:1500])
     later = noise[1500:].copy()
     table = anomalies(model, None, later, rate=0.1)
     assert table.attrs["expected"] == pytest.approx(150)
