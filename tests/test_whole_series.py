@@ -397,3 +397,12 @@ def test_what_does_not_go_with_whole_series(model, message):
 def test_a_label_too_few():
     with pytest.raises(ValueError, match=r"of 80 series.*or have one value for each.*the shape \(79,\)"):
         small("GRUClassifier").fit(X, np.array(Y)[:-1])
+
+
+def test_an_echo_state_network_is_as_sure_as_on_series_left_out():
+    """Its readout has more weights than there are series, and a quarter of the labels is drawn."""
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(240, 12, 1))
+    labels = np.where(rng.random(240) < 0.25, rng.integers(0, 2, 240), series[:, -1, 0] > 0)
+    model = tsrnn.ESNClassifier(100, pooling="last", alpha=1e-3, random_state=0).fit(series[:60], labels[:60])
+    assert model.log_loss(series[60:], labels[60:]) < np.log(2)

@@ -600,11 +600,11 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
         return float(w @ wrong), *super()._errors_left_out(Y, out, w)
 
     def _judged(self, form, trained, series):
-        """Fit the sharpness of the scores that the readout gives in training."""
+        """Fit the sharpness of the scores that the readout gives in training, to whole series those of the others."""
         dynamics, n_free, D, Y = trained.dynamics, MAX_SHARPENED, [], []
         if form.whole:
-            series = [s for s in series if s.w[-1] > 0]
-            D, Y = [2 * dynamics.answer(s.X)[None] - 1 for s in series], [s.Y[-1:] for s in series]
+            counts = np.isfinite(trained.left_out).all(axis=1)
+            D, Y = [2 * trained.left_out[counts] - 1], [np.array([s.Y[-1] for s in series])[counts]]
         else:
             for s in series:
                 n = min(len(s.Y), max(n_free, 0))

@@ -533,6 +533,8 @@ class ESNLearner(OfLags, Learner):
         Z, known = feature_rows(self.columns, V, S, Y, counts)
         out = self._left_out(sums, readout.alpha, theta, (Z, known, w[counts]))
         errors = p._errors_left_out(known, out, w[counts])
+        left_out = np.full(Y.shape, np.nan)
+        left_out[counts] = out
         dynamics = dynamics.but(theta=theta.copy())
         c, Wv, Wx, _ = dynamics.readout()  # views
         for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
@@ -541,7 +543,7 @@ class ESNLearner(OfLags, Learner):
                 c -= center @ W
         theta = dynamics.theta
         readout = readout._replace(scaling=self._drawn_size(D))
-        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout), errors
+        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout, left_out=left_out), errors
 
     def _pool(self, dynamics, series):
         """Follow each series; returns v and x of it, pooled: V (S, D), S (1 + S, R), whose first row is not used."""

@@ -131,7 +131,8 @@ class Trained(NamedTuple):
     ``learn_more`` and warm starts go on with; the learner's own.   ends : the memory after each series, from the first
     one on, None for those that learning did not come by; or None.   judged : the model before it learnt the held rows,
     too, if it did.   n_fitted : weights that were fitted at once, where they are not all of theta: of a mean of nets
-    those of one.   stages : (name, iterations, why it stopped) of each stage of training.
+    those of one.   stages : (name, iterations, why it stopped) of each stage of training.   left_out : answers
+    (S, O) to series by models of the others, NaN to those that do not count; or None.
     """
 
     dynamics: Dynamics
@@ -143,6 +144,7 @@ class Trained(NamedTuple):
     judged: Dynamics | None = None
     n_fitted: int | None = None
     stages: tuple = ()
+    left_out: np.ndarray | None = None
 
     def weights_an_output(self):
         """Return the number of weights fitted per output: all, or as many as a penalty leaves free."""
