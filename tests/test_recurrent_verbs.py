@@ -177,7 +177,7 @@ def counting(lengths, seed=0):
 
 @unfed
 def test_cold_is_the_first_state_where_every_series_begins_anew(model):
-    u, total = counting([12] * 20)
+    u, total = counting([11, 13] * 10)
     fitted = fit(model, u, total, max_iter=40)
     cold, first = fitted._dynamics().cold().states, fitted._dynamics().first().states
     assert all(np.array_equal(a, b) for a, b in zip(cold, first))
