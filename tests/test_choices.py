@@ -200,8 +200,14 @@ def test_a_classifier_finds_lags():
 
 
 def test_where_lags_cannot_be_found():
-    with pytest.raises(ValueError, match="input_lags='auto' does not go with dilations"):
-        TDNNRegressor((2,), input_lags="auto", dilations=(2,)).fit(X, Y)
+    dilated = TDNNRegressor((2,), dilations=(2,), max_iter=1, random_state=0).fit(X, Y)
+    assert dilated.lags_.input_lags == tuple(range(0, 17, 2))
+    ragged, values = [X[:20], X[20:50], X[50:90]], np.arange(3.0)
+    usual, eight = (
+        TDNNRegressor((2,), input_lags=lags, max_iter=1, random_state=0).fit(ragged, values)
+        for lags in ("auto", 8)
+    )
+    assert np.array_equal(usual.predict(ragged), eight.predict(ragged))
     with pytest.raises(ValueError, match="'auto' are chosen for one y per row"):
         GRURegressor((2,), input_lags="auto").fit([X[:20], X[20:50], X[50:90]], np.arange(3.0))
     with pytest.raises(TypeError, match="input_lags='automatic' is not a set of lags"):

@@ -89,6 +89,8 @@ FIRST = 50  # rows of a new series, by which its scale is known
 class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
     """Rows, places, memories; a subclass brings the meaning of y: ``_check_y``, ``_goal``, and ``_learner``."""
 
+    _usual_lags = None  # of inputs, where "auto" cannot choose
+
     # ---------------------------------------------------------------------------------- files, tags, attributes
 
     def __getstate__(self):
@@ -190,11 +192,13 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
                 "a model with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
             )
         form, table = self._check_whole(X, y, sample_weight, groups)
-        learner = self._for_y(learner, form, table)
         if is_auto(getattr(self, "input_lags", None)):
-            raise ValueError(
-                "input_lags='auto' are chosen for one y per row, but y has one value per series: give an int."
-            )
+            if self._usual_lags is None:
+                raise ValueError(
+                    "input_lags='auto' are chosen for one y per row, but y has one value per series: give an int."
+                )
+            learner = self._learner_of(Lags(self._usual_lags, ()))
+        learner = self._for_y(learner, form, table)
         if learner.sees_y:
             raise ValueError(
                 "y has one value per series, which no row can see: give output_lags=0, or one y per row."
@@ -265,7 +269,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         """Choose the lags that parameters leave open; returns the learner with them, and all its ``Lags``, if any."""
         owner = self._has_lags()
         settings = {name: getattr(owner, name, ()) for name in Lags._fields}
-        if not any(map(is_auto, settings.values())):
+        known = getattr(owner, "dilations", None) is not None  # which are factors of known lags
+        if known or not any(map(is_auto, settings.values())):
             return learner, lags_of(learner)
         fitted = self.__dict__.get("fitted_")
         lags = fitted.lags if fitted is not None and getattr(self, "warm_start", False) else None

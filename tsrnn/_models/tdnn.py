@@ -31,7 +31,7 @@ class TDNNParameters(DelayParameters):
     input_lags : int, sequence of int or "auto", default=8
         Lags of the inputs that the first layer sees. An int L means x(t) ... x(t - L), a sequence for
         exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster. "auto": those by which a linear
-        model does best. See ``lags_``.
+        model predicts held rows best, see ``lags_``; 8 with dilations, and where y has one value per series.
     layer_lags : int or sequence, default=0
         Lags at which each later hidden layer sees the one below it: an int for all of them, or one entry a
         layer, each an int or a sequence as for ``input_lags``.
@@ -54,6 +54,8 @@ class TDNNParameters(DelayParameters):
     pooling: str = "last"
     skip_connections: bool = True
 
+    _usual_lags = tuple(range(9))
+
     def _lags(self, n):
         """Return lags of the inputs, of no outputs, and of each of the layers after the first of ``n`` hidden ones."""
         later = self.layer_lags
@@ -69,17 +71,14 @@ class TDNNParameters(DelayParameters):
                 "layers after the first, or an int for all of them."
             )
         names = ["input_lags", *(f"layer_lags[{k}]" for k in range(n - 1))]
-        lags = [parse_lags(spec, name, 0) for spec, name in zip([self.input_lags, *later], names)]
+        known = self.dilations is not None and is_auto(self.input_lags)  # only known lags have factors
+        first = self._usual_lags if known else self.input_lags
+        lags = [parse_lags(spec, name, 0) for spec, name in zip([first, *later], names)]
         if not all(lags[1:]):
             raise ValueError(
                 f"layer_lags={self.layer_lags!r}: a layer that sees nothing; give each at least one lag."
             )
         if self.dilations is not None:
-            if is_auto(self.input_lags):
-                raise ValueError(
-                    f"input_lags='auto' does not go with dilations={self.dilations!r}, which are factors of lags that "
-                    "are known: give input_lags an int, or dilations=None."
-                )
             dilations = list(self.dilations) if np.iterable(self.dilations) else [self.dilations] * (n + 1)
             if len(dilations) != n or not all(_is_int(d) and d > 0 for d in dilations):
                 raise ValueError(
@@ -97,6 +96,10 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
 
     Parameters
     ----------
+    input_lags : int, sequence of int or "auto", default="auto"
+        Lags of the inputs that the first layer sees. An int L means x(t) ... x(t - L), a sequence for
+        exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster. "auto": those by which a linear
+        model predicts held rows best, see ``lags_``; 8 with dilations, and where y has one value per series.
     skip_connections : bool or "auto", default="auto"
         Whether the output layer also sees the inputs' lags directly: a linear model plus a net. "auto": it does, and
         the result is then blended with the linear model alone, in the shares that predict the held-back rows best; the
@@ -126,7 +129,7 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     """
 
     _: KW_ONLY
-    input_lags: Lags = 8
+    input_lags: Lags = "auto"
     layer_lags: object = 0
     dilations: Sizes | None = None
     activation: str = "tanh"
