@@ -274,7 +274,12 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
             return learner, lags_of(learner)
         fitted = self.__dict__.get("fitted_")
         lags = fitted.lags if fitted is not None and getattr(self, "warm_start", False) else None
-        if lags is None:
+        usual = (
+            None if owner is self else getattr(owner, "_usual_lags", None)
+        )  # of a net that a forecaster asks
+        if lags is None and usual is not None:
+            lags = Lags(usual, ())
+        elif lags is None:
             lags = chosen(learner, settings, table, pieces, goal, getattr(self, "horizon", None))
         return self._learner_of(lags), lags
 
