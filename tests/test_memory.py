@@ -48,7 +48,7 @@ def test_memory_is_that_of_the_machine_or_less(tmp_path, monkeypatch):
         (EncoderDecoderRegressor(horizon=3, context=9), "horizon=3 and 9 rows of 3 inputs.*shorter context"),
         (Forecaster(TDNNRegressor(input_lags=9), 3), "horizon=3 and 9 rows of 3 inputs.*shorter input_lags"),
         (ARXRegressor(input_lags=14), "normal equations.*shorter input_lags"),
-        (TDNNRegressor((90,)), "parameters.*smaller hidden_layer_sizes"),
+        (TDNNRegressor((90,), input_lags=8), "parameters.*smaller hidden_layer_sizes"),
         (NARXRegressor((9,), solver="lm"), "J'J .*solver='adam'"),
         (ElmanRegressor((7,), solver=LevenbergMarquardt()), "J'J .*solver='adam'"),
         (ESNRegressor(50), "states.*fewer n_units"),

@@ -150,9 +150,9 @@ def _output_sets(sample, F):
 
 
 def _input_sets(sample, F, sees_y):
-    """List sets of input lags, from few to many."""
+    """List sets of input lags, from few to many: of a model that does not see y, with some memory."""
     most = max(1, min(MOST_INPUTS // F, sample.n_rows // 3))
-    longest = (0, 2, 4, 8, 16) if sees_y else (0, 2, 4, 8, 16, 32, 64)
+    longest = (0, 2, 4, 8, 16) if sees_y else (2, 4, 8, 16, 32, 64)
     sets = [tuple(range(n + 1)) for n in longest if n < most]
     if not sees_y:
         for width in (1, 2):
