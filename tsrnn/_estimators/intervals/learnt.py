@@ -59,7 +59,7 @@ def warn_of_learnt(marks, table):
 def _first_learnt(marks, Y, skip):
     """Find the first span of Y (N, O) behind ``skip`` rows that was learnt; returns its first row, or None."""
     first = np.arange(skip, len(Y) - SPAN + 1)
-    known = np.isin(_marks(Y, first), marks)
+    known = np.isin(_marks(Y, first), marks, kind="sort")  # NumPy 2.0 fails at tables of numbers beyond 2^63
     return int(first[np.argmax(known)]) if known.any() else None
 
 
