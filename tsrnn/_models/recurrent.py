@@ -68,10 +68,10 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         ensemble="mean"``; not with attention) is right more often, for 2.5 times the time.
     skip_connections : bool or "auto", default="auto"
         Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
-        without; one that sees lags of y is then blended with the linear model of its lags, which its readout sees: by
-        the share that forecasts the rows held back best, one step ahead and in free runs, less of the net as far as its
-        gain there may be chance. Both learn these rows in the end. Where no rows are held back, with another loss than
-        the squared one, categories in X, a convolution or dense layers, there is no linear model.
+        without. One that sees several lags of y is then blended with the linear model of its lags, which its readout
+        sees, in the shares that forecast the held-back rows best, one step ahead and in free runs; the net gets less
+        where its gain may be chance. Then both learn the held-back rows too. There is no linear model where no rows
+        are held back, with a loss other than the squared one, categories in X, a convolution or dense layers.
     initial_state : {"zeros", "learned"}, default="zeros"
         What each series starts from in training. ``start="cold"`` takes the learned one, or else the mean state over
         training (zeros, if those suit the many series of training better).

@@ -191,8 +191,8 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     @property
     def weighs_linear(self):
-        """Whether the net is to be weighed against the linear model of its lags."""
-        if self.p.skip_connections != "auto" or not self.sees_y or self.categories:
+        """Whether the net is to be weighed against the linear model of its lags; that of one lag of y is no rival."""
+        if self.p.skip_connections != "auto" or len(self.output_lags) < 2 or self.categories:
             return False
         return self.p.convolution is None and not dense_widths(self.p) and self.loss is squared
 
