@@ -208,7 +208,7 @@ def test_where_lags_cannot_be_found():
         for lags in ("auto", 8)
     )
     assert np.array_equal(usual.predict(ragged), eight.predict(ragged))
-    with pytest.raises(ValueError, match="'auto' are chosen for one y per row"):
+    with pytest.raises(ValueError, match="'auto' is chosen for one y per row"):
         GRURegressor((2,), input_lags="auto").fit([X[:20], X[20:50], X[50:90]], np.arange(3.0))
     with pytest.raises(TypeError, match="input_lags='automatic' is not a set of lags"):
         ARXRegressor(input_lags="automatic").fit(X, Y)

@@ -44,7 +44,7 @@ MODELS = {
 }
 MODELS |= others(MODELS.values(), hidden_layer_sizes=(2,))
 every_model = pytest.mark.parametrize("name", MODELS)
-on_learnt_rows = pytest.mark.filterwarnings("ignore:calibrate. the model was trained on rows of these")
+on_learnt_rows = pytest.mark.filterwarnings("ignore:calibrate. the model was trained on some of these rows")
 close = {"rtol": 1e-9, "atol": 1e-9}
 N, END = 200, 260
 TIME = pd.date_range("2024-01-01", periods=END, freq="h", name="time")

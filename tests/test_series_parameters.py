@@ -556,7 +556,7 @@ def sunny():
     return inputs, pd.Series(np.minimum(produced, 45.0), inputs.index, name="power")
 
 
-@pytest.mark.filterwarnings("ignore:calibrate. the model was trained on rows of these")
+@pytest.mark.filterwarnings("ignore:calibrate. the model was trained on some of these rows")
 @paired(name=MODELS, transform=[None, "log1p", ["sqrt", Difference(24)]])
 def test_nothing_is_produced_at_night(name, transform):
     """Bounds that change with time, on every verb."""

@@ -193,6 +193,15 @@ def test_attention_finds_the_row_that_matters():
         tsrnn.export.to_keras(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))
 
 
+def test_lags_of_whole_series_are_the_usual_ones():
+    y = np.arange(float(len(X)))
+    model = small("TDNNRegressor", warm_start=True).set_params(max_iter=30).fit(X, y)
+    assert model.lags_ == (tuple(range(9)), ())
+    rows = np.random.default_rng(0).normal(size=(300, X[0].shape[1]))
+    model.fit(rows, np.roll(rows[:, 0], 12))  # of rows they are chosen, after a whole fit too
+    assert max(model.lags_.input_lags) > 8
+
+
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_numbers_of_series(name):
     y = np.array([x[:, 0].mean() + len(x) for x in X])

@@ -23,6 +23,7 @@ from .._estimators.known_ahead import KnownAhead
 from .._estimators.lag_regressor import has_memory_inside
 from .._estimators.regressor import SequenceRegressor
 from .._series import timeline as timelines
+from .._series.lags import is_auto
 from .._series.rows import Part
 from .._series.stamps import PER_SECOND, Stamps
 from .dynamics import UNSTATED
@@ -211,13 +212,12 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         check_number("gap", self.gap, 0, integer=True)
         check_word("missing", self.missing, MISSING)
         check_word("ensemble", self.ensemble, ENSEMBLES)
-        if isinstance(self.candidates, str):
-            check_word("candidates", self.candidates, ("auto",))
-        elif not isinstance(self.candidates, (list, tuple)):
-            raise TypeError(
+        listed = isinstance(self.candidates, (list, tuple))
+        if not listed and not is_auto(self.candidates):
+            raise (ValueError if isinstance(self.candidates, str) else TypeError)(
                 f"candidates={self.candidates!r} is not a list: give 'auto', or a list of estimators."
             )
-        for model in () if isinstance(self.candidates, str) else self.candidates:
+        for model in self.candidates if listed else ():
             if isinstance(model, type) or not hasattr(model, "fit") or not hasattr(model, "get_params"):
                 raise TypeError(
                     f"candidates: {model!r} is not an estimator: give objects such as NARXRegressor() or a regressor "

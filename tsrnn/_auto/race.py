@@ -214,9 +214,8 @@ def _smooth(field):
         return []
     transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
     first = min(fold.cut for fold in field.stretches[0] if len(fold.origins))
-    seasons = [
-        p for p in field.clock.seasons if p <= LONGEST_SEASON and 2 * p < first
-    ]  # two make the first one
+    longest = min(LONGEST_SEASON, (first - 1) // 2)  # two seasons make the first one
+    seasons = [p for p in field.clock.seasons if p <= longest]
     return [Smoothing(g, p) for g in transforms for p in (1, *seasons)]
 
 

@@ -103,7 +103,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
         if self.delay and self.delay >= (longest := max(len(table.X[part.rows]) for part in table.parts)):
             raise ValueError(
-                f"delay={self.delay!r} gives no row a label, for the longest series has {longest} rows: give fewer."
+                f"delay={self.delay!r} gives no row a label, for the longest series has {longest} rows: give a smaller "
+                "one."
             )
         return super()._for_y(learner, form, table)
 

@@ -81,10 +81,8 @@ def learn_units(missing, learner, table, goal, counts, before, form):
     mean_x, mean_y = (np.array([np.nanmean(v[counts]) for v in V.T]) for V in (Xz, Z))
     level, reach = level_and_reach(goal.U)
     if is_coded(form, Z):
-        mean_y, level, reach = (
-            *(form.classes.shares(v) for v in (Z[counts], goal.U)),
-            np.ones(len(form.classes.labels)),
-        )
+        mean_y, level = (form.classes.shares(v) for v in (Z[counts], goal.U))
+        reach = np.ones(len(form.classes.labels))
     mean = _mean_inputs(form, mean_x), mean_y
     measures = means, x, y, goal.target, goal.bounds, level, reach, mean, goal.delay, goal.own
     units = Units(missing, *measures)
@@ -171,13 +169,13 @@ def check_learnt(trained):
         )
 
 
-def learn_part(learner, trained, units, rows, stretches, past, forgetting, rng):
+def learn_part(learner, trained, units, given, stretches, past, forgetting, rng):
     """Learn from the new rows of one series, stretch after stretch.
 
-    rows : X (N, F), levels (N, O) and weights (N,).   past : before them.   Returns ``Trained``, the past after them,
+    given : X (N, F), levels (N, O) and weights (N,).   past : before them.   Returns ``Trained``, the past after them,
     of each stretch its rows, the rows missing before, the past before it and X (n, D) without NaN, and the last level.
     """
-    X, levels, weight = rows
+    X, levels, weight = given
     visited = []
     for rows, missing in stretches:
         past = across(trained.dynamics, units, past, missing)

@@ -195,7 +195,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         if is_auto(getattr(self, "input_lags", None)):
             if self._usual_lags is None:
                 raise ValueError(
-                    "input_lags='auto' are chosen for one y per row, but y has one value per series: give an int."
+                    "input_lags='auto' is chosen for one y per row, but y has one value per series: give an int."
                 )
             learner = self._learner_of(Lags(self._usual_lags, ()))
         learner = self._for_y(learner, form, table)
@@ -219,7 +219,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
             trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         form = self._judged(form, trained, series)
-        self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for())
+        self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for(), lags_of(learner))
 
     def _check_whole(self, X, y, sample_weight, groups):
         """Check rows; returns the ``Form``, and a table of X (N, F), y (S, O), weights (S,): an entry a series."""
@@ -272,11 +272,10 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         known = getattr(owner, "dilations", None) is not None  # which are factors of known lags
         if known or not any(map(is_auto, settings.values())):
             return learner, lags_of(learner)
-        fitted = self.__dict__.get("fitted_")
-        lags = fitted.lags if fitted is not None and getattr(self, "warm_start", False) else None
-        usual = (
-            None if owner is self else getattr(owner, "_usual_lags", None)
-        )  # of a net that a forecaster asks
+        fitted = self.__dict__.get("fitted_") if getattr(self, "warm_start", False) else None
+        lags = None if fitted is None or fitted.form.whole else fitted.lags
+        # a net in a forecaster has its usual ones
+        usual = None if owner is self else getattr(owner, "_usual_lags", None)
         if lags is None and usual is not None:
             lags = Lags(usual, ())
         elif lags is None:

@@ -257,10 +257,8 @@ def class_weights(classes, class_weight, Y, weight):
             f"class_weight={class_weight!r}: give 'balanced', a dict from label to weight, or None."
         )
     labels = classes.labels.tolist()
-    unknown, lacking = (
-        [k for k in class_weight if k not in labels],
-        [k for k in labels if k not in class_weight],
-    )
+    unknown = [k for k in class_weight if k not in labels]
+    lacking = [k for k in labels if k not in class_weight]
     if unknown and lacking:
         raise ValueError(
             f"class_weight={class_weight!r} has {unknown}, which y does not have, and lacks {lacking}: give a weight "

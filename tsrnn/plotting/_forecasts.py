@@ -205,9 +205,8 @@ class ForecastDisplay:
 
     def _plot_paths(self, ax, where, output):
         """Draw the sample paths of an output, thin lines."""
-        paths = (
-            () if self.paths is None else np.asarray(self.paths)
-        )  # (n_paths, steps) or (n_paths, steps, n_outputs)
+        # (n_paths, steps) or (n_paths, steps, n_outputs)
+        paths = () if self.paths is None else np.asarray(self.paths)
         style = {"color": COLOURS[0], "alpha": 0.35, "linewidth": 0.6, "label": f"{len(paths)} sample paths"}
         self.paths_ = []
         for path in paths:

@@ -99,10 +99,9 @@ def _elapsed_ticks(axis):
     from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
     low, high = axis.get_view_interval()
-    apart = [k * unit for unit in (1, 60) for k in (1, 2, 5, 10, 15, 30)] + [
-        k * 3600 for k in (1, 2, 3, 6, 12)
-    ]
-    apart = next((k for k in apart if high - low <= 8 * k), None)
+    small = [k * unit for unit in (1, 60) for k in (1, 2, 5, 10, 15, 30)]
+    hours = [k * 3600 for k in (1, 2, 3, 6, 12)]
+    apart = next((k for k in small + hours if high - low <= 8 * k), None)
     axis.set_major_locator(
         MultipleLocator(apart) if apart and high - low > 3 else MaxNLocator(8, steps=ROUND)
     )
@@ -228,9 +227,8 @@ def told_apart(names, n=20):
 
 def _shared(names):
     """Count the letters of the words with which all names begin."""
-    n = next(
-        (k for k, letters in enumerate(zip(*names)) if len(set(letters)) > 1), min(map(len, names), default=0)
-    )
+    differ = (k for k, letters in enumerate(zip(*names)) if len(set(letters)) > 1)
+    n = next(differ, min(map(len, names), default=0))
     return n - len(re.search(r"\w*$", names[0][:n]).group()) if names else 0
 
 

@@ -49,9 +49,9 @@ def warn_of_learnt(marks, table):
             stamps = part.stamps if timelines.tells(part.stamps) else None
             where = f"row {row}" if stamps is None else timelines.show(stamps.clock, stamps.values[row])
             warn(
-                f"calibrate: the model was trained on rows of these, as those from {where} on. Its errors there are "
-                "smaller than on new rows, and intervals too narrow: give later rows, or cv=5, which fits copies "
-                "without them."
+                f"calibrate: the model was trained on some of these rows, such as those from {where} on. Its errors "
+                "there are smaller than on new rows, so intervals will be too narrow: give later rows, or cv=5, which "
+                "fits copies without them."
             )
             return
 
