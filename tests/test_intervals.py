@@ -945,3 +945,18 @@ def test_forecasts_longer_than_a_held_stretch_have_intervals():
         assert s.U[len(s.U) - s.beyond - 1, 0] == series[end]
     wide = model.forecast(40, level=80)
     assert np.isfinite(wide).all().all()
+
+
+@pytest.mark.parametrize("kind", ["counts", "rare events", "a week again and again"])
+def test_new_rows_like_those_that_were_trained_on_bring_no_warning(kind):
+    rng = np.random.default_rng(0)
+    y = {
+        "counts": rng.poisson(1.0, 2000),
+        "rare events": rng.random(2000) < 0.02,
+        "a week again and again": np.tile([3, 5, 1, 0, 2, 8, 9], 280),
+    }[kind].astype(float)
+    model = tsrnn.ARXRegressor(output_lags=2).fit(None, y[:1000])
+    model.calibrate(None, y[1000:])
+    if kind == "counts":
+        with pytest.warns(UserWarning, match="trained on some of these rows"):
+            model.calibrate(None, y)

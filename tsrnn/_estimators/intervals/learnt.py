@@ -2,10 +2,12 @@
 
 A mark is a number for SPAN rows of y in a row, the same only for the same values:
 
-    mark(t) = sum_k,o m(k, o) bits(y(t + k, o))      modulo 2^64, with m random and odd
+    mark(t) = sum_k,o m(k, o) mix(bits(y(t + k, o)))      modulo 2^64, with m random and odd
 
-Marks are kept of as many spans as MOST, spread evenly over the rows that were learnt; where y stays the same, or is not
-known, there are none.
+The bits of integers end in zeros, which a product keeps: so they are mixed first, as splitmix64 does.
+
+Marks are kept of as many spans as MOST, spread evenly over the rows that were learnt. There are none where y hardly
+changes, as between rare events, or is not known, and none of spans that come again: new rows may be like these, too.
 """
 
 import numpy as np
@@ -16,6 +18,7 @@ from .segments import WARM
 
 
 SPAN = 32  # rows
+CHANGES = 8  # of y from row to row, the fewest in a span by which it is known again
 MOST = 1000  # marks, of all series together
 
 
@@ -33,11 +36,14 @@ def with_marks(errors, trained, table, learnt=True):
 def _marks_of(Y, parts, learnt):
     """Return marks (m,) of the rows of Y (N, O) that were ``learnt``, (N,) bool."""
     every = max(SPAN, len(Y) // MOST)
-    first = [np.arange(part.rows.start, part.rows.stop - SPAN + 1, every) for part in parts]
-    first = np.concatenate([*first, np.empty(0, int)])
-    rows = first[:, None] + np.arange(SPAN)
-    varies = (np.ptp(Y[rows], axis=1) > 0).all(axis=1)  # NaN does not
-    return _marks(Y, first[varies & learnt[rows].all(axis=1)])
+    first = [np.arange(part.rows.start, part.rows.stop - SPAN + 1) for part in parts]
+    marks, times = np.unique(_marks(Y, np.concatenate([*first, np.empty(0, int)])), return_counts=True)
+    first = np.concatenate([*(rows[::every] for rows in first), np.empty(0, int)])
+    rows = first[:, None] + np.arange(SPAN)  # (m, SPAN)
+    varies = ((np.diff(Y[rows], axis=1) != 0).sum(axis=1) >= CHANGES).all(axis=1)
+    known = np.isfinite(Y[rows]).all(axis=(1, 2))
+    new = _marks(Y, first[varies & known & learnt[rows].all(axis=1)])
+    return np.intersect1d(new, marks[times == 1])
 
 
 def warn_of_learnt(marks, table):
@@ -65,9 +71,16 @@ def _first_learnt(marks, Y, skip):
 
 def _marks(Y, first):
     """Return the marks of the spans of Y (N, O) that begin at rows ``first`` (m,)."""
-    bits = np.ascontiguousarray(Y, float).view(np.uint64)
+    bits = _mixed(np.ascontiguousarray(Y, float).view(np.uint64))  # (N, O)
     factors = np.random.default_rng(0).integers(2**63, size=(SPAN, Y.shape[1]), dtype=np.uint64) * 2 + 1
     marks = np.zeros(len(first), np.uint64)
     for k, of_outputs in enumerate(factors):
         marks += (bits[first + k] * of_outputs).sum(axis=1, dtype=np.uint64)
     return marks
+
+
+def _mixed(bits):
+    """Mix each of bits (N, O), so that all of them tell in the high ones and in the low ones."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
