@@ -1,7 +1,5 @@
 """Lags that parameters leave open, and those that were chosen."""
 
-import numpy as np
-
 from .._series.choices import Lags, choose_lags
 from .._series.lags import is_auto
 from .._series.seasons import index_of
@@ -42,9 +40,9 @@ def chosen(learner, settings, table, pieces, goal, horizon):
     if shared:
         settings["output_lags"] = "auto"
     pieces = long_pieces(pieces)
-    counted = np.where(table.weight[:, None] > 0, goal.U, np.nan)
-    U, X = ([V[p] for p in pieces] for V in (counted, table.X))
+    U, X, counts = ([V[p] for p in pieces] for V in (goal.U, table.X, table.weight > 0))
     differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
-    options = {"horizon": horizon, "differences": differences, "most": most_lags(learner, sum(map(len, U)))}
+    options = {"horizon": horizon, "differences": differences, "counts": counts}
+    options["most"] = most_lags(learner, sum(map(len, U)))
     lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
     return Lags(tuple(sorted({*lags.input_lags, *lags.output_lags})), ()) if shared else lags

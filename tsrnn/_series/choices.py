@@ -69,11 +69,13 @@ class Lags(NamedTuple):
 class Sample(NamedTuple):
     """What candidates are judged on: columns u (N,), their inputs E (N, F), seasons, rows of the longest, steps.
 
+    counts : of each column the rows (N,) that are learnt and judged; others are only history.
     shared : whether the columns are several series, for one model.
     """
 
     columns: list
     inputs: list
+    counts: list
     seasons: tuple
     n_rows: int
     horizon: int
@@ -90,6 +92,7 @@ def choose_lags(
     input_lags="auto",
     output_lags="auto",
     differences=(),
+    counts=None,
 ):
     """Choose the lags that forecast U best, by a linear autoregression's errors over held stretches.
 
@@ -108,6 +111,8 @@ def choose_lags(
         Lags of differences of U, which the model learns.
     most : int, optional
         Lags, of which a net has weights to fill.
+    counts : ndarray of shape (N,) bool, or list of those, optional
+        Rows that are learnt; others are only seen as history.
 
     Returns
     -------
@@ -123,13 +128,13 @@ def choose_lags(
     >>> 24 in lags.output_lags
     True
     """
-    sample = _sample(_near_one(U), _near_one(X), index, horizon)
+    sample = _sample(_near_one(U), _near_one(X), index, horizon, counts)
     F = sample.inputs[0].shape[1]
     nearly = NEARLY if F == 0 or most is None else NEARLY_DRIVEN
     usual = (0, 1, 2) if 3 * F <= MOST_INPUTS else (0,)
     chosen, shifts = output_lags, usual if input_lags == "auto" else input_lags
     if output_lags == "auto":
-        sets = _affordable(_output_sets(sample, F), differences, sample.n_rows, most)
+        sets = _affordable(_output_sets(sample, F), differences, sample, most)
         errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
@@ -162,15 +167,23 @@ def _input_sets(sample, F, sees_y):
     return sorted(sets or [(0,)], key=len)
 
 
-def _affordable(sets, differences, n_rows, most=None):
+def _affordable(sets, differences, sample, most=None):
     """List the sets of lags, from few to many, for whose reach and number rows are enough after differences."""
-    reach = max(1, n_rows // FEW_ROWS - sum(differences))
-    sets = [tuple(k for k in lags if k <= reach) or (1,) for lags in sets]
-    left = (n_rows - sum(differences) - max(lags) for lags in sets)
-    few, *larger = [
-        (lags, min(rows // ROWS_A_LAG, len(lags) if most is None else most)) for lags, rows in zip(sets, left)
+    reach = max(1, sample.n_rows // FEW_ROWS - sum(differences))
+    few, *larger = dict.fromkeys(tuple(k for k in lags if k <= reach) or (1,) for lags in sets)
+    bounds = [_n_whole(sample, lags, differences) // ROWS_A_LAG for lags in larger]
+    bounds = bounds if most is None else [min(most, bound) for bound in bounds]
+    few = few if _n_whole(sample, few, differences) > len(few) else (1,)
+    return [few, *(lags for lags, bound in zip(larger, bounds) if len(lags) <= bound)]
+
+
+def _n_whole(sample, lags, differences):
+    """Count the rows that are learnt of the longest series: without NaN at any lag, from which no model learns."""
+    whole = [
+        np.isfinite(regressors(u, np.empty((len(u), 0)), lags, differences)).all(axis=1) & counts
+        for u, counts in zip(sample.columns, sample.counts)
     ]
-    return list(dict.fromkeys([few[0], *(lags for lags, bound in larger if len(lags) <= bound)]))
+    return max(int(rows.sum()) for rows in whole)
 
 
 def choose_transform(
@@ -222,7 +235,7 @@ def choose_transform(
         sets = propose_lags([u[:, None] for u in columns], sample.seasons, sample.n_rows, sample.horizon)
         sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
         for d in propose_differences(sample.seasons, sample.n_rows) if differences else [()]:
-            fit = _affordable(sets, d, sample.n_rows, most) if output_lags == "auto" else [output_lags]
+            fit = _affordable(sets, d, sample, most) if output_lags == "auto" else [output_lags]
             errors[g, d] = min(
                 _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit
             )
@@ -286,22 +299,25 @@ def _drifts(sample):
 # ------------------------------------------------------------------------------------ what candidates are judged on
 
 
-def _sample(U, X, index, horizon):
+def _sample(U, X, index, horizon, counts=None):
     """Take a ``Sample`` of levels and inputs."""
     U = U if isinstance(U, list) else [U]
     shared = len(U) > 1
     X = [np.empty((len(V), 0)) for V in U] if X is None else X if isinstance(X, list) else [X]
-    pairs = [(u, E) for V, E in zip(U, X) for u in V.T if np.isfinite(u).any()]
-    pairs = pairs[:: -(-len(pairs) // MOST_COLUMNS)] or [(np.zeros(1), np.zeros((1, X[0].shape[1])))]
-    most = min(MOST_ROWS, MOST_SHARED // len(pairs))
+    counts = [np.ones(len(V), bool) for V in U] if counts is None else counts
+    counts = counts if isinstance(counts, list) else [counts]
+    rows = [(u, E, c) for V, E, c in zip(U, X, counts) for u in V.T if np.isfinite(u[c]).any()]
+    rows = rows[:: -(-len(rows) // MOST_COLUMNS)] or [
+        (np.zeros(1), np.zeros((1, X[0].shape[1])), np.ones(1, bool))
+    ]
+    most = min(MOST_ROWS, MOST_SHARED // len(rows))
     every = max(1, -(-X[0].shape[1] // MOST_INPUTS))
-    pairs = [(u[-most:], E[-most:, ::every]) for u, E in pairs]
-    columns = [u for u, _ in pairs]
+    columns, inputs, counts = map(list, zip(*((u[-most:], E[-most:, ::every], c[-most:]) for u, E, c in rows)))
     seasons = tuple(p for p in find_seasons([u[:, None] for u in columns], index) if p >= SHORTEST)
     n_rows = max(map(len, columns))
     usual = min([p for p in seasons if p <= LONG_SEASON], default=min(STEPS, max(1, n_rows // 10)))
     steps = min(horizon or usual, MOST_STEPS, max(1, n_rows // 5))
-    return Sample(columns, [_without_nan(E) for _, E in pairs], seasons, n_rows, steps, shared)
+    return Sample(columns, [_without_nan(E) for E in inputs], counts, seasons, n_rows, steps, shared)
 
 
 def _near_one(V):
@@ -358,9 +374,9 @@ class Trial(NamedTuple):
     back: object  # from v to y
 
 
-def _trial(u, E, sample, lags, differences, back):
+def _trial(u, E, counts, sample, lags, differences, back):
     """Prepare a ``Trial`` of levels u (N,) and lagged inputs."""
-    measured, v = np.isfinite(u), filled(u, sample.seasons)
+    measured, v = np.isfinite(u) & counts, filled(u, sample.seasons)
     center, scale = v.mean(), v.std() or 1.0
     v, cuts = (v - center) / scale, cuts_of(len(u), sample.horizon)
     rows = regressors(v, E, lags, differences)
@@ -376,8 +392,8 @@ def _error(sample, lags, shifts, differences, inverse=None):
     """
     total, naive = np.zeros(len(PENALTIES)), 0.0
     back = (lambda v: v) if inverse is None else inverse.inverse
-    pairs = [(u, _lagged(E, shifts)) for u, E in zip(sample.columns, sample.inputs)]
-    trials = [_trial(u, E, sample, lags, differences, back) for u, E in pairs]
+    rows = [(u, _lagged(E, shifts), c) for u, E, c in zip(sample.columns, sample.inputs, sample.counts)]
+    trials = [_trial(*of_column, sample, lags, differences, back) for of_column in rows]
     for fold in range(max(len(trial.cuts) for trial in trials)):
         active = [trial for trial in trials if fold < len(trial.cuts)]
         shared = ridge(pooled([trial.sums[fold] for trial in active]), PENALTIES) if sample.shared else None
