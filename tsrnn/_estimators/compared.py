@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._series.lags import is_auto
 from .._series.seasons import calendar_periods, index_of
 from .._series.timeline import last_known
 from .._series.units import runs_of
@@ -43,6 +44,7 @@ POWERS = {  # of errors, by the loss, in words of this package or of scikit-lear
     "epsilon_insensitive": 1,
     "huber": 1,
 }
+CURES = {"output_lags": "lags of the season", "target_transform": "differences that keep the level"}
 
 
 class Duel(NamedTuple):
@@ -224,11 +226,11 @@ def _warn(estimator, verdict, held, power):
         verdict.n > 1
     )
     cure = [
-        f"{name}='auto'"
-        for name in ("output_lags", "target_transform")
-        if hasattr(getattr(estimator, "estimator", estimator), name)
+        f"{name}='auto' ({gives})"
+        for name, gives in CURES.items()
+        if not is_auto(getattr(getattr(estimator, "estimator", estimator), name, "auto"))
     ]
-    cures = f"{' or '.join(cure)} (lags of the season, differences that keep the level), " if cure else ""
+    cures = f"{' or '.join(cure)}, " if cure else ""
     warn(
         f"{type(estimator).__name__} is worse than {rival}: the {error} error of its free runs on the "
         f"{'rows held back' if held else 'last rows of training'} is {verdict.model:.4g}, that of the naive forecast "

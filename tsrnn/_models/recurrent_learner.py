@@ -109,8 +109,13 @@ def with_lags(net):
 
 
 def _ridge(plan, series):
-    """Return theta of the linear model of the rows that are not held back, by the penalty of most evidence."""
+    """Return theta of the linear model of the rows that are not held back, by the penalty of most evidence.
+
+    None where each of them lacks some of its history.
+    """
     loss = WindowLoss(plan, series, *open_loop(plan), 0.0, np.float64)
+    if loss.n == 0:
+        return None
     theta, *_ = ridge(plan, tuple(loss.normal_equations(np.zeros(plan.size))))
     return theta
 
@@ -294,6 +299,8 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         net, lags = dynamics.net, (self.input_lags, self.output_lags)
         plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
         theta = _ridge(plan, series)
+        if theta is None:
+            return trained
         linear = DelayDynamics(theta, plan, mean, self.input_lag)
         *forecasts, w = _held_runs((linear, judged), series)
         kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))

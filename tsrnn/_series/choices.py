@@ -312,7 +312,9 @@ def _sample(U, X, index, horizon, counts=None):
     ]
     most = min(MOST_ROWS, MOST_SHARED // len(rows))
     every = max(1, -(-X[0].shape[1] // MOST_INPUTS))
-    columns, inputs, counts = map(list, zip(*((u[-most:], E[-most:, ::every], c[-most:]) for u, E, c in rows)))
+    columns, inputs, counts = map(
+        list, zip(*((u[-most:], E[-most:, ::every], c[-most:]) for u, E, c in rows))
+    )
     seasons = tuple(p for p in find_seasons([u[:, None] for u in columns], index) if p >= SHORTEST)
     n_rows = max(map(len, columns))
     usual = min([p for p in seasons if p <= LONG_SEASON], default=min(STEPS, max(1, n_rows // 10)))

@@ -310,6 +310,7 @@ def _check_options(model, net, first, framework, layout):
     for option, present in absent.items():
         if present:
             advice = _other(net.cell, framework) if option == layout.lacks else ""
+            advice = " (skip_connections=False)" if option == "skip_connections" else advice
             raise ValueError(
                 f"{framework} has no {type(model).__name__} with {option}: fit one without{advice}."
             )
