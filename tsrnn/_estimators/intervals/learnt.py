@@ -2,9 +2,11 @@
 
 A mark is a number for SPAN rows of y in a row, the same only for the same values:
 
-    mark(t) = sum_k,o m(k, o) mix(bits(y(t + k, o)))      modulo 2^64, with m random and odd
+    mark(t) = sum_k r^k v(t + k) = r^-t (C(t + SPAN) - C(t)),    C(t) = sum_s<t r^s v(s),    modulo 2^64
+    v(t) = sum_o m(o) mix(bits(y(t, o))),    r and m random and odd
 
-The bits of integers end in zeros, which a product keeps: so they are mixed first, as splitmix64 does.
+so that those of all rows are a few sums. The bits of integers end in zeros, which a product keeps: so they are mixed
+first, as splitmix64 does.
 
 Marks are kept of as many spans as MOST, spread evenly over the rows that were learnt. There are none where y hardly
 changes, as between rare events, or is not known, and none of spans that come again: new rows may be like these, too.
@@ -36,14 +38,21 @@ def with_marks(errors, trained, table, learnt=True):
 def _marks_of(Y, parts, learnt):
     """Return marks (m,) of the rows of Y (N, O) that were ``learnt``, (N,) bool."""
     every = max(SPAN, len(Y) // MOST)
-    first = [np.arange(part.rows.start, part.rows.stop - SPAN + 1) for part in parts]
-    marks, times = np.unique(_marks(Y, np.concatenate([*first, np.empty(0, int)])), return_counts=True)
-    first = np.concatenate([*(rows[::every] for rows in first), np.empty(0, int)])
+    first = [np.arange(part.rows.start, part.rows.stop - SPAN + 1, every) for part in parts]
+    first = np.concatenate([*first, np.empty(0, int)])
     rows = first[:, None] + np.arange(SPAN)  # (m, SPAN)
     varies = ((np.diff(Y[rows], axis=1) != 0).sum(axis=1) >= CHANGES).all(axis=1)
     known = np.isfinite(Y[rows]).all(axis=(1, 2))
-    new = _marks(Y, first[varies & known & learnt[rows].all(axis=1)])
-    return np.intersect1d(new, marks[times == 1])
+    marks = _marks(Y)
+    new = np.unique(marks[first[varies & known & learnt[rows].all(axis=1)]])
+    return new[_counted(new, marks) == 1]
+
+
+def _counted(some, marks):
+    """Count how often each of some ascending marks (m,) is among marks (n,)."""
+    at = np.searchsorted(some, marks)  # (n,)
+    found = np.append(some, np.uint64(0))[at] == marks
+    return np.bincount(at[found & (at < len(some))], minlength=len(some))
 
 
 def warn_of_learnt(marks, table):
@@ -64,19 +73,28 @@ def warn_of_learnt(marks, table):
 
 def _first_learnt(marks, Y, skip):
     """Find the first span of Y (N, O) behind ``skip`` rows that was learnt; returns its first row, or None."""
-    first = np.arange(skip, len(Y) - SPAN + 1)
-    known = np.isin(_marks(Y, first), marks, kind="sort")  # NumPy 2.0 fails at tables of numbers beyond 2^63
-    return int(first[np.argmax(known)]) if known.any() else None
+    known = np.isin(_marks(Y)[skip:], marks, kind="sort")  # NumPy 2.0 fails at tables of numbers beyond 2^63
+    return skip + int(np.argmax(known)) if known.any() else None
 
 
-def _marks(Y, first):
-    """Return the marks of the spans of Y (N, O) that begin at rows ``first`` (m,)."""
-    bits = _mixed(np.ascontiguousarray(Y, float).view(np.uint64))  # (N, O)
-    factors = np.random.default_rng(0).integers(2**63, size=(SPAN, Y.shape[1]), dtype=np.uint64) * 2 + 1
-    marks = np.zeros(len(first), np.uint64)
-    for k, of_outputs in enumerate(factors):
-        marks += (bits[first + k] * of_outputs).sum(axis=1, dtype=np.uint64)
-    return marks
+def _marks(Y):
+    """Return the marks of all spans of Y (N, O), (N - SPAN + 1,) or none."""
+    N, rng = len(Y), np.random.default_rng(0)
+    if N < SPAN:
+        return np.empty(0, np.uint64)
+    m = rng.integers(2**63, size=Y.shape[1] + 1, dtype=np.uint64) * 2 + 1
+    r = m[-1]
+    v = _mixed(np.ascontiguousarray(Y, float).view(np.uint64)) @ m[:-1]  # (N,)
+    powers, inverses = (
+        np.cumprod(np.append(np.uint64(1), np.full(N, f))) for f in (r, _inverse(r))
+    )  # (N + 1,)
+    C = np.append(np.uint64(0), np.cumsum(powers[:-1] * v))  # (N + 1,)
+    return (C[SPAN:] - C[:-SPAN]) * inverses[: N - SPAN + 1]
+
+
+def _inverse(odd):
+    """Return the inverse of an odd number modulo 2^64."""
+    return np.uint64(pow(int(odd), -1, 2**64))
 
 
 def _mixed(bits):
