@@ -162,14 +162,16 @@ def _duel(maker, rows, run, start, ask):
         gap = dynamics.gap
         if origins[0] - start >= p + gap:
             back = last_known(levels, p)[origins[:, None] - start - gap - p + (ahead + gap) % p]
-            naive[p] = _mean(np.abs(inverse(back) - truth) ** ask.power)
-    return Duel(_mean(np.abs(inverse(forecasts) - truth) ** ask.power), naive)
+            naive[p] = _mean(inverse(back) - truth, ask.power)
+    return Duel(_mean(inverse(forecasts) - truth, ask.power), naive)
 
 
-def _mean(errors):
-    """Average errors (n, h, O) over valid steps; NaN where there is none."""
-    valid = np.isfinite(errors)
-    total = np.where(valid, errors, 0.0).sum(axis=1)
+def _mean(errors, power):
+    """Average powers of errors (n, h, O) over valid steps; NaN where there is none."""
+    with np.errstate(over="ignore"):  # of y near the largest number there is nothing to say
+        powers = np.abs(errors) ** power
+        valid = np.isfinite(powers)
+        total = np.where(valid, powers, 0.0).sum(axis=1)
     return np.divide(total, valid.sum(axis=1), out=np.full(total.shape, np.nan), where=valid.any(axis=1))
 
 

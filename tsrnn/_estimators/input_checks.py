@@ -29,7 +29,7 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
     if (flat and X) or (getattr(X, "ndim", 0) == 1 and len(X)):
         raise ValueError(
             f"X has one dimension, {np.shape(X)}, but a 2D array of rows and inputs is needed. Reshape your data: "
-            "X.reshape(-1, 1) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."
+            "np.reshape(X, (-1, 1)) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."
         )
     finite = looked_at and (True if estimator.missing == "error" else "allow-nan")
     if not reset:

@@ -40,7 +40,7 @@ def own_stretches(part):
     return cut(part.stamps, part.rows.stop - part.rows.start)
 
 
-def moved(rows, by):
+def shifted(rows, by):
     """Shift a slice by a number of rows."""
     return slice(rows.start + by, rows.stop + by)
 

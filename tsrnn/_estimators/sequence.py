@@ -60,7 +60,7 @@ from .learning import (
     learn_part,
     learn_units,
     learn_whole_units,
-    moved,
+    shifted,
     n_outputs,
     own_stretches,
     settle,
@@ -143,7 +143,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
             self._print_summary(began)
             return
         form, table = self._check_fit(X, y, sample_weight, groups)
-        pieces = [moved(s.rows, part.rows.start) for part in table.parts for s in own_stretches(part)]
+        pieces = [shifted(s.rows, part.rows.start) for part in table.parts for s in own_stretches(part)]
         goal = self._goal(table, pieces, form)
         learner, lags = self._with_lags(
             learner, table, pieces, goal._replace(U=as_levels(goal.U, n_outputs(form, goal)))

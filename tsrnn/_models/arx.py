@@ -97,8 +97,8 @@ def _added(sums, new):
 class ARXRegressor(SequenceRegressor):
     """Linear autoregression with exogenous inputs (ARX), by ridge regression.
 
-    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l), fitted one step ahead from measured y, exactly and in one pass.
-    The linear model that a net has to beat. ``partial_fit`` gives what a fit to all rows would (with the scaling
+    y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l) [1]_, fitted one step ahead from measured y, exactly and in one
+    pass. The linear model that a net has to beat. ``partial_fit`` gives what a fit to all rows would (with the scaling
     and the lags of the first).
 
     Parameters
