@@ -60,10 +60,10 @@ from .learning import (
     learn_part,
     learn_units,
     learn_whole_units,
-    shifted,
     n_outputs,
     own_stretches,
     settle,
+    shifted,
 )
 from .new_rows import Leg, filled_inputs, follow_leg, follow_short
 from .parameters import SeriesParameters

@@ -17,9 +17,6 @@ from joblib import effective_n_jobs
 
 from .._check import check_widths
 from .._nets.convolution import parse_convolution
-from .._nets.delay import DelayDynamics, Layer, make_plan
-from .._nets.delay_linear import SHARES, Mixed, ridge, trusted_share
-from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import (
     Learner,
     OfLags,
@@ -48,7 +45,7 @@ from .._training.monitor import (
 from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
-from .delay_learner import open_loop
+from .beside_linear import linear_beside, with_lags
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -56,7 +53,6 @@ MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 WHOLE = 16_000  # rows up to which validation follows whole series
 LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
-MOST_STEPS = 32  # of free runs by which a net is weighed against a linear model
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
 SELDOM = 8  # iterations from one look at the held rows to the next, of the nets of a mean
@@ -100,58 +96,6 @@ def dense_widths(p):
         p.readout_hidden_layer_sizes,
         "give a tuple of ints >= 1, or () for none",
     )
-
-
-def with_lags(net):
-    """Return the layout of a net whose readout sees the lags too."""
-    D = sum(s.width for s in net.blocks[0].sources if s.which < 0)
-    return beside_lags(net, np.zeros(net.size), Layer(np.zeros((D, net.n_outputs)), 0.0), 1.0)[0]
-
-
-def _ridge(plan, series):
-    """Return theta of the linear model of the rows that are not held back, by the penalty of most evidence.
-
-    None where each of them lacks some of its history.
-    """
-    loss = WindowLoss(plan, series, *open_loop(plan), 0.0, np.float64)
-    if loss.n == 0:
-        return None
-    theta, *_ = ridge(plan, tuple(loss.normal_equations(np.zeros(plan.size))))
-    return theta
-
-
-def _held_runs(models, series):
-    """Forecast from each held row on, freely, until its stretch ends.
-
-    Returns the forecasts of each model (N, steps, O), y (N, steps, O), NaN behind the stretch, and weights (N,).
-    """
-    counts = [s.held & (s.w > 0) for s in series]
-    steps = min(MOST_STEPS, max(map(_longest, counts)))
-    columns = []
-    for s, rows in zip(series, counts):
-        first = np.flatnonzero(rows)
-        at = first[:, None] + np.arange(steps)
-        in_stretch = np.append(rows, np.zeros(steps, bool))[at]
-        in_stretch = np.logical_and.accumulate(in_stretch, axis=1)[..., None]
-        Y = np.where(in_stretch, s.Y[np.minimum(at, len(s.Y) - 1)], np.nan)
-        columns.append((*(_runs(model, s, first, steps) for model in models), Y, s.w[first]))
-    return map(np.concatenate, zip(*columns))
-
-
-def _runs(model, s, first, steps):
-    """Run freely from rows ``first`` (M,) of a series, (M, steps, O)."""
-    start, X = model.first(), np.concatenate([s.X, np.repeat(s.X[-1:], steps, axis=0)])
-    Y = np.where(np.isnan(s.Y), model.run(s.X, s.Y, start)[0], s.Y)
-    out = np.empty((len(first), steps, model.n_outputs))
-    for runs, forecasts in model.free_runs(X, Y, start, first, steps):
-        out[runs] = forecasts.swapaxes(0, 1)
-    return out
-
-
-def _longest(rows):
-    """Count the longest stretch of True in rows (N,) bool."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
-    return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
 class Task(NamedTuple):
@@ -296,26 +240,16 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         Both have then learnt the held rows, too.
         """
         dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
-        net, lags = dynamics.net, (self.input_lags, self.output_lags)
-        plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
-        theta = _ridge(plan, series)
-        if theta is None:
+        beside = linear_beside(judged, series, self.input_lags, self.output_lags)
+        if beside is None:
             return trained
-        linear = DelayDynamics(theta, plan, mean, self.input_lag)
-        *forecasts, w = _held_runs((linear, judged), series)
-        kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
-        share = trusted_share([Mixed(*kind, w) for kind in kinds], SHARES)
-        if share == 1.0:
-            return trained
-        nothing_held = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
-        after = _ridge(plan, nothing_held)
 
-        def blended(of_net, of_linear):
-            wide, theta = beside_lags(net, of_net, plan.views(of_linear)[-1], share)
+        def blended(of_net, readout):
+            wide, theta = beside_lags(dynamics.net, of_net.theta, readout, beside.share)
             return self._made(Task(wide, series, mean, None), theta)
 
-        before, _ = blended(judged.theta, theta)
-        dynamics, ends = blended(dynamics.theta, after)
+        before, _ = blended(judged, beside.before)
+        dynamics, ends = blended(dynamics, beside.after)
         return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=before)
 
     def _mean(self, net, series, mean, streams):

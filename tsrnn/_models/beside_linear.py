@@ -1,0 +1,103 @@
+"""The linear model of a recurrent net's lags, beside the net, by the share that held rows warrant.
+
+    y^(t) = share net(t) + (1 - share) [b + sum_k a_k y(t - k) + sum_l c_l x(t - l)]
+
+A ridge regression on the lags is fitted to the rows that are not held back. Both forecast each held row and run on
+freely; the share of the net is the one that errs least, so far as these rows can tell.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._nets.delay import DelayDynamics, Layer, make_plan
+from .._nets.delay_linear import SHARES, Mixed, ridge, trusted_share
+from .._nets.delay_loss import WindowLoss
+from .._nets.recurrent import beside_lags
+from .delay_learner import open_loop
+
+
+MOST_STEPS = 32  # of free runs by which a net is weighed against a linear model
+
+
+class Beside(NamedTuple):
+    """A linear model beside a net.
+
+    share : of the net.   before, after : readouts of the lags before the held rows were learnt, and with them.
+    """
+
+    share: float
+    before: Layer
+    after: Layer
+
+
+def with_lags(net):
+    """Return the layout of a net whose readout sees the lags too."""
+    D = sum(s.width for s in net.blocks[0].sources if s.which < 0)
+    return beside_lags(net, np.zeros(net.size), Layer(np.zeros((D, net.n_outputs)), 0.0), 1.0)[0]
+
+
+def linear_beside(judged, series, input_lags, output_lags):
+    """Weigh a net, as it was before it learnt the held rows, against the linear model of its lags.
+
+    Returns ``Beside``; None where the net is to stay alone.
+    """
+    net = judged.net
+    plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", input_lags, output_lags, [])
+    before = _ridge(plan, series)
+    if before is None:
+        return None
+    linear = DelayDynamics(before, plan, judged.mean, judged.input_lag)
+    *forecasts, w = _held_runs((linear, judged), series)
+    kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
+    share = trusted_share([Mixed(*kind, w) for kind in kinds], SHARES)
+    if share == 1.0:
+        return None
+    after = _ridge(plan, [s._replace(held=np.zeros(len(s.held), bool)) for s in series])
+    return Beside(share, *(plan.views(theta)[-1] for theta in (before, after)))
+
+
+def _ridge(plan, series):
+    """Return theta of the linear model of the rows that are not held back, by the penalty of most evidence.
+
+    None where each of them lacks some of its history.
+    """
+    loss = WindowLoss(plan, series, *open_loop(plan), 0.0, np.float64)
+    if loss.n == 0:
+        return None
+    theta, *_ = ridge(plan, tuple(loss.normal_equations(np.zeros(plan.size))))
+    return theta
+
+
+def _held_runs(models, series):
+    """Forecast from each held row on, freely, until its stretch ends.
+
+    Returns the forecasts of each model (N, steps, O), y (N, steps, O), NaN behind the stretch, and weights (N,).
+    """
+    counts = [s.held & (s.w > 0) for s in series]
+    steps = min(MOST_STEPS, max(map(_longest, counts)))
+    columns = []
+    for s, rows in zip(series, counts):
+        first = np.flatnonzero(rows)
+        at = first[:, None] + np.arange(steps)
+        in_stretch = np.append(rows, np.zeros(steps, bool))[at]
+        in_stretch = np.logical_and.accumulate(in_stretch, axis=1)[..., None]
+        Y = np.where(in_stretch, s.Y[np.minimum(at, len(s.Y) - 1)], np.nan)
+        columns.append((*(_runs(model, s, first, steps) for model in models), Y, s.w[first]))
+    return map(np.concatenate, zip(*columns))
+
+
+def _runs(model, s, first, steps):
+    """Run freely from rows ``first`` (M,) of a series, (M, steps, O)."""
+    start, X = model.first(), np.concatenate([s.X, np.repeat(s.X[-1:], steps, axis=0)])
+    Y = np.where(np.isnan(s.Y), model.run(s.X, s.Y, start)[0], s.Y)
+    out = np.empty((len(first), steps, model.n_outputs))
+    for runs, forecasts in model.free_runs(X, Y, start, first, steps):
+        out[runs] = forecasts.swapaxes(0, 1)
+    return out
+
+
+def _longest(rows):
+    """Count the longest stretch of True in rows (N,) bool."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
+    return int(np.max(edges[1::2] - edges[::2], initial=0))
