@@ -403,6 +403,14 @@ def test_update_goes_on(alone):
     np.testing.assert_allclose(alone.forecast(H), runs[0])
 
 
+def test_dates_before_1970(alone):
+    early = pd.Series(Y.to_numpy(), DAYS - pd.DateOffset(years=56))  # the same weekdays and leap years
+    model = quick().fit(None, early[:CUT])
+    np.testing.assert_allclose(model.forecast(H), alone.forecast(H), rtol=1e-9)
+    model.update(None, early[CUT : CUT + 3])
+    np.testing.assert_allclose(model.forecast(H), alone.trajectories(None, Y[CUT:], H).forecast[3], rtol=1e-9)
+
+
 def test_update_without_y_takes_its_own_forecasts(alone):
     model = pickle.loads(pickle.dumps(alone)).update(pd.DataFrame(index=DAYS[CUT : CUT + 3]))
     np.testing.assert_allclose(model.forecast(2), alone.forecast(5).iloc[3:], rtol=0.2)

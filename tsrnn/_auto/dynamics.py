@@ -158,6 +158,10 @@ class Blend(Direct):
         """The most recent input that an output feels."""
         return 0 if self.is_ahead.any() else np.inf
 
+    def unstated(self, n, D):
+        """Return n rows of inputs of which nothing is stated, their times neither, (n, D)."""
+        return np.concatenate([np.zeros((n, D - 1)), np.full((n, 1), UNSTATED)], axis=1)
+
     def terms(self, p):
         """Refuse export: a blend has no equations of one row."""
         raise TypeError(

@@ -38,7 +38,7 @@ def future_of(fitted, place, steps, X, stamps):
                 f"forecast({steps}) needs X_future, the next {needed} rows of the {len(units.means)} inputs"
                 f"{dynamics.why_needed}. Give them, or fit a model that {dynamics.sees_less(steps)}."
             )
-        return Future(place, np.zeros((steps, len(units.x.center))), None)
+        return Future(place, dynamics.unstated(steps, len(units.x.center)), None)
     if len(X) < needed:
         why = dynamics.why_needed
         asks = f"{needed} are needed{why}" if why else f"forecast({steps}) needs {needed}"
@@ -49,7 +49,7 @@ def future_of(fitted, place, steps, X, stamps):
         _check_follows(place.timeline, stamps)
     filled = units.fill(X, units.means if place is None else place.past.inputs)
     if len(X) < steps:  # rows that no lag looks at
-        filled = np.concatenate([filled, np.zeros((steps - len(X), filled.shape[1]))])
+        filled = np.concatenate([filled, dynamics.unstated(steps - len(X), filled.shape[1])])
     return Future(place, filled[:steps], stamps)
 
 

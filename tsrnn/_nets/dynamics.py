@@ -58,6 +58,10 @@ class Dynamics:
         """Return how many rows of inputs a forecast of ``steps`` rows needs."""
         return max(0, steps - self.input_lag)
 
+    def unstated(self, n, D):
+        """Return n rows of inputs that nobody stated and no output sees, (n, D)."""
+        return np.zeros((n, D))
+
     def wide(self, steps):
         """Return how many steps are to be computed for ``steps`` of output."""
         return steps
