@@ -192,6 +192,10 @@ def test_a_label_that_is_new():
     model = clone(SMALL["TDNNClassifier"]).fit(X[OLD], WORDS[OLD])
     with pytest.raises(ValueError, match=r"label 'huge', which is not among the classes \['little', 'much'"):
         model.update(X[NEW], np.full(40, "huge"))
+    for labels in (WORDS, np.where(WORDS == "some", "much", WORDS)):  # three labels, two
+        model.fit(X[OLD], labels[OLD])
+        assert 0 < model.score(X[NEW], np.where(np.arange(40) % 2, labels[NEW], "huge")) <= 0.55
+        assert model.score(X[NEW], np.full(40, "huge")) == 0
     with pytest.raises(ValueError, match="fitted with one label per row"):
         model.score(X[NEW], np.zeros((40, 2)))
 
@@ -311,6 +315,8 @@ def test_delay_does_not_go_with_everything(change):
         clone(SMALL["GRUClassifier"]).set_params(delay=2, **change).fit(X, CODES)
     with pytest.raises(ValueError, match=f"delay=2000 .* {len(X)} rows: give a smaller one"):
         clone(SMALL["GRUClassifier"]).set_params(delay=2000).fit(X, CODES)
+    with pytest.raises(ValueError, match="delay=-1 is out of range"):
+        clone(SMALL["GRUClassifier"]).set_params(delay=-1).fit(X, CODES)
 
 
 def test_both_directions():

@@ -244,7 +244,9 @@ def test_bad_categories(model, given, change, message):
 
 
 def test_models_of_numbers_refuse_categories():
-    with pytest.raises((ValueError, TypeError), match="X: could not convert string"):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"^X holds words, such as '\w+', but ESNRegressor .*encode them"
+    ):
         tsrnn.ESNRegressor(20).fit(X, y)
     with pytest.raises(ValueError, match="solver='lm' does not learn embeddings"):
         NARXRegressor(solver="lm").fit(X, y)
@@ -419,6 +421,7 @@ def test_one_to_many():
         ({"top_k": 0}, "top_k=0"),
         ({"top_p": 0.0}, "top_p=0.0"),
         ({"prefix": "Ä"}, "label 'Ä'"),
+        ({"prefix": 3}, "prefix=3 is no sequence"),
         ({"series": "a"}, "'a'"),
         ({"X": np.zeros((1, 2))}, "X"),
     ],

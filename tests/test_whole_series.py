@@ -229,6 +229,14 @@ def test_containers_give_the_same_model():
     grouped = small("GRUClassifier").fit(np.concatenate(same), Y, groups=np.repeat(keys, 8))
     assert np.array_equal(grouped.predict_proba(np.concatenate(same), groups=np.repeat(keys, 8)), p)
     assert np.array_equal(model.predict_proba(same[3]), p[3:4])
+    objects, ragged = (np.empty(80, object) for _ in range(2))
+    objects[:], ragged[:] = [pd.DataFrame(x, columns=["a", "b"]) for x in same], X
+    assert np.array_equal(small("GRUClassifier").fit(objects, Y).predict_proba(objects[:9]), p[:9])
+    assert np.array_equal(model.predict_proba(ragged), model.predict_proba(list(X)))
+    with pytest.raises(TypeError, match=r"X is a dict: .*list\(X.values\(\)\)"):
+        model.predict(dict(enumerate(same)))
+    with pytest.raises(ValueError, match="X is empty: give"):
+        model.predict([])
     with pytest.raises(ValueError, match="is not that of the series of X"):
         small("GRUClassifier").fit(frame, pd.Series(Y, [f"t{k}" for k in range(80)]))
 
@@ -406,6 +414,14 @@ def test_what_does_not_go_with_whole_series(model, message):
 def test_a_label_too_few():
     with pytest.raises(ValueError, match=r"of 80 series.*or have one value for each.*the shape \(79,\)"):
         small("GRUClassifier").fit(X, np.array(Y)[:-1])
+
+
+def test_a_label_that_is_new_is_missed():
+    model = small("GRUClassifier").fit(X, Y)
+    hit = model.predict(X) == np.array(Y)
+    assert model.score(X, [*Y[:79], "new"]) == hit[:79].sum() / 80
+    with pytest.raises(ValueError, match="y has the label 'new'"):
+        model.log_loss(X, [*Y[:79], "new"])
 
 
 def test_an_echo_state_network_is_as_sure_as_on_series_left_out():

@@ -48,10 +48,14 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         self._trained()
         return self.fitted_.form.classes.labels
 
-    def _check_y(self, y, fitted, name="y"):
-        """Encode labels: targets Y (N, O), NaN where unlabelled, and their ``Form``; that of training if ``fitted``."""
+    def _check_y(self, y, fitted, name="y", lenient=False):
+        """Encode labels: targets Y (N, O), NaN where unlabelled, and their ``Form``; that of training if ``fitted``.
+
+        lenient : whether labels may be new, whose targets are -inf.
+        """
         values, is_label = read_labels(y)
         if fitted is None:
+            check_number("delay", self.delay, 0, integer=True)
             announced = self.__dict__.get("_announced")
             if announced is None:
                 classes = learn_classes(values, is_label, type(self).__name__)
@@ -71,7 +75,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             if fitted is not None:
                 check_outputs(y, Y, form.y_names, classes.n_outputs)
             return Y, form
-        codes = classes.encode(values, is_label, name)
+        codes = classes.encode(values, is_label, name, lenient)
         if fitted is None and classes.link == "softmax" and self._codes_labels():
             return np.where(codes < 0, np.nan, codes)[:, None], form
         return classes.targets(codes), form
@@ -93,7 +97,6 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
 
     def _for_y(self, learner, form, table):
         """Return the learner, with the loss of these classes."""
-        check_number("delay", self.delay, 0, integer=True)
         if self.delay and form.whole:
             raise ValueError(
                 f"delay={self.delay!r} is for one label per row, but y has one per series: give delay=0."
@@ -357,6 +360,10 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
                 f"This {type(self).__name__} does not go on with labels, for it sees none, or several a row: fit one "
                 "with output_lags=1 to one label per row."
             )
+        if prefix is not None and not np.iterable(prefix):
+            raise TypeError(
+                f"prefix={prefix!r} is no sequence: give labels in a list, or a str of characters."
+            )
         past = first_past(dynamics, units)
         if prefix is None:
             place, prefix = place_of(fitted, series), ()
@@ -435,7 +442,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         """Return the share of labelled rows whose label ``predict(X)`` hits; of several labels per row, all of them.
 
         Where nothing tells that rows go on from those seen, the first labels are to start from, and not judged; see the
-        ``score`` of a regressor.
+        ``score`` of a regressor. A label that training had not is never hit.
 
         Parameters
         ----------
@@ -448,13 +455,15 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         fitted = self._fitted()
         classes = fitted.form.classes
         if fitted.form.whole:
-            Y, weight = self._whole_y(fitted, X, y, sample_weight, groups)
+            Y, weight = self._whole_y(fitted, X, y, sample_weight, groups, lenient=True)
             U = self._answers(fitted, X, groups)
         else:
-            table = self._check_rows(fitted, X, y, groups, sample_weight)
-            Y, weight, (U, judged) = table.y, table.weight, self._judged_run(fitted, table, self.start)
+            table = self._check_rows(fitted, X, y, groups, sample_weight, lenient=True)
+            Y, weight = table.y, table.weight
+            table = table._replace(y=np.where(np.isfinite(Y), Y, np.nan))
+            U, judged = self._judged_run(fitted, table, self.start)
             Y = np.where(judged[:, None], Y, np.nan)
-        labelled = np.isfinite(Y).all(axis=1)
+        labelled = ~np.isnan(Y).any(axis=1)
         if not labelled.any():
             raise ValueError("y has no label, so there is nothing to score: give rows that have one.")
         right = classes.codes(U)[labelled] == classes.codes(Y)[labelled]

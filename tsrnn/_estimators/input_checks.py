@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import validate_data
 
 from .._series.categories import learn_vocabulary
-from .._series.checks import about, plain_values
+from .._series.checks import about, plain_values, word_in
 
 
 def learn_categories(estimator, X):
@@ -41,6 +41,12 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
         try:
             return validate_data(estimator, plain_values(X, "X"), reset=reset, **options)
         except ValueError as error:
+            if (word := word_in(error)) is not None and not hasattr(estimator, "categorical_features"):
+                raise ValueError(
+                    f"X holds words, such as {word}, but {type(estimator).__name__} takes features that are numbers: "
+                    "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
+                    "GRURegressor or GRUClassifier."
+                ) from None
             if "contains NaN" not in str(error):
                 raise
             first = str(error).splitlines()[0]

@@ -253,10 +253,10 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
                 U[k] = np.clip(U[k], *(side[-1] for side in inputs.limits))
         return U
 
-    def _whole_y(self, fitted, X, y, sample_weight, groups):
-        """Return Y (S, O), in the order of the series of X, and weights (S,) or None."""
+    def _whole_y(self, fitted, X, y, sample_weight, groups, **options):
+        """Return Y (S, O), in the order of the series of X, and weights (S,) or None.   options : of ``_check_y``."""
         table = gather(X, None, None, groups, self.series)
-        Y, _ = self._check_y(in_order_of(table.parts, y, table.names), fitted)
+        Y, _ = self._check_y(in_order_of(table.parts, y, table.names), fitted, **options)
         if len(Y) != len(table.parts):
             raise ValueError(
                 f"y has {len(Y)} values, but X has {len(table.parts)} series: give one for each."
@@ -629,8 +629,11 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         """Weigh each row of Y (N, O), (N,), by the meaning of y; returns the form and the weights."""
         return form, weight
 
-    def _check_rows(self, fitted, X, y, groups, sample_weight=None):
-        """Check rows to follow; returns a table of X (N, F), y (N, O) with NaN where unknown, weights (N,)."""
+    def _check_rows(self, fitted, X, y, groups, sample_weight=None, **options):
+        """Check rows to follow; returns a table of X (N, F), y (N, O) with NaN where unknown, weights (N,).
+
+        options : of ``_check_y``.
+        """
         if fitted.form.whole:
             fitted.trained.dynamics.check_verb("This call")
         table = gather(X, y, sample_weight, groups, self.series)
@@ -640,7 +643,7 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         weight = None if table.weight is None else check_weight(table.weight, X)
         if y is None:
             return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
-        Y, _ = self._check_y(table.y, fitted)
+        Y, _ = self._check_y(table.y, fitted, **options)
         check_lengths(X, Y)
         return table.of(X, Y, weight)
 

@@ -24,7 +24,8 @@ SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps
 def about(name):
     """Add to errors of other libraries the argument's name, and what it should be."""
     try:
-        yield
+        with np.errstate(invalid="ignore"):  # scikit-learn adds all values up, inf and -inf too
+            yield
     except (ValueError, TypeError) as error:
         text, error_type = str(error), TypeError if isinstance(error, TypeError) else ValueError
         if not re.search(rf"\b{name}\b", text):
@@ -32,6 +33,12 @@ def about(name):
         if "feature" not in text and "Fill it" not in text and name in SHAPES:
             text = f"{text.rstrip('.')}. Give finite numbers, {SHAPES[name]}."
         raise error_type(text) from None
+
+
+def word_in(error):
+    """Return the value that could not become a number, as an error of NumPy shows it; None of other errors."""
+    _, is_of_words, rest = str(error).partition("could not convert string to float: ")
+    return rest.partition(". Give finite")[0] if is_of_words else None
 
 
 def plain_values(v, name):
@@ -126,9 +133,8 @@ def check_y(y):
         with about("y"):
             Y = check_array(y, input_name="y", **options)
     except ValueError as error:
-        if "could not convert string" not in str(error):
+        if (word := word_in(error)) is None:
             raise
-        word = str(error).partition("float: ")[2].partition(". Give finite")[0]
         raise ValueError(
             f"y holds words, such as {word}: for labels take a classifier, such as GRUClassifier."
         ) from None

@@ -24,6 +24,7 @@ from .._values import kept
 from .._warn import warn
 
 
+UNLABELLED, NEW = -1, -2  # codes of a row without a label, and of a label that training had not
 SHARPEST = np.log(0.1), np.log(30.0)  # ends of a search
 
 
@@ -91,12 +92,16 @@ class Classes(NamedTuple):
         return 1 if not self.several and len(self.labels) == 2 else len(self.labels)
 
     def targets(self, codes):
-        """Encode codes (N,), -1 where unlabelled, as targets (N, O); several labels per row are targets already."""
+        """Encode codes (N,), -1 where unlabelled, as targets (N, O); several labels per row are targets already.
+
+        A new label's are -inf.
+        """
         if self.several:
             return codes
-        if len(self.labels) == 2:
-            return np.where(codes < 0, np.nan, codes)[:, None].astype(float)
-        return one_hot(np.where(codes < 0, np.nan, codes), len(self.labels))
+        known = np.where(codes < 0, np.nan, codes)
+        Y = known[:, None] if len(self.labels) == 2 else one_hot(known, len(self.labels))
+        Y[codes == NEW] = -np.inf
+        return Y
 
     def shares(self, codes):
         """Return the frequencies (K,) of labels among codes (N, 1), NaN where unknown."""
@@ -114,7 +119,7 @@ class Classes(NamedTuple):
         if self.several:
             return np.where(np.isnan(Y), -1, Y > 0.5).astype(int)
         best = (Y[:, 0] > 0.5).astype(int) if len(self.labels) == 2 else np.argmax(np.nan_to_num(Y), axis=1)
-        return np.where(unknown, -1, best)
+        return np.where(unknown, UNLABELLED, np.where(np.isneginf(Y).any(axis=1), NEW, best))
 
     def probabilities(self, U):
         """Convert levels U (N, O) to probabilities of the classes, (N, K)."""
@@ -125,18 +130,18 @@ class Classes(NamedTuple):
         codes = self.codes(U)
         return codes if self.several else self.labels[codes]
 
-    def encode(self, values, known, name="y"):
-        """Encode labels as codes (N,), -1 where not ``known``; raise where a label is new."""
-        codes = np.full(len(values), -1)
+    def encode(self, values, known, name="y", lenient=False):
+        """Encode labels as codes (N,), -1 where not ``known``; where a label is new -2 if ``lenient``, else raise."""
+        codes = np.full(len(values), UNLABELLED)
         places = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
-        if (places < 0).any():
+        if (places < 0).any() and not lenient:
             new = values[known].tolist()[np.argmax(places < 0)]
             raise ValueError(
                 f"{name} has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of "
                 "those, NaN where it is not known, or fit again; for partial_fit, name all of them first: "
                 "classes=[...]."
             )
-        codes[known] = places
+        codes[known] = np.where(places < 0, NEW, places)
         return codes
 
     def row_weights(self, Y):

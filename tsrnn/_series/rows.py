@@ -6,7 +6,8 @@ Several series come as
 
 - frames with a MultiIndex (series, time): the last level is time, those before it the series;
 - a frame with the column that ``series`` names, or ``groups``, the key of each row;
-- a list of arrays or frames, or a 3-D array (n_series, n_timesteps, n_features): the key is the place.
+- a list of arrays or frames (or an array whose elements they are), or a 3-D array (n_series, n_timesteps, n_features):
+  the key is the place.
 """
 
 import re
@@ -485,7 +486,10 @@ def _is_time(level):
 
 
 def _in_pandas(v):
-    """Convert a list of frames of polars or tables of Arrow to frames of pandas; others as they are."""
+    """Convert frames of polars or tables of Arrow in a list to pandas', an array of series to a list; others stay."""
+    if isinstance(v, np.ndarray) and v.dtype == object and v.ndim == 1:
+        of_series = len(v) and all(isinstance(s, (np.ndarray, pd.DataFrame, pd.Series)) for s in v)
+        return list(v) if of_series else v
     if not isinstance(v, (list, tuple)) or len(v) == 0 or not hasattr(v[0], "to_pandas"):
         return v
     names = [getattr(frame, "column_names", None) or getattr(frame, "columns", None) for frame in v]
@@ -507,9 +511,16 @@ def _is_list(v, least=2):
 
 
 def _check_has_rows(name, v):
-    """Raise for a single number, and for a sparse y."""
+    """Raise for what holds no rows, and for a sparse y."""
     if type(v).__name__ == "LazyFrame":
         raise TypeError(f"{name} is a LazyFrame, whose rows are not there yet: give {name}.collect().")
+    if isinstance(v, dict):
+        raise TypeError(
+            f"{name} is a dict: give its series in a list, list({name}.values()), or as one frame whose MultiIndex "
+            f"names them, pd.concat({name})."
+        )
+    if isinstance(v, (list, tuple)) and len(v) == 0:
+        raise ValueError(f"{name} is empty: give one row, or one series, at least.")
     if getattr(v, "ndim", 1) == 0:
         raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row per time step.")
     if name == "y" and issparse(v):
