@@ -282,6 +282,7 @@ WARN = {  # calls that warn, each of them for one reason
     "a history shorter than the lags": lambda: fitted().predict(
         FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])
     ),
+    "series of one row": lambda: tsrnn.ESNClassifier(5).fit(X[:20, None], [0, 1] * 10),
     "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
     "boolean y": lambda: clone(ARX).fit(X, y > 0),
     "boolean y in a pipeline": lambda: piped(ARX).fit(FRAME, TARGET > 0),

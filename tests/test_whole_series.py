@@ -414,6 +414,8 @@ def test_what_does_not_go_with_whole_series(model, message):
 def test_a_label_too_few():
     with pytest.raises(ValueError, match=r"of 80 series.*or have one value for each.*the shape \(79,\)"):
         small("GRUClassifier").fit(X, np.array(Y)[:-1])
+    with pytest.raises(ValueError, match=r"give all the same, or \[s\.T for s in X\]"):
+        small("GRUClassifier").fit([x.T for x in X], Y)
 
 
 def test_a_label_that_is_new_is_missed():

@@ -37,6 +37,7 @@ from .._series.units import (
 )
 from .._training.least_squares import one_thread
 from .._training.monitor import summary
+from .._warn import warn
 from .attributes import Learnt
 from .chosen_lags import chosen, lags_of, open_lags
 from .compared import Rows
@@ -228,6 +229,11 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
         X, vocabulary = learn_categories(self, table.X)
         X = check_inputs(self, X, None, reset=True)
+        if 1 < len(table.parts) == len(X) and X.shape[1] > 1:
+            warn(
+                f"Each series of X has one row, of {X.shape[1]} features. If they are (n_features, n_timesteps), as those "
+                "of aeon, give X.swapaxes(1, 2), or of a list [x.T for x in X]."
+            )
         Y, form = self._check_y(y, None)
         if len(Y) != len(table.parts):
             raise ValueError(

@@ -611,9 +611,10 @@ def _joined(series, name):
     shapes = [np.shape(table)[1:] for table in series]
     if len(set(shapes)) > 1:
         k = next(k for k, shape in enumerate(shapes) if shape != shapes[0])
+        turned = len(set(map(len, series))) == 1 and set(map(len, shapes)) == {1}
         raise ValueError(
             f"Series {k}: {name} has rows of the shape {shapes[k]}, but those of series 0 are {shapes[0]}: give all "
-            "the same."
+            f"the same{f', or [s.T for s in {name}] if these are (n_features, n_timesteps)' if turned else ''}."
         )
     pandas = all(isinstance(table, (pd.DataFrame, pd.Series)) for table in series)
     return pd.concat(series, ignore_index=True) if pandas else np.concatenate([np.asarray(s) for s in series])
