@@ -182,13 +182,14 @@ def _follow_unknown(dynamics, units, inputs, U, past, rows):
     return loop.out[:, 0], loop.U[:, 0], z, Z, memory
 
 
-def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
+def runs(dynamics, units, inputs, followed, past, first, steps, draw=None, shift=None):
     """Run freely from rows ``first`` (M,), ascending: yields (slice of first, levels (steps, m, O)).
 
     inputs, past : as for ``follow``, which gave ``followed``.   draw(z) : errors to add, like z (m, O).
+    shift : (M, O), what to add to all outputs of a run instead; or None.
     """
     check_horizon(dynamics, steps)
-    alone = units.plain and draw is None  # its own outputs are all that it feeds back
+    alone = units.plain and draw is None and shift is None  # its own outputs are all that it feeds back
     levels, loop, limits = _windows(past.levels, followed.U), None, inputs.limits
 
     def settle(which, t, z):
@@ -196,7 +197,8 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None):
         if t == 0:
             rows = first[which] + np.arange(steps)[:, None]
             bounds = None if limits is None else [side[rows] for side in limits]
-            loop = Loop(units, levels[first[which]], bounds, steps, draw=draw)
+            added = draw if shift is None else lambda z: shift[which]
+            loop = Loop(units, levels[first[which]], bounds, steps, draw=added)
         return loop(which, t, z)
 
     if dynamics.sees_y:

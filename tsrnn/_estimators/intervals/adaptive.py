@@ -44,7 +44,8 @@ after one, the sum has to reach twice as far, which is forgotten over LONGEST ro
 
 An error of h steps made since is known after h rows. But outputs of one step that are all off by as much, fed back,
 take forecasts of h steps off by f = growth(h) shift(1), for which the shift of h steps is taken until its errors say
-another thing,
+another thing: f is the forecast with shift(1) added to each output less that without, from the row itself, for where a
+level is new to it a net bends otherwise than where it learnt, and goes back or stays;
 
     f + (m - f) (1 - d / T^2)+,  T = (m - f) sqrt(n) / sd(e)     wider by root(1 + (growth(h) sd(shift(1)) / sd(e))^2)
 
@@ -69,6 +70,7 @@ from ..._kernels.jit import kernel, part
 
 MEMORY = 20  # independent errors' worth of rows, after which one counts a third
 LONGEST = 200  # rows, the most of these
+FADED = 3 * LONGEST  # rows after a break, until which its trace is looked for
 PRIOR = 5  # independent errors' worth of what was known before
 DOUBT = 4.0  # squared standard errors, below which a mean is taken for 0
 RATE = 0.2  # of the share outside: what a miss takes away from it
@@ -104,7 +106,8 @@ class Kind(NamedTuple):
     """What errors of each step and output are like, (steps, O) each.
 
     overlap : errors that hold as much as one.   deviation : root of their mean square over their mean size.   growth :
-    how far forecasts go if outputs of one step are all off by 1; 0 where that is not known.
+    how far forecasts go if outputs of one step are all off, over that, (K, steps, O), by the row at which they begin;
+    0 where that is not known.
     """
 
     overlap: np.ndarray
@@ -139,6 +142,19 @@ def tracked(scores, size, kind, levels, outside, gap=0):
     return State(shift, spread, n, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
+def after_breaks(scores, size, kind, gap):
+    """Return the shift of step one after each row (K, O), 0 where the last break has faded or there was none.
+
+    scores, size, kind, gap : as for ``tracked``.
+    """
+    K, _, O = scores.shape
+    one = Kind(kind.overlap[:1], kind.deviation[:1], 1.0)
+    shift, _, counts, _ = _moments(scores[:, 0], size[:, 0], one, O, gap)
+    row = np.arange(K)[:, None]
+    last = np.maximum.accumulate(np.where(counts == ANEW, row, -FADED), axis=0)
+    return np.where(row - last < FADED, shift[1:], 0.0)
+
+
 def _moments(came, usual, kind, O, gap):
     """Track scores that came (K, C).
 
@@ -149,9 +165,11 @@ def _moments(came, usual, kind, O, gap):
     counts = np.empty((K, C), np.int8)
     came, usual = (np.require(v, float, "CAW") for v in (came, usual))
     deviation = np.maximum(kind.deviation, DEVIATION)  # of few errors that look lighter-tailed than they are
-    whole = (np.broadcast_to(v, kind.overlap.shape) for v in (kind.overlap, deviation, kind.growth))
-    kind = [np.require(v, float, "CAW").ravel() for v in whole]
-    track_moments(came, usual, *kind, np.int64(O), np.int64(gap), shift, spread, n, counts)
+    each = (np.broadcast_to(v, kind.overlap.shape) for v in (kind.overlap, deviation))
+    each = [np.require(v, float, "CAW").ravel() for v in each]
+    growth = np.empty((K, C))
+    growth[:] = np.reshape(kind.growth, (-1, C)) if np.ndim(kind.growth) else kind.growth
+    track_moments(came, usual, *each, growth, np.int64(O), np.int64(gap), shift, spread, n, counts)
     return shift, spread, counts, n
 
 
@@ -182,7 +200,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
     """Track shift and spread row by row, from discounted sums, and find breaks.
 
     in    came : (K, C), scores of each row, of step after step and O outputs each, NaN where none came.
-          usual : (K, C).   overlap, deviation, growth : (C,).   gap : rows after which a score is known.
+          usual, growth : (K, C).   overlap, deviation : (C,).   gap : rows after which a score is known.
     out   shift, spread, independent : (K + 1, C), the last how many errors a spread is of.
           counts : (K, C), what tails make of each row.
 
@@ -221,7 +239,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                     again[c] = max(fresh[c], k + 1)
                     judged[c] = max(k + 1, fresh[c] + int(overlap[c]))
                     counts[k, c] = ANEW
-                    if growth[c] != 0:  # until forecasts that knew of it have come true
+                    if growth[k, c] != 0:  # until forecasts that knew of it have come true
                         little(kept[c, side[o]], told[c], sums[c])
                 drift[o] = 0.0
         for c in range(C):
@@ -238,7 +256,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                 begin_anew(came[since, c], sizes, told[c], deviation[c], decay[c], kept[c, side[o]], sums[c])
                 n = k + 1 - fresh[c]
                 again[c] = k + n if n < AGAIN * overlap[c] else -1
-            elif k >= fresh[c] or growth[c] == 0:
+            elif k >= fresh[c] or growth[k, c] == 0:
                 add(came[k, c], came[k, c] ** 2, 1.0, decay[c], sums[c, :4])
                 # what a forecast did not know of a break is no error to expect of the next
                 at = max(origin - gap, 0) if is_judged else k
@@ -251,10 +269,10 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                 base[k + 1, o] = but_noise(ratio[c], independent[k + 1, c])
             strength = min(1.0, limit[o] / BREAK - 1)
             mean, noise = mean_of(sums[c], ratio[c], overlap[c], deviation[c])
-            target = 0.0 if is_first else strength * growth[c] * shift[k + 1, o]
+            target = 0.0 if is_first else strength * growth[k, c] * shift[k + 1, o]
             share = believed(mean - target, noise, DOUBT ** (1 - strength))
             shift[k + 1, c] = target + share * (mean - target)
-            gone = 1.0 if is_first else (1 - share) * strength * growth[c]
+            gone = 1.0 if is_first else (1 - share) * strength * growth[k, c]
             if is_first:
                 doubt[o] = strength * share**2 * noise
             expected = (

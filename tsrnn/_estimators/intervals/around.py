@@ -6,7 +6,7 @@ from ..._series.timeline import last_known
 from .bands import bands, made_conformal
 from .conformal import Outlook, conformal_bands
 from .errors import Maker
-from .later import NOTHING_SINCE, Recent, Since, joined, made_since
+from .later import NOTHING_SINCE, Recent, Since, joined
 
 
 def around_future(fitted, remembered, inputs, key, followed, past, steps, ask):
@@ -30,11 +30,11 @@ def _conformal_ahead(fitted, remembered, inputs, key, made, unit, ask):
     """Return intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
     model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
     begun = fitted.errors.recent.get(key) if ask.adapts else None
-    history = made_since(model, begun, steps)
-    at = np.array([0 if history is None else max(0, len(history.row) - model.dynamics.gap)])
+    n = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
+    at = np.array([max(0, n - model.dynamics.gap)])
     last = _last_level(fitted, key)[None]
     limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
-    outlook = Outlook(made, last, unit, history, at)
+    outlook = Outlook(made, last, unit, begun, at)
     return conformal_bands(fitted, remembered, limits, outlook, ask)
 
 
@@ -43,12 +43,12 @@ def conformal_around(fitted, remembered, inputs, made, last, begun, seen, first,
     model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
     unit = model.dynamics.unit(seen[0].past.memory if begun is None else begun.stretches[-1].past.memory)
     before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
-    history = made_since(model, Recent(joined(begun, seen), 0), steps) if ask.adapts else None
+    recent = Recent(joined(begun, seen), 0) if ask.adapts else None
     limits = inputs.limits
     if limits is not None:
         limits = [side[first[:, None] + np.arange(steps)] for side in limits]
     at = np.maximum(before + first - model.dynamics.gap, 0)
-    return conformal_bands(fitted, remembered, limits, Outlook(made, last, unit, history, at), ask)
+    return conformal_bands(fitted, remembered, limits, Outlook(made, last, unit, recent, at), ask)
 
 
 def begun_before(fitted, key, past):

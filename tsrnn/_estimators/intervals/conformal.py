@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..following import MOST_NUMBERS
-from .adaptive import ALIKE, tracked
+from .adaptive import ALIKE, after_breaks, tracked
 from .asked import ends_of
 from .bounds import within
 from .calibration import calibration, growth, scales, scales_of
-from .errors import Made, Maker, kept_errors, of_learnt_rows, warn_if_overfitted
+from .errors import Maker, kept_errors, of_learnt_rows, warn_if_overfitted
+from .later import Recent, made_since, shifted_since
 from .pools import conformal
 
 
@@ -17,14 +18,13 @@ class Outlook(NamedTuple):
     """Forecasts that want intervals, in levels.
 
     made : (M, steps, O).   last : (M, O), the levels before.   unit : (O,) or 1, what errors are measured in.
-    history : ``Made`` of all rows since calibration, in their order, or None.   at : (M,), how many of those rows are
-    known to each forecast.
+    recent : ``Recent``, all rows since calibration, or None.   at : (M,), how many of those are known to each forecast.
     """
 
     made: np.ndarray
     last: np.ndarray
     unit: Any
-    history: Made | None
+    recent: Recent | None
     at: np.ndarray
 
 
@@ -34,27 +34,17 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
     limits : bounds, (M, steps, O) each, or None.
     """
     forecasts, last, unit = outlook.made / outlook.unit, outlook.last / outlook.unit, outlook.unit
-    history = outlook.history and outlook.history.over(unit)
     steps, highest = forecasts.shape[1], max(ask.levels, default=50)
     warn_if_overfitted(fitted, remembered)
     model = Maker(fitted.trained.dynamics, fitted.units)
     errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = of_learnt_rows(fitted, remembered)
     cal = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
+    history = made_since(model, outlook.recent, steps) if ask.adapts else None
     state, paths = ALIKE, None
-    if ask.adapts and history is not None and len(history.row):
-        scores = history.errors / scales_of(cal, history)
-        places = cal.pools.places(history.forecasts.reshape(len(scores), -1))
-        size, column = cal.pools.sizes(places).reshape(scores.shape), np.arange(places.shape[1])
-        sides = history.sides.reshape(places.shape)
-
-        def outside(then, origin, n):
-            at = origin, column
-            return cal.pools.outside(ask.levels, places[at], then, sides[at], n)
-
+    if history is not None and len(history.row):
         gone = remembered(lambda: growth(model, fitted.errors, steps), ("growth", steps))
-        kind = cal.kind._replace(growth=gone)
-        state = tracked(scores, size, kind, ask.levels, outside, model.dynamics.gap).of(outlook.at)
+        state = _since(model, cal, gone, history.over(unit), outlook, ask.levels).of(outlook.at)
     scale = scales(cal, forecasts, last)
     if ask.paths or ask.draws:
         scores = np.nan_to_num(errors.errors / scales_of(cal, errors))
@@ -63,6 +53,42 @@ def conformal_bands(fitted, remembered, limits, outlook, ask):
     else:
         intervals = conformal(forecasts, cal.pools, ask.levels, scale, state)
     return {p: tuple(within(limits, v * unit) for v in ends) for p, ends in intervals.items()}, paths
+
+
+def _since(model, cal, gone, history, outlook, levels):
+    """Return the ``State`` after each row since calibration.
+
+    gone : ``growth`` in calibration.   history : ``Made`` from those rows.
+    """
+    by, gap = scales_of(cal, history), model.dynamics.gap
+    scores = history.errors / by
+    places = cal.pools.places(history.forecasts.reshape(len(scores), -1))
+    size, column = cal.pools.sizes(places).reshape(scores.shape), np.arange(places.shape[1])
+    sides = history.sides.reshape(places.shape)
+
+    def outside(then, origin, n):
+        at = origin, column
+        return cal.pools.outside(levels, places[at], then, sides[at], n)
+
+    if gone.any():
+        off = after_breaks(scores, size, cal.kind, gap)
+        gone = _gone_there(model, gone, history, outlook, by, off)
+    return tracked(scores, size, cal.kind._replace(growth=gone), levels, outside, gap)
+
+
+def _gone_there(model, gone, history, outlook, by, off):
+    """Return how far forecasts go if outputs of one step are all off by ``off`` (K, O), over that, (K, steps, O).
+
+    gone : (steps, O), taken where off is 0.   by : the scales of ``history``, like its forecasts.
+    """
+    out, unit = np.repeat(gone[None], len(off), axis=0), outlook.unit
+    for o in np.flatnonzero(off.any(axis=0)):
+        rows = np.flatnonzero(off[:, o])
+        shift = np.zeros_like(off)
+        shift[:, o] = off[:, o] * by[:, 0, o]
+        forecasts = shifted_since(model, outlook.recent, len(gone), shift * unit) / unit
+        out[rows, :, o] = ((forecasts - history.forecasts) / by)[rows, :, o] / off[rows, None, o]
+    return np.where(np.isfinite(out), out, gone)
 
 
 def whole_paths(made, scores, scale, ask):

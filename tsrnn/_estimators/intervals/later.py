@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._values import kept
-from ..following import Past, Stretch, follow
+from ..following import Past, Stretch, follow, runs
 from .errors import all_made, made_at
 
 
@@ -156,14 +156,29 @@ def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
 
     Returns ``Made``, and inputs and what followed, with as many rows more as forecasts reach.
     """
-    dynamics, U = maker.dynamics, seen.U
-    ahead, rows = dynamics.wide(steps), np.arange(len(U))
+    U, ahead, rows = seen.U, maker.dynamics.wide(steps), np.arange(len(seen.U))
     inputs, followed = _on(inputs, ahead), followed._replace(Z=_longer(followed.Z, ahead))
     unknown = np.concatenate([U, np.full((ahead, U.shape[1]), np.nan)])
     outcome = made_at(maker, inputs, followed, seen.past, unknown, rows, steps, leap, before)
     if ahead > steps:  # the last ones would see inputs that have not come
         outcome.errors[max(0, len(U) - ahead + 1) :] = np.nan
     return outcome, (inputs, followed)
+
+
+def shifted_since(maker, recent, steps, shift):
+    """Forecast as ``made_since``, with all outputs of one step off by ``shift`` (n, O), levels; NaN where that is 0."""
+    out, start = np.full((len(shift), steps, shift.shape[1]), np.nan), 0
+    off = maker.units.y(shift) - maker.units.y(np.zeros_like(shift))
+    for s in recent.stretches:
+        inputs, ahead = maker.units.scaled(s.X), maker.dynamics.wide(steps)
+        followed = follow(*maker, inputs, s.U, s.past)
+        inputs, followed = _on(inputs, ahead), followed._replace(Z=_longer(followed.Z, ahead))
+        rows = np.flatnonzero(shift[start : start + len(s.U)].any(axis=1))
+        of_rows = runs(*maker, inputs, followed, s.past, rows, steps, shift=off[start + rows])
+        for which, levels in of_rows:
+            out[start + rows[which]] = levels.transpose(1, 0, 2)
+        start += len(s.U)
+    return out
 
 
 def _longer(v, n):

@@ -26,8 +26,7 @@ MOST = 1000  # marks, of all series together
 
 def with_marks(errors, trained, table, learnt=True):
     """Return ``Errors`` with the marks of a table's rows that were ``learnt``, (N,) bool, added; None stays None."""
-    n = trained.dynamics.theta.size if trained.n_fitted is None else trained.n_fitted
-    if errors is None or not n:
+    if errors is None or not trained.weights_an_output():
         return errors
     new = _marks_of(table.y, table.parts, np.broadcast_to(learnt, len(table.y)))
     marks = np.union1d(np.asarray(errors.marks, np.uint64), new)
