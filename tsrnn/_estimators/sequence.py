@@ -231,8 +231,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         X = check_inputs(self, X, None, reset=True)
         if 1 < len(table.parts) == len(X) and X.shape[1] > 1:
             warn(
-                f"Each series of X has one row, of {X.shape[1]} features. If they are (n_features, n_timesteps), as those "
-                "of aeon, give X.swapaxes(1, 2), or of a list [x.T for x in X]."
+                f"Each series of X has one row, of {X.shape[1]} features. If they are (n_features, n_timesteps), as "
+                "those of aeon, give X.swapaxes(1, 2), or of a list [x.T for x in X]."
             )
         Y, form = self._check_y(y, None)
         if len(Y) != len(table.parts):
