@@ -521,6 +521,22 @@ def test_finer_rows_are_refused(verb, freq, other):
         VERBS[verb](model, *rows_from(start, other))
 
 
+@pytest.mark.parametrize(
+    ("start", "freq", "other"),
+    [("2024-01-01 00:30", "h", "15min"), ("2024-01-01", "W-THU", "D"), ("2024-01-01", "7h", "h")],
+)
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_the_cure_brings_finer_rows_to_the_grid(start, freq, other, zone):
+    index = pd.date_range(start, periods=40, freq=freq, tz=zone)
+    model = tsrnn.ARXRegressor((), 1).fit(None, pd.Series(np.arange(40) % 7, index))
+    X = pd.DataFrame({"x": 0.0}, pd.date_range(index[-1], periods=60, freq=other)[1:])
+    with pytest.raises(ValueError, match="beside the grid") as found:
+        model.predict(X[[]])
+    cure = re.search(r"X\.resample\(.*?\)\.mean\(\)", str(found.value)).group()
+    brought = eval(cure)
+    assert np.isfinite(model.predict(brought[brought.index > index[-1]][[]])).all()
+
+
 @pytest.mark.parametrize("verb", ["calibrate", "a history"])
 def test_coarser_rows_are_refused(verb):
     model, index = model_of("h")

@@ -514,7 +514,7 @@ def _check_has_rows(name, v):
     """Raise for what holds no rows, and for a sparse y."""
     if type(v).__name__ == "LazyFrame":
         raise TypeError(f"{name} is a LazyFrame, whose rows are not there yet: give {name}.collect().")
-    if isinstance(v, dict):
+    if isinstance(v, dict) and not issparse(v):  # a dok_array is both
         raise TypeError(
             f"{name} is a dict: give its series in a list, list({name}.values()), or as one frame whose MultiIndex "
             f"names them, pd.concat({name})."

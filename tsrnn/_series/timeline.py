@@ -410,7 +410,12 @@ def _refuse(timeline, stamps, name, beside):
     if not beside.any():
         return
     first, (words, alias) = int(np.argmax(beside)), spacing_name(timeline)
-    cure = f"{name}.resample({alias!r}).mean()" if alias else f"{name}.groupby(...) or {name}.reindex(...)"
+    origin = "" if _from_midnight(timeline) else f", origin={str(show(timeline.clock, timeline.last))!r}"
+    cure = (
+        f"{name}.resample({alias!r}{origin}).mean()"
+        if alias
+        else f"{name}.groupby(...) or {name}.reindex(...)"
+    )
     if timeline.step is not None and calendars.whole_by_clock(
         timeline, aligned(timeline, stamps).values[first]
     ):
@@ -422,6 +427,15 @@ def _refuse(timeline, stamps, name, beside):
         f"the training rows ({show(timeline.clock, timeline.last)} and every {words}), and each row is one step of "
         f"that grid. Bring {name} to it first, for example with {cure}, or fit a model on rows like these."
     )
+
+
+def _from_midnight(timeline):
+    """Return whether ``resample`` finds the grid of a timeline by itself, which it lays from midnight on."""
+    clock, step = timeline.clock, timeline.step
+    if clock.kind != "stamp" or step is None:
+        return True
+    _, time = calendars.split(np.array([timeline.last]), clock)
+    return 86_400 * PER_SECOND[clock.unit] % step == 0 and int(time[0]) % step == 0
 
 
 def check_not_coarser(timeline, stamps, name):

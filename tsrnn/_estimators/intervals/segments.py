@@ -24,9 +24,9 @@ def held_segments(maker, cuts, filled, U, held, own):
 
     cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.   own : whether they name the maker.
     """
-    stretches = []  # rows, the first row of their piece, and the row where those beyond them end
+    stretches, any_held = [], held.any()  # rows, the first of their piece, and where those beyond them end
     for p in cuts:
-        if held.any():
+        if any_held:
             runs = [p.start + run for run in runs_of(np.flatnonzero(held[p])) if len(run)]
         else:
             runs = [np.arange(p.stop - max(1, int(HELD * (p.stop - p.start))), p.stop)]
