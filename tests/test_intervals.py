@@ -957,6 +957,18 @@ def test_forecasts_longer_than_a_held_stretch_have_intervals():
     assert np.isfinite(wide).all().all()
 
 
+@pytest.mark.parametrize(("n", "S", "steps"), [(40, 1, 12), (20, 600, 5)])
+def test_short_series_have_intervals_of_several_steps(n, S, steps):
+    """Errors of training rows come from half of a short series, and of many from some that are not cut."""
+    index = pd.MultiIndex.from_product([range(S), range(n)])
+    y = pd.Series(np.concatenate([shifted(None, seed, n + 200)[200:] for seed in range(S)]), index)
+    model = tsrnn.ARXRegressor((), 1, scale="standard").fit(None, y)
+    intervals = model.forecast(steps, level=80)
+    width = (intervals.iloc[:, 2] - intervals.iloc[:, 1]).to_numpy().reshape(S, steps).mean(axis=0)
+    assert (np.diff(width) > -0.3).all()
+    assert width[0] == pytest.approx(2 * 1.28, rel=0.3)
+
+
 @pytest.mark.parametrize("kind", ["counts", "rare events", "a week again and again"])
 def test_new_rows_like_those_that_were_trained_on_bring_no_warning(kind):
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """Errors of forecasts of rows that a model was not trained on.
 
-Errors on rows that were trained on are taken sqrt((n + w) / (n - w)) times as large, for n values and w weights.
+Errors on rows that were trained on are taken sqrt((n + w) / (n - w)) times as large, for n values and w weights, two
+more for each series that has a centre and a scale of its own.
 """
 
 from types import MappingProxyType
@@ -181,7 +182,8 @@ def of_learnt_rows(fitted, remembered):
     n = fitted.errors.n_learnt
     if n is None:
         return 1.0
-    w = min(remembered(fitted.trained.weights_an_output, "weights"), BY_HEART * n)
+    w = remembered(fitted.trained.weights_an_output, "weights") + 2 * len(fitted.units.own or ())
+    w = min(w, BY_HEART * n)
     return np.sqrt((n + w) / (n - w))
 
 

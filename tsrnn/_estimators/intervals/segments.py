@@ -16,6 +16,8 @@ MOST_ROWS = 10_000  # kept for calibration
 STRETCH = 1000  # rows, of very many, that are kept together
 WARM = 100  # rows that are followed before errors count
 HELD = 0.15  # share of the rows, the last ones, that errors are taken from where none were held back
+FEWEST, MOST_SHARE = 50, 0.5  # rows of a short series that are taken at least, and the most of it
+LEAST_KEPT = 20  # rows of each of very many stretches, of which some are left out instead
 MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most 4 pieces of at least 200 rows
 
 
@@ -29,12 +31,14 @@ def held_segments(maker, cuts, filled, U, held, own):
         if any_held:
             runs = [p.start + run for run in runs_of(np.flatnonzero(held[p])) if len(run)]
         else:
-            runs = [np.arange(p.stop - max(1, int(HELD * (p.stop - p.start))), p.stop)]
+            n = p.stop - p.start
+            runs = [np.arange(p.stop - max(1, int(HELD * n), min(FEWEST, int(MOST_SHARE * n))), p.stop)]
         ends = [*(run[0] for run in runs[1:]), p.stop]
         stretches += [(run, p.start, end) for run, end in zip(runs, ends)]
-    most = max(1, MOST_ROWS // max(1, len(stretches)))
+    most = max(LEAST_KEPT, MOST_ROWS // max(1, len(stretches)))
+    every = -(-sum(min(most, len(run)) for run, _, _ in stretches) // MOST_ROWS) or 1
     named, segments = maker if own else None, []
-    for run, start, end in stretches:
+    for run, start, end in stretches[::every]:
         segments += _segment(maker, named, filled, U, run[-most:], start, min(end, run[-1] + 1 + most))
     return segments
 
