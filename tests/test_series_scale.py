@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from tsrnn import ARXRegressor, ESNClassifier, Forecaster, GRURegressor, NARXRegressor, Stream
-from tsrnn.export import to_c
+from tsrnn.export import to_c, to_keras, to_torch
 from tsrnn.preprocessing import Difference
 
 
@@ -124,8 +124,10 @@ def test_where_no_series_has_a_scale_of_its_own():
     with pytest.raises(ValueError, match="scale='series' is for y of numbers"):
         ESNClassifier(5, scale="series").fit(np.zeros((9, 1)), np.arange(9) % 2)
     assert not hasattr(ARXRegressor(scale="standard").fit(X, y), "series_scales_")
-    with pytest.raises(ValueError, match="cannot be exported: fit one with scale='standard'"):
-        to_c(ARXRegressor(scale="series").fit(X, y), series="s0")
+    net = GRURegressor((2,), scale="series", max_iter=1).fit(X, y)
+    for export in (to_c, to_torch, to_keras):
+        with pytest.raises(ValueError, match="cannot be exported: fit one with scale='standard'"):
+            export(net)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from .._estimators.starting import follow_histories
 from .._nets.memory import FromRest
 from .._nets.program import Span, call
 from .._version import __version__
+from ._weights import check_one_scale
 
 
 def program_of(model, start="end", series=None):
@@ -76,11 +77,7 @@ def _checked(model):
         raise ValueError(
             "The model has weights that are NaN or infinite, and cannot be exported: fit it again."
         )
-    if model.fitted_.units.own is not None:
-        raise ValueError(
-            "A model in which each series has its own scale, scale='series', cannot be exported: fit one with "
-            "scale='standard' to the series that it is for."
-        )
+    check_one_scale(model)
     return model
 
 

@@ -257,6 +257,15 @@ def _scaler(pair, n):
     return Scaler(*(np.broadcast_to(np.asarray(v, float), n).copy() for v in (center, scale)))
 
 
+def check_one_scale(model):
+    """Raise where y of each series has a scale of its own: no weights can hold it."""
+    if model.fitted_.units.own is not None:
+        raise ValueError(
+            "A model in which each series has its own scale, scale='series', cannot be exported: fit one with "
+            "scale='standard' to the series that it is for."
+        )
+
+
 def folded_weights(model, framework):
     """Fold the scalers into the weights of each block and of the readout; raise if the framework has no such net."""
     recurrent = isinstance(model, RecurrentNetwork)
@@ -270,6 +279,7 @@ def folded_weights(model, framework):
             f"model={model!r} is no net that {framework} has: its cell brings no order of gates for it. Give one of "
             f"{', '.join(names)}."
         )
+    check_one_scale(model)
     net, theta = folded(
         model._dynamics().net, model.theta_[: model.theta_.size - len(attention_weights(model))]
     )
