@@ -485,14 +485,14 @@ def test_errors_of_unknown_changes_do_not_count():
 
 
 def test_few_rows_for_intervals():
-    model = tsrnn.ARXRegressor(random_state=0).fit(X[:60], y[:60])
+    model = tsrnn.ARXRegressor(1, 1).fit(X[:36], y[:36])  # errors come from half of them
     with pytest.warns(UserWarning, match="intervals are rough"):
-        out = model.forecast(2, X[60:62], level=80)
+        out = model.forecast(2, X[36:38], level=80)
     assert np.isfinite(out).all(axis=None)
     with pytest.raises(ValueError, match="call calibrate"):
-        model.forecast(9, X[60:70], level=80)
+        model.forecast(18, X[36:60], level=80)
     with pytest.warns(UserWarning, match="intervals are rough"):
-        model.forecast(9, X[60:70], level=80, method="bootstrap")
+        model.forecast(18, X[36:60], level=80, method="bootstrap")
     with pytest.warns(UserWarning, match=r"95 % wants 39"):  # else their extremes are nearer than that
         copy.deepcopy(model).calibrate(X[:70], y[:70]).forecast(2, X[60:70], level=[80, 95])
     assert len(model.forecast(9, X[60:70])) == 9
@@ -957,7 +957,7 @@ def test_forecasts_longer_than_a_held_stretch_have_intervals():
     assert np.isfinite(wide).all().all()
 
 
-@pytest.mark.parametrize(("n", "S", "steps"), [(40, 1, 12), (20, 600, 5)])
+@pytest.mark.parametrize(("n", "S", "steps"), [(70, 1, 12), (20, 600, 5)])
 def test_short_series_have_intervals_of_several_steps(n, S, steps):
     """Errors of training rows come from half of a short series, and of many from some that are not cut."""
     index = pd.MultiIndex.from_product([range(S), range(n)])
@@ -965,8 +965,9 @@ def test_short_series_have_intervals_of_several_steps(n, S, steps):
     model = tsrnn.ARXRegressor((), 1, scale="standard").fit(None, y)
     intervals = model.forecast(steps, level=80)
     width = (intervals.iloc[:, 2] - intervals.iloc[:, 1]).to_numpy().reshape(S, steps).mean(axis=0)
-    assert (np.diff(width) > -0.3).all()
-    assert width[0] == pytest.approx(2 * 1.28, rel=0.3)
+    assert width[-1] > 1.3 * width[0]
+    if S > 1:
+        assert width[0] == pytest.approx(2 * 1.28, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["counts", "rare events", "a week again and again"])
