@@ -309,11 +309,11 @@ WARN = {  # calls that warn, each of them for one reason
     "predict that runs away": lambda: fitted().predict(1e9 + FRAME[NEW]),
     "update that runs away": lambda: fitted().update(1e9 + FRAME[NEW]),
     "one row again and again": one_row_again,
-    "few rows for intervals": lambda: fitted(rows=slice(0, 60)).forecast(2, FRAME[60:62], level=80),
+    "few rows for intervals": lambda: fitted(rows=slice(0, 36)).forecast(2, FRAME[36:38], level=80),
     "few rows for tsrnn.forecast": lambda: tsrnn.forecast(
-        piped(ARX).fit(FRAME[:60], TARGET[:60]), 2, FRAME[60:62], level=80
+        piped(ARX).fit(FRAME[:36], TARGET[:36]), 2, FRAME[36:38], level=80
     ),
-    "few rows for sample paths": lambda: fitted(rows=slice(0, 60)).sample_paths(2, FRAME[60:62]),
+    "few rows for sample paths": lambda: fitted(rows=slice(0, 36)).sample_paths(2, FRAME[36:38]),
     "intervals of errors learnt by heart": lambda: by_heart(lambda m: m.forecast(2, FRAME[NEW], level=20)),
     "calibration on rows that were learnt": lambda: clone(ARX).fit(X, y).calibrate(X, y),
     "learnt by heart, of trajectories": lambda: by_heart(
