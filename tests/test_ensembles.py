@@ -93,8 +93,10 @@ def test_one_net_of_all_forecasts_learns_and_is_saved():
     assert np.array_equal(again.predict(X[200:]), model.predict(X[200:]))
     more = again.partial_fit(X[200:], Y[200:])
     assert not np.array_equal(more.theta_, model.theta_)
-    with pytest.raises(ValueError, match="torch has no ElmanRegressor with ensemble='mean'"):
-        to_torch(model)
+    apart = np.kron(np.eye(3), np.ones((3, 3))) == 0  # no member sees another
+    U = next(a for name, a in to_torch(model).items() if "weight_hh" in name)
+    assert U.shape == (9, 9)
+    assert np.array_equal(U == 0, apart)
 
 
 def recorded(kind, stages):

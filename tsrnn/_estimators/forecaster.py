@@ -15,7 +15,7 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -406,6 +406,11 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     def _learner(self):
         """Check the parameters, then those that do not go together; a learner holds them parsed."""
         model = on_lags(self.estimator)
+        if is_classifier(model):
+            raise TypeError(
+                f"estimator={model!r} gives labels, but a Forecaster forecasts numbers: give a regressor; for labels "
+                "of later rows, a classifier has forecast and predict_ahead itself."
+            )
         if not isinstance(model, SequenceRegressor) or isinstance(model, Forecaster):
             raise TypeError(
                 f"estimator={model!r} is neither an estimator of tsrnn nor a regressor of scikit-learn's kind: give "

@@ -122,7 +122,8 @@ class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Target, in the same container. NaN where it was not measured: those values are in no loss.
             Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
-            ``pooling``: then it learns one answer to each whole series, and predicts that.
+            ``pooling``: then it learns one answer to each whole series, and predicts that. They are in the order in
+            which the series first appear in X, unless the index of y names them.
         sample_weight : array-like of shape (n_timesteps,), optional
             How often each row counts in the loss: 2 is the row twice, 0 a row that is only seen as history.
         groups : array-like of shape (n_timesteps,), optional

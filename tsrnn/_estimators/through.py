@@ -3,6 +3,7 @@
 from copy import copy
 
 import pandas as pd
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
@@ -314,4 +315,6 @@ def no_forecasts(model):
     )
     if hasattr(model, "estimator") and hasattr(model, "refit"):
         cure = "fit the search first, with refit=True, so that it has a best_estimator_"
+    elif is_classifier(model) and hasattr(model, "fitted_"):
+        cure = "it gives labels, which score and log_loss judge; of numbers, take a regressor"
     return TypeError(f"model={name} makes no forecasts of several steps: {cure}.")

@@ -396,6 +396,55 @@ def abreast(net, thetas):
     return wide, theta
 
 
+def fused(net, theta):
+    """Join nets that stand ``abreast`` layer by layer, with zeros between them; a net alone stays as it is."""
+    first = [
+        all(s.which in (INPUTS, OUTPUTS, b) for s in block.sources) for b, block in enumerate(net.blocks)
+    ]
+    k = sum(first) // (1 + net.bidirectional)
+    if k == 1:
+        return net, theta
+    n, members = len(net.blocks) // k, range(k)
+    blocks = tuple(
+        block._replace(H=k * block.H, sources=_widened(block.sources, k)) for block in net.blocks[:n]
+    )
+    lags = sum(s.which < 0 for s in net.readout)
+    each = (len(net.readout) - lags) // k
+    read = [net.readout[:lags] + net.readout[lags + j * each :][:each] for j in members]
+    sizes = net.n_inputs, net.n_outputs, blocks, _widened(read[0], k)
+    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link)
+    joined, views = np.zeros(wide.size), net.views(theta)
+    *groups, readout = wide.views(joined)
+    for i, (group, block) in enumerate(zip(groups, blocks)):
+        for j in members:
+            of_member, units = views[j * n + i], slice(j * net.blocks[i].H, (j + 1) * net.blocks[i].H)
+            for name, values in of_member._asdict().items():
+                if name == "U" and values.size:
+                    group.U[:, units, units] = values
+                elif name != "W" and values.size:
+                    getattr(group, name)[..., units] = values
+            _fill(group.W[:, :, units], block.sources, of_member.W, net.blocks[j * n + i].sources, j)
+    for j in members:
+        _fill(readout.W, wide.readout, views[-1].W, read[j], j)
+    readout.b[:] = views[-1].b
+    return wide, joined
+
+
+def _widened(sources, k):
+    """Return the sources of nets that stand k abreast: lags are theirs all, blocks k times as wide."""
+    wide = ()
+    for s in sources:
+        wide = (*wide, s._replace(width=s.width if s.which < 0 else k * s.width, at=_width(wide)))
+    return wide
+
+
+def _fill(W, sources, of_member, its_sources, j):
+    """Write the weights of member j into those of all, W (G, D, H)."""
+    for s, its in zip(sources, its_sources):
+        at = s.at if s.which < 0 else s.at + j * its.width
+        W[:, at : at + its.width] = of_member[:, its.at : its.at + its.width]
+
+
 def beside_lags(net, theta, linear, share):
     """Return a net whose readout sees the lags too: ``share`` of a net and the rest of a linear model of its lags.
 

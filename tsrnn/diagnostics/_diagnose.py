@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.regressor import forecasts_ahead, free_run
-from .._estimators.through import see_through, still
+from .._estimators.through import no_forecasts, see_through, still
 from .._series import timeline as timelines
 from .._series.checks import check_y
 from .._series.lags import parse_lags
@@ -178,6 +179,8 @@ def diagnose(
         return _diagnose_each(model, keys, (X, y, X_train, y_train), output=output, start=start, **options)
     stamps = stamps_of(X, y)
     estimator, X = see_through(model, X)
+    if is_classifier(estimator):
+        raise no_forecasts(estimator)
     check_is_fitted(estimator)
     key = only_key(estimator, X, y)
     rows, trained = _read(model, estimator, X, y, output, stamps), None

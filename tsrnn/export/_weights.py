@@ -21,7 +21,7 @@ from .._estimators.snapshots import snapshot
 from .._models.recurrent import RecurrentClassifier, RecurrentNetwork, RecurrentRegressor
 from .._nets.dynamics import Trained
 from .._nets.pooled import n_answers, n_keys, n_more, pooled
-from .._nets.recurrent import INPUTS, OUTPUTS, folded
+from .._nets.recurrent import INPUTS, OUTPUTS, folded, fused
 from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.labels import Classes
 from .._series.rows import gather, one_a_series
@@ -280,9 +280,8 @@ def folded_weights(model, framework):
             f"{', '.join(names)}."
         )
     check_one_scale(model)
-    net, theta = folded(
-        model._dynamics().net, model.theta_[: model.theta_.size - len(attention_weights(model))]
-    )
+    theta = model.theta_[: model.theta_.size - len(attention_weights(model))]
+    net, theta = fused(*folded(model._dynamics().net, theta))
     *layers, readout = net.views(theta)
     _check_options(model, net, layers[0], framework, layout)
     dynamics = model._dynamics()
@@ -307,7 +306,6 @@ def folded_weights(model, framework):
 
 def _check_options(model, net, first, framework, layout):
     """Raise where a framework has no net with the options of this one.   first : the parameters of its first block."""
-    lowest = [all(source.which < 0 for source in block.sources) for block in net.blocks]
     absent = {
         layout.lacks: layout.lacks,
         "layer_norm": len(first.gain),
@@ -315,7 +313,6 @@ def _check_options(model, net, first, framework, layout):
         "recurrent_lags": any(net.reaches),
         "convolution": net.front is not None,
         "readout_hidden_layer_sizes": any(block.dense for block in net.blocks),
-        "ensemble='mean'": sum(lowest) > 1 + net.bidirectional,
     }
     for option, present in absent.items():
         if present:
