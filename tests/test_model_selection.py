@@ -415,6 +415,15 @@ def test_models_of_others(model):
         backtest(model, X, Y, 3)
 
 
+@pytest.mark.parametrize(
+    "judge", [lambda *of: backtest(*of, 3), tsrnn.diagnose], ids=["backtest", "diagnose"]
+)
+def test_a_classifier_makes_no_forecasts(judge):
+    model = tsrnn.ESNClassifier(5, random_state=0).fit(X[TRAIN], Y[TRAIN] > 0)
+    with pytest.raises(TypeError, match="it gives labels, which score and log_loss judge"):
+        judge(model, X[TEST], Y[TEST] > 0)
+
+
 def test_progress(capsys):
     backtest(ARXRegressor(), X, Y, 3, refit=30, initial=200, verbose=2)
     assert capsys.readouterr().out.splitlines() == ["backtest: from row 200 on", "backtest: from row 230 on"]
