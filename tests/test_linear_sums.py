@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from tsrnn import ARXRegressor, Forecaster, TDNNRegressor
+from tsrnn._models.delay_learner import open_loop
 from tsrnn._nets import delay_loss
+from tsrnn._nets.delay_linear import linear_squares
 from tsrnn._nets.linear_sums import Alike, Rows
 from tsrnn._nets.ridge import likely_alpha
+from tsrnn._series.units import Series
 
 
 @pytest.fixture
@@ -105,6 +108,19 @@ def test_evidence_of_few_rows_sees_their_noise(rng):
         return np.mean((model.predict(X[200:], start="cold") - y[200:]) ** 2)
 
     assert error(model) < 0.95 * error(ARXRegressor(alpha=1e-9).fit(X[:50], y[:50]))
+
+
+def test_squares_of_a_linear_net_are_those_of_its_jacobian(rng):
+    X, Y = rng.normal(size=(60, 2)), rng.normal(size=(60, 3))
+    Y[5:30, 1] = np.nan
+    weights = rng.uniform(0.2, 2.0, 60)
+    net = TDNNRegressor((), input_lags=2)._learner().net(2, 3)
+    loss = delay_loss.WindowLoss(
+        net, [Series(X, Y, weights, np.zeros(60, bool))], *open_loop(net), 0.0, np.float64
+    )
+    theta = rng.normal(size=net.size)
+    found = linear_squares(net, loss.normal_equations(theta))
+    np.testing.assert_allclose(found, loss.gauss_newton(theta)[2], rtol=1e-12, atol=1e-12)
 
 
 def test_outputs_known_in_different_rows_go_through_them_together(monkeypatch, rng):

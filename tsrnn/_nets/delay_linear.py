@@ -69,6 +69,18 @@ def linear_information(net, sums):
     return LinearInformation(_of_no_outputs(most, most.weight), weight)
 
 
+def linear_squares(net, sums):
+    """Return J'J (P, P) of a net without hidden layers: Z'Z of each output, on its own weights."""
+    JJ = np.zeros((net.size, net.size))
+    W, b = net.views(np.arange(net.size))[-1]
+    for alike in sums:
+        A = alike.summed().A
+        for o in alike.outputs:
+            at = np.append(W[:, o], b[o])
+            JJ[np.ix_(at, at)] = A
+    return JJ
+
+
 def assimilate_linear(loss, net, theta, information, alpha):
     """Learn a linear net from new rows by recursive least squares; returns theta (P,) and the information after.
 
