@@ -13,6 +13,9 @@ from .._kernels.jit import kernel
 from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, line, matrix
 
 
+COPIED = 4096  # numbers of one loop that fills rows with the bias: a first cache holds them
+
+
 @kernel
 def project(a, rows, W, at, K, b, Z, first, last):
     """Add the projection of one source; start from the bias if there is one.
@@ -24,11 +27,14 @@ def project(a, rows, W, at, K, b, Z, first, last):
     for g in range(G):
         z = line(flat(Z), (g * T + first) * n, M * H)
         if b.size > 0:
-            for i in range(min(B, M)):
-                for j in range(H):
-                    z[i * H + j] = b[g, j]
-            for k in range(n, z.size):  # one loop over all numbers, since H may be small
-                z[k] = z[k - n]
+            for j in range(min(H, z.size)):
+                z[j] = b[g, j]
+            done, most = H, H * max(1, COPIED // H)
+            while done < z.size:  # each loop copies many rows, since H may be small
+                rest = line(z, done, min(done, most, z.size - done))
+                for k in range(rest.size):
+                    rest[k] = z[k]
+                done += rest.size
         if K > 0:
             w = matrix(flat(W), (g * D + at) * H, K, H)
             add_product(a, line(rows, first * B, M), w, matrix(z, 0, M, H))
