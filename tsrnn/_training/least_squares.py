@@ -18,6 +18,7 @@ from .._kernels.simd_v2 import add_outer
 
 # rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half
 STRIP = 64
+UPPER = np.triu(np.ones((STRIP, STRIP), bool))
 
 
 @kernel
@@ -37,8 +38,8 @@ def add_normal_equations(A, r, w, AA, Ar):
         end = min(j + STRIP, P)
         strip = np.zeros((end - j, P + K - j))  # rows j ... end - 1 of A'A from column j on, then of A'r
         add_strip(a, rows + j, np.ascontiguousarray(weighted[:, j:]), strip)
-        upper = np.triu(strip[:, : end - j])
-        strip[:, : end - j] = upper + np.triu(upper, 1).T  # symmetric to the last bit
+        block = strip[:, : end - j]
+        block[:] = np.where(UPPER[: end - j, : end - j], block, block.T)  # symmetric to the last bit
         AA[j:end, j:] += strip[:, : P - j]
         AA[end:, j:end] = AA[j:end, end:].T
         Ar[j:end] += strip[:, P - j :]
