@@ -8,7 +8,7 @@ import pytest
 from tsrnn import ARXRegressor, Forecaster, TDNNRegressor
 from tsrnn._models.delay_learner import open_loop
 from tsrnn._nets import delay_loss
-from tsrnn._nets.delay_linear import linear_squares
+from tsrnn._nets.delay_loss import WindowLoss
 from tsrnn._nets.linear_sums import Alike, Rows
 from tsrnn._nets.ridge import likely_alpha
 from tsrnn._series.units import Series
@@ -110,17 +110,15 @@ def test_evidence_of_few_rows_sees_their_noise(rng):
     assert error(model) < 0.95 * error(ARXRegressor(alpha=1e-9).fit(X[:50], y[:50]))
 
 
-def test_squares_of_a_linear_net_are_those_of_its_jacobian(rng):
+def test_gauss_newton_of_a_linear_net_is_read_off_its_sums(rng):
     X, Y = rng.normal(size=(60, 2)), rng.normal(size=(60, 3))
     Y[5:30, 1] = np.nan
-    weights = rng.uniform(0.2, 2.0, 60)
     net = TDNNRegressor((), input_lags=2)._learner().net(2, 3)
-    loss = delay_loss.WindowLoss(
-        net, [Series(X, Y, weights, np.zeros(60, bool))], *open_loop(net), 0.0, np.float64
-    )
-    theta = rng.normal(size=net.size)
-    found = linear_squares(net, loss.normal_equations(theta))
-    np.testing.assert_allclose(found, loss.gauss_newton(theta)[2], rtol=1e-12, atol=1e-12)
+    series = [Series(X, Y, rng.uniform(0.2, 2.0, 60), np.zeros(60, bool))]
+    loss, theta = WindowLoss(net, series, *open_loop(net), 0.0, np.float64), rng.normal(size=net.size)
+    r, J, w = map(np.concatenate, zip(*loss.jacobian_blocks(theta)))
+    for found, expected in zip(loss.gauss_newton(theta), (w @ r**2, J.T @ (w * r), J.T @ (w[:, None] * J))):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_outputs_known_in_different_rows_go_through_them_together(monkeypatch, rng):

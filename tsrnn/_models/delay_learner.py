@@ -19,7 +19,6 @@ from .._nets.delay_linear import (
     assimilate_linear,
     blend,
     linear_information,
-    linear_squares,
     ridge,
     trusted_share,
 )
@@ -333,11 +332,10 @@ class DelayLearner(Embedding, OfLags, Learner):
         """Compute J'J + decay (P, P), of the rows that are not held back."""
         net, theta, decay = made
         loss = self._loss(net, series, open_loop(net), 0.0)
-        if not self.hidden:
-            return linear_squares(net, loss.normal_equations(theta)) + np.diag(decay)
         information = loss.gauss_newton(theta)[2] + np.diag(decay)
-        # J'J holds near theta only: no direction is free to go far
-        return information + TRUST * np.diag(information).mean() * np.eye(net.size)
+        if self.hidden:  # J'J holds near theta only: no direction is free to go far
+            information += TRUST * np.diag(information).mean() * np.eye(net.size)
+        return information
 
     def _stages(self, net, series):
         """List (steps, closed) of each stage of training."""

@@ -8,6 +8,7 @@ from .._training.least_squares import add_normal_equations
 from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, squared, weights_of
 from . import delay_kernels as kernels
 from .delay import BLOCK_ROWS, CACHE_NUMBERS, OPEN_LOOP, _in_pieces, forward
+from .delay_linear import linear_squares
 from .linear_sums import Alike, Rows
 from .symbols import Lookup
 
@@ -342,11 +343,23 @@ class WindowLoss:
         P = len(theta)
         cure = "solver='adam', smaller hidden_layer_sizes, shorter lags or fewer inputs"
         check_memory("J'J of Levenberg and Marquardt, two copies", (2, P, P), cure)
+        if len(self.plan.layers) == 1 and not self.closed and not self.plan.symbols:
+            return self._linear_gauss_newton(theta)
         rr, Jr, JJ = 0.0, np.zeros(P), np.zeros((P, P))
         for r, J, w in self.jacobian_blocks(theta):
             rr += float(np.sum(w * r * r))
             add_normal_equations(J, r, w, JJ, Jr)
         return rr, Jr, JJ
+
+    def _linear_gauss_newton(self, theta):
+        """Return the same of a net without hidden layers, of which the normal equations tell all."""
+        Jr, sums = np.zeros(len(theta)), list(self.normal_equations(theta))
+        (W, b), (dW, db) = self.plan.views(theta)[-1], self.plan.views(Jr)[-1]
+        for alike in sums:
+            k = alike.outputs
+            left = alike.summed().less(np.vstack([W[:, k], b[k]]))
+            dW[:, k], db[k] = -left.c[:-1], -left.c[-1]
+        return self.sum_of_squares(theta), Jr, linear_squares(self.plan, sums)
 
 
 def _blind_rows(known, plan):
