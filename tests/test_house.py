@@ -39,7 +39,7 @@ PACKAGE = Path(tsrnn.__file__).parent
 
 
 ORDER = [  # what stands in a line may import what stands in those above it
-    {"_version", "_check", "_memory_limit", "_warn", "_declared", "_values"},
+    {"_version", "_check", "_memory_limit", "_warn", "_declared", "_documented", "_values"},
     {"_kernels"},
     {"_series"},
     {"_training"},

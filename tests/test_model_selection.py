@@ -53,6 +53,31 @@ def wide(frame, column="forecast"):
 # ---------------------------------------------------------------------------------------- one fitted model
 
 
+def test_origins_by_the_clock():
+    """Those of all origins that stand at these times, over a change of the clock and in a panel too."""
+    hours = pd.date_range("2024-03-28", periods=len(Y), freq="h", tz="Europe/Paris")
+    y = pd.Series(Y, hours)
+    model = ARXRegressor().fit(None, y[TRAIN])
+    every = backtest(model, None, y[TEST], 5).forecasts
+    for step, wanted in (("6:00", [6]), (["06:00", "18:00"], [6, 18])):
+        some = backtest(model, None, y[TEST], 5, step).forecasts
+        assert len(some) > 5
+        pd.testing.assert_frame_equal(
+            some, every[every["origin"].dt.hour.isin(wanted)].reset_index(drop=True), **exact
+        )
+    refitted = backtest(ARXRegressor(), None, y, 5, "06:00", refit=True, initial=200).forecasts["origin"]
+    assert refitted.dt.hour.eq(6).all()
+    both = pd.concat({"a": y, "b": y[30:]}, names=["series", "time"])
+    found = backtest(ARXRegressor(), None, both, 5, "06:00", refit=100, initial=200).forecasts
+    assert found["origin"].dt.hour.eq(6).all()
+    assert forecast_scorer(horizon=5, step="06:00")(model, y[TEST].to_frame()[[]], y[TEST]) < 0
+    for step, words in (("06:30", "stands at this time"), ("noon", "time of day such as"), ([6], "such as")):
+        with pytest.raises(ValueError, match=words):
+            backtest(model, None, y[TEST], 5, step)
+    with pytest.raises(ValueError, match="carry no dates"):
+        backtest(model, None, Y[TEST], 5, "06:00")
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("horizon", "step"), [(1, 1), (5, 3)])
 def test_is_the_loop(name, horizon, step):

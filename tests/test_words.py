@@ -4,17 +4,18 @@ import logging
 import pydoc
 import re
 import sys
-import tomllib
-from pathlib import Path
+import warnings
+from email.message import Message
 
 import numpy as np
 import pytest
 
 import tsrnn
-from tsrnn import ARXRegressor, GRURegressor, LSTMRegressor, NARXRegressor
+from tsrnn import ARXRegressor, GRURegressor, LSTMRegressor, NARXRegressor, _documented
 from tsrnn._kernels import jit
 from tsrnn.datasets import make_narma
 from tsrnn.export import to_c
+from tsrnn.preprocessing import CalendarFeatures
 
 
 X, y = make_narma(300, random_state=0)
@@ -35,16 +36,22 @@ def test_the_public_names_come_first_in_help():
         assert module in tsrnn.__doc__.strip().splitlines()[-1]
 
 
-def test_html_links_to_a_documentation_that_exists_or_to_none():
+@pytest.mark.parametrize("address", ["", "https://docs.example.org/tsrnn/"])
+def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypatch):
     """Links of scikit-learn's pictures would lead to its own pages; "?" without an address would lead nowhere."""
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
-    address = project.get("urls", {}).get("Documentation", "")
-    for model in (NARXRegressor(), ARXRegressor().fit(X, y)):
-        html = model._repr_html_()
+    found = Message()
+    if address:
+        found["Project-URL"] = f"Documentation, {address}"
+    monkeypatch.setattr(_documented, "metadata", lambda name: found)
+    monkeypatch.setattr(_documented, "_site", _documented._site.__wrapped__)
+    for model in (NARXRegressor(), ARXRegressor().fit(X, y), CalendarFeatures()):
+        html, module = model._repr_html_(), type(model).__module__
         assert type(model).__name__ in html
-        assert model._get_doc_link().startswith(address)
+        page = f"{address}api.html#{module}.{type(model).__name__}" if address else ""
+        assert model._get_doc_link() == page
         links = re.findall(r'href="([^"]*)"', html[html.rindex("</style>") :])
-        assert all(address and link.startswith(address) for link in links)
+        assert all(address and link.startswith(page) for link in links)
+        assert bool(links) == bool(address)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,11 @@ def test_html_links_to_a_documentation_that_exists_or_to_none():
         (X[:, 0], y, r"X has one dimension, \(300,\).*X.reshape\(-1, 1\)"),
         ([X[:150, 0], X[150:, 0]], [y[:150], y[150:]], "X is a list of arrays of one dimension"),
         ([X[:150], X[150:]], ["a", "b"], "GRUClassifier"),
-        (X, np.resize(["a", "b"], 300), "take a classifier, such as GRUClassifier"),
+        (
+            X,
+            np.resize(["a", "b"], 300),
+            "y holds words, such as '[ab]': for labels take a classifier, such as",
+        ),
     ],
     ids=["X of one dimension", "list of such", "labels of series", "labels of rows"],
 )
@@ -100,7 +111,8 @@ def test_untrained_nets():
     for sizes in ((3,), (3, 2)):
         net = LSTMRegressor(sizes, max_iter=2, random_state=0)
         parameters = net.get_params()
-        one = net.initialize(X, y)
+        with warnings.catch_warnings(action="error"):
+            one = net.initialize(X, y)
         assert one is net
         assert net.get_params() == parameters
         theta = net.theta_

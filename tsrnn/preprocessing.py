@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import _check_feature_names_in, _num_samples, check_is_fitted, validate_data
 
 from ._check import check_flag, check_number
+from ._documented import Documented
 from ._models.esn import ESNRegressor
 from ._models.esn_learner import SCALING
 from ._series import timeline as timelines
@@ -39,7 +40,7 @@ CURE = (
 )
 
 
-class ReservoirFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ReservoirFeatures(Documented, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """States of an echo state network as features, for any readout of scikit-learn's.
 
     x(t) = (1 - a) x(t - 1) + a f(W_in u(t) + W x(t - 1) + b) of :class:`~tsrnn.ESNRegressor`, whose own readout is
@@ -149,7 +150,7 @@ class ReservoirFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self.reservoir_._dynamics().reservoir.R
 
 
-class CalendarFeatures(TransformerMixin, BaseEstimator):
+class CalendarFeatures(Documented, TransformerMixin, BaseEstimator):
     """Phase of the day, week and year as sine and cosine columns, computed from the index.
 
     Each row depends on its own stamp only, so rows to forecast are treated like those of training. Add columns for

@@ -250,6 +250,8 @@ def _verdict(field, error, best):
     p, h = field.best_naive, field.horizon
     naive = "persistence" if p == 1 else f"the seasonal naive forecast ({p} rows)"
     steps = f"{h} step{'s' if h > 1 else ''}"
+    if 0.995 <= error < 1:
+        return f"The blend errs as much as {naive} over {steps}; the best alone is {best}."
     if error < 1:
         return f"The blend errs {1 - error:.0%} less than {naive} over {steps}; the best alone is {best}."
     verdict = f"Nothing beats {naive} over {steps}."

@@ -379,9 +379,12 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
             else "does not reach over so many, and starts again from the mean of training: what follows at once is "
             "rough. Insert them, with NaN in y and the X you know, where that is to be bridged."
         )
+        torn = " Were rows picked at random, as by KFold(shuffle=True)? Take TimeSeriesSplit." * (
+            len(alike) > MANY and len(values) < FEW_ROWS * len(gaps)
+        )
         warn(
             f"{missing} row(s) are missing between {last} and {timelines.show(clock, values[row])}{more}; the model "
-            f"{behaviour}"
+            f"{behaviour}{torn}"
         )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import validate_data
 
 from .._series.categories import learn_vocabulary
-from .._series.checks import about, plain_values, word_in
+from .._series.checks import about, number_cure, plain_values, word_in
 
 
 def learn_categories(estimator, X):
@@ -42,10 +42,13 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
             return validate_data(estimator, plain_values(X, "X"), reset=reset, **options)
         except ValueError as error:
             if (word := word_in(error)) is not None and not hasattr(estimator, "categorical_features"):
+                cure = number_cure(word) or (
+                    "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
+                    "GRURegressor or GRUClassifier"
+                )
                 raise ValueError(
                     f"X holds words, such as {word}, but {type(estimator).__name__} takes features that are numbers: "
-                    "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
-                    "GRURegressor or GRUClassifier."
+                    f"{cure}."
                 ) from None
             if "contains NaN" not in str(error):
                 raise
@@ -88,7 +91,8 @@ def _check_no_inputs(estimator, X, y, reset):
         if not explicit or not learner.sees_y:
             lags = "give output_lags='auto'" if hasattr(estimator, "output_lags") else "take NARXRegressor"
             cure = "give" if learner.sees_y else f"{lags} and"
-            cure = f"{cure} X=None, a DataFrame without columns or input_lags=()"
+            empty = "input_lags=(), " if hasattr(estimator, "input_lags") else ""
+            cure = f"{cure} X=None, {empty}or a DataFrame without columns"
             if explicit:
                 cure = f"{lags}: as it is, {name} sees neither inputs nor past y"
             raise ValueError(

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.utils import check_random_state
 
 from .._check import check_number, check_word
+from .._documented import Documented
 from .._memory_limit import check_parameters
 from .._series.checks import (
     about,
@@ -87,7 +88,7 @@ MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
 
 
-class Sequence(SeriesParameters, Learnt, MultiOutputMixin, BaseEstimator):
+class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstimator):
     """Rows, places, memories; a subclass brings the meaning of y: ``_check_y``, ``_goal``, and ``_learner``."""
 
     _usual_lags = None  # of inputs, where "auto" cannot choose

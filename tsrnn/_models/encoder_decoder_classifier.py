@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._check import check_jobs, check_number, check_widths, check_word
+from .._documented import Documented
 from .._estimators.parameters import Sizes, TrainedParameters
 from .._estimators.persist import state_kept, state_to_keep
 from .._estimators.snapshots import all_or_nothing
@@ -88,7 +89,7 @@ class AnswerLearner(PairLearner):
         return trained._replace(dynamics=laid_out(dynamics.but(theta=theta)), carry=moments)
 
 
-class EncoderDecoderClassifier(TrainedParameters, BaseEstimator):
+class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
     """Encoder-decoder with attention, for answers that are sequences of symbols: sequence to sequence.
 
     For each sequence, of characters, words or rows of numbers, another sequence of symbols, with a length and an

@@ -3,11 +3,13 @@
 The equations are in the cells' files, how they learn is in ``recurrent_learner.py``.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, replace
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
 from .._estimators.attending import Attending
@@ -373,7 +375,8 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
         still = {"solver": SGD(STILL), "max_iter": 1, "early_stopping": False, "n_restarts": 1, "verbose": 0}
         net = clone(self).set_params(**still, alpha=0.0)
         net._is_compared = False
-        net.fit(X, y, groups=groups)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of one iteration
+            net.fit(X, y, groups=groups)
         parameters = self.get_params(deep=False)
         self.__dict__ = {**net.__dict__, **parameters}
         del self._is_compared

@@ -274,10 +274,11 @@ def check_enough_rows(name, lead, series):
     rows = max(int((~s.held).sum()) for s in series)
     if rows <= lead:
         n, held = sum(len(s.Y) for s in series), sum(int(s.held.sum()) for s in series)
+        flat = " Time is the first axis: of an array (1, n_timesteps) give the transpose." * (n == 1)
         raise ValueError(
             f"{name} looks back {lead} rows and so needs at least {lead + 1} in a stretch without a gap, but the "
             f"longest has {rows} (n_samples = {n}, {held} of them held back for validation). Give more rows or "
-            "shorter lags; where stamps are missing, insert them, with NaN in y (asfreq)."
+            f"shorter lags; where stamps are missing, insert them, with NaN in y (asfreq).{flat}"
         )
 
 

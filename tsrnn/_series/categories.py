@@ -91,7 +91,18 @@ def learn_vocabulary(X, named):
         if len(present) == 0:
             raise ValueError(f"X has no category in column {names[k]!r}: drop it.")
         values.append(_sorted(present, names[k]))
+        if k not in named_columns:
+            _warn_of_numbers(values[-1], len(present), names[k])
     return Vocabulary(tuple(columns), tuple(values), tuple(str(names[k]) for k in columns))
+
+
+def _warn_of_numbers(values, rows, name):
+    """Warn if nearly each row (n,) of a column has a word of its own that looks like a number."""
+    if MANY < len(values) > rows / 2 and all(map(NUMBER.fullmatch, map(str, values))):
+        warn(
+            f"Column {name!r} of X holds {len(values)} words in {rows} rows, such as {str(values[0])!r}, which are "
+            f"taken for categories. Are they numbers? Then {number_cure(str(values[0]))}."
+        )
 
 
 def _as_known(X):

@@ -15,6 +15,7 @@ from .._warn import warn
 
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
+NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")  # as it is written in files: 1,5 or 1 000 or $3
 # in the names of dtypes of pandas, polars and Arrow
 TEMPORAL = re.compile("date|time|duration|period|interval")
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
@@ -38,7 +39,15 @@ def about(name):
 def word_in(error):
     """Return the value that could not become a number, as an error of NumPy shows it; None of other errors."""
     _, is_of_words, rest = str(error).partition("could not convert string to float: ")
-    return rest.partition(". Give finite")[0] if is_of_words else None
+    word = rest.partition(". Give finite")[0].removeprefix("np.str_(").removesuffix(")")  # as arrays print theirs
+    return word if is_of_words else None
+
+
+def number_cure(word):
+    """Say how to read a word that looks like a number, such as '1,5' or '$3'; "" of any other."""
+    if not NUMBER.fullmatch(word.strip("'\"")):
+        return ""
+    return "read numbers as such, with pd.read_csv(..., decimal=',') or thousands=',', and drop signs of money"
 
 
 def plain_values(v, name):
@@ -135,9 +144,8 @@ def check_y(y):
     except ValueError as error:
         if (word := word_in(error)) is None:
             raise
-        raise ValueError(
-            f"y holds words, such as {word}: for labels take a classifier, such as GRUClassifier."
-        ) from None
+        cure = number_cure(word) or "for labels take a classifier, such as GRUClassifier"
+        raise ValueError(f"y holds words, such as {word}: {cure}.") from None
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim

@@ -352,7 +352,8 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
         )
     raise ValueError(
         f"{where}The index of {name} holds {first} twice ({twice[span_s].sum()} duplicates in all). Keep one of each, "
-        f"for example {name}[~{name}.index.duplicated()]; at a clock change, use UTC."
+        f"for example {name}[~{name}.index.duplicated()]; at a clock change, "
+        f"{name}.tz_localize(zone, ambiguous='infer') first."
     )
 
 

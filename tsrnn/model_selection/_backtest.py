@@ -4,6 +4,7 @@ An *origin* k is the row at which a forecast begins: y is known before it, and t
 forecast, its steps 1 ... horizon.
 """
 
+import datetime
 from numbers import Integral
 from typing import NamedTuple
 
@@ -133,8 +134,9 @@ def backtest(
         means a distinct stamp; without stamps, the n-th row of every series.
     horizon : int
         Steps of each forecast.
-    step : int, default=1
-        Rows from an origin to the next.
+    step : int, str or sequence of str, default=1
+        Rows from an origin to the next; or the time of day at which forecasts begin, by the clock of the index, such
+        as "06:00" for one every morning or ["00:00", "12:00"] for two a day.
     refit : bool or int, default=False
         An int k: fit anew every k rows; True: at every origin.
     initial : int or float, optional
@@ -212,11 +214,14 @@ def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
 
     if is_kept and warns:
         _warn_of_training_rows(inner, data, first)
-    cuts = range(first, n_times, plan.step if refit is True else refit) if refit else [first]
+    due = _due(plan.step, data, first)
+    cuts = range(first, n_times, int(refit)) if refit else [first]
+    if refit is True:
+        cuts = np.unique(np.concatenate([time[at & (time >= first)] for time, at in zip(data.times, due)]))
     forecasts = [[] for _ in data.parts]  # (origins, values), series by series
     with progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
         for cut, end in zip(cuts, [*cuts[1:], n_times]):
-            origins = [_origins(time, cut, end, plan.step, first, horizon) for time in data.times]
+            origins = [_origins(time, cut, end, at, horizon) for time, at in zip(data.times, due)]
             if not any(map(len, origins)):
                 continue
             fitted, since = (model, 0) if is_kept else (_fit_before(model, data, cut, plan.window), cut)
@@ -240,7 +245,7 @@ def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
 def _check_plan(plan, y):
     """Raise where an argument is out of range, or there is no y."""
     check_number("horizon", plan.horizon, 1, integer=True)
-    check_number("step", plan.step, 1, integer=True)
+    check_step(plan.step)
     if y is None:
         raise ValueError("y is None: give what was measured, to compare with.")
     if not isinstance(plan.refit, (bool, np.bool_)):
@@ -345,11 +350,53 @@ def _first_origin(initial, n_times, default):
     return round(initial * n_times)
 
 
-def _origins(time, begin, end, step, first, horizon):
-    """Return the rows of a series whose time is in [begin, end), on the grid, with ``horizon`` rows left."""
+def check_step(step):
+    """Raise where it is neither a number of rows nor times of day."""
+    if isinstance(step, str) or np.iterable(step):
+        _times_of_day(step)
+    else:
+        check_number("step", step, 1, integer=True)
+
+
+def _due(step, data, first):
+    """Tell for the rows (n,) of each series whether an origin may stand there."""
+    if isinstance(step, Integral):
+        return [(time - first) % step == 0 for time in data.times]
+    wanted = _times_of_day(step)
+    shown = [_time_of_day(part.stamps, step) for part in data.parts]
+    due = [np.isin(times, wanted) for times in shown]
+    if not any(at.any() for at in due):
+        seen = ", ".join(f"{time:%H:%M}" for time in sorted(set(shown[0]))[:5])
+        raise ValueError(f"step={step!r}: no row stands at this time of day; the rows' are {seen} ...")
+    return due
+
+
+def _times_of_day(step):
+    """Read times of day such as "06:00"."""
+    try:
+        return [
+            datetime.time.fromisoformat(text.zfill(5)) for text in ([step] if isinstance(step, str) else step)
+        ]
+    except (TypeError, ValueError, AttributeError):
+        raise ValueError(
+            f'step={step!r} is neither a number of rows nor a time of day such as "06:00", or a list of such.'
+        ) from None
+
+
+def _time_of_day(stamps, step):
+    """Return what the clock of a series shows at its rows (n,), an array of times."""
+    if not tells(stamps) or stamps.clock.kind != "stamp":
+        raise ValueError(
+            f"step={step!r} is a time of day, but X and y carry no dates: give them a DatetimeIndex."
+        )
+    return to_index(stamps.clock._replace(period=None), stamps.values).time
+
+
+def _origins(time, begin, end, due, horizon):
+    """Return the rows of a series that are due, with a time in [begin, end) and ``horizon`` rows left."""
     a, b = np.searchsorted(time, [begin, end])
     rows = np.arange(a, min(b, len(time) - horizon + 1))
-    return rows[(time[rows] - first) % step == 0]
+    return rows[due[rows]]
 
 
 def _take(v, rows):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import metrics
 from .._check import check_number
-from ._backtest import Plan, judge, naive_forecasts
+from ._backtest import Plan, check_step, judge, naive_forecasts
 
 
 SCORES = {"rmse": metrics.rmse, "mae": metrics.mae, "smape": metrics.smape}
@@ -44,8 +44,8 @@ def forecast_scorer(metric="rmse", horizon=1, *, step=1, start=None):
         NaN where y was not measured. "skill" is 1 - RMSE / RMSE of persistence, where there is a value before.
     horizon : int, default=1
         Steps of each forecast.
-    step : int, default=1
-        Rows from an origin to the next.
+    step : int, str or sequence of str, default=1
+        Rows from an origin to the next; or times of day such as "06:00", as for :func:`backtest`.
     start : optional
         As for ``NARXRegressor.predict``.
 
@@ -75,5 +75,5 @@ def forecast_scorer(metric="rmse", horizon=1, *, step=1, start=None):
             f"metric={metric!r} is unknown: give one of {[*SCORES, 'skill']} or a callable(y_true, y_pred)."
         )
     check_number("horizon", horizon, 1, integer=True)
-    check_number("step", step, 1, integer=True)
+    check_step(step)
     return partial(_minus_error, metric=metric, horizon=horizon, step=step, start=start)
