@@ -284,6 +284,9 @@ WARN = {  # calls that warn, each of them for one reason
     ),
     "series of one row": lambda: tsrnn.ESNClassifier(5).fit(X[:20, None], [0, 1] * 10),
     "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
+    "numbers that were read as words": lambda: tsrnn.GRURegressor((2,), max_iter=1).fit(
+        pd.DataFrame({"a": [f"{k},5" for k in range(len(y))]}), y
+    ),
     "boolean y": lambda: clone(ARX).fit(X, y > 0),
     "boolean y in a pipeline": lambda: piped(ARX).fit(FRAME, TARGET > 0),
     "a damaged cache": damaged,

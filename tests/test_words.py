@@ -8,10 +8,12 @@ import warnings
 from email.message import Message
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 
 import tsrnn
-from tsrnn import ARXRegressor, GRURegressor, LSTMRegressor, NARXRegressor, _documented
+from tsrnn import ARXRegressor, ESNRegressor, GRURegressor, LSTMRegressor, NARXRegressor, _documented
 from tsrnn._kernels import jit
 from tsrnn.datasets import make_narma
 from tsrnn.export import to_c
@@ -57,16 +59,23 @@ def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypat
 @pytest.mark.parametrize(
     ("X", "y", "words"),
     [
-        (X[:, 0], y, r"X has one dimension, \(300,\).*X.reshape\(-1, 1\)"),
+        (X[:, 0], y, r"X has one dimension, \(300,\).*np.reshape\(X, \(-1, 1\)\)"),
         ([X[:150, 0], X[150:, 0]], [y[:150], y[150:]], "X is a list of arrays of one dimension"),
         ([X[:150], X[150:]], ["a", "b"], "GRUClassifier"),
+        (X, np.resize(["1,5", "2"], 300), "such as '1,5': read numbers as such, with pd.read_csv"),
         (
             X,
             np.resize(["a", "b"], 300),
             "y holds words, such as '[ab]': for labels take a classifier, such as",
         ),
     ],
-    ids=["X of one dimension", "list of such", "labels of series", "labels of rows"],
+    ids=[
+        "X of one dimension",
+        "list of such",
+        "labels of series",
+        "commas",
+        "labels of rows",
+    ],
 )
 def test_what_newcomers_try(X, y, words):
     for model in (NARXRegressor(), GRURegressor()):
@@ -76,6 +85,15 @@ def test_what_newcomers_try(X, y, words):
             model.fit(np.arange(9.0))
     with pytest.raises(ValueError, match="Reshape your data"):
         ARXRegressor().fit(*make_narma(99, random_state=0)).predict(np.zeros(5))
+
+
+def test_rows_that_are_none():
+    with pytest.raises(ValueError, match="give the transpose"):  # a series as MATLAB holds it
+        NARXRegressor(input_lags=2, output_lags=1).fit(X.T, y[None])
+    shuffled = np.sort(np.random.default_rng(0).permutation(300)[:200])
+    model = ARXRegressor().fit(pd.DataFrame(X[:150]), y[:150])
+    with pytest.warns(UserWarning, match=r"KFold\(shuffle=True\)\? Take TimeSeriesSplit"):
+        model.predict(pd.DataFrame(X, index=range(150, 450)).iloc[shuffled])
 
 
 def test_names_of_c_from_paths():
@@ -120,5 +138,7 @@ def test_untrained_nets():
         assert np.array_equal(net.initialize(X, y).theta_, theta)
         assert net.predict(X[:4]).shape == (4,)
         assert not np.array_equal(net.fit(X, y).theta_, theta)
+    esn = ESNRegressor(5, random_state=0)
+    assert np.array_equal(esn.initialize(X, y).states(X), clone(esn).fit(X, y).states(X))
     warm = LSTMRegressor((3,), max_iter=1, warm_start=True, random_state=0).initialize(X, y)
     assert np.isfinite(warm.fit(X, y).theta_).all()

@@ -1,7 +1,9 @@
 """Warnings that name the user's own line."""
 
+import re
 import sys
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -42,6 +44,22 @@ class WorseThanNaiveWarning(UserWarning):
     >>> print(str(given[0].message)[:77])
     ARXRegressor is worse than the seasonal naive forecast (the last 7 rows): the
     """
+
+
+@contextmanager
+def summed(what):
+    """Hold warnings back; at the end give the first of those that differ in numbers only, with their count."""
+    caught, alike = [], {}
+    try:
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            yield
+    finally:
+        for given in caught:
+            kind = re.sub(r"\(.*?\)|\d+", "", str(given.message)), given.category
+            alike.setdefault(kind, []).append(str(given.message))
+        for (_, category), messages in alike.items():
+            more = f" (So in {len(messages)} {what}; this is the first.)" if len(messages) > 1 else ""
+            warn(messages[0] + more, category)
 
 
 def warn(message, category=UserWarning):

@@ -17,6 +17,7 @@ from .._warn import warn
 
 
 RUN_AWAY = 100  # times the largest y of training, beyond which an output is no forecast
+MANY, FEW_ROWS = 5, 10  # gaps, and rows from one to the next, by which rows look picked at random
 SHORT_GAP = 10  # missing rows over which the memory is still worth more than the mean
 MOST_NUMBERS = 2**20  # numbers in runs side by side
 

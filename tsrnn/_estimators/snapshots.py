@@ -1,6 +1,10 @@
 """Copies of an estimator that share its values: for verbs that learn all or nothing, and readers beside a writer."""
 
+import warnings
 from functools import wraps
+
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from .._memory_limit import with_advice
 
@@ -42,6 +46,17 @@ def of_one_state(method):
         return method(snapshot(self), *args, **kwargs)
 
     return reader
+
+
+def fitted_with(estimator, X, y, groups, /, **changes):
+    """Give an estimator what a clone learns with other parameters; a verdict on it, or its end, tells nothing."""
+    other = clone(estimator).set_params(**changes, verbose=0)
+    other._is_compared = False
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        other.fit(X, y, groups=groups)
+    del other._is_compared
+    estimator.__dict__ = other.__dict__ | estimator.get_params(deep=False)
+    return estimator
 
 
 def with_parameters(estimator, /, **changes):

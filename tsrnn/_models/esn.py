@@ -413,6 +413,22 @@ class EchoStateNetwork:
                 past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
         return table.give_back(states)
 
+    def initialize(self, X, y, groups=None):
+        """Draw the reservoir and learn the scales: the same as ``fit``, which learns nothing more but the readout.
+
+        Recurrent nets of this name are untrained afterwards; states of a reservoir, and all that is measured of them,
+        do not depend on its readout.
+
+        Parameters
+        ----------
+        X, y, groups : as for ``fit``
+
+        Returns
+        -------
+        self : the fitted estimator
+        """
+        return self.fit(X, y, groups=groups)
+
     def eigenvalues(self):
         """Return the eigenvalues of (1 - a) I + a W, the linear part of a step.
 

@@ -3,20 +3,17 @@
 The equations are in the cells' files, how they learn is in ``recurrent_learner.py``.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, replace
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
 from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.snapshots import of_one_state
+from .._estimators.snapshots import fitted_with, of_one_state
 from .._nets.convolution import Convolution, parse_convolution
 from .._nets.gradient_flow import gradient_norms
 from .._nets.pooled import POOLINGS
@@ -372,15 +369,8 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
         >>> LSTMRegressor((8,), random_state=0).initialize(X, y).gradient_flow(X, y, steps=20).shape
         (1, 20)
         """
-        still = {"solver": SGD(STILL), "max_iter": 1, "early_stopping": False, "n_restarts": 1, "verbose": 0}
-        net = clone(self).set_params(**still, alpha=0.0)
-        net._is_compared = False
-        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of one iteration
-            net.fit(X, y, groups=groups)
-        parameters = self.get_params(deep=False)
-        self.__dict__ = {**net.__dict__, **parameters}
-        del self._is_compared
-        return self
+        still = {"solver": SGD(STILL), "max_iter": 1, "early_stopping": False, "n_restarts": 1, "alpha": 0.0}
+        return fitted_with(self, X, y, groups, **still)
 
     @of_one_state
     def gradient_flow(self, X, y, *, steps=None):

@@ -9,6 +9,11 @@ import numpy as np
 import pandas as pd
 
 from .._values import kept
+from .._warn import warn
+from .checks import NUMBER, number_cure
+
+
+MANY = 20  # words of a column, fewer of which may well be codes
 
 
 @kept("vocabulary")

@@ -39,7 +39,9 @@ def about(name):
 def word_in(error):
     """Return the value that could not become a number, as an error of NumPy shows it; None of other errors."""
     _, is_of_words, rest = str(error).partition("could not convert string to float: ")
-    word = rest.partition(". Give finite")[0].removeprefix("np.str_(").removesuffix(")")  # as arrays print theirs
+    word = (
+        rest.partition(". Give finite")[0].removeprefix("np.str_(").removesuffix(")")
+    )  # as arrays print theirs
     return word if is_of_words else None
 
 
@@ -47,7 +49,9 @@ def number_cure(word):
     """Say how to read a word that looks like a number, such as '1,5' or '$3'; "" of any other."""
     if not NUMBER.fullmatch(word.strip("'\"")):
         return ""
-    return "read numbers as such, with pd.read_csv(..., decimal=',') or thousands=',', and drop signs of money"
+    return (
+        "read numbers as such, with pd.read_csv(..., decimal=',') or thousands=',', and drop signs of money"
+    )
 
 
 def plain_values(v, name):

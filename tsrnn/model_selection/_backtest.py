@@ -26,7 +26,7 @@ from .._series.rows import gather
 from .._series.stamps import Stamps
 from .._series.timeline import last_known, tells, to_index
 from .._training.monitor import progress
-from .._warn import warn
+from .._warn import summed, warn
 
 
 class Backtest(NamedTuple):
@@ -219,7 +219,7 @@ def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
     if refit is True:
         cuts = np.unique(np.concatenate([time[at & (time >= first)] for time, at in zip(data.times, due)]))
     forecasts = [[] for _ in data.parts]  # (origins, values), series by series
-    with progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
+    with summed("series or fits"), progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
         for cut, end in zip(cuts, [*cuts[1:], n_times]):
             origins = [_origins(time, cut, end, at, horizon) for time, at in zip(data.times, due)]
             if not any(map(len, origins)):

@@ -133,7 +133,7 @@ class ForecastDisplay:
         table = pd.DataFrame(table)
         if isinstance(table.index, pd.MultiIndex):
             if self.series is None:
-                first = table.index[0][0]
+                first = table.index[:1].get_level_values(0).tolist()[0]
                 raise ValueError(
                     f"The {what} is of several series: name one to draw, such as series={first!r}."
                 )
