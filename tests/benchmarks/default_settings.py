@@ -4,7 +4,8 @@ Series: those of a folder of development series (see ``systems`` and ``histories
 and two simulated systems that saturate.  A *system* is driven: the free run over the rows after training is judged,
 by its root mean squared error over the standard deviation of y.  A *history* is a series alone: forecasts of a season
 from all rows after training (all origins) and one free run over them are judged, in units of what the seasonal naive
-forecast errs there.  Each model is given its lags and nothing else.
+forecast errs there.  ARX, NARX and TDNN find their lags by default (of a history TDNN is given them), recurrent nets
+see y once where there is no input; "lags given" are those of the case.
 
 Nothing is chosen on the last stretch: ``--judge inside`` (the default) trains on the first 3/4 of the training rows
 and judges on the rest of them; ``--judge test`` is for a decision that is made.
@@ -136,12 +137,9 @@ MODELS = {
     "ESN": ESNRegressor,
     "EncoderDecoder": EncoderDecoderRegressor,
 }
-LAGS = {"input_lags": "auto", "output_lags": "auto"}
-FOUND = {
-    "lags auto": LAGS,
-    "transform auto": {"target_transform": "auto"},
-    "both auto": LAGS | {"target_transform": "auto"},
-}
+GIVEN = "lags given"  # those of the case, where the default finds its own
+LAGS = {GIVEN: {GIVEN: True}}
+FOUND = LAGS | {"transform auto": {"target_transform": "auto"}}
 PATIENT = {"n_iter_no_change": 100}
 RECURRENT = {
     "no early stopping": {"early_stopping": False},
@@ -153,7 +151,8 @@ RECURRENT = {
 }
 SETTINGS = {
     "ARX": {f"alpha={a:g}": {"alpha": a} for a in (1e-2, 1.0, 10.0, 100.0)} | FOUND,
-    "TDNN": {
+    "TDNN": LAGS
+    | {
         "no early stopping": {"early_stopping": False},
         "patience 30": {"n_iter_no_change": 30},
         "alpha=1": {"alpha": 1.0, "solver": "lbfgs"},
@@ -289,9 +288,13 @@ def histories(folder):
 
 def build(model, case, settings, seed):
     """The estimator, with its lags and nothing but the settings."""
-    known = dict(case.lags)
-    if model == "TDNN":
-        known = {"input_lags": 24 if case.season == 1 else range(1, 1 + case.lags["output_lags"])}
+    given = GIVEN in settings
+    settings = {name: value for name, value in settings.items() if name != GIVEN}
+    known = dict(case.lags) if given else {}
+    if model == "TDNN" and case.season > 1:  # y is its input
+        known = {"input_lags": range(1, 1 + case.lags["output_lags"])}
+    elif model == "TDNN":
+        known = {"input_lags": 24} if given else {}
     elif model == "EncoderDecoder":
         known = {"context": 168 if case.season == 24 else 4 * case.season, "horizon": case.season}
         if settings.get("segment_length") == "season":
