@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from numba import config
 
 import tsrnn
+from tsrnn._kernels import jit
 
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
@@ -193,3 +195,18 @@ def test_why_a_file_that_other_files_kernels_call_is_frozen(tmp_path):
     (package / "called_v2.py").write_text(called.replace("x + 1", "x + 2"))
     (package / "caller.py").write_text(caller.replace("called_v1", "called_v2"))
     assert run(code, tmp_path / "cache", package)[0] == ["3.0"]
+
+
+def test_an_interrupt_waits_until_numba_is_whole(monkeypatch):
+    """Modules of numba that an interrupt cut short cannot be imported again, and every later fit would raise."""
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.default_int_handler)
+    whole = []
+
+    class Target:
+        def refresh(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            whole.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        jit._load_all_of_numba.__wrapped__(Target())
+    assert whole

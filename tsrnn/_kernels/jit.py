@@ -6,8 +6,10 @@ stays in use until the kernel's own file changes.
 """
 
 import logging
+import signal
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from uuid import uuid4
 
@@ -64,9 +66,10 @@ def _forgiving(dispatcher):
         return dispatcher
     load, save = disk_cache.load_overload, disk_cache.save_overload
 
-    def load_overload(*args):
+    def load_overload(signature, target):
+        _load_all_of_numba(target)
         try:
-            ready = load(*args)
+            ready = load(signature, target)
         except Exception as error:  # whatever unpickling garbage raises
             _warn_of_damage(type(error).__name__)
             ready = None
@@ -86,6 +89,29 @@ def _forgiving(dispatcher):
 
     disk_cache.load_overload, disk_cache.save_overload = load_overload, save_overload
     return dispatcher
+
+
+@cache  # once a process
+def _load_all_of_numba(target):
+    """Import what numba needs to load or compile a first kernel: cut short, those modules never load again."""
+    with _undisturbed():
+        target.refresh()
+
+
+@contextmanager
+def _undisturbed():
+    """Put off an interrupt (Ctrl-C) until the end."""
+    handler, came = signal.getsignal(signal.SIGINT), []
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *what: came.append(what))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        handler(*came[-1])
 
 
 def part(function):

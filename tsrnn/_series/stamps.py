@@ -10,6 +10,7 @@ The unit is ns, whatever the user's is, so that stamps of one instant are one nu
 once a series.
 """
 
+import datetime
 import re
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -130,13 +131,23 @@ def as_time(index, name, warned=None):
     warned = set() if warned is None else warned
     if time is None and "time" not in warned:
         warned.add("time")
-        unit = "to_timedelta(index, unit='s')" if index.dtype.kind == "f" else "to_datetime(index)"
         warn(
             f"The index of {name} ({index.dtype}, {', '.join(map(repr, index[:2]))} ...) is not understood as time: "
             "rows are taken as one step apart, and neither gaps nor their order are seen. Give stamps, for example "
-            f"pd.{unit}, or reset_index(drop=True)."
+            f"{_stamps_of(index)}, or reset_index(drop=True)."
         )
     return time
+
+
+def _stamps_of(index):
+    """Return an expression that makes stamps of an index of another kind."""
+    if index.dtype.kind == "f":
+        return "pd.to_timedelta(index, unit='s')"
+    if isinstance(index, pd.IntervalIndex):
+        return "index.left"
+    if isinstance(next(iter(index), None), datetime.time):
+        return "pd.to_timedelta(index.astype(str))"
+    return "pd.to_datetime(index, format=...)"
 
 
 def _in_known_zone(index, name):
