@@ -1,6 +1,7 @@
 """Sequence to sequence of symbols: against its equations and differences, and what an estimator must do."""
 
 import pickle
+from functools import partial
 
 import naive
 import numpy as np
@@ -10,6 +11,7 @@ from recurrent_nets import CELLS, naive_cell
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
+import tsrnn
 from tsrnn import Adam, EncoderDecoderClassifier
 from tsrnn._nets.answers import AnswerDynamics, AnswerLoss, Writer, as_rows, log_softmax, make_answers
 from tsrnn._nets.recurrent_loss import Teaching
@@ -293,15 +295,14 @@ BAD = {
     "dropout": [1.5, None],
     "recurrent_init": ["zeros"],
     "solver": ["lm"],
-    "scale": ["series"],
+    "scale": ["series", "unit"],
 }
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, v) for name, values in BAD.items() for v in values])
 def test_bad_parameters(name, value):
-    X = [np.ones((2, 1))] * 4 if name == "scale" else WORDS[:4]
     with pytest.raises((TypeError, ValueError), match=name):
-        EncoderDecoderClassifier(**QUICK | {name: value}).fit(X, UPPER[:4])
+        EncoderDecoderClassifier(**QUICK | {name: value}).fit(WORDS[:4], UPPER[:4])
 
 
 ROWS = [np.ones((3, 2)), np.ones((2, 2))]
@@ -320,6 +321,8 @@ ROWS = [np.ones((3, 2)), np.ones((2, 2))]
         (["a", "b"], ROWS, "y has rows of numbers, but answers"),
         (["a", ["b"]], ["a", "b"], "X has sequences that are a str, and others that are a list"),
         ([[0.5], [1.0]], ["a", "b"], r"X\[0\]\[0\] is 0.5, a float, but a symbol is a str or an int"),
+        (["a", None], ["a", "b"], r"X\[1\] is None, which is not a sequence: give .* of symbols\.$"),
+        (["a", "b"], [[0.5], [1.0]], r"y\[0\]\[0\] is 0.5, a float, but .*: give those\.$"),
         ([ROWS[0], np.ones((3, 3))], ["a", "b"], r"X\[1\] has 3 columns, but X\[0\] has 2"),
         ([ROWS[0], "ab"], ["a", "b"], r"X\[1\] is not a table of numbers"),
         ([ROWS[0], ROWS[1] * np.nan], ["a", "b"], r"X\[1\] has a number that is NaN"),
@@ -342,6 +345,13 @@ def test_what_does_not_fit_the_model(model):
         ValueError, match="X has rows of numbers, but the model was fitted to sequences of symbols"
     ):
         model.predict(ROWS)
+    has = r"EncoderDecoderClassifier has no .*: give a model that has, or call predict or partial_fit\."
+    for verb in (tsrnn.Stream, partial(tsrnn.forecast, steps=2), partial(tsrnn.update, X=["ab"], y=["AB"])):
+        with pytest.raises(TypeError, match=has):
+            verb(model)
+    for write in (tsrnn.export.to_c, tsrnn.export.to_onnx):
+        with pytest.raises(TypeError, match=r"EncoderDecoderClassifier reads whole sequences .* by joblib"):
+            write(model)
     with pytest.raises(ValueError, match="sample_weight must be 2 finite"):
         model.score(["ab", "b"], ["AB", "B"], sample_weight=[1])
     numbers = EncoderDecoderClassifier(**QUICK).fit(ROWS * 5, ["a", "b"] * 5)

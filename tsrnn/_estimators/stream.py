@@ -16,7 +16,7 @@ from .._series.units import scaled_by_series
 from .following import cold_past, follow, zero_past
 from .places import place_of
 from .program import row_program
-from .through import inside
+from .through import see_through
 
 
 NUMBERS = frozenset((float, int, np.float64, np.int64))  # types of a y that need no second look
@@ -62,7 +62,7 @@ class Stream:
     """
 
     def __init__(self, model, start="end", series=None):
-        self.model, _ = inside(model)
+        self.model, _ = see_through(model, None, "update")
         fitted = self.model._fitted()
         dynamics, units = fitted.trained.dynamics, fitted.units
         dynamics.check_verb("A stream")

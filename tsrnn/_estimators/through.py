@@ -12,6 +12,18 @@ from .sequence import Sequence
 from .snapshots import snapshot
 
 
+VERBS = (
+    "predict",
+    "predict_ahead",
+    "forecast",
+    "sample_paths",
+    "trajectories",
+    "update",
+    "partial_fit",
+    "calibrate",
+)
+
+
 def inside(model):
     """Find the estimator inside pipelines and fitted searches; returns it and the transform of X that precedes it.
 
@@ -69,10 +81,19 @@ def still(model):
     return snapshot(model) if isinstance(model, Sequence) else model
 
 
-def see_through(model, X):
-    """Return the estimator inside pipelines and fitted searches, and X transformed for it."""
+def see_through(model, X, verb=None):
+    """Return the estimator inside pipelines and fitted searches, which has a verb, and X transformed for it."""
     estimator, transform = inside(model)
+    check_has(estimator, verb)
     return estimator, transform(X)
+
+
+def check_has(estimator, verb):
+    """Raise where an estimator of tsrnn has no such verb, with those that it has."""
+    if verb is None or hasattr(estimator, verb):
+        return
+    name, verbs = type(estimator).__name__, [v for v in VERBS if hasattr(estimator, v)]
+    raise TypeError(f"model={name} has no {verb}: give a model that has, or call {' or '.join(verbs)}.")
 
 
 def forecast(model, steps, X_future=None, **options):
@@ -104,7 +125,7 @@ def forecast(model, steps, X_future=None, **options):
     >>> tsrnn.forecast(pipeline, 24, X[500:524]).shape
     (24,)
     """
-    inner, X_future = _future(model, steps, X_future)
+    inner, X_future = _future(model, steps, X_future, "forecast")
     return inner.forecast(steps, X_future, **options)
 
 
@@ -132,13 +153,14 @@ def sample_paths(model, steps, X_future=None, **options):
     >>> tsrnn.sample_paths(pipeline, 24, X[500:524], n_paths=50).shape
     (50, 24)
     """
-    inner, X_future = _future(model, steps, X_future)
+    inner, X_future = _future(model, steps, X_future, "sample_paths")
     return inner.sample_paths(steps, X_future, **options)
 
 
-def _future(model, steps, X_future):
-    """Return the estimator inside, and the future inputs transformed for it."""
+def _future(model, steps, X_future, verb):
+    """Return the estimator inside, which has a verb, and the future inputs transformed for it."""
     inner, transform = inside(model)
+    check_has(inner, verb)
     if X_future is None and model is not inner and inner.n_features_in_:
         X_future = _future_frame(model, inner, steps)
     return inner, transform(X_future)
@@ -180,7 +202,7 @@ def predict_ahead(model, X, y, *, steps=1, **options):
     >>> tsrnn.predict_ahead(pipeline, X[500:], y[500:], steps=3).shape
     (100,)
     """
-    model, X = see_through(model, X)
+    model, X = see_through(model, X, "predict_ahead")
     return model.predict_ahead(X, y, steps=steps, **options)
 
 
@@ -207,7 +229,7 @@ def update(model, X, y=None, **options):
     >>> tsrnn.forecast(tsrnn.update(pipeline, X[500:550], y[500:550]), 24, X[550:574]).shape
     (24,)
     """
-    inner, X = see_through(model, X)
+    inner, X = see_through(model, X, "update")
     inner.update(X, y, **options)
     return model
 
@@ -235,7 +257,7 @@ def partial_fit(model, X, y, **options):
     >>> tsrnn.forecast(tsrnn.partial_fit(pipeline, X[500:550], y[500:550]), 24, X[550:574]).shape
     (24,)
     """
-    inner, X = see_through(model, X)
+    inner, X = see_through(model, X, "partial_fit")
     inner.partial_fit(X, y, **options)
     return model
 
@@ -263,7 +285,7 @@ def trajectories(model, X, y, steps, **options):
     >>> tsrnn.trajectories(pipeline, X[500:], y[500:], 12).forecast.shape
     (89, 12)
     """
-    model, X = see_through(model, X)
+    model, X = see_through(model, X, "trajectories")
     return model.trajectories(X, y, steps, **options)
 
 
@@ -290,14 +312,14 @@ def calibrate(model, X, y, **options):
     >>> tsrnn.forecast(tsrnn.calibrate(pipeline, X[500:], y[500:]), 3, X[400:403], level=80).shape
     (3, 3)
     """
-    inner, X = see_through(model, X)
+    inner, X = see_through(model, X, "calibrate")
     inner.calibrate(X, y, **options)
     return model
 
 
 def _refuse_others(model):
     """Raise where there is no estimator of tsrnn inside, with what to do instead."""
-    if not (hasattr(model, "trajectories") or hasattr(model, "fitted_")):
+    if not (isinstance(model, Sequence) or hasattr(model, "fitted_")):
         raise no_forecasts(model)
 
 

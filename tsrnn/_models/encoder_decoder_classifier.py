@@ -323,10 +323,7 @@ class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)
         check_jobs(self.n_jobs)
-        if isinstance(self.scale, str) and self.scale == "series":
-            raise ValueError(
-                "scale='series' is for y of numbers: give 'standard', 'minmax', 'robust' or None."
-            )
+        check_word("scale", self.scale, ("standard", "minmax", "robust", None))
         learner = AnswerLearner(self, hidden, (), (), CELLS[self.cell], self.loss, self.attention)
         if not chooses_solver(self):
             check_needs(self, AnswerLoss.offers)

@@ -131,9 +131,9 @@ def _symbols(sequence, name):
     elif isinstance(sequence, (list, tuple)):
         values, kind = list(sequence), "tuple" if isinstance(sequence, tuple) else "list"
     else:
+        other = " (For one label per sequence, take a GRUClassifier.)" if name.startswith("y") else ""
         raise TypeError(
-            f"{name} is {sequence!r}, which is not a sequence: give a str, a list or an array of symbols. (For one "
-            "label per sequence, take a GRUClassifier.)"
+            f"{name} is {sequence!r}, which is not a sequence: give a str, a list or an array of symbols.{other}"
         )
     if not isinstance(values, list):
         raise TypeError(f"{name} is an array without a dimension: give a str, a list or an array of symbols.")
@@ -141,9 +141,12 @@ def _symbols(sequence, name):
         if isinstance(value, str):
             continue
         if not isinstance(value, Integral):
+            rows = (
+                ", or rows of numbers, (n_timesteps, n_features) a sequence" if name.startswith("X") else ""
+            )
             raise TypeError(
-                f"{name}[{k}] is {value!r}, a {type(value).__name__}, but a symbol is a str or an int: give those, or "
-                "rows of numbers, (n_timesteps, n_features) a sequence."
+                f"{name}[{k}] is {value!r}, a {type(value).__name__}, but a symbol is a str or an int: give "
+                f"those{rows}."
             )
         values[k] = int(value)
     return values, kind

@@ -10,6 +10,7 @@ from .._estimators.classifier import SequenceClassifier
 from .._estimators.following import cold_past, zero_past
 from .._estimators.program import row_program, whole_program
 from .._estimators.regressor import SequenceRegressor
+from .._estimators.sequence import Sequence
 from .._estimators.snapshots import snapshot
 from .._estimators.starting import follow_histories
 from .._nets.memory import FromRest
@@ -66,6 +67,11 @@ def _checked(model):
         raise TypeError(
             "model is a Pipeline, whose transformers cannot be exported: give its last step, model[-1], and later "
             "feed it what model[:-1].transform(X) gives."
+        )
+    if hasattr(model, "fitted_") and not isinstance(model, Sequence):
+        raise TypeError(
+            f"A program goes row by row, but {type(model).__name__} reads whole sequences and writes others: keep it "
+            "by joblib."
         )
     if not isinstance(model, (SequenceRegressor, SequenceClassifier)):
         raise TypeError(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .._estimators.regressor import free_run
-from .._estimators.through import forecast, inside, sample_paths
+from .._estimators.through import forecast, inside, sample_paths, see_through
 from .._series.stamps import is_default
 from ..metrics import fit_percentage
 from ._style import (
@@ -303,8 +303,8 @@ class CompareDisplay:
             estimators = {type(inside(estimators)[0]).__name__: estimators}
         runs = {}
         for name, estimator in estimators.items():
-            model, transform = inside(estimator)
-            out = np.asarray(free_run(model, transform(X), y, start))
+            model, inputs = see_through(estimator, X, "predict_ahead")
+            out = np.asarray(free_run(model, inputs, y, start))
             runs[name] = out if out.ndim == 1 else out[:, output]
         measured = pd.DataFrame(y).iloc[:, output]
         if np.ndim(y) == 2 and not hasattr(y, "columns"):

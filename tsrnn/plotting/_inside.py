@@ -381,7 +381,7 @@ class ReservoirDisplay:
         -------
         display : ReservoirDisplay
         """
-        estimator, X = see_through(estimator, X)
+        estimator, X = see_through(estimator, X, "states")
         states = estimator.states(X, y, start=start)
         chosen = np.linspace(0, states.shape[1] - 1, min(n_units, states.shape[1])).astype(int)
         display = cls(estimator.eigenvalues(), states[:, chosen], name=name or type(estimator).__name__)
