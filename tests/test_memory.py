@@ -9,6 +9,7 @@ from tsrnn import (
     EncoderDecoderRegressor,
     ESNRegressor,
     Forecaster,
+    KalmanFilter,
     LevenbergMarquardt,
     NARXRegressor,
     TDNNRegressor,
@@ -51,6 +52,7 @@ def test_memory_is_that_of_the_machine_or_less(tmp_path, monkeypatch):
         (TDNNRegressor((90,), input_lags=8), "parameters.*smaller hidden_layer_sizes"),
         (NARXRegressor((9,), solver="lm"), "J'J .*solver='adam'"),
         (ElmanRegressor((7,), solver=LevenbergMarquardt()), "J'J .*solver='adam'"),
+        (ElmanRegressor((4,), solver=KalmanFilter()), "P of a Kalman filter.*solver='adam'"),
         (ESNRegressor(50), "states.*fewer n_units"),
     ],
 )

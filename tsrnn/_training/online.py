@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._check import check_number
+from .._memory_limit import check_memory
 from .._values import kept
 
 
@@ -137,6 +138,7 @@ class KalmanFilter(Online):
 
     def _begin(self, P, O):
         """Return P, and the variance of errors (O,), which begins as that of y."""
+        check_memory("P of a Kalman filter, two copies", (2, P, P), "fewer units or lags, or solver='adam'")
         return np.eye(P) * self.covariance, np.ones(O)
 
     def _step(self, theta, r, J, w, share, P, variance):
