@@ -35,7 +35,10 @@ from .views import count, views_of
 
 @public("tsrnn")
 class Convolution(BaseEstimator):
-    """One layer of convolution through time, for ``convolution`` of a recurrent net.
+    """One layer of convolution through time, for ``convolution`` of a recurrent net [1]_.
+
+    h(j) = f(b + x(s j) W_0 + x(s j - 1) W_1 + ...), of the last ``width`` rows, with a stride s; of each ``pooling`` of
+    these the net sees the largest of each feature.
 
     Parameters
     ----------
@@ -48,7 +51,12 @@ class Convolution(BaseEstimator):
     pooling : int or None, default=None
         Windows of which the largest value of each feature is kept, for series that have one y each. None: all are.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-        What is made of the sums.
+        f, what is made of the sums.
+
+    References
+    ----------
+    .. [1] T. N. Sainath, O. Vinyals, A. Senior, H. Sak. "Convolutional, long short-term memory, fully connected deep
+       neural networks." ICASSP 2015.
 
     Examples
     --------
