@@ -54,7 +54,7 @@ def said(model, X, y):
 
 
 def test_a_model_that_misses_the_season_brings_a_warning():
-    (message,) = said(ARXRegressor(output_lags=2), None, WEEKLY)
+    (message,) = said(ARXRegressor(output_lags=2, target_transform=None), None, WEEKLY)
     assert "ARXRegressor is worse than the seasonal naive forecast (the last 7 rows)" in message
     assert "last rows of training" in message
     assert "output_lags='auto'" in message
@@ -98,7 +98,7 @@ def test_no_false_alarm(model, X, y):
 
 
 def test_held_rows_are_the_judge():
-    model = NARXRegressor((2,), output_lags=1, max_iter=1, random_state=0)
+    model = NARXRegressor((2,), output_lags=1, max_iter=1, random_state=0, target_transform=None)
     (message,) = said(model, None, WEEKLY)
     assert "on the rows held back" in message
 
@@ -112,7 +112,7 @@ def test_a_model_of_inputs_alone_is_judged_by_long_runs():
 
 def test_panels_are_judged_in_the_mean():
     frame = pd.concat({k: 10.0**k * WEEKLY for k in range(3)})
-    (message,) = said(ARXRegressor(output_lags=1), None, frame)
+    (message,) = said(ARXRegressor(output_lags=1, target_transform=None), None, frame)
     assert "times as much in the mean over 3 series" in message
 
 
@@ -129,7 +129,7 @@ def test_many_short_series_are_judged_by_short_runs():
 
 def test_copies_for_calibration_say_nothing():
     with pytest.warns(tsrnn.WorseThanNaiveWarning):
-        model = ARXRegressor(output_lags=2).fit(None, WEEKLY)
+        model = ARXRegressor(output_lags=2, target_transform=None).fit(None, WEEKLY)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.calibrate(None, WEEKLY, cv=3)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from tsrnn import NARXRegressor, Pinball
+from tsrnn import ARXRegressor, NARXRegressor, Pinball
 from tsrnn._models.delay_learner import DelayLearner
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as kernels
@@ -504,3 +504,18 @@ def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):
         out = model.predict_ahead(X, y, steps=1, start="cold")
         errors.append(np.mean((out - y)[held] ** 2))
     assert errors[0] < 0.9 * errors[1]
+
+
+def test_a_linear_model_whose_free_run_explodes_is_penalised_more():
+    y = np.append(np.random.default_rng(0).normal(size=80), 1.2 ** np.arange(1, 13))
+    model = ARXRegressor(output_lags=3, target_transform=None).fit(None, y)
+    assert np.abs(model.forecast(200)).max() < y.max()
+    likely = ARXRegressor(output_lags=3, alpha=model.alpha_ / 10, target_transform=None).fit(None, y)
+    with pytest.warns(UserWarning, match="runs away"):
+        assert np.abs(likely.forecast(200)).max() > 1e4 * y.max()
+
+
+def test_what_explodes_by_its_law_is_learnt():
+    y = 1.2 ** np.arange(60)
+    model = ARXRegressor(output_lags=1, target_transform=None).fit(None, y)
+    np.testing.assert_allclose(model.params_[0].W, 1.2, rtol=1e-4)

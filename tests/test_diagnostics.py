@@ -258,7 +258,7 @@ def test_it_tells_luck_from_skill():
 
 def test_a_random_walk_is_no_better_than_persistence():
     y = pd.Series(np.random.default_rng(5).normal(size=1200).cumsum())
-    model = ARXRegressor(output_lags=1).fit(None, y[:800])
+    model = ARXRegressor(output_lags=1, target_transform=None).fit(None, y[:800])
     d = diagnose(model, None, y[800:], horizons=[1, 3])
     assert (d.p_values["persistence"] > 0.05).all()
     assert "no better than persistence at every horizon" in str(d).replace("worse than", "no better than")

@@ -406,7 +406,8 @@ def test_first_rows_of_many_sequences_are_learnt():
 
 def test_an_output_that_never_changes_does_not_hold_the_others():
     y = np.sin(np.arange(300) / 7)
-    model = ESNRegressor(20, output_lags=1, random_state=0).fit(None, np.column_stack([y, np.full(300, 3.0)]))
+    model = ESNRegressor(20, output_lags=1, random_state=0, target_transform=None)
+    model.fit(None, np.column_stack([y, np.full(300, 3.0)]))
     low, high = model._dynamics().near
     assert np.isfinite([low[0], high[0]]).all()
     assert np.isinf([low[1], high[1]]).all()
@@ -476,7 +477,9 @@ def test_free_runs_have_a_say_in_the_penalty():
 
     by_evidence = []
     for seed in range(4):
-        model = ESNRegressor(60, output_lags=1, random_state=seed).fit(None, series[:800])
+        model = ESNRegressor(60, output_lags=1, random_state=seed, target_transform=None).fit(
+            None, series[:800]
+        )
         caution = model.fitted_.trained.carry.caution
         evidence = clone(model).set_params(alpha=model.alpha_ / caution).fit(None, series[:800])
         assert evidence.fitted_.trained.carry.caution == 1
@@ -586,7 +589,7 @@ def test_it_generates_chaos():
 def test_a_closed_loop_that_runs_away_is_said_and_finite():
     rng = np.random.default_rng(0)
     walk = np.cumsum(rng.normal(size=300))
-    model = ESNRegressor(20, output_lags=1, random_state=0).fit(None, walk)
+    model = ESNRegressor(20, output_lags=1, random_state=0, target_transform=None).fit(None, walk)
     give(model, theta=3 * model.theta_)
     with pytest.warns(UserWarning, match="runs away"):
         out = model.forecast(3000)

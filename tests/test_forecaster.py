@@ -623,7 +623,7 @@ def test_direct_wins_where_the_estimator_cannot_see_the_law():
     rng = np.random.default_rng(0)
     t = np.arange(3000)
     v = np.sin(2 * np.pi * t / 12) + 0.5 * rng.standard_normal(3000)
-    inner = ARXRegressor(0, 2)
+    inner = ARXRegressor(0, 2, target_transform=None)
     loop, direct, at_once = (
         rmse(Forecaster(inner, 12, strategy=s), None, v, 12, 2000)
         for s in ("recursive", "direct", "multi_output")
@@ -639,7 +639,8 @@ def test_recursive_wins_where_it_is_the_law_and_rows_are_few():
         v = np.zeros(1080)
         for t in range(1, 1080):
             v[t] = 0.95 * v[t - 1] + rng.standard_normal()
-        models = [Forecaster(ARXRegressor(0, 8), 12, strategy=s) for s in ("recursive", "direct")]
+        inner = ARXRegressor(0, 8, target_transform=None)
+        models = [Forecaster(inner, 12, strategy=s) for s in ("recursive", "direct")]
         errors.append([rmse(model, None, v, 12, 80).mean() for model in models])
     loop, direct = np.mean(errors, axis=0)
     assert loop < 0.95 * direct
@@ -786,8 +787,8 @@ def test_many_targets_of_a_linear_model_are_learnt_some_at_a_time(monkeypatch):
 def test_a_large_linear_model_is_least_squares_and_nothing_else():
     h, n, alpha = 40, 400, 0.01
     y = np.random.default_rng(3).normal(size=(n, 3)).cumsum(axis=0) / 10
-    inner = TDNNRegressor((), input_lags=range(1, 11), alpha=alpha, scale=None, early_stopping=False)
-    model = Forecaster(inner, h).fit(None, y)
+    plain = {"scale": None, "early_stopping": False, "target_transform": None}
+    model = Forecaster(TDNNRegressor((), input_lags=range(1, 11), alpha=alpha, **plain), h).fit(None, y)
     assert model.theta_.size > 600
     assert model.n_iter_ == 1
     ((W, b),) = model.params_[0]
@@ -844,7 +845,11 @@ def assert_same_sums(a, b):
 def test_sums_are_not_asked_where_rounding_hides_what_they_say(monkeypatch):
     """After a value beyond all others, in rows that targets do not see; and with gaps and weights."""
     y = np.random.default_rng(0).normal(size=(300, 2)).cumsum(axis=0)
-    model, sums = Forecaster(TDNNRegressor((), input_lags=range(1, 11)), 60), HorizonsLearner._learn_from_sums
+    inner, sums = (
+        TDNNRegressor((), input_lags=range(1, 11), target_transform=None),
+        HorizonsLearner._learn_from_sums,
+    )
+    model = Forecaster(inner, 60)
     learnt = []
 
     def watch(*args):
@@ -889,7 +894,7 @@ def test_partial_fit_of_a_large_linear_model_is_nearly_a_fit_to_all_rows():
 def test_a_forecast_follows_no_more_rows_than_it_must(monkeypatch):
     """Members without a memory look at the last row, not at all of the horizon before it."""
     y = np.sin(np.arange(120.0))
-    model = Forecaster(TDNNRegressor((), input_lags=3), 30).fit(None, y)
+    model = Forecaster(TDNNRegressor((), input_lags=3, target_transform=None), 30).fit(None, y)
     kind, seen = type(model._dynamics().members[0].dynamics), []
     run = kind.run
 

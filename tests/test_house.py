@@ -230,7 +230,7 @@ def by_heart(ask):
 
 def naive():
     weekly = np.resize([5.0, 1, 1, 1, 1, 1, 1], 210) + 0.01 * np.random.default_rng(0).normal(size=210)
-    clone(ARX).set_params(output_lags=2).fit(
+    clone(ARX).set_params(output_lags=2, target_transform=None).fit(
         None, pd.Series(weekly, pd.date_range("2024-01-01", periods=210))
     )
 

@@ -83,7 +83,7 @@ def test_errors_on_bounds_are_as_many_as_near_the_forecast():
 @pytest.fixture(scope="module")
 def plant():
     X = np.stack([CAPACITY, np.sin(2 * np.pi * HOURS / 24), np.cos(2 * np.pi * HOURS / 24)], axis=1)
-    model = ARXRegressor(0, 2, target_bounds=(0, "x0")).fit(X[:900], POWER[:900])
+    model = ARXRegressor(0, 2, target_transform=None, target_bounds=(0, "x0")).fit(X[:900], POWER[:900])
     return model.calibrate(X[900:], POWER[900:]), X
 
 

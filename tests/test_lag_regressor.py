@@ -172,9 +172,12 @@ def test_trees_that_cannot_follow_a_trend_bring_a_warning():
     trend = 0.1 * np.arange(N) + 0.1 * np.random.default_rng(3).normal(size=N)
     for loss in ("squared_error", "absolute_error"):
         trees = clone(TREES).set_params(loss=loss)
-        for model in (LagRegressor(trees, 0, 3), Forecaster(trees, H)):
+        levels = LagRegressor(trees, 0, 3, target_transform=None)
+        for model in (levels, Forecaster(levels, H)):
             with pytest.warns(WorseThanNaiveWarning, match="worse than persistence"):
                 model.fit(None, trend)
+        changes = LagRegressor(trees, 0, 3).fit(None, trend)
+        assert changes.forecast(50)[-1] == pytest.approx(trend[-1] + 5, abs=1)
 
 
 def test_what_cannot_be_is_refused(trees):

@@ -68,13 +68,16 @@ def _target(estimator, table, pieces, form):
     given = getattr(estimator._has_lags(), "output_lags", "auto")
     lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
     direct = getattr(estimator, "quantiles", None) is not None or getattr(estimator, "gap", 0)
+    driven = (
+        learner.wants_inputs and table.X.shape[1]
+    )  # a linear judge would take what it cannot follow for a season
     options = {
         "horizon": getattr(estimator, "horizon", None),
         "output_lags": lags if learner.sees_y else (),
         "most": most_lags(learner, sum(map(len, Y))),
         "extrapolates": learner.extrapolates,
         "pointwise": estimator.target_bounds is None or is_auto(estimator.target_bounds),
-        "differences": learner.learns_changes and not direct,
+        "differences": learner.sees_y and learner.learns_changes and not (direct or driven),
     }
     return resolve_target(choose_transform(Y, index_of(table.parts[0].stamps), X, **options))
 

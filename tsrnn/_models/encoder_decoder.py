@@ -109,6 +109,8 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         Threads, each with a share of the examples of a batch; the result does not depend on it.
     random_state : int, RandomState or None, default=None
         For the initial weights, the order of examples, dropout, and sample paths.
+    target_transform : None, "auto", word, object or list of those, default=None
+        As of ``NARXRegressor``; what it gains by changes of y it finds by the linear model beside it.
 
     Attributes
     ----------

@@ -214,6 +214,11 @@ class ConstantLearner(Learner):
 class Naive(SequenceRegressor):
     """y(t) = y(t - p); a subclass brings p, ``_season``.
 
+    Parameters
+    ----------
+    target_transform : None, "auto", word, object or list of those, default=None
+        As of ``NARXRegressor``; a baseline takes y as it is.
+
     Attributes
     ----------
     state_ : tuple (X, Y) of ndarrays of shape (0, n_features), (lead_, n_outputs)
@@ -272,6 +277,7 @@ class PersistenceRegressor(Naive):
     _: KW_ONLY
     start: str | tuple = "auto"
     random_state: object = None
+    target_transform: object = None
     target_bounds: tuple | str | None = "auto"
 
     def _season(self):
@@ -309,6 +315,7 @@ class SeasonalNaiveRegressor(Naive):
     _: KW_ONLY
     start: str | tuple = "auto"
     random_state: object = None
+    target_transform: object = None
     target_bounds: tuple | str | None = "auto"
 
     def _season(self):
@@ -325,6 +332,8 @@ class ConstantRegressor(SequenceRegressor):
     ----------
     value : "mean" or float, default="mean"
         c: the mean of y, to which ``partial_fit`` adds new rows, or a number: 0 for returns.
+    target_transform : None, "auto", word, object or list of those, default=None
+        As of ``NARXRegressor``; a baseline takes y as it is.
 
     Attributes
     ----------
@@ -354,6 +363,7 @@ class ConstantRegressor(SequenceRegressor):
     _: KW_ONLY
     start: str | tuple = "auto"
     random_state: object = None
+    target_transform: object = None
     target_bounds: tuple | str | None = "auto"
 
     scale: ClassVar = None  # so that values come back as they went in

@@ -1,6 +1,7 @@
 """Delay networks and the linear model of the same lags v: ridge regression, and the two as one network.
 
-    (Z'Z + alpha I) theta = Z'Y                                  of 1 and v, the bias free
+    (Z'Z + alpha I) theta = Z'Y                                  of 1 and v, the bias free; alpha by evidence, times
+                                                                 a power of ten where the free run explodes else
     f(v) = share net(v) + (1 - share) (c + v L)                  a network whose output layer sees v too
     share = s (1 - (m se / gain)^2)+      s: of the least held error; gain: in its log, over share 0; m = 1.5
 
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._series.autoregression import LEAST_GROWN, MOST_GROWN, grows
 from .._values import kept
 from .linear_sums import Alike, Rows
 from .ridge import likely_alpha
@@ -26,17 +28,39 @@ from .ridge import likely_alpha
 
 SHARES = tuple(k / 8 for k in range(9))  # of the net
 STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
+DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
+
+
+class Solved(NamedTuple):
+    """A linear net: theta (P,), its sum of squared errors, and the penalty."""
+
+    theta: np.ndarray
+    sse: float
+    alpha: float
 
 
 def ridge(net, sums, alpha=None):
-    """Solve for theta (P,) of a net without hidden layers; returns it, its sum of squared errors, and the penalty.
+    """Solve for a net without hidden layers, as ``Solved``.
 
-    sums : ``Alike`` or ``Rows``.   alpha : None for the penalty of most evidence for all outputs.
+    sums : ``Alike`` or ``Rows``.   alpha : None for the penalty of most evidence for all outputs. That knows one step
+    ahead alone: where the free run explodes, the least of ten, a hundred ... times as much with which it does not, but
+    not if the squared errors of one step were ``DEAR`` times as large: y itself may explode.
     """
-    solvers = sums
-    if alpha is None:
-        solvers = [alike.factored() for alike in sums]
-        alpha = likely_alpha([solver.for_evidence() for solver in solvers], True)
+    if alpha is not None:
+        return _solved(net, sums, sums, alpha)
+    solvers = [alike.factored() for alike in sums]
+    alpha = likely_alpha([solver.for_evidence() for solver in solvers], True)
+    n_rows = int(max(alike.weight for alike in sums))
+    likely = tried = _solved(net, sums, solvers, alpha)
+    while _explodes(net, tried.theta, n_rows):
+        tried = _solved(net, sums, solvers, 10 * tried.alpha)
+        if not tried.sse <= DEAR * likely.sse:
+            return likely
+    return tried
+
+
+def _solved(net, sums, solvers, alpha):
+    """Solve with a given penalty; ``solvers``: the sums, or these ``factored``."""
     theta, sse = np.zeros(net.size), 0.0
     W, b = net.views(theta)[-1]
     free = np.append(np.full(len(W), alpha), 0.0)
@@ -45,7 +69,22 @@ def ridge(net, sums, alpha=None):
         if best is not None:
             W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
             sse += alike.error_at(best, free).sum()
-    return theta, sse, alpha
+    return Solved(theta, sse, alpha)
+
+
+def _explodes(net, theta, n_rows):
+    """Tell whether the free run of a linear net grows over n_rows from values that would be noise, undriven."""
+    lags, n = np.array(net.y_seen, int)[::-1], min(n_rows, MOST_GROWN)
+    if n < LEAST_GROWN or len(lags) == 0:
+        return False
+    O, P = net.n_outputs, lags[0]
+    of_y = net.views(theta)[-1].W[-len(lags) * O :]
+    Y = np.zeros((P + n, O))
+    Y[P - 1] = np.random.default_rng(0).normal(size=O)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(P, P + n):
+            Y[t] = Y[t - lags].ravel() @ of_y
+        return grows(np.abs(Y[P:]).max(axis=1))
 
 
 @kept("linear information")

@@ -186,10 +186,7 @@ def _lead_coefficients(a, steps):
 
 
 def explodes(model, n_rows, steps):
-    """Tell whether a free run grows more than tenfold over a half of n_rows, made steps at a time.
-
-    A series with a trend, or that only adds up what drives it, grows by no more than its square would.
-    """
+    """Tell whether a free run ``grows`` over n_rows, made steps at a time."""
     P, n = len(model.a), min(n_rows, MOST_GROWN)
     if n < LEAST_GROWN or P == 0:
         return False
@@ -199,9 +196,17 @@ def explodes(model, n_rows, steps):
     with np.errstate(over="ignore", invalid="ignore"):
         for k in range(P, P + n, steps):
             u[k : k + steps] = (C @ u[k - P : k][::-1])[: P + n - k]
-        size = np.abs(u[P:])
-        early, late = size[n // 4 : n // 2].max(), size[3 * n // 4 :].max()
-        return not late <= MOST_GROWTH * max(early, LEAST_SIZE)
+        return grows(np.abs(u[P:]))
+
+
+def grows(size):
+    """Tell whether the sizes (n,) of a free run grow more than tenfold over a half of them.
+
+    A series with a trend, or that only adds up what drives it, grows by no more than its square would.
+    """
+    n = len(size)
+    early, late = size[n // 4 : n // 2].max(), size[3 * n // 4 :].max()
+    return not late <= MOST_GROWTH * max(early, LEAST_SIZE)
 
 
 def ahead(model, u, E, origins, steps):

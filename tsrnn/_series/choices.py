@@ -227,7 +227,8 @@ def choose_transform(
     >>> choose_transform(y[:, None], pd.date_range("2010", periods=144, freq="MS"))
     [Log(), Difference(lag=12)]
     """
-    sample, errors = _sample(Y, X, index, horizon), {}
+    pointwise = pointwise and not _far_from_one(Y)
+    sample, errors = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon), {}
     shifts = (0,) if sample.inputs[0].shape[1] else ()
     Y = [u[:, None] for u in sample.columns]
     for g in propose_pointwise(Y, sample.seasons) if pointwise else [None]:
@@ -330,6 +331,12 @@ def _near_one(V):
     size = np.max([np.nanmax(np.abs(v), axis=0, initial=0.0, where=np.isfinite(v)) for v in several], axis=0)
     scaled = [np.ldexp(v, -np.frexp(size)[1]) for v in several]
     return scaled if isinstance(V, list) else scaled[0]
+
+
+def _far_from_one(U):
+    """Tell whether squares of levels, an array or a list of those, are beyond what numbers hold."""
+    sizes = [np.nanmax(np.abs(u), initial=0.0) for u in (U if isinstance(U, list) else [U])]
+    return max(sizes, default=0.0) > 1e100
 
 
 def _without_nan(E):

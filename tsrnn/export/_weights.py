@@ -26,6 +26,7 @@ from .._nets.recurrent_dynamics import RecurrentDynamics
 from .._series.labels import Classes
 from .._series.rows import gather, one_a_series
 from .._series.scaling import LogLink, Scaler
+from .._series.targets import resolve_target
 from .._series.units import Units, filled_width
 from .._training.stochastic import Adam
 
@@ -132,7 +133,7 @@ def fit_with_weights(model, given, X, y, classes, scalers):
     x = x if form.vocabulary is None else form.vocabulary.as_they_are(x)
     means = x.center[: F // filled_width(model.missing, 1)]
     scale_y = _scaler(scalers[1], O) if form.classes is None else model._link(form.classes)
-    units = Units(model.missing, means, x, scale_y, None, None, None, None, mean)
+    units = Units(model.missing, means, x, scale_y, resolve_target(None), None, None, None, mean)
     dynamics = RecurrentDynamics(theta, net, mean, learner.input_lag)
     dynamics = pooled(theta, dynamics, model.pooling) if form.whole else dynamics
     model.fitted_ = Fitted(units, Trained(dynamics, 0, [], []), {}, form, None, None, model._made_for())
