@@ -285,7 +285,7 @@ def test_an_amount_is_never_forecast_below_zero():
     )
     model = ARXRegressor(output_lags=24).fit(None, power)
     assert model.target_bounds_ == ((0.0,), (np.inf,))
-    free = ARXRegressor(output_lags=24, target_bounds=None).fit(None, power)
+    free = ARXRegressor(output_lags=24, target_transform=None, target_bounds=None).fit(None, power)
     assert free.target_bounds_ is None
     assert free.forecast(48).min() < 0
     assert model.forecast(48, level=95).to_numpy().min() == 0

@@ -171,6 +171,7 @@ NOTHING = {
 def test_a_model_of_y_alone(kind, model):
     target = np.sin(np.arange(400) / 3)
     rows = NOTHING[kind]
+    model = clone(model).set_params(target_transform=None)
     fitted = clone(model).fit(rows(TRAIN), target[TRAIN])
     assert fitted.n_features_in_ == 0
     reference = clone(model).fit(None, target[TRAIN])
@@ -202,9 +203,10 @@ def test_inputs_given_but_not_looked_at(model):
 @paired(model=NARS, scale=["standard", "minmax", "robust", None])
 def test_any_scale_without_inputs(scale, model):
     target = 100 + 5 * np.sin(np.arange(300) / 3)
-    fitted = fit(model, None, target, scale=scale)
+    options = {"scale": scale, "target_transform": None}  # of which an index suggests one
+    fitted = fit(model, None, target, **options)
     assert np.isfinite(fitted.update(None, target).forecast(5)).all()
-    only_index = fit(model, pd.DataFrame(index=HOURS[TRAIN]), target, scale=scale)
+    only_index = fit(model, pd.DataFrame(index=HOURS[TRAIN]), target, **options)
     assert np.array_equal(only_index.theta_, fitted.theta_)
 
 
@@ -1138,15 +1140,16 @@ def test_a_net_is_weighed_against_the_linear_model_of_its_lags():
         model.fit(None, v[:90])
         return np.sqrt(np.mean((model.predict_ahead(nothing, v[90:], steps=6) - v[90:]) ** 2))
 
-    linear = error(ARXRegressor(output_lags=12))
+    levels = {"output_lags": 12, "target_transform": None}
+    linear = error(ARXRegressor(**levels))
     for kind, units in ((NARXRegressor, 16), (GRURegressor, 32)):
-        net = kind(output_lags=12, random_state=0)
+        net = kind(**levels, random_state=0)
         assert error(net) < 1.1 * linear < error(clone(net).set_params(skip_connections=False))
         assert net.params_[-1].W.shape[-2] == 12 + units
         more = clone(net).set_params(warm_start=True, max_iter=3).fit(None, v[:90])
         assert more.fit(None, v[:90]).predict(nothing).shape == (30,)
         assert np.isfinite(more.partial_fit(nothing, v[90:]).forecast(12)).all()
-    three = kind(output_lags=12, n_restarts=3, ensemble="mean", max_iter=3, random_state=0)
+    three = kind(**levels, n_restarts=3, ensemble="mean", max_iter=3, random_state=0)
     assert error(three) < 1.1 * linear
     assert three.params_[-1].W.shape[-2] == 12 + 3 * units
 
@@ -1186,7 +1189,8 @@ def test_a_blend_is_a_mean_of_forecasts():
 def test_a_free_run_that_runs_away_is_said():
     u = np.zeros((60, 1))
     growing = 1.3 ** np.arange(60.0)
-    model = NARXRegressor((), output_lags=1, training="open_loop", early_stopping=False).fit(u, growing)
+    plain = {"training": "open_loop", "early_stopping": False, "target_transform": None}
+    model = NARXRegressor((), output_lags=1, **plain).fit(u, growing)
     model.predict(u[:3])
     with pytest.warns(UserWarning, match=r"runs away: from row 1\d on"):
         out = model.predict(u)

@@ -40,7 +40,7 @@ class WorseThanNaiveWarning(UserWarning):
     >>> y = pd.Series(y, pd.date_range("2024-01-01", periods=210))
     >>> with warnings.catch_warnings(record=True) as given:
     ...     warnings.simplefilter("always", WorseThanNaiveWarning)
-    ...     model = ARXRegressor(output_lags=2).fit(None, y)
+    ...     model = ARXRegressor(output_lags=2, target_transform=None).fit(None, y)
     >>> print(str(given[0].message)[:77])
     ARXRegressor is worse than the seasonal naive forecast (the last 7 rows): the
     """

@@ -52,6 +52,7 @@ ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that see inputs too
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
 BOUNDED = 1.0  # of none, for a model that cannot extrapolate
+EXACT = 0.05  # of the errors of persistence, below which none is taken
 FEW_ROWS = 5  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
 STATIONARY, CHANGES = -3.5, 3  # t of u(t - 1) that rules a unit root out, beside so many past changes
@@ -240,7 +241,9 @@ def choose_transform(
             errors[g, d] = min(
                 _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit
             )
-    if len(set(errors.values())) == 1:  # too few rows, or a constant
+    if (
+        len(set(errors.values())) == 1 or errors.get((None, ()), np.inf) < EXACT
+    ):  # too few rows, a constant, or nothing to gain
         return None
     drifts = differences and output_lags != () and not extrapolates and _drifts(sample)
     tests = [_unit_root(filled(u, sample.seasons), sample.seasons) for u in sample.columns]
