@@ -232,11 +232,15 @@ def choose_transform(
     sample, errors = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon), {}
     shifts = (0,) if sample.inputs[0].shape[1] else ()
     Y = [u[:, None] for u in sample.columns]
-    for g in propose_pointwise(Y, sample.seasons) if pointwise else [None]:
+    scales = propose_pointwise(Y, sample.seasons) if pointwise else [None]
+    changes = propose_differences(sample.seasons, sample.n_rows) if differences else [()]
+    if len(scales) == len(changes) == 1:
+        return None
+    for g in scales:
         columns = [u if g is None else g(u) for u in sample.columns]
         sets = propose_lags([u[:, None] for u in columns], sample.seasons, sample.n_rows, sample.horizon)
         sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
-        for d in propose_differences(sample.seasons, sample.n_rows) if differences else [()]:
+        for d in changes:
             fit = _affordable(sets, d, sample, most) if output_lags == "auto" else [output_lags]
             errors[g, d] = min(
                 _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit

@@ -226,7 +226,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                 continue
             size = deviation[o] * usual[k, o] * spread[k, o]
             u = deviations_off(came[k, o] - shift[k, o], size, told[o] * overlap[o])
-            accumulate(u, k, drift[o], begun[o])
+            drift_on(u, k, drift[o], begun[o])
             for i in range(2):
                 if drift[o, i] > 0 and begun[o, i] == k:
                     keep_sums(k, o, O, i, side[o], fresh, sums, kept)
@@ -298,7 +298,7 @@ def keep_sums(k, o, O, i, side, fresh, sums, kept):
 
 
 @part
-def accumulate(u, k, drift, begun):
+def drift_on(u, k, drift, begun):
     """Add what row k is off, in standard deviations, to cumulative sums drift (2,), up and down, begun (2,) when."""
     for i in range(2):
         before = drift[i]
