@@ -113,7 +113,7 @@ def test_a_model_of_inputs_alone_is_judged_by_long_runs():
 def test_panels_are_judged_in_the_mean():
     frame = pd.concat({k: 10.0**k * WEEKLY for k in range(3)})
     (message,) = said(ARXRegressor(output_lags=1, target_transform=None), None, frame)
-    assert "times as much in the mean over 3 series" in message
+    assert "times as much in the mean over 3 stretches" in message
 
 
 def test_many_short_series_are_judged_by_short_runs():
