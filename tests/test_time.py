@@ -408,6 +408,7 @@ TARGETS = {
     "Arrow, chunked": lambda: pyarrow().chunked_array([hours.to_pydatetime().tolist()]),
     "NumPy": lambda: lengths.to_numpy(),
     "list": lambda: list(hours.to_numpy()),
+    "objects": lambda: hours.to_pydatetime(),
 }
 
 

@@ -18,6 +18,9 @@ MOST_STEPS = 10**7  # of a forecast
 NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")  # as it is written in files: 1,5 or 1 000 or $3
 # in the names of dtypes of pandas, polars and Arrow
 TEMPORAL = re.compile("date|time|duration|period|interval")
+OBJECT = re.compile(
+    r"not '((datetime\.)?(date|time|datetime|timedelta|Timestamp|Timedelta|Period|Interval))'"
+)
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
 
 
@@ -29,6 +32,9 @@ def about(name):
             yield
     except (ValueError, TypeError) as error:
         text, error_type = str(error), TypeError if isinstance(error, TypeError) else ValueError
+        temporal = OBJECT.search(text)
+        if temporal:
+            text = f"{name} holds {temporal[1]}: give numbers, and stamps as the index"
         if not re.search(rf"\b{name}\b", text):
             text = f"{name}: {text}"
         if "feature" not in text and "Fill it" not in text and name in SHAPES:
