@@ -224,7 +224,7 @@ def _warn(estimator, verdict, held, power):
         else f"the seasonal naive forecast (the last {verdict.period} rows)"
     )
     error = "root mean squared" if power == 2 else "mean absolute"
-    mean = f", {verdict.ratio:.3g} times as much in the mean over {verdict.n} stretches of it" * (
+    mean = f", {verdict.ratio:.3g} times as much in the mean over {verdict.n} stretches" * (
         verdict.n > 1
     )
     cure = [
