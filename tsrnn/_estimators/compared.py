@@ -224,9 +224,7 @@ def _warn(estimator, verdict, held, power):
         else f"the seasonal naive forecast (the last {verdict.period} rows)"
     )
     error = "root mean squared" if power == 2 else "mean absolute"
-    mean = f", {verdict.ratio:.3g} times as much in the mean over {verdict.n} stretches" * (
-        verdict.n > 1
-    )
+    mean = f", {verdict.ratio:.3g} times as much in the mean over {verdict.n} stretches" * (verdict.n > 1)
     cure = [
         f"{name}='auto' ({gives})"
         for name, gives in CURES.items()
