@@ -7,9 +7,11 @@ all origins k after it, up to the next cut; it is worth
 
 or nothing, if with either its free run grows out of bounds over as many rows as it was learnt from.
 
-Differences are chosen with the lags that go with them, as far as the rows allow both.  A short series proves little:
-m = origins / h forecasts that do not overlap.  So errors are multiplied by exp(doubt / sqrt(m)), least for first
-differences, which forget a level that moved; least for none where Dickey's and Fuller's test [1] finds no unit root:
+Differences are for a y that wanders.  Where it keeps its range and Dickey's and Fuller's test [1] finds no unit root
+there are none, for a linear model may gain by what a net loses by (the Lorenz system: an ESN is right for 12 Lyapunov
+times without, for 2 with).  They are chosen with the lags that go with them, as far as the rows allow both.  A short
+series proves little: m = origins / h forecasts that do not overlap.  So errors are multiplied by exp(doubt / sqrt(m)),
+least for first differences, which forget a level that moved:
 
     doubt   first differences 0   seasonal .2   none .4   first and seasonal .5   a pointwise transform .1 more
 
@@ -245,29 +247,29 @@ def choose_transform(
             errors[g, d] = min(
                 _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit
             )
-    if (
-        len(set(errors.values())) == 1 or errors.get((None, ()), np.inf) < EXACT
-    ):  # too few rows, a constant, or nothing to gain
+    nothing_to_gain = errors.get((None, ()), np.inf) < EXACT
+    if nothing_to_gain or len(set(errors.values())) == 1:  # or too few rows, or a constant
         return None
-    drifts = differences and output_lags != () and not extrapolates and _drifts(sample)
+    drifts = _drifts(sample)
     tests = [_unit_root(filled(u, sample.seasons), sample.seasons) for u in sample.columns]
-    walks = np.median(tests) > STATIONARY
-    none, first = (NONE if extrapolates else BOUNDED, FIRST) if walks else (FIRST, NONE)
+    wanders = drifts or np.median(tests) > STATIONARY
+    must = drifts and differences and output_lags != () and not extrapolates
+    none = NONE if extrapolates else BOUNDED
     doubtful = {
-        k: error * _doubt(sample, none, first, *k) for k, error in errors.items() if k[1] or not drifts
+        k: error * _doubt(sample, none, *k) for k, error in errors.items() if (wanders if k[1] else not must)
     }
     g, lags = min(doubtful, key=doubtful.get)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
 
 
-def _doubt(sample, none, first, g, differences):
+def _doubt(sample, none, g, differences):
     """Return what errors are multiplied by: the less forecasts there are, the more against the less likely.
 
-    none, first : doubts of no and of first differences.
+    none : doubt of no differences.
     """
     if len(differences) < 2:
-        doubt = none if not differences else first if differences == (1,) else SEASONAL
+        doubt = none if not differences else FIRST if differences == (1,) else SEASONAL
     else:
         doubt = BOTH
     origins = sum(last - start for u in sample.columns for _, start, last in cuts_of(len(u), sample.horizon))
