@@ -148,10 +148,25 @@ def test_a_delay_net_of_all_learns_more():
 def test_of_series_that_have_one_label_each(model, ensemble):
     series = rng.normal(size=(12, 15, 2))
     labels = np.where(series[:, -1, 0] > 0, "up", "down")
-    one = clone(model).set_params(**QUICK).fit(series, labels).theta_
+    one = clone(model).set_params(n_restarts=1, **QUICK).fit(series, labels).theta_
     model = clone(model).set_params(n_restarts=2, ensemble=ensemble, **QUICK).fit(series, labels)
     assert (len(model.theta_) > len(one)) == (ensemble == "mean")
     assert np.allclose(model.predict_proba(series).sum(axis=1), 1)
+
+
+def test_few_series_are_learnt_by_the_mean_of_three_nets():
+    series = rng.normal(size=(100, 4, 2))
+    labels = np.where(series[:, -1, 0] > 0, "up", "down")
+    model = ElmanClassifier((2,), max_iter=2, random_state=0)
+    one, three = (clone(model).set_params(n_restarts=n, ensemble="mean") for n in (1, 3))
+    few, alone = three.fit(series[:99], labels[:99]).theta_, one.fit(series[:99], labels[:99]).theta_
+    assert np.array_equal(model.fit(series[:99], labels[:99]).theta_, few)
+    for settings in ({"pooling": "attention"}, {"warm_start": True}):
+        single = [clone(some).set_params(**settings, ensemble="best") for some in (model, one)]
+        assert np.array_equal(*(some.fit(series[:99], labels[:99]).theta_ for some in single))
+    assert len(model.fit(series, labels).theta_) == len(alone)
+    rows = np.concatenate(series), np.repeat(labels, 4)
+    assert np.array_equal(model.fit(*rows).theta_, one.fit(*rows).theta_)
 
 
 def test_what_does_not_go_together_is_refused():

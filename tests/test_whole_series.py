@@ -36,7 +36,7 @@ def small(name, **settings):
     """A small model."""
     if name.startswith("ESN"):
         return getattr(tsrnn, name)(40, random_state=0, **settings)
-    return getattr(tsrnn, name)((6,), max_iter=60, random_state=0, **settings)
+    return getattr(tsrnn, name)((6,), max_iter=60, random_state=0, **{"n_restarts": 1, **settings})
 
 
 def pulses(n, seed=0):

@@ -13,7 +13,7 @@ from .._estimators.attending import Attending
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
-from .._estimators.snapshots import fitted_with, of_one_state
+from .._estimators.snapshots import fitted_with, of_one_state, with_parameters
 from .._nets.convolution import Convolution, parse_convolution
 from .._nets.gradient_flow import gradient_norms
 from .._nets.pooled import POOLINGS
@@ -32,6 +32,7 @@ from .._training.stochastic import SGD
 from .recurrent_learner import RecurrentLearner, dense_widths, recurrent_lags
 
 
+FEW, NETS = 100, 3  # series with one y each, of which fewer are learnt by the mean of so many nets
 STILL = 1e-300  # learning rate of a net that is not trained
 
 
@@ -63,8 +64,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     pooling : {"last", "mean", "max", "both", "attention"}, default="both"
         How the rows make one answer, where y has one value per series: that of the last row, the mean, the largest of
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
-        (additive attention); see ``attention_weights``. Of few series, the mean of three nets (``n_restarts=3,
-        ensemble="mean"``; not with attention) is right more often, for 2.5 times the time.
+        (additive attention); see ``attention_weights``.
     skip_connections : bool or "auto", default="auto"
         Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
         without. One that sees several lags of y is then blended with the linear model of its lags, which its readout
@@ -119,6 +119,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         labels of 20 and more sequences that nothing names (a list, a 3-D array), whole sequences.
     n_iter_no_change : int, default=40
         See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
+    n_restarts : int or "auto", default="auto"
+        Train from as many random starts. "auto": one; or three nets, and the mean of them, where y has one value for
+        each of fewer than 100 series, without attention, convolution, categories and ``warm_start``.
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on it.
         None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
@@ -174,6 +177,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     washout: int = 0
     batch_size: int | str = "auto"
     precision: str = "double"
+    n_restarts: int | str = "auto"
     n_jobs: int | None = None
 
 
@@ -252,7 +256,8 @@ class RecurrentNetwork(Attending):
         check_embedding(self)
         check_flag("bidirectional", self.bidirectional, "auto")
         check_flag("layer_norm", self.layer_norm)
-        learner = RecurrentLearner(self, hidden, *lags, self._cell(), loss)
+        settled = with_parameters(self, n_restarts=1) if self.n_restarts == "auto" else self
+        learner = RecurrentLearner(settled, hidden, *lags, self._cell(), loss)
         self._check_together(learner)
         return learner
 
@@ -311,7 +316,13 @@ class RecurrentNetwork(Attending):
     def _for_y(self, learner, form, table):
         """Adapt the learner to categories, labels, and one y per series."""
         learner = super()._for_y(learner, form, table)
-        return replace(learner, whole=True) if form.whole else learner
+        if not form.whole:
+            return learner
+        single = learner.categories or self.convolution or self.pooling == "attention" or self.warm_start
+        few = table is not None and len(table.parts) < FEW  # weights of other libraries come without rows
+        if self.n_restarts == "auto" and few and not single:
+            learner = replace(learner, p=with_parameters(learner.p, n_restarts=NETS, ensemble="mean"))
+        return replace(learner, whole=True)
 
     @property
     def params_(self):

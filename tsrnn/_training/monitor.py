@@ -23,7 +23,8 @@ def check_training(model):
     check_number("tol", model.tol, 0)
     check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
     check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
-    check_number("n_restarts", model.n_restarts, 1, integer=True)
+    if type(model).n_restarts != "auto" or model.n_restarts != "auto":
+        check_number("n_restarts", model.n_restarts, 1, integer=True)
     check_word("ensemble", model.ensemble, ENSEMBLES)
     check_verbose(model.verbose)
     for name in ("skip_connections", "early_stopping", "warm_start"):
@@ -43,7 +44,7 @@ def check_training(model):
 
 def makes_one_of_all(model):
     """Return whether the nets of all restarts become one."""
-    return getattr(model, "n_restarts", 1) > 1 and model.ensemble == "mean"
+    return getattr(model, "n_restarts", 1) not in ("auto", 1) and model.ensemble == "mean"
 
 
 def chooses_solver(model):
