@@ -247,10 +247,10 @@ def choose_transform(
             errors[g, d] = min(
                 _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit
             )
-    nothing_to_gain = errors.get((None, ()), np.inf) < EXACT
+    drifts = _drifts(sample)
+    nothing_to_gain = errors.get((None, ()), np.inf) < EXACT and not drifts
     if nothing_to_gain or len(set(errors.values())) == 1:  # or too few rows, or a constant
         return None
-    drifts = _drifts(sample)
     tests = [_unit_root(filled(u, sample.seasons), sample.seasons) for u in sample.columns]
     wanders = drifts or np.median(tests) > STATIONARY
     must = drifts and differences and output_lags != () and not extrapolates
