@@ -312,3 +312,36 @@ def test_a_history_shorter_than_the_lags_brings_a_warning():
         warnings.simplefilter("error")
         model.predict(new[["x"]][5:])
         model.forecast(2, new[["x"]][5:7])
+
+
+def growing(seed=0, n=144):
+    """Grows by a hundredth a row, noise as y does."""
+    t, noise = np.arange(n), np.random.default_rng(seed).normal(size=n)
+    return 100 * np.exp(0.01 * t + 0.2 * np.sin(2 * np.pi * t / 12) + 0.03 * noise)
+
+
+def test_what_is_found_holds_for_the_folds_of_calibrate():
+    y = growing()
+    model = ARXRegressor().fit(None, y)
+    assert any(isinstance(g, Log) for g in model.target_transform_)
+    table = model.calibrate(None, y, cv=5).forecast(1, level=80)
+    assert 20 < (table["hi-80"] - table["lo-80"]).item() < 100
+
+
+def test_what_is_found_holds_for_rows_that_are_not_looked_at():
+    series = [growing(k) for k in range(17)]  # of which sixteen are looked at
+    series[1][0] = 0.0
+    found = ARXRegressor().fit(None, series).target_transform_ or []
+    assert not any(isinstance(g, Log) for g in found)
+
+
+def test_no_differences_of_what_has_hardly_any():
+    y = 50 + np.random.default_rng(0).normal(size=210).cumsum()
+    y[1::2] = np.nan
+    assert tsrnn.ESNRegressor(20, output_lags="auto", random_state=0).fit(None, y).target_transform_ is None
+
+
+def test_a_constant_series_has_no_say():
+    walks = [50 + np.random.default_rng(k).normal(size=144).cumsum() for k in range(5)]
+    found = ARXRegressor().fit(None, walks).target_transform_
+    assert repr(ARXRegressor().fit(None, [*walks, np.full(144, 5.0)]).target_transform_) == repr(found)

@@ -9,6 +9,7 @@ from tsrnn import ARXRegressor, NARXRegressor, Pinball
 from tsrnn._models.delay_learner import DelayLearner
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as kernels
+from tsrnn._nets import delay_linear
 from tsrnn._nets import delay_loss as _delay_loss
 from tsrnn._nets.delay import free_runs, make_plan, run
 from tsrnn._nets.delay_linear import SHARES, trusted_share
@@ -506,16 +507,18 @@ def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):
     assert errors[0] < 0.9 * errors[1]
 
 
-def test_a_linear_model_whose_free_run_explodes_is_penalised_more():
+def test_a_linear_model_whose_free_run_explodes_is_penalised_more(monkeypatch):
     y = np.append(np.random.default_rng(0).normal(size=80), 1.2 ** np.arange(1, 13))
-    model = ARXRegressor(output_lags=3, target_transform=None).fit(None, y)
-    assert np.abs(model.forecast(200)).max() < y.max()
-    likely = ARXRegressor(output_lags=3, alpha=model.alpha_ / 10, target_transform=None).fit(None, y)
+    model = ARXRegressor(output_lags=3, target_transform=None)
+    likely = model.fit(None, y).alpha_  # y grows itself in the end
     with pytest.warns(UserWarning, match="runs away"):
-        assert np.abs(likely.forecast(200)).max() > 1e4 * y.max()
+        assert np.abs(model.forecast(200)).max() > 1e4 * y.max()
+    monkeypatch.setattr(delay_linear, "_grows_itself", lambda *_: False)
+    assert np.abs(model.fit(None, y).forecast(200)).max() < y.max()
+    assert model.alpha_ == pytest.approx(10 * likely)
 
 
 def test_what_explodes_by_its_law_is_learnt():
-    y = 1.2 ** np.arange(60)
+    y = 1.2 ** np.arange(60) * (1 + 0.01 * np.random.default_rng(0).normal(size=60))
     model = ARXRegressor(output_lags=1, target_transform=None).fit(None, y)
-    np.testing.assert_allclose(model.params_[0].W, 1.2, rtol=1e-4)
+    np.testing.assert_allclose(model.params_[0].W, 1.2, rtol=0.01)

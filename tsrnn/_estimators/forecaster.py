@@ -406,7 +406,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     def _learner(self):
         """Check the parameters, then those that do not go together; a learner holds them parsed."""
         model = on_lags(self.estimator)
-        if is_classifier(model):
+        if hasattr(model, "__sklearn_tags__") and is_classifier(model):
             raise TypeError(
                 f"estimator={model!r} gives labels, but a Forecaster forecasts numbers: give a regressor; for labels "
                 "of later rows, a classifier has forecast and predict_ahead itself."

@@ -62,7 +62,8 @@ def _target(estimator, table, pieces, form):
     if form.whole or has_log_link(getattr(estimator, "loss", None)):
         return resolve_target(None)
     pieces = long_pieces(pieces)
-    Y, X = ([V[p] for p in pieces] for V in (table.y, table.X))
+    y = np.where(table.weight[:, None] > 0, table.y, np.nan)
+    Y, X = ([V[p] for p in pieces] for V in (y, table.X))
     learner = estimator._learner()
     # a net with memory sees more of y than its lags
     given = getattr(estimator._has_lags(), "output_lags", "auto")
@@ -77,6 +78,7 @@ def _target(estimator, table, pieces, form):
         "most": most_lags(learner, sum(map(len, Y))),
         "extrapolates": learner.extrapolates,
         "pointwise": estimator.target_bounds is None or is_auto(estimator.target_bounds),
+        "least": np.nanmin(table.y, initial=np.inf),
         "differences": learner.sees_y and learner.learns_changes and not (direct or driven),
     }
     return resolve_target(choose_transform(Y, index_of(table.parts[0].stamps), X, **options))

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._series.autoregression import LEAST_GROWN, MOST_GROWN, grows
+from .._series.autoregression import LEAST_GROWN, MOST_GROWN, MOST_GROWTH, grows
 from .._values import kept
 from .linear_sums import Alike, Rows
 from .ridge import likely_alpha
@@ -43,8 +43,8 @@ def ridge(net, sums, alpha=None):
     """Solve for a net without hidden layers, as ``Solved``.
 
     sums : ``Alike`` or ``Rows``.   alpha : None for the penalty of most evidence for all outputs. That knows one step
-    ahead alone: where the free run explodes, the least of ten, a hundred ... times as much with which it does not, but
-    not if the squared errors of one step were ``DEAR`` times as large: y itself may explode.
+    ahead alone: where the free run explodes and y does not, the least of ten, a hundred ... times as much with which
+    it does not either, unless the squared errors of one step are ``DEAR`` times as large then.
     """
     if alpha is not None:
         return _solved(net, sums, sums, alpha)
@@ -52,6 +52,8 @@ def ridge(net, sums, alpha=None):
     alpha = likely_alpha([solver.for_evidence() for solver in solvers], True)
     n_rows = int(max(alike.weight for alike in sums))
     likely = tried = _solved(net, sums, solvers, alpha)
+    if _grows_itself(net, sums, n_rows):
+        return likely
     while _explodes(net, tried.theta, n_rows):
         tried = _solved(net, sums, solvers, 10 * tried.alpha)
         if not tried.sse <= DEAR * likely.sse:
@@ -70,6 +72,21 @@ def _solved(net, sums, solvers, alpha):
             W[:, alike.outputs], b[alike.outputs] = best[:-1], best[-1]
             sse += alike.error_at(best, free).sum()
     return Solved(theta, sse, alpha)
+
+
+def _grows_itself(net, sums, n_rows):
+    """Tell whether squares of y grow from its longest lag to the row itself as those of a run that explodes do."""
+    lags, O = net.y_seen, net.n_outputs
+    if len(lags) == 0 or n_rows < LEAST_GROWN:
+        return False
+    oldest = -1 - len(lags) * O  # column of the first output at the longest lag; the last column is 1
+    fastest = MOST_GROWTH ** (4 * max(lags) / n_rows)
+    for alike in sums:
+        whole = alike.summed()
+        before = np.diagonal(whole.A)[oldest + alike.outputs]
+        if (whole.yy > fastest * before).any():
+            return True
+    return False
 
 
 def _explodes(net, theta, n_rows):

@@ -55,6 +55,7 @@ NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that 
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
 BOUNDED = 1.0  # of none, for a model that cannot extrapolate
 EXACT = 0.05  # of the errors of persistence, below which none is taken
+ENOUGH = 0.5  # of the measured values, whose changes must be, too
 FEW_ROWS = 5  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
 STATIONARY, CHANGES = -3.5, 3  # t of u(t - 1) that rules a unit root out, beside so many past changes
@@ -200,6 +201,7 @@ def choose_transform(
     extrapolates=True,
     pointwise=True,
     differences=True,
+    least=None,
 ):
     """Choose the ``target_transform`` of y: pointwise by Guerrero, differences by errors over held stretches.
 
@@ -216,6 +218,8 @@ def choose_transform(
         Whether its answers can leave the range of training. If they cannot, and y drifts, differences are taken.
     pointwise, differences : bool, default=True
         Whether such transforms are considered.
+    least : float, optional
+        The least y there is, where Y is some of it.
 
     Returns
     -------
@@ -234,8 +238,9 @@ def choose_transform(
     sample, errors = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon), {}
     shifts = (0,) if sample.inputs[0].shape[1] else ()
     Y = [u[:, None] for u in sample.columns]
-    scales = propose_pointwise(Y, sample.seasons) if pointwise else [None]
+    scales = propose_pointwise(Y, sample.seasons, least) if pointwise else [None]
     changes = propose_differences(sample.seasons, sample.n_rows) if differences else [()]
+    changes = [d for d in changes if all(_are_measured(u, d) for u in sample.columns)]
     if len(scales) == len(changes) == 1:
         return None
     for g in scales:
@@ -317,6 +322,7 @@ def _sample(U, X, index, horizon, counts=None):
     counts = [np.ones(len(V), bool) for V in U] if counts is None else counts
     counts = counts if isinstance(counts, list) else [counts]
     rows = [(u, E, c) for V, E, c in zip(U, X, counts) for u in V.T if np.isfinite(u[c]).any()]
+    rows = [of for of in rows if np.nanmax(of[0]) > np.nanmin(of[0])] or rows  # a constant tells nothing
     rows = rows[:: -(-len(rows) // MOST_COLUMNS)] or [
         (np.zeros(1), np.zeros((1, X[0].shape[1])), np.ones(1, bool))
     ]
@@ -340,6 +346,15 @@ def _near_one(V):
     size = np.max([np.nanmax(np.abs(v), axis=0, initial=0.0, where=np.isfinite(v)) for v in several], axis=0)
     scaled = [np.ldexp(v, -np.frexp(size)[1]) for v in several]
     return scaled if isinstance(V, list) else scaled[0]
+
+
+def _are_measured(u, differences):
+    """Tell whether most of the measured levels u (N,) have the changes that differences are of."""
+    changes = np.isfinite(u)
+    n = changes.sum()
+    for lag in differences:
+        changes = changes[lag:] & changes[:-lag]
+    return changes.sum() >= ENOUGH * n
 
 
 def _far_from_one(U):

@@ -29,6 +29,7 @@ MOST_LAG = 1200  # rows up to which correlations are computed
 PEAK, SURE = 0.2, 3.5  # correlation of a season that no index suggests, and standard errors, of many lags
 USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
+NEAR_ZERO = 0.1  # of the median
 FEW_ROWS = 3  # times the longest lag that rows must have
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
 
@@ -342,14 +343,16 @@ def _partial_reach(columns, most):
 # ------------------------------------------------------------------------------------ transforms
 
 
-def propose_pointwise(Y, seasons=()):
+def propose_pointwise(Y, seasons=(), least=None):
     """Propose pointwise transforms of y (N, O), or of a list of those: a list of None, ``Power``, ``Log``.
 
-    None alone where y has negative values or little spread; else what Guerrero's method finds beside it.
+    None alone where y has negative values or little spread; else what Guerrero's method finds beside it, but no
+    logarithm of what comes near 0, as later values may reach it.   least : the least y, if Y is some of it.
     """
     columns = [y[np.isfinite(y)] for V in _as_list(Y) for y in V.T]
     columns = [y for y in columns if len(y) > 3]
-    if not columns or any(y.min() < 0 for y in columns):
+    lowest = min([np.inf if least is None else least, *(y.min() for y in columns)])
+    if not columns or lowest < 0:
         return [None]
     p = max([3, *[p for p in seasons if p <= 60]])
     spread, varies = [], []
@@ -366,7 +369,7 @@ def propose_pointwise(Y, seasons=()):
     best = int(np.argmin(np.median(varies, axis=0)))
     if best == 0:
         return [None]
-    zero = any(y.min() <= 0 for y in columns)
+    zero = lowest <= 0 or any(y.min() < NEAR_ZERO * np.median(y) for y in columns)
     return [None, Power(0.5) if best == 1 or zero else Log()]
 
 

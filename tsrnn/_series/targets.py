@@ -263,7 +263,7 @@ class Target(NamedTuple):
                 was = "" if g is self.pointwise[0] else f", by then {V[row, column]},"
                 raise ValueError(
                     f"target_transform: {g!r} needs {domain}, but y is {np.asarray(Y)[row, column]}{was} in {where} "
-                    f"({outside.sum()} such values): {cure}."
+                    f"({outside.sum()} such values): {cure}, or target_transform=None."
                 )
         return U
 

@@ -242,9 +242,19 @@ def with_new_scales(scales, U, target, parts, most=None):
         w = target.differences(u, past) if len(past) else u
         w = u if np.isfinite(w).sum(axis=0).min() < 2 else w
         center, scale = np.nanmean(u, axis=0), np.nanstd(w, axis=0)
-        least = 1e-9 * np.abs(center)
-        scales[part.key] = center, np.where(scale > least, scale, np.where(center != 0, np.abs(center), 1.0))
+        unknown = _usual_change(scales, center, target) if len(past) else np.abs(center)
+        unknown = np.where(unknown > 0, unknown, 1.0)
+        scales[part.key] = center, np.where(scale > 1e-9 * np.abs(center), scale, unknown)
     return scales
+
+
+def _usual_change(scales, center, target):
+    """Return the usual size of a change (O,), of the other series, in relation to their centers if they are no logs."""
+    sizes = [np.where(c != 0, np.abs(c), 1.0) for c, _ in scales.values()]
+    if target.pointwise:
+        sizes, center = [np.ones_like(size) for size in sizes], np.ones_like(center)
+    shares = [scale / size for (_, scale), size in zip(scales.values(), sizes)]
+    return np.abs(center) * np.median(shares, axis=0) if shares else np.abs(center)
 
 
 def late(U, delay):
