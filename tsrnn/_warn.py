@@ -4,9 +4,11 @@ import re
 import sys
 import warnings
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 
+HELD_BACK = ContextVar("warnings held back", default=None)  # a list of (message, category), in this thread
 PACKAGE = str(Path(__file__).parent)
 PASSED_ON = (  # libraries whose frames lie between tsrnn's and the user's
     "concurrent",
@@ -48,22 +50,26 @@ class WorseThanNaiveWarning(UserWarning):
 
 @contextmanager
 def summed(what):
-    """Hold warnings back; at the end give the first of those that differ in numbers only, with their count."""
-    caught, alike = [], {}
+    """Hold tsrnn's warnings back; at the end give the first of those that differ in numbers only, with their count."""
+    held, alike = [], {}
+    before = HELD_BACK.set(held)
     try:
-        with warnings.catch_warnings(record=True, action="always") as caught:
-            yield
+        yield
     finally:
-        for given in caught:
-            kind = re.sub(r"\(.*?\)|\d+", "", str(given.message)), given.category
-            alike.setdefault(kind, []).append(str(given.message))
-        for (_, category), messages in alike.items():
-            more = f" (So in {len(messages)} {what}; this is the first.)" if len(messages) > 1 else ""
-            warn(messages[0] + more, category)
+        HELD_BACK.reset(before)
+    for message, category in held:
+        alike.setdefault((re.sub(r"\(.*?\)|\d+", "", message), category), []).append(message)
+    for (_, category), messages in alike.items():
+        more = f" (So in {len(messages)} {what}; this is the first.)" if len(messages) > 1 else ""
+        warn(messages[0] + more, category)
 
 
 def warn(message, category=UserWarning):
-    """Warn at the nearest line outside tsrnn and the libraries that only pass a call on."""
+    """Warn at the nearest line outside tsrnn and the libraries that only pass a call on, unless ``summed`` holds it."""
+    held = HELD_BACK.get()
+    if held is not None:
+        held.append((message, category))
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_ours(frame):
         frame, level = frame.f_back, level + 1

@@ -61,8 +61,8 @@ class TSRNNForecaster(BaseForecaster):
     >>> from tsrnn import NARXRegressor
     >>> from tsrnn.sktime import TSRNNForecaster
     >>> y = load_airline()
-    >>> forecaster = TSRNNForecaster(NARXRegressor((), output_lags=13, training="open_loop"))
-    >>> forecaster.fit(y).predict(fh=[1, 12]).round()
+    >>> net = NARXRegressor((), output_lags=13, training="open_loop", target_transform=None)
+    >>> TSRNNForecaster(net).fit(y).predict(fh=[1, 12]).round()
     1961-01    445.0
     1961-12    460.0
     Freq: M, Name: Number of airline passengers, dtype: float64

@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
 from .._series.autoregression import LEAST_GROWN, MOST_GROWN, MOST_GROWTH, grows
 from .._values import kept
@@ -96,6 +97,10 @@ def _explodes(net, theta, n_rows):
         return False
     O, P = net.n_outputs, lags[0]
     of_y = net.views(theta)[-1].W[-len(lags) * O :]
+    if O == 1:
+        a = np.zeros(P)
+        a[lags - 1] = of_y[:, 0]
+        return grows(np.abs(lfilter([1.0], [1.0, *-a], np.eye(1, n)[0])))
     Y = np.zeros((P + n, O))
     Y[P - 1] = np.random.default_rng(0).normal(size=O)
     with np.errstate(over="ignore", invalid="ignore"):

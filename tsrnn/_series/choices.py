@@ -30,6 +30,8 @@ series and inputs only some.
 
 [1] S. E. Said, D. A. Dickey, "Testing for unit roots in autoregressive-moving average models of unknown order",
     Biometrika 71(3), 1984.
+[2] K. S. Im, M. H. Pesaran, Y. Shin, "Testing for unit roots in heterogeneous panels", Journal of Econometrics 115(1),
+    2003: the mean of t over series.
 
 Arrays: levels U (N, O), NaN where nothing was measured, inputs X (N, F); a list stands for several series.
 """
@@ -58,7 +60,11 @@ EXACT = 0.05  # of the errors of persistence, below which none is taken
 ENOUGH = 0.5  # of the measured values, whose changes must be, too
 FEW_ROWS = 5  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
-STATIONARY, CHANGES = -3.5, 3  # t of u(t - 1) that rules a unit root out, beside so many past changes
+EXPECTED, BELOW, CHANGES = (
+    -1.5,
+    2.0,
+    3,
+)  # mean t of u(t - 1) with a unit root, over root(series) what rules one out
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
@@ -257,7 +263,7 @@ def choose_transform(
     if nothing_to_gain or len(set(errors.values())) == 1:  # or too few rows, or a constant
         return None
     tests = [_unit_root(filled(u, sample.seasons), sample.seasons) for u in sample.columns]
-    wanders = drifts or np.median(tests) > STATIONARY
+    wanders = drifts or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))  # [2]
     must = drifts and differences and output_lags != () and not extrapolates
     none = NONE if extrapolates else BOUNDED
     doubtful = {

@@ -133,8 +133,11 @@ class Classes(NamedTuple):
     def encode(self, values, known, name="y", lenient=False):
         """Encode labels as codes (N,), -1 where not ``known``; where a label is new -2 if ``lenient``, else raise."""
         codes = np.full(len(values), UNLABELLED)
-        places = pd.Index(self.labels).get_indexer(pd.Index(values[known]))
-        if (places < 0).any() and not lenient:
+        labels, given = pd.Index(self.labels), pd.Index(values[known])
+        if {labels.inferred_type, given.inferred_type} == {"boolean", "integer"}:
+            labels, given = labels.astype(int), given.astype(int)
+        places = labels.get_indexer(given)
+        if (places < 0).any() and not (lenient and _are_alike(labels, given)):
             new = values[known].tolist()[np.argmax(places < 0)]
             raise ValueError(
                 f"{name} has the label {new!r}, which is not among the classes {self.labels.tolist()}: give one of "
@@ -287,3 +290,8 @@ def sharpness(classes, D, Y):
         return np.mean(np.logaddexp(0, Z) - Y * Z)
 
     return float(np.exp(minimize_scalar(cross_entropy, bounds=SHARPEST, method="bounded").x))
+
+
+def _are_alike(labels, given):
+    """Tell whether labels and given ones, indexes, are both words or both none."""
+    return (labels.inferred_type == "string") == (given.inferred_type == "string")

@@ -352,7 +352,7 @@ def _first_origin(initial, n_times, default):
 
 def check_step(step):
     """Raise where it is neither a number of rows nor times of day."""
-    if isinstance(step, str) or np.iterable(step):
+    if isinstance(step, (str, datetime.time)) or np.iterable(step):
         _times_of_day(step)
     else:
         check_number("step", step, 1, integer=True)
@@ -366,8 +366,9 @@ def _due(step, data, first):
     shown = [_time_of_day(part.stamps, step) for part in data.parts]
     due = [np.isin(times, wanted) for times in shown]
     if not any(at.any() for at in due):
-        seen = ", ".join(f"{time:%H:%M}" for time in sorted(set(shown[0]))[:5])
-        raise ValueError(f"step={step!r}: no row stands at this time of day; the rows' are {seen} ...")
+        seen = sorted({time for times in shown for time in times})
+        some = ", ".join(f"{time:%H:%M}" for time in seen[:5]) + " ..." * (len(seen) > 5)
+        raise ValueError(f"step={step!r}: no row stands at this time of day: give one of theirs, {some}.")
     return due
 
 
@@ -375,7 +376,8 @@ def _times_of_day(step):
     """Read times of day such as "06:00"."""
     try:
         return [
-            datetime.time.fromisoformat(text.zfill(5)) for text in ([step] if isinstance(step, str) else step)
+            datetime.time.fromisoformat(str(time).zfill(5))
+            for time in (step if np.iterable(step) and not isinstance(step, str) else [step])
         ]
     except (TypeError, ValueError, AttributeError):
         raise ValueError(

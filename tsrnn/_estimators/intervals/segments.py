@@ -36,9 +36,11 @@ def held_segments(maker, cuts, filled, U, held, own):
         ends = [*(run[0] for run in runs[1:]), p.stop]
         stretches += [(run, p.start, end) for run, end in zip(runs, ends)]
     most = max(LEAST_KEPT, MOST_ROWS // max(1, len(stretches)))
-    every = -(-sum(min(most, len(run)) for run, _, _ in stretches) // MOST_ROWS) or 1
+    every = max(1.0, sum(min(most, len(run)) for run, _, _ in stretches) / MOST_ROWS)
+    # drawn at random: every fifth of store after store would be of one kind of goods
+    kept = np.random.default_rng(0).permutation(len(stretches))[: int(np.ceil(len(stretches) / every))]
     named, segments = maker if own else None, []
-    for run, start, end in stretches[::every]:
+    for run, start, end in (stretches[k] for k in np.sort(kept)):
         segments += _segment(maker, named, filled, U, run[-most:], start, min(end, run[-1] + 1 + most))
     return segments
 
