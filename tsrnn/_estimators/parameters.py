@@ -85,7 +85,7 @@ class RegressorParameters(Declared):
         a short series leaves it, those of one row, unless y clearly comes back to its level. Where y drifts, and the
         answers of this model cannot leave the range of training, as those of recurrent nets, always differences. None
         where the model sees X, or does not see y. Over 37 series, most of them short, the errors of free runs fell by
-        4 % (ARX), 12 (GRU), 17 (NARX) and 22 (ESN), the largest from 6.2 to 2.0 times those of naive forecasts.
+        4 % (ARX), 11 (GRU), 18 (NARX) and 22 (ESN), the largest from 6.2 to 2.0 times those of naive forecasts.
     target_bounds : "auto", None or tuple (low, high), default="auto"
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
