@@ -69,9 +69,8 @@ def _target(estimator, table, pieces, form):
     given = getattr(estimator._has_lags(), "output_lags", "auto")
     lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
     direct = getattr(estimator, "quantiles", None) is not None or getattr(estimator, "gap", 0)
-    driven = (
-        learner.wants_inputs and table.X.shape[1]
-    )  # a linear judge would take what it cannot follow for a season
+    # a linear judge would take what it cannot follow of inputs for a season
+    driven = learner.wants_inputs and table.X.shape[1]
     options = {
         "horizon": getattr(estimator, "horizon", None),
         "output_lags": lags if learner.sees_y else (),

@@ -187,12 +187,10 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         Y[train] = table.y[train]
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
         X = pd.DataFrame(table.X[:, : len(names)], index=index, columns=list(names))
-        model, quiet = (
-            self._unfitted(),
-            {"series": None, "verbose": 0, "target_transform": self.target_transform_},
-        )
+        model = self._unfitted()
+        settled = {"series": None, "verbose": 0, "target_transform": self.target_transform_}
         words = {name: name.rpartition("__")[2] for name in model.get_params()}  # also of an estimator inside
-        model.set_params(**{name: quiet[word] for name, word in words.items() if word in quiet})
+        model.set_params(**{name: settled[word] for name, word in words.items() if word in settled})
         model._is_compared = False  # fit has done so
         return model.fit(X, pd.DataFrame(Y, index=index))
 

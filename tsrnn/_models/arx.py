@@ -114,7 +114,8 @@ class ARXRegressor(SequenceRegressor):
         and for series that two or three such errors explain as well as twenty lags. Beyond the last known y they are 0.
     alpha : float or "auto", default="auto"
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
-        squares, "auto" the one of most evidence [2]_.
+        squares, "auto" the one of most evidence [2]_, or so many times ten as much that the free run does not explode
+        where y does not.
 
     Attributes
     ----------

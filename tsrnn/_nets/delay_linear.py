@@ -19,9 +19,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
-from .._series.autoregression import LEAST_GROWN, MOST_GROWN, MOST_GROWTH, grows
+from .._series.autoregression import LEAST_GROWN, MOST_GROWN, MOST_GROWTH, explodes, grows
 from .._values import kept
 from .linear_sums import Alike, Rows
 from .ridge import likely_alpha
@@ -82,12 +81,7 @@ def _grows_itself(net, sums, n_rows):
         return False
     oldest = -1 - len(lags) * O  # column of the first output at the longest lag; the last column is 1
     fastest = MOST_GROWTH ** (4 * max(lags) / n_rows)
-    for alike in sums:
-        whole = alike.summed()
-        before = np.diagonal(whole.A)[oldest + alike.outputs]
-        if (whole.yy > fastest * before).any():
-            return True
-    return False
+    return any((a.yy > fastest * a.squares()[oldest + a.outputs]).any() for a in sums)
 
 
 def _explodes(net, theta, n_rows):
@@ -100,7 +94,7 @@ def _explodes(net, theta, n_rows):
     if O == 1:
         a = np.zeros(P)
         a[lags - 1] = of_y[:, 0]
-        return grows(np.abs(lfilter([1.0], [1.0, *-a], np.eye(1, n)[0])))
+        return explodes(a, n_rows)
     Y = np.zeros((P + n, O))
     Y[P - 1] = np.random.default_rng(0).normal(size=O)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -58,6 +58,10 @@ class Alike(NamedTuple):
         """Return what is said of the k-th outputs alone, a slice."""
         return self._replace(outputs=self.outputs[k], c=self.c[:, k], yy=self.yy[k])
 
+    def squares(self):
+        """Return the sums of squares of the columns of Z, (P,)."""
+        return self.A.diagonal()
+
     def less(self, W):
         """Subtract from Y what weights (P, K) tell of it."""
         AW = self.A @ W
@@ -118,6 +122,11 @@ class Rows(NamedTuple):
         """Return what is said of the k-th outputs alone, a slice."""
         return self._replace(outputs=self.outputs[k], Y=self.Y[:, k])
 
+    @property
+    def yy(self):
+        """Y'Y of each output, (K,)."""
+        return np.sum(self.Y**2, axis=0)
+
     def less(self, W):
         """Subtract from Y what weights (P, K) tell of it."""
         return self._replace(Y=self.Y - self.Z @ W)
@@ -131,7 +140,7 @@ class Rows(NamedTuple):
         P, K = self.Z.shape[1], self.Y.shape[1]
         A, c = np.zeros((P, P)), np.zeros((P, K))
         add_normal_equations(self.Z, self.Y, np.ones(len(self.Z)), A, c)
-        return Alike(self.outputs, A, c, np.sum(self.Y**2, axis=0), self.weight)
+        return Alike(self.outputs, A, c, self.yy, self.weight)
 
     def solved(self, penalties):
         """Return the weights (P, K) at penalties d (P,), of which the last, the bias's, is taken as 0."""

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
 from .._values import kept
 
@@ -185,18 +186,15 @@ def _lead_coefficients(a, steps):
     return C, psi
 
 
-def explodes(model, n_rows, steps):
-    """Tell whether a free run ``grows`` over n_rows, made steps at a time."""
-    P, n = len(model.a), min(n_rows, MOST_GROWN)
-    if n < LEAST_GROWN or P == 0:
+def explodes(a, n_rows):
+    """Tell whether the free run of an autoregression, from a single 1 and undriven, ``grows`` over n_rows.
+
+    a : (P,), of lags 1 ... P.
+    """
+    n = min(n_rows, MOST_GROWN)
+    if n < LEAST_GROWN or len(a) == 0:
         return False
-    C, _ = lead_coefficients(model.a, steps)
-    u = np.zeros(P + n)  # of 1 before the first row, and nothing that drives it
-    u[P - 1] = 1.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(P, P + n, steps):
-            u[k : k + steps] = (C @ u[k - P : k][::-1])[: P + n - k]
-        return grows(np.abs(u[P:]))
+    return grows(np.abs(lfilter([1.0], np.append(1.0, -a), np.eye(1, n)[0])))
 
 
 def grows(size):

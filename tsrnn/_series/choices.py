@@ -60,11 +60,8 @@ EXACT = 0.05  # of the errors of persistence, below which none is taken
 ENOUGH = 0.5  # of the measured values, whose changes must be, too
 FEW_ROWS = 5  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
-EXPECTED, BELOW, CHANGES = (
-    -1.5,
-    2.0,
-    3,
-)  # mean t of u(t - 1) with a unit root, over root(series) what rules one out
+EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much less rules it out, of one series
+CHANGES = 3  # past ones beside u(t - 1)
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
@@ -439,7 +436,7 @@ def _error(sample, lags, shifts, differences, inverse=None):
         for trial in active:
             fits = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
             models = [in_levels(*fit, lags, differences) for fit in fits]
-            if any(explodes(model, trial.cuts[fold][0], sample.horizon) for model in models):
+            if any(explodes(model.a, trial.cuts[fold][0]) for model in models):
                 return np.inf
             errors, of_persistence = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
             total, naive = total + errors, naive + of_persistence
