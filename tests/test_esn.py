@@ -654,6 +654,16 @@ def test_states_go_on_and_start_again():
     assert np.allclose(model.states(X[TEST], y[TEST], start="zeros")[-1], whole[-1], atol=1e-3)
 
 
+def test_states_are_features_of_a_pipeline():
+    """Of rows whose index goes on after training's as of all at once, with names."""
+    rows = pd.DataFrame(X[:80], pd.date_range("2024", periods=80, freq="h"))
+    model = ESNRegressor((6, 4), random_state=0).set_output(transform="pandas").fit(rows[:60], y[:60])
+    features = pd.concat([model.transform(rows[:60]), model.transform(rows[60:])])
+    np.testing.assert_allclose(features, model.states(rows, start="zeros"), rtol=0, atol=1e-12)
+    assert features.columns[-1] == "esnregressor9"
+    assert features.index.equals(rows.index)
+
+
 def test_reservoir_display():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

@@ -12,8 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
-from tsrnn import ESNRegressor
-from tsrnn.preprocessing import CalendarFeatures, ReservoirFeatures, future_frame
+from tsrnn.preprocessing import CalendarFeatures, future_frame
 
 
 def frame(start="2024-01-01", periods=48, freq="h", tz=None):
@@ -395,29 +394,3 @@ def test_the_tags_say_that_arrays_are_not_enough():
     assert not tags.no_validation
     transformer = CalendarFeatures(["day"], harmonics=2)
     assert clone(transformer).get_params() == transformer.get_params()
-
-
-# ---------------------------------------------------------------------------------------- states of a reservoir
-
-
-@parametrize_with_checks(
-    [ReservoirFeatures(ESNRegressor(5, random_state=0))], expected_failed_checks=lambda e: EXPECTED, **STRICT
-)
-def test_reservoir_features_pass_the_checks(estimator, check):
-    check(estimator)
-
-
-def test_reservoir_features_are_the_states_of_the_network():
-    rng = np.random.default_rng(0)
-    rows = pd.DataFrame(rng.normal(size=(80, 2)), pd.date_range("2024", periods=80, freq="h"), ["u", "v"])
-    network = ESNRegressor((6, 4), input_scaling=0.1, random_state=0)
-    features = ReservoirFeatures(network).set_output(transform="pandas").fit(rows[:60])
-    expected = network.fit(rows[:60], rng.normal(size=60)).states(rows, start="zeros")
-    whole = pd.concat([features.transform(rows[:60]), features.transform(rows[60:])])  # goes on by its index
-    np.testing.assert_allclose(whole, expected, rtol=0, atol=1e-12)
-    assert whole.columns[-1] == "reservoirfeatures9"
-    assert whole.index.equals(rows.index)
-    with pytest.raises(ValueError, match="output_lags=0"):
-        ReservoirFeatures(ESNRegressor(5, output_lags=1)).fit(rows)
-    with pytest.raises(TypeError, match="give an ESNRegressor"):
-        ReservoirFeatures("esn").fit(rows)

@@ -1,4 +1,4 @@
-"""Preprocessing of series: calendar features, states of a reservoir, transforms of the target.
+"""Preprocessing of series: calendar features, transforms of the target.
 
 A stamp at phase s, 0 <= s < 1, of its day (week, year ...) by the local clock gives
 
@@ -11,20 +11,18 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.utils.validation import _check_feature_names_in, _num_samples, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ._check import check_flag, check_number
 from ._documented import Documented
-from ._models.esn import ESNRegressor
-from ._models.esn_learner import SCALING
 from ._series import timeline as timelines
 from ._series.rows import future_index, gather
 from ._series.stamps import numbers, to_index
 from ._series.targets import Difference, Log, Logit, Power
 
 
-__all__ = ["CalendarFeatures", "Difference", "Log", "Logit", "Power", "ReservoirFeatures", "future_frame"]
+__all__ = ["CalendarFeatures", "Difference", "Log", "Logit", "Power", "future_frame"]
 PERIODS = {  # NumPy's unit of each, and the days by which its own count is early; weeks begin on Monday
     "minute": ("m", 0),
     "hour": ("h", 0),
@@ -38,116 +36,6 @@ AUTO = {"day": pd.Timedelta("1D"), "week": pd.Timedelta("7D"), "year": pd.Timede
 CURE = (
     "give a DataFrame with a DatetimeIndex or PeriodIndex, for a model of y alone pd.DataFrame(index=y.index)"
 )
-
-
-class ReservoirFeatures(Documented, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """States of an echo state network as features, for any readout of scikit-learn's.
-
-    x(t) = (1 - a) x(t - 1) + a f(W_in u(t) + W x(t - 1) + b) of :class:`~tsrnn.ESNRegressor`, whose own readout is
-    ridge regression [1]_. Here the states are columns: in front of a support vector machine, trees, or a clustering,
-    where rows shall know what came before them.
-
-    Parameters
-    ----------
-    reservoir : ESNRegressor, optional
-        What is cloned, without ``output_lags``; its ``input_scaling`` is 0.1 by default. Its ``start`` says
-        where rows begin: by default those of ``fit`` from the start and rows whose index goes on after them
-        from the end; arrays, which do not tell, from the end.
-
-    Attributes
-    ----------
-    reservoir_ : ESNRegressor
-        The reservoir that was drawn, with the scaling of X in ``fit``.
-    n_features_in_ : int
-        Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of X's columns, where it had them.
-
-    See Also
-    --------
-    ESNRegressor.states : the same states of a fitted network.
-
-    References
-    ----------
-    .. [1] M. Lukosevicius, H. Jaeger. "Reservoir computing approaches to recurrent neural network training." Computer
-       Science Review 3(3), 2009.
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklearn.svm import SVR
-    >>> from tsrnn import ESNRegressor
-    >>> from tsrnn.datasets import make_narma
-    >>> from tsrnn.preprocessing import ReservoirFeatures
-    >>> X, y = make_narma(900, random_state=0)
-    >>> reservoir = ReservoirFeatures(ESNRegressor(100, random_state=0))
-    >>> readout = make_pipeline(reservoir, StandardScaler(), SVR(C=10.0, epsilon=0.01, gamma=1e-3))
-    >>> bool(readout.fit(X[:700], y[:700]).score(X[700:], y[700:]) > 0.8)  # NARMA-10 remembers ten rows
-    True
-    """
-
-    def __init__(self, reservoir=None):
-        self.reservoir = reservoir
-
-    def fit(self, X, y=None):
-        """Draw the reservoir, and learn the scaling of X.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_timesteps, n_features)
-            Rows are time.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : the fitted transformer
-
-        Raises
-        ------
-        TypeError, ValueError
-            ``reservoir`` is no ESNRegressor, or has output_lags; X is not finite.
-        """
-        reservoir = ESNRegressor() if self.reservoir is None else self.reservoir
-        if not isinstance(reservoir, ESNRegressor):
-            raise TypeError(f"reservoir={reservoir!r}: give an ESNRegressor, or None for the usual one.")
-        # There is no y to choose the size of weights by, and its readout is not used.
-        size = SCALING[True] if reservoir.input_scaling is None else reservoir.input_scaling
-        reservoir = clone(reservoir).set_params(input_scaling=size, alpha=1.0, solver="ridge", loss="squared")
-        self.reservoir_ = reservoir.fit(X, np.zeros(_num_samples(X)))
-        if reservoir._dynamics().sees_y:
-            raise ValueError(
-                f"reservoir={self.reservoir!r} sees y, and features have none: give output_lags=0."
-            )
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(reservoir, name):
-                setattr(self, name, getattr(reservoir, name))
-        return self
-
-    def transform(self, X):
-        """Return the states along rows.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_timesteps, n_features)
-
-        Returns
-        -------
-        states : ndarray of shape (n_timesteps, n_units)
-
-        Raises
-        ------
-        ValueError
-            X does not fit the reservoir.
-        """
-        check_is_fitted(self)
-        return self.reservoir_.states(X)
-
-    @property
-    def _n_features_out(self):
-        """Units of the reservoir."""
-        return self.reservoir_._dynamics().reservoir.R
 
 
 class CalendarFeatures(Documented, TransformerMixin, BaseEstimator):

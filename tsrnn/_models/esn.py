@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
 from .._check import check_flag, check_number, check_verbose, check_word
@@ -221,8 +221,8 @@ class ReservoirParameters(Declared):
     verbose: int = 0
 
 
-class EchoStateNetwork:
-    """Base of the estimators around a reservoir."""
+class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Base of the estimators around a reservoir, whose states are features for any other readout."""
 
     def _errors_left_out(self, Y, out, w):
         """Sum the errors of answers ``out`` (S, O), weighted by w (S,): a tuple, the first of which counts most."""
@@ -412,6 +412,43 @@ class EchoStateNetwork:
                     of_part[rows][t : t + len(S) - 1] = S[1:]
                 past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
         return table.give_back(states)
+
+    def transform(self, X):
+        """Return the states along rows: features of what came before, for any readout of scikit-learn's.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_timesteps, n_features)
+            Rows begin where they do in ``predict``. A net that sees y feeds itself.
+
+        Returns
+        -------
+        states : ndarray of shape (n_timesteps, n_units)
+            As those of ``states``.
+
+        Notes
+        -----
+        States do not depend on y, beside the scales that are chosen by it: for a clustering fit ``X, X``.
+
+        Examples
+        --------
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from sklearn.svm import SVR
+        >>> from tsrnn import ESNRegressor
+        >>> from tsrnn.datasets import make_narma
+        >>> X, y = make_narma(900, random_state=0)
+        >>> net = ESNRegressor(100, random_state=0)
+        >>> readout = make_pipeline(net, StandardScaler(), SVR(C=10.0, epsilon=0.01, gamma=1e-3))
+        >>> bool(readout.fit(X[:700], y[:700]).score(X[700:], y[700:]) > 0.8)  # NARMA-10 remembers ten rows
+        True
+        """
+        return self.states(X)
+
+    @property
+    def _n_features_out(self):
+        """Units of the reservoir."""
+        return self._dynamics().reservoir.R
 
     def initialize(self, X, y, groups=None):
         """Draw the reservoir and learn the scales: the same as ``fit``, which learns nothing more but the readout.
