@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from threading import local
 
 import numpy as np
@@ -17,6 +16,7 @@ from .recurrent import INPUTS, OUTPUTS, Net
 from .tape import Tape, with_past
 
 
+LINE = 16  # float32 numbers in a line of the cache
 BLOCK = 2048  # rows followed at a time: bounds the work space
 ORIGINS, RUN_ROWS = 256, 2**14  # free runs side by side, and rows of all of them: bounds the work space
 # rows, up to which a thread keeps the work space for the next series of a panel, or row of a stream
@@ -198,18 +198,18 @@ class RecurrentDynamics(Dynamics):
         most, states = lags.max(), [np.stack([s, s], axis=1).ravel() for s in memory.states]
         past = np.zeros(most + n, np.int64)
         past[:most] = self.n_outputs + np.arange(most)  # rows of the memory, which may be mixtures
+        theta, layers = _places(self.params, net.cell.n_states)
         arrays = (
-            self.theta,
             self._of_labels(memory.Y[len(memory.Y) - most :]),
             self._of_inputs(X, memory, n),
             np.concatenate(states),
         )
-        theta, first, inputs, state = (np.require(a, np.float32, ["C", "A", "W"]) for a in arrays)
+        first, inputs, state = (np.require(a, np.float32, ["C", "A", "W"]) for a in arrays)
         for i in range(0, n, BLOCK):  # each call is short, so that Ctrl-C is heard
             rows = inputs[min(i, len(inputs) - 1) :]
             part, chances = past[i : min(i + BLOCK, n) + most], chance[i : i + BLOCK]
             net.cell.dream(
-                _places(net),
+                layers,
                 theta,
                 first,
                 rows,
@@ -329,13 +329,20 @@ def _lags(net, which):
     return {s.oldest - k: s.at + k * width for s in sources for k in range(s.width // width)}
 
 
-def _places(net):
-    """Tabulate where things are in theta and in the states, for ``dream_v1.py``."""
-    table, at, state = [], net.n_looked_up, 0
-    for group in net.shapes:
+def _places(params, n_states):
+    """Copy the parameters for ``dream_v1.py``, and tabulate where they and the states are; returns theta and the table.
+
+    Each array begins where a line of the cache does: rows of a product are read once a step, 1.2 times as fast.
+    """
+    sizes = [-(-a.size // LINE) * LINE for group in params for a in group]
+    room = np.zeros(sum(sizes) + LINE, np.float32)
+    theta = room[-(room.ctypes.data // room.itemsize) % LINE :]
+    table, at, state = [], 0, 0
+    for group in params:
         places = {}
-        for name, shape in zip(group._fields, group):
-            places[name], at = (at, shape), at + prod(shape)
+        for name, array in group._asdict().items():
+            theta[at : at + array.size] = array.ravel()
+            places[name], at = (at, array.shape), at + -(-array.size // LINE) * LINE
         W, b = places.pop("W"), places.pop("b")
         row = [W[1][2], W[1][1], W[0], b[0]]
         if not places:  # of the readout
@@ -346,8 +353,8 @@ def _places(net):
         own = next(iter(places.values()), (0, (0,)))  # what one cell alone has
         n_own = own[1][0] if len(own[1]) == 2 else own[1][0] // row[0]
         table.append([*row, U[0], U[1][0], own[0], n_own, gain[0], gain[1][0], state])
-        state += 2 * net.cell.n_states * row[0]
-    return np.array(table, np.int64)
+        state += 2 * n_states * row[0]
+    return theta, np.array(table, np.int64)
 
 
 _spares = local()
