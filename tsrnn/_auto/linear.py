@@ -80,36 +80,37 @@ def features(block, recipe):
 
 
 def _features(block, detail, input_lags, shapes):
-    """Compute E (N', D): calendar, lagged inputs and their shapes (hinges, mean of the last day, by time of day)."""
-    X, columns = block.ahead, [block.calendar(detail)]
+    """Compute E (N', D): calendar, lagged inputs and their shapes (hinges, and what ``_by_season`` gives)."""
+    X, calendar = block.ahead, block.calendar(detail)
     if not input_lags or X.shape[1] == 0:
-        return columns[0]
+        return calendar
     bent = [np.maximum(X[:, j] - knot, 0) for j, knots in enumerate(shapes) for knot in knots]
-    bent_X = np.column_stack([X, *bent])
-    columns += [_later(bent_X, lag) for lag in input_lags]
-    if shapes:
-        many = [j for j, knots in enumerate(shapes) if knots]
-        first = block.clock.seasons[0] if block.clock.seasons else 0
-        if first and many:
-            columns.append(_moving_mean(X[:, many], first))
-            day = (
-                harmonics((block.place % first) / first, 2)
-                if block.clock.step is None
-                else block.calendar(1)[:, :4]
-            )
-            if block.clock.step is None or block.clock.rows("day"):
-                curved = np.column_stack([X[:, many], *bent])
-                columns.append((curved[:, :, None] * day[:, None, :]).reshape(len(X), -1))
-    return np.concatenate(columns, axis=1)
+    many = X[:, [j for j, knots in enumerate(shapes) if knots]]
+    curved = np.column_stack([X, *bent])
+    lagged = [_later(curved, lag) for lag in input_lags]
+    return np.concatenate([calendar, *lagged, *_by_season(block, many, bent)], axis=1)
+
+
+def _by_season(block, X, bent):
+    """List the mean of inputs X (N', J) over the last season, and they and their hinges by the time of day."""
+    clock = block.clock
+    if X.shape[1] == 0 or not clock.seasons:
+        return []
+    season = clock.seasons[0]
+    columns = [_moving_mean(X, season)]
+    if clock.step is None:
+        phase = harmonics((block.place % season) / season, 2)
+    elif clock.rows("day"):
+        phase = block.calendar(1)[:, :4]
+    else:
+        return columns
+    curved = np.column_stack([X, *bent])
+    return [*columns, (curved[:, :, None] * phase[:, None, :]).reshape(len(X), -1)]
 
 
 def _later(X, lag):
     """Delay X (N, F) by ``lag`` rows; its first row is repeated in front."""
-    return (
-        X
-        if lag == 0
-        else np.concatenate([np.repeat(X[:1], min(lag, len(X)), axis=0), X[: max(0, len(X) - lag)]])
-    )
+    return X[np.maximum(np.arange(len(X)) - lag, 0)]
 
 
 def _moving_mean(X, n):
