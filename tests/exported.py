@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from recurrent_nets import CELLS, described, own_options
 from sklearn.linear_model import LinearRegression
 
@@ -186,6 +187,14 @@ def fitted(name):
             theta[-1] -= 3  # the last bias, in scaled units
         give_weights(model, theta)
     return model
+
+
+def categories():
+    """Inputs with a category of strings, the same by numbers, and y: (100,) rows."""
+    rng = np.random.default_rng(7)
+    wet, heat = rng.integers(2, size=100), rng.normal(size=100)
+    X = pd.DataFrame({"heat": heat, "weather": np.where(wet, "wet", "dry")})
+    return X, np.column_stack([heat, wet]), pd.Series(heat + np.roll(wet, 1))
 
 
 def labels(name):

@@ -15,6 +15,7 @@ from exported import (
     NETS,
     NO_NETS,
     TRAIN,
+    categories,
     data,
     fitted,
     fitted_classifier,
@@ -229,6 +230,20 @@ def test_starts(tmp_path):
     runners = compiled(tmp_path, headers, np.float64)
     for name, run in runners.items():
         assert np.abs((run(X[TRAIN:]) - expected[name]) / size()).max() < 1e-12
+
+
+@needs_compiler
+def test_categories_in_c(tmp_path):
+    """By number, any other of which is unknown, as the header says; at lags, in one file with a float model."""
+    X, codes, y = categories()
+    model = GRURegressor((3,), input_lags=1, missing="mean", max_iter=2, random_state=0).fit(X[:60], y[:60])
+    header = to_c(model, "plant")
+    told = " ".join(header.split("*/")[0].replace(" * ", " ").split())
+    assert "Column 1 of X: 0 dry, 1 wet, any other number unknown." in told
+    X.loc[70, "weather"], codes[70:72, 1] = None, (np.nan, -1)
+    X.loc[71, "weather"] = "new"
+    found = compiled(tmp_path, {"plant": header}, np.float64)["plant"](codes[60:])
+    np.testing.assert_allclose(found.ravel()[: len(codes) - 60], model.predict(X[60:]), atol=1e-12)
 
 
 @needs_compiler

@@ -4,7 +4,19 @@ import sys
 
 import numpy as np
 import pytest
-from exported import CLASSES, NETS, TRAIN, data, fitted, fitted_classifier, labels, rows, size, tolerance
+from exported import (
+    CLASSES,
+    NETS,
+    TRAIN,
+    categories,
+    data,
+    fitted,
+    fitted_classifier,
+    labels,
+    rows,
+    size,
+    tolerance,
+)
 from sklearn.base import clone
 
 import tsrnn
@@ -156,6 +168,37 @@ def test_errors(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'tsrnn\[onnx\]'"):
         to_onnx(fitted("narx"))
+
+
+def test_categories_are_looked_up():
+    """At lags, before delays and convolution, behind gaps that are filled, and of whole series from both ends."""
+    X, codes, y = categories()
+    labels, options = np.where(y > y.median(), "high", "low"), {"max_iter": 2, "random_state": 0}
+    models = [
+        (tsrnn.TDNNRegressor((3, 3), input_lags=2, layer_lags=1, **options), y),
+        (tsrnn.NARXRegressor((3,), input_lags=1, output_lags=2, missing="mask", **options), y),
+        (tsrnn.GRUClassifier((3,), input_lags=2, output_lags=1, missing="hold", **options), labels),
+        (tsrnn.LSTMRegressor((3,), convolution=tsrnn.Convolution(2, 3), **options), y),
+    ]
+    for model, target in models:
+        model.fit(X[:60], target[:60])
+        session, state = start(to_onnx(model, dtype=np.float64))
+        several = hasattr(model, "classes_")
+        unknown = np.full(40, -1) if several else np.full((40, 1), np.nan)
+        (found,) = run(
+            session,
+            {"X": codes[60:], "y": unknown, **state},
+            ["probabilities" if several else "forecast"],
+        )
+        wanted = model.predict_proba(X[60:]) if several else model.predict(X[60:])[:, None]
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
+    series = [X[k : k + 10] for k in range(0, 100, 10)]
+    whole = tsrnn.GRUClassifier((3,), convolution=tsrnn.Convolution(2, 3), n_restarts=1, **options)
+    whole.fit(series, list("ab") * 5)
+    session, _ = start(to_onnx(whole, dtype=np.float64))
+    for k, p in enumerate(whole.predict_proba(series)):
+        (found,) = run(session, {"X": codes[10 * k : 10 * k + 10]}, ["probabilities"])
+        np.testing.assert_allclose(found, p, atol=1e-12)
 
 
 def test_a_model_that_sees_nothing_has_no_rows():

@@ -305,9 +305,11 @@ def test_a_net_without_tables_does_the_same_with_shares(kind):
     steps = [stream.step(row, word) for row, word in zip(inputs[100:], words[100:])]
     assert steps == model.predict(inputs[100:], words[100:]).tolist()
     assert stream._row is not None
-    numbers = NARXRegressor((3,), max_iter=2, random_state=0).fit(X[["weather"]], y)
-    with pytest.raises(TypeError, match="looks up categories of X cannot be exported"):
-        numbers._dynamics().terms(None)
+    numbers = GRURegressor((3,), max_iter=2, random_state=0).fit(X[["weather"]], y)
+    with pytest.raises(
+        TypeError, match="Layers of torch take numbers, but the model looks up categories of X"
+    ):
+        tsrnn.export.to_torch(numbers)
 
 
 # ---------------------------------------------------------------------------------------- language

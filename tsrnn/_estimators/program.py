@@ -21,8 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._kernels.activations_v1 import WORDS
-from .._nets.equations import Layer, state_name
+from .._nets.equations import Layer, inputs_of_net, state_name
 from .._nets.program import Program, Span, call, clip, follow
 from .._nets.recurrent import INPUTS, folded
 from .._series.labels import Link
@@ -97,9 +96,8 @@ def _both_directions(dynamics, p, past):
         )
     net, theta = folded(dynamics.net, dynamics.theta)
     *layers, readout = net.views(theta)
-    first, name = len(p.values), "X"
-    if front is not None:
-        name = front.terms(p, dynamics.net.in_front(theta), WORDS)
+    first = len(p.values)
+    name = inputs_of_net(p, dynamics.net, dynamics.theta)
     sources = [s for block in net.blocks for s in block.sources] + list(net.readout)
     lead, size = max((s.oldest for s in sources if s.which == INPUTS), default=0), p.size(name)
     whole = (lead + 1) * size

@@ -1,7 +1,7 @@
 """One row in, one answer out: a fitted model, its units and one past, without a table.
 
 The equations of a row, from the user's numbers to the user's, are laid out once for a compiled walk (``program.py``,
-``compiled.py``).  A model that brings none, categories of X, bounds that are columns of X, differences of a y that is
+``compiled.py``).  A model that brings none, bounds that are columns of X, differences of a y that is
 not known yet, and what is fed back from rest, are followed as ``predict`` does, row by row.
 """
 
@@ -79,7 +79,11 @@ class Stream:
         else:
             raise ValueError(f"start={start!r} is unknown: give 'end', 'cold' or 'zeros'.")
         self._fitted, self._last, self._out = fitted, None, None
-        self._part = Part(series, slice(None), None)
+        self._part, vocabulary = Part(series, slice(None), None), fitted.form.vocabulary
+        self._categories = [
+            (column, {value: code for code, value in enumerate(values.tolist())})
+            for column, values in (zip(*vocabulary[:2]) if vocabulary else ())
+        ]
         self._labels = self._codes = self._targets = None
         classes = fitted.form.classes
         if classes is not None and not classes.several:
@@ -160,7 +164,7 @@ class Stream:
         x = () if x is None else x
         if self._row is None:
             return self._follow(x, y)
-        x = np.asarray(x, np.float64)
+        x = np.asarray(self._coded(x) if self._categories else x, np.float64)
         self._x[:] = x if x.shape == self._shape else self._flat(x)
         if y is not None:
             self._tell(y)
@@ -201,6 +205,16 @@ class Stream:
             raise ValueError(
                 f"x has {x.size} values, but the model is expecting {self.model.n_features_in_}."
             )
+        return x
+
+    def _coded(self, x):
+        """Write the numbers of categories into a row (F,): strings are strings and numbers numbers, as in a frame."""
+        x = self._flat(np.array(x, object))
+        for column, codes in self._categories:
+            code = codes.get(x[column])
+            if code is None:  # missing, new, or of another kind
+                return self._fitted.form.vocabulary.coded(x[None], self._fitted.units.missing != "error")[0]
+            x[column] = code
         return x
 
     def _check_finite(self, x):
@@ -246,10 +260,8 @@ class Stream:
             self._waits, self._row = False, self._compiled()
             self._view()
             return self.step(x, y)
-        units, vocabulary = self._fitted.units, self._fitted.form.vocabulary
-        if vocabulary is not None:  # strings are strings and numbers numbers, as in a frame
-            x = vocabulary.coded(self._flat(np.asarray(x, object))[None], units.missing != "error")
-        x = self._flat(np.asarray(x, np.float64))
+        units = self._fitted.units
+        x = self._flat(np.asarray(self._coded(x) if self._categories else x, np.float64))
         self._check_finite(x)
         levels = None if y is None else self._measured(y)[1]
         self._last = (

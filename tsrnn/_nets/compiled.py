@@ -15,12 +15,12 @@ import numpy as np
 
 from .._kernels.jit import kernel, part
 from .._kernels.simd_v2 import fma, sigmoid, tanh
-from .program import Affine, Call, Links, Normalise, Softmax, Span, spans
+from .program import Affine, Call, Links, LookUp, Normalise, Softmax, Span, spans
 
 
 OP, N, D_RING, D, A_RING, A, B_RING, B, K, INDEX = range(10)  # columns of ops
 PRESENT, FRONT, SIZE, ROWS = range(4)  # columns of rings: present row, first row, numbers in a row, past rows
-CHECK, TURN, COPY, PRODUCT, LINKS, NORMALISE, SOFTMAX = range(7)
+CHECK, TURN, COPY, PRODUCT, LINKS, NORMALISE, SOFTMAX, LOOK_UP = range(8)
 ADD, SUBTRACT, MULTIPLY, LEAST, LARGEST, POWER, KNOWN = range(10, 17)
 TANH, LOGISTIC, RELU, EXP, LOG, MISSING = range(20, 26)
 OF_TERMS = {
@@ -194,6 +194,11 @@ def walk(ops, rings, index, m):
             _normalise(m[a : a + n], z)
         elif op == SOFTMAX:
             _softmax(m[a : a + n], z)
+        elif op == LOOK_UP:
+            row = int(m[a]) if 0 <= m[a] < ops[i, K] else ops[i, K]
+            table = m[b + row * n :]
+            for j in range(n):
+                z[j] = table[j]
         elif ADD <= op <= KNOWN:
             _of_two(op, m[a : a + n], m[b : b + n], z)
         else:
@@ -298,6 +303,17 @@ class _Layout:
         if isinstance(value, Normalise | Softmax):
             op = NORMALISE if isinstance(value, Normalise) else SOFTMAX
             self.add(op, self.place(Span(name)), value.size, self.place(value.z))
+        elif isinstance(value, LookUp):
+            ring, at = self.place(value.z)
+            table = 0, self.lay(value.table)
+            self.add(
+                LOOK_UP,
+                self.place(Span(name)),
+                value.size,
+                (ring, at + value.column),
+                table,
+                len(value.table) - 1,
+            )
         elif isinstance(value, Affine):
             self.affine(self.groups.get(name, [name]))
         else:

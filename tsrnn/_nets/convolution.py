@@ -153,9 +153,8 @@ class Front(NamedTuple):
         out, _ = forward(self, theta, X.ravel(), np.zeros(1, np.int64), len(X), np.array([len(X)]))
         return np.concatenate([np.zeros((len(X) - len(out[0]), self.width), theta.dtype), out[0]])
 
-    def terms(self, p, theta, word_of):
-        """Add the equations of x', for export; return its name."""
-        name = "X"
+    def terms(self, p, name, theta, word_of):
+        """Add the equations of x' of the inputs of a name, for export; return its name."""
         for k, (layer, (W, b)) in enumerate(zip(self.layers, self.views(theta))):
             z = p.affine(f"kz{k}", b[0], [(p.span(name, layer.width - 1, layer.width), W[0])])
             word = word_of[layer.kind]

@@ -3,6 +3,7 @@
 ``p`` is a ``Program`` of ``program.py``, or any object with its methods:
 
     p.affine(name, b, sources), p.map(name, size, term), p.normalise(name, z)    add a value, return its span
+    p.look_up(name, z, column, table)                                            the same, of a category
     p.span(name, oldest), p.call(function, *terms), + - *                        terms
     p.links(index, weight)                                                       a matrix with few weights
     p.size(name)                                                                 numbers in one row of a value
@@ -30,11 +31,23 @@ def activated(p, word, z):
     return z if word == "identity" else p.call(word, z)
 
 
+def inputs_of(p, symbols, theta):
+    """Write out x', of x whose categories are looked up; return its name."""
+    if symbols is None or not symbols.columns:
+        return "X"
+    plan, numbers = symbols.plan(), np.zeros((symbols.n_columns, symbols.width))
+    for column, (place, width, _) in enumerate(plan):
+        numbers[column, place] = width == 0
+    sources = [(p.span("X"), numbers)]
+    for (column, _, e), table in zip(symbols.columns, symbols.tables(theta)):
+        row = p.look_up(f"category{column}", p.span("X"), column, table)
+        sources.append((row, np.eye(e, symbols.width, plan[column, 0])))
+    return p.affine("seen", np.zeros(symbols.width), sources).name
+
+
 def delay_network(p, plan, theta):
     """Write out z_l(t) = b_l + sum_k h_{l-1}(t - k) W_l[k], h_l = f_l(z_l)."""
-    if plan.symbols:
-        plan.symbols.check_numbers()
-    names = {delay_kernels.FROM_X: "X", delay_kernels.FROM_Y: "Y"}
+    names = {delay_kernels.FROM_X: inputs_of(p, plan.symbols, theta), delay_kernels.FROM_Y: "Y"}
     names |= {delay_kernels.FIRST_LAYER + k: f"h{k}" for k in range(len(plan.layers))}
     for k, (H, _, code, bias, first, end) in enumerate(plan.layers):
         sources = []
@@ -79,12 +92,9 @@ def activated_layers(p, layers, net):
 
 def recurrent_network(p, net, theta):
     """Write out h_l(t) = cell_l(v_l(t), state_l(t - 1)), out(t) = c + h_n(t) V."""
-    front, in_front = net.front, net.in_front(theta)
+    names = {recurrent_net.INPUTS: inputs_of_net(p, net, theta), recurrent_net.OUTPUTS: "Y"}
     net, theta = recurrent_net.folded(net, theta)
     *layers, readout = net.views(theta)
-    names = {recurrent_net.INPUTS: "X", recurrent_net.OUTPUTS: "Y"}
-    if front is not None:
-        names[recurrent_net.INPUTS] = front.terms(p, in_front, WORDS)
 
     def see(sources, W):
         """Return spans and their weights."""
@@ -99,6 +109,12 @@ def recurrent_network(p, net, theta):
         cell = net.cells[k]
         cell.terms(Layer(p, k, block.H, w, [see(block.sources, W) for W in w.W], cell))
     return p.affine("z", readout.b[0], see(net.readout, readout.W[0]))
+
+
+def inputs_of_net(p, net, theta):
+    """Write out what a recurrent net sees of x, behind embeddings and convolution; return its name."""
+    name = inputs_of(p, net.symbols, theta)
+    return name if net.front is None else net.front.terms(p, name, net.in_front(theta), WORDS)
 
 
 class Layer:

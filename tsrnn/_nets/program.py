@@ -3,6 +3,7 @@
     affine       z = b + sum over sources  v W          W (K, H), or links where few weights are not zero
     normalise    u = (z - mean(z)) / sqrt(mean((z - mean(z))^2) + 1e-5)
     softmax      u = exp(z) / sum(exp(z))
+    look up      u = row z[column] of a table; the last row where there is none such
     map          elementwise: + - * and functions
 
 Values have names. A value may read past rows of another, which is the only memory: of x and y, of a layer's delays, of
@@ -115,6 +116,15 @@ class Softmax(NamedTuple):
     z: Span
 
 
+class LookUp(NamedTuple):
+    """Row number z[column] of a table (C + 1, size); row C for a number that is none of 0 ... C - 1, and for NaN."""
+
+    size: int
+    z: Span
+    column: int
+    table: np.ndarray
+
+
 class Links(NamedTuple):
     """z[j] += sum_k weight[k, j] v[index[k, j]].   index, weight : (K, H)."""
 
@@ -157,6 +167,11 @@ class Program:
         self.values[name] = Softmax(self.values[z.name].size, z)
         return Span(name)
 
+    def look_up(self, name, z, column, table):
+        """Add the row of a table (C + 1, size) that a number of the span z tells; return its span."""
+        self.values[name] = LookUp(table.shape[1], z, column, table)
+        return Span(name)
+
     def size(self, name):
         """Return the numbers in one row of a value."""
         if name in self.values:
@@ -191,7 +206,7 @@ def spans(value):
     """List the spans that a value reads."""
     if isinstance(value, Affine):
         return [span for span, _ in value.sources]
-    return [value.z] if isinstance(value, Normalise | Softmax) else list(leaves(value.term))
+    return [value.z] if isinstance(value, Normalise | Softmax | LookUp) else list(leaves(value.term))
 
 
 def leaves(term):
@@ -219,13 +234,17 @@ def follow(program, names, inputs):
             return OPERATIONS[term.op](*map(evaluate, term.args))
         return look(term) if isinstance(term, Span) else term
 
+    def computed(value):
+        if isinstance(value, LookUp):
+            code, unknown = look(value.z)[value.column], len(value.table) - 1
+            return value.table[int(code) if 0 <= code < unknown else unknown]
+        if isinstance(value, Affine):
+            return value.b + sum(look(v) @ W for v, W in value.sources)
+        return evaluate(value.term)
+
     for row in zip(*inputs.values()):
         now = dict(zip(inputs, row))
         for name in names:
-            value = program.values[name]
-            affine = isinstance(value, Affine)
-            now[name] = (
-                value.b + sum(look(v) @ W for v, W in value.sources) if affine else evaluate(value.term)
-            )
+            now[name] = computed(program.values[name])
         past = {name: np.concatenate([rows[1:], now[name][None]]) for name, rows in past.items()}
     return past

@@ -471,12 +471,12 @@ def beside_lags(net, theta, linear, share):
 def folded(net, theta):
     """Fold the embeddings of labels into the weights, for labels given as shares: p E W_k is p times one matrix.
 
-    Raises where columns of X are looked up, for which there is no such net.
+    Categories of X are looked up in front of it.
     """
     if net.symbols is None:
         return net, theta
-    net.symbols.check_numbers()
-    E, (*blocks, readout) = net.symbols.of_labels(theta), net.views(theta)
+    *blocks, readout = net.views(theta)
+    E = net.symbols.of_labels(theta) if net.codes_labels else np.eye(net.n_outputs)
 
     def fold(sources, W):
         """Return sources and their weights (G, D, H)."""

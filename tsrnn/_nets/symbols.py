@@ -88,14 +88,6 @@ class Symbols(NamedTuple):
         """D', numbers in a row of x'."""
         return self.n_columns + sum(e - 1 for *_, e in self.columns)
 
-    def check_numbers(self):
-        """Raise where columns of X are symbols, which a program for numbers cannot look up."""
-        if self.columns:
-            raise TypeError(
-                "A model that looks up categories of X cannot be exported, for a program is given numbers: encode them "
-                "before, for example with OneHotEncoder."
-            )
-
     def tables(self, theta):
         """View the tables (C + 1, e), a column each."""
         views, at = [], 0

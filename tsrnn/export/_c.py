@@ -6,8 +6,8 @@ from textwrap import dedent, fill, indent
 
 import numpy as np
 
-from .._nets.program import Affine, Call, Links, Normalise, Softmax, Span
-from ._models import program_of, title
+from .._nets.program import Affine, Call, Links, LookUp, Normalise, Softmax, Span
+from ._models import numbered, program_of, title
 
 
 HELPERS = {  # functions a program may call; T and I stand for types of numbers, F for a suffix
@@ -58,6 +58,10 @@ HELPERS = {  # functions a program may call; T and I stand for types of numbers,
             for (int j = 0; j < H; j++)
                 u[j] /= total;
         }
+        """,
+    "row": """
+        /* the row of a table for number z, the last one where there is none */
+        static inline int NAME_row(T z, int last) { return z >= 0 && z < (T)last ? (int)z : last; }
         """,
     "largest": """
         /* the first j of the largest p[j] */
@@ -134,6 +138,9 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     Of a classifier ``k = model_step(&s, x, -1, probabilities)`` is the number of the most probable class in
     ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` passes on which class it was, and
     with k in place of -1 both are one call.
+
+    Columns of categories are numbers: of each category its place among those of training, sorted, as the first line
+    says; any other number, and NaN, is an unknown one.
 
     With ``delay=d`` the answer to a row belongs to the row d before, as that of a ``Stream``; its first line says so.
 
@@ -277,6 +284,8 @@ class _Writer:
         if isinstance(value, Normalise | Softmax):
             helper = self.help(type(value).__name__.lower())
             return [*lines, f"{helper}({self.pointer(value.z)}, {value.size}, {self.pointer(target)});"]
+        if isinstance(value, LookUp):
+            return lines + self.look_up(name, value)
         if not isinstance(value, Affine):
             return lines + self.assign(name, value.term, value.size)
         lines += self.assign(name, value.b, value.size)
@@ -289,6 +298,13 @@ class _Writer:
             W = self.constant(f"{name}_W{k}", W)
             lines.append(f"{call}{W}, {self.pointer(span)}, {shape}, {self.pointer(target)});")
         return lines
+
+    def look_up(self, name, value):
+        """Write the statement that copies the row of a category."""
+        array, offset = self.place(value.z)
+        row = f"{self.help('row')}({array}[{offset + value.column}], {len(value.table) - 1})"
+        source = f"{self.constant(f'{name}_rows', value.table)} + {row} * {value.size}"
+        return [f"memcpy({self.pointer(Span(name))}, {source}, {value.size} * sizeof(T));"]
 
     def function(self, head, lines, gives="void"):
         """Write a function."""
@@ -354,7 +370,7 @@ class _Writer:
             head = HEAD_OF_CLASSES
             sizes = f"NAME_n_inputs = {p.n_inputs}, NAME_n_classes = {len(p.labels)}"
         sections = [
-            dedent(head).strip().replace("TITLE", title),
+            dedent(head).strip().replace("TITLE", fill(title, 110, subsequent_indent=" * ")),
             f"enum {{ {sizes} }};",
             "typedef struct {\n" + "\n".join(state or ["    char nothing;"]) + "\n} NAME_state;",
             *self.constants,
@@ -368,15 +384,12 @@ class _Writer:
         text = re.sub(r"\bI\b", "uint16_t" if largest < 2**16 else "uint32_t", text)
         text = re.sub(r"(tanh|sqrt|exp|log|pow|fmin|fmax)F\b", rf"\1{self.suffix}", text)
         text = text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
-        return text if p.labels is None else text.replace("LABELS", _in_comment(p.labels), 1)
+        if p.labels is None:
+            return text
+        labels = fill(numbered(p.labels), 100, subsequent_indent=" * ")
+        return text.replace("LABELS", labels, 1)
 
     def links(self):
         """List the links of the program."""
         sources = [s for v in self.p.values.values() if isinstance(v, Affine) for s in v.sources]
         return [W for _, W in sources if isinstance(W, Links)]
-
-
-def _in_comment(labels):
-    """List labels by number, without characters that would end a comment."""
-    texts = (re.sub(r"[^\w .+-]", "_", str(label), flags=re.ASCII) for label in labels.tolist())
-    return fill(", ".join(f"{k} {text}" for k, text in enumerate(texts)), 100, subsequent_indent="     * ")

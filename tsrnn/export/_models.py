@@ -127,11 +127,20 @@ def _add_classes(p, fitted):
 
 def title(model, p):
     """Return the first line of a file that is generated from a program."""
-    # it is printed in a comment
-    name = re.sub(r"\W", "", type(getattr(model, "best_estimator_", model)).__name__)
-    late = int(getattr(getattr(model, "best_estimator_", model), "delay", 0))
-    told = f" An answer belongs to the row {late} before (delay={late})." if late else ""
+    model = getattr(model, "best_estimator_", model)
+    name = re.sub(r"\W", "", type(model).__name__)  # it is printed in a comment
+    told, late, vocabulary = "", int(getattr(model, "delay", 0)), model.fitted_.form.vocabulary
+    if late:
+        told = f" An answer belongs to the row {late} before (delay={late})."
+    for column, values in zip(*vocabulary[:2]) if vocabulary else ():
+        told += f" Column {column} of X: {numbered(values)}, any other number unknown."
     return f"{name}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}.{told}"
+
+
+def numbered(labels):
+    """List labels by number, without characters that would end a comment."""
+    texts = (re.sub(r"[^\w .+-]", "_", str(label), flags=re.ASCII) for label in labels.tolist())
+    return ", ".join(f"{k} {text}" for k, text in enumerate(texts))
 
 
 def _start(model, start, series):

@@ -5,7 +5,7 @@ A model of one y per series is several Scans, some from the last row to the firs
 
 import numpy as np
 
-from .._nets.program import Affine, Call, Links, Normalise, Softmax, Span
+from .._nets.program import Affine, Call, Links, LookUp, Normalise, Softmax, Span
 from ._models import program_of, title, whole_of
 
 
@@ -44,7 +44,8 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
     (n_timesteps, n_features) of any length, and the output ``forecast`` (n_outputs,); or ``label`` (), and
     ``probabilities`` (n_classes,).
 
-    With ``delay=d`` the answer to a row belongs to the row d before; ``doc_string`` says so.
+    Columns of categories are numbers, as in ``to_c``. With ``delay=d`` the answer to a row belongs to the row d before.
+    ``doc_string`` says both.
 
     Parameters
     ----------
@@ -174,6 +175,8 @@ class _Writer:
             return self.node("Div", centered, root, name=name)
         if isinstance(value, Softmax):
             return self.node("Softmax", self.see(value.z), name=name, axis=-1)
+        if isinstance(value, LookUp):
+            return self.look_up(name, value)
         if not isinstance(value, Affine):
             return self.term(value.term, name)
         total = self.constant(value.b)
@@ -189,6 +192,16 @@ class _Writer:
                 product = self.node("MatMul", v, self.constant(W))
             total = self.node("Add", product, total, name=name if k == len(value.sources) - 1 else None)
         return total
+
+    def look_up(self, name, value):
+        """Add the nodes from a category's number to its row; return the name of that."""
+        unknown, first = self.constant([len(value.table) - 1]), self.constant([0])
+        code = self.cut(self.see(value.z), value.column, value.column + 1)
+        known = [self.node("GreaterOrEqual", code, first), self.node("Less", code, unknown)]
+        code = self.node("Where", self.node("And", *known), code, unknown)
+        code = self.node("Cast", code, to=self.onnx.TensorProto.INT64)
+        row = self.node("Gather", self.constant(value.table), code, axis=0)
+        return self.node("Squeeze", row, self.constant([0], np.int64), name=name)
 
     # ---------------------------------------------------------------------------------- classes
 

@@ -282,7 +282,12 @@ def folded_weights(model, framework):
         )
     check_one_scale(model)
     theta = model.theta_[: model.theta_.size - len(attention_weights(model))]
-    net, theta = fused(*folded(model._dynamics().net, theta))
+    net = model._dynamics().net
+    if net.symbols and net.symbols.columns:
+        raise TypeError(
+            f"Layers of {framework} take numbers, but the model looks up categories of X: take to_onnx or to_c."
+        )
+    net, theta = fused(*folded(net, theta))
     *layers, readout = net.views(theta)
     _check_options(model, net, layers[0], framework, layout)
     dynamics = model._dynamics()
