@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from recurrent_nets import CELLS, described, own_options
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
 import tsrnn
@@ -25,6 +26,7 @@ from tsrnn import (
 )
 from tsrnn._estimators.classifier import SequenceClassifier
 from tsrnn._models.recurrent import RecurrentRegressor
+from tsrnn._nets.pooled import POOLINGS
 from tsrnn.preprocessing import Difference, Log, Logit, Power
 
 
@@ -187,6 +189,34 @@ def fitted(name):
             theta[-1] -= 3  # the last bias, in scaled units
         give_weights(model, theta)
     return model
+
+
+WHOLE = {
+    **{f"lstm, {word}": tsrnn.LSTMClassifier((3, 2), pooling=word) for word in POOLINGS},
+    "gru, lags, skip, learnt starts": tsrnn.GRUClassifier(
+        (3,), input_lags=(0, 2), skip_connections=True, initial_state="learned", missing="hold"
+    ),
+    "elman, skips, dense, convolution": tsrnn.ElmanClassifier(
+        (3,), recurrent_lags=(1, 3), readout_hidden_layer_sizes=(2,), convolution=tsrnn.Convolution(2, 3)
+    ),
+    "lru, one direction": tsrnn.LRUClassifier((3,), bidirectional=False),
+    "tdnn": tsrnn.TDNNClassifier((3,), input_lags=(0, 2), pooling="max"),
+    "esn": tsrnn.ESNClassifier(9),
+    "gru, numbers": tsrnn.GRURegressor((3,), target_transform="log"),
+    "esn, numbers": tsrnn.ESNRegressor(9, target_bounds=(1.0, 2.5)),
+}
+
+
+@cache
+def fitted_whole(name):
+    """A fitted model of ``WHOLE`` and series of any length, of two or three labels or a number each."""
+    rng, model = np.random.default_rng(0), clone(WHOLE[name]).set_params(random_state=0)
+    series = [rng.normal(2.0, 3.0, (n, 2)) for n in (5, 9, 6, 12, 4, 7, 8, 5, 6)]
+    y = np.array(list("abc" * 3)) if "lstm" in name else np.arange(9) % 2 + 7
+    y = np.linspace(1, 3, 9) if "numbers" in name else y
+    if "max_iter" in model.get_params():
+        model.set_params(max_iter=3)
+    return model.fit(series, y), series
 
 
 def categories():

@@ -15,10 +15,12 @@ from exported import (
     NETS,
     NO_NETS,
     TRAIN,
+    WHOLE,
     categories,
     data,
     fitted,
     fitted_classifier,
+    fitted_whole,
     labels,
     rows,
     size,
@@ -79,6 +81,15 @@ void run_NAME(const REAL *x, const int *k, int n, int late, int *label, REAL *ou
         if (late)
             NAME_observe(&s, k[t]);
     }
+}
+"""
+
+
+RUN_SERIES = """
+int run_NAME(const double *x, double *room, double *out, int n)
+{
+    GIVES NAME_answer(x, n, room, out);
+    END
 }
 """
 
@@ -194,6 +205,38 @@ def test_forecasts_of_many_rows_at_once_are_refused(model):
         to_c(model.fit(None, data()[1][:, 0]))
 
 
+@needs_compiler
+def test_one_answer_a_series_in_c(tmp_path):
+    """Both directions, every pooling, labels or a number; series of any length, in the room that is asked for."""
+    headers = {f"m{k}": to_c(fitted_whole(name)[0], f"m{k}") for k, name in enumerate(WHOLE)}
+    several, one = (
+        RUN_SERIES.replace("GIVES", gives).replace("END", end)
+        for gives, end in (("return", ""), ("", "return 0;"))
+    )
+    runs = [(name, text, several if "n_classes" in text else one) for name, text in headers.items()]
+    source = "".join(
+        text + run.replace("NAME", name) + f"const int room_{name} = {name}_room;\n"
+        for name, text, run in runs
+    )
+    (tmp_path / "models.c").write_text(source, encoding="ascii")
+    files = ["-o", tmp_path / "models.so", tmp_path / "models.c", "-lm"]
+    subprocess.run([COMPILER, *FLAGS, *files], check=True)
+    library, pointer = ctypes.CDLL(str(tmp_path / "models.so")), ctypes.c_void_p
+    for k, name in enumerate(WHOLE):
+        model, series = fitted_whole(name)
+        of_classes = hasattr(model, "classes_")
+        size = len(model.classes_) if of_classes else 1
+        wanted = model.predict_proba(series) if of_classes else model.predict(series)[:, None]
+        for x, label, p in zip(series, model.predict(series), wanted):
+            room, found = (
+                np.full(len(x) * ctypes.c_int.in_dll(library, f"room_m{k}").value, np.nan),
+                np.empty(size),
+            )
+            code = getattr(library, f"run_m{k}")(*(pointer(a.ctypes.data) for a in (x, room, found)), len(x))
+            np.testing.assert_allclose(found, p, rtol=0, atol=1e-9)
+            assert not of_classes or model.classes_[code] == label
+
+
 def test_what_a_header_says_of_classes():
     text = to_c(fitted_classifier("GRUClassifier, three"), "pump")
     assert " * Classes, by number: 0 __ Text, 1 T, 2 low.\n" in text
@@ -203,11 +246,6 @@ def test_what_a_header_says_of_classes():
     several = tsrnn.TDNNClassifier((), max_iter=1).fit(data()[0], data()[1] > [100, 3])
     with pytest.raises(ValueError, match="several labels per row cannot be exported"):
         to_c(several)
-    whole = tsrnn.ESNClassifier(5).fit(data()[0].reshape(20, 20, 4), np.arange(20) % 2)
-    with pytest.raises(
-        ValueError, match="to C, whose program goes row by row and keeps no series: take to_onnx"
-    ):
-        to_c(whole)
 
 
 @needs_compiler

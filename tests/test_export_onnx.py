@@ -8,19 +8,19 @@ from exported import (
     CLASSES,
     NETS,
     TRAIN,
+    WHOLE,
     categories,
     data,
     fitted,
     fitted_classifier,
+    fitted_whole,
     labels,
     rows,
     size,
     tolerance,
 )
-from sklearn.base import clone
 
 import tsrnn
-from tsrnn._nets.pooled import POOLINGS
 from tsrnn.export import to_onnx
 
 
@@ -97,32 +97,10 @@ def test_classifiers(name):
     assert np.abs(run(single, {"X": X, "y": codes, **state}, ["probabilities"])[0] - p).max() < 1e-4
 
 
-WHOLE = {
-    **{f"lstm, {word}": tsrnn.LSTMClassifier((3, 2), pooling=word) for word in POOLINGS},
-    "gru, lags, skip, learnt starts": tsrnn.GRUClassifier(
-        (3,), input_lags=(0, 2), skip_connections=True, initial_state="learned", missing="hold"
-    ),
-    "elman, skips, dense, convolution": tsrnn.ElmanClassifier(
-        (3,), recurrent_lags=(1, 3), readout_hidden_layer_sizes=(2,), convolution=tsrnn.Convolution(2, 3)
-    ),
-    "lru, one direction": tsrnn.LRUClassifier((3,), bidirectional=False),
-    "tdnn": tsrnn.TDNNClassifier((3,), input_lags=(0, 2), pooling="max"),
-    "esn": tsrnn.ESNClassifier(9),
-    "gru, numbers": tsrnn.GRURegressor((3,), target_transform="log"),
-    "esn, numbers": tsrnn.ESNRegressor(9, target_bounds=(1.0, 2.5)),
-}
-
-
 @pytest.mark.parametrize("name", WHOLE)
 def test_one_answer_a_series(name):
     """Both directions, every pooling; labels of two or three, numbers; series of any length."""
-    rng, model = np.random.default_rng(0), clone(WHOLE[name]).set_params(random_state=0)
-    series = [rng.normal(2.0, 3.0, (n, 2)) for n in (5, 9, 6, 12, 4, 7, 8, 5, 6)]
-    y = np.array(list("abc" * 3)) if "lstm" in name else np.arange(9) % 2 + 7
-    y = np.linspace(1, 3, 9) if "numbers" in name else y
-    if "max_iter" in model.get_params():
-        model.set_params(max_iter=3)
-    model.fit(series, y)
+    model, series = fitted_whole(name)
     session, _ = start(to_onnx(model, dtype=np.float64))
     answers = ("forecast",) if "numbers" in name else ("label", "probabilities")
     found = [run(session, {"X": x}, answers) for x in series]

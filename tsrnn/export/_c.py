@@ -7,7 +7,7 @@ from textwrap import dedent, fill, indent
 import numpy as np
 
 from .._nets.program import Affine, Call, Links, LookUp, Normalise, Softmax, Span
-from ._models import numbered, program_of, title
+from ._models import numbered, program_of, title, whole_of
 
 
 HELPERS = {  # functions a program may call; T and I stand for types of numbers, F for a suffix
@@ -91,12 +91,6 @@ HEAD = """
      *
      * NAME_step(&s, x, y, out) is both in one. Where y is not observed, or NaN, the model feeds itself.
      */
-    #ifndef NAME_H
-    #define NAME_H
-
-    #include <math.h>
-    #include <stdint.h>
-    #include <string.h>
     """
 HEAD_OF_CLASSES = """
     /* TITLE
@@ -109,6 +103,23 @@ HEAD_OF_CLASSES = """
      *
      * NAME_step(&s, x, k, probabilities) is both in one. Where no class is observed, or -1, the model feeds itself.
      */
+    """
+HEAD_OF_SERIES = """
+    /* TITLE
+     *
+     *     T room[n * NAME_room];
+     *     NAME_answer(X, n, room, out);    the answer to the n rows of a whole series X, by row
+     */
+    """
+HEAD_OF_CLASSES_OF_SERIES = """
+    /* TITLE
+     * Classes, by number: LABELS.
+     *
+     *     T room[n * NAME_room];
+     *     k = NAME_answer(X, n, room, probabilities);    the most probable class of the n rows of a whole series X
+     */
+    """
+GUARD = """
     #ifndef NAME_H
     #define NAME_H
 
@@ -139,6 +150,9 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` passes on which class it was, and
     with k in place of -1 both are one call.
 
+    Of a model of one y per series ``model_answer(X, n, room, out)`` writes the answer to a series of n rows, one after
+    the other in X, or ``k = model_answer(X, n, room, probabilities)``; ``room`` is for n times ``model_room`` numbers.
+
     Columns of categories are numbers: of each category its place among those of training, sorted, as the first line
     says; any other number, and NaN, is an unknown one.
 
@@ -147,7 +161,6 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     Parameters
     ----------
     model : fitted regressor or classifier of tsrnn, or fitted search over one
-        Of one y per row.
     name : str, default="model"
         Prefix of all names in the header; of a path such as "firmware/plant.h" its stem, "plant".
     start : {"end", "cold", "zeros"} or tuple (X_hist, y_hist), default="end"
@@ -167,7 +180,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     TypeError
         The model is no such regressor or classifier.
     ValueError
-        The model reads a series from both ends, or has one y per series, or several labels per row; ``target_bounds``
+        The model reads rows of y from both ends, or has several labels per row; ``target_bounds``
         are columns of X and ``target_transform`` is more than differences; the start is not known, or from rest where
         an echo state network holds its outputs; or a parameter is out of range.
     sklearn.exceptions.NotFittedError
@@ -194,15 +207,50 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     types = {np.dtype(np.float64): ("double", ""), np.dtype(np.float32): ("float", "f")}
     if np.dtype(dtype) not in types:
         raise ValueError(f"dtype={dtype!r}: give numpy.float64 or numpy.float32.")
-    program = program_of(model, start, series)
-    return _Writer(program, name, *types[np.dtype(dtype)]).header(title(model, program))
+    real, suffix = types[np.dtype(dtype)]
+    whole = whole_of(model)
+    if whole is None:
+        writer = _Writer(program_of(model, start, series), suffix)
+        sections, writers = writer.of_rows(), [writer]
+    else:
+        writers = [_Writer(walk.program, suffix, f"walk{k}_") for k, walk in enumerate(whole.walks)]
+        writers.append(_Writer(whole.answer, suffix, "last_"))
+        sections = _of_series(whole, writers)
+    return _header(sections, writers, name, real, title(model, writers[-1].p))
+
+
+def _header(sections, writers, name, real, title):
+    """Write the header: a comment, sizes, then what writers have collected, and functions."""
+    head, sizes, *functions = sections
+    used = set().union(*(writer.helpers for writer in writers))
+    whole = [
+        dedent(head).strip().replace("TITLE", fill(title, 110, subsequent_indent=" * "))
+        + dedent(GUARD).rstrip(),
+        f"enum {{ {sizes} }};",
+        *(part for writer in writers for part in (writer.state(), *writer.constants)),
+        *(dedent(text).strip() for name, text in HELPERS.items() if name in used),
+        *functions,
+        "#endif",
+    ]
+    suffix, labels, text = writers[-1].suffix, writers[-1].p.labels, "\n\n".join(whole) + "\n"
+    largest = max((W.index.max(initial=0) for writer in writers for W in writer.links()), default=0)
+    text = re.sub(r"\bT\b", real, text)
+    text = re.sub(r"\bI\b", "uint16_t" if largest < 2**16 else "uint32_t", text)
+    text = re.sub(r"(tanh|sqrt|exp|log|pow|fmin|fmax)F\b", rf"\1{suffix}", text)
+    text = text.replace("NAME_H", f"{name.upper()}_H").replace("NAME_", f"{name}_")
+    if labels is None:
+        return text
+    return text.replace("LABELS", fill(numbered(labels), 100, subsequent_indent=" * "), 1)
 
 
 class _Writer:
-    """Write statements, and collect their constants and helpers.   real, suffix : "double", "", or "float", "f"."""
+    """Write statements, and collect their constants and helpers.
 
-    def __init__(self, program, name, real, suffix):
-        self.p, self.name, self.real, self.suffix = program, name, real, suffix
+    suffix : "f" of float, or "".   part : of a program of several, how its names begin.
+    """
+
+    def __init__(self, program, suffix, part=""):
+        self.p, self.suffix, self.part, self.own = program, suffix, part, f"NAME_{part}"
         self.rows = program.rows()
         self.answer = "out" if program.labels is None else "probabilities"  # what a step writes
         self.constants, self.helpers = [], set()
@@ -218,7 +266,7 @@ class _Writer:
 
     def constant(self, name, a, kind="T"):
         """Add a static array of the numbers in a; return its name."""
-        name = f"NAME_{name}"
+        name = f"{self.own}{name}"
         words = map(self.number if kind == "T" else str, a.ravel())
         body = fill(", ".join(words), 100, initial_indent="    ", subsequent_indent="    ")
         self.constants.append(f"static const {kind} {name}[{a.size}] = {{\n{body}\n}};")
@@ -319,7 +367,7 @@ class _Writer:
             lines.append(
                 f"memcpy(s->{name} + {size}, {self.constant(f'{name}_start', past)}, {past.size} * sizeof(T));"
             )
-        return self.function("NAME_reset(NAME_state *s)", lines)
+        return self.function(f"{self.own}reset({self.own}state *s)", lines)
 
     def observe(self):
         """Write the function that takes y(t) where it is known."""
@@ -354,42 +402,107 @@ class _Writer:
             lines += self.work_out(name, value)
         for name, (_, unmeasured) in p.fed.items():
             lines += self.assign(name, unmeasured, p.n_outputs)
+        if self.part:
+            return self.function(f"{self.own}step({self.own}state *s, const T *x, T *{self.answer})", lines)
         if p.labels is None:
             lines += ["if (y)", "    NAME_observe(s, y);"]
             return self.function("NAME_step(NAME_state *s, const T *x, const T *y, T *out)", lines)
         lines += ["NAME_observe(s, k);", f"return {self.help('largest')}(probabilities, {len(p.labels)});"]
         return self.function("NAME_step(NAME_state *s, const T *x, int k, T *probabilities)", lines, "int")
 
-    def header(self, title):
-        """Write the header.   title : its first line."""
-        p = self.p
+    def state(self):
+        """Write the struct of what is remembered."""
+        rows = [f"    T {name}[{n + 1} * {self.p.size(name)}];" for name, n in self.rows.items()]
+        return "typedef struct {\n" + "\n".join(rows or ["    char nothing;"]) + f"\n}} {self.own}state;"
+
+    def of_rows(self):
+        """Write a comment, sizes and functions of a program that goes row by row."""
         functions = [self.reset(), self.observe(), self.step()]
-        state = [f"    T {name}[{n + 1} * {p.size(name)}];" for name, n in self.rows.items()]
-        head, sizes = HEAD, f"NAME_n_inputs = {p.n_inputs}, NAME_n_outputs = {p.n_outputs}"
-        if p.labels is not None:
-            head = HEAD_OF_CLASSES
-            sizes = f"NAME_n_inputs = {p.n_inputs}, NAME_n_classes = {len(p.labels)}"
-        sections = [
-            dedent(head).strip().replace("TITLE", fill(title, 110, subsequent_indent=" * ")),
-            f"enum {{ {sizes} }};",
-            "typedef struct {\n" + "\n".join(state or ["    char nothing;"]) + "\n} NAME_state;",
-            *self.constants,
-            *(dedent(text).strip() for name, text in HELPERS.items() if name in self.helpers),
-            *functions,
-            "#endif",
-        ]
-        text = "\n\n".join(sections) + "\n"
-        largest = max((W.index.max(initial=0) for W in self.links()), default=0)
-        text = re.sub(r"\bT\b", self.real, text)
-        text = re.sub(r"\bI\b", "uint16_t" if largest < 2**16 else "uint32_t", text)
-        text = re.sub(r"(tanh|sqrt|exp|log|pow|fmin|fmax)F\b", rf"\1{self.suffix}", text)
-        text = text.replace("NAME_H", f"{self.name.upper()}_H").replace("NAME_", f"{self.name}_")
-        if p.labels is None:
-            return text
-        labels = fill(numbered(p.labels), 100, subsequent_indent=" * ")
-        return text.replace("LABELS", labels, 1)
+        return HEAD if self.p.labels is None else HEAD_OF_CLASSES, self.sizes(self.p.n_inputs), *functions
+
+    def sizes(self, n_inputs):
+        """Write the sizes of x and of the answer."""
+        answer = "outputs" if self.p.labels is None else "classes"
+        n = self.p.n_outputs if self.p.labels is None else len(self.p.labels)
+        return f"NAME_n_inputs = {n_inputs}, NAME_n_{answer} = {n}"
 
     def links(self):
         """List the links of the program."""
         sources = [s for v in self.p.values.values() if isinstance(v, Affine) for s in v.sources]
         return [W for _, W in sources if isinstance(W, Links)]
+
+
+# ---------------------------------------------------------------------------------------- one y per series
+
+
+def _of_series(whole, writers):
+    """Write a comment, sizes and functions of a model of one y per series: walks over all rows, and the pooling."""
+    *walks, last = writers
+    sizes = [writer.p.size("out") for writer in walks]
+    functions = [function for writer in writers for function in (writer.reset(), writer.step())]
+    lines, answer, of_classes = [], last.answer, last.p.labels is not None
+    for k, (walk, writer) in enumerate(zip(whole.walks, walks)):
+        lines.append(f"T *rows{k} = room + n * {sum(sizes[:k])};")
+        lines += ["{", *_deeper(_walk(walk, writer, sizes, k)), "}"]
+    lines += _pool(whole, last, f"rows{len(walks) - 1}")
+    lines += ["NAME_last_state s;", "NAME_last_reset(&s);", f"NAME_last_step(&s, pooled, {answer});"]
+    if of_classes:
+        lines.append(f"return {last.help('largest')}({answer}, {len(last.p.labels)});")
+    head = f"NAME_answer(const T *X, int n, T *room, T *{answer})"
+    functions.append(last.function(head, lines, "int" if of_classes else "void"))
+    about = HEAD_OF_CLASSES_OF_SERIES if of_classes else HEAD_OF_SERIES
+    return about, f"{last.sizes(whole.walks[0].program.n_inputs)}, NAME_room = {sum(sizes)}", *functions
+
+
+def _deeper(lines):
+    """Indent lines by a level."""
+    return [f"    {line}" for line in lines]
+
+
+def _walk(walk, writer, sizes, number):
+    """Write the statements of a walk over all rows.   sizes : of the rows of each walk."""
+    own = writer.own
+    along = "int t = n - 1; t >= 0; t--" if walk.reverse else "int t = 0; t < n; t++"
+    seen, copies = f"X + t * {walk.program.n_inputs}", []
+    if walk.sees is not None:
+        seen, at = "x", 0
+        copies.append(f"T x[{walk.program.n_inputs}];")
+        for k in walk.sees:
+            copies.append(f"memcpy(x + {at}, rows{k} + t * {sizes[k]}, {sizes[k]} * sizeof(T));")
+            at += sizes[k]
+    step = f"{own}step(&s, {seen}, rows{number} + t * {sizes[number]});"
+    return [f"{own}state s;", f"{own}reset(&s);", f"for ({along}) {{", *_deeper([*copies, step]), "}"]
+
+
+def _pool(whole, writer, out):
+    """Write the statements from rows of outputs to the pooled row; see ``pooled.py``."""
+    O, n = whole.answer.n_inputs, whole.walks[-1].program.size("out")
+    each = f"for (int i = 0; i < {O}; i++)"
+    last = f"memcpy(pooled, {out} + (n - 1) * {n}, {O} * sizeof(T));"
+    lines = [f"T pooled[{O}];"]
+    if whole.pooling == "last":
+        return [*lines, last]
+    if whole.pooling == "max":
+        largest = f"pooled[i] = fmaxF(pooled[i], {out}[t * {n} + i]);"
+        return [*lines, last, "for (int t = 0; t < n; t++)", f"    {each}", f"        {largest}"]
+    first = last if whole.pooling == "both" else f"memset(pooled, 0, {O} * sizeof(T));"
+    if whole.pooling in ("mean", "both"):
+        at = f"t * {n} + {O} + i" if whole.pooling == "both" else f"t * {n} + i"
+        mean = f"pooled[i] += {out}[{at}] / (T)n;"
+        return [*lines, first, "for (int t = 0; t < n; t++)", f"    {each}", f"        {mean}"]
+    v = writer.constant("v", whole.v)
+    return [
+        *lines, first, "T most = -INFINITY, total = 0;",
+        "for (int t = 0; t < n; t++) {",
+        "    T e = 0;",
+        f"    for (int i = 0; i < {len(whole.v)}; i++)",
+        f"        e += tanhF({out}[t * {n} + {O} + i]) * {v}[i];",
+        "    T before = expF(most - fmaxF(most, e)), weight = expF(e - fmaxF(most, e));  /* of softmax over t */",
+        "    most = fmaxF(most, e);",
+        "    total = total * before + weight;",
+        f"    {each}",
+        f"        pooled[i] = pooled[i] * before + weight * {out}[t * {n} + i];",
+        "}",
+        each,
+        "    pooled[i] /= total;",
+    ]  # fmt: skip

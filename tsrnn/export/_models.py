@@ -88,12 +88,7 @@ def _checked(model):
 
 
 def _check_goes_by_rows(fitted):
-    """Raise where a model does not give one answer per row, from the first row to the last."""
-    if fitted.form.whole:
-        raise ValueError(
-            "A model of one y per series cannot be exported to C, whose program goes row by row and keeps no series: "
-            "take to_onnx or to_torch_module, or fit it to one y per row."
-        )
+    """Raise where a model does not go from the first row to the last."""
     if not fitted.trained.dynamics.goes_on:
         raise ValueError(
             "A net with bidirectional=True needs rows that are still to come and cannot go row by row: fit one with "
