@@ -415,6 +415,37 @@ def test_mean_of_a_net_and_a_linear_model(mean):
     assert errors[0] < min(errors[1:])
 
 
+def test_the_linear_model_reads_fewer_rows():
+    """Of a pattern of 8 rows that wanders, the last one tells all there is to know; later rows are read alike."""
+    y = np.random.default_rng(3).normal(size=(38, 8)).cumsum(axis=0).ravel()
+    options = {"horizon": 8, "context": 56, "attention": None, "max_iter": 2, "random_state": 0}
+    model = EncoderDecoderRegressor(**options).fit(None, y[:160])
+    before = model.params_[0][-1].W
+    assert not before[:-8].any()
+    after = model.partial_fit(None, y[160:]).params_[0][-1].W
+    assert not after[:-8].any()
+    assert np.all(after[-8:] != before[-8:])
+
+
+@pytest.mark.parametrize(
+    ("rows", "n_series", "segment_length", "horizon", "context"),
+    [
+        (112, 1, None, 12, 24),
+        (112, 8, None, 12, 84),
+        (200, 1, 5, 10, 70),
+        (400, 1, 5, 10, 165),
+        (40, 1, None, 12, 12),
+    ],
+)
+def test_context_that_is_chosen(rows, n_series, segment_length, horizon, context):
+    """A week of hours; fewer where that leaves fewer examples. A warm start keeps it."""
+    y, groups = np.tile(V[:rows], n_series), np.repeat(np.arange(n_series), rows)
+    options = {"segment_length": segment_length, "attention": None, "max_iter": 1, "random_state": 0}
+    model = EncoderDecoderRegressor(horizon=horizon, hidden_layer_sizes=(2,), warm_start=True, **options)
+    assert model.fit(None, y, groups=groups).lead_ == context
+    assert model.fit(None, np.tile(y, 4)).lead_ == context
+
+
 def test_the_linear_model_learns_new_rows(mean):
     """By recursive least squares, close to a fit on all rows."""
     new, before = (U[500:], V[500:]), mean.params_[0][-1].W
@@ -448,7 +479,7 @@ def test_a_net_alone(options):
 
 BAD = {
     "cell": ["tcn", None],
-    "context": [0, 2.5, True],
+    "context": [0, 2.5, True, "week"],
     "segment_length": [0, 2.5, 3, 12, True],
     "horizon": [0, "3"],
     "attention": ["luong", 3],

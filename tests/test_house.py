@@ -12,6 +12,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -228,6 +229,11 @@ def by_heart(ask):
     ask(fitted(tsrnn.ESNRegressor(150, alpha=1e-8, output_lags=1, random_state=0)))
 
 
+def many_weights():
+    with patch("tsrnn._training.online.LONG", 1.0):
+        fitted(tsrnn.TDNNRegressor((2,), solver=tsrnn.KalmanFilter(), max_iter=1, random_state=0))
+
+
 def naive():
     weekly = np.resize([5.0, 1, 1, 1, 1, 1, 1], 210) + 0.01 * np.random.default_rng(0).normal(size=210)
     clone(ARX).set_params(output_lags=2, target_transform=None).fit(
@@ -255,6 +261,7 @@ WARN = {  # calls that warn, each of them for one reason
     "in a pipeline": lambda: piped(DIVERGES).fit(FRAME[OLD], TARGET[OLD]),
     "in a search": lambda: GridSearchCV(DIVERGES, {"alpha": [0.0]}, cv=CV).fit(X[OLD], y[OLD]),
     "in cross-validation of a pipeline": lambda: cross_val_score(piped(DIVERGES), FRAME, TARGET, cv=CV),
+    "a Kalman filter of many weights": many_weights,
     "all horizons of a forecaster": lambda: fitted(tsrnn.Forecaster(DIVERGES, 2, strategy="direct")),
     "in a backtest": lambda: backtest(fitted(DIVERGES), FRAME[NEW], TARGET[NEW], 2, refit=10),
     "a reservoir without a penalty": lambda: fitted(SINGULAR),

@@ -23,6 +23,7 @@ from .._estimators.parameters import Numbers, Sizes, TrainedParameters
 from .._memory_limit import check_memory
 from .._nets import attention as attention_kinds
 from .._nets.episode_loss import EpisodeLoss
+from .._series.lags import is_auto
 from .._series.timeline import last_known
 from .._training.losses import has_log_link, resolve_loss
 from .._training.monitor import check_training, chooses_solver
@@ -54,9 +55,10 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         Of both nets.
     horizon : int, default=24
         Rows to forecast.
-    context : int, default=168
-        Rows of history that are read. Worth a search: two days of solar power by the hour, in place of a week, made
-        forecasts of a day err 3 % less, in half the time; of two smooth series of 700 rows they erred a third less.
+    context : int or "auto", default="auto"
+        Rows of history that are read. "auto": 168, a week of hours; where fewer examples than that are left, 7, 2 or 1
+        horizons, the most that leave as many examples as rows of history. Worth a search: two days of solar power by
+        the hour, in place of a week, made forecasts of a day err 3 % less, in half the time.
     hidden_layer_sizes : tuple of int, default=(32,)
         Units of each layer, of both nets.
     attention : {"additive", "general", "dot", None}, default="additive"
@@ -82,10 +84,11 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     skip_connections : bool or "auto", default="auto"
         Whether what the decoder sees, the last y and the inputs known ahead, also reaches its upper layers and, without
         a cell between, its output. "auto": it does, and the forecast is a mean of the net's and of a linear model of
-        all that is read: by the share that forecasts the examples held back best, less of the net as far as its gain
+        what is read: by the share that forecasts the examples held back best, less of the net as far as its gain
         there may be chance, as for :class:`~tsrnn.NARXRegressor`. The linear model is a ridge regression of y, of its
-        changes from the last y [6]_, or the mean of both, whichever errs least there. Net and linear model learn these
-        examples in the end. Where none are held back, with another loss than the squared one and for quantiles there
+        changes from the last y [6]_, or the mean of both, whichever errs least there, from all rows of history or from
+        the last 7, 2 or 1 horizons, where these err less, not by chance. Net and linear model learn these examples in
+        the end. Where none are held back, with another loss than the squared one and for quantiles there
         is no linear model.
     training : {"closed_loop", "open_loop", "scheduled_sampling"}, default="closed_loop"
         What the decoder sees as the last y in training: its own output, as in a forecast; the measured value (teacher
@@ -119,7 +122,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         attention's ``Weights`` or None, with segments their ``Front``, and of a linear model beside it ``Linear``: W,
         b and its share of the forecast.
     lead_ : int
-        Rows of history that a forecast needs, ``context``.
+        Rows of history that a forecast needs: those of ``context``, and ``gap``.
 
     See Also
     --------
@@ -152,7 +155,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     cell: str = "gru"
     _: KW_ONLY
     horizon: int = 24
-    context: int = 168
+    context: int | str = "auto"
     hidden_layer_sizes: Sizes = (32,)
     attention: str | None = "additive"
     segment_length: int | None = None
@@ -206,8 +209,10 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     def _learner(self):
         """Check the parameters; a learner holds them parsed."""
         check_word("cell", self.cell, CELLS)
-        for name in ("horizon", "context", "batch_size"):
+        for name in ("horizon", "batch_size"):
             check_number(name, getattr(self, name), 1, integer=True)
+        if not is_auto(self.context):
+            check_number("context", self.context, 1, integer=True)
         check_number("gap", self.gap, 0, integer=True)
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
         if not hidden:
@@ -221,14 +226,15 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
             check_number(name, getattr(self, name), 0, 0.95)
         check_jobs(self.n_jobs)
         quantiles = None if self.quantiles is None else check_quantiles(self.quantiles)
-        T, n = int(self.context), int(self.horizon)
-        lags = tuple(range(T + 1)), tuple(range(1, T + 1))
+        n = int(self.horizon)
+        T = n if is_auto(self.context) else int(self.context)
         loss = resolve_loss(self.loss)
         if has_log_link(loss):
             raise ValueError(
                 f"loss={self.loss!r} is learnt one step ahead: take GRURegressor, or another loss."
             )
-        inner = EpisodeLearner(self, hidden, *lags, CELLS[self.cell], loss, T, n, self.attention)
+        inner = EpisodeLearner(self, hidden, (), (), CELLS[self.cell], loss, T, n, self.attention)
+        inner = inner.of_context(T)
         self._check_solver(inner)
         return EpisodesLearner(self, inner, n, quantiles)
 
@@ -239,7 +245,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         check_number("segment_length", self.segment_length, 1, integer=True)
         for name in ("context", "horizon"):
             rows = getattr(self, name)
-            if rows % self.segment_length:
+            if not is_auto(rows) and rows % self.segment_length:
                 raise ValueError(
                     f"segment_length={self.segment_length!r} does not divide {name}={rows!r}: give multiples of it, "
                     f"such as {name}={-(-rows // self.segment_length) * self.segment_length}, or another length."
@@ -280,14 +286,14 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         X, Y, *_ = self._enter(X, y, "cold")
         dynamics = self._dynamics()
         layout = dynamics.layout
-        horizon, member = layout.horizons[0], dynamics.members[0]
+        horizon, member, context = layout.horizons[0], dynamics.members[0], layout.lead - layout.gap
         rows = np.arange(layout.lead - 1, len(Y) - horizon.ahead.max(initial=0))
         if len(rows) == 0:
             raise ValueError(
-                f"X and y have {len(Y)} rows, but context={self.context} and what is known ahead need "
+                f"X and y have {len(Y)} rows, but context={context} and what is known ahead need "
                 f"{layout.lead + horizon.ahead.max(initial=0)}: give more."
             )
-        shape = len(rows), self.horizon, self.context
+        shape = len(rows), self.horizon, context
         check_memory("The weights", shape, "fewer rows of X at a time")
         filled = last_known(np.concatenate([dynamics.mean[1][None], Y]), 1)[1:]
         return member.dynamics.attention_weights(member.x(layout.features(horizon, X, filled, rows)))

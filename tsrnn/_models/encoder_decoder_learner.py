@@ -5,17 +5,27 @@
 z is an example of ``episode_loss.py``: the history of a row, and what is known of the rows to come.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from .._estimators.forecaster import HorizonsLearner
-from .._nets.delay_linear import SHARES, LinearInformation, Mixed, assimilate_linear, trusted_share
+from .._nets.delay_linear import (
+    SHARES,
+    LinearInformation,
+    Mixed,
+    Rivals,
+    assimilate_linear,
+    trusted_choice,
+    trusted_share,
+)
 from .._nets.delay_loss import WindowLoss
 from .._nets.episode_loss import EpisodeDynamics, EpisodeLoss, make_episode
 from .._nets.many_targets import learn_linear, linear_plan
 from .._nets.segments import make_segmented
+from .._series.lags import is_auto
+from .._series.units import Series
 from .._training.losses import Pinball, squared
 from .._training.monitor import chooses_solver
 from .._training.solvers import one_pass, resolve_solver, traits
@@ -25,6 +35,12 @@ from .delay_learner import open_loop
 from .recurrent_learner import GENTLE, SMALL, RecurrentLearner
 
 
+WEEK = 168  # rows of history, of hours, where there are enough
+HISTORIES = (
+    7,
+    2,
+    1,
+)  # horizons of history, where there are not, and that the linear model beside a net may read
 MIXES = (0.0, 0.5, 1.0)  # shares of the linear model of changes in that beside a net
 
 
@@ -46,6 +62,17 @@ class PairLearner(RecurrentLearner):
         return [(Adam(0.003, clip_norm=1.0) if auto else resolve_solver(self.p.solver), self.limit)]
 
 
+def _rows_read(layout):
+    """Return the rows of history of an example."""
+    return layout.lead - layout.gap
+
+
+def _contexts(h, w):
+    """Return the rows of history of which "auto" takes one, in segments of w, for h rows to forecast; most first."""
+    fewer = [k * h for k in HISTORIES if k * h < WEEK]
+    return [max(w, T // w * w) for T in (WEEK, *fewer)]
+
+
 def laid_out(dynamics):
     """Return a model whose weights are views already, so that no forecast changes what is kept."""
     dynamics.params  # noqa: B018
@@ -57,12 +84,13 @@ class EpisodeCarry(NamedTuple):
     """What ``learn_more`` goes on with.
 
     moments : of a stochastic solver.   information : ``LinearInformation`` of a linear model, or None.   alpha : its
-    penalty.
+    penalty.   rows : of history, that it reads.
     """
 
     moments: object
     information: LinearInformation | None = None
     alpha: float = 0.0
+    rows: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +105,10 @@ class EpisodeLearner(PairLearner):
     attention: str | None
     widths: tuple = ()
     usual = 30
+
+    def of_context(self, T):
+        """Return the learner of examples with T rows of history."""
+        return replace(self, T=T, input_lags=tuple(range(T + 1)), output_lags=tuple(range(1, T + 1)))
 
     def net(self, D, O):
         """Return the layout."""
@@ -133,7 +165,7 @@ class EpisodeLearner(PairLearner):
 
     def learn_more(self, trained, series, memory, rng):
         """Make a pass of stochastic gradient over examples; the linear model learns them by recursive least squares."""
-        dynamics, (moments, information, alpha) = trained.dynamics, trained.carry
+        dynamics, (moments, information, *_) = trained.dynamics, trained.carry
         solver = None if chooses_solver(self.p) else resolve_solver(self.p.solver)
         if solver is None or traits(solver).batches != "mini":
             solver = Adam(GENTLE)
@@ -144,38 +176,93 @@ class EpisodeLearner(PairLearner):
         theta, linear = np.split(dynamics.theta, [dynamics.net.size])
         theta, moments = one_pass(solver, loss, theta, rng, moments)
         if information is not None:
-            plan = linear_plan(dynamics.net.n_inputs, dynamics.net.n_outputs)
-            rows = WindowLoss(plan, [series], *open_loop(plan), 0.0, np.float64)
-            linear, information = assimilate_linear(rows, plan, linear, information, alpha)
+            linear, information = _assimilated(dynamics.net, series, linear, trained.carry)
         theta = np.concatenate([theta, linear])
         return trained._replace(
-            dynamics=laid_out(dynamics.but(theta=theta)), carry=EpisodeCarry(moments, information, alpha)
+            dynamics=laid_out(dynamics.but(theta=theta)),
+            carry=trained.carry._replace(moments=moments, information=information),
         )
+
+
+def _assimilated(net, series, theta, carry):
+    """Return theta of a linear model, and what its rows say, after new examples."""
+    seen, plan, whole = _plans(net, carry.rows or net.T)
+    theta, short = theta.copy(), np.zeros(plan.size)
+    (to,), (found,) = whole.views(theta), plan.views(short)
+    found.W[:], found.b[:] = to.W[seen], to.b
+    rows = WindowLoss(plan, [series._replace(X=series.X[:, seen])], *open_loop(plan), 0.0, np.float64)
+    short, information = assimilate_linear(rows, plan, short, carry.information, carry.alpha)
+    to.W[seen], to.b[:] = plan.views(short)[0]
+    return theta, information
 
 
 def _beside_linear(trained, series):
     """Take a mean of a net and the linear model of its examples, by the share that the held ones warrant.
 
     The linear model is that of levels, that of changes from the last y, or the mean of these, whichever errs least
-    there. All have then learnt these, too.
+    there; it reads fewer rows of history than the net where it errs less then, not by chance. All have then learnt
+    these, too.
     """
     dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
-    net = dynamics.net
-    plan, history = linear_plan(net.n_inputs, net.n_outputs), (net.T, net.widths[2])
-    before, *_ = learn_linear(plan, [(s.X, s.Y, np.where(s.held, 0.0, s.w)) for s in series], *history)
-    Z, Y, w = (np.concatenate([s[k][s.held & (s.w > 0)] for s in series]) for k in range(3))
-    levels, changes = (_forecast(_mean(judged, linear, 0.0), Z) for linear in before)
-    mix = min(MIXES, key=lambda m: Mixed(levels, changes, Y, w).squares(m)[0].sum())
-    linear, before = ((1 - mix) * one + mix * other for one, other in ((levels, changes), before))
-    share = trusted_share([Mixed(linear, _forecast(judged, Z), Y, w)], SHARES)
+    held = Series(*(np.concatenate([s[k][s.held & (s.w > 0)] for s in series]) for k in range(3)), None)
+    rest = [(s.X, s.Y, np.where(s.held, 0.0, s.w)) for s in series]
+    tried = [_judged_linear(judged, rest, held, rows) for rows in _histories(dynamics.net)]
+    linear = tried[trusted_choice(Rivals([t.forecast for t in tried], held.Y, held.w))]
+    share = trusted_share([Mixed(linear.forecast, _forecast(judged, held.X), held.Y, held.w)], SHARES)
     if share == 1.0:
         return trained
-    after, information, alpha = learn_linear(plan, [(s.X, s.Y, s.w) for s in series], *history)
+    all_rows = [(s.X, s.Y, s.w) for s in series]
+    after, information, alpha = _learn_linear(dynamics.net, all_rows, linear.rows)
     return trained._replace(
-        dynamics=_mean(dynamics, (1 - mix) * after[0] + mix * after[1], share),
-        judged=_mean(judged, before, share),
-        carry=EpisodeCarry(trained.carry.moments, information, alpha),
+        dynamics=_mean(dynamics, _between(after, linear.mix), share),
+        judged=_mean(judged, linear.theta, share),
+        carry=EpisodeCarry(trained.carry.moments, information, alpha, linear.rows),
     )
+
+
+class _Linear(NamedTuple):
+    """A linear model of examples: rows of history read, share of that of changes, theta, forecasts of held examples."""
+
+    rows: int
+    mix: float
+    theta: np.ndarray
+    forecast: np.ndarray
+
+
+def _histories(net):
+    """Return the rows of history that a linear model may read: those of the net, most first, and fewer."""
+    return [net.T, *(k * net.n for k in HISTORIES if k * net.n < net.T)]
+
+
+def _judged_linear(dynamics, series, held, rows):
+    """Learn a linear model of so many rows of history, and forecast the held examples by it."""
+    both, *_ = _learn_linear(dynamics.net, series, rows)
+    levels, changes = (_forecast(_mean(dynamics, theta, 0.0), held.X) for theta in both)
+    mixed = Mixed(levels, changes, held.Y, held.w)
+    mix = min(MIXES, key=lambda m: mixed.squares(m)[0].sum())
+    return _Linear(rows, mix, _between(both, mix), _between((levels, changes), mix))
+
+
+def _learn_linear(net, series, rows):
+    """Learn linear models of so many rows of history, as ``learn_linear`` does, with theta of all numbers."""
+    seen, plan, whole = _plans(net, rows)
+    both, *of_rows = learn_linear(plan, [(Z[:, seen], Y, w) for Z, Y, w in series], rows, net.widths[2])
+    theta = np.zeros((2, whole.size))
+    for to, found in zip(theta, both):
+        (layer,) = whole.views(to)
+        layer.W[seen], layer.b[:] = plan.views(found)[0]
+    return theta, *of_rows
+
+
+def _plans(net, rows):
+    """Mark the numbers (P,) of an example that so many rows of history leave; lay out linear models of them, of all."""
+    seen = net.seen(rows)
+    return seen, *(linear_plan(P, net.n_outputs) for P in (int(seen.sum()), net.n_inputs))
+
+
+def _between(both, mix):
+    """Mix what is of levels and what is of changes."""
+    return (1 - mix) * both[0] + mix * both[1]
 
 
 def _mean(dynamics, linear, share):
@@ -194,8 +281,37 @@ class EpisodesLearner(HorizonsLearner):
 
     shorter = "a shorter context"
 
+    def learn(self, net, series, mean, rng, before=None):
+        """Learn each member, from as many rows of history as the series warrant where that is open."""
+        if not is_auto(self.p.context):
+            return super().learn(net, series, mean, rng, before)
+        T = self._context(net, series) if before is None else _rows_read(before.dynamics.layout)
+        learner = self._of_context(T)
+        return super(EpisodesLearner, learner).learn(learner._net_like(net), series, mean, rng, before)
+
+    def _context(self, net, series):
+        """Return the most rows of history, of a few, that leave as many examples; the fewest, where none does."""
+        w, rows = int(self.p.segment_length or 1), [len(s.Y) - net.gap - self.h + 1 for s in series]
+        for T in _contexts(self.h, w):
+            if sum(max(0, n - T) for n in rows) >= T:
+                break
+        return T
+
+    def _of_context(self, T):
+        """Return the learner of examples with T rows of history."""
+        return replace(self, inner=self.inner.of_context(T))
+
+    def _net_like(self, net):
+        """Return the layout for as many inputs and outputs as another one has."""
+        return self.net(len(net.is_ahead), net.n_outputs)
+
     def before(self, trained, net):
         """Return the trained members, if ``warm_start`` asks for it and their parameters mean the same."""
+        learner = self._of_context(_rows_read(trained.dynamics.layout)) if is_auto(self.p.context) else self
+        return learner._before_alike(trained, learner._net_like(net))
+
+    def _before_alike(self, trained, net):
+        """Return the trained members, if their parameters mean the same in a layout."""
         layout, members = trained.dynamics.layout, trained.carry.trained
         alike = layout.gap == net.gap and layout.is_ahead.tolist() == net.is_ahead.tolist()
         if not alike or len(members) != len(net.horizons):

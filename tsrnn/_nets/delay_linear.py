@@ -216,20 +216,46 @@ def trusted_share(losses, choices):
     given to their ``squares`` for each of ``SHARES``: theta, for instance.
     """
     sums = [_sums_of_stretches(loss, choices) for loss in losses]
-    whole = _log_error([(squares.sum(axis=1), weight.sum()) for squares, weight in sums])  # (S,)
-    best = int(np.argmin(whole))
-    gain = whole[0] - whole[best]
+    whole, best, gain, variance = _gain(sums)
     if gain <= 0.0:
         return 0.0
-    gains = []
-    for k in range(STRETCHES):
-        left = _log_error([(np.delete(a, k, axis=1).sum(axis=1), np.delete(w, k).sum()) for a, w in sums])
-        gains.append(left[0] - left[best])
-    variance = (STRETCHES - 1) * np.var(gains)
     share = SHARES[best] * max(0.0, 1.0 - MARGIN**2 * variance / gain**2)
     step = SHARES[1]
     # a mixture may run away though neither of its parts does
     return max(s for s, error in zip(SHARES, whole) if s <= share + step / 2 and error <= whole[0])
+
+
+class Rivals(NamedTuple):
+    """Forecasts (S, N, K) of Y (N, K), NaN where unknown, with weights w (N,): the choices are their places."""
+
+    forecasts: list
+    Y: np.ndarray
+    w: np.ndarray
+
+    def squares(self, k):
+        """Sum the squares of each row, (N,), and its weight."""
+        measured = np.isfinite(self.Y)
+        errors = np.where(measured, self.forecasts[k] - self.Y, 0.0)
+        return self.w * np.sum(errors**2, axis=1), self.w * measured.sum(axis=1)
+
+
+def trusted_choice(rivals):
+    """Return the place of the rival of the least error, or the first one's where its gain may be chance."""
+    _, best, gain, variance = _gain([_sums_of_stretches(rivals, range(len(rivals.forecasts)))])
+    return best if gain > MARGIN * np.sqrt(variance) else 0
+
+
+def _gain(sums):
+    """Return the errors (S,), in logs, of S choices, the place of the least, its gain over the first, and its variance.
+
+    sums : of each kind of forecast, ``_sums_of_stretches``.
+    """
+    whole = _log_error([(squares.sum(axis=1), weight.sum()) for squares, weight in sums])
+    best, gains = int(np.argmin(whole)), []
+    for k in range(STRETCHES):
+        left = _log_error([(np.delete(a, k, axis=1).sum(axis=1), np.delete(w, k).sum()) for a, w in sums])
+        gains.append(left[0] - left[best])
+    return whole, best, whole[0] - whole[best], (STRETCHES - 1) * np.var(gains)
 
 
 def _sums_of_stretches(loss, choices):

@@ -136,6 +136,12 @@ class Episode(NamedTuple):
         y = Z[:, b:].reshape(len(Z), self.T, O)
         return np.concatenate([v, u[:, : self.T], y], axis=2), u[:, self.T :], np.repeat(y[:, -1], Q, axis=1)
 
+    def seen(self, rows):
+        """Mark the numbers of an example, (P,), that are of its last rows of history or of rows to come."""
+        (V, A, O, _), T = self.widths, self.T
+        row = [np.repeat(np.arange(steps), n) for steps, n in ((T, V), (T + self.n, A), (T, O))]
+        return np.concatenate(row) >= T - rows
+
     def sources_back(self, dx, du, dlast):
         """Return the gradient of examples (N, .), given those of what ``sources`` makes of them."""
         (V, A, O, Q), N = self.widths, len(dx)
