@@ -11,6 +11,7 @@ from tsrnn import (
     LBFGS,
     ElmanClassifier,
     ElmanRegressor,
+    GRUClassifier,
     GRURegressor,
     LevenbergMarquardt,
     LRURegressor,
@@ -68,6 +69,29 @@ def test_the_output_of_one_net_is_the_mean_of_those_of_all(name, k):
     out, _ = together.run(X, Y, together.first())
     assert np.abs(out - np.mean(outs, axis=0)).max() < 1e-13
     assert together.lead == members[0].lead
+
+
+def test_nets_that_look_up_are_joined():
+    """Each keeps its own rows of the tables of categories and labels; so do few series with one label each."""
+    learner = GRURegressor((3, 2), skip_connections=True, input_lags=1, output_lags=(1, 3))._learner()
+    net, means = learner.of_symbols({1: 3}, 2).net(2, 2), (np.array([0.3, 3.0]), np.array([0.1, 0.9]))
+    thetas = [np.random.default_rng(j).normal(size=net.size) * 0.4 for j in range(3)]
+    seen = np.column_stack([X[:, 0], np.arange(240) % 4]), np.eye(2)[rng.integers(2, size=240)]
+    joined = recurrent.abreast(net, thetas)
+    *members, (out, _) = (
+        dynamics.run(*seen, dynamics.first())
+        for dynamics in (
+            RecurrentDynamics(theta, of, means, learner.input_lag)
+            for of, theta in [*((net, theta) for theta in thetas), joined]
+        )
+    )
+    outs = [member for member, _ in members]
+    assert np.ptp(outs, axis=0).max() > 0.1
+    assert np.abs(out - np.mean(outs, axis=0)).max() < 1e-13
+    series = [np.array(list(word), object)[:, None] for word in ("abc", "cab", "bb", "acca") * 5]
+    model = GRUClassifier((3,), **QUICK).fit(series, list("xyxy" * 5))
+    assert len(model.params_) == 3 * 2 + 1  # three nets of both directions
+    assert np.isfinite(model.predict_proba(series)).all()
 
 
 @cache

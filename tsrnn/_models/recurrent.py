@@ -121,7 +121,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
     n_restarts : int or "auto", default="auto"
         Train from as many random starts. "auto": one; or three nets, and the mean of them, where y has one value for
-        each of fewer than 100 series, without attention, convolution, categories and ``warm_start``.
+        each of fewer than 100 series, without attention, convolution and ``warm_start``.
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on it.
         None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
@@ -318,7 +318,7 @@ class RecurrentNetwork(Attending):
         learner = super()._for_y(learner, form, table)
         if not form.whole:
             return learner
-        single = learner.categories or self.convolution or self.pooling == "attention" or self.warm_start
+        single = self.convolution or self.pooling == "attention" or self.warm_start
         few = table is not None and len(table.parts) < FEW  # weights of other libraries come without rows
         if self.n_restarts == "auto" and few and not single:
             learner = replace(learner, p=with_parameters(learner.p, n_restarts=NETS, ensemble="mean"))

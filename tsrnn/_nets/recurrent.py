@@ -371,6 +371,7 @@ def lay_out(
 
 def abreast(net, thetas):
     """Join k nets of one layout to one whose output is the mean of theirs; returns it and its parameters."""
+    net, thetas = _with_joined_tables(net, thetas) if net.symbols else (net, thetas)
     k, n, blocks = len(thetas), len(net.blocks), []
     lags = tuple(s for s in net.readout if s.which < 0)
     read, shared = lags, _width(lags)
@@ -381,8 +382,9 @@ def abreast(net, thetas):
         for s in net.readout[len(lags) :]:
             read = (*read, s._replace(which=s.which + j * n, at=_width(read)))
     sizes = net.n_inputs, net.n_outputs, tuple(blocks), read
-    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link)
+    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link, net.symbols)
     theta = np.zeros(wide.size)
+    theta[: net.n_tables] = thetas[0][: net.n_tables]
     *groups, readout = wide.views(theta)
     D = (len(readout.W[0]) - shared) // k
     for j, member in enumerate(map(net.views, thetas)):
@@ -394,6 +396,20 @@ def abreast(net, thetas):
         readout.W[0, shared + j * D : shared + (j + 1) * D] = W[0, shared:] / k
         readout.b[:] += b / k
     return wide, theta
+
+
+def _with_joined_tables(net, thetas):
+    """Give nets the tables of all of them side by side, of which each still sees its own."""
+    symbols, tables = net.symbols.joined(thetas)
+    joined = []
+    for j, theta in enumerate(thetas):
+        x_places, y_places = net.symbols.own_of_joined(j, len(thetas))
+        sees = {INPUTS: np.eye(symbols.width)[:, x_places]}
+        if net.codes_labels:
+            sees[OUTPUTS] = np.eye(symbols.labels[1])[:, y_places]
+        wide, own = _seen_through(net, theta, sees, symbols)
+        joined.append(np.concatenate([tables, own]))
+    return wide, joined
 
 
 def fused(net, theta):
@@ -475,18 +491,22 @@ def folded(net, theta):
     """
     if net.symbols is None:
         return net, theta
+    return _seen_through(net, theta, {OUTPUTS: net.symbols.of_labels(theta)} if net.codes_labels else {})
+
+
+def _seen_through(net, theta, matrices, symbols=None):
+    """Return the net, and its weights, that sees v in place of v M.   matrices : {INPUTS or OUTPUTS: M (V, V')}."""
     *blocks, readout = net.views(theta)
-    E = net.symbols.of_labels(theta) if net.codes_labels else np.eye(net.n_outputs)
 
     def fold(sources, W):
         """Return sources and their weights (G, D, H)."""
         new_sources, pieces, at = [], [], 0
         for s in sources:
             piece = W[:, s.at : s.at + s.width]
-            if s.which == OUTPUTS:
+            if s.which in matrices:
                 G, _, H = piece.shape
-                by_lag = piece.reshape(G, -1, E.shape[1], H)
-                piece = np.einsum("ke,gleh->glkh", E, by_lag).reshape(G, -1, H)
+                by_lag = piece.reshape(G, -1, matrices[s.which].shape[1], H)
+                piece = np.einsum("ke,gleh->glkh", matrices[s.which], by_lag).reshape(G, -1, H)
             new_sources.append(s._replace(at=at, width=piece.shape[1]))
             pieces.append(piece)
             at += piece.shape[1]
@@ -496,8 +516,9 @@ def folded(net, theta):
     read = fold(net.readout, readout.W)
     groups = [p._replace(W=W) for p, (_, W) in zip((*blocks, readout), (*inputs, read))]
     layers = tuple(block._replace(sources=sources) for block, (sources, _) in zip(net.blocks, inputs))
+    n_inputs = symbols.width if symbols else net.n_inputs
     leads = net.x_lead, net.y_lead
-    plain = lay_out(net.cell, net.n_inputs, net.n_outputs, layers, read[0], *leads, net.link)
+    plain = lay_out(net.cell, n_inputs, net.n_outputs, layers, read[0], *leads, net.link, symbols)
     return plain, np.concatenate([a.ravel() for p in groups for a in p])
 
 

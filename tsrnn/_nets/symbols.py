@@ -100,6 +100,27 @@ class Symbols(NamedTuple):
         """View the table of labels, (K, e)."""
         return theta[self.size - prod(self.labels) : self.size].reshape(self.labels)
 
+    def all_tables(self, theta):
+        """View the tables of columns and labels."""
+        return [*self.tables(theta), *([self.of_labels(theta)] if self.labels else [])]
+
+    def joined(self, thetas):
+        """Put the tables of k nets side by side; returns ``Symbols`` k times as wide, and their numbers."""
+        k = len(thetas)
+        columns = tuple((column, C, k * e) for column, C, e in self.columns)
+        labels = self.labels and (self.labels[0], k * self.labels[1])
+        tables = [np.concatenate(alike, axis=1).ravel() for alike in zip(*map(self.all_tables, thetas))]
+        return self._replace(columns=columns, labels=labels), np.concatenate(tables)
+
+    def own_of_joined(self, j, k):
+        """Return the places, among those of k nets side by side, of what net j sees: of x' (D',) and of y' (e,)."""
+        places, at = [], 0
+        for _, width, _ in self.plan():
+            places += list(at + j * width + np.arange(width)) if width else [at]
+            at += max(1, k * width)
+        e = self.labels[1] if self.labels else 0
+        return np.array(places, int), j * e + np.arange(e)
+
     def initial(self, theta, rng):
         """Draw the tables, in place: numbers as large as scaled inputs; what is unknown is zeros."""
         for table in self.tables(theta):
@@ -178,8 +199,11 @@ def make_symbols(n_columns, categories, n_labels, size):
 class Embedding:
     """What a ``Learner`` has whose nets embed symbols.
 
-    categories : {column: C}.   codes_labels : whether labels as history are embedded.
+    categories : {column: C}.   codes_labels : whether labels as history are embedded.   joins_tables : whether one net
+    of several has the tables of all.
     """
+
+    joins_tables = False
 
     def of_symbols(self, categories, n_labels):
         """Return the learner for columns of X with codes, {column: categories}, and exclusive labels."""
@@ -194,7 +218,7 @@ class Embedding:
                 f"solver={self.p.solver!r} does not learn embeddings, but X has categories or y labels that the model "
                 "sees: give 'auto', 'lbfgs' or 'adam'."
             )
-        if makes_one_of_all(self.p):
+        if makes_one_of_all(self.p) and not self.joins_tables:
             raise ValueError(
                 "ensemble='mean' makes one net of several, which would have as many tables of embeddings: give "
                 "ensemble='best'."
