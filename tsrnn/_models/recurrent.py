@@ -32,7 +32,7 @@ from .._training.stochastic import SGD
 from .recurrent_learner import RecurrentLearner, dense_widths, recurrent_lags
 
 
-FEW, NETS = 100, 3  # series with one y each, of which fewer are learnt by the mean of so many nets
+FEW, NETS = 2000, 3  # series with one y each, of which fewer are learnt by the mean of so many nets
 STILL = 1e-300  # learning rate of a net that is not trained
 
 
@@ -121,7 +121,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
     n_restarts : int or "auto", default="auto"
         Train from as many random starts. "auto": one; or three nets, and the mean of them, where y has one value for
-        each of fewer than 100 series, without attention, convolution and ``warm_start``.
+        each of fewer than 2000 series, without attention, convolution and ``warm_start``.
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on it.
         None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
