@@ -178,7 +178,8 @@ def test_of_series_that_have_one_label_each(model, ensemble):
     assert np.allclose(model.predict_proba(series).sum(axis=1), 1)
 
 
-def test_few_series_are_learnt_by_the_mean_of_three_nets():
+def test_few_series_are_learnt_by_the_mean_of_three_nets(monkeypatch):
+    monkeypatch.setattr("tsrnn._models.recurrent.FEW", 100)
     series = rng.normal(size=(100, 4, 2))
     labels = np.where(series[:, -1, 0] > 0, "up", "down")
     model = ElmanClassifier((2,), max_iter=2, random_state=0)
