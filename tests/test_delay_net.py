@@ -477,7 +477,7 @@ class HeldErrors:
 
 @pytest.mark.parametrize(
     ("net", "share"),
-    [(0.5, 1.0), (1.05, 0.0), ("one row", 0.0), ("opposite", 0.5), ("nan", 0.0)],
+    [(0.5, 1.0), (1.05, 0.0), ("one row", 0.0), ("opposite", 0.5), ("nan", 0.0), ("few rows", 0.25)],
 )
 def test_a_net_is_trusted_as_far_as_its_gain_is_no_chance(net, share):
     linear = np.random.default_rng(0).normal(size=200)
@@ -487,14 +487,17 @@ def test_a_net_is_trusted_as_far_as_its_gain_is_no_chance(net, share):
         errors[20] = 0.0
     elif net == "opposite":
         errors = -linear
+    elif net == "few rows":
+        linear = linear[:8]
+        errors = 0.5 * linear
     else:
         errors = float(net) * linear
     assert trusted_share([HeldErrors(linear, errors)], SHARES) == share
 
 
 def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):
-    X, y = make_narendra(160, random_state=0)
-    held = slice(136, 160)
+    X, y = make_narendra(240, random_state=0)
+    held = slice(204, 240)
     y[held] += 0.3 * X[held, 0]
     errors = []
     for learns in (True, False):

@@ -597,6 +597,16 @@ def test_what_was_held_back_is_learnt_in_the_end(model):
     assert more.fitted_.errors.segments[0].maker.dynamics is judged
 
 
+@pytest.mark.parametrize(("n", "beside"), [(40, 1), (300, 0)])
+def test_one_lag_has_a_linear_model_beside_it_where_rows_are_few(n, beside):
+    y = np.cumsum(np.random.default_rng(0).normal(size=n))
+    blended, alone = (
+        GRURegressor((3,), output_lags=1, max_iter=2, random_state=0, skip_connections=skip).fit(None, y)
+        for skip in ("auto", False)
+    )
+    assert blended.theta_.size == alone.theta_.size + beside  # its readout sees the lag
+
+
 def test_patience_is_as_much_longer_as_training():
     """Of the solver that "auto" takes, five times; the loss on held rows is watched for as long."""
     noise = np.random.default_rng(1).normal(size=250)

@@ -17,6 +17,7 @@ from joblib import effective_n_jobs
 
 from .._check import check_widths
 from .._nets.convolution import parse_convolution
+from .._nets.delay_linear import FEW_HELD
 from .._nets.dynamics import (
     Learner,
     OfLags,
@@ -140,8 +141,8 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     @property
     def weighs_linear(self):
-        """Whether the net is to be weighed against the linear model of its lags; that of one lag of y is no rival."""
-        if self.p.skip_connections != "auto" or len(self.output_lags) < 2 or self.categories:
+        """Whether the net is to be weighed against the linear model of its lags."""
+        if self.p.skip_connections != "auto" or not self.output_lags or self.categories:
             return False
         return self.p.convolution is None and not dense_widths(self.p) and self.loss is squared
 
@@ -231,8 +232,12 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         else:
             attempts = self._attempts(lambda *start: self._attempt(net, series, mean, *start), rng, before)
             trained = min(attempts, key=attrgetter("value")).trained
-        held = any((s.held & (s.w > 0)).any() for s in series)
-        return self._beside_linear(trained, series, mean) if self.weighs_linear and held else trained
+        return self._beside_linear(trained, series, mean) if self._has_rival(series) else trained
+
+    def _has_rival(self, series):
+        """Tell whether to weigh the net on held rows; the linear model of one lag is a rival where these are few."""
+        n_held = sum(np.count_nonzero(s.held & (s.w > 0)) for s in series)
+        return self.weighs_linear and 0 < n_held < (FEW_HELD if len(self.output_lags) == 1 else np.inf)
 
     def _beside_linear(self, trained, series, mean):
         """Blend a net with the linear model of its lags, by the share of the net that the held rows warrant.

@@ -3,7 +3,8 @@
     (Z'Z + alpha I) theta = Z'Y                                  of 1 and v, the bias free; alpha by evidence, times
                                                                  a power of ten where the free run explodes else
     f(v) = share net(v) + (1 - share) (c + v L)                  a network whose output layer sees v too
-    share = s (1 - (m se / gain)^2)+      s: of the least held error; gain: in its log, over share 0; m = 1.5
+    share = s (1 - (m se / gain)^2)+      s: of the least held error; gain: in its log, over share 0; m = 1.5;
+                                          less in proportion where fewer than 30 rows are held
 
 The last is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 - se^2 is
 what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for their
@@ -28,6 +29,7 @@ from .ridge import likely_alpha
 
 SHARES = tuple(k / 8 for k in range(9))  # of the net
 STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
+FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 
@@ -215,11 +217,11 @@ def trusted_share(losses, choices):
     losses : of each kind of forecast, on the held rows; over them the error is a geometric mean.   choices : what is
     given to their ``squares`` for each of ``SHARES``: theta, for instance.
     """
-    sums = [_sums_of_stretches(loss, choices) for loss in losses]
+    sums, counts = zip(*(_sums_of_stretches(loss, choices) for loss in losses))
     whole, best, gain, variance = _gain(sums)
     if gain <= 0.0:
         return 0.0
-    share = SHARES[best] * max(0.0, 1.0 - MARGIN**2 * variance / gain**2)
+    share = SHARES[best] * max(0.0, 1.0 - MARGIN**2 * variance / gain**2) * min(1.0, min(counts) / FEW_HELD)
     step = SHARES[1]
     # a mixture may run away though neither of its parts does
     return max(s for s, error in zip(SHARES, whole) if s <= share + step / 2 and error <= whole[0])
@@ -241,7 +243,8 @@ class Rivals(NamedTuple):
 
 def trusted_choice(rivals):
     """Return the place of the rival of the least error, or the first one's where its gain may be chance."""
-    _, best, gain, variance = _gain([_sums_of_stretches(rivals, range(len(rivals.forecasts)))])
+    sums, _ = _sums_of_stretches(rivals, range(len(rivals.forecasts)))
+    _, best, gain, variance = _gain([sums])
     return best if gain > MARGIN * np.sqrt(variance) else 0
 
 
@@ -259,12 +262,15 @@ def _gain(sums):
 
 
 def _sums_of_stretches(loss, choices):
-    """Sum squared errors and weights over stretches of rows of equal weight: (S, STRETCHES), (STRETCHES,)."""
+    """Sum squared errors and weights over stretches of rows of equal weight: (S, STRETCHES), (STRETCHES,).
+
+    Returns these, and how many rows count.
+    """
     squares, weights = zip(*(loss.squares(theta) for theta in choices))
     weight = weights[0]
     at = (STRETCHES * (np.cumsum(weight) - weight / 2) / weight.sum()).astype(np.int64)
     sums = np.stack([np.bincount(at, row, STRETCHES) for row in squares])
-    return sums, np.bincount(at, weight, STRETCHES)
+    return (sums, np.bincount(at, weight, STRETCHES)), np.count_nonzero(weight)
 
 
 def _log_error(sums):
