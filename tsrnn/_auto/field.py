@@ -19,6 +19,8 @@ from .._series.seasons import Calendar, calendar, filled
 MOST_ORIGINS = 2400  # of a race: more change the ranking little, and each costs every candidate a forecast
 STRETCHES = 3  # folds: each costs a fit of every candidate
 HELD = 0.4  # share of the rows on which candidates are compared, the last ones
+MIDDLING = range(100, 400)  # rows, of all series, of which more are compared: fewer leave too little to learn
+STRETCHES_THEN, HELD_THEN = 5, 0.55  # of so many
 TINY = 1e-9  # of the size of y, the least naive error (a constant series has none)
 HUGE = 1e100  # stands for an infinite error: its square is still finite
 QUIET = 0.3  # least unit of a stretch, as a share of the overall error: a quiet stretch must not dominate
@@ -135,7 +137,8 @@ def naive_forecasts(block, origins, steps, period):
 def make_field(blocks, clock, horizon, gap=0, seed=0):
     """Lay out a ``Field`` of blocks; raises ValueError where no stretch has an origin."""
     rng = np.random.default_rng(seed)
-    cuts = [_cuts(len(block), gap + horizon) for block in blocks]
+    how = (HELD_THEN, STRETCHES_THEN) if sum(map(len, blocks)) in MIDDLING else (HELD, STRETCHES)
+    cuts = [_cuts(len(block), gap + horizon, *how) for block in blocks]
     n_folds = max(map(len, cuts))
     total = sum(b - a for of_block in cuts for a, b in of_block)
     share = min(1.0, MOST_ORIGINS / max(total, 1))
@@ -182,14 +185,14 @@ def _smoothed(errors):
     return np.sqrt((total[high] - total[low]) / (high - low)[:, None])
 
 
-def _cuts(n_rows, horizon):
-    """Return (first, last + 1) origin of each stretch of a series; [] where it is too short."""
+def _cuts(n_rows, horizon, share, n_stretches):
+    """Return (first, last + 1) origin of each stretch of a series, on a share of it; [] where it is too short."""
     last = n_rows - horizon + 1
-    first = n_rows - max(int(HELD * n_rows), min(2 * horizon, n_rows // 2), horizon + 3)
+    first = n_rows - max(int(share * n_rows), min(2 * horizon, n_rows // 2), horizon + 3)
     first = max(first, min(4, last - 1))
     if first < 2 or last <= first:
         return []
-    edges = np.unique(np.linspace(first, last, STRETCHES + 1).astype(int))
+    edges = np.unique(np.linspace(first, last, n_stretches + 1).astype(int))
     return list(pairwise(edges))
 
 
