@@ -197,6 +197,17 @@ def test_attention_display(model):
     ]
     assert labels == [list("dca"), list(model.predict(["dca"])[0])]
     assert AttentionDisplay.from_estimator(model, ["ab"], ["AA"]).written == ["A", "A"]
+    by_place = pd.Series(["ab", "dca"], index=[1, 0])  # of a shuffled split
+    assert AttentionDisplay.from_estimator(model, by_place, by_place.str.upper()).read == ["a", "b"]
+    with pytest.raises(ValueError, match=r"origin=2 .* -2 and <= 1"):
+        AttentionDisplay.from_estimator(model, by_place, origin=2)
+    with pytest.raises(TypeError, match="X is of type str"):
+        AttentionDisplay.from_estimator(model, "ab")
+    with pytest.raises(ValueError, match="y has 1"):
+        AttentionDisplay.from_estimator(model, ["ab", "dca"], ["A"])
+    for wrong in ({"weights": np.ones((2, 2, 3))}, {"weights": np.ones((2, 3)), "read": "ab"}):
+        with pytest.raises(ValueError, match=f"{list(wrong)[-1]} "):
+            AttentionDisplay(**wrong).plot()
 
 
 @pytest.mark.parametrize(
@@ -311,8 +322,8 @@ ROWS = [np.ones((3, 2)), np.ones((2, 2))]
 @pytest.mark.parametrize(
     ("X", "y", "says"),
     [
-        ("abc", ["a"], "X is a str: give a list"),
-        (None, ["a"], "X is a NoneType"),
+        ("abc", ["a"], "X is of type str: give a list"),
+        (None, ["a"], "X is of type NoneType"),
         ([], [], "X has no sequence"),
         (["a", ""], ["a", "b"], r"X\[1\] is an empty sequence"),
         (["a", "b"], ["a"], "X has 2 sequences, but y has 1"),

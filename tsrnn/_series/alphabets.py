@@ -71,8 +71,8 @@ def read_sequences(sequences, name):
     """Read lists of symbols, and their container; of rows of numbers arrays (T, D), and None."""
     if isinstance(sequences, (str, bytes, dict, pd.DataFrame)) or not np.iterable(sequences):
         raise TypeError(
-            f"{name} is a {type(sequences).__name__}: give a list of sequences, such as ['abc', 'ba'], a str, a list "
-            "or an array each."
+            f"{name} is of type {type(sequences).__name__}: give a list of sequences, such as ['abc', 'ba'], a str, a "
+            "list or an array each."
         )
     sequences = list(sequences)
     if not sequences:

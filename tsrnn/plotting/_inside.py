@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from .._check import check_number
 from .._estimators.attending import Attending
 from .._estimators.through import see_through
+from .._series.alphabets import read_sequences
 from ..diagnostics import lag_importance, response
 from ._style import (
     AMOUNTS,
@@ -197,14 +199,9 @@ class AttentionDisplay:
                 "EncoderDecoderClassifier; for pooling='attention' there is PoolingDisplay."
             )
         if hasattr(estimator, "symbols_"):
-            k = 0 if origin is None else origin
-            written = estimator.predict([X[k]])[0] if y is None else y[k]
-            (weights,) = estimator.attention_weights([X[k]], [written])
-            return cls(weights, None if estimator.symbols_ is None else list(X[k]), list(written)).plot(
-                ax, **mesh_kw
-            )
+            return cls(*_of_answer(estimator, X, y, 0 if origin is None else origin)).plot(ax, **mesh_kw)
         weights = estimator.attention_weights(X, y)
-        one = weights.mean(axis=0) if origin is None else weights[origin]
+        one = weights.mean(axis=0) if origin is None else weights[_place(origin, len(weights))]
         return cls(one, segment_length=estimator.segment_length or 1).plot(ax, **mesh_kw)
 
     def plot(self, ax=None, **mesh_kw):
@@ -221,9 +218,17 @@ class AttentionDisplay:
         -------
         self : AttentionDisplay
         """
-        ax = axes(ax, figsize=(7, 3.6))
         weights = np.asarray(self.weights)
+        if weights.ndim != 2:
+            raise ValueError(
+                f"weights of shape {weights.shape} are not those of one forecast or answer, (steps, rows read): give "
+                "one of them, or weights.mean(axis=0)."
+            )
+        ax = axes(ax, figsize=(7, 3.6))
         steps, context = weights.shape
+        for name, symbols, n in (("read", self.read, context), ("written", self.written, steps)):
+            if symbols is not None and len(symbols) != n:
+                raise ValueError(f"{name} has {len(symbols)} symbols, but weights have {n}: give as many.")
         rows = self.segment_length
         back, ahead = rows * np.arange(-context, 1) + 0.5, rows * np.arange(steps + 1) + 0.5
         if self.written is not None:
@@ -244,6 +249,22 @@ class AttentionDisplay:
         bare(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _of_answer(estimator, X, y, origin):
+    """Return what one answer looks at, and the symbols read, None for rows of numbers, and written."""
+    read, _ = read_sequences(X, "X")
+    k = _place(origin, len(read))
+    if y is None:
+        read, y, k = [read[k]], estimator.predict([read[k]]), 0
+    weights, (written, _) = estimator.attention_weights(read, y)[k], read_sequences(y, "y")
+    return weights, None if estimator.symbols_ is None else read[k], list(written[k])
+
+
+def _place(origin, n):
+    """Return which of n it is, once it is checked."""
+    check_number("origin", origin, -n, n - 1, integer=True)
+    return origin
 
 
 class PoolingDisplay:
