@@ -362,7 +362,8 @@ class LRUParameters(RecurrentParameters):
         Largest, above ``r_min`` and up to 1.
     max_phase : float, default=3.14
         Largest turn of an eigenvalue in a row that training begins with, in radians: a unit that turns by p
-        hears periods of 2 pi / p rows. A tenth of pi suits long memories.
+        hears periods of 2 pi / p rows. A tenth of pi suits long memories of what is slow; where the order of single
+        rows is to be kept, as in copying symbols after a pause of T rows, leave pi, and let sizes be about 1 - 1 / T.
     """
 
     _: KW_ONLY
