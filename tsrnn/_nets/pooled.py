@@ -9,6 +9,7 @@ a mean whose weights are learnt, of what the readout sees of each row, s(t) [1]:
     e(t) = v' tanh(Wa' s(t) + b)        a = softmax of e over t        answer = c + V' sum_t a(t) s(t)
 
 The readout is linear, so this is the mean sum_t a(t) out(t), and Wa' s + b are outputs more of the net, the keys.
+For the same reason "last", "mean" and "both" need no outputs but those of the last s and of the mean of all s.
 Every series begins at the memory before the first row.  Series of any length lie side by side, sorted by length, so
 that hardly a row is followed in vain.  Dimensions: S series, T steps, B series side by side, O outputs, A keys.
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from .._training.losses import weights_of
 from .._values import kept
-from . import delay_kernels
+from . import delay_kernels, recurrent_kernels
 from .convolution import make_sight
 from .delay import OPEN_LOOP, forward
 from .dynamics import Dynamics
@@ -274,16 +275,18 @@ class PooledLoss:
             total += self._shard(theta, members, grid(int(self.lengths[members].max())), None, False)[0]
         return total / self.weight
 
+    def _loss_of(self, answers, which):
+        """Compute the loss of the answers (B, O) to some series; returns it and its gradient (B, O)."""
+        d = np.empty((1, *answers.shape), answers.dtype)
+        return self.loss(answers[None], self.y, self.w, which * answers.shape[1], d), d[0]
+
     def _judge(self, theta, out, which, dout, grad):
         """Compute the loss of outputs (T, B, O + A), gradients into ``dout``, that of v into ``grad``, where given."""
-        B, lengths = len(which), self._steps(self.lengths[which])
-        O = n_answers(self.pooling, self.net.n_outputs)
-        v = theta[len(theta) - self.n_keys :]
+        lengths, v = self._steps(self.lengths[which]), theta[len(theta) - self.n_keys :]
         answers, back = pool(out, lengths, self.pooling, v)
-        d = np.empty((1, B, O), out.dtype)
-        loss = self.loss(answers[None], self.y, self.w, which * O, d)
+        loss, d = self._loss_of(answers, which)
         if dout is not None:
-            dv = answer_back(d[0], out, lengths, back, self.pooling, v, dout)
+            dv = answer_back(d, out, lengths, back, self.pooling, v, dout)
             if dv is not None:
                 grad[len(theta) - self.n_keys :] = dv
         return loss
@@ -301,6 +304,70 @@ class PooledLoss:
         return 0.0
 
 
+class PooledReadout:
+    """A readout, of blocks alone, that reads what they give over B series once: its mean and its last row.
+
+    seen, dseen : (2, B, D), what it reads and its gradient.   out : (2, B, O), in which the two are read.
+    """
+
+    def __init__(self, net, pooling, B, dtype):
+        self.sources, self.pooling, D = net.readout, pooling, sum(s.width for s in net.readout)
+        self.reverse = [net.blocks[s.which].reverse for s in net.readout]
+        self.seen, self.dseen = np.zeros((2, 2, B, D), dtype)
+        self.out, self.rows = np.zeros((2, B, net.n_outputs), dtype), np.arange(2 * B) * D
+        self.series = np.arange(B)
+
+    def _columns(self):
+        """List (block, its columns, place (B,) of the last row among its own steps)."""
+        return [
+            (s.which, slice(s.at, s.at + s.width), 0 * self.lengths if reverse else self.lengths - 1)
+            for s, reverse in zip(self.sources, self.reverse)
+        ]
+
+    def forward(self, tape, readout, lengths):
+        """Return answers (B, O) of series of some lengths (B,), which a tape has followed."""
+        self.tape, self.lengths, T = tape, lengths, tape.T
+        for k, columns, last in self._columns():
+            h = tape.seen(k)
+            mean = h.sum(axis=0)
+            for b in np.flatnonzero(lengths < T):
+                mean[b] = h[: lengths[b], b].sum(axis=0)
+            self.seen[0, :, columns] = mean / lengths[:, None].astype(h.dtype)
+            self.seen[1, :, columns] = h[last, self.series]
+        D = self.seen.shape[2]
+        recurrent_kernels.project(
+            self.seen.reshape(-1), self.rows, readout.W, 0, D, readout.b, self.out[None], 0, 2
+        )
+        O = n_answers(self.pooling, self.out.shape[2])
+        if self.pooling == "both":
+            return self.out[1, :, :O] + self.out[0, :, O:]
+        return self.out[1 if self.pooling == "last" else 0]
+
+    def backward(self, d, turned, g):
+        """Begin the way back of d (B, O), of answers: to what is seen, by turned weights, and to the readout's g."""
+        dout, O = np.zeros_like(self.out), d.shape[1]
+        if self.pooling != "mean":
+            dout[1, :, :O] = d
+        if self.pooling != "last":
+            dout[0, :, dout.shape[2] - O :] = d
+        self.dseen.fill(0)
+        for s, v in zip(self.sources, turned):
+            recurrent_kernels.scatter(dout[None], v, self.rows + s.at, self.dseen.reshape(-1), 0, 2)
+        D = self.seen.shape[2]
+        recurrent_kernels.outer(self.seen.reshape(-1), self.rows, dout[None], 0, D, g.W, g.b)
+        self.dseen[0] /= self.lengths[:, None]
+
+    def lead_back(self, first, last):
+        """Add the gradients of the steps first <= t < last to those of blocks."""
+        for k, columns, end in self._columns():
+            dh = self.tape.dH[k][first:last]
+            dh += self.dseen[0, :, columns]
+            for b in np.flatnonzero(self.lengths < last):
+                dh[max(0, self.lengths[b] - first) :, b] = 0
+            here = np.flatnonzero((first <= end) & (end < last))
+            dh[end[here] - first, here] += self.dseen[1, here, columns]
+
+
 class PooledRecurrentLoss(PooledLoss):
     """That of a recurrent net.   teaching : penalties and dropout, see ``recurrent_loss.py``."""
 
@@ -314,8 +381,10 @@ class PooledRecurrentLoss(PooledLoss):
         net, B, at = self.net, len(which), self.at[which]
         weights = net.views(theta)
         if (space := self._spaces.pop((B, T), None)) is None:  # no other thread has it meanwhile
-            space = Tape(net, B, self._steps(T), self.dtype), make_sight(net, B, T, self.dtype)
-        (tape, look), lengths = space, self.lengths[which]
+            read = PooledReadout(net, self.pooling, B, self.dtype) if self._reads_once() else None
+            tape = Tape(net, B, self._steps(T), self.dtype, read and read.lead_back)
+            space = tape, read, make_sight(net, B, T, self.dtype)
+        (tape, read, look), lengths = space, self.lengths[which]
         x, x_at = self.x, at
         if look is not None:
             x, x_at = look.inputs(theta, self.x, at, lengths)
@@ -323,15 +392,20 @@ class PooledRecurrentLoss(PooledLoss):
         for k, p in enumerate(weights[:-1]):
             tape.begin(k, TrackLoss._first(self, p)[:, None])
         out = tape.forward(weights, None, masks)
-        dout, grad = (np.empty_like(out), np.zeros_like(theta)) if learn else (None, None)
-        loss = self._judge(theta, out, which, dout, grad)
+        dout, grad = (None if read else np.empty_like(out), np.zeros_like(theta)) if learn else (None, None)
+        if read:
+            loss, d = self._loss_of(read.forward(tape, weights[-1], self._steps(lengths)), which)
+        else:
+            loss = self._judge(theta, out, which, dout, grad)
         if learn:
-            views = net.views(grad)
+            views, turned = net.views(grad), net.turned(weights)
+            if read:
+                read.backward(d, turned[1][-1], views[-1])
             for dS in tape.dS:
                 dS.fill(0)
             if look is not None:
                 look.clear()
-            tape.backward(weights, net.turned(weights), dout, views, look and look.dx)
+            tape.backward(weights, turned, dout, views, look and look.dx)
             if look is not None:
                 look.back(grad)
             for k, g in enumerate(views[:-1]):
@@ -339,6 +413,10 @@ class PooledRecurrentLoss(PooledLoss):
                     g.start[:] += tape.of_start(k)
         self._spaces[B, T] = space
         return loss, grad
+
+    def _reads_once(self):
+        """Return whether answers are read of pooled rows, and not pooled of what is read of each."""
+        return self.pooling in ("last", "mean", "both") and all(s.which >= 0 for s in self.net.readout)
 
     def _masks(self, B, T):
         self.T = self._steps(grid(T))

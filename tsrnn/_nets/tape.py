@@ -50,9 +50,12 @@ class Tape:
     h[k] : (reach + T + 1, B, H), S[k][0] and the rows before it that recurrent lags look back to, on the same memory.
     dh[k] : like h[k], the gradient that recurrent lags lead back.
     dS[k] : (2 or n_states, B, H), in: gradient with respect to the last states, out: to the first.
+    lead_back : None; or what stands in place of the readout, which then reads no steps: lead_back(first, last) adds the
+    gradients of steps to ``dH``, and has those of the readout.
     """
 
-    def __init__(self, net, B, most, dtype):
+    def __init__(self, net, B, most, dtype, lead_back=None):
+        self.lead_back = lead_back
         self.net, self.B, self.T, self.dtype, self.reaches = net, B, most, dtype, net.reaches
         self._none = np.empty((0, 0), dtype)
         self._spell = max(1, int(SPELL / (B * net.size)))
@@ -101,6 +104,10 @@ class Tape:
         self.S[k][:n, 0] = states[:n]
         if reach:
             self.h[k][:reach] = with_past(states, n + reach)[n:]
+
+    def seen(self, k):
+        """Return h of block k as others see it, (T, B, H), in the order of its own steps."""
+        return self._h[k]
 
     def ends(self, k, steps, which):
         """Return the states of block k after some steps of some sequences, (n_states + reach, ..., H)."""
@@ -231,7 +238,8 @@ class Tape:
             late.append(step)
             if self.masks[k].output.size:
                 late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
-        self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
+        if self.lead_back is None:
+            self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
         if head is not None:
             late.append(head.forward)
         return early, late
@@ -301,7 +309,10 @@ class Tape:
         if fed is not None:
             dy = np.zeros_like(self.y) if dy is None else dy
             steps.append(self._feed_back(dout, dy, dtable))
-        self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
+        if self.lead_back is None:
+            self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
+        else:
+            steps.append(self.lead_back)
         if self.head is not None:
             steps.append(self.head.backward)
         for k in range(len(net.blocks) - 1, -1, -1):
@@ -362,7 +373,9 @@ class Tape:
         """Add the gradients of input weights and biases; returns the calls, to be made again."""
         blocks, calls = self.net.blocks, []
         layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, blocks)]
-        for Z, g, sources, reverse in [*layers, (dout[None], grads[-1], self.net.readout, False)]:
+        if self.lead_back is None:
+            layers.append((dout[None], grads[-1], self.net.readout, False))
+        for Z, g, sources, reverse in layers:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
             db = g.b[:0] if normed else g.b
             for source in sources:
