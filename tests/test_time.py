@@ -541,11 +541,36 @@ def test_the_cure_brings_finer_rows_to_the_grid(start, freq, other, zone):
     assert np.isfinite(model.predict(brought[brought.index > index[-1]][[]])).all()
 
 
-@pytest.mark.parametrize("verb", ["calibrate", "a history"])
-def test_coarser_rows_are_refused(verb):
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("freq", "other"), [("h", "3h"), ("h", "D"), ("D", "MS"), ("B", "W-FRI"), ("MS", "YS")]
+)
+def test_coarser_rows_are_refused(verb, freq, other):
+    model, index = model_of(freq)
+    X, y = rows_from(index[-1] + pd.tseries.frequencies.to_offset(freq), other)
+    with pytest.raises(
+        ValueError, match=rf"steps of the training rows apart .* X(_future)?\.asfreq\('{freq}'"
+    ):
+        VERBS[verb](model, X, y)
+    if verb in ("predict", "predict_ahead", "score", "update", "partial_fit"):  # two rows tell no grid
+        with pytest.warns(UserWarning, match="missing between"):
+            VERBS[verb](model, X[1:3], y[1:3])
+
+
+@pytest.mark.parametrize("start", ["cold", "zeros", "end", "auto"])
+def test_coarser_rows_are_refused_wherever_they_start(start):
+    """Daily rows of any series, before training's or after them, with a missing one too; and their cure."""
     model, index = model_of("h")
-    with pytest.raises(ValueError, match=r"3 steps of the training rows apart .* X\.asfreq\('h'\)"):
-        VERBS[verb](model, *rows_from(index[-1] + pd.Timedelta("1h"), "3h", 24))
+    X, _ = rows_from("2031-03-01", "D", 9)
+    several = clone(model).fit(pd.concat({"a": pd.DataFrame({"x": x}, index)}), wave)
+    for rows in (X, X.drop(X.index[4]), X.set_axis(X.index - pd.Timedelta("4000D"))):
+        with pytest.raises(ValueError, match="24 steps of the training rows apart"):
+            model.predict(rows, start=start)
+        if start != "end":
+            for name in "ab":
+                with pytest.raises(ValueError, match="24 steps of the training rows apart"):
+                    several.predict(pd.concat({name: rows}), start=start)
+    assert len(model.predict(X.asfreq("h", method="ffill"), start="cold")) == 8 * 24 + 1
 
 
 @pytest.mark.parametrize(
@@ -645,6 +670,7 @@ FREQUENCIES = {
         weekday=4, startingMonth=12, qtr_with_extra_week=1, variation="last"
     ),
     "third Fridays": offsets.WeekOfMonth(week=2, weekday=4),
+    "last Fridays": offsets.LastWeekOfMonth(weekday=4),
     "business month ends": offsets.BMonthEnd(),
     "quarters from February": offsets.QuarterBegin(startingMonth=2),
     "years to March": offsets.YearEnd(month=3),
@@ -704,6 +730,13 @@ def test_holes_by_the_frequency_of_training(what):
         assert timelines.gap_starts(stamps, seen).tolist() == [3, 8]
 
 
+@pytest.mark.parametrize("what", ["third Fridays", "last Fridays", "business month ends", "half months"])
+def test_frequencies_are_found(what):
+    full = calendar(what, n + 9)
+    seen = timelines.read(of(pd.DatetimeIndex(list(full[:n]))))
+    assert timelines.future(seen, 9).equals(full[n:])
+
+
 def test_eight_business_hours_a_day():
     """The nights are no gaps, so that lags of a whole day reach over them."""
     y = pd.Series(np.sin(np.arange(200) / 3), pd.date_range("2024-01-01", periods=200, freq="bh"))
@@ -739,7 +772,7 @@ def test_ticks_cost_no_memory():
     assert timelines.positions(stamps, 300).tolist() == list(range(300))
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
-    with pytest.warns(UserWarning, match="neither a step nor a calendar frequency"):
+    with pytest.warns(UserWarning, match=r"neither a step nor a calendar frequency .* index\.freq = "):
         model = arx().fit(None, y)
     assert model.forecast(2).index.tolist() == [0, 1]
 

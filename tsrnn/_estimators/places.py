@@ -44,11 +44,10 @@ def check_grids(fitted, table):
         place = fitted.series.get(part.key)
         if place is not None and part.stamps is not None:
             timelines.check_grid(place.timeline, part.stamps, "X")
-            timelines.check_not_coarser(place.timeline, part.stamps, "X")
 
 
 def check_pace(fitted, parts, name):
-    """Warn where the index is of another kind than in training; raise where rows are closer than there.
+    """Warn where the index is of another kind than in training; raise where rows are closer, or all further apart.
 
     Wherever rows start from, each is one step.   name : of the argument.
     """
@@ -65,7 +64,7 @@ def check_pace(fitted, parts, name):
         clock, known = part.stamps.clock, timeline.clock
         if clock.kind == known.kind:
             timelines.check_not_closer(timeline, part.stamps, name)
-            if place is None and (clock.tz is None) == (known.tz is None):
+            if (clock.tz is None) == (known.tz is None):
                 timelines.check_not_coarser(timeline, part.stamps, name)
         elif not is_told:
             is_told = True
@@ -91,7 +90,10 @@ def warn_of_spacing(parts, places):
             trouble = (
                 "has neither a step nor a calendar frequency nor a pattern: rows are taken as one step apart"
             )
-            cure = "regular stamps, for example with resample, if the time between them matters"
+            cure = (
+                "it its frequency if it has one (index.freq = ...), or regular stamps, for example with resample, "
+                "if the time between them matters"
+            )
         elif timeline is not None and (cycle := timelines.left_out(timeline, part.stamps)):
             step = timelines.spacing_name(timeline)[0]
             trouble = (

@@ -643,13 +643,15 @@ def _ahead_by_pandas(freq, clock, origin, steps):
 
 
 def inferred(values, clock):
-    """Infer by pandas the offset of stamps (n,) a month apart or more, such as each third Friday; or None."""
+    """Infer the offset of stamps (n,) a month apart or more, such as each third or last Friday; or None."""
     clock = Clock("stamp", clock.unit, clock.tz, shown=clock.unit)
     windows = [values[k : k + 4] for k in np.linspace(0, max(0, len(values) - 4), 20).astype(int)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # infer_freq will return offsets; either will do
         names = {pd.infer_freq(to_index(clock, window)) for window in windows} - {None}
-    for freq in map(pd.tseries.frequencies.to_offset, sorted(names, key=str)):
+    freqs = [pd.tseries.frequencies.to_offset(name) for name in sorted(names, key=str)]
+    last = offsets.LastWeekOfMonth(weekday=int(weekday(split(values, clock)[0][0])))  # pandas infers none
+    for freq in [*freqs, last]:
         row, on = place(freq, clock, values, int(values[0]))
         if on.all() and most_are_neighbours(row[1:] - row[:-1]) == 1:
             return freq

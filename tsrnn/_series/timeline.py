@@ -439,17 +439,34 @@ def _from_midnight(timeline):
 
 
 def check_not_coarser(timeline, stamps, name):
-    """Raise where the rows are regular, but further apart than those seen: each would be taken for one step."""
-    if not can_place(timeline, stamps) or timeline.step is None or len(stamps.values) < FEW:
+    """Raise where the rows are regular, but no two are as close as those seen: each would be taken for one step."""
+    if not can_place(timeline, stamps) or timeline.n < FEW or len(stamps.values) < 3:
         return
-    apart = read(aligned(timeline, stamps)).step
-    if apart is not None and apart > timeline.step:
-        words, alias = spacing_name(timeline)
-        cure = f", for example with {name}.asfreq({alias!r})," if alias else ""
-        raise ValueError(
-            f"{name} has rows {apart // timeline.step} steps of the training rows apart (which are every {words}), and "
-            f"each row would be one step. Give all rows of that grid{cure} with NaN in y where it is not known."
-        )
+    stamps = aligned(timeline, stamps)
+    if timeline.step is not None:
+        rows = stamps.values // timeline.step
+    elif timeline.freq is not None:
+        rows, _ = calendars.place(timeline.freq, timeline.clock, stamps.values, timeline.last)
+    else:
+        return
+    apart = rows[1:] - rows[:-1]
+    if apart.min() < 2 or not _is_regular(stamps, apart):
+        return
+    words, alias = spacing_name(timeline)
+    cure = f", for example with {name}.asfreq({alias!r}, method='ffill')," if alias else ""
+    raise ValueError(
+        f"{name} has rows {int(np.median(apart))} steps of the training rows apart (which are every {words}), "
+        f"and each row would be one step. Give all rows of that grid{cure} with NaN in y where it is not known, or fit "
+        "a model on rows like these."
+    )
+
+
+def _is_regular(stamps, apart):
+    """Return whether stamps, ``apart`` (m,) rows of another grid, have a step or a calendar of their own."""
+    if apart.min() == apart.max():
+        return True
+    own = read(stamps)
+    return own.freq is not None or (own.step is not None and len(stamps.values) >= FEW)
 
 
 # ---------------------------------------------------------------------------------------- what is missing
