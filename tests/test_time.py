@@ -527,16 +527,23 @@ def test_finer_rows_are_refused(verb, freq, other):
 
 @pytest.mark.parametrize(
     ("start", "freq", "other"),
-    [("2024-01-01 00:30", "h", "15min"), ("2024-01-01", "W-THU", "D"), ("2024-01-01", "7h", "h")],
+    [
+        ("2024-01-01 00:30", "h", "15min"),
+        ("2024-01-01", "W-THU", "D"),
+        ("2024-01-01", "7h", "h"),
+        ("2024-03-01 06:00", "D", "h"),
+        ("2024-01-01 09:30", "B", "30min"),
+        ("2024-01-01 12:00", "MS", "12h"),
+    ],
 )
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
 def test_the_cure_brings_finer_rows_to_the_grid(start, freq, other, zone):
     index = pd.date_range(start, periods=40, freq=freq, tz=zone)
     model = tsrnn.ARXRegressor((), 1).fit(None, pd.Series(np.arange(40) % 7, index))
-    X = pd.DataFrame({"x": 0.0}, pd.date_range(index[-1], periods=60, freq=other)[1:])
+    X = pd.DataFrame({"x": 0.0}, pd.date_range(index[-1], periods=300, freq=other)[1:])
     with pytest.raises(ValueError, match="beside the grid") as found:
         model.predict(X[[]])
-    cure = re.search(r"X\.resample\(.*?\)\.mean\(\)", str(found.value)).group()
+    cure = re.search(r"for example with (X.*), or fit", str(found.value))[1]
     brought = eval(cure)
     assert np.isfinite(model.predict(brought[brought.index > index[-1]][[]])).all()
 

@@ -65,6 +65,17 @@ def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypat
         (X, np.resize(["1,5", "2"], 300), "such as '1,5': read numbers as such, with pd.read_csv"),
         (
             X,
+            np.r_[["?"], np.arange(299)],
+            r"y holds words, such as '\?': turn what is no number into NaN, with",
+        ),
+        (X, np.resize(["2024-01-31", "2024-02-01"], 300), "'2024-.*': give numbers, and dates as the index"),
+        (
+            pd.DataFrame({"a": X[:, 0], "b": ["n/a", *range(299)]}),
+            y,
+            "X holds words, such as 'n/a' in column 'b', .*: turn what is no number into NaN, with",
+        ),
+        (
+            X,
             np.resize(["a", "b"], 300),
             "y holds words, such as '[ab]': for labels take a classifier, such as",
         ),
@@ -74,6 +85,9 @@ def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypat
         "list of such",
         "labels of series",
         "commas",
+        "a word among numbers",
+        "dates",
+        "a word in a column of numbers",
         "labels of rows",
     ],
 )

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import validate_data
 
 from .._series.categories import learn_vocabulary
-from .._series.checks import about, number_cure, plain_values, word_in
+from .._series.checks import about, plain_values, reading_cure, where_is, word_in
 
 
 def learn_categories(estimator, X):
@@ -42,13 +42,14 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
             return validate_data(estimator, plain_values(X, "X"), reset=reset, **options)
         except ValueError as error:
             if (word := word_in(error)) is not None and not hasattr(estimator, "categorical_features"):
-                cure = number_cure(word) or (
+                where, values = where_is(word, X)
+                cure = reading_cure(word, values) or (
                     "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
                     "GRURegressor or GRUClassifier"
                 )
                 raise ValueError(
-                    f"X holds words, such as {word}, but {type(estimator).__name__} takes features that are numbers: "
-                    f"{cure}."
+                    f"X holds words, such as {word}{where}, but {type(estimator).__name__} takes features that are "
+                    f"numbers: {cure}."
                 ) from None
             if "contains NaN" not in str(error):
                 raise

@@ -10,10 +10,11 @@ import pandas as pd
 
 from .._values import kept
 from .._warn import warn
-from .checks import NUMBER, number_cure
+from .checks import DATE, NUMBER, reading_cure
 
 
 MANY = 20  # words of a column, fewer of which may well be codes
+MOST = 0.9  # of the words of a column, from which it is one of numbers or dates
 
 
 @kept("vocabulary")
@@ -103,10 +104,13 @@ def learn_vocabulary(X, named):
 
 def _warn_of_numbers(values, rows, name):
     """Warn if nearly each row (n,) of a column has a word of its own that looks like a number."""
-    if MANY < len(values) > rows / 2 and all(map(NUMBER.fullmatch, map(str, values))):
+    words = list(map(str, values))
+    like_numbers = [bool(NUMBER.fullmatch(word) or DATE.fullmatch(word)) for word in words]
+    if MANY < len(words) > rows / 2 and np.mean(like_numbers) > MOST:
+        odd = next((word for word in words if not NUMBER.fullmatch(word)), words[0])
         warn(
-            f"Column {name!r} of X holds {len(values)} words in {rows} rows, such as {str(values[0])!r}, which are "
-            f"taken for categories. Are they numbers? Then {number_cure(str(values[0]))}."
+            f"Column {name!r} of X holds {len(words)} words in {rows} rows, such as {odd!r}, which are taken for "
+            f"categories. Are they no words? Then {reading_cure(odd, words)}."
         )
 
 

@@ -16,6 +16,7 @@ from .._warn import warn
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
 NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")  # as it is written in files: 1,5 or 1 000 or $3
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b.*")  # 2024-01-31 or 31.1.2024, and a time after it
 # in the names of dtypes of pandas, polars and Arrow
 TEMPORAL = re.compile("date|time|duration|period|interval")
 OBJECT = re.compile(
@@ -51,13 +52,32 @@ def word_in(error):
     return word if is_of_words else None
 
 
-def number_cure(word):
-    """Say how to read a word that looks like a number, such as '1,5' or '$3'; "" of any other."""
-    if not NUMBER.fullmatch(word.strip("'\"")):
-        return ""
-    return (
-        "read numbers as such, with pd.read_csv(..., decimal=',') or thousands=',', and drop signs of money"
-    )
+def where_is(word, v):
+    """Say in which column of values v, of any container, a word of an error is; and return that column (n,)."""
+    values = np.asarray(v, dtype=object)
+    if values.ndim != 2:
+        return "", values.ravel()
+    names = [name for name in _kinds(v) if name is not None]
+    for k, column in enumerate(values.T):
+        if word.strip("'\"") in map(str, column):
+            return f" in column {names[k] if len(names) == values.shape[1] else k!r}", column
+    return "", values.ravel()
+
+
+def reading_cure(word, values):
+    """Say how to read a word beside other values (n,), where it, such as '1,5' or a date, or they look like numbers.
+
+    "" of any other word.
+    """
+    word = word.strip("'\"")
+    if DATE.fullmatch(word):
+        return "give numbers, and dates as the index, with pd.to_datetime(...)"
+    if NUMBER.fullmatch(word):
+        return "read numbers as such, with pd.read_csv(..., decimal=',') or thousands=',', and drop signs of money"
+    numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").notna().sum()
+    if 2 * numbers > len(values):
+        return "turn what is no number into NaN, with pd.to_numeric(..., errors='coerce')"
+    return ""
 
 
 def plain_values(v, name):
@@ -154,8 +174,9 @@ def check_y(y):
     except ValueError as error:
         if (word := word_in(error)) is None:
             raise
-        cure = number_cure(word) or "for labels take a classifier, such as GRUClassifier"
-        raise ValueError(f"y holds words, such as {word}: {cure}.") from None
+        where, values = where_is(word, y)
+        cure = reading_cure(word, values) or "for labels take a classifier, such as GRUClassifier"
+        raise ValueError(f"y holds words, such as {word}{where}: {cure}.") from None
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):
         raise ValueError(f"y has the shape {Y.shape}: give (n_timesteps,) or (n_timesteps, n_outputs).")
     return Y.reshape(len(Y), -1), Y.ndim

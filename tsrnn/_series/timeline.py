@@ -410,15 +410,11 @@ def _refuse(timeline, stamps, name, beside):
     if not beside.any():
         return
     first, (words, alias) = int(np.argmax(beside)), spacing_name(timeline)
-    origin = "" if _from_midnight(timeline) else f", origin={str(show(timeline.clock, timeline.last))!r}"
-    cure = (
-        f"{name}.resample({alias!r}{origin}).mean()"
-        if alias
-        else f"{name}.groupby(...) or {name}.reindex(...)"
-    )
-    if timeline.step is not None and calendars.whole_by_clock(
-        timeline, aligned(timeline, stamps).values[first]
-    ):
+    values = aligned(timeline, stamps).values
+    cure = f"{name}.groupby(...) or {name}.reindex(...)"
+    if alias:
+        cure = _to_grid(timeline, values[-1], alias, name)
+    if timeline.step is not None and calendars.whole_by_clock(timeline, values[first]):
         cure = (
             f"tz_localize(None), of training's index too: clocks change by less than {words} between the two"
         )
@@ -429,13 +425,27 @@ def _refuse(timeline, stamps, name, beside):
     )
 
 
+def _to_grid(timeline, last, alias, name):
+    """Return what brings an argument, up to its last stamp, to the grid of a timeline that pandas calls ``alias``."""
+    clock, step = timeline.clock, timeline.step
+    if _from_midnight(timeline):
+        return f"{name}.resample({alias!r}).mean()"
+    if step is not None:
+        return f"{name}.resample({alias!r}, origin={str(show(clock, timeline.last))!r}).mean()"
+    ends = to_index(clock, np.array([timeline.first, last])).tz_localize(None)
+    zone = "" if clock.tz is None else f", tz={name}.index.tz"
+    grid = f"pd.date_range({str(ends[0])!r}, {str(ends[1])!r}, freq={alias!r}{zone})"
+    return f"{name}[{name}.index.isin({grid})]"  # resample lays days, weeks and months from midnight on
+
+
 def _from_midnight(timeline):
     """Return whether ``resample`` finds the grid of a timeline by itself, which it lays from midnight on."""
     clock, step = timeline.clock, timeline.step
-    if clock.kind != "stamp" or step is None:
+    if clock.kind != "stamp":
         return True
     _, time = calendars.split(np.array([timeline.last]), clock)
-    return 86_400 * PER_SECOND[clock.unit] % step == 0 and int(time[0]) % step == 0
+    within = 86_400 * PER_SECOND[clock.unit] if step is None else step
+    return 86_400 * PER_SECOND[clock.unit] % within == 0 and int(time[0]) % within == 0
 
 
 def check_not_coarser(timeline, stamps, name):
