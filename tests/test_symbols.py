@@ -249,7 +249,8 @@ def test_bad_categories(model, given, change, message):
 
 def test_models_of_numbers_refuse_categories():
     with pytest.raises(
-        (ValueError, TypeError), match=r"^X holds words, such as '\w+', but ESNRegressor .*encode them"
+        (ValueError, TypeError),
+        match=r"^X holds words, such as '\w+' in column '\w+', but ESNRegressor .*encode them",
     ):
         tsrnn.ESNRegressor(20).fit(X, y)
     with pytest.raises(ValueError, match="solver='lm' does not learn embeddings"):

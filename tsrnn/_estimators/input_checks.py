@@ -41,10 +41,12 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
         try:
             return validate_data(estimator, plain_values(X, "X"), reset=reset, **options)
         except ValueError as error:
-            if (word := word_in(error)) is not None and not hasattr(estimator, "categorical_features"):
+            if (word := word_in(error)) is not None:
                 where, values = where_is(word, X)
                 cure = reading_cure(word, values) or (
-                    "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
+                    "name such a column in categorical_features"
+                    if hasattr(estimator, "categorical_features")
+                    else "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
                     "GRURegressor or GRUClassifier"
                 )
                 raise ValueError(
