@@ -779,7 +779,7 @@ def test_ticks_cost_no_memory():
     assert timelines.positions(stamps, 300).tolist() == list(range(300))
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
-    with pytest.warns(UserWarning, match=r"neither a step nor a calendar frequency .* index\.freq = "):
+    with pytest.warns(UserWarning, match=r"neither a step nor a calendar frequency .*\(index\.freq = "):
         model = arx().fit(None, y)
     assert model.forecast(2).index.tolist() == [0, 1]
 

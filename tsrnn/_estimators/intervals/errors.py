@@ -46,10 +46,13 @@ class Segment(NamedTuple):
     skip: int
     beyond: int = 0
 
-    def origins(self, steps, beyond):
-        """Count the origins of forecasts of ``steps`` steps that end within the segment, or ``beyond`` it."""
+    def origins(self, steps, beyond, early=0):
+        """Count the origins of forecasts of ``steps`` steps that end within the segment, or ``beyond`` it.
+
+        early : so many rows before those that count they may begin.
+        """
         last = len(self.U) - max(steps, self.beyond + 1) if beyond else len(self.U) - self.beyond - steps
-        return max(0, last - self.skip + 1)
+        return max(0, last - (self.skip - early) + 1)
 
 
 @kept("errors")
@@ -100,7 +103,12 @@ def forecast_errors(model, segments, steps):
     n = [s.origins(steps, False) for s in segments]
     if sum(n) < NEAR[0]:
         n = [s.origins(steps, True) for s in segments]
-    ready, n = [s for s, k in zip(segments, n) if k], [k for k in n if k]
+    early, few = [0] * len(segments), sum(n) < LEAST
+    if few:  # each row that counts is forecast at each step, from rows before those too
+        early = [_early(s, s.maker or model, steps) for s in segments]
+        n = [s.origins(steps, True, k) for s, k in zip(segments, early)]
+    ready, early = [s for s, k in zip(segments, n) if k], [e for e, k in zip(early, n) if k]
+    n = [k for k in n if k]
     if not ready:
         O = model.units.n_outputs
         nothing = np.empty((0, steps, O))
@@ -109,16 +117,38 @@ def forecast_errors(model, segments, steps):
     chosen = np.random.default_rng(0).permutation(ends[-1])[:MOST_RUNS]  # every 24th would know one hour
     chosen = np.sort(chosen)
     collected, leap = [], 0
-    for s, start, origins in zip(ready, ends - n, np.split(chosen, np.searchsorted(chosen, ends[:-1]))):
+    of_segments = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    for s, before, start, origins in zip(ready, early, ends - n, of_segments):
         if len(origins) == 0:
             continue
         maker = s.maker or model
-        first = s.skip + origins - start
+        first = s.skip - before + origins - start
         inputs, followed, past = over_segment(maker, s)
-        of_segment = made_at(maker, inputs, followed, past, s.U, first, steps, leap, maker.units.level)
+        U = np.where(np.arange(len(s.U))[:, None] < s.skip, np.nan, s.U) if before else s.U
+        of_segment = made_at(maker, inputs, followed, past, U, first, steps, leap, maker.units.level)
+        if few:
+            late = [
+                _cut_short(maker, inputs, followed, past, U, k, steps, leap) for k in range(steps - 1, 0, -1)
+            ]
+            of_segment = all_made([of_segment, *late])
         collected.append(of_segment.over(maker.dynamics.unit(followed.after.memory)))
         leap += len(s.U) + steps
     return all_made(collected)
+
+
+def _early(segment, maker, steps):
+    """Count the rows before those of a segment that count, from which forecasts of them can begin."""
+    needed = max(1, maker.dynamics.lead + maker.units.looks_back)
+    return int(np.clip(segment.skip - needed, 0, steps - 1))
+
+
+def _cut_short(maker, inputs, followed, past, U, k, steps, leap):
+    """Forecast the last k rows of levels U (N, O) from the first of them, as ``steps`` of which the others are NaN."""
+    first = np.array([len(U) - k])
+    made = made_at(maker, inputs, followed, past, U, first, k, leap, maker.units.level)
+    beyond = (0, 0), (0, steps - k), (0, 0)
+    forecasts, errors = (np.pad(v, beyond, constant_values=np.nan) for v in (made.forecasts, made.errors))
+    return made._replace(forecasts=forecasts, errors=errors, sides=np.pad(made.sides, beyond))
 
 
 def made_at(maker, inputs, followed, past, U, first, steps, leap, before):
