@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tsrnn import ARXRegressor, SeasonalNaiveRegressor
+from tsrnn import ARXRegressor, NARXRegressor, SeasonalNaiveRegressor
 from tsrnn._estimators.intervals import adaptive
 from tsrnn._estimators.intervals.errors import Maker, forecast_errors, residuals
 from tsrnn._estimators.intervals.pools import NEAR, conformal, packed, pools
@@ -155,3 +155,26 @@ def test_errors_that_are_often_0_do_not_blow_intervals_up(kind):
         )
         width = np.subtract(*band.intervals[80][::-1])
         assert width.max() < 5 * np.ptp(v)
+
+
+@pytest.mark.parametrize("n", [60, 90])
+def test_few_held_rows_are_forecast_at_each_step(n):
+    """From rows before them, and up to the last: each error is what ``trajectories`` misses there by."""
+    y = np.sin(np.arange(n) / 3) + 0.3 * np.random.default_rng(1).normal(size=n)
+    model = ARXRegressor((), 3, target_transform=None).fit(None, y)
+    fitted, held, steps = model.fitted_, 9, 24
+    rows = fitted.errors.segments[0]._replace(U=y[:, None], X=np.empty((n, 0)), skip=n - held)
+    made = forecast_errors(Maker(fitted.trained.dynamics, fitted.units), [rows], steps)
+    known = np.isfinite(made.errors[..., 0])
+    np.testing.assert_array_equal(known.sum(axis=0), held)
+    assert (made.row[:, None] + np.arange(steps))[known].min() == n - held
+    origins = np.flatnonzero(made.row + steps <= n)
+    ahead = model.trajectories(None, y, steps, origins=made.row[origins], start="cold")
+    np.testing.assert_allclose(made.forecasts[origins, :, 0], ahead.forecast, rtol=1e-9)
+    short = np.flatnonzero(made.row == n - 5)[0]
+    assert np.isfinite(made.forecasts[short, :5]).all() and np.isnan(made.forecasts[short, 5:]).all()
+    with pytest.warns(UserWarning, match="intervals are rough"):
+        band = (
+            NARXRegressor((), output_lags=3, max_iter=5, random_state=0).fit(None, y).forecast(24, level=80)
+        )
+    assert np.isfinite(band).all(axis=None)
