@@ -66,13 +66,13 @@ def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypat
         (
             X,
             np.r_[["?"], np.arange(299)],
-            r"y holds words, such as '\?': turn what is no number into NaN, with",
+            r"y holds words, such as '\?': convert what is no number to NaN, with",
         ),
         (X, np.resize(["2024-01-31", "2024-02-01"], 300), "'2024-.*': give numbers, and dates as the index"),
         (
             pd.DataFrame({"a": X[:, 0], "b": ["n/a", *range(299)]}),
             y,
-            "X holds words, such as 'n/a' in column 'b', .*: turn what is no number into NaN, with",
+            "X holds words, such as 'n/a' in column 'b', .*: convert what is no number to NaN, with",
         ),
         (
             X,

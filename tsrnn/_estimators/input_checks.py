@@ -44,7 +44,7 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
             if (word := word_in(error)) is not None:
                 where, values = where_is(word, X)
                 cure = reading_cure(word, values) or (
-                    "name such a column in categorical_features"
+                    "give such a column in categorical_features"
                     if hasattr(estimator, "categorical_features")
                     else "encode them, for example with OneHotEncoder, or take a net that learns embeddings, such as "
                     "GRURegressor or GRUClassifier"

@@ -76,7 +76,7 @@ def reading_cure(word, values):
         return "read numbers as such, with pd.read_csv(..., decimal=',') or thousands=',', and drop signs of money"
     numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").notna().sum()
     if 2 * numbers > len(values):
-        return "turn what is no number into NaN, with pd.to_numeric(..., errors='coerce')"
+        return "convert what is no number to NaN, with pd.to_numeric(..., errors='coerce')"
     return ""
 
 
