@@ -490,9 +490,10 @@ def test_few_rows_for_intervals():
         out = model.forecast(2, X[36:38], level=80)
     assert np.isfinite(out).all(axis=None)
     with pytest.raises(ValueError, match="call calibrate"):
-        model.forecast(18, X[36:60], level=80)
-    with pytest.warns(UserWarning, match="intervals are rough"):
-        model.forecast(18, X[36:60], level=80, method="bootstrap")
+        model.forecast(36, X[36:72], level=80)
+    for method in ("conformal", "bootstrap"):
+        with pytest.warns(UserWarning, match="intervals are rough"):
+            model.forecast(18, X[36:60], level=80, method=method)
     with pytest.warns(UserWarning, match=r"95 % wants 39"):  # else their extremes are nearer than that
         copy.deepcopy(model).calibrate(X[:70], y[:70]).forecast(2, X[60:70], level=[80, 95])
     assert len(model.forecast(9, X[60:70])) == 9
