@@ -35,7 +35,7 @@ def future_of(fitted, place, steps, X, stamps):
     if X is None:
         if needed:
             raise ValueError(
-                f"forecast({steps}) needs X_future, the next {needed} rows of the {len(units.means)} inputs"
+                f"forecast({steps}) needs X_future, the next {needed} rows of the inputs"
                 f"{dynamics.why_needed}. Give them, or fit a model that {dynamics.sees_less(steps)}."
             )
         return Future(place, dynamics.unstated(steps, len(units.x.center)), None)

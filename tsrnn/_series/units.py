@@ -207,13 +207,20 @@ def differ_in_size(U, parts, alone):
     It cannot where a tenth of them varies ten times as much as another tenth or, of y ``alone``, where their means lie
     apart by more than three times what a series varies: inputs, if there are any, may be why they do.
     """
-    series = [u for u in (U[part.rows] for part in parts) if np.isfinite(u).sum(axis=0).min() > 1]
-    series = [u for u in series if np.nanstd(u, axis=0).min() > 0]  # the others say nothing of sizes
-    if len(series) < 2:
+    rows = [U[part.rows] for part in parts if part.rows.stop > part.rows.start]
+    n = np.array([len(u) for u in rows], int)
+    U, starts = np.concatenate([U[:0], *rows]), np.cumsum(n) - n
+    known = np.isfinite(U)
+    measured = np.add.reduceat(known, starts, dtype=int)  # of each series, (S, O), as those below
+    tells = (measured > 1) & (np.fmax.reduceat(U, starts) > np.fmin.reduceat(U, starts))
+    tells = tells.all(axis=1)  # the others say nothing of sizes
+    if np.count_nonzero(tells) < 2:
         return False
-    spread = [np.nanstd(u, axis=0) for u in series]
+    means = np.add.reduceat(np.where(known, U, 0.0), starts) / np.maximum(measured, 1)
+    squares = np.where(known, U - np.repeat(means, n, axis=0), 0.0) ** 2
+    spread = np.sqrt(np.add.reduceat(squares, starts)[tells] / measured[tells])
     small, typical, large = np.quantile(spread, (0.1, 0.5, 0.9), axis=0, method="nearest")
-    apart = np.std([np.nanmean(u, axis=0) for u in series], axis=0)
+    apart = np.std(means[tells], axis=0)
     return bool((large > 10 * small).any() or (alone and (apart > 3 * typical).any()))
 
 
