@@ -24,8 +24,11 @@ def rows_needed(fitted, steps):
     return fitted.trained.dynamics.needs(steps) if units.n_inputs else 0
 
 
-def future_of(fitted, place, steps, X, stamps):
-    """Return the ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None."""
+def future_of(fitted, place, steps, X, stamps, n_inputs):
+    """Return the ``Future`` of one series: X (>= rows needed, F) for the rows after the last one seen, or None.
+
+    n_inputs : those that the user gave.
+    """
     dynamics, units = fitted.trained.dynamics, fitted.units
     if steps > MOST_STEPS:
         raise ValueError(
@@ -35,7 +38,7 @@ def future_of(fitted, place, steps, X, stamps):
     if X is None:
         if needed:
             raise ValueError(
-                f"forecast({steps}) needs X_future, the next {needed} rows of the inputs"
+                f"forecast({steps}) needs X_future, the next {needed} rows of the {n_inputs} inputs"
                 f"{dynamics.why_needed}. Give them, or fit a model that {dynamics.sees_less(steps)}."
             )
         return Future(place, dynamics.unstated(steps, len(units.x.center)), None)

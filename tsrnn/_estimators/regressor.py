@@ -496,7 +496,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Yield the key and the ``Future`` of each series to forecast."""
         if X is None and groups is None:
             for key, place in fitted.series.items():
-                yield key, future_of(fitted, place, steps, None, None)
+                yield key, future_of(fitted, place, steps, None, None, self.n_features_in_)
             return
         table = gather(self._known_columns(fitted, X, steps), None, None, groups, self.series, "X_future")
         check_pace(fitted, table.parts, "X_future")
@@ -507,7 +507,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             X = check_inputs(self, table.X, None, reset=False, looked_at=needed > 0)
         X = as_wide_as(fitted, self._with_model_inputs(X if needed else np.zeros_like(X), table.parts))
         for part in table.parts:
-            yield part.key, future_of(fitted, place_of(fitted, part.key), steps, X[part.rows], part.stamps)
+            place = place_of(fitted, part.key)
+            yield part.key, future_of(fitted, place, steps, X[part.rows], part.stamps, self.n_features_in_)
 
     def _known_columns(self, fitted, X, steps):
         """Return X_future, completed in columns that the model does not look at."""
