@@ -167,15 +167,45 @@ print(squared_errors(np.full((1, 1, 1), 3.0), np.zeros(1), np.ones(1), np.zeros(
 """
 
 
-def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
+def with_one_kernel(tmp_path):
+    """A package with squared_errors alone, its file and its text."""
     package = copied(tmp_path, *JIT)
     text = (PACKAGE / "_training" / "loss_kernels.py").read_text()
     begin, end = text.index("@kernel\ndef squared_errors"), text.index("@kernel\ndef absolute_errors")
-    kernel = "from .jit import kernel\n\n\n" + text[begin:end]
-    (package / "_losses_alone.py").write_text(kernel)
+    kernel, file = "from .jit import kernel\n\n\n" + text[begin:end], package / "_losses_alone.py"
+    file.write_text(kernel)
+    return package, file, kernel
+
+
+def test_an_upgrade_in_place_leaves_no_old_code(tmp_path):
+    package, file, kernel = with_one_kernel(tmp_path)
     assert run(CALL, tmp_path / "cache", package)[0] == ["4.5"]
-    (package / "_losses_alone.py").write_text(kernel.replace("0.5 * total", "0.25 * total"))
+    file.write_text(kernel.replace("0.5 * total", "0.25 * total"))
     assert run(CALL, tmp_path / "cache", package)[0] == ["2.25"]
+
+
+@pytest.mark.slow  # processes that compile
+def test_damaged_files_are_compiled_anew(tmp_path):
+    package, _, _ = with_one_kernel(tmp_path)
+    run(CALL, tmp_path / "cache", package)
+    for kind, damage in (("nbi", b""), ("nbi", b"garbage" * 99), ("nbc", b""), ("nbc", None)):
+        for file in (tmp_path / "cache").rglob(f"*.{kind}"):
+            content = file.read_bytes()
+            file.write_bytes(content[: len(content) // 2] if damage is None else damage)
+        out, err = run(CALL, tmp_path / "cache", package)
+        assert out == ["4.5"]
+        assert err.count("is damaged") == 1
+    assert run(CALL, tmp_path / "cache", package) == (["4.5"], "")
+
+
+@pytest.mark.slow  # as above
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of files' sizes")
+def test_a_full_disk_is_a_folder_that_cannot_be_written(tmp_path):
+    package, _, _ = with_one_kernel(tmp_path)
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+    out, err = run(full + CALL, tmp_path / "cache", package)
+    assert out == ["4.5"]
+    assert err.count("CacheWarning") == 1
 
 
 def test_why_a_file_that_other_files_kernels_call_is_frozen(tmp_path):
