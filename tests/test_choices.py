@@ -148,6 +148,18 @@ def test_lags_of_a_season_are_found_with_and_without_an_index():
     assert 7 in ARXRegressor(output_lags="auto").fit(None, frame).lags_.output_lags
 
 
+def test_all_steps_at_once_see_their_own_lags_of_a_season():
+    """The row 12 rows after the first has its season 12 rows before the first: a lag that no recursion needs."""
+    noise = np.random.default_rng(0).normal(size=600)
+    y = pd.Series(np.resize(noise[:24], 600) + 0.1 * noise, pd.date_range("2024", periods=600, freq="h"))
+    model = Forecaster(TDNNRegressor((), random_state=0), 24).fit(None, y[:540])
+    assert set(range(1, 25)) <= set(model.lags_.output_lags)
+    wrong = model.forecast(24).to_numpy() - y[516:540].to_numpy()
+    assert np.sqrt(np.mean(wrong**2)) < 0.15
+    late = Forecaster(TDNNRegressor((3,), random_state=0, max_iter=2), 4).fit(None, y[:60]).lags_
+    assert len(late.output_lags) <= 60 // 3
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -240,6 +252,10 @@ def test_what_cannot_leave_its_range_takes_differences_of_a_drift():
     model = ESNRegressor(30, output_lags=12, target_transform="auto", random_state=0)
     assert model.fit(None, stays).target_transform_ is None
     assert all(isinstance(step, Difference) for step in model.fit(None, drifts).target_transform_)
+    days = pd.Series(60 * np.sin(2 * np.pi * t / 24) + 20 * np.sin(2 * np.pi * t / 1200) + 0.3 * noise)
+    assert all(
+        isinstance(step, Difference) for step in model.fit(None, days).target_transform_
+    )  # within their range
     fed = GRURegressor((2,), output_lags=12, skip_connections=True, max_iter=1, target_transform="auto")
     assert fed.fit(None, drifts).target_transform_ is None
 

@@ -7,8 +7,10 @@ from .._series.seasons import index_of
 
 def lags_of(learner):
     """Return the ``Lags`` of a learner, or None where it has none."""
-    learner = getattr(learner, "inner", learner)
-    return Lags(learner.input_lags, learner.output_lags) if hasattr(learner, "output_lags") else None
+    inner = getattr(learner, "inner", learner)
+    if not hasattr(inner, "output_lags"):
+        return None
+    return Lags(inner.input_lags, getattr(learner, "y_lags", ()) or inner.output_lags)
 
 
 def open_lags(estimator, lags):
@@ -28,21 +30,40 @@ def most_lags(learner, n_rows):
     return n_rows // hidden[0] if hidden else None
 
 
-def chosen(learner, settings, table, pieces, goal, horizon):
+def chosen(learner, settings, table, pieces, goal, horizon, usual):
     """Choose the ``Lags`` that settings leave open, from the longer pieces of the rows of a table.
 
-    Where y is seen at the lags of the inputs, as by a forecaster without output lags, those are of both.
+    A forecaster of all steps at once whose model has none of y finds those itself; inputs then have the ``usual`` ones.
     """
-    shared = learner.sees_y and not lags_of(learner).output_lags
+    apart = learner.sees_y and not lags_of(learner).output_lags
     settings = {
         name: "auto" if is_auto(v) else getattr(lags_of(learner), name) for name, v in settings.items()
     }
-    if shared:
+    if apart:
         settings["output_lags"] = "auto"
     pieces = long_pieces(pieces)
     U, X, counts = ([V[p] for p in pieces] for V in (goal.U, table.X, table.weight > 0))
     differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
     options = {"horizon": horizon, "differences": differences, "counts": counts}
-    options["most"] = most_lags(learner, sum(map(len, U)))
+    options["most"] = most = most_lags(learner, sum(map(len, U)))
     lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
-    return Lags(tuple(sorted({*lags.input_lags, *lags.output_lags})), ()) if shared else lags
+    if not apart:
+        return lags
+    inputs = usual or lags.input_lags
+    left = None if most is None else (most - len(inputs) * table.X.shape[1]) // table.y.shape[1]
+    return Lags(inputs, seen_at_once(lags.output_lags, usual[1:], horizon, left))
+
+
+def seen_at_once(found, usual, horizon, most):
+    """Widen lags ``found`` for one step to those by which all are seen at once, nearer ones first; at most so many.
+
+    y(t + s - l), a season before a row to forecast, is l - s + 1 rows before the first: forecasts of one step have its
+    lag l when they get there, those of all steps at once need each of them. Beside the ``usual`` lags, for a linear
+    model, by which lags are chosen, may need fewer.
+    """
+    sets = [
+        {max(1, lag - s) for lag in found[:n] for s in range(horizon)}.union(found, usual)
+        for n in range(len(found) + 1)
+    ]
+    few = [lags for lags in sets if most is None or len(lags) <= most]
+    return tuple(sorted(max(few, key=len, default=found)))

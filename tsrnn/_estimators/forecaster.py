@@ -9,7 +9,7 @@ z(t - 2) ... too.  Quantiles are learnt with the pinball loss.
 """
 
 from copy import deepcopy
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from itertools import repeat
 from numbers import Real
 from typing import ClassVar
@@ -51,11 +51,13 @@ class HorizonsLearner(Learner):
     """The parameters of a ``Forecaster`` that forecasts all horizons at once, and the learning of its members.
 
     inner : the learner of the estimator inside, whose lags select what is seen.   h : rows to forecast.
+    y_lags : those of y, if the estimator inside has none; () for those of the inputs.
     """
 
     inner: Learner
     h: int
     quantiles: tuple | None
+    y_lags: tuple = ()
 
     sees_y = True
     whole_scale = False  # the members look at that
@@ -82,7 +84,7 @@ class HorizonsLearner(Learner):
         columns = p._columns_known_ahead()
         is_ahead = np.tile(columns, D // max(1, len(columns)))  # of "mask", the indicator is known too
         before = {max(lag, 1) for lag in self.inner.input_lags}
-        back = sorted(1 - lag - p.gap for lag in self.inner.output_lags or before or {1})
+        back = sorted(1 - lag - p.gap for lag in self.y_lags or self.inner.output_lags or before or {1})
         steps = np.arange(1, self.h + 1)
         alike = p.strategy == "multi_output" and getattr(self.inner, "hidden", None) == ()
         n_groups = self.h if p.strategy == "direct" else -(-self.h * O // WIDE) if alike else 1
@@ -292,8 +294,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         ``LagRegressor(HistGradientBoostingRegressor())``, which finds the lags of y; :class:`~tsrnn.LagRegressor` takes
         other ones. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: the lags of a
         row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` means
-        y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs. Its target_transform,
-        target_bounds, missing, series and start hold for the forecaster.
+        y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs, or, where those are
+        "auto", at lags that are found: each step's own of a season. Its target_transform, target_bounds, missing,
+        series and start hold for the forecaster.
     horizon : int, default=24
         Rows to forecast.
     strategy : {"multi_output", "direct", "recursive"}, default="multi_output"
@@ -394,7 +397,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         if lags is None:
             return self._learner()
         model = on_lags(self.estimator)
-        return with_parameters(self, estimator=with_parameters(model, **open_lags(model, lags)))._learner()
+        learner = with_parameters(self, estimator=with_parameters(model, **open_lags(model, lags)))._learner()
+        has_none = isinstance(learner, HorizonsLearner) and not learner.inner.output_lags
+        return replace(learner, y_lags=lags.output_lags) if has_none else learner
 
     @property
     def params_(self):

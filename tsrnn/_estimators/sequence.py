@@ -282,12 +282,9 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             return learner, lags_of(learner)
         fitted = self.__dict__.get("fitted_") if getattr(self, "warm_start", False) else None
         lags = None if fitted is None or fitted.form.whole else fitted.lags
-        # a net in a forecaster has its usual ones
-        usual = None if owner is self else getattr(owner, "_usual_lags", None)
-        if lags is None and usual is not None:
-            lags = Lags(usual, ())
-        elif lags is None:
-            lags = chosen(learner, settings, table, pieces, goal, getattr(self, "horizon", None))
+        if lags is None:
+            usual = getattr(owner, "_usual_lags", None) or ()
+            lags = chosen(learner, settings, table, pieces, goal, getattr(self, "horizon", None), usual)
         return self._learner_of(lags), lags
 
     def _has_lags(self):

@@ -31,8 +31,8 @@ class TDNNParameters(DelayParameters):
     input_lags : int, sequence of int or "auto", default=8
         Lags of the inputs that the first layer sees. An int L means x(t) ... x(t - L), a sequence for
         exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster. "auto": those by which a linear
-        model predicts held rows best, see ``lags_``; 8 with dilations, in a ``Forecaster``, and where y has one value
-        per series.
+        model predicts held rows best, see ``lags_``; 8 with dilations, in a ``Forecaster``, which finds those of y, and
+        where y has one value per series.
     layer_lags : int or sequence, default=0
         Lags at which each later hidden layer sees the one below it: an int for all of them, or one entry a
         layer, each an int or a sequence as for ``input_lags``.
@@ -100,8 +100,8 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     input_lags : int, sequence of int or "auto", default="auto"
         Lags of the inputs that the first layer sees. An int L means x(t) ... x(t - L), a sequence for
         exactly those lags; ``range(h, h + L)`` is a direct h-step forecaster. "auto": those by which a linear
-        model predicts held rows best, see ``lags_``; 8 with dilations, in a ``Forecaster``, and where y has one value
-        per series.
+        model predicts held rows best, see ``lags_``; 8 with dilations, in a ``Forecaster``, which finds those of y, and
+        where y has one value per series.
     skip_connections : bool or "auto", default="auto"
         Whether the output layer also sees the inputs' lags directly: a linear model plus a net. "auto": it does, and
         the result is then blended with the linear model alone, in the shares that predict the held-back rows best; the
