@@ -360,6 +360,10 @@ def test_models_that_cannot_be_exported():
     both = GRURegressor((3,), bidirectional=True, **{"max_iter": 1}).fit(X, Y)
     with pytest.raises(ValueError, match="bidirectional=True needs rows that are still to come"):
         to_c(both)
+    halved = tsrnn.Convolution(2, 3, stride=2)
+    strided = tsrnn.GRUClassifier((2,), bidirectional=False, convolution=halved, max_iter=1)
+    with pytest.raises(ValueError, match="convolution of strides or pooling cannot be exported"):
+        to_c(strided.fit(X.reshape(20, 20, 4), np.arange(20) % 2))
     columns = TDNNRegressor((), target_bounds=(("x2", None), None), target_transform="log", max_iter=1).fit(
         X, Y
     )

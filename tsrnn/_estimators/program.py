@@ -64,6 +64,11 @@ class Whole(NamedTuple):
 
 def whole_program(pooled, units):
     """Make the programs of a model of one y per series."""
+    if pooled.rate > 1:
+        raise ValueError(
+            "A net with convolution of strides or pooling cannot be exported, for its steps are of several rows: fit "
+            "one with stride=1 and pooling=None."
+        )
     dynamics, p = pooled.inner, Program(units.n_inputs, pooled.inner.n_outputs)
     past = Past(dynamics.first(), np.empty((0, units.n_outputs)), units.means)
     _inputs(units, p)
@@ -88,12 +93,6 @@ def _begun(dynamics, p, past, first):
 
 def _both_directions(dynamics, p, past):
     """List the walks of a net some of whose blocks read from the end.   p : has X."""
-    front = dynamics.net.front
-    if front is not None and front.rate > 1:
-        raise ValueError(
-            "A net with bidirectional=True and convolution of strides or pooling cannot be exported, for its steps are "
-            "of several rows: fit one with stride=1 and pooling=None."
-        )
     net, theta = folded(dynamics.net, dynamics.theta)
     *layers, readout = net.views(theta)
     first = len(p.values)

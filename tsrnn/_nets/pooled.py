@@ -91,11 +91,12 @@ class Pooled(Dynamics):
     def outputs(self, X):
         """Compute outputs (T, 1, O + A) in all rows of a series X (T, D)."""
         unknown = np.full((len(X), self.inner.n_outputs), np.nan)
-        if self._rate() > 1:
+        if self.rate > 1:
             return self.inner.strided(X)
         return self.inner.run(X, unknown, self.inner.first())[0][:, None]
 
-    def _rate(self):
+    @property
+    def rate(self):
         """Return the rows of a step."""
         front = getattr(getattr(self.inner, "net", None), "front", None)
         return front.rate if front else 1
@@ -109,7 +110,7 @@ class Pooled(Dynamics):
         """Compute weights a (T,) of the rows of a series X (T, D); rows of one step share its weight."""
         out = self.outputs(X)
         _, (a, _) = attend(out, np.array([len(out)]), self.v)
-        step = np.arange(len(X)) // self._rate()
+        step = np.arange(len(X)) // self.rate
         return a[step, 0] / np.bincount(step)[step]
 
 

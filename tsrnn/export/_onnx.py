@@ -212,10 +212,10 @@ class _Writer:
         """
         make, p = self.onnx.helper, self.p
         INT64 = self.onnx.TensorProto.INT64
-        numbers = np.arange(p.n_outputs) if p.n_outputs > 1 else np.array([1])
-        column, zero = self.constant([1], np.int64), self.constant([0], np.int64)
         before = []
         if p.fed:
+            numbers = np.arange(p.n_outputs) if p.n_outputs > 1 else np.array([1])
+            column, zero = self.constant([1], np.int64), self.constant([0], np.int64)
             before = [
                 make.make_node("Unsqueeze", ["y", column], ["y_column"]),
                 make.make_node("Equal", ["y_column", self.constant(numbers, np.int64)], ["y_is"]),
@@ -364,22 +364,23 @@ def _walk(writer, seen, out, of_row, reverse):
 
 def _pool(writer, whole, out):
     """List the nodes from outputs (n_timesteps, n) to the pooled row (1, n_outputs)."""
-    make, O = writer.onnx.helper, whole.answer.n_inputs
-    first, second, end = (writer.constant([v], np.int64) for v in (0, O, np.iinfo(np.int32).max))
-    last, columns = writer.constant([-1], np.int64), writer.constant([1], np.int64)
+    make, O, end = writer.onnx.helper, whole.answer.n_inputs, np.iinfo(np.int32).max
+
+    def cut(source, first, last, axis, name):
+        """Make the node that takes a part of a matrix along an axis."""
+        numbers = [writer.constant([v], np.int64) for v in (first, last, axis)]
+        return make.make_node("Slice", [source, *numbers], [name])
+
     if whole.pooling == "last":
-        return [make.make_node("Slice", [out, last, end, first], ["pooled"])]
+        return [cut(out, -1, end, 0, "pooled")]
     if whole.pooling in ("mean", "max"):
         operator = "ReduceMean" if whole.pooling == "mean" else "ReduceMax"
         return [make.make_node(operator, [out], ["pooled"], axes=[0], keepdims=1)]
-    halves = [
-        make.make_node("Slice", [out, first, second, columns], ["of_rows"]),
-        make.make_node("Slice", [out, second, end, columns], ["beside"]),
-    ]
+    halves = [cut(out, 0, O, 1, "of_rows"), cut(out, O, end, 1, "beside")]
     if whole.pooling == "both":
         return [
             *halves,
-            make.make_node("Slice", ["of_rows", last, end, first], ["of_last"]),
+            cut("of_rows", -1, end, 0, "of_last"),
             make.make_node("ReduceMean", ["beside"], ["of_all"], axes=[0], keepdims=1),
             make.make_node("Add", ["of_last", "of_all"], ["pooled"]),
         ]
