@@ -12,7 +12,8 @@ Each net learns one set of ``--n`` sequences for as many epochs, and is judged o
     python tests/benchmarks/long_memory.py adding|copying|digits T [--epochs 60] [--n 1000] [--models lru,long,gru,lstm]
 
 lru : LRU as it is by default.   long : with eigenvalues of 0.9 to 0.999, slow ones, as is advised for hundreds of rows.
-order : with eigenvalues of 1 - 1 / T to 1 - 1 / (10 T).
+order : with eigenvalues of 1 - 1 / T to 1 - 1 / (10 T).   deep : two layers of "long" with connections past them, as
+its authors stack six.   deepgru : as many layers of a GRU.
 """
 
 import argparse
@@ -26,10 +27,13 @@ from tsrnn.datasets import make_adding_problem
 
 
 LONG = {"r_min": 0.9, "r_max": 0.999, "max_phase": np.pi / 10}
+DEEP = {"hidden_layer_sizes": (32, 32), "skip_connections": True}
 KINDS = {
     "lru": ("LRU", {}),
     "long": ("LRU", LONG),
     "order": ("LRU", {}),
+    "deep": ("LRU", LONG | DEEP),
+    "deepgru": ("GRU", DEEP),
     "gru": ("GRU", {}),
     "lstm": ("LSTM", {}),
     "mingru": ("MinGRU", {}),
@@ -50,9 +54,8 @@ def make_copying(n, T, seed):
 def adding(kind, options, T, epochs, n):
     """Mean squared error on new sequences."""
     (X, y), (X_new, y_new) = (make_adding_problem(m, T, random_state=m) for m in (n, 500))
-    model = getattr(tsrnn, f"{kind}Regressor")(
-        (32,), max_iter=epochs, solver=tsrnn.Adam(3e-3, clip_norm=1.0), random_state=0, **options
-    ).fit(X, y)
+    settings = {"hidden_layer_sizes": (32,), "max_iter": epochs, "random_state": 0} | options
+    model = getattr(tsrnn, f"{kind}Regressor")(solver=tsrnn.Adam(3e-3, clip_norm=1.0), **settings).fit(X, y)
     return model, f"mean squared error {np.mean((model.predict(X_new) - y_new) ** 2):.5f}"
 
 
@@ -60,15 +63,15 @@ def copying(kind, options, T, epochs, n):
     """Accuracy of the symbols of new sequences."""
     (X, y), (X_new, y_new) = (make_copying(m, T, m) for m in (n, 200))
     weight = np.where(y < 0, 0.02, 1.0)
-    model = getattr(tsrnn, f"{kind}Classifier")(
-        (64,),
-        max_iter=epochs,
-        solver=tsrnn.Adam(5e-3, clip_norm=1.0, schedule="cosine"),
-        sequence_length=T + 2 * SYMBOLS,
-        batch_size=32,
-        random_state=0,
-        **options,
-    ).fit(list(X), list(y), sample_weight=list(weight))
+    settings = {
+        "hidden_layer_sizes": (64,),
+        "max_iter": epochs,
+        "random_state": 0,
+        "batch_size": 32,
+    } | options
+    solver = tsrnn.Adam(5e-3, clip_norm=1.0, schedule="cosine")
+    model = getattr(tsrnn, f"{kind}Classifier")(solver=solver, sequence_length=T + 2 * SYMBOLS, **settings)
+    model.fit(list(X), list(y), sample_weight=list(weight))
     wanted = y_new >= 0
     return model, f"accuracy {100 * np.mean((np.array(model.predict(list(X_new))) == y_new)[wanted]):.1f} %"
 
@@ -80,9 +83,8 @@ def digits(kind, options, T, epochs, n):
     X = np.kron(images.reshape(-1, 8, 8), np.ones((side, side))).reshape(len(y), -1, 1)
     order = np.random.default_rng(0).permutation(len(y))
     old, new = order[:n], order[1000:]
-    model = getattr(tsrnn, f"{kind}Classifier")((32,), max_iter=epochs, random_state=0, **options).fit(
-        X[old], y[old]
-    )
+    settings = {"hidden_layer_sizes": (32,), "max_iter": epochs, "random_state": 0} | options
+    model = getattr(tsrnn, f"{kind}Classifier")(**settings).fit(X[old], y[old])
     return model, f"accuracy {100 * model.score(X[new], y[new]):.1f} %"
 
 

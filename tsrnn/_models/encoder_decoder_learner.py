@@ -291,9 +291,11 @@ class EpisodesLearner(HorizonsLearner):
 
     def _context(self, net, series):
         """Return the most rows of history, of a few, that leave as many examples; the fewest, where none does."""
-        w, rows = int(self.p.segment_length or 1), [len(s.Y) - net.gap - self.h + 1 for s in series]
-        for T in _contexts(self.h, w):
-            if sum(max(0, n - T) for n in rows) >= T:
+        histories = [s.Y[: max(0, len(s.Y) - net.gap - self.h + 1)] for s in series]
+        known = np.concatenate([np.append(np.isfinite(Y).all(axis=1), False) for Y in histories])
+        lengths = np.diff(np.flatnonzero(np.concatenate([[True], ~known]))) - 1  # of runs of rows without NaN
+        for T in _contexts(self.h, int(self.p.segment_length or 1)):
+            if np.maximum(0, lengths - T).sum() >= T:
                 break
         return T
 

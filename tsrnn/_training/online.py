@@ -143,7 +143,7 @@ class KalmanFilter(Online):
     def _begin(self, P, O, rows):
         """Return P, and the variance of errors (O,), which begins as that of y."""
         cure = "fewer units or lags, or solver='adam'"
-        check_memory("P of a Kalman filter", (P, P), cure)
+        check_memory("P of a Kalman filter, two copies", (2, P, P), cure)
         if rows * P**2 > LONG:
             warn(
                 f"A Kalman filter of {P:,} weights goes through {P:,} x {P:,} numbers a row: some "
