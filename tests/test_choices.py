@@ -156,8 +156,12 @@ def test_all_steps_at_once_see_their_own_lags_of_a_season():
     assert set(range(1, 25)) <= set(model.lags_.output_lags)
     wrong = model.forecast(24).to_numpy() - y[516:540].to_numpy()
     assert np.sqrt(np.mean(wrong**2)) < 0.15
-    late = Forecaster(TDNNRegressor((3,), random_state=0, max_iter=2), 4).fit(None, y[:60]).lags_
-    assert len(late.output_lags) <= 60 // 3
+    remembers = GRURegressor((2,), output_lags="auto", max_iter=1, random_state=0)
+    assert Forecaster(remembers, 24).fit(None, y[:540]).lags_ == clone(remembers).fit(None, y[:540]).lags_
+    late = Forecaster(ARXRegressor(), 2, gap=3).fit(None, y[:540]).lags_
+    assert {72 - 3, 72 - 4} <= set(late.output_lags)  # counted from where y ends
+    few = Forecaster(TDNNRegressor((3,), random_state=0, max_iter=2), 4).fit(None, y[:60]).lags_
+    assert len(few.output_lags) <= 60 // 3
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,11 @@ def most_lags(learner, n_rows):
 def chosen(learner, settings, table, pieces, goal, horizon, usual):
     """Choose the ``Lags`` that settings leave open, from the longer pieces of the rows of a table.
 
-    A forecaster of all steps at once whose model has none of y finds those itself; inputs then have the ``usual`` ones.
+    A forecaster of all steps at once finds those of y itself where its model has none; inputs then have the ``usual``
+    ones.  What remembers needs no more of them than one step does.
     """
-    apart = learner.sees_y and not lags_of(learner).output_lags
+    inner = getattr(learner, "inner", None)  # of a forecaster of all steps at once
+    apart = inner is not None and not lags_of(learner).output_lags
     settings = {
         name: "auto" if is_auto(v) else getattr(lags_of(learner), name) for name, v in settings.items()
     }
@@ -47,22 +49,23 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     options = {"horizon": horizon, "differences": differences, "counts": counts}
     options["most"] = most = most_lags(learner, sum(map(len, U)))
     lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
-    if not apart:
+    if inner is None or inner.remembers or not is_auto(settings["output_lags"]):
         return lags
-    inputs = usual or lags.input_lags
+    inputs = usual if apart and usual else lags.input_lags
     left = None if most is None else (most - len(inputs) * table.X.shape[1]) // table.y.shape[1]
-    return Lags(inputs, seen_at_once(lags.output_lags, usual[1:], horizon, left))
+    steps = range(learner.p.gap, learner.p.gap + horizon)
+    return Lags(inputs, seen_at_once(lags.output_lags, usual[1:] if apart else (), steps, left))
 
 
-def seen_at_once(found, usual, horizon, most):
+def seen_at_once(found, usual, steps, most):
     """Widen lags ``found`` for one step to those by which all are seen at once, nearer ones first; at most so many.
 
     y(t + s - l), a season before a row to forecast, is l - s + 1 rows before the first: forecasts of one step have its
     lag l when they get there, those of all steps at once need each of them. Beside the ``usual`` lags, for a linear
-    model, by which lags are chosen, may need fewer.
+    model, by which lags are chosen, may need fewer.   steps : s - 1 of each, counted from the last known row of y.
     """
     sets = [
-        {max(1, lag - s) for lag in found[:n] for s in range(horizon)}.union(found, usual)
+        {max(1, lag - s) for lag in found[:n] for s in steps}.union(found, usual)
         for n in range(len(found) + 1)
     ]
     few = [lags for lags in sets if most is None or len(lags) <= most]

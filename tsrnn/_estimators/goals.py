@@ -65,9 +65,8 @@ def _target(estimator, table, pieces, form):
     y = np.where(table.weight[:, None] > 0, table.y, np.nan)
     Y, X = ([V[p] for p in pieces] for V in (y, table.X))
     learner = estimator._learner()
-    # a net with memory sees more of y than its lags
     given = getattr(estimator._has_lags(), "output_lags", "auto")
-    lags = learner.output_lags if hasattr(learner, "layer_lags") and not is_auto(given) else "auto"
+    lags = "auto" if learner.remembers or is_auto(given) else learner.output_lags
     direct = getattr(estimator, "quantiles", None) is not None or getattr(estimator, "gap", 0)
     # a linear judge would take what it cannot follow of inputs for a season
     driven = learner.wants_inputs and table.X.shape[1]

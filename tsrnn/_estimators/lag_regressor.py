@@ -61,6 +61,7 @@ class LagLearner(OfLags, Learner):
     output_lags: tuple
 
     learns_held = True
+    remembers = False
 
     @property
     def whole_scale(self):

@@ -113,6 +113,8 @@ class DelayLearner(Embedding, OfLags, Learner):
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
 
+    remembers = False
+
     @property
     def input_lag(self):
         """The most recent input that an output feels."""

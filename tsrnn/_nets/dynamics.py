@@ -165,7 +165,7 @@ class Learner:
     sees_y : whether they speak of inputs, and of past outputs.   held_share : of the rows, held back for validation.
     learns_held : whether those are stretches from everywhere, which are learnt in the end.   extrapolates : whether
     answers can follow y out of the range of training, as those of a linear model do.   learns_changes : whether it can
-    learn how changes of y follow each other.
+    learn how changes of y follow each other.   remembers : whether it has a state, in which it sees more than its lags.
     """
 
     p: Any
@@ -176,6 +176,7 @@ class Learner:
     learns_held = False
     extrapolates = False
     learns_changes = True
+    remembers = True
     whole_scale = True  # whether scaled values must stay within what training can hold
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
