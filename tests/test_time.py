@@ -239,6 +239,7 @@ def test_coarser_units_go_on_beyond_ns():
 
 UNKNOWN = {
     "floats": np.arange(n) / 2,
+    "years as floats": 1871.0 + np.arange(n),
     "seconds as floats": 1.7e9 + np.arange(n) * 60.0,
     "words": [f"row {k}" for k in range(n)],
     "dates by a guess": days.strftime("%d.%m.%Y"),
@@ -253,7 +254,11 @@ UNKNOWN = {
 }
 
 
-CURES = {"times of day": "pd.to_timedelta(index.astype(str))", "intervals": "index.left"}
+CURES = {
+    "years as floats": "index.astype(int) or",
+    "times of day": "pd.to_timedelta(index.astype(str))",
+    "intervals": "index.left",
+}
 
 
 @pytest.mark.parametrize("what", UNKNOWN)
@@ -578,6 +583,18 @@ def test_coarser_rows_are_refused_wherever_they_start(start):
                 with pytest.raises(ValueError, match="24 steps of the training rows apart"):
                     several.predict(pd.concat({name: rows}), start=start)
     assert len(model.predict(X.asfreq("h", method="ffill"), start="cold")) == 8 * 24 + 1
+
+
+def test_messages_name_y_where_its_index_tells():
+    """A y that was not measured is NaN: the cure does not hold values."""
+    index = pd.date_range("2031-01-01", periods=len(wave), freq="h")
+    alone = tsrnn.ARXRegressor(output_lags=2).fit(None, pd.Series(wave, index))
+    _, daily = rows_from(index[-1] + pd.Timedelta("1h"), "D", 9)
+    with pytest.raises(ValueError, match=r"^y has rows 24 steps .* y\.asfreq\('h'\), with NaN"):
+        alone.update(None, daily)
+    beside = pd.Series(wave, index + (index[-1] - index[0]) + pd.Timedelta("75min"))
+    with pytest.raises(ValueError, match=r"^y has a row at .* Bring y to it first, .* y\.resample\('h'"):
+        alone.update(None, beside)
 
 
 @pytest.mark.parametrize(

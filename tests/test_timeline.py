@@ -263,9 +263,15 @@ def test_kinds_do_not_compare(kind, other):
     assert timelines.can_place(read(REGULAR[kind]), of(REGULAR[other])) == same
 
 
-@pytest.mark.parametrize(("first", "second"), [(hours, aware), (aware, hours)])
-def test_zones_do_not_mix(first, second):
-    with pytest.raises(ValueError, match=r"time zone.*tz_localize"):
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (hours, aware, r"has a time zone, .* has none: .*tz_localize\(None\)"),
+        (aware, hours, r"has no time zone, .* has one: give it .*tz_localize\("),
+    ],
+)
+def test_zones_do_not_mix(first, second, words):
+    with pytest.raises(ValueError, match=words):
         timelines.can_place(read(first), of(second))
 
 

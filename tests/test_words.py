@@ -76,6 +76,11 @@ def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypat
         ),
         (
             X,
+            pd.DataFrame({"a": X[:, 0], "b": "rain"}),
+            "y holds words, such as 'rain' in column 'b': for labels",
+        ),
+        (
+            X,
             np.resize(["a", "b"], 300),
             "y holds words, such as '[ab]': for labels take a classifier, such as",
         ),
@@ -88,6 +93,7 @@ def test_html_links_to_a_documentation_that_exists_or_to_none(address, monkeypat
         "a word among numbers",
         "dates",
         "a word in a column of numbers",
+        "a column of words in y",
         "labels of rows",
     ],
 )

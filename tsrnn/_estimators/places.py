@@ -43,7 +43,7 @@ def check_grids(fitted, table):
     for part in table.parts:
         place = fitted.series.get(part.key)
         if place is not None and part.stamps is not None:
-            timelines.check_grid(place.timeline, part.stamps, "X")
+            timelines.check_grid(place.timeline, part.stamps, part.name)
 
 
 def check_pace(fitted, parts, name):
@@ -153,7 +153,7 @@ def start_of_next(fitted, part):
     timeline = place.timeline
     if not timelines.can_place(timeline, stamps):
         return Start(place.past, timeline, 0, nothing)
-    timelines.check_grid(timeline, stamps, "X")
+    timelines.check_grid(timeline, stamps, part.name)
     first = _first(timeline, stamps)
     if first > timeline.last:
         return Start(place.past, timeline, timelines.missing_between(timeline, first), nothing)
@@ -184,7 +184,7 @@ def start_of(fitted, part, X, start, form):
         return Start(cold, None, 0, nothing)
     if not timelines.can_place(timeline, stamps):
         return Start(place.past, timeline, 0, nothing)
-    timelines.check_grid(timeline, stamps, "X")
+    timelines.check_grid(timeline, stamps, part.name)
     first = _first(timeline, stamps)
     if start == "end":
         return Start(place.past, timeline, 0, nothing)

@@ -162,7 +162,7 @@ def check_y(y):
         Y = np.ascontiguousarray(y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame)) else y)
         return Y.reshape(len(Y), -1), Y.ndim
     with about("y"):
-        y = plain_values(y, "y")
+        y = given = plain_values(y, "y")
     if _has_booleans(y):
         warn("y is boolean: it is regressed as 0 and 1. For labels take a classifier, such as GRUClassifier.")
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
@@ -174,7 +174,7 @@ def check_y(y):
     except ValueError as error:
         if (word := word_in(error)) is None:
             raise
-        where, values = where_is(word, y)
+        where, values = where_is(word, given)
         cure = reading_cure(word, values) or "for labels take a classifier, such as GRUClassifier"
         raise ValueError(f"y holds words, such as {word}{where}: {cure}.") from None
     if Y.ndim == 0 or (Y.ndim == 2 and Y.shape[1] == 0):

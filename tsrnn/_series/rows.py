@@ -27,11 +27,15 @@ IS_ISO = re.compile(ISO).fullmatch
 
 
 class Part(NamedTuple):
-    """The rows of one series: its key (None where there is only one), where they are, their stamps or None."""
+    """The rows of one series: its key (None where there is only one), where they are, their stamps or None.
+
+    name : of the argument whose index the stamps are, for messages.
+    """
 
     key: Any
     rows: slice
     stamps: Stamps | None
+    name: str = "X"
 
 
 class Table(NamedTuple):
@@ -112,7 +116,7 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     stamps, name = read_both(X, y, set(), keys is not None, name)
     if keys is None:
         _check_order(stamps, name)
-        return Table(X, y, weight, [Part(None, slice(None), stamps)], None, "table", [])
+        return Table(X, y, weight, [Part(None, slice(None), stamps, name)], None, "table", [])
     codes, keys = _codes(keys)
     order = np.argsort(codes, kind="stable")
     if (order[1:] > order[:-1]).all():
@@ -126,7 +130,7 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
         return Table(X, y, weight, parts, order, "table", names)
     _check_order(stamps, name, rows, keys)
     values, clock = stamps
-    parts = [Part(key, at, Stamps(values[at], clock)) for key, at in zip(keys, rows)]
+    parts = [Part(key, at, Stamps(values[at], clock), name) for key, at in zip(keys, rows)]
     return Table(X, y, weight, parts, order, "table", names)
 
 

@@ -142,7 +142,8 @@ def as_time(index, name, warned=None):
 def _stamps_of(index):
     """Return an expression that makes stamps of an index of another kind."""
     if index.dtype.kind == "f":
-        return "pd.to_timedelta(index, unit='s')"
+        whole = "index.astype(int) or " if (index % 1 == 0).all() else ""
+        return f"{whole}pd.to_timedelta(index, unit='s')"
     if isinstance(index, pd.IntervalIndex):
         return "index.left"
     if isinstance(next(iter(index), None), datetime.time):

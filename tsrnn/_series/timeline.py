@@ -334,10 +334,17 @@ def comparable(timeline, stamps):
     if trained.kind != clock.kind:
         return False
     if (trained.tz is None) != (clock.tz is None):
-        with_zone, without = ("X", "the training rows") if clock.tz else ("the training rows", "X")
+        has, others, cure = (
+            (
+                "a time zone",
+                "none",
+                "take it off, on training's clock, with tz_convert(...).tz_localize(None)",
+            )
+            if clock.tz
+            else ("no time zone", "one", "give it the zone it was written in, with tz_localize(...)")
+        )
         raise ValueError(
-            f"The index of {with_zone} has a time zone and that of {without} has none: give both one, with "
-            "tz_localize, or neither."
+            f"The index of these rows has {has}, but that of the training rows has {others}: {cure}."
         )
     return True
 
@@ -463,7 +470,8 @@ def check_not_coarser(timeline, stamps, name):
     if apart.min() < 2 or not _is_regular(stamps, apart):
         return
     words, alias = spacing_name(timeline)
-    cure = f", for example with {name}.asfreq({alias!r}, method='ffill')," if alias else ""
+    filled = "" if name == "y" else ", method='ffill'"  # a y that was not measured is NaN
+    cure = f", for example with {name}.asfreq({alias!r}{filled})," if alias else ""
     raise ValueError(
         f"{name} has rows {int(np.median(apart))} steps of the training rows apart (which are every {words}), "
         f"and each row would be one step. Give all rows of that grid{cure} with NaN in y where it is not known, or fit "
