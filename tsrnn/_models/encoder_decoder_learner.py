@@ -36,11 +36,7 @@ from .recurrent_learner import GENTLE, SMALL, RecurrentLearner
 
 
 WEEK = 168  # rows of history, of hours, where there are enough
-HISTORIES = (
-    7,
-    2,
-    1,
-)  # horizons of history, where there are not, and that the linear model beside a net may read
+HISTORIES = (7, 2, 1)  # horizons of it, where there are not, and for the linear model beside a net
 MIXES = (0.0, 0.5, 1.0)  # shares of the linear model of changes in that beside a net
 
 
