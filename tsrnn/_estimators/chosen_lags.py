@@ -58,15 +58,14 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
 
 
 def seen_at_once(found, usual, steps, most):
-    """Widen lags ``found`` for one step to those by which all are seen at once, nearer ones first; at most so many.
+    """Widen lags ``found`` for one step to those by which all are seen at once, nearer ones first.
 
     y(t + s - l), a season before a row to forecast, is l - s + 1 rows before the first: forecasts of one step have its
-    lag l when they get there, those of all steps at once need each of them. Beside the ``usual`` lags, for a linear
-    model, by which lags are chosen, may need fewer.   steps : s - 1 of each, counted from the last known row of y.
+    lag l when they get there, those of all steps at once need each of them, up to twice the ``most`` that rows allow
+    for one step. Beside the ``usual`` lags, up to the most, for a linear model, by which lags are chosen, may need
+    fewer.   steps : s - 1 of each, counted from the last known row of y.
     """
-    sets = [
-        {max(1, lag - s) for lag in found[:n] for s in steps}.union(found, usual)
-        for n in range(len(found) + 1)
-    ]
-    few = [lags for lags in sets if most is None or len(lags) <= most]
-    return tuple(sorted(max(few, key=len, default=found)))
+    each = [{max(1, lag - s) for lag in found[:n] for s in steps}.union(found) for n in range(len(found) + 1)]
+    seen = max((lags for lags in each if most is None or len(lags) <= 2 * most), key=len, default=set(found))
+    more = seen.union(usual)
+    return tuple(sorted(more if most is None or len(more) <= most else seen))
