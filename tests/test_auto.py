@@ -754,6 +754,19 @@ def test_a_file_names_public_classes_only(alone):
     pd.testing.assert_series_equal(again.forecast(H), model.forecast(H))
 
 
+class Unsure(LinearRegression):
+    """Says of rows that are not in time here that the last one is a better forecast."""
+
+    def fit(self, X, y):
+        warnings.warn("Worse than persistence.", tsrnn.WorseThanNaiveWarning, stacklevel=1)
+        return super().fit(X, y)
+
+
+def test_regressors_of_residuals_are_judged_by_the_race_alone():
+    model = quick(candidates=[Unsure()]).fit(None, Y[:CUT])
+    assert model.leaderboard_.to_string().count("Unsure") == 1
+
+
 def test_through_pipelines():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

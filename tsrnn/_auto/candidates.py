@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._values import kept
+from .._warn import WorseThanNaiveWarning
 from . import linear, smoothing
 from .field import naive_forecasts
 
@@ -448,7 +449,9 @@ class ForeignMember:
             n = np.maximum(np.bincount(of_step, minlength=steps), 1)
             scale = np.sqrt(np.bincount(of_step, r**2, minlength=steps) / n)  # far steps err more
             scale = np.maximum(scale, 1e-3 * scale.max()) if scale.max() > 0 else np.ones(steps)
-            member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", WorseThanNaiveWarning)  # of rows that are not in time here
+                member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
             member.scales.append(scale)
         return member
 

@@ -348,6 +348,13 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
     s = sum(span.stop <= at for span in rows)
     span_s = rows[s] if len(rows) else slice(0, len(values))
     where, first = "" if keys[s] is None else f"Series {keys[s]!r}: ", show(clock, values[at])
+    times = (span_s.stop - span_s.start) / len(np.unique(values[span_s]))
+    if times >= 2:
+        raise ValueError(
+            f"{where}The index of {name} holds each stamp {times:.3g} times. Where several series are below each "
+            "other, name that of each row, with groups=, series= (a column of X) or a MultiIndex (series, time); "
+            "where stamps lost their time of day, give it."
+        )
     if back.any():
         raise ValueError(
             f"{where}The index of {name} is not in time order: {show(clock, values[at + 1])} comes after {first} (row "
