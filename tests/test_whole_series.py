@@ -226,6 +226,11 @@ def test_containers_give_the_same_model():
         framed = small("GRUClassifier").fit(frame, y)
         assert np.array_equal(framed.predict_proba(frame), p)
         assert framed.score(frame, y) == model.score(same, Y)
+    for index in (keys, range(79, -1, -1)):  # series of a list have but a place, as in any cross-validation
+        labels = pd.Series(Y, index)
+        listed = small("GRUClassifier").fit(same, labels)
+        assert np.array_equal(listed.predict_proba(same), p)
+        assert listed.score(same, labels) == model.score(same, Y)
     grouped = small("GRUClassifier").fit(np.concatenate(same), Y, groups=np.repeat(keys, 8))
     assert np.array_equal(grouped.predict_proba(np.concatenate(same), groups=np.repeat(keys, 8)), p)
     assert np.array_equal(model.predict_proba(same[3]), p[3:4])

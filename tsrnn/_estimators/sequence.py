@@ -124,7 +124,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             Target, in the same container. NaN where it was not measured: those values are in no loss.
             Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
             ``pooling``: then it learns one answer to each whole series, and predicts that. They are in the order in
-            which the series first appear in X, unless the index of y names them.
+            which the series first appear in X, unless those of a table are named by the index of y.
         sample_weight : array-like of shape (n_timesteps,), optional
             How often each row counts in the loss: 2 is the row twice, 0 a row that is only seen as history.
         groups : array-like of shape (n_timesteps,), optional
@@ -228,7 +228,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         """Check rows; returns the ``Form``, and a table of X (N, F), y (S, O), weights (S,): an entry a series."""
         check_word("missing", self.missing, MISSING)
         table = gather(X, None, None, groups, self.series)
-        y, sample_weight = (in_order_of(table.parts, v, table.names) for v in (y, sample_weight))
+        y, sample_weight = (in_order_of(table, v) for v in (y, sample_weight))
         X, vocabulary = learn_categories(self, table.X)
         X = check_inputs(self, X, None, reset=True)
         if 1 < len(table.parts) == len(X) and X.shape[1] > 1:
@@ -264,13 +264,13 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
     def _whole_y(self, fitted, X, y, sample_weight, groups, **options):
         """Return Y (S, O), in the order of the series of X, and weights (S,) or None.   options : of ``_check_y``."""
         table = gather(X, None, None, groups, self.series)
-        Y, _ = self._check_y(in_order_of(table.parts, y, table.names), fitted, **options)
+        Y, _ = self._check_y(in_order_of(table, y), fitted, **options)
         if len(Y) != len(table.parts):
             raise ValueError(
                 f"y has {len(Y)} values, but X has {len(table.parts)} series: give one for each."
             )
         if sample_weight is not None:
-            sample_weight = check_weight(in_order_of(table.parts, sample_weight, table.names), Y)
+            sample_weight = check_weight(in_order_of(table, sample_weight), Y)
         return Y, sample_weight
 
     def _with_lags(self, learner, table, pieces, goal):

@@ -168,10 +168,10 @@ def one_a_series(X, y, groups=None, column=None):
     return keyed and len(y) == len(gather(X, None, None, groups, column).parts)
 
 
-def in_order_of(parts, y, names):
-    """Sort the y of each series into the order of the parts: by its index, where that has their keys."""
-    index, keys = getattr(y, "index", None), [part.key for part in parts]
-    if not isinstance(index, pd.Index) or is_default(index) or not names:
+def in_order_of(table, y):
+    """Sort the y of each series into the order of a table's series: by its index, where rows name them."""
+    index, keys, names = getattr(y, "index", None), [part.key for part in table.parts], table.names
+    if table.form != "table" or not isinstance(index, pd.Index) or is_default(index) or not names:
         return y
     place = index.get_indexer(pd.MultiIndex.from_tuples(keys) if index.nlevels > 1 else _flat(keys))
     if index.nlevels != len(names) or (place < 0).any() or not index.is_unique:
