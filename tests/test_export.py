@@ -225,6 +225,7 @@ def test_one_answer_a_series_in_c(tmp_path):
     for k, name in enumerate(WHOLE):
         model, series = fitted_whole(name)
         of_classes = hasattr(model, "classes_")
+        assert f", {series[0].shape[1]} inputs, " in headers[f"m{k}"].splitlines()[0]
         size = len(model.classes_) if of_classes else 1
         wanted = model.predict_proba(series) if of_classes else model.predict(series)[:, None]
         for x, label, p in zip(series, model.predict(series), wanted):

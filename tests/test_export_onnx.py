@@ -101,7 +101,9 @@ def test_classifiers(name):
 def test_one_answer_a_series(name):
     """Both directions, every pooling; labels of two or three, numbers; series of any length."""
     model, series = fitted_whole(name)
-    session, _ = start(to_onnx(model, dtype=np.float64))
+    proto = to_onnx(model, dtype=np.float64)
+    assert f", {series[0].shape[1]} inputs, " in proto.graph.doc_string
+    session, _ = start(proto)
     answers = ("forecast",) if "numbers" in name else ("label", "probabilities")
     found = [run(session, {"X": x}, answers) for x in series]
     if "numbers" in name:

@@ -154,7 +154,7 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     the other in X, or ``k = model_answer(X, n, room, probabilities)``; ``room`` is for n times ``model_room`` numbers.
 
     Columns of categories are numbers: of each category its place among those of training, sorted, as the first line
-    says; any other number, and NaN, is an unknown one.
+    says; any other number is an unknown one, and NaN is missing, as in other columns.
 
     With ``delay=d`` the answer to a row belongs to the row d before, as that of a ``Stream``; its first line says so.
 
@@ -216,7 +216,8 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
         writers = [_Writer(walk.program, suffix, f"walk{k}_") for k, walk in enumerate(whole.walks)]
         writers.append(_Writer(whole.answer, suffix, "last_"))
         sections = _of_series(whole, writers)
-    return _header(sections, writers, name, real, title(model, writers[-1].p))
+    about = title(model, writers[0].p.n_inputs, writers[-1].p.n_outputs)
+    return _header(sections, writers, name, real, about)
 
 
 def _header(sections, writers, name, real, title):

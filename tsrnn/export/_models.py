@@ -120,8 +120,8 @@ def _add_classes(p, fitted):
     p.labels = classes.labels
 
 
-def title(model, p):
-    """Return the first line of a file that is generated from a program."""
+def title(model, n_inputs, n_outputs):
+    """Return the first line of a file that is generated from a model."""
     model = getattr(model, "best_estimator_", model)
     name = re.sub(r"\W", "", type(model).__name__)  # it is printed in a comment
     told, late, vocabulary = "", int(getattr(model, "delay", 0)), model.fitted_.form.vocabulary
@@ -129,7 +129,7 @@ def title(model, p):
         told = f" An answer belongs to the row {late} before (delay={late})."
     for column, values in zip(*vocabulary[:2]) if vocabulary else ():
         told += f" Column {column} of X: {numbered(values)}, any other number unknown."
-    return f"{name}, {p.n_inputs} inputs, {p.n_outputs} outputs, by tsrnn {__version__}.{told}"
+    return f"{name}, {n_inputs} inputs, {n_outputs} outputs, by tsrnn {__version__}.{told}"
 
 
 def numbered(labels):

@@ -94,7 +94,8 @@ def to_onnx(model, *, start="end", series=None, dtype=np.float32):
         import onnx
     except ImportError as error:
         raise ImportError("to_onnx needs onnx: pip install 'tsrnn[onnx]'.") from error
-    dtype, doc = np.dtype(dtype), title(model, program)
+    n_inputs = (program if whole is None else whole.walks[0].program).n_inputs
+    dtype, doc = np.dtype(dtype), title(model, n_inputs, program.n_outputs)
     return (
         _Writer(onnx, program, dtype).proto(doc) if whole is None else _whole_proto(onnx, whole, dtype, doc)
     )
