@@ -574,6 +574,18 @@ def test_coarser_rows_are_refused(verb, freq, other):
             VERBS[verb](model, X[1:3], y[1:3])
 
 
+def test_few_rows_that_are_equally_far_apart_by_chance():
+    """Where rows of training are missing too, three rows tell no grid; more do."""
+    index = pd.date_range("2024-01-01", periods=n, freq="h")
+    index = index[np.random.default_rng(0).random(n) < 0.6]
+    model = tsrnn.ARXRegressor().fit(pd.DataFrame({"x": x[: len(index)]}, index), wave[: len(index)])
+    X, _ = rows_from(index[-1] + pd.Timedelta("2h"), "2h")
+    with pytest.warns(UserWarning, match="missing between"):
+        assert np.isfinite(model.predict(X[:3])).all()
+    with pytest.raises(ValueError, match="2 steps of the training rows apart"):
+        model.predict(X)
+
+
 @pytest.mark.parametrize("start", ["cold", "zeros", "end", "auto"])
 def test_coarser_rows_are_refused_wherever_they_start(start):
     """Daily rows of any series, before training's or after them, with a missing one too; and their cure."""

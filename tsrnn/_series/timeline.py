@@ -32,6 +32,7 @@ WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 SELDOM = 0.25  # of the most, below which a time of the day or the week is left out
 COMMON = 3  # distances that a warning names
 FEW = 5  # rows, with fewer of which a grid is a guess, and rows beside it are not refused
+DENSE = 0.9  # of the rows of a grid, with fewer of which a few rows may be equally far apart by chance
 
 
 @kept("timeline")
@@ -457,14 +458,12 @@ def _from_midnight(timeline):
 
 def check_not_coarser(timeline, stamps, name):
     """Raise where the rows are regular, but no two are as close as those seen: each would be taken for one step."""
-    if not can_place(timeline, stamps) or timeline.n < FEW or len(stamps.values) < 3:
+    if not can_place(timeline, stamps) or irregular(timeline) or timeline.n < FEW or len(stamps.values) < 3:
         return
     stamps = aligned(timeline, stamps)
-    if timeline.step is not None:
-        rows = stamps.values // timeline.step
-    elif timeline.freq is not None:
-        rows, _ = calendars.place(timeline.freq, timeline.clock, stamps.values, timeline.last)
-    else:
+    rows = _on_grid(timeline, stamps.values)
+    first, last = _on_grid(timeline, np.array([timeline.first, timeline.last]))
+    if len(rows) < FEW and timeline.n < DENSE * (last - first + 1):
         return
     apart = rows[1:] - rows[:-1]
     if apart.min() < 2 or not _is_regular(stamps, apart):
@@ -477,6 +476,13 @@ def check_not_coarser(timeline, stamps, name):
         f"and each row would be one step. Give all rows of that grid{cure} with NaN in y where it is not known, or fit "
         "a model on rows like these."
     )
+
+
+def _on_grid(timeline, values):
+    """Number stamps (n,) by the rows of a grid that has a step or a frequency."""
+    if timeline.step is not None:
+        return values // timeline.step
+    return calendars.place(timeline.freq, timeline.clock, values, timeline.last)[0]
 
 
 def _is_regular(stamps, apart):
