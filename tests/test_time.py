@@ -251,6 +251,7 @@ UNKNOWN = {
     "digits": days.strftime("%Y%m%d"),
     "years as strings": [str(1960 + k) for k in range(n)],
     "weeks": [f"2024-W{k:02}" for k in range(n)],
+    "quarters": [f"Q{1 + k % 4} {1900 + k // 4}" for k in range(n)],
     "times of day": [datetime.time(k // 60, k % 60) for k in range(n)],
     "some dates and words": [*days.date[:-1], "later"],
     "some ISO strings": [*days.strftime("%Y-%m-%d")[:-1], "2024-02-31"],
@@ -263,6 +264,7 @@ CURES = {
     "years as floats": "index.astype(int) or",
     "times of day": "pd.to_timedelta(index.astype(str))",
     "intervals": "index.left",
+    "quarters": "pd.PeriodIndex(index, freq='Q')",
 }
 
 
@@ -584,6 +586,12 @@ def test_few_rows_that_are_equally_far_apart_by_chance():
         assert np.isfinite(model.predict(X[:3])).all()
     with pytest.raises(ValueError, match="2 steps of the training rows apart"):
         model.predict(X)
+    X, y = rows_from("2024-01-01", "D", 60)  # nor do those of a fold
+    left_out = X.index[[7, 17, 27]]
+    with pytest.warns(UserWarning, match="missing between"):
+        assert np.isfinite(
+            clone(model).fit(X.drop(left_out), y.drop(left_out)).predict(X.loc[left_out])
+        ).all()
 
 
 @pytest.mark.parametrize("start", ["cold", "zeros", "end", "auto"])

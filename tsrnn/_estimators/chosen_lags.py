@@ -51,7 +51,9 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
     if inner is None or inner.remembers or not is_auto(settings["output_lags"]):
         return lags
-    inputs = usual if apart and usual else lags.input_lags
+    inputs = lags.input_lags
+    if apart and usual:
+        inputs = usual if table.X.shape[1] else usual[:1]  # of no columns, any lag
     left = None if most is None else (most - len(inputs) * table.X.shape[1]) // table.y.shape[1]
     steps = range(learner.p.gap, learner.p.gap + horizon)
     return Lags(inputs, seen_at_once(lags.output_lags, usual[1:] if apart else (), steps, left))

@@ -148,6 +148,8 @@ def _stamps_of(index):
         return "index.left"
     if isinstance(next(iter(index), None), datetime.time):
         return "pd.to_timedelta(index.astype(str))"
+    if re.search("Q[1-4]", str(next(iter(index), ""))):
+        return "pd.PeriodIndex(index, freq='Q') of words such as '1960Q1'"
     return "pd.to_datetime(index, format=...)"
 
 

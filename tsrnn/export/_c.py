@@ -108,7 +108,7 @@ HEAD_OF_SERIES = """
     /* TITLE
      *
      *     T room[n * NAME_room];
-     *     NAME_answer(X, n, room, out);    the answer to the n rows of a whole series X, by row
+     *     NAME_answer(X, n, room, out);    the answer to the n >= 1 rows of a whole series X, by row
      */
     """
 HEAD_OF_CLASSES_OF_SERIES = """
@@ -116,7 +116,7 @@ HEAD_OF_CLASSES_OF_SERIES = """
      * Classes, by number: LABELS.
      *
      *     T room[n * NAME_room];
-     *     k = NAME_answer(X, n, room, probabilities);    the most probable class of the n rows of a whole series X
+     *     k = NAME_answer(X, n, room, probabilities);    the most probable class of the n >= 1 rows of a series X
      */
     """
 GUARD = """
@@ -150,8 +150,9 @@ def to_c(model, name="model", *, start="end", series=None, dtype=np.float64):
     ``classes_``, whose probabilities (n_classes,) it writes; ``model_observe(&s, k)`` passes on which class it was, and
     with k in place of -1 both are one call.
 
-    Of a model of one y per series ``model_answer(X, n, room, out)`` writes the answer to a series of n rows, one after
-    the other in X, or ``k = model_answer(X, n, room, probabilities)``; ``room`` is for n times ``model_room`` numbers.
+    Of a model of one y per series ``model_answer(X, n, room, out)`` writes the answer to a series of n >= 1 rows, one
+    after the other in X, or ``k = model_answer(X, n, room, probabilities)``; ``room`` is for n times
+    ``model_room`` numbers.
 
     Columns of categories are numbers: of each category its place among those of training, sorted, as the first line
     says; any other number is an unknown one, and NaN is missing, as in other columns.
