@@ -120,7 +120,7 @@ def test_dresses(dress):
         arx().fit(None, y.iloc[[0, 1, 1, *range(2, m)]])
     for rows in ([*range(m), *range(m)], sorted([*range(m), *range(m)])):  # two series in one column
         with pytest.raises(
-            ValueError, match=r"holds each stamp 2 times\. .* name that of each row, with groups="
+            ValueError, match=r"holds each stamp twice\. .* name that of each row, with groups="
         ):
             arx().fit(None, y.iloc[rows])
     X = pd.DataFrame({"x": x[:m]}, given)

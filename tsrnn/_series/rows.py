@@ -348,12 +348,14 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
     s = sum(span.stop <= at for span in rows)
     span_s = rows[s] if len(rows) else slice(0, len(values))
     where, first = "" if keys[s] is None else f"Series {keys[s]!r}: ", show(clock, values[at])
-    times = (span_s.stop - span_s.start) / len(np.unique(values[span_s]))
-    if times >= 2:
+    n_stamps = len(np.unique(values[span_s]))
+    times = (span_s.stop - span_s.start) / n_stamps
+    if n_stamps > 2 and times >= 2:
+        often = "twice" if times == 2 else f"{times:.3g} times"
         raise ValueError(
-            f"{where}The index of {name} holds each stamp {times:.3g} times. Where several series are below each "
-            "other, name that of each row, with groups=, series= (a column of X) or a MultiIndex (series, time); "
-            "where stamps lost their time of day, give it."
+            f"{where}The index of {name} holds each stamp {often}. Where several series are below each other, name "
+            "that of each row, with groups=, series= (a column of X) or a MultiIndex (series, time); where stamps lost "
+            "their time of day, give it. Keep one of each only if the others are copies."
         )
     if back.any():
         raise ValueError(
