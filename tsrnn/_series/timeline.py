@@ -335,15 +335,10 @@ def comparable(timeline, stamps):
     if trained.kind != clock.kind:
         return False
     if (trained.tz is None) != (clock.tz is None):
-        has, others, cure = (
-            (
-                "a time zone",
-                "none",
-                "take it off, on training's clock, with tz_convert(...).tz_localize(None)",
-            )
-            if clock.tz
-            else ("no time zone", "one", "give it the zone it was written in, with tz_localize(...)")
-        )
+        has, others = ("a time zone", "none") if clock.tz else ("no time zone", "one")
+        cure = "give it the zone it was written in, with tz_localize(...)"
+        if clock.tz:
+            cure = "take it off, on training's clock, with tz_convert(...).tz_localize(None)"
         raise ValueError(
             f"The index of these rows has {has}, but that of the training rows has {others}: {cure}."
         )
@@ -464,9 +459,8 @@ def check_not_coarser(timeline, stamps, name):
     rows = _on_grid(timeline, stamps.values)
     first, last = _on_grid(timeline, np.array([timeline.first, timeline.last]))
     is_sparse = timeline.n < DENSE * (last - first + 1)
-    if len(rows) < FEW and (
-        is_sparse or rows[0] < last
-    ):  # such rows are apart by chance, or left out of training's
+    # few such rows may be apart by chance, or left out of training's
+    if len(rows) < FEW and (is_sparse or rows[0] < last):
         return
     apart = rows[1:] - rows[:-1]
     if apart.min() < 2 or not _is_regular(stamps, apart):
