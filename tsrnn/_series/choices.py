@@ -259,9 +259,8 @@ def choose_transform(
         return None
     levels = [filled(u, sample.seasons) for u in sample.columns]
     tests = [_unit_root(u, sample.seasons) for u in levels]
-    wanders = _drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(
-        len(tests)
-    )  # [2]
+    stationary = EXPECTED - BELOW / np.sqrt(len(tests))  # [2]
+    wanders = _drifts(sample, sample.columns) or np.mean(tests) > stationary
     must = not extrapolates and output_lags != () and len(changes) > 1
     must = must and _drifts(sample, [_seasonal_means(u, sample.seasons) for u in levels])
     none = NONE if extrapolates else BOUNDED
