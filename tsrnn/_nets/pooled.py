@@ -18,6 +18,7 @@ that hardly a row is followed in vain.  Dimensions: S series, T steps, B series 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -251,6 +252,7 @@ class PooledLoss:
         """Sum the loss over some series, or all; returns it and its gradient (P,)."""
         if batch is None:
             batch, self._share = np.arange(self.n), self.weight
+        self._prepare(theta, True)
         masks, starts = self._masks(len(batch), int(self.lengths[batch].max())), range(0, len(batch), SHARD)
 
         def shard(i):
@@ -271,10 +273,14 @@ class PooledLoss:
     def value(self, theta):
         """Mean loss over all series."""
         theta, total = theta.astype(self.dtype), 0.0
+        self._prepare(theta, False)
         for i in range(0, self.n, SHARD):
             members = np.arange(i, min(i + SHARD, self.n))
             total += self._shard(theta, members, grid(int(self.lengths[members].max())), None, False)[0]
         return total / self.weight
+
+    def _prepare(self, theta, learn):
+        """Make what all shards read of theta."""
 
     def _loss_of(self, answers, which):
         """Compute the loss of the answers (B, O) to some series; returns it and its gradient (B, O)."""
@@ -330,11 +336,13 @@ class PooledReadout:
         self.tape, self.lengths, T = tape, lengths, tape.T
         for k, columns, last in self._columns():
             h = tape.seen(k)
+            self.seen[1, :, columns] = h[last, self.series]
+            if self.pooling == "last":
+                continue
             mean = h.sum(axis=0)
             for b in np.flatnonzero(lengths < T):
                 mean[b] = h[: lengths[b], b].sum(axis=0)
             self.seen[0, :, columns] = mean / lengths[:, None].astype(h.dtype)
-            self.seen[1, :, columns] = h[last, self.series]
         D = self.seen.shape[2]
         recurrent_kernels.project(
             self.seen.reshape(-1), self.rows, readout.W, 0, D, readout.b, self.out[None], 0, 2
@@ -362,11 +370,22 @@ class PooledReadout:
         """Add the gradients of the steps first <= t < last to those of blocks."""
         for k, columns, end in self._columns():
             dh = self.tape.dH[k][first:last]
-            dh += self.dseen[0, :, columns]
-            for b in np.flatnonzero(self.lengths < last):
-                dh[max(0, self.lengths[b] - first) :, b] = 0
+            if self.pooling != "last":
+                dh += self.dseen[0, :, columns]
+                for b in np.flatnonzero(self.lengths < last):
+                    dh[max(0, self.lengths[b] - first) :, b] = 0
             here = np.flatnonzero((first <= end) & (end < last))
             dh[end[here] - first, here] += self.dseen[1, here, columns]
+
+
+class Space(NamedTuple):
+    """Work space of a shard of series of a recurrent net.   grad : (P,) and its ``views``."""
+
+    tape: Tape
+    read: PooledReadout | None
+    look: object
+    grad: np.ndarray
+    views: list
 
 
 class PooledRecurrentLoss(PooledLoss):
@@ -377,15 +396,27 @@ class PooledRecurrentLoss(PooledLoss):
         super().__init__(
             net, series, mean_x, pooling, teaching.loss, teaching.alpha * net.decays(), dtype, **options
         )
+        self._theta = self._turned = None
+
+    def _prepare(self, theta, learn):
+        if theta is not self._theta:  # else its views stay, and with them the schedules of tapes
+            self._theta, self._views = theta, self.net.views(theta)
+        if learn:
+            self._turned = self.net.turned(self._views, into=self._turned)
+
+    def _work_space(self, B, T):
+        """Allocate what a shard of B series of up to T steps needs: ``Tape``, readout, lookup, gradient."""
+        net = self.net
+        read = PooledReadout(net, self.pooling, B, self.dtype) if self._reads_once() else None
+        tape = Tape(net, B, self._steps(T), self.dtype, read and read.lead_back)
+        grad = np.zeros(net.size + self.n_keys, self.dtype)
+        return Space(tape, read, make_sight(net, B, T, self.dtype), grad, net.views(grad))
 
     def _shard(self, theta, which, T, masks, learn):
-        net, B, at = self.net, len(which), self.at[which]
-        weights = net.views(theta)
+        B, at, lengths, weights = len(which), self.at[which], self.lengths[which], self._views
         if (space := self._spaces.pop((B, T), None)) is None:  # no other thread has it meanwhile
-            read = PooledReadout(net, self.pooling, B, self.dtype) if self._reads_once() else None
-            tape = Tape(net, B, self._steps(T), self.dtype, read and read.lead_back)
-            space = tape, read, make_sight(net, B, T, self.dtype)
-        (tape, read, look), lengths = space, self.lengths[which]
+            space = self._work_space(B, T)
+        tape, read, look, grad, _ = space
         x, x_at = self.x, at
         if look is not None:
             x, x_at = look.inputs(theta, self.x, at, lengths)
@@ -393,27 +424,31 @@ class PooledRecurrentLoss(PooledLoss):
         for k, p in enumerate(weights[:-1]):
             tape.begin(k, TrackLoss._first(self, p)[:, None])
         out = tape.forward(weights, None, masks)
-        dout, grad = (None if read else np.empty_like(out), np.zeros_like(theta)) if learn else (None, None)
+        grad.fill(0)
         if read:
             loss, d = self._loss_of(read.forward(tape, weights[-1], self._steps(lengths)), which)
         else:
-            loss = self._judge(theta, out, which, dout, grad)
+            loss, d = self._judge(theta, out, which, tape.dout if learn else None, grad), None
         if learn:
-            views, turned = net.views(grad), net.turned(weights)
-            if read:
-                read.backward(d, turned[1][-1], views[-1])
-            for dS in tape.dS:
-                dS.fill(0)
-            if look is not None:
-                look.clear()
-            tape.backward(weights, turned, dout, views, look and look.dx)
-            if look is not None:
-                look.back(grad)
-            for k, g in enumerate(views[:-1]):
-                if g.start.size:
-                    g.start[:] += tape.of_start(k)
+            self._gradient(space, d)
         self._spaces[B, T] = space
-        return loss, grad
+        return loss, grad.copy() if learn else None
+
+    def _gradient(self, space, d):
+        """Go back through the tape of a shard into its gradient.   d : (B, O), of answers read once, or None."""
+        tape, read, look, grad, views = space
+        if read:
+            read.backward(d, self._turned[1][-1], views[-1])
+        for dS in tape.dS:
+            dS.fill(0)
+        if look is not None:
+            look.clear()
+        tape.backward(self._views, self._turned, tape.dout, views, look and look.dx)
+        if look is not None:
+            look.back(grad)
+        for k, g in enumerate(views[:-1]):
+            if g.start.size:
+                g.start[:] += tape.of_start(k)
 
     def _reads_once(self):
         """Return whether answers are read of pooled rows, and not pooled of what is read of each."""
