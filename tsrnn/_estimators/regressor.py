@@ -202,8 +202,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_timesteps, n_features)
-            Inputs; for a model without inputs a DataFrame without columns, with the index to predict. Of several
-            series, in any container that ``fit`` takes, each goes on from its own end.
+            Inputs; for a model without inputs a table without columns, such as a DataFrame with the index to
+            predict. Of several series, in any container that ``fit`` takes, each goes on from its own end.
         y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
             Measured outputs: then the same as ``predict_ahead(X, y, steps=steps)``. (A pipeline forwards the
             keywords of ``predict``, but hides ``predict_ahead``.)

@@ -115,7 +115,8 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_timesteps, n_features), or None
-            Inputs; rows are time. None, or a DataFrame without columns, for a model of y alone. Where stamps
+            Inputs; rows are time. For a model of y alone None, or a DataFrame without columns, or (what searches take)
+            an array without columns, ``np.empty((n_timesteps, 0))``, of 13 rows or more. Where stamps
             are missing in the index of X (or of y) the series is cut: no lag reaches over a gap.
             Several series: frames with a MultiIndex (series, time), ``groups``, the constructor's ``series``, a list
             of arrays or frames, or an array of shape (n_series, n_timesteps, n_features). Neither lags nor states
