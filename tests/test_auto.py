@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
-from tsrnn._auto import blend, race, smoothing
+from tsrnn._auto import blend, leaning, race, smoothing
 from tsrnn._auto.candidates import Constant, Foreign, Linear, Mean, Naive, Net, Smoothing
 from tsrnn._auto.dynamics import UNSTATED
 from tsrnn._auto.field import Block, errors_by_step, make_field
@@ -390,6 +390,38 @@ def test_verbs_agree(alone):
     np.testing.assert_allclose(ahead[1:], runs[:, 1])
     assert ahead[0] == pytest.approx(made.iloc[0])
     np.testing.assert_allclose(alone.predict(pd.DataFrame(index=DAYS[CUT:]), y=Y[CUT:], steps=2), ahead)
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_what_a_blend_leans_to_is_the_loop(gap):
+    wrong = RNG.normal(size=(40, 4, 1))
+    wrong[RNG.random(wrong.shape) < 0.1] = np.nan
+    origins, now = 10 + np.arange(40), np.array([5, 12, 30, 49, 52, 60])
+    made = leaning.lean(wrong, origins, now, 4, gap)
+    for k, of_now in zip(now, made):
+        for s in range(4):
+            age = k - 1 - (origins + gap + s)
+            w = np.where((age >= 0) & (age < 12) & np.isfinite(wrong[:, s, 0]), 0.5 ** (age / 4), 0.0)
+            expected = np.nansum(w * wrong[:, s, 0]) / (w.sum() + 4)
+            assert of_now[s, 0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_blend_that_leans_is_corrected():
+    t = np.arange(150)
+    y = np.where(t < 60, 0.2 * t, 12 + 0.8 * (t - 60)) + NOISE[:150]  # a trend that all members lag behind
+    model = quick().fit(None, y[:110])
+    leans = model.fitted_.trained.dynamics
+    runs = model.trajectories(None, y[110:], H).forecast[:34]
+    later = np.lib.stride_tricks.sliding_window_view(y[110:], H)
+    model.fitted_ = model.fitted_._replace(
+        trained=model.fitted_.trained._replace(dynamics=leans.but(leans=False))
+    )
+    without = model.trajectories(None, y[110:], H).forecast[:34]
+    assert leans.leans
+    assert np.sqrt(np.mean((runs - later) ** 2)) < 0.95 * np.sqrt(np.mean((without - later) ** 2))
+    model.fitted_ = model.fitted_._replace(trained=model.fitted_.trained._replace(dynamics=leans))
+    model.update(None, y[110:113]).update(None, y[113:117])
+    np.testing.assert_allclose(model.forecast(H), runs[7], rtol=1e-9)
 
 
 def test_update_goes_on(alone):

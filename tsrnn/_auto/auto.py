@@ -98,7 +98,8 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     -----
     The verbs are those of :class:`~tsrnn.NARXRegressor`. Intervals come from the blend's own errors on the held
     stretches, made by candidates that had fewer rows; ``calibrate`` takes others. Of several series, each has its own
-    level and unit; what is learnt is common to all.
+    level and unit; what is learnt is common to all. Where that paid on the held stretches, what the blend has erred to
+    one side of late is taken off its forecasts ([4]_).
 
     References
     ----------
@@ -106,6 +107,8 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes. "Ensemble selection from libraries of models." ICML 2004.
     .. [3] K. Jamieson, A. Talwalkar. "Non-stochastic best arm identification and hyperparameter optimization." AISTATS
        2016.
+    .. [4] M. P. Clements, D. F. Hendry. "Intercept corrections and structural change." Journal of Applied Econometrics
+       11(5), 1996.
 
     Examples
     --------

@@ -1,8 +1,9 @@
 """The members of a race as one ``Dynamics``: side by side, blended with weights for each step.
 
-    y^(k + G + s) = r sum_c w_cs f_c(k, G + s),    w_cs >= 0,  sum_c w_cs = 1,    G : rows by which y arrives late
+    y^(k + G + s) = r (sum_c w_cs f_c(k, G + s) - b_s(k)),    w_cs >= 0,  sum_c w_cs = 1,    G : rows y arrives late
 
-Members f_c see y in units r of its series, the calendar, and inputs; each looks back as far as it needs on the last
+Members f_c see y in units r of its series, the calendar, and inputs; b_s(k) is what they erred to one side before the
+origin k, or 0 (``leaning.py``); each looks back as far as it needs on the last
 rows, which are the memory.  A model's inputs are those of the user and, last, the time of the row: seconds
 since 1970, or 0 where the index has none; unknown times continue at the step of training.
 """
@@ -19,6 +20,7 @@ from .._series.seasons import Calendar
 from .._series.stamps import PER_SECOND, to_index
 from .._training.least_squares import one_thread
 from .._values import kept
+from . import leaning
 from .field import Block
 
 
@@ -104,7 +106,7 @@ class Blend(Direct):
     level : (O,), mean of y in units of its series.   inputs : (F,), their mean.   scale : (O,), a usual unit; None
     where there is one series, whose unit is 1.   low, high : (O,), in units of its series, which no forecast leaves.
     gap : rows by which y arrives later than the inputs; as many last rows of a memory may be taken back.   ensemble :
-    "mean", by weights, or "median".
+    "mean", by weights, or "median".   leans : whether recent errors are taken off.
     """
 
     members: tuple
@@ -119,6 +121,7 @@ class Blend(Direct):
     high: np.ndarray
     gap: int = 0
     ensemble: str = "mean"
+    leans: bool = False
 
     whole_errors = True
     cure = "Look for inputs far from those in training, or give target_bounds."
@@ -268,6 +271,22 @@ class Blend(Direct):
             yield rows, np.ascontiguousarray(forecasts.swapaxes(0, 1))
 
     def blended(self, block, number, origins, steps):
+        """Forecast the rows after the gap after origins (M,) of a block, (M, steps, O)."""
+        if not self.leans:
+            return self._joined_members(block, number, origins, steps)
+        before = leaning.reach(self.horizon) + self.gap + steps
+        every = np.unique(np.maximum(origins[:, None] - np.arange(before), 0))
+        seen = block.place[every] >= self.lead  # before there is a past that nobody saw
+        at = seen | np.isin(every, origins)
+        every, seen = every[at], seen[at]
+        forecasts = self._joined_members(block, number, every, steps)
+        rows = every[:, None] + self.gap + np.arange(steps)
+        known = seen[:, None] & (rows < len(block))
+        truth = np.where(known[..., None], block.Y[np.minimum(rows, len(block) - 1)], np.nan)
+        leant = leaning.lean(forecasts - truth, every, origins, self.horizon, self.gap)
+        return np.clip(forecasts[np.searchsorted(every, origins)] - leant, self.low, self.high)
+
+    def _joined_members(self, block, number, origins, steps):
         """Blend the members' forecasts of the rows after the gap after origins (M,) of a block, (M, steps, O)."""
         step = np.minimum(np.arange(steps), self.horizon - 1)
         total, weight, each = 0.0, 0.0, []

@@ -15,7 +15,7 @@ from .._series.seasons import Calendar, find_seasons, step_in_days
 from .._series.stamps import Stamps, to_index
 from .._values import kept
 from .._warn import warn
-from . import race
+from . import leaning, race
 from .candidates import Linear, Naive
 from .dynamics import KEPT, Blend, Reading, Rows, scale_of
 from .field import errors_by_step, make_field
@@ -31,7 +31,7 @@ class Raced(NamedTuple):
     """The outcome of a race, as a fitted model keeps it.
 
     entered : candidates of the members.   board, by_step, verdict : the report.   made : ``Made``, the blend's
-    forecasts on the held stretches.   reach : steps that were compared.
+    forecasts on the held stretches.   reach : steps that were compared.   leans : whether recent errors are taken off.
     """
 
     entered: list
@@ -40,6 +40,7 @@ class Raced(NamedTuple):
     verdict: str
     made: Made
     reach: int
+    leans: bool = False
 
 
 class Plan(NamedTuple):
@@ -86,7 +87,7 @@ class RaceLearner(Learner):
             entered, weights, lags, raced = self._planned() if self.plan else self._raced(blocks, reach)
             steps = int(self.p.gap) + raced.reach
             members = tuple(candidate.learn(blocks, steps) for candidate in entered)
-        dynamics = self._blend(members, weights, reading, lags, Ys, scales, mean)
+        dynamics = self._blend(members, weights, reading, lags, Ys, scales, mean, raced.leans)
         n = dynamics.looks_back
         ends = [
             Rows(
@@ -125,17 +126,29 @@ class RaceLearner(Learner):
         dated = step and stamps.clock.kind == "stamp"
         return Reading(calendar, timelines.read(stamps) if dated else None, self.p._columns_known_ahead())
 
-    def _blend(self, members, weights, reading, lags, Ys, scales, mean):
+    def _blend(self, members, weights, reading, lags, Ys, scales, mean, leans):
         """Join members and weights (C, h, O) to a ``Blend``."""
         # the last one's weights go on
         step = np.minimum(np.arange(int(self.p.horizon)), weights.shape[1] - 1)
         season = max((1, *reading.calendar.seasons))
         furthest = max([max(lags), *(member.lead for member in members)])
         gap = int(self.p.gap)
+        furthest += leaning.reach(len(step)) + len(step) if leans else 0
         looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE) + 2 * gap
         limits, scale = _range_of(Ys), np.median(scales, axis=0) if self.several else None
         level = _level_of([Y[-looks_back:] for Y in Ys])
-        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits, gap, self.p.ensemble
+        rows = (
+            reading,
+            tuple(lags),
+            looks_back,
+            level,
+            mean[0][:-1],
+            scale,
+            *limits,
+            gap,
+            self.p.ensemble,
+            leans,
+        )
         return Blend(weights[:, step].ravel(), members, len(step), *rows)
 
     # ---------------------------------------------------------------------------------- the race
@@ -172,7 +185,7 @@ class RaceLearner(Learner):
             entered,
             result.weights,
             lags,
-            Raced(entered, board, by_step, verdict, _made(field, result), reach),
+            Raced(entered, board, by_step, verdict, _made(field, result), reach, result.leans),
         )
 
     def _without_race(self, reach, O):

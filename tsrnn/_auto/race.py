@@ -4,6 +4,7 @@
     2. exponential smoothing, where series are short
     3. nets and regressors (trees): on the last stretch; those that are far behind there are dropped, others run all
     4. the few whose mean is best; their weights by step (``blend.py``), shrunk to equal ones of the best of each kind
+    5. what the blend errs to one side is taken off (``leaning.py``), where it errs less then
 
 The budget counts work in nominal seconds, from counts of rows and weights; a clock only stops what would not end.
 """
@@ -21,7 +22,7 @@ from .._models.narx import NARXRegressor
 from .._models.tdnn import TDNNRegressor
 from .._series.seasons import propose_pointwise
 from .._series.targets import Difference
-from . import blend
+from . import blend, leaning
 from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
 from .field import HUGE
 from .linear import Search
@@ -60,7 +61,8 @@ class Result(NamedTuple):
     """The outcome of a race.
 
     members : numbers of runners.   weights : (C, h, O).   blended : (M, h, O), the blend's forecasts.   honest : (M, h,
-    O), out-of-sample: on each stretch those of a blend that was chosen on the others.
+    O), out-of-sample: on each stretch those of a blend that was chosen on the others.   leans : whether recent errors
+    are taken off.
     """
 
     runners: list
@@ -68,6 +70,7 @@ class Result(NamedTuple):
     weights: np.ndarray
     blended: np.ndarray
     honest: np.ndarray
+    leans: bool = False
 
 
 class Purse:
@@ -152,7 +155,10 @@ def _finish(field, runners, ensemble="mean"):
         honest[in_fold] = blend.joined(forecasts[blind][:, in_fold], blind_weights, ensemble)
     if ensemble == "median":  # in which all have the same say
         weights = np.full_like(weights, 1 / len(weights))
-    return Result(runners, [able[c] for c in chosen], weights, blended, honest)
+    leans = leaning.pays(field, honest)
+    if leans:
+        blended, honest = (v - leaning.of_field(field, v) for v in (blended, honest))
+    return Result(runners, [able[c] for c in chosen], weights, blended, honest, leans)
 
 
 def _kind(candidate):
