@@ -94,6 +94,14 @@ def peak(dtype):
     return 12 * lanes_of(np.zeros(1, dtype)) * 2 / seconds / 1e9
 
 
+RATES = ["tsrnn GFLOP/s", "torch GFLOP/s", "target's", "peak"]
+
+
+def rates(flops, ours, theirs, target):
+    """GFLOP/s of products that take us and others some seconds, those that ``target`` times theirs needs, the peak."""
+    return [flops / ours / 1e9, flops / theirs / 1e9, target * flops / theirs / 1e9, peak(np.float32)]
+
+
 @jit
 def products(n, a, rows, W, Z):
     for _ in range(n):

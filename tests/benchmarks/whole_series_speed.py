@@ -4,6 +4,7 @@ B = 32 sequences of T = 50 and 200 steps, F = 4 inputs, K = 10 classes, float32,
 the last step, backward through time, clipping by norm, Adam.  tsrnn: loss and solver as ``fit`` calls them, weight
 decay included.  torch: ``nn.LSTM``, ``nn.GRU``, ``nn.RNN``, ``nn.Linear`` of the last state, ``cross_entropy``,
 ``clip_grad_norm_``, ``optim.Adam``, tensors made beforehand.  CPU seconds of the process, by turns, the least of some.
+The products' arithmetic alone makes the GFLOP/s: ours, torch's, what the target would need, and the peak (``simd.py``).
 Targets, times torch: LSTM 1.5, GRU 3, Elman 3.
 
     python tests/benchmarks/whole_series_speed.py [--quick]
@@ -14,6 +15,7 @@ import time
 
 import numpy as np
 from common import table, torch
+from simd import RATES, rates
 
 import tsrnn
 from tsrnn._estimators.sequence import learner_of
@@ -28,6 +30,7 @@ B, F, K = 32, 4, 10
 LENGTHS, SIZES = (50, 200), (32, 64, 128)
 MODELS = {"LSTM": tsrnn.LSTMClassifier, "GRU": tsrnn.GRUClassifier, "Elman": tsrnn.ElmanClassifier}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "Elman": "RNN"}
+GATES = {"LSTM": 4, "GRU": 3, "Elman": 1}
 TARGETS = {"LSTM": 1.5, "GRU": 3, "Elman": 3}
 REPEATS = 5 if "--quick" in sys.argv else 15
 
@@ -78,6 +81,11 @@ def our_step(name, T, H):
     return step
 
 
+def flops(name, T, H):
+    """Multiplications and additions of the products of one step, but for the readout's."""
+    return 2 * T * B * GATES[name] * H * (3 * H + 2 * F)
+
+
 def seconds(steps):
     """Least CPU seconds of one call of each, by turns."""
     best = [np.inf] * len(steps)
@@ -102,10 +110,9 @@ def main():
                 ours, theirs = seconds([our_step(name, T, H), torch_step(name, T, H)])
                 ratio = theirs / ours
                 met = "yes" if ratio >= TARGETS[name] else "NO"
-                rows.append(
-                    [name, str(T), str(H), ours * 1e3, theirs * 1e3, ratio, f">= {TARGETS[name]}", met]
-                )
-    columns = ["model", "T", "H", "tsrnn ms", "torch ms", "times faster", "target", "met"]
+                row = [name, str(T), str(H), ours * 1e3, theirs * 1e3, ratio, f">= {TARGETS[name]}", met]
+                rows.append(row + rates(flops(name, T, H), ours, theirs, TARGETS[name]))
+    columns = ["model", "T", "H", "tsrnn ms", "torch ms", "times faster", "target", "met", *RATES]
     table(f"A training step, one label a sequence, B = {B}, F = {F}, K = {K}, one thread", columns, rows)
 
 
