@@ -26,7 +26,7 @@ from test_losses import NAMES as LOSSES
 from tsrnn import ElmanRegressor, ESNRegressor, GRURegressor, Huber, LSTMRegressor, Pinball
 from tsrnn._estimators.following import Loop
 from tsrnn._kernels import layer_norm_v1 as _layer_norm
-from tsrnn._kernels import simd_v2 as _simd
+from tsrnn._kernels import simd_v3 as _simd
 from tsrnn._nets import delay as _delay
 from tsrnn._nets import delay_kernels as _delay_kernels
 from tsrnn._nets import delay_loss as _delay_loss

@@ -3,7 +3,7 @@
     python tests/benchmarks/mutants.py                     every mutant, some ten minutes on one core
     python tests/benchmarks/mutants.py --every 10          every tenth
     python tests/benchmarks/mutants.py --only _losses      those whose name holds this
-    python tests/benchmarks/mutants.py --compiled          those of simd_v2.py, ten seconds each
+    python tests/benchmarks/mutants.py --compiled          those of simd_v3.py, ten seconds each
 
 A mutant is the library with one small change to one function: a sign, a comparison, a constant or an index off by
 one, a statement left out, two arguments swapped ... (``replacements``, ``statements``). It is killed where some test
@@ -15,7 +15,7 @@ for each mutant a forked process gives the live function its new code and runs t
 first, until one fails. A first run (``--profile``, kept in a file) finds out which tests enter what.
 
 What is not mutated: messages, and conditions that lead to nothing but an error; constructors; constants of modules;
-``simd_v2.py``, whose vector code needs the compiler: ``--compiled`` mutates what is Python there, in a copy of the
+``simd_v3.py``, whose vector code needs the compiler: ``--compiled`` mutates what is Python there, in a copy of the
 library.
 """
 
@@ -516,7 +516,7 @@ def report(outcomes):
 
 
 def compiled(every, only):
-    """Mutants of what ``simd_v2.py`` compiles, each in a copy of the library with a cache of its own."""
+    """Mutants of what ``simd_v3.py`` compiles, each in a copy of the library with a cache of its own."""
     files = "tests/test_simd.py", "tests/test_mutants.py"
     tests = "any_width or (test_simd and (accurate or special or products or odd))"
     with tempfile.TemporaryDirectory() as folder:
@@ -524,10 +524,10 @@ def compiled(every, only):
         for part in ("tsrnn", "tests"):
             shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", home)
-        file = home / FILES["simd_v2"].relative_to(ROOT)
+        file = home / FILES["simd_v3"].relative_to(ROOT)
 
         def outcomes():
-            for count, mutant in enumerate(mutants("simd_v2", SIMD)):
+            for count, mutant in enumerate(mutants("simd_v3", SIMD)):
                 if count % every or only not in mutant.name:
                     continue
                 outcome = why_equivalent(mutant.name) and "equivalent"
@@ -547,7 +547,7 @@ def compiled(every, only):
                     except subprocess.TimeoutExpired:
                         outcome = "killed"
                 if outcome == "survived":
-                    print(f"survived simd_v2.py:{mutant.line} {mutant.name}", flush=True)
+                    print(f"survived simd_v3.py:{mutant.line} {mutant.name}", flush=True)
                 yield mutant, outcome
 
         report(outcomes())
@@ -564,7 +564,7 @@ def main():
     parser.add_argument(
         "--list", action="store_true", help="count mutants, list patterns that match none, run nothing"
     )
-    parser.add_argument("--compiled", action="store_true", help="mutants of simd_v2.py")
+    parser.add_argument("--compiled", action="store_true", help="mutants of simd_v3.py")
     parser.add_argument("--profile", default=str(Path(tempfile.gettempdir()) / "tsrnn_mutants_profile"))
     options = parser.parse_args()
     if options.compiled:

@@ -1,4 +1,4 @@
-"""Speed of the arithmetic in ``tsrnn._kernels.simd_v2``: products, functions, and the time it takes to compile them.
+"""Speed of the arithmetic in ``tsrnn._kernels.simd_v3``: products, functions, and the time it takes to compile them.
 
     python tests/benchmarks/simd.py
 
@@ -22,8 +22,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.linalg import get_blas_funcs, lapack
 
-from tsrnn._kernels import simd_v2
-from tsrnn._kernels.simd_v2 import add_outer, add_product, add_scattered, sigmoid, tanh
+from tsrnn._kernels import simd_v3
+from tsrnn._kernels.simd_v3 import add_outer, add_product, add_scattered, sigmoid, tanh
 
 
 try:
@@ -51,7 +51,7 @@ def _twelve_chains(typingctx, n, x):
     """n rounds of 12 independent vector fma: more than any core's two pipes can delay."""
 
     def codegen(context, builder, signature, args):
-        lanes = simd_v2._target(context, x).lanes
+        lanes = simd_v3._target(context, x).lanes
         vector, i64, i32 = ir.VectorType(args[1].type, lanes), ir.IntType(64), ir.IntType(32)
         name = f"llvm.fma.v{lanes}f{x.bitwidth}"
         fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
@@ -85,7 +85,7 @@ def chains(n, x):
 
 @jit
 def lanes_of(array):
-    return simd_v2._lanes(array)
+    return simd_v3._lanes(array)
 
 
 def peak(dtype):
@@ -259,7 +259,7 @@ def bench_functions(dtype):
 COLD = """
 import sys, time
 import numpy as np
-from tsrnn._kernels import simd_v2 as s
+from tsrnn._kernels import simd_v3 as s
 from tsrnn._kernels.jit import kernel
 from numba import njit
 
@@ -309,7 +309,7 @@ print()
 
 def bench_compilation(dtype):
     print(f"\n{dtype.__name__}, first call of a kernel, nothing cached (each line a new process):")
-    root = str(Path(simd_v2.__file__).parents[1])
+    root = str(Path(simd_v3.__file__).parents[1])
     for names in (
         "empty",
         "product",

@@ -1,4 +1,4 @@
-"""Activations for kernels, and the words for them.  FROZEN, for the reason that ``simd_v2.py`` gives.
+"""Activations for kernels, and the words for them.  FROZEN, for the reason that ``simd_v3.py`` gives.
 
 identity z      tanh      logistic 1 / (1 + exp(-z))      relu max(z, 0)
 """
@@ -6,7 +6,7 @@ identity z      tanh      logistic 1 / (1 + exp(-z))      relu max(z, 0)
 import numpy as np
 
 from tsrnn._kernels.jit import part
-from tsrnn._kernels.simd_v2 import sigmoid, tanh
+from tsrnn._kernels.simd_v3 import sigmoid, tanh
 
 
 IDENTITY, TANH, LOGISTIC, RELU = range(4)

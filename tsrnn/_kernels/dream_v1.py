@@ -12,7 +12,7 @@ is the readout: O outputs, D rows of W (D, O), b (O,).
 import numpy as np
 
 from tsrnn._kernels.jit import kernel
-from tsrnn._kernels.simd_v2 import add_product
+from tsrnn._kernels.simd_v3 import add_product
 
 
 UNITS, ROWS, W, BIAS, U, N_U, OWN, N_OWN, GAIN, N_GAIN, STATE = range(11)

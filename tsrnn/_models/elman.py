@@ -19,7 +19,7 @@ from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activat
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import add_outer, add_packed, flat, pack, sigmoid
+from .._kernels.simd_v3 import add_outer, add_packed, flat, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor

@@ -20,7 +20,7 @@ import numpy as np
 from .._check import check_number
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import add_outer, add_product, flat, sigmoid, tanh
+from .._kernels.simd_v3 import add_outer, add_product, flat, sigmoid, tanh
 from .._nets.recurrent import Cell
 from .._training.initial import glorot
 from .._values import kept

@@ -19,7 +19,7 @@ from .._check import check_word
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v2 import flat, sigmoid
+from .._kernels.simd_v3 import flat, sigmoid
 from .._nets.recurrent import Cell
 from .._values import kept
 from .recurrent import RecurrentClassifier, RecurrentParameters, RecurrentRegressor, check_diagonal

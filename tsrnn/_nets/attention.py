@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, tanh
+from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, tanh
 from . import recurrent_kernels
 
 

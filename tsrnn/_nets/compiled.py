@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import fma, sigmoid, tanh
+from .._kernels.simd_v3 import fma, sigmoid, tanh
 from .program import Affine, Call, Links, LookUp, Normalise, Softmax, Span, spans
 
 

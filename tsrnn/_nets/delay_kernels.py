@@ -23,7 +23,7 @@ step to the next.  ``rows`` (int64) is work space for B (lead + T) windows, ``tu
 
 from .._kernels.activations_v1 import LOGISTIC, RELU, TANH, activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, line, matrix
+from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, line, matrix
 
 
 WIDTH, LEAD, ACTIVATION, BIAS, FIRST_RUN, END_RUN = range(6)  # columns of layers

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v2 import flat, tanh
+from .._kernels.simd_v3 import flat, tanh
 
 
 @kernel

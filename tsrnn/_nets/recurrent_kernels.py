@@ -10,7 +10,7 @@ source.  Kernels act on steps first <= t < last.
 import numpy as np
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v2 import add_outer, add_product, add_scattered, flat, line, matrix
+from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, line, matrix
 
 
 COPIED = 4096  # numbers of one loop that fills rows with the bias: a first cache holds them

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import ArpackError, eigs
 
 from .._kernels.activations_v1 import activate
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_product, flat, fma, line, matrix
+from .._kernels.simd_v3 import add_product, flat, fma, line, matrix
 from .._training.least_squares import one_thread
 from .._values import kept
 

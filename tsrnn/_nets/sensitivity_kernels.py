@@ -14,7 +14,7 @@ states of a layer below, P parameters of the whole net.
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v2 import add_product, flat
+from .._kernels.simd_v3 import add_product, flat
 
 
 @part

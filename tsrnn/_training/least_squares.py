@@ -2,7 +2,7 @@
 
     A'A = sum_i w_i a_i a_i'       A'r = sum_i w_i a_i r_i       (A'A + diag(d)) x = b
 
-Results do not depend on the number of threads, to the bit: sums are taken in the order of the rows (``simd_v2``), and
+Results do not depend on the number of threads, to the bit: sums are taken in the order of the rows (``simd_v3``), and
 LAPACK, whose order of summation depends on its threads, runs in one.
 """
 
@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v2 import add_outer
+from .._kernels.simd_v3 import add_outer
 
 
 # rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half

@@ -21,7 +21,7 @@ rows of Z into shards therefore do not show in a result.
 
 Why frozen: numba keys its disk cache by the content of the file that *calls*.  An edit here would leave the
 old machine code in the caches of users whose own kernels did not change.  To change the arithmetic, write
-``simd_v3.py`` and import that.
+``simd_v4.py`` and import that.
 
 With ``NUMBA_DISABLE_JIT=1`` all of it is NumPy, equal up to rounding.
 """
@@ -222,7 +222,7 @@ LONG = 64  # numbers of a row of a, from which on they are gathered
 
 def _begin(module, t, name, arguments):
     """A function of the module and a builder for it, None where it is there already.  Not inlined."""
-    name = f"tsrnn_simd_v2_{name}_{t.lanes}xf{t.bits}"
+    name = f"tsrnn_simd_v3_{name}_{t.lanes}xf{t.bits}"
     if name in module.globals:
         return module.globals[name], None
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
@@ -396,7 +396,7 @@ def _gather(module, t):
     return function
 
 
-def _tile(module, t, kind, R, V):
+def _tile(module, t, kind, R, V, keeps=False):
     """Add some terms to R rows by V vectors of z.
 
     product:  z[r, c]       += sum_s  a[rows[r] + s] y[s, c]
@@ -404,20 +404,19 @@ def _tile(module, t, kind, R, V):
     scatter:  z[rows[r] + c] += sum_s  a[r, s] y[s, c],  summed from 0, then added row by row
 
     The sums stay in registers while s runs.  Rows beyond the last one are the last one again: they read, compute and
-    store the same bits, which costs no branch and no further shape of tile.  keep : where the vectors of y are copied
-    to, one after the other, or null.   last : index of the last row.   ld : from one row to the next, of a (scatter) or
-    z, and of y.   n : columns, of y and of z.   steps : how many s.
+    store the same bits, which costs no branch and no further shape of tile.  last : index of the last row.   ld : from
+    one row to the next, of a (scatter) or z, and of y.   n : columns, of y and of z.   steps : how many s.   keep :
+    where a tile that ``keeps`` copies the vectors of y to, one after the other.  (With a loop for either in one
+    function, LLVM had sums of outer products on the stack.)
     """
     pointer = t.scalar.as_pointer()
-    arguments = [pointer, I64.as_pointer(), pointer, pointer, pointer, *[I64] * 6]
-    function, b = _begin(module, t, f"{kind}_{R}x{V}", arguments)
+    arguments = [pointer, I64.as_pointer(), pointer, pointer, *[I64] * 6, *[pointer] * keeps]
+    function, b = _begin(module, t, f"{kind}_{R}x{V}" + "_keep" * keeps, arguments)
     if b is None:
         return function
-    a, rows, y, z, keep, last, ld, ld_y, n_y, n, steps = function.args
+    a, rows, y, z, last, ld, ld_y, n_y, n, steps, *keep = function.args
     columns = _Columns(b, t, V, n)
     columns_y = columns if V == 0 else _Columns(b, t, V, n_y)
-    copies, width = R > 1 and V > 0, I64(V * t.lanes)
-    kept = _Columns(b, t, V, width) if copies else None
     vector = columns.type
     fma = columns.llvm("fma", vector, vector, vector, vector)
 
@@ -431,37 +430,29 @@ def _tile(module, t, kind, R, V):
         start = [ir.Constant(vector, None)] * (R * max(V, 1))
     else:
         start = [value for base in z_row for value in columns.load(base)]
-    before, choose, done = b.block, *(function.append_basic_block() for _ in range(2))
-    loops = [function.append_basic_block() for _ in range(2 if copies else 1)]
-    b.cbranch(b.icmp_signed("<", I64(0), steps), choose, done)
-    b.position_at_end(choose)
-    if copies:
-        b.cbranch(b.icmp_unsigned("==", keep, ir.Constant(pointer, None)), *loops)
-    else:
-        b.branch(*loops)
-    ways = [(before, start)]  # to ``done``: where from, with which sums
-    for loop in loops:
-        b.position_at_end(loop)
-        s, y_s, *total = b.phi(I64), b.phi(pointer), *(b.phi(vector) for _ in start)
-        y_vectors = columns_y.load(y_s)
-        if loop is not loops[0]:
-            kept.store(y_vectors, _at(b, keep, (s, width)))
-        at = b.load(b.gep(rows, [s])) if kind == "outer" else s
-        new = [b.add(s, I64(1)), b.gep(y_s, [ld_y])]
-        for r, base in enumerate(a_row):
-            x = columns.spread(b.load(b.gep(base, [at])))
-            new += [b.call(fma, [x, w, total[r * len(y_vectors) + v]]) for v, w in enumerate(y_vectors)]
-        b.cbranch(b.icmp_signed("<", new[0], steps), loop, done)
-        for phi, first, value in zip([s, y_s, *total], [I64(0), y, *start], new):
-            phi.add_incoming(first, choose)
-            phi.add_incoming(value, loop)
-        ways.append((loop, new[2:]))
+    before, loop, done = b.block, *(function.append_basic_block() for _ in range(2))
+    b.cbranch(b.icmp_signed("<", I64(0), steps), loop, done)
+    b.position_at_end(loop)
+    s, y_s, *total = b.phi(I64), b.phi(pointer), *(b.phi(vector) for _ in start)
+    y_vectors = columns_y.load(y_s)
+    if keeps:
+        width = I64(V * t.lanes)
+        _Columns(b, t, V, width).store(y_vectors, _at(b, *keep, (s, width)))
+    at = b.load(b.gep(rows, [s])) if kind == "outer" else s
+    new = [b.add(s, I64(1)), b.gep(y_s, [ld_y])]
+    for r, base in enumerate(a_row):
+        x = columns.spread(b.load(b.gep(base, [at])))
+        new += [b.call(fma, [x, w, total[r * len(y_vectors) + v]]) for v, w in enumerate(y_vectors)]
+    b.cbranch(b.icmp_signed("<", new[0], steps), loop, done)
+    for phi, first, value in zip([s, y_s, *total], [I64(0), y, *start], new):
+        phi.add_incoming(first, before)
+        phi.add_incoming(value, loop)
 
     b.position_at_end(done)
     end = [b.phi(vector) for _ in start]
-    for block, values in ways:
-        for phi, value in zip(end, values):
-            phi.add_incoming(value, block)
+    for phi, first, value in zip(end, start, new[2:]):
+        phi.add_incoming(first, before)
+        phi.add_incoming(value, loop)
     for r, base in enumerate(z_row):
         sums = end[r * len(y_vectors) : (r + 1) * len(y_vectors)]
         if kind == "scatter":  # rows may overlap: one is stored before the next is read
@@ -478,6 +469,23 @@ def _tile(module, t, kind, R, V):
 
 
 # ----------------------------------------------------------------------------------------------- matrices
+
+
+def _each_tile(b, t, V, start, stop, R, own, room, tile):
+    """Call tile(i, y, ld, n, *keep) for every R rows.
+
+    own : (y, ld, n).   room : where the first tile leaves a copy for the others, or null.
+    """
+    width = I64(V * t.lanes)
+    copied = b.icmp_unsigned("!=", room, ir.Constant(room.type, None))
+    later = [b.select(copied, p, q) for p, q in zip((room, width, width), own)]
+    with cgutils.for_range_slice(b, start, stop, I64(R)) as (i, count):
+        first = b.and_(copied, b.icmp_signed("==", count, I64(0)))
+        with b.if_else(first) as (copies, reads):
+            with copies:
+                tile(i, *own, room)
+            with reads:
+                tile(i, *later)
 
 
 @contextmanager
@@ -513,12 +521,12 @@ class _Sweep:
             i, s = s, i
         return _at(self.b, self.a, s), _at(self.b, self.rows, i)
 
-    def tile(self, R, V, i, stop, left, steps, y, ld_y, n_y, j, n, keep=None):
+    def tile(self, R, V, i, stop, left, steps, y, ld_y, n_y, j, n, *keep):
         """Rows from i on, columns from j on; y points to its own."""
         b, z = self.b, _at(self.b, self.z, (i, self.N), j)
         last = b.sub(b.sub(stop, i), I64(1))
-        arguments = [*left, y, z, keep or self.null, last, self.N, ld_y, n_y, n, steps]
-        b.call(_tile(b.module, self.t, self.kind, R, V), arguments)
+        arguments = [*left, y, z, last, self.N, ld_y, n_y, n, steps, *keep]
+        b.call(_tile(b.module, self.t, self.kind, R, V, bool(keep)), arguments)
 
     def narrow(self, M):
         """The first M rows of N within one vector: all terms at once."""
@@ -572,19 +580,17 @@ class _Sweep:
                     self._panel(V, start, stop, s, steps, j, n, room, left)
 
     def _panel(self, V, start, stop, s, steps, j, n, room, left):
-        """Rows start <= i < stop.  The first tile copies the panel, the others read the copy."""
+        """Rows start <= i < stop."""
         b, t, width = self.b, self.t, I64(V * self.t.lanes)
-        copied = b.icmp_unsigned("!=", room, self.null)
         ready = b.icmp_unsigned("!=", self.packed, self.null)
-        own, there = _at(b, self.y, (s, self.N), j), _at(b, self.packed, (j, self.K), (s, width))
-        with cgutils.for_range_slice(b, start, stop, I64(t.rows)) as (i, count):
-            first = b.icmp_signed("==", count, I64(0))
-            again = b.and_(copied, b.not_(first))
-            dense = b.or_(ready, again)  # the vectors lie side by side
-            y = b.select(ready, there, b.select(again, room, own))
-            ld_y, n_y = b.select(dense, width, self.N), b.select(dense, width, n)
-            keep = b.select(first, room, self.null)
-            self.tile(t.rows, V, i, stop, left(i), steps, y, ld_y, n_y, j, n, keep)
+        there = _at(b, self.packed, (j, self.K), (s, width)), width, width
+        near = _at(b, self.y, (s, self.N), j), self.N, n
+        own = [b.select(ready, p, q) for p, q in zip(there, near)]
+
+        def tile(i, y, ld, n_y, *keep):
+            self.tile(t.rows, V, i, stop, left(i), steps, y, ld, n_y, j, n, *keep)
+
+        _each_tile(b, t, V, start, stop, t.rows, own, room, tile)
 
     def last_row(self, i):
         """Row i alone: bound by the latency of its sums, so up to eight of them at once, not by their number."""
@@ -637,26 +643,23 @@ def _scatter(context, module, t):
         return function
     a, rows, y, z, M, K, N = function.args
     C = BLOCK * 8 // t.bits
-    whole, null = C // t.lanes, ir.Constant(pointer, None)
+    whole = C // t.lanes
     R = 8 // whole
     wanted = b.and_(b.icmp_signed(">", b.mul(K, N), I64(SMALL * 8 // t.bits)), b.icmp_signed(">", M, I64(R)))
-    with _room(context, b, t, b.mul(K, I64(C)), wanted) as room:
-        copied = b.icmp_unsigned("!=", room, null)
-        with _loop(b, N, C) as j:
-            n, start = _least(b, b.sub(N, j), I64(C)), _at(b, y, j)
-            part = b.icmp_signed("<", n, I64(t.lanes))
-            with b.if_else(part) as (yes, no):
-                for V, block in ((0, yes), (whole, no)):
-                    with block, cgutils.for_range_slice(b, I64(0), M, I64(R)) as (i, count):
-                        first = b.icmp_signed("==", count, I64(0))
-                        again = b.and_(copied, b.not_(first)) if V else ir.Constant(ir.IntType(1), 0)
-                        keep = b.select(first, room, null)
-                        last = b.sub(b.sub(M, i), I64(1))
-                        ys, ld_y, n_y = (
-                            b.select(again, p, q) for p, q in ((room, start), (I64(C), N), (I64(C), n))
-                        )
-                        arguments = [_at(b, a, (i, K)), _at(b, rows, i), ys, _at(b, z, j), keep]
-                        b.call(_tile(module, t, "scatter", R, V), [*arguments, last, K, ld_y, n_y, n, K])
+    with _room(context, b, t, b.mul(K, I64(C)), wanted) as room, _loop(b, N, C) as j:
+        n = _least(b, b.sub(N, j), I64(C))
+
+        def tile(V, i, y, ld, n_y, *keep):
+            last = b.sub(b.sub(M, i), I64(1))
+            arguments = [_at(b, a, (i, K)), _at(b, rows, i), y, _at(b, z, j), last, K, ld, n_y, n, K, *keep]
+            b.call(_tile(module, t, "scatter", R, V, bool(keep)), arguments)
+
+        own = _at(b, y, j), N, n
+        with b.if_else(b.icmp_signed("<", n, I64(t.lanes))) as (part, full):
+            with part, _loop(b, M, R) as i:
+                tile(0, i, *own)
+            with full:
+                _each_tile(b, t, whole, I64(0), M, R, own, room, functools.partial(tile, whole))
     b.ret_void()
     return function
 
