@@ -12,7 +12,7 @@ from . import recurrent_kernels as kernels
 from .recurrent import INPUTS, OUTPUTS, Readout
 
 
-SPELL = 2e8  # multiplications of a compiled call: some milliseconds, after which Ctrl-C is heard
+SPELL = 2.5e8  # multiplications of a compiled call: tens of milliseconds, after which Ctrl-C is heard
 
 
 class Trace(NamedTuple):
