@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from tsrnn import (
     LBFGS,
+    SGD,
     ElmanClassifier,
     ElmanRegressor,
     GRUClassifier,
@@ -186,6 +187,8 @@ def test_few_series_are_learnt_by_the_mean_of_three_nets(monkeypatch):
     one, three = (clone(model).set_params(n_restarts=n, ensemble="mean") for n in (1, 3))
     few, alone = three.fit(series[:99], labels[:99]).theta_, one.fit(series[:99], labels[:99]).theta_
     assert np.array_equal(model.fit(series[:99], labels[:99]).theta_, few)
+    again = clone(model).fit(series[:99], labels[:99]).set_params(warm_start=True, solver=SGD(1e-9))
+    assert np.allclose(again.fit(series[:99], labels[:99]).theta_, few, atol=1e-6)
     for settings in ({"pooling": "attention"}, {"warm_start": True}):
         single = [clone(some).set_params(**settings, ensemble="best") for some in (model, one)]
         assert np.array_equal(*(some.fit(series[:99], labels[:99]).theta_ for some in single))

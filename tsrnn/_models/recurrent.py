@@ -122,7 +122,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
     n_restarts : int or "auto", default="auto"
         Train from as many random starts. "auto": one; or three nets, and the mean of them, where y has one value for
-        each of fewer than 2000 series, without attention, convolution and ``warm_start``.
+        each of fewer than 2000 series, without attention, convolution and ``warm_start`` (which goes on with the three
+        of an earlier fit).
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on it.
         None is 1 unless in a ``joblib.parallel_config``, -1 all processors.

@@ -206,7 +206,9 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             return None
         of_before = trained.dynamics.net
         blended = self.weighs_linear and of_before.same_as(with_lags(net))
-        return trained if of_before.same_as(net) or blended else None
+        k = len(of_before.blocks) // len(net.blocks)
+        joined = k > 1 and of_before.same_as(abreast(net, [np.zeros(net.size)] * k)[0])  # goes on as one net
+        return trained if of_before.same_as(net) or blended or joined else None
 
     def _with_keys(self, net):
         """Return a net that also gives what ``pooling`` needs."""
@@ -489,13 +491,14 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """Train on series with one y each, as ``_attempt``."""
-        p, net = self.p, self._with_keys(net)
+        p = self.p
         if before is None:
+            net = self._with_keys(net)
             theta, moments = net.initial(rng, p.recurrent_init), None
             spread(net, net.views(theta)[:-1], whole=True)
             theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
         else:
-            theta, moments = before.dynamics.theta, before.carry
+            net, theta, moments = before.dynamics.net, before.dynamics.theta, before.carry
         task = Task(net, series, mean, None)
         if p.early_stopping and any(s.held[-1] for s in series):
             task = task._replace(validate=self._whole_loss(task, np.float32, held=True).value)
