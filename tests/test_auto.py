@@ -167,6 +167,15 @@ def test_choose_transform():
     assert choices.choose_transform(rng.normal(size=(300, 1)), None) is None
 
 
+def test_differences_tell_a_season_that_no_lag_reaches():
+    t, found = np.arange(84), []
+    for seed in range(12):
+        drifts = np.convolve(np.random.default_rng(seed).normal(size=84), 0.8 ** np.arange(30))[:84]
+        y = 20 + 6 * np.exp(1.5 * np.sin(2 * np.pi * t / 24)) + drifts
+        found.append(choices.choose_transform(y[:, None], hours(84)))
+    assert sum(steps is not None and steps[0].lag == 24 for steps in found) >= 11
+
+
 def test_guerrero():
     level = np.repeat(np.linspace(10, 100, 40), 10)
     e = RNG.normal(size=400)
