@@ -832,9 +832,26 @@ def pack(W, M):
 
 
 @part
+def _add_column(a, rows, d, g):
+    """g[k] += sum_i a[rows[i] + k] d[i], of one column as most readouts have: vectors lie along k."""
+    K, pairs = g.size, rows.size // 2
+    for i in range(pairs):  # two terms at a time, to read and write g less often
+        one, two = line(a, rows[2 * i], K), line(a, rows[2 * i + 1], K)
+        for k in range(K):
+            g[k] = fma(two[k], d[2 * i + 1], fma(one[k], d[2 * i], g[k]))
+    for i in range(2 * pairs, rows.size):
+        row = line(a, rows[i], K)
+        for k in range(K):
+            g[k] = fma(row[k], d[i], g[k])
+
+
+@part
 def add_outer(a, rows, D, G):
     """G[k, n] += sum_i a[rows[i] + k] D[i, n].   a : 1-D.  rows : (M,).  D : (M, N).  G : (K, N), in, out."""
-    _outer(a, rows, D, G)
+    if G.shape[1] == 1:
+        _add_column(a, rows, flat(D), flat(G))
+    else:
+        _outer(a, rows, D, G)
 
 
 @part
