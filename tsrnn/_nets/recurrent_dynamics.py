@@ -106,20 +106,20 @@ class RecurrentDynamics(Dynamics):
         net, weights, dtype = self.net, self.weights, self.dtype
         n = len(memory.Y)
         x, y = (v.astype(dtype, copy=False) for v in self.seen(X, Y, memory))
-        unknown, x, table = np.isnan(y), x.ravel(), self._table()
+        unknown, x, y, table = np.isnan(y), x.ravel(), y.reshape(-1), self._table()
         states, firsts = memory.states, self.first().states if net.bidirectional else memory.states
         size = len(Y) if net.bidirectional else BLOCK
         for t in range(0, len(Y), size):
             T = min(size, len(Y) - t)
             tape, at = _spare_tape(net, T, dtype), np.array([n + t])
             fed = unknown[n + t : n + t + T, None] if net.y_lead else np.zeros(0, bool)
-            tape.place(x, at, y.reshape(-1), at, np.array([T]), table)
+            tape.place(x, at, y, at, np.array([T]), table)
             for k, (state, block, first) in enumerate(zip(states, net.blocks, firsts)):
                 tape.begin(k, (first if block.reverse else state)[:, None])
             tape.forward(weights, fed if fed.any() else None)
             yield t, tape, T
             states = _ends(tape, T)
-            if T <= SHORT:
+            if T <= SHORT or t + T < len(Y):
                 _spares.tape = tape
 
     def seen(self, X, Y, memory):
