@@ -47,16 +47,16 @@ NETS = {
 }
 
 
-def abreast(model, k):
+def abreast(model, k, means=([0.3, -0.2], [0.1, 0.5]), symbols=({}, 0)):
     """k nets of random weights, and the one net of all, as dynamics."""
-    learner = model._learner()
-    net, mean = learner.net(2, 2), (np.array([0.3, -0.2]), np.array([0.1, 0.5]))
+    learner = model.set_params(n_restarts=k)._learner().of_symbols(*symbols)
+    net, mean = learner.net(2, 2), tuple(map(np.array, means))
     thetas = [np.random.default_rng(j).normal(size=net.size) * 0.4 for j in range(k)]
     if isinstance(net, recurrent.Net):
         wide, theta = recurrent.abreast(net, thetas)
         kind = RecurrentDynamics
     else:
-        wide = model.set_params(n_restarts=k)._learner()._wide(net)
+        wide = learner._wide(net)
         theta, kind = delay.abreast(net, wide, thetas), DelayDynamics
     return [kind(t, net, mean, learner.input_lag) for t in thetas], kind(theta, wide, mean, learner.input_lag)
 
@@ -72,26 +72,24 @@ def test_the_output_of_one_net_is_the_mean_of_those_of_all(name, k):
     assert together.lead == members[0].lead
 
 
-def test_nets_that_look_up_are_joined():
-    """Each keeps its own rows of the tables of categories and labels; so do few series with one label each."""
-    learner = GRURegressor((3, 2), skip_connections=True, input_lags=1, output_lags=(1, 3))._learner()
-    net, means = learner.of_symbols({1: 3}, 2).net(2, 2), (np.array([0.3, 3.0]), np.array([0.1, 0.9]))
-    thetas = [np.random.default_rng(j).normal(size=net.size) * 0.4 for j in range(3)]
+@pytest.mark.parametrize("kind", [GRURegressor, NARXRegressor])
+@pytest.mark.parametrize("symbols", [({1: 3}, 2), ({1: 3}, 0), ({}, 2)])
+def test_nets_that_look_up_are_joined(kind, symbols):
+    """Each keeps its own rows of the tables of categories and labels."""
+    model = kind((3, 2), skip_connections=True, input_lags=1, output_lags=(1, 3))
+    members, together = abreast(model, 3, ([0.3, 3.0], [0.1, 0.9]), symbols)
     seen = np.column_stack([X[:, 0], np.arange(240) % 4]), np.eye(2)[rng.integers(2, size=240)]
-    joined = recurrent.abreast(net, thetas)
-    *members, (out, _) = (
-        dynamics.run(*seen, dynamics.first())
-        for dynamics in (
-            RecurrentDynamics(theta, of, means, learner.input_lag)
-            for of, theta in [*((net, theta) for theta in thetas), joined]
-        )
-    )
-    outs = [member for member, _ in members]
+    *outs, out = (dynamics.run(*seen, dynamics.first())[0] for dynamics in [*members, together])
     assert np.ptp(outs, axis=0).max() > 0.1
     assert np.abs(out - np.mean(outs, axis=0)).max() < 1e-13
+
+
+def test_few_series_of_symbols_are_learnt_by_three_nets():
     series = [np.array(list(word), object)[:, None] for word in ("abc", "cab", "bb", "acca") * 5]
     model = GRUClassifier((3,), **QUICK).fit(series, list("xyxy" * 5))
     assert len(model.params_) == 3 * 2 + 1  # three nets of both directions
+    assert np.isfinite(model.predict_proba(series)).all()
+    model = TDNNClassifier((3,), n_restarts=2, ensemble="mean", **QUICK).fit(series, list("xyxy" * 5))
     assert np.isfinite(model.predict_proba(series)).all()
 
 

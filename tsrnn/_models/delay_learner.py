@@ -320,8 +320,10 @@ class DelayLearner(Embedding, OfLags, Learner):
 
     def _wide(self, net):
         """Return the plan of all members side by side."""
-        hidden = tuple(self.p.n_restarts * H for H in self.hidden)
-        return replace(self, hidden=hidden).net(net.n_inputs, net.n_outputs)
+        k, lags = self.p.n_restarts, (self.input_lags, self.output_lags, self.layer_lags)
+        symbols = net.symbols and net.symbols.widened(k)
+        widths = symbols.width if symbols else net.n_inputs, net.n_outputs, [k * H for H in self.hidden]
+        return make_plan(*widths, self.activation, *lags, self._skips, symbols)
 
     def _abreast(self, net, series, members, best):
         """Return the plan of all members side by side, and the best attempt, with the parameters of all of them."""

@@ -156,7 +156,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         """Share of the rows that is held back from training until the end."""
         return self.p.validation_fraction if self.p.early_stopping else 0.0
 
-    learns_held = joins_tables = True
+    learns_held = True
 
     @property
     def bidirectional(self):

@@ -196,26 +196,50 @@ def make_plan(
 def abreast(plan, wide, thetas):
     """Join k nets to one whose output is the mean of theirs; returns its parameters.
 
-    plan : of each.   wide : the same with hidden layers k times as wide, which hold those of the nets side by side.
+    plan : of each.   wide : the same with hidden layers and tables k times as wide, which hold those of the nets side
+    by side.
     """
     k, theta = len(thetas), np.zeros(wide.size)
+    if plan.symbols:
+        theta[: wide.n_looked_up] = plan.symbols.joined(thetas)
     layers = wide.views(theta)
     for j, member in enumerate(map(plan.views, thetas)):
+        own = _own_rows(plan, wide, j, k)
         for depth, (layer, (W, b)) in enumerate(zip(member, layers)):
             is_output = depth == len(layers) - 1
             columns = slice(None) if is_output else slice(j * len(layer.b), (j + 1) * len(layer.b))
             share = 1 / k if is_output else 1.0
             b[columns] += share * layer.b
-            if depth == 0:
-                W[:, columns] += share * layer.W
-                continue
-            below = len(member[depth - 1].b)  # the last rows are the units below, at one lag after another
-            lags = (len(W) - len(layer.W)) // ((k - 1) * below)
-            shared = len(layer.W) - lags * below
-            W[:shared, columns] += share * layer.W[:shared]
-            units = W[shared:].reshape(lags, k, below, -1)
-            units[:, j, :, columns] += share * layer.W[shared:].reshape(lags, below, -1)
+            shared, shared_wide = (sum(_lag_rows(p, depth)) for p in (plan, wide))
+            W[own[:shared], columns] += share * layer.W[:shared]
+            if depth > 0:  # the last rows are the units below, at one lag after another
+                below = len(member[depth - 1].b)
+                units = W[shared_wide:].reshape(-1, k, below, W.shape[1])
+                units[:, j, :, columns] += share * layer.W[shared:].reshape(-1, below, len(layer.b))
     return theta
+
+
+def _lag_rows(plan, depth):
+    """Count the rows of W of a layer that see lags of x, and of y."""
+    first, end = plan.layers[depth, kernels.FIRST_RUN :]
+    source, _, length, _ = plan.runs[first:end].T
+    return [int(length[source == of].sum()) for of in (kernels.FROM_X, kernels.FROM_Y)]
+
+
+def _own_rows(plan, wide, j, k):
+    """Return the rows of lags in ``wide`` that see what net j of k sees, in the order of its own."""
+    x, y = np.arange(plan.n_inputs), np.arange(plan.y_width)
+    if plan.symbols:
+        x, y_looked_up = plan.symbols.own_of_joined(j, k)
+        y = y_looked_up if plan.codes_labels else y
+    rows, at = [], 0
+    for places, n, n_wide, width in zip(
+        (x, y), _lag_rows(plan, 0), _lag_rows(wide, 0), (wide.n_inputs, wide.y_width)
+    ):
+        lags = np.arange(n // max(len(places), 1))
+        rows.append((at + lags[:, None] * width + places).ravel())
+        at += n_wide
+    return np.concatenate(rows)
 
 
 def forward(plan, theta, x, x_at, y, y_at, fed, T, space):

@@ -400,7 +400,7 @@ def abreast(net, thetas):
 
 def _with_joined_tables(net, thetas):
     """Give nets the tables of all of them side by side, of which each still sees its own."""
-    symbols, tables = net.symbols.joined(thetas)
+    symbols, tables = net.symbols.widened(len(thetas)), net.symbols.joined(thetas)
     joined = []
     for j, theta in enumerate(thetas):
         x_places, y_places = net.symbols.own_of_joined(j, len(thetas))

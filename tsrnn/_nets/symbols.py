@@ -21,7 +21,7 @@ import numpy as np
 
 from .._check import check_number
 from .._kernels.jit import kernel
-from .._training.monitor import chooses_solver, makes_one_of_all
+from .._training.monitor import chooses_solver
 from .._training.solvers import resolve_solver, traits
 from .._values import kept
 
@@ -104,13 +104,15 @@ class Symbols(NamedTuple):
         """View the tables of columns and labels."""
         return [*self.tables(theta), *([self.of_labels(theta)] if self.labels else [])]
 
-    def joined(self, thetas):
-        """Put the tables of k nets side by side; returns ``Symbols`` k times as wide, and their numbers."""
-        k = len(thetas)
+    def widened(self, k):
+        """Make the tables k times as wide."""
         columns = tuple((column, C, k * e) for column, C, e in self.columns)
-        labels = self.labels and (self.labels[0], k * self.labels[1])
+        return self._replace(columns=columns, labels=self.labels and (self.labels[0], k * self.labels[1]))
+
+    def joined(self, thetas):
+        """Put the tables of k nets side by side; returns the numbers of ``widened(k)``."""
         tables = [np.concatenate(alike, axis=1).ravel() for alike in zip(*map(self.all_tables, thetas))]
-        return self._replace(columns=columns, labels=labels), np.concatenate(tables)
+        return np.concatenate(tables)
 
     def own_of_joined(self, j, k):
         """Return the places, among those of k nets side by side, of what net j sees: of x' (D',) and of y' (e,)."""
@@ -199,11 +201,8 @@ def make_symbols(n_columns, categories, n_labels, size):
 class Embedding:
     """What a ``Learner`` has whose nets embed symbols.
 
-    categories : {column: C}.   codes_labels : whether labels as history are embedded.   joins_tables : whether one net
-    of several has the tables of all.
+    categories : {column: C}.   codes_labels : whether labels as history are embedded.
     """
-
-    joins_tables = False
 
     def of_symbols(self, categories, n_labels):
         """Return the learner for columns of X with codes, {column: categories}, and exclusive labels."""
@@ -217,11 +216,6 @@ class Embedding:
             raise ValueError(
                 f"solver={self.p.solver!r} does not learn embeddings, but X has categories or y labels that the model "
                 "sees: give 'auto', 'lbfgs' or 'adam'."
-            )
-        if makes_one_of_all(self.p) and not self.joins_tables:
-            raise ValueError(
-                "ensemble='mean' makes one net of several, which would have as many tables of embeddings: give "
-                "ensemble='best'."
             )
         return make_symbols(D, self.categories, O if self.codes_labels else 0, self.p.embedding_size)
 
