@@ -131,6 +131,22 @@ def test_calendar_tells_monday_seven_oclock():
     assert left[0] < 0.8 * left[1] < monday.sum()
 
 
+def test_numbers_of_the_calendar():
+    stamps, row = hours(24 * 900), 24 * 40 + 7
+    seen_long = seasons.calendar_numbers(seasons.Calendar(1 / 24, (), 24 * 900), stamps, np.arange(24 * 900))
+    assert seen_long[row].tolist() == [7, 5, 41]  # seven o'clock, Saturday, the tenth of February
+    assert (
+        seasons.calendar_numbers(seasons.Calendar(1 / 24, (), 300), stamps, np.arange(24 * 900)).shape[1] == 1
+    )
+    assert seasons.calendar_numbers(seasons.Calendar(None, (24, 168), 500), None, np.array([200]))[
+        0
+    ].tolist() == [8, 32]
+    assert seasons.calendar_numbers(seasons.Calendar(1.0, (), 5), stamps, np.arange(24 * 900)).shape == (
+        24 * 900,
+        0,
+    )
+
+
 def test_choose_lags_takes_the_season_and_the_input():
     t = np.arange(600)
     x = RNG.normal(size=(600, 1))
@@ -149,6 +165,15 @@ def test_choose_transform():
     found = choices.choose_transform(grows[:, None], months)
     assert any(isinstance(step, Difference) for step in found)
     assert choices.choose_transform(rng.normal(size=(300, 1)), None) is None
+
+
+def test_differences_tell_a_season_that_no_lag_reaches():
+    t, found = np.arange(84), []
+    for seed in range(12):
+        drifts = np.convolve(np.random.default_rng(seed).normal(size=84), 0.8 ** np.arange(30))[:84]
+        y = 20 + 6 * np.exp(1.5 * np.sin(2 * np.pi * t / 24)) + drifts
+        found.append(choices.choose_transform(y[:, None], hours(84)))
+    assert sum(steps is not None and steps[0].lag == 24 for steps in found) >= 11
 
 
 def test_guerrero():

@@ -477,6 +477,7 @@ class ForeignMember:
                 base_forecasts.ravel(),
                 *season,
                 block.calendar(1)[at],
+                block.calendar_numbers()[at],
                 block.ahead[at],
             ]
         ), base_forecasts

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._series.seasons import Calendar, calendar, filled
+from .._series.seasons import Calendar, calendar, calendar_numbers, filled
 
 
 MOST_ORIGINS = 2400  # of a race: more change the ranking little, and each costs every candidate a forecast
@@ -48,6 +48,12 @@ class Block:
         if detail not in self._calendars:
             self._calendars[detail] = calendar(self.clock, self.stamps, self.place, detail)
         return self._calendars[detail]
+
+    def calendar_numbers(self):
+        """Return the hour, weekday and day of the year, (N', D)."""
+        if "numbers" not in self._calendars:
+            self._calendars["numbers"] = calendar_numbers(self.clock, self.stamps, self.place)
+        return self._calendars["numbers"]
 
     @cached_property
     def known(self):

@@ -15,6 +15,10 @@ least for first differences, which forget a level that moved:
 
     doubt   first differences 0   seasonal .2   none .4   first and seasonal .5   a pointwise transform .1 more
 
+Where rows are too few for lags of a season, only its differences know it: then theirs is 0, that of first ones .4 (32
+stretches each of 60, 80, 100 hours: errors of a linear model 1.45 to 1.38, 1.13 to 1.02, .95 to .92 of the better naive
+forecast; 27 of 40 months .93 to .86).
+
 Over 185 linear models of short series, simulated (trends, walks, shifts, slumps, seasons that grow ...) and real,
 errors fell from .863 of the better naive forecast to .828, those above 1.3 from 15 to 9, the largest from 5.1 to 2.1.
 
@@ -282,7 +286,9 @@ def _doubt(sample, none, g, differences):
     none : doubt of no differences.
     """
     if len(differences) < 2:
-        doubt = none if not differences else FIRST if differences == (1,) else SEASONAL
+        far = bool(sample.seasons) and sample.seasons[0] > sample.n_rows // FEW_ROWS  # for lags
+        first, seasonal = (NONE, FIRST) if far else (FIRST, SEASONAL)
+        doubt = none if not differences else first if differences == (1,) else seasonal
     else:
         doubt = BOTH
     origins = sum(last - start for u in sample.columns for _, start, last in cuts_of(len(u), sample.horizon))

@@ -286,6 +286,21 @@ def calendar(clock, stamps, place, detail=1):
     return np.concatenate(columns, axis=1)
 
 
+def calendar_numbers(clock, stamps, place):
+    """Compute the hour of the day, the weekday and the day of the year of each row, (N, D), for trees to split at any.
+
+    Of stamps; without, the place in each season. No period that was not seen twice.
+    """
+    if clock.step is None or stamps is None:
+        columns = [place % p for p in clock.seasons if clock.n_seen >= 2 * p]
+    else:
+        local = stamps.tz_localize(None) if stamps.tz is not None else stamps
+        of_day = (local - local.normalize()) / pd.Timedelta("1h")
+        numbers = {"day": of_day, "week": local.day_of_week, "year": local.day_of_year}
+        columns = [number.to_numpy() for name, number in numbers.items() if clock.rows(name)]
+    return np.array(columns, float).reshape(-1, len(place)).T
+
+
 def _of_year(local, of_day, rows, n):
     """Compute features of the time of the year; with few rows a year, indicators of all but the last."""
     if rows < 20:
