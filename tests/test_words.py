@@ -110,6 +110,19 @@ def test_what_newcomers_try(X, y, words):
 def test_rows_that_are_none():
     with pytest.raises(ValueError, match="give the transpose"):  # a series as MATLAB holds it
         NARXRegressor(input_lags=2, output_lags=1).fit(X.T, y[None])
+    model = ARXRegressor().fit(X, y)
+    for call in (
+        lambda: ARXRegressor().fit(X.T, y),
+        lambda: model.predict(X.T),
+        lambda: model.predict_ahead(X, y[None]),
+        lambda: model.update(X, y[None]),
+        lambda: model.forecast(5, X.T),
+        lambda: tsrnn.model_selection.backtest(model, X.T, y[None], 5),
+        lambda: tsrnn.diagnose(model, X.T, y[None]),
+        lambda: tsrnn.diagnostics.lag_importance(model, X.T, y[None]),
+    ):
+        with pytest.raises(ValueError, match="give the transpose"):
+            call()
     shuffled = np.sort(np.random.default_rng(0).permutation(300)[:200])
     model = ARXRegressor().fit(pd.DataFrame(X[:150]), y[:150])
     with pytest.warns(UserWarning, match=r"KFold\(shuffle=True\)\? Take TimeSeriesSplit"):

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import validate_data
 
 from .._series.categories import learn_vocabulary
-from .._series.checks import about, plain_values, reading_cure, where_is, word_in
+from .._series.checks import about, across, plain_values, reading_cure, where_is, word_in
 
 
 # From so many rows on an array without columns stands for X=None: scikit-learn's estimator checks want 12 refused.
@@ -57,6 +57,8 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
                     f"X holds words, such as {word}{where}, but {type(estimator).__name__} takes features that are "
                     f"numbers: {cure}."
                 ) from None
+            if "features as input" in str(error):
+                raise ValueError(f"{error}{across(len(X), estimator.n_features_in_)}") from None
             if "contains NaN" not in str(error):
                 raise
             first = str(error).splitlines()[0]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._series.checks import across
 from .._values import kept
 
 
@@ -275,11 +276,10 @@ def check_enough_rows(name, lead, series):
     rows = max(int((~s.held).sum()) for s in series)
     if rows <= lead:
         n, held = sum(len(s.Y) for s in series), sum(int(s.held.sum()) for s in series)
-        flat = " Time is the first axis: of an array (1, n_timesteps) give the transpose." * (n == 1)
         raise ValueError(
             f"{name} looks back {lead} rows and so needs at least {lead + 1} in a stretch without a gap, but the "
             f"longest has {rows} (n_samples = {n}, {held} of them held back for validation). Give more rows or "
-            f"shorter lags; where stamps are missing, insert them, with NaN in y (asfreq).{flat}"
+            f"shorter lags; where stamps are missing, insert them, with NaN in y (asfreq).{across(n)}"
         )
 
 

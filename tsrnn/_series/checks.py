@@ -25,6 +25,13 @@ OBJECT = re.compile(
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
 
 
+def across(n_rows, n_columns=1):
+    """Say in a message what so few rows may be, where so many columns are wanted: time along the second axis; or ""."""
+    if n_rows != n_columns:
+        return ""
+    return f" Time is the first axis: of an array ({n_columns}, n_timesteps) give the transpose."
+
+
 @contextmanager
 def about(name):
     """Add to errors of other libraries the argument's name, and what it should be."""
@@ -202,6 +209,7 @@ def check_outputs(y, Y, known, n_outputs):
     if Y.shape[1] != n_outputs:
         raise ValueError(
             f"y has {Y.shape[1]} outputs, but the model was fitted with {n_outputs}: give as many."
+            + across(len(Y), n_outputs)
         )
     names = column_names(y) if n_outputs > 1 else None
     if names is None or known is None:
@@ -234,8 +242,10 @@ def column_names(y):
 def check_lengths(X, Y):
     """Raise unless there is a row of Y for each of X."""
     if len(X) != len(Y):
+        fewer, turned = min(len(X), len(Y)), X.shape[1] == len(Y) or Y.shape[1] == len(X)
         raise ValueError(
             f"X and y have inconsistent numbers of samples, {len(X)} and {len(Y)}: give a row of y for each of X."
+            + (across(fewer, fewer) if turned else "")
         )
 
 

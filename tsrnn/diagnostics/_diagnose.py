@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._estimators.regressor import forecasts_ahead, free_run
 from .._estimators.through import no_forecasts, see_through, still
 from .._series import timeline as timelines
-from .._series.checks import check_y
+from .._series.checks import across, check_y
 from .._series.lags import parse_lags
 from .._series.seasons import work_periods
 from ._arguments import as_columns, check_output, keys_of, named_inputs, only_key, rows_of_series, stamps_of
@@ -284,6 +284,7 @@ def _settings(estimator, y, grid, is_trained, horizons, period, max_lag):
     if measured < FEWEST:
         raise ValueError(
             f"y has {measured} measured rows, too few to tell errors from luck: give at least {FEWEST}."
+            + across(len(y))
         )
     lead, least = _least_lags(estimator, grid.inputs)
     period = _check_period(period, grid.stamps, grid.y)

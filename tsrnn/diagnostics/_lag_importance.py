@@ -12,7 +12,7 @@ import pandas as pd
 
 from .._estimators.through import see_through
 from .._series import timeline as timelines
-from .._series.checks import check_y
+from .._series.checks import across, check_y
 from ._arguments import (
     as_columns,
     check_output,
@@ -153,6 +153,6 @@ def _rows_to_change(Y, stamps, max_lag, first):
     if len(rows) <= max_lag:
         raise ValueError(
             f"max_lag={max_lag} needs some {first + 2 * max_lag + 2} rows without a gap, but there are {len(Y)}: give "
-            "more rows or a shorter lag."
+            f"more rows or a shorter lag.{across(len(Y))}"
         )
     return rows

@@ -21,7 +21,7 @@ from .._check import check_number
 from .._estimators.lag_regressor import on_lags
 from .._estimators.through import no_forecasts, see_through, still
 from .._series import timeline as timelines
-from .._series.checks import column_names
+from .._series.checks import across, column_names
 from .._series.rows import gather
 from .._series.stamps import Stamps
 from .._series.timeline import last_known, tells, to_index
@@ -235,7 +235,7 @@ def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
     if not any(len(series.origins) for series in judged):
         raise ValueError(
             f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(data.Y)}, initial = "
-            f"{first}): give more rows, or a smaller initial or horizon."
+            f"{first}): give more rows, or a smaller initial or horizon." + across(len(data.Y))
         )
     names = column_names(data.y) if np.ndim(data.y) == 2 else None
     outputs = range(data.Y.shape[1]) if names is None and np.ndim(data.y) == 2 else names
