@@ -72,7 +72,7 @@ def test_origins_by_the_clock():
     assert found["origin"].dt.hour.eq(6).all()
     assert forecast_scorer(horizon=5, step="06:00")(model, y[TEST].to_frame()[[]], y[TEST]) < 0
     time = both.index.get_level_values("time")
-    late = both[time >= hours[200]].drop([("a", hours[220]), ("b", hours[230])])
+    late = both[time >= hours[200]].drop([("a", hours[220]), ("a", hours[225]), ("b", hours[230])])
     with pytest.warns(UserWarning, match="So in 2 series or fits") as given:
         backtest(ARXRegressor().fit(None, both[time < hours[200]]), None, late, 5)
     assert len(given) == 1

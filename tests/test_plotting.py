@@ -139,8 +139,9 @@ def test_forecasts_of_arrays_with_several_outputs_and_of_panels():
     assert one.ax_.get_xlabel() == "steps ahead"
     assert one.line_.get_marker() == "o"  # a line through one point, and an area of no width, are invisible
     assert one.bands_[0].get_segments()[0][:, 1].tolist() == [0, 2]
-    named = ForecastDisplay(pd.Series([1.0, 2], name="power [kW]"), unit="kW").plot()
-    assert named.ax_.get_ylabel() == "power [kW]"
+    for name in ("power [kW]", "kW"):
+        named = ForecastDisplay(pd.Series([1.0, 2], name=name), unit="kW").plot()
+        assert named.ax_.get_ylabel() == name
 
 
 def test_free_runs_and_their_fit(hours):

@@ -58,7 +58,7 @@ def summed(what):
     finally:
         HELD_BACK.reset(before)
     for message, category in held:
-        alike.setdefault((re.sub(r"\(.*?\)|\d+", "", message), category), []).append(message)
+        alike.setdefault((re.sub(r" ?\(.*?\)|\d+", "", message), category), []).append(message)
     for (_, category), messages in alike.items():
         more = f" (So in {len(messages)} {what}; this is the first.)" if len(messages) > 1 else ""
         warn(messages[0] + more, category)

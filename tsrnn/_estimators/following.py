@@ -378,7 +378,7 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
             "start='cold'."
             if short
             else "does not reach over so many, and starts again from the mean of training: what follows at once is "
-            "rough. Insert them, with NaN in y and the X you know, where that is to be bridged."
+            "rough. Give them to update first, or insert them, with NaN in y and the X you know."
         )
         torn = " Were rows picked at random, as by KFold(shuffle=True)? Take TimeSeriesSplit." * (
             len(alike) > MANY and len(values) < FEW_ROWS * len(gaps)

@@ -197,9 +197,9 @@ def title(ax, text):
 
 
 def with_unit(name, unit):
-    """Label an axis by a name, in lines that fit, with its unit unless the name has it."""
+    """Label an axis by a name, in lines that fit, with its unit unless the name has it or is it."""
     name = str(name)
-    return textwrap.fill(name if unit is None or unit_of(name) else f"{name}, {unit}", WIDE)
+    return textwrap.fill(name if unit in (None, name) or unit_of(name) else f"{name}, {unit}", WIDE)
 
 
 def unit_of(name):
