@@ -199,6 +199,12 @@ def test_what_cannot_be_is_refused(trees):
         Forecaster(Ridge(), H, quantiles=(0.1, 0.9)).fit(None, WAVE)
     with pytest.raises(ValueError, match="validation_fraction"):
         LagRegressor(Ridge(), validation_fraction=1.0).fit(None, WAVE)
+    hardly = np.c_[WAVE, np.full(len(WAVE), np.nan)]
+    for rows in ([5, 6, 7], [100, 101]):
+        hardly[:, 1] = np.nan
+        hardly[rows, 1] = 1.0
+        with pytest.raises(ValueError, match="a model of its own to an output that is hardly measured"):
+            LagRegressor(Ridge(), output_lags=3, missing="mask").fit(None, hardly)
 
 
 ORDER = "rows are time: shuffling them, or leaving some out, changes what came before the others"

@@ -37,6 +37,7 @@ MOST_ROWS = 50_000  # of many series, on which candidates are compared
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
 LONGEST_SEASON = 340  # rows of a season of smoothing: a week of half-hours
+TOO_DEAR = "more work than the time budget, or so few rows, allow"
 PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
 FREE_ROWS = 850  # below which nets rarely pay
 MANY_ROWS, ITERATIONS = 2500, 1800  # of a net through time: from there on fewer iterations, as many passes
@@ -308,7 +309,7 @@ def _by_rungs(field, candidate, runners, purse):
         return Runner(candidate, np.inf, None, time.process_time() - begin, reason)
 
     if not purse.pays(candidate.work / n):
-        return dropped("no budget")
+        return dropped(TOO_DEAR)
     try:
         forecasts = candidate.backtest(field, [n - 1])
         on_last = np.isfinite(forecasts).all(axis=(1, 2))
@@ -319,7 +320,7 @@ def _by_rungs(field, candidate, runners, purse):
             if not on_last.any() or error > most_behind * best:
                 return dropped(f"{error / best - 1:.0%} behind on the last stretch")
             if not purse.pays(candidate.work * (n - 1) / n):
-                return dropped("no budget")
+                return dropped(TOO_DEAR)
             on_others = candidate.backtest(field, range(n - 1))
             forecasts = np.where(on_last[:, None, None], forecasts, on_others)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:

@@ -83,8 +83,9 @@ class LagLearner(OfLags, Learner):
         check_enough_rows(type(self.p).__name__, net.lead, series)
         examples = [_examples(net, s) for s in series]
         whole = Examples(*map(np.concatenate, zip(*examples)))
-        if len(whole.w) == 0:
-            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+        if not np.isfinite(whole.T).any(axis=0).all():
+            alone = ", or a model of its own to an output that is hardly measured" * (net.n_outputs > 1)
+            raise no_row_counts(net.lead, f"give shorter lags, or more rows{alone}")
         judged, shown = None, ~whole.held
         if whole.held.any() and np.isfinite(whole.T[shown]).any(axis=0).all():
             judged = self._fitted(net, Examples(*(v[shown] for v in whole)), mean)

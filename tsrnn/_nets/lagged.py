@@ -43,7 +43,10 @@ class Table(NamedTuple):
     def rows(self, X, Y, at):
         """Lay out rows ``at`` (R,) of X (N, D), Y (N, O): (R, D')."""
         sides = (X, self.input_lags), (Y, self.output_lags)
-        columns = [V[at[:, None] - np.array(lags[::-1], int)].reshape(len(at), -1) for V, lags in sides]
+        columns = [
+            V[at[:, None] - np.array(lags[::-1], int)].reshape(len(at), len(lags) * V.shape[1])
+            for V, lags in sides
+        ]
         return np.concatenate(columns, axis=1)
 
 
