@@ -137,19 +137,8 @@ class RaceLearner(Learner):
         looks_back = min(KEPT, furthest + 2 * season + len(step) + BESIDE) + 2 * gap
         limits, scale = _range_of(Ys), np.median(scales, axis=0) if self.several else None
         level = _level_of([Y[-looks_back:] for Y in Ys])
-        rows = (
-            reading,
-            tuple(lags),
-            looks_back,
-            level,
-            mean[0][:-1],
-            scale,
-            *limits,
-            gap,
-            self.p.ensemble,
-            leans,
-        )
-        return Blend(weights[:, step].ravel(), members, len(step), *rows)
+        rows = reading, tuple(lags), looks_back, level, mean[0][:-1], scale, *limits, gap
+        return Blend(weights[:, step].ravel(), members, len(step), *rows, self.p.ensemble, leans)
 
     # ---------------------------------------------------------------------------------- the race
 
