@@ -47,7 +47,15 @@ import numpy as np
 
 from .._values import kept
 from .autoregression import ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
-from .seasons import LONG_SEASON, filled, find_seasons, propose_differences, propose_lags, propose_pointwise
+from .seasons import (
+    LONG_SEASON,
+    filled,
+    find_seasons,
+    longest_lag,
+    propose_differences,
+    propose_lags,
+    propose_pointwise,
+)
 from .targets import Difference
 
 
@@ -62,7 +70,6 @@ NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that 
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
 BOUNDED = 1.0  # of none, for a model that cannot extrapolate
 ENOUGH = 0.5  # of the measured values, whose changes must be, too
-FEW_ROWS = 5  # times the differences' and lags' reach that rows must have
 ROWS_A_LAG = 2  # that are left to learn from
 EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much less rules it out, of one series
 CHANGES = 3  # past ones beside u(t - 1)
@@ -180,7 +187,7 @@ def _input_sets(sample, F, sees_y):
 
 def _affordable(sets, differences, sample, most=None):
     """List the sets of lags, from few to many, for whose reach and number rows are enough after differences."""
-    reach = max(1, sample.n_rows // FEW_ROWS - sum(differences))
+    reach = max(1, longest_lag(sample.n_rows) - sum(differences))
     few, *larger = dict.fromkeys(tuple(k for k in lags if k <= reach) or (1,) for lags in sets)
     bounds = [_n_whole(sample, lags, differences) // ROWS_A_LAG for lags in larger]
     bounds = bounds if most is None else [min(most, bound) for bound in bounds]
@@ -286,7 +293,7 @@ def _doubt(sample, none, g, differences):
     none : doubt of no differences.
     """
     if len(differences) < 2:
-        far = bool(sample.seasons) and sample.seasons[0] > sample.n_rows // FEW_ROWS  # for lags
+        far = bool(sample.seasons) and sample.seasons[0] > longest_lag(sample.n_rows)
         first, seasonal = (NONE, FIRST) if far else (FIRST, SEASONAL)
         doubt = none if not differences else first if differences == (1,) else seasonal
     else:

@@ -30,7 +30,7 @@ PEAK, SURE = 0.2, 3.5  # correlation of a season that no index suggests, and sta
 USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 NEAR_ZERO = 0.1  # of the median
-FEW_ROWS = 3  # times the longest lag that rows must have
+FEW_ROWS = 2.2  # times the longest lag, or lags and differences, that rows must have: a season seen twice
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
 
 
@@ -323,13 +323,18 @@ def _phases(clock, place, detail):
 # ------------------------------------------------------------------------------------ lags
 
 
+def longest_lag(n_rows):
+    """Return the longest lag, with those of differences, that so many rows are enough for."""
+    return max(1, int(n_rows / FEW_ROWS))
+
+
 def propose_lags(U, seasons, n_rows, horizon=1):
     """Propose sets of output lags, from few to many, {name: tuple}, as far as the rows allow.
 
     n_rows : of the longest stretch.
     """
     columns = [u for V in _as_list(U) for u in V.T]
-    longest = max(1, n_rows // FEW_ROWS)
+    longest = longest_lag(n_rows)
     seasons = [p for p in seasons if 1 < p <= min(longest, LONG_SEASON)]
     reach = _partial_reach(columns, min(longest, max(24, seasons[0] if seasons else 24)))
     first = seasons[0] if seasons else max(3, reach)
@@ -395,7 +400,7 @@ def _variation(v):
 
 def propose_differences(seasons, n_rows):
     """Propose tuples of lags to take differences at."""
-    seasons = [p for p in seasons if p <= min(n_rows // FEW_ROWS, LONG_SEASON)]
+    seasons = [p for p in seasons if p <= min(longest_lag(n_rows), LONG_SEASON)]
     proposed = [(), (1,)]
     for p in seasons[:2]:
         proposed += [(p,), (1, p)]
