@@ -165,7 +165,7 @@ def dream(kind, learnt, layers, theta, first, inputs, lags, state, past, chance,
             U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
             leak = theta[own : own + n_own * H]
             forward(kind, learnt, bias, U, leak, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
-            end(layers, k, state, 1)
+            end(layers, k, state, np.int64(1))
         past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
 
 

@@ -158,7 +158,7 @@ def dream(layers, theta, first, inputs, lags, state, past, chance, temperature, 
             U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
             own_bias = theta[own : own + n_own * H]
             forward(bias, U, own_bias, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
-            end(layers, k, state, 1)
+            end(layers, k, state, np.int64(1))
         past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
 
 

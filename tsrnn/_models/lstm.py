@@ -165,7 +165,7 @@ def dream(layers, theta, first, inputs, lags, state, past, chance, temperature, 
             U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
             P = theta[own : own + n_own * H].reshape(n_own, H)
             forward(bias, U, P, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
-            end(layers, k, state, 2)
+            end(layers, k, state, np.int64(2))
         past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
 
 

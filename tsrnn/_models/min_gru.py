@@ -96,7 +96,7 @@ def dream(kind, layers, theta, first, inputs, lags, state, past, chance, tempera
             gains = theta[gain : gain + n_gain * H].reshape(n_gain, H)
             U = theta[u : u + n_u * H * H].reshape(n_u, H, H)
             forward(kind, bias, U, gains, nothing, Z, S, seen, Q, unit, root, row, now, now + 1)
-            end(layers, k, state, 1)
+            end(layers, k, state, np.int64(1))
         past[most + t] = draw(layers, theta, state, chance[t], temperature, top_k, top_p)
 
 
