@@ -278,6 +278,15 @@ def test_weights_prefer_what_is_right_and_add_up_to_one():
     assert (w >= 0).all()
     assert w[0].min() > 0.9
     np.testing.assert_allclose(blend.weights(made[[0, 0]] - truth), 0.5)  # none is better: equal ones
+    made[0] = truth
+    np.testing.assert_allclose(blend.weights(made - truth), [[1] * 5, [0] * 5], atol=1e-6)
+    np.testing.assert_allclose(blend.weights(made[[0, 0]] - truth), 0.5)
+
+
+def test_an_output_that_is_hardly_measured_is_named():
+    Y = np.column_stack([NOISE[:90], np.where(np.arange(90) == 80, 1.0, np.nan)])
+    with pytest.warns(UserWarning, match="1 measured value.* of output 1"):
+        assert np.isfinite(quick().fit(None, Y).forecast(H)).all()
 
 
 def test_members_whose_errors_cancel_are_chosen():

@@ -56,7 +56,7 @@ def abreast(model, k, means=([0.3, -0.2], [0.1, 0.5]), symbols=({}, 0)):
         wide, theta = recurrent.abreast(net, thetas)
         kind = RecurrentDynamics
     else:
-        wide = learner._wide(net)
+        wide = learner._wide(net, k)
         theta, kind = delay.abreast(net, wide, thetas), DelayDynamics
     return [kind(t, net, mean, learner.input_lag) for t in thetas], kind(theta, wide, mean, learner.input_lag)
 
@@ -164,6 +164,14 @@ def test_a_delay_net_of_all_learns_more():
     assert [len(layer.b) for layer in model.params_] == [6, 2]
     before = model.theta_
     assert not np.array_equal(model.partial_fit(X[200:], Y[200:]).theta_, before)
+
+
+@pytest.mark.parametrize("model", [NARXRegressor((3,)), GRURegressor((3,))], ids=["NARX", "GRU"])
+def test_a_mean_of_nets_goes_on_as_one(model):
+    mean = clone(model).set_params(n_restarts=2, ensemble="mean", early_stopping=False, **QUICK).fit(X, Y)
+    before = mean.theta_.copy()
+    mean.set_params(n_restarts=1, ensemble="best", warm_start=True, solver=SGD(1e-9)).fit(X, Y)
+    np.testing.assert_allclose(mean.theta_, before, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", [ElmanClassifier((2,)), TDNNClassifier((2,))], ids=repr)

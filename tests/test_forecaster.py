@@ -291,6 +291,18 @@ def test_partial_fit_learns_each_pair_once(strategy):
     np.testing.assert_allclose(parts.forecast(H, known), whole.forecast(H, known), rtol=1e-7)
 
 
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_a_warm_start_goes_on(strategy):
+    """From the weights of each member; anew where they are made for other lags, though as many."""
+    inner = TDNNRegressor((4,), input_lags=(0, 2), warm_start=True, early_stopping=False, **QUICK)
+    model = Forecaster(inner, H, strategy=strategy, known_ahead=[1]).fit(X[HISTORY], y[HISTORY])
+    before = model.theta_
+    model.set_params(estimator__solver=tsrnn.SGD(1e-9)).fit(X[HISTORY], y[HISTORY])
+    np.testing.assert_allclose(model.theta_, before, rtol=0, atol=1e-6)
+    model.set_params(estimator__input_lags=(1, 3)).fit(X[HISTORY], y[HISTORY])
+    assert np.abs(model.theta_ - before).max() > 0.01
+
+
 def test_partial_fit_where_the_estimator_cannot():
     model = Forecaster(ESNRegressor(20, random_state=0), H, quantiles=(0.1, 0.9)).fit(X[:200], y[:200])
     with pytest.raises(ValueError, match="partial_fit"):

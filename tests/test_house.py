@@ -335,6 +335,9 @@ WARN = {  # calls that warn, each of them for one reason
     "rows that are too far": overflowing,
     "hardly any rows for a race": lambda: clone(AUTO).fit(None, y[:2]),
     "a race that nothing wins": lambda: clone(AUTO).fit(None, np.repeat(X[:12, 0], 10)),
+    "a race of which an output knows little": lambda: clone(AUTO).fit(
+        None, np.column_stack([y, np.where(np.arange(len(y)) == len(y) - 3, y, np.nan)])
+    ),
     "a race against the clock": lambda: (
         clone(AUTO).set_params(candidates=[LinearRegression()], time_budget=1e-9).fit(None, TARGET[OLD])
     ),

@@ -24,6 +24,7 @@ from .field import errors_by_step, make_field
 ROOM = 3.0  # times the range of training by which a forecast may leave it
 SHOWN = (1, 3, 6, 12, 24, 48, 96)  # steps in the leaderboard
 BESIDE = 30  # spare rows in a memory beyond those that members need
+LEAST_MEASURED = 5  # values of an output, below which the race tells nothing of it
 
 
 @kept("race")
@@ -154,6 +155,7 @@ class RaceLearner(Learner):
             field = make_field(race.sample(blocks), blocks[0].clock, reach, int(p.gap))
         except ValueError:
             return self._without_race(reach, O)
+        _warn_of_hardly_measured(field)
         n_rows = max(0, sum(map(len, blocks)) - race.FREE_ROWS)
         worth = race.LEAST_WORK + race.PER_ROW * n_rows * O
         by_user = not isinstance(p.candidates, str)  # they are to be seen, however few the rows
@@ -185,6 +187,17 @@ class RaceLearner(Learner):
         nothing = np.empty((0, reach, O))
         made = Made(np.empty(0, int), nothing, nothing, np.empty((0, O)))
         return [Naive(1)], np.ones((1, reach, O)), (1,), Raced([Naive(1)], board, {}, verdict, made, reach)
+
+
+def _warn_of_hardly_measured(field):
+    """Warn of the output that has too few values on held rows to compare forecasts by."""
+    measured = np.isfinite(field.truth[:, 0]).sum(axis=0)
+    worst = int(np.argmin(measured))
+    if measured[worst] < min(LEAST_MEASURED, len(field.truth)):
+        warn(
+            f"y has {measured[worst]} measured value(s) of output {worst} on the {len(field.truth)} rows by which "
+            "forecasts are compared, too few to tell which are good. Give more, or a model of its own to that output."
+        )
 
 
 def _lags_of(candidates):

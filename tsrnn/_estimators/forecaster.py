@@ -100,6 +100,24 @@ class HorizonsLearner(Learner):
         x_back = np.array(sorted(1 - lag for lag in before), int)
         return Layout(horizons, self.h, self.quantiles, is_ahead, x_back, np.array(back), O, int(p.gap))
 
+    def before(self, trained, net):
+        """Return the trained members, if ``warm_start`` inside asks for it and their parameters mean the same."""
+        dynamics = trained.dynamics
+        if not isinstance(dynamics, Horizons) or not self._alike(dynamics.layout, net):
+            return None
+        if len(dynamics.members) != len(net.horizons):
+            return None
+        for horizon, member in zip(net.horizons, trained.carry.trained):
+            learner = self._member_learner(net, horizon)
+            inner = learner.net(net.n_seen(horizon), net.n_targets(horizon))
+            if learner.before(member, inner) is None:
+                return None
+        return trained
+
+    def _alike(self, layout, net):
+        """Return whether what is seen and forecast means the same in two layouts."""
+        return layout.same_as(net)
+
     def learn(self, net, series, mean, rng, before=None):
         """Learn each member, some at the same time."""
         results = self._learn_from_sums(net, series) if self._of_shifts(net, series) else None
@@ -296,7 +314,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` means
         y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs, or, where those are
         "auto", at lags that are found: each step's own of a season. Its target_transform, target_bounds, missing,
-        series and start hold for the forecaster.
+        series, start and warm_start hold for the forecaster.
     horizon : int, default=24
         Rows to forecast.
     strategy : {"multi_output", "direct", "recursive"}, default="multi_output"
@@ -378,6 +396,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     scale: ClassVar = _scale
     _common_scale: ClassVar = property(lambda self: "standard" if self.strategy == "recursive" else None)
     start: ClassVar = _of_estimator("start", "auto")
+    warm_start: ClassVar = _of_estimator("warm_start", False)
     random_state: ClassVar = _of_estimator("random_state")
     target_transform: ClassVar = _of_estimator("target_transform")
     target_bounds: ClassVar = _of_estimator("target_bounds")

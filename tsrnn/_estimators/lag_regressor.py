@@ -84,8 +84,7 @@ class LagLearner(OfLags, Learner):
         examples = [_examples(net, s) for s in series]
         whole = Examples(*map(np.concatenate, zip(*examples)))
         if not np.isfinite(whole.T).any(axis=0).all():
-            alone = ", or a model of its own to an output that is hardly measured" * (net.n_outputs > 1)
-            raise no_row_counts(net.lead, f"give shorter lags, or more rows{alone}")
+            raise no_row_counts(net.lead, net.n_outputs)
         judged, shown = None, ~whole.held
         if whole.held.any() and np.isfinite(whole.T[shown]).any(axis=0).all():
             judged = self._fitted(net, Examples(*(v[shown] for v in whole)), mean)

@@ -196,7 +196,7 @@ class AnalogueLearner(OfLags, Learner):
         dynamics = Analogues(np.zeros(0), *lags, int(p.n_neighbors), p.weights == "distance", mean)
         table, held = (np.concatenate(v) for v in zip(*(self._table(dynamics, s) for s in series)))
         if len(table) == 0:
-            raise no_row_counts(lead, "give shorter lags, or more rows")
+            raise no_row_counts(lead, len(mean[1]))
         judged = None
         if held.any() and not held.all():
             judged = dynamics.but(theta=table[~held].ravel())

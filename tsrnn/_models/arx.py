@@ -46,7 +46,7 @@ class LinearLearner(DelayLearner):
         check_enough_rows(type(self.p).__name__, net.lead, series)
         loss = self._loss(net, series, open_loop(net), 0.0)
         if loss.n == 0:
-            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+            raise no_row_counts(net.lead, net.n_outputs)
         return self._solved(net, tuple(loss.normal_equations(np.zeros(net.size))), mean)
 
     def of_sums(self, net, n):

@@ -158,9 +158,13 @@ class DelayLearner(Embedding, OfLags, Learner):
         net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
         if not self.p.warm_start:
             return None
-        plan = trained.dynamics.plan
-        blended = self.weighs_linear and plan.same_as(self._with_lags(net))
-        return trained if plan.same_as(net) or blended else None
+        plan, alike = trained.dynamics.plan, [net]
+        k = int(plan.layers[0, kernels.WIDTH]) // self.hidden[0] if self.hidden else 1
+        if k > 1:
+            alike.append(self._wide(net, k))  # the mean of k, which goes on as one net
+        if self.weighs_linear:
+            alike += map(self._with_lags, alike[:])
+        return trained if any(map(plan.same_as, alike)) else None
 
     def _with_keys(self, net):
         """Return a plan whose output layer also gives what ``pooling`` needs."""
@@ -220,7 +224,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         """Solve for a net without hidden layers."""
         loss = self._loss(net, series, open_loop(net), 0.0)
         if loss.n == 0:
-            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+            raise no_row_counts(net.lead, net.n_outputs)
         sums = tuple(loss.normal_equations(np.zeros(net.size)))
         near = [_around_held(s, net.lead) for s in series if s.held.any()]
         validate = self._validation(net, near, [open_loop(net)]) if self.p.early_stopping and near else None
@@ -318,16 +322,16 @@ class DelayLearner(Embedding, OfLags, Learner):
             attempts.append(self._attempt(net, series, closed_loop_only, rng, None, judge))
         return min(attempts, key=attrgetter("value"))
 
-    def _wide(self, net):
-        """Return the plan of all members side by side."""
-        k, lags = self.p.n_restarts, (self.input_lags, self.output_lags, self.layer_lags)
+    def _wide(self, net, k):
+        """Return the plan of k nets side by side."""
+        lags = self.input_lags, self.output_lags, self.layer_lags
         symbols = net.symbols and net.symbols.widened(k)
         widths = symbols.width if symbols else net.n_inputs, net.n_outputs, [k * H for H in self.hidden]
         return make_plan(*widths, self.activation, *lags, self._skips, symbols)
 
     def _abreast(self, net, series, members, best):
         """Return the plan of all members side by side, and the best attempt, with the parameters of all of them."""
-        wide = self._wide(net)
+        wide = self._wide(net, len(members))
         theta = abreast(net, wide, [member.theta for member in members])
         decay = self._loss(wide, series, open_loop(wide), self.p.alpha).decay
         return wide, best._replace(theta=theta, decay=decay, moments=None)
@@ -394,7 +398,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         alpha = max(p.alpha, SMOOTH) if starts_smooth else p.alpha
         loss = self._loss(net, series, kinds[-1], alpha, dtype)
         if loss.n == 0:
-            raise no_row_counts(net.lead, "give shorter lags, or more rows")
+            raise no_row_counts(net.lead, net.n_outputs)
         # Begin with the best readout of the random features, but not where gradients of single rows follow: its large
         # weights, which cancel each other, make these steep in some directions and leave nothing of the others.
         if fresh and not closed and not self.learns_rows():
@@ -473,7 +477,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         if not makes_one_of_all(self.p):
             return best
         net = self._with_keys(net)
-        wide = self._wide(net)
+        wide = self._wide(net, len(attempts))
         theta = abreast(net, wide, [trained.dynamics.theta for trained, _ in attempts])
         return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None))
 
@@ -483,7 +487,8 @@ class DelayLearner(Embedding, OfLags, Learner):
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """Train from ``before``, or from new parameters; returns ``Trained`` and what attempts are compared by."""
-        p, alone, net = self.p, not any(s.held[-1] for s in series), self._with_keys(net)
+        p, alone = self.p, not any(s.held[-1] for s in series)
+        net = self._with_keys(net) if before is None else before.dynamics.plan
         solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
         decay = p.alpha * (net.groups() > 0)
 

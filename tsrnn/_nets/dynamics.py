@@ -283,10 +283,12 @@ def check_enough_rows(name, lead, series):
         )
 
 
-def no_row_counts(lead, cure):
+def no_row_counts(lead, n_outputs):
     """Return the error for series of which no row is left to learn from."""
+    alone = ", or a model of its own to an output that is hardly measured" * (n_outputs > 1)
     return ValueError(
-        f"No row that counts (y measured, sample_weight > 0) has its {lead} rows of history without NaN: {cure}."
+        f"No row that counts (y measured, sample_weight > 0) has its {lead} rows of history without NaN: give shorter "
+        f"lags, or more rows{alone}."
     )
 
 

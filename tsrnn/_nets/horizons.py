@@ -73,6 +73,10 @@ class Layout(NamedTuple):
         """Rows of a memory: the first has its z behind it, h are still to learn from, ``gap`` may be taken back."""
         return self.h + self.gap + self.lead - 1
 
+    def same_as(self, other):
+        """Return whether two layouts see and forecast the same."""
+        return _plain(self) == _plain(other)
+
     def features(self, horizon, X, Y, rows):
         """Lay out z (R, .) at rows t (R,), of X (N, D) and Y (N, O), which is finite."""
         sees = (X[:, ~self.is_ahead], self.x_back), (X[:, self.is_ahead], horizon.ahead), (Y, self.y_back)
@@ -122,6 +126,13 @@ class Layout(NamedTuple):
         T = T.reshape(len(rows), -1)
         T = T if horizon.quantiles is None else np.repeat(T, len(horizon.quantiles), axis=1)
         return self.features(horizon, X, filled, rows), T, weight
+
+
+def _plain(value):
+    """Turn tuples and arrays, however nested, into lists."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
 
 
 @kept("member")

@@ -8,8 +8,9 @@ A mark is a number for SPAN rows of y in a row, the same only for the same value
 so that those of all rows are a few sums. The bits of integers end in zeros, which a product keeps: so they are mixed
 first, as splitmix64 does.
 
-Marks are kept of as many spans as MOST, spread evenly over the rows that were learnt. There are none where y hardly
-changes, as between rare events, or is not known, and none of spans that come again: new rows may be like these, too.
+Marks are kept of as many spans as MOST, spread evenly over the rows that were learnt, back from the last: rows to
+calibrate with mostly overlap with those. There are none where y hardly changes, as between rare events, or is not
+known, and none of spans that come again: new rows may be like these, too.
 """
 
 import numpy as np
@@ -20,6 +21,7 @@ from .segments import WARM
 
 
 SPAN = 32  # rows
+COUNT = 8  # rows of a span behind those that a model warms up with, from which on it is told
 CHANGES = 8  # of y from row to row, the fewest in a span by which it is known again
 MOST = 1000  # marks, of all series together
 
@@ -38,7 +40,10 @@ def with_marks(errors, trained, table, learnt=True):
 def _marks_of(Y, parts, learnt):
     """Return marks (m,) of the rows of Y (N, O) that were ``learnt``, (N,) bool."""
     every = max(SPAN, len(Y) // MOST)
-    first = [np.arange(part.rows.start, part.rows.stop - SPAN + 1, every) for part in parts]
+    last = [part.rows.start + np.flatnonzero(learnt[part.rows])[-1:] for part in parts]
+    first = [
+        np.arange(end + 1 - SPAN, part.rows.start - 1, -every) for part, at in zip(parts, last) for end in at
+    ]
     first = np.concatenate([*first, np.empty(0, int)])
     rows = first[:, None] + np.arange(SPAN)  # (m, SPAN)
     varies = ((np.diff(Y[rows], axis=1) != 0).sum(axis=1) >= CHANGES).all(axis=1)
@@ -72,9 +77,10 @@ def warn_of_learnt(marks, table):
 
 
 def _first_learnt(marks, Y, skip):
-    """Find the first span of Y (N, O) behind ``skip`` rows that was learnt; returns its first row, or None."""
-    known = np.isin(_marks(Y)[skip:], marks, kind="sort")  # NumPy 2.0 fails at tables of numbers beyond 2^63
-    return skip + int(np.argmax(known)) if known.any() else None
+    """Find a span of Y (N, O) that was learnt and ends behind ``skip`` rows; returns its first row there, or None."""
+    first = max(skip + COUNT - SPAN, 0)
+    known = np.isin(_marks(Y)[first:], marks, kind="sort")  # NumPy 2.0 fails at tables of numbers beyond 2^63
+    return max(skip, first + int(np.argmax(known))) if known.any() else None
 
 
 def _marks(Y):
