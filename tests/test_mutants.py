@@ -480,13 +480,37 @@ def test_reservoir_kernel(units, fed, rng):
         S, found = np.zeros((last + 1, units)), np.empty((last, 2))
         A, Q = np.empty((last, units)), np.empty((last, units))
         rest = noise[:last], V[:last].copy(), Y[:last].copy(), A, S, Q, found
-        follow_reservoir(*net, np.array([2, 1]), 0.3, c, Wv, Wx, Wq, fed, *rest)
+        follow_reservoir(*net.arguments(last), np.array([2, 1]), 0.3, c, Wv, Wx, Wq, fed, *rest)
         return S, found
 
     for last in (6, 1):
         S, found = run(last)
         np.testing.assert_allclose(S, states[: last + 1], atol=1e-12)
         np.testing.assert_allclose(found, expected[:last], atol=1e-11)
+
+
+def test_panels_of_a_reservoir_give_the_same_bits(rng):
+    """Two dense layers, of two and three panels: many steps at once, and each alone from the matrices themselves."""
+    begin, units, T = [0, 100, 230], 230, 9
+    W, U = np.zeros((2, units, units))
+    W[:100, :100], W[100:, 100:], U[100:, :100] = (
+        0.05 * rng.normal(size=shape) for shape in ((100, 100), (130, 130), (130, 100))
+    )
+    W_in, V = rng.normal(size=(units, 2)), rng.normal(size=(T, 2))
+    net = pack(sparse.csr_array(W), sparse.csr_array(U), begin, 0.7, 1, W_in, rng.normal(size=units))
+    readout = np.zeros(1), np.zeros((0, 1)), np.zeros((units, 1)), np.zeros((0, 1))
+
+    def run(V, S):
+        T, none = len(V), np.empty((0, 0))
+        rest = none, V, np.zeros((T, 1)), np.empty((T, units)), S, none, none
+        follow_reservoir(*net.arguments(T), np.empty(0, np.int64), 1.0, *readout, False, *rest)
+
+    S, alone = np.zeros((2, T + 1, units))
+    run(V, S)
+    for t in range(T):
+        run(V[t : t + 1], alone[t : t + 2])
+    assert not np.array_equal(net.arguments(T)[5], net.dense)
+    assert np.array_equal(S, alone)
 
 
 def test_relu_at_zero_and_nan_in_a_reservoir():
@@ -503,7 +527,7 @@ def test_relu_at_zero_and_nan_in_a_reservoir():
         np.zeros((0, 5)),
         np.zeros((1, 1)),
     )
-    follow_reservoir(*net, np.empty(0, np.int64), 1.0, *readout, False, *rest)
+    follow_reservoir(*net.arguments(1), np.empty(0, np.int64), 1.0, *readout, False, *rest)
     assert np.array_equal(S[1], [0, 0, np.nan, 0, 2], equal_nan=True)
 
 

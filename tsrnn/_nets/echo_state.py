@@ -119,6 +119,7 @@ class EchoState(OfLags, Dynamics):
         noise in the states, if there is any.   read : whether ``out`` is wanted.   length : of a block.
         """
         net, N = self.reservoir, len(Y)
+        arguments = net.arguments(N)
         lags = self._lags_of_y()
         fedback = len(lags) > 0 and bool(np.isnan(Y).any())
         c, Wv, Wx, Wq = self.readout()
@@ -136,7 +137,7 @@ class EchoState(OfLags, Dynamics):
             unknown = np.isnan(y) if fedback else None
             fed = fedback and bool(unknown.any())
             arrays = noise, V, y, A[:T], S[: T + 1], Q[:T], out[:T]
-            follow(*net, lags, self.bound, c, Wv, Wx, Wq, fed, *arrays)
+            follow(*arguments, lags, self.bound, c, Wv, Wx, Wq, fed, *arrays)
             if early and len(out):
                 k = T if stuck else min(T, left - t)
                 np.clip(out[:k], *self.near, out=out[:k])
@@ -176,7 +177,7 @@ class EchoState(OfLags, Dynamics):
         if len(first) == 0:
             return
         O, R, end = Y.shape[1], self.reservoir.R, first[-1] + 1
-        net = *self.reservoir, self._lags_of_y(), self.bound, *self.readout()
+        net = *self.reservoir.arguments(steps * len(first)), self._lags_of_y(), self.bound, *self.readout()
         past = np.concatenate([Y[: end - 1], np.zeros((1, O))])  # its last row leads to no state that is used
         width = 4 * O + len(self.reservoir.W_in.T)
         at_once = RUN_ROWS // steps if settle is None else side_by_side(steps, RUNS, RUN_ROWS, width)
@@ -208,7 +209,7 @@ class EchoState(OfLags, Dynamics):
         S, none, V = np.empty((T + 1, R)), np.empty((0, 0)), np.ascontiguousarray(V)
         S[0] = state
         arrays = none, V, np.zeros((T, O)), np.empty((T, R)), S, none, none
-        follow(*self.reservoir, np.empty(0, np.int64), 0.0, *self.readout(), False, *arrays)
+        follow(*self.reservoir.arguments(T), np.empty(0, np.int64), 0.0, *self.readout(), False, *arrays)
         return S
 
     # ---------------------------------------------------------------------------------- memories

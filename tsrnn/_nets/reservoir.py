@@ -7,7 +7,8 @@
 x holds the units of all layers, the first layer first, and U links each layer to the one below, so U x(t) needs only
 units already updated.  Two successive states are contiguous in memory, so a link is a weight and an index into
 [x(t - 1), x(t)].  Links are stored by link, not by unit, (K, n) for a layer of n units with K links each, so that the
-loop over the units vectorises.  Above a share ``DENSE`` of all links a matrix product is faster.
+loop over the units vectorises.  Above a share ``DENSE`` of all links a matrix product is faster; for more than a few
+steps its matrix lies in panels of ``PANEL`` columns, (K, PANEL) each, which a step reads from end to end.
 Dimensions: T steps, R units, D columns of v, O outputs, L layers.
 """
 
@@ -26,6 +27,8 @@ from .._values import kept
 
 
 DENSE = 0.2  # share of all links above which the product is faster; measured from 100 to 2000 units
+PANEL = 64  # columns; one row by a panel is one tile of the product
+PANELS_FROM = 8  # steps from which on panels pay for the copy
 ARPACK_FROM = 100  # units above which eigenvalues come from Arnoldi's method, which needs ncv = 80 of them
 
 
@@ -48,7 +51,15 @@ def _add_links(index, weight, K, x, z):
 
 
 @part
-def _steps(begin, links, at, index, weight, dense, leak, activation, A, S, first, last):
+def _add_dense(s, row, dense, offset, K, panel, z):
+    """Add z[j] += sum_k s[row[0] + k] W[k, j].   dense : W (K, n) from ``offset`` on, in panels.   z : (n,)."""
+    for j in range(0, z.size, panel):
+        n = min(panel, z.size - j)
+        add_product(s, row, matrix(dense, offset + j * K, K, n), matrix(z, j, 1, n))
+
+
+@part
+def _steps(begin, links, at, index, weight, dense, panel, leak, activation, A, S, first, last):
     """Compute S[t + 1] from S[t] and A[t], for first <= t < last.   Arrays as for ``follow``."""
     R = A.shape[1]
     s, row = flat(S), np.empty(1, np.int64)
@@ -60,11 +71,11 @@ def _steps(begin, links, at, index, weight, dense, leak, activation, A, S, first
             z = line(flat(A), t * R + i, n)
             if K < 0:
                 row[0] = t * R + i
-                add_product(s, row, matrix(dense, offset, n, n), matrix(z, 0, 1, n))
+                _add_dense(s, row, dense, offset, n, panel, z)
                 if l > 0:
                     below = i - begin[l - 1]
                     row[0] = (t + 1) * R + begin[l - 1]
-                    add_product(s, row, matrix(dense, offset + n * n, below, n), matrix(z, 0, 1, n))
+                    _add_dense(s, row, dense, offset + n * n, below, panel, z)
             else:
                 _add_links(line(index, offset, K * n), line(weight, offset, K * n), K, x, z)
             activate(activation, z)
@@ -116,13 +127,14 @@ def _feed(lags, bound, out, Y, V, t):
 
 @kernel
 def follow(
-    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, fed, noise,
+    begin, links, at, index, weight, dense, panel, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, fed, noise,
     V, Y, A, S, Q, out,
 ):  # fmt: skip
     """Run T steps.
 
     begin : (L + 1,), first unit of each layer.   links : (L,), links per unit of a layer, -1 if dense.
     at : (L,), offset of a layer in index and weight, or in dense.   index, weight, dense : 1-D, see ``pack``.
+    panel : columns of a panel of dense.
     leak, b : (R,).   kind : of activation.   W_in : (D, R).   lags : (J,), of y, oldest first; the last J O columns
     of V.   bound : on |y| that is fed back.   c : (O,).   Wv : (D, O) or (0, O).   Wx : (R, O).   Wq : (R, O) or
     (0, O).   fed : whether outputs are fed back, since y is unknown at some step.   V : (T, D), in; out where fed.
@@ -142,7 +154,7 @@ def follow(
     for t in range(0, T, at_once):
         end = t + at_once
         add_product(flat(V), line(rows, t, at_once), W_in, matrix(flat(A), t * R, at_once, R))
-        _steps(begin, links, at, index, weight, dense, leak, kind, A, S, t, end)
+        _steps(begin, links, at, index, weight, dense, panel, leak, kind, A, S, t, end)
         if out.size > 0:
             _read(c, Wv, Wx, Wq, V, S, Q, out, t, end)
         if fed:
@@ -151,7 +163,8 @@ def follow(
 
 @kernel
 def free_runs(
-    begin, links, at, index, weight, dense, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq, V, Y, S, out, first, last
+    begin, links, at, index, weight, dense, panel, leak, kind, W_in, b, lags, bound, c, Wv, Wx, Wq,
+    V, Y, S, out, first, last,
 ):  # fmt: skip
     """Run steps first <= t < last of M free runs side by side.
 
@@ -172,7 +185,7 @@ def free_runs(
                 A[0, i] = b[i]
             row[0] = t * D
             add_product(flat(V[m]), row, W_in, A)
-            _steps(begin, links, at, index, weight, dense, leak, kind, A, S[m], zero, one)
+            _steps(begin, links, at, index, weight, dense, panel, leak, kind, A, S[m], zero, one)
             _read(c, Wv, Wx, Wq, V[m, t : t + 1], S[m], q, out[m, t : t + 1], zero, one)
             for i in range(R):
                 S[m, 0, i] = S[m, 1, i]
@@ -183,7 +196,7 @@ def free_runs(
 
 @kept("reservoir")
 class Reservoir(NamedTuple):
-    """The first arguments of the kernels, in their order; shapes in ``follow``."""
+    """A reservoir; shapes in ``follow``."""
 
     begin: np.ndarray
     links: np.ndarray
@@ -200,6 +213,24 @@ class Reservoir(NamedTuple):
     def R(self):
         """Number of units."""
         return len(self.b)
+
+    def arguments(self, steps):
+        """Return the first arguments of the kernels, for so many steps."""
+        panel = PANEL if steps >= PANELS_FROM else self.R
+        dense = self.dense if panel >= self.R else self._panels(panel)
+        return *self[:5], dense, panel, *self[6:]
+
+    def _panels(self, panel):
+        """Return ``dense`` with each block of rows of n units in panels of columns."""
+        dense, first = np.empty_like(self.dense), 0
+        for l in np.flatnonzero(self.links < 0):
+            n, below = self.begin[l + 1] - self.begin[l], self.begin[l] - self.begin[l - 1] if l else 0
+            for K in (n, below):
+                block = slice(first, first + K * n)
+                columns = np.split(self.dense[block].reshape(K, n), range(panel, n, panel), axis=1)
+                dense[block] = np.concatenate([part.ravel() for part in columns])
+                first += K * n
+        return dense
 
 
 def pack(W, U, begin, leak, kind, W_in, b):

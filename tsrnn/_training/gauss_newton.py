@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._check import check_flag, check_number
 from .._warn import warn
-from .least_squares import solve
+from .least_squares import inverse_diagonal, solve
 
 
 class LevenbergMarquardt(BaseEstimator):
@@ -111,10 +111,10 @@ class LevenbergMarquardt(BaseEstimator):
 def _evidence(objective, theta, decay, sse, JJ, relevance):
     """Do one MacKay update of the decay (P,), shared by all weights or by group; biases (group 0) have none."""
     groups = objective.groups if relevance else np.minimum(objective.groups, 1)
-    inverse = solve(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()), np.eye(len(theta)))
-    if inverse is None:
+    variance = inverse_diagonal(JJ, np.maximum(decay, 1e-12 * JJ.diagonal().max()))
+    if variance is None:
         return decay
-    determined = np.bincount(groups, 1 - decay * inverse.diagonal())  # well-determined parameters
+    determined = np.bincount(groups, 1 - decay * variance)  # well-determined parameters
     degrees_of_freedom = objective.weight - determined.sum()
     if not (degrees_of_freedom > 0 and (determined[1:] > 0).all()):
         return decay

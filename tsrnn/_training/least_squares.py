@@ -9,7 +9,7 @@ LAPACK, whose order of summation depends on its threads, runs in one.
 from threading import Lock
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 from threadpoolctl import ThreadpoolController
 
 from .._kernels.jit import kernel
@@ -84,10 +84,29 @@ def solve(A, diagonal, b):
     A : (P, P), symmetric.   diagonal : (P,) or a number.   b : (P,) or (P, K).   Returns x, shaped like b, or
     None if the matrix is not positive definite.
     """
+    with one_thread:
+        factor = _factor(A, diagonal)
+        return None if factor is None else cho_solve(factor, b, check_finite=False)
+
+
+def inverse_diagonal(A, diagonal):
+    """Return the diagonal (P,) of (A + diag(diagonal))^-1, or None; arguments as for ``solve``.
+
+    With A + diag(d) = U'U these are sums of squares of the rows of U^-1, a sixth of the work of the whole inverse.
+    """
+    with one_thread:
+        factor = _factor(A, diagonal)
+        if factor is None:
+            return None
+        inverse = np.triu(lapack.dtrtri(factor[0], overwrite_c=True)[0])
+    return np.einsum("ij,ij->i", inverse, inverse)
+
+
+def _factor(A, diagonal):
+    """Return Cholesky's factor of A + diag(diagonal) as SciPy has it, or None."""
     A = A.copy()
     A.flat[:: len(A) + 1] += diagonal
-    with one_thread:
-        try:
-            return cho_solve(cho_factor(A.T, overwrite_a=True, check_finite=False), b, check_finite=False)
-        except LinAlgError:
-            return None
+    try:
+        return cho_factor(A.T, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return None
