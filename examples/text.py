@@ -83,7 +83,7 @@ def main():
     model = LSTMClassifier(
         (48,) if args.quick else (128, 128), max_iter=60 if args.quick else 10, output_lags=1, batch_size=32,
         sequence_length=64, solver=Adam(0.004, clip_norm=1.0, schedule="cosine"), early_stopping=False,
-        random_state=0, tol=0.0,
+        dropout=0.2, random_state=0, tol=0.0,
     ).fit(None, list(known))  # fmt: skip
     bits = {f"{order}-gram": NGram(known, order).bits(held) for order in (1, 2, 3, 5)}
     bits["LSTM"] = model.log_loss(None, list(held)) / np.log(2)
