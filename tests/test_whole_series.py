@@ -19,7 +19,7 @@ from tsrnn._models.esn_learner import SCALINGS
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan
-from tsrnn._nets.pooled import PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, n_more, pool
+from tsrnn._nets.pooled import OF_LAST, PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, n_more, pool
 from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_loss import Teaching
 from tsrnn._nets.ridge import add_rows, feature_rows, no_sums, ridge
@@ -84,7 +84,8 @@ def objective(kind, pooling, loss, series, **options):
     cell, both = (
         (lstm(True, True, 1.0, True, False), False) if kind == "lstm" else (gru("after", True, False), True)
     )
-    net = make_net(cell, 2, O + n_more(pooling, O), (3, 2), (0, 1), (), bidirectional=both)
+    ends = both and pooling in OF_LAST
+    net = make_net(cell, 2, O + n_more(pooling, O), (3, 2), (0, 1), (), bidirectional=both, own_order=ends)
     teaching = Teaching(word, 1e-3, 0.0, 0.0, 0.0, "open_loop", 1)
     made = PooledRecurrentLoss(net, series, mean, pooling, teaching, np.float64, **options)
     return made, np.random.default_rng(0).normal(size=net.size + n_keys(pooling))
@@ -356,6 +357,20 @@ def test_settings_of_nets(settings):
     model = small("LSTMClassifier").set_params(**settings, max_iter=10).fit(X, Y)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert np.isfinite(model.predict_proba(NEW)).all()
+
+
+def test_each_direction_answers_where_it_has_read_all():
+    model = small("GRUClassifier", pooling="last").set_params(max_iter=5).fit(X, Y)
+    *directions, readout = model.params_
+    for series in NEW[:4]:
+        rows, ends = (series - model.x_scaler_.center) / model.x_scaler_.scale, []
+        for p, ordered in zip(directions, (rows, rows[::-1])):
+            state = (np.zeros(p.b.shape[1]),)
+            for row in ordered:
+                state = naive.gru(p, row, state, 1.0)
+            ends.append(state[0])
+        right = naive.logistic(np.concatenate(ends) @ readout.W[0] + readout.b[0])
+        np.testing.assert_allclose(model.predict_proba([series])[0, 1], right[0], rtol=1e-9)
 
 
 def test_several_labels_a_series():

@@ -43,12 +43,14 @@ def row_program(dynamics, units, past):
 
 class Walk(NamedTuple):
     """A program that goes over all rows.   sees : numbers of the walks before it whose "out" is its x, side by side;
-    None for the user's x.   reverse : whether it begins at the last row.
+    None for the user's x.   reverse : whether it begins at the last row.   own_order : whether it sees each of the
+    others in the order of that one's own steps.
     """
 
     program: Program
     sees: tuple | None
     reverse: bool = False
+    own_order: bool = False
 
 
 class Whole(NamedTuple):
@@ -114,7 +116,7 @@ def _both_directions(dynamics, p, past):
     sees, terms = _seen(net.readout, widths, (lead, size))
     q = Program(sum(walks[i].program.size("out") for i in sees), net.n_outputs)
     q.affine("out", readout.b[0], terms(readout.W[0]))
-    return [*walks, Walk(q, sees)]
+    return [*walks, Walk(q, sees, own_order=net.own_order)]
 
 
 def _seen(sources, widths, window, k=None):

@@ -64,7 +64,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     pooling : {"last", "mean", "max", "both", "attention"}, default="both"
         How the rows make one answer, where y has one value per series: that of the last row, the mean, the largest of
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
-        (additive attention); see ``attention_weights``.
+        (additive attention); see ``attention_weights``. The last row of the units that read from the end is the first.
     skip_connections : bool or "auto", default="auto"
         Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
         without. One that sees lags of y is then blended with the linear model of its lags, which its readout sees, in

@@ -27,7 +27,7 @@ from .._nets.dynamics import (
     check_sees_something,
     geometric_mean,
 )
-from .._nets.pooled import Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
+from .._nets.pooled import OF_LAST, Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
 from .._nets.recurrent import Cell, abreast, beside_lags, lay_out, make_net
 from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
@@ -188,16 +188,17 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             recurrent_lags(self.p),
             dense_widths(self.p),
         )
+        ends = self.whole and self.bidirectional and self.p.pooling in OF_LAST
         columns = symbols.width if symbols else D
         if self.p.convolution is None:
-            return make_net(self.cell, columns, O, *options)
+            return make_net(self.cell, columns, O, *options, own_order=ends)
         if not (D and self.input_lags):
             raise ValueError(
                 "convolution reads X, but there is none, or input_lags is empty: give X and input_lags, or "
                 "convolution=None."
             )
         front = parse_convolution(self.p.convolution, columns)
-        return make_net(self.cell, front.width, O, *options, front)
+        return make_net(self.cell, front.width, O, *options, front, ends)
 
     def before(self, trained, net):
         """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""

@@ -3,8 +3,9 @@
     out(t) = f(memory(t - 1), x(t))             answer = pool of out(1) ... out(T)
 
 "last" takes the last row, "mean" the mean, "max" the largest value of each output.  "both" adds the last row of O
-outputs and the mean of O others, as a readout does that sees the last state and the mean of all [2].  "attention" takes
-a mean whose weights are learnt, of what the readout sees of each row, s(t) [1]:
+outputs and the mean of O others, as a readout does that sees the last state and the mean of all [2].  The last row of
+units that read from the end is the first of the series, where they have seen it all: see ``Net.own_order``.
+"attention" takes a mean whose weights are learnt, of what the readout sees of each row, s(t) [1]:
 
     e(t) = v' tanh(Wa' s(t) + b)        a = softmax of e over t        answer = c + V' sum_t a(t) s(t)
 
@@ -34,6 +35,7 @@ from .tape import Masks, Tape
 
 
 POOLINGS = ("last", "mean", "max", "both", "attention")
+OF_LAST = ("last", "both")  # those that read the last row
 KEYS = 16  # A
 SORTED = 8  # batches that are sorted by length together
 GRID = 8  # lengths of work space between a power of two and the next
@@ -319,7 +321,7 @@ class PooledReadout:
 
     def __init__(self, net, pooling, B, dtype):
         self.sources, self.pooling, D = net.readout, pooling, sum(s.width for s in net.readout)
-        self.reverse = [net.blocks[s.which].reverse for s in net.readout]
+        self.flipped = [net.blocks[s.which].reverse and not net.own_order for s in net.readout]
         self.seen, self.dseen = np.zeros((2, 2, B, D), dtype)
         self.out, self.rows = np.zeros((2, B, net.n_outputs), dtype), np.arange(2 * B) * D
         self.series = np.arange(B)
@@ -327,8 +329,8 @@ class PooledReadout:
     def _columns(self):
         """List (block, its columns, place (B,) of the last row among its own steps)."""
         return [
-            (s.which, slice(s.at, s.at + s.width), 0 * self.lengths if reverse else self.lengths - 1)
-            for s, reverse in zip(self.sources, self.reverse)
+            (s.which, slice(s.at, s.at + s.width), 0 * self.lengths if flipped else self.lengths - 1)
+            for s, flipped in zip(self.sources, self.flipped)
         ]
 
     def forward(self, tape, readout, lengths):

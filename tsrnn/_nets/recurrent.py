@@ -138,7 +138,9 @@ class Net(NamedTuple):
 
     x_lead, y_lead : rows of history that the lags need.   shapes : of the parameters, a named tuple per block.
     link : what is fed back of the outputs, see ``labels.shares``.   symbols : what is looked up in front of it, whose
-    tables lead theta; or None.   front : convolution behind that, whose weights come next; or None.
+    tables lead theta; or None.   front : convolution behind that, whose weights come next; or None.   own_order :
+    whether the readout sees the blocks in the order of their own steps, so that its last row is of what each direction
+    ends with.
     """
 
     cell: Cell
@@ -152,6 +154,7 @@ class Net(NamedTuple):
     link: str = "identity"
     symbols: Symbols | None = None
     front: Front | None = None
+    own_order: bool = False
 
     def _made(self):
         content = self._asdict()
@@ -321,6 +324,7 @@ def make_net(
     recurrent_lags=(1,),
     dense_widths=(),
     front=None,
+    own_order=False,
 ):
     """Lay out a net.
 
@@ -353,20 +357,30 @@ def make_net(
         blocks.append(Block(H, False, read, dense=True))
         read = _append(read if skip else (), (len(blocks) - 1,), blocks)
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
-    return lay_out(cell, n_inputs, n_outputs, tuple(blocks), read, x_lead, y_lead, link, symbols, front)
+    sizes, leads = (n_inputs, n_outputs), (x_lead, y_lead)
+    return lay_out(cell, *sizes, tuple(blocks), read, *leads, link, symbols, front, own_order)
 
 
 @kept("recurrent net")
 def lay_out(
-    cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, link="identity", symbols=None, front=None
+    cell,
+    n_inputs,
+    n_outputs,
+    blocks,
+    readout,
+    x_lead,
+    y_lead,
+    link="identity",
+    symbols=None,
+    front=None,
+    own_order=False,
 ):
     """Make a net of blocks with known sources; see ``Net``."""
     cells = [DENSE if block.dense else cell for block in blocks]
     shapes = [of.shapes(_width(block.sources), block.H) for of, block in zip(cells, blocks)]
     shapes.append(Readout((1, _width(readout), n_outputs), (1, n_outputs)))
-    return Net(
-        cell, n_inputs, n_outputs, blocks, readout, x_lead, y_lead, tuple(shapes), link, symbols, front
-    )
+    sizes, leads = (n_inputs, n_outputs), (x_lead, y_lead)
+    return Net(cell, *sizes, blocks, readout, *leads, tuple(shapes), link, symbols, front, own_order)
 
 
 def abreast(net, thetas):
@@ -382,7 +396,7 @@ def abreast(net, thetas):
         for s in net.readout[len(lags) :]:
             read = (*read, s._replace(which=s.which + j * n, at=_width(read)))
     sizes = net.n_inputs, net.n_outputs, tuple(blocks), read
-    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link, net.symbols)
+    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link, net.symbols, own_order=net.own_order)
     theta = np.zeros(wide.size)
     theta[: net.n_tables] = thetas[0][: net.n_tables]
     *groups, readout = wide.views(theta)
@@ -428,7 +442,7 @@ def fused(net, theta):
     each = (len(net.readout) - lags) // k
     read = [net.readout[:lags] + net.readout[lags + j * each :][:each] for j in members]
     sizes = net.n_inputs, net.n_outputs, blocks, _widened(read[0], k)
-    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link)
+    wide = lay_out(net.cell, *sizes, net.x_lead, net.y_lead, net.link, own_order=net.own_order)
     joined, views = np.zeros(wide.size), net.views(theta)
     *groups, readout = wide.views(joined)
     for i, (group, block) in enumerate(zip(groups, blocks)):
@@ -518,7 +532,8 @@ def _seen_through(net, theta, matrices, symbols=None):
     layers = tuple(block._replace(sources=sources) for block, (sources, _) in zip(net.blocks, inputs))
     n_inputs = symbols.width if symbols else net.n_inputs
     leads = net.x_lead, net.y_lead
-    plain = lay_out(net.cell, n_inputs, net.n_outputs, layers, read[0], *leads, net.link, symbols)
+    sizes = n_inputs, net.n_outputs
+    plain = lay_out(net.cell, *sizes, layers, read[0], *leads, net.link, symbols, own_order=net.own_order)
     return plain, np.concatenate([a.ravel() for p in groups for a in p])
 
 

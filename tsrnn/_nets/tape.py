@@ -159,8 +159,9 @@ class Tape:
         return (at - source.oldest) * width
 
     def _rows(self, source, reverse):
-        """Return the offsets (T B,) of a source's rows in its array."""
-        if source.oldest == 0 and source.which >= 0 and reverse == self.net.blocks[source.which].reverse:
+        """Return the offsets (T B,) of a source's rows in its array.   reverse : None for its own order."""
+        own = source.oldest == 0 and source.which >= 0
+        if own and reverse in (None, self.net.blocks[source.which].reverse):
             return self.traces[source.which].rows
         if (source, reverse) not in self._placed:
             steps = self._back if reverse else self._forth
@@ -239,10 +240,15 @@ class Tape:
             if self.masks[k].output.size:
                 late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
         if self.lead_back is None:
-            self._add_sources(readout.W, readout.b, net.readout, False, self.out[None], early, late)
+            self._add_sources(readout.W, readout.b, net.readout, self._read, self.out[None], early, late)
         if head is not None:
             late.append(head.forward)
         return early, late
+
+    @property
+    def _read(self):
+        """Whether the readout goes from the last row to the first; None for the order of each block."""
+        return None if self.net.own_order else False
 
     def _complete(self, weights):
         """Replace some weights by constants of the cell."""
@@ -310,7 +316,7 @@ class Tape:
             dy = np.zeros_like(self.y) if dy is None else dy
             steps.append(self._feed_back(dout, dy, dtable))
         if self.lead_back is None:
-            self._add_back(dout[None], V[-1], net.readout, False, dy, steps)
+            self._add_back(dout[None], V[-1], net.readout, self._read, dy, steps)
         else:
             steps.append(self.lead_back)
         if self.head is not None:
@@ -374,7 +380,7 @@ class Tape:
         blocks, calls = self.net.blocks, []
         layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, blocks)]
         if self.lead_back is None:
-            layers.append((dout[None], grads[-1], self.net.readout, False))
+            layers.append((dout[None], grads[-1], self.net.readout, self._read))
         for Z, g, sources, reverse in layers:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
             db = g.b[:0] if normed else g.b

@@ -445,7 +445,8 @@ def _of_series(whole, writers):
     lines, answer, of_classes = [], last.answer, last.p.labels is not None
     for k, (walk, writer) in enumerate(zip(whole.walks, walks)):
         lines.append(f"T *rows{k} = room + n * {sum(sizes[:k])};")
-        lines += ["{", *_deeper(_walk(walk, writer, sizes, k)), "}"]
+        flipped = {i for i in walk.sees or () if walk.own_order and whole.walks[i].reverse}
+        lines += ["{", *_deeper(_walk(walk, writer, sizes, k, flipped)), "}"]
     lines += _pool(whole, last, f"rows{len(walks) - 1}")
     lines += ["NAME_last_state s;", "NAME_last_reset(&s);", f"NAME_last_step(&s, pooled, {answer});"]
     if of_classes:
@@ -461,8 +462,8 @@ def _deeper(lines):
     return [f"    {line}" for line in lines]
 
 
-def _walk(walk, writer, sizes, number):
-    """Write the statements of a walk over all rows.   sizes : of the rows of each walk."""
+def _walk(walk, writer, sizes, number, flipped):
+    """Write the statements of a walk over all rows.   sizes : of their rows.   flipped : walks seen from their ends."""
     own = writer.own
     along = "int t = n - 1; t >= 0; t--" if walk.reverse else "int t = 0; t < n; t++"
     seen, copies = f"X + t * {walk.program.n_inputs}", []
@@ -470,7 +471,8 @@ def _walk(walk, writer, sizes, number):
         seen, at = "x", 0
         copies.append(f"T x[{walk.program.n_inputs}];")
         for k in walk.sees:
-            copies.append(f"memcpy(x + {at}, rows{k} + t * {sizes[k]}, {sizes[k]} * sizeof(T));")
+            row = "(n - 1 - t)" if k in flipped else "t"
+            copies.append(f"memcpy(x + {at}, rows{k} + {row} * {sizes[k]}, {sizes[k]} * sizeof(T));")
             at += sizes[k]
     step = f"{own}step(&s, {seen}, rows{number} + t * {sizes[number]});"
     return [f"{own}state s;", f"{own}reset(&s);", f"for ({along}) {{", *_deeper([*copies, step]), "}"]

@@ -77,7 +77,8 @@ def to_keras(model):
     ``Bidirectional`` for ``bidirectional=True``, and a ``Dense``. A GRU's ``reset_after`` is ``reset="after"``. The net
     then sees x and gives y in the user's units; else as ``to_torch``. Of a model of one y per series the Dense reads
     each step, and a layer behind it pools: the last step, the mean, the largest value, or for ``pooling="both"`` the
-    last step of the first half of its outputs plus the mean of the other.
+    last step of the first half of its outputs plus the mean of the other. The last step of a backward direction is that
+    of the first row, as ``return_sequences=False`` gives it.
 
     Parameters
     ----------

@@ -314,11 +314,13 @@ class _Writer:
 def _whole_proto(onnx, whole, dtype, doc):
     """Build and check the ONNX model of a ``Whole``."""
     make, nodes, outs, constants = onnx.helper, [], [], []
-    for k, (program, sees, reverse) in enumerate(whole.walks):
-        seen = "X" if sees is None else f"seen{k}"
+    for k, (program, sees, reverse, own_order) in enumerate(whole.walks):
+        seen, writer = "X" if sees is None else f"seen{k}", _Writer(onnx, program, dtype, constants)
         if sees is not None:
-            nodes.append(make.make_node("Concat", [outs[i] for i in sees], [seen], axis=1))
-        writer = _Writer(onnx, program, dtype, constants)
+            flipped = [i for i in sees if own_order and whole.walks[i].reverse]
+            nodes += [_flip(writer, outs[i], f"flipped{i}") for i in flipped]
+            rows = [f"flipped{i}" if i in flipped else outs[i] for i in sees]
+            nodes.append(make.make_node("Concat", rows, [seen], axis=1))
         nodes.append(_walk(writer, seen, f"rows{k}", "out", reverse))
         outs.append(f"rows{k}")
         constants = writer.constants
@@ -336,6 +338,13 @@ def _whole_proto(onnx, whole, dtype, doc):
         nodes, outputs = nodes + more, [label, *outputs]
     inputs = [writer.tensor("X", "n_timesteps", n_inputs)]
     return _checked_model(onnx, make.make_graph(nodes, "tsrnn", inputs, outputs, writer.constants, doc))
+
+
+def _flip(writer, rows, out):
+    """Make the node that gives rows from the last to the first."""
+    end = np.iinfo(np.int32).max
+    numbers = [writer.constant([v], np.int64) for v in (-1, -end, 0, -1)]  # first, end, axis, step
+    return writer.onnx.helper.make_node("Slice", [rows, *numbers], [out])
 
 
 def _walk(writer, seen, out, of_row, reverse):

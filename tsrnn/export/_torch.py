@@ -12,9 +12,10 @@ class RecurrentModule(torch.nn.Module if torch else object):
 
     rnn : "RNN", "LSTM" or "GRU" and its arguments.   n_outputs : of the Linear, O answers or what a pooling makes them
     of.   pooling : see ``RecurrentParameters``, None for one answer per step.   n_keys : A of attention, or 0.
+    own_order : whether the Linear sees each direction in the order of its own steps.
     """
 
-    def __init__(self, rnn, n_outputs, pooling, n_keys, learnt_starts):
+    def __init__(self, rnn, n_outputs, pooling, n_keys, learnt_starts, own_order):
         super().__init__()
         kind, arguments = rnn
         options = {"batch_first": True, "dtype": torch.float64}
@@ -22,7 +23,7 @@ class RecurrentModule(torch.nn.Module if torch else object):
         directions = 1 + self.rnn.bidirectional
         width = self.rnn.hidden_size
         self.readout = torch.nn.Linear(width * directions, n_outputs, dtype=torch.float64)
-        self.pooling = pooling
+        self.pooling, self.own_order = pooling, own_order
         if n_keys:
             self.attention = torch.nn.Linear(n_keys, 1, bias=False, dtype=torch.float64)
         for name in learnt_starts:
@@ -38,7 +39,8 @@ class RecurrentModule(torch.nn.Module if torch else object):
         lengths = torch.full((B,), T) if lengths is None else torch.as_tensor(lengths)
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         out, _ = self.rnn(packed, self._first(B))
-        out = self.readout(pad_packed_sequence(out, batch_first=True, total_length=T)[0])
+        out, _ = pad_packed_sequence(out, batch_first=True, total_length=T)
+        out = self.readout(_own_order(out, lengths.to(x.device)) if self.own_order else out)
         return out if self.pooling is None else self._pooled(out, lengths.to(x.device))
 
     def _first(self, B):
@@ -63,3 +65,11 @@ class RecurrentModule(torch.nn.Module if torch else object):
         mean = (out * inside).sum(dim=1) / lengths[:, None]
         O = out.shape[2] // 2
         return mean if self.pooling == "mean" else last[:, :O] + mean[:, O:]
+
+
+def _own_order(out, lengths):
+    """Turn the second direction of out (B, T, 2 H) round, each series by itself."""
+    steps = torch.arange(out.shape[1], device=out.device)
+    back = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    forth, reverse = out.chunk(2, dim=2)
+    return torch.cat([forth, reverse.gather(1, back[:, :, None].expand_as(reverse))], dim=2)

@@ -29,8 +29,8 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
     With ``classes`` it is a classifier, whose net was trained by ``CrossEntropyLoss`` (or ``BCEWithLogitsLoss``, where
     it gives one score, that of the second class). An ``Embedding`` looks up a column of X that holds categories, sorted
     as its rows are, or, with ``output_lags=1``, the last label: a language model. Where y has one label per series the
-    ``Linear`` reads the last step of each series, as of packed sequences, or what ``pooling`` says, laid out as by
-    ``to_torch``; the first step in place of the last of a backward direction is not read.
+    ``Linear`` reads the last step of each series, which of a backward direction is that of the first row, as in
+    ``h_n``; or what ``pooling`` says, laid out as by ``to_torch``.
 
     Parameters
     ----------
@@ -149,9 +149,10 @@ def to_torch(model, *, net="rnn", readout="readout"):
     x at those lags, the oldest first, and then y at its lags. Of a classifier it gives scores, of which softmax (of
     more than two classes) or the logistic function makes probabilities; its lags of y are targets or probabilities.
     Of a model of one y per series the Linear reads each step, and the steps are pooled; ``to_torch_module`` makes a
-    module that does it. For ``pooling="both"`` the first half of its outputs, in the last step, is added to the mean of
-    the other half; for "attention" all but the first n_outputs are keys: tanh of them times "attention.weight"
-    (1, n_keys) is what a softmax over time makes the weights of steps.
+    module that does it. The last step of a backward direction is that of the first row, as in ``h_n``. For
+    ``pooling="both"`` the first half of its outputs, in the last step, is added to the mean of the other half; for
+    "attention" all but the first n_outputs are keys: tanh of them times "attention.weight" (1, n_keys) is what a
+    softmax over time makes the weights of steps.
 
     Parameters
     ----------
@@ -285,6 +286,7 @@ def to_torch_module(model):
     pooling, keys = getattr(dynamics, "pooling", None), state_dict.get("attention.weight", np.empty((1, 0)))
     starts = [name for name in ("h0", "c0") if name in state_dict]
     kind, n_outputs = {1: "RNN", 3: "GRU", 4: "LSTM"}[G], len(state_dict["readout.bias"])
-    module = RecurrentModule((kind, arguments), n_outputs, pooling, keys.shape[1], starts)
+    options = pooling, keys.shape[1], starts, dynamics.net.own_order
+    module = RecurrentModule((kind, arguments), n_outputs, *options)
     module.load_state_dict({name: torch.tensor(a) for name, a in state_dict.items()})
     return module
