@@ -19,7 +19,7 @@ from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activat
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v3 import add_outer, add_packed, flat, pack, sigmoid
+from .._kernels.simd_v3 import add_outer, add_packed, flat, matrix, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
@@ -145,7 +145,7 @@ def backward(
     for k in range(sums.size):  # of sigmoid: a (1 - a), of which a is in ``work``
         dleak[k % H] += sums[k] * (1 - rate[k])
     if first == 0 and len(V) > 0:
-        add_outer(flat(R), rows, flat(Z).reshape(T * B, H), dU[0])
+        add_outer(flat(R), rows, matrix(flat(Z), 0, T * B, H), dU[0])
 
 
 @kernel

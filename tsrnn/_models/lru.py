@@ -20,7 +20,7 @@ import numpy as np
 from .._check import check_number
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v3 import add_outer, add_product, flat, sigmoid, tanh
+from .._kernels.simd_v3 import add_outer, add_product, flat, line, matrix, sigmoid, tanh
 from .._nets.recurrent import Cell
 from .._training.initial import glorot
 from .._values import kept
@@ -65,11 +65,12 @@ def forward(b, U, ring, mix, d, gain, mask, Z, S, R, Q, unit, root, rows, first,
             i1[k] = lr[k] * i0[k] + li[k] * r0[k] + scale[k] * v[k]
         for k in range(a.size):
             a[k] = direct[k]
-    now, span = rows[first * B : last * B], slice(first * B * H, last * B * H)
+    now, begin, n = rows[first * B : last * B], first * B * H, M * H
     for half in range(2):
-        x = flat(S[1 + half])[B * H :]  # of steps from 0 on, behind the state that they begin with
-        add_product(x, now, mix[half], flat(Q)[span].reshape(M, H))
-    gate, g, a, h = flat(Z[2])[span].reshape(M, H), flat(Z[2])[span], flat(Q)[span], flat(S[0])[B * H :][span]
+        x = line(flat(S[1 + half]), B * H, rows.size * H)  # from step 0 on, behind what it begins with
+        add_product(x, now, mix[half], matrix(flat(Q), begin, M, H))
+    gate, g = matrix(flat(Z[2]), begin, M, H), line(flat(Z[2]), begin, n)
+    a, h = line(flat(Q), begin, n), line(flat(S[0]), B * H + begin, n)
     for k in range(a.size):
         a[k] = tanh(a[k])
     for i in range(M):
@@ -115,7 +116,7 @@ def backward(
     past.   dring, dmix, dd, dgain, db (db with layer norm only) : like ring, mix, d, gain, b, in, out.
     """
     B, H = Z.shape[2:]
-    M, now, span = (last - first) * B, rows[first * B : last * B], slice(first * B * H, last * B * H)
+    M, now, begin = (last - first) * B, rows[first * B : last * B], first * B * H
     end = flat(dH[last - 1])
     dh = flat(dS[0])
     for k in range(end.size):
@@ -123,7 +124,8 @@ def backward(
     for k in range(dh.size):
         dh[k] = 0
     dy, dgate, dx = np.empty(M * H, Z.dtype), np.empty(M * H, Z.dtype), np.zeros((2, M * H), Z.dtype)
-    g, a, from_above = flat(Z[2])[span], flat(Q)[span], flat(dH)[span]
+    g, a = line(flat(Z[2]), begin, M * H), line(flat(Q), begin, M * H)
+    from_above = line(flat(dH), begin, M * H)
     for k in range(dy.size):
         dy[k] = from_above[k] * g[k]
     for k in range(dgate.size):
@@ -133,13 +135,13 @@ def backward(
         for i in range(H):
             for j in range(H):
                 turned[half, i, j] = mix[half, j, i]
-    add_product(dgate, rows[:M], turned[2], dy.reshape(M, H))
+    add_product(dgate, rows[:M], turned[2], matrix(dy, 0, M, H))
     for k in range(dy.size):
         dy[k] -= dy[k] * a[k] * a[k]
     for half in range(2):
-        add_product(dy, rows[:M], turned[half], dx[half].reshape(M, H))
-        add_outer(flat(S[1 + half])[B * H :], now, dy.reshape(M, H), dmix[half])
-    add_outer(flat(Q), now, dgate.reshape(M, H), dmix[2])
+        add_product(dy, rows[:M], turned[half], matrix(dx[half], 0, M, H))
+        add_outer(line(flat(S[1 + half]), B * H, rows.size * H), now, matrix(dy, 0, M, H), dmix[half])
+    add_outer(flat(Q), now, matrix(dgate, 0, M, H), dmix[2])
     for i in range(M):
         for j in range(H):
             dd[j] += dgate[i * H + j]

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, tanh
+from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, matrix, tanh
 from . import recurrent_kernels
 
 
@@ -117,10 +117,10 @@ def attend(S, seen, key_turned, Q, v, E, C, first, last):
                     for j in range(to.size):
                         to[j] += weight * tanh(line[j] + shift)
         else:
-            add_product(flat(S), rows, key_turned[b], e.reshape(M, T))
+            add_product(flat(S), rows, key_turned[b], matrix(e, 0, M, T))
         for i in range(M):
             _softmax(e[i * T : (i + 1) * T])
-        add_product(flat(E[b]), _rows(first, last, T, np.int64(0)), seen[b], c.reshape(M, H))
+        add_product(flat(E[b]), _rows(first, last, T, np.int64(0)), seen[b], matrix(c, 0, M, H))
 
 
 @part
@@ -150,8 +150,8 @@ def attend_back(
         rows = _rows(first, last, B * H, b * H)
         at_T = _rows(first, last, T, np.int64(0))
         at_H = _rows(first, last, H, np.int64(0))
-        dc = flat(dC[b])[first * H : last * H].reshape(M, H)
-        de, a = np.zeros((M, T), S.dtype), flat(E[b])[first * T : last * T].reshape(M, T)
+        dc = matrix(flat(dC[b]), first * H, M, H)
+        de, a = np.zeros((M, T), S.dtype), matrix(flat(E[b]), first * T, M, T)
         add_product(flat(dC[b]), at_H, turned[b], de)
         add_outer(flat(E[b]), at_T, dc, dseen[b])
         for i in range(M):

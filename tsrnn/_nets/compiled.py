@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v3 import fma, sigmoid, tanh
+from .._kernels.simd_v3 import fma, line, sigmoid, tanh
 from .program import Affine, Call, Links, LookUp, Normalise, Softmax, Span, spans
 
 
@@ -48,12 +48,13 @@ def _add_product(a, W, z):
         z[0] = (s + t) + (u + v)
         return
     for k in range(0, a.size - 3, 4):  # four rows at a time, to read and write z less often
-        w0, w1, w2, w3 = W[k * n : (k + 1) * n], W[(k + 1) * n :], W[(k + 2) * n :], W[(k + 3) * n :]
+        w0, w1 = line(W, k * n, n), line(W, (k + 1) * n, n)
+        w2, w3 = line(W, (k + 2) * n, n), line(W, (k + 3) * n, n)
         a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
         for j in range(n):
             z[j] = fma(a3, w3[j], fma(a2, w2[j], fma(a1, w1[j], fma(a0, w0[j], z[j]))))
     for k in range(a.size - a.size % 4, a.size):
-        w, s = W[k * n : (k + 1) * n], a[k]
+        w, s = line(W, k * n, n), a[k]
         for j in range(n):
             z[j] = fma(s, w[j], z[j])
 
@@ -63,7 +64,7 @@ def _add_links(index, w, a, z):
     """Add z[j] += sum_k w[k, j] a[index[k, j]].   index, w : (K n,), flat.   z : (n,)."""
     n = z.size
     for k in range(0, w.size, n):
-        i, v = index[k : k + n], w[k : k + n]
+        i, v = line(index, k, n), line(w, k, n)
         for j in range(n):
             z[j] = fma(v[j], a[i[j]], z[j])
 
@@ -153,10 +154,11 @@ def _turn(ring, m):
     size, rows = ring[SIZE], ring[ROWS]
     ring[PRESENT] += size
     if ring[PRESENT] > ring[FRONT] + 2 * rows * size:
-        new, old = m[ring[FRONT] :], m[ring[PRESENT] - rows * size :]
-        for j in range(rows * size):
+        n = rows * size
+        new, old = line(m, ring[FRONT], n), line(m, ring[PRESENT] - n, n)
+        for j in range(n):
             new[j] = old[j]
-        ring[PRESENT] = ring[FRONT] + rows * size
+        ring[PRESENT] = ring[FRONT] + n
 
 
 @part
@@ -179,30 +181,30 @@ def walk(ops, rings, index, m):
         d = rings[ops[i, D_RING], PRESENT] + ops[i, D]
         a = rings[ops[i, A_RING], PRESENT] + ops[i, A]
         b = rings[ops[i, B_RING], PRESENT] + ops[i, B]
-        z = m[d : d + n]
+        z = line(m, d, n)
         if op == CHECK:
             if not _is_allowed(ops[i, K], z):
                 return False
         elif op == TURN:
             _turn(rings[ops[i, D_RING]], m)
         elif op == PRODUCT:
-            _add_product(m[a : a + ops[i, K]], m[b : b + ops[i, K] * n], z)
+            _add_product(line(m, a, ops[i, K]), line(m, b, ops[i, K] * n), z)
         elif op == LINKS:
             links, first = ops[i, K] * n, ops[i, INDEX]
-            _add_links(index[first : first + links], m[b : b + links], m[a:], z)
+            _add_links(line(index, first, links), line(m, b, links), line(m, a, m.size - a), z)
         elif op == NORMALISE:
-            _normalise(m[a : a + n], z)
+            _normalise(line(m, a, n), z)
         elif op == SOFTMAX:
-            _softmax(m[a : a + n], z)
+            _softmax(line(m, a, n), z)
         elif op == LOOK_UP:
             row = int(m[a]) if 0 <= m[a] < ops[i, K] else ops[i, K]
-            table = m[b + row * n :]
+            table = line(m, b + row * n, n)
             for j in range(n):
                 z[j] = table[j]
         elif ADD <= op <= KNOWN:
-            _of_two(op, m[a : a + n], m[b : b + n], z)
+            _of_two(op, line(m, a, n), line(m, b, n), z)
         else:
-            _of_one(op, m[a : a + n], z)
+            _of_one(op, line(m, a, n), z)
     return True
 
 

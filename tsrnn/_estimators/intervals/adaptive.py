@@ -210,7 +210,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
     K, C = came.shape
     decay, sums, kept = np.empty(C), np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
     told, ratio = np.empty(C), np.ones(C)  # how many errors one is, and spreads over that of step one
-    wider, base = np.ones((K + 1, C)), np.ones((K + 1, O))
+    wider, base, sizes = np.ones((K + 1, C)), np.ones((K + 1, O)), np.empty(K)
     # rows: the first that counts, of beginning anew, where tails judge from
     fresh, again, judged = np.full((3, C), -1)
     drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
@@ -218,9 +218,10 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
     for c in range(C):
         decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
         told[c] = (DEVIATION**2 - 1) / (deviation[c] ** 2 - 1) / overlap[c]
-    shift[0], spread[0], independent[0] = 0.0, 1.0, 0.0
+        shift[0, c], spread[0, c], independent[0, c] = 0.0, 1.0, 0.0
     for k in range(K):
-        counts[k] = NOTHING
+        for c in range(C):
+            counts[k, c] = NOTHING
         for o in range(O):
             if np.isnan(came[k, o]) or usual[k, o] <= 0:
                 continue
@@ -231,9 +232,9 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                 if drift[o, i] > 0 and begun[o, i] == k:
                     keep_sums(k, o, O, i, side[o], fresh, sums, kept)
             limit[o] = BREAK + (limit[o] - BREAK) * np.exp(-1 / LONGEST)
-            if drift[o].max() > limit[o]:
+            if max(drift[o, 0], drift[o, 1]) > limit[o]:
                 limit[o] *= 2
-                side[o] = np.argmax(drift[o])
+                side[o] = int(drift[o, 1] > drift[o, 0])
                 for c in range(o, C, O):
                     fresh[c] = begun[o, side[o]] + 1 + c // O
                     again[c] = max(fresh[c], k + 1)
@@ -241,7 +242,7 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
                     counts[k, c] = ANEW
                     if growth[k, c] != 0:  # until forecasts that knew of it have come true
                         little(kept[c, side[o]], told[c], sums[c])
-                drift[o] = 0.0
+                drift[o, 0] = drift[o, 1] = 0.0
         for c in range(C):
             o, origin = c % O, k - c // O
             is_first, is_judged = c < O, origin >= judged[c]
@@ -249,12 +250,12 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
             if is_judged and not np.isnan(came[k, c]):
                 counts[k, c] = COUNTS
             if k == again[c]:
-                since = slice(fresh[c], k + 1)
-                sizes = usual[since, c].copy()
-                if not is_first:
-                    sizes *= base[fresh[c] + 1 : k + 2, o]
-                begin_anew(came[since, c], sizes, told[c], deviation[c], decay[c], kept[c, side[o]], sums[c])
                 n = k + 1 - fresh[c]
+                since = slice(fresh[c], k + 1)
+                for i in range(fresh[c], k + 1):
+                    sizes[i] = usual[i, c] if is_first else usual[i, c] * base[i + 1, o]
+                left = kept[c, side[o]]
+                begin_anew(came[since, c], sizes[since], told[c], deviation[c], decay[c], left, sums[c])
                 again[c] = k + n if n < AGAIN * overlap[c] else -1
             elif k >= fresh[c] or growth[k, c] == 0:
                 add(came[k, c], came[k, c] ** 2, 1.0, decay[c], sums[c, :4])
@@ -294,7 +295,8 @@ def deviations_off(error, size, tells):
 def keep_sums(k, o, O, i, side, fresh, sums, kept):
     """Keep the sums of an output as excursion i begins; what is not over the last break yet, as it was before it."""
     for c in range(o, len(sums), O):
-        kept[c, i] = kept[c, side] if k <= fresh[c] else sums[c]
+        for j in range(8):
+            kept[c, i, j] = kept[c, side, j] if k <= fresh[c] else sums[c, j]
 
 
 @part
@@ -364,8 +366,8 @@ def but_noise(ratio, n):
 def little(kept, told, sums):
     """Leave of ``sums`` (8,) what was ``kept`` (8,) of a spread, and of that a little."""
     share = min(1.0, PRIOR * max(kept[5], 1e-300) / max(kept[7] ** 2 * told, 1e-300))
-    sums[:4] = 0.0
-    sums[4:] = kept[4:] * share
+    for j in range(4):
+        sums[j], sums[4 + j] = 0.0, kept[4 + j] * share
     sums[5] *= share
 
 
