@@ -324,6 +324,11 @@ WARN = {  # calls that warn, each of them for one reason
         piped(ARX).fit(FRAME[:36], TARGET[:36]), 2, FRAME[36:38], level=80
     ),
     "few rows for sample paths": lambda: fitted(rows=slice(0, 36)).sample_paths(2, FRAME[36:38]),
+    "errors of two hours": lambda: (
+        tsrnn.ARXRegressor((), 1)
+        .fit(None, TARGET[:60].set_axis(pd.MultiIndex.from_product([range(12), HOURS[:5]])))
+        .forecast(1, level=50)
+    ),
     "intervals of errors learnt by heart": lambda: by_heart(lambda m: m.forecast(2, FRAME[NEW], level=20)),
     "calibration on rows that were learnt": lambda: clone(ARX).fit(X, y).calibrate(X, y),
     "learnt by heart, of trajectories": lambda: by_heart(

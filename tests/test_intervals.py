@@ -20,7 +20,7 @@ import tsrnn
 from tsrnn._estimators.held_back import hold_last, hold_stretches
 from tsrnn._estimators.intervals import adaptive
 from tsrnn._estimators.intervals.bootstrap import Drawer
-from tsrnn._estimators.intervals.calibration import growth, overlap
+from tsrnn._estimators.intervals.calibration import growth, overlap, together
 from tsrnn._estimators.intervals.errors import Maker, Segment, forecast_errors, residuals
 from tsrnn._estimators.intervals.fans import _fan
 from tsrnn._estimators.intervals.local_scale import local_scale
@@ -900,6 +900,34 @@ def test_errors_that_overlap_count_as_few():
     np.testing.assert_allclose(found, [1, 4, 12], rtol=0.2)
     white = overlap(np.arange(2900), rng.normal(size=(2900, 12, 1)))
     np.testing.assert_allclose(white, 1, atol=0.6)
+
+
+def test_errors_of_one_time_count_as_few_where_they_are_alike():
+    """40 series of 300 times whose errors have a correlation of 0, .5 and 1; every seventh is not known."""
+    rng = np.random.default_rng(1)
+    own, shared = rng.normal(size=(300, 40, 3)), rng.normal(size=(300, 1, 3))
+    errors = (np.sqrt([1, 0.5, 0]) * own + np.sqrt([0, 0.5, 1]) * shared).reshape(-1, 3, 1)
+    errors[::7] = np.nan
+    times, order = np.repeat(np.arange(300), 40), rng.permutation(300 * 40)
+    m = 40 * 6 / 7
+    found = together(times[order], errors[order])[:, 0]
+    np.testing.assert_allclose(found, [1, 1 + 0.5 * (m - 1), m], rtol=0.1)
+
+
+def test_shocks_that_series_share_make_intervals_wider():
+    """Of a panel with few rows, by Student's t; not where they come at other times."""
+    rng = np.random.default_rng(1)
+    e = rng.normal(size=15) + 0.2 * rng.normal(size=(20, 15))
+    index = pd.MultiIndex.from_product([range(20), pd.date_range("2000", periods=15, freq="D")])
+    years = pd.to_timedelta(365 * index.get_level_values(0), "D")
+    apart = pd.MultiIndex.from_arrays([index.get_level_values(0), index.get_level_values(1) + years])
+
+    def width(index):
+        model = tsrnn.ARXRegressor((), 1, target_transform="difference")
+        ends = model.fit(None, pd.Series(np.cumsum(e, axis=1).ravel(), index)).forecast(1, level=80)
+        return (ends.iloc[:, 2] - ends.iloc[:, 1]).mean()
+
+    assert width(index) > 1.1 * width(apart)
 
 
 def test_few_errors_make_intervals_of_student():

@@ -478,6 +478,7 @@ def test_forecast_is_a_frame_of_all_series(fitted):
     np.testing.assert_array_equal(mixed.loc["b"], out.loc["b"])
 
 
+@pytest.mark.filterwarnings("ignore:calibrate. the model was trained on some of these rows")
 def test_forecast_of_several_outputs_and_levels_of_keys():
     X, y, *_ = as_three_levels(OLD, False)
     later = as_three_levels(LATER, True)[0]

@@ -1153,6 +1153,7 @@ def test_outputs_of_one_name():
             arx().fit(None, pd.DataFrame(np.c_[wave, x], columns=twice))
 
 
+@pytest.mark.filterwarnings("ignore:calibrate. the model was trained on some of these rows")
 def test_outputs_called_as_intervals_are():
     names = {"lo-50": {"lo-50": wave}, "a-lo-50": {"a": wave, "a-lo-50": x}}
     for name, columns in names.items():

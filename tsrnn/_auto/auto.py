@@ -237,7 +237,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         """Return the learner of these rows."""
         return learner.of(table)
 
-    def _first_errors(self, units, trained, pieces, filled, U, held, counts):
+    def _first_errors(self, units, trained, rows, counts):
         """Return the errors of the race on its held stretches."""
         return Errors([], None, {}, {}, trained.carry.made)
 

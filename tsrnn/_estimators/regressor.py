@@ -105,12 +105,12 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Transforms of y, a list, or None."""
         return self._units().target.steps or None
 
-    def _first_errors(self, units, trained, pieces, filled, U, held, counts):
+    def _first_errors(self, units, trained, rows, counts):
         """Return the ``Errors`` on the rows held back, or on the last rows of training."""
         maker = Maker(trained.dynamics if trained.judged is None else trained.judged, units)
         keeps = trained.dynamics.goes_on and trained.dynamics.quantiles is None
-        segments = held_segments(maker, pieces, filled, U, held, trained.judged is not None) if keeps else []
-        return Errors(segments, None if held.any() else int(counts.sum()), {}, {})
+        segments = held_segments(maker, rows, trained.judged is not None) if keeps else []
+        return Errors(segments, None if rows.held.any() else int(counts.sum()), {}, {})
 
     def _compare(self, learner, maker, rows):
         if self._is_compared:

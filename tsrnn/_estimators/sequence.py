@@ -170,7 +170,8 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             trained = learner.learn(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
-        errors = self._first_errors(units, trained, pieces, filled, goal.U, held, learnt)
+        rows = Rows(table.parts, pieces, filled, goal.U, held)
+        errors = self._first_errors(units, trained, rows, learnt)
         form = self._judged(form, trained, series)
         errors = errors and errors._replace(last=last_levels(table.parts, goal.U, units.level))
         errors = with_marks(errors, trained, table, learnt)
@@ -178,7 +179,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         trained = trained._replace(ends=None, judged=None)
         self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
         warn_of_spacing(table.parts, places)
-        self._compare(learner, Maker(judged, units), Rows(table.parts, pieces, filled, goal.U, held))
+        self._compare(learner, Maker(judged, units), rows)
         self._print_summary(began)
 
     def _print_summary(self, began):
@@ -359,7 +360,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         """Return the ``Place`` of each series after training, by its key."""
         return settle(table, units, trained, U, filled, Xz)
 
-    def _first_errors(self, units, trained, pieces, filled, U, held, counts):
+    def _first_errors(self, units, trained, rows, counts):
         """Return the ``Errors`` that intervals come from, of a model that has any."""
         return None
 

@@ -1,8 +1,9 @@
 """What errors on the rows kept come to.
 
 Forecasts of many steps overlap: n errors at step h hold as much as n / (1 + 2 sum_k<h r(k)) independent ones, with
-their autocorrelation r. Where these are too few for a quantile, ends are those of Student's t with as many degrees of
-freedom.
+their autocorrelation r. Several series err alike where one cause moves all of them: m errors of one time, with the
+correlation c of two of them, hold as much as m / (1 + (m - 1) c). Where independent ones are too few for a quantile,
+ends are those of Student's t with as many degrees of freedom.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from ..._series.scaling import LogLink
 from ..following import runs
 from .adaptive import Kind
-from .errors import but_zero, check_enough, over_segment
+from .errors import but_zero, check_enough, over_segment, warn_of_few_times
 from .local_scale import local_scale
 from .pools import Packed, packed, pools
 
@@ -44,7 +45,11 @@ def calibration(made, level, factor=1.0):
             scales[h][o], by = local_scale(forecasts, last, scores[valid, h, o])
             scores[valid, h, o] = but_zero(scores[valid, h, o] / by, forecasts)
     shared = overlap(made.row, scores)
-    near = packed(pools(made.forecasts, scores, level, shared, made.sides))
+    alike = np.ones_like(shared)
+    if made.times is not None:
+        warn_of_few_times(made.times)
+        alike = together(made.times, scores)
+    near = packed(pools(made.forecasts, scores, level, shared * alike, made.sides))
     return Calibration(near, scales, Kind(shared, near.deviations().reshape(shared.shape), 0.0))
 
 
@@ -89,6 +94,23 @@ def overlap(row, errors):
             r_h = np.interp(np.arange(1, h + 1), lags, r[:, h, o])
             out[h, o] = np.clip(1 + 2 * r_h.sum(), 1, h + 1)
     return out
+
+
+def together(times, errors):
+    """Return 1 + (m - 1) c for m errors of one time, (steps, O), of errors (n, steps, O) at some times (n,).
+
+    c : the mean product of two errors of one time, over their mean square. m : as many as an error meets in the mean.
+    """
+    _, group = np.unique(times, return_inverse=True)
+    known, e = np.isfinite(errors), np.nan_to_num(errors)
+    m, total = np.zeros((2, group.max(initial=0) + 1, *errors.shape[1:]))
+    np.add.at(m, group, known)
+    np.add.at(total, group, e)
+    n, square = known.sum(axis=0), (e**2).sum(axis=0)
+    pairs = (m**2).sum(axis=0) - n
+    alike = np.divide((total**2).sum(axis=0) - square, square, out=np.zeros(n.shape), where=square > 0)
+    c = np.clip(np.divide(alike * n, pairs, out=np.zeros(n.shape), where=pairs > 0), 0, 1)
+    return 1 + np.divide(pairs, n, out=np.zeros(n.shape), where=n > 0) * c
 
 
 def growth(model, errors, steps):

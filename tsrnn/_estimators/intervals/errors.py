@@ -37,7 +37,7 @@ class Segment(NamedTuple):
     """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
     maker : ``Maker`` of the forecasts; None for the model that holds the segment.   beyond : last rows, where forecasts
-    may end but not begin.
+    may end but not begin.   times : (N,), of one of several series; else None.
     """
 
     maker: Maker | None
@@ -45,6 +45,7 @@ class Segment(NamedTuple):
     U: np.ndarray
     skip: int
     beyond: int = 0
+    times: np.ndarray | None = None
 
     def origins(self, steps, beyond, early=0):
         """Count the origins of forecasts of ``steps`` steps that end within the segment, or ``beyond`` it.
@@ -79,7 +80,7 @@ class Made(NamedTuple):
 
     row : (n,), where, ascending; over a gap the count leaps.   forecasts, errors : (n, steps, O), in levels, errors
     NaN where y is not known.   last : (n, O), the levels before.   sides : like errors, where y lies on bounds
-    (``on_bounds``); None where that is not known.
+    (``on_bounds``); None where that is not known.   times : (n,), where, of several series; else None.
     """
 
     row: np.ndarray
@@ -87,6 +88,7 @@ class Made(NamedTuple):
     errors: np.ndarray
     last: np.ndarray
     sides: Any = None
+    times: np.ndarray | None = None
 
     def over(self, unit):
         """Divide by a unit."""
@@ -131,6 +133,8 @@ def forecast_errors(model, segments, steps):
                 _cut_short(maker, inputs, followed, past, U, k, steps, leap) for k in range(steps - 1, 0, -1)
             ]
             of_segment = all_made([of_segment, *late])
+        if s.times is not None:
+            of_segment = of_segment._replace(times=s.times[of_segment.row - leap])
         collected.append(of_segment.over(maker.dynamics.unit(followed.after.memory)))
         leap += len(s.U) + steps
     return all_made(collected)
@@ -176,7 +180,7 @@ def last_levels(before, U, first, gap):
 
 def all_made(found):
     """One ``Made`` of several."""
-    return Made(*map(np.concatenate, zip(*found)))
+    return Made(*(None if any(v is None for v in vs) else np.concatenate(vs) for vs in zip(*found)))
 
 
 def residuals(model, segments):
@@ -242,6 +246,17 @@ def check_enough(n, what, level):
         warn(
             f"{message}, but {level:g} % wants {least}: intervals are rough, and wider for it (Student's t). Call "
             "calibrate(X, y) with more rows."
+        )
+
+
+def warn_of_few_times(times):
+    """Warn where errors of several series are of hardly any different times (n,)."""
+    n = len(np.unique(times))
+    if n < FEW < len(times):
+        warn(
+            f"level: {len(times)} forecasts were kept for calibration, but they begin at {n} different time(s): what "
+            "moves all series alike is hardly in their errors, and intervals may be too narrow. Call calibrate(X, y, "
+            "cv=5) with the rows of training, or calibrate(X, y) with later ones."
         )
 
 

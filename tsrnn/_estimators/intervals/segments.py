@@ -21,15 +21,18 @@ LEAST_KEPT = 20  # rows of each of very many stretches, of which some are left o
 MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most 4 pieces of at least 200 rows
 
 
-def held_segments(maker, cuts, filled, U, held, own):
-    """Cut the held rows of each piece, or else its last share, with some before them to warm up.
+def held_segments(maker, rows, own):
+    """Cut the held ones of ``Rows`` of each piece, or else its last share, with some before them to warm up.
 
-    cuts : slices without a gap of filled (N, D), U (N, O) and held (N,) bool.   own : whether they name the maker.
+    own : whether they name the maker.
     """
-    stretches, any_held = [], held.any()  # rows, the first of their piece, and where those beyond them end
-    for p in cuts:
+    stretches, any_held = (
+        [],
+        rows.held.any(),
+    )  # rows, the first of their piece, and where those beyond them end
+    for p in rows.pieces:
         if any_held:
-            runs = [p.start + run for run in runs_of(np.flatnonzero(held[p])) if len(run)]
+            runs = [p.start + run for run in runs_of(np.flatnonzero(rows.held[p])) if len(run)]
         else:
             n = p.stop - p.start
             runs = [np.arange(p.stop - max(1, int(HELD * n), min(FEWEST, int(MOST_SHARE * n))), p.stop)]
@@ -39,10 +42,17 @@ def held_segments(maker, cuts, filled, U, held, own):
     every = max(1.0, sum(min(most, len(run)) for run, _, _ in stretches) / MOST_ROWS)
     # drawn at random: every fifth of store after store would be of one kind of goods
     kept = np.random.default_rng(0).permutation(len(stretches))[: int(np.ceil(len(stretches) / every))]
-    named, segments = maker if own else None, []
+    named, segments, values = maker if own else None, [], (rows.filled, rows.U, times_of(rows.parts))
     for run, start, end in (stretches[k] for k in np.sort(kept)):
-        segments += _segment(maker, named, filled, U, run[-most:], start, min(end, run[-1] + 1 + most))
+        segments += _segment(maker, named, values, run[-most:], start, min(end, run[-1] + 1 + most))
     return segments
+
+
+def times_of(parts):
+    """Return the stamps of all rows of several series, (N,), by which their errors go together; None where untold."""
+    if len(parts) == 1 or not all(tells(part.stamps) for part in parts):
+        return None
+    return np.concatenate([part.stamps.values for part in parts])
 
 
 def segments_of(maker, table, U, rows, own=False):
@@ -58,14 +68,15 @@ def segments_of(maker, table, U, rows, own=False):
                 ends = range(STRETCH, len(run), STRETCH)
                 stretches += [(stretch, start) for stretch in np.split(run, ends) if len(stretch)]
     every = -(-len(rows) // MOST_ROWS)
-    named = maker if own else None
-    return [s for stretch in stretches[::every] for s in _segment(maker, named, filled, U, *stretch)]
+    named, values = maker if own else None, (filled, U, times_of(table.parts))
+    return [s for stretch in stretches[::every] for s in _segment(maker, named, values, *stretch)]
 
 
-def _segment(maker, named, filled, U, rows, start, stop=0):
+def _segment(maker, named, values, rows, start, stop=0):
     """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``.
 
-    stop : where the rows beyond them end, if there are any.
+    values : X (N, D), levels (N, O) and times (N,) or None, of which they are rows.   stop : where the rows beyond
+    them end, if there are any.
     """
     unknown = maker.units.looks_back  # what a change is, is not known in the first rows
     warm = WARM + maker.dynamics.lead + unknown
@@ -74,7 +85,8 @@ def _segment(maker, named, filled, U, rows, start, stop=0):
     if end - first <= skip:
         return []
     window = slice(first, max(end, stop))
-    return [Segment(named, filled[window].copy(), U[window].copy(), skip, window.stop - end)]
+    X, U, times = (v if v is None else v[window].copy() for v in values)
+    return [Segment(named, X, U, skip, window.stop - end, times)]
 
 
 def folds(cv, table):
