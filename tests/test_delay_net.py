@@ -477,7 +477,15 @@ class HeldErrors:
 
 @pytest.mark.parametrize(
     ("net", "share"),
-    [(0.5, 1.0), (1.05, 0.0), ("one row", 0.0), ("opposite", 0.5), ("nan", 0.0), ("few rows", 0.25)],
+    [
+        (0.5, 1.0),
+        (0.9, 0.375),
+        (1.05, 0.0),
+        ("one row", 0.0),
+        ("opposite", 0.5),
+        ("nan", 0.0),
+        ("few rows", 0.125),
+    ],
 )
 def test_a_net_is_trusted_as_far_as_its_gain_is_no_chance(net, share):
     linear = np.random.default_rng(0).normal(size=200)

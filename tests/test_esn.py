@@ -491,6 +491,19 @@ def test_free_runs_have_a_say_in_the_penalty():
     assert max(by_evidence) > 100 * series.std()
 
 
+def test_the_reservoir_is_weighed_against_the_linear_model_of_the_lags():
+    """A walk that comes to rest and goes on is its own last value; chaos is the reservoir's."""
+    walk = np.cumsum(np.random.default_rng(0).normal(size=300))
+    walk[120:220] = walk[120]
+    model = ESNRegressor(60, output_lags=2, random_state=0, target_transform=None).fit(None, walk[:220])
+    assert model.fitted_.trained.carry.share == 0.0
+    assert np.abs(model.theta_[1:3]).max() > 0.5  # after that of 1
+    assert not model.theta_[3:].any()
+    assert not model.partial_fit(None, walk[220:]).theta_[3:].any()
+    chaos = make_mackey_glass(600, random_state=0)
+    assert ESNRegressor(60, output_lags=1, random_state=0).fit(None, chaos).fitted_.trained.carry.share == 1.0
+
+
 def test_free_error_sees_every_run():
     """It is the mean over runs, whether they share one walk along the series or each has its own."""
     series = make_mackey_glass(800, random_state=0)

@@ -47,14 +47,18 @@ def linear_beside(judged, series, input_lags, output_lags):
     before = _ridge(plan, series)
     if before is None:
         return None
-    linear = DelayDynamics(before, plan, judged.mean, judged.input_lag)
-    *forecasts, w = _held_runs((linear, judged), series)
-    kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
-    share = trusted_share([Mixed(*kind, w) for kind in kinds], SHARES)
+    share = share_of((DelayDynamics(before, plan, judged.mean, judged.input_lag), judged), series)
     if share == 1.0:
         return None
     after = _ridge(plan, [s._replace(held=np.zeros(len(s.held), bool)) for s in series])
     return Beside(share, *(plan.views(theta)[-1] for theta in (before, after)))
+
+
+def share_of(models, series):
+    """Return the share of the second of two models, linear one first, that runs over the held rows warrant."""
+    *forecasts, w = _held_runs(models, series)
+    kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
+    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES)
 
 
 def _ridge(plan, series):
@@ -89,8 +93,9 @@ def _held_runs(models, series):
 
 def _runs(model, s, first, steps):
     """Run freely from rows ``first`` (M,) of a series, (M, steps, O)."""
-    start, X = model.first(), np.concatenate([s.X, np.repeat(s.X[-1:], steps, axis=0)])
-    Y = np.where(np.isnan(s.Y), model.run(s.X, s.Y, start)[0], s.Y)
+    start, Y = model.first(), s.Y
+    Y = np.where(np.isnan(Y), model.run(s.X, Y, start)[0], Y)
+    X, Y = (np.concatenate([V, np.repeat(V[-1:], steps, axis=0)]) for V in (s.X, Y))
     out = np.empty((len(first), steps, model.n_outputs))
     for runs, forecasts in model.free_runs(X, Y, start, first, steps):
         out[runs] = forecasts.swapaxes(0, 1)

@@ -138,14 +138,16 @@ class ReservoirParameters(Declared):
         There is no ``partial_fit`` then.
     solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
         How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
-        what a fit to all rows, with the same ``input_scaling``, gives. ``RecursiveLeastSquares(forgetting)``: for
-        streams, with the squared loss; a row counts if all its y are measured.
+        what a fit to all rows, with the same ``input_scaling`` and share of a linear model, gives.
+        ``RecursiveLeastSquares(forgetting)``: for streams, with the squared loss; a row counts if all its y are
+        measured.
     alpha : float or "auto", default="auto"
         alpha times the squared weights of the readout, but that of 1, is added to the sum of squared errors (over
         all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [2]_, which costs
         some ten solutions; for another loss what means the same to it. Evidence knows one step alone: with
         ``output_lags``, as many times ten as much as lowers the error of free runs over the training rows, which must
-        not go beyond twice the largest y.
+        not go beyond twice the largest y. The readout is then a mean of that one and of a linear model of the lags
+        (and 1), by the share that free runs over the last 15% of the rows warrant, from readouts of those before.
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
         without ``output_lags`` each of them counts a ten-thousandth, or of several series a hundredth, so that a start

@@ -46,7 +46,7 @@ class ESNCVLearner(ESNLearner):
                 counts = np.flatnonzero((cell_here == k) & (w > 0))
                 sums[k] = add_rows(sums[k], self.columns, V, S, s.Y[rows], counts, w)
         whole = [(a, cells[k]) for k, a in enumerate(sums) if a is not None]
-        return _sum(a for a, _ in whole), self._search(whole, splits.shape[1] // 2, dynamics.n_outputs)
+        return _sum(a for a, _ in whole), None, self._search(whole, splits.shape[1] // 2, dynamics.n_outputs)
 
     def _splits(self, n):
         """Mark which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""

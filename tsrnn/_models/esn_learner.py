@@ -2,6 +2,8 @@
 
     Z'Z, Z'Y                  sums over time of what the readout sees, z(t) = [1, v(t), x(t), x(t)^2], and of y(t)
     (Z'Z + alpha I) W = Z'Y   the readout; alpha by evidence, or larger where free runs go astray
+    share W + (1 - share) L   where y is fed back: L of 1 and v alone; by free runs over the last rows, and readouts
+                              of those before (``beside_linear.py``)
 
 A series is followed a block of steps at a time; of each block only its part of the normal equations remains.
 
@@ -17,6 +19,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
+from .._estimators.held_back import hold_last
 from .._estimators.snapshots import with_parameters
 from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, OfLags, Trained, check_enough_rows, check_sees_something
@@ -38,6 +41,7 @@ from .._series.units import Series, filled_width
 from .._training.losses import EXACT, ROUNDING, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 from .._values import kept
+from .beside_linear import share_of
 
 
 UNITS = 300  # of a reservoir, by default
@@ -58,6 +62,7 @@ FAR = 1000.0  # times the largest y of training, where what is fed back is held
 ROOM = 0.25  # of the range of training, beyond either of its ends, for early outputs that are fed back
 GAIN = 0.9  # of the least error of free runs so far, that a larger penalty must come below
 CAUTION = 8  # decades of penalty beyond that of most evidence, at most
+LATE = 0.15  # of each series, its last rows, by which the reservoir is weighed against a linear model
 MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked for
 
 
@@ -68,6 +73,7 @@ class Readout(NamedTuple):
     sums : over time, or None.   inverse : (P, P), of recursive least squares, or None.   most : its trace, beyond which
     nothing is forgotten.   alpha : the penalty.   search : what a cross-validation found, or None.   probe : first rows
     X (N, D), Y (N, O) of training.   caution : times the penalty of most evidence, for the sake of free runs.
+    share : of the readout that sees states, beside the linear model.
     """
 
     sums: Any
@@ -79,6 +85,7 @@ class Readout(NamedTuple):
     bias: bool = True
     caution: float = 1.0
     scaling: Any = None
+    share: float = 1.0
 
     def weights_an_output(self):
         """Return how many weights the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where unknown."""
@@ -142,6 +149,12 @@ class ESNLearner(OfLags, Learner):
     def is_squared(self):
         """Whether the loss is a sum of squares."""
         return self.loss is squared
+
+    @property
+    def weighs_linear(self):
+        """Whether the readout is to be weighed against the linear model of the lags."""
+        solved = self.is_squared and self.forgetting is None and self._by_evidence
+        return bool(self.output_lags) and solved and self.p.readout_bias and self.p.readout_input
 
     @property
     def columns(self):
@@ -251,6 +264,8 @@ class ESNLearner(OfLags, Learner):
         """Learn as ``learn``, with the sizes of weights given."""
         dynamics = self._reservoir(net, series, mean, rng)
         weights = self._weights(series, dynamics.lead)
+        if self.weighs_linear:
+            series = [s._replace(held=hold_last(w > 0, LATE)) for s, w in zip(series, weights)]
         fed = [s.Y for s in series]
         if self.output_lags and any(np.isnan(Y).any() for Y in fed):
             # First a readout from what was known last, then one from the values that it gives.
@@ -400,11 +415,14 @@ class ESNLearner(OfLags, Learner):
         readout to keep, so that its free runs matter.
         """
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
-        sums, search = self._sums(dynamics, harvest)
+        sums, before, search = self._sums(dynamics, harvest)
         dynamics = dynamics.but(cold_states=harvest.cold_states)
         readout, theta, loss = self._solve(sums, search)
         if last and self.output_lags and self._by_evidence:
             readout, theta, loss = self._steady(dynamics, series, fed, sums, (readout, theta, loss))
+        if last and self.weighs_linear:
+            both = sums, before
+            readout, theta, loss = self._beside_linear(dynamics, series, fed, both, (readout, theta, loss))
         return dynamics.but(theta=theta), readout, [loss], harvest.ends
 
     @property
@@ -432,26 +450,61 @@ class ESNLearner(OfLags, Learner):
         wary = best and lost[best - 1] and not lost[min(best + 1, len(lost) - 1)]
         return trials[min(best + 1, len(trials) - 1) if wary else best]
 
-    def _sums(self, dynamics, harvest):
-        """Sum over all rows; returns sums, and the result of a search for the penalty, or None."""
-        sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
-        for s, rows, w, V, S, _ in harvest:
-            sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(w), w)
-        return sums, None
+    def _beside_linear(self, dynamics, series, fed, sums, solved):
+        """Weigh the readout against the linear model of the lags; returns ``solved``, or the same of their mean.
 
-    def _solve(self, sums, search=None, caution=1.0, evidence=None):
-        """Solve sums over time; returns ``Readout``, theta and the loss.   evidence : the penalty of most, if known."""
+        sums : over all rows, and over those before the last ones, which are to be forecast.
+        """
+        (everything, before), (readout, *_) = sums, solved
+        if not (before.weight > 0).all() or not any(s.held.any() for s in series):
+            return solved
+        given = {"caution": readout.caution, "evidence": readout.alpha / readout.caution}
+        rivals = [dynamics.but(theta=self._solve(before, share=share, **given)[1]) for share in (0.0, 1.0)]
+        share = share_of(rivals, series)
+        if share == 1.0:
+            return solved
+        mixed = self._solve(everything, share=share, **given)
+        # a mean may go astray though neither of its parts does
+        _, astray = free_error(dynamics.but(theta=mixed[1]), series, fed)
+        return solved if astray else mixed
+
+    def _sums(self, dynamics, harvest):
+        """Sum over all rows, and over those that are not held; returns these, and what a search found, or None."""
+        before, held = (no_sums(dynamics.n_columns, dynamics.n_outputs) for _ in range(2))
+        for s, rows, w, V, S, _ in harvest:
+            block = self.columns, V, S, s.Y[rows]
+            before = add_rows(before, *block, np.flatnonzero((w > 0) & ~s.held[rows]), w)
+            held = add_rows(held, *block, np.flatnonzero((w > 0) & s.held[rows]), w)
+        return before + held if self.weighs_linear else before, before, None
+
+    def _solve(self, sums, search=None, caution=1.0, evidence=None, share=1.0):
+        """Solve sums over time; returns ``Readout``, theta and the loss.
+
+        evidence : the penalty of most, if known.   share : of the readout that sees states.
+        """
         p, normals = self.p, list(sums.normal())
         alpha = self._penalty(normals, search, caution) if evidence is None else evidence * caution
         W, sse = np.empty((sums.P, sums.O)), 0.0
+        linear = self._linear(normals, sums) if share < 1.0 else 0.0
         for normal in normals:
             W[:, normal.outputs] = ridge(normal, alpha, p.readout_bias)
+        W = share * W + (1.0 - share) * linear
+        for normal in normals:
             sse += squared_error(normal, W[:, normal.outputs]).sum() / normal.weight
-        loss, kept = float(sse / sums.O / 2), {"bias": p.readout_bias, "caution": caution}
+        loss, kept = float(sse / sums.O / 2), {"bias": p.readout_bias, "caution": caution, "share": share}
         if self.forgetting is None:
             return Readout(sums, None, np.inf, alpha, search, **kept), W.ravel(), loss
         inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), alpha, p.readout_bias)
         return Readout(None, inverse, GROWTH * float(np.trace(inverse)), alpha, **kept), W.ravel(), loss
+
+    def _linear(self, normals, sums):
+        """Solve for a readout of 1 and v alone, (P, O), by the penalty of most evidence."""
+        W, n = np.zeros((sums.P, sums.O)), sums.P - sum(self.sizes) * (1 + self.p.readout_squares)
+        few = [normal.first(n) for normal in normals]
+        alpha = likely_alpha(few, True)
+        for normal in few:
+            W[:n, normal.outputs] = ridge(normal, alpha, True)
+        return W
 
     def _penalty(self, normals, search, caution):
         """Return the penalty alpha."""
@@ -614,7 +667,7 @@ class ESNLearner(OfLags, Learner):
             return trained._replace(
                 dynamics=dynamics.but(theta=theta), carry=readout._replace(inverse=inverse)
             )
-        solved, theta, loss = self._solve(sums, readout.search, readout.caution)
+        solved, theta, loss = self._solve(sums, readout.search, readout.caution, share=readout.share)
         carry = solved._replace(probe=readout.probe, scaling=readout.scaling)
         return trained._replace(dynamics=dynamics.but(theta=theta), loss_curve=[loss], carry=carry)
 

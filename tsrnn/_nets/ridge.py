@@ -145,6 +145,10 @@ class Normal(NamedTuple):
         """Mean sum of squares of the columns of Z."""
         return np.trace(self.ZZ) / self.P
 
+    def first(self, n):
+        """Return the equations of the first n columns alone."""
+        return self._replace(ZZ=self.A[:n, :n].copy(), ZY=self.ZY[:n].copy())
+
     def minus_evidence(self, alpha, bias):
         """Return -2 log evidence, up to a constant."""
         A = self.ZZ.copy()
