@@ -484,7 +484,7 @@ class HeldErrors:
         ("one row", 0.0),
         ("opposite", 0.5),
         ("nan", 0.0),
-        ("few rows", 0.125),
+        ("few rows", 0.25),
     ],
 )
 def test_a_net_is_trusted_as_far_as_its_gain_is_no_chance(net, share):

@@ -387,7 +387,7 @@ U, V = of_lags()
 @pytest.fixture(scope="module", params=[None, 2], ids=["rows", "segments"])
 def mean(request):
     known = {"known_ahead": [0], "segment_length": request.param, "solver": "adam"}
-    options = {"max_iter": 25, "hidden_layer_sizes": (12,), "attention": None}
+    options = {"max_iter": 25, "hidden_layer_sizes": (24,), "attention": None}
     return EncoderDecoderRegressor(**known, **QUICK | options).fit(U[:500], V[:500])
 
 

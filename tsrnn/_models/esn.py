@@ -146,8 +146,9 @@ class ReservoirParameters(Declared):
         all rows, in scaled units), or half of that to another loss. "auto": the one of most evidence [2]_, which costs
         some ten solutions; for another loss what means the same to it. Evidence knows one step alone: with
         ``output_lags``, as many times ten as much as lowers the error of free runs over the training rows, which must
-        not go beyond twice the largest y. The readout is then a mean of that one and of a linear model of the lags
-        (and 1), by the share that free runs over the last 15% of the rows warrant, from readouts of those before.
+        not go beyond twice the largest y. With several of them the readout is then a mean of that one and of a
+        linear model of the lags (and 1), by the share that free runs over the last 15% of the rows warrant, from
+        readouts of those before.
     washout : int or "auto", default="auto"
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
         without ``output_lags`` each of them counts a ten-thousandth, or of several series a hundredth, so that a start

@@ -152,9 +152,9 @@ class ESNLearner(OfLags, Learner):
 
     @property
     def weighs_linear(self):
-        """Whether the readout is to be weighed against the linear model of the lags."""
+        """Whether the readout is to be weighed against the linear model of the lags: of one of y, it is no rival."""
         solved = self.is_squared and self.forgetting is None and self._by_evidence
-        return bool(self.output_lags) and solved and self.p.readout_bias and self.p.readout_input
+        return len(self.output_lags) > 1 and solved and self.p.readout_bias and self.p.readout_input
 
     @property
     def columns(self):

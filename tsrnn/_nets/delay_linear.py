@@ -5,7 +5,7 @@
     f(v) = share net(v) + (1 - share) (c + v L)                  a network whose output layer sees v too
     share = s (1 - (m se / gain)^2)+ gain^2 / (gain^2 + d^2)
                                                   s: of the least held error; gain: in its log, over share 0; m = 1.5,
-                                                  d = .3; less in proportion where fewer than 60 rows are held
+                                                  d = .3; less in proportion where fewer than 30 rows are held
 
 The first factor is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 -
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
@@ -32,7 +32,7 @@ from .ridge import likely_alpha
 SHARES = tuple(k / 8 for k in range(9))  # of the net
 STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 DRIFT = 0.3  # d
-FEW_HELD = 60  # rows, of which fewer leave even a certain gain to chance
+FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 
