@@ -341,6 +341,23 @@ def test_trees_on_lags_correct_a_naive_forecast(periods, last):
     np.testing.assert_allclose(forecast(naive, block, 0, 0, origins, 5), expected, atol=0.2)
 
 
+def test_who_is_best_on_a_stretch_does_not_forecast_it():
+    field = make_field([block_of(Y.to_numpy())], seasons.Calendar(1.0, (7,), N), H)
+    last = field.folds == field.folds.max()
+    off = np.where(last, [[0.0], [1.0]], [[1.1], [1.0]])  # the first happens to know the last stretch
+    sign = (-1.0) ** np.arange(len(last))
+    forecasts = field.truth + 3 * (sign * off)[..., None, None]
+    runners = [
+        race.Runner(Smoothing(None, period), field.error(made), made, 0.0)
+        for period, made in zip((1, 7), forecasts)
+    ]
+    result = race._finish(field, runners)
+    assert runners[0].error < runners[1].error
+    honest, blended = (np.abs(made - field.truth)[last] for made in (result.honest, result.blended))
+    assert honest.min() > 2.9
+    assert blended.max() < 0.1
+
+
 def test_errors_leave_out_what_was_not_measured():
     truth = np.array([[1.0, np.nan], [2.0, 4.0]])[..., None]
     made = np.array([[2.0, 5.0], [2.0, np.inf]])[..., None]

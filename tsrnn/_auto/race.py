@@ -24,7 +24,7 @@ from .._series.seasons import propose_pointwise
 from .._series.targets import Difference
 from . import blend, leaning
 from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
-from .field import HUGE
+from .field import HUGE, errors_by_step
 from .linear import Search
 
 
@@ -140,19 +140,15 @@ def _finish(field, runners, ensemble="mean"):
     """Choose members and weights among the runners that finished; returns the ``Result``."""
     order = sorted((k for k, r in enumerate(runners) if not r.dropped), key=lambda k: runners[k].error)
     able = [k for k in order if runners[k].error <= ALIKE * runners[order[0]].error]
-    near = sum(runners[k].error <= FAR_BEHIND * runners[order[0]].error for k in able)
-    first = {}
-    for c, k in enumerate(able):
-        first.setdefault(_kind(runners[k].candidate), c)
-    kinds = [c for kind, c in first.items() if kind is not None]
+    kinds = [_kind(runners[k].candidate) for k in able]
     forecasts = np.stack([np.clip(runners[k].forecasts, -HUGE, HUGE) for k in able])
     wrong = (forecasts - field.truth) / field.unit
-    chosen, weights = _blend(field, wrong, near, kinds, np.ones(len(field.folds), bool))
+    chosen, weights = _blend(field, wrong, kinds, np.ones(len(field.folds), bool))
     blended = blend.joined(forecasts[chosen], weights, ensemble)
     honest, numbers = blended.copy(), np.unique(field.folds)
     for f in numbers if len(numbers) > 1 else ():
         in_fold = field.folds == f
-        blind, blind_weights = _blend(field, wrong, near, kinds, ~in_fold)
+        blind, blind_weights = _blend(field, wrong, kinds, ~in_fold)
         honest[in_fold] = blend.joined(forecasts[blind][:, in_fold], blind_weights, ensemble)
     if ensemble == "median":  # in which all have the same say
         weights = np.full_like(weights, 1 / len(weights))
@@ -169,22 +165,34 @@ def _kind(candidate):
     return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing, Foreign)) else None
 
 
-def _blend(field, wrong, near, kinds, at):
+def _blend(field, wrong, kinds, at):
     """Choose members by the errors ``wrong`` (C, M, h, O) at some origins, (M,) bool, and weigh them, (C, h, O).
 
-    The first ``near`` may be chosen. Weights are shrunk to equal ones of ``kinds``, the numbers of the best of each
-    kind: the more, the fewer independent errors there are.
+    Weights are shrunk to equal ones of the best of each of ``kinds`` (C,): the more, the fewer independent errors there
+    are.
     """
-    chosen = blend.choose_members(wrong[:near, at], field.naive)
-    of_chosen = wrong[chosen][:, at]
-    from_errors = np.stack([blend.weights(of_chosen[..., o]) for o in range(wrong.shape[3])], axis=2)
-    share = PRIOR / (PRIOR + field.n_held / field.horizon) if kinds else 0.0
-    members = list(dict.fromkeys([*chosen, *kinds]))
+    wrong = wrong[:, at]
+    near, believed = _contenders(field, wrong, kinds)
+    chosen = [near[c] for c in blend.choose_members(wrong[near], field.naive)]
+    from_errors = np.stack([blend.weights(wrong[chosen][..., o]) for o in range(wrong.shape[3])], axis=2)
+    share = PRIOR / (PRIOR + field.n_held / field.horizon) if believed else 0.0
+    members = list(dict.fromkeys([*chosen, *believed]))
     weights = np.zeros((len(members), *from_errors.shape[1:]))
     weights[: len(chosen)] = (1 - share) * from_errors
-    for c in kinds:
-        weights[members.index(c)] += share / len(kinds)
+    for c in believed:
+        weights[members.index(c)] += share / len(believed)
     return members, weights
+
+
+def _contenders(field, wrong, kinds):
+    """List who may be chosen by errors (C, M, h, O), those near the best, and the best of each kind to believe in."""
+    errors = np.array([np.mean(errors_by_step(e) / field.naive) for e in wrong])
+    order = np.argsort(errors, kind="stable")
+    best, first = errors[order[0]], {}
+    for c in order:
+        if kinds[c] is not None and errors[c] <= ALIKE * best:
+            first.setdefault(kinds[c], c)
+    return [c for c in order if errors[c] <= FAR_BEHIND * best], list(first.values())
 
 
 def _naive(field):
