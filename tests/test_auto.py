@@ -519,6 +519,23 @@ def test_the_median_of_the_members():
     assert board.loc["blend", "error"] == pytest.approx(mean.loc["blend", "error"], rel=0.05)
 
 
+def test_a_week_seen_once_is_repeated():
+    """No model can learn from it, but its hours come again."""
+    rng, n = np.random.default_rng(0), 290
+    week = rng.normal(size=168) + np.repeat([0.0, 4.0, 1.0, 5.0, 2.0, -6.0, -3.0], 24)
+    y = pd.Series(
+        np.resize(week, n + 24) + 0.1 * rng.normal(size=n + 24),
+        pd.date_range("2024", periods=n + 24, freq="h"),
+    )
+    model = AutoForecaster(24, candidates=[], random_state=0).fit(None, y[:n])
+    assert "seasonal naive, 168" in [member.name for member in model.members_]
+    wrong = (model.forecast(24) - y[n:]).abs().mean()
+    assert wrong < 0.5 * (y.shift(24) - y)[n:].abs().mean()
+    assert (
+        "seasonal naive, 168" not in AutoForecaster(24, candidates=[]).fit(None, y[:200]).leaderboard_.index
+    )
+
+
 GAP = 4
 
 

@@ -76,9 +76,13 @@ def backtest_learnt(candidate, field, folds):
 @kept("naive candidate")
 @dataclass(eq=False)
 class Naive:
-    """The value one row, or a season, ago; candidate and member in one."""
+    """The value one row, or a season, ago; candidate and member in one.
+
+    shorter : the period where less than a whole one lies before an origin.
+    """
 
     period: int
+    shorter: int = 1
 
     work, backtest = 0.0, backtest_as_is
 
@@ -98,7 +102,7 @@ class Naive:
 
     def ahead(self, block, i, origins, steps):
         """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
-        return naive_forecasts(block, origins, steps, self.period)
+        return naive_forecasts(block, origins, steps, self.period, self.shorter)
 
     def more(self, block, i, start):
         """Return itself: nothing is learnt."""

@@ -133,11 +133,16 @@ def errors_by_step(wrong):
         return np.stack([np.sqrt(np.nansum(size**2, axis=0) / n), np.nansum(size, axis=0) / n])
 
 
-def naive_forecasts(block, origins, steps, period):
-    """Repeat the last ``period`` rows before each origin, (M, steps, O)."""
-    U = block.levels(None)
-    rows = origins[:, None] - period + np.arange(steps) % period
-    return U[np.maximum(rows, 0)]
+def naive_forecasts(block, origins, steps, period, shorter=1):
+    """Repeat the last ``period`` rows before each origin, (M, steps, O); where there are fewer, ``shorter`` ones."""
+    rows = _repeated(origins, steps, period)
+    rows = np.where(rows < 0, _repeated(origins, steps, shorter), rows)
+    return block.levels(None)[np.maximum(rows, 0)]
+
+
+def _repeated(origins, steps, period):
+    """Return the rows that a naive forecast repeats, (M, steps)."""
+    return origins[:, None] - period + np.arange(steps) % period
 
 
 def make_field(blocks, clock, horizon, gap=0, seed=0):

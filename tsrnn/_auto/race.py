@@ -20,7 +20,7 @@ from .._models.esn import ESNRegressor
 from .._models.gru import GRURegressor
 from .._models.narx import NARXRegressor
 from .._models.tdnn import TDNNRegressor
-from .._series.seasons import propose_pointwise
+from .._series.seasons import find_once, propose_pointwise
 from .._series.targets import Difference
 from . import blend, leaning
 from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
@@ -196,7 +196,11 @@ def _contenders(field, wrong, kinds):
 
 
 def _naive(field):
-    return [Naive(1), *(Naive(p) for p in field.clock.seasons), Mean()]
+    """List naive forecasts; of a season seen once too, of which nothing else can learn."""
+    seasons = field.clock.seasons
+    once = find_once([block.levels(None) for block in field.blocks], field.clock.step)
+    repeats = [Naive(p, max((1, *seasons))) for p in once]
+    return [Naive(1), *(Naive(p) for p in seasons), *repeats, Mean()]
 
 
 def _linear(field, O, late):

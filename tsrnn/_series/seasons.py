@@ -30,6 +30,7 @@ PEAK, SURE = 0.2, 3.5  # correlation of a season that no index suggests, and sta
 USUAL = (4, 7, 12, 24, 48, 52, 60, 96, 144, 168, 288, 336, 672, 1008, 1440)  # rows, where there are no times
 STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 NEAR_ZERO = 0.1  # of the median
+ONCE = 1.25  # times a season, that rows must have for a forecast to repeat it
 FEW_ROWS = 2.2  # times the longest lag, or lags and differences, that rows must have: a season seen twice
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
 
@@ -177,6 +178,20 @@ def find_seasons(U, index=None):
         return tuple(sorted(p for p in named if _stands_out(r, p, STANDS_OUT / np.sqrt(N))))
     first = _first_peak(r, np.maximum(PEAK, SURE / np.sqrt(N - np.arange(n_lags + 1))))
     return () if first is None else (first, *_longer(r, first))
+
+
+def find_once(U, step):
+    """Identify seasons of the calendar that were seen once and not twice, in a list of levels U; ``step`` in days.
+
+    A quarter of a second one must be known, and the autocorrelation of the differences stand out.
+    """
+    N = max(map(len, U))
+    named = {name: round(days / step) for name, days in DAYS.items()} if step else {}
+    found = [p for name, p in named.items() if 1 < N / 2 < p <= N / ONCE and (name != "year" or p < 60)]
+    if not found:
+        return ()
+    r = mean_autocorrelation([np.diff(u) for V in U for u in V.T], N - 2)
+    return tuple(p for p in found if _stands_out(r, p, STANDS_OUT / np.sqrt(N - p)))
 
 
 def _as_list(U):
