@@ -43,7 +43,7 @@ MODELS = [
     tsrnn.LSTMRegressor((3,), solver="adam", sequence_length=16, **QUICK),
     tsrnn.GRURegressor((3,), solver="adam", sequence_length=16, output_lags=1, **QUICK),
     tsrnn.ESNRegressor(8, alpha=0.1, washout=4, output_lags=1, random_state=0),
-    tsrnn.ESNRegressorCV(8, alphas=(1e-2, 1.0), cv=2, washout=4, random_state=0),
+    tsrnn.ESNRegressorCV(8, input_scaling=0.5, alphas=(1e-2, 1.0), cv=2, washout=4, random_state=0),
     tsrnn.ARXRegressor(**LAGS),
     tsrnn.PersistenceRegressor(random_state=0),
     tsrnn.SeasonalNaiveRegressor(2, random_state=0),

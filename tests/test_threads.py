@@ -32,7 +32,7 @@ PANEL = pd.DataFrame(X, STACKED, columns=["u", "v"]), pd.Series(Y, STACKED, name
 MODELS = {
     "NARX": tsrnn.NARXRegressor((3,), **QUICK),
     "GRU": tsrnn.GRURegressor((4,), output_lags=1, solver="adam", **QUICK),
-    "ESN": tsrnn.ESNRegressor(15, output_lags=1, random_state=0),
+    "ESN": tsrnn.ESNRegressor(15, input_scaling=1.0, output_lags=1, random_state=0),
     "classifier": tsrnn.GRUClassifier((3,), **QUICK),
     "Forecaster": tsrnn.Forecaster(tsrnn.ARXRegressor(random_state=0), 3, strategy="direct"),
     "pipeline": make_pipeline(StandardScaler(), tsrnn.ARXRegressor(random_state=0)),

@@ -161,8 +161,8 @@ def test_labels_of_series(name, pooling):
     np.testing.assert_allclose(p[0], by_hand[0], rtol=1e-9)
     for same in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), clone(model).fit(X, Y)):
         assert np.array_equal(same.predict_proba(NEW), p)
-    alone = [model.predict_proba([x])[0] for x in NEW[::-1]][::-1]
-    np.testing.assert_allclose(alone, p, rtol=1e-12)
+    alone = [model.predict_proba([x])[0] for x in NEW[7::-1]][::-1]
+    np.testing.assert_allclose(alone, p[:8], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["LSTMClassifier", "GRUClassifier", "ElmanClassifier"])
