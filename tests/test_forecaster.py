@@ -25,6 +25,8 @@ from tsrnn import (
 )
 from tsrnn._estimators import forecaster
 from tsrnn._estimators.forecaster import Forecaster, HorizonsLearner
+from tsrnn._estimators.intervals.errors import Maker
+from tsrnn._estimators.intervals.later import made_since
 from tsrnn._nets import horizons
 from tsrnn.model_selection import backtest, forecast_scorer
 
@@ -227,6 +229,12 @@ def test_long_stretches_without_y_are_bridged_horizon_by_horizon(fitted):
     free = clone(bounded).set_params(estimator__target_bounds=None)
     free.fit(X[HISTORY], np.where(np.arange(300) % 100 < 90, y[HISTORY], np.nan))
     np.testing.assert_allclose(bounded.predict(X[NEW]), free.predict(X[NEW]), rtol=1e-9, atol=1e-9)
+
+
+def test_an_output_without_a_value_to_learn_from_is_named():
+    Y = np.column_stack([y, np.where(np.arange(len(y)) < 390, np.nan, y)])  # of the last rows, held back
+    with pytest.raises(ValueError, match="y has no measured value in column 1"):
+        NARXRegressor((4,), early_stopping=True, **QUICK).fit(X, Y)
 
 
 def test_partly_measured_rows():
@@ -485,6 +493,21 @@ def test_without_the_median_the_forecast_is_that_of_the_estimator():
     assert list(frame.columns) == ["y", "lo-80", "hi-80"]
     assert len(model._dynamics().members) == 2
     assert (frame["lo-80"] < frame["hi-80"]).all()
+
+
+@pytest.mark.parametrize("strategy", NOT_RECURSIVE)
+def test_errors_since_the_fit_are_of_forecasts_that_saw_their_inputs(strategy):
+    model = Forecaster(ARXRegressor(2, 3), H, strategy=strategy, known_ahead=[1]).fit(X[HISTORY], y[HISTORY])
+    rows = 300 + np.arange(20)[:, None] + np.arange(H)
+    errors = y[rows] - model.trajectories(X[300:340], y[300:340], H).forecast[:20]
+    fitted = model.update(X[300:320], y[300:320]).fitted_
+    (recent,) = fitted.errors.recent.values()
+    made = made_since(Maker(fitted.trained.dynamics, fitted.units), recent, H).errors[..., 0]
+    assert (
+        np.isfinite(made).sum()
+        == ((rows < 320) if strategy == "direct" else (rows[:, -1:] < 320 + 0 * rows)).sum()
+    )
+    np.testing.assert_allclose(made[np.isfinite(made)], errors[np.isfinite(made)], **to_rounding)
 
 
 def test_calibrate_moves_quantiles_to_where_they_hold():

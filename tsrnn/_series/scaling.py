@@ -71,10 +71,12 @@ def make_scaler(kind, V, counts, name):
 
     Constant columns: scale 1 in y; inf in X, so that the input is ignored.
     """
-    if not counts.any() or any(np.isnan(v[counts]).all() for v in V.T):
+    unknown = [k for k, v in enumerate(V.T) if np.isnan(v[counts]).all()]  # all of them where no row counts
+    if unknown:
+        column = f" in column {unknown[0]}" * (V.shape[1] > 1)
         raise ValueError(
-            f"{name} has no measured value in the rows left for training: lower validation_fraction, or give more "
-            "rows a positive sample_weight."
+            f"{name} has no measured value{column} in the rows left for training: give more rows, a positive "
+            "sample_weight to more of them, or a lower validation_fraction."
         )
     if not isinstance(kind, (str, NoneType)) or kind not in SCALES:
         raise ValueError(

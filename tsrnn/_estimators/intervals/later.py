@@ -160,7 +160,7 @@ def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
     inputs, followed = _on(inputs, ahead), followed._replace(Z=_longer(followed.Z, ahead))
     unknown = np.concatenate([U, np.full((ahead, U.shape[1]), np.nan)])
     outcome = made_at(maker, inputs, followed, seen.past, unknown, rows, steps, leap, before)
-    if ahead > steps:  # the last ones would see inputs that have not come
+    if maker.dynamics.wide(1) > 1:  # the last ones would see inputs that have not come
         outcome.errors[max(0, len(U) - ahead + 1) :] = np.nan
     return outcome, (inputs, followed)
 
