@@ -479,8 +479,8 @@ def warn_if_astray(dynamics, units, U):
         begins = "row" if U.ndim == 2 else "the forecast of row"
         row = np.argmax(astray.any(axis=tuple(range(1, U.ndim))))
         warn(
-            f"The model runs away: from {begins} {row} on its output is {RUN_AWAY} times as large as any y in "
-            f"training. {dynamics.cure}"
+            f"The model runs away: from {begins} {row} on its output is {RUN_AWAY} times as far from the "
+            f"mean of training as any y of it. {dynamics.cure}"
         )
 
 
