@@ -26,10 +26,8 @@ def held_segments(maker, rows, own):
 
     own : whether they name the maker.
     """
-    stretches, any_held = (
-        [],
-        rows.held.any(),
-    )  # rows, the first of their piece, and where those beyond them end
+    any_held = rows.held.any()
+    stretches = []  # rows, the first of their piece, and where those beyond them end
     for p in rows.pieces:
         if any_held:
             runs = [p.start + run for run in runs_of(np.flatnonzero(rows.held[p])) if len(run)]
