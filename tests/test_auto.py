@@ -90,6 +90,16 @@ def test_no_season_that_was_not_seen_twice():
     assert 168 not in seasons.find_seasons(u, hours(300))
 
 
+def test_a_season_seen_once_is_told_by_the_series_that_show_it():
+    u = lambda n: np.resize(np.random.default_rng(0).normal(size=168), n)[:, None]  # noqa: E731
+    assert seasons.find_once([u(300), *(u(30) for _ in range(40))], hours(300)) == (168,)
+    for n, index in ((200, hours(200)), (400, hours(400)), (300, None)):
+        assert seasons.find_once([u(n)], index) == ()
+    assert seasons.find_once([RNG.normal(size=(300, 1))], hours(300)) == ()
+    week = pd.date_range("2024", periods=7000, freq="2min")  # of 5040 rows, more than a memory holds
+    assert seasons.find_once([np.resize(RNG.normal(size=5040), 7000)[:, None]], week) == ()
+
+
 def test_autocorrelation_is_the_loop():
     u = RNG.normal(size=60)
     u[[3, 17]] = np.nan
@@ -517,6 +527,15 @@ def test_the_median_of_the_members():
     board, mean = model.leaderboard_, quick(3).fit(None, Y[:CUT]).leaderboard_
     assert board.loc["blend", "error"] != mean.loc["blend", "error"]
     assert board.loc["blend", "error"] == pytest.approx(mean.loc["blend", "error"], rel=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:Nothing beats persistence")
+def test_errors_of_a_race_know_their_times():
+    """By which those of several series count as fewer where they are alike."""
+    index = pd.MultiIndex.from_product([range(12), DAYS[:30]])
+    made = quick(1).fit(None, pd.Series(RNG.normal(size=360), index)).fitted_.trained.carry.made
+    assert len(made.times) == 12 * len(set(made.times)) == len(made.row)
+    assert quick(1).fit(None, Y[:30]).fitted_.trained.carry.made.times is None
 
 
 def test_a_week_seen_once_is_repeated():

@@ -172,6 +172,11 @@ def test_a_mean_of_nets_goes_on_as_one(model):
     before = mean.theta_.copy()
     mean.set_params(n_restarts=1, ensemble="best", warm_start=True, solver=SGD(1e-9)).fit(X, Y)
     np.testing.assert_allclose(mean.theta_, before, rtol=0, atol=1e-6)
+    mean.set_params(max_iter=1).fit(X, Y)
+    assert mean.theta_.shape == before.shape
+    one = clone(model).set_params(hidden_layer_sizes=(4,), warm_start=True, **QUICK).fit(X, Y)
+    one.set_params(hidden_layer_sizes=(2,)).fit(X, Y)  # one net of 4 is no mean of two of 2
+    assert len(one.theta_) == len(clone(one).fit(X, Y).theta_)
 
 
 @pytest.mark.parametrize("model", [ElmanClassifier((2,)), TDNNClassifier((2,))], ids=repr)

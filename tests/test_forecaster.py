@@ -309,6 +309,9 @@ def test_a_warm_start_goes_on(strategy):
     np.testing.assert_allclose(model.theta_, before, rtol=0, atol=1e-6)
     model.set_params(estimator__input_lags=(1, 3)).fit(X[HISTORY], y[HISTORY])
     assert np.abs(model.theta_ - before).max() > 0.01
+    of_state = GRURegressor((4,), input_lags=(1, 3), warm_start=True, max_iter=2, random_state=0)
+    for other in (of_state, inner, ARXRegressor((0, 2), ()), inner):  # begins anew
+        model.set_params(estimator=other).fit(X[HISTORY], y[HISTORY])
 
 
 def test_partial_fit_where_the_estimator_cannot():

@@ -359,9 +359,15 @@ def test_settings_of_nets(settings):
     assert np.isfinite(model.predict_proba(NEW)).all()
 
 
-def test_each_direction_answers_where_it_has_read_all():
-    model = small("GRUClassifier", pooling="last").set_params(max_iter=5).fit(X, Y)
+@pytest.mark.parametrize("dense", [(), (3,)], ids=["readout", "dense layer"])
+def test_each_direction_answers_where_it_has_read_all(dense):
+    model = (
+        small("GRUClassifier", pooling="last", readout_hidden_layer_sizes=dense)
+        .set_params(max_iter=5)
+        .fit(X, Y)
+    )
     *directions, readout = model.params_
+    layers = [directions.pop() for _ in dense]
     for series in NEW[:4]:
         rows, ends = (series - model.x_scaler_.center) / model.x_scaler_.scale, []
         for p, ordered in zip(directions, (rows, rows[::-1])):
@@ -369,7 +375,10 @@ def test_each_direction_answers_where_it_has_read_all():
             for row in ordered:
                 state = naive.gru(p, row, state, 1.0)
             ends.append(state[0])
-        right = naive.logistic(np.concatenate(ends) @ readout.W[0] + readout.b[0])
+        seen = np.concatenate(ends)
+        for p in layers:
+            seen = np.tanh(seen @ p.W[0] + p.b[0])
+        right = naive.logistic(seen @ readout.W[0] + readout.b[0])
         np.testing.assert_allclose(model.predict_proba([series])[0, 1], right[0], rtol=1e-9)
 
 

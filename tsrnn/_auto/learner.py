@@ -193,7 +193,7 @@ def _warn_of_hardly_measured(field):
     """Warn of the output that has too few values on held rows to compare forecasts by."""
     measured = np.isfinite(field.truth[:, 0]).sum(axis=0)
     worst = int(np.argmin(measured))
-    if measured[worst] < min(LEAST_MEASURED, len(field.truth)):
+    if measured[worst] < min(LEAST_MEASURED, len(field.truth) / 2):
         warn(
             f"y has {measured[worst]} measured value(s) of output {worst} on the {len(field.truth)} rows by which "
             "forecasts are compared, too few to tell which are good. Give more, or a model of its own to that output."
@@ -225,15 +225,18 @@ def _range_of(Ys):
 
 def _made(field, result):
     """Collect the blend's out-of-sample forecasts on the held stretches, and their errors, as ``Made``."""
-    rows, last, leap = [], [], 0
+    rows, last, times, leap = [], [], [], 0
+    several = len(field.blocks) > 1 and all(block.stamps is not None for block in field.blocks)
     for fold in field.stretches:
         for block, stretch in zip(field.blocks, fold):
             at = stretch.origins
             if len(at):
                 rows.append(leap + at - at[0])
                 last.append(block.levels(None)[np.maximum(at - 1, 0)])
+                times += [block.stamps.values[at]] if several else []
                 leap = rows[-1][-1] + 1 + field.steps
-    return Made(np.concatenate(rows), result.honest, field.truth - result.honest, np.concatenate(last))
+    errors, times = field.truth - result.honest, np.concatenate(times) if several else None
+    return Made(np.concatenate(rows), result.honest, errors, np.concatenate(last), None, times)
 
 
 def _report(field, result):

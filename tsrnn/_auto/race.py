@@ -198,7 +198,7 @@ def _contenders(field, wrong, kinds):
 def _naive(field):
     """List naive forecasts; of a season seen once too, of which nothing else can learn."""
     seasons = field.clock.seasons
-    once = find_once([block.levels(None) for block in field.blocks], field.clock.step)
+    once = find_once([block.levels(None) for block in field.blocks], field.blocks[0].stamps)
     repeats = [Naive(p, max((1, *seasons))) for p in once]
     return [Naive(1), *(Naive(p) for p in seasons), *repeats, Mean()]
 

@@ -112,7 +112,7 @@ def _both_directions(dynamics, p, past):
         cell = net.cells[k]
         cell.terms(Layer(q, k, block.H, w, [terms(W) for W in w.W], cell))
         q.map("out", block.H, Span(state_name(k, 0)))
-        walks.append(Walk(_begun(dynamics, q, past, 0), sees, block.reverse))
+        walks.append(Walk(_begun(dynamics, q, past, 0), sees, block.reverse, block.dense and net.own_order))
     sees, terms = _seen(net.readout, widths, (lead, size))
     q = Program(sum(walks[i].program.size("out") for i in sees), net.n_outputs)
     q.affine("out", readout.b[0], terms(readout.W[0]))

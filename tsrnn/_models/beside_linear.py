@@ -18,6 +18,7 @@ from .delay_learner import open_loop
 
 
 MOST_STEPS = 32  # of free runs by which a net is weighed against a linear model
+MOST_RUNS = 2000  # of all series: more tell little and cost more than the fit of a reservoir
 
 
 class Beside(NamedTuple):
@@ -74,15 +75,15 @@ def _ridge(plan, series):
 
 
 def _held_runs(models, series):
-    """Forecast from each held row on, freely, until its stretch ends.
+    """Forecast from each held row on, or of very many each second, third ..., freely, until its stretch ends.
 
     Returns the forecasts of each model (N, steps, O), y (N, steps, O), NaN behind the stretch, and weights (N,).
     """
     counts = [s.held & (s.w > 0) for s in series]
-    steps = min(MOST_STEPS, max(map(_longest, counts)))
+    steps, every = min(MOST_STEPS, max(map(_longest, counts))), 1 + sum(map(np.sum, counts)) // MOST_RUNS
     columns = []
     for s, rows in zip(series, counts):
-        first = np.flatnonzero(rows)
+        first = np.flatnonzero(rows)[::every]
         at = first[:, None] + np.arange(steps)
         in_stretch = np.append(rows, np.zeros(steps, bool))[at]
         in_stretch = np.logical_and.accumulate(in_stretch, axis=1)[..., None]

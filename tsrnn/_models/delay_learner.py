@@ -86,11 +86,12 @@ class Carry(NamedTuple):
     """State from which ``learn_more`` continues.
 
     moments : of a stochastic solver.   information : J'J + decay (P, P) of a small net, ``LinearInformation`` of a
-    large linear one, or None.
+    large linear one, or None.   members : how many nets were joined side by side.
     """
 
     moments: object
     information: np.ndarray | LinearInformation | None
+    members: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,16 +156,14 @@ class DelayLearner(Embedding, OfLags, Learner):
 
     def before(self, trained, net):
         """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
-        net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
-        if not self.p.warm_start:
+        if not (self.p.warm_start and isinstance(trained.carry, Carry)):
             return None
-        plan, alike = trained.dynamics.plan, [net]
-        k = int(plan.layers[0, kernels.WIDTH]) // self.hidden[0] if self.hidden else 1
-        if k > 1:
-            alike.append(self._wide(net, k))  # the mean of k, which goes on as one net
-        if self.weighs_linear:
-            alike += map(self._with_lags, alike[:])
-        return trained if any(map(plan.same_as, alike)) else None
+        net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
+        if trained.carry.members > 1:
+            net = self._wide(net, trained.carry.members)  # a mean goes on as one net
+        plan = trained.dynamics.plan
+        blended = self.weighs_linear and plan.same_as(self._with_lags(net))
+        return trained if plan.same_as(net) or blended else None
 
     def _with_keys(self, net):
         """Return a plan whose output layer also gives what ``pooling`` needs."""
@@ -185,11 +184,11 @@ class DelayLearner(Embedding, OfLags, Learner):
             return self._learn_linear(net, series, mean)
         judge = self._validation(net, series, stages[:2])
         starts = [before] + [None] * (self.p.n_restarts - 1)
-        n_fitted = None
+        n_fitted, members = None, 1 if before is None else before.carry.members
         if makes_one_of_all(self.p):
             best = self._best(net, series, stages, rng, starts[:1], judge)
             more = [self._hasty()._best(net, series, stages, rng, [None], judge) for _ in starts[1:]]
-            n_fitted = best.theta.size
+            n_fitted, members = best.theta.size, len(starts)
             net, best = self._abreast(net, series, [best, *more], best)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
@@ -204,7 +203,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         if self.is_squared and exact and not net.symbols and _is_small(net, n_rows(series)):
             information = self._information(made, _nothing_held(series))
         dynamics = DelayDynamics(settled(net, made.theta, series), net, mean, self.input_lag)
-        carry, how = Carry(moments, information), {"n_fitted": n_fitted, "judged": judged}
+        carry, how = Carry(moments, information, members), {"n_fitted": n_fitted, "judged": judged}
         return Trained(dynamics, *curves(best.monitors), carry, stages=stages_of(best.monitors), **how)
 
     def _is_solved(self, net, stages):
@@ -479,7 +478,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         net = self._with_keys(net)
         wide = self._wide(net, len(attempts))
         theta = abreast(net, wide, [trained.dynamics.theta for trained, _ in attempts])
-        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None))
+        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None, len(attempts)))
 
     def _pooled(self, net, theta, mean):
         """Return the model of one answer per series."""
@@ -514,12 +513,13 @@ class DelayLearner(Embedding, OfLags, Learner):
             moments = run_solver(solver, objective, theta, monitor, rng, moments)
         warn_if_cut_short(p.max_iter, monitor)
         dynamics = self._pooled(net, settled(net, monitor.best_theta, series), mean)
-        carry, stages = Carry(moments, None), stages_of([monitor])
+        members = 1 if before is None else before.carry.members
+        carry, stages = Carry(moments, None, members), stages_of([monitor])
         return Trained(dynamics, *curves([monitor]), carry, stages=stages), monitor.best
 
     def learn_more(self, trained, series, memory, rng):
         """Take a step of recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""
-        dynamics, (moments, information) = trained.dynamics, trained.carry
+        dynamics, (moments, information, members) = trained.dynamics, trained.carry
         net, known = dynamics.plan, [after_memory(series, memory)]
         theta = np.require(dynamics.theta, np.float64, ["C", "A", "W"])
         if isinstance(information, LinearInformation):
@@ -538,16 +538,18 @@ class DelayLearner(Embedding, OfLags, Learner):
             loss = self._loss(net, known, kind, self.p.alpha, traits(solver).dtype)
             if loss.n:
                 theta, moments = one_pass(solver, loss, theta, rng, moments)
-        return trained._replace(dynamics=dynamics.but(theta=theta), carry=Carry(moments, information))
+        return trained._replace(
+            dynamics=dynamics.but(theta=theta), carry=Carry(moments, information, members)
+        )
 
     def fade(self, trained, share):
         """Return what was learnt, of which J'J counts for so much less; a net that steps along gradients has none."""
-        moments, information = trained.carry
+        information = trained.carry.information
         if isinstance(information, LinearInformation):
             kept_share = information._replace(weight=share * information.weight)
         else:
             kept_share = None if information is None else share * information
-        return trained._replace(carry=Carry(moments, kept_share))
+        return trained._replace(carry=trained.carry._replace(information=kept_share))
 
 
 def open_loop(net):

@@ -73,7 +73,7 @@ class Readout(NamedTuple):
     sums : over time, or None.   inverse : (P, P), of recursive least squares, or None.   most : its trace, beyond which
     nothing is forgotten.   alpha : the penalty.   search : what a cross-validation found, or None.   probe : first rows
     X (N, D), Y (N, O) of training.   caution : times the penalty of most evidence, for the sake of free runs.
-    share : of the readout that sees states, beside the linear model.
+    share : of the readout that sees states, beside the linear model, which has ``n_linear`` weights.
     """
 
     sums: Any
@@ -86,13 +86,18 @@ class Readout(NamedTuple):
     caution: float = 1.0
     scaling: Any = None
     share: float = 1.0
+    n_linear: int = 0
 
     def weights_an_output(self):
-        """Return how many weights the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where unknown."""
+        """Return how many weights the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where unknown.
+
+        Of a mean with the linear model it is the share's part, and the rest of the weights of that.
+        """
         if self.sums is None:
             return None
         normal = next(iter(self.sums.normal()))
-        return float(np.trace(ridge(normal._replace(ZY=normal.ZZ), self.alpha, self.bias)))
+        free = float(np.trace(ridge(normal._replace(ZY=normal.ZZ), self.alpha, self.bias)))
+        return self.share * free + (1.0 - self.share) * self.n_linear
 
 
 class Harvest:
@@ -491,7 +496,8 @@ class ESNLearner(OfLags, Learner):
         W = share * W + (1.0 - share) * linear
         for normal in normals:
             sse += squared_error(normal, W[:, normal.outputs]).sum() / normal.weight
-        loss, kept = float(sse / sums.O / 2), {"bias": p.readout_bias, "caution": caution, "share": share}
+        loss, kept = float(sse / sums.O / 2), {"bias": p.readout_bias, "caution": caution}
+        kept |= {"share": share, "n_linear": self._n_linear(sums)}
         if self.forgetting is None:
             return Readout(sums, None, np.inf, alpha, search, **kept), W.ravel(), loss
         inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), alpha, p.readout_bias)
@@ -499,12 +505,16 @@ class ESNLearner(OfLags, Learner):
 
     def _linear(self, normals, sums):
         """Solve for a readout of 1 and v alone, (P, O), by the penalty of most evidence."""
-        W, n = np.zeros((sums.P, sums.O)), sums.P - sum(self.sizes) * (1 + self.p.readout_squares)
+        W, n = np.zeros((sums.P, sums.O)), self._n_linear(sums)
         few = [normal.first(n) for normal in normals]
         alpha = likely_alpha(few, True)
         for normal in few:
             W[:n, normal.outputs] = ridge(normal, alpha, True)
         return W
+
+    def _n_linear(self, sums):
+        """Count the columns of the readout that are no states."""
+        return sums.P - sum(self.sizes) * (1 + self.p.readout_squares)
 
     def _penalty(self, normals, search, caution):
         """Return the penalty alpha."""

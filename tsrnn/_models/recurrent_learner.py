@@ -202,10 +202,11 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     def before(self, trained, net):
         """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
-        net = self._with_keys(net) if isinstance(trained.dynamics, Pooled) else net
-        if not self.p.warm_start:
+        whole = isinstance(trained.dynamics, Pooled)
+        inside = trained.dynamics.inner if whole else trained.dynamics
+        if not (self.p.warm_start and isinstance(inside, RecurrentDynamics)):
             return None
-        of_before = trained.dynamics.net
+        net, of_before = self._with_keys(net) if whole else net, inside.net
         blended = self.weighs_linear and of_before.same_as(with_lags(net))
         k = len(of_before.blocks) // len(net.blocks)
         joined = k > 1 and of_before.same_as(abreast(net, [np.zeros(net.size)] * k)[0])  # goes on as one net

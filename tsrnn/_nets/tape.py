@@ -230,7 +230,7 @@ class Tape:
             trace = self.traces[k]
             bias = np.zeros_like(p.b) if p.gain.size else p.b
             past = block.past(k)
-            self._add_sources(p.W, bias, block.sources, block.reverse, trace.Z, early, late, past)
+            self._add_sources(p.W, bias, block.sources, self._order(block), trace.Z, early, late, past)
             step = partial(self.cells[k].forward, p.b, *p[3:], self.masks[k].recurrent, *trace)
             if past:
                 looks = []
@@ -249,6 +249,10 @@ class Tape:
     def _read(self):
         """Whether the readout goes from the last row to the first; None for the order of each block."""
         return None if self.net.own_order else False
+
+    def _order(self, block):
+        """Return whether a block goes from the last row to the first; a dense one goes as the readout does."""
+        return self._read if block.dense else block.reverse
 
     def _complete(self, weights):
         """Replace some weights by constants of the cell."""
@@ -373,12 +377,12 @@ class Tape:
             felt = partial(_add, self.dh[k][len(self.dh[k]) - self.T :], self.dH[k])
             step = partial(_in_turn_back, [felt, step, *looks], past[0].oldest)
         steps.append(step)
-        self._add_back(self.traces[k].Z, V, block.sources, block.reverse, dy, steps, past)
+        self._add_back(self.traces[k].Z, V, block.sources, self._order(block), dy, steps, past)
 
     def _add_outer(self, grads, dout):
         """Add the gradients of input weights and biases; returns the calls, to be made again."""
         blocks, calls = self.net.blocks, []
-        layers = [(t.Z, g, b.sources, b.reverse) for t, g, b in zip(self.traces, grads, blocks)]
+        layers = [(t.Z, g, b.sources, self._order(b)) for t, g, b in zip(self.traces, grads, blocks)]
         if self.lead_back is None:
             layers.append((dout[None], grads[-1], self.net.readout, self._read))
         for Z, g, sources, reverse in layers:

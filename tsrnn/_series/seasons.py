@@ -180,18 +180,23 @@ def find_seasons(U, index=None):
     return () if first is None else (first, *_longer(r, first))
 
 
-def find_once(U, step):
-    """Identify seasons of the calendar that were seen once and not twice, in a list of levels U; ``step`` in days.
+def find_once(U, index):
+    """Identify seasons of the calendar that were seen once and not twice, in a list of levels U, by an index or None.
 
     A quarter of a second one must be known, and the autocorrelation of the differences stand out.
     """
     N = max(map(len, U))
-    named = {name: round(days / step) for name, days in DAYS.items()} if step else {}
-    found = [p for name, p in named.items() if 1 < N / 2 < p <= N / ONCE and (name != "year" or p < 60)]
-    if not found:
-        return ()
-    r = mean_autocorrelation([np.diff(u) for V in U for u in V.T], N - 2)
-    return tuple(p for p in found if _stands_out(r, p, STANDS_OUT / np.sqrt(N - p)))
+    named = {name: round(p) for name, p in calendar_periods(index).items() if name != "year" or p < 60}
+    return tuple(
+        sorted(p for p in named.values() if N / 2 < p <= min(N / ONCE, MOST_LAG) and _comes_again(U, p))
+    )
+
+
+def _comes_again(U, p):
+    """Return whether a season stands out in the series of levels that are long enough to show it."""
+    changes = [np.diff(u) for V in U for u in V.T if len(V) >= ONCE * p]
+    r = mean_autocorrelation(changes, min(map(len, changes)) - 1)
+    return _stands_out(r, p, STANDS_OUT / np.sqrt(max(map(len, changes)) + 1 - p))
 
 
 def _as_list(U):

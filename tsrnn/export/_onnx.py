@@ -318,8 +318,8 @@ def _whole_proto(onnx, whole, dtype, doc):
         seen, writer = "X" if sees is None else f"seen{k}", _Writer(onnx, program, dtype, constants)
         if sees is not None:
             flipped = [i for i in sees if own_order and whole.walks[i].reverse]
-            nodes += [_flip(writer, outs[i], f"flipped{i}") for i in flipped]
-            rows = [f"flipped{i}" if i in flipped else outs[i] for i in sees]
+            nodes += [_flip(writer, outs[i], f"flipped{k}_{i}") for i in flipped]
+            rows = [f"flipped{k}_{i}" if i in flipped else outs[i] for i in sees]
             nodes.append(make.make_node("Concat", rows, [seen], axis=1))
         nodes.append(_walk(writer, seen, f"rows{k}", "out", reverse))
         outs.append(f"rows{k}")

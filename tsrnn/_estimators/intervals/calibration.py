@@ -47,7 +47,7 @@ def calibration(made, level, factor=1.0):
     shared = overlap(made.row, scores)
     alike = np.ones_like(shared)
     if made.times is not None:
-        warn_of_few_times(made.times)
+        warn_of_few_times(made.times[np.isfinite(scores).any(axis=(1, 2))])
         alike = together(made.times, scores)
     near = packed(pools(made.forecasts, scores, level, shared * alike, made.sides))
     return Calibration(near, scales, Kind(shared, near.deviations().reshape(shared.shape), 0.0))
