@@ -361,11 +361,8 @@ def test_settings_of_nets(settings):
 
 @pytest.mark.parametrize("dense", [(), (3,)], ids=["readout", "dense layer"])
 def test_each_direction_answers_where_it_has_read_all(dense):
-    model = (
-        small("GRUClassifier", pooling="last", readout_hidden_layer_sizes=dense)
-        .set_params(max_iter=5)
-        .fit(X, Y)
-    )
+    model = small("GRUClassifier", pooling="last", readout_hidden_layer_sizes=dense)
+    model.set_params(max_iter=5).fit(X, Y)
     *directions, readout = model.params_
     layers = [directions.pop() for _ in dense]
     for series in NEW[:4]:

@@ -1,7 +1,7 @@
 """What a series suggests: seasons, lags, transforms, features of the calendar.
 
     seasons      periods that the step of the index names (day, week, year), or peaks of the autocorrelation r of the
-                 differenced series; kept where they were seen twice and r(p) stands out
+                 differenced series; kept where they were seen twice and r(p) stands out (once: to be repeated)
     lags         1 ... m, as far as the partial autocorrelation reaches, and each season's p - 1, p, p + 1
     transforms   log or root by Guerrero's method [1]: the exponent 1 - L for which sd / mean^L varies least over
                  seasons; differences of one row and of seasons
