@@ -254,40 +254,51 @@ def choose_transform(
     pointwise = pointwise and not (_far_from_one(Y) or (least is not None and least < 0))
     if not (pointwise or differences):
         return None
-    sample, errors = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon), {}
-    shifts = (0,) if sample.inputs[0].shape[1] else ()
+    sample = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon)
     Y = [u[:, None] for u in sample.columns]
     scales = propose_pointwise(Y, sample.seasons, least) if pointwise else [None]
     changes = propose_differences(sample.seasons, sample.n_rows) if differences else [()]
     changes = [d for d in changes if all(_are_measured(u, d) for u in sample.columns)]
     if len(scales) == len(changes) == 1:
         return None
+    errors = {}
     for g in scales:
-        columns = [u if g is None else g(u) for u in sample.columns]
-        sets = propose_lags([u[:, None] for u in columns], sample.seasons, sample.n_rows, sample.horizon)
-        sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
-        for d in changes:
-            fit = _affordable(sets, d, sample, most) if output_lags == "auto" else [output_lags]
-            errors[g, d] = min(
-                _error(sample._replace(columns=columns), lags, shifts, d, inverse=g) for lags in fit
-            )
+        of_changes = _errors_of_changes(sample, g, changes, output_lags, most)
+        errors |= {(g, d): error for d, error in of_changes.items()}
     if len(set(errors.values())) == 1:  # too few rows, or a constant
         return None
     levels = [filled(u, sample.seasons) for u in sample.columns]
-    tests = [_unit_root(u, sample.seasons) for u in levels]
-    stationary = EXPECTED - BELOW / np.sqrt(len(tests))  # [2]
-    wanders = _drifts(sample, sample.columns) or np.mean(tests) > stationary
     must = not extrapolates and output_lags != () and len(changes) > 1
     must = must and _drifts(sample, [_seasonal_means(u, sample.seasons) for u in levels])
+    may = must or _wanders(sample, levels)
     none = NONE if extrapolates else BOUNDED
     doubtful = {
-        k: error * _doubt(sample, none, *k)
-        for k, error in errors.items()
-        if (wanders or must if k[1] else not must)
+        (g, d): error * _doubt(sample, none, g, d)
+        for (g, d), error in errors.items()
+        if (may if d else not must)
     }
     g, lags = min(doubtful, key=doubtful.get)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
+
+
+def _errors_of_changes(sample, g, changes, output_lags, most):
+    """Measure each set of differences of g(y) by its best lags: {differences: error}."""
+    shifts = (0,) if sample.inputs[0].shape[1] else ()
+    scaled = sample._replace(columns=[u if g is None else g(u) for u in sample.columns])
+    sets = propose_lags([u[:, None] for u in scaled.columns], sample.seasons, sample.n_rows, sample.horizon)
+    sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
+    errors = {}
+    for d in changes:
+        fit = _affordable(sets, d, sample, most) if output_lags == "auto" else [output_lags]
+        errors[d] = min(_error(scaled, lags, shifts, d, inverse=g) for lags in fit)
+    return errors
+
+
+def _wanders(sample, levels):
+    """Tell whether y drifts, or has a unit root, on average over the columns [2]_."""
+    tests = [_unit_root(u, sample.seasons) for u in levels]
+    return _drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))
 
 
 def _doubt(sample, none, g, differences):

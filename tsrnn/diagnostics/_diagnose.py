@@ -174,9 +174,15 @@ def diagnose(
     if (X_train is not None) and y_train is None:
         raise ValueError("X_train was given without y_train: give both, or neither.")
     model = still(model)
+    asked = {"horizons": horizons, "period": period, "max_lag": max_lag}
     if len(keys := keys_of(see_through(model, None)[0], X, y)) > 1:
-        options = {"horizons": horizons, "period": period, "max_lag": max_lag}
-        return _diagnose_each(model, keys, (X, y, X_train, y_train), output=output, start=start, **options)
+        return _diagnose_each(model, keys, (X, y, X_train, y_train), output=output, start=start, **asked)
+    return _diagnose_one(model, (X, y), (X_train, y_train), asked, output, start)
+
+
+def _diagnose_one(model, tested, trained_on, asked, output, start):
+    """Diagnose one series.   tested, trained_on : X and y.   asked : horizons, period and max_lag as given."""
+    X, y = tested
     stamps = stamps_of(X, y)
     estimator, X = see_through(model, X)
     if is_classifier(estimator):
@@ -186,10 +192,10 @@ def diagnose(
     rows, trained = _read(model, estimator, X, y, output, stamps), None
     at = timelines.positions(stamps, len(rows.y))
     grid = rows.spread(at)
-    settings = _settings(estimator, rows.y, grid, y_train is not None, horizons, period, max_lag)
-    if y_train is not None:
-        X_seen = see_through(model, X_train)[1]
-        trained = _read(model, estimator, X_seen, y_train, output, stamps_of(X_train, y_train))
+    settings = _settings(estimator, rows.y, grid, trained_on[1] is not None, **asked)
+    if trained_on[1] is not None:
+        X_seen = see_through(model, trained_on[0])[1]
+        trained = _read(model, estimator, X_seen, trained_on[1], output, stamps_of(*trained_on))
     forecasts = _forecasts(estimator, X, y, output, settings, start)
     compared = {h: forecasts[h] for h in settings.horizons}
     errors, p_values, trouble = _compare(estimator, rows, compared, trained, settings)

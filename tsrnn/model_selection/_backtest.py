@@ -196,50 +196,63 @@ def backtest(
 
 def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
     """Forecast from all origins of a ``Plan``: a list of ``Judged``; whether it is a panel; output names or None."""
-    horizon, refit = plan.horizon, plan.refit
     _check_plan(plan, y)
-    model = on_lags(model)
+    model, is_kept = _kept(on_lags(model), plan)
     inner = _innermost(model)
-    is_kept = not refit and _is_fitted(model)
-    if is_kept and plan.window is not None:
-        raise ValueError(
-            f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
-        )
-    if is_kept:  # so that all origins see one state, whatever another thread teaches it meanwhile
-        model = still(model)
-        inner = _innermost(model)
     data = _check_rows(X, y, groups, getattr(inner, "series", None))
     n_times = 1 + max(int(time[-1]) for time in data.times)
     first = _first_origin(plan.initial, n_times, 0 if is_kept else 0.5)
-
     if is_kept and warns:
         _warn_of_training_rows(inner, data, first)
-    due = _due(plan.step, data, first)
-    cuts = range(first, n_times, int(refit)) if refit else [first]
-    if refit is True:
-        cuts = np.unique(np.concatenate([time[at & (time >= first)] for time, at in zip(data.times, due)]))
-    forecasts = [[] for _ in data.parts]  # (origins, values), series by series
-    with summed("series or fits"), progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
-        for cut, end in zip(cuts, [*cuts[1:], n_times]):
-            origins = [_origins(time, cut, end, at, horizon) for time, at in zip(data.times, due)]
-            if not any(map(len, origins)):
-                continue
-            fitted, since = (model, 0) if is_kept else (_fit_before(model, data, cut, plan.window), cut)
-            for i, part in enumerate(data.parts):
-                if len(origins[i]):
-                    forecasts[i].append(_ahead(fitted, data, i, since, origins[i], horizon, **options))
-                if tell is not None:
-                    tell(f"from row {cut} on" + (f", series {part.key}" if data.is_panel else ""))
+    forecasts = _from_all_origins(model, is_kept, data, plan, first, n_times, verbose, options)
     gap = getattr(inner, "gap", 0)
     judged = [_joined(data, i, first, gap, of_series) for i, of_series in enumerate(forecasts) if of_series]
     if not any(len(series.origins) for series in judged):
         raise ValueError(
-            f"No origin has horizon={horizon} rows without a gap after it (n_samples = {len(data.Y)}, initial = "
+            f"No origin has horizon={plan.horizon} rows without a gap after it (n_samples = {len(data.Y)}, initial = "
             f"{first}): give more rows, or a smaller initial or horizon." + across(len(data.Y))
         )
     names = column_names(data.y) if np.ndim(data.y) == 2 else None
     outputs = range(data.Y.shape[1]) if names is None and np.ndim(data.y) == 2 else names
     return judged, data.is_panel, outputs
+
+
+def _kept(model, plan):
+    """Return the model, and whether it is used as it was fitted: then a still one, in one state from all origins."""
+    if plan.refit or not _is_fitted(model):
+        return model, False
+    if plan.window is not None:
+        raise ValueError(
+            f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
+        )
+    return still(model), True  # whatever another thread teaches it meanwhile
+
+
+def _from_all_origins(model, is_kept, data, plan, first, n_times, verbose, options):
+    """Forecast from the origins of each series: a list for each of (origins, values), a pair a fit."""
+    due = _due(plan.step, data, first)
+    cuts = _cuts(plan.refit, data, due, first, n_times)
+    forecasts = [[] for _ in data.parts]
+    with summed("series or fits"), progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
+        for cut, end in zip(cuts, [*cuts[1:], n_times]):
+            origins = [_origins(time, cut, end, at, plan.horizon) for time, at in zip(data.times, due)]
+            if not any(map(len, origins)):
+                continue
+            fitted, since = (model, 0) if is_kept else (_fit_before(model, data, cut, plan.window), cut)
+            for i, part in enumerate(data.parts):
+                if len(origins[i]):
+                    values = _ahead(fitted, data, i, since, origins[i], plan.horizon, **options)
+                    forecasts[i].append(values)
+                if tell is not None:
+                    tell(f"from row {cut} on" + (f", series {part.key}" if data.is_panel else ""))
+    return forecasts
+
+
+def _cuts(refit, data, due, first, n_times):
+    """Return the times before which a model is fitted, or at which a fitted one begins."""
+    if refit is True:
+        return np.unique(np.concatenate([time[at & (time >= first)] for time, at in zip(data.times, due)]))
+    return range(first, n_times, int(refit)) if refit else [first]
 
 
 def _check_plan(plan, y):
