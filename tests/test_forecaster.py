@@ -844,18 +844,21 @@ LINEAR = [
     Forecaster(TDNNRegressor((), input_lags=range(1, 11)), 60),
     Forecaster(TDNNRegressor((), input_lags=(1, 2, 24), early_stopping=False), 40, known_ahead=[1], gap=2),
     Forecaster(ARXRegressor(0, (1, 3, 9), scale=None), 40, known_ahead="all"),
+    Forecaster(TDNNRegressor((), input_lags=range(1, 11), target_transform="difference"), 60),
 ]
 
 
 @pytest.mark.parametrize("model", LINEAR)
 @pytest.mark.parametrize("pieces", [1, 3])
 def test_sums_of_shifts_tell_what_laid_out_targets_do(model, pieces, monkeypatch):
-    """Also of several series, with a column that is constant, and of outputs far from 0."""
+    """Also of several series, with a column that is constant, of outputs far from 0, and of differences."""
     rng = np.random.default_rng(0)
     y, X = rng.normal(size=(400, 2)).cumsum(axis=0) + 1e3, rng.normal(size=(400, 3))
     X[:, 2] = 5.0
     X, y, w = (np.array_split(v, pieces) for v in (X, y, np.full(400, 0.3)))
-    quick = clone(model).fit(X, y, w)
+    with monkeypatch.context() as no_rows:
+        no_rows.delattr(HorizonsLearner, "_examples")
+        quick = clone(model).fit(X, y, w)
     monkeypatch.setattr(HorizonsLearner, "_of_shifts", lambda *_: False)
     slow = clone(model).fit(X, y, w)
     np.testing.assert_allclose(quick.theta_, slow.theta_, rtol=1e-9, atol=1e-9 * np.abs(slow.theta_).max())

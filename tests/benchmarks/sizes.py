@@ -3,7 +3,7 @@
 A. Every model on 10^4, 10^5 and 10^6 rows of 20 inputs; trained nets for two epochs (iterations), since epochs are
    what a user chooses. The exponent is that of seconds (megabytes) from the smallest to the largest: 1 is linear.
 B. Many short series, many gaps, long horizons: 5,000 series of 40 rows, a million rows with 10,000 gaps, 720 steps of
-   7 outputs at once, 7 series with 335 lags.
+   7 outputs at once, 7 series with 335 lags (``--other``: only these).
 C. 2000 lags, in 5,000 and 10,000 rows; 2000 steps ahead of 5,000 rows, of y alone (``--far``: only these).
 D. 200 outputs of 2 inputs and 2000 inputs, 4,000 rows each (``--wide``: only these).
 E. 10^6 and 10^7 rows of one input, and of y alone; nets for one epoch (iteration): fit, predict and update of all rows,
@@ -14,7 +14,7 @@ A case that takes over five minutes of CPU, or more than 12 GB, ends with the re
 Each case runs in a process of its own with one thread, after a fit on few rows that loads the kernels. Megabytes are
 the highest of the process beyond what it had before the fit.
 
-    python tests/benchmarks/sizes.py [--quick] [--far] [--wide] [--long [MODEL ...]]
+    python tests/benchmarks/sizes.py [--quick] [--other] [--far] [--wide] [--long [MODEL ...]]
 """
 
 import argparse
@@ -79,7 +79,7 @@ def short_series(n, kind):
     """5,000 series of 40 rows, in one frame."""
     X, y = driven(n, 2)
     index = pd.MultiIndex.from_product([range(n // 40), range(40)], names=["series", "row"])
-    model = ARXRegressor() if kind == "ARX" else GRURegressor(solver="adam", **TWO)
+    model = ARXRegressor() if kind == "ARX" else MODELS[kind]
     return model, pd.DataFrame(X, index), pd.Series(y, index)
 
 
@@ -202,8 +202,10 @@ def many_rows(n, name, n_inputs):
 
 
 CASES = {
-    "5,000 series of 40 rows, ARX": (short_series, 200_000, "ARX"),
-    "5,000 series of 40 rows, GRU": (short_series, 200_000, "GRU"),
+    **{
+        f"5,000 series of 40 rows, {name}": (short_series, 200_000, name)
+        for name in ("ARX", "NARX", "ESN", "Elman", "LSTM", "GRU")
+    },
     "10^6 rows, 10,000 gaps, ARX": (gaps, 1_000_000, "ARX"),
     "10^6 rows, 10,000 gaps, GRU": (gaps, 1_000_000, "GRU"),
     "10^6 rows, no gap, GRU": (lambda n, _: of_few_inputs(n), 1_000_000, "GRU"),
@@ -308,6 +310,12 @@ def long(n, only):
     table(f"{n:.0e} rows", heads, figures)
 
 
+def other(quick):
+    """Print the table of short series, gaps and long horizons."""
+    rows = [[name, *apart("B", name, n // 10 if quick else n)] for name, (_, n, _) in CASES.items()]
+    table("Other sizes", ["case", "fit s", "predict s", "MB"], rows)
+
+
 def one(part, name, n):
     """Print the figures of one case, within the limits."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST * 2**30, MOST * 2**30))
@@ -324,6 +332,7 @@ def main():
     """Print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="up to 10^5 rows")
+    parser.add_argument("--other", action="store_true", help="short series, gaps, long horizons only")
     parser.add_argument("--far", action="store_true", help="2000 lags and 2000 steps only")
     parser.add_argument("--wide", action="store_true", help="200 outputs and 2000 inputs only")
     parser.add_argument("--long", nargs="*", metavar="MODEL", help="10^7 rows only, of all models or these")
@@ -331,6 +340,9 @@ def main():
     options = parser.parse_args()
     if options.one:
         one(*options.one)
+        return
+    if options.other:
+        other(options.quick)
         return
     n = 10**5 if options.quick else 10**7
     if options.long is not None:
@@ -360,8 +372,7 @@ def main():
         f"{verb} s, {n:.0e}" if n else f"{verb}, exponent" for verb in ("fit", "predict") for n in (*sizes, 0)
     ]
     table("Rows of 20 inputs", ["model", *heads, "MB"], rows)
-    rows = [[name, *apart("B", name, n // 10 if options.quick else n)] for name, (_, n, _) in CASES.items()]
-    table("Other sizes", ["case", "fit s", "predict s", "MB"], rows)
+    other(options.quick)
 
 
 if __name__ == "__main__":

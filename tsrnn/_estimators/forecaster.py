@@ -120,7 +120,8 @@ class HorizonsLearner(Learner):
 
     def learn(self, net, series, mean, rng, before=None):
         """Learn each member, some at the same time."""
-        results = self._learn_from_sums(net, series) if self._of_shifts(net, series) else None
+        known = [net.from_first(s) for s in series]
+        results = self._learn_from_sums(net, known) if self._of_shifts(net, known) else None
         if results is None:
             jobs = ((horizon, self._examples(net, horizon, series, mean[1])) for horizon in net.horizons)
             olds = zip(before.dynamics.members, before.carry.trained) if before else repeat(None)

@@ -21,6 +21,7 @@ import numpy as np
 
 from .._series.scaling import Scaler
 from .._series.timeline import last_known
+from .._series.units import Series
 from .._values import kept
 from .direct import Direct
 from .dynamics import Dynamics
@@ -76,6 +77,12 @@ class Layout(NamedTuple):
     def same_as(self, other):
         """Return whether two layouts see and forecast the same."""
         return _plain(self) == _plain(other)
+
+    def from_first(self, series):
+        """Leave out the first rows of a ``Series``, without y as of differences, that no example sees."""
+        measured = np.flatnonzero(np.isfinite(series.Y).all(axis=1))
+        first = max(0, measured[0] - self.y_back[0] - self.lead + 1) if len(measured) else 0
+        return Series(*(v[first:] for v in series))
 
     def features(self, horizon, X, Y, rows):
         """Lay out z (R, .) at rows t (R,), of X (N, D) and Y (N, O), which is finite."""
