@@ -203,6 +203,16 @@ def test_a_model_with_categories_goes_on(model):
     assert not np.array_equal(pieces.theta_, model.theta_)
 
 
+def test_copies_for_calibration_look_up_the_same_categories(model):
+    """Also those that the rows to calibrate on lack, so that a code means the same."""
+    rows = WORDS[OLD] != "gale"
+    calibrated = pickle.loads(pickle.dumps(model))
+    calibrated.calibrate(X[OLD][rows].reset_index(drop=True), y[OLD][rows].to_numpy(), cv=2)
+    nets = [segment.maker.dynamics.net for segment in calibrated.fitted_.errors.segments]
+    assert len(nets) == 2
+    assert all(net.symbols.columns == ((1, 3, 3), (2, 3, 3)) for net in nets)
+
+
 def test_what_training_had_not(model):
     new = X[NEW].copy()
     new.loc[155, "weather"] = "snow"

@@ -16,6 +16,9 @@ ROWS_WITHOUT_COLUMNS = 13
 
 def learn_categories(estimator, X):
     """Learn the ``Vocabulary`` of X, or None; returns X with codes in place of categories, and it."""
+    known = estimator.__dict__.get("_vocabulary")  # of a copy, whose X has codes already
+    if known is not None:
+        return X, known
     named = getattr(estimator, "categorical_features", None)
     vocabulary = None if named is None else learn_vocabulary(X, named)
     return (X if vocabulary is None else vocabulary.coded(X, False)), vocabulary

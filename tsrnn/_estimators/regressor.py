@@ -168,7 +168,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             segments, pairs = [], folds(cv, table)
             with progress(getattr(self, "verbose", 0), "calibrate", len(pairs)) as tell:
                 for k, (train, test) in enumerate(pairs, 1):
-                    refit = self._fitted_on(table, train).fitted_
+                    refit = self._fitted_on(fitted, table, train).fitted_
                     maker = Maker(refit.trained.dynamics, refit.units)
                     U = refit.units.levels(table)
                     segments += segments_of(maker, table, U, test, own=True)
@@ -181,8 +181,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Return a copy for ``calibrate`` to fit."""
         return clone(self)
 
-    def _fitted_on(self, table, train):
-        """Fit a copy to the rows ``train`` of a table; y of the others is hidden."""
+    def _fitted_on(self, fitted, table, train):
+        """Fit a copy to the rows ``train`` of a checked table; y of the others is hidden."""
         Y, index = np.full_like(table.y, np.nan), index_of(table)
         Y[train] = table.y[train]
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
@@ -192,6 +192,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         words = {name: name.rpartition("__")[2] for name in model.get_params()}  # also of an estimator inside
         model.set_params(**{name: settled[word] for name, word in words.items() if word in settled})
         model._is_compared = False  # fit has done so
+        model._vocabulary = fitted.form.vocabulary
         return model.fit(X, pd.DataFrame(Y, index=index))
 
     # ---------------------------------------------------------------------------------- forecasts of given rows
