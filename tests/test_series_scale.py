@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from tsrnn import ARXRegressor, ESNClassifier, Forecaster, GRURegressor, NARXRegressor, Stream
+from tsrnn.diagnostics import explain
 from tsrnn.export import to_c, to_keras, to_torch
 from tsrnn.preprocessing import Difference
 
@@ -109,6 +110,29 @@ def test_intervals_are_in_own_units(own):
     width = (found["hi-80"] - found["lo-80"]).groupby(level=0).mean()
     assert 1e2 < width["s1"] / width["s0"] < 1e4
     assert 1e2 < width["s2"] / width["s1"] < 1e4
+
+
+def test_a_forecast_is_explained_in_own_units(own):
+    """Of a series of training and a new one: what moved it adds up to the forecast, which is that of the model."""
+    series = sized()
+    series["s9"] = tuple(v * f for v, f in zip(sized()["s0"], (1.0, 1e9)))
+    X, y = framed(series, NEW_ROWS)
+    made = pd.Series(np.asarray(own.predict_ahead(X, y)), y.index)
+    for key, size in (("s1", 1e3), ("s9", 1e9)):
+        table = explain(own, X.loc[[key]], y.loc[[key]], at=15)
+        assert table.attrs["forecast"] == pytest.approx(made[key].iloc[15], rel=1e-9)
+        moved = table.attrs["forecast"] - table.attrs["baseline"]
+        assert table.to_numpy().sum() == pytest.approx(moved, abs=1e-6 * size)
+
+
+def test_zeros_are_zeros_of_each_series():
+    model = ARXRegressor(1, 2, scale="series").fit(*framed(sized(), OLD_ROWS))
+    X, _ = framed(sized(), NEW_ROWS)
+    zeros = [0 * v for v in framed(sized(), OLD_ROWS)]
+    after_zeros = pd.Series(np.asarray(model.predict(X, start=tuple(zeros))), X.index)
+    np.testing.assert_allclose(model.predict(X, start="zeros"), after_zeros, rtol=1e-9)
+    stream = Stream(model, "zeros", series="s1")
+    np.testing.assert_allclose([stream.step(x) for x in X.loc["s1"].to_numpy()], after_zeros["s1"], rtol=1e-9)
 
 
 def test_partial_fit_in_own_units(own):

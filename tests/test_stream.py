@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from exported import NETS, fitted, rows, tolerance
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import tsrnn
 
@@ -160,6 +162,8 @@ def test_what_no_stream_does():
         stream.step([1.0])
     with pytest.raises(ValueError, match="not finite"):
         stream.step([1.0, np.nan])
+    with pytest.raises(TypeError, match=r"a Pipeline, whose transformers take tables: give its last step"):
+        tsrnn.Stream(make_pipeline(StandardScaler(), model).fit(X, NUMBERS))
     alone = tsrnn.ARXRegressor((), 2).fit(None, NUMBERS[:120])
     assert tsrnn.Stream(alone).step(None) == alone.forecast(1)[0]
     both = tsrnn.GRUClassifier(**SMALL, bidirectional=True).fit(X, LABELS)

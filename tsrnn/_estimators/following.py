@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series import timeline as timelines
+from .._series.units import scaled_as
 from .._values import kept
 from .._warn import warn
 
@@ -408,11 +409,11 @@ def cold_past(dynamics, units):
     return unknown_past(units, dynamics.cold())
 
 
-def zero_past(dynamics, units):
-    """Return the past of zeros in the user's units."""
+def zero_past(dynamics, units, key):
+    """Return the past of zeros in the user's units, for the series with a key."""
     zeros = np.zeros(units.n_inputs)
     filled = units.fill(zeros[None], zeros)
-    level = units.target.ends(np.zeros(units.n_outputs))
+    level = scaled_as(units.target.ends(np.zeros(units.n_outputs)), units.own, key)
     level = np.where(np.isfinite(level), level, units.level)
     levels = np.tile(level, (units.looks_back, 1))
     change = np.zeros_like(level) if units.looks_back else level

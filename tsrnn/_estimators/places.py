@@ -174,7 +174,7 @@ def start_of(fitted, part, X, start, form):
     if place is not None and form == "table":
         cold = cold._replace(memory=dynamics.forget(place.past.memory))
     if start == "zeros":
-        return Start(zero_past(dynamics, units), timeline, 0, nothing)
+        return Start(zero_past(dynamics, units, part.key), timeline, 0, nothing)
     if start == "cold" or not dynamics.goes_on:
         return Start(cold, timeline, 0, nothing)
     if is_unidentified(start, form, stamps):

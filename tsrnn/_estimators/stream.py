@@ -7,12 +7,12 @@ not known yet, and what is fed back from rest, are followed as ``predict`` does,
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from .._nets.compiled import compiled, walk
 from .._nets.memory import FromRest
-from .._series.rows import Part
 from .._series.targets import MAX_FLOAT
-from .._series.units import scaled_by_series
+from .._series.units import scaled_as
 from .following import cold_past, follow, zero_past
 from .places import place_of
 from .program import row_program
@@ -45,8 +45,8 @@ class Stream:
 
     Raises
     ------
-    ValueError
-        The model cannot go row by row, or ``start`` or ``series`` is unknown.
+    ValueError, TypeError
+        The model cannot go row by row, or is a Pipeline; ``start`` or ``series`` is unknown.
 
     Examples
     --------
@@ -62,11 +62,16 @@ class Stream:
     """
 
     def __init__(self, model, start="end", series=None):
+        model = getattr(model, "best_estimator_", model)
+        if isinstance(model, Pipeline):
+            raise TypeError(
+                "model is a Pipeline, whose transformers take tables: give its last step, Stream(model[-1]), and let "
+                "it step over the rows of model[:-1].transform(X)."
+            )
         self.model, _ = see_through(model, None, "update")
         fitted = self.model._fitted()
         dynamics, units = fitted.trained.dynamics, fitted.units
         dynamics.check_verb("A stream")
-        starts = {"cold": cold_past, "zeros": zero_past}
         if start == "end":
             place = place_of(fitted, series)
             if place is None:
@@ -74,12 +79,14 @@ class Stream:
                     f"series={series!r} was not seen in training: give one of {list(fitted.series)}."
                 )
             self._past = place.past
-        elif start in starts:
-            self._past = starts[start](dynamics, units)
+        elif start == "cold":
+            self._past = cold_past(dynamics, units)
+        elif start == "zeros":
+            self._past = zero_past(dynamics, units, series)
         else:
             raise ValueError(f"start={start!r} is unknown: give 'end', 'cold' or 'zeros'.")
         self._fitted, self._last, self._out = fitted, None, None
-        self._part, vocabulary = Part(series, slice(None), None), fitted.form.vocabulary
+        self._key, vocabulary = series, fitted.form.vocabulary
         self._categories = [
             (column, {value: code for code, value in enumerate(values.tolist())})
             for column, values in (zip(*vocabulary[:2]) if vocabulary else ())
@@ -239,7 +246,7 @@ class Stream:
         y = pd.Series([y]) if np.ndim(y) == 0 else np.asarray(y)[None]
         Y, _ = self.model._check_y(y, self._fitted)
         units = self._fitted.units
-        return Y, scaled_by_series(units.target.levels(Y), units.own, [self._part])
+        return Y, scaled_as(units.target.levels(Y), units.own, self._key)
 
     def _answer(self):
         """Convert the last forecast to the user's form: y or probabilities (O,)."""
@@ -269,7 +276,7 @@ class Stream:
             units.inputs(self.model._with_model_inputs(x[None].copy(), ()), self._past.inputs),
         )
         U = self._advance(np.full((1, units.n_outputs), np.nan))
-        self._out = U[0] if self._fitted.form.classes is not None else units.inverse(U, self._part.key)[0]
+        self._out = U[0] if self._fitted.form.classes is not None else units.inverse(U, self._key)[0]
         answer = self._answer()
         if levels is not None:
             self._advance(levels)

@@ -196,9 +196,16 @@ def scaled_by_series(U, scales, parts):
         return U
     out = np.empty_like(U)
     for part in parts:
-        center, scale = scale_of(scales, part.key)
-        out[part.rows] = (U[part.rows] - center) / scale
+        out[part.rows] = scaled_as(U[part.rows], scales, part.key)
     return out
+
+
+def scaled_as(U, scales, key):
+    """Scale levels (..., O) of the series with a key, as ``scaled_by_series``."""
+    if scales is None:
+        return U
+    center, scale = scale_of(scales, key)
+    return (U - center) / scale
 
 
 def differ_in_size(U, parts, alone):

@@ -9,6 +9,7 @@ import pandas as pd
 from .._check import check_number, check_word
 from .._estimators.following import check_horizon
 from .._estimators.input_checks import as_wide_as, check_inputs
+from .._estimators.snapshots import snapshot
 from .._estimators.through import see_through
 from .._nets.attribution import Pick, can_trace, column, cut_window, felt, moves, values, whole_window
 from .._nets.horizons import HALF, Horizons
@@ -16,6 +17,7 @@ from .._nets.pooled import Pooled
 from .._series.checks import check_y, column_names
 from .._series.labels import shares
 from .._series.rows import gather
+from .._series.units import scaled_as
 from ._arguments import check_output, only_key, output_names, transformed_names
 
 
@@ -104,6 +106,7 @@ def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated
         if y is None:
             raise ValueError("y is None: give the y of the rows of X, NaN where it is not known.")
         n, key = len(y), only_key(estimator, X, y)
+        estimator = _with_scale(estimator, X, y, start)
         names[1] = _label_names(y) if is_classifier else output_names(y)
         row = _row(at, X, y, n)
         explain_row = _horizon_moves if isinstance(dynamics, Horizons) else _row_moves
@@ -120,7 +123,7 @@ def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated
 
 
 class Request(NamedTuple):
-    """What is request, as the arguments of ``explain`` say."""
+    """What is asked for, as the arguments of ``explain`` say."""
 
     steps: int
     output: object
@@ -144,7 +147,7 @@ def _row_moves(estimator, data, row, request):
         pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
     else:
         pick, output = _of_column(estimator, dynamics, request.output)
-        answer = _in_units(estimator, key, output, _base(estimator, y, past, row, first))
+        answer = _in_units(estimator, key, output, _base(estimator, y, past, key, row, first))
     known = moves(dynamics, frame, pick, answer, request.method)
     table = np.hstack([_by_column(known.x, dynamics, _n_inputs(estimator)), _by_output(known.y, estimator)])
     lags = (len(frame.fed) - 1 if dynamics.goes_on else o) - late - np.arange(len(table)) + frame.lead
@@ -278,7 +281,7 @@ def _horizon_moves(estimator, data, row, request):
     levels = 1 if at[1] is None else len(at[1])
     c = (at[0] * layout.n_outputs + output) * levels + (0 if at[1] is None else at[1].index(HALF))
     center, scale = (np.broadcast_to(v, unknown.shape[1:])[c] for v in member.y)
-    inner = _in_units(estimator, key, output, _base(estimator, y, past, row, first))
+    inner = _in_units(estimator, key, output, _base(estimator, y, past, key, row, first))
 
     def answer(out):
         answers, slope = inner(center + scale * out)
@@ -384,12 +387,23 @@ def _rows_up_to(estimator, X, y, row, until, steps, start):
     return X[first:], Z[first:], first, past
 
 
-def _base(estimator, y, past, row, first):
+def _with_scale(estimator, X, y, start):
+    """Return the estimator, a copy that knows the scale of the series where each has its own."""
+    fitted = estimator._fitted()
+    if fitted.units.own is None:
+        return estimator
+    table = estimator._check_rows(fitted, X, y, None)
+    scaled = snapshot(estimator)
+    scaled.fitted_ = estimator._with_new_scales(fitted, table, estimator.start if start is None else start)
+    return scaled
+
+
+def _base(estimator, y, past, key, row, first):
     """Return the levels (O,) that a change is added to."""
     units = estimator.fitted_.units
     if not units.looks_back:
         return np.zeros(units.n_outputs)
-    U = units.target.levels(check_y(y)[0][first:row])
+    U = scaled_as(units.target.levels(check_y(y)[0][first:row]), units.own, key)
     levels = np.concatenate([past.levels if first == 0 else past.levels * np.nan, U])
     return units.target.base(units.known(levels[-units.looks_back :][None]))[0]
 
