@@ -668,6 +668,21 @@ def test_states_go_on_and_start_again():
     assert np.allclose(model.states(X[TEST], y[TEST], start="zeros")[-1], whole[-1], atol=1e-3)
 
 
+@pytest.mark.parametrize("settings", [{}, {"output_lags": 1, "target_transform": "difference"}], ids=str)
+def test_states_go_on_over_missing_rows(settings):
+    """As over those between two calls: with the inputs before them held, and levels that go on."""
+    rows = pd.DataFrame(X[:80] + 3, pd.date_range("2024", periods=80, freq="h"))
+    target = pd.Series(y[:80], rows.index)
+    model = ESNRegressor(6, random_state=0, **settings).fit(rows[:50], target[:50])
+    left = np.r_[50:60, 63:80]
+    with pytest.warns(UserWarning, match="3 row"):
+        whole = model.states(rows.iloc[left], target.iloc[left])
+    model.update(rows[50:60], target[50:60])
+    with pytest.warns(UserWarning, match="3 row"):
+        later = model.states(rows[63:], target[63:])
+    np.testing.assert_allclose(whole[10:], later, rtol=1e-12)
+
+
 def test_states_are_features_of_a_pipeline():
     """Of rows whose index goes on after training's as of all at once, with names."""
     rows = pd.DataFrame(X[:80], pd.date_range("2024", periods=80, freq="h"))

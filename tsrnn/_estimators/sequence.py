@@ -511,13 +511,14 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
 
     def _enter(self, X, y, start):
         """Check rows of one series; returns X (N, D), Y (N, O) in the model's units, stretches, where they start."""
-        table, entered = self._enter_all(X, y, start)
+        units, table, entered = self._enter_all(X, y, start)
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give them one at a time.")
-        return entered[0]
+        ((inputs, U, stretches, past),) = entered
+        return inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past
 
     def _enter_all(self, X, y, start):
-        """Check rows; returns a table, and of each series what ``_enter`` returns of one."""
+        """Check rows; returns units, a table, and of each series ``Inputs``, levels, stretches, where they start."""
         fitted = self._fitted()
         table, entered = self._check_rows(fitted, X, y, None), []
         fitted = self._with_new_scales(fitted, table, check_start(self.start if start is None else start))
@@ -527,9 +528,8 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             U = levels[part.rows]
             if y is None:
                 U[: len(head)] = head[: len(U)]
-            inputs = units.inputs(table.X[part.rows], past.inputs)
-            entered.append((inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past))
-        return table, entered
+            entered.append((units.inputs(table.X[part.rows], past.inputs), U, stretches, past))
+        return units, table, entered
 
     # ---------------------------------------------------------------------------------- following given rows
 

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from .._check import check_flag, check_number, check_verbose, check_word
 from .._declared import Declared
 from .._estimators.classifier import SequenceClassifier
-from .._estimators.following import across
+from .._estimators.following import Past, across, follow
 from .._estimators.parameters import Lags, Numbers, Sizes
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.snapshots import of_one_state
@@ -402,18 +402,23 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         >>> ESNRegressor(50, random_state=0).fit(X[:500], y[:500]).states(X[500:]).shape
         (100, 50)
         """
-        table, entered = self._enter_all(X, y, start)
-        shape = len(table.X), self._dynamics().reservoir.R
+        units, table, entered = self._enter_all(X, y, start)
+        dynamics = self._dynamics()
+        shape = len(table.X), dynamics.reservoir.R
         check_memory("The states", shape, "fewer rows of X at a time")
-        fitted, states = self.fitted_, np.empty(shape)
-        dynamics = fitted.trained.dynamics
-        for part, (X, Y, stretches, past) in zip(table.parts, entered):
+        states = np.empty(shape)
+        for part, (inputs, U, stretches, past) in zip(table.parts, entered):
             of_part = states[part.rows]
             for rows, missing in stretches:
-                memory, fed = across(dynamics, fitted.units, past, missing).memory, Y[rows].copy()
-                for t, _, S, _ in dynamics.blocks(X[rows], fed, memory, read=False):
+                past, leg = across(dynamics, units, past, missing), inputs.of(rows)
+                fed, levels = np.full_like(U[rows], np.nan), past.levels
+                if dynamics.sees_y:
+                    followed = follow(dynamics, units, leg, U[rows], past)
+                    fed, levels = followed.Z, followed.after.levels
+                for t, _, S, _ in dynamics.blocks(leg.z, fed, past.memory, read=False):
                     of_part[rows][t : t + len(S) - 1] = S[1:]
-                past = past._replace(memory=dynamics.after(X[rows], fed, memory, S[-1]))
+                memory = dynamics.after(leg.z, fed, past.memory, S[-1])
+                past = Past(memory, levels, leg.filled[-1, : units.n_inputs])
         return table.give_back(states)
 
     def transform(self, X):
