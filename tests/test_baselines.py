@@ -309,6 +309,9 @@ def test_analogues_know_a_law_that_repeats_and_learn_new_rows():
     model.partial_fit(None, other[300:])
     np.testing.assert_allclose(model.params_[0].shape, (356, 4))
     np.testing.assert_allclose(model.update(None, other[300:330]).forecast(20), other[330:350], atol=1e-9)
+    forgot = AnalogueRegressor(3, output_lags=4).fit(None, y[:300])
+    forgot.partial_fit(None, np.full(400, 50.0), forgetting=0.1)
+    np.testing.assert_allclose(forgot.predict_ahead(None, y[:60], start="cold")[4:], y[4:60], atol=1e-9)
     steps = Forecaster(AnalogueRegressor(3, output_lags=4), 5, strategy="direct").fit(None, y[:300])
     np.testing.assert_allclose(steps.forecast(5), y[300:305], atol=1e-9)
     for settings in ({"n_neighbors": 0}, {"weights": "near"}, {"output_lags": 0}):

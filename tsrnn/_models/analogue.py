@@ -111,6 +111,7 @@ class Analogues(OfLags, Dynamics):
         w = weight[which]
         if self.nearer:
             w = w / np.maximum(far, 1e-9 * (1 + far[:, -1:]))
+        w = np.where(w.sum(axis=1, keepdims=True) > 0, w, 1.0)  # all were forgotten
         return np.einsum("mk,mko->mo", w, followed[which]) / w.sum(axis=1, keepdims=True)
 
     def _tree(self):
