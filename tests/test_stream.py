@@ -164,6 +164,9 @@ def test_what_no_stream_does():
         stream.step([1.0, np.nan])
     with pytest.raises(TypeError, match=r"a Pipeline, whose transformers take tables: give its last step"):
         tsrnn.Stream(make_pipeline(StandardScaler(), model).fit(X, NUMBERS))
+    ahead = tsrnn.Forecaster(tsrnn.ARXRegressor(), 2, known_ahead="all").fit(X[:120], NUMBERS[:120])
+    with pytest.raises(ValueError, match="inputs known ahead of 2 rows in each forecast"):
+        tsrnn.Stream(ahead)
     alone = tsrnn.ARXRegressor((), 2).fit(None, NUMBERS[:120])
     assert tsrnn.Stream(alone).step(None) == alone.forecast(1)[0]
     both = tsrnn.GRUClassifier(**SMALL, bidirectional=True).fit(X, LABELS)

@@ -72,6 +72,11 @@ class Stream:
         fitted = self.model._fitted()
         dynamics, units = fitted.trained.dynamics, fitted.units
         dynamics.check_verb("A stream")
+        if dynamics.wide(1) > 1:
+            raise ValueError(
+                f"The model sees inputs known ahead of {dynamics.wide(1)} rows in each forecast, but a stream has one "
+                "row at a time: fit one with strategy='direct', or without known_ahead."
+            )
         if start == "end":
             place = place_of(fitted, series)
             if place is None:

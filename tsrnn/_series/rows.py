@@ -608,7 +608,7 @@ def _from_list(X, y, weight):
             _check_order(stamps, name)
         except ValueError as error:
             raise ValueError(f"Series {k!r}: {error}") from None
-        parts.append(Part(k, rows, stamps))
+        parts.append(Part(k, rows, stamps, name))
     together = [None if v is None else _joined(v, name) for name, v in arguments.items()]
     return Table(*together, parts, None, "list", ["series"])
 
