@@ -1,4 +1,7 @@
-"""After the whole run: no kernel was compiled twice for one precision, which costs seconds and a cache entry each."""
+"""After the whole run: no kernel was compiled twice, which costs seconds and a cache entry each.
+
+But for each precision, and with options of cells and without: then they are None, and code for them is left out.
+"""
 
 import sys
 
@@ -16,19 +19,20 @@ def kernels():
                     yield f"{name}.{value.py_func.__name__}", value
 
 
-def precision(signature):
-    """The float types of a signature's arrays or, where it has none, of its numbers."""
+def kind(signature):
+    """The float types of a signature's arrays or, where it has none, of its numbers; and whether options are None."""
     arrays = {t.dtype for t in signature if isinstance(t, types.Array)}
-    return frozenset(t for t in arrays or signature if isinstance(t, types.Float))
+    precision = frozenset(t for t in arrays or signature if isinstance(t, types.Float))
+    return precision, types.none in signature
 
 
 def compiled_twice():
-    """Lines that name the kernels with more than one signature for one precision."""
+    """Lines that name the kernels with more than one signature of a kind."""
     lines = []
     for name, kernel in kernels():
         seen = {}
         for signature in kernel.signatures:
-            seen.setdefault(precision(signature), []).append(signature)
+            seen.setdefault(kind(signature), []).append(signature)
         for signatures in seen.values():
             if len(signatures) > 1:
                 lines += [f"{name} was compiled {len(signatures)} times:", *map("    {}".format, signatures)]
@@ -44,5 +48,5 @@ def pytest_terminal_summary(terminalreporter):
     found = compiled_twice()
     count = sum(1 for _ in kernels())
     terminalreporter.section("kernels")
-    for line in found or [f"{count} kernels, each compiled once a precision"]:
+    for line in found or [f"{count} kernels, each compiled once a precision, with options and without"]:
         terminalreporter.line(line)

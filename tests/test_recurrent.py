@@ -173,6 +173,16 @@ def test_gradient_of_any_width(name, masked, hidden, B):
     assert grad @ v == pytest.approx(along, rel=1e-9, abs=1e-10 * np.abs(grad).max())
 
 
+@pytest.mark.parametrize("name", ["elman", "gru", "lstm"])
+def test_code_for_what_a_net_lacks_changes_no_bit(name):
+    """Kernels get None for it, or empty arrays."""
+    net, theta = build(name, hidden=(19,))
+    data, whole = make_data(net, B=5), net._replace(cell=net.cell._replace(optional=()))
+    assert net.cell.optional
+    for one, other in zip(gradient(net, theta, data), gradient(whole, theta, data)):
+        np.testing.assert_array_equal(one, other)
+
+
 @mask_in_turn
 def test_single_precision(name, masked):
     net, theta = build(name)

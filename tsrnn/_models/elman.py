@@ -56,13 +56,13 @@ def forward(kind, learnt, b, U, leak, gain, mask, Z, S, R, Q, unit, root, rows, 
     r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, z = flat(S[0, t]), flat(S[0, t + 1]), flat(Z[0, t])
-        if mask.size > 0:
+        if mask is not None and mask.size > 0:
             seen, m = flat(R[t]), flat(mask)
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
         if len(U) > 0:
             add_packed(r, rows[t * B : (t + 1) * B], U[0], packed[0], Z[0, t])
-        if gain.size > 0:
+        if gain is not None and gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
         activate(kind, z)
         if rate.size > 0:
@@ -132,11 +132,11 @@ def backward(
                 z[k] = d[k]
         for k in range(dh.size):
             dh[k] = 0
-        if gain.size > 0:
+        if gain is not None and gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
         if len(V) > 0:
             add_packed(flat(Z), rows[t * B : (t + 1) * B], V[0], packed[0], dS[0])
-        if mask.size > 0:
+        if mask is not None and mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):
                 dh[k] *= m[k]
@@ -243,6 +243,7 @@ def cell(activation, learned, layer_norm, leak=(), last=True):
         keras=Layout((0,), lacks=leaky),
         apart=None if layer_norm or learnt else -1,
         constants=(lambda H: {"leak": rates(leak, H)}) if is_fixed else None,
+        optional=("gain",),
     )
 
 

@@ -38,7 +38,7 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     for t in range(first, last):
         now = rows[t * B : (t + 1) * B]
         h0, h1, seen, q = flat(S[0, t]), flat(S[0, t + 1]), flat(R[t]), flat(Q[t])
-        if mask.size > 0:
+        if mask is not None and mask.size > 0:
             m = flat(mask)
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
@@ -61,7 +61,7 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
                     q[k] = r[k] * seen[k]
                 if len(U) > 0:
                     add_packed(flat(Q), now, U[2], packed[2], Z[2, t])
-            if gain.size > 0:
+            if gain is not None and gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
             a = flat(Z[gate, t])
             if gate < 2:
@@ -98,7 +98,7 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
             a, c = z[k], n[k]
             z[k] = g[k] * (h0[k] - c) * (a - a * a)
             n[k] = g[k] * (1 - a) * (1 - c * c)
-        if gain.size > 0:
+        if gain is not None and gain.size > 0:
             normalise_back(Z[2, t], gain[2], unit[2, t], root[2, t], dgain[2], db[2])
             normalise_back(Z[1, t], gain[1], unit[1, t], root[1, t], dgain[1], db[1])
         for k in range(work.size):
@@ -117,11 +117,11 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
                 a = r[k]
                 r[k] = work[k] * seen[k] * (a - a * a)
                 work[k] *= a
-        if gain.size > 0:
+        if gain is not None and gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
         for gate in range(min(2, len(V))):
             add_packed(flat(Z[gate]), now, V[gate], packed[gate], dS[1])
-        if mask.size > 0:
+        if mask is not None and mask.size > 0:
             m = flat(mask)
             for k in range(work.size):
                 work[k] *= m[k]
@@ -213,6 +213,7 @@ def cell(reset, learned, layer_norm, last=True):
         dream=dream,
         keras=Layout((1, 0, 2), inner),  # theirs: z r n
         apart=None if layer_norm else inner,
+        optional=("gain",),
     )
 
 

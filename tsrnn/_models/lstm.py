@@ -38,23 +38,23 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     Z : (G, T, B, H), in: x W + b (x W, with layer norm), out: gates.   S : (2, T + 1, B, H), out: h and c, step
     ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H) out.
     Q : (T, B, H), out: tanh(c).   unit : (G, T, B, H), root : (G, T, B), of layer norm.
-    rows : (T B,), where in R each row begins.
+    rows : (T B,), where in R each row begins.   P, gain, mask : None, all of them, where there is none.
     """
     G, _, B, H = Z.shape
     r, packed = flat(R), pack(U, (last - first) * B)
     for t in range(first, last):
         h0, h1, c0, c1 = flat(S[0, t]), flat(S[0, t + 1]), flat(S[1, t]), flat(S[1, t + 1])
-        if mask.size > 0:
+        if mask is not None and mask.size > 0:
             seen, m = flat(R[t]), flat(mask)
             for k in range(h0.size):
                 seen[k] = h0[k] * m[k]
         for gate in range(G):
             if len(U) > 0:
                 add_packed(r, rows[t * B : (t + 1) * B], U[gate], packed[gate], Z[gate, t])
-            if gain.size > 0:
+            if gain is not None and gain.size > 0:
                 normalise(Z[gate, t], gain[gate], b[gate], unit[gate, t], root[gate, t])
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
-        if P.size > 0:
+        if P is not None and P.size > 0:
             for n in range(B):
                 for j in range(H):
                     i[n * H + j] += P[0, j] * c0[n * H + j]
@@ -74,7 +74,7 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
         else:
             for k in range(c1.size):
                 c1[k] = c0[k] + i[k] * g[k]
-        if P.size > 0:
+        if P is not None and P.size > 0:
             for n in range(B):
                 for j in range(H):
                     o[n * H + j] += P[1, j] * c1[n * H + j]
@@ -105,7 +105,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
             dc[k] += d[k] * o[k] * (1 - tanh_c[k] * tanh_c[k])
         for k in range(o.size):
             o[k] = d[k] * tanh_c[k] * (o[k] - o[k] * o[k])
-        if P.size > 0:
+        if P is not None and P.size > 0:
             for n in range(B):
                 for j in range(H):
                     dc[n * H + j] += P[1, j] * o[n * H + j]
@@ -120,7 +120,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
                 a = f[k]
                 f[k] = dc[k] * c0[k] * (a - a * a)
                 dc[k] *= a
-        if P.size > 0:
+        if P is not None and P.size > 0:
             for n in range(B):
                 for j in range(H):
                     dc[n * H + j] += P[0, j] * i[n * H + j]
@@ -135,11 +135,11 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
         for k in range(dh.size):
             dh[k] = 0
         for gate in range(G):
-            if gain.size > 0:
+            if gain is not None and gain.size > 0:
                 normalise_back(Z[gate, t], gain[gate], unit[gate, t], root[gate, t], dgain[gate], db[gate])
             if len(V) > 0:
                 add_packed(flat(Z[gate]), rows[t * B : (t + 1) * B], V[gate], packed[gate], dS[0])
-        if mask.size > 0:
+        if mask is not None and mask.size > 0:
             m = flat(mask)
             for k in range(dh.size):
                 dh[k] *= m[k]
@@ -220,7 +220,7 @@ def cell(peepholes, forget_gate, forget_bias, learned, layer_norm, last=True):
     apart = None if peepholes or layer_norm else -1
     layout = Layout((0, 2, 3, 1), lacks=lacks)  # theirs: i f g o
     kernels = forward, backward, terms
-    options_of = {"torch": layout, "keras": layout, "apart": apart, "dream": dream}
+    options_of = {"torch": layout, "keras": layout, "apart": apart, "dream": dream, "optional": ("P", "gain")}
     options_of["spread"] = spread if spreads and forget_gate else None
     return Cell(cell, options, G, 2, bias, shapes, *kernels, **options_of)
 

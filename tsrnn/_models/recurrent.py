@@ -222,15 +222,17 @@ def check_diagonal(p):
 class RecurrentNetwork(Attending):
     """Base of the estimators of one cell; a subclass brings its constructor and ``_cell``."""
 
-    _warmup = (  # settings that together call every kernel
+    _warmup = tuple(  # settings that together call every kernel, without its options and with them
         {
             "hidden_layer_sizes": (2,),
             "readout_hidden_layer_sizes": (2,),
             "output_lags": 1,
             "training": "closed_loop",
+            "layer_norm": layer_norm,
             "max_iter": 2,
             "random_state": 0,
-        },
+        }
+        for layer_norm in (False, True)
     )
     _variants = ({},)  # settings of the cells that may have weights in other frameworks
 

@@ -57,7 +57,8 @@ class Cell(NamedTuple):
     dream : kernel that draws label after label, see ``dream_v1.py``, or None.   constants(H) : what stands in place of
     parameters of which theta has none, {field: array}, or None.   feel(*parameters, at, ..., state, out) : kernel
     of forward sensitivities where ``apart`` is None, see ``lru.py``; or None.   spread(p, whole) : make units of a
-    layer begin with memories from short to long, longer ones where a series has one answer, or None.
+    layer begin with memories from short to long, longer ones where a series has one answer, or None.   optional : the
+    parameters that kernels take as None where a net lacks them, see ``given``.
     """
 
     make: Callable
@@ -77,6 +78,17 @@ class Cell(NamedTuple):
     constants: Callable | None = None
     feel: Callable | None = None
     spread: Callable | None = None
+    optional: tuple = ()
+
+    def given(self, p, mask):
+        """Return the parameters p after U, and a mask of h; None for what is optional, if none of it is there.
+
+        The code for these is then left out of a kernel, which takes a third less time to compile. A kernel with some
+        of them has the code for all, and empty arrays: there are two of it, not one for each combination.
+        """
+        if self.optional and not (mask.size or any(getattr(p, name).size for name in self.optional)):
+            p, mask = p._replace(**dict.fromkeys(self.optional)), None
+        return *p[4:], mask
 
     @property
     def has_sensitivities(self):

@@ -226,12 +226,12 @@ class Tape:
             self.traces[k] = trace._replace(R=np.empty_like(trace.Q) if mask.recurrent.size else h[:T])
             self._h.append(np.empty_like(trace.Q) if mask.output.size else h[1:])
         early, late = [], []  # for all steps at once, and step by step
-        for k, (p, block) in enumerate(zip(blocks, net.blocks)):
+        for k, (p, block, cell) in enumerate(zip(blocks, net.blocks, self.cells)):
             trace = self.traces[k]
             bias = np.zeros_like(p.b) if p.gain.size else p.b
             past = block.past(k)
             self._add_sources(p.W, bias, block.sources, self._order(block), trace.Z, early, late, past)
-            step = partial(self.cells[k].forward, p.b, *p[3:], self.masks[k].recurrent, *trace)
+            step = partial(cell.forward, p.b, p.U, *cell.given(p, self.masks[k].recurrent), *trace)
             if past:
                 looks = []
                 self._add_sources(p.W, bias[:0], past, block.reverse, trace.Z, looks, looks)
@@ -363,11 +363,11 @@ class Tape:
 
     def _add_block_back(self, k, p, g, U, V, dy, steps):
         """Schedule the steps of block k, of weights p and gradients g; U, V : its transposed weights."""
-        block, mask = self.net.blocks[k], self.masks[k]
+        block, cell, mask = self.net.blocks[k], self.cells[k], self.masks[k]
         if mask.output.size:
             steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
         arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
-        step = partial(self.cells[k].backward, U, *p[4:], mask.recurrent, *self.traces[k], *arrays)
+        step = partial(cell.backward, U, *cell.given(p, mask.recurrent), *self.traces[k], *arrays)
         past = block.past(k)
         if past:
             looks = []
