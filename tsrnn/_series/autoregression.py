@@ -224,9 +224,8 @@ def ahead(model, u, E, origins, steps):
     windows = np.lib.stride_tricks.sliding_window_view(past, P)  # row j: before origin low + j
     g = E[low : high + steps] @ model.c + model.b
     driven = np.lib.stride_tricks.sliding_window_view(g, steps)
-    toeplitz = np.zeros((steps, steps))  # from g(k + r) to step s
-    for r in range(steps):
-        toeplitz[np.arange(steps - r), np.arange(r, steps)] = psi[r]
+    to_step = np.concatenate([np.zeros(steps - 1), psi])  # from g(k + r) to step s, (steps, steps)
+    toeplitz = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(to_step, steps)[::-1])
     at = origins - low
     with np.errstate(over="ignore", invalid="ignore"):
         return windows[at] @ C[:, ::-1].T + driven[at] @ toeplitz

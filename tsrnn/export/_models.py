@@ -154,9 +154,9 @@ def _start(model, start, series):
                 "with an unknown past."
             )
         return model.series_[series].past
-    starts = {"cold": cold_past, "zeros": zero_past}
-    if not isinstance(start, str) or start not in starts:
-        raise ValueError(
-            f"start={start!r} is unknown: give 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist)."
-        )
-    return starts[start](model._dynamics(), model.fitted_.units)
+    dynamics, units = model._dynamics(), model.fitted_.units
+    if isinstance(start, str) and start == "cold":
+        return cold_past(dynamics, units)
+    if isinstance(start, str) and start == "zeros":
+        return zero_past(dynamics, units, series)
+    raise ValueError(f"start={start!r} is unknown: give 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist).")
