@@ -91,7 +91,7 @@ def learn_units(missing, learner, table, goal, counts, before, form):
 
 
 def learn_whole_units(missing, table, goal, counts, held, before, form):
-    """Learn units; returns them, and a ``Series`` each, whose last row has the y of the whole."""
+    """Learn the units of series with one y each; returns them, and a list of ``Series``, whose last rows have the y."""
     parts, learn = table.parts, counts & ~held
     rows = np.zeros(len(table.X), bool)
     for part, counts_here in zip(parts, learn):

@@ -119,7 +119,7 @@ def _slope(errors, z, r, k):
 
 
 def _begun(units, past, first):
-    """Fill the past's levels by those after it: the same season, the same size."""
+    """Take the first levels for those before them, which are of the same season and size."""
     if not units.looks_back:
         return past
     levels = np.full_like(past.levels, np.nan)
@@ -129,9 +129,10 @@ def _begun(units, past, first):
 
 
 def _spread(dynamics, units, past, first):
-    """Return the standard deviation of each number of a memory about its mean; 0 for fixed ones.
+    """Return the standard deviation of each number of a memory about its mean, 0 for fixed ones, laid out as ``_pack``.
 
-    Rows in scaled units 1, levels as far as training gets, states as the units of their block do over the first rows.
+    Of lagged rows, which are scaled, it is 1; of levels, how far they get from their mean in training; of states, the
+    root mean square of the units of a block over the first rows.
     """
     memory, squares = past.memory, [np.full(np.shape(s), 1e-4) for s in past.memory.states]
     symbols = getattr(getattr(dynamics, "net", getattr(dynamics, "plan", None)), "symbols", None)

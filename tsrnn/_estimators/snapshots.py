@@ -49,7 +49,10 @@ def of_one_state(method):
 
 
 def fitted_with(estimator, X, y, groups, /, **changes):
-    """Give an estimator what a clone learns with other parameters; a verdict on it, or its end, tells nothing."""
+    """Give an estimator what a clone learns with other parameters.
+
+    It is neither compared with naive forecasts nor warned of a training cut short: no user will forecast with it.
+    """
     other = clone(estimator).set_params(**changes, verbose=0)
     other._is_compared = False
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):

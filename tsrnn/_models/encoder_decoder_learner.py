@@ -64,7 +64,7 @@ def _rows_read(layout):
 
 
 def _contexts(h, w):
-    """Return the rows of history of which "auto" takes one, in segments of w, for h rows to forecast; most first."""
+    """List the rows of history that "auto" chooses from, most first, for h rows to forecast, in segments of w."""
     fewer = [k * h for k in HISTORIES if k * h < WEEK]
     return [max(w, T // w * w) for T in (WEEK, *fewer)]
 
@@ -240,7 +240,7 @@ def _judged_linear(dynamics, series, held, rows):
 
 
 def _learn_linear(net, series, rows):
-    """Learn linear models of so many rows of history, as ``learn_linear`` does, with theta of all numbers."""
+    """Learn as ``learn_linear`` from ``rows`` rows of history; theta has weights of all numbers, 0 where not read."""
     seen, plan, whole = _plans(net, rows)
     both, *of_rows = learn_linear(plan, [(Z[:, seen], Y, w) for Z, Y, w in series], rows, net.widths[2])
     theta = np.zeros((2, whole.size))
@@ -251,7 +251,7 @@ def _learn_linear(net, series, rows):
 
 
 def _plans(net, rows):
-    """Mark the numbers (P,) of an example that so many rows of history leave; lay out linear models of them, of all."""
+    """Mark the numbers (P,) of an example that ``rows`` rows of history leave; lay out models of those, and of all."""
     seen = net.seen(rows)
     return seen, *(linear_plan(P, net.n_outputs) for P in (int(seen.sum()), net.n_inputs))
 
@@ -286,7 +286,7 @@ class EpisodesLearner(HorizonsLearner):
         return super(EpisodesLearner, learner).learn(learner._net_like(net), series, mean, rng, before)
 
     def _context(self, net, series):
-        """Return the most rows of history, of a few, that leave as many examples; the fewest, where none does."""
+        """Return the longest history of ``_contexts`` that leaves as many examples as it has rows, or the shortest."""
         histories = [s.Y[: max(0, len(s.Y) - net.gap - self.h + 1)] for s in series]
         known = np.concatenate([np.append(np.isfinite(Y).all(axis=1), False) for Y in histories])
         lengths = np.diff(np.flatnonzero(np.concatenate([[True], ~known]))) - 1  # of runs of rows without NaN

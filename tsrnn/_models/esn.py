@@ -661,7 +661,7 @@ class ESNClassifier(ReservoirParameters, EchoStateNetwork, SequenceClassifier):
         return float(w @ wrong), *super()._errors_left_out(Y, out, w)
 
     def _judged(self, form, trained, series):
-        """Fit the sharpness of the scores that the readout gives in training, to whole series those of the others."""
+        """Fit the sharpness of scores: those of training rows; of whole series, those by readouts of all others."""
         dynamics, n_free, D, Y = trained.dynamics, MAX_SHARPENED, [], []
         if form.whole:
             counts = np.isfinite(trained.left_out).all(axis=1)

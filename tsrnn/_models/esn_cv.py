@@ -164,7 +164,7 @@ class ESNRegressorCV(ESNRegressor):
         return squared, None
 
     def _unfitted(self):
-        """Fix the penalty found: without the rows of a fold, an inner split could be left with nothing to test on."""
+        """Return a net with the penalty found: without the rows of a fold, a split might have nothing to test on."""
         params = self.get_params(deep=False)
         shared = {k: v for k, v in params.items() if k not in ("alphas", "cv")}
         return ESNRegressor(alpha=self.alpha_, **shared)

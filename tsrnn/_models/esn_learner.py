@@ -104,7 +104,8 @@ class Harvest:
     """A pass over series from rest: iterate over blocks of rows; then the mean states and the memory at the end.
 
     Yields a series, the rows of a block, their weights, V (T, D), S (T + 1, R) and out.   fed : what the lags of y see
-    of each series.   cold_states, ends : afterwards, the latter None where the states of fitting are others.
+    of each series.   cold_states, ends : known after the pass; an end is None where noise, or what stood for NaN in y,
+    has led to other states than those to go on from.
     """
 
     def __init__(self, learner, dynamics, series, fed, weights, rng, read=False):
@@ -157,7 +158,7 @@ class ESNLearner(OfLags, Learner):
 
     @property
     def weighs_linear(self):
-        """Whether the readout is to be weighed against the linear model of the lags: of one of y, it is no rival."""
+        """Whether to weigh the readout against the linear model of the lags, which with one lag of y is no rival."""
         solved = self.is_squared and self.forgetting is None and self._by_evidence
         return len(self.output_lags) > 1 and solved and self.p.readout_bias and self.p.readout_input
 
@@ -334,9 +335,10 @@ class ESNLearner(OfLags, Learner):
     def _scaled(self, net, series, mean, rng):
         """Return the learner with the size of input weights that errs least on stretches left out, each in turn.
 
-        A reservoir that is hardly driven is a linear filter, and one that is driven hard forgets. Evidence misjudges
-        them, since more states explain the training rows; and of the errors the geometric mean, or the one stretch
-        that is hardest would choose alone. Few units tell as well as many. What feeds itself is judged by free runs.
+        A reservoir that is hardly driven is a linear filter, and one that is driven hard forgets. Evidence cannot tell
+        which is better, since it counts how well states explain the training rows. Errors of stretches are averaged
+        geometrically, or the hardest stretch would choose alone. A small reservoir tells as well as a large one. A net
+        that feeds itself is judged by free runs.
         """
         washed = self._washed(series, max((*self.input_lags, *self.output_lags)))
         folds, most = _stretches(series, washed, bool(self.output_lags)), max(UNITS, self.p.groups)
@@ -638,7 +640,7 @@ class ESNLearner(OfLags, Learner):
         return Y - errors
 
     def _spread(self, A):
-        """Center (M,) and scale (M,) of what the readout sees of series, A (S, M): 0 and 1 where squares are seen."""
+        """Return center and scale, (M,) each, of what the readout sees of series, A (S, M); 0 and 1 with squares."""
         if self.p.readout_squares:
             return np.zeros(A.shape[1]), np.ones(A.shape[1])
         scale = A.std(axis=0)

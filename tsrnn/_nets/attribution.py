@@ -162,7 +162,7 @@ def _states(dynamics, memory):
 
 
 class Moves(NamedTuple):
-    """Of rows x (n, D') and y (n, O') by how much they moved an answer; it and that at the baseline; what is missed."""
+    """By how much rows x (n, D') and y (n, O') moved an answer; that, the baseline's, and what the sum misses."""
 
     x: np.ndarray
     y: np.ndarray

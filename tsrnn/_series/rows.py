@@ -145,7 +145,7 @@ def _refuse_series_of_one_dimension(X, y):
 
 
 def one_a_series(X, y, groups=None, column=None):
-    """Return whether y has one value, or row of values, a series of X, and not one a row: its shape decides.
+    """Return whether y has one value (or row of values) per series of X, not one per row: its shape decides.
 
     X : a list of series, a 3-D array, or rows that name their series.
     """
@@ -302,7 +302,7 @@ def warn_of_numbers(name, index, other_name, other, warned):
 
 
 def same_rows(index, other, name, several_kinds=False):
-    """Return whether indexes are of the same rows, in whatever unit or dress; of two kinds, ``several_kinds``."""
+    """Return whether two indexes stand for the same rows, in any units; ``several_kinds`` where their kinds differ."""
     if index.equals(other):
         return True
     if index.nlevels != other.nlevels or len(index) != len(other):

@@ -60,7 +60,10 @@ def begun_before(fitted, key, past):
 
 
 def known_since(begun, seen, first, gap):
-    """Return what is known of rows since calibration before rows ``first`` (M,) of those seen: ``Since``."""
+    """Return ``Since``: the rows after calibration, and how many of them are known before rows ``first`` (M,).
+
+    begun : those before the rows ``seen``, to which ``first`` belongs.
+    """
     stretches = [] if begun is None else begun.stretches
     n = sum(len(s.U) for s in stretches)
     recent = Recent(joined(begun, seen), 0)

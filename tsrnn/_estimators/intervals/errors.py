@@ -147,7 +147,7 @@ def _early(segment, maker, steps):
 
 
 def _cut_short(maker, inputs, followed, past, U, k, steps, leap):
-    """Forecast the last k rows of levels U (N, O) from the first of them, as ``steps`` of which the others are NaN."""
+    """Forecast the last k rows of levels U (N, O) from the first of them; the later ones of ``steps`` are NaN."""
     first = np.array([len(U) - k])
     made = made_at(maker, inputs, followed, past, U, first, k, leap, maker.units.level)
     beyond = (0, 0), (0, steps - k), (0, 0)
@@ -156,7 +156,10 @@ def _cut_short(maker, inputs, followed, past, U, k, steps, leap):
 
 
 def made_at(maker, inputs, followed, past, U, first, steps, leap, before):
-    """Forecast from rows ``first`` (n,) of levels U (N, O), which reach as far as forecasts; before : (O,), level."""
+    """Forecast from rows ``first`` (n,) of levels U (N, O), which hold all that is forecast; returns ``Made``.
+
+    leap : what is added to row numbers.   before : (O,), the level before the first row.
+    """
     rows = first[:, None] + np.arange(steps)
     forecasts = [out.transpose(1, 0, 2) for _, out in runs(*maker, inputs, followed, past, first, steps)]
     forecasts = np.concatenate([np.empty((0, steps, U.shape[1])), *forecasts])
@@ -174,7 +177,10 @@ def over_segment(maker, segment):
 
 
 def last_levels(before, U, first, gap):
-    """Return the levels known before rows ``first`` (n,) of U (N, O) without NaN, which arrive ``gap`` late, (n, O)."""
+    """Return the last levels (n, O) known before rows ``first`` (n,), of U (N, O) that is known ``gap`` rows late.
+
+    before : (O,), the level before the first row.
+    """
     return np.concatenate([before[None], U])[np.maximum(first - gap, 0)]
 
 
@@ -184,9 +190,9 @@ def all_made(found):
 
 
 def residuals(model, segments):
-    """Return one-step outputs and errors (n, O), in the model's units, of all rows whose y was measured whole.
+    """Return one-step outputs and errors, in the model's units, and ``sides``, (n, O) each.
 
-    And where that lies on bounds, (n, O) like errors.
+    Of all rows whose outputs were all measured.   sides : where y lies on bounds, as in ``Made``.
     """
     outputs, errors, sides = [], [], []
     for s in segments:
@@ -201,7 +207,7 @@ def residuals(model, segments):
 
 
 def kept_errors(model, errors, steps):
-    """Return ``Made`` of the rows kept: that of ``fit``, its last step repeated, or computed now."""
+    """Return ``Made`` of the rows kept: what ``fit`` has made, its last step repeated, or what is made now."""
     if errors.made is None:
         return forecast_errors(model, errors.segments, steps)
     earlier = errors.made
@@ -261,9 +267,9 @@ def warn_of_few_times(times):
 
 
 def but_zero(errors, outputs):
-    """Replace errors (n,) by normal ones if all are 0: the least that numbers like the outputs (n,) can have.
+    """Replace errors (n,), if all are 0, by normal ones, the least that numbers like the outputs (n,) can have.
 
-    However much a constant begins to move, its spread is then a number of times what it was.
+    So the spread of a constant is no 0, and when it begins to move, that can be said to have grown so many times.
     """
     if errors.any():
         return errors

@@ -26,7 +26,7 @@ MOST_NORMAL, MOST_OVERLAP = 30.0, 10  # where a normal variable ends; errors tha
 
 
 class Fan(NamedTuple):
-    """Quantiles as a map from where a normal variable lies, piecewise linear, and beyond them as a normal's tail.
+    """Quantiles as a map from a standard normal variable to y: linear between two of them, and beyond like a normal.
 
     values : (..., n), ascending, the forecast among them.   normal : (n,), where the normal variable's quantiles are.
     """
@@ -105,7 +105,7 @@ def fan_bands(model, errors, remembered, rows, first, made, ask, since):
 
 
 def _of_normal(scores, levels, gap):
-    """Track scores (K, steps, O) that are normal where quantiles hold; errors h steps ahead hold as much as 1 / h."""
+    """Track scores (K, steps, O), standard normal where quantiles hold; h errors of h steps overlap, and count one."""
     _, steps, O = scores.shape
     overlap = np.repeat(np.minimum(np.arange(1.0, steps + 1), MOST_OVERLAP), O).reshape(steps, O)
 
@@ -117,9 +117,9 @@ def _of_normal(scores, levels, gap):
 
 
 def fan_paths(model, errors, remembered, inputs, fan, first, made, ask, state):
-    """Paths (n_paths, M, steps, O) of learnt quantiles: those at the ranks that errors of one origin had together [2].
+    """Draw paths (n_paths, M, steps, O) from learnt quantiles, at the ranks that errors of one origin had together [2].
 
-    Beyond the outer quantiles as a normal's tail goes on.   fan : (M, steps, O, Q).   state : ``State`` of the ranks,
+    Beyond the outer quantiles they are a normal's.   fan : (M, steps, O, Q).   state : ``State`` of the ranks,
     as those of a normal variable.
     """
     steps, dynamics = made.shape[1], model.dynamics
@@ -157,7 +157,10 @@ def _ends(quantiles, level):
 
 
 def _misses(model, segments, steps, ends):
-    """Return by how much intervals {level: two quantiles} must widen to hold in ``calibrate``, (steps, O)."""
+    """Return by how much each interval must widen to hold on the rows of ``calibrate``, {level: (steps, O)}.
+
+    ends : {level: the numbers of two quantiles}.
+    """
     out = {p: [] for p in ends}
     for s in segments:
         maker, first = s.maker or model, np.arange(s.skip, len(s.U) - steps + 1)
@@ -175,7 +178,7 @@ def _misses(model, segments, steps, ends):
 
 
 def _upper(misses, share):
-    """Conformal quantile: the ceil(share (n + 1))-th smallest of the misses (n, steps, O), at each step and output."""
+    """Return the conformal quantile (steps, O): the ceil(share (n + 1))-th smallest of the misses (n, steps, O)."""
     ordered = np.sort(misses, axis=0)  # NaN last
     n = np.isfinite(misses).sum(axis=0)
     if (n == 0).any():

@@ -80,7 +80,7 @@ class Later:
         return [], stretches
 
     def keep(self, dynamics, units, key, U, visited, last):
-        """Keep new rows of a series, levels U (N, O), of which the last is where it is not known as ``last`` (O,).
+        """Keep new rows of a series, levels U (N, O).   last : (O,), stands for the last row where that is NaN.
 
         visited : of each stretch its rows, the rows missing before, the past before it and X (n, D) without NaN.
         """
@@ -166,7 +166,7 @@ def _from_each_row(maker, inputs, followed, seen, steps, leap, before):
 
 
 def shifted_since(maker, recent, steps, shift):
-    """Forecast as ``made_since``, with all outputs of one step off by ``shift`` (n, O), levels; NaN where that is 0."""
+    """Forecast as ``made_since``, levels ``shift`` (n, O) added to all that is fed back; NaN where they are 0."""
     out, start = np.full((len(shift), steps, shift.shape[1]), np.nan), 0
     off = maker.units.y(shift) - maker.units.y(np.zeros_like(shift))
     for s in recent.stretches:

@@ -39,7 +39,7 @@ class Scale(NamedTuple):
 
 
 def local_scale(forecasts, last, errors):
-    """Fit a ``Scale`` to errors (n,), and their scales (n,) by fits to other rows; None, 1 where nothing is gained."""
+    """Fit a ``Scale`` to errors (n,); returns it, and g (n,) by fits to the other rows: None and 1 without a gain."""
     n, size = len(errors), np.abs(errors)
     if n < MANY or not (size.mean() > 0 and np.ptp(forecasts) > 0):
         return None, np.ones(n)
@@ -69,7 +69,7 @@ def local_scale(forecasts, last, errors):
 
 
 def _log_scale(terms, size):
-    """Find w that makes log g = terms @ w most likely for Laplace's law of errors of these sizes (n,), shrunk a little.
+    """Fit w of log g = terms @ w to sizes (n,) of errors, by Laplace's law and a small penalty on all but the first.
 
     terms : (n, 5). Newton's method on sum log g + size / g, which is convex in w.
     """

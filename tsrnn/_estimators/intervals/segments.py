@@ -22,9 +22,9 @@ MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most
 
 
 def held_segments(maker, rows, own):
-    """Cut the held ones of ``Rows`` of each piece, or else its last share, with some before them to warm up.
+    """Make ``Segment`` after ``Segment`` of held rows or, where none are held, of the last rows of each piece.
 
-    own : whether they name the maker.
+    rows : ``Rows``.   own : whether segments name the maker.
     """
     any_held = rows.held.any()
     stretches = []  # rows, the first of their piece, and where those beyond them end
@@ -47,14 +47,14 @@ def held_segments(maker, rows, own):
 
 
 def times_of(parts):
-    """Return the stamps of all rows of several series, (N,), by which their errors go together; None where untold."""
+    """Return the stamps (N,) of all rows of several series, by which errors of one time are found; None without."""
     if len(parts) == 1 or not all(tells(part.stamps) for part in parts):
         return None
     return np.concatenate([part.stamps.values for part in parts])
 
 
 def segments_of(maker, table, U, rows, own=False):
-    """Cut rows (M,) of a table into segments; of very many, stretches from everywhere.   own : they name the maker."""
+    """Make segments of rows (M,) of a table; of very many rows, of stretches from everywhere.   own : see above."""
     units = maker.units
     filled, stretches = np.empty((len(U), len(units.x.center))), []
     for part in table.parts:
@@ -71,10 +71,10 @@ def segments_of(maker, table, U, rows, own=False):
 
 
 def _segment(maker, named, values, rows, start, stop=0):
-    """Consecutive rows, and some before them, from ``start`` on, to warm up, as a list of at most one ``Segment``.
+    """Make a ``Segment`` of consecutive rows and of some before them to warm up, but none before ``start``.
 
-    values : X (N, D), levels (N, O) and times (N,) or None, of which they are rows.   stop : where the rows beyond
-    them end, if there are any.
+    Returns a list of it, empty where no rows are left after those to warm up.   values : X (N, D), levels (N, O) and
+    times (N,) or None, of which they are rows.   stop : where the rows beyond them end, if there are any.
     """
     unknown = maker.units.looks_back  # what a change is, is not known in the first rows
     warm = WARM + maker.dynamics.lead + unknown
