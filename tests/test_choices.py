@@ -287,6 +287,21 @@ def test_noise_has_no_season():
     assert sum(12 in find_seasons(shape + 0.4 * rng.normal(size=(80, 1))) for _ in range(40)) >= 36
 
 
+@pytest.mark.parametrize(("season", "n", "freq"), [(168, 230, "h"), (168, 350, "h"), (52, 70, "W")])
+def test_a_season_seen_once_is_repeated_where_that_errs_less(season, n, freq):
+    rng, index = np.random.default_rng(5), pd.date_range("2024", periods=n, freq=freq)
+    noise = rng.normal(size=(n, 1))
+    y = np.resize(rng.normal(size=season), n)[:, None] + 0.2 * noise
+
+    def is_repeated(y, **options):
+        return any(step.lag == season for step in choose_transform(y, index, **options) or ())
+
+    assert is_repeated(y)
+    assert not is_repeated(noise)
+    assert not is_repeated(y + 5 * noise.cumsum(axis=0))
+    assert not is_repeated(y, output_lags=tuple(range(1, n - season)))  # which leave nothing to learn from
+
+
 def test_a_transform_is_found():
     months = pd.date_range("2010", periods=144, freq="MS")
     season = 0.2 * np.sin(2 * np.pi * np.arange(144) / 12)

@@ -21,6 +21,11 @@ errors of a linear model over the better naive forecast on 620 windows of 400 to
 ones of other steps 1.081 to 1.063; with both, 69 windows each of 60, 80, 100 and 140 hours 1.25 to .95, above twice 52
 to 24 of 276.
 
+A season of the calendar that was seen once, too short a past for lags, can be repeated: changes over it are what is
+learnt, where forecasts that repeat it err less than every linear model from the origins behind it, with a doubt of .3
+(102 stretches of weekly and hourly series where this was so: an ARX's errors 1.07 to .72 of the better naive forecast,
+larger in 24; 121 of 16 to 101 months, hours or half-hours: 2.9 to 1.1).
+
 Over 185 linear models of short series, simulated (trends, walks, shifts, slumps, seasons that grow ...) and real,
 errors fell from .863 of the better naive forecast to .828, those above 1.3 from 15 to 9, the largest from 5.1 to 2.1.
 
@@ -51,7 +56,9 @@ from .._values import kept
 from .autoregression import ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
 from .seasons import (
     LONG_SEASON,
+    ONCE,
     filled,
+    find_once,
     find_seasons,
     longest_lag,
     propose_differences,
@@ -71,6 +78,7 @@ ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that see inputs too
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts
 BOUNDED = 1.0  # of none, for a model that cannot extrapolate
+REPEATED, LEAST_ONCE = 0.3, 12  # of a season seen once, and the rows of one that so few tell from chance
 ENOUGH = 0.5  # of the measured values, whose changes must be, too
 ROWS_A_LAG = 2  # that are left to learn from
 FEW_SEASONS = 5  # up to which only differences know a season well
@@ -91,7 +99,7 @@ class Sample(NamedTuple):
     """What candidates are judged on: columns u (N,), their inputs E (N, F), seasons, rows of the longest, steps.
 
     counts : of each column the rows (N,) that are learnt and judged; others are only history.
-    shared : whether the columns are several series, for one model.
+    shared : whether the columns are several series, for one model.   first : rows that lie before each origin.
     """
 
     columns: list
@@ -101,6 +109,11 @@ class Sample(NamedTuple):
     n_rows: int
     horizon: int
     shared: bool
+    first: int = 3
+
+    def cuts(self, u):
+        """Cut a column for a backtest."""
+        return cuts_of(len(u), self.horizon, self.first)
 
 
 def choose_lags(
@@ -278,6 +291,11 @@ def choose_transform(
         if (may if d else not must)
     }
     g, lags = min(doubtful, key=doubtful.get)
+    for p in _once(sample, index, output_lags) if differences else ():
+        behind = sample._replace(first=p, horizon=max(sample.horizon, (sample.n_rows - p) // 2))
+        least = min(_errors_of_changes(behind, g, changes, output_lags, most).values())
+        if _error_of_repeating(behind, p) * np.exp(REPEATED / np.sqrt(_apart(behind))) < least:
+            lags = (p,)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
 
@@ -301,6 +319,32 @@ def _wanders(sample, levels):
     return _drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))
 
 
+def _once(sample, index, output_lags):
+    """List seasons that were seen hardly more than once, in each series, and leave rows to learn changes from."""
+    seasons = {*find_once([u[:, None] for u in sample.columns], index), *sample.seasons}
+    lags = (1,) if output_lags == "auto" else output_lags
+    return [
+        p
+        for p in sorted(seasons)
+        if max(LEAST_ONCE - 1, longest_lag(sample.n_rows)) < p
+        and all(ONCE * p <= len(u) and _are_measured(u, (p,)) for u in sample.columns)
+        and _n_whole(sample, lags, (p,)) > ROWS_A_LAG * len(lags)
+    ]
+
+
+def _error_of_repeating(sample, p):
+    """Average the errors of forecasts that repeat the last p rows, over held stretches, relative to persistence."""
+    total = naive = 0.0
+    for u in sample.columns:
+        known = filled(u, sample.seasons)
+        origins = np.concatenate([np.zeros(0, int), *(np.arange(*cut[1:]) for cut in sample.cuts(u))])
+        at = origins[:, None] + np.arange(sample.horizon)
+        unit = max(np.std(np.diff(known)), 1e-300)
+        total += np.nansum(np.abs(known[at - p] - u[at])) / unit
+        naive += np.nansum(np.abs(known[origins - 1][:, None] - u[at])) / unit
+    return total / naive if naive > 0 else np.inf
+
+
 def _doubt(sample, none, g, differences):
     """Return what errors are multiplied by: the less forecasts there are, the more against the less likely.
 
@@ -312,9 +356,14 @@ def _doubt(sample, none, g, differences):
         doubt = none if not differences else first if differences == (1,) else seasonal
     else:
         doubt = BOTH
-    origins = sum(last - start for u in sample.columns for _, start, last in cuts_of(len(u), sample.horizon))
     doubt += POINTWISE * (g is not None)
-    return np.exp(doubt / np.sqrt(max(1.0, origins / sample.horizon)))
+    return np.exp(doubt / np.sqrt(_apart(sample)))
+
+
+def _apart(sample):
+    """Count the forecasts that do not overlap, at least 1."""
+    origins = sum(last - start for u in sample.columns for _, start, last in sample.cuts(u))
+    return max(1.0, origins / sample.horizon)
 
 
 def _unit_root(u, seasons):
@@ -345,7 +394,7 @@ def _drifts(sample, columns):
     """Return whether columns leave the range of their first rows for many of those held back, as trends do."""
     beyond = []
     for u in columns:
-        cuts = cuts_of(len(u), sample.horizon)
+        cuts = sample.cuts(u)
         first = cuts[0][0] if cuts else len(u)
         before, after = (v[np.isfinite(v)] for v in (u[:first], u[first:]))
         if len(before) and len(after):
@@ -393,10 +442,10 @@ def _near_one(V):
 def _are_measured(u, differences):
     """Tell whether most of the measured levels u (N,) have the changes that differences are of."""
     changes = np.isfinite(u)
-    n = changes.sum()
+    n = changes[sum(differences) :].sum()
     for lag in differences:
         changes = changes[lag:] & changes[:-lag]
-    return changes.sum() >= ENOUGH * n
+    return changes.sum() >= max(1, ENOUGH * n)
 
 
 def _far_from_one(U):
@@ -426,12 +475,15 @@ def _thriftiest(errors, nearly):
     return next(name for name, error in errors.items() if error <= nearly * best)
 
 
-def cuts_of(n_rows, horizon, n_folds=3):
-    """Cut a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is too short."""
+def cuts_of(n_rows, horizon, least=3, n_folds=3):
+    """Cut a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is too short.
+
+    least : rows that lie before each origin.
+    """
     held = int(np.clip(n_rows * 0.4, min(horizon + 4, n_rows // 3), n_rows))
-    first, last = max(n_rows - held, 3), n_rows - horizon + 1
+    first, last = max(n_rows - held, least), n_rows - horizon + 1
     if last - first < 2:
-        first = max(3, last - 4)
+        first = max(least, last - 4)
     if last <= first:
         return []
     edges = np.unique(np.linspace(first, last, n_folds + 1).astype(int))
@@ -453,7 +505,7 @@ def _trial(u, E, counts, sample, lags, differences, back):
     """Prepare a ``Trial`` of levels u (N,) and lagged inputs."""
     measured, v = np.isfinite(u) & counts, filled(u, sample.seasons)
     center, scale = v.mean(), v.std() or 1.0
-    v, cuts = (v - center) / scale, cuts_of(len(u), sample.horizon)
+    v, cuts = (v - center) / scale, sample.cuts(u)
     rows = regressors(v, E, lags, differences)
     sums = list(sums_until(rows, measured.astype(float), [cut for cut, _, _ in cuts]))
     return Trial(v, E, measured, cuts, sums, lambda v: back(center + scale * v))
