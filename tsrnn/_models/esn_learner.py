@@ -11,7 +11,7 @@ A series is followed a block of steps at a time; of each block only its part of 
     Technometrics 16(1), 1974.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -136,11 +136,20 @@ class Harvest:
         self.cold_states = tuple(np.split(total / n, dynamics.reservoir.begin[1:-1]))
 
 
+class Links(NamedTuple):
+    """Links within and between layers, W and U, sparse (R, R); and the state of the random numbers after them."""
+
+    W: sparse.csr_array
+    U: sparse.csr_array
+    after: tuple
+
+
 @dataclass(frozen=True, eq=False)
 class ESNLearner(OfLags, Learner):
     """The parameters of an echo state network, parsed, and the solution for its readout.
 
-    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.
+    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.   links : those
+    that are drawn already, or None.
     """
 
     input_lags: tuple
@@ -150,6 +159,7 @@ class ESNLearner(OfLags, Learner):
     leaks: list
     loss: object
     forgetting: float | None
+    links: Links | None = field(default=None, kw_only=True)
 
     @property
     def is_squared(self):
@@ -179,11 +189,8 @@ class ESNLearner(OfLags, Learner):
     def _draw(self, D, O, rng):
         """Draw a reservoir; returns it, and its matrices W and U."""
         p, sizes, draw = self.p, self.sizes, DISTRIBUTIONS[self.p.weight_distribution]
-        R = sum(sizes)
-        if p.W is None:
-            W, U = self._links(rng, draw)
-        else:
-            W, U = sparse.csr_array(p.W).astype(np.float64), sparse.csr_array((R, R))
+        R, (W, U, after) = sum(sizes), self.links or self._links(rng)
+        rng.set_state(after)
         pairs = zip(self._scaling(D, O), (self.input_lags, self.output_lags))
         scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
         W_in = np.zeros((R, len(scaling)))
@@ -203,9 +210,12 @@ class ESNLearner(OfLags, Learner):
         begin = np.concatenate([[0], np.cumsum(sizes)])
         return pack(W, U, begin, leak, ACTIVATIONS[p.activation], W_in, b), (W, U)
 
-    def _links(self, rng, draw):
-        """Draw links within the layers and from each to the next, sparse (R, R)."""
-        within, between, below = [], [], None
+    def _links(self, rng):
+        """Draw links within the layers and from each to the next, if they are not given."""
+        if self.p.W is not None:
+            W = sparse.csr_array(self.p.W).astype(np.float64)
+            return Links(W, sparse.csr_array(W.shape), rng.get_state())
+        draw, within, between, below = DISTRIBUTIONS[self.p.weight_distribution], [], [], None
         for n, radius in zip(self.sizes, self.radii):
             groups = [len(g) for g in np.array_split(np.arange(n), self.p.groups)]
             within += [self._group(rng, m, radius, draw) for m in groups]
@@ -217,7 +227,7 @@ class ESNLearner(OfLags, Learner):
         if between:
             V = sparse.block_diag(between, format="coo")
             U = sparse.csr_array((V.data, (V.row + self.sizes[0], V.col)), shape=W.shape)
-        return W, U
+        return Links(W, U, rng.get_state())
 
     def _group(self, rng, n, radius, draw):
         """Draw links within a group of n units."""
@@ -343,15 +353,17 @@ class ESNLearner(OfLags, Learner):
         washed = self._washed(series, max((*self.input_lags, *self.output_lags)))
         folds, most = _stretches(series, washed, bool(self.output_lags)), max(UNITS, self.p.groups)
         few = tuple(min(n, most) for n in self.sizes) if self.p.W is None else self.sizes
-        sized, errors, start = self._with_each_scaling(), [], rng.get_state()
-        for learner in sized:
-            errors.append(replace(learner, sizes=few)._error_left_out(net, folds, mean, rng))
-            rng.set_state(start)
-        return sized[int(np.argmin(errors))]
+        start = rng.get_state()
+        sized = replace(self, sizes=few)._with_each_scaling(rng)
+        errors = [learner._error_left_out(net, folds, mean, rng) for learner in sized]
+        rng.set_state(start)
+        best = sized[int(np.argmin(errors))]
+        return best if few == self.sizes else replace(best, sizes=self.sizes, links=None)
 
-    def _with_each_scaling(self):
-        """List the learner with each size of input weights."""
-        return [replace(self, p=with_parameters(self.p, input_scaling=size)) for size in SCALINGS]
+    def _with_each_scaling(self, rng):
+        """List the learner with each size of input weights, all with the same links."""
+        linked = replace(self, links=self._links(rng))
+        return [replace(linked, p=with_parameters(self.p, input_scaling=size)) for size in SCALINGS]
 
     def _error_left_out(self, net, folds, mean, rng):
         """Average the logarithms of squared errors on each fold, a list of ``Series``, learnt from the others."""
@@ -567,10 +579,8 @@ class ESNLearner(OfLags, Learner):
         """
         if not self._finds_scaling(net[0]):
             return self._learn_pooled(net, series, mean, rng)[0]
-        attempts, start = [], rng.get_state()
-        for learner in self._with_each_scaling():
-            attempts.append(learner._learn_pooled(net, series, mean, rng))
-            rng.set_state(start)
+        sized = self._with_each_scaling(rng)
+        attempts = [learner._learn_pooled(net, series, mean, rng) for learner in sized]
         return min(attempts, key=itemgetter(1))[0]
 
     def _learn_pooled(self, net, series, mean, rng):

@@ -25,13 +25,12 @@ from scipy.optimize import minimize_scalar
 
 from .._kernels.jit import kernel
 from .._memory_limit import check_memory
-from .._training.least_squares import one_thread, solve
+from .._training.least_squares import STRIP, UPPER, one_thread, solve
 from .._values import kept
 from .._warn import warn
 
 
 HOPELESS = 1e100  # minus the evidence of an alpha for which no system can be solved
-STRIP = 64  # rows that are mirrored at a time
 DECADES = -14, 4  # of alpha over the mean square of the columns, searched for the most evidence
 RESOLUTION = 4 * np.finfo(float).eps  # relative size below which rounding hides a difference
 # distance from a fold's solution at which the iteration ends, in units of the fold's error
@@ -197,13 +196,12 @@ class Sums(NamedTuple):
 
     def _whole(self, gram):
         """Unpack a Gram matrix (P + O, P + O)."""
-        upper, _ = lapack.dtfttr(self.P + self.O, gram)
-        A = np.ascontiguousarray(upper)
+        A = lapack.dtfttr(self.P + self.O, gram)[0].T  # contiguous, its lower triangle
         for i in range(0, len(A), STRIP):
-            end = i + STRIP
-            A[end:, i:end] = A[i:end, end:].T
-            block = np.triu(A[i:end, i:end])
-            A[i:end, i:end] = block + np.triu(block, 1).T
+            end = min(i + STRIP, len(A))
+            A[i:end, end:] = A[end:, i:end].T
+            block, upper = A[i:end, i:end], UPPER[: end - i, : end - i]
+            block[:] = np.where(upper, block.T, block)
         return A
 
 
