@@ -491,7 +491,10 @@ def cuts_of(n_rows, horizon, least=3, n_folds=3):
 
 
 class Trial(NamedTuple):
-    """One column as a candidate sees it: v (N,) without NaN, in units of its own; E (N, F); sums up to each of cuts."""
+    """One column as a candidate sees it: v (N,) without NaN, in units of its own; E (N, F); sums up to each of cuts.
+
+    y : (N,), what v stands for.   unit : of errors of y.
+    """
 
     v: np.ndarray
     E: np.ndarray
@@ -499,6 +502,8 @@ class Trial(NamedTuple):
     cuts: list
     sums: list
     back: object  # from v to y
+    y: np.ndarray
+    unit: float
 
 
 def _trial(u, E, counts, sample, lags, differences, back):
@@ -508,7 +513,9 @@ def _trial(u, E, counts, sample, lags, differences, back):
     v, cuts = (v - center) / scale, sample.cuts(u)
     rows = regressors(v, E, lags, differences)
     sums = list(sums_until(rows, measured.astype(float), [cut for cut, _, _ in cuts]))
-    return Trial(v, E, measured, cuts, sums, lambda v: back(center + scale * v))
+    y = back(center + scale * v)
+    unit = max(np.nanstd(np.diff(y)), 1e-300) if cuts else 1.0
+    return Trial(v, E, measured, cuts, sums, lambda v: back(center + scale * v), y, unit)
 
 
 def _error(sample, lags, shifts, differences, inverse=None):
@@ -538,8 +545,7 @@ def _errors_ahead(trial, cut, models, horizon):
     """Sum errors from all origins behind a cut, of n models (n,) and of persistence, in one unit."""
     origins = np.arange(*cut[1:])
     at = origins[:, None] + np.arange(horizon)
-    y = trial.back(trial.v)
-    unit = max(np.nanstd(np.diff(y)), 1e-300)
+    y, unit = trial.y, trial.unit
     truth = np.where(trial.known[at], y[at], np.nan)
     forecasts = [trial.back(ahead(model, trial.v, trial.E, origins, horizon)) for model in models]
     errors = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in forecasts]
