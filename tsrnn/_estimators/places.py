@@ -9,7 +9,7 @@ import numpy as np
 
 from .._series import timeline as timelines
 from .._warn import warn
-from .following import begin, cold_past, earlier, first_past, moved, seen_again, zero_past
+from .following import begin, cold_past, earlier, first_past, moved, seen_again, unknown_past, zero_past
 from .intervals.later import but_last
 
 
@@ -169,19 +169,16 @@ def start_of(fitted, part, X, start, form):
     dynamics, units = fitted.trained.dynamics, fitted.units
     place, stamps = fitted.series.get(part.key), part.stamps
     nothing, timeline = np.empty((0, units.n_outputs)), None if place is None else place.timeline
-    cold = cold_past(dynamics, units)
     again = seen_again(timeline, stamps, dynamics.gap) if dynamics.gap else 0
-    if place is not None and form == "table":
-        cold = cold._replace(memory=dynamics.forget(place.past.memory))
     if start == "zeros":
         return Start(zero_past(dynamics, units, part.key), timeline, 0, nothing)
     if start == "cold" or not dynamics.goes_on:
-        return Start(cold, timeline, 0, nothing)
+        return Start(_cold(fitted, part.key, form), timeline, 0, nothing)
     if is_unidentified(start, form, stamps):
         return Start(first_past(dynamics, units), None, 0, nothing)  # sequences of unknown identity
     place = place_of(fitted, part.key)
     if place is None:
-        return Start(cold, None, 0, nothing)
+        return Start(_cold(fitted, part.key, form), None, 0, nothing)
     if not timelines.can_place(timeline, stamps):
         return Start(place.past, timeline, 0, nothing)
     timelines.check_grid(timeline, stamps, part.name)
@@ -193,11 +190,19 @@ def start_of(fitted, part, X, start, form):
     head_X, head_U = place.head
     n = min(len(X), len(head_X))
     if first == timeline.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
-        begins = first_past(dynamics, units)._replace(memory=dynamics.again(place.past.memory))
+        begins = unknown_past(units, dynamics.again(place.past.memory))
         return Start(begins, timeline, 0, head_U)
     if again:  # y of the last rows has arrived since
         return Start(earlier(dynamics, place, stamps, again).past, timeline, 0, nothing)
-    return Start(cold, timeline, 0, nothing)
+    return Start(_cold(fitted, part.key, form), timeline, 0, nothing)
+
+
+def _cold(fitted, key, form):
+    """Return the past of an unknown series, or of rows of a known one that do not go on from those seen."""
+    dynamics, place = fitted.trained.dynamics, fitted.series.get(key)
+    if place is None or form != "table":
+        return cold_past(dynamics, fitted.units)
+    return unknown_past(fitted.units, dynamics.forget(place.past.memory))
 
 
 def may_be_another(fitted, part, start, form):

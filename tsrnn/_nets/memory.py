@@ -28,7 +28,7 @@ class FromRest(NamedTuple):
 
 def constant(x, y, n, states=()):
     """Return the memory after n constant rows x (D,), y (O,)."""
-    return Memory(np.tile(x, (n, 1)), np.tile(y, (n, 1)), tuple(states))
+    return Memory(np.repeat(x[None], n, axis=0), np.repeat(y[None], n, axis=0), tuple(states))
 
 
 def moved_on(memory, X, Y, states=()):
