@@ -103,6 +103,10 @@ class RaceLearner(Learner):
         ]
         return Trained(dynamics, 1, [], [], raced, ends)
 
+    def without_history(self, trained, series, memory):
+        """Return both as they are: nothing is learnt of new series, and of others members know what was measured."""
+        return series, memory
+
     def learn_more(self, trained, series, memory, rng):
         """Extend the members by new rows of a training series; of other series nothing is learnt."""
         dynamics = trained.dynamics

@@ -241,6 +241,11 @@ class HorizonsLearner(Learner):
         faded = tuple(self._member_learner(layout, horizon).fade(member, share) for horizon, member in pairs)
         return trained._replace(carry=Members(faded))
 
+    def without_history(self, trained, series, memory):
+        """Hide the y of rows before that were made up, too, which later rows look back at."""
+        series, memory = super().without_history(trained, series, memory)
+        return series, memory._replace(Y=np.full_like(memory.Y, np.nan))
+
     def learn_more(self, trained, series, memory, rng):
         """Let each member learn from the pairs that the new rows complete."""
         dynamics, n = trained.dynamics, len(memory.Y)

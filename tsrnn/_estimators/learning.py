@@ -172,15 +172,19 @@ def check_learnt(trained):
 def learn_part(learner, trained, units, given, stretches, past, forgetting, rng):
     """Learn from the new rows of one series, stretch after stretch.
 
-    given : X (N, F), levels (N, O) and weights (N,).   past : before them.   Returns ``Trained``, the past after them,
-    of each stretch its rows, the rows missing before, the past before it and X (n, D) without NaN, and the last level.
+    given : X (N, F), levels (N, O) and weights (N,).   past : before them, None where the series begins.   Returns
+    ``Trained``, the past after them, of each stretch its rows, the rows missing before, the past before it and X (n, D)
+    without NaN, and the last level.
     """
     X, levels, weight = given
-    visited = []
+    visited, begins = [], past is None
+    past = first_past(trained.dynamics, units) if begins else past
     for rows, missing in stretches:
+        begins = begins or missing > 0  # what precedes was not measured
         past = across(trained.dynamics, units, past, missing)
         inputs = units.inputs(X[rows], past.inputs)
-        Z = units.late(units.y(units.target.differences(levels[rows], past.levels)))
+        before = np.full_like(past.levels, np.nan) if begins else past.levels
+        Z = units.late(units.y(units.target.differences(levels[rows], before)))
         w = weight[rows]
         if forgetting < 1:
             w = w * forgetting ** np.arange(len(w) - 1.0, -1.0, -1.0)
@@ -188,8 +192,12 @@ def learn_part(learner, trained, units, given, stretches, past, forgetting, rng)
         scaled = Series(inputs.z, Z, w, np.zeros(len(Z), bool))
         if learner.whole_scale:
             check_size(scaled.X, Z)
+        memory = past.memory
+        if begins:
+            scaled, memory = learner.without_history(trained, scaled, memory)
         with one_thread:
-            trained = learner.learn_more(trained, scaled, past.memory, rng)
+            trained = learner.learn_more(trained, scaled, memory, rng)
+        begins = False
         followed = follow(trained.dynamics, units, inputs, levels[rows], past)
         visited.append((rows, missing, past, inputs.filled))
         past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])

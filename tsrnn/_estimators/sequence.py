@@ -418,8 +418,9 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             stretches = cut_and_warn(trained.dynamics, part, start)
             X, levels = table.X[part.rows], U[part.rows]
             rows = X, levels, table.weight[part.rows]
+            before = start.past if part.key in places else None
             trained, past, visited, last = learn_part(
-                learner, trained, units, rows, stretches, start.past, forgetting, rng
+                learner, trained, units, rows, stretches, before, forgetting, rng
             )
             places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, past)
             later.keep(trained.dynamics, units, part.key, levels, visited, last)

@@ -398,9 +398,10 @@ class ESNLearner(OfLags, Learner):
 
     def _weights(self, series, lead):
         """Weigh each row of each series."""
-        # Of states on the way from rest a readout would else know nothing, and answer anything.
-        share = WASHED[len(series) > 1] if self.p.washout == "auto" and not self.output_lags else 0.0
-        after, weights = sum(len(s.Y) for s in series), self._washed(series, lead, share)
+        after, weights = (
+            sum(len(s.Y) for s in series),
+            self._washed(series, lead, self._share_washed(len(series) > 1)),
+        )
         if not any(w.any() for w in weights):
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {lead} rows of the lags "
@@ -410,6 +411,10 @@ class ESNLearner(OfLags, Learner):
             after -= len(w)
             w *= self.forgetting ** (after + np.arange(len(w) - 1.0, -1.0, -1.0))
         return weights
+
+    def _share_washed(self, several):
+        """Return what a row of the washout counts; by 0 a readout could answer anything to states from rest."""
+        return WASHED[several] if self.p.washout == "auto" and not self.output_lags else 0.0
 
     def _washed(self, series, lead, share=0.0):
         """Weigh the rows of each series that are measured, those of the washout by a share."""
@@ -666,6 +671,13 @@ class ESNLearner(OfLags, Learner):
         sums = trained.carry.sums
         sums = sums._replace(gram=share * sums.gram, weight=share * sums.weight)
         return trained._replace(carry=trained.carry._replace(sums=sums))
+
+    def without_history(self, trained, series, memory):
+        """Leave out the washout, too, of a series that begins from rest."""
+        if not any(states.any() for states in memory.states):
+            (w,) = self._washed([series], trained.dynamics.lead, self._share_washed(several=True))
+            return series._replace(w=w), memory
+        return super().without_history(trained, series, memory)
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""

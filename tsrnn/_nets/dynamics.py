@@ -13,6 +13,7 @@ import numpy as np
 
 from .._series.checks import across
 from .._values import kept
+from .memory import constant
 
 
 LONG = 2**23  # numbers of long runs side by side
@@ -22,8 +23,9 @@ LONG = 2**23  # numbers of long runs side by side
 class Dynamics:
     """A fitted model, apart from the user's units; never changed.
 
-    theta : (P,), all its parameters.   lead : rows of history that the first row needs.   sees_y : whether past
-    outputs are among what it sees.   input_lag : the most recent input that an output feels, inf for none.
+    theta : (P,), all its parameters.   mean : inputs (D,) and outputs (O,) of training.   lead : rows of history that
+    the first row needs.   sees_y : whether past outputs are among what it sees.   input_lag : the most recent input
+    that an output feels, inf for none.
     """
 
     theta: np.ndarray
@@ -100,12 +102,12 @@ class Dynamics:
         raise NotImplementedError
 
     def first(self):
-        """Return the memory before the first row of training."""
-        raise NotImplementedError
+        """Return the memory before the first row of training: that of mean rows."""
+        return self.zero(*self.mean)
 
     def cold(self):
-        """Return the memory of a series with an unknown past."""
-        raise NotImplementedError
+        """Return the memory of a series with an unknown past: the same, or what a model knows better."""
+        return self.first()
 
     def again(self, memory):
         """Return the memory of a series before its first row, given its present one."""
@@ -120,8 +122,8 @@ class Dynamics:
         return 1.0
 
     def zero(self, x, y):
-        """Return the memory of zeros in the user's units, which are x (D,), y (O,) in the model's."""
-        raise NotImplementedError
+        """Return the memory of constant rows x (D,), y (O,), such as the user's zeros, and of states at rest."""
+        return constant(x, y, self.lead)
 
     def but(self, **changes):
         """Return a copy with other fields."""
@@ -231,6 +233,15 @@ class Learner:
             f"forgetting is for models that learn by sums or gradients, but {type(self.p).__name__} is made of others: "
             "leave it out."
         )
+
+    def without_history(self, trained, series, memory):
+        """Leave rows out of a ``Series`` whose history was made up, as ``learn`` does; returns it and the memory.
+
+        memory : before the series, of rows that nobody has measured.
+        """
+        w = series.w.copy()
+        w[: trained.dynamics.lead] = 0.0
+        return series._replace(w=w), memory
 
     def learn_more(self, trained, series, memory, rng):
         """Learn a little more, from one ``Series`` that goes on from a memory; returns ``Trained``."""
