@@ -178,10 +178,6 @@ class Blend(Direct):
         """Return the memory of an unknown series: rows at the mean level."""
         return self._constant(self.level * (1.0 if self.scale is None else self.scale), self.inputs)
 
-    def cold(self):
-        """Return the same as ``first``."""
-        return self.first()
-
     def again(self, memory):
         """Return the memory of a series before its first row, given its present one."""
         return self.forget(memory)

@@ -31,7 +31,7 @@ from .._nets.dynamics import (
     no_row_counts,
     side_by_side,
 )
-from .._nets.memory import constant, moved_on
+from .._nets.memory import moved_on
 from .._series.lags import parse_lags
 from .._values import kept
 
@@ -156,18 +156,6 @@ class Analogues(OfLags, Dynamics):
             yield runs, out
 
     # ---------------------------------------------------------------------------------- memories
-
-    def zero(self, x, y):
-        """Return the memory of constant rows x, y."""
-        return constant(x, y, self.lead)
-
-    def cold(self):
-        """Return the memory of mean rows."""
-        return constant(*self.mean, self.lead)
-
-    def first(self):
-        """Return the memory of mean rows."""
-        return self.cold()
 
 
 def _indexed(pair):

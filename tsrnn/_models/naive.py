@@ -57,14 +57,6 @@ class Shift(Dynamics):
         """Return the memory of constant rows y."""
         return Memory(np.empty((0, len(x))), np.tile(y, (self.lead, 1)))
 
-    def cold(self):
-        """Return the memory of mean rows."""
-        return self.zero(*self.mean)
-
-    def first(self):
-        """Return the memory of mean rows."""
-        return self.cold()
-
     def run(self, X, Y, memory):
         """Follow rows."""
         filled = last_known(np.concatenate([memory.Y, Y]), self.lead)
@@ -140,18 +132,6 @@ class Constant(Dynamics):
     def terms(self, p):
         """Add the equation of one row, for export; returns the span of the output."""
         return p.affine("value", self.theta, [])
-
-    def zero(self, x, y):
-        """Return the memory of nothing."""
-        return Memory(np.empty((0, len(x))), np.empty((0, len(y))))
-
-    def cold(self):
-        """Return the memory of nothing."""
-        return self.zero(*self.mean)
-
-    def first(self):
-        """Return the memory of nothing."""
-        return self.cold()
 
     def run(self, X, Y, memory):
         """Follow rows."""

@@ -15,7 +15,7 @@ from .._values import kept
 from . import delay_kernels as kernels
 from . import equations
 from .dynamics import Dynamics, side_by_side
-from .memory import constant, moved_on
+from .memory import moved_on
 from .symbols import Symbols
 
 
@@ -328,18 +328,6 @@ class DelayDynamics(Dynamics):
     def free_runs(self, X, Y, memory, first, steps, settle=None):
         """Run freely from many rows; see ``free_runs``."""
         return free_runs(self.plan, self.theta, X, Y, memory.X, memory.Y, first, steps, settle)
-
-    def zero(self, x, y):
-        """Return the memory after constant rows x (F,), y (O,)."""
-        return constant(x, y, self.lead)
-
-    def cold(self):
-        """Return the memory after mean rows."""
-        return self.zero(*self.mean)
-
-    def first(self):
-        """Return the memory after mean rows."""
-        return self.cold()
 
 
 def _writable(theta):

@@ -219,10 +219,6 @@ class EchoState(OfLags, Dynamics):
         memory = constant(x, y, self.lead, (np.zeros(n) for n in np.diff(self.reservoir.begin)))
         return FromRest(*memory, self.early) if self.early else memory
 
-    def first(self):
-        """Return the memory of mean rows, and of states at rest."""
-        return self.zero(*self.mean)
-
     def cold(self):
         """Return the memory of mean rows and of the mean states."""
         return constant(*self.mean, self.lead, self.cold_states)

@@ -437,14 +437,6 @@ class EpisodeDynamics(Dynamics):
             free = np.ones((net.n, B, net.width), bool)
             yield i, tapes[B], tapes[B].forward(self.weights, free)
 
-    def first(self):
-        """Return an empty memory."""
-        return self.zero(*self.mean)
-
-    def cold(self):
-        """Return an empty memory."""
-        return self.first()
-
     def zero(self, x, y):
         """Return an empty memory."""
         return constant(x, y, 0)

@@ -181,14 +181,6 @@ class ErrorDynamics(Dynamics):
         """Return the memory after constant rows x (D,), y (O,), forecast without errors."""
         return constant(x, np.concatenate([y, y]), self.lead)
 
-    def cold(self):
-        """Return the memory after mean rows."""
-        return self.zero(*self.mean)
-
-    def first(self):
-        """Return the memory after mean rows."""
-        return self.cold()
-
     def history(self, memory):
         """Return past rows by the names that ``terms`` gives them."""
         O = self.n_outputs

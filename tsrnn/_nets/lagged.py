@@ -14,7 +14,7 @@ import numpy as np
 
 from .._values import kept
 from .dynamics import Dynamics
-from .memory import constant, moved_on
+from .memory import moved_on
 
 
 NUMBERS = 2**22  # of a table at a time: 32 MB
@@ -108,18 +108,6 @@ class LaggedDynamics(Dynamics):
         )
 
     # ---------------------------------------------------------------------------------- memories
-
-    def zero(self, x, y):
-        """Return the memory after constant rows x (D,), y (O,)."""
-        return constant(x, y, self.lead)
-
-    def cold(self):
-        """Return the memory after mean rows."""
-        return self.zero(*self.mean)
-
-    def first(self):
-        """Return the memory after mean rows."""
-        return self.cold()
 
     # ---------------------------------------------------------------------------------- following
 
