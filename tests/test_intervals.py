@@ -484,6 +484,23 @@ def test_errors_of_unknown_changes_do_not_count():
     assert (errors != 0).all()
 
 
+@pytest.mark.parametrize(
+    "model",
+    [tsrnn.ARXRegressor(1, 0), tsrnn.TDNNRegressor((3,), input_lags=1, **QUICK)],
+    ids=lambda model: type(model).__name__,
+)
+def test_errors_of_rows_that_do_not_count_are_in_no_interval(model):
+    """A sensor fails, in the end too: its rows have weight 0, and intervals are those of the others."""
+    X, y = made(300)
+    weight = np.ones(300)
+    for failed in (slice(66, 70), slice(285, 300)):
+        y[failed], weight[failed] = 1e4, 0.0
+    model.fit(X, y, sample_weight=weight)
+    for method in ("conformal", "bootstrap"):
+        ends = model.forecast(1, X[:1], level=80, method=method)
+        assert 0.5 < (ends["hi-80"] - ends["lo-80"]).iloc[0] < 20
+
+
 def test_few_rows_for_intervals():
     model = tsrnn.ARXRegressor(1, 1).fit(X[:36], y[:36])  # errors come from half of them
     with pytest.warns(UserWarning, match="intervals are rough"):

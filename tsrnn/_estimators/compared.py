@@ -26,6 +26,7 @@ from .._series.timeline import last_known
 from .._series.units import runs_of
 from .._warn import WorseThanNaiveWarning, warn
 from .following import cold_past, follow, runs
+from .held_back import last_rows
 
 
 SHARE = 0.15  # of the rows, the last ones, where none were held back; as validation_fraction by default
@@ -69,13 +70,17 @@ class Verdict(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of training: filled (N, D), U (N, O), held (N,) bool.   parts : series.   pieces : slices without a gap."""
+    """Rows of training: filled (N, D), U (N, O), held (N,) bool.   parts : series.   pieces : slices without a gap.
+
+    silent : (N,) bool, rows of weight 0, which are history alone, and whose y judges no forecast.
+    """
 
     parts: list
     pieces: list
     filled: np.ndarray
     U: np.ndarray
     held: np.ndarray
+    silent: np.ndarray
 
 
 def warn_if_worse(estimator, learner, maker, rows):
@@ -131,7 +136,7 @@ def _stretches(rows):
         if rows.held.any():
             of_piece = [p.start + run for run in runs_of(np.flatnonzero(rows.held[p])) if len(run)]
         else:
-            of_piece = [np.arange(p.stop - int(SHARE * (p.stop - p.start)), p.stop)]
+            of_piece = [last_rows(~rows.silent[p], lambda n: int(SHARE * n)) + p.start]
         stretches += [(run, p.start) for run in of_piece if len(run)]
     most = MOST_ROWS // max(1, len(stretches))
     return [(run[-most:], start) for run, start in stretches]
@@ -156,7 +161,7 @@ def _duel(maker, rows, run, start, ask):
     ahead = np.arange(ask.nearest - 1, steps)
     key = next(part.key for part in rows.parts if part.rows.start <= start < part.rows.stop)
     inverse = partial(units.inverse, key=key)
-    truth = inverse(rows.U[origins[:, None] + ahead])
+    truth = inverse(np.where(rows.silent[:, None], np.nan, rows.U)[origins[:, None] + ahead])
     levels, naive = rows.U[start : run[-1] + 1], {}
     for p in ask.periods:
         gap = dynamics.gap

@@ -27,6 +27,13 @@ def hold_last(counts, share):
     return held
 
 
+def last_rows(counts, share):
+    """Return the last rows of a series, (M,), of which ``share(n)`` count, if n (N,) bool do; at least one, if any."""
+    rows = np.flatnonzero(counts)
+    n = share(len(rows)) if len(rows) else 0
+    return np.arange(rows[-n], rows[-1] + 1) if n else np.arange(0)
+
+
 def hold_series(classes, Y, counts, share, rng):
     """Mark series, (S,) bool: a share of those that count, of each class, at random; never all."""
     held, codes = np.zeros(len(Y), bool), np.zeros(len(Y), int)

@@ -170,7 +170,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             trained = learner.learn(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
-        rows = Rows(table.parts, pieces, filled, goal.U, held)
+        rows = Rows(table.parts, pieces, filled, goal.U, held, table.weight == 0)
         errors = self._first_errors(units, trained, rows, learnt)
         form = self._judged(form, trained, series)
         errors = errors and errors._replace(last=last_levels(table.parts, goal.U, units.level))

@@ -37,7 +37,8 @@ class Segment(NamedTuple):
     """Rows to take errors from: X (N, D) without NaN, levels U (N, O), the first ``skip`` of them to warm up.
 
     maker : ``Maker`` of the forecasts; None for the model that holds the segment.   beyond : last rows, where forecasts
-    may end but not begin.   times : (N,), of one of several series; else None.
+    may end but not begin.   times : (N,), of one of several series; else None.   silent : (N,) bool, rows whose y is
+    history alone, and tells no error; None for none.
     """
 
     maker: Maker | None
@@ -46,6 +47,12 @@ class Segment(NamedTuple):
     skip: int
     beyond: int = 0
     times: np.ndarray | None = None
+    silent: np.ndarray | None = None
+
+    @property
+    def truth(self):
+        """Levels that forecasts are to be compared with, (N, O), NaN where there is none."""
+        return self.U if self.silent is None else np.where(self.silent[:, None], np.nan, self.U)
 
     def origins(self, steps, beyond, early=0):
         """Count the origins of forecasts of ``steps`` steps that end within the segment, or ``beyond`` it.
@@ -126,7 +133,7 @@ def forecast_errors(model, segments, steps):
         maker = s.maker or model
         first = s.skip - before + origins - start
         inputs, followed, past = over_segment(maker, s)
-        U = np.where(np.arange(len(s.U))[:, None] < s.skip, np.nan, s.U) if before else s.U
+        U = np.where(np.arange(len(s.U))[:, None] < s.skip, np.nan, s.truth) if before else s.truth
         of_segment = made_at(maker, inputs, followed, past, U, first, steps, leap, maker.units.level)
         if few:
             late = [
@@ -197,7 +204,7 @@ def residuals(model, segments):
     outputs, errors, sides = [], [], []
     for s in segments:
         inputs, followed, _ = over_segment(s.maker or model, s)
-        counts = (np.isfinite(s.U) & ~pinned(inputs)).all(axis=1)
+        counts = (np.isfinite(s.truth) & ~pinned(inputs)).all(axis=1)
         counts[: s.skip], counts[len(s.U) - s.beyond :] = False, False
         outputs.append(followed.z[counts])
         errors.append((followed.Z - followed.z)[counts])

@@ -167,7 +167,7 @@ def _misses(model, segments, steps, ends):
         if len(first):
             inputs, followed, past = over_segment(maker, s)
             fan = maker.dynamics.fan(inputs.z, followed.Z, past.memory, first, steps)
-            U = s.U[first[:, None] + np.arange(steps)]
+            U = s.truth[first[:, None] + np.arange(steps)]
             for p, (low, high) in ends.items():
                 out[p].append(np.maximum(fan[..., low] - U, U - fan[..., high]))
     if not all(out.values()):

@@ -9,6 +9,7 @@ from ..._check import check_number
 from ..._series.timeline import tells, to_index
 from ..._series.units import runs_of
 from ..following import cut
+from ..held_back import last_rows
 from .errors import Segment
 
 
@@ -32,15 +33,18 @@ def held_segments(maker, rows, own):
         if any_held:
             runs = [p.start + run for run in runs_of(np.flatnonzero(rows.held[p])) if len(run)]
         else:
-            n = p.stop - p.start
-            runs = [np.arange(p.stop - max(1, int(HELD * n), min(FEWEST, int(MOST_SHARE * n))), p.stop)]
+            last = last_rows(
+                ~rows.silent[p], lambda n: max(1, int(HELD * n), min(FEWEST, int(MOST_SHARE * n)))
+            )
+            runs = [last + p.start] if len(last) else []
         ends = [*(run[0] for run in runs[1:]), p.stop]
         stretches += [(run, p.start, end) for run, end in zip(runs, ends)]
     most = max(LEAST_KEPT, MOST_ROWS // max(1, len(stretches)))
     every = max(1.0, sum(min(most, len(run)) for run, _, _ in stretches) / MOST_ROWS)
     # drawn at random: every fifth of store after store would be of one kind of goods
     kept = np.random.default_rng(0).permutation(len(stretches))[: int(np.ceil(len(stretches) / every))]
-    named, segments, values = maker if own else None, [], (rows.filled, rows.U, times_of(rows.parts))
+    silent = rows.silent if rows.silent.any() else None
+    named, segments, values = maker if own else None, [], (rows.filled, rows.U, times_of(rows.parts), silent)
     for run, start, end in (stretches[k] for k in np.sort(kept)):
         segments += _segment(maker, named, values, run[-most:], start, min(end, run[-1] + 1 + most))
     return segments
@@ -66,15 +70,16 @@ def segments_of(maker, table, U, rows, own=False):
                 ends = range(STRETCH, len(run), STRETCH)
                 stretches += [(stretch, start) for stretch in np.split(run, ends) if len(stretch)]
     every = -(-len(rows) // MOST_ROWS)
-    named, values = maker if own else None, (filled, U, times_of(table.parts))
+    named, values = maker if own else None, (filled, U, times_of(table.parts), None)
     return [s for stretch in stretches[::every] for s in _segment(maker, named, values, *stretch)]
 
 
 def _segment(maker, named, values, rows, start, stop=0):
     """Make a ``Segment`` of consecutive rows and of some before them to warm up, but none before ``start``.
 
-    Returns a list of it, empty where no rows are left after those to warm up.   values : X (N, D), levels (N, O) and
-    times (N,) or None, of which they are rows.   stop : where the rows beyond them end, if there are any.
+    Returns a list of it, empty where no rows are left after those to warm up.   values : of all rows X (N, D), levels
+    (N, O), times (N,) or None, and which are silent, (N,) bool or None.   stop : where the rows beyond them end, if
+    there are any.
     """
     unknown = maker.units.looks_back  # what a change is, is not known in the first rows
     warm = WARM + maker.dynamics.lead + unknown
@@ -83,8 +88,8 @@ def _segment(maker, named, values, rows, start, stop=0):
     if end - first <= skip:
         return []
     window = slice(first, max(end, stop))
-    X, U, times = (v if v is None else v[window].copy() for v in values)
-    return [Segment(named, X, U, skip, window.stop - end, times)]
+    X, U, times, silent = (v if v is None else v[window].copy() for v in values)
+    return [Segment(named, X, U, skip, window.stop - end, times, silent)]
 
 
 def folds(cv, table):
