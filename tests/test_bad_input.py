@@ -445,6 +445,7 @@ BAD_COMBINATIONS = {
         ["training='scheduled_sampling'", "output_lags >= 1"],
     ),
     "dropout with L-BFGS": ({"dropout": 0.1, "solver": "lbfgs"}, ["'lbfgs'", "dropout", "'adam'"]),
+    "noise with L-BFGS": ({"input_noise": 0.1, "solver": "lbfgs"}, ["'lbfgs'", "input_noise", "'adam'"]),
     "recurrent dropout with L-BFGS": (
         {"recurrent_dropout": 0.1, "solver": LBFGS(memory=3)},
         ["LBFGS(memory=3)", "dropout", "'adam'"],
@@ -587,6 +588,7 @@ def test_numpy_scalars_are_numbers_to_recurrent_models(model):
         "layer_norm": np.bool_(True),
         "bidirectional": np.bool_(False),
         "dropout": np.float32(0.1),
+        "input_noise": np.float32(0.1),
         "recurrent_dropout": np.float64(0.1),
         "orthogonal_penalty": np.float32(0.1),
         "sequence_length": np.int64(8),

@@ -830,6 +830,7 @@ PARAMETERS = {  # bad values of every constructor parameter
     "precision": ["half", "", None, 32, True, np.float32],
     "input_connectivity": [0, -0.1, 1.5, np.nan, "0.1", None, True],
     "input_lags": [*LAGGED, *TOO_LONG],
+    "input_noise": POSITIVE,
     "input_scaling": [-1.0, np.nan, "1", True, (1.0, 2.0, 3.0)],
     "known_ahead": [None, "a", 3, [5], [-1], ["a"], [True], [0.5], True],
     "layer_lags": [None, 2.5, "a", -1, True, (1, 2), (0, 0), ((),), ((-1,),), ((0, 0),)],

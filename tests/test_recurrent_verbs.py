@@ -396,7 +396,7 @@ def test_threads_and_their_order_do_not_matter(model, training, monkeypatch):
 
 
 @every
-@pytest.mark.parametrize("kind", ["dropout", "recurrent_dropout"])
+@pytest.mark.parametrize("kind", ["dropout", "recurrent_dropout", "input_noise"])
 def test_dropout_is_for_training_only(model, kind):
     if kind == "recurrent_dropout" and type(model) not in MATRIX:
         pytest.skip("has no matrix in its recurrence")

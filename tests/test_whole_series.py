@@ -71,7 +71,7 @@ def some_series(n_outputs, loss, n=5):
     return series
 
 
-def objective(kind, pooling, loss, series, **options):
+def objective(kind, pooling, loss, series, noise=0.0, **options):
     """A pooled loss, and parameters."""
     word = {"softmax": Softmax(0.1), "logistic": Logistic(), "squared": resolve_loss("squared")}[loss]
     O = 3 if loss == "softmax" else 2
@@ -86,7 +86,7 @@ def objective(kind, pooling, loss, series, **options):
     )
     ends = both and pooling in OF_LAST
     net = make_net(cell, 2, O + n_more(pooling, O), (3, 2), (0, 1), (), bidirectional=both, own_order=ends)
-    teaching = Teaching(word, 1e-3, 0.0, 0.0, 0.0, "open_loop", 1)
+    teaching = Teaching(word, 1e-3, 0.0, 0.0, 0.0, "open_loop", 1, input_noise=noise)
     made = PooledRecurrentLoss(net, series, mean, pooling, teaching, np.float64, **options)
     return made, np.random.default_rng(0).normal(size=net.size + n_keys(pooling))
 
@@ -350,13 +350,37 @@ def test_solvers_and_threads(solver):
         {"layer_norm": True, "initial_state": "learned"},
         {"bidirectional": True, "pooling": "mean"},
         {"orthogonal_penalty": 0.01, "input_lags": 2},
-        {"missing": "mask", "class_weight": "balanced", "label_smoothing": 0.1},
+        {"missing": "mask", "class_weight": "balanced", "label_smoothing": 0.1, "input_noise": 0.5},
     ],
 )
 def test_settings_of_nets(settings):
     model = small("LSTMClassifier").set_params(**settings, max_iter=10).fit(X, Y)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert np.isfinite(model.predict_proba(NEW)).all()
+
+
+def test_inputs_are_noisy_in_training():
+    def theta(name="GRUClassifier", X=X, y=Y, **settings):
+        return small(name, **settings).set_params(max_iter=3).fit(X, y).theta_
+
+    usual = theta()
+    assert not np.array_equal(usual, theta(input_noise=0.0))
+    smooth = [np.full((len(x), 1), float(label == "left")) for x, label in zip(X, Y)]
+    assert np.array_equal(theta(X=smooth), theta(X=smooth, input_noise=0.0))
+    numbers = theta("GRURegressor", y=np.arange(80.0))
+    assert np.array_equal(numbers, theta("GRURegressor", y=np.arange(80.0), input_noise=0.0))
+    letters = [np.where(x[:, :1] > x[:, 1:], "l", "r").astype(object) for x in X]
+    assert np.array_equal(theta(X=letters), theta(X=letters, input_noise=0.0))
+
+
+def test_noise_is_drawn_anew_in_each_epoch():
+    made, _ = objective("lstm", "both", "softmax", some_series(3, "softmax"), noise=0.5)
+    clean, rng, drawn = made.x.copy(), np.random.RandomState(0), []
+    for _ in range(200):
+        list(made.batches(rng))
+        drawn.append(made.x - clean)
+    np.testing.assert_allclose(np.std(drawn), 0.5, rtol=0.05)
+    assert np.abs(np.mean(drawn, axis=0)).max() < 0.2
 
 
 @pytest.mark.parametrize("dense", [(), (3,)], ids=["readout", "dense layer"])

@@ -79,6 +79,11 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
     recurrent_dropout : float, default=0.0
         Share of each layer's units that the recurrence does not see, the same for all steps of a sequence [2]_.
+    input_noise : float or "auto", default="auto"
+        Standard deviation of noise that is added to the numbers in X in training, drawn anew in every epoch, in scaled
+        units (those of ``scale``): it keeps a net from learning its series by heart [6]_. "auto": where each series has
+        one label and ``solver="auto"``, 0.5 times what second differences of a column say of the noise in it, which is
+        little where curves are smooth; else 0.
     layer_norm : bool, default=False
         Whether what each gate sees is normalised over its units [3]_.
     recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"
@@ -157,6 +162,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     .. [4] S. Bengio et al. "Scheduled sampling for sequence prediction with recurrent neural networks." NeurIPS 2015.
     .. [5] T. N. Sainath, O. Vinyals, A. Senior, H. Sak. "Convolutional, long short-term memory, fully connected deep
        neural networks." ICASSP 2015.
+    .. [6] C. M. Bishop. "Training with noise is equivalent to Tikhonov regularization." Neural Computation 7(1), 1995.
     """
 
     hidden_layer_sizes: Sizes = (32,)
@@ -171,6 +177,7 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     initial_state: str = "zeros"
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    input_noise: float | str = "auto"
     layer_norm: bool = False
     recurrent_init: str = "orthogonal"
     orthogonal_penalty: float = 0.0
@@ -252,6 +259,8 @@ class RecurrentNetwork(Attending):
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)
         check_number("orthogonal_penalty", self.orthogonal_penalty, 0)
+        if not (isinstance(self.input_noise, str) and self.input_noise == "auto"):
+            check_number("input_noise", self.input_noise, 0)
         check_number("sequence_length", self.sequence_length, 1, integer=True)
         check_number("washout", self.washout, 0, integer=True)
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
@@ -274,8 +283,8 @@ class RecurrentNetwork(Attending):
                 self._check_squares(learner)
             if traits(solver).batches != "mini" and learner.is_random():
                 raise ValueError(
-                    f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
-                    "random: give solver='adam', or neither of them."
+                    f"solver={self.solver!r} needs the same loss at every call, but dropout, input_noise and scheduled "
+                    "sampling are random: give solver='adam', or none of them."
                 )
         dense_widths(self)
         if parse_convolution(self.convolution, 1) and makes_one_of_all(self):

@@ -61,6 +61,8 @@ EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"
 BATCH, FEWEST = 32, 8  # series a mini-batch, at most and at least
 WHOLE_EPOCHS = 100  # by default, over series with one y each
+NOISE = 0.5  # times their roughness, on inputs, by default, where these y are labels
+LABELS = ("softmax", "logistic")  # links of their losses
 FEW = 1000  # such series, of which fewer are worth more in training than held back
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
 WHOLE_UPDATES = 4  # and few series with one y each
@@ -73,6 +75,17 @@ def recurrent_lags(p):
     if not lags or len(set(lags)) < len(lags):
         raise ValueError(f"recurrent_lags={value!r}: give ints >= 1 that differ, such as (1, 8, 64).")
     return tuple(sorted(lags))
+
+
+def roughness(series):
+    """Estimate the standard deviation of white noise in the inputs (F,) of series that are learnt.
+
+    Second differences of white noise have six times its variance, those of a curve that is sampled finely hardly any:
+    more noise than that would hide what smooth curves differ in.
+    """
+    bends = [np.diff(s.X, 2, axis=0) for s in series if s.w[-1] > 0 and not s.held[-1]]
+    n = sum(map(len, bends))
+    return np.sqrt(sum((b**2).sum(axis=0) for b in bends) / (6 * max(n, 1)))
 
 
 def skips(p):
@@ -163,6 +176,12 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         """Whether units read each series from its end, too."""
         value = self.p.bidirectional
         return self.whole and getattr(self.p, "init", None) is None if isinstance(value, str) else value
+
+    @property
+    def input_noise(self):
+        """Standard deviation of the noise on inputs in training, as far as the user gives it."""
+        value = getattr(self.p, "input_noise", 0.0)
+        return 0.0 if isinstance(value, str) else value
 
     def held_of_whole(self, n):
         """Return the share of n series with one y each that is held back."""
@@ -392,7 +411,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def is_random(self):
         """Return whether two calls of the training loss differ."""
         p = self.p
-        return bool(p.dropout or p.recurrent_dropout) or p.training == "scheduled_sampling"
+        return any((p.dropout, p.recurrent_dropout, self.input_noise, p.training == "scheduled_sampling"))
 
     def _solvers(self, net, series):
         """List the solver of each stage of training, and the most iterations of it.
@@ -425,7 +444,9 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         """Return the parameters that concern the loss."""
         p = self.p
         rates = p.orthogonal_penalty, p.dropout, p.recurrent_dropout
-        return Teaching(self.loss, p.alpha, *rates, feedback or p.training, self.limit, mean_y)
+        return Teaching(
+            self.loss, p.alpha, *rates, feedback or p.training, self.limit, mean_y, self.input_noise
+        )
 
     def _loss(self, net, series, mean, solver, pool):
         """Return the loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
@@ -518,6 +539,8 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def _whole_loss(self, task, dtype, **options):
         """Make the loss on series with one y each, those held back or the others."""
         teaching = self._teaching(task.mean[1])
+        if self.p.input_noise == "auto" and link_of(self.loss) in LABELS and chooses_solver(self.p):
+            teaching = teaching._replace(input_noise=NOISE * roughness(task.series))
         return PooledRecurrentLoss(
             task.net, task.series, task.mean[0], self.p.pooling, teaching, dtype, **options
         )

@@ -29,7 +29,7 @@ from . import delay_kernels, recurrent_kernels
 from .convolution import make_sight
 from .delay import OPEN_LOOP, forward
 from .dynamics import Dynamics
-from .recurrent_loss import SHARD, TrackLoss, in_threads
+from .recurrent_loss import SHARD, Noise, TrackLoss, in_threads
 from .symbols import Lookup
 from .tape import Masks, Tape
 
@@ -398,7 +398,13 @@ class PooledRecurrentLoss(PooledLoss):
         super().__init__(
             net, series, mean_x, pooling, teaching.loss, teaching.alpha * net.decays(), dtype, **options
         )
+        self._noise = Noise(self.x, net, teaching.input_noise)
         self._theta = self._turned = None
+
+    def batches(self, rng):
+        """Yield an epoch's batches, as ``PooledLoss``, of inputs with noise of its own."""
+        self._noise.draw(rng)
+        yield from super().batches(rng)
 
     def _prepare(self, theta, learn):
         if theta is not self._theta:  # else its views stay, and with them the schedules of tapes

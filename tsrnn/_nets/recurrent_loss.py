@@ -34,6 +34,29 @@ class Teaching(NamedTuple):
     feedback: str  # source of the lags of y: "open_loop", "closed_loop" or "scheduled_sampling"
     epochs: int  # until scheduled sampling runs free
     mean: object = 0.0  # of y, (O,), for lags before a series with an unknown past
+    input_noise: object = 0.0  # standard deviation, of all or of each column of x
+
+
+class Noise:
+    """Noise on the inputs of a loss, drawn anew in every epoch.
+
+    x : (N F,), flat, that the noise is added to in place.   spread : its standard deviation, of all columns or (F,);
+    codes of symbols have none.
+    """
+
+    def __init__(self, x, net, spread):
+        self.x, self.clean = x.reshape(-1, max(1, net.n_columns)), None
+        self.spread = np.zeros(self.x.shape[1], x.dtype)
+        self.spread[:] = spread
+        if net.symbols:
+            self.spread[[column for column, *_ in net.symbols.columns]] = 0
+        if self.spread.any():
+            self.clean = self.x.copy()
+
+    def draw(self, rng):
+        """Draw the noise of an epoch."""
+        if self.clean is not None:
+            self.x[:] = self.clean + self.spread * rng.standard_normal(self.x.shape)
 
 
 class Shard(NamedTuple):
@@ -94,6 +117,7 @@ class TrackLoss:
         last = np.concatenate([[-1], counts])[np.searchsorted(counts, end)]  # that counts, before the end
         weights_of(teaching.loss, w)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
+        self._noise = Noise(self.x, net, teaching.input_noise)
         self.weight = float(w.sum(dtype=np.float64))
         self.decay = teaching.alpha * net.decays()
         self._cut(first, np.maximum(last + 1, first), w.any(axis=1))
@@ -147,6 +171,7 @@ class TrackLoss:
     def batches(self, rng):
         """Yield the batches of an epoch, each with the divisor of its gradient."""
         self._rng = rng
+        self._noise.draw(rng)
         several = (self.before < 0).sum() > 1
         groups = list(self._groups(rng.permutation(len(self.at)) if several else np.arange(len(self.at))))
         self._share = self.weight / len(groups)

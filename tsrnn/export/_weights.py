@@ -138,7 +138,8 @@ def fit_with_weights(model, given, X, y, classes, scalers):
     dynamics = pooled(theta, dynamics, model.pooling) if form.whole else dynamics
     model.fitted_ = Fitted(units, Trained(dynamics, 0, [], []), {}, form, None, None, model._made_for())
     model._announced = classes
-    still = {"solver": _Keep(), "warm_start": True, "dropout": 0.0, "recurrent_dropout": 0.0}
+    still = dict.fromkeys(("dropout", "recurrent_dropout", "input_noise"), 0.0)
+    still |= {"solver": _Keep(), "warm_start": True}
     model.set_params(**still, skip_connections=learner.extrapolates).fit(X, y)
     del model._announced
     n_tables = net.symbols.size if net.symbols else 0  # training sets the rows of unknown categories
