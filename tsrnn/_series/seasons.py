@@ -185,11 +185,13 @@ def find_once(U, index):
 
     A quarter of a second one must be known, and the autocorrelation of the differences stand out.
     """
-    N = max(map(len, U))
-    named = {name: round(p) for name, p in calendar_periods(index).items() if name != "year" or p < 60}
-    return tuple(
-        sorted(p for p in named.values() if N / 2 < p <= min(N / ONCE, MOST_LAG) and _comes_again(U, p))
-    )
+    return tuple(p for p in named_once(max(map(len, U)), index) if _comes_again(U, p))
+
+
+def named_once(n_rows, index):
+    """List seasons of the calendar of which n_rows hold more than one and less than two, ascending."""
+    named = {round(p) for name, p in calendar_periods(index).items() if name != "year" or p < 60}
+    return tuple(sorted(p for p in named if n_rows / 2 < p <= min(n_rows / ONCE, MOST_LAG)))
 
 
 def _comes_again(U, p):
