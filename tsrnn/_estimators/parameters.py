@@ -82,7 +82,8 @@ class RegressorParameters(Declared):
         of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
         through "log" is that of the median. "auto": a logarithm or root where y varies as its level does (by Guerrero's
         method), differences of one row or of a season, as far as forecasts of a linear model gain by them; in doubt, as
-        a short series leaves it, those of one row, unless y clearly comes back to its level. Where y drifts, and the
+        a short series leaves it, those of one row, unless y clearly comes back to its level. A season of the calendar
+        that was seen only once is repeated, by differences over it, where that errs less. Where y drifts, and the
         answers of this model cannot leave the range of training, as those of recurrent nets, always differences. None
         where the model sees X, or does not see y. Over 37 series, most of them short, the errors of free runs fell by
         4 % (ARX), 11 (GRU), 18 (NARX) and 22 (ESN), the largest from 6.2 to 2.0 times those of naive forecasts.
