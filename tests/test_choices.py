@@ -168,8 +168,8 @@ def test_all_steps_at_once_see_their_own_lags_of_a_season():
     "model",
     [
         ARXRegressor(**AUTO),
-        NARXRegressor((2,), **AUTO, max_iter=3, random_state=0),
-        GRURegressor((2,), **AUTO, max_iter=3, random_state=0),
+        NARXRegressor((2,), **AUTO, max_iter=3, random_state=0, skip_connections=False),
+        GRURegressor((2,), **AUTO, max_iter=3, random_state=0, skip_connections=False),
         ESNRegressor(20, **AUTO, random_state=0),
         Forecaster(ARXRegressor(**AUTO), 3, known_ahead="all"),
         TDNNRegressor((2,), input_lags="auto", max_iter=3, random_state=0),
@@ -191,6 +191,33 @@ def test_lags_of_inputs_are_found_and_kept(model):
     found.partial_fit(*more), given.partial_fit(*more)
     np.testing.assert_array_equal(found.theta_, given.theta_)
     assert found.lags_ == lags
+
+
+@pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])
+def test_the_linear_model_beside_a_net_has_lags_of_its_own(name):
+    """Of y, 24 among them, and of inputs as well where the net remembers these; not where they are given."""
+    rng, net = np.random.default_rng(0), getattr(tsrnn, name)
+    x, y = rng.normal(size=400), np.zeros(400)
+    for t in range(24, 400):
+        y[t] = 0.5 * y[t - 1] + 0.4 * y[t - 24] + x[t - 2] + 0.3 * rng.normal()
+    settings = {"output_lags": "auto", "max_iter": 3, "random_state": 0}
+    model = net((100,), **settings).fit(x[:360, None], y[:360])
+    of_net, of_linear = model.fitted_.lags, ARXRegressor().fit(x[:360, None], y[:360]).lags_
+    assert model.lags_ == tuple(tuple(sorted({*a, *b})) for a, b in zip(of_net, of_linear))
+    assert 24 in model.lags_.output_lags
+    assert 24 not in of_net.output_lags
+    assert 2 in model.lags_.input_lags
+    n, size = sum(map(len, of_linear)), np.size(model.params_[-1].W)
+    assert size == n + 100
+    of_linear_model = model.theta_[-1 - size :][:n]
+    scaled = [(v - at.center) / at.scale for v, at in ((x, model.x_scaler_), (y, model.y_scaler_))]
+    seen = np.concatenate([v[[359 - k for k in lags[::-1]]] for v, lags in zip(scaled, of_linear)])
+    wanted = seen @ of_linear_model * model.y_scaler_.scale[0]
+    out = model.predict_ahead(x[:360, None], y[:360], steps=1)[-1]
+    of_linear_model[:] = 0.0  # in place
+    assert out - model.predict_ahead(x[:360, None], y[:360], steps=1)[-1] == pytest.approx(wanted)
+    given = net((9,), **{**settings, "output_lags": 3}).fit(x[:360, None], y[:360])
+    assert given.lags_.output_lags == (1, 2, 3)
 
 
 def test_lags_are_named_where_they_are_given():

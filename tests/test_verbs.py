@@ -1186,36 +1186,41 @@ def test_a_net_is_weighed_against_the_linear_model_of_its_lags():
     assert three.params_[-1].W.shape[-2] == 12 + 3 * units
 
 
-def test_a_recurrent_net_beside_its_lags_is_a_mean_of_forecasts():
+@pytest.mark.parametrize("seen", [((1, 3), (1, 2)), ((0, 2), (1, 5))], ids=["its lags", "others"])
+def test_a_recurrent_net_beside_lags_is_a_mean_of_forecasts(seen):
     """Of a net of two layers, whose readout sees the lags or not, and a linear model."""
     X, y = make_narendra(60, random_state=0)
     lags = {"input_lags": (1, 3), "output_lags": (1, 2), "scale": None, "random_state": 0}
-    for skips in (False, True):
+    past = np.stack([v[5 - k : 60 - k] for v, ks in zip((X[:, 0], y), seen) for k in ks[::-1]], axis=1)
+    for skips in (False, True)[: 1 + (seen == ((1, 3), (1, 2)))]:
         model = GRURegressor((4, 3), skip_connections=skips, max_iter=2, **lags).fit(X, y)
         net, theta = model._dynamics().net, model.theta_
         linear = Layer(np.arange(4.0)[:, None], np.array([0.5]))
-        past = np.stack([X[:-3, 0], X[2:-1, 0], y[1:-2], y[2:-1]], axis=1)  # oldest first, of rows 3 on
-        wide, blended = beside_lags(net, theta, linear, 0.25)
+        wide, blended = beside_lags(net, theta, seen, linear, 0.25)
+        assert wide.skipping == seen
         after = model._dynamics().but(net=wide, theta=blended)
-        start, Y = after.first(), y[:, None]
-        of_net, both = (d.run(X, Y, start)[0][3:, 0] for d in (model._dynamics(), after))
+        of_net, both = (d.run(X, y[:, None], d.first())[0][5:, 0] for d in (model._dynamics(), after))
         np.testing.assert_allclose(both, 0.25 * of_net + 0.75 * (0.5 + past @ linear.W[:, 0]), atol=1e-12)
 
 
-def test_a_blend_is_a_mean_of_forecasts():
+@pytest.mark.parametrize("seen", [((0, 2), (1, 3)), ((0, 1, 5), (2, 4))], ids=["its lags", "others"])
+def test_a_blend_is_a_mean_of_forecasts(seen):
     """Of a net, with or without an output layer that sees the lags, and a linear model."""
     rng, lags = np.random.default_rng(0), ((0, 2), (1, 3))
     X, Y = rng.normal(size=(50, 2)), rng.normal(size=(50, 2))
-    linear = make_plan(2, 2, (), "identity", *lags, [])
-    wide = make_plan(2, 2, (3, 4), "tanh", *lags, [(0,), (0,)], True)
-    past = np.zeros((3, 2)), np.zeros((3, 2))
+    linear = make_plan(2, 2, (), "identity", *seen, [])
+    wide = make_plan(2, 2, (3, 4), "tanh", *lags, [(0,), (0,)], seen)
+    assert wide.skipping == seen
+
+    def follow(plan, theta):
+        return run(plan, theta, X, Y, *np.zeros((2, plan.lead, 2)))[0]
+
     theta = rng.normal(size=linear.size)
-    straight, _ = run(linear, theta, X, Y, *past)
     for net in (wide, make_plan(2, 2, (3, 4), "tanh", *lags, [(0,), (0,)])):
         weights = rng.normal(size=net.size)
-        bent, _ = run(net, weights, X, Y, *past)
-        mixed, _ = run(wide, blend(wide, net, weights, linear.views(theta)[-1], 0.25), X, Y, *past)
-        np.testing.assert_allclose(mixed, 0.25 * bent + 0.75 * straight, atol=1e-12)
+        mixed = follow(wide, blend(wide, net, weights, linear.views(theta)[-1], 0.25))
+        wanted = 0.25 * follow(net, weights) + 0.75 * follow(linear, theta)
+        np.testing.assert_allclose(mixed, wanted, atol=1e-12)
 
 
 def test_a_free_run_that_runs_away_is_said():

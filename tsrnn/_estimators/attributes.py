@@ -2,6 +2,8 @@
 
 from sklearn.utils.validation import NotFittedError, check_is_fitted
 
+from .._series.choices import Lags
+
 
 class Learnt:
     """Learnt attributes of a sequence estimator."""
@@ -40,11 +42,12 @@ class Learnt:
 
     @property
     def lags_(self):
-        """Lags of the inputs and of the outputs, those that were found where they are "auto"."""
+        """Lags of the inputs and of the outputs that are seen, those that were found where they are "auto"."""
         self._trained()
         if self.fitted_.lags is None:
             raise AttributeError(f"{type(self).__name__} has no lags_.")
-        return self.fitted_.lags
+        skipping = getattr(self._dynamics(), "skipping", ((), ()))
+        return Lags(*(tuple(sorted({*a, *b})) for a, b in zip(self.fitted_.lags, skipping)))
 
     @property
     def n_iter_(self):

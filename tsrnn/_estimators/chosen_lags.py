@@ -1,5 +1,7 @@
 """Lags that parameters leave open, and those that were chosen."""
 
+from dataclasses import replace
+
 from .._series.choices import Lags, choose_lags
 from .._series.lags import is_auto
 from .._series.seasons import index_of
@@ -43,12 +45,8 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     }
     if apart:
         settings["output_lags"] = "auto"
-    pieces = long_pieces(pieces)
-    U, X, counts = ([V[p] for p in pieces] for V in (goal.U, table.X, table.weight > 0))
-    differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
-    options = {"horizon": horizon, "differences": differences, "counts": counts}
-    options["most"] = most = most_lags(learner, sum(map(len, U)))
-    lags = choose_lags(U, index_of(table.parts[0].stamps), X, **settings, **options)
+    most = most_lags(learner, sum(p.stop - p.start for p in long_pieces(pieces)))
+    lags = _choose(table, pieces, goal, horizon=horizon, most=most, **settings)
     if inner is None or inner.remembers or not is_auto(settings["output_lags"]):
         return lags
     inputs = lags.input_lags
@@ -57,6 +55,28 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     left = None if most is None else (most - len(inputs) * table.X.shape[1]) // table.y.shape[1]
     steps = range(learner.p.gap, learner.p.gap + horizon)
     return Lags(inputs, seen_at_once(lags.output_lags, usual[1:] if apart else (), steps, left))
+
+
+def _choose(table, pieces, goal, **options):
+    """Choose ``Lags`` by the longer pieces of the rows of a table."""
+    pieces = long_pieces(pieces)
+    U, X, counts = ([V[p] for p in pieces] for V in (goal.U, table.X, table.weight > 0))
+    differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
+    options |= {"differences": differences, "counts": counts}
+    return choose_lags(U, index_of(table.parts[0].stamps), X, **options)
+
+
+def beside_linear(learner, settings, table, pieces, goal):
+    """Give a net that sees inputs, and leaves lags of y open, the lags of the linear model beside it.
+
+    From many columns a net learns worse than from few, a ridge regression hardly.  What has a memory sees inputs at lag
+    0 alone; the linear model, which has none, finds lags of them.
+    """
+    if not (table.X.shape[1] and is_auto(settings["output_lags"]) and learner.weighs_linear):
+        return learner
+    remembered = learner.remembers and learner.input_lags == (0,)
+    inputs = "auto" if remembered or is_auto(settings["input_lags"]) else learner.input_lags
+    return replace(learner, linear=tuple(_choose(table, pieces, goal, input_lags=inputs)))
 
 
 def seen_at_once(found, usual, steps, most):

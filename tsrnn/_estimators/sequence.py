@@ -40,7 +40,7 @@ from .._training.least_squares import one_thread
 from .._training.monitor import summary
 from .._warn import warn
 from .attributes import Learnt
-from .chosen_lags import chosen, lags_of, open_lags
+from .chosen_lags import beside_linear, chosen, lags_of, open_lags
 from .compared import Rows
 from .fitted import Fitted
 from .following import (
@@ -287,6 +287,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         if lags is None:
             usual = getattr(owner, "_usual_lags", None) or ()
             lags = chosen(learner, settings, table, pieces, goal, getattr(self, "horizon", None), usual)
+            return beside_linear(self._learner_of(lags), settings, table, pieces, goal), lags
         return self._learner_of(lags), lags
 
     def _has_lags(self):

@@ -32,27 +32,33 @@ class Beside(NamedTuple):
     after: Layer
 
 
-def with_lags(net):
-    """Return the layout of a net whose readout sees the lags too."""
-    D = sum(s.width for s in net.blocks[0].sources if s.which < 0)
-    return beside_lags(net, np.zeros(net.size), Layer(np.zeros((D, net.n_outputs)), 0.0), 1.0)[0]
+def with_lags(net, lags):
+    """Return the layout of a net whose readout sees lags of inputs and outputs, too."""
+    D = sum(width * len(of) for width, of in zip((net.n_inputs, net.y_width), lags))
+    return beside_lags(net, np.zeros(net.size), lags, Layer(np.zeros((D, net.n_outputs)), 0.0), 1.0)[0]
 
 
-def linear_beside(judged, series, input_lags, output_lags):
-    """Weigh a net, as it was before it learnt the held rows, against the linear model of its lags.
+def linear_beside(judged, series, lags):
+    """Weigh a net, as it was before it learnt the held rows, against the linear model of lags of inputs and outputs.
 
     Returns ``Beside``; None where the net is to stay alone.
     """
     net = judged.net
-    plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", input_lags, output_lags, [])
+    plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
+    series = without_first(series, plan.lead)
     before = _ridge(plan, series)
-    if before is None:
+    if before is None or not any(np.any(s.held & (s.w > 0)) for s in series):
         return None
     share = share_of((DelayDynamics(before, plan, judged.mean, judged.input_lag), judged), series)
     if share == 1.0:
         return None
     after = _ridge(plan, [s._replace(held=np.zeros(len(s.held), bool)) for s in series])
     return Beside(share, *(plan.views(theta)[-1] for theta in (before, after)))
+
+
+def without_first(series, n):
+    """Return the series whose first n rows count nothing."""
+    return [s._replace(w=np.where(np.arange(len(s.w)) < n, 0.0, s.w)) for s in series]
 
 
 def share_of(models, series):

@@ -99,7 +99,8 @@ class DelayLearner(Embedding, OfLags, Learner):
     """The parameters of a delay network, parsed, and its training.
 
     hidden : widths of the hidden layers.   layer_lags : lags of every later layer.   training : "open_loop",
-    "closed_loop" or "both".
+    "closed_loop" or "both".   linear : lags of inputs and outputs of the linear model that it is weighed against, or
+    None for its own.
     """
 
     hidden: tuple
@@ -113,6 +114,7 @@ class DelayLearner(Embedding, OfLags, Learner):
     sequence_length: int = 1
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
+    linear: tuple | None = field(default=None, kw_only=True)
 
     remembers = False
 
@@ -162,7 +164,7 @@ class DelayLearner(Embedding, OfLags, Learner):
         if trained.carry.members > 1:
             net = self._wide(net, trained.carry.members)  # a mean goes on as one net
         plan = trained.dynamics.plan
-        blended = self.weighs_linear and plan.same_as(self._with_lags(net))
+        blended = self.weighs_linear and plan.same_as(self._with_lags(net, plan.skipping))
         return trained if plan.same_as(net) or blended else None
 
     def _with_keys(self, net):
@@ -254,14 +256,14 @@ class DelayLearner(Embedding, OfLags, Learner):
     @property
     def weighs_linear(self):
         """Whether the net is to be weighed against the linear model of its lags."""
-        squares = self.is_squared and not self.learns_rows()
-        return self.skip_connections == "auto" and squares and bool(self.hidden)
+        asked = self.skip_connections == "auto" and bool(self.hidden)
+        return asked and self.is_squared and not self.learns_rows()
 
-    def _with_lags(self, net):
-        """Return the plan of a net, however wide, with an output layer that sees the lags."""
+    def _with_lags(self, net, seen):
+        """Return the plan of a net, however wide, with an output layer that sees lags of inputs and outputs."""
         hidden = tuple(int(H) for H in net.layers[:-1, kernels.WIDTH])
         lags = self.input_lags, self.output_lags, self.layer_lags
-        return make_plan(net.n_inputs, net.n_outputs, hidden, self.activation, *lags, True)
+        return make_plan(net.n_inputs, net.n_outputs, hidden, self.activation, *lags, seen)
 
     def _beside_linear(self, made, series):
         """Blend the net with the linear model, by the share of the net that the held rows warrant.
@@ -269,11 +271,13 @@ class DelayLearner(Embedding, OfLags, Learner):
         Both have then learnt the held rows, too. Returns that, and theta of the result as it was before they did.
         """
         net, theta, decay = made
-        lags = self.input_lags, self.output_lags
+        lags = self.linear_lags(net)
         linear = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
-        wide = self._with_lags(net)
-        before, _ = self._ridge(linear, series)
+        wide = self._with_lags(net, lags)
         held = self._held_losses(wide, series, self._stages(wide, series)[:2])
+        before, _ = self._ridge(linear, series)
+        if not held or before is None:  # no row has the history of longer lags than the net's
+            return made, theta
         choices = [blend(wide, net, theta, before, share) for share in SHARES]
         share = trusted_share(held, choices)
         later = self._learn_held(made, series) if share > 0.0 else theta
@@ -296,8 +300,13 @@ class DelayLearner(Embedding, OfLags, Learner):
         return assimilate(loss, theta, self._information(made, series))[0] if loss.n else theta
 
     def _ridge(self, linear, series):
-        """Return (W, b) of the linear model of the rows that are not held back, and its penalty, of most evidence."""
+        """Return (W, b) of the linear model of the rows that are not held back, and its penalty, of most evidence.
+
+        None, where each of them lacks some of its history.
+        """
         loss = WindowLoss(linear, series, *open_loop(linear), 0.0, np.float64)
+        if loss.n == 0:
+            return None, None
         sums = tuple(loss.normal_equations(np.zeros(linear.size)))
         theta, _, alpha = ridge(linear, sums)
         return linear.views(theta)[-1], alpha

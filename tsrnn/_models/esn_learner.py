@@ -167,7 +167,7 @@ class ESNLearner(OfLags, Learner):
         return self.loss is squared
 
     @property
-    def weighs_linear(self):
+    def weighs_readout(self):
         """Whether to weigh the readout against the linear model of the lags, which with one lag of y is no rival."""
         solved = self.is_squared and self.forgetting is None and self._by_evidence
         return len(self.output_lags) > 1 and solved and self.p.readout_bias and self.p.readout_input
@@ -280,7 +280,7 @@ class ESNLearner(OfLags, Learner):
         """Learn as ``learn``, with the sizes of weights given."""
         dynamics = self._reservoir(net, series, mean, rng)
         weights = self._weights(series, dynamics.lead)
-        if self.weighs_linear:
+        if self.weighs_readout:
             series = [s._replace(held=hold_last(w > 0, LATE)) for s, w in zip(series, weights)]
         fed = [s.Y for s in series]
         if self.output_lags and any(np.isnan(Y).any() for Y in fed):
@@ -444,7 +444,7 @@ class ESNLearner(OfLags, Learner):
         readout, theta, loss = self._solve(sums, search)
         if last and self.output_lags and self._by_evidence:
             readout, theta, loss = self._steady(dynamics, series, fed, sums, (readout, theta, loss))
-        if last and self.weighs_linear:
+        if last and self.weighs_readout:
             both = sums, before
             readout, theta, loss = self._beside_linear(dynamics, series, fed, both, (readout, theta, loss))
         return dynamics.but(theta=theta), readout, [loss], harvest.ends
@@ -499,7 +499,7 @@ class ESNLearner(OfLags, Learner):
             block = self.columns, V, S, s.Y[rows]
             before = add_rows(before, *block, np.flatnonzero((w > 0) & ~s.held[rows]), w)
             held = add_rows(held, *block, np.flatnonzero((w > 0) & s.held[rows]), w)
-        return before + held if self.weighs_linear else before, before, None
+        return before + held if self.weighs_readout else before, before, None
 
     def _solve(self, sums, search=None, caution=1.0, evidence=None, share=1.0):
         """Solve sums over time; returns ``Readout``, theta and the loss.

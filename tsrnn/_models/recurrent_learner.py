@@ -46,7 +46,7 @@ from .._training.monitor import (
 from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
-from .beside_linear import linear_beside, with_lags
+from .beside_linear import linear_beside, with_lags, without_first
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -130,7 +130,11 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RecurrentLearner(Embedding, OfLags, Learner):
-    """The parameters of a recurrent net, parsed, and its training.   whole : whether y has one value per series."""
+    """The parameters of a recurrent net, parsed, and its training.
+
+    whole : whether y has one value per series.   linear : lags of inputs and outputs of the linear model that it is
+    weighed against, or None for its own.
+    """
 
     hidden: tuple
     input_lags: tuple
@@ -140,6 +144,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
     whole: bool = field(default=False, kw_only=True)
+    linear: tuple | None = field(default=None, kw_only=True)
     usual = EPOCHS  # epochs, where the user gives no limit
 
     @property
@@ -226,7 +231,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         if not (self.p.warm_start and isinstance(inside, RecurrentDynamics)):
             return None
         net, of_before = self._with_keys(net) if whole else net, inside.net
-        blended = self.weighs_linear and of_before.same_as(with_lags(net))
+        blended = self.weighs_linear and of_before.same_as(with_lags(net, of_before.skipping))
         k = len(of_before.blocks) // len(net.blocks)
         joined = k > 1 and of_before.same_as(abreast(net, [np.zeros(net.size)] * k)[0])  # goes on as one net
         return trained if of_before.same_as(net) or blended or joined else None
@@ -248,8 +253,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             )
         check_enough_rows(type(p).__name__, net.lead, series)
         net = net if before is None else before.dynamics.net  # with the linear model in it, if it was blended
-        first = net.lead + p.washout
-        series = [s._replace(w=np.where(np.arange(len(s.w)) < first, 0.0, s.w)) for s in series]
+        series = without_first(series, net.lead + p.washout)
         if makes_one_of_all(p):
             trained = self._mean(net, series, mean, self._streams(rng))
         else:
@@ -260,20 +264,22 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def _has_rival(self, series):
         """Tell whether to weigh the net on held rows; the linear model of one lag is a rival where these are few."""
         n_held = sum(np.count_nonzero(s.held & (s.w > 0)) for s in series)
-        return self.weighs_linear and 0 < n_held < (FEW_HELD if len(self.output_lags) == 1 else np.inf)
+        of_y = self.output_lags if self.linear is None else self.linear[1]
+        return self.weighs_linear and 0 < n_held < (FEW_HELD if len(of_y) == 1 else np.inf)
 
     def _beside_linear(self, trained, series, mean):
-        """Blend a net with the linear model of its lags, by the share of the net that the held rows warrant.
+        """Blend a net with the linear model beside it, by the share of the net that the held rows warrant.
 
         Both have then learnt the held rows, too.
         """
         dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
-        beside = linear_beside(judged, series, self.input_lags, self.output_lags)
+        lags = self.linear_lags(dynamics.net)
+        beside = linear_beside(judged, series, lags)
         if beside is None:
             return trained
 
         def blended(of_net, readout):
-            wide, theta = beside_lags(dynamics.net, of_net.theta, readout, beside.share)
+            wide, theta = beside_lags(dynamics.net, of_net.theta, lags, readout, beside.share)
             return self._made(Task(wide, series, mean, None), theta)
 
         before, _ = blended(judged, beside.before)

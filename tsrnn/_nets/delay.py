@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.activations_v1 import ACTIVATIONS
-from .._series.lags import Run, runs
+from .._series.lags import Run, lags_in, runs
 from .._training.initial import glorot
 from .._values import kept
 from . import delay_kernels as kernels
@@ -74,6 +74,16 @@ class Plan(NamedTuple):
     def lead(self):
         """Rows of history that the first step needs, of x or y."""
         return max(self.x_lead, self.y_lead)
+
+    @property
+    def skipping(self):
+        """Lags of the inputs, and of the outputs, that the output layer sees beside a hidden one."""
+        of_layer = self.runs[slice(*self.layers[-1, kernels.FIRST_RUN :])] if len(self.layers) > 1 else ()
+        sources = (kernels.FROM_X, self.n_inputs), (kernels.FROM_Y, self.y_width)
+        return tuple(
+            lags_in((int(oldest), int(n) // width) for source, oldest, n, _ in of_layer if source == of)
+            for of, width in sources
+        )
 
     @property
     def size(self):
@@ -148,23 +158,26 @@ def make_plan(
     """Lay out a delay network.
 
     hidden : widths of the hidden layers.   input_lags, output_lags : of the first layer.   layer_lags : lags of
-    every later layer, the output layer last, on the layer below.   skip : the output layer also sees the inputs of the
-    first layer.
+    every later layer, the output layer last, on the layer below.   skip : whether the output layer sees the lags of the
+    first layer, too; or those that it sees, (input_lags, output_lags).
     """
     widths = [*hidden, n_outputs]
     y_width = symbols.labels[1] if symbols and symbols.labels else n_outputs
-    lags = [((kernels.FROM_X, n_inputs, input_lags), (kernels.FROM_Y, y_width, output_lags))]
-    lags += [((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden))]
-    if skip and hidden:
-        lags[-1] = (*lags[0], *lags[-1])
+    seen = input_lags, output_lags
+    skipping = (seen if skip is True else skip) if skip and hidden else ((), ())
+    below, skipped = (
+        ((kernels.FROM_X, n_inputs, of_x), (kernels.FROM_Y, y_width, of_y)) for of_x, of_y in (seen, skipping)
+    )
+    lags = [below, *(((kernels.FIRST_LAYER + k, widths[k], layer_lags[k]),) for k in range(len(hidden)))]
+    lags[-1] = (*skipped, *lags[-1])
     leads = [0] * len(widths)
     for k in range(len(hidden) - 1, -1, -1):
         leads[k] = leads[k + 1] + max(layer_lags[k])
     y_seen = set(output_lags)
     for lags_above in layer_lags:
         y_seen = {a + b for a in y_seen for b in lags_above}
-    if skip:
-        y_seen.update(output_lags)
+    y_seen.update(skipping[1])
+    x_lead, y_lead = (max([leads[0] + k for k in a] + [*b], default=0) for a, b in zip(seen, skipping))
     layers, table, shapes, at = [], [], [], symbols.size if symbols else 0
     for k, H in enumerate(widths):
         first, fan_in = len(table), 0
@@ -186,8 +199,8 @@ def make_plan(
         np.array(layers, np.int64),
         np.array(table, np.int64).reshape(-1, 4),
         tuple(shapes),
-        leads[0] + max(input_lags) if n_inputs and input_lags else 0,
-        leads[0] + max(output_lags) if output_lags else 0,
+        x_lead if n_inputs else 0,
+        y_lead,
         tuple(sorted(y_seen)),
         symbols,
     )
@@ -286,6 +299,11 @@ class DelayDynamics(Dynamics):
     def sees_y(self):
         """Whether past outputs are inputs."""
         return bool(self.plan.y_seen)
+
+    @property
+    def skipping(self):
+        """Lags of the inputs, and of the outputs, that the output layer sees beside a hidden one."""
+        return self.plan.skipping
 
     @property
     def params(self):

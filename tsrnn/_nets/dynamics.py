@@ -180,6 +180,7 @@ class Learner:
     extrapolates = False
     learns_changes = True
     remembers = True
+    weighs_linear = False  # whether a net is to be weighed against a linear model of lags
     whole_scale = True  # whether scaled values must stay within what training can hold
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
@@ -265,6 +266,10 @@ class OfLags:
     def input_lag(self):
         """The most recent input that an output feels."""
         return min(self.input_lags, default=np.inf)
+
+    def linear_lags(self, net):
+        """Return the lags of the linear model beside a net: what its output sees already, ``linear`` or its own."""
+        return net.skipping if any(net.skipping) else self.linear or (self.input_lags, self.output_lags)
 
 
 def side_by_side(steps, most, rows, width):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._series.lags import runs
+from .._series.lags import lags_in, runs
 from .._training.initial import glorot, orthogonal
 from .._values import kept
 from . import dense
@@ -209,6 +209,15 @@ class Net(NamedTuple):
         return [max((s.oldest for s in block.past(k)), default=1) - 1 for k, block in enumerate(self.blocks)]
 
     @property
+    def skipping(self):
+        """Lags of the inputs, and of the outputs, that the readout sees."""
+        sources = (INPUTS, self.n_inputs), (OUTPUTS, self.y_width)
+        return tuple(
+            lags_in((s.oldest, s.width // width) for s in self.readout if s.which == of)
+            for of, width in sources
+        )
+
+    @property
     def size(self):
         """Number of parameters."""
         return self.n_looked_up + sum(map(count, self.shapes))
@@ -343,16 +352,12 @@ def make_net(
     n_inputs : as it sees them.   hidden : widths of the layers.   input_lags, output_lags : of the first layer.
     recurrent_lags : of h, ascending; lag 1 is the cell's own.   dense_widths : of layers before the readout.
     """
-    lags, D = [], 0
     y_width = symbols.labels[1] if symbols and symbols.labels else n_outputs
-    for origin, width, lags_of in ((INPUTS, n_inputs, input_lags), (OUTPUTS, y_width, output_lags)):
-        for oldest, length in runs(lags_of) if width else ():
-            lags.append(Source(origin, oldest, length * width, D))
-            D += length * width
+    lags = _of_lags((n_inputs, y_width), (input_lags, output_lags))
     directions = (False, True) if bidirectional else (False,)
     blocks, layers = [], []
     for k, H in enumerate(hidden):
-        sources = tuple(lags) if k == 0 or skip else ()
+        sources = lags if k == 0 or skip else ()
         if k > 0:
             sources = _append(sources, layers[-1], blocks)
         layers.append(range(len(blocks), len(blocks) + len(directions)))
@@ -362,7 +367,7 @@ def make_net(
                 if lag > 1:
                     read = (*read, Source(len(blocks), lag, H, _width(read)))
             blocks.append(Block(H, reverse, read))
-    read = tuple(lags) if skip else ()
+    read = lags if skip else ()
     for layer in layers if skip else layers[-1:]:
         read = _append(read, layer, blocks)
     for H in dense_widths:
@@ -371,6 +376,16 @@ def make_net(
     x_lead, y_lead = max(input_lags, default=0) if n_inputs else 0, max(output_lags, default=0)
     sizes, leads = (n_inputs, n_outputs), (x_lead, y_lead)
     return lay_out(cell, *sizes, tuple(blocks), read, *leads, link, symbols, front, own_order)
+
+
+def _of_lags(widths, lags):
+    """List the sources that are lags: of inputs, and of outputs."""
+    sources, D = [], 0
+    for origin, width, lags_of in zip((INPUTS, OUTPUTS), widths, lags):
+        for oldest, length in runs(lags_of) if width else ():
+            sources.append(Source(origin, oldest, length * width, D))
+            D += length * width
+    return tuple(sources)
 
 
 @kept("recurrent net")
@@ -487,17 +502,18 @@ def _fill(W, sources, of_member, its_sources, j):
         W[:, at : at + its.width] = of_member[:, its.at : its.at + its.width]
 
 
-def beside_lags(net, theta, linear, share):
-    """Return a net whose readout sees the lags too: ``share`` of a net and the rest of a linear model of its lags.
+def beside_lags(net, theta, lags, linear, share):
+    """Return a net whose readout sees lags too: ``share`` of a net and the rest of a linear model of them.
 
-    linear : its (W, b), the lags in the order of the first layer's.   Returns the net and its parameters.
+    lags : of inputs and of outputs; those that the readout sees already, if it does.   linear : (W, b).   Returns the
+    net and its parameters.
     """
-    lags = tuple(s for s in net.blocks[0].sources if s.which < 0)
+    leads = (max(lead, *of, 0) for lead, of in zip((net.x_lead, net.y_lead), lags))
+    lags = _of_lags((net.n_inputs, net.y_width), lags)
     *blocks, last = net.views(theta)
     D, seen = _width(lags), _width(tuple(s for s in net.readout if s.which < 0))
     above = tuple(s._replace(at=s.at - seen + D) for s in net.readout if s.which >= 0)
-    leads = net.x_lead, net.y_lead, net.link
-    wide = lay_out(net.cell, net.n_inputs, net.n_outputs, net.blocks, lags + above, *leads)
+    wide = lay_out(net.cell, net.n_inputs, net.n_outputs, net.blocks, lags + above, *leads, net.link)
     blended = np.zeros(wide.size)
     *groups, readout = wide.views(blended)
     for group, of_net in zip(groups, blocks):

@@ -61,6 +61,11 @@ class RecurrentDynamics(Dynamics):
         return self.net.y_lead > 0
 
     @property
+    def skipping(self):
+        """Lags of the inputs, and of the outputs, that the readout sees."""
+        return self.net.skipping
+
+    @property
     def goes_on(self):
         """Not where a direction of it walks back in time."""
         return not self.net.bidirectional

@@ -54,6 +54,15 @@ def parse_lags(lags, name, smallest):
     return tuple(sorted(int(k) for k in lags))
 
 
+def lags_in(pieces):
+    """Return the lags of runs (oldest, length), ascending.
+
+    >>> lags_in([(24, 1), (2, 3)])
+    (0, 1, 2, 24)
+    """
+    return tuple(sorted(oldest - k for oldest, length in pieces for k in range(length)))
+
+
 def runs(lags):
     """Cut lags into runs of consecutive lags, the oldest run first.
 
