@@ -67,16 +67,20 @@ def _choose(table, pieces, goal, **options):
 
 
 def beside_linear(learner, settings, table, pieces, goal):
-    """Give a net that sees inputs, and leaves lags of y open, the lags of the linear model beside it.
+    """Give a net that sees inputs the lags of the linear model beside it, where those of y or of inputs are open.
 
     From many columns a net learns worse than from few, a ridge regression hardly.  What has a memory sees inputs at lag
-    0 alone; the linear model, which has none, finds lags of them.
+    0 alone; the linear model, which has none, finds lags of them.  Of one lag of y, it is no rival.
     """
-    if not (table.X.shape[1] and is_auto(settings["output_lags"]) and learner.weighs_linear):
+    if not (table.X.shape[1] and learner.weighs_linear):
         return learner
-    remembered = learner.remembers and learner.input_lags == (0,)
+    open_y, remembered = is_auto(settings["output_lags"]), learner.remembers and learner.input_lags == (0,)
+    if not (open_y or (remembered and len(learner.output_lags) > 1)):
+        return learner
     inputs = "auto" if remembered or is_auto(settings["input_lags"]) else learner.input_lags
-    return replace(learner, linear=tuple(_choose(table, pieces, goal, input_lags=inputs)))
+    outputs = "auto" if open_y else learner.output_lags
+    lags = _choose(table, pieces, goal, input_lags=inputs, output_lags=outputs)
+    return replace(learner, linear=tuple(lags))
 
 
 def seen_at_once(found, usual, steps, most):

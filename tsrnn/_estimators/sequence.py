@@ -281,7 +281,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         settings = {name: getattr(owner, name, ()) for name in Lags._fields}
         known = getattr(owner, "dilations", None) is not None  # which are factors of known lags
         if known or not any(map(is_auto, settings.values())):
-            return learner, lags_of(learner)
+            return beside_linear(learner, settings, table, pieces, goal), lags_of(learner)
         fitted = self.__dict__.get("fitted_") if getattr(self, "warm_start", False) else None
         lags = None if fitted is None or fitted.form.whole else fitted.lags
         if lags is None:

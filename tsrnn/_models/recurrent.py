@@ -69,10 +69,11 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
         without. One that sees lags of y is then blended with the linear model of its lags, which its readout sees, in
         the shares that forecast the held-back rows best, one step ahead and in free runs; the net gets less where its
-        gain may be chance, or fewer than 30 rows are held back. Then both learn these rows too. With inputs, and "auto"
-        lags of y, the linear model has those of :class:`ARXRegressor`, of inputs as well where the net sees them at lag
-        0 alone and remembers the rest; ``lags_`` holds all. There is no linear model where no rows are held back, of
-        one lag where 30 are, with a loss other than the squared one, categories in X, a convolution or dense layers.
+        gain may be chance, or fewer than 30 rows are held back. Then both learn these rows too. With inputs, the linear
+        model has lags of its own, as :class:`ARXRegressor` finds them: of y, where those are "auto", and of inputs,
+        where the net sees these at lag 0 alone and remembers the rest; ``lags_`` holds all. There is no linear model
+        where no rows are held back, of one lag where 30 are, with a loss other than the squared one, categories in X, a
+        convolution or dense layers.
     initial_state : {"zeros", "learned"}, default="zeros"
         What each series starts from in training. ``start="cold"`` takes the learned one, or else the mean state over
         training (zeros, if those suit the many series of training better).
