@@ -682,6 +682,15 @@ def panel(n=CUT):
     return pd.concat({key: Y[:n] * unit for key, unit in keys.items()}, names=["shop"])
 
 
+def test_an_output_may_be_negative_where_another_has_a_logarithm():
+    rng = np.random.default_rng(0)
+    walk = rng.normal(size=(200, 2)).cumsum(axis=0)
+    Y = np.column_stack([np.exp(0.3 * walk[:, 0] + 2), walk[:, 1] - 50])
+    model = AutoForecaster(horizon=3, candidates=[LinearRegression()], random_state=0).fit(None, Y)
+    assert np.isfinite(model.forecast(3)).all()
+    assert not model.leaderboard_.note.str.contains("NaN|infinity").any()
+
+
 def test_series_of_very_different_size():
     y = panel()
     model = quick().fit(None, y)

@@ -466,10 +466,11 @@ class ForeignMember:
         U = block.levels(recipe.pointwise)
         base_forecasts = linear.levels_ahead(fitted, block, i, o, origins, steps)
         before = np.maximum(origins - 1, 0)
-        last = U[before, o]
+        last, now = U[before, o], block.levels(None)[before]
+        now[:, o] = last  # the transform that suits one output may not be defined for another
         lagged = U[np.maximum(origins[:, None] - np.array(recipe.lags), 0), o] - last[:, None]
         at = (origins[:, None] + np.arange(steps)).ravel()
-        of_origin = [last[:, None], lagged, U[before], block.seen[before]]
+        of_origin = [last[:, None], lagged, now, block.seen[before]]
         repeated = np.repeat(np.concatenate(of_origin, axis=1), steps, axis=0)
         step = np.tile(np.arange(steps, dtype=float), len(origins))
         season = [np.take(U[:, o], np.maximum(at - p * -(-steps // p), 0)) for p in block.clock.seasons[:2]]

@@ -251,8 +251,11 @@ def forecast(fitted, block, i, o, origins, steps):
 
 
 def situation(block, recipe, o, origins, E):
-    """Compute z(k) (M, D), the regressors of corrections: changes over lags, of other outputs and of inputs."""
-    U = block.levels(recipe.pointwise)
+    """Compute z(k) (M, D), the regressors of corrections: changes over lags, of other outputs and of inputs.
+
+    Other outputs are seen as they are: the transform that suits one may not be defined for another.
+    """
+    U, others = block.levels(recipe.pointwise), np.delete(block.levels(None), o, axis=1)
     before = np.maximum(np.asarray(origins) - 1, 0)
     lags = np.array(recipe.lags)
     lagged = U[np.maximum(origins[:, None] - lags, 0), o]
@@ -260,12 +263,8 @@ def situation(block, recipe, o, origins, E):
     columns = [lagged[:, 1:] - last[:, None], E[origins]]
     if not recipe.differences:
         columns.append(last[:, None])
-    other_outputs = [k for k in range(U.shape[1]) if k != o]
-    if other_outputs:
-        columns += [
-            U[before][:, other_outputs] - U[np.maximum(before - 1, 0)][:, other_outputs],
-            U[before][:, other_outputs] - last[:, None],
-        ]
+    if others.shape[1]:
+        columns += [others[before] - others[np.maximum(before - 1, 0)], others[before] - last[:, None]]
     if block.seen.shape[1]:
         V = block.seen
         columns += [V[before], V[np.maximum(before - 1, 0)] - V[before]]
