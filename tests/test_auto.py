@@ -691,6 +691,16 @@ def test_an_output_may_be_negative_where_another_has_a_logarithm():
     assert not model.leaderboard_.note.str.contains("NaN|infinity").any()
 
 
+def test_rows_of_weight_0_judge_no_forecast():
+    """A sensor fails: its rows are history, and neither the race nor the intervals are about them."""
+    y, weight = Y[:200].copy(), np.ones(200)
+    y.iloc[150:160], weight[150:160] = 1e4, 0.0
+    model = quick(candidates=[]).fit(None, y, sample_weight=weight)
+    ends = model.forecast(1, level=80)
+    assert (ends["hi-80"] - ends["lo-80"]).iloc[0] < 100
+    assert model.leaderboard_["RMSE-1"].iloc[0] < 100
+
+
 def test_series_of_very_different_size():
     y = panel()
     model = quick().fit(None, y)

@@ -334,10 +334,7 @@ class Net:
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
         model = clone(self.estimator)
-        Y = [
-            np.where(block.known & (block.weight[: len(block)] > 0)[:, None], block.Y, np.nan)
-            for block in blocks
-        ]
+        Y = [block.truth for block in blocks]
         X = [self.inputs(block, len(block)) for block in blocks]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of gaps, iterations: the race judges

@@ -60,6 +60,11 @@ class Block:
         """Where y was measured, (N, O) bool."""
         return np.isfinite(self.Y)
 
+    @cached_property
+    def truth(self):
+        """Y that forecasts are compared with, (N, O), NaN where it was not measured and in rows of weight 0."""
+        return np.where((self.weight[: len(self)] > 0)[:, None], self.Y, np.nan)
+
     def levels(self, g):
         """Return y through a pointwise transform, gaps filled: U (N, O)."""
         name = repr(g)
@@ -86,8 +91,9 @@ class Field(NamedTuple):
     """The data of a race.
 
     blocks : list of Block.   stretches : for each fold, for each block, a ``Stretch``.   truth : (M, h, O), measured y,
-    fold by fold, block by block.   unit : (M, h, O), of errors.   naive : errors of naive forecasts by step, in these
-    units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.   gap : G, rows before the first step.
+    fold by fold, block by block, NaN in rows of weight 0.   unit : (M, h, O), of errors.   naive : errors of naive
+    forecasts by step, in these units, (2, h, O).   folds : (M,), the stretch of each origin.   horizon : h.   gap : G,
+    rows before the first step.
     """
 
     blocks: list
@@ -161,9 +167,7 @@ def make_field(blocks, clock, horizon, gap=0, seed=0):
             "a shorter horizon."
         )
     at = [(block, origins[:, None] + gap + np.arange(horizon)) for block, origins in chosen]
-    truth = np.concatenate(
-        [np.where(block.known[rows], block.levels(None)[rows], np.nan) for block, rows in at]
-    )
+    truth = np.concatenate([block.truth[rows] for block, rows in at])
     wrong = {}
     for period in {1, *clock.seasons}:
         forecasts = np.concatenate([naive_forecasts(block, o, gap + horizon, period) for block, o in chosen])
