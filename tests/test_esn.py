@@ -681,6 +681,11 @@ def test_states_go_on_over_missing_rows(settings):
     with pytest.warns(UserWarning, match="3 row"):
         later = model.states(rows[63:], target[63:])
     np.testing.assert_allclose(whole[10:], later, rtol=1e-12)
+    with (
+        pytest.warns(UserWarning, match="3 row"),
+        pytest.raises(ValueError, match=r"X has 2 stretches, .* such as its first 10 rows"),
+    ):
+        model.lyapunov_exponent(rows.iloc[left], target.iloc[left])
 
 
 def test_states_are_features_of_a_pipeline():

@@ -519,6 +519,16 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         ((inputs, U, stretches, past),) = entered
         return inputs.z, units.y(units.target.differences(U, past.levels)), stretches, past
 
+    def _enter_whole(self, X, y, start):
+        """Check rows of one series without a gap; returns X (N, D), Y (N, O) and where they start, as ``_enter``."""
+        X, Y, stretches, past = self._enter(X, y, start)
+        if len(stretches) > 1:
+            raise ValueError(
+                f"X has {len(stretches)} stretches, between which rows are missing: give one of them, such as its "
+                f"first {stretches[0].rows.stop} rows."
+            )
+        return X, Y, past
+
     def _enter_all(self, X, y, start):
         """Check rows; returns units, a table, and of each series ``Inputs``, levels, stretches, where they start."""
         fitted = self._fitted()

@@ -283,7 +283,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         """
         if self.attention is None:
             raise ValueError("attention=None has no weights: give 'additive', 'general' or 'dot', and fit.")
-        X, Y, *_ = self._enter(X, y, "cold")
+        X, Y, _ = self._enter_whole(X, y, "cold")
         dynamics = self._dynamics()
         layout = dynamics.layout
         horizon, member, context = layout.horizons[0], dynamics.members[0], layout.lead - layout.gap

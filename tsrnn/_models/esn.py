@@ -549,6 +549,11 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Per step, natural logarithm. Below 0 the reservoir forgets its start (the echo state property) along
             this series; above 0 it does not, and no forecast is to be trusted.
 
+        Raises
+        ------
+        ValueError
+            X or y does not fit the model, or rows are missing within X.
+
         References
         ----------
         .. [1] L. M. Pecora, T. L. Carroll. "Synchronization in chaotic systems." Physical Review Letters 64(8), 1990.
@@ -562,7 +567,7 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         >>> model.lyapunov_exponent(X[500:]) < 0
         True
         """
-        X, Y, _, past = self._enter(X, y, start)
+        X, Y, past = self._enter_whole(X, y, start)
         return lyapunov_exponent(self._dynamics(), X, Y, past.memory)
 
 

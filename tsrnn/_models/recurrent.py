@@ -437,7 +437,7 @@ class RecurrentRegressor(RecurrentParameters, RecurrentNetwork, SequenceRegresso
         >>> model.gradient_flow(X, y, steps=20).shape
         (1, 20)
         """
-        X, Y, *_ = self._enter(X, y, "cold")
+        X, Y, _ = self._enter_whole(X, y, "cold")
         dynamics = self._dynamics()
         n = len(Y) - dynamics.lead
         T = max(1, min(self.sequence_length, n)) if steps is None else steps
