@@ -216,6 +216,8 @@ def test_the_linear_model_beside_a_net_has_lags_of_its_own(name):
     out = model.predict_ahead(x[:360, None], y[:360], steps=1)[-1]
     of_linear_model[:] = 0.0  # in place
     assert out - model.predict_ahead(x[:360, None], y[:360], steps=1)[-1] == pytest.approx(wanted)
+    with pytest.raises(ValueError, match=f"looks back {max(of_linear.output_lags)} rows"):
+        model.set_params(warm_start=True).fit(x[:20, None], y[:20])
     given = net((9,), **{**settings, "output_lags": 3}).fit(x[:360, None], y[:360])
     assert given.lags_.output_lags == (1, 2, 3)
 

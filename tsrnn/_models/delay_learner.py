@@ -178,9 +178,9 @@ class DelayLearner(Embedding, OfLags, Learner):
 
     def learn(self, net, series, mean, rng, before=None):
         """Train from ``n_restarts`` starts; keep the best, or make one net of all."""
-        check_enough_rows(type(self.p).__name__, net.lead, series)
         # with the linear model in it, if it was blended
         net = net if before is None else before.dynamics.plan
+        check_enough_rows(type(self.p).__name__, net.lead, series)
         stages = self._stages(net, series)
         if self._is_solved(net, stages):
             return self._learn_linear(net, series, mean)

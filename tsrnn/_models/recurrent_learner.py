@@ -251,8 +251,8 @@ class RecurrentLearner(Embedding, OfLags, Learner):
                 f"convolution={p.convolution!r} has strides or pooling, so that the net takes fewer steps than "
                 "there are rows, but y has one value per row: give stride=1 and pooling=None, or one y per series."
             )
-        check_enough_rows(type(p).__name__, net.lead, series)
         net = net if before is None else before.dynamics.net  # with the linear model in it, if it was blended
+        check_enough_rows(type(p).__name__, net.lead, series)
         series = without_first(series, net.lead + p.washout)
         if makes_one_of_all(p):
             trained = self._mean(net, series, mean, self._streams(rng))
