@@ -409,6 +409,7 @@ ADDED_UP = {
     "ARX": tsrnn.ARXRegressor(1, 2, alpha=0.1, scale=None),
     "changes": tsrnn.ARXRegressor(1, 2, alpha=0.1, scale=None, target_transform="difference"),
     "Forecaster": tsrnn.Forecaster(tsrnn.ARXRegressor(1, 2, alpha=0.1, scale=None), 3),
+    "inputs": tsrnn.Forecaster(tsrnn.ARXRegressor(5, 1, alpha=0.1, scale=None), 3, gap=2),
     "ESN": tsrnn.ESNRegressor(15, alpha=0.1, washout=5, scale=None, input_scaling=0.5, random_state=0),
 }
 
@@ -417,16 +418,22 @@ ADDED_UP = {
 def test_partial_fit_learns_nothing_from_a_history_that_was_made_up(name):
     """What is learnt of a series that begins, and of rows after missing ones, is what a fit to all rows learns."""
     model, old = ADDED_UP[name], {key: SERIES[key] for key in "ab"}
-    more = clone(model).fit(*stacked(old)).partial_fit(*stacked({"c": SERIES["c"]}))
+    more, (X, y) = clone(model).fit(*stacked(old)), stacked({"c": SERIES["c"]})
+    in_pieces = copy.deepcopy(more)
+    for rows in (slice(1), slice(1, 3), slice(3, None)):
+        in_pieces.partial_fit(X[rows], y[rows])
     whole = clone(model).fit(*stacked(SERIES))
-    np.testing.assert_allclose(more.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
+    for learnt in (more.partial_fit(X, y), in_pieces):
+        np.testing.assert_allclose(learnt.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
     if "ESN" not in name:
         rows = np.r_[:40, 43:60, 64:82]
         X, y = pd.DataFrame(SERIES["c"][0], TIME[:82]), pd.Series(SERIES["c"][1], TIME[:82])
-        with pytest.warns(UserWarning, match="missing between"):
-            more = clone(model).fit(X[:40], y[:40]).partial_fit(X.iloc[rows[40:]], y.iloc[rows[40:]])
-        whole = clone(model).fit(X.iloc[rows], y.iloc[rows])
-        np.testing.assert_allclose(more.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
+        X, y = X.iloc[rows], y.iloc[rows]
+        whole = clone(model).fit(X, y)
+        for seam in (40, 41):  # before the gap, and a row behind it
+            with pytest.warns(UserWarning, match="missing between"):
+                more = clone(model).fit(X[:seam], y[:seam]).partial_fit(X[seam:], y[seam:])
+            np.testing.assert_allclose(more.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["NARX", "GRU", "ESN", "ARX"])

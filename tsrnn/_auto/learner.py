@@ -103,7 +103,7 @@ class RaceLearner(Learner):
         ]
         return Trained(dynamics, 1, [], [], raced, ends)
 
-    def without_history(self, trained, series, memory):
+    def without_history(self, trained, series, memory, known):
         """Return both as they are: nothing is learnt of new series, and of others members know what was measured."""
         return series, memory
 

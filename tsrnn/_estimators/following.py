@@ -39,13 +39,14 @@ class Past(NamedTuple):
 class Place(NamedTuple):
     """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels.
 
-    n : rows seen, None in files without it.
+    n : rows seen.   unbroken : those without a gap up to the last one.   Both None in files without them.
     """
 
     past: Past
     timeline: timelines.Timeline | None
     head: tuple
     n: int | None = None
+    unbroken: int | None = None
 
 
 class Followed(NamedTuple):
@@ -424,12 +425,16 @@ def begin(dynamics, units, part, X, U, past):
     """Return the place of a series whose rows are X, of levels U at first, and whose past at their end is given."""
     n = dynamics.lead + units.looks_back
     head = X[: dynamics.lead + 1].copy(), U[:n].copy()
-    return Place(past, timelines.read(part.stamps), head, len(X))
+    unbroken = len(X) - cut(part.stamps, len(X))[-1].rows.start
+    return Place(past, timelines.read(part.stamps), head, len(X), unbroken)
 
 
-def moved(place, part, n, past):
-    """Move a place on by n rows, at whose end the past is given."""
-    place = place._replace(n=place.n if place.n is None else place.n + n)
+def moved(place, part, stretches, past):
+    """Move a place on by the rows of ``Stretch`` after ``Stretch``, at whose end the past is given."""
+    rows, missing = stretches[-1]
+    n, before = rows.stop, place.unbroken if len(stretches) == 1 and not missing else 0
+    unbroken = None if before is None else before + n - rows.start
+    place = place._replace(n=place.n if place.n is None else place.n + n, unbroken=unbroken)
     if timelines.can_place(place.timeline, part.stamps):
         return place._replace(timeline=timelines.extend(place.timeline, part.stamps), past=past)
     return place._replace(timeline=timelines.advance(place.timeline, n), past=past)
@@ -453,9 +458,9 @@ def earlier(dynamics, place, stamps, n):
     past = place.past._replace(memory=dynamics.taken_back(place.past.memory, n))
     timeline, first = place.timeline, int(timelines.aligned(place.timeline, stamps).values[0])
     last = timelines.row_before(timeline, first)
-    return place._replace(
-        past=past, timeline=timeline._replace(last=last, n=timeline.n - n), n=place.n and place.n - n
-    )
+    timeline = timeline._replace(last=last, n=timeline.n - n)
+    unbroken = place.unbroken and max(0, place.unbroken - n)
+    return place._replace(past=past, timeline=timeline, n=place.n and place.n - n, unbroken=unbroken)
 
 
 def warn_if_short(dynamics, units, n, subject):

@@ -241,10 +241,13 @@ class HorizonsLearner(Learner):
         faded = tuple(self._member_learner(layout, horizon).fade(member, share) for horizon, member in pairs)
         return trained._replace(carry=Members(faded))
 
-    def without_history(self, trained, series, memory):
-        """Hide the y of rows before that were made up, too, which later rows look back at."""
-        series, memory = super().without_history(trained, series, memory)
-        return series, memory._replace(Y=np.full_like(memory.Y, np.nan))
+    def without_history(self, trained, series, memory, known):
+        """Hide the first y, so far that examples which look back at rows made up see NaN."""
+        (n, looks_back), layout, before = known, trained.dynamics.layout, len(memory.Y)
+        first = before - n + max(looks_back if n else 0, layout.lead - 1 + layout.y_back[0])
+        Y = np.concatenate([memory.Y, series.Y])
+        Y[: max(0, first)] = np.nan
+        return series._replace(Y=Y[before:]), memory._replace(Y=Y[:before])
 
     def learn_more(self, trained, series, memory, rng):
         """Let each member learn from the pairs that the new rows complete."""

@@ -169,22 +169,23 @@ def check_learnt(trained):
         )
 
 
-def learn_part(learner, trained, units, given, stretches, past, forgetting, rng):
+def learn_part(learner, trained, units, given, stretches, before, forgetting, rng):
     """Learn from the new rows of one series, stretch after stretch.
 
-    given : X (N, F), levels (N, O) and weights (N,).   past : before them, None where the series begins.   Returns
-    ``Trained``, the past after them, of each stretch its rows, the rows missing before, the past before it and X (n, D)
-    without NaN, and the last level.
+    given : X (N, F), levels (N, O) and weights (N,).   before : the past, and how many rows up to it were seen without
+    a gap, None for enough.   Returns ``Trained``, the past after them, of each stretch its rows, the rows missing
+    before, the past before it and X (n, D) without NaN, and the last level.
     """
     X, levels, weight = given
-    visited, begins = [], past is None
-    past = first_past(trained.dynamics, units) if begins else past
+    visited, (past, known) = [], before
     for rows, missing in stretches:
-        begins = begins or missing > 0  # what precedes was not measured
+        known = 0 if missing else known
         past = across(trained.dynamics, units, past, missing)
         inputs = units.inputs(X[rows], past.inputs)
-        before = np.full_like(past.levels, np.nan) if begins else past.levels
-        Z = units.late(units.y(units.target.differences(levels[rows], before)))
+        seen = past.levels.copy()
+        if known is not None:
+            seen[: max(0, len(seen) - known)] = np.nan
+        Z = units.late(units.y(units.target.differences(levels[rows], seen)))
         w = weight[rows]
         if forgetting < 1:
             w = w * forgetting ** np.arange(len(w) - 1.0, -1.0, -1.0)
@@ -193,11 +194,11 @@ def learn_part(learner, trained, units, given, stretches, past, forgetting, rng)
         if learner.whole_scale:
             check_size(scaled.X, Z)
         memory = past.memory
-        if begins:
-            scaled, memory = learner.without_history(trained, scaled, memory)
+        if known is not None:
+            scaled, memory = learner.without_history(trained, scaled, memory, (known, units.looks_back))
+            known += len(w)
         with one_thread:
             trained = learner.learn_more(trained, scaled, memory, rng)
-        begins = False
         followed = follow(trained.dynamics, units, inputs, levels[rows], past)
         visited.append((rows, missing, past, inputs.filled))
         past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])

@@ -114,12 +114,12 @@ def warn_of_spacing(parts, places):
         return
 
 
-def place_after(dynamics, units, places, part, X, U, past):
-    """Return the ``Place`` of a series after new rows X, U, at whose end the past is given."""
+def place_after(dynamics, units, places, part, X, U, stretches, past):
+    """Return the ``Place`` of a series after new rows X, U, in stretches, at whose end the past is given."""
     place = places.get(part.key)
     if place is None:
         return begin(dynamics, units, part, X, U, past)
-    return moved(place, part, len(U), past)
+    return moved(place, part, stretches, past)
 
 
 def take_back(fitted, table):

@@ -419,11 +419,11 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             stretches = cut_and_warn(trained.dynamics, part, start)
             X, levels = table.X[part.rows], U[part.rows]
             rows = X, levels, table.weight[part.rows]
-            before = start.past if part.key in places else None
+            known = places[part.key].unbroken if part.key in places else 0
             trained, past, visited, last = learn_part(
-                learner, trained, units, rows, stretches, before, forgetting, rng
+                learner, trained, units, rows, stretches, (start.past, known), forgetting, rng
             )
-            places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, past)
+            places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, stretches, past)
             later.keep(trained.dynamics, units, part.key, levels, visited, last)
         check_learnt(trained)
         errors = with_marks(later.errors(), trained, table)
@@ -464,11 +464,12 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         ]
         inputs = units.scaled(filled_inputs(units, table, starts))
         followed = follow_short(dynamics, units, inputs, U, legs)
-        for leg in legs:
+        for leg, of_part in zip(legs, stretches):
             part = leg.part
             last, past, pasts = followed.get(part.key) or follow_leg(dynamics, units, inputs, U, leg)
             levels = U[part.rows]
-            places[part.key] = place_after(dynamics, units, places, part, table.X[part.rows], levels, past)
+            X = table.X[part.rows]
+            places[part.key] = place_after(dynamics, units, places, part, X, levels, of_part, past)
             filled = inputs.filled[part.rows]
             visited = [(*s, before, filled[s.rows]) for s, before in zip(leg.kept, pasts)]
             later.keep(dynamics, units, part.key, levels, visited, last)

@@ -672,12 +672,12 @@ class ESNLearner(OfLags, Learner):
         sums = sums._replace(gram=share * sums.gram, weight=share * sums.weight)
         return trained._replace(carry=trained.carry._replace(sums=sums))
 
-    def without_history(self, trained, series, memory):
-        """Leave out the washout, too, of a series that begins from rest."""
-        if not any(states.any() for states in memory.states):
-            (w,) = self._washed([series], trained.dynamics.lead, self._share_washed(several=True))
-            return series._replace(w=w), memory
-        return super().without_history(trained, series, memory)
+    def without_history(self, trained, series, memory, known):
+        """Leave out the washout, too."""
+        series, memory = super().without_history(trained, series, memory, known)
+        n, w = known[0], series.w.copy()
+        w[: max(0, self._washout(n + len(w)) - n)] *= self._share_washed(several=True)
+        return series._replace(w=w), memory
 
     def learn_more(self, trained, series, memory, rng):
         """Add rows to the sums, or follow them by recursive least squares."""

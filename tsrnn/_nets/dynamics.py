@@ -235,13 +235,14 @@ class Learner:
             "leave it out."
         )
 
-    def without_history(self, trained, series, memory):
+    def without_history(self, trained, series, memory, known):
         """Leave rows out of a ``Series`` whose history was made up, as ``learn`` does; returns it and the memory.
 
-        memory : before the series, of rows that nobody has measured.
+        memory : before the series.   known : how many rows before it were measured, and how many levels a change needs.
         """
-        w = series.w.copy()
-        w[: trained.dynamics.lead] = 0.0
+        (n, looks_back), w = known, series.w.copy()
+        changes = looks_back if n and trained.dynamics.sees_y else 0  # from made-up levels, not hidden
+        w[: max(0, trained.dynamics.lead + changes - n)] = 0.0
         return series._replace(w=w), memory
 
     def learn_more(self, trained, series, memory, rng):
