@@ -16,30 +16,20 @@ least for first differences, which forget a level that moved:
     doubt   first differences 0   seasonal .2   none .4   first and seasonal .5   a pointwise transform .1 more
 
 Of rows up to five seasons, only differences know the season well: then their doubt is 0, that of first ones .4.
-Lags, and differences with them, reach back as far as a season seen twice (``longest_lag``; a fifth of the rows before):
-errors of a linear model over the better naive forecast on 620 windows of 400 to 700 hours .817 to .735, on 296 short
-ones of other steps 1.081 to 1.063; with both, 69 windows each of 60, 80, 100 and 140 hours 1.25 to .95, above twice 52
-to 24 of 276.
+Lags, and differences with them, reach back as far as a season seen twice (``longest_lag``), and rows must be five times
+what they reach.
 
 A season of the calendar that was seen once, too short a past for lags, can be repeated: changes over it are what is
-learnt, where forecasts that repeat it err less than every linear model from the origins behind it, with a doubt of .3
-(89 stretches of weekly and hourly series where this was so: an ARX's errors 1.19 to .80 of the better naive forecast,
-larger in 24; 116 of 16 to 101 months, hours or half-hours: 3.0 to 1.07).  That it stands out in the autocorrelation is
-not asked for, as it hardly does with so few rows.
+learnt, where forecasts that repeat it err less than every linear model from the origins behind it, with a doubt of .3.
+That it stands out in the autocorrelation is not asked for, as it hardly does with so few rows.
 
-Over 185 linear models of short series, simulated (trends, walks, shifts, slumps, seasons that grow ...) and real,
-errors fell from .863 of the better naive forecast to .828, those above 1.3 from 15 to 9, the largest from 5.1 to 2.1.
+A model that cannot extrapolate has a doubt of 1 of none, and takes differences of a series whose means over a day (its
+shortest season) have left their range before.  Several series share the coefficients, each in its own units.  The
+candidates are ordered from few lags to many; the first that is nearly as good as the best is chosen: within a hundredth
+or, of past y for a net that sees inputs too, a tenth, since many lags of y only make up for what a linear model cannot
+follow.  Of a very long series only the last rows are used, of many series and inputs only some.
 
-Rows must be five times what lags and differences reach: over 71 short stretches of 16 measured series and of simulated
-ones the errors of a linear model were .836 of the better naive forecast, the largest 3.5; with three times .860, 4.3.
-
-A model that cannot extrapolate has a doubt of 1 of none (50 series: ESN .812 to .799, at most 2.4 and 1.5; GRU .921 to
-.899), and takes differences of a series whose means over a day (its shortest season) have left their range before
-(45 series: ESN .489 to .464, hourly temperatures of a spring 2.3 to .5).  Several series share
-the coefficients, each in its own units.  The candidates are ordered from few lags to many; the first that is nearly as
-good as the best is chosen: within a hundredth or, of past y for a net that sees inputs too, a tenth, since many lags
-of y only make up for what a linear model cannot follow.  Of a very long series only the last rows are used, of many
-series and inputs only some.
+What each rule is worth: tests/benchmarks/README.md, "What lags and transforms that are found are worth".
 
 [1] S. E. Said, D. A. Dickey, "Testing for unit roots in autoregressive-moving average models of unknown order",
     Biometrika 71(3), 1984.
