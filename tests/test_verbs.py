@@ -511,6 +511,12 @@ def test_both_is_open_then_closed():
     closed = fit(NARX, training="both", max_iter=6)
     assert closed.loss_curve_[: open_loop.n_iter_] == open_loop.loss_curve_
     assert open_loop.n_iter_ < closed.n_iter_ <= 6
+    sparse = {"output_lags": (1, 12), "skip_connections": False, "max_iter": 3}
+    holes = np.where(np.arange(len(y)) % 8 == 0, np.nan, y)  # no free run can begin
+    one, both = (fit(NARX, X, holes, training=kind, **sparse) for kind in ("open_loop", "both"))
+    assert np.array_equal(one.theta_, both.theta_)
+    with pytest.raises(ValueError, match="its 12 rows of history"):
+        fit(NARX, X, holes, training="closed_loop", **sparse)
 
 
 def test_sequences_longer_than_the_series():

@@ -181,7 +181,9 @@ class DelayLearner(Embedding, OfLags, Learner):
         # with the linear model in it, if it was blended
         net = net if before is None else before.dynamics.plan
         check_enough_rows(type(self.p).__name__, net.lead, series)
-        stages = self._stages(net, series)
+        first, *later = self._stages(net, series)
+        # gaps in y may leave no row that a free run could begin at
+        stages = [first, *(kind for kind in later if self._loss(net, series, kind, 0.0).n)]
         if self._is_solved(net, stages):
             return self._learn_linear(net, series, mean)
         judge = self._validation(net, series, stages[:2])
