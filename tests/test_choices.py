@@ -329,6 +329,10 @@ def test_a_season_seen_once_is_repeated_where_that_errs_less(season, n, freq):
     assert not is_repeated(noise)
     assert not is_repeated(y + 5 * noise.cumsum(axis=0))
     assert not is_repeated(y, output_lags=tuple(range(1, n - season)))  # which leave nothing to learn from
+    model = Forecaster(ARXRegressor(0, target_transform="auto"), n - season).fit(
+        None, pd.Series(y[:, 0], index)
+    )
+    assert np.isfinite(model.forecast(n - season)).all()  # nor would so long a horizon
     shape = 10 * np.resize(noise[:season], (n, 1))
     growing = np.concatenate([np.zeros(n - 16), 0.01 * 1.3 ** np.arange(16)])[:, None]
     assert is_repeated(shape + 0.01 * noise)

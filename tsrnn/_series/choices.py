@@ -282,7 +282,7 @@ def choose_transform(
         if (may if d else not must)
     }
     g, lags = min(doubtful, key=doubtful.get)
-    for p in _once(sample, index, output_lags) if differences else ():
+    for p in _once(sample, index, output_lags, horizon or 1) if differences else ():
         behind = sample._replace(first=p, horizon=max(sample.horizon, (sample.n_rows - p) // 2))
         least = min(_errors_of_changes(behind, g, changes, output_lags, most).values())
         if _error_of_repeating(behind, p) * np.exp(REPEATED / np.sqrt(_apart(behind))) < least:
@@ -310,8 +310,11 @@ def _wanders(sample, levels):
     return _drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))
 
 
-def _once(sample, index, output_lags):
-    """List seasons that were seen hardly more than once, in each series, and leave rows to learn changes from."""
+def _once(sample, index, output_lags, steps):
+    """List seasons that were seen hardly more than once, in each series, and leave rows to learn changes from.
+
+    steps : that are learnt at once, all of which the rows must hold.
+    """
     seasons = {*named_once(sample.n_rows, index), *sample.seasons}
     lags = (1,) if output_lags == "auto" else output_lags
     return [
@@ -319,7 +322,7 @@ def _once(sample, index, output_lags):
         for p in sorted(seasons)
         if max(LEAST_ONCE - 1, longest_lag(sample.n_rows)) < p
         and all(ONCE * p <= len(u) and _are_measured(u, (p,)) for u in sample.columns)
-        and _n_whole(sample, lags, (p,)) > ROWS_A_LAG * len(lags)
+        and _n_whole(sample, lags, (p,)) >= steps + ROWS_A_LAG * len(lags)
         and not any(_changes_explode(u, lags, p) for u in sample.columns)
     ]
 
