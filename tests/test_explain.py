@@ -206,9 +206,9 @@ HORIZONS = {
 @pytest.mark.parametrize("name", HORIZONS)
 def test_each_step_of_a_forecaster_adds_up(name):
     model, at, h = HORIZONS[name].fit(X[OLD], y[OLD]), 40, 1e-5
-    for steps in (1, 3):
-        table = explain(model, X[NEW], y[NEW], at=at, steps=steps)
-        known, origin = table.attrs, at - steps + 1
+    for row, steps in ((at, 1), (at, 3), (2, 3)):  # the last before any y is known
+        table = explain(model, X[NEW], y[NEW], at=row, steps=steps)
+        known, origin = table.attrs, row - steps + 1
         made = model.trajectories(X[NEW], y[NEW], steps, origins=[origin]).forecast[0, -1]
         assert known["forecast"] == pytest.approx(made)
         moved, size = known["forecast"] - known["baseline"], table.abs().to_numpy().sum()

@@ -64,7 +64,7 @@ class Direct(Dynamics):
         """Follow rows; where y is unknown, ``at_once`` rows at a time from its own forecasts."""
         out, unknown = np.empty_like(Y), np.isnan(Y).sum(axis=1)
         for a, b in pairwise([0, *np.flatnonzero(np.diff(unknown)) + 1, len(Y)]):
-            if unknown[a]:
+            if unknown[a:b].any():
                 at_once = self.at_once if unknown[a] == Y.shape[1] else 1
                 measured = Y[a:b]
 
