@@ -164,6 +164,8 @@ def test_what_no_stream_does():
         stream.step([1.0, np.nan])
     with pytest.raises(TypeError, match=r"a Pipeline, whose transformers take tables: give its last step"):
         tsrnn.Stream(make_pipeline(StandardScaler(), model).fit(X, NUMBERS))
+    bare = make_pipeline("passthrough", model).fit(X[:120], NUMBERS[:120])
+    assert tsrnn.Stream(bare).step(X[120]) == tsrnn.Stream(model).step(X[120])
     ahead = tsrnn.Forecaster(tsrnn.ARXRegressor(), 2, known_ahead="all").fit(X[:120], NUMBERS[:120])
     with pytest.raises(ValueError, match="inputs known ahead of 2 rows in each forecast"):
         tsrnn.Stream(ahead)

@@ -62,13 +62,7 @@ class Stream:
     """
 
     def __init__(self, model, start="end", series=None):
-        model = getattr(model, "best_estimator_", model)
-        if isinstance(model, Pipeline):
-            raise TypeError(
-                "model is a Pipeline, whose transformers take tables: give its last step, Stream(model[-1]), and let "
-                "it step over the rows of model[:-1].transform(X)."
-            )
-        self.model, _ = see_through(model, None, "update")
+        self.model, _ = see_through(_without_transformers(model), None, "update")
         fitted = self.model._fitted()
         dynamics, units = fitted.trained.dynamics, fitted.units
         dynamics.check_verb("A stream")
@@ -293,3 +287,17 @@ class Stream:
         followed = follow(fitted.trained.dynamics, fitted.units, inputs, U, past)
         self._past = followed.after._replace(inputs=inputs.filled[-1, : fitted.units.n_inputs])
         return followed.out
+
+
+def _without_transformers(model, name="model"):
+    """Return what a search found, or the last step of a Pipeline that transforms nothing."""
+    if hasattr(model, "best_estimator_"):
+        return _without_transformers(model.best_estimator_, f"{name}.best_estimator_")
+    if not isinstance(model, Pipeline):
+        return model
+    if any(step is not None and step != "passthrough" for _, step in model.steps[:-1]):
+        raise TypeError(
+            f"{name} is a Pipeline, whose transformers take tables: give its last step, Stream({name}[-1]), and let it "
+            f"step over the rows of {name}[:-1].transform(X)."
+        )
+    return _without_transformers(model[-1], f"{name}[-1]")
