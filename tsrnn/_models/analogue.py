@@ -155,8 +155,6 @@ class Analogues(OfLags, Dynamics):
                 fed[:, lead + t] = out[t] if settle is None else settle(runs, t, out[t])
             yield runs, out
 
-    # ---------------------------------------------------------------------------------- memories
-
 
 def _indexed(pair):
     """Return rows and their lags as an index."""

@@ -107,8 +107,6 @@ class LaggedDynamics(Dynamics):
             "a model of tsrnn on the same lags, such as NARXRegressor or ARXRegressor, or keep this one by joblib."
         )
 
-    # ---------------------------------------------------------------------------------- memories
-
     # ---------------------------------------------------------------------------------- following
 
     def predicted(self, Z):
