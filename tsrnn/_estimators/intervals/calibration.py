@@ -36,7 +36,9 @@ class Calibration(NamedTuple):
 def calibration(made, level, factor=1.0):
     """Calibrate on ``Made`` of the rows kept, for levels up to this one; errors are ``factor`` times."""
     _, steps, O = made.errors.shape
-    check_enough(int(np.isfinite(made.errors).sum(axis=0).min()), f"forecasts of {steps} steps", level)
+    n = int(np.isfinite(made.errors).sum(axis=0).min())
+    cure = " (method='bootstrap' draws errors of one step, where forecasts are fed back)" if steps > 1 else ""
+    check_enough(n, f"forecasts of {steps} steps", level, cure)
     scores, scales = made.errors * factor, [[None] * O for _ in range(steps)]
     for h in range(steps):
         for o in range(O):

@@ -247,12 +247,13 @@ def warn_if_overfitted(fitted, remembered):
         )
 
 
-def check_enough(n, what, level):
-    """Raise where errors are too few for intervals; warn where they are few."""
+def check_enough(n, what, level, cure=""):
+    """Raise where errors are too few for intervals; warn where they are few.   cure : beside the usual ones."""
     message = f"level: {n} {what} with a measured y were kept for calibration"
     if n < FEW:
         raise ValueError(
-            f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast fewer steps."
+            f"{message}, at least {FEW} are needed: call calibrate(X, y) with more rows, or forecast "
+            f"fewer steps{cure}."
         )
     least = max(LEAST, needed(level))
     if n < least:
