@@ -417,3 +417,14 @@ def test_a_constant_series_has_no_say():
     walks = [50 + np.random.default_rng(k).normal(size=144).cumsum() for k in range(5)]
     found = ARXRegressor().fit(None, walks).target_transform_
     assert repr(ARXRegressor().fit(None, [*walks, np.full(144, 5.0)]).target_transform_) == repr(found)
+
+
+def test_lags_of_inputs_are_not_looked_for_beside_very_many_of_y():
+    """Each trial costs the cube of all lags: 10,000, which are too long anyway, took minutes to refuse."""
+    X, y = tsrnn.datasets.make_narendra(200, random_state=0)
+    model = GRURegressor((2,), output_lags=10_000, max_iter=2)
+    with pytest.raises(ValueError, match="shorter lags"):
+        model.fit(X, y)
+    model.set_params(output_lags=40).fit(X, y)
+    assert model.lags_.input_lags == (0,)
+    assert model.set_params(output_lags=2).fit(X, y).lags_.input_lags != (0,)

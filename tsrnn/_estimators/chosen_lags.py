@@ -4,7 +4,10 @@ from dataclasses import replace
 
 from .._series.choices import Lags, choose_lags
 from .._series.lags import is_auto
-from .._series.seasons import index_of
+from .._series.seasons import index_of, longest_lag
+
+
+FEW = 32  # given lags of y, beside which lags of inputs are looked for: each trial costs the cube of all
 
 
 def lags_of(learner):
@@ -75,7 +78,9 @@ def beside_linear(learner, settings, table, pieces, goal):
     if not (table.X.shape[1] and learner.weighs_linear):
         return learner
     open_y, remembered = is_auto(settings["output_lags"]), learner.remembers and learner.input_lags == (0,)
-    if not (open_y or (remembered and len(learner.output_lags) > 1)):
+    reach = longest_lag(max(p.stop - p.start for p in pieces))
+    few = 1 < len(learner.output_lags) <= FEW and max(learner.output_lags) <= reach
+    if not (open_y or (remembered and few)):
         return learner
     inputs = "auto" if remembered or is_auto(settings["input_lags"]) else learner.input_lags
     outputs = "auto" if open_y else learner.output_lags
