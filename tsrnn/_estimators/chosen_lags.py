@@ -73,7 +73,8 @@ def beside_linear(learner, settings, table, pieces, goal):
     """Give a net that sees inputs the lags of the linear model beside it, where those of y or of inputs are open.
 
     From many columns a net learns worse than from few, a ridge regression hardly.  What has a memory sees inputs at lag
-    0 alone; the linear model, which has none, finds lags of them.  Of one lag of y, it is no rival.
+    0 alone; the linear model, which has none, finds lags of them.  Of one lag of y, it is no rival;
+    beside more than ``FEW``, or longer ones than the rows allow, it has the net's lags.
     """
     if not (table.X.shape[1] and learner.weighs_linear):
         return learner
