@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import tsrnn
 from tsrnn import ARXRegressor, AutoForecaster, NARXRegressor, PersistenceRegressor, SeasonalNaiveRegressor
 from tsrnn._auto import blend, leaning, race, smoothing
-from tsrnn._auto.candidates import Constant, Foreign, Linear, Mean, Naive, Net, Smoothing
+from tsrnn._auto.candidates import Constant, Foreign, LinearCandidate, Mean, Naive, Net, Smoothing
 from tsrnn._auto.dynamics import UNSTATED
 from tsrnn._auto.field import Block, errors_by_step, make_field
 from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
@@ -869,7 +869,7 @@ def test_a_file_names_public_classes_only(alone):
     kinds = [
         Naive(1),
         Mean(),
-        Linear(recipes),
+        LinearCandidate(recipes),
         Smoothing(Log(), 7),
         Net(PersistenceRegressor(), "persistence", 1.0),
         Foreign(LinearRegression(), recipes, 1.0, "regression"),

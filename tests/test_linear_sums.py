@@ -9,7 +9,7 @@ from tsrnn import ARXRegressor, Forecaster, TDNNRegressor
 from tsrnn._models.delay_learner import open_loop
 from tsrnn._nets import delay_loss
 from tsrnn._nets.delay_loss import WindowLoss
-from tsrnn._nets.linear_sums import Alike, Rows
+from tsrnn._nets.linear_sums import Alike, FewRows
 from tsrnn._nets.ridge import likely_alpha
 from tsrnn._series.units import Series
 
@@ -23,7 +23,7 @@ def some_rows(rng, M, P, K):
     """Rows of random weights, and their sums by the definition."""
     root = np.sqrt(rng.uniform(0.2, 2.0, (M, 1)))
     Z, Y = root * np.c_[rng.normal(size=(M, P - 1)) + 1.0, np.ones(M)], root * (rng.normal(size=(M, K)) + 2.0)
-    rows = Rows(np.arange(K), Z, Y)
+    rows = FewRows(np.arange(K), Z, Y)
     return rows, Alike(np.arange(K), Z.T @ Z, Z.T @ Y, np.sum(Y**2, axis=0), float(np.sum(root**2)))
 
 
@@ -50,7 +50,7 @@ def test_rows_say_what_their_sums_do(M, P, K, rng):
 
 def test_rows_are_added_until_their_sums_are_smaller(rng):
     (few, sums), (more, others) = some_rows(rng, 7, 20, 2), some_rows(rng, 13, 20, 2)
-    assert isinstance(few + few, Rows)
+    assert isinstance(few + few, FewRows)
     for first, then, expected in (
         (few, few, sums + sums),
         (few, more, sums + others),

@@ -27,7 +27,7 @@ from .._series.lags import is_auto
 from .._series.rows import Part
 from .._series.stamps import PER_SECOND, Stamps
 from .dynamics import UNSTATED
-from .learner import Plan, RaceLearner
+from .learner import Outcome, RaceLearner
 
 
 LONG_GAP = 1000  # missing rows from which a gap is not filled: the series starts anew
@@ -133,7 +133,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     scale: ClassVar = None
     target_transform: ClassVar = None
     _is_compared = False  # with naive forecasts again: the race has done so
-    _plan = None  # set in a copy that reuses the outcome of a race
+    _outcome = None  # set in a copy that reuses the outcome of a race
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -231,7 +231,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                     f"candidates: {model!r} hides a memory, which a race cannot follow: give the estimator inside, "
                     "with target_transform and scale for what is around it."
                 )
-        return RaceLearner(self, self._plan)
+        return RaceLearner(self, self._outcome)
 
     def _for_y(self, learner, form, table):
         """Return the learner of these rows."""
@@ -255,7 +255,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     def _unfitted(self):
         """Return an unfitted copy that keeps the members of this race."""
         unfitted, trained = clone(self), self._trained()
-        unfitted._plan = Plan(trained.carry.entered, trained.dynamics.weights, trained.carry)
+        unfitted._outcome = Outcome(trained.carry.entered, trained.dynamics.weights, trained.carry)
         return unfitted
 
     # ---------------------------------------------------------------------------------- rows

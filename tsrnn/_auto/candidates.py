@@ -151,7 +151,7 @@ class Constant:
 
 @kept("linear candidate")
 @dataclass(eq=False)
-class Linear:
+class LinearCandidate:
     """An autoregression for each output, with the forecasts that the search has computed."""
 
     recipes: list
@@ -166,7 +166,7 @@ class Linear:
 
     def forgetful(self):
         """Drop the forecasts of the search, which take room."""
-        return Linear(self.recipes)
+        return LinearCandidate(self.recipes)
 
     def backtest(self, field, folds):
         """Return the forecasts of the search."""

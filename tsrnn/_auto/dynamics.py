@@ -33,7 +33,7 @@ UNSTATED = -1e15  # seconds, in place of a time that nobody stated
 
 
 @kept("rows of a race")
-class Rows(NamedTuple):
+class History(NamedTuple):
     """The last rows of a series.
 
     X : (L, F), inputs.   Y : (L, O), NaN where unknown.   times : (L,) int64, by the clock of training; None where not
@@ -194,7 +194,7 @@ class Blend(Direct):
     def _constant(self, level, x):
         """Repeat a level (O,) and inputs x (F,) over enough rows for lags and seasons."""
         n = min(self.looks_back, 1 + max(self.lags) + max((1, *self.reading.calendar.seasons)) + self.gap)
-        return Rows(np.tile(x, (n, 1)), np.tile(level, (n, 1)), None, 0)
+        return History(np.tile(x, (n, 1)), np.tile(level, (n, 1)), None, 0)
 
     def unit(self, memory):
         """Return the unit of a memory's series, (O,) or 1."""
@@ -215,10 +215,10 @@ class Blend(Direct):
             return memory
         joined = self._joined(X[: len(Y)], Y, memory)
         X, Y, times = (None if v is None else v[-self.looks_back :] for v in joined[:3])
-        return Rows(X, Y, times, joined.n, joined.number, self._learnt_unit(joined))
+        return History(X, Y, times, joined.n, joined.number, self._learnt_unit(joined))
 
     def _joined(self, X, Y, memory):
-        """Append X (N', F + 1), Y (N, O), N' >= N, to the ``Rows`` of a memory."""
+        """Append X (N', F + 1), Y (N, O), N' >= N, to the ``History`` of a memory."""
         times_of_X = self.reading.times(X[:, -1], None if memory.times is None else int(memory.times[-1]))
         times = None
         if times_of_X is not None:
@@ -227,7 +227,7 @@ class Blend(Direct):
                 before = self.reading.times_before(times_of_X[0], len(memory.Y))
             times = times_of_X if before is None else np.concatenate([before, times_of_X])
         rows = np.concatenate([memory.X, X[:, :-1]]), np.concatenate([memory.Y, Y])
-        return Rows(*rows, times, memory.n + len(Y), memory.number, memory.scale)
+        return History(*rows, times, memory.n + len(Y), memory.number, memory.scale)
 
     def _learnt_unit(self, rows):
         """Estimate the unit of a new series from SURE rows on; None before, and where training had one series."""

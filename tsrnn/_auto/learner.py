@@ -16,8 +16,8 @@ from .._series.stamps import Stamps, to_index
 from .._values import kept
 from .._warn import warn
 from . import leaning, race
-from .candidates import Linear, Naive
-from .dynamics import KEPT, Blend, Reading, Rows, scale_of
+from .candidates import LinearCandidate, Naive
+from .dynamics import KEPT, Blend, History, Reading, scale_of
 from .field import errors_by_step, make_field
 
 
@@ -44,7 +44,7 @@ class Raced(NamedTuple):
     leans: bool = False
 
 
-class Plan(NamedTuple):
+class Outcome(NamedTuple):
     """The outcome of an earlier race: candidates of the members and their weights (C, h, O)."""
 
     entered: list
@@ -56,11 +56,11 @@ class Plan(NamedTuple):
 class RaceLearner(Learner):
     """The learner of an ``AutoForecaster``.
 
-    plan : ``Plan``, or None for a race.   several : whether rows are of several series.   stamps : those of the longest
-    series, or None.
+    outcome : that of an earlier race, whose members learn again, or None for a race.   several : whether rows are of
+    several series.   stamps : those of the longest series, or None.
     """
 
-    plan: Any = None
+    outcome: Any = None
     several: bool = False
     stamps: Stamps | None = None
 
@@ -71,7 +71,7 @@ class RaceLearner(Learner):
         """Return the learner of a table."""
         longest = max(table.parts, key=lambda part: part.rows.stop - part.rows.start)
         several = table.form != "table" or longest.key is not None
-        return RaceLearner(self.p, self.plan, several, longest.stamps)
+        return RaceLearner(self.p, self.outcome, several, longest.stamps)
 
     # ---------------------------------------------------------------------------------- learning
 
@@ -85,13 +85,15 @@ class RaceLearner(Learner):
         reach = max(1, min(int(self.p.horizon), max(map(len, blocks)) // 3 - int(self.p.gap)))
         # Threads of OpenMP spin while they wait: where another process has a core, two take minutes for a second.
         with threadpool_limits(1, user_api="openmp"):
-            entered, weights, lags, raced = self._planned() if self.plan else self._raced(blocks, reach)
+            entered, weights, lags, raced = (
+                self._raced_before() if self.outcome else self._raced(blocks, reach)
+            )
             steps = int(self.p.gap) + raced.reach
             members = tuple(candidate.learn(blocks, steps) for candidate in entered)
         dynamics = self._blend(members, weights, reading, lags, Ys, scales, mean, raced.leans)
         n = dynamics.looks_back
         ends = [
-            Rows(
+            History(
                 s.X[-n:, :-1],
                 s.Y[-n:],
                 None if at is None else at[-n:],
@@ -147,10 +149,10 @@ class RaceLearner(Learner):
 
     # ---------------------------------------------------------------------------------- the race
 
-    def _planned(self):
+    def _raced_before(self):
         """Return candidates, weights, lags and report of an earlier race."""
-        plan = self.plan
-        return plan.entered, plan.weights, _lags_of(plan.entered), plan.raced
+        outcome = self.outcome
+        return outcome.entered, outcome.weights, _lags_of(outcome.entered), outcome.raced
 
     def _raced(self, blocks, reach):
         """Run a race on blocks; returns candidates, weights, lags and report."""
@@ -173,7 +175,7 @@ class RaceLearner(Learner):
                 "may differ on another machine. Give more seconds, or fewer candidates."
             )
         chosen = [result.runners[k].candidate for k in result.members]
-        entered = [c.forgetful() if isinstance(c, Linear) else c for c in chosen]
+        entered = [c.forgetful() if isinstance(c, LinearCandidate) else c for c in chosen]
         lags = _lags_of([runner.candidate for runner in result.runners])
         board, by_step, verdict = _report(field, result)
         return (
@@ -206,7 +208,7 @@ def _warn_of_hardly_measured(field):
 
 def _lags_of(candidates):
     """Return the lags of y of the first autoregression."""
-    return next((c.recipes[0].lags for c in candidates if isinstance(c, Linear)), (1,))
+    return next((c.recipes[0].lags for c in candidates if isinstance(c, LinearCandidate)), (1,))
 
 
 def _level_of(Ys):

@@ -62,7 +62,7 @@ class Fit(NamedTuple):
     """
 
     recipe: Recipe
-    model: ar.Linear
+    model: ar.Autoregression
     models: list
     corrections: Any
     low: float

@@ -23,7 +23,7 @@ from .._models.tdnn import TDNNRegressor
 from .._series.seasons import find_once, propose_pointwise
 from .._series.targets import Difference
 from . import blend, leaning
-from .candidates import PAIRS, Foreign, Linear, Mean, Naive, Net, Smoothing
+from .candidates import PAIRS, Foreign, LinearCandidate, Mean, Naive, Net, Smoothing
 from .field import HUGE, errors_by_step
 from .linear import Search
 
@@ -160,7 +160,7 @@ def _finish(field, runners, ensemble="mean"):
 
 def _kind(candidate):
     """Return the kind of a candidate of which the best is always blended; None for others."""
-    if isinstance(candidate, Linear):
+    if isinstance(candidate, LinearCandidate):
         return "linear", candidate.recipes[0].differences
     return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing, Foreign)) else None
 
@@ -210,7 +210,7 @@ def _linear(field, O, late):
     best = [_different(trials) for trials in searches]
     n = min(map(len, best))
     candidates = [
-        Linear([of[k].recipe for of in best], np.stack([of[k].forecasts for of in best], axis=2))
+        LinearCandidate([of[k].recipe for of in best], np.stack([of[k].forecasts for of in best], axis=2))
         for k in range(n)
     ]
     seconds = (time.process_time() - begin) / sum(map(len, searches))

@@ -69,7 +69,7 @@ class Verdict(NamedTuple):
     n: int
 
 
-class Rows(NamedTuple):
+class TrainingRows(NamedTuple):
     """Rows of training: filled (N, D), U (N, O), held (N,) bool.   parts : series.   pieces : slices without a gap.
 
     silent : (N,) bool, rows of weight 0, which are history alone, and whose y judges no forecast.
@@ -84,7 +84,7 @@ class Rows(NamedTuple):
 
 
 def warn_if_worse(estimator, learner, maker, rows):
-    """Warn if the model of a ``Maker`` loses to naive forecasts on some ``Rows``."""
+    """Warn if the model of a ``Maker`` loses to naive forecasts on some ``TrainingRows``."""
     power = _power(estimator, maker.units)
     by_choice = hasattr(getattr(estimator, "estimator", estimator), "early_stopping") and not rows.held.any()
     if power is None or by_choice or not maker.dynamics.goes_on:
@@ -94,14 +94,16 @@ def warn_if_worse(estimator, learner, maker, rows):
     longest = max((len(run) for run, _ in stretches), default=0)
     few = longest // 2 if len(stretches) >= FEWEST else STEPS  # of many series short runs are evidence enough
     steps = max(nearest, 1, min([p for p in periods if p > 1], default=min(STEPS, few)))
-    ask = Ask(nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods, power)
-    duels = [_duel(maker, rows, run, start, ask) for run, start in stretches]
-    verdict = _verdict([duel for duel in duels if duel is not None], ask)
+    comparison = Comparison(
+        nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods, power
+    )
+    duels = [_duel(maker, rows, run, start, comparison) for run, start in stretches]
+    verdict = _verdict([duel for duel in duels if duel is not None], comparison)
     if verdict is not None and _loses(verdict):
         _warn(estimator, verdict, rows.held.any(), power)
 
 
-class Ask(NamedTuple):
+class Comparison(NamedTuple):
     """Settings of a comparison: steps ``nearest`` ... ``steps`` of runs, periods of naive forecasts, power of errors.
 
     nearest : the first step to compare, more than 1 for a direct forecaster.
@@ -142,9 +144,9 @@ def _stretches(rows):
     return [(run[-most:], start) for run, start in stretches]
 
 
-def _duel(maker, rows, run, start, ask):
+def _duel(maker, rows, run, start, comparison):
     """Compare on rows ``run`` (M,) of a piece that begins at row ``start``; None where they are too few."""
-    (dynamics, units), steps = maker, ask.steps
+    (dynamics, units), steps = maker, comparison.steps
     if not dynamics.sees_y:
         steps = max(steps, min(len(run) // 2, LONG_STEPS))
     unknown = units.looks_back + dynamics.lead
@@ -157,18 +159,18 @@ def _duel(maker, rows, run, start, ask):
     inputs, past = units.scaled(rows.filled[window]), cold_past(dynamics, units)
     followed = follow(dynamics, units, inputs, rows.U[window], past)
     forecasts = [out for _, out in runs(dynamics, units, inputs, followed, past, origins - first, steps)]
-    forecasts = np.concatenate(forecasts, axis=1).swapaxes(0, 1)[:, ask.nearest - 1 :]  # (n, h, O)
-    ahead = np.arange(ask.nearest - 1, steps)
+    forecasts = np.concatenate(forecasts, axis=1).swapaxes(0, 1)[:, comparison.nearest - 1 :]  # (n, h, O)
+    ahead = np.arange(comparison.nearest - 1, steps)
     key = next(part.key for part in rows.parts if part.rows.start <= start < part.rows.stop)
     inverse = partial(units.inverse, key=key)
     truth = inverse(np.where(rows.silent[:, None], np.nan, rows.U)[origins[:, None] + ahead])
     levels, naive = rows.U[start : run[-1] + 1], {}
-    for p in ask.periods:
+    for p in comparison.periods:
         gap = dynamics.gap
         if origins[0] - start >= p + gap:
             back = last_known(levels, p)[origins[:, None] - start - gap - p + (ahead + gap) % p]
-            naive[p] = _mean(inverse(back) - truth, ask.power)
-    return Duel(_mean(inverse(forecasts) - truth, ask.power), naive)
+            naive[p] = _mean(inverse(back) - truth, comparison.power)
+    return Duel(_mean(inverse(forecasts) - truth, comparison.power), naive)
 
 
 def _mean(errors, power):
@@ -180,10 +182,10 @@ def _mean(errors, power):
     return np.divide(total, valid.sum(axis=1), out=np.full(total.shape, np.nan), where=valid.any(axis=1))
 
 
-def _verdict(duels, ask):
+def _verdict(duels, comparison):
     """Compare with the best naive forecast that most pieces have; None where there is none."""
-    best, power = None, ask.power
-    for p in ask.periods:
+    best, power = None, comparison.power
+    for p in comparison.periods:
         pairs = [
             (errors, naive_errors)
             for duel in duels

@@ -43,7 +43,7 @@ from .futures import future_of, rows_needed
 from .goals import goal_of
 from .input_checks import as_wide_as, check_inputs
 from .intervals.around import around_future, begun_before, conformal_around, known_since
-from .intervals.asked import PATHS, Ask, check_levels, check_method, path_rng
+from .intervals.asked import PATHS, Query, check_levels, check_method, path_rng
 from .intervals.bands import bands, made_conformal
 from .intervals.errors import Errors, Maker, last_levels
 from .intervals.later import NOTHING_SINCE, Seen
@@ -326,8 +326,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         first = _check_origins(origins, len(table.y), steps)
         shape = len(first), steps, fitted.units.n_outputs, 1 + 2 * len(levels)
         check_memory("The forecasts from all origins", shape, "fewer origins or fewer steps")
-        ask = Ask(levels, method, path_rng(self.random_state), PATHS)
-        forecasts, ends = self._from_rows(fitted, table, start, first, steps, ask)
+        query = Query(levels, method, path_rng(self.random_state), PATHS)
+        forecasts, ends = self._from_rows(fitted, table, start, first, steps, query)
         warn_if_astray(fitted.trained.dynamics, fitted.units, forecasts)
 
         def answer(levels):
@@ -336,16 +336,16 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
 
         return Trajectories(answer(forecasts), {p: tuple(map(answer, band)) for p, band in ends.items()})
 
-    def _from_rows(self, fitted, table, start, first, steps, ask):
+    def _from_rows(self, fitted, table, start, first, steps, query):
         """Forecast from rows ``first`` (M,): levels (M, steps, O), and intervals {level: (low, high)} of them."""
         dynamics, units, key = fitted.trained.dynamics, fitted.units, table.parts[0].key
         U = units.levels(table)
         ((_, stretches, past, _),) = self._resume(fitted, table, start, U)
         order, remembered = np.argsort(first, kind="stable"), memo(self, fitted)
         forecasts = np.full((len(first), steps, U.shape[1]), np.nan)
-        ends = {p: np.full((2, *forecasts.shape), np.nan) for p in ask.levels}
+        ends = {p: np.full((2, *forecasts.shape), np.nan) for p in query.levels}
         whole, last, seen = units.inputs(table.X, past.inputs), np.empty((len(first), U.shape[1])), []
-        (begun, level), conformal = begun_before(fitted, key, past), made_conformal(ask, dynamics)
+        (begun, level), conformal = begun_before(fitted, key, past), made_conformal(query, dynamics)
         for rows, missing in stretches:
             past, inputs = across(dynamics, units, past, missing), whole.of(rows)
             goes_on = begun is not None and not rows.start and not missing
@@ -356,16 +356,16 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             for batch, out in runs(dynamics, units, inputs, followed, past, begins, steps):
                 forecasts[inside[batch]] = out.transpose(1, 0, 2)
             last[inside], level = last_levels(level, followed.U, begins, dynamics.gap), followed.U[-1]
-            if ask.levels and len(inside) and not conformal:
-                options = (inputs, followed, past), begins, forecasts[inside], ask
+            if query.levels and len(inside) and not conformal:
+                options = (inputs, followed, past), begins, forecasts[inside], query
                 since = NOTHING_SINCE
-                if ask.adapts:
+                if query.adapts:
                     since = known_since(begun, seen, first[inside], dynamics.gap)
                 for p, band in bands(fitted, remembered, *options, since)[0].items():
                     ends[p][:, inside] = band
             past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
         if conformal:
-            ends = conformal_around(fitted, remembered, whole, forecasts, last, begun, seen, first, ask)[0]
+            ends = conformal_around(fitted, remembered, whole, forecasts, last, begun, seen, first, query)[0]
         return forecasts, ends
 
     # ---------------------------------------------------------------------------------- forecasts of rows to come
@@ -422,8 +422,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         cure = "fewer n_paths or fewer steps" if drawn > 1 else "fewer steps"
         check_memory("The forecast", (drawn, steps, fitted.units.n_outputs), cure)
         draws = method.endswith("bootstrap") or fitted.trained.dynamics.whole_errors
-        ask = Ask(levels, method, path_rng(self.random_state) if levels and draws else None, n_paths)
-        answers = list(self._forecasts(fitted, steps, X_future, groups, ask))
+        query = Query(levels, method, path_rng(self.random_state) if levels and draws else None, n_paths)
+        answers = list(self._forecasts(fitted, steps, X_future, groups, query))
         return self._together(fitted, answers, steps, X_future, groups, bool(levels))
 
     def sample_paths(self, steps, X_future=None, *, method="bootstrap", n_paths=PATHS, groups=None):
@@ -461,19 +461,19 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if method not in ("bootstrap", "split-bootstrap"):
             raise ValueError(f"method={method!r} makes no paths: give 'bootstrap' or 'split-bootstrap'.")
         check_memory("The paths", (n_paths, steps, fitted.units.n_outputs), "fewer n_paths or fewer steps")
-        ask = Ask([], method, path_rng(self.random_state), n_paths, paths=True)
-        answers = self._forecasts(fitted, steps, X_future, groups, ask)
+        query = Query([], method, path_rng(self.random_state), n_paths, paths=True)
+        answers = self._forecasts(fitted, steps, X_future, groups, query)
         paths = {key: drawn[..., 0] if fitted.form.y_ndim == 1 else drawn for key, _, _, drawn, _ in answers}
         return paths[None] if list(paths) == [None] else paths
 
-    def _forecasts(self, fitted, steps, X_future, groups, ask):
+    def _forecasts(self, fitted, steps, X_future, groups, query):
         """Yield of each series its key, forecast (steps, O), intervals {level: pair}, paths or None, and ``Future``."""
         fitted.trained.dynamics.check_verb("forecast")
         futures = list(self._futures(fitted, fitted.trained.dynamics.wide(steps), X_future, groups))
         for k in range(0, len(futures), AT_ONCE):
-            yield from self._some_forecasts(fitted, steps, futures[k : k + AT_ONCE], ask)
+            yield from self._some_forecasts(fitted, steps, futures[k : k + AT_ONCE], query)
 
-    def _some_forecasts(self, fitted, steps, futures, ask):
+    def _some_forecasts(self, fitted, steps, futures, query):
         """Yield as ``_forecasts``, of some pairs of a key and a ``Future``, which are followed side by side."""
         dynamics, units, wide = fitted.trained.dynamics, fitted.units, len(futures[0][1].filled)
         pasts = [cold_past(dynamics, units) if f.place is None else f.place.past for _, f in futures]
@@ -487,9 +487,9 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         answers = units.inverse_all([followed.out[:steps] for followed in some], [key for key, _ in futures])
         for (key, future), answer, of_series, followed, past in zip(futures, answers, inputs, some, pasts):
             intervals, paths = {}, None
-            if ask.levels or ask.paths:
+            if query.levels or query.paths:
                 intervals, paths = around_future(
-                    fitted, memo(self, fitted), of_series, key, followed, past, steps, ask
+                    fitted, memo(self, fitted), of_series, key, followed, past, steps, query
                 )
             yield key, answer, intervals, paths, future
 

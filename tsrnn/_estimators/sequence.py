@@ -41,7 +41,7 @@ from .._training.monitor import summary
 from .._warn import warn
 from .attributes import Learnt
 from .chosen_lags import beside_linear, chosen, lags_of, open_lags
-from .compared import Rows
+from .compared import TrainingRows
 from .fitted import Fitted
 from .following import (
     walk,
@@ -170,7 +170,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             trained = learner.learn(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
-        rows = Rows(table.parts, pieces, filled, goal.U, held, table.weight == 0)
+        rows = TrainingRows(table.parts, pieces, filled, goal.U, held, table.weight == 0)
         errors = self._first_errors(units, trained, rows, learnt)
         form = self._judged(form, trained, series)
         errors = errors and errors._replace(last=last_levels(table.parts, goal.U, units.level))

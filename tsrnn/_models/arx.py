@@ -85,7 +85,7 @@ class LinearLearner(DelayLearner):
 
 
 def _added(sums, new):
-    """Add two tuples of ``Alike`` or ``Rows``, over different rows."""
+    """Add two tuples of ``Alike`` or ``FewRows``, over different rows."""
     if [a.outputs.tolist() for a in sums] == [a.outputs.tolist() for a in new]:
         return tuple(a + b for a, b in zip(sums, new))
     old, latest = (

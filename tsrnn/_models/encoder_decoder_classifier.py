@@ -20,7 +20,7 @@ from .._nets import attention as attention_kinds
 from .._nets.answers import AnswerDynamics, AnswerLoss, make_answers
 from .._nets.dynamics import Trained
 from .._nets.symbols import check_embedding
-from .._series.alphabets import Alphabet, Rows, learn_alphabet, read_sequences
+from .._series.alphabets import Alphabet, Numbers, learn_alphabet, read_sequences
 from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import SoftmaxOfCodes
@@ -39,7 +39,7 @@ TRAINING = ("open_loop", "scheduled_sampling")
 class Fitted(NamedTuple):
     """All that a fit learns.
 
-    x : ``Alphabet`` or ``Rows``.   y : ``Alphabet``.   trained : the model, and what its learning goes on with.
+    x : ``Alphabet`` or ``Numbers``.   y : ``Alphabet``.   trained : the model, and what its learning goes on with.
     longest : symbols of the longest answer of training.   rng : what later learning draws on.
     """
 
@@ -368,7 +368,7 @@ class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
         learner = self._learner()
         X, container = _sequences(X)
         answers, weight = _answers(X, y, sample_weight)
-        x = learn_alphabet(X, container) if container else Rows(X[0].shape[1], None)
+        x = learn_alphabet(X, container) if container else Numbers(X[0].shape[1], None)
         y = learn_alphabet(*answers)
         if not len(y):
             raise ValueError("y has no symbol in any of its sequences: give answers.")
@@ -512,7 +512,7 @@ class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
     def _inputs(self, fitted, X):
         """Convert sequences to the model's units."""
         X, container = _sequences(X)
-        if (container is None) != isinstance(fitted.x, Rows):
+        if (container is None) != isinstance(fitted.x, Numbers):
             was, now = ("symbols", "rows of numbers")[:: 1 if container is None else -1]
             raise ValueError(f"X has {now}, but the model was fitted to sequences of {was}: give those.")
         if container is None and X[0].shape[1] != fitted.x.n:
@@ -565,7 +565,7 @@ def _same(old, new):
     """Return whether the inputs of two fits mean the same."""
     if isinstance(old, Alphabet) and isinstance(new, Alphabet):
         return old.symbols == new.symbols
-    return isinstance(old, Rows) and isinstance(new, Rows) and old.n == new.n
+    return isinstance(old, Numbers) and isinstance(new, Numbers) and old.n == new.n
 
 
 def _copied(rng):

@@ -12,8 +12,8 @@ The first factor is the positive part of James and Stein [1]_: of a gain that is
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
 their errors hang together.  The second is for what no held row can tell: gains of later rows, of another season or
 level, differ by about d; many rows have seen more of those, and few hardly any: a gain of 1, which is what noisy series
-may promise, counts n / 30 then, that of a system without noise, 10, in full.  What rows say is ``Alike`` or ``Rows`` of
-``linear_sums.py``, the bias last.
+may promise, counts n / 30 then, that of a system without noise, 10, in full.  What rows say is ``Alike`` or ``FewRows``
+of ``linear_sums.py``, the bias last.
 
 .. [1] B. Efron, C. Morris. "Stein's estimation rule and its competitors." Journal of the American Statistical
    Association 68(341), 1973.
@@ -28,7 +28,7 @@ import numpy as np
 
 from .._series.autoregression import LEAST_GROWN, MOST_GROWN, MOST_GROWTH, explodes, grows
 from .._values import kept
-from .linear_sums import Alike, Rows
+from .linear_sums import Alike, FewRows
 from .ridge import likely_alpha
 
 
@@ -50,9 +50,9 @@ class Solved(NamedTuple):
 def ridge(net, sums, alpha=None):
     """Solve for a net without hidden layers, as ``Solved``.
 
-    sums : ``Alike`` or ``Rows``.   alpha : None for the penalty of most evidence for all outputs. That knows one step
-    ahead alone: where the free run explodes and y does not, the least of ten, a hundred ... times as much with which
-    it does not either, unless the squared errors of one step are ``DEAR`` times as large then.
+    sums : ``Alike`` or ``FewRows``.   alpha : None for the penalty of most evidence for all outputs. That knows one
+    step ahead alone: where the free run explodes and y does not, the least of ten, a hundred ... times as much with
+    which it does not either, unless the squared errors of one step are ``DEAR`` times as large then.
     """
     if alpha is not None:
         return _solved(net, sums, sums, alpha)
@@ -115,11 +115,11 @@ def _explodes(net, theta, n_rows):
 class LinearInformation(NamedTuple):
     """What the rows learnt from say of each output of a large linear net.
 
-    A : (P, P), Z'Z of a row on average, bias last; or ``Rows`` of no outputs.   weight : (O,), sum over the rows of
+    A : (P, P), Z'Z of a row on average, bias last; or ``FewRows`` of no outputs.   weight : (O,), sum over the rows of
     each output.
     """
 
-    A: np.ndarray | Rows
+    A: np.ndarray | FewRows
     weight: np.ndarray
 
 
@@ -170,13 +170,13 @@ def assimilate_linear(loss, net, theta, information, alpha):
 
 
 def _of_no_outputs(sums, weight):
-    """Return Z'Z of a row on average, (P, P) or ``Rows``, of ``Alike`` or ``Rows``."""
+    """Return Z'Z of a row on average, (P, P) or ``FewRows``, of ``Alike`` or ``FewRows``."""
     return sums.A / weight if isinstance(sums, Alike) else sums.of(slice(0)).scaled(1 / weight)
 
 
 def _as_sums(A, K):
-    """Return A, (P, P) or ``Rows``, as sums of K outputs that are 0."""
-    if isinstance(A, Rows):
+    """Return A, (P, P) or ``FewRows``, as sums of K outputs that are 0."""
+    if isinstance(A, FewRows):
         return A._replace(Y=np.zeros((len(A.Z), K)))
     return Alike(np.arange(K), A, np.zeros((len(A), K)), np.zeros(K), 1.0)
 

@@ -9,7 +9,7 @@ from .._training.losses import EXACT, ROUNDING, has_parabola, reweighted, square
 from . import delay_kernels as kernels
 from .delay import BLOCK_ROWS, CACHE_NUMBERS, OPEN_LOOP, _in_pieces, forward
 from .delay_linear import linear_squares
-from .linear_sums import Alike, Rows
+from .linear_sums import Alike, FewRows
 from .symbols import Lookup
 
 
@@ -191,7 +191,7 @@ class WindowLoss:
     def normal_equations(self, theta, rounding=None):
         """Yield what rows say of the output layer, ``Alike``, for each set of outputs with the same weights.
 
-        Or ``Rows``, where they are fewer than its weights, and these many.
+        Or ``FewRows``, where they are fewer than its weights, and these many.
 
         rounding : of the parabolas above a loss that is not squared, which give each output its own weights.
         """
@@ -226,14 +226,14 @@ class WindowLoss:
         return fan_in > SMALL and self.n * self.steps <= fan_in
 
     def _rows(self, theta, outputs, rounding):
-        """Return the ``Rows`` of outputs (K,): those that count, times the roots of their weights."""
+        """Return the ``FewRows`` of outputs (K,): those that count, times the roots of their weights."""
         fan_in, M = self.plan.shapes[-1][0], 0
         Z, Y = np.empty((self.n * self.steps, fan_in + 1)), np.empty((self.n * self.steps, len(outputs)))
         for z, y, w in self._weighed(theta, None, rounding):
             counts = w[:, outputs[0]] > 0
             block, root = slice(M, M + int(counts.sum())), np.sqrt(w[counts, outputs[0], None])
             Z[block], Y[block], M = root * z[counts], root * y[np.ix_(counts, outputs)], block.stop
-        rows = Rows(outputs, Z[:M], Y[:M])
+        rows = FewRows(outputs, Z[:M], Y[:M])
         return rows if M else rows.summed()
 
     def _sums(self, theta, groups, chosen=None, rounding=None):

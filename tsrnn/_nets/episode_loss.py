@@ -354,7 +354,7 @@ class EpisodeLoss:
 # ---------------------------------------------------------------------------------------- forecasting
 
 
-class Linear(NamedTuple):
+class LinearPart(NamedTuple):
     """A linear model of examples.   W : (P, n O).   b : (n O,).   share : of the mean with the net, 1 - the net's."""
 
     W: np.ndarray
@@ -391,11 +391,11 @@ class EpisodeDynamics(Dynamics):
 
     @cached_property
     def linear(self):
-        """The ``Linear`` model, or None."""
+        """The ``LinearPart``, or None."""
         if self.share == 1.0:
             return None
         (P, K), at = (self.net.n_inputs, self.net.n_outputs), self.net.size
-        return Linear(self.theta[at:-K].reshape(P, K), self.theta[-K:], 1.0 - self.share)
+        return LinearPart(self.theta[at:-K].reshape(P, K), self.theta[-K:], 1.0 - self.share)
 
     @property
     def params(self):

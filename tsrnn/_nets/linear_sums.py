@@ -2,7 +2,7 @@
 
     |R (Y - Z W)|^2 + sum_p d_p |W_p|^2          R: roots of the weights of the rows; the last column of Z is 1, its d 0
 
-Of sums (``Alike``) the solution is (Z'Z + D) W = Z'Y.  Of M < P rows (``Rows``) Z'Z is never formed, for the dual [1]_
+Of sums (``Alike``) the solution is (Z'Z + D) W = Z'Y.  Of M < P rows (``FewRows``) Z'Z is never formed: the dual [1]_
 has M unknowns a.  Since the bias is free, Z and Y, times R, count less their projections on the roots r:
 
     W = D^-1 Z'a      (G + I) a = Y      G = Z D^-1 Z'                          bias: r'(Y - Z W) / r'r
@@ -99,7 +99,7 @@ class Alike(NamedTuple):
 
 
 @kept("linear rows")
-class Rows(NamedTuple):
+class FewRows(NamedTuple):
     """Rows that count the same for outputs (K,), fewer than weights.   Z : (M, P), Y : (M, K), both times R."""
 
     outputs: np.ndarray
@@ -111,7 +111,7 @@ class Rows(NamedTuple):
         if isinstance(other, Alike) or len(self.Z) + len(other.Z) >= self.Z.shape[1]:
             return self.summed() + other
         Z, Y = np.concatenate([self.Z, other.Z]), np.concatenate([self.Y, other.Y])
-        return Rows(self.outputs, Z, Y)
+        return FewRows(self.outputs, Z, Y)
 
     @property
     def weight(self):
@@ -133,7 +133,7 @@ class Rows(NamedTuple):
 
     def scaled(self, share):
         """Let all rows count for so much less."""
-        return Rows(self.outputs, np.sqrt(share) * self.Z, np.sqrt(share) * self.Y)
+        return FewRows(self.outputs, np.sqrt(share) * self.Z, np.sqrt(share) * self.Y)
 
     def summed(self):
         """Return the sums over the rows."""
@@ -187,7 +187,7 @@ class Rows(NamedTuple):
 class Dual(NamedTuple):
     """The dual of some rows at every penalty.   Q : see ``turned``.   d, e : T.   QY : Q'Y (M, K).   squares : (P,)."""
 
-    rows: Rows
+    rows: FewRows
     Q: tuple
     d: np.ndarray
     e: np.ndarray

@@ -24,7 +24,7 @@ import numpy as np
 from .._training.least_squares import add_normal_equations
 from .delay import make_plan
 from .delay_linear import linear_information, ridge
-from .linear_sums import Alike, Rows
+from .linear_sums import Alike, FewRows
 
 
 BLOCK = 4096  # examples at a time
@@ -68,7 +68,7 @@ def _of_changes(plan, sums, T, O):
     last, S = P - O + np.arange(O), np.zeros((P + 1, K))
     S[last[np.arange(K) % O], np.arange(K)] = 1.0
     sums = sums.less(S)
-    if isinstance(sums, Rows):
+    if isinstance(sums, FewRows):
         sums = sums._replace(Z=_less_last(sums.Z, P, T, O))
     else:
         A = _less_last(_less_last(sums.A, P, T, O).T, P, T, O)
@@ -135,7 +135,7 @@ def _sums(blocks, W, b):
 
 
 def _rows(blocks, W, b):
-    """Return examples that are fewer than weights as they are, ``Rows``."""
+    """Return examples that are fewer than weights as they are, ``FewRows``."""
     filled = [_filled(block, W, b) for block in blocks]
     Z, Y = (np.concatenate([np.sqrt(f[2])[:, None] * f[k] for f in filled]) for k in (0, 1))
-    return Rows(np.arange(Y.shape[1]), Z, Y)
+    return FewRows(np.arange(Y.shape[1]), Z, Y)

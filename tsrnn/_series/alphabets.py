@@ -54,7 +54,7 @@ class Alphabet(NamedTuple):
 
 
 @kept("rows")
-class Rows(NamedTuple):
+class Numbers(NamedTuple):
     """How rows of numbers become the model's.   n : columns.   scaler : of those."""
 
     n: int

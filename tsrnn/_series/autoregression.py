@@ -30,7 +30,7 @@ MOST_GROWTH, LEAST_SIZE = 10.0, 1e-3  # over a half of them; of a start of 1, be
 
 
 @kept("autoregression")
-class Linear(NamedTuple):
+class Autoregression(NamedTuple):
     """A fitted autoregression, in levels.
 
     a : (P,), of u(t - 1) ... u(t - P).   c : (F,), of e(t).   b : float.   noise : variance of w that is left.
@@ -155,13 +155,13 @@ def ridge(sums, penalties):
 
 
 def in_levels(coefficients, intercept, noise, lags, differences):
-    """Expand ridge's coefficients (p,) of w(t - l) and e(t) to a ``Linear`` of levels."""
+    """Expand ridge's coefficients (p,) of w(t - l) and e(t) to an ``Autoregression`` of levels."""
     K = len(lags)
     phi = np.zeros(max(lags, default=0) + 1)
     phi[0] = 1.0
     phi[list(lags)] = -coefficients[:K]
     a = -np.convolve(phi, polynomial(differences))[1:]
-    return Linear(a, coefficients[K:], float(intercept), float(noise))
+    return Autoregression(a, coefficients[K:], float(intercept), float(noise))
 
 
 def lead_coefficients(a, steps):

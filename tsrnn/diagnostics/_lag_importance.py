@@ -88,12 +88,12 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
         return as_columns(estimator.predict_ahead(X, y, steps=1, start=start))[:, output]
 
     rows = _rows_to_change(Y, stamps, max_lag, first=getattr(estimator, "lead_", 0) + 2)
-    ask = Ask(forecast, forecast(X, y), rows, max_lag, SMALL * np.nanstd(Y[:, output]))
+    probe = Probe(forecast, forecast(X, y), rows, max_lag, SMALL * np.nanstd(Y[:, output]))
     columns = {}
     for j, name, column in numeric_columns(X, getattr(estimator, "series", None)):
-        columns[len(columns)] = name, _moves(ask, column, lambda pulse, j=j: (with_change(X, j, pulse), y))
+        columns[len(columns)] = name, _moves(probe, column, lambda pulse, j=j: (with_change(X, j, pulse), y))
     for o, name in enumerate(output_names(y)):
-        moves = _moves(ask, Y[:, o], lambda pulse, o=o: (X, with_change(y, o, pulse)))
+        moves = _moves(probe, Y[:, o], lambda pulse, o=o: (X, with_change(y, o, pulse)))
         moves[0] = np.nan
         columns[len(columns)] = name, moves
     names, moves = zip(*columns.values())
@@ -102,7 +102,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     )
 
 
-class Ask(NamedTuple):
+class Probe(NamedTuple):
     """What is changed.
 
     forecast : callable (X, y) -> (N,).   usual : (N,), forecasts without a change.   rows : those that may be changed.
@@ -116,27 +116,27 @@ class Ask(NamedTuple):
     unit: float
 
 
-def _moves(ask, values, change):
+def _moves(probe, values, change):
     """Average |change of the forecast| 0 ... max_lag rows after a change of a column (N,), in units.
 
     change : callable, from a pulse (N,) to X and y with it in that column.
     """
     size = SMALL * np.nanstd(values)
     if not size > 0:
-        return np.zeros(ask.max_lag + 1)
-    apart = 2 * (ask.max_lag + 1)
-    passes = min(apart, -(-PULSES * apart // len(ask.rows)))
+        return np.zeros(probe.max_lag + 1)
+    apart = 2 * (probe.max_lag + 1)
+    passes = min(apart, -(-PULSES * apart // len(probe.rows)))
     # what outlasts the lags then adds no bias
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(values))
     moves = []
     for k in range(passes):
-        hit = ask.rows[(ask.rows % apart) == k * apart // passes]
+        hit = probe.rows[(probe.rows % apart) == k * apart // passes]
         hit = hit[np.isfinite(values[hit])]
         pulse = np.zeros(len(values))
         pulse[hit] = size * signs[hit]
-        difference = ask.forecast(*change(pulse)) - ask.usual
-        moves.append(np.abs(difference[hit[:, None] + np.arange(ask.max_lag + 1)]))
-    return np.concatenate(moves).mean(axis=0) / ask.unit
+        difference = probe.forecast(*change(pulse)) - probe.usual
+        moves.append(np.abs(difference[hit[:, None] + np.arange(probe.max_lag + 1)]))
+    return np.concatenate(moves).mean(axis=0) / probe.unit
 
 
 def _rows_to_change(Y, stamps, max_lag, first):

@@ -58,7 +58,7 @@ class Backtest(NamedTuple):
     errors: pd.DataFrame
 
 
-class Plan(NamedTuple):
+class Protocol(NamedTuple):
     """Which origins to forecast from, and which rows to fit; as the arguments of :func:`backtest`."""
 
     horizon: int
@@ -189,59 +189,59 @@ def backtest(
     for name, value in {"window": window, "period": period}.items():
         if value is not None:
             check_number(name, value, 1, integer=True)
-    plan, options = Plan(horizon, step, refit, initial, window), {"level": level, "method": method}
-    judged, panel, outputs = judge(model, X, y, plan, groups, verbose, warns=True, start=start, **options)
+    protocol, options = Protocol(horizon, step, refit, initial, window), {"level": level, "method": method}
+    judged, panel, outputs = judge(model, X, y, protocol, groups, verbose, warns=True, start=start, **options)
     return Backtest(_table(judged, panel, outputs), _errors(judged, outputs, period))
 
 
-def judge(model, X, y, plan, groups=None, verbose=0, warns=False, **options):
-    """Forecast from all origins of a ``Plan``: a list of ``Judged``; whether it is a panel; output names or None."""
-    _check_plan(plan, y)
-    model, is_kept = _kept(on_lags(model), plan)
+def judge(model, X, y, protocol, groups=None, verbose=0, warns=False, **options):
+    """Forecast from all origins of a ``Protocol``: ``Judged``, a list; whether it is a panel; output names or None."""
+    _check_protocol(protocol, y)
+    model, is_kept = _kept(on_lags(model), protocol)
     inner = _innermost(model)
     data = _check_rows(X, y, groups, getattr(inner, "series", None))
     n_times = 1 + max(int(time[-1]) for time in data.times)
-    first = _first_origin(plan.initial, n_times, 0 if is_kept else 0.5)
+    first = _first_origin(protocol.initial, n_times, 0 if is_kept else 0.5)
     if is_kept and warns:
         _warn_of_training_rows(inner, data, first)
-    forecasts = _from_all_origins(model, is_kept, data, plan, first, n_times, verbose, options)
+    forecasts = _from_all_origins(model, is_kept, data, protocol, first, n_times, verbose, options)
     gap = getattr(inner, "gap", 0)
     judged = [_joined(data, i, first, gap, of_series) for i, of_series in enumerate(forecasts) if of_series]
     if not any(len(series.origins) for series in judged):
         raise ValueError(
-            f"No origin has horizon={plan.horizon} rows without a gap after it (n_samples = {len(data.Y)}, initial = "
-            f"{first}): give more rows, or a smaller initial or horizon." + across(len(data.Y))
+            f"No origin has horizon={protocol.horizon} rows without a gap after it (n_samples = {len(data.Y)}, "
+            f"initial = {first}): give more rows, or a smaller initial or horizon." + across(len(data.Y))
         )
     names = column_names(data.y) if np.ndim(data.y) == 2 else None
     outputs = range(data.Y.shape[1]) if names is None and np.ndim(data.y) == 2 else names
     return judged, data.is_panel, outputs
 
 
-def _kept(model, plan):
+def _kept(model, protocol):
     """Return the model, and whether it is used as it was fitted: then a still one, in one state from all origins."""
-    if plan.refit or not _is_fitted(model):
+    if protocol.refit or not _is_fitted(model):
         return model, False
-    if plan.window is not None:
+    if protocol.window is not None:
         raise ValueError(
-            f"window={plan.window!r} is for fits, but a fitted model is used as it is: give refit."
+            f"window={protocol.window!r} is for fits, but a fitted model is used as it is: give refit."
         )
     return still(model), True  # whatever another thread teaches it meanwhile
 
 
-def _from_all_origins(model, is_kept, data, plan, first, n_times, verbose, options):
+def _from_all_origins(model, is_kept, data, protocol, first, n_times, verbose, options):
     """Forecast from the origins of each series: a list for each of (origins, values), a pair a fit."""
-    due = _due(plan.step, data, first)
-    cuts = _cuts(plan.refit, data, due, first, n_times)
+    due = _due(protocol.step, data, first)
+    cuts = _cuts(protocol.refit, data, due, first, n_times)
     forecasts = [[] for _ in data.parts]
     with summed("series or fits"), progress(verbose, "backtest", len(cuts) * len(data.parts)) as tell:
         for cut, end in zip(cuts, [*cuts[1:], n_times]):
-            origins = [_origins(time, cut, end, at, plan.horizon) for time, at in zip(data.times, due)]
+            origins = [_origins(time, cut, end, at, protocol.horizon) for time, at in zip(data.times, due)]
             if not any(map(len, origins)):
                 continue
-            fitted, since = (model, 0) if is_kept else (_fit_before(model, data, cut, plan.window), cut)
+            fitted, since = (model, 0) if is_kept else (_fit_before(model, data, cut, protocol.window), cut)
             for i, part in enumerate(data.parts):
                 if len(origins[i]):
-                    values = _ahead(fitted, data, i, since, origins[i], plan.horizon, **options)
+                    values = _ahead(fitted, data, i, since, origins[i], protocol.horizon, **options)
                     forecasts[i].append(values)
                 if tell is not None:
                     tell(f"from row {cut} on" + (f", series {part.key}" if data.is_panel else ""))
@@ -255,14 +255,14 @@ def _cuts(refit, data, due, first, n_times):
     return range(first, n_times, int(refit)) if refit else [first]
 
 
-def _check_plan(plan, y):
+def _check_protocol(protocol, y):
     """Raise where an argument is out of range, or there is no y."""
-    check_number("horizon", plan.horizon, 1, integer=True)
-    check_step(plan.step)
+    check_number("horizon", protocol.horizon, 1, integer=True)
+    check_step(protocol.step)
     if y is None:
         raise ValueError("y is None: give what was measured, to compare with.")
-    if not isinstance(plan.refit, (bool, np.bool_)):
-        check_number("refit", plan.refit, 1, integer=True)
+    if not isinstance(protocol.refit, (bool, np.bool_)):
+        check_number("refit", protocol.refit, 1, integer=True)
 
 
 def _check_rows(X, y, groups, column):

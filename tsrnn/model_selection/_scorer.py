@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import metrics
 from .._check import check_number
-from ._backtest import Plan, check_step, judge, naive_forecasts
+from ._backtest import Protocol, check_step, judge, naive_forecasts
 
 
 SCORES = {"rmse": metrics.rmse, "mae": metrics.mae, "smape": metrics.smape}
@@ -14,7 +14,7 @@ SCORES = {"rmse": metrics.rmse, "mae": metrics.mae, "smape": metrics.smape}
 
 def _minus_error(estimator, X, y, metric, horizon, step, start):
     """Score forecasts from all origins of X and y: minus the error, or the skill; higher is better."""
-    judged, _, _ = judge(estimator, X, y, Plan(horizon, step), start=start)
+    judged, _, _ = judge(estimator, X, y, Protocol(horizon, step), start=start)
     truth, forecasts, last = [], [], []
     for series in judged:
         O = series.y.shape[1]

@@ -9,46 +9,46 @@ from .errors import Maker
 from .later import NOTHING_SINCE, Recent, Since, joined
 
 
-def around_future(fitted, remembered, inputs, key, followed, past, steps, ask):
+def around_future(fitted, remembered, inputs, key, followed, past, steps, query):
     """Return intervals {level: pair (steps, O)} around the forecast of a series, and paths or None."""
     dynamics, units = fitted.trained.dynamics, fitted.units
     point, first = followed.out[None, :steps], np.zeros(1, int)
-    if made_conformal(ask, dynamics):
+    if made_conformal(query, dynamics):
         unit = dynamics.unit(past.memory)
-        intervals, paths = _conformal_ahead(fitted, remembered, inputs, key, point, unit, ask)
+        intervals, paths = _conformal_ahead(fitted, remembered, inputs, key, point, unit, query)
     else:
         since = NOTHING_SINCE
-        if ask.adapts and fitted.errors is not None:
+        if query.adapts and fitted.errors is not None:
             since = known_since(fitted.errors.recent.get(key), [], first, dynamics.gap)
         rows = inputs, followed, past
-        intervals, paths = bands(fitted, remembered, rows, first, point, ask, since)
+        intervals, paths = bands(fitted, remembered, rows, first, point, query, since)
     intervals = {p: [units.inverse(v[0], key) for v in band] for p, band in intervals.items()}
     return intervals, None if paths is None else units.inverse(paths[:, 0], key)
 
 
-def _conformal_ahead(fitted, remembered, inputs, key, made, unit, ask):
+def _conformal_ahead(fitted, remembered, inputs, key, made, unit, query):
     """Return intervals {level: (low, high)} of a forecast ``made`` (1, steps, O) of a series, and paths or None."""
     model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
-    begun = fitted.errors.recent.get(key) if ask.adapts else None
+    begun = fitted.errors.recent.get(key) if query.adapts else None
     n = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
     at = np.array([max(0, n - model.dynamics.gap)])
     last = _last_level(fitted, key)[None]
     limits = inputs.limits and [side[None, :steps] for side in inputs.limits]
     outlook = Outlook(made, last, unit, begun, at)
-    return conformal_bands(fitted, remembered, limits, outlook, ask)
+    return conformal_bands(fitted, remembered, limits, outlook, query)
 
 
-def conformal_around(fitted, remembered, inputs, made, last, begun, seen, first, ask):
+def conformal_around(fitted, remembered, inputs, made, last, begun, seen, first, query):
     """Return intervals {level: (low, high)} of forecasts ``made`` (M, steps, O) from some of the rows seen."""
     model, steps = Maker(fitted.trained.dynamics, fitted.units), made.shape[1]
     unit = model.dynamics.unit(seen[0].past.memory if begun is None else begun.stretches[-1].past.memory)
     before = 0 if begun is None else sum(len(s.U) for s in begun.stretches)
-    recent = Recent(joined(begun, seen), 0) if ask.adapts else None
+    recent = Recent(joined(begun, seen), 0) if query.adapts else None
     limits = inputs.limits
     if limits is not None:
         limits = [side[first[:, None] + np.arange(steps)] for side in limits]
     at = np.maximum(before + first - model.dynamics.gap, 0)
-    return conformal_bands(fitted, remembered, limits, Outlook(made, last, unit, recent, at), ask)
+    return conformal_bands(fitted, remembered, limits, Outlook(made, last, unit, recent, at), query)
 
 
 def begun_before(fitted, key, past):

@@ -10,7 +10,7 @@ PATHS = 500  # that a series may take
 METHODS = ("conformal", "split", "bootstrap", "split-bootstrap")
 
 
-class Ask(NamedTuple):
+class Query(NamedTuple):
     """What intervals are asked for.   levels : coverages in per cent, ascending.   rng : for sample paths."""
 
     levels: list

@@ -14,30 +14,30 @@ from .errors import Maker, but_zero, check_enough, of_learnt_rows, residuals, wa
 from .pools import n_near
 
 
-def path_bands(fitted, remembered, rows, first, made, ask, since):
+def path_bands(fitted, remembered, rows, first, made, query, since):
     """Return intervals and paths, as ``bands`` does, of paths that errors of one step make."""
     model, errors = Maker(fitted.trained.dynamics, fitted.units), fitted.errors
     warn_if_overfitted(fitted, remembered)
-    if not (ask.draws or ask.paths):
+    if not (query.draws or query.paths):
         return {}, None
     units, (M, steps, O) = model.units, made.shape
-    intervals, paths = {q: (np.empty_like(made), np.empty_like(made)) for q in ask.levels}, None
+    intervals, paths = {q: (np.empty_like(made), np.empty_like(made)) for q in query.levels}, None
     is_counted = isinstance(units.y, LogLink)  # then errors are those of the distribution around the mean
     if is_counted:
-        draw, state = partial(units.y.draw, rng=ask.rng), None
+        draw, state = partial(units.y.draw, rng=query.rng), None
     else:
         outputs, one_step, sides = remembered(lambda: residuals(model, errors.segments), "residuals")
         one_step = one_step * of_learnt_rows(fitted, remembered)
-        draw = Drawer(outputs, one_step, sides, ask.rng, max(ask.levels, default=50))
+        draw = Drawer(outputs, one_step, sides, query.rng, max(query.levels, default=50))
         state = drift(model, draw, since)
-    for m, draws in _draws(draw, state, max(1, MOST_NUMBERS // (ask.n_paths * steps * O)), M):
-        drawn = runs(*model, *rows, np.repeat(first[m], ask.n_paths), steps, draws)
+    for m, draws in _draws(draw, state, max(1, MOST_NUMBERS // (query.n_paths * steps * O)), M):
+        drawn = runs(*model, *rows, np.repeat(first[m], query.n_paths), steps, draws)
         paths = np.concatenate([out.transpose(1, 0, 2) for _, out in drawn])
-        paths = paths.reshape(-1, ask.n_paths, steps, O).swapaxes(0, 1)
+        paths = paths.reshape(-1, query.n_paths, steps, O).swapaxes(0, 1)
         paths = units.y.exact(paths) if is_counted else paths
         # a level that has moved leaves forecasts behind, and an interval that goes back to them is too wide
         center = made[m] if state is None else np.where(state.shift[m] == 0, made[m], np.nan)
-        for q, pair in ends_of(paths, center, ask.levels).items():
+        for q, pair in ends_of(paths, center, query.levels).items():
             for end, new in zip(intervals[q], pair):
                 end[m] = new
     return intervals, paths

@@ -28,30 +28,30 @@ class Outlook(NamedTuple):
     at: np.ndarray
 
 
-def conformal_bands(fitted, remembered, limits, outlook, ask):
+def conformal_bands(fitted, remembered, limits, outlook, query):
     """Return intervals {level: (low, high)}, (M, steps, O) each, and paths (n_paths, M, steps, O) or None.
 
     limits : bounds, (M, steps, O) each, or None.
     """
     forecasts, last, unit = outlook.made / outlook.unit, outlook.last / outlook.unit, outlook.unit
-    steps, highest = forecasts.shape[1], max(ask.levels, default=50)
+    steps, highest = forecasts.shape[1], max(query.levels, default=50)
     warn_if_overfitted(fitted, remembered)
     model = Maker(fitted.trained.dynamics, fitted.units)
     errors = remembered(lambda: kept_errors(model, fitted.errors, steps), steps)
     factor = of_learnt_rows(fitted, remembered)
     cal = remembered(lambda: calibration(errors, highest, factor), (steps, highest))
-    history = made_since(model, outlook.recent, steps) if ask.adapts else None
+    history = made_since(model, outlook.recent, steps) if query.adapts else None
     state, paths = ALIKE, None
     if history is not None and len(history.row):
         gone = remembered(lambda: growth(model, fitted.errors, steps), ("growth", steps))
-        state = _since(model, cal, gone, history.over(unit), outlook, ask.levels).of(outlook.at)
+        state = _since(model, cal, gone, history.over(unit), outlook, query.levels).of(outlook.at)
     scale = scales(cal, forecasts, last)
-    if ask.paths or ask.draws:
+    if query.paths or query.draws:
         scores = np.nan_to_num(errors.errors / scales_of(cal, errors))
-        intervals, paths = whole_paths(forecasts + scale * state.shift, scores, scale * state.spread, ask)
+        intervals, paths = whole_paths(forecasts + scale * state.shift, scores, scale * state.spread, query)
         paths = within(limits, paths * unit)
     else:
-        intervals = conformal(forecasts, cal.pools, ask.levels, scale, state)
+        intervals = conformal(forecasts, cal.pools, query.levels, scale, state)
     return {p: tuple(within(limits, v * unit) for v in ends) for p, ends in intervals.items()}, paths
 
 
@@ -91,18 +91,18 @@ def _gone_there(model, gone, history, outlook, by, off):
     return np.where(np.isfinite(out), out, gone)
 
 
-def whole_paths(made, scores, scale, ask):
+def whole_paths(made, scores, scale, query):
     """Return intervals of forecasts ``made`` (M, steps, O), from paths; and the paths of the last of them.
 
     A path adds the scores (n, steps, O) of all steps of one origin, ``scale`` (M, steps, O) times.
     """
-    intervals = {p: (np.empty_like(made), np.empty_like(made)) for p in ask.levels}
-    at_once = max(1, MOST_NUMBERS // (ask.n_paths * made[0].size))
+    intervals = {p: (np.empty_like(made), np.empty_like(made)) for p in query.levels}
+    at_once = max(1, MOST_NUMBERS // (query.n_paths * made[0].size))
     for m in range(0, len(made), at_once):
         batch = slice(m, m + at_once)
-        drawn = ask.rng.integers(len(scores), size=(ask.n_paths, len(made[batch])))
+        drawn = query.rng.integers(len(scores), size=(query.n_paths, len(made[batch])))
         paths = made[batch] + scores[drawn] * scale[batch]
-        for p, ends in ends_of(paths, made[batch], ask.levels).items():
+        for p, ends in ends_of(paths, made[batch], query.levels).items():
             for end, new in zip(intervals[p], ends):
                 end[batch] = new
     return intervals, paths

@@ -72,10 +72,10 @@ def _fan(quantiles, values, made):
     return Fan(np.concatenate([below, center, above], axis=-1), normal)
 
 
-def fan_bands(model, errors, remembered, rows, first, made, ask, since):
+def fan_bands(model, errors, remembered, rows, first, made, query, since):
     """Return intervals and paths, as ``bands`` does, from the model's own quantiles."""
     (inputs, followed, past), steps, dynamics = rows, made.shape[1], model.dynamics
-    quantiles, ends = np.array(dynamics.quantiles), {p: _ends(dynamics.quantiles, p) for p in ask.levels}
+    quantiles, ends = np.array(dynamics.quantiles), {p: _ends(dynamics.quantiles, p) for p in query.levels}
     wider = np.zeros((*made.shape[1:], len(quantiles)))
     if errors.segments and ends:
         for p, by in _misses(model, errors.segments, steps, ends).items():
@@ -90,18 +90,18 @@ def fan_bands(model, errors, remembered, rows, first, made, ask, since):
     if history is not None and len(history[0].row):
         came, fans = history
         scores = fan_of(fans, came.forecasts).scores(came.forecasts + came.errors)
-        state = _of_normal(scores, ask.levels, dynamics.gap).of(since.at)
+        state = _of_normal(scores, query.levels, dynamics.gap).of(since.at)
     fan, intervals = fan_of(values, made), {}
     inner = (fan.at(np.broadcast_to(state.shift, made.shape)),) * 2
-    for p in ask.levels:
+    for p in query.levels:
         tails = state.tails.get(p, (np.full(made.shape, (100 - p) / 200),) * 2)
         normal = (state.shift + sign * state.spread * -ndtri(tail) for sign, tail in zip((-1, 1), tails))
         low, high = map(fan.at, normal)
         inner = np.minimum(low, inner[0]), np.maximum(high, inner[1])
         intervals[p] = rows_within(inputs.limits, inner, first)
     return intervals, fan_paths(
-        model, errors, remembered, inputs, values, first, made, ask, state
-    ) if ask.paths else None
+        model, errors, remembered, inputs, values, first, made, query, state
+    ) if query.paths else None
 
 
 def _of_normal(scores, levels, gap):
@@ -116,7 +116,7 @@ def _of_normal(scores, levels, gap):
     return tracked(scores, np.full(scores.shape, 1 / DEVIATION), kind, levels, outside, gap)
 
 
-def fan_paths(model, errors, remembered, inputs, fan, first, made, ask, state):
+def fan_paths(model, errors, remembered, inputs, fan, first, made, query, state):
     """Draw paths (n_paths, M, steps, O) from learnt quantiles, at the ranks that errors of one origin had together [2].
 
     Beyond the outer quantiles they are a normal's.   fan : (M, steps, O, Q).   state : ``State`` of the ranks,
@@ -127,9 +127,9 @@ def fan_paths(model, errors, remembered, inputs, fan, first, made, ask, state):
     known = known[np.isfinite(known).all(axis=(1, 2))]
     check_enough(len(known), f"forecasts of {steps} steps", 50)
     ranks = (np.argsort(np.argsort(known, axis=0), axis=0) + 0.5) / len(known)  # (n, steps, O)
-    which = ask.rng.integers(len(known), size=(ask.n_paths, len(made)))
+    which = query.rng.integers(len(known), size=(query.n_paths, len(made)))
     q = np.array(dynamics.quantiles)
-    out = np.empty((ask.n_paths, *made.shape))
+    out = np.empty((query.n_paths, *made.shape))
     for m, h, o in np.ndindex(made.shape):
         u, ends, point = ranks[which[:, m], h, o], fan[m, h, o], made[m, h, o]
         if state is not ALIKE:

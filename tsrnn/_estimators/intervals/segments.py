@@ -25,7 +25,7 @@ MAX_FOLD_PIECES, MIN_PIECE_ROWS = 4, 200  # a fold of calibrate(cv=k) is at most
 def held_segments(maker, rows, own):
     """Make ``Segment`` after ``Segment`` of held rows or, where none are held, of the last rows of each piece.
 
-    rows : ``Rows``.   own : whether segments name the maker.
+    rows : ``TrainingRows``.   own : whether segments name the maker.
     """
     any_held = rows.held.any()
     stretches = []  # rows, the first of their piece, and where those beyond them end
