@@ -965,7 +965,6 @@ def test_pickles_hold_no_kernels(model):
 
 @every
 def test_a_copy_does_not_hold_on_to_the_original(model):
-    import gc
     import weakref
 
     fitted = fit(model)
@@ -973,7 +972,6 @@ def test_a_copy_does_not_hold_on_to_the_original(model):
     original = weakref.ref(fitted)
     out = fitted.predict(X)
     del fitted
-    gc.collect()
     assert original() is None
     assert np.array_equal(shallow.predict(X), out)
     assert np.array_equal(deep.predict(X), out)

@@ -32,11 +32,11 @@ REGRESSORS = [name.replace("Classifier", "Regressor") for name in CLASSIFIERS]
 POOLINGS = ["last", "mean", "max", "both", "attention"]
 
 
-def small(name, **settings):
+def small(name, max_iter=60, **settings):
     """A small model."""
     if name.startswith("ESN"):
         return getattr(tsrnn, name)(40, random_state=0, **settings)
-    return getattr(tsrnn, name)((6,), max_iter=60, random_state=0, **{"n_restarts": 1, **settings})
+    return getattr(tsrnn, name)((6,), max_iter=max_iter, random_state=0, **{"n_restarts": 1, **settings})
 
 
 def pulses(n, seed=0):
@@ -141,7 +141,7 @@ def test_few_lengths_of_work_space():
 @pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_labels_of_series(name, pooling):
-    model = small(name, pooling=pooling)
+    model = small(name, max_iter=6, pooling=pooling)
     if name == "ESNClassifier" and pooling in ("max", "both", "attention"):
         with pytest.raises(ValueError, match=f"pooling='{pooling}'"):
             model.fit(X, Y)

@@ -17,7 +17,7 @@ from numba import config, njit
 
 from tsrnn._warn import warn
 
-from .linking import LINKS, KernelCompiler, PartCompiler
+from .linking import LINKS, KernelCompiler, PartCompiler, garbage_later
 
 
 OPTIONS = {
@@ -94,7 +94,7 @@ def _forgiving(dispatcher):
 @cache  # once a process
 def _load_all_of_numba(target):
     """Import what numba needs to load or compile a first kernel: cut short, those modules never load again."""
-    with _undisturbed():
+    with _undisturbed(), garbage_later():
         target.refresh()
 
 
