@@ -287,37 +287,26 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=before)
 
     def _mean(self, net, series, mean, streams):
-        """Make one net of all starts, of which all but the first validate in few iterations only.
+        """Make one net of all starts, which validate in few iterations only.
 
-        Validation costs half an iteration.  (To stop them all where the first was best costs less, but where the first
-        got stuck early, the error of the mean doubles; with half the patience it grows by a tenth.)
+        Validation costs half an iteration, and chance among many looks stops nets too early.  (To stop all others where
+        the first was best, or ended, costs less, but where the first got stuck, the error of the mean is up to twice as
+        large; with half the patience it grows by a tenth.)
         """
 
-        def train(k):
-            if k == 0:
-                return self._attempt(net, series, mean, streams[0], None).trained
-            return self._member(net, series, mean, streams[k])
+        def train(rng):
+            return self._attempt(net, series, mean, rng, None, SELDOM).trained
 
         with self._threads() as pool:
-            trained, *members = in_threads(pool, train, range(len(streams)))
-        wide, theta = abreast(net, [trained.dynamics.theta, *(theta for theta, _ in members)])
+            nets = in_threads(pool, train, streams)
+        wide, theta = abreast(net, [trained.dynamics.theta for trained in nets])
         task, judged = Task(wide, series, mean, None), None
         dynamics, ends = self._made(task, theta)
-        if trained.judged is not None:
-            _, theta = abreast(net, [trained.judged.theta, *(before for _, before in members)])
+        if any(trained.judged for trained in nets):
+            _, theta = abreast(net, [(trained.judged or trained.dynamics).theta for trained in nets])
             judged, _ = self._made(task, theta)
-        n_fitted = trained.dynamics.theta.size
-        return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
-
-    def _member(self, net, series, mean, rng):
-        """Train one more net of a mean; returns its parameters, and those before it learnt what was held back."""
-        theta, task = self._initial(net, series, mean, rng), self._task(net, series, mean)
-        stages = self._solvers(net, series)
-        monitors, moments = self._train(task, stages, theta, None, rng, every=SELDOM)
-        theta = before = monitors[-1].best_theta
-        if task.validate is not None and any(monitor.best_iter for monitor in monitors):
-            theta, _ = self._learn_held(task, stages, monitors, moments, rng, SELDOM)
-        return theta, before
+        n_fitted = nets[0].dynamics.theta.size
+        return nets[0]._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
 
     def _attempts(self, attempt, rng, before):
         """Make attempts from ``n_restarts`` starts, attempt(rng, before), each with its own random numbers."""
@@ -337,20 +326,23 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         validate = self._validation(net, series, mean) if self.p.early_stopping else None
         return Task(net, series, mean, validate)
 
-    def _attempt(self, net, series, mean, rng, before):
-        """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too."""
+    def _attempt(self, net, series, mean, rng, before, every=1):
+        """Train from ``before`` or from new parameters, solver after solver; in the end on what was held back, too.
+
+        every : iterations from one validation to the next.
+        """
         p, task = self.p, self._task(net, series, mean)
         if before is None:
             theta, moments = self._initial(net, series, mean, rng), None
         else:
             theta, moments = before.dynamics.theta, before.carry
         stages = self._solvers(net, series)
-        monitors, moments = self._train(task, stages, theta, moments, rng)
+        monitors, moments = self._train(task, stages, theta, moments, rng, every=every)
         warn_if_cut_short(p.max_iter, monitors[-1])
         (dynamics, ends), judged = self._made(task, monitors[-1].best_theta), None
         if task.validate is not None and any(monitor.best_iter for monitor in monitors):
             judged = dynamics
-            theta, moments = self._learn_held(task, stages, monitors, moments, rng)
+            theta, moments = self._learn_held(task, stages, monitors, moments, rng, every)
             dynamics, ends = self._made(task, theta)
         trained = Trained(dynamics, *curves(monitors), moments, ends, judged, stages=stages_of(monitors))
         return Attempt(trained, monitors[-1].best)
