@@ -41,14 +41,16 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 2))
 Y = np.sin(TIME / 7) + 0.3 * X[:, 0]
 QUICK = {"max_iter": 4, "random_state": 0}
+GIVEN = {"input_lags": 2, "output_lags": 3, **QUICK}  # lags are looked for by one of each kind
 MODELS = {
+    "narx": NARXRegressor((3,), **QUICK),
     **{
-        f"narx, {solver}": NARXRegressor((3,), solver=solver, **QUICK)
-        for solver in ("auto", "lm", "lbfgs", "adam", "sgd", "rmsprop")
+        f"narx, {solver}": NARXRegressor((3,), solver=solver, **GIVEN)
+        for solver in ("lm", "lbfgs", "adam", "sgd", "rmsprop")
     },
-    "narx, evolution": NARXRegressor((2,), solver=Evolution(population=5, polish=False), **QUICK),
-    "narx, relevance": NARXRegressor((3,), solver=LevenbergMarquardt(bayesian="ard"), **QUICK),
-    "narx, no decay": NARXRegressor((3,), alpha=0.0, solver=LevenbergMarquardt(bayesian=False), **QUICK),
+    "narx, evolution": NARXRegressor((2,), solver=Evolution(population=5, polish=False), **GIVEN),
+    "narx, relevance": NARXRegressor((3,), solver=LevenbergMarquardt(bayesian="ard"), **GIVEN),
+    "narx, no decay": NARXRegressor((3,), alpha=0.0, solver=LevenbergMarquardt(bayesian=False), **GIVEN),
     "tdnn": TDNNRegressor((3,), input_lags=2, **QUICK),
     "tdnn, far steps": TDNNRegressor((3,), input_lags=2, activation="relu", solver=SGD(1e3), **QUICK),
     **{f"tdnn, {loss}": TDNNRegressor((3,), loss=loss, **QUICK) for loss in ("absolute", "huber", "pinball")},

@@ -210,41 +210,44 @@ def test_numbers_of_series(name):
     out = model.predict(NEW)
     assert out.shape == (40,)
     assert model.score(X, y) > 0.1
-    two = small(name, pooling="mean", target_transform="log1p").fit(X, np.column_stack([y, 2 * y]))
+    two = small(name, 2, pooling="mean", target_transform="log1p").fit(X, np.column_stack([y, 2 * y]))
     assert two.predict(NEW).shape == (40, 2)
 
 
 def test_containers_give_the_same_model():
+    def gru():
+        return small("GRUClassifier", max_iter=6)
+
     same = [x[:8] for x in X]
-    model = small("GRUClassifier").fit(same, Y)
+    model = gru().fit(same, Y)
     p = model.predict_proba(same)
-    cube = small("GRUClassifier").fit(np.array(same), list(Y))
+    cube = gru().fit(np.array(same), list(Y))
     assert np.array_equal(cube.predict_proba(np.array(same)), p)
     keys = [f"s{k}" for k in range(80)]
     index = pd.MultiIndex.from_product([keys, pd.date_range("2024", periods=8)])
     frame = pd.DataFrame(np.concatenate(same), index, columns=["a", "b"])
     for y in (Y, pd.Series(Y, keys), pd.Series(Y, keys)[::-1]):
-        framed = small("GRUClassifier").fit(frame, y)
+        framed = gru().fit(frame, y)
         assert np.array_equal(framed.predict_proba(frame), p)
         assert framed.score(frame, y) == model.score(same, Y)
     for index in (keys, range(79, -1, -1)):  # series of a list have but a place, as in any cross-validation
         labels = pd.Series(Y, index)
-        listed = small("GRUClassifier").fit(same, labels)
+        listed = gru().fit(same, labels)
         assert np.array_equal(listed.predict_proba(same), p)
         assert listed.score(same, labels) == model.score(same, Y)
-    grouped = small("GRUClassifier").fit(np.concatenate(same), Y, groups=np.repeat(keys, 8))
+    grouped = gru().fit(np.concatenate(same), Y, groups=np.repeat(keys, 8))
     assert np.array_equal(grouped.predict_proba(np.concatenate(same), groups=np.repeat(keys, 8)), p)
     assert np.array_equal(model.predict_proba(same[3]), p[3:4])
     objects, ragged = (np.empty(80, object) for _ in range(2))
     objects[:], ragged[:] = [pd.DataFrame(x, columns=["a", "b"]) for x in same], X
-    assert np.array_equal(small("GRUClassifier").fit(objects, Y).predict_proba(objects[:9]), p[:9])
+    assert np.array_equal(gru().fit(objects, Y).predict_proba(objects[:9]), p[:9])
     assert np.array_equal(model.predict_proba(ragged), model.predict_proba(list(X)))
     with pytest.raises(TypeError, match=r"X is a dict: .*list\(X.values\(\)\)"):
         model.predict(dict(enumerate(same)))
     with pytest.raises(ValueError, match="X is empty: give"):
         model.predict([])
     with pytest.raises(ValueError, match="is not that of the series of X"):
-        small("GRUClassifier").fit(frame, pd.Series(Y, [f"t{k}" for k in range(80)]))
+        gru().fit(frame, pd.Series(Y, [f"t{k}" for k in range(80)]))
 
 
 def test_the_shape_of_y_decides():
