@@ -597,6 +597,21 @@ def test_what_was_held_back_is_learnt_in_the_end(model):
     assert more.fitted_.errors.segments[0].maker.dynamics is judged
 
 
+@pytest.mark.parametrize("k", range(len(RECURRENT)))
+def test_validation_takes_the_outputs_of_training(k, monkeypatch):
+    """To the bit, where training goes over the validation rows, too: one series in turn with some."""
+    given = (X, y) if k % 2 else ([X[:90], X[100:240]], [y[:90], y[100:240]])
+    model, passes, value = RECURRENT[k]((3,), max_iter=12, random_state=0), [], Objective.value
+    monkeypatch.setattr(Objective, "value", lambda *args: passes.append(1) or value(*args))
+    taken = clone(model).fit(*given)
+    assert len(passes) == 2  # before training, and before what was held back is learnt
+    monkeypatch.setattr(Objective, "keeps", lambda *_: False)
+    own = clone(model).fit(*given)
+    assert len(passes) > 16
+    assert np.array_equal(taken.theta_, own.theta_)
+    assert taken.validation_curve_ == own.validation_curve_
+
+
 @pytest.mark.parametrize(("n", "beside"), [(40, 1), (300, 0)])
 def test_one_lag_has_a_linear_model_beside_it_where_rows_are_few(n, beside):
     y = np.cumsum(np.random.default_rng(0).normal(size=n))

@@ -25,12 +25,11 @@ from .._nets.dynamics import (
     after_memory,
     check_enough_rows,
     check_sees_something,
-    geometric_mean,
 )
 from .._nets.pooled import OF_LAST, Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
 from .._nets.recurrent import Cell, abreast, beside_lags, lay_out, make_net
 from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
-from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, in_threads, windows
+from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, Validation, in_threads, windows
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, settled
 from .._training.initial import glorot
@@ -361,7 +360,10 @@ class RecurrentLearner(Embedding, OfLags, Learner):
                 stale = patience or p.n_iter_no_change * (LONGER if longer else 1)
                 name = type(solver).__name__
                 with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
-                    monitor = Monitor(theta, limit, p.tol, stale, task.validate, tell, name, every)
+                    validate = task.validate
+                    if isinstance(validate, Validation):
+                        validate = validate._replace(training=loss)
+                    monitor = Monitor(theta, limit, p.tol, stale, validate, tell, name, every)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitor.end()
                 monitors.append(monitor)
@@ -449,7 +451,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def _loss(self, net, series, mean, solver, pool):
         """Return the loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
         p, longest = self.p, max(len(s.Y) for s in series) - net.lead
-        T, lead_in = min(p.sequence_length, longest), None
+        T, lead_in, follow = min(p.sequence_length, longest), None, False
         rows = sum(len(s.Y) - net.lead for s in series)
         B = p.batch_size
         if B == "auto":
@@ -459,16 +461,25 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         elif traits(solver).batches == "all":
             # Whole series: short windows teach the net to count rows from their start.
             length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
+            follow = self._follows(net, series)
             series, lead_in = windows(series, net.lead, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - net.lead, SHARD
-        dtype = traits(solver).dtype
-        loss = loss_for(solver)(net, series, T, B, self._teaching(mean[1]), dtype, pool=pool, lead_in=lead_in)
+        options = {"pool": pool, "lead_in": lead_in, "follow": follow}
+        loss = loss_for(solver)(net, series, T, B, self._teaching(mean[1]), traits(solver).dtype, **options)
         if not loss.weight > 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
                 f"and washout={p.washout}: give a smaller washout, shorter lags or more rows."
             )
         return loss
+
+    def _follows(self, net, series):
+        """Return whether training by all rows goes over those of validation, too, which then takes its outputs."""
+        few = len(series) <= SHARD and all(
+            len(s.Y) <= net.lead + MIN_WINDOW and not s.held[0] for s in series
+        )
+        causal = not (net.bidirectional or net.front)
+        return few and causal and self.p.training == "open_loop" and not self.is_random()
 
     def _validation(self, net, series, mean):
         """Return the loss on the validation rows as a function of theta; None where no rows are held.
@@ -489,12 +500,16 @@ class RecurrentLearner(Embedding, OfLags, Learner):
                 cut, lead_in = windows(series, net.lead, length, before, held=True)
             if n and cut:
                 T = max(len(s.Y) for s in cut) - net.lead
-                options = {"held": True, "lead_in": lead_in}
+                options = {
+                    "held": True,
+                    "lead_in": lead_in,
+                    "follow": lead_in is None and self._follows(net, series),
+                }
                 losses.append(TrackLoss(net, cut, T, SHARD, self._teaching(mean[1], kind), dtype, **options))
         losses = [loss for loss in losses if loss.weight > 0]
         if not losses:
             return None
-        return lambda theta: geometric_mean([loss.value(theta) for loss in losses])
+        return Validation(losses)
 
     def learn_whole(self, net, series, mean, rng, before=None):
         """Train on series that have one y each, which their last row holds."""

@@ -6,6 +6,7 @@ import numpy as np
 from .._series.units import Series, end_to_end, rows_between, runs_of
 from .._training.losses import weights_of
 from .convolution import make_sight
+from .dynamics import geometric_mean
 from .tape import Masks, Tape, with_past
 
 
@@ -82,7 +83,8 @@ class TrackLoss:
 
     T, B : steps of a sequence, sequences of a mini-batch.   held : whether the validation rows count, or the training
     rows.   pool : threads, or None.   lead_in : for each series, leading rows that have weight 0 and are not run
-    freely.   starts : initial states (n_states, H) of each block, in place of the net's.
+    freely.   starts : initial states (n_states, H) of each block, in place of the net's.   follow : whether tracks go
+    on to the last row that counts in training or validation, so that one loss takes the outputs of the other.
 
     Attributes, for N rows of all series: x (N F,), y (N O,), w (N O,), flat.   unknown (N, O), y not measured.   taught
     (N,), rows not run freely.   at, end (n,), first row and end of each track.   before (n,), the track that it
@@ -93,7 +95,19 @@ class TrackLoss:
     offers = frozenset()  # capabilities beyond ``loss_grad``, see ``solvers.py``
 
     def __init__(
-        self, net, series, T, B, teaching, dtype, *, held=False, pool=None, lead_in=None, starts=None
+        self,
+        net,
+        series,
+        T,
+        B,
+        teaching,
+        dtype,
+        *,
+        held=False,
+        pool=None,
+        lead_in=None,
+        starts=None,
+        follow=False,
     ):
         self.net, self.T, self.B, self.teaching, self.dtype, self.pool = net, T, B, teaching, dtype, pool
         F, O, lead = net.n_columns, 1 if net.codes_labels else net.n_outputs, net.lead
@@ -107,13 +121,14 @@ class TrackLoss:
         self.unknown, self.taught = np.zeros((N, O), bool), np.zeros(N, bool)
         valid = np.isfinite(s.Y)
         X[rows], Y[rows] = s.X, np.where(valid, s.Y, stand_in)
-        w[rows] = np.where(valid & (s.held == held)[:, None], s.w[:, None], 0.0)
+        counted = valid & (s.w > 0)[:, None]
+        w[rows] = np.where(counted & (s.held == held)[:, None], s.w[:, None], 0.0)
         self.unknown[rows] = ~valid
         free = np.minimum(first + (0 if lead_in is None else np.array(lead_in, int)), end)
         w[rows_between(begin, free)] = 0.0
         self.unknown[rows_between(begin, np.minimum(first, end))] = False
         self.taught[rows_between(first, free)] = True
-        counts = np.flatnonzero(w.any(axis=1))
+        counts = rows[counted.any(axis=1)] if follow else np.flatnonzero(w.any(axis=1))
         last = np.concatenate([[-1], counts])[np.searchsorted(counts, end)]  # that counts, before the end
         weights_of(teaching.loss, w)
         self.x, self.y, self.w = X.ravel(), Y.ravel(), w.ravel()
@@ -122,7 +137,7 @@ class TrackLoss:
         self.decay = teaching.alpha * net.decays()
         self._cut(first, np.maximum(last + 1, first), w.any(axis=1))
         self._theta, self._copies, self._turned = None, False, None
-        self._tapes, self._grads, self.epoch = {}, {}, 0
+        self._tapes, self._grads, self.epoch, self._keeps = {}, {}, 0, False
         n = len(self.at)
         self._carried = [
             np.zeros((m + reach, n, block.H), dtype)
@@ -188,11 +203,33 @@ class TrackLoss:
                 loss, group_grad = self.loss_grad(theta, group)
                 total += loss
                 grad += group_grad
+            self._keeps = self._copies and self._is_one_batch
             return total, grad
         weights = self._weights(theta)
         for k in batch.skipped:
             self._step(weights, batch.tracks[self.n_steps[batch.tracks] > k], k, learn=False)
         return self._step(weights, batch.tracks, batch.step, learn=True)
+
+    @cached_property
+    def _is_one_batch(self):
+        """Whether a pass leaves the outputs of all rows on the tapes."""
+        return len(self._pass) == 1 and self.n_steps.max() == 1
+
+    def keeps(self, theta, other):
+        """Return whether the last gradient has left the outputs that ``other`` is of, with parameters theta."""
+        if not (self._keeps and np.array_equal(self._theta, theta)):
+            return False
+        same = (self.T, self.dtype, self.x.size) == (other.T, other.dtype, other.x.size)
+        return same and all(np.array_equal(getattr(self, a), getattr(other, a)) for a in ("at", "end"))
+
+    def value_beside(self, training):
+        """Mean loss over all tracks, from the outputs that another loss of the same tracks keeps."""
+        total, tracks = 0.0, self._pass[0].tracks
+        for i in range(0, len(tracks), SHARD):
+            at = self.at[tracks[i : i + SHARD]]
+            tape, _ = training._tapes[i, len(at)]
+            total += self.teaching.loss(tape.out, self.y, self.w, at * self.O, tape.dout)
+        return total / self.weight
 
     def value(self, theta):
         """Mean loss over all tracks."""
@@ -204,6 +241,7 @@ class TrackLoss:
 
     def _weights(self, theta):
         """Return views of theta: of a vector that is updated in place, or else of a copy in the same place."""
+        self._keeps = False
         if self._theta is None:
             self._theta, self._views = theta, self.net.views(theta)
         elif theta is not self._theta:
@@ -385,6 +423,21 @@ class TrackLoss:
         return total
 
 
+class Validation(NamedTuple):
+    """The loss on the validation rows as a function of theta: the geometric mean of some losses.
+
+    training : None or the loss that is trained by, which has the outputs of theta already where it went over all rows.
+    """
+
+    losses: list
+    training: TrackLoss | None = None
+
+    def __call__(self, theta):
+        if len(self.losses) == 1 and self.training and self.training.keeps(theta, self.losses[0]):
+            return geometric_mean([self.losses[0].value_beside(self.training)])
+        return geometric_mean([loss.value(theta) for loss in self.losses])
+
+
 def in_threads(pool, work, items):
     """Return [work(item) for item in items], shared item by item between this thread and those of a pool."""
     queue, results = iter(range(len(items))), [None] * len(items)
@@ -415,7 +468,7 @@ def windows(series, lead, length, lead_in, held):
     for s in series:
         if held and not s.held.any():
             continue
-        is_one = len(s.held) <= lead + length and not (s.held[0] or s.held[-1])  # as most of many
+        is_one = len(s.held) <= lead + length and not s.held[0]  # as most are
         if not held and is_one:
             if len(s.held) > lead:
                 pieces.append(s)
