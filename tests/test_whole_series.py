@@ -21,7 +21,7 @@ from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan
 from tsrnn._nets.pooled import OF_LAST, PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, n_more, pool
 from tsrnn._nets.recurrent import make_net
-from tsrnn._nets.recurrent_loss import Teaching
+from tsrnn._nets.recurrent_loss import Noise, Teaching
 from tsrnn._nets.ridge import add_rows, feature_rows, no_sums, ridge
 from tsrnn._series.units import Series
 from tsrnn._training.losses import Logistic, Softmax, resolve_loss
@@ -374,6 +374,23 @@ def test_inputs_are_noisy_in_training():
     assert np.array_equal(numbers, theta("GRURegressor", y=np.arange(80.0), input_noise=0.0))
     letters = [np.where(x[:, :1] > x[:, 1:], "l", "r").astype(object) for x in X]
     assert np.array_equal(theta(X=letters), theta(X=letters, input_noise=0.0))
+
+
+@pytest.mark.parametrize("noise", [0.5, "auto"])
+def test_noise_leaves_the_marks_of_missing_inputs_alone(noise, monkeypatch):
+    drawn, draw, rng = [], Noise.draw, np.random.default_rng(0)
+
+    def watched(self, rng):
+        draw(self, rng)
+        drawn.append(tuple((self.x != self.clean).any(axis=0)))
+
+    monkeypatch.setattr(Noise, "draw", watched)
+    gaps = [np.where(rng.random(x.shape) < 0.2, np.nan, x) for x in X]
+    model = small("GRUClassifier", missing="mask", input_noise=noise).set_params(max_iter=2)
+    model.fit(gaps, Y)
+    if noise == 0.5:
+        model.fit(gaps[0], gaps[0][:, 0] > 0)
+    assert set(drawn) == {(True, True, False, False)}
 
 
 def test_noise_is_drawn_anew_in_each_epoch():

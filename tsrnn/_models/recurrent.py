@@ -82,10 +82,10 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     recurrent_dropout : float, default=0.0
         Share of each layer's units that the recurrence does not see, the same for all steps of a sequence [2]_.
     input_noise : float or "auto", default="auto"
-        Standard deviation of noise that is added to the numbers in X in training, the marks of ``missing="mask"`` among
-        them, drawn anew in every epoch, in scaled units (those of ``scale``): it keeps a net from learning its series
-        by heart [6]_. "auto": where each series has one label and ``solver="auto"``, 0.5 times what second differences
-        of a column say of the noise in it, which is little where curves are smooth; else 0.
+        Standard deviation of noise that is added to the numbers in X in training, drawn anew in every epoch, in scaled
+        units (those of ``scale``): it keeps a net from learning its series by heart [6]_. "auto": where each series has
+        one label and ``solver="auto"``, 0.5 times what second differences of a column say of the noise in it, which is
+        little where curves are smooth; else 0.
     layer_norm : bool, default=False
         Whether what each gate sees is normalised over its units [3]_.
     recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"

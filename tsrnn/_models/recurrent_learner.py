@@ -32,6 +32,7 @@ from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, Validation, in_threads, windows
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, settled
+from .._series.units import filled_width
 from .._training.initial import glorot
 from .._training.losses import has_kinks, link_of, resolve_loss, squared
 from .._training.monitor import (
@@ -440,13 +441,17 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         """Return ``_threads`` for the sequences of a batch; None where restarts have all threads."""
         return self._threads() if self.p.n_restarts == 1 else nullcontext()
 
-    def _teaching(self, mean_y, feedback=None):
-        """Return the parameters that concern the loss."""
+    def _teaching(self, mean_y, feedback=None, noise=0.0):
+        """Return the parameters that concern the loss.   noise : standard deviation on inputs (D,)."""
         p = self.p
         rates = p.orthogonal_penalty, p.dropout, p.recurrent_dropout
-        return Teaching(
-            self.loss, p.alpha, *rates, feedback or p.training, self.limit, mean_y, self.input_noise
-        )
+        return Teaching(self.loss, p.alpha, *rates, feedback or p.training, self.limit, mean_y, noise)
+
+    def _noisy(self, mean, spread):
+        """Return the parameters of a loss whose inputs have noise, but not the marks of missing ones behind them."""
+        D = len(mean[0])
+        is_mark = np.arange(D) >= D // filled_width(self.p.missing, 1)
+        return self._teaching(mean[1], noise=np.where(is_mark, 0.0, spread))
 
     def _loss(self, net, series, mean, solver, pool):
         """Return the loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
@@ -464,8 +469,9 @@ class RecurrentLearner(Embedding, OfLags, Learner):
             follow = self._follows(net, series)
             series, lead_in = windows(series, net.lead, length, T, held=False)
             T, B = max(len(s.Y) for s in series) - net.lead, SHARD
+        teaching = self._noisy(mean, self.input_noise)
         options = {"pool": pool, "lead_in": lead_in, "follow": follow}
-        loss = loss_for(solver)(net, series, T, B, self._teaching(mean[1]), traits(solver).dtype, **options)
+        loss = loss_for(solver)(net, series, T, B, teaching, traits(solver).dtype, **options)
         if not loss.weight > 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
@@ -551,9 +557,10 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     def _whole_loss(self, task, dtype, **options):
         """Make the loss on series with one y each, those held back or the others."""
-        teaching = self._teaching(task.mean[1])
+        spread = self.input_noise
         if self.p.input_noise == "auto" and link_of(self.loss) in LABELS and chooses_solver(self.p):
-            teaching = teaching._replace(input_noise=NOISE * roughness(task.series))
+            spread = NOISE * roughness(task.series)
+        teaching = self._noisy(task.mean, spread)
         return PooledRecurrentLoss(
             task.net, task.series, task.mean[0], self.p.pooling, teaching, dtype, **options
         )
@@ -614,7 +621,9 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         T = min(p.sequence_length, len(series.Y))
         dtype = traits(solver).dtype
         starts = [states.astype(dtype) for states in memory.states]
-        teaching = self._teaching(dynamics.mean[1])._replace(alpha=0.0)  # few rows would be outweighed
+        teaching = self._noisy(dynamics.mean, self.input_noise)._replace(
+            alpha=0.0
+        )  # few rows would be outweighed
         known = [after_memory(series, memory)]
         T = len(series.Y) if traits(solver).batches == "rows" else T
         loss = loss_for(solver)(dynamics.net, known, T, 1, teaching, dtype, starts=starts)

@@ -46,8 +46,9 @@ class Noise:
     """
 
     def __init__(self, x, net, spread):
-        self.x, self.clean = x.reshape(-1, max(1, net.n_columns)), None
-        self.spread = np.zeros(self.x.shape[1], x.dtype)
+        F = net.n_columns
+        self.x, self.clean = x.reshape(len(x) // max(1, F), F), None
+        self.spread = np.zeros(F, x.dtype)
         self.spread[:] = spread
         if net.symbols:
             self.spread[[column for column, *_ in net.symbols.columns]] = 0
