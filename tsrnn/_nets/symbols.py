@@ -240,7 +240,7 @@ class Lookup:
     """x' and y' of B sequences of T steps, and the way of their gradients back to the tables.
 
     net : what has ``symbols``, ``x_lead`` and ``y_lead``.   ``dx``, ``dy`` : flat, gradients of x' and y' to be filled,
-    None where there is no table behind them.
+    None where there is no table behind them.   A tape knows arrays again by what they are: they are the same each time.
     """
 
     def __init__(self, net, B, T, dtype):
@@ -248,11 +248,15 @@ class Lookup:
         self.dx = self.dy = None
         if self.symbols.columns:
             self.x = np.zeros((B, net.x_lead + T, self.symbols.width), dtype)
-            self.dx, self.plan = np.zeros(self.x.size, dtype), self.symbols.plan()
+            self.dx, self.plan, self.flat_x = (
+                np.zeros(self.x.size, dtype),
+                self.symbols.plan(),
+                self.x.reshape(-1),
+            )
         if self.symbols.labels:
             K, e = self.symbols.labels
             self.y = np.zeros((B, net.y_lead + T, e), dtype)
-            self.dy = np.zeros(self.y.size, dtype)
+            self.dy, self.flat_y = np.zeros(self.y.size, dtype), self.y.reshape(-1)
             self.y_plan = np.array([[0, e, self.symbols.size - K * e]])
 
     def inputs(self, theta, x, at, lengths=None):
@@ -261,7 +265,7 @@ class Lookup:
             return x, at
         self.x_seen = x, at, self.leads[0]
         look_up(*self.x_seen, self.plan, theta, self.x)
-        return self.x.reshape(-1), self._rows(self.x)[: len(at)] + self.leads[0]
+        return self.flat_x, self._rows(self.x)[: len(at)] + self.leads[0]
 
     def outputs(self, theta, y, at):
         """Look up codes y, flat, likewise: y' and its rows."""
@@ -269,7 +273,7 @@ class Lookup:
             return y, at
         self.y_seen = y, at, self.leads[1]
         look_up(*self.y_seen, self.y_plan, theta, self.y)
-        return self.y.reshape(-1), self._rows(self.y)[: len(at)] + self.leads[1]
+        return self.flat_y, self._rows(self.y)[: len(at)] + self.leads[1]
 
     def table(self, theta):
         """Return the table of labels, or None."""

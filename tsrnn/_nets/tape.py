@@ -304,8 +304,8 @@ class Tape:
         None.   dtable : (K, e), in, out, of what mixtures were fed of.
         """
         net, T = self.net, self.T
-        plain = bool(self._schedule) and dx is None and dy is None and not any(self.reaches)
-        of = (weights, turned, dout, grads, self._schedule) if plain else ()
+        plain = bool(self._schedule) and not any(self.reaches)
+        of = (weights, turned, dout, grads, self._schedule, dx, dy) if plain else ()
         if _are_those(of, self._scheduled_back):
             for d in self.dH:
                 d.fill(0)

@@ -7,7 +7,8 @@ sequence's first row begins: output o of step t of sequence b is compared with y
 
 import numpy as np
 
-from .._kernels.jit import kernel
+from .._kernels.jit import kernel, part
+from .._kernels.simd_v3 import flat, line, sigmoid
 
 
 LARGEST = 20.0  # log of a mean, from which on it grows along a line: a wild step of a solver stays finite
@@ -103,6 +104,20 @@ def logistic_errors(out, y, w, at, dout, smoothing):
     return total
 
 
+@part
+def exponentials(z, e):
+    """Write exp(z - max z) into e, both (O,); return max z and the sum of e."""
+    most, mass = z[0], 0.0
+    for o in range(1, z.size):
+        most = max(most, z[o])
+    for o in range(z.size):
+        s = sigmoid(z[o] - most)  # many at a time, unlike np.exp
+        e[o] = s / (1 - s)
+    for o in range(e.size):
+        mass += e[o]
+    return most, mass
+
+
 @kernel
 def softmax_errors(out, y, w, at, dout, smoothing):
     """Sum cross-entropies of classes that exclude each other, one a column."""
@@ -110,20 +125,13 @@ def softmax_errors(out, y, w, at, dout, smoothing):
     total = 0.0
     for t in range(T):
         for b in range(B):
-            i = at[b] + t * O
-            most = float(out[t, b, 0])
-            for o in range(1, O):
-                most = max(most, float(out[t, b, o]))
-            mass = 0.0
-            for o in range(O):
-                e = np.exp(out[t, b, o] - most)
-                dout[t, b, o] = e
-                mass += e
+            i, z, d = at[b] + t * O, line(flat(out), (t * B + b) * O, O), line(flat(dout), (t * B + b) * O, O)
+            most, mass = exponentials(z, d)
             loss = np.log(mass)
             for o in range(O):
                 target = (1 - smoothing) * y[i + o] + smoothing / O
-                loss -= target * (out[t, b, o] - most)
-                dout[t, b, o] = w[i] * (dout[t, b, o] / mass - target)
+                loss -= target * (z[o] - most)
+                d[o] = w[i] * (d[o] / mass - target)
             total += w[i] * loss
     return total
 
@@ -135,23 +143,17 @@ def code_errors(out, y, w, at, dout, smoothing):
     total, share = 0.0, smoothing / O
     for t in range(T):
         for b in range(B):
-            i = at[b] + t
-            most = out[t, b, 0]
-            for o in range(1, O):
-                most = max(most, out[t, b, o])
-            mass, all_scores = 0.0, 0.0
-            for o in range(O):
-                e = np.exp(out[t, b, o] - most)
-                dout[t, b, o] = e
-                mass += e
+            i, z, d = at[b] + t, line(flat(out), (t * B + b) * O, O), line(flat(dout), (t * B + b) * O, O)
+            most, mass = exponentials(z, d)
+            all_scores = 0.0
             if smoothing > 0:
                 for o in range(O):
-                    all_scores += out[t, b, o] - most
-            code, scale = int(y[i]), w[i] / mass
-            total += w[i] * (np.log(mass) - (1 - smoothing) * (out[t, b, code] - most) - share * all_scores)
+                    all_scores += z[o] - most
+            code, scale, less = int(y[i]), w.dtype.type(w[i] / mass), w.dtype.type(w[i] * share)
+            total += w[i] * (np.log(mass) - (1 - smoothing) * (z[code] - most) - share * all_scores)
             for o in range(O):
-                dout[t, b, o] = scale * dout[t, b, o] - w[i] * share
-            dout[t, b, code] -= w[i] * (1 - smoothing)
+                d[o] = scale * d[o] - less
+            d[code] -= w[i] * (1 - smoothing)
     return total
 
 
