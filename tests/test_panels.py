@@ -405,12 +405,15 @@ def test_partial_fit_of_a_panel_is_a_fit_to_all():
     np.testing.assert_allclose(more.theta_, model.fit(*stacked(SERIES)).theta_, rtol=1e-7, atol=1e-9)
 
 
+PLAIN = {"alpha": 0.1, "scale": None, "target_transform": None}
+CHANGES = PLAIN | {"target_transform": "difference"}
 ADDED_UP = {
-    "ARX": tsrnn.ARXRegressor(1, 2, alpha=0.1, scale=None),
-    "changes": tsrnn.ARXRegressor(1, 2, alpha=0.1, scale=None, target_transform="difference"),
-    "Forecaster": tsrnn.Forecaster(tsrnn.ARXRegressor(1, 2, alpha=0.1, scale=None), 3),
-    "inputs": tsrnn.Forecaster(tsrnn.ARXRegressor(5, 1, alpha=0.1, scale=None), 3, gap=2),
-    "ESN": tsrnn.ESNRegressor(15, alpha=0.1, washout=5, scale=None, input_scaling=0.5, random_state=0),
+    "ARX": tsrnn.ARXRegressor(1, 2, **PLAIN),
+    "changes": tsrnn.ARXRegressor(1, 2, **CHANGES),
+    "changes, inputs further back": tsrnn.ARXRegressor(5, 1, **CHANGES),
+    "Forecaster": tsrnn.Forecaster(tsrnn.ARXRegressor(1, 2, **PLAIN), 3),
+    "inputs": tsrnn.Forecaster(tsrnn.ARXRegressor(5, 1, **PLAIN), 3, gap=2),
+    "ESN": tsrnn.ESNRegressor(15, washout=5, input_scaling=0.5, random_state=0, **PLAIN),
 }
 
 
@@ -434,6 +437,46 @@ def test_partial_fit_learns_nothing_from_a_history_that_was_made_up(name):
             with pytest.warns(UserWarning, match="missing between"):
                 more = clone(model).fit(X[:seam], y[:seam]).partial_fit(X[seam:], y[seam:])
             np.testing.assert_allclose(more.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
+
+
+LINEAR = tsrnn.LevenbergMarquardt(bayesian=False)
+KEPT_UP = ADDED_UP | {
+    "changes of inputs": tsrnn.ARXRegressor(2, (), **CHANGES),
+    "net": tsrnn.NARXRegressor(
+        (), input_lags=1, output_lags=2, training="open_loop", early_stopping=False, solver=LINEAR, **PLAIN
+    ),
+    "of changes": tsrnn.Forecaster(tsrnn.ARXRegressor(4, 1, **CHANGES), 3, strategy="multi_output"),
+    "known ahead": tsrnn.Forecaster(tsrnn.ARXRegressor(1, 2, **PLAIN), 3, known_ahead=[0], strategy="direct"),
+    "analogues": tsrnn.AnalogueRegressor(input_lags=1, output_lags=2, scale=None),
+}
+
+
+@pytest.mark.parametrize("name", KEPT_UP)
+def test_partial_fit_learns_nothing_from_outputs_of_its_own(name):
+    """Where y, or one of two, was not measured before a seam, pieces are a fit to all rows: so is a row a piece."""
+    X, y = SERIES["c"]
+    Y = np.column_stack([y, np.roll(y, 1) + 0.1 * X[:, 0]])
+    for holes in ([59], [57, 58], [59, 60, 62, 69], [55]):
+        for columns in (slice(1), slice(2)):
+            known = Y.copy()
+            known[holes, columns] = np.nan
+            more = clone(KEPT_UP[name])
+            for rows in np.split(np.arange(len(X)), (60, 61, 63, 70)):
+                verb = more.partial_fit if np.isfinite(known[rows]).any() else more.update
+                verb(X[rows], known[rows])
+            whole = clone(KEPT_UP[name]).fit(X, known)
+            np.testing.assert_allclose(more.theta_, whole.theta_, rtol=1e-7, atol=1e-9)
+
+
+def test_a_series_that_partial_fit_begins_has_the_washout_of_training():
+    """However it is cut: a row alone has no tenth to leave out."""
+    model = tsrnn.ESNRegressor(15, alpha=0.1, random_state=0).fit(
+        *stacked({key: SERIES[key] for key in "ab"})
+    )
+    pieces, (X, y) = copy.deepcopy(model), stacked({"c": SERIES["c"]})
+    for rows in (slice(1), slice(1, 3), slice(3, None)):
+        pieces.partial_fit(X[rows], y[rows])
+    np.testing.assert_allclose(model.partial_fit(X, y).theta_, pieces.theta_, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["NARX", "GRU", "ESN", "ARX"])

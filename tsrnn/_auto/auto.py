@@ -249,7 +249,7 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             *_, memory = islice(ends, len(cut(part.stamps, n)))
             past = unknown_past(units, memory)._replace(inputs=filled[part.rows][-1])
             X, levels = table.X[part.rows], U[part.rows]
-            places[part.key] = begin(trained.dynamics, units, part, X, levels, past)
+            places[part.key] = begin(trained.dynamics, units, part, X, levels, np.isfinite(levels), past)
         return places
 
     def _unfitted(self):

@@ -39,7 +39,8 @@ class Past(NamedTuple):
 class Place(NamedTuple):
     """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels.
 
-    n : rows seen.   unbroken : those without a gap up to the last one.   Both None in files without them.
+    n : rows seen.   unbroken : those without a gap up to the last one.   measured : (m, O) bool, which y of the last of
+    these were measured, as many as a memory and changes look back on.   None in files without them.
     """
 
     past: Past
@@ -47,6 +48,7 @@ class Place(NamedTuple):
     head: tuple
     n: int | None = None
     unbroken: int | None = None
+    measured: np.ndarray | None = None
 
 
 class Followed(NamedTuple):
@@ -421,23 +423,37 @@ def zero_past(dynamics, units, key):
     return Past(dynamics.zero(units.x(filled[0]), units.y(change)), levels, zeros)
 
 
-def begin(dynamics, units, part, X, U, past):
-    """Return the place of a series whose rows are X, of levels U at first, and whose past at their end is given."""
-    n = dynamics.lead + units.looks_back
-    head = X[: dynamics.lead + 1].copy(), U[:n].copy()
-    unbroken = len(X) - cut(part.stamps, len(X))[-1].rows.start
-    return Place(past, timelines.read(part.stamps), head, len(X), unbroken)
+def begin(dynamics, units, part, X, U, measured, past):
+    """Return the place of a series whose rows are X, of levels U at first, and whose past at their end is given.
+
+    measured : (N, O) bool, where y is known.
+    """
+    head = X[: dynamics.lead + 1].copy(), U[: dynamics.lead + units.looks_back].copy()
+    last = cut(part.stamps, len(X))[-1].rows
+    known = last_measured(units, past, measured[last])
+    return Place(past, timelines.read(part.stamps), head, len(X), len(X) - last.start, known)
 
 
-def moved(place, part, stretches, past):
+def moved(units, place, part, measured, stretches, past):
     """Move a place on by the rows of ``Stretch`` after ``Stretch``, at whose end the past is given."""
     rows, missing = stretches[-1]
-    n, before = rows.stop, place.unbroken if len(stretches) == 1 and not missing else 0
-    unbroken = None if before is None else before + n - rows.start
-    place = place._replace(n=place.n if place.n is None else place.n + n, unbroken=unbroken)
+    n, goes_on = rows.stop, len(stretches) == 1 and not missing
+    if place.measured is not None:
+        unbroken = n - rows.start + place.unbroken * goes_on
+        known = last_measured(units, past, measured[rows], place.measured if goes_on else ())
+        place = place._replace(n=place.n + n, unbroken=unbroken, measured=known)
     if timelines.can_place(place.timeline, part.stamps):
         return place._replace(timeline=timelines.extend(place.timeline, part.stamps), past=past)
     return place._replace(timeline=timelines.advance(place.timeline, n), past=past)
+
+
+def last_measured(units, past, measured, before=()):
+    """Return which y of the last rows were measured, (m, O) bool, as many as a memory and changes look back on."""
+    measured = np.broadcast_to(measured, (len(measured), units.n_outputs))
+    if len(before):
+        measured = np.concatenate([before, measured])
+    most = units.looks_back + len(getattr(past.memory, "Y", ()))
+    return measured[max(0, len(measured) - most) :].copy()
 
 
 def seen_again(timeline, stamps, most):
@@ -459,8 +475,11 @@ def earlier(dynamics, place, stamps, n):
     timeline, first = place.timeline, int(timelines.aligned(place.timeline, stamps).values[0])
     last = timelines.row_before(timeline, first)
     timeline = timeline._replace(last=last, n=timeline.n - n)
-    unbroken = place.unbroken and max(0, place.unbroken - n)
-    return place._replace(past=past, timeline=timeline, n=place.n and place.n - n, unbroken=unbroken)
+    place = place._replace(past=past, timeline=timeline)
+    if place.measured is None:
+        return place
+    measured = place.measured[: max(0, len(place.measured) - n)]
+    return place._replace(n=place.n - n, unbroken=max(0, place.unbroken - n), measured=measured)
 
 
 def warn_if_short(dynamics, units, n, subject):

@@ -242,11 +242,10 @@ class HorizonsLearner(Learner):
         return trained._replace(carry=Members(faded))
 
     def without_history(self, trained, series, memory, known):
-        """Hide the first y, so far that examples which look back at rows made up see NaN."""
-        (n, looks_back), layout, before = known, trained.dynamics.layout, len(memory.Y)
-        first = before - n + max(looks_back if n else 0, layout.lead - 1 + layout.y_back[0])
-        Y = np.concatenate([memory.Y, series.Y])
-        Y[: max(0, first)] = np.nan
+        """Hide y that was not measured, and the first y, up to where no example looks back at rows made up."""
+        (n, measured), layout, before = known, trained.dynamics.layout, len(memory.Y)
+        Y = np.concatenate([np.where(measured, memory.Y, np.nan), series.Y])
+        Y[: max(0, before - n + layout.lead - 1 + layout.y_back[0])] = np.nan
         return series._replace(Y=Y[before:]), memory._replace(Y=Y[:before])
 
     def learn_more(self, trained, series, memory, rng):

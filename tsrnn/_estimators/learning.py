@@ -1,5 +1,7 @@
 """What ``fit`` and ``partial_fit`` learn around the weights: units, rows to hold back, where series stand after."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._series.checks import check_size
@@ -7,7 +9,7 @@ from .._series.labels import one_hot
 from .._series.scaling import LogLink, make_scaler
 from .._series.units import Inputs, Series, Units, fill, input_means, level_and_reach
 from .._training.least_squares import one_thread
-from .following import across, cut, first_past, follow, walk, warn_of_bounds
+from .following import across, cut, first_past, follow, last_measured, walk, warn_of_bounds
 from .held_back import hold_last, hold_stretches
 from .places import begin
 
@@ -150,7 +152,8 @@ def settle(table, units, trained, U, filled, Xz):
             _, past = walk(dynamics, units, inputs, as_levels(U[rows], units.n_outputs), stretches, first)
         n = dynamics.lead + units.looks_back
         head = as_levels(U[rows][:n], units.n_outputs)
-        places[part.key] = begin(dynamics, units, part, table.X[rows], head, past)
+        measured = np.isfinite(U[rows])
+        places[part.key] = begin(dynamics, units, part, table.X[rows], head, measured, past)
     return places
 
 
@@ -169,22 +172,39 @@ def check_learnt(trained):
         )
 
 
+class Known(NamedTuple):
+    """Which of the last levels (K, O), and of the changes that a memory holds, (M, O), come from measured y alone."""
+
+    levels: np.ndarray
+    changes: np.ndarray
+
+
+def known_changes(units, measured, past):
+    """Return the ``Known`` of a past, given which y of the last rows were measured, (m, O) bool."""
+    K, M = units.looks_back, len(getattr(past.memory, "Y", ()))
+    marks = np.full((M + K, units.n_outputs), np.nan)
+    n = min(len(marks), len(measured))
+    marks[len(marks) - n :][measured[len(measured) - n :]] = 0.0
+    return Known(np.isfinite(marks[M:]), np.isfinite(units.target.differences(marks[K:], marks[:K])))
+
+
 def learn_part(learner, trained, units, given, stretches, before, forgetting, rng):
     """Learn from the new rows of one series, stretch after stretch.
 
-    given : X (N, F), levels (N, O) and weights (N,).   before : the past, and how many rows up to it were seen without
-    a gap, None for enough.   Returns ``Trained``, the past after them, of each stretch its rows, the rows missing
-    before, the past before it and X (n, D) without NaN, and the last level.
+    given : X (N, F), levels (N, O) and weights (N,).   before : the past, and the ``Place``, or None where the series
+    begins.   Returns ``Trained``, the past after them, of each stretch its rows, the rows missing before, the past
+    before it and X (n, D) without NaN, and the last level.
     """
     X, levels, weight = given
-    visited, (past, known) = [], before
+    visited, (past, place), nothing = [], before, np.zeros((0, units.n_outputs), bool)
+    n_seen, measured = (0, nothing) if place is None else (place.unbroken, place.measured)
     for rows, missing in stretches:
-        known = 0 if missing else known
+        if missing:
+            n_seen, measured = 0, nothing
         past = across(trained.dynamics, units, past, missing)
         inputs = units.inputs(X[rows], past.inputs)
-        seen = past.levels.copy()
-        if known is not None:
-            seen[: max(0, len(seen) - known)] = np.nan
+        known = None if measured is None else known_changes(units, measured, past)
+        seen = past.levels if known is None else np.where(known.levels, past.levels, np.nan)
         Z = units.late(units.y(units.target.differences(levels[rows], seen)))
         w = weight[rows]
         if forgetting < 1:
@@ -195,8 +215,9 @@ def learn_part(learner, trained, units, given, stretches, before, forgetting, rn
             check_size(scaled.X, Z)
         memory = past.memory
         if known is not None:
-            scaled, memory = learner.without_history(trained, scaled, memory, (known, units.looks_back))
-            known += len(w)
+            scaled, memory = learner.without_history(trained, scaled, memory, (n_seen, known.changes))
+            n_seen += len(w)
+            measured = last_measured(units, past, np.isfinite(levels[rows]), measured)
         with one_thread:
             trained = learner.learn_more(trained, scaled, memory, rng)
         followed = follow(trained.dynamics, units, inputs, levels[rows], past)

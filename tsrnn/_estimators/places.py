@@ -118,8 +118,8 @@ def place_after(dynamics, units, places, part, X, U, stretches, past):
     """Return the ``Place`` of a series after new rows X, U, in stretches, at whose end the past is given."""
     place = places.get(part.key)
     if place is None:
-        return begin(dynamics, units, part, X, U, past)
-    return moved(place, part, stretches, past)
+        return begin(dynamics, units, part, X, U, np.isfinite(U), past)
+    return moved(units, place, part, np.isfinite(U), stretches, past)
 
 
 def take_back(fitted, table):

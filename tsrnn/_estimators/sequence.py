@@ -419,9 +419,9 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
             stretches = cut_and_warn(trained.dynamics, part, start)
             X, levels = table.X[part.rows], U[part.rows]
             rows = X, levels, table.weight[part.rows]
-            known = places[part.key].unbroken if part.key in places else 0
+            before = start.past, places.get(part.key)
             trained, past, visited, last = learn_part(
-                learner, trained, units, rows, stretches, (start.past, known), forgetting, rng
+                learner, trained, units, rows, stretches, before, forgetting, rng
             )
             places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, stretches, past)
             later.keep(trained.dynamics, units, part.key, levels, visited, last)
@@ -632,7 +632,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         X = check_inputs(self, X, table.y, reset=fitted is None)
         Y, form = self._check_y(table.y, fitted)
         check_lengths(X, Y)
-        check_measured(Y)
+        check_measured(Y, goes_on=fitted is not None)
         weight = check_weight(table.weight, X)
         if not weight.sum() > 0:
             raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")

@@ -154,14 +154,23 @@ class ErrorLearner(Learner):
         """Return what was learnt, which counts for so much less."""
         return self._inner(trained.dynamics.net).fade(trained, share)
 
+    def without_history(self, trained, series, memory, known):
+        """Hide y alone, not the outputs beside it."""
+        n, measured = known
+        known = n, np.concatenate([measured, np.ones_like(measured)], axis=1)
+        return super().without_history(trained, series, memory, known)
+
     def learn_more(self, trained, series, memory, rng):
         """Learn a little more, with the errors that the model makes of the new rows before it learns them."""
         dynamics, net = trained.dynamics, trained.dynamics.net
-        X, Y, E = dynamics.remembered(memory)
-        E = np.concatenate([E, dynamics.errors(series.X, series.Y, memory)])
+        y, out = np.split(memory.Y, 2, axis=1)
+        stands_in = np.where(np.isnan(y), out, y)
+        seen = memory._replace(Y=np.concatenate([stands_in, out], axis=1))
+        X, _, E = dynamics.remembered(seen)
+        E = np.concatenate([E, dynamics.errors(series.X, series.Y, seen)])
         columns = net.columns(np.concatenate([X, series.X]), E)
-        n, lead = len(Y), net.plan.lead
-        past = Memory(columns[n - lead : n], Y[n - lead :])
+        n, lead = len(y), net.plan.lead
+        past = Memory(columns[n - lead : n], y[n - lead :])
         learnt = self._inner(net).learn_more(_inside(trained), series._replace(X=columns[n:]), past, rng)
         return self._outside(net, dynamics.mean, learnt)
 

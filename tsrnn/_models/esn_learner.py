@@ -73,7 +73,8 @@ class Readout(NamedTuple):
     sums : over time, or None.   inverse : (P, P), of recursive least squares, or None.   most : its trace, beyond which
     nothing is forgotten.   alpha : the penalty.   search : what a cross-validation found, or None.   probe : first rows
     X (N, D), Y (N, O) of training.   caution : times the penalty of most evidence, for the sake of free runs.
-    share : of the readout that sees states, beside the linear model, which has ``n_linear`` weights.
+    share : of the readout that sees states, beside the linear model, which has ``n_linear`` weights.   washout : rows,
+    of the longest series.
     """
 
     sums: Any
@@ -87,6 +88,7 @@ class Readout(NamedTuple):
     scaling: Any = None
     share: float = 1.0
     n_linear: int = 0
+    washout: int = 0
 
     def weights_an_output(self):
         """Return how many weights the penalty leaves free: the trace of (Z'Z + alpha)^-1 Z'Z; None where unknown.
@@ -160,6 +162,8 @@ class ESNLearner(OfLags, Learner):
     loss: object
     forgetting: float | None
     links: Links | None = field(default=None, kw_only=True)
+
+    stands_in = True
 
     @property
     def is_squared(self):
@@ -293,14 +297,9 @@ class ESNLearner(OfLags, Learner):
                 dynamics, readout, curve[0], series, fed, weights, rng
             )
         probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
-        return Trained(
-            dynamics,
-            len(curve),
-            curve,
-            [],
-            readout._replace(probe=probe, scaling=self._drawn_size(net[0])),
-            ends,
-        )
+        washout = max(self._washout(len(s.Y)) for s in series)
+        readout = readout._replace(probe=probe, scaling=self._drawn_size(net[0]), washout=washout)
+        return Trained(dynamics, len(curve), curve, [], readout, ends)
 
     def _reservoir(self, net, series, mean, rng):
         """Draw the reservoir that is to follow the series, with a readout of zeros."""
@@ -673,10 +672,10 @@ class ESNLearner(OfLags, Learner):
         return trained._replace(carry=trained.carry._replace(sums=sums))
 
     def without_history(self, trained, series, memory, known):
-        """Leave out the washout, too."""
+        """Leave out the washout, too: that of training, for nobody knows how long the series will be."""
         series, memory = super().without_history(trained, series, memory, known)
-        n, w = known[0], series.w.copy()
-        w[: max(0, self._washout(n + len(w)) - n)] *= self._share_washed(several=True)
+        w = series.w.copy()
+        w[: max(0, trained.carry.washout - known[0])] *= self._share_washed(several=True)
         return series._replace(w=w), memory
 
     def learn_more(self, trained, series, memory, rng):
@@ -702,7 +701,7 @@ class ESNLearner(OfLags, Learner):
                 dynamics=dynamics.but(theta=theta), carry=readout._replace(inverse=inverse)
             )
         solved, theta, loss = self._solve(sums, readout.search, readout.caution, share=readout.share)
-        carry = solved._replace(probe=readout.probe, scaling=readout.scaling)
+        carry = solved._replace(probe=readout.probe, scaling=readout.scaling, washout=readout.washout)
         return trained._replace(dynamics=dynamics.but(theta=theta), loss_curve=[loss], carry=carry)
 
     def _track(self, Z, Y, w, most, inverse, theta):

@@ -146,6 +146,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     whole: bool = field(default=False, kw_only=True)
     linear: tuple | None = field(default=None, kw_only=True)
     usual = EPOCHS  # epochs, where the user gives no limit
+    stands_in = True
 
     @property
     def limit(self):

@@ -182,6 +182,7 @@ class Learner:
     remembers = True
     weighs_linear = False  # whether a net is to be weighed against a linear model of lags
     whole_scale = True  # whether scaled values must stay within what training can hold
+    stands_in = False  # whether its output stands for y that was not measured in training, too, as history
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
     def held_of_whole(self, n):
@@ -236,13 +237,15 @@ class Learner:
         )
 
     def without_history(self, trained, series, memory, known):
-        """Leave rows out of a ``Series`` whose history was made up, as ``learn`` does; returns it and the memory.
+        """Let no row of a ``Series`` count whose history was made up, as in ``learn``; returns it and the memory.
 
-        memory : before the series.   known : how many rows before it were measured, and how many levels a change needs.
+        memory : before the series.   known : how many rows before it were seen without a gap, and which y of the memory
+        were measured, (M, O) bool.
         """
-        (n, looks_back), w = known, series.w.copy()
-        changes = looks_back if n and trained.dynamics.sees_y else 0  # from made-up levels, not hidden
-        w[: max(0, trained.dynamics.lead + changes - n)] = 0.0
+        (n, measured), w = known, series.w.copy()
+        w[: max(0, trained.dynamics.lead - n)] = 0.0
+        if len(measured) and not self.stands_in:
+            memory = memory._replace(Y=np.where(measured, memory.Y, np.nan))
         return series._replace(w=w), memory
 
     def learn_more(self, trained, series, memory, rng):

@@ -249,8 +249,15 @@ def check_lengths(X, Y):
         )
 
 
-def check_measured(Y):
-    """Raise where a column of Y has no value."""
+def check_measured(Y, goes_on=False):
+    """Raise where a column of Y has no value; of rows that go on from those learnt, where none has."""
+    if goes_on:
+        if np.isnan(Y).all():
+            raise ValueError(
+                "y has no measured value, so there is nothing to learn from: give rows where it was measured, or "
+                "update(X, y), which remembers rows without."
+            )
+        return
     for o in range(Y.shape[1]):
         if np.isnan(Y[:, o]).all():
             raise ValueError(
