@@ -1,6 +1,7 @@
 """Bad input beyond the tables of test_matrix.py: what comes of it, and parameters of solvers, losses and pairs."""
 
 import re
+from inspect import getdoc, signature
 from itertools import cycle
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from public import RECURRENT as CELLS
 from public import short as model_id
 from public import slow_again, small
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
+from sklearn.linear_model import LinearRegression
 
 import tsrnn
 from tsrnn import (
@@ -637,3 +639,39 @@ def test_bad_future(model):
     with pytest.raises(ValueError, match="NaN"):
         fitted.forecast(5, later.where(later["a"] != later["a"].iloc[2]))
     assert len(fitted.forecast(5, later)) == 5  # more rows than needed
+
+
+# ---------------------------------------------------------------------------------------- words
+
+ESTIMATORS = [kind for kind in map(vars(tsrnn).get, tsrnn.__all__) if hasattr(kind, "fit")]
+
+
+def with_words(kind):
+    """Yield the parameters of a model whose documented types have words, and these words."""
+    for names, text in re.findall(r"^(\w[\w, ]*) : (.*\"[a-z_]+\".*)$", getdoc(kind), re.M):
+        for name in names.split(", "):
+            if name in signature(kind).parameters:
+                yield name, re.findall(r'"([a-z_-]+)"', text)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS, ids=model_id)
+def test_a_wrong_word_is_told_the_right_ones(kind):
+    """The message names the argument, the value, and each word that is documented."""
+    settings = {"max_iter": 1, "estimator": tsrnn.ARXRegressor(1, 1)}
+    if kind is tsrnn.LagRegressor:
+        settings["estimator"] = LinearRegression()
+    settings = {name: v for name, v in settings.items() if name in signature(kind).parameters}
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.normal(size=60)
+    if kind is tsrnn.EncoderDecoderClassifier:
+        X, y = ["ab", "ba"] * 5, ["a", "b"] * 5
+    elif is_classifier(kind(**settings)):
+        y = (y > 0).astype(int)
+    asked = [(name, words) for name, words in with_words(kind) if name != "estimator"]
+    assert asked
+    for name, words in asked:
+        with pytest.raises((TypeError, ValueError), match=f"{name}='AUTO'") as caught:
+            kind(**{**settings, name: "AUTO"}).fit(X, y)
+        message = str(caught.value)
+        assert "give" in message or "neither" in message, message
+        assert all(word in message for word in words), message

@@ -5,18 +5,23 @@ from numbers import Integral, Real
 import numpy as np
 
 
-def check_number(name, value, low=None, high=None, *, integer=False, low_open=False, high_open=False):
-    """Raise unless ``value`` is a finite number in the range; the message names the cure."""
+def check_number(
+    name, value, low=None, high=None, *, integer=False, low_open=False, high_open=False, words=()
+):
+    """Raise unless ``value`` is a finite number in the range, or one of some words; the message names the cure."""
+    if isinstance(value, str | None) and value in words:
+        return
     number = Integral if integer else Real
     word = "an int" if integer else "a number"
+    ends = [] if low is None else [f" {'>' if low_open else '>='} {low}"]
+    ends += [] if high is None else [f" {'<' if high_open else '<='} {high}"]
+    cure = f"give {', or '.join([word + ' and'.join(ends), *map(repr, words)])}"
     if not isinstance(value, number) or isinstance(value, bool):
-        raise TypeError(f"{name}={value!r} is not {word}.")
+        raise TypeError(f"{name}={value!r} is not {word}: {cure}.")
     below = low is not None and (value <= low if low_open else value < low)
     above = high is not None and (value >= high if high_open else value > high)
     if below or above or not np.isfinite(value):
-        ends = [] if low is None else [f" {'>' if low_open else '>='} {low}"]
-        ends += [] if high is None else [f" {'<' if high_open else '<='} {high}"]
-        raise ValueError(f"{name}={value!r} is out of range: give {word}{' and'.join(ends)}.")
+        raise ValueError(f"{name}={value!r} is out of range: {cure}.")
 
 
 def check_flag(name, value, *words):

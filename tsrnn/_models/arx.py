@@ -166,8 +166,7 @@ class ARXRegressor(SequenceRegressor):
     _warmup = ({},)
 
     def _learner(self):
-        if not (isinstance(self.alpha, str) and self.alpha == "auto"):
-            check_number("alpha", self.alpha, 0)
+        check_number("alpha", self.alpha, 0, words=("auto",))
         lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
         learner = LinearLearner(self, (), *lags, [], "identity", False, squared)
         return with_errors(learner, parse_lags(self.error_lags, "error_lags", 1))

@@ -211,8 +211,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         check_word("cell", self.cell, CELLS)
         for name in ("horizon", "batch_size"):
             check_number(name, getattr(self, name), 1, integer=True)
-        if not is_auto(self.context):
-            check_number("context", self.context, 1, integer=True)
+        check_number("context", self.context, 1, integer=True, words=("auto",))
         check_number("gap", self.gap, 0, integer=True)
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
         if not hidden:

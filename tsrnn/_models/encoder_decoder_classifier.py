@@ -337,8 +337,7 @@ class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
     def _check_search(self):
         """Raise where what an answer is searched with is out of range."""
         check_number("beam_width", self.beam_width, 1, integer=True)
-        if self.max_length is not None:
-            check_number("max_length", self.max_length, 1, integer=True)
+        check_number("max_length", self.max_length, 1, integer=True, words=(None,))
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None):

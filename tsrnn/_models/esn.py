@@ -153,7 +153,7 @@ class ReservoirParameters(Declared):
         First rows of each series that the readout does not learn from. "auto": 100, or a tenth of a short series;
         without ``output_lags`` each of them counts a ten-thousandth, or of several series a hundredth, so that a start
         from zeros is nothing new. Answers to rows of which nothing is learnt, from zeros, stay within the range of
-        training and a quarter more.
+        training and a quarter more. Of series that begin in ``partial_fit`` as many as of the longest one in training.
     random_state : int, RandomState or None, default=None
         For the reservoir and the noise.
     verbose : int, default=0
@@ -262,8 +262,7 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"groups={self.groups!r} cannot share n_reservoir={self.n_reservoir!r}: give at least one unit a group."
             )
         loss, forgetting = self._solution()
-        if not (isinstance(self.washout, str) and self.washout == "auto"):
-            check_number("washout", self.washout, 0, integer=True)
+        check_number("washout", self.washout, 0, integer=True, words=("auto",))
         for name in ("readout_bias", "readout_input", "readout_squares"):
             check_flag(name, getattr(self, name))
         check_verbose(self.verbose)
@@ -279,8 +278,7 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"loss={self.loss!r} has no method parabola(e, rounding), and a readout is solved for by that: give it "
                 "one, or another loss."
             )
-        if not (isinstance(self.alpha, str) and self.alpha == "auto"):
-            check_number("alpha", self.alpha, 0)
+        check_number("alpha", self.alpha, 0, words=("auto",))
         if isinstance(self.solver, str) and self.solver == "ridge":
             return loss, None
         if isinstance(self.solver, type) or not hasattr(self.solver, "forgetting"):

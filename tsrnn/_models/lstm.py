@@ -267,8 +267,7 @@ class LSTMParameters(LaggedParameters):
     def _cell(self):
         check_flag("peepholes", self.peepholes)
         check_flag("forget_gate", self.forget_gate)
-        if not (isinstance(self.forget_bias, str) and self.forget_bias == "auto"):
-            check_number("forget_bias", self.forget_bias)
+        check_number("forget_bias", self.forget_bias, words=("auto",))
         options = self.initial_state == "learned", self.layer_norm, self._sees_last()
         return cell(self.peepholes, self.forget_gate, self.forget_bias, *options)
 

@@ -261,12 +261,10 @@ class RecurrentNetwork(Attending):
         for name in ("dropout", "recurrent_dropout"):
             check_number(name, getattr(self, name), 0, 0.95)
         check_number("orthogonal_penalty", self.orthogonal_penalty, 0)
-        if not (isinstance(self.input_noise, str) and self.input_noise == "auto"):
-            check_number("input_noise", self.input_noise, 0)
+        check_number("input_noise", self.input_noise, 0, words=("auto",))
         check_number("sequence_length", self.sequence_length, 1, integer=True)
         check_number("washout", self.washout, 0, integer=True)
-        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
-            check_number("batch_size", self.batch_size, 1, integer=True)
+        check_number("batch_size", self.batch_size, 1, integer=True, words=("auto",))
         check_jobs(self.n_jobs)
         check_embedding(self)
         check_flag("bidirectional", self.bidirectional, "auto")

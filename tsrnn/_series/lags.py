@@ -35,9 +35,11 @@ def parse_lags(lags, name, smallest):
     smallest : int
         0 if the present row may be seen (inputs), 1 if not (outputs).
     """
-    if is_auto(lags) and name in ("input_lags", "output_lags"):
+    chosen = name in ("input_lags", "output_lags")
+    if is_auto(lags) and chosen:
         return (smallest,)
     cure = f"give an int L >= 0 for the lags {smallest}..L, or a sequence of distinct ints >= {smallest}"
+    cure += ", or 'auto'" * chosen
     if isinstance(lags, Integral) and not isinstance(lags, bool):
         if lags < 0:
             raise ValueError(f"{name}={lags!r} is negative: {cure}.")

@@ -333,10 +333,10 @@ def resolve_target(target_transform):
             differences or (callable(transform) and hasattr(transform, "inverse"))
         ):
             raise ValueError(
-                f"target_transform={target_transform!r}: {step!r} is unknown: give None, "
+                f"target_transform={target_transform!r}: {step!r} is unknown: give 'auto', None, "
                 f"{', '.join(map(repr, TRANSFORMS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
-                "Difference(lag=24), or a list of those: anything with the methods __call__(Y) and inverse(U), or "
-                "polynomial()."
+                "Difference(lag=24), or a list of all of these but 'auto': anything with the methods __call__(Y) and "
+                "inverse(U), or polynomial()."
             )
         if hasattr(transform, "check"):
             transform.check()

@@ -18,18 +18,15 @@ CUT_SHORT = "max_iter"  # why a stage of training ended, where it met the limit
 def check_training(model):
     """Raise if a parameter common to all trained models is out of range or of the wrong type."""
     check_number("alpha", model.alpha, 0)
-    if model.max_iter is not None:
-        check_number("max_iter", model.max_iter, 1, integer=True)
+    check_number("max_iter", model.max_iter, 1, integer=True, words=(None,))
     check_number("tol", model.tol, 0)
     check_number("validation_fraction", model.validation_fraction, 0, 0.9, low_open=True)
     check_number("n_iter_no_change", model.n_iter_no_change, 1, integer=True)
-    if type(model).n_restarts != "auto" or model.n_restarts != "auto":
-        check_number("n_restarts", model.n_restarts, 1, integer=True)
+    check_number("n_restarts", model.n_restarts, 1, integer=True, words=_auto(model, "n_restarts"))
     check_word("ensemble", model.ensemble, ENSEMBLES)
     check_verbose(model.verbose)
     for name in ("skip_connections", "early_stopping", "warm_start"):
-        words = ["auto"] if getattr(type(model), name) == "auto" else []
-        check_flag(name, getattr(model, name), *words)
+        check_flag(name, getattr(model, name), *_auto(model, name))
     if model.warm_start and makes_one_of_all(model):
         raise ValueError(
             f"warm_start=True goes on from the weights of one net, but ensemble='mean' makes one of n_restarts="
@@ -40,6 +37,11 @@ def check_training(model):
             "pooling='attention' gives each net its own weights of the rows, so that several cannot become one: give "
             "ensemble='best', or another pooling."
         )
+
+
+def _auto(model, name):
+    """Return ("auto",) where that is what a parameter is by default, which other models do not know."""
+    return ("auto",) if getattr(type(model), name) == "auto" else ()
 
 
 def makes_one_of_all(model):

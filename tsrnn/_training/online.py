@@ -137,8 +137,7 @@ class KalmanFilter(Online):
         check_number("covariance", self.covariance, 0, low_open=True)
         check_number("process_noise", self.process_noise, 0)
         check_number("forgetting", self.forgetting, 0, 1, low_open=True)
-        if not (isinstance(self.noise, str) and self.noise == "auto"):
-            check_number("noise", self.noise, 0, low_open=True)
+        check_number("noise", self.noise, 0, low_open=True, words=("auto",))
 
     def _begin(self, P, O, rows):
         """Return P, and the variance of errors (O,), which begins as that of y."""
@@ -219,8 +218,7 @@ class OnlineGradient(Online):
     def _check(self):
         """Raise if a parameter is out of range or of the wrong type."""
         check_number("learning_rate", self.learning_rate, 0, low_open=True)
-        if self.clip_norm is not None:
-            check_number("clip_norm", self.clip_norm, 0, low_open=True)
+        check_number("clip_norm", self.clip_norm, 0, low_open=True, words=(None,))
 
     def _begin(self, P, O, rows):
         """Return no arrays: a step depends on its row alone."""

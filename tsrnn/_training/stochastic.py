@@ -72,8 +72,7 @@ class Stochastic(Declared, BaseEstimator):
         check_word("schedule", self.schedule, SCHEDULES)
         check_number("warmup", self.warmup, 0, 1)
         for name in ("clip_norm", "clip_value"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), 0, low_open=True)
+            check_number(name, getattr(self, name), 0, low_open=True, words=(None,))
         self._check_rule()
 
     @np.errstate(over="ignore", invalid="ignore")  # the monitor warns of a loss that is not finite
