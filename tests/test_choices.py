@@ -222,6 +222,23 @@ def test_the_linear_model_beside_a_net_has_lags_of_its_own(name):
     assert given.lags_.output_lags == (1, 2, 3)
 
 
+@pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])
+def test_lags_of_the_net_make_the_same_net(name):
+    """Given instead of "auto", to the bit where there is no linear model beside it."""
+    rng, net = np.random.default_rng(0), getattr(tsrnn, name)
+    x, y = rng.normal(size=300), np.zeros(300)
+    for t in range(12, 300):
+        y[t] = 0.5 * y[t - 1] + 0.4 * y[t - 12] + x[t - 2] + 0.3 * rng.normal()
+    settings = {"output_lags": "auto", "max_iter": 3, "random_state": 0}
+    for early_stopping in (True, False):
+        model = net((4,), early_stopping=early_stopping, **settings).fit(x[:, None], y)
+        given = clone(model).set_params(**model.net_lags_._asdict()).fit(x[:, None], y)
+        assert given.net_lags_ == model.net_lags_
+        assert [p.W.shape for p in given.params_[:1]] == [p.W.shape for p in model.params_[:1]]
+    assert model.lags_ == model.net_lags_
+    np.testing.assert_array_equal(given.theta_, model.theta_)
+
+
 def test_lags_are_named_where_they_are_given():
     assert ARXRegressor(1, (1, 5)).fit(X, Y).lags_ == ((0, 1), (1, 5))
     assert not hasattr(tsrnn.PersistenceRegressor().fit(None, Y), "lags_")

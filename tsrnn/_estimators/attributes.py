@@ -43,11 +43,15 @@ class Learnt:
     @property
     def lags_(self):
         """Lags of the inputs and of the outputs that are seen, those that were found where they are "auto"."""
+        lags, skipping = self._net_lags(), getattr(self._dynamics(), "skipping", ((), ()))
+        return Lags(*(tuple(sorted({*a, *b})) for a, b in zip(lags, skipping)))
+
+    def _net_lags(self):
+        """Return the ``Lags`` that the parameters stand for."""
         self._trained()
         if self.fitted_.lags is None:
-            raise AttributeError(f"{type(self).__name__} has no lags_.")
-        skipping = getattr(self._dynamics(), "skipping", ((), ()))
-        return Lags(*(tuple(sorted({*a, *b})) for a, b in zip(self.fitted_.lags, skipping)))
+            raise AttributeError(f"{type(self).__name__} has no lags.")
+        return self.fitted_.lags
 
     @property
     def n_iter_(self):

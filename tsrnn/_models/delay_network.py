@@ -64,7 +64,11 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units; there are no states.
     lags_ : tuple (input_lags, output_lags) of tuples of int
-        The lags, those that were found where they are "auto".
+        All lags that are seen, those that were found where they are "auto". A linear model beside the net may have
+        more than the net: given to the constructor, these would be the net's, too.
+    net_lags_ : tuple (input_lags, output_lags) of tuples of int
+        Those of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and leave
+        a linear model beside it, if any, no lags of y but these.
     lead_ : int
         Rows of history that a forecast needs.
     """
@@ -112,6 +116,11 @@ class DelayNetwork:
         """Return the widths of the hidden layers, a tuple."""
         cure = "give a tuple of ints >= 1, one a layer; () for a linear model"
         return check_widths("hidden_layer_sizes", self.hidden_layer_sizes, cure)
+
+    @property
+    def net_lags_(self):
+        """Lags of the net alone."""
+        return self._net_lags()
 
     @property
     def params_(self):

@@ -346,8 +346,8 @@ class ElmanParameters(LaggedParameters):
         leak = self._leak() or (1.0,)
         net = {"n_reservoir": hidden, "leak_rate": leak, "activation": self.activation}
         reservoir = {
-            "n_reservoir": learner.sizes,
-            "leak_rate": tuple(learner.leaks),
+            "n_reservoir": learner.drawing.sizes,
+            "leak_rate": tuple(learner.drawing.leaks),
             "activation": self.init.activation,
         }
         for name, value in net.items():

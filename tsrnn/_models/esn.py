@@ -26,7 +26,8 @@ from .._nets.reservoir_measures import lyapunov_exponent, memory_capacity, memor
 from .._series.labels import Link, shares, sharpness
 from .._series.lags import parse_lags
 from .._training.losses import has_parabola, resolve_loss, squared
-from .esn_learner import UNITS, ESNLearner
+from .drawing import UNITS, Drawing
+from .esn_learner import ESNLearner
 
 
 RADIUS = 0.9  # of a reservoir, by default
@@ -266,7 +267,7 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         for name in ("readout_bias", "readout_input", "readout_squares"):
             check_flag(name, getattr(self, name))
         check_verbose(self.verbose)
-        return self._learns(self, *lags, sizes, radii, leaks, loss, forgetting)
+        return self._learns(self, *lags, Drawing(self, lags, sizes, radii, leaks), loss, forgetting)
 
     _learns = ESNLearner
 

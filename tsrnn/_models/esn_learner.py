@@ -6,26 +6,17 @@
                               of those before (``beside_linear.py``)
 
 A series is followed a block of steps at a time; of each block only its part of the normal equations remains.
-
-[1] D. M. Allen, "The relationship between variable selection and data augmentation and a method for prediction",
-    Technometrics 16(1), 1974.
 """
 
-from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_random_state
 
 from .._estimators.held_back import hold_last
-from .._estimators.snapshots import with_parameters
-from .._kernels.activations_v1 import ACTIVATIONS
 from .._nets.dynamics import Learner, OfLags, Trained, check_enough_rows, check_sees_something
 from .._nets.echo_state import EchoState, free_error
-from .._nets.pooled import Pooled
-from .._nets.reservoir import DISTRIBUTIONS, chain, pack, random_links, random_reservoir
 from .._nets.ridge import (
     add_rows,
     add_weighted_rows,
@@ -37,24 +28,18 @@ from .._nets.ridge import (
     squared_error,
 )
 from .._series.timeline import last_known
-from .._series.units import Series, filled_width
+from .._series.units import Series
 from .._training.losses import EXACT, ROUNDING, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 from .._values import kept
 from .beside_linear import share_of
+from .drawing import Drawing
+from .esn_pooled import learn_pooled
 
 
-UNITS = 300  # of a reservoir, by default
 WASHOUT = 100  # first steps of a long series, with "auto"
 WASHED = 1e-4, 1e-2  # what each counts: of one series, and of several, since others may come
-SCALING = {
-    True: 0.1,
-    False: 0.5,
-}  # of input weights: with inputs and nothing to choose by; of a model of y alone
-REACHED = 10  # units, at least, that an input reaches
 NEGLIGIBLE = 1e-10  # squared error, in units of the variance of y
-LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
-SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where there are inputs
 STRETCHES, TRIED = 5, 5000  # left out in turn to choose it, and the rows of all of them, about
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
@@ -138,30 +123,18 @@ class Harvest:
         self.cold_states = tuple(np.split(total / n, dynamics.reservoir.begin[1:-1]))
 
 
-class Links(NamedTuple):
-    """Links within and between layers, W and U, sparse (R, R); and the state of the random numbers after them."""
-
-    W: sparse.csr_array
-    U: sparse.csr_array
-    after: tuple
-
-
 @dataclass(frozen=True, eq=False)
 class ESNLearner(OfLags, Learner):
     """The parameters of an echo state network, parsed, and the solution for its readout.
 
-    sizes, radii, leaks : of each layer.   forgetting : of recursive least squares, or None for ridge.   links : those
-    that are drawn already, or None.
+    drawing : of the reservoir.   forgetting : of recursive least squares, or None for ridge.
     """
 
     input_lags: tuple
     output_lags: tuple
-    sizes: tuple
-    radii: list
-    leaks: list
+    drawing: Drawing
     loss: object
     forgetting: float | None
-    links: Links | None = field(default=None, kw_only=True)
 
     stands_in = True
 
@@ -188,97 +161,13 @@ class ESNLearner(OfLags, Learner):
         resolve_loss(self.p.loss, O)
         return D, O
 
-    # ---------------------------------------------------------------------------------- reservoir
-
-    def _draw(self, D, O, rng):
-        """Draw a reservoir; returns it, and its matrices W and U."""
-        p, sizes, draw = self.p, self.sizes, DISTRIBUTIONS[self.p.weight_distribution]
-        R, (W, U, after) = sum(sizes), self.links or self._links(rng)
-        rng.set_state(after)
-        pairs = zip(self._scaling(D, O), (self.input_lags, self.output_lags))
-        scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
-        W_in = np.zeros((R, len(scaling)))
-        if p.W_in is None:
-            reached = min(sizes[0], max(REACHED, round(p.input_connectivity * sizes[0])))
-            for column, size in zip(W_in.T, scaling):
-                column[rng.permutation(sizes[0])[:reached]] = size * draw(rng, reached)
-        elif np.shape(p.W_in) == (sizes[0], len(scaling)):
-            W_in[: sizes[0]] = p.W_in
-        else:
-            raise ValueError(
-                f"W_in has the shape {np.shape(p.W_in)}: give {(sizes[0], len(scaling))}, a row for each unit (of the "
-                "first layer) and a column for each lag of each input and then of each output."
-            )
-        b = p.bias_scaling * draw(rng, R)
-        leak = np.repeat(self.leaks, sizes)
-        begin = np.concatenate([[0], np.cumsum(sizes)])
-        return pack(W, U, begin, leak, ACTIVATIONS[p.activation], W_in, b), (W, U)
-
-    def _links(self, rng):
-        """Draw links within the layers and from each to the next, if they are not given."""
-        if self.p.W is not None:
-            W = sparse.csr_array(self.p.W).astype(np.float64)
-            return Links(W, sparse.csr_array(W.shape), rng.get_state())
-        draw, within, between, below = DISTRIBUTIONS[self.p.weight_distribution], [], [], None
-        for n, radius in zip(self.sizes, self.radii):
-            groups = [len(g) for g in np.array_split(np.arange(n), self.p.groups)]
-            within += [self._group(rng, m, radius, draw) for m in groups]
-            if below is not None:
-                between += [self._upwards(rng, m, u, draw) for m, u in zip(groups, below)]
-            below = groups
-        W = sparse.block_diag(within, format="csr")
-        U = sparse.csr_array(W.shape)
-        if between:
-            V = sparse.block_diag(between, format="coo")
-            U = sparse.csr_array((V.data, (V.row + self.sizes[0], V.col)), shape=W.shape)
-        return Links(W, U, rng.get_state())
-
-    def _group(self, rng, n, radius, draw):
-        """Draw links within a group of n units."""
-        if self.p.topology == "random":
-            return random_reservoir(rng, n, self._n_links(n), radius, draw)
-        return chain(n, radius, self.p.topology == "cycle")
-
-    def _upwards(self, rng, n, below, draw):
-        """Draw links into n units from those below; they add up to about the size of one state."""
-        k = self._n_links(below)
-        return random_links(rng, n, below, k, draw) * (1 / np.sqrt(k))
-
-    def _n_links(self, n):
-        """Return the number of links of a unit, of n possible ones."""
-        connectivity = self.p.connectivity
-        if isinstance(connectivity, (int, np.integer)):
-            return min(int(connectivity), n)
-        return max(1, round(connectivity * n))
-
-    def _scaling(self, D, O):
-        """Return the sizes of the weights of each input (D,) and of each output (O,)."""
-        p, size = self.p, self._size(D)
-        F = D // filled_width(p.missing, 1)
-        fed = np.mean(size) if p.feedback_scaling is None else p.feedback_scaling
-        sizes = {"input_scaling": (size, F), "feedback_scaling": (fed, O)}
-        for name, (value, n) in sizes.items():
-            if np.ndim(value) and np.shape(value) != (n,):
-                raise ValueError(f"{name}={value!r}: give one number, or {n}, one for each column.")
-        inputs, outputs = (np.broadcast_to(np.asarray(value, float), n) for value, n in sizes.values())
-        return np.resize(inputs, D), outputs  # an indicator column gets the scaling of its input
-
-    def _size(self, D):
-        """Return the size of the weights of D inputs: one number, or one for each column."""
-        size = self.p.input_scaling
-        return SCALING[D > 0 and self.wants_inputs] if size is None else size
-
-    def _drawn_size(self, D):
-        """Return ``_size``, or None where W_in was not drawn."""
-        return self._size(D) if self.p.W_in is None else None
-
     # ---------------------------------------------------------------------------------- learning
 
     def learn(self, net, series, mean, rng, before=None):
         """Draw a reservoir, follow the series, solve for the readout."""
         check_enough_rows(type(self.p).__name__, max((*self.input_lags, *self.output_lags)), series)
-        finds = self._finds_scaling(net[0])
-        return (self._scaled(net, series, mean, rng) if finds else self)._learn_rows(net, series, mean, rng)
+        scaled = self._scaled(net, series, mean, rng) if self.drawing.is_open(net[0]) else self
+        return scaled._learn_rows(net, series, mean, rng)
 
     def _learn_rows(self, net, series, mean, rng):
         """Learn as ``learn``, with the sizes of weights given."""
@@ -298,13 +187,13 @@ class ESNLearner(OfLags, Learner):
             )
         probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
         washout = max(self._washout(len(s.Y)) for s in series)
-        readout = readout._replace(probe=probe, scaling=self._drawn_size(net[0]), washout=washout)
+        readout = readout._replace(probe=probe, scaling=self.drawing.size(net[0]), washout=washout)
         return Trained(dynamics, len(curve), curve, [], readout, ends)
 
     def _reservoir(self, net, series, mean, rng):
         """Draw the reservoir that is to follow the series, with a readout of zeros."""
         (D, O), p = net, self.p
-        reservoir, matrices = self._draw(D, O, rng)
+        reservoir, matrices = self.drawing.draw(D, O, rng)
         dynamics = EchoState(
             np.zeros(0),
             reservoir,
@@ -337,32 +226,24 @@ class ESNLearner(OfLags, Learner):
         """Return the rows of the washout of a series of n."""
         return min(WASHOUT, n // 10) if self.p.washout == "auto" else self.p.washout
 
-    def _finds_scaling(self, D):
-        """Return whether the size of input weights, of D inputs, is left to the data."""
-        return self.p.input_scaling is None and self.p.W_in is None and bool(D) and self.wants_inputs
-
     def _scaled(self, net, series, mean, rng):
         """Return the learner with the size of input weights that errs least on stretches left out, each in turn.
 
         A reservoir that is hardly driven is a linear filter, and one that is driven hard forgets. Evidence cannot tell
         which is better, since it counts how well states explain the training rows. Errors of stretches are averaged
-        geometrically, or the hardest stretch would choose alone. A small reservoir tells as well as a large one. A net
-        that feeds itself is judged by free runs.
+        geometrically, or the hardest stretch would choose alone. A net that feeds itself is judged by free runs.
         """
         washed = self._washed(series, max((*self.input_lags, *self.output_lags)))
-        folds, most = _stretches(series, washed, bool(self.output_lags)), max(UNITS, self.p.groups)
-        few = tuple(min(n, most) for n in self.sizes) if self.p.W is None else self.sizes
-        start = rng.get_state()
-        sized = replace(self, sizes=few)._with_each_scaling(rng)
-        errors = [learner._error_left_out(net, folds, mean, rng) for learner in sized]
+        folds = _stretches(series, washed, bool(self.output_lags))
+        start, drawing, few = rng.get_state(), self.drawing, self.drawing.of_few()
+        sized = few.of_each_size(rng)
+        errors = [replace(self, drawing=d)._error_left_out(net, folds, mean, rng) for d in sized]
         rng.set_state(start)
         best = sized[int(np.argmin(errors))]
-        return best if few == self.sizes else replace(best, sizes=self.sizes, links=None)
-
-    def _with_each_scaling(self, rng):
-        """List the learner with each size of input weights, all with the same links."""
-        linked = replace(self, links=self._links(rng))
-        return [replace(linked, p=with_parameters(self.p, input_scaling=size)) for size in SCALINGS]
+        return replace(
+            self,
+            drawing=best if few.sizes == drawing.sizes else replace(best, sizes=drawing.sizes, links=None),
+        )
 
     def _error_left_out(self, net, folds, mean, rng):
         """Average the logarithms of squared errors on each fold, a list of ``Series``, learnt from the others."""
@@ -376,7 +257,7 @@ class ESNLearner(OfLags, Learner):
             others = total._replace(gram=total.gram - of_fold.gram, weight=total.weight - of_fold.weight)
             if min(*others.weight, *of_fold.weight) <= 0:
                 continue
-            theta = self._solve(others, evidence=alpha)[1]
+            theta = self.solve(others, evidence=alpha)[1]
             if self.output_lags:
                 error, _ = free_error(dynamics.but(theta=theta), fold, [_held(s.Y) for s in fold])
             else:
@@ -440,7 +321,7 @@ class ESNLearner(OfLags, Learner):
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
         sums, before, search = self._sums(dynamics, harvest)
         dynamics = dynamics.but(cold_states=harvest.cold_states)
-        readout, theta, loss = self._solve(sums, search)
+        readout, theta, loss = self.solve(sums, search)
         if last and self.output_lags and self._by_evidence:
             readout, theta, loss = self._steady(dynamics, series, fed, sums, (readout, theta, loss))
         if last and self.weighs_readout:
@@ -462,7 +343,7 @@ class ESNLearner(OfLags, Learner):
         trials, errors, lost, best = [solved], [], [], 0
         for decade in range(CAUTION + 1):
             if decade:
-                trials.append(self._solve(sums, caution=10.0**decade, evidence=solved[0].alpha))
+                trials.append(self.solve(sums, caution=10.0**decade, evidence=solved[0].alpha))
             error, astray = free_error(dynamics.but(theta=trials[-1][1]), series, fed)
             errors.append(error)
             lost.append(astray)
@@ -482,11 +363,11 @@ class ESNLearner(OfLags, Learner):
         if not (before.weight > 0).all() or not any(s.held.any() for s in series):
             return solved
         given = {"caution": readout.caution, "evidence": readout.alpha / readout.caution}
-        rivals = [dynamics.but(theta=self._solve(before, share=share, **given)[1]) for share in (0.0, 1.0)]
+        rivals = [dynamics.but(theta=self.solve(before, share=share, **given)[1]) for share in (0.0, 1.0)]
         share = share_of(rivals, series)
         if share == 1.0:
             return solved
-        mixed = self._solve(everything, share=share, **given)
+        mixed = self.solve(everything, share=share, **given)
         # a mean may go astray though neither of its parts does
         _, astray = free_error(dynamics.but(theta=mixed[1]), series, fed)
         return solved if astray else mixed
@@ -500,7 +381,7 @@ class ESNLearner(OfLags, Learner):
             held = add_rows(held, *block, np.flatnonzero((w > 0) & s.held[rows]), w)
         return before + held if self.weighs_readout else before, before, None
 
-    def _solve(self, sums, search=None, caution=1.0, evidence=None, share=1.0):
+    def solve(self, sums, search=None, caution=1.0, evidence=None, share=1.0):
         """Solve sums over time; returns ``Readout``, theta and the loss.
 
         evidence : the penalty of most, if known.   share : of the readout that sees states.
@@ -532,7 +413,7 @@ class ESNLearner(OfLags, Learner):
 
     def _n_linear(self, sums):
         """Count the columns of the readout that are no states."""
-        return sums.P - sum(self.sizes) * (1 + self.p.readout_squares)
+        return sums.P - sum(self.drawing.sizes) * (1 + self.p.readout_squares)
 
     def _penalty(self, normals, search, caution):
         """Return the penalty alpha."""
@@ -575,91 +456,8 @@ class ESNLearner(OfLags, Learner):
         return dynamics, readout._replace(alpha=alpha, sums=None), curve, harvest.ends
 
     def learn_whole(self, net, series, mean, rng, before=None):
-        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled.
-
-        With the size of input weights that is best for series left out, unless it is given: shapes that tell series
-        apart may be beyond what a nearly linear reservoir sees, or lost in one that is driven hard, and the pass over
-        the series is cheap.
-        """
-        if not self._finds_scaling(net[0]):
-            return self._learn_pooled(net, series, mean, rng)[0]
-        sized = self._with_each_scaling(rng)
-        attempts = [learner._learn_pooled(net, series, mean, rng) for learner in sized]
-        return min(attempts, key=itemgetter(1))[0]
-
-    def _learn_pooled(self, net, series, mean, rng):
-        """Learn as ``learn_whole``, given the sizes of weights; returns ``Trained``, and errors on series left out."""
-        (D, O), p = net, self.p
-        if not self.is_squared:
-            raise ValueError(f"loss={p.loss!r} is for one y per row: give loss='squared' for one per series.")
-        if p.readout_squares and p.pooling != "last":
-            raise ValueError("readout_squares=True goes with pooling='last' only: give either of them.")
-        reservoir, matrices = self._draw(D, O, rng)
-        dynamics = EchoState(
-            np.zeros(0), reservoir, matrices, self.input_lags, self.output_lags, self.columns, O, FAR, mean
-        )
-        dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
-        V, S = self._pool(dynamics, series)
-        Y, w = np.array([s.Y[-1] for s in series]), np.array([s.w[-1] for s in series])
-        w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
-        # What differs between series is small beside what they share: a penalty wants it in its own units.
-        centers, scales = zip(*(self._spread(A[w > 0]) for A in (V, S[1:])))
-        V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
-        sums = no_sums(dynamics.n_columns, O)
-        counts = np.flatnonzero(w)
-        sums = add_rows(sums, self.columns, V, S, Y, counts, w)
-        readout, theta, loss = self._solve(sums)
-        Z, known = feature_rows(self.columns, V, S, Y, counts)
-        out = self._left_out(sums, readout.alpha, theta, (Z, known, w[counts]))
-        errors = p._errors_left_out(known, out, w[counts])
-        left_out = np.full(Y.shape, np.nan)
-        left_out[counts] = out
-        dynamics = dynamics.but(theta=theta.copy())
-        c, Wv, Wx, _ = dynamics.readout()  # views
-        for W, center, scale in ((Wv, centers[0], scales[0]), (Wx, centers[1], scales[1])):
-            if len(W):
-                W /= scale[:, None]
-                c -= center @ W
-        theta = dynamics.theta
-        readout = readout._replace(scaling=self._drawn_size(D))
-        return Trained(Pooled(theta, dynamics, p.pooling), 1, [loss], [], readout, left_out=left_out), errors
-
-    def _pool(self, dynamics, series):
-        """Follow each series; returns v and x of it, pooled: V (S, D), S (1 + S, R), whose first row is not used."""
-        p, net, first = self.p, dynamics.reservoir, dynamics.first()
-        V, S = np.empty((len(series), len(net.W_in))), np.empty((len(series) + 1, net.R))
-        with progress(p.verbose, type(p).__name__, len(series)) as tell:
-            for k, s in enumerate(series):
-                total_v, total_s = 0.0, 0.0
-                for _, v, states, _ in dynamics.blocks(s.X, s.Y, first, read=False):
-                    total_v, total_s = total_v + v.sum(axis=0), total_s + states[1:].sum(axis=0)
-                    last_v, last_s = v[-1].copy(), states[-1].copy()
-                n = len(s.Y)
-                V[k], S[k + 1] = (total_v / n, total_s / n) if p.pooling == "mean" else (last_v, last_s)
-                if tell is not None:
-                    tell(f"series: {k + 1} of {len(series)}")
-        return V, S
-
-    def _left_out(self, sums, alpha, theta, rows):
-        """Compute answers (S, O) to series by readouts of all others: y - (y - Z W) / (1 - h), h the leverages [1].
-
-        rows : Z (S, P), y (S, O), weights (S,).
-        """
-        Z, Y, w = rows
-        errors = Y - Z @ theta.reshape(sums.P, sums.O)
-        for normal in sums.normal():
-            reach = ridge(normal._replace(ZY=np.ascontiguousarray(Z.T)), alpha, self.p.readout_bias)
-            h = w * np.einsum("sp,ps->s", Z, reach)
-            errors[:, normal.outputs] /= np.maximum(1 - h, LEAST_FREE)[:, None]
-        return Y - errors
-
-    def _spread(self, A):
-        """Return center and scale, (M,) each, of what the readout sees of series, A (S, M); 0 and 1 with squares."""
-        if self.p.readout_squares:
-            return np.zeros(A.shape[1]), np.ones(A.shape[1])
-        scale = A.std(axis=0)
-        center = A.mean(axis=0) if self.p.readout_bias else np.zeros(A.shape[1])
-        return center, np.where(scale > 1e-12, scale, 1.0)
+        """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled."""
+        return learn_pooled(self, net, series, mean, rng)
 
     def fade(self, trained, share):
         """Return what was learnt, whose sums count for so much less."""
@@ -700,7 +498,7 @@ class ESNLearner(OfLags, Learner):
             return trained._replace(
                 dynamics=dynamics.but(theta=theta), carry=readout._replace(inverse=inverse)
             )
-        solved, theta, loss = self._solve(sums, readout.search, readout.caution, share=readout.share)
+        solved, theta, loss = self.solve(sums, readout.search, readout.caution, share=readout.share)
         carry = solved._replace(probe=readout.probe, scaling=readout.scaling, washout=readout.washout)
         return trained._replace(dynamics=dynamics.but(theta=theta), loss_curve=[loss], carry=carry)
 

@@ -148,7 +148,11 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
     lags_ : tuple (input_lags, output_lags) of tuples of int
-        The lags, those that were found where they are "auto".
+        All lags that are seen, those that were found where they are "auto". A linear model beside the net may have
+        more than the net: given to the constructor, these would be the net's, too.
+    net_lags_ : tuple (input_lags, output_lags) of tuples of int
+        Those of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and leave
+        a linear model beside it, if any, no lags of y but these.
     lead_ : int
         Rows of history that the lags need.
     n_iter_ : int
@@ -336,6 +340,11 @@ class RecurrentNetwork(Attending):
         if self.n_restarts == "auto" and few and not single:
             learner = replace(learner, p=with_parameters(learner.p, n_restarts=NETS, ensemble="mean"))
         return replace(learner, whole=True)
+
+    @property
+    def net_lags_(self):
+        """Lags of the net alone."""
+        return self._net_lags()
 
     @property
     def params_(self):

@@ -1,55 +1,71 @@
-"""Conformal intervals that adapt to the errors that came after calibration.
+"""Conformal intervals that follow the errors made since calibration.
 
-Scores e(t, h) are errors of forecasts h steps ahead over what they were in calibration, where they are about 0, with a
-mean size c(t, h), that of errors in calibration whose forecasts were near: a calm that the forecast knows of is no
-change. Before row t is forecast those of rows before it are known: the more recent, the more they count, by
+Calibration gives quantiles q of the errors of forecasts, for each step h and output (``pools.py``).  Later the series
+may have another level, other noise, other tails.  So the ends of an interval lie, around the forecast, at
 
-    m(h) = mean of e           s(h) = mean of |e - m at its origin| / mean of c      n(h) = how many, independent ones
+    shift(h) + spread(h) q(a)
 
-    shift    m (1 - 4 / T^2)+,  T = m sqrt(n) / sd(e)                    a level that has moved, and no noise
-    spread   g (PRIOR r(h - 1) + n s(h)) / (PRIOR + n),  r(0) = 1        noise that has grown or shrunk
-    tails    a <- a + rate (b - [e was outside the end at a])            adaptive conformal inference [1]_, [2]_
+All three are updated with each row, from the errors that are known by then.  They begin as in calibration: shift 0,
+spread 1, and of the errors a share a = b beyond each end, b = (100 - level) / 200.
 
-so that the ends of an interval are shift + spread q(a), with the quantiles q in calibration and b the share that shall
-lie outside. Forecasts do not learn of the shift: an interval may lie beside its forecast. Errors of one step are many
-and independent, and noise that grows does so at all steps: each step leans on the r = spread / g of the one before it,
-and all but step one follow what step one knows to have changed, at once: g = spread(1) there, shrunk to 1 as shifts are
-to 0, and their c is g times as large. Where calibration has heavy tails, with d the root of the mean square over the
-mean size, n errors tell as much of a size as n (pi/2 - 1) / (d^2 - 1) normal ones.
+    e(t, h)   the error, at row t, of the forecast made h steps before; in calibration its mean is about 0
+    c(t, h)   the mean of |e| in calibration among forecasts like that one: a calm that was foreseen is no change
+    n(h)      independent errors that a mean is worth; all means are discounted, see Memory
 
-The tails alone move too slowly, and not beyond the largest error ever seen; with scale and shift (a scorecaster, in the
-words of [3]_) they have only to mend what is left: they promise that in the long run, between breaks, a share b of rows
-lies outside, whatever the series does. A large rate follows fast and trembles [2]_: a miss takes away a fifth of b, or
-less where errors overlap and misses come in bunches.
+Shift: a level that has moved gives errors of one sign.
 
-Where many rows lie on a bound, as those without rain, an end that is the bound has none of them outside, and the tail
-would wander off. So of a row on it, with m of k errors in calibration, a part is outside, as a smoothed p-value [5]_,
+    m = mean of e
+    shift = m (1 - 4 / T^2)+      T = m sqrt(n) / sd(e), its standard errors: no shift up to 2, eight ninths of m at 6
 
-    min(1, a / p)    p = (m + 1) / (k + 1)                in the mean a, whatever the share on the bound
+The forecasts stay as they are, so that an interval may lie beside its forecast.
 
-How fast the past is forgotten matters little where errors are independent: with MEMORY of them the spread trembles by a
-tenth, which costs an 80 % interval 0.2 points of coverage, and two thirds of a sudden change are there after as many
-rows. Errors of many steps overlap and reflect one spell of weather: their memory is longer, as many rows as hold MEMORY
-of them, or LONGEST; with 20 rows, wind power 24 hours ahead was covered 85 % at 95.
+Spread: noise that has grown or shrunk gives larger or smaller errors.
 
-A break is another thing than noise: forecasts across it err by the whole of it, once, and would widen intervals for as
-long as errors are remembered. Cumulative sums [4]_ of errors u of one step, in their standard deviations off the shift,
+    s(h) = mean of |e - the shift when the forecast was made| / mean of c
+    r(h) = (PRIOR r(h - 1) + n s(h)) / (PRIOR + n)      r(0) = 1
+    spread(1) = r(1),  spread(h) = g r(h)               g = r(1), shrunk to 1 as a shift is to 0
 
-    S <- max(0, S + u - SLACK),   and the same of -u
+Errors of one step are many and independent, and noise changes at all steps at once.  So each step leans on the one
+before (the second on r(1) / g), and those after the first follow g without delay: their c is g times as large.  Errors
+with heavy tails tell less of their size: with d = rms / mean size in calibration, n count as n (pi/2 - 1) / (d^2 - 1).
 
-say with S > BREAK that the level has moved since S was last 0. From then on, at all steps, forecasts made before do
-not count: the shift is that of errors since, the spread that of PRIOR errors' worth from before and of those since,
-and tails begin anew. Where a model that has left what it knows errs in spells, each break would soon bring the next:
-after one, the sum has to reach twice as far, which is forgotten over LONGEST rows.
+Tails: adaptive conformal inference [1]_ [2]_ moves a until b of the errors lie beyond the end, whatever the series is.
 
-An error of h steps made since is known after h rows. But outputs of one step that are all off by as much, fed back,
-take forecasts of h steps off by f = growth(h) shift(1), for which the shift of h steps is taken until its errors say
-another thing: f is the forecast with shift(1) added to each output less that without, from the row itself, for where a
-level is new to it a net bends otherwise than where it learnt, and goes back or stays;
+    a <- a + rate (b - [e was beyond the end at a])     rate = RATE b, divided by the overlap of errors
 
-    f + (m - f) (1 - d / T^2)+,  T = (m - f) sqrt(n) / sd(e)     wider by root(1 + (growth(h) sd(shift(1)) / sd(e))^2)
+Alone it would be slow, and could not reach beyond the largest error of calibration.  With shift and spread (together a
+"scorecaster" [3]_) it mends only what these leave.  A larger rate follows faster and trembles more [2]_; misses of
+overlapping errors come in bunches, and each takes less.
 
-with d = 1, not 4, there and for step one. All that fades as the break does, over LONGEST rows.
+Bounds: many rows may lie exactly on a bound, as those without rain.  An end on the bound then has no row beyond, and a
+would wander off.  So a row on it, like m of the k errors of calibration, is beyond in part, by a smoothed p-value [5]_:
+
+    min(1, a / p)      p = (m + 1) / (k + 1)            a on average, however many rows lie on the bound
+
+Memory: a row counts e times less for each MEMORY independent errors after it.  That makes a spread tremble by a tenth,
+which costs an 80 % interval 0.2 points of coverage, and takes up two thirds of a sudden change in as many rows.  Errors
+of many steps overlap, for all of them see the same spell of weather: they are remembered for MEMORY times the overlap,
+but for LONGEST rows at most.  (With 20 rows, intervals of 95 % for wind power 24 hours ahead covered 85 %.)
+
+Breaks: when a level jumps, forecasts made across the jump are wrong once, by all of it, and would widen intervals for
+as long as they are remembered.  Cumulative sums [4]_ find jumps in u, the errors of step one less their shift, in
+standard deviations,
+
+    S <- max(0, S + u - SLACK),  and the same of -u
+
+S > BREAK says that the level has moved since S was last 0.  From then on, at all steps, forecasts made before that do
+not count: the shift is that of errors since, the spread is of these and of PRIOR errors' worth of what was known
+before, and a is b again.  A model far from what it was trained on errs in spells, each of which could look like a new
+break: each doubles the threshold, which goes back to BREAK over LONGEST rows.  So long the break lasts.
+
+Many steps after a break: their errors are known only h rows later, but an output of step one that is off by shift(1)
+is fed back, and what comes of it can be computed: f(h) = growth(h) shift(1), the forecast with shift(1) added to each
+output less the one without.  (From the present row: at a new level a net bends otherwise than where it was trained.)
+
+    shift(h) = f + (m - f) (1 - d / T^2)+         T = (m - f) sqrt(n) / sd(e)
+    spread(h) times sqrt(1 + (growth(h) sd(shift(1)) / sd(e))^2)
+
+d is 1 while the break lasts, for step one too, and 4 as it fades, and f and the factor of the spread fade with it.
 
 References
 ----------
@@ -208,13 +224,13 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
     sizes, what scores were off the shift, and usual sizes, which are those of calibration times the spread of step one.
     """
     K, C = came.shape
-    decay, sums, kept = np.empty(C), np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
-    told, ratio = np.empty(C), np.ones(C)  # how many errors one is, and spreads over that of step one
-    wider, base, sizes = np.ones((K + 1, C)), np.ones((K + 1, O)), np.empty(K)
-    # rows: the first that counts, of beginning anew, where tails judge from
-    fresh, again, judged = np.full((3, C), -1)
+    decay, told = np.empty(C), np.empty(C)  # told: how many errors one is
+    sums, kept = np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
     drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
+    fresh, again, judged = np.full((3, C), -1)  # rows, see ``begin_break``
     limit, doubt = np.full(O, BREAK), np.zeros(O)  # doubt: variances of shifts of step one after a break
+    # spreads over that of step one, what they are wider by after a break, and that of step one without noise
+    ratio, wider, base = np.ones(C), np.ones((K + 1, C)), np.ones((K + 1, O))
     for c in range(C):
         decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
         told[c] = (DEVIATION**2 - 1) / (deviation[c] ** 2 - 1) / overlap[c]
@@ -235,53 +251,82 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
             if max(drift[o, 0], drift[o, 1]) > limit[o]:
                 limit[o] *= 2
                 side[o] = int(drift[o, 1] > drift[o, 0])
+                drift[o, 0] = drift[o, 1] = 0.0
                 for c in range(o, C, O):
-                    fresh[c] = begun[o, side[o]] + 1 + c // O
-                    again[c] = max(fresh[c], k + 1)
-                    judged[c] = max(k + 1, fresh[c] + int(overlap[c]))
                     counts[k, c] = ANEW
+                    begin_break(k, c, begun[o, side[o]] + 1 + c // O, int(overlap[c]), fresh, again, judged)
                     if growth[k, c] != 0:  # until forecasts that knew of it have come true
                         little(kept[c, side[o]], told[c], sums[c])
-                drift[o, 0] = drift[o, 1] = 0.0
         for c in range(C):
-            o, origin = c % O, k - c // O
-            is_first, is_judged = c < O, origin >= judged[c]
-            step_one = 1.0 if is_first else base[k + 1, o]
+            o, origin, is_first = c % O, k - c // O, c < O
+            is_judged, step_one = origin >= judged[c], 1.0 if is_first else base[k + 1, o]
             if is_judged and not np.isnan(came[k, c]):
                 counts[k, c] = COUNTS
             if k == again[c]:
-                n = k + 1 - fresh[c]
-                since = slice(fresh[c], k + 1)
-                for i in range(fresh[c], k + 1):
-                    sizes[i] = usual[i, c] if is_first else usual[i, c] * base[i + 1, o]
-                left = kept[c, side[o]]
-                begin_anew(came[since, c], sizes[since], told[c], deviation[c], decay[c], left, sums[c])
-                again[c] = k + n if n < AGAIN * overlap[c] else -1
+                rows = slice(fresh[c], k + 1)
+                sizes = sizes_since(usual[rows, c], base[fresh[c] + 1 : k + 2, o], is_first)
+                begin_anew(came[rows, c], sizes, told[c], deviation[c], decay[c], kept[c, side[o]], sums[c])
+                again[c] = k + len(sizes) if len(sizes) < AGAIN * overlap[c] else -1
             elif k >= fresh[c] or growth[k, c] == 0:
-                add(came[k, c], came[k, c] ** 2, 1.0, decay[c], sums[c, :4])
                 # what a forecast did not know of a break is no error to expect of the next
                 at = max(origin - gap, 0) if is_judged else k
-                size = usual[k, c] * wider[at, c] * step_one
-                add(abs(came[k, c] - shift[at, c]), size, size, decay[c], sums[c, 4:])
+                add_score(came[k, c], shift[at, c], usual[k, c] * wider[at, c] * step_one, decay[c], sums[c])
             before = 1.0 if is_first else ratio[c - O] if c >= 2 * O else ratio[o] / step_one
             ratio[c] = leaning(sums[c], before, told[c])
             independent[k + 1, c] = n_told(sums[c], told[c])
-            if is_first:
-                base[k + 1, o] = but_noise(ratio[c], independent[k + 1, c])
-            strength = min(1.0, limit[o] / BREAK - 1)
-            mean, noise = mean_of(sums[c], ratio[c], overlap[c], deviation[c])
+            strength = min(1.0, limit[o] / BREAK - 1)  # of the last break
             target = 0.0 if is_first else strength * growth[k, c] * shift[k + 1, o]
+            mean, noise = mean_of(sums[c], ratio[c], overlap[c], deviation[c])
             share = believed(mean - target, noise, DOUBT ** (1 - strength))
             shift[k + 1, c] = target + share * (mean - target)
-            gone = 1.0 if is_first else (1 - share) * strength * growth[k, c]
             if is_first:
+                base[k + 1, o] = but_noise(ratio[c], independent[k + 1, c])
                 doubt[o] = strength * share**2 * noise
-            expected = (
-                deviation[c] * ratio[c] * (sums[c, 7] / sums[c, 4] if sums[c, 4] > 1e-9 else usual[k, c])
+            fed = 1.0 if is_first else (1 - share) * strength * growth[k, c]
+            wider[k + 1, c] = widened(
+                fed, doubt[o], deviation[c] * ratio[c] * usual_size(sums[c], usual[k, c])
             )
-            if expected > 0:
-                wider[k + 1, c] = np.sqrt(1 + gone**2 * doubt[o] / expected**2)
             spread[k + 1, c] = ratio[c] * wider[k + 1, c] * step_one
+
+
+@part
+def begin_break(k, c, first, overlap, fresh, again, judged):
+    """Begin a break of column c, seen in row k, whose first score since is of row ``first``.
+
+    fresh : the first row that counts.   again : the row at which sums begin anew.   judged : that from which tails
+    judge forecasts.
+    """
+    fresh[c] = first
+    again[c] = max(first, k + 1)
+    judged[c] = max(k + 1, first + overlap)
+
+
+@part
+def sizes_since(usual, base, is_first):
+    """Return usual sizes (n,) since a break, which after step one go with the spread of that, base (n,)."""
+    sizes = np.empty(len(usual))
+    for i in range(len(usual)):
+        sizes[i] = usual[i] if is_first else usual[i] * base[i]
+    return sizes
+
+
+@part
+def add_score(score, shift, size, decay, sums):
+    """Add a score to ``sums`` (8,), off the shift that its forecast knew and over its usual size."""
+    add(score, score**2, 1.0, decay, sums[:4])
+    add(abs(score - shift), size, size, decay, sums[4:])
+
+
+@part
+def usual_size(sums, size):
+    """Return the mean of the usual sizes in ``sums`` (8,); where there are none, the present one."""
+    return sums[7] / sums[4] if sums[4] > 1e-9 else size
+
+
+@part
+def widened(fed, doubt, deviation):
+    """Return what a spread is wider by, of errors with a deviation, for a shift of variance ``doubt`` is fed back."""
+    return np.sqrt(1 + fed**2 * doubt / deviation**2) if deviation > 0 else 1.0
 
 
 @part

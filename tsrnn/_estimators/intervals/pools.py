@@ -1,18 +1,19 @@
-"""Errors of forecasts by step, output and forecast, and their quantiles.
+"""Quantiles of the errors of forecasts, by step, output, and how large the forecast was.
 
-A pool holds the errors of one step and output at some places: those whose forecasts were nearest to a few. An end of
-an interval, of k errors e(1) <= ... <= e(k) near a forecast and a share a outside, is
+The errors of large forecasts differ from those of small ones.  So for each step and output there are some places along
+the range of forecasts, and at each place the k errors whose forecasts were nearest to it: together a ``Pool``.  A new
+forecast takes the errors e(1) <= ... <= e(k) of the nearest place.  With a share a outside, an end of the interval is
 
-    e(i) or e(k + 1 - i),   i = floor(a (k + 1))          of k + 1 errors, the new one among them
-    e(1) or e(k), times z(a) / z(1 / (k + 1))             where i = 0: as a normal's tail goes on
-    -+ t(a) size sqrt(1 + 1 / free)                       Student's t, where independent errors are too few; those
-                                                          that came since, and move the spread, make it narrower
+    e(i) below, e(k + 1 - i) above      i = floor(a (k + 1)), since the new error is one of k + 1
+    e(1), e(k) times z(a) / z(1 / (k + 1))       where i = 0: further out as the tail of a normal goes, z its quantiles
+    -t(a), t(a) times size sqrt(1 + 1 / free)    where the errors are worth too few independent ones (``free``):
+                                                 Student's t; errors made since calibration add to ``free``
 
-Where what came lies on a bound, its error is infinite: an end that reaches errors like it is the bound. Beyond a new
-one of which m of k are alike lies any share up to (m + 1) / (k + 1). How many lie on a bound changes faster with the
-forecast than other errors do: their share is that of NEARER ones, which are fewer.
+Bounds: where what came lies on a bound (no rain), its error counts as infinite.  An end that reaches such errors is the
+bound itself.  A new value on the bound, like m of the k errors, has up to a share (m + 1) / (k + 1) at or beyond it.
+The share of rows on a bound changes faster with the forecast than the size of errors: it is that of NEARER ones.
 
-All pools of a calibration lie in flat arrays, column (step and output) after column and place after place.
+In kernels the pools of all columns (step after step, O outputs each) lie in flat arrays, place after place: ``Packed``.
 """
 
 from typing import NamedTuple
