@@ -384,7 +384,7 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         Parameters
         ----------
         X, y, sample_weight, groups : as for ``fit``
-            A series that was not seen before begins here.
+            A series that was not seen before begins here. y must have a measured value (else ``update``).
         forgetting : float, default=1.0
             In (0, 1]: what was learnt before counts for ``forgetting`` to the power of the number of new rows, and each
             of these for ``forgetting`` to the power of its age. So a drifting system is tracked over the last
@@ -438,7 +438,8 @@ class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstim
         X : array-like or DataFrame of shape (n_timesteps, n_features), or None
             Inputs of the rows that follow those seen last. Of several series, only those named advance.
         y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            Measured outputs. Where they are NaN, or where there is no y at all, the model feeds itself.
+            Measured outputs. Where they are NaN, or where there is no y at all, the model feeds itself; a direct
+            ``Forecaster`` a horizon at a time, which begins anew in each call.
         groups : as for ``fit``
 
         Returns
