@@ -256,17 +256,48 @@ def block_of(y, n_seen=None):
 
 def test_smoothing_is_the_loop():
     u = Y.to_numpy()[:60]
-    params = smoothing.Grid(*(np.array([v]) for v in (0.3, 0.05, 0.9, 0.2)), 7)
-    (made,) = smoothing.run(params, u, np.ones(60, bool), 3, np.array([0, 20, 59]))
-    level, trend, season = smoothing._begin(u, 7, 1)
-    level, trend, season = level[0], trend[0], season[0].copy()
+    models = smoothing.Models(*(np.array([v]) for v in (0.3, 0.05, 0.9, 0.2)))
+    first = smoothing.State(np.array([20.0]), np.array([0.1]), np.arange(7.0)[:, None])
+    fitted = smoothing.Fitted(models, np.ones(1), first)
+    made = smoothing.run(fitted, u, np.ones(60, bool), 3, np.array([0, 20, 59]))
+    level, trend, season = 20.0, 0.1, np.arange(7.0)
+    far = np.array([0.9, 0.9 + 0.81, 0.9 + 0.81 + 0.729])
+    np.testing.assert_allclose(made[0], level + trend * far + season[:3])
     for t in range(59):
         drift = 0.9 * trend
         e = u[t] - level - drift - season[t % 7]
         level, trend = level + drift + 0.3 * e, drift + 0.05 * e
         season[t % 7] += 0.2 * e
-    far = np.array([0.9, 0.9 + 0.81, 0.9 + 0.81 + 0.729])
     np.testing.assert_allclose(made[-1], level + trend * far + season[(59 + np.arange(3)) % 7])
+
+
+@pytest.mark.parametrize(("n", "period"), [(13, 1), (13, 7), (40, 7)])
+def test_the_first_state_is_that_of_least_squares(n, period):
+    u, models = Y.to_numpy()[:n] - Y[:n].mean(), smoothing.grid(period)
+    first = smoothing.first_state(models, u, period)
+    shrunk = np.sqrt([smoothing.LEVEL, smoothing.TREND] + [smoothing.SEASON] * period)[:, None]
+
+    def residuals(x):
+        e, _ = smoothing.sweep(models, smoothing.State(x[0], x[1], x[2:]), u)
+        return np.vstack([e, shrunk * x])
+
+    x = np.vstack([first.level, first.trend, first.season])
+    at = residuals(x)
+    for k in range(len(x) if period > 1 else 2):  # the sum of squares is flat there
+        slope = np.sum(at * (residuals(x + np.eye(len(x))[:, [k]]) - at), axis=0)
+        np.testing.assert_allclose(slope, 0, atol=1e-7 * np.sum(u**2))
+    assert not first.trend[models.phi == 0].any()
+
+
+def test_smoothing_models_are_weighed_by_what_the_data_say():
+    known, week = np.ones(70, bool), np.sin(2 * np.pi * np.arange(70) / 7)
+    season, noise = (smoothing.fit(u + 0.1 * NOISE[:70], known, 7) for u in (week, 0 * week))
+    walk = smoothing.fit(np.cumsum(NOISE[:70]), known, 1)
+    for fitted in (season, noise, walk):
+        np.testing.assert_allclose(fitted.weights.sum(), 1)
+    assert np.ptp(season.first.season @ season.weights) > 1.5
+    assert np.ptp(noise.first.season @ noise.weights) < 0.1
+    assert noise.weights @ noise.models.alpha < 0.2 < 0.7 < walk.weights @ walk.models.alpha
 
 
 def test_smoothing_goes_on_over_what_was_not_measured():
@@ -274,10 +305,9 @@ def test_smoothing_goes_on_over_what_was_not_measured():
     u = 5 + 2 * np.sin(2 * np.pi * t / 7)
     known = np.ones(140, bool)
     known[80:90] = False
-    params = smoothing.grid(7)
-    (k,) = smoothing.choose(params, u, known, 7, [120])
-    made = smoothing.run(params.one(k), np.where(known, u, 1e9), known, 7, np.array([120]))
-    np.testing.assert_allclose(made[0, 0], u[120:127], atol=0.05)
+    fitted = smoothing.fit(u[:80], known[:80], 7)
+    made = smoothing.run(fitted, np.where(known, u, 1e9), known, 7, np.array([120]))
+    np.testing.assert_allclose(made[0], u[120:127], atol=0.05)
 
 
 def test_weights_prefer_what_is_right_and_add_up_to_one():
@@ -339,7 +369,7 @@ def test_smoothing_is_tried_with_each_season():
     week = np.sin(2 * np.pi * np.arange(900) / 168) ** 3 + np.sin(2 * np.pi * np.arange(900) / 24)
     clock = seasons.Calendar(1 / 24, (24, 168), 900)
     block = Block(week[:, None], np.empty((950, 0)), np.empty((950, 0)), None, np.arange(950), clock)
-    assert {smooth.period for smooth in race._smooth(make_field([block], clock, 24))} == {1, 24, 168}
+    assert {smooth.period for smooth in race._smooth(make_field([block], clock, 24))} == {24, 168}
 
 
 @pytest.mark.parametrize(("periods", "last"), [((), 1), ((7, 14), 7)])
@@ -470,7 +500,7 @@ def test_what_a_blend_leans_to_is_the_loop(gap):
 
 def test_a_blend_that_leans_is_corrected():
     t = np.arange(150)
-    y = np.where(t < 60, 0.2 * t, 12 + 0.8 * (t - 60)) + NOISE[:150]  # a trend that all members lag behind
+    y = np.where(t < 60, 0, 0.01 * (t - 60) ** 2) + NOISE[:150] / 2  # a trend that all members lag behind
     model = quick().fit(None, y[:110])
     leans = model.fitted_.trained.dynamics
     runs = model.trajectories(None, y[110:], H).forecast[:34]

@@ -339,7 +339,9 @@ WARN = {  # calls that warn, each of them for one reason
     "a file of joblib": lambda: read_by_another(with_joblib, lambda text: joblib.load(io.BytesIO(text))),
     "rows that are too far": overflowing,
     "hardly any rows for a race": lambda: clone(AUTO).fit(None, y[:2]),
-    "a race that nothing wins": lambda: clone(AUTO).fit(None, np.repeat(X[:12, 0], 10)),
+    "a race that nothing wins": lambda: clone(AUTO).fit(
+        None, np.random.default_rng(2).normal(size=90).cumsum()
+    ),
     "a race of which an output knows little": lambda: clone(AUTO).fit(
         None, np.column_stack([y, np.where(np.arange(len(y)) == len(y) - 3, y, np.nan)])
     ),

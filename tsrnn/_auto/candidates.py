@@ -232,7 +232,7 @@ class Smoothing:
     pointwise: Any
     period: int
 
-    work = 0.0
+    work, backtest = 0.0, backtest_learnt
 
     @property
     def name(self):
@@ -241,74 +241,54 @@ class Smoothing:
         words += [] if self.pointwise is None else ["log" if "Log" in repr(self.pointwise) else "root"]
         return f"smoothing({'; '.join(words)})"
 
-    def backtest(self, field, folds):
-        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
-        grid, h = smoothing.grid(self.period), field.steps
-        chosen = {}
-        for i, block in enumerate(field.blocks):
-            cuts = [fold[i].cut for fold in field.stretches]
-            for o in range(block.Y.shape[1]):
-                u, measured, off = self._rows(block, o)
-                chosen[i, o] = smoothing.choose(grid, u, measured, h, [max(1, c - off) for c in cuts])
-
-        def forecasts(f, i, origins):
-            block, outputs = field.blocks[i], []
-            for o in range(block.Y.shape[1]):
-                u, measured, off = self._rows(block, o)
-                outputs.append(
-                    smoothing.run(grid.one(chosen[i, o][f]), u, measured, h, np.maximum(origins - off, 0))[0]
-                )
-            return self._inverse(np.stack(outputs, axis=2))
-
-        return by_folds(field, folds, forecasts)
-
-    def _rows(self, block, o):
-        """Return the last rows of a block: levels, where y was measured, and the number of rows left out."""
-        u = block.levels(self.pointwise)[:, o]
-        off = max(0, len(u) - smoothing.MOST_ROWS)
-        return u[off:], block.known[off:, o], off
-
-    def _inverse(self, U):
-        return U if self.pointwise is None else self.pointwise.inverse(U)
-
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
-        grid, params = smoothing.grid(self.period), []
+        fitted, places = [], []
         for block in blocks:
-            of_block = []
-            for o in range(block.Y.shape[1]):
-                u, measured, _ = self._rows(block, o)
-                (k,) = smoothing.choose(grid, u, measured, steps, [len(u)])
-                of_block.append(grid.one(k))
-            params.append(of_block)
-        return SmoothingMember(self, params)
+            low = max(0, len(block) - smoothing.MOST_ROWS)
+            fitted.append(self.fit(block, low, len(block)))
+            places.append(int(block.place[low]))
+        return SmoothingMember(self, fitted, places)
+
+    def fit(self, block, low, high):
+        """Fit each output to rows ``low`` to ``high`` of a block."""
+        U, known = block.levels(self.pointwise)[low:high], block.known[low:high]
+        return [smoothing.fit(u, measured, self.period) for u, measured in zip(U.T, known.T)]
 
 
 @kept("smoothing member")
 @dataclass(eq=False)
 class SmoothingMember:
-    """Smoothing parameters, by series and output."""
+    """Fitted smoothing by series and output, and the place of the row before which their states are."""
 
     candidate: Smoothing
-    params: list
+    fitted: list
+    places: list
 
     lead = smoothing.MOST_ROWS
 
     def ahead(self, block, i, origins, steps):
         """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
-        outputs = []
-        order = np.argsort(origins, kind="stable")
-        for o in range(block.Y.shape[1]):
-            params = self.params[0 if i is None else i][o]
-            u, measured, off = self.candidate._rows(block, o)
-            ascending, back = np.unique(np.maximum(origins[order] - off, 0), return_inverse=True)
-            out = np.empty((len(origins), steps))
-            out[order] = smoothing.run(params, u, measured, steps, ascending)[0][back]
-            outputs.append(out)
-        return self.candidate._inverse(np.stack(outputs, axis=2))
+        low, fitted = self._of(block, i, int(origins.min()))
+        U, known = block.levels(self.candidate.pointwise)[low:], block.known[low:]
+        rows, back = np.unique(origins - low, return_inverse=True)
+        forecasts = [
+            smoothing.run(fitted[o], U[:, o], known[:, o], steps, rows)[back] for o in range(U.shape[1])
+        ]
+        g, forecasts = self.candidate.pointwise, np.stack(forecasts, axis=2)
+        return forecasts if g is None else g.inverse(forecasts)
+
+    def _of(self, block, i, origin):
+        """Return the row of a block from which fits go on, and these; of rows before the origin, for a new series."""
+        if i is not None:
+            low = self.places[i] - int(block.place[0])
+            if 0 <= low <= origin:
+                return low, self.fitted[i]
+        low = max(0, origin - smoothing.MOST_ROWS)
+        return low, self.candidate.fit(block, low, max(origin, low + 1))
 
     def more(self, block, i, start):
-        """Return itself: the parameters stay."""
+        """Return itself: what was learnt stays."""
         return self
 
 

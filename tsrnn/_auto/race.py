@@ -3,13 +3,14 @@
     1. naive forecasts, the mean; autoregressions by a search over lags, differences, penalties (``linear.py``)
     2. exponential smoothing, where series are short
     3. nets and regressors (trees): on the last stretch; those that are far behind there are dropped, others run all
-    4. the few whose mean is best; their weights by step (``blend.py``), shrunk to equal ones of the best of each kind
+    4. the few whose mean is best; their weights by step (``blend.py``), shrunk to those of the best of each kind
     5. what the blend errs to one side is taken off (``leaning.py``), where it errs less then
 
 The budget counts work in nominal seconds, from counts of rows and weights; a clock only stops what would not end.
 """
 
 import time
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,16 +33,23 @@ MOST_LINEAR = 20  # autoregressions offered to the blend, which takes a few
 FAR_BEHIND = 1.25  # times the best error on the last stretch, beyond which a candidate is dropped
 DEAR, NEAR = 5.0, 1.15  # nominal seconds of work, from which it must be nearer: blends rarely take it then
 ALIKE = 2.0  # times the best error, within which the best of a kind is still one to believe in
-PRIOR = 20  # independent errors' worth of belief that the best of each kind are equally good
+PRIOR = 20  # independent errors' worth of belief in the best of each kind
 MOST_ROWS = 50_000  # of many series, on which candidates are compared
 MOST_LAGS = 24  # of a net
 SHORT = 6000  # rows, beyond which exponential smoothing is not tried
-LONGEST_SEASON = 340  # rows of a season of smoothing: a week of half-hours
+LONGEST_SEASON = 170  # rows of a season of smoothing: a week of hours
 TOO_DEAR = "more work than the time budget, or so few rows, allow"
 PER_ROW = 8e-3  # nominal seconds of work for nets that a row and output is worth
 FREE_ROWS = 850  # below which nets rarely pay
 MANY_ROWS, ITERATIONS = 2500, 1800  # of a net through time: from there on fewer iterations, as many passes
 LEAST_WORK = 0.3  # nominal seconds
+BELIEF = {
+    LinearCandidate: 1.0,
+    Smoothing: 2.0,
+    Foreign: 1.0,
+    Naive: 0.5,
+}  # smoothing is a mean of many models
+PERFECT = 1e-9  # an error to divide by
 NOTHING = 1e9  # the penalty of a ridge regression that learns no coefficient
 
 
@@ -159,17 +167,17 @@ def _finish(field, runners, ensemble="mean"):
 
 
 def _kind(candidate):
-    """Return the kind of a candidate of which the best is always blended; None for others."""
-    if isinstance(candidate, LinearCandidate):
-        return "linear", candidate.recipes[0].differences
-    return type(candidate).__name__ if isinstance(candidate, (Naive, Smoothing, Foreign)) else None
+    """Return the family and the kind of a candidate of which the best is always blended; None for others."""
+    family = type(candidate)
+    if family not in BELIEF:
+        return None
+    return family, candidate.recipes[0].differences if family is LinearCandidate else ()
 
 
 def _blend(field, wrong, kinds, at):
     """Choose members by the errors ``wrong`` (C, M, h, O) at some origins, (M,) bool, and weigh them, (C, h, O).
 
-    Weights are shrunk to equal ones of the best of each of ``kinds`` (C,): the more, the fewer independent errors there
-    are.
+    Weights are shrunk to those of the best of each of ``kinds`` (C,): the more, the fewer independent errors there are.
     """
     wrong = wrong[:, at]
     near, believed = _contenders(field, wrong, kinds)
@@ -179,20 +187,29 @@ def _blend(field, wrong, kinds, at):
     members = list(dict.fromkeys([*chosen, *believed]))
     weights = np.zeros((len(members), *from_errors.shape[1:]))
     weights[: len(chosen)] = (1 - share) * from_errors
-    for c in believed:
-        weights[members.index(c)] += share / len(believed)
+    for c, part in believed.items():
+        weights[members.index(c)] += share * part
     return members, weights
 
 
 def _contenders(field, wrong, kinds):
-    """List who may be chosen by errors (C, M, h, O), those near the best, and the best of each kind to believe in."""
+    """List who may be chosen by errors (C, M, h, O), those near the best; belief in the best of each kind, a dict."""
     errors = np.array([np.mean(errors_by_step(e) / field.naive) for e in wrong])
     order = np.argsort(errors, kind="stable")
     best, first = errors[order[0]], {}
     for c in order:
         if kinds[c] is not None and errors[c] <= ALIKE * best:
             first.setdefault(kinds[c], c)
-    return [c for c in order if errors[c] <= FAR_BEHIND * best], list(first.values())
+    return [c for c in order if errors[c] <= FAR_BEHIND * best], _beliefs(first, errors)
+
+
+def _beliefs(first, errors):
+    """Share belief among the best of each kind, a dict by number: more is given to those that err less."""
+    sizes = Counter(family for family, _ in first)
+    shares = {
+        c: BELIEF[family] / sizes[family] / max(errors[c], PERFECT) ** 2 for (family, _), c in first.items()
+    }
+    return {c: share / sum(shares.values()) for c, share in shares.items()}
 
 
 def _naive(field):
@@ -232,10 +249,8 @@ def _smooth(field):
     if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
         return []
     transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
-    first = min(fold.cut for fold in field.stretches[0] if len(fold.origins))
-    longest = min(LONGEST_SEASON, (first - 1) // 2)  # two seasons make the first one
-    seasons = [p for p in field.clock.seasons if p <= longest]
-    return [Smoothing(g, p) for g in transforms for p in (1, *seasons)]
+    seasons = [p for p in field.clock.seasons if p <= LONGEST_SEASON]
+    return [Smoothing(g, p) for g in transforms for p in seasons or (1,)]
 
 
 # ------------------------------------------------------------------------------------ nets

@@ -1,112 +1,182 @@
-"""Exponential smoothing as a candidate: level, damped trend and season, for short series and those that drift.
+"""Exponential smoothing as a candidate: many models of level, trend and season, each as far as the data speak for it.
 
     u^(k + s) = l(k) + (phi + ... + phi^(s + 1)) b(k) + c(k + s - p j)         j >= 1, the last season known
     e(t) = u(t) - l(t - 1) - phi b(t - 1) - c(t - p)
     l(t) = l(t - 1) + phi b(t - 1) + alpha e(t),   b(t) = phi b(t - 1) + beta e(t),   c(t) = c(t - p) + gamma e(t)
 
-in error-correction form [1], of u = g(y).  A grid of parameters runs side by side; the one with the least error over
-all steps and origins before a cut is chosen there.
+in error-correction form [1]_, of u = g(y).  Errors are linear in the first state x = (l, b, c_1 ... c_p): with e_0
+those from a state of zeros and A the responses to units of x, of which that to c_(j + 1) is that to c_1, j rows later,
 
-[1] R. J. Hyndman, A. B. Koehler, J. K. Ord, R. D. Snyder, "Forecasting with exponential smoothing", Springer, 2008.
+    e = e_0 - A x         x = argmin |e|^2 + x' D x
+
+The forecast is the mean of those of all models, with or without a trend, with or without a season, by Akaike weights
+[2]_, k the number of parameters and states:
+
+    w ~ exp(-AICc / 2)    AICc = n log(|e|^2 / n) + 2 k + 2 k (k + 1) / (n - k - 1)
+
+References
+----------
+.. [1] R. J. Hyndman, A. B. Koehler, J. K. Ord, R. D. Snyder. "Forecasting with exponential smoothing." Springer, 2008.
+.. [2] K. P. Burnham, D. R. Anderson. "Model selection and multimodel inference." Springer, 2nd ed., 2002.
 """
 
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
 
 from .._values import kept
 
 
-ALPHAS = (0.03, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 0.95)
-TRENDS = ((0.0, 1.0), (0.05, 0.98), (0.05, 0.9), (0.15, 0.98), (0.02, 1.0))  # beta / alpha, phi
-GAMMAS = (0.0, 0.03, 0.1, 0.25, 0.5)
-MOST_ROWS = 3000  # of the past that is run through
-MOST_FORECASTS = 6000  # values that parameters are compared by
+ALPHAS = (0.03, 0.1, 0.25, 0.5, 0.8, 1.0)
+TRENDS = ((0.0, 0.0), (0.05, 1.0), (0.05, 0.97), (0.2, 0.9))  # beta / alpha, phi; none first
+GAMMAS = (0.0, 0.1, 0.3)
+LEAST_BEYOND_SEASON = 6  # rows: a season is learnt from so many more than its own
+LEVEL, TREND, SEASON = 1e-6, 1e-2, 2e-2  # D: how far the first state is shrunk
+LEAST_WEIGHT = 1e-3  # of the best model's, below which one is left out
+EXACT = 1e-9  # of the spread of u, the least error that a model is believed to make
+MOST_ROWS = 3000  # of the past that is learnt from
 
 
-@kept("smoothing parameters")
-class Grid(NamedTuple):
-    """G sets of parameters side by side, (G,) each, and the season in rows (1 for none)."""
+@kept("smoothing models")
+class Models(NamedTuple):
+    """Parameters of G models side by side, (G,) each; phi is 0 where there is no trend."""
 
     alpha: np.ndarray
     beta: np.ndarray
     phi: np.ndarray
     gamma: np.ndarray
-    period: int
 
-    def one(self, k):
-        """Return the k-th set alone."""
-        return Grid(*(v[k : k + 1] for v in self[:4]), self.period)
+
+@kept("smoothing state")
+class State(NamedTuple):
+    """Levels (G,), trends (G,) and seasons (p, G) of models, those of row t at t modulo p."""
+
+    level: np.ndarray
+    trend: np.ndarray
+    season: np.ndarray
+
+
+@kept("fitted smoothing")
+class Fitted(NamedTuple):
+    """Models, their weights (G,), which add up to one, and their state before the first row."""
+
+    models: Models
+    weights: np.ndarray
+    first: State
 
 
 def grid(period):
-    """Return all combinations of parameters."""
-    gammas = GAMMAS if period > 1 else (0.0,)
-    rows = np.array([(a, a * b, phi, g) for a, (b, phi), g in product(ALPHAS, TRENDS, gammas)])
-    return Grid(*rows.T, period)
+    """Return all models with a season of ``period`` rows, or, for 1, without."""
+    rows = [
+        (a, a * b, phi, g)
+        for a, (b, phi), g in product(ALPHAS, TRENDS, GAMMAS if period > 1 else (0.0,))
+        if g <= 1 - a  # beyond, the season would forget faster than it is seen
+    ]
+    return Models(*np.array(rows).T)
 
 
-def run(params, u, measured, steps, origins):
-    """Forecast u from origins (M,), ascending: (G, M, steps); rows where u was not measured correct nothing."""
-    p, G = params.period, len(params.alpha)
-    level, trend, season = _begin(u, p, G)
-    far = np.cumsum(params.phi[:, None] ** np.arange(1, steps + 1), axis=1)  # (G, steps)
-    forecasts = np.empty((G, len(origins), steps))
-    ahead = np.arange(steps)
-    k = 0
-    for t in range(int(origins[-1]) + 1 if len(origins) else 0):
-        if k < len(origins) and origins[k] == t:
-            forecasts[:, k] = level[:, None] + trend[:, None] * far + season[:, (t + ahead) % p]
-            k += 1
-        if t >= len(u) or not measured[t]:
-            level = level + params.phi * trend
-            trend = params.phi * trend
-            continue
-        drift = params.phi * trend
-        e = u[t] - level - drift - season[:, t % p]
-        level = level + drift + params.alpha * e
-        trend = drift + params.beta * e
-        season[:, t % p] += params.gamma * e
+def fit(u, measured, period):
+    """Fit models with a season of ``period`` rows, and without, to u (n,); rows not measured are filled."""
+    center, p = u.mean(), period if len(u) >= period + LEAST_BEYOND_SEASON else 1
+    known = measured if measured.any() else np.ones(len(u), bool)
+    models, states, criteria = zip(*(_fit_kind(u - center, known, q, p) for q in {1, p}))
+    criterion = np.concatenate(criteria)
+    weights = np.exp((criterion.min() - criterion) / 2)
+    keep = weights > LEAST_WEIGHT
+
+    def joined(of_kinds):
+        return (np.concatenate(v, axis=-1)[..., keep] for v in zip(*of_kinds))
+
+    level, trend, season = joined(states)
+    weights = weights[keep] / weights[keep].sum()
+    return Fitted(Models(*joined(models)), weights, State(level + center, trend, season))
+
+
+def _fit_kind(u, known, period, rows):
+    """Fit all models with one period; returns them, their first state with a season of ``rows``, and their AICc."""
+    models = grid(period)
+    first = first_state(models, u, period)
+    e, _ = sweep(models, first, u)
+    power = (e[known] ** 2).mean(axis=0) + EXACT**2 * max(np.mean(u**2), 1e-300)
+    n, k = known.sum(), 2 + (models.phi > 0) * (2 + (models.phi < 1)) + (period if period > 1 else 0)
+    criterion = n * np.log(power) + 2 * k + 2 * k * (k + 1) / np.maximum(n - k - 1, 1)
+    return models, first._replace(season=np.resize(first.season, (rows, len(k)))), criterion
+
+
+def run(fitted, u, measured, steps, origins):
+    """Forecast u from origins (M,), ascending: (M, steps); rows where u was not measured correct nothing."""
+    models, weights, state = fitted
+    far = weights * np.cumsum(models.phi ** np.arange(1, steps + 1)[:, None], axis=0)  # (steps, G)
+    forecasts, row = np.empty((len(origins), steps)), 0
+    for k, origin in enumerate(origins):
+        _, state = sweep(models, state, u[row:origin], measured[row:origin], row)
+        season = (state.season @ weights)[(origin + np.arange(steps)) % len(state.season)]
+        forecasts[k] = state.level @ weights + far @ state.trend + season
+        row = origin
     return forecasts
 
 
-def _begin(u, p, G):
-    """Start level, trend (G,) and season (G, p) from the first two seasons."""
-    head = u[: 2 * p] if p > 1 else u[:4]
-    if p == 1 or len(head) < 2 * p:
-        return np.full(G, head[:2].mean()), np.zeros(G), np.zeros((G, p))
-    first, second = head[:p].mean(), head[p:].mean()
-    slope = (second - first) / p
-    line = first + slope * (np.arange(2 * p) - (p - 1) / 2)
-    season = (head - line).reshape(2, p).mean(axis=0)
-    return np.full(G, line[0] - slope), np.full(G, slope), np.tile(season - season.mean(), (G, 1))
-
-
-def choose(params, u, measured, steps, cuts):
-    """Return, for each of the ascending cuts, the number of the parameters that err least before it."""
-    p, n = params.period, cuts[-1]
-    origins = np.arange(min(2 * p + 2, max(1, n // 3)), n)
-    most = max(60, MOST_FORECASTS // steps)
-    if len(origins) > most:  # drawn at random: every 24th would see one hour of the day only
-        origins = np.sort(np.random.default_rng(0).permutation(origins)[:most])
-    forecasts = run(params, u[:n], measured, steps, origins)  # (G, M, steps)
-    at = origins[:, None] + np.arange(steps)
-    inside = (at < n) & measured[np.minimum(at, len(measured) - 1)]
-    wrong = np.where(inside, forecasts - u[np.minimum(at, n - 1)], 0.0)
-    chosen = []
-    for cut in cuts:
-        counts = inside & (at < cut)
-        if not counts.any():
-            chosen.append(0)
+def sweep(models, state, u, measured=None, row=0):
+    """Run models through u (n,), from row ``row`` on; returns errors (n, G) and the state behind."""
+    (level, trend, season), p = state, len(state.season)
+    season, errors = season.copy(), np.empty((len(u), len(level)))
+    for t, value in enumerate(u):
+        drift, now = models.phi * trend, (row + t) % p
+        e = errors[t] = value - level - drift - season[now]
+        if measured is not None and not measured[t]:
+            level, trend = level + drift, drift
             continue
-        n_step = np.maximum(counts.sum(axis=0), 1)
-        mse = (wrong**2 * counts).sum(axis=1) / n_step  # (G, steps)
-        mae = (np.abs(wrong) * counts).sum(axis=1) / n_step
-        reached = counts.any(axis=0)
-        mse, mae = np.sqrt(mse[:, reached]), mae[:, reached]
-        score = (mse / np.maximum(mse.min(axis=0), 1e-300) + mae / np.maximum(mae.min(axis=0), 1e-300)).mean(
-            axis=1
-        )
-        chosen.append(int(np.argmin(score)))
-    return chosen
+        level = level + drift + models.alpha * e
+        trend = drift + models.beta * e
+        season[now] += models.gamma * e
+    return errors, State(level, trend, season)
+
+
+def _zeros(models, period):
+    """Return a state of zeros."""
+    G = len(models.alpha)
+    return State(np.zeros(G), np.zeros(G), np.zeros((period, G)))
+
+
+def first_state(models, u, period):
+    """Find the state of all models of a period before u (n,), by least squares."""
+    responses, inverse = _normal_equations(period, len(u))
+    zeros = _zeros(models, period)
+    e, _ = sweep(models, zeros, u)
+    right = np.einsum("knG,nG->kG", responses[:2], e)
+    if period > 1:
+        right = np.concatenate([right, _at_shifts(e, responses[2], period)])
+    level, trend, *season = np.einsum("Gkl,lG->kG", inverse, right)
+    return State(level, trend, np.stack(season) if season else zeros.season)
+
+
+@lru_cache(maxsize=6)  # they are the same for all series of a length
+def _normal_equations(period, n):
+    """Return responses (K, n, G) of -e to units of level, trend and the season's first, and (A'A + D)^-1, (G, K, K)."""
+    models, p = grid(period), period if period > 1 else 0
+    responses = []
+    for unit in range(3 if p else 2):
+        state = _zeros(models, period)
+        (state.level, state.trend, state.season[0])[unit][:] = 1
+        responses.append(-sweep(models, state, np.zeros(n))[0])
+    responses = np.stack(responses)
+    normal = np.zeros((2 + p, 2 + p, len(models.alpha)))
+    normal[:2, :2] = np.einsum("knG,lnG->klG", responses[:2], responses[:2])
+    if p:
+        for k in range(3):
+            normal[k, 2:] = normal[2:, k] = _at_shifts(responses[k], responses[2], p)
+        last = responses[2, ::-1][:p]  # rows n - 1, n - 2 ...
+        for j in range(1, p):  # sum_t r(t - j) r(t - k) from that of j - 1 and k - 1, one row shorter
+            row = normal[1 + j, 1 + j : -1] - last[j - 1] * last[j - 1 : p - 1]
+            normal[2 + j, 2 + j :] = normal[2 + j :, 2 + j] = row
+    normal = np.moveaxis(normal, 2, 0) + np.diag([LEVEL, TREND] + [SEASON] * p)
+    return responses, np.linalg.inv(normal)
+
+
+def _at_shifts(v, response, period):
+    """Sum v(t) response(t - j) over rows t, for j = 0 ... period - 1: (period, G) of v and response (n, G)."""
+    size = next_fast_len(2 * len(v), real=True)
+    return irfft(rfft(v, size, axis=0) * np.conj(rfft(response, size, axis=0)), size, axis=0)[:period]
