@@ -15,7 +15,8 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_pre
 import tsrnn
 from tsrnn._estimators.held_back import hold_series
 from tsrnn._models import recurrent_learner
-from tsrnn._models.esn_learner import SCALINGS
+from tsrnn._models.drawing import SCALINGS
+from tsrnn._models.esn_pooled import answers_left_out
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
 from tsrnn._nets.delay import make_plan
@@ -329,7 +330,7 @@ def test_answers_to_series_left_out():
 
     sums, W = solved(np.arange(12))
     Z, _ = feature_rows(learner.columns, V, S, y, np.arange(12))
-    out = learner._left_out(sums, 0.7, W.ravel(), (Z, y, w))
+    out = answers_left_out(learner.p, sums, 0.7, W.ravel(), (Z, y, w))
     alone = [Z[k] @ solved(np.delete(np.arange(12), k))[1] for k in range(12)]
     np.testing.assert_allclose(out, alone, rtol=1e-9, atol=1e-12)
     p = small("ESNClassifier").fit(X, Y).predict_proba(NEW)

@@ -56,7 +56,7 @@ def _attempt(learner, drawing, net, series, mean, rng):
     sums = add_rows(sums, learner.columns, V, S, Y, counts, w)
     readout, theta, loss = learner.solve(sums)
     Z, known = feature_rows(learner.columns, V, S, Y, counts)
-    out = _left_out(p, sums, readout.alpha, theta, (Z, known, w[counts]))
+    out = answers_left_out(p, sums, readout.alpha, theta, (Z, known, w[counts]))
     errors = p._errors_left_out(known, out, w[counts])
     left_out = np.full(Y.shape, np.nan)
     left_out[counts] = out
@@ -92,7 +92,7 @@ def _pool(p, dynamics, series):
     return V, S
 
 
-def _left_out(p, sums, alpha, theta, rows):
+def answers_left_out(p, sums, alpha, theta, rows):
     """Compute answers (S, O) to series by readouts of all others: y - (y - Z W) / (1 - h), h the leverages [1].
 
     rows : Z (S, P), y (S, O), weights (S,).
