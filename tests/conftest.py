@@ -41,6 +41,17 @@ def compiled_twice():
     return lines
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Fail where a file of tests cannot be imported: doctests pass over modules whose libraries are not installed."""
+    report = yield
+    of_tests = collector.path.parent.name == "tests"
+    if report.skipped and of_tests and "unable to import" in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"Run {collector.path.name} with python to see what it cannot import."
+    return report
+
+
 def pytest_collection_finish():
     """Look for garbage seldom, and not among modules and tests, which stay: a million objects are gone through."""
     gc.collect()
