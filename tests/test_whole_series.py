@@ -107,6 +107,20 @@ def test_gradient_against_central_differences(kind, pooling, loss):
         assert gradient[k] == pytest.approx(numeric, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru, both directions"])
+@pytest.mark.parametrize("pooling", ["last", "both"])
+def test_batches_leave_nothing_behind(kind, pooling):
+    """What is scheduled is kept from batch to batch, of as many steps and, in both directions, of the same lengths."""
+    made, theta = objective(kind, pooling, "softmax", some_series(3, "softmax", 12))
+    made._share = 1.0
+    for batch in np.array([[0, 4, 8], [1, 5, 8], [2, 6, 8], [2, 7, 9], [0, 4, 8], [3, 7, 11]]):
+        fresh, _ = objective(kind, pooling, "softmax", some_series(3, "softmax", 12))
+        fresh._share = 1.0
+        (loss, grad), (loss_of_fresh, grad_of_fresh) = (o.loss_grad(theta, batch) for o in (made, fresh))
+        assert loss == loss_of_fresh
+        assert np.array_equal(grad, grad_of_fresh)
+
+
 @pytest.mark.parametrize("kind", ["tdnn", "lstm", "gru, both directions"])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_series_side_by_side_do_not_know_of_each_other(kind, pooling):

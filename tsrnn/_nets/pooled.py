@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._kernels.jit import kernel
+from .._kernels.simd_v3 import flat, line
 from .._training.losses import weights_of
 from .._values import kept
 from . import delay_kernels, recurrent_kernels
@@ -313,6 +315,50 @@ class PooledLoss:
         return 0.0
 
 
+@kernel
+def pool_steps(h, lengths, ends, at, with_mean, seen):
+    """Write the mean of each series' steps, where it is asked for, and one step, into columns of ``seen``.
+
+    h : (T, B, H).   lengths : (B,), steps of each.   ends : (B,), that step.   at : (1,), the first column.
+    seen : (2, B, D), out.
+    """
+    _, B, H = h.shape
+    D, z, means = seen.shape[2], flat(h), flat(seen[0])
+    for b in range(B):
+        if with_mean:
+            mean = line(means, b * D + at[0], H)
+            for j in range(H):
+                mean[j] = 0
+            for t in range(lengths[b]):
+                row = line(z, (t * B + b) * H, H)
+                for j in range(H):
+                    mean[j] += row[j]
+            for j in range(H):
+                mean[j] /= lengths[b]
+        for j in range(H):
+            seen[1, b, at[0] + j] = h[ends[b], b, j]
+
+
+@kernel
+def pool_steps_back(dseen, lengths, ends, at, with_mean, dh, first, last):
+    """Add the gradient of what ``pool_steps`` wrote to steps first <= t < last of dh (T, B, H), in, out.
+
+    dseen : (2, B, D), that of the mean divided by the length.
+    """
+    _, B, H = dh.shape
+    D, means, z = dseen.shape[2], flat(dseen[0]), flat(dh)
+    for t in range(first, last):
+        for b in range(B):
+            row = line(z, (t * B + b) * H, H)
+            if with_mean and t < lengths[b]:
+                mean = line(means, b * D + at[0], H)
+                for j in range(H):
+                    row[j] += mean[j]
+            if t == ends[b]:
+                for j in range(H):
+                    row[j] += dseen[1, b, at[0] + j]
+
+
 class PooledReadout:
     """A readout, of blocks alone, that reads what they give over B series once: its mean and its last row.
 
@@ -324,27 +370,21 @@ class PooledReadout:
         self.flipped = [net.blocks[s.which].reverse and not net.own_order for s in net.readout]
         self.seen, self.dseen = np.zeros((2, 2, B, D), dtype)
         self.out, self.rows = np.zeros((2, B, net.n_outputs), dtype), np.arange(2 * B) * D
-        self.series = np.arange(B)
+        self.at = [np.array([s.at]) for s in net.readout]
 
     def _columns(self):
-        """List (block, its columns, place (B,) of the last row among its own steps)."""
+        """List (block, ``pool_steps``'s lengths, ends, first column, and whether the mean is read)."""
+        ends, with_mean = (self.lengths - 1, 0 * self.lengths), self.pooling != "last"
         return [
-            (s.which, slice(s.at, s.at + s.width), 0 * self.lengths if flipped else self.lengths - 1)
-            for s, flipped in zip(self.sources, self.flipped)
+            (s.which, self.lengths, ends[flipped], at, with_mean)
+            for s, flipped, at in zip(self.sources, self.flipped, self.at)
         ]
 
     def forward(self, tape, readout, lengths):
         """Return answers (B, O) of series of some lengths (B,), which a tape has followed."""
-        self.tape, self.lengths, T = tape, lengths, tape.T
-        for k, columns, last in self._columns():
-            h = tape.seen(k)
-            self.seen[1, :, columns] = h[last, self.series]
-            if self.pooling == "last":
-                continue
-            mean = h.sum(axis=0)
-            for b in np.flatnonzero(lengths < T):
-                mean[b] = h[: lengths[b], b].sum(axis=0)
-            self.seen[0, :, columns] = mean / lengths[:, None].astype(h.dtype)
+        self.tape, self.lengths = tape, lengths
+        for k, *where in self._columns():
+            pool_steps(tape.seen(k), *where, self.seen)
         D = self.seen.shape[2]
         recurrent_kernels.project(
             self.seen.reshape(-1), self.rows, readout.W, 0, D, readout.b, self.out[None], 0, 2
@@ -370,14 +410,16 @@ class PooledReadout:
 
     def lead_back(self, first, last):
         """Add the gradients of the steps first <= t < last to those of blocks."""
-        for k, columns, end in self._columns():
-            dh = self.tape.dH[k][first:last]
-            if self.pooling != "last":
-                dh += self.dseen[0, :, columns]
-                for b in np.flatnonzero(self.lengths < last):
-                    dh[max(0, self.lengths[b] - first) :, b] = 0
-            here = np.flatnonzero((first <= end) & (end < last))
-            dh[end[here] - first, here] += self.dseen[1, here, columns]
+        for k, *where in self._columns():
+            pool_steps_back(self.dseen, *where, self.tape.dH[k], first, last)
+
+
+def compile_kernels():
+    """Call each kernel, in the precision of stochastic solvers."""
+    h, one = np.zeros((1, 1, 1), np.float32), np.zeros(1, np.int64)
+    seen = np.zeros((2, 1, 1), np.float32)
+    pool_steps(h, one + 1, one, one, True, seen)
+    pool_steps_back(seen, one + 1, one, one, True, h, 0, 1)
 
 
 class Space(NamedTuple):

@@ -137,14 +137,12 @@ class Tape:
         if where == self._where:  # as those before: the many series of a panel are
             return
         self._at = {INPUTS: (x_at, self.net.n_inputs), OUTPUTS: (y_at, self.net.y_width)}
-        if self._where is not None and self._where[0] == longest and not self.net.bidirectional:
-            for (source, _), rows in self._placed.items():  # in place, for what is scheduled reads them
+        as_long = self._where is not None and self._where[0] == longest
+        if as_long and (not self.net.bidirectional or self._where[3] == where[3]):
+            for (source, reverse), rows in self._placed.items():  # in place, for what is scheduled reads them
                 if source.which < 0:
-                    np.add(
-                        self._begin_of(source),
-                        self._forth * self._at[source.which][1],
-                        rows.reshape(longest, -1),
-                    )
+                    steps = (self._back if reverse else self._forth) * self._at[source.which][1]
+                    np.add(self._begin_of(source), steps, rows.reshape(longest, -1))
             self._where = where
             return
         steps = np.arange(self.T)[:, None]

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._estimators.intervals import adaptive, pools
 from .._estimators.sequence import Sequence
 from .._estimators.stream import Stream
-from .._nets import convolution
+from .._nets import convolution, pooled
 from .._values import PUBLIC
 
 
@@ -53,7 +53,7 @@ def public_models():
 
 def compile_kernels(model):
     """Fit a model with each of the settings that together call all of its kernels."""
-    for module in (adaptive, pools, convolution):
+    for module in (adaptive, pools, convolution, pooled):
         module.compile_kernels()
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of one iteration
         if not issubclass(model, Sequence):  # then X and y are lists of sequences
