@@ -131,6 +131,51 @@ class Kind(NamedTuple):
     growth: Any
 
 
+class Columns(NamedTuple):
+    """Work space of ``track_moments``, made by NumPy: a new array takes a kernel a tenth of a second to compile.
+
+    decay (C,), of what is remembered.   told (C,), how many errors one is.   sums (C, 8); kept (C, 2, 8), these as
+    excursions of S began.   ratio (C,), spreads over that of step one.   wider (K + 1, C), what they are wider by after
+    a break.   fresh, again, judged (C,), rows, see ``begin_break``.
+    """
+
+    decay: np.ndarray
+    told: np.ndarray
+    sums: np.ndarray
+    kept: np.ndarray
+    ratio: np.ndarray
+    wider: np.ndarray
+    fresh: np.ndarray
+    again: np.ndarray
+    judged: np.ndarray
+
+
+class Outputs(NamedTuple):
+    """The same of each output.
+
+    drift (O, 2), S up and down.   begun (O, 2), the rows since which.   side (O,), the one that broke.   limit (O,) of
+    S.   doubt (O,), variances of shifts of step one after a break.   base (K + 1, O), the spread of step one without
+    noise.
+    """
+
+    drift: np.ndarray
+    begun: np.ndarray
+    side: np.ndarray
+    limit: np.ndarray
+    doubt: np.ndarray
+    base: np.ndarray
+
+
+def _work(K, C, O):
+    """Make the work space of K rows."""
+    rows = (np.full(C, -1) for _ in range(3))
+    sums, kept = np.zeros((C, 8)), np.zeros((C, 2, 8))
+    columns = Columns(np.empty(C), np.empty(C), sums, kept, np.ones(C), np.ones((K + 1, C)), *rows)
+    drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
+    outputs = Outputs(drift, begun, side, np.full(O, BREAK), np.zeros(O), np.ones((K + 1, O)))
+    return columns, outputs
+
+
 def tracked(scores, size, kind, levels, outside, gap=0):
     """Track shift, spread and tails of scores: the ``State`` after 0 ... K rows, (K + 1, steps, O) each.
 
@@ -185,7 +230,8 @@ def _moments(came, usual, kind, O, gap):
     each = [np.require(v, float, "CAW").ravel() for v in each]
     growth = np.empty((K, C))
     growth[:] = np.reshape(kind.growth, (-1, C)) if np.ndim(kind.growth) else kind.growth
-    track_moments(came, usual, *each, growth, np.int64(O), np.int64(gap), shift, spread, n, counts)
+    given = came, usual, *each, growth, np.int64(O), np.int64(gap)
+    track_moments(*given, *_work(K, C, O), shift, spread, n, counts)
     return shift, spread, counts, n
 
 
@@ -212,11 +258,14 @@ def compile_kernels():
 
 
 @kernel
-def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread, independent, counts):
+def track_moments(
+    came, usual, overlap, deviation, growth, O, gap, columns, outputs, shift, spread, independent, counts
+):
     """Track shift and spread row by row, from discounted sums, and find breaks.
 
     in    came : (K, C), scores of each row, of step after step and O outputs each, NaN where none came.
-          usual, growth : (K, C).   overlap, deviation : (C,).   gap : rows after which a score is known.
+          usual, growth : (K, C).   overlap, deviation : (C,).   gap : rows after which a score is known.   columns,
+          outputs : work space.
     out   shift, spread, independent : (K + 1, C), the last how many errors a spread is of.
           counts : (K, C), what tails make of each row.
 
@@ -224,13 +273,8 @@ def track_moments(came, usual, overlap, deviation, growth, O, gap, shift, spread
     sizes, what scores were off the shift, and usual sizes, which are those of calibration times the spread of step one.
     """
     K, C = came.shape
-    decay, told = np.empty(C), np.empty(C)  # told: how many errors one is
-    sums, kept = np.zeros((C, 8)), np.zeros((C, 2, 8))  # kept: as excursions of S began
-    drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
-    fresh, again, judged = np.full((3, C), -1)  # rows, see ``begin_break``
-    limit, doubt = np.full(O, BREAK), np.zeros(O)  # doubt: variances of shifts of step one after a break
-    # spreads over that of step one, what they are wider by after a break, and that of step one without noise
-    ratio, wider, base = np.ones(C), np.ones((K + 1, C)), np.ones((K + 1, O))
+    decay, told, sums, kept, ratio, wider, fresh, again, judged = columns
+    drift, begun, side, limit, doubt, base = outputs
     for c in range(C):
         decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
         told[c] = (DEVIATION**2 - 1) / (deviation[c] ** 2 - 1) / overlap[c]
