@@ -27,20 +27,17 @@ from .._nets.ridge import (
     ridge,
     squared_error,
 )
-from .._series.timeline import last_known
-from .._series.units import Series
 from .._training.losses import EXACT, ROUNDING, resolve_loss, reweighted, squared
 from .._training.monitor import progress
 from .._values import kept
 from .beside_linear import share_of
 from .drawing import Drawing
 from .esn_pooled import learn_pooled
+from .input_scaling import best_drawing, held
 
 
 WASHOUT = 100  # first steps of a long series, with "auto"
 WASHED = 1e-4, 1e-2  # what each counts: of one series, and of several, since others may come
-NEGLIGIBLE = 1e-10  # squared error, in units of the variance of y
-STRETCHES, TRIED = 5, 5000  # left out in turn to choose it, and the rows of all of them, about
 GROWTH = 100  # of the inverse in recursive least squares, until nothing more is forgotten
 HUGE = 1e6  # mean of a state that no forecast should come from
 FAR = 1000.0  # times the largest y of training, where what is fed back is held
@@ -166,31 +163,34 @@ class ESNLearner(OfLags, Learner):
     def learn(self, net, series, mean, rng, before=None):
         """Draw a reservoir, follow the series, solve for the readout."""
         check_enough_rows(type(self.p).__name__, max((*self.input_lags, *self.output_lags)), series)
-        scaled = self._scaled(net, series, mean, rng) if self.drawing.is_open(net[0]) else self
-        return scaled._learn_rows(net, series, mean, rng)
+        learner = self
+        if self.drawing.is_open(net[0]):
+            weights = self._washed(series, max((*self.input_lags, *self.output_lags)))
+            learner = replace(self, drawing=best_drawing(self, net, series, weights, mean, rng))
+        return learner._learn_rows(net, series, mean, rng)
 
     def _learn_rows(self, net, series, mean, rng):
         """Learn as ``learn``, with the sizes of weights given."""
-        dynamics = self._reservoir(net, series, mean, rng)
+        dynamics = self.reservoir(net, series, mean, rng)
         weights = self._weights(series, dynamics.lead)
         if self.weighs_readout:
             series = [s._replace(held=hold_last(w > 0, LATE)) for s, w in zip(series, weights)]
         fed = [s.Y for s in series]
         if self.output_lags and any(np.isnan(Y).any() for Y in fed):
             # First a readout from what was known last, then one from the values that it gives.
-            dynamics, *_ = self._read(dynamics, series, [_held(Y) for Y in fed], weights, rng)
+            dynamics, *_ = self._read(dynamics, series, [held(Y) for Y in fed], weights, rng)
             fed = [Y.copy() for Y in fed]
         dynamics, readout, curve, ends = self._read(dynamics, series, fed, weights, rng, last=True)
         if not self.is_squared and curve[0] > EXACT:
             dynamics, readout, curve, ends = self._reweigh(
                 dynamics, readout, curve[0], series, fed, weights, rng
             )
-        probe = series[0].X[:MAX_MEMORY].copy(), _held(series[0].Y[:MAX_MEMORY])
+        probe = series[0].X[:MAX_MEMORY].copy(), held(series[0].Y[:MAX_MEMORY])
         washout = max(self._washout(len(s.Y)) for s in series)
         readout = readout._replace(probe=probe, scaling=self.drawing.size(net[0]), washout=washout)
         return Trained(dynamics, len(curve), curve, [], readout, ends)
 
-    def _reservoir(self, net, series, mean, rng):
+    def reservoir(self, net, series, mean, rng):
         """Draw the reservoir that is to follow the series, with a readout of zeros."""
         (D, O), p = net, self.p
         reservoir, matrices = self.drawing.draw(D, O, rng)
@@ -225,56 +225,6 @@ class ESNLearner(OfLags, Learner):
     def _washout(self, n):
         """Return the rows of the washout of a series of n."""
         return min(WASHOUT, n // 10) if self.p.washout == "auto" else self.p.washout
-
-    def _scaled(self, net, series, mean, rng):
-        """Return the learner with the size of input weights that errs least on stretches left out, each in turn.
-
-        A reservoir that is hardly driven is a linear filter, and one that is driven hard forgets. Evidence cannot tell
-        which is better, since it counts how well states explain the training rows. Errors of stretches are averaged
-        geometrically, or the hardest stretch would choose alone. A net that feeds itself is judged by free runs.
-        """
-        washed = self._washed(series, max((*self.input_lags, *self.output_lags)))
-        folds = _stretches(series, washed, bool(self.output_lags))
-        start, drawing, few = rng.get_state(), self.drawing, self.drawing.of_few()
-        sized = few.of_each_size(rng)
-        errors = [replace(self, drawing=d)._error_left_out(net, folds, mean, rng) for d in sized]
-        rng.set_state(start)
-        best = sized[int(np.argmin(errors))]
-        return replace(
-            self,
-            drawing=best if few.sizes == drawing.sizes else replace(best, sizes=drawing.sizes, links=None),
-        )
-
-    def _error_left_out(self, net, folds, mean, rng):
-        """Average the logarithms of squared errors on each fold, a list of ``Series``, learnt from the others."""
-        dynamics, p = self._reservoir(net, [s for fold in folds for s in fold], mean, rng), self.p
-        sums, errors = [self._sums_of(dynamics, fold) for fold in folds], []
-        total = sum(sums[1:], start=sums[0])
-        if not np.isfinite(total.gram).all():
-            return np.inf
-        alpha = likely_alpha(list(total.normal()), p.readout_bias) if p.alpha in ("auto", 0) else p.alpha
-        for fold, of_fold in zip(folds, (s.split(len(total.weight)) for s in sums)):
-            others = total._replace(gram=total.gram - of_fold.gram, weight=total.weight - of_fold.weight)
-            if min(*others.weight, *of_fold.weight) <= 0:
-                continue
-            theta = self.solve(others, evidence=alpha)[1]
-            if self.output_lags:
-                error, _ = free_error(dynamics.but(theta=theta), fold, [_held(s.Y) for s in fold])
-            else:
-                W = theta.reshape(total.P, total.O)
-                judged = (squared_error(n, W[:, n.outputs]) / n.weight for n in of_fold.normal())
-                error = np.concatenate(list(judged))
-            errors.append(np.log(error + NEGLIGIBLE).mean())
-        return np.mean(errors) if errors else 0.0
-
-    def _sums_of(self, dynamics, fold):
-        """Sum over the rows of some series, each from rest."""
-        sums = no_sums(dynamics.n_columns, dynamics.n_outputs)
-        for s in fold:
-            for t, V, S, _ in dynamics.blocks(s.X, _held(s.Y), dynamics.first(), read=False):
-                rows = slice(t, t + len(V))
-                sums = add_rows(sums, self.columns, V, S, s.Y[rows], np.flatnonzero(s.w[rows]), s.w[rows])
-        return sums
 
     def _weights(self, series, lead):
         """Weigh each row of each series."""
@@ -509,28 +459,3 @@ class ESNLearner(OfLags, Learner):
         for m in range(0, len(Z), at_once):
             rows = slice(m, m + at_once)
             recurse(Z[rows], Y[rows], w[rows], self.forgetting, most, inverse, W)
-
-
-def _stretches(series, weights, fed):
-    """Take stretches from all over the series, about as many rows as are ``TRIED``; returns them by folds.
-
-    Rows that lead to a state count nothing: as many as a stretch may have, before it; or, where y is fed back and soon
-    tells the state, its own first tenth.
-    """
-    longest, pieces, cut = TRIED // STRETCHES, -(-STRETCHES // len(series)), []
-    for s, w in zip(series, weights):
-        for rows in np.array_split(np.arange(len(w)), pieces):
-            if len(rows):
-                end = rows[-1] + 1
-                first = max(rows[0], end - longest)
-                led = slice(first if fed else max(0, first - longest), end)
-                counts = w[led].copy()
-                counts[: min(WASHOUT, len(counts) // 10) if fed else first - led.start] = 0.0
-                cut.append(Series(s.X[led], s.Y[led], counts, s.held[led]))
-    cut = cut[:: max(1, sum(np.count_nonzero(s.w) for s in cut) // TRIED)]
-    return [cut[k::STRETCHES] for k in range(STRETCHES)]
-
-
-def _held(Y):
-    """Replace NaN in Y (N, O) by the last known value, or the mean."""
-    return last_known(np.concatenate([np.zeros((1, Y.shape[1])), Y]), 1)[1:]
