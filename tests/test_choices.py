@@ -18,8 +18,11 @@ from tsrnn import (
     NARXRegressor,
     TDNNRegressor,
 )
-from tsrnn._series.choices import choose_lags, choose_transform
+from tsrnn._models.linear_mean import linear_mean
+from tsrnn._series.choices import choose_alone, choose_lags, choose_transform
+from tsrnn._series.lags import Averaged
 from tsrnn._series.seasons import find_seasons
+from tsrnn._series.units import Series
 from tsrnn.preprocessing import Difference, Log
 
 
@@ -191,6 +194,35 @@ def test_lags_of_inputs_are_found_and_kept(model):
     found.partial_fit(*more), given.partial_fit(*more)
     np.testing.assert_array_equal(found.theta_, given.theta_)
     assert found.lags_ == lags
+
+
+def test_what_inputs_hardly_tell_is_averaged_with_past_y_alone():
+    """Walks tell nothing of another walk, which alone is a walk; a system's inputs tell nearly all."""
+    walks = np.random.default_rng(1).normal(size=(400, 3)).cumsum(axis=0)
+    known = {"counts": [np.ones(400, bool)]}
+    lags = choose_lags([walks[:, :1]], None, [walks[:, 1:]], **known)
+    of_walks = choose_alone([walks[:, :1]], None, [walks[:, 1:]], lags, **known)
+    assert of_walks[:2] == lags
+    assert of_walks.differences == (1,)
+    assert 0.5 <= of_walks.share < 0.8
+    lags = choose_lags([Y[:400, None]], None, [X[:400]], **known)
+    assert choose_alone([Y[:400, None]], None, [X[:400]], lags, **known) == Averaged(*lags)
+
+
+def test_the_mean_of_linear_models_with_inputs_and_of_past_y_alone():
+    """It forecasts as two ARX do on average, the second of differences, whose levels reach one lag further."""
+    y, x = np.random.default_rng(2).normal(size=(2, 120, 2)).cumsum(axis=1)
+    rows = Series(x, y, np.ones(120), np.zeros(120, bool))
+    lags = Averaged((0, 2), (1, 2), (1, 4), (1,), 0.25)
+    assert lags.together == ((0, 2), (1, 2, 4, 5))
+    W, b = linear_mean(2, 2, lags, [rows]).layer
+    seen = np.concatenate([x[[97, 99]].ravel(), y[[94, 95, 97, 98]].ravel()])
+    options = {"scale": None, "target_transform": None}
+    first = ARXRegressor(input_lags=[0, 2], output_lags=2, **options).fit(x, y)
+    options["target_transform"] = "difference"
+    alone = ARXRegressor(input_lags=(), output_lags=[1, 4], **options).fit(None, y)
+    wanted = 0.25 * first.predict_ahead(x, y)[99] + 0.75 * alone.predict_ahead(None, y)[99]
+    np.testing.assert_allclose(seen @ W + b, wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])

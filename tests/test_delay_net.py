@@ -504,6 +504,19 @@ def test_a_net_is_trusted_as_far_as_its_gain_is_no_chance(net, share):
     assert trusted_share([HeldErrors(linear, errors)], SHARES) == share
 
 
+def test_a_net_whose_inputs_leave_their_range_is_doubted():
+    """Of all input columns the one most often beyond, in the last 15 % of each series."""
+    linear = np.ones(40)
+    shares = [trusted_share([HeldErrors(linear, 0.5 * linear)], SHARES, far) for far in (0.0, 0.5, 1.0)]
+    assert shares[0] > shares[1] > shares[2]
+    inside = np.resize([-1.0, 1.0], 100)
+    X = np.stack([inside, np.where(np.arange(100) < 94, 0.0, 2.0), inside], axis=1)
+    rows = Series(X, inside[:, None], np.ones(100), np.zeros(100, bool))
+    assert delay_linear.far_inputs([rows]) == 0.4
+    assert delay_linear.far_inputs([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
+    assert delay_linear.far_inputs([rows._replace(X=X[:, :0])]) == 0.0
+
+
 def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):
     X, y = make_narendra(240, random_state=0)
     held = slice(204, 240)

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from .._series.choices import Lags, choose_lags
-from .._series.lags import is_auto
+from .._series.choices import Lags, choose_alone, choose_lags
+from .._series.lags import Averaged, is_auto
 from .._series.seasons import index_of, longest_lag
 
 
@@ -49,7 +49,8 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     if apart:
         settings["output_lags"] = "auto"
     most = most_lags(learner, sum(p.stop - p.start for p in long_pieces(pieces)))
-    lags = _choose(table, pieces, goal, horizon=horizon, most=most, **settings)
+    *given, known = _known(table, pieces, goal)
+    lags = choose_lags(*given, horizon=horizon, most=most, **settings, **known)
     if inner is None or inner.remembers or not is_auto(settings["output_lags"]):
         return lags
     inputs = lags.input_lags
@@ -60,21 +61,21 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     return Lags(inputs, seen_at_once(lags.output_lags, usual[1:] if apart else (), steps, left))
 
 
-def _choose(table, pieces, goal, **options):
-    """Choose ``Lags`` by the longer pieces of the rows of a table."""
+def _known(table, pieces, goal):
+    """Return levels of y, index and inputs of the longer pieces of a table, and what else is known of them."""
     pieces = long_pieces(pieces)
     U, X, counts = ([V[p] for p in pieces] for V in (goal.U, table.X, table.weight > 0))
     differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
-    options |= {"differences": differences, "counts": counts}
-    return choose_lags(U, index_of(table.parts[0].stamps), X, **options)
+    return U, index_of(table.parts[0].stamps), X, {"differences": differences, "counts": counts}
 
 
 def beside_linear(learner, settings, table, pieces, goal):
     """Give a net that sees inputs the lags of the linear model beside it, where those of y or of inputs are open.
 
     From many columns a net learns worse than from few, a ridge regression hardly.  What has a memory sees inputs at lag
-    0 alone; the linear model, which has none, finds lags of them.  Of one lag of y, it is no rival;
-    beside more than ``FEW``, or longer ones than the rows allow, it has the net's lags.
+    0 alone; the linear model, which has none, finds lags of them and, where those of y are open, is averaged with one
+    of y alone.  Of one lag of y, it is no rival; beside more than ``FEW``, or longer ones than the rows allow, it has
+    the net's lags.
     """
     if not (table.X.shape[1] and learner.weighs_linear):
         return learner
@@ -85,8 +86,9 @@ def beside_linear(learner, settings, table, pieces, goal):
         return learner
     inputs = "auto" if remembered or is_auto(settings["input_lags"]) else learner.input_lags
     outputs = "auto" if open_y else learner.output_lags
-    lags = _choose(table, pieces, goal, input_lags=inputs, output_lags=outputs)
-    return replace(learner, linear=tuple(lags))
+    *given, known = _known(table, pieces, goal)
+    lags = choose_lags(*given, input_lags=inputs, output_lags=outputs, **known)
+    return replace(learner, linear=choose_alone(*given, lags, **known) if open_y else Averaged(*lags))
 
 
 def seen_at_once(found, usual, steps, most):

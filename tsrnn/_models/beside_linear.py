@@ -2,8 +2,9 @@
 
     y^(t) = share net(t) + (1 - share) [b + sum_k a_k y(t - k) + sum_l c_l x(t - l)]
 
-A ridge regression on the lags is fitted to the rows that are not held back. Both forecast each held row and run on
-freely; the share of the net is the one that errs least, so far as these rows can tell.
+Ridge regression on the lags, or the mean of two (``linear_mean.py``), is fitted to the rows that are not held back.
+It and the net forecast each held row and run on freely; the share of the net is the one that errs least, so far as
+these rows can tell.
 """
 
 from typing import NamedTuple
@@ -11,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._nets.delay import DelayDynamics, Layer, make_plan
-from .._nets.delay_linear import SHARES, Mixed, ridge, trusted_share
-from .._nets.delay_loss import WindowLoss
+from .._nets.delay_linear import SHARES, Mixed, far_inputs, trusted_share
 from .._nets.recurrent import beside_lags
-from .delay_learner import open_loop
+from .linear_mean import linear_mean
 
 
 MOST_STEPS = 32  # of free runs by which a net is weighed against a linear model
@@ -38,22 +38,23 @@ def with_lags(net, lags):
     return beside_lags(net, np.zeros(net.size), lags, Layer(np.zeros((D, net.n_outputs)), 0.0), 1.0)[0]
 
 
-def linear_beside(judged, series, lags):
-    """Weigh a net, as it was before it learnt the held rows, against the linear model of lags of inputs and outputs.
+def linear_beside(judged, series, averaged):
+    """Weigh a net, as it was before it learnt the held rows, against a linear model of ``Averaged`` lags.
 
     Returns ``Beside``; None where the net is to stay alone.
     """
-    net = judged.net
-    plan = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
+    D, O = judged.net.n_inputs, judged.net.n_outputs
+    plan = make_plan(D, O, (), "identity", *averaged.together, [])
     series = without_first(series, plan.lead)
-    before = _ridge(plan, series)
+    before = linear_mean(D, O, averaged, series)
     if before is None or not any(np.any(s.held & (s.w > 0)) for s in series):
         return None
-    share = share_of((DelayDynamics(before, plan, judged.mean, judged.input_lag), judged), series)
+    theta = np.concatenate([before.layer.W.ravel(), before.layer.b])
+    share = share_of((DelayDynamics(theta, plan, judged.mean, judged.input_lag), judged), series)
     if share == 1.0:
         return None
-    after = _ridge(plan, [s._replace(held=np.zeros(len(s.held), bool)) for s in series])
-    return Beside(share, *(plan.views(theta)[-1] for theta in (before, after)))
+    whole = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
+    return Beside(share, before.layer, linear_mean(D, O, averaged, whole).layer)
 
 
 def without_first(series, n):
@@ -65,19 +66,7 @@ def share_of(models, series):
     """Return the share of the second of two models, linear one first, that runs over the held rows warrant."""
     *forecasts, w = _held_runs(models, series)
     kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
-    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES)
-
-
-def _ridge(plan, series):
-    """Return theta of the linear model of the rows that are not held back, by the penalty of most evidence.
-
-    None where each of them lacks some of its history.
-    """
-    loss = WindowLoss(plan, series, *open_loop(plan), 0.0, np.float64)
-    if loss.n == 0:
-        return None
-    theta, *_ = ridge(plan, tuple(loss.normal_equations(np.zeros(plan.size))))
-    return theta
+    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES, far_inputs(series))
 
 
 def _held_runs(models, series):

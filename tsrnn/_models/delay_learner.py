@@ -12,12 +12,13 @@ import numpy as np
 
 from .._estimators.snapshots import with_parameters
 from .._nets import delay_kernels as kernels
-from .._nets.delay import DelayDynamics, abreast, make_plan
+from .._nets.delay import DelayDynamics, Layer, abreast, make_plan
 from .._nets.delay_linear import (
     SHARES,
     LinearInformation,
     assimilate_linear,
     blend,
+    far_inputs,
     linear_information,
     ridge,
     trusted_share,
@@ -50,6 +51,7 @@ from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
+from .linear_mean import linear_mean
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
@@ -99,8 +101,8 @@ class DelayLearner(Embedding, OfLags, Learner):
     """The parameters of a delay network, parsed, and its training.
 
     hidden : widths of the hidden layers.   layer_lags : lags of every later layer.   training : "open_loop",
-    "closed_loop" or "both".   linear : lags of inputs and outputs of the linear model that it is weighed against, or
-    None for its own.
+    "closed_loop" or "both".   linear : ``Averaged`` lags of the linear model that it is weighed against, or None for
+    its own.
     """
 
     hidden: tuple
@@ -273,24 +275,22 @@ class DelayLearner(Embedding, OfLags, Learner):
         Both have then learnt the held rows, too. Returns that, and theta of the result as it was before they did.
         """
         net, theta, decay = made
-        lags = self.linear_lags(net)
-        linear = make_plan(net.n_inputs, net.n_outputs, (), "identity", *lags, [])
-        wide = self._with_lags(net, lags)
+        averaged = self.averaged(net)
+        wide = self._with_lags(net, averaged.together)
         held = self._held_losses(wide, series, self._stages(wide, series)[:2])
-        before, _ = self._ridge(linear, series)
+        before = linear_mean(net.n_inputs, net.n_outputs, averaged, series)
         if not held or before is None:  # no row has the history of longer lags than the net's
             return made, theta
-        choices = [blend(wide, net, theta, before, share) for share in SHARES]
-        share = trusted_share(held, choices)
+        choices = [blend(wide, net, theta, before.layer, share) for share in SHARES]
+        share = trusted_share(held, choices, far_inputs(series))
         later = self._learn_held(made, series) if share > 0.0 else theta
         if share == 1.0:
             return Made(net, later, decay), theta
-        after, alpha = self._ridge(linear, _nothing_held(series))
-        of_linear = linear.views(np.full(linear.size, alpha))[-1]
-        of_linear.b[:] = 0.0
+        after = linear_mean(net.n_inputs, net.n_outputs, averaged, _nothing_held(series))
+        of_linear = Layer(np.full_like(after.layer.W, after.alpha), np.zeros_like(after.layer.b))
         decay = blend(wide, net, decay, of_linear, share)
         judged = choices[SHARES.index(share)]
-        return Made(wide, blend(wide, net, later, after, share), decay), judged
+        return Made(wide, blend(wide, net, later, after.layer, share), decay), judged
 
     def _learn_held(self, made, series):
         """Return theta of a small net after steps of recursive Gauss-Newton on the held rows, as in ``learn_more``."""
@@ -300,18 +300,6 @@ class DelayLearner(Embedding, OfLags, Learner):
         held = [s._replace(w=np.where(s.held, s.w, 0.0)) for s in series]
         loss = self._loss(net, _nothing_held(held), open_loop(net), 0.0)
         return assimilate(loss, theta, self._information(made, series))[0] if loss.n else theta
-
-    def _ridge(self, linear, series):
-        """Return (W, b) of the linear model of the rows that are not held back, and its penalty, of most evidence.
-
-        None, where each of them lacks some of its history.
-        """
-        loss = WindowLoss(linear, series, *open_loop(linear), 0.0, np.float64)
-        if loss.n == 0:
-            return None, None
-        sums = tuple(loss.normal_equations(np.zeros(linear.size)))
-        theta, _, alpha = ridge(linear, sums)
-        return linear.views(theta)[-1], alpha
 
     def _hasty(self):
         """Return the learner of all nets of a mean but the first, with less patience, on which most iterations go.

@@ -74,9 +74,9 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         lags of y is trained without them, then blended with the linear model of its lags, in the shares that forecast
         the held-back rows best, one step ahead and in free runs; the net gets less where its gain may be chance. Then
         both learn the held-back rows too. With inputs, and "auto" lags of y, the net has few lags, from which it learns
-        best, and the linear model those of :class:`ARXRegressor`; ``lags_`` holds all. A Bayesian solver starts from a
-        decay of 10 or more. There is no linear model where no rows are held back, with a loss other than the squared
-        one, with error_lags, or with categories in X.
+        best, and the linear model those of :class:`ARXRegressor`, in a mean with one of past y alone where inputs tell
+        little; ``lags_`` holds all. A Bayesian solver starts from a decay of 10 or more. There is no linear model where
+        no rows are held back, with a loss other than the squared one, with error_lags, or with categories in X.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
 

@@ -71,9 +71,10 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         the shares that forecast the held-back rows best, one step ahead and in free runs; the net gets less where its
         gain may be chance, or fewer than 30 rows are held back. Then both learn these rows too. With inputs, the linear
         model has lags of its own, as :class:`ARXRegressor` finds them: of y, where those are "auto", and of inputs,
-        where the net sees these at lag 0 alone and remembers the rest; ``lags_`` holds all. There is no linear model
-        where no rows are held back, of one lag where 30 are, with a loss other than the squared one, categories in X, a
-        convolution or dense layers.
+        where the net sees these at lag 0 alone and remembers the rest; where those of y are "auto" and inputs tell
+        little, it is a mean with one of past y alone. ``lags_`` holds all. There is no linear model where no rows are
+        held back, of one lag where 30 are, with a loss other than the squared one, categories in X, a convolution or
+        dense layers.
     initial_state : {"zeros", "learned"}, default="zeros"
         What each series starts from in training. ``start="cold"`` takes the learned one, or else the mean state over
         training (zeros, if those suit the many series of training better).

@@ -132,8 +132,8 @@ class Attempt(NamedTuple):
 class RecurrentLearner(Embedding, OfLags, Learner):
     """The parameters of a recurrent net, parsed, and its training.
 
-    whole : whether y has one value per series.   linear : lags of inputs and outputs of the linear model that it is
-    weighed against, or None for its own.
+    whole : whether y has one value per series.   linear : ``Averaged`` lags of the linear model that it is weighed
+    against, or None for its own.
     """
 
     hidden: tuple
@@ -265,7 +265,7 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def _has_rival(self, series):
         """Tell whether to weigh the net on held rows; the linear model of one lag is a rival where these are few."""
         n_held = sum(np.count_nonzero(s.held & (s.w > 0)) for s in series)
-        of_y = self.output_lags if self.linear is None else self.linear[1]
+        of_y = self.output_lags if self.linear is None else self.linear.output_lags
         return self.weighs_linear and 0 < n_held < (FEW_HELD if len(of_y) == 1 else np.inf)
 
     def _beside_linear(self, trained, series, mean):
@@ -274,13 +274,13 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         Both have then learnt the held rows, too.
         """
         dynamics, judged = trained.dynamics, trained.judged or trained.dynamics
-        lags = self.linear_lags(dynamics.net)
-        beside = linear_beside(judged, series, lags)
+        averaged = self.averaged(dynamics.net)
+        beside = linear_beside(judged, series, averaged)
         if beside is None:
             return trained
 
         def blended(of_net, readout):
-            wide, theta = beside_lags(dynamics.net, of_net.theta, lags, readout, beside.share)
+            wide, theta = beside_lags(dynamics.net, of_net.theta, averaged.together, readout, beside.share)
             return self._made(Task(wide, series, mean, None), theta)
 
         before, _ = blended(judged, beside.before)

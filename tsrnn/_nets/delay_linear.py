@@ -6,7 +6,8 @@
     share = s (1 - (m se / gain)^2)+ gain^2 / (gain^2 + d^2)
                                                   s: of the least held error; gain: in its log, over share 0; m = 1.5;
                                                   d = .3, of n held rows .3 (400 / n) from 400 on; where these are
-                                                  fewer than 30, d^2 is 30 / n - 1 more
+                                                  fewer than 30, d^2 is 30 / n - 1 more; where an input leaves
+                                                  its range in a part f of the last rows, f^2 more
 
 The first factor is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 -
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
@@ -36,6 +37,7 @@ SHARES = tuple(k / 8 for k in range(9))  # of the net
 STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 DRIFT, SHORT = 0.3, 400  # d of few rows, and how many those are
 FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance, if it is not large
+LAST = 0.15  # of the rows of a series, that tell whether inputs leave the range they had
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 
@@ -217,21 +219,30 @@ class Mixed:
         return self.w * np.sum((self.error + share * self.change) ** 2, axis=1), self.weight
 
 
-def trusted_share(losses, choices):
+def trusted_share(losses, choices, far=0.0):
     """Return the share of the net: that of the least held error, drawn to 0 as far as its gain may be chance.
 
     losses : of each kind of forecast, on the held rows; over them the error is a geometric mean.   choices : what is
-    given to their ``squares`` for each of ``SHARES``: theta, for instance.
+    given to their ``squares`` for each of ``SHARES``: theta, for instance.   far : as of ``far_inputs``.
     """
     sums, counts = zip(*(_sums_of_stretches(loss, choices) for loss in losses))
     whole, best, gain, variance = _gain(sums)
     if gain <= 0.0:
         return 0.0
     n, step = max(min(counts), 1), SHARES[1]
-    doubt = (DRIFT * min(1.0, SHORT / n)) ** 2 + max(0.0, FEW_HELD / n - 1.0)
+    doubt = (DRIFT * min(1.0, SHORT / n)) ** 2 + max(0.0, FEW_HELD / n - 1.0) + far**2
     share = SHARES[best] * max(0.0, 1.0 - MARGIN**2 * variance / gain**2) * gain**2 / (gain**2 + doubt)
     # a mixture may run away though neither of its parts does
     return max(s for s, error in zip(SHARES, whole) if s <= share + step / 2 and error <= whole[0])
+
+
+def far_inputs(series):
+    """Return in which part of the last rows of series the input that leaves its range most is beyond earlier ones."""
+    cuts = [int((1 - LAST) * len(s.X)) for s in series]
+    first, last = (np.concatenate(rows) for rows in zip(*((s.X[:n], s.X[n:]) for s, n in zip(series, cuts))))
+    if first.size == 0:
+        return 0.0
+    return float(((last < first.min(axis=0)) | (last > first.max(axis=0))).mean(axis=0).max())
 
 
 class Rivals(NamedTuple):

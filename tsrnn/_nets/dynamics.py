@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series.checks import across
+from .._series.lags import Averaged
 from .._values import kept
 from .memory import constant
 
@@ -271,9 +272,11 @@ class OfLags:
         """The most recent input that an output feels."""
         return min(self.input_lags, default=np.inf)
 
-    def linear_lags(self, net):
-        """Return the lags of the linear model beside a net: what its output sees already, ``linear`` or its own."""
-        return net.skipping if any(net.skipping) else self.linear or (self.input_lags, self.output_lags)
+    def averaged(self, net):
+        """Return the ``Averaged`` lags of the linear model beside a net: what its output sees, or ``linear``."""
+        if any(net.skipping):
+            return Averaged(*net.skipping)
+        return self.linear or Averaged(self.input_lags, self.output_lags)
 
 
 def side_by_side(steps, most, rows, width):

@@ -23,6 +23,11 @@ A season of the calendar that was seen once, too short a past for lags, can be r
 learnt, where forecasts that repeat it err less than every linear model from the origins behind it, with a doubt of .3.
 That it stands out in the autocorrelation is not asked for, as it hardly does with so few rows.
 
+What inputs told of y may not last.  Beside a net, a linear model that sees them is averaged with one of past y alone,
+which has lags and differences of its own, unless held stretches show much for them:
+
+    share of the first = 1/2 + 2 log(error without inputs / error with them), from 1/2 to 1
+
 A model that cannot extrapolate has a doubt of 1 of none, and takes differences of a series whose means over a day (its
 shortest season) have left their range before.  Several series share the coefficients, each in its own units.  The
 candidates are ordered from few lags to many; the first that is nearly as good as the best is chosen: within a hundredth
@@ -45,6 +50,7 @@ import numpy as np
 
 from .._values import kept
 from .autoregression import LEAST_GROWN, ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
+from .lags import Averaged
 from .seasons import (
     LONG_SEASON,
     ONCE,
@@ -75,6 +81,7 @@ ROWS_A_LAG = 2  # that are left to learn from
 FEW_SEASONS = 5  # up to which only differences know a season well
 EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much less rules it out, of one series
 CHANGES = 3  # past ones beside u(t - 1)
+HALF, TOLD = 0.5, 2.0  # share of a linear model with inputs at least, and more by the log of what they gain
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
@@ -168,6 +175,26 @@ def choose_lags(
     sets = [few, *(L for L in larger if most is None or len(L) * F + len(chosen) <= most)]
     errors = {L: _error(sample, chosen, L, differences) for L in sets}
     return Lags(_thriftiest(errors, NEARLY), chosen)
+
+
+def choose_alone(U, index, X, lags, *, differences=(), counts=None):
+    """Choose the model of past y alone that a linear model of ``Lags`` of inputs is averaged with, and their shares.
+
+    U, X, counts : lists, as for ``choose_lags``.   differences : of U, which both learn.   Returns ``Averaged``.
+    """
+    U, X = _near_one(U), _near_one(X)
+    known = [np.where(rows[:, None], u, np.nan) for u, rows in zip(U, counts)]
+    changes = choose_transform(known, index, pointwise=False, differences=not differences) or ()
+    own = tuple(change.lag for change in changes)
+    of_y = choose_lags(U, index, differences=differences + own, counts=counts).output_lags
+    sample = _sample(U, X, index, None, counts)
+    alone = sample._replace(inputs=[E[:, :0] for E in sample.inputs])
+    errors = np.ones(2)
+    if max(own, default=0) <= longest_lag(sample.n_rows):  # else held stretches have no past to learn from
+        told = _error(sample, lags.output_lags, lags.input_lags, differences)
+        errors = np.clip([told, _error(alone, of_y, (0,), differences + own)], 1e-100, 1e100)
+    share = float(np.clip(HALF + TOLD * np.log(errors[1] / errors[0]), HALF, 1.0))
+    return Averaged(*lags) if share == 1.0 else Averaged(*lags, of_y, own, share)
 
 
 def _output_sets(sample, F):

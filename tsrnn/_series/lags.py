@@ -9,12 +9,34 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .autoregression import polynomial
+
 
 class Run(NamedTuple):
     """Consecutive lags: t - oldest, ..., t - oldest + length - 1."""
 
     oldest: int
     length: int
+
+
+class Averaged(NamedTuple):
+    """Lags of a linear model that sees inputs, and of one of past y alone; ``share`` of the first in their mean.
+
+    differences : lags of those of y that the second one learns.
+    """
+
+    input_lags: tuple
+    output_lags: tuple
+    alone: tuple = ()
+    differences: tuple = ()
+    share: float = 1.0
+
+    @property
+    def together(self):
+        """Lags of inputs, and of y that either sees, in levels."""
+        steps = np.flatnonzero(polynomial(self.differences)).tolist()
+        levels = {k + n for k in (0, *self.alone) for n in steps} - {0}
+        return self.input_lags, tuple(sorted({*self.output_lags, *levels}))
 
 
 def is_auto(value):
