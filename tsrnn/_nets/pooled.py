@@ -512,7 +512,7 @@ class PooledRecurrentLoss(PooledLoss):
         return self.net.front.steps(T) if self.net.front else T
 
     def _penalty_on(self, theta, grad):
-        return TrackLoss._penalty(self, self.net.views(theta), grad)
+        return TrackLoss._penalty(self, self._views, grad)
 
 
 class PooledDelayLoss(PooledLoss):
