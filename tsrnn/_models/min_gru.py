@@ -181,10 +181,10 @@ class MinGRURegressor(MinGRUParameters, RecurrentRegressor):
     --------
     >>> from tsrnn import MinGRURegressor
     >>> from tsrnn.datasets import make_narma
-    >>> X, y = make_narma(1500, random_state=0)
-    >>> model = MinGRURegressor((16,), input_lags=9, random_state=0).fit(X[:1200], y[:1200])
-    >>> model.predict(X[1200:]).shape  # continues where training ended
-    (300,)
+    >>> X, y = make_narma(600, random_state=0)
+    >>> model = MinGRURegressor((16,), input_lags=9, random_state=0).fit(X[:500], y[:500])
+    >>> model.predict(X[500:]).shape  # continues where training ended
+    (100,)
     """
 
 
