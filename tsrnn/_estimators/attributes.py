@@ -125,3 +125,17 @@ class Learnt:
         if None not in places:
             raise AttributeError(f"{type(self).__name__} has not seen one series: look into series_.")
         return places[None]
+
+
+class OfNet:
+    """What a fitted net tells of itself."""
+
+    @property
+    def net_lags_(self):
+        """Lags of the net alone."""
+        return self._net_lags()
+
+    @property
+    def params_(self):
+        """Weights and biases of each layer, in the scaled units of the net."""
+        return self._dynamics().params

@@ -57,6 +57,16 @@ def revived(value):
     return value
 
 
+class InFiles:
+    """An estimator whose state is plain in files."""
+
+    def __getstate__(self):
+        return state_to_keep(self, super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(state_kept(self, state))
+
+
 def state_to_keep(estimator, state):
     """Return an estimator's state as a file holds it: parameters unchanged, fitted values plain."""
     parameters = estimator._get_param_names()

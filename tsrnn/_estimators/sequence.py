@@ -69,7 +69,7 @@ from .learning import (
 )
 from .new_rows import Leg, filled_inputs, follow_leg, follow_short
 from .parameters import SeriesParameters
-from .persist import state_kept, state_to_keep
+from .persist import InFiles
 from .places import (
     check_grids,
     check_pace,
@@ -88,18 +88,12 @@ MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
 
 
-class Sequence(SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstimator):
+class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstimator):
     """Rows, places, memories; a subclass brings the meaning of y: ``_check_y``, ``_goal``, and ``_learner``."""
 
     _usual_lags = None  # of inputs, where "auto" cannot choose
 
-    # ---------------------------------------------------------------------------------- files, tags, attributes
-
-    def __getstate__(self):
-        return state_to_keep(self, super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(state_kept(self, state))
+    # ---------------------------------------------------------------------------------- tags, attributes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,6 +6,7 @@ The equations are in ``delay_kernels.py``, how it learns is in ``delay_learner.p
 from dataclasses import KW_ONLY
 
 from .._check import check_number, check_widths, check_word
+from .._estimators.attributes import OfNet
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Sizes, SymbolParameters, TrainedParameters
 from .._kernels.activations_v1 import ACTIVATIONS
@@ -87,7 +88,7 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     n_iter_no_change: int = 10
 
 
-class DelayNetwork:
+class DelayNetwork(OfNet):
     """Base of the estimators around a delay network; a subclass brings its constructor and ``_lags``."""
 
     def _learner(self):
@@ -116,16 +117,6 @@ class DelayNetwork:
         """Return the widths of the hidden layers, a tuple."""
         cure = "give a tuple of ints >= 1, one a layer; () for a linear model"
         return check_widths("hidden_layer_sizes", self.hidden_layer_sizes, cure)
-
-    @property
-    def net_lags_(self):
-        """Lags of the net alone."""
-        return self._net_lags()
-
-    @property
-    def params_(self):
-        """Weights W and biases b of each layer, in the scaled units of the net."""
-        return self._dynamics().params
 
 
 class DelayClassifier(ScoreParameters, DelayParameters, DelayNetwork, SequenceClassifier):

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._check import check_jobs, check_number, check_widths, check_word
 from .._documented import Documented
 from .._estimators.parameters import Sizes, TrainedParameters
-from .._estimators.persist import state_kept, state_to_keep
+from .._estimators.persist import InFiles
 from .._estimators.snapshots import all_or_nothing
 from .._nets import attention as attention_kinds
 from .._nets.answers import AnswerDynamics, AnswerLoss, make_answers
@@ -89,7 +89,7 @@ class AnswerLearner(PairLearner):
         return trained._replace(dynamics=laid_out(dynamics.but(theta=theta)), carry=moments)
 
 
-class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
+class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstimator):
     """Encoder-decoder with attention, for answers that are sequences of symbols: sequence to sequence.
 
     For each sequence, of characters, words or rows of numbers, another sequence of symbols, with a length and an
@@ -228,13 +228,7 @@ class EncoderDecoderClassifier(TrainedParameters, Documented, BaseEstimator):
     orthogonal_penalty: ClassVar = 0.0
     skip_connections: ClassVar = False
 
-    # ---------------------------------------------------------------------------------- files, tags, attributes
-
-    def __getstate__(self):
-        return state_to_keep(self, super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(state_kept(self, state))
+    # ---------------------------------------------------------------------------------- tags, attributes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

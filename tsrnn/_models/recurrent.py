@@ -10,6 +10,7 @@ import numpy as np
 
 from .._check import check_flag, check_jobs, check_number, check_widths, check_word
 from .._estimators.attending import Attending
+from .._estimators.attributes import OfNet
 from .._estimators.classifier import ScoreParameters, SequenceClassifier
 from .._estimators.parameters import Lags, Sizes, SymbolParameters, TrainedParameters
 from .._estimators.regressor import SequenceRegressor
@@ -233,7 +234,7 @@ def check_diagonal(p):
             )
 
 
-class RecurrentNetwork(Attending):
+class RecurrentNetwork(OfNet, Attending):
     """Base of the estimators of one cell; a subclass brings its constructor and ``_cell``."""
 
     _warmup = tuple(  # settings that together call every kernel, without its options and with them
@@ -341,16 +342,6 @@ class RecurrentNetwork(Attending):
         if self.n_restarts == "auto" and few and not single:
             learner = replace(learner, p=with_parameters(learner.p, n_restarts=NETS, ensemble="mean"))
         return replace(learner, whole=True)
-
-    @property
-    def net_lags_(self):
-        """Lags of the net alone."""
-        return self._net_lags()
-
-    @property
-    def params_(self):
-        """Weights of each layer and direction, then those of the readout, in the scaled units of the net."""
-        return self._dynamics().params
 
 
 class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork, SequenceClassifier):
