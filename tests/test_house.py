@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import warnings
+from collections import Counter
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.util import find_spec
@@ -128,6 +129,20 @@ def test_no_string_names_a_module():
         calls = [ast.unparse(node.func) for node in statements(module) if isinstance(node, ast.Call)]
         by_name = {call.rpartition(".")[2] for call in calls} & {"import_module", "__import__", "find_spec"}
         assert not by_name or module in BY_NAME, module
+
+
+# of each cell, as its file says; writers of two languages; and what a race, or a net's training, has of its own
+SHARED_NAMES = {"Parameters", "_Writer", "Attempt", "Block", "Fitted", "Made", "Net", "Stretch", "Trial"}
+
+
+def test_a_class_name_names_one_thing():
+    """So that a search for it ends in one file."""
+    names = Counter(
+        name
+        for path in MODULES.values()
+        for name in re.findall(r"^class (\w+)", path.read_text("utf-8"), re.M)
+    )
+    assert {name for name, times in names.items() if times > 1} <= SHARED_NAMES
 
 
 # ---------------------------------------------------------------------------------------- what is public

@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tsrnn
 from tsrnn._estimators.sequence import Sequence
-from tsrnn._models.naive import Naive
+from tsrnn._models.naive import NaiveRegressor
 
 
 ORDER = "rows are time: their order, and the rows before them, matter"
@@ -35,7 +35,7 @@ ESTIMATORS = [
 def expected(estimator):
     if isinstance(estimator, tsrnn.ConstantRegressor):
         return {}
-    return PERSISTENT if isinstance(estimator, Naive) else EXPECTED
+    return PERSISTENT if isinstance(estimator, NaiveRegressor) else EXPECTED
 
 
 FIRST = [estimator for estimator in ESTIMATORS if is_first(type(estimator), KINDS)]

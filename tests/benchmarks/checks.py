@@ -32,7 +32,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import tsrnn
 from tsrnn._estimators.regressor import SequenceRegressor
-from tsrnn._models.naive import Naive
+from tsrnn._models.naive import NaiveRegressor
 from tsrnn.datasets import make_narendra
 
 
@@ -57,7 +57,9 @@ def checks():
     for model in MODELS:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            excused = {} if isinstance(model(), Naive) else EXCUSED  # one value for all rows, in any order
+            excused = (
+                {} if isinstance(model(), NaiveRegressor) else EXCUSED
+            )  # one value for all rows, in any order
             seen = check_estimator(model(), on_skip=None, on_fail=None, expected_failed_checks=excused)
         count = Counter(result["status"] for result in seen)
         vain = {r["check_name"] for r in seen if r["expected_to_fail"] and r["status"] == "passed"}

@@ -22,7 +22,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._check import check_jobs, check_number, check_word
 from .._memory_limit import check_memory, check_parameters
 from .._nets.dynamics import Learner, Trained
-from .._nets.horizons import HALF, Horizon, Horizons, Layout, Member, Members
+from .._nets.horizons import HALF, Horizon, Horizons, HorizonsLayout, Member, Members
 from .._nets.shifts import LARGEST, MOMENTS, MOST_STRETCHES, Shifts
 from .._series.checks import check_size
 from .._series.scaling import make_scaler
@@ -98,7 +98,9 @@ class HorizonsLearner(Learner):
             for group in groups
         )
         x_back = np.array(sorted(1 - lag for lag in before), int)
-        return Layout(horizons, self.h, self.quantiles, is_ahead, x_back, np.array(back), O, int(p.gap))
+        return HorizonsLayout(
+            horizons, self.h, self.quantiles, is_ahead, x_back, np.array(back), O, int(p.gap)
+        )
 
     def before(self, trained, net):
         """Return the trained members, if ``warm_start`` inside asks for it and their parameters mean the same."""

@@ -25,7 +25,7 @@ from .._nets.dynamics import (
     check_sees_something,
     no_row_counts,
 )
-from .._nets.lagged import LaggedDynamics, Table
+from .._nets.lagged import LaggedDynamics, LagTable
 from .._series.lags import parse_lags
 from .._values import kept
 from .parameters import Lags
@@ -76,7 +76,7 @@ class LagLearner(OfLags, Learner):
     def net(self, D, O):
         """Return the layout of the table."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
-        return Table(D, O, self.input_lags if D else (), self.output_lags)
+        return LagTable(D, O, self.input_lags if D else (), self.output_lags)
 
     def learn(self, net, series, mean, rng, before=None):
         """Fit to the rows that are not held back, and to all."""

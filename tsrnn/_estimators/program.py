@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._nets.equations import Layer, inputs_of_net, state_name
+from .._nets.equations import LayerEquations, inputs_of_net, state_name
 from .._nets.program import Program, Span, call, clip, follow
 from .._nets.recurrent import INPUTS, folded
 from .._series.labels import Link
@@ -110,7 +110,7 @@ def _both_directions(dynamics, p, past):
         sees, terms = _seen(block.sources, widths, (lead, size), k)
         q = Program(sum(walks[i].program.size("out") for i in sees), block.H)
         cell = net.cells[k]
-        cell.terms(Layer(q, k, block.H, w, [terms(W) for W in w.W], cell))
+        cell.terms(LayerEquations(q, k, block.H, w, [terms(W) for W in w.W], cell))
         q.map("out", block.H, Span(state_name(k, 0)))
         walks.append(Walk(_begun(dynamics, q, past, 0), sees, block.reverse, block.dense and net.own_order))
     sees, terms = _seen(net.readout, widths, (lead, size))

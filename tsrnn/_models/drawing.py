@@ -31,7 +31,7 @@ SCALINGS = (0.1, 0.3, 1.0, 3.0)  # of which one is chosen, where there are input
 REACHED = 10  # units, at least, that an input reaches
 
 
-class Links(NamedTuple):
+class DrawnLinks(NamedTuple):
     """Links within and between layers, W and U, sparse (R, R); and the state of the random numbers after them."""
 
     W: sparse.csr_array
@@ -52,7 +52,7 @@ class Drawing:
     sizes: tuple
     radii: list
     leaks: list
-    links: Links | None = None
+    links: DrawnLinks | None = None
 
     def draw(self, D, O, rng):
         """Draw a reservoir; returns it, and its matrices W and U."""
@@ -82,7 +82,7 @@ class Drawing:
         """Draw links within the layers and from each to the next, if they are not given."""
         if self.p.W is not None:
             W = sparse.csr_array(self.p.W).astype(np.float64)
-            return Links(W, sparse.csr_array(W.shape), rng.get_state())
+            return DrawnLinks(W, sparse.csr_array(W.shape), rng.get_state())
         draw, within, between, below = DISTRIBUTIONS[self.p.weight_distribution], [], [], None
         for n, radius in zip(self.sizes, self.radii):
             groups = [len(g) for g in np.array_split(np.arange(n), self.p.groups)]
@@ -95,7 +95,7 @@ class Drawing:
         if between:
             V = sparse.block_diag(between, format="coo")
             U = sparse.csr_array((V.data, (V.row + self.sizes[0], V.col)), shape=W.shape)
-        return Links(W, U, rng.get_state())
+        return DrawnLinks(W, U, rng.get_state())
 
     def _group(self, rng, n, radius, draw):
         """Draw links within a group of n units."""

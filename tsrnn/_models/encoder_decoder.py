@@ -119,7 +119,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
     ----------
     params_ : tuple
         Of each net (one, or one more for quantiles): the encoder's layers, the decoder's layers and its readout,
-        attention's ``Weights`` or None, with segments their ``Front``, and of a linear model beside it
+        attention's ``AttentionWeights`` or None, with segments their ``SegmentFront``, and of a linear model beside it
         ``LinearPart``: W, b and its share of the forecast.
     lead_ : int
         Rows of history that a forecast needs: those of ``context``, and ``gap``.

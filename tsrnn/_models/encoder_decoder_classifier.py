@@ -36,7 +36,7 @@ TRAINING = ("open_loop", "scheduled_sampling")
 
 
 @kept("fitted to answers")
-class Fitted(NamedTuple):
+class FittedPairs(NamedTuple):
     """All that a fit learns.
 
     x : ``Alphabet`` or ``Numbers``.   y : ``Alphabet``.   trained : the model, and what its learning goes on with.
@@ -378,7 +378,7 @@ class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstim
         same = old is not None and old.y.symbols == y.symbols and _same(old.x, x)
         before = learner.before(old.trained, net) if same else None
         trained = learner.learn(net, [series], (None, None), rng, before)
-        self.fitted_ = Fitted(x, y, trained, max(map(len, answers[0])), rng)
+        self.fitted_ = FittedPairs(x, y, trained, max(map(len, answers[0])), rng)
 
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None):

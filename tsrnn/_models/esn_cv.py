@@ -186,7 +186,7 @@ class ESNRegressorCV(ESNRegressor):
 
 
 def _sum(parts):
-    """Add up ``Sums``."""
+    """Add up ``GramSums``."""
     first, *others = parts
     for sums in others:
         first = first + sums

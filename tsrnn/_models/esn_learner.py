@@ -49,7 +49,7 @@ MAX_MEMORY = 2000  # steps after which the memory of a start is no longer looked
 
 
 @kept("readout")
-class Readout(NamedTuple):
+class SolvedReadout(NamedTuple):
     """What a readout was solved from, to go on with.
 
     sums : over time, or None.   inverse : (P, P), of recursive least squares, or None.   most : its trace, beyond which
@@ -265,8 +265,8 @@ class ESNLearner(OfLags, Learner):
     def _read(self, dynamics, series, fed, weights, rng, last=False):
         """Solve for the readout in one pass; ``fed`` : what the lags of y see of each series.
 
-        Returns the dynamics, the ``Readout``, the loss curve and the memories at the ends.   last : whether it is the
-        readout to keep, so that its free runs matter.
+        Returns the dynamics, the ``SolvedReadout``, the loss curve and the memories at the ends.   last : whether it is
+        the readout to keep, so that its free runs matter.
         """
         harvest = Harvest(self, dynamics, series, fed, weights, rng)
         sums, before, search = self._sums(dynamics, harvest)
@@ -332,7 +332,7 @@ class ESNLearner(OfLags, Learner):
         return before + held if self.weighs_readout else before, before, None
 
     def solve(self, sums, search=None, caution=1.0, evidence=None, share=1.0):
-        """Solve sums over time; returns ``Readout``, theta and the loss.
+        """Solve sums over time; returns ``SolvedReadout``, theta and the loss.
 
         evidence : the penalty of most, if known.   share : of the readout that sees states.
         """
@@ -348,9 +348,9 @@ class ESNLearner(OfLags, Learner):
         loss, kept = float(sse / sums.O / 2), {"bias": p.readout_bias, "caution": caution}
         kept |= {"share": share, "n_linear": self._n_linear(sums)}
         if self.forgetting is None:
-            return Readout(sums, None, np.inf, alpha, search, **kept), W.ravel(), loss
+            return SolvedReadout(sums, None, np.inf, alpha, search, **kept), W.ravel(), loss
         inverse = ridge(normals[0]._replace(ZY=np.eye(sums.P)), alpha, p.readout_bias)
-        return Readout(None, inverse, GROWTH * float(np.trace(inverse)), alpha, **kept), W.ravel(), loss
+        return SolvedReadout(None, inverse, GROWTH * float(np.trace(inverse)), alpha, **kept), W.ravel(), loss
 
     def _linear(self, normals, sums):
         """Solve for a readout of 1 and v alone, (P, O), by the penalty of most evidence."""

@@ -110,7 +110,7 @@ class NaiveLearner(Learner):
 
 @kept("constant")
 @dataclass(frozen=True, eq=False)
-class Constant(Dynamics):
+class ConstantValue(Dynamics):
     """y(t) = theta, (O,).   mean : inputs (D,), outputs (O,) of training."""
 
     mean: tuple
@@ -167,7 +167,7 @@ class ConstantLearner(Learner):
         """Average y over all rows that count."""
         O = len(mean[1])
         trained = Trained(
-            Constant(np.zeros(O), mean), 1, [], [], MeanCarry(np.zeros(O), np.zeros(O)), n_fitted=O
+            ConstantValue(np.zeros(O), mean), 1, [], [], MeanCarry(np.zeros(O), np.zeros(O)), n_fitted=O
         )
         for s in series:
             trained = self.learn_more(trained, s, None, rng)
@@ -191,7 +191,7 @@ class ConstantLearner(Learner):
 # ---------------------------------------------------------------------------------------- estimators
 
 
-class Naive(SequenceRegressor):
+class NaiveRegressor(SequenceRegressor):
     """y(t) = y(t - p); a subclass brings p, ``_season``.
 
     Parameters
@@ -229,7 +229,7 @@ class Naive(SequenceRegressor):
         return tags
 
 
-class PersistenceRegressor(Naive):
+class PersistenceRegressor(NaiveRegressor):
     """The last value continues: y(t) = y(t - 1).
 
     The forecast of a random walk, and hard to beat one step ahead. X is not looked at. Where y is NaN the last
@@ -264,7 +264,7 @@ class PersistenceRegressor(Naive):
         return 1
 
 
-class SeasonalNaiveRegressor(Naive):
+class SeasonalNaiveRegressor(NaiveRegressor):
     """The value a period ago: y(t) = y(t - period).
 
     X is not looked at. Where y is NaN the last known value a whole number of periods before replaces it; before

@@ -199,7 +199,7 @@ def _additive_back(S, rows, key_turned, Q, Q_turned, v, de, dS, dkey, dQ, dv):
     add_outer(flat(S), rows, dq, dQ)
 
 
-class Weights(NamedTuple):
+class AttentionWeights(NamedTuple):
     """K (1, H, H) of "general" and "additive", Q (1, H, H) and v (H,) of "additive", or (0, ...).   V : (1, H, O)."""
 
     K: np.ndarray
@@ -209,9 +209,9 @@ class Weights(NamedTuple):
 
 
 def shapes(kind, H, O):
-    """Return the shapes of ``Weights``."""
+    """Return the shapes of ``AttentionWeights``."""
     keyed, additive = int(kind != "dot"), int(kind == "additive")
-    return Weights((keyed, H, H), (additive, H, H), (additive * H,), (1, H, O))
+    return AttentionWeights((keyed, H, H), (additive, H, H), (additive * H,), (1, H, O))
 
 
 class Head:
@@ -249,7 +249,7 @@ class Head:
         )
 
     def begin_back(self, dout, grads):
-        """Get ready for the steps of a backward pass; gradients go to ``grads``, a ``Weights``."""
+        """Get ready for the steps of a backward pass; gradients go to ``grads``, ``AttentionWeights``."""
         self.dout, self.grads = self._steps(dout), grads
         self.dC, self.dseen = np.zeros_like(self.C), np.zeros_like(self.seen)
         self.dkey = np.zeros_like(self.seen) if self.K.size else self.dseen

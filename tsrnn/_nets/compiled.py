@@ -15,7 +15,7 @@ import numpy as np
 
 from .._kernels.jit import kernel, part
 from .._kernels.simd_v3 import fma, line, sigmoid, tanh
-from .program import Affine, Call, Links, LookUp, Normalise, Softmax, Span, spans
+from .program import Affine, Call, Links, LookUp, Normalise, Shares, Span, spans
 
 
 OP, N, D_RING, D, A_RING, A, B_RING, B, K, INDEX = range(10)  # columns of ops
@@ -302,7 +302,7 @@ class _Layout:
         """Add the operations that compute a value."""
         if name in self.followers:
             return
-        if isinstance(value, Normalise | Softmax):
+        if isinstance(value, Normalise | Shares):
             op = NORMALISE if isinstance(value, Normalise) else SOFTMAX
             self.add(op, self.place(Span(name)), value.size, self.place(value.z))
         elif isinstance(value, LookUp):

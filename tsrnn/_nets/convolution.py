@@ -75,7 +75,7 @@ class Convolution(BaseEstimator):
 
 
 @kept("convolution")
-class Layer(NamedTuple):
+class ConvolutionLayer(NamedTuple):
     """A layer, parsed.   columns : D."""
 
     columns: int
@@ -87,7 +87,7 @@ class Layer(NamedTuple):
 
 
 @kept("convolutions")
-class Front(NamedTuple):
+class ConvolutionFront(NamedTuple):
     """Layers of convolution, from x on."""
 
     layers: tuple
@@ -163,7 +163,7 @@ class Front(NamedTuple):
 
 
 def parse_convolution(given, columns):
-    """Return the ``Front`` of a ``Convolution``, or a list of them, for some columns of x; None for none."""
+    """Return the ``ConvolutionFront`` of a ``Convolution``, or a list of them, for some columns of x; None for none."""
     if given is None:
         return None
     layers = [given] if isinstance(given, Convolution) else given
@@ -181,15 +181,15 @@ def parse_convolution(given, columns):
         for name, value in zip(("filters", "width", "stride", "pooling"), numbers):
             check_number(f"convolution's {name}", value, 1, integer=True)
         check_word("convolution's activation", layer.activation, ACTIVATIONS)
-        parsed.append(Layer(columns, *map(int, numbers), ACTIVATIONS[layer.activation]))
+        parsed.append(ConvolutionLayer(columns, *map(int, numbers), ACTIVATIONS[layer.activation]))
         columns = int(layer.filters)
-    return Front(tuple(parsed))
+    return ConvolutionFront(tuple(parsed))
 
 
 # ---------------------------------------------------------------------------------------- of many sequences at once
 
 
-class Trace(NamedTuple):
+class ConvolutionTrace(NamedTuple):
     """What the way back needs of a layer.   below : flat.   rows : (B N,), where windows begin.   h : (1, B N, 1, F).
 
     most : of each pool the place of the largest (B, N', F), and real (B, N', 1), whether there is one; or None.
@@ -215,7 +215,7 @@ def compile_kernels():
 
 
 def forward(front, theta, x, first, N, counts):
-    """Compute x' (B, N', F) and a ``Trace`` of each layer.
+    """Compute x' (B, N', F) and a ``ConvolutionTrace`` of each layer.
 
     x : flat, rows of D.   first : (B,), first row of each sequence.   N : rows of each.   counts : (B,), those of them
     that are its own: what comes after is in no pool.
@@ -232,7 +232,7 @@ def forward(front, theta, x, first, N, counts):
         if layer.pooling > 1:
             out, most, real = _pool(out, layer.pooling, counts)
             counts = -(-counts // layer.pooling)
-        traces.append(Trace(a, rows, h, most, real))
+        traces.append(ConvolutionTrace(a, rows, h, most, real))
         a, N, first = np.ascontiguousarray(out).reshape(-1), out.shape[1], np.arange(B) * out.shape[1]
     return out, traces
 

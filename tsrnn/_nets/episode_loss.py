@@ -96,7 +96,9 @@ class Episode(NamedTuple):
     def views(self, theta):
         """View the parameters of encoder and decoder, a list of named tuples each, and of attention, or None."""
         a, b, _ = self._cuts()
-        weights = None if self.shapes is None else attention.Weights(*views_of(theta[b:], self.shapes))
+        weights = (
+            None if self.shapes is None else attention.AttentionWeights(*views_of(theta[b:], self.shapes))
+        )
         return self.encoder.views(theta[:a]), self.decoder.views(theta[a:b]), weights
 
     def same_as(self, other):

@@ -107,7 +107,7 @@ def recurrent_network(p, net, theta):
 
     for k, (block, w) in enumerate(zip(net.blocks, layers)):
         cell = net.cells[k]
-        cell.terms(Layer(p, k, block.H, w, [see(block.sources, W) for W in w.W], cell))
+        cell.terms(LayerEquations(p, k, block.H, w, [see(block.sources, W) for W in w.W], cell))
     return p.affine("z", readout.b[0], see(net.readout, readout.W[0]))
 
 
@@ -117,7 +117,7 @@ def inputs_of_net(p, net, theta):
     return name if net.front is None else net.front.terms(p, name, net.in_front(theta), WORDS)
 
 
-class Layer:
+class LayerEquations:
     """Builder of one layer's equations: a cell's ``terms(layer)`` calls ``becomes`` for each state.
 
     w : the cell's parameters.   options : of the cell.   before : spans of its states one row earlier, h first.

@@ -47,7 +47,7 @@ class Horizon(NamedTuple):
 
 
 @kept("horizons' layout")
-class Layout(NamedTuple):
+class HorizonsLayout(NamedTuple):
     """Who forecasts what, from where.
 
     horizons : a ``Horizon`` each member.   h : rows to forecast.   quantiles : ascending, or None.   is_ahead : (D,)
@@ -171,7 +171,7 @@ class Horizons(Direct):
     it may lose up to ``gap`` of its last rows, and is that of an earlier time.
     """
 
-    layout: Layout
+    layout: HorizonsLayout
     members: tuple
     mean: tuple
 

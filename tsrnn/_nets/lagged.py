@@ -21,7 +21,7 @@ NUMBERS = 2**22  # of a table at a time: 32 MB
 
 
 @kept("lag table")
-class Table(NamedTuple):
+class LagTable(NamedTuple):
     """Layout of a table.   n_inputs, n_outputs : D, O.   input_lags, output_lags : tuples, ascending."""
 
     n_inputs: int
@@ -59,7 +59,7 @@ class LaggedDynamics(Dynamics):
     whether they have ``partial_fit``.
     """
 
-    table: Table
+    table: LagTable
     regressors: tuple
     mean: tuple
     learns: bool

@@ -109,7 +109,7 @@ class Normalise(NamedTuple):
     z: Span
 
 
-class Softmax(NamedTuple):
+class Shares(NamedTuple):
     """Shares of another value, positive and of sum 1."""
 
     size: int
@@ -164,7 +164,7 @@ class Program:
 
     def softmax(self, name, z):
         """Add the shares of the span z; return its span."""
-        self.values[name] = Softmax(self.values[z.name].size, z)
+        self.values[name] = Shares(self.values[z.name].size, z)
         return Span(name)
 
     def look_up(self, name, z, column, table):
@@ -206,7 +206,7 @@ def spans(value):
     """List the spans that a value reads."""
     if isinstance(value, Affine):
         return [span for span, _ in value.sources]
-    return [value.z] if isinstance(value, Normalise | Softmax | LookUp) else list(leaves(value.term))
+    return [value.z] if isinstance(value, Normalise | Shares | LookUp) else list(leaves(value.term))
 
 
 def leaves(term):

@@ -18,7 +18,7 @@ from .._series.lags import lags_in, runs
 from .._training.initial import glorot, orthogonal
 from .._values import kept
 from . import dense
-from .convolution import Front
+from .convolution import ConvolutionFront
 from .symbols import Symbols
 from .views import count, views_of
 
@@ -165,7 +165,7 @@ class Net(NamedTuple):
     shapes: tuple
     link: str = "identity"
     symbols: Symbols | None = None
-    front: Front | None = None
+    front: ConvolutionFront | None = None
     own_order: bool = False
 
     def _made(self):

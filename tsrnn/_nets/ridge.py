@@ -163,7 +163,7 @@ class Normal(NamedTuple):
 
 
 @kept("sums")
-class Sums(NamedTuple):
+class GramSums(NamedTuple):
     """Gram matrices of [Z, Y]: one for all outputs or, if they are known in different rows, one for each.
 
     gram : (1 or O, G).   weight : (1 or O,).   P, O : columns of Z and Y.
@@ -210,7 +210,7 @@ def no_sums(P, O):
     n = P + O
     cure = "fewer n_units, fewer inputs or readout_input=False"
     check_memory("Sums of products of states and inputs, four copies", (2, n, n), cure)
-    return Sums(np.zeros((1, n * (n + 1) // 2)), np.zeros(1), P, O)
+    return GramSums(np.zeros((1, n * (n + 1) // 2)), np.zeros(1), P, O)
 
 
 def add_rows(sums, parts, V, S, Y, rows, w):

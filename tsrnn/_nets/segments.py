@@ -28,7 +28,7 @@ from .tape import Masks, Tape
 from .views import count, views_of
 
 
-class Front(NamedTuple):
+class SegmentFront(NamedTuple):
     """W (1, w F, H) and b (1, H) of segments, P (1, n / w, e) of places."""
 
     W: np.ndarray
@@ -52,9 +52,9 @@ class Segmented(Episode):
 
     @property
     def front(self):
-        """The shapes of ``Front``."""
+        """The shapes of ``SegmentFront``."""
         H, (V, A, O, _) = self.encoder.n_inputs, self.widths
-        return Front((1, self.w * (V + A + O), H), (1, H), (1, self.steps[1], _places(H)))
+        return SegmentFront((1, self.w * (V + A + O), H), (1, H), (1, self.steps[1], _places(H)))
 
     @property
     def size(self):
@@ -62,9 +62,9 @@ class Segmented(Episode):
         return self._cuts()[-1] + count(self.front)
 
     def views(self, theta):
-        """View the parameters of encoder, decoder, attention or None, and ``Front``."""
+        """View the parameters of encoder, decoder, attention or None, and ``SegmentFront``."""
         end = self._cuts()[-1]
-        return *super().views(theta[:end]), Front(*views_of(theta[end:], self.front))
+        return *super().views(theta[:end]), SegmentFront(*views_of(theta[end:], self.front))
 
     def initial(self, rng, recurrent_init, readout):
         """Draw theta (P,)."""

@@ -55,7 +55,7 @@ class Raw(NamedTuple):
     yy: np.ndarray
 
 
-class Affine(NamedTuple):
+class ChannelScaler(NamedTuple):
     """The scaler of some columns, which makes of channels r, centred and scaled, d r + q."""
 
     scaler: Scaler
@@ -138,7 +138,7 @@ class Shifts:
         return Scaled(x.scaler, y.scaler, mean, _converted(raw, x, y, n * weight, g * weight, weight))
 
     def _affine(self, kind, channel, n, total, squares, of_constant):
-        """Learn the scaler of columns of some channels from their sums, ``Affine``; None where rounding may hide it."""
+        """Learn the ``ChannelScaler`` of columns of some channels from their sums; None where rounding may hide it."""
         center, scale, constant = self.center[channel], self.scale[channel], self.constant[channel]
         spread = squares / n - (total / n) ** 2
         if not (constant | (spread > LEAST_SPREAD)).all():
@@ -149,14 +149,14 @@ class Shifts:
             scaler = Scaler(
                 center + scale * total / n, np.where(constant, of_constant, scale * np.sqrt(spread))
             )
-        return Affine(scaler, scale / scaler.scale, (center - scaler.center) / scaler.scale)
+        return ChannelScaler(scaler, scale / scaler.scale, (center - scaler.center) / scaler.scale)
 
 
 def _converted(raw, x, y, n, g, weight):
     """Convert sums to scaled ones: an ``Alike`` of the outputs that have the same rows, from most rows to fewest.
 
-    x, y : ``Affine`` of z (P,) and of targets (S O,).   n (m + 1,), g (m + 1, P + 1) : weight and sum of z of the rows
-    that all steps have, and of so many others.
+    x, y : ``ChannelScaler`` of z (P,) and of targets (S O,).   n (m + 1,), g (m + 1, P + 1) : weight and sum of z of
+    the rows that all steps have, and of so many others.
     """
     A, O, total = raw.A, raw.yy.shape[1], weight * raw.c[-1].ravel()
     d, q = np.append(x.d, 1.0), np.append(x.q, 0.0)

@@ -52,7 +52,7 @@ EARLY_HOURS = 4 * 3600  # seconds of a day, before which clocks may change
 EARLY = np.datetime64(-(10**6), "D")  # before all stamps; where the count of work days begins
 
 
-class Calendar(NamedTuple):
+class DayGrid(NamedTuple):
     """A grid of days.
 
     kind : "days", "work days", "work hours", "months" or "pattern".   every : rows are so many of them apart.   at : of
@@ -90,24 +90,24 @@ def of_offset(freq):
     """Return the calendar of a pandas offset or a pattern, or None for other offsets."""
     offset = type(freq)
     if offset is Pattern:
-        return Calendar("pattern", 1, freq)
+        return DayGrid("pattern", 1, freq)
     if freq.normalize or freq.n < 1:
         return None
     if offset in MONTHS:
         months, at = MONTHS[offset]
-        return Calendar("months", months * freq.n, at)
+        return DayGrid("months", months * freq.n, at)
     if offset is offsets.Day:
-        return Calendar("days", freq.n)
+        return DayGrid("days", freq.n)
     if offset is offsets.Week and freq.weekday is not None:
-        return Calendar("days", 7 * freq.n)
+        return DayGrid("days", 7 * freq.n)
     if offset in (offsets.BusinessDay, offsets.CustomBusinessDay) and not freq.offset:
         work = freq.calendar if offset is offsets.CustomBusinessDay else WEEKDAYS
-        return Calendar("work days", freq.n, work) if isinstance(work, np.busdaycalendar) else None
+        return DayGrid("work days", freq.n, work) if isinstance(work, np.busdaycalendar) else None
     if offset in (offsets.BusinessHour, offsets.CustomBusinessHour):
         return _of_hours(freq)
     if offset is pd.DateOffset and set(freq.kwds) in ({"months"}, {"years"}, {"months", "day"}):
         months = freq.kwds.get("months", 0) + 12 * freq.kwds.get("years", 0)
-        return Calendar("months", months * freq.n, freq.kwds.get("day")) if months > 0 else None
+        return DayGrid("months", months * freq.n, freq.kwds.get("day")) if months > 0 else None
     return None
 
 
@@ -115,7 +115,7 @@ def _of_hours(freq):
     """Return the calendar of business hours, one stretch of whole hours within a day; or None."""
     work, begin, hours = _stretch(freq) or (None, 0, 0)
     within_a_day = work is not None and begin + 3600 * hours <= 86_400
-    return Calendar("work hours", 1, (work, begin, hours)) if within_a_day else None
+    return DayGrid("work hours", 1, (work, begin, hours)) if within_a_day else None
 
 
 def _stretch(freq):
@@ -136,7 +136,7 @@ def _at_night(freq):
         return None
     day, hour = np.flatnonzero(work.weekmask)[:, None], np.arange(hours)
     at = np.unique((86_400 * day + begin + 3600 * hour) % (7 * 86_400))
-    return Calendar("pattern", 1, Pattern("week", tuple(at.tolist())))
+    return DayGrid("pattern", 1, Pattern("week", tuple(at.tolist())))
 
 
 def _known(freq, day, time, clock):
@@ -289,7 +289,7 @@ def of_months(day):
         if (day == _day_of(month, rule)).all():
             every = most_are_neighbours(month[1:] - month[:-1])
             rule = "start" if rule == 1 else "end" if rule == 31 else rule
-            return None if every is None else Calendar("months", every, rule)
+            return None if every is None else DayGrid("months", every, rule)
     return None
 
 

@@ -253,7 +253,7 @@ def _calendar(values, clock):
             freq = calendars.inferred(values, clock)
             return None if freq is None else (None, freq, None)
     every = None if clock.tz is None else calendars.most_are_neighbours(days[1:] - days[:-1])
-    return every and (None, calendars.to_offset(calendars.Calendar("days", every), days[-1]), None)
+    return every and (None, calendars.to_offset(calendars.DayGrid("days", every), days[-1]), None)
 
 
 def irregular(timeline):

@@ -6,7 +6,7 @@ from textwrap import dedent, fill, indent
 
 import numpy as np
 
-from .._nets.program import Affine, Call, Links, LookUp, Normalise, Softmax, Span
+from .._nets.program import Affine, Call, Links, LookUp, Normalise, Shares, Span
 from ._models import numbered, program_of, title, whole_of
 
 
@@ -331,8 +331,8 @@ class _Writer:
         target, lines = Span(name), []
         if name not in self.rows and name != self.answer:
             lines.append(f"T {name}[{value.size}];")
-        if isinstance(value, Normalise | Softmax):
-            helper = self.help(type(value).__name__.lower())
+        if isinstance(value, Normalise | Shares):
+            helper = self.help("normalise" if isinstance(value, Normalise) else "softmax")
             return [*lines, f"{helper}({self.pointer(value.z)}, {value.size}, {self.pointer(target)});"]
         if isinstance(value, LookUp):
             return lines + self.look_up(name, value)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ._weights import (
     Dense,
-    Foreign,
+    ForeignNet,
     attention_weights,
     find_counterpart,
     fit_with_weights,
@@ -67,7 +67,7 @@ def from_keras(weights, X, y, *, classes=None, x_scaler=None, y_scaler=None, **p
         b, second = np.vstack([b.reshape(-1, G, H), np.zeros((1, G, H))])[:2, order]
         blocks.append(make_block(W, U, b, second, inner, np.empty((0, H))))
     model = make_estimator(model_class, len(V) == 2 * H, {**variant, **params}, X, y)
-    return fit_with_weights(model, Foreign(blocks, Dense(V, c), []), X, y, classes, (x_scaler, y_scaler))
+    return fit_with_weights(model, ForeignNet(blocks, Dense(V, c), []), X, y, classes, (x_scaler, y_scaler))
 
 
 def to_keras(model):

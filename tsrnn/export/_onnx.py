@@ -5,7 +5,7 @@ A model of one y per series is several Scans, some from the last row to the firs
 
 import numpy as np
 
-from .._nets.program import Affine, Call, Links, LookUp, Normalise, Softmax, Span
+from .._nets.program import Affine, Call, Links, LookUp, Normalise, Shares, Span
 from ._models import program_of, title, whole_of
 
 
@@ -174,7 +174,7 @@ class _Writer:
             square = self.node("ReduceMean", self.node("Mul", centered, centered), axes=[0])
             root = self.node("Sqrt", self.node("Add", square, self.constant([1e-5])))
             return self.node("Div", centered, root, name=name)
-        if isinstance(value, Softmax):
+        if isinstance(value, Shares):
             return self.node("Softmax", self.see(value.z), name=name, axis=-1)
         if isinstance(value, LookUp):
             return self.look_up(name, value)

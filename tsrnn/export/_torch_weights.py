@@ -8,7 +8,7 @@ import numpy as np
 from .._estimators.snapshots import snapshot
 from ._weights import (
     Dense,
-    Foreign,
+    ForeignNet,
     attention_weights,
     find_counterpart,
     fit_with_weights,
@@ -122,7 +122,9 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
     model = make_estimator(model_class, len(directions) == 2, {**variant, **params}, X, y, len(v))
     if starts:
         model.set_params(initial_state="learned")
-    return fit_with_weights(model, Foreign(blocks, readout, tables, v), X, y, classes, (x_scaler, y_scaler))
+    return fit_with_weights(
+        model, ForeignNet(blocks, readout, tables, v), X, y, classes, (x_scaler, y_scaler)
+    )
 
 
 def read_dense(arrays, names):

@@ -31,7 +31,7 @@ from .._series.units import Units, filled_width
 from .._training.stochastic import Adam
 
 
-class Weights(NamedTuple):
+class LayerWeights(NamedTuple):
     """One direction of one layer, gates in our order.
 
     W : (G, D, H).   U : (G, H, H).   b : (G, H).   d : (H,), or (0,) if no bias is inside the reset gate.
@@ -52,10 +52,10 @@ class Dense(NamedTuple):
     b: np.ndarray
 
 
-class Foreign(NamedTuple):
+class ForeignNet(NamedTuple):
     """A net of another framework.
 
-    blocks : ``Weights`` of each layer and direction.   readout : ``Dense``.   tables : (C, e) of each column of
+    blocks : ``LayerWeights`` of each layer and direction.   readout : ``Dense``.   tables : (C, e) of each column of
     categories, then of labels as history.   v : (A,), of attention, or (0,).
     """
 
@@ -88,7 +88,7 @@ def _public(framework, base=RecurrentRegressor):
 def make_block(W, U, b, second, inner, start):
     """Add the framework's second biases to b (G, H); that of gate ``inner`` is within its recurrent product."""
     d = np.empty(0) if inner is None else second[inner].copy()
-    return Weights(W, U, b + np.where(np.arange(len(b))[:, None] == inner, 0.0, second), d, start)
+    return LayerWeights(W, U, b + np.where(np.arange(len(b))[:, None] == inner, 0.0, second), d, start)
 
 
 def find_counterpart(framework, n_gates, classes, inner=None):
@@ -116,7 +116,7 @@ def make_estimator(model_class, both, params, X, y, n_keys=0):
 
 
 def fit_with_weights(model, given, X, y, classes, scalers):
-    """Give an estimator the weights of a ``Foreign`` net, and let it follow X, y.   scalers : pairs, of x and of y."""
+    """Give an estimator the weights of a ``ForeignNet``, and let it follow X, y.   scalers : pairs, of x and of y."""
     blocks, (given, form) = given.blocks, _as_ours(model, given, X, y, classes)
     settings = {
         "hidden_layer_sizes": tuple(w.U.shape[1] for w in blocks[:: 1 + learner_of(model).bidirectional])
@@ -184,7 +184,7 @@ def _as_ours(model, given, X, y, classes):
             tables = [*tables[:-1], tables[-1][order]]
         elif len(labels) > 2:  # it sees ones in the places of labels
             tables = [*tables, np.eye(len(labels))[order]]
-    return Foreign(given.blocks, Dense(V, c), tables, given.v), form._replace(classes=Classes(labels))
+    return ForeignNet(given.blocks, Dense(V, c), tables, given.v), form._replace(classes=Classes(labels))
 
 
 def _sorted(readout, k, n, classes):
@@ -239,7 +239,7 @@ def _laid_out(net, given):
             yield table
             if k < len(net.symbols.columns):
                 yield table.mean(axis=0)
-    arrays = [Weights._asdict(w) for w in blocks] + [{"W": readout.W[None], "b": readout.b[None]}]
+    arrays = [LayerWeights._asdict(w) for w in blocks] + [{"W": readout.W[None], "b": readout.b[None]}]
     if len(arrays) != len(net.shapes):
         raise ValueError(f"The net has {len(blocks)} layers and directions, not {len(net.shapes) - 1}.")
     for named, shapes in zip(arrays, net.shapes):
@@ -302,7 +302,7 @@ def folded_weights(model, framework):
                 rows = slice(source.at, source.at + source.width)
                 W[:, rows] *= np.resize(1 / scale, source.width)[:, None]
                 b -= np.resize(center, source.width) @ W[:, rows]
-        blocks.append(Weights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
+        blocks.append(LayerWeights(W, w.U, b, getattr(w, "d", np.empty(0)), w.start))
     pooling = getattr(dynamics, "pooling", None)
     more = n_more(pooling, len(y_scaler.scale))
     # Outputs beyond the answers: those of the mean, in y's units but for its level.

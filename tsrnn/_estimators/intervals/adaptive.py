@@ -98,7 +98,7 @@ AGAIN = 20  # independent errors after a break, until which spreads are computed
 CENTER = 0.5  # share outside each end, where it meets the other
 
 
-class State(NamedTuple):
+class ErrorState(NamedTuple):
     """What is known when forecasts are made.
 
     shift, spread : like the forecasts.   n : independent errors that the spread is of.   tails : {level: (low, high)}.
@@ -112,10 +112,10 @@ class State(NamedTuple):
     def of(self, at):
         """Return the states after given numbers of rows, (M, ...)."""
         tails = {p: (low[at], high[at]) for p, (low, high) in self.tails.items()}
-        return State(self.shift[at], self.spread[at], self.n[at], tails)
+        return ErrorState(self.shift[at], self.spread[at], self.n[at], tails)
 
 
-ALIKE = State(0.0, 1.0, 0.0, {})  # errors as in calibration
+ALIKE = ErrorState(0.0, 1.0, 0.0, {})  # errors as in calibration
 
 
 class Kind(NamedTuple):
@@ -131,7 +131,7 @@ class Kind(NamedTuple):
     growth: Any
 
 
-class Columns(NamedTuple):
+class ColumnWork(NamedTuple):
     """Work space of ``track_moments``, made by NumPy: a new array takes a kernel a tenth of a second to compile.
 
     decay (C,), of what is remembered.   told (C,), how many errors one is.   sums (C, 8); kept (C, 2, 8), these as
@@ -150,7 +150,7 @@ class Columns(NamedTuple):
     judged: np.ndarray
 
 
-class Outputs(NamedTuple):
+class OutputWork(NamedTuple):
     """The same of each output.
 
     drift (O, 2), S up and down.   begun (O, 2), the rows since which.   side (O,), the one that broke.   limit (O,) of
@@ -170,14 +170,14 @@ def _work(K, C, O):
     """Make the work space of K rows."""
     rows = (np.full(C, -1) for _ in range(3))
     sums, kept = np.zeros((C, 8)), np.zeros((C, 2, 8))
-    columns = Columns(np.empty(C), np.empty(C), sums, kept, np.ones(C), np.ones((K + 1, C)), *rows)
+    columns = ColumnWork(np.empty(C), np.empty(C), sums, kept, np.ones(C), np.ones((K + 1, C)), *rows)
     drift, begun, side = np.zeros((O, 2)), np.zeros((O, 2), np.int64), np.zeros(O, np.int64)
-    outputs = Outputs(drift, begun, side, np.full(O, BREAK), np.zeros(O), np.ones((K + 1, O)))
+    outputs = OutputWork(drift, begun, side, np.full(O, BREAK), np.zeros(O), np.ones((K + 1, O)))
     return columns, outputs
 
 
 def tracked(scores, size, kind, levels, outside, gap=0):
-    """Track shift, spread and tails of scores: the ``State`` after 0 ... K rows, (K + 1, steps, O) each.
+    """Track shift, spread and tails of scores: the ``ErrorState`` after 0 ... K rows, (K + 1, steps, O) each.
 
     scores : (K, steps, O), by the row at which forecasts begin, NaN where they are not known.   size : like scores,
     mean absolute score in calibration of forecasts that were near.   kind : ``Kind``.
@@ -200,7 +200,7 @@ def tracked(scores, size, kind, levels, outside, gap=0):
     )
     tails = tails.reshape(K + 1, len(levels), 2, steps, O)
     shift, spread, n = (v.reshape(K + 1, steps, O) for v in (shift, spread, n))
-    return State(shift, spread, n, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
+    return ErrorState(shift, spread, n, {p: (tails[:, i, 0], tails[:, i, 1]) for i, p in enumerate(levels)})
 
 
 def after_breaks(scores, size, kind, gap):

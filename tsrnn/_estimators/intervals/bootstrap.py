@@ -55,7 +55,7 @@ def _draws(draw, state, some, M):
 
 
 def drift(model, draw, since):
-    """Return the ``State`` of errors of one step, in the model's units, at each forecast; None if none came."""
+    """Return the ``ErrorState`` of errors of one step, in the model's units, at each forecast; None if none came."""
     if since.recent is None:
         return None
     outputs, errors = [], []

@@ -56,7 +56,7 @@ def conformal_bands(fitted, remembered, limits, outlook, query):
 
 
 def _since(model, cal, gone, history, outlook, levels):
-    """Return the ``State`` after each row since calibration.
+    """Return the ``ErrorState`` after each row since calibration.
 
     gone : ``growth`` in calibration.   history : ``Made`` from those rows.
     """

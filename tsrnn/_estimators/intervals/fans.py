@@ -119,7 +119,7 @@ def _of_normal(scores, levels, gap):
 def fan_paths(model, errors, remembered, inputs, fan, first, made, query, state):
     """Draw paths (n_paths, M, steps, O) from learnt quantiles, at the ranks that errors of one origin had together [2].
 
-    Beyond the outer quantiles they are a normal's.   fan : (M, steps, O, Q).   state : ``State`` of the ranks,
+    Beyond the outer quantiles they are a normal's.   fan : (M, steps, O, Q).   state : ``ErrorState`` of the ranks,
     as those of a normal variable.
     """
     steps, dynamics = made.shape[1], model.dynamics

@@ -227,8 +227,8 @@ def packed(nested):
 def conformal(made, pools, levels, scale=1.0, state=ALIKE):
     """Return {level: (low, high)}, each like ``made`` (M, steps, O), around these and the shift since.
 
-    pools : ``Packed``.   scale : of the errors, like ``made``.   state : ``State`` at each forecast, what came after
-    calibration.
+    pools : ``Packed``.   scale : of the errors, like ``made``.   state : ``ErrorState`` at each forecast, what came
+    after calibration.
     """
     levels, (M, steps, O) = sorted(levels), made.shape
     center = made + scale * state.shift
