@@ -274,7 +274,7 @@ def track_moments(
     """
     K, C = came.shape
     decay, told, sums, kept, ratio, wider, fresh, again, judged = columns
-    drift, begun, side, limit, doubt, base = outputs
+    side, limit, doubt, base = outputs.side, outputs.limit, outputs.doubt, outputs.base
     for c in range(C):
         decay[c] = np.exp(-1 / min(max(MEMORY * overlap[c], MEMORY), LONGEST))
         told[c] = (DEVIATION**2 - 1) / (deviation[c] ** 2 - 1) / overlap[c]
@@ -283,24 +283,10 @@ def track_moments(
         for c in range(C):
             counts[k, c] = NOTHING
         for o in range(O):
-            if np.isnan(came[k, o]) or usual[k, o] <= 0:
-                continue
-            size = deviation[o] * usual[k, o] * spread[k, o]
-            u = deviations_off(came[k, o] - shift[k, o], size, told[o] * overlap[o])
-            drift_on(u, k, drift[o], begun[o])
-            for i in range(2):
-                if drift[o, i] > 0 and begun[o, i] == k:
-                    keep_sums(k, o, O, i, side[o], fresh, sums, kept)
-            limit[o] = BREAK + (limit[o] - BREAK) * np.exp(-1 / LONGEST)
-            if max(drift[o, 0], drift[o, 1]) > limit[o]:
-                limit[o] *= 2
-                side[o] = int(drift[o, 1] > drift[o, 0])
-                drift[o, 0] = drift[o, 1] = 0.0
-                for c in range(o, C, O):
-                    counts[k, c] = ANEW
-                    begin_break(k, c, begun[o, side[o]] + 1 + c // O, int(overlap[c]), fresh, again, judged)
-                    if growth[k, c] != 0:  # until forecasts that knew of it have come true
-                        little(kept[c, side[o]], told[c], sums[c])
+            if not np.isnan(came[k, o]) and usual[k, o] > 0:
+                size = deviation[o] * usual[k, o] * spread[k, o]
+                u = deviations_off(came[k, o] - shift[k, o], size, told[o] * overlap[o])
+                find_break(k, o, u, overlap, growth, columns, outputs, counts)
         for c in range(C):
             o, origin, is_first = c % O, k - c // O, c < O
             is_judged, step_one = origin >= judged[c], 1.0 if is_first else base[k + 1, o]
@@ -331,6 +317,28 @@ def track_moments(
                 fed, doubt[o], deviation[c] * ratio[c] * usual_size(sums[c], usual[k, c])
             )
             spread[k + 1, c] = ratio[c] * wider[k + 1, c] * step_one
+
+
+@part
+def find_break(k, o, u, overlap, growth, columns, outputs, counts):
+    """Add to the sums S of an output what row k is off, u, and begin a break where one goes too far."""
+    drift, begun, side, limit, _, _ = outputs
+    O, C = len(side), len(overlap)
+    drift_on(u, k, drift[o], begun[o])
+    for i in range(2):
+        if drift[o, i] > 0 and begun[o, i] == k:
+            keep_sums(k, o, O, i, side[o], columns.fresh, columns.sums, columns.kept)
+    limit[o] = BREAK + (limit[o] - BREAK) * np.exp(-1 / LONGEST)
+    if max(drift[o, 0], drift[o, 1]) > limit[o]:
+        limit[o] *= 2
+        side[o] = int(drift[o, 1] > drift[o, 0])
+        drift[o, 0] = drift[o, 1] = 0.0
+        for c in range(o, C, O):
+            counts[k, c] = ANEW
+            first = begun[o, side[o]] + 1 + c // O
+            begin_break(k, c, first, int(overlap[c]), columns.fresh, columns.again, columns.judged)
+            if growth[k, c] != 0:  # until forecasts that knew of it have come true
+                little(columns.kept[c, side[o]], columns.told[c], columns.sums[c])
 
 
 @part
