@@ -341,7 +341,7 @@ def pool_steps(h, lengths, ends, at, with_mean, seen):
 
 @kernel
 def pool_steps_back(dseen, lengths, ends, at, with_mean, dh, first, last):
-    """Add the gradient of what ``pool_steps`` wrote to steps first <= t < last of dh (T, B, H), in, out.
+    """Write the gradient of what ``pool_steps`` wrote to steps first <= t < last of dh (T, B, H), out.
 
     dseen : (2, B, D), that of the mean divided by the length.
     """
@@ -353,7 +353,10 @@ def pool_steps_back(dseen, lengths, ends, at, with_mean, dh, first, last):
             if with_mean and t < lengths[b]:
                 mean = line(means, b * D + at[0], H)
                 for j in range(H):
-                    row[j] += mean[j]
+                    row[j] = mean[j]
+            else:
+                for j in range(H):
+                    row[j] = 0
             if t == ends[b]:
                 for j in range(H):
                     row[j] += dseen[1, b, at[0] + j]
@@ -370,7 +373,7 @@ class PooledReadout:
         self.flipped = [net.blocks[s.which].reverse and not net.own_order for s in net.readout]
         self.seen, self.dseen = np.zeros((2, 2, B, D), dtype)
         self.out, self.rows = np.zeros((2, B, net.n_outputs), dtype), np.arange(2 * B) * D
-        self.at = [np.array([s.at]) for s in net.readout]
+        self.at, self.blocks = [np.array([s.at]) for s in net.readout], {s.which for s in net.readout}
 
     def _columns(self):
         """List (block, ``pool_steps``'s lengths, ends, first column, and whether the mean is read)."""
@@ -409,7 +412,7 @@ class PooledReadout:
         self.dseen[0] /= self.lengths[:, None]
 
     def lead_back(self, first, last):
-        """Add the gradients of the steps first <= t < last to those of blocks."""
+        """Write the gradients of the steps first <= t < last of blocks."""
         for k, *where in self._columns():
             pool_steps_back(self.dseen, *where, self.tape.dH[k], first, last)
 
@@ -458,7 +461,7 @@ class PooledRecurrentLoss(PooledLoss):
         """Allocate what a shard of B series of up to T steps needs: ``Tape``, readout, lookup, gradient."""
         net = self.net
         read = PooledReadout(net, self.pooling, B, self.dtype) if self._reads_once() else None
-        tape = Tape(net, B, self._steps(T), self.dtype, read and read.lead_back)
+        tape = Tape(net, B, self._steps(T), self.dtype, read)
         grad = np.zeros(net.size + self.n_keys, self.dtype)
         return Space(tape, read, make_sight(net, B, T, self.dtype), grad, net.views(grad))
 

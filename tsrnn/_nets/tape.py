@@ -50,12 +50,12 @@ class Tape:
     h[k] : (reach + T + 1, B, H), S[k][0] and the rows before it that recurrent lags look back to, on the same memory.
     dh[k] : like h[k], the gradient that recurrent lags lead back.
     dS[k] : (2 or n_states, B, H), in: gradient with respect to the last states, out: to the first.
-    lead_back : None; or what stands in place of the readout, which then reads no steps: lead_back(first, last) adds the
-    gradients of steps to ``dH``, and has those of the readout.
+    reader : None; or what stands in place of the readout, which then reads no steps: lead_back(first, last) writes the
+    gradients of steps to ``dH`` of its ``blocks``, and has those of the readout.
     """
 
-    def __init__(self, net, B, most, dtype, lead_back=None):
-        self.lead_back = lead_back
+    def __init__(self, net, B, most, dtype, reader=None):
+        self.reader, self._written = reader, reader.blocks if reader else ()
         self.net, self.B, self.T, self.dtype, self.reaches = net, B, most, dtype, net.reaches
         self._none = np.empty((0, 0), dtype)
         self._spell = max(1, int(SPELL / (B * net.size)))
@@ -237,7 +237,7 @@ class Tape:
             late.append(step)
             if self.masks[k].output.size:
                 late.append(partial(_mask, trace.S[0, 1:], self.masks[k].output, self._h[k]))
-        if self.lead_back is None:
+        if self.reader is None:
             self._add_sources(readout.W, readout.b, net.readout, self._read, self.out[None], early, late)
         if head is not None:
             late.append(head.forward)
@@ -305,8 +305,7 @@ class Tape:
         plain = bool(self._schedule) and not any(self.reaches)
         of = (weights, turned, dout, grads, self._schedule, dx, dy) if plain else ()
         if _are_those(of, self._scheduled_back):
-            for d in self.dH:
-                d.fill(0)
+            self._clear_gradients()
             for step, *args in self._schedule_back:
                 step(*args)
             return
@@ -317,10 +316,10 @@ class Tape:
         if fed is not None:
             dy = np.zeros_like(self.y) if dy is None else dy
             steps.append(self._feed_back(dout, dy, dtable))
-        if self.lead_back is None:
+        if self.reader is None:
             self._add_back(dout[None], V[-1], net.readout, self._read, dy, steps)
         else:
-            steps.append(self.lead_back)
+            steps.append(self.reader.lead_back)
         if self.head is not None:
             steps.append(self.head.backward)
         for k in range(len(net.blocks) - 1, -1, -1):
@@ -346,7 +345,7 @@ class Tape:
         if not self.dH:
             self.dH = [np.empty((self.T, self.B, block.H), self.dtype) for block in self.net.blocks]
             self.dh = [np.empty_like(h if reach else h[:0]) for h, reach in zip(self.h, self.reaches)]
-        for d in (*self.dH, *self.dh):
+        for d in (*(d for k, d in enumerate(self.dH) if k not in self._written), *self.dh):
             d.fill(0)
 
     def _feed_back(self, dout, dy, dtable):
@@ -381,7 +380,7 @@ class Tape:
         """Add the gradients of input weights and biases; returns the calls, to be made again."""
         blocks, calls = self.net.blocks, []
         layers = [(t.Z, g, b.sources, self._order(b)) for t, g, b in zip(self.traces, grads, blocks)]
-        if self.lead_back is None:
+        if self.reader is None:
             layers.append((dout[None], grads[-1], self.net.readout, self._read))
         for Z, g, sources, reverse in layers:
             normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
