@@ -1,7 +1,7 @@
 """After the whole run: no kernel was compiled twice, which costs seconds and a cache entry each.
 
 But for each precision, and with options of cells and without: then they are None, and code for them is left out.
-What pytest itself does beside the tests is kept small, too: it took a quarter of the time of all.
+What Python and pytest do beside the tests is kept small, too.
 """
 
 import gc
