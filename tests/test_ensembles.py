@@ -143,14 +143,17 @@ def test_all_but_the_first_delay_net_of_a_mean_have_less_patience():
     assert model.n_iter_ == first.n_iter
 
 
-def test_recurrent_nets_of_a_mean_look_at_held_rows_in_few_iterations():
+@pytest.mark.parametrize(("patience", "apart"), [(40, 8), (12, 2), (2, 1)])
+def test_recurrent_nets_of_a_mean_look_at_held_rows_in_few_iterations(patience, apart):
+    """Not so few that they run out of patience before they look."""
     stages = []
     settings = {"solver": recorded(LBFGS, stages), "random_state": 0, "ensemble": "mean"}
-    ElmanRegressor((3,), max_iter=20, n_restarts=2, **settings).fit(X, Y)
+    ElmanRegressor((3,), max_iter=20, n_restarts=2, n_iter_no_change=patience, **settings).fit(X, Y)
     for net in stages[::2]:  # each learns what was held back, too
-        looks = net.validation_curve
-        assert [k + 1 for k in range(1, 20) if looks[k] != looks[k - 1]] == [8, 16, 20]
-        assert net.best_iter in (8, 16, 20)
+        looks, n = net.validation_curve, net.n_iter
+        assert {k + 1 for k in range(1, n) if looks[k] != looks[k - 1]} <= {*range(apart, n, apart), n}
+        assert len(set(looks)) > min(20, patience) / apart
+        assert net.best_iter in (*range(apart, n, apart), n)
 
 
 @pytest.mark.parametrize("ensemble", ["best", "mean"])

@@ -128,7 +128,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         Share of the rows that are held back: the last ones of each quarter of a series, if those are 20 or more. Of
         labels of 20 and more sequences that nothing names (a list, a 3-D array), whole sequences.
     n_iter_no_change : int, default=40
-        See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``.
+        See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``. The nets of ``ensemble="mean"``
+        look at the held rows in every fifth of so many iterations, at most 8 apart: ``validation_curve_`` repeats the
+        last look.
     n_restarts : int or "auto", default="auto"
         Train from as many random starts. "auto": one; or three nets, and the mean of them, where y has one value for
         each of fewer than 2000 series, without attention, convolution and ``warm_start`` (which goes on with the three

@@ -56,7 +56,8 @@ LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows 
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
-SELDOM = 8  # iterations from one look at the held rows to the next, of the nets of a mean
+SELDOM = 8  # iterations from one look at the held rows to the next, at most, of the nets of a mean
+LOOKS = 5  # that these take before they run out of patience, at least, where it is as long
 EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"
 BATCH, FEWEST = 32, 8  # series a mini-batch, at most and at least
@@ -294,9 +295,10 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         the first was best, or ended, costs less, but where the first got stuck, the error of the mean is up to twice as
         large; with half the patience it grows by a tenth.)
         """
+        every = min(SELDOM, max(1, self.p.n_iter_no_change // LOOKS))
 
         def train(rng):
-            return self._attempt(net, series, mean, rng, None, SELDOM).trained
+            return self._attempt(net, series, mean, rng, None, every).trained
 
         with self._threads() as pool:
             nets = in_threads(pool, train, streams)
