@@ -139,7 +139,7 @@ class ReservoirParameters(Declared):
         There is no ``partial_fit`` then.
     solver : {"ridge"} or RecursiveLeastSquares, default="ridge"
         How the readout is solved for. "ridge": from sums over time, to which ``partial_fit`` adds, so that it gives
-        what a fit to all rows, with the same ``input_scaling`` and share of a linear model, gives.
+        what a fit to all rows, with the same ``input_scaling``, ``washout`` and share of a linear model, gives.
         ``RecursiveLeastSquares(forgetting)``: for streams, with the squared loss; a row counts if all its y are
         measured.
     alpha : float or "auto", default="auto"
