@@ -310,6 +310,22 @@ def test_smoothing_goes_on_over_what_was_not_measured():
     np.testing.assert_allclose(made[0], u[120:127], atol=0.05)
 
 
+def test_smoothing_of_a_new_series_learns_its_own_rows_alone():
+    week = 5 + np.cumsum(NOISE[:60]) + 4 * np.sin(2 * np.pi * np.arange(60) / 7)
+    own, behind = block_of(week), block_of(np.concatenate([np.full(20, 50.0), week]))
+    behind.place = behind.place - 20  # as after rows that nobody saw
+    member = Smoothing(None, 7).learn([block_of(NOISE[:90])], 7)
+    origins = np.array([1, 3, 24, 43, 60])
+    made = member.ahead(behind, None, 20 + origins, 7)
+    for k, origin in enumerate(origins):  # as if no other origin were asked for
+        np.testing.assert_array_equal(member.ahead(own, None, origins[[k]], 7)[0], made[k])
+        n = smoothing.learnt(origin)
+        assert 0.8 * origin <= n <= origin
+        fitted = smoothing.fit(week[:n], np.ones(n, bool), 7)
+        expected = smoothing.run(fitted, week, np.ones(60, bool), 7, [origin])[0]
+        np.testing.assert_allclose(made[k, :, 0], expected)
+
+
 def test_weights_prefer_what_is_right_and_add_up_to_one():
     truth = RNG.normal(size=(400, 5))
     made = np.stack([truth + 0.1 * RNG.normal(size=truth.shape), truth + 3 * RNG.normal(size=truth.shape)])

@@ -269,23 +269,28 @@ class SmoothingMember:
 
     def ahead(self, block, i, origins, steps):
         """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
-        low, fitted = self._of(block, i, int(origins.min()))
-        U, known = block.levels(self.candidate.pointwise)[low:], block.known[low:]
-        rows, back = np.unique(origins - low, return_inverse=True)
-        forecasts = [
-            smoothing.run(fitted[o], U[:, o], known[:, o], steps, rows)[back] for o in range(U.shape[1])
-        ]
-        g, forecasts = self.candidate.pointwise, np.stack(forecasts, axis=2)
+        g, forecasts = self.candidate.pointwise, np.empty((len(origins), steps, block.Y.shape[1]))
+        for low, fitted, at in self._fits(block, i, origins):
+            U, known = block.levels(g)[low:], block.known[low:]
+            rows, back = np.unique(origins[at] - low, return_inverse=True)
+            for o, of_output in enumerate(fitted):
+                forecasts[at, :, o] = smoothing.run(of_output, U[:, o], known[:, o], steps, rows)[back]
         return forecasts if g is None else g.inverse(forecasts)
 
-    def _of(self, block, i, origin):
-        """Return the row of a block from which fits go on, and these; of rows before the origin, for a new series."""
-        if i is not None:
-            low = self.places[i] - int(block.place[0])
-            if 0 <= low <= origin:
-                return low, self.fitted[i]
-        low = max(0, origin - smoothing.MOST_ROWS)
-        return low, self.candidate.fit(block, low, max(origin, low + 1))
+    def _fits(self, block, i, origins):
+        """Yield the row of a block from which fits go on, these, and for which origins (M,), bool.
+
+        Those of training, or, where it saw other rows, of what was seen of them up to ``smoothing.learnt``.
+        """
+        low = -1 if i is None else self.places[i] - int(block.place[0])
+        trained = (origins >= low) & (low >= 0)
+        if trained.any():
+            yield low, self.fitted[i], trained
+        first = int(np.searchsorted(block.place, 0))  # rows before it are made up
+        ends = np.where(origins > first, first + smoothing.learnt(origins - first), origins)
+        for end in np.unique(ends[~trained]):
+            low = max(0, end - smoothing.MOST_ROWS, first if end > first else 0)
+            yield low, self.candidate.fit(block, low, max(end, low + 1)), ~trained & (ends == end)
 
     def more(self, block, i, start):
         """Return itself: what was learnt stays."""

@@ -95,6 +95,12 @@ def fit(u, measured, period):
     return Fitted(Models(*joined(models)), weights, State(level + center, trend, season))
 
 
+def learnt(n):
+    """Return of how many of n first rows of a new series, ints, models are learnt: n's three leading bits."""
+    low_bits = np.maximum(np.frexp(n)[1] - 3, 0)
+    return n >> low_bits << low_bits
+
+
 def _fit_kind(u, known, period, rows):
     """Fit all models with one period; returns them, their first state with a season of ``rows``, and their AICc."""
     models = grid(period)
