@@ -769,6 +769,7 @@ def test_bad_parameter(name, value):
     with pytest.raises((ValueError, TypeError), match=name) as error:
         model.fit(X, y)
     assert any(word in str(error.value) for word in ("give", "is not", "neither"))
+    assert "np." not in str(error.value)  # the value as it was given
 
 
 @pytest.mark.parametrize(

@@ -249,9 +249,8 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         for name in ("bias_scaling", "noise"):
             check_number(name, getattr(self, name), 0)
         for name in ("input_scaling", "feedback_scaling"):
-            for v in np.ravel(getattr(self, name)):
-                if v is not None:
-                    check_number(name, v, 0)
+            for v in np.ravel(np.array(getattr(self, name), dtype=object)):
+                check_number(name, v, 0, words=(None,))
         check_number("groups", self.groups, 1, integer=True)
         check_word("activation", self.activation, ACTIVATIONS)
         check_word("topology", self.topology, TOPOLOGIES)
