@@ -612,6 +612,30 @@ def test_validation_takes_the_outputs_of_training(k, monkeypatch):
     assert taken.validation_curve_ == own.validation_curve_
 
 
+def test_validation_takes_no_outputs_of_other_parameters():
+    """A solver's last gradient may be of others than those that it reached."""
+
+    class Wanders(LBFGS):
+        def minimize(self, objective, theta, monitor, rng):
+            loss_grad = objective.loss_grad
+
+            def then_elsewhere(theta, batch):
+                out = loss_grad(theta, batch)
+                if batch is None:
+                    loss_grad(theta + 0.1, None)
+                return out
+
+            objective.loss_grad = then_elsewhere
+            super().minimize(objective, theta, monitor, rng)
+
+    plain, wandered = (
+        ElmanRegressor((3,), solver=solver, max_iter=4, random_state=0).fit(X, y)
+        for solver in (LBFGS(), Wanders())
+    )
+    assert wandered.validation_curve_ == plain.validation_curve_
+    assert np.array_equal(wandered.theta_, plain.theta_)
+
+
 @pytest.mark.parametrize(("n", "beside"), [(40, 1), (300, 0)])
 def test_one_lag_has_a_linear_model_beside_it_where_rows_are_few(n, beside):
     y = np.cumsum(np.random.default_rng(0).normal(size=n))
