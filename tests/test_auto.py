@@ -289,6 +289,13 @@ def test_the_first_state_is_that_of_least_squares(n, period):
     assert not first.trend[models.phi == 0].any()
 
 
+def test_smoothing_goes_on_where_its_first_row_is_forgotten():
+    member = Smoothing(None, 7).learn([block_of(Y[:100])], 5)
+    whole, origin = block_of(Y[:120]), np.array([110])
+    later = Block(whole.Y[50:], whole.ahead[50:], whole.seen[50:], None, whole.place[50:], whole.clock)
+    np.testing.assert_allclose(member.ahead(later, 0, origin - 50, 5), member.ahead(whole, 0, origin, 5))
+
+
 def test_smoothing_models_are_weighed_by_what_the_data_say():
     known, week = np.ones(70, bool), np.sin(2 * np.pi * np.arange(70) / 7)
     season, noise = (smoothing.fit(u + 0.1 * NOISE[:70], known, 7) for u in (week, 0 * week))

@@ -243,12 +243,15 @@ class Smoothing:
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
-        fitted, places = [], []
+        fits = []
         for block in blocks:
             low = max(0, len(block) - smoothing.MOST_ROWS)
-            fitted.append(self.fit(block, low, len(block)))
-            places.append(int(block.place[low]))
-        return SmoothingMember(self, fitted, places)
+            first = self.fit(block, low, len(block))
+            rows = block.levels(self.pointwise)[low:].T, block.known[low:].T
+            last = [smoothing.moved_on(*of_output) for of_output in zip(first, *rows)]
+            place = int(block.place[0])
+            fits.append({place + low: first, place + len(block): last})
+        return SmoothingMember(self, fits)
 
     def fit(self, block, low, high):
         """Fit each output to rows ``low`` to ``high`` of a block."""
@@ -259,11 +262,10 @@ class Smoothing:
 @kept("smoothing member")
 @dataclass(eq=False)
 class SmoothingMember:
-    """Fitted smoothing by series and output, and the place of the row before which their states are."""
+    """Fitted smoothing of each series: lists by output, by the place of the row before which their states are."""
 
     candidate: Smoothing
     fitted: list
-    places: list
 
     lead = smoothing.MOST_ROWS
 
@@ -282,10 +284,11 @@ class SmoothingMember:
 
         Those of training, or, where it saw other rows, of what was seen of them up to ``smoothing.learnt``.
         """
-        low = -1 if i is None else self.places[i] - int(block.place[0])
-        trained = (origins >= low) & (low >= 0)
+        place, fitted = int(block.place[0]), {} if i is None else self.fitted[i]
+        low = min((p for p in fitted if p >= place), default=np.inf) - place  # the first may be forgotten
+        trained = origins >= low
         if trained.any():
-            yield low, self.fitted[i], trained
+            yield low, fitted[low + place], trained
         first = int(np.searchsorted(block.place, 0))  # rows before it are made up
         ends = np.where(origins > first, first + smoothing.learnt(origins - first), origins)
         for end in np.unique(ends[~trained]):

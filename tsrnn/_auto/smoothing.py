@@ -125,6 +125,12 @@ def run(fitted, u, measured, steps, origins):
     return forecasts
 
 
+def moved_on(fitted, u, measured):
+    """Return what was fitted with its state behind u (n,), which becomes that before a first row."""
+    _, state = sweep(fitted.models, fitted.first, u, measured)
+    return fitted._replace(first=state._replace(season=np.roll(state.season, -len(u), axis=0)))
+
+
 def sweep(models, state, u, measured=None, row=0):
     """Run models through u (n,), from row ``row`` on; returns errors (n, G) and the state behind."""
     (level, trend, season), p = state, len(state.season)
