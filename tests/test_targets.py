@@ -173,7 +173,7 @@ def test_nothing_is_changed_in_place():
 @pytest.mark.parametrize(
     ("transform", "error", "words"),
     [
-        ("ln", ValueError, "target_transform='ln': 'ln' is unknown: give None, 'log'.*Log"),
+        ("ln", ValueError, "target_transform='ln': 'ln' is unknown: give 'auto', None, 'log'.*Log"),
         (Log, ValueError, "is unknown"),
         (3, ValueError, "3 is unknown"),
         ([["log"]], ValueError, r"\['log'\] is unknown"),
