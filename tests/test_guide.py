@@ -9,6 +9,7 @@ import pytest
 
 
 ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ROOT / "tests" / "benchmarks"
 spec = importlib.util.spec_from_file_location("make", ROOT / "examples" / "guide" / "make.py")
 make = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make)
@@ -56,7 +57,13 @@ def test_notebooks_say_what_their_chapters_say():
 
 
 def test_links_of_readme_and_guide_lead_somewhere():
-    pages = [ROOT / "README.md", *(ROOT / "examples").rglob("*.md")]
+    pages = [ROOT / "README.md", *(ROOT / "examples").rglob("*.md"), *BENCHMARKS.rglob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_index_of_benchmarks_names_every_script_and_page():
+    index = (BENCHMARKS / "README.md").read_text("utf-8")
+    for file in [*BENCHMARKS.glob("*.py"), *BENCHMARKS.glob("results/*.md")]:
+        assert file.name in index

@@ -20,7 +20,8 @@ Run, in an environment with lightgbm and statsforecast, with the folder of the d
 
     python tests/benchmarks/auto_forecaster.py DATA [--sets airline h2o] [--m4 207] [--cache FOLDER] [--verbose]
 
-``--cache`` keeps the rivals' forecasts, which take most of the time. What it printed is in README.md.
+``--cache`` keeps the rivals' forecasts, which take most of the time. What it printed is in
+results/auto_forecaster.md.
 """
 
 import argparse

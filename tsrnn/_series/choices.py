@@ -34,7 +34,7 @@ candidates are ordered from few lags to many; the first that is nearly as good a
 or, of past y for a net that sees inputs too, a tenth, since many lags of y only make up for what a linear model cannot
 follow.  Of a very long series only the last rows are used, of many series and inputs only some.
 
-What each rule is worth: tests/benchmarks/README.md, "What lags and transforms that are found are worth".
+What each rule is worth: tests/benchmarks/results/defaults.md, "Lags and transforms".
 
 [1] S. E. Said, D. A. Dickey, "Testing for unit roots in autoregressive-moving average models of unknown order",
     Biometrika 71(3), 1984.
