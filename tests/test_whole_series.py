@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_pre
 
 import tsrnn
 from tsrnn._estimators.held_back import hold_series
-from tsrnn._models import recurrent_learner
+from tsrnn._models import whole_learner
 from tsrnn._models.drawing import SCALINGS
 from tsrnn._models.esn_pooled import answers_left_out
 from tsrnn._models.gru import cell as gru
@@ -296,14 +296,26 @@ def test_whole_series_are_held_back_of_each_class():
 
 
 def test_series_held_back_are_learnt_in_the_end(monkeypatch):
-    monkeypatch.setattr(recurrent_learner, "FEW", 20)
+    monkeypatch.setattr(whole_learner, "FEW", 20)
     model = small("GRUClassifier").fit(X, Y)
     best = 1 + int(np.argmin(model.validation_curve_))
     # Four steps an epoch over 68 series, batches of 17, and then over all 80, batches of 20.
-    assert model.fitted_.trained.carry.t == 4 * model.n_iter_ + 4 * -(-best // recurrent_learner.AGAIN)
+    assert model.fitted_.trained.carry.t == 4 * model.n_iter_ + 4 * -(-best // whole_learner.AGAIN)
     assert model.score(NEW, THEN) > 0.8
     never = small("GRUClassifier", early_stopping=False).fit(X, Y)
     assert (len(never.validation_curve_), never.fitted_.trained.carry.t) == (0, 4 * 60)
+
+
+def test_a_delay_net_learns_all_labels_and_holds_back_some_numbers():
+    values = np.random.default_rng(3).normal(size=80)
+    early = [np.append(v, np.zeros(29))[:, None] for v in values]  # more rows ago than it has lags
+    labels = small("TDNNClassifier").fit(early, values > 0)
+    assert labels.score(early, values > 0) == 1
+    assert (labels.n_iter_, len(labels.validation_curve_)) == (60, 0)
+    assert labels.fitted_.trained.carry.moments.t == 60 * 4
+    numbers = small("TDNNRegressor").fit(early, values)
+    assert len(numbers.validation_curve_) == numbers.n_iter_
+    assert numbers.score(early, values) > 0.99
 
 
 def test_weights_and_series_without_a_label():

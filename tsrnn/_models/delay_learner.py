@@ -4,6 +4,7 @@ Training goes through stages, (steps, closed) each: in open loop from measured y
 through free runs of some steps, by back-propagation through the loop.  The equations are in ``delay_kernels.py``.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
@@ -34,11 +35,10 @@ from .._nets.dynamics import (
     geometric_mean,
     no_row_counts,
 )
-from .._nets.pooled import Pooled, PooledDelayLoss, n_keys, n_more, pooled
+from .._nets.pooled import Pooled, PooledDelayLoss, n_more, pooled
 from .._nets.symbols import Embedding, settled
 from .._training.gauss_newton import LevenbergMarquardt, assimilate
-from .._training.initial import glorot
-from .._training.losses import has_kinks, resolve_loss, squared
+from .._training.losses import has_kinks, is_of_labels, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     chooses_solver,
@@ -52,11 +52,11 @@ from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, tra
 from .._training.stochastic import Adam
 from .._values import kept
 from .linear_mean import linear_mean
+from .whole_learner import Task, WholeLearner
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
-BATCH = 32  # series a mini-batch
 EPOCHS = 100  # at most, by default
 HASTE = 3  # times less patience of all nets of a mean but the first
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
@@ -97,7 +97,7 @@ class Carry(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class DelayLearner(Embedding, OfLags, Learner):
+class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
     """The parameters of a delay network, parsed, and its training.
 
     hidden : widths of the hidden layers.   layer_lags : lags of every later layer.   training : "open_loop",
@@ -125,6 +125,16 @@ class DelayLearner(Embedding, OfLags, Learner):
         """The most recent input that an output feels."""
         later = 0 if self._skips else sum(min(lags) for lags in self.layer_lags)
         return min(self.input_lags, default=np.inf) + later
+
+    @property
+    def steps_fade(self):
+        """Whether "auto" is Adam for series with one y each: for labels; numbers are learnt better by L-BFGS."""
+        return is_of_labels(self.loss)
+
+    @property
+    def limit(self):
+        """Iterations, at most."""
+        return self.p.max_iter or EPOCHS
 
     @property
     def _skips(self):
@@ -485,36 +495,26 @@ class DelayLearner(Embedding, OfLags, Learner):
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """Train from ``before``, or from new parameters; returns ``Trained`` and what attempts are compared by."""
-        p, alone = self.p, not any(s.held[-1] for s in series)
-        net = self._with_keys(net) if before is None else before.dynamics.plan
-        solver = LBFGS() if chooses_solver(p) else resolve_solver(p.solver)
-        decay = p.alpha * (net.groups() > 0)
-
-        def loss(dtype, **options):
-            return PooledDelayLoss(net, series, mean[0], p.pooling, self.loss, decay, dtype, **options)
-
-        if not PooledDelayLoss.offers.issuperset(traits(solver).needs):
-            raise ValueError(
-                f"solver={p.solver!r} does not train {type(p).__name__} on one y per series: give 'auto', 'lbfgs' or "
-                "'adam'."
-            )
-        held = None if alone else loss(np.float64, held=True)
-        validate = None if alone or not p.early_stopping else held.value
         if before is None:
-            theta, moments = net.initial(rng), None
-            theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
+            net = self._with_keys(net)
+            theta, moments, members = self._with_query(net.initial(rng), rng), None, 1
         else:
-            theta, moments = before.dynamics.theta, before.carry.moments
-        objective = loss(traits(solver).dtype, B=BATCH)
-        limit = EPOCHS if p.max_iter is None else p.max_iter
-        with progress(p.verbose, type(p).__name__, limit) as tell:
-            monitor = Monitor(theta, limit, p.tol, p.n_iter_no_change, validate, tell)
-            moments = run_solver(solver, objective, theta, monitor, rng, moments)
-        warn_if_cut_short(p.max_iter, monitor)
-        dynamics = self._pooled(net, settled(net, monitor.best_theta, series), mean)
-        members = 1 if before is None else before.carry.members
+            net, theta, (moments, _, members) = before.dynamics.plan, before.dynamics.theta, before.carry
+        theta, moments, monitor = self._fit_whole(Task(net, series, mean, None), theta, moments, rng)
+        dynamics = self._pooled(net, settled(net, theta, series), mean)
         carry, stages = Carry(moments, None, members), stages_of([monitor])
         return Trained(dynamics, *curves([monitor]), carry, stages=stages), monitor.best
+
+    def _whole_loss(self, task, dtype, **options):
+        """Make the loss on series with one y each, those held back or the others."""
+        decay = self.p.alpha * (task.net.groups() > 0)
+        return PooledDelayLoss(
+            task.net, task.series, task.mean[0], self.p.pooling, self.loss, decay, dtype, **options
+        )
+
+    def _threads_of_one(self):
+        """Return a context that gives None: there are no threads."""
+        return nullcontext()
 
     def learn_more(self, trained, series, memory, rng):
         """Take a step of recursive Gauss-Newton for a small net, for a large one a pass of stochastic gradient."""

@@ -26,15 +26,14 @@ from .._nets.dynamics import (
     check_enough_rows,
     check_sees_something,
 )
-from .._nets.pooled import OF_LAST, Pooled, PooledRecurrentLoss, n_keys, n_more, pooled
+from .._nets.pooled import OF_LAST, Pooled, PooledRecurrentLoss, n_more, pooled
 from .._nets.recurrent import Cell, abreast, beside_lags, lay_out, make_net
 from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, Validation, in_threads, windows
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, settled
 from .._series.units import filled_width
-from .._training.initial import glorot
-from .._training.losses import has_kinks, link_of, resolve_loss, squared
+from .._training.losses import has_kinks, is_of_labels, link_of, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     chooses_solver,
@@ -47,6 +46,7 @@ from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .beside_linear import linear_beside, with_lags, without_first
+from .whole_learner import AGAIN, Task, WholeLearner
 
 
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
@@ -55,18 +55,12 @@ WHOLE = 16_000  # rows up to which validation follows whole series
 LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
-AGAIN = 4  # one over the share of the best iterations, spent on what was held back
 SELDOM = 8  # iterations from one look at the held rows to the next, at most, of the nets of a mean
 LOOKS = 5  # that these take before they run out of patience, at least, where it is as long
 EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"
-BATCH, FEWEST = 32, 8  # series a mini-batch, at most and at least
-WHOLE_EPOCHS = 100  # by default, over series with one y each
-NOISE = 0.5  # times their roughness, on inputs, by default, where these y are labels
-LABELS = ("softmax", "logistic")  # links of their losses
-FEW = 1000  # such series, of which fewer are worth more in training than held back
+NOISE = 0.5  # times their roughness, on inputs, by default, of series with one label each
 UPDATES = 8  # steps of the solver an epoch, that batch_size="auto" leaves a short series
-WHOLE_UPDATES = 4  # and few series with one y each
 
 
 def recurrent_lags(p):
@@ -113,15 +107,6 @@ def dense_widths(p):
     )
 
 
-class Task(NamedTuple):
-    """A list of ``Series`` to learn, and their means.   validate : loss to judge theta by, or None."""
-
-    net: object
-    series: list
-    mean: tuple
-    validate: object
-
-
 class Attempt(NamedTuple):
     """The result of training from one start; ``value`` is what attempts are compared by."""
 
@@ -130,7 +115,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RecurrentLearner(Embedding, OfLags, Learner):
+class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
     """The parameters of a recurrent net, parsed, and its training.
 
     whole : whether y has one value per series.   linear : ``Averaged`` lags of the linear model that it is weighed
@@ -189,10 +174,6 @@ class RecurrentLearner(Embedding, OfLags, Learner):
         """Standard deviation of the noise on inputs in training, as far as the user gives it."""
         value = getattr(self.p, "input_noise", 0.0)
         return 0.0 if isinstance(value, str) else value
-
-    def held_of_whole(self, n):
-        """Return the share of n series with one y each that is held back."""
-        return self.held_share if n >= FEW else 0.0
 
     def for_scale(self, scale):
         """Return the learner of y over a scale (O,), of a loss with a log link."""
@@ -536,24 +517,14 @@ class RecurrentLearner(Embedding, OfLags, Learner):
 
     def _attempt_whole(self, net, series, mean, rng, before):
         """Train on series with one y each, as ``_attempt``."""
-        p = self.p
         if before is None:
             net = self._with_keys(net)
-            theta, moments = net.initial(rng, p.recurrent_init), None
+            theta, moments = net.initial(rng, self.p.recurrent_init), None
             spread(net, net.views(theta)[:-1], whole=True)
-            theta = np.concatenate([theta, glorot(rng, (n_keys(p.pooling), 1)).ravel()])
+            theta = self._with_query(theta, rng)
         else:
             net, theta, moments = before.dynamics.net, before.dynamics.theta, before.carry
-        task = Task(net, series, mean, None)
-        if p.early_stopping and any(s.held[-1] for s in series):
-            task = task._replace(validate=self._whole_loss(task, np.float32, held=True).value)
-        solver, limit = self._whole_solver()
-        monitor, moments = self._train_whole(task, solver, limit, theta, moments, rng)
-        if not chooses_solver(p):
-            warn_if_cut_short(p.max_iter, monitor)
-        theta = monitor.best_theta
-        if task.validate is not None and monitor.best_iter:
-            theta, moments = self._learn_held_whole(task, solver, monitor, moments, rng)
+        theta, moments, monitor = self._fit_whole(Task(net, series, mean, None), theta, moments, rng)
         dynamics = self._pooled(net, settled(net, theta, series), mean)
         trained = Trained(dynamics, *curves([monitor]), moments, stages=stages_of([monitor]))
         return Attempt(trained, monitor.best)
@@ -561,55 +532,16 @@ class RecurrentLearner(Embedding, OfLags, Learner):
     def _whole_loss(self, task, dtype, **options):
         """Make the loss on series with one y each, those held back or the others."""
         spread = self.input_noise
-        if self.p.input_noise == "auto" and link_of(self.loss) in LABELS and chooses_solver(self.p):
+        if self.p.input_noise == "auto" and is_of_labels(self.loss) and chooses_solver(self.p):
             spread = NOISE * roughness(task.series)
         teaching = self._noisy(task.mean, spread)
         return PooledRecurrentLoss(
             task.net, task.series, task.mean[0], self.p.pooling, teaching, dtype, **options
         )
 
-    def _train_whole(self, task, solver, limit, theta, moments, rng, patience=None, every=1):
-        """Run a solver on series with one y each; return its monitor and what it goes on with."""
-        p, name = self.p, type(solver).__name__
-        if patience is None:
-            # The steps of "auto" fade as epochs go by: a loss that falls no more is none to stop at before.
-            patience = np.inf if chooses_solver(p) and task.validate is None else p.n_iter_no_change
-        B = self._whole_batch(task.series) if p.batch_size == "auto" else p.batch_size
-        with self._threads_of_one() as pool:
-            objective = self._whole_loss(task, traits(solver).dtype, B=B, pool=pool)
-            with progress(p.verbose, f"{type(p).__name__}, {name}", limit) as tell:
-                monitor = Monitor(theta, limit, p.tol, patience, task.validate, tell, name, every)
-                moments = run_solver(solver, objective, theta, monitor, rng, moments)
-        monitor.end()
-        return monitor, moments
-
-    def _learn_held_whole(self, task, solver, monitor, moments, rng):
-        """Go on from the best parameters on all series, as ``_learn_held``; return theta and moments."""
-        series = [s._replace(held=np.ones(len(s.held), bool)) for s in task.series]
-        validate = self._whole_loss(task._replace(series=series), np.float32, held=True).value
-        series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
-        task, limit = task._replace(series=series, validate=validate), -(-monitor.best_iter // AGAIN)
-        last, moments = self._train_whole(
-            task, solver, limit, monitor.best_theta, moments, rng, np.inf, SELDOM
-        )
-        return last.best_theta, moments
-
     def _whole_batch(self, series):
-        """Return the size of a mini-batch: few series still make some steps an epoch, for it is steps that learn."""
-        n = sum(s.w[-1] > 0 and not s.held[-1] for s in series)
-        return int(np.clip(n // WHOLE_UPDATES, FEWEST, BATCH))
-
-    def _whole_solver(self):
-        """Return the solver and its iterations, at most; "auto" is Adam, whose steps see some series each."""
-        if chooses_solver(self.p):
-            return Adam(0.01, clip_norm=1.0, schedule="cosine"), self.p.max_iter or WHOLE_EPOCHS
-        solver = resolve_solver(self.p.solver)
-        if not PooledRecurrentLoss.offers.issuperset(traits(solver).needs):
-            raise ValueError(
-                f"solver={self.p.solver!r} does not train {type(self.p).__name__} on one y per series: give 'auto', "
-                "'lbfgs' or 'adam'."
-            )
-        return solver, self.limit
+        """Return the size of a mini-batch, the user's or that by the number of series."""
+        return super()._whole_batch(series) if self.p.batch_size == "auto" else self.p.batch_size
 
     def fade(self, trained, share):
         """Return what was learnt: it is in no sums, and fades by the steps that new rows bring."""

@@ -39,7 +39,7 @@ class TDNNParameters(DelayParameters):
     dilations : sequence of int or None, default=None
         One factor a hidden layer, by which its lags are multiplied: ``input_lags=1, layer_lags=1,
         dilations=(1, 2, 4, 8)`` lets four layers see 16 rows.
-    pooling : {"last", "mean", "max", "both", "attention"}, default="last"
+    pooling : {"last", "mean", "max", "both", "attention"}, default="both"
         How the rows make one answer, where y has one value per series: that of the last row, the mean, the largest of
         each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
         (additive attention); see ``attention_weights``.
@@ -52,7 +52,7 @@ class TDNNParameters(DelayParameters):
     layer_lags: object = 0
     dilations: Sizes | None = None
     activation: str = "tanh"
-    pooling: str = "last"
+    pooling: str = "both"
     skip_connections: bool = True
 
     _usual_lags = tuple(range(9))
@@ -135,7 +135,7 @@ class TDNNRegressor(TDNNParameters, Attending, DelayNetwork, SequenceRegressor):
     layer_lags: object = 0
     dilations: Sizes | None = None
     activation: str = "tanh"
-    pooling: str = "last"
+    pooling: str = "both"
     skip_connections: bool | str = "auto"
 
     _warmup = tuple(

@@ -400,6 +400,11 @@ def link_of(loss):
     return getattr(loss, "link", "identity")
 
 
+def is_of_labels(loss):
+    """Return whether a loss is that of labels, whose outputs are scores of probabilities."""
+    return link_of(loss) != "identity"
+
+
 def has_log_link(loss):
     """Return whether a model with this loss outputs the logarithm of a mean."""
     return bool(getattr(LOSSES.get(loss, loss) if isinstance(loss, str) else loss, "log_link", False))
