@@ -225,6 +225,25 @@ def test_the_mean_of_linear_models_with_inputs_and_of_past_y_alone():
     np.testing.assert_allclose(seen @ W + b, wanted, rtol=1e-9)
 
 
+def test_an_arx_of_inputs_that_hardly_tell_is_such_a_mean():
+    """Learnt in pieces it is that of all rows; lags of y that are given are not averaged with others."""
+    y, *x = np.random.default_rng(1).normal(size=(3, 400)).cumsum(axis=1)
+    x, options = np.stack(x, axis=1), {"scale": None, "target_transform": None}
+    model = ARXRegressor(**options).fit(x[:300], y[:300])
+    averaged = model.fitted_.trained.carry.averaged
+    assert averaged.differences == (1,)
+    assert 0.5 <= averaged.share < 0.8
+    assert model.lags_ == averaged.together
+    lags = averaged.input_lags, averaged.output_lags
+    assert ARXRegressor(*lags, **options).fit(x, y).fitted_.trained.carry.averaged is None
+    w = 0.99 ** np.minimum(np.arange(400)[::-1], 100)
+    for rows in (slice(300, 310), slice(310, 400)):
+        model.partial_fit(x[rows], y[rows], forgetting=0.99)
+    layer, alpha, loss = linear_mean(2, 1, averaged, [Series(x, y[:, None], w, np.zeros(400, bool))])
+    np.testing.assert_allclose(model.theta_, [*layer.W.ravel(), *layer.b], rtol=1e-6, atol=1e-9)
+    assert (model.alpha_, *model.loss_curve_) == pytest.approx((alpha, loss), rel=1e-6)
+
+
 @pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])
 def test_the_linear_model_beside_a_net_has_lags_of_its_own(name):
     """Of y, 24 among them, and of inputs as well where the net remembers these; not where they are given."""

@@ -75,7 +75,7 @@ def beside_linear(learner, settings, table, pieces, goal):
     From many columns a net learns worse than from few, a ridge regression hardly.  What has a memory sees inputs at lag
     0 alone; the linear model, which has none, finds lags of them and, where those of y are open, is averaged with one
     of y alone.  Of one lag of y, it is no rival; beside more than ``FEW``, or longer ones than the rows allow, it has
-    the net's lags.
+    the net's lags.  A learner that is such a model itself is averaged alike, and has the lags of both.
     """
     if not (table.X.shape[1] and learner.weighs_linear):
         return learner
@@ -87,6 +87,9 @@ def beside_linear(learner, settings, table, pieces, goal):
     inputs = "auto" if remembered or is_auto(settings["input_lags"]) else learner.input_lags
     outputs = "auto" if open_y else learner.output_lags
     *given, known = _known(table, pieces, goal)
+    if most_lags(learner, 1) is None:
+        averaged = choose_alone(*given, lags_of(learner), **known)
+        return replace(learner, linear=averaged, **dict(zip(Lags._fields, averaged.together)))
     lags = choose_lags(*given, input_lags=inputs, output_lags=outputs, **known)
     return replace(learner, linear=choose_alone(*given, lags, **known) if open_y else Averaged(*lags))
 

@@ -281,7 +281,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if lags is None:
             usual = getattr(owner, "_usual_lags", None) or ()
             lags = chosen(learner, settings, table, pieces, goal, getattr(self, "horizon", None), usual)
-            return beside_linear(self._learner_of(lags), settings, table, pieces, goal), lags
+            learner = beside_linear(self._learner_of(lags), settings, table, pieces, goal)
+            return learner, lags_of(learner)
         return self._learner_of(lags), lags
 
     def _has_lags(self):

@@ -2,7 +2,8 @@
 
     y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)            (+ sum_m d_m e(t - m): ARMAX, ``error_learner.py``)
 
-It is a delay network without hidden layers, whose weights are those of a ridge regression.
+It is a delay network without hidden layers, whose weights are those of a ridge regression; or of the mean of two
+(``linear_mean.py``) where it finds its lags of y, and inputs tell little.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -14,29 +15,41 @@ from .._check import check_number
 from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
-from .._nets.delay_linear import ridge
-from .._nets.delay_loss import WindowLoss
 from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
-from .._series.lags import parse_lags
+from .._series.lags import Averaged, parse_lags
 from .._training.losses import squared
 from .._values import kept
-from .delay_learner import DelayLearner, open_loop
+from .delay_learner import DelayLearner
 from .error_learner import with_errors
+from .linear_mean import mean_of, plans_of, sums_of
 
 
 @kept("linear carry")
 class LinearCarry(NamedTuple):
-    """Sums over all rows learnt from: what they say of outputs of which the same rows count, and the penalty."""
+    """What all rows learnt from say of outputs of which the same rows count, in sums, and the penalty.
+
+    past : sums for the model of past y alone, where there are two, and ``averaged`` the lags of both.
+    """
 
     sums: tuple
     alpha: float
+    past: tuple = ()
+    averaged: Averaged | None = None
+
+    def of_models(self):
+        """List the sums for each model."""
+        return [sums for sums in (self.sums, self.past) if sums]
 
 
 @dataclass(frozen=True, eq=False)
 class LinearLearner(DelayLearner):
-    """Ridge regression on the lags, exactly and in one pass; ``learn_more`` adds to its sums."""
+    """Ridge regression on the lags, exactly and in one pass; ``learn_more`` adds to its sums.
+
+    linear : ``Averaged`` lags of the two models of a mean, whose lags together are its own; or None.
+    """
 
     held_share = 0.0
+    weighs_linear = True  # where it finds its lags of y
 
     def before(self, trained, net):
         """Return None: there is only one solution."""
@@ -44,10 +57,10 @@ class LinearLearner(DelayLearner):
     def learn(self, net, series, mean, rng, before=None):
         """Solve the normal equations of all rows."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
-        loss = self._loss(net, series, open_loop(net), 0.0)
-        if loss.n == 0:
+        sums = sums_of(_plans(net, self.linear), self.linear, series)
+        if sums is None:
             raise no_row_counts(net.lead, net.n_outputs)
-        return self._solved(net, tuple(loss.normal_equations(np.zeros(net.size))), mean)
+        return self._solved(net, sums, mean, self.linear)
 
     def of_sums(self, net, n):
         """Return whether normal equations tell all there is to learn."""
@@ -55,33 +68,36 @@ class LinearLearner(DelayLearner):
 
     def learn_sums(self, net, sums, mean):
         """Solve the normal equations."""
-        return self._solved(net, sums, mean)
+        return self._solved(net, [sums], mean)
 
     def learn_more(self, trained, series, memory, rng):
         """Solve again, with the new rows."""
-        dynamics, sums = trained.dynamics, trained.carry.sums
-        loss = self._loss(dynamics.plan, [after_memory(series, memory)], open_loop(dynamics.plan), 0.0)
-        if loss.n == 0:
+        dynamics, carry = trained.dynamics, trained.carry
+        net, averaged = dynamics.plan, carry.averaged
+        new = sums_of(_plans(net, averaged), averaged, [after_memory(series, memory)])
+        if new is None:
             return trained
-        new = tuple(loss.normal_equations(np.zeros(dynamics.plan.size)))
-        return self._solved(dynamics.plan, _added(sums, new), dynamics.mean)
+        sums = [_added(*both) for both in zip(carry.of_models(), new)]
+        return self._solved(net, sums, dynamics.mean, averaged)
 
     def fade(self, trained, share):
         """Return what was learnt, whose sums count for so much less."""
-        sums = tuple(alike.scaled(share) for alike in trained.carry.sums)
-        return trained._replace(carry=trained.carry._replace(sums=sums))
-
-    def _solved(self, net, sums, mean):
-        """Solve sums; returns ``Trained``."""
-        theta, sse, alpha = ridge(net, sums, None if self.p.alpha == "auto" else float(self.p.alpha))
-        weight = sum(alike.weight * len(alike.outputs) for alike in sums)
-        curve = [float((sse + alpha * np.sum(net.views(theta)[-1].W ** 2)) / (2 * weight))]
-        return Trained(
-            DelayDynamics(theta, net, mean, self.input_lag), 1, curve, [], LinearCarry(sums, alpha)
+        sums, past = (
+            tuple(alike.scaled(share) for alike in of) for of in (trained.carry.sums, trained.carry.past)
         )
+        return trained._replace(carry=trained.carry._replace(sums=sums, past=past))
 
-    def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
-        return WindowLoss(net, series, *kind, alpha, dtype, held)
+    def _solved(self, net, sums, mean, averaged=None):
+        """Solve the sums for each model; returns ``Trained``."""
+        alpha = None if self.p.alpha == "auto" else float(self.p.alpha)
+        (W, b), alpha, loss = mean_of(_plans(net, averaged), averaged, sums, alpha)
+        dynamics = DelayDynamics(np.concatenate([W.ravel(), b]), net, mean, self.input_lag)
+        return Trained(dynamics, 1, [loss], [], LinearCarry(sums[0], alpha, *sums[1:], averaged=averaged))
+
+
+def _plans(net, averaged):
+    """Lay out each model: the net itself where there is one."""
+    return [net] if averaged is None else plans_of(net.n_inputs, net.n_outputs, averaged)
 
 
 def _added(sums, new):
@@ -107,7 +123,8 @@ class ARXRegressor(SequenceRegressor):
         An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags. "auto": as for ``output_lags``.
     output_lags : int, sequence of int or "auto", default="auto"
         An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which it forecasts
-        held rows best, of a few and of seasons that the index suggests. See ``lags_``.
+        held rows best, of a few and of seasons that the index suggests; where inputs tell little on these, in the
+        mean with a model of past y alone, which finds lags and differences of its own. See ``lags_``.
     error_lags : int or sequence of int, default=0
         An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
         extended least squares [3]_. For y that was measured with noise, whose coefficients plain ARX finds too small,
@@ -120,9 +137,9 @@ class ARXRegressor(SequenceRegressor):
     Attributes
     ----------
     lags_ : tuple (input_lags, output_lags) of tuples of int
-        The lags, those that were found where they are "auto".
+        The lags, those that were found where they are "auto"; of a mean those of both models.
     alpha_ : float
-        The penalty used.
+        The penalty used; of a mean that of the model that sees inputs.
     params_ : tuple of one (W, b)
         The coefficients in scaled units, W of shape (n_lags x n_columns, n_outputs): first the inputs, oldest lag
         first, then the errors, if it sees any, then the outputs, oldest lag first.
@@ -131,7 +148,7 @@ class ARXRegressor(SequenceRegressor):
     n_iter_ : int
         1.
     loss_curve_ : list of float
-        Half the mean squared error in scaled units, plus the penalty.
+        Half the mean squared error in scaled units, plus the penalty; of a mean that of both models on average.
 
     See Also
     --------

@@ -17,10 +17,14 @@ from .._series.autoregression import difference, polynomial
 
 
 class LinearMean(NamedTuple):
-    """Weights and biases over ``Averaged.together``, and the penalty of the model that sees inputs."""
+    """Weights and biases over ``Averaged.together``, the penalty of the model that sees inputs, and the loss.
+
+    loss : half the mean squared error plus the penalty; of two models on average, by their shares.
+    """
 
     layer: Layer
     alpha: float
+    loss: float
 
 
 def linear_mean(D, O, averaged, series):
@@ -28,28 +32,50 @@ def linear_mean(D, O, averaged, series):
 
     Returns ``LinearMean``; None where each row lacks some of its history.
     """
-    lags = averaged.input_lags, averaged.output_lags
-    with_inputs = _ridge(D, O, *lags, series)
-    if with_inputs is None or averaged.share == 1.0:
-        return with_inputs
-    alone = _ridge(0, O, (), averaged.alone, [_of_past(s, averaged.differences) for s in series])
-    if alone is None:
+    plans = plans_of(D, O, averaged)
+    sums = sums_of(plans, averaged, series)
+    return sums and mean_of(plans, averaged, sums)
+
+
+def plans_of(D, O, averaged):
+    """Lay out the model that sees inputs and, if it is not alone, that of past y."""
+    with_inputs = make_plan(D, O, (), "identity", averaged.input_lags, averaged.output_lags, [])
+    if averaged.share == 1.0:
+        return [with_inputs]
+    return [with_inputs, make_plan(0, O, (), "identity", (), averaged.alone, [])]
+
+
+def sums_of(plans, averaged, series):
+    """Sum what the rows of series that are not held back tell each model: a tuple of ``Alike`` or ``FewRows`` each.
+
+    Returns a tuple of them; None where each row lacks some of its history.
+    """
+    seen = [series, *([_of_past(s, averaged.differences) for s in series] for _ in plans[1:])]
+    losses = [WindowLoss(plan, rows, 1, False, 0.0, np.float64) for plan, rows in zip(plans, seen)]
+    if not all(loss.n for loss in losses):
         return None
-    s, together = averaged.share, averaged.together
-    W = s * _among(with_inputs.layer.W, D, O, lags, together)
-    of_y = _in_levels(alone.layer.W, O, averaged)
+    return tuple(tuple(loss.normal_equations(np.zeros(plan.size))) for loss, plan in zip(losses, plans))
+
+
+def mean_of(plans, averaged, sums, alpha=None):
+    """Solve for each model, by a given penalty or those of most evidence; returns ``LinearMean``."""
+    (layer, *of_past), (alpha, *_), losses = zip(*(_solved(*of, alpha) for of in zip(plans, sums)))
+    if not of_past:
+        return LinearMean(layer, alpha, *losses)
+    s, (D, O), together = averaged.share, (plans[0].n_inputs, plans[0].n_outputs), averaged.together
+    W = s * _among(layer.W, D, O, (averaged.input_lags, averaged.output_lags), together)
+    of_y = _in_levels(of_past[0].W, O, averaged)
     W[len(W) - len(of_y) :] += (1 - s) * of_y
-    return LinearMean(Layer(W, s * with_inputs.layer.b + (1 - s) * alone.layer.b), with_inputs.alpha)
+    bias = s * layer.b + (1 - s) * of_past[0].b
+    return LinearMean(Layer(W, bias), alpha, float(np.dot([s, 1 - s], losses)))
 
 
-def _ridge(D, O, input_lags, output_lags, series):
-    """Fit one model, as ``LinearMean``; None where each row lacks some of its history."""
-    plan = make_plan(D, O, (), "identity", input_lags, output_lags, [])
-    loss = WindowLoss(plan, series, 1, False, 0.0, np.float64)
-    if loss.n == 0:
-        return None
-    theta, _, alpha = ridge(plan, tuple(loss.normal_equations(np.zeros(plan.size))))
-    return LinearMean(plan.views(theta)[-1], alpha)
+def _solved(plan, sums, alpha):
+    """Solve for one model; returns its layer, the penalty and the loss."""
+    theta, sse, alpha = ridge(plan, sums, alpha)
+    layer = plan.views(theta)[-1]
+    weight = sum(alike.weight * len(alike.outputs) for alike in sums)
+    return layer, alpha, float((sse + alpha * np.sum(layer.W**2)) / (2 * weight))
 
 
 def _of_past(s, differences):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
 from .autoregression import polynomial
 
 
@@ -19,6 +20,7 @@ class Run(NamedTuple):
     length: int
 
 
+@kept("averaged lags")
 class Averaged(NamedTuple):
     """Lags of a linear model that sees inputs, and of one of past y alone; ``share`` of the first in their mean.
 
