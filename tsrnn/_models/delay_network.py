@@ -39,21 +39,22 @@ class DelayParameters(SymbolParameters, TrainedParameters):
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
         than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks. A net without hidden
         layers that learns squares in open loop is solved for exactly, and takes no iterations.
-        Where each series has one number it is L-BFGS; where it has one label,
-        ``Adam(0.01, clip_norm=1.0, schedule="cosine")``, and its epochs are as many as ``max_iter``.
+        A TDNN of series with one number each takes L-BFGS; with one label each
+        ``Adam(0.01, clip_norm=1.0, schedule="cosine")``, for as many epochs as ``max_iter``.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
         units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
     batch_size : int, default=200
-        Rows in a mini-batch of a stochastic solver. (Of series with one y each it has up to 32, and from 8 on so many
-        that an epoch has four.)
+        Rows in a mini-batch of a stochastic solver. (A TDNN of series with one y each takes from 8 to 32 series: so
+        many that an epoch has four mini-batches, where it can.)
     max_iter : int or None, default=None
         Most iterations (epochs, for a stochastic solver), in all: training that goes on in closed loop has at most half
         of them before. Training that meets the limit before it has converged gives a ``ConvergenceWarning``.
         None: 100 for each stage of training.
     early_stopping : bool, default=True
-        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights. Of series with
-        one y each some are held back, and learnt in the end; of fewer than 1000 with a label none: each counts more.
+        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights. A TDNN of series
+        with one y each holds back some of them, and learns these in the end; of fewer than 1000 with a label none, for
+        each counts more.
     validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
     n_iter_no_change : int, default=10
