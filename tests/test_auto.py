@@ -472,6 +472,8 @@ def test_inputs_not_known_ahead_are_not_looked_at(driven):
     changed["other"] += 100
     first = driven.trajectories(X[CUT:], Y[CUT:], H, origins=[0]).forecast
     np.testing.assert_array_equal(driven.trajectories(changed, Y[CUT:], H, origins=[0]).forecast, first)
+    with pytest.raises(ValueError, match=r"rows of the inputs known ahead, 1 of 2. Give.*known_ahead=\(\)"):
+        driven.forecast(H)
     only = driven.forecast(H, X[["promotion"]][CUT : CUT + H])
     np.testing.assert_array_equal(driven.forecast(H, changed[:H]), only)
     np.testing.assert_array_equal(only, first[0])

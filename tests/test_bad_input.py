@@ -12,6 +12,7 @@ from public import short as model_id
 from public import slow_again, small
 from sklearn.base import clone, is_classifier
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
 import tsrnn
 from tsrnn import (
@@ -108,6 +109,22 @@ def test_not_fitted_yet(model):
     ]:
         with pytest.raises(NotFittedError, match="fit"):
             getattr(clone(model), verb)(*arguments)
+    with pytest.raises(NotFittedError, match="fit"):
+        tsrnn.forecast(make_pipeline("passthrough", clone(model)), 3)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (3.0, "y is a single value (3.0)"),
+        ((v for v in y), "generator, which is read only once: give list(y)"),
+        (iter(y), "read only once: give list(y)"),
+        (y + 1j, "y: Complex data not supported: give its real part, or both parts as columns"),
+    ],
+)
+def test_y_that_has_no_rows(bad, message):
+    with pytest.raises((TypeError, ValueError), match=f"{re.escape(message)}[^\n]{{0,50}}$"):
+        tsrnn.ARXRegressor().fit(None, bad)
 
 
 # ---------------------------------------------------------------------------------------- other clothes

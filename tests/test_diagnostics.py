@@ -21,9 +21,17 @@ from tsrnn import (
 from tsrnn._estimators.regressor import SequenceRegressor
 from tsrnn._nets.dynamics import Dynamics, Learner, Trained
 from tsrnn.datasets import load_sunspots
-from tsrnn.diagnostics import correlation, find_period, lag_importance, residual_correlations
+from tsrnn.diagnostics import (
+    anomalies,
+    correlation,
+    explain,
+    find_period,
+    lag_importance,
+    residual_correlations,
+)
 from tsrnn.diagnostics._baselines import p_no_better
 from tsrnn.diagnostics._correlations import autocorrelations, cross_correlations
+from tsrnn.plotting import CompareDisplay
 
 
 @dataclass(frozen=True, eq=False)
@@ -412,8 +420,15 @@ def test_pipelines_outputs_and_one_of_many_series():
     every = diagnose(model, X, y, horizons=[1], start="cold")
     assert list(every) == ["a", "b"]
     assert str(every).startswith("2 series. Median skill")
-    with pytest.raises(ValueError, match="several series"):
-        diagnose(model, [X.loc["a"].to_numpy()] * 2, [y.loc["a"].to_numpy()] * 2)
+    lists = [[v.loc[key].to_numpy() for key in "ab"] for v in (X, y)]
+    of_lists = ARXRegressor(input_lags=[1]).fit(*lists)
+    for look in (diagnose, lag_importance, anomalies, explain, CompareDisplay.from_estimator):
+        for n in (1, 2):
+            with pytest.raises(
+                ValueError, match=r"several series: give one of them, such as X\[k\].*'estimate'"
+            ):
+                look(of_lists, lists[0][:n], lists[1][:n])
+    diagnose(of_lists, lists[0][0], lists[1][0], start="estimate")
     d = diagnose(model, X.loc[["b"]], y.loc[["b"]], horizons=[1], start="cold")
     assert str(every["b"]) == str(d)
     assert d.skill.loc[1, "persistence"] > 0.5

@@ -32,6 +32,7 @@ from tsrnn._estimators import persist
 from tsrnn._kernels import jit
 from tsrnn._nets.delay_loss import WindowLoss
 from tsrnn.model_selection import backtest
+from tsrnn.preprocessing import CalendarFeatures
 
 
 PACKAGE = Path(tsrnn.__file__).parent
@@ -305,6 +306,9 @@ WARN = {  # calls that warn, each of them for one reason
         FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])
     ),
     "series of one row": lambda: tsrnn.ESNClassifier(5).fit(X[:20, None], [0, 1] * 10),
+    "labels of one row each": lambda: tsrnn.ESNClassifier(5).fit(X[:20], np.arange(20)),
+    "outputs as rows": lambda: clone(ARX).fit(None, X.T),
+    "a calendar of one place": lambda: CalendarFeatures(["hour"]).fit(FRAME),
     "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),
     "numbers that were read as words": lambda: tsrnn.GRURegressor((2,), max_iter=1).fit(
         pd.DataFrame({"a": [f"{k},5" for k in range(len(y))]}), y

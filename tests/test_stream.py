@@ -160,6 +160,8 @@ def test_what_no_stream_does():
         stream.observe(1.0)
     with pytest.raises(ValueError, match="x has 1 values, but the model is expecting 2"):
         stream.step([1.0])
+    with pytest.raises(ValueError, match=r"x=\['a', 1.0\]: could not convert .* Give 2 numbers"):
+        stream.step(["a", 1.0])
     with pytest.raises(ValueError, match="not finite"):
         stream.step([1.0, np.nan])
     with pytest.raises(TypeError, match=r"a Pipeline, whose transformers take tables: give its last step"):

@@ -176,7 +176,9 @@ def test_half_of_the_zones():
         with pytest.raises(ValueError, match=r"time zone in some rows.*tz_localize"):
             arx().fit(None, pd.Series(wave, index))
     X = pd.DataFrame({"x": x}, hours)
-    with pytest.raises(ValueError, match="different stamps"):
+    with pytest.raises(
+        ValueError, match=r"different stamps.*Those of X have no time zone: X.tz_localize\('UTC'\)"
+    ):
         tsrnn.ARXRegressor().fit(X, pd.Series(wave, hours.tz_localize("UTC")))
 
 

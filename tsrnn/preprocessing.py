@@ -20,6 +20,7 @@ from ._series import timeline as timelines
 from ._series.rows import future_index, gather
 from ._series.stamps import numbers, to_index
 from ._series.targets import Difference, Log, Logit, Power
+from ._warn import warn
 
 
 __all__ = ["CalendarFeatures", "Difference", "Log", "Logit", "Power", "future_frame"]
@@ -135,6 +136,13 @@ class CalendarFeatures(Documented, TransformerMixin, BaseEstimator):
         duplicates = set(_names_of(X)) & set(self._new_names()) if self.append else None
         if duplicates:
             raise ValueError(f"X already has a column {min(duplicates)!r}: rename it, or set append=False.")
+        clock = self._clock(stamps)
+        for period in self.periods_:
+            if clock.max() > clock.min() and np.ptp(_share(clock, period)) == 0:
+                warn(
+                    f"periods={self.periods!r}: all rows are at one place in their {period}, so its columns do not "
+                    "change. The hour of the day is the place in a 'day', the weekday that in a 'week'."
+                )
         return self
 
     def transform(self, X):
@@ -164,7 +172,7 @@ class CalendarFeatures(Documented, TransformerMixin, BaseEstimator):
                 f"The index of the {with_zone} has a time zone and that of the {without} has none: give both one, with "
                 "tz_localize, or neither."
             )
-        clock = (stamps if self._zone is None else stamps.tz_convert(self._zone)).tz_localize(None).to_numpy()
+        clock = self._clock(stamps)
         columns = np.empty((len(X), len(self._new_names())))  # (N, new features)
         column = iter(columns.T)
         for period in self.periods_:
@@ -176,6 +184,10 @@ class CalendarFeatures(Documented, TransformerMixin, BaseEstimator):
         new = pd.DataFrame(columns, index=X.index, columns=self._new_names())
         out = pd.concat([X, new], axis=1) if self.append and X.shape[1] else new
         return out.set_axis(self.get_feature_names_out(), axis=1)
+
+    def _clock(self, stamps):
+        """Return what the wall clock of ``fit`` shows at stamps, (N,) of datetime64."""
+        return (stamps if self._zone is None else stamps.tz_convert(self._zone)).tz_localize(None).to_numpy()
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns: those of X, then ``day_sin, day_cos, day_sin2 ...``.

@@ -161,6 +161,10 @@ class Blend(Direct):
         """The most recent input that an output feels."""
         return 0 if self.is_ahead.any() else np.inf
 
+    def sees_less(self, steps):
+        """How to fit a model that forecasts without later inputs, for a message."""
+        return "knows fewer of them ahead: known_ahead=()"
+
     def unstated(self, n, D):
         """Return n rows of inputs of which nothing is stated, their times neither, (n, D)."""
         return np.concatenate([np.zeros((n, D - 1)), np.full((n, 1), UNSTATED)], axis=1)

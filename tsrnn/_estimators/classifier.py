@@ -27,7 +27,6 @@ from .input_checks import as_wide_as, check_inputs
 from .language import GREEDY, check_draw, go_on
 from .one_row_calls import note_one_row_call
 from .parameters import ClassifierParameters
-from .places import place_of
 from .sequence import Sequence
 from .snapshots import all_or_nothing
 
@@ -366,10 +365,10 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             )
         past = first_past(dynamics, units)
         if prefix is None:
-            place, prefix = place_of(fitted, series), ()
+            place, prefix = fitted.series.get(series), ()
             if place is None:
                 raise ValueError(
-                    f"series={series!r} was not seen in training: give one of {list(fitted.series)}."
+                    f"series={series!r} was not seen in training: give one of {list(fitted.series)}, or a prefix."
                 )
             past = place.past
         if X is None and units.n_inputs:

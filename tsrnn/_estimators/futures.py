@@ -38,7 +38,7 @@ def future_of(fitted, place, steps, X, stamps, n_inputs):
     if X is None:
         if needed:
             raise ValueError(
-                f"forecast({steps}) needs X_future, the next {needed} rows of the {n_inputs} inputs"
+                f"forecast({steps}) needs X_future, the next {needed} rows of {_described(dynamics, n_inputs)}"
                 f"{dynamics.why_needed}. Give them, or fit a model that {dynamics.sees_less(steps)}."
             )
         return Future(place, dynamics.unstated(steps, len(units.x.center)), None)
@@ -54,6 +54,14 @@ def future_of(fitted, place, steps, X, stamps, n_inputs):
     if len(X) < steps:  # rows that no lag looks at
         filled = np.concatenate([filled, dynamics.unstated(steps - len(X), filled.shape[1])])
     return Future(place, filled[:steps], stamps)
+
+
+def _described(dynamics, n_inputs):
+    """Say which of the user's inputs a forecast needs."""
+    is_ahead = dynamics.is_ahead
+    if is_ahead is None or is_ahead[:n_inputs].all():
+        return f"the {n_inputs} inputs" if n_inputs > 1 else "the input"
+    return f"the inputs known ahead, {is_ahead[:n_inputs].sum()} of {n_inputs}"
 
 
 def _check_follows(timeline, stamps):

@@ -170,7 +170,7 @@ class Stream:
         x = () if x is None else x
         if self._row is None:
             return self._follow(x, y)
-        x = np.asarray(self._coded(x) if self._categories else x, np.float64)
+        x = self._numbers(x)
         self._x[:] = x if x.shape == self._shape else self._flat(x)
         if y is not None:
             self._tell(y)
@@ -203,6 +203,14 @@ class Stream:
         self._tell(y)
         if self._is_told:
             walk(*self._observe)
+
+    def _numbers(self, x):
+        """Return a row as numbers."""
+        x = self._coded(x) if self._categories else x
+        try:
+            return np.asarray(x, np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"x={x!r}: {error}. Give {self.model.n_features_in_} numbers.") from None
 
     def _flat(self, x):
         """Return the values (F,) of a row."""
@@ -267,7 +275,7 @@ class Stream:
             self._view()
             return self.step(x, y)
         units = self._fitted.units
-        x = self._flat(np.asarray(self._coded(x) if self._categories else x, np.float64))
+        x = self._flat(self._numbers(x))
         self._check_finite(x)
         levels = None if y is None else self._measured(y)[1]
         self._last = (

@@ -5,6 +5,7 @@ from copy import copy
 import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from .._series import timeline as timelines
 from .._series.rows import future_index
@@ -161,6 +162,7 @@ def _future(model, steps, X_future, verb):
     """Return the estimator inside, which has a verb, and the future inputs transformed for it."""
     inner, transform = inside(model)
     check_has(inner, verb)
+    check_is_fitted(inner)
     if X_future is None and model is not inner and inner.n_features_in_:
         X_future = _future_frame(model, inner, steps)
     return inner, transform(X_future)

@@ -22,6 +22,9 @@ TEMPORAL = re.compile("date|time|duration|period|interval")
 OBJECT = re.compile(
     r"not '((datetime\.)?(date|time|datetime|timedelta|Timestamp|Timedelta|Period|Interval))'"
 )
+CURED = re.compile(
+    "feature|Fill it|Use '|Please|give its|unique column names"
+)  # texts that say what to do, or need not
 SHAPES = {"X": "(n_timesteps, n_features)", "y": "(n_timesteps,) or (n_timesteps, n_outputs)"}
 
 
@@ -43,9 +46,11 @@ def about(name):
         temporal = OBJECT.search(text)
         if temporal:
             text = f"{name} holds {temporal[1]}: give numbers, and stamps as the index"
+        if text.startswith("Complex data"):  # and all of it
+            text = f"{name}: Complex data not supported: give its real part, or both parts as columns"
         if not re.search(rf"\b{name}\b", text):
             text = f"{name}: {text}"
-        if "feature" not in text and "Fill it" not in text and name in SHAPES:
+        if not CURED.search(text) and name in SHAPES:
             text = f"{text.rstrip('.')}. Give finite numbers, {SHAPES[name]}."
         raise error_type(text) from None
 

@@ -25,6 +25,8 @@ from .._warn import warn
 
 
 UNLABELLED, NEW = -1, -2  # codes of a row without a label, and of a label that training had not
+FEW_LABELS = 10  # of which each may be there once
+SHOWN = 20  # characters of a label
 SHARPEST = np.log(0.1), np.log(30.0)  # ends of a search
 
 
@@ -203,10 +205,27 @@ def learn_classes(values, known, name):
         classes = classes.astype(np.int64)  # ints that became floats, for the sake of NaN
     if len(classes) < 2:
         raise ValueError(
-            f"y has one class only, {classes.tolist()[0]!r}, and {name} needs two classes at least: give rows of "
-            "others too."
+            f"y has one class only, {_short(classes[0])}, and {name} needs two classes at least: give rows of "
+            f"others too{_of_texts(labels)}."
+        )
+    if len(classes) == len(labels) >= FEW_LABELS:
+        warn(
+            f"Each of the {len(labels)} labels of y is there once, such as {_short(classes[0])}: nothing can be "
+            f"learnt of a label by one row{_of_texts(labels)}."
         )
     return Classes(classes)
+
+
+def _short(label):
+    """Show the beginning of a label."""
+    label = label.item() if isinstance(label, np.generic) else label
+    return f"{label[:SHOWN]!r} ..." if isinstance(label, str) and len(label) > SHOWN else repr(label)
+
+
+def _of_texts(labels):
+    """Say how to give texts where labels (N,) look like them; or ""."""
+    looks = isinstance(labels[0], str) and len(labels[0]) > SHOWN
+    return "; of texts give the characters, [np.array(list(text)) for text in y]" if looks else ""
 
 
 def announced_classes(classes, values, known):

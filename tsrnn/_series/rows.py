@@ -11,6 +11,8 @@ Several series come as
 """
 
 import re
+from collections.abc import Iterator
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +100,7 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
         Series are identified in two ways, or lists differ in length; X and y differ in their stamps.
     """
     X, y = map(_in_pandas, (X, y))
-    if _is_list(X) or (X is None and _is_list(y, 1)):
+    if holds_lists(X, y):
         _check_one_identity(groups, column, "a list")
         return _from_list(X, y, weight)
     if getattr(X, "ndim", 0) == 3 or (X is None and getattr(y, "ndim", 0) == 3):
@@ -272,9 +274,18 @@ def _check_same(stamps, other, warned):
             for v, by in (stamps, other)
         ]
         raise ValueError(
-            f"X and y have different stamps: X {ends[0]}, y {ends[1]}. Align them, for example with "
-            "X, y = X.align(y, join='inner', axis=0)."
+            f"X and y have different stamps: X {ends[0]}, y {ends[1]}. {_how_to_align(clock, their)}"
         )
+
+
+def _how_to_align(clock, their):
+    """Say how to give X and y, of two ``Clock``s, the same stamps."""
+    if (clock.tz is None) == (their.tz is None):
+        return "Align them, for example with X, y = X.align(y, join='inner', axis=0)."
+    name, zone = ("X", their.tz) if clock.tz is None else ("y", clock.tz)
+    return (
+        f"Those of {name} have no time zone: {name}.tz_localize({str(zone)!r}), or the zone that they are of."
+    )
 
 
 def warn_of_numbers(name, index, other_name, other, warned):
@@ -516,6 +527,20 @@ def _in_pandas(v):
     ]
 
 
+def holds_lists(X, y):
+    """Return whether the series are a list of them."""
+    return _is_list(X) or (X is None and _is_list(y, 1))
+
+
+def refuse_lists(X, y):
+    """Raise where series are a list or a 3-D array, for what looks at one."""
+    if holds_lists(X, y) or 3 in (getattr(X, "ndim", 0), getattr(y, "ndim", 0)):
+        raise ValueError(
+            "X and y hold several series: give one of them, such as X[k] and y[k], and where it starts: "
+            "start='estimate', a history (X_hist, y_hist) or start='cold'."
+        )
+
+
 def _is_list(v, least=2):
     """Return whether this is a list of series, not of rows: of pandas objects, or arrays of ``least`` dimensions."""
     if not isinstance(v, (list, tuple)) or len(v) == 0:
@@ -535,7 +560,9 @@ def _check_has_rows(name, v):
         )
     if isinstance(v, (list, tuple)) and len(v) == 0:
         raise ValueError(f"{name} is empty: give one row, or one series, at least.")
-    if getattr(v, "ndim", 1) == 0:
+    if isinstance(v, Iterator):
+        raise TypeError(f"{name} is a {type(v).__name__}, which is read only once: give list({name}).")
+    if getattr(v, "ndim", 0 if isinstance(v, Number) else 1) == 0:
         raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row per time step.")
     if name == "y" and issparse(v):
         raise TypeError("y is sparse, but dense data is required: give y.toarray().")

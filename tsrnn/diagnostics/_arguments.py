@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from .._series import timeline as timelines
 from .._series.checks import check_y, column_names
-from .._series.rows import read_both
+from .._series.rows import read_both, refuse_lists
 
 
 def as_columns(v):
@@ -87,7 +87,7 @@ def stamps_of(X, y):
 def only_key(estimator, X, y):
     """Return the key of the one series in X and y, None without keys; raise where there are several."""
     keys = keys_of(estimator, X, y)
-    if len(keys) > 1 or any(isinstance(v, (list, np.ndarray)) and np.ndim(v[0]) > 1 for v in (X, y)):
+    if len(keys) > 1:
         raise ValueError(
             "X and y hold several series: give one at a time, for example X.loc[[key]], y.loc[[key]]."
         )
@@ -95,7 +95,8 @@ def only_key(estimator, X, y):
 
 
 def keys_of(estimator, X, y):
-    """List the keys of the series in frames, in their order; [None] without keys."""
+    """List the keys of the series in frames, in their order; [None] without keys; raise for lists, which have none."""
+    refuse_lists(X, y)
     for frame in (X, y):
         if isinstance(getattr(frame, "index", None), pd.MultiIndex):
             return frame.index.droplevel(-1).unique()

@@ -75,10 +75,10 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     """
     if not (isinstance(max_lag, Integral) and max_lag >= 1):
         raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
-    Y, stamps = check_y(y)[0], stamps_of(X, y)
-    check_output(output, Y)
     estimator = copy(see_through(model, None)[0])
     only_key(estimator, X, y)
+    Y, stamps = check_y(y)[0], stamps_of(X, y)
+    check_output(output, Y)
     fitted = estimator.fitted_
     # A column of X may hold bounds, which a small change would cross.
     estimator.fitted_ = fitted._replace(units=fitted.units._replace(bounds=None))

@@ -5,6 +5,7 @@ import pandas as pd
 
 from .._estimators.regressor import free_run
 from .._estimators.through import forecast, inside, sample_paths, see_through
+from .._series.rows import refuse_lists
 from .._series.stamps import is_default
 from ..metrics import fit_percentage
 from ._style import (
@@ -299,6 +300,7 @@ class CompareDisplay:
         -------
         display : CompareDisplay
         """
+        refuse_lists(X, y)
         if not isinstance(estimators, dict):
             estimators = {type(inside(estimators)[0]).__name__: estimators}
         runs = {}
