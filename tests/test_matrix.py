@@ -491,7 +491,8 @@ def indexes(verb):
             "the same hour in another zone": hours.tz_localize("Europe/Berlin"),
             "last stamp another": hours[:-1].append(hours[-1:] + pd.Timedelta("1h")),
         }.items():
-            words = ("X and y have different stamps", str(hours[0]), str(other[0]), "align")
+            cure = "align" if other.tz is None else "X.tz_localize('Europe/Berlin')"
+            words = ("X and y have different stamps", str(hours[0]), str(other[0]), cure)
             yield case(f"y {name}", (X, y.set_axis(other)), refused=words)
         words = ("X and y", "different", "align")
         yield case("y of another year", (X, y.set_axis(hours + pd.Timedelta("366D"))), refused=words)

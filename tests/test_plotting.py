@@ -122,6 +122,22 @@ def test_one_of_several_outputs_and_periods():
         assert len(display.bands_) == 1
 
 
+def test_history_and_truth_may_be_all_of_y():
+    y = pd.Series(np.arange(40.0), pd.date_range("2024-03-30", periods=40, freq="h", tz="Europe/Berlin"))
+    for zone in ("Europe/Berlin", "UTC"):
+        ax = (
+            ForecastDisplay(y[20:25] + 100, history=y.tz_convert(zone), truth=y.tz_convert(zone))
+            .plot(last=8)
+            .ax_
+        )
+        assert [list(line.get_ydata()[[0, -1]]) for line in ax.lines] == [[12, 19], [120, 124], [20, 24]]
+    for given in ("history", "truth"):
+        with pytest.raises(ValueError, match=f"The {given} has no time zone, but the forecast has one"):
+            ForecastDisplay(y[20:25], **{given: y.tz_localize(None)}).plot()
+    with pytest.raises(ValueError, match="last=-3"):
+        ForecastDisplay(y[20:25], history=y).plot(last=-3)
+
+
 def test_forecasts_of_arrays_with_several_outputs_and_of_panels():
     two = np.column_stack([np.arange(6.0), -np.arange(6.0)])
     paths = np.stack([two, two + 1])
@@ -200,6 +216,7 @@ def test_errors_by_horizon(hours):
     display = BacktestDisplay.from_backtests(results)
     assert list(display.lines_) == ["ARX", "persistence", "seasonal naive"]
     np.testing.assert_array_equal(display.lines_["ARX"].get_ydata(), results["ARX"].errors["RMSE"])
+    assert "backtest" in BacktestDisplay.from_backtests(results["ARX"]).lines_
     measured = y[400:].to_numpy()
     origins = np.arange(1, 300 - 6 + 1)
     last = [np.sqrt(np.mean((measured[origins + h] - measured[origins - 1]) ** 2)) for h in range(6)]

@@ -26,7 +26,6 @@ from .._series.checks import (
 )
 from .._series.rows import gather
 from .._training.monitor import progress
-from .._warn import warn
 from .compared import warn_if_worse
 from .fitted import Form
 from .following import (
@@ -87,11 +86,6 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Check y; returns Y (N, O), NaN where there is no value, and its ``Form``, that of training if ``fitted``."""
         Y, ndim = check_y(y)
         if fitted is None:
-            if Y.shape[1] > len(Y):
-                warn(
-                    f"y has {len(Y)} rows and {Y.shape[1]} outputs. Time is the first axis: of an array "
-                    "(n_outputs, n_timesteps) give the transpose; series are arrays in a list."
-                )
             return Y, Form(ndim, column_names(y), "table", [])
         check_outputs(y, Y, fitted.form.y_names, fitted.units.n_outputs)
         return Y, fitted.form

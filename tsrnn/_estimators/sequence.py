@@ -26,6 +26,7 @@ from .._series.checks import (
     check_start,
     check_weight,
     is_estimate,
+    warn_if_across,
 )
 from .._series.choices import Lags
 from .._series.lags import is_auto
@@ -628,6 +629,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         X = check_inputs(self, X, table.y, reset=fitted is None)
         Y, form = self._check_y(table.y, fitted)
         check_lengths(X, Y)
+        if fitted is None and form.classes is None:
+            warn_if_across(Y)
         check_measured(Y, goes_on=fitted is not None)
         weight = check_weight(table.weight, X)
         if not weight.sum() > 0:

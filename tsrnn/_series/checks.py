@@ -254,6 +254,15 @@ def check_lengths(X, Y):
         )
 
 
+def warn_if_across(Y):
+    """Warn where Y (N, O) seems to have time along the second axis."""
+    if Y.shape[1] > len(Y):
+        warn(
+            f"y has {len(Y)} rows and {Y.shape[1]} outputs. Time is the first axis: of an array "
+            "(n_outputs, n_timesteps) give the transpose; series are arrays in a list."
+        )
+
+
 def check_measured(Y, goes_on=False):
     """Raise where a column of Y has no value; of rows that go on from those learnt, where none has."""
     if goes_on:

@@ -109,7 +109,7 @@ class BacktestDisplay:
 
         Parameters
         ----------
-        results : dict of Backtest by name
+        results : dict of Backtest by name, or one Backtest
             Of :func:`tsrnn.model_selection.backtest`.
         metric : str, default="RMSE"
             A column of ``errors``. With "RMSE" persistence is drawn too, and the seasonal naive forecast, if the
@@ -122,6 +122,7 @@ class BacktestDisplay:
         -------
         display : BacktestDisplay
         """
+        results = results if isinstance(results, dict) else {"backtest": results}
         tables, several = {}, False
         for name, result in results.items():
             table = result.errors

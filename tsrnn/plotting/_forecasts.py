@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from .._check import check_number
 from .._estimators.regressor import free_run
 from .._estimators.through import forecast, inside, sample_paths, see_through
 from .._series.rows import refuse_lists
@@ -32,8 +33,8 @@ class ForecastDisplay:
     forecast : DataFrame, Series or array-like of shape (steps,)
         From ``forecast``; with ``level`` a DataFrame, whose columns ``lo-80``, ``hi-80`` ... are the fan.
     history, truth : Series or array-like, optional
-        y before the forecast, and the y to compare it with. Without stamps the forecast follows the history, and the
-        truth begins with the forecast.
+        y before the forecast, and the y to compare it with: by their stamps, so both may be all of y. Without stamps
+        the forecast follows the history, and the truth begins with the forecast.
     paths : array-like of shape (n_paths, steps) or (n_paths, steps, n_outputs), optional
         Sample paths, from ``sample_paths``.
     output : str or int, optional
@@ -172,7 +173,8 @@ class ForecastDisplay:
         if is_default(index):
             index = index + (1 if history is None else len(history))
         if history is not None:
-            history = history.iloc[-(last or 3 * n) :]
+            check_number("last", 1 if last is None else last, 1, integer=True)
+            history = history[_places(history, index, "history") < 0].iloc[-(last or 3 * n) :]
             style = {"color": "0.45", "linewidth": thin(len(history), 1.2), "label": "history"}
             draw(ax, dates(history.index), history, **style)
         where = dates(index)
@@ -216,7 +218,8 @@ class ForecastDisplay:
 
     def _plot_truth(self, ax, index, point):
         """Draw the measured y, a thin line over the broad one of the forecast; the label notes an early end."""
-        truth = self._one(self.truth, "truth", point).iloc[: len(index)]
+        truth = self._one(self.truth, "truth", point)
+        truth = truth[_places(truth, index, "truth") == 0].iloc[: len(index)]
         where = index[: len(truth)] if is_default(truth.index) else truth.index
         known = np.flatnonzero(truth.notna().to_numpy())
         short = len(known) and known[-1] + 1 < len(index)
@@ -235,6 +238,20 @@ class ForecastDisplay:
             ax.set_xlabel("steps ahead" if steps else dates(index).name or "row")
             if steps:
                 whole_numbers(ax.xaxis, index)
+
+
+def _places(values, index, what):
+    """Tell by stamps, else by ``what`` they are, which values (N,) are before a forecast, -1, in it, 0, or after, 1."""
+    stamps, forecast = dates(values.index), dates(index)
+    if not all(isinstance(i, pd.DatetimeIndex) for i in (stamps, forecast)):
+        return np.full(len(values), -1 if what == "history" else 0)
+    if (stamps.tz is None) != (forecast.tz is None):
+        one, other = (what, "forecast") if stamps.tz is None else ("forecast", what)
+        raise ValueError(
+            f"The {one} has no time zone, but the {other} has one: give it the zone it was written in, with "
+            "tz_localize(...)."
+        )
+    return (stamps > forecast[-1]).astype(int) - (stamps < forecast[0])
 
 
 class CompareDisplay:
