@@ -769,82 +769,59 @@ def test_what_has_no_evidence(rng):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("P", [1, 2, 6])
-def test_ridge_of_many_folds_and_alphas(bias, P, monkeypatch, rng):
-    monkeypatch.setattr(_ridge, "FOLD_TOLERANCE", 1e-9)
-    total, Z, Y = normal_equations(rng, P, 2, rows=90)
-    folds, alphas = [], (0.1, 5.0, 200.0)
-    for part in (slice(0, 60), slice(20, 90)):
-        both = np.c_[Z[part], Y[part]]
-        A = np.ascontiguousarray(both.T @ both)
-        n = float(part.stop - part.start)
-        folds.append(_ridge.Normal(A[:P, :P], A[:P, P:], np.diag(A)[P:].copy(), n, np.arange(2), A))
-    expected = [
-        np.hstack([plain_ridge(Z[part], Y[part], alpha, bias) for alpha in alphas])
-        for part in (slice(0, 60), slice(20, 90))
-    ]
-    for iterations in (20, 1):  # what iteration does not reach is solved directly
-        monkeypatch.setattr(_ridge, "MAX_ITERATIONS", iterations)
-        np.testing.assert_allclose(
-            _ridge.ridge_path(total, folds, alphas, bias), expected, rtol=1e-6, atol=1e-8
-        )
-
-
 @pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
-def test_iteration_needs_few_steps(unit, monkeypatch, rng):
-    """None from the solution of all rows where the only fold has all; some, and no direct solution, elsewhere."""
-    _, Z, Y = normal_equations(rng, 6, 2, rows=90)
+def test_ridge_of_many_alphas(bias, P, unit, rng):
+    _, Z, Y = normal_equations(rng, P, 2, rows=90)
     Y *= unit
-    total, fold = (
-        _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), n, np.arange(2), A)
-        for n, A in ((n, np.ascontiguousarray(np.c_[Z, Y][:n].T @ np.c_[Z, Y][:n])) for n in (90, 60))
-    )
-    monkeypatch.setattr(_ridge, "ridge", None)
-    monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 1)
-    W = _ridge.ridge_path(total, [total], [0.3, 2.0], False)[0]
-    np.testing.assert_allclose(W[:, 2:], plain_ridge(Z, Y, 2.0, False), rtol=1e-9, atol=1e-11 * unit)
-    twice = fold._replace(ZZ=2 * fold.ZZ, ZY=2 * fold.ZY, yy=2 * fold.yy, weight=120.0, A=2 * fold.A)
-    W = _ridge.ridge_path(twice, [fold], [0.3, 2.0], False)[0]
-    np.testing.assert_allclose(
-        W[:, 2:], plain_ridge(Z[:60], Y[:60], 2.0, False), rtol=1e-9, atol=1e-11 * unit
-    )
-    monkeypatch.setattr(_ridge, "MAX_ITERATIONS", 12)
-    W = _ridge.ridge_path(total, [fold], [0.3, 2.0], True)[0]
-    np.testing.assert_allclose(W[:, :2], plain_ridge(Z[:60], Y[:60], 0.3), rtol=1e-4, atol=1e-5 * unit)
+    A, alphas = np.c_[Z, Y].T @ np.c_[Z, Y], (0.1, 5.0, 200.0)
+    normal = _ridge.Normal(A[:P, :P], A[:P, P:], np.diag(A)[P:].copy(), 90.0, np.arange(2), A)
+    expected = np.hstack([plain_ridge(Z, Y, alpha, bias) for alpha in alphas])
+    found = _ridge.ridge_path(normal, alphas, bias)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11 * unit)
 
 
-def test_iteration_ends_near_in_units_of_the_error(rng):
+def test_many_alphas_are_right_in_units_of_the_error(rng):
     """Which may be small beside y."""
-    _, Z, Y = normal_equations(rng, 6, 1, rows=90)
+    _, Z, Y = normal_equations(rng, 6, 1, rows=60)
     Y = Z @ np.ones((6, 1)) + 1e-6 * Y
-    total, fold = (
-        _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), n, np.arange(1), A)
-        for n, A in ((n, np.ascontiguousarray(np.c_[Z, Y][:n].T @ np.c_[Z, Y][:n])) for n in (90, 60))
-    )
-    W, exact = _ridge.ridge_path(total, [fold], [1e-10], True)[0], plain_ridge(Z[:60], Y[:60], 1e-10)
-    error = np.sum((Y[:60] - Z[:60] @ exact) ** 2)
-    assert np.sum((Z[:60] @ (W - exact)) ** 2) < 1e-8 * error
+    A = np.c_[Z, Y].T @ np.c_[Z, Y]
+    normal = _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), 60.0, np.arange(1), A)
+    W, exact = _ridge.ridge_path(normal, [1e-10], True), plain_ridge(Z, Y, 1e-10)
+    assert np.sum((Z @ (W - exact)) ** 2) < 1e-8 * np.sum((Y - Z @ exact) ** 2)
+
+
+def test_a_penalty_that_rounding_hides_is_solved_for_directly(rng):
+    _, Z, Y = normal_equations(rng, 6, 2, rows=90)
+    Z[:, 5] = Z[:, 4]
+    A, alphas = np.c_[Z, Y].T @ np.c_[Z, Y], (1e-18, 1e-17, 2.0)
+    normal = _ridge.Normal(A[:6, :6], A[:6, 6:], np.diag(A)[6:].copy(), 90.0, np.arange(2), A)
+    with pytest.warns(LinAlgWarning, match="too small"):
+        found = _ridge.ridge_path(normal, alphas, True)
+    with pytest.warns(LinAlgWarning, match="too small"):
+        direct = _ridge.ridge(normal, 1e-17, True)
+    np.testing.assert_array_equal(found[:, 2:4], direct)
+    np.testing.assert_allclose(found[:, 4:], plain_ridge(Z, Y, 2.0), rtol=1e-9, atol=1e-11)
 
 
 def test_tridiagonal_systems(rng):
     d, e = rng.uniform(1, 2, 7), rng.uniform(-0.4, 0.4, 6)
-    T = np.diag(d) + np.diag(e, 1) + np.diag(e, -1)
-    share, alpha = np.array([0.5, 0.9, 0.7]), np.array([0.1, 2.0, 0.0])
+    T, alpha = np.diag(d) + np.diag(e, 1) + np.diag(e, -1), np.array([0.1, 2.0, 0.0])
     pivot, lower, R = np.empty((7, 3)), np.empty((6, 3)), rng.normal(size=(7, 3))
-    _ridge.factor(d, e, share, alpha, pivot, lower)
-    expected = [np.linalg.solve(s * T + a * np.eye(7), r) for s, a, r in zip(share, alpha, R.T)]
+    _ridge.factor(d, e, alpha, pivot, lower)
+    expected = [np.linalg.solve(T + a * np.eye(7), r) for a, r in zip(alpha, R.T)]
     _ridge.substitute(pivot, lower, R)
     np.testing.assert_allclose(R, np.transpose(expected), rtol=1e-11)
-    (reflectors, tau), d, e = _ridge.tridiagonal(np.ascontiguousarray(T[::2, ::2] + 1))
-    Q = _ridge._orthogonal(reflectors, tau)
-    np.testing.assert_allclose(Q @ (np.diag(d) + np.diag(e, 1) + np.diag(e, -1)) @ Q.T, T[::2, ::2] + 1)
-    np.testing.assert_allclose(Q.T @ Q, np.eye(4), atol=1e-13)
+    Q, d, e = _ridge.tridiagonal(np.ascontiguousarray(T[::2, ::2] + 1))
+    whole, back = (_ridge.turned(Q, np.eye(4), how) for how in "NT")
+    np.testing.assert_allclose(whole @ (np.diag(d) + np.diag(e, 1) + np.diag(e, -1)) @ back, T[::2, ::2] + 1)
+    np.testing.assert_allclose(back, whole.T, atol=1e-15)
+    np.testing.assert_allclose(back @ whole, np.eye(4), atol=1e-13)
 
 
 def test_a_pivot_is_held_above_rounding():
-    pivot, lower = np.empty((2, 2)), np.empty((1, 2))
-    share, alpha = np.array([0.5, 0.25]), np.array([1e-18, 3e-18])
-    _ridge.factor(np.array([-0.04, 0.01]), np.array([1.0]), share, alpha, pivot, lower)
-    np.testing.assert_allclose(pivot[0], share * 4e-18 + alpha, rtol=1e-12)
+    pivot, lower, alpha = np.empty((2, 2)), np.empty((1, 2)), np.array([1e-18, 3e-18])
+    _ridge.factor(np.array([-0.04, 0.01]), np.array([1.0]), alpha, pivot, lower)
+    np.testing.assert_allclose(pivot[0], 4e-18 + alpha, rtol=1e-12)
 
 
 def test_recursive_least_squares(rng):

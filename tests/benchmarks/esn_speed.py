@@ -94,7 +94,9 @@ def equal_models(n, dense):
     new = driven(200)[0]
     other = theirs()
     other.reset()
-    apart = np.abs(model.predict(new, start="zeros") - np.ravel(other.run(new))).max()
+    apart = np.abs(model.predict(new, start="zeros") - np.ravel(other.run(new)))[
+        WASHOUT:
+    ].max()  # ours are held before
     return ours, theirs, float(apart)
 
 

@@ -212,7 +212,9 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None, shift
         ):
             yield which, units.y.inverse(z) if alone else loop.out
         return
-    z, _ = dynamics.run(inputs.z, followed.Z, past.memory)
+    z = followed.z  # of its inputs alone, unless they go on
+    if len(inputs.z) > len(z):
+        z, _ = dynamics.run(inputs.z, followed.Z, past.memory)
     at_once = max(1, MOST_NUMBERS // (steps * z.shape[1]))
     for m in range(0, len(first), at_once):
         which = slice(m, min(m + at_once, len(first)))

@@ -75,12 +75,10 @@ class ESNCVLearner(ESNLearner):
                 )
             pairs.append([_sum(side) for side in sides])
         groups = max(len(a.weight) for a, _ in cells)
-        train, test = ([list(split[k].split(groups).normal()) for split in pairs] for k in range(2))
-        for g, total in enumerate(_sum(a for a, _ in cells).split(groups).normal()):
-            W = ridge_path(total, [normals[g] for normals in train], alphas, bias)
-            for f, normals in enumerate(test):
-                sse = squared_error(normals[g], W[f]).reshape(len(alphas), -1)
-                errors[f] += sse.sum(axis=1) / normals[g].weight
+        for f, sides in enumerate(pairs):
+            for train, test in zip(*(side.split(groups).normal() for side in sides)):
+                sse = squared_error(test, ridge_path(train, alphas, bias)).reshape(len(alphas), -1)
+                errors[f] += sse.sum(axis=1) / test.weight
         errors /= O
         mean = errors.mean(axis=0)
         return {
@@ -96,9 +94,9 @@ class ESNCVLearner(ESNLearner):
 class ESNRegressorCV(ESNRegressor):
     """Echo state network, the penalty of its readout chosen by cross-validation.
 
-    The reservoir runs once: sums over the rows of each fold are added and subtracted, and the solutions for all folds
-    and penalties are found side by side. A fold is judged one step ahead, from measured y, with the state that the
-    whole series leads to; the scaling is that of all rows.
+    The reservoir runs once: sums over the rows of each fold are added up, and the solutions for all penalties are found
+    side by side. A fold is judged one step ahead, from measured y, with the state that the whole series leads to; the
+    scaling is that of all rows.
 
     Parameters
     ----------

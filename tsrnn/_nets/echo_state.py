@@ -16,7 +16,7 @@ from .reservoir import Reservoir, follow, free_runs
 
 
 BLOCK = 2**16  # steps times units that are followed at a time: bounds the work space
-LEAST = 256  # steps followed at a time, at least
+LEAST = 128  # steps followed at a time, at least
 RUNS, RUN_ROWS = 256, 2**13  # free runs side by side, and steps of all of them
 # Free runs by which a readout is judged: how many, their steps at most, and as a share of the rows.  Many short ones,
 # for some nets run away from few states alone; a few long ones, for others take their time.

@@ -20,11 +20,10 @@ Dimensions: M rows, P weights an output with the bias, K outputs.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 
 from .._training.least_squares import add_normal_equations, one_thread, solve
 from .._values import kept
-from .ridge import Normal, factor, minus_log_evidence, substitute, tridiagonal
+from .ridge import Normal, factor, minus_log_evidence, substitute, tridiagonal, turned
 
 
 JITTER = 1e-12  # of the largest sum of squares, added to every penalty but that of the rows' dual bias
@@ -225,16 +224,6 @@ class Dual(NamedTuple):
         """Return the pivots (M,) of T + alpha, and (T + alpha)^-1 Q'Y."""
         M, K = self.QY.shape
         pivot, lower, X = np.empty((M, K)), np.empty((M - 1, K)), self.QY.copy()
-        factor(self.d, self.e, np.ones(K), np.full(K, alpha), pivot, lower)
+        factor(self.d, self.e, np.full(K, alpha), pivot, lower)
         substitute(pivot, lower, X)
         return pivot[:, 0], X
-
-
-def turned(Q, V, how):
-    """Return Q V or, if ``how`` is "T", Q'V, for V (M, K).   Q : reflectors (M, M) and their factors (M - 1,)."""
-    reflectors, tau = Q
-    if len(tau) == 0:
-        return V
-    with one_thread:
-        below = lapack.dormqr("L", how, reflectors[1:, :-1], tau, V[1:], lwork=64 * V.shape[1])[0]
-    return np.vstack([V[:1], below])

@@ -9,6 +9,10 @@ A free alpha maximises the evidence, the probability of Y under a Gaussian prior
 with P penalised columns; without a bias, N.  (The free bias takes one of N values.  With N, where rows are fewer than
 columns, this would fall without end as alpha does.)
 
+Many alphas (``ridge_path``) share one tridiagonal reduction.  With C and B, Z'Z and Z'Y less what the free bias takes,
+
+    C = Q T Q'          W = Q (T + alpha)^-1 Q'B
+
 [1] D. J. C. MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992.
 
 The Gram matrix of [Z, Y] is summed, so that Z'Z, Z'Y and Y'Y come from one product, BLAS's, which is faster than the
@@ -33,9 +37,6 @@ from .._warn import warn
 HOPELESS = 1e100  # minus the evidence of an alpha for which no system can be solved
 DECADES = -14, 4  # of alpha over the mean square of the columns, searched for the most evidence
 RESOLUTION = 4 * np.finfo(float).eps  # relative size below which rounding hides a difference
-# distance from a fold's solution at which the iteration ends, in units of the fold's error
-FOLD_TOLERANCE = 3e-6
-MAX_ITERATIONS = 20  # more would cost as much as the direct solution
 
 
 # ---------------------------------------------------------------------------------------- kernels
@@ -82,24 +83,24 @@ def recurse(Z, Y, w, forgetting, most, P, W):
 
 
 @kernel
-def factor(d, e, share, alpha, pivot, lower):
-    """Factor share T + alpha, T tridiagonal, as L D L', for each of K shares and alphas.
+def factor(d, e, alpha, pivot, lower):
+    """Factor T + alpha, T tridiagonal, as L D L', for each of K alphas.
 
-    d : (P,), diagonal of T.   e : (P - 1,), its subdiagonal.   share, alpha : (K,).   pivot : (P, K), D, out, kept
-    above the rounding error.   lower : (P - 1, K), subdiagonal of L, out.
+    d : (P,), diagonal of T.   e : (P - 1,), its subdiagonal.   alpha : (K,).   pivot : (P, K), D, out, kept above the
+    rounding error.   lower : (P - 1, K), subdiagonal of L, out.
     """
     least = 0.0
     for i in range(d.size):
         least = max(least, abs(d[i]))
     least *= 1e-16
     for i in range(d.size):
-        for k in range(share.size):
-            pivot[i, k] = share[k] * d[i] + alpha[k]
+        for k in range(alpha.size):
+            pivot[i, k] = d[i] + alpha[k]
             if i > 0:
-                pivot[i, k] -= lower[i - 1, k] * share[k] * e[i - 1]
-            pivot[i, k] = max(pivot[i, k], least * share[k] + alpha[k])
+                pivot[i, k] -= lower[i - 1, k] * e[i - 1]
+            pivot[i, k] = max(pivot[i, k], least + alpha[k])
             if i < d.size - 1:
-                lower[i, k] = share[k] * e[i] / pivot[i, k]
+                lower[i, k] = e[i] / pivot[i, k]
 
 
 @kernel
@@ -316,7 +317,9 @@ def _penalties(normal, alpha, bias):
 def squared_error(normal, W):
     """Compute sums of squared errors (K O,) of weights W (P, K O) for K alphas."""
     K = W.shape[1] // len(normal.yy)
-    sse = np.tile(normal.yy, K) + np.sum(W * (_product(normal.A, W) - 2 * np.tile(normal.ZY, K)), axis=0)
+    with one_thread:
+        image = normal.ZZ @ W
+    sse = np.tile(normal.yy, K) + np.sum(W * (image - 2 * np.tile(normal.ZY, K)), axis=0)
     return np.maximum(sse, 0.0)
 
 
@@ -347,96 +350,48 @@ def minus_log_evidence(errors, yy, weight, bias, spread, alpha):
     return n * np.log(errors).sum() + len(errors) * spread
 
 
-# ---------------------------------------------------------------------------------------- many folds and alphas
+# ---------------------------------------------------------------------------------------- many alphas
 
 
-@np.errstate(over="ignore", invalid="ignore")  # where gradients fail, the fold is solved directly
-def ridge_path(total, folds, alphas, bias):
-    """Solve S normal equations ``folds``, parts of ``total``, for each of K alphas: weights (S, P, K O).
-
-    With A = Q T Q' over all rows, T tridiagonal, Q (s T + alpha) Q' approximates A_f + alpha of a fold with a share s
-    of the rows, and so preconditions conjugate gradients, which then need few steps; all folds and alphas are solved
-    side by side.  Columns of the arrays (P, S K O) below: fold by fold, alpha by alpha, output by output.
-    """
-    P, O = total.ZY.shape
-    S, K = len(folds), len(alphas)
-    (reflectors, tau), d, e = tridiagonal(total.ZZ)
-    Q = _orthogonal(reflectors, tau)
-    Qt = np.ascontiguousarray(Q.T)
-    share = np.repeat([fold.weight / total.weight for fold in folds], K * O)
-    alpha = np.tile(np.repeat(np.asarray(alphas, float), O), S)
-    penalised = np.ones((P, 1))
-    penalised[:1] -= bias
-    pivot, lower = np.empty((len(d), len(alpha))), np.empty((len(e), len(alpha)))
-    factor(d, e, share, alpha, pivot, lower)
-
-    def precondition(R):
-        """Solve (A_f + alpha) X = R (P, S K O) approximately."""
-        Z = _product(Qt, R)
-        substitute(pivot, lower, Z)
-        return _product(Q, Z)
-
-    def apply(X):
-        """Multiply (A_f + alpha) X, (P, S K O)."""
-        parts = [_product(fold.A, x) for fold, x in zip(folds, np.split(X, S, axis=1))]
-        return np.hstack(parts) + penalised * (alpha * X)
-
-    right = np.hstack([np.tile(fold.ZY, K) for fold in folds])
-    yy = np.concatenate([np.tile(fold.yy, K) for fold in folds])
-    X, far = _conjugate_gradients(
-        apply, precondition, precondition(np.tile(total.ZY, S * K) * share), right, yy
-    )
-    W = X.reshape(P, S, K * O).transpose(1, 0, 2).copy()
-    for fold, w, unfinished in zip(folds, W, far.reshape(S, K, O).any(axis=2)):
-        for k in np.flatnonzero(unfinished):
-            w[:, k * O : (k + 1) * O] = ridge(fold, alphas[k], bias)
+def ridge_path(normal, alphas, bias):
+    """Solve for the weights (P, K O) at each of K alphas, alpha by alpha, output by output."""
+    C, B = _free_of_bias(normal) if bias else (normal.ZZ, normal.ZY)
+    Q, d, e = tridiagonal(C)
+    K, O = len(alphas), B.shape[1]
+    X, pivot, lower = np.tile(turned(Q, B, "T"), K), np.empty((len(d), K * O)), np.empty((len(e), K * O))
+    factor(d, e, np.repeat(np.asarray(alphas, float), O), pivot, lower)
+    substitute(pivot, lower, X)
+    W = turned(Q, X, "N")
+    if bias:
+        with one_thread:
+            rest = np.tile(normal.ZY[0], K) - normal.ZZ[0, 1:] @ W
+        W = np.vstack([rest / normal.ZZ[0, 0], W])
+    hidden = pivot.min(axis=0, initial=np.inf) <= RESOLUTION * np.abs(d).max(initial=0)
+    for k in np.flatnonzero(hidden[::O]):
+        W[:, k * O : (k + 1) * O] = ridge(normal, alphas[k], bias)
     return W
 
 
-def _conjugate_gradients(apply, precondition, X, right, yy):
-    """Solve apply(X) = right, column by column, from X (P, n) on, until a step gains little of what is explained of yy.
-
-    Returns X and which columns are far from that, (n,) bool.
-    """
-    R = right - apply(X)
-    Z = precondition(R)
-    direction, misfit = Z, np.sum(R * Z, axis=0)
-    for _ in range(MAX_ITERATIONS):
-        far = ~(misfit <= FOLD_TOLERANCE**2 * (yy - np.sum(X * right, axis=0)))  # NaN counts as far
-        if not far.any():
-            break
-        image = apply(direction)
-        step = misfit / np.maximum(np.sum(direction * image, axis=0), np.finfo(float).tiny)
-        X += step * direction
-        R -= step * image
-        Z = precondition(R)
-        misfit_after = np.sum(R * Z, axis=0)
-        direction = Z + misfit_after / np.maximum(misfit, np.finfo(float).tiny) * direction
-        misfit = misfit_after
-    return X, far
+def _free_of_bias(normal):
+    """Return Z'Z (P - 1, P - 1) and Z'Y (P - 1, O) of all columns but the first, less what that one, of ones, takes."""
+    z, mean = normal.ZZ[1:, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0]
+    return normal.ZZ[1:, 1:] - np.outer(z, mean), normal.ZY[1:] - np.outer(mean, normal.ZY[0])
 
 
 def tridiagonal(A):
     """Factor A (P, P) = Q T Q': Q as reflectors (P, P) and their factors (P - 1,); diagonal d, subdiagonal e of T."""
-    if len(A) == 1:
-        return (A, np.empty(0)), A[0].copy(), np.empty(0)
+    if len(A) <= 1:
+        return (A, np.empty(0)), A.diagonal().copy(), np.empty(0)
     with one_thread:
         reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * len(A))
     return (reflectors, tau), d, e
 
 
-def _orthogonal(reflectors, tau):
-    """Return Q (P, P) of reflectors and their factors."""
-    P = len(reflectors)
-    Q = np.zeros((P, P))
-    Q[0, 0] = 1
-    if P > 1:
-        with one_thread:
-            Q[1:, 1:] = lapack.dorgqr(reflectors[1:, :-1], tau, lwork=64 * P)[0]
-    return Q
-
-
-def _product(A, X):
-    """Multiply A[:P, :P] X, (P, K), for X (P, K)."""
+def turned(Q, V, how):
+    """Return Q V or, if ``how`` is "T", Q'V, for V (P, K).   Q : reflectors (P, P) and their factors (P - 1,)."""
+    reflectors, tau = Q
+    if len(tau) == 0:
+        return V
     with one_thread:
-        return A[: len(X), : len(X)] @ X
+        below = lapack.dormqr("L", how, reflectors[1:, :-1], tau, V[1:], lwork=64 * V.shape[1])[0]
+    return np.vstack([V[:1], below])
