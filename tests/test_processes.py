@@ -33,6 +33,22 @@ def searched(name, n_jobs=None):
     return np.concatenate([*scores, found.predict(U)]).tobytes()
 
 
+def threaded():
+    """The bits of a fit with two threads."""
+    model = ElmanRegressor((4,), max_iter=2, batch_size=40, sequence_length=5, n_jobs=2, random_state=0)
+    return model.fit(U, Y).predict(U).tobytes()
+
+
+def of_all():
+    return [searched(name) for name in MODELS] + [threaded()]
+
+
+@pytest.fixture(scope="module")
+def here():
+    """What they are in this process."""
+    return of_all()
+
+
 @contextmanager
 def loky():
     with joblib.parallel_config("loky", n_jobs=2):
@@ -81,20 +97,10 @@ def ray():
         pytest.param(ray, marks=pytest.mark.filterwarnings("ignore")),
     ],
 )
-def test_a_search_gives_the_bits_of_a_serial_one(backend):
-    serial = {name: searched(name) for name in MODELS}
+def test_a_search_gives_the_bits_of_a_serial_one(backend, here):
     with backend():
-        for name in MODELS:
-            assert searched(name, n_jobs=2) == serial[name], name
-
-
-def threaded():
-    model = ElmanRegressor((4,), max_iter=2, batch_size=40, sequence_length=5, n_jobs=2, random_state=0)
-    return model.fit(U, Y).predict(U).tobytes()
-
-
-def of_all():
-    return [searched(name) for name in MODELS] + [threaded()]
+        for name, serial in zip(MODELS, here):
+            assert searched(name, n_jobs=2) == serial, name
 
 
 def put(queue):
@@ -105,9 +111,8 @@ def put(queue):
     "ignore:.*fork:DeprecationWarning"
 )  # of the very thing that is tried, from Python 3.12 on
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_another_process_gives_the_same_bits(method):
+def test_another_process_gives_the_same_bits(method, here):
     """Forked, too, after fits with threads in this process."""
-    here = of_all()
     context = multiprocessing.get_context(method)
     queue = context.Queue()
     process = context.Process(target=put, args=(queue,))
