@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn import config_context
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KDTree
 
 from .._check import check_number, check_word
 from .._estimators.parameters import Lags
@@ -107,7 +107,7 @@ class Analogues(OfLags, Dynamics):
         if not len(v):
             return np.empty((0, self.n_outputs))
         with config_context(assume_finite=True):
-            far, which = self._tree().kneighbors(v, k)
+            far, which = self._tree().query(v, k)
         w = weight[which]
         if self.nearer:
             w = w / np.maximum(far, 1e-9 * (1 + far[:, -1:]))
@@ -118,7 +118,7 @@ class Analogues(OfLags, Dynamics):
         """Return the tree of the windows; exact, so that the answer does not depend on how many are asked for."""
         if self not in _trees:
             with config_context(assume_finite=True):
-                _trees[self] = NearestNeighbors(algorithm="kd_tree").fit(self.params[0])
+                _trees[self] = KDTree(self.params[0])
         return _trees[self]
 
     # ---------------------------------------------------------------------------------- following
