@@ -177,7 +177,8 @@ def test_half_of_the_zones():
             arx().fit(None, pd.Series(wave, index))
     X = pd.DataFrame({"x": x}, hours)
     with pytest.raises(
-        ValueError, match=r"different stamps.*Those of X have no time zone: X.tz_localize\('UTC'\)"
+        ValueError,
+        match=r"different stamps.*Those of X have no time zone: give them theirs, such as X.tz_localize\('UTC'\)",
     ):
         tsrnn.ARXRegressor().fit(X, pd.Series(wave, hours.tz_localize("UTC")))
 

@@ -283,9 +283,7 @@ def _how_to_align(clock, their):
     if (clock.tz is None) == (their.tz is None):
         return "Align them, for example with X, y = X.align(y, join='inner', axis=0)."
     name, zone = ("X", their.tz) if clock.tz is None else ("y", clock.tz)
-    return (
-        f"Those of {name} have no time zone: {name}.tz_localize({str(zone)!r}), or the zone that they are of."
-    )
+    return f"Those of {name} have no time zone: give them theirs, such as {name}.tz_localize({str(zone)!r})."
 
 
 def warn_of_numbers(name, index, other_name, other, warned):
