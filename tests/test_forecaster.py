@@ -238,7 +238,7 @@ def test_an_output_without_a_value_to_learn_from_is_named():
 
 
 def test_partly_measured_rows():
-    Y = np.stack([y, X[:, 1]], axis=1)
+    Y = np.stack([y, 2 * X[:, 1]], axis=1)
     model = Forecaster(ARXRegressor(), H, known_ahead=[1]).fit(X[HISTORY], Y[HISTORY])
     partly = Y[NEW].copy()
     partly[10:30, 0] = np.nan

@@ -306,6 +306,7 @@ WARN = {  # calls that warn, each of them for one reason
         FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])
     ),
     "series of one row": lambda: tsrnn.ESNClassifier(5).fit(X[:20, None], [0, 1] * 10),
+    "y among the inputs": lambda: clone(ARX).fit(FRAME.assign(y=TARGET), TARGET),
     "labels of one row each": lambda: tsrnn.ESNClassifier(5).fit(X[:20], np.arange(20)),
     "outputs as rows": lambda: clone(ARX).fit(None, X.T),
     "a calendar of one place": lambda: CalendarFeatures(["hour"]).fit(FRAME),

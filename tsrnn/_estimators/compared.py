@@ -103,6 +103,28 @@ def warn_if_worse(estimator, learner, maker, rows):
         _warn(estimator, verdict, rows.held.any(), power)
 
 
+def warn_if_told(estimator, dynamics, table):
+    """Warn where a model sees, in the row of a ``Table`` that it answers, an input that is y."""
+    if dynamics.is_ahead is None and dynamics.input_lag > 0:
+        return
+    names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
+    cure = "begin input_lags at 1" if dynamics.is_ahead is None else "leave it out of known_ahead"
+    for j, name in enumerate(names):
+        is_seen = dynamics.is_ahead is None or dynamics.is_ahead[j]
+        if is_seen and any(_is_same(table.X[:, j], y) for y in table.y.T):
+            warn(
+                f"Column {name!r} of X is y itself, in the row that is to be forecast: errors will be too small to be "
+                f"true. Leave it out, for past y are seen by output_lags, or {cure}."
+            )
+
+
+def _is_same(x, y):
+    """Return whether x and y (N,) are the same numbers, and not all alike, where y is known."""
+    known = ~np.isnan(y)
+    x, y = x[known], y[known]
+    return np.array_equal(x[:2], y[:2]) and np.array_equal(x, y) and bool((y != y[0]).any())
+
+
 class Comparison(NamedTuple):
     """Settings of a comparison: steps ``nearest`` ... ``steps`` of runs, periods of naive forecasts, power of errors.
 

@@ -42,7 +42,7 @@ from .._training.monitor import summary
 from .._warn import warn
 from .attributes import Learnt
 from .chosen_lags import beside_linear, chosen, lags_of, open_lags
-from .compared import TrainingRows
+from .compared import TrainingRows, warn_if_told
 from .fitted import Fitted
 from .following import (
     walk,
@@ -174,6 +174,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         trained = trained._replace(ends=None, judged=None)
         self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
         warn_of_spacing(table.parts, places)
+        warn_if_told(self, trained.dynamics, table)
         self._compare(learner, Maker(judged, units), rows)
         self._print_summary(began)
 
