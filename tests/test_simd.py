@@ -19,12 +19,13 @@ from numba.core.dispatcher import Dispatcher
 
 import tsrnn
 from tsrnn._kernels import jit as _jit
-from tsrnn._kernels import simd_v3
+from tsrnn._kernels import outer_v1, simd_v3
 from tsrnn._kernels.simd_v3 import flat, fma, line, matrix, sigmoid, tanh
 
 
 FROZEN = {
     "tsrnn._kernels.simd_v3": "861820115769f81e",
+    "tsrnn._kernels.outer_v1": "0ebfdabcd63885b7",
     "tsrnn._kernels.layer_norm_v1": "8c56cdc6dae53fa3",
     "tsrnn._kernels.activations_v1": "a1e8244da5912adb",
     "tsrnn._kernels.dream_v1": "d77db5940ceb25d2",
@@ -36,9 +37,16 @@ compiled = pytest.mark.skipif(
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-add_outer, add_packed, add_product, add_scattered, pack = map(
+add_outer, add_packed, add_product, add_scattered, add_wide_outer, pack = map(
     callable_from_python,
-    (simd_v3.add_outer, simd_v3.add_packed, simd_v3.add_product, simd_v3.add_scattered, simd_v3.pack),
+    (
+        simd_v3.add_outer,
+        simd_v3.add_packed,
+        simd_v3.add_product,
+        simd_v3.add_scattered,
+        outer_v1.add_wide_outer,
+        simd_v3.pack,
+    ),
 )
 
 
@@ -107,6 +115,7 @@ def test_products_are_exact_and_stay_inside(dtype):
         for name, function, naive, before, result in [
             ("add_product", add_product, naive_product, (a, rows, W), (M, N)),
             ("add_outer", add_outer, naive_outer, (a, rows, D), (K, N)),
+            ("add_wide_outer", add_wide_outer, naive_outer, (a, rows, D), (K, N)),
         ]:
             got, fence = fenced(rng, result, dtype)
             want = got.copy()

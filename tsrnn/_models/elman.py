@@ -19,7 +19,8 @@ from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activat
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v3 import add_outer, add_packed, flat, matrix, pack, sigmoid
+from .._kernels.outer_v1 import add_wide_outer
+from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .esn import ESNRegressor
@@ -46,14 +47,15 @@ def _rates(learnt, leak, B):
 def forward(kind, learnt, b, U, leak, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
     """Take the steps first <= t < last.
 
-    kind : of activation.   leak : (H,), rates, or where learnt their logits; (0,) for none.
+    kind : of activation.   leak : (H,), rates, or where learnt their logits; (0,), or None as gain and mask, for none.
     Z : (1, T, B, H), in: x W + b (x W, with layer norm), out: f.   S : (1, T + 1, B, H),
     out: h, step ``first`` given.   R : (T, B, H), h as the recurrence sees it: memory of S, or with a mask (B, H)
     out.   unit : (1, T, B, H), root : (1, T, B), of layer norm.   rows : (T B,), where in R each row begins.
     """
     B = Z.shape[2]
-    rate = _rates(learnt, leak, B)
     r, packed = flat(R), pack(U, (last - first) * B)
+    if leak is not None:
+        rate = _rates(learnt, leak, B)
     for t in range(first, last):
         h0, h1, z = flat(S[0, t]), flat(S[0, t + 1]), flat(Z[0, t])
         if mask is not None and mask.size > 0:
@@ -65,7 +67,7 @@ def forward(kind, learnt, b, U, leak, gain, mask, Z, S, R, Q, unit, root, rows, 
         if gain is not None and gain.size > 0:
             normalise(Z[0, t], gain[0], b[0], unit[0, t], root[0, t])
         activate(kind, z)
-        if rate.size > 0:
+        if leak is not None and rate.size > 0:
             for k in range(z.size):
                 h1[k] = h0[k] + rate[k] * (z[k] - h0[k])
         else:
@@ -106,14 +108,15 @@ def backward(
     """
     _, T, B, H = Z.shape
     dh, work, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
-    rate, sums = _rates(learnt, leak, B), np.zeros(B * dleak.size, Z.dtype)
+    if leak is not None:
+        rate, sums = _rates(learnt, leak, B), np.zeros(B * dleak.size, Z.dtype)
     for t in range(last - 1, first - 1, -1):
         z, all_of_h = flat(Z[0, t]), flat(dH[t])
-        d = work if rate.size > 0 else all_of_h  # the gradient of f
+        d = all_of_h  # the gradient of f
         for k in range(all_of_h.size):
             all_of_h[k] += dh[k]
-        if rate.size > 0:
-            h0 = flat(S[0, t])
+        if leak is not None and rate.size > 0:
+            d, h0 = work, flat(S[0, t])
             for k in range(work.size):
                 work[k] = rate[k] * all_of_h[k]
             for k in range(sums.size):
@@ -140,12 +143,14 @@ def backward(
             m = flat(mask)
             for k in range(dh.size):
                 dh[k] *= m[k]
-        for k in range(rate.size):
-            dh[k] += all_of_h[k] - work[k]
-    for k in range(sums.size):  # of sigmoid: a (1 - a), of which a is in ``work``
-        dleak[k % H] += sums[k] * (1 - rate[k])
+        if leak is not None:
+            for k in range(rate.size):
+                dh[k] += all_of_h[k] - work[k]
+    if leak is not None:
+        for k in range(sums.size):  # of sigmoid: a (1 - a), of which a is in ``work``
+            dleak[k % H] += sums[k] * (1 - rate[k])
     if first == 0 and len(V) > 0:
-        add_outer(flat(R), rows, matrix(flat(Z), 0, T * B, H), dU[0])
+        add_wide_outer(flat(R), rows, matrix(flat(Z), 0, T * B, H), dU[0])
 
 
 @kernel
@@ -243,7 +248,7 @@ def cell(activation, learned, layer_norm, leak=(), last=True):
         keras=Layout((0,), lacks=leaky),
         apart=None if layer_norm or learnt else -1,
         constants=(lambda H: {"leak": rates(leak, H)}) if is_fixed else None,
-        optional=("gain",),
+        optional=("leak", "gain"),
     )
 
 

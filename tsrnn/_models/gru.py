@@ -18,7 +18,8 @@ from .._check import check_word
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v3 import add_outer, add_packed, flat, matrix, pack, sigmoid, tanh
+from .._kernels.outer_v1 import add_wide_outer
+from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
@@ -129,16 +130,16 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
             dh[k] += work[k]
     if first == 0:
         for gate in range(min(2, len(V))):
-            add_outer(flat(R), rows, matrix(flat(Z[gate]), 0, T * B, H), dU[gate])
+            add_wide_outer(flat(R), rows, matrix(flat(Z[gate]), 0, T * B, H), dU[gate])
         if d.size > 0:
             q = matrix(flat(Q), 0, T * B, H)
             if len(V) > 0:
-                add_outer(flat(R), rows, q, dU[2])
+                add_wide_outer(flat(R), rows, q, dU[2])
             for i in range(T * B):
                 for j in range(H):
                     dd[j] += q[i, j]
         elif len(V) > 0:
-            add_outer(flat(Q), rows, matrix(flat(Z[2]), 0, T * B, H), dU[2])
+            add_wide_outer(flat(Q), rows, matrix(flat(Z[2]), 0, T * B, H), dU[2])
 
 
 @kernel

@@ -20,7 +20,8 @@ import numpy as np
 from .._check import check_number
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v3 import add_outer, add_product, flat, line, matrix, sigmoid, tanh
+from .._kernels.outer_v1 import add_wide_outer
+from .._kernels.simd_v3 import add_product, flat, line, matrix, sigmoid, tanh
 from .._nets.recurrent import Cell
 from .._training.initial import glorot
 from .._values import kept
@@ -140,8 +141,8 @@ def backward(
         dy[k] -= dy[k] * a[k] * a[k]
     for half in range(2):
         add_product(dy, rows[:M], turned[half], matrix(dx[half], 0, M, H))
-        add_outer(line(flat(S[1 + half]), B * H, rows.size * H), now, matrix(dy, 0, M, H), dmix[half])
-    add_outer(flat(Q), now, matrix(dgate, 0, M, H), dmix[2])
+        add_wide_outer(line(flat(S[1 + half]), B * H, rows.size * H), now, matrix(dy, 0, M, H), dmix[half])
+    add_wide_outer(flat(Q), now, matrix(dgate, 0, M, H), dmix[2])
     for i in range(M):
         for j in range(H):
             dd[j] += dgate[i * H + j]

@@ -20,7 +20,8 @@ from .._check import check_flag, check_number
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.simd_v3 import add_outer, add_packed, flat, matrix, pack, sigmoid, tanh
+from .._kernels.outer_v1 import add_wide_outer
+from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
@@ -145,7 +146,7 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
                 dh[k] *= m[k]
     if first == 0:
         for gate in range(len(V)):
-            add_outer(flat(R), rows, matrix(flat(Z[gate]), 0, T * B, H), dU[gate])
+            add_wide_outer(flat(R), rows, matrix(flat(Z[gate]), 0, T * B, H), dU[gate])
 
 
 @kernel

@@ -22,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.jit import kernel, part
-from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, matrix, tanh
+from .._kernels.outer_v1 import add_wide_outer
+from .._kernels.simd_v3 import add_product, add_scattered, flat, matrix, tanh
 from . import recurrent_kernels
 
 
@@ -88,7 +89,7 @@ def keys_back(seen, K, K_turned, dkey, dseen, dK):
     rows = _rows(np.int64(0), T, H, np.int64(0))
     for b in range(B):
         add_product(flat(dkey[b]), rows, K_turned, dseen[b])
-        add_outer(flat(seen[b]), rows, dkey[b], dK)
+        add_wide_outer(flat(seen[b]), rows, dkey[b], dK)
 
 
 @kernel
@@ -153,7 +154,7 @@ def attend_back(
         dc = matrix(flat(dC[b]), first * H, M, H)
         de, a = np.zeros((M, T), S.dtype), matrix(flat(E[b]), first * T, M, T)
         add_product(flat(dC[b]), at_H, turned[b], de)
-        add_outer(flat(E[b]), at_T, dc, dseen[b])
+        add_wide_outer(flat(E[b]), at_T, dc, dseen[b])
         for i in range(M):
             line, share = de[i], a[i]
             for j in range(line.size):
@@ -169,7 +170,7 @@ def attend_back(
                 for k in range(H):
                     s[i, k] = S[first + i, b, k]
             add_scattered(de, key[b], flat(dS), rows)
-            add_outer(flat(de), _rows(np.int64(0), M, T, np.int64(0)), s, dkey[b])
+            add_wide_outer(flat(de), _rows(np.int64(0), M, T, np.int64(0)), s, dkey[b])
 
 
 @part
@@ -196,7 +197,7 @@ def _additive_back(S, rows, key_turned, Q, Q_turned, v, de, dS, dkey, dQ, dv):
         for k in range(H):
             dkey[j, k] += dk[k, j]
     add_scattered(dq, Q_turned, flat(dS), rows)
-    add_outer(flat(S), rows, dq, dQ)
+    add_wide_outer(flat(S), rows, dq, dQ)
 
 
 class AttentionWeights(NamedTuple):

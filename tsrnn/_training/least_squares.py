@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 from threadpoolctl import ThreadpoolController
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v3 import add_outer
+from .._kernels.outer_v1 import add_wide_outer
 
 
 # rows of A'A per product: below the diagonal block they are mirrored, not computed, which saves half
@@ -24,7 +24,7 @@ UPPER = np.triu(np.ones((STRIP, STRIP), bool))
 @kernel
 def add_strip(a, rows, D, G):
     """G[k, n] += sum_i a[rows[i] + k] D[i, n].   a : 1-D.  rows : (M,).  D : (M, N).  G : (K, N), in, out."""
-    add_outer(a, rows, D, G)
+    add_wide_outer(a, rows, D, G)
 
 
 def add_normal_equations(A, r, w, AA, Ar):
