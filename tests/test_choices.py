@@ -197,7 +197,7 @@ def test_lags_of_inputs_are_found_and_kept(model):
 
 
 def test_what_inputs_hardly_tell_is_averaged_with_past_y_alone():
-    """Walks tell nothing of another walk, which alone is a walk; a system's inputs tell nearly all."""
+    """Walks tell nothing of another walk, the less the fewer rows; a system's inputs tell nearly all."""
     walks = np.random.default_rng(1).normal(size=(400, 3)).cumsum(axis=0)
     known = {"counts": [np.ones(400, bool)]}
     lags = choose_lags([walks[:, :1]], None, [walks[:, 1:]], **known)
@@ -205,23 +205,30 @@ def test_what_inputs_hardly_tell_is_averaged_with_past_y_alone():
     assert of_walks[:2] == lags
     assert of_walks.differences == (1,)
     assert 0.5 <= of_walks.share < 0.8
+    assert of_walks.repeated == 0.0
+    few = [walks[:60, :1]], None, [walks[:60, 1:]]
+    counts = [np.ones(60, bool)]
+    of_few = choose_alone(*few, choose_lags(*few, counts=counts), counts=counts)
+    assert of_few.period == 1
+    assert of_few.repeated > 0.2
     lags = choose_lags([Y[:400, None]], None, [X[:400]], **known)
     assert choose_alone([Y[:400, None]], None, [X[:400]], lags, **known) == Averaged(*lags)
 
 
 def test_the_mean_of_linear_models_with_inputs_and_of_past_y_alone():
-    """It forecasts as two ARX do on average, the second of differences, whose levels reach one lag further."""
+    """It forecasts as two ARX and y before do on average, the second of differences, that reach one lag further."""
     y, x = np.random.default_rng(2).normal(size=(2, 120, 2)).cumsum(axis=1)
     rows = Series(x, y, np.ones(120), np.zeros(120, bool))
-    lags = Averaged((0, 2), (1, 2), (1, 4), (1,), 0.25)
-    assert lags.together == ((0, 2), (1, 2, 4, 5))
+    lags = Averaged((0, 2), (1, 2), (1, 4), (1,), 0.25, 3, 0.4)
+    assert lags.together == ((0, 2), (1, 2, 3, 4, 5))
     W, b = linear_mean(2, 2, lags, [rows]).layer
-    seen = np.concatenate([x[[97, 99]].ravel(), y[[94, 95, 97, 98]].ravel()])
+    seen = np.concatenate([x[[97, 99]].ravel(), y[94:99].ravel()])
     options = {"scale": None, "target_transform": None}
     first = ARXRegressor(input_lags=[0, 2], output_lags=2, **options).fit(x, y)
     options["target_transform"] = "difference"
     alone = ARXRegressor(input_lags=(), output_lags=[1, 4], **options).fit(None, y)
     wanted = 0.25 * first.predict_ahead(x, y)[99] + 0.75 * alone.predict_ahead(None, y)[99]
+    wanted = 0.6 * wanted + 0.4 * y[96]
     np.testing.assert_allclose(seen @ W + b, wanted, rtol=1e-9)
 
 

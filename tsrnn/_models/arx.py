@@ -124,7 +124,8 @@ class ARXRegressor(SequenceRegressor):
     output_lags : int, sequence of int or "auto", default="auto"
         An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which it forecasts
         held rows best, of a few and of seasons that the index suggests; where inputs tell little on these, in the
-        mean with a model of past y alone, which finds lags and differences of its own. See ``lags_``.
+        mean with a model of past y alone, which finds lags and differences of its own, and with y a season before, or
+        the last one, where this errs hardly more. See ``lags_``.
     error_lags : int or sequence of int, default=0
         An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
         extended least squares [3]_. For y that was measured with noise, whose coefficients plain ARX finds too small,

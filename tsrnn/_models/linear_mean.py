@@ -1,6 +1,7 @@
-"""The linear model beside a net: a mean of one that sees inputs and one of past y alone, each a ridge regression.
+"""The linear model beside a net, and ARX: a mean of one that sees inputs, one of past y alone, and a past y itself.
 
-    y^(t) = s [b + sum_k a_k y(t - k) + sum_l c_l x(t - l)] + (1 - s) [b' + sum_k a'_k y(t - k)]
+    m(t) = s [b + sum_k a_k y(t - k) + sum_l c_l x(t - l)] + (1 - s) [b' + sum_k a'_k y(t - k)]     ridge regressions
+    y^(t) = (1 - r) m(t) + r y(t - p)
 
 What the second one learns may be differences w(t) = D(B) y(t), of which it sees some lags, w(t) = sum_l P_l w(t - l) +
 b'; in levels that is sum_k A_k B^k = I - (I - sum_l P_l B^l) D(B).
@@ -58,16 +59,23 @@ def sums_of(plans, averaged, series):
 
 
 def mean_of(plans, averaged, sums, alpha=None):
-    """Solve for each model, by a given penalty or those of most evidence; returns ``LinearMean``."""
+    """Solve for each model, by a given penalty or those of most evidence; returns ``LinearMean``.
+
+    averaged : None for one model.
+    """
     (layer, *of_past), (alpha, *_), losses = zip(*(_solved(*of, alpha) for of in zip(plans, sums)))
-    if not of_past:
+    if averaged is None:
         return LinearMean(layer, alpha, *losses)
-    s, (D, O), together = averaged.share, (plans[0].n_inputs, plans[0].n_outputs), averaged.together
-    W = s * _among(layer.W, D, O, (averaged.input_lags, averaged.output_lags), together)
-    of_y = _in_levels(of_past[0].W, O, averaged)
-    W[len(W) - len(of_y) :] += (1 - s) * of_y
-    bias = s * layer.b + (1 - s) * of_past[0].b
-    return LinearMean(Layer(W, bias), alpha, float(np.dot([s, 1 - s], losses)))
+    (D, O), together = (plans[0].n_inputs, plans[0].n_outputs), averaged.together
+    s, r, lags = averaged.share, averaged.repeated, (averaged.input_lags, averaged.output_lags)
+    W, b = s * _among(layer.W, D, O, lags, together), s * layer.b
+    for past in of_past:
+        of_y = _in_levels(past.W, O, averaged)
+        W[len(W) - len(of_y) :] += (1 - s) * of_y
+        b = b + (1 - s) * past.b
+    if r > 0.0:
+        W = (1 - r) * W + r * _among(np.eye(O), D, O, ((), (averaged.period,)), together)
+    return LinearMean(Layer(W, (1 - r) * b), alpha, float(np.dot([s, 1 - s][: len(losses)], losses)))
 
 
 def _solved(plan, sums, alpha):

@@ -23,10 +23,12 @@ A season of the calendar that was seen once, too short a past for lags, can be r
 learnt, where forecasts that repeat it err less than every linear model from the origins behind it, with a doubt of .3.
 That it stands out in the autocorrelation is not asked for, as it hardly does with so few rows.
 
-What inputs told of y may not last.  Beside a net, a linear model that sees them is averaged with one of past y alone,
-which has lags and differences of its own, unless held stretches show much for them:
+What inputs told of y may not last.  A linear model that sees them is averaged with one of past y alone, which has lags
+and differences of its own, unless held stretches show much for them; and their mean with y a season before, or the last
+one, where that errs hardly more than they do (m as above):
 
     share of the first = 1/2 + 2 log(error without inputs / error with them), from 1/2 to 1
+    share of y itself  = 2 (log(error of both / error of y itself) + .2 / sqrt(m)), from 0 to 1
 
 A model that cannot extrapolate has a doubt of 1 of none, and takes differences of a series whose means over a day (its
 shortest season) have left their range before.  Several series share the coefficients, each in its own units.  The
@@ -82,6 +84,7 @@ FEW_SEASONS = 5  # up to which only differences know a season well
 EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much less rules it out, of one series
 CHANGES = 3  # past ones beside u(t - 1)
 HALF, TOLD = 0.5, 2.0  # share of a linear model with inputs at least, and more by the log of what they gain
+REPETITION = 0.2  # what a y of before is let err more, in logs, over sqrt(m)
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
@@ -178,7 +181,7 @@ def choose_lags(
 
 
 def choose_alone(U, index, X, lags, *, differences=(), counts=None):
-    """Choose the model of past y alone that a linear model of ``Lags`` of inputs is averaged with, and their shares.
+    """Choose the model of past y alone that a linear model of ``Lags`` of inputs is averaged with, and all shares.
 
     U, X, counts : lists, as for ``choose_lags``.   differences : of U, which both learn.   Returns ``Averaged``.
     """
@@ -189,12 +192,28 @@ def choose_alone(U, index, X, lags, *, differences=(), counts=None):
     of_y = choose_lags(U, index, differences=differences + own, counts=counts).output_lags
     sample = _sample(U, X, index, None, counts)
     alone = sample._replace(inputs=[E[:, :0] for E in sample.inputs])
-    errors = np.ones(2)
-    if max(own, default=0) <= longest_lag(sample.n_rows):  # else held stretches have no past to learn from
-        told = _error(sample, lags.output_lags, lags.input_lags, differences)
-        errors = np.clip([told, _error(alone, of_y, (0,), differences + own)], 1e-100, 1e100)
-    share = float(np.clip(HALF + TOLD * np.log(errors[1] / errors[0]), HALF, 1.0))
-    return Averaged(*lags) if share == 1.0 else Averaged(*lags, of_y, own, share)
+    if max(own, default=0) > longest_lag(sample.n_rows):  # held stretches have no past to learn from
+        return Averaged(*lags, of_y, own, HALF)
+    told = _error(sample, lags.output_lags, lags.input_lags, differences)
+    errors = np.log(np.clip([told, _error(alone, of_y, (0,), differences + own)], 1e-100, 1e100))
+    share = float(np.clip(HALF + TOLD * (errors[1] - errors[0]), HALF, 1.0))
+    averaged = Averaged(*lags) if share == 1.0 else Averaged(*lags, of_y, own, share)
+    return (
+        averaged
+        if differences
+        else _with_repetition(averaged, sample, share * errors[0] + (1 - share) * errors[1])
+    )
+
+
+def _with_repetition(averaged, sample, error):
+    """Average with y a season before, or the last one, by the log of the ``error`` of what is averaged so far."""
+    periods = [p for p in sample.seasons if p <= longest_lag(sample.n_rows)]
+    behind = (sample._replace(first=max(p, sample.first)) for p in periods)
+    errors = {1: 1.0} | {p: _error_of_repeating(past, p) for p, past in zip(periods, behind)}
+    period = min(errors, key=errors.get)
+    gain = error - np.log(max(errors[period], 1e-100)) + REPETITION / np.sqrt(_apart(sample))
+    repeated = float(np.clip(TOLD * gain, 0.0, 1.0))
+    return averaged._replace(period=period, repeated=repeated) if repeated > 0.0 else averaged
 
 
 def _output_sets(sample, F):

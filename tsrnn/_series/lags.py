@@ -24,7 +24,7 @@ class Run(NamedTuple):
 class Averaged(NamedTuple):
     """Lags of a linear model that sees inputs, and of one of past y alone; ``share`` of the first in their mean.
 
-    differences : lags of those of y that the second one learns.
+    differences : lags of those of y that the second one learns.   repeated : share of y(t - period) in the whole.
     """
 
     input_lags: tuple
@@ -32,13 +32,16 @@ class Averaged(NamedTuple):
     alone: tuple = ()
     differences: tuple = ()
     share: float = 1.0
+    period: int = 1
+    repeated: float = 0.0
 
     @property
     def together(self):
-        """Lags of inputs, and of y that either sees, in levels."""
+        """Lags of inputs, and of y that any part sees, in levels."""
         steps = np.flatnonzero(polynomial(self.differences)).tolist()
         levels = {k + n for k in (0, *self.alone) for n in steps} - {0}
-        return self.input_lags, tuple(sorted({*self.output_lags, *levels}))
+        repeated = {self.period} if self.repeated else set()
+        return self.input_lags, tuple(sorted({*self.output_lags, *levels, *repeated}))
 
 
 def is_auto(value):
