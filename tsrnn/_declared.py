@@ -45,6 +45,12 @@ class Declared:
         if cls.__doc__:  # python -OO leaves none
             cls.__doc__ = _docstring(cls, parameters)
 
+    @classmethod
+    @cache
+    def _get_param_names(cls):
+        """Read the constructor's signature once: scikit-learn does in every call."""
+        return super()._get_param_names()
+
 
 def _parameters(cls):
     """Return whether each parameter is keyword-only, in the order of the signature."""

@@ -19,8 +19,13 @@ from .._version import __version__
 from .._warn import warn
 
 
+PLAIN = (np.ndarray, float, int, str, type(None))  # most values, which no file need hold otherwise
+
+
 def plain(value):
     """Replace by dicts what a file should not hold, also within containers."""
+    if isinstance(value, PLAIN):  # first, for to rule out all other kinds takes long
+        return value
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value) and IS not in value:
             return {key: plain(item) for key, item in value.items()}
