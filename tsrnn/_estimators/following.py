@@ -6,6 +6,7 @@ U : (N, O), levels, NaN where y was not measured.   Dimensions: N rows, O output
 m runs side by side.
 """
 
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -120,6 +121,19 @@ class Loop:
         return self.Z[t]
 
 
+class Loops:
+    """Loops of batch after batch of runs: each is made, by loop_of(which runs), at its first step, and is ``now``."""
+
+    def __init__(self, loop_of):
+        self.loop_of, self.now = loop_of, None
+
+    def __call__(self, which, t, z):
+        """Return what runs ``which`` feed back at step t, as ``Loop``."""
+        if t == 0:
+            self.now = self.loop_of(which)
+        return self.now(which, t, z)
+
+
 # ---------------------------------------------------------------------------------------- following rows
 
 
@@ -194,35 +208,32 @@ def runs(dynamics, units, inputs, followed, past, first, steps, draw=None, shift
     shift : (M, O), what to add to all outputs of a run instead; or None.
     """
     check_horizon(dynamics, steps)
+    levels, limits = _windows(past.levels, followed.U), inputs.limits
+
+    def loop_of(which):
+        rows = first[which] + np.arange(steps)[:, None]
+        bounds = None if limits is None else [side[rows] for side in limits]
+        added = draw if shift is None else lambda z: shift[which]
+        return Loop(units, levels[first[which]], bounds, steps, draw=added)
+
     alone = units.plain and draw is None and shift is None  # its own outputs are all that it feeds back
-    levels, loop, limits = _windows(past.levels, followed.U), None, inputs.limits
+    loops = None if alone else Loops(loop_of)
+    free_runs = dynamics.free_runs if dynamics.sees_y else partial(_runs_of_inputs, dynamics, followed.z)
+    for which, z in free_runs(inputs.z, followed.Z, past.memory, first, steps, loops):
+        yield which, units.y.inverse(z) if alone else loops.now.out
 
-    def settle(which, t, z):
-        nonlocal loop
-        if t == 0:
-            rows = first[which] + np.arange(steps)[:, None]
-            bounds = None if limits is None else [side[rows] for side in limits]
-            added = draw if shift is None else lambda z: shift[which]
-            loop = Loop(units, levels[first[which]], bounds, steps, draw=added)
-        return loop(which, t, z)
 
-    if dynamics.sees_y:
-        for which, z in dynamics.free_runs(
-            inputs.z, followed.Z, past.memory, first, steps, None if alone else settle
-        ):
-            yield which, units.y.inverse(z) if alone else loop.out
-        return
-    z = followed.z  # of its inputs alone, unless they go on
-    if len(inputs.z) > len(z):
-        z, _ = dynamics.run(inputs.z, followed.Z, past.memory)
+def _runs_of_inputs(dynamics, z, X, Z, memory, first, steps, feed):
+    """Run freely, as ``dynamics.free_runs``, a model that does not see y; z : (N, O), its outputs so far."""
+    if len(X) > len(z):  # they go on
+        z, _ = dynamics.run(X, Z, memory)
     at_once = max(1, MOST_NUMBERS // (steps * z.shape[1]))
     for m in range(0, len(first), at_once):
         which = slice(m, min(m + at_once, len(first)))
         out = z[first[which] + np.arange(steps)[:, None]]
-        if not alone:
-            for t in range(steps):
-                settle(which, t, out[t])
-        yield which, units.y.inverse(out) if alone else loop.out
+        for t in range(steps if feed else 0):
+            feed(which, t, out[t])
+        yield which, out
 
 
 def check_horizon(dynamics, steps):

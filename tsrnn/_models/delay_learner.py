@@ -199,28 +199,36 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         if self._is_solved(net, stages):
             return self._learn_linear(net, series, mean)
         judge = self._validation(net, series, stages[:2])
-        starts = [before] + [None] * (self.p.n_restarts - 1)
         n_fitted, members = None, 1 if before is None else before.carry.members
+        starts = [before] + [None] * (self.p.n_restarts - 1)
         if makes_one_of_all(self.p):
-            best = self._best(net, series, stages, rng, starts[:1], judge)
-            more = [self._hasty()._best(net, series, stages, rng, [None], judge) for _ in starts[1:]]
-            n_fitted, members = best.theta.size, len(starts)
-            net, best = self._abreast(net, series, [best, *more], best)
+            net, best, n_fitted = self._mean(net, series, stages, rng, starts, judge)
+            members = len(starts)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
         made, judged = Made(net, best.theta, best.decay), None
         if self.weighs_linear and not net.symbols and judge is not None:
             made, before_held = self._beside_linear(made, series)
             judged = DelayDynamics(before_held, made.net, mean, self.input_lag)
-        information, net = None, made.net
+        dynamics = DelayDynamics(settled(made.net, made.theta, series), made.net, mean, self.input_lag)
         moments = best.moments if len(made.theta) == len(best.theta) else None
-        solver = traits(self._solver(net, series))
-        exact = solver.dtype == np.float64 and solver.batches != "rows"
-        if self.is_squared and exact and not net.symbols and _is_small(net, n_rows(series)):
-            information = self._information(made, _nothing_held(series))
-        dynamics = DelayDynamics(settled(net, made.theta, series), net, mean, self.input_lag)
-        carry, how = Carry(moments, information, members), {"n_fitted": n_fitted, "judged": judged}
-        return Trained(dynamics, *curves(best.monitors), carry, stages=stages_of(best.monitors), **how)
+        carry = Carry(moments, self._information_for_more(made, series), members)
+        how = {"stages": stages_of(best.monitors), "n_fitted": n_fitted, "judged": judged}
+        return Trained(dynamics, *curves(best.monitors), carry, **how)
+
+    def _mean(self, net, series, stages, rng, starts, judge):
+        """Make one net of all starts; returns its plan, it as an ``Attempt``, and how many parameters one has."""
+        best = self._best(net, series, stages, rng, starts[:1], judge)
+        more = [self._hasty()._best(net, series, stages, rng, [None], judge) for _ in starts[1:]]
+        return *self._abreast(net, series, [best, *more], best), best.theta.size
+
+    def _information_for_more(self, made, series):
+        """Return what ``learn_more`` goes on from, J'J + decay of all rows, where the solver is of squares; or None."""
+        solver = traits(self._solver(made.net, series))
+        is_exact = self.is_squared and solver.dtype == np.float64 and solver.batches != "rows"
+        if not is_exact or made.net.symbols or not _is_small(made.net, n_rows(series)):
+            return None
+        return self._information(made, _nothing_held(series))
 
     def _is_solved(self, net, stages):
         """Return whether one least-squares problem is all there is to learn, so that no iteration is left."""

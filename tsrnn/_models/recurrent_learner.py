@@ -438,30 +438,35 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         return self._teaching(mean[1], noise=np.where(is_mark, 0.0, spread))
 
     def _loss(self, net, series, mean, solver, pool):
-        """Return the loss on the training rows: tracks for stochastic gradient, overlapping windows for L-BFGS."""
-        p, longest = self.p, max(len(s.Y) for s in series) - net.lead
-        T, lead_in, follow = min(p.sequence_length, longest), None, False
-        rows = sum(len(s.Y) - net.lead for s in series)
-        B = p.batch_size
-        if B == "auto":
-            B = int(np.clip(rows // (UPDATES * T), 1, 32))
-        if traits(solver).batches == "rows":  # in the order of time
-            T, B = longest, 1
-        elif traits(solver).batches == "all":
-            # Whole series: short windows teach the net to count rows from their start.
-            length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
-            follow = self._follows(net, series)
-            series, lead_in = windows(series, net.lead, length, T, held=False)
-            T, B = max(len(s.Y) for s in series) - net.lead, SHARD
+        """Return the loss on the training rows."""
+        laid, T, B, lead_in = self._laid(net, series, traits(solver).batches)
+        follow = traits(solver).batches == "all" and self._follows(net, series)
         teaching = self._noisy(mean, self.input_noise)
         options = {"pool": pool, "lead_in": lead_in, "follow": follow}
-        loss = loss_for(solver)(net, series, T, B, teaching, traits(solver).dtype, **options)
+        loss = loss_for(solver)(net, laid, T, B, teaching, traits(solver).dtype, **options)
         if not loss.weight > 0:
             raise ValueError(
                 f"No row that counts (y measured, sample_weight > 0) is left after the {net.lead} rows of the lags "
-                f"and washout={p.washout}: give a smaller washout, shorter lags or more rows."
+                f"and washout={self.p.washout}: give a smaller washout, shorter lags or more rows."
             )
         return loss
+
+    def _laid(self, net, series, batches):
+        """Lay the rows of series out in sequences: what these are cut from, T rows each, B at once, rows that lead in.
+
+        batches : of a solver. "rows", the series in the order of time; "mini", tracks, for stochastic gradients; "all",
+        windows that overlap, long ones, since short ones teach a net to count rows from their start.
+        """
+        p, longest = self.p, max(len(s.Y) for s in series) - net.lead
+        if batches == "rows":
+            return series, longest, 1, None
+        T, rows = min(p.sequence_length, longest), sum(len(s.Y) - net.lead for s in series)
+        if batches == "all":
+            length = T if p.training == "closed_loop" else max(MIN_WINDOW, rows // SHARD)
+            cut, lead_in = windows(series, net.lead, length, T, held=False)
+            return cut, max(len(s.Y) for s in cut) - net.lead, SHARD, lead_in
+        B = int(np.clip(rows // (UPDATES * T), 1, 32)) if p.batch_size == "auto" else p.batch_size
+        return series, T, B, None
 
     def _follows(self, net, series):
         """Return whether training by all rows goes over those of validation, too, which then takes its outputs."""

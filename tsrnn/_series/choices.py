@@ -311,30 +311,42 @@ def choose_transform(
     changes = [d for d in changes if all(_are_measured(u, d) for u in sample.columns)]
     if len(scales) == len(changes) == 1:
         return None
-    errors = {}
-    for g in scales:
-        of_changes = _errors_of_changes(sample, g, changes, output_lags, most)
-        errors |= {(g, d): error for d, error in of_changes.items()}
-    if len(set(errors.values())) == 1:  # too few rows, or a constant
+    errors = {g: _errors_of_changes(sample, g, changes, output_lags, most) for g in scales}
+    if (
+        len({error for of_g in errors.values() for error in of_g.values()}) == 1
+    ):  # too few rows, or a constant
         return None
-    levels = [filled(u, sample.seasons) for u in sample.columns]
-    must = not extrapolates and output_lags != () and len(changes) > 1
-    must = must and _drifts(sample, [_seasonal_means(u, sample.seasons) for u in levels])
-    may = must or _wanders(sample, levels)
     none = NONE if extrapolates else BOUNDED
-    doubtful = {
-        (g, d): error * _doubt(sample, none, g, d)
-        for (g, d), error in errors.items()
-        if (may if d else not must)
-    }
+    asked_for = _asked_for(sample, changes, goes_with_y=extrapolates or output_lags == ())
+    doubtful = {(g, d): of_g[d] * _doubt(sample, none, g, d) for g, of_g in errors.items() for d in asked_for}
     g, lags = min(doubtful, key=doubtful.get)
     for p in _once(sample, index, output_lags, horizon or 1) if differences else ():
-        behind = sample._replace(first=p, horizon=max(sample.horizon, (sample.n_rows - p) // 2))
-        least = min(_errors_of_changes(behind, g, changes, output_lags, most).values())
-        if _error_of_repeating(behind, p) * np.exp(REPEATED / np.sqrt(_apart(behind))) < least:
+        if _is_repeated(sample, p, lambda behind: _errors_of_changes(behind, g, changes, output_lags, most)):
             lags = (p,)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
+
+
+def _asked_for(sample, changes, goes_with_y):
+    """List the sets of differences that y asks for: none but where it wanders, and some where days leave their range.
+
+    goes_with_y : whether the model follows y wherever it goes, without differences.
+    """
+    levels = [filled(u, sample.seasons) for u in sample.columns]
+    is_lost = len(changes) > 1 and not goes_with_y
+    if is_lost and _drifts(sample, [_seasonal_means(u, sample.seasons) for u in levels]):
+        return [d for d in changes if d]
+    return changes if _wanders(sample, levels) else [()]
+
+
+def _is_repeated(sample, p, errors_of):
+    """Tell whether the last p rows, repeated, err less than the best of errors_of(a sample), beyond doubt.
+
+    Both forecast as far as half of what is behind the first p rows.
+    """
+    behind = sample._replace(first=p, horizon=max(sample.horizon, (sample.n_rows - p) // 2))
+    doubt = np.exp(REPEATED / np.sqrt(_apart(behind)))
+    return _error_of_repeating(behind, p) * doubt < min(errors_of(behind).values())
 
 
 def _errors_of_changes(sample, g, changes, output_lags, most):
