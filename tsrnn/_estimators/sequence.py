@@ -137,10 +137,19 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             not in order or not unique; no stretch of rows is longer than the lags; y has no measured value.
         """
         learner, began, names = self._learner(), perf_counter(), getattr(self, "feature_names_in_", None)
-        if one_a_series(X, y, groups, self.series):
-            self._fit_whole(learner, X, y, sample_weight, groups, names)
-            self._print_summary(began)
-            return
+        fit = self._fit_whole if one_a_series(X, y, groups, self.series) else self._fit_rows
+        fit(learner, X, y, sample_weight, groups, names)
+        self._print_summary(began)
+
+    def _print_summary(self, began):
+        """Print, with ``verbose``, what the fit did, why it stopped, and how long it took."""
+        if getattr(self, "verbose", 0):
+            print(summary(type(self).__name__, self._trained().stages, perf_counter() - began))
+
+    # ---------------------------------------------------------------------------------- one y per row
+
+    def _fit_rows(self, learner, X, y, sample_weight, groups, names):
+        """Learn from rows that have a y each.   names : of the columns of an earlier fit, or None."""
         form, table = self._check_fit(X, y, sample_weight, groups)
         pieces = [shifted(s.rows, part.rows.start) for part in table.parts for s in own_stretches(part)]
         goal = self._goal(table, pieces, form)
@@ -166,22 +175,20 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         rows = TrainingRows(table.parts, pieces, filled, goal.U, held, table.weight == 0)
-        errors = self._first_errors(units, trained, rows, learnt)
+        errors = self._errors(units, trained, rows, learnt, table)
         form = self._judged(form, trained, series)
-        errors = errors and errors._replace(last=last_levels(table.parts, goal.U, units.level))
-        errors = with_marks(errors, trained, table, learnt)
-        made_for, judged = self._made_for(), trained.dynamics if trained.judged is None else trained.judged
+        judged = trained.dynamics if trained.judged is None else trained.judged
         trained = trained._replace(ends=None, judged=None)
-        self.fitted_ = Fitted(units, trained, places, form, errors, rng, made_for, lags)
+        self.fitted_ = Fitted(units, trained, places, form, errors, rng, self._made_for(), lags)
         warn_of_spacing(table.parts, places)
         warn_if_told(self, trained.dynamics, table)
         self._compare(learner, Maker(judged, units), rows)
-        self._print_summary(began)
 
-    def _print_summary(self, began):
-        """Print, with ``verbose``, what the fit did, why it stopped, and how long it took."""
-        if getattr(self, "verbose", 0):
-            print(summary(type(self).__name__, self._trained().stages, perf_counter() - began))
+    def _errors(self, units, trained, rows, learnt, table):
+        """Return the ``Errors`` that intervals come from, and what tells later rows from those of training; or None."""
+        errors = self._first_errors(units, trained, rows, learnt)
+        errors = errors and errors._replace(last=last_levels(table.parts, rows.U, units.level))
+        return with_marks(errors, trained, table, learnt)
 
     # ---------------------------------------------------------------------------------- one y per series
 
