@@ -27,7 +27,7 @@ from .._values import kept
 
 
 DENSE = 0.2  # share of all links above which the product is faster; measured from 100 to 2000 units
-PANEL = 64  # columns; one row by a panel is one tile of the product
+PANEL = 32  # columns; one row by a panel is one tile of the product, also where there are few registers
 PANELS_FROM = 8  # steps from which on panels pay for the copy
 ARPACK_FROM = 100  # units above which eigenvalues come from Arnoldi's method, which needs ncv = 80 of them
 
