@@ -864,8 +864,8 @@ def test_read_only_memory_needs_no_second_kernel(tmp_path):
 
 def test_states_of_many_series():
     """Of each, what they are alone; in the container that X is."""
-    one = np.sin(np.arange(90.0) / 4)[:, None]
-    cube, y = one.reshape(3, 30, 1), one[:, 0].reshape(3, 30)
+    angle = np.arange(90.0).reshape(3, 30) / 4
+    cube, y = np.sin(angle)[:, :, None], np.cos(angle)
     model = ESNRegressor(8, output_lags=1, random_state=0).fit(cube, y)
     states = model.states(cube, y)
     assert states.shape == (3, 30, 8)
