@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._series.seasons import Calendar, calendar, calendar_numbers, filled
+from .._series.histories import filled
+from .._series.seasons import Calendar, calendar, calendar_numbers
 
 
 MOST_ORIGINS = 2400  # of a race: more change the ranking little, and each costs every candidate a forecast

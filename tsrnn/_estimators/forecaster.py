@@ -25,6 +25,7 @@ from .._nets.dynamics import Learner, Trained
 from .._nets.horizons import HALF, Horizon, Horizons, HorizonsLayout, Member, Members
 from .._nets.shifts import LARGEST, MOMENTS, MOST_STRETCHES, Shifts
 from .._series.checks import check_size
+from .._series.histories import whole_histories
 from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import Pinball, has_log_link
@@ -125,7 +126,10 @@ class HorizonsLearner(Learner):
         known = [net.from_first(s) for s in series]
         results = self._learn_from_sums(net, known) if self._of_shifts(net, known) else None
         if results is None:
-            jobs = ((horizon, self._examples(net, horizon, series, mean[1])) for horizon in net.horizons)
+            pasts = self._pasts(net, series)
+            jobs = (
+                (horizon, self._examples(net, horizon, series, pasts, mean[1])) for horizon in net.horizons
+            )
             olds = zip(before.dynamics.members, before.carry.trained) if before else repeat(None)
             results = Parallel(self.p.n_jobs, prefer="threads")(
                 delayed(self._learn_member)(net, *job, old) for job, old in zip(jobs, olds)
@@ -184,12 +188,18 @@ class HorizonsLearner(Learner):
             results.append((Member(trained.dynamics, scaled.x, scaled.y), trained))
         return results[::-1]
 
-    def _examples(self, net, horizon, series, mean_y):
+    def _pasts(self, net, series):
+        """Return y (N, O) as histories show it, of each series."""
+        lags = sorted({int(1 - self.p.gap - back) for back in net.y_back})
+        return whole_histories([s.Y for s in series], lags, [s.w for s in series])
+
+    def _examples(self, net, horizon, series, pasts, mean_y):
         """Lay out a member's training data: lists of z, targets and weights by stretch."""
         reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
         rows = [np.arange(net.lead - 1, len(s.Y) - reach) for s in series]
         self._check_memory(net, horizon, sum(map(len, rows)))
-        examples = [net.examples(horizon, s, mean_y, r) for s, r in zip(series, rows) if len(r)]
+        stretches = zip(series, pasts, rows)
+        examples = [net.examples(horizon, s, past, mean_y, r) for s, past, r in stretches if len(r)]
         covered = [np.isfinite(T[w > 0]).any(axis=0) for _, T, w in examples]
         covered = np.any(covered, axis=0) if covered else np.zeros(1, bool)
         if not covered.all():
@@ -265,7 +275,7 @@ class HorizonsLearner(Learner):
             reach = max(horizon.ahead.max(initial=0), horizon.steps[0])
             rows = np.arange(layout.lead - 1, len(extended.Y) - reach)
             new = layout.n_kept, n  # y of rows that were taken back was not known
-            Z, T, w = layout.examples(horizon, extended, dynamics.mean[1], rows, new)
+            Z, T, w = layout.examples(horizon, extended, extended.Y, dynamics.mean[1], rows, new)
             if not (np.isfinite(T).any(axis=1) & (w > 0)).any():
                 continue
             Z, T = member.x(Z), member.y(T)
@@ -359,8 +369,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     ``horizon`` rows. ``predict_ahead(X, y, steps=j)`` gives the j-th step of the forecast made j rows before each row;
     there "multi_output" holds the last inputs known ahead for what lies behind the end of X.
 
-    Where y is not measured, the forecast takes its place in later lags; such rows are not learnt from. A row's
-    sample_weight is that of its y; of several targets in a row, the mean.
+    Where y is not measured, the forecast takes its place in later lags. ``fit`` does not learn from such lags, unless
+    more than three rows in ten have some: then a linear autoregression fills them, for any row to be learnt whose y was
+    measured. A row's sample_weight is that of its y; of several targets in a row, the mean.
 
     Intervals without quantiles come from errors on held rows, as for other estimators ("conformal"). With quantiles,
     ``calibrate(X, y)`` widens or narrows them such that they hold on those rows [5]_. Sample paths add to a forecast

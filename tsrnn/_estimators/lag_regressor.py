@@ -26,6 +26,7 @@ from .._nets.dynamics import (
     no_row_counts,
 )
 from .._nets.lagged import LaggedDynamics, LagTable
+from .._series.histories import with_histories
 from .._series.lags import parse_lags
 from .._values import kept
 from .parameters import Lags
@@ -81,6 +82,7 @@ class LagLearner(OfLags, Learner):
     def learn(self, net, series, mean, rng, before=None):
         """Fit to the rows that are not held back, and to all."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
+        series = with_histories(series, net.output_lags)
         examples = [_examples(net, s) for s in series]
         whole = Examples(*map(np.concatenate, zip(*examples)))
         if not np.isfinite(whole.T).any(axis=0).all():
@@ -119,7 +121,7 @@ class LagLearner(OfLags, Learner):
 
 
 def _examples(table, series):
-    """Lay out the rows of a ``Series`` that count: weight above 0, y measured, and so all y that they look back at."""
+    """Lay out the rows of a ``Series`` that count: weight above 0, y known, and so all y that they look back at."""
     X, Y, w, held = series
     at = np.arange(table.lead, len(Y))
     counts = (w[at] > 0) & np.isfinite(Y[at]).any(axis=1)
@@ -213,7 +215,8 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
 
     Notes
     -----
-    Rows with NaN in y, or in the y that they look back at, are not learnt from. ``partial_fit`` is the regressor's own;
+    Rows with NaN in y are not learnt from, nor those that look back at one, unless these are more than three in ten: a
+    linear autoregression then fills what they look back at. ``partial_fit`` is the regressor's own;
     without one it is refused, and ``update`` takes new rows in. There is no export.
 
     References

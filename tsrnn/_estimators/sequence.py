@@ -117,7 +117,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             of arrays or frames, or an array of shape (n_series, n_timesteps, n_features). Neither lags nor states
             reach from one series into another.
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            Target, in the same container. NaN where it was not measured: those values are in no loss.
+            Target, in the same container. NaN where it was not measured: those values are in no loss. Of
+            models that learn from windows, a linear autoregression stands in for them where many rows look back at one.
             Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
             ``pooling``: then it learns one answer to each whole series, and predicts that. They are in the order in
             which the series first appear in X, unless those of a table are named by the index of y.

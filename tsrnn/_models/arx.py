@@ -16,6 +16,7 @@ from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
 from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
+from .._series.histories import with_histories
 from .._series.lags import Averaged, parse_lags
 from .._training.losses import squared
 from .._values import kept
@@ -57,6 +58,7 @@ class LinearLearner(DelayLearner):
     def learn(self, net, series, mean, rng, before=None):
         """Solve the normal equations of all rows."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
+        series = with_histories(series, self.output_lags)
         sums = sums_of(_plans(net, self.linear), self.linear, series)
         if sums is None:
             raise no_row_counts(net.lead, net.n_outputs)
@@ -115,7 +117,7 @@ class ARXRegressor(SequenceRegressor):
 
     y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l) [1]_, fitted one step ahead from measured y, exactly and in one
     pass. The linear model that a net has to beat. ``partial_fit`` gives what a fit to all rows would (with the scaling
-    and the lags of the first).
+    and the lags of the first), unless more than three rows in ten look back at a y that was not measured.
 
     Parameters
     ----------

@@ -37,6 +37,7 @@ from .._nets.dynamics import (
 )
 from .._nets.pooled import Pooled, PooledDelayLoss, n_more, pooled
 from .._nets.symbols import Embedding, settled
+from .._series.histories import with_histories
 from .._training.gauss_newton import LevenbergMarquardt, assimilate
 from .._training.losses import has_kinks, is_of_labels, resolve_loss, squared
 from .._training.monitor import (
@@ -193,6 +194,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         # with the linear model in it, if it was blended
         net = net if before is None else before.dynamics.plan
         check_enough_rows(type(self.p).__name__, net.lead, series)
+        series = series if self.codes_labels else with_histories(series, self.output_lags)
         first, *later = self._stages(net, series)
         # gaps in y may leave no row that a free run could begin at
         stages = [first, *(kind for kind in later if self._loss(net, series, kind, 0.0).n)]

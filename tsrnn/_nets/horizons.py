@@ -113,14 +113,18 @@ class HorizonsLayout(NamedTuple):
         channel = np.concatenate([np.tile(c, len(back)) for c, back in sees])
         return Columns(channel, np.concatenate([np.repeat(back, len(c)) for c, back in sees]))
 
-    def examples(self, horizon, series, mean_y, rows, new=(0, 0)):
+    def blind(self, Y, rows):
+        """Tell at which rows t (R,) some y of z(t) is NaN."""
+        return np.isnan(Y[rows[:, None] + self.y_back]).any(axis=(1, 2))
+
+    def examples(self, horizon, series, past, mean_y, rows, new=(0, 0)):
         """Lay out the pairs at rows t (R,) of a ``Series``, that come with inputs or y of rows from ``new`` on.
 
+        past : (N, O), y as z shows it; where it is NaN, z has a weight of 0.
         Returns z (R, .), targets (R, S O Q), NaN where unknown, and weights (R,).
         """
         X, Y, w, _ = series
-        filled = last_known(np.concatenate([np.broadcast_to(mean_y, (1, Y.shape[1])), Y]), 1)[1:]
-        blind = np.isnan(Y[rows[:, None] + self.y_back]).any(axis=(1, 2))
+        filled = last_known(np.concatenate([np.broadcast_to(mean_y, (1, Y.shape[1])), past]), 1)[1:]
         at = rows[:, None] + horizon.steps
         inside = at < len(Y)
         new_x, new_y = new
@@ -129,7 +133,7 @@ class HorizonsLayout(NamedTuple):
         T = np.where((inside & (w[at] > 0))[:, :, None], Y[at], np.nan)
         measured = np.isfinite(T)
         weight = (measured * w[at][:, :, None]).sum(axis=(1, 2)) / np.maximum(1, measured.sum(axis=(1, 2)))
-        weight[blind] = 0.0
+        weight[self.blind(past, rows)] = 0.0
         T = T.reshape(len(rows), -1)
         T = T if horizon.quantiles is None else np.repeat(T, len(horizon.quantiles), axis=1)
         return self.features(horizon, X, filled, rows), T, weight

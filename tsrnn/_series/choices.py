@@ -52,11 +52,11 @@ import numpy as np
 
 from .._values import kept
 from .autoregression import LEAST_GROWN, ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
+from .histories import filled
 from .lags import Averaged
 from .seasons import (
     LONG_SEASON,
     ONCE,
-    filled,
     find_seasons,
     longest_lag,
     named_once,

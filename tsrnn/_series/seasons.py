@@ -427,20 +427,3 @@ def propose_differences(seasons, n_rows):
     for p in seasons[:2]:
         proposed += [(p,), (1, p)]
     return proposed
-
-
-# ------------------------------------------------------------------------------------ what is missing
-
-
-def filled(u, seasons=()):
-    """Fill NaN in u (N,) by the value a season before, else the last one; at the start by later ones."""
-    if not np.isnan(u).any():
-        return u
-    if np.isnan(u).all():
-        return np.zeros_like(u)
-    p = seasons[0] if seasons else 1
-    forward = timelines.last_known(u[:, None], p)[:, 0]
-    for q in (p, 1):
-        forward = timelines.last_known(forward[::-1][:, None], q)[::-1, 0]
-        forward = timelines.last_known(forward[:, None], q)[:, 0]
-    return forward

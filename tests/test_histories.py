@@ -1,0 +1,76 @@
+"""Histories that look back at y that was not measured: what stands in, and what it costs."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from tsrnn import ARXRegressor, EncoderDecoderRegressor, Forecaster, LagRegressor, NARXRegressor
+from tsrnn._series.histories import filled, whole_histories, with_histories
+from tsrnn._series.units import Series
+
+
+H, SEASON, SPLIT = 4, 12, 600
+RNG = np.random.default_rng(0)
+NOISE = RNG.normal(size=900)
+Y = np.sin(2 * np.pi * np.arange(900) / SEASON) + 0.1 * NOISE
+for t in range(1, 900):
+    Y[t] += 0.6 * (Y[t - 1] - np.sin(2 * np.pi * (t - 1) / SEASON))
+HOLES = np.where(RNG.random(900) < 0.15, np.nan, Y)
+
+
+def series_of(y):
+    y = np.reshape(y, (len(y), -1))
+    return Series(np.empty((len(y), 0)), y, np.ones(len(y)), np.zeros(len(y), bool))
+
+
+def error(model, y):
+    """Return the error of forecasts after training, from rows that were measured."""
+    fitted = model.fit(None, y[:SPLIT])
+    forecast = np.asarray(fitted.trajectories(None, Y[SPLIT:], H).forecast).reshape(-1, H)
+    at = np.arange(len(forecast))[:, None] + SPLIT + np.arange(H)
+    return np.sqrt(np.mean((forecast - Y[at]) ** 2))
+
+
+def test_an_autoregression_goes_on():
+    """Without noise it knows what was not measured; where little was, the last season is repeated."""
+    wave = 3 + np.sin(np.arange(300) / 5)
+    gaps = wave.copy()
+    gaps[[50, 51, 52, 120, 200, 201, 299]] = np.nan
+    np.testing.assert_allclose(filled(gaps), wave, atol=1e-2)
+    assert filled(np.array([np.nan, 2.0, np.nan, 4.0])).tolist() == [2, 2, 2, 4]
+    assert filled(np.full(5, np.nan)).tolist() == [0] * 5
+    assert filled(wave) is wave
+
+
+def test_what_stands_in_is_within_the_range():
+    grows = np.where(np.arange(60) < 40, 1.2 ** np.arange(60), np.nan)
+    assert np.nanmax(filled(grows)) == np.nanmax(grows)
+
+
+def test_only_what_hides_much_is_filled():
+    few = np.where(np.arange(900) == 500, np.nan, Y)[:, None]
+    assert whole_histories([few], (1, 2), [np.ones(900)])[0] is few
+    assert np.isfinite(whole_histories([HOLES[:, None]], range(1, 30), [np.ones(900)])[0]).all()
+    whole = series_of(HOLES)
+    (seen,) = with_histories([whole], (1, 2, 3))
+    assert np.array_equal(seen.w, np.isfinite(HOLES))
+    assert np.isfinite(seen.Y).all()
+    rarely = series_of(np.column_stack([Y, np.where(np.arange(900) % 9 == 0, Y, np.nan)]))
+    assert with_histories([rarely], (1, 2, 3))[0] is rarely  # most of the first would be lost
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Forecaster(ARXRegressor(0, 2 * SEASON), H),
+        Forecaster(Ridge(), H),
+        EncoderDecoderRegressor(hidden_layer_sizes=(4,), horizon=H, max_iter=20, random_state=0),
+        LagRegressor(Ridge(), 0, SEASON),
+        ARXRegressor(0, SEASON),
+        NARXRegressor((4,), input_lags=0, output_lags=SEASON, max_iter=30, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_missing_values_cost_little(model):
+    """One of seven, so that hardly a history is without."""
+    assert error(model, HOLES) < 1.07 * error(model, Y)
