@@ -201,16 +201,20 @@ def test_what_inputs_hardly_tell_is_averaged_with_past_y_alone():
     walks = np.random.default_rng(1).normal(size=(400, 3)).cumsum(axis=0)
     known = {"counts": [np.ones(400, bool)]}
     lags = choose_lags([walks[:, :1]], None, [walks[:, 1:]], **known)
-    of_walks = choose_alone([walks[:, :1]], None, [walks[:, 1:]], lags, **known)
+    of_walks = choose_alone([walks[:, :1]], None, [walks[:, 1:]], lags, **known, repeats=True)
     assert of_walks[:2] == lags
     assert of_walks.differences == (1,)
     assert 0.5 <= of_walks.share < 0.8
     assert of_walks.repeated == 0.0
     few = [walks[:60, :1]], None, [walks[:60, 1:]]
     counts = [np.ones(60, bool)]
-    of_few = choose_alone(*few, choose_lags(*few, counts=counts), counts=counts)
-    assert of_few.period == 1
-    assert of_few.repeated > 0.2
+    of_few = choose_lags(*few, counts=counts)
+    alone, repeating = (
+        choose_alone(*few, of_few, counts=counts, repeats=repeats) for repeats in (False, True)
+    )
+    assert alone.repeated == 0.0
+    assert repeating.repeated > 0.2
+    assert repeating == alone._replace(repeated=repeating.repeated)
     lags = choose_lags([Y[:400, None]], None, [X[:400]], **known)
     assert choose_alone([Y[:400, None]], None, [X[:400]], lags, **known) == Averaged(*lags)
 

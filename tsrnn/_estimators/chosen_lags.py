@@ -88,7 +88,7 @@ def beside_linear(learner, settings, table, pieces, goal):
     outputs = "auto" if open_y else learner.output_lags
     *given, known = _known(table, pieces, goal)
     if most_lags(learner, 1) is None:
-        averaged = choose_alone(*given, lags_of(learner), **known)
+        averaged = choose_alone(*given, lags_of(learner), **known, repeats=True)
         return replace(learner, linear=averaged, **dict(zip(Lags._fields, averaged.together)))
     lags = choose_lags(*given, input_lags=inputs, output_lags=outputs, **known)
     return replace(learner, linear=choose_alone(*given, lags, **known) if open_y else Averaged(*lags))

@@ -25,7 +25,7 @@ That it stands out in the autocorrelation is not asked for, as it hardly does wi
 
 What inputs told of y may not last.  A linear model that sees them is averaged with one of past y alone, which has lags
 and differences of its own, unless held stretches show much for them; and their mean with y a season before, or the last
-one, where that errs hardly more than they do (m as above):
+one, where that errs hardly more than they do (m as above), but beside a net, which would only be believed the more:
 
     share of the first = 1/2 + 2 log(error without inputs / error with them), from 1/2 to 1
     share of y itself  = 2 (log(error of both / error of y itself) + .2 / sqrt(m)), from 0 to 1
@@ -180,10 +180,11 @@ def choose_lags(
     return Lags(_thriftiest(errors, NEARLY), chosen)
 
 
-def choose_alone(U, index, X, lags, *, differences=(), counts=None):
+def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=False):
     """Choose the model of past y alone that a linear model of ``Lags`` of inputs is averaged with, and all shares.
 
-    U, X, counts : lists, as for ``choose_lags``.   differences : of U, which both learn.   Returns ``Averaged``.
+    U, X, counts : lists, as for ``choose_lags``.   differences : of U, which both learn.   repeats : whether y of
+    before may be averaged, too.   Returns ``Averaged``.
     """
     U, X = _near_one(U), _near_one(X)
     known = [np.where(rows[:, None], u, np.nan) for u, rows in zip(U, counts)]
@@ -198,11 +199,9 @@ def choose_alone(U, index, X, lags, *, differences=(), counts=None):
     errors = np.log(np.clip([told, _error(alone, of_y, (0,), differences + own)], 1e-100, 1e100))
     share = float(np.clip(HALF + TOLD * (errors[1] - errors[0]), HALF, 1.0))
     averaged = Averaged(*lags) if share == 1.0 else Averaged(*lags, of_y, own, share)
-    return (
-        averaged
-        if differences
-        else _with_repetition(averaged, sample, share * errors[0] + (1 - share) * errors[1])
-    )
+    if differences or not repeats:
+        return averaged
+    return _with_repetition(averaged, sample, share * errors[0] + (1 - share) * errors[1])
 
 
 def _with_repetition(averaged, sample, error):
