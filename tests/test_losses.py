@@ -261,7 +261,7 @@ def test_quantiles_of_several_steps_ahead(name):
     h = 3
     Y = np.full((N, 2 * h), np.nan)
     for k in range(h):
-        Y[: N - k, 2 * k : 2 * k + 2] = np.roll(LAGGED[:, [2]], -k, axis=0)[: N - k]
+        Y[: N - k, 2 * k : 2 * k + 2] = 2 * np.roll(LAGGED[:, [2]], -k, axis=0)[: N - k]
     model = clone(MODELS[name]).set_params(loss=Pinball([0.1, 0.9] * h)).fit(U, Y)
     out = model.forecast(2, U[:2])
     assert out.shape == (2, 2 * h)

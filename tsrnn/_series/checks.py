@@ -256,7 +256,7 @@ def check_lengths(X, Y):
 
 def warn_if_across(Y):
     """Warn where Y (N, O) seems to have time along the second axis."""
-    if Y.shape[1] > len(Y):
+    if 1 < len(Y) < Y.shape[1]:  # of one row few models learn, and say so
         warn(
             f"y has {len(Y)} rows and {Y.shape[1]} outputs. Time is the first axis: of an array "
             "(n_outputs, n_timesteps) give the transpose; series are arrays in a list."
