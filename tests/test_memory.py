@@ -19,7 +19,7 @@ from tsrnn._models.arx import LinearLearner
 
 
 X = np.random.default_rng(0).normal(size=(60, 3))
-y = X[:, 0].copy()
+y = 2 * X[:, 0]
 
 
 @pytest.fixture
