@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from tsrnn import ARXRegressor, EncoderDecoderRegressor, Forecaster, LagRegressor, NARXRegressor
-from tsrnn._series.histories import filled, whole_histories, with_histories
+from tsrnn._series.histories import filled, whole_histories, with_histories, without_gaps
 from tsrnn._series.units import Series
 
 
@@ -74,3 +74,32 @@ def test_only_what_hides_much_is_filled():
 def test_missing_values_cost_little(model):
     """One of seven, so that hardly a history is without."""
     assert error(model, HOLES) < 1.07 * error(model, Y)
+
+
+def test_series_have_units_of_their_own():
+    """Beside one of other units, or hardly representable, a series is filled as alone."""
+    alone = filled(HOLES, (SEASON,))
+    for size, level in (1e6, 1e9), (1e200, 0), (1e-300, 0):
+        pair = without_gaps([HOLES, level + size * HOLES], (SEASON,), [np.ones(900)] * 2)
+        np.testing.assert_allclose(pair[0], alone, rtol=1e-6)
+        np.testing.assert_allclose((pair[1] - level) / size, alone, rtol=1e-6)
+
+
+def test_later_rows_tell_nothing_of_a_gap():
+    """But by coefficients: the rows changed here weigh 0, and are within the range; nothing precedes the first."""
+    changed, weights = HOLES.copy(), np.where(np.arange(900) < 500, 1.0, 0.0)
+    changed[500:] *= np.where(np.isfinite(Y[500:]), -0.5, 1)
+    pair = [without_gaps([y], (SEASON,), [weights])[0][:500] for y in (HOLES, changed)]
+    np.testing.assert_array_equal(*pair)
+    late = np.where(np.arange(900) < 400, np.nan, Y)[:, None]
+    assert whole_histories([late], (1, 2, 3), [np.ones(900)])[0] is late
+    late[500::4] = np.nan
+    (whole,) = whole_histories([late], (1, 2, 3), [np.ones(900)])
+    assert np.array_equal(np.isfinite(whole[:, 0]), np.arange(900) >= 400)
+
+
+def test_series_without_a_value_are_left():
+    empty, weights = np.full((900, 1), np.nan), [np.ones(900), np.ones(900)]
+    whole, left = whole_histories([HOLES[:, None], empty], (1, 2, 3), weights)
+    assert np.isfinite(whole).all()
+    assert np.isnan(left).all()

@@ -3,8 +3,9 @@
     y~(t) = y(t) where it was measured,  else  sum_k a_k y~(t - k) + b,  within the range of y
 
 with the last lags and those of the seasons.  a and b are learnt from the rows whose y was measured, of histories y~
-that repeat the last season at first.  No later row tells anything of y~(t), but in the first season: a model that
-learns from such histories sees nothing that it will not see when it is used.
+that repeat the last season at first.  Series share them, each in units of its own, where it reaches from -1 to 1.  No
+later row tells anything of y~(t) but through a, b and these units: a model that learns from such histories sees nothing
+that it will not see when it is used.  Nothing is made up before the first y; that one precedes it where lags ask.
 
 Arrays: us a list of u (N,), one output of some series, NaN where unknown; Y (N, O).
 """
@@ -12,7 +13,7 @@ Arrays: us a list of u (N,), one output of some series, NaN where unknown; Y (N,
 import numpy as np
 
 from . import timeline as timelines
-from .autoregression import in_levels, merged, regressors, ridge, sums_until
+from .autoregression import in_levels, pooled, regressors, ridge, sums_until
 from .seasons import find_seasons
 
 
@@ -52,8 +53,9 @@ def _is_hidden(Ys, lags):
 
 
 def _seen(Ys, lags):
-    """Tell of the last rows of each Y (N, O), behind the longest lag, whether their history is known."""
+    """Tell of the last rows of each Y (N, O), behind its first and the longest lag, whether their history is known."""
     whole, n = [np.isfinite(Y).all(axis=1) for Y in Ys], max(lags, default=0)
+    whole = [k[np.argmax(k) :] for k in whole]
     return [np.all([k[n - lag : max(n, len(k)) - lag] for lag in lags] or [k | True], axis=0) for k in whole]
 
 
@@ -67,48 +69,54 @@ def _filled(Ys, weights):
 
 
 def filled(u, seasons=()):
-    """Fill NaN in u (N,)."""
-    return u if not np.isnan(u).any() else without_gaps([u], seasons, [np.ones(len(u))])[0]
+    """Fill NaN in u (N,), those before its first value by later ones; by 0 where there is none."""
+    if not np.isnan(u).any():
+        return u
+    if np.isnan(u).all():
+        return np.zeros_like(u)
+    (u,) = without_gaps([u], seasons, [np.ones(len(u))])
+    return _repeated(u[::-1], seasons)[::-1]
 
 
 def without_gaps(us, seasons, weights):
-    """Fill one output of some series, which share an autoregression; those that are unknown throughout by 0."""
+    """Fill one output of some series, which share an autoregression, each behind its first value."""
     known = [np.isfinite(u) for u in us]
-    measured = np.concatenate([u[k] for u, k in zip(us, known)])
-    us = [_repeated(u, seasons) for u in us]
+    counts = [k * w for k, w in zip(known, weights)]
+    units = [_unit(u[c > 0] if c.any() else u[k]) for u, k, c in zip(us, known, counts)]
+    vs = [_repeated((u - center) / size, seasons) for u, (center, size) in zip(us, units)]
     lags = sorted({*LAST, *(p + d for p in seasons for d in (-1, 0, 1) if p > 1)})
-    if len(measured) < ROWS_A_LAG * len(lags):
-        return us
-    for _ in range(ROUNDS):
-        model = _autoregression(us, [k * w for k, w in zip(known, weights)], lags)
-        us = [_gone_on(u, k, model, measured.min(), measured.max()) for u, k in zip(us, known)]
-    return us
+    n_learnt = sum(np.count_nonzero(c[np.argmax(k) + lags[-1] :]) for k, c in zip(known, counts))
+    if n_learnt >= ROWS_A_LAG * len(lags):
+        for _ in range(ROUNDS):
+            model = _autoregression(vs, counts, lags)
+            vs = [_gone_on(v, k, model) for v, k in zip(vs, known)]
+    return [np.where(k, u, center + size * v) for u, k, v, (center, size) in zip(us, known, vs, units)]
+
+
+def _unit(u):
+    """Return the middle of values u (N,), and half of their range; (0, 1) of none."""
+    low, high = (u.min() / 2, u.max() / 2) if len(u) else (0.0, 0.0)
+    return low + high, (high - low) or 1.0
 
 
 def _repeated(u, seasons):
-    """Fill NaN in u (N,) by the value a season before, the longest, else the last one; at the start by later ones."""
-    if np.isnan(u).all():
-        return np.zeros_like(u)
-    p = max(seasons, default=1)
-    u = timelines.last_known(u[:, None], p)[:, 0]
-    for q in (p, 1):
-        u = timelines.last_known(u[::-1][:, None], q)[::-1, 0]
-        u = timelines.last_known(u[:, None], q)[:, 0]
+    """Fill NaN behind the first value of u (N,) by that a season before, the longest, else the last one."""
+    for p in (max(seasons, default=1), 1):
+        u = timelines.last_known(u[:, None], p)[:, 0]
     return u
 
 
-def _autoregression(us, weights, lags):
+def _autoregression(vs, weights, lags):
     """Learn the autoregression of all series (N,)."""
-    total = None
-    for u, w in zip(us, weights):
-        (sums,) = sums_until(regressors(u, np.empty((len(u), 0)), lags, ()), w, [len(u)])
-        total = sums if total is None else merged(total, sums)
-    return in_levels(*ridge(total, [PENALTY])[0], lags, ())
+    none = [np.empty((len(v), 0)) for v in vs]
+    sums = [sums_until(regressors(v, E, lags, ()), w, [len(v)])[0] for v, E, w in zip(vs, none, weights)]
+    return in_levels(*ridge(pooled(sums), [PENALTY])[0], lags, ())
 
 
-def _gone_on(u, known, model, low, high):
-    """Fill u (N,) anew where it is not known, in the order of time."""
-    P, u, a = len(model.a), u.copy(), model.a[::-1]
-    for t in P + np.flatnonzero(~known[P:]):
-        u[t] = min(max(u[t - P : t] @ a + model.b, low), high)
-    return u
+def _gone_on(v, known, model):
+    """Fill v (N,) anew where it is not known, in the order of time, within -1 and 1."""
+    first, P, a = np.argmax(known), len(model.a), model.a[::-1]
+    past = np.concatenate([np.full(P, v[first]), v[first:]])
+    for t in np.flatnonzero(~known[first:]):
+        past[P + t] = min(max(past[t : P + t] @ a + model.b, -1.0), 1.0)
+    return np.concatenate([v[:first], past[P:]])
