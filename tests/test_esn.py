@@ -573,6 +573,17 @@ def test_cv_with_unknown_y_and_gaps():
         assert model.cv_results_[f"split{f}_test_score"][1] == pytest.approx(-error, rel=1e-6)
 
 
+def test_an_output_judges_penalties_in_the_splits_where_it_is_known():
+    """Of two, one is measured in the last rows alone: the first of two splits cannot test it, the second not learn."""
+    late = np.where(np.arange(len(Y2))[:, None] < [0, len(Y2) // 2], np.nan, Y2)
+    kw = {"n_reservoir": 30, "alphas": (1e-3, 1.0), "cv": 2, "input_scaling": 0.5, "random_state": 0}
+    model, alone = (ESNRegressorCV(**kw).fit(X, v) for v in (late, late[:, :1]))
+    ratio = model.cv_results_["mean_test_score"] / alone.cv_results_["mean_test_score"]
+    assert ratio == pytest.approx(1.0, rel=1e-9)
+    with pytest.raises(ValueError, match="split 0 has no row that counts"):
+        ESNRegressorCV(**kw).fit(X, late[:, 1:])
+
+
 def test_cv_then_partial_fit():
     model = ESNRegressorCV(30, alphas=(0.01, 0.1), scale=None, washout=50, random_state=0).fit(
         X[TRAIN], y[TRAIN]

@@ -109,20 +109,23 @@ def warn_if_told(estimator, dynamics, table):
         return
     names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
     cure = "begin input_lags at 1" if dynamics.is_ahead is None else "leave it out of known_ahead"
+    told = {j for y in table.y.T for j in _copies(table.X, y)}
     for j, name in enumerate(names):
-        is_seen = dynamics.is_ahead is None or dynamics.is_ahead[j]
-        if is_seen and any(_is_same(table.X[:, j], y) for y in table.y.T):
+        if j in told and (dynamics.is_ahead is None or dynamics.is_ahead[j]):
             warn(
                 f"Column {name!r} of X is y itself, in the row that is to be forecast: errors will be too small to be "
                 f"true. Leave it out, for past y are seen by output_lags, or {cure}."
             )
 
 
-def _is_same(x, y):
-    """Return whether x and y (N,) are the same numbers, and not all alike, where y is known."""
-    known = ~np.isnan(y)
-    x, y = x[known], y[known]
-    return np.array_equal(x[:2], y[:2]) and np.array_equal(x, y) and bool((y != y[0]).any())
+def _copies(X, y):
+    """List the columns of X (N, D) that are, where y (N,) is known, the same numbers, unless these are all alike."""
+    known = np.flatnonzero(~np.isnan(y))
+    y, few = y[known], known[:2]  # few tell most columns
+    if not (y != y[0]).any():
+        return []
+    candidates = np.flatnonzero((X[few] == y[:2, None]).all(axis=0))
+    return [j for j in candidates if np.array_equal(X[known, j], y)]
 
 
 class Comparison(NamedTuple):

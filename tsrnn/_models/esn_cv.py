@@ -1,6 +1,7 @@
 """Echo state networks whose penalty is chosen by cross-validation, from sums over time."""
 
 from dataclasses import KW_ONLY, dataclass, replace
+from itertools import compress
 from typing import ClassVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class ESNCVLearner(ESNLearner):
                 counts = np.flatnonzero((cell_here == k) & (w > 0))
                 sums[k] = add_rows(sums[k], self.columns, V, S, s.Y[rows], counts, w)
         whole = [(a, cells[k]) for k, a in enumerate(sums) if a is not None]
-        return _sum(a for a, _ in whole), None, self._search(whole, splits.shape[1] // 2, dynamics.n_outputs)
+        return _sum(a for a, _ in whole), None, self._search(whole, splits.shape[1] // 2)
 
     def _splits(self, n):
         """Mark which rows each split trains on, and which it tests on, (n, 2 splits) bool, by turns."""
@@ -62,24 +63,20 @@ class ESNCVLearner(ESNLearner):
                 marks.append(mark)
         return np.stack(marks, axis=1)
 
-    def _search(self, cells, n_splits, O):
+    def _search(self, cells, n_splits):
         """Score penalties by sums and their uses: (2 splits,) bool, by turns training and test."""
-        alphas, bias = self.p.alphas, self.p.readout_bias
-        errors, pairs = np.zeros((n_splits, len(alphas))), []
+        alphas, errors = self.p.alphas, []
+        groups = max(len(a.weight) for a, _ in cells)
         for f in range(n_splits):
             sides = [[a for a, marks in cells if marks[2 * f + k]] for k in range(2)]
-            if not all(sides):
+            error = self._errors(*(_sum(side).split(groups) for side in sides)) if all(sides) else None
+            if error is None:
                 raise ValueError(
                     f"cv={self.p.cv!r}: split {f} has no row that counts to train on, or none to test on, after the "
                     "washout: give fewer splits, or a smaller washout."
                 )
-            pairs.append([_sum(side) for side in sides])
-        groups = max(len(a.weight) for a, _ in cells)
-        for f, sides in enumerate(pairs):
-            for train, test in zip(*(side.split(groups).normal() for side in sides)):
-                sse = squared_error(test, ridge_path(train, alphas, bias)).reshape(len(alphas), -1)
-                errors[f] += sse.sum(axis=1) / test.weight
-        errors /= O
+            errors.append(error)
+        errors = np.array(errors)  # (splits, K)
         mean = errors.mean(axis=0)
         return {
             "param_alpha": np.array(alphas, float),
@@ -90,13 +87,21 @@ class ESNCVLearner(ESNLearner):
             "rank_test_score": rankdata(mean, method="min").astype(int),
         }
 
+    def _errors(self, train, test):
+        """Return the mean squared error at each penalty (K,), over the outputs that both sums know; None without any."""
+        judged, total = (train.weight > 0) & (test.weight > 0), 0.0
+        for a, b in compress(zip(train.normal(), test.normal()), judged):
+            W = ridge_path(a, self.p.alphas, self.p.readout_bias)
+            total = total + squared_error(b, W).reshape(len(self.p.alphas), -1).sum(axis=1) / b.weight
+        return total / (judged.mean() * train.O) if judged.any() else None
+
 
 class ESNRegressorCV(ESNRegressor):
     """Echo state network, the penalty of its readout chosen by cross-validation.
 
     The reservoir runs once: sums over the rows of each fold are added up, and the solutions for all penalties are found
-    side by side. A fold is judged one step ahead, from measured y, with the state that the whole series leads to; the
-    scaling is that of all rows.
+    side by side. A fold is judged one step ahead, from measured y, with the state that the whole series leads to, and by
+    the outputs that are measured in the rows of both its sides; the scaling is that of all rows.
 
     Parameters
     ----------
