@@ -134,6 +134,16 @@ def test_history_and_truth_may_be_all_of_y():
     for given in ("history", "truth"):
         with pytest.raises(ValueError, match=f"The {given} has no time zone, but the forecast has one"):
             ForecastDisplay(y[20:25], **{given: y.tz_localize(None)}).plot()
+    for first in (0, 1700):  # numbers are stamps, too
+        y.index = range(first, first + 40)
+        ax = ForecastDisplay(y[y.index >= first + 20][:5] + 100, history=y, truth=y).plot(last=8).ax_
+        ends = [[*line.get_xdata()[[0, -1]] - first, *line.get_ydata()[[0, -1]]] for line in ax.lines]
+        assert ends == [[12, 19, 12, 19], [20, 24, 120, 124], [20, 24, 20, 24]]
+    counted_anew = y[20:].reset_index(drop=True)
+    for truth in (counted_anew[:15], np.arange(20.0, 80.0)):
+        y.index = range(40)
+        ax = ForecastDisplay(y[20:25], truth=truth).plot().ax_
+        assert [*ax.lines[1].get_xdata(), *ax.lines[1].get_ydata()] == [*range(20, 25)] * 2
     with pytest.raises(ValueError, match="last=-3"):
         ForecastDisplay(y[20:25], history=y).plot(last=-3)
 

@@ -88,7 +88,7 @@ class ESNCVLearner(ESNLearner):
         }
 
     def _errors(self, train, test):
-        """Return the mean squared error at each penalty (K,), over the outputs that both sums know; None without any."""
+        """Return the mean squared error at each penalty (K,), over outputs that both sums know; None without any."""
         judged, total = (train.weight > 0) & (test.weight > 0), 0.0
         for a, b in compress(zip(train.normal(), test.normal()), judged):
             W = ridge_path(a, self.p.alphas, self.p.readout_bias)
@@ -100,8 +100,8 @@ class ESNRegressorCV(ESNRegressor):
     """Echo state network, the penalty of its readout chosen by cross-validation.
 
     The reservoir runs once: sums over the rows of each fold are added up, and the solutions for all penalties are found
-    side by side. A fold is judged one step ahead, from measured y, with the state that the whole series leads to, and by
-    the outputs that are measured in the rows of both its sides; the scaling is that of all rows.
+    side by side. A fold is judged one step ahead, from measured y, with the state that the whole series leads to, and
+    by the outputs that both its sides hold values of; the scaling is that of all rows.
 
     Parameters
     ----------

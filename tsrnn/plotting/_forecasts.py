@@ -174,7 +174,7 @@ class ForecastDisplay:
             index = index + (1 if history is None else len(history))
         if history is not None:
             check_number("last", 1 if last is None else last, 1, integer=True)
-            history = history[_places(history, index, "history") < 0].iloc[-(last or 3 * n) :]
+            history = history[self._places(history, "history") < 0].iloc[-(last or 3 * n) :]
             style = {"color": "0.45", "linewidth": thin(len(history), 1.2), "label": "history"}
             draw(ax, dates(history.index), history, **style)
         where = dates(index)
@@ -219,12 +219,26 @@ class ForecastDisplay:
     def _plot_truth(self, ax, index, point):
         """Draw the measured y, a thin line over the broad one of the forecast; the label notes an early end."""
         truth = self._one(self.truth, "truth", point)
-        truth = truth[_places(truth, index, "truth") == 0].iloc[: len(index)]
+        truth = truth[self._places(truth, "truth") == 0].iloc[: len(index)]
         where = index[: len(truth)] if is_default(truth.index) else truth.index
         known = np.flatnonzero(truth.notna().to_numpy())
         short = len(known) and known[-1] + 1 < len(index)
         label = "measured so far" if short else "measured"
         draw(ax, dates(where), truth, **measured(len(index)), label=label)
+
+    def _places(self, values, what):
+        """Tell by stamps, else by ``what`` they are, which values are before a forecast, -1, in it, 0, or after, 1."""
+        stamps, forecast = dates(values.index), dates(self._rows(self.forecast, "forecast").index)
+        if not _are_stamps(stamps, forecast, not hasattr(getattr(self, what), "iloc")):
+            return np.full(len(values), -1 if what == "history" else 0)
+        zoned, ahead_zoned = (getattr(i, "tz", None) is not None for i in (stamps, forecast))
+        if zoned != ahead_zoned:
+            one, other = ("forecast", what) if zoned else (what, "forecast")
+            raise ValueError(
+                f"The {one} has no time zone, but the {other} has one: give it the zone it was written in, with "
+                "tz_localize(...)."
+            )
+        return (stamps > forecast[-1]).astype(int) - (stamps < forecast[0])
 
     def _name_axes(self, ax, index, point, history):
         """Name y with its unit, and x where no stamps speak for themselves."""
@@ -240,18 +254,13 @@ class ForecastDisplay:
                 whole_numbers(ax.xaxis, index)
 
 
-def _places(values, index, what):
-    """Tell by stamps, else by ``what`` they are, which values (N,) are before a forecast, -1, in it, 0, or after, 1."""
-    stamps, forecast = dates(values.index), dates(index)
-    if not all(isinstance(i, pd.DatetimeIndex) for i in (stamps, forecast)):
-        return np.full(len(values), -1 if what == "history" else 0)
-    if (stamps.tz is None) != (forecast.tz is None):
-        one, other = (what, "forecast") if stamps.tz is None else ("forecast", what)
-        raise ValueError(
-            f"The {one} has no time zone, but the {other} has one: give it the zone it was written in, with "
-            "tz_localize(...)."
-        )
-    return (stamps > forecast[-1]).astype(int) - (stamps < forecast[0])
+def _are_stamps(index, forecast, is_array):
+    """Return whether an index says where values stand beside a forecast: times do, and numbers that both have."""
+    if all(isinstance(i, pd.DatetimeIndex) for i in (index, forecast)):
+        return True
+    if is_default(forecast) or not all(map(pd.api.types.is_numeric_dtype, (index, forecast))):
+        return False
+    return not is_default(index) or (not is_array and len(index) > forecast[0])  # else counted anew
 
 
 class CompareDisplay:
