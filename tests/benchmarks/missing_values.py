@@ -1,6 +1,6 @@
 """What values of y that were not measured cost a model with default arguments.
 
-The last 4000 rows of each series; of the first four fifths, which are learnt, and of the rest, from whose every row
+The last 4000 rows of each series of at least 500; of the first four fifths, which are learnt, and of the rest, from whose every row
 ``horizon`` steps are forecast, 2, 10 and 30 % are taken away at random, or a stretch of 5 to 60 rows for each 300 rows.
 Errors (RMSE) are of all rows, those taken away too, over those of the same model where nothing is missing; the
 geometric mean, and the most, over the series.  "refused": series that a model could not be fitted to.
@@ -63,7 +63,8 @@ def main():
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    chosen = {name: (y[-4000:], HORIZON[season]) for name, (y, _, season, _) in series(args.folder).items()}
+    every = series(args.folder).items()
+    chosen = {name: (y[-4000:], HORIZON[season]) for name, (y, _, season, _) in every if len(y) >= 500}
     print(f"{'':20}" + "".join(f"{kind!s:>26}" for kind in KINDS))
     for name in args.models:
         ratios = {kind: [] for kind in KINDS}
