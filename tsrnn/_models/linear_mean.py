@@ -15,6 +15,7 @@ from .._nets.delay import Layer, make_plan
 from .._nets.delay_linear import ridge
 from .._nets.delay_loss import WindowLoss
 from .._series.autoregression import difference, polynomial
+from .._series.histories import with_histories
 
 
 class LinearMean(NamedTuple):
@@ -34,7 +35,7 @@ def linear_mean(D, O, averaged, series):
     Returns ``LinearMean``; None where each row lacks some of its history.
     """
     plans = plans_of(D, O, averaged)
-    sums = sums_of(plans, averaged, series)
+    sums = sums_of(plans, averaged, with_histories(series, averaged.together[1]))
     return sums and mean_of(plans, averaged, sums)
 
 
