@@ -1,7 +1,8 @@
 """What values of y that were not measured cost a model with default arguments.
 
-The last 4000 rows of each series of at least 500; of the first four fifths, which are learnt, and of the rest, from whose every row
-``horizon`` steps are forecast, 2, 10 and 30 % are taken away at random, or a stretch of 5 to 60 rows for each 300 rows.
+The last 4000 rows of each series of at least 500; of the first four fifths, which are learnt, and of the rest, from
+whose every row ``horizon`` steps are forecast, 2, 10 and 30 % are taken away at random, or a stretch of 5 to 60 rows
+for each 300 rows.
 Errors (RMSE) are of all rows, those taken away too, over those of the same model where nothing is missing; the
 geometric mean, and the most, over the series.  "refused": series that a model could not be fitted to.
 

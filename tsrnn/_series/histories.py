@@ -5,7 +5,7 @@
 with the last lags and those of the seasons.  a and b are learnt from the rows whose y was measured, of histories y~
 that repeat the last season at first.  Series share them, each in units of its own, where it reaches from -1 to 1.  No
 later row tells anything of y~(t) but through a, b and these units: a model that learns from such histories sees nothing
-that it will not see when it is used.  Nothing is made up before the first y; that one precedes it where lags ask.
+that it will not see when it is used.  What is not known in the first rows, as many as it looks back, is left unknown.
 
 Arrays: us a list of u (N,), one output of some series, NaN where unknown; Y (N, O).
 """
@@ -18,7 +18,7 @@ from .seasons import find_seasons
 
 
 MOST_BLIND = (
-    0.3  # of the rows that look back at a gap: below, little is lost, and what is learnt in pieces is one fit
+    0.3  # of rows, that look back at a gap: below, little is lost, and what is learnt in pieces is one fit
 )
 MOST_SERIES = 16  # that are asked for their seasons
 LAST = (1, 2, 3)  # lags
@@ -69,17 +69,17 @@ def _filled(Ys, weights):
 
 
 def filled(u, seasons=()):
-    """Fill NaN in u (N,), those before its first value by later ones; by 0 where there is none."""
+    """Fill NaN in u (N,), of its first rows by repetition, before its first value by later ones; by 0 without any."""
     if not np.isnan(u).any():
         return u
     if np.isnan(u).all():
         return np.zeros_like(u)
     (u,) = without_gaps([u], seasons, [np.ones(len(u))])
-    return _repeated(u[::-1], seasons)[::-1]
+    return _repeated(_repeated(u, seasons)[::-1], seasons)[::-1]
 
 
 def without_gaps(us, seasons, weights):
-    """Fill one output of some series, which share an autoregression, each behind its first value."""
+    """Fill one output of some series, which share an autoregression, each behind its first rows."""
     known = [np.isfinite(u) for u in us]
     counts = [k * w for k, w in zip(known, weights)]
     units = [_unit(u[c > 0] if c.any() else u[k]) for u, k, c in zip(us, known, counts)]
@@ -90,6 +90,7 @@ def without_gaps(us, seasons, weights):
         for _ in range(ROUNDS):
             model = _autoregression(vs, counts, lags)
             vs = [_gone_on(v, k, model) for v, k in zip(vs, known)]
+        vs = [np.where(np.arange(len(v)) < np.argmax(k) + lags[-1], np.nan, v) for v, k in zip(vs, known)]
     return [np.where(k, u, center + size * v) for u, k, v, (center, size) in zip(us, known, vs, units)]
 
 
@@ -114,9 +115,8 @@ def _autoregression(vs, weights, lags):
 
 
 def _gone_on(v, known, model):
-    """Fill v (N,) anew where it is not known, in the order of time, within -1 and 1."""
-    first, P, a = np.argmax(known), len(model.a), model.a[::-1]
-    past = np.concatenate([np.full(P, v[first]), v[first:]])
-    for t in np.flatnonzero(~known[first:]):
-        past[P + t] = min(max(past[t : P + t] @ a + model.b, -1.0), 1.0)
-    return np.concatenate([v[:first], past[P:]])
+    """Fill v (N,) anew where it is not known, behind the first rows, in the order of time, within -1 and 1."""
+    first, P, v, a = np.argmax(known), len(model.a), v.copy(), model.a[::-1]
+    for t in first + P + np.flatnonzero(~known[first + P :]):
+        v[t] = min(max(v[t - P : t] @ a + model.b, -1.0), 1.0)
+    return v
