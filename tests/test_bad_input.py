@@ -127,6 +127,15 @@ def test_y_that_has_no_rows(bad, message):
         tsrnn.ARXRegressor().fit(None, bad)
 
 
+def test_few_rows_of_many_outputs_are_across_only_where_no_stamps_say_otherwise():
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 30)))
+    model = tsrnn.PersistenceRegressor()
+    model.fit(None, wide.set_axis(pd.date_range("2024", periods=20, freq="MS")))
+    for v in (wide, wide.to_numpy()):
+        with pytest.warns(UserWarning, match="y has 20 rows and 30 outputs"):
+            model.fit(None, v)
+
+
 # ---------------------------------------------------------------------------------------- other clothes
 
 

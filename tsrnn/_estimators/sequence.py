@@ -639,7 +639,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         Y, form = self._check_y(table.y, fitted)
         check_lengths(X, Y)
         if fitted is None and form.classes is None:
-            warn_if_across(Y)
+            warn_if_across(Y, table.parts[0].stamps)
         check_measured(Y, goes_on=fitted is not None)
         weight = check_weight(table.weight, X)
         if not weight.sum() > 0:

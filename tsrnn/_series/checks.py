@@ -254,9 +254,10 @@ def check_lengths(X, Y):
         )
 
 
-def warn_if_across(Y):
-    """Warn where Y (N, O) seems to have time along the second axis."""
-    if 1 < len(Y) < Y.shape[1]:  # of one row few models learn, and say so
+def warn_if_across(Y, stamps):
+    """Warn where Y (N, O), whose rows no stamps put in time, seems to have it along the second axis."""
+    is_told = stamps is not None and not stamps.clock.default
+    if 1 < len(Y) < Y.shape[1] and not is_told:  # of one row few models learn, and say so
         warn(
             f"y has {len(Y)} rows and {Y.shape[1]} outputs. Time is the first axis: of an array "
             "(n_outputs, n_timesteps) give the transpose; series are arrays in a list."
