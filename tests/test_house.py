@@ -308,6 +308,9 @@ WARN = {  # calls that warn, each of them for one reason
     "series of one row": lambda: tsrnn.ESNClassifier(5).fit(X[:20, None], [0, 1] * 10),
     "y among the inputs": lambda: clone(ARX).fit(FRAME.assign(y=TARGET), TARGET),
     "labels of one row each": lambda: tsrnn.ESNClassifier(5).fit(X[:20], np.arange(20)),
+    "two texts": lambda: tsrnn.ESNClassifier(5).fit(
+        X[:2], ["one text after another", "and one more text again"]
+    ),
     "outputs as rows": lambda: clone(ARX).fit(None, X.T),
     "a calendar of one place": lambda: CalendarFeatures(["hour"]).fit(FRAME),
     "labels as a column": lambda: tsrnn.ESNClassifier(5).fit(X, (y > 0)[:, None]),

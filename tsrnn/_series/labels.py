@@ -25,7 +25,7 @@ from .._warn import warn
 
 
 UNLABELLED, NEW = -1, -2  # codes of a row without a label, and of a label that training had not
-FEW_LABELS = 10  # of which each may be there once
+FEW_LABELS = 10  # of which each may be there once, unless they look like texts
 SHOWN = 20  # characters of a label
 SHARPEST = np.log(0.1), np.log(30.0)  # ends of a search
 
@@ -208,10 +208,11 @@ def learn_classes(values, known, name):
             f"y has one class only, {_short(classes[0])}, and {name} needs two classes at least: give rows of "
             f"others too{_of_texts(labels)}."
         )
-    if len(classes) == len(labels) >= FEW_LABELS:
+    as_texts = _of_texts(labels)
+    if len(classes) == len(labels) and (as_texts or len(labels) >= FEW_LABELS):
         warn(
             f"Each of the {len(labels)} labels of y is there once, such as {_short(classes[0])}: nothing can be "
-            f"learnt of a label by one row{_of_texts(labels)}."
+            f"learnt of a label by one row{as_texts}."
         )
     return Classes(classes)
 
