@@ -106,3 +106,11 @@ def test_series_without_a_value_are_left():
     whole, left = whole_histories([HOLES[:, None], empty], (1, 2, 3), weights)
     assert np.isfinite(whole[4 * SEASON + 1 :]).all()
     assert np.isnan(left).all()
+
+
+def test_rows_that_weigh_nothing_tell_nothing():
+    """Neither seasons nor coefficients, behind those that look back at them."""
+    weights = (np.arange(900) >= 500).astype(float)
+    changed = np.where(np.arange(900) >= 450, HOLES, 7 * np.sin(2 * np.pi * np.arange(900) / 30))
+    pair = [whole_histories([y[:, None]], range(1, 30), [weights])[0] for y in (HOLES, changed)]
+    np.testing.assert_allclose(*(y[500:] for y in pair), atol=1e-9)

@@ -17,9 +17,7 @@ from .autoregression import in_levels, pooled, regressors, ridge, sums_until
 from .seasons import find_seasons
 
 
-MOST_BLIND = (
-    0.3  # of rows, that look back at a gap: below, little is lost, and what is learnt in pieces is one fit
-)
+MOST_BLIND = 0.3  # of rows, that look back at a gap: below, little is lost, and pieces are learnt as one fit
 MOST_SERIES = 16  # that are asked for their seasons
 LAST = (1, 2, 3)  # lags
 ROUNDS = 2
@@ -63,9 +61,16 @@ def _filled(Ys, weights):
     """Fill each output of series Y."""
     columns, every = [], -(-len(Ys) // MOST_SERIES)
     for us in zip(*(Y.T for Y in Ys)):
-        seasons = find_seasons([u[:, None] for u in us[::every]])
+        seasons = find_seasons([_counted(u, w)[:, None] for u, w in zip(us[::every], weights[::every])])
         columns.append(without_gaps(us, seasons, weights))
     return [np.stack(of_series, axis=1) for of_series in zip(*columns)]
+
+
+def _counted(u, w):
+    """Cut u (N,) to the rows from the first to the last that is known and weighs something, NaN between where not."""
+    u = np.where(w > 0, u, np.nan)
+    at = np.flatnonzero(np.isfinite(u))
+    return u[at[0] : at[-1] + 1] if len(at) else u[:0]
 
 
 def filled(u, seasons=()):
