@@ -287,11 +287,12 @@ class EpisodesLearner(HorizonsLearner):
 
     def _context(self, net, series):
         """Return the longest history of ``_contexts`` that leaves as many examples as it has rows, or the shortest."""
-        Ys = self._pasts(net, series)
-        histories = [Y[: max(0, len(Y) - net.gap - self.h + 1)] for Y in Ys]
-        known = np.concatenate([np.append(np.isfinite(Y).all(axis=1), False) for Y in histories])
-        lengths = np.diff(np.flatnonzero(np.concatenate([[True], ~known]))) - 1  # of runs of rows without NaN
         for T in _contexts(self.h, int(self.p.segment_length or 1)):
+            pasts = self._pasts(self._of_context(T)._net_like(net), series)
+            histories = [Y[: max(0, len(Y) - net.gap - self.h + 1)] for Y in pasts]
+            known = np.concatenate([np.append(np.isfinite(Y).all(axis=1), False) for Y in histories])
+            ends = np.flatnonzero(np.concatenate([[True], ~known]))
+            lengths = np.diff(ends) - 1  # of runs of rows without NaN
             if np.maximum(0, lengths - T).sum() >= T:
                 break
         return T
