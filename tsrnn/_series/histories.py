@@ -33,24 +33,24 @@ def with_histories(series, lags):
     Ys, weights = ([s[k] for s in series] for k in (1, 2))
     whole = [np.isfinite(Y).all(axis=1) for Y in Ys]
     kept, measured = sum(map(np.sum, whole)) * Ys[0].shape[1], sum(np.isfinite(Y).sum() for Y in Ys)
-    learnt = sum(np.isfinite(Y[len(Y) - len(seen) :][seen]).sum() for Y, seen in zip(Ys, _seen(Ys, lags)))
-    if not _is_hidden(Ys, lags) or kept <= max(learnt, measured / 2):
+    learnt = sum(np.isfinite(Y[len(Y) - len(k) :][k]).sum() for Y, k in zip(Ys, _sighted(Ys, lags)))
+    if not _many_are_blind(Ys, lags) or kept <= max(learnt, measured / 2):
         return series
     return [s._replace(Y=Y, w=np.where(k, s.w, 0.0)) for s, Y, k in zip(series, _filled(Ys, weights), whole)]
 
 
 def whole_histories(Ys, lags, weights):
     """Fill what is not known of series Y, where many rows look back at it."""
-    return _filled(Ys, weights) if _is_hidden(Ys, lags) else Ys
+    return _filled(Ys, weights) if _many_are_blind(Ys, lags) else Ys
 
 
-def _is_hidden(Ys, lags):
+def _many_are_blind(Ys, lags):
     """Tell whether many rows look back at what is not known."""
-    seen = np.concatenate(_seen(Ys, lags))
-    return (~seen).sum() > MOST_BLIND * len(seen)
+    sighted = np.concatenate(_sighted(Ys, lags))
+    return (~sighted).sum() > MOST_BLIND * len(sighted)
 
 
-def _seen(Ys, lags):
+def _sighted(Ys, lags):
     """Tell of the last rows of each Y (N, O), behind its first and the longest lag, whether their history is known."""
     whole, n = [np.isfinite(Y).all(axis=1) for Y in Ys], max(lags, default=0)
     whole = [k[np.argmax(k) :] for k in whole]
