@@ -535,7 +535,7 @@ def embedding(model, column=None):
     >>> from tsrnn.diagnostics import embedding
     >>> day = np.resize(["Mon", "Tue", "Wed"], 90)
     >>> X = pd.DataFrame({"day": pd.Categorical(day)})
-    >>> model = GRURegressor((4,), max_iter=5, random_state=0).fit(X, np.arange(90) % 3)
+    >>> model = GRURegressor((4,), max_iter=5, random_state=0).fit(X, np.resize([5.0, 1.0, 2.0], 90))
     >>> embedding(model, "day").index.tolist()
     ['Mon', 'Tue', 'Wed']
     """
