@@ -324,6 +324,6 @@ def test_what_fh_cannot_count():
     with pytest.raises(ValueError, match="no frequency that sktime could count fh by"):
         odd.predict(fh=[1])
     with pytest.raises(ValueError, match="no row after the cutoff 59: give an index that goes on"):
-        TSRNNForecaster(ARXRegressor()).fit(y, X=y[:, None]).predict(fh=[1], X=np.ones((1, 1)))
+        TSRNNForecaster(ARXRegressor()).fit(y, X=np.cos(y)[:, None]).predict(fh=[1], X=np.ones((1, 1)))
     with pytest.raises(TypeError, match=r"is no regressor of tsrnn: give one.*LagRegressor\(estimator\)"):
         TSRNNForecaster(StandardScaler()).fit(y)
