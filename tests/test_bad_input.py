@@ -136,6 +136,18 @@ def test_few_rows_of_many_outputs_are_across_only_where_no_stamps_say_otherwise(
             model.fit(None, v)
 
 
+@pytest.mark.parametrize("dtype", [float, "float32"])
+def test_one_warning_names_all_columns_of_X_that_are_y(dtype):
+    """Also where they went through single precision; 0.1 % away they are inputs."""
+    v = np.random.default_rng(0).normal(size=60)
+    copies = pd.DataFrame({"a": v, "near": 1.001 * v, "b": v}).astype(dtype)
+    with pytest.warns(UserWarning, match="y itself") as given:
+        tsrnn.ARXRegressor().fit(copies, v)
+    assert [str(w.message)[:29] for w in given] == ["Columns 'a', 'b' of X: y itse"]
+    with pytest.warns(UserWarning, match="^Column 'a' of X: y itself, .* Leave it out of X"):
+        tsrnn.ARXRegressor().fit(copies[["near", "a"]], v)
+
+
 # ---------------------------------------------------------------------------------------- other clothes
 
 

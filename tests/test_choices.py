@@ -255,13 +255,19 @@ def test_an_arx_of_inputs_that_hardly_tell_is_such_a_mean():
     assert (model.alpha_, *model.loss_curve_) == pytest.approx((alpha, loss), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])
-def test_the_linear_model_beside_a_net_has_lags_of_its_own(name):
+def seasonal(n, season):
+    """y feels x two rows later, and its own values one row and a season ago."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=n), np.zeros(n)
+    for t in range(season, n):
+        y[t] = 0.5 * y[t - 1] + 0.4 * y[t - season] + x[t - 2] + 0.3 * rng.normal()
+    return x, y
+
+
+@pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])
+def test_the_linear_model_beside_a_net_has_lags_of_its_own(net):
     """Of y, 24 among them, and of inputs as well where the net remembers these; not where they are given."""
-    rng, net = np.random.default_rng(0), getattr(tsrnn, name)
-    x, y = rng.normal(size=400), np.zeros(400)
-    for t in range(24, 400):
-        y[t] = 0.5 * y[t - 1] + 0.4 * y[t - 24] + x[t - 2] + 0.3 * rng.normal()
+    x, y = seasonal(400, 24)
     settings = {"output_lags": "auto", "max_iter": 3, "random_state": 0}
     model = net((100,), **settings).fit(x[:360, None], y[:360])
     of_net, of_linear = model.fitted_.lags, ARXRegressor().fit(x[:360, None], y[:360]).lags_
@@ -284,13 +290,10 @@ def test_the_linear_model_beside_a_net_has_lags_of_its_own(name):
     assert given.lags_.output_lags == (1, 2, 3)
 
 
-@pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])
-def test_lags_of_the_net_make_the_same_net(name):
+@pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])
+def test_lags_of_the_net_make_the_same_net(net):
     """Given instead of "auto", to the bit where there is no linear model beside it."""
-    rng, net = np.random.default_rng(0), getattr(tsrnn, name)
-    x, y = rng.normal(size=300), np.zeros(300)
-    for t in range(12, 300):
-        y[t] = 0.5 * y[t - 1] + 0.4 * y[t - 12] + x[t - 2] + 0.3 * rng.normal()
+    x, y = seasonal(300, 12)
     settings = {"output_lags": "auto", "max_iter": 3, "random_state": 0}
     for early_stopping in (True, False):
         model = net((4,), early_stopping=early_stopping, **settings).fit(x[:, None], y)

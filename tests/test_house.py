@@ -5,6 +5,8 @@ import copy
 import io
 import pickle
 import re
+import shutil
+import subprocess
 import sys
 import threading
 import warnings
@@ -144,6 +146,19 @@ def test_a_class_name_names_one_thing():
         for name in re.findall(r"^class (\w+)", path.read_text("utf-8"), re.M)
     )
     assert {name for name, times in names.items() if times > 1} <= SHARED_NAMES
+
+
+TOP = {"CHANGELOG.md", "LICENSE", "README.md", "datasets", "examples", "pyproject.toml", "tests", "tsrnn"}
+
+
+@pytest.mark.skipif(not (shutil.which("git") and (PACKAGE.parent / ".git").exists()), reason="no checkout")
+def test_what_lies_at_the_top():
+    """So that who opens the repository sees what it is; names with a dot are for tools."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    top = {path.partition("/")[0] for path in listed.stdout.split("\n") if path}
+    assert {name for name in top if not name.startswith(".")} == TOP
 
 
 # ---------------------------------------------------------------------------------------- what is public

@@ -96,6 +96,11 @@ def test_clone_set_params_repr_and_pickle(cls):
     assert repr(build(cls)) == f"{cls.__name__}({', '.join(f'{n}={n!r}' for n in required(cls))})"
 
 
+def test_the_list_of_parameters_is_the_callers_own():
+    LSTMRegressor._get_param_names().clear()
+    assert "alpha" in LSTMRegressor().get_params()
+
+
 def required(cls):
     return [name for name, value in defaults(cls).items() if value is REQUIRED]
 

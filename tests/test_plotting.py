@@ -200,6 +200,7 @@ def test_loss_curves():
     one = LossCurveDisplay.from_estimator(ESNRegressor(20, random_state=0).fit(X, y))
     assert (len(one.lines_), one.best_) == (1, 1)
     assert LossCurveDisplay([3.0, 2.0, 2.5]).plot().best_ == 2
+    assert LossCurveDisplay([0.0]).plot().ax_.get_yscale() == "linear"
     stages = [("open loop", 2, "max_iter"), ("closed loop", 3, "max_iter")]
     display = LossCurveDisplay([3.0, 1.0, 9.0, 7.0, 8.0], stages=stages).plot()
     assert [line.get_xdata().tolist() for line in display.lines_] == [[1, 2], [3, 4, 5]]  # not joined

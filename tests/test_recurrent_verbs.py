@@ -940,6 +940,15 @@ def test_verbose(model, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_nets_of_a_mean_print_a_validation_loss_where_they_compute_it(capsys):
+    model = ElmanRegressor(
+        (2,), n_restarts=2, ensemble="mean", n_iter_no_change=10, max_iter=4, solver="adam"
+    )
+    fit(model, verbose=2, early_stopping=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "iteration " in line][:4]
+    assert ["validation" in line for line in lines] == [False, True, False, True]
+
+
 @unfed
 def test_the_bar_knows_how_long_a_stage_is(model, monkeypatch):
     totals = []

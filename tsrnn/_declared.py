@@ -46,10 +46,14 @@ class Declared:
             cls.__doc__ = _docstring(cls, parameters)
 
     @classmethod
-    @cache
     def _get_param_names(cls):
         """Read the constructor's signature once: scikit-learn does in every call."""
-        return super()._get_param_names()
+        return list(cls._param_names())
+
+    @classmethod
+    @cache
+    def _param_names(cls):
+        return tuple(super()._get_param_names())
 
 
 def _parameters(cls):

@@ -104,28 +104,41 @@ def warn_if_worse(estimator, learner, maker, rows):
 
 
 def warn_if_told(estimator, dynamics, table):
-    """Warn where a model sees, in the row of a ``Table`` that it answers, an input that is y."""
+    """Warn where a model sees, in the row of a ``Table`` that it answers, inputs that are y."""
     if dynamics.is_ahead is None and dynamics.input_lag > 0:
         return
+    copies = {j for y in table.y.T for j in _copies(table.X, y)}
     names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
-    cure = "begin input_lags at 1" if dynamics.is_ahead is None else "leave it out of known_ahead"
-    told = {j for y in table.y.T for j in _copies(table.X, y)}
-    for j, name in enumerate(names):
-        if j in told and (dynamics.is_ahead is None or dynamics.is_ahead[j]):
-            warn(
-                f"Column {name!r} of X is y itself, in the row that is to be forecast: errors will be too small to be "
-                f"true. Leave it out, for past y are seen by output_lags, or {cure}."
-            )
+    told = [
+        repr(name)
+        for j, name in enumerate(names)
+        if j in copies and (dynamics.is_ahead is None or dynamics.is_ahead[j])
+    ]
+    if told:
+        columns, them = (
+            (f"Column {told[0]}", "it") if len(told) == 1 else (f"Columns {', '.join(told)}", "them")
+        )
+        cure = "begin input_lags at 1" if dynamics.is_ahead is None else f"leave {them} out of known_ahead"
+        warn(
+            f"{columns} of X: y itself, in the very row to be forecast, so that errors will look too good to be true. "
+            f"Leave {them} out of X (output_lags already show the model past y), or {cure}."
+        )
 
 
 def _copies(X, y):
-    """List the columns of X (N, D) that are, where y (N,) is known, the same numbers, unless these are all alike."""
+    """List the columns of X (N, D) that equal y (N,) in single precision wherever it is known and not constant."""
     known = np.flatnonzero(~np.isnan(y))
     y, few = y[known], known[:2]  # few tell most columns
-    if not (y != y[0]).any():
+    if _equal(y, y[0]).all():
         return []
-    candidates = np.flatnonzero((X[few] == y[:2, None]).all(axis=0))
-    return [j for j in candidates if np.array_equal(X[known, j], y)]
+    candidates = np.flatnonzero(_equal(X[few], y[:2, None]).all(axis=0))
+    return [j for j in candidates if _equal(X[known, j], y).all()]
+
+
+def _equal(a, b):
+    """Tell where numbers are the same in single precision, whatever their size."""
+    with np.errstate(over="ignore"):
+        return np.abs(a - b) <= np.finfo(np.float32).eps * np.abs(b)
 
 
 class Comparison(NamedTuple):

@@ -121,7 +121,7 @@ class Monitor:
         self.best = min(self.best, watched)
         if self.progress is not None:
             text = f"iteration {self.n_iter}: loss {loss:.3e}"
-            if self.validate is not None:
+            if self.validate is not None and self._validates:
                 text += f", validation {watched:.3e}"
             self.progress(text)
         if self._stale >= self.n_iter_no_change:

@@ -81,7 +81,7 @@ class LossCurveDisplay:
         return cls(estimator.loss_curve_, validation, stages=stages, name=name).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw the curves on a logarithmic axis, and the lowest point of each stage.
+        """Draw the curves on a logarithmic axis, unless all losses are 0, and the lowest point of each stage.
 
         Parameters
         ----------
@@ -96,18 +96,20 @@ class LossCurveDisplay:
         """
         ax = axes(ax, figsize=(6.4, 3.8))
         curves = [(self.loss, "training", "0.45"), (self.validation, "validation", COLOURS[0])]
+        some_positive = any(np.any(np.asarray(curve) > 0) for curve, *_ in curves if curve is not None)
         self.lines_, prefix = [], f"{self.name}, " if self.name else ""
         pieces = self._pieces()
         for curve, label, colour in curves:
             for k, piece in enumerate(pieces if curve is not None else ()):
                 values = np.asarray(curve, float)[piece]
-                values = np.where(values > 0, values, np.nan)  # a logarithmic axis knows no 0
+                if some_positive:
+                    values = np.where(values > 0, values, np.nan)  # a logarithmic axis knows no 0
                 options = {"color": colour, "label": None if k else prefix + label}
                 where = np.arange(len(curve))[piece] + 1
                 self.lines_.append(draw(ax, where, values, **{**options, **line_kw}))
         self._plot_lowest(ax, pieces)
-        ax.set_yscale("log")
-        if len(set(np.floor(np.log10(ax.get_ylim())))) == 1:
+        ax.set_yscale("log" if some_positive else "linear")
+        if some_positive and len(set(np.floor(np.log10(ax.get_ylim())))) == 1:
             ax.yaxis.set_minor_formatter("{x:.3g}")  # within a decade, no powers of ten
         ax.set(xlabel="iteration", ylabel="loss, in scaled units")
         tidy(ax)
