@@ -20,7 +20,7 @@ from tsrnn._auto import blend, leaning, race, smoothing
 from tsrnn._auto.candidates import Constant, Foreign, LinearCandidate, Mean, Naive, Net, Smoothing
 from tsrnn._auto.dynamics import UNSTATED
 from tsrnn._auto.field import Block, errors_by_step, make_field
-from tsrnn._auto.linear import Recipe, extended, fit, fit_with_sums, forecast
+from tsrnn._auto.linear import Recipe, extended, fit_with_sums, forecast
 from tsrnn._series import autoregression as ar
 from tsrnn._series import choices, seasons
 from tsrnn.diagnostics import lag_importance
@@ -367,9 +367,9 @@ def test_step_groups_cover_all_steps():
 
 def test_recipe_that_learns_more_is_that_fitted_to_all():
     block, recipe = block_of(Y[:400]), Recipe((1, 7), (1,), detail=1)
-    first, sums = fit_with_sums([block.until(300)], recipe, 0, [300])
+    first, sums = fit_with_sums([block.until(300)], recipe, 0)
     more, _ = extended(first, sums, recipe, 0, (block, 0, 300))
-    (whole,) = fit([block], recipe, 0, [400])
+    whole, _ = fit_with_sums([block], recipe, 0)
     np.testing.assert_allclose(more.model.a, whole.model.a, rtol=1e-8, atol=1e-10)
     origins = np.array([400])
     np.testing.assert_allclose(
@@ -398,7 +398,7 @@ def test_smoothing_is_tried_with_each_season():
 @pytest.mark.parametrize(("periods", "last"), [((), 1), ((7, 14), 7)])
 def test_trees_on_lags_correct_a_naive_forecast(periods, last):
     block = block_of(Y[:400].to_numpy() - 20)
-    (naive,) = fit([block], race._naive_recipe(Recipe((1, 2, 7), (), half_life=0.5), periods), 0, [400])
+    naive, _ = fit_with_sums([block], race._naive_recipe(Recipe((1, 2, 7), (), half_life=0.5), periods), 0)
     origins, steps = np.array([300, 400]), np.arange(5)
     expected = block.levels(None)[origins[:, None] - last + steps % last, 0]
     np.testing.assert_allclose(forecast(naive, block, 0, 0, origins, 5), expected, atol=0.2)

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 
 STRENGTH = 0.2  # of the shrinkage, in units of the best member's squared error
 MOST = 6  # members: more cost time and change a mean of forecasts little
-PERFECT = 1e-24  # of all members' squared errors: a member whose own are less has this much
+LEAST_POWER = 1e-24  # of all members' squared errors: a member whose own are less has this much
 ROUNDS = 12  # of greedy selection: the mean weighs members in twelfths
 
 
@@ -65,7 +65,7 @@ def _solve(wrong, strength):
     """Solve for weights (C,), given errors (C, n)."""
     C = len(wrong)
     G = wrong @ wrong.T
-    power = np.maximum(np.diag(G), max(PERFECT * np.trace(G), 1e-150))
+    power = np.maximum(np.diag(G), max(LEAST_POWER * np.trace(G), 1e-150))
     alike = np.maximum(G / np.sqrt(np.outer(power, power)), np.eye(C)) ** 4
     plain = power.min() / (power * alike.sum(axis=1))
     G = G / power.min()  # sum w = 1: the blend's error is w' G w

@@ -30,44 +30,33 @@ WARM = 400  # rows of warm-up of a net before an origin, beside its lags
 PAIRS = 30_000  # rows (origins times steps) that a foreign regressor is fitted to: some seconds of boosting
 
 
-def by_folds(field, folds, forecasts):
-    """Gather ``forecasts(f, i, origins)`` of all origins, (M, h, O); NaN in folds that are left out."""
-    O = field.truth.shape[2]
+class Candidate:
+    """What a race compares."""
 
-    def of_stretch(f, i):
-        origins = field.stretches[f][i].origins
-        return forecasts(f, i, origins) if f in folds else np.full((len(origins), field.steps, O), np.nan)
+    def before(self, field, f):
+        """Return the member that has learnt the rows before fold f."""
+        blocks = [block.until(stretch.cut) for block, stretch in zip(field.blocks, field.stretches[f])]
+        return self.learn(blocks, field.steps)
 
-    return field.together(of_stretch)
+    def backtest(self, field, folds):
+        """Forecast from the field's origins, (M, h, O); NaN in folds that are left out."""
+        members = {f: self.before(field, f) for f in folds}
 
+        def of_stretch(f, i):
+            origins = field.stretches[f][i].origins
+            if f in members:
+                return members[f].ahead(field.blocks[i], i, origins, field.steps)
+            return np.full((len(origins), field.steps, field.n_outputs), np.nan)
 
-def cuts_of(field, f):
-    """Return the number of rows of each block before fold f."""
-    return [stretch.cut for stretch in field.stretches[f]]
-
-
-def learnt_before(field, f):
-    """Cut the blocks before fold f."""
-    return [block.until(cut) for block, cut in zip(field.blocks, cuts_of(field, f))]
-
-
-def backtest_as_is(candidate, field, folds):
-    """Forecast from the field's origins, (M, h, O), by a candidate that learns nothing; NaN in folds left out."""
-
-    def forecasts(f, i, origins):
-        return candidate.ahead(field.blocks[i], i, origins, field.steps)
-
-    return by_folds(field, folds, forecasts)
+        return field.together(of_stretch)
 
 
-def backtest_learnt(candidate, field, folds):
-    """Forecast from the field's origins, (M, h, O), by what is learnt before each fold; NaN in folds left out."""
-    members = {f: candidate.learn(learnt_before(field, f), field.steps) for f in folds}
+class RaceMember:
+    """A fitted candidate."""
 
-    def forecasts(f, i, origins):
-        return members[f].ahead(field.blocks[i], i, origins, field.steps)
-
-    return by_folds(field, folds, forecasts)
+    def more(self, block, i, start):
+        """Return itself: nothing more is learnt."""
+        return self
 
 
 # ------------------------------------------------------------------------------------ naive
@@ -75,7 +64,7 @@ def backtest_learnt(candidate, field, folds):
 
 @kept("naive candidate")
 @dataclass(eq=False)
-class Naive:
+class Naive(Candidate, RaceMember):
     """The value one row, or a season, ago; candidate and member in one.
 
     shorter : the period where less than a whole one lies before an origin.
@@ -84,7 +73,7 @@ class Naive:
     period: int
     shorter: int = 1
 
-    work, backtest = 0.0, backtest_as_is
+    work = 0.0
 
     @property
     def lead(self):
@@ -104,17 +93,17 @@ class Naive:
         """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         return naive_forecasts(block, origins, steps, self.period, self.shorter)
 
-    def more(self, block, i, start):
-        """Return itself: nothing is learnt."""
-        return self
-
 
 @kept("mean candidate")
 @dataclass(eq=False)
-class Mean:
+class Mean(Candidate):
     """The mean of all rows before an origin: best for noise, poor for a level that wanders."""
 
-    work, name, backtest = 0.0, "mean", backtest_as_is
+    work, name = 0.0, "mean"
+
+    def before(self, field, f):
+        """Return itself: the mean is that up to each origin."""
+        return self
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
@@ -129,7 +118,7 @@ class Mean:
 
 @kept("mean member")
 @dataclass(eq=False)
-class Constant:
+class Constant(RaceMember):
     """A value for each series, (O,)."""
 
     values: list
@@ -141,17 +130,13 @@ class Constant:
         value = np.mean(self.values, axis=0) if i is None else self.values[i]
         return np.tile(value, (len(origins), steps, 1))
 
-    def more(self, block, i, start):
-        """Return itself: the mean stays."""
-        return self
-
 
 # ------------------------------------------------------------------------------------ linear
 
 
 @kept("linear candidate")
 @dataclass(eq=False)
-class LinearCandidate:
+class LinearCandidate(Candidate):
     """An autoregression for each output, with the forecasts that the search has computed."""
 
     recipes: list
@@ -195,11 +180,11 @@ class LinearMember:
     def of(cls, recipes, blocks, steps):
         """Fitted to blocks."""
         fits, all_sums = [], []
-        cuts = [len(block) for block in blocks]
         for o, recipe in enumerate(recipes):
-            fitted, sums = linear.fit_with_sums(blocks, recipe._replace(rectify=None), o, cuts)
+            fitted, sums = linear.fit_with_sums(blocks, recipe._replace(rectify=None), o)
             if recipe.rectify is not None:
-                fitted = linear.rectified(fitted, blocks, o, cuts, steps, (recipe.rectify,))[0]
+                cuts = [len(block) for block in blocks]
+                (fitted,) = linear.rectified(fitted, blocks, o, cuts, steps, (recipe.rectify,))
             fits.append(fitted)
             all_sums.append(sums)
         return cls(recipes, fits, all_sums)
@@ -226,19 +211,19 @@ class LinearMember:
 
 @kept("smoothing candidate")
 @dataclass(eq=False)
-class Smoothing:
+class Smoothing(Candidate):
     """Exponential smoothing of g(y), with a season or without; every series by itself."""
 
     pointwise: Any
     period: int
 
-    work, backtest = 0.0, backtest_learnt
+    work = 0.0
 
     @property
     def name(self):
         """In the leaderboard."""
         words = [f"season {self.period}"] if self.period > 1 else []
-        words += [] if self.pointwise is None else ["log" if "Log" in repr(self.pointwise) else "root"]
+        words += linear.words_of(self.pointwise)
         return f"smoothing({'; '.join(words)})"
 
     def learn(self, blocks, steps):
@@ -261,7 +246,7 @@ class Smoothing:
 
 @kept("smoothing member")
 @dataclass(eq=False)
-class SmoothingMember:
+class SmoothingMember(RaceMember):
     """Fitted smoothing of each series: lists by output, by the place of the row before which their states are."""
 
     candidate: Smoothing
@@ -277,7 +262,7 @@ class SmoothingMember:
             rows, back = np.unique(origins[at] - low, return_inverse=True)
             for o, of_output in enumerate(fitted):
                 forecasts[at, :, o] = smoothing.run(of_output, U[:, o], known[:, o], steps, rows)[back]
-        return forecasts if g is None else g.inverse(forecasts)
+        return linear.to_y(g, forecasts)
 
     def _fits(self, block, i, origins):
         """Yield the row of a block from which fits go on, these, and for which origins (M,), bool.
@@ -295,17 +280,13 @@ class SmoothingMember:
             low = max(0, end - smoothing.MOST_ROWS, first if end > first else 0)
             yield low, self.candidate.fit(block, low, max(end, low + 1)), ~trained & (ends == end)
 
-    def more(self, block, i, start):
-        """Return itself: what was learnt stays."""
-        return self
-
 
 # ------------------------------------------------------------------------------------ estimators of tsrnn
 
 
 @kept("net candidate")
 @dataclass(eq=False)
-class Net:
+class Net(Candidate):
     """An estimator of tsrnn with features of the calendar and inputs known ahead."""
 
     estimator: Any
@@ -313,29 +294,28 @@ class Net:
     work: float
     detail: int = 1
 
-    backtest = backtest_learnt
-
-    def inputs(self, block, n):
-        """Return the features (n, D) of the first n rows of a block."""
-        return np.concatenate([block.calendar(self.detail)[:n], block.ahead[:n]], axis=1)
+    def inputs(self, block, rows):
+        """Return the features (n, D) of some rows of a block; None without any."""
+        X = np.concatenate([block.calendar(self.detail)[rows], block.ahead[rows]], axis=1)
+        return X if X.shape[1] else None
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
         model = clone(self.estimator)
         Y = [block.truth for block in blocks]
-        X = [self.inputs(block, len(block)) for block in blocks]
+        X = [self.inputs(block, slice(len(block))) for block in blocks]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of gaps, iterations: the race judges
             if len(blocks) == 1:
-                model.fit(X[0] if X[0].shape[1] else None, Y[0])
+                model.fit(X[0], Y[0])
             else:
-                model.fit(X if X[0].shape[1] else None, Y)
+                model.fit(None if X[0] is None else X, Y)
         return NetMember(self, model)
 
 
 @kept("net member")
 @dataclass(eq=False)
-class NetMember:
+class NetMember(RaceMember):
     """A fitted estimator of tsrnn."""
 
     candidate: Net
@@ -353,29 +333,23 @@ class NetMember:
         high = int(origins.max()) + steps
         Y = np.full((high - low, block.Y.shape[1]), np.nan)
         Y[: len(block) - low] = block.Y[low:high]
-        X = self.candidate.inputs(block, high)[low:]
+        X = self.candidate.inputs(block, slice(low, high))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            forecasts = model.trajectories(
-                X if X.shape[1] else None, Y, steps, origins=origins - low, start="cold"
-            ).forecast
-        return forecasts.reshape(len(origins), steps, -1)
+            ahead = model.trajectories(X, Y, steps, origins=origins - low, start="cold")
+        return ahead.forecast.reshape(len(origins), steps, -1)
 
     def more(self, block, i, start):
         """Run through ``lead`` rows before the new ones, then ``partial_fit`` those."""
         if None not in self.model.series_ or not self.model.fitted_.trained.dynamics.learns:
             return self  # a panel, of which arrays do not say what they continue; or nothing that learns more
         model = deepcopy(self.model)
-        low = max(0, start - self.lead)
-        X, Y = self.candidate.inputs(block, len(block)), block.Y
-        rows_before_and_new = [
-            (X[rows] if X.shape[1] else None, Y[rows]) for rows in (slice(low, start), slice(start, None))
-        ]
+        before, new = slice(max(0, start - self.lead), start), slice(start, len(block))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if start > low:
-                model.update(*rows_before_and_new[0])
-            model.partial_fit(*rows_before_and_new[1])
+            if start > 0:
+                model.update(self.candidate.inputs(block, before), block.Y[before])
+            model.partial_fit(self.candidate.inputs(block, new), block.Y[new])
         return replace(self, model=model)
 
 
@@ -384,15 +358,13 @@ class NetMember:
 
 @kept("regressor candidate")
 @dataclass(eq=False)
-class Foreign:
+class Foreign(Candidate):
     """Any regressor, fitted to the residuals of an autoregression: on lags, calendar, inputs, step and its forecast."""
 
     regressor: Any
     recipes: list
     work: float
     name: str
-
-    backtest = backtest_learnt
 
     def learn(self, blocks, steps):
         """Learn from blocks; returns the member."""
@@ -419,30 +391,30 @@ class ForeignMember:
         recipes = [recipe._replace(rectify=None) for recipe in candidate.recipes]
         member = cls(LinearMember.of(recipes, blocks, steps), [], [])
         rng = np.random.default_rng(0)
-        for o in range(blocks[0].Y.shape[1]):
-            Z, r, at_steps = [], [], []
-            for i, block in enumerate(blocks):
-                first = min(max(recipes[o].lags), len(block) // 2)
-                origins = np.arange(first, len(block) - steps + 1)
-                origins = np.sort(rng.permutation(origins)[: max(1, PAIRS // (steps * len(blocks)))])
-                if len(origins) == 0:
-                    continue
-                features, base_forecasts = member._pairs(block, i, o, origins, steps)
-                at = (origins[:, None] + np.arange(steps)).ravel()
-                wrong = block.levels(recipes[o].pointwise)[at, o] - base_forecasts.ravel()
-                keep = block.known[at, o] & (block.weight[at] > 0)
-                Z.append(features[keep])
-                r.append(wrong[keep])
-                at_steps.append(np.tile(np.arange(steps), len(origins))[keep])
-            r, of_step = np.concatenate(r), np.concatenate(at_steps)
-            n = np.maximum(np.bincount(of_step, minlength=steps), 1)
-            scale = np.sqrt(np.bincount(of_step, r**2, minlength=steps) / n)  # far steps err more
-            scale = np.maximum(scale, 1e-3 * scale.max()) if scale.max() > 0 else np.ones(steps)
+        for o in range(len(recipes)):
+            Z, r, step = member._examples(blocks, o, steps, rng)
+            scale = _spread_by_step(r, step, steps)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", WorseThanNaiveWarning)  # of rows that are not in time here
-                member.models.append(clone(candidate.regressor).fit(np.concatenate(Z), r / scale[of_step]))
+                member.models.append(clone(candidate.regressor).fit(Z, r / scale[step]))
             member.scales.append(scale)
         return member
+
+    def _examples(self, blocks, o, steps, rng):
+        """Draw rows to learn from: features (n, D), residuals (n,) of the autoregression, and their steps (n,)."""
+        recipe, examples = self.base.recipes[o], []
+        for i, block in enumerate(blocks):
+            first = min(max(recipe.lags), len(block) // 2)
+            origins = np.arange(first, len(block) - steps + 1)
+            origins = np.sort(rng.permutation(origins)[: max(1, PAIRS // (steps * len(blocks)))])
+            if len(origins) == 0:
+                continue
+            Z, of_base = self._pairs(block, i, o, origins, steps)
+            at, step = (origins[:, None] + np.arange(steps)).ravel(), np.tile(np.arange(steps), len(origins))
+            keep = block.known[at, o] & (block.weight[at] > 0)
+            residuals = block.levels(recipe.pointwise)[at, o] - of_base.ravel()
+            examples.append((Z[keep], residuals[keep], step[keep]))
+        return map(np.concatenate, zip(*examples))
 
     def _pairs(self, block, i, o, origins, steps):
         """Compute features (M steps, D), and the autoregression's forecasts (M, steps) of the levels."""
@@ -475,17 +447,20 @@ class ForeignMember:
     def ahead(self, block, i, origins, steps):
         """Forecast y from origins (M,) of a block, (M, steps, O), in its units."""
         out = []
-        for o, (model, scale) in enumerate(zip(self.models, self.scales)):
+        for o, (model, scale, fitted) in enumerate(zip(self.models, self.scales, self.base.fits)):
             Z, forecasts = self._pairs(block, i, o, origins, steps)
-            fitted = self.base.fits[o]
-            forecasts = forecasts + scale[np.minimum(np.arange(steps), len(scale) - 1)] * model.predict(
-                Z
-            ).reshape(forecasts.shape)
-            forecasts = np.clip(forecasts, fitted.low, fitted.high)
-            g = fitted.recipe.pointwise
-            out.append(forecasts if g is None else g.inverse(forecasts))
+            by_step = scale[np.minimum(np.arange(steps), len(scale) - 1)]
+            forecasts = forecasts + by_step * model.predict(Z).reshape(forecasts.shape)
+            out.append(linear.to_y(fitted.recipe.pointwise, np.clip(forecasts, fitted.low, fitted.high)))
         return np.stack(out, axis=2)
 
     def more(self, block, i, start):
         """Refit the autoregression; the regressor stays."""
         return replace(self, base=self.base.more(block, i, start))
+
+
+def _spread_by_step(r, step, steps):
+    """Compute root mean squares (steps,) of residuals r (n,) of each step (n,), as far steps err more; none is 0."""
+    n = np.maximum(np.bincount(step, minlength=steps), 1)
+    spread = np.sqrt(np.bincount(step, r**2, minlength=steps) / n)
+    return np.maximum(spread, 1e-3 * spread.max()) if spread.max() > 0 else np.ones(steps)

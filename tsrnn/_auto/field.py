@@ -113,6 +113,11 @@ class Field(NamedTuple):
         """Return how many rows candidates forecast from an origin."""
         return self.gap + self.horizon
 
+    @property
+    def n_outputs(self):
+        """O."""
+        return self.truth.shape[2]
+
     def together(self, forecasts):
         """Concatenate ``forecasts(fold, block number) -> (m, steps, O)`` of all origins, without the gap, (M, h, O)."""
         folds = enumerate(self.stretches)

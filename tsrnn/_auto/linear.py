@@ -43,7 +43,7 @@ class Recipe(NamedTuple):
 
     def __str__(self):
         words = [f"{len(self.lags)} lags to {self.lags[-1]}"]
-        words += [] if self.pointwise is None else ["log" if "Log" in repr(self.pointwise) else "root"]
+        words += words_of(self.pointwise)
         words += [f"difference {p}" for p in self.differences]
         words += [f"calendar {self.detail}"] if self.detail else []
         words += [f"inputs {', '.join(map(str, self.input_lags))}"] if self.input_lags else []
@@ -52,6 +52,16 @@ class Recipe(NamedTuple):
         words += [f"others count {self.pooling:g}"] if np.isfinite(self.pooling) else []
         words += ["rectified"] if self.rectify is not None else []
         return f"ARX({'; '.join(words)}; alpha {self.penalty:g})"
+
+
+def words_of(pointwise):
+    """Name a pointwise transform in a list of words, empty for None."""
+    return [] if pointwise is None else ["log" if "Log" in repr(pointwise) else "root"]
+
+
+def to_y(pointwise, levels):
+    """Return y of levels of any shape."""
+    return levels if pointwise is None else pointwise.inverse(levels)
 
 
 @kept("autoregression of a race")
@@ -136,40 +146,29 @@ def _weights(block, o, half_life, n):
     return counts
 
 
-def fit(blocks, recipe, o, cuts, penalties=None):
-    """Fit output o to the rows of each block before its cut; a ``Fit`` a penalty."""
-    return fit_many(blocks, recipe, o, [cuts], penalties)[0]
-
-
 def fit_many(blocks, recipe, o, cuts, penalties=None):
     """Fit for each list of cuts (one a block, ascending from list to list); a list of ``Fit``, one a penalty."""
     penalties = (recipe.penalty,) if penalties is None else penalties
-    sums = []  # block by block, cut by cut
-    for i, block in enumerate(blocks):
-        n = max(of_fold[i] for of_fold in cuts)
-        u, E = block.levels(recipe.pointwise)[:n, o], features(block, recipe)[:n]
-        rows = ar.regressors(u, E, recipe.lags, recipe.differences)
-        sums.append(ar.sums_until(rows, _weights(block, o, recipe.half_life, n), [c[i] for c in cuts]))
-    fits = []
-    for f, of_fold in enumerate(cuts):
-        of_fold_sums = [of_block[f] for of_block in sums]
-        low, high = _range(blocks, recipe, o, of_fold)
-        fits.append(_of_sums(of_fold_sums, recipe, penalties, low, high))
-    return fits
+    sums = [_sums(block, recipe, o, of_block) for block, of_block in zip(blocks, zip(*cuts))]
+    return [
+        _of_sums(of_fold, recipe, penalties, *_range(blocks, recipe, o, cut))
+        for of_fold, cut in zip(zip(*sums), cuts)
+    ]
 
 
-def fit_with_sums(blocks, recipe, o, cuts):
-    """Fit to the rows before the cuts; returns the ``Fit`` and each block's sums, which later rows extend."""
-    sums = []
-    for block, cut in zip(blocks, cuts):
-        rows = ar.regressors(
-            block.levels(recipe.pointwise)[:cut, o],
-            features(block, recipe)[:cut],
-            recipe.lags,
-            recipe.differences,
-        )
-        sums.append(ar.sums_until(rows, _weights(block, o, recipe.half_life, cut), [cut])[0])
+def fit_with_sums(blocks, recipe, o):
+    """Fit to all rows of the blocks; returns the ``Fit`` and each block's sums, which later rows extend."""
+    cuts = [len(block) for block in blocks]
+    sums = [_sums(block, recipe, o, [cut])[0] for block, cut in zip(blocks, cuts)]
     return _of_sums(sums, recipe, (recipe.penalty,), *_range(blocks, recipe, o, cuts))[0], sums
+
+
+def _sums(block, recipe, o, cuts):
+    """Sum over the rows of a block before each of some cuts."""
+    n = max(cuts)
+    u, E = block.levels(recipe.pointwise)[:n, o], features(block, recipe)[:n]
+    rows = ar.regressors(u, E, recipe.lags, recipe.differences)
+    return ar.sums_until(rows, _weights(block, o, recipe.half_life, n), cuts)
 
 
 def _of_sums(sums, recipe, penalties, low, high):
@@ -243,8 +242,7 @@ def levels_ahead(fitted, block, i, o, origins, steps, E=None):
 
 def forecast(fitted, block, i, o, origins, steps):
     """Forecast y (M, steps)."""
-    forecasts = levels_ahead(fitted, block, i, o, origins, steps)
-    return forecasts if fitted.recipe.pointwise is None else fitted.recipe.pointwise.inverse(forecasts)
+    return to_y(fitted.recipe.pointwise, levels_ahead(fitted, block, i, o, origins, steps))
 
 
 # ------------------------------------------------------------------------------------ rectified
@@ -271,9 +269,8 @@ def situation(block, recipe, o, origins, E):
     return np.concatenate(columns, axis=1)
 
 
-def rectified(fitted, blocks, o, cuts, steps, penalties=None):
+def rectified(fitted, blocks, o, cuts, steps, penalties):
     """Add corrections for each step, fitted to the errors before the cuts; a ``Fit`` a penalty."""
-    penalties = (fitted.recipe.rectify,) if penalties is None else penalties
     every = -(-sum(cuts) // MOST_EXAMPLES)
     Z, R, weight = [], [], []
     least = len(fitted.model.a)

@@ -49,7 +49,7 @@ BELIEF = {
     Foreign: 1.0,
     Naive: 0.5,
 }  # smoothing is a mean of many models
-PERFECT = 1e-9  # an error to divide by
+LEAST_ERROR = 1e-9  # to divide by
 NOTHING = 1e9  # the penalty of a ridge regression that learns no coefficient
 
 
@@ -119,29 +119,30 @@ def run(field, purse, candidates, random_state, tell=None, ensemble="mean"):
     candidates : "auto", or a list of estimators and regressors.   tell : called with a line for each candidate.
     ensemble : "mean" or "median", how members are joined.
     """
-    O = field.truth.shape[2]
     runners = []
 
-    def enter(candidate, folds=None, seconds=0.0):
-        begin = time.process_time()
-        forecasts = candidate.backtest(field, range(len(field.stretches)) if folds is None else folds)
-        runner = Runner(candidate, field.error(forecasts), forecasts, time.process_time() - begin + seconds)
+    def enter(runner):
         runners.append(runner)
         if tell is not None:
-            tell(f"{candidate.name}: {runner.error:.4f}")
+            tell(f"{runner.candidate.name}: {runner.dropped or format(runner.error, '.4f')}")
 
     for candidate in _naive(field):
-        enter(candidate)
-    linear, recipes, seconds = _linear(field, O, purse.late)
+        enter(_whole(field, candidate))
+    linear, recipes, seconds = _linear(field, purse.late)
     for candidate in linear:
-        enter(candidate, seconds=seconds)
+        enter(_whole(field, candidate, seconds))
     for candidate in _smooth(field):
-        enter(candidate)
+        enter(_whole(field, candidate))
     for candidate in _nets(field, recipes, candidates, random_state):
-        runners.append(_by_rungs(field, candidate, runners, purse))
-        if tell is not None:
-            tell(f"{candidate.name}: {runners[-1].dropped or format(runners[-1].error, '.4f')}")
+        enter(_by_rungs(field, candidate, runners, purse))
     return _finish(field, runners, ensemble)
+
+
+def _whole(field, candidate, seconds=0.0):
+    """Run a candidate on all stretches; returns its ``Runner``.   seconds : that finding it took."""
+    begin = time.process_time()
+    forecasts = candidate.backtest(field, range(len(field.stretches)))
+    return Runner(candidate, field.error(forecasts), forecasts, time.process_time() - begin + seconds)
 
 
 def _finish(field, runners, ensemble="mean"):
@@ -182,7 +183,7 @@ def _blend(field, wrong, kinds, at):
     wrong = wrong[:, at]
     near, believed = _contenders(field, wrong, kinds)
     chosen = [near[c] for c in blend.choose_members(wrong[near], field.naive)]
-    from_errors = np.stack([blend.weights(wrong[chosen][..., o]) for o in range(wrong.shape[3])], axis=2)
+    from_errors = np.stack([blend.weights(wrong[chosen][..., o]) for o in range(field.n_outputs)], axis=2)
     share = PRIOR / (PRIOR + field.n_held / field.horizon) if believed else 0.0
     members = list(dict.fromkeys([*chosen, *believed]))
     weights = np.zeros((len(members), *from_errors.shape[1:]))
@@ -207,7 +208,8 @@ def _beliefs(first, errors):
     """Share belief among the best of each kind, a dict by number: more is given to those that err less."""
     sizes = Counter(family for family, _ in first)
     shares = {
-        c: BELIEF[family] / sizes[family] / max(errors[c], PERFECT) ** 2 for (family, _), c in first.items()
+        c: BELIEF[family] / sizes[family] / max(errors[c], LEAST_ERROR) ** 2
+        for (family, _), c in first.items()
     }
     return {c: share / sum(shares.values()) for c, share in shares.items()}
 
@@ -220,10 +222,10 @@ def _naive(field):
     return [Naive(1), *(Naive(p) for p in seasons), *repeats, Mean()]
 
 
-def _linear(field, O, late):
+def _linear(field, late):
     """Search autoregressions; returns candidates, the best recipe of each output, and seconds a trial."""
     begin = time.process_time()
-    searches = [Search(field, o, late).run() for o in range(O)]
+    searches = [Search(field, o, late).run() for o in range(field.n_outputs)]
     best = [_different(trials) for trials in searches]
     n = min(map(len, best))
     candidates = [
@@ -246,7 +248,7 @@ def _different(trials):
 def _smooth(field):
     """Propose exponential smoothing with each season and without, of y and of its logarithm or root."""
     lengths = [len(block) for block in field.blocks]
-    if max(lengths) > SHORT or sum(lengths) * field.truth.shape[2] > 5 * SHORT:
+    if max(lengths) > SHORT or sum(lengths) * field.n_outputs > 5 * SHORT:
         return []
     transforms = propose_pointwise([block.Y for block in field.blocks], field.clock.seasons)
     seasons = [p for p in field.clock.seasons if p <= LONGEST_SEASON]
@@ -262,7 +264,7 @@ def _nets(field, recipes, candidates, random_state):
         return [_given(field, _seeded(estimator, random_state), recipes) for estimator in candidates]
     from sklearn.ensemble import HistGradientBoostingRegressor  # which takes a while to load
 
-    n_rows, O = sum(map(len, field.blocks)), field.truth.shape[2]
+    n_rows, O = sum(map(len, field.blocks)), field.n_outputs
     size, pairs = n_rows * O, O * min(PAIRS, n_rows * field.steps)
     recipe, seasons = recipes[0], field.clock.seasons
     sees_inputs = field.blocks[0].calendar(1).shape[1] + field.blocks[0].ahead.shape[1] > 0
