@@ -33,6 +33,7 @@ from .._nets.dynamics import (
 )
 from .._nets.memory import moved_on
 from .._series.lags import parse_lags
+from .._series.units import none_held
 from .._values import kept
 
 
@@ -179,7 +180,7 @@ class AnalogueLearner(OfLags, Learner):
         """Lay out all windows whose lags and y were measured."""
         p, lags = self.p, (self.input_lags if len(mean[0]) else (), self.output_lags)
         lead = max((*lags[0], *lags[1]), default=0)
-        check_enough_rows(type(p).__name__, lead, [s._replace(held=np.zeros_like(s.held)) for s in series])
+        check_enough_rows(type(p).__name__, lead, none_held(series))
         dynamics = Analogues(np.zeros(0), *lags, int(p.n_neighbors), p.weights == "distance", mean)
         table, held = (np.concatenate(v) for v in zip(*(self._table(dynamics, s) for s in series)))
         if len(table) == 0:

@@ -14,6 +14,7 @@ import numpy as np
 from .._nets.delay import DelayDynamics, Layer, make_plan
 from .._nets.delay_linear import SHARES, Mixed, far_inputs, trusted_share
 from .._nets.recurrent import beside_lags
+from .._series.units import none_held
 from .linear_mean import linear_mean
 
 
@@ -53,8 +54,7 @@ def linear_beside(judged, series, averaged):
     share = share_of((DelayDynamics(theta, plan, judged.mean, judged.input_lag), judged), series)
     if share == 1.0:
         return None
-    whole = [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
-    return Beside(share, before.layer, linear_mean(D, O, averaged, whole).layer)
+    return Beside(share, before.layer, linear_mean(D, O, averaged, none_held(series)).layer)
 
 
 def without_first(series, n):

@@ -38,17 +38,17 @@ from .._nets.dynamics import (
 from .._nets.pooled import Pooled, PooledDelayLoss, n_more, pooled
 from .._nets.symbols import Embedding, settled
 from .._series.histories import with_histories
+from .._series.units import Series, none_held
 from .._training.gauss_newton import LevenbergMarquardt, assimilate
 from .._training.losses import has_kinks, is_of_labels, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     chooses_solver,
-    curves,
+    history,
     makes_one_of_all,
     progress,
     warn_if_cut_short,
 )
-from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
@@ -215,8 +215,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         dynamics = DelayDynamics(settled(made.net, made.theta, series), made.net, mean, self.input_lag)
         moments = best.moments if len(made.theta) == len(best.theta) else None
         carry = Carry(moments, self._information_for_more(made, series), members)
-        how = {"stages": stages_of(best.monitors), "n_fitted": n_fitted, "judged": judged}
-        return Trained(dynamics, *curves(best.monitors), carry, **how)
+        return Trained(dynamics, carry=carry, judged=judged, n_fitted=n_fitted, **history(best.monitors))
 
     def _mean(self, net, series, stages, rng, starts, judge):
         """Make one net of all starts; returns its plan, it as an ``Attempt``, and how many parameters one has."""
@@ -230,7 +229,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         is_exact = self.is_squared and solver.dtype == np.float64 and solver.batches != "rows"
         if not is_exact or made.net.symbols or not _is_small(made.net, n_rows(series)):
             return None
-        return self._information(made, _nothing_held(series))
+        return self._information(made, none_held(series))
 
     def _is_solved(self, net, stages):
         """Return whether one least-squares problem is all there is to learn, so that no iteration is left."""
@@ -257,7 +256,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         if not _is_small(net, n_rows(series)):
             return trained
         made = Made(net, trained.dynamics.theta, self.p.alpha * (net.groups() > 0))
-        return trained._replace(carry=Carry(None, self._information(made, _nothing_held(series))))
+        return trained._replace(carry=Carry(None, self._information(made, none_held(series))))
 
     def learn_sums(self, net, sums, mean, validate=None):
         """Solve the normal equations of a net without hidden layers."""
@@ -269,8 +268,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
             monitor = Monitor(theta, 2, p.tol, p.n_iter_no_change, validate, tell, "open loop")
             monitor(theta, loss / (2 * weight))
         dynamics = DelayDynamics(theta, net, mean, self.input_lag)
-        carry = Carry(None, linear_information(net, sums))
-        return Trained(dynamics, *curves([monitor]), carry, stages=stages_of([monitor]))
+        return Trained(dynamics, carry=Carry(None, linear_information(net, sums)), **history([monitor]))
 
     @property
     def extrapolates(self):
@@ -306,7 +304,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         later = self._learn_held(made, series) if share > 0.0 else theta
         if share == 1.0:
             return Made(net, later, decay), theta
-        after = linear_mean(net.n_inputs, net.n_outputs, averaged, _nothing_held(series))
+        after = linear_mean(net.n_inputs, net.n_outputs, averaged, none_held(series))
         of_linear = Layer(np.full_like(after.layer.W, after.alpha), np.zeros_like(after.layer.b))
         decay = blend(wide, net, decay, of_linear, share)
         judged = choices[SHARES.index(share)]
@@ -318,7 +316,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         if not _is_small(net, n_rows(series)):
             return theta
         held = [s._replace(w=np.where(s.held, s.w, 0.0)) for s in series]
-        loss = self._loss(net, _nothing_held(held), open_loop(net), 0.0)
+        loss = self._loss(net, none_held(held), open_loop(net), 0.0)
         return assimilate(loss, theta, self._information(made, series))[0] if loss.n else theta
 
     def _hasty(self):
@@ -512,8 +510,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
             net, theta, (moments, _, members) = before.dynamics.plan, before.dynamics.theta, before.carry
         theta, moments, monitor = self._fit_whole(Task(net, series, mean, None), theta, moments, rng)
         dynamics = self._pooled(net, settled(net, theta, series), mean)
-        carry, stages = Carry(moments, None, members), stages_of([monitor])
-        return Trained(dynamics, *curves([monitor]), carry, stages=stages), monitor.best
+        return Trained(dynamics, carry=Carry(moments, None, members), **history([monitor])), monitor.best
 
     def _whole_loss(self, task, dtype, **options):
         """Make the loss on series with one y each, those held back or the others."""
@@ -567,16 +564,11 @@ def open_loop(net):
     return (1 if lead == 0 else max(32, lead)), False
 
 
-def _nothing_held(series):
-    """Return the series with all rows to learn from."""
-    return [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
-
-
 def _around_held(series, lead):
     """Cut a ``Series`` to the rows from those that its first held row looks back at, to its last held row."""
     held = np.flatnonzero(series.held)
     rows = slice(max(0, held[0] - lead), held[-1] + 1)
-    return series._replace(**{name: getattr(series, name)[rows] for name in ("X", "Y", "w", "held")})
+    return Series(*(v[rows] for v in series))
 
 
 def n_rows(series):

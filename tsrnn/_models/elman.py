@@ -22,6 +22,7 @@ from .._kernels.layer_norm_v1 import normalise, normalise_back
 from .._kernels.outer_v1 import add_wide_outer
 from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid
 from .._nets.recurrent import Cell, Layout
+from .._series.units import none_held
 from .._values import kept
 from .esn import ESNRegressor
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
@@ -265,7 +266,7 @@ class FromReservoir(RecurrentLearner):
                 "without one, or encode them."
             )
         draws = rng if self.esn.p.random_state is None else check_random_state(self.esn.p.random_state)
-        series = [s._replace(w=np.where(s.held, 0.0, s.w), held=np.zeros(len(s.held), bool)) for s in series]
+        series = none_held([s._replace(w=np.where(s.held, 0.0, s.w)) for s in series])
         D, O = net.n_inputs, net.n_outputs
         trained = self.esn.learn(self.esn.net(D, O), series, mean, draws)
         reservoir, readout = trained.dynamics.reservoir, trained.dynamics.theta.reshape(-1, O)

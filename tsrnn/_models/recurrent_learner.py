@@ -32,17 +32,16 @@ from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, Validation, in_threads, windows
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, settled
-from .._series.units import filled_width
+from .._series.units import all_held, filled_width, none_held
 from .._training.losses import has_kinks, is_of_labels, link_of, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
     chooses_solver,
-    curves,
+    history,
     makes_one_of_all,
     progress,
     warn_if_cut_short,
 )
-from .._training.monitor import stages as stages_of
 from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .beside_linear import linear_beside, with_lags, without_first
@@ -328,7 +327,7 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
             judged = dynamics
             theta, moments = self._learn_held(task, stages, monitors, moments, rng, every)
             dynamics, ends = self._made(task, theta)
-        trained = Trained(dynamics, *curves(monitors), moments, ends, judged, stages=stages_of(monitors))
+        trained = Trained(dynamics, carry=moments, ends=ends, judged=judged, **history(monitors))
         return Attempt(trained, monitors[-1].best)
 
     def _train(self, task, stages, theta, moments, rng, patience=None, every=1):
@@ -364,10 +363,8 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         k = max(k for k, monitor in enumerate(monitors) if monitor.best_iter)
         again = [(stages[k][0], -(-monitors[k].best_iter // AGAIN))]
         moments = moments if k == len(stages) - 1 else None
-        everything = [s._replace(held=np.ones(len(s.held), bool)) for s in task.series]
-        validate = self._validation(task.net, everything, task.mean)
-        series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
-        task = task._replace(series=series, validate=validate)
+        validate = self._validation(task.net, all_held(task.series), task.mean)
+        task = task._replace(series=none_held(task.series), validate=validate)
         last, moments = self._train(task, again, monitors[-1].best_theta, moments, rng, np.inf, every)
         return last[-1].best_theta, moments
 
@@ -531,8 +528,7 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
             net, theta, moments = before.dynamics.net, before.dynamics.theta, before.carry
         theta, moments, monitor = self._fit_whole(Task(net, series, mean, None), theta, moments, rng)
         dynamics = self._pooled(net, settled(net, theta, series), mean)
-        trained = Trained(dynamics, *curves([monitor]), moments, stages=stages_of([monitor]))
-        return Attempt(trained, monitor.best)
+        return Attempt(Trained(dynamics, carry=moments, **history([monitor])), monitor.best)
 
     def _whole_loss(self, task, dtype, **options):
         """Make the loss on series with one y each, those held back or the others."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._nets.pooled import PooledLoss, n_keys
+from .._series.units import all_held, none_held
 from .._training.initial import glorot
 from .._training.monitor import Monitor, chooses_solver, progress, warn_if_cut_short
 from .._training.solvers import LBFGS, resolve_solver, run_solver, traits
@@ -85,10 +86,10 @@ class WholeLearner:
 
     def _learn_held_whole(self, task, solver, monitor, moments, rng):
         """Go on from the best parameters on all series, as ``_learn_held``; return theta and moments."""
-        series = [s._replace(held=np.ones(len(s.held), bool)) for s in task.series]
-        validate = self._whole_loss(task._replace(series=series), traits(solver).dtype, held=True).value
-        series = [s._replace(held=np.zeros(len(s.held), bool)) for s in task.series]
-        task, limit = task._replace(series=series, validate=validate), -(-monitor.best_iter // AGAIN)
+        everything = task._replace(series=all_held(task.series))
+        validate = self._whole_loss(everything, traits(solver).dtype, held=True).value
+        task = task._replace(series=none_held(task.series), validate=validate)
+        limit = -(-monitor.best_iter // AGAIN)
         last, moments = self._train_whole(
             task, solver, limit, monitor.best_theta, moments, rng, np.inf, SELDOM
         )

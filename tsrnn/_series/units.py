@@ -29,6 +29,16 @@ class Series(NamedTuple):
     held: np.ndarray
 
 
+def none_held(series):
+    """Return some ``Series`` with all rows to learn from."""
+    return [s._replace(held=np.zeros(len(s.held), bool)) for s in series]
+
+
+def all_held(series):
+    """Return some ``Series`` with all rows held back."""
+    return [s._replace(held=np.ones(len(s.held), bool)) for s in series]
+
+
 def runs_of(rows):
     """Split ascending row numbers (M,) into runs without a gap."""
     ends = [0, *(np.flatnonzero(rows[1:] - rows[:-1] > 1) + 1).tolist(), len(rows)]

@@ -162,18 +162,14 @@ def warn_if_cut_short(max_iter, *monitors):
         )
 
 
-def curves(monitors):
-    """Concatenate the iterations, losses and validation losses of several stages of training."""
-    return (
-        sum(m.n_iter for m in monitors),
-        [v for m in monitors for v in m.loss_curve],
-        [v for m in monitors for v in m.validation_curve],
-    )
-
-
-def stages(monitors):
-    """Return (name, iterations, why it stopped) of each stage of training."""
-    return tuple((m.name, m.n_iter, m.reason) for m in monitors)
+def history(monitors):
+    """Return what ``Trained`` says of several stages of training, by field."""
+    return {
+        "n_iter": sum(m.n_iter for m in monitors),
+        "loss_curve": [v for m in monitors for v in m.loss_curve],
+        "validation_curve": [v for m in monitors for v in m.validation_curve],
+        "stages": tuple((m.name, m.n_iter, m.reason) for m in monitors),
+    }
 
 
 def summary(name, stages, seconds):
