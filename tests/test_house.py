@@ -297,6 +297,9 @@ WARN = {  # calls that warn, each of them for one reason
     "in a backtest": lambda: backtest(fitted(DIVERGES), FRAME[NEW], TARGET[NEW], 2, refit=10),
     "a reservoir without a penalty": lambda: fitted(SINGULAR),
     "values outside the bounds": lambda: fitted(BOUNDED),
+    "values that are not believed": lambda: clone(ARX).fit(
+        FRAME, TARGET.where(np.arange(len(y)) % 97 != 60, -999.0)
+    ),
     "outside the bounds, in cross-validation": lambda: cross_val_predict(BOUNDED, X, y, cv=KFold(2)),
     "an irregular index": irregular,
     "nights without rows": lambda: clone(ARX).fit(FRAME[HOURS.hour < 6], TARGET[HOURS.hour < 6]),

@@ -22,15 +22,14 @@ from .._estimators.intervals.errors import Errors
 from .._estimators.known_ahead import KnownAhead
 from .._estimators.lag_regressor import has_memory_inside
 from .._estimators.regressor import SequenceRegressor
-from .._series import timeline as timelines
+from .._series.grid import on_grid
 from .._series.lags import is_auto
-from .._series.rows import Part
-from .._series.stamps import PER_SECOND, Stamps
+from .._series.stamps import PER_SECOND
 from .dynamics import UNSTATED
 from .learner import Outcome, RaceLearner
 
 
-LONG_GAP = 1000  # missing rows from which a gap is not filled: the series starts anew
+LONG_GAP = 1000  # missing rows beyond which a gap is not filled: the series starts anew
 MISSING = ("error", "hold", "mean")
 ENSEMBLES = ("mean", "median")
 
@@ -272,22 +271,11 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     def _check_fit(self, X, y, sample_weight, groups, fitted=None):
         """Check the rows; returns the ``Form``, and a table in which short gaps are filled with rows without y."""
         form, table = super()._check_fit(X, y, sample_weight, groups, fitted)
-        parts, columns, end = [], [], 0
+        table = on_grid(table, LONG_GAP)
         for part in table.parts:
-            at, stamps = _on_grid(part)
-            n = at[-1] + 1
-            lost = np.ones(n, bool)
-            lost[at] = False
-            held = np.maximum.accumulate(np.where(lost, 0, np.cumsum(~lost) - 1))
-            X, Y, weight = (v[part.rows][held] for v in (table.X, table.y, table.weight))
-            Y[lost], weight[lost] = np.nan, 0.0
-            if _is_date(stamps):
-                X[:, -1] = _seconds(stamps)
-            columns.append((X, Y, weight))
-            parts.append(Part(part.key, slice(end, end + n), stamps))
-            end += n
-        X, Y, weight = map(np.concatenate, zip(*columns))
-        return form, table._replace(X=X, y=Y, weight=weight, parts=parts, order=None)
+            if _is_date(part.stamps):
+                table.X[part.rows, -1] = _seconds(part.stamps)
+        return form, table
 
     def plot(self, ax=None):
         """Draw RMSE by step on the held stretches: the blend, its members, naive forecasts.
@@ -335,22 +323,3 @@ def _is_date(stamps):
 def _seconds(stamps):
     """Convert stamps to seconds (n,) since 1970."""
     return stamps.values / PER_SECOND[stamps.clock.unit]
-
-
-def _on_grid(part):
-    """Place the rows of a part on its regular grid: positions (n,) and the grid's stamps; long gaps take no rows."""
-    stamps, at = part.stamps, np.arange(part.rows.stop - part.rows.start)
-    gaps = timelines.gap_starts(stamps)
-    if len(gaps) == 0:
-        return at, stamps
-    lost = timelines.missing_before(stamps, gaps)
-    gaps, lost = gaps[lost <= LONG_GAP], lost[lost <= LONG_GAP]
-    jumps = np.zeros(len(at), int)
-    jumps[gaps] = lost
-    at = at + jumps.cumsum()
-    values, timeline = np.empty(at[-1] + 1, np.int64), timelines.read(stamps)
-    values[at] = stamps.values
-    for row, n in zip(gaps, lost):
-        between = timeline._replace(last=int(stamps.values[row - 1]))
-        values[at[row] - n : at[row]] = timelines.ahead([between], int(n))[0][0]
-    return at, Stamps(values, stamps.clock)

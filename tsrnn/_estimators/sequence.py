@@ -29,6 +29,8 @@ from .._series.checks import (
     warn_if_across,
 )
 from .._series.choices import Lags
+from .._series.doubt import believed
+from .._series.grid import on_grid
 from .._series.lags import is_auto
 from .._series.rows import gather, in_order_of, one_a_series
 from .._series.units import (
@@ -45,6 +47,7 @@ from .chosen_lags import beside_linear, chosen, lags_of, open_lags
 from .compared import TrainingRows, warn_if_told
 from .fitted import Fitted
 from .following import (
+    SHORT_GAP,
     walk,
     warn_if_astray,
 )
@@ -87,6 +90,7 @@ from .starting import cut_and_warn, explained, resume
 
 MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
+MOST_LOST = 0.3  # rows missing in short gaps, for each that there is, that are taken for a y not measured
 
 
 class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstimator):
@@ -112,13 +116,16 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         X : array-like or DataFrame of shape (n_timesteps, n_features), or None
             Inputs; rows are time. For a model of y alone None, or a DataFrame without columns, or (what searches take)
             an array without columns, ``np.empty((n_timesteps, 0))``, of 13 rows or more. Where stamps
-            are missing in the index of X (or of y) the series is cut: no lag reaches over a gap.
+            are missing in the index of X (or of y) the series is cut: no lag reaches over a gap; but of models that
+            see y up to ten missing rows are rows without y (and with the X before), if they are not too many.
             Several series: frames with a MultiIndex (series, time), ``groups``, the constructor's ``series``, a list
             of arrays or frames, or an array of shape (n_series, n_timesteps, n_features). Neither lags nor states
             reach from one series into another.
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Target, in the same container. NaN where it was not measured: those values are in no loss. Of
             models that learn from windows, a linear autoregression stands in for them where many rows look back at one.
+            Single values that no other makes believable, such as spikes or -999, are taken as not measured, with a
+            warning, unless ``target_bounds`` are given, or None.
             Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
             ``pooling``: then it learns one answer to each whole series, and predicts that. They are in the order in
             which the series first appear in X, unless those of a table are named by the index of y.
@@ -152,6 +159,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
     def _fit_rows(self, learner, X, y, sample_weight, groups, names):
         """Learn from rows that have a y each.   names : of the columns of an earlier fit, or None."""
         form, table = self._check_fit(X, y, sample_weight, groups)
+        if learner.sees_y and form.classes is None:
+            table = on_grid(table, SHORT_GAP, MOST_LOST, None if self.missing == "error" else np.nan)
         pieces = [shifted(s.rows, part.rows.start) for part in table.parts for s in own_stretches(part)]
         goal = self._goal(table, pieces, form)
         learner, lags = self._with_lags(
@@ -641,6 +650,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if fitted is None and form.classes is None:
             warn_if_across(Y, table.parts[0].stamps)
         check_measured(Y, goes_on=fitted is not None)
+        if fitted is None and form.classes is None and is_auto(getattr(self, "target_bounds", "auto")):
+            Y = believed(Y, X, table.of(X, Y, None).parts, table.order)
         weight = check_weight(table.weight, X)
         if not weight.sum() > 0:
             raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
