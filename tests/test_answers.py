@@ -356,7 +356,7 @@ def test_what_does_not_fit_the_model(model):
         ValueError, match="X has rows of numbers, but the model was fitted to sequences of symbols"
     ):
         model.predict(ROWS)
-    has = r"EncoderDecoderClassifier has no .*: give a model that has, or call predict or partial_fit\."
+    has = r"EncoderDecoderClassifier has no .*: give a model that has it, or call predict or partial_fit\."
     for verb in (tsrnn.Stream, partial(tsrnn.forecast, steps=2), partial(tsrnn.update, X=["ab"], y=["AB"])):
         with pytest.raises(TypeError, match=has):
             verb(model)

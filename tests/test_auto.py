@@ -348,7 +348,7 @@ def test_weights_prefer_what_is_right_and_add_up_to_one():
 
 def test_an_output_that_is_hardly_measured_is_named():
     Y = np.column_stack([NOISE[:90], np.where(np.arange(90) == 80, 1.0, np.nan)])
-    with pytest.warns(UserWarning, match="1 measured value.* of output 1"):
+    with pytest.warns(UserWarning, match="Output 1 of y has only 1 measured value"):
         assert np.isfinite(quick().fit(None, Y).forecast(H)).all()
 
 

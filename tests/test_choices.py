@@ -64,6 +64,10 @@ def test_a_model_that_misses_the_season_brings_a_warning():
     wrong, naive = figures(message)
     assert naive == pytest.approx(0.01 * np.sqrt(2), rel=0.3)
     assert wrong > 50 * naive
+    absolute = NARXRegressor((), loss="absolute", target_transform=None, output_lags=2, max_iter=3)
+    for model in (ARXRegressor(output_lags=2, target_transform="log"), absolute.set_params(random_state=0)):
+        (message,) = said(model, None, WEEKLY)  # one measure, whatever is learnt
+        assert figures(message)[1] == naive
 
 
 def figures(message):
@@ -335,7 +339,7 @@ def test_where_lags_cannot_be_found():
         for lags in ("auto", 8)
     )
     assert np.array_equal(usual.predict(ragged), eight.predict(ragged))
-    with pytest.raises(ValueError, match="'auto' is chosen for one y per row"):
+    with pytest.raises(ValueError, match="'auto' works for one y per row"):
         GRURegressor((2,), input_lags="auto").fit([X[:20], X[20:50], X[50:90]], np.arange(3.0))
     with pytest.raises(TypeError, match="input_lags='automatic' is not a set of lags"):
         ARXRegressor(input_lags="automatic").fit(X, Y)

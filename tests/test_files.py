@@ -165,7 +165,7 @@ def test_our_version_is_in_the_file(monkeypatch):
     copy.deepcopy(model)
     clone(model)
     monkeypatch.setattr(persist, "__version__", "99.0")
-    with pytest.warns(UserWarning, match=r"NARXRegressor was saved by tsrnn .* and is read by 99\.0"):
+    with pytest.warns(UserWarning, match=r"NARXRegressor was saved by tsrnn .* but is read by 99\.0"):
         pickle.loads(text)
     pickle.loads(pickle.dumps(model))
     state = model.__getstate__()

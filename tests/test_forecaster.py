@@ -724,7 +724,7 @@ def test_scikit_learn(estimator, check):
     ("model", "error", "words"),
     [
         (Forecaster(StandardScaler()), TypeError, "neither an estimator of tsrnn"),
-        (Forecaster(tsrnn.ESNClassifier()), TypeError, "gives labels, but a Forecaster forecasts numbers"),
+        (Forecaster(tsrnn.ESNClassifier()), TypeError, "is a classifier, but a Forecaster forecasts numbers"),
         (Forecaster(make_pipeline(StandardScaler(), ARXRegressor())), TypeError, "Pipeline that ends in it"),
         (Forecaster(ARXRegressor(), 0), ValueError, "horizon"),
         (Forecaster(ARXRegressor(), 2.5), TypeError, "horizon"),

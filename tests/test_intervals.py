@@ -601,7 +601,7 @@ def test_models_that_cannot_go_on():
 def test_errors_of_rows_learnt_by_heart_bring_a_warning():
     """Intervals from rows that were not held back warn where weights are many, until other rows are given."""
     model = tsrnn.ESNRegressor(150, alpha=1e-8, output_lags=1, random_state=0).fit(X[OLD], y[OLD])
-    with pytest.warns(UserWarning, match="weights were fitted to: they are too narrow"):
+    with pytest.warns(UserWarning, match="weights were fitted to and will be too narrow"):
         model.forecast(2, X[NEW], level=50)
     few = tsrnn.ESNRegressor(150, alpha=1e3, output_lags=1, random_state=0).fit(X[OLD], y[OLD])
     few.forecast(2, X[NEW], level=50)  # the penalty leaves few of them free
@@ -798,7 +798,7 @@ def test_paths_and_quantiles_after_updates_are_those_of_trajectories():
     calm = fan.sample_paths(3, method="split-bootstrap").std()
     fan.update(None, level[580:700])
     assert fan.sample_paths(3).std() > 1.5 * calm
-    with pytest.raises(ValueError, match="'conformal' makes no paths: give 'bootstrap' or 'split-bootstrap'"):
+    with pytest.raises(ValueError, match="'conformal' draws no paths: give 'bootstrap' or 'split-bootstrap'"):
         model.sample_paths(3, method="conformal")
 
 

@@ -606,7 +606,7 @@ def panels(verb):
     three = pd.MultiIndex.from_arrays([["north"] * NEW, keys, Xp.index.get_level_values(1)])
     yield case("keys of two levels, where one was learnt", (Xp.set_axis(three), yp.set_axis(three)))
     if verb in ("predict", "predict_ahead", "update", "partial_fit", "score", "forecast"):
-        unknown = ("fitted on 2 series", "'a'", "give it as in fit")
+        unknown = ("fitted on 2 series", "'a'", "identify it as in fit")
         names = "does not have valid feature names"  # scikit-learn's
         yield case("not told, in an array", (X_all[LATER], y_all[LATER]), refused=unknown, warns=names)
         yield case("not told, in a frame", (X, y), refused=unknown)

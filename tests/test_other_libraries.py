@@ -129,7 +129,7 @@ def test_what_hides_a_memory_is_refused_and_not_put_on_lags(around, waves):
 
 
 @pytest.mark.filterwarnings(
-    "ignore:TDNNRegressor.predict was called for one row"
+    "ignore:TDNNRegressor.predict was called with a single row"
 )  # and has no memory to advance
 def test_skforecast_drives_a_model_without_memory(waves):
     recursive = pytest.importorskip("skforecast.recursive")
@@ -157,7 +157,7 @@ def test_skforecast_is_warned_of_a_memory_it_does_not_advance(waves):
         estimator=TDNNRegressor((8,), input_lags=2, random_state=0), lags=24
     )
     forecaster.fit(y=waves[:360])
-    with pytest.warns(UserWarning, match=r"one row twice in a row.*use forecast\(steps\)"):
+    with pytest.warns(UserWarning, match=r"single row twice in succession.*use forecast\(steps\)"):
         forecaster.predict(steps=3)
 
 

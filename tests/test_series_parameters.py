@@ -375,7 +375,7 @@ def test_differences_over_a_gap(name):
     np.testing.assert_allclose(got, model.predict(held)[3:], **close)
     after = late.set_axis(late.index + pd.Timedelta(days=9))
     hand = fit(name, y=changes(y[OLD], {1: 1.0}))
-    with pytest.warns(UserWarning, match=r"219 row\(s\) are missing .* does not reach over so many"):
+    with pytest.warns(UserWarning, match=r"219 row\(s\) are missing .* cannot bridge so many"):
         got = model.predict(after)
     np.testing.assert_allclose(
         got, y[N - 1] + np.cumsum(hand.predict(late.to_numpy(), start="cold")), **close
@@ -675,5 +675,5 @@ def test_warm_start_goes_on_in_its_units():
     np.testing.assert_array_equal(model.y_scaler_.center, scaler.center)
     assert np.isfinite(model.predict(X[LATER])).all()
     for kw in ({"target_transform": None}, {"target_transform": ["log", "difference"], "scale": "robust"}):
-        with pytest.raises(ValueError, match="warm_start=True goes on with weights made for"):
+        with pytest.raises(ValueError, match="warm_start=True continues from weights made for"):
             model.set_params(**kw).fit(X[OLD], y[OLD])

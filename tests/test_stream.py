@@ -169,7 +169,7 @@ def test_what_no_stream_does():
     bare = make_pipeline("passthrough", model).fit(X[:120], NUMBERS[:120])
     assert tsrnn.Stream(bare).step(X[120]) == tsrnn.Stream(model).step(X[120])
     ahead = tsrnn.Forecaster(tsrnn.ARXRegressor(), 2, known_ahead="all").fit(X[:120], NUMBERS[:120])
-    with pytest.raises(ValueError, match="inputs known ahead of 2 rows in each forecast"):
+    with pytest.raises(ValueError, match="Each forecast of the model looks at known-ahead inputs of 2 rows"):
         tsrnn.Stream(ahead)
     alone = tsrnn.ARXRegressor((), 2).fit(None, NUMBERS[:120])
     assert tsrnn.Stream(alone).step(None) == alone.forecast(1)[0]

@@ -968,7 +968,7 @@ def test_score_with_weights_and_outputs(model):
 def test_one_row_at_a_time_warns_once(model):
     fitted = fit(model)
     fitted.predict(X[:1])
-    with pytest.warns(UserWarning, match=r"one row twice in a row.*forecast.*update"):
+    with pytest.warns(UserWarning, match=r"single row twice in succession.*forecast.*update"):
         fitted.predict(X[1:2])
     quiet(lambda: fitted.predict(X[2:3]))
 
@@ -978,7 +978,7 @@ def test_one_row_frames_at_a_time_warn(model):
     """A frame made for one row begins at 0 as every frame does: no stamp."""
     fitted = fit(model, frame[TRAIN].reset_index(drop=True), y[TRAIN])
     fitted.predict(pd.DataFrame({"u": [0.1]}))
-    with pytest.warns(UserWarning, match="one row twice in a row"):
+    with pytest.warns(UserWarning, match="single row twice in succession"):
         fitted.predict(pd.DataFrame({"u": [0.2]}))
 
 

@@ -487,9 +487,9 @@ def test_what_a_model_of_whole_series_does_not_do(call, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (tsrnn.NARXClassifier(), "one value per series, but NARXClassifier takes one per row"),
-        (tsrnn.ARXRegressor(), "ARXRegressor takes one per row"),
-        (tsrnn.ESNRegressorCV(20), "ESNRegressorCV takes one per row"),
+        (tsrnn.NARXClassifier(), "one value per series, but NARXClassifier needs one per row"),
+        (tsrnn.ARXRegressor(), "ARXRegressor needs one per row"),
+        (tsrnn.ESNRegressorCV(20), "ESNRegressorCV needs one per row"),
         (small("GRUClassifier", output_lags=1), "give output_lags=0"),
         (small("GRUClassifier", delay=1), "delay=1 is for one label per row"),
         (small("GRUClassifier", pooling="sum"), "pooling='sum'"),

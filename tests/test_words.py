@@ -101,7 +101,9 @@ def test_what_newcomers_try(X, y, words):
     for model in (NARXRegressor(), GRURegressor()):
         with pytest.raises(ValueError, match=words):
             model.fit(X, y)
-        with pytest.raises(ValueError, match=r"X comes first: a series without inputs is y, fit\(None, y\)"):
+        with pytest.raises(
+            ValueError, match=r"X comes first: for a series without inputs call fit\(None, y\)"
+        ):
             model.fit(np.arange(9.0))
     with pytest.raises(ValueError, match="Reshape your data"):
         ARXRegressor().fit(*make_narma(99, random_state=0)).predict(np.zeros(5))

@@ -27,8 +27,8 @@ PASSED_ON = (  # libraries whose frames lie between tsrnn's and the user's
 class WorseThanNaiveWarning(UserWarning):
     """A model was fitted that forecasts worse than the last value, or the value a season ago, would.
 
-    Given by ``fit``, after a comparison of free runs on the rows held back or, of a model that never holds any back, on
-    the last rows of training. A season is a day, week or year of the index.
+    Given by ``fit``, which compares root mean squared errors of free runs on the rows held back or, for a model that
+    never holds any back, on the last rows of training. A season is a day, week or year of the index.
     ``warnings.simplefilter("error", tsrnn.WorseThanNaiveWarning)`` makes it an error.
 
     Examples

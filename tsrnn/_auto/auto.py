@@ -227,8 +227,8 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 )
             if not isinstance(model, SequenceRegressor) and has_memory_inside(model):
                 raise TypeError(
-                    f"candidates: {model!r} hides a memory, which a race cannot follow: give the estimator inside, "
-                    "with target_transform and scale for what is around it."
+                    f"candidates: {model!r} wraps an estimator that has a memory, which the race cannot follow: give "
+                    "the estimator inside, with its target_transform and scale in place of the wrapper."
                 )
         return RaceLearner(self, self._outcome)
 

@@ -172,8 +172,8 @@ class Blend(Direct):
     def terms(self, p):
         """Refuse export: a blend has no equations of one row."""
         raise TypeError(
-            "AutoForecaster cannot be exported: it blends models of several kinds, which have no equations of one row "
-            "in common. Export one of the kind that its leaderboard_ names, such as ARXRegressor with its lags_."
+            "AutoForecaster cannot be exported: it blends models of several kinds, which share no equations for a "
+            "single row. Export a model of a kind that its leaderboard_ names, such as ARXRegressor with its lags_."
         )
 
     # ---------------------------------------------------------------------------------- memories

@@ -171,8 +171,8 @@ class RaceLearner(Learner):
         result = race.run(field, purse, p.candidates, seed, print if p.verbose else None, p.ensemble)
         if purse.ran_out:
             warn(
-                f"time_budget={p.time_budget}: the clock ran out before all candidates were tried, so the result "
-                "may differ on another machine. Give more seconds, or fewer candidates."
+                f"time_budget={p.time_budget}: the clock ran out before all candidates were tried, so the result may "
+                "differ on another machine. Allow more seconds, or give fewer candidates."
             )
         chosen = [result.runners[k].candidate for k in result.members]
         entered = [c.forgetful() if isinstance(c, LinearCandidate) else c for c in chosen]
@@ -187,7 +187,7 @@ class RaceLearner(Learner):
 
     def _without_race(self, reach, O):
         """Fall back on persistence, with a warning, where there are too few rows to compare anything."""
-        verdict = "Too few rows to compare forecasts: the last value goes on."
+        verdict = "Too few rows to compare forecasts, so the last value is repeated."
         warn(f"{verdict} Give more rows, or a shorter horizon.")
         board = [{"candidate": "persistence", "error": 1.0, "weight": 1.0}]
         nothing = np.empty((0, reach, O))
@@ -201,8 +201,9 @@ def _warn_of_hardly_measured(field):
     worst = int(np.argmin(measured))
     if measured[worst] < min(LEAST_MEASURED, len(field.truth) / 2):
         warn(
-            f"y has {measured[worst]} measured value(s) of output {worst} on the {len(field.truth)} rows by which "
-            "forecasts are compared, too few to tell which are good. Give more, or a model of its own to that output."
+            f"Output {worst} of y has only {measured[worst]} measured value(s) on the {len(field.truth)} rows on "
+            "which forecasts are compared, too few to tell which are good. Give more rows, or fit that output with a "
+            "model of its own."
         )
 
 
@@ -279,5 +280,5 @@ def _verdict(field, error, best):
     if error < 1:
         return f"The blend errs {1 - error:.0%} less than {naive} over {steps}; the best alone is {best}."
     verdict = f"Nothing beats {naive} over {steps}."
-    warn(f"{verdict} Look for inputs that tell more, or take a shorter horizon.")
+    warn(f"{verdict} Add inputs that say more about y, or use a shorter horizon.")
     return verdict

@@ -36,8 +36,9 @@ class Attending:
         dynamics, units = fitted.trained.dynamics, fitted.units
         if getattr(dynamics, "pooling", None) != "attention":
             raise ValueError(
-                "attention_weights are those of a model that was fitted to one y per series with pooling='attention': "
-                f"fit it so; it has pooling={self.pooling!r} and one y per {'series' if fitted.form.whole else 'row'}."
+                "attention_weights needs a model that was fitted with pooling='attention' to one y per series; this "
+                f"one has pooling={self.pooling!r} and one y per {'series' if fitted.form.whole else 'row'}. Fit it "
+                "again that way."
             )
         table = gather(X, None, None, groups, self.series)
         X = as_wide_as(fitted, check_inputs(self, table.X, None, reset=False))

@@ -23,7 +23,9 @@ class Learnt:
         """Return the model and how it was learnt, for attributes."""
         if "fitted_" not in self.__dict__:
             name = type(self).__name__
-            raise NotFittedError(f"This {name} is not fitted yet: call fit before asking for what it learnt.")
+            raise NotFittedError(
+                f"This {name} is not fitted yet: call fit before reading what it has learnt."
+            )
         return self.__dict__["fitted_"].trained
 
     def _dynamics(self):
@@ -123,7 +125,7 @@ class Learnt:
         """Return the place of the one series."""
         places = self.series_
         if None not in places:
-            raise AttributeError(f"{type(self).__name__} has not seen one series: look into series_.")
+            raise AttributeError(f"{type(self).__name__} knows its series by name: look them up in series_.")
         return places[None]
 
 

@@ -90,7 +90,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         weight = weight * form.classes.row_weights(Y)
         if not weight.sum() > 0:
             raise ValueError(
-                "class_weight and sample_weight leave no row that counts: give some a positive weight."
+                "class_weight and sample_weight leave no row with a positive weight: give some rows one."
             )
         return form, weight
 
@@ -98,15 +98,15 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         """Return the learner, with the loss of these classes."""
         if self.delay and form.whole:
             raise ValueError(
-                f"delay={self.delay!r} is for one label per row, but y has one per series: give delay=0."
+                f"delay={self.delay!r} is for one label per row, but y has one label per series: give delay=0."
             )
         if self.delay and (learner.sees_y or getattr(self, "bidirectional", False) is True):
             why = "bidirectional=True" if not learner.sees_y else "output_lags, which are earlier labels"
             raise ValueError(f"delay={self.delay!r} does not go with {why}: give delay=0.")
         if self.delay and self.delay >= (longest := max(len(table.X[part.rows]) for part in table.parts)):
             raise ValueError(
-                f"delay={self.delay!r} gives no row a label, for the longest series has {longest} rows: give a smaller "
-                "one."
+                f"delay={self.delay!r} is too long: the longest series has {longest} rows, so that no row would get a "
+                "label. Give a smaller delay."
             )
         return super()._for_y(learner, form, table)
 
@@ -116,7 +116,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
 
     def _goal(self, table, pieces, form):
         if isinstance(self.scale, str) and self.scale == "series":
-            raise ValueError("scale='series' is for y of numbers, but y has labels: give 'standard'.")
+            raise ValueError("scale='series' is for a numeric y, but y holds labels: give scale='standard'.")
         W = np.concatenate([late(table.y[p], self.delay) for p in pieces])
         return Goal(W, W, resolve_target(None), None, self.scale, self._link(form.classes), self.delay)
 
@@ -227,7 +227,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         labels : ndarray of shape (n_timesteps,)
         """
         if y is None:
-            raise ValueError("predict_ahead needs known labels y; predict(X) runs freely without them.")
+            raise ValueError("predict_ahead needs known labels y; predict(X) works without them.")
         return self.predict(X, y, steps=steps, start=start, groups=groups)
 
     def _probabilities(self, fitted, U):
@@ -356,12 +356,12 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         dynamics, units, classes = fitted.trained.dynamics, fitted.units, fitted.form.classes
         if fitted.form.whole or not dynamics.sees_y or classes.several:
             raise ValueError(
-                f"This {type(self).__name__} does not go on with labels, for it sees none, or several a row: fit one "
-                "with output_lags=1 to one label per row."
+                f"This {type(self).__name__} cannot continue a sequence of labels, as it sees no past labels, or "
+                "several per row: fit one with output_lags=1 to one label per row."
             )
         if prefix is not None and not np.iterable(prefix):
             raise TypeError(
-                f"prefix={prefix!r} is no sequence: give labels in a list, or a str of characters."
+                f"prefix={prefix!r} is not a sequence: give labels in a list, or a str of characters."
             )
         past = first_past(dynamics, units)
         if prefix is None:

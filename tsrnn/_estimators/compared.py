@@ -8,9 +8,8 @@ s = 0 ... h - 1:
     seasonal naive    u(k + s mod p - p), the last p rows repeated
 
 A model that sees past y forecasts a season, the shortest that the index suggests, or a few steps; one that does not
-runs over half of the rows held back.  Errors are compared in the units of y: root mean squares, or mean absolute ones
-where the loss does not fit the mean.  A model loses if it errs a tenth more than the better of them, and by more than
-chance: by the spread over blocks of origins.
+runs over half of the rows held back.  Root mean squared errors are compared, in the units of y.  A model loses if it
+errs a tenth more than the better of them, and by more than chance: by the spread over blocks of origins.
 
 Dimensions: N rows, O outputs, n origins, h steps.
 """
@@ -36,27 +35,27 @@ STEPS, LONG_STEPS = 32, 200  # of runs without a season; of a model that does no
 BLOCKS, FEWEST = 8, 3  # of origins, for the standard error of the comparison; fewer than 3 have none
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 WORSE, SURE = 1.1, 1.5  # times the error of the naive forecast, and standard errors
-POWERS = {  # of errors, by the loss, in words of this package or of scikit-learn
-    "squared": 2,
-    "squared_error": 2,
-    "squared_epsilon_insensitive": 2,
-    "absolute": 1,
-    "absolute_error": 1,
-    "epsilon_insensitive": 1,
-    "huber": 1,
+LOSSES = {  # of models that forecast the middle of y, in words of this package or of scikit-learn
+    "squared",
+    "squared_error",
+    "squared_epsilon_insensitive",
+    "absolute",
+    "absolute_error",
+    "epsilon_insensitive",
+    "huber",
 }
 CURES = {"output_lags": "lags of the season", "target_transform": "differences that keep the level"}
 
 
 class Duel(NamedTuple):
-    """Errors to a power, mean over steps, of one piece: the model's (n, O) and {period: naive ones (n, O)}."""
+    """Mean squared errors over steps, of one piece: the model's (n, O) and {period: naive ones (n, O)}."""
 
     model: np.ndarray
     naive: dict
 
 
 class Verdict(NamedTuple):
-    """Errors of a model and of the best naive forecast, in the units of y.   n : of pieces and outputs.
+    """RMSE of a model and of the best naive forecast, in the units of y.   n : of pieces and outputs.
 
     ratio : geometric mean over pieces and outputs.   blocks : (B,), its logarithm in blocks of origins.
     """
@@ -85,22 +84,22 @@ class TrainingRows(NamedTuple):
 
 def warn_if_worse(estimator, learner, maker, rows):
     """Warn if the model of a ``Maker`` loses to naive forecasts on some ``TrainingRows``."""
-    power = _power(estimator, maker.units)
-    by_choice = hasattr(getattr(estimator, "estimator", estimator), "early_stopping") and not rows.held.any()
-    if power is None or by_choice or not maker.dynamics.goes_on:
+    inside = getattr(estimator, "estimator", estimator)
+    loss = getattr(inside, "loss", "squared")
+    forecasts_middle = (loss if isinstance(loss, str) else type(loss).__name__.lower()) in LOSSES
+    by_choice = hasattr(inside, "early_stopping") and not rows.held.any()
+    if by_choice or not forecasts_middle or not maker.dynamics.goes_on:
         return
     nearest = int(min(getattr(learner, "output_lags", ()), default=1))
     periods, stretches = _periods(rows), _stretches(rows)
     longest = max((len(run) for run, _ in stretches), default=0)
     few = longest // 2 if len(stretches) >= FEWEST else STEPS  # of many series short runs are evidence enough
     steps = max(nearest, 1, min([p for p in periods if p > 1], default=min(STEPS, few)))
-    comparison = Comparison(
-        nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods, power
-    )
+    comparison = Comparison(nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods)
     duels = [_duel(maker, rows, run, start, comparison) for run, start in stretches]
     verdict = _verdict([duel for duel in duels if duel is not None], comparison)
     if verdict is not None and _loses(verdict):
-        _warn(estimator, verdict, rows.held.any(), power)
+        _warn(inside, type(estimator).__name__, verdict, rows.held.any())
 
 
 def warn_if_told(estimator, dynamics, table):
@@ -142,7 +141,7 @@ def _equal(a, b):
 
 
 class Comparison(NamedTuple):
-    """Settings of a comparison: steps ``nearest`` ... ``steps`` of runs, periods of naive forecasts, power of errors.
+    """Settings of a comparison: steps ``nearest`` ... ``steps`` of runs, periods of naive forecasts.
 
     nearest : the first step to compare, more than 1 for a direct forecaster.
     """
@@ -150,14 +149,6 @@ class Comparison(NamedTuple):
     nearest: int
     steps: int
     periods: list
-    power: int
-
-
-def _power(estimator, units):
-    """Return the power of errors: 2 if the loss fits the mean, 1 if the median, else None."""
-    loss = getattr(getattr(estimator, "estimator", estimator), "loss", "squared")
-    power = POWERS.get(loss if isinstance(loss, str) else type(loss).__name__.lower())
-    return 1 if power and units.target.pointwise else power
 
 
 def _periods(rows):
@@ -207,22 +198,22 @@ def _duel(maker, rows, run, start, comparison):
         gap = dynamics.gap
         if origins[0] - start >= p + gap:
             back = last_known(levels, p)[origins[:, None] - start - gap - p + (ahead + gap) % p]
-            naive[p] = _mean(inverse(back) - truth, comparison.power)
-    return Duel(_mean(inverse(forecasts) - truth, comparison.power), naive)
+            naive[p] = _mean_squares(inverse(back) - truth)
+    return Duel(_mean_squares(inverse(forecasts) - truth), naive)
 
 
-def _mean(errors, power):
-    """Average powers of errors (n, h, O) over valid steps; NaN where there is none."""
+def _mean_squares(errors):
+    """Average squared errors (n, h, O) over valid steps; NaN where there is none."""
     with np.errstate(over="ignore"):  # of y near the largest number there is nothing to say
-        powers = np.abs(errors) ** power
-        valid = np.isfinite(powers)
-        total = np.where(valid, powers, 0.0).sum(axis=1)
+        squares = errors**2
+        valid = np.isfinite(squares)
+        total = np.where(valid, squares, 0.0).sum(axis=1)
     return np.divide(total, valid.sum(axis=1), out=np.full(total.shape, np.nan), where=valid.any(axis=1))
 
 
 def _verdict(duels, comparison):
     """Compare with the best naive forecast that most pieces have; None where there is none."""
-    best, power = None, comparison.power
+    best = None
     for p in comparison.periods:
         pairs = [
             (errors, naive_errors)
@@ -234,22 +225,21 @@ def _verdict(duels, comparison):
         pairs = [(m, n) for m, n in pairs if n.mean() > 0]
         if not pairs or len(pairs) < len(duels) / 2:
             continue
-        logs = np.array([np.log(max(m.mean(), 1e-300) / n.mean()) / power for m, n in pairs])
-        naive = float(np.mean([n.mean() for _, n in pairs]) ** (1 / power))
+        logs = np.array([np.log(max(m.mean(), 1e-300) / n.mean()) / 2 for m, n in pairs])
         if best is None or logs.mean() > np.log(best.ratio):
-            model = float(np.mean([m.mean() for m, _ in pairs]) ** (1 / power))
-            best = Verdict(model, naive, p, float(np.exp(logs.mean())), _in_blocks(pairs, power), len(pairs))
+            model, naive = (float(np.sqrt(np.mean([v.mean() for v in of]))) for of in zip(*pairs))
+            best = Verdict(model, naive, p, float(np.exp(logs.mean())), _in_blocks(pairs), len(pairs))
     return best
 
 
-def _in_blocks(pairs, power):
+def _in_blocks(pairs):
     """Compute the logarithms (B,) of error ratios in blocks of origins; one block a piece where there are many."""
     n = max(1, BLOCKS // len(pairs))
     ratios = []
     for m, naive in pairs:
         for a, b in zip(np.array_split(m, n), np.array_split(naive, n)):
             if len(a) and b.mean() > 0:
-                ratios.append(np.log(max(a.mean(), 1e-300) / b.mean()) / power)
+                ratios.append(np.log(max(a.mean(), 1e-300) / b.mean()) / 2)
     return np.array(ratios)
 
 
@@ -261,24 +251,20 @@ def _loses(verdict):
     return verdict.ratio > WORSE and len(b) >= FEWEST and b.mean() > SURE * b.std(ddof=1) / np.sqrt(len(b))
 
 
-def _warn(estimator, verdict, held, power):
-    """Warn that the model is worse than the naive forecast of a ``Verdict``."""
-    rival = (
-        "persistence"
-        if verdict.period == 1
-        else f"the seasonal naive forecast (the last {verdict.period} rows)"
-    )
-    error = "root mean squared" if power == 2 else "mean absolute"
+def _warn(model, name, verdict, held):
+    """Warn that a model, inside an estimator of that name, is worse than the naive forecast of a ``Verdict``."""
+    seasonal = f"the seasonal naive forecast (the last {verdict.period} rows)"
+    rival = "persistence" if verdict.period == 1 else seasonal
     mean = f", {verdict.ratio:.3g} times as much in the mean over {verdict.n} stretches" * (verdict.n > 1)
-    cure = [
-        f"{name}='auto' ({gives})"
-        for name, gives in CURES.items()
-        if not is_auto(getattr(getattr(estimator, "estimator", estimator), name, "auto"))
+    open_ = [
+        f"{word}='auto' ({gives})"
+        for word, gives in CURES.items()
+        if not is_auto(getattr(model, word, "auto"))
     ]
-    cures = f"{' or '.join(cure)}, " if cure else ""
+    cures = f"Give {' or '.join(open_)}, add" if open_ else "Add"
     warn(
-        f"{type(estimator).__name__} is worse than {rival}: the {error} error of its free runs on the "
+        f"{name} is worse than {rival}: the root mean squared error of its free runs on the "
         f"{'rows held back' if held else 'last rows of training'} is {verdict.model:.4g}, that of the naive forecast "
-        f"{verdict.naive:.4g}{mean}. Give {cures}more of what y depends on, or take the naive model.",
+        f"{verdict.naive:.4g}{mean}. {cures} inputs that y depends on, or use the naive model.",
         WorseThanNaiveWarning,
     )

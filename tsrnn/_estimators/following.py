@@ -391,11 +391,11 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
         )
         more = f" (and {len(alike) - 1} more such gaps)" if len(alike) > 1 else ""
         behaviour = (
-            "runs through them by itself, with the last X. Insert them, with NaN in y and the X you know, or pass "
-            "start='cold'."
+            "bridges them with its own forecasts and the last X. Insert those rows, with NaN in y and the X you "
+            "know, or pass start='cold'."
             if short
-            else "does not reach over so many, and starts again from the mean of training: what follows at once is "
-            "rough. Give them to update first, or insert them, with NaN in y and the X you know."
+            else "cannot bridge so many and starts again from the training mean, so its next forecasts will be "
+            "rough. Pass those rows to update first, or insert them, with NaN in y and the X you know."
         )
         torn = " Were rows picked at random, as by KFold(shuffle=True)? Take TimeSeriesSplit." * (
             len(alike) > MANY and len(values) < FEW_ROWS * len(gaps)
@@ -500,8 +500,8 @@ def warn_if_short(dynamics, units, n, subject):
     needed = dynamics.lead + units.looks_back
     if n is not None and n < needed:
         warn(
-            f"{subject} has {n} row(s), but the model looks {needed} back: the mean of training replaces the rows "
-            "before, and the first forecasts are worth little. Give a longer history, or fit a model with shorter lags."
+            f"{subject} has {n} row(s), but the model looks {needed} back: the training mean stands in for the rows "
+            "before, so the first forecasts will be poor. Give a longer history, or fit a model with shorter lags."
         )
 
 
@@ -517,8 +517,8 @@ def warn_if_astray(dynamics, units, U):
         begins = "row" if U.ndim == 2 else "the forecast of row"
         row = np.argmax(astray.any(axis=tuple(range(1, U.ndim))))
         warn(
-            f"The model runs away: from {begins} {row} on its output is {RUN_AWAY} times as far from the "
-            f"mean of training as any y of it. {dynamics.cure}"
+            f"The model runs away: from {begins} {row} on, its output is more than {RUN_AWAY} times as far from the "
+            f"training mean as any y of training. {dynamics.cure}"
         )
 
 
@@ -544,8 +544,8 @@ def warn_of_bounds(units, X, Y):
         row, o = np.argwhere(outside)[0]
         warn(
             f"{outside.sum()} values of y lie outside target_bounds, first {Y[row, o]} in row {row} (bounds "
-            f"{low[row, o]} and {high[row, o]}): they are learnt as they are, but no forecast will reach them. "
-            "Clip y if they are errors of measurement."
+            f"{low[row, o]} and {high[row, o]}): the model learns them as they are, but no forecast will reach them. "
+            "Clip y if they are measurement errors."
         )
 
 

@@ -453,8 +453,8 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         model = on_lags(self.estimator)
         if hasattr(model, "__sklearn_tags__") and is_classifier(model):
             raise TypeError(
-                f"estimator={model!r} gives labels, but a Forecaster forecasts numbers: give a regressor; for labels "
-                "of later rows, a classifier has forecast and predict_ahead itself."
+                f"estimator={model!r} is a classifier, but a Forecaster forecasts numbers: give a regressor. To "
+                "predict labels of later rows, call forecast or predict_ahead of the classifier itself."
             )
         if not isinstance(model, SequenceRegressor) or isinstance(model, Forecaster):
             raise TypeError(
@@ -480,8 +480,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             check_quantiles(self.quantiles)
             if recursive:
                 raise ValueError(
-                    f"strategy='recursive' learns no quantiles={self.quantiles!r}, as those of one step do not add up: "
-                    "give strategy='multi_output' or 'direct', or quantiles=None and forecast(level=...)."
+                    f"strategy='recursive' cannot learn quantiles={self.quantiles!r}, because quantiles of single "
+                    "steps do not add up: give strategy='multi_output' or 'direct', or quantiles=None and "
+                    "forecast(level=...)."
                 )
             if "loss" not in names:
                 raise TypeError(
@@ -490,22 +491,22 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 )
         if recursive and self.gap:
             raise ValueError(
-                f"strategy='recursive' does not go with gap={self.gap}: it feeds itself where y is NaN: leave gap out "
-                "and the last rows of y NaN, or give strategy='multi_output' or 'direct'."
+                f"strategy='recursive' does not go with gap={self.gap}: it feeds its own forecasts back wherever y is "
+                "NaN. Leave gap out and set the last rows of y to NaN, or give strategy='multi_output' or 'direct'."
             )
         if not recursive and "input_lags" not in names:
             raise TypeError(
-                f"strategy={self.strategy!r} sees past y as inputs, but {type(model).__name__} has none: give "
+                f"strategy={self.strategy!r} turns past y into inputs, but {type(model).__name__} takes none: give "
                 "strategy='recursive', or an estimator with input_lags."
             )
         if names.get("bidirectional") is True:
             raise ValueError(
-                "bidirectional=True reads a series from both ends, and so no forecast can be made from its end: give "
+                "bidirectional=True reads a series from both ends, so nothing can be forecast beyond its end: give "
                 "an estimator with bidirectional=False."
             )
         if has_log_link(names.get("loss")):
             raise ValueError(
-                f"loss={names['loss']!r} is learnt one step ahead: give another loss, or take {type(model).__name__} "
+                f"loss={names['loss']!r} works one step ahead only: give another loss, or use {type(model).__name__} "
                 "without a Forecaster."
             )
 
@@ -517,7 +518,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
             least = self._learner().input_lag if self.n_features_in_ else np.inf
             if least < self.horizon and not is_ahead.all():
                 raise ValueError(
-                    f"strategy='recursive' looks at its inputs {least} row(s) back, and so needs them known ahead, but "
+                    f"strategy='recursive' sees inputs only {least} row(s) back, so it needs them ahead of time, but "
                     f"known_ahead={self.known_ahead!r} leaves some out: give known_ahead='all' if they are known, or "
                     f"input_lags=range({self.horizon}, ...), or strategy='multi_output'."
                 )
@@ -531,13 +532,13 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                     )
         if self.gap and len(goal.target.coef):
             raise ValueError(
-                f"target_transform={self.target_transform!r} takes differences, which begin at the last y, but gap="
-                f"{self.gap} says that it has not arrived: leave them out, or gap."
+                f"target_transform={self.target_transform!r} takes differences, which start from the last y, but with "
+                f"gap={self.gap} that has not arrived yet: leave out the differences, or gap."
             )
         if self.quantiles is not None and len(goal.target.coef):
             raise ValueError(
-                f"target_transform={self.target_transform!r} takes differences, whose quantiles do not add up: "
-                "leave them out, or quantiles."
+                f"target_transform={self.target_transform!r} takes differences, and quantiles of differences do not "
+                "add up: leave out the differences, or quantiles."
             )
         return goal
 

@@ -31,8 +31,8 @@ def in_users_form(fitted, out, intervals, index, wide):
                 columns |= {f"{dash}lo-{p:g}": low[:, o], f"{dash}hi-{p:g}": high[:, o]}
         if len(columns) < O * (1 + 2 * len(intervals)):
             raise ValueError(
-                f"y has columns {list(names)}, one of which is called as an end of an interval is ('{dash}lo-80'): "
-                "rename it, and fit again."
+                f"y has columns {list(names)}, one of which has the name of an interval's end ('{dash}lo-80'): rename "
+                "it, and fit again."
             )
         return pd.DataFrame(np.stack(list(columns.values()), axis=1), index, list(columns))  # a dict takes ms
     out = shaped(fitted, out)

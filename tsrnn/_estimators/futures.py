@@ -32,7 +32,7 @@ def future_of(fitted, place, steps, X, stamps, n_inputs):
     dynamics, units = fitted.trained.dynamics, fitted.units
     if steps > MOST_STEPS:
         raise ValueError(
-            f"steps={steps} is out of range: give at most {MOST_STEPS}, and go on with update(X)."
+            f"steps={steps} is out of range: give at most {MOST_STEPS}, then continue with update(X)."
         )
     needed = rows_needed(fitted, steps)
     if X is None:
@@ -71,8 +71,8 @@ def _check_follows(timeline, stamps):
     if first <= timeline.last or timelines.missing_between(timeline, first):
         begins, ends = timelines.show(timeline.clock, first), timelines.show(timeline.clock, timeline.last)
         raise ValueError(
-            f"X_future begins at {begins}, but the last row seen is {ends}: give the rows right after "
-            "it. To skip rows, bring the model up to date with update(X, y) first."
+            f"X_future begins at {begins}, but the last row seen is {ends}: give the rows directly after it. To skip "
+            "rows, bring the model up to date with update(X, y) first."
         )
     holes = timelines.gap_starts(stamps, timeline)
     if len(holes):

@@ -38,8 +38,8 @@ def _goal_of_means(estimator, table, target, bounds):
     """Return the ``Goal`` of a loss with a log link: y as it is, over its mean."""
     if target.pointwise or len(target.coef) or estimator.scale == "series":
         raise ValueError(
-            f"loss={estimator.loss!r} is of y itself, whose mean is the exponential of what the net gives: give "
-            "target_transform=None and a scale other than 'series'."
+            f"loss={estimator.loss!r} models y itself, whose mean is the exponential of the net's output: give "
+            "target_transform=None, and a scale other than 'series'."
         )
     least = np.nanmin(table.y, initial=0.0)
     if least < 0:

@@ -35,8 +35,8 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
     flat = isinstance(X, list) and all(isinstance(v, Real) for v in X[:3])
     if (flat and X) or (getattr(X, "ndim", 0) == 1 and len(X)):
         raise ValueError(
-            f"X has one dimension, {np.shape(X)}, but a 2D array of rows and inputs is needed. Reshape your data: "
-            "np.reshape(X, (-1, 1)) (of a Series X.to_frame()) is one input; a model of y alone takes X=None."
+            f"X has one dimension, {np.shape(X)}, but a 2D array (rows, inputs) is needed. Reshape your data: "
+            "np.reshape(X, (-1, 1)), or X.to_frame() for a Series, is one input; a model of y alone takes X=None."
         )
     finite = looked_at and (True if estimator.missing == "error" else "allow-nan")
     if not reset:
@@ -66,8 +66,8 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
                 raise
             first = str(error).splitlines()[0]
             raise ValueError(
-                f"{first} Fill it, since you know best how, or give missing='hold' (the last value), 'mean' or "
-                "'mask' (the last value, and an input that tells)."
+                f"{first} Fill it in, as you know best how, or give missing='hold' (the last value), 'mean', or "
+                "'mask' (the last value, and an input that flags it)."
             ) from None
 
 

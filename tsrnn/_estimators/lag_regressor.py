@@ -138,8 +138,8 @@ def _fit(model, Z, targets, weight, verb="fit"):
     if np.ptp(weight) > 0:
         if not has_fit_parameter(model, "sample_weight"):
             raise ValueError(
-                f"sample_weight differs from row to row, but {type(model).__name__}.{verb} takes none: give weights of "
-                "0 and 1 alone, none, or another regressor."
+                f"sample_weight differs from row to row, but {type(model).__name__}.{verb} takes none: give only "
+                "weights of 0 and 1, no weights, or another regressor."
             )
         given["sample_weight"] = weight
     getattr(model, verb)(Z, targets, **given)

@@ -167,8 +167,8 @@ def check_learnt(trained):
     """Raise where training ended in weights that are no numbers."""
     if not np.isfinite(trained.dynamics.theta).all():
         raise ValueError(
-            "The weights became NaN or infinite, and the estimator is left as it was: look for values in X and y "
-            "that are far from the others, or give a smaller learning rate."
+            "The weights became NaN or infinite, so the estimator is left as it was. Look for outliers in X and y, "
+            "or give a smaller learning rate."
         )
 
 

@@ -55,8 +55,8 @@ def check_observable(name, dynamics, units, past):
         and all(isinstance(s, np.ndarray) for s in past.memory.states)
     ):
         raise ValueError(
-            f"start='estimate' solves for lags and states, but {name} is made of other things: give 'cold', or a "
-            "history (X_hist, y_hist)."
+            f"start='estimate' solves for lags and states, which {name} does not have: give 'cold', or a history "
+            "(X_hist, y_hist)."
         )
     n = _pack(past).size
     if n > MOST_UNKNOWN:

@@ -23,9 +23,9 @@ def note_one_row_call(estimator, fitted, part):
     _one_row_calls[estimator] = fitted.series, count
     if count == 2:
         warn(
-            f"{type(estimator).__name__}.predict was called for one row twice in a row, without an index: both "
-            "start from the last row seen, because predict never changes the model. For several steps "
-            "use forecast(steps) or one predict over all rows; to take in measurements use update(X, y)."
+            f"{type(estimator).__name__}.predict was called with a single row twice in succession, without an index: "
+            "both calls start from the last row seen, because predict never changes the model. For several steps use "
+            "forecast(steps), or one predict over all rows; to take in measurements use update(X, y)."
         )
 
 

@@ -85,8 +85,8 @@ def state_kept(estimator, state):
     version = state.pop("_tsrnn_version", "an earlier version")
     if version != __version__:
         warn(
-            f"This {type(estimator).__name__} was saved by tsrnn {version} and is read by {__version__}: it may fail "
-            "or give other forecasts. Fit it again, or install the version that saved it."
+            f"This {type(estimator).__name__} was saved by tsrnn {version} but is read by {__version__}: it may fail "
+            "or forecast differently. Fit it again, or install the version that saved it."
         )
     return {name: revived(value) for name, value in state.items()}
 

@@ -27,12 +27,13 @@ def place_of(fitted, key):
     if key is None and None not in fitted.series:
         listed = ", ".join(map(repr, list(fitted.series)[:3]))
         raise ValueError(
-            f"The model was fitted on {len(fitted.series)} series ({listed} ...), but X does not tell which it is: "
-            "give it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or start='cold'."
+            f"The model was fitted on {len(fitted.series)} series ({listed} ...), but X does not say which one it "
+            "continues: identify it as in fit (MultiIndex, groups, the series column, a list or a 3-D array), or "
+            "start='cold'."
         )
     if key is not None and None in fitted.series:
         raise ValueError(
-            f"The model was fitted on one series, but these rows name theirs ({key!r}): give them as in fit, or "
+            f"The model was fitted on one series, but these rows name one ({key!r}): give them as in fit, or "
             "start='cold'."
         )
     return fitted.series.get(key)
@@ -70,8 +71,8 @@ def check_pace(fitted, parts, name):
             is_told = True
             warn(
                 f"{name} has an index of kind {clock.kind!r}, but that of the training rows is of kind "
-                f"{known.kind!r}, so it is not clear where its rows belong. Give an index as in training, or "
-                f"{name}.reset_index(drop=True)."
+                f"{known.kind!r}, so it is unclear where its rows belong. Give the same kind of index as in training, "
+                f"or {name}.reset_index(drop=True)."
             )
 
 
@@ -133,7 +134,7 @@ def take_back(fitted, table):
             continue
         if timelines.aligned(place.timeline, part.stamps).values[-1] < place.timeline.last:
             raise ValueError(
-                f"The rows begin {n} row(s) before the last one seen, and end before it: give also those after them, "
+                f"The rows begin {n} row(s) before the last one seen and end before it: give the rows after them too, "
                 "with NaN in y where it has not arrived."
             )
         places[part.key] = earlier(fitted.trained.dynamics, place, part.stamps, n)

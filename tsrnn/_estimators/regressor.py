@@ -459,7 +459,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         steps = check_steps(steps)
         check_number("n_paths", n_paths, 1, integer=True)
         if method not in ("bootstrap", "split-bootstrap"):
-            raise ValueError(f"method={method!r} makes no paths: give 'bootstrap' or 'split-bootstrap'.")
+            raise ValueError(f"method={method!r} draws no paths: give 'bootstrap' or 'split-bootstrap'.")
         check_memory("The paths", (n_paths, steps, fitted.units.n_outputs), "fewer n_paths or fewer steps")
         query = Query([], method, path_rng(self.random_state), n_paths, paths=True)
         answers = self._forecasts(fitted, steps, X_future, groups, query)
@@ -575,7 +575,7 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     """Forecast as ``model.predict_ahead`` for several horizons, {h: ...}, in one pass through the rows."""
     fitted = model._fitted()
     if y is None:
-        raise ValueError("predict_ahead needs the measured y; predict(X) runs freely without it.")
+        raise ValueError("predict_ahead needs the measured y; predict(X) forecasts without it.")
     table = model._check_rows(fitted, X, y, groups)
     fitted = model._with_new_scales(fitted, table, check_start(model.start if start is None else start))
     U = fitted.units.levels(table)

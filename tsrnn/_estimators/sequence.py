@@ -206,25 +206,25 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         """Learn from series that have one y each.   names : of the columns of an earlier fit, or None."""
         if getattr(self, "pooling", None) is None:
             raise ValueError(
-                f"y has one value per series, but {type(self).__name__} takes one per row: give one y per row, or take "
+                f"y has one value per series, but {type(self).__name__} needs one per row: give one y per row, or use "
                 "a model with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
             )
         form, table = self._check_whole(X, y, sample_weight, groups)
         if is_auto(getattr(self, "input_lags", None)):
             if self._usual_lags is None:
                 raise ValueError(
-                    "input_lags='auto' is chosen for one y per row, but y has one value per series: give an int."
+                    "input_lags='auto' works for one y per row, but y has one value per series: give an int."
                 )
             learner = self._learner_of(Lags(self._usual_lags, ()))
         learner = self._for_y(learner, form, table)
         if learner.sees_y:
             raise ValueError(
-                "y has one value per series, which no row can see: give output_lags=0, or one y per row."
+                "y has one value per series, so there is no past y to see: give output_lags=0, or one y per row."
             )
         goal = self._goal(table, [slice(0, len(table.y))], form)
         if len(goal.target.coef):
             raise ValueError(
-                "target_transform takes differences from row to row, but y has one value per series: leave them out."
+                "target_transform takes differences between rows, but y has one value per series: leave them out."
             )
         net = learner.net(filled_width(self.missing, self.n_features_in_), goal.W.shape[1])
         before, rng = self._before(learner, net, form, names), self._random_state()
@@ -249,13 +249,13 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if 1 < len(table.parts) == len(X) and X.shape[1] > 1:
             warn(
                 f"Each series of X has one row, of {X.shape[1]} features. If they are (n_features, n_timesteps), as "
-                "those of aeon, give X.swapaxes(1, 2), or of a list [x.T for x in X]."
+                "in aeon, give X.swapaxes(1, 2), or for a list [x.T for x in X]."
             )
         Y, form = self._check_y(y, None)
         if len(Y) != len(table.parts):
             raise ValueError(
-                f"y has {len(Y)} values, but X {len(table.parts)} series: give one value per series, or one per row, "
-                "in as many series."
+                f"y has {len(Y)} values, but X has {len(table.parts)} series: give one value per series, or one per "
+                "row of each series."
             )
         check_measured(Y)
         weight = check_weight(sample_weight, Y)
@@ -335,8 +335,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         changed = [name for name in new if new[name] != fitted.made_for[name]]
         if changed:
             raise ValueError(
-                f"warm_start=True goes on with weights made for {changed[0]}={fitted.made_for[changed[0]]}, but it is "
-                f"{new[changed[0]]} now: give warm_start=False."
+                f"warm_start=True continues from weights made for {changed[0]}={fitted.made_for[changed[0]]}, but it "
+                f"is {new[changed[0]]} now: give warm_start=False."
             )
         return fitted
 
@@ -353,7 +353,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             what, was, now = "n_outputs_", fitted.trained.dynamics.n_outputs, net.n_outputs
         if was != now:
             raise ValueError(
-                f"warm_start=True goes on with weights made for {what}={was}, but X and y have {now}: give them as "
+                f"warm_start=True continues from weights made for {what}={was}, but X and y have {now}: give them as "
                 "before, or warm_start=False to start anew."
             )
 
@@ -634,7 +634,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None. X comes "
-                "first: a series without inputs is y, fit(None, y)."
+                "first: for a series without inputs call fit(None, y)."
             )
         check_start(self.start)
         check_word("missing", self.missing, MISSING)
@@ -657,8 +657,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
         if not 1e-20 < weight.max() < 1e20:
             raise ValueError(
-                f"sample_weight has {weight.max():.3g} for its largest value, which single precision cannot add up: "
-                "divide all weights (and alpha) by that."
+                f"sample_weight goes up to {weight.max():.3g}, beyond what single precision can sum: divide all "
+                "weights (and alpha) by that."
             )
         form = form._replace(container=table.form, key_names=table.names, vocabulary=vocabulary)
         form, weight = self._weigh(form, Y, weight, fitted)

@@ -31,7 +31,7 @@ def resume(fitted, table, start, history, name):
         if (None in histories) != (table.parts[0].key is None):
             keyed, keyless = ("X", "the history") if None in histories else ("the history", "X")
             raise ValueError(
-                f"start: {keyed} tells its series apart, but {keyless} does not: give both in the same way, for "
+                f"start: {keyed} identifies its series, but {keyless} does not: give both in the same form, for "
                 "example with a MultiIndex (series, time)."
             )
     for part in table.parts:
@@ -65,7 +65,7 @@ def _explaining(fitted, X, U, Y, past, stretches, most, name):
     dynamics, units = fitted.trained.dynamics, fitted.units
     if fitted.form.classes is not None:
         raise ValueError(
-            f"start='estimate' explains numbers, but {name} gives labels: give 'cold', or a history."
+            f"start='estimate' works for numbers, but {name} predicts labels: give 'cold', or a history."
         )
     check_observable(name, dynamics, units, past)
     rows = stretches[0].rows

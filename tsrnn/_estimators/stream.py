@@ -68,8 +68,8 @@ class Stream:
         dynamics.check_verb("A stream")
         if dynamics.wide(1) > 1:
             raise ValueError(
-                f"The model sees inputs known ahead of {dynamics.wide(1)} rows in each forecast, but a stream has one "
-                "row at a time: fit one with strategy='direct', or without known_ahead."
+                f"Each forecast of the model looks at known-ahead inputs of {dynamics.wide(1)} rows, but a stream "
+                "gets one row at a time: fit one with strategy='direct', or without known_ahead."
             )
         if start == "end":
             place = place_of(fitted, series)
@@ -142,7 +142,7 @@ class Stream:
     def probabilities(self):
         """Of the classes, after the last row."""
         if self._fitted.form.classes is None or self._out is None:
-            raise AttributeError("probabilities are those of a classifier after a step: call step(x) first.")
+            raise AttributeError("probabilities exist for a classifier, after a step: call step(x) first.")
         return self.model._probabilities(self._fitted, self._out[None].copy())[0]
 
     # ---------------------------------------------------------------------------------- rows
@@ -195,7 +195,7 @@ class Stream:
         """
         if self._out is None:
             raise ValueError(
-                "observe(y) tells the y of the row of the last step, but there was none: call step(x)."
+                "observe(y) gives the y of the last step's row, but there was no step: call step(x) first."
             )
         if self._row is None:
             self._advance(self._measured(y)[1])
@@ -234,7 +234,9 @@ class Stream:
     def _check_finite(self, x):
         """Raise where the values of a row are not allowed."""
         if not (np.isfinite(x).all() if self._fitted.units.missing == "error" else not np.isinf(x).any()):
-            raise ValueError(f"x={x} is not finite: fill it, or fit a model with missing='hold' or the like.")
+            raise ValueError(
+                f"x={x} is not finite: fill it in, or fit a model with missing='hold', 'mean' or 'mask'."
+            )
 
     def _tell(self, y):
         """Write a measured y where ``walk`` finds it."""

@@ -94,7 +94,7 @@ def check_has(estimator, verb):
     if verb is None or hasattr(estimator, verb):
         return
     name, verbs = type(estimator).__name__, [v for v in VERBS if hasattr(estimator, v)]
-    raise TypeError(f"model={name} has no {verb}: give a model that has, or call {' or '.join(verbs)}.")
+    raise TypeError(f"model={name} has no {verb}: give a model that has it, or call {' or '.join(verbs)}.")
 
 
 def forecast(model, steps, X_future=None, **options):

@@ -242,8 +242,8 @@ def warn_if_overfitted(fitted, remembered):
     weights = remembered(fitted.trained.weights_an_output, "weights")
     if weights > BY_HEART * n:
         warn(
-            f"Intervals come from errors on {n} values that {weights:.0f} weights were fitted to: "
-            "they are too narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others."
+            f"Intervals come from errors on {n} values that {weights:.0f} weights were fitted to and will be too "
+            "narrow. Call calibrate(X, y, cv=5) with those rows, or calibrate(X, y) on others."
         )
 
 
@@ -258,8 +258,8 @@ def check_enough(n, what, level, cure=""):
     least = max(LEAST, needed(level))
     if n < least:
         warn(
-            f"{message}, but {level:g} % wants {least}: intervals are rough, and wider for it (Student's t). Call "
-            "calibrate(X, y) with more rows."
+            f"{message}, but {level:g} % wants {least}: intervals are rough, and widened accordingly (Student's t). "
+            "Call calibrate(X, y) with more rows."
         )
 
 
@@ -268,9 +268,9 @@ def warn_of_few_times(times):
     n = len(np.unique(times))
     if n < FEW < len(times):
         warn(
-            f"level: {len(times)} forecasts were kept for calibration, but they begin at {n} different time(s): what "
-            "moves all series alike is hardly in their errors, and intervals may be too narrow. Call calibrate(X, y, "
-            "cv=5) with the rows of training, or calibrate(X, y) with later ones."
+            f"level: {len(times)} forecasts were kept for calibration, but they begin at {n} different time(s): their "
+            "errors hardly show what moves all series at once, so intervals may be too narrow. Call calibrate(X, y, "
+            "cv=5) with the training rows, or calibrate(X, y) with later ones."
         )
 
 

@@ -71,7 +71,7 @@ def warn_of_learnt(marks, table):
             warn(
                 f"calibrate: the model was trained on some of these rows, such as those from {where} on. Its errors "
                 "there are smaller than on new rows, so intervals will be too narrow: give later rows, or cv=5, which "
-                "fits copies without them."
+                "refits copies without them."
             )
             return
 
