@@ -174,11 +174,11 @@ def test_labels_of_any_kind_give_the_same_model(name):
     ("y", "message"),
     [
         (np.linspace(0, 1, 120), "Unknown label type"),
-        (np.full(120, 1), "one class only, .*1.*: give rows of others too"),
+        (np.full(120, 1), "only one class, .*1.*: give rows of others too"),
         (["one text after another"] * 120, r"'one text after anoth' ...,.*of texts give the characters"),
         (np.full(120, np.nan), "no label at all"),
         (np.array(["a", 1, 2.5] * 40, object), "labels of the kinds float, int, str"),
-        (np.arange(240).reshape(120, 2), "holds other values than 0 and 1"),
+        (np.arange(240).reshape(120, 2), "holds values other than 0 and 1"),
         (np.full(120, np.inf), "infinity"),
         (np.zeros((120, 2, 2)), r"shape \(120, 2, 2\)"),
         (pd.date_range("2020", periods=120), "dates"),

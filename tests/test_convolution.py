@@ -172,8 +172,8 @@ def test_categories_in_front_of_it():
     ("options", "error", "message"),
     [
         ({"convolution": STRIDED}, ValueError, "fewer steps than there are rows.*one y per series"),
-        ({"convolution": 3}, TypeError, "no convolution: give a Convolution"),
-        ({"convolution": []}, TypeError, "no convolution: give a Convolution"),
+        ({"convolution": 3}, TypeError, "not a convolution: give a Convolution"),
+        ({"convolution": []}, TypeError, "not a convolution: give a Convolution"),
         ({"convolution": Convolution(width=0)}, ValueError, "convolution's width=0"),
         ({"convolution": Convolution(activation="gelu")}, ValueError, "convolution's activation"),
         ({"convolution": CAUSAL, "solver": "lm"}, ValueError, "solver='lm' is for"),

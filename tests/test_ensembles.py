@@ -212,7 +212,7 @@ def test_few_series_are_learnt_by_the_mean_of_three_nets(monkeypatch):
 
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(
-        ValueError, match=r"warm_start=True goes on from the weights of one net.*n_restarts=2"
+        ValueError, match=r"warm_start=True continues from the weights of one net.*n_restarts=2"
     ):
         ElmanRegressor(n_restarts=2, ensemble="mean", warm_start=True).fit(X, Y)
     with pytest.raises(ValueError, match="ensemble='median' is unknown: give 'best' or 'mean'"):

@@ -132,7 +132,7 @@ def test_what_is_no_net(name):
     if name == "constant":
         assert "ConstantRegressor" in to_c(model)
     else:
-        with pytest.raises(TypeError, match="keep this one by joblib"):
+        with pytest.raises(TypeError, match="save this one with joblib"):
             to_c(model)
 
 

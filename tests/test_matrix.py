@@ -669,7 +669,7 @@ def options(X, y, verb):
         return Case(f"{name}={str(value)[:20]!r}", X, y, kw, refused=(name, *words))
 
     def good(name, value, like=None, **more):
-        rough = "intervals are rough|they are too narrow"
+        rough = "intervals are rough|will be too narrow"
         return Case(f"{name}={str(value)[:20]!r}", X, y, {name: value} | more, like=like, warns=rough)
 
     clean = X, y, {}

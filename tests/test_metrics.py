@@ -161,7 +161,7 @@ def test_numbers_of_other_rows():
     ):
         mae(y, f[::-1])
     with pytest.warns(
-        UserWarning, match=r"y_pred is numbered 1 \.\.\. 60, but y_true 0 \.\.\. 59: they are taken"
+        UserWarning, match=r"y_pred is numbered 1 \.\.\. 60, but y_true 0 \.\.\. 59: they are matched"
     ):
         mae(y, f.set_axis(range(1, 61)))
     assert mae(y, f.set_axis(pd.Index(np.arange(60)))) == mae(Y, F)

@@ -122,7 +122,7 @@ def test_what_tells_nothing_is_refused():
         with pytest.raises(ValueError, match=r"needs the y of the first rows.*score\(X, y\)"):
             call()
     for n in (0, None, True, 1.5, "all"):
-        with pytest.raises(ValueError, match="how many first rows of y"):
+        with pytest.raises(ValueError, match="how many of the first rows of y"):
             model.predict(X, start=("estimate", n))
     with pytest.raises(ValueError, match="the first 151 rows"):
         model.predict(X, start=("estimate", np.append(y, 0)))

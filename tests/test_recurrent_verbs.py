@@ -258,7 +258,7 @@ def test_series_do_not_mix_in_predict(model):
     index, parts = stacked([30, 50, 20], gap=40)
     rows = frame[:100].set_axis(index + 5000)
     jumps = (
-        r"4750 row\(s\) are missing between 249 and 5000 \(and 2 more such gaps\); the model does not reach"
+        r"4750 row\(s\) are missing between 249 and 5000 \(and 2 more such gaps\); the model cannot bridge"
     )
     with pytest.warns(UserWarning, match=jumps):
         out = fitted.predict(rows)

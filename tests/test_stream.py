@@ -174,8 +174,8 @@ def test_what_no_stream_does():
     alone = tsrnn.ARXRegressor((), 2).fit(None, NUMBERS[:120])
     assert tsrnn.Stream(alone).step(None) == alone.forecast(1)[0]
     both = tsrnn.GRUClassifier(**SMALL, bidirectional=True).fit(X, LABELS)
-    with pytest.raises(ValueError, match="A stream goes on from the last row"):
+    with pytest.raises(ValueError, match="A stream continues from the last row"):
         tsrnn.Stream(both)
     whole = tsrnn.ESNClassifier(10, random_state=0).fit(X.reshape(16, 10, 2), np.arange(16) % 2)
-    with pytest.raises(ValueError, match="A stream goes on from row to row"):
+    with pytest.raises(ValueError, match="A stream works row by row"):
         tsrnn.Stream(whole)

@@ -426,7 +426,7 @@ def test_one_to_many():
         model.sample(4, prefix=())
     with pytest.raises(ValueError, match="prefix has the label 'moon'"):
         model.sample(4, prefix=["sun", "moon"], X=row)
-    with pytest.raises(TypeError, match=r"y is one text, 'to be or not'.*list\(y\)"):
+    with pytest.raises(TypeError, match=r"y is a single text, 'to be or not'.*list\(y\)"):
         model.fit(None, "to be or not")
 
 

@@ -120,7 +120,7 @@ def test_dresses(dress):
         arx().fit(None, y.iloc[[0, 1, 1, *range(2, m)]])
     for rows in ([*range(m), *range(m)], sorted([*range(m), *range(m)])):  # two series in one column
         with pytest.raises(
-            ValueError, match=r"holds each stamp twice\. .* name that of each row, with groups="
+            ValueError, match=r"holds each stamp twice\. .* name the series of each row with groups="
         ):
             arx().fit(None, y.iloc[rows])
     X = pd.DataFrame({"x": x[:m]}, given)
@@ -459,7 +459,7 @@ BOOLEANS = {
 @pytest.mark.parametrize("container", BOOLEANS)
 def test_booleans_bring_a_warning(container):
     y = BOOLEANS[container](wave > 0)
-    with pytest.warns(UserWarning, match="y is boolean: it is regressed"):
+    with pytest.warns(UserWarning, match="y is boolean and is treated as the numbers"):
         arx().fit(None, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -571,7 +571,7 @@ def test_coarser_rows_are_refused(verb, freq, other):
     model, index = model_of(freq)
     X, y = rows_from(index[-1] + pd.tseries.frequencies.to_offset(freq), other)
     with pytest.raises(
-        ValueError, match=rf"steps of the training rows apart .* X(_future)?\.asfreq\('{freq}'"
+        ValueError, match=rf"steps of the training grid apart .* X(_future)?\.asfreq\('{freq}'"
     ):
         VERBS[verb](model, X, y)
     if verb in ("predict", "predict_ahead", "score", "update", "partial_fit"):  # two rows tell no grid
@@ -587,7 +587,7 @@ def test_few_rows_that_are_equally_far_apart_by_chance():
     X, _ = rows_from(index[-1] + pd.Timedelta("2h"), "2h")
     with pytest.warns(UserWarning, match="missing between"):
         assert np.isfinite(model.predict(X[:3])).all()
-    with pytest.raises(ValueError, match="2 steps of the training rows apart"):
+    with pytest.raises(ValueError, match="2 steps of the training grid apart"):
         model.predict(X)
     X, y = rows_from("2024-01-01", "D", 60)  # nor do those of a fold
     left_out = X.index[[7, 17, 27]]
@@ -604,11 +604,11 @@ def test_coarser_rows_are_refused_wherever_they_start(start):
     X, _ = rows_from("2031-03-01", "D", 9)
     several = clone(model).fit(pd.concat({"a": pd.DataFrame({"x": x}, index)}), wave)
     for rows in (X, X.drop(X.index[4]), X.set_axis(X.index - pd.Timedelta("4000D"))):
-        with pytest.raises(ValueError, match="24 steps of the training rows apart"):
+        with pytest.raises(ValueError, match="24 steps of the training grid apart"):
             model.predict(rows, start=start)
         if start != "end":
             for name in "ab":
-                with pytest.raises(ValueError, match="24 steps of the training rows apart"):
+                with pytest.raises(ValueError, match="24 steps of the training grid apart"):
                     several.predict(pd.concat({name: rows}), start=start)
     assert len(model.predict(X.asfreq("h", method="ffill"), start="cold")) == 8 * 24 + 1
 
@@ -621,7 +621,9 @@ def test_messages_name_y_where_its_index_tells():
     with pytest.raises(ValueError, match=r"^y has rows 24 steps .* y\.asfreq\('h'\), with NaN"):
         alone.update(None, daily)
     beside = pd.Series(wave, index + (index[-1] - index[0]) + pd.Timedelta("75min"))
-    with pytest.raises(ValueError, match=r"^y has a row at .* Bring y to it first, .* y\.resample\('h'"):
+    with pytest.raises(
+        ValueError, match=r"^y has a row at .* Resample y to that grid first, .* y\.resample\('h'"
+    ):
         alone.update(None, beside)
 
 
@@ -1189,7 +1191,7 @@ def test_levels_the_other_way_round(dress):
     """The last level is time: stamps before it are series, and seldom meant."""
     stamps = days[:6] if dress == "stamps" else PLAIN[dress][1]()[:6]
     y = pd.Series(np.arange(12.0), pd.MultiIndex.from_product([stamps, ["a", "b"]]))
-    with pytest.raises(ValueError, match="must be time, those before it tell the series"):
+    with pytest.raises(ValueError, match="must be time, and those before it the series"):
         gather(None, y)
     with pytest.warns(UserWarning, match="each stamp is a series"):
         gather(None, y.set_axis(pd.MultiIndex.from_product([stamps, [1, 2]])))
@@ -1282,9 +1284,7 @@ def test_steps_by_a_local_clock_that_changes_by_part_of_them(zone, freq, change)
     assert model.forecast(60).index.equals(index[m : m + 60])
     assert model.update(None, y[m : m + 9]).forecast(9).index.equals(index[m + 9 : m + 18])
     short = arx().fit(None, y[n - 40 : n])  # these hours may be of any clock
-    with pytest.raises(
-        ValueError, match=r"lies beside the grid .* tz_localize\(None\), of training's index too"
-    ):
+    with pytest.raises(ValueError, match=r"is off the grid .* tz_localize\(None\), of training's index too"):
         short.update(None, y[n:m])
 
 

@@ -76,8 +76,8 @@ def test_a_range_is_log_spaced_and_a_unit_forgets_at_its_rate():
 @pytest.mark.parametrize(
     ("rate", "message"),
     [
-        ((0.5, 0.1), "is no range"),
-        ((0.1, 0.2, 0.3), "is no range"),
+        ((0.5, 0.1), "is not a range"),
+        ((0.1, 0.2, 0.3), "is not a range"),
         ([0.1, 0.2], r"has 2 rates, but the layers have \(3,\) units"),
         ([[0.1]], "rows and columns"),
         ("slow", "is unknown"),

@@ -471,7 +471,7 @@ def test_warm_start(name, pooling):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.update(X[0]), "update goes on from row to row"),
+        (lambda m: m.update(X[0]), "update works row by row"),
         (lambda m: m.partial_fit(X, Y), "partial_fit goes on"),
         (lambda m: m.predict(X, Y), r"predict\(X, y\) goes on"),
         (lambda m: m.predict_ahead(X, Y), "goes on"),
@@ -496,7 +496,7 @@ def test_what_a_model_of_whole_series_does_not_do(call, message):
         (small("TDNNClassifier", pooling="sum"), "pooling='sum'"),
         (
             small("GRUClassifier", pooling="attention", n_restarts=2, ensemble="mean"),
-            "several cannot become one",
+            "several nets cannot be merged",
         ),
         (small("GRURegressor", target_transform="difference"), "target_transform takes differences"),
     ],

@@ -50,7 +50,7 @@ def made(content):
     kind = content.pop(IS)
     if isinstance(kind, str) and kind not in KINDS:
         raise ValueError(
-            f"The file has a {kind!r}, which this tsrnn has not: install the version that wrote it."
+            f"The file has a {kind!r}, which this version of tsrnn does not have: install the version that wrote it."
         )
     return (KINDS[kind] if isinstance(kind, str) else kind)(**content)
 

@@ -76,8 +76,8 @@ class Analogues(OfLags, Dynamics):
     def terms(self, p):
         """Refuse export: windows are looked up, not computed."""
         raise TypeError(
-            f"The {len(self.params[0])} windows of an AnalogueRegressor cannot be exported: no equations of one row. "
-            "Take a model on the same lags, such as NARXRegressor, or keep this one by joblib."
+            f"The {len(self.params[0])} windows of an AnalogueRegressor cannot be exported: there are no equations "
+            "for a single row. Use a model with the same lags, such as NARXRegressor, or save this one with joblib."
         )
 
     @property

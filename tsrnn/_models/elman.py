@@ -262,8 +262,8 @@ class FromReservoir(RecurrentLearner):
     def _initial(self, net, series, mean, rng):
         if net.symbols:
             raise TypeError(
-                "A reservoir takes numbers, but X has categories, or y labels that are embedded: let the net begin "
-                "without one, or encode them."
+                "A reservoir takes numbers, but X has categories, or y has labels that are embedded: let the net "
+                "begin without a reservoir, or encode them."
             )
         draws = rng if self.esn.p.random_state is None else check_random_state(self.esn.p.random_state)
         series = none_held([s._replace(w=np.where(s.held, 0.0, s.w)) for s in series])
@@ -330,12 +330,12 @@ class ElmanParameters(LaggedParameters):
             check_number("leak_rate", value, 0, 1, low_open=True)
             return () if value == 1 else (float(value),)
         if np.ndim(value) > 1:
-            raise ValueError(f"leak_rate={value!r} has rows and columns: {cure}.")
+            raise ValueError(f"leak_rate={value!r} has more than one dimension: {cure}.")
         for a in value:
             check_number("leak_rate", a, 0, 1, low_open=True)
         if isinstance(value, tuple):
             if len(value) != 2 or not value[0] < value[1]:
-                raise ValueError(f"leak_rate={value!r} is no range (low, high) of rates: {cure}.")
+                raise ValueError(f"leak_rate={value!r} is not a range (low, high) of rates: {cure}.")
             return "range", float(value[0]), float(value[1])
         widths = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
         if set(widths) != {len(value)}:
@@ -347,7 +347,7 @@ class ElmanParameters(LaggedParameters):
     def _esn_learner(self, hidden):
         """Return the learner of the reservoir to start from; raise where this net cannot start from it."""
         if not isinstance(self.init, ESNRegressor):
-            raise TypeError(f"init={self.init!r} is no reservoir: give an ESNRegressor, or None.")
+            raise TypeError(f"init={self.init!r} is not a reservoir: give an ESNRegressor, or None.")
         learner = self.init._learner()
         leak = self._leak() or (1.0,)
         net = {"n_reservoir": hidden, "leak_rate": leak, "activation": self.activation}
@@ -360,7 +360,7 @@ class ElmanParameters(LaggedParameters):
             if reservoir[name] != value or (name == "n_reservoir" and len(value) > 1):
                 raise ValueError(
                     f"init has {name}={reservoir[name]!r}, but this net can only begin with {value!r}, in one layer: "
-                    "change either of them."
+                    "change one of the two."
                 )
         unlike = (
             self.layer_norm,
@@ -370,8 +370,8 @@ class ElmanParameters(LaggedParameters):
         )
         if any(unlike) or self.convolution is not None:
             raise ValueError(
-                "init is a reservoir, which has no layer_norm, recurrent_lags, readout_hidden_layer_sizes, convolution "
-                "and one direction: give none of them."
+                "init is a reservoir, which reads in one direction and has no layer_norm, recurrent_lags, "
+                "readout_hidden_layer_sizes or convolution: leave these out."
             )
         esn = clone(self.init).set_params(
             input_lags=self.input_lags,

@@ -230,7 +230,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
         loss = resolve_loss(self.loss)
         if has_log_link(loss):
             raise ValueError(
-                f"loss={self.loss!r} is learnt one step ahead: take GRURegressor, or another loss."
+                f"loss={self.loss!r} works one step ahead only: use GRURegressor, or another loss."
             )
         inner = EpisodeLearner(self, hidden, (), (), CELLS[self.cell], loss, T, n, self.attention)
         inner = inner.of_context(T)

@@ -364,7 +364,7 @@ class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstim
         x = learn_alphabet(X, container) if container else Numbers(X[0].shape[1], None)
         y = learn_alphabet(*answers)
         if not len(y):
-            raise ValueError("y has no symbol in any of its sequences: give answers.")
+            raise ValueError("All sequences of y are empty: give answers.")
         rng = check_random_state(self.random_state)
         held = np.zeros(len(X), bool)
         if self.early_stopping:

@@ -233,7 +233,7 @@ def with_errors(learner, error_lags):
         return learner
     if makes_one_of_all(learner.p):
         raise ValueError(
-            f"error_lags={learner.p.error_lags!r} are errors of one net, but ensemble='mean' makes one of n_restarts="
-            f"{learner.p.n_restarts}: give ensemble='best', or error_lags=0."
+            f"error_lags={learner.p.error_lags!r} are errors of a single net, but ensemble='mean' merges "
+            f"n_restarts={learner.p.n_restarts} nets: give ensemble='best', or error_lags=0."
         )
     return ErrorLearner(learner.p, learner, error_lags)

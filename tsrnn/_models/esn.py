@@ -275,8 +275,8 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         loss = resolve_loss(self.loss)
         if not (loss is squared or has_parabola(self.loss)):
             raise ValueError(
-                f"loss={self.loss!r} has no method parabola(e, rounding), and a readout is solved for by that: give it "
-                "one, or another loss."
+                f"loss={self.loss!r} has no method parabola(e, rounding), which solving for a readout needs: give it "
+                "one, or use another loss."
             )
         check_number("alpha", self.alpha, 0, words=("auto",))
         if isinstance(self.solver, str) and self.solver == "ridge":
@@ -331,8 +331,8 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             raise ValueError(f"n_reservoir={self.n_reservoir!r}, but W has {n} units: leave n_reservoir out.")
         if self.spectral_radius is not None:
             raise ValueError(
-                f"spectral_radius={self.spectral_radius!r} is for a W that is drawn, but W was given and is taken as "
-                "it is: scale it, or leave one of them out."
+                f"spectral_radius={self.spectral_radius!r} scales a W that is drawn, but W was given and is used as "
+                "it is: scale it yourself, or leave one of them out."
             )
         return (n,)
 

@@ -413,7 +413,8 @@ class ESNLearner(OfLags, Learner):
         """Return what was learnt, whose sums count for so much less."""
         if self.forgetting is not None:
             raise ValueError(
-                f"forgetting beside solver={self.p.solver!r}, which has its own: set that, or give solver='ridge'."
+                f"forgetting does not go with solver={self.p.solver!r}, which has its own: set that one, or give "
+                "solver='ridge'."
             )
         sums = trained.carry.sums
         sums = sums._replace(gram=share * sums.gram, weight=share * sums.weight)

@@ -41,7 +41,7 @@ def _attempt(learner, drawing, net, series, mean, rng):
     if not learner.is_squared:
         raise ValueError(f"loss={p.loss!r} is for one y per row: give loss='squared' for one per series.")
     if p.readout_squares and p.pooling != "last":
-        raise ValueError("readout_squares=True goes with pooling='last' only: give either of them.")
+        raise ValueError("readout_squares=True works with pooling='last' only: change one of the two.")
     reservoir, matrices = drawing.draw(D, O, rng)
     dynamics = EchoState(np.zeros(0), reservoir, matrices, *drawing.lags, learner.columns, O, np.inf, mean)
     dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))

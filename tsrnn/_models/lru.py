@@ -379,7 +379,7 @@ class LRUParameters(RecurrentParameters):
         check_number("r_max", self.r_max, 0, 1)
         check_number("max_phase", self.max_phase, 0)
         if not self.r_min < self.r_max:
-            raise ValueError(f"r_min={self.r_min!r} is not below r_max={self.r_max!r}: give a ring.")
+            raise ValueError(f"r_min={self.r_min!r} is not below r_max={self.r_max!r}: give r_min < r_max.")
         check_diagonal(self)
         numbers = float(self.r_min), float(self.r_max), float(self.max_phase)
         return cell(*numbers, self.initial_state == "learned", self.layer_norm)

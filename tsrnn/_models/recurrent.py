@@ -231,8 +231,8 @@ def check_diagonal(p):
     for name in ("recurrent_dropout", "orthogonal_penalty"):
         if getattr(p, name) != 0:
             raise ValueError(
-                f"{name}={getattr(p, name)!r} is for a recurrence with a matrix, which {type(p).__name__} does not "
-                "have: give 0, and dropout between layers instead."
+                f"{name}={getattr(p, name)!r} needs a recurrent weight matrix, which {type(p).__name__} does not "
+                "have: give 0, and use dropout between layers instead."
             )
 
 
@@ -297,12 +297,13 @@ class RecurrentNetwork(OfNet, Attending):
         dense_widths(self)
         if parse_convolution(self.convolution, 1) and makes_one_of_all(self):
             raise ValueError(
-                "ensemble='mean' makes one net of several, which would have as many convolutions: give ensemble='best'."
+                "ensemble='mean' merges several nets into one, but each would have its own convolution: give "
+                "ensemble='best'."
             )
         if recurrent_lags(self) != (1,) and (self.recurrent_dropout or self.orthogonal_penalty):
             raise ValueError(
                 f"recurrent_lags={self.recurrent_lags!r} has weights that recurrent_dropout and orthogonal_penalty do "
-                "not know: give neither, or recurrent_lags=(1,)."
+                "not cover: give neither, or recurrent_lags=(1,)."
             )
         if self.training != "open_loop" and not learner.sees_y:
             raise ValueError(

@@ -77,7 +77,7 @@ class TDNNParameters(DelayParameters):
         lags = [parse_lags(spec, name, 0) for spec, name in zip([first, *later], names)]
         if not all(lags[1:]):
             raise ValueError(
-                f"layer_lags={self.layer_lags!r}: a layer that sees nothing; give each at least one lag."
+                f"layer_lags={self.layer_lags!r} has a layer that sees nothing: give each at least one lag."
             )
         if self.dilations is not None:
             dilations = list(self.dilations) if np.iterable(self.dilations) else [self.dilations] * (n + 1)

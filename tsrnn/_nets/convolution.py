@@ -169,7 +169,7 @@ def parse_convolution(given, columns):
     layers = [given] if isinstance(given, Convolution) else given
     if not isinstance(layers, (list, tuple)) or not layers:
         raise TypeError(
-            f"convolution={given!r} is no convolution: give a Convolution, a list of them, or None."
+            f"convolution={given!r} is not a convolution: give a Convolution, a list of them, or None."
         )
     parsed = []
     for layer in layers:

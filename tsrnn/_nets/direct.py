@@ -46,9 +46,9 @@ class Direct(Dynamics):
     def terms(self, p):
         """Refuse export: a forecast of many rows is no equation of one."""
         raise TypeError(
-            f"A model that forecasts {self.furthest} steps from one row cannot be exported, for a program goes row by "
-            "row. Export the estimator inside a Forecaster, fitted by itself (clone(model.estimator).fit(X, y)), or "
-            "another of one step, such as NARXRegressor, or keep this one by joblib."
+            f"A model that forecasts {self.furthest} steps from one row cannot be exported, because a program goes "
+            "row by row. Export the Forecaster's estimator, fitted by itself (clone(model.estimator).fit(X, y)), or "
+            "another one-step model, such as NARXRegressor, or save this one with joblib."
         )
 
     def wide(self, steps):

@@ -76,7 +76,9 @@ class Dynamics:
 
     def terms(self, p):
         """Return the span of the output, with the equations of one row added in the language of ``equations.py``."""
-        raise TypeError(f"{type(self).__name__} cannot be exported: it brings no equations, terms(p).")
+        raise TypeError(
+            f"{type(self).__name__} cannot be exported: it does not define its equations, terms(p)."
+        )
 
     def history(self, memory):
         """Return past rows of a memory, oldest first, by the names that ``terms`` gives them, {name: (n, size)}."""
@@ -233,8 +235,8 @@ class Learner:
     def fade(self, trained, share):
         """Return what was learnt, counting for ``share`` of what it did."""
         raise ValueError(
-            f"forgetting is for models that learn by sums or gradients, but {type(self.p).__name__} is made of others: "
-            "leave it out."
+            f"forgetting is for models that learn by sums or gradients, which {type(self.p).__name__} does not: leave "
+            "it out."
         )
 
     def without_history(self, trained, series, memory, known):

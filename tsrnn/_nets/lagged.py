@@ -96,15 +96,16 @@ class LaggedDynamics(Dynamics):
         if verb == "partial_fit" and not self.learns:
             name = type(self.regressors[0]).__name__
             raise TypeError(
-                f"partial_fit needs a regressor that has it, but {name} has none: take one such as SGDRegressor, call "
-                "update, which only advances the memory, or fit again to all rows."
+                f"partial_fit needs a regressor that has it, but {name} does not: use one such as SGDRegressor, call "
+                "update, which only advances the memory, or fit again on all rows."
             )
 
     def terms(self, p):
         """Refuse export: a regressor has no equations in the language of export."""
         raise TypeError(
-            f"{type(self.regressors[0]).__name__} on lags cannot be exported: it brings no equations of one row. Take "
-            "a model of tsrnn on the same lags, such as NARXRegressor or ARXRegressor, or keep this one by joblib."
+            f"{type(self.regressors[0]).__name__} on lags cannot be exported: it has no equations for a single row. "
+            "Use a model of tsrnn with the same lags, such as NARXRegressor or ARXRegressor, or save this one with "
+            "joblib."
         )
 
     # ---------------------------------------------------------------------------------- following

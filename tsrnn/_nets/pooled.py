@@ -77,8 +77,8 @@ class Pooled(Dynamics):
     def check_verb(self, verb):
         """Raise where rows to come are asked for."""
         raise ValueError(
-            f"{verb} goes on from row to row, but the model was fitted to one y per series: call predict(X) on whole "
-            "series, or fit it to one y per row."
+            f"{verb} works row by row, but the model was fitted to one y per series: call predict(X) on whole series, "
+            "or fit it to one y per row."
         )
 
     def __getattr__(self, name):
@@ -90,7 +90,7 @@ class Pooled(Dynamics):
     def terms(self, p):
         """Refuse a program that goes row by row."""
         raise TypeError(
-            "A model of one y per series gives nothing row by row: take to_onnx, or fit it to one y per row."
+            "A model of one y per series cannot run row by row: use to_onnx, or fit it to one y per row."
         )
 
     def outputs(self, X):

@@ -74,8 +74,9 @@ class RecurrentDynamics(Dynamics):
         """Raise where a row depends on those after it."""
         if self.net.bidirectional:
             raise ValueError(
-                f"{verb} goes on from the last row seen, but with bidirectional=True every row also depends on those "
-                "after it, and a series is read as a whole: call predict(X) on all of it, or give bidirectional=False."
+                f"{verb} continues from the last row seen, but with bidirectional=True every row also depends on "
+                "those after it and a series is read as a whole: call predict(X) on all of it, or give "
+                "bidirectional=False."
             )
 
     @cached_property

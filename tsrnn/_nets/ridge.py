@@ -296,8 +296,8 @@ def ridge(normal, alpha, bias):
     W = solve(normal.ZZ, diagonal, normal.ZY)
     if W is None or not np.isfinite(W).all():
         warn(
-            f"alpha={alpha!r} is too small for these states in double precision: directions that rounding hides are "
-            "left out. Give a larger alpha.",
+            f"alpha={alpha!r} is too small for these states in double precision: directions lost to rounding are left "
+            "out. Give a larger alpha.",
             LinAlgWarning,
         )
         with one_thread:

@@ -83,7 +83,7 @@ def read_sequences(sequences, name):
     kinds = {container for _, container in read}
     if len(kinds) > 1 and "str" in kinds:
         raise TypeError(
-            f"{name} has sequences that are a str, and others that are a {min(kinds - {'str'})}: give all alike."
+            f"{name} mixes sequences of type str and {min(kinds - {'str'})}: give them all in one form."
         )
     return [symbols for symbols, _ in read], read[0][1]
 
@@ -136,7 +136,9 @@ def _symbols(sequence, name):
             f"{name} is {sequence!r}, which is not a sequence: give a str, a list or an array of symbols.{other}"
         )
     if not isinstance(values, list):
-        raise TypeError(f"{name} is an array without a dimension: give a str, a list or an array of symbols.")
+        raise TypeError(
+            f"{name} is an array with zero dimensions: give a str, a list or an array of symbols."
+        )
     for k, value in enumerate(values):
         if isinstance(value, str):
             continue

@@ -110,7 +110,7 @@ def _warn_of_numbers(values, rows, name):
         odd = next((word for word in words if not NUMBER.fullmatch(word)), words[0])
         warn(
             f"Column {name!r} of X holds {len(words)} words in {rows} rows, such as {odd!r}, which are taken for "
-            f"categories. Are they no words? Then {reading_cure(odd, words)}."
+            f"categories. If they are not words, {reading_cure(odd, words)}."
         )
 
 
@@ -168,7 +168,7 @@ def _places(X, named):
     if named and all(isinstance(name, (bool, np.bool_)) for name in named):
         if len(named) != n:
             raise ValueError(
-                f"categorical_features has {len(named)} entries, but X {n} columns: give one for each."
+                f"categorical_features has {len(named)} entries, but X has {n} columns: give one for each."
             )
         return set(np.flatnonzero(named).tolist())
     names, places = list(X.columns) if isinstance(X, pd.DataFrame) else [], set()
@@ -195,7 +195,8 @@ def _sorted(column, name):
         numbers = np.full(len(column), np.nan)
     if not (numbers == np.floor(numbers)).all() or not np.isfinite(numbers).all():
         raise ValueError(
-            f"X has categories of several kinds, or no whole numbers, in column {name!r}: give strings or ints."
+            f"Column {name!r} of X mixes kinds of categories, or holds numbers that are not whole: give strings or "
+            "ints."
         )
     return np.unique(numbers).astype(np.int64)
 

@@ -176,7 +176,10 @@ def check_y(y):
     with about("y"):
         y = given = plain_values(y, "y")
     if _has_booleans(y):
-        warn("y is boolean: it is regressed as 0 and 1. For labels take a classifier, such as GRUClassifier.")
+        warn(
+            "y is boolean and is treated as the numbers 0 and 1. For labels use a classifier, such as "
+            "GRUClassifier."
+        )
     if hasattr(y, "to_numpy") and hasattr(y, "isna"):  # pandas, nullable types too
         y = y.to_numpy(dtype=object, na_value=np.nan) if _has_nullable(y) else y
     options = {"dtype": np.float64, "order": "C", "ensure_2d": False, "ensure_all_finite": "allow-nan"}
@@ -270,7 +273,7 @@ def check_measured(Y, goes_on=False):
         if np.isnan(Y).all():
             raise ValueError(
                 "y has no measured value, so there is nothing to learn from: give rows where it was measured, or "
-                "update(X, y), which remembers rows without."
+                "call update(X, y), which takes rows without."
             )
         return
     for o in range(Y.shape[1]):
@@ -313,7 +316,7 @@ def check_start(start):
         n = start[1]
         if n is None or isinstance(n, (bool, str, float)) or (isinstance(n, Integral) and n < 1):
             raise ValueError(
-                f"start={start!r}: beside 'estimate' give how many first rows of y tell where to start, an int >= 1, "
+                f"start={start!r}: with 'estimate' give how many of the first rows of y to start from, an int >= 1, "
                 "or those rows of y themselves."
             )
     return start
@@ -336,7 +339,7 @@ def check_size(Xz, Z):
         if far > LARGEST:
             raise ValueError(
                 f"{name} has a value {far:.3g} times as large as its spread in training (as it is, with scale=None), "
-                "too large to learn from. Repair that value, or give another unit."
+                "too large to learn from. Correct that value, or use another unit."
             )
 
 

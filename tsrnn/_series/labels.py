@@ -161,7 +161,7 @@ def read_labels(y):
     """Read labels (N,), or (N, L) of several a row; returns them and where there are any."""
     if isinstance(y, str):
         raise TypeError(
-            f"y is one text, {y[:20]!r} ...: give its characters, list(y), or its words, y.split()."
+            f"y is a single text, {y[:20]!r} ...: give its characters, list(y), or its words, y.split()."
         )
     if sparse.issparse(y):
         y = y.toarray()
@@ -205,14 +205,14 @@ def learn_classes(values, known, name):
         classes = classes.astype(np.int64)  # ints that became floats, for the sake of NaN
     if len(classes) < 2:
         raise ValueError(
-            f"y has one class only, {_short(classes[0])}, and {name} needs two classes at least: give rows of "
-            f"others too{_of_texts(labels)}."
+            f"y has only one class, {_short(classes[0])}, and {name} needs at least two classes: give rows of others "
+            f"too{_of_texts(labels)}."
         )
     as_texts = _of_texts(labels)
     if len(classes) == len(labels) and (as_texts or len(labels) >= FEW_LABELS):
         warn(
-            f"Each of the {len(labels)} labels of y is there once, such as {_short(classes[0])}: nothing can be "
-            f"learnt of a label by one row{as_texts}."
+            f"Each of the {len(labels)} labels of y occurs only once, such as {_short(classes[0])}: nothing can be "
+            f"learnt about a label from one row{as_texts}."
         )
     return Classes(classes)
 
@@ -235,7 +235,7 @@ def announced_classes(classes, values, known):
         return _several(values, known)
     labels = np.unique(np.asarray(classes))
     if labels.ndim != 1 or len(labels) < 2:
-        raise ValueError(f"classes={classes!r}: give all labels there will be, two at least.")
+        raise ValueError(f"classes={classes!r}: give all labels there will ever be, at least two.")
     return Classes(labels)
 
 
@@ -260,8 +260,8 @@ def _several(values, known):
         numbers = np.full(values.shape, np.nan)
     if not np.isin(numbers, (0, 1)).all():
         raise ValueError(
-            f"Unknown label type: y has the shape {values.shape} and holds other values than 0 and 1. Give one label a "
-            "row, or of several labels one row per column each, 1 where it has that label and 0 where not."
+            f"Unknown label type: y has the shape {values.shape} and holds values other than 0 and 1. Give one label "
+            "per row or, for several labels, one column per label: 1 where the row has it, 0 where not."
         )
     return Classes(np.arange(values.shape[1]), True)
 
@@ -289,8 +289,8 @@ def class_weights(classes, class_weight, Y, weight):
     lacking = [k for k in labels if k not in class_weight]
     if unknown and lacking:
         raise ValueError(
-            f"class_weight={class_weight!r} has {unknown}, which y does not have, and lacks {lacking}: give a weight "
-            f"to labels among {labels}."
+            f"class_weight={class_weight!r} has {unknown}, which y does not have, and lacks {lacking}: give weights "
+            f"to the labels {labels}."
         )
     weights = compute_class_weight(class_weight, classes=classes.labels, y=classes.labels)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):

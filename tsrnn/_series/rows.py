@@ -141,8 +141,8 @@ def _refuse_series_of_one_dimension(X, y):
     lists = isinstance(X, (list, tuple)) and isinstance(y, (list, tuple)) and len(X) == len(y)
     if lists and all(getattr(v, "ndim", 0) == 1 for v in (*X, *y)):
         raise ValueError(
-            "X is a list of arrays of one dimension, which does not tell rows from inputs: give each series as "
-            "(n_timesteps, n_features), such as x.reshape(-1, 1)."
+            "X is a list of arrays of one dimension, so it is unclear what are rows and what are inputs: give each "
+            "series as (n_timesteps, n_features), such as x.reshape(-1, 1)."
         )
 
 
@@ -238,8 +238,8 @@ def _read(v, name, warned, several):
     index = getattr(v, "index", None)
     if hasattr(v, "coords") and hasattr(v, "to_pandas") and len(v.coords):  # xarray's
         warn(
-            f"The coordinates of {name} ({', '.join(map(str, v.coords))}) are not read as time: rows are taken as one "
-            f"step apart, and neither gaps nor their order are seen. Give {name}.to_pandas()."
+            f"The coordinates of {name} ({', '.join(map(str, v.coords))}) are not read as time: rows count as one "
+            f"step apart, and neither gaps nor a wrong order are noticed. Give {name}.to_pandas()."
         )
     if not isinstance(index, pd.Index) or (several and is_default(index)):
         return None
@@ -264,8 +264,8 @@ def _check_same(stamps, other, warned):
         if "kinds" not in warned:
             warned.add("kinds")
             warn(
-                f"X has an index of kind {clock.kind!r} and y one of kind {their.kind!r}: they are taken row by row, "
-                "with the stamps of X. Give both the same index."
+                f"X has an index of kind {clock.kind!r} and y one of kind {their.kind!r}: they are matched row by "
+                "row, with the stamps of X. Give both the same index."
             )
         return
     if not _same_values(stamps, other) or (clock.tz is None) != (their.tz is None):
@@ -307,7 +307,7 @@ def warn_of_numbers(name, index, other_name, other, warned):
     if given is index and (values[1:] < values[:-1]).any():
         raise ValueError(f"{ends}, in another order: {cure}.")
     warned.add("numbers")
-    warn(f"{ends}: they are taken row by row. If their rows are the same, nothing is wrong; else {cure}.")
+    warn(f"{ends}: they are matched row by row. If their rows do correspond, nothing is wrong; else {cure}.")
 
 
 def same_rows(index, other, name, several_kinds=False):
@@ -362,9 +362,9 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
     if n_stamps > 2 and times >= 2:
         often = "twice" if times == 2 else f"{times:.3g} times"
         raise ValueError(
-            f"{where}The index of {name} holds each stamp {often}. Where several series are below each other, name "
-            "that of each row, with groups=, series= (a column of X) or a MultiIndex (series, time); where stamps lost "
-            "their time of day, give it. Keep one of each only if the others are copies."
+            f"{where}The index of {name} holds each stamp {often}. If several series are stacked, name the series of "
+            "each row with groups=, series= (a column of X) or a MultiIndex (series, time); if the stamps have lost "
+            "their time of day, restore it. Drop duplicates only if they are copies."
         )
     if back.any():
         raise ValueError(
@@ -445,7 +445,7 @@ def _keys(X, y, groups, column):
     }
     used = [name for name, is_given in identities.items() if is_given]
     if len(used) > 1:
-        raise ValueError(f"The series are told by {' and by '.join(used)}: give one of them.")
+        raise ValueError(f"The series are named twice, by {' and by '.join(used)}: give one of them.")
     if groups is not None:
         return _of_groups(groups, len(y if X is None else X))
     if column is not None:
@@ -470,12 +470,13 @@ def _check_last_is_time(levels, last, names):
     swap = "for example with X.swaplevel().sort_index()"
     if not pd.api.types.is_numeric_dtype(last):
         raise ValueError(
-            f"The last level of the MultiIndex {names} must be time, those before it tell the series: reorder them, "
+            f"The last level of the MultiIndex {names} must be time, and those before it the series: reorder them, "
             f"{swap}."
         )
     warn(
-        f"The MultiIndex {names} has stamps in a level that tells series, and numbers ({last[0]} ...) in the last, "
-        f"which is time: each stamp is a series. If it is the other way round, reorder the levels, {swap}."
+        f"The MultiIndex {names} has stamps in a level that identifies series, and numbers ({last[0]} ...) in the "
+        "last level, which is time, so each stamp is a series. If it should be the other way round, reorder the "
+        f"levels, {swap}."
     )
 
 
@@ -550,7 +551,7 @@ def _is_list(v, least=2):
 def _check_has_rows(name, v):
     """Raise for what holds no rows, and for a sparse y."""
     if type(v).__name__ == "LazyFrame":
-        raise TypeError(f"{name} is a LazyFrame, whose rows are not there yet: give {name}.collect().")
+        raise TypeError(f"{name} is a LazyFrame, whose rows have not been read yet: give {name}.collect().")
     if isinstance(v, dict) and not issparse(v):  # a dok_array is both
         raise TypeError(
             f"{name} is a dict: give its series in a list, list({name}.values()), or as one frame whose MultiIndex "
@@ -561,7 +562,7 @@ def _check_has_rows(name, v):
     if isinstance(v, Iterator):
         raise TypeError(f"{name} is a {type(v).__name__}, which is read only once: give list({name}).")
     if getattr(v, "ndim", 0 if isinstance(v, Number) else 1) == 0:
-        raise TypeError(f"{name} is a single value ({v!r}), without rows: give one row per time step.")
+        raise TypeError(f"{name} is a single value ({v!r}), not rows: give one row per time step.")
     if name == "y" and issparse(v):
         raise TypeError("y is sparse, but dense data is required: give y.toarray().")
 
@@ -582,8 +583,9 @@ def _check_equally_long(name, v):
         deep = all(np.ndim(value) or isinstance(value, (list, tuple)) for row in v for value in row)
         series = "np.asarray(s)" if deep or name == "y" else "np.reshape(s, (-1, 1))"
         raise ValueError(
-            f"{name} is a list of {type(v[0]).__name__}s of different lengths ({lengths[0]} to {lengths[-1]}), which "
-            f"are no rows; a list of arrays (n_timesteps, n_features) holds series: give [{series} for s in {name}]."
+            f"{name} is a list of {type(v[0]).__name__}s of different lengths ({lengths[0]} to {lengths[-1]}), so "
+            f"they cannot be rows; a list of arrays (n_timesteps, n_features) holds series: give [{series} for s in "
+            f"{name}]."
         )
 
 
@@ -592,7 +594,7 @@ def _check_one_identity(groups, column, container):
     for name, value in (("groups", groups), (f"series={column!r}", column)):
         if value is not None:
             raise ValueError(
-                f"The series are told by {name} and by {container}, in its order: give one of them."
+                f"The series are named by {name} and, in order, by {container}: give one of them."
             )
 
 
@@ -623,7 +625,7 @@ def _from_list(X, y, weight):
                 )
     if 0 in lengths:
         raise ValueError(
-            f"Series {lengths.index(0)} has no rows: give it some, or tell series by groups or a MultiIndex, where "
+            f"Series {lengths.index(0)} has no rows: give it some, or name series by groups or a MultiIndex, where "
             "any may be left out."
         )
     warned, parts = set(), []

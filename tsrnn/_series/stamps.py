@@ -133,7 +133,7 @@ def as_time(index, name, warned=None):
         warned.add("time")
         warn(
             f"The index of {name} ({index.dtype}, {', '.join(map(repr, index[:2]))} ...) is not understood as time: "
-            "rows are taken as one step apart, and neither gaps nor their order are seen. Give stamps, for example "
+            "rows count as one step apart, and neither gaps nor a wrong order are noticed. Give stamps, for example "
             f"{_stamps_of(index)}, or reset_index(drop=True)."
         )
     return time
@@ -212,7 +212,7 @@ def _from_objects(index, name):
 
 def _two_kinds(name):
     return ValueError(
-        f"The index of {name} has a time zone in some rows and none in others: give all one, with tz_localize."
+        f"The index of {name} has a time zone in some rows and none in others: give them all one, with tz_localize."
     )
 
 
@@ -260,7 +260,8 @@ def _warn_of_codes(values, name, warned):
             cure = f"a PeriodIndex of {'quarters' if form == '%Yq' else 'weeks'}"
         warn(
             f"The index of {name} ({values[0]} ... {values[-1]}) looks like coded dates ({form}), but integers count "
-            f"by one: each turn of the year is a gap, and the future is no date. Give stamps, for example {cure}."
+            "by one: each turn of the year becomes a gap, and future rows get no dates. Give stamps, for example "
+            f"{cure}."
         )
 
 

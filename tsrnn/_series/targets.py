@@ -280,8 +280,8 @@ class Target(NamedTuple):
         for name, bound, level, end in ("low", low, lowest, np.inf), ("high", high, highest, -np.inf):
             if (level == end).any():
                 raise ValueError(
-                    f"target_bounds: {name}={bound[level == end][0]} leaves no y of which target_transform="
-                    f"{list(self.pointwise)} can be taken: give another bound, or an offset."
+                    f"target_bounds: {name}={bound[level == end][0]} leaves no y for which "
+                    f"target_transform={list(self.pointwise)} is defined: give another bound, or an offset."
                 )
         return lowest, highest
 

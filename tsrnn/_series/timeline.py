@@ -422,9 +422,9 @@ def _refuse(timeline, stamps, name, beside):
             f"tz_localize(None), of training's index too: clocks change by less than {words} between the two"
         )
     raise ValueError(
-        f"{name} has a row at {show(stamps.clock, stamps.values[first])}, which lies beside the grid of "
-        f"the training rows ({show(timeline.clock, timeline.last)} and every {words}), and each row is one step of "
-        f"that grid. Bring {name} to it first, for example with {cure}, or fit a model on rows like these."
+        f"{name} has a row at {show(stamps.clock, stamps.values[first])}, which is off the grid of the training rows "
+        f"({show(timeline.clock, timeline.last)} and every {words}), where each row is one step. Resample {name} to "
+        f"that grid first, for example with {cure}, or fit a model on rows like these."
     )
 
 
@@ -469,9 +469,9 @@ def check_not_coarser(timeline, stamps, name):
     filled = "" if name == "y" else ", method='ffill'"  # a y that was not measured is NaN
     cure = f", for example with {name}.asfreq({alias!r}{filled})," if alias else ""
     raise ValueError(
-        f"{name} has rows {int(np.median(apart))} steps of the training rows apart (which are every {words}), "
-        f"and each row would be one step. Give all rows of that grid{cure} with NaN in y where it is not known, or fit "
-        "a model on rows like these."
+        f"{name} has rows {int(np.median(apart))} steps of the training grid apart (a row every {words}), but each "
+        f"row would count as one step. Give all rows of that grid{cure} with NaN in y where it is not known, or fit a "
+        "model on rows like these."
     )
 
 

@@ -143,7 +143,8 @@ def assimilate(objective, theta, information, max_iter=10):
     sse, Jr, JJ = objective.gauss_newton(theta)
     if not (np.isfinite(sse) and np.isfinite(JJ).all()):
         warn(
-            "The new rows are so far from those of training that nothing was learnt from them: look for wrong values.",
+            "The new rows are so far from the training rows that nothing was learnt from them: check them for wrong "
+            "values.",
             ConvergenceWarning,
         )
         return start, information

@@ -414,7 +414,7 @@ def check_open_loop(loss, sees_y, training):
     """Raise where a net would be trained to feed itself logarithms of means."""
     if has_log_link(loss) and sees_y and training != "open_loop":
         raise ValueError(
-            f"training={training!r} feeds a net its own output, but with loss={loss!r} that is the logarithm of a "
+            f"training={training!r} feeds the net its own output, which with loss={loss!r} is the logarithm of a "
             "mean: give training='open_loop'."
         )
 

@@ -29,12 +29,12 @@ def check_training(model):
         check_flag(name, getattr(model, name), *_auto(model, name))
     if model.warm_start and makes_one_of_all(model):
         raise ValueError(
-            f"warm_start=True goes on from the weights of one net, but ensemble='mean' makes one of n_restarts="
-            f"{model.n_restarts}: give ensemble='best', or warm_start=False."
+            "warm_start=True continues from the weights of one net, but ensemble='mean' merges "
+            f"n_restarts={model.n_restarts} nets: give ensemble='best', or warm_start=False."
         )
     if getattr(model, "pooling", None) == "attention" and makes_one_of_all(model):
         raise ValueError(
-            "pooling='attention' gives each net its own weights of the rows, so that several cannot become one: give "
+            "pooling='attention' weighs the rows differently in each net, so several nets cannot be merged: give "
             "ensemble='best', or another pooling."
         )
 
@@ -156,8 +156,8 @@ def warn_if_cut_short(max_iter, *monitors):
     """Warn if training, or a stage of it, met the limit that the user gave; None is a budget of the model's."""
     if max_iter is not None and any(monitor.reason == CUT_SHORT for monitor in monitors):
         warn(
-            f"max_iter={max_iter} ended training before it had converged: give more, or max_iter=None for as many "
-            "as are usual.",
+            f"max_iter={max_iter} ended training before it had converged: give more, or max_iter=None for the usual "
+            "number.",
             ConvergenceWarning,
         )
 

@@ -145,8 +145,8 @@ class KalmanFilter(Online):
         check_memory("P of a Kalman filter, two copies", (2, P, P), cure)
         if rows * P**2 > LONG:
             warn(
-                f"A Kalman filter of {P:,} weights goes through {P:,} x {P:,} numbers a row: some "
-                f"{PACE * rows * P**2 / 60:,.0f} minutes an epoch. Give {cure}, if that is too long."
+                f"A Kalman filter of {P:,} weights goes through {P:,} x {P:,} numbers per row: about "
+                f"{PACE * rows * P**2 / 60:,.0f} minutes per epoch. Give {cure}, if that is too long."
             )
         return np.eye(P) * self.covariance, np.ones(O)
 

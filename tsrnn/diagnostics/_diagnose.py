@@ -348,7 +348,7 @@ def _check_period(period, stamps, y):
     """Return the rows of a season, or None."""
     if period is not None:
         if not (isinstance(period, Integral) and period >= 2):
-            raise ValueError(f"period={period!r} is no season: give an int >= 2, or None to look for one.")
+            raise ValueError(f"period={period!r} is not a season: give an int >= 2, or None to look for one.")
         return int(period)
     timeline = timelines.read(stamps)
     for p in () if timeline is None else _calendar_periods(timeline):
@@ -380,7 +380,7 @@ def _check_horizons(horizons, lead, most, n):
         return sorted({lead, *(h for h in HORIZONS if lead <= h <= most and 10 * h <= n)})
     chosen = list(horizons) if np.iterable(horizons) else [horizons]
     if not chosen or not all(isinstance(h, Integral) and h >= 1 for h in chosen):
-        raise ValueError(f"horizons={horizons!r} are no horizons: give ints >= 1.")
+        raise ValueError(f"horizons={horizons!r} are not horizons: give ints >= 1.")
     if max(chosen) > n // 3:
         raise ValueError(
             f"horizons={horizons!r}: {max(chosen)} rows ahead needs some {3 * max(chosen)} rows to compare on, but "

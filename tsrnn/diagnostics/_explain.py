@@ -337,14 +337,14 @@ def _traced(estimator, steps):
     name = type(estimator).__name__
     if hasattr(estimator, "symbols_"):
         raise TypeError(
-            f"{name} writes sequences of symbols, each of which it draws and reads again, and no number that gradients "
-            "could add up to: ask its attention_weights what it looked at."
+            f"{name} writes sequences of symbols, drawing each and reading it again, so there is no number that "
+            "gradients could add up to: its attention_weights show what it looked at."
         )
     dynamics = estimator._dynamics()
     nets = [m.dynamics for m in dynamics.members] if isinstance(dynamics, Horizons) else [dynamics]
     if not all(map(can_trace, nets)):
         raise TypeError(
-            f"{name} has no gradient that a forecast could be traced back along, as a net has: ask lag_importance, "
+            f"{name} has no gradient along which a forecast could be traced back, as a net has: use lag_importance, "
             "which needs none."
         )
     if steps > 1 and hasattr(estimator, "classes_") and dynamics.sees_y:
@@ -479,7 +479,9 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
     estimator, _ = see_through(model, None)
     units, n = estimator._units(), estimator.n_features_in_
     if n == 0:
-        raise ValueError(f"{type(estimator).__name__} was fitted without inputs: it answers to none.")
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted without inputs, so there is none to respond to."
+        )
     names = _input_names(estimator, model)
     if input not in names and not (isinstance(input, Integral) and 0 <= input < n):
         raise ValueError(f"input={input!r} is not a column of X: give 0 ... {n - 1}, or one of {names}.")

@@ -74,7 +74,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     (4, 2)
     """
     if not (isinstance(max_lag, Integral) and max_lag >= 1):
-        raise ValueError(f"max_lag={max_lag!r} is no lag: give an int >= 1.")
+        raise ValueError(f"max_lag={max_lag!r} is not a lag: give an int >= 1.")
     estimator = copy(see_through(model, None)[0])
     only_key(estimator, X, y)
     Y, stamps = check_y(y)[0], stamps_of(X, y)

@@ -70,8 +70,8 @@ def _checked(model):
         )
     if hasattr(model, "fitted_") and not isinstance(model, Sequence):
         raise TypeError(
-            f"A program goes row by row, but {type(model).__name__} reads whole sequences and writes others: keep it "
-            "by joblib."
+            f"A program goes row by row, but {type(model).__name__} reads whole sequences and writes others: save it "
+            "with joblib."
         )
     if not isinstance(model, (SequenceRegressor, SequenceClassifier)):
         raise TypeError(

@@ -283,7 +283,7 @@ class LeaderboardDisplay:
         """
         estimator, _ = see_through(estimator, None)
         if not hasattr(estimator, "leaderboard_"):
-            raise ValueError(f"{type(estimator).__name__} ran no race: give an AutoForecaster.")
+            raise ValueError(f"{type(estimator).__name__} has no leaderboard: give an AutoForecaster.")
         return cls(estimator.leaderboard_).plot(ax)
 
     def plot(self, ax=None):
